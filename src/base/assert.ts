@@ -1,0 +1,23 @@
+/** Our own mistake, never the caller's. Nobody catches it: it is meant to be seen and reported. */
+export class InvariantError extends Error {
+  static {
+    this.prototype.name = 'InvariantError'
+  }
+}
+
+export function assert(condition: boolean, claim: string): asserts condition {
+  if (!condition) throw new InvariantError(claim)
+}
+
+/**
+ * For state machines: throws unless `moves` has the arrow. `who` is called only then, because names are costly to make
+ * and state changes are many.
+ */
+export function assertMove<State extends string>(
+  moves: Readonly<Record<State, readonly State[]>>,
+  from: State,
+  to: State,
+  who: () => string,
+): void {
+  if (!moves[from].includes(to)) throw new InvariantError(`${who()}: ${from} -> ${to}`)
+}

@@ -1,0 +1,68 @@
+import { performance } from 'node:perf_hooks'
+
+/** Stops a timer. Calling it again, or after the timer fired, does nothing. */
+export type Cancel = () => void
+
+/** A moment on both clocks, so that time spent suspended can be told from time spent running. */
+export interface Instant {
+  readonly monotonic: number
+  readonly wall: number
+}
+
+/** All the time there is: nothing else in this package reads a clock or sets a timer. Milliseconds. */
+export interface Clock {
+  /** Monotonic; its zero means nothing. */
+  now(): number
+
+  instant(): Instant
+
+  /**
+   * Time since `then`, by whichever clock advanced more. The monotonic clock stands still while the machine is
+   * suspended, and the wall clock can be set back; the larger of the two is the one a lease may rely on.
+   */
+  since(then: Instant): number
+
+  /** Runs `action` once after `delayMs`. `Infinity` never fires. */
+  after(delayMs: number, action: () => void): Cancel
+}
+
+/** `setTimeout` fires at once for anything longer (Node documents 2^31 - 1). */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+const nothing: Cancel = () => undefined
+
+class SystemClock implements Clock {
+  now(): number {
+    return performance.now()
+  }
+
+  instant(): Instant {
+    return { monotonic: performance.now(), wall: Date.now() }
+  }
+
+  since(then: Instant): number {
+    return Math.max(performance.now() - then.monotonic, Date.now() - then.wall)
+  }
+
+  after(delayMs: number, action: () => void): Cancel {
+    if (delayMs === Infinity) return nothing
+    const timer = setTimeout(action, Math.min(Math.max(Math.ceil(delayMs), 0), LONGEST_TIMER_MS))
+    return () => clearTimeout(timer)
+  }
+}
+
+export const systemClock: Clock = new SystemClock()
+
+/** Resolves after `delayMs`, or as soon as `signal` aborts: the caller looks at the signal to tell which. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const wake = (): void => {
+      cancel()
+      signal?.removeEventListener('abort', wake)
+      resolve()
+    }
+    const cancel = clock.after(delayMs, wake)
+    signal?.addEventListener('abort', wake, { once: true })
+  })
+}

@@ -1,0 +1,96 @@
+import type { Cancel, Clock } from './clock.js'
+
+/** Somebody whose time can run out. */
+export abstract class Expiring {
+  /** When, on the clock of the `Deadlines` it was added to. */
+  dueAt = 0
+  /** Its lane while it is due; null when called off. */
+  lane: object | null = null
+
+  abstract expire(): void
+}
+
+/** All deadlines of one length. They fall due in the order they came, so one timer, for the first, is enough. */
+class Lane {
+  readonly delayMs: number
+  cancelTimer: Cancel | null = null
+  /** Those called off stay in the line until they are many, or their time would have come. */
+  line: Expiring[] = []
+  calledOff = 0
+
+  constructor(delayMs: number) {
+    this.delayMs = delayMs
+  }
+}
+
+/** So many deadlines may be called off before it is worth looking through a line. */
+const FEW = 64
+
+/**
+ * Many deadlines, few timers: one per distinct length, as Node's own timer lists do, without an object of theirs for each.
+ * Adding and calling off cost next to nothing, and no timer is left when no deadline is.
+ */
+export class Deadlines {
+  readonly #clock: Clock
+  readonly #lanes = new Map<number, Lane>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /**
+   * Calls `who.expire()` once, `delayMs` from `now`, unless removed. `Infinity` is no deadline: do not add it. Whoever has
+   * just looked at the clock passes `now` on: a look costs as much as the rest of this.
+   */
+  add(delayMs: number, who: Expiring, now: number = this.#clock.now()): void {
+    let lane = this.#lanes.get(delayMs)
+    if (lane === undefined) this.#lanes.set(delayMs, (lane = new Lane(delayMs)))
+    if (lane.cancelTimer === null) this.#arm(lane, delayMs)
+    who.dueAt = now + delayMs
+    who.lane = lane
+    lane.line.push(who)
+  }
+
+  remove(who: Expiring): void {
+    const lane = who.lane as Lane | null
+    if (lane === null) return
+    who.lane = null
+    lane.calledOff++
+    if (lane.calledOff === lane.line.length) this.#retire(lane)
+    else if (lane.calledOff > FEW && lane.calledOff * 2 > lane.line.length) {
+      lane.line = lane.line.filter((each) => each.lane === lane)
+      lane.calledOff = 0
+    }
+  }
+
+  #arm(lane: Lane, inMs: number): void {
+    lane.cancelTimer = this.#clock.after(inMs, () => {
+      lane.cancelTimer = null
+      this.#expireDue(lane)
+    })
+  }
+
+  #expireDue(lane: Lane): void {
+    const now = this.#clock.now()
+    // A timer may fire a little early.
+    const later = lane.line.findIndex((each) => each.lane === lane && each.dueAt > now)
+    const due = lane.line.splice(0, later < 0 ? lane.line.length : later).filter((each) => each.lane === lane)
+    lane.calledOff = lane.line.reduce((sum, each) => (each.lane === lane ? sum : sum + 1), 0)
+    if (lane.line.length === lane.calledOff) this.#retire(lane)
+    else this.#arm(lane, lane.line.find((each) => each.lane === lane)!.dueAt - now)
+    for (const each of due) {
+      // Whoever expired before it may have called it off.
+      if (each.lane !== lane) continue
+      each.lane = null
+      each.expire()
+    }
+  }
+
+  #retire(lane: Lane): void {
+    lane.cancelTimer?.()
+    lane.cancelTimer = null
+    lane.line = []
+    lane.calledOff = 0
+    if (this.#lanes.get(lane.delayMs) === lane) this.#lanes.delete(lane.delayMs)
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Every error a caller is expected to handle. Match on `code`, which is stable across releases, never on the message.
+ * Anything else that escapes is a bug of ours (`InvariantError`) or of the caller's own code.
+ */
+export type LockErrorCode =
+  | 'LOCK_TIMEOUT'
+  | 'LOCK_LOST'
+  | 'LOCK_TABLE_FULL'
+  | 'FENCING_UNAVAILABLE'
+  | 'POOL_EXHAUSTED'
+  | 'POOL_SATURATED'
+  | 'POOL_CLOSED'
+  | 'POOLER_DETECTED'
+  | 'CONNECTION_FAILED'
+  | 'INVALID_OPTION'
+  | 'INVALID_KEY'
+
+export abstract class LockError extends Error {
+  abstract readonly code: LockErrorCode
+
+  /** Whether the same call may succeed later with nothing changed by the caller. */
+  abstract readonly retryable: boolean
+}
+
+/**
+ * What a caller was waiting for when its time ran out: `queueing` behind others of this process, `connecting` to the
+ * server, or `locking`, that is for another process to give the lock up.
+ */
+export type AcquirePhase = 'queueing' | 'connecting' | 'locking'
+
+/** Not acquired in time, and certainly not held. `cause` is the last connection failure, if there was one. */
+export class LockTimeoutError extends LockError {
+  static {
+    this.prototype.name = 'LockTimeoutError'
+  }
+
+  readonly code = 'LOCK_TIMEOUT'
+  readonly retryable = true
+  /** What was asked for, as it is shown to people. */
+  readonly key: string
+  readonly phase: AcquirePhase
+  readonly waitedMs: number
+
+  constructor(details: { key: string; phase: AcquirePhase; waitedMs: number }, options?: ErrorOptions) {
+    super(
+      `${details.key} was not acquired in ${Math.round(details.waitedMs)} ms (${PHASES[details.phase]})`,
+      options,
+    )
+    this.key = details.key
+    this.phase = details.phase
+    this.waitedMs = details.waitedMs
+  }
+}
+
+const PHASES: Readonly<Record<AcquirePhase, string>> = {
+  queueing: 'queueing in this process',
+  connecting: 'connecting to the server',
+  locking: 'another process holds it',
+}
+
+/** Held once, no longer, and not by a release. Whatever the lock guarded may be in someone else's hands by now. */
+export class LockLostError extends LockError {
+  static {
+    this.prototype.name = 'LockLostError'
+  }
+
+  readonly code = 'LOCK_LOST'
+  readonly retryable = false
+  readonly key: string
+  /** How long it was held before the loss was known, in milliseconds. */
+  readonly heldMs: number
+  /** Why, in words. */
+  readonly reason: string
+
+  constructor(details: { key: string; heldMs: number; reason: string }, options?: ErrorOptions) {
+    super(`${details.key} was lost after ${Math.round(details.heldMs)} ms: ${details.reason}`, options)
+    this.key = details.key
+    this.heldMs = details.heldMs
+    this.reason = details.reason
+  }
+}
+
+/** `maxHeldLocks` or the server's own lock table is reached. Nothing was taken. */
+export class LockTableFullError extends LockError {
+  static {
+    this.prototype.name = 'LockTableFullError'
+  }
+
+  readonly code = 'LOCK_TABLE_FULL'
+  readonly retryable = true
+}
+
+/** A fencing token was asked for, and this pool has none: `fencing` is off, or the role may not create or use the sequence. */
+export class FencingUnavailableError extends LockError {
+  static {
+    this.prototype.name = 'FencingUnavailableError'
+  }
+
+  readonly code = 'FENCING_UNAVAILABLE'
+  readonly retryable = false
+}
+
+/** No connection was free, and the pool was told not to wait (`onExhausted`), or its retries are used up. */
+export class PoolExhaustedError extends LockError {
+  static {
+    this.prototype.name = 'PoolExhaustedError'
+  }
+
+  readonly code = 'POOL_EXHAUSTED'
+  readonly retryable = true
+}
+
+/** `maxWaiting` callers already wait. */
+export class PoolSaturatedError extends LockError {
+  static {
+    this.prototype.name = 'PoolSaturatedError'
+  }
+
+  readonly code = 'POOL_SATURATED'
+  readonly retryable = true
+
+  constructor(maxWaiting: number) {
+    super(`${maxWaiting} callers already wait (maxWaiting)`)
+  }
+}
+
+/** The pool is closed or closing. Callers who wait are told at once. */
+export class PoolClosedError extends LockError {
+  static {
+    this.prototype.name = 'PoolClosedError'
+  }
+
+  readonly code = 'POOL_CLOSED'
+  readonly retryable = false
+
+  constructor() {
+    super('the pool is closed')
+  }
+}
+
+/** Something between us and the server hands our statements to more than one server session, which breaks locks. */
+export class PoolerDetectedError extends LockError {
+  static {
+    this.prototype.name = 'PoolerDetectedError'
+  }
+
+  readonly code = 'POOLER_DETECTED'
+  readonly retryable = false
+}
+
+/** The server can't be reached, refuses, or will not do. The driver's error is the `cause`. */
+export class ConnectionError extends LockError {
+  static {
+    this.prototype.name = 'ConnectionError'
+  }
+
+  readonly code = 'CONNECTION_FAILED'
+  readonly retryable: boolean
+
+  constructor(message: string, options?: ErrorOptions & { retryable?: boolean }) {
+    super(message, options)
+    this.retryable = options?.retryable ?? true
+  }
+}
+
+/** Every unknown or wrong option, all at once. */
+export class InvalidOptionError extends LockError {
+  static {
+    this.prototype.name = 'InvalidOptionError'
+  }
+
+  readonly code = 'INVALID_OPTION'
+  readonly retryable = false
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '))
+    this.problems = problems
+  }
+}
+
+/** What was given cannot be a lock key. */
+export class InvalidKeyError extends LockError {
+  static {
+    this.prototype.name = 'InvalidKeyError'
+  }
+
+  readonly code = 'INVALID_KEY'
+  readonly retryable = false
+}

@@ -1,0 +1,7 @@
+/** Where chance comes from, so that a seed can replay a run. */
+export interface Random {
+  /** At least 0 and less than 1. */
+  next(): number
+}
+
+export const systemRandom: Random = { next: () => Math.random() }

@@ -1,0 +1,79 @@
+import { Expiring, type Deadlines } from './deadlines.js'
+import type { Queueable } from './fifo.js'
+
+/**
+ * One caller in a queue. It leaves exactly once: served, refused, out of time, or aborted; after that no deadline and no
+ * listener of it is left. Whoever serves it learns whether it was still there, so that what was meant for a caller who
+ * has just gone stays with the giver.
+ */
+export abstract class Waiter<T> extends Expiring implements Queueable {
+  readonly promise: Promise<T>
+  previous: Queueable | null = null
+  next: Queueable | null = null
+  queue: object | null = null
+  #resolve!: (value: T) => void
+  #reject!: (reason: unknown) => void
+  readonly #deadlines: Deadlines
+  #signal: AbortSignal | null = null
+  #onAbort: (() => void) | null = null
+  #left = false
+
+  /** `timeoutMs` may be `Infinity`. A signal that is aborted already must be refused before it becomes a waiter. */
+  constructor(deadlines: Deadlines, timeoutMs: number, signal: AbortSignal | undefined, now: number) {
+    super()
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#deadlines = deadlines
+    if (timeoutMs !== Infinity) deadlines.add(timeoutMs, this, now)
+    if (signal !== undefined) {
+      this.#signal = signal
+      this.#onAbort = () => void this.refuse(signal.reason)
+      signal.addEventListener('abort', this.#onAbort)
+    }
+  }
+
+  get hasLeft(): boolean {
+    return this.#left
+  }
+
+  /** False means that the caller has gone, and `value` still belongs to the giver. */
+  offer(value: T): boolean {
+    if (!this.#leave(value)) return false
+    this.#resolve(value)
+    return true
+  }
+
+  refuse(reason: unknown): boolean {
+    if (!this.#leave(undefined)) return false
+    this.#reject(reason)
+    return true
+  }
+
+  expire(): void {
+    this.outOfTime()
+  }
+
+  /** Called at the deadline. Usually refuses; may ask for a little more time first. */
+  protected abstract outOfTime(): void
+
+  /** Called once, on leaving, before the caller learns of it: served with `value`, or refused. */
+  protected abstract left(value: T | undefined): void
+
+  protected allowMore(delayMs: number): void {
+    this.#deadlines.add(delayMs, this)
+  }
+
+  #leave(value: T | undefined): boolean {
+    if (this.#left) return false
+    this.#left = true
+    this.#deadlines.remove(this)
+    if (this.#signal !== null) {
+      this.#signal.removeEventListener('abort', this.#onAbort!)
+      this.#signal = this.#onAbort = null
+    }
+    this.left(value)
+    return true
+  }
+}

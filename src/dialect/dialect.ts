@@ -1,0 +1,77 @@
+import type { LockError } from '../base/errors.js'
+import type { KeyCode, LockKey, LockMode } from './lock-key.js'
+import type { BatchReply, LockOperation } from './lock-operation.js'
+
+/** What the lock layer asks of every lock session. */
+export interface LinkSettings {
+  /** The server frees a session's locks this long after it last heard of it. Milliseconds. */
+  readonly leaseMs: number
+  readonly fencing: 'auto' | 'off'
+  /** Names this pool in what it tells others. */
+  readonly sender: string
+}
+
+/** Something a session holds at the server: a lock, or interest in one. */
+export interface Holding {
+  readonly key: KeyCode
+  readonly what: LockMode | 'interest'
+}
+
+/**
+ * One connection in use for locks. Every call is one statement of its own, answered in the order of the calls. A call
+ * that rejects has left the connection usable, unless `ended` was called.
+ */
+export interface LockLink {
+  /** What the server calls this session: for PostgreSQL its backend's process id. */
+  readonly serverId: number
+  /** How many locks the server's table has room for, over all sessions. */
+  readonly capacity: number
+  /** Why there are no fencing tokens, or null if there are. */
+  readonly noFencing: string | null
+
+  /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
+  run(operations: readonly LockOperation[]): Promise<BatchReply>
+
+  /** Wakes those processes that are interested in any of the keys. A hint: it may get lost, or come twice. */
+  ring(keys: readonly KeyCode[]): Promise<void>
+
+  /** Tells the other waiting processes that this one has lost a race for the key and asks for the next turn. */
+  claim(key: KeyCode): Promise<void>
+
+  heartbeat(): Promise<void>
+
+  /**
+   * After a failed batch: makes the server hold exactly `expected` for this session, and answers what of it was missing.
+   */
+  reconcile(expected: readonly Holding[]): Promise<readonly Holding[]>
+
+  /** Undoes `attach`, so that the connection can be used for something else. Nothing may be held. */
+  detach(): Promise<void>
+}
+
+/** Whom a listening connection tells. `sender` is who rang or claimed. */
+export interface Ears {
+  rung(keyId: string, sender: string): void
+  claimed(keyId: string, sender: string): void
+  /** The connection ended: nothing is heard any more. */
+  ended(cause: Error): void
+}
+
+/** What the lock layer needs to know of a database. A second database is a second folder, and nothing else. */
+export interface Dialect<C extends object> {
+  /** @throws {InvalidKeyError} if the key can't be one in this database. */
+  encodeKey(key: LockKey, namespace: string): KeyCode
+
+  /**
+   * Makes a connection a lock session: checks that the server will do, and that the settings are in force.
+   *
+   * @throws {LockError} saying what is wrong with the server, or between us and it.
+   */
+  attach(connection: C, settings: LinkSettings, ended: (cause: Error) => void): Promise<LockLink>
+
+  /** Starts listening. The connection must hold no locks: a paused client that listens can keep its session alive. */
+  listen(connection: C, ears: Ears): Promise<() => Promise<void>>
+
+  /** What a failed operation means for its caller. */
+  explain(error: unknown): LockError
+}

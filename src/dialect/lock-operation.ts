@@ -1,0 +1,66 @@
+import type { KeyCode, LockMode } from './lock-key.js'
+
+/**
+ * What can be asked of the server about one key. None of them ever waits in the server: that move does not exist, so a
+ * release can't queue behind somebody's wait.
+ *
+ * *Interest* is a mark that this session waits for a key; it ends with the session. It is set before the attempt that
+ * decides to sleep, and looked for after the unlock: either the waiter's attempt sees the key free, or the releaser sees
+ * the interest. No wake-up is lost.
+ *
+ * - `try`      take it if it is free. A shared attempt also gives way to a waiting writer.
+ * - `wait`     set interest, then as `try`; when granted, interest is dropped again.
+ * - `retry`    interest is set and the bell has rung: take it if it is free; when granted, drop interest.
+ * - `poll`     as `retry`, but a shared attempt gives way to a waiting writer.
+ * - `join`     this session has the key in shared mode: draw a token for more local readers, unless a writer waits.
+ * - `leave`    drop interest.
+ * - `release`  give it up, and say whether somebody else may be interested.
+ * - `mark`     this session has the key in shared mode, and a local writer waits: keep readers elsewhere from joining.
+ * - `unmark`   take that back.
+ * - `yield`    exclusive only: if no other session is interested, keep it and draw a new token; else set interest, then
+ *              give it up.
+ */
+export type OperationKind =
+  'try' | 'wait' | 'retry' | 'poll' | 'join' | 'leave' | 'release' | 'mark' | 'unmark' | 'yield'
+
+export interface LockOperation {
+  readonly kind: OperationKind
+  readonly mode: LockMode
+  readonly key: KeyCode
+}
+
+/** What the server says to one operation: one character, so that the answers to a batch are one string. */
+export type Answer = string
+
+export const SAID = {
+  /** `try`, `wait`, `retry`, `poll`, `join`: it is ours. `yield`: it stays ours. The token is that of the reply. */
+  granted: 'g',
+  /** `try`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
+  no: 'n',
+  /** `release`: given up, and nobody else is interested. `leave`, `mark`, `unmark`: done, or not needed. */
+  done: 'd',
+  /** `release`: given up, and somebody may be interested. */
+  doneAndWanted: 'r',
+  /** `wait`: not granted, interest is set. `yield`: given up, interest is set, somebody else is interested. */
+  waiting: 'w',
+  /** `wait`: not even interest could be set this instant; nothing has changed. Ask again. */
+  crowded: 'c',
+} as const
+
+/** The answers to a batch. */
+export interface BatchReply {
+  /** One character per operation, in their order. */
+  readonly answers: string
+  /**
+   * The fencing token of everything this batch was granted, in decimal digits; null if nothing could be, or there are no
+   * tokens. It is drawn after the last operation, while all that was granted is still held. So for each key it is greater
+   * than the tokens of those who had it before, who drew theirs before they gave it up, and smaller than of those after.
+   */
+  readonly token: string | null
+}
+
+/**
+ * Tokens are drawn from a sequence of this step, so that the hand-offs inside one process between two answers of the
+ * server can be numbered without asking it.
+ */
+export const TOKEN_STEP = 1024

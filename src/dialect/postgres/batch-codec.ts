@@ -1,0 +1,129 @@
+import { SAID, type LockOperation, type OperationKind } from '../lock-operation.js'
+import type { PostgresKey } from './postgres-key.js'
+import { CODE } from './postgres-sql.js'
+
+/** The parameters of a batch statement, and what is needed to read its answer. */
+export interface EncodedBatch {
+  readonly codes: Buffer
+  readonly keys: Buffer
+  /** Whether the plain statement will do. */
+  readonly isPlain: boolean
+  /** Whether anything may be granted, so that a token is needed. */
+  readonly mayGrant: boolean
+  /** The buckets that are looked into after the releases: a row each, at the end, in this order. */
+  readonly buckets: readonly number[]
+}
+
+const INT8_OID = 20
+
+/** A binary array begins with: dimensions, whether it has nulls, the type of its elements, their number, the first index. */
+const ARRAY_HEADER_BYTES = 20
+
+/** Each element: its length, then itself. */
+const ELEMENT_BYTES = 12
+
+const BUCKETS = 32
+
+/** There must be one operation at least: an array without elements is written in another way. */
+export function encodeBatch(operations: readonly LockOperation[]): EncodedBatch {
+  const count = operations.length
+  const codes = Buffer.allocUnsafe(count + BUCKETS)
+  const keys = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + ELEMENT_BYTES * (count + BUCKETS))
+  const buckets: number[] = []
+  let seenBuckets = 0
+  let isPlain = true
+  let mayGrant = false
+  for (let row = 0; row < count; row++) {
+    const { kind, mode, key } = operations[row]!
+    const { high, low, hash } = key as PostgresKey
+    const code = mode === 'exclusive' ? EXCLUSIVE_CODES[kind] : SHARED_CODES[kind]
+    codes[row] = code
+    writeElement(keys, row, high, low)
+    if (code > CODE.releaseExclusive) isPlain = false
+    if (kind !== 'release') mayGrant = true
+    else if ((seenBuckets & (1 << bucketOf(hash))) === 0) {
+      seenBuckets |= 1 << bucketOf(hash)
+      buckets.push(bucketOf(hash))
+    }
+  }
+  for (let i = 0; i < buckets.length; i++) {
+    codes[count + i] = CODE.lookIntoBucket
+    writeElement(keys, count + i, 0, buckets[i]!)
+  }
+  const rows = count + buckets.length
+  keys.writeInt32BE(1, 0)
+  keys.writeInt32BE(0, 4)
+  keys.writeInt32BE(INT8_OID, 8)
+  keys.writeInt32BE(rows, 12)
+  keys.writeInt32BE(1, 16)
+  return {
+    codes: codes.subarray(0, rows),
+    keys: keys.subarray(0, ARRAY_HEADER_BYTES + ELEMENT_BYTES * rows),
+    isPlain,
+    mayGrant,
+    buckets,
+  }
+}
+
+/** The answers to the operations: a release that was looked after in its bucket says whether somebody may be interested. */
+export function decodeAnswers(
+  said: string,
+  operations: readonly LockOperation[],
+  buckets: readonly number[],
+): string {
+  if (buckets.length === 0) return said
+  const looks = said.slice(operations.length)
+  const answers = said.slice(0, operations.length)
+  if (!looks.includes(SAID.doneAndWanted)) return answers
+  const wanted = new Set(buckets.filter((_, i) => looks[i] === SAID.doneAndWanted))
+  return operations
+    .map(({ kind, key }, i) => {
+      const isWanted =
+        kind === 'release' && answers[i] === SAID.done && wanted.has(bucketOf((key as PostgresKey).hash))
+      return isWanted ? SAID.doneAndWanted : answers[i]
+    })
+    .join('')
+}
+
+function writeElement(keys: Buffer, row: number, high: number, low: number): void {
+  const at = ARRAY_HEADER_BYTES + ELEMENT_BYTES * row
+  keys.writeInt32BE(8, at)
+  keys.writeInt32BE(high, at + 4)
+  keys.writeInt32BE(low, at + 8)
+}
+
+/** As BUCKET in the statement. */
+function bucketOf(hash: number): number {
+  return hash & (BUCKETS - 1)
+}
+
+type Codes = Readonly<Record<OperationKind, number>>
+
+const SHARED_ONLY = NaN
+const EXCLUSIVE_ONLY = NaN
+
+const EXCLUSIVE_CODES: Codes = {
+  try: CODE.tryExclusive,
+  wait: CODE.waitExclusive,
+  retry: CODE.retryExclusive,
+  poll: CODE.retryExclusive,
+  join: SHARED_ONLY,
+  leave: CODE.leaveExclusive,
+  release: CODE.releaseExclusive,
+  mark: SHARED_ONLY,
+  unmark: CODE.unmark,
+  yield: CODE.yieldExclusive,
+}
+
+const SHARED_CODES: Codes = {
+  try: CODE.tryShared,
+  wait: CODE.waitShared,
+  retry: CODE.retryShared,
+  poll: CODE.pollShared,
+  join: CODE.joinShared,
+  leave: CODE.leaveShared,
+  release: CODE.releaseShared,
+  mark: CODE.mark,
+  unmark: CODE.unmark,
+  yield: EXCLUSIVE_ONLY,
+}

@@ -1,0 +1,38 @@
+import { ConnectionError, LockError, LockTableFullError } from '../../base/errors.js'
+
+/** The SQLSTATE of an error that the server sent. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+}
+
+/**
+ * Classes and codes of SQLSTATE that go away only when somebody changes something: wrong authorization, no such database,
+ * no such role, no right, no such function, feature not supported.
+ */
+const PERMANENT = /^(28|3D|42|0A)/
+
+/** @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export function explain(error: unknown): LockError {
+  if (error instanceof LockError) return error
+  const code = sqlState(error)
+  const message = messageOf(error)
+  if (code === '53200') {
+    return new LockTableFullError(`the server's lock table is full (max_locks_per_transaction): ${message}`, {
+      cause: error,
+    })
+  }
+  const retryable = code === undefined || !PERMANENT.test(code)
+  return new ConnectionError(code === undefined ? message : `${message} (${code})`, {
+    cause: error,
+    retryable,
+  })
+}
+
+/** Some errors of Node's net module have an empty message: one per address that was tried. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+  if (error instanceof Error && error.message !== '') return error.message
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : String(error)
+}

@@ -1,0 +1,53 @@
+import type pg from 'pg'
+import type { ConnectionFactory } from '../../pool/connection-factory.js'
+import type { Lease } from '../../pool/lease.js'
+import { Dirt } from './dirt.js'
+import { LeasedConnection } from './leased-connection.js'
+import type { PostgresConnection } from './postgres-connection.js'
+import { explain } from './postgres-errors.js'
+import { HEARTBEAT } from './postgres-sql.js'
+import { ServerConnection } from './server-connection.js'
+
+/** Opens, lends, checks, cleans and closes connections to PostgreSQL. */
+export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
+  readonly #config: pg.ClientConfig
+  readonly #dirt = new WeakMap<PostgresConnection, Dirt>()
+
+  constructor(config: pg.ClientConfig) {
+    this.#config = config
+  }
+
+  async open(signal: AbortSignal): Promise<PostgresConnection> {
+    try {
+      const connection = await ServerConnection.open(this.#config, signal)
+      this.#dirt.set(connection, new Dirt())
+      return connection
+    } catch (error) {
+      throw explain(error)
+    }
+  }
+
+  close(connection: PostgresConnection): Promise<void> {
+    return (connection as ServerConnection).close()
+  }
+
+  destroy(connection: PostgresConnection): void {
+    ;(connection as ServerConnection).destroy()
+  }
+
+  async check(connection: PostgresConnection): Promise<void> {
+    await connection.query(HEARTBEAT)
+  }
+
+  clean(connection: PostgresConnection): Promise<readonly string[]> | null {
+    return this.#dirt.get(connection)!.clean(connection as ServerConnection)
+  }
+
+  onEnd(connection: PostgresConnection, ended: (cause: Error) => void): void {
+    ;(connection as ServerConnection).onEnd(ended)
+  }
+
+  lease(connection: PostgresConnection, lease: Lease): PostgresConnection & Lease {
+    return new LeasedConnection(connection as ServerConnection, lease, this.#dirt.get(connection)!)
+  }
+}

@@ -1,0 +1,93 @@
+import type { Holding, LockLink } from '../dialect.js'
+import type { KeyCode } from '../lock-key.js'
+import type { BatchReply, LockOperation } from '../lock-operation.js'
+import { decodeAnswers, encodeBatch } from './batch-codec.js'
+import { callMessage, ringMessages } from './postgres-bell.js'
+import type { ServerFacts } from './postgres-attach.js'
+import type { PostgresKey } from './postgres-key.js'
+import { makeHold } from './postgres-reconcile.js'
+import { BATCH, CLAIM, HEARTBEAT, PAIR_BATCH, PLAIN_BATCH, RESET_SETTINGS, RING } from './postgres-sql.js'
+import type { ServerConnection } from './server-connection.js'
+
+/** A connection to PostgreSQL in use for locks. */
+export class PostgresLink implements LockLink {
+  readonly serverId: number
+  readonly capacity: number
+  readonly noFencing: string | null
+  readonly #server: ServerConnection
+  readonly #fence: string | null
+  readonly #sender: string
+
+  constructor(server: ServerConnection, facts: ServerFacts, sender: string) {
+    this.serverId = server.processID
+    this.capacity = facts.capacity
+    this.noFencing = facts.noFencing
+    this.#server = server
+    this.#fence = facts.fence
+    this.#sender = sender
+  }
+
+  /** Bigint keys and pairs are two statements, because their functions differ; nearly always there is only one kind. */
+  async run(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const pairs = operations.filter((operation) => (operation.key as PostgresKey).isPair)
+    if (pairs.length === 0) return this.#runBatch(operations, false)
+    if (pairs.length === operations.length) return this.#runBatch(operations, true)
+    const bigints = operations.filter((operation) => !(operation.key as PostgresKey).isPair)
+    // The later statement's token is drawn while what both have granted is held.
+    const [first, second] = await Promise.all([this.#runBatch(bigints, false), this.#runBatch(pairs, true)])
+    const answers = { bigint: first.answers[Symbol.iterator](), pair: second.answers[Symbol.iterator]() }
+    const inOrder = operations.map(
+      ({ key }) => answers[(key as PostgresKey).isPair ? 'pair' : 'bigint'].next().value!,
+    )
+    return { answers: inOrder.join(''), token: second.token ?? first.token }
+  }
+
+  async ring(keys: readonly KeyCode[]): Promise<void> {
+    for (const message of ringMessages(this.#sender, keys as readonly PostgresKey[])) {
+      await this.#server.query({
+        name: 'lockpool_ring',
+        text: RING,
+        values: [message.head, message.ids, message.hashes],
+      })
+    }
+  }
+
+  async claim(key: KeyCode): Promise<void> {
+    await this.#server.query({
+      name: 'lockpool_claim',
+      text: CLAIM,
+      values: [callMessage(this.#sender, 'claim', key.id)],
+    })
+  }
+
+  async heartbeat(): Promise<void> {
+    await this.#server.query({ name: 'lockpool_heartbeat', text: HEARTBEAT })
+  }
+
+  reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
+    return makeHold(this.#server, expected)
+  }
+
+  async detach(): Promise<void> {
+    await this.#server.query(RESET_SETTINGS)
+  }
+
+  async #runBatch(operations: readonly LockOperation[], isPair: boolean): Promise<BatchReply> {
+    const { codes, keys, isPlain, mayGrant, buckets } = encodeBatch(operations)
+    const statement = isPair ? STATEMENTS.pairs : isPlain ? STATEMENTS.plain : STATEMENTS.full
+    const values = [codes, keys, mayGrant ? this.#fence : null]
+    const { rows } = await this.#server.query<[string, string | null]>({
+      ...statement,
+      values,
+      rowMode: 'array',
+    })
+    const [said, token] = rows[0]!
+    return { answers: decodeAnswers(said, operations, buckets), token }
+  }
+}
+
+const STATEMENTS = {
+  plain: { name: 'lockpool_plain', text: PLAIN_BATCH },
+  full: { name: 'lockpool_batch', text: BATCH },
+  pairs: { name: 'lockpool_pairs', text: PAIR_BATCH },
+} as const

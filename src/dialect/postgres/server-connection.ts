@@ -1,0 +1,113 @@
+import pg from 'pg'
+import type { ConnectionEvents, PostgresConnection, QueryConfig, QueryResult } from './postgres-connection.js'
+
+/** What `pg` has and its types leave out. */
+interface ClientInternals {
+  readonly processID: number | null
+  readonly connection: { readonly stream: { destroy(): void } }
+}
+
+/** The connection itself, over one client of `pg` in pipeline mode. Borrowers get it wrapped. */
+export class ServerConnection implements PostgresConnection {
+  readonly #client: pg.Client
+  readonly #endListeners: ((cause: Error) => void)[] = []
+  #inFlight = 0
+  #end: Error | null = null
+
+  private constructor(client: pg.Client) {
+    this.#client = client
+    // A dead backend says why, then the socket closes. Without a listener either would end the process.
+    client.on('error', (error) => this.#ended(error))
+    client.on('end', () => this.#ended(new Error('the connection was closed')))
+    // After a crash of another backend the server says good-bye in a notice.
+    client.on('notice', (notice) => {
+      if (notice.code === '57P02') this.#ended(new Error(notice.message))
+    })
+  }
+
+  /** The signal ends the attempt, at whatever stage it is. */
+  static async open(config: pg.ClientConfig, signal: AbortSignal): Promise<ServerConnection> {
+    const client = new pg.Client(config)
+    const connection = new ServerConnection(client)
+    const abort = (): void => connection.destroy()
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      await client.connect()
+      return connection
+    } catch (error) {
+      connection.destroy()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  get processID(): number {
+    return this.#internals.processID ?? 0
+  }
+
+  /** Whether a transaction is open, failed or not, by the last answer. */
+  get isInTransaction(): boolean {
+    const status = this.#client.getTransactionStatus()
+    return status === 'T' || status === 'E'
+  }
+
+  /** Statements that are not answered yet. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
+  query<Row = Record<string, unknown>>(config: QueryConfig): Promise<QueryResult<Row>>
+  async query<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    this.#inFlight++
+    try {
+      const result: unknown = await this.#client.query(textOrConfig as string, values)
+      return result as QueryResult<Row>
+    } finally {
+      this.#inFlight--
+    }
+  }
+
+  on<Name extends keyof ConnectionEvents>(
+    event: Name,
+    listener: (event: ConnectionEvents[Name]) => void,
+  ): this {
+    this.#client.on(event as 'notice', listener as (event: object) => void)
+    return this
+  }
+
+  off<Name extends keyof ConnectionEvents>(
+    event: Name,
+    listener: (event: ConnectionEvents[Name]) => void,
+  ): this {
+    this.#client.off(event, listener as (event: object) => void)
+    return this
+  }
+
+  /** Tells once; at once if it has ended already. */
+  onEnd(listener: (cause: Error) => void): void {
+    if (this.#end === null) this.#endListeners.push(listener)
+    else listener(this.#end)
+  }
+
+  /** Says good-bye and waits until the server has closed the connection. With a statement under way it can't. */
+  async close(): Promise<void> {
+    if (this.#inFlight > 0) this.destroy()
+    await this.#client.end()
+  }
+
+  destroy(): void {
+    this.#internals.connection.stream.destroy()
+  }
+
+  get #internals(): ClientInternals {
+    return this.#client as unknown as ClientInternals
+  }
+
+  #ended(cause: Error): void {
+    if (this.#end !== null) return
+    this.#end = cause
+    for (const listener of this.#endListeners.splice(0)) listener(cause)
+  }
+}

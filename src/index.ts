@@ -1,0 +1,37 @@
+/** `lockpool`: locks in PostgreSQL. */
+export {
+  ConnectionError,
+  FencingUnavailableError,
+  InvalidKeyError,
+  InvalidOptionError,
+  LockError,
+  LockLostError,
+  LockTableFullError,
+  LockTimeoutError,
+  PoolClosedError,
+  PoolerDetectedError,
+  PoolExhaustedError,
+  PoolSaturatedError,
+  type AcquirePhase,
+  type LockErrorCode,
+} from './base/errors.js'
+export type { LockKey, LockMode } from './dialect/lock-key.js'
+export type {
+  ConnectionEvents,
+  PostgresConnection,
+  Queryable,
+  QueryConfig,
+  QueryResult,
+} from './dialect/postgres/postgres-connection.js'
+export { hashName } from './dialect/postgres/postgres-key.js'
+export type { PostgresConfig } from './dialect/postgres/postgres-config.js'
+export type { Lock } from './lock/lock.js'
+export type { LockEvents } from './lock/lock-events.js'
+export type { AcquireOptions, TryAcquireOptions } from './lock/lock-pool.js'
+export type { KeySnapshot, PoolSnapshot, SessionSnapshot } from './lock/snapshot.js'
+export type { ConnectionPool } from './pool/connection-pool.js'
+export type { Lease } from './pool/lease.js'
+export type { PoolCounts, PoolEvents } from './pool/pool-events.js'
+export type { OnExhausted } from './pool/pool-options.js'
+export type { ConnectOptions } from './pool/pool-waiter.js'
+export { LockPool, type LockPoolOptions } from './postgres-lock-pool.js'

@@ -1,0 +1,200 @@
+import type { Clock } from '../base/clock.js'
+import { Deadlines } from '../base/deadlines.js'
+import type { Emitter } from '../base/emitter.js'
+import {
+  LockTableFullError,
+  PoolClosedError,
+  PoolSaturatedError,
+  type LockError,
+  type LockLostError,
+} from '../base/errors.js'
+import type { Random } from '../base/random.js'
+import type { KeyCode, LockKey } from '../dialect/lock-key.js'
+import { Entry } from './entry.js'
+import type { EntryHost } from './entry-host.js'
+import { keyText } from './key-book.js'
+import type { Lock } from './lock.js'
+import type { LockEvents } from './lock-events.js'
+import { LockWaiter, type LockRequest } from './lock-waiter.js'
+import type { Session } from './session.js'
+
+/** Since the pool was made. */
+export interface LockCounters {
+  acquired: number
+  released: number
+  lost: number
+  /** Acquired from another caller of this process, without asking the server. */
+  handedOff: number
+  /** Calls of `acquire` and `tryAcquire` that ended without the lock. */
+  refused: number
+}
+
+export interface ArbiterLinks {
+  readonly lastFailure: LockError | null
+  assign(entry: Entry): Session | null
+  unassign(entry: Entry): void
+  asleep(): void
+  awake(): void
+}
+
+/** Who in this process has what, and who waits for it: one entry per key that anybody here has to do with. */
+export class Arbiter implements EntryHost {
+  readonly clock: Clock
+  readonly random: Random
+  readonly sender: string
+  readonly counters: LockCounters = { acquired: 0, released: 0, lost: 0, handedOff: 0, refused: 0 }
+  readonly #deadlines: Deadlines
+  readonly #events: Emitter<LockEvents>
+  readonly #links: ArbiterLinks
+  readonly #maxWaiting: number
+  readonly #entries = new Map<string, Entry>()
+  #waiting = 0
+  #asleep = 0
+  #arrivals = 0
+  #isClosing = false
+  #onEmpty: (() => void) | null = null
+  /** Known only after the first session: `'auto'` depends on the server. */
+  maxHeldLocks: number = Infinity
+  noFencing: string | null = null
+
+  constructor(
+    ports: { readonly clock: Clock; readonly random: Random; readonly sender: string },
+    maxWaiting: number,
+    events: Emitter<LockEvents>,
+    links: ArbiterLinks,
+  ) {
+    this.clock = ports.clock
+    this.random = ports.random
+    this.sender = ports.sender
+    this.#maxWaiting = maxWaiting
+    this.#deadlines = new Deadlines(this.clock)
+    this.#events = events
+    this.#links = links
+  }
+
+  get entries(): IterableIterator<Entry> {
+    return this.#entries.values()
+  }
+
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** How many callers have come so far. */
+  get arrivals(): number {
+    return this.#arrivals
+  }
+
+  get lastFailure(): LockError | null {
+    return this.#links.lastFailure
+  }
+
+  /** A sleeping key costs the server its interest, the bucket of that, and for a writer a mark. */
+  get tableFull(): LockError | null {
+    const used = this.#entries.size + 2 * this.#asleep
+    if (used <= this.maxHeldLocks) return null
+    return new LockTableFullError(
+      `this pool may use ${this.maxHeldLocks} entries of the server's lock table (maxHeldLocks)`,
+    )
+  }
+
+  acquire(code: KeyCode, label: LockKey, request: LockRequest): Promise<Lock | null> {
+    if (this.#isClosing) return Promise.reject(new PoolClosedError())
+    if (this.#waiting >= this.#maxWaiting) return Promise.reject(new PoolSaturatedError(this.#maxWaiting))
+    let entry = this.#entries.get(code.id)
+    if (entry === undefined) this.#entries.set(code.id, (entry = new Entry(code, label, this)))
+    const isBusy = entry.isBusyFor(request.mode)
+    this.#waiting++
+    const waiter = new LockWaiter(entry, request, ++this.#arrivals, this.#deadlines)
+    if (isBusy) this.#announce(waiter)
+    if (isBusy && request.patience !== 'wait') waiter.notGranted()
+    else entry.advance()
+    return waiter.promise
+  }
+
+  /** Refuses everybody who waits, and everybody who comes. Resolves when nothing is held or under way any more. */
+  close(): Promise<void> {
+    this.#isClosing = true
+    const closed = new PoolClosedError()
+    for (const entry of [...this.#entries.values()]) {
+      for (const waiter of entry.queue) waiter.refuse(closed)
+    }
+    return new Promise((resolve) => {
+      if (this.#entries.size === 0) resolve()
+      else this.#onEmpty = resolve
+    })
+  }
+
+  rung(keyId: string, sender: string): void {
+    this.#entries.get(keyId)?.rung(sender)
+  }
+
+  claimed(keyId: string, sender: string): void {
+    this.#entries.get(keyId)?.claimed(sender)
+  }
+
+  listening(): void {
+    for (const entry of [...this.#entries.values()]) entry.listening()
+  }
+
+  assign(entry: Entry): Session | null {
+    return this.#links.assign(entry)
+  }
+
+  forget(entry: Entry): void {
+    this.#links.unassign(entry)
+    this.#entries.delete(entry.key.id)
+    if (this.#entries.size === 0) this.#onEmpty?.()
+  }
+
+  asleep(entry: Entry): void {
+    this.#asleep++
+    this.#links.asleep()
+    const waiter = entry.queue.first
+    if (waiter !== null) this.#announce(waiter)
+  }
+
+  awake(_entry: Entry): void {
+    this.#asleep--
+    this.#links.awake()
+  }
+
+  acquired(lock: Lock, waiter: LockWaiter, isHandOff: boolean): void {
+    this.counters.acquired++
+    if (isHandOff) this.counters.handedOff++
+    if (!this.#events.hears('lock:acquired')) return
+    const waitedMs = this.clock.now() - waiter.since
+    this.#events.emit('lock:acquired', { key: keyText(lock.key), mode: lock.mode, waitedMs })
+  }
+
+  released(lock: Lock): void {
+    this.counters.released++
+    if (!this.#events.hears('lock:released')) return
+    this.#events.emit('lock:released', { key: keyText(lock.key), mode: lock.mode, heldMs: lock.heldMs })
+  }
+
+  lost(error: LockLostError, lock: Lock): void {
+    this.counters.lost++
+    const { heldMs, reason } = error
+    this.#events.emit('lock:lost', { key: keyText(lock.key), mode: lock.mode, heldMs, reason })
+  }
+
+  left(waiter: LockWaiter, isGranted: boolean): void {
+    this.#waiting--
+    if (!isGranted) this.counters.refused++
+    if (!this.#events.hears('waiter:left')) return
+    const waitedMs = this.clock.now() - waiter.since
+    this.#events.emit('waiter:left', {
+      key: keyText(waiter.label),
+      mode: waiter.mode,
+      waitedMs,
+      granted: isGranted,
+    })
+  }
+
+  #announce(waiter: LockWaiter): void {
+    if (waiter.isAnnounced || !this.#events.hears('waiter:queued')) return
+    waiter.isAnnounced = true
+    this.#events.emit('waiter:queued', { key: keyText(waiter.label), mode: waiter.mode })
+  }
+}

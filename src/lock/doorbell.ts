@@ -1,0 +1,173 @@
+import { assertMove } from '../base/assert.js'
+import type { Cancel, Clock } from '../base/clock.js'
+import type { Dialect, Ears } from '../dialect/dialect.js'
+import type { ConnectionPool } from '../pool/connection-pool.js'
+import type { Lease } from '../pool/lease.js'
+
+/** How long to go on listening when nobody sleeps any more: contention comes in bursts. */
+const LINGER_MS = 5000
+
+/** How long until the next attempt when there was no connection to listen on, or it has ended. */
+const TRY_AGAIN_MS = 500
+
+/**
+ * - `off`        nobody sleeps
+ * - `opening`    a connection is being had, or LISTEN is under way
+ * - `listening`  the bell can be heard
+ * - `deaf`       there is no connection for it now; sleepers poll
+ */
+export type DoorbellState = 'off' | 'opening' | 'listening' | 'deaf'
+
+/** Every legal move. */
+export const DOORBELL_MOVES: Readonly<Record<DoorbellState, readonly DoorbellState[]>> = {
+  off: ['opening', 'deaf'],
+  opening: ['listening', 'deaf'],
+  listening: ['off', 'deaf'],
+  deaf: ['opening', 'deaf', 'off'],
+}
+
+export interface DoorbellHost {
+  rung(keyId: string, sender: string): void
+  claimed(keyId: string, sender: string): void
+  /** From now on the bell is heard. What rang before was not. */
+  listening(): void
+  warn(message: string, error?: Error): void
+}
+
+/**
+ * Hears when locks of other processes become free, while anybody here sleeps for one. It needs a connection of its own,
+ * without locks; it takes one only if one is free, and gives it back to whoever asks: without it the sleepers poll.
+ */
+export class Doorbell<C extends object> {
+  readonly #pool: ConnectionPool<C>
+  readonly #max: number
+  readonly #dialect: Dialect<C>
+  readonly #clock: Clock
+  readonly #host: DoorbellHost
+  #state: DoorbellState = 'off'
+  #sleepers = 0
+  #cancelTimer: Cancel | null = null
+  #current: { readonly lease: C & Lease; readonly stop: () => Promise<void> } | null = null
+  #isClosed = false
+
+  constructor(pool: ConnectionPool<C>, max: number, dialect: Dialect<C>, clock: Clock, host: DoorbellHost) {
+    this.#pool = pool
+    this.#max = max
+    this.#dialect = dialect
+    this.#clock = clock
+    this.#host = host
+  }
+
+  get state(): DoorbellState {
+    return this.#state
+  }
+
+  /** One more sleeps. */
+  asleep(): void {
+    this.#sleepers++
+    if (this.#sleepers > 1) return
+    this.#stopTimer()
+    this.#listen()
+  }
+
+  /** One less. */
+  awake(): void {
+    this.#sleepers--
+    if (this.#sleepers > 0) return
+    this.#stopTimer()
+    if (this.#state === 'deaf') this.#move('off')
+    if (this.#state === 'listening')
+      this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#hangUp('off'))
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#stopTimer()
+    await this.#hangUp('off')
+  }
+
+  #listen(): void {
+    if (this.#isClosed || this.#state === 'opening' || this.#state === 'listening') return
+    // With one connection for everything, sessions need it more.
+    const isRoom = this.#max > 1 && (this.#pool.idleCount > 0 || this.#pool.totalCount < this.#max)
+    if (!isRoom || this.#pool.isClosed) return this.#tryAgain()
+    this.#move('opening')
+    this.#open().catch((error: unknown) => {
+      if (this.#isClosed) return
+      this.#host.warn('listening failed, waiting callers poll', error as Error)
+      this.#tryAgain()
+    })
+  }
+
+  async #open(): Promise<void> {
+    const lease = await this.#pool.connect({ reserved: true, onWanted: () => this.#give(lease) })
+    const ears: Ears = {
+      rung: (keyId, sender) => this.#host.rung(keyId, sender),
+      claimed: (keyId, sender) => this.#host.claimed(keyId, sender),
+      ended: () => this.#ended(),
+    }
+    try {
+      const stop = await this.#dialect.listen(lease, ears)
+      this.#current = { lease, stop }
+    } catch (error) {
+      lease.release(error as Error)
+      throw error
+    }
+    this.#move('listening')
+    if (this.#isClosed) return this.#hangUp('off')
+    if (this.#sleepers === 0) this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#hangUp('off'))
+    else this.#host.listening()
+  }
+
+  /** Somebody waits for a connection in vain. */
+  #give(lease: C & Lease): boolean {
+    if (this.#current?.lease !== lease) return false
+    void this.#hangUp('deaf')
+    if (this.#sleepers > 0) this.#tryAgain()
+    return true
+  }
+
+  #ended(): void {
+    const current = this.#current
+    if (current === null) return
+    this.#current = null
+    current.lease.release(true)
+    this.#move('off')
+    this.#stopTimer()
+    if (this.#sleepers > 0) this.#tryAgain()
+  }
+
+  async #hangUp(next: 'off' | 'deaf'): Promise<void> {
+    const current = this.#current
+    if (current === null) return
+    this.#current = null
+    this.#move(next)
+    try {
+      await current.stop()
+      current.lease.release()
+    } catch (error) {
+      current.lease.release(error as Error)
+    }
+  }
+
+  #tryAgain(): void {
+    if (this.#isClosed) return
+    this.#move('deaf')
+    this.#stopTimer()
+    this.#cancelTimer = this.#clock.after(TRY_AGAIN_MS, () => {
+      this.#cancelTimer = null
+      if (this.#sleepers > 0) this.#listen()
+    })
+  }
+
+  /** The only writer of the state. */
+  #move(to: DoorbellState): void {
+    assertMove(DOORBELL_MOVES, this.#state, to, () => 'doorbell')
+    this.#state = to
+  }
+
+  #stopTimer(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+  }
+}

@@ -1,0 +1,164 @@
+import { sleep, type Clock } from '../base/clock.js'
+import { Emitter } from '../base/emitter.js'
+import type { LockError } from '../base/errors.js'
+import type { Random } from '../base/random.js'
+import type { Dialect } from '../dialect/dialect.js'
+import type { ConnectionFactory } from '../pool/connection-factory.js'
+import { ConnectionPool } from '../pool/connection-pool.js'
+import { Arbiter, type ArbiterLinks } from './arbiter.js'
+import { Doorbell, type DoorbellHost } from './doorbell.js'
+import type { Entry } from './entry.js'
+import type { LockEvents } from './lock-events.js'
+import type { LockPoolOptions } from './lock-pool-options.js'
+import type { Session, SessionState } from './session.js'
+import { Sessions, type SessionsHost } from './sessions.js'
+
+/** Part of the server's lock table that `maxHeldLocks: 'auto'` takes. */
+const AUTO_SHARE = 0.25
+
+/** The database to lock in, and time and chance. */
+export interface EnginePorts<C extends object> {
+  readonly factory: ConnectionFactory<C>
+  readonly dialect: Dialect<C>
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/**
+ * The parts, and how they are tied: the arbiter decides, sessions carry out, the doorbell wakes, and all connections
+ * come from one pool. Each part knows only what it needs of the others; the rest is here.
+ */
+export class Engine<C extends object> implements ArbiterLinks, SessionsHost, DoorbellHost {
+  readonly clock: Clock
+  readonly events: Emitter<LockEvents> = new Emitter()
+  readonly connections: ConnectionPool<C>
+  readonly arbiter: Arbiter
+  readonly sessions: Sessions<C>
+  readonly doorbell: Doorbell<C>
+  readonly #options: Required<LockPoolOptions>
+  readonly #sender: string
+
+  constructor(options: Required<LockPoolOptions>, { factory, dialect, clock, random }: EnginePorts<C>) {
+    const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options
+    // One place that sessions leave to borrowers, and one that borrowers leave to sessions.
+    const spare = max > 1 ? 1 : 0
+    this.clock = clock
+    this.#options = options
+    this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
+    this.connections = new ConnectionPool(
+      factory,
+      {
+        min,
+        max,
+        maxWaiting,
+        onExhausted,
+        acquireTimeoutMs,
+        idleTimeoutMs,
+        maxLifetimeMs,
+        reserved: spare,
+        openAtStart: false,
+      },
+      { clock, random },
+    )
+    this.arbiter = new Arbiter({ clock, random, sender: this.#sender }, maxWaiting, this.events, this)
+    this.sessions = new Sessions(
+      this.connections,
+      dialect,
+      {
+        limit: max - spare,
+        idleTimeoutMs,
+        link: { leaseMs: options.leaseMs, fencing: options.fencing, sender: this.#sender },
+        sharesOneConnection: max === 1,
+      },
+      this,
+    )
+    this.doorbell = new Doorbell(this.connections, max, dialect, clock, this)
+  }
+
+  async ready(): Promise<void> {
+    await this.connections.ready()
+    await this.sessions.ready()
+  }
+
+  /** Refuses those who wait, gives holders and borrowers `graceMs`, and ends what is left. */
+  async close(graceMs: number): Promise<void> {
+    const since = this.clock.now()
+    const enough = new AbortController()
+    const patience = sleep(this.clock, graceMs, enough.signal)
+    await Promise.race([this.arbiter.close(), patience])
+    enough.abort()
+    const leftMs = Math.max(graceMs - (this.clock.now() - since), 0)
+    await Promise.all([
+      this.sessions.close(),
+      this.doorbell.close(),
+      this.connections.close({ graceMs: leftMs }),
+    ])
+  }
+
+  get lastFailure(): LockError | null {
+    return this.sessions.lastFailure
+  }
+
+  get arrivals(): number {
+    return this.arbiter.arrivals
+  }
+
+  assign(entry: Entry): Session | null {
+    return this.sessions.assign(entry)
+  }
+
+  unassign(entry: Entry): void {
+    this.sessions.unassign(entry)
+  }
+
+  asleep(): void {
+    this.doorbell.asleep()
+  }
+
+  awake(): void {
+    this.doorbell.awake()
+  }
+
+  clientsOf(session: Session): Entry[] {
+    return [...this.arbiter.entries].filter((entry) => entry.session === session)
+  }
+
+  opened(session: Session): void {
+    const { maxHeldLocks } = this.#options
+    this.arbiter.noFencing = session.link.noFencing
+    this.arbiter.maxHeldLocks =
+      maxHeldLocks === 'auto' ? Math.floor(session.link.capacity * AUTO_SHARE) : maxHeldLocks
+    this.events.emit('session:opened', { session: session.id, serverId: session.link.serverId })
+  }
+
+  moved(session: Session, from: SessionState): void {
+    if (!this.events.hears('session:moved')) return
+    this.events.emit('session:moved', { session: session.id, from, to: session.state })
+  }
+
+  lost(session: Session, reason: string, locks: number, error?: Error): void {
+    this.events.emit('session:lost', {
+      session: session.id,
+      reason,
+      locks,
+      ...(error === undefined ? {} : { error }),
+    })
+  }
+
+  rung(keyId: string, sender: string): void {
+    // Our own bell is for the others: whoever rings has just had its turn.
+    if (sender !== this.#sender) this.arbiter.rung(keyId, sender)
+  }
+
+  claimed(keyId: string, sender: string): void {
+    this.arbiter.claimed(keyId, sender)
+  }
+
+  listening(): void {
+    this.arbiter.listening()
+  }
+
+  warn(message: string, error?: Error): void {
+    this.events.emit('warning', { message, ...(error === undefined ? {} : { error }) })
+  }
+}

@@ -1,0 +1,116 @@
+import type { LockMode } from '../dialect/lock-key.js'
+
+/**
+ * One key, as this process stands towards the server:
+ *
+ * - `idle`       nothing is held, marked or asked
+ * - `trying`     a first attempt is under way
+ * - `asking`     an attempt with interest set, or to be set, is under way
+ * - `waiting`    another process has it; interest is set; asleep until the bell rings or the poll is due
+ * - `held`       this process has it, for local holders or about to be passed on
+ * - `joining`    held in shared mode, and a token for more readers is being drawn
+ * - `marking`    held in shared mode, or not at all; the mark of a local writer is being set or taken back
+ * - `releasing`  being given up
+ * - `yielding`   being given up if anybody else is interested
+ * - `leaving`    interest is being dropped: nobody here waits any more
+ */
+export type EntryState =
+  | 'idle'
+  | 'trying'
+  | 'asking'
+  | 'waiting'
+  | 'held'
+  | 'joining'
+  | 'marking'
+  | 'releasing'
+  | 'yielding'
+  | 'leaving'
+
+/** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server knows nothing of it. */
+export const ENTRY_MOVES: Readonly<Record<EntryState, readonly EntryState[]>> = {
+  idle: ['trying', 'asking', 'marking'],
+  trying: ['held', 'idle'],
+  asking: ['held', 'waiting', 'idle'],
+  waiting: ['asking', 'leaving', 'idle'],
+  held: ['joining', 'marking', 'releasing', 'yielding', 'idle'],
+  joining: ['held', 'idle'],
+  marking: ['held', 'idle'],
+  releasing: ['idle'],
+  yielding: ['held', 'waiting', 'idle'],
+  leaving: ['idle'],
+}
+
+/** Why a sleeper should look again: not yet, because the bell rang, or because time has passed. */
+export type Wake = 'no' | 'rung' | 'poll'
+
+/** All that the next step depends on. An entry has it as properties, so that nothing is built to take a step. */
+export interface EntryFacts {
+  readonly state: EntryState
+  /** The mode of what is held, or of what is being waited for. */
+  readonly mode: LockMode
+  /** What the first local waiter wants; null if nobody waits. */
+  readonly head: LockMode | null
+  readonly holderCount: number
+  /** A first attempt has just failed: set interest before the next. */
+  readonly isContended: boolean
+  /** A writer elsewhere waits: no more readers may join. */
+  readonly isDraining: boolean
+  /** The mark is set that keeps readers elsewhere from joining. */
+  readonly isMarked: boolean
+  readonly wake: Wake
+  /** Whether the turn lets the lock pass to another local caller. */
+  readonly mayHandOff: boolean
+}
+
+export type Step =
+  | 'rest'
+  | 'forget'
+  | 'handOff'
+  | 'try'
+  | 'wait'
+  | 'retry'
+  | 'poll'
+  | 'join'
+  | 'mark'
+  | 'unmark'
+  | 'leave'
+  | 'release'
+  | 'yield'
+
+/** Pure: what to do about a key now. While an operation is under way the answer is always to rest. */
+export function nextStep(facts: EntryFacts): Step {
+  switch (facts.state) {
+    case 'idle':
+      if (facts.isMarked) return facts.head === 'exclusive' ? 'wait' : 'unmark'
+      if (facts.head === null) return 'forget'
+      return facts.isContended ? 'wait' : 'try'
+    case 'waiting':
+      // Interest of a writer is marked as such, so it is not right for a reader.
+      if (facts.head !== facts.mode) return 'leave'
+      if (facts.wake === 'no') return 'rest'
+      return facts.wake === 'rung' ? 'retry' : 'poll'
+    case 'held':
+      return facts.mode === 'exclusive' ? nextExclusive(facts) : nextShared(facts)
+    case 'trying':
+    case 'asking':
+    case 'joining':
+    case 'marking':
+    case 'releasing':
+    case 'yielding':
+    case 'leaving':
+      return 'rest'
+  }
+}
+
+function nextExclusive(facts: EntryFacts): Step {
+  if (facts.holderCount > 0) return 'rest'
+  // To a reader it is not passed on: the server knows it as exclusive, and readers elsewhere would be kept out.
+  if (facts.head !== 'exclusive') return 'release'
+  return facts.mayHandOff ? 'handOff' : 'yield'
+}
+
+function nextShared({ holderCount, head, isDraining, isMarked }: EntryFacts): Step {
+  if (head === 'shared' && !isDraining) return isMarked ? 'unmark' : 'join'
+  if (holderCount === 0) return 'release'
+  return head === 'exclusive' && !isMarked ? 'mark' : 'rest'
+}

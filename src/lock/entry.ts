@@ -1,0 +1,447 @@
+import { assert, assertMove } from '../base/assert.js'
+import type { LockError } from '../base/errors.js'
+import { Fifo } from '../base/fifo.js'
+import type { Holding } from '../dialect/dialect.js'
+import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
+import { SAID, type Answer, type OperationKind } from '../dialect/lock-operation.js'
+import type { EntryHost } from './entry-host.js'
+import {
+  ENTRY_MOVES,
+  nextStep,
+  type EntryFacts,
+  type EntryState,
+  type Step,
+  type Wake,
+} from './entry-state.js'
+import { keyInWords } from './key-book.js'
+import { Lock, type LockKeeper } from './lock.js'
+import type { LockWaiter } from './lock-waiter.js'
+import type { Request, Session } from './session.js'
+import { Sleep } from './sleep.js'
+import { Turn } from './turn.js'
+
+/**
+ * One key in this process: who holds it here, who waits here, in order, and what the server has been asked about it. A
+ * server session is re-entrant, so two callers on one connection would both be told yes; this is where they are told
+ * apart. There is one operation under way at most, and `nextStep` says which.
+ */
+export class Entry implements EntryFacts, LockKeeper, Request {
+  readonly key: KeyCode
+  readonly label: LockKey
+  readonly queue: Fifo<LockWaiter> = new Fifo()
+  /** In no order: each lock knows its place. */
+  holders: Lock[] = NOBODY
+  /** What is being asked of the server. There is one operation under way at most, so the entry is its own request. */
+  kind: OperationKind = 'try'
+  readonly #host: EntryHost
+  #state: EntryState = 'idle'
+  #mode: LockMode = 'exclusive'
+  #session: Session | null = null
+  /** Set while the server has this key as ours, by its last answer. */
+  #turn: Turn | null = null
+  #sleep: Sleep | null = null
+  #wake: Wake = 'no'
+  #isContended = false
+  #isDraining = false
+  #isMarked = false
+  /** The bell rang while an attempt was under way, which may have been decided before. */
+  #isRungMeanwhile = false
+  /** Its release, or yield, is under way. */
+  #givingUp: Lock | null = null
+  #isStepping = false
+  #isForgotten = false
+
+  constructor(key: KeyCode, label: LockKey, host: EntryHost) {
+    this.key = key
+    this.label = label
+    this.#host = host
+  }
+
+  get state(): EntryState {
+    return this.#state
+  }
+
+  get mode(): LockMode {
+    return this.#mode
+  }
+
+  get head(): LockMode | null {
+    const { first } = this.queue
+    return first === null ? null : first.mode
+  }
+
+  get holderCount(): number {
+    return this.holders.length
+  }
+
+  get isContended(): boolean {
+    return this.#isContended
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  get isMarked(): boolean {
+    return this.#isMarked
+  }
+
+  get wake(): Wake {
+    return this.#wake
+  }
+
+  get mayHandOff(): boolean {
+    return this.#turn!.mayContinue(this.now())
+  }
+
+  get isHeld(): boolean {
+    return this.holders.length > 0
+  }
+
+  get hasSession(): boolean {
+    return this.#session !== null
+  }
+
+  get session(): Session | null {
+    return this.#session
+  }
+
+  get noFencing(): string | null {
+    return this.#host.noFencing
+  }
+
+  get lastFailure(): LockError | null {
+    return this.#session === null ? this.#host.lastFailure : null
+  }
+
+  now(): number {
+    return this.#host.clock.now()
+  }
+
+  /** Whether somebody who can't wait need not even ask. */
+  isBusyFor(mode: LockMode): boolean {
+    if (this.queue.size > 0) return true
+    return this.isHeld && (mode === 'exclusive' || this.#mode === 'exclusive')
+  }
+
+  /** Whether an answer on the wire may be this waiter's lock. */
+  isAskingFor(waiter: LockWaiter): boolean {
+    const isAsking = this.#state === 'trying' || this.#state === 'asking' || this.#state === 'joining'
+    return isAsking && (waiter === this.queue.first || (waiter.mode === 'shared' && this.#mode === 'shared'))
+  }
+
+  /** What the server should have for this key, if nothing is in doubt. */
+  holding(): Holding | null {
+    if (this.#state === 'waiting') return { key: this.key, what: 'interest' }
+    if (this.#turn === null || this.#state === 'releasing' || this.#state === 'yielding') return null
+    return { key: this.key, what: this.#mode }
+  }
+
+  verify(): void {
+    this.#session?.verify()
+  }
+
+  release(lock: Lock): boolean {
+    this.#removeHolder(lock)
+    if (this.#givingUp !== null || this.isHeld) {
+      this.#confirm(lock)
+      return true
+    }
+    this.#givingUp = lock
+    this.advance()
+    return this.#givingUp !== lock
+  }
+
+  /** A waiter has gone, served or not. */
+  left(waiter: LockWaiter, isGranted: boolean): void {
+    this.#host.left(waiter, isGranted)
+    this.advance()
+  }
+
+  /** Takes steps until there is nothing more to do now. Called after everything that may have changed the facts. */
+  advance(): void {
+    if (this.#isStepping) return
+    this.#isStepping = true
+    while (this.#take(nextStep(this)));
+    this.#isStepping = false
+    // The next holder, here, has it already.
+    if (this.#state !== 'releasing' && this.#state !== 'yielding') this.#gaveUp()
+  }
+
+  /** A session has been found for it. */
+  sessionReady(session: Session): void {
+    this.#session = session
+    this.advance()
+  }
+
+  /** None can be had. Those who were waiting before the trouble keep their turn until their own deadline. */
+  sessionFailed(error: LockError): void {
+    for (const waiter of this.queue) {
+      if (!waiter.isSeasoned) waiter.refuse(error)
+    }
+    if (this.queue.size > 0) this.#sleeper().fallAsleep()
+  }
+
+  /** The server's answer. `stamp` is the last arrival when the batch left. */
+  answered(answer: Answer, token: string | null, stamp: number): void {
+    this.#isStepping = true
+    if (answer === SAID.granted) this.#granted(token, stamp)
+    else this.#settle(this.kind, answer)
+    this.#isStepping = false
+    this.advance()
+  }
+
+  /** The batch failed, and the server has been brought to hold nothing for this key unless it was held before. */
+  failed(error: LockError): void {
+    const { kind } = this
+    this.#isStepping = true
+    this.#isMarked = false
+    this.#move(this.holding() === null ? 'idle' : 'held')
+    if (kind === 'release' || kind === 'yield') {
+      this.#gaveUp()
+      this.#session?.ring(this.key)
+    } else if (kind !== 'leave' && kind !== 'unmark') this.#refuseHead(error)
+    this.#isStepping = false
+    this.advance()
+  }
+
+  /** The server does not have what it should: the lock is gone, and the session with it or not. */
+  lost(reason: string, cause?: Error): void {
+    this.#isStepping = true
+    this.#sleep?.end()
+    this.#session = null
+    this.#isMarked = false
+    if (this.#state !== 'idle') this.#move('idle')
+    const lost = this.#givingUp === null ? this.holders : [...this.holders, this.#givingUp]
+    this.#givingUp = null
+    this.holders = NOBODY
+    for (const lock of lost) this.#host.lost(lock.lose(reason, cause), lock)
+    for (const waiter of this.queue) waiter.isSeasoned = true
+    this.#isStepping = false
+    this.advance()
+  }
+
+  /** The bell rang for this key, by the process `sender`, which has thereby had its turn. */
+  rung(sender: string): void {
+    this.#sleep?.hadItsTurn(sender)
+    if (this.#state === 'waiting') this.#sleep!.standBack(() => this.#wakeUp('rung'))
+    else if (this.#state !== 'held') this.#isRungMeanwhile = true
+  }
+
+  claimed(sender: string): void {
+    this.#sleeper().claimed(sender)
+  }
+
+  /** The bell can be heard from now on; whatever rang before was missed. */
+  listening(): void {
+    if (this.#state === 'waiting') this.#wakeUp('rung')
+    else this.#isRungMeanwhile = true
+  }
+
+  /** Made at the first contention: most keys never need one. */
+  #sleeper(): Sleep {
+    return (this.#sleep ??= new Sleep(this.#host, () => this.#wakeUp('poll')))
+  }
+
+  #wakeUp(wake: Wake): void {
+    this.#wake = wake
+    this.advance()
+  }
+
+  /** Carries one step out. True if there may be another. */
+  #take(step: Step): boolean {
+    switch (step) {
+      case 'rest':
+        return false
+      case 'forget':
+        if (this.#isForgotten) return false
+        this.#isForgotten = true
+        this.#sleep?.end()
+        this.#host.forget(this)
+        return false
+      case 'handOff':
+        this.verify()
+        if (this.#state === 'held') this.#grant(this.queue.first!, this.now())
+        return true
+      case 'try':
+      case 'wait':
+        return this.#firstAsk(step)
+      case 'retry':
+      case 'poll':
+        this.#sleep!.wakeUp()
+        return this.#ask(step, 'asking')
+      case 'join':
+        return this.#ask(step, 'joining')
+      case 'mark':
+      case 'unmark':
+        return this.#ask(step, 'marking')
+      case 'leave':
+        this.#sleep!.end()
+        return this.#ask(step, 'leaving')
+      case 'release':
+        return this.#ask(step, 'releasing')
+      case 'yield':
+        return this.#ask(step, 'yielding')
+    }
+  }
+
+  #firstAsk(kind: 'try' | 'wait'): boolean {
+    const full = this.#host.tableFull
+    if (full !== null && this.#session === null) {
+      this.#refuseHead(full)
+      return true
+    }
+    this.#session ??= this.#host.assign(this)
+    if (this.#session === null) return false
+    this.#mode = this.queue.first!.mode
+    return this.#ask(kind, kind === 'try' ? 'trying' : 'asking')
+  }
+
+  #ask(kind: OperationKind, state: EntryState): false {
+    this.#wake = 'no'
+    this.#isRungMeanwhile = false
+    this.#move(state)
+    this.kind = kind
+    this.#session!.submit(this)
+    return false
+  }
+
+  /** The answer is anything but granted. */
+  #settle(kind: OperationKind, answer: Answer): void {
+    switch (kind) {
+      case 'try':
+        this.#isContended = true
+        this.#move('idle')
+        return this.#refused()
+      case 'wait':
+        if (answer === SAID.crowded) this.#move('idle')
+        else this.#fallAsleep()
+        return this.#refused()
+      case 'mark':
+      case 'unmark':
+        this.#isMarked = kind === 'mark'
+        return this.#move(this.#turn === null ? 'idle' : 'held')
+      case 'retry':
+      case 'poll':
+        if (kind === 'retry') this.#sleep!.lostRace(() => this.#session!.claim(this.key))
+        this.#fallAsleep()
+        return this.#refused()
+      case 'join':
+        this.#isDraining = true
+        this.#move('held')
+        return this.#refused()
+      case 'leave':
+        return this.#move('idle')
+      case 'release':
+        this.#move('idle')
+        if (answer === SAID.no) return this.#wasNotHeld()
+        if (answer === SAID.doneAndWanted) this.#session!.ring(this.key)
+        return this.#gaveUp()
+      case 'yield':
+        return this.#yielded(answer)
+    }
+  }
+
+  #yielded(answer: Answer): void {
+    if (answer === SAID.no) {
+      this.#move('idle')
+      return this.#wasNotHeld()
+    }
+    this.#session!.ring(this.key)
+    this.#gaveUp()
+    this.#fallAsleep()
+  }
+
+  /** It is ours, or stays ours. Goes to the first who waits here; in shared mode to all readers at the head. */
+  #granted(token: string | null, stamp: number): void {
+    const now = this.now()
+    this.#sleep?.end()
+    this.#isContended = this.#isMarked = false
+    this.#turn = new Turn(token, now)
+    this.#move('held')
+    this.#gaveUp()
+    if (this.#mode === 'exclusive') {
+      if (this.head === 'exclusive') this.#grant(this.queue.first!, now)
+      return
+    }
+    // Readers who came after the batch left need a token drawn after they came.
+    for (const waiter of this.queue) {
+      if (waiter.mode !== 'shared' || waiter.arrival > stamp || this.#turn.room === 0) break
+      this.#grant(waiter, now)
+    }
+  }
+
+  #grant(waiter: LockWaiter, now: number): void {
+    const turn = this.#turn!
+    const offset = turn.draw()
+    const lock = new Lock(this, turn.token, offset, now)
+    lock.place = this.holders.length
+    if (lock.place === 0) this.holders = [lock]
+    else this.holders.push(lock)
+    waiter.offer(lock)
+    this.#host.acquired(lock, waiter, this.#mode === 'exclusive' && offset > 0)
+  }
+
+  /** Nobody here got it. Those without patience, and those whose time is up, leave. */
+  #refused(): void {
+    for (const waiter of this.queue) {
+      if (waiter.patience !== 'wait' || waiter.isOverdue) waiter.notGranted()
+    }
+  }
+
+  #refuseHead(error: LockError): void {
+    const head = this.queue.first
+    for (const waiter of this.queue) {
+      if (waiter !== head && (waiter.mode === 'exclusive' || head?.mode === 'exclusive')) break
+      waiter.refuse(error)
+    }
+  }
+
+  #fallAsleep(): void {
+    this.#isMarked = false
+    this.#move('waiting')
+    if (this.#isRungMeanwhile) this.#wake = 'rung'
+    this.#sleeper().fallAsleep()
+  }
+
+  #gaveUp(): void {
+    const lock = this.#givingUp
+    if (lock === null) return
+    this.#givingUp = null
+    this.#confirm(lock)
+  }
+
+  #removeHolder(lock: Lock): void {
+    const last = this.holders.pop()
+    assert(last !== undefined, 'only a holder releases')
+    if (last === lock) return
+    this.holders[lock.place] = last
+    last.place = lock.place
+  }
+
+  #confirm(lock: Lock): void {
+    lock.confirmReleased()
+    this.#host.released(lock)
+  }
+
+  /** We had it, by all we know, and the server says no: somebody has meddled with the session. */
+  #wasNotHeld(): void {
+    const reason = 'the server says that it was not held: something else has unlocked it'
+    const lock = this.#givingUp
+    this.#givingUp = null
+    if (lock !== null) this.#host.lost(lock.lose(reason), lock)
+  }
+
+  /** The only writer of the state. */
+  #move(to: EntryState): void {
+    const from = this.#state
+    assertMove(ENTRY_MOVES, from, to, () => keyInWords(this.label))
+    this.#state = to
+    if (to === 'idle') this.#isDraining = false
+    if (to === 'idle' || to === 'waiting') this.#turn = null
+    if (from === 'waiting') this.#host.awake(this)
+    if (to === 'waiting') this.#host.asleep(this)
+  }
+}
+
+const NOBODY: Lock[] = []

@@ -1,0 +1,39 @@
+import type { LockMode } from '../dialect/lock-key.js'
+import type { SessionState } from './session.js'
+
+/** What a LockPool tells its listeners. Keys are shown as text; durations are milliseconds. */
+export interface LockEvents {
+  /** A connection has become a lock session. */
+  'session:opened': { readonly session: number; readonly serverId: number }
+  /** A lock session changed its state. Often: several times per batch. */
+  'session:moved': { readonly session: number; readonly from: SessionState; readonly to: SessionState }
+  /** A lock session ended with something to lose: its locks are lost. */
+  'session:lost': {
+    readonly session: number
+    readonly reason: string
+    readonly locks: number
+    readonly error?: Error
+  }
+  /** Somebody holds a lock. */
+  'lock:acquired': { readonly key: string; readonly mode: LockMode; readonly waitedMs: number }
+  /** It was given back, and the server has confirmed it, or another caller of this process has it now. */
+  'lock:released': { readonly key: string; readonly mode: LockMode; readonly heldMs: number }
+  /** It ended without `release`. */
+  'lock:lost': {
+    readonly key: string
+    readonly mode: LockMode
+    readonly heldMs: number
+    readonly reason: string
+  }
+  /** Somebody has to wait for a lock. */
+  'waiter:queued': { readonly key: string; readonly mode: LockMode }
+  /** Somebody's wait is over: with the lock, or without. */
+  'waiter:left': {
+    readonly key: string
+    readonly mode: LockMode
+    readonly waitedMs: number
+    readonly granted: boolean
+  }
+  /** Something in the background failed; what depends on it is slower, not wrong. */
+  warning: { readonly message: string; readonly error?: Error }
+}

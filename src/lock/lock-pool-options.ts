@@ -1,0 +1,147 @@
+import {
+  durationOrInfinity,
+  integer,
+  oneOf,
+  resolveOptions,
+  text,
+  type OptionTable,
+} from '../base/options.js'
+import { InvalidOptionError } from '../base/errors.js'
+import { onExhaustedSpec, type OnExhausted } from '../pool/pool-options.js'
+
+/** How a LockPool uses its server. Every duration is in milliseconds. */
+export interface LockPoolOptions {
+  /**
+   * Connections kept open from `ready()` on.
+   *
+   * Default 1. From 0 to 1000.
+   */
+  readonly min?: number
+
+  /**
+   * The most server connections at once, whatever happens: lock sessions, transactions and the one that listens. Locks
+   * share connections, so this bounds what the server sees, not what may be held. All but one may be lock sessions, and
+   * all but one may be borrowed, so that neither starves the other; with 1 everything takes turns, and waiting callers
+   * poll because there is no connection to listen on.
+   *
+   * Default 5. From 1 to 1000.
+   */
+  readonly max?: number
+
+  /**
+   * The most callers that may wait, for a lock or for a connection. One more is refused at once with `POOL_SATURATED`.
+   * Every call of `acquire` counts until it is answered.
+   *
+   * Default 10000. From 0 (nobody ever waits, not even for an answer) to 1000000.
+   */
+  readonly maxWaiting?: number
+
+  /** What a caller gets when no connection is free and no more may be opened: see the type. Default `'wait'`. */
+  readonly onExhausted?: OnExhausted
+
+  /**
+   * How long `acquire` may take in all: queueing, connecting, and waiting for the lock. Past it, it rejects with
+   * `LOCK_TIMEOUT`, and the lock is certainly not held.
+   *
+   * Default 30000. From 0 (one attempt) to 86400000 (one day), or Infinity (wait for ever).
+   */
+  readonly acquireTimeoutMs?: number
+
+  /**
+   * How long the server keeps the locks of a process it does not hear of. A third of it is the rhythm of the heartbeats,
+   * one small statement per lock session. Nine tenths of it after the last sign of life, or 200 ms before its end if that
+   * is earlier, the process declares its locks lost by itself.
+   *
+   * Default 15000. From 1000 to 86400000 (one day).
+   */
+  readonly leaseMs?: number
+
+  /**
+   * How long a connection above `min` may be of no use before it is closed.
+   *
+   * Default 60000. From 0 to 86400000 (one day), or Infinity.
+   */
+  readonly idleTimeoutMs?: number
+
+  /**
+   * How old a connection may grow, up to a tenth less by chance. Never cuts off a lock.
+   *
+   * Default 1800000 (half an hour). From 1000 to 86400000 (one day), or Infinity.
+   */
+  readonly maxLifetimeMs?: number
+
+  /**
+   * The most locks this pool takes of the server's lock table, counting three for a key that is waited for. One more is
+   * refused with `LOCK_TABLE_FULL`, because a full table breaks everybody's statements. `'auto'` is a quarter of the
+   * table (`max_locks_per_transaction` times `max_connections` plus `max_prepared_transactions`).
+   *
+   * Default `'auto'`. From 1 to 10000000.
+   */
+  readonly maxHeldLocks?: number | 'auto'
+
+  /**
+   * Names are hashed together with it: equal names in different namespaces are different locks.
+   *
+   * Default `''`. At most 200 characters.
+   */
+  readonly namespace?: string
+
+  /**
+   * How the connections show in `pg_stat_activity`.
+   *
+   * Default `'lockpool'`. At most 63 characters.
+   */
+  readonly applicationName?: string
+
+  /**
+   * Whether locks have fencing tokens. `'auto'`: if the sequence `lockpool.fence` is there or may be created; locks work
+   * either way, and only `lock.token` throws. `'off'`: never; saves the server a little work.
+   *
+   * Default `'auto'`.
+   */
+  readonly fencing?: 'auto' | 'off'
+}
+
+const ONE_DAY_MS = 86_400_000
+
+/** The single source of defaults and limits; the tidy test holds the comments above to it. */
+export const LOCK_POOL_OPTIONS: OptionTable<LockPoolOptions> = {
+  min: integer({ default: 1, min: 0, max: 1000 }),
+  max: integer({ default: 5, min: 1, max: 1000 }),
+  maxWaiting: integer({ default: 10_000, min: 0, max: 1_000_000 }),
+  onExhausted: onExhaustedSpec,
+  acquireTimeoutMs: durationOrInfinity({ default: 30_000, min: 0, max: ONE_DAY_MS }),
+  leaseMs: integer({ default: 15_000, min: 1000, max: ONE_DAY_MS }),
+  idleTimeoutMs: durationOrInfinity({ default: 60_000, min: 0, max: ONE_DAY_MS }),
+  maxLifetimeMs: durationOrInfinity({ default: 1_800_000, min: 1000, max: ONE_DAY_MS }),
+  maxHeldLocks: {
+    default: 'auto',
+    min: 1,
+    max: 10_000_000,
+    problem: (value) => {
+      const isCount = Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10_000_000
+      return value === 'auto' || isCount ? null : 'must be "auto" or an integer from 1 to 10000000'
+    },
+  },
+  namespace: text('', 200),
+  applicationName: text('lockpool', 63),
+  fencing: oneOf(['auto', 'off'], 'auto'),
+}
+
+/** @throws {InvalidOptionError} naming every problem at once, `more` of them found elsewhere. */
+export function resolveLockPoolOptions(
+  options: LockPoolOptions,
+  more: readonly string[] = [],
+): Required<LockPoolOptions> {
+  const problems = [...more]
+  try {
+    const resolved = resolveOptions(options, LOCK_POOL_OPTIONS)
+    if (resolved.min > resolved.max)
+      problems.push(`"min" (${resolved.min}) is more than "max" (${resolved.max})`)
+    if (problems.length === 0) return resolved
+  } catch (error) {
+    if (!(error instanceof InvalidOptionError)) throw error
+    problems.unshift(...error.problems)
+  }
+  throw new InvalidOptionError(problems)
+}

@@ -1,0 +1,229 @@
+import { systemClock, type Clock } from '../base/clock.js'
+import type { Listener } from '../base/emitter.js'
+import { InvalidOptionError } from '../base/errors.js'
+import { show } from '../base/options.js'
+import { systemRandom, type Random } from '../base/random.js'
+import type { Dialect } from '../dialect/dialect.js'
+import type { LockKey, LockMode } from '../dialect/lock-key.js'
+import type { ConnectionFactory } from '../pool/connection-factory.js'
+import type { ConnectionPool } from '../pool/connection-pool.js'
+import { Engine } from './engine.js'
+import { KeyBook } from './key-book.js'
+import type { Lock } from './lock.js'
+import type { LockEvents } from './lock-events.js'
+import { LOCK_POOL_OPTIONS, type LockPoolOptions } from './lock-pool-options.js'
+import type { Patience } from './lock-waiter.js'
+import { keySnapshots, sessionSnapshot, type PoolSnapshot } from './snapshot.js'
+
+export interface AcquireOptions {
+  /** Default `'exclusive'`. */
+  readonly mode?: LockMode
+  /** Milliseconds in all, instead of the pool's `acquireTimeoutMs`. 0 is one attempt; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+export type TryAcquireOptions = Omit<AcquireOptions, 'timeoutMs'>
+
+/** The database to lock in, and for tests, time and chance. */
+export interface LockPoolPorts<C extends object> {
+  readonly factory: ConnectionFactory<C>
+  readonly dialect: Dialect<C>
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+const ACQUIRE_OPTIONS = new Set(['mode', 'timeoutMs', 'signal'])
+const TRY_ACQUIRE_OPTIONS = new Set(['mode', 'signal'])
+
+/** How long a single attempt may take, connecting included. */
+const ATTEMPT_TIMEOUT_MS = 30_000
+
+/** Many locks on few connections, in whatever database the ports speak. */
+export class LockPool<C extends object> implements AsyncDisposable {
+  readonly #options: Required<LockPoolOptions>
+  readonly #engine: Engine<C>
+  readonly #keys: KeyBook
+  #state: PoolSnapshot['state'] = 'open'
+  #closing: Promise<void> | null = null
+
+  /** Opens nothing yet. `options` must have been resolved. */
+  constructor(options: Required<LockPoolOptions>, ports: LockPoolPorts<C>) {
+    this.#options = options
+    this.#engine = new Engine(options, {
+      factory: ports.factory,
+      dialect: ports.dialect,
+      clock: ports.clock ?? systemClock,
+      random: ports.random ?? systemRandom,
+    })
+    this.#keys = new KeyBook(ports.dialect, options.namespace)
+  }
+
+  /** All connections: lock sessions are borrowed from here too. What is borrowed here counts against `max`. */
+  get connections(): ConnectionPool<C> {
+    return this.#engine.connections
+  }
+
+  /**
+   * Opens `min` connections and finds out whether the server will do. Idempotent; without it the first call of `acquire`
+   * does the same.
+   *
+   * @throws {ConnectionError} can't be reached, refuses, is too old, or is read-only
+   * @throws {PoolerDetectedError} statements go to more than one server session
+   */
+  async ready(): Promise<this> {
+    await this.#engine.ready()
+    return this
+  }
+
+  /**
+   * Waits for a lock.
+   *
+   * @throws {LockTimeoutError} not in time, and certainly not held
+   * @throws {LockTableFullError} the pool holds as many as it may, or the server's table is full; nothing was taken
+   * @throws {ConnectionError} the server can't be reached
+   * @throws {PoolExhaustedError} no connection is free, and `onExhausted` says not to wait
+   * @throws {PoolSaturatedError} too many wait
+   * @throws {PoolClosedError} the pool is closed, or was while it waited
+   * @throws {InvalidKeyError} {InvalidOptionError}
+   * An aborted call rejects with `signal.reason`, untouched.
+   */
+  acquire(key: LockKey, options: AcquireOptions = {}): Promise<Lock> {
+    return this.#request(key, options, ACQUIRE_OPTIONS, 'wait') as Promise<Lock>
+  }
+
+  /**
+   * One attempt, without waiting for anybody: null if the lock is not free.
+   *
+   * @throws as `acquire`, if the attempt can't be made
+   */
+  tryAcquire(key: LockKey, options: TryAcquireOptions = {}): Promise<Lock | null> {
+    return this.#request(key, options, TRY_ACQUIRE_OPTIONS, 'ask')
+  }
+
+  /**
+   * Runs `body` while holding a lock, and releases it however the body ends.
+   *
+   * @throws as `acquire`, before the body runs
+   * @throws {LockLostError} the lock was lost on the way, even though the body succeeded. The body can know earlier: it
+   * is given the lock, whose `signal` aborts.
+   */
+  withLock<T>(key: LockKey, body: (lock: Lock) => T | Promise<T>): Promise<T>
+  withLock<T>(key: LockKey, options: AcquireOptions, body: (lock: Lock) => T | Promise<T>): Promise<T>
+  async withLock<T>(
+    key: LockKey,
+    optionsOrBody: AcquireOptions | ((lock: Lock) => T | Promise<T>),
+    maybeBody?: (lock: Lock) => T | Promise<T>,
+  ): Promise<T> {
+    const [options, body] =
+      typeof optionsOrBody === 'function' ? [{}, optionsOrBody] : [optionsOrBody, maybeBody]
+    if (typeof body !== 'function')
+      throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
+    const lock = await this.acquire(key, options)
+    let result: T
+    try {
+      result = await body(lock)
+    } catch (error) {
+      // The body's own error says more than that of a release which fails because the lock was lost.
+      await lock.release().catch(() => undefined)
+      throw error
+    }
+    await lock.release()
+    return result
+  }
+
+  /** What this process knows, as plain JSON, without asking the server. */
+  snapshot(): PoolSnapshot {
+    const { arbiter, connections, doorbell, sessions } = this.#engine
+    const keys = keySnapshots(arbiter)
+    return {
+      version: 1,
+      state: this.#state,
+      connections: { min: this.#options.min, max: this.#options.max, ...connections.counts() },
+      doorbell: doorbell.state,
+      sessions: [...sessions.all].map(sessionSnapshot),
+      held: keys.reduce((sum, key) => sum + key.holders.length, 0),
+      waiting: arbiter.waiting,
+      keys,
+      counters: { ...arbiter.counters },
+    }
+  }
+
+  on<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): this {
+    this.#engine.events.on(event, listener)
+    return this
+  }
+
+  off<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): this {
+    this.#engine.events.off(event, listener)
+    return this
+  }
+
+  /**
+   * Refuses new work and those who wait, gives holders `graceMs` (default 5000) to release, and then ends their sessions:
+   * those locks are lost. Always settles; idempotent.
+   */
+  close({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
+    if (this.#closing === null) {
+      const problem = LOCK_POOL_OPTIONS.acquireTimeoutMs.problem(graceMs)
+      if (problem !== null)
+        return Promise.reject(new InvalidOptionError([`"graceMs" ${problem}, got ${show(graceMs)}`]))
+      this.#state = 'closing'
+      this.#closing = this.#engine.close(graceMs).then(() => {
+        this.#state = 'closed'
+      })
+    }
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #request(
+    key: LockKey,
+    options: AcquireOptions,
+    known: ReadonlySet<string>,
+    patience: Patience,
+  ): Promise<Lock | null> {
+    try {
+      checkRequest(options, known)
+      const code = this.#keys.code(key)
+      const { mode = 'exclusive', signal, timeoutMs = this.#options.acquireTimeoutMs } = options
+      if (signal?.aborted) return Promise.reject(signal.reason)
+      if (timeoutMs > 0) return this.#engine.arbiter.acquire(code, key, { mode, patience, timeoutMs, signal })
+      // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
+      const request = {
+        mode,
+        patience: patience === 'ask' ? patience : 'once',
+        timeoutMs: ATTEMPT_TIMEOUT_MS,
+        signal,
+      } as const
+      return this.#engine.arbiter.acquire(code, key, request)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+}
+
+/** Runs at every call, so it builds nothing while all is well. */
+function checkRequest(options: AcquireOptions, known: ReadonlySet<string>): void {
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidOptionError([`options must be an object, got ${show(options)}`])
+  let problems: string[] | null = null
+  for (const name in options) {
+    if (!known.has(name)) (problems ??= []).push(`unknown option "${name}"`)
+  }
+  const { mode, timeoutMs, signal } = options
+  if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
+    ;(problems ??= []).push(`"mode" must be "exclusive" or "shared", got ${show(mode)}`)
+  }
+  if (timeoutMs !== undefined) {
+    const problem = LOCK_POOL_OPTIONS.acquireTimeoutMs.problem(timeoutMs)
+    if (problem !== null) (problems ??= []).push(`"timeoutMs" ${problem}, got ${show(timeoutMs)}`)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    ;(problems ??= []).push(`"signal" must be an AbortSignal, got ${show(signal)}`)
+  }
+  if (problems !== null) throw new InvalidOptionError(problems)
+}

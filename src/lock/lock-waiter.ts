@@ -1,0 +1,93 @@
+import { LockTimeoutError, type AcquirePhase } from '../base/errors.js'
+import type { Deadlines } from '../base/deadlines.js'
+import { Waiter } from '../base/waiter.js'
+import type { LockKey, LockMode } from '../dialect/lock-key.js'
+import type { Entry } from './entry.js'
+import { keyInWords } from './key-book.js'
+import { Lock } from './lock.js'
+
+/**
+ * What a caller does when the lock is not free: `wait` for it, fail as timed out after the `once` attempt, or just `ask`
+ * and take no for an answer.
+ */
+export type Patience = 'wait' | 'once' | 'ask'
+
+/**
+ * How long past its deadline a caller is kept whose attempt is on the wire. The answer is then the server's: granted or
+ * certainly not held. Without it the lock could be granted at the very moment the caller is told that it was not.
+ */
+export const ANSWER_GRACE_MS = 200
+
+export interface LockRequest {
+  readonly mode: LockMode
+  readonly patience: Patience
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** One caller who wants a lock. */
+export class LockWaiter extends Waiter<Lock | null> {
+  readonly mode: LockMode
+  readonly patience: Patience
+  /** The order in which callers of this process came, over all keys. */
+  readonly arrival: number
+  readonly since: number
+  readonly #entry: Entry
+  /** Whether listeners have been told that it has to wait. */
+  isAnnounced = false
+  /** Whether it was waiting when a session was lost: it then keeps its turn while the server is away. */
+  isSeasoned = false
+  #isOverdue = false
+
+  constructor(entry: Entry, request: LockRequest, arrival: number, deadlines: Deadlines) {
+    const now = entry.now()
+    super(deadlines, request.timeoutMs, request.signal, now)
+    this.mode = request.mode
+    this.patience = request.patience
+    this.arrival = arrival
+    this.since = now
+    this.#entry = entry
+    entry.queue.add(this)
+  }
+
+  get label(): LockKey {
+    return this.#entry.label
+  }
+
+  /** Its time is up, and it only waits for an answer on the wire. */
+  get isOverdue(): boolean {
+    return this.#isOverdue
+  }
+
+  /** The lock was not to be had. Callers without patience leave. */
+  notGranted(): void {
+    if (this.patience === 'ask') this.offer(null)
+    else if (this.patience === 'once' || this.#isOverdue) this.timeOut()
+  }
+
+  timeOut(): void {
+    const details = {
+      key: keyInWords(this.#entry.label),
+      phase: this.#phase(),
+      waitedMs: this.#entry.now() - this.since,
+    }
+    const cause = this.#entry.lastFailure
+    this.refuse(new LockTimeoutError(details, cause === null ? undefined : { cause }))
+  }
+
+  protected override outOfTime(): void {
+    if (this.#isOverdue || !this.#entry.isAskingFor(this)) return this.timeOut()
+    this.#isOverdue = true
+    this.allowMore(ANSWER_GRACE_MS)
+  }
+
+  protected override left(lock: Lock | null | undefined): void {
+    this.#entry.queue.remove(this)
+    this.#entry.left(this, lock instanceof Lock)
+  }
+
+  #phase(): AcquirePhase {
+    if (!this.#entry.hasSession) return 'connecting'
+    return this.#entry.isHeld || this.#entry.queue.first !== this ? 'queueing' : 'locking'
+  }
+}

@@ -1,0 +1,144 @@
+import { assertMove } from '../base/assert.js'
+import { FencingUnavailableError, LockLostError } from '../base/errors.js'
+import type { LockKey, LockMode } from '../dialect/lock-key.js'
+import { keyInWords } from './key-book.js'
+
+/** `releasing`: given back, but the server has not confirmed it yet. To the outside that is `released` already. */
+type HandleState = 'held' | 'releasing' | 'released' | 'lost'
+
+const HANDLE_MOVES: Readonly<Record<HandleState, readonly HandleState[]>> = {
+  held: ['releasing', 'lost'],
+  releasing: ['released', 'lost'],
+  released: [],
+  lost: [],
+}
+
+/** Who keeps the key of a lock: the arbiter's entry for it. */
+export interface LockKeeper {
+  readonly label: LockKey
+  readonly mode: LockMode
+  readonly noFencing: string | null
+  now(): number
+  /** Declares the lock lost if its lease has run out, however late it is asked. */
+  verify(): void
+  /** True if that was all; else the lock is told later, by `confirmReleased` or `lose`. */
+  release(lock: Lock): boolean
+}
+
+const DONE = Promise.resolve()
+
+/** A lock that somebody holds, until it is released or lost. */
+export class Lock implements AsyncDisposable {
+  /** As it was asked for. */
+  readonly key: LockKey
+  readonly mode: LockMode
+  readonly #keeper: LockKeeper
+  readonly #token: string | null
+  readonly #tokenOffset: number
+  readonly #since: number
+  #state: HandleState = 'held'
+  /** Set by the first `release()`. */
+  #done: Promise<void> | null = null
+  #resolve: (() => void) | null = null
+  #reject: ((error: LockLostError) => void) | null = null
+  #loss: LockLostError | null = null
+  /** Made only for those who look at `signal`: it would be half of the memory of a held lock. */
+  #controller: AbortController | null = null
+
+  /** For the keeper: where it keeps this lock. */
+  place = 0
+
+  constructor(keeper: LockKeeper, token: string | null, tokenOffset: number, now: number) {
+    this.key = keeper.label
+    this.mode = keeper.mode
+    this.#keeper = keeper
+    this.#token = token
+    this.#tokenOffset = tokenOffset
+    this.#since = now
+  }
+
+  /**
+   * The fencing token: greater than every token granted before it for this key, by any process. Store it with what you
+   * write, and refuse writes with a smaller one.
+   *
+   * @throws {FencingUnavailableError} if the pool has no tokens: `fencing` is off, or the role may not use the sequence.
+   */
+  get token(): bigint {
+    const { noFencing } = this.#keeper
+    if (this.#token === null) throw new FencingUnavailableError(noFencing ?? 'the server gave no token')
+    return BigInt(this.#token) + BigInt(this.#tokenOffset)
+  }
+
+  /** As `token`, for JSON; null if there is none. */
+  get tokenText(): string | null {
+    return this.#token === null ? null : String(this.token)
+  }
+
+  /** Looks at the clock: a lock whose lease ran out while the process was suspended is lost at the first look. */
+  get state(): 'held' | 'released' | 'lost' {
+    if (this.#state === 'held') this.#keeper.verify()
+    return this.#state === 'releasing' ? 'released' : this.#state
+  }
+
+  /** Aborts once, with a LockLostError as its reason, if the lock is lost. Never after a release. */
+  get signal(): AbortSignal {
+    if (this.#state === 'held') this.#keeper.verify()
+    if (this.#controller === null) {
+      this.#controller = new AbortController()
+      if (this.#loss !== null) this.#controller.abort(this.#loss)
+    }
+    return this.#controller.signal
+  }
+
+  /** Milliseconds since it was granted. */
+  get heldMs(): number {
+    return this.#keeper.now() - this.#since
+  }
+
+  /**
+   * Gives the lock back. Resolves when the server has confirmed it, or the next caller in this process has it. Calling it
+   * again returns the same promise.
+   *
+   * @throws {LockLostError} if it was lost before it was released, or nobody can tell.
+   */
+  release(): Promise<void> {
+    if (this.#state === 'lost') return Promise.reject(this.#loss!)
+    if (this.#done === null) {
+      this.#move('releasing')
+      this.#done = this.#keeper.release(this) ? DONE : this.#confirmation()
+    }
+    return this.#done
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release()
+  }
+
+  /** For the keeper: the release is confirmed. */
+  confirmReleased(): void {
+    this.#move('released')
+    this.#resolve?.()
+  }
+
+  /** For the keeper: it is gone. Tells the holder once, and answers how. */
+  lose(reason: string, cause?: Error): LockLostError {
+    this.#move('lost')
+    const details = { key: keyInWords(this.key), heldMs: this.heldMs, reason }
+    this.#loss = new LockLostError(details, cause === undefined ? undefined : { cause })
+    this.#controller?.abort(this.#loss)
+    this.#reject?.(this.#loss)
+    return this.#loss
+  }
+
+  #confirmation(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  #move(to: HandleState): void {
+    assertMove(HANDLE_MOVES, this.#state, to, () => keyInWords(this.key))
+    this.#state = to
+  }
+}

@@ -1,0 +1,273 @@
+import { assert, assertMove } from '../base/assert.js'
+import type { Cancel, Clock, Instant } from '../base/clock.js'
+import type { LockError } from '../base/errors.js'
+import type { Holding, LockLink } from '../dialect/dialect.js'
+import type { KeyCode } from '../dialect/lock-key.js'
+import type { Answer, BatchReply, LockOperation } from '../dialect/lock-operation.js'
+
+/**
+ * - `idle`       holds nothing, has nothing on the wire: may be given up
+ * - `executing`  one batch of operations is on the wire
+ * - `holding`    is in use for at least one key, and has nothing on the wire
+ * - `closing`    given up; nothing more is sent
+ * - `closed`     gone, and every lock with it
+ */
+export type SessionState = 'idle' | 'executing' | 'holding' | 'closing' | 'closed'
+
+/**
+ * Every legal move. What is missing is a state in which the session waits inside the server: it never does, so a release
+ * can't queue behind somebody's wait, and the server's idle timer always runs.
+ */
+export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[]>> = {
+  idle: ['executing', 'closing', 'closed'],
+  executing: ['idle', 'holding', 'closed'],
+  holding: ['executing', 'idle', 'closed'],
+  closing: ['closed'],
+  closed: [],
+}
+
+/** What a session is asked to carry out, and who is to be told: the entry of one key. */
+export interface Request extends LockOperation {
+  holding(): Holding | null
+  /** `stamp` is the last arrival of a caller when the batch left. */
+  answered(answer: Answer, token: string | null, stamp: number): void
+  failed(error: LockError): void
+  lost(reason: string, cause?: Error): void
+}
+
+export interface SessionHost {
+  readonly clock: Clock
+  readonly leaseMs: number
+  /** The last arrival of a caller, to tell who came before a batch left. */
+  readonly arrivals: number
+  /** Whose keys `session` is used for. Asked only when something has gone wrong. */
+  clientsOf(session: Session): readonly Request[]
+  explain(error: unknown): LockError
+  moved(session: Session, from: SessionState): void
+  /** Gone, with so many locks or none. Its connection is to be thrown away. */
+  lost(session: Session, reason: string, locks: number, cause?: Error): void
+  warn(message: string, error?: Error): void
+}
+
+/** The most operations in one statement. It takes the server some milliseconds, which a heartbeat can wait. */
+export const MAX_BATCH = 1000
+
+const NOW = Promise.resolve()
+
+/**
+ * One connection, and the many keys it is used for. Operations gather while a batch is on the wire and leave together
+ * when its answer has come: one caller pays one round trip, a thousand share it, and no timer is involved.
+ *
+ * The server frees the locks of a session it has not heard of for `leaseMs`. The session declares them lost some time
+ * before that, counted from when the last statement that was answered was *sent*: the server's clock started later.
+ */
+export class Session {
+  readonly id: number
+  readonly link: LockLink
+  readonly #host: SessionHost
+  readonly #leaseMs: number
+  #state: SessionState = 'idle'
+  #clientCount = 0
+  #open: Request[] = []
+  #isFlushPlanned = false
+  #heardOf: Instant
+  #lastSent: Instant
+  #cancelPulse: Cancel | null = null
+  #toRing: KeyCode[] = []
+
+  /** `attachedAt` is a moment before the first statement that put the lease in force was sent. */
+  constructor(id: number, link: LockLink, attachedAt: Instant, host: SessionHost) {
+    this.id = id
+    this.link = link
+    this.#host = host
+    this.#leaseMs = host.leaseMs - leaseMargin(host.leaseMs)
+    this.#heardOf = this.#lastSent = attachedAt
+    this.#pulse()
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  /** Milliseconds since the last statement that was answered was sent. */
+  get silentMs(): number {
+    return this.#host.clock.since(this.#heardOf)
+  }
+
+  /** Keys it is used for. */
+  get clientCount(): number {
+    return this.#clientCount
+  }
+
+  clientAdded(): void {
+    this.#clientCount++
+  }
+
+  clientRemoved(): void {
+    this.#clientCount--
+    if (this.#clientCount === 0 && this.#state === 'holding') this.#move('idle')
+  }
+
+  submit(request: Request): void {
+    this.#open.push(request)
+    if (this.#isFlushPlanned || this.#state === 'executing') return
+    this.#isFlushPlanned = true
+    // Not queueMicrotask, which makes an async resource each time.
+    void NOW.then(() => {
+      this.#isFlushPlanned = false
+      this.#flush()
+    })
+  }
+
+  /** Wakes the other processes that wait for `key`. A statement of its own: if it fails, nothing else has. */
+  ring(key: KeyCode): void {
+    this.#toRing.push(key)
+    if (this.#toRing.length > 1) return
+    void NOW.then(() => {
+      const keys = this.#toRing
+      this.#toRing = []
+      if (this.#isOver) return
+      this.link.ring(keys).catch((error: unknown) => this.#host.warn('ringing failed', error as Error))
+    })
+  }
+
+  claim(key: KeyCode): void {
+    this.link.claim(key).catch((error: unknown) => this.#host.warn('claiming a turn failed', error as Error))
+  }
+
+  /** Declares everything lost if the lease has run out. Asked at every use, because timers are late after a pause. */
+  verify(): void {
+    if (this.#isOver || this.silentMs < this.#leaseMs) return
+    this.lose(`the server was not heard of for ${Math.round(this.silentMs)} ms and may have freed it`)
+  }
+
+  /** Everything this session held is lost, as of now. */
+  lose(reason: string, cause?: Error): void {
+    if (this.#isOver) return
+    this.#move('closed')
+    this.#end()
+    const clients = this.#host.clientsOf(this)
+    this.#host.lost(this, reason, clients.length, cause)
+    for (const client of clients) client.lost(reason, cause)
+  }
+
+  /** Gives the connection up, with nothing on it. */
+  async close(): Promise<void> {
+    assert(this.#clientCount === 0, 'a session in use is not given up')
+    this.#move('closing')
+    this.#end()
+    try {
+      await this.link.detach()
+    } finally {
+      // The connection may have ended meanwhile.
+      if (this.state === 'closing') this.#move('closed')
+    }
+  }
+
+  get #isOver(): boolean {
+    return this.#state === 'closing' || this.#state === 'closed'
+  }
+
+  #end(): void {
+    this.#cancelPulse?.()
+    this.#cancelPulse = null
+    this.#open = []
+  }
+
+  #flush(): void {
+    if (this.#isOver || this.#state === 'executing' || this.#open.length === 0) return
+    const batch = this.#open.length <= MAX_BATCH ? this.#open : this.#open.slice(0, MAX_BATCH)
+    this.#open = this.#open.length <= MAX_BATCH ? [] : this.#open.slice(MAX_BATCH)
+    this.#move('executing')
+    const sentAt = (this.#lastSent = this.#host.clock.instant())
+    const stamp = this.#host.arrivals
+    this.link.run(batch).then(
+      (reply) => this.#answered(batch, reply, sentAt, stamp),
+      (error: unknown) => void this.#failed(batch, error),
+    )
+  }
+
+  #answered(batch: readonly Request[], { answers, token }: BatchReply, sentAt: Instant, stamp: number): void {
+    if (this.#isOver) return
+    assert(answers.length === batch.length, 'an answer for each operation')
+    this.#heardOf = sentAt
+    this.#rest()
+    for (let i = 0; i < batch.length; i++) {
+      const request = batch[i]!
+      // Somebody told of a loss may have used it to end this session.
+      if (this.#isOver) return
+      request.answered(answers[i]!, token, stamp)
+    }
+    this.#flush()
+  }
+
+  /** A batch that fails half-way has taken locks all the same: makes the server agree with us before anything else. */
+  async #failed(batch: readonly Request[], error: unknown): Promise<void> {
+    if (this.#isOver) return
+    const sentAt = this.#host.clock.instant()
+    let missing: readonly Holding[]
+    try {
+      missing = await this.link.reconcile(this.#expected())
+    } catch (cause) {
+      return this.lose('what it held could not be told after a failed batch', cause as Error)
+    }
+    if (this.#isOver) return
+    this.#heardOf = sentAt
+    this.#rest()
+    const explained = this.#host.explain(error)
+    this.#host.warn('a batch of lock operations failed', explained)
+    for (const request of batch) request.failed(explained)
+    const gone = new Set(missing.map((holding) => holding.key.id))
+    for (const client of this.#host.clientsOf(this)) {
+      if (gone.has(client.key.id)) client.lost('the server no longer had it after a failed batch', explained)
+    }
+    this.#flush()
+  }
+
+  #expected(): Holding[] {
+    const holdings = this.#host.clientsOf(this).map((client) => client.holding())
+    return holdings.filter((holding) => holding !== null)
+  }
+
+  #rest(): void {
+    this.#move(this.#clientCount === 0 ? 'idle' : 'holding')
+  }
+
+  /** Keeps the lease alive with one small statement per session, whatever it holds, and ends it when it can't. */
+  #pulse(): void {
+    if (this.#isOver) return
+    this.verify()
+    if (this.#isOver) return
+    const { clock, leaseMs } = this.#host
+    const beatMs = leaseMs / 3
+    // While something is on the wire, its answer is the sign of life.
+    if (this.#state !== 'executing' && clock.since(this.#lastSent) >= beatMs) this.#beat()
+    const untilBeat = this.#state === 'executing' ? beatMs : beatMs - clock.since(this.#lastSent)
+    const delayMs = Math.max(Math.min(untilBeat, this.#leaseMs - this.silentMs), 1)
+    this.#cancelPulse = clock.after(delayMs, () => this.#pulse())
+  }
+
+  #beat(): void {
+    const sentAt = (this.#lastSent = this.#host.clock.instant())
+    this.link.heartbeat().then(
+      () => {
+        // Answers come in the order of the statements, but a batch sent later may have set it already.
+        if (sentAt.monotonic > this.#heardOf.monotonic) this.#heardOf = sentAt
+      },
+      (error: unknown) => this.lose('its heartbeat failed', error as Error),
+    )
+  }
+
+  /** The only writer of the state. */
+  #move(to: SessionState): void {
+    const from = this.#state
+    assertMove(SESSION_MOVES, from, to, () => `session ${this.id}`)
+    this.#state = to
+    this.#host.moved(this, from)
+  }
+}
+
+/** How long before the server's own time is up a session gives up: for the clocks' rates and one look at the clock. */
+export function leaseMargin(leaseMs: number): number {
+  return Math.max(200, leaseMs / 10)
+}

@@ -1,0 +1,264 @@
+import type { Cancel, Clock } from '../base/clock.js'
+import { Deferred } from '../base/deferred.js'
+import { ConnectionError, type LockError } from '../base/errors.js'
+import type { Dialect, LinkSettings } from '../dialect/dialect.js'
+import type { ConnectionPool } from '../pool/connection-pool.js'
+import type { Lease } from '../pool/lease.js'
+import type { Entry } from './entry.js'
+import { Session, type Request, type SessionHost, type SessionState } from './session.js'
+
+/**
+ * From this many keys on a session, another is opened if there is room. Every statement costs the server time in
+ * proportion to the locks its session holds (about 60 ns each), and two sessions keep two server processes busy.
+ */
+const SPREAD_FROM = 200
+
+/** How long making a connection a lock session may take: two round trips, and the fence at the very first. */
+const ATTACH_TIMEOUT_MS = 10_000
+
+export interface SessionsHost extends Pick<SessionHost, 'clock' | 'arrivals' | 'warn' | 'clientsOf'> {
+  opened(session: Session): void
+  moved(session: Session, from: SessionState): void
+  lost(session: Session, reason: string, locks: number, cause?: Error): void
+}
+
+export interface SessionsOptions {
+  /** Sessions never take more connections than this out of the pool. */
+  readonly limit: number
+  readonly idleTimeoutMs: number
+  readonly link: LinkSettings
+  /** Whether a session that holds locks is asked to make room: only where sessions and others share one connection. */
+  readonly sharesOneConnection: boolean
+}
+
+/** The lock sessions of this process: which one a key goes to, when there is another, and when one is given back. */
+export class Sessions<C extends object> implements SessionHost {
+  readonly clock: Clock
+  readonly leaseMs: number
+  readonly #pool: ConnectionPool<C>
+  readonly #dialect: Dialect<C>
+  readonly #options: SessionsOptions
+  readonly #host: SessionsHost
+  readonly #leases = new Map<Session, C & Lease>()
+  readonly #idleSince = new Map<Session, number>()
+  /** Sessions that take no more keys, because their connection is wanted back. */
+  readonly #leaving = new Set<Session>()
+  readonly #homeless = new Set<Entry>()
+  readonly #opening = new Set<AbortController>()
+  #readiness: Deferred<void> | null = null
+  #lastFailure: LockError | null = null
+  #nextId = 1
+  #cancelSweep: Cancel | null = null
+  #isClosed = false
+
+  constructor(pool: ConnectionPool<C>, dialect: Dialect<C>, options: SessionsOptions, host: SessionsHost) {
+    this.#pool = pool
+    this.#dialect = dialect
+    this.#options = options
+    this.#host = host
+    this.clock = host.clock
+    this.leaseMs = options.link.leaseMs
+  }
+
+  get all(): IterableIterator<Session> {
+    return this.#leases.keys()
+  }
+
+  get arrivals(): number {
+    return this.#host.arrivals
+  }
+
+  /** Why the last attempt to open a session failed, if none has succeeded since. */
+  get lastFailure(): LockError | null {
+    return this.#lastFailure
+  }
+
+  /** Resolves when there is a session, and the server has thereby been found fit. */
+  ready(): Promise<void> {
+    if (this.#leases.size > 0) return Promise.resolve()
+    this.#readiness ??= new Deferred()
+    const { promise } = this.#readiness
+    this.#openOne()
+    return promise
+  }
+
+  /** The session with the least to do; or null, and the entry is told when there is one, or that there can't be. */
+  assign(entry: Entry): Session | null {
+    const session = this.#leastUsed()
+    if (session === null || session.clientCount >= SPREAD_FROM) this.#openOne()
+    if (session === null) this.#homeless.add(entry)
+    else session.clientAdded()
+    return session
+  }
+
+  unassign(entry: Entry): void {
+    entry.session?.clientRemoved()
+    if (!this.#homeless.delete(entry) || this.#homeless.size > 0 || this.#readiness !== null) return
+    // Nobody waits for a connection any more: give up the place in its queue.
+    for (const opening of this.#opening) opening.abort()
+  }
+
+  /** Gives back what holds nothing; what holds something is lost. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelSweep?.()
+    this.#cancelSweep = null
+    for (const opening of this.#opening) opening.abort()
+    const retiring: Promise<void>[] = []
+    for (const session of [...this.#leases.keys()]) {
+      if (session.state === 'idle') retiring.push(this.#retire(session))
+      else session.lose('the pool was closed')
+    }
+    await Promise.all(retiring)
+  }
+
+  clientsOf(session: Session): readonly Request[] {
+    return this.#host.clientsOf(session)
+  }
+
+  explain(error: unknown): LockError {
+    return this.#dialect.explain(error)
+  }
+
+  warn(message: string, error?: Error): void {
+    this.#host.warn(message, error)
+  }
+
+  moved(session: Session, from: SessionState): void {
+    this.#host.moved(session, from)
+    if (session.state === 'idle') {
+      this.#idleSince.set(session, this.clock.now())
+      if (this.#leaving.has(session) || this.#pool.waitingCount > 0) void this.#retire(session)
+    } else this.#idleSince.delete(session)
+  }
+
+  lost(session: Session, reason: string, locks: number, cause?: Error): void {
+    this.#takeLease(session)?.release(cause ?? true)
+    this.#host.lost(session, reason, locks, cause)
+  }
+
+  #leastUsed(): Session | null {
+    let best: Session | null = null
+    for (const session of this.#leases.keys()) {
+      if (session.state === 'closing' || session.state === 'closed' || this.#leaving.has(session)) continue
+      if (best === null || session.clientCount < best.clientCount) best = session
+    }
+    return best
+  }
+
+  #openOne(): void {
+    const isEnough = this.#opening.size > 0 || this.#leases.size >= this.#options.limit
+    if (isEnough || this.#isClosed) return
+    const opening = new AbortController()
+    this.#opening.add(opening)
+    this.#open(opening.signal).then(
+      (session) => {
+        this.#opening.delete(opening)
+        this.#welcome(session)
+      },
+      (error: unknown) => {
+        this.#opening.delete(opening)
+        this.#openFailed(error, opening.signal.aborted)
+      },
+    )
+  }
+
+  async #open(signal: AbortSignal): Promise<Session> {
+    let session: Session | null = null
+    const onWanted = (): boolean => session !== null && this.#spare(session)
+    const lease = await this.#pool.connect({ reserved: true, timeoutMs: Infinity, signal, onWanted })
+    const attachedAt = this.clock.instant()
+    const tooLate = new Deferred<never>()
+    const cancel = this.clock.after(ATTACH_TIMEOUT_MS, () => {
+      tooLate.reject(new ConnectionError(`the server did not answer within ${ATTACH_TIMEOUT_MS} ms`))
+    })
+    const ended = (cause: Error): void => {
+      if (session === null) tooLate.reject(cause)
+      else session.lose('its connection ended', cause)
+    }
+    try {
+      const link = await Promise.race([
+        this.#dialect.attach(lease, this.#options.link, ended),
+        tooLate.promise,
+      ])
+      session = new Session(this.#nextId++, link, attachedAt, this)
+      this.#leases.set(session, lease)
+      return session
+    } catch (error) {
+      lease.release(error as Error)
+      throw error
+    } finally {
+      cancel()
+    }
+  }
+
+  #welcome(session: Session): void {
+    this.#lastFailure = null
+    this.#host.opened(session)
+    this.#readiness?.resolve()
+    this.#readiness = null
+    if (this.#isClosed) return session.lose('the pool was closed')
+    this.#idleSince.set(session, this.clock.now())
+    this.#cancelSweep ??= this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
+    const waiting = [...this.#homeless]
+    this.#homeless.clear()
+    for (const entry of waiting) {
+      // The first of them may have found it lost.
+      const found = this.assign(entry)
+      if (found !== null) entry.sessionReady(found)
+    }
+  }
+
+  #openFailed(error: unknown, isGivenUp: boolean): void {
+    if (isGivenUp && this.#homeless.size > 0 && !this.#isClosed) return this.#openOne()
+    if (isGivenUp) return
+    this.#lastFailure = this.#dialect.explain(error)
+    this.#readiness?.reject(this.#lastFailure)
+    this.#readiness = null
+    const waiting = [...this.#homeless]
+    this.#homeless.clear()
+    for (const entry of waiting) entry.sessionFailed(this.#lastFailure)
+  }
+
+  /** Somebody else wants a connection: whether this one will be free soon. */
+  #spare(session: Session): boolean {
+    if (session.state === 'idle' && session.clientCount === 0) {
+      void this.#retire(session)
+      return true
+    }
+    if (!this.#options.sharesOneConnection) return false
+    this.#leaving.add(session)
+    return true
+  }
+
+  /** Never rejects: a connection that can't be made an ordinary one again is closed. */
+  async #retire(session: Session): Promise<void> {
+    const lease = this.#takeLease(session)
+    try {
+      await session.close()
+      lease?.release()
+    } catch (error) {
+      lease?.release(error as Error)
+    }
+  }
+
+  #takeLease(session: Session): (C & Lease) | undefined {
+    const lease = this.#leases.get(session)
+    this.#leases.delete(session)
+    this.#leaving.delete(session)
+    this.#idleSince.delete(session)
+    return lease
+  }
+
+  /** Gives back sessions that have been of no use for `idleTimeoutMs`; the pool then decides about the connection. */
+  #sweep(): void {
+    this.#cancelSweep = null
+    const now = this.clock.now()
+    for (const [session, since] of [...this.#idleSince]) {
+      if (session.clientCount === 0 && now - since >= this.#options.idleTimeoutMs) void this.#retire(session)
+    }
+    if (this.#leases.size > 0) {
+      this.#cancelSweep = this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
+    }
+  }
+}

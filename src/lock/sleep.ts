@@ -1,0 +1,83 @@
+import { backoffDelay, type Backoff } from '../base/backoff.js'
+import type { Cancel } from '../base/clock.js'
+import type { EntryHost } from './entry-host.js'
+
+/** Behind the bell, which can be missed, and for holders that do not ring: an attempt now and then. */
+const POLL: Backoff = { firstMs: 50, factor: 2, capMs: 800, jitter: 0.25 }
+
+/** How long a process leaves the way free for each one that has asked for the next turn before it. */
+const STAND_BACK_MS = 2
+
+/** More processes than this do not queue in order. It bounds what a stranger's messages can make us remember. */
+const MAX_CLAIMS = 64
+
+/**
+ * How an entry sleeps while another process has the lock, and whom it lets go first when the bell rings.
+ *
+ * All waiting processes hear the bell, and the quickest would win every time. So a process that loses such a race claims
+ * the next turn, for all to hear, and whoever hears of claims before its own stands back a little. Claims change delays,
+ * never who may hold the lock, so that a lost or a false one costs some milliseconds and nothing else.
+ */
+export class Sleep {
+  readonly #host: Pick<EntryHost, 'clock' | 'random' | 'sender'>
+  readonly #poll: () => void
+  #cancelPoll: Cancel | null = null
+  #cancelStandBack: Cancel | null = null
+  #polls = 0
+  /** Who has asked for the next turn, in the order in which the server passed it on. */
+  #claims: string[] = []
+  #stoodBackFor = 0
+
+  constructor(host: Pick<EntryHost, 'clock' | 'random' | 'sender'>, poll: () => void) {
+    this.#host = host
+    this.#poll = poll
+  }
+
+  fallAsleep(): void {
+    this.wakeUp()
+    const delayMs = backoffDelay(POLL, this.#polls++, this.#host.random)
+    this.#cancelPoll = this.#host.clock.after(delayMs, this.#poll)
+  }
+
+  /** An attempt begins: no other is due meanwhile. */
+  wakeUp(): void {
+    this.#cancelPoll?.()
+    this.#cancelStandBack?.()
+    this.#cancelPoll = this.#cancelStandBack = null
+  }
+
+  /** The wait is over, one way or another. */
+  end(): void {
+    this.wakeUp()
+    this.#polls = 0
+    // Those we stood back for and who did not come may be dead.
+    this.#claims.splice(0, this.#stoodBackFor)
+    this.#stoodBackFor = 0
+    this.hadItsTurn(this.#host.sender)
+  }
+
+  /** Somebody else was quicker after the bell: says so, unless it is known. */
+  lostRace(claim: () => void): void {
+    this.#stoodBackFor = 0
+    if (!this.#claims.includes(this.#host.sender)) claim()
+  }
+
+  claimed(sender: string): void {
+    if (!this.#claims.includes(sender) && this.#claims.length < MAX_CLAIMS) this.#claims.push(sender)
+  }
+
+  hadItsTurn(sender: string): void {
+    const at = this.#claims.indexOf(sender)
+    if (at >= 0) this.#claims.splice(at, 1)
+  }
+
+  /** The bell has rung: calls `wake` when those with earlier claims have had the time to come. */
+  standBack(wake: () => void): void {
+    const mine = this.#claims.indexOf(this.#host.sender)
+    this.#stoodBackFor = mine < 0 ? this.#claims.length : mine
+    this.#cancelStandBack?.()
+    this.#cancelStandBack = null
+    if (this.#stoodBackFor === 0) return wake()
+    this.#cancelStandBack = this.#host.clock.after(this.#stoodBackFor * STAND_BACK_MS, wake)
+  }
+}

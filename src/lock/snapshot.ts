@@ -1,0 +1,75 @@
+import type { LockMode } from '../dialect/lock-key.js'
+import type { PoolCounts } from '../pool/pool-events.js'
+import type { Arbiter, LockCounters } from './arbiter.js'
+import type { DoorbellState } from './doorbell.js'
+import type { Entry } from './entry.js'
+import type { EntryState } from './entry-state.js'
+import { keyText } from './key-book.js'
+import type { Session, SessionState } from './session.js'
+
+/** One lock session. */
+export interface SessionSnapshot {
+  readonly id: number
+  /** What the server calls it: for PostgreSQL its backend's process id. */
+  readonly serverId: number
+  readonly state: SessionState
+  /** Keys it is used for. */
+  readonly keys: number
+  /** Milliseconds since it was last heard of. */
+  readonly silentMs: number
+}
+
+/** One key that somebody in this process holds or waits for. */
+export interface KeySnapshot {
+  readonly key: string
+  readonly state: EntryState
+  readonly mode: LockMode
+  readonly session: number | null
+  readonly holders: readonly { readonly heldMs: number; readonly token: string | null }[]
+  readonly waiters: readonly { readonly mode: LockMode; readonly waitedMs: number }[]
+}
+
+/** What this process knows, as plain JSON. It costs no round trip, and is not what the server knows. */
+export interface PoolSnapshot {
+  readonly version: 1
+  readonly state: 'open' | 'closing' | 'closed'
+  readonly connections: PoolCounts & { readonly min: number; readonly max: number }
+  /** Whether the bell that wakes waiting callers can be heard; if not, they poll. */
+  readonly doorbell: DoorbellState
+  readonly sessions: readonly SessionSnapshot[]
+  readonly held: number
+  readonly waiting: number
+  readonly keys: readonly KeySnapshot[]
+  readonly counters: Readonly<LockCounters>
+}
+
+export function sessionSnapshot(session: Session): SessionSnapshot {
+  return {
+    id: session.id,
+    serverId: session.link.serverId,
+    state: session.state,
+    keys: session.clientCount,
+    silentMs: Math.round(session.silentMs),
+  }
+}
+
+export function keySnapshots(arbiter: Arbiter): KeySnapshot[] {
+  return [...arbiter.entries].map((entry) => keySnapshot(entry, arbiter.clock.now()))
+}
+
+function keySnapshot(entry: Entry, now: number): KeySnapshot {
+  return {
+    key: keyText(entry.label),
+    state: entry.state,
+    mode: entry.mode,
+    session: entry.session?.id ?? null,
+    holders: [...entry.holders].map((lock) => ({
+      heldMs: Math.round(lock.heldMs),
+      token: lock.tokenText,
+    })),
+    waiters: [...entry.queue].map((waiter) => ({
+      mode: waiter.mode,
+      waitedMs: Math.round(now - waiter.since),
+    })),
+  }
+}

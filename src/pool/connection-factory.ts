@@ -1,0 +1,34 @@
+import type { Lease } from './lease.js'
+
+/**
+ * What the pool has to be told about the connections it keeps. Only `open` and `close` are needed; the pool never looks
+ * inside a connection.
+ */
+export interface ConnectionFactory<C extends object> {
+  /** Opens one. The signal aborts when the time for it is up or the pool closes; a late result is closed unseen. */
+  open(signal: AbortSignal): Promise<C>
+
+  /** Ends one politely, and resolves when the server has let go of it: until then it counts against `max`. */
+  close(connection: C): Promise<void>
+
+  /** Ends one at once, without a word to the server: for when `close` takes too long or the pool is out of patience. */
+  destroy?(connection: C): void
+
+  /** Rejects if the connection is no longer good. Asked only after it has idled for `checkAfterIdleMs`. */
+  check?(connection: C): Promise<void>
+
+  /**
+   * Called on every return. `null` means that it is clean, and must cost nothing to find out. Otherwise the promise
+   * makes it clean and tells what was found; if it rejects, the connection is closed.
+   */
+  clean?(connection: C): Promise<readonly string[]> | null
+
+  /** Lets the pool learn, at once and however the connection is being used, that it has ended by itself. */
+  onEnd?(connection: C, ended: (cause: Error) => void): void
+
+  /**
+   * Wraps a connection for one borrower. Without it the pool puts `release` on the connection itself: cheap, but then a
+   * borrower who keeps the connection after releasing it can still use it.
+   */
+  lease?(connection: C, lease: Lease): C & Lease
+}

@@ -1,0 +1,299 @@
+import { sleep, systemClock, type Clock } from '../base/clock.js'
+import { Deadlines } from '../base/deadlines.js'
+import { Deferred } from '../base/deferred.js'
+import { Emitter, type Listener } from '../base/emitter.js'
+import {
+  InvalidOptionError,
+  LockTimeoutError,
+  PoolClosedError,
+  PoolExhaustedError,
+  PoolSaturatedError,
+  type LockError,
+} from '../base/errors.js'
+import { resolveOptions, show } from '../base/options.js'
+import { systemRandom, type Random } from '../base/random.js'
+import type { ConnectionFactory } from './connection-factory.js'
+import { attachLease, type Lease } from './lease.js'
+import type { PoolCounts, PoolEvents } from './pool-events.js'
+import { POOL_OPTIONS, poolOptionConflicts, type PoolOptions } from './pool-options.js'
+import { PoolWaiter, WaitingLine, type ConnectOptions } from './pool-waiter.js'
+import type { OnWanted } from './slot.js'
+import { Stock } from './stock.js'
+
+/** Time and chance, for tests that must not depend on either. */
+export interface PoolPorts {
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+/**
+ * A pool of connections that knows nothing of what they are for: never more than `max`, handed out in order, taken back
+ * only when clean. Callers and connections meet in one place, `#serve`.
+ */
+export class ConnectionPool<C extends object> implements AsyncDisposable {
+  readonly #factory: ConnectionFactory<C>
+  readonly #options: Required<PoolOptions>
+  readonly #clock: Clock
+  readonly #deadlines: Deadlines
+  readonly #events = new Emitter<PoolEvents>()
+  readonly #line = new WaitingLine<C>()
+  readonly #stock: Stock<C>
+  #leases = 0
+  #timeouts = 0
+  #readiness: Deferred<this> | null = null
+  #isClosed = false
+
+  /**
+   * @throws {InvalidOptionError} naming every unknown or wrong option.
+   */
+  constructor(factory: ConnectionFactory<C>, options: PoolOptions = {}, ports: PoolPorts = {}) {
+    this.#options = resolveOptions(options, POOL_OPTIONS)
+    const conflicts = poolOptionConflicts(this.#options)
+    if (conflicts.length > 0) throw new InvalidOptionError(conflicts)
+    this.#factory = factory
+    this.#clock = ports.clock ?? systemClock
+    this.#deadlines = new Deadlines(this.#clock)
+    const random = ports.random ?? systemRandom
+    this.#stock = new Stock(factory, this.#options, { clock: this.#clock, random }, this.#events, {
+      changed: () => this.#serve(),
+      openFailed: (error, isLast) => this.#openFailed(error, isLast),
+    })
+    if (this.#options.openAtStart) this.#serve()
+  }
+
+  /** Connections that exist, counting those opening and closing. Never more than `max`. */
+  get totalCount(): number {
+    return this.#stock.total
+  }
+
+  get idleCount(): number {
+    return this.#stock.idle
+  }
+
+  get waitingCount(): number {
+    return this.#line.size
+  }
+
+  get leasedCount(): number {
+    return this.#stock.leased
+  }
+
+  /** Whether it hands out no more. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  counts(): PoolCounts {
+    return {
+      total: this.totalCount,
+      idle: this.idleCount,
+      leased: this.leasedCount,
+      waiting: this.waitingCount,
+      ...this.#stock.counts(),
+      leases: this.#leases,
+      timeouts: this.#timeouts,
+    }
+  }
+
+  on<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this {
+    this.#events.on(event, listener)
+    return this
+  }
+
+  off<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this {
+    this.#events.off(event, listener)
+    return this
+  }
+
+  /**
+   * Opens `min` connections and resolves when they are open. Idempotent.
+   *
+   * @throws {ConnectionError} if the server can't be reached; calling again tries again.
+   */
+  ready(): Promise<this> {
+    if (this.#isClosed) return Promise.reject(new PoolClosedError())
+    if (this.#stock.live >= this.#options.min) return Promise.resolve(this)
+    const readiness = (this.#readiness ??= new Deferred()).promise
+    this.#serve()
+    return readiness
+  }
+
+  /**
+   * A connection, for as long as the caller likes. Give it back with `release()`, or take it with `await using`.
+   *
+   * @throws {LockTimeoutError} not in time
+   * @throws {PoolExhaustedError} none free, and told not to wait
+   * @throws {PoolSaturatedError} too many wait
+   * @throws {PoolClosedError} the pool is closed
+   * @throws {ConnectionError} the server can't be reached, and no connection is left
+   */
+  connect(options: ConnectOptions = {}): Promise<C & Lease> {
+    if (this.#isClosed) return Promise.reject(new PoolClosedError())
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason)
+    const timeoutMs = options.timeoutMs ?? this.#options.acquireTimeoutMs
+    const problem = POOL_OPTIONS.acquireTimeoutMs.problem(timeoutMs)
+    if (problem !== null)
+      return Promise.reject(new InvalidOptionError([`"timeoutMs" ${problem}, got ${show(timeoutMs)}`]))
+
+    const isReserved = options.reserved ?? false
+    if (this.#line.size === 0 && (isReserved || this.#ordinaryRoom() > 0)) {
+      const slot = this.#stock.peek()
+      if (slot !== undefined && !this.#stock.needsCheck(slot)) {
+        return Promise.resolve(this.#lend(isReserved, options.onWanted ?? null))
+      }
+    }
+    const { onExhausted } = this.#options
+    if (onExhausted === 'wait' || !this.#isExhausted(isReserved)) return this.#wait(options, timeoutMs)
+    return onExhausted === 'fail'
+      ? Promise.reject(this.#exhausted())
+      : this.#retry(options, timeoutMs, onExhausted.retry)
+  }
+
+  /** Runs `body` with a connection that goes back when it is done, however that is. */
+  async use<T>(body: (connection: C & Lease) => T | Promise<T>, options?: ConnectOptions): Promise<T> {
+    const connection = await this.connect(options)
+    try {
+      return await body(connection)
+    } finally {
+      connection.release()
+    }
+  }
+
+  /** Hands out no more, refuses those who wait, and resolves when every borrower is done and every connection closed. */
+  drain(): Promise<void> {
+    this.#isClosed = true
+    this.#line.refuseAll(new PoolClosedError())
+    this.#readiness?.reject(new PoolClosedError())
+    this.#readiness = null
+    return this.#stock.end()
+  }
+
+  /** As `drain`, but what is still borrowed after `graceMs` (default 5000) is closed under its borrower. Always settles. */
+  async close({ graceMs = 5000 }: { graceMs?: number } = {}): Promise<void> {
+    const cancel = this.#clock.after(graceMs, () => this.#stock.cutOff())
+    await this.drain()
+    cancel()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #wait(options: ConnectOptions, timeoutMs: number): Promise<C & Lease> {
+    if (this.#line.size >= this.#options.maxWaiting) {
+      return Promise.reject(new PoolSaturatedError(this.#options.maxWaiting))
+    }
+    if (this.#stock.isDown) {
+      this.#stock.probeLater()
+      return Promise.reject(this.#stock.lastError!)
+    }
+    const lastFailure = (): LockError | null => {
+      this.#timeouts++
+      return this.#stock.lastError
+    }
+    const waiter = new PoolWaiter<C>(
+      this.#line,
+      { ...options, timeoutMs },
+      this.#deadlines,
+      this.#clock,
+      lastFailure,
+    )
+    this.#serve()
+    if (!waiter.hasLeft && this.#stock.total >= this.#options.max && this.#next() !== null)
+      this.#stock.askBack()
+    return waiter.promise
+  }
+
+  async #retry(
+    options: ConnectOptions,
+    timeoutMs: number,
+    { attempts, backoffMs }: { readonly attempts: number; readonly backoffMs: number },
+  ): Promise<C & Lease> {
+    const since = this.#clock.now()
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const leftMs = timeoutMs - (this.#clock.now() - since)
+      await sleep(this.#clock, Math.min(backoffMs, leftMs), options.signal)
+      options.signal?.throwIfAborted()
+      if (this.#isClosed) throw new PoolClosedError()
+      const waitedMs = this.#clock.now() - since
+      if (waitedMs >= timeoutMs)
+        throw new LockTimeoutError({ key: 'a connection', phase: 'queueing', waitedMs })
+      if (!this.#isExhausted(options.reserved ?? false))
+        return this.#wait(options, Math.ceil(timeoutMs - waitedMs))
+    }
+    throw this.#exhausted()
+  }
+
+  /** Whether a caller who came now would have to wait for another to give something back. */
+  #isExhausted(isReserved: boolean): boolean {
+    const room = this.#ordinaryRoom()
+    if (!isReserved && room <= this.#line.ordinary.size) return true
+    const free = this.#options.max - this.#stock.total
+    return this.#stock.coming + free <= this.#line.servable(room)
+  }
+
+  #exhausted(): PoolExhaustedError {
+    return new PoolExhaustedError(
+      `no connection is free: ${this.#stock.leased} of at most ${this.#options.max} are borrowed`,
+    )
+  }
+
+  /** Gives what is idle to who waits, in order, then opens for the rest. */
+  #serve(): void {
+    if (this.#isClosed) return
+    for (let waiter = this.#next(); waiter !== null; waiter = this.#next()) {
+      const slot = this.#stock.peek()
+      if (slot === undefined) break
+      if (this.#stock.needsCheck(slot)) {
+        // One check for each who waits, not one for each connection that needs it.
+        if (this.#stock.checking >= this.#line.servable(this.#ordinaryRoom())) break
+        this.#stock.checkNext()
+      } else waiter.offer(this.#lend(waiter.isReserved, waiter.onWanted))
+    }
+    this.#stock.open(this.#line.servable(this.#ordinaryRoom()))
+    if (this.#readiness !== null && this.#stock.live >= this.#options.min) {
+      this.#readiness.resolve(this)
+      this.#readiness = null
+    }
+  }
+
+  #next(): PoolWaiter<C> | null {
+    return this.#line.next(this.#ordinaryRoom())
+  }
+
+  /** How many more ordinary callers may have a connection. */
+  #ordinaryRoom(): number {
+    return this.#options.max - this.#options.reserved - this.#stock.ordinaryLeased
+  }
+
+  #lend(isReserved: boolean, onWanted: OnWanted | null): C & Lease {
+    const slot = this.#stock.lend(isReserved, onWanted)
+    this.#leases++
+    let isOver = false
+    const release = (destroy: boolean | Error = false): void => {
+      if (isOver) return
+      isOver = true
+      this.#stock.takeBack(slot, destroy)
+    }
+    const dispose = (): Promise<void> => {
+      release()
+      return DONE
+    }
+    const lease: Lease = { release, [Symbol.asyncDispose]: dispose }
+    const connection = slot.connection!
+    return this.#factory.lease === undefined
+      ? attachLease(connection, lease)
+      : this.#factory.lease(connection, lease)
+  }
+
+  #openFailed(error: LockError, isLast: boolean): void {
+    if (!isLast) return
+    this.#readiness?.reject(error)
+    this.#readiness = null
+    // With nothing left that could come back, those who wait are told the cause; otherwise they keep their turn.
+    if (this.#stock.live === 0) this.#line.refuseAll(error)
+    else if (this.#line.size > 0) this.#stock.probeLater()
+  }
+}
+
+const DONE = Promise.resolve()

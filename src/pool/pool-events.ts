@@ -1,0 +1,37 @@
+/** Why a connection was closed. */
+export type CloseReason =
+  | 'idle for too long'
+  | 'old'
+  | 'released as broken'
+  | 'could not be cleaned'
+  | 'failed its check'
+  | 'ended by itself'
+  | 'pool closed'
+
+/** What a pool tells its listeners. */
+export interface PoolEvents {
+  /** A connection is open. */
+  'connection:opened': { readonly id: number }
+  /** Opening one failed. Callers are refused with this error if no other connection is left. */
+  'connection:failed': { readonly error: Error }
+  /** A connection came back dirty. `found` tells what the borrower left behind. */
+  'connection:cleaned': { readonly id: number; readonly found: readonly string[] }
+  /** A connection is gone, or about to be. */
+  'connection:closed': { readonly id: number; readonly reason: CloseReason; readonly error?: Error }
+}
+
+/** Plain numbers, for people and metrics. */
+export interface PoolCounts {
+  readonly total: number
+  readonly idle: number
+  readonly leased: number
+  readonly opening: number
+  readonly closing: number
+  readonly waiting: number
+  /** Since the pool was made. */
+  readonly opened: number
+  readonly failed: number
+  readonly closed: number
+  readonly leases: number
+  readonly timeouts: number
+}

@@ -1,0 +1,86 @@
+import type { Clock } from '../base/clock.js'
+import type { Deadlines } from '../base/deadlines.js'
+import { LockTimeoutError } from '../base/errors.js'
+import { Fifo } from '../base/fifo.js'
+import { Waiter } from '../base/waiter.js'
+import type { Lease } from './lease.js'
+import type { OnWanted } from './slot.js'
+
+export interface ConnectOptions {
+  /** Milliseconds over queueing and opening, instead of the pool's `acquireTimeoutMs`. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  /** Whether the reserved connections may be used. Default false. */
+  readonly reserved?: boolean
+  /**
+   * Called when somebody waits in vain, or the connection has grown too old: return true to say that it will come back
+   * soon. Default: nobody is asked.
+   */
+  readonly onWanted?: OnWanted
+}
+
+/** One caller who waits for a connection. */
+export class PoolWaiter<C> extends Waiter<C & Lease> {
+  readonly isReserved: boolean
+  readonly onWanted: OnWanted | null
+  readonly #clock: Clock
+  readonly #since: number
+  readonly #lastFailure: () => Error | null
+  readonly #line: Fifo<PoolWaiter<C>>
+
+  constructor(
+    line: WaitingLine<C>,
+    options: ConnectOptions & { readonly timeoutMs: number },
+    deadlines: Deadlines,
+    clock: Clock,
+    lastFailure: () => Error | null,
+  ) {
+    const now = clock.now()
+    super(deadlines, options.timeoutMs, options.signal, now)
+    this.isReserved = options.reserved ?? false
+    this.onWanted = options.onWanted ?? null
+    this.#clock = clock
+    this.#since = now
+    this.#lastFailure = lastFailure
+    this.#line = this.isReserved ? line.reserved : line.ordinary
+    this.#line.add(this)
+  }
+
+  protected override outOfTime(): void {
+    const cause = this.#lastFailure()
+    const phase = cause === null ? 'queueing' : 'connecting'
+    const waitedMs = this.#clock.now() - this.#since
+    this.refuse(
+      new LockTimeoutError({ key: 'a connection', phase, waitedMs }, cause === null ? {} : { cause }),
+    )
+  }
+
+  protected override left(): void {
+    this.#line.remove(this)
+  }
+}
+
+/** Everyone who waits: first come, first served, but whoever may use the reserved connections goes before the others. */
+export class WaitingLine<C> {
+  readonly reserved: Fifo<PoolWaiter<C>> = new Fifo()
+  readonly ordinary: Fifo<PoolWaiter<C>> = new Fifo()
+
+  get size(): number {
+    return this.reserved.size + this.ordinary.size
+  }
+
+  /** Who is next, if at most `ordinaryRoom` more ordinary callers may be served. */
+  next(ordinaryRoom: number): PoolWaiter<C> | null {
+    return this.reserved.first ?? (ordinaryRoom > 0 ? this.ordinary.first : null)
+  }
+
+  /** How many could be served if there were connections enough. */
+  servable(ordinaryRoom: number): number {
+    return this.reserved.size + Math.min(this.ordinary.size, ordinaryRoom)
+  }
+
+  refuseAll(reason: unknown): void {
+    for (const waiter of this.reserved) waiter.refuse(reason)
+    for (const waiter of this.ordinary) waiter.refuse(reason)
+  }
+}

@@ -1,0 +1,60 @@
+import { assertMove } from '../base/assert.js'
+
+/**
+ * - `opening`   asked of the server, not usable yet
+ * - `idle`      in the pool, clean, free to hand out
+ * - `checking`  has idled for long; being asked whether it is still good
+ * - `leased`    somebody has it
+ * - `cleaning`  came back dirty; being made clean
+ * - `closing`   told to end; still counts, because the server may not have let go of it yet
+ * - `closed`    gone
+ */
+export type SlotState = 'opening' | 'idle' | 'checking' | 'leased' | 'cleaning' | 'closing' | 'closed'
+
+/** Every legal move. Only what is `idle`, hence clean, is ever leased. */
+export const SLOT_MOVES: Readonly<Record<SlotState, readonly SlotState[]>> = {
+  opening: ['idle', 'closed'],
+  idle: ['leased', 'checking', 'closing', 'closed'],
+  checking: ['idle', 'closing', 'closed'],
+  leased: ['idle', 'cleaning', 'closing', 'closed'],
+  cleaning: ['idle', 'closing', 'closed'],
+  closing: ['closed'],
+  closed: [],
+}
+
+/** Asks whoever has a connection to give it back soon; true if it will. */
+export type OnWanted = () => boolean
+
+/** One place of the pool's `max`, and the connection in it. */
+export class Slot<C> {
+  readonly id: number
+  readonly #onMove: (slot: Slot<C>, from: SlotState) => void
+  #state: SlotState = 'opening'
+
+  /** Null while opening, and only then. */
+  connection: C | null = null
+  /** When its lifetime is over, on the pool's clock. */
+  expiresAt: number = Infinity
+  idleSince = 0
+  /** Whether the lease draws on the reserved places. Means something while leased. */
+  isReserved = false
+  /** Set while leased by somebody who can be asked to give it back. */
+  onWanted: OnWanted | null = null
+
+  constructor(id: number, onMove: (slot: Slot<C>, from: SlotState) => void) {
+    this.id = id
+    this.#onMove = onMove
+  }
+
+  get state(): SlotState {
+    return this.#state
+  }
+
+  /** The only writer of the state. */
+  move(to: SlotState): void {
+    const from = this.#state
+    assertMove(SLOT_MOVES, from, to, () => `connection ${this.id}`)
+    this.#state = to
+    this.#onMove(this, from)
+  }
+}

@@ -1,0 +1,311 @@
+import type { Clock } from '../base/clock.js'
+import { Deferred } from '../base/deferred.js'
+import type { Emitter } from '../base/emitter.js'
+import type { LockError } from '../base/errors.js'
+import type { Random } from '../base/random.js'
+import type { ConnectionFactory } from './connection-factory.js'
+import { Opener } from './opener.js'
+import type { CloseReason, PoolEvents } from './pool-events.js'
+import type { PoolOptions } from './pool-options.js'
+import { Slot, type OnWanted, type SlotState } from './slot.js'
+import { planUpkeep, UpkeepTimer } from './upkeep.js'
+
+export interface StockHost {
+  /** Something became idle, or a place became free: callers may be served. */
+  changed(): void
+  /** An attempt to open failed. `isLast` means that no other is under way. */
+  openFailed(error: LockError, isLast: boolean): void
+}
+
+/** The connections of a pool, whoever uses them: how many, in which state, and how each begins and ends. */
+export class Stock<C extends object> {
+  readonly #factory: ConnectionFactory<C>
+  readonly #options: Required<PoolOptions>
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #events: Emitter<PoolEvents>
+  readonly #host: StockHost
+  readonly #opener: Opener<C>
+  readonly #upkeep: UpkeepTimer
+  readonly #slots = new Set<Slot<C>>()
+  /** The most recently used last: that one is handed out first, so that those not needed can idle away. */
+  readonly #idle: Slot<C>[] = []
+  readonly #inState: Record<SlotState, number> = {
+    opening: 0,
+    idle: 0,
+    checking: 0,
+    leased: 0,
+    cleaning: 0,
+    closing: 0,
+    closed: 0,
+  }
+  #ordinaryLeased = 0
+  #nextId = 1
+  #opened = 0
+  #failed = 0
+  #ending: Deferred<void> | null = null
+
+  constructor(
+    factory: ConnectionFactory<C>,
+    options: Required<PoolOptions>,
+    ports: { readonly clock: Clock; readonly random: Random },
+    events: Emitter<PoolEvents>,
+    host: StockHost,
+  ) {
+    this.#factory = factory
+    this.#options = options
+    this.#clock = ports.clock
+    this.#random = ports.random
+    this.#events = events
+    this.#host = host
+    this.#upkeep = new UpkeepTimer(ports.clock, () => this.#maintain())
+    this.#opener = new Opener(factory, options.connectTimeoutMs, ports.clock, ports.random, {
+      opened: (connection) => this.#add(connection),
+      failed: (error, others) => this.#openFailed(error, others),
+      due: () => this.#host.changed(),
+    })
+  }
+
+  /** All places taken, also by what is still opening or not yet gone. */
+  get total(): number {
+    return this.#slots.size + this.#opener.opening
+  }
+
+  /** Connections that are, or will soon be, of use to somebody. */
+  get live(): number {
+    return this.#slots.size - this.#inState.closing
+  }
+
+  /** Connections that will become idle, or are, without a borrower's doing. */
+  get coming(): number {
+    const { idle, checking, cleaning } = this.#inState
+    return idle + checking + cleaning + this.#opener.opening
+  }
+
+  get checking(): number {
+    return this.#inState.checking
+  }
+
+  get idle(): number {
+    return this.#idle.length
+  }
+
+  get leased(): number {
+    return this.#inState.leased
+  }
+
+  /** Of those, the ones that do not draw on the reserved places. */
+  get ordinaryLeased(): number {
+    return this.#ordinaryLeased
+  }
+
+  get lastError(): LockError | null {
+    return this.#opener.lastError
+  }
+
+  /** Whether nothing is left, and the server has just been found to be down. */
+  get isDown(): boolean {
+    return this.live === 0 && this.#opener.isDown
+  }
+
+  counts(): { opening: number; closing: number; opened: number; failed: number; closed: number } {
+    return {
+      opening: this.#opener.opening,
+      closing: this.#inState.closing,
+      opened: this.#opened,
+      failed: this.#failed,
+      closed: this.#inState.closed,
+    }
+  }
+
+  /** The one to hand out next, still in its place. It may need a check first. */
+  peek(): Slot<C> | undefined {
+    return this.#idle.at(-1)
+  }
+
+  needsCheck(slot: Slot<C>): boolean {
+    if (this.#factory.check === undefined) return false
+    return this.#clock.now() - slot.idleSince > this.#options.checkAfterIdleMs
+  }
+
+  /** Takes what `peek` showed. */
+  lend(isReserved: boolean, onWanted: OnWanted | null): Slot<C> {
+    const slot = this.#idle.pop()!
+    slot.move('leased')
+    slot.isReserved = isReserved
+    slot.onWanted = onWanted
+    if (!isReserved) this.#ordinaryLeased++
+    return slot
+  }
+
+  /** Checks what `peek` showed; it comes back as idle, or not at all. */
+  checkNext(): void {
+    const slot = this.#idle.pop()!
+    slot.move('checking')
+    this.#settle(slot, 'checking', this.#factory.check!(slot.connection!), 'failed its check')
+  }
+
+  takeBack(slot: Slot<C>, destroy: boolean | Error): void {
+    // It may have ended while it was out.
+    if (slot.state !== 'leased') return
+    if (destroy !== false) {
+      return this.#close(slot, 'released as broken', destroy === true ? undefined : destroy)
+    }
+    const cleaning = this.#factory.clean?.(slot.connection!) ?? null
+    if (cleaning === null) return this.#toIdle(slot)
+    slot.move('cleaning')
+    const found = (what: readonly string[]): void => {
+      this.#events.emit('connection:cleaned', { id: slot.id, found: what })
+    }
+    this.#settle(slot, 'cleaning', cleaning.then(found), 'could not be cleaned')
+  }
+
+  /** Asks borrowers who said they can be asked, until one promises to give its connection back. */
+  askBack(): void {
+    for (const slot of this.#slots) {
+      if (slot.state === 'leased' && slot.onWanted?.()) return
+    }
+  }
+
+  /** Opens for so many callers, or as many as `min` lacks, within `max`. */
+  open(forCallers: number): void {
+    const { checking, cleaning } = this.#inState
+    const forMin = this.#options.min - this.#slots.size
+    const free = this.#options.max - this.#slots.size
+    this.#opener.open(Math.min(Math.max(forCallers - checking - cleaning, forMin), free))
+  }
+
+  probeLater(): void {
+    this.#opener.probeLater()
+  }
+
+  /** Closes what is idle, and the rest as it comes back. Resolves when nothing is left. */
+  end(): Promise<void> {
+    if (this.#ending !== null) return this.#ending.promise
+    this.#ending = new Deferred()
+    this.#upkeep.stop()
+    this.#opener.close()
+    for (const slot of this.#idle.splice(0)) this.#close(slot, 'pool closed')
+    if (this.#slots.size === 0) this.#ending.resolve()
+    return this.#ending.promise
+  }
+
+  /** Closes also what is still borrowed. */
+  cutOff(): void {
+    for (const slot of [...this.#slots]) {
+      if (slot.state !== 'closing') this.#close(slot, 'pool closed', undefined, 0)
+    }
+  }
+
+  #add(connection: C): void {
+    const slot = new Slot<C>(this.#nextId++, (moved, from) => this.#moved(moved, from))
+    slot.connection = connection
+    const lifetime = this.#options.maxLifetimeMs * (1 - LIFETIME_JITTER * this.#random.next())
+    slot.expiresAt = this.#clock.now() + lifetime
+    this.#slots.add(slot)
+    this.#inState.opening++
+    this.#opened++
+    this.#factory.onEnd?.(connection, (cause) => this.#ended(slot, cause))
+    this.#events.emit('connection:opened', { id: slot.id })
+    this.#upkeep.within(lifetime)
+    this.#toIdle(slot)
+    this.#host.changed()
+  }
+
+  #openFailed(error: LockError, others: number): void {
+    this.#failed++
+    if (this.#ending !== null) return
+    this.#events.emit('connection:failed', { error })
+    this.#host.openFailed(error, others === 0)
+    if (this.#options.min > 0) this.#opener.probeLater()
+  }
+
+  #toIdle(slot: Slot<C>): void {
+    if (this.#ending !== null) return this.#close(slot, 'pool closed')
+    const now = this.#clock.now()
+    if (now >= slot.expiresAt) return this.#close(slot, 'old')
+    slot.move('idle')
+    slot.idleSince = now
+    this.#idle.push(slot)
+    if (this.#upkeep.isOff) this.#upkeep.within(this.#options.idleTimeoutMs)
+    this.#host.changed()
+  }
+
+  /** Back to idle when `work` is done in time; closed if it is not, or fails. */
+  #settle(slot: Slot<C>, during: SlotState, work: Promise<unknown>, otherwise: CloseReason): void {
+    const fail = (error?: Error): void => {
+      cancel()
+      if (slot.state === during) this.#close(slot, otherwise, error)
+    }
+    const cancel = this.#clock.after(this.#options.closeTimeoutMs, () => fail())
+    work.then(() => {
+      cancel()
+      if (slot.state === during) this.#toIdle(slot)
+    }, fail)
+  }
+
+  /** Its place is free again when the server has let go of it, or has had its time to. */
+  #close(
+    slot: Slot<C>,
+    reason: CloseReason,
+    error?: Error,
+    timeoutMs: number = this.#options.closeTimeoutMs,
+  ): void {
+    slot.move('closing')
+    this.#tellClosed(slot, reason, error)
+    const connection = slot.connection!
+    const destroy = (): void => {
+      if (slot.state === 'closed') return
+      this.#factory.destroy?.(connection)
+      gone()
+    }
+    const gone = (): void => {
+      cancel()
+      if (slot.state !== 'closed') this.#forget(slot)
+    }
+    const cancel = this.#clock.after(timeoutMs, destroy)
+    this.#factory.close(connection).then(gone, destroy)
+  }
+
+  /** The connection ended under us, whoever had it. */
+  #ended(slot: Slot<C>, cause: Error): void {
+    if (slot.state === 'closing' || slot.state === 'closed') return
+    if (slot.state === 'idle') this.#idle.splice(this.#idle.indexOf(slot), 1)
+    this.#tellClosed(slot, 'ended by itself', cause)
+    this.#forget(slot)
+  }
+
+  #forget(slot: Slot<C>): void {
+    slot.move('closed')
+    this.#slots.delete(slot)
+    if (this.#ending === null) this.#host.changed()
+    else if (this.#slots.size === 0) this.#ending.resolve()
+  }
+
+  #tellClosed(slot: Slot<C>, reason: CloseReason, error: Error | undefined): void {
+    if (!this.#events.hears('connection:closed')) return
+    this.#events.emit('connection:closed', { id: slot.id, reason, ...(error === undefined ? {} : { error }) })
+  }
+
+  #moved(slot: Slot<C>, from: SlotState): void {
+    this.#inState[from]--
+    this.#inState[slot.state]++
+    if (from !== 'leased') return
+    if (!slot.isReserved) this.#ordinaryLeased--
+    slot.onWanted = null
+  }
+
+  #maintain(): void {
+    const plan = planUpkeep(this.#idle, this.#slots, this.total, this.#clock.now(), this.#options)
+    for (const { slot, reason } of plan.close) {
+      this.#idle.splice(this.#idle.indexOf(slot), 1)
+      this.#close(slot, reason)
+    }
+    for (const slot of plan.recall) slot.onWanted?.()
+    this.#upkeep.within(plan.nextInMs)
+    this.#host.changed()
+  }
+}
+
+/** A tenth at most: what is opened together must not end together (HikariCP, pgx and psycopg all do this). */
+const LIFETIME_JITTER = 0.1

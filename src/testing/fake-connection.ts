@@ -1,0 +1,114 @@
+import type { Cancel } from '../base/clock.js'
+import type { Ears } from '../dialect/dialect.js'
+import type { FakeServer } from './fake-server.js'
+
+/** One connection to a FakeServer. Messages arrive in order, each way. */
+export class FakeConnection {
+  readonly serverId: number
+  readonly #server: FakeServer
+  readonly #endListeners: ((cause: Error) => void)[] = []
+  readonly #unanswered = new Set<(cause: Error) => void>()
+  /** Why the server ended it. */
+  #gone: Error | null = null
+  /** The same, when the client has learnt of it. */
+  #end: Error | null = null
+  #isCutOff = false
+  #cancelLease: Cancel | null = null
+  #arrivesAt = 0
+  #returnsAt = 0
+  leaseMs: number = Infinity
+  ears: Ears | null = null
+  /** Answers are lost: the server hears and does what it is asked. */
+  isMute = false
+
+  constructor(serverId: number, server: FakeServer) {
+    this.serverId = serverId
+    this.#server = server
+  }
+
+  get isOpen(): boolean {
+    return this.#end === null
+  }
+
+  /** Messages are lost, both ways: the client does not even learn of the end. */
+  get isCutOff(): boolean {
+    return this.#isCutOff
+  }
+
+  /** After a cut is mended, the client learns at once if the server has ended the session meanwhile. */
+  set isCutOff(isCut: boolean) {
+    this.#isCutOff = isCut
+    if (!isCut && this.#gone !== null) this.#learnOfEnd(this.#gone)
+  }
+
+  onEnd(listener: (cause: Error) => void): void {
+    if (this.#end === null) this.#endListeners.push(listener)
+    else listener(this.#end)
+  }
+
+  /** Sends a statement; `work` is what the server does when it arrives. */
+  ask<T>(work: () => T): Promise<T> {
+    if (this.#end !== null) return Promise.reject(this.#end)
+    return new Promise((resolve, reject) => {
+      this.#unanswered.add(reject)
+      const answer = (act: () => void): void => {
+        if (this.isCutOff || this.isMute) return
+        this.#inOrder('back', () => {
+          if (this.#unanswered.delete(reject)) act()
+        })
+      }
+      this.#inOrder('there', () => {
+        if (this.#gone !== null || this.#isCutOff) return
+        this.#server.statements++
+        this.#heard()
+        try {
+          const result = work()
+          answer(() => resolve(result))
+        } catch (error) {
+          answer(() => reject(error))
+        }
+      })
+    })
+  }
+
+  /** A notification for whoever listens here. */
+  hear(tell: (ears: Ears) => void): void {
+    if (this.ears === null || this.isCutOff) return
+    this.#inOrder('back', () => {
+      if (this.ears !== null) tell(this.ears)
+    })
+  }
+
+  /** For the server: the session is gone. */
+  ended(cause: Error): void {
+    this.#cancelLease?.()
+    this.#cancelLease = null
+    this.ears = null
+    this.#gone = cause
+    if (!this.#isCutOff) this.#learnOfEnd(cause)
+  }
+
+  #learnOfEnd(cause: Error): void {
+    if (this.#end !== null) return
+    this.#end = cause
+    for (const reject of this.#unanswered) reject(cause)
+    this.#unanswered.clear()
+    for (const listener of this.#endListeners.splice(0)) listener(cause)
+  }
+
+  #heard(): void {
+    this.#cancelLease?.()
+    this.#cancelLease = this.#server.armLease(this)
+  }
+
+  /** After the message before it in the same direction, whatever time it takes. */
+  #inOrder(direction: 'there' | 'back', act: () => void): void {
+    const { clock } = this.#server
+    const due = clock.now() + this.#server.travelMs()
+    const at = Math.max(due, direction === 'there' ? this.#arrivesAt : this.#returnsAt)
+    if (direction === 'there') this.#arrivesAt = at
+    else this.#returnsAt = at
+    if (at === clock.now()) queueMicrotask(act)
+    else clock.after(at - clock.now(), act)
+  }
+}

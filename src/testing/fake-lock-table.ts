@@ -1,0 +1,171 @@
+import { assert } from '../base/assert.js'
+import type { Holding } from '../dialect/dialect.js'
+import type { KeyCode, LockMode } from '../dialect/lock-key.js'
+import { SAID, type Answer, type LockOperation } from '../dialect/lock-operation.js'
+
+/** Who holds something: in a real server, a server process. */
+export type Owner = number
+
+/** One key, as a server knows it. Like PostgreSQL's, a session's own locks never stand in its way. */
+class KeyRecord {
+  exclusive: Owner | null = null
+  readonly shared: Set<Owner> = new Set()
+  readonly interested: Set<Owner> = new Set()
+  /** The session that has marked that a writer waits; the first to try has it. */
+  writer: Owner | null = null
+
+  get isUnused(): boolean {
+    return (
+      this.exclusive === null && this.shared.size === 0 && this.interested.size === 0 && this.writer === null
+    )
+  }
+
+  take(owner: Owner, mode: LockMode): boolean {
+    if (this.exclusive !== null && this.exclusive !== owner) return false
+    if (mode === 'shared') {
+      this.shared.add(owner)
+      return true
+    }
+    if ([...this.shared].some((other) => other !== owner)) return false
+    this.exclusive = owner
+    return true
+  }
+
+  drop(owner: Owner, mode: LockMode): boolean {
+    if (mode === 'shared') return this.shared.delete(owner)
+    if (this.exclusive !== owner) return false
+    this.exclusive = null
+    return true
+  }
+
+  wantedBesides(owner: Owner): boolean {
+    return [...this.interested].some((other) => other !== owner)
+  }
+
+  givesWayToWriter(owner: Owner): boolean {
+    return this.writer !== null && this.writer !== owner
+  }
+
+  endInterest(owner: Owner): void {
+    this.interested.delete(owner)
+    if (this.writer === owner) this.writer = null
+  }
+}
+
+/** The lock table of a server, in memory: what the operations mean, with nothing of how they get there. */
+export class FakeLockTable {
+  readonly #records = new Map<string, KeyRecord>()
+
+  /** Carries out one operation, at once. */
+  apply(owner: Owner, { kind, mode, key }: LockOperation): Answer {
+    const record = this.#record(key)
+    const answer = this.#answer(owner, kind, mode, record)
+    if (record.isUnused) this.#records.delete(key.id)
+    return answer
+  }
+
+  /** Whether any session but `owner` is interested. */
+  isWanted(owner: Owner, keyId: string): boolean {
+    return this.#records.get(keyId)?.wantedBesides(owner) ?? false
+  }
+
+  /** A session has ended: nothing of it is left. */
+  end(owner: Owner): void {
+    for (const [id, record] of this.#records) {
+      record.drop(owner, 'exclusive')
+      record.drop(owner, 'shared')
+      record.endInterest(owner)
+      if (record.isUnused) this.#records.delete(id)
+    }
+  }
+
+  /** Who has a key, and how. */
+  holders(keyId: string): readonly { readonly owner: Owner; readonly mode: LockMode }[] {
+    const record = this.#records.get(keyId)
+    if (record === undefined) return []
+    const shared = [...record.shared].map((owner) => ({ owner, mode: 'shared' as const }))
+    return record.exclusive === null ? shared : [{ owner: record.exclusive, mode: 'exclusive' }, ...shared]
+  }
+
+  /** Everything one session has. */
+  heldBy(owner: Owner): Holding[] {
+    return [...this.#records].flatMap(([id, record]) => {
+      const key = { id }
+      const held: Holding[] = []
+      if (record.exclusive === owner) held.push({ key, what: 'exclusive' })
+      if (record.shared.has(owner)) held.push({ key, what: 'shared' })
+      if (record.interested.has(owner)) held.push({ key, what: 'interest' })
+      return held
+    })
+  }
+
+  /** Entries in use, as a real table would count them. */
+  get size(): number {
+    let size = 0
+    for (const record of this.#records.values()) {
+      size += (record.exclusive === null ? 0 : 1) + record.shared.size + record.interested.size
+    }
+    return size
+  }
+
+  /** Makes a session hold exactly `expected`, and answers what of it was missing. */
+  reconcile(owner: Owner, expected: readonly Holding[]): Holding[] {
+    const nameOf = ({ key, what }: Holding): string => `${what} ${key.id}`
+    const allowed = new Set(expected.map(nameOf))
+    const held = this.heldBy(owner)
+    for (const holding of held) {
+      if (allowed.has(nameOf(holding))) continue
+      const record = this.#record(holding.key)
+      if (holding.what === 'interest') record.endInterest(owner)
+      else record.drop(owner, holding.what)
+      if (record.isUnused) this.#records.delete(holding.key.id)
+    }
+    const present = new Set(held.map(nameOf))
+    return expected.filter((holding) => !present.has(nameOf(holding)))
+  }
+
+  #record(key: KeyCode): KeyRecord {
+    let record = this.#records.get(key.id)
+    if (record === undefined) this.#records.set(key.id, (record = new KeyRecord()))
+    return record
+  }
+
+  #answer(owner: Owner, kind: LockOperation['kind'], mode: LockMode, record: KeyRecord): Answer {
+    const givesWay = mode === 'shared' && record.givesWayToWriter(owner)
+    switch (kind) {
+      case 'try':
+        return !givesWay && record.take(owner, mode) ? SAID.granted : SAID.no
+      case 'wait':
+      case 'poll':
+      case 'retry': {
+        record.interested.add(owner)
+        if (!(givesWay && kind !== 'retry') && record.take(owner, mode)) {
+          record.endInterest(owner)
+          return SAID.granted
+        }
+        if (mode === 'exclusive') record.writer ??= owner
+        return kind === 'wait' ? SAID.waiting : SAID.no
+      }
+      case 'join':
+        assert(mode === 'shared', 'only readers join')
+        return givesWay ? SAID.no : SAID.granted
+      case 'leave':
+        record.endInterest(owner)
+        return SAID.done
+      case 'mark':
+        record.writer ??= owner
+        return SAID.done
+      case 'unmark':
+        if (record.writer === owner) record.writer = null
+        return SAID.done
+      case 'release':
+        if (!record.drop(owner, mode)) return SAID.no
+        return record.wantedBesides(owner) ? SAID.doneAndWanted : SAID.done
+      case 'yield':
+        if (!record.wantedBesides(owner)) return SAID.granted
+        if (!record.drop(owner, mode)) return SAID.no
+        record.interested.add(owner)
+        return SAID.waiting
+    }
+  }
+}

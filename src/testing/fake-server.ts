@@ -1,0 +1,187 @@
+import { assert } from '../base/assert.js'
+import { systemClock, type Cancel, type Clock } from '../base/clock.js'
+import { ConnectionError, LockError, LockTableFullError } from '../base/errors.js'
+import type { Random } from '../base/random.js'
+import type { Dialect, Ears, Holding, LinkSettings, LockLink } from '../dialect/dialect.js'
+import type { KeyCode, LockKey } from '../dialect/lock-key.js'
+import { SAID, TOKEN_STEP, type BatchReply, type LockOperation } from '../dialect/lock-operation.js'
+import { FakeConnection } from './fake-connection.js'
+import { FakeLockTable } from './fake-lock-table.js'
+
+export interface FakeServerOptions {
+  /** Default: the real one. */
+  readonly clock?: Clock
+  /** With it, every message takes a time of its own, up to `latencyMs`. */
+  readonly random?: Random
+  /** How long a message takes, each way. Default 0: it arrives at once, but is answered later. */
+  readonly latencyMs?: number
+  /** Size of the lock table. Default: without end. */
+  readonly capacity?: number
+}
+
+/** A fault to come: the batch that is struck carries out `after` operations, and fails. */
+interface BatchFault {
+  readonly after: number
+  readonly error: Error
+}
+
+/**
+ * A lock server in memory, to test with: connections and a dialect as of a real one. It can refuse, delay, fail half-way,
+ * fall silent and die, and what it says of who holds what is the truth.
+ */
+export class FakeServer {
+  readonly table: FakeLockTable = new FakeLockTable()
+  readonly connections: Set<FakeConnection> = new Set()
+  readonly clock: Clock
+  readonly #random: Random | null
+  readonly #latencyMs: number
+  readonly #capacity: number
+  readonly #batchFaults: BatchFault[] = []
+  #nextId = 1
+  #token = 0
+  /** Why nobody can connect, or null. */
+  refuses: Error | null = null
+  /** Whether connecting gets no answer at all. */
+  isSilent = false
+  /** Statements carried out, of all kinds. */
+  statements = 0
+
+  constructor({ clock = systemClock, random, latencyMs = 0, capacity = Infinity }: FakeServerOptions = {}) {
+    this.clock = clock
+    this.#random = random ?? null
+    this.#latencyMs = latencyMs
+    this.#capacity = capacity
+  }
+
+  /** For a pool: how to connect to this server. */
+  readonly factory = {
+    open: async (signal: AbortSignal): Promise<FakeConnection> => {
+      if (this.isSilent)
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      await this.#travel()
+      if (this.refuses !== null) throw this.refuses
+      const connection = new FakeConnection(this.#nextId++, this)
+      this.connections.add(connection)
+      return connection
+    },
+    close: async (connection: FakeConnection): Promise<void> => {
+      await this.#travel()
+      this.end(connection, new Error('closed by the client'))
+    },
+    destroy: (connection: FakeConnection): void => this.end(connection, new Error('destroyed by the client')),
+    check: (connection: FakeConnection): Promise<void> => connection.ask(() => undefined),
+    onEnd: (connection: FakeConnection, ended: (cause: Error) => void): void => connection.onEnd(ended),
+  }
+
+  /** For a lock pool: how to lock in this server. */
+  readonly dialect: Dialect<FakeConnection> = {
+    encodeKey: (key: LockKey, namespace: string): KeyCode => ({ id: fakeKeyId(key, namespace) }),
+    attach: async (connection, settings, ended) => {
+      connection.onEnd(ended)
+      await connection.ask(() => (connection.leaseMs = settings.leaseMs))
+      return this.#link(connection, settings)
+    },
+    listen: async (connection, ears) => {
+      connection.onEnd((cause) => ears.ended(cause))
+      await connection.ask(() => (connection.ears = ears))
+      return () => connection.ask(() => (connection.ears = null)).then(() => undefined)
+    },
+    explain: (error) =>
+      error instanceof LockError ? error : new ConnectionError(String(error), { cause: error }),
+  }
+
+  /** Ends a session: its locks are free, and its client learns of it unless it is cut off. */
+  end(connection: FakeConnection, cause: Error = new Error('terminated by the administrator')): void {
+    if (!this.connections.delete(connection)) return
+    this.table.end(connection.serverId)
+    connection.ended(cause)
+  }
+
+  /** The connection of one session. */
+  connection(serverId: number): FakeConnection {
+    const found = [...this.connections].find((connection) => connection.serverId === serverId)
+    assert(found !== undefined, `there is no session ${serverId}`)
+    return found
+  }
+
+  /** All sessions end at once, and connecting is refused until `start`. */
+  stop(): void {
+    this.refuses = new Error('the server is shutting down')
+    for (const connection of [...this.connections])
+      this.end(connection, new Error('the server is shutting down'))
+  }
+
+  start(): void {
+    this.refuses = null
+  }
+
+  /** Starts the idle timer of a session: when its lease has run out, the server ends it. */
+  armLease(connection: FakeConnection): Cancel {
+    return this.clock.after(connection.leaseMs, () => this.end(connection, new Error('idle-session timeout')))
+  }
+
+  /** The next batch fails after `after` operations. */
+  failNextBatch(after: number, error: Error = new Error('out of shared memory')): void {
+    this.#batchFaults.push({ after, error })
+  }
+
+  /** The time that one message takes. */
+  travelMs(): number {
+    return this.#latencyMs * (this.#random?.next() ?? 1)
+  }
+
+  #travel(): Promise<void> {
+    const ms = this.travelMs()
+    return ms === 0 ? Promise.resolve() : new Promise((resolve) => void this.clock.after(ms, resolve))
+  }
+
+  #link(connection: FakeConnection, settings: LinkSettings): LockLink {
+    const owner = connection.serverId
+    return {
+      serverId: owner,
+      capacity: this.#capacity,
+      noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
+      run: (operations) => connection.ask(() => this.#run(owner, operations, settings.fencing === 'auto')),
+      ring: (keys) => connection.ask(() => this.#ring(owner, keys, settings.sender)),
+      claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
+      heartbeat: () => connection.ask(() => undefined),
+      reconcile: (expected) =>
+        connection.ask((): readonly Holding[] => this.table.reconcile(owner, expected)),
+      detach: () => connection.ask(() => void (connection.leaseMs = Infinity)),
+    }
+  }
+
+  #run(owner: number, operations: readonly LockOperation[], hasTokens: boolean): BatchReply {
+    const fault = this.#batchFaults.shift()
+    assert(
+      new Set(operations.map(({ key }) => key.id)).size === operations.length,
+      'keys in a batch are distinct',
+    )
+    let answers = ''
+    for (const [i, operation] of operations.entries()) {
+      if (fault?.after === i) throw fault.error
+      if (this.table.size >= this.#capacity && operation.kind !== 'release' && operation.kind !== 'leave') {
+        throw new LockTableFullError('the lock table is full')
+      }
+      answers += this.table.apply(owner, operation)
+    }
+    if (fault !== undefined) throw fault.error
+    const isNeeded = hasTokens && answers.includes(SAID.granted)
+    return { answers, token: isNeeded ? String((this.#token += TOKEN_STEP)) : null }
+  }
+
+  #ring(owner: number, keys: readonly KeyCode[], sender: string): void {
+    for (const { id } of keys) {
+      if (this.table.isWanted(owner, id)) this.#tellAll((ears) => ears.rung(id, sender))
+    }
+  }
+
+  #tellAll(tell: (ears: Ears) => void): void {
+    for (const connection of this.connections) connection.hear(tell)
+  }
+}
+
+function fakeKeyId(key: LockKey, namespace: string): string {
+  if (typeof key === 'string') return `${namespace}/${key}`
+  return typeof key === 'bigint' ? `#${key}` : `#${key[0]},${key[1]}`
+}

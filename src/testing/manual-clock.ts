@@ -1,0 +1,95 @@
+import type { Cancel, Clock, Instant } from '../base/clock.js'
+
+interface Timer {
+  readonly at: number
+  readonly order: number
+  readonly action: () => void
+}
+
+/** A clock that stands still until it is told to move. */
+export class ManualClock implements Clock {
+  #monotonic = 0
+  #wall = 1_000_000
+  #order = 0
+  readonly #timers = new Set<Timer>()
+
+  /** Timers that have not fired and were not cancelled. */
+  get armed(): number {
+    return this.#timers.size
+  }
+
+  now(): number {
+    return this.#monotonic
+  }
+
+  instant(): Instant {
+    return { monotonic: this.#monotonic, wall: this.#wall }
+  }
+
+  since(then: Instant): number {
+    return Math.max(this.#monotonic - then.monotonic, this.#wall - then.wall)
+  }
+
+  after(delayMs: number, action: () => void): Cancel {
+    if (delayMs === Infinity) return () => undefined
+    const timer = { at: this.#monotonic + Math.max(delayMs, 0), order: this.#order++, action }
+    this.#timers.add(timer)
+    return () => void this.#timers.delete(timer)
+  }
+
+  /** Lets time pass. Timers fire in order, each at its time, and what they arm fires as well if it falls due. */
+  advance(ms: number): void {
+    const end = this.#monotonic + ms
+    for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) this.#fire(timer)
+    this.#moveTo(end)
+  }
+
+  /** As `advance`, but lets promises settle after every timer: for code that goes on after an await. */
+  async run(ms: number): Promise<void> {
+    const end = this.#monotonic + ms
+    await settle()
+    for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
+      this.#fire(timer)
+      await settle()
+    }
+    this.#moveTo(end)
+    await settle()
+  }
+
+  /** The process is suspended: the wall clock goes on, the monotonic one does not, and no timer fires. */
+  suspend(ms: number): void {
+    this.#wall += ms
+  }
+
+  /** The process is stopped, or its event loop blocked: both clocks go on, and timers fire late, at the next `advance`. */
+  stall(ms: number): void {
+    this.#monotonic += ms
+    this.#wall += ms
+  }
+
+  #next(end: number): Timer | undefined {
+    let first: Timer | undefined
+    for (const timer of this.#timers) {
+      if (timer.at > end) continue
+      if (first === undefined || timer.at < first.at || (timer.at === first.at && timer.order < first.order))
+        first = timer
+    }
+    return first
+  }
+
+  #fire(timer: Timer): void {
+    this.#timers.delete(timer)
+    this.#moveTo(Math.max(timer.at, this.#monotonic))
+    timer.action()
+  }
+
+  #moveTo(monotonic: number): void {
+    this.#wall += monotonic - this.#monotonic
+    this.#monotonic = monotonic
+  }
+}
+
+/** Lets everything that waits only for promises go on. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
