@@ -11,10 +11,13 @@ export interface LinkSettings {
   readonly sender: string
 }
 
-/** Something a session holds at the server: a lock, or interest in one. */
+/**
+ * Something a session may have at the server: a lock, interest in one (with a waiting writer's mark or without), or the mark
+ * alone, which others may have been quicker to set.
+ */
 export interface Holding {
   readonly key: KeyCode
-  readonly what: LockMode | 'interest'
+  readonly what: LockMode | 'interest' | 'mark'
 }
 
 /**
@@ -32,8 +35,11 @@ export interface LockLink {
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
 
-  /** Wakes those processes that are interested in any of the keys. A hint: it may get lost, or come twice. */
-  ring(keys: readonly KeyCode[]): Promise<void>
+  /**
+   * Wakes those processes that are interested in any of the keys, and answers the ids of the keys that somebody is. A hint:
+   * it may get lost, or come twice.
+   */
+  ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>>
 
   /** Tells the other waiting processes that this one has lost a race for the key and asks for the next turn. */
   claim(key: KeyCode): Promise<void>
@@ -42,6 +48,7 @@ export interface LockLink {
 
   /**
    * After a failed batch: makes the server hold exactly `expected` for this session, and answers what of it was missing.
+   * A mark is never missing.
    */
   reconcile(expected: readonly Holding[]): Promise<readonly Holding[]>
 

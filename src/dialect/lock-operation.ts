@@ -13,10 +13,11 @@ import type { KeyCode, LockMode } from './lock-key.js'
  * - `retry`    interest is set and the bell has rung: take it if it is free; when granted, drop interest.
  * - `poll`     as `retry`, but a shared attempt gives way to a waiting writer.
  * - `join`     this session has the key in shared mode: draw a token for more local readers, unless a writer waits.
- * - `leave`    drop interest.
+ * - `leave`    drop interest. If the key could be had in the end, somebody may have given it up, or may not have taken it,
+ *              counting on us: say so, for the others to be woken.
  * - `release`  give it up, and say whether somebody else may be interested.
  * - `mark`     this session has the key in shared mode, and a local writer waits: keep readers elsewhere from joining.
- * - `unmark`   take that back.
+ * - `unmark`   take that back, for the readers to be woken.
  * - `yield`    exclusive only: if no other session is interested, keep it and draw a new token; else set interest, then
  *              give it up.
  */
@@ -37,9 +38,9 @@ export const SAID = {
   granted: 'g',
   /** `try`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
   no: 'n',
-  /** `release`: given up, and nobody else is interested. `leave`, `mark`, `unmark`: done, or not needed. */
+  /** `release`: given up, and nobody else is interested. `leave`: somebody has it. `mark`: done, or not needed. */
   done: 'd',
-  /** `release`: given up, and somebody may be interested. */
+  /** Done, and somebody may have to be woken. */
   doneAndWanted: 'r',
   /** `wait`: not granted, interest is set. `yield`: given up, interest is set, somebody else is interested. */
   waiting: 'w',

@@ -110,7 +110,9 @@ function nextExclusive(facts: EntryFacts): Step {
 }
 
 function nextShared({ holderCount, head, isDraining, isMarked }: EntryFacts): Step {
-  if (head === 'shared' && !isDraining) return isMarked ? 'unmark' : 'join'
-  if (holderCount === 0) return 'release'
+  const mayJoin = head === 'shared' && !isDraining
+  if (holderCount === 0 && !mayJoin) return 'release'
+  if (isMarked && head !== 'exclusive') return 'unmark'
+  if (mayJoin) return 'join'
   return head === 'exclusive' && !isMarked ? 'mark' : 'rest'
 }

@@ -131,10 +131,11 @@ export class Entry implements EntryFacts, LockKeeper, Request {
   }
 
   /** What the server should have for this key, if nothing is in doubt. */
-  holding(): Holding | null {
-    if (this.#state === 'waiting') return { key: this.key, what: 'interest' }
-    if (this.#turn === null || this.#state === 'releasing' || this.#state === 'yielding') return null
-    return { key: this.key, what: this.#mode }
+  holding(): readonly Holding[] {
+    const { key } = this
+    if (this.#state === 'waiting') return [{ key, what: 'interest' }]
+    const mark: Holding[] = this.#isMarked ? [{ key, what: 'mark' }] : []
+    return this.#isStaying ? [{ key, what: this.#mode }, ...mark] : mark
   }
 
   verify(): void {
@@ -195,11 +196,10 @@ export class Entry implements EntryFacts, LockKeeper, Request {
   failed(error: LockError): void {
     const { kind } = this
     this.#isStepping = true
-    this.#isMarked = false
-    this.#move(this.holding() === null ? 'idle' : 'held')
+    this.#move(this.#isStaying ? 'held' : 'idle')
     if (kind === 'release' || kind === 'yield') {
       this.#gaveUp()
-      this.#session?.ring(this.key)
+      this.#session?.ring(this)
     } else if (kind !== 'leave' && kind !== 'unmark') this.#refuseHead(error)
     this.#isStepping = false
     this.advance()
@@ -228,19 +228,29 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     else if (this.#state !== 'held') this.#isRungMeanwhile = true
   }
 
+  /** Those we gave it up for have gone: nobody will ring for us. */
+  notWanted(): void {
+    if (this.#state === 'waiting') this.#wakeUp('rung')
+    else this.#isRungMeanwhile = true
+  }
+
   claimed(sender: string): void {
     this.#sleeper().claimed(sender)
   }
 
   /** The bell can be heard from now on; whatever rang before was missed. */
   listening(): void {
-    if (this.#state === 'waiting') this.#wakeUp('rung')
-    else this.#isRungMeanwhile = true
+    this.notWanted()
   }
 
   /** Made at the first contention: most keys never need one. */
   #sleeper(): Sleep {
     return (this.#sleep ??= new Sleep(this.#host, () => this.#wakeUp('poll')))
+  }
+
+  /** Whether it is ours and not being given up, whatever else is under way. */
+  get #isStaying(): boolean {
+    return this.#turn !== null && this.#state !== 'releasing' && this.#state !== 'yielding'
   }
 
   #wakeUp(wake: Wake): void {
@@ -320,7 +330,8 @@ export class Entry implements EntryFacts, LockKeeper, Request {
       case 'mark':
       case 'unmark':
         this.#isMarked = kind === 'mark'
-        return this.#move(this.#turn === null ? 'idle' : 'held')
+        if (answer === SAID.doneAndWanted) this.#session!.ring(this)
+        return this.#move(this.#isStaying ? 'held' : 'idle')
       case 'retry':
       case 'poll':
         if (kind === 'retry') this.#sleep!.lostRace(() => this.#session!.claim(this.key))
@@ -331,11 +342,12 @@ export class Entry implements EntryFacts, LockKeeper, Request {
         this.#move('held')
         return this.#refused()
       case 'leave':
+        if (answer === SAID.doneAndWanted) this.#session!.ring(this)
         return this.#move('idle')
       case 'release':
         this.#move('idle')
         if (answer === SAID.no) return this.#wasNotHeld()
-        if (answer === SAID.doneAndWanted) this.#session!.ring(this.key)
+        if (answer === SAID.doneAndWanted) this.#session!.ring(this)
         return this.#gaveUp()
       case 'yield':
         return this.#yielded(answer)
@@ -347,7 +359,7 @@ export class Entry implements EntryFacts, LockKeeper, Request {
       this.#move('idle')
       return this.#wasNotHeld()
     }
-    this.#session!.ring(this.key)
+    this.#session!.ring(this)
     this.#gaveUp()
     this.#fallAsleep()
   }

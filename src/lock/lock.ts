@@ -105,7 +105,9 @@ export class Lock implements AsyncDisposable {
     if (this.#state === 'lost') return Promise.reject(this.#loss!)
     if (this.#done === null) {
       this.#move('releasing')
-      this.#done = this.#keeper.release(this) ? DONE : this.#confirmation()
+      const isAll = this.#keeper.release(this)
+      // Giving it back may have shown that its lease has run out.
+      this.#done = this.#loss === null ? (isAll ? DONE : this.#confirmation()) : Promise.reject(this.#loss)
     }
     return this.#done
   }

@@ -28,10 +28,13 @@ export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[
 
 /** What a session is asked to carry out, and who is to be told: the entry of one key. */
 export interface Request extends LockOperation {
-  holding(): Holding | null
+  /** What the server should have for it, if nothing is in doubt. */
+  holding(): readonly Holding[]
   /** `stamp` is the last arrival of a caller when the batch left. */
   answered(answer: Answer, token: string | null, stamp: number): void
   failed(error: LockError): void
+  /** It was rung for, and nobody was interested. */
+  notWanted(): void
   lost(reason: string, cause?: Error): void
 }
 
@@ -73,7 +76,7 @@ export class Session {
   #heardOf: Instant
   #lastSent: Instant
   #cancelPulse: Cancel | null = null
-  #toRing: KeyCode[] = []
+  #toRing: Request[] = []
 
   /** `attachedAt` is a moment before the first statement that put the lease in force was sent. */
   constructor(id: number, link: LockLink, attachedAt: Instant, host: SessionHost) {
@@ -119,15 +122,20 @@ export class Session {
     })
   }
 
-  /** Wakes the other processes that wait for `key`. A statement of its own: if it fails, nothing else has. */
-  ring(key: KeyCode): void {
-    this.#toRing.push(key)
+  /** Wakes the other processes that wait for its key. A statement of its own: if it fails, nothing else has. */
+  ring(request: Request): void {
+    this.#toRing.push(request)
     if (this.#toRing.length > 1) return
     void NOW.then(() => {
-      const keys = this.#toRing
+      const requests = this.#toRing
       this.#toRing = []
       if (this.#isOver) return
-      this.link.ring(keys).catch((error: unknown) => this.#host.warn('ringing failed', error as Error))
+      this.link.ring(requests.map(({ key }) => key)).then(
+        (wanted) => {
+          for (const request of requests) if (!wanted.has(request.key.id)) request.notWanted()
+        },
+        (error: unknown) => this.#host.warn('ringing failed', error as Error),
+      )
     })
   }
 
@@ -225,8 +233,7 @@ export class Session {
   }
 
   #expected(): Holding[] {
-    const holdings = this.#host.clientsOf(this).map((client) => client.holding())
-    return holdings.filter((holding) => holding !== null)
+    return this.#host.clientsOf(this).flatMap((client) => client.holding())
   }
 
   #rest(): void {

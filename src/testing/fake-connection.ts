@@ -88,6 +88,11 @@ export class FakeConnection {
     if (!this.#isCutOff) this.#learnOfEnd(cause)
   }
 
+  /** The client has given up on it. The server knows nothing of that. */
+  leave(cause: Error): void {
+    this.#learnOfEnd(cause)
+  }
+
   #learnOfEnd(cause: Error): void {
     if (this.#end !== null) return
     this.#end = cause

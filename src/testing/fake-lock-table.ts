@@ -38,6 +38,11 @@ class KeyRecord {
     return true
   }
 
+  /** By a session that has nothing of it. */
+  couldBeHad(mode: LockMode): boolean {
+    return this.exclusive === null && (mode === 'shared' || this.shared.size === 0)
+  }
+
   wantedBesides(owner: Owner): boolean {
     return [...this.interested].some((other) => other !== owner)
   }
@@ -87,7 +92,7 @@ export class FakeLockTable {
     return record.exclusive === null ? shared : [{ owner: record.exclusive, mode: 'exclusive' }, ...shared]
   }
 
-  /** Everything one session has. */
+  /** Everything one session has. With interest the mark goes without saying. */
   heldBy(owner: Owner): Holding[] {
     return [...this.#records].flatMap(([id, record]) => {
       const key = { id }
@@ -95,6 +100,7 @@ export class FakeLockTable {
       if (record.exclusive === owner) held.push({ key, what: 'exclusive' })
       if (record.shared.has(owner)) held.push({ key, what: 'shared' })
       if (record.interested.has(owner)) held.push({ key, what: 'interest' })
+      else if (record.writer === owner) held.push({ key, what: 'mark' })
       return held
     })
   }
@@ -116,12 +122,12 @@ export class FakeLockTable {
     for (const holding of held) {
       if (allowed.has(nameOf(holding))) continue
       const record = this.#record(holding.key)
-      if (holding.what === 'interest') record.endInterest(owner)
+      if (holding.what === 'interest' || holding.what === 'mark') record.endInterest(owner)
       else record.drop(owner, holding.what)
       if (record.isUnused) this.#records.delete(holding.key.id)
     }
     const present = new Set(held.map(nameOf))
-    return expected.filter((holding) => !present.has(nameOf(holding)))
+    return expected.filter((holding) => holding.what !== 'mark' && !present.has(nameOf(holding)))
   }
 
   #record(key: KeyCode): KeyRecord {
@@ -151,13 +157,13 @@ export class FakeLockTable {
         return givesWay ? SAID.no : SAID.granted
       case 'leave':
         record.endInterest(owner)
-        return SAID.done
+        return record.couldBeHad(mode === 'exclusive' ? 'shared' : 'exclusive') ? SAID.doneAndWanted : SAID.done
       case 'mark':
         record.writer ??= owner
         return SAID.done
       case 'unmark':
         if (record.writer === owner) record.writer = null
-        return SAID.done
+        return SAID.doneAndWanted
       case 'release':
         if (!record.drop(owner, mode)) return SAID.no
         return record.wantedBesides(owner) ? SAID.doneAndWanted : SAID.done

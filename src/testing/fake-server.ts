@@ -66,9 +66,11 @@ export class FakeServer {
     },
     close: async (connection: FakeConnection): Promise<void> => {
       await this.#travel()
-      this.end(connection, new Error('closed by the client'))
+      this.#endByClient(connection, new Error('closed by the client'))
     },
-    destroy: (connection: FakeConnection): void => this.end(connection, new Error('destroyed by the client')),
+    destroy: (connection: FakeConnection): void => {
+      this.#endByClient(connection, new Error('destroyed by the client'))
+    },
     check: (connection: FakeConnection): Promise<void> => connection.ask(() => undefined),
     onEnd: (connection: FakeConnection, ended: (cause: Error) => void): void => connection.onEnd(ended),
   }
@@ -135,6 +137,12 @@ export class FakeServer {
     return ms === 0 ? Promise.resolve() : new Promise((resolve) => void this.clock.after(ms, resolve))
   }
 
+  /** The server does not hear of it if the connection is cut. */
+  #endByClient(connection: FakeConnection, cause: Error): void {
+    if (connection.isCutOff) connection.leave(cause)
+    else this.end(connection, cause)
+  }
+
   #link(connection: FakeConnection, settings: LinkSettings): LockLink {
     const owner = connection.serverId
     return {
@@ -170,10 +178,10 @@ export class FakeServer {
     return { answers, token: isNeeded ? String((this.#token += TOKEN_STEP)) : null }
   }
 
-  #ring(owner: number, keys: readonly KeyCode[], sender: string): void {
-    for (const { id } of keys) {
-      if (this.table.isWanted(owner, id)) this.#tellAll((ears) => ears.rung(id, sender))
-    }
+  #ring(owner: number, keys: readonly KeyCode[], sender: string): ReadonlySet<string> {
+    const wanted = keys.map(({ id }) => id).filter((id) => this.table.isWanted(owner, id))
+    for (const id of wanted) this.#tellAll((ears) => ears.rung(id, sender))
+    return new Set(wanted)
   }
 
   #tellAll(tell: (ears: Ears) => void): void {

@@ -42,14 +42,17 @@ export class PostgresLink implements LockLink {
     return { answers: inOrder.join(''), token: second.token ?? first.token }
   }
 
-  async ring(keys: readonly KeyCode[]): Promise<void> {
-    for (const message of ringMessages(this.#sender, keys as readonly PostgresKey[])) {
-      await this.#server.query({
+  async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
+    const wanted = new Set<string>()
+    for (const { head, ids, hashes } of ringMessages(this.#sender, keys as readonly PostgresKey[])) {
+      const { rows } = await this.#server.query<{ wanted: string }>({
         name: 'lockpool_ring',
         text: RING,
-        values: [message.head, message.ids, message.hashes],
+        values: [head, ids, hashes],
       })
+      for (const { wanted: some } of rows) for (const id of some.split(' ')) wanted.add(id)
     }
+    return wanted
   }
 
   async claim(key: KeyCode): Promise<void> {

@@ -28,7 +28,7 @@ export async function makeHold(
     const extra = rows.filter((hold) => !allowed.has(nameOf(hold)))
     if (extra.length === 0) {
       const held = new Set(rows.map(nameOf))
-      return expected.filter((holding) => !held.has(nameOf(holdsOf(holding)[0]!)))
+      return expected.filter((holding) => holding.what !== 'mark' && !held.has(nameOf(holdsOf(holding)[0]!)))
     }
     await server.query(UNLOCK_EACH, [
       extra.map((hold) => hold.bits),
@@ -45,11 +45,13 @@ export async function makeHold(
  */
 function holdsOf({ key, what }: Holding): ServerHold[] {
   const { bits, isPair, hash } = key as PostgresKey
+  const mark = { bits: pairBits(WRITER_CLASS, hash), is_pair: true, is_exclusive: true }
+  if (what === 'mark') return [mark]
   if (what !== 'interest') return [{ bits, is_pair: isPair, is_exclusive: what === 'exclusive' }]
   return [
     { bits: pairBits(INTEREST_CLASS, hash), is_pair: true, is_exclusive: false },
     { bits: pairBits(BUCKET_CLASS, hash & 31), is_pair: true, is_exclusive: false },
-    { bits: pairBits(WRITER_CLASS, hash), is_pair: true, is_exclusive: true },
+    mark,
   ]
 }
 

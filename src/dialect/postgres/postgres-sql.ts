@@ -145,12 +145,16 @@ SELECT
       WHEN 11 THEN CASE
         WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) IS NULL THEN 'd'
         WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, ${HASH}) IS NULL THEN 'd'
-        WHEN pg_advisory_unlock_shared(${BUCKET_CLASS}, ${BUCKET}) THEN 'd'
-        ELSE 'd' END
+        WHEN pg_advisory_unlock_shared(${BUCKET_CLASS}, ${BUCKET}) IS NULL THEN 'd'
+        WHEN NOT pg_try_advisory_lock_shared(${key}) THEN 'd'
+        WHEN pg_advisory_unlock_shared(${key}) THEN 'r'
+        ELSE 'r' END
       WHEN 12 THEN CASE
         WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, ${HASH}) IS NULL THEN 'd'
-        WHEN pg_advisory_unlock_shared(${BUCKET_CLASS}, ${BUCKET}) THEN 'd'
-        ELSE 'd' END
+        WHEN pg_advisory_unlock_shared(${BUCKET_CLASS}, ${BUCKET}) IS NULL THEN 'd'
+        WHEN NOT pg_try_advisory_lock(${key}) THEN 'd'
+        WHEN pg_advisory_unlock(${key}) THEN 'r'
+        ELSE 'r' END
       WHEN 13 THEN CASE
         WHEN pg_try_advisory_lock(${INTEREST_CLASS}, ${HASH}) THEN
           CASE WHEN pg_advisory_unlock(${INTEREST_CLASS}, ${HASH}) THEN 'g' ELSE 'g' END
@@ -165,8 +169,8 @@ SELECT
         WHEN pg_try_advisory_lock(${WRITER_CLASS}, ${HASH}) THEN 'd'
         ELSE 'd' END
       WHEN 16 THEN CASE
-        WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) THEN 'd'
-        ELSE 'd' END
+        WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) THEN 'r'
+        ELSE 'r' END
     END, '') AS answers,
   CASE
     WHEN $3::regclass IS NOT NULL THEN nextval($3::regclass)
@@ -183,19 +187,16 @@ export const PAIR_BATCH: string = batch('(k >> 32)::int4, ((k << 32) >> 32)::int
  * all the same, unreported (measured).
  */
 export const RING: string = `
-SELECT pg_notify('lockpool_1', $1 || string_agg(id, ' '))
+SELECT wanted, pg_notify('lockpool_1', $1 || wanted)
 FROM (
-  SELECT
-    id,
-    CASE
-      WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, h) THEN true
-      WHEN pg_advisory_unlock(${INTEREST_CLASS}, h) THEN false
-    END AS is_wanted
+  SELECT string_agg(id, ' ') AS wanted
   FROM unnest($2::text[], $3::int4[]) AS released (id, h)
-  OFFSET 0
+  WHERE CASE
+    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, h) THEN true
+    WHEN pg_advisory_unlock(${INTEREST_CLASS}, h) THEN false
+    ELSE true END
 ) AS looked
-WHERE is_wanted
-HAVING count(*) > 0`
+WHERE wanted IS NOT NULL`
 
 export const CLAIM = `SELECT pg_notify('lockpool_1', $1)`
 

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest'
+import { Town, type Scenario } from './town.js'
+
+/** `SEED=7` runs that seed alone; `SEEDS=1000` runs as many as you have time for. */
+function seeds(count: number): number[] {
+  const { SEED, SEEDS } = process.env
+  if (SEED !== undefined) return [Number(SEED)]
+  return Array.from({ length: SEEDS === undefined ? count : Number(SEEDS) }, (_, i) => i + 1)
+}
+
+const QUIET: Scenario = {
+  processes: 3,
+  callers: 12,
+  keys: 3,
+  readers: 0.3,
+  latencyMs: 3,
+  holdMs: 8,
+  max: 3,
+  steps: 60,
+  faults: {},
+}
+
+interface Totals {
+  grants: number
+  faults: number
+  grantedByPoll: number
+}
+
+/** Runs one town per seed, and keeps of them only what they counted. */
+async function runAll(count: number, scenario: (seed: number) => Scenario): Promise<Totals> {
+  const totals: Totals = { grants: 0, faults: 0, grantedByPoll: 0 }
+  for (const seed of seeds(count)) {
+    const town = new Town(seed, scenario(seed))
+    try {
+      await town.run()
+    } catch (error) {
+      throw new Error(`SEED=${seed} (run that seed alone with it): ${(error as Error).message}`, { cause: error })
+    }
+    totals.grants += town.grants
+    totals.faults += town.faults
+    totals.grantedByPoll += town.grantedByPoll
+  }
+  return totals
+}
+
+/**
+ * Goal: exclusion, growing tokens, and that everybody is served and nothing left over, whatever the schedule.
+ * Method: processes and callers with random keys, modes, timeouts, aborts and holds; every message takes a time of its own.
+ */
+test('without faults nobody waits for the poll', async () => {
+  const { grants, grantedByPoll } = await runAll(60, () => QUIET)
+
+  expect(grantedByPoll, 'wake-ups that were lost').toBe(0)
+  expect(grants).toBeGreaterThan(10)
+})
+
+test('one key for everybody', async () => {
+  const { grantedByPoll } = await runAll(40, () => ({ ...QUIET, keys: 1, processes: 4, readers: 0.2 }))
+
+  expect(grantedByPoll, 'wake-ups that were lost').toBe(0)
+})
+
+/** The same, while sessions are killed and cut off, batches fail half-way, and the server restarts. */
+test('with faults everything promised still holds', async () => {
+  const { grants, faults } = await runAll(80, (seed) => ({
+    ...QUIET,
+    max: 1 + (seed % 4),
+    steps: 120,
+    faults: { kill: 0.02, cut: 0.02, failBatch: 0.03, restart: 0.004 },
+  }))
+
+  expect(faults).toBeGreaterThan(2)
+  expect(grants).toBeGreaterThan(10)
+})
+
+test('a pool of one connection takes turns and gets stuck nowhere', async () => {
+  await runAll(30, () => ({ ...QUIET, max: 1, faults: { kill: 0.01 } }))
+})

@@ -1,0 +1,72 @@
+import { afterEach, expect } from 'vitest'
+import { FakeLockPool } from '../../src/fake-lock-pool.js'
+import type { LockPoolOptions } from '../../src/lock/lock-pool-options.js'
+import { FakeServer, type FakeServerOptions } from '../../src/testing/fake-server.js'
+import { ManualClock, settle } from '../../src/testing/manual-clock.js'
+import { SeededRandom } from '../../src/testing/seeded-random.js'
+
+/** A server in memory, time that stands still, and pools that stand for processes. */
+export class FakeWorld {
+  readonly clock: ManualClock = new ManualClock()
+  readonly server: FakeServer
+  readonly #pools: FakeLockPool[] = []
+  #seed = 1
+
+  constructor(options: Omit<FakeServerOptions, 'clock'> = {}) {
+    this.server = new FakeServer({ clock: this.clock, ...options })
+  }
+
+  /** One more process. Its clock is its own only if it is told so. */
+  pool(options: LockPoolOptions = {}, clock: ManualClock = this.clock): FakeLockPool {
+    const pool = new FakeLockPool(this.server, options, { clock, random: new SeededRandom(this.#seed++) })
+    this.#pools.push(pool)
+    return pool
+  }
+
+  /** Closes everything, and finds nothing left: no session, no lock, no timer. */
+  async end(): Promise<void> {
+    const closing = Promise.all(this.#pools.map((pool) => pool.close({ graceMs: 0 })))
+    for (let i = 0; i < 40; i++) await this.clock.run(500)
+    await closing
+    expect({
+      connections: this.server.connections.size,
+      locks: this.server.table.size,
+      timers: this.clock.armed,
+    }).toEqual({ connections: 0, locks: 0, timers: 0 })
+  }
+}
+
+const worlds: FakeWorld[] = []
+
+/** A world that is closed and searched for leaks when the test is over. */
+export function fakeWorld(options: Omit<FakeServerOptions, 'clock'> = {}): FakeWorld {
+  const world = new FakeWorld(options)
+  worlds.push(world)
+  return world
+}
+
+afterEach(async () => {
+  for (const world of worlds.splice(0)) await world.end()
+})
+
+/** How a promise stands, without waiting for it. */
+export async function stateOf(promise: Promise<unknown>): Promise<'pending' | 'fulfilled' | 'rejected'> {
+  await settle()
+  let state: 'pending' | 'fulfilled' | 'rejected' = 'pending'
+  promise.then(
+    () => (state = 'fulfilled'),
+    () => (state = 'rejected'),
+  )
+  await settle()
+  return state
+}
+
+/** Keeps a rejection from being unhandled while the test does other things, and gives it back. */
+export function rejection(promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
+  return promise.then(
+    (value) => {
+      throw new Error(`expected a rejection, got ${String(value)}`)
+    },
+    (error: Error & Record<string, unknown>) => error,
+  )
+}
