@@ -199,8 +199,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       lastFailure,
     )
     this.#serve()
-    if (!waiter.hasLeft && this.#stock.total >= this.#options.max && this.#next() !== null)
-      this.#stock.askBack()
+    if (!waiter.hasLeft) this.#askBack(waiter)
     return waiter.promise
   }
 
@@ -259,6 +258,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   #next(): PoolWaiter<C> | null {
     return this.#line.next(this.#ordinaryRoom())
+  }
+
+  /** For a caller who would wait in vain: asks those who can spare a connection that would help. */
+  #askBack(waiter: PoolWaiter<C>): void {
+    const room = this.#ordinaryRoom()
+    if (!waiter.isReserved && room <= 0) this.#stock.askBack((slot) => !slot.isReserved)
+    else if (this.#stock.coming < this.#line.servable(room)) this.#stock.askBack(() => true)
   }
 
   /** How many more ordinary callers may have a connection. */

@@ -160,10 +160,10 @@ export class Stock<C extends object> {
     this.#settle(slot, 'cleaning', cleaning.then(found), 'could not be cleaned')
   }
 
-  /** Asks borrowers who said they can be asked, until one promises to give its connection back. */
-  askBack(): void {
+  /** Asks borrowers who said they can be asked, until one promises to give back a connection that `helps`. */
+  askBack(helps: (slot: Slot<C>) => boolean): void {
     for (const slot of this.#slots) {
-      if (slot.state === 'leased' && slot.onWanted?.()) return
+      if (slot.state === 'leased' && helps(slot) && slot.onWanted?.()) return
     }
   }
 
@@ -227,7 +227,7 @@ export class Stock<C extends object> {
     slot.move('idle')
     slot.idleSince = now
     this.#idle.push(slot)
-    if (this.#upkeep.isOff) this.#upkeep.within(this.#options.idleTimeoutMs)
+    this.#upkeep.within(this.#options.idleTimeoutMs, now)
     this.#host.changed()
   }
 

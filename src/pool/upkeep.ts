@@ -53,13 +53,8 @@ export class UpkeepTimer {
     this.#run = run
   }
 
-  /** Whether nothing is planned, so that a connection going idle has to plan for itself. */
-  get isOff(): boolean {
-    return this.#cancel === null
-  }
-
-  within(delayMs: number): void {
-    const at = this.#clock.now() + delayMs
+  within(delayMs: number, now: number = this.#clock.now()): void {
+    const at = now + delayMs
     if (at >= this.#at) return
     this.stop()
     if (delayMs === Infinity) return

@@ -1,0 +1,22 @@
+import type { Command } from './command.js'
+
+export interface CommandRow {
+  readonly name: string
+  readonly summary: string
+  /** Imported only when asked for: loading the driver alone takes longer than starting Node. */
+  readonly load: () => Promise<Command>
+}
+
+/** Every command. A new one is a file in `commands/` and a row here. */
+export const COMMANDS: readonly CommandRow[] = [
+  {
+    name: 'run',
+    summary: 'run a command while holding a lock',
+    load: async () => (await import('./commands/run.js')).command,
+  },
+  {
+    name: 'demo',
+    summary: 'show what the pool does, on a PostgreSQL of its own',
+    load: async () => (await import('./commands/demo.js')).command,
+  },
+]

@@ -1,0 +1,1 @@
+export const command: import('../command.js').Command = null as never

@@ -1,0 +1,37 @@
+import type { HelpRow } from './command.js'
+import { textFlag, type Flag } from './flags.js'
+
+/** How every command that needs a database finds it. */
+export const CONNECTION_FLAGS: { readonly url: Flag<string>; readonly namespace: Flag<string> } = {
+  url: textFlag('URL', {
+    meaning:
+      'the database; other users of this host can see it with ps(1), so prefer LOCKPOOL_URL for passwords',
+    default: 'LOCKPOOL_URL, then DATABASE_URL, then PGHOST and so on',
+  }),
+  namespace: textFlag('NS', {
+    meaning: 'equal names in different namespaces are different locks',
+    default: 'none',
+  }),
+}
+
+export const CONNECTION_ENVIRONMENT: readonly HelpRow[] = [
+  ['LOCKPOOL_URL', 'the database, if there is no --url: postgres://user:password@host:5432/database'],
+  ['DATABASE_URL', 'the same, if LOCKPOOL_URL is not set'],
+  ['PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE', 'what is left open by the above'],
+]
+
+/** Where the database is, and who says so. */
+export interface ConnectionSource {
+  readonly url: string
+  readonly source: '--url' | 'LOCKPOOL_URL'
+}
+
+/** Null leaves it to the library: `DATABASE_URL`, then the PG* variables. Set but empty counts as not set. */
+export function connectionSource(
+  url: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): ConnectionSource | null {
+  if (url !== undefined) return { url, source: '--url' }
+  const fromEnv = env['LOCKPOOL_URL'] ?? ''
+  return fromEnv === '' ? null : { url: fromEnv, source: 'LOCKPOOL_URL' }
+}

@@ -1,0 +1,109 @@
+import { parseArgs } from 'node:util'
+import { didYouMean } from './nearest.js'
+import { UsageError } from './usage-error.js'
+
+/** What one flag is. The tables made of these are what is parsed by and what `--help` prints. */
+export interface Flag<T> {
+  readonly short?: string
+  /** What stands for the value in help. A flag without one takes no value. */
+  readonly value?: string
+  readonly meaning: string
+  /** In words, for help. */
+  readonly default?: string
+  /** What a right value is, in words. */
+  readonly expects: string
+  /** Null if `text` is not a right value. */
+  readonly read: (text: string) => T | null
+}
+
+export type FlagTable = Readonly<Record<string, Flag<unknown>>>
+
+/** What was given, by long name; a flag that was left out is undefined. */
+export type FlagValues<F extends FlagTable> = {
+  readonly [Name in keyof F]?: F[Name] extends Flag<infer T> ? T : never
+}
+
+/** How a kind of flag is described, beside its kind. */
+export type FlagWords = Pick<Flag<unknown>, 'short' | 'meaning' | 'default'>
+
+/** A flag that is there or not. */
+export function toggle(words: FlagWords): Flag<true> {
+  return { ...words, expects: 'no value', read: () => true }
+}
+
+/** A flag with a text that is not looked into here. Empty is refused: it is an unset variable more often than meant. */
+export function textFlag(value: string, words: FlagWords): Flag<string> {
+  return {
+    ...words,
+    value,
+    expects: 'a value that is not empty',
+    read: (text) => (text === '' ? null : text),
+  }
+}
+
+export interface Parsed<F extends FlagTable> {
+  readonly flags: FlagValues<F>
+  /** What is neither a flag nor the value of one. */
+  readonly args: readonly string[]
+}
+
+/**
+ * Flags may stand before and after arguments. The last of several wins.
+ *
+ * @throws {UsageError} an unknown flag, a missing or a wrong value
+ */
+export function parseFlags<F extends FlagTable>(table: F, argv: readonly string[]): Parsed<F> {
+  const options = Object.fromEntries(
+    Object.entries(table).map(([name, { short, value }]) => [
+      name,
+      {
+        type: value === undefined ? 'boolean' : 'string',
+        ...(short === undefined ? {} : { short }),
+      } as const,
+    ]),
+  )
+  // Not strict: the messages of parseArgs would tell users to put things behind `--`, where the command is.
+  const { tokens } = parseArgs({ args: argv.map(shield), options, strict: false, tokens: true })
+  const flags: Record<string, unknown> = {}
+  const args: string[] = []
+  for (const token of tokens) {
+    if (token.kind === 'positional') args.push(unshield(token.value))
+    else if (token.kind === 'option') flags[token.name] = readValue(table, token)
+  }
+  return { flags: flags as FlagValues<F>, args }
+}
+
+/** A raw key below zero looks like a cluster of short flags, so it is hidden behind what no argument can hold. */
+function shield(text: string): string {
+  return /^-\d[\d,-]*$/.test(text) ? `\0${text}` : text
+}
+
+function unshield(text: string): string {
+  return text.startsWith('\0') ? text.slice(1) : text
+}
+
+interface OptionToken {
+  readonly name: string
+  readonly rawName: string
+  readonly value: string | undefined
+  readonly inlineValue: boolean | undefined
+}
+
+function readValue(table: FlagTable, { name, rawName, value, inlineValue }: OptionToken): unknown {
+  if (!Object.hasOwn(table, name)) {
+    const names = Object.keys(table).map((each) => `--${each}`)
+    throw new UsageError(`unknown flag ${rawName}${didYouMean(rawName, names)}`)
+  }
+  const flag = table[name]!
+  if (flag.value === undefined) {
+    if (value !== undefined) throw new UsageError(`${rawName} takes no value`)
+    return flag.read('')
+  }
+  if (value === undefined || (inlineValue !== true && /^-./.test(value))) {
+    throw new UsageError(`${rawName} needs a value: ${flag.expects}`)
+  }
+  const given = unshield(value)
+  const read = flag.read(given)
+  if (read === null) throw new UsageError(`${rawName} must be ${flag.expects}, not ${JSON.stringify(given)}`)
+  return read
+}

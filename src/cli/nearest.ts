@@ -1,0 +1,33 @@
+/** The word that was probably meant: at most a third of its letters differ, and no other is closer. Null if there is none. */
+export function nearest(word: string, candidates: Iterable<string>): string | null {
+  let best: string | null = null
+  let fewest = Infinity
+  for (const candidate of candidates) {
+    const edits = editDistance(word, candidate)
+    if (edits < fewest && edits * 3 <= Math.max(word.length, candidate.length)) {
+      best = candidate
+      fewest = edits
+    }
+  }
+  return best
+}
+
+/** As the end of a message: nothing, or a question. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const meant = nearest(word, candidates)
+  return meant === null ? '' : `; did you mean ${meant}?`
+}
+
+/** Levenshtein: how many letters have to be put in, left out or changed. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import type { Clock } from '../../base/clock.js'
+import { Family } from './family.js'
+import { readProcess } from './process-table.js'
+
+/** How a process ended: by itself, or by a signal. */
+export type ChildEnd = { readonly exitCode: number } | { readonly signal: NodeJS.Signals }
+
+/** Signals that speak to one program. The others are meant to end something, and then to end all of it. */
+const PRIVATE_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGUSR1', 'SIGUSR2'])
+
+/** Signals that a terminal sends when a key is pressed, to every process of its foreground group at once. */
+const KEYBOARD_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT'])
+
+/**
+ * The command, running.
+ *
+ * Under a terminal it stays in our process group. A group of its own would be a background group: the terminal would stop
+ * it as soon as it reads (SIGTTIN), and Ctrl-Z would stop us and our heartbeats but not the command, which would then
+ * work on without its lock. So whatever the keyboard sends arrives at both, and is not passed on a second time.
+ *
+ * Without a terminal it leads a session of its own, so that everything it starts can be found and ended, and what is sent
+ * to our group is not sent to it twice.
+ */
+export class Child {
+  readonly pid: number
+  readonly family: Family
+  readonly ended: Promise<ChildEnd>
+  readonly #process: ChildProcess
+  readonly #sharesTerminal: boolean
+  #isToldToEnd = false
+
+  private constructor(child: ChildProcess, sharesTerminal: boolean, clock: Clock) {
+    this.pid = child.pid!
+    this.family = new Family(this.pid, !sharesTerminal, clock)
+    this.#process = child
+    this.#sharesTerminal = sharesTerminal
+    this.ended = new Promise((resolve) => {
+      child.once('exit', (exitCode, signal) =>
+        resolve(signal === null ? { exitCode: exitCode ?? 0 } : { signal }),
+      )
+    })
+  }
+
+  /** @throws the error of the system, with its `code`, if there is nothing to run. */
+  static async start(
+    [file = '', ...args]: readonly string[],
+    env: Readonly<Record<string, string>>,
+    sharesTerminal: boolean,
+    clock: Clock,
+  ): Promise<Child> {
+    const child = spawn(file, args, {
+      stdio: 'inherit',
+      env: { ...process.env, ...env },
+      detached: !sharesTerminal,
+    })
+    if (child.pid === undefined) {
+      const [error] = (await once(child, 'error')) as [Error]
+      throw error
+    }
+    // What `kill` could not do is seen by how the process goes on, or not.
+    child.on('error', () => undefined)
+    return new Child(child, sharesTerminal, clock)
+  }
+
+  /** False if it has it already, from the terminal. */
+  passOn(signal: NodeJS.Signals): boolean {
+    if (this.#sharesTerminal && KEYBOARD_SIGNALS.has(signal) && isInForeground()) {
+      this.#isToldToEnd = true
+      this.family.look()
+      return false
+    }
+    if (PRIVATE_SIGNALS.has(signal)) this.#process.kill(signal)
+    else {
+      this.#isToldToEnd = true
+      this.family.signal(signal)
+    }
+    return true
+  }
+
+  /**
+   * How it ended. After a signal to all of them, those it has started get `graceMs` to end as well: a shell dies of it at
+   * once, and what it was running may take a moment. `left` are those who stay.
+   */
+  async finished(graceMs: number): Promise<{ readonly end: ChildEnd; readonly left: readonly number[] }> {
+    const end = await this.ended
+    return { end, left: this.#isToldToEnd ? await this.family.gone(graceMs) : [] }
+  }
+}
+
+/** Whether the terminal takes us for those it talks with: then its keys reach our whole group. */
+function isInForeground(): boolean {
+  const ourselves = readProcess(process.pid)
+  return ourselves !== null && ourselves.foreground === ourselves.group
+}

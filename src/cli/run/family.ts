@@ -1,0 +1,105 @@
+import { sleep, type Clock } from '../../base/clock.js'
+import { readProcesses, type ProcessRow } from './process-table.js'
+
+/** How soon, and how seldom at last, it is looked whether all have ended: on a big host a look takes 50 ms. */
+const FIRST_LOOK_MS = 10
+const LAST_LOOK_MS = 250
+
+/** How long processes may take to end after SIGKILL, which they can't refuse, before they are given up. */
+const KILL_LIMIT_MS = 2000
+
+/**
+ * The command and everything it has started: all descendants of this process, those in the session of the command even if
+ * their own parent has gone, and those that were seen to belong to it before.
+ */
+export class Family {
+  readonly #head: number
+  readonly #hasOwnSession: boolean
+  readonly #clock: Clock
+  readonly #seen = new Map<number, string>()
+
+  /** `head` is the command. If it `hasOwnSession`, it also leads a process group of its own. */
+  constructor(head: number, hasOwnSession: boolean, clock: Clock) {
+    this.#head = head
+    this.#hasOwnSession = hasOwnSession
+    this.#clock = clock
+  }
+
+  /** Those alive now. They are remembered: whoever loses its parent later is still known. */
+  look(): readonly ProcessRow[] {
+    const session = this.#hasOwnSession ? this.#head : null
+    const members = membersOf(readProcesses(), process.pid, session, this.#seen)
+    for (const { pid, startedAt } of members) this.#seen.set(pid, startedAt)
+    return members
+  }
+
+  /** To everybody, once. */
+  signal(signal: NodeJS.Signals): void {
+    const members = this.look()
+    // The group at one blow: one by one, somebody could start another process meanwhile.
+    if (this.#hasOwnSession) send(-this.#head, signal)
+    for (const { pid, group } of members) {
+      if (!this.#hasOwnSession || group !== this.#head) send(pid, signal)
+    }
+  }
+
+  /** SIGTERM, and after `graceMs` SIGKILL. Answers who is left even then. */
+  async end(graceMs: number, onKill: () => void): Promise<readonly number[]> {
+    this.signal('SIGTERM')
+    // Whoever has been stopped could not obey.
+    this.signal('SIGCONT')
+    if ((await this.gone(graceMs)).length === 0) return []
+    onKill()
+    const deadline = this.#clock.now() + KILL_LIMIT_MS
+    // Again and again: one that is about to be killed may have started another.
+    for (;;) {
+      this.signal('SIGKILL')
+      const left = await this.gone(LAST_LOOK_MS)
+      if (left.length === 0 || this.#clock.now() >= deadline) return left
+    }
+  }
+
+  /** Waits until all have ended, for `limitMs` at most. Answers who has not. */
+  async gone(limitMs: number): Promise<readonly number[]> {
+    const deadline = this.#clock.now() + limitMs
+    for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * 2, LAST_LOOK_MS)) {
+      const left = this.look()
+      const leftMs = deadline - this.#clock.now()
+      if (left.length === 0 || leftMs <= 0) return left.map((member) => member.pid)
+      await sleep(this.#clock, Math.min(pauseMs, leftMs))
+    }
+  }
+}
+
+/**
+ * The descendants of `ancestor`, who is not one of them, the members of `session`, those `seen` before, and all that
+ * descend from these. A number seen before belongs to somebody else by now if it started at another time.
+ */
+export function membersOf(
+  rows: readonly ProcessRow[],
+  ancestor: number,
+  session: number | null,
+  seen: ReadonlyMap<number, string>,
+): ProcessRow[] {
+  const children = new Map<number, ProcessRow[]>()
+  for (const row of rows) {
+    const siblings = children.get(row.parent)
+    if (siblings === undefined) children.set(row.parent, [row])
+    else siblings.push(row)
+  }
+  const isKnown = (row: ProcessRow): boolean => row.session === session || seen.get(row.pid) === row.startedAt
+  const found = new Set<ProcessRow>([...(children.get(ancestor) ?? []), ...rows.filter(isKnown)])
+  // A set is walked in the order of insertion, and what is added during the walk is walked too.
+  for (const row of found) {
+    for (const child of children.get(row.pid) ?? []) found.add(child)
+  }
+  return [...found]
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has just ended; or it belongs to another user, and will be among those who are left.
+  }
+}

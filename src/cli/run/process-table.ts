@@ -1,0 +1,88 @@
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** One process, as the system lists it. */
+export interface ProcessRow {
+  readonly pid: number
+  readonly parent: number
+  readonly group: number
+  readonly session: number
+  /** The group that the terminal of its session listens to; -1 without a terminal. */
+  readonly foreground: number
+  /** When it started, in units of its own: tells it from a later process with the same number. Empty if unknown. */
+  readonly startedAt: string
+}
+
+/** Every process there is, without those that have ended and only wait for their parent to notice. */
+export function readProcesses(): ProcessRow[] {
+  const files = procFiles()
+  if (files === null) return readWithPs(['-A'])
+  return files.map(readStat).filter((row) => row !== null)
+}
+
+export function readProcess(pid: number): ProcessRow | null {
+  return readStat(String(pid)) ?? readWithPs(['-p', String(pid)])[0] ?? null
+}
+
+/**
+ * One line of `/proc/<pid>/stat`. The name, in parentheses, may hold spaces and parentheses of its own. Null for a process
+ * that has ended.
+ *
+ * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+ */
+export function parseStat(text: string): ProcessRow | null {
+  const pid = Number.parseInt(text, 10)
+  const [state = 'X', ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const [parent, group, session, , foreground] = fields.map(Number)
+  if (isOver(state) || foreground === undefined) return null
+  return { pid, parent: parent!, group: group!, session: session!, foreground, startedAt: fields[18] ?? '' }
+}
+
+/** One line of ps(1), with the columns asked for below. It shows no session that could be compared everywhere. */
+export function parsePs(text: string): ProcessRow | null {
+  const [pid, parent, group, foreground, state] = text.trim().split(/\s+/)
+  if (state === undefined || isOver(state)) return null
+  return {
+    pid: Number(pid),
+    parent: Number(parent),
+    group: Number(group),
+    session: Number(group),
+    foreground: Number(foreground),
+    startedAt: '',
+  }
+}
+
+function isOver(state: string): boolean {
+  return /^[ZXx]/.test(state)
+}
+
+/** Null where there is no `/proc` of Linux. */
+function procFiles(): string[] | null {
+  try {
+    const names = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+    return names.length > 0 ? names : null
+  } catch {
+    return null
+  }
+}
+
+function readStat(name: string): ProcessRow | null {
+  try {
+    return parseStat(readFileSync(`/proc/${name}/stat`, 'latin1'))
+  } catch {
+    // It has ended since, or there is no such file system.
+    return null
+  }
+}
+
+const COLUMNS = ['pid', 'ppid', 'pgid', 'tpgid', 'state'].flatMap((name) => ['-o', `${name}=`])
+
+function readWithPs(which: readonly string[]): ProcessRow[] {
+  const ps = spawnSync('ps', [...which, ...COLUMNS], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  // It lists itself too, and is gone by now.
+  const rows = (ps.stdout ?? '').split('\n').map(parsePs)
+  return rows.filter((row) => row !== null && row.pid !== ps.pid) as ProcessRow[]
+}

@@ -1,0 +1,83 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { styleText } from 'node:util'
+
+export type Paint = Parameters<typeof styleText>[0]
+
+/** Somewhere to write to: standard output or standard error. */
+export interface Channel {
+  readonly isTerminal: boolean
+  write(text: string): void
+  /** `text` in color, where colors are wanted. */
+  paint(how: Paint, text: string): string
+}
+
+export interface Terminal {
+  readonly out: Channel
+  readonly err: Channel
+  /** Whether standard input is a terminal: then somebody types. */
+  readonly isInteractive: boolean
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The only place that writes to the standard streams. */
+export function systemTerminal(env: Environment): Terminal {
+  return { out: channel(1, env), err: channel(2, env), isInteractive: isatty(0) }
+}
+
+/** `FORCE_COLOR` before `NO_COLOR`, as Node has it; else only on a terminal that is not dumb. */
+export function wantsColor(env: Environment, isTerminal: boolean): boolean {
+  const force = env['FORCE_COLOR']
+  if (force !== undefined) return force !== '0' && force !== 'false'
+  if (env['NO_COLOR'] !== undefined && env['NO_COLOR'] !== '') return false
+  return isTerminal && env['TERM'] !== 'dumb'
+}
+
+/**
+ * Whether keys typed somewhere make signals for us: a terminal controls this session, even if no standard stream is one.
+ * Opening `/dev/tty` is how POSIX lets a process find out.
+ */
+export function hasControllingTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', constants.O_RDONLY | constants.O_NOCTTY | constants.O_NONBLOCK))
+    return true
+  } catch {
+    return false
+  }
+}
+
+function channel(fd: number, env: Environment): Channel {
+  const isTerminal = isatty(fd)
+  const isColored = wantsColor(env, isTerminal)
+  return {
+    isTerminal,
+    write: (text) => writeAll(fd, text),
+    // We know better than `styleText`, which would look at standard output, and thereby make a stream of it.
+    paint: (how, text) => (isColored ? styleText(how, text, { validateStream: false }) : text),
+  }
+}
+
+const RETRY_MS = 10
+const MAX_RETRIES = 100
+
+/**
+ * Not through `process.stdout` and `process.stderr`: for a pipe they switch the open file itself to non-blocking, which a
+ * child that inherits it is not prepared for ("Resource temporarily unavailable" in the middle of its output). It also
+ * means that all is written when it returns, so that the process may exit.
+ */
+function writeAll(fd: number, text: string): void {
+  let bytes = Buffer.from(text)
+  let retries = 0
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes))
+      retries = 0
+    } catch (error) {
+      // Somebody else has made it non-blocking, and it is full. Any other error means that nobody can be told.
+      const isFull = (error as NodeJS.ErrnoException).code === 'EAGAIN'
+      if (!isFull || ++retries > MAX_RETRIES) return
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+    }
+  }
+}

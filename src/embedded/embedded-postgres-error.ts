@@ -1,0 +1,51 @@
+/** Stable across releases: match on the code, never on the message. */
+export type EmbeddedPostgresErrorCode =
+  | 'PLATFORM_UNSUPPORTED'
+  | 'BINARIES_MISSING'
+  | 'ACCOUNT_MISSING'
+  | 'PORT_IN_USE'
+  | 'INITDB_FAILED'
+  | 'START_FAILED'
+  | 'START_TIMED_OUT'
+  | 'SERVER_STOPPED'
+
+/**
+ * The server could not be had. Nothing of it is left when `startEmbeddedPostgres` throws this. It is no `LockError`: it
+ * is about a tool for development, and who handles the failures of locks should not meet it.
+ *
+ * - `PLATFORM_UNSUPPORTED`  there are no binaries for this system
+ * - `BINARIES_MISSING`      there are, but they are not installed; the message says how
+ * - `ACCOUNT_MISSING`       this is root, whom PostgreSQL refuses, and there is no other user to run it as
+ * - `PORT_IN_USE`           somebody else listens there
+ * - `INITDB_FAILED`         no data folder could be made
+ * - `START_FAILED`          the server ended before it was ready: a wrong setting, for example
+ * - `START_TIMED_OUT`       `startTimeoutMs` went by
+ * - `SERVER_STOPPED`        `restart` after, or during, `stop`
+ */
+export class EmbeddedPostgresError extends Error {
+  static {
+    this.prototype.name = 'EmbeddedPostgresError'
+  }
+
+  readonly code: EmbeddedPostgresErrorCode
+
+  /** `output` is what the server, or initdb, wrote. Its last lines become part of the message. */
+  constructor(
+    code: EmbeddedPostgresErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly output?: string },
+  ) {
+    super([message, ...lastLines(options?.output ?? '')].join('\n'), options)
+    this.code = code
+  }
+}
+
+/** The cause is at the end of a log; the rest would bury it. */
+const MAX_LINES = 20
+
+function lastLines(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-MAX_LINES)
+}

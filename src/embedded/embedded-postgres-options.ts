@@ -1,0 +1,76 @@
+import { integer, show, type OptionSpec, type OptionTable } from '../base/options.js'
+
+export type SettingValue = string | number | boolean
+
+/** How to run an embedded PostgreSQL. Every duration is in milliseconds. */
+export interface EmbeddedPostgresOptions {
+  /**
+   * Settings of the server, by the names of postgresql.conf: `{ max_connections: 200, log_statement: 'all' }`. They are
+   * given on its command line, so `ALTER SYSTEM` does not change them. A number is in the unit of its setting; write
+   * `'64MB'` or `'5s'` where it matters. A wrong one fails the start with `START_FAILED` and the words of the server.
+   *
+   * Default none. `port`, `listen_addresses` and `data_directory` are refused: they are not the caller's to change.
+   */
+  readonly settings?: Readonly<Record<string, SettingValue>>
+
+  /**
+   * The port on 127.0.0.1. One that is taken fails the start with `PORT_IN_USE`.
+   *
+   * Default 0 (a free one, by chance). From 0 to 65535.
+   */
+  readonly port?: number
+
+  /**
+   * Whether a commit waits for the disk, as on a production server; without it measurements are too good to be true.
+   * `false` turns `fsync` and `full_page_writes` off, which suits tests: the data then survives a crash of the server as
+   * before (`restart('immediate')` loses nothing), though not one of the machine, and no embedded server does anyway.
+   *
+   * Default true.
+   */
+  readonly durable?: boolean
+
+  /**
+   * How long starting may take in all, making the data folder included; a restart has as long again. Past it, the start
+   * fails with `START_TIMED_OUT`.
+   *
+   * Default 60000. From 1 to 3600000 (one hour).
+   */
+  readonly startTimeoutMs?: number
+}
+
+/** What would break a promise of ours: the url, that nobody reaches the server from outside, that no data stays. */
+const OUR_SETTINGS: ReadonlySet<string> = new Set(['port', 'listen_addresses', 'data_directory'])
+
+const SETTING_NAME = /^[a-z_][a-z0-9_.]*$/i
+
+function settingProblem([name, value]: [string, unknown]): string | null {
+  if (!SETTING_NAME.test(name)) return `${show(name)} is not the name of a setting`
+  if (OUR_SETTINGS.has(name.toLowerCase())) return `${name} can't be set`
+  const isValue =
+    typeof value === 'boolean' ||
+    (typeof value === 'number' && Number.isFinite(value)) ||
+    (typeof value === 'string' && !value.includes('\0'))
+  return isValue ? null : `${name} must be a string, a finite number or a boolean`
+}
+
+const settingsSpec: OptionSpec<Readonly<Record<string, SettingValue>>> = {
+  default: {},
+  problem: (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'must be an object'
+    const problems = Object.entries(value).map(settingProblem)
+    return problems.find((problem) => problem !== null) ?? null
+  },
+}
+
+const ONE_HOUR_MS = 3_600_000
+
+/** The single source of defaults and limits; the tidy test holds the comments above to it. */
+export const EMBEDDED_POSTGRES_OPTIONS: OptionTable<EmbeddedPostgresOptions> = {
+  settings: settingsSpec,
+  port: integer({ default: 0, min: 0, max: 65_535 }),
+  durable: {
+    default: true,
+    problem: (value) => (typeof value === 'boolean' ? null : 'must be true or false'),
+  },
+  startTimeoutMs: integer({ default: 60_000, min: 1, max: ONE_HOUR_MS }),
+}

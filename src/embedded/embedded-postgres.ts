@@ -1,0 +1,131 @@
+import { systemClock } from '../base/clock.js'
+import { SUPERUSER } from './data-folder.js'
+import { EmbeddedPostgresError } from './embedded-postgres-error.js'
+import { LOOPBACK } from './free-port.js'
+import type { Guard, GuardedProgram } from './guard.js'
+import { readLog, runServer, untilReady, type ServerPlan } from './server-process.js'
+import { settlesWithin } from './settles-within.js'
+
+/**
+ * How a server ends, in PostgreSQL's own words.
+ *
+ * - `smart`      takes no new clients, and waits for those that are there, for ever if need be
+ * - `fast`       ends the sessions of all clients (57P01), and writes everything down
+ * - `immediate`  as a crash: the next start has to recover (57P02)
+ *
+ * One that has not ended after 10 s of `fast` is ended as `immediate`, and after 10 s of that it is killed. On Windows,
+ * which has no signals, every mode is a crash.
+ */
+export type StopMode = 'smart' | 'fast' | 'immediate'
+
+const STOP_SIGNALS: Readonly<Record<StopMode, NodeJS.Signals>> = {
+  smart: 'SIGTERM',
+  fast: 'SIGINT',
+  immediate: 'SIGQUIT',
+}
+
+const STOP_TIMEOUT_MS = 10_000
+
+/** A PostgreSQL server that is gone, with all its data, after `stop()`, or when this process ends in whatever way. */
+export class EmbeddedPostgres implements AsyncDisposable {
+  /** For any client: user, password, 127.0.0.1, port, and the database `postgres`. The user is a superuser. */
+  readonly url: string
+  readonly port: number
+  /** The temporary folder of everything that the server has on disk. */
+  readonly directory: string
+  readonly #guard: Guard
+  readonly #plan: ServerPlan
+  readonly #startTimeoutMs: number
+  #server: GuardedProgram
+  /** The end of the last restart that was asked for: they go one by one. */
+  #restarted: Promise<void> = Promise.resolve()
+  /** Set by the first `stop()`. */
+  #stopped: Promise<void> | null = null
+  #lastLog: string | null = null
+
+  /** Takes over a server that is ready. */
+  constructor(
+    guard: Guard,
+    plan: ServerPlan,
+    server: GuardedProgram,
+    details: { readonly directory: string; readonly password: string; readonly startTimeoutMs: number },
+  ) {
+    this.url = `postgres://${SUPERUSER}:${details.password}@${LOOPBACK}:${plan.port}/postgres`
+    this.port = plan.port
+    this.directory = details.directory
+    this.#guard = guard
+    this.#plan = plan
+    this.#server = server
+    this.#startTimeoutMs = details.startTimeoutMs
+  }
+
+  /** Of the postmaster. Another one after a restart. */
+  get processId(): number {
+    return this.#server.processId!
+  }
+
+  /** What the server has written so far, restarts included; after `stop()`, all that it ever wrote. */
+  async log(): Promise<string> {
+    return this.#lastLog ?? readLog(this.#plan)
+  }
+
+  /**
+   * Ends the server and removes its folder. Resolves when both are gone. Calling it again returns the same promise, and
+   * can only make things faster: `stop('fast')` ends the wait of an earlier `stop('smart')`.
+   */
+  stop(mode: StopMode = 'fast'): Promise<void> {
+    const ended = this.#end(mode)
+    this.#stopped ??= this.#guard.hold(this.#leave(ended))
+    return this.#stopped
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /**
+   * Ends the server, if it has not ended by itself, and starts it again with the same data, on the same port. Resolves
+   * when it is ready.
+   *
+   * @throws {EmbeddedPostgresError} `START_FAILED`, `PORT_IN_USE`, `START_TIMED_OUT` or `SERVER_STOPPED`.
+   */
+  restart(mode: StopMode = 'fast'): Promise<void> {
+    const restarted = this.#restarted.then(() => this.#guard.hold(this.#restart(mode)))
+    // Who asked for it is told; the next one tries again.
+    this.#restarted = restarted.catch(() => undefined)
+    return restarted
+  }
+
+  async #restart(mode: StopMode): Promise<void> {
+    if (this.#stopped === null) await this.#end(mode)
+    if (this.#stopped !== null) throw stoppedError()
+    this.#server = runServer(this.#guard, this.#plan)
+    try {
+      await untilReady(this.#server, this.#plan, systemClock.now() + this.#startTimeoutMs)
+    } catch (error) {
+      throw this.#stopped === null ? error : stoppedError({ cause: error })
+    }
+  }
+
+  /** Never rejects. */
+  async #end(mode: StopMode): Promise<void> {
+    const server = this.#server
+    if (server.end !== null) return
+    this.#guard.signal(STOP_SIGNALS[mode])
+    if (mode !== 'smart' && !(await settlesWithin(server.ended, STOP_TIMEOUT_MS))) {
+      if (mode === 'fast') return this.#end('immediate')
+      this.#guard.signal('SIGKILL')
+    }
+    await server.ended
+  }
+
+  async #leave(ended: Promise<void>): Promise<void> {
+    await ended
+    this.#lastLog = await readLog(this.#plan)
+    await this.#guard.leave()
+  }
+}
+
+function stoppedError(options?: ErrorOptions): EmbeddedPostgresError {
+  return new EmbeddedPostgresError('SERVER_STOPPED', 'the server is stopped', options)
+}

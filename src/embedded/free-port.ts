@@ -1,0 +1,35 @@
+import { randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
+import { EmbeddedPostgresError } from './embedded-postgres-error.js'
+
+export const LOOPBACK = '127.0.0.1'
+
+/**
+ * Below the ports that systems give to outgoing connections (Linux from 32768, others from 49152). A client that keeps
+ * dialing while the server restarts could be given the very port that it dials: it would then connect to itself, and
+ * keep the server from coming back.
+ */
+const FIRST_PORT = 20_000
+const LAST_PORT = 32_767
+
+const MAX_ATTEMPTS = 100
+
+/** A port that was free a moment ago. Whoever binds it must still expect to be too late. */
+export async function findFreePort(): Promise<number> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1)
+    if (await isFree(port)) return port
+  }
+  throw new EmbeddedPostgresError(
+    'PORT_IN_USE',
+    `${MAX_ATTEMPTS} ports from ${FIRST_PORT} to ${LAST_PORT} were tried, and all are in use`,
+  )
+}
+
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen({ port, host: LOOPBACK, exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}

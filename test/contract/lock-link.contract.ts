@@ -1,0 +1,327 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Dialect, Holding, LockLink } from '../../src/dialect/dialect.js'
+import type { KeyCode, LockKey } from '../../src/dialect/lock-key.js'
+import type { LockOperation, OperationKind } from '../../src/dialect/lock-operation.js'
+import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
+
+/** A database to run the contract on. */
+export interface ContractWorld<C extends object> {
+  readonly factory: ConnectionFactory<C>
+  readonly dialect: Dialect<C>
+  /** How many locks and marks of any kind are left in the server, by the server. */
+  leftovers(): Promise<number>
+  /** Ends a session in the server, as an administrator would. */
+  terminate(serverId: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** What every dialect promises to the lock layer, the fake one included. */
+export function describeLockLink<C extends object>(name: string, open: () => Promise<ContractWorld<C>>): void {
+  describe(`lock link: ${name}`, () => {
+    let world: ContractWorld<C>
+    const connections: C[] = []
+    const ended: Error[] = []
+
+    beforeAll(async () => {
+      world = await open()
+    })
+
+    afterAll(() => world.close())
+
+    afterEach(async () => {
+      for (const connection of connections.splice(0)) await world.factory.close(connection).catch(() => undefined)
+      ended.splice(0)
+      await expect.poll(() => world.leftovers(), { timeout: 5000 }).toBe(0)
+    })
+
+    async function link(sender: string, fencing: 'auto' | 'off' = 'auto'): Promise<LockLink> {
+      const connection = await world.factory.open(new AbortController().signal)
+      connections.push(connection)
+      return world.dialect.attach(connection, { leaseMs: 60_000, fencing, sender }, (cause) => ended.push(cause))
+    }
+
+    const key = (name: LockKey): KeyCode => world.dialect.encodeKey(name, 'contract')
+    const op = (text: string, name: LockKey = 'orders'): LockOperation => {
+      const [kind, mode] = text.split(' ') as [OperationKind, 'exclusive' | 'shared' | undefined]
+      return { kind, mode: mode ?? 'exclusive', key: key(name) }
+    }
+    const ask = async (of: LockLink, text: string, name: LockKey = 'orders'): Promise<string> =>
+      (await of.run([op(text, name)])).answers
+
+    test('one has it at a time', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+
+      expect(await ask(a, 'try')).toBe('g')
+      expect(await ask(b, 'try')).toBe('n')
+      expect(await ask(b, 'try shared')).toBe('n')
+      expect(await ask(a, 'release')).toBe('d')
+      expect(await ask(b, 'try')).toBe('g')
+    })
+
+    test('readers share it, writers do not', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+
+      expect(await ask(a, 'try shared')).toBe('g')
+      expect(await ask(b, 'try shared')).toBe('g')
+      expect(await ask(b, 'try', 'other')).toBe('g')
+      expect(await ask(a, 'release shared')).toBe('d')
+      expect(await ask(a, 'try')).toBe('n')
+      expect(await ask(b, 'release shared')).toBe('d')
+      expect(await ask(a, 'try')).toBe('g')
+    })
+
+    test('what is not held can not be released, nor yielded', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      await ask(b, 'try')
+      await ask(a, 'try shared', 'read')
+
+      expect(await ask(a, 'release')).toBe('n')
+      expect(await ask(a, 'release shared')).toBe('n')
+      expect(await ask(a, 'release', 'read')).toBe('n')
+    })
+
+    test.each([
+      ['42n', 42n],
+      ['-1n', -1n],
+      ['the greatest bigint', 2n ** 63n - 1n],
+      ['the smallest bigint', -(2n ** 63n)],
+      ['[1, 2]', [1, 2]],
+      ['the widest pair', [-(2 ** 31), 2 ** 31 - 1]],
+      ['[0, 0]', [0, 0]],
+      ['a name in Unicode', 'ключ 🔑'],
+      ['a name like SQL', "'; --"],
+    ] as const)(
+      '%s can be locked, waited for and released like any other key',
+      async (_, name) => {
+        const [a, b] = [await link('a'), await link('b')]
+
+        expect(await ask(a, 'try', name)).toBe('g')
+        expect(await ask(b, 'wait', name)).toBe('w')
+        expect(await ask(a, 'yield', name)).toBe('w')
+        expect(await ask(b, 'retry', name)).toBe('g')
+        expect(await ask(b, 'release', name)).toBe('r')
+        expect(await ask(a, 'poll', name)).toBe('g')
+        expect(await ask(a, 'release', name)).toBe('d')
+        expect(await ask(a, 'try shared', name)).toBe('g')
+        expect(await ask(a, 'join shared', name)).toBe('g')
+        expect(await ask(a, 'release shared', name)).toBe('d')
+      },
+    )
+
+    test('a bigint and a pair of the same bits are two keys', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+
+      expect((await a.run([op('try', 1n), op('try', [0, 1])])).answers).toBe('gg')
+      expect((await b.run([op('try', [0, 1]), op('try', 1n), op('try', [1, 0])])).answers).toBe('nng')
+    })
+
+    test('a batch answers each operation, in order, whatever its kinds', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      await b.run([op('try', 'busy'), op('try shared', 'read'), op('try', [7, 7])])
+      await a.run([op('try', 'mine'), op('try', 'also mine')])
+
+      const { answers } = await a.run([
+        op('try', 'busy'),
+        op('try', 'free'),
+        op('release', 'mine'),
+        op('try', [7, 7]),
+        op('try shared', 'read'),
+        op('wait', 'wanted'),
+        op('try', [7, 8]),
+        op('yield', 'also mine'),
+      ])
+
+      expect(answers).toBe('ngdngggg')
+    })
+
+    test('a thousand operations in one batch', async () => {
+      const a = await link('a')
+      const names = Array.from({ length: 1000 }, (_, i) => `key ${i}`)
+
+      const taken = await a.run(names.map((name) => op('try', name)))
+      const given = await a.run(names.map((name) => op('release', name)))
+
+      expect(taken.answers).toBe('g'.repeat(1000))
+      expect(given.answers).toBe('d'.repeat(1000))
+    })
+
+    test('tokens grow with every batch that was granted something, across sessions', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      let last = 0n
+      for (let round = 0; round < 20; round++) {
+        const of = round % 2 === 0 ? a : b
+        const { token } = await of.run([op('try')])
+        expect(BigInt(token!) - last).toBeGreaterThanOrEqual(1024n)
+        last = BigInt(token!)
+        expect((await of.run([op('release')])).token).toBeNull()
+      }
+    })
+
+    test('without fencing there is no token, and everything else works', async () => {
+      const a = await link('a', 'off')
+
+      expect(a.noFencing).toMatch(/off/)
+      expect(await a.run([op('try')])).toEqual({ answers: 'g', token: null })
+    })
+
+    test('interest is seen by whoever releases, until it is dropped', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      await ask(a, 'try')
+
+      expect(await ask(b, 'wait')).toBe('w')
+      expect(await ask(a, 'release')).toBe('r')
+      expect(await ask(a, 'try')).toBe('g')
+      expect(await ask(b, 'leave')).toBe('d')
+      expect(await ask(a, 'release')).toBe('d')
+    })
+
+    test('waiting for a free key takes it, and leaves no interest', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+
+      expect(await ask(a, 'wait')).toBe('g')
+      expect(await ask(b, 'wait shared', 'read')).toBe('g')
+      expect(await ask(a, 'release')).toBe('d')
+      expect(await ask(b, 'release shared', 'read')).toBe('d')
+    })
+
+    test('one who leaves a key that could be had says so', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      await ask(a, 'try')
+      await ask(b, 'wait')
+      await ask(a, 'release')
+
+      expect(await ask(b, 'leave')).toBe('r')
+    })
+
+    test('a yield gives way only if another session is interested', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      const first = await a.run([op('try')])
+
+      const kept = await a.run([op('yield')])
+      expect(kept.answers).toBe('g')
+      expect(BigInt(kept.token!)).toBeGreaterThan(BigInt(first.token!))
+      await ask(b, 'wait')
+      expect(await ask(a, 'yield')).toBe('w')
+      expect(await ask(b, 'retry')).toBe('g')
+      expect(await ask(b, 'yield')).toBe('w')
+      expect(await ask(a, 'retry')).toBe('g')
+      expect(await ask(b, 'leave')).toBe('d')
+      expect(await ask(a, 'release')).toBe('d')
+    })
+
+    test('readers give way to a writer who waits, but not once they were woken', async () => {
+      const [a, b, c] = [await link('a'), await link('b'), await link('c')]
+      await ask(a, 'try shared')
+
+      expect(await ask(b, 'wait')).toBe('w')
+      expect(await ask(c, 'try shared')).toBe('n')
+      expect(await ask(a, 'join shared')).toBe('n')
+      expect(await ask(c, 'wait shared')).toBe('w')
+      expect(await ask(c, 'poll shared')).toBe('n')
+      expect(await ask(c, 'retry shared')).toBe('g')
+      expect(await ask(b, 'leave')).toBe('r')
+      expect(await ask(a, 'join shared')).toBe('g')
+    })
+
+    test('a writer may be waiting behind readers of its own session', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      await ask(a, 'try shared')
+
+      expect(await ask(a, 'mark shared')).toBe('d')
+      expect(await ask(b, 'try shared')).toBe('n')
+      expect(await ask(a, 'unmark shared')).toBe('r')
+      expect(await ask(b, 'try shared')).toBe('g')
+    })
+
+    test('a mark is dropped with the lock that it was for', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      await ask(a, 'try shared')
+      await ask(a, 'mark shared')
+      await ask(a, 'release shared')
+
+      expect(await ask(a, 'wait')).toBe('g')
+      expect(await ask(a, 'release')).toBe('d')
+      expect(await ask(b, 'try shared')).toBe('g')
+    })
+
+    test('the bell reaches those who listen, if somebody is interested', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      const heard = await ears()
+      await ask(a, 'try', 'wanted')
+      await ask(a, 'try', 'not wanted')
+      await ask(b, 'wait', 'wanted')
+
+      const wanted = await a.ring([key('wanted'), key('not wanted')])
+      await b.claim(key('wanted'))
+
+      expect([...wanted]).toEqual([key('wanted').id])
+      await expect.poll(() => heard).toEqual([`rung ${key('wanted').id} by a`, `claimed ${key('wanted').id} by b`])
+    })
+
+    test('many keys can be rung for at once', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      const heard = await ears()
+      const names = Array.from({ length: 700 }, (_, i) => `key ${i}`)
+      await a.run(names.map((name) => op('try', name)))
+      await b.run(names.map((name) => op('wait', name)))
+
+      const wanted = await a.ring(names.map(key))
+
+      expect(wanted.size).toBe(700)
+      await expect.poll(() => heard.length).toBe(700)
+    })
+
+    test('reconciling gives up what is too much, and tells what is missing', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      await a.run([op('try', 'kept'), op('try', 'extra'), op('try shared', 'read'), op('try', [3, 4])])
+      await b.run([op('try', 'busy'), op('try', 'left')])
+      await a.run([op('wait', 'busy'), op('wait', 'left')])
+      const kept: Holding = { key: key('kept'), what: 'exclusive' }
+      const missing: Holding = { key: key('missing'), what: 'shared' }
+
+      expect(await a.reconcile([kept, missing, { key: key('busy'), what: 'interest' }])).toEqual([missing])
+
+      expect(await ask(b, 'try', 'kept')).toBe('n')
+      expect((await b.run([op('try', 'extra'), op('try', 'read'), op('try', [3, 4])])).answers).toBe('ggg')
+      expect((await b.run([op('release', 'busy'), op('yield', 'left')])).answers).toBe('rg')
+    })
+
+    test('a session that is ended frees its locks and its interest, and its client is told', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      await ask(a, 'try')
+      await ask(b, 'try', 'busy')
+      await ask(a, 'wait', 'busy')
+
+      await world.terminate(a.serverId)
+
+      await expect.poll(() => ended.length).toBeGreaterThan(0)
+      await expect(a.run([op('try', 'other')])).rejects.toThrow()
+      expect(await ask(b, 'try')).toBe('g')
+      expect(await ask(b, 'release', 'busy')).toBe('d')
+    })
+
+    test('a connection that was used for locks can be used for something else', async () => {
+      const a = await link('a')
+      await ask(a, 'try')
+      await ask(a, 'release')
+      await a.heartbeat()
+
+      await a.detach()
+
+      expect(connections).toHaveLength(1)
+      await world.factory.check!(connections[0]!)
+    })
+
+    async function ears(): Promise<string[]> {
+      const heard: string[] = []
+      const connection = await world.factory.open(new AbortController().signal)
+      connections.push(connection)
+      await world.dialect.listen(connection, {
+        rung: (id, sender) => heard.push(`rung ${id} by ${sender}`),
+        claimed: (id, sender) => heard.push(`claimed ${id} by ${sender}`),
+        ended: () => undefined,
+      })
+      return heard
+    }
+  })
+}

@@ -1,0 +1,24 @@
+import { clientConfig } from '../../src/dialect/postgres/postgres-config.js'
+import { postgresDialect } from '../../src/dialect/postgres/postgres-dialect.js'
+import { PostgresFactory } from '../../src/dialect/postgres/postgres-factory.js'
+import { createDatabase } from '../support/database.js'
+import { describeLockLink } from './lock-link.contract.js'
+
+describeLockLink('PostgreSQL', async () => {
+  const database = await createDatabase()
+  return {
+    factory: new PostgresFactory(clientConfig(database.url, 'lockpool test')),
+    dialect: postgresDialect,
+    leftovers: async () => {
+      const rows = await database.query<{ count: string }>(
+        `SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+         WHERE locktype = 'advisory' AND datname = current_database()`,
+      )
+      return Number(rows[0]!.count)
+    },
+    terminate: async (serverId) => {
+      await database.query('SELECT pg_terminate_backend($1)', [serverId])
+    },
+    close: () => database.drop(),
+  }
+})

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { inject } from 'vitest'
+
+/** A database of one test alone. Advisory locks are per database, so what others lock is not seen here. */
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string
+  /** Always on the same connection, one besides those of the test; a new one if that is lost. */
+  query: <Row extends pg.QueryResultRow>(
+    text: string,
+    values?: readonly unknown[],
+  ) => Promise<pg.QueryResult<Row>>
+  /** Ends whatever is still connected. */
+  drop: () => Promise<void>
+}
+
+export async function createDatabase(): Promise<TestDatabase> {
+  const name = `test_${randomBytes(8).toString('hex')}`
+  await administer(`CREATE DATABASE ${name}`)
+  const url = new URL(inject('serverUrl'))
+  url.pathname = `/${name}`
+  const pool = new pg.Pool({
+    connectionString: url.href,
+    application_name: 'test',
+    max: 1,
+    idleTimeoutMillis: 0,
+  })
+  // A test may end every session there is, or the server: the next query connects again.
+  pool.on('error', () => undefined)
+  let dropped: Promise<void> | null = null
+  const drop = (): Promise<void> => {
+    dropped ??= pool.end().then(() => administer(`DROP DATABASE ${name} WITH (FORCE)`))
+    return dropped
+  }
+  return {
+    url: url.href,
+    query: (text, values) => pool.query(text, values === undefined ? undefined : [...values]),
+    drop,
+    [Symbol.asyncDispose]: drop,
+  }
+}
+
+async function administer(statement: string): Promise<void> {
+  const client = new pg.Client(inject('serverUrl'))
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,62 @@
+import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
+import { Deferred } from '../../src/base/deferred.js'
+
+/** A connection that is only a name. */
+export interface Stub {
+  readonly id: number
+}
+
+/** Makes stubs, at once or when told to, and remembers what was done to them. */
+export class StubFactory implements ConnectionFactory<Stub> {
+  readonly opened: Stub[] = []
+  readonly closed: Stub[] = []
+  readonly destroyed: Stub[] = []
+  readonly checked: Stub[] = []
+  readonly attempts: { readonly done: Deferred<void>; readonly signal: AbortSignal }[] = []
+  readonly #ends = new Map<Stub, (cause: Error) => void>()
+  #nextId = 1
+  /** Whether opening waits for `attempts[i].done`. */
+  isSlow = false
+  /** Why opening fails, or null. */
+  failure: Error | null = null
+  closing: Promise<void> = Promise.resolve()
+  checking: () => Promise<void> = () => Promise.resolve()
+  cleaning: ((stub: Stub) => Promise<readonly string[]> | null) | null = null
+
+  async open(signal: AbortSignal): Promise<Stub> {
+    const done = new Deferred<void>()
+    this.attempts.push({ done, signal })
+    if (this.isSlow) await done.promise
+    if (this.failure !== null) throw this.failure
+    const stub = { id: this.#nextId++ }
+    this.opened.push(stub)
+    return stub
+  }
+
+  async close(stub: Stub): Promise<void> {
+    this.closed.push(stub)
+    await this.closing
+  }
+
+  destroy(stub: Stub): void {
+    this.destroyed.push(stub)
+  }
+
+  check(stub: Stub): Promise<void> {
+    this.checked.push(stub)
+    return this.checking()
+  }
+
+  clean(stub: Stub): Promise<readonly string[]> | null {
+    return this.cleaning?.(stub) ?? null
+  }
+
+  onEnd(stub: Stub, ended: (cause: Error) => void): void {
+    this.#ends.set(stub, ended)
+  }
+
+  /** The connection ends by itself. */
+  end(stub: Stub): void {
+    this.#ends.get(stub)?.(new Error('the server has gone'))
+  }
+}
