@@ -147,7 +147,8 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   #openOne(): void {
-    const isEnough = this.#opening.size > 0 || this.#leases.size >= this.#options.limit
+    const usable = this.#leases.size - this.#leaving.size
+    const isEnough = this.#opening.size > 0 || usable >= this.#options.limit
     if (isEnough || this.#isClosed) return
     const opening = new AbortController()
     this.#opening.add(opening)
@@ -166,7 +167,9 @@ export class Sessions<C extends object> implements SessionHost {
   async #open(signal: AbortSignal): Promise<Session> {
     let session: Session | null = null
     const onWanted = (): boolean => session !== null && this.#spare(session)
-    const lease = await this.#pool.connect({ reserved: true, timeoutMs: Infinity, signal, onWanted })
+    // Where there is only one connection, whoever came first goes first.
+    const reserved = !this.#options.sharesOneConnection
+    const lease = await this.#pool.connect({ reserved, timeoutMs: Infinity, signal, onWanted })
     const attachedAt = this.clock.instant()
     const tooLate = new Deferred<never>()
     const cancel = this.clock.after(ATTACH_TIMEOUT_MS, () => {

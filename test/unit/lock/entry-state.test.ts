@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { ENTRY_MOVES, nextStep, type EntryFacts, type EntryState, type Step } from '../../../src/lock/entry-state.js'
+
+const STATES = Object.keys(ENTRY_MOVES) as EntryState[]
+const AT_REST: readonly EntryState[] = ['idle', 'waiting', 'held']
+
+/** Which state the entry goes to for each step that asks the server; the others ask nothing. */
+const LEADS_TO: Partial<Record<Step, EntryState>> = {
+  try: 'trying',
+  wait: 'asking',
+  retry: 'asking',
+  poll: 'asking',
+  join: 'joining',
+  mark: 'marking',
+  unmark: 'marking',
+  leave: 'leaving',
+  release: 'releasing',
+  yield: 'yielding',
+}
+
+/** Every combination of facts there is. */
+function* allFacts(): Generator<EntryFacts> {
+  const booleans = [false, true]
+  for (const state of STATES)
+    for (const mode of ['exclusive', 'shared'] as const)
+      for (const head of [null, 'exclusive', 'shared'] as const)
+        for (const holderCount of [0, 1, 2])
+          for (const wake of ['no', 'rung', 'poll'] as const)
+            for (const isContended of booleans)
+              for (const isDraining of booleans)
+                for (const isMarked of booleans)
+                  for (const mayHandOff of booleans)
+                    yield { state, mode, head, holderCount, wake, isContended, isDraining, isMarked, mayHandOff }
+}
+
+test('every step is a legal move', () => {
+  for (const facts of allFacts()) {
+    const to = LEADS_TO[nextStep(facts)]
+    if (to !== undefined) expect(ENTRY_MOVES[facts.state], JSON.stringify(facts)).toContain(to)
+  }
+})
+
+test('while an operation is under way nothing else is started', () => {
+  for (const facts of allFacts()) {
+    if (!AT_REST.includes(facts.state)) expect(nextStep(facts)).toBe('rest')
+  }
+})
+
+test('a writer never gets a lock that somebody holds, and nobody one that a writer holds', () => {
+  for (const facts of allFacts()) {
+    if (facts.state !== 'held' || facts.holderCount === 0) continue
+    const step = nextStep(facts)
+    expect(step).not.toBe('handOff')
+    expect(step).not.toBe('release')
+    if (facts.mode === 'exclusive') expect(step).toBe('rest')
+  }
+})
+
+test('a reader behind a writer does not join, within the process or across', () => {
+  for (const facts of allFacts()) {
+    if (nextStep(facts) !== 'join') continue
+    expect(facts.head).toBe('shared')
+    expect(facts.isDraining).toBe(false)
+    expect(facts.isMarked).toBe(false)
+  }
+})
+
+test('nothing is left at the server for a key that nobody here has to do with', () => {
+  for (const facts of allFacts()) {
+    if (facts.head !== null || facts.holderCount > 0 || !AT_REST.includes(facts.state)) continue
+    const expected = facts.state === 'held' ? 'release' : facts.state === 'waiting' ? 'leave' : facts.isMarked ? 'unmark' : 'forget'
+    expect(nextStep(facts)).toBe(expected)
+  }
+})
+
+test('whoever waits is always waited for: somebody holds, or an operation is under way, or the bell will ring', () => {
+  for (const facts of allFacts()) {
+    if (facts.head === null || nextStep(facts) !== 'rest' || !AT_REST.includes(facts.state)) continue
+    expect(facts.holderCount > 0 || facts.state === 'waiting').toBe(true)
+  }
+})
+
+test('at the end of a turn the others are looked for before the lock is passed on', () => {
+  const facts: EntryFacts = {
+    state: 'held',
+    mode: 'exclusive',
+    head: 'exclusive',
+    holderCount: 0,
+    wake: 'no',
+    isContended: false,
+    isDraining: false,
+    isMarked: false,
+    mayHandOff: true,
+  }
+  expect(nextStep(facts)).toBe('handOff')
+  expect(nextStep({ ...facts, mayHandOff: false })).toBe('yield')
+  expect(nextStep({ ...facts, head: 'shared' })).toBe('release')
+})

@@ -1,0 +1,138 @@
+import { describe, expect, test, vi } from 'vitest'
+import { KeyBook, keyInWords, keyText } from '../../../src/lock/key-book.js'
+import { Sleep } from '../../../src/lock/sleep.js'
+import { MAX_HAND_OFFS, Turn, TURN_MS } from '../../../src/lock/turn.js'
+import { ManualClock } from '../../../src/testing/manual-clock.js'
+import { fakeWorld } from '../../support/fake-world.js'
+
+test('a turn is bounded by time and by count, and its tokens stay below the next of the server', () => {
+  const turn = new Turn('1024', 0)
+  expect(turn.mayContinue(TURN_MS - 0.1)).toBe(true)
+  expect(turn.mayContinue(TURN_MS)).toBe(false)
+
+  for (let i = 0; i < MAX_HAND_OFFS; i++) expect(turn.draw()).toBe(i)
+
+  expect(turn.mayContinue(0)).toBe(false)
+  expect(turn.room).toBe(0)
+  expect(MAX_HAND_OFFS).toBeLessThan(1024)
+})
+
+describe('sleeping', () => {
+  const sleeper = () => {
+    const clock = new ManualClock()
+    const poll = vi.fn()
+    return { clock, poll, sleep: new Sleep({ clock, random: { next: () => 0 }, sender: 'me' }, poll) }
+  }
+
+  test('the poll comes after 50 ms, then less and less often', () => {
+    const { clock, poll, sleep } = sleeper()
+    const at: number[] = []
+    poll.mockImplementation(() => {
+      at.push(clock.now())
+      sleep.fallAsleep()
+    })
+
+    sleep.fallAsleep()
+    clock.advance(5000)
+    sleep.end()
+
+    expect(at).toEqual([50, 150, 350, 750, 1550, 2350, 3150, 3950, 4750])
+    expect(clock.armed).toBe(0)
+  })
+
+  test('those who have claimed the next turn go first, a little apart', () => {
+    const { clock, sleep } = sleeper()
+    const wake = vi.fn()
+    sleep.claimed('first')
+    sleep.claimed('second')
+    sleep.claimed('first')
+
+    sleep.standBack(wake)
+    clock.advance(3.9)
+    expect(wake).not.toHaveBeenCalled()
+    clock.advance(0.1)
+    expect(wake).toHaveBeenCalledTimes(1)
+
+    sleep.hadItsTurn('first')
+    sleep.claimed('me')
+    sleep.standBack(wake)
+    clock.advance(2)
+    expect(wake).toHaveBeenCalledTimes(2)
+    sleep.hadItsTurn('second')
+    sleep.standBack(wake)
+    expect(wake).toHaveBeenCalledTimes(3)
+  })
+
+  test('claims of those who did not come are dropped, and a stranger can not make us remember without end', () => {
+    const { clock, sleep } = sleeper()
+    const wake = vi.fn()
+    sleep.claimed('dead')
+    sleep.standBack(wake)
+    clock.advance(2)
+
+    sleep.end()
+    sleep.standBack(wake)
+    expect(wake).toHaveBeenCalledTimes(2)
+
+    for (let i = 0; i < 10_000; i++) sleep.claimed(`stranger ${i}`)
+    sleep.standBack(wake)
+    clock.advance(2 * 64)
+    expect(wake).toHaveBeenCalledTimes(3)
+  })
+
+  test('a lost race is claimed once', () => {
+    const { sleep } = sleeper()
+    const claim = vi.fn()
+    sleep.lostRace(claim)
+    sleep.claimed('me')
+    sleep.lostRace(claim)
+
+    expect(claim).toHaveBeenCalledTimes(1)
+  })
+})
+
+test('on a hot key every process gets its share, and turns go round', async () => {
+  const world = fakeWorld({ latencyMs: 0.2 })
+  const pools = [1, 2, 3, 4].map(() => world.pool())
+  const grants = pools.map(() => 0)
+  let isOver = false
+  const callers = pools.flatMap((pool, i) =>
+    Array.from({ length: 5 }, async () => {
+      while (!isOver) {
+        await pool.withLock('hot', async () => {
+          grants[i]!++
+          await new Promise<void>((resolve) => void world.clock.after(0.5, resolve))
+        })
+      }
+    }),
+  )
+
+  await world.clock.run(2000)
+  isOver = true
+  await world.clock.run(500)
+  await Promise.all(callers)
+
+  const total = grants.reduce((sum, each) => sum + each)
+  for (const each of grants) expect(each / total).toBeGreaterThan(0.2)
+})
+
+describe('keys', () => {
+  test('are shown as people write them', () => {
+    expect(['a "b"', 7n, [1, -2] as const].map(keyText)).toEqual(['a "b"', '7', '(1, -2)'])
+    expect(['a "b"', 7n, [1, -2] as const].map(keyInWords)).toEqual(['lock "a \\"b\\""', 'lock 7', 'lock (1, -2)'])
+  })
+
+  test('are encoded once while they are remembered, and remembered within bounds', () => {
+    const encodeKey = vi.fn((key: unknown) => ({ id: String(key) }))
+    const book = new KeyBook({ encodeKey }, '')
+
+    const first = book.code('a')
+    expect(book.code('a')).toBe(first)
+    for (let i = 0; i < 4100; i++) book.code(`key ${i}`)
+    expect(book.code('a'), 'still in the older half').toBe(first)
+    for (let i = 0; i < 9000; i++) book.code(`other ${i}`)
+
+    expect(book.code('a')).not.toBe(first)
+    expect(book.code('a')).toEqual(first)
+  })
+})
