@@ -10,7 +10,7 @@ describeLockLink('PostgreSQL', async () => {
     factory: new PostgresFactory(clientConfig(database.url, 'lockpool test')),
     dialect: postgresDialect,
     leftovers: async () => {
-      const rows = await database.query<{ count: string }>(
+      const { rows } = await database.query<{ count: string }>(
         `SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
          WHERE locktype = 'advisory' AND datname = current_database()`,
       )
