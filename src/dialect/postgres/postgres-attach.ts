@@ -6,6 +6,7 @@ import {
   CREATE_SCHEMA,
   FACTS,
   FIND_FENCE,
+  NO_STATEMENT_TIMEOUT,
   READ_SETTINGS,
   SET_SETTINGS,
 } from './postgres-sql.js'
@@ -27,6 +28,7 @@ const OLDEST_VERSION = 140_000
  * the settings in force that the lease depends on.
  */
 export async function attach(server: ServerConnection, settings: LinkSettings): Promise<ServerFacts> {
+  await server.query(NO_STATEMENT_TIMEOUT)
   const { rows } = await server.query<{
     pid: number
     version: number

@@ -207,6 +207,9 @@ export const LISTEN = `SET idle_session_timeout = 0; LISTEN lockpool_1`
 
 export const UNLISTEN = `UNLISTEN *; RESET idle_session_timeout`
 
+/** On its own and first, because a role's default may be too short for any of the others. */
+export const NO_STATEMENT_TIMEOUT = `SET statement_timeout = 0`
+
 export const FACTS = `
 SELECT
   pg_backend_pid() AS pid,

@@ -1,0 +1,172 @@
+import { expect, test } from 'vitest'
+import { lockWorld } from '../support/lock-world.js'
+import { rejection } from '../support/fake-world.js'
+
+const world = lockWorld()
+
+/** Statements that were run on a backend so far, by its transaction count. */
+async function statementsOf(query: () => Promise<unknown>): Promise<number> {
+  const count = async (): Promise<number> => {
+    const { rows } = await world.database.query<{ n: string }>(
+      `SELECT pg_stat_force_next_flush(), (xact_commit + xact_rollback) AS n FROM pg_stat_database WHERE datname = current_database()`,
+    )
+    return Number(rows[0]!.n)
+  }
+  await count()
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  const before = await count()
+  await query()
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  return (await count()) - before
+}
+
+test('a borrowed connection answers queries as a client of pg does', async () => {
+  const { connections } = world.pool()
+
+  const answers = await connections.use(async (connection) => [
+    (await connection.query('SELECT $1::int + 1 AS sum', [41])).rows,
+    (await connection.query({ text: 'SELECT 1, 2', rowMode: 'array' })).rows,
+    (await connection.query({ name: 'twice', text: 'SELECT $1::text AS t', values: ['x'] })).rowCount,
+    (await connection.query('SELECT pg_backend_pid() AS pid')).rows[0]!['pid'] === connection.processID,
+  ])
+
+  expect(answers).toEqual([[{ sum: 42 }], [[1, 2]], 1, true])
+})
+
+test('a clean return costs the server no statement', async () => {
+  const locks = world.pool({ min: 1 })
+  await locks.connections.ready()
+  const spent = await statementsOf(async () => {
+    for (let i = 0; i < 50; i++) await locks.connections.use((connection) => connection.query('SELECT 1'))
+  })
+  const idle = await statementsOf(async () => undefined)
+
+  expect(spent - idle).toBeLessThan(52)
+})
+
+test.each([
+  ['an open transaction', ['BEGIN', 'CREATE TABLE left_over ()'], ['an open transaction']],
+  ['a failed transaction', ['BEGIN', 'SELECT 1/0'], ['an open transaction']],
+  ['advisory locks', ['SELECT pg_advisory_lock(1)', 'SELECT pg_advisory_lock_shared(2)'], ['2 advisory locks']],
+  ['an advisory lock in an open transaction', ['BEGIN', 'SELECT pg_advisory_lock(3)'], ['an open transaction', '1 advisory lock']],
+  ['a changed setting', [`SET work_mem = '77MB'`], []],
+  ['a subscription', ['LISTEN something'], []],
+  ['another role', ['SET ROLE pg_monitor'], []],
+] as const)('%s is not left to the next borrower', async (_, statements, expected) => {
+  const { connections } = world.pool({ max: 2 })
+  const found: (readonly string[])[] = []
+  connections.on('connection:cleaned', (event) => found.push(event.found))
+  const first = await connections.connect()
+  const pid = first.processID
+
+  for (const statement of statements) await first.query(statement).catch(() => undefined)
+  first.release()
+  const second = await connections.connect()
+
+  expect(second.processID, 'the same connection, made clean').toBe(pid)
+  const { rows } = await second.query(`
+    SELECT current_setting('work_mem') <> '77MB' AS work_mem, current_user = session_user AS role,
+      NOT EXISTS (SELECT FROM pg_listening_channels()) AS listening, to_regclass('left_over') IS NULL AS tables,
+      NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks,
+      now() = statement_timestamp() AS transaction`)
+  expect(rows).toEqual([{ work_mem: true, role: true, listening: true, tables: true, locks: true, transaction: true }])
+  expect(found).toEqual([expected])
+  second.release()
+})
+
+test('a statement under way is waited for, and one that takes too long costs the connection', async () => {
+  const { connections } = world.pool({ max: 2 })
+  const first = await connections.connect()
+  const short = first.query('SELECT pg_sleep(0.2)')
+  first.release()
+  const second = await connections.connect()
+  await short
+  expect(second.processID).toBe(first.processID)
+
+  const long = rejection(second.query('SELECT pg_sleep(60)'))
+  second.release()
+  const third = await connections.connect()
+
+  expect(third.processID).not.toBe(second.processID)
+  await long
+  await world.terminate(second.processID)
+  third.release()
+})
+
+test('whoever keeps a connection after its release can do nothing with it', async () => {
+  const { connections } = world.pool()
+  const kept = await connections.connect()
+  kept.release()
+  const next = await connections.connect()
+
+  expect(await rejection(kept.query('SELECT 1'))).toMatchObject({ code: 'CONNECTION_FAILED', message: expect.stringMatching(/released/) })
+  kept.release()
+
+  expect((await next.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+  next.release()
+})
+
+test('notifications reach the borrower who listens, and nobody after', async () => {
+  const { connections } = world.pool()
+  const heard: string[] = []
+  const listening = await connections.connect()
+  listening.on('notification', ({ channel, payload }) => heard.push(`${channel} ${payload}`))
+  await listening.query('LISTEN news')
+  await world.database.query(`NOTIFY news, 'one'`)
+  await expect.poll(() => heard).toEqual(['news one'])
+  listening.release()
+
+  const next = await connections.connect()
+  await world.database.query(`NOTIFY news, 'two'`)
+  await next.query('SELECT 1')
+
+  expect(heard).toEqual(['news one'])
+  next.release()
+})
+
+test('a backend that dies under a borrower, or idle, ends nothing else', async () => {
+  const { connections } = world.pool()
+  const borrowed = await connections.connect()
+  const idle = await connections.connect()
+  idle.release()
+  const closed: string[] = []
+  connections.on('connection:closed', ({ reason }) => closed.push(reason))
+
+  await world.terminate(borrowed.processID, idle.processID)
+
+  await expect.poll(() => closed).toEqual(['ended by itself', 'ended by itself'])
+  await rejection(borrowed.query('SELECT 1'))
+  borrowed.release()
+  expect(await connections.use(async (connection) => (await connection.query('SELECT 1 AS one')).rows)).toEqual([{ one: 1 }])
+})
+
+test('locks go on while every connection that may be borrowed is', async () => {
+  const locks = world.pool({ max: 3 })
+  const borrowed = await Promise.all([locks.connections.connect(), locks.connections.connect()])
+
+  await Promise.all(Array.from({ length: 50 }, (_, i) => locks.withLock(`key ${i % 5}`, () => undefined)))
+
+  expect(await world.sessions()).toHaveLength(3)
+  borrowed.forEach((connection) => connection.release())
+})
+
+test('max: 1 with everything going on at once gets everything done', async () => {
+  const [locks, other] = [world.pool({ max: 1 }), world.pool()]
+  const held = await other.acquire('busy')
+  setTimeout(() => void held.release(), 300)
+
+  const results = await Promise.all([
+    ...Array.from({ length: 20 }, (_, i) => locks.withLock(`key ${i % 4}`, () => 'lock')),
+    ...Array.from({ length: 10 }, () =>
+      locks.connections.use(async (connection) => (await connection.query(`SELECT 'query' AS q`)).rows[0]!['q']),
+    ),
+    locks.withLock('busy', () => 'busy'),
+    locks.tryAcquire('free').then(async (lock) => {
+      await lock!.release()
+      return 'try'
+    }),
+  ])
+
+  expect(new Set(results)).toEqual(new Set(['lock', 'query', 'busy', 'try']))
+  expect((await world.sessions()).length).toBeLessThanOrEqual(1 + 5)
+})

@@ -1,0 +1,74 @@
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import type { Lock } from '../../src/lock/lock.js'
+import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
+import { createDatabase, type TestDatabase } from './database.js'
+
+/** How the pools of a test show in `pg_stat_activity`. */
+const APPLICATION = 'lockpool test'
+
+/**
+ * A database for the tests of one file, and pools on it. After each test everything is closed, and the server is asked
+ * whether anything is left.
+ */
+export class LockWorld {
+  database!: TestDatabase
+  readonly #pools: LockPool[] = []
+
+  pool(options: LockPoolOptions = {}): LockPool {
+    const pool = new LockPool({ connection: this.database.url, applicationName: APPLICATION, ...options })
+    this.#pools.push(pool)
+    return pool
+  }
+
+  /** The sessions of the pools, by the server. */
+  async sessions(): Promise<number[]> {
+    const { rows } = await this.database.query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()`,
+      [APPLICATION],
+    )
+    return rows.map(({ pid }) => pid)
+  }
+
+  /** Advisory locks that are held, marks of waiting processes included, by the server. */
+  async locks(): Promise<{ pid: number; classid: string; objid: string; objsubid: number; mode: string }[]> {
+    const { rows } = await this.database.query<{
+      pid: number
+      classid: string
+      objid: string
+      objsubid: number
+      mode: string
+    }>(
+      `SELECT pid, classid::int8, objid::int8, objsubid, mode FROM pg_locks
+       WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    )
+    return rows
+  }
+
+  async terminate(...pids: number[]): Promise<void> {
+    await this.database.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [pids])
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all(this.#pools.splice(0).map((pool) => pool.close({ graceMs: 0 })))
+    await expect.poll(() => this.sessions(), { timeout: 5000 }).toEqual([])
+    expect(await this.locks()).toEqual([])
+  }
+}
+
+export function lockWorld(): LockWorld {
+  const world = new LockWorld()
+  beforeAll(async () => {
+    world.database = await createDatabase()
+  })
+  afterEach(() => world.closeAll())
+  afterAll(() => world.database.drop())
+  return world
+}
+
+/** Resolves when the lock is lost, with how long that took. */
+export function lossOf(lock: Lock): Promise<number> {
+  const since = performance.now()
+  return new Promise((resolve) => {
+    lock.signal.addEventListener('abort', () => resolve(performance.now() - since), { once: true })
+  })
+}

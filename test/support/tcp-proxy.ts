@@ -1,0 +1,79 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+
+/** A wire that can fail: it stands between a client and a server, and passes on what they say while it is told to. */
+export class TcpProxy implements AsyncDisposable {
+  readonly #server: Server
+  readonly #target: URL
+  readonly #pairs = new Set<readonly [client: Socket, server: Socket]>()
+  /** What is sent in this direction is lost, and neither side is told. */
+  losesToServer = false
+  losesToClient = false
+  /** New connections are accepted, and then nothing happens. */
+  isSilent = false
+
+  private constructor(target: string) {
+    this.#target = new URL(target)
+    this.#server = createServer((client) => this.#accept(client))
+  }
+
+  static async to(target: string): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target)
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
+    return proxy
+  }
+
+  /** The target's url, by way of this proxy. */
+  get url(): string {
+    const url = new URL(this.#target)
+    url.hostname = '127.0.0.1'
+    url.port = String((this.#server.address() as AddressInfo).port)
+    return url.href
+  }
+
+  get connections(): number {
+    return this.#pairs.size
+  }
+
+  /** A black hole: both directions are lost, for all connections there are and will be. */
+  cut(): void {
+    this.losesToServer = this.losesToClient = true
+  }
+
+  mend(): void {
+    this.losesToServer = this.losesToClient = false
+  }
+
+  /** Ends all connections without a good-bye. */
+  reset(): void {
+    for (const [client, server] of this.#pairs) {
+      client.resetAndDestroy()
+      server.resetAndDestroy()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.reset()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #accept(client: Socket): void {
+    if (this.isSilent) {
+      client.on('error', () => undefined)
+      this.#pairs.add([client, client])
+      return
+    }
+    const server = connect(Number(this.#target.port), this.#target.hostname)
+    const pair = [client, server] as const
+    this.#pairs.add(pair)
+    client.on('data', (bytes) => this.losesToServer || server.write(bytes))
+    server.on('data', (bytes) => this.losesToClient || client.write(bytes))
+    for (const [one, other] of [pair, [server, client] as const]) {
+      one.on('error', () => other.destroy())
+      one.on('end', () => other.end())
+      one.on('close', () => {
+        other.destroy()
+        this.#pairs.delete(pair)
+      })
+    }
+  }
+}
