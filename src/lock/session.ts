@@ -213,17 +213,19 @@ export class Session {
   async #failed(batch: readonly Request[], error: unknown): Promise<void> {
     if (this.#isOver) return
     const sentAt = this.#host.clock.instant()
+    const explained = this.#host.explain(error)
+    this.#host.warn('a batch of lock operations failed', explained)
     let missing: readonly Holding[]
     try {
       missing = await this.link.reconcile(this.#expected())
     } catch (cause) {
+      if (this.#isOver) return
+      for (const request of batch) request.failed(explained)
       return this.lose('what it held could not be told after a failed batch', cause as Error)
     }
     if (this.#isOver) return
     this.#heardOf = sentAt
     this.#rest()
-    const explained = this.#host.explain(error)
-    this.#host.warn('a batch of lock operations failed', explained)
     for (const request of batch) request.failed(explained)
     const gone = new Set(missing.map((holding) => holding.key.id))
     for (const client of this.#host.clientsOf(this)) {

@@ -128,7 +128,9 @@ export class Sessions<C extends object> implements SessionHost {
     this.#host.moved(session, from)
     if (session.state === 'idle') {
       this.#idleSince.set(session, this.clock.now())
-      if (this.#leaving.has(session) || this.#pool.waitingCount > 0) void this.#retire(session)
+      // Some of those who wait for a connection may be sessions of ours: this one is as good.
+      const isWanted = this.#pool.waitingCount > this.#opening.size
+      if (this.#leaving.has(session) || isWanted) void this.#retire(session)
     } else this.#idleSince.delete(session)
   }
 

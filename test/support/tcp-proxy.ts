@@ -5,6 +5,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #target: URL
   readonly #pairs = new Set<readonly [client: Socket, server: Socket]>()
+  readonly #damaged = new Set<readonly [client: Socket, server: Socket]>()
   /** What is sent in this direction is lost, and neither side is told. */
   losesToServer = false
   losesToClient = false
@@ -39,8 +40,11 @@ export class TcpProxy implements AsyncDisposable {
     this.losesToServer = this.losesToClient = true
   }
 
+  /** Connections that have lost something are reset: a real network delivers all or gives up. */
   mend(): void {
     this.losesToServer = this.losesToClient = false
+    for (const pair of this.#damaged) for (const socket of pair) socket.resetAndDestroy()
+    this.#damaged.clear()
   }
 
   /** Ends all connections without a good-bye. */
@@ -65,8 +69,8 @@ export class TcpProxy implements AsyncDisposable {
     const server = connect(Number(this.#target.port), this.#target.hostname)
     const pair = [client, server] as const
     this.#pairs.add(pair)
-    client.on('data', (bytes) => this.losesToServer || server.write(bytes))
-    server.on('data', (bytes) => this.losesToClient || client.write(bytes))
+    client.on('data', (bytes) => (this.losesToServer ? this.#damaged.add(pair) : server.write(bytes)))
+    server.on('data', (bytes) => (this.losesToClient ? this.#damaged.add(pair) : client.write(bytes)))
     for (const [one, other] of [pair, [server, client] as const]) {
       one.on('error', () => other.destroy())
       one.on('end', () => other.end())

@@ -249,15 +249,17 @@ export const CREATE_FENCE: string = `
 CREATE SEQUENCE IF NOT EXISTS lockpool.fence AS bigint
   INCREMENT ${TOKEN_STEP} MINVALUE ${TOKEN_STEP} START ${TOKEN_STEP} NO CYCLE CACHE 1`
 
-/** What this session holds, as pg_locks shows it: a bigint key in two halves with objsubid 1, a pair with objsubid 2. */
+/**
+ * What this session holds, as pg_locks shows it: a bigint key in two halves with objsubid 1, a pair with objsubid 2. It must
+ * work with a full lock table, and does because it names no shared catalog: locks on others take the fast path.
+ */
 export const HELD_BY_ME = `
 SELECT
   (classid::int8 << 32 | objid::int8)::text AS bits,
   objsubid = 2 AS is_pair,
   mode = 'ExclusiveLock' AS is_exclusive
 FROM pg_catalog.pg_locks
-WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted
-  AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())`
+WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted`
 
 export const UNLOCK_EACH = `
 SELECT
