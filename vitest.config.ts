@@ -16,8 +16,10 @@ const config: ViteUserConfig = defineConfig({
           globalSetup: ['test/support/server-setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
-          // Two cores: more files at once would only make each other late.
+          // Two cores: more files at once would only make each other late. A group of its own, because the others have
+          // another number of workers, and would make it late as well.
           maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
