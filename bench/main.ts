@@ -1,0 +1,91 @@
+import { writeFile } from 'node:fs/promises'
+import { cpus, loadavg } from 'node:os'
+import { parseOptions, USAGE, type BenchOptions } from './options.js'
+import { Progress } from './progress.js'
+import type { Group, Row } from './row.js'
+import { fairness } from './rows/fairness.js'
+import { handOff } from './rows/hand-off.js'
+import { hotKey } from './rows/hot-key.js'
+import { manyHeld } from './rows/many-held.js'
+import { memory } from './rows/memory.js'
+import { oneCaller } from './rows/one-caller.js'
+import { poolAlone } from './rows/pool-alone.js'
+import { throughput } from './rows/throughput.js'
+import { serverFacts } from './server.js'
+import { table } from './table.js'
+
+const GROUPS: readonly Group[] = [
+  throughput,
+  oneCaller,
+  hotKey,
+  fairness,
+  handOff,
+  manyHeld,
+  memory,
+  poolAlone,
+]
+
+/** Enough for 10000 locks held twice over, and for a connection per lock. */
+const SERVER_SETTINGS = { max_connections: 200, max_locks_per_transaction: 1024 }
+
+/** The server to measure on: the one that was named, or one that lives as long as the benchmark. */
+async function startServer({ url }: BenchOptions): Promise<{ url: string; stop: () => Promise<void> }> {
+  if (url !== null) return { url, stop: () => Promise.resolve() }
+  const { startEmbeddedPostgres } = await import('../src/embedded/index.js')
+  const server = await startEmbeddedPostgres({ settings: SERVER_SETTINGS, durable: true })
+  return { url: server.url, stop: () => server.stop() }
+}
+
+async function measure(groups: readonly Group[], url: string, options: BenchOptions): Promise<Row[]> {
+  const progress = new Progress(process.stdout)
+  const rows: Row[] = []
+  try {
+    for (const group of groups) {
+      progress.begin(group.name)
+      const { rounds, seconds } = options
+      rows.push(...(await group.run({ url, rounds, seconds, say: (what) => progress.say(what) })))
+    }
+  } finally {
+    progress.end()
+  }
+  return rows
+}
+
+/** What else the figures depend on. Other people's load is the first suspect when rounds differ. */
+function thisMachine(): { node: string; cores: number; cpu: string; load: number } {
+  const processors = cpus()
+  const cpu = processors[0]?.model.trim() ?? 'unknown'
+  return { node: process.version, cores: processors.length, cpu, load: loadavg()[0]! }
+}
+
+async function main(options: BenchOptions): Promise<void> {
+  const { only, rounds, seconds } = options
+  const groups = GROUPS.filter((group) => only.length === 0 || only.includes(group.name))
+  const server = await startServer(options)
+  try {
+    const facts = await serverFacts(server.url)
+    const machine = thisMachine()
+    const begunAt = new Date().toISOString()
+    const rows = await measure(groups, server.url, options)
+    const { node, cores, cpu, load } = machine
+    process.stdout.write(
+      `\nPostgreSQL ${facts.version} (fsync ${facts.fsync}), Node ${node}, ${cores} x ${cpu}, load ${load.toFixed(2)} before\n` +
+        `medians of ${rounds} rounds of ${seconds} s, lowest and highest round in brackets\n\n${table(rows)}\n`,
+    )
+    const results = { begunAt, machine, server: facts, rounds, seconds, rows }
+    await writeFile(options.json, `${JSON.stringify(results, null, 2)}\n`)
+    if (options.isStrict && rows.some((row) => !row.isMet)) process.exitCode = 1
+  } finally {
+    await server.stop()
+  }
+}
+
+try {
+  const names = GROUPS.map((group) => group.name)
+  await main(parseOptions(process.argv.slice(2), names))
+} catch (error) {
+  const isMisuse = error instanceof TypeError && 'code' in error
+  process.stderr.write(isMisuse ? `${error.message}\n${USAGE}\n` : `${(error as Error).stack}\n`)
+  // Not just the exit code: what was being measured may still be going round.
+  process.exit(1)
+}

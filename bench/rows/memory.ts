@@ -1,0 +1,37 @@
+import { inTurn } from '../measure.js'
+import { alone, type Bench, type Group, type Row } from '../row.js'
+import { WorkerProcess } from '../worker.js'
+import type { MemoryQuestion } from '../workers/memory.js'
+
+/** What a lock held, and a caller who waits, take of this process's heap. */
+export const memory: Group = { name: 'memory', run }
+
+async function run({ url, rounds, say }: Bench): Promise<readonly Row[]> {
+  const measured = await inTurn(
+    rounds,
+    { held: () => bytes(url, 'held'), waiting: () => bytes(url, 'waiting') },
+    say,
+  )
+  return [
+    alone({
+      what: 'heap per lock held',
+      unit: 'bytes',
+      ours: measured.held,
+      target: { of: 'ours', is: 'at most', limit: 1536 },
+      notes: ['10000 distinct names; the names themselves are the caller’s'],
+    }),
+    alone({
+      what: 'heap per waiting caller',
+      unit: 'bytes',
+      ours: measured.waiting,
+      target: { of: 'ours', is: 'at most', limit: 1024 },
+      notes: ['10000 callers for one key; without what awaiting costs the caller'],
+    }),
+  ]
+}
+
+/** Each time in a new process: a heap remembers what was measured in it before. */
+async function bytes(url: string, question: MemoryQuestion): Promise<number> {
+  await using worker = new WorkerProcess<MemoryQuestion, number>('memory', [url], ['--expose-gc'])
+  return await worker.ask(question)
+}

@@ -1,0 +1,67 @@
+import type pg from 'pg'
+import { encodeBatch } from '../../src/dialect/postgres/batch-codec.js'
+import { encodeKey } from '../../src/dialect/postgres/postgres-key.js'
+import { PLAIN_BATCH } from '../../src/dialect/postgres/postgres-sql.js'
+import type { OperationKind } from '../../src/dialect/lock-operation.js'
+import { LockPool } from '../../src/index.js'
+import { inTurn, rate } from '../measure.js'
+import { compared, type Bench, type Group, type Row } from '../row.js'
+import { connectTo } from '../server.js'
+
+const KEY = 'one caller'
+
+/** A caller who has the pool to himself: what lockpool adds to two round trips. */
+export const oneCaller: Group = { name: 'one-caller', run }
+
+async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
+  await using locks = new LockPool({ connection: url })
+  await locks.ready()
+  const client = await bareClient(url)
+  const { rows } = await client.query<{ oid: string }>(`SELECT 'lockpool.fence'::regclass::oid::text AS oid`)
+  const lock = statement('try', rows[0]!.oid)
+  const unlock = statement('release', null)
+
+  const measured = await inTurn(
+    rounds,
+    {
+      lockpool: () =>
+        rate(1, seconds, async (goesOn) => {
+          while (goesOn()) {
+            const held = await locks.acquire(KEY)
+            await held.release()
+          }
+        }),
+      'bare pg': () =>
+        rate(1, seconds, async (goesOn) => {
+          while (goesOn()) {
+            await client.query(lock)
+            await client.query(unlock)
+          }
+        }),
+    },
+    say,
+  )
+  await client.end()
+  return [
+    compared({
+      what: 'one caller, acquire and release',
+      unit: 'pairs/s',
+      ours: measured.lockpool,
+      reference: { name: 'bare pg', figures: measured['bare pg'] },
+      target: { of: 'ratio', is: 'at least', limit: 0.9 },
+      notes: ['the very statements of lockpool, prepared, with parameters encoded beforehand'],
+    }),
+  ]
+}
+
+/** With the same driver mode and plans as a lock session has. */
+async function bareClient(url: string): Promise<pg.Client> {
+  const client = await connectTo(url, { pipeline: true })
+  await client.query('SET plan_cache_mode = force_generic_plan')
+  return client
+}
+
+function statement(kind: OperationKind, fence: string | null): pg.QueryArrayConfig {
+  const { codes, keys } = encodeBatch([{ kind, mode: 'exclusive', key: encodeKey(KEY, 'bare') }])
+  return { name: 'plain', text: PLAIN_BATCH, values: [codes, keys, fence], rowMode: 'array' }
+}

@@ -1,0 +1,42 @@
+import { LockPool } from '../../src/index.js'
+import { sharedNow } from '../measure.js'
+import { serve } from '../worker.js'
+
+/** Until when, on the shared clock, this process goes on wanting the lock. */
+export interface CrowdQuestion {
+  readonly untilMs: number
+}
+
+/** How many grants this process had had in all, and when. */
+export interface Tally {
+  readonly atMs: number
+  readonly grants: number
+}
+
+const TALLY_EVERY_MS = 100
+
+const [url = '', key = '', waiters = ''] = process.argv.slice(2)
+const locks = new LockPool({ connection: url, applicationName: 'lockpool-bench-crowd' })
+
+serve(
+  async ({ untilMs }: CrowdQuestion): Promise<Tally[]> => {
+    await locks.ready()
+    const tallies: Tally[] = []
+    let grants = 0
+    const tally = (): void => void tallies.push({ atMs: sharedNow(), grants })
+    const timer = setInterval(tally, TALLY_EVERY_MS)
+    tally()
+    await Promise.all(
+      Array.from({ length: Number(waiters) }, async () => {
+        while (sharedNow() < untilMs) {
+          const lock = await locks.acquire(key)
+          grants++
+          await lock.release()
+        }
+      }),
+    )
+    clearInterval(timer)
+    return tallies
+  },
+  () => locks.close(),
+)
