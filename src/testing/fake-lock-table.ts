@@ -157,7 +157,9 @@ export class FakeLockTable {
         return givesWay ? SAID.no : SAID.granted
       case 'leave':
         record.endInterest(owner)
-        return record.couldBeHad(mode === 'exclusive' ? 'shared' : 'exclusive') ? SAID.doneAndWanted : SAID.done
+        return record.couldBeHad(mode === 'exclusive' ? 'shared' : 'exclusive')
+          ? SAID.doneAndWanted
+          : SAID.done
       case 'mark':
         record.writer ??= owner
         return SAID.done

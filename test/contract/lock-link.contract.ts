@@ -16,7 +16,10 @@ export interface ContractWorld<C extends object> {
 }
 
 /** What every dialect promises to the lock layer, the fake one included. */
-export function describeLockLink<C extends object>(name: string, open: () => Promise<ContractWorld<C>>): void {
+export function describeLockLink<C extends object>(
+  name: string,
+  open: () => Promise<ContractWorld<C>>,
+): void {
   describe(`lock link: ${name}`, () => {
     let world: ContractWorld<C>
     const connections: C[] = []
@@ -29,7 +32,8 @@ export function describeLockLink<C extends object>(name: string, open: () => Pro
     afterAll(() => world.close())
 
     afterEach(async () => {
-      for (const connection of connections.splice(0)) await world.factory.close(connection).catch(() => undefined)
+      for (const connection of connections.splice(0))
+        await world.factory.close(connection).catch(() => undefined)
       ended.splice(0)
       await expect.poll(() => world.leftovers(), { timeout: 5000 }).toBe(0)
     })
@@ -37,7 +41,9 @@ export function describeLockLink<C extends object>(name: string, open: () => Pro
     async function link(sender: string, fencing: 'auto' | 'off' = 'auto'): Promise<LockLink> {
       const connection = await world.factory.open(new AbortController().signal)
       connections.push(connection)
-      return world.dialect.attach(connection, { leaseMs: 60_000, fencing, sender }, (cause) => ended.push(cause))
+      return world.dialect.attach(connection, { leaseMs: 60_000, fencing, sender }, (cause) =>
+        ended.push(cause),
+      )
     }
 
     const key = (name: LockKey): KeyCode => world.dialect.encodeKey(name, 'contract')
@@ -90,23 +96,20 @@ export function describeLockLink<C extends object>(name: string, open: () => Pro
       ['[0, 0]', [0, 0]],
       ['a name in Unicode', 'ключ 🔑'],
       ['a name like SQL', "'; --"],
-    ] as const)(
-      '%s can be locked, waited for and released like any other key',
-      async (_, name) => {
-        const [a, b] = [await link('a'), await link('b')]
+    ] as const)('%s can be locked, waited for and released like any other key', async (_, name) => {
+      const [a, b] = [await link('a'), await link('b')]
 
-        expect(await ask(a, 'try', name)).toBe('g')
-        expect(await ask(b, 'wait', name)).toBe('w')
-        expect(await ask(a, 'yield', name)).toBe('w')
-        expect(await ask(b, 'retry', name)).toBe('g')
-        expect(await ask(b, 'release', name)).toBe('r')
-        expect(await ask(a, 'poll', name)).toBe('g')
-        expect(await ask(a, 'release', name)).toBe('d')
-        expect(await ask(a, 'try shared', name)).toBe('g')
-        expect(await ask(a, 'join shared', name)).toBe('g')
-        expect(await ask(a, 'release shared', name)).toBe('d')
-      },
-    )
+      expect(await ask(a, 'try', name)).toBe('g')
+      expect(await ask(b, 'wait', name)).toBe('w')
+      expect(await ask(a, 'yield', name)).toBe('w')
+      expect(await ask(b, 'retry', name)).toBe('g')
+      expect(await ask(b, 'release', name)).toBe('r')
+      expect(await ask(a, 'poll', name)).toBe('g')
+      expect(await ask(a, 'release', name)).toBe('d')
+      expect(await ask(a, 'try shared', name)).toBe('g')
+      expect(await ask(a, 'join shared', name)).toBe('g')
+      expect(await ask(a, 'release shared', name)).toBe('d')
+    })
 
     test('a bigint and a pair of the same bits are two keys', async () => {
       const [a, b] = [await link('a'), await link('b')]
@@ -255,7 +258,9 @@ export function describeLockLink<C extends object>(name: string, open: () => Pro
       await b.claim(key('wanted'))
 
       expect([...wanted]).toEqual([key('wanted').id])
-      await expect.poll(() => heard).toEqual([`rung ${key('wanted').id} by a`, `claimed ${key('wanted').id} by b`])
+      await expect
+        .poll(() => heard)
+        .toEqual([`rung ${key('wanted').id} by a`, `claimed ${key('wanted').id} by b`])
     })
 
     test('many keys can be rung for at once', async () => {

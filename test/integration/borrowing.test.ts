@@ -47,8 +47,16 @@ test('a clean return costs the server no statement', async () => {
 test.each([
   ['an open transaction', ['BEGIN', 'CREATE TABLE left_over ()'], ['an open transaction']],
   ['a failed transaction', ['BEGIN', 'SELECT 1/0'], ['an open transaction']],
-  ['advisory locks', ['SELECT pg_advisory_lock(1)', 'SELECT pg_advisory_lock_shared(2)'], ['2 advisory locks']],
-  ['an advisory lock in an open transaction', ['BEGIN', 'SELECT pg_advisory_lock(3)'], ['an open transaction', '1 advisory lock']],
+  [
+    'advisory locks',
+    ['SELECT pg_advisory_lock(1)', 'SELECT pg_advisory_lock_shared(2)'],
+    ['2 advisory locks'],
+  ],
+  [
+    'an advisory lock in an open transaction',
+    ['BEGIN', 'SELECT pg_advisory_lock(3)'],
+    ['an open transaction', '1 advisory lock'],
+  ],
   ['a changed setting', [`SET work_mem = '77MB'`], []],
   ['a subscription', ['LISTEN something'], []],
   ['another role', ['SET ROLE pg_monitor'], []],
@@ -69,7 +77,9 @@ test.each([
       NOT EXISTS (SELECT FROM pg_listening_channels()) AS listening, to_regclass('left_over') IS NULL AS tables,
       NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks,
       now() = statement_timestamp() AS transaction`)
-  expect(rows).toEqual([{ work_mem: true, role: true, listening: true, tables: true, locks: true, transaction: true }])
+  expect(rows).toEqual([
+    { work_mem: true, role: true, listening: true, tables: true, locks: true, transaction: true },
+  ])
   expect(found).toEqual([expected])
   second.release()
 })
@@ -99,7 +109,10 @@ test('whoever keeps a connection after its release can do nothing with it', asyn
   kept.release()
   const next = await connections.connect()
 
-  expect(await rejection(kept.query('SELECT 1'))).toMatchObject({ code: 'CONNECTION_FAILED', message: expect.stringMatching(/released/) })
+  expect(await rejection(kept.query('SELECT 1'))).toMatchObject({
+    code: 'CONNECTION_FAILED',
+    message: expect.stringMatching(/released/),
+  })
   kept.release()
 
   expect((await next.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
@@ -137,7 +150,9 @@ test('a backend that dies under a borrower, or idle, ends nothing else', async (
   await expect.poll(() => closed).toEqual(['ended by itself', 'ended by itself'])
   await rejection(borrowed.query('SELECT 1'))
   borrowed.release()
-  expect(await connections.use(async (connection) => (await connection.query('SELECT 1 AS one')).rows)).toEqual([{ one: 1 }])
+  expect(
+    await connections.use(async (connection) => (await connection.query('SELECT 1 AS one')).rows),
+  ).toEqual([{ one: 1 }])
 })
 
 test('locks go on while every connection that may be borrowed is', async () => {
@@ -158,7 +173,9 @@ test('max: 1 with everything going on at once gets everything done', async () =>
   const results = await Promise.all([
     ...Array.from({ length: 20 }, (_, i) => locks.withLock(`key ${i % 4}`, () => 'lock')),
     ...Array.from({ length: 10 }, () =>
-      locks.connections.use(async (connection) => (await connection.query(`SELECT 'query' AS q`)).rows[0]!['q']),
+      locks.connections.use(
+        async (connection) => (await connection.query(`SELECT 'query' AS q`)).rows[0]!['q'],
+      ),
     ),
     locks.withLock('busy', () => 'busy'),
     locks.tryAcquire('free').then(async (lock) => {

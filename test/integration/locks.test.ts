@@ -11,7 +11,9 @@ test('what the pool says is what the server says', async () => {
   const held = await world.locks()
 
   expect(held).toHaveLength(2)
-  expect(held).toContainEqual(expect.objectContaining({ classid: '0', objid: '7', objsubid: 1, mode: 'ShareLock' }))
+  expect(held).toContainEqual(
+    expect.objectContaining({ classid: '0', objid: '7', objsubid: 1, mode: 'ShareLock' }),
+  )
   await Promise.all([a.release(), b.release()])
   expect(await world.locks()).toEqual([])
 })
@@ -122,7 +124,11 @@ test('aborts and timeouts at any moment leave no lock behind', async () => {
       const controller = new AbortController()
       setTimeout(() => controller.abort(new Error('aborted')), Math.random() * 30)
       const mode = i % 5 === 0 ? 'shared' : 'exclusive'
-      const lock = await locks.acquire(`key ${i % 7}`, { mode, timeoutMs: 1 + (i % 20), signal: controller.signal })
+      const lock = await locks.acquire(`key ${i % 7}`, {
+        mode,
+        timeoutMs: 1 + (i % 20),
+        signal: controller.signal,
+      })
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 5))
       await lock.release()
     }),
@@ -130,7 +136,9 @@ test('aborts and timeouts at any moment leave no lock behind', async () => {
 
   for (const outcome of outcomes) {
     if (outcome.status === 'fulfilled') continue
-    expect([outcome.reason.code, outcome.reason.message]).toContainEqual(expect.stringMatching(/LOCK_TIMEOUT|aborted/))
+    expect([outcome.reason.code, outcome.reason.message]).toContainEqual(
+      expect.stringMatching(/LOCK_TIMEOUT|aborted/),
+    )
   }
   await expect.poll(() => world.locks()).toEqual([])
   expect(a.snapshot()).toMatchObject({ waiting: 0, keys: [] })
@@ -210,7 +218,10 @@ test('a role without rights gets locks that work, and an error only where it ask
 
     expect(lock.state).toBe('held')
     expect(() => lock.token).toThrowError(
-      expect.objectContaining({ code: 'FENCING_UNAVAILABLE', message: expect.stringMatching(/lockpool\.fence.*permission denied/) }),
+      expect.objectContaining({
+        code: 'FENCING_UNAVAILABLE',
+        message: expect.stringMatching(/lockpool\.fence.*permission denied/),
+      }),
     )
     await lock.release()
     await poor.close()

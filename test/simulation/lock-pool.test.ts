@@ -34,7 +34,9 @@ async function runAll(count: number, scenario: (seed: number) => Scenario): Prom
     try {
       await town.run()
     } catch (error) {
-      throw new Error(`SEED=${seed} (run that seed alone with it): ${(error as Error).message}`, { cause: error })
+      throw new Error(`SEED=${seed} (run that seed alone with it): ${(error as Error).message}`, {
+        cause: error,
+      })
     }
     totals.grants += town.grants
     totals.faults += town.faults

@@ -56,11 +56,19 @@ export class Town {
   constructor(seed: number, scenario: Scenario) {
     this.random = new SeededRandom(seed)
     this.#scenario = scenario
-    this.server = new FakeServer({ clock: this.clock, random: new SeededRandom(seed + 1), latencyMs: scenario.latencyMs })
+    this.server = new FakeServer({
+      clock: this.clock,
+      random: new SeededRandom(seed + 1),
+      latencyMs: scenario.latencyMs,
+    })
     this.#watchPolls()
     this.#pools = Array.from({ length: scenario.processes }, (_, i) => {
       const random = new SeededRandom(seed * 31 + i)
-      return new FakeLockPool(this.server, { max: scenario.max, leaseMs: 3000 }, { clock: this.clock, random })
+      return new FakeLockPool(
+        this.server,
+        { max: scenario.max, leaseMs: 3000 },
+        { clock: this.clock, random },
+      )
     })
   }
 
@@ -97,9 +105,10 @@ export class Town {
     const cancel = this.random.chance(0.1)
       ? this.clock.after(this.random.below(30), () => controller.abort({ code: 'ABORTED' }))
       : (): void => undefined
-    const lock = await (this.random.chance(0.1)
-      ? pool.tryAcquire(key, { mode, signal: controller.signal })
-      : pool.acquire(key, { mode, timeoutMs, signal: controller.signal })
+    const lock = await (
+      this.random.chance(0.1)
+        ? pool.tryAcquire(key, { mode, signal: controller.signal })
+        : pool.acquire(key, { mode, timeoutMs, signal: controller.signal })
     ).finally(cancel)
     if (lock === null) return
     this.#granted({ key, mode, token: lock.token }, before)
@@ -114,7 +123,9 @@ export class Town {
   #granted({ key, mode, token }: Grant, before: bigint): void {
     this.grants++
     const highest = this.#highest.get(key) ?? 0n
-    expect(token, `a token of ${key} that does not grow`).toBeGreaterThan(mode === 'exclusive' ? highest : before)
+    expect(token, `a token of ${key} that does not grow`).toBeGreaterThan(
+      mode === 'exclusive' ? highest : before,
+    )
     if (token > highest) this.#highest.set(key, token)
   }
 
@@ -127,7 +138,10 @@ export class Town {
     }
     for (const [key, locks] of byKey) {
       const writers = locks.filter((lock) => lock.mode === 'exclusive').length
-      expect(writers === 0 || locks.length === 1, `${locks.length} hold ${key}, ${writers} of them to write`).toBe(true)
+      expect(
+        writers === 0 || locks.length === 1,
+        `${locks.length} hold ${key}, ${writers} of them to write`,
+      ).toBe(true)
     }
   }
 
@@ -179,7 +193,10 @@ export class Town {
       await this.clock.run(100)
       this.#checkExclusion()
     }
-    expect(isDone, `callers still wait: ${JSON.stringify(this.#pools.map((pool) => pool.snapshot().keys))}`).toBe(true)
+    expect(
+      isDone,
+      `callers still wait: ${JSON.stringify(this.#pools.map((pool) => pool.snapshot().keys))}`,
+    ).toBe(true)
     await Promise.all(this.#tasks)
     const closed = Promise.all(this.#pools.map((pool) => pool.close({ graceMs: 0 })))
     for (let i = 0; i < 100; i++) await this.clock.run(100)

@@ -22,7 +22,9 @@ test('a back-off grows to its cap, and chance only lengthens it', () => {
   const least = { next: () => 0 }
   const most = { next: () => 0.999 }
 
-  expect([0, 1, 2, 3, 4, 5, 6].map((i) => backoffDelay(backoff, i, least))).toEqual([50, 100, 200, 400, 800, 800, 800])
+  expect([0, 1, 2, 3, 4, 5, 6].map((i) => backoffDelay(backoff, i, least))).toEqual([
+    50, 100, 200, 400, 800, 800, 800,
+  ])
   expect(backoffDelay(backoff, 0, most)).toBeCloseTo(74.975)
 })
 
@@ -55,7 +57,11 @@ test('time passed is what the clock says that advanced more', () => {
 test('a sleep ends at its time or with its signal, and leaves no timer', async () => {
   const clock = new ManualClock()
   const controller = new AbortController()
-  const slept = [sleep(clock, 100), sleep(clock, 1000, controller.signal), sleep(clock, 1000, AbortSignal.abort())]
+  const slept = [
+    sleep(clock, 100),
+    sleep(clock, 1000, controller.signal),
+    sleep(clock, 1000, AbortSignal.abort()),
+  ]
 
   await slept[2]
   await clock.run(100)
@@ -104,7 +110,9 @@ test('a listener that throws hurts neither the emitter nor the others', async ()
 test('an error names itself, its code and its cause', () => {
   const error = new LockTimeoutError({ key: 'lock "a"', phase: 'locking', waitedMs: 12.6 }, { cause: 'why' })
 
-  expect(String(error)).toBe('LockTimeoutError: lock "a" was not acquired in 13 ms (another process holds it)')
+  expect(String(error)).toBe(
+    'LockTimeoutError: lock "a" was not acquired in 13 ms (another process holds it)',
+  )
   expect(error.stack).toMatch(/^LockTimeoutError: /)
   expect(error).toMatchObject({ code: 'LOCK_TIMEOUT', retryable: true, cause: 'why', waitedMs: 12.6 })
   expect(Object.keys(error)).not.toContain('name')

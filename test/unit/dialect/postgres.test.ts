@@ -3,7 +3,12 @@ import { decodeAnswers, encodeBatch } from '../../../src/dialect/postgres/batch-
 import { hear, ringMessages } from '../../../src/dialect/postgres/postgres-bell.js'
 import { clientConfig, configProblem } from '../../../src/dialect/postgres/postgres-config.js'
 import { explain } from '../../../src/dialect/postgres/postgres-errors.js'
-import { BUCKET_CLASS, encodeKey, INTEREST_CLASS, WRITER_CLASS } from '../../../src/dialect/postgres/postgres-key.js'
+import {
+  BUCKET_CLASS,
+  encodeKey,
+  INTEREST_CLASS,
+  WRITER_CLASS,
+} from '../../../src/dialect/postgres/postgres-key.js'
 import type { LockOperation } from '../../../src/dialect/lock-operation.js'
 import { LockPool } from '../../../src/postgres-lock-pool.js'
 
@@ -12,14 +17,20 @@ describe('keys', () => {
     // SELECT ('x' || left(encode(sha256(convert_to('', 'UTF8') || '\x00' || convert_to('orders', 'UTF8')), 'hex'), 16))::bit(64)::bigint
     expect(encodeKey('orders', '')).toMatchObject({ id: '5665126521505822548', isPair: false })
     expect(encodeKey('orders', 'shop').id).not.toBe(encodeKey('orders', '').id)
-    expect(encodeKey('é', '').id, 'a name is its code points, not its looks').not.toBe(encodeKey('e\u0301', '').id)
+    expect(encodeKey('é', '').id, 'a name is its code points, not its looks').not.toBe(
+      encodeKey('e\u0301', '').id,
+    )
   })
 
   test('raw keys are themselves, and the two kinds stay apart', () => {
     expect(encodeKey(1n, 'x')).toMatchObject({ id: '1', high: 0, low: 1 })
     expect(encodeKey(-1n, 'x')).toMatchObject({ id: '-1', high: -1, low: -1, hash: 0 })
     expect(encodeKey([0, 1], 'x')).toMatchObject({ id: 'p1', high: 0, low: 1, isPair: true })
-    expect(encodeKey([-1, 7], 'x')).toMatchObject({ bits: String(BigInt.asIntN(64, (-1n << 32n) | 7n)), high: -1, low: 7 })
+    expect(encodeKey([-1, 7], 'x')).toMatchObject({
+      bits: String(BigInt.asIntN(64, (-1n << 32n) | 7n)),
+      high: -1,
+      low: 7,
+    })
   })
 
   test.each([
@@ -41,14 +52,22 @@ describe('keys', () => {
 })
 
 describe('batches', () => {
-  const op = (kind: LockOperation['kind'], name: string, mode: LockOperation['mode'] = 'exclusive'): LockOperation => ({
+  const op = (
+    kind: LockOperation['kind'],
+    name: string,
+    mode: LockOperation['mode'] = 'exclusive',
+  ): LockOperation => ({
     kind,
     mode,
     key: encodeKey(name, ''),
   })
 
   test('are a byte for each operation and a binary array of keys, with a look into each bucket at the end', () => {
-    const { codes, keys, buckets, isPlain, mayGrant } = encodeBatch([op('try', 'a'), op('release', 'b'), op('release', 'b2')])
+    const { codes, keys, buckets, isPlain, mayGrant } = encodeBatch([
+      op('try', 'a'),
+      op('release', 'b'),
+      op('release', 'b2'),
+    ])
 
     expect([...codes]).toEqual([1, 2, 2, ...buckets.map(() => 14)])
     expect(keys.length).toBe(20 + 12 * codes.length)
@@ -90,29 +109,56 @@ describe('the bell', () => {
     for (const { head, ids } of messages) expect(head.length + ids.join(' ').length).toBeLessThan(8000)
   })
 
-  test.each(['', ' ', 'x', 'x ring', 'x fly 1 2', '\u0000', `x ring${' 1'.repeat(3)}`])('what is not understood is not heard: %j', (payload) => {
-    const ears = { rung: vi.fn(), claimed: vi.fn() }
+  test.each(['', ' ', 'x', 'x ring', 'x fly 1 2', '\u0000', `x ring${' 1'.repeat(3)}`])(
+    'what is not understood is not heard: %j',
+    (payload) => {
+      const ears = { rung: vi.fn(), claimed: vi.fn() }
 
-    hear(payload, ears)
+      hear(payload, ears)
 
-    expect(ears.rung.mock.calls).toEqual(payload.startsWith('x ring 1') ? [['1', 'x'], ['1', 'x'], ['1', 'x']] : [])
-    expect(ears.claimed).not.toHaveBeenCalled()
-  })
+      expect(ears.rung.mock.calls).toEqual(
+        payload.startsWith('x ring 1')
+          ? [
+              ['1', 'x'],
+              ['1', 'x'],
+              ['1', 'x'],
+            ]
+          : [],
+      )
+      expect(ears.claimed).not.toHaveBeenCalled()
+    },
+  )
 })
 
 describe('errors', () => {
   test.each([
-    [{ code: '53200', message: 'out of shared memory' }, 'LOCK_TABLE_FULL', true, /max_locks_per_transaction/],
+    [
+      { code: '53200', message: 'out of shared memory' },
+      'LOCK_TABLE_FULL',
+      true,
+      /max_locks_per_transaction/,
+    ],
     [{ code: '28P01', message: 'password authentication failed' }, 'CONNECTION_FAILED', false, /28P01/],
     [{ code: '3D000', message: 'database "x" does not exist' }, 'CONNECTION_FAILED', false, /does not exist/],
-    [{ code: '57P03', message: 'the database system is starting up' }, 'CONNECTION_FAILED', true, /starting up/],
+    [
+      { code: '57P03', message: 'the database system is starting up' },
+      'CONNECTION_FAILED',
+      true,
+      /starting up/,
+    ],
     [{ code: '53300', message: 'too many clients' }, 'CONNECTION_FAILED', true, /too many/],
-    [Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' }), 'CONNECTION_FAILED', true, /^connect/],
+    [
+      Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' }),
+      'CONNECTION_FAILED',
+      true,
+      /^connect/,
+    ],
     [new AggregateError([new Error('a'), new Error('b')]), 'CONNECTION_FAILED', true, /^a; b$/],
     [Object.assign(new Error(''), { code: 'ECONNRESET' }), 'CONNECTION_FAILED', true, /ECONNRESET/],
     ['odd', 'CONNECTION_FAILED', true, /odd/],
   ])('%o is explained', (error, code, retryable, message) => {
-    const source = error instanceof Error || typeof error === 'string' ? error : Object.assign(new Error(), error)
+    const source =
+      error instanceof Error || typeof error === 'string' ? error : Object.assign(new Error(), error)
     const explained = explain(source)
 
     expect(explained).toMatchObject({ code, retryable, cause: source })
@@ -129,8 +175,13 @@ describe('settings', () => {
   test('the connection comes from the option, then from DATABASE_URL, then from PG*', () => {
     vi.stubEnv('DATABASE_URL', 'postgres://env/db')
 
-    expect(clientConfig('postgres://given/db', 'app')).toMatchObject({ connectionString: 'postgres://given/db' })
-    expect(clientConfig({ host: 'h', application_name: 'mine' }, 'app')).toMatchObject({ host: 'h', application_name: 'mine' })
+    expect(clientConfig('postgres://given/db', 'app')).toMatchObject({
+      connectionString: 'postgres://given/db',
+    })
+    expect(clientConfig({ host: 'h', application_name: 'mine' }, 'app')).toMatchObject({
+      host: 'h',
+      application_name: 'mine',
+    })
     expect(clientConfig(undefined, 'app')).toMatchObject({
       connectionString: 'postgres://env/db',
       application_name: 'app',

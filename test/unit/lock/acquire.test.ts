@@ -93,7 +93,9 @@ test('tokens grow for every grant of a key, also when it passes inside a process
 
   for (let round = 0; round < 5; round++) {
     for (const locks of [a, b]) {
-      await Promise.all(Array.from({ length: 7 }, () => locks.withLock('orders', (lock) => void tokens.push(lock.token))))
+      await Promise.all(
+        Array.from({ length: 7 }, () => locks.withLock('orders', (lock) => void tokens.push(lock.token))),
+      )
     }
   }
 
@@ -176,7 +178,8 @@ test.each(['queued here', 'on the wire', 'asleep', 'connecting'] as const)(
     const { clock, server, pool } = world({ latencyMs: 10 })
     const [a, b] = [pool(), pool()]
     if (stage !== 'connecting') await ready(b, clock)
-    const held = stage === 'queued here' ? b.acquire('orders') : stage === 'asleep' ? a.acquire('orders') : null
+    const held =
+      stage === 'queued here' ? b.acquire('orders') : stage === 'asleep' ? a.acquire('orders') : null
     await clock.run(100)
     const reason = new Error('not any more')
     const controller = new AbortController()
@@ -273,7 +276,9 @@ test('withLock passes on what the body returns or throws, and releases either wa
   const locks = pool()
 
   expect(await locks.withLock('orders', () => 42)).toBe(42)
-  expect(await rejection(locks.withLock('orders', () => Promise.reject(new Error('body'))))).toMatchObject({ message: 'body' })
+  expect(await rejection(locks.withLock('orders', () => Promise.reject(new Error('body'))))).toMatchObject({
+    message: 'body',
+  })
   expect(await locks.withLock('orders', { mode: 'shared' }, (lock) => lock.mode)).toBe('shared')
 
   expect(server.table.size).toBe(0)
@@ -291,7 +296,13 @@ test('keys of different kinds and namespaces are different locks', async () => {
   const { pool } = world()
   const [a, b] = [pool({ namespace: 'a' }), pool({ namespace: 'b' })]
 
-  const held = await Promise.all([a.acquire('1'), b.acquire('1'), a.acquire(1n), a.acquire([0, 1]), a.acquire([1, 0])])
+  const held = await Promise.all([
+    a.acquire('1'),
+    b.acquire('1'),
+    a.acquire(1n),
+    a.acquire([0, 1]),
+    a.acquire([1, 0]),
+  ])
 
   expect(held).toHaveLength(5)
   expect(await b.tryAcquire(1n), 'raw keys know no namespace').toBeNull()
@@ -326,7 +337,9 @@ test('wrong options are reported together', async () => {
   expect(error).toMatchObject({ code: 'INVALID_OPTION' })
   expect(error['problems']).toHaveLength(4)
   expect(await rejection(locks.acquire('orders', null as never))).toMatchObject({ code: 'INVALID_OPTION' })
-  expect(await rejection(locks.withLock('orders', {}, undefined as never))).toMatchObject({ code: 'INVALID_OPTION' })
+  expect(await rejection(locks.withLock('orders', {}, undefined as never))).toMatchObject({
+    code: 'INVALID_OPTION',
+  })
 })
 
 function world(options: Parameters<typeof fakeWorld>[0] = {}) {
@@ -334,7 +347,10 @@ function world(options: Parameters<typeof fakeWorld>[0] = {}) {
   return { clock: made.clock, server: made.server, pool: made.pool.bind(made) }
 }
 
-async function ready(locks: { ready(): Promise<unknown> }, clock: { run(ms: number): Promise<void> }): Promise<void> {
+async function ready(
+  locks: { ready(): Promise<unknown> },
+  clock: { run(ms: number): Promise<void> },
+): Promise<void> {
   const done = locks.ready()
   await clock.run(500)
   await done

@@ -9,7 +9,9 @@ test('a batch that fails half-way leaves nothing behind', async () => {
   const kept = await locks.acquire('kept')
   world.server.failNextBatch(3, new LockTableFullError('out of shared memory'))
 
-  const outcomes = await Promise.all(Array.from({ length: 5 }, (_, i) => rejection(locks.acquire(`key ${i}`))))
+  const outcomes = await Promise.all(
+    Array.from({ length: 5 }, (_, i) => rejection(locks.acquire(`key ${i}`))),
+  )
 
   expect(outcomes.every((error) => error['code'] === 'LOCK_TABLE_FULL')).toBe(true)
   expect(world.server.table.size, 'three were taken, and given back').toBe(1)
@@ -69,9 +71,9 @@ test('a full lock table is a clear error, and nothing of ours stays in it', asyn
 
   const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => locks.acquire(`key ${i}`)))
 
-  expect(outcomes.filter((outcome) => outcome.status === 'rejected').map((outcome) => outcome.reason.code)).toContain(
-    'LOCK_TABLE_FULL',
-  )
+  expect(
+    outcomes.filter((outcome) => outcome.status === 'rejected').map((outcome) => outcome.reason.code),
+  ).toContain('LOCK_TABLE_FULL')
   const held = outcomes.filter((outcome) => outcome.status === 'fulfilled')
   expect(world.server.table.size).toBe(held.length)
 })

@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest'
-import { ENTRY_MOVES, nextStep, type EntryFacts, type EntryState, type Step } from '../../../src/lock/entry-state.js'
+import {
+  ENTRY_MOVES,
+  nextStep,
+  type EntryFacts,
+  type EntryState,
+  type Step,
+} from '../../../src/lock/entry-state.js'
 
 const STATES = Object.keys(ENTRY_MOVES) as EntryState[]
-const AT_REST: readonly EntryState[] = ['idle', 'waiting', 'held']
+const AT_REST: ReadonlySet<EntryState> = new Set(['idle', 'waiting', 'held'])
 
 /** Which state the entry goes to for each step that asks the server; the others ask nothing. */
 const LEADS_TO: Partial<Record<Step, EntryState>> = {
@@ -30,7 +36,17 @@ function* allFacts(): Generator<EntryFacts> {
               for (const isDraining of booleans)
                 for (const isMarked of booleans)
                   for (const mayHandOff of booleans)
-                    yield { state, mode, head, holderCount, wake, isContended, isDraining, isMarked, mayHandOff }
+                    yield {
+                      state,
+                      mode,
+                      head,
+                      holderCount,
+                      wake,
+                      isContended,
+                      isDraining,
+                      isMarked,
+                      mayHandOff,
+                    }
 }
 
 test('every step is a legal move', () => {
@@ -42,7 +58,7 @@ test('every step is a legal move', () => {
 
 test('while an operation is under way nothing else is started', () => {
   for (const facts of allFacts()) {
-    if (!AT_REST.includes(facts.state)) expect(nextStep(facts)).toBe('rest')
+    if (!AT_REST.has(facts.state)) expect(nextStep(facts)).toBe('rest')
   }
 })
 
@@ -67,15 +83,22 @@ test('a reader behind a writer does not join, within the process or across', () 
 
 test('nothing is left at the server for a key that nobody here has to do with', () => {
   for (const facts of allFacts()) {
-    if (facts.head !== null || facts.holderCount > 0 || !AT_REST.includes(facts.state)) continue
-    const expected = facts.state === 'held' ? 'release' : facts.state === 'waiting' ? 'leave' : facts.isMarked ? 'unmark' : 'forget'
+    if (facts.head !== null || facts.holderCount > 0 || !AT_REST.has(facts.state)) continue
+    const expected =
+      facts.state === 'held'
+        ? 'release'
+        : facts.state === 'waiting'
+          ? 'leave'
+          : facts.isMarked
+            ? 'unmark'
+            : 'forget'
     expect(nextStep(facts)).toBe(expected)
   }
 })
 
 test('whoever waits is always waited for: somebody holds, or an operation is under way, or the bell will ring', () => {
   for (const facts of allFacts()) {
-    if (facts.head === null || nextStep(facts) !== 'rest' || !AT_REST.includes(facts.state)) continue
+    if (facts.head === null || nextStep(facts) !== 'rest' || !AT_REST.has(facts.state)) continue
     expect(facts.holderCount > 0 || facts.state === 'waiting').toBe(true)
   }
 })

@@ -155,7 +155,11 @@ test('those who waited through a restart of the server keep their turn; newcomer
   expect(newcomer).toMatchObject({ code: 'CONNECTION_FAILED', retryable: true })
   expect(newcomer.message).toMatch(/shutting down/)
   await world.clock.run(2000)
-  expect(await ends).toMatchObject({ code: 'LOCK_TIMEOUT', phase: 'connecting', cause: { code: 'CONNECTION_FAILED' } })
+  expect(await ends).toMatchObject({
+    code: 'LOCK_TIMEOUT',
+    phase: 'connecting',
+    cause: { code: 'CONNECTION_FAILED' },
+  })
   expect(await stateOf(waiting)).toBe('pending')
 
   world.server.start()
@@ -253,11 +257,16 @@ test('a stall longer than a turn asks the server before the lock is passed on', 
 
   await lock.release()
 
-  expect((await next).token, 'the server says it is still ours, with a token of its own').toBe(lock.token + 1024n)
+  expect((await next).token, 'the server says it is still ours, with a token of its own').toBe(
+    lock.token + 1024n,
+  )
   await end(locks, own)
 })
 
-async function end(locks: { close(options: { graceMs: number }): Promise<void> }, clock: ManualClock): Promise<void> {
+async function end(
+  locks: { close(options: { graceMs: number }): Promise<void> },
+  clock: ManualClock,
+): Promise<void> {
   const closing = locks.close({ graceMs: 0 })
   await clock.run(5000)
   await closing

@@ -50,7 +50,10 @@ test('a listener may call back into the pool', async () => {
   })
 
   const lock = await locks.acquire('a')
-  lock.signal.addEventListener('abort', () => void lock.release().catch((error: { code: string }) => seen.push(error.code)))
+  lock.signal.addEventListener(
+    'abort',
+    () => void lock.release().catch((error: { code: string }) => seen.push(error.code)),
+  )
   world.server.end([...world.server.connections][0]!)
   await world.clock.run(100)
 
@@ -85,7 +88,12 @@ test('a snapshot is plain JSON, and knows who holds and who waits', async () => 
       },
     ],
   })
-  expect(theirs).toMatchObject({ doorbell: 'listening', held: 0, waiting: 1, keys: [{ state: 'waiting', holders: [] }] })
+  expect(theirs).toMatchObject({
+    doorbell: 'listening',
+    held: 0,
+    waiting: 1,
+    keys: [{ state: 'waiting', holders: [] }],
+  })
   await held.release()
   await world.clock.run(100)
   const served = Promise.all(waiting.map(async (each) => (await each).release()))
@@ -96,7 +104,9 @@ test('a snapshot is plain JSON, and knows who holds and who waits', async () => 
 test('options of a lock pool are checked all at once', () => {
   const world = fakeWorld()
 
-  expect(() => world.pool({ max: 0, leaseMs: 0.4, fencing: 'on', strict: true, namespace: 'a\0b' } as never)).toThrowError(
+  expect(() =>
+    world.pool({ max: 0, leaseMs: 0.4, fencing: 'on', strict: true, namespace: 'a\0b' } as never),
+  ).toThrowError(
     expect.objectContaining({
       code: 'INVALID_OPTION',
       problems: [
@@ -183,5 +193,7 @@ test('a warning tells what went wrong in the background', async () => {
 
   await rejection(locks.acquire('orders'))
 
-  expect(warned).toHaveBeenCalledWith(expect.objectContaining({ message: 'a batch of lock operations failed' }))
+  expect(warned).toHaveBeenCalledWith(
+    expect.objectContaining({ message: 'a batch of lock operations failed' }),
+  )
 })

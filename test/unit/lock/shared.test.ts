@@ -28,7 +28,10 @@ test('a reader who comes later has a greater token than all before, wherever the
 test('a writer waits for every reader, and readers for the writer', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
-  const [first, second] = [await a.acquire('report', { mode: 'shared' }), await b.acquire('report', { mode: 'shared' })]
+  const [first, second] = [
+    await a.acquire('report', { mode: 'shared' }),
+    await b.acquire('report', { mode: 'shared' }),
+  ]
 
   const writing = a.acquire('report')
   await first.release()

@@ -119,7 +119,11 @@ test('on a hot key every process gets its share, and turns go round', async () =
 describe('keys', () => {
   test('are shown as people write them', () => {
     expect(['a "b"', 7n, [1, -2] as const].map(keyText)).toEqual(['a "b"', '7', '(1, -2)'])
-    expect(['a "b"', 7n, [1, -2] as const].map(keyInWords)).toEqual(['lock "a \\"b\\""', 'lock 7', 'lock (1, -2)'])
+    expect(['a "b"', 7n, [1, -2] as const].map(keyInWords)).toEqual([
+      'lock "a \\"b\\""',
+      'lock 7',
+      'lock (1, -2)',
+    ])
   })
 
   test('are encoded once while they are remembered, and remembered within bounds', () => {

@@ -38,8 +38,8 @@ describe('opening', () => {
 
     expect(await stateOf(fourth)).toBe('pending')
     expect(pool.totalCount).toBe(3)
-    leases[0]!.release()
-    expect((await fourth).id).toBe(leases[0]!.id)
+    leases[0].release()
+    expect((await fourth).id).toBe(leases[0].id)
   })
 
   test('nothing is opened at the start if it is told so, and ready() opens min', async () => {
@@ -175,7 +175,7 @@ describe('the server is down', () => {
     const waiting = Array.from({ length: 7 }, () => pool.connect())
 
     const sizes: number[] = []
-    for (let from = 2; from < factory.attempts.length; ) {
+    for (let from = 2; from < factory.attempts.length;) {
       const to = factory.attempts.length
       sizes.push(to - from)
       factory.attempts.slice(from, to).forEach(({ done }) => done.resolve())
@@ -225,7 +225,9 @@ describe('waiting', () => {
 
     for (const [i, each] of waiting.entries()) {
       lease.release(i % 3 === 0)
-      const newcomer = rejection(pool.connect({ timeoutMs: 0, signal: AbortSignal.timeout(0) })).catch(() => undefined)
+      const newcomer = rejection(pool.connect({ timeoutMs: 0, signal: AbortSignal.timeout(0) })).catch(
+        () => undefined,
+      )
       lease = await each
       await newcomer
     }
@@ -353,12 +355,12 @@ describe('returning', () => {
   test('the most recently used goes out first', async () => {
     const { pool } = poolOf({ max: 3 })
     const [a, b, c] = await Promise.all([pool.connect(), pool.connect(), pool.connect()])
-    a!.release()
-    c!.release()
-    b!.release()
+    a.release()
+    c.release()
+    b.release()
 
-    expect((await pool.connect()).id).toBe(b!.id)
-    expect((await pool.connect()).id).toBe(c!.id)
+    expect((await pool.connect()).id).toBe(b.id)
+    expect((await pool.connect()).id).toBe(c.id)
   })
 
   test('releasing twice does nothing, and a stale release does not touch the next borrower', async () => {
@@ -425,21 +427,25 @@ describe('returning', () => {
     expect(found).toEqual([{ id: 1, found: ['an open transaction'] }])
   })
 
-  test.each(['fails', 'takes too long'] as const)('what can not be cleaned because it %s is closed', async (how) => {
-    const factory = new StubFactory()
-    factory.cleaning = () => (how === 'fails' ? Promise.reject(new Error('gone')) : new Promise(() => undefined))
-    const { pool, clock } = poolOf({ max: 1 }, factory)
-    const reasons: string[] = []
-    pool.on('connection:closed', ({ reason }) => reasons.push(reason))
-    const lease = await pool.connect()
+  test.each(['fails', 'takes too long'] as const)(
+    'what can not be cleaned because it %s is closed',
+    async (how) => {
+      const factory = new StubFactory()
+      factory.cleaning = () =>
+        how === 'fails' ? Promise.reject(new Error('gone')) : new Promise(() => undefined)
+      const { pool, clock } = poolOf({ max: 1 }, factory)
+      const reasons: string[] = []
+      pool.on('connection:closed', ({ reason }) => reasons.push(reason))
+      const lease = await pool.connect()
 
-    lease.release()
-    await clock.run(2000)
+      lease.release()
+      await clock.run(2000)
 
-    expect(reasons).toEqual(['could not be cleaned'])
-    factory.cleaning = null
-    expect((await pool.connect()).id).toBe(2)
-  })
+      expect(reasons).toEqual(['could not be cleaned'])
+      factory.cleaning = null
+      expect((await pool.connect()).id).toBe(2)
+    },
+  )
 
   test('a connection that is slow to close counts until it is destroyed', async () => {
     const factory = new StubFactory()
@@ -484,10 +490,15 @@ describe('upkeep', () => {
   })
 
   test('old connections are closed when idle or on return, never under a borrower, and not all at once', async () => {
-    const { pool, clock, factory } = poolOf({ max: 3, maxLifetimeMs: 10_000, idleTimeoutMs: Infinity, checkAfterIdleMs: Infinity })
+    const { pool, clock, factory } = poolOf({
+      max: 3,
+      maxLifetimeMs: 10_000,
+      idleTimeoutMs: Infinity,
+      checkAfterIdleMs: Infinity,
+    })
     const leases = await Promise.all([pool.connect(), pool.connect(), pool.connect()])
-    leases[0]!.release()
-    leases[1]!.release()
+    leases[0].release()
+    leases[1].release()
     const closedAt: number[] = []
     pool.on('connection:closed', () => closedAt.push(clock.now()))
 
@@ -497,7 +508,7 @@ describe('upkeep', () => {
     expect(new Set(closedAt).size).toBe(2)
     expect(closedAt.every((at) => at >= 9000 && at <= 10_000)).toBe(true)
     expect(pool.leasedCount).toBe(1)
-    leases[2]!.release()
+    leases[2].release()
     await settle()
     expect(factory.closed).toHaveLength(3)
   })
@@ -553,13 +564,13 @@ describe('ending', () => {
     const closing = pool.close({ graceMs: 1000 })
 
     expect(await waiting).toMatchObject({ code: 'POOL_CLOSED' })
-    given!.release()
+    given.release()
     await clock.run(999)
     expect(await stateOf(closing)).toBe('pending')
     await clock.run(1)
     await closing
     expect(factory.closed).toHaveLength(2)
-    kept!.release()
+    kept.release()
     expect(await rejection(pool.connect())).toMatchObject({ code: 'POOL_CLOSED' })
     await pool.close()
   })
