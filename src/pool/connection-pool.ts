@@ -43,6 +43,12 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   #readiness: Deferred<this> | null = null
   #isClosed = false
 
+  /** Told by a waiter whose time is up, and answers why there was no connection, if opening them fails. */
+  readonly #timedOut = (): LockError | null => {
+    this.#timeouts++
+    return this.#stock.lastError
+  }
+
   /**
    * @throws {InvalidOptionError} naming every unknown or wrong option.
    */
@@ -187,16 +193,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       this.#stock.probeLater()
       return Promise.reject(this.#stock.lastError!)
     }
-    const lastFailure = (): LockError | null => {
-      this.#timeouts++
-      return this.#stock.lastError
-    }
     const waiter = new PoolWaiter<C>(
       this.#line,
-      { ...options, timeoutMs },
+      options,
+      timeoutMs,
       this.#deadlines,
       this.#clock,
-      lastFailure,
+      this.#timedOut,
     )
     this.#serve()
     if (!waiter.hasLeft) this.#askBack(waiter)

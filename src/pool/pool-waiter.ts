@@ -25,29 +25,30 @@ export class PoolWaiter<C> extends Waiter<C & Lease> {
   readonly onWanted: OnWanted | null
   readonly #clock: Clock
   readonly #since: number
-  readonly #lastFailure: () => Error | null
+  readonly #timedOut: () => Error | null
   readonly #line: Fifo<PoolWaiter<C>>
 
   constructor(
     line: WaitingLine<C>,
-    options: ConnectOptions & { readonly timeoutMs: number },
+    options: ConnectOptions,
+    timeoutMs: number,
     deadlines: Deadlines,
     clock: Clock,
-    lastFailure: () => Error | null,
+    timedOut: () => Error | null,
   ) {
     const now = clock.now()
-    super(deadlines, options.timeoutMs, options.signal, now)
+    super(deadlines, timeoutMs, options.signal, now)
     this.isReserved = options.reserved ?? false
     this.onWanted = options.onWanted ?? null
     this.#clock = clock
     this.#since = now
-    this.#lastFailure = lastFailure
+    this.#timedOut = timedOut
     this.#line = this.isReserved ? line.reserved : line.ordinary
     this.#line.add(this)
   }
 
   protected override outOfTime(): void {
-    const cause = this.#lastFailure()
+    const cause = this.#timedOut()
     const phase = cause === null ? 'queueing' : 'connecting'
     const waitedMs = this.#clock.now() - this.#since
     this.refuse(

@@ -35,6 +35,9 @@ export class Slot<C> {
   connection: C | null = null
   /** When its lifetime is over, on the pool's clock. */
   expiresAt: number = Infinity
+  /** Set when its lifetime is over while somebody has it: it is closed when it comes back. */
+  isOld = false
+  /** `Infinity` while it has not idled at all: it has just come back, and somebody may be waiting for it. */
   idleSince = 0
   /** Whether the lease draws on the reserved places. Means something while leased. */
   isReserved = false

@@ -30,16 +30,13 @@ export class Stock<C extends object> {
   readonly #slots = new Set<Slot<C>>()
   /** The most recently used last: that one is handed out first, so that those not needed can idle away. */
   readonly #idle: Slot<C>[] = []
-  readonly #inState: Record<SlotState, number> = {
-    opening: 0,
-    idle: 0,
-    checking: 0,
-    leased: 0,
-    cleaning: 0,
-    closing: 0,
-    closed: 0,
-  }
+  /** Slots in the states that are neither idle nor leased: those two are on the way of every lease, and can be derived. */
+  readonly #between: Record<Passing, number> = { checking: 0, cleaning: 0, closing: 0 }
+  #leased = 0
   #ordinaryLeased = 0
+  /** How many of the leased can be asked back. */
+  #askable = 0
+  #closed = 0
   #nextId = 1
   #opened = 0
   #failed = 0
@@ -73,17 +70,17 @@ export class Stock<C extends object> {
 
   /** Connections that are, or will soon be, of use to somebody. */
   get live(): number {
-    return this.#slots.size - this.#inState.closing
+    return this.#slots.size - this.#between.closing
   }
 
   /** Connections that will become idle, or are, without a borrower's doing. */
   get coming(): number {
-    const { idle, checking, cleaning } = this.#inState
-    return idle + checking + cleaning + this.#opener.opening
+    const { checking, cleaning } = this.#between
+    return this.#idle.length + checking + cleaning + this.#opener.opening
   }
 
   get checking(): number {
-    return this.#inState.checking
+    return this.#between.checking
   }
 
   get idle(): number {
@@ -91,7 +88,7 @@ export class Stock<C extends object> {
   }
 
   get leased(): number {
-    return this.#inState.leased
+    return this.#leased
   }
 
   /** Of those, the ones that do not draw on the reserved places. */
@@ -111,10 +108,10 @@ export class Stock<C extends object> {
   counts(): { opening: number; closing: number; opened: number; failed: number; closed: number } {
     return {
       opening: this.#opener.opening,
-      closing: this.#inState.closing,
+      closing: this.#between.closing,
       opened: this.#opened,
       failed: this.#failed,
-      closed: this.#inState.closed,
+      closed: this.#closed,
     }
   }
 
@@ -124,7 +121,7 @@ export class Stock<C extends object> {
   }
 
   needsCheck(slot: Slot<C>): boolean {
-    if (this.#factory.check === undefined) return false
+    if (this.#factory.check === undefined || slot.idleSince === Infinity) return false
     return this.#clock.now() - slot.idleSince > this.#options.checkAfterIdleMs
   }
 
@@ -134,7 +131,9 @@ export class Stock<C extends object> {
     slot.move('leased')
     slot.isReserved = isReserved
     slot.onWanted = onWanted
+    this.#leased++
     if (!isReserved) this.#ordinaryLeased++
+    if (onWanted !== null) this.#askable++
     return slot
   }
 
@@ -162,6 +161,7 @@ export class Stock<C extends object> {
 
   /** Asks borrowers who said they can be asked, until one promises to give back a connection that `helps`. */
   askBack(helps: (slot: Slot<C>) => boolean): void {
+    if (this.#askable === 0) return
     for (const slot of this.#slots) {
       if (slot.state === 'leased' && helps(slot) && slot.onWanted?.()) return
     }
@@ -169,7 +169,7 @@ export class Stock<C extends object> {
 
   /** Opens for so many callers, or as many as `min` lacks, within `max`. */
   open(forCallers: number): void {
-    const { checking, cleaning } = this.#inState
+    const { checking, cleaning } = this.#between
     const forMin = this.#options.min - this.#slots.size
     const free = this.#options.max - this.#slots.size
     this.#opener.open(Math.min(Math.max(forCallers - checking - cleaning, forMin), free))
@@ -203,7 +203,6 @@ export class Stock<C extends object> {
     const lifetime = this.#options.maxLifetimeMs * (1 - LIFETIME_JITTER * this.#random.next())
     slot.expiresAt = this.#clock.now() + lifetime
     this.#slots.add(slot)
-    this.#inState.opening++
     this.#opened++
     this.#factory.onEnd?.(connection, (cause) => this.#ended(slot, cause))
     this.#events.emit('connection:opened', { id: slot.id })
@@ -220,15 +219,17 @@ export class Stock<C extends object> {
     if (this.#options.min > 0) this.#opener.probeLater()
   }
 
+  /** Where somebody waits for it, it has not idled: then nobody need look at the clock, which would cost a fifth of all. */
   #toIdle(slot: Slot<C>): void {
     if (this.#ending !== null) return this.#close(slot, 'pool closed')
-    const now = this.#clock.now()
-    if (now >= slot.expiresAt) return this.#close(slot, 'old')
+    if (slot.isOld) return this.#close(slot, 'old')
     slot.move('idle')
-    slot.idleSince = now
+    slot.idleSince = Infinity
     this.#idle.push(slot)
-    this.#upkeep.within(this.#options.idleTimeoutMs, now)
     this.#host.changed()
+    if (slot.state !== 'idle') return
+    slot.idleSince = this.#clock.now()
+    this.#upkeep.within(this.#options.idleTimeoutMs, slot.idleSince)
   }
 
   /** Back to idle when `work` is done in time; closed if it is not, or fails. */
@@ -288,10 +289,14 @@ export class Stock<C extends object> {
   }
 
   #moved(slot: Slot<C>, from: SlotState): void {
-    this.#inState[from]--
-    this.#inState[slot.state]++
+    const { state } = slot
+    if (isPassing(from)) this.#between[from]--
+    if (isPassing(state)) this.#between[state]++
+    else if (state === 'closed') this.#closed++
     if (from !== 'leased') return
+    this.#leased--
     if (!slot.isReserved) this.#ordinaryLeased--
+    if (slot.onWanted !== null) this.#askable--
     slot.onWanted = null
   }
 
@@ -301,10 +306,20 @@ export class Stock<C extends object> {
       this.#idle.splice(this.#idle.indexOf(slot), 1)
       this.#close(slot, reason)
     }
-    for (const slot of plan.recall) slot.onWanted?.()
+    for (const slot of plan.old) {
+      slot.isOld = true
+      slot.onWanted?.()
+    }
     this.#upkeep.within(plan.nextInMs)
     this.#host.changed()
   }
+}
+
+/** States that a slot is in for a short time, and seldom. */
+type Passing = 'checking' | 'cleaning' | 'closing'
+
+function isPassing(state: SlotState): state is Passing {
+  return state === 'checking' || state === 'cleaning' || state === 'closing'
 }
 
 /** A tenth at most: what is opened together must not end together (HikariCP, pgx and psycopg all do this). */

@@ -9,22 +9,22 @@ export interface UpkeepRules {
 /** What is due now, and when to look again. */
 export interface UpkeepPlan<C> {
   readonly close: readonly { readonly slot: Slot<C>; readonly reason: 'idle for too long' | 'old' }[]
-  /** Too old, but leased: to be asked back. */
-  readonly recall: readonly Slot<C>[]
+  /** Too old, but in use: to be asked back, and closed on return. */
+  readonly old: readonly Slot<C>[]
   /** `Infinity` when nothing will fall due by itself. */
   readonly nextInMs: number
 }
 
-/** Pure: which connections have idled or lived long enough. `idle` is in the order of use, the least recent first. */
+/** Pure: which connections have idled or lived long enough. `idle` are those of `slots` in the order of use, the least recent first. */
 export function planUpkeep<C>(
   idle: readonly Slot<C>[],
-  leased: Iterable<Slot<C>>,
+  slots: Iterable<Slot<C>>,
   total: number,
   now: number,
   rules: UpkeepRules,
 ): UpkeepPlan<C> {
   const close: { slot: Slot<C>; reason: 'idle for too long' | 'old' }[] = []
-  const recall: Slot<C>[] = []
+  const old: Slot<C>[] = []
   let next = Infinity
   for (const slot of idle) {
     const idleUntil = slot.idleSince + rules.idleTimeoutMs
@@ -33,12 +33,12 @@ export function planUpkeep<C>(
     else if (isSpare && idleUntil <= now) close.push({ slot, reason: 'idle for too long' })
     else next = Math.min(next, slot.expiresAt, isSpare ? idleUntil : Infinity)
   }
-  for (const slot of leased) {
-    if (slot.onWanted === null) continue
-    if (slot.expiresAt <= now) recall.push(slot)
+  for (const slot of slots) {
+    if (slot.state === 'idle' || slot.isOld) continue
+    if (slot.expiresAt <= now) old.push(slot)
     else next = Math.min(next, slot.expiresAt)
   }
-  return { close, recall, nextInMs: next === Infinity ? Infinity : Math.max(next - now, 1) }
+  return { close, old, nextInMs: next === Infinity ? Infinity : Math.max(next - now, 1) }
 }
 
 /** One timer for all upkeep. Being asked for an earlier time moves it; nothing on the way of a lease touches it. */
