@@ -1,12 +1,22 @@
 import type { Holding, LockLink } from '../dialect.js'
 import type { KeyCode } from '../lock-key.js'
-import type { BatchReply, LockOperation } from '../lock-operation.js'
+import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
 import { decodeAnswers, encodeBatch } from './batch-codec.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
 import type { ServerFacts } from './postgres-attach.js'
 import type { PostgresKey } from './postgres-key.js'
 import { makeHold } from './postgres-reconcile.js'
-import { BATCH, CLAIM, HEARTBEAT, PAIR_BATCH, PLAIN_BATCH, RESET_SETTINGS, RING } from './postgres-sql.js'
+import {
+  BATCH,
+  CLAIM,
+  HEARTBEAT,
+  PAIR_BATCH,
+  PLAIN_BATCH,
+  RELEASE_ONE,
+  RESET_SETTINGS,
+  RING,
+  TRY_ONE,
+} from './postgres-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** A connection to PostgreSQL in use for locks. */
@@ -27,8 +37,55 @@ export class PostgresLink implements LockLink {
     this.#sender = sender
   }
 
+  /** A batch of one is most often one of two things, which have statements of their own. */
+  run(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const [first] = operations
+    if (operations.length === 1 && first!.mode === 'exclusive' && !(first!.key as PostgresKey).isPair) {
+      if (first!.kind === 'try') return this.#tryOne(first!.key as PostgresKey)
+      if (first!.kind === 'release') return this.#releaseOne(first!.key as PostgresKey)
+    }
+    return this.#runMany(operations)
+  }
+
+  async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
+    const wanted = new Set<string>()
+    for (const { head, ids, hashes } of ringMessages(this.#sender, keys as readonly PostgresKey[])) {
+      const rows = await this.#server.prepared<{ wanted: string }>(STATEMENTS.ring, [head, ids, hashes])
+      for (const { wanted: some } of rows) for (const id of some.split(' ')) wanted.add(id)
+    }
+    return wanted
+  }
+
+  async claim(key: KeyCode): Promise<void> {
+    await this.#server.prepared(STATEMENTS.claim, [callMessage(this.#sender, 'claim', key.id)])
+  }
+
+  async heartbeat(): Promise<void> {
+    await this.#server.prepared(STATEMENTS.heartbeat, [])
+  }
+
+  reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
+    return makeHold(this.#server, expected)
+  }
+
+  async detach(): Promise<void> {
+    await this.#server.query(RESET_SETTINGS)
+  }
+
+  async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {
+    const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#fence])
+    const { said } = row!
+    if (said === SAID.no || said === SAID.granted) return { answers: said, token: null }
+    return { answers: SAID.granted, token: said }
+  }
+
+  async #releaseOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
+    const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.releaseOne, [bits, hash])
+    return { answers: row!.said, token: null }
+  }
+
   /** Bigint keys and pairs are two statements, because their functions differ; nearly always there is only one kind. */
-  async run(operations: readonly LockOperation[]): Promise<BatchReply> {
+  async #runMany(operations: readonly LockOperation[]): Promise<BatchReply> {
     const pairs = operations.filter((operation) => (operation.key as PostgresKey).isPair)
     if (pairs.length === 0) return this.#runBatch(operations, false)
     if (pairs.length === operations.length) return this.#runBatch(operations, true)
@@ -42,55 +99,22 @@ export class PostgresLink implements LockLink {
     return { answers: inOrder.join(''), token: second.token ?? first.token }
   }
 
-  async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
-    const wanted = new Set<string>()
-    for (const { head, ids, hashes } of ringMessages(this.#sender, keys as readonly PostgresKey[])) {
-      const { rows } = await this.#server.query<{ wanted: string }>({
-        name: 'lockpool_ring',
-        text: RING,
-        values: [head, ids, hashes],
-      })
-      for (const { wanted: some } of rows) for (const id of some.split(' ')) wanted.add(id)
-    }
-    return wanted
-  }
-
-  async claim(key: KeyCode): Promise<void> {
-    await this.#server.query({
-      name: 'lockpool_claim',
-      text: CLAIM,
-      values: [callMessage(this.#sender, 'claim', key.id)],
-    })
-  }
-
-  async heartbeat(): Promise<void> {
-    await this.#server.query({ name: 'lockpool_heartbeat', text: HEARTBEAT })
-  }
-
-  reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
-    return makeHold(this.#server, expected)
-  }
-
-  async detach(): Promise<void> {
-    await this.#server.query(RESET_SETTINGS)
-  }
-
   async #runBatch(operations: readonly LockOperation[], isPair: boolean): Promise<BatchReply> {
     const { codes, keys, isPlain, mayGrant, buckets } = encodeBatch(operations)
     const statement = isPair ? STATEMENTS.pairs : isPlain ? STATEMENTS.plain : STATEMENTS.full
     const values = [codes, keys, mayGrant ? this.#fence : null]
-    const { rows } = await this.#server.query<[string, string | null]>({
-      ...statement,
-      values,
-      rowMode: 'array',
-    })
-    const [said, token] = rows[0]!
-    return { answers: decodeAnswers(said, operations, buckets), token }
+    const [row] = await this.#server.prepared<{ answers: string; token: string | null }>(statement, values)
+    return { answers: decodeAnswers(row!.answers, operations, buckets), token: row!.token }
   }
 }
 
 const STATEMENTS = {
+  tryOne: { name: 'lockpool_try', text: TRY_ONE },
+  releaseOne: { name: 'lockpool_release', text: RELEASE_ONE },
   plain: { name: 'lockpool_plain', text: PLAIN_BATCH },
   full: { name: 'lockpool_batch', text: BATCH },
   pairs: { name: 'lockpool_pairs', text: PAIR_BATCH },
+  ring: { name: 'lockpool_ring', text: RING },
+  claim: { name: 'lockpool_claim', text: CLAIM },
+  heartbeat: { name: 'lockpool_heartbeat', text: HEARTBEAT },
 } as const

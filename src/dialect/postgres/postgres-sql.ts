@@ -37,6 +37,28 @@ const HASH = `(((k # (k >> 32)) << 32) >> 32)::int4`
 const BUCKET = `((k # (k >> 32)) & 31)::int4`
 
 /**
+ * A batch of one first attempt in exclusive mode: what a caller who has the pool to himself sends. The answer is the
+ * token, or `g` if there are none, or `n`. Without the machinery of lists it takes a sixth off the round trip (measured).
+ */
+export const TRY_ONE = `
+SELECT
+  CASE
+    WHEN NOT pg_try_advisory_lock($1::int8) THEN 'n'
+    WHEN $2::regclass IS NULL THEN 'g'
+    ELSE nextval($2::regclass)::text
+  END AS said`
+
+/** A batch of one release in exclusive mode. It looks for interest in the very key, rather than in its bucket. */
+export const RELEASE_ONE: string = `
+SELECT
+  CASE
+    WHEN NOT pg_advisory_unlock($1::int8) THEN 'n'
+    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $2::int4) THEN 'r'
+    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $2::int4) THEN 'd'
+    ELSE 'r'
+  END AS said`
+
+/**
  * A batch of nothing but first attempts and releases in exclusive mode, which is what most batches are. The same as the
  * full one; on its own, because starting that takes the server a tenth of a millisecond for all its branches (measured).
  */

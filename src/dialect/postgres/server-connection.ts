@@ -7,6 +7,12 @@ interface ClientInternals {
   readonly connection: { readonly stream: { destroy(): void } }
 }
 
+/** A statement that is parsed once per connection, under its name. */
+export interface Prepared {
+  readonly name: string
+  readonly text: string
+}
+
 /** The connection itself, over one client of `pg` in pipeline mode. Borrowers get it wrapped. */
 export class ServerConnection implements PostgresConnection {
   readonly #client: pg.Client
@@ -67,6 +73,23 @@ export class ServerConnection implements PostgresConnection {
     } finally {
       this.#inFlight--
     }
+  }
+
+  /**
+   * The rows of a prepared statement. As `query`, but without what `pg` does for a config: it copies its property
+   * descriptors and rewrites stack traces, which is a tenth of a round trip (measured).
+   */
+  prepared<Row extends pg.QueryResultRow>({ name, text }: Prepared, values: unknown[]): Promise<Row[]> {
+    this.#inFlight++
+    return new Promise((resolve, reject) => {
+      const query = new pg.Query<Row>(text, values, (error, result) => {
+        this.#inFlight--
+        if (error) reject(error)
+        else resolve(result.rows)
+      })
+      ;(query as { name?: string }).name = name
+      this.#client.query(query)
+    })
   }
 
   on<Name extends keyof ConnectionEvents>(
