@@ -8,6 +8,12 @@ export const MAX_NAME_LENGTH = 1024
 
 const REMEMBERED_NAMES = 4096
 
+/** A key, as it was given and as the dialect speaks of it. */
+export interface Wanted {
+  readonly code: KeyCode
+  readonly label: LockKey
+}
+
 /**
  * Turns what users give into what the dialect speaks of. A name costs a hash, so the most recent are remembered: up to
  * twice `REMEMBERED_NAMES`, in two generations, of which the older is dropped whole.
@@ -42,6 +48,27 @@ export class KeyBook {
     }
     this.#recent.set(key, code)
     return code
+  }
+
+  /** @throws {InvalidKeyError} naming every wrong one at once. */
+  codes(keys: Iterable<LockKey>): Wanted[] {
+    if (
+      typeof keys === 'string' ||
+      typeof (keys as Partial<Iterable<LockKey>>)?.[Symbol.iterator] !== 'function'
+    )
+      throw new InvalidKeyError(`lock keys must be an array or another iterable of keys, not ${show(keys)}`)
+    const wanted: Wanted[] = []
+    const problems: string[] = []
+    for (const label of keys) {
+      try {
+        wanted.push({ code: this.code(label), label })
+      } catch (error) {
+        if (!(error instanceof InvalidKeyError)) throw error
+        problems.push(error.message)
+      }
+    }
+    if (problems.length > 0) throw new InvalidKeyError([...new Set(problems)].join('; '))
+    return wanted
   }
 }
 

@@ -7,12 +7,14 @@ import type { Dialect } from '../dialect/dialect.js'
 import type { LockKey, LockMode } from '../dialect/lock-key.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
+import { acquireAll } from './acquire-all.js'
 import { Engine } from './engine.js'
 import { KeyBook } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
+import type { LockGroup } from './lock-group.js'
 import { LOCK_POOL_OPTIONS, type LockPoolOptions } from './lock-pool-options.js'
-import type { Patience } from './lock-waiter.js'
+import type { LockRequest, Patience } from './lock-waiter.js'
 import { keySnapshots, sessionSnapshot, type PoolSnapshot } from './snapshot.js'
 
 export interface AcquireOptions {
@@ -102,6 +104,19 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
+   * Waits for several locks, and has all of them or none. Free ones cost one round trip together. In whatever order the
+   * keys are given, two calls never wait for each other in a circle.
+   *
+   * @throws as `acquire`, with nothing held
+   */
+  async acquireAll(keys: Iterable<LockKey>, options: AcquireOptions = {}): Promise<LockGroup> {
+    const request = this.#toRequest(options, ACQUIRE_OPTIONS, 'wait')
+    const wanted = this.#keys.codes(keys)
+    request.signal?.throwIfAborted()
+    return acquireAll(this.#engine.arbiter, wanted, request)
+  }
+
+  /**
    * Runs `body` while holding a lock, and releases it however the body ends.
    *
    * @throws as `acquire`, before the body runs
@@ -187,22 +202,22 @@ export class LockPool<C extends object> implements AsyncDisposable {
     patience: Patience,
   ): Promise<Lock | null> {
     try {
-      checkRequest(options, known)
+      const request = this.#toRequest(options, known, patience)
       const code = this.#keys.code(key)
-      const { mode = 'exclusive', signal, timeoutMs = this.#options.acquireTimeoutMs } = options
-      if (signal?.aborted) return Promise.reject(signal.reason)
-      if (timeoutMs > 0) return this.#engine.arbiter.acquire(code, key, { mode, patience, timeoutMs, signal })
-      // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
-      const request = {
-        mode,
-        patience: patience === 'ask' ? patience : 'once',
-        timeoutMs: ATTEMPT_TIMEOUT_MS,
-        signal,
-      } as const
+      if (request.signal?.aborted) return Promise.reject(request.signal.reason)
       return this.#engine.arbiter.acquire(code, key, request)
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** @throws {InvalidOptionError} */
+  #toRequest(options: AcquireOptions, known: ReadonlySet<string>, patience: Patience): LockRequest {
+    checkRequest(options, known)
+    const { mode = 'exclusive', signal, timeoutMs = this.#options.acquireTimeoutMs } = options
+    if (timeoutMs > 0) return { mode, patience, timeoutMs, signal }
+    // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
+    return { mode, patience: patience === 'ask' ? patience : 'once', timeoutMs: ATTEMPT_TIMEOUT_MS, signal }
   }
 }
 
