@@ -12,10 +12,28 @@ export {
   PoolerDetectedError,
   PoolExhaustedError,
   PoolSaturatedError,
+  TransactionFailedError,
   type AcquirePhase,
   type LockErrorCode,
 } from './base/errors.js'
 export type { LockKey, LockMode } from './dialect/lock-key.js'
+export {
+  lockIn,
+  lockStatement,
+  tryLockIn,
+  type LockInOptions,
+  type LockStatementOptions,
+} from './dialect/postgres/lock-in.js'
+export type {
+  LockRowsOptions,
+  LockTableOptions,
+  LockTransaction,
+  RowStrength,
+  RowWait,
+  TableLockMode,
+  TransactionLockOptions,
+} from './dialect/postgres/lock-transaction.js'
+export type { IsolationLevel, TransactionOptions } from './dialect/postgres/run-transaction.js'
 export type {
   ConnectionEvents,
   PostgresConnection,

@@ -1,7 +1,18 @@
+import { systemClock } from './base/clock.js'
+import { systemRandom } from './base/random.js'
+import { checkKey } from './dialect/check-key.js'
+import type { LockTransaction } from './dialect/postgres/lock-transaction.js'
 import { clientConfig, configProblem, type PostgresConfig } from './dialect/postgres/postgres-config.js'
 import type { PostgresConnection } from './dialect/postgres/postgres-connection.js'
 import { postgresDialect } from './dialect/postgres/postgres-dialect.js'
 import { PostgresFactory } from './dialect/postgres/postgres-factory.js'
+import { encodeKey } from './dialect/postgres/postgres-key.js'
+import {
+  runTransaction,
+  type TransactionOptions,
+  type TransactionPorts,
+} from './dialect/postgres/run-transaction.js'
+import { keyInWords } from './lock/key-book.js'
 import {
   resolveLockPoolOptions,
   type LockPoolOptions as DialectLockPoolOptions,
@@ -22,6 +33,8 @@ export interface LockPoolOptions extends DialectLockPoolOptions {
  * costs no connection.
  */
 export class LockPool extends DialectLockPool<PostgresConnection> {
+  readonly #transactions: TransactionPorts
+
   /**
    * Opens nothing yet.
    *
@@ -33,5 +46,28 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
     const resolved = resolveLockPoolOptions(rest, problem === null ? [] : [problem])
     const config = clientConfig(connection, resolved.applicationName)
     super(resolved, { factory: new PostgresFactory(config), dialect: postgresDialect })
+    this.#transactions = {
+      pool: this.connections,
+      clock: systemClock,
+      random: systemRandom,
+      defaultTimeoutMs: resolved.acquireTimeoutMs,
+      encode: (key) => {
+        checkKey(key)
+        return encodeKey(key, resolved.namespace)
+      },
+      inWords: keyInWords,
+    }
+  }
+
+  /**
+   * Runs `body` in a transaction on a connection of the pool: COMMIT if it succeeds, ROLLBACK if it fails. Locks that are
+   * taken through `tx` end with it.
+   *
+   * @throws whatever the body throws
+   * @throws {TransactionFailedError} the body swallowed an error, or the answer to COMMIT was lost
+   * @throws {ConnectionError} {LockTimeoutError} {PoolExhaustedError} {PoolSaturatedError} {PoolClosedError} no connection
+   */
+  transaction<T>(body: (tx: LockTransaction) => Promise<T>, options?: TransactionOptions): Promise<T> {
+    return runTransaction(this.#transactions, body, options)
   }
 }

@@ -12,6 +12,7 @@ export type LockErrorCode =
   | 'POOL_CLOSED'
   | 'POOLER_DETECTED'
   | 'CONNECTION_FAILED'
+  | 'TRANSACTION_FAILED'
   | 'INVALID_OPTION'
   | 'INVALID_KEY'
 
@@ -40,15 +41,20 @@ export class LockTimeoutError extends LockError {
   readonly key: string
   readonly phase: AcquirePhase
   readonly waitedMs: number
+  /** Who has it, in words, if the server could say so. */
+  readonly holder: string | null
 
-  constructor(details: { key: string; phase: AcquirePhase; waitedMs: number }, options?: ErrorOptions) {
-    super(
-      `${details.key} was not acquired in ${Math.round(details.waitedMs)} ms (${PHASES[details.phase]})`,
-      options,
-    )
+  constructor(
+    details: { key: string; phase: AcquirePhase; waitedMs: number; holder?: string | null },
+    options?: ErrorOptions,
+  ) {
+    const holder = details.holder ?? null
+    const why = holder === null ? PHASES[details.phase] : `held by ${holder}`
+    super(`${details.key} was not acquired in ${Math.round(details.waitedMs)} ms (${why})`, options)
     this.key = details.key
     this.phase = details.phase
     this.waitedMs = details.waitedMs
+    this.holder = holder
   }
 }
 
@@ -160,6 +166,26 @@ export class ConnectionError extends LockError {
   constructor(message: string, options?: ErrorOptions & { retryable?: boolean }) {
     super(message, options)
     this.retryable = options?.retryable ?? true
+  }
+}
+
+/**
+ * The body of a transaction succeeded, and the transaction did not: it had failed before, and the body swallowed the
+ * error; or the answer to COMMIT was lost (`isUnknown`), and nobody can say whether it is committed.
+ */
+export class TransactionFailedError extends LockError {
+  static {
+    this.prototype.name = 'TransactionFailedError'
+  }
+
+  readonly code = 'TRANSACTION_FAILED'
+  readonly retryable = false
+  /** Whether it may have been committed all the same. */
+  readonly isUnknown: boolean
+
+  constructor(message: string, isUnknown: boolean, options?: ErrorOptions) {
+    super(message, options)
+    this.isUnknown = isUnknown
   }
 }
 

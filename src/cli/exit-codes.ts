@@ -44,6 +44,7 @@ const EXIT_OF_ERROR: Readonly<Record<LockErrorCode, ExitName>> = {
   POOL_CLOSED: 'internal',
   POOLER_DETECTED: 'config',
   CONNECTION_FAILED: 'unavailable',
+  TRANSACTION_FAILED: 'internal',
   INVALID_OPTION: 'config',
   INVALID_KEY: 'usage',
 }

@@ -1,10 +1,8 @@
 import { InvalidKeyError } from '../base/errors.js'
 import { show } from '../base/options.js'
+import { checkKey } from '../dialect/check-key.js'
 import type { Dialect } from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
-
-/** In UTF-16 units. Longer names are mistakes more often than names. */
-export const MAX_NAME_LENGTH = 1024
 
 const REMEMBERED_NAMES = 4096
 
@@ -32,14 +30,14 @@ export class KeyBook {
   /** @throws {InvalidKeyError} */
   code(key: LockKey): KeyCode {
     if (typeof key !== 'string') {
-      checkRawKey(key)
+      checkKey(key)
       return this.#dialect.encodeKey(key, this.#namespace)
     }
     let code = this.#recent.get(key)
     if (code !== undefined) return code
     code = this.#older.get(key)
     if (code === undefined) {
-      checkName(key)
+      checkKey(key)
       code = this.#dialect.encodeKey(key, this.#namespace)
     }
     if (this.#recent.size >= REMEMBERED_NAMES) {
@@ -81,28 +79,4 @@ export function keyText(key: LockKey): string {
 /** As `keyText`, in a sentence. */
 export function keyInWords(key: LockKey): string {
   return typeof key === 'string' ? `lock ${JSON.stringify(key)}` : `lock ${keyText(key)}`
-}
-
-function checkName(name: string): void {
-  if (name === '') throw new InvalidKeyError('a lock name must not be empty')
-  if (name.length > MAX_NAME_LENGTH) {
-    throw new InvalidKeyError(`a lock name may have ${MAX_NAME_LENGTH} characters, this has ${name.length}`)
-  }
-  if (name.includes('\0')) throw new InvalidKeyError('a lock name must not contain NUL')
-  // Encoding as UTF-8 turns every lone surrogate into the same character: different names would be one lock.
-  if (/\p{Surrogate}/u.test(name)) throw new InvalidKeyError('a lock name must be well-formed Unicode')
-}
-
-function checkRawKey(key: LockKey): void {
-  if (typeof key === 'bigint') return
-  if (typeof key === 'number') {
-    throw new InvalidKeyError(
-      `a raw lock key is a bigint or a pair of integers: write ${String(key)}n, not ${String(key)}`,
-    )
-  }
-  if (!Array.isArray(key) || key.length !== 2) {
-    throw new InvalidKeyError(
-      `a lock key is a name, a bigint, or a pair of 32-bit integers, not ${show(key)}`,
-    )
-  }
 }

@@ -1,0 +1,36 @@
+import { InvalidKeyError } from '../base/errors.js'
+import { show } from '../base/options.js'
+import type { LockKey } from './lock-key.js'
+
+/** In UTF-16 units. Longer names are mistakes more often than names. */
+const MAX_NAME_LENGTH = 1024
+
+/** @throws {InvalidKeyError} if this can't be a key in any database. */
+export function checkKey(key: LockKey): void {
+  if (typeof key === 'string') checkName(key)
+  else checkRawKey(key)
+}
+
+function checkName(name: string): void {
+  if (name === '') throw new InvalidKeyError('a lock name must not be empty')
+  if (name.length > MAX_NAME_LENGTH) {
+    throw new InvalidKeyError(`a lock name may have ${MAX_NAME_LENGTH} characters, this has ${name.length}`)
+  }
+  if (name.includes('\0')) throw new InvalidKeyError('a lock name must not contain NUL')
+  // Encoding as UTF-8 turns every lone surrogate into the same character: different names would be one lock.
+  if (/\p{Surrogate}/u.test(name)) throw new InvalidKeyError('a lock name must be well-formed Unicode')
+}
+
+function checkRawKey(key: LockKey): void {
+  if (typeof key === 'bigint') return
+  if (typeof key === 'number') {
+    throw new InvalidKeyError(
+      `a raw lock key is a bigint or a pair of integers: write ${String(key)}n, not ${String(key)}`,
+    )
+  }
+  if (!Array.isArray(key) || key.length !== 2) {
+    throw new InvalidKeyError(
+      `a lock key is a name, a bigint, or a pair of 32-bit integers, not ${show(key)}`,
+    )
+  }
+}

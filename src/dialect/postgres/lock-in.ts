@@ -1,0 +1,71 @@
+import { TransactionFailedError } from '../../base/errors.js'
+import { checkKey } from '../check-key.js'
+import type { LockKey, LockMode } from '../lock-key.js'
+import type { QueryResult } from './postgres-connection.js'
+import { encodeKey } from './postgres-key.js'
+import { keyValues } from './postgres-transaction.js'
+import { LOCK_IN_TRANSACTION, TRY_LOCK_IN_TRANSACTION } from './transaction-sql.js'
+import { checkChoice } from './transaction-words.js'
+
+export interface LockInOptions {
+  /** Default `'exclusive'`. */
+  readonly mode?: LockMode
+  /** That of the pool whose locks this is to exclude. Default `''`. */
+  readonly namespace?: string
+}
+
+export interface LockStatementOptions extends LockInOptions {
+  /** `false` for one attempt, whose answer is in the column `granted`. Default `true`: wait, as long as `lock_timeout`. */
+  readonly wait?: boolean
+}
+
+/** A client of `pg`, or anything with its `query`. */
+interface Client {
+  query(text: string, values?: unknown[]): Promise<Pick<QueryResult, 'rows'>>
+  /** By the last answer: `I` is idle, outside of any transaction. Clients of `pg` have it. */
+  getTransactionStatus?(): string | null
+}
+
+/**
+ * A lock until the end of the transaction that is open on the caller's own connection, on the key that `acquire` would
+ * lock. It waits inside the server, as long as `lock_timeout` of that session allows; a time-out (55P03) or a deadlock
+ * (40P01) is the driver's error, and fails the transaction, as every error does.
+ *
+ * @throws {TransactionFailedError} if no transaction is open, as far as the client can tell: the lock is gone again
+ * @throws {InvalidKeyError} {InvalidOptionError}
+ */
+export async function lockIn(client: Client, key: LockKey, options: LockInOptions = {}): Promise<void> {
+  const { text, values } = lockStatement(key, options)
+  await client.query(text, values)
+  checkOpen(client)
+}
+
+/** As `lockIn`, but one attempt: false if it is not free. */
+export async function tryLockIn(client: Client, key: LockKey, options: LockInOptions = {}): Promise<boolean> {
+  const { text, values } = lockStatement(key, { ...options, wait: false })
+  const { rows } = await client.query(text, values)
+  checkOpen(client)
+  return rows[0]!['granted'] === true
+}
+
+/**
+ * The statement of `lockIn`, for query builders and ORMs that send statements themselves. `$1` and `$2` are the
+ * parameters.
+ *
+ * @throws {InvalidKeyError} {InvalidOptionError}
+ */
+export function lockStatement(
+  key: LockKey,
+  { mode, namespace = '', wait = true }: LockStatementOptions = {},
+): { readonly text: string; readonly values: unknown[] } {
+  checkKey(key)
+  const code = encodeKey(key, namespace)
+  const byMode = wait ? LOCK_IN_TRANSACTION : TRY_LOCK_IN_TRANSACTION
+  const byKind = byMode[checkChoice('mode', mode, byMode, 'exclusive')]
+  return { text: byKind[code.isPair ? 'pair' : 'bigint'], values: keyValues(code) }
+}
+
+function checkOpen(client: Client): void {
+  if (client.getTransactionStatus?.() !== 'I') return
+  throw new TransactionFailedError('lockIn needs an open transaction: the lock is gone again', false)
+}

@@ -1,0 +1,73 @@
+import type { LockKey, LockMode } from '../lock-key.js'
+import type { Queryable } from './postgres-connection.js'
+import type { ROW_STRENGTHS, ROW_WAITS, TABLE_MODES } from './transaction-sql.js'
+
+/** How strongly `lockRows` locks: see "Row-Level Locks" in PostgreSQL's documentation. */
+export type RowStrength = keyof typeof ROW_STRENGTHS
+
+/** What to do about rows that somebody else has locked. */
+export type RowWait = keyof typeof ROW_WAITS
+
+/** PostgreSQL's eight modes: see "Table-Level Locks" in its documentation. */
+export type TableLockMode = keyof typeof TABLE_MODES
+
+export interface TransactionLockOptions {
+  /** Default `'exclusive'`. */
+  readonly mode?: LockMode
+  /** Milliseconds, instead of the pool's `acquireTimeoutMs`. 0 is one attempt; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+}
+
+export interface LockRowsOptions {
+  /** Default `'update'`. */
+  readonly strength?: RowStrength
+  /** Default `'block'`. With `'nowait'` a locked row is a LockTimeoutError at once; `'skip locked'` leaves it out. */
+  readonly wait?: RowWait
+  /** Milliseconds, for `'block'`. Default the pool's `acquireTimeoutMs`; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+}
+
+export interface LockTableOptions {
+  /** Default `'block'`. */
+  readonly wait?: 'block' | 'nowait'
+  /** Milliseconds, for `'block'`. Default the pool's `acquireTimeoutMs`; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+}
+
+/**
+ * One connection between BEGIN and COMMIT, and the locks that end with it: nobody has to release them, and they can't
+ * outlive what they guard. An attempt that fails leaves the transaction usable, as it was before.
+ *
+ * These waits are in the server, unlike those of `acquire`: its deadlock detector sees them, and each has a connection.
+ */
+export interface LockTransaction extends Queryable {
+  /**
+   * An advisory lock until the end of the transaction, on the key that `acquire` would lock.
+   *
+   * @throws {LockTimeoutError} not in time; `holder` says who has it
+   * @throws {LockDeadlockError} the server has found that this wait closes a circle
+   */
+  lock(key: LockKey, options?: TransactionLockOptions): Promise<void>
+
+  /** One attempt, without waiting. */
+  tryLock(key: LockKey, options?: { readonly mode?: LockMode }): Promise<boolean>
+
+  /**
+   * Locks the rows of `table` in which every column of `where` has the value given (`null` is IS NULL, an array is any of
+   * its elements; no columns at all means every row), and answers them.
+   *
+   * @throws as `lock`
+   */
+  lockRows<Row = Record<string, unknown>>(
+    table: string,
+    where: Readonly<Record<string, unknown>>,
+    options?: LockRowsOptions,
+  ): Promise<Row[]>
+
+  /**
+   * Locks a whole table.
+   *
+   * @throws as `lock`
+   */
+  lockTable(table: string, mode: TableLockMode, options?: LockTableOptions): Promise<void>
+}

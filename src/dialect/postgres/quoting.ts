@@ -1,0 +1,57 @@
+import pg from 'pg'
+import { InvalidOptionError } from '../../base/errors.js'
+import { show } from '../../base/options.js'
+
+/** NAMEDATALEN - 1: the server cuts off what is longer, and would take another table than was meant. */
+const MAX_IDENTIFIER_BYTES = 63
+
+/**
+ * A name as it is, so that nothing in it is SQL. `orders` and `sales.orders` (schema and table) are taken to the letter:
+ * a table that was created as `Orders` without quotes is called `orders`.
+ *
+ * @throws {InvalidOptionError}
+ */
+export function quoteTable(table: string): string {
+  if (typeof table !== 'string')
+    throw new InvalidOptionError([`a table is named by a string, got ${show(table)}`])
+  const parts = table.split('.')
+  if (parts.length > 2)
+    throw new InvalidOptionError([`a table is "table" or "schema.table", got ${show(table)}`])
+  return parts.map(quoteIdentifier).join('.')
+}
+
+/** @throws {InvalidOptionError} */
+export function quoteIdentifier(name: string): string {
+  const isRight = name !== '' && !name.includes('\0') && Buffer.byteLength(name) <= MAX_IDENTIFIER_BYTES
+  if (!isRight) {
+    throw new InvalidOptionError([
+      `a name has 1 to ${MAX_IDENTIFIER_BYTES} bytes without NUL, got ${show(name)}`,
+    ])
+  }
+  return pg.escapeIdentifier(name)
+}
+
+/** A WHERE clause, and the values for its parameters. */
+export interface Condition {
+  readonly clause: string
+  readonly values: unknown[]
+}
+
+/**
+ * All of them equal: `null` is IS NULL, an array is any of its elements. No columns at all means every row.
+ *
+ * @throws {InvalidOptionError} above all for `undefined`, which would otherwise lock more rows than were meant.
+ */
+export function whereAll(where: Readonly<Record<string, unknown>>): Condition {
+  if (typeof where !== 'object' || where === null || Array.isArray(where))
+    throw new InvalidOptionError([`"where" must be an object of columns and values, got ${show(where)}`])
+  const values: unknown[] = []
+  const terms = Object.entries(where).map(([column, value]) => {
+    const name = quoteIdentifier(column)
+    if (value === undefined) throw new InvalidOptionError([`"where" has no value for ${show(column)}`])
+    if (value === null) return `${name} IS NULL`
+    values.push(value)
+    return Array.isArray(value) ? `${name} = ANY ($${values.length})` : `${name} = $${values.length}`
+  })
+  return { clause: terms.length === 0 ? '' : ` WHERE ${terms.join(' AND ')}`, values }
+}

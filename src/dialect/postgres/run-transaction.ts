@@ -1,0 +1,129 @@
+import { backoffDelay, type Backoff } from '../../base/backoff.js'
+import { sleep, type Clock } from '../../base/clock.js'
+import { InvalidOptionError, TransactionFailedError } from '../../base/errors.js'
+import { integer, oneOf, resolveOptions, show, type OptionTable } from '../../base/options.js'
+import type { Random } from '../../base/random.js'
+import type { ConnectionPool } from '../../pool/connection-pool.js'
+import type { Lease } from '../../pool/lease.js'
+import { LeasedConnection } from './leased-connection.js'
+import type { LockTransaction } from './lock-transaction.js'
+import type { PostgresConnection } from './postgres-connection.js'
+import { sqlState } from './postgres-errors.js'
+import { PostgresTransaction, type TransactionTools } from './postgres-transaction.js'
+import { BEGIN, COMMIT, ROLLBACK_TRANSACTION } from './transaction-sql.js'
+
+export type IsolationLevel = keyof typeof BEGIN
+
+export interface TransactionOptions {
+  /** Default `'read committed'`, whatever the role's default is. */
+  readonly isolation?: IsolationLevel
+
+  /**
+   * How often the body is run again after a deadlock (40P01) or a serialization failure (40001), in a new transaction and
+   * after a short, growing delay. Whatever else it did must then bear repetition.
+   *
+   * Default 0. From 0 to 100.
+   */
+  readonly retries?: number
+
+  /** Ends the transaction, by closing its connection: it is rolled back. */
+  readonly signal?: AbortSignal
+}
+
+const OPTIONS: OptionTable<Omit<TransactionOptions, 'signal'>> = {
+  isolation: oneOf(Object.keys(BEGIN) as IsolationLevel[], 'read committed'),
+  retries: integer({ default: 0, min: 0, max: 100 }),
+}
+
+/** Two that have just collided should not do so again. */
+const RETRY: Backoff = { firstMs: 5, factor: 2, capMs: 1000, jitter: 1 }
+
+/** deadlock_detected and serialization_failure: the same again may well succeed. */
+const TRY_AGAIN: ReadonlySet<string> = new Set(['40P01', '40001'])
+
+/** What a transaction needs of the pool. */
+export interface TransactionPorts extends TransactionTools {
+  readonly pool: ConnectionPool<PostgresConnection>
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** @see LockPool.transaction */
+export async function runTransaction<T>(
+  ports: TransactionPorts,
+  body: (tx: LockTransaction) => Promise<T>,
+  { signal, ...options }: TransactionOptions = {},
+): Promise<T> {
+  if (typeof body !== 'function')
+    throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
+  const { isolation, retries } = resolveOptions(options, OPTIONS)
+  signal?.throwIfAborted()
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await runOnce(ports, body, isolation, signal)
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (attempt >= retries || !TRY_AGAIN.has(deepSqlState(error) ?? '')) throw error
+      await sleep(ports.clock, backoffDelay(RETRY, attempt, ports.random), signal)
+      signal?.throwIfAborted()
+    }
+  }
+}
+
+async function runOnce<T>(
+  ports: TransactionPorts,
+  body: (tx: LockTransaction) => Promise<T>,
+  isolation: IsolationLevel,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const connection = await ports.pool.connect(signal === undefined ? {} : { signal })
+  const abort = (): void => connection.release(true)
+  signal?.addEventListener('abort', abort)
+  const direct = LeasedConnection.serverOf(connection)
+  const tx = new PostgresTransaction(connection, direct, ports)
+  try {
+    await direct.query(BEGIN[isolation])
+    const result = await body(tx)
+    await tx.end()
+    await commit(direct)
+    connection.release()
+    return result
+  } catch (error) {
+    await tx.end()
+    await rollBack(connection, direct)
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** A transaction that has failed is rolled back by COMMIT, and the server does not call that an error. */
+async function commit(direct: PostgresConnection): Promise<void> {
+  let command: string
+  try {
+    command = (await direct.query(COMMIT)).command
+  } catch (error) {
+    // Deferred constraints and serialization failures are reported here; they have a SQLSTATE, a lost connection has none.
+    if (sqlState(error) !== undefined) throw error
+    const message = 'the connection was lost during COMMIT: whether it is committed is not known'
+    throw new TransactionFailedError(message, true, { cause: error })
+  }
+  if (command === 'ROLLBACK') {
+    const message = 'an error inside the transaction was swallowed: everything was rolled back'
+    throw new TransactionFailedError(message, false)
+  }
+}
+
+async function rollBack(connection: PostgresConnection & Lease, direct: PostgresConnection): Promise<void> {
+  try {
+    await direct.query(ROLLBACK_TRANSACTION)
+    connection.release()
+  } catch (error) {
+    connection.release(error as Error)
+  }
+}
+
+/** Of the error, or of the driver's error behind one of ours. */
+function deepSqlState(error: unknown): string | undefined {
+  return sqlState(error) ?? sqlState((error as { cause?: unknown } | null)?.cause)
+}

@@ -1,0 +1,118 @@
+/** Every statement that a transaction of ours sends, besides those of its caller. */
+
+export const BEGIN = {
+  'read committed': `BEGIN ISOLATION LEVEL READ COMMITTED`,
+  'repeatable read': `BEGIN ISOLATION LEVEL REPEATABLE READ`,
+  serializable: `BEGIN ISOLATION LEVEL SERIALIZABLE`,
+} as const
+
+export const COMMIT = `COMMIT`
+
+export const ROLLBACK_TRANSACTION = `ROLLBACK`
+
+/**
+ * Around an attempt that may time out. Going back to the savepoint makes the transaction usable again, gives back a lock
+ * that was granted at the very moment of the time-out (measured: one in two such errors held it), and undoes the setting.
+ */
+export const SAVEPOINT = `SAVEPOINT lockpool`
+
+export const RELEASE_SAVEPOINT = `RELEASE SAVEPOINT lockpool`
+
+export const ROLLBACK_TO_SAVEPOINT = `ROLLBACK TO SAVEPOINT lockpool; RELEASE SAVEPOINT lockpool`
+
+/** The caller may have a lock_timeout of its own in this transaction, so it is kept where a setting can be kept. */
+export const SET_LOCK_TIMEOUT = `
+SELECT
+  set_config('lockpool.lock_timeout', current_setting('lock_timeout'), true),
+  set_config('lock_timeout', $1, true)`
+
+export const RESTORE_LOCK_TIMEOUT = `SELECT set_config('lock_timeout', current_setting('lockpool.lock_timeout'), true)`
+
+/** By mode, and whether the key is one bigint or a pair of integers. */
+export const LOCK_IN_TRANSACTION = {
+  exclusive: {
+    bigint: `SELECT pg_advisory_xact_lock($1::int8)`,
+    pair: `SELECT pg_advisory_xact_lock($1::int4, $2::int4)`,
+  },
+  shared: {
+    bigint: `SELECT pg_advisory_xact_lock_shared($1::int8)`,
+    pair: `SELECT pg_advisory_xact_lock_shared($1::int4, $2::int4)`,
+  },
+} as const
+
+export const TRY_LOCK_IN_TRANSACTION = {
+  exclusive: {
+    bigint: `SELECT pg_try_advisory_xact_lock($1::int8) AS granted`,
+    pair: `SELECT pg_try_advisory_xact_lock($1::int4, $2::int4) AS granted`,
+  },
+  shared: {
+    bigint: `SELECT pg_try_advisory_xact_lock_shared($1::int8) AS granted`,
+    pair: `SELECT pg_try_advisory_xact_lock_shared($1::int4, $2::int4) AS granted`,
+  },
+} as const
+
+/** Who has an advisory key, as pg_locks shows it: a bigint in two halves with objsubid 1, a pair with objsubid 2. */
+export const ADVISORY_HOLDERS = `
+SELECT DISTINCT activity.pid, activity.application_name, activity.client_addr::text
+FROM pg_catalog.pg_locks AS lock
+JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
+WHERE
+  lock.locktype = 'advisory' AND lock.granted AND lock.pid <> pg_backend_pid()
+  AND lock.classid::int8 = $1 AND lock.objid::int8 = $2 AND lock.objsubid = $3::int2
+  AND lock.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+ORDER BY activity.pid
+LIMIT 5`
+
+/** Who has locks on a table, or on rows of it, for longer than we were willing to wait. */
+export const TABLE_HOLDERS = `
+SELECT DISTINCT activity.pid, activity.application_name, activity.client_addr::text
+FROM pg_catalog.pg_locks AS lock
+JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
+WHERE
+  lock.locktype IN ('relation', 'tuple') AND lock.granted AND lock.pid <> pg_backend_pid()
+  AND lock.relation = to_regclass($1)
+ORDER BY activity.pid
+LIMIT 5`
+
+/** As in SQL, by the names that people know from its documentation. */
+export const ROW_STRENGTHS = {
+  update: `FOR UPDATE`,
+  'no key update': `FOR NO KEY UPDATE`,
+  share: `FOR SHARE`,
+  'key share': `FOR KEY SHARE`,
+} as const
+
+export const ROW_WAITS = {
+  block: ``,
+  nowait: ` NOWAIT`,
+  'skip locked': ` SKIP LOCKED`,
+} as const
+
+export const TABLE_MODES = {
+  'access share': `ACCESS SHARE`,
+  'row share': `ROW SHARE`,
+  'row exclusive': `ROW EXCLUSIVE`,
+  'share update exclusive': `SHARE UPDATE EXCLUSIVE`,
+  share: `SHARE`,
+  'share row exclusive': `SHARE ROW EXCLUSIVE`,
+  exclusive: `EXCLUSIVE`,
+  'access exclusive': `ACCESS EXCLUSIVE`,
+} as const
+
+/** Identifiers can't be parameters, so these two are put together; `table` and `condition` are quoted already. */
+export function lockRowsStatement(
+  table: string,
+  condition: string,
+  strength: keyof typeof ROW_STRENGTHS,
+  wait: keyof typeof ROW_WAITS,
+): string {
+  return `SELECT * FROM ${table}${condition} ${ROW_STRENGTHS[strength]}${ROW_WAITS[wait]}`
+}
+
+export function lockTableStatement(
+  table: string,
+  mode: keyof typeof TABLE_MODES,
+  wait: 'block' | 'nowait',
+): string {
+  return `LOCK TABLE ${table} IN ${TABLE_MODES[mode]} MODE${wait === 'nowait' ? ' NOWAIT' : ''}`
+}
