@@ -37,9 +37,9 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<Ex
 async function runCommand(name: string, argv: readonly string[], terminal: Terminal): Promise<ExitStatus> {
   const row = COMMANDS.find((each) => each.name === name)
   if (row === undefined) {
-    const names = COMMANDS.map((each) => each.name)
-    const kind = name.startsWith('-') ? 'flag' : 'command'
-    throw new UsageError(`unknown ${kind} ${name}${didYouMean(name, names)}`)
+    const isFlag = name.startsWith('-')
+    const names = isFlag ? ['--help', '--version'] : COMMANDS.map((each) => each.name)
+    throw new UsageError(`unknown ${isFlag ? 'flag' : 'command'} ${name}${didYouMean(name, names)}`)
   }
   const loaded = await row.load()
   const command = { ...loaded, flags: { ...loaded.flags, ...HELP } }

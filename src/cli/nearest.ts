@@ -18,16 +18,20 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   return meant === null ? '' : `; did you mean ${meant}?`
 }
 
-/** Levenshtein: how many letters have to be put in, left out or changed. */
+/** How many letters have to be put in, left out, changed, or swapped with the one beside them. */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
-    const next = [i]
+    const row = [i]
     for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1))
+      const change = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = isSwapped ? beforeLast[j - 2]! + 1 : Infinity
+      row.push(Math.min(change, swap, last[j]! + 1, row[j - 1]! + 1))
     }
-    row = next
+    beforeLast = last
+    last = row
   }
-  return row[b.length]!
+  return last[b.length]!
 }

@@ -25,7 +25,8 @@ export function failure(error: unknown, order: Asked): Failure {
 /** The library speaks of its options, and its callers know where they have the URL from. */
 function inOurWords(code: string, message: string, { connection }: Asked): string {
   if (code === 'CONNECTION_FAILED') return `the database can't be used: ${message}`
-  return connection === null ? message : message.replace('"connection"', connection.source)
+  const flagged = message.replace('"namespace"', '--namespace')
+  return connection === null ? flagged : flagged.replace('"connection"', connection.source)
 }
 
 /** Null if it is about something else than starting the command. */
