@@ -28,6 +28,8 @@ export function clientConfig(
   }
 }
 
+const USUAL_FORM = 'postgres://user@host:5432/database is the usual form'
+
 /** What is wrong with `connection`, in words and without its password; null if it can be used. */
 export function configProblem(connection: PostgresConfig | undefined): string | null {
   const isConfig = typeof connection === 'object' && connection !== null && !Array.isArray(connection)
@@ -36,6 +38,11 @@ export function configProblem(connection: PostgresConfig | undefined): string | 
   }
   const source =
     connection === undefined && process.env['DATABASE_URL'] !== undefined ? 'DATABASE_URL' : '"connection"'
+  const text = connection ?? process.env['DATABASE_URL']
+  // The driver would take it for a path, and look for a host called "base".
+  if (typeof text === 'string' && text !== '' && !/^(\/|[a-z][a-z0-9+.-]*:)/i.test(text)) {
+    return `${source} can't be understood (not a URL): ${USUAL_FORM}`
+  }
   try {
     // Opens nothing, but parses everything, files of certificates included.
     const client = new pg.Client(clientConfig(connection, 'lockpool'))
@@ -47,6 +54,6 @@ export function configProblem(connection: PostgresConfig | undefined): string | 
     const code = (error as { code?: unknown }).code
     const detail =
       code === 'ERR_INVALID_URL' ? 'not a URL' : code === 'ENOENT' ? 'a file it names is missing' : 'unusable'
-    return `${source} can't be understood (${detail}): postgres://user@host:5432/database is the usual form`
+    return `${source} can't be understood (${detail}): ${USUAL_FORM}`
   }
 }

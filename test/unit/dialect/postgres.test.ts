@@ -196,16 +196,21 @@ describe('settings', () => {
     expect(clientConfig({ query_timeout: 100 }, 'app')).not.toHaveProperty('query_timeout')
   })
 
-  test.each(['postgres://u:secret@host:99999/db', 'postgres://u:secret@h:x/db', 5, [], null])(
-    'what can not be a connection is refused at once, without its password: %j',
-    (connection) => {
-      const problem = configProblem(connection as string)
+  test.each([
+    'postgres://u:secret@host:99999/db',
+    'postgres://u:secret@h:x/db',
+    'orders',
+    'host=h password=secret',
+    5,
+    [],
+    null,
+  ])('what can not be a connection is refused at once, without its password: %j', (connection) => {
+    const problem = configProblem(connection as string)
 
-      expect(problem).not.toBeNull()
-      expect(problem).not.toMatch(/secret/)
-      expect(() => new LockPool({ connection: connection as string, max: 0 })).toThrowError(
-        expect.objectContaining({ code: 'INVALID_OPTION', problems: expect.arrayContaining([problem]) }),
-      )
-    },
-  )
+    expect(problem).not.toBeNull()
+    expect(problem).not.toMatch(/secret/)
+    expect(() => new LockPool({ connection: connection as string, max: 0 })).toThrowError(
+      expect.objectContaining({ code: 'INVALID_OPTION', problems: expect.arrayContaining([problem]) }),
+    )
+  })
 })
