@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { reporter } from '../../../../src/cli/run/reporter.js'
+import { TELLINGS, type RunEventName, type RunEvents } from '../../../../src/cli/run/run-events.js'
+import type { Channel } from '../../../../src/cli/terminal.js'
+import { ManualClock } from '../../../../src/testing/manual-clock.js'
+
+const EVENTS: RunEvents = {
+  waiting: { mode: 'exclusive', waitMs: null },
+  acquired: { mode: 'shared', token: '1024', waitedMs: 12 },
+  started: { pid: 7, command: 'sh' },
+  signal: { signal: 'SIGTERM', passedOn: true },
+  ended: { exitCode: null, signal: 'SIGKILL', ranMs: 1500 },
+  released: { heldMs: 2000 },
+  busy: { reason: 'somebody else holds it', exitCode: 75 },
+  interrupted: { signal: 'SIGINT', exitCode: 130 },
+  lost: { heldMs: 30, reason: 'its connection ended' },
+  killing: { afterMs: 5000 },
+  left: { pids: [8, 9], reason: 'and can not be ended' },
+  unreleased: { reason: 'its connection ended' },
+  warning: { message: 'two\nlines' },
+  failed: { code: 'CONNECTION_FAILED', message: 'away', exitCode: 69 },
+}
+
+function told(how: { isJson?: boolean; isVerbose?: boolean }): string[] {
+  const lines: string[] = []
+  const channel: Channel = {
+    isTerminal: false,
+    write: (text) => void lines.push(text),
+    paint: (_, text) => text,
+  }
+  const report = reporter(channel, new ManualClock(), {
+    name: 'a\n"b"',
+    key: 'a\n"b"',
+    isJson: false,
+    isVerbose: false,
+    ...how,
+  })
+  for (const name of Object.keys(EVENTS) as RunEventName[]) report(name, EVENTS[name])
+  return lines
+}
+
+test('as JSON, every event is one line with its name, its time, the key and its own fields', () => {
+  const lines = told({ isJson: true })
+
+  expect(lines.every((line) => line.indexOf('\n') === line.length - 1)).toBe(true)
+  expect(lines.map((line) => JSON.parse(line))).toEqual(
+    Object.entries(EVENTS).map(([event, fields]) => ({
+      version: 1,
+      event,
+      at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      key: 'a\n"b"',
+      ...fields,
+    })),
+  )
+})
+
+test('in words, everybody is told of trouble, and the rest is for those who ask', () => {
+  const isLoud = (name: string): boolean => TELLINGS[name as RunEventName].isLoud
+
+  expect(told({})).toHaveLength(Object.keys(EVENTS).filter(isLoud).length)
+  expect(told({ isVerbose: true })).toHaveLength(Object.keys(EVENTS).length)
+  for (const line of told({ isVerbose: true })) expect(line).toMatch(/^lockpool: \S[^]*\n$/)
+  expect(told({}).join('')).toContain(String.raw`lock "a\n\"b\"" was lost after 30ms: its connection ended`)
+})
