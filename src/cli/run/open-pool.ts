@@ -22,9 +22,13 @@ export async function openPool(order: RunOrder, report: Report): Promise<LockPoo
   pool.on('waiter:queued', () => {
     if (waitMs > 0) report('waiting', { mode, waitMs: waitMs === Infinity ? null : waitMs })
   })
+  const warn = (message: string): void => {
+    // What ends because we are closing is nothing to be warned of.
+    if (pool.snapshot().state === 'open') report('warning', { message })
+  }
   pool.on('warning', ({ message, error }) => {
-    report('warning', { message: error === undefined ? message : `${message}: ${error.message}` })
+    warn(error === undefined ? message : `${message}: ${error.message}`)
   })
-  pool.on('session:lost', ({ reason }) => report('warning', { message: `a connection was lost: ${reason}` }))
+  pool.on('session:lost', ({ reason }) => warn(`a connection was lost: ${reason}`))
   return pool
 }
