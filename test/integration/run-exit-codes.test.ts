@@ -1,0 +1,181 @@
+import { createServer, type AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { lockpool } from '../support/command-line.js'
+import { lockWorld } from '../support/lock-world.js'
+
+const world = lockWorld()
+
+const run = (...args: string[]) => lockpool(['run', ...args], { url: world.database.url })
+
+test.each([
+  ['its exit code', 'exit 7', 7],
+  ['success', 'exit 0', 0],
+  ['the largest exit code', 'exit 255', 255],
+  ['a signal that ended it, as the shell would', 'kill -KILL $$', 137],
+  ['SIGTERM, of its own', 'kill -TERM $$', 143],
+])('what comes of the command comes of us: %s', async (_, command, code) => {
+  const it = run('k', '--', 'sh', '-c', command)
+
+  expect(await it.ended).toBe(code)
+  expect(it.err).toBe('')
+})
+
+test('standard input and output pass through untouched, and we say nothing', async () => {
+  const bytes = randomBytes(300_000)
+
+  const it = lockpool(['run', 'k', '--', 'cat'], { url: world.database.url, input: bytes })
+
+  expect(await it.ended).toBe(0)
+  expect(it.out.equals(bytes)).toBe(true)
+  expect(it.err).toBe('')
+})
+
+test('what we say with -v goes to standard error alone', async () => {
+  const it = run('k', '-v', '--', 'echo', 'hi')
+
+  expect(await it.ended).toBe(0)
+  expect(it.out.toString()).toBe('hi\n')
+  expect(it.err).toMatch(/^(lockpool: .+\n)+$/)
+})
+
+test('the command is told of its lock, by both kinds of names', async () => {
+  const variables = ['KEY', 'TOKEN', 'HOLDER'].flatMap((name) => [`$LOCK_${name}`, `$LOCKPOOL_${name}`])
+  const print = `printf '%s\\n' ${[...variables, '$LOCKPOOL_MODE'].map((each) => `"${each}"`).join(' ')}`
+
+  const it = run('a b', '--json', '--', 'sh', '-c', print)
+
+  expect(await it.ended).toBe(0)
+  const { token } = await it.tells('acquired')
+  const holder = `${it.process.pid}@${hostname()}`
+  expect(it.out.toString().trimEnd().split('\n')).toEqual([
+    'a b',
+    'a b',
+    token,
+    token,
+    holder,
+    holder,
+    'exclusive',
+  ])
+})
+
+test('arguments behind -- are not ours, not even those that look so', async () => {
+  const it = run('k', '--', 'printf', '%s|', '--json', '--', '$HOME', '*', '')
+
+  expect(await it.ended).toBe(0)
+  expect(it.out.toString()).toBe('--json|--|$HOME|*||')
+})
+
+test('a lock that somebody else holds: 75, or what -E says, at once or when the time is up', async () => {
+  const held = await world.pool().acquire('k')
+  const since = performance.now()
+
+  const its = [
+    run('k', '--no-wait', '--', 'echo', 'ran'),
+    run('k', '-n', '-E', '0', '--', 'echo', 'ran'),
+    run('k', '--wait', '0', '-E', '3', '--', 'echo', 'ran'),
+    run('k', '--wait', '300ms', '--', 'echo', 'ran'),
+    run('k', '--shared', '-n', '--', 'echo', 'ran'),
+  ]
+
+  expect(await Promise.all(its.map((it) => it.ended))).toEqual([75, 0, 3, 75, 75])
+  expect(performance.now() - since).toBeLessThan(10_000)
+  expect(its.map((it) => it.out.toString())).toEqual(['', '', '', '', ''])
+  expect(its[0]!.err).toBe('lockpool: lock "k" is busy: somebody else holds it\n')
+  expect(its[3]!.err).toBe('lockpool: lock "k" is busy: somebody else holds it, gave up after 300ms\n')
+  await held.release()
+})
+
+test.each([
+  [
+    ['--wiat', '3', '--', 'true'],
+    64,
+    /^lockpool: unknown flag --wiat; did you mean --wait\?\n.*run --help\n$/,
+  ],
+  [['--', ''], 64, /the command behind -- is empty/],
+  [['--namespace', 'x'.repeat(201), '--', 'true'], 78, /^lockpool: --namespace must be/],
+  [['--', '/etc/passwd'], 126, /^lockpool: \/etc\/passwd: can't be executed \(permission denied\)\n$/],
+  [['--', 'no-such-command'], 127, /^lockpool: no-such-command: not found\n$/],
+])('a wrong run ends with its own code and says why: %#', async (args, code, message) => {
+  const it = run('k', ...args)
+
+  expect(await it.ended).toBe(code)
+  expect(it.err).toMatch(message)
+  expect(it.out.toString()).toBe('')
+})
+
+test.each([
+  [[], 64, /lockpool COMMAND --help/],
+  [['rnu'], 64, /^lockpool: unknown command rnu; did you mean run\?\nlockpool: see lockpool --help\n$/],
+  [['--versoin'], 64, /did you mean --version\?/],
+  [['run', '', '--', 'true'], 64, /must not be empty/],
+  [['run', 'x'.repeat(1025), '--', 'true'], 64, /may have 1024 characters/],
+])('a wrong command line ends with 64 and says why: %#', async (args, code, message) => {
+  const it = lockpool(args)
+
+  expect(await it.ended).toBe(code)
+  expect(it.err).toMatch(message)
+})
+
+test('help and version go to standard output and succeed', async () => {
+  const its = [['--help'], ['help', 'run'], ['run', '--help'], ['--version']].map((args) => lockpool(args))
+
+  expect(await Promise.all(its.map((it) => it.ended))).toEqual([0, 0, 0, 0])
+  expect(its.map((it) => it.err).join('')).toBe('')
+  expect(its[1]!.out).toEqual(its[2]!.out)
+  expect(its[3]!.out.toString()).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
+
+test('a database that can not be had: 69 or 78, nothing is started, and no password is told', async () => {
+  const silent = createServer((socket) => socket.resume())
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as AddressInfo
+  const urlWith = (change: Partial<URL>): string => Object.assign(new URL(world.database.url), change).href
+  const cases: [url: string, code: number, message: RegExp][] = [
+    ['postgres://u:hidden@127.0.0.1:1/x', 69, /ECONNREFUSED/],
+    [urlWith({ password: 'hidden' }), 69, /password authentication failed/],
+    [urlWith({ pathname: '/nowhere' }), 69, /does not exist/],
+    [`postgres://u:hidden@127.0.0.1:${port}/x`, 69, /./],
+    ['postgres://u:hidden@h:x/x', 78, /^lockpool: LOCKPOOL_URL can't be understood \(not a URL\)/],
+    ['hidden', 78, /not a URL/],
+  ]
+  const secret = new URL(world.database.url).password
+
+  const its = cases.map(([url]) =>
+    lockpool(['run', 'k', '-v', '--wait', '500ms', '--', 'echo', 'ran'], { url }),
+  )
+  const json = lockpool(['run', 'k', '--json', '--url', cases[0]![0], '--', 'echo', 'ran', 'hidden'])
+
+  expect(await Promise.all(its.map((it) => it.ended))).toEqual(cases.map(([, code]) => code))
+  expect(await json.ended).toBe(69)
+  expect(await json.tells('failed')).toMatchObject({ code: 'CONNECTION_FAILED', exitCode: 69 })
+  for (const [i, it] of [...its, json].entries()) {
+    if (i < cases.length) expect(it.err).toMatch(cases[i]![2])
+    expect(it.err).not.toContain('hidden')
+    expect(it.err).not.toContain(secret)
+    expect(it.out.toString()).toBe('')
+  }
+  await new Promise((resolve) => silent.close(resolve))
+})
+
+test('what happens is told as JSON, without the arguments of the command', async () => {
+  const it = run('k', '--json', '--', 'sh', '-c', 'exit 3', 'a-secret')
+
+  expect(await it.ended).toBe(3)
+  const head = { version: 1, at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/), key: 'k' }
+  const duration = expect.any(Number)
+  expect(it.events).toEqual([
+    {
+      ...head,
+      event: 'acquired',
+      mode: 'exclusive',
+      token: expect.stringMatching(/^\d+$/),
+      waitedMs: duration,
+    },
+    { ...head, event: 'started', pid: duration, command: 'sh' },
+    { ...head, event: 'ended', exitCode: 3, signal: null, ranMs: duration },
+    { ...head, event: 'released', heldMs: duration },
+  ])
+  expect(it.err).not.toContain('a-secret')
+})

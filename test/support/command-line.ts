@@ -1,0 +1,105 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterEach, expect } from 'vitest'
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+/** An event of `lockpool run --json`. */
+export interface ToldEvent {
+  readonly event: string
+  readonly [field: string]: unknown
+}
+
+/** A process that a test has started, and what it has written so far. */
+export class Started {
+  readonly process: ChildProcess
+  readonly #out: Buffer[] = []
+  readonly #err: Buffer[] = []
+  /** Its exit code, or the signal that ended it, once its output is read to the end. */
+  readonly ended: Promise<number | NodeJS.Signals>
+
+  constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv, input: Buffer | null) {
+    // A session of its own, so that no terminal of whoever runs the tests plays a part.
+    this.process = spawn(file, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.process.stdout!.on('data', (bytes: Buffer) => this.#out.push(bytes))
+    this.process.stderr!.on('data', (bytes: Buffer) => this.#err.push(bytes))
+    this.process.stdin!.on('error', () => undefined)
+    this.process.stdin!.end(input ?? undefined)
+    this.ended = once(this.process, 'close').then(
+      ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
+    )
+    running.add(this)
+    void this.ended.then(() => running.delete(this))
+  }
+
+  get out(): Buffer {
+    return Buffer.concat(this.#out)
+  }
+
+  get err(): string {
+    return Buffer.concat(this.#err).toString()
+  }
+
+  /** What was told with `--json`. */
+  get events(): ToldEvent[] {
+    return this.err
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as ToldEvent)
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.process.kill(signal)
+  }
+
+  /** Waits for it to write `text` to standard output. */
+  async says(text: string): Promise<void> {
+    await expect.poll(() => this.out.toString(), { timeout: 10_000 }).toContain(text)
+  }
+
+  async tells(event: string): Promise<ToldEvent> {
+    const find = (): ToldEvent | undefined => this.events.find((each) => each.event === event)
+    await expect.poll(find, { timeout: 10_000, message: this.err }).toBeDefined()
+    return find()!
+  }
+}
+
+const running = new Set<Started>()
+
+/** `lockpool ARGS`, as built and as a user would start it, with nothing of ours in its environment but what is given. */
+export function lockpool(
+  args: readonly string[],
+  { url, env = {}, input = null }: { url?: string; env?: NodeJS.ProcessEnv; input?: Buffer | null } = {},
+): Started {
+  const bare = { PATH: process.env['PATH'], HOME: process.env['HOME'] }
+  return new Started(
+    process.execPath,
+    [MAIN, ...args],
+    { ...bare, ...(url === undefined ? {} : { LOCKPOOL_URL: url }), ...env },
+    input,
+  )
+}
+
+/** A script that may import `lockpool`, in a process of its own. */
+export function script(source: string, env: NodeJS.ProcessEnv = {}): Started {
+  const args = ['--input-type=module', '-e', source]
+  return new Started(process.execPath, args, { ...process.env, ...env }, null)
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+// What a failed test has left running.
+afterEach(async () => {
+  for (const each of [...running]) {
+    each.kill('SIGKILL')
+    await each.ended
+  }
+})
