@@ -204,10 +204,11 @@ export class Stock<C extends object> {
     slot.expiresAt = this.#clock.now() + lifetime
     this.#slots.add(slot)
     this.#opened++
-    this.#factory.onEnd?.(connection, (cause) => this.#ended(slot, cause))
     this.#events.emit('connection:opened', { id: slot.id })
+    this.#factory.onEnd?.(connection, (cause) => this.#ended(slot, cause))
     this.#upkeep.within(lifetime)
-    this.#toIdle(slot)
+    // A server that is shutting down may have ended it before we learned that it was open.
+    if (slot.state === 'opening') this.#toIdle(slot)
     this.#host.changed()
   }
 

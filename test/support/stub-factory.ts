@@ -17,6 +17,8 @@ export class StubFactory implements ConnectionFactory<Stub> {
   #nextId = 1
   /** Whether opening waits for `attempts[i].done`. */
   isSlow = false
+  /** How many of the next to be opened have ended by themselves before the pool learns of them. */
+  stillborn = 0
   /** Why opening fails, or null. */
   failure: Error | null = null
   closing: Promise<void> = Promise.resolve()
@@ -53,6 +55,10 @@ export class StubFactory implements ConnectionFactory<Stub> {
 
   onEnd(stub: Stub, ended: (cause: Error) => void): void {
     this.#ends.set(stub, ended)
+    if (this.stillborn > 0) {
+      this.stillborn--
+      this.end(stub)
+    }
   }
 
   /** The connection ends by itself. */

@@ -111,6 +111,21 @@ describe('opening', () => {
 })
 
 describe('the server is down', () => {
+  test('a connection that has ended before it arrives is never handed out, and another is opened', async () => {
+    const factory = new StubFactory()
+    factory.stillborn = 2
+    const { pool } = poolOf({ openAtStart: false }, factory)
+    const events: string[] = []
+    pool.on('connection:opened', ({ id }) => void events.push(`opened ${id}`))
+    pool.on('connection:closed', ({ id }) => void events.push(`closed ${id}`))
+
+    const lease = await pool.connect()
+
+    expect(lease.id).toBe(3)
+    expect(events).toEqual(['opened 1', 'closed 1', 'opened 2', 'closed 2', 'opened 3'])
+    lease.release()
+  })
+
   test('callers are told the cause at once after the first failure, and one probe looks for its return', async () => {
     const factory = new StubFactory()
     factory.failure = new Error('connection refused')
