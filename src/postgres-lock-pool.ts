@@ -1,4 +1,5 @@
 import { systemClock } from './base/clock.js'
+import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
 import { checkKey } from './dialect/check-key.js'
 import type { LockTransaction } from './dialect/postgres/lock-transaction.js'
@@ -41,6 +42,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
    * @throws {InvalidOptionError} listing every unknown or wrong option.
    */
   constructor(options: LockPoolOptions = {}) {
+    checkIsObject(options)
     const { connection, ...rest } = options
     const problem = configProblem(connection)
     const resolved = resolveLockPoolOptions(rest, problem === null ? [] : [problem])

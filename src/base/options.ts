@@ -70,9 +70,7 @@ export function resolveOptions<O extends object>(
   table: OptionTable<O>,
 ): { readonly [Name in keyof O]-?: Exclude<O[Name], undefined> } {
   const problems: string[] = []
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new InvalidOptionError([`options must be an object, got ${show(options)}`])
-  }
+  checkIsObject(options)
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(table, name)) problems.push(`unknown option "${name}"`)
   }
@@ -85,6 +83,13 @@ export function resolveOptions<O extends object>(
   }
   if (problems.length > 0) throw new InvalidOptionError(problems)
   return Object.freeze(resolved) as { readonly [Name in keyof O]-?: Exclude<O[Name], undefined> }
+}
+
+/** @throws {InvalidOptionError} for what can't be taken apart into options: spreading it would make it an empty object. */
+export function checkIsObject(options: unknown): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InvalidOptionError([`options must be an object, got ${show(options)}`])
+  }
 }
 
 /** A value as it may stand in a message: short, and never a whole object, which could hold a secret. */

@@ -1,0 +1,171 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { hashName } from '../../../src/dialect/postgres/postgres-key.js'
+import { postgresDialect } from '../../../src/dialect/postgres/postgres-dialect.js'
+import { KeyBook } from '../../../src/lock/key-book.js'
+import type { LockKey } from '../../../src/dialect/lock-key.js'
+import { LockPool } from '../../../src/postgres-lock-pool.js'
+import { fakeWorld, rejection } from '../../support/fake-world.js'
+
+/** As the message says it. */
+const MAX_NAME_LENGTH = 1024
+
+const wellFormed = fc
+  .string({ unit: 'binary', minLength: 1, maxLength: MAX_NAME_LENGTH / 2 })
+  .filter((name) => !name.includes('\0'))
+
+test('every well-formed name up to the limit is a key of 64 bits, always the same, and no other name has it', () => {
+  const seen = new Map<string, string>()
+  fc.assert(
+    fc.property(wellFormed, (name) => {
+      const { id } = new KeyBook(postgresDialect, 'n').code(name)
+      expect(id).toBe(String(hashName(Buffer.from(name).toString('utf8'), 'n')))
+      expect(BigInt.asIntN(64, BigInt(id))).toBe(BigInt(id))
+      expect(seen.get(id) ?? name).toBe(name)
+      seen.set(id, name)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a lone surrogate anywhere is refused, because it would be the same lock as every other', () => {
+  const lone = fc.integer({ min: 0xd800, max: 0xdfff }).map((unit) => String.fromCharCode(unit))
+  fc.assert(
+    fc.property(
+      fc.string({ maxLength: 20 }),
+      lone,
+      fc.string({ maxLength: 20 }),
+      (before, surrogate, after) => {
+        expect(() => new KeyBook(postgresDialect, '').code(before + surrogate + after)).toThrowError(
+          expect.objectContaining({ code: 'INVALID_KEY' }),
+        )
+      },
+    ),
+  )
+})
+
+test.each<[what: string, key: unknown, message: RegExp]>([
+  ['an empty name', '', /must not be empty/],
+  ['a name that is too long', 'x'.repeat(MAX_NAME_LENGTH + 1), /may have 1024 characters, this has 1025/],
+  ['NUL in a name', 'a\0b', /NUL/],
+  ['half a character', 'a\ud800', /well-formed/],
+  ['a number', 7, /write 7n, not 7/],
+  ['NaN', Number.NaN, /bigint/],
+  ['null', null, /not null/],
+  ['undefined', undefined, /not undefined/],
+  ['an object', { password: 'secret' }, /not an object/],
+  ['a boolean', true, /not true/],
+  ['a symbol', Symbol('x'), /not Symbol/],
+  ['an array of one', [1], /pair/],
+  ['an array of three', [1, 2, 3], /pair/],
+])('%s is no key, for any call, and the server is not asked', async (_, key, message) => {
+  const world = fakeWorld()
+  const locks = world.pool()
+
+  const errors = await Promise.all([
+    rejection(locks.acquire(key as LockKey)),
+    rejection(locks.tryAcquire(key as LockKey)),
+    rejection(locks.withLock(key as LockKey, () => undefined)),
+  ])
+
+  for (const error of errors) {
+    expect(error).toMatchObject({ code: 'INVALID_KEY', retryable: false })
+    expect(error.message).toMatch(message)
+    expect(error.message).not.toMatch(/secret/)
+  }
+  expect(world.server.connections.size).toBe(0)
+  expect(locks.snapshot()).toMatchObject({ waiting: 0, keys: [] })
+})
+
+test('a name at the limit is one', async () => {
+  const lock = await fakeWorld().pool().acquire('x'.repeat(MAX_NAME_LENGTH))
+
+  expect(lock.state).toBe('held')
+  await lock.release()
+})
+
+test.each<[what: string, options: unknown, message: RegExp]>([
+  ['an unknown option', { timeout: 5 }, /unknown option "timeout"/],
+  ['a wrong mode', { mode: 'write' }, /"mode" must be "exclusive" or "shared", got "write"/],
+  ['a timeout below zero', { timeoutMs: -1 }, /"timeoutMs" must be/],
+  ['a fraction of a millisecond', { timeoutMs: 0.5 }, /"timeoutMs" must be an integer/],
+  ['a timeout that is no number', { timeoutMs: '5' }, /"timeoutMs".*got "5"/],
+  ['NaN', { timeoutMs: Number.NaN }, /got NaN/],
+  ['a signal that is none', { signal: {} }, /"signal" must be an AbortSignal, got an object/],
+  ['null', null, /options must be an object, got null/],
+  ['a number', 5, /options must be an object, got 5/],
+  ['several at once', { mode: 1, timeoutMs: -1, waitMs: 2 }, /"waitMs".*"mode".*"timeoutMs"/],
+])('%s is refused, and nothing is taken', async (_, options, message) => {
+  const world = fakeWorld()
+  const locks = world.pool()
+
+  const error = await rejection(locks.acquire('orders', options as object))
+
+  expect(error).toMatchObject({ code: 'INVALID_OPTION', retryable: false })
+  expect(error.message).toMatch(message)
+  expect(world.server.connections.size).toBe(0)
+})
+
+test('of wrong options of a pool every one is named, and none of the right ones', () => {
+  const wrong = {
+    min: 7,
+    max: 3.5,
+    maxWaiting: -1,
+    onExhausted: 'panic',
+    acquireTimeoutMs: '30s',
+    leaseMs: 999,
+    idleTimeoutMs: null,
+    maxLifetimeMs: Number.NaN,
+    maxHeldLocks: 'all',
+    namespace: 5,
+    applicationName: 'x'.repeat(64),
+    fencing: true,
+    maxSize: 1,
+    connection: 5,
+  }
+  const { idleTimeoutMs: _, ...named } = wrong
+
+  try {
+    new LockPool(wrong as never)
+    expect.unreachable()
+  } catch (error) {
+    const { code, problems } = error as { code: string; problems: readonly string[] }
+    expect(code).toBe('INVALID_OPTION')
+    for (const name of Object.keys(named).filter((each) => each !== 'min')) {
+      expect(
+        problems.filter((problem) => problem.includes(`"${name}"`)),
+        name,
+      ).toHaveLength(1)
+    }
+    expect(problems.join()).not.toMatch(/"min"/)
+  }
+})
+
+test.each([[null], [5], ['postgres://x'], [[]], [true]])('%j is no set of options', (options) => {
+  expect(() => new LockPool(options as never)).toThrowError(
+    expect.objectContaining({ code: 'INVALID_OPTION' }),
+  )
+})
+
+test('a body that is none is refused before anything is locked', async () => {
+  const world = fakeWorld()
+  const locks = world.pool()
+
+  expect(await rejection(locks.withLock('orders', {}, undefined as never))).toMatchObject({
+    code: 'INVALID_OPTION',
+  })
+
+  expect(world.server.connections.size).toBe(0)
+})
+
+test('releasing twice, or after the pool was closed, is the same release', async () => {
+  const locks = fakeWorld().pool()
+  const lock = await locks.acquire('orders')
+
+  const first = lock.release()
+  expect(lock.release()).toBe(first)
+  await first
+  await locks.close()
+  expect(lock.release()).toBe(first)
+  expect(lock.state).toBe('released')
+})
