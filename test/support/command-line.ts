@@ -53,6 +53,14 @@ export class Started {
     this.process.kill(signal)
   }
 
+  /** Ends it without waiting for what it has started, which may have inherited its output. */
+  async abandon(): Promise<void> {
+    this.kill('SIGKILL')
+    this.process.stdout!.destroy()
+    this.process.stderr!.destroy()
+    await this.ended
+  }
+
   /** Waits for it to write `text` to standard output. */
   async says(text: string): Promise<void> {
     await expect.poll(() => this.out.toString(), { timeout: 10_000 }).toContain(text)
@@ -97,9 +105,4 @@ export function isAlive(pid: number): boolean {
 }
 
 // What a failed test has left running.
-afterEach(async () => {
-  for (const each of [...running]) {
-    each.kill('SIGKILL')
-    await each.ended
-  }
-})
+afterEach(() => Promise.all([...running].map((each) => each.abandon())))
