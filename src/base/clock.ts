@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { onAbort } from './on-abort.js'
 
 /** Stops a timer. Calling it again, or after the timer fired, does nothing. */
 export type Cancel = () => void
@@ -59,10 +60,10 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     if (signal?.aborted) return resolve()
     const wake = (): void => {
       cancel()
-      signal?.removeEventListener('abort', wake)
+      forgetSignal?.()
       resolve()
     }
     const cancel = clock.after(delayMs, wake)
-    signal?.addEventListener('abort', wake, { once: true })
+    const forgetSignal = signal && onAbort(signal, wake)
   })
 }

@@ -1,5 +1,7 @@
+import type { Cancel } from './clock.js'
 import { Expiring, type Deadlines } from './deadlines.js'
 import type { Queueable } from './fifo.js'
+import { onAbort } from './on-abort.js'
 
 /**
  * One caller in a queue. It leaves exactly once: served, refused, out of time, or aborted; after that no deadline and no
@@ -14,8 +16,8 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   #resolve!: (value: T) => void
   #reject!: (reason: unknown) => void
   readonly #deadlines: Deadlines
-  #signal: AbortSignal | null = null
-  #onAbort: (() => void) | null = null
+  /** Takes it off the signal again. */
+  #forgetSignal: Cancel | null = null
   #left = false
 
   /** `timeoutMs` may be `Infinity`. A signal that is aborted already must be refused before it becomes a waiter. */
@@ -28,9 +30,7 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     this.#deadlines = deadlines
     if (timeoutMs !== Infinity) deadlines.add(timeoutMs, this, now)
     if (signal !== undefined) {
-      this.#signal = signal
-      this.#onAbort = () => void this.refuse(signal.reason)
-      signal.addEventListener('abort', this.#onAbort)
+      this.#forgetSignal = onAbort(signal, () => void this.refuse(signal.reason))
     }
   }
 
@@ -69,10 +69,8 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     if (this.#left) return false
     this.#left = true
     this.#deadlines.remove(this)
-    if (this.#signal !== null) {
-      this.#signal.removeEventListener('abort', this.#onAbort!)
-      this.#signal = this.#onAbort = null
-    }
+    this.#forgetSignal?.()
+    this.#forgetSignal = null
     this.left(value)
     return true
   }

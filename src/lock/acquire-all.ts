@@ -55,7 +55,10 @@ class Attempt {
   async tryRest(patience: Patience): Promise<Wanted | null> {
     // While others were waited for, one may have been lost.
     for (const [id, lock] of this.held) if (lock.state !== 'held') this.held.delete(id)
-    const missing = this.#inOrder.filter(({ code }) => !this.held.has(code.id))
+    const all = this.#inOrder.filter(({ code }) => !this.held.has(code.id))
+    // Behind one that others of this process hold or wait for nothing need be tried: it would only be given back.
+    const busy = all.findIndex(({ code }) => this.#arbiter.isBusy(code, this.#request.mode))
+    const missing = busy < 0 || patience === 'once' ? all : all.slice(0, busy)
     const outcomes = await Promise.allSettled(missing.map((each) => this.#acquire(each, patience)))
     let failure: PromiseRejectedResult | null = null
     let refused: Wanted | null = null
@@ -65,7 +68,7 @@ class Attempt {
       else this.held.set(missing[i]!.code.id, outcome.value)
     }
     if (failure !== null) throw failure.reason
-    return refused
+    return refused ?? all[missing.length] ?? null
   }
 
   /** Holding only what comes before it. */

@@ -9,7 +9,7 @@ import {
   type LockLostError,
 } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { KeyCode, LockKey } from '../dialect/lock-key.js'
+import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import { Entry } from './entry.js'
 import type { EntryHost } from './entry-host.js'
 import { keyText } from './key-book.js'
@@ -110,6 +110,11 @@ export class Arbiter implements EntryHost {
     if (isBusy && request.patience !== 'wait') waiter.notGranted()
     else entry.advance()
     return waiter.promise
+  }
+
+  /** Whether somebody who wanted it now would have to wait for others of this process. */
+  isBusy(code: KeyCode, mode: LockMode): boolean {
+    return this.#entries.get(code.id)?.isBusyFor(mode) ?? false
   }
 
   /** Refuses everybody who waits, and everybody who comes. Resolves when nothing is held or under way any more. */

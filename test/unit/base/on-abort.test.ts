@@ -1,0 +1,32 @@
+import { getEventListeners } from 'node:events'
+import { expect, test } from 'vitest'
+import { onAbort } from '../../../src/base/on-abort.js'
+
+test('many who wait for one signal are one listener, and are all told, once', () => {
+  const controller = new AbortController()
+  const told: number[] = []
+  const cancels = Array.from({ length: 20 }, (_, i) => onAbort(controller.signal, () => told.push(i)))
+
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1)
+  cancels[3]!()
+  controller.abort()
+  for (const cancel of cancels) cancel()
+
+  expect(told).toEqual(Array.from({ length: 20 }, (_, i) => i).filter((i) => i !== 3))
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+})
+
+test('when the last has gone no listener is left, and the next is heard all the same', () => {
+  const controller = new AbortController()
+  const told: string[] = []
+  onAbort(controller.signal, () => told.push('gone'))()
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+
+  const stale = onAbort(controller.signal, () => told.push('cancelled'))
+  stale()
+  onAbort(controller.signal, () => told.push('heard'))
+  stale()
+  controller.abort()
+
+  expect(told).toEqual(['heard'])
+})
