@@ -1,11 +1,14 @@
 import { RESET_SESSION, ROLLBACK, UNLISTEN_ALL, UNLOCK_ALL } from './postgres-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
-/** What in a statement's text tells that it may leave something behind. */
+/**
+ * What in a statement's text tells that it may leave something behind. SET begins a statement, or it is that of an UPDATE;
+ * what is set for a transaction ends with it, as locks of a transaction do.
+ */
 const TRACES = {
-  locks: /advisory/i,
+  locks: /advisory_(?!xact_)/i,
   listening: /\blisten\b/i,
-  settings: /\bset\b|\bset_config\b/i,
+  settings: /(?:^(?:\s*--[^\n]*\n)*|;|\*\/)\s*set\s+(?!local\b|transaction\b|constraints\b)|\bset_config\b/i,
 } as const
 
 /**
