@@ -4,6 +4,7 @@ import type { HelpRow } from './command.js'
 /** What this program itself exits with: sysexits.h where it has a code, the shell's where the shell has one. */
 export const EXIT = {
   ok: 0,
+  broken: 1,
   usage: 64,
   unavailable: 69,
   busy: 75,
@@ -19,6 +20,7 @@ export type ExitName = keyof typeof EXIT
 /** What each code says, for help. */
 export const EXIT_MEANINGS: Readonly<Record<ExitName, string>> = {
   ok: 'done',
+  broken: 'a promise of lockpool did not hold',
   usage: 'the command line is wrong',
   unavailable: 'the database cannot be reached, refuses, or will not do',
   busy: 'somebody else holds the lock, and the time to wait was up (-E overrides)',

@@ -1,1 +1,93 @@
-export const command: import('../command.js').Command = null as never
+import type { Command, ExitStatus } from '../command.js'
+import { CONNECTION_ENVIRONMENT } from '../connection.js'
+import { DEMO_FLAGS, readDemoOrder, type DemoFlags } from '../demo/demo-order.js'
+import { DemoView, summaryLines, verdictLines } from '../demo/demo-view.js'
+import { brokenPromises } from '../demo/outcome.js'
+import { Demo } from '../demo/run-demo.js'
+import { EXIT, exitNameOf, exitRows } from '../exit-codes.js'
+import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
+import type { Terminal } from '../terminal.js'
+
+/** Thrown into the middle of the demo when somebody has seen enough. */
+class Interruption extends Error {
+  readonly signal: NodeJS.Signals
+
+  constructor(signal: NodeJS.Signals) {
+    super(signal)
+    this.signal = signal
+  }
+}
+
+export const command: Command<DemoFlags> = {
+  usage: '[FLAGS]',
+  description: [
+    'Moves money between the accounts of a ledger, with many tasks in several processes at once: first without locks, and money is lost; then with lockpool, and none is, although one process is killed in the middle.',
+    'Starts a PostgreSQL of its own, unless it is told of one. There it makes a schema with a name of its own, and drops it again.',
+  ],
+  flags: DEMO_FLAGS,
+  environment: [
+    ...CONNECTION_ENVIRONMENT,
+    ['NO_COLOR, FORCE_COLOR', 'no colors, or colors even if there is no terminal'],
+  ],
+  examples: [
+    ['lockpool demo', 'a quarter of a minute, on a server of its own'],
+    [
+      'DATABASE_URL=postgres://me@db/test lockpool demo --processes 8 --tasks 1000',
+      'on yours, and with a larger crowd',
+    ],
+    ['lockpool demo --json', 'for a program to read'],
+  ],
+  exitCodes: exitRows('ok', 'broken', 'usage', 'unavailable', 'config', 'internal'),
+  async run({ flags, args, terminal }) {
+    const order = readDemoOrder(flags, args, process.env)
+    const view = new DemoView(order.isJson ? SILENT : terminal.out)
+    const demo = new Demo(order, view)
+    try {
+      return await Promise.race([show(demo, view, terminal, order.isJson), interrupted()])
+    } catch (error) {
+      if (error instanceof Interruption) return exitCodeOfSignal(error.signal)
+      return explain(error, terminal)
+    } finally {
+      await demo.cleanUp()
+    }
+  },
+}
+
+async function show(demo: Demo, view: DemoView, terminal: Terminal, isJson: boolean): Promise<ExitStatus> {
+  view.say(terminal.out.paint('bold', 'lockpool demo'))
+  const outcome = await demo.run()
+  const broken = brokenPromises(outcome)
+  const status = broken.length === 0 ? EXIT.ok : EXIT.broken
+  if (isJson) {
+    terminal.out.write(`${JSON.stringify({ ...outcome, broken, exitCode: status })}\n`)
+    return status
+  }
+  view.heading('What happened')
+  for (const line of summaryLines(outcome, terminal.out)) view.say(line)
+  view.say('')
+  for (const line of verdictLines(outcome, terminal.out)) view.say(line)
+  view.say('\nNext: lockpool run --help, or the fifteen lines in README.md')
+  return status
+}
+
+function interrupted(): Promise<never> {
+  const desk = new SignalDesk()
+  return new Promise((_, reject) => {
+    desk.handler = (signal) => reject(new Interruption(signal))
+  })
+}
+
+/** The embedded server has errors of its own, which say what to do. */
+function explain(error: unknown, { err }: Terminal): number {
+  const { code, message, stack } = error as Error & { code?: unknown }
+  if (code === 'BINARIES_MISSING' || code === 'PLATFORM_UNSUPPORTED') {
+    err.write(`lockpool: ${message}\nlockpool: or set DATABASE_URL to a PostgreSQL of yours\n`)
+    return EXIT.unavailable
+  }
+  const name = exitNameOf(error)
+  const isDriver = typeof code === 'string' && name === 'internal'
+  err.write(`lockpool: ${name === 'internal' && !isDriver ? (stack ?? message) : message}\n`)
+  return isDriver ? EXIT.unavailable : EXIT[name]
+}
+
+const SILENT = { isTerminal: false, write: (): void => undefined, paint: (_: unknown, text: string) => text }

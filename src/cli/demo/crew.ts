@@ -1,0 +1,92 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { Deferred } from '../../base/deferred.js'
+import type { WorkerCommand, WorkerMessage, WorkerOrders, WorkerReport } from './messages.js'
+
+export const NOTHING_DONE: WorkerReport = {
+  transfers: 0,
+  acquired: 0,
+  handedOff: 0,
+  lost: 0,
+  held: 0,
+  waiting: 0,
+  waits: [],
+}
+
+/** One worker process, as its supervisor has it. */
+export class CrewMember {
+  readonly orders: WorkerOrders
+  readonly #process: ChildProcess
+  readonly #ready = new Deferred<void>()
+  readonly #exited: Promise<unknown>
+  #stopped = new Deferred<void>()
+  #isKilled = false
+  report: WorkerReport = NOTHING_DONE
+
+  constructor(orders: WorkerOrders) {
+    this.orders = orders
+    this.#process = fork(new URL('worker.js', import.meta.url), [JSON.stringify(orders)])
+    this.#process.on('message', (message) => this.#hear(message as WorkerMessage))
+    this.#exited = once(this.#process, 'exit')
+    void this.#exited.then(() => this.#fail(new Error(`worker ${this.#process.pid} ended too early`)))
+    // Whoever awaits them is told; nobody need.
+    this.#ready.promise.catch(() => undefined)
+    this.#stopped.promise.catch(() => undefined)
+  }
+
+  get pid(): number {
+    return this.#process.pid!
+  }
+
+  get isKilled(): boolean {
+    return this.#isKilled
+  }
+
+  /** Rejects if the worker fails before it is. */
+  get ready(): Promise<void> {
+    return this.#ready.promise
+  }
+
+  /** Rejects if it fails in the middle of its work; never, if it is killed. */
+  start(withLocks: boolean): void {
+    this.#stopped = new Deferred()
+    this.#stopped.promise.catch(() => undefined)
+    this.report = NOTHING_DONE
+    this.#tell({ do: 'start', withLocks })
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isKilled) return
+    this.#tell({ do: 'stop' })
+    await this.#stopped.promise
+  }
+
+  /** As when the machine loses power: it has no time to say anything. */
+  async kill(): Promise<void> {
+    this.#isKilled = true
+    this.#process.kill('SIGKILL')
+    await this.#exited
+  }
+
+  async leave(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    this.#tell({ do: 'leave' })
+    await this.#exited
+  }
+
+  #tell(command: WorkerCommand): void {
+    if (this.#process.connected) this.#process.send(command)
+  }
+
+  #hear(message: WorkerMessage): void {
+    if ('report' in message) this.report = message.report
+    if (message.is === 'ready') this.#ready.resolve()
+    else if (message.is === 'stopped') this.#stopped.resolve()
+    else if (message.is === 'failed') this.#fail(new Error(message.message))
+  }
+
+  #fail(error: Error): void {
+    this.#ready.reject(error)
+    if (!this.#isKilled) this.#stopped.reject(error)
+  }
+}

@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto'
+import { CONNECTION_FLAGS, connectionSource } from '../connection.js'
+import { toggle, type Flag, type FlagValues } from '../flags.js'
+import { UsageError } from '../usage-error.js'
+
+function count(words: Pick<Flag<number>, 'meaning' | 'default'>, min: number, max: number): Flag<number> {
+  return {
+    ...words,
+    value: 'N',
+    expects: `a whole number from ${min} to ${max}`,
+    read: (text) => {
+      const number = /^\d{1,6}$/.test(text) ? Number(text) : NaN
+      return number >= min && number <= max ? number : null
+    },
+  }
+}
+
+export type DemoFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
+  Readonly<Record<'processes' | 'tasks' | 'accounts' | 'connections' | 'seconds', Flag<number>>> &
+  Readonly<Record<'json', Flag<true>>>
+
+export const DEMO_FLAGS: DemoFlags = {
+  url: {
+    ...CONNECTION_FLAGS.url,
+    default: 'LOCKPOOL_URL, then DATABASE_URL, then a PostgreSQL that lives as long as the demo',
+  },
+  processes: count({ meaning: 'worker processes', default: '4' }, 2, 16),
+  tasks: count({ meaning: 'tasks in each of them, all at once', default: '250' }, 1, 5000),
+  accounts: count({ meaning: 'accounts in the ledger', default: '300' }, 2, 10_000),
+  connections: count({ meaning: 'connections of each process, at most', default: '4' }, 2, 50),
+  seconds: count({ meaning: 'how long the tasks work with locks', default: '9' }, 1, 3600),
+  json: toggle({ meaning: 'print nothing but one JSON object, at the end' }),
+}
+
+/** What `lockpool demo` was asked to show. */
+export interface DemoOrder {
+  /** Null: the library finds it, in `DATABASE_URL`. */
+  readonly url: string | null
+  /** Whether a server has to be started first. */
+  readonly isEmbedded: boolean
+  readonly processes: number
+  readonly tasks: number
+  readonly accounts: number
+  readonly connections: number
+  readonly seconds: number
+  readonly isJson: boolean
+  /** Names this run everywhere, so that several on one database do not meet. */
+  readonly run: string
+}
+
+/** In every account at the start, in cents. */
+export const OPENING_CENTS = 100_000
+
+/** @throws {UsageError} */
+export function readDemoOrder(
+  flags: FlagValues<DemoFlags>,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): DemoOrder {
+  if (args.length > 0) throw new UsageError(`demo takes no arguments, got ${JSON.stringify(args[0])}`)
+  const source = connectionSource(flags.url, env)
+  const hasDatabaseUrl = (env['DATABASE_URL'] ?? '') !== ''
+  return {
+    url: source?.url ?? null,
+    isEmbedded: source === null && !hasDatabaseUrl,
+    processes: flags.processes ?? 4,
+    tasks: flags.tasks ?? 250,
+    accounts: flags.accounts ?? 300,
+    connections: flags.connections ?? 4,
+    seconds: flags.seconds ?? 9,
+    isJson: flags.json === true,
+    run: randomBytes(4).toString('hex'),
+  }
+}

@@ -1,0 +1,151 @@
+import { systemClock } from '../../base/clock.js'
+import type { Channel } from '../terminal.js'
+import { brokenPromises, money, thousands, type DemoOutcome, type PartOutcome } from './outcome.js'
+import type { Tally } from './tally.js'
+
+/** Narrower than any terminal that is still in use. */
+const WIDTH = 78
+const BAR = 24
+
+/** In a log a line now and then is enough. */
+const LOG_EVERY_MS = 2000
+
+/** What is going on right now. */
+export interface Progress {
+  readonly title: string
+  readonly ms: number
+  readonly ofMs: number
+  readonly withLocks: boolean
+  readonly tally: Tally
+  readonly connections: number
+}
+
+/** What people see of the demo: on a terminal a few lines that are drawn over, in a log a line now and then. */
+export class DemoView {
+  readonly #channel: Channel
+  #drawn = 0
+  #loggedAt = -Infinity
+
+  constructor(channel: Channel) {
+    this.#channel = channel
+  }
+
+  /** Stays. */
+  say(text: string): void {
+    this.#wipe()
+    this.#channel.write(`${text}\n`)
+  }
+
+  heading(text: string): void {
+    this.say(`\n${this.#channel.paint('bold', text)}`)
+  }
+
+  /** Stays until the next thing is shown. */
+  progress(progress: Progress): void {
+    if (this.#channel.isTerminal) return this.#draw(progressLines(progress, this.#channel))
+    const now = systemClock.now()
+    if (now - this.#loggedAt < LOG_EVERY_MS) return
+    this.#loggedAt = now
+    this.say(`  ${logLine(progress)}`)
+  }
+
+  #draw(lines: readonly string[]): void {
+    this.#wipe()
+    this.#channel.write(lines.map((line) => `${line}\n`).join(''))
+    this.#drawn = lines.length
+  }
+
+  #wipe(): void {
+    if (this.#drawn > 0) this.#channel.write(`\x1b[${this.#drawn}A\x1b[J`)
+    this.#drawn = 0
+  }
+}
+
+function progressLines(
+  { title, ms, ofMs, withLocks, tally, connections }: Progress,
+  channel: Channel,
+): string[] {
+  const full = Math.min(Math.round((ms / ofMs) * BAR), BAR)
+  const bar = channel.paint('cyan', '█'.repeat(full)) + channel.paint('dim', '░'.repeat(BAR - full))
+  const first = `  ${bar}  ${seconds(ms)} of ${seconds(ofMs)}   ${title}`
+  const second = `  ${thousands(tally.transfers)} transfers on ${connections} connections`
+  if (!withLocks) return [first, second]
+  return [
+    first,
+    `${second}, ${perSecond(tally.acquired, ms)} locks/s`,
+    `  ${tally.held} locks held, ${thousands(tally.waiting)} callers waiting, p50 ${duration(tally.p50Ms)}, p99 ${duration(tally.p99Ms)}`,
+  ]
+}
+
+function logLine({ ms, withLocks, tally, connections }: Progress): string {
+  const head = `${seconds(ms)}: ${thousands(tally.transfers)} transfers`
+  if (!withLocks) return `${head} on ${connections} connections`
+  const locks = `${perSecond(tally.acquired, ms)} locks/s`
+  return `${head}, ${locks}, ${tally.held} held, ${thousands(tally.waiting)} waiting on ${connections} connections`
+}
+
+/** The table at the end. */
+export function summaryLines(outcome: DemoOutcome, channel: Channel): string[] {
+  const { without, withLocks, peak, killed } = outcome
+  const { tally } = withLocks
+  const rows: (readonly [what: string, without: string, withLocks: string])[] = [
+    ['', 'without locks', 'with lockpool'],
+    ['transfers', rated(without), rated(withLocks)],
+    ['missing in the ledger', missing(without.missingCents), missing(withLocks.missingCents)],
+    ['locks acquired', '', `${thousands(tally.acquired)}  (${perSecond(tally.acquired, withLocks.ms)}/s)`],
+    ['  handed on in a process', '', share(tally.handedOff, tally.acquired)],
+    ['wait for two locks', '', `p50 ${duration(tally.p50Ms)}, p99 ${duration(tally.p99Ms)}`],
+    ['held and waiting, peak', '', `${peak.held} and ${thousands(peak.waiting)}`],
+    ['connections, peak', '', `${peak.connections} of ${outcome.maxConnections}`],
+    [
+      'tokens that did not grow',
+      '',
+      `${withLocks.ledger.regressions} of ${thousands(withLocks.ledger.writes)}`,
+    ],
+    ['one process killed', '', `${killed.locks} locks, free after ${duration(killed.freedAfterMs)}`],
+  ]
+  return rows.map(([what, left, right], row) => {
+    const line = `  ${what.padEnd(26)}${left.padEnd(24)}${right}`.slice(0, WIDTH).trimEnd()
+    return row === 0 ? channel.paint('dim', line) : line
+  })
+}
+
+/** The last word. */
+export function verdictLines(outcome: DemoOutcome, channel: Channel): string[] {
+  const broken = brokenPromises(outcome)
+  if (broken.length > 0) return broken.map((each) => channel.paint('red', `✗ ${each}`))
+  const { processes, tasks, peak, without } = outcome
+  const crowd = `${thousands(processes * tasks)} tasks in ${processes} processes`
+  const kept = `✓ With lockpool ${crowd} lost no cent, on ${peak.connections} connections.`
+  const lost =
+    without.missingCents === 0
+      ? '  Without locks nothing was lost either, this time: the tasks did not meet. Try again.'
+      : `  Without locks ${money(Math.abs(without.missingCents))} ${without.missingCents < 0 ? 'vanished' : 'came from nowhere'} in ${seconds(without.ms)}.`
+  return [channel.paint('green', kept), lost]
+}
+
+function rated({ tally, ms }: PartOutcome): string {
+  return `${thousands(tally.transfers)}  (${perSecond(tally.transfers, ms)}/s)`
+}
+
+function missing(cents: number): string {
+  if (cents === 0) return 'nothing'
+  return cents < 0 ? money(-cents) : `${money(cents)} too much`
+}
+
+function share(part: number, of: number): string {
+  return `${of === 0 ? 0 : Math.round((part / of) * 100)} % of them`
+}
+
+function perSecond(count: number, ms: number): string {
+  return thousands(ms === 0 ? 0 : (count / ms) * 1000)
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}
+
+function duration(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`
+  return ms >= 10 ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`
+}

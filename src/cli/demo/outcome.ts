@@ -1,0 +1,72 @@
+import type { Tally } from './tally.js'
+
+/** The ledger, by what the server says. */
+export interface LedgerState {
+  readonly cents: number
+  readonly writes: number
+  readonly regressions: number
+}
+
+/** One part of the demo: the tasks worked for a while, in one way. */
+export interface PartOutcome {
+  readonly tally: Tally
+  readonly ms: number
+  /** What is in the ledger, less what should be. */
+  readonly missingCents: number
+  readonly ledger: LedgerState
+}
+
+export interface KillOutcome {
+  readonly worker: number
+  readonly pid: number
+  readonly atMs: number
+  /** Locks that the server had for it at that moment. */
+  readonly locks: number
+  /** Until the server had none for it any more. */
+  readonly freedAfterMs: number
+  /** Transfers of the others since. */
+  readonly transfersAfter: number
+}
+
+/** Everything that the demo has found. */
+export interface DemoOutcome {
+  readonly version: 1
+  readonly server: string
+  readonly processes: number
+  readonly tasks: number
+  readonly accounts: number
+  /** The most that may be open. */
+  readonly maxConnections: number
+  readonly without: PartOutcome
+  readonly withLocks: PartOutcome
+  readonly killed: KillOutcome
+  /** The most that were seen at one time. */
+  readonly peak: { readonly connections: number; readonly held: number; readonly waiting: number }
+}
+
+/** Pure: every promise that does not hold, in words. None is what everybody hopes for. */
+export function brokenPromises({ withLocks, killed, peak, maxConnections }: DemoOutcome): string[] {
+  const broken: string[] = []
+  const { missingCents, ledger, tally } = withLocks
+  if (missingCents !== 0) broken.push(`with locks, ${money(missingCents)} too much is in the ledger`)
+  if (ledger.regressions > 0) {
+    broken.push(`${ledger.regressions} fencing tokens were not greater than the one before`)
+  }
+  if (tally.lost > 0) broken.push(`${tally.lost} locks were lost by processes that were not killed`)
+  if (killed.transfersAfter === 0) broken.push('nobody went on after one process was killed')
+  if (peak.connections > maxConnections) {
+    broken.push(`${peak.connections} connections were open, at most ${maxConnections} may be`)
+  }
+  return broken
+}
+
+/** `-1,234.56` */
+export function money(cents: number): string {
+  const size = Math.abs(cents)
+  const whole = thousands(Math.floor(size / 100))
+  return `${cents < 0 ? '-' : ''}${whole}.${String(size % 100).padStart(2, '0')}`
+}
+
+export function thousands(count: number): string {
+  return String(Math.round(count)).replaceAll(/\B(?=(\d{3})+$)/g, ',')
+}

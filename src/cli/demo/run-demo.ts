@@ -1,0 +1,183 @@
+import { sleep, systemClock } from '../../base/clock.js'
+import type { EmbeddedPostgres } from '../../embedded/index.js'
+import { CrewMember } from './crew.js'
+import { OPENING_CENTS, type DemoOrder } from './demo-order.js'
+import type { DemoView } from './demo-view.js'
+import { Ledger } from './ledger.js'
+import { money, type DemoOutcome, type KillOutcome, type PartOutcome } from './outcome.js'
+import { tally, type Tally } from './tally.js'
+
+const LOOK_EVERY_MS = 150
+const WITHOUT_LOCKS_MS = 3000
+
+/** The part of the time with locks after which one worker is killed. */
+const KILL_AT = 0.4
+
+/** How long the server may take to notice that a process is gone: it does at once, when its sockets close. */
+const FREED_LIMIT_MS = 10_000
+
+/** The whole story: a server, a ledger, workers; without locks, then with; and nothing is left afterwards. */
+export class Demo {
+  readonly #order: DemoOrder
+  readonly #view: DemoView
+  #server: EmbeddedPostgres | null = null
+  #ledger: Ledger | null = null
+  #crew: CrewMember[] = []
+  #peak = { connections: 0, held: 0, waiting: 0 }
+
+  constructor(order: DemoOrder, view: DemoView) {
+    this.#order = order
+    this.#view = view
+  }
+
+  async run(): Promise<DemoOutcome> {
+    const { processes, tasks, accounts, connections, seconds } = this.#order
+    const ledger = await this.#prepare()
+    this.#view.heading('1. Without locks')
+    const without = await this.#part(ledger, false, Math.min(seconds * 1000, WITHOUT_LOCKS_MS), null)
+    this.#tellMissing(without)
+    this.#view.heading('2. With lockpool, the same tasks')
+    const kills: KillOutcome[] = []
+    const withLocks = await this.#part(ledger, true, seconds * 1000, kills)
+    this.#tellMissing(withLocks)
+    await Promise.all(this.#crew.map((member) => member.leave()))
+    return {
+      version: 1,
+      server: await ledger.serverVersion(),
+      processes,
+      tasks,
+      accounts,
+      maxConnections: processes * connections,
+      without,
+      withLocks,
+      killed: kills[0]!,
+      peak: this.#peak,
+    }
+  }
+
+  /** Whatever has happened: no process, no table and no server is left. */
+  async cleanUp(): Promise<void> {
+    await Promise.all(this.#crew.map((member) => member.kill()))
+    try {
+      await this.#ledger?.drop()
+    } finally {
+      await this.#server?.stop()
+    }
+  }
+
+  async #prepare(): Promise<Ledger> {
+    const { processes, tasks, accounts, connections, run } = this.#order
+    const url = this.#order.isEmbedded ? await this.#startServer() : this.#order.url
+    const ledger = (this.#ledger = await Ledger.create(url, run))
+    await ledger.fill(accounts, OPENING_CENTS)
+    const server = `PostgreSQL ${await ledger.serverVersion()}`
+    this.#view.say(
+      this.#order.isEmbedded ? `  ${server}, started for this demo; gone when it ends` : `  ${server}, yours`,
+    )
+    this.#crew = Array.from({ length: processes }, (_, i) => {
+      const applicationName = `${this.#prefix}${i + 1}`
+      const namespace = `demo ${run}`
+      return new CrewMember({
+        url,
+        applicationName,
+        namespace,
+        schema: ledger.schema,
+        accounts,
+        tasks,
+        connections,
+      })
+    })
+    await Promise.all(this.#crew.map((member) => member.ready))
+    this.#view.say(
+      `  ${accounts} accounts with ${money(OPENING_CENTS)} each, ${money(accounts * OPENING_CENTS)} in all`,
+    )
+    this.#view.say(
+      `  ${processes} worker processes with ${tasks} tasks and at most ${connections} connections each`,
+    )
+    this.#view.say('  A task reads two accounts, thinks, and writes both back, over and over')
+    return ledger
+  }
+
+  async #startServer(): Promise<string> {
+    const { startEmbeddedPostgres } = await import('../../embedded/index.js')
+    this.#server = await startEmbeddedPostgres({ durable: false })
+    return this.#server.url
+  }
+
+  get #prefix(): string {
+    return `lockpool demo ${this.#order.run} `
+  }
+
+  /** With `kills`, one worker is killed in the middle, and what came of it is put there. */
+  async #part(
+    ledger: Ledger,
+    withLocks: boolean,
+    ofMs: number,
+    kills: KillOutcome[] | null,
+  ): Promise<PartOutcome> {
+    const { accounts } = this.#order
+    await ledger.fill(accounts, OPENING_CENTS)
+    const since = systemClock.now()
+    for (const member of this.#crew) member.start(withLocks)
+    let kill: Omit<KillOutcome, 'transfersAfter'> | null = null
+    let transfersBefore = 0
+    for (let ms = 0; ms < ofMs; ms = systemClock.now() - since) {
+      await sleep(systemClock, LOOK_EVERY_MS)
+      await this.#look(ledger, withLocks, systemClock.now() - since, ofMs)
+      if (kills === null || kill !== null || ms < ofMs * KILL_AT) continue
+      kill = await this.#killOne(ledger, systemClock.now() - since)
+      transfersBefore = this.#tally().transfers
+    }
+    await Promise.all(this.#crew.map((member) => member.stop()))
+    const ms = systemClock.now() - since
+    const total = this.#tally()
+    if (kill !== null) kills!.push({ ...kill, transfersAfter: total.transfers - transfersBefore })
+    const state = await ledger.state()
+    return { tally: total, ms, ledger: state, missingCents: state.cents - accounts * OPENING_CENTS }
+  }
+
+  async #look(ledger: Ledger, withLocks: boolean, ms: number, ofMs: number): Promise<void> {
+    const seen = [...(await ledger.connections(this.#prefix)).values()]
+    const connections = seen.reduce((sum, each) => sum + each, 0)
+    const now = this.#tally()
+    const { held, waiting } = now
+    this.#peak.connections = Math.max(this.#peak.connections, connections)
+    if (withLocks) {
+      this.#peak.held = Math.max(this.#peak.held, held)
+      this.#peak.waiting = Math.max(this.#peak.waiting, waiting)
+    }
+    const title = withLocks ? 'with lockpool' : 'without locks'
+    this.#view.progress({ title, ms, ofMs, withLocks, tally: now, connections })
+  }
+
+  async #killOne(ledger: Ledger, atMs: number): Promise<Omit<KillOutcome, 'transfersAfter'>> {
+    const worker = this.#crew.length - 1
+    const victim = this.#crew[worker]!
+    const { applicationName } = victim.orders
+    const locks = await ledger.locks(applicationName)
+    const since = systemClock.now()
+    await victim.kill()
+    let freedAfterMs = Infinity
+    while (systemClock.now() - since < FREED_LIMIT_MS && freedAfterMs === Infinity) {
+      const left = await ledger.connections(applicationName)
+      if (left.size === 0) freedAfterMs = systemClock.now() - since
+    }
+    this.#view.say(
+      `  worker ${worker + 1} (process ${victim.pid}) killed with SIGKILL: its ${locks} locks were free ` +
+        `${Math.round(freedAfterMs)} ms later`,
+    )
+    return { worker: worker + 1, pid: victim.pid, atMs, locks, freedAfterMs }
+  }
+
+  #tally(): Tally {
+    return tally(this.#crew.map((member) => member.report))
+  }
+
+  #tellMissing({ missingCents, tally: { transfers }, ms }: PartOutcome): void {
+    const found =
+      missingCents === 0
+        ? 'not a cent is missing'
+        : `${money(Math.abs(missingCents))} ${missingCents < 0 ? 'is missing' : 'too much is in the ledger'}`
+    this.#view.say(`  ${transfers} transfers in ${(ms / 1000).toFixed(1)} s: ${found}`)
+  }
+}

@@ -1,0 +1,168 @@
+/** One worker process of the demo: many tasks that move money. Started by the crew, and gone when that is. */
+import { sleep, systemClock } from '../../base/clock.js'
+import { systemRandom } from '../../base/random.js'
+import type { LockGroup } from '../../lock/lock-group.js'
+import { LockPool } from '../../postgres-lock-pool.js'
+import { ledgerStatements } from './ledger-sql.js'
+import type { WorkerCommand, WorkerMessage, WorkerOrders, WorkerReport } from './messages.js'
+import { WaitHistogram } from './wait-histogram.js'
+
+const REPORT_EVERY_MS = 200
+
+/** The time between reading and writing, in which others can do harm. */
+const LONGEST_THOUGHT_MS = 4
+
+/** In cents. */
+const LARGEST_AMOUNT = 5000
+
+/** For those who have no lock: the ledger takes note of no token. */
+const NO_TOKEN = String(2n ** 63n - 1n)
+
+const STOPPED = new Error('stopped')
+
+class Worker {
+  readonly #orders: WorkerOrders
+  readonly #locks: LockPool
+  readonly #statements: ReturnType<typeof ledgerStatements>
+  /** Aborts with `STOPPED`: whoever waits for something need not wait any longer. */
+  #stopping = new AbortController()
+  #tasks: Promise<void>[] = []
+  #transfers = 0
+  #waits = new WaitHistogram()
+  #before = { acquired: 0, handedOff: 0, lost: 0 }
+
+  constructor(orders: WorkerOrders) {
+    this.#orders = orders
+    this.#statements = ledgerStatements(orders.schema)
+    this.#locks = new LockPool({
+      ...(orders.url === null ? {} : { connection: orders.url }),
+      applicationName: orders.applicationName,
+      namespace: orders.namespace,
+      max: orders.connections,
+    })
+  }
+
+  async ready(): Promise<void> {
+    await this.#locks.ready()
+  }
+
+  start(withLocks: boolean): void {
+    this.#stopping = new AbortController()
+    this.#transfers = 0
+    this.#waits = new WaitHistogram()
+    this.#before = { ...this.#locks.snapshot().counters }
+    this.#tasks = Array.from({ length: this.#orders.tasks }, () => this.#task(withLocks))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(STOPPED)
+    await Promise.all(this.#tasks)
+  }
+
+  close(): Promise<void> {
+    return this.#locks.close()
+  }
+
+  report(): WorkerReport {
+    const { counters, held, waiting } = this.#locks.snapshot()
+    return {
+      transfers: this.#transfers,
+      acquired: counters.acquired - this.#before.acquired,
+      handedOff: counters.handedOff - this.#before.handedOff,
+      lost: counters.lost - this.#before.lost,
+      held,
+      waiting,
+      waits: this.#waits.toJSON(),
+    }
+  }
+
+  async #task(withLocks: boolean): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const from = this.#someAccount()
+      const to = this.#someAccount()
+      if (from === to) continue
+      try {
+        if (withLocks) await this.#transferUnderLock(from, to, signal)
+        else await this.#transfer(from, to, [NO_TOKEN, NO_TOKEN], signal)
+      } catch (error) {
+        if (error !== STOPPED) throw error
+      }
+    }
+  }
+
+  /** The whole of what lockpool has to do with it. */
+  async #transferUnderLock(from: number, to: number, signal: AbortSignal): Promise<void> {
+    const since = systemClock.now()
+    await using both: LockGroup = await this.#locks.acquireAll([`account ${from}`, `account ${to}`], {
+      signal,
+    })
+    this.#waits.add(systemClock.now() - since)
+    const tokens = both.locks.map((lock) => String(lock.token))
+    await this.#transfer(from, to, tokens, signal)
+  }
+
+  /** Reads, thinks, and writes what it thinks is right. */
+  async #transfer(
+    from: number,
+    to: number,
+    [fromToken, toToken]: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { connections } = this.#locks
+    const read = await connections.use(
+      (connection) => connection.query<{ id: number; cents: string }>(this.#statements.read, [from, to]),
+      { signal },
+    )
+    const cents = new Map(read.rows.map((row) => [row.id, BigInt(row.cents)]))
+    await sleep(systemClock, systemRandom.next() * LONGEST_THOUGHT_MS)
+    const amount = BigInt(1 + Math.floor(systemRandom.next() * LARGEST_AMOUNT))
+    const values = [from, cents.get(from)! - amount, fromToken, to, cents.get(to)! + amount, toToken]
+    await connections.use((connection) => connection.query(this.#statements.write, values), { signal })
+    this.#transfers++
+  }
+
+  #someAccount(): number {
+    return 1 + Math.floor(systemRandom.next() * this.#orders.accounts)
+  }
+}
+
+function send(message: WorkerMessage): void {
+  process.send?.(message)
+}
+
+function fail(error: unknown): void {
+  send({ is: 'failed', message: error instanceof Error ? error.message : String(error) })
+  process.exit(1)
+}
+
+async function obey(worker: Worker, command: WorkerCommand): Promise<void> {
+  switch (command.do) {
+    case 'start':
+      return worker.start(command.withLocks)
+    case 'stop':
+      await worker.stop()
+      return send({ is: 'stopped', report: worker.report() })
+    case 'leave':
+      await worker.close()
+      process.exit(0)
+  }
+}
+
+const worker = new Worker(JSON.parse(process.argv[2]!) as WorkerOrders)
+// Whoever started us decides when we end, also when somebody presses Ctrl-C.
+process.on('SIGINT', () => undefined)
+process.on('disconnect', () => process.exit(0))
+process.on('unhandledRejection', fail)
+process.on('message', (command) => void obey(worker, command as WorkerCommand).catch(fail))
+worker
+  .ready()
+  .then(() => {
+    send({ is: 'ready' })
+    const tick = (): void => {
+      send({ is: 'report', report: worker.report() })
+      systemClock.after(REPORT_EVERY_MS, tick)
+    }
+    tick()
+  })
+  .catch(fail)
