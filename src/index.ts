@@ -4,8 +4,10 @@ export {
   FencingUnavailableError,
   InvalidKeyError,
   InvalidOptionError,
+  LockDeadlockError,
   LockError,
   LockLostError,
+  LockReentryError,
   LockTableFullError,
   LockTimeoutError,
   PoolClosedError,
@@ -14,6 +16,7 @@ export {
   PoolSaturatedError,
   TransactionFailedError,
   type AcquirePhase,
+  type DeadlockStep,
   type LockErrorCode,
 } from './base/errors.js'
 export type { LockKey, LockMode } from './dialect/lock-key.js'

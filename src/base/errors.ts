@@ -5,6 +5,8 @@
 export type LockErrorCode =
   | 'LOCK_TIMEOUT'
   | 'LOCK_LOST'
+  | 'LOCK_DEADLOCK'
+  | 'LOCK_REENTRY'
   | 'LOCK_TABLE_FULL'
   | 'FENCING_UNAVAILABLE'
   | 'POOL_EXHAUSTED'
@@ -83,6 +85,62 @@ export class LockLostError extends LockError {
     this.key = details.key
     this.heldMs = details.heldMs
     this.reason = details.reason
+  }
+}
+
+/** One who waits in a circle: what it holds, and what it waits for. */
+export interface DeadlockStep {
+  /** Which process, in words. */
+  readonly process: string
+  /** Null for a writer that holds nothing of the circle: a reader waits for it because it came first. */
+  readonly holds: string | null
+  readonly waitsFor: string
+}
+
+/**
+ * Not acquired, because those who have it wait, directly or through others, for what this caller holds. The others go on
+ * when the caller gives that up; then the same may be tried again.
+ */
+export class LockDeadlockError extends LockError {
+  static {
+    this.prototype.name = 'LockDeadlockError'
+  }
+
+  readonly code = 'LOCK_DEADLOCK'
+  readonly retryable = true
+  readonly key: string
+  /** The circle: each waits for what the next one holds, and the last for what the first one holds, who is the caller. */
+  readonly cycle: readonly DeadlockStep[]
+
+  constructor(details: { key: string; circle: readonly DeadlockStep[] }, options?: ErrorOptions) {
+    super(
+      `waiting for ${details.key} would never end: ${details.circle.map(stepInWords).join('; ')}`,
+      options,
+    )
+    this.key = details.key
+    this.cycle = details.circle
+  }
+}
+
+function stepInWords({ process, holds, waitsFor }: DeadlockStep): string {
+  const wanted = JSON.stringify(waitsFor)
+  if (holds === null) return `${process} waits for ${wanted} before it`
+  return `${process} holds ${JSON.stringify(holds)} and waits for ${wanted}`
+}
+
+/** The body that asks holds the key already, and would wait for itself. */
+export class LockReentryError extends LockError {
+  static {
+    this.prototype.name = 'LockReentryError'
+  }
+
+  readonly code = 'LOCK_REENTRY'
+  readonly retryable = false
+  readonly key: string
+
+  constructor(key: string) {
+    super(`${key} is held by the body that asks for it: it would wait for itself`)
+    this.key = key
   }
 }
 

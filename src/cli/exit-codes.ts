@@ -39,6 +39,8 @@ export function exitRows(...names: readonly ExitName[]): HelpRow[] {
 const EXIT_OF_ERROR: Readonly<Record<LockErrorCode, ExitName>> = {
   LOCK_TIMEOUT: 'busy',
   LOCK_LOST: 'lost',
+  LOCK_DEADLOCK: 'busy',
+  LOCK_REENTRY: 'internal',
   LOCK_TABLE_FULL: 'unavailable',
   FENCING_UNAVAILABLE: 'config',
   POOL_EXHAUSTED: 'internal',

@@ -44,6 +44,9 @@ export interface LockLink {
   /** Tells the other waiting processes that this one has lost a race for the key and asks for the next turn. */
   claim(key: KeyCode): Promise<void>
 
+  /** Tells the other waiting processes something of the lock layer's own: ASCII, at most 7900 characters. A hint, like a ring. */
+  tell(message: string): Promise<void>
+
   heartbeat(): Promise<void>
 
   /**
@@ -56,10 +59,11 @@ export interface LockLink {
   detach(): Promise<void>
 }
 
-/** Whom a listening connection tells. `sender` is who rang or claimed. */
+/** Whom a listening connection tells. `sender` is who rang, claimed or told. */
 export interface Ears {
   rung(keyId: string, sender: string): void
   claimed(keyId: string, sender: string): void
+  told(message: string, sender: string): void
   /** The connection ended: nothing is heard any more. */
   ended(cause: Error): void
 }

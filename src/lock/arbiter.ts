@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js'
 import { Deadlines } from '../base/deadlines.js'
 import type { Emitter } from '../base/emitter.js'
 import {
+  LockReentryError,
   LockTableFullError,
   PoolClosedError,
   PoolSaturatedError,
@@ -10,9 +11,10 @@ import {
 } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
+import { DeadlockDetector, type DetectorHost } from './deadlock/deadlock-detector.js'
 import { Entry } from './entry.js'
 import type { EntryHost } from './entry-host.js'
-import { keyText } from './key-book.js'
+import { keyInWords, keyText } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
 import { LockWaiter, type LockRequest } from './lock-waiter.js'
@@ -27,10 +29,13 @@ export interface LockCounters {
   handedOff: number
   /** Calls of `acquire` and `tryAcquire` that ended without the lock. */
   refused: number
+  /** Of these, with `LOCK_DEADLOCK`. */
+  deadlocks: number
 }
 
 export interface ArbiterLinks {
   readonly lastFailure: LockError | null
+  readonly isListening: boolean
   assign(entry: Entry): Session | null
   unassign(entry: Entry): void
   asleep(): void
@@ -38,11 +43,19 @@ export interface ArbiterLinks {
 }
 
 /** Who in this process has what, and who waits for it: one entry per key that anybody here has to do with. */
-export class Arbiter implements EntryHost {
+export class Arbiter implements EntryHost, DetectorHost {
   readonly clock: Clock
   readonly random: Random
   readonly sender: string
-  readonly counters: LockCounters = { acquired: 0, released: 0, lost: 0, handedOff: 0, refused: 0 }
+  readonly counters: LockCounters = {
+    acquired: 0,
+    released: 0,
+    lost: 0,
+    handedOff: 0,
+    refused: 0,
+    deadlocks: 0,
+  }
+  readonly detector: DeadlockDetector
   readonly #deadlines: Deadlines
   readonly #events: Emitter<LockEvents>
   readonly #links: ArbiterLinks
@@ -58,7 +71,12 @@ export class Arbiter implements EntryHost {
   noFencing: string | null = null
 
   constructor(
-    ports: { readonly clock: Clock; readonly random: Random; readonly sender: string },
+    ports: {
+      readonly clock: Clock
+      readonly random: Random
+      readonly sender: string
+      readonly process: string
+    },
     maxWaiting: number,
     events: Emitter<LockEvents>,
     links: ArbiterLinks,
@@ -70,6 +88,7 @@ export class Arbiter implements EntryHost {
     this.#deadlines = new Deadlines(this.clock)
     this.#events = events
     this.#links = links
+    this.detector = new DeadlockDetector(ports, this)
   }
 
   get entries(): IterableIterator<Entry> {
@@ -103,11 +122,19 @@ export class Arbiter implements EntryHost {
     if (this.#waiting >= this.#maxWaiting) return Promise.reject(new PoolSaturatedError(this.#maxWaiting))
     let entry = this.#entries.get(code.id)
     if (entry === undefined) this.#entries.set(code.id, (entry = new Entry(code, label, this)))
+    const again = entry.asAgain(request)
+    if (again === null) {
+      return request.patience === 'ask'
+        ? Promise.resolve(null)
+        : Promise.reject(new LockReentryError(keyInWords(label)))
+    }
     const isBusy = entry.isBusyFor(request.mode)
     this.#waiting++
-    const waiter = new LockWaiter(entry, request, ++this.#arrivals, this.#deadlines)
+    const waiter = new LockWaiter(entry, again, ++this.#arrivals, this.#deadlines)
+    if (again.patience === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
+    if (waiter.hasLeft) return waiter.promise
     if (isBusy) this.#announce(waiter)
-    if (isBusy && request.patience !== 'wait') waiter.notGranted()
+    if (isBusy && (again.patience === 'once' || again.patience === 'ask')) waiter.notGranted()
     else entry.advance()
     return waiter.promise
   }
@@ -164,6 +191,27 @@ export class Arbiter implements EntryHost {
     this.#links.awake()
   }
 
+  get isListening(): boolean {
+    return this.#links.isListening
+  }
+
+  entry(keyId: string): Entry | null {
+    return this.#entries.get(keyId) ?? null
+  }
+
+  /** Somebody's search for a deadlock wants to hear of it. */
+  listen(): void {
+    this.#links.asleep()
+  }
+
+  unlisten(): void {
+    this.#links.awake()
+  }
+
+  deadlocked(): void {
+    this.counters.deadlocks++
+  }
+
   acquired(lock: Lock, waiter: LockWaiter, isHandOff: boolean): void {
     this.counters.acquired++
     if (isHandOff) this.counters.handedOff++
@@ -186,6 +234,7 @@ export class Arbiter implements EntryHost {
 
   left(waiter: LockWaiter, isGranted: boolean): void {
     this.#waiting--
+    if (waiter.isFramed) this.detector.ended(waiter)
     if (!isGranted) this.counters.refused++
     if (!this.#events.hears('waiter:left')) return
     const waitedMs = this.clock.now() - waiter.since

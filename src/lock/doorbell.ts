@@ -29,6 +29,7 @@ export const DOORBELL_MOVES: Readonly<Record<DoorbellState, readonly DoorbellSta
 export interface DoorbellHost {
   rung(keyId: string, sender: string): void
   claimed(keyId: string, sender: string): void
+  told(message: string, sender: string): void
   /** From now on the bell is heard. What rang before was not. */
   listening(): void
   warn(message: string, error?: Error): void
@@ -104,6 +105,7 @@ export class Doorbell<C extends object> {
     const ears: Ears = {
       rung: (keyId, sender) => this.#host.rung(keyId, sender),
       claimed: (keyId, sender) => this.#host.claimed(keyId, sender),
+      told: (message, sender) => this.#host.told(message, sender),
       ended: () => this.#ended(),
     }
     try {

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { sleep, type Clock } from '../base/clock.js'
 import { Emitter } from '../base/emitter.js'
 import type { LockError } from '../base/errors.js'
@@ -60,7 +61,12 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
       },
       { clock, random },
     )
-    this.arbiter = new Arbiter({ clock, random, sender: this.#sender }, maxWaiting, this.events, this)
+    this.arbiter = new Arbiter(
+      { clock, random, sender: this.#sender, process: processInWords(options.applicationName) },
+      maxWaiting,
+      this.events,
+      this,
+    )
     this.sessions = new Sessions(
       this.connections,
       dialect,
@@ -86,6 +92,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     const enough = new AbortController()
     const patience = sleep(this.clock, graceMs, enough.signal)
     await Promise.race([this.arbiter.close(), patience])
+    this.arbiter.detector.close()
     enough.abort()
     const leftMs = Math.max(graceMs - (this.clock.now() - since), 0)
     await Promise.all([
@@ -101,6 +108,10 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 
   get arrivals(): number {
     return this.arbiter.arrivals
+  }
+
+  get isListening(): boolean {
+    return this.doorbell.state === 'listening'
   }
 
   assign(entry: Entry): Session | null {
@@ -154,6 +165,10 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.arbiter.claimed(keyId, sender)
   }
 
+  told(message: string, sender: string): void {
+    if (sender !== this.#sender) this.arbiter.detector.told(message)
+  }
+
   listening(): void {
     this.arbiter.listening()
   }
@@ -161,4 +176,9 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   warn(message: string, error?: Error): void {
     this.events.emit('warning', { message, ...(error === undefined ? {} : { error }) })
   }
+}
+
+/** How this process is called when others are told whom they wait for. */
+function processInWords(applicationName: string): string {
+  return `process ${process.pid} on ${hostname()} (${applicationName})`
 }

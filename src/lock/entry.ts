@@ -15,7 +15,7 @@ import {
 } from './entry-state.js'
 import { keyInWords } from './key-book.js'
 import { Lock, type LockKeeper } from './lock.js'
-import type { LockWaiter } from './lock-waiter.js'
+import type { LockRequest, LockWaiter } from './lock-waiter.js'
 import type { Request, Session } from './session.js'
 import { Sleep } from './sleep.js'
 import { Turn } from './turn.js'
@@ -122,6 +122,20 @@ export class Entry implements EntryFacts, LockKeeper, Request {
   isBusyFor(mode: LockMode): boolean {
     if (this.queue.size > 0) return true
     return this.isHeld && (mode === 'exclusive' || this.#mode === 'exclusive')
+  }
+
+  /**
+   * A request inside a body that holds this key already would wait for itself: null. A reader inside a reader may go in if
+   * it needs no waiting.
+   */
+  asAgain(request: LockRequest): LockRequest | null {
+    let isInside = false
+    for (let frame = request.frame; frame !== null; frame = frame.parent) {
+      if (this.holders[frame.lock.place] === frame.lock) isInside = true
+    }
+    if (!isInside) return request
+    if (request.mode === 'exclusive' || this.#mode === 'exclusive' || this.head === 'exclusive') return null
+    return request.patience === 'ask' ? request : { ...request, patience: 'again' }
   }
 
   /** Whether an answer on the wire may be this waiter's lock. */

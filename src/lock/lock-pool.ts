@@ -9,6 +9,7 @@ import type { ConnectionFactory } from '../pool/connection-factory.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import { acquireAll } from './acquire-all.js'
 import { Engine } from './engine.js'
+import { currentFrame, runHolding } from './holding-context.js'
 import { KeyBook } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
@@ -82,6 +83,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
    * Waits for a lock.
    *
    * @throws {LockTimeoutError} not in time, and certainly not held
+   * @throws {LockReentryError} a body of `withLock` around this call holds it
+   * @throws {LockDeadlockError} those who hold it wait for a lock of such a body
    * @throws {LockTableFullError} the pool holds as many as it may, or the server's table is full; nothing was taken
    * @throws {ConnectionError} the server can't be reached
    * @throws {PoolExhaustedError} no connection is free, and `onExhausted` says not to wait
@@ -95,7 +98,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * One attempt, without waiting for anybody: null if the lock is not free.
+   * One attempt, without waiting for anybody: null if the lock is not free, or held by a body around this call.
    *
    * @throws as `acquire`, if the attempt can't be made
    */
@@ -137,7 +140,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     const lock = await this.acquire(key, options)
     let result: T
     try {
-      result = await body(lock)
+      result = await runHolding(lock, () => body(lock))
     } catch (error) {
       // The body's own error says more than that of a release which fails because the lock was lost.
       await lock.release().catch(() => undefined)
@@ -215,9 +218,11 @@ export class LockPool<C extends object> implements AsyncDisposable {
   #toRequest(options: AcquireOptions, known: ReadonlySet<string>, patience: Patience): LockRequest {
     checkRequest(options, known)
     const { mode = 'exclusive', signal, timeoutMs = this.#options.acquireTimeoutMs } = options
-    if (timeoutMs > 0) return { mode, patience, timeoutMs, signal }
+    const frame = currentFrame()
+    if (timeoutMs > 0) return { mode, patience, timeoutMs, signal, frame }
     // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
-    return { mode, patience: patience === 'ask' ? patience : 'once', timeoutMs: ATTEMPT_TIMEOUT_MS, signal }
+    const single = patience === 'ask' ? patience : 'once'
+    return { mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame }
   }
 }
 

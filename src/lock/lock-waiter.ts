@@ -1,16 +1,18 @@
-import { LockTimeoutError, type AcquirePhase } from '../base/errors.js'
+import { LockReentryError, LockTimeoutError, type AcquirePhase } from '../base/errors.js'
 import type { Deadlines } from '../base/deadlines.js'
 import { Waiter } from '../base/waiter.js'
 import type { LockKey, LockMode } from '../dialect/lock-key.js'
 import type { Entry } from './entry.js'
+import type { Frame } from './holding-context.js'
 import { keyInWords } from './key-book.js'
 import { Lock } from './lock.js'
 
 /**
  * What a caller does when the lock is not free: `wait` for it, fail as timed out after the `once` attempt, or just `ask`
- * and take no for an answer.
+ * and take no for an answer. `again` is for a reader inside a body that reads the same key: it goes in as long as no writer
+ * waits, because the writer waits for that body.
  */
-export type Patience = 'wait' | 'once' | 'ask'
+export type Patience = 'wait' | 'once' | 'ask' | 'again'
 
 /**
  * How long past its deadline a caller is kept whose attempt is on the wire. The answer is then the server's: granted or
@@ -23,6 +25,8 @@ export interface LockRequest {
   readonly patience: Patience
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
+  /** The innermost body it is asked for in. */
+  readonly frame: Frame | null
 }
 
 /** One caller who wants a lock. */
@@ -32,11 +36,13 @@ export class LockWaiter extends Waiter<Lock | null> {
   /** The order in which callers of this process came, over all keys. */
   readonly arrival: number
   readonly since: number
-  readonly #entry: Entry
+  readonly entry: Entry
   /** Whether listeners have been told that it has to wait. */
   isAnnounced = false
   /** Whether it was waiting when a session was lost: it then keeps its turn while the server is away. */
   isSeasoned = false
+  /** Whether the detector of deadlocks knows of it. */
+  isFramed = false
   #isOverdue = false
 
   constructor(entry: Entry, request: LockRequest, arrival: number, deadlines: Deadlines) {
@@ -46,12 +52,12 @@ export class LockWaiter extends Waiter<Lock | null> {
     this.patience = request.patience
     this.arrival = arrival
     this.since = now
-    this.#entry = entry
+    this.entry = entry
     entry.queue.add(this)
   }
 
   get label(): LockKey {
-    return this.#entry.label
+    return this.entry.label
   }
 
   /** Its time is up, and it only waits for an answer on the wire. */
@@ -62,32 +68,33 @@ export class LockWaiter extends Waiter<Lock | null> {
   /** The lock was not to be had. Callers without patience leave. */
   notGranted(): void {
     if (this.patience === 'ask') this.offer(null)
+    else if (this.patience === 'again') this.refuse(new LockReentryError(keyInWords(this.entry.label)))
     else if (this.patience === 'once' || this.#isOverdue) this.timeOut()
   }
 
   timeOut(): void {
     const details = {
-      key: keyInWords(this.#entry.label),
+      key: keyInWords(this.entry.label),
       phase: this.#phase(),
-      waitedMs: this.#entry.now() - this.since,
+      waitedMs: this.entry.now() - this.since,
     }
-    const cause = this.#entry.lastFailure
+    const cause = this.entry.lastFailure
     this.refuse(new LockTimeoutError(details, cause === null ? undefined : { cause }))
   }
 
   protected override outOfTime(): void {
-    if (this.#isOverdue || !this.#entry.isAskingFor(this)) return this.timeOut()
+    if (this.#isOverdue || !this.entry.isAskingFor(this)) return this.timeOut()
     this.#isOverdue = true
     this.allowMore(ANSWER_GRACE_MS)
   }
 
   protected override left(lock: Lock | null | undefined): void {
-    this.#entry.queue.remove(this)
-    this.#entry.left(this, lock instanceof Lock)
+    this.entry.queue.remove(this)
+    this.entry.left(this, lock instanceof Lock)
   }
 
   #phase(): AcquirePhase {
-    if (!this.#entry.hasSession) return 'connecting'
-    return this.#entry.isHeld || this.#entry.queue.first !== this ? 'queueing' : 'locking'
+    if (!this.entry.hasSession) return 'connecting'
+    return this.entry.isHeld || this.entry.queue.first !== this ? 'queueing' : 'locking'
   }
 }

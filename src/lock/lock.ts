@@ -1,6 +1,7 @@
 import { assertMove } from '../base/assert.js'
 import { FencingUnavailableError, LockLostError } from '../base/errors.js'
 import type { LockKey, LockMode } from '../dialect/lock-key.js'
+import type { Frame } from './holding-context.js'
 import { keyInWords } from './key-book.js'
 
 /** `releasing`: given back, but the server has not confirmed it yet. To the outside that is `released` already. */
@@ -45,6 +46,9 @@ export class Lock implements AsyncDisposable {
   /** Made only for those who look at `signal`: it would be half of the memory of a held lock. */
   #controller: AbortController | null = null
 
+  /** The body that runs while it is held, if `withLock` runs one. */
+  frame: Frame | null = null
+
   /** For the keeper: where it keeps this lock. */
   place = 0
 
@@ -78,6 +82,11 @@ export class Lock implements AsyncDisposable {
   get state(): 'held' | 'released' | 'lost' {
     if (this.#state === 'held') this.#keeper.verify()
     return this.#state === 'releasing' ? 'released' : this.#state
+  }
+
+  /** As `state`, by what is known without a look at the clock. */
+  get isHeld(): boolean {
+    return this.#state === 'held'
   }
 
   /** Aborts once, with a LockLostError as its reason, if the lock is lost. Never after a release. */

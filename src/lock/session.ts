@@ -143,6 +143,12 @@ export class Session {
     this.link.claim(key).catch((error: unknown) => this.#host.warn('claiming a turn failed', error as Error))
   }
 
+  tell(message: string): void {
+    this.link
+      .tell(message)
+      .catch((error: unknown) => this.#host.warn('looking for a deadlock failed', error as Error))
+  }
+
   /** Declares everything lost if the lease has run out. Asked at every use, because timers are late after a pause. */
   verify(): void {
     if (this.#isOver || this.silentMs < this.#leaseMs) return

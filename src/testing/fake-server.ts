@@ -43,6 +43,8 @@ export class FakeServer {
   refuses: Error | null = null
   /** Whether connecting gets no answer at all. */
   isSilent = false
+  /** The chance of each notification to get lost. */
+  notificationLoss = 0
   /** Statements carried out, of all kinds. */
   statements = 0
 
@@ -152,6 +154,7 @@ export class FakeServer {
       run: (operations) => connection.ask(() => this.#run(owner, operations, settings.fencing === 'auto')),
       ring: (keys) => connection.ask(() => this.#ring(owner, keys, settings.sender)),
       claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
+      tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, settings.sender))),
       heartbeat: () => connection.ask(() => undefined),
       reconcile: (expected) =>
         connection.ask((): readonly Holding[] => this.table.reconcile(owner, expected)),
@@ -185,7 +188,10 @@ export class FakeServer {
   }
 
   #tellAll(tell: (ears: Ears) => void): void {
-    for (const connection of this.connections) connection.hear(tell)
+    for (const connection of this.connections) {
+      const isLost = this.notificationLoss > 0 && (this.#random?.next() ?? 0) < this.notificationLoss
+      if (!isLost) connection.hear(tell)
+    }
   }
 }
 

@@ -263,6 +263,16 @@ export function describeLockLink<C extends object>(
         .toEqual([`rung ${key('wanted').id} by a`, `claimed ${key('wanted').id} by b`])
     })
 
+    test('what one tells reaches those who listen, spaces and all, up to the longest', async () => {
+      const a = await link('a')
+      const heard = await ears()
+      const longest = '["x y", "\\u00e9"]'.padEnd(7900, '.')
+
+      await a.tell(longest)
+
+      await expect.poll(() => heard).toEqual([`told ${longest} by a`])
+    })
+
     test('many keys can be rung for at once', async () => {
       const [a, b] = [await link('a'), await link('b')]
       const heard = await ears()
@@ -324,6 +334,7 @@ export function describeLockLink<C extends object>(
       await world.dialect.listen(connection, {
         rung: (id, sender) => heard.push(`rung ${id} by ${sender}`),
         claimed: (id, sender) => heard.push(`claimed ${id} by ${sender}`),
+        told: (message, sender) => heard.push(`told ${message} by ${sender}`),
         ended: () => undefined,
       })
       return heard

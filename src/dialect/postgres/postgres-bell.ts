@@ -4,15 +4,15 @@ import { LISTEN, UNLISTEN } from './postgres-sql.js'
 import type { ConnectionEvents } from './postgres-connection.js'
 import type { ServerConnection } from './server-connection.js'
 
-/** What one process tells the others about keys. */
-type Call = 'ring' | 'claim'
+/** What one process tells the others: about keys, and, with `tell`, whatever the lock layer has to say. */
+type Call = 'ring' | 'claim' | 'tell'
 
 /** A payload may have 7999 bytes; a key takes at most 22, and the head some 20. */
 const KEYS_PER_MESSAGE = 300
 
-/** `sender call key key ...`; keys are the ids of KeyCodes, which have no spaces. */
-export function callMessage(sender: string, call: Call, keys: string): string {
-  return `${sender} ${call} ${keys}`
+/** `sender call key key ...`; keys are the ids of KeyCodes, which have no spaces. After `tell` all the rest is the message. */
+export function callMessage(sender: string, call: Call, content: string): string {
+  return `${sender} ${call} ${content}`
 }
 
 /** The parameters of as many RING statements as the keys need. The server fills in the keys that are wanted. */
@@ -33,9 +33,10 @@ export function ringMessages(
 }
 
 /** Anybody may notify on our channel, so nothing is taken for granted: what is not understood is not heard. */
-export function hear(payload: string, ears: Pick<Ears, 'rung' | 'claimed'>): void {
+export function hear(payload: string, ears: Pick<Ears, 'rung' | 'claimed' | 'told'>): void {
   const [sender, call, ...ids] = payload.split(' ')
   if (sender === undefined || sender === '') return
+  if (call === 'tell') return ears.told(payload.slice(sender.length + call.length + 2), sender)
   for (const id of ids) {
     if (call === 'ring') ears.rung(id, sender)
     else if (call === 'claim') ears.claimed(id, sender)

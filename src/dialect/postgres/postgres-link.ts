@@ -60,6 +60,10 @@ export class PostgresLink implements LockLink {
     await this.#server.prepared(STATEMENTS.claim, [callMessage(this.#sender, 'claim', key.id)])
   }
 
+  async tell(message: string): Promise<void> {
+    await this.#server.prepared(STATEMENTS.claim, [callMessage(this.#sender, 'tell', message)])
+  }
+
   async heartbeat(): Promise<void> {
     await this.#server.prepared(STATEMENTS.heartbeat, [])
   }

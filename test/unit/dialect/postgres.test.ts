@@ -112,7 +112,7 @@ describe('the bell', () => {
   test.each(['', ' ', 'x', 'x ring', 'x fly 1 2', '\u0000', `x ring${' 1'.repeat(3)}`])(
     'what is not understood is not heard: %j',
     (payload) => {
-      const ears = { rung: vi.fn(), claimed: vi.fn() }
+      const ears = { rung: vi.fn(), claimed: vi.fn(), told: vi.fn() }
 
       hear(payload, ears)
 
@@ -126,6 +126,7 @@ describe('the bell', () => {
           : [],
       )
       expect(ears.claimed).not.toHaveBeenCalled()
+      expect(ears.told).not.toHaveBeenCalled()
     },
   )
 })

@@ -1,0 +1,228 @@
+import type { Clock } from '../../base/clock.js'
+import { Deadlines } from '../../base/deadlines.js'
+import { LockDeadlockError } from '../../base/errors.js'
+import type { Random } from '../../base/random.js'
+import type { LockMode } from '../../dialect/lock-key.js'
+import type { Entry } from '../entry.js'
+import { framesHolding, type Frame } from '../holding-context.js'
+import { keyInWords, keyText } from '../key-book.js'
+import type { Lock } from '../lock.js'
+import type { LockWaiter } from '../lock-waiter.js'
+import { Budget } from './budget.js'
+import { FramedWait, isGreater, type Seeker, type Step } from './framed-wait.js'
+import { decodeProbe, encodeProbe, MAX_STEPS, type Probe } from './probe.js'
+import { SeenProbes } from './seen-probes.js'
+import {
+  holdersAgainst,
+  mayBeHeldElsewhere,
+  reachable,
+  wantedMode,
+  wayTo,
+  type Reached,
+} from './wait-graph.js'
+
+/** A wait that lasts so long begins to look for a circle it may be in, and looks again every so often, a little apart. */
+export const DETECT_AFTER_MS = 800
+const JITTER = 0.25
+
+/** With more waits than this each looks less often, so that a process does not send more than about so much a second. */
+const WAITS_AT_FULL_RATE = 64
+
+/** Probes heard and sent. */
+const PROBES_PER_SECOND = 1000
+
+type Way = Reached<FramedWait, Lock>
+
+export interface DetectorHost {
+  /** Whether what other processes tell can be heard. */
+  readonly isListening: boolean
+  entry(keyId: string): Entry | null
+  listen(): void
+  unlisten(): void
+  deadlocked(): void
+}
+
+/**
+ * Finds those who wait for each other in a circle. Within the process that is known when the wait begins that closes it.
+ * Between processes a wait that lasts sends a probe along those it waits for (edge chasing: Chandy, Misra and Haas 1983);
+ * if it comes back there is a circle, and if the very same comes back again it has been there all the time in between.
+ */
+export class DeadlockDetector implements Seeker {
+  readonly #host: DetectorHost
+  readonly #sender: string
+  readonly #process: string
+  readonly #deadlines: Deadlines
+  readonly #periodMs: number
+  readonly #budget: Budget
+  readonly #seen = new SeenProbes()
+  readonly #waits = new Map<LockWaiter, FramedWait>()
+  #isClosed = false
+
+  constructor(
+    ports: {
+      readonly clock: Clock
+      readonly random: Random
+      readonly sender: string
+      readonly process: string
+    },
+    host: DetectorHost,
+  ) {
+    this.#host = host
+    this.#sender = ports.sender
+    this.#process = ports.process
+    this.#deadlines = new Deadlines(ports.clock)
+    // A period of its own for each process keeps them apart.
+    this.#periodMs = Math.round(DETECT_AFTER_MS * (1 + JITTER * ports.random.next()))
+    this.#budget = new Budget(ports.clock, PROBES_PER_SECOND)
+  }
+
+  /** Somebody inside `innermost` waits. Refused at once if that closes a circle in this process. */
+  began(waiter: LockWaiter, innermost: Frame): void {
+    const frames = framesHolding(innermost)
+    if (frames.length === 0 || this.#isClosed) return
+    const wait = new FramedWait(this.#idOf(waiter), waiter, frames, this)
+    this.#waits.set(waiter, wait)
+    waiter.isFramed = true
+    const circle = this.#circleHere(wait)
+    if (circle === null) this.#deadlines.add(this.#delayMs(), wait)
+    else this.#refuse(wait, circle)
+  }
+
+  ended(waiter: LockWaiter): void {
+    const wait = this.#waits.get(waiter)
+    if (wait === undefined) return
+    this.#waits.delete(waiter)
+    this.#deadlines.remove(wait)
+    wait.ended()
+    if (wait.isListening) this.#host.unlisten()
+  }
+
+  due(wait: FramedWait): void {
+    this.#deadlines.add(this.#delayMs(), wait)
+    if (!wait.isListening && mayBeHeldElsewhere(wait.place)) {
+      // Whoever waits behind others of its process does not listen yet.
+      wait.isListening = true
+      this.#host.listen()
+    }
+    this.#search(wait, false)
+  }
+
+  closed(wait: FramedWait, round: number, steps: readonly Step[]): void {
+    if (round !== wait.round || wait.inQueue.hasLeft) return
+    const name = steps.map((step) => step.wait).join(' ')
+    if (wait.foundBefore.has(name)) return this.#refuse(wait, steps)
+    wait.found.add(name)
+    if (wait.found.size === 1 && !wait.isConfirming) this.#search(wait, true)
+  }
+
+  /** A probe of another process. */
+  told(text: string): void {
+    if (this.#isClosed || !this.#budget.spend()) return
+    const probe = decodeProbe(text)
+    const entry = probe === null ? null : this.#host.entry(probe.keyId)
+    const passed = entry === null ? null : this.#seen.passed(probe!.from, probe!.round)
+    if (passed !== null) this.#passOn(probe!, entry!, passed)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const waiter of [...this.#waits.keys()]) this.ended(waiter)
+  }
+
+  #delayMs(): number {
+    return this.#periodMs * Math.ceil((this.#waits.size + 1) / WAITS_AT_FULL_RATE)
+  }
+
+  #circleHere(wait: FramedWait): Step[] | null {
+    const passed = new Set<FramedWait>()
+    let closing: Way | null = null
+    const mayEnter = (way: Way): boolean => {
+      if (way.wait === wait) closing ??= way
+      return closing === null && !passed.has(way.wait) && passed.add(way.wait) !== null
+    }
+    for (const _ of reachable<FramedWait, Lock>(holdersAgainst(wait.place, wantedMode(wait)), mayEnter));
+    return closing === null ? null : close([this.#step(wait, null)], closing, this.#process)
+  }
+
+  #search(wait: FramedWait, isConfirming: boolean): void {
+    if (!this.#host.isListening) return
+    wait.nextRound(isConfirming)
+    const first = this.#step(wait, null)
+    const probe = { from: wait.id, round: wait.round, steps: [first] }
+    this.#follow(probe, holdersAgainst(wait.place, wantedMode(wait)), new Set([wait.id]))
+    this.#send(probe, wait.place, wantedMode(wait))
+  }
+
+  #passOn(probe: Probe, entry: Entry, passed: Set<string>): void {
+    const writer = probe.mode === 'shared' && entry.head === 'exclusive' ? entry.queue.first : null
+    if (writer === null) return this.#follow(probe, holdersAgainst(entry, probe.mode), passed)
+    // A reader waits for the writer who waits here, and with it for those who read here and elsewhere.
+    const id = this.#idOf(writer)
+    if (passed.has(id)) return
+    passed.add(id)
+    const step = { wait: id, process: this.#process, holds: null, waitsFor: keyText(entry.label) }
+    const longer = { ...probe, steps: [...probe.steps, step] }
+    this.#follow(longer, holdersAgainst(entry, 'exclusive'), passed)
+    this.#send(longer, entry, 'exclusive')
+  }
+
+  /** On from locks that are held here, to all who wait in their bodies and whose own wait does not take precedence. */
+  #follow(probe: Omit<Probe, 'keyId' | 'mode'>, holds: readonly Lock[], passed: Set<string>): void {
+    const closings: Way[] = []
+    const mayEnter = (way: Way): boolean => {
+      const { id } = way.wait
+      if (id === probe.from) closings.push(way)
+      if (id === probe.from || isGreater(id, probe.from) || passed.has(id)) return false
+      passed.add(id)
+      return true
+    }
+    for (const way of reachable<FramedWait, Lock>(holds, mayEnter)) {
+      const steps = [...probe.steps, ...this.#stepsOf(way)]
+      this.#send({ ...probe, steps }, way.wait.place, wantedMode(way.wait))
+    }
+    // Last, because it may end the wait and change what was walked on.
+    for (const way of closings) way.wait.closed(probe.round, close(probe.steps, way, this.#process))
+  }
+
+  #send(probe: Omit<Probe, 'keyId' | 'mode'>, entry: Entry, mode: LockMode): void {
+    if (!mayBeHeldElsewhere(entry) || probe.steps.length > MAX_STEPS || !this.#budget.spend()) return
+    const text = encodeProbe({ ...probe, keyId: entry.key.id, mode })
+    if (text !== null) entry.session?.tell(text)
+  }
+
+  #stepsOf(way: Way): Step[] {
+    return wayTo(way).map(({ wait, hold }) => this.#step(wait, hold))
+  }
+
+  #step(wait: FramedWait, hold: Lock | null): Step {
+    return {
+      wait: wait.id,
+      process: this.#process,
+      holds: hold === null ? null : keyText(hold.key),
+      waitsFor: keyText(wait.place.label),
+    }
+  }
+
+  #refuse(wait: FramedWait, steps: readonly Step[]): void {
+    const circle = steps.map(({ process, holds, waitsFor }) => ({ process, holds, waitsFor }))
+    const key = keyInWords(wait.place.label)
+    if (wait.inQueue.refuse(new LockDeadlockError({ key, circle }))) this.#host.deadlocked()
+  }
+
+  #idOf(waiter: LockWaiter): string {
+    return `${this.#sender}.${waiter.arrival}`
+  }
+}
+
+/** The steps of a way that has come back to where it began: there it is known at last what the first one holds. */
+function close(steps: readonly Step[], closing: Way, process: string): Step[] {
+  const [first, ...rest] = steps
+  const here = wayTo(closing).slice(0, -1)
+  const between = here.map(({ wait, hold }) => ({
+    wait: wait.id,
+    process,
+    holds: keyText(hold.key),
+    waitsFor: keyText(wait.place.label),
+  }))
+  return [{ ...first!, holds: keyText(closing.hold.key) }, ...rest, ...between]
+}

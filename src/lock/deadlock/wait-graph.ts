@@ -1,0 +1,87 @@
+import type { LockMode } from '../../dialect/lock-key.js'
+
+/** A lock that is held in this process. `frame` is the body it is held for, if that is known. */
+export interface Hold {
+  readonly frame: { readonly waits: ReadonlySet<Wait> | null } | null
+}
+
+/** One who waits for a key, inside a body that holds another. */
+export interface Wait {
+  readonly mode: LockMode
+  readonly place: Place
+  /** Those who came before it for this key, and those who come after. */
+  readonly inQueue: { readonly mode: LockMode }
+}
+
+/** One key, as this process knows it: an entry of the arbiter. */
+export interface Place {
+  readonly mode: LockMode
+  readonly holders: readonly Hold[]
+  readonly queue: Iterable<{ readonly mode: LockMode }>
+}
+
+/** How a wait was reached: the body that waits holds `hold`, which `previous` waits for. */
+export interface Reached<W extends Wait, H extends Hold> {
+  readonly wait: W
+  readonly hold: H
+  readonly previous: Reached<W, H> | null
+}
+
+/** Those who hold a key here, and keep `mode` out. */
+export function holdersAgainst<H extends Hold>(
+  place: Place & { readonly holders: readonly H[] },
+  mode: LockMode,
+): readonly H[] {
+  return mode === 'exclusive' || place.mode === 'exclusive' ? place.holders : []
+}
+
+/** A reader behind a writer waits for all that the writer waits for. */
+export function wantedMode(wait: Wait): LockMode {
+  if (wait.mode === 'exclusive') return 'exclusive'
+  for (const ahead of wait.place.queue) {
+    if (ahead === wait.inQueue) return 'shared'
+    if (ahead.mode === 'exclusive') return 'exclusive'
+  }
+  return 'shared'
+}
+
+/** Whether other processes may be holding it as well, or instead. */
+export function mayBeHeldElsewhere(place: Place): boolean {
+  return place.holders.length === 0 || place.mode === 'shared'
+}
+
+/**
+ * All waits that have to end before the locks `from` are given up, as far as this process knows: those inside their bodies,
+ * those inside the bodies of the locks these wait for, and so on. The nearest come first, so the first way to anybody is a
+ * shortest. `mayEnter` is asked once for each way to a wait, and must not say yes to the same twice.
+ */
+export function* reachable<W extends Wait, H extends Hold>(
+  from: readonly H[],
+  mayEnter: (reached: Reached<W, H>) => boolean,
+): Generator<Reached<W, H>> {
+  const seen = new Set<H>()
+  const line: Reached<W, H>[] = []
+  const add = (holds: readonly H[], previous: Reached<W, H> | null): void => {
+    for (const hold of holds) {
+      if (seen.has(hold)) continue
+      seen.add(hold)
+      const waits = (hold.frame?.waits ?? []) as Iterable<W>
+      for (const wait of waits) line.push({ wait, hold, previous })
+    }
+  }
+  add(from, null)
+  // The line grows while it is walked.
+  for (const reached of line) {
+    if (!mayEnter(reached)) continue
+    yield reached
+    const { wait } = reached
+    add(holdersAgainst(wait.place as Place & { readonly holders: readonly H[] }, wantedMode(wait)), reached)
+  }
+}
+
+/** From the first to this one. */
+export function wayTo<W extends Wait, H extends Hold>(reached: Reached<W, H>): Reached<W, H>[] {
+  const way: Reached<W, H>[] = []
+  for (let step: Reached<W, H> | null = reached; step !== null; step = step.previous) way.push(step)
+  return way.reverse()
+}
