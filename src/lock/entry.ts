@@ -121,7 +121,7 @@ export class Entry implements EntryFacts, LockKeeper, Request {
   /** Whether somebody who can't wait need not even ask. */
   isBusyFor(mode: LockMode): boolean {
     if (this.queue.size > 0) return true
-    return this.isHeld && (mode === 'exclusive' || this.#mode === 'exclusive')
+    return this.isHeld && (mode === 'exclusive' || this.#mode === 'exclusive' || this.#isDraining)
   }
 
   /**
@@ -134,7 +134,8 @@ export class Entry implements EntryFacts, LockKeeper, Request {
       if (this.holders[frame.lock.place] === frame.lock) isInside = true
     }
     if (!isInside) return request
-    if (request.mode === 'exclusive' || this.#mode === 'exclusive' || this.head === 'exclusive') return null
+    if (request.mode === 'exclusive' || this.#mode === 'exclusive') return null
+    if (this.head === 'exclusive' || this.#isDraining) return null
     return request.patience === 'ask' ? request : { ...request, patience: 'again' }
   }
 

@@ -83,5 +83,5 @@ export function* reachable<W extends Wait, H extends Hold>(
 export function wayTo<W extends Wait, H extends Hold>(reached: Reached<W, H>): Reached<W, H>[] {
   const way: Reached<W, H>[] = []
   for (let step: Reached<W, H> | null = reached; step !== null; step = step.previous) way.push(step)
-  return way.reverse()
+  return way.toReversed()
 }

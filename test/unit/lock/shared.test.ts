@@ -128,3 +128,18 @@ test('there is no upgrade: a reader who asks for more waits like everybody', asy
   expect(await outcome).toMatchObject({ code: 'LOCK_TIMEOUT' })
   await reader.release()
 })
+
+test('an attempt to read is answered at once while the readers here give way to a writer elsewhere', async () => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool(), world.pool()]
+  const reader = await a.acquire('report', { mode: 'shared' })
+  const writing = b.acquire('report')
+  await world.clock.run(10)
+
+  expect(await a.tryAcquire('report', { mode: 'shared' })).toBeNull()
+  expect(await a.tryAcquire('report', { mode: 'shared' }), 'the server need not be asked again').toBeNull()
+
+  await reader.release()
+  await world.clock.run(10)
+  await (await writing).release()
+})
