@@ -68,17 +68,27 @@ export interface Ears {
   ended(cause: Error): void
 }
 
+/** Lends a second connection while `use` runs, and takes it back however that ends. */
+export type Another<C> = <T>(use: (connection: C) => Promise<T>) => Promise<T>
+
 /** What the lock layer needs to know of a database. A second database is a second folder, and nothing else. */
 export interface Dialect<C extends object> {
   /** @throws {InvalidKeyError} if the key can't be one in this database. */
   encodeKey(key: LockKey, namespace: string): KeyCode
 
   /**
-   * Makes a connection a lock session: checks that the server will do, and that the settings are in force.
+   * Makes a connection a lock session: checks that the server will do, and that the settings are in force. `ended` may
+   * be told a LockError, whose message then says why the locks of the session are lost. `another` is for checks that need
+   * two connections at once; it is null where there can't be two.
    *
    * @throws {LockError} saying what is wrong with the server, or between us and it.
    */
-  attach(connection: C, settings: LinkSettings, ended: (cause: Error) => void): Promise<LockLink>
+  attach(
+    connection: C,
+    settings: LinkSettings,
+    ended: (cause: Error) => void,
+    another: Another<C> | null,
+  ): Promise<LockLink>
 
   /** Starts listening. The connection must hold no locks: a paused client that listens can keep its session alive. */
   listen(connection: C, ears: Ears): Promise<() => Promise<void>>

@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../base/clock.js'
 import { Deferred } from '../base/deferred.js'
-import { ConnectionError, type LockError } from '../base/errors.js'
-import type { Dialect, LinkSettings } from '../dialect/dialect.js'
+import { ConnectionError, LockError } from '../base/errors.js'
+import type { Another, Dialect, LinkSettings } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
 import type { Entry } from './entry.js'
@@ -13,7 +13,10 @@ import { Session, type Request, type SessionHost, type SessionState } from './se
  */
 const SPREAD_FROM = 200
 
-/** How long making a connection a lock session may take: two round trips, and the fence at the very first. */
+/**
+ * How long making a connection a lock session may take: two round trips, the fence at the very first, and behind a pooler
+ * a test with a second connection.
+ */
 const ATTACH_TIMEOUT_MS = 10_000
 
 export interface SessionsHost extends Pick<SessionHost, 'clock' | 'arrivals' | 'warn' | 'clientsOf'> {
@@ -173,19 +176,21 @@ export class Sessions<C extends object> implements SessionHost {
     const reserved = !this.#options.sharesOneConnection
     const lease = await this.#pool.connect({ reserved, timeoutMs: Infinity, signal, onWanted })
     const attachedAt = this.clock.instant()
-    const tooLate = new Deferred<never>()
-    const cancel = this.clock.after(ATTACH_TIMEOUT_MS, () => {
-      tooLate.reject(new ConnectionError(`the server did not answer within ${ATTACH_TIMEOUT_MS} ms`))
-    })
     const ended = (cause: Error): void => {
-      if (session === null) tooLate.reject(cause)
-      else session.lose('its connection ended', cause)
+      if (session === null) attempt.abort(cause)
+      // What is wrong by our own judgement says so itself.
+      else session.lose(cause instanceof LockError ? cause.message : 'its connection ended', cause)
     }
+    const attempt = new AbortController()
+    const cancel = this.clock.after(ATTACH_TIMEOUT_MS, () => {
+      attempt.abort(new ConnectionError(`the server did not answer within ${ATTACH_TIMEOUT_MS} ms`))
+    })
     try {
-      const link = await Promise.race([
-        this.#dialect.attach(lease, this.#options.link, ended),
-        tooLate.promise,
-      ])
+      const another = this.#options.sharesOneConnection ? null : this.#lender(attempt.signal)
+      const link = await orAbort(
+        this.#dialect.attach(lease, this.#options.link, ended, another),
+        attempt.signal,
+      )
       session = new Session(this.#nextId++, link, attachedAt, this)
       this.#leases.set(session, lease)
       return session
@@ -194,6 +199,21 @@ export class Sessions<C extends object> implements SessionHost {
       throw error
     } finally {
       cancel()
+    }
+  }
+
+  /** For a dialect that needs a second connection to judge the first. When the attempt is over, so is the loan. */
+  #lender(signal: AbortSignal): Another<C> {
+    return async (use) => {
+      const second = await this.#pool.connect({ reserved: true, timeoutMs: Infinity, signal })
+      try {
+        const result = await orAbort(use(second), signal)
+        second.release()
+        return result
+      } catch (error) {
+        second.release(error as Error)
+        throw error
+      }
     }
   }
 
@@ -266,4 +286,13 @@ export class Sessions<C extends object> implements SessionHost {
       this.#cancelSweep = this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
     }
   }
+}
+
+/** As `work`, unless the signal aborts first. */
+function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = new Deferred<never>()
+  const abort = (): void => aborted.reject(signal.reason as Error)
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
+  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', abort))
 }

@@ -41,9 +41,8 @@ export function describeLockLink<C extends object>(
     async function link(sender: string, fencing: 'auto' | 'off' = 'auto'): Promise<LockLink> {
       const connection = await world.factory.open(new AbortController().signal)
       connections.push(connection)
-      return world.dialect.attach(connection, { leaseMs: 60_000, fencing, sender }, (cause) =>
-        ended.push(cause),
-      )
+      const settings = { leaseMs: 60_000, fencing, sender }
+      return world.dialect.attach(connection, settings, (cause) => ended.push(cause), null)
     }
 
     const key = (name: LockKey): KeyCode => world.dialect.encodeKey(name, 'contract')

@@ -1,19 +1,16 @@
 import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
-import type { LinkSettings } from '../dialect.js'
+import type { Another, LinkSettings } from '../dialect.js'
+import type { QueryResult } from './postgres-connection.js'
 import { explain, sqlState } from './postgres-errors.js'
-import {
-  CREATE_FENCE,
-  CREATE_SCHEMA,
-  FACTS,
-  FIND_FENCE,
-  NO_STATEMENT_TIMEOUT,
-  READ_SETTINGS,
-  SET_SETTINGS,
-} from './postgres-sql.js'
+import { findFlaw } from './postgres-self-test.js'
+import { lockSessionSettings, putInForce } from './postgres-settings.js'
+import { CREATE_FENCE, CREATE_SCHEMA, FACTS, FIND_FENCE } from './postgres-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** What has to be known of the server before locks are taken in it. */
 export interface ServerFacts {
+  /** The server process that answers: not what the connection was told at its start, if a pooler told it. */
+  readonly pid: number
   readonly capacity: number
   /** The sequence that tokens are drawn from, or null. */
   readonly fence: string | null
@@ -23,93 +20,93 @@ export interface ServerFacts {
 /** idle_session_timeout, without which nothing frees the locks of a process that hangs, came with PostgreSQL 14. */
 const OLDEST_VERSION = 140_000
 
+interface FactsRow {
+  readonly pid: number
+  readonly version: number
+  readonly version_text: string
+  readonly is_standby: boolean
+  readonly capacity: number
+}
+
 /**
- * Makes sure that locks taken on this connection are worth something: the right kind of server, nothing in between, and
- * the settings in force that the lease depends on.
+ * Makes sure that locks taken on this connection are worth something: the right kind of server, one session of it for all
+ * statements, and the settings in force that the lease depends on. Two round trips; more only behind a pooler, and where
+ * there is no fence yet.
  */
-export async function attach(server: ServerConnection, settings: LinkSettings): Promise<ServerFacts> {
-  await server.query(NO_STATEMENT_TIMEOUT)
-  const { rows } = await server.query<{
-    pid: number
-    version: number
-    version_text: string
-    is_standby: boolean
-    capacity: number
-  }>(FACTS)
-  const facts = rows[0]!
-  if (facts.version < OLDEST_VERSION) {
+export async function attach(
+  server: ServerConnection,
+  settings: LinkSettings,
+  another: Another<ServerConnection> | null,
+): Promise<ServerFacts> {
+  const { pid, version, version_text, is_standby, capacity } = await firstLook(server)
+  if (version < OLDEST_VERSION) {
     throw new ConnectionError(
-      `PostgreSQL ${facts.version_text} is too old: lock sessions need idle_session_timeout, which came with version 14`,
+      `PostgreSQL ${version_text} is too old: lock sessions need idle_session_timeout, which came with version 14`,
       { retryable: false },
     )
   }
   // A pooler answers with its own key data (0 of 120 direct connections differed, 350 of 350 through PgBouncer).
-  if (facts.pid !== server.processID) {
-    throw new PoolerDetectedError(
-      'a connection pooler stands between this process and PostgreSQL: statements may reach different server sessions, ' +
-        'and two clients be told yes for one lock. Connect lockpool to the server itself: it needs few connections',
-    )
-  }
-  if (facts.is_standby) {
+  if (pid !== server.processID) await testPooler(server, pid, settings.sender, another)
+  if (is_standby) {
     throw new ConnectionError(
       'this server is a read-only standby, where locks exclude nobody on the primary',
-      {
-        retryable: false,
-      },
+      { retryable: false },
     )
   }
-  await putInForce(server, lockSessionSettings(settings.leaseMs))
-  if (settings.fencing === 'off')
-    return { capacity: facts.capacity, fence: null, noFencing: '"fencing" is off' }
-  return { capacity: facts.capacity, ...(await findFence(server)) }
+  const inForce = putInForce(server, lockSessionSettings(settings.leaseMs))
+  if (settings.fencing === 'off') {
+    await inForce
+    return { pid, capacity, fence: null, noFencing: '"fencing" is off' }
+  }
+  // Behind the settings on the wire, so already with them.
+  const [found] = await Promise.all([lookForFence(server), inForce])
+  return { pid, capacity, ...(found ?? (await makeFence(server))) }
+}
+
+/** As two statements in one message, because the first makes sure that the second has the time it takes. */
+async function firstLook(server: ServerConnection): Promise<FactsRow> {
+  const results: unknown = await server.query(FACTS)
+  return (results as QueryResult<FactsRow>[]).at(-1)!.rows[0]!
 }
 
 /**
- * Defaults of a role or a database can be hostile to a session that holds locks. Any of these but the first three ends
- * or fails it; the numbers are what `pg_settings` shows, in its units.
+ * Something stands in between that is not the server: harmless if each connection keeps a server session of its own, as
+ * with session pooling, and else the end of all exclusion. Only a test tells.
  */
-function lockSessionSettings(leaseMs: number): Readonly<Record<string, string>> {
-  const leaseSeconds = String(Math.ceil(leaseMs / 1000))
-  return {
-    // A generic plan from the start: the batch has no better one, and planning costs more than running it.
-    plan_cache_mode: 'force_generic_plan',
-    // An unlock of what is not held is answered with false; the warning beside it is noise.
-    client_min_messages: 'error',
-    search_path: 'pg_catalog',
-    idle_session_timeout: String(leaseMs),
-    statement_timeout: '0',
-    lock_timeout: '0',
-    idle_in_transaction_session_timeout: '0',
-    transaction_timeout: '0',
-    default_transaction_read_only: 'off',
-    default_transaction_isolation: 'read committed',
-    // A token that a crash takes back is no token (measured: 40 back to 1).
-    synchronous_commit: 'on',
-    // The server must not give up on the connection, and free its locks, before the lease is over.
-    tcp_keepalives_idle: leaseSeconds,
-    tcp_user_timeout: String(leaseMs * 2),
-  }
-}
-
-async function putInForce(server: ServerConnection, wanted: Readonly<Record<string, string>>): Promise<void> {
-  const names = Object.keys(wanted)
-  const set = server.query(SET_SETTINGS, [names, Object.values(wanted)])
-  const read = server.query<{ name: string; setting: string }>(READ_SETTINGS, [['idle_session_timeout']])
-  await Promise.all([set, read])
-  const inForce = (await read).rows[0]?.setting
-  if (inForce !== wanted['idle_session_timeout']) {
+async function testPooler(
+  server: ServerConnection,
+  pid: number,
+  sender: string,
+  another: Another<ServerConnection> | null,
+): Promise<void> {
+  if (another === null) {
     throw new PoolerDetectedError(
-      `idle_session_timeout is ${inForce} after it was set to ${wanted['idle_session_timeout']}: something in between drops it`,
+      'a connection pooler stands between this process and PostgreSQL, and to test whether locks hold behind it takes ' +
+        'two connections at once: set "max" to 2 at least, or connect lockpool to the server itself',
     )
   }
+  // Thrown inside, so that neither connection is used again.
+  await another(async (second) => {
+    const flaw = await findFlaw(server, second, pid, sender).catch(refusal)
+    if (flaw === null) return
+    throw new PoolerDetectedError(
+      `a connection pooler stands between this process and PostgreSQL, and locks do not hold behind it: ${flaw}. ` +
+        'Connect lockpool to the server itself, of which it needs few connections, or through session pooling ' +
+        '(PgBouncer: pool_mode = session)',
+    )
+  })
+}
+
+/** Statement pooling refuses transactions with this, and ends the connection. */
+function refusal(error: unknown): string {
+  if (sqlState(error) === '08P01') return explain(error).message
+  throw error
 }
 
 type Fence = Pick<ServerFacts, 'fence' | 'noFencing'>
 
-/** Finds the sequence of the tokens, or makes it if the role may. Without it locks work, and have no tokens. */
-async function findFence(server: ServerConnection): Promise<Fence> {
-  const found = await lookForFence(server)
-  if (found !== null) return found
+/** Makes the sequence of the tokens, if the role may. Without it locks work, and have no tokens. */
+async function makeFence(server: ServerConnection): Promise<Fence> {
   try {
     await server.query(CREATE_SCHEMA)
     await server.query(CREATE_FENCE)

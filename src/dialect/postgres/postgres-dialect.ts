@@ -1,5 +1,5 @@
 import type { LockError } from '../../base/errors.js'
-import type { Dialect, Ears, LinkSettings, LockLink } from '../dialect.js'
+import type { Another, Dialect, Ears, LinkSettings, LockLink } from '../dialect.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
 import { LeasedConnection } from './leased-connection.js'
 import { attach } from './postgres-attach.js'
@@ -8,6 +8,7 @@ import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
 import { encodeKey } from './postgres-key.js'
 import { PostgresLink } from './postgres-link.js'
+import type { ServerConnection } from './server-connection.js'
 
 /** Advisory locks of PostgreSQL 14 and later. */
 export const postgresDialect: Dialect<PostgresConnection> = {
@@ -19,11 +20,14 @@ export const postgresDialect: Dialect<PostgresConnection> = {
     connection: PostgresConnection,
     settings: LinkSettings,
     ended: (cause: Error) => void,
+    another: Another<PostgresConnection> | null,
   ): Promise<LockLink> {
     const server = LeasedConnection.serverOf(connection)
     server.onEnd(ended)
+    const second: Another<ServerConnection> | null =
+      another && ((use) => another((lent) => use(LeasedConnection.serverOf(lent))))
     try {
-      return new PostgresLink(server, await attach(server, settings), settings.sender)
+      return new PostgresLink(server, await attach(server, settings, second), settings.sender, ended)
     } catch (error) {
       throw explain(error)
     }

@@ -1,4 +1,4 @@
-import { ConnectionError, LockError, LockTableFullError } from '../../base/errors.js'
+import { ConnectionError, LockError, LockTableFullError, PoolerDetectedError } from '../../base/errors.js'
 
 /** The SQLSTATE of an error that the server sent. */
 export function sqlState(error: unknown): string | undefined {
@@ -21,6 +21,14 @@ export function explain(error: unknown): LockError {
     return new LockTableFullError(`the server's lock table is full (max_locks_per_transaction): ${message}`, {
       cause: error,
     })
+  }
+  // PgBouncer's own answer to a setting that is given at the start; PostgreSQL would say 42704.
+  if (code === '08P01' && message.includes('startup parameter')) {
+    return new PoolerDetectedError(
+      `a connection pooler refuses the connection: ${message}. Connect lockpool to the server itself, or leave that ` +
+        'parameter out and use session pooling',
+      { cause: error },
+    )
   }
   const retryable = code === undefined || !PERMANENT.test(code)
   return new ConnectionError(code === undefined ? message : `${message} (${code})`, {

@@ -5,13 +5,19 @@ import type { KeyCode, LockKey } from '../lock-key.js'
 
 /**
  * The first integers of the pairs in which we keep interest ("lkpi"), the buckets of that ("lkpb") and the marks of
- * waiting writers ("lkpw"). Users' own pairs must not begin with one.
+ * waiting writers ("lkpw"), and in which two connections are tested ("lkpt"). Users' own pairs must not begin with one.
  */
 export const INTEREST_CLASS = 0x6c6b7069
 export const BUCKET_CLASS = 0x6c6b7062
 export const WRITER_CLASS = 0x6c6b7077
+export const TEST_CLASS = 0x6c6b7074
 
-const RESERVED_CLASSES: ReadonlySet<number> = new Set([INTEREST_CLASS, BUCKET_CLASS, WRITER_CLASS])
+const RESERVED_CLASSES: ReadonlySet<number> = new Set([
+  INTEREST_CLASS,
+  BUCKET_CLASS,
+  WRITER_CLASS,
+  TEST_CLASS,
+])
 
 /** An advisory key. PostgreSQL keeps the bigint keys and the pairs of int4 apart, so `id` does as well. */
 export interface PostgresKey extends KeyCode {

@@ -1,9 +1,11 @@
+import { PoolerDetectedError } from '../../base/errors.js'
 import type { Holding, LockLink } from '../dialect.js'
 import type { KeyCode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
 import { decodeAnswers, encodeBatch } from './batch-codec.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
 import type { ServerFacts } from './postgres-attach.js'
+import { sqlState } from './postgres-errors.js'
 import type { PostgresKey } from './postgres-key.js'
 import { makeHold } from './postgres-reconcile.js'
 import {
@@ -17,7 +19,7 @@ import {
   RING,
   TRY_ONE,
 } from './postgres-sql.js'
-import type { ServerConnection } from './server-connection.js'
+import type { Prepared, ServerConnection } from './server-connection.js'
 
 /** A connection to PostgreSQL in use for locks. */
 export class PostgresLink implements LockLink {
@@ -27,19 +29,26 @@ export class PostgresLink implements LockLink {
   readonly #server: ServerConnection
   readonly #fence: string | null
   readonly #sender: string
+  readonly #ended: (cause: Error) => void
 
-  constructor(server: ServerConnection, facts: ServerFacts, sender: string) {
-    this.serverId = server.processID
+  /** `ended` is told if statements reach another server session than the one with the locks. */
+  constructor(server: ServerConnection, facts: ServerFacts, sender: string, ended: (cause: Error) => void) {
+    this.serverId = facts.pid
     this.capacity = facts.capacity
     this.noFencing = facts.noFencing
     this.#server = server
     this.#fence = facts.fence
     this.#sender = sender
+    this.#ended = ended
   }
 
-  /** A batch of one is most often one of two things, which have statements of their own. */
+  /**
+   * A batch of one is most often one of two things, which have statements of their own. Those do not say which session has
+   * carried them out, so behind a pooler they are not used.
+   */
   run(operations: readonly LockOperation[]): Promise<BatchReply> {
     const [first] = operations
+    if (this.serverId !== this.#server.processID) return this.#runMany(operations)
     if (operations.length === 1 && first!.mode === 'exclusive' && !(first!.key as PostgresKey).isPair) {
       if (first!.kind === 'try') return this.#tryOne(first!.key as PostgresKey)
       if (first!.kind === 'release') return this.#releaseOne(first!.key as PostgresKey)
@@ -50,14 +59,14 @@ export class PostgresLink implements LockLink {
   async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
     const wanted = new Set<string>()
     for (const { head, ids, hashes } of ringMessages(this.#sender, keys as readonly PostgresKey[])) {
-      const rows = await this.#server.prepared<{ wanted: string }>(STATEMENTS.ring, [head, ids, hashes])
+      const rows = await this.#ask<{ wanted: string }>(STATEMENTS.ring, [head, ids, hashes])
       for (const { wanted: some } of rows) for (const id of some.split(' ')) wanted.add(id)
     }
     return wanted
   }
 
   async claim(key: KeyCode): Promise<void> {
-    await this.#server.prepared(STATEMENTS.claim, [callMessage(this.#sender, 'claim', key.id)])
+    await this.#ask(STATEMENTS.claim, [callMessage(this.#sender, 'claim', key.id)])
   }
 
   async tell(message: string): Promise<void> {
@@ -65,11 +74,12 @@ export class PostgresLink implements LockLink {
   }
 
   async heartbeat(): Promise<void> {
-    await this.#server.prepared(STATEMENTS.heartbeat, [])
+    const [row] = await this.#ask<{ pid: number }>(STATEMENTS.heartbeat, [])
+    this.#checkSession(row!.pid)
   }
 
   reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
-    return makeHold(this.#server, expected)
+    return makeHold(this.#server, this.serverId, expected)
   }
 
   async detach(): Promise<void> {
@@ -107,10 +117,34 @@ export class PostgresLink implements LockLink {
     const { codes, keys, isPlain, mayGrant, buckets } = encodeBatch(operations)
     const statement = isPair ? STATEMENTS.pairs : isPlain ? STATEMENTS.plain : STATEMENTS.full
     const values = [codes, keys, mayGrant ? this.#fence : null]
-    const [row] = await this.#server.prepared<{ answers: string; token: string | null }>(statement, values)
+    const [row] = await this.#ask<{ answers: string; token: string | null; pid: number }>(statement, values)
+    this.#checkSession(row!.pid)
     return { answers: decodeAnswers(row!.answers, operations, buckets), token: row!.token }
   }
+
+  async #ask<Row extends object>(statement: Prepared, values: unknown[]): Promise<Row[]> {
+    try {
+      return await this.#server.prepared<Row>(statement, values)
+    } catch (error) {
+      // A session that we have prepared it in would know it.
+      if (sqlState(error) === INVALID_SQL_STATEMENT_NAME) this.#checkSession(null)
+      throw error
+    }
+  }
+
+  /** A pooler may be told to pool in another way while we run: what is held is then with a session out of our reach. */
+  #checkSession(pid: number | null): void {
+    if (pid === this.serverId) return
+    const cause = new PoolerDetectedError(
+      `its statements reach another server session${pid === null ? '' : ` (${pid})`} than the one that holds it ` +
+        `(${this.serverId}): a connection pooler has changed over`,
+    )
+    this.#ended(cause)
+    throw cause
+  }
 }
+
+const INVALID_SQL_STATEMENT_NAME = '26000'
 
 const STATEMENTS = {
   tryOne: { name: 'lockpool_try', text: TRY_ONE },

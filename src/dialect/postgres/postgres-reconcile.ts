@@ -1,7 +1,7 @@
 import { ConnectionError } from '../../base/errors.js'
 import type { Holding } from '../dialect.js'
 import { BUCKET_CLASS, INTEREST_CLASS, WRITER_CLASS, type PostgresKey } from './postgres-key.js'
-import { HELD_BY_ME, UNLOCK_EACH } from './postgres-sql.js'
+import { HELD_BY, UNLOCK_EACH } from './postgres-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** One advisory lock as pg_locks shows it. */
@@ -15,16 +15,17 @@ interface ServerHold {
 const MAX_ROUNDS = 5
 
 /**
- * Makes this session hold exactly `expected`. What is too much is unlocked, which works even with a full lock table;
+ * Makes a session hold exactly `expected`. What is too much is unlocked, which works even with a full lock table;
  * what is missing is answered.
  */
 export async function makeHold(
   server: ServerConnection,
+  serverId: number,
   expected: readonly Holding[],
 ): Promise<readonly Holding[]> {
   const allowed = new Set(expected.flatMap(holdsOf).map(nameOf))
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const { rows } = await server.query<ServerHold>(HELD_BY_ME)
+    const { rows } = await server.query<ServerHold>(HELD_BY, [serverId])
     const extra = rows.filter((hold) => !allowed.has(nameOf(hold)))
     if (extra.length === 0) {
       const held = new Set(rows.map(nameOf))
@@ -34,6 +35,7 @@ export async function makeHold(
       extra.map((hold) => hold.bits),
       extra.map((hold) => hold.is_pair),
       extra.map((hold) => hold.is_exclusive),
+      serverId,
     ])
   }
   throw new ConnectionError('the session holds locks that it can not give up')
@@ -59,7 +61,7 @@ function nameOf(hold: ServerHold): string {
   return `${hold.is_pair ? 'p' : ''}${hold.bits}${hold.is_exclusive ? 'x' : 's'}`
 }
 
-/** As HELD_BY_ME shows a pair: pg_locks has both halves as unsigned numbers. */
+/** As HELD_BY shows a pair: pg_locks has both halves as unsigned numbers. */
 function pairBits(first: number, second: number): string {
   return String(
     BigInt.asIntN(64, (BigInt.asUintN(32, BigInt(first)) << 32n) | BigInt.asUintN(32, BigInt(second))),

@@ -1,5 +1,5 @@
 import { TOKEN_STEP } from '../lock-operation.js'
-import { BUCKET_CLASS, INTEREST_CLASS, WRITER_CLASS } from './postgres-key.js'
+import { BUCKET_CLASS, INTEREST_CLASS, TEST_CLASS, WRITER_CLASS } from './postgres-key.js'
 
 /**
  * Every statement that a lock session, a listener or the clean-up of a returned connection sends.
@@ -79,7 +79,8 @@ SELECT
     END, '') AS answers,
   CASE
     WHEN $3::regclass IS NOT NULL THEN nextval($3::regclass)
-  END AS token
+  END AS token,
+  pg_backend_pid() AS pid
 FROM unnest($2::int8[]) WITH ORDINALITY AS batch (k, i)`
 
 /**
@@ -196,7 +197,8 @@ SELECT
     END, '') AS answers,
   CASE
     WHEN $3::regclass IS NOT NULL THEN nextval($3::regclass)
-  END AS token
+  END AS token,
+  pg_backend_pid() AS pid
 FROM unnest($2::int8[]) WITH ORDINALITY AS batch (k, i)`
 
 export const BATCH: string = batch('k')
@@ -222,24 +224,43 @@ WHERE wanted IS NOT NULL`
 
 export const CLAIM = `SELECT pg_notify('lockpool_1', $1)`
 
-export const HEARTBEAT = `SELECT 1`
+/** Behind a pooler that changes its mind, the session that answers is no longer the one that holds the locks. */
+export const HEARTBEAT = `SELECT pg_backend_pid() AS pid`
 
 /** PostgreSQL's own listener must not be ended for being idle: that is what it is for. */
 export const LISTEN = `SET idle_session_timeout = 0; LISTEN lockpool_1`
 
 export const UNLISTEN = `UNLISTEN *; RESET idle_session_timeout`
 
-/** On its own and first, because a role's default may be too short for any of the others. */
+/** First in its round trip, because a role's default may be too short for any of the others. */
 export const NO_STATEMENT_TIMEOUT = `SET statement_timeout = 0`
 
+/**
+ * The first word to a server. The setting ends with the statement: a pooler may be about to give this session to strangers.
+ */
 export const FACTS = `
+SET LOCAL statement_timeout = 0;
 SELECT
-  pg_backend_pid() AS pid,
-  current_setting('server_version_num')::int AS version,
-  current_setting('server_version') AS version_text,
-  pg_is_in_recovery() AS is_standby,
-  current_setting('max_locks_per_transaction')::int
-    * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) AS capacity`
+  pg_catalog.pg_backend_pid() AS pid,
+  pg_catalog.current_setting('server_version_num')::int AS version,
+  pg_catalog.current_setting('server_version') AS version_text,
+  pg_catalog.pg_is_in_recovery() AS is_standby,
+  pg_catalog.current_setting('max_locks_per_transaction')::int
+    * (pg_catalog.current_setting('max_connections')::int
+      + pg_catalog.current_setting('max_prepared_transactions')::int) AS capacity`
+
+/** The steps of the test of two connections. Each says where it was carried out. */
+export const TEST_BEGIN = `BEGIN`
+
+export const TEST_LOOK = `SELECT pg_catalog.pg_backend_pid() AS pid, $1::int4 IS NOT NULL AS said`
+
+export const TEST_TRY: string = `
+SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_try_advisory_lock(${TEST_CLASS}, $1::int4) AS said`
+
+export const TEST_UNLOCK: string = `
+SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_advisory_unlock(${TEST_CLASS}, $1::int4) AS said`
+
+export const TEST_COMMIT = `COMMIT`
 
 /** Settings this server does not know are left out: transaction_timeout came with 17. */
 export const SET_SETTINGS = `
@@ -272,17 +293,19 @@ CREATE SEQUENCE IF NOT EXISTS lockpool.fence AS bigint
   INCREMENT ${TOKEN_STEP} MINVALUE ${TOKEN_STEP} START ${TOKEN_STEP} NO CYCLE CACHE 1`
 
 /**
- * What this session holds, as pg_locks shows it: a bigint key in two halves with objsubid 1, a pair with objsubid 2. It must
- * work with a full lock table, and does because it names no shared catalog: locks on others take the fast path.
+ * What a session holds, as pg_locks shows it: a bigint key in two halves with objsubid 1, a pair with objsubid 2. It must
+ * work with a full lock table, and does because it names no shared catalog: locks on others take the fast path. Behind a
+ * pooler that changes its mind, any session may be the one that is asked, hence the number.
  */
-export const HELD_BY_ME = `
+export const HELD_BY = `
 SELECT
   (classid::int8 << 32 | objid::int8)::text AS bits,
   objsubid = 2 AS is_pair,
   mode = 'ExclusiveLock' AS is_exclusive
 FROM pg_catalog.pg_locks
-WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted`
+WHERE locktype = 'advisory' AND pid = $1 AND granted`
 
+/** Only in the session it is meant for: what another holds is not ours to unlock. */
 export const UNLOCK_EACH = `
 SELECT
   CASE
@@ -291,7 +314,8 @@ SELECT
     WHEN is_exclusive THEN pg_advisory_unlock(k)
     ELSE pg_advisory_unlock_shared(k)
   END
-FROM unnest($1::int8[], $2::bool[], $3::bool[]) AS extra (k, is_pair, is_exclusive)`
+FROM unnest($1::int8[], $2::bool[], $3::bool[]) AS extra (k, is_pair, is_exclusive)
+WHERE pg_backend_pid() = $4`
 
 export const ROLLBACK = `ROLLBACK`
 

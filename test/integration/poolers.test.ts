@@ -1,0 +1,142 @@
+import pg from 'pg'
+import { expect, test } from 'vitest'
+import { lockWorld, lossOf } from '../support/lock-world.js'
+import { rejection } from '../support/fake-world.js'
+import { WirePooler, type PoolerRules } from '../support/wire-pooler.js'
+
+const world = lockWorld()
+
+/** Clients that keep a pooler busy, until told to stop. */
+async function makeNoise(url: string, clients: number): Promise<() => Promise<void>> {
+  let isOver = false
+  const loops = Array.from({ length: clients }, async () => {
+    const client = new pg.Client(url)
+    client.on('error', () => undefined)
+    await client.connect()
+    while (!isOver) {
+      await client.query('BEGIN; SELECT 1')
+      await client.query('COMMIT')
+    }
+    await client.end()
+  })
+  return async () => {
+    isOver = true
+    await Promise.all(loops)
+  }
+}
+
+test.each<[string, Partial<PoolerRules>, number]>([
+  ['per transaction', {}, 0],
+  ['per transaction, each in turn', { next: 'in turn' }, 0],
+  ['per transaction, among others', {}, 4],
+  ['per transaction, each in turn, among others', { next: 'in turn' }, 4],
+  ['per statement', { mode: 'statement' }, 0],
+])('a pooler that lends server sessions %s is refused', async (_, rules, noise) => {
+  await using pooler = await WirePooler.to(world.database.url, rules)
+  const stop = rules.mode === 'statement' ? null : await makeNoise(pooler.url, noise)
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const locks = world.pool({ connection: pooler.url })
+
+    expect(await rejection(locks.ready())).toMatchObject({ code: 'POOLER_DETECTED', retryable: false })
+    expect(await rejection(locks.acquire('orders'))).toMatchObject({
+      code: 'POOLER_DETECTED',
+      message: expect.stringMatching(/session pooling/),
+    })
+    await locks.close()
+  }
+  await stop?.()
+})
+
+test('a pooler that gives each client a server session of its own is none the worse', async () => {
+  await using pooler = await WirePooler.to(world.database.url, { mode: 'session' })
+  const [a, b] = [world.pool({ connection: pooler.url, leaseMs: 1000 }), world.pool()]
+
+  const held = await a.acquire('orders')
+  expect(await b.tryAcquire('orders')).toBeNull()
+  const waiting = b.acquire('orders')
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  expect(held.state, 'heartbeats go through').toBe('held')
+  const [session] = a.snapshot().sessions
+  expect(await world.sessions(), 'it knows the process that holds its locks').toContain(session!.serverId)
+
+  await held.release()
+  expect((await waiting).token).toBeGreaterThan(held.token)
+  await a.close()
+})
+
+test('with one connection there is no telling, and that is said', async () => {
+  await using pooler = await WirePooler.to(world.database.url, { mode: 'session' })
+  const locks = world.pool({ connection: pooler.url, max: 1 })
+
+  expect(await rejection(locks.ready())).toMatchObject({
+    code: 'POOLER_DETECTED',
+    message: expect.stringMatching(/"max" to 2/),
+  })
+  await locks.close()
+})
+
+test('the second connection goes back: two are enough, also for the locks that follow', async () => {
+  await using pooler = await WirePooler.to(world.database.url, { mode: 'session' })
+  const locks = world.pool({ connection: pooler.url, max: 2 })
+
+  const lock = await locks.acquire('orders')
+  await locks.connections.use((connection) => connection.query('SELECT 1'))
+
+  expect(locks.snapshot().connections).toMatchObject({ total: 2, leased: 1, waiting: 0 })
+  await lock.release()
+  await locks.close()
+})
+
+test('a server that says yes to everybody is found out behind a pooler', async () => {
+  await world.database.query(`
+    CREATE SCHEMA stub;
+    CREATE FUNCTION stub.yes(int, int) RETURNS bool LANGUAGE sql AS 'SELECT true'`)
+  await using pooler = await WirePooler.to(world.database.url, {
+    mode: 'session',
+    rewrite: (sql) => sql.replaceAll('pg_catalog.pg_try_advisory_lock', 'stub.yes'),
+  })
+  const locks = world.pool({ connection: pooler.url })
+
+  expect(await rejection(locks.acquire('orders'))).toMatchObject({
+    code: 'POOLER_DETECTED',
+    message: expect.stringMatching(/both|two connections were told yes/),
+  })
+  await locks.close()
+})
+
+test('a pooler that changes over while locks are held: all lost, and no more handed out', async () => {
+  await using pooler = await WirePooler.to(world.database.url, { mode: 'session', next: 'in turn' })
+  const locks = world.pool({ connection: pooler.url, leaseMs: 3000, max: 3 })
+  const held = await Promise.all(['a', 'b'].map((key) => locks.acquire(key)))
+  const lost = Promise.all(held.map(lossOf))
+
+  pooler.rules.mode = 'transaction'
+  const others = [new pg.Client(pooler.url), new pg.Client(pooler.url)]
+  for (const other of others) {
+    other.on('error', () => undefined)
+    await other.connect()
+  }
+  await lost
+
+  expect(held[0]!.signal.reason).toMatchObject({
+    code: 'LOCK_LOST',
+    message: expect.stringMatching(/another server session .* changed over/),
+  })
+  expect(await rejection(locks.acquire('a'))).toMatchObject({ code: 'POOLER_DETECTED' })
+  await locks.close({ graceMs: 0 })
+})
+
+test('nothing is left behind in server sessions that were tried in vain', async () => {
+  await using pooler = await WirePooler.to(world.database.url)
+  const locks = world.pool({ connection: pooler.url })
+  await rejection(locks.ready())
+  await locks.close()
+
+  const client = new pg.Client(pooler.url)
+  await client.connect()
+  const { rows } = await client.query(`SELECT name FROM pg_settings WHERE source = 'session'`)
+
+  expect(rows).toEqual([])
+  expect(await world.locks()).toEqual([])
+  await client.end()
+})

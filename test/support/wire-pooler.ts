@@ -1,0 +1,199 @@
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+
+export type PoolMode = 'session' | 'transaction' | 'statement'
+
+export interface PoolerRules {
+  mode: PoolMode
+  /** Which free server connection the next transaction gets: the last one used, as PgBouncer does, or each in turn. */
+  next: 'last used' | 'in turn'
+  /** What becomes of the text of every statement on its way. */
+  rewrite: (sql: string) => string
+}
+
+/** Cuts a stream into messages: one letter, a length that counts itself, and what is in it. */
+class Frames {
+  #rest: Buffer = Buffer.alloc(0)
+
+  cut(bytes: Buffer): Buffer[] {
+    const frames: Buffer[] = []
+    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    while (this.#rest.length >= 5 && this.#rest.length > this.#rest.readInt32BE(1)) {
+      const length = this.#rest.readInt32BE(1) + 1
+      frames.push(this.#rest.subarray(0, length))
+      this.#rest = this.#rest.subarray(length)
+    }
+    return frames
+  }
+}
+
+const letter = (frame: Buffer): string => String.fromCharCode(frame[0]!)
+
+/** A server connection: brought by one client, which has signed in on it, and later used for any. */
+class Backend {
+  readonly socket: Socket
+  readonly frames = new Frames()
+  client: Client | null = null
+  isSignedIn = false
+
+  constructor(socket: Socket) {
+    this.socket = socket
+  }
+}
+
+class Client {
+  readonly socket: Socket
+  readonly frames = new Frames()
+  backend: Backend | null = null
+  /** What could not be sent yet, because no server connection is free. */
+  pending: Buffer[] = []
+  /** Answers that are still to come, and whether some of a question has been sent whose end has not. */
+  unanswered = 0
+  isMidway = false
+  isSignedIn = false
+
+  constructor(socket: Socket) {
+    this.socket = socket
+  }
+}
+
+/**
+ * A connection pooler as small as can be: it speaks the protocol, gives out key data of its own, and lends a server
+ * connection for a session or for a transaction. For tests that must not depend on a real one being installed.
+ */
+export class WirePooler implements AsyncDisposable {
+  readonly rules: PoolerRules
+  readonly #target: URL
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  readonly #free: Backend[] = []
+  readonly #waiting: Client[] = []
+  #nextKey = 1
+
+  private constructor(target: string, rules: Partial<PoolerRules>) {
+    this.#target = new URL(target)
+    this.rules = { mode: 'transaction', next: 'last used', rewrite: (sql) => sql, ...rules }
+    this.#server = createServer((socket) => this.#accept(socket))
+  }
+
+  static async to(target: string, rules: Partial<PoolerRules> = {}): Promise<WirePooler> {
+    const pooler = new WirePooler(target, rules)
+    await new Promise<void>((resolve) => pooler.#server.listen(0, '127.0.0.1', resolve))
+    return pooler
+  }
+
+  /** The target's url, by way of this pooler. */
+  get url(): string {
+    const url = new URL(this.#target)
+    url.hostname = '127.0.0.1'
+    url.port = String((this.#server.address() as AddressInfo).port)
+    return url.href
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #accept(socket: Socket): void {
+    const client = new Client(socket)
+    const backend = new Backend(connect(Number(this.#target.port), this.#target.hostname))
+    client.backend = backend
+    backend.client = client
+    for (const each of [socket, backend.socket]) {
+      this.#sockets.add(each)
+      each.setNoDelay(true)
+      each.on('error', () => each.destroy())
+      each.on('close', () => this.#sockets.delete(each))
+    }
+    socket.once('data', (startup) => {
+      backend.socket.write(startup)
+      socket.on('data', (bytes) => {
+        for (const frame of client.frames.cut(bytes)) this.#fromClient(client, frame)
+      })
+    })
+    socket.on('close', () => this.#clientLeft(client))
+    backend.socket.on('data', (bytes) => {
+      for (const frame of backend.frames.cut(bytes)) this.#fromServer(backend, frame)
+    })
+    backend.socket.on('close', () => {
+      backend.client?.socket.destroy()
+      const at = this.#free.indexOf(backend)
+      if (at >= 0) this.#free.splice(at, 1)
+    })
+  }
+
+  #fromClient(client: Client, frame: Buffer): void {
+    if (!client.isSignedIn) return void client.backend?.socket.write(frame)
+    if (letter(frame) === 'X') return void client.socket.end()
+    if (this.rules.mode === 'statement' && /^Q.{4}\s*BEGIN/s.test(frame.toString('latin1'))) {
+      return this.#refuse(client, 'transaction blocks not allowed in statement pooling mode')
+    }
+    client.backend ??= this.#take(client)
+    if (client.backend === null) client.pending.push(frame)
+    else this.#send(client, client.backend, frame)
+  }
+
+  #send(client: Client, backend: Backend, frame: Buffer): void {
+    const isQuestion = letter(frame) === 'Q' || letter(frame) === 'S'
+    client.isMidway = !isQuestion
+    if (isQuestion) client.unanswered++
+    backend.socket.write(this.#rewritten(frame))
+  }
+
+  #rewritten(frame: Buffer): Buffer {
+    if (letter(frame) !== 'Q' && letter(frame) !== 'P') return frame
+    const from = letter(frame) === 'Q' ? 5 : frame.indexOf(0, 5) + 1
+    const to = frame.indexOf(0, from)
+    const text = Buffer.from(this.rules.rewrite(frame.toString('utf8', from, to)))
+    const changed = Buffer.concat([frame.subarray(0, from), text, frame.subarray(to)])
+    changed.writeInt32BE(changed.length - 1, 1)
+    return changed
+  }
+
+  #fromServer(backend: Backend, frame: Buffer): void {
+    const { client } = backend
+    if (client === null) return
+    if (letter(frame) === 'K') frame.writeInt32BE(this.#nextKey++, 5)
+    client.socket.write(frame)
+    if (letter(frame) !== 'Z') return
+    if (client.isSignedIn) client.unanswered--
+    client.isSignedIn = backend.isSignedIn = true
+    const isOutside = String.fromCharCode(frame[5]!) === 'I'
+    if (isOutside && client.unanswered === 0 && !client.isMidway && this.rules.mode !== 'session') {
+      client.backend = null
+      this.#release(backend)
+    }
+  }
+
+  #take(client: Client): Backend | null {
+    const backend = this.rules.next === 'last used' ? this.#free.pop() : this.#free.shift()
+    if (backend === undefined) {
+      if (!this.#waiting.includes(client)) this.#waiting.push(client)
+      return null
+    }
+    backend.client = client
+    return backend
+  }
+
+  #release(backend: Backend): void {
+    backend.client = null
+    this.#free.push(backend)
+    const client = this.#waiting.shift()
+    if (client === undefined) return
+    client.backend = this.#take(client)!
+    for (const frame of client.pending.splice(0)) this.#send(client, client.backend, frame)
+  }
+
+  #clientLeft(client: Client): void {
+    const at = this.#waiting.indexOf(client)
+    if (at >= 0) this.#waiting.splice(at, 1)
+    client.backend?.socket.destroy()
+  }
+
+  #refuse(client: Client, message: string): void {
+    const fields = Buffer.from(`SFATAL\0C08P01\0M${message}\0\0`)
+    const head = Buffer.from([0x45, 0, 0, 0, 0])
+    head.writeInt32BE(fields.length + 4, 1)
+    client.socket.end(Buffer.concat([head, fields]))
+  }
+}
