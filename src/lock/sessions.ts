@@ -182,11 +182,15 @@ export class Sessions<C extends object> implements SessionHost {
       else session.lose(cause instanceof LockError ? cause.message : 'its connection ended', cause)
     }
     const attempt = new AbortController()
+    const lender = this.#lender(attempt.signal)
     const cancel = this.clock.after(ATTACH_TIMEOUT_MS, () => {
-      attempt.abort(new ConnectionError(`the server did not answer within ${ATTACH_TIMEOUT_MS} ms`))
+      const what = lender.isInUse
+        ? 'a second connection, to test the first, did not work'
+        : 'the server did not answer'
+      attempt.abort(new ConnectionError(`${what} within ${ATTACH_TIMEOUT_MS} ms`))
     })
     try {
-      const another = this.#options.sharesOneConnection ? null : this.#lender(attempt.signal)
+      const another = this.#options.sharesOneConnection ? null : lender.lend
       const link = await orAbort(
         this.#dialect.attach(lease, this.#options.link, ended, another),
         attempt.signal,
@@ -203,18 +207,23 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   /** For a dialect that needs a second connection to judge the first. When the attempt is over, so is the loan. */
-  #lender(signal: AbortSignal): Another<C> {
-    return async (use) => {
-      const second = await this.#pool.connect({ reserved: true, timeoutMs: Infinity, signal })
-      try {
-        const result = await orAbort(use(second), signal)
-        second.release()
-        return result
-      } catch (error) {
-        second.release(error as Error)
-        throw error
-      }
+  #lender(signal: AbortSignal): { readonly lend: Another<C>; isInUse: boolean } {
+    const lender = {
+      isInUse: false,
+      lend: async <T>(use: (connection: C) => Promise<T>): Promise<T> => {
+        lender.isInUse = true
+        const second = await this.#pool.connect({ reserved: true, timeoutMs: Infinity, signal })
+        try {
+          const result = await orAbort(use(second), signal)
+          second.release()
+          return result
+        } catch (error) {
+          second.release(error as Error)
+          throw error
+        }
+      },
     }
+    return lender
   }
 
   #welcome(session: Session): void {

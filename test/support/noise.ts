@@ -1,0 +1,21 @@
+import pg from 'pg'
+
+/** Clients that keep a pooler busy with short transactions, until the answer is called. */
+export async function makeNoise(url: string, clients: number): Promise<() => Promise<void>> {
+  let isOver = false
+  const loops = Array.from({ length: clients }, async () => {
+    const client = new pg.Client(url)
+    client.on('error', () => undefined)
+    await client.connect()
+    while (!isOver) {
+      await client.query('BEGIN; SELECT 1')
+      await client.query('COMMIT')
+    }
+    await client.end()
+  })
+  await Promise.resolve()
+  return async () => {
+    isOver = true
+    await Promise.all(loops)
+  }
+}
