@@ -189,28 +189,6 @@ test('heartbeats keep locks over an idle time much longer than the lease', async
   await lock.release()
 })
 
-test('settings that a role may have are overruled on lock sessions', async () => {
-  const locks = world.pool()
-  await locks.ready()
-  await world.database.query(`
-    ALTER ROLE postgres SET statement_timeout = 1;
-    ALTER ROLE postgres SET idle_session_timeout = 50;
-    ALTER ROLE postgres SET default_transaction_read_only = on;
-    ALTER ROLE postgres SET default_transaction_isolation = serializable;
-    ALTER ROLE postgres SET search_path = nowhere;
-    ALTER ROLE postgres SET synchronous_commit = off`)
-  try {
-    const hostile = world.pool()
-    const held = await Promise.all(Array.from({ length: 200 }, (_, i) => hostile.acquire(`key ${i}`)))
-    await new Promise((resolve) => setTimeout(resolve, 300))
-
-    expect(held.every((lock) => lock.state === 'held')).toBe(true)
-    await Promise.all(held.map((lock) => lock.release()))
-  } finally {
-    await world.database.query('ALTER ROLE postgres RESET ALL')
-  }
-})
-
 test('a role without rights gets locks that work, and an error only where it asks for a token', async () => {
   await world.database.query(`CREATE ROLE poor LOGIN PASSWORD 'poor'`)
   const url = new URL(world.database.url)

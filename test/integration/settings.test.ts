@@ -1,0 +1,108 @@
+import { mkdtemp, rm, chmod } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { startServer } from '../support/own-server.js'
+import { lockWorld } from '../support/lock-world.js'
+import { rejection } from '../support/fake-world.js'
+import { WirePooler } from '../support/wire-pooler.js'
+
+const world = lockWorld()
+
+const HOSTILE = [
+  ['statement_timeout', '1'],
+  ['lock_timeout', '1'],
+  ['transaction_timeout', '500'],
+  ['idle_in_transaction_session_timeout', '100'],
+  ['idle_session_timeout', '200'],
+  ['default_transaction_isolation', 'serializable'],
+  ['default_transaction_read_only', 'on'],
+  ['default_transaction_deferrable', 'on'],
+  ['search_path', 'nowhere'],
+  ['synchronous_commit', 'off'],
+  ['client_min_messages', 'debug1'],
+  ['tcp_keepalives_idle', '1'],
+  ['tcp_user_timeout', '300'],
+  ['plan_cache_mode', 'force_custom_plan'],
+] as const
+
+async function withRole(
+  settings: readonly (readonly [string, string])[],
+  body: () => Promise<void>,
+): Promise<void> {
+  const { rows } = await world.database.query<{ name: string }>('SELECT name FROM pg_settings')
+  const known = new Set(rows.map(({ name }) => name))
+  for (const [name, value] of settings) {
+    if (known.has(name)) await world.database.query(`ALTER ROLE postgres SET ${name} = '${value}'`)
+  }
+  try {
+    await body()
+  } finally {
+    await world.database.query('ALTER ROLE postgres RESET ALL')
+  }
+}
+
+async function lockFor(durationMs: number): Promise<void> {
+  const locks = world.pool({ leaseMs: 1000 })
+  const held = await Promise.all(Array.from({ length: 100 }, (_, i) => locks.acquire(`key ${i}`)))
+  await new Promise((resolve) => setTimeout(resolve, durationMs))
+
+  expect(held.every((lock) => lock.state === 'held')).toBe(true)
+  expect(new Set(held.map((lock) => lock.token > 0n))).toEqual(new Set([true]))
+  await Promise.all(held.map((lock) => lock.release()))
+  await locks.close()
+}
+
+test.each(HOSTILE)('a role with %s = %s locks like any other', async (name, value) => {
+  await (await world.pool().acquire('fence')).release()
+  await withRole([[name, value]], () => lockFor(600))
+})
+
+test('a role with all of them at once as well', async () => {
+  await withRole(HOSTILE, () => lockFor(1500))
+})
+
+test('a session whose settings get lost on the way hands out no locks, and says which', async () => {
+  await using between = await WirePooler.to(world.database.url, {
+    mode: 'session',
+    rewrite: (sql) => sql.replace('set_config(wanted.name, wanted.value, false)', 'wanted.value'),
+  })
+  const locks = world.pool({ connection: between.url, leaseMs: 7000 })
+
+  const error = await rejection(locks.acquire('orders'))
+
+  expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: false })
+  expect(error.message).toMatch(/idle_session_timeout is 0, not 7000/)
+  await locks.close()
+})
+
+test('a borrower finds none of the settings of a lock session on its connection', async () => {
+  const locks = world.pool({ idleTimeoutMs: 50, min: 0, max: 2 })
+  await (await locks.acquire('orders')).release()
+  await expect.poll(() => locks.snapshot().sessions, { timeout: 5000 }).toEqual([])
+
+  const { rows } = await locks.connections.use((connection) =>
+    connection.query(`SELECT name, setting FROM pg_settings WHERE source = 'session'`),
+  )
+
+  expect(rows).toEqual([])
+})
+
+test('over a Unix socket, which has no keepalives, locks are kept and released', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lockpool-socket-'))
+  await chmod(folder, 0o777)
+  await using server = await startServer({ unix_socket_directories: folder })
+  const { port, username, password, pathname } = new URL(server.url)
+  const locks = world.pool({
+    connection: { host: folder, port: Number(port), user: username, password, database: pathname.slice(1) },
+    leaseMs: 1000,
+  })
+
+  const lock = await locks.acquire('orders')
+  await new Promise((resolve) => setTimeout(resolve, 1200))
+
+  expect(lock.state).toBe('held')
+  await lock.release()
+  await locks.close()
+  await rm(folder, { recursive: true, force: true })
+})
