@@ -20,6 +20,16 @@ export interface Holding {
   readonly what: LockMode | 'interest' | 'mark'
 }
 
+/** What is known of the use of the server's lock table, from one session's point of view. */
+export interface TableUse {
+  /** Pools besides the one that asks that have announced something. */
+  readonly pools: number
+  /** What those have announced, in entries. */
+  readonly announced: number
+  /** Locks of our kind that sessions hold without having announced anything. */
+  readonly unannounced: number
+}
+
 /**
  * One connection in use for locks. Every call is one statement of its own, answered in the order of the calls. A call
  * that rejects has left the connection usable, unless `ended` was called.
@@ -29,6 +39,8 @@ export interface LockLink {
   readonly serverId: number
   /** How many locks the server's table has room for, over all sessions. */
   readonly capacity: number
+  /** How many entries of it each connection brings: if none used more, it could not be filled. */
+  readonly capacityPerSession: number
   /** Why there are no fencing tokens, or null if there are. */
   readonly noFencing: string | null
 
@@ -46,6 +58,12 @@ export interface LockLink {
 
   /** Tells the other waiting processes something of the lock layer's own: ASCII, at most 7900 characters. A hint, like a ring. */
   tell(message: string): Promise<void>
+
+  /**
+   * Announces for all to see that the pool `sender` may use so many entries of the lock table, until this session says
+   * otherwise or ends; and answers, as of after that, what all others do.
+   */
+  announce(sender: string, entries: number): Promise<TableUse>
 
   heartbeat(): Promise<void>
 

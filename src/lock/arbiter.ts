@@ -3,7 +3,6 @@ import { Deadlines } from '../base/deadlines.js'
 import type { Emitter } from '../base/emitter.js'
 import {
   LockReentryError,
-  LockTableFullError,
   PoolClosedError,
   PoolSaturatedError,
   type LockError,
@@ -13,7 +12,7 @@ import type { Random } from '../base/random.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import { DeadlockDetector, type DetectorHost } from './deadlock/deadlock-detector.js'
 import { Entry } from './entry.js'
-import type { EntryHost } from './entry-host.js'
+import { INTEREST_ENTRIES, type EntryHost } from './entry-host.js'
 import { keyInWords, keyText } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
@@ -38,6 +37,9 @@ export interface ArbiterLinks {
   readonly isListening: boolean
   assign(entry: Entry): Session | null
   unassign(entry: Entry): void
+  /** Whether so many more entries of the lock table may be used; `makeRoom` tries to find out. */
+  room(entries: number): 'now' | 'later' | LockError
+  makeRoom(): void
   asleep(): void
   awake(): void
 }
@@ -61,13 +63,13 @@ export class Arbiter implements EntryHost, DetectorHost {
   readonly #links: ArbiterLinks
   readonly #maxWaiting: number
   readonly #entries = new Map<string, Entry>()
+  /** Those that wait for room in the lock table, and how much. */
+  readonly #parked = new Map<Entry, number>()
   #waiting = 0
-  #asleep = 0
+  #interested = 0
   #arrivals = 0
   #isClosing = false
   #onEmpty: (() => void) | null = null
-  /** Known only after the first session: `'auto'` depends on the server. */
-  maxHeldLocks: number = Infinity
   noFencing: string | null = null
 
   constructor(
@@ -108,13 +110,36 @@ export class Arbiter implements EntryHost, DetectorHost {
     return this.#links.lastFailure
   }
 
-  /** A sleeping key costs the server its interest, the bucket of that, and for a writer a mark. */
-  get tableFull(): LockError | null {
-    const used = this.#entries.size + 2 * this.#asleep
-    if (used <= this.maxHeldLocks) return null
-    return new LockTableFullError(
-      `this pool may use ${this.maxHeldLocks} entries of the server's lock table (maxHeldLocks)`,
-    )
+  /** Entries of the server's lock table that interest in keys takes. */
+  get interestEntries(): number {
+    return this.#interested * INTEREST_ENTRIES
+  }
+
+  /** Entries that somebody here waits to be allowed to use. */
+  get parkedEntries(): number {
+    let sum = 0
+    for (const entries of this.#parked.values()) sum += entries
+    return sum
+  }
+
+  admit(entry: Entry, entries: number): 'now' | 'later' | LockError {
+    const room = this.#links.room(entries)
+    if (room !== 'later') return room
+    // Before the look begins, for it to count this one.
+    this.#parked.set(entry, entries)
+    this.#links.makeRoom()
+    return room
+  }
+
+  /** It has turned out whether there is room. */
+  roomSettled(): void {
+    const parked = [...this.#parked.keys()]
+    this.#parked.clear()
+    for (const entry of parked) entry.proceed()
+  }
+
+  interestChanged(isSet: boolean): void {
+    this.#interested += isSet ? 1 : -1
   }
 
   acquire(code: KeyCode, label: LockKey, request: LockRequest): Promise<Lock | null> {
@@ -174,20 +199,19 @@ export class Arbiter implements EntryHost, DetectorHost {
   }
 
   forget(entry: Entry): void {
+    this.#parked.delete(entry)
     this.#links.unassign(entry)
     this.#entries.delete(entry.key.id)
     if (this.#entries.size === 0) this.#onEmpty?.()
   }
 
   asleep(entry: Entry): void {
-    this.#asleep++
     this.#links.asleep()
     const waiter = entry.queue.first
     if (waiter !== null) this.#announce(waiter)
   }
 
   awake(_entry: Entry): void {
-    this.#asleep--
     this.#links.awake()
   }
 

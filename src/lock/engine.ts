@@ -3,7 +3,7 @@ import { sleep, type Clock } from '../base/clock.js'
 import { Emitter } from '../base/emitter.js'
 import type { LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Dialect } from '../dialect/dialect.js'
+import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import { ConnectionPool } from '../pool/connection-pool.js'
 import { Arbiter, type ArbiterLinks } from './arbiter.js'
@@ -13,9 +13,7 @@ import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
 import type { Session, SessionState } from './session.js'
 import { Sessions, type SessionsHost } from './sessions.js'
-
-/** Part of the server's lock table that `maxHeldLocks: 'auto'` takes. */
-const AUTO_SHARE = 0.25
+import { TableBudget, type BudgetHost } from './table-budget.js'
 
 /** The database to lock in, and time and chance. */
 export interface EnginePorts<C extends object> {
@@ -29,14 +27,15 @@ export interface EnginePorts<C extends object> {
  * The parts, and how they are tied: the arbiter decides, sessions carry out, the doorbell wakes, and all connections
  * come from one pool. Each part knows only what it needs of the others; the rest is here.
  */
-export class Engine<C extends object> implements ArbiterLinks, SessionsHost, DoorbellHost {
+export class Engine<C extends object> implements ArbiterLinks, SessionsHost, DoorbellHost, BudgetHost {
   readonly clock: Clock
+  readonly random: Random
   readonly events: Emitter<LockEvents> = new Emitter()
   readonly connections: ConnectionPool<C>
   readonly arbiter: Arbiter
   readonly sessions: Sessions<C>
   readonly doorbell: Doorbell<C>
-  readonly #options: Required<LockPoolOptions>
+  readonly #budget: TableBudget
   readonly #sender: string
 
   constructor(options: Required<LockPoolOptions>, { factory, dialect, clock, random }: EnginePorts<C>) {
@@ -44,7 +43,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     // One place that sessions leave to borrowers, and one that borrowers leave to sessions.
     const spare = max > 1 ? 1 : 0
     this.clock = clock
-    this.#options = options
+    this.random = random
     this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
     this.connections = new ConnectionPool(
       factory,
@@ -78,6 +77,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
       },
       this,
     )
+    this.#budget = new TableBudget(options.maxHeldLocks, this.#sender, this)
     this.doorbell = new Doorbell(this.connections, max, dialect, clock, this)
   }
 
@@ -94,6 +94,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     await Promise.race([this.arbiter.close(), patience])
     this.arbiter.detector.close()
     enough.abort()
+    this.#budget.close()
     const leftMs = Math.max(graceMs - (this.clock.now() - since), 0)
     await Promise.all([
       this.sessions.close(),
@@ -122,6 +123,34 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.sessions.unassign(entry)
   }
 
+  room(entries: number): 'now' | 'later' | LockError {
+    return this.#budget.room(entries)
+  }
+
+  makeRoom(): void {
+    this.#budget.grow()
+  }
+
+  get used(): number {
+    return this.sessions.keys + this.arbiter.interestEntries
+  }
+
+  get asking(): number {
+    return this.arbiter.parkedEntries
+  }
+
+  settled(): void {
+    this.arbiter.roomSettled()
+  }
+
+  joined(link: LockLink): Promise<void> {
+    return this.#budget.joined(link)
+  }
+
+  left(link: LockLink): void {
+    this.#budget.left(link)
+  }
+
   asleep(): void {
     this.doorbell.asleep()
   }
@@ -135,10 +164,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   opened(session: Session): void {
-    const { maxHeldLocks } = this.#options
     this.arbiter.noFencing = session.link.noFencing
-    this.arbiter.maxHeldLocks =
-      maxHeldLocks === 'auto' ? Math.floor(session.link.capacity * AUTO_SHARE) : maxHeldLocks
     this.events.emit('session:opened', { session: session.id, serverId: session.link.serverId })
   }
 

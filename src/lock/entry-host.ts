@@ -6,6 +6,9 @@ import type { Lock } from './lock.js'
 import type { LockWaiter } from './lock-waiter.js'
 import type { Session } from './session.js'
 
+/** What interest costs besides the key: itself and, for a writer, its mark; a session has 32 buckets at most. */
+export const INTEREST_ENTRIES = 2
+
 /** What an entry needs of the rest of the pool, and what it tells it. */
 export interface EntryHost {
   readonly clock: Clock
@@ -16,14 +19,19 @@ export interface EntryHost {
   readonly noFencing: string | null
   /** Why there is no session, if there is none. */
   readonly lastFailure: LockError | null
-  /** Set when one more key would be too many for the server's lock table. */
-  readonly tableFull: LockError | null
 
-  /** A session for it; or null, and it will be told by `sessionReady` or `sessionFailed`. */
+  /**
+   * Whether so many more entries of the server's lock table may be used for it. Not now: `proceed` is called when that is
+   * known; never: the error says why.
+   */
+  admit(entry: Entry, entries: number): 'now' | 'later' | LockError
+  /** A session for it; or null, and `proceed` or `sessionFailed` is called when that changes. */
   assign(entry: Entry): Session | null
   /** There is nothing more to know about this key. */
   forget(entry: Entry): void
 
+  /** Interest in a key is set in the server, or is not any more. */
+  interestChanged(isSet: boolean): void
   asleep(entry: Entry): void
   awake(entry: Entry): void
 

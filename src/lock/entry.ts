@@ -4,7 +4,7 @@ import { Fifo } from '../base/fifo.js'
 import type { Holding } from '../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../dialect/lock-operation.js'
-import type { EntryHost } from './entry-host.js'
+import { INTEREST_ENTRIES, type EntryHost } from './entry-host.js'
 import {
   ENTRY_MOVES,
   nextStep,
@@ -184,9 +184,8 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     if (this.#state !== 'releasing' && this.#state !== 'yielding') this.#gaveUp()
   }
 
-  /** A session has been found for it. */
-  sessionReady(session: Session): void {
-    this.#session = session
+  /** There may be a session for it now, or room. */
+  proceed(): void {
     this.advance()
   }
 
@@ -311,9 +310,12 @@ export class Entry implements EntryFacts, LockKeeper, Request {
   }
 
   #firstAsk(kind: 'try' | 'wait'): boolean {
-    const full = this.#host.tableFull
-    if (full !== null && this.#session === null) {
-      this.#refuseHead(full)
+    const isNew = this.#session === null
+    const entries = (isNew ? 1 : 0) + (kind === 'wait' ? INTEREST_ENTRIES : 0)
+    const admission = entries === 0 ? 'now' : this.#host.admit(this, entries)
+    if (admission === 'later') return false
+    if (admission !== 'now') {
+      this.#refuseHead(admission)
       return true
     }
     this.#session ??= this.#host.assign(this)
@@ -466,9 +468,13 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     this.#state = to
     if (to === 'idle') this.#isDraining = false
     if (to === 'idle' || to === 'waiting') this.#turn = null
+    if (HAS_INTEREST.has(from) !== HAS_INTEREST.has(to)) this.#host.interestChanged(HAS_INTEREST.has(to))
     if (from === 'waiting') this.#host.awake(this)
     if (to === 'waiting') this.#host.asleep(this)
   }
 }
 
 const NOBODY: Lock[] = []
+
+/** States in which interest is, or may be, set in the server. */
+const HAS_INTEREST: ReadonlySet<EntryState> = new Set(['asking', 'waiting', 'leaving'])

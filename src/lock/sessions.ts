@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../base/clock.js'
 import { Deferred } from '../base/deferred.js'
 import { ConnectionError, LockError } from '../base/errors.js'
-import type { Another, Dialect, LinkSettings } from '../dialect/dialect.js'
+import type { Another, Dialect, LinkSettings, LockLink } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
 import type { Entry } from './entry.js'
@@ -20,6 +20,9 @@ const SPREAD_FROM = 200
 const ATTACH_TIMEOUT_MS = 10_000
 
 export interface SessionsHost extends Pick<SessionHost, 'clock' | 'arrivals' | 'warn' | 'clientsOf'> {
+  /** Before its first lock; may reject, and there is no session. */
+  joined(link: LockLink): Promise<void>
+  left(link: LockLink): void
   opened(session: Session): void
   moved(session: Session, from: SessionState): void
   lost(session: Session, reason: string, locks: number, cause?: Error): void
@@ -65,6 +68,13 @@ export class Sessions<C extends object> implements SessionHost {
 
   get all(): IterableIterator<Session> {
     return this.#leases.keys()
+  }
+
+  /** Keys that sessions are used for. */
+  get keys(): number {
+    let keys = 0
+    for (const session of this.#leases.keys()) keys += session.clientCount
+    return keys
   }
 
   get arrivals(): number {
@@ -189,16 +199,20 @@ export class Sessions<C extends object> implements SessionHost {
         : 'the server did not answer'
       attempt.abort(new ConnectionError(`${what} within ${ATTACH_TIMEOUT_MS} ms`))
     })
+    let joining: LockLink | null = null
     try {
       const another = this.#options.sharesOneConnection ? null : lender.lend
       const link = await orAbort(
         this.#dialect.attach(lease, this.#options.link, ended, another),
         attempt.signal,
       )
+      joining = link
+      await orAbort(this.#host.joined(link), attempt.signal)
       session = new Session(this.#nextId++, link, attachedAt, this)
       this.#leases.set(session, lease)
       return session
     } catch (error) {
+      if (joining !== null) this.#host.left(joining)
       lease.release(error as Error)
       throw error
     } finally {
@@ -236,11 +250,8 @@ export class Sessions<C extends object> implements SessionHost {
     this.#cancelSweep ??= this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
     const waiting = [...this.#homeless]
     this.#homeless.clear()
-    for (const entry of waiting) {
-      // The first of them may have found it lost.
-      const found = this.assign(entry)
-      if (found !== null) entry.sessionReady(found)
-    }
+    // Each asks again for all it needs: the first of them may have found the session lost.
+    for (const entry of waiting) entry.proceed()
   }
 
   #openFailed(error: unknown, isGivenUp: boolean): void {
@@ -281,6 +292,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#leases.delete(session)
     this.#leaving.delete(session)
     this.#idleSince.delete(session)
+    this.#host.left(session.link)
     return lease
   }
 

@@ -2,7 +2,7 @@ import { assert } from '../base/assert.js'
 import { systemClock, type Cancel, type Clock } from '../base/clock.js'
 import { ConnectionError, LockError, LockTableFullError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, Ears, Holding, LinkSettings, LockLink } from '../dialect/dialect.js'
+import type { Dialect, Ears, Holding, LinkSettings, LockLink, TableUse } from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
 import { SAID, TOKEN_STEP, type BatchReply, type LockOperation } from '../dialect/lock-operation.js'
 import { FakeConnection } from './fake-connection.js'
@@ -17,6 +17,8 @@ export interface FakeServerOptions {
   readonly latencyMs?: number
   /** Size of the lock table. Default: without end. */
   readonly capacity?: number
+  /** What each connection brings of it. Default: an eighth. */
+  readonly capacityPerSession?: number
 }
 
 /** A fault to come: the batch that is struck carries out `after` operations, and fails. */
@@ -36,6 +38,8 @@ export class FakeServer {
   readonly #random: Random | null
   readonly #latencyMs: number
   readonly #capacity: number
+  readonly #capacityPerSession: number
+  readonly #announced = new Map<number, { readonly sender: string; readonly entries: number }>()
   readonly #batchFaults: BatchFault[] = []
   #nextId = 1
   #token = 0
@@ -48,11 +52,13 @@ export class FakeServer {
   /** Statements carried out, of all kinds. */
   statements = 0
 
-  constructor({ clock = systemClock, random, latencyMs = 0, capacity = Infinity }: FakeServerOptions = {}) {
+  constructor(options: FakeServerOptions = {}) {
+    const { clock = systemClock, random, latencyMs = 0, capacity = Infinity } = options
     this.clock = clock
     this.#random = random ?? null
     this.#latencyMs = latencyMs
     this.#capacity = capacity
+    this.#capacityPerSession = options.capacityPerSession ?? capacity / 8
   }
 
   /** For a pool: how to connect to this server. */
@@ -98,6 +104,7 @@ export class FakeServer {
   end(connection: FakeConnection, cause: Error = new Error('terminated by the administrator')): void {
     if (!this.connections.delete(connection)) return
     this.table.end(connection.serverId)
+    this.#announced.delete(connection.serverId)
     connection.ended(cause)
   }
 
@@ -150,11 +157,13 @@ export class FakeServer {
     return {
       serverId: owner,
       capacity: this.#capacity,
+      capacityPerSession: this.#capacityPerSession,
       noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
       run: (operations) => connection.ask(() => this.#run(owner, operations, settings.fencing === 'auto')),
       ring: (keys) => connection.ask(() => this.#ring(owner, keys, settings.sender)),
       claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
       tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, settings.sender))),
+      announce: (sender, entries) => connection.ask(() => this.#announce(owner, sender, entries)),
       heartbeat: () => connection.ask(() => undefined),
       reconcile: (expected) =>
         connection.ask((): readonly Holding[] => this.table.reconcile(owner, expected)),
@@ -179,6 +188,23 @@ export class FakeServer {
     if (fault !== undefined) throw fault.error
     const isNeeded = hasTokens && answers.includes(SAID.granted)
     return { answers, token: isNeeded ? String((this.#token += TOKEN_STEP)) : null }
+  }
+
+  #announce(owner: number, sender: string, entries: number): TableUse {
+    if (entries > 0) this.#announced.set(owner, { sender, entries })
+    else this.#announced.delete(owner)
+    const others = new Map<string, number>()
+    for (const other of this.#announced.values()) {
+      if (other.sender === sender) continue
+      others.set(other.sender, Math.max(other.entries, others.get(other.sender) ?? 0))
+    }
+    const owners = [...this.connections].map(({ serverId }) => serverId)
+    const silent = owners.filter((each) => !this.#announced.has(each))
+    return {
+      pools: others.size,
+      announced: [...others.values()].reduce((sum, each) => sum + each, 0),
+      unannounced: silent.reduce((sum, each) => sum + this.table.heldBy(each).length, 0),
+    }
   }
 
   #ring(owner: number, keys: readonly KeyCode[], sender: string): ReadonlySet<string> {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import type { Lock } from '../../src/lock/lock.js'
+import { POOL_CLASS, SHARE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { createDatabase, type TestDatabase } from './database.js'
 
@@ -29,7 +30,7 @@ export class LockWorld {
     return rows.map(({ pid }) => pid)
   }
 
-  /** Advisory locks that are held, marks of waiting processes included, by the server. */
+  /** Advisory locks that are held, marks of waiting processes included and what pools announce left out, by the server. */
   async locks(): Promise<{ pid: number; classid: string; objid: string; objsubid: number; mode: string }[]> {
     const { rows } = await this.database.query<{
       pid: number
@@ -39,7 +40,9 @@ export class LockWorld {
       mode: string
     }>(
       `SELECT pid, classid::int8, objid::int8, objsubid, mode FROM pg_locks
-       WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+       WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         AND NOT (objsubid = 2 AND classid::int8 = ANY ($1))`,
+      [[POOL_CLASS, SHARE_CLASS]],
     )
     return rows
   }

@@ -12,6 +12,7 @@ export interface ServerFacts {
   /** The server process that answers: not what the connection was told at its start, if a pooler told it. */
   readonly pid: number
   readonly capacity: number
+  readonly capacityPerSession: number
   /** The sequence that tokens are drawn from, or null. */
   readonly fence: string | null
   readonly noFencing: string | null
@@ -26,6 +27,7 @@ interface FactsRow {
   readonly version_text: string
   readonly is_standby: boolean
   readonly capacity: number
+  readonly capacity_per_session: number
 }
 
 /**
@@ -38,7 +40,8 @@ export async function attach(
   settings: LinkSettings,
   another: Another<ServerConnection> | null,
 ): Promise<ServerFacts> {
-  const { pid, version, version_text, is_standby, capacity } = await firstLook(server)
+  const first = await firstLook(server)
+  const { pid, version, version_text, is_standby, capacity, capacity_per_session: capacityPerSession } = first
   if (version < OLDEST_VERSION) {
     throw new ConnectionError(
       `PostgreSQL ${version_text} is too old: lock sessions need idle_session_timeout, which came with version 14`,
@@ -56,11 +59,11 @@ export async function attach(
   const inForce = putInForce(server, lockSessionSettings(settings.leaseMs))
   if (settings.fencing === 'off') {
     await inForce
-    return { pid, capacity, fence: null, noFencing: '"fencing" is off' }
+    return { pid, capacity, capacityPerSession, fence: null, noFencing: '"fencing" is off' }
   }
   // Behind the settings on the wire, so already with them.
   const [found] = await Promise.all([lookForFence(server), inForce])
-  return { pid, capacity, ...(found ?? (await makeFence(server))) }
+  return { pid, capacity, capacityPerSession, ...(found ?? (await makeFence(server))) }
 }
 
 /** As two statements in one message, because the first makes sure that the second has the time it takes. */

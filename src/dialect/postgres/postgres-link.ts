@@ -1,8 +1,9 @@
 import { PoolerDetectedError } from '../../base/errors.js'
-import type { Holding, LockLink } from '../dialect.js'
+import type { Holding, LockLink, TableUse } from '../dialect.js'
 import type { KeyCode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
 import { decodeAnswers, encodeBatch } from './batch-codec.js'
+import { Announcement } from './postgres-announcement.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
 import type { ServerFacts } from './postgres-attach.js'
 import { sqlState } from './postgres-errors.js'
@@ -25,16 +26,19 @@ import type { Prepared, ServerConnection } from './server-connection.js'
 export class PostgresLink implements LockLink {
   readonly serverId: number
   readonly capacity: number
+  readonly capacityPerSession: number
   readonly noFencing: string | null
   readonly #server: ServerConnection
   readonly #fence: string | null
   readonly #sender: string
   readonly #ended: (cause: Error) => void
+  #announcement: Announcement | null = null
 
   /** `ended` is told if statements reach another server session than the one with the locks. */
   constructor(server: ServerConnection, facts: ServerFacts, sender: string, ended: (cause: Error) => void) {
     this.serverId = facts.pid
     this.capacity = facts.capacity
+    this.capacityPerSession = facts.capacityPerSession
     this.noFencing = facts.noFencing
     this.#server = server
     this.#fence = facts.fence
@@ -70,7 +74,12 @@ export class PostgresLink implements LockLink {
   }
 
   async tell(message: string): Promise<void> {
-    await this.#server.prepared(STATEMENTS.claim, [callMessage(this.#sender, 'tell', message)])
+    await this.#ask(STATEMENTS.claim, [callMessage(this.#sender, 'tell', message)])
+  }
+
+  announce(sender: string, entries: number): Promise<TableUse> {
+    this.#announcement ??= new Announcement(this.#server, sender)
+    return this.#announcement.change(entries)
   }
 
   async heartbeat(): Promise<void> {
@@ -83,7 +92,7 @@ export class PostgresLink implements LockLink {
   }
 
   async detach(): Promise<void> {
-    await this.#server.query(RESET_SETTINGS)
+    await Promise.all([this.#announcement?.change(0), this.#server.query(RESET_SETTINGS)])
   }
 
   async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {

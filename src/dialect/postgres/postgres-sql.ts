@@ -1,5 +1,12 @@
 import { TOKEN_STEP } from '../lock-operation.js'
-import { BUCKET_CLASS, INTEREST_CLASS, TEST_CLASS, WRITER_CLASS } from './postgres-key.js'
+import {
+  BUCKET_CLASS,
+  INTEREST_CLASS,
+  POOL_CLASS,
+  SHARE_CLASS,
+  TEST_CLASS,
+  WRITER_CLASS,
+} from './postgres-key.js'
 
 /**
  * Every statement that a lock session, a listener or the clean-up of a returned connection sends.
@@ -227,6 +234,42 @@ export const CLAIM = `SELECT pg_notify('lockpool_1', $1)`
 /** Behind a pooler that changes its mind, the session that answers is no longer the one that holds the locks. */
 export const HEARTBEAT = `SELECT pg_backend_pid() AS pid`
 
+/** A pool announces itself, and how much of the lock table it may use: locks that exclude nobody, and end with the session. */
+export const ANNOUNCE_POOL: string = `SELECT pg_try_advisory_lock_shared(${POOL_CLASS}, $1::int4)`
+
+export const ANNOUNCE_SHARE: string = `SELECT pg_try_advisory_lock_shared(${SHARE_CLASS}, $1::int4)`
+
+export const WITHDRAW_POOL: string = `SELECT pg_advisory_unlock_shared(${POOL_CLASS}, $1::int4)`
+
+export const WITHDRAW_SHARE: string = `SELECT pg_advisory_unlock_shared(${SHARE_CLASS}, $1::int4)`
+
+/**
+ * What all others have announced, in all databases of the server, because they share one lock table. Every session of a
+ * pool announces the same; while that changes, the larger counts.
+ */
+export const TABLE_USE: string = `
+WITH advisory AS MATERIALIZED (
+  SELECT pid, CASE WHEN objsubid = 2 THEN classid::int8 END AS class, objid::int8 AS value
+  FROM pg_catalog.pg_locks
+  WHERE locktype = 'advisory' AND granted
+), announced AS MATERIALIZED (
+  SELECT pid, pool.value AS pool, max(share.value) AS share
+  FROM advisory AS pool
+  JOIN advisory AS share USING (pid)
+  WHERE pool.class = ${POOL_CLASS} AND share.class = ${SHARE_CLASS}
+  GROUP BY pid, pool.value
+), others AS (
+  SELECT pool, max(share) AS share
+  FROM announced
+  WHERE pool <> $1::int8
+  GROUP BY pool
+)
+SELECT
+  count(*)::int AS pools,
+  coalesce(sum(share), 0)::float8 AS announced,
+  (SELECT count(*) FROM advisory WHERE pid NOT IN (SELECT pid FROM announced))::int AS unannounced
+FROM others`
+
 /** PostgreSQL's own listener must not be ended for being idle: that is what it is for. */
 export const LISTEN = `SET idle_session_timeout = 0; LISTEN lockpool_1`
 
@@ -245,6 +288,7 @@ SELECT
   pg_catalog.current_setting('server_version_num')::int AS version,
   pg_catalog.current_setting('server_version') AS version_text,
   pg_catalog.pg_is_in_recovery() AS is_standby,
+  pg_catalog.current_setting('max_locks_per_transaction')::int AS capacity_per_session,
   pg_catalog.current_setting('max_locks_per_transaction')::int
     * (pg_catalog.current_setting('max_connections')::int
       + pg_catalog.current_setting('max_prepared_transactions')::int) AS capacity`
@@ -295,15 +339,16 @@ CREATE SEQUENCE IF NOT EXISTS lockpool.fence AS bigint
 /**
  * What a session holds, as pg_locks shows it: a bigint key in two halves with objsubid 1, a pair with objsubid 2. It must
  * work with a full lock table, and does because it names no shared catalog: locks on others take the fast path. Behind a
- * pooler that changes its mind, any session may be the one that is asked, hence the number.
+ * pooler that changes its mind, any session may be the one that is asked, hence the number. Announcements are left out.
  */
-export const HELD_BY = `
+export const HELD_BY: string = `
 SELECT
   (classid::int8 << 32 | objid::int8)::text AS bits,
   objsubid = 2 AS is_pair,
   mode = 'ExclusiveLock' AS is_exclusive
 FROM pg_catalog.pg_locks
-WHERE locktype = 'advisory' AND pid = $1 AND granted`
+WHERE locktype = 'advisory' AND pid = $1 AND granted
+  AND NOT (objsubid = 2 AND classid::int8 IN (${POOL_CLASS}, ${SHARE_CLASS}))`
 
 /** Only in the session it is meant for: what another holds is not ours to unlock. */
 export const UNLOCK_EACH = `

@@ -1,0 +1,222 @@
+import { sleep, type Cancel, type Clock } from '../base/clock.js'
+import { LockTableFullError, type LockError } from '../base/errors.js'
+import type { Random } from '../base/random.js'
+import type { LockLink, TableUse } from '../dialect/dialect.js'
+import { planShare } from './share-plan.js'
+
+/** All lockpools of a server together announce no more than this part of its lock table. */
+const ANNOUNCED_PART = 3 / 8
+
+/**
+ * What a pool may use without a word, of what each connection brings to the table: if every connection there can be were
+ * such a pool, all of them would use an eighth of it. With what is announced that makes a half, and the rest is free for
+ * everybody else.
+ */
+const SILENT_PART = 1 / 8
+
+/** A look costs the server time in proportion to the locks there are, so it is not repeated at once. */
+const LOOK_AGAIN_MS = 1000
+
+/** How often a pool that has announced something looks whether others need it, up to half as long again by chance. */
+const RHYTHM_MS = 30_000
+
+/** Pools that grow at the same time see each other, step back, and try again at different times. */
+const ATTEMPTS = 3
+const APART_MS = 20
+
+/** From this part of what a pool may use it is worth a warning. */
+const WARN_FROM = 0.8
+
+export interface BudgetHost {
+  readonly clock: Clock
+  readonly random: Random
+  /** Entries of the server's lock table that this pool uses. */
+  readonly used: number
+  /** Entries that callers wait to be allowed to use. */
+  readonly asking: number
+  /** It has turned out whether there is room for them. */
+  settled(): void
+  warn(message: string, error?: Error): void
+}
+
+/**
+ * How much of the server's lock table this pool may use. A full table breaks everybody's statements, so pools share a part
+ * of it. Each announces in the server how much it wants to use, then looks at what all have announced, and uses it only if
+ * that fits: of two that do so at once, the later sees both. So what may be used in all stays below the limit, whatever
+ * pools come and go. Every session of a pool announces the same, so that it stands as long as there are locks to cover.
+ */
+export class TableBudget {
+  readonly #host: BudgetHost
+  readonly #sender: string
+  /** `maxHeldLocks`, if it is a number: then nothing is announced, and the rest here is not in use. */
+  readonly #fixed: number | null
+  readonly #links = new Set<LockLink>()
+  #capacity = Infinity
+  #silent = Infinity
+  /** What is announced and has been found to fit. Zero where what goes without a word is enough. */
+  #share = 0
+  #announced = 0
+  /** What it could have had at the last look. */
+  #ceiling = Infinity
+  #lookedAt = -Infinity
+  #isLooking = false
+  #cancelRhythm: Cancel | null = null
+  #isWarned = false
+  #isClosed = false
+
+  constructor(maxHeldLocks: number | 'auto', sender: string, host: BudgetHost) {
+    this.#fixed = maxHeldLocks === 'auto' ? null : maxHeldLocks
+    this.#sender = sender
+    this.#host = host
+  }
+
+  /** Entries it may use now. */
+  get allowed(): number {
+    return this.#fixed ?? Math.max(this.#share, this.#silent)
+  }
+
+  /** Whether so many more entries may be used. `later`: `grow` may help. */
+  room(entries: number): 'now' | 'later' | LockError {
+    const used = this.#host.used + entries
+    const most = this.#fixed ?? this.#ceiling
+    if (!this.#isWarned && used >= most * WARN_FROM && most < Infinity) this.#warn(used, most)
+    if (used <= this.allowed) return 'now'
+    return this.#mayLook ? 'later' : this.#full()
+  }
+
+  /** Looks whether more can be had, and says `settled` when that is known. */
+  grow(): void {
+    if (this.#isLooking || this.#isClosed) return
+    this.#isLooking = true
+    this.#look()
+      .catch((error: unknown) => {
+        if (this.#links.size > 0) this.#host.warn('looking for room in the lock table failed', error as Error)
+      })
+      .finally(() => {
+        this.#isLooking = false
+        this.#lookedAt = this.#host.clock.now()
+        this.#keepRhythm()
+        this.#host.settled()
+      })
+  }
+
+  /** A session has opened. What is announced is so by it as well, before its first lock. */
+  async joined(link: LockLink): Promise<void> {
+    this.#capacity = link.capacity
+    this.#silent = Math.max(1, Math.floor(link.capacityPerSession * SILENT_PART))
+    this.#links.add(link)
+    if (this.#fixed === null && this.#announced > 0) await link.announce(this.#sender, this.#announced)
+  }
+
+  /** A session is given up or lost. With the last, nothing is announced any more. */
+  left(link: LockLink): void {
+    this.#links.delete(link)
+    if (this.#links.size > 0) return
+    this.#share = this.#announced = 0
+    this.#ceiling = Infinity
+    this.#stopRhythm()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#stopRhythm()
+  }
+
+  get #mayLook(): boolean {
+    if (this.#fixed !== null || this.#isClosed) return false
+    return this.#isLooking || this.#host.clock.now() - this.#lookedAt >= LOOK_AGAIN_MS
+  }
+
+  async #look(): Promise<void> {
+    // Callers come in crowds: all of this moment are to be counted.
+    await NOW
+    let mayExceedFair = true
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const needed = this.#host.used + this.#host.asking
+      if (needed <= this.#silent) return this.#settle(0)
+      const isUndisturbed = await this.#growTo(needed, mayExceedFair)
+      const nowNeeded = this.#host.used + this.#host.asking
+      if (this.allowed >= nowNeeded || (isUndisturbed && nowNeeded <= needed)) return
+      if (isUndisturbed) continue
+      mayExceedFair = false
+      await sleep(this.#host.clock, APART_MS * this.#host.random.next())
+    }
+  }
+
+  /** False if others grew at the same time, and it got less than there seemed to be. */
+  async #growTo(needed: number, mayExceedFair: boolean): Promise<boolean> {
+    // Something must be announced for others to count us.
+    const plan = this.#plan(await this.#announce(Math.max(this.#share, 1)), needed, mayExceedFair)
+    if (plan > this.#share) {
+      const confirmed = this.#plan(await this.#announce(plan), needed, mayExceedFair)
+      await this.#settle(Math.min(plan, confirmed))
+      return confirmed >= plan
+    }
+    await this.#settle(plan)
+    return true
+  }
+
+  #plan(use: TableUse, needed: number, mayExceedFair: boolean): number {
+    const limit = Math.floor(this.#capacity * ANNOUNCED_PART)
+    const tooSilent = Math.max(use.unannounced - this.#capacity * SILENT_PART, 0)
+    const view = { limit, otherPools: use.pools, others: use.announced + tooSilent }
+    const needs = { share: this.#share, used: this.#host.used, mayExceedFair }
+    this.#ceiling = Math.max(planShare(view, { ...needs, needed: limit }), this.#silent)
+    return planShare(view, { ...needs, needed })
+  }
+
+  /** From now on it uses no more than this, which is no more than what is announced. */
+  async #settle(share: number): Promise<void> {
+    if (this.#host.used < this.allowed / 2) this.#isWarned = false
+    this.#share = share
+    if (this.#announced !== share) await this.#announce(share)
+  }
+
+  /** By every session. Answers the worst that any of them saw. */
+  async #announce(share: number): Promise<TableUse> {
+    this.#announced = share
+    const links = [...this.#links]
+    if (links.length === 0) throw new Error('there is no session to announce it')
+    const outcomes = await Promise.allSettled(links.map((link) => link.announce(this.#sender, share)))
+    const worst = { pools: 0, announced: 0, unannounced: 0 }
+    for (const [i, outcome] of outcomes.entries()) {
+      if (outcome.status === 'fulfilled') {
+        for (const name of ['pools', 'announced', 'unannounced'] as const)
+          worst[name] = Math.max(worst[name], outcome.value[name])
+      } else if (this.#links.has(links[i]!)) throw outcome.reason
+    }
+    return worst
+  }
+
+  #keepRhythm(): void {
+    if (this.#share === 0 || this.#isClosed || this.#cancelRhythm !== null) return
+    const delayMs = RHYTHM_MS * (1 + this.#host.random.next() / 2)
+    this.#cancelRhythm = this.#host.clock.after(delayMs, () => {
+      this.#cancelRhythm = null
+      this.grow()
+    })
+  }
+
+  #stopRhythm(): void {
+    this.#cancelRhythm?.()
+    this.#cancelRhythm = null
+  }
+
+  #full(): LockTableFullError {
+    return new LockTableFullError(
+      this.#fixed === null
+        ? `this pool's share of the server's lock table is used up: ${this.allowed} of its ${this.#capacity} entries, of ` +
+            'which all pools may use a half (max_locks_per_transaction makes it larger)'
+        : `this pool may use ${this.#fixed} entries of the server's lock table (maxHeldLocks)`,
+    )
+  }
+
+  #warn(used: number, most: number): void {
+    this.#isWarned = true
+    this.#host.warn(
+      `this pool uses ${used} of the ${most} entries that it may use of the server's lock table`,
+    )
+  }
+}
+
+const NOW = Promise.resolve()
