@@ -1,3 +1,4 @@
+import { backoffDelay, type Backoff } from '../base/backoff.js'
 import { sleep, type Cancel, type Clock } from '../base/clock.js'
 import { LockTableFullError, type LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
@@ -17,8 +18,8 @@ const SILENT_PART = 1 / 8
 /** A look costs the server time in proportion to the locks there are, so it is not repeated at once. */
 const LOOK_AGAIN_MS = 1000
 
-/** How often a pool that has announced something looks whether others need it, up to half as long again by chance. */
-const RHYTHM_MS = 30_000
+/** When a pool that has announced something looks whether others need it: soon after it has grown, then more and more rarely. */
+const RHYTHM: Backoff = { firstMs: 2000, factor: 2, capMs: 32_000, jitter: 0.25 }
 
 /** Pools that grow at the same time see each other, step back, and try again at different times. */
 const ATTEMPTS = 3
@@ -61,6 +62,8 @@ export class TableBudget {
   #lookedAt = -Infinity
   #isLooking = false
   #cancelRhythm: Cancel | null = null
+  /** Since it has grown. */
+  #quietLooks = 0
   #isWarned = false
   #isClosed = false
 
@@ -168,6 +171,10 @@ export class TableBudget {
   /** From now on it uses no more than this, which is no more than what is announced. */
   async #settle(share: number): Promise<void> {
     if (this.#host.used < this.allowed / 2) this.#isWarned = false
+    if (share > this.#share) {
+      this.#quietLooks = 0
+      this.#stopRhythm()
+    }
     this.#share = share
     if (this.#announced !== share) await this.#announce(share)
   }
@@ -190,7 +197,7 @@ export class TableBudget {
 
   #keepRhythm(): void {
     if (this.#share === 0 || this.#isClosed || this.#cancelRhythm !== null) return
-    const delayMs = RHYTHM_MS * (1 + this.#host.random.next() / 2)
+    const delayMs = backoffDelay(RHYTHM, this.#quietLooks++, this.#host.random)
     this.#cancelRhythm = this.#host.clock.after(delayMs, () => {
       this.#cancelRhythm = null
       this.grow()
