@@ -8,6 +8,8 @@ export interface PoolerRules {
   next: 'last used' | 'in turn'
   /** What becomes of the text of every statement on its way. */
   rewrite: (sql: string) => string
+  /** What becomes of each message of the server. The rest of the connection is lost with what is `last`. */
+  reply: (message: Buffer) => Buffer | { readonly last: Buffer }
 }
 
 /** Cuts a stream into messages: one letter, a length that counts itself, and what is in it. */
@@ -62,6 +64,8 @@ class Client {
  */
 export class WirePooler implements AsyncDisposable {
   readonly rules: PoolerRules
+  /** The kind of every message that clients have sent, by its letter. */
+  readonly trace: string[] = []
   readonly #target: URL
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -71,7 +75,13 @@ export class WirePooler implements AsyncDisposable {
 
   private constructor(target: string, rules: Partial<PoolerRules>) {
     this.#target = new URL(target)
-    this.rules = { mode: 'transaction', next: 'last used', rewrite: (sql) => sql, ...rules }
+    this.rules = {
+      mode: 'transaction',
+      next: 'last used',
+      rewrite: (sql) => sql,
+      reply: (message) => message,
+      ...rules,
+    }
     this.#server = createServer((socket) => this.#accept(socket))
   }
 
@@ -134,10 +144,17 @@ export class WirePooler implements AsyncDisposable {
   }
 
   #send(client: Client, backend: Backend, frame: Buffer): void {
+    this.trace.push(letter(frame))
     const isQuestion = letter(frame) === 'Q' || letter(frame) === 'S'
     client.isMidway = !isQuestion
     if (isQuestion) client.unanswered++
     backend.socket.write(this.#rewritten(frame))
+  }
+
+  #cut(client: Client, backend: Backend, last: Buffer): void {
+    backend.client = null
+    backend.socket.destroy()
+    client.socket.end(last)
   }
 
   #rewritten(frame: Buffer): Buffer {
@@ -154,7 +171,9 @@ export class WirePooler implements AsyncDisposable {
     const { client } = backend
     if (client === null) return
     if (letter(frame) === 'K') frame.writeInt32BE(this.#nextKey++, 5)
-    client.socket.write(frame)
+    const reply = this.rules.reply(frame)
+    if ('last' in reply) return this.#cut(client, backend, reply.last)
+    client.socket.write(reply)
     if (letter(frame) !== 'Z') return
     if (client.isSignedIn) client.unanswered--
     client.isSignedIn = backend.isSignedIn = true

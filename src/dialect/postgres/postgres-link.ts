@@ -1,4 +1,4 @@
-import { PoolerDetectedError } from '../../base/errors.js'
+import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Holding, LockLink, TableUse } from '../dialect.js'
 import type { KeyCode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
@@ -141,13 +141,21 @@ export class PostgresLink implements LockLink {
     }
   }
 
-  /** A pooler may be told to pool in another way while we run: what is held is then with a session out of our reach. */
+  /**
+   * A pooler may be told to pool in another way while we run: what is held is then with a session out of our reach. And in
+   * an open transaction, which nothing of ours ever opens, the server would not watch the lease.
+   */
   #checkSession(pid: number | null): void {
-    if (pid === this.serverId) return
-    const cause = new PoolerDetectedError(
-      `its statements reach another server session${pid === null ? '' : ` (${pid})`} than the one that holds it ` +
-        `(${this.serverId}): a connection pooler has changed over`,
-    )
+    if (pid === this.serverId && !this.#server.isInTransaction) return
+    const cause =
+      pid === this.serverId
+        ? new ConnectionError(
+            'a transaction is open on its session, in which the server does not watch the lease',
+          )
+        : new PoolerDetectedError(
+            `its statements reach another server session${pid === null ? '' : ` (${pid})`} than the one that holds ` +
+              `it (${this.serverId}): a connection pooler has changed over`,
+          )
     this.#ended(cause)
     throw cause
   }
