@@ -40,7 +40,7 @@ export async function attach(
   settings: LinkSettings,
   another: Another<ServerConnection> | null,
 ): Promise<ServerFacts> {
-  const first = await firstLook(server)
+  const first = await inTime(() => firstLook(server))
   const { pid, version, version_text, is_standby, capacity, capacity_per_session: capacityPerSession } = first
   if (version < OLDEST_VERSION) {
     throw new ConnectionError(
@@ -56,15 +56,29 @@ export async function attach(
       { retryable: false },
     )
   }
-  const inForce = putInForce(server, lockSessionSettings(settings.leaseMs))
+  const inForce = inTime(() => putInForce(server, lockSessionSettings(settings.leaseMs)))
   if (settings.fencing === 'off') {
     await inForce
     return { pid, capacity, capacityPerSession, fence: null, noFencing: '"fencing" is off' }
   }
   // Behind the settings on the wire, so already with them.
-  const [found] = await Promise.all([lookForFence(server), inForce])
+  const [found] = await Promise.all([inTime(() => lookForFence(server)), inForce])
   return { pid, capacity, capacityPerSession, ...(found ?? (await makeFence(server))) }
 }
+
+/** A role's default may leave a statement a millisecond, and a busy server may need more to lift even that. */
+async function inTime<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (sqlState(error) !== QUERY_CANCELED || attempt === MOST_ATTEMPTS) throw error
+    }
+  }
+}
+
+const QUERY_CANCELED = '57014'
+const MOST_ATTEMPTS = 10
 
 /** As two statements in one message, because the first makes sure that the second has the time it takes. */
 async function firstLook(server: ServerConnection): Promise<FactsRow> {
