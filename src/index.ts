@@ -14,12 +14,15 @@ export {
   PoolerDetectedError,
   PoolExhaustedError,
   PoolSaturatedError,
+  StaleTokenError,
+  StrictUnavailableError,
   TransactionFailedError,
   type AcquirePhase,
   type DeadlockStep,
   type LockErrorCode,
 } from './base/errors.js'
 export type { LockKey, LockMode } from './dialect/lock-key.js'
+export type { Queryable, QueryConfig, QueryResult } from './dialect/queryable.js'
 export {
   lockIn,
   lockStatement,
@@ -37,13 +40,7 @@ export type {
   TransactionLockOptions,
 } from './dialect/postgres/lock-transaction.js'
 export type { IsolationLevel, TransactionOptions } from './dialect/postgres/run-transaction.js'
-export type {
-  ConnectionEvents,
-  PostgresConnection,
-  Queryable,
-  QueryConfig,
-  QueryResult,
-} from './dialect/postgres/postgres-connection.js'
+export type { ConnectionEvents, PostgresConnection } from './dialect/postgres/postgres-connection.js'
 export { hashName } from './dialect/postgres/postgres-key.js'
 export type { PostgresConfig } from './dialect/postgres/postgres-config.js'
 export type { Lock } from './lock/lock.js'

@@ -9,6 +9,8 @@ export type LockErrorCode =
   | 'LOCK_REENTRY'
   | 'LOCK_TABLE_FULL'
   | 'FENCING_UNAVAILABLE'
+  | 'STALE_TOKEN'
+  | 'STRICT_UNAVAILABLE'
   | 'POOL_EXHAUSTED'
   | 'POOL_SATURATED'
   | 'POOL_CLOSED'
@@ -154,13 +156,39 @@ export class LockTableFullError extends LockError {
   readonly retryable = true
 }
 
-/** A fencing token was asked for, and this pool has none: `fencing` is off, or the role may not create or use the sequence. */
+/**
+ * A fencing token was asked for, and this pool has none: `fencing` is off, or the role may not create or use the sequence.
+ * Or a guard was, where there is no table to keep its tokens in.
+ */
 export class FencingUnavailableError extends LockError {
   static {
     this.prototype.name = 'FencingUnavailableError'
   }
 
   readonly code = 'FENCING_UNAVAILABLE'
+  readonly retryable = false
+}
+
+/**
+ * The holder of a lock must not write any more: a later holder has been at the resource, or the lock was given back. The
+ * transaction is to be rolled back.
+ */
+export class StaleTokenError extends LockError {
+  static {
+    this.prototype.name = 'StaleTokenError'
+  }
+
+  readonly code = 'STALE_TOKEN'
+  readonly retryable = false
+}
+
+/** The pool is to be strict, and can't keep its marks: they are not installed, or the role may not write them. */
+export class StrictUnavailableError extends LockError {
+  static {
+    this.prototype.name = 'StrictUnavailableError'
+  }
+
+  readonly code = 'STRICT_UNAVAILABLE'
   readonly retryable = false
 }
 

@@ -15,6 +15,16 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/run.js')).command,
   },
   {
+    name: 'install',
+    summary: 'make what fencing tokens, guards and strict mode need in a database',
+    load: async () => (await import('./commands/install.js')).command,
+  },
+  {
+    name: 'uninstall',
+    summary: 'drop it again',
+    load: async () => (await import('./commands/uninstall.js')).command,
+  },
+  {
     name: 'demo',
     summary: 'show what the pool does, on a PostgreSQL of its own',
     load: async () => (await import('./commands/demo.js')).command,

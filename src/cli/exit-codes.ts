@@ -43,6 +43,8 @@ const EXIT_OF_ERROR: Readonly<Record<LockErrorCode, ExitName>> = {
   LOCK_REENTRY: 'internal',
   LOCK_TABLE_FULL: 'unavailable',
   FENCING_UNAVAILABLE: 'config',
+  STALE_TOKEN: 'internal',
+  STRICT_UNAVAILABLE: 'config',
   POOL_EXHAUSTED: 'internal',
   POOL_SATURATED: 'internal',
   POOL_CLOSED: 'internal',

@@ -14,6 +14,8 @@ export interface Flag<T> {
   readonly expects: string
   /** Null if `text` is not a right value. */
   readonly read: (text: string) => T | null
+  /** For a flag that may be given more than once; of others the last wins. */
+  merge?(earlier: T, later: T): T
 }
 
 export type FlagTable = Readonly<Record<string, Flag<unknown>>>
@@ -41,6 +43,17 @@ export function textFlag(value: string, words: FlagWords): Flag<string> {
   }
 }
 
+/** As `textFlag`, as often as one likes. */
+export function listFlag(value: string, words: FlagWords): Flag<readonly string[]> {
+  return {
+    ...words,
+    value,
+    expects: 'a value that is not empty',
+    read: (text) => (text === '' ? null : [text]),
+    merge: (earlier, later) => [...earlier, ...later],
+  }
+}
+
 export interface Parsed<F extends FlagTable> {
   readonly flags: FlagValues<F>
   /** What is neither a flag nor the value of one. */
@@ -48,7 +61,7 @@ export interface Parsed<F extends FlagTable> {
 }
 
 /**
- * Flags may stand before and after arguments. The last of several wins.
+ * Flags may stand before and after arguments. The last of several wins, unless the flag says how they go together.
  *
  * @throws {UsageError} an unknown flag, a missing or a wrong value
  */
@@ -68,7 +81,7 @@ export function parseFlags<F extends FlagTable>(table: F, argv: readonly string[
   const args: string[] = []
   for (const token of tokens) {
     if (token.kind === 'positional') args.push(unshield(token.value))
-    else if (token.kind === 'option') flags[token.name] = readValue(table, token)
+    else if (token.kind === 'option') store(flags, table, token)
   }
   return { flags: flags as FlagValues<F>, args }
 }
@@ -87,6 +100,13 @@ interface OptionToken {
   readonly rawName: string
   readonly value: string | undefined
   readonly inlineValue: boolean | undefined
+}
+
+function store(flags: Record<string, unknown>, table: FlagTable, token: OptionToken): void {
+  const value = readValue(table, token)
+  const earlier = flags[token.name]
+  const flag = table[token.name]!
+  flags[token.name] = earlier === undefined || flag.merge === undefined ? value : flag.merge(earlier, value)
 }
 
 function readValue(table: FlagTable, { name, rawName, value, inlineValue }: OptionToken): unknown {

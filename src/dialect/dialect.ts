@@ -1,12 +1,18 @@
 import type { LockError } from '../base/errors.js'
 import type { KeyCode, LockKey, LockMode } from './lock-key.js'
 import type { BatchReply, LockOperation } from './lock-operation.js'
+import type { Queryable } from './queryable.js'
 
 /** What the lock layer asks of every lock session. */
 export interface LinkSettings {
   /** The server frees a session's locks this long after it last heard of it. Milliseconds. */
   readonly leaseMs: number
   readonly fencing: 'auto' | 'off'
+  /**
+   * Whether holds are marked durably, so that whoever gets a key after an unclean end is told to wait until nobody can
+   * believe any more to have it.
+   */
+  readonly strict: boolean
   /** Names this pool in what it tells others. */
   readonly sender: string
 }
@@ -43,6 +49,8 @@ export interface LockLink {
   readonly capacityPerSession: number
   /** Why there are no fencing tokens, or null if there are. */
   readonly noFencing: string | null
+  /** What this server or role does not allow, with the consequence; null if nothing is missing. */
+  readonly shortfall: string | null
 
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
@@ -64,6 +72,12 @@ export interface LockLink {
    * otherwise or ends; and answers, as of after that, what all others do.
    */
   announce(sender: string, entries: number): Promise<TableUse>
+
+  /**
+   * The delay that came with a grant has been waited out, and the key is still held: nobody else need wait for the same.
+   * A hint: if it gets lost, somebody waits for nothing.
+   */
+  settled(key: KeyCode, mode: LockMode): Promise<void>
 
   heartbeat(): Promise<void>
 
@@ -89,6 +103,13 @@ export interface Ears {
 /** Lends a second connection while `use` runs, and takes it back however that ends. */
 export type Another<C> = <T>(use: (connection: C) => Promise<T>) => Promise<T>
 
+/** Who is about to write what, or to read it. */
+export interface Guarded {
+  readonly resource: string
+  readonly token: bigint
+  readonly mode: LockMode
+}
+
 /** What the lock layer needs to know of a database. A second database is a second folder, and nothing else. */
 export interface Dialect<C extends object> {
   /** @throws {InvalidKeyError} if the key can't be one in this database. */
@@ -110,6 +131,14 @@ export interface Dialect<C extends object> {
 
   /** Starts listening. The connection must hold no locks: a paused client that listens can keep its session alive. */
   listen(connection: C, ears: Ears): Promise<() => Promise<void>>
+
+  /**
+   * In the caller's own transaction: stores the token for the resource, and keeps what is stored until that ends.
+   *
+   * @throws {StaleTokenError} a later holder has been there
+   * @throws {FencingUnavailableError} there is nowhere to store it
+   */
+  guard(transaction: Queryable, guarded: Guarded): Promise<void>
 
   /** What a failed operation means for its caller. */
   explain(error: unknown): LockError

@@ -16,18 +16,37 @@ import type { KeyCode, LockMode } from './lock-key.js'
  * - `leave`    drop interest. If the key could be had in the end, somebody may have given it up, or may not have taken it,
  *              counting on us: say so, for the others to be woken.
  * - `release`  give it up, and say whether somebody else may be interested.
+ * - `relinquish`  as `release`, before the delay of the grant has run out: the next one is delayed as well.
  * - `mark`     this session has the key in shared mode, and a local writer waits: keep readers elsewhere from joining.
  * - `unmark`   take that back, for the readers to be woken.
  * - `yield`    exclusive only: if no other session is interested, keep it and draw a new token; else set interest, then
  *              give it up.
  */
 export type OperationKind =
-  'try' | 'wait' | 'retry' | 'poll' | 'join' | 'leave' | 'release' | 'mark' | 'unmark' | 'yield'
+  | 'try'
+  | 'wait'
+  | 'retry'
+  | 'poll'
+  | 'join'
+  | 'leave'
+  | 'release'
+  | 'relinquish'
+  | 'mark'
+  | 'unmark'
+  | 'yield'
 
 export interface LockOperation {
   readonly kind: OperationKind
   readonly mode: LockMode
   readonly key: KeyCode
+}
+
+/**
+ * Whether the mark of a strict session goes before the operation. A writer that gives up before its delay has run out
+ * leaves its mark, which stands for what was left over as well; a reader has left that where it was.
+ */
+export function endsCleanly({ kind, mode }: LockOperation): boolean {
+  return kind === 'release' || kind === 'yield' || (kind === 'relinquish' && mode === 'shared')
 }
 
 /** What the server says to one operation: one character, so that the answers to a batch are one string. */
@@ -38,7 +57,7 @@ export const SAID = {
   granted: 'g',
   /** `try`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
   no: 'n',
-  /** `release`: given up, and nobody else is interested. `leave`: somebody has it. `mark`: done, or not needed. */
+  /** `release`, `relinquish`: given up, and nobody else is interested. `leave`: somebody has it. `mark`: done, or not needed. */
   done: 'd',
   /** Done, and somebody may have to be woken. */
   doneAndWanted: 'r',
@@ -58,6 +77,11 @@ export interface BatchReply {
    * than the tokens of those who had it before, who drew theirs before they gave it up, and smaller than of those after.
    */
   readonly token: string | null
+  /**
+   * Milliseconds, per operation, that what it was granted must stay with this session before anybody is told: until then
+   * somebody who was cut off may still believe to have it. Null if there is nothing to wait for.
+   */
+  readonly delaysMs: readonly number[] | null
 }
 
 /**

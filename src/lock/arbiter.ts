@@ -9,8 +9,10 @@ import {
   type LockLostError,
 } from '../base/errors.js'
 import type { Random } from '../base/random.js'
+import type { Dialect, Guarded } from '../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import { DeadlockDetector, type DetectorHost } from './deadlock/deadlock-detector.js'
+import type { Queryable } from '../dialect/queryable.js'
 import { Entry } from './entry.js'
 import { INTEREST_ENTRIES, type EntryHost } from './entry-host.js'
 import { keyInWords, keyText } from './key-book.js'
@@ -32,6 +34,15 @@ export interface LockCounters {
   deadlocks: number
 }
 
+export interface ArbiterPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly sender: string
+  /** How this process is called in messages to people. */
+  readonly process: string
+  readonly guard: Dialect<never>['guard']
+}
+
 export interface ArbiterLinks {
   readonly lastFailure: LockError | null
   readonly isListening: boolean
@@ -49,6 +60,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   readonly clock: Clock
   readonly random: Random
   readonly sender: string
+  readonly guard: (transaction: Queryable, guarded: Guarded) => Promise<void>
   readonly counters: LockCounters = {
     acquired: 0,
     released: 0,
@@ -72,20 +84,11 @@ export class Arbiter implements EntryHost, DetectorHost {
   #onEmpty: (() => void) | null = null
   noFencing: string | null = null
 
-  constructor(
-    ports: {
-      readonly clock: Clock
-      readonly random: Random
-      readonly sender: string
-      readonly process: string
-    },
-    maxWaiting: number,
-    events: Emitter<LockEvents>,
-    links: ArbiterLinks,
-  ) {
+  constructor(ports: ArbiterPorts, maxWaiting: number, events: Emitter<LockEvents>, links: ArbiterLinks) {
     this.clock = ports.clock
     this.random = ports.random
     this.sender = ports.sender
+    this.guard = ports.guard
     this.#maxWaiting = maxWaiting
     this.#deadlines = new Deadlines(this.clock)
     this.#events = events
@@ -104,6 +107,10 @@ export class Arbiter implements EntryHost, DetectorHost {
   /** How many callers have come so far. */
   get arrivals(): number {
     return this.#arrivals
+  }
+
+  get isClosing(): boolean {
+    return this.#isClosing
   }
 
   get lastFailure(): LockError | null {
@@ -175,6 +182,7 @@ export class Arbiter implements EntryHost, DetectorHost {
     const closed = new PoolClosedError()
     for (const entry of [...this.#entries.values()]) {
       for (const waiter of entry.queue) waiter.refuse(closed)
+      entry.advance()
     }
     return new Promise((resolve) => {
       if (this.#entries.size === 0) resolve()
@@ -234,6 +242,13 @@ export class Arbiter implements EntryHost, DetectorHost {
 
   deadlocked(): void {
     this.counters.deadlocks++
+  }
+
+  delayed(entry: Entry, delayMs: number): void {
+    const { first } = entry.queue
+    if (first !== null) this.#announce(first)
+    if (!this.#events.hears('lock:delayed')) return
+    this.#events.emit('lock:delayed', { key: keyText(entry.label), mode: entry.mode, delayMs })
   }
 
   acquired(lock: Lock, waiter: LockWaiter, isHandOff: boolean): void {

@@ -37,9 +37,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly doorbell: Doorbell<C>
   readonly #budget: TableBudget
   readonly #sender: string
+  #shortfall: string | null = null
 
   constructor(options: Required<LockPoolOptions>, { factory, dialect, clock, random }: EnginePorts<C>) {
     const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options
+    const { leaseMs, fencing, strict } = options
     // One place that sessions leave to borrowers, and one that borrowers leave to sessions.
     const spare = max > 1 ? 1 : 0
     this.clock = clock
@@ -60,19 +62,21 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
       },
       { clock, random },
     )
-    this.arbiter = new Arbiter(
-      { clock, random, sender: this.#sender, process: processInWords(options.applicationName) },
-      maxWaiting,
-      this.events,
-      this,
-    )
+    const ports = {
+      clock,
+      random,
+      sender: this.#sender,
+      process: processInWords(options.applicationName),
+      guard: dialect.guard.bind(dialect),
+    }
+    this.arbiter = new Arbiter(ports, maxWaiting, this.events, this)
     this.sessions = new Sessions(
       this.connections,
       dialect,
       {
         limit: max - spare,
         idleTimeoutMs,
-        link: { leaseMs: options.leaseMs, fencing: options.fencing, sender: this.#sender },
+        link: { leaseMs, fencing, strict, sender: this.#sender },
         sharesOneConnection: max === 1,
       },
       this,
@@ -166,6 +170,10 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   opened(session: Session): void {
     this.arbiter.noFencing = session.link.noFencing
     this.events.emit('session:opened', { session: session.id, serverId: session.link.serverId })
+    const { shortfall } = session.link
+    // Once for all sessions that find the same.
+    if (shortfall !== null && shortfall !== this.#shortfall) this.warn(shortfall)
+    this.#shortfall = shortfall
   }
 
   moved(session: Session, from: SessionState): void {

@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.js'
 import type { LockError, LockLostError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
+import type { Guarded } from '../dialect/dialect.js'
+import type { Queryable } from '../dialect/queryable.js'
 import type { Entry } from './entry.js'
 import type { Lock } from './lock.js'
 import type { LockWaiter } from './lock-waiter.js'
@@ -19,6 +21,8 @@ export interface EntryHost {
   readonly noFencing: string | null
   /** Why there is no session, if there is none. */
   readonly lastFailure: LockError | null
+  /** Nobody comes any more, and nothing is to be waited for. */
+  readonly isClosing: boolean
 
   /**
    * Whether so many more entries of the server's lock table may be used for it. Not now: `proceed` is called when that is
@@ -34,6 +38,9 @@ export interface EntryHost {
   interestChanged(isSet: boolean): void
   asleep(entry: Entry): void
   awake(entry: Entry): void
+  /** The server has granted it, and nobody is told for so long. */
+  delayed(entry: Entry, delayMs: number): void
+  guard(transaction: Queryable, guarded: Guarded): Promise<void>
 
   acquired(lock: Lock, waiter: LockWaiter, isHandOff: boolean): void
   released(lock: Lock): void

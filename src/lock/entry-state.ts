@@ -7,6 +7,7 @@ import type { LockMode } from '../dialect/lock-key.js'
  * - `trying`     a first attempt is under way
  * - `asking`     an attempt with interest set, or to be set, is under way
  * - `waiting`    another process has it; interest is set; asleep until the bell rings or the poll is due
+ * - `delayed`    this process has it at the server, and tells nobody until the lease of one who may believe to have it is over
  * - `held`       this process has it, for local holders or about to be passed on
  * - `joining`    held in shared mode, and a token for more readers is being drawn
  * - `marking`    held in shared mode, or not at all; the mark of a local writer is being set or taken back
@@ -19,6 +20,7 @@ export type EntryState =
   | 'trying'
   | 'asking'
   | 'waiting'
+  | 'delayed'
   | 'held'
   | 'joining'
   | 'marking'
@@ -29,9 +31,10 @@ export type EntryState =
 /** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server knows nothing of it. */
 export const ENTRY_MOVES: Readonly<Record<EntryState, readonly EntryState[]>> = {
   idle: ['trying', 'asking', 'marking'],
-  trying: ['held', 'idle'],
-  asking: ['held', 'waiting', 'idle'],
+  trying: ['delayed', 'held', 'idle'],
+  asking: ['delayed', 'held', 'waiting', 'idle'],
   waiting: ['asking', 'leaving', 'idle'],
+  delayed: ['held', 'releasing', 'idle'],
   held: ['joining', 'marking', 'releasing', 'yielding', 'idle'],
   joining: ['held', 'idle'],
   marking: ['held', 'idle'],
@@ -60,6 +63,8 @@ export interface EntryFacts {
   readonly wake: Wake
   /** Whether the turn lets the lock pass to another local caller. */
   readonly mayHandOff: boolean
+  /** The pool is being closed: a delay is not waited out. */
+  readonly isClosing: boolean
 }
 
 export type Step =
@@ -75,6 +80,7 @@ export type Step =
   | 'unmark'
   | 'leave'
   | 'release'
+  | 'relinquish'
   | 'yield'
 
 /** Pure: what to do about a key now. While an operation is under way the answer is always to rest. */
@@ -89,6 +95,10 @@ export function nextStep(facts: EntryFacts): Step {
       if (facts.head !== facts.mode) return 'leave'
       if (facts.wake === 'no') return 'rest'
       return facts.wake === 'rung' ? 'retry' : 'poll'
+    case 'delayed':
+      // Kept though nobody here waits any more: nobody else could have it earlier, and a delay begun anew for each who
+      // comes would never end.
+      return facts.isClosing && facts.head === null ? 'relinquish' : 'rest'
     case 'held':
       return facts.mode === 'exclusive' ? nextExclusive(facts) : nextShared(facts)
     case 'trying':

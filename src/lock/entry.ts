@@ -1,9 +1,11 @@
 import { assert, assertMove } from '../base/assert.js'
+import type { Cancel } from '../base/clock.js'
 import type { LockError } from '../base/errors.js'
 import { Fifo } from '../base/fifo.js'
-import type { Holding } from '../dialect/dialect.js'
+import type { Guarded, Holding } from '../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../dialect/lock-operation.js'
+import type { Queryable } from '../dialect/queryable.js'
 import { INTEREST_ENTRIES, type EntryHost } from './entry-host.js'
 import {
   ENTRY_MOVES,
@@ -39,6 +41,8 @@ export class Entry implements EntryFacts, LockKeeper, Request {
   #session: Session | null = null
   /** Set while the server has this key as ours, by its last answer. */
   #turn: Turn | null = null
+  /** While it is delayed. */
+  #cancelDelay: Cancel | null = null
   #sleep: Sleep | null = null
   #wake: Wake = 'no'
   #isContended = false
@@ -94,6 +98,10 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     return this.#turn!.mayContinue(this.now())
   }
 
+  get isClosing(): boolean {
+    return this.#host.isClosing
+  }
+
   get isHeld(): boolean {
     return this.holders.length > 0
   }
@@ -120,7 +128,7 @@ export class Entry implements EntryFacts, LockKeeper, Request {
 
   /** Whether somebody who can't wait need not even ask. */
   isBusyFor(mode: LockMode): boolean {
-    if (this.queue.size > 0) return true
+    if (this.queue.size > 0 || this.#state === 'delayed') return true
     return this.isHeld && (mode === 'exclusive' || this.#mode === 'exclusive' || this.#isDraining)
   }
 
@@ -155,6 +163,11 @@ export class Entry implements EntryFacts, LockKeeper, Request {
 
   verify(): void {
     this.#session?.verify()
+  }
+
+  guard(transaction: Queryable, resource: string | undefined, token: bigint, mode: LockMode): Promise<void> {
+    const guarded: Guarded = { resource: resource ?? this.key.id, token, mode }
+    return this.#host.guard(transaction, guarded)
   }
 
   release(lock: Lock): boolean {
@@ -198,9 +211,9 @@ export class Entry implements EntryFacts, LockKeeper, Request {
   }
 
   /** The server's answer. `stamp` is the last arrival when the batch left. */
-  answered(answer: Answer, token: string | null, stamp: number): void {
+  answered(answer: Answer, token: string | null, stamp: number, delayMs: number): void {
     this.#isStepping = true
-    if (answer === SAID.granted) this.#granted(token, stamp)
+    if (answer === SAID.granted) this.#granted(token, stamp, delayMs)
     else this.#settle(this.kind, answer)
     this.#isStepping = false
     this.advance()
@@ -211,7 +224,7 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     const { kind } = this
     this.#isStepping = true
     this.#move(this.#isStaying ? 'held' : 'idle')
-    if (kind === 'release' || kind === 'yield') {
+    if (kind === 'release' || kind === 'relinquish' || kind === 'yield') {
       this.#gaveUp()
       this.#session?.ring(this)
     } else if (kind !== 'leave' && kind !== 'unmark') this.#refuseHead(error)
@@ -303,6 +316,7 @@ export class Entry implements EntryFacts, LockKeeper, Request {
         this.#sleep!.end()
         return this.#ask(step, 'leaving')
       case 'release':
+      case 'relinquish':
         return this.#ask(step, 'releasing')
       case 'yield':
         return this.#ask(step, 'yielding')
@@ -362,6 +376,7 @@ export class Entry implements EntryFacts, LockKeeper, Request {
         if (answer === SAID.doneAndWanted) this.#session!.ring(this)
         return this.#move('idle')
       case 'release':
+      case 'relinquish':
         this.#move('idle')
         if (answer === SAID.no) return this.#wasNotHeld()
         if (answer === SAID.doneAndWanted) this.#session!.ring(this)
@@ -381,21 +396,44 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     this.#fallAsleep()
   }
 
-  /** It is ours, or stays ours. Goes to the first who waits here; in shared mode to all readers at the head. */
-  #granted(token: string | null, stamp: number): void {
+  /** It is ours, or stays ours. */
+  #granted(token: string | null, stamp: number, delayMs: number): void {
     const now = this.now()
     this.#sleep?.end()
     this.#isContended = this.#isMarked = false
     this.#turn = new Turn(token, now)
-    this.#move('held')
+    this.#move(delayMs > 0 ? 'delayed' : 'held')
     this.#gaveUp()
+    if (delayMs === 0) return this.#passOn(stamp, now)
+    this.#cancelDelay = this.#host.clock.after(delayMs, () => this.#delayOver(token, stamp))
+    this.#host.delayed(this, delayMs)
+    this.#refused()
+  }
+
+  /** Nobody who was cut off can believe any more to have it. */
+  #delayOver(token: string | null, stamp: number): void {
+    this.verify()
+    if (this.#state !== 'delayed') return
+    this.#isStepping = true
+    this.#move('held')
+    this.#session!.settled(this)
+    const now = this.now()
+    this.#turn = new Turn(token, now)
+    this.#passOn(stamp, now)
+    this.#isStepping = false
+    this.advance()
+  }
+
+  /** To the first who waits here; in shared mode to all readers at the head. */
+  #passOn(stamp: number, now: number): void {
     if (this.#mode === 'exclusive') {
       if (this.head === 'exclusive') this.#grant(this.queue.first!, now)
       return
     }
+    const turn = this.#turn!
     // Readers who came after the batch left need a token drawn after they came.
     for (const waiter of this.queue) {
-      if (waiter.mode !== 'shared' || waiter.arrival > stamp || this.#turn.room === 0) break
+      if (waiter.mode !== 'shared' || waiter.arrival > stamp || turn.room === 0) break
       this.#grant(waiter, now)
     }
   }
@@ -461,12 +499,18 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     if (lock !== null) this.#host.lost(lock.lose(reason), lock)
   }
 
+  #endDelay(): void {
+    this.#cancelDelay?.()
+    this.#cancelDelay = null
+  }
+
   /** The only writer of the state. */
   #move(to: EntryState): void {
     const from = this.#state
     assertMove(ENTRY_MOVES, from, to, () => keyInWords(this.label))
     this.#state = to
     if (to === 'idle') this.#isDraining = false
+    if (from === 'delayed') this.#endDelay()
     if (to === 'idle' || to === 'waiting') this.#turn = null
     if (HAS_INTEREST.has(from) !== HAS_INTEREST.has(to)) this.#host.interestChanged(HAS_INTEREST.has(to))
     if (from === 'waiting') this.#host.awake(this)

@@ -16,6 +16,11 @@ export interface LockEvents {
   }
   /** Somebody holds a lock. */
   'lock:acquired': { readonly key: string; readonly mode: LockMode; readonly waitedMs: number }
+  /**
+   * Only in strict mode: the last holder did not give it back, so it is granted only when that one can't believe any more
+   * to have it.
+   */
+  'lock:delayed': { readonly key: string; readonly mode: LockMode; readonly delayMs: number }
   /** It was given back, and the server has confirmed it, or another caller of this process has it now. */
   'lock:released': { readonly key: string; readonly mode: LockMode; readonly heldMs: number }
   /** It ended without `release`. */

@@ -73,6 +73,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
    *
    * @throws {ConnectionError} can't be reached, refuses, is too old, or is read-only
    * @throws {PoolerDetectedError} statements go to more than one server session
+   * @throws {StrictUnavailableError} `strict` is on, and there is nowhere to keep the marks
    */
   async ready(): Promise<this> {
     await this.#engine.ready()

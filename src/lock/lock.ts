@@ -1,6 +1,7 @@
 import { assertMove } from '../base/assert.js'
-import { FencingUnavailableError, LockLostError } from '../base/errors.js'
+import { FencingUnavailableError, LockLostError, StaleTokenError } from '../base/errors.js'
 import type { LockKey, LockMode } from '../dialect/lock-key.js'
+import type { Queryable } from '../dialect/queryable.js'
 import type { Frame } from './holding-context.js'
 import { keyInWords } from './key-book.js'
 
@@ -22,6 +23,8 @@ export interface LockKeeper {
   now(): number
   /** Declares the lock lost if its lease has run out, however late it is asked. */
   verify(): void
+  /** Without a name of a resource, that of the key is taken. */
+  guard(transaction: Queryable, resource: string | undefined, token: bigint, mode: LockMode): Promise<void>
   /** True if that was all; else the lock is told later, by `confirmReleased` or `lose`. */
   release(lock: Lock): boolean
 }
@@ -102,6 +105,24 @@ export class Lock implements AsyncDisposable {
   /** Milliseconds since it was granted. */
   get heldMs(): number {
     return this.#keeper.now() - this.#since
+  }
+
+  /**
+   * The check at the resource that makes a lock safe: to be called in the transaction that writes, before it writes. It
+   * keeps the greatest token per `resource` (by default one per key) in the table `lockpool.guard` of that database. A later
+   * holder either has been there, and this one is refused; or comes later, and waits until this transaction has ended.
+   * Readers make way for writers, not for one another.
+   *
+   * @throws {StaleTokenError} a later holder has been there, or the lock was released
+   * @throws {LockLostError} the lock is lost
+   * @throws {FencingUnavailableError} there are no tokens, or there is no table: `lockpool install` makes it
+   * An error of the transaction itself is passed on as it is.
+   */
+  async guard(transaction: Queryable, resource?: string): Promise<void> {
+    const { state } = this
+    if (state === 'lost') throw this.#loss!
+    if (state === 'released') throw new StaleTokenError(`${keyInWords(this.key)} was released before`)
+    await this.#keeper.guard(transaction, resource, this.token, this.mode)
   }
 
   /**

@@ -30,8 +30,8 @@ export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[
 export interface Request extends LockOperation {
   /** What the server should have for it, if nothing is in doubt. */
   holding(): readonly Holding[]
-  /** `stamp` is the last arrival of a caller when the batch left. */
-  answered(answer: Answer, token: string | null, stamp: number): void
+  /** `stamp` is the last arrival of a caller when the batch left; before `delayMs` nobody may be told of a grant. */
+  answered(answer: Answer, token: string | null, stamp: number, delayMs: number): void
   failed(error: LockError): void
   /** It was rung for, and nobody was interested. */
   notWanted(): void
@@ -149,6 +149,13 @@ export class Session {
       .catch((error: unknown) => this.#host.warn('looking for a deadlock failed', error as Error))
   }
 
+  /** What delayed the grant of this key need delay nobody else. Sent at once, and so before its release. */
+  settled({ key, mode }: Request): void {
+    this.link.settled(key, mode).catch((error: unknown) => {
+      this.#host.warn('a mark of a former holder could not be removed', error as Error)
+    })
+  }
+
   /** Declares everything lost if the lease has run out. Asked at every use, because timers are late after a pause. */
   verify(): void {
     if (this.#isOver || this.silentMs < this.#leaseMs) return
@@ -201,8 +208,9 @@ export class Session {
     )
   }
 
-  #answered(batch: readonly Request[], { answers, token }: BatchReply, sentAt: Instant, stamp: number): void {
+  #answered(batch: readonly Request[], reply: BatchReply, sentAt: Instant, stamp: number): void {
     if (this.#isOver) return
+    const { answers, token, delaysMs } = reply
     assert(answers.length === batch.length, 'an answer for each operation')
     this.#heardOf = sentAt
     this.#rest()
@@ -210,7 +218,7 @@ export class Session {
       const request = batch[i]!
       // Somebody told of a loss may have used it to end this session.
       if (this.#isOver) return
-      request.answered(answers[i]!, token, stamp)
+      request.answered(answers[i]!, token, stamp, delaysMs === null ? 0 : delaysMs[i]!)
     }
     this.#flush()
   }

@@ -35,10 +35,12 @@ export class FakeConnection {
     return this.#isCutOff
   }
 
-  /** After a cut is mended, the client learns at once if the server has ended the session meanwhile. */
+  /** After a cut is mended, each side learns at once if the other has ended the session meanwhile. */
   set isCutOff(isCut: boolean) {
     this.#isCutOff = isCut
-    if (!isCut && this.#gone !== null) this.#learnOfEnd(this.#gone)
+    if (isCut) return
+    if (this.#gone !== null) this.#learnOfEnd(this.#gone)
+    else if (this.#end !== null) this.#server.end(this, this.#end)
   }
 
   onEnd(listener: (cause: Error) => void): void {

@@ -167,6 +167,7 @@ export class FakeLockTable {
         if (record.writer === owner) record.writer = null
         return SAID.doneAndWanted
       case 'release':
+      case 'relinquish':
         if (!record.drop(owner, mode)) return SAID.no
         return record.wantedBesides(owner) ? SAID.doneAndWanted : SAID.done
       case 'yield':

@@ -2,11 +2,20 @@ import { assert } from '../base/assert.js'
 import { systemClock, type Cancel, type Clock } from '../base/clock.js'
 import { ConnectionError, LockError, LockTableFullError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, Ears, Holding, LinkSettings, LockLink, TableUse } from '../dialect/dialect.js'
+import type { Dialect, Ears, Guarded, Holding, LinkSettings, LockLink, TableUse } from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
-import { SAID, TOKEN_STEP, type BatchReply, type LockOperation } from '../dialect/lock-operation.js'
+import {
+  endsCleanly,
+  SAID,
+  TOKEN_STEP,
+  type BatchReply,
+  type LockOperation,
+} from '../dialect/lock-operation.js'
+import type { Queryable } from '../dialect/queryable.js'
 import { FakeConnection } from './fake-connection.js'
+import { FakeGuard } from './fake-guard.js'
 import { FakeLockTable } from './fake-lock-table.js'
+import { FakeMarks } from './fake-marks.js'
 
 export interface FakeServerOptions {
   /** Default: the real one. */
@@ -33,6 +42,7 @@ interface BatchFault {
  */
 export class FakeServer {
   readonly table: FakeLockTable = new FakeLockTable()
+  readonly marks: FakeMarks = new FakeMarks()
   readonly connections: Set<FakeConnection> = new Set()
   readonly clock: Clock
   readonly #random: Random | null
@@ -41,6 +51,7 @@ export class FakeServer {
   readonly #capacityPerSession: number
   readonly #announced = new Map<number, { readonly sender: string; readonly entries: number }>()
   readonly #batchFaults: BatchFault[] = []
+  readonly #guard = new FakeGuard()
   #nextId = 1
   #token = 0
   /** Why nobody can connect, or null. */
@@ -96,6 +107,7 @@ export class FakeServer {
       await connection.ask(() => (connection.ears = ears))
       return () => connection.ask(() => (connection.ears = null)).then(() => undefined)
     },
+    guard: async (_transaction: Queryable, guarded: Guarded) => this.#guard.check(guarded),
     explain: (error) =>
       error instanceof LockError ? error : new ConnectionError(String(error), { cause: error }),
   }
@@ -159,7 +171,9 @@ export class FakeServer {
       capacity: this.#capacity,
       capacityPerSession: this.#capacityPerSession,
       noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
-      run: (operations) => connection.ask(() => this.#run(owner, operations, settings.fencing === 'auto')),
+      shortfall: null,
+      run: (operations) => this.#runMarked(connection, operations, settings),
+      settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
       ring: (keys) => connection.ask(() => this.#ring(owner, keys, settings.sender)),
       claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
       tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, settings.sender))),
@@ -169,6 +183,23 @@ export class FakeServer {
         connection.ask((): readonly Holding[] => this.table.reconcile(owner, expected)),
       detach: () => connection.ask(() => void (connection.leaseMs = Infinity)),
     }
+  }
+
+  /** In strict mode three statements, as in a real server: the session may end between any two of them. */
+  async #runMarked(
+    connection: FakeConnection,
+    operations: readonly LockOperation[],
+    { fencing, strict, leaseMs }: LinkSettings,
+  ): Promise<BatchReply> {
+    const owner = connection.serverId
+    const run = (): BatchReply => this.#run(owner, operations, fencing === 'auto')
+    if (!strict) return connection.ask(run)
+    const ended = operations.filter(endsCleanly)
+    const unmarked = ended.length === 0 ? null : connection.ask(() => this.marks.unmark(owner, ended))
+    const [, reply] = await Promise.all([unmarked, connection.ask(run)])
+    if (!reply.answers.includes(SAID.granted)) return reply
+    const mark = (): readonly number[] | null => this.marks.mark(owner, leaseMs, operations, reply.answers)
+    return { ...reply, delaysMs: await connection.ask(mark) }
   }
 
   #run(owner: number, operations: readonly LockOperation[], hasTokens: boolean): BatchReply {
@@ -187,7 +218,7 @@ export class FakeServer {
     }
     if (fault !== undefined) throw fault.error
     const isNeeded = hasTokens && answers.includes(SAID.granted)
-    return { answers, token: isNeeded ? String((this.#token += TOKEN_STEP)) : null }
+    return { answers, token: isNeeded ? String((this.#token += TOKEN_STEP)) : null, delaysMs: null }
   }
 
   #announce(owner: number, sender: string, entries: number): TableUse {

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Dialect, Holding, LockLink } from '../../src/dialect/dialect.js'
+import type { Dialect, Holding, LinkSettings, LockLink } from '../../src/dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../src/dialect/lock-key.js'
 import type { LockOperation, OperationKind } from '../../src/dialect/lock-operation.js'
 import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
@@ -38,11 +38,11 @@ export function describeLockLink<C extends object>(
       await expect.poll(() => world.leftovers(), { timeout: 5000 }).toBe(0)
     })
 
-    async function link(sender: string, fencing: 'auto' | 'off' = 'auto'): Promise<LockLink> {
+    async function link(sender: string, settings: Partial<LinkSettings> = {}): Promise<LockLink> {
       const connection = await world.factory.open(new AbortController().signal)
       connections.push(connection)
-      const settings = { leaseMs: 60_000, fencing, sender }
-      return world.dialect.attach(connection, settings, (cause) => ended.push(cause), null)
+      const all: LinkSettings = { leaseMs: 60_000, fencing: 'auto', strict: false, sender, ...settings }
+      return world.dialect.attach(connection, all, (cause) => ended.push(cause), null)
     }
 
     const key = (name: LockKey): KeyCode => world.dialect.encodeKey(name, 'contract')
@@ -160,10 +160,10 @@ export function describeLockLink<C extends object>(
     })
 
     test('without fencing there is no token, and everything else works', async () => {
-      const a = await link('a', 'off')
+      const a = await link('a', { fencing: 'off' })
 
       expect(a.noFencing).toMatch(/off/)
-      expect(await a.run([op('try')])).toEqual({ answers: 'g', token: null })
+      expect(await a.run([op('try')])).toEqual({ answers: 'g', token: null, delaysMs: null })
     })
 
     test('interest is seen by whoever releases, until it is dropped', async () => {
@@ -298,6 +298,127 @@ export function describeLockLink<C extends object>(
       expect(await ask(b, 'try', 'kept')).toBe('n')
       expect((await b.run([op('try', 'extra'), op('try', 'read'), op('try', [3, 4])])).answers).toBe('ggg')
       expect((await b.run([op('release', 'busy'), op('yield', 'left')])).answers).toBe('rg')
+    })
+
+    describe('in strict mode', () => {
+      const strict = (sender: string, leaseMs = 60_000): Promise<LockLink> =>
+        link(sender, { strict: true, leaseMs })
+
+      /** Once the server has let go: how long the grant is to be kept back. */
+      async function delayOf(of: LockLink, text: string, name: LockKey): Promise<number> {
+        let delayMs = -1
+        const take = async (): Promise<string> => {
+          const { answers, delaysMs } = await of.run([op(text, name)])
+          delayMs = delaysMs?.[0] ?? 0
+          return answers
+        }
+        await expect.poll(take, { timeout: 5000 }).toBe('g')
+        return delayMs
+      }
+
+      test('what is given up cleanly delays nobody', async () => {
+        const [a, b] = [await strict('a'), await strict('b')]
+
+        for (const mode of ['', ' shared']) {
+          expect(await delayOf(a, `try${mode}`, 'clean')).toBe(0)
+          expect(await ask(a, `release${mode}`, 'clean')).toBe('d')
+          expect(await delayOf(b, 'try', 'clean')).toBe(0)
+          expect(await ask(b, 'release', 'clean')).toBe('d')
+        }
+        await ask(a, 'try', 'clean')
+        await ask(b, 'wait', 'clean')
+        expect(await ask(a, 'yield', 'clean')).toBe('w')
+        expect(await delayOf(b, 'retry', 'clean')).toBe(0)
+        await b.run([op('release', 'clean')])
+        await ask(a, 'leave', 'clean')
+      })
+
+      test('a writer who ends uncleanly delays everybody by its lease', async () => {
+        const [a, b, c] = [await strict('a', 30_000), await strict('b'), await strict('c')]
+        await a.run([op('try', 'w1'), op('try', 'w2'), op('try', [4, 4])])
+
+        await world.terminate(a.serverId)
+
+        expect(await delayOf(b, 'try', 'w1')).toBe(30_000)
+        expect(await delayOf(b, 'try shared', 'w2')).toBe(30_000)
+        expect(await delayOf(c, 'try shared', 'w2')).toBe(30_000)
+        const { answers, delaysMs } = await b.run([op('try', 'fresh'), op('try', [4, 4]), op('try', 'too')])
+        expect({ answers, delaysMs }).toEqual({ answers: 'ggg', delaysMs: [0, 30_000, 0] })
+      })
+
+      test('a reader who ends uncleanly delays writers, by the longest lease, and no readers', async () => {
+        const [a, b, c] = [await strict('a', 20_000), await strict('b', 90_000), await strict('c')]
+        await ask(a, 'try shared', 'r')
+        await ask(b, 'try shared', 'r')
+        await ask(a, 'join shared', 'r')
+
+        await world.terminate(a.serverId)
+        await world.terminate(b.serverId)
+
+        expect(await delayOf(c, 'try shared', 'r')).toBe(0)
+        await ask(c, 'release shared', 'r')
+        expect(await delayOf(c, 'try', 'r')).toBe(90_000)
+        await ask(c, 'release', 'r')
+        expect(await delayOf(c, 'try', 'r'), 'and no trace of them is left').toBe(0)
+      })
+
+      test('a delay that was waited out is over for everybody', async () => {
+        const [a, b, c] = [await strict('a'), await strict('b'), await strict('c')]
+        await a.run([op('try', 's1'), op('try', 's2')])
+        await world.terminate(a.serverId)
+
+        expect(await delayOf(b, 'try shared', 's1')).toBe(60_000)
+        await b.settled(key('s1'), 'shared')
+        expect(await delayOf(c, 'try shared', 's1')).toBe(0)
+        expect(await delayOf(b, 'try', 's2')).toBe(60_000)
+        await b.settled(key('s2'), 'exclusive')
+        await ask(b, 'release', 's2')
+        expect(await delayOf(c, 'try', 's2')).toBe(0)
+      })
+
+      test('a delay that was not waited out is not forgotten, however short the lease of who gave up', async () => {
+        const [a, b, c] = [await strict('a', 60_000), await strict('b', 1000), await strict('c', 1000)]
+        await a.run([op('try', 'd1'), op('try', 'd2'), op('try', 'd3')])
+        await world.terminate(a.serverId)
+
+        await delayOf(b, 'try', 'd1')
+        await delayOf(b, 'try', 'd2')
+        await delayOf(b, 'try shared', 'd3')
+        expect((await b.run([op('relinquish', 'd1'), op('relinquish shared', 'd3')])).answers).toBe('dd')
+        expect(await delayOf(c, 'try', 'd1')).toBe(60_000)
+        expect(await delayOf(b, 'try', 'd3')).toBe(60_000)
+        await world.terminate(b.serverId)
+        expect(await delayOf(c, 'try', 'd2')).toBe(60_000)
+      })
+
+      test('what a failed batch leaves in the marks delays the session itself', async () => {
+        const [a, b] = [await strict('a'), await strict('b', 1000)]
+        await ask(a, 'try', 'f')
+        await world.terminate(a.serverId)
+        await delayOf(b, 'try', 'f')
+
+        await b.reconcile([])
+
+        expect(await delayOf(b, 'try', 'f')).toBe(60_000)
+      })
+
+      test('a key that was yielded and kept is ours without delay, and marked', async () => {
+        const [a, b] = [await strict('a'), await strict('b')]
+        await ask(a, 'try', 'y')
+
+        expect(await delayOf(a, 'yield', 'y')).toBe(0)
+        await world.terminate(a.serverId)
+
+        expect(await delayOf(b, 'try', 'y')).toBe(60_000)
+      })
+
+      test('others neither mark nor wait', async () => {
+        const [a, b] = [await strict('a'), await link('b')]
+        await ask(a, 'try', 'mixed')
+        await world.terminate(a.serverId)
+
+        expect(await delayOf(b, 'try', 'mixed')).toBe(0)
+      })
     })
 
     test('a session that is ended frees its locks and its interest, and its client is told', async () => {

@@ -24,11 +24,12 @@ interface Totals {
   grants: number
   faults: number
   grantedByPoll: number
+  overlaps: number
 }
 
 /** Runs one town per seed, and keeps of them only what they counted. */
 async function runAll(count: number, scenario: (seed: number) => Scenario): Promise<Totals> {
-  const totals: Totals = { grants: 0, faults: 0, grantedByPoll: 0 }
+  const totals: Totals = { grants: 0, faults: 0, grantedByPoll: 0, overlaps: 0 }
   for (const seed of seeds(count)) {
     const town = new Town(seed, scenario(seed))
     try {
@@ -41,6 +42,7 @@ async function runAll(count: number, scenario: (seed: number) => Scenario): Prom
     totals.grants += town.grants
     totals.faults += town.faults
     totals.grantedByPoll += town.grantedByPoll
+    totals.overlaps += town.overlaps
   }
   return totals
 }
@@ -73,6 +75,46 @@ test('with faults everything promised still holds', async () => {
 
   expect(faults).toBeGreaterThan(2)
   expect(grants).toBeGreaterThan(10)
+})
+
+test('in strict mode everything promised holds as well, with faults or without', async () => {
+  await runAll(30, () => ({ ...QUIET, strict: true }))
+  const { grants, faults } = await runAll(60, (seed) => ({
+    ...QUIET,
+    strict: true,
+    max: 1 + (seed % 4),
+    steps: 120,
+    stepMs: 100,
+    faults: { kill: 0.02, cut: 0.02, failBatch: 0.03, restart: 0.004 },
+  }))
+
+  expect(faults).toBeGreaterThan(2)
+  expect(grants).toBeGreaterThan(10)
+})
+
+/** Holders that are cut off, and whose sessions the server then ends before their time. */
+const HAUNTED: Scenario = {
+  ...QUIET,
+  processes: 4,
+  keys: 2,
+  holdMs: 2000,
+  steps: 150,
+  stepMs: 200,
+  faults: { kill: 0.02, cut: 0.1, ghost: 0.2, failBatch: 0.02, restart: 0.004 },
+}
+
+/**
+ * Goal: in strict mode no two holders at once, whatever makes the server let go of a lock.
+ * Method: sessions are cut off, then ended in the server; their holders learn of it seconds later.
+ */
+test('a server that lets go early makes two holders, unless the pools are strict', async () => {
+  const plain = await runAll(30, () => ({ ...HAUNTED, countsOverlaps: true }))
+  const { grants, faults, overlaps } = await runAll(60, () => ({ ...HAUNTED, strict: true }))
+
+  expect(plain.overlaps, 'a test that can fail').toBeGreaterThan(0)
+  expect(overlaps).toBe(0)
+  expect(faults).toBeGreaterThan(50)
+  expect(grants).toBeGreaterThan(50)
 })
 
 test('a pool of one connection takes turns and gets stuck nowhere', async () => {

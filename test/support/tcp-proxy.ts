@@ -71,13 +71,28 @@ export class TcpProxy implements AsyncDisposable {
     this.#pairs.add(pair)
     client.on('data', (bytes) => (this.losesToServer ? this.#damaged.add(pair) : server.write(bytes)))
     server.on('data', (bytes) => (this.losesToClient ? this.#damaged.add(pair) : client.write(bytes)))
-    for (const [one, other] of [pair, [server, client] as const]) {
-      one.on('error', () => other.destroy())
-      one.on('end', () => other.end())
-      one.on('close', () => {
-        other.destroy()
-        this.#pairs.delete(pair)
-      })
+    const ways = [
+      [client, server, () => this.losesToServer],
+      [server, client, () => this.losesToClient],
+    ] as const
+    for (const [one, other, isLost] of ways) {
+      // An end is a message as well, and gets lost like any other.
+      const pass = (act: () => void) => (): void => void (isLost() ? this.#damaged.add(pair) : act())
+      one.on(
+        'error',
+        pass(() => other.destroy()),
+      )
+      one.on(
+        'end',
+        pass(() => other.end()),
+      )
+      one.on(
+        'close',
+        pass(() => {
+          other.destroy()
+          this.#pairs.delete(pair)
+        }),
+      )
     }
   }
 }

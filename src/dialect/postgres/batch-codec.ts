@@ -40,7 +40,7 @@ export function encodeBatch(operations: readonly LockOperation[]): EncodedBatch 
     codes[row] = code
     writeElement(keys, row, high, low)
     if (code > CODE.releaseExclusive) isPlain = false
-    if (kind !== 'release') mayGrant = true
+    if (code !== CODE.releaseExclusive && code !== CODE.releaseShared) mayGrant = true
     else if ((seenBuckets & (1 << bucketOf(hash))) === 0) {
       seenBuckets |= 1 << bucketOf(hash)
       buckets.push(bucketOf(hash))
@@ -78,8 +78,9 @@ export function decodeAnswers(
   const wanted = new Set(buckets.filter((_, i) => looks[i] === SAID.doneAndWanted))
   return operations
     .map(({ kind, key }, i) => {
+      const isRelease = kind === 'release' || kind === 'relinquish'
       const isWanted =
-        kind === 'release' && answers[i] === SAID.done && wanted.has(bucketOf((key as PostgresKey).hash))
+        isRelease && answers[i] === SAID.done && wanted.has(bucketOf((key as PostgresKey).hash))
       return isWanted ? SAID.doneAndWanted : answers[i]
     })
     .join('')
@@ -110,6 +111,7 @@ const EXCLUSIVE_CODES: Codes = {
   join: SHARED_ONLY,
   leave: CODE.leaveExclusive,
   release: CODE.releaseExclusive,
+  relinquish: CODE.releaseExclusive,
   mark: SHARED_ONLY,
   unmark: CODE.unmark,
   yield: CODE.yieldExclusive,
@@ -123,6 +125,7 @@ const SHARED_CODES: Codes = {
   join: CODE.joinShared,
   leave: CODE.leaveShared,
   release: CODE.releaseShared,
+  relinquish: CODE.releaseShared,
   mark: CODE.mark,
   unmark: CODE.unmark,
   yield: EXCLUSIVE_ONLY,

@@ -1,7 +1,8 @@
 import { ConnectionError } from '../../base/errors.js'
 import type { Lease } from '../../pool/lease.js'
+import type { QueryConfig, QueryResult } from '../queryable.js'
 import type { Dirt } from './dirt.js'
-import type { ConnectionEvents, PostgresConnection, QueryConfig, QueryResult } from './postgres-connection.js'
+import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 import { ServerConnection } from './server-connection.js'
 
 /**

@@ -1,7 +1,7 @@
 import { TransactionFailedError } from '../../base/errors.js'
 import { checkKey } from '../check-key.js'
 import type { LockKey, LockMode } from '../lock-key.js'
-import type { QueryResult } from './postgres-connection.js'
+import type { QueryResult } from '../queryable.js'
 import { encodeKey } from './postgres-key.js'
 import { keyValues } from './postgres-transaction.js'
 import { LOCK_IN_TRANSACTION, TRY_LOCK_IN_TRANSACTION } from './transaction-sql.js'

@@ -1,5 +1,5 @@
 import type { LockKey, LockMode } from '../lock-key.js'
-import type { Queryable } from './postgres-connection.js'
+import type { Queryable } from '../queryable.js'
 import type { ROW_STRENGTHS, ROW_WAITS, TABLE_MODES } from './transaction-sql.js'
 
 /** How strongly `lockRows` locks: see "Row-Level Locks" in PostgreSQL's documentation. */

@@ -1,21 +1,22 @@
 import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Another, LinkSettings } from '../dialect.js'
-import type { QueryResult } from './postgres-connection.js'
+import type { QueryResult } from '../queryable.js'
 import { explain, sqlState } from './postgres-errors.js'
+import { PostgresMarks } from './postgres-marks.js'
+import { findObjects, useSchema, type SchemaFacts } from './postgres-schema.js'
 import { findFlaw } from './postgres-self-test.js'
 import { lockSessionSettings, putInForce } from './postgres-settings.js'
-import { CREATE_FENCE, CREATE_SCHEMA, FACTS, FIND_FENCE } from './postgres-sql.js'
+import { FACTS } from './postgres-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** What has to be known of the server before locks are taken in it. */
-export interface ServerFacts {
+export interface ServerFacts extends SchemaFacts {
   /** The server process that answers: not what the connection was told at its start, if a pooler told it. */
   readonly pid: number
   readonly capacity: number
   readonly capacityPerSession: number
-  /** The sequence that tokens are drawn from, or null. */
-  readonly fence: string | null
-  readonly noFencing: string | null
+  /** In strict mode. */
+  readonly marks: PostgresMarks | null
 }
 
 /** idle_session_timeout, without which nothing frees the locks of a process that hangs, came with PostgreSQL 14. */
@@ -57,13 +58,16 @@ export async function attach(
     )
   }
   const inForce = inTime(() => putInForce(server, lockSessionSettings(settings.leaseMs)))
-  if (settings.fencing === 'off') {
+  const facts = { pid, capacity, capacityPerSession }
+  if (settings.fencing === 'off' && !settings.strict) {
     await inForce
-    return { pid, capacity, capacityPerSession, fence: null, noFencing: '"fencing" is off' }
+    return { ...facts, fence: null, noFencing: '"fencing" is off', shortfall: null, marks: null }
   }
   // Behind the settings on the wire, so already with them.
-  const [found] = await Promise.all([inTime(() => lookForFence(server)), inForce])
-  return { pid, capacity, capacityPerSession, ...(found ?? (await makeFence(server))) }
+  const [found] = await Promise.all([inTime(() => findObjects(server)), inForce])
+  const marking = settings.strict ? PostgresMarks.of(server, settings.leaseMs) : null
+  const [schema, marks] = await Promise.all([useSchema(server, found, settings), marking])
+  return { ...facts, ...schema, marks }
 }
 
 /** A role's default may leave a statement a millisecond, and a busy server may need more to lift even that. */
@@ -118,45 +122,4 @@ async function testPooler(
 function refusal(error: unknown): string {
   if (sqlState(error) === '08P01') return explain(error).message
   throw error
-}
-
-type Fence = Pick<ServerFacts, 'fence' | 'noFencing'>
-
-/** Makes the sequence of the tokens, if the role may. Without it locks work, and have no tokens. */
-async function makeFence(server: ServerConnection): Promise<Fence> {
-  try {
-    await server.query(CREATE_SCHEMA)
-    await server.query(CREATE_FENCE)
-  } catch (error) {
-    // Several processes start at once, and IF NOT EXISTS does not keep them from colliding.
-    const isCollision = COLLISIONS.has(sqlState(error) ?? '')
-    if (!isCollision) {
-      const why = explain(error).message
-      return {
-        fence: null,
-        noFencing: `there is no sequence lockpool.fence, and it can't be created: ${why}`,
-      }
-    }
-  }
-  return (
-    (await lookForFence(server)) ?? { fence: null, noFencing: 'the sequence lockpool.fence has vanished' }
-  )
-}
-
-/** unique_violation, duplicate_schema, duplicate_table, and internal_error for "tuple concurrently updated". */
-const COLLISIONS: ReadonlySet<string> = new Set(['23505', '42P06', '42P07', 'XX000'])
-
-async function lookForFence(server: ServerConnection): Promise<Fence | null> {
-  const { rows } = await server.query<{ oid: string; is_usable: boolean; is_right: boolean }>(FIND_FENCE)
-  const fence = rows[0]
-  if (fence === undefined) return null
-  if (!fence.is_right) {
-    return {
-      fence: null,
-      noFencing:
-        'the sequence lockpool.fence is not as lockpool makes it (INCREMENT 1024, CACHE 1, NO CYCLE)',
-    }
-  }
-  if (!fence.is_usable) return { fence: null, noFencing: 'this role may not use the sequence lockpool.fence' }
-  return { fence: fence.oid, noFencing: null }
 }

@@ -1,11 +1,13 @@
 import type { LockError } from '../../base/errors.js'
-import type { Another, Dialect, Ears, LinkSettings, LockLink } from '../dialect.js'
+import type { Another, Dialect, Ears, Guarded, LinkSettings, LockLink } from '../dialect.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
+import type { Queryable } from '../queryable.js'
 import { LeasedConnection } from './leased-connection.js'
 import { attach } from './postgres-attach.js'
 import { listen } from './postgres-bell.js'
 import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
+import { guard } from './postgres-guard.js'
 import { encodeKey } from './postgres-key.js'
 import { PostgresLink } from './postgres-link.js'
 import type { ServerConnection } from './server-connection.js'
@@ -35,6 +37,10 @@ export const postgresDialect: Dialect<PostgresConnection> = {
 
   listen(connection: PostgresConnection, ears: Ears): Promise<() => Promise<void>> {
     return listen(LeasedConnection.serverOf(connection), ears)
+  },
+
+  guard(transaction: Queryable, guarded: Guarded): Promise<void> {
+    return guard(transaction, guarded)
   },
 
   explain(error: unknown): LockError {

@@ -5,8 +5,9 @@ import type { KeyCode, LockKey } from '../lock-key.js'
 
 /**
  * The first integers of the pairs in which we keep interest ("lkpi"), the buckets of that ("lkpb") and the marks of
- * waiting writers ("lkpw"), in which two connections are tested ("lkpt"), and
- * in which pools announce themselves ("lkpp") and how much of the lock table they may use ("lkps"). Users' own pairs must not begin with one.
+ * waiting writers ("lkpw"), in which two connections are tested ("lkpt"), in which pools announce themselves ("lkpp") and
+ * how much of the lock table they may use ("lkps"), and in which processes queue up that make our schema ("lkpd"). Users'
+ * own pairs must not begin with one.
  */
 export const INTEREST_CLASS = 0x6c6b7069
 export const BUCKET_CLASS = 0x6c6b7062
@@ -14,6 +15,7 @@ export const WRITER_CLASS = 0x6c6b7077
 export const TEST_CLASS = 0x6c6b7074
 export const POOL_CLASS = 0x6c6b7070
 export const SHARE_CLASS = 0x6c6b7073
+export const SCHEMA_CLASS = 0x6c6b7064
 
 const RESERVED_CLASSES: ReadonlySet<number> = new Set([
   INTEREST_CLASS,
@@ -22,6 +24,7 @@ const RESERVED_CLASSES: ReadonlySet<number> = new Set([
   TEST_CLASS,
   POOL_CLASS,
   SHARE_CLASS,
+  SCHEMA_CLASS,
 ])
 
 /** An advisory key. PostgreSQL keeps the bigint keys and the pairs of int4 apart, so `id` does as well. */

@@ -1,6 +1,6 @@
 import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Holding, LockLink, TableUse } from '../dialect.js'
-import type { KeyCode } from '../lock-key.js'
+import type { KeyCode, LockMode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
 import { decodeAnswers, encodeBatch } from './batch-codec.js'
 import { Announcement } from './postgres-announcement.js'
@@ -8,6 +8,7 @@ import { callMessage, ringMessages } from './postgres-bell.js'
 import type { ServerFacts } from './postgres-attach.js'
 import { sqlState } from './postgres-errors.js'
 import type { PostgresKey } from './postgres-key.js'
+import type { PostgresMarks } from './postgres-marks.js'
 import { makeHold } from './postgres-reconcile.js'
 import {
   BATCH,
@@ -28,8 +29,10 @@ export class PostgresLink implements LockLink {
   readonly capacity: number
   readonly capacityPerSession: number
   readonly noFencing: string | null
+  readonly shortfall: string | null
   readonly #server: ServerConnection
   readonly #fence: string | null
+  readonly #marks: PostgresMarks | null
   readonly #sender: string
   readonly #ended: (cause: Error) => void
   #announcement: Announcement | null = null
@@ -40,24 +43,21 @@ export class PostgresLink implements LockLink {
     this.capacity = facts.capacity
     this.capacityPerSession = facts.capacityPerSession
     this.noFencing = facts.noFencing
+    this.shortfall = facts.shortfall
     this.#server = server
     this.#fence = facts.fence
+    this.#marks = facts.marks
     this.#sender = sender
     this.#ended = ended
   }
 
-  /**
-   * A batch of one is most often one of two things, which have statements of their own. Those do not say which session has
-   * carried them out, so behind a pooler they are not used.
-   */
   run(operations: readonly LockOperation[]): Promise<BatchReply> {
-    const [first] = operations
-    if (this.serverId !== this.#server.processID) return this.#runMany(operations)
-    if (operations.length === 1 && first!.mode === 'exclusive' && !(first!.key as PostgresKey).isPair) {
-      if (first!.kind === 'try') return this.#tryOne(first!.key as PostgresKey)
-      if (first!.kind === 'release') return this.#releaseOne(first!.key as PostgresKey)
-    }
-    return this.#runMany(operations)
+    if (this.#marks === null) return this.#runAll(operations)
+    return this.#marks.around(operations, () => this.#runAll(operations))
+  }
+
+  settled(key: KeyCode, mode: LockMode): Promise<void> {
+    return this.#marks === null ? Promise.resolve() : this.#marks.settled(key, mode)
   }
 
   async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
@@ -95,16 +95,30 @@ export class PostgresLink implements LockLink {
     await Promise.all([this.#announcement?.change(0), this.#server.query(RESET_SETTINGS)])
   }
 
+  /**
+   * A batch of one is most often one of two things, which have statements of their own. Those do not say which session has
+   * carried them out, so behind a pooler they are not used.
+   */
+  #runAll(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const [first] = operations
+    if (this.serverId !== this.#server.processID) return this.#runMany(operations)
+    if (operations.length === 1 && first!.mode === 'exclusive' && !(first!.key as PostgresKey).isPair) {
+      if (first!.kind === 'try') return this.#tryOne(first!.key as PostgresKey)
+      if (first!.kind === 'release') return this.#releaseOne(first!.key as PostgresKey)
+    }
+    return this.#runMany(operations)
+  }
+
   async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {
     const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#fence])
     const { said } = row!
-    if (said === SAID.no || said === SAID.granted) return { answers: said, token: null }
-    return { answers: SAID.granted, token: said }
+    if (said === SAID.no || said === SAID.granted) return { answers: said, token: null, delaysMs: null }
+    return { answers: SAID.granted, token: said, delaysMs: null }
   }
 
   async #releaseOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
     const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.releaseOne, [bits, hash])
-    return { answers: row!.said, token: null }
+    return { answers: row!.said, token: null, delaysMs: null }
   }
 
   /** Bigint keys and pairs are two statements, because their functions differ; nearly always there is only one kind. */
@@ -119,7 +133,7 @@ export class PostgresLink implements LockLink {
     const inOrder = operations.map(
       ({ key }) => answers[(key as PostgresKey).isPair ? 'pair' : 'bigint'].next().value!,
     )
-    return { answers: inOrder.join(''), token: second.token ?? first.token }
+    return { answers: inOrder.join(''), token: second.token ?? first.token, delaysMs: null }
   }
 
   async #runBatch(operations: readonly LockOperation[], isPair: boolean): Promise<BatchReply> {
@@ -128,7 +142,7 @@ export class PostgresLink implements LockLink {
     const values = [codes, keys, mayGrant ? this.#fence : null]
     const [row] = await this.#ask<{ answers: string; token: string | null; pid: number }>(statement, values)
     this.#checkSession(row!.pid)
-    return { answers: decodeAnswers(row!.answers, operations, buckets), token: row!.token }
+    return { answers: decodeAnswers(row!.answers, operations, buckets), token: row!.token, delaysMs: null }
   }
 
   async #ask<Row extends object>(statement: Prepared, values: unknown[]): Promise<Row[]> {

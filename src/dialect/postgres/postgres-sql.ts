@@ -1,4 +1,3 @@
-import { TOKEN_STEP } from '../lock-operation.js'
 import {
   BUCKET_CLASS,
   INTEREST_CLASS,
@@ -318,23 +317,6 @@ FROM pg_catalog.pg_settings
 WHERE name = ANY ($1::text[])`
 
 export const RESET_SETTINGS = `RESET ALL`
-
-export const FIND_FENCE: string = `
-SELECT
-  class.oid::text AS oid,
-  has_schema_privilege(namespace.oid, 'USAGE') AND has_sequence_privilege(class.oid, 'USAGE') AS is_usable,
-  sequence.seqincrement = ${TOKEN_STEP} AND sequence.seqcache = 1 AND NOT sequence.seqcycle AS is_right
-FROM pg_catalog.pg_class AS class
-JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = class.oid
-WHERE namespace.nspname = 'lockpool' AND class.relname = 'fence'`
-
-export const CREATE_SCHEMA = `CREATE SCHEMA IF NOT EXISTS lockpool`
-
-/** CACHE 1: with more, each session would draw from a stock of its own, out of order (measured: 1, 11, 2). */
-export const CREATE_FENCE: string = `
-CREATE SEQUENCE IF NOT EXISTS lockpool.fence AS bigint
-  INCREMENT ${TOKEN_STEP} MINVALUE ${TOKEN_STEP} START ${TOKEN_STEP} NO CYCLE CACHE 1`
 
 /**
  * What a session holds, as pg_locks shows it: a bigint key in two halves with objsubid 1, a pair with objsubid 2. It must

@@ -8,7 +8,7 @@ import type {
   TableLockMode,
   TransactionLockOptions,
 } from './lock-transaction.js'
-import type { Queryable, QueryConfig, QueryResult } from './postgres-connection.js'
+import type { Queryable, QueryConfig, QueryResult } from '../queryable.js'
 import { sqlState } from './postgres-errors.js'
 import type { PostgresKey } from './postgres-key.js'
 import { quoteTable, whereAll } from './quoting.js'

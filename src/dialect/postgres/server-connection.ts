@@ -1,5 +1,6 @@
 import pg from 'pg'
-import type { ConnectionEvents, PostgresConnection, QueryConfig, QueryResult } from './postgres-connection.js'
+import type { QueryConfig, QueryResult } from '../queryable.js'
+import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 
 /** What `pg` has and its types leave out. */
 interface ClientInternals {

@@ -14,6 +14,8 @@ const EXPECTED: readonly (readonly [Error, ExitName])[] = [
   [new errors.LockReentryError('k'), 'internal'],
   [new errors.LockTableFullError('full'), 'unavailable'],
   [new errors.FencingUnavailableError('none'), 'config'],
+  [new errors.StaleTokenError('stale'), 'internal'],
+  [new errors.StrictUnavailableError('no table'), 'config'],
   [new errors.PoolExhaustedError('none'), 'internal'],
   [new errors.PoolSaturatedError(1), 'internal'],
   [new errors.PoolClosedError(), 'internal'],

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
-import { parseFlags, textFlag, toggle } from '../../../src/cli/flags.js'
+import { listFlag, parseFlags, textFlag, toggle } from '../../../src/cli/flags.js'
 import { UsageError } from '../../../src/cli/usage-error.js'
 
 const TABLE = {
   force: toggle({ short: 'f', meaning: 'whatever' }),
+  each: listFlag('NAME', { meaning: 'one of several' }),
   color: textFlag('NAME', { short: 'c', meaning: 'which' }),
   count: {
     value: 'N',
@@ -24,6 +25,7 @@ test.each([
   [['--color=--force'], { color: '--force' }, []],
   [['a', '-f', 'b'], { force: true }, ['a', 'b']],
   [['--color', 'red', '--color', 'blue'], { color: 'blue' }, []],
+  [['--each', 'a', 'b', '--each=c'], { each: ['a', 'c'] }, ['b']],
   [['--count', '-5'], { count: -5 }, []],
   [['-5', '-12,-34', '-f'], { force: true }, ['-5', '-12,-34']],
   [['-', ''], {}, ['-', '']],

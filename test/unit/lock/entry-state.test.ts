@@ -8,7 +8,7 @@ import {
 } from '../../../src/lock/entry-state.js'
 
 const STATES = Object.keys(ENTRY_MOVES) as EntryState[]
-const AT_REST: ReadonlySet<EntryState> = new Set(['idle', 'waiting', 'held'])
+const AT_REST: ReadonlySet<EntryState> = new Set(['idle', 'waiting', 'delayed', 'held'])
 
 /** Which state the entry goes to for each step that asks the server; the others ask nothing. */
 const LEADS_TO: Partial<Record<Step, EntryState>> = {
@@ -21,6 +21,7 @@ const LEADS_TO: Partial<Record<Step, EntryState>> = {
   unmark: 'marking',
   leave: 'leaving',
   release: 'releasing',
+  relinquish: 'releasing',
   yield: 'yielding',
 }
 
@@ -36,17 +37,19 @@ function* allFacts(): Generator<EntryFacts> {
               for (const isDraining of booleans)
                 for (const isMarked of booleans)
                   for (const mayHandOff of booleans)
-                    yield {
-                      state,
-                      mode,
-                      head,
-                      holderCount,
-                      wake,
-                      isContended,
-                      isDraining,
-                      isMarked,
-                      mayHandOff,
-                    }
+                    for (const isClosing of booleans)
+                      yield {
+                        state,
+                        mode,
+                        head,
+                        holderCount,
+                        wake,
+                        isContended,
+                        isDraining,
+                        isMarked,
+                        mayHandOff,
+                        isClosing,
+                      }
 }
 
 test('every step is a legal move', () => {
@@ -84,6 +87,7 @@ test('a reader behind a writer does not join, within the process or across', () 
 test('nothing is left at the server for a key that nobody here has to do with', () => {
   for (const facts of allFacts()) {
     if (facts.head !== null || facts.holderCount > 0 || !AT_REST.has(facts.state)) continue
+    if (facts.state === 'delayed') continue
     const expected =
       facts.state === 'held'
         ? 'release'
@@ -99,7 +103,14 @@ test('nothing is left at the server for a key that nobody here has to do with', 
 test('whoever waits is always waited for: somebody holds, or an operation is under way, or the bell will ring', () => {
   for (const facts of allFacts()) {
     if (facts.head === null || nextStep(facts) !== 'rest' || !AT_REST.has(facts.state)) continue
-    expect(facts.holderCount > 0 || facts.state === 'waiting').toBe(true)
+    expect(facts.holderCount > 0 || facts.state === 'waiting' || facts.state === 'delayed').toBe(true)
+  }
+})
+
+test('what is delayed is given to nobody, and given up only when the pool is closed and nobody waits', () => {
+  for (const facts of allFacts()) {
+    if (facts.state !== 'delayed') continue
+    expect(nextStep(facts)).toBe(facts.isClosing && facts.head === null ? 'relinquish' : 'rest')
   }
 })
 
@@ -114,6 +125,7 @@ test('at the end of a turn the others are looked for before the lock is passed o
     isDraining: false,
     isMarked: false,
     mayHandOff: true,
+    isClosing: false,
   }
   expect(nextStep(facts)).toBe('handOff')
   expect(nextStep({ ...facts, mayHandOff: false })).toBe('yield')

@@ -105,12 +105,12 @@ test('options of a lock pool are checked all at once', () => {
   const world = fakeWorld()
 
   expect(() =>
-    world.pool({ max: 0, leaseMs: 0.4, fencing: 'on', strict: true, namespace: 'a\0b' } as never),
+    world.pool({ max: 0, leaseMs: 0.4, fencing: 'on', strickt: true, namespace: 'a\0b' } as never),
   ).toThrowError(
     expect.objectContaining({
       code: 'INVALID_OPTION',
       problems: [
-        'unknown option "strict"',
+        'unknown option "strickt"',
         '"max" must be an integer from 1 to 1000, got 0',
         '"leaseMs" must be an integer from 1000 to 86400000, got 0.4',
         '"namespace" must be a string of at most 200 characters without NUL, got "a\\u0000b"',

@@ -1,0 +1,50 @@
+import { administer, scriptOf } from '../administer.js'
+import type { Command } from '../command.js'
+import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
+import { exitRows } from '../exit-codes.js'
+import { listFlag, toggle, type Flag } from '../flags.js'
+import { CREATE_OBJECTS, CREATE_SCHEMA, grantsTo, QUEUE_UP } from '../../dialect/postgres/schema-sql.js'
+import { UsageError } from '../usage-error.js'
+
+type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
+  Readonly<Record<'role', Flag<readonly string[]>>> &
+  Readonly<Record<'print', Flag<true>>>
+
+const FLAGS: InstallFlags = {
+  url: CONNECTION_FLAGS.url,
+  role: listFlag('ROLE', {
+    meaning: 'a role that is to use it, besides the one that installs; may be given more than once',
+    default: 'none',
+  }),
+  print: toggle({ meaning: 'print the statements instead, and connect to nothing' }),
+}
+
+export const command: Command<InstallFlags> = {
+  usage: '[FLAGS]',
+  description: [
+    'Makes what lockpool keeps in a database, in schema lockpool: a sequence for fencing tokens and three small tables, for guards and for strict mode. What is there already is left as it is.',
+    'A pool whose role may create a schema does the same by itself at its first use. Locks alone need none of it.',
+  ],
+  flags: FLAGS,
+  environment: CONNECTION_ENVIRONMENT,
+  examples: [
+    [
+      'lockpool install --role app --role worker',
+      'as the owner of the database, for two roles without rights',
+    ],
+    ['lockpool install --role app --print | psql mydb', 'read it first, or put it into a migration'],
+  ],
+  exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
+  async run({ flags, args, rest, terminal }) {
+    if (args.length > 0 || rest !== null) throw new UsageError('lockpool install takes no arguments')
+    const statements = [CREATE_SCHEMA, ...CREATE_OBJECTS, ...(flags.role ?? []).flatMap(grantsTo)]
+    if (flags.print === true) {
+      terminal.out.write(scriptOf(statements))
+      return 0
+    }
+    const applicationName = 'lockpool install'
+    const done = 'lockpool: schema lockpool is installed'
+    const errand = { url: flags.url, applicationName, statements: [QUEUE_UP, ...statements], done }
+    return administer(errand, terminal)
+  },
+}

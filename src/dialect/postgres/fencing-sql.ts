@@ -1,0 +1,70 @@
+/** The marks of strict mode, and guards. */
+
+/**
+ * Marks what this session was just granted, `$1` the keys and `$2` their holders, and answers which of them must wait, and
+ * how long. A statement of its own, behind the grant, so that it sees all that was committed before the lock came free.
+ *
+ * - A mark that is there already is left over: whoever made it has lost the key without giving it up. That includes our
+ *   own marks, because a batch that failed may have left one in place of somebody else's.
+ * - A writer takes the marks' place, with the longest of their leases: if it ends uncleanly while it still waits, that is
+ *   what the next one has to wait.
+ * - A reader leaves a writer's mark for the other readers to see, until it has waited; see SETTLE.
+ * - Within a lease of a change of the timeline a mark may have stayed behind on the server that failed.
+ */
+export const MARK = `
+WITH granted AS (
+  SELECT key, holder, i
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS granted (key, holder, i)
+), leftover AS (
+  SELECT granted.i, max(hold.lease_ms) AS lease_ms
+  FROM granted
+  JOIN lockpool.hold AS hold ON hold.key = granted.key AND (granted.holder = '' OR hold.holder = '')
+  GROUP BY granted.i
+), swept AS (
+  DELETE FROM lockpool.hold AS hold
+  USING granted
+  WHERE hold.key = granted.key AND granted.holder = '' AND hold.holder <> ''
+), marked AS (
+  INSERT INTO lockpool.hold (key, holder, session, lease_ms)
+  SELECT granted.key, granted.holder, $3, greatest($4::int, leftover.lease_ms)
+  FROM granted
+  LEFT JOIN leftover USING (i)
+  ON CONFLICT (key, holder) DO UPDATE SET session = excluded.session, lease_ms = excluded.lease_ms
+), settling AS (
+  SELECT longest_lease_ms AS lease_ms
+  FROM lockpool.timeline
+  WHERE clock_timestamp() < since + longest_lease_ms * interval '1 millisecond'
+)
+SELECT (granted.i - 1)::int AS place, greatest(leftover.lease_ms, settling.lease_ms) AS delay_ms
+FROM granted
+LEFT JOIN leftover USING (i)
+LEFT JOIN settling ON true
+WHERE leftover.lease_ms IS NOT NULL OR settling.lease_ms IS NOT NULL`
+
+/** Before the unlock, and committed by then: an end that is clean leaves no mark. */
+export const UNMARK = `
+DELETE FROM lockpool.hold AS hold
+USING unnest($1::text[], $2::text[]) AS given_up (key, holder)
+WHERE hold.key = given_up.key AND hold.holder = given_up.holder AND hold.session = $3`
+
+/** A reader has waited for the writer whose mark was left over. It still has the key, so this can't be a new writer's. */
+export const SETTLE = `DELETE FROM lockpool.hold WHERE key = $1 AND holder = ''`
+
+/** No row: somebody with a greater token has been here. */
+export const GUARD_WRITE = `
+INSERT INTO lockpool.guard AS seen (resource, token)
+VALUES ($1, $2)
+ON CONFLICT (resource) DO UPDATE SET token = excluded.token
+WHERE seen.token <= excluded.token AND seen.reader_token <= excluded.token
+RETURNING token`
+
+/** Readers hold the lock together, in any order, so they make way only for writers, and writers for both. */
+export const GUARD_READ = `
+INSERT INTO lockpool.guard AS seen (resource, token, reader_token)
+VALUES ($1, 0, $2)
+ON CONFLICT (resource) DO UPDATE SET reader_token = greatest(seen.reader_token, excluded.reader_token)
+WHERE seen.token <= excluded.reader_token
+RETURNING reader_token`
+
+/** Names this session in its marks, for longer than its process id would. */
+export const NAME_SESSION = `SELECT gen_random_uuid()::text AS session`

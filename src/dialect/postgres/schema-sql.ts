@@ -1,0 +1,116 @@
+import { TOKEN_STEP } from '../lock-operation.js'
+import { SCHEMA_CLASS } from './postgres-key.js'
+
+/** The objects in schema `lockpool`: how they are made, granted, found and dropped, and how the timeline is followed. */
+
+/** How many objects FIND_OBJECTS finds when all are there. */
+export const OBJECT_COUNT = 4
+
+/** Processes that start at once must not collide, which IF NOT EXISTS does not see to. Ends with the transaction. */
+export const QUEUE_UP: string = `SELECT pg_advisory_xact_lock(${SCHEMA_CLASS}, 0)`
+
+export const CREATE_SCHEMA = `CREATE SCHEMA IF NOT EXISTS lockpool`
+
+/** CACHE 1: with more, each session would draw from a stock of its own, out of order (measured: 1, 11, 2). */
+const CREATE_FENCE: string = `
+CREATE SEQUENCE IF NOT EXISTS lockpool.fence AS bigint
+  INCREMENT ${TOKEN_STEP} MINVALUE ${TOKEN_STEP} START ${TOKEN_STEP} NO CYCLE CACHE 1`
+
+/** One row: the timeline that tokens are drawn on, since when if it has ever changed, and the longest strict lease so far. */
+const CREATE_TIMELINE = `
+CREATE TABLE IF NOT EXISTS lockpool.timeline (
+  is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+  name text,
+  since timestamptz NOT NULL DEFAULT 'epoch',
+  longest_lease_ms integer NOT NULL DEFAULT 0
+)`
+
+/** What `lock.guard` has seen: per resource, the greatest token of a writer, and of a reader. */
+const CREATE_GUARD = `
+CREATE TABLE IF NOT EXISTS lockpool.guard (
+  resource text PRIMARY KEY,
+  token bigint NOT NULL,
+  reader_token bigint NOT NULL DEFAULT 0
+)`
+
+/**
+ * The marks of strict pools. A row is there exactly while a key is held, or after a hold has ended uncleanly. `holder` is
+ * empty for the one who holds it exclusively, and names the session of a reader.
+ */
+const CREATE_HOLD = `
+CREATE TABLE IF NOT EXISTS lockpool.hold (
+  key text NOT NULL,
+  holder text NOT NULL,
+  session text NOT NULL,
+  lease_ms integer NOT NULL,
+  PRIMARY KEY (key, holder)
+)`
+
+/** All but the schema itself, which a role may have without being allowed to make one. */
+export const CREATE_OBJECTS: readonly string[] = [CREATE_FENCE, CREATE_TIMELINE, CREATE_GUARD, CREATE_HOLD]
+
+export const DROP_SCHEMA = `DROP SCHEMA IF EXISTS lockpool CASCADE`
+
+/** What a role needs that did not create the objects. */
+export function grantsTo(role: string): readonly string[] {
+  const name = quoteIdentifier(role)
+  return [
+    `GRANT USAGE ON SCHEMA lockpool TO ${name}`,
+    `GRANT USAGE, SELECT, UPDATE ON SEQUENCE lockpool.fence TO ${name}`,
+    `GRANT SELECT, INSERT, UPDATE ON lockpool.timeline, lockpool.guard TO ${name}`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.hold TO ${name}`,
+  ]
+}
+
+/** No row if there is no schema, and at least one without a name if there is. */
+export const FIND_OBJECTS: string = `
+SELECT
+  class.relname AS name,
+  class.oid::text AS oid,
+  has_schema_privilege(namespace.oid, 'USAGE') AND CASE class.relname
+    WHEN 'fence' THEN has_sequence_privilege(class.oid, 'USAGE')
+    WHEN 'hold' THEN has_table_privilege(class.oid, 'SELECT') AND has_table_privilege(class.oid, 'INSERT')
+      AND has_table_privilege(class.oid, 'UPDATE') AND has_table_privilege(class.oid, 'DELETE')
+    ELSE has_table_privilege(class.oid, 'SELECT') AND has_table_privilege(class.oid, 'INSERT')
+      AND has_table_privilege(class.oid, 'UPDATE') END AS is_usable,
+  sequence.seqincrement = ${TOKEN_STEP} AND sequence.seqcache = 1 AND NOT sequence.seqcycle AS is_right
+FROM pg_catalog.pg_namespace AS namespace
+LEFT JOIN pg_catalog.pg_class AS class
+  ON class.relnamespace = namespace.oid
+  AND (class.relname = 'fence' AND class.relkind = 'S' OR class.relname IN ('timeline', 'guard', 'hold') AND class.relkind = 'r')
+LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = class.oid
+WHERE namespace.nspname = 'lockpool'`
+
+/** Right at once after a promotion, unlike pg_control_checkpoint(), which waits for the next checkpoint (measured). */
+export const CURRENT_TIMELINE = `SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS name`
+
+export const STORED_TIMELINE = `SELECT name, longest_lease_ms FROM lockpool.timeline`
+
+/** The first time, and whenever a pool comes with a longer lease. */
+export const STORE_TIMELINE = `
+INSERT INTO lockpool.timeline AS stored (name, longest_lease_ms)
+VALUES ($1, $2)
+ON CONFLICT (is_only) DO UPDATE
+SET
+  name = coalesce(stored.name, excluded.name),
+  longest_lease_ms = greatest(stored.longest_lease_ms, excluded.longest_lease_ms)`
+
+/**
+ * A server that was promoted may not have heard of the last tokens: the sequence is moved past all that can have been
+ * drawn, 2^32 steps. Everybody who comes meanwhile waits for the row, and so for the sequence. Whether or not this pool has
+ * tokens itself: nobody after it sees the change.
+ */
+export const FOLLOW_TIMELINE: string = `
+WITH moved AS (
+  UPDATE lockpool.timeline
+  SET name = $1, since = clock_timestamp()
+  WHERE name <> $1
+  RETURNING to_regclass('lockpool.fence') AS fence
+)
+SELECT setval(fence, nextval(fence) + ${2n ** 32n * BigInt(TOKEN_STEP)})
+FROM moved
+WHERE fence IS NOT NULL`
+
+function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

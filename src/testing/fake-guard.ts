@@ -1,0 +1,20 @@
+import { StaleTokenError } from '../base/errors.js'
+import type { Guarded } from '../dialect/dialect.js'
+
+/** The greatest tokens that have been at each resource, in memory: of no transaction, so a rollback takes nothing back. */
+export class FakeGuard {
+  readonly #writers = new Map<string, bigint>()
+  readonly #readers = new Map<string, bigint>()
+
+  /** @throws {StaleTokenError} */
+  check({ resource, token, mode }: Guarded): void {
+    const [writer, reader] = [this.#writers.get(resource) ?? 0n, this.#readers.get(resource) ?? 0n]
+    if (token < writer || (mode === 'exclusive' && token < reader)) {
+      throw new StaleTokenError(
+        `a later holder has been at ${JSON.stringify(resource)}: token ${token} is stale`,
+      )
+    }
+    const seen = mode === 'exclusive' ? this.#writers : this.#readers
+    if (token > (seen.get(resource) ?? 0n)) seen.set(resource, token)
+  }
+}

@@ -1,0 +1,106 @@
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { rejection } from '../support/fake-world.js'
+import { lockWorld } from '../support/lock-world.js'
+
+const world = lockWorld()
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+function lockpool(...args: string[]): SpawnSyncReturns<string> {
+  const { PATH } = process.env
+  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', env: { PATH }, timeout: 20_000 })
+}
+
+const onDatabase = (...args: string[]): SpawnSyncReturns<string> =>
+  lockpool(...args, '--url', world.database.url)
+
+async function objects(): Promise<string[]> {
+  const { rows } = await world.database.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+     WHERE nspname = 'lockpool' AND relkind IN ('r', 'S') ORDER BY 1`,
+  )
+  return rows.map(({ name }) => name)
+}
+
+const ALL = ['fence', 'guard', 'hold', 'timeline']
+
+test('install makes what a role without rights needs for tokens and strict mode, and can be repeated', async () => {
+  await world.database.query(`CREATE ROLE "The App" LOGIN PASSWORD 'app'; CREATE ROLE worker`)
+  const url = new URL(world.database.url)
+  url.username = 'The App'
+  url.password = 'app'
+  try {
+    await rejection(world.pool({ connection: url.href, strict: true }).ready())
+    for (let times = 0; times < 2; times++) {
+      expect(onDatabase('install', '--role', 'The App', '--role', 'worker')).toMatchObject({
+        status: 0,
+        stdout: 'lockpool: schema lockpool is installed\n',
+        stderr: '',
+      })
+    }
+
+    expect(await objects()).toEqual(ALL)
+    const locks = world.pool({ connection: url.href, strict: true })
+    const lock = await locks.acquire('orders')
+    await locks.connections.use((connection) => lock.guard(connection))
+    expect(lock.token).toBeGreaterThan(0n)
+    await world.database.query(`UPDATE lockpool.timeline SET name = '000000FF'`)
+    expect((await world.pool({ connection: url.href }).acquire('later')).token).toBeGreaterThan(lock.token)
+    await lock.release()
+  } finally {
+    await world.closeAll()
+    await world.database.query(`DROP OWNED BY "The App", worker; DROP ROLE "The App", worker`)
+  }
+})
+
+test('what is printed is what is done', async () => {
+  const { status, stdout } = lockpool('install', '--print', '--role', 'postgres')
+  expect(status).toBe(0)
+  await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')
+
+  await world.database.query(stdout)
+
+  expect(await objects()).toEqual(ALL)
+  expect(lockpool('uninstall', '--print')).toMatchObject({
+    status: 0,
+    stdout: 'BEGIN;\nDROP SCHEMA IF EXISTS lockpool CASCADE;\nCOMMIT;\n',
+  })
+})
+
+test('uninstall drops it only when told so', async () => {
+  onDatabase('install')
+
+  expect(onDatabase('uninstall')).toMatchObject({ status: 64, stdout: '' })
+  expect(await objects()).toEqual(ALL)
+  expect(onDatabase('uninstall', '--yes')).toMatchObject({ status: 0, stderr: '' })
+  expect(await objects()).toEqual([])
+  expect(onDatabase('uninstall', '--yes'), 'twice').toMatchObject({ status: 0 })
+})
+
+test.each([
+  ['an argument', ['install', 'x'], 64, /takes no arguments/],
+  ['a command', ['uninstall', '--yes', '--', 'x'], 64, /takes no arguments/],
+  ['an empty role', ['install', '--role', ''], 64, /--role must be/],
+  ['a URL that is none', ['install', '--url', 'postgres://u:secret@h:x/db'], 78, /--url/],
+  ['nobody there', ['install', '--url', 'postgres://u:secret@127.0.0.1:1/db'], 69, /ECONNREFUSED/],
+])('%s is refused with the usual exit code, and no secret', (_, args, status, message) => {
+  const result = lockpool(...args)
+
+  expect(result).toMatchObject({ status, stdout: '' })
+  expect(result.stderr).toMatch(message)
+  expect(result.stderr).not.toMatch(/secret/)
+})
+
+test('a role that does not exist, or may not: nothing is changed, and the server says why', async () => {
+  await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')
+
+  const result = onDatabase('install', '--role', 'no "such" role')
+
+  expect(result).toMatchObject({
+    status: 69,
+    stderr: expect.stringMatching(/no "such" role.*does not exist/),
+  })
+  expect(await objects()).toEqual([])
+})
