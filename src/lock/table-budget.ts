@@ -111,12 +111,16 @@ export class TableBudget {
     if (this.#fixed === null && this.#announced > 0) await link.announce(this.#sender, this.#announced)
   }
 
-  /** A session is given up or lost. With the last, nothing is announced any more. */
+  /**
+   * A session is given up or lost. With the last, nothing is announced any more, and nothing is known of the table: the
+   * next session comes first, and whoever asked is asked again.
+   */
   left(link: LockLink): void {
     this.#links.delete(link)
     if (this.#links.size > 0) return
     this.#share = this.#announced = 0
-    this.#ceiling = Infinity
+    this.#silent = this.#ceiling = Infinity
+    this.#lookedAt = -Infinity
     this.#stopRhythm()
   }
 

@@ -123,6 +123,28 @@ test('who has taken nearly all gives way as it releases, and takes again what ot
   expect(world.server.table.size).toBeLessThanOrEqual(LIMIT)
 })
 
+test('what was known of the table ends with the last session, and is looked up by the next', async () => {
+  const world = fakeWorld({ capacity: 800, capacityPerSession: 8 })
+  const locks = world.pool()
+  const names = Array.from({ length: 50 }, (_, i) => `key ${i}`)
+  const taking = Promise.all(names.map((name) => locks.acquire(name)))
+  await world.clock.run(20)
+  await taking
+
+  world.server.stop()
+  await world.clock.run(10)
+  const refused = Promise.all(names.map((name) => rejection(locks.acquire(name))))
+  await world.clock.run(10)
+  expect(new Set((await refused).map((error) => error['code']))).toEqual(new Set(['CONNECTION_FAILED']))
+  world.server.start()
+  // Sooner than the pool would look again at a table it knows.
+  await world.clock.run(650)
+  const again = Promise.all(names.map((name) => locks.acquire(name)))
+  await world.clock.run(1000)
+
+  expect((await again).map((lock) => lock.state)).toEqual(names.map(() => 'held'))
+})
+
 test('waiting for a lock counts as what it costs, and is refused when there is no room for it', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool({ maxHeldLocks: 8 })]
