@@ -1,0 +1,354 @@
+/**
+ * What this repository says about itself, held against what it is: layers, sizes, diagrams, options, errors, events,
+ * links, examples. Every check answers with a list of what is wrong, so that one run tells everything.
+ */
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join, posix } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { OptionSpec } from '../src/base/options.js'
+import { EMBEDDED_POSTGRES_OPTIONS } from '../src/embedded/embedded-postgres-options.js'
+import { DOORBELL_MOVES } from '../src/lock/doorbell.js'
+import { ENTRY_MOVES } from '../src/lock/entry-state.js'
+import { LOCK_POOL_OPTIONS } from '../src/lock/lock-pool-options.js'
+import { SESSION_MOVES } from '../src/lock/session.js'
+import { POOL_OPTIONS } from '../src/pool/pool-options.js'
+import { SLOT_MOVES } from '../src/pool/slot.js'
+import { checkExamples } from './support/examples.js'
+import {
+  blocks,
+  codeOf,
+  filesOf,
+  importsOf,
+  pages,
+  read,
+  ROOT,
+  section,
+  stringsOf,
+  tableRows,
+} from './support/repository.js'
+
+const SOURCES = filesOf('src', '.ts')
+const ALL_CODE = [...SOURCES, ...filesOf('test', '.ts'), ...filesOf('bench', '.ts')]
+const ARCHITECTURE = read('ARCHITECTURE.md')
+
+describe('layers', () => {
+  const rows = tableRows(section(ARCHITECTURE, 'Layers')).map(([folder, , allowed]) => ({
+    name: folder!.replace(/^`src\/(.*?)\/?`$/, '$1'),
+    allowed: allowed!,
+  }))
+  const names = rows.map(({ name }) => name)
+  const mayImport = new Map(rows.map(({ name, allowed }) => [name, listOf(allowed, names)]))
+
+  test('the table in ARCHITECTURE.md names layers that exist, and allows only layers it names', () => {
+    const unknown = [...mayImport.values()].flat().filter((name) => !names.includes(name))
+    const missing = names.filter((name) => !existsSync(join(ROOT, 'src', name)))
+    expect({ unknown, missing }).toEqual({ unknown: [], missing: [] })
+  })
+
+  test('no file imports from a layer that the table does not allow', () => {
+    const wrong = SOURCES.flatMap((file) => {
+      const from = layerOf(file.path, names)
+      if (from === null) return [`${file.path} is in no layer of the table`]
+      return importsOf(file)
+        .map((target) => ({ target, to: layerOf(target, names) }))
+        .filter(({ to }) => to !== from && !(to !== null && mayImport.get(from)!.includes(to)))
+        .map(({ target }) => `${file.path} may not import ${target}`)
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test('only the dialect knows a driver, and nothing else comes from outside', () => {
+    const wrong = SOURCES.flatMap(({ path, text }) =>
+      [...text.matchAll(/\b(?:from|import\()\s*'([^.'][^']*)'/g)]
+        .map(([, name]) => name!)
+        .filter((name) => !name.startsWith('node:'))
+        .filter((name) => !(name === 'pg' && path.startsWith('src/dialect/postgres/')))
+        .map((name) => `${path} imports ${name}`),
+    )
+    expect(wrong).toEqual([])
+  })
+})
+
+describe('size', () => {
+  const MAX_LINES = 300
+  const MAX_FUNCTION_LINES = 40
+  /** Longer all the same, each with its reason. One that has become short enough must leave this list. */
+  const LONG_FILES: Readonly<Record<string, string>> = {
+    'src/lock/entry.ts': 'every step of one key, to be split',
+    'src/pool/connection-pool.ts': 'the whole life of a borrower; a third of it is documentation',
+    'src/pool/stock.ts': 'every move of a connection has its one place here',
+    'test/contract/lock-link.contract.ts': 'one suite for every dialect',
+    'test/integration/embedded.test.ts': 'one file for one topic, on one server',
+    'test/tidy.test.ts': 'one check below the other',
+    'test/unit/lock/acquire.test.ts': 'one topic',
+    'test/unit/pool/connection-pool.test.ts': 'one topic',
+  }
+
+  test(`a file has at most ${MAX_LINES} lines, or a reason`, () => {
+    const long = ALL_CODE.filter(({ text }) => text.split('\n').length - 1 > MAX_LINES)
+    expect(long.map(({ path }) => path).toSorted()).toEqual(Object.keys(LONG_FILES).toSorted())
+  })
+
+  test(`the body of a function has at most ${MAX_FUNCTION_LINES} lines`, () => {
+    const long = SOURCES.flatMap(({ path, text }) =>
+      bodiesOf(text)
+        .filter(({ lines }) => lines > MAX_FUNCTION_LINES)
+        .map(({ at, lines }) => `${path}:${at} has ${lines} lines`),
+    )
+    expect(long).toEqual([])
+  })
+})
+
+describe('what has one place', () => {
+  const CALLS: readonly { readonly pattern: RegExp; readonly only: readonly string[] }[] = [
+    { pattern: /\bDate\.now\b/, only: ['src/base/clock.ts'] },
+    { pattern: /\bperformance\.now\b/, only: ['src/base/clock.ts'] },
+    { pattern: /\bsetTimeout\b|\bclearTimeout\b/, only: ['src/base/clock.ts'] },
+    { pattern: /\bsetInterval\b/, only: [] },
+    // To let everything that is due happen, without a timer.
+    { pattern: /\bsetImmediate\b/, only: ['src/testing/manual-clock.ts'] },
+    { pattern: /\bMath\.random\b/, only: ['src/base/random.ts'] },
+    { pattern: /\bconsole\b/, only: [] },
+    // The terminal writes to descriptors, so that a full pipe is waited for.
+    { pattern: /\bprocess\.(?:stdout|stderr)\b/, only: [] },
+  ]
+
+  test.each(CALLS)('$pattern is used only in $only', ({ pattern, only }) => {
+    const users = SOURCES.filter(({ text }) => pattern.test(codeOf(text))).map(({ path }) => path)
+    expect(users).toEqual(only)
+  })
+
+  test('SQL stands only in files that end in -sql.ts', () => {
+    const SQL =
+      /^\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|SET|RESET|LISTEN|UNLISTEN|NOTIFY|LOCK|SHOW)\b/
+    const wrong = SOURCES.filter(({ path }) => !path.endsWith('-sql.ts')).flatMap(({ path, text }) =>
+      stringsOf(text)
+        .filter((literal) => SQL.test(literal))
+        .map((literal) => `${path}: ${literal.trim().slice(0, 40)}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('the tests of a file stand where its folder is', () => {
+    const wrong = filesOf('test/unit', '.test.ts').flatMap(({ path }) => {
+      const folder = `src/${dirname(path).slice('test/unit/'.length)}`
+      if (!existsSync(join(ROOT, folder))) return [`${path}: there is no ${folder}`]
+      const file = posix.basename(path).replace('.test.ts', '.ts')
+      const elsewhere = SOURCES.filter((source) => posix.basename(source.path) === file)
+      const isRight = elsewhere.length === 0 || elsewhere.some((source) => source.path.startsWith(folder))
+      return isRight ? [] : [`${path} has the name of ${elsewhere[0]!.path}`]
+    })
+    expect(wrong).toEqual([])
+  })
+})
+
+describe('state machines', () => {
+  const MACHINES = { SLOT_MOVES, SESSION_MOVES, ENTRY_MOVES, DOORBELL_MOVES }
+
+  test.each(Object.entries(MACHINES))('the diagram of %s has its moves and no others', (name, moves) => {
+    const heading = ARCHITECTURE.split('\n').find((line) => line.startsWith('#') && line.includes(`\`${name}\``))
+    const diagram = blocks(section(ARCHITECTURE, (heading ?? name).replace(/^#+ /, '')), 'mermaid')[0] ?? ''
+    const drawn = [...diagram.matchAll(/^ *(\w+) --> (\w+)/gm)].map(([, from, to]) => `${from} -> ${to}`)
+    const real = Object.entries<readonly string[]>(moves).flatMap(([from, tos]) =>
+      tos.map((to) => `${from} -> ${to}`),
+    )
+    expect(drawn.toSorted()).toEqual(real.toSorted())
+  })
+
+  test('every table of moves between states that others see has a diagram', () => {
+    const tables = SOURCES.flatMap(({ text }) => [...text.matchAll(/export const (\w+_MOVES)\b/g)])
+    expect(tables.map(([, name]) => name).toSorted()).toEqual(Object.keys(MACHINES).toSorted())
+  })
+})
+
+describe('options', () => {
+  const REFERENCE = read('docs/reference/options.md')
+  const TABLES: readonly (readonly [string, string, Readonly<Record<string, OptionSpec<unknown>>>])[] = [
+    ['LockPoolOptions', 'src/lock/lock-pool-options.ts', LOCK_POOL_OPTIONS],
+    ['PoolOptions', 'src/pool/pool-options.ts', POOL_OPTIONS],
+    ['EmbeddedPostgresOptions', 'src/embedded/embedded-postgres-options.ts', EMBEDDED_POSTGRES_OPTIONS],
+  ]
+
+  test.each(TABLES)('the comments of %s say the real defaults and limits', (_, path, table) => {
+    const text = read(path)
+    const wrong = Object.entries(table).flatMap(([name, spec]) => {
+      const comment = commentOf(text, name)
+      return optionProblems(spec, comment).map((problem) => `${name} ${problem}`)
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test.each(TABLES)('docs/reference/options.md has every option of %s', (name, _, table) => {
+    const rows = tableRows(section(REFERENCE, `\`${name}\``))
+    const documented = rows.map(([option, fallback, range]) => ({ option, fallback, range }))
+    const real = Object.entries(table).map(([option, spec]) => ({
+      option: `\`${option}\``,
+      fallback: `\`${literal(spec.default)}\``,
+      range: rangeOf(spec) ?? expect.any(String),
+    }))
+    // `connection` belongs to the published LockPool, and has no limits.
+    expect(documented.filter(({ option }) => option !== '`connection`')).toEqual(real)
+  })
+})
+
+describe('errors and events', () => {
+  const ERRORS = tableRows(read('docs/reference/errors.md'))
+  const EVENTS = tableRows(read('docs/reference/events.md')).map(([name]) => name)
+
+  test('every error class is in docs/reference/errors.md, with its code and whether it may be tried again', () => {
+    const classes = SOURCES.flatMap(({ text }) => text.split(/^export (?=(?:abstract )?class )/m).slice(1))
+      .map((text) => ({
+        name: /^class (\w+)/.exec(text)?.[1],
+        code: /readonly code = '(\w+)'/.exec(text)?.[1],
+        retryable: /readonly retryable = (true|false)/.exec(text)?.[1],
+      }))
+      .filter(({ code }) => code !== undefined)
+    const answers = { true: 'yes', false: 'no', undefined: 'it says' } as const
+    const wrong = classes.filter(({ name, code, retryable }) => {
+      const answer = answers[(retryable ?? 'undefined') as keyof typeof answers]
+      return !ERRORS.some((row) => row[0] === `\`${code}\`` && row[1] === `\`${name}\`` && row[2] === answer)
+    })
+    expect(classes.length).toBeGreaterThan(10)
+    expect(wrong).toEqual([])
+  })
+
+  test('every code of an error type is in docs/reference/errors.md, and no other', () => {
+    const codes = SOURCES.flatMap(({ text }) => [...text.matchAll(/type \w+ErrorCode =((?:\s*\| '\w+')+)/g)])
+      .flatMap(([, union]) => [...union!.matchAll(/'(\w+)'/g)])
+      .map(([, code]) => `\`${code}\``)
+    expect(ERRORS.map(([code]) => code).toSorted()).toEqual(codes.toSorted())
+  })
+
+  test('every event is in docs/reference/events.md, and no other', () => {
+    const events = SOURCES.flatMap(({ text }) => [...text.matchAll(/^export interface \w+Events \{$([\s\S]*?)^\}$/gm)])
+      .flatMap(([, body]) => [...body!.matchAll(/^ {2}'?([\w:]+)'?: \{/gm)])
+      .map(([, name]) => `\`${name}\``)
+    expect(EVENTS.toSorted()).toEqual(events.toSorted())
+  })
+})
+
+describe('documents', () => {
+  test('a page has one title', () => {
+    const wrong = pages().filter(({ prose }) => prose.match(/^# /gm)?.length !== 1)
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('links within the repository lead somewhere', () => {
+    const wrong = pages().flatMap(({ path, prose }) =>
+      [...prose.matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)]
+        .map(([, link]) => link!)
+        .filter((link) => !resolves(path, link))
+        .map((link) => `${path}: ${link}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('files that a page names in code exist', () => {
+    const wrong = pages()
+      .filter(({ path }) => path !== 'CHANGELOG.md')
+      .flatMap(({ path, prose }) =>
+        [...prose.matchAll(/`((?:src|test|bench|docs)\/[\w./-]*)`/g)]
+          .map(([, name]) => name!)
+          .filter((name) => !existsSync(join(ROOT, name)))
+          .map((name) => `${path}: ${name}`),
+      )
+    expect(wrong).toEqual([])
+  })
+
+  test('every example compiles', { timeout: 120_000 }, () => {
+    const { count, complaints } = checkExamples()
+    expect(complaints).toBe('')
+    expect(count).toBeGreaterThan(10)
+  })
+
+  test('nothing names a path of one machine', () => {
+    const files = [...ALL_CODE, ...pages(), ...filesOf('.', '.json'), ...filesOf('.', '.yml')]
+    const named = files.filter(({ text }) => /(?<![\w.])\/(?:home|Users|work)\/\w/.test(text))
+    expect(named.map(({ path }) => path)).toEqual([])
+  })
+})
+
+/** The layers that a cell of the table allows. */
+function listOf(cell: string, names: readonly string[]): readonly string[] {
+  if (cell === 'nothing') return []
+  return cell === 'everything' ? names : cell.split(',').map((name) => name.trim())
+}
+
+/** The layer with the longest name that the file is below; the root takes only what is directly in it. */
+function layerOf(path: string, names: readonly string[]): string | null {
+  const folder = posix.dirname(path.slice('src/'.length))
+  if (folder === '.') return ''
+  const fitting = names.filter((name) => name !== '' && `${folder}/`.startsWith(`${name}/`))
+  return fitting.toSorted((a, b) => b.length - a.length)[0] ?? null
+}
+
+/** Told by the layout that prettier gives: a body ends with the first line of its own indentation that begins with `}`. */
+function bodiesOf(text: string): { readonly at: number; readonly lines: number }[] {
+  const lines = text.split('\n')
+  return lines.flatMap((line, at) => {
+    const opensBody = /(?:\)(?:: .*)?|=>) \{$/.test(line)
+    if (!opensBody || /^\s*(?:\} )?(?:if|for|while|switch|catch|else)\b/.test(line)) return []
+    const indentation = /^\s*/.exec(line)![0]
+    const end = lines.findIndex((other, i) => i > at && other.startsWith(`${indentation}}`))
+    return [{ at: at + 1, lines: end - at - 1 }]
+  })
+}
+
+/** The documentation of one option, as one line. */
+function commentOf(text: string, option: string): string {
+  const comment = new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\s+readonly ${option}\\?`).exec(text)
+  return (comment?.[1] ?? '').replaceAll(/\s*\n\s*\* ?/g, ' ').trim()
+}
+
+function optionProblems(spec: OptionSpec<unknown>, comment: string): string[] {
+  const problems: string[] = []
+  const fallback = /Default (`[^`]*`|\w+)/.exec(comment)?.[1]?.replaceAll('`', '')
+  if (fallback !== literal(spec.default)) problems.push(`says "Default ${fallback}"`)
+  if (spec.min !== undefined) {
+    const [, min, max] = /From (\d+)[^.]*? to (\d+)/.exec(comment) ?? []
+    if (Number(min) !== spec.min || Number(max) !== spec.max) problems.push(`says "From ${min} to ${max}"`)
+    const mayBeInfinite = spec.problem(Infinity) === null
+    if (comment.includes('Infinity') !== mayBeInfinite) problems.push('is wrong about Infinity')
+  }
+  const length = /At most (\d+) characters/.exec(comment)?.[1]
+  if (length !== undefined && !isLongest(spec, Number(length))) problems.push(`says ${length} characters`)
+  if (typeof spec.default === 'string' && length === undefined && spec.problem('x') === null)
+    problems.push('does not say how long it may be')
+  return problems
+}
+
+function isLongest(spec: OptionSpec<unknown>, length: number): boolean {
+  return spec.problem('x'.repeat(length)) === null && spec.problem('x'.repeat(length + 1)) !== null
+}
+
+/** As comments and tables write a default. */
+function literal(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  return typeof value === 'object' ? 'none' : String(value)
+}
+
+/** As the reference writes a range; null for what is no range of numbers. */
+function rangeOf(spec: OptionSpec<unknown>): string | null {
+  if (spec.min === undefined) return null
+  const range = `${spec.min} to ${spec.max}`
+  if (spec.problem(Infinity) === null) return `${range}, or \`Infinity\``
+  return typeof spec.default === 'number' ? range : `${range}, or \`${literal(spec.default)}\``
+}
+
+function resolves(from: string, link: string): boolean {
+  const [path, anchor] = link.split('#') as [string, string?]
+  const target = path === '' ? from : posix.join(posix.dirname(from), path)
+  if (!existsSync(join(ROOT, target))) return false
+  if (anchor === undefined) return true
+  return statSync(join(ROOT, target)).isFile() && anchorsOf(read(target)).includes(anchor)
+}
+
+/** Headings as GitHub turns them into anchors. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
