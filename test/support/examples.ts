@@ -51,7 +51,9 @@ export function checkExamples(): { readonly count: number; readonly complaints: 
 
 function compile(): string {
   try {
-    execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', FOLDER], { cwd: ROOT })
+    execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', FOLDER], {
+      cwd: ROOT,
+    })
     return ''
   } catch (error) {
     return String((error as { stdout?: unknown }).stdout ?? error)
