@@ -161,7 +161,7 @@ describe('state machines', () => {
 
   test('every table of moves between states that others see has a diagram', () => {
     const tables = SOURCES.flatMap(({ text }) => [...text.matchAll(/export const (\w+_MOVES)\b/g)])
-    expect(tables.map(([, name]) => name).toSorted()).toEqual(Object.keys(MACHINES).toSorted())
+    expect(tables.map(([, name]) => name!).toSorted()).toEqual(Object.keys(MACHINES).toSorted())
   })
 })
 
@@ -197,7 +197,7 @@ describe('options', () => {
 
 describe('errors and events', () => {
   const ERRORS = tableRows(read('docs/reference/errors.md'))
-  const EVENTS = tableRows(read('docs/reference/events.md')).map(([name]) => name)
+  const EVENTS = tableRows(read('docs/reference/events.md')).map(([name]) => name!)
 
   test('every error class is in docs/reference/errors.md, with its code and whether it may be tried again', () => {
     const classes = SOURCES.flatMap(({ text }) => text.split(/^export (?=(?:abstract )?class )/m).slice(1))
@@ -220,7 +220,7 @@ describe('errors and events', () => {
     const codes = SOURCES.flatMap(({ text }) => [...text.matchAll(/type \w+ErrorCode =((?:\s*\| '\w+')+)/g)])
       .flatMap(([, union]) => [...union!.matchAll(/'(\w+)'/g)])
       .map(([, code]) => `\`${code}\``)
-    expect(ERRORS.map(([code]) => code).toSorted()).toEqual(codes.toSorted())
+    expect(ERRORS.map(([code]) => code!).toSorted()).toEqual(codes.toSorted())
   })
 
   test('every event is in docs/reference/events.md, and no other', () => {
@@ -330,7 +330,7 @@ function isLongest(spec: OptionSpec<unknown>, length: number): boolean {
 /** As comments and tables write a default. */
 function literal(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
-  return typeof value === 'object' ? 'none' : String(value)
+  return typeof value === 'object' ? 'none' : JSON.stringify(value)
 }
 
 /** As the reference writes a range; null for what is no range of numbers. */
