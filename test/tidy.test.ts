@@ -31,8 +31,8 @@ const SOURCES = filesOf('src', '.ts')
 const ALL_CODE = [...SOURCES, ...filesOf('test', '.ts'), ...filesOf('bench', '.ts')]
 const ARCHITECTURE = read('ARCHITECTURE.md')
 
-/** The demonstration writes to its tables as any program would. */
-const KNOW_DRIVER = ['src/dialect/postgres/', 'src/cli/demo/ledger.ts']
+/** The program may use it as any program would. */
+const KNOW_DRIVER = ['src/dialect/postgres/', 'src/cli/']
 
 describe('layers', () => {
   const rows = tableRows(section(ARCHITECTURE, 'Layers')).map(([folder, , allowed]) => ({
@@ -77,8 +77,10 @@ describe('size', () => {
   const MAX_FUNCTION_LINES = 40
   /** Longer all the same, each with its reason. One that has become short enough must leave this list. */
   const LONG_FILES: Readonly<Record<string, string>> = {
+    'src/base/errors.ts': 'all errors, one below the other',
     'src/dialect/postgres/postgres-sql.ts': 'statements are whole, and stand together',
     'src/lock/entry.ts': 'every step of one key, to be split',
+    'src/lock/sessions.ts': 'which session, when another, when none: one topic',
     'src/pool/connection-pool.ts': 'the whole life of a borrower; a third of it is documentation',
     'src/pool/stock.ts': 'every move of a connection has its one place here',
     'test/contract/lock-link.contract.ts': 'one suite for every dialect',

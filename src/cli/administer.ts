@@ -1,4 +1,5 @@
 import type { ClientConfig } from 'pg'
+import { BEGIN_SCRIPT, COMMIT_SCRIPT } from '../dialect/postgres/schema-sql.js'
 import { connectionSource } from './connection.js'
 import { EXIT, exitNameOf } from './exit-codes.js'
 import type { Terminal } from './terminal.js'
@@ -16,7 +17,7 @@ export interface Errand {
 
 /** The statements as a script, for those who want to read it first, or may not run it themselves. */
 export function scriptOf(statements: readonly string[]): string {
-  return ['BEGIN', ...statements, 'COMMIT'].map((statement) => `${statement.trim()};\n`).join('')
+  return [BEGIN_SCRIPT, ...statements, COMMIT_SCRIPT].map((statement) => `${statement.trim()};\n`).join('')
 }
 
 export async function administer(errand: Errand, { out, err }: Terminal): Promise<number> {

@@ -47,19 +47,10 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.clock = clock
     this.random = random
     this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
+    const poolOptions = { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs }
     this.connections = new ConnectionPool(
       factory,
-      {
-        min,
-        max,
-        maxWaiting,
-        onExhausted,
-        acquireTimeoutMs,
-        idleTimeoutMs,
-        maxLifetimeMs,
-        reserved: spare,
-        openAtStart: false,
-      },
+      { ...poolOptions, reserved: spare, openAtStart: false },
       { clock, random },
     )
     const ports = {

@@ -9,6 +9,10 @@ export const OBJECT_COUNT = 4
 /** Processes that start at once must not collide, which IF NOT EXISTS does not see to. Ends with the transaction. */
 export const QUEUE_UP: string = `SELECT pg_advisory_xact_lock(${SCHEMA_CLASS}, 0)`
 
+/** Around the statements of a script that somebody else runs. */
+export const BEGIN_SCRIPT = `BEGIN`
+export const COMMIT_SCRIPT = `COMMIT`
+
 export const CREATE_SCHEMA = `CREATE SCHEMA IF NOT EXISTS lockpool`
 
 /** CACHE 1: with more, each session would draw from a stock of its own, out of order (measured: 1, 11, 2). */
