@@ -84,7 +84,7 @@ export class TableBudget {
     const most = this.#fixed ?? this.#ceiling
     if (!this.#isWarned && used >= most * WARN_FROM && most < Infinity) this.#warn(used, most)
     if (used <= this.allowed) return 'now'
-    return this.#mayLook ? 'later' : this.#full()
+    return this.#mayLook(used) ? 'later' : this.#full()
   }
 
   /** Looks whether more can be had, and says `settled` when that is known. */
@@ -129,9 +129,11 @@ export class TableBudget {
     this.#stopRhythm()
   }
 
-  get #mayLook(): boolean {
+  /** At once, where the last look has shown that there is more to be had; and else now and then. */
+  #mayLook(used: number): boolean {
     if (this.#fixed !== null || this.#isClosed) return false
-    return this.#isLooking || this.#host.clock.now() - this.#lookedAt >= LOOK_AGAIN_MS
+    if (this.#isLooking || used <= this.#ceiling) return true
+    return this.#host.clock.now() - this.#lookedAt >= LOOK_AGAIN_MS
   }
 
   async #look(): Promise<void> {
