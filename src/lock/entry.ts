@@ -328,14 +328,25 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     const entries = (isNew ? 1 : 0) + (kind === 'wait' ? INTEREST_ENTRIES : 0)
     const admission = entries === 0 ? 'now' : this.#host.admit(this, entries)
     if (admission === 'later') return false
-    if (admission !== 'now') {
-      this.#refuseHead(admission)
-      return true
-    }
+    if (admission !== 'now') return this.#noRoom(kind, isNew, admission)
     this.#session ??= this.#host.assign(this)
     if (this.#session === null) return false
     this.#mode = this.queue.first!.mode
     return this.#ask(kind, kind === 'try' ? 'trying' : 'asking')
+  }
+
+  /**
+   * Without room for the key itself it can't be had. Without room for interest in it too, whoever waits is not refused: it
+   * is tried again now and then, as if the bell could not be heard.
+   */
+  #noRoom(kind: 'try' | 'wait', isNew: boolean, full: LockError): boolean {
+    if (kind === 'try') {
+      this.#refuseHead(full)
+      return true
+    }
+    this.#isContended = false
+    if (!isNew) this.#sleeper().fallAsleep()
+    return isNew
   }
 
   #ask(kind: OperationKind, state: EntryState): false {

@@ -20,7 +20,9 @@ export class CrewMember {
   readonly #ready = new Deferred<void>()
   readonly #exited: Promise<unknown>
   #stopped = new Deferred<void>()
+  /** Whether it is meant to end: then its end is no failure. */
   #isKilled = false
+  #failure: Error | null = null
   report: WorkerReport = NOTHING_DONE
 
   constructor(orders: WorkerOrders) {
@@ -40,6 +42,11 @@ export class CrewMember {
 
   get isKilled(): boolean {
     return this.#isKilled
+  }
+
+  /** Why it has given up, or null. */
+  get failure(): Error | null {
+    return this.#failure
   }
 
   /** Rejects if the worker fails before it is. */
@@ -69,6 +76,7 @@ export class CrewMember {
   }
 
   async leave(): Promise<void> {
+    this.#isKilled = true
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
     this.#tell({ do: 'leave' })
     await this.#exited
@@ -86,7 +94,8 @@ export class CrewMember {
   }
 
   #fail(error: Error): void {
+    if (!this.#isKilled) this.#failure ??= error
     this.#ready.reject(error)
-    if (!this.#isKilled) this.#stopped.reject(error)
+    this.#stopped.reject(error)
   }
 }

@@ -26,7 +26,7 @@ export const DEMO_FLAGS: DemoFlags = {
   },
   processes: count({ meaning: 'worker processes', default: '4' }, 2, 16),
   tasks: count({ meaning: 'tasks in each of them, all at once', default: '250' }, 1, 5000),
-  accounts: count({ meaning: 'accounts in the ledger', default: '300' }, 2, 10_000),
+  accounts: count({ meaning: 'accounts in the ledger', default: '1000' }, 2, 10_000),
   connections: count({ meaning: 'connections of each process, at most', default: '4' }, 2, 50),
   seconds: count({ meaning: 'how long the tasks work with locks', default: '9' }, 1, 3600),
   json: toggle({ meaning: 'print nothing but one JSON object, at the end' }),
@@ -49,7 +49,7 @@ export interface DemoOrder {
 }
 
 /** In every account at the start, in cents. */
-export const OPENING_CENTS = 100_000
+export const OPENING_CENTS = 10_000
 
 /** @throws {UsageError} */
 export function readDemoOrder(
@@ -65,7 +65,7 @@ export function readDemoOrder(
     isEmbedded: source === null && !hasDatabaseUrl,
     processes: flags.processes ?? 4,
     tasks: flags.tasks ?? 250,
-    accounts: flags.accounts ?? 300,
+    accounts: flags.accounts ?? 1000,
     connections: flags.connections ?? 4,
     seconds: flags.seconds ?? 9,
     isJson: flags.json === true,

@@ -93,7 +93,7 @@ export function summaryLines(outcome: DemoOutcome, channel: Channel): string[] {
     ['transfers', rated(without), rated(withLocks)],
     ['missing in the ledger', missing(without.missingCents), missing(withLocks.missingCents)],
     ['locks acquired', '', `${thousands(tally.acquired)}  (${perSecond(tally.acquired, withLocks.ms)}/s)`],
-    ['  handed on in a process', '', share(tally.handedOff, tally.acquired)],
+    ['  handed on', '', `${thousands(tally.handedOff)}, within a process`],
     ['wait for two locks', '', `p50 ${duration(tally.p50Ms)}, p99 ${duration(tally.p99Ms)}`],
     ['held and waiting, peak', '', `${peak.held} and ${thousands(peak.waiting)}`],
     ['connections, peak', '', `${peak.connections} of ${outcome.maxConnections}`],
@@ -105,7 +105,7 @@ export function summaryLines(outcome: DemoOutcome, channel: Channel): string[] {
     ['one process killed', '', `${killed.locks} locks, free after ${duration(killed.freedAfterMs)}`],
   ]
   return rows.map(([what, left, right], row) => {
-    const line = `  ${what.padEnd(26)}${left.padEnd(24)}${right}`.slice(0, WIDTH).trimEnd()
+    const line = `  ${what.padEnd(25)}${left.padEnd(20)}${right}`.slice(0, WIDTH).trimEnd()
     return row === 0 ? channel.paint('dim', line) : line
   })
 }
@@ -131,10 +131,6 @@ function rated({ tally, ms }: PartOutcome): string {
 function missing(cents: number): string {
   if (cents === 0) return 'nothing'
   return cents < 0 ? money(-cents) : `${money(cents)} too much`
-}
-
-function share(part: number, of: number): string {
-  return `${of === 0 ? 0 : Math.round((part / of) * 100)} % of them`
 }
 
 function perSecond(count: number, ms: number): string {

@@ -28,8 +28,12 @@ export function ledgerStatements(schema: string): LedgerStatements {
       FROM ${schema}.account
       WHERE id IN ($1::int, $2::int)`,
     // What was read before is written back: both balances in one statement, so that a worker that is killed has written
-    // both or none. A token that is not greater than the last one of its account is counted, by the server.
+    // both or none. A token that is not greater than the last one of its account is counted, by the server. The rows are
+    // locked in order, so that it is not the server's detector of deadlocks that is shown here.
     write: `
+      WITH locked AS MATERIALIZED (
+        SELECT id FROM ${schema}.account WHERE id IN ($1::int, $4::int) ORDER BY id FOR UPDATE
+      )
       UPDATE ${schema}.account AS account
       SET
         cents = new.cents,
@@ -37,6 +41,7 @@ export function ledgerStatements(schema: string): LedgerStatements {
         writes = account.writes + 1,
         regressions = account.regressions + CASE WHEN new.token <= account.token THEN 1 ELSE 0 END
       FROM (VALUES ($1::int, $2::bigint, $3::bigint), ($4::int, $5::bigint, $6::bigint)) AS new (id, cents, token)
+      JOIN locked ON locked.id = new.id
       WHERE account.id = new.id`,
     sum: `
       SELECT

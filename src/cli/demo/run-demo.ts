@@ -13,6 +13,9 @@ const WITHOUT_LOCKS_MS = 3000
 /** The part of the time with locks after which one worker is killed. */
 const KILL_AT = 0.4
 
+/** What the demo shows is locks, not a disk; and each task may have two of them. */
+const SERVER = { durable: false, settings: { max_locks_per_transaction: 256 } } as const
+
 /** How long the server may take to notice that a process is gone: it does at once, when its sockets close. */
 const FREED_LIMIT_MS = 10_000
 
@@ -24,13 +27,35 @@ export class Demo {
   #ledger: Ledger | null = null
   #crew: CrewMember[] = []
   #peak = { connections: 0, held: 0, waiting: 0 }
+  #story: Promise<unknown> = Promise.resolve()
+  #isOver = false
 
   constructor(order: DemoOrder, view: DemoView) {
     this.#order = order
     this.#view = view
   }
 
-  async run(): Promise<DemoOutcome> {
+  run(): Promise<DemoOutcome> {
+    const story = this.#tell()
+    this.#story = story
+    return story
+  }
+
+  /** Whatever has happened, and however far it has come: no process, no table and no server is left. */
+  async cleanUp(): Promise<void> {
+    this.#isOver = true
+    await this.#killCrew()
+    // It may be in the middle of making something that has to go.
+    await this.#story.catch(() => undefined)
+    await this.#killCrew()
+    try {
+      await this.#ledger?.drop()
+    } finally {
+      await this.#server?.stop()
+    }
+  }
+
+  async #tell(): Promise<DemoOutcome> {
     const { processes, tasks, accounts, connections, seconds } = this.#order
     const ledger = await this.#prepare()
     this.#view.heading('1. Without locks')
@@ -55,25 +80,21 @@ export class Demo {
     }
   }
 
-  /** Whatever has happened: no process, no table and no server is left. */
-  async cleanUp(): Promise<void> {
+  async #killCrew(): Promise<void> {
     await Promise.all(this.#crew.map((member) => member.kill()))
-    try {
-      await this.#ledger?.drop()
-    } finally {
-      await this.#server?.stop()
-    }
   }
 
   async #prepare(): Promise<Ledger> {
     const { processes, tasks, accounts, connections, run } = this.#order
     const url = this.#order.isEmbedded ? await this.#startServer() : this.#order.url
+    if (this.#isOver) throw new Error('stopped')
     const ledger = (this.#ledger = await Ledger.create(url, run))
     await ledger.fill(accounts, OPENING_CENTS)
     const server = `PostgreSQL ${await ledger.serverVersion()}`
     this.#view.say(
       this.#order.isEmbedded ? `  ${server}, started for this demo; gone when it ends` : `  ${server}, yours`,
     )
+    if (this.#isOver) throw new Error('stopped')
     this.#crew = Array.from({ length: processes }, (_, i) => {
       const applicationName = `${this.#prefix}${i + 1}`
       const namespace = `demo ${run}`
@@ -100,7 +121,7 @@ export class Demo {
 
   async #startServer(): Promise<string> {
     const { startEmbeddedPostgres } = await import('../../embedded/index.js')
-    this.#server = await startEmbeddedPostgres({ durable: false })
+    this.#server = await startEmbeddedPostgres(SERVER)
     return this.#server.url
   }
 
@@ -123,6 +144,8 @@ export class Demo {
     let transfersBefore = 0
     for (let ms = 0; ms < ofMs; ms = systemClock.now() - since) {
       await sleep(systemClock, LOOK_EVERY_MS)
+      if (this.#isOver) throw new Error('stopped')
+      for (const { failure } of this.#crew) if (failure !== null) throw failure
       await this.#look(ledger, withLocks, systemClock.now() - since, ofMs)
       if (kills === null || kill !== null || ms < ofMs * KILL_AT) continue
       kill = await this.#killOne(ledger, systemClock.now() - since)

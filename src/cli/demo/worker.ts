@@ -1,5 +1,6 @@
 /** One worker process of the demo: many tasks that move money. Started by the crew, and gone when that is. */
 import { sleep, systemClock } from '../../base/clock.js'
+import { LockTableFullError } from '../../base/errors.js'
 import { systemRandom } from '../../base/random.js'
 import type { LockGroup } from '../../lock/lock-group.js'
 import { LockPool } from '../../postgres-lock-pool.js'
@@ -17,6 +18,9 @@ const LARGEST_AMOUNT = 5000
 
 /** For those who have no lock: the ledger takes note of no token. */
 const NO_TOKEN = String(2n ** 63n - 1n)
+
+/** How long a task stands back when there is no room for its locks in the server. */
+const FULL_PAUSE_MS = 100
 
 const STOPPED = new Error('stopped')
 
@@ -86,7 +90,10 @@ class Worker {
         if (withLocks) await this.#transferUnderLock(from, to, signal)
         else await this.#transfer(from, to, [NO_TOKEN, NO_TOKEN], signal)
       } catch (error) {
-        if (error !== STOPPED) throw error
+        if (error === STOPPED) return
+        // A server with little room for locks: what can be tried again is tried again.
+        if (!(error instanceof LockTableFullError)) throw error
+        await sleep(systemClock, FULL_PAUSE_MS)
       }
     }
   }

@@ -1,0 +1,151 @@
+import { expect, test } from 'vitest'
+import { readDemoOrder } from '../../../../src/cli/demo/demo-order.js'
+import { DemoView, summaryLines, verdictLines } from '../../../../src/cli/demo/demo-view.js'
+import { brokenPromises, money, thousands, type DemoOutcome } from '../../../../src/cli/demo/outcome.js'
+import { tally } from '../../../../src/cli/demo/tally.js'
+import { WaitHistogram } from '../../../../src/cli/demo/wait-histogram.js'
+import type { Channel } from '../../../../src/cli/terminal.js'
+
+const TALLY = {
+  transfers: 6906,
+  acquired: 15_172,
+  handedOff: 1234,
+  lost: 0,
+  held: 40,
+  waiting: 900,
+  p50Ms: 12.3,
+  p99Ms: 5678,
+}
+
+const GOOD: DemoOutcome = {
+  version: 1,
+  server: '18.4',
+  processes: 4,
+  tasks: 250,
+  accounts: 1000,
+  maxConnections: 16,
+  without: {
+    tally: TALLY,
+    ms: 3000,
+    missingCents: -219_260,
+    ledger: { cents: 1, writes: 10, regressions: 0 },
+  },
+  withLocks: {
+    tally: TALLY,
+    ms: 9000,
+    missingCents: 0,
+    ledger: { cents: 1, writes: 13_828, regressions: 0 },
+  },
+  killed: { worker: 4, pid: 77, atMs: 4000, locks: 71, freedAfterMs: 155, transfersAfter: 3000 },
+  peak: { connections: 16, held: 712, waiting: 1216 },
+}
+
+/** A terminal, or a log, that keeps what it is told. */
+function channel(isTerminal: boolean): Channel & { readonly text: () => string } {
+  let text = ''
+  return { isTerminal, write: (more) => void (text += more), paint: (_, plain) => plain, text: () => text }
+}
+
+test('nothing is broken where every promise holds', () => {
+  expect(brokenPromises(GOOD)).toEqual([])
+  expect(verdictLines(GOOD, channel(false))).toEqual([
+    '✓ With lockpool 1,000 tasks in 4 processes lost no cent, on 16 connections.',
+    '  Without locks 2,192.60 vanished in 3.0 s.',
+  ])
+})
+
+test.each([
+  ['a lost cent', { withLocks: { ...GOOD.withLocks, missingCents: -1 } }, /-0\.01/],
+  ['a cent too much', { withLocks: { ...GOOD.withLocks, missingCents: 1 } }, /0\.01/],
+  [
+    'a token that came again',
+    { withLocks: { ...GOOD.withLocks, ledger: { cents: 1, writes: 1, regressions: 1 } } },
+    /1 fencing token/,
+  ],
+  ['a lost lock', { withLocks: { ...GOOD.withLocks, tally: { ...TALLY, lost: 2 } } }, /2 locks were lost/],
+  ['others who stand still', { killed: { ...GOOD.killed, transfersAfter: 0 } }, /nobody went on/],
+  ['a connection too many', { peak: { ...GOOD.peak, connections: 17 } }, /17 connections/],
+])('%s is said, and is no success', (_, change, words) => {
+  const outcome = { ...GOOD, ...change }
+
+  expect(brokenPromises(outcome)).toEqual([expect.stringMatching(words)])
+  expect(verdictLines(outcome, channel(false))).toEqual([expect.stringMatching(/^✗ /)])
+})
+
+test('a run in which nothing was lost without locks says so, and is not a failure', () => {
+  const lucky = { ...GOOD, without: { ...GOOD.without, missingCents: 0 } }
+
+  expect(brokenPromises(lucky)).toEqual([])
+  expect(verdictLines(lucky, channel(false))[1]).toMatch(/nothing was lost either/)
+})
+
+test('the summary fits a narrow terminal, and nothing is cut off', () => {
+  const lines = summaryLines(GOOD, channel(true))
+
+  for (const line of lines) expect(line.length, line).toBeLessThan(78)
+  expect(lines.join('\n')).toMatch(/71 locks, free after 155 ms/)
+})
+
+test('on a terminal progress is drawn over, in a log it is a line now and then', () => {
+  const progress = { title: 'with lockpool', ofMs: 9000, withLocks: true, tally: TALLY, connections: 16 }
+  const [terminal, log] = [channel(true), channel(false)]
+  const views = [new DemoView(terminal), new DemoView(log)]
+
+  for (const view of views) {
+    view.progress({ ...progress, ms: 1000 })
+    view.progress({ ...progress, ms: 1100 })
+    view.say('done')
+  }
+
+  expect(terminal.text().split('\x1b[3A\x1b[J')).toHaveLength(3)
+  for (const line of terminal.text().split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  expect(log.text()).not.toContain('\x1b')
+  expect(log.text().match(/transfers/g)).toHaveLength(1)
+})
+
+test('waits of all processes are one distribution', () => {
+  const [a, b] = [new WaitHistogram(), new WaitHistogram()]
+  for (let ms = 1; ms <= 99; ms++) a.add(ms)
+  b.add(10_000)
+  const report = { transfers: 1, acquired: 2, handedOff: 0, lost: 0, held: 1, waiting: 0 }
+
+  const all = tally([
+    { ...report, waits: JSON.parse(JSON.stringify(a)) as number[] },
+    { ...report, waits: b.toJSON() },
+  ])
+
+  expect(all).toMatchObject({ transfers: 2, acquired: 4, held: 2 })
+  expect(all.p50Ms).toBeGreaterThanOrEqual(50)
+  expect(all.p50Ms).toBeLessThan(56)
+  expect(all.p99Ms).toBeLessThan(110)
+  expect(new WaitHistogram().percentile(0.5)).toBe(0)
+  const extremes = new WaitHistogram()
+  extremes.add(0)
+  extremes.add(1e12)
+  expect(extremes.percentile(0.5)).toBeLessThan(0.02)
+})
+
+test('amounts and counts are as people write them', () => {
+  expect([0, 1, -1, 12_345, -123_456_789].map(money)).toEqual([
+    '0.00',
+    '0.01',
+    '-0.01',
+    '123.45',
+    '-1,234,567.89',
+  ])
+  expect([0, 999, 1000, 1_234_567].map(thousands)).toEqual(['0', '999', '1,000', '1,234,567'])
+})
+
+test('a server of its own is started only if nobody names one', () => {
+  expect(readDemoOrder({}, [], {})).toMatchObject({ isEmbedded: true, url: null })
+  expect(readDemoOrder({}, [], { DATABASE_URL: '' })).toMatchObject({ isEmbedded: true })
+  expect(readDemoOrder({}, [], { DATABASE_URL: 'postgres://x' })).toMatchObject({
+    isEmbedded: false,
+    url: null,
+  })
+  expect(readDemoOrder({}, [], { LOCKPOOL_URL: 'postgres://x' })).toMatchObject({ url: 'postgres://x' })
+  expect(readDemoOrder({ url: 'postgres://y' }, [], { LOCKPOOL_URL: 'x' })).toMatchObject({
+    url: 'postgres://y',
+  })
+  expect(() => readDemoOrder({}, ['x'], {})).toThrow(/no arguments/)
+})
