@@ -10,15 +10,7 @@ export interface LedgerStatements {
 
 export function ledgerStatements(schema: string): LedgerStatements {
   return {
-    create: `
-      CREATE SCHEMA ${schema};
-      CREATE TABLE ${schema}.account (
-        id int PRIMARY KEY,
-        cents bigint NOT NULL,
-        token bigint NOT NULL,
-        writes int NOT NULL,
-        regressions int NOT NULL
-      )`,
+    create: `CREATE SCHEMA ${schema}; ${createAccounts(schema)}`,
     fill: `
       INSERT INTO ${schema}.account
       SELECT id, $2::bigint, 0, 0, 0 FROM generate_series(1, $1::int) AS id
@@ -27,22 +19,7 @@ export function ledgerStatements(schema: string): LedgerStatements {
       SELECT id, cents::text AS cents
       FROM ${schema}.account
       WHERE id IN ($1::int, $2::int)`,
-    // What was read before is written back: both balances in one statement, so that a worker that is killed has written
-    // both or none. A token that is not greater than the last one of its account is counted, by the server. The rows are
-    // locked in order, so that it is not the server's detector of deadlocks that is shown here.
-    write: `
-      WITH locked AS MATERIALIZED (
-        SELECT id FROM ${schema}.account WHERE id IN ($1::int, $4::int) ORDER BY id FOR UPDATE
-      )
-      UPDATE ${schema}.account AS account
-      SET
-        cents = new.cents,
-        token = greatest(account.token, new.token),
-        writes = account.writes + 1,
-        regressions = account.regressions + CASE WHEN new.token <= account.token THEN 1 ELSE 0 END
-      FROM (VALUES ($1::int, $2::bigint, $3::bigint), ($4::int, $5::bigint, $6::bigint)) AS new (id, cents, token)
-      JOIN locked ON locked.id = new.id
-      WHERE account.id = new.id`,
+    write: writeBoth(schema),
     sum: `
       SELECT
         sum(cents)::text AS cents,
@@ -51,6 +28,38 @@ export function ledgerStatements(schema: string): LedgerStatements {
       FROM ${schema}.account`,
     drop: `DROP SCHEMA IF EXISTS ${schema} CASCADE`,
   }
+}
+
+function createAccounts(schema: string): string {
+  return `
+    CREATE TABLE ${schema}.account (
+      id int PRIMARY KEY,
+      cents bigint NOT NULL,
+      token bigint NOT NULL,
+      writes int NOT NULL,
+      regressions int NOT NULL
+    )`
+}
+
+/**
+ * What was read before is written back: both balances in one statement, so that a worker that is killed has written both or
+ * none. A token that is not greater than the last one of its account is counted, by the server. The rows are locked in
+ * order, so that it is not the server's detector of deadlocks that is shown here.
+ */
+function writeBoth(schema: string): string {
+  return `
+    WITH locked AS MATERIALIZED (
+      SELECT id FROM ${schema}.account WHERE id IN ($1::int, $4::int) ORDER BY id FOR UPDATE
+    )
+    UPDATE ${schema}.account AS account
+    SET
+      cents = new.cents,
+      token = greatest(account.token, new.token),
+      writes = account.writes + 1,
+      regressions = account.regressions + CASE WHEN new.token <= account.token THEN 1 ELSE 0 END
+    FROM (VALUES ($1::int, $2::bigint, $3::bigint), ($4::int, $5::bigint, $6::bigint)) AS new (id, cents, token)
+    JOIN locked ON locked.id = new.id
+    WHERE account.id = new.id`
 }
 
 export const SERVER_VERSION = `SELECT current_setting('server_version') AS version`

@@ -118,14 +118,20 @@ class Worker {
   ): Promise<void> {
     const { connections } = this.#locks
     const read = await connections.use(
-      (connection) => connection.query<{ id: number; cents: string }>(this.#statements.read, [from, to]),
+      (connection) =>
+        connection.query<{ id: number; cents: string }>({
+          name: 'read',
+          text: this.#statements.read,
+          values: [from, to],
+        }),
       { signal },
     )
     const cents = new Map(read.rows.map((row) => [row.id, BigInt(row.cents)]))
     await sleep(systemClock, systemRandom.next() * LONGEST_THOUGHT_MS)
     const amount = BigInt(1 + Math.floor(systemRandom.next() * LARGEST_AMOUNT))
     const values = [from, cents.get(from)! - amount, fromToken, to, cents.get(to)! + amount, toToken]
-    await connections.use((connection) => connection.query(this.#statements.write, values), { signal })
+    const statement = { name: 'write', text: this.#statements.write, values }
+    await connections.use((connection) => connection.query(statement), { signal })
     this.#transfers++
   }
 
