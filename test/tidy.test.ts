@@ -79,7 +79,7 @@ describe('size', () => {
   const LONG_FILES: Readonly<Record<string, string>> = {
     'src/base/errors.ts': 'all errors, one below the other',
     'src/dialect/postgres/postgres-sql.ts': 'statements are whole, and stand together',
-    'src/lock/entry.ts': 'every step of one key, to be split',
+    'src/lock/entry.ts': 'every step of one key and every answer to it, in one state machine',
     'src/lock/sessions.ts': 'which session, when another, when none: one topic',
     'src/pool/connection-pool.ts': 'the whole life of a borrower; a third of it is documentation',
     'src/pool/stock.ts': 'every move of a connection has its one place here',

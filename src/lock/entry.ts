@@ -1,12 +1,10 @@
-import { assert, assertMove } from '../base/assert.js'
+import { assertMove } from '../base/assert.js'
 import type { Cancel } from '../base/clock.js'
 import type { LockError } from '../base/errors.js'
-import { Fifo } from '../base/fifo.js'
-import type { Guarded, Holding } from '../dialect/dialect.js'
-import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
+import type { Holding } from '../dialect/dialect.js'
+import type { LockMode } from '../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../dialect/lock-operation.js'
-import type { Queryable } from '../dialect/queryable.js'
-import { INTEREST_ENTRIES, type EntryHost } from './entry-host.js'
+import { INTEREST_ENTRIES } from './entry-host.js'
 import {
   ENTRY_MOVES,
   nextStep,
@@ -16,74 +14,39 @@ import {
   type Wake,
 } from './entry-state.js'
 import { keyInWords } from './key-book.js'
-import { Lock, type LockKeeper } from './lock.js'
-import type { LockRequest, LockWaiter } from './lock-waiter.js'
+import { LocalKey } from './local-key.js'
+import type { Lock } from './lock.js'
+import type { LockWaiter } from './lock-waiter.js'
 import type { Request, Session } from './session.js'
 import { Sleep } from './sleep.js'
 import { Turn } from './turn.js'
 
 /**
- * One key in this process: who holds it here, who waits here, in order, and what the server has been asked about it. A
- * server session is re-entrant, so two callers on one connection would both be told yes; this is where they are told
- * apart. There is one operation under way at most, and `nextStep` says which.
+ * One key, as this process stands towards the server: what it has been asked about it, and what it last said. There is one
+ * operation under way at most, and `nextStep` says which.
  */
-export class Entry implements EntryFacts, LockKeeper, Request {
-  readonly key: KeyCode
-  readonly label: LockKey
-  readonly queue: Fifo<LockWaiter> = new Fifo()
-  /** In no order: each lock knows its place. */
-  holders: Lock[] = NOBODY
+export class Entry extends LocalKey implements EntryFacts, Request {
   /** What is being asked of the server. There is one operation under way at most, so the entry is its own request. */
   kind: OperationKind = 'try'
-  readonly #host: EntryHost
   #state: EntryState = 'idle'
-  #mode: LockMode = 'exclusive'
   #session: Session | null = null
-  /** Set while the server has this key as ours, by its last answer. */
-  #turn: Turn | null = null
   /** While it is delayed. */
   #cancelDelay: Cancel | null = null
   #sleep: Sleep | null = null
   #wake: Wake = 'no'
   #isContended = false
-  #isDraining = false
   #isMarked = false
   /** The bell rang while an attempt was under way, which may have been decided before. */
   #isRungMeanwhile = false
-  /** Its release, or yield, is under way. */
-  #givingUp: Lock | null = null
   #isStepping = false
   #isForgotten = false
-
-  constructor(key: KeyCode, label: LockKey, host: EntryHost) {
-    this.key = key
-    this.label = label
-    this.#host = host
-  }
 
   get state(): EntryState {
     return this.#state
   }
 
-  get mode(): LockMode {
-    return this.#mode
-  }
-
-  get head(): LockMode | null {
-    const { first } = this.queue
-    return first === null ? null : first.mode
-  }
-
-  get holderCount(): number {
-    return this.holders.length
-  }
-
   get isContended(): boolean {
     return this.#isContended
-  }
-
-  get isDraining(): boolean {
-    return this.#isDraining
   }
 
   get isMarked(): boolean {
@@ -94,16 +57,8 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     return this.#wake
   }
 
-  get mayHandOff(): boolean {
-    return this.#turn!.mayContinue(this.now())
-  }
-
   get isClosing(): boolean {
-    return this.#host.isClosing
-  }
-
-  get isHeld(): boolean {
-    return this.holders.length > 0
+    return this.host.isClosing
   }
 
   get hasSession(): boolean {
@@ -114,43 +69,18 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     return this.#session
   }
 
-  get noFencing(): string | null {
-    return this.#host.noFencing
-  }
-
   get lastFailure(): LockError | null {
-    return this.#session === null ? this.#host.lastFailure : null
+    return this.#session === null ? this.host.lastFailure : null
   }
 
-  now(): number {
-    return this.#host.clock.now()
-  }
-
-  /** Whether somebody who can't wait need not even ask. */
-  isBusyFor(mode: LockMode): boolean {
-    if (this.queue.size > 0 || this.#state === 'delayed') return true
-    return this.isHeld && (mode === 'exclusive' || this.#mode === 'exclusive' || this.#isDraining)
-  }
-
-  /**
-   * A request inside a body that holds this key already would wait for itself: null. A reader inside a reader may go in if
-   * it needs no waiting.
-   */
-  asAgain(request: LockRequest): LockRequest | null {
-    let isInside = false
-    for (let frame = request.frame; frame !== null; frame = frame.parent) {
-      if (this.holders[frame.lock.place] === frame.lock) isInside = true
-    }
-    if (!isInside) return request
-    if (request.mode === 'exclusive' || this.#mode === 'exclusive') return null
-    if (this.head === 'exclusive' || this.#isDraining) return null
-    return request.patience === 'ask' ? request : { ...request, patience: 'again' }
+  override isBusyFor(mode: LockMode): boolean {
+    return this.#state === 'delayed' || super.isBusyFor(mode)
   }
 
   /** Whether an answer on the wire may be this waiter's lock. */
   isAskingFor(waiter: LockWaiter): boolean {
     const isAsking = this.#state === 'trying' || this.#state === 'asking' || this.#state === 'joining'
-    return isAsking && (waiter === this.queue.first || (waiter.mode === 'shared' && this.#mode === 'shared'))
+    return isAsking && (waiter === this.queue.first || (waiter.mode === 'shared' && this.mode === 'shared'))
   }
 
   /** What the server should have for this key, if nothing is in doubt. */
@@ -158,32 +88,27 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     const { key } = this
     if (this.#state === 'waiting') return [{ key, what: 'interest' }]
     const mark: Holding[] = this.#isMarked ? [{ key, what: 'mark' }] : []
-    return this.#isStaying ? [{ key, what: this.#mode }, ...mark] : mark
+    return this.#isStaying ? [{ key, what: this.mode }, ...mark] : mark
   }
 
-  verify(): void {
+  override verify(): void {
     this.#session?.verify()
   }
 
-  guard(transaction: Queryable, resource: string | undefined, token: bigint, mode: LockMode): Promise<void> {
-    const guarded: Guarded = { resource: resource ?? this.key.id, token, mode }
-    return this.#host.guard(transaction, guarded)
-  }
-
-  release(lock: Lock): boolean {
-    this.#removeHolder(lock)
-    if (this.#givingUp !== null || this.isHeld) {
-      this.#confirm(lock)
+  override release(lock: Lock): boolean {
+    this.removeHolder(lock)
+    if (this.givingUp !== null || this.isHeld) {
+      this.confirm(lock)
       return true
     }
-    this.#givingUp = lock
+    this.givingUp = lock
     this.advance()
-    return this.#givingUp !== lock
+    return this.givingUp !== lock
   }
 
   /** A waiter has gone, served or not. */
   left(waiter: LockWaiter, isGranted: boolean): void {
-    this.#host.left(waiter, isGranted)
+    this.host.left(waiter, isGranted)
     this.advance()
   }
 
@@ -194,7 +119,7 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     while (this.#take(nextStep(this)));
     this.#isStepping = false
     // The next holder, here, has it already.
-    if (this.#state !== 'releasing' && this.#state !== 'yielding') this.#gaveUp()
+    if (this.#state !== 'releasing' && this.#state !== 'yielding') this.gaveUp()
   }
 
   /** There may be a session for it now, or room. */
@@ -225,9 +150,9 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     this.#isStepping = true
     this.#move(this.#isStaying ? 'held' : 'idle')
     if (kind === 'release' || kind === 'relinquish' || kind === 'yield') {
-      this.#gaveUp()
+      this.gaveUp()
       this.#session?.ring(this)
-    } else if (kind !== 'leave' && kind !== 'unmark') this.#refuseHead(error)
+    } else if (kind !== 'leave' && kind !== 'unmark') this.refuseHead(error)
     this.#isStepping = false
     this.advance()
   }
@@ -239,11 +164,7 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     this.#session = null
     this.#isMarked = false
     if (this.#state !== 'idle') this.#move('idle')
-    const lost = this.#givingUp === null ? this.holders : [...this.holders, this.#givingUp]
-    this.#givingUp = null
-    this.holders = NOBODY
-    for (const lock of lost) this.#host.lost(lock.lose(reason, cause), lock)
-    for (const waiter of this.queue) waiter.isSeasoned = true
+    this.loseHolders(reason, cause)
     this.#isStepping = false
     this.advance()
   }
@@ -272,12 +193,12 @@ export class Entry implements EntryFacts, LockKeeper, Request {
 
   /** Made at the first contention: most keys never need one. */
   #sleeper(): Sleep {
-    return (this.#sleep ??= new Sleep(this.#host, () => this.#wakeUp('poll')))
+    return (this.#sleep ??= new Sleep(this.host, () => this.#wakeUp('poll')))
   }
 
   /** Whether it is ours and not being given up, whatever else is under way. */
   get #isStaying(): boolean {
-    return this.#turn !== null && this.#state !== 'releasing' && this.#state !== 'yielding'
+    return this.turn !== null && this.#state !== 'releasing' && this.#state !== 'yielding'
   }
 
   #wakeUp(wake: Wake): void {
@@ -294,11 +215,11 @@ export class Entry implements EntryFacts, LockKeeper, Request {
         if (this.#isForgotten) return false
         this.#isForgotten = true
         this.#sleep?.end()
-        this.#host.forget(this)
+        this.host.forget(this)
         return false
       case 'handOff':
         this.verify()
-        if (this.#state === 'held') this.#grant(this.queue.first!, this.now())
+        if (this.#state === 'held') this.grant(this.queue.first!, this.now())
         return true
       case 'try':
       case 'wait':
@@ -326,12 +247,12 @@ export class Entry implements EntryFacts, LockKeeper, Request {
   #firstAsk(kind: 'try' | 'wait'): boolean {
     const isNew = this.#session === null
     const entries = (isNew ? 1 : 0) + (kind === 'wait' ? INTEREST_ENTRIES : 0)
-    const admission = entries === 0 ? 'now' : this.#host.admit(this, entries)
+    const admission = entries === 0 ? 'now' : this.host.admit(this, entries)
     if (admission === 'later') return false
     if (admission !== 'now') return this.#noRoom(kind, isNew, admission)
-    this.#session ??= this.#host.assign(this)
+    this.#session ??= this.host.assign(this)
     if (this.#session === null) return false
-    this.#mode = this.queue.first!.mode
+    this.mode = this.queue.first!.mode
     return this.#ask(kind, kind === 'try' ? 'trying' : 'asking')
   }
 
@@ -341,7 +262,7 @@ export class Entry implements EntryFacts, LockKeeper, Request {
    */
   #noRoom(kind: 'try' | 'wait', isNew: boolean, full: LockError): boolean {
     if (kind === 'try') {
-      this.#refuseHead(full)
+      this.refuseHead(full)
       return true
     }
     this.#isContended = false
@@ -364,11 +285,11 @@ export class Entry implements EntryFacts, LockKeeper, Request {
       case 'try':
         this.#isContended = true
         this.#move('idle')
-        return this.#refused()
+        return this.refused()
       case 'wait':
         if (answer === SAID.crowded) this.#move('idle')
         else this.#fallAsleep()
-        return this.#refused()
+        return this.refused()
       case 'mark':
       case 'unmark':
         this.#isMarked = kind === 'mark'
@@ -378,20 +299,20 @@ export class Entry implements EntryFacts, LockKeeper, Request {
       case 'poll':
         if (kind === 'retry') this.#sleep!.lostRace(() => this.#session!.claim(this.key))
         this.#fallAsleep()
-        return this.#refused()
+        return this.refused()
       case 'join':
-        this.#isDraining = true
+        this.isDraining = true
         this.#move('held')
-        return this.#refused()
+        return this.refused()
       case 'leave':
         if (answer === SAID.doneAndWanted) this.#session!.ring(this)
         return this.#move('idle')
       case 'release':
       case 'relinquish':
         this.#move('idle')
-        if (answer === SAID.no) return this.#wasNotHeld()
+        if (answer === SAID.no) return this.wasNotHeld()
         if (answer === SAID.doneAndWanted) this.#session!.ring(this)
-        return this.#gaveUp()
+        return this.gaveUp()
       case 'yield':
         return this.#yielded(answer)
     }
@@ -400,10 +321,10 @@ export class Entry implements EntryFacts, LockKeeper, Request {
   #yielded(answer: Answer): void {
     if (answer === SAID.no) {
       this.#move('idle')
-      return this.#wasNotHeld()
+      return this.wasNotHeld()
     }
     this.#session!.ring(this)
-    this.#gaveUp()
+    this.gaveUp()
     this.#fallAsleep()
   }
 
@@ -412,13 +333,13 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     const now = this.now()
     this.#sleep?.end()
     this.#isContended = this.#isMarked = false
-    this.#turn = new Turn(token, now)
+    this.turn = new Turn(token, now)
     this.#move(delayMs > 0 ? 'delayed' : 'held')
-    this.#gaveUp()
-    if (delayMs === 0) return this.#passOn(stamp, now)
-    this.#cancelDelay = this.#host.clock.after(delayMs, () => this.#delayOver(token, stamp))
-    this.#host.delayed(this, delayMs)
-    this.#refused()
+    this.gaveUp()
+    if (delayMs === 0) return this.passOn(stamp, now)
+    this.#cancelDelay = this.host.clock.after(delayMs, () => this.#delayOver(token, stamp))
+    this.host.delayed(this, delayMs)
+    this.refused()
   }
 
   /** Nobody who was cut off can believe any more to have it. */
@@ -429,50 +350,10 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     this.#move('held')
     this.#session!.settled(this)
     const now = this.now()
-    this.#turn = new Turn(token, now)
-    this.#passOn(stamp, now)
+    this.turn = new Turn(token, now)
+    this.passOn(stamp, now)
     this.#isStepping = false
     this.advance()
-  }
-
-  /** To the first who waits here; in shared mode to all readers at the head. */
-  #passOn(stamp: number, now: number): void {
-    if (this.#mode === 'exclusive') {
-      if (this.head === 'exclusive') this.#grant(this.queue.first!, now)
-      return
-    }
-    const turn = this.#turn!
-    // Readers who came after the batch left need a token drawn after they came.
-    for (const waiter of this.queue) {
-      if (waiter.mode !== 'shared' || waiter.arrival > stamp || turn.room === 0) break
-      this.#grant(waiter, now)
-    }
-  }
-
-  #grant(waiter: LockWaiter, now: number): void {
-    const turn = this.#turn!
-    const offset = turn.draw()
-    const lock = new Lock(this, turn.token, offset, now)
-    lock.place = this.holders.length
-    if (lock.place === 0) this.holders = [lock]
-    else this.holders.push(lock)
-    waiter.offer(lock)
-    this.#host.acquired(lock, waiter, this.#mode === 'exclusive' && offset > 0)
-  }
-
-  /** Nobody here got it. Those without patience, and those whose time is up, leave. */
-  #refused(): void {
-    for (const waiter of this.queue) {
-      if (waiter.patience !== 'wait' || waiter.isOverdue) waiter.notGranted()
-    }
-  }
-
-  #refuseHead(error: LockError): void {
-    const head = this.queue.first
-    for (const waiter of this.queue) {
-      if (waiter !== head && (waiter.mode === 'exclusive' || head?.mode === 'exclusive')) break
-      waiter.refuse(error)
-    }
   }
 
   #fallAsleep(): void {
@@ -480,34 +361,6 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     this.#move('waiting')
     if (this.#isRungMeanwhile) this.#wake = 'rung'
     this.#sleeper().fallAsleep()
-  }
-
-  #gaveUp(): void {
-    const lock = this.#givingUp
-    if (lock === null) return
-    this.#givingUp = null
-    this.#confirm(lock)
-  }
-
-  #removeHolder(lock: Lock): void {
-    const last = this.holders.pop()
-    assert(last !== undefined, 'only a holder releases')
-    if (last === lock) return
-    this.holders[lock.place] = last
-    last.place = lock.place
-  }
-
-  #confirm(lock: Lock): void {
-    lock.confirmReleased()
-    this.#host.released(lock)
-  }
-
-  /** We had it, by all we know, and the server says no: somebody has meddled with the session. */
-  #wasNotHeld(): void {
-    const reason = 'the server says that it was not held: something else has unlocked it'
-    const lock = this.#givingUp
-    this.#givingUp = null
-    if (lock !== null) this.#host.lost(lock.lose(reason), lock)
   }
 
   #endDelay(): void {
@@ -520,16 +373,14 @@ export class Entry implements EntryFacts, LockKeeper, Request {
     const from = this.#state
     assertMove(ENTRY_MOVES, from, to, () => keyInWords(this.label))
     this.#state = to
-    if (to === 'idle') this.#isDraining = false
+    if (to === 'idle') this.isDraining = false
     if (from === 'delayed') this.#endDelay()
-    if (to === 'idle' || to === 'waiting') this.#turn = null
-    if (HAS_INTEREST.has(from) !== HAS_INTEREST.has(to)) this.#host.interestChanged(HAS_INTEREST.has(to))
-    if (from === 'waiting') this.#host.awake(this)
-    if (to === 'waiting') this.#host.asleep(this)
+    if (to === 'idle' || to === 'waiting') this.turn = null
+    if (HAS_INTEREST.has(from) !== HAS_INTEREST.has(to)) this.host.interestChanged(HAS_INTEREST.has(to))
+    if (from === 'waiting') this.host.awake(this)
+    if (to === 'waiting') this.host.asleep(this)
   }
 }
-
-const NOBODY: Lock[] = []
 
 /** States in which interest is, or may be, set in the server. */
 const HAS_INTEREST: ReadonlySet<EntryState> = new Set(['asking', 'waiting', 'leaving'])

@@ -1,0 +1,173 @@
+import { assert } from '../base/assert.js'
+import type { LockError } from '../base/errors.js'
+import { Fifo } from '../base/fifo.js'
+import type { Guarded } from '../dialect/dialect.js'
+import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
+import type { Queryable } from '../dialect/queryable.js'
+import type { EntryHost } from './entry-host.js'
+import { Lock, type LockKeeper } from './lock.js'
+import type { LockRequest, LockWaiter } from './lock-waiter.js'
+import type { Turn } from './turn.js'
+
+/**
+ * One key in this process, without the server: who holds it here, and who waits here, in order. A server session is
+ * re-entrant, so two callers on one connection would both be told yes; this is where they are told apart.
+ */
+export abstract class LocalKey implements LockKeeper {
+  readonly key: KeyCode
+  readonly label: LockKey
+  readonly queue: Fifo<LockWaiter> = new Fifo()
+  /** In no order: each lock knows its place. */
+  holders: Lock[] = NOBODY
+  /** The mode of what is held, or of what is being waited for. */
+  mode: LockMode = 'exclusive'
+  /** A writer elsewhere waits: no more readers may join. */
+  isDraining = false
+  protected readonly host: EntryHost
+  /** Set while the server has this key as ours, by its last answer. */
+  protected turn: Turn | null = null
+  /** Its release, or yield, is under way. */
+  protected givingUp: Lock | null = null
+
+  constructor(key: KeyCode, label: LockKey, host: EntryHost) {
+    this.key = key
+    this.label = label
+    this.host = host
+  }
+
+  get head(): LockMode | null {
+    const { first } = this.queue
+    return first === null ? null : first.mode
+  }
+
+  get holderCount(): number {
+    return this.holders.length
+  }
+
+  get isHeld(): boolean {
+    return this.holders.length > 0
+  }
+
+  get mayHandOff(): boolean {
+    return this.turn!.mayContinue(this.now())
+  }
+
+  get noFencing(): string | null {
+    return this.host.noFencing
+  }
+
+  now(): number {
+    return this.host.clock.now()
+  }
+
+  guard(transaction: Queryable, resource: string | undefined, token: bigint, mode: LockMode): Promise<void> {
+    const guarded: Guarded = { resource: resource ?? this.key.id, token, mode }
+    return this.host.guard(transaction, guarded)
+  }
+
+  /** Whether somebody who can't wait need not even ask. */
+  isBusyFor(mode: LockMode): boolean {
+    if (this.queue.size > 0) return true
+    return this.isHeld && (mode === 'exclusive' || this.mode === 'exclusive' || this.isDraining)
+  }
+
+  /**
+   * A request inside a body that holds this key already would wait for itself: null. A reader inside a reader may go in if
+   * it needs no waiting.
+   */
+  asAgain(request: LockRequest): LockRequest | null {
+    let isInside = false
+    for (let frame = request.frame; frame !== null; frame = frame.parent) {
+      if (this.holders[frame.lock.place] === frame.lock) isInside = true
+    }
+    if (!isInside) return request
+    if (request.mode === 'exclusive' || this.mode === 'exclusive') return null
+    if (this.head === 'exclusive' || this.isDraining) return null
+    return request.patience === 'ask' ? request : { ...request, patience: 'again' }
+  }
+
+  abstract verify(): void
+
+  abstract release(lock: Lock): boolean
+
+  /** To the first who waits here; in shared mode to all readers at the head. */
+  protected passOn(stamp: number, now: number): void {
+    if (this.mode === 'exclusive') {
+      if (this.head === 'exclusive') this.grant(this.queue.first!, now)
+      return
+    }
+    const turn = this.turn!
+    // Readers who came after the batch left need a token drawn after they came.
+    for (const waiter of this.queue) {
+      if (waiter.mode !== 'shared' || waiter.arrival > stamp || turn.room === 0) break
+      this.grant(waiter, now)
+    }
+  }
+
+  protected grant(waiter: LockWaiter, now: number): void {
+    const turn = this.turn!
+    const offset = turn.draw()
+    const lock = new Lock(this, turn.token, offset, now)
+    lock.place = this.holders.length
+    if (lock.place === 0) this.holders = [lock]
+    else this.holders.push(lock)
+    waiter.offer(lock)
+    this.host.acquired(lock, waiter, this.mode === 'exclusive' && offset > 0)
+  }
+
+  /** Nobody here got it. Those without patience, and those whose time is up, leave. */
+  protected refused(): void {
+    for (const waiter of this.queue) {
+      if (waiter.patience !== 'wait' || waiter.isOverdue) waiter.notGranted()
+    }
+  }
+
+  /** The first who waits, and with a reader all readers behind it. */
+  protected refuseHead(error: LockError): void {
+    const head = this.queue.first
+    for (const waiter of this.queue) {
+      if (waiter !== head && (waiter.mode === 'exclusive' || head?.mode === 'exclusive')) break
+      waiter.refuse(error)
+    }
+  }
+
+  protected removeHolder(lock: Lock): void {
+    const last = this.holders.pop()
+    assert(last !== undefined, 'only a holder releases')
+    if (last === lock) return
+    this.holders[lock.place] = last
+    last.place = lock.place
+  }
+
+  protected confirm(lock: Lock): void {
+    lock.confirmReleased()
+    this.host.released(lock)
+  }
+
+  /** What was being given up is given up. */
+  protected gaveUp(): void {
+    const lock = this.givingUp
+    if (lock === null) return
+    this.givingUp = null
+    this.confirm(lock)
+  }
+
+  /** We had it, by all we know, and the server says no: somebody has meddled with the session. */
+  protected wasNotHeld(): void {
+    const reason = 'the server says that it was not held: something else has unlocked it'
+    const lock = this.givingUp
+    this.givingUp = null
+    if (lock !== null) this.host.lost(lock.lose(reason), lock)
+  }
+
+  /** All that is held here is gone. Those who wait keep their turn. */
+  protected loseHolders(reason: string, cause?: Error): void {
+    const lost = this.givingUp === null ? this.holders : [...this.holders, this.givingUp]
+    this.givingUp = null
+    this.holders = NOBODY
+    for (const lock of lost) this.host.lost(lock.lose(reason, cause), lock)
+    for (const waiter of this.queue) waiter.isSeasoned = true
+  }
+}
+
+const NOBODY: Lock[] = []
