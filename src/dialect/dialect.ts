@@ -79,6 +79,9 @@ export interface LockLink {
    */
   settled(key: KeyCode, mode: LockMode): Promise<void>
 
+  /** Who has a key, in words for a message; null if nobody has, or we may not see who. */
+  holderOf(key: KeyCode): Promise<string | null>
+
   heartbeat(): Promise<void>
 
   /**

@@ -17,7 +17,8 @@ import { keyInWords } from './key-book.js'
 import { LocalKey } from './local-key.js'
 import type { Lock } from './lock.js'
 import type { LockWaiter } from './lock-waiter.js'
-import type { Request, Session } from './session.js'
+import type { Session } from './session.js'
+import type { Request } from './session-host.js'
 import { Sleep } from './sleep.js'
 import { Turn } from './turn.js'
 
@@ -38,6 +39,8 @@ export class Entry extends LocalKey implements EntryFacts, Request {
   #isMarked = false
   /** The bell rang while an attempt was under way, which may have been decided before. */
   #isRungMeanwhile = false
+  /** Under way, for all who want to know. */
+  #lookup: Promise<string | null> | null = null
   #isStepping = false
   #isForgotten = false
 
@@ -81,6 +84,13 @@ export class Entry extends LocalKey implements EntryFacts, Request {
   isAskingFor(waiter: LockWaiter): boolean {
     const isAsking = this.#state === 'trying' || this.#state === 'asking' || this.#state === 'joining'
     return isAsking && (waiter === this.queue.first || (waiter.mode === 'shared' && this.mode === 'shared'))
+  }
+
+  /** Who in another process has it, if that is what is waited for; null if it is not, or nobody can be asked. */
+  askForHolder(): Promise<string | null> | null {
+    if (this.#state !== 'waiting' || this.#session === null) return null
+    this.#lookup ??= this.#session.holderOf(this.key).finally(() => (this.#lookup = null))
+    return this.#lookup
   }
 
   /** What the server should have for this key, if nothing is in doubt. */

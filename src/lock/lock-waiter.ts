@@ -16,7 +16,8 @@ export type Patience = 'wait' | 'once' | 'ask' | 'again'
 
 /**
  * How long past its deadline a caller is kept whose attempt is on the wire. The answer is then the server's: granted or
- * certainly not held. Without it the lock could be granted at the very moment the caller is told that it was not.
+ * certainly not held. Without it the lock could be granted at the very moment the caller is told that it was not. And as
+ * long at most it takes to ask who has the lock, which makes an error that somebody can do something about.
  */
 export const ANSWER_GRACE_MS = 200
 
@@ -72,20 +73,24 @@ export class LockWaiter extends Waiter<Lock | null> {
     else if (this.patience === 'once' || this.#isOverdue) this.timeOut()
   }
 
-  timeOut(): void {
+  timeOut(holder: string | null = null): void {
     const details = {
       key: keyInWords(this.entry.label),
       phase: this.#phase(),
       waitedMs: this.entry.now() - this.since,
+      holder,
     }
     const cause = this.entry.lastFailure
     this.refuse(new LockTimeoutError(details, cause === null ? undefined : { cause }))
   }
 
   protected override outOfTime(): void {
-    if (this.#isOverdue || !this.entry.isAskingFor(this)) return this.timeOut()
+    if (this.#isOverdue) return this.timeOut()
+    const holder = this.entry.askForHolder()
+    if (holder === null && !this.entry.isAskingFor(this)) return this.timeOut()
     this.#isOverdue = true
     this.allowMore(ANSWER_GRACE_MS)
+    void holder?.then((words) => this.timeOut(words))
   }
 
   protected override left(lock: Lock | null | undefined): void {

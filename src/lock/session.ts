@@ -1,9 +1,9 @@
 import { assert, assertMove } from '../base/assert.js'
-import type { Cancel, Clock, Instant } from '../base/clock.js'
-import type { LockError } from '../base/errors.js'
+import type { Cancel, Instant } from '../base/clock.js'
 import type { Holding, LockLink } from '../dialect/dialect.js'
 import type { KeyCode } from '../dialect/lock-key.js'
-import type { Answer, BatchReply, LockOperation } from '../dialect/lock-operation.js'
+import type { BatchReply } from '../dialect/lock-operation.js'
+import type { Request, SessionHost } from './session-host.js'
 
 /**
  * - `idle`       holds nothing, has nothing on the wire: may be given up
@@ -26,34 +26,11 @@ export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[
   closed: [],
 }
 
-/** What a session is asked to carry out, and who is to be told: the entry of one key. */
-export interface Request extends LockOperation {
-  /** What the server should have for it, if nothing is in doubt. */
-  holding(): readonly Holding[]
-  /** `stamp` is the last arrival of a caller when the batch left; before `delayMs` nobody may be told of a grant. */
-  answered(answer: Answer, token: string | null, stamp: number, delayMs: number): void
-  failed(error: LockError): void
-  /** It was rung for, and nobody was interested. */
-  notWanted(): void
-  lost(reason: string, cause?: Error): void
-}
-
-export interface SessionHost {
-  readonly clock: Clock
-  readonly leaseMs: number
-  /** The last arrival of a caller, to tell who came before a batch left. */
-  readonly arrivals: number
-  /** Whose keys `session` is used for. Asked only when something has gone wrong. */
-  clientsOf(session: Session): readonly Request[]
-  explain(error: unknown): LockError
-  moved(session: Session, from: SessionState): void
-  /** Gone, with so many locks or none. Its connection is to be thrown away. */
-  lost(session: Session, reason: string, locks: number, cause?: Error): void
-  warn(message: string, error?: Error): void
-}
-
 /** The most operations in one statement. It takes the server some milliseconds, which a heartbeat can wait. */
 export const MAX_BATCH = 1000
+
+/** Looks at who holds what, at the same time: each takes the server a walk through all locks there are. */
+const MAX_LOOKUPS = 4
 
 const NOW = Promise.resolve()
 
@@ -77,6 +54,7 @@ export class Session {
   #lastSent: Instant
   #cancelPulse: Cancel | null = null
   #toRing: Request[] = []
+  #lookups = 0
 
   /** `attachedAt` is a moment before the first statement that put the lease in force was sent. */
   constructor(id: number, link: LockLink, attachedAt: Instant, host: SessionHost) {
@@ -154,6 +132,20 @@ export class Session {
     this.link.settled(key, mode).catch((error: unknown) => {
       this.#host.warn('a mark of a former holder could not be removed', error as Error)
     })
+  }
+
+  /** In words, for a message to those who have waited in vain; null if it can't be told. */
+  async holderOf(key: KeyCode): Promise<string | null> {
+    if (this.#isOver || this.#lookups >= MAX_LOOKUPS) return null
+    this.#lookups++
+    try {
+      return await this.link.holderOf(key)
+    } catch {
+      // It would have been nice to know, and nothing more.
+      return null
+    } finally {
+      this.#lookups--
+    }
   }
 
   /** Declares everything lost if the lease has run out. Asked at every use, because timers are late after a pause. */

@@ -5,7 +5,8 @@ import type { Another, Dialect, LinkSettings, LockLink } from '../dialect/dialec
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
 import type { Entry } from './entry.js'
-import { Session, type Request, type SessionHost, type SessionState } from './session.js'
+import { Session, type SessionState } from './session.js'
+import type { Request, SessionHost } from './session-host.js'
 
 /**
  * From this many keys on a session, another is opened if there is room. Every statement costs the server time in

@@ -178,6 +178,7 @@ export class FakeServer {
       claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
       tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, settings.sender))),
       announce: (sender, entries) => connection.ask(() => this.#announce(owner, sender, entries)),
+      holderOf: (key) => connection.ask(() => this.#holderOf(owner, key)),
       heartbeat: () => connection.ask(() => undefined),
       reconcile: (expected) =>
         connection.ask((): readonly Holding[] => this.table.reconcile(owner, expected)),
@@ -219,6 +220,11 @@ export class FakeServer {
     if (fault !== undefined) throw fault.error
     const isNeeded = hasTokens && answers.includes(SAID.granted)
     return { answers, token: isNeeded ? String((this.#token += TOKEN_STEP)) : null, delaysMs: null }
+  }
+
+  #holderOf(owner: number, key: KeyCode): string | null {
+    const others = this.table.holders(key.id).filter((holder) => holder.owner !== owner)
+    return others.length === 0 ? null : others.map((holder) => `session ${holder.owner}`).join(' and ')
   }
 
   #announce(owner: number, sender: string, entries: number): TableUse {

@@ -421,6 +421,17 @@ export function describeLockLink<C extends object>(
       })
     })
 
+    test('who has a key can be asked, in words', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+      await ask(a, 'try')
+
+      expect(await b.holderOf(key('orders'))).toMatch(String(a.serverId))
+      expect(await a.holderOf(key('orders')), 'others than oneself').toBeNull()
+      expect(await b.holderOf(key('free'))).toBeNull()
+      await ask(a, 'release')
+      expect(await b.holderOf(key('orders'))).toBeNull()
+    })
+
     test('a session that is ended frees its locks and its interest, and its client is told', async () => {
       const [a, b] = [await link('a'), await link('b')]
       await ask(a, 'try')

@@ -1,5 +1,5 @@
 import { sleep, type Clock } from '../../base/clock.js'
-import { LockLostError } from '../../base/errors.js'
+import { LockLostError, type LockTimeoutError } from '../../base/errors.js'
 import type { Lock } from '../../lock/lock.js'
 import type { LockPool } from '../../postgres-lock-pool.js'
 import type { ExitStatus } from '../command.js'
@@ -165,7 +165,8 @@ export class RunUnderLock {
   #failed(error: unknown): number {
     const { code, message, exitCode } = failure(error, this.#order)
     if (exitCode === EXIT.busy) {
-      return this.#busy(`somebody else holds it, gave up after ${durationText(this.#order.waitMs)}`)
+      const who = (error as Partial<LockTimeoutError>).holder ?? 'somebody else'
+      return this.#busy(`${who} holds it, gave up after ${durationText(this.#order.waitMs)}`)
     }
     this.#report('failed', { code, message, exitCode })
     return exitCode

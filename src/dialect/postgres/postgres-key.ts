@@ -72,3 +72,8 @@ function fromBits(value: bigint, isPair: boolean): PostgresKey {
   const low = Number(BigInt.asIntN(32, value))
   return { id: isPair ? `p${bits}` : bits, bits, high, low, isPair, hash: high ^ low }
 }
+
+/** Where pg_locks shows it: `classid`, `objid` and `objsubid`. */
+export function advisoryLocation({ high, low, isPair }: PostgresKey): unknown[] {
+  return [high >>> 0, low >>> 0, isPair ? 2 : 1]
+}

@@ -7,7 +7,7 @@ import { Announcement } from './postgres-announcement.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
 import type { ServerFacts } from './postgres-attach.js'
 import { sqlState } from './postgres-errors.js'
-import type { PostgresKey } from './postgres-key.js'
+import { advisoryLocation, type PostgresKey } from './postgres-key.js'
 import type { PostgresMarks } from './postgres-marks.js'
 import { makeHold } from './postgres-reconcile.js'
 import {
@@ -21,6 +21,8 @@ import {
   RING,
   TRY_ONE,
 } from './postgres-sql.js'
+import { ADVISORY_HOLDERS } from './transaction-sql.js'
+import { holdersInWords, type HolderRow } from './transaction-words.js'
 import type { Prepared, ServerConnection } from './server-connection.js'
 
 /** A connection to PostgreSQL in use for locks. */
@@ -80,6 +82,11 @@ export class PostgresLink implements LockLink {
   announce(sender: string, entries: number): Promise<TableUse> {
     this.#announcement ??= new Announcement(this.#server, sender)
     return this.#announcement.change(entries)
+  }
+
+  async holderOf(key: KeyCode): Promise<string | null> {
+    const rows = await this.#ask<HolderRow>(STATEMENTS.holders, advisoryLocation(key as PostgresKey))
+    return holdersInWords(rows)
   }
 
   async heartbeat(): Promise<void> {
@@ -186,4 +193,5 @@ const STATEMENTS = {
   ring: { name: 'lockpool_ring', text: RING },
   claim: { name: 'lockpool_claim', text: CLAIM },
   heartbeat: { name: 'lockpool_heartbeat', text: HEARTBEAT },
+  holders: { name: 'lockpool_holders', text: ADVISORY_HOLDERS },
 } as const

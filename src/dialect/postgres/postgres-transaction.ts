@@ -10,7 +10,7 @@ import type {
 } from './lock-transaction.js'
 import type { Queryable, QueryConfig, QueryResult } from '../queryable.js'
 import { sqlState } from './postgres-errors.js'
-import type { PostgresKey } from './postgres-key.js'
+import { advisoryLocation, type PostgresKey } from './postgres-key.js'
 import { quoteTable, whereAll } from './quoting.js'
 import { checkChoice, holdersInWords, timeoutSetting, type HolderRow } from './transaction-words.js'
 import {
@@ -193,9 +193,4 @@ const LOCK_NOT_AVAILABLE = '55P03'
 
 export function keyValues({ bits, isPair, high, low }: PostgresKey): unknown[] {
   return isPair ? [high, low] : [bits]
-}
-
-/** Where pg_locks shows it. */
-function advisoryLocation({ high, low, isPair }: PostgresKey): unknown[] {
-  return [high >>> 0, low >>> 0, isPair ? 2 : 1]
 }

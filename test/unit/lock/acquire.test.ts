@@ -355,3 +355,37 @@ async function ready(
   await clock.run(500)
   await done
 }
+
+test('a caller who has waited in vain for another process is told who has the lock', async () => {
+  const world = fakeWorld({ latencyMs: 5 })
+  const [a, b] = [world.pool(), world.pool()]
+  const holding = a.acquire('orders')
+  await world.clock.run(50)
+  await holding
+  const waiting = [1, 2, 3].map(() => rejection(b.acquire('orders', { timeoutMs: 300 })))
+  await world.clock.run(200)
+  const before = world.server.statements
+
+  await world.clock.run(300)
+
+  const owner = world.server.table.holders('/orders')[0]!.owner
+  for (const error of await Promise.all(waiting)) {
+    expect(error).toMatchObject({ code: 'LOCK_TIMEOUT', phase: 'locking', holder: `session ${owner}` })
+    expect(error.message).toMatch(`held by session ${owner}`)
+  }
+  expect(world.server.statements - before, 'one look for all of them, besides polling').toBeLessThanOrEqual(4)
+})
+
+test('a server that does not say who has the lock costs a caller a moment, and no more', async () => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool(), world.pool()]
+  await a.acquire('orders')
+  const waiting = rejection(b.acquire('orders', { timeoutMs: 300 }))
+  await world.clock.run(200)
+  for (const connection of world.server.connections) connection.isMute = true
+
+  await world.clock.run(301)
+
+  expect(await waiting).toMatchObject({ code: 'LOCK_TIMEOUT', holder: null })
+  for (const connection of world.server.connections) connection.isMute = false
+})
