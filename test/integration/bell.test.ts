@@ -18,7 +18,8 @@ test('with a full notification queue a release is a release, and who waits finds
   const waiting = b.acquire('orders')
   await expect.poll(() => b.snapshot().doorbell).toBe('listening')
   // A listener in a transaction keeps the queue from being emptied.
-  await clients[0].query('LISTEN anything; BEGIN; SELECT 1')
+  await clients[0].query('LISTEN anything')
+  await clients[0].query('BEGIN; SELECT 1')
   const fill = `SELECT pg_notify('anything', repeat('x', 7000) || i) FROM generate_series(1, 20) AS i`
   let full: Error | null = null
   for (let i = 0; i < 200 && full === null; i++) await clients[1].query(fill).catch((error) => (full = error))

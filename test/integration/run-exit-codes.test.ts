@@ -75,7 +75,7 @@ test('a lock that somebody else holds: 75, or what -E says, at once or when the 
     run('k', '--no-wait', '--', 'echo', 'ran'),
     run('k', '-n', '-E', '0', '--', 'echo', 'ran'),
     run('k', '--wait', '0', '-E', '3', '--', 'echo', 'ran'),
-    run('k', '--wait', '300ms', '--', 'echo', 'ran'),
+    run('k', '--wait', '2s', '--', 'echo', 'ran'),
     run('k', '--shared', '-n', '--', 'echo', 'ran'),
   ]
 
@@ -84,7 +84,7 @@ test('a lock that somebody else holds: 75, or what -E says, at once or when the 
   expect(its.map((it) => it.out.toString())).toEqual(['', '', '', '', ''])
   expect(its[0]!.err).toBe('lockpool: lock "k" is busy: somebody else holds it\n')
   expect(its[3]!.err).toMatch(
-    /^lockpool: lock "k" is busy: .+ \(process \d+, client 127\.0\.0\.1\/32\) holds it, gave up after 300ms\n$/,
+    /^lockpool: lock "k" is busy: .+ \(process \d+, client 127\.0\.0\.1\/32\) holds it, gave up after 2s\n$/,
   )
   await held.release()
 })

@@ -32,13 +32,15 @@ async function withRole(
 ): Promise<void> {
   const { rows } = await world.database.query<{ name: string }>('SELECT name FROM pg_settings')
   const known = new Set(rows.map(({ name }) => name))
+  // In this database only: other tests are the same role in others, at the same time.
+  const role = `ALTER ROLE postgres IN DATABASE ${new URL(world.database.url).pathname.slice(1)}`
   for (const [name, value] of settings) {
-    if (known.has(name)) await world.database.query(`ALTER ROLE postgres SET ${name} = '${value}'`)
+    if (known.has(name)) await world.database.query(`${role} SET ${name} = '${value}'`)
   }
   try {
     await body()
   } finally {
-    await world.database.query('ALTER ROLE postgres RESET ALL')
+    await world.database.query(`${role} RESET ALL`)
   }
 }
 
