@@ -41,6 +41,8 @@ export type {
 } from './dialect/postgres/lock-transaction.js'
 export type { IsolationLevel, TransactionOptions } from './dialect/postgres/run-transaction.js'
 export type { ConnectionEvents, PostgresConnection } from './dialect/postgres/postgres-connection.js'
+export type { ClientEvents, PostgresPool } from './dialect/postgres/postgres-pool.js'
+export type { LeasedConnection } from './dialect/postgres/leased-connection.js'
 export { hashName } from './dialect/postgres/postgres-key.js'
 export type { PostgresConfig } from './dialect/postgres/postgres-config.js'
 export type { Lock } from './lock/lock.js'

@@ -6,6 +6,7 @@ import type { LockTransaction } from './dialect/postgres/lock-transaction.js'
 import { clientConfig, configProblem, type PostgresConfig } from './dialect/postgres/postgres-config.js'
 import type { PostgresConnection } from './dialect/postgres/postgres-connection.js'
 import { postgresDialect } from './dialect/postgres/postgres-dialect.js'
+import { PostgresPool } from './dialect/postgres/postgres-pool.js'
 import { PostgresFactory } from './dialect/postgres/postgres-factory.js'
 import { encodeKey } from './dialect/postgres/postgres-key.js'
 import {
@@ -47,7 +48,11 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
     const problem = configProblem(connection)
     const resolved = resolveLockPoolOptions(rest, problem === null ? [] : [problem])
     const config = clientConfig(connection, resolved.applicationName)
-    super(resolved, { factory: new PostgresFactory(config), dialect: postgresDialect })
+    super(resolved, {
+      factory: new PostgresFactory(config),
+      dialect: postgresDialect,
+      makePool: (...parts) => new PostgresPool(...parts),
+    })
     this.#transactions = {
       pool: this.connections,
       clock: systemClock,
@@ -59,6 +64,11 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
       },
       inWords: keyInWords,
     }
+  }
+
+  /** All connections, wherever a `pg.Pool` is taken. Lock sessions are borrowed from here too. */
+  override get connections(): PostgresPool {
+    return super.connections as PostgresPool
   }
 
   /**

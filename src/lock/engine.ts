@@ -5,7 +5,8 @@ import type { LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
-import { ConnectionPool } from '../pool/connection-pool.js'
+import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
+import type { PoolOptions } from '../pool/pool-options.js'
 import { Arbiter, type ArbiterLinks } from './arbiter.js'
 import { Doorbell, type DoorbellHost } from './doorbell.js'
 import type { Entry } from './entry.js'
@@ -21,7 +22,15 @@ export interface EnginePorts<C extends object> {
   readonly dialect: Dialect<C>
   readonly clock: Clock
   readonly random: Random
+  /** How the pool is made, where a pool that can more is wanted. Default: a plain one. */
+  readonly makePool?: MakePool<C>
 }
+
+export type MakePool<C extends object> = (
+  factory: ConnectionFactory<C>,
+  options: PoolOptions,
+  ports: PoolPorts,
+) => ConnectionPool<C>
 
 /**
  * The parts, and how they are tied: the arbiter decides, sessions carry out, the doorbell wakes, and all connections
@@ -39,7 +48,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly #sender: string
   #shortfall: string | null = null
 
-  constructor(options: Required<LockPoolOptions>, { factory, dialect, clock, random }: EnginePorts<C>) {
+  constructor(options: Required<LockPoolOptions>, parts: EnginePorts<C>) {
+    const { factory, dialect, clock, random, makePool = plainPool } = parts
     const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options
     const { leaseMs, fencing, strict } = options
     // One place that sessions leave to borrowers, and one that borrowers leave to sessions.
@@ -48,7 +58,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.random = random
     this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
     const poolOptions = { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs }
-    this.connections = new ConnectionPool(
+    this.connections = makePool(
       factory,
       { ...poolOptions, reserved: spare, openAtStart: false },
       { clock, random },
@@ -206,4 +216,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 /** How this process is called when others are told whom they wait for. */
 function processInWords(applicationName: string): string {
   return `process ${process.pid} on ${hostname()} (${applicationName})`
+}
+
+function plainPool<C extends object>(...parts: Parameters<MakePool<C>>): ConnectionPool<C> {
+  return new ConnectionPool(...parts)
 }

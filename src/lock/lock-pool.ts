@@ -8,7 +8,7 @@ import type { LockKey, LockMode } from '../dialect/lock-key.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import { acquireAll } from './acquire-all.js'
-import { Engine } from './engine.js'
+import { Engine, type MakePool } from './engine.js'
 import { currentFrame, runHolding } from './holding-context.js'
 import { KeyBook } from './key-book.js'
 import type { Lock } from './lock.js'
@@ -34,6 +34,7 @@ export interface LockPoolPorts<C extends object> {
   readonly dialect: Dialect<C>
   readonly clock?: Clock
   readonly random?: Random
+  readonly makePool?: MakePool<C>
 }
 
 const ACQUIRE_OPTIONS = new Set(['mode', 'timeoutMs', 'signal'])
@@ -58,6 +59,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
       dialect: ports.dialect,
       clock: ports.clock ?? systemClock,
       random: ports.random ?? systemRandom,
+      ...(ports.makePool === undefined ? {} : { makePool: ports.makePool }),
     })
     this.#keys = new KeyBook(ports.dialect, options.namespace)
   }

@@ -40,7 +40,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   readonly #stock: Stock<C>
   #leases = 0
   #timeouts = 0
-  #readiness: Deferred<this> | null = null
+  #readiness: Deferred<void> | null = null
   #isClosed = false
 
   /** Told by a waiter whose time is up, and answers why there was no connection, if opening them fails. */
@@ -119,7 +119,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   ready(): Promise<this> {
     if (this.#isClosed) return Promise.reject(new PoolClosedError())
     if (this.#stock.live >= this.#options.min) return Promise.resolve(this)
-    const readiness = (this.#readiness ??= new Deferred()).promise
+    const readiness = (this.#readiness ??= new Deferred()).promise.then(() => this)
     this.#serve()
     return readiness
   }
@@ -254,7 +254,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     }
     this.#stock.open(this.#line.servable(this.#ordinaryRoom()))
     if (this.#readiness !== null && this.#stock.live >= this.#options.min) {
-      this.#readiness.resolve(this)
+      this.#readiness.resolve()
       this.#readiness = null
     }
   }

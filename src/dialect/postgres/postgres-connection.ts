@@ -4,6 +4,8 @@ import type { Queryable } from '../queryable.js'
 export interface ConnectionEvents {
   notification: { readonly channel: string; readonly payload?: string; readonly processId: number }
   notice: { readonly message?: string; readonly code?: string; readonly severity?: string }
+  error: Error
+  end: void
 }
 
 /** One connection to PostgreSQL, wherever a client of `pg` would do for queries. */

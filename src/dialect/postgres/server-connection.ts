@@ -97,7 +97,7 @@ export class ServerConnection implements PostgresConnection {
     event: Name,
     listener: (event: ConnectionEvents[Name]) => void,
   ): this {
-    this.#client.on(event as 'notice', listener as (event: object) => void)
+    this.#client.on(event as 'notice', listener as (event: unknown) => void)
     return this
   }
 
@@ -105,7 +105,7 @@ export class ServerConnection implements PostgresConnection {
     event: Name,
     listener: (event: ConnectionEvents[Name]) => void,
   ): this {
-    this.#client.off(event, listener as (event: object) => void)
+    this.#client.off(event, listener as (event: unknown) => void)
     return this
   }
 

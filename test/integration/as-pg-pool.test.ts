@@ -1,0 +1,128 @@
+import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { Kysely, PostgresDialect, type PostgresPool as KyselyPool } from 'kysely'
+import type pg from 'pg'
+import { expect, test } from 'vitest'
+import { rejection } from '../support/fake-world.js'
+import { lockWorld } from '../support/lock-world.js'
+
+const world = lockWorld()
+
+interface Tables {
+  thing: { name: string }
+}
+
+test('Kysely selects, inserts and rolls back on it, with more callers than connections', async () => {
+  const locks = world.pool({ max: 3 })
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: locks.connections as unknown as KyselyPool }),
+  })
+  await db.schema.createTable('thing').addColumn('name', 'text').execute()
+
+  await Promise.all(
+    Array.from({ length: 20 }, (_, i) =>
+      db
+        .insertInto('thing')
+        .values({ name: `${i}` })
+        .execute(),
+    ),
+  )
+  const failed = db.transaction().execute(async (transaction) => {
+    await transaction.insertInto('thing').values({ name: 'never' }).execute()
+    throw new Error('changed my mind')
+  })
+
+  expect(await rejection(failed)).toMatchObject({ message: 'changed my mind' })
+  expect(await db.selectFrom('thing').selectAll().execute()).toHaveLength(20)
+  const lock = await locks.acquire('key')
+  await db.destroy()
+  expect(lock.signal.aborted, 'the locks of the program go on').toBe(false)
+  await lock.release()
+})
+
+test('a transaction of Drizzle stays on one connection, and is undone as a whole', async () => {
+  const { connections } = world.pool({ max: 3 })
+  const db = drizzle({ client: connections as unknown as pg.Pool })
+  await db.execute(sql`CREATE TABLE drizzled (n int)`)
+  const pid = async (tx: Pick<typeof db, 'execute'>): Promise<unknown> =>
+    (await tx.execute(sql`SELECT pg_backend_pid() AS pid`)).rows[0]!['pid']
+
+  const failed = db.transaction(async (tx) => {
+    await tx.execute(sql`INSERT INTO drizzled VALUES (1)`)
+    const inside = await pid(tx)
+    expect(await pid(db), 'others go elsewhere').not.toBe(inside)
+    expect(await pid(tx)).toBe(inside)
+    throw new Error('changed my mind')
+  })
+
+  expect(await rejection(failed)).toMatchObject({ message: 'changed my mind' })
+  expect((await db.execute(sql`SELECT * FROM drizzled`)).rows).toEqual([])
+})
+
+test('callbacks are answered, for queries, connections and the end', async () => {
+  const { connections } = world.pool({ max: 2 })
+  const answer = await new Promise((resolve, reject) => {
+    connections.connect((error, client, release) => {
+      if (error !== null) return reject(error)
+      client!.query<{ sum: number }>('SELECT $1::int + 1 AS sum', [41], (_, result) => {
+        release()
+        resolve(result!.rows)
+      })
+    })
+  })
+  const failure = await new Promise((resolve) => connections.query('SELECT 1/0', (error) => resolve(error)))
+  const end = await new Promise((resolve) => connections.end((error) => resolve(error)))
+
+  expect(answer).toEqual([{ sum: 42 }])
+  expect(failure).toMatchObject({ code: '22012' })
+  expect(end).toBeNull()
+  expect(connections.ended).toBe(true)
+  expect(await rejection(connections.query('SELECT 1'))).toMatchObject({ code: 'POOL_CLOSED' })
+})
+
+test('connections are told of as pg.Pool tells of its clients', async () => {
+  const { connections } = world.pool({ max: 2 })
+  const told: string[] = []
+  connections.on('connect', (client) => told.push(`connect ${client.processID > 0}`))
+  connections.on('acquire', () => told.push('acquire'))
+  connections.on('release', (error) => told.push(`release ${error}`))
+
+  await connections.query('SELECT 1')
+  await connections.query('SELECT 1')
+
+  expect(told).toEqual(['connect true', 'acquire', 'release undefined', 'acquire', 'release undefined'])
+})
+
+test('a statement that fails does not cost its connection', async () => {
+  const { connections } = world.pool({ max: 2 })
+  await connections.query('SELECT 1')
+
+  await rejection(connections.query('SELECT 1/0'))
+
+  expect(connections.counts()).toMatchObject({ opened: 1, closed: 0, idle: 1 })
+})
+
+test('a backend that dies is an event for its borrower and for the pool, and the next query works', async () => {
+  const { connections } = world.pool({ max: 2 })
+  const told: string[] = []
+  connections.on('error', () => told.push('pool'))
+  const client = await connections.connect()
+  client.on('error', () => told.push('client'))
+
+  await world.terminate(client.processID)
+
+  // pg tells a client of both the farewell and the closed socket.
+  await expect.poll(() => new Set(told)).toEqual(new Set(['client', 'pool']))
+  client.release()
+  expect((await connections.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+})
+
+test('a cursor is refused at once, with the reason', async () => {
+  const { connections } = world.pool({ max: 2 })
+  const client = await connections.connect()
+
+  expect(() => client.query({ text: 'SELECT 1', submit: () => undefined } as { text: string })).toThrow(
+    /pipeline mode/,
+  )
+  client.release()
+})
