@@ -57,9 +57,16 @@ test.each([
     ['BEGIN', 'SELECT pg_advisory_lock(3)'],
     ['an open transaction', '1 advisory lock'],
   ],
-  ['a changed setting', [`SET work_mem = '77MB'`], []],
-  ['a subscription', ['LISTEN something'], []],
-  ['another role', ['SET ROLE pg_monitor'], []],
+  ['a changed setting', [`SET work_mem = '77MB'`], ['changed settings']],
+  ['a subscription', ['LISTEN something'], ['a subscription']],
+  ['another role', ['SET ROLE pg_monitor'], ['changed settings']],
+  ['a temporary table', ['CREATE TEMP TABLE left_over ()'], ['temporary tables']],
+  ['a prepared statement', ['PREPARE left_over AS SELECT 1'], ['prepared statements']],
+  [
+    'a cursor that outlives its transaction',
+    ['DECLARE left_over CURSOR WITH HOLD FOR SELECT 1'],
+    ['open cursors'],
+  ],
 ] as const)('%s is not left to the next borrower', async (_, statements, expected) => {
   const { connections } = world.pool({ max: 2 })
   const found: (readonly string[])[] = []
@@ -76,9 +83,20 @@ test.each([
     SELECT current_setting('work_mem') <> '77MB' AS work_mem, current_user = session_user AS role,
       NOT EXISTS (SELECT FROM pg_listening_channels()) AS listening, to_regclass('left_over') IS NULL AS tables,
       NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks,
+      NOT EXISTS (SELECT FROM pg_prepared_statements WHERE from_sql) AS prepared,
+      NOT EXISTS (SELECT FROM pg_cursors WHERE name = 'left_over') AS cursors,
       now() = statement_timestamp() AS transaction`)
   expect(rows).toEqual([
-    { work_mem: true, role: true, listening: true, tables: true, locks: true, transaction: true },
+    {
+      work_mem: true,
+      role: true,
+      listening: true,
+      tables: true,
+      locks: true,
+      prepared: true,
+      cursors: true,
+      transaction: true,
+    },
   ])
   expect(found).toEqual([expected])
   second.release()

@@ -1,4 +1,12 @@
-import { RESET_SESSION, ROLLBACK, UNLISTEN_ALL, UNLOCK_ALL } from './postgres-sql.js'
+import {
+  CLOSE_CURSORS,
+  DEALLOCATE_SQL,
+  DISCARD_TEMP,
+  RESET_SESSION,
+  ROLLBACK,
+  UNLISTEN_ALL,
+  UNLOCK_ALL,
+} from './postgres-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /**
@@ -9,7 +17,23 @@ const TRACES = {
   locks: /advisory_(?!xact_)/i,
   listening: /\blisten\b/i,
   settings: /(?:^(?:\s*--[^\n]*\n)*|;|\*\/)\s*set\s+(?!local\b|transaction\b|constraints\b)|\bset_config\b/i,
+  temporary: /\btemp(?:orary)?\b/i,
+  cursors: /\bwith\s+hold\b/i,
+  prepared: /\bprepare\s+(?!transaction\b)/i,
 } as const
+
+/** How what was left is cleaned, and what it is called. Whether there was any is not asked: cleaning costs as much. */
+const CLEANERS = [
+  ['listening', 'a subscription', UNLISTEN_ALL],
+  ['cursors', 'open cursors', CLOSE_CURSORS],
+  ['prepared', 'prepared statements', DEALLOCATE_SQL],
+  ['temporary', 'temporary tables', DISCARD_TEMP],
+  ['settings', 'changed settings', RESET_SESSION],
+] as const
+
+type Trace = keyof typeof TRACES
+
+const ALL_TRACES = Object.entries(TRACES) as [Trace, RegExp][]
 
 /**
  * What borrowers may have left on a connection. It is told from the text of their statements, because asking the server
@@ -17,21 +41,16 @@ const TRACES = {
  * own is not seen.
  */
 export class Dirt {
-  #locks = false
-  #listening = false
-  #settings = false
+  readonly #seen = new Set<Trace>()
 
   look(text: string | undefined): void {
     if (typeof text !== 'string') return
-    this.#locks ||= TRACES.locks.test(text)
-    this.#listening ||= TRACES.listening.test(text)
-    this.#settings ||= TRACES.settings.test(text)
+    for (const [trace, pattern] of ALL_TRACES) if (pattern.test(text)) this.#seen.add(trace)
   }
 
   /** Null if there is nothing. Otherwise cleans, and tells what was found; rejects if it can't. */
   clean(server: ServerConnection): Promise<readonly string[]> | null {
-    const isSuspect = this.#locks || this.#listening || this.#settings
-    return isSuspect || server.isInTransaction || server.inFlight > 0 ? this.#clean(server) : null
+    return this.#seen.size > 0 || server.isInTransaction || server.inFlight > 0 ? this.#clean(server) : null
   }
 
   async #clean(server: ServerConnection): Promise<readonly string[]> {
@@ -45,14 +64,17 @@ export class Dirt {
       found.push('an open transaction')
       await server.query(ROLLBACK)
     }
-    if (this.#locks) {
+    if (this.#seen.has('locks')) {
       const { rows } = await server.query<{ count: number }>(UNLOCK_ALL)
       const count = rows[0]?.count ?? 0
       if (count > 0) found.push(`${count} advisory lock${count === 1 ? '' : 's'}`)
     }
-    if (this.#listening) await server.query(UNLISTEN_ALL)
-    if (this.#settings) await server.query(RESET_SESSION)
-    this.#locks = this.#listening = this.#settings = false
+    for (const [trace, name, statement] of CLEANERS) {
+      if (!this.#seen.has(trace)) continue
+      found.push(name)
+      await server.query(statement)
+    }
+    this.#seen.clear()
     return found
   }
 }

@@ -93,12 +93,12 @@ export class PostgresPool extends ConnectionPool<PostgresConnection> {
   ): this
   override on(event: string, listener: (...args: never[]) => void): this {
     if (isOwn(event)) return super.on(event, listener as Listener<unknown>)
-    this.#clientEvents.on(event as 'remove', listener as () => void)
+    this.#clientEvents.on(event as 'remove', listener)
     return this
   }
 
   once<Name extends keyof ClientEvents>(event: Name, listener: (...args: ClientEvents[Name]) => void): this {
-    this.#clientEvents.once(event as 'remove', listener as () => void)
+    this.#clientEvents.once(event, listener as never)
     return this
   }
 
@@ -109,7 +109,7 @@ export class PostgresPool extends ConnectionPool<PostgresConnection> {
   ): this
   override off(event: string, listener: (...args: never[]) => void): this {
     if (isOwn(event)) return super.off(event, listener as Listener<unknown>)
-    this.#clientEvents.off(event as 'remove', listener as () => void)
+    this.#clientEvents.off(event as 'remove', listener)
     return this
   }
 

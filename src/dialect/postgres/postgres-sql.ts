@@ -355,3 +355,15 @@ export const UNLISTEN_ALL = `UNLISTEN *`
 
 /** RESET ALL does not reset the role; resetting the session authorization does. */
 export const RESET_SESSION = `RESET SESSION AUTHORIZATION; RESET ALL`
+
+export const DISCARD_TEMP = `DISCARD TEMP`
+
+/** Also those that outlive their transaction: WITH HOLD. */
+export const CLOSE_CURSORS = `CLOSE ALL`
+
+/** Only those of SQL: the driver goes on using its own by name. */
+export const DEALLOCATE_SQL = `
+DO $$ DECLARE statement text; BEGIN
+  FOR statement IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql
+  LOOP EXECUTE pg_catalog.format('DEALLOCATE %I', statement); END LOOP;
+END $$`
