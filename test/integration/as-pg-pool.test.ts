@@ -4,6 +4,8 @@ import { Kysely, PostgresDialect, type PostgresPool as KyselyPool } from 'kysely
 import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { rejection } from '../support/fake-world.js'
+import { startServer } from '../support/own-server.js'
+import { LockPool } from '../../src/postgres-lock-pool.js'
 import { lockWorld } from '../support/lock-world.js'
 
 const world = lockWorld()
@@ -125,4 +127,32 @@ test('a cursor is refused at once, with the reason', async () => {
     /pipeline mode/,
   )
   client.release()
+})
+
+test('an outage is told at once with its cause, costs few attempts, and is over when the server is back', async () => {
+  const server = await startServer()
+  const locks = new LockPool({ connection: server.url, max: 10 })
+  const db = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: locks.connections as unknown as KyselyPool }),
+  })
+  const ask = (): Promise<unknown> => db.selectNoFrom((e) => e.val(1).as('one')).execute()
+  try {
+    await Promise.all(Array.from({ length: 100 }, ask))
+    process.kill(server.processId, 'SIGKILL')
+    await expect.poll(() => rejection(ask()).catch(() => null), { timeout: 5000 }).not.toBeNull()
+    const { failed } = locks.connections.counts()
+    const until = performance.now() + 2000
+    while (performance.now() < until) {
+      const errors = await Promise.all(Array.from({ length: 20 }, () => rejection(ask())))
+      expect(errors[0]).toMatchObject({ code: 'CONNECTION_FAILED' })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect(locks.connections.counts().failed - failed).toBeLessThanOrEqual(5)
+    await server.restart()
+    await expect.poll(() => ask().then(() => 'back', String), { timeout: 2000 }).toBe('back')
+    await Promise.all(Array.from({ length: 100 }, ask))
+  } finally {
+    await locks.close({ graceMs: 0 })
+    await server.stop()
+  }
 })
