@@ -17,7 +17,7 @@ const TRACES = {
   locks: /advisory_(?!xact_)/i,
   listening: /\blisten\b/i,
   settings: /(?:^(?:\s*--[^\n]*\n)*|;|\*\/)\s*set\s+(?!local\b|transaction\b|constraints\b)|\bset_config\b/i,
-  temporary: /\btemp(?:orary)?\b/i,
+  temporary: /\b(?:create|into)\s+(?:(?:global|local|unlogged)\s+)*temp(?:orary)?\b|\bpg_temp\b/i,
   cursors: /\bwith\s+hold\b/i,
   prepared: /\bprepare\s+(?!transaction\b)/i,
 } as const
