@@ -33,7 +33,7 @@ test('the demo keeps its promises, says so as JSON, and leaves nothing', async (
   expect(demo.err).toBe('')
   const outcome = JSON.parse(demo.out.toString())
   expect(outcome).toMatchObject({ version: 1, broken: [], exitCode: 0, processes: 3, maxConnections: 9 })
-  expect(outcome.withLocks).toMatchObject({ missingCents: 0, ledger: { regressions: 0 } })
+  expect(outcome.withLocks).toMatchObject({ missingCents: 0, ledger: { regressions: 0, wrongAccounts: 0 } })
   expect(outcome.withLocks.tally.transfers).toBeGreaterThan(0)
   expect(outcome.killed.transfersAfter).toBeGreaterThan(0)
   await expect.poll(leftovers, { timeout: 5000 }).toEqual([])

@@ -8,6 +8,7 @@ export const NOTHING_DONE: WorkerReport = {
   acquired: 0,
   handedOff: 0,
   lost: 0,
+  refused: 0,
   held: 0,
   waiting: 0,
   waits: [],

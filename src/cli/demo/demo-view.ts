@@ -91,7 +91,9 @@ export function summaryLines(outcome: DemoOutcome, channel: Channel): string[] {
   const rows: (readonly [what: string, without: string, withLocks: string])[] = [
     ['', 'without locks', 'with lockpool'],
     ['transfers', rated(without), rated(withLocks)],
-    ['missing in the ledger', missing(without.missingCents), missing(withLocks.missingCents)],
+    ['money in the ledger', difference(without.missingCents), difference(withLocks.missingCents)],
+    ['accounts that are wrong', wrongAccounts(without), wrongAccounts(withLocks)],
+    ['  by', money(without.ledger.wrongCents), money(withLocks.ledger.wrongCents)],
     ['locks acquired', '', `${thousands(tally.acquired)}  (${perSecond(tally.acquired, withLocks.ms)}/s)`],
     ['  handed on', '', `${thousands(tally.handedOff)}, within a process`],
     ['wait for two locks', '', `p50 ${duration(tally.p50Ms)}, p99 ${duration(tally.p99Ms)}`],
@@ -100,7 +102,7 @@ export function summaryLines(outcome: DemoOutcome, channel: Channel): string[] {
     [
       'tokens that did not grow',
       '',
-      `${withLocks.ledger.regressions} of ${thousands(withLocks.ledger.writes)}`,
+      `${withLocks.ledger.regressions} of ${thousands(withLocks.ledger.reads)}`,
     ],
     ['one process killed', '', `${killed.locks} locks, free after ${duration(killed.freedAfterMs)}`],
   ]
@@ -117,10 +119,11 @@ export function verdictLines(outcome: DemoOutcome, channel: Channel): string[] {
   const { processes, tasks, peak, without } = outcome
   const crowd = `${thousands(processes * tasks)} tasks in ${processes} processes`
   const kept = `✓ With lockpool ${crowd} lost no cent, on ${peak.connections} connections.`
+  const { wrongAccounts: wrong, wrongCents } = without.ledger
   const lost =
-    without.missingCents === 0
+    wrong === 0
       ? '  Without locks nothing was lost either, this time: the tasks did not meet. Try again.'
-      : `  Without locks ${money(Math.abs(without.missingCents))} ${without.missingCents < 0 ? 'vanished' : 'came from nowhere'} in ${seconds(without.ms)}.`
+      : `  Without locks ${thousands(wrong)} accounts were wrong after ${seconds(without.ms)}, by ${money(wrongCents)} in all.`
   return [channel.paint('green', kept), lost]
 }
 
@@ -128,9 +131,13 @@ function rated({ tally, ms }: PartOutcome): string {
   return `${thousands(tally.transfers)}  (${perSecond(tally.transfers, ms)}/s)`
 }
 
-function missing(cents: number): string {
-  if (cents === 0) return 'nothing'
-  return cents < 0 ? money(-cents) : `${money(cents)} too much`
+function difference(cents: number): string {
+  if (cents === 0) return 'all of it'
+  return cents < 0 ? `${money(-cents)} is missing` : `${money(cents)} too much`
+}
+
+function wrongAccounts({ ledger }: PartOutcome): string {
+  return ledger.wrongAccounts === 0 ? 'none' : thousands(ledger.wrongAccounts)
 }
 
 function perSecond(count: number, ms: number): string {

@@ -13,18 +13,18 @@ export function ledgerStatements(schema: string): LedgerStatements {
     create: `CREATE SCHEMA ${schema}; ${createAccounts(schema)}`,
     fill: `
       INSERT INTO ${schema}.account
-      SELECT id, $2::bigint, 0, 0, 0 FROM generate_series(1, $1::int) AS id
-      ON CONFLICT (id) DO UPDATE SET cents = excluded.cents, token = 0, writes = 0, regressions = 0`,
-    read: `
-      SELECT id, cents::text AS cents
-      FROM ${schema}.account
-      WHERE id IN ($1::int, $2::int)`,
+      SELECT id, $2::bigint, $2::bigint, 0, 0, 0 FROM generate_series(1, $1::int) AS id
+      ON CONFLICT (id) DO UPDATE
+      SET cents = excluded.cents, expected = excluded.expected, token = 0, reads = 0, regressions = 0`,
+    read: readBoth(schema),
     write: writeBoth(schema),
     sum: `
       SELECT
         sum(cents)::text AS cents,
-        sum(writes)::int AS writes,
-        sum(regressions)::int AS regressions
+        sum(reads)::int AS reads,
+        sum(regressions)::int AS regressions,
+        (count(*) FILTER (WHERE cents <> expected))::int AS "wrongAccounts",
+        sum(abs(cents - expected))::text AS "wrongCents"
       FROM ${schema}.account`,
     drop: `DROP SCHEMA IF EXISTS ${schema} CASCADE`,
   }
@@ -35,31 +35,57 @@ function createAccounts(schema: string): string {
     CREATE TABLE ${schema}.account (
       id int PRIMARY KEY,
       cents bigint NOT NULL,
+      expected bigint NOT NULL,
       token bigint NOT NULL,
-      writes int NOT NULL,
+      reads int NOT NULL,
       regressions int NOT NULL
     )`
 }
 
 /**
- * What was read before is written back: both balances in one statement, so that a worker that is killed has written both or
- * none. A token that is not greater than the last one of its account is counted, by the server. The rows are locked in
- * order, so that it is not the server's detector of deadlocks that is shown here.
+ * Both balances, and from now on writes with an earlier token are refused: one of a process that was killed may still be on
+ * its way in the server, on another connection than its locks, which are free already. A token that is not greater than
+ * the last one of its account is counted, by the server. The rows are locked in order, so that it is not the server's
+ * detector of deadlocks that is shown here.
+ */
+function readBoth(schema: string): string {
+  return `
+    WITH locked AS MATERIALIZED (
+      SELECT id FROM ${schema}.account WHERE id IN ($1::int, $3::int) ORDER BY id FOR UPDATE
+    )
+    UPDATE ${schema}.account AS account
+    SET
+      token = greatest(account.token, mine.token),
+      reads = account.reads + 1,
+      regressions = account.regressions + CASE WHEN mine.token <= account.token THEN 1 ELSE 0 END
+    FROM (VALUES ($1::int, $2::bigint), ($3::int, $4::bigint)) AS mine (id, token)
+    JOIN locked ON locked.id = mine.id
+    WHERE account.id = mine.id
+    RETURNING account.id, account.cents::text AS cents`
+}
+
+/**
+ * What was read before, less or more the amount, is written back: both balances in one statement, so that a worker that is
+ * killed has written both or none, and none if somebody with a later token has read one of them. What should be there is
+ * kept beside it, and does not depend on what was read: an account that has lost a transfer is known, even where another
+ * has one too many.
  */
 function writeBoth(schema: string): string {
   return `
     WITH locked AS MATERIALIZED (
-      SELECT id FROM ${schema}.account WHERE id IN ($1::int, $4::int) ORDER BY id FOR UPDATE
+      SELECT account.id
+      FROM ${schema}.account AS account
+      JOIN (VALUES ($1::int, $2::bigint), ($4::int, $5::bigint)) AS mine (id, token)
+        ON mine.id = account.id AND mine.token = account.token
+      ORDER BY account.id
+      FOR UPDATE OF account
     )
     UPDATE ${schema}.account AS account
     SET
       cents = new.cents,
-      token = greatest(account.token, new.token),
-      writes = account.writes + 1,
-      regressions = account.regressions + CASE WHEN new.token <= account.token THEN 1 ELSE 0 END
-    FROM (VALUES ($1::int, $2::bigint, $3::bigint), ($4::int, $5::bigint, $6::bigint)) AS new (id, cents, token)
-    JOIN locked ON locked.id = new.id
-    WHERE account.id = new.id`
+      expected = account.expected + new.amount
+    FROM (VALUES ($1::int, $3::bigint, -$7::bigint), ($4::int, $6::bigint, $7::bigint)) AS new (id, cents, amount)
+    WHERE account.id = new.id AND (SELECT count(*) FROM locked) = 2`
 }
 
 export const SERVER_VERSION = `SELECT current_setting('server_version') AS version`

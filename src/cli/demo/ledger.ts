@@ -36,10 +36,13 @@ export class Ledger {
   }
 
   async state(): Promise<LedgerState> {
-    const { rows } = await this.#client.query<{ cents: string; writes: number; regressions: number }>(
-      this.#statements.sum,
-    )
-    return { ...rows[0]!, cents: Number(rows[0]!.cents) }
+    type Row = Omit<LedgerState, 'cents' | 'wrongCents'> & {
+      readonly cents: string
+      readonly wrongCents: string
+    }
+    const { rows } = await this.#client.query<Row>(this.#statements.sum)
+    const row = rows[0]!
+    return { ...row, cents: Number(row.cents), wrongCents: Number(row.wrongCents) }
   }
 
   /** Connections that the server has, by application name, for all that begin with `prefix`. */

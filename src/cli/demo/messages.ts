@@ -23,6 +23,8 @@ export interface WorkerReport {
   readonly acquired: number
   readonly handedOff: number
   readonly lost: number
+  /** Writes that somebody with a later token had forestalled, although the locks were held. */
+  readonly refused: number
   /** At this moment. */
   readonly held: number
   readonly waiting: number

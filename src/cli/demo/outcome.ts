@@ -3,8 +3,13 @@ import type { Tally } from './tally.js'
 /** The ledger, by what the server says. */
 export interface LedgerState {
   readonly cents: number
-  readonly writes: number
+  /** How often an account was read, each time with a token. */
+  readonly reads: number
+  /** Tokens that were not greater than the one before. */
   readonly regressions: number
+  /** Accounts in which something else is than was moved there, and by how much in all. */
+  readonly wrongAccounts: number
+  readonly wrongCents: number
 }
 
 /** One part of the demo: the tasks worked for a while, in one way. */
@@ -49,6 +54,14 @@ export function brokenPromises({ withLocks, killed, peak, maxConnections }: Demo
   const broken: string[] = []
   const { missingCents, ledger, tally } = withLocks
   if (missingCents !== 0) broken.push(`with locks, ${money(missingCents)} too much is in the ledger`)
+  if (ledger.wrongAccounts > 0) {
+    broken.push(
+      `with locks, ${ledger.wrongAccounts} accounts are wrong, by ${money(ledger.wrongCents)} in all`,
+    )
+  }
+  if (tally.refused > 0) {
+    broken.push(`${tally.refused} writes were refused, although the locks for them were held`)
+  }
   if (ledger.regressions > 0) {
     broken.push(`${ledger.regressions} fencing tokens were not greater than the one before`)
   }

@@ -4,7 +4,7 @@ import { CrewMember } from './crew.js'
 import { OPENING_CENTS, type DemoOrder } from './demo-order.js'
 import type { DemoView } from './demo-view.js'
 import { Ledger } from './ledger.js'
-import { money, type DemoOutcome, type KillOutcome, type PartOutcome } from './outcome.js'
+import { money, thousands, type DemoOutcome, type KillOutcome, type PartOutcome } from './outcome.js'
 import { tally, type Tally } from './tally.js'
 
 const LOOK_EVERY_MS = 150
@@ -60,11 +60,11 @@ export class Demo {
     const ledger = await this.#prepare()
     this.#view.heading('1. Without locks')
     const without = await this.#part(ledger, false, Math.min(seconds * 1000, WITHOUT_LOCKS_MS), null)
-    this.#tellMissing(without)
+    this.#tellWrong(without)
     this.#view.heading('2. With lockpool, the same tasks')
     const kills: KillOutcome[] = []
     const withLocks = await this.#part(ledger, true, seconds * 1000, kills)
-    this.#tellMissing(withLocks)
+    this.#tellWrong(withLocks)
     await Promise.all(this.#crew.map((member) => member.leave()))
     return {
       version: 1,
@@ -110,7 +110,7 @@ export class Demo {
     })
     await Promise.all(this.#crew.map((member) => member.ready))
     this.#view.say(
-      `  ${accounts} accounts with ${money(OPENING_CENTS)} each, ${money(accounts * OPENING_CENTS)} in all`,
+      `  ${thousands(accounts)} accounts with ${money(OPENING_CENTS)} each, ${money(accounts * OPENING_CENTS)} in all`,
     )
     this.#view.say(
       `  ${processes} worker processes with ${tasks} tasks and at most ${connections} connections each`,
@@ -196,11 +196,11 @@ export class Demo {
     return tally(this.#crew.map((member) => member.report))
   }
 
-  #tellMissing({ missingCents, tally: { transfers }, ms }: PartOutcome): void {
+  #tellWrong({ ledger: { wrongAccounts, wrongCents }, tally: { transfers }, ms }: PartOutcome): void {
     const found =
-      missingCents === 0
-        ? 'not a cent is missing'
-        : `${money(Math.abs(missingCents))} ${missingCents < 0 ? 'is missing' : 'too much is in the ledger'}`
-    this.#view.say(`  ${transfers} transfers in ${(ms / 1000).toFixed(1)} s: ${found}`)
+      wrongAccounts === 0
+        ? 'every account is right to the cent'
+        : `${thousands(wrongAccounts)} accounts are wrong, by ${money(wrongCents)} in all`
+    this.#view.say(`  ${thousands(transfers)} transfers in ${(ms / 1000).toFixed(1)} s: ${found}`)
   }
 }

@@ -7,6 +7,8 @@ export interface Tally {
   readonly acquired: number
   readonly handedOff: number
   readonly lost: number
+  /** Writes that somebody with a later token had forestalled, although the locks were held. */
+  readonly refused: number
   readonly held: number
   readonly waiting: number
   readonly p50Ms: number
@@ -23,6 +25,7 @@ export function tally(reports: readonly WorkerReport[]): Tally {
     acquired: sum((report) => report.acquired),
     handedOff: sum((report) => report.handedOff),
     lost: sum((report) => report.lost),
+    refused: sum((report) => report.refused),
     held: sum((report) => report.held),
     waiting: sum((report) => report.waiting),
     p50Ms: waits.percentile(0.5),

@@ -1,6 +1,6 @@
 /** One worker process of the demo: many tasks that move money. Started by the crew, and gone when that is. */
 import { sleep, systemClock } from '../../base/clock.js'
-import { LockTableFullError } from '../../base/errors.js'
+import { LockLostError, LockTableFullError } from '../../base/errors.js'
 import { systemRandom } from '../../base/random.js'
 import type { LockGroup } from '../../lock/lock-group.js'
 import { LockPool } from '../../postgres-lock-pool.js'
@@ -16,7 +16,7 @@ const LONGEST_THOUGHT_MS = 4
 /** In cents. */
 const LARGEST_AMOUNT = 5000
 
-/** For those who have no lock: the ledger takes note of no token. */
+/** For those who have no lock: the last token of all, which nobody's is later than. */
 const NO_TOKEN = String(2n ** 63n - 1n)
 
 /** How long a task stands back when there is no room for its locks in the server. */
@@ -32,6 +32,7 @@ class Worker {
   #stopping = new AbortController()
   #tasks: Promise<void>[] = []
   #transfers = 0
+  #refused = 0
   #waits = new WaitHistogram()
   #before = { acquired: 0, handedOff: 0, lost: 0 }
 
@@ -53,6 +54,7 @@ class Worker {
   start(withLocks: boolean): void {
     this.#stopping = new AbortController()
     this.#transfers = 0
+    this.#refused = 0
     this.#waits = new WaitHistogram()
     this.#before = { ...this.#locks.snapshot().counters }
     this.#tasks = Array.from({ length: this.#orders.tasks }, () => this.#task(withLocks))
@@ -74,6 +76,7 @@ class Worker {
       acquired: counters.acquired - this.#before.acquired,
       handedOff: counters.handedOff - this.#before.handedOff,
       lost: counters.lost - this.#before.lost,
+      refused: this.#refused,
       held,
       waiting,
       waits: this.#waits.toJSON(),
@@ -91,6 +94,8 @@ class Worker {
         else await this.#transfer(from, to, [NO_TOKEN, NO_TOKEN], signal)
       } catch (error) {
         if (error === STOPPED) return
+        // Counted by the pool, and told at the end; the others go on.
+        if (error instanceof LockLostError) continue
         // A server with little room for locks: what can be tried again is tried again.
         if (!(error instanceof LockTableFullError)) throw error
         await sleep(systemClock, FULL_PAUSE_MS)
@@ -106,33 +111,36 @@ class Worker {
     })
     this.#waits.add(systemClock.now() - since)
     const tokens = both.locks.map((lock) => String(lock.token))
-    await this.#transfer(from, to, tokens, signal)
+    const isWritten = await this.#transfer(from, to, tokens, signal)
+    if (!isWritten && both.state === 'held') this.#refused++
   }
 
-  /** Reads, thinks, and writes what it thinks is right. */
+  /** Reads, thinks, and writes what it thinks is right. False if the ledger has refused it. */
   async #transfer(
     from: number,
     to: number,
     [fromToken, toToken]: readonly string[],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { connections } = this.#locks
     const read = await connections.use(
       (connection) =>
         connection.query<{ id: number; cents: string }>({
           name: 'read',
           text: this.#statements.read,
-          values: [from, to],
+          values: [from, fromToken, to, toToken],
         }),
       { signal },
     )
     const cents = new Map(read.rows.map((row) => [row.id, BigInt(row.cents)]))
     await sleep(systemClock, systemRandom.next() * LONGEST_THOUGHT_MS)
     const amount = BigInt(1 + Math.floor(systemRandom.next() * LARGEST_AMOUNT))
-    const values = [from, cents.get(from)! - amount, fromToken, to, cents.get(to)! + amount, toToken]
+    const values = [from, fromToken, cents.get(from)! - amount, to, toToken, cents.get(to)! + amount, amount]
     const statement = { name: 'write', text: this.#statements.write, values }
-    await connections.use((connection) => connection.query(statement), { signal })
+    const written = await connections.use((connection) => connection.query(statement), { signal })
+    if (written.rowCount !== 2) return false
     this.#transfers++
+    return true
   }
 
   #someAccount(): number {

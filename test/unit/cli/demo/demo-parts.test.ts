@@ -11,11 +11,14 @@ const TALLY = {
   acquired: 15_172,
   handedOff: 1234,
   lost: 0,
+  refused: 0,
   held: 40,
   waiting: 900,
   p50Ms: 12.3,
   p99Ms: 5678,
 }
+
+const KEPT = { cents: 1, reads: 13_828, regressions: 0, wrongAccounts: 0, wrongCents: 0 }
 
 const GOOD: DemoOutcome = {
   version: 1,
@@ -28,13 +31,13 @@ const GOOD: DemoOutcome = {
     tally: TALLY,
     ms: 3000,
     missingCents: -219_260,
-    ledger: { cents: 1, writes: 10, regressions: 0 },
+    ledger: { cents: 1, reads: 10, regressions: 0, wrongAccounts: 987, wrongCents: 1_234_567 },
   },
   withLocks: {
     tally: TALLY,
     ms: 9000,
     missingCents: 0,
-    ledger: { cents: 1, writes: 13_828, regressions: 0 },
+    ledger: KEPT,
   },
   killed: { worker: 4, pid: 77, atMs: 4000, locks: 71, freedAfterMs: 155, transfersAfter: 3000 },
   peak: { connections: 16, held: 712, waiting: 1216 },
@@ -50,7 +53,7 @@ test('nothing is broken where every promise holds', () => {
   expect(brokenPromises(GOOD)).toEqual([])
   expect(verdictLines(GOOD, channel(false))).toEqual([
     '✓ With lockpool 1,000 tasks in 4 processes lost no cent, on 16 connections.',
-    '  Without locks 2,192.60 vanished in 3.0 s.',
+    '  Without locks 987 accounts were wrong after 3.0 s, by 12,345.67 in all.',
   ])
 })
 
@@ -59,8 +62,18 @@ test.each([
   ['a cent too much', { withLocks: { ...GOOD.withLocks, missingCents: 1 } }, /0\.01/],
   [
     'a token that came again',
-    { withLocks: { ...GOOD.withLocks, ledger: { cents: 1, writes: 1, regressions: 1 } } },
+    { withLocks: { ...GOOD.withLocks, ledger: { ...KEPT, regressions: 1 } } },
     /1 fencing token/,
+  ],
+  [
+    'one cent too many here that is missing there',
+    { withLocks: { ...GOOD.withLocks, ledger: { ...KEPT, wrongAccounts: 2, wrongCents: 2 } } },
+    /2 accounts are wrong, by 0\.02/,
+  ],
+  [
+    'a write that came too late',
+    { withLocks: { ...GOOD.withLocks, tally: { ...TALLY, refused: 1 } } },
+    /1 writes were refused/,
   ],
   ['a lost lock', { withLocks: { ...GOOD.withLocks, tally: { ...TALLY, lost: 2 } } }, /2 locks were lost/],
   ['others who stand still', { killed: { ...GOOD.killed, transfersAfter: 0 } }, /nobody went on/],
@@ -73,7 +86,7 @@ test.each([
 })
 
 test('a run in which nothing was lost without locks says so, and is not a failure', () => {
-  const lucky = { ...GOOD, without: { ...GOOD.without, missingCents: 0 } }
+  const lucky = { ...GOOD, without: { ...GOOD.without, missingCents: 0, ledger: KEPT } }
 
   expect(brokenPromises(lucky)).toEqual([])
   expect(verdictLines(lucky, channel(false))[1]).toMatch(/nothing was lost either/)
@@ -107,7 +120,7 @@ test('waits of all processes are one distribution', () => {
   const [a, b] = [new WaitHistogram(), new WaitHistogram()]
   for (let ms = 1; ms <= 99; ms++) a.add(ms)
   b.add(10_000)
-  const report = { transfers: 1, acquired: 2, handedOff: 0, lost: 0, held: 1, waiting: 0 }
+  const report = { transfers: 1, acquired: 2, handedOff: 0, lost: 0, refused: 0, held: 1, waiting: 0 }
 
   const all = tally([
     { ...report, waits: JSON.parse(JSON.stringify(a)) as number[] },
