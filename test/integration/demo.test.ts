@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { lockpool } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
@@ -55,4 +57,80 @@ test('without a database there is a clear word, and no stack', async () => {
   expect(await demo.ended).toBe(69)
   expect(demo.err).toMatch(/ECONNREFUSED/)
   expect(demo.err).not.toMatch(/secret| at /)
+})
+
+test('a name in the URL does not hide the connections that are counted', async () => {
+  const url = `${world.database.url}?application_name=hidden`
+  const demo = lockpool(['demo', '--json', ...SMALL, '--url', url])
+
+  expect(await demo.ended, demo.err).toBe(0)
+  const { peak, maxConnections } = JSON.parse(demo.out.toString())
+  expect(peak.connections).toBeGreaterThan(0)
+  expect(peak.connections).toBeLessThanOrEqual(maxConnections)
+})
+
+test.runIf(process.platform === 'linux')('no other user of the host can read the password', async () => {
+  const demo = lockpool(['demo', ...SMALL, '--seconds', '60'], { url: world.database.url })
+  await demo.says('worker processes')
+
+  const commandLines = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(commandLine)
+
+  expect(commandLines.filter((line) => line.includes('demo/worker.js'))).not.toEqual([])
+  expect(commandLines.filter((line) => line.includes(world.database.url))).toEqual([])
+  demo.kill('SIGTERM')
+  expect(await demo.ended).toBe(143)
+  await expect.poll(leftovers, { timeout: 5000 }).toEqual([])
+})
+
+/** Empty if it has just ended. */
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+test('what a worker can not do is said with its own exit code, and no stack', async () => {
+  await using role = await roleWithoutTokens()
+  const demo = lockpool(['demo', ...SMALL], { url: role.url })
+
+  expect(await demo.ended, demo.err).toBe(78)
+  expect(demo.err).toMatch(/^lockpool: .*lockpool\.fence/)
+  expect(demo.err).not.toMatch(/ at /)
+  await expect.poll(leftovers, { timeout: 5000 }).toEqual([])
+})
+
+/** It may make schemas, but may not use the sequence of the tokens. */
+async function roleWithoutTokens(): Promise<AsyncDisposable & { readonly url: string }> {
+  const { query } = world.database
+  const url = new URL(world.database.url)
+  const name = `${url.pathname.slice(1)}_role`
+  await query(`CREATE ROLE ${name} LOGIN PASSWORD 'demo'`)
+  await query(`GRANT CREATE ON DATABASE ${url.pathname.slice(1)} TO ${name}`)
+  await world.pool().ready()
+  url.username = name
+  url.password = 'demo'
+  const drop = async (): Promise<void> => {
+    await query(`DROP OWNED BY ${name}`)
+    await query(`DROP ROLE ${name}`)
+  }
+  return { url: url.href, [Symbol.asyncDispose]: drop }
+}
+
+test('a second Ctrl-C ends the wait for a server that does not answer', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  const connected = new Promise((resolve) => silent.once('connection', resolve))
+  await new Promise((resolve) => silent.once('listening', resolve))
+  const { port } = silent.address() as AddressInfo
+  const demo = lockpool(['demo', '--url', `postgres://nobody@127.0.0.1:${port}/none`])
+  await connected
+
+  const again = setInterval(() => demo.kill('SIGINT'), 700)
+
+  expect(await demo.ended).toBe(130)
+  clearInterval(again)
+  silent.close()
 })

@@ -1,3 +1,4 @@
+import { systemClock } from '../../base/clock.js'
 import type { Command, ExitStatus } from '../command.js'
 import { CONNECTION_ENVIRONMENT } from '../connection.js'
 import { DEMO_FLAGS, readDemoOrder, type DemoFlags } from '../demo/demo-order.js'
@@ -7,6 +8,9 @@ import { Demo } from '../demo/run-demo.js'
 import { EXIT, exitNameOf, exitRows } from '../exit-codes.js'
 import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
 import type { Terminal } from '../terminal.js'
+
+/** Signals that are closer together are one. */
+const ONE_KEY_MS = 500
 
 /** Thrown into the middle of the demo when somebody has seen enough. */
 class Interruption extends Error {
@@ -22,7 +26,7 @@ export const command: Command<DemoFlags> = {
   usage: '[FLAGS]',
   description: [
     'Moves money between the accounts of a ledger, with many tasks in several processes at once: first without locks, and money is lost; then with lockpool, and none is, although one process is killed in the middle.',
-    'Starts a PostgreSQL of its own, unless it is told of one. There it makes a schema with a name of its own, and drops it again.',
+    'Starts a PostgreSQL of its own, unless it is told of one. There it makes a schema with a name of its own, and drops it again. The sequence lockpool.fence, which all users of lockpool in that database share, stays.',
   ],
   flags: DEMO_FLAGS,
   environment: [
@@ -70,10 +74,18 @@ async function show(demo: Demo, view: DemoView, terminal: Terminal, isJson: bool
   return status
 }
 
+/** At the first signal everything is cleaned up, which takes a server that answers; at the second there is no waiting. */
 function interrupted(): Promise<never> {
   const desk = new SignalDesk()
   return new Promise((_, reject) => {
-    desk.handler = (signal) => reject(new Interruption(signal))
+    desk.handler = (signal) => {
+      const since = systemClock.now()
+      reject(new Interruption(signal))
+      desk.handler = (again) => {
+        // npm passes on what the terminal has sent to us as well: that is one key, pressed once.
+        if (systemClock.now() - since > ONE_KEY_MS) process.exit(exitCodeOfSignal(again))
+      }
+    }
   })
 }
 

@@ -28,7 +28,8 @@ export class CrewMember {
 
   constructor(orders: WorkerOrders) {
     this.orders = orders
-    this.#process = fork(new URL('worker.js', import.meta.url), [JSON.stringify(orders)])
+    this.#process = fork(new URL('worker.js', import.meta.url))
+    this.#process.send(orders)
     this.#process.on('message', (message) => this.#hear(message as WorkerMessage))
     this.#exited = once(this.#process, 'exit')
     void this.#exited.then(() => this.#fail(new Error(`worker ${this.#process.pid} ended too early`)))
@@ -69,11 +70,18 @@ export class CrewMember {
     await this.#stopped.promise
   }
 
+  /** Stops it in the middle of whatever it does, so that what the server says of it stays true until it is killed. */
+  freeze(): void {
+    // Windows has no such signal.
+    if (process.platform !== 'win32') this.#process.kill('SIGSTOP')
+  }
+
   /** As when the machine loses power: it has no time to say anything. */
   async kill(): Promise<void> {
     this.#isKilled = true
     this.#process.kill('SIGKILL')
     await this.#exited
+    this.report = { ...this.report, held: 0, waiting: 0 }
   }
 
   async leave(): Promise<void> {
@@ -88,10 +96,13 @@ export class CrewMember {
   }
 
   #hear(message: WorkerMessage): void {
-    if ('report' in message) this.report = message.report
+    // What was held by one that is killed is not held any more, however late its last report comes.
+    if ('report' in message)
+      this.report = this.#isKilled ? { ...message.report, held: 0, waiting: 0 } : message.report
     if (message.is === 'ready') this.#ready.resolve()
     else if (message.is === 'stopped') this.#stopped.resolve()
-    else if (message.is === 'failed') this.#fail(new Error(message.message))
+    else if (message.is === 'failed')
+      this.#fail(Object.assign(new Error(message.message), { code: message.code }))
   }
 
   #fail(error: Error): void {

@@ -34,10 +34,8 @@ export const DEMO_FLAGS: DemoFlags = {
 
 /** What `lockpool demo` was asked to show. */
 export interface DemoOrder {
-  /** Null: the library finds it, in `DATABASE_URL`. */
+  /** Null: a server has to be started first. */
   readonly url: string | null
-  /** Whether a server has to be started first. */
-  readonly isEmbedded: boolean
   readonly processes: number
   readonly tasks: number
   readonly accounts: number
@@ -58,11 +56,9 @@ export function readDemoOrder(
   env: Readonly<Record<string, string | undefined>>,
 ): DemoOrder {
   if (args.length > 0) throw new UsageError(`demo takes no arguments, got ${JSON.stringify(args[0])}`)
-  const source = connectionSource(flags.url, env)
-  const hasDatabaseUrl = (env['DATABASE_URL'] ?? '') !== ''
+  const url = connectionSource(flags.url, env)?.url ?? env['DATABASE_URL'] ?? ''
   return {
-    url: source?.url ?? null,
-    isEmbedded: source === null && !hasDatabaseUrl,
+    url: url === '' ? null : withoutName(url),
     processes: flags.processes ?? 4,
     tasks: flags.tasks ?? 200,
     accounts: flags.accounts ?? 1000,
@@ -71,4 +67,12 @@ export function readDemoOrder(
     isJson: flags.json === true,
     run: randomBytes(4).toString('hex'),
   }
+}
+
+/** A name in the URL would win over those by which our connections are counted. What is no URL is for others to refuse. */
+function withoutName(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !url.searchParams.has('application_name')) return text
+  url.searchParams.delete('application_name')
+  return url.href
 }

@@ -1,6 +1,13 @@
 import { systemClock } from '../../base/clock.js'
 import type { Channel } from '../terminal.js'
-import { brokenPromises, money, thousands, type DemoOutcome, type PartOutcome } from './outcome.js'
+import {
+  brokenPromises,
+  money,
+  thousands,
+  type DemoOutcome,
+  type KillOutcome,
+  type PartOutcome,
+} from './outcome.js'
 import type { Tally } from './tally.js'
 
 /** Narrower than any terminal that is still in use. */
@@ -51,7 +58,8 @@ export class DemoView {
 
   #draw(lines: readonly string[]): void {
     this.#wipe()
-    this.#channel.write(lines.map((line) => `${line}\n`).join(''))
+    // Without wrapping: in a narrow terminal a line would be two, and one of them would not be drawn over.
+    this.#channel.write(`\x1b[?7l${lines.map((line) => `${line}\n`).join('')}\x1b[?7h`)
     this.#drawn = lines.length
   }
 
@@ -84,6 +92,17 @@ function logLine({ ms, withLocks, tally, connections }: Progress): string {
   return `${head}, ${locks}, ${tally.held} held, ${thousands(tally.waiting)} waiting on ${connections} connections`
 }
 
+/** What became of the locks of a process that was killed. */
+export function killLines(kill: Omit<KillOutcome, 'transfersAfter'>): string[] {
+  const { worker, pid, locks, freedAfterMs, inheritedAfterMs } = kill
+  const head = `  worker ${worker} (process ${pid}) killed with SIGKILL while it had ${locks} locks`
+  if (freedAfterMs === null) return [head, '  they were not freed']
+  const freed = `  they were free after ${moment(freedAfterMs)}`
+  return inheritedAfterMs === null
+    ? [head, freed]
+    : [head, `${freed}, and another process had one after ${moment(inheritedAfterMs)}`]
+}
+
 /** The table at the end. */
 export function summaryLines(outcome: DemoOutcome, channel: Channel): string[] {
   const { without, withLocks, peak, killed } = outcome
@@ -104,7 +123,8 @@ export function summaryLines(outcome: DemoOutcome, channel: Channel): string[] {
       '',
       `${withLocks.ledger.regressions} of ${thousands(withLocks.ledger.reads)}`,
     ],
-    ['one process killed', '', `${killed.locks} locks, free after ${duration(killed.freedAfterMs)}`],
+    ['one process killed', '', `${killed.locks} locks, free after ${moment(killed.freedAfterMs)}`],
+    ['  another had one', '', `after ${moment(killed.inheritedAfterMs)}`],
   ]
   return rows.map(([what, left, right], row) => {
     const line = `  ${what.padEnd(25)}${left.padEnd(20)}${right}`.slice(0, WIDTH).trimEnd()
@@ -146,6 +166,10 @@ function perSecond(count: number, ms: number): string {
 
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`
+}
+
+function moment(ms: number | null): string {
+  return ms === null ? 'never' : duration(ms)
 }
 
 function duration(ms: number): string {

@@ -97,8 +97,20 @@ FROM pg_catalog.pg_stat_activity
 WHERE application_name LIKE $1
 GROUP BY application_name`
 
+/** The locks of one application, each as a text. */
 export const LOCKS_OF = `
-SELECT count(*)::int AS locks
+SELECT concat_ws(' ', lock.classid, lock.objid) AS lock
 FROM pg_catalog.pg_locks AS lock
 JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
 WHERE activity.application_name = $1 AND lock.locktype = 'advisory' AND lock.objsubid = 1 AND lock.granted`
+
+/** Whether one of the locks in `$3` belongs to another application than `$2`, of those like `$1`. */
+export const IS_INHERITED = `
+SELECT EXISTS (
+  SELECT
+  FROM pg_catalog.pg_locks AS lock
+  JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
+  WHERE activity.application_name LIKE $1 AND activity.application_name <> $2
+    AND lock.locktype = 'advisory' AND lock.objsubid = 1 AND lock.granted
+    AND concat_ws(' ', lock.classid, lock.objid) = ANY ($3::text[])
+) AS inherited`

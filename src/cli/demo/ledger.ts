@@ -1,7 +1,12 @@
 import pg from 'pg'
-import { clientConfig } from '../../dialect/postgres/postgres-config.js'
-import { CONNECTIONS_OF, LOCKS_OF, ledgerStatements, SERVER_VERSION } from './ledger-sql.js'
+import { InvalidOptionError } from '../../base/errors.js'
+import { clientConfig, configProblem } from '../../dialect/postgres/postgres-config.js'
+import { explain } from '../../dialect/postgres/postgres-errors.js'
+import { CONNECTIONS_OF, IS_INHERITED, LOCKS_OF, ledgerStatements, SERVER_VERSION } from './ledger-sql.js'
 import type { LedgerState } from './outcome.js'
+
+/** As long as the pool of a worker would wait for an answer. */
+const CONNECT_TIMEOUT_MS = 10_000
 
 /** The accounts, in a schema that is made for one run and dropped after it; and a look at the server. */
 export class Ledger {
@@ -15,14 +20,25 @@ export class Ledger {
     this.#statements = ledgerStatements(schema)
   }
 
-  static async create(url: string | null, run: string): Promise<Ledger> {
-    const client = new pg.Client(clientConfig(url ?? undefined, `lockpool demo ${run}`))
+  /**
+   * @throws {InvalidOptionError} the URL can't be understood
+   * @throws {ConnectionError} the server can't be reached, or refuses
+   */
+  static async create(url: string, run: string): Promise<Ledger> {
+    const problem = configProblem(url)
+    if (problem !== null) throw new InvalidOptionError([problem.replace('"connection"', 'the database URL')])
+    const config = clientConfig(url, `lockpool demo ${run}`)
+    const client = new pg.Client({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
     // A connection that ends is noticed by the next statement.
     client.on('error', () => undefined)
-    await client.connect()
     const ledger = new Ledger(client, `lockpool_demo_${run}`)
-    await client.query(ledger.#statements.create)
-    return ledger
+    try {
+      await client.connect()
+      await client.query(ledger.#statements.create)
+      return ledger
+    } catch (error) {
+      throw explain(error)
+    }
   }
 
   async serverVersion(): Promise<string> {
@@ -54,9 +70,16 @@ export class Ledger {
   }
 
   /** Named locks that one application has, by the server. */
-  async locks(applicationName: string): Promise<number> {
-    const { rows } = await this.#client.query<{ locks: number }>(LOCKS_OF, [applicationName])
-    return rows[0]!.locks
+  async locks(applicationName: string): Promise<readonly string[]> {
+    const { rows } = await this.#client.query<{ lock: string }>(LOCKS_OF, [applicationName])
+    return rows.map((row) => row.lock)
+  }
+
+  /** Whether another application that begins with `prefix` has one of these locks now. */
+  async isInherited(locks: readonly string[], applicationName: string, prefix: string): Promise<boolean> {
+    const values = [`${prefix}%`, applicationName, locks]
+    const { rows } = await this.#client.query<{ inherited: boolean }>(IS_INHERITED, values)
+    return rows[0]!.inherited
   }
 
   async drop(): Promise<void> {

@@ -1,6 +1,6 @@
-/** What a worker is told when it starts: everything it has to know. */
+/** What a worker is told first: everything it has to know. Not as an argument, which every user of the host could read. */
 export interface WorkerOrders {
-  readonly url: string | null
+  readonly url: string
   readonly applicationName: string
   readonly namespace: string
   readonly schema: string
@@ -36,4 +36,5 @@ export type WorkerMessage =
   | { readonly is: 'ready' }
   | { readonly is: 'report'; readonly report: WorkerReport }
   | { readonly is: 'stopped'; readonly report: WorkerReport }
-  | { readonly is: 'failed'; readonly message: string }
+  /** `code` is that of the error, null if it has none. */
+  | { readonly is: 'failed'; readonly code: string | null; readonly message: string }

@@ -27,8 +27,10 @@ export interface KillOutcome {
   readonly atMs: number
   /** Locks that the server had for it at that moment. */
   readonly locks: number
-  /** Until the server had none for it any more. */
-  readonly freedAfterMs: number
+  /** Until the server had none for it any more; null if it went on having some. */
+  readonly freedAfterMs: number | null
+  /** Until another process had one of them; null if nobody was seen with one. */
+  readonly inheritedAfterMs: number | null
   /** Transfers of the others since. */
   readonly transfersAfter: number
 }
@@ -66,7 +68,10 @@ export function brokenPromises({ withLocks, killed, peak, maxConnections }: Demo
     broken.push(`${ledger.regressions} fencing tokens were not greater than the one before`)
   }
   if (tally.lost > 0) broken.push(`${tally.lost} locks were lost by processes that were not killed`)
+  if (killed.freedAfterMs === null) broken.push('the locks of the process that was killed were not freed')
   if (killed.transfersAfter === 0) broken.push('nobody went on after one process was killed')
+  if (peak.connections === 0)
+    broken.push('the server showed none of the connections, so they could not be counted')
   if (peak.connections > maxConnections) {
     broken.push(`${peak.connections} connections were open, at most ${maxConnections} may be`)
   }

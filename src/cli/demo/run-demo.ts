@@ -2,13 +2,16 @@ import { sleep, systemClock } from '../../base/clock.js'
 import type { EmbeddedPostgres } from '../../embedded/index.js'
 import { CrewMember } from './crew.js'
 import { OPENING_CENTS, type DemoOrder } from './demo-order.js'
-import type { DemoView } from './demo-view.js'
+import { killLines, type DemoView } from './demo-view.js'
 import { Ledger } from './ledger.js'
 import { money, thousands, type DemoOutcome, type KillOutcome, type PartOutcome } from './outcome.js'
 import { tally, type Tally } from './tally.js'
 
 const LOOK_EVERY_MS = 150
 const WITHOUT_LOCKS_MS = 3000
+
+/** How many times as long it may take on a slow machine until every task could have moved something. */
+const PATIENCE = 3
 
 /** The part of the time with locks after which one worker is killed. */
 const KILL_AT = 0.4
@@ -18,6 +21,9 @@ const SERVER = { durable: false, settings: { max_locks_per_transaction: 256 } } 
 
 /** How long the server may take to notice that a process is gone: it does at once, when its sockets close. */
 const FREED_LIMIT_MS = 10_000
+
+/** How long to look for somebody who wants one of its locks: perhaps nobody does. */
+const INHERITED_LIMIT_MS = 2000
 
 /** The whole story: a server, a ledger, workers; without locks, then with; and nothing is left afterwards. */
 export class Demo {
@@ -86,13 +92,15 @@ export class Demo {
 
   async #prepare(): Promise<Ledger> {
     const { processes, tasks, accounts, connections, run } = this.#order
-    const url = this.#order.isEmbedded ? await this.#startServer() : this.#order.url
+    const url = this.#order.url ?? (await this.#startServer())
     if (this.#isOver) throw new Error('stopped')
     const ledger = (this.#ledger = await Ledger.create(url, run))
     await ledger.fill(accounts, OPENING_CENTS)
     const server = `PostgreSQL ${await ledger.serverVersion()}`
     this.#view.say(
-      this.#order.isEmbedded ? `  ${server}, started for this demo; gone when it ends` : `  ${server}, yours`,
+      this.#order.url === null
+        ? `  ${server}, started for this demo; gone when it ends`
+        : `  ${server}, yours`,
     )
     if (this.#isOver) throw new Error('stopped')
     this.#crew = Array.from({ length: processes }, (_, i) => {
@@ -142,7 +150,11 @@ export class Demo {
     for (const member of this.#crew) member.start(withLocks)
     let kill: Omit<KillOutcome, 'transfersAfter'> | null = null
     let transfersBefore = 0
-    for (let ms = 0; ms < ofMs; ms = systemClock.now() - since) {
+    const isTooFew = (ms: number): boolean =>
+      !withLocks &&
+      ms < ofMs * PATIENCE &&
+      this.#tally().transfers < this.#order.processes * this.#order.tasks
+    for (let ms = 0; ms < ofMs || isTooFew(ms); ms = systemClock.now() - since) {
       await sleep(systemClock, LOOK_EVERY_MS)
       if (this.#isOver) throw new Error('stopped')
       for (const { failure } of this.#crew) if (failure !== null) throw failure
@@ -170,26 +182,43 @@ export class Demo {
       this.#peak.waiting = Math.max(this.#peak.waiting, waiting)
     }
     const title = withLocks ? 'with lockpool' : 'without locks'
-    this.#view.progress({ title, ms, ofMs, withLocks, tally: now, connections })
+    this.#view.progress({ title, ms, ofMs: Math.max(ms, ofMs), withLocks, tally: now, connections })
   }
 
   async #killOne(ledger: Ledger, atMs: number): Promise<Omit<KillOutcome, 'transfersAfter'>> {
     const worker = this.#crew.length - 1
     const victim = this.#crew[worker]!
     const { applicationName } = victim.orders
+    victim.freeze()
     const locks = await ledger.locks(applicationName)
     const since = systemClock.now()
     await victim.kill()
-    let freedAfterMs = Infinity
-    while (systemClock.now() - since < FREED_LIMIT_MS && freedAfterMs === Infinity) {
-      const left = await ledger.connections(applicationName)
-      if (left.size === 0) freedAfterMs = systemClock.now() - since
+    const after = await this.#untilInherited(ledger, applicationName, locks, since)
+    const kill = { worker: worker + 1, pid: victim.pid, atMs, locks: locks.length, ...after }
+    for (const line of killLines(kill)) this.#view.say(line)
+    return kill
+  }
+
+  /** Until the server has nothing of the killed one any more, and another process has one of its locks. */
+  async #untilInherited(
+    ledger: Ledger,
+    applicationName: string,
+    locks: readonly string[],
+    since: number,
+  ): Promise<Pick<KillOutcome, 'freedAfterMs' | 'inheritedAfterMs'>> {
+    let freedAfterMs: number | null = null
+    let inheritedAfterMs: number | null = null
+    for (let ms = 0; ms < FREED_LIMIT_MS && !this.#isOver; ms = systemClock.now() - since) {
+      if (freedAfterMs === null && (await ledger.connections(applicationName)).size === 0) {
+        freedAfterMs = systemClock.now() - since
+      }
+      if (inheritedAfterMs === null && (await ledger.isInherited(locks, applicationName, this.#prefix))) {
+        inheritedAfterMs = systemClock.now() - since
+      }
+      const isDone = inheritedAfterMs !== null || locks.length === 0 || ms > INHERITED_LIMIT_MS
+      if (freedAfterMs !== null && isDone) break
     }
-    this.#view.say(
-      `  worker ${worker + 1} (process ${victim.pid}) killed with SIGKILL: its ${locks} locks were free ` +
-        `${Math.round(freedAfterMs)} ms later`,
-    )
-    return { worker: worker + 1, pid: victim.pid, atMs, locks, freedAfterMs }
+    return { freedAfterMs, inheritedAfterMs }
   }
 
   #tally(): Tally {

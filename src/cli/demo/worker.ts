@@ -40,7 +40,7 @@ class Worker {
     this.#orders = orders
     this.#statements = ledgerStatements(orders.schema)
     this.#locks = new LockPool({
-      ...(orders.url === null ? {} : { connection: orders.url }),
+      connection: orders.url,
       applicationName: orders.applicationName,
       namespace: orders.namespace,
       max: orders.connections,
@@ -149,12 +149,14 @@ class Worker {
 }
 
 function send(message: WorkerMessage): void {
-  process.send?.(message)
+  if (process.connected) process.send!(message)
 }
 
 function fail(error: unknown): void {
-  send({ is: 'failed', message: error instanceof Error ? error.message : String(error) })
-  process.exit(1)
+  const { code, message } = error as Error & { code?: unknown }
+  const last: WorkerMessage = { is: 'failed', code: typeof code === 'string' ? code : null, message }
+  if (process.connected) process.send!(last, () => process.exit(1))
+  else process.exit(1)
 }
 
 async function obey(worker: Worker, command: WorkerCommand): Promise<void> {
@@ -170,20 +172,20 @@ async function obey(worker: Worker, command: WorkerCommand): Promise<void> {
   }
 }
 
-const worker = new Worker(JSON.parse(process.argv[2]!) as WorkerOrders)
-// Whoever started us decides when we end, also when somebody presses Ctrl-C.
-process.on('SIGINT', () => undefined)
+async function begin(orders: WorkerOrders): Promise<void> {
+  const worker = new Worker(orders)
+  process.on('message', (command) => void obey(worker, command as WorkerCommand).catch(fail))
+  await worker.ready()
+  send({ is: 'ready' })
+  const tick = (): void => {
+    send({ is: 'report', report: worker.report() })
+    systemClock.after(REPORT_EVERY_MS, tick)
+  }
+  tick()
+}
+
+// Whoever started us decides when we end, also when somebody presses Ctrl-C or closes the terminal.
+for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(signal, () => undefined)
 process.on('disconnect', () => process.exit(0))
 process.on('unhandledRejection', fail)
-process.on('message', (command) => void obey(worker, command as WorkerCommand).catch(fail))
-worker
-  .ready()
-  .then(() => {
-    send({ is: 'ready' })
-    const tick = (): void => {
-      send({ is: 'report', report: worker.report() })
-      systemClock.after(REPORT_EVERY_MS, tick)
-    }
-    tick()
-  })
-  .catch(fail)
+process.once('message', (orders) => void begin(orders as WorkerOrders).catch(fail))

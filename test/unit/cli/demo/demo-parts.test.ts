@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readDemoOrder } from '../../../../src/cli/demo/demo-order.js'
-import { DemoView, summaryLines, verdictLines } from '../../../../src/cli/demo/demo-view.js'
+import { DemoView, killLines, summaryLines, verdictLines } from '../../../../src/cli/demo/demo-view.js'
 import { brokenPromises, money, thousands, type DemoOutcome } from '../../../../src/cli/demo/outcome.js'
 import { tally } from '../../../../src/cli/demo/tally.js'
 import { WaitHistogram } from '../../../../src/cli/demo/wait-histogram.js'
@@ -39,7 +39,15 @@ const GOOD: DemoOutcome = {
     missingCents: 0,
     ledger: KEPT,
   },
-  killed: { worker: 4, pid: 77, atMs: 4000, locks: 71, freedAfterMs: 155, transfersAfter: 3000 },
+  killed: {
+    worker: 4,
+    pid: 77,
+    atMs: 4000,
+    locks: 71,
+    freedAfterMs: 155,
+    inheritedAfterMs: 160,
+    transfersAfter: 3000,
+  },
   peak: { connections: 16, held: 712, waiting: 1216 },
 }
 
@@ -77,6 +85,12 @@ test.each([
   ],
   ['a lost lock', { withLocks: { ...GOOD.withLocks, tally: { ...TALLY, lost: 2 } } }, /2 locks were lost/],
   ['others who stand still', { killed: { ...GOOD.killed, transfersAfter: 0 } }, /nobody went on/],
+  [
+    'a killed process that keeps its locks',
+    { killed: { ...GOOD.killed, freedAfterMs: null } },
+    /were not freed/,
+  ],
+  ['a count that has counted nothing', { peak: { ...GOOD.peak, connections: 0 } }, /none of the connections/],
   ['a connection too many', { peak: { ...GOOD.peak, connections: 17 } }, /17 connections/],
 ])('%s is said, and is no success', (_, change, words) => {
   const outcome = { ...GOOD, ...change }
@@ -96,7 +110,18 @@ test('the summary fits a narrow terminal, and nothing is cut off', () => {
   const lines = summaryLines(GOOD, channel(true))
 
   for (const line of lines) expect(line.length, line).toBeLessThan(78)
-  expect(lines.join('\n')).toMatch(/71 locks, free after 155 ms/)
+  expect(lines.join('\n')).toMatch(/ 71 locks, free after 155 ms\n    another had one +after 160 ms$/m)
+})
+
+test.each([
+  [{}, /free after 155 ms, and another process had one after 160 ms$/],
+  [{ inheritedAfterMs: null }, /free after 155 ms$/],
+  [{ freedAfterMs: null }, /not freed$/],
+])('what became of the locks of the killed process fits two lines: %j', (change, words) => {
+  const lines = killLines({ ...GOOD.killed, pid: 4_194_304, ...change })
+
+  expect(lines).toEqual([expect.stringMatching(/worker 4 .* 71 locks$/), expect.stringMatching(words)])
+  for (const line of lines) expect(line.length, line).toBeLessThan(80)
 })
 
 test('on a terminal progress is drawn over, in a log it is a line now and then', () => {
@@ -149,16 +174,18 @@ test('amounts and counts are as people write them', () => {
   expect([0, 999, 1000, 1_234_567].map(thousands)).toEqual(['0', '999', '1,000', '1,234,567'])
 })
 
-test('a server of its own is started only if nobody names one', () => {
-  expect(readDemoOrder({}, [], {})).toMatchObject({ isEmbedded: true, url: null })
-  expect(readDemoOrder({}, [], { DATABASE_URL: '' })).toMatchObject({ isEmbedded: true })
-  expect(readDemoOrder({}, [], { DATABASE_URL: 'postgres://x' })).toMatchObject({
-    isEmbedded: false,
-    url: null,
-  })
-  expect(readDemoOrder({}, [], { LOCKPOOL_URL: 'postgres://x' })).toMatchObject({ url: 'postgres://x' })
-  expect(readDemoOrder({ url: 'postgres://y' }, [], { LOCKPOOL_URL: 'x' })).toMatchObject({
-    url: 'postgres://y',
-  })
+test.each([
+  [{}, {}, null],
+  [{}, { DATABASE_URL: '' }, null],
+  [{}, { DATABASE_URL: 'postgres://x' }, 'postgres://x'],
+  [{}, { DATABASE_URL: 'postgres://x', LOCKPOOL_URL: 'postgres://y' }, 'postgres://y'],
+  [{ url: 'postgres://z' }, { LOCKPOOL_URL: 'postgres://y' }, 'postgres://z'],
+  [{ url: 'postgres://z/db?application_name=me&ssl=1' }, {}, 'postgres://z/db?ssl=1'],
+  [{ url: 'nonsense' }, {}, 'nonsense'],
+])('a server of its own is started only if nobody names one: %j, %j', (flags, env, url) => {
+  expect(readDemoOrder(flags, [], env).url).toBe(url)
+})
+
+test('the demo takes no arguments', () => {
   expect(() => readDemoOrder({}, ['x'], {})).toThrow(/no arguments/)
 })
