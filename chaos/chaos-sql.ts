@@ -1,0 +1,75 @@
+/** Every statement of the chaos program itself. What it locks, it locks through LockPool. */
+
+/** The resource that the locks guard, a row per key, and everything that was ever accepted, in order. */
+export const CREATE_TABLES = `
+CREATE TABLE guarded (
+  key text PRIMARY KEY,
+  token bigint NOT NULL DEFAULT 0,
+  value int NOT NULL DEFAULT 0
+);
+CREATE TABLE accepted (
+  place bigserial PRIMARY KEY,
+  key text NOT NULL,
+  ask text NOT NULL,
+  token bigint NOT NULL,
+  value int NOT NULL
+)`
+
+export const ADD_KEY = `
+INSERT INTO guarded (key)
+VALUES ($1)`
+
+/** Leaves the token at the resource before reading it: from then on older holders are refused. */
+export const CLAIM = `
+UPDATE guarded
+SET token = $2
+WHERE key = $1 AND token <= $2
+RETURNING value`
+
+/** The place is drawn while the row is locked, so that places are in the order of the writes. */
+export const WRITE = `
+WITH written AS (
+  UPDATE guarded
+  SET token = $2, value = $3
+  WHERE key = $1 AND token <= $2
+  RETURNING key, token, value
+)
+INSERT INTO accepted (key, ask, token, value)
+SELECT key, $4, token, value
+FROM written`
+
+export const ACCEPTED = `
+SELECT key, ask, token::text AS token, value
+FROM accepted
+ORDER BY place`
+
+/** Keys are bigints below 2^31: their locks have them in objid. */
+export const HELD_KEYS = `
+SELECT DISTINCT objid::text AS key
+FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 1 AND granted`
+
+/** Sessions of the workers: `chaos w3.1` are the pool's. */
+export const SESSIONS = `
+SELECT
+  pid,
+  application_name AS name,
+  query LIKE '%LISTEN%' AS listens,
+  state = 'idle' AND state_change < clock_timestamp() - interval '300 ms' AS idles
+FROM pg_stat_activity
+WHERE application_name LIKE 'chaos w%'
+ORDER BY pid`
+
+export const TERMINATE = `
+SELECT pg_terminate_backend(pid)
+FROM unnest($1::int[]) AS pid`
+
+export const LEFT_LOCKS = `
+SELECT format('%s lock (%s, %s, %s) of process %s', mode, classid, objid, objsubid, pid) AS what
+FROM pg_locks
+WHERE locktype = 'advisory'`
+
+export const LEFT_SESSIONS = `
+SELECT format('session %s of %s: %s, %s', pid, application_name, state, query) AS what
+FROM pg_stat_activity
+WHERE application_name LIKE 'chaos w%'`

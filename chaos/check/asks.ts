@@ -1,0 +1,106 @@
+import type { LockMode } from '../../src/dialect/lock-key.js'
+import type { Life, Moment } from '../history.js'
+
+/** One call of `acquire` from end to end, as far as it got. */
+export interface Ask {
+  readonly id: string
+  readonly process: string
+  readonly key: string
+  readonly mode: LockMode
+  readonly withinMs: number
+  readonly askedAt: Moment
+  /** Granted, refused, or the process was killed; null if it was still waiting when everything was over. */
+  settledAt: Moment | null
+  /** How it was settled: null if the process did not live to see it. */
+  code: string | null
+  token: bigint | null
+  /** The holder was told that it held from here ... */
+  heldFrom: Moment | null
+  /** ... to here at least. */
+  heldUntil: Moment | null
+  /** When it gave the lock back, learnt that it was lost, or was killed. */
+  endedAt: Moment | null
+  isLost: boolean
+}
+
+/** An ask that was granted, and held by what the application was told. */
+export interface Hold extends Ask {
+  readonly heldFrom: Moment
+  readonly heldUntil: Moment
+  readonly token: bigint
+}
+
+/** All calls, in the order in which they were made. */
+export function readAsks(lives: readonly Life[]): Ask[] {
+  return lives.flatMap(readLife).toSorted((a, b) => a.askedAt - b.askedAt)
+}
+
+function readLife({ process, events, endedAt }: Life): Ask[] {
+  const asks = new Map<string, Ask>()
+  for (const event of events) {
+    if (event.what === 'asked') {
+      const { ask: id, key, mode, withinMs, at } = event
+      asks.set(id, { ...UNSETTLED, id, process, key, mode, withinMs: withinMs ?? Infinity, askedAt: at })
+    } else if ('ask' in event) follow(asks.get(event.ask)!, event)
+  }
+  for (const ask of asks.values()) {
+    ask.settledAt ??= endedAt
+    if (ask.heldFrom !== null) ask.endedAt ??= endedAt
+  }
+  return [...asks.values()]
+}
+
+const UNSETTLED = {
+  settledAt: null,
+  code: null,
+  token: null,
+  heldFrom: null,
+  heldUntil: null,
+  endedAt: null,
+  isLost: false,
+} as const
+
+type AskEvent = Extract<Life['events'][number], { readonly ask: string }>
+
+function follow(ask: Ask, event: AskEvent): void {
+  const { at } = event
+  switch (event.what) {
+    case 'asked':
+      return
+    case 'granted':
+      ask.settledAt = at
+      ask.code = 'GRANTED'
+      ask.token = BigInt(event.token)
+      return
+    case 'held':
+      ask.heldFrom ??= at
+      ask.heldUntil = at
+      return
+    case 'releasing':
+    case 'released':
+      ask.endedAt ??= at
+      return
+    case 'lost':
+      ask.endedAt ??= at
+      ask.isLost = true
+      return
+    case 'refused':
+      ask.settledAt = at
+      ask.code = event.code
+  }
+}
+
+export function isHold(ask: Ask): ask is Hold {
+  return ask.heldFrom !== null
+}
+
+/** By key, in the order given. */
+export function byKey<T extends { readonly key: string }>(things: readonly T[]): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const thing of things) {
+    const group = groups.get(thing.key)
+    if (group === undefined) groups.set(thing.key, [thing])
+    else group.push(thing)
+  }
+  return groups
+}

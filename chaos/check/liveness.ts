@@ -1,0 +1,159 @@
+import type { History, Life, Sighting, Span, Strike } from '../history.js'
+import { isHold, type Ask, type Hold } from './asks.js'
+import type { Finding } from './finding.js'
+
+/** How late things may be before it counts, on a machine that has other things to do. */
+export interface Patience {
+  /** A key free by the server while somebody waits, with no fault in force: twice the longest poll. */
+  readonly freeMs: number
+  /** An answer after its deadline, time that the process was stopped not counted. */
+  readonly lateMs: number
+  /** A take-over later than the lease of whoever fell silent: the longest poll, and some load. */
+  readonly takeOverMs: number
+}
+
+export const PATIENCE: Patience = { freeMs: 2500, lateMs: 2000, takeOverMs: 3000 }
+
+/** Two looks at the lock table further apart than this say nothing about the time between them. */
+const LONGEST_GAP_MS = 500
+
+/** A key that nobody had, and a caller who waited for it all the while. */
+export function findLostWakeUps(asks: readonly Ask[], history: History, { freeMs }: Patience): Finding[] {
+  const keys = [...new Set(asks.map(({ key }) => key))]
+  const findings: Finding[] = []
+  for (const calm of history.calms) {
+    const looks = history.sightings.filter(({ at }) => at >= calm.from && at <= calm.to)
+    for (const key of keys) {
+      for (const { from, to } of freeSpans(key, looks, freeMs)) {
+        const waiter = asks.find(
+          (ask) => ask.key === key && ask.askedAt <= from && (ask.settledAt ?? Infinity) >= to,
+        )
+        if (waiter === undefined) continue
+        const what = `${waiter.id} waited for key ${key}, which was free for ${Math.round(to - from)} ms`
+        findings.push({ kind: 'lost-wake-up', what })
+      }
+    }
+  }
+  return findings
+}
+
+function freeSpans(key: string, looks: readonly Sighting[], atLeastMs: number): Span[] {
+  const spans: { from: number; to: number }[] = []
+  let before: Sighting | null = null
+  for (const look of looks) {
+    const isConnected = before !== null && look.at - before.at <= LONGEST_GAP_MS && !before.held.has(key)
+    if (!look.held.has(key)) {
+      if (isConnected) spans.at(-1)!.to = look.at
+      else spans.push({ from: look.at, to: look.at })
+    }
+    before = look
+  }
+  return spans.filter(({ from, to }) => to - from >= atLeastMs)
+}
+
+/** Callers who were answered long after their time was up, or never. */
+export function findOutlivedDeadlines(
+  asks: readonly Ask[],
+  { strikes, endedAt }: History,
+  { lateMs }: Patience,
+): Finding[] {
+  const pauses = strikes.filter(({ isPause }) => isPause)
+  return asks.flatMap((ask): Finding[] => {
+    const { id, key, process, askedAt, settledAt, withinMs } = ask
+    if (settledAt === null)
+      return [{ kind: 'outlived-deadline', what: `${id} was never answered, for key ${key}` }]
+    const until = Math.min(settledAt, endedAt)
+    const mine = pauses.filter((pause) => pause.process === process)
+    const lateBy = until - askedAt - withinMs - overlapMs(mine, { from: askedAt, to: until })
+    if (lateBy <= lateMs) return []
+    return [{ kind: 'outlived-deadline', what: `${id} was answered ${Math.round(lateBy)} ms too late` }]
+  })
+}
+
+function overlapMs(spans: readonly Span[], { from, to }: Span): number {
+  return spans.reduce((sum, span) => sum + Math.max(Math.min(span.to, to) - Math.max(span.from, from), 0), 0)
+}
+
+/** A holder fell silent, and somebody else got its lock so long after. */
+export interface TakeOver {
+  readonly strike: Strike
+  readonly hold: Hold
+  readonly next: Ask
+  readonly ms: number
+}
+
+/**
+ * Looks only where nothing else was wrong meanwhile, and somebody waited from before: then the lease of the silent holder
+ * and one poll are all that can take time.
+ */
+export function findTakeOvers(asks: readonly Ask[], { strikes, leaseMs }: History): TakeOver[] {
+  const holds = asks.filter(isHold)
+  return strikes
+    .filter(({ isSilence, from, to }) => isSilence && to - from > leaseMs)
+    .flatMap((strike) =>
+      holds.flatMap((hold): TakeOver[] => {
+        const isHolder = hold.process === strike.process && hold.heldFrom < strike.from - SETTLED_MS
+        if (!isHolder || (hold.endedAt !== null && hold.endedAt < strike.from + leaseMs / 2)) return []
+        const next = asks.find(
+          (ask) =>
+            ask.key === hold.key &&
+            ask.process !== hold.process &&
+            ask.askedAt < strike.from &&
+            ask.code === 'GRANTED' &&
+            ask.settledAt! > strike.from,
+        )
+        if (next === undefined || isDisturbed(strike, next.settledAt!, strikes)) return []
+        return [{ strike, hold, next, ms: next.settledAt! - strike.from }]
+      }),
+    )
+}
+
+/** A lock so fresh when its holder fell silent may have been given back on the way. */
+const SETTLED_MS = 20
+
+function isDisturbed(strike: Strike, until: number, strikes: readonly Strike[]): boolean {
+  return strikes.some((other) => other !== strike && other.from < until && other.to > strike.from - 1000)
+}
+
+export function takeOverFindings(takeOvers: readonly TakeOver[], leaseMs: number, most: Patience): Finding[] {
+  return takeOvers
+    .filter(({ ms }) => ms > leaseMs + most.takeOverMs)
+    .map(({ hold, next, ms, strike }) => ({
+      kind: 'slow-take-over',
+      what: `${next.id} got key ${hold.key} ${Math.round(ms)} ms after ${hold.id} fell silent (${strike.kind})`,
+    }))
+}
+
+/** What a process must not do, whatever happens to it. */
+export function findMisbehaviour(lives: readonly Life[]): Finding[] {
+  return lives.flatMap(({ process, events, how }): Finding[] => {
+    const unhandled = events.flatMap((event): Finding[] =>
+      event.what === 'unhandled' ? [{ kind: 'unhandled', what: `${process}: ${event.message}` }] : [],
+    )
+    if (how === 'stuck') {
+      return [
+        ...unhandled,
+        { kind: 'did-not-exit', what: `${process} was told to stop, and had to be killed` },
+      ]
+    }
+    return how === 'crashed'
+      ? [...unhandled, { kind: 'crashed', what: `${process} ended by itself` }]
+      : unhandled
+  })
+}
+
+/** What a caller may be told, while servers die and networks fail. Anything else is a bug. */
+const KNOWN_CODES: ReadonlySet<string> = new Set([
+  'GRANTED',
+  'NOT_GRANTED',
+  'ABORTED',
+  'LOCK_TIMEOUT',
+  'CONNECTION_FAILED',
+  'POOL_CLOSED',
+])
+
+export function findUnknownErrors(asks: readonly Ask[]): Finding[] {
+  return asks
+    .filter(({ code }) => code !== null && !KNOWN_CODES.has(code))
+    .map(({ id, code }) => ({ kind: 'unknown-error', what: `${id} was refused with ${code}` }))
+}

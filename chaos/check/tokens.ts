@@ -1,0 +1,72 @@
+import type { Write } from '../history.js'
+import { byKey, type Ask } from './asks.js'
+import type { Finding } from './finding.js'
+
+interface Granted extends Ask {
+  readonly token: bigint
+  readonly settledAt: number
+}
+
+/** A call made after a lock was granted must get a greater token, whoever the two are, and in whatever mode. */
+export function findTokenRegressions(asks: readonly Ask[]): Finding[] {
+  const granted = asks.filter((ask): ask is Granted => ask.token !== null && ask.settledAt !== null)
+  return [...byKey(granted).values()].flatMap(regressionsOf)
+}
+
+function regressionsOf(granted: readonly Granted[]): Finding[] {
+  const findings: Finding[] = []
+  const asked = granted.toSorted((a, b) => a.askedAt - b.askedAt)
+  const settled = granted.toSorted((a, b) => a.settledAt - b.settledAt)
+  let highest: Granted | null = null
+  let next = 0
+  for (const ask of asked) {
+    for (; settled[next]!.settledAt < ask.askedAt; next++) {
+      if (highest === null || settled[next]!.token > highest.token) highest = settled[next]!
+    }
+    if (highest === null || ask.token > highest.token) continue
+    const { key, token, id } = ask
+    findings.push({
+      kind: 'token-regression',
+      what: `${id} was granted key ${key} with token ${token}, after ${highest.id} had ${highest.token}`,
+    })
+  }
+  return [...findings, ...repetitionsOf(granted)]
+}
+
+/** A writer's token is its alone. Readers who come together may share theirs with nobody but readers. */
+function repetitionsOf(granted: readonly Granted[]): Finding[] {
+  const firsts = new Map<bigint, Granted>()
+  const findings: Finding[] = []
+  for (const ask of granted) {
+    const first = firsts.get(ask.token)
+    if (first === undefined) firsts.set(ask.token, ask)
+    else if (first.mode === 'exclusive' || ask.mode === 'exclusive') {
+      findings.push({
+        kind: 'token-regression',
+        what: `${first.id} and ${ask.id} were both granted key ${ask.key} with token ${ask.token}`,
+      })
+    }
+  }
+  return findings
+}
+
+/**
+ * What reached the guarded row, in the server's own order: tokens never fall, one token is one holder's, and no holder's
+ * reading was out of date when it wrote.
+ */
+export function findBadWrites(writes: readonly Write[]): Finding[] {
+  return [...byKey(writes).values()].flatMap((ofKey) =>
+    ofKey.slice(1).flatMap((write, i) => badWrite(ofKey[i]!, write)),
+  )
+}
+
+function badWrite(before: Write, write: Write): Finding[] {
+  const findings: Finding[] = []
+  const pair = `${write.ask} (token ${write.token}) after ${before.ask} (token ${before.token}) on key ${write.key}`
+  const isDouble = write.token === before.token && write.ask !== before.ask
+  if (write.token < before.token || isDouble) findings.push({ kind: 'stale-write', what: pair })
+  if (write.value !== before.value + 1) {
+    findings.push({ kind: 'lost-update', what: `${pair}: ${before.value} was followed by ${write.value}` })
+  }
+  return findings
+}

@@ -1,0 +1,65 @@
+import pg from 'pg'
+import { CLAIM, WRITE } from './chaos-sql.js'
+
+/** After this a statement counts as lost in the network, and its connection with it. */
+const STATEMENT_TIMEOUT_MS = 1000
+
+/** The resource behind the locks, as an application uses it: on connections of its own, which may fail like any other. */
+export class GuardedRow {
+  readonly #url: string
+  readonly #applicationName: string
+  #client: pg.Client | null = null
+
+  constructor(url: string, applicationName: string) {
+    this.#url = url
+    this.#applicationName = applicationName
+  }
+
+  /** Leaves the token and reads the value; null if a later holder has been here. Rejects if nobody can tell. */
+  async claim(key: string, token: bigint): Promise<number | null> {
+    const { rows } = await this.#query<{ value: number }>(CLAIM, [key, token])
+    return rows[0]?.value ?? null
+  }
+
+  async write(key: string, ask: string, token: bigint, value: number): Promise<void> {
+    await this.#query(WRITE, [key, token, value, ask])
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client
+    this.#client = null
+    await client?.end().catch(() => undefined)
+  }
+
+  async #query<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<Row>> {
+    const client = await this.#connected()
+    try {
+      return await client.query<Row>(text, values)
+    } catch (error) {
+      this.#discard(client)
+      throw error
+    }
+  }
+
+  async #connected(): Promise<pg.Client> {
+    if (this.#client !== null) return this.#client
+    const client = new pg.Client({
+      connectionString: this.#url,
+      application_name: this.#applicationName,
+      // Several callers share it.
+      pipeline: true,
+      query_timeout: STATEMENT_TIMEOUT_MS,
+      connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
+    })
+    client.on('error', () => this.#discard(client))
+    await client.connect()
+    this.#client = client
+    return client
+  }
+
+  /** Never waits for the server's good-bye: there may be nobody there. */
+  #discard(client: pg.Client): void {
+    if (this.#client === client) this.#client = null
+    ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+  }
+}

@@ -1,0 +1,37 @@
+import { existsSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { sharedNow, type Moment, type WorkerEvent } from './history.js'
+
+type Entry = WorkerEvent extends infer Event
+  ? Event extends WorkerEvent
+    ? Omit<Event, 'at' | 'wall'>
+    : never
+  : never
+
+/**
+ * What a worker saw, in a file. Each line is one write to a file opened for appending, made before the worker goes on: a
+ * worker that is killed has lost nothing, and one that is stopped holds nothing back.
+ */
+export class Journal {
+  readonly #file: number
+
+  constructor(path: string) {
+    this.#file = openSync(path, 'a')
+  }
+
+  write(entry: Entry, at: Moment = sharedNow()): void {
+    writeSync(this.#file, `${JSON.stringify({ ...entry, at, wall: Date.now() })}\n`)
+  }
+}
+
+/** Reads a journal back. A kill can cut its last line short: that one is left out. It can also come before the first. */
+export function readJournal(path: string): WorkerEvent[] {
+  return existsSync(path) ? parseJournal(readFileSync(path, 'utf8')) : []
+}
+
+export function parseJournal(text: string): WorkerEvent[] {
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  return whole
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as WorkerEvent)
+}

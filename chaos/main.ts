@@ -1,0 +1,46 @@
+import { writeFile } from 'node:fs/promises'
+import { startEmbeddedPostgres } from '../src/embedded/index.js'
+import { check, type Verdict } from './check.js'
+import { parseOptions, USAGE, type ChaosOptions } from './options.js'
+import { runRound } from './round.js'
+import { summary } from './summary.js'
+
+const ROUND_MS = 60_000
+
+interface Round extends Verdict {
+  readonly seed: number
+}
+
+async function main(options: ChaosOptions): Promise<void> {
+  const { minutes, isStrict, workers, json } = options
+  const write = (text: string): void => void process.stdout.write(text)
+  write(`chaos: ${minutes} rounds of a minute, ${workers} processes, ${isStrict ? 'strict' : 'plain'} mode\n`)
+  const rounds: Round[] = []
+  // A disk that keeps what it has: tokens and marks must outlive a crash.
+  const server = await startEmbeddedPostgres({ durable: true, settings: { max_connections: 100 } })
+  try {
+    for (let seed = options.seed; seed < options.seed + minutes; seed++) {
+      const say = (what: string): void => {
+        if (process.stdout.isTTY) write(`\r\x1b[Kround ${seed}: ${what}`.slice(0, 100))
+      }
+      const history = await runRound(server, { seed, ms: ROUND_MS, workers, isStrict, say })
+      const verdict = check(history)
+      rounds.push({ seed, ...verdict })
+      write(`${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(seed, isStrict, verdict)}\n`)
+    }
+  } finally {
+    await server.stop('immediate')
+  }
+  const findings = rounds.reduce((sum, round) => sum + round.findings.length, 0)
+  write(`\n${rounds.length} rounds, ${findings} findings\n`)
+  if (json !== null) await writeFile(json, `${JSON.stringify({ version: 1, isStrict, rounds }, null, 2)}\n`)
+  process.exitCode = findings === 0 ? 0 : 1
+}
+
+try {
+  await main(parseOptions(process.argv.slice(2)))
+} catch (error) {
+  const isMisuse = error instanceof TypeError && 'code' in error
+  process.stderr.write(isMisuse ? `${error.message}\n${USAGE}\n` : `${(error as Error).stack}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,162 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { EmbeddedPostgres } from '../src/embedded/index.js'
+import { SeededRandom } from '../src/testing/seeded-random.js'
+import { ACCEPTED, ADD_KEY, CREATE_TABLES } from './chaos-sql.js'
+import { sharedNow, type History, type Span, type Strike, type Write } from './history.js'
+import { pickStrike, type Scene } from './strikes.js'
+import { Watch } from './watch.js'
+import { journalPath, WorkerProcess } from './worker-process.js'
+
+const LEASE_MS = 1500
+const KEYS = 4
+const CALLERS = 6
+
+/** Between two strikes. Now and then it stays calm for long enough to see who waits in vain. */
+const LONGEST_PAUSE_MS = 1500
+const CALM_MS = 7000
+const CALM_CHANCE = 0.08
+
+/** After a strike it takes so long until nothing of it is felt any more: a lease, a connection attempt, a poll. */
+const ECHO_MS = LEASE_MS + 3000
+
+/** How long the server may take to let go of what the workers left. */
+const CLEAN_LIMIT_MS = 15_000
+
+export interface RoundOrder {
+  readonly seed: number
+  readonly ms: number
+  readonly workers: number
+  readonly isStrict: boolean
+  readonly say: (what: string) => void
+}
+
+/** One round: workers that contend, strikes by a seed, and everything that was seen. */
+export async function runRound(server: EmbeddedPostgres, order: RoundOrder): Promise<History> {
+  const folder = await mkdtemp(join(tmpdir(), 'lockpool-chaos-'))
+  const database = new URL(server.url)
+  database.pathname = `/chaos_${order.seed}_${order.isStrict ? 'strict' : 'plain'}`
+  await makeDatabase(server.url, database)
+  const watch = new Watch(database.href)
+  const random = new SeededRandom(order.seed)
+  const workers = await Promise.all(
+    Array.from({ length: order.workers }, (_, i) =>
+      startWorker(database.href, folder, `w${i + 1}`, i, order),
+    ),
+  )
+  watch.begin()
+  const strikes = await strikeFor(order, { random, leaseMs: LEASE_MS, server, workers, watch })
+  order.say('letting everybody finish')
+  await sleep(ECHO_MS)
+  await Promise.all(workers.map((worker) => worker.stop()))
+  const endedAt = sharedNow()
+  await Promise.all(workers.map((worker) => worker.proxy.close()))
+  const leaks = await leftoversOf(watch)
+  await watch.end()
+  const history: History = {
+    leaseMs: LEASE_MS,
+    isStrict: order.isStrict,
+    endedAt,
+    lives: workers.flatMap((worker) => worker.lives()),
+    strikes,
+    calms: calmsBetween(strikes, endedAt),
+    sightings: watch.sightings,
+    writes: await acceptedWrites(database.href),
+    leaks,
+  }
+  await rm(folder, { recursive: true })
+  return history
+}
+
+async function startWorker(
+  url: string,
+  folder: string,
+  name: string,
+  index: number,
+  { seed, isStrict }: RoundOrder,
+): Promise<WorkerProcess> {
+  return WorkerProcess.at(url, name, (life, byProxy) => ({
+    process: `${name}.${life}`,
+    url: byProxy,
+    journal: journalPath(folder, `${name}.${life}`),
+    seed: seed * 1000 + index * 100 + life,
+    leaseMs: LEASE_MS,
+    isStrict,
+    keys: KEYS,
+    callers: CALLERS,
+  }))
+}
+
+async function strikeFor({ ms, say }: RoundOrder, scene: Scene): Promise<Strike[]> {
+  const { random, workers } = scene
+  const strikes: Strike[] = []
+  await sleep(1500)
+  for (const until = sharedNow() + ms; sharedNow() < until;) {
+    await sleep(random.chance(CALM_CHANCE) ? CALM_MS : random.below(LONGEST_PAUSE_MS))
+    const strike = pickStrike(random)
+    const { kind, letsGo, isPause, isSilence, hits } = strike
+    const worker = random.pick(workers)
+    const process = hits === 'worker' ? worker.process : null
+    say(process === null ? kind : `${kind} (${process})`)
+    const from = sharedNow()
+    await strike.act(scene, worker)
+    strikes.push({
+      kind,
+      process,
+      letsGo: letsGo ?? false,
+      isPause: isPause ?? false,
+      isSilence: isSilence ?? false,
+      from,
+      to: sharedNow(),
+    })
+  }
+  return strikes
+}
+
+function calmsBetween(strikes: readonly Strike[], endedAt: number): Span[] {
+  return strikes
+    .map(({ to }, i) => ({ from: to + ECHO_MS, to: strikes[i + 1]?.from ?? endedAt }))
+    .filter(({ from, to }) => to > from)
+}
+
+async function leftoversOf(watch: Watch): Promise<readonly string[]> {
+  for (const until = sharedNow() + CLEAN_LIMIT_MS; ;) {
+    const left = await watch
+      .leftovers()
+      .catch((error: Error) => [`the server can't be asked: ${error.message}`])
+    if (left.length === 0 || sharedNow() > until) return left
+    await sleep(200)
+  }
+}
+
+async function makeDatabase(serverUrl: string, database: URL): Promise<void> {
+  const name = database.pathname.slice(1)
+  await withClient(serverUrl, async (client) => {
+    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+    await client.query(`CREATE DATABASE ${name}`)
+  })
+  await withClient(database.href, async (client) => {
+    await client.query(CREATE_TABLES)
+    for (let key = 1; key <= KEYS; key++) await client.query(ADD_KEY, [String(key)])
+  })
+}
+
+async function acceptedWrites(url: string): Promise<Write[]> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<Omit<Write, 'token'> & { token: string }>(ACCEPTED)
+    return rows.map((row) => ({ ...row, token: BigInt(row.token) }))
+  })
+}
+
+async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    return await use(client)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LockPool, type Lock, type LockMode } from '../src/index.js'
+import { SeededRandom } from '../src/testing/seeded-random.js'
+import { GuardedRow } from './guarded-row.js'
+import { sharedNow } from './history.js'
+import { Journal } from './journal.js'
+import type { Orders } from './orders.js'
+
+/** How often an application looks whether it still holds its locks. */
+const LOOK_MS = 5
+
+const COUNT_MS = 500
+
+/** So long after it was told to stop, a process that is still there tells what keeps it. */
+const STUCK_MS = 15_000
+
+/** `tryAcquire` and `timeoutMs: 0` wait for nobody, but as long as this for the server's answer. */
+const ATTEMPT_MS = 30_000
+
+const TIMEOUTS = [20, 300, 2000, 8000, 8000] as const
+
+/** One process of a service: callers that lock, write and release, and do what applications do when that fails. */
+class Worker {
+  readonly #orders: Orders
+  readonly #journal: Journal
+  readonly #random: SeededRandom
+  readonly #locks: LockPool
+  readonly #row: GuardedRow
+  readonly #held = new Map<string, Lock>()
+  #asks = 0
+  #isStopping = false
+  #step = 'working'
+
+  constructor(orders: Orders) {
+    const { process: name, url, journal, seed, leaseMs, isStrict } = orders
+    this.#orders = orders
+    this.#journal = new Journal(journal)
+    this.#random = new SeededRandom(seed)
+    this.#row = new GuardedRow(url, `chaos ${name} data`)
+    const options = { connection: url, applicationName: `chaos ${name}`, max: 3, leaseMs }
+    this.#locks = new LockPool({ ...options, strict: isStrict })
+    process.on('unhandledRejection', (reason) => this.#unhandled(reason))
+    process.on('uncaughtException', (error) => this.#unhandled(error))
+  }
+
+  async work(): Promise<void> {
+    this.#journal.write({ what: 'started', leaseMs: this.#orders.leaseMs })
+    const looking = setInterval(() => this.#look(), LOOK_MS)
+    const counting = setInterval(() => this.#count(), COUNT_MS)
+    await Promise.all(Array.from({ length: this.#orders.callers }, () => this.#call()))
+    this.#step = 'closing the pool'
+    await this.#locks.close({ graceMs: 1000 })
+    this.#step = 'closing the row'
+    await this.#row.close()
+    this.#step = 'leaving'
+    clearInterval(looking)
+    clearInterval(counting)
+    this.#count()
+    this.#journal.write({ what: 'closed' })
+  }
+
+  stop(): void {
+    this.#isStopping = true
+    // Does not keep the process: if it fires, something else does, and this is what.
+    setTimeout(() => this.#tellWhatKeeps(), STUCK_MS).unref()
+  }
+
+  async #call(): Promise<void> {
+    while (!this.#isStopping) {
+      const key = 1 + this.#random.below(this.#orders.keys)
+      const mode: LockMode = this.#random.chance(0.25) ? 'shared' : 'exclusive'
+      const ask = `${this.#orders.process}/${++this.#asks}`
+      const lock = await this.#ask(ask, BigInt(key), mode)
+      if (lock === null) await sleep(this.#random.below(30))
+      else await this.#hold(ask, lock)
+    }
+  }
+
+  async #ask(ask: string, key: bigint, mode: LockMode): Promise<Lock | null> {
+    const isAttempt = this.#random.chance(0.1)
+    const timeoutMs = this.#random.pick(TIMEOUTS)
+    const controller = new AbortController()
+    const abort = this.#random.chance(0.1)
+      ? setTimeout(() => controller.abort({ code: 'ABORTED' }), this.#random.below(200))
+      : undefined
+    const withinMs = isAttempt ? ATTEMPT_MS : timeoutMs
+    this.#journal.write({ what: 'asked', ask, key: String(key), mode, withinMs })
+    try {
+      const { signal } = controller
+      const lock = isAttempt
+        ? await this.#locks.tryAcquire(key, { mode, signal })
+        : await this.#locks.acquire(key, { mode, timeoutMs, signal })
+      if (lock === null) this.#journal.write({ what: 'refused', ask, code: 'NOT_GRANTED' })
+      else this.#granted(ask, lock)
+      return lock
+    } catch (error) {
+      this.#journal.write({ what: 'refused', ask, code: codeOf(error) })
+      return null
+    } finally {
+      clearTimeout(abort)
+    }
+  }
+
+  #granted(ask: string, lock: Lock): void {
+    this.#journal.write({ what: 'granted', ask, token: String(lock.token) })
+    this.#held.set(ask, lock)
+    this.#look()
+    lock.signal.addEventListener('abort', () => this.#lost(ask, lock.signal.reason as Error), { once: true })
+    if (lock.signal.aborted) this.#lost(ask, lock.signal.reason as Error)
+  }
+
+  #lost(ask: string, reason: Error): void {
+    this.#journal.write({ what: 'lost', ask, reason: reason.message })
+    this.#held.delete(ask)
+  }
+
+  async #hold(ask: string, lock: Lock): Promise<void> {
+    await (lock.mode === 'exclusive' && this.#random.chance(0.6) ? this.#write(ask, lock) : this.#rest())
+    if (this.#held.has(ask)) this.#lookAt(ask, lock)
+    this.#held.delete(ask)
+    this.#journal.write({ what: 'releasing', ask })
+    try {
+      await lock.release()
+      this.#journal.write({ what: 'released', ask })
+    } catch (error) {
+      this.#journal.write({ what: 'lost', ask, reason: codeOf(error) })
+    }
+  }
+
+  /** Reads, thinks and writes, as somebody who trusts the lock, with the token as the last line of defence. */
+  async #write(ask: string, lock: Lock): Promise<void> {
+    const key = String(lock.key)
+    try {
+      for (let writes = 1 + this.#random.below(3); writes > 0 && lock.state === 'held'; writes--) {
+        const value = await this.#row.claim(key, lock.token)
+        if (value === null) return
+        await this.#rest()
+        await this.#row.write(key, ask, lock.token, value + 1)
+      }
+    } catch {
+      // The resource is as far away as the locks are: whether it was written, its own record says.
+    }
+  }
+
+  /** Mostly short; sometimes long enough to be struck by something. */
+  async #rest(): Promise<void> {
+    await sleep(this.#random.chance(0.1) ? this.#random.below(400) : this.#random.below(15))
+  }
+
+  #look(): void {
+    for (const [ask, lock] of this.#held) this.#lookAt(ask, lock)
+  }
+
+  #lookAt(ask: string, lock: Lock): void {
+    const at = sharedNow()
+    if (lock.state === 'held') this.#journal.write({ what: 'held', ask }, at)
+  }
+
+  #count(): void {
+    this.#journal.write({ what: 'counted', handedOff: this.#locks.snapshot().counters.handedOff })
+  }
+
+  #tellWhatKeeps(): void {
+    const { state, connections, sessions, held, waiting, keys } = this.#locks.snapshot()
+    const what = { step: this.#step, state, connections, sessions, held, waiting, keys }
+    const message = `still here: ${JSON.stringify(what)}, ${process.getActiveResourcesInfo().join(' ')}`
+    this.#journal.write({ what: 'unhandled', message })
+  }
+
+  #unhandled(reason: unknown): void {
+    this.#journal.write({
+      what: 'unhandled',
+      message: reason instanceof Error ? (reason.stack ?? '') : String(reason),
+    })
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return String(error)
+  const { code, name, message } = error as { code?: string; name?: string; message?: string }
+  return code ?? `${name}: ${message}`
+}
+
+const worker = new Worker(JSON.parse(process.argv[2] ?? '{}') as Orders)
+process.on('message', () => worker.stop())
+process.on('disconnect', () => worker.stop())
+await worker.work()
+// Nothing of the pool may keep the process: it must end by itself now.
+if (process.connected) process.disconnect()

@@ -1,0 +1,169 @@
+import { expect, test } from 'vitest'
+import { check } from '../../../chaos/check.js'
+import type { FindingKind } from '../../../chaos/check/finding.js'
+import type { History, Life, Strike, WorkerEvent } from '../../../chaos/history.js'
+import { parseJournal } from '../../../chaos/journal.js'
+
+type Told = WorkerEvent extends infer E ? (E extends WorkerEvent ? Omit<E, 'at' | 'wall'> : never) : never
+
+/** One life of one worker, as it wrote it down: what happened, and when. */
+function life(
+  process: string,
+  events: readonly (readonly [at: number, event: Told])[],
+  more: Partial<Life> = {},
+): Life {
+  const written: WorkerEvent[] = events.map(([at, event]) => ({ ...event, at, wall: at }))
+  return { process, events: written, endedAt: 100_000, how: 'exited', ...more }
+}
+
+const asked = (ask: string, mode: 'exclusive' | 'shared' = 'exclusive', withinMs = 1000): Told => ({
+  what: 'asked',
+  ask,
+  key: '1',
+  mode,
+  withinMs,
+})
+const granted = (ask: string, token: number): Told => ({ what: 'granted', ask, token: String(token) })
+const held = (ask: string): Told => ({ what: 'held', ask })
+const released = (ask: string): Told => ({ what: 'released', ask })
+
+/** Holds from `from` to `to`. */
+function hold(process: string, from: number, to: number, token: number, mode?: 'shared'): Life {
+  const ask = `${process}/1`
+  return life(process, [
+    [from - 2, asked(ask, mode)],
+    [from - 1, granted(ask, token)],
+    [from, held(ask)],
+    [to, held(ask)],
+    [to + 1, released(ask)],
+  ])
+}
+
+function strike(kind: Partial<Strike>): Strike {
+  return {
+    kind: 'x',
+    process: null,
+    letsGo: false,
+    isPause: false,
+    isSilence: false,
+    from: 0,
+    to: 0,
+    ...kind,
+  }
+}
+
+const QUIET: History = {
+  leaseMs: 1000,
+  isStrict: false,
+  endedAt: 100_000,
+  lives: [hold('w1', 10, 20, 1), hold('w2', 30, 40, 2)],
+  strikes: [],
+  calms: [],
+  sightings: [],
+  writes: [],
+  leaks: [],
+}
+
+function kinds(change: Partial<History>): FindingKind[] {
+  return check({ ...QUIET, ...change }).findings.map(({ kind }) => kind)
+}
+
+test('a run in which all went well has no findings, and its figures are right', () => {
+  const { findings, figures } = check(QUIET)
+
+  expect(findings).toEqual([])
+  expect(figures).toMatchObject({ asks: 2, grants: 2, losses: 0, refusals: {}, guardedWrites: 0 })
+})
+
+test('two who hold at once are found, readers among themselves are not', () => {
+  expect(kinds({ lives: [hold('w1', 10, 30, 1), hold('w2', 20, 40, 2)] })).toEqual(['overlap'])
+  expect(kinds({ lives: [hold('w1', 10, 30, 1, 'shared'), hold('w2', 20, 40, 2)] })).toEqual(['overlap'])
+  expect(kinds({ lives: [hold('w1', 10, 30, 1, 'shared'), hold('w2', 20, 40, 2, 'shared')] })).toEqual([])
+})
+
+test('a server that let go early excuses an overlap in plain mode, and nothing excuses one in strict mode', () => {
+  const lives = [hold('w1', 10, 30, 1), hold('w2', 20, 40, 2)]
+  const terminated = [strike({ letsGo: true, from: 15, to: 15 })]
+
+  expect(kinds({ lives, strikes: terminated })).toEqual([])
+  expect(check({ ...QUIET, lives, strikes: terminated }).figures).toMatchObject({ excusedOverlaps: 1 })
+  expect(kinds({ lives, strikes: [strike({ letsGo: true, from: 500, to: 600 })] })).toEqual(['overlap'])
+  expect(kinds({ lives, strikes: [strike({ isPause: true, from: 15, to: 18 })] })).toEqual(['overlap'])
+  expect(kinds({ lives, strikes: terminated, isStrict: true })).toEqual(['overlap'])
+})
+
+test('a token that does not grow, or comes twice, is found', () => {
+  expect(kinds({ lives: [hold('w1', 10, 20, 2), hold('w2', 30, 40, 1)] })).toEqual(['token-regression'])
+  expect(kinds({ lives: [hold('w1', 10, 20, 2), hold('w2', 30, 40, 2)] })).toContain('token-regression')
+})
+
+test('a write by a holder of the past, and one that knew too little, are found', () => {
+  const write = (ask: string, token: bigint, value: number) => ({ key: '1', ask, token, value })
+
+  expect(kinds({ writes: [write('a', 1n, 1), write('b', 2n, 2)] })).toEqual([])
+  expect(kinds({ writes: [write('a', 2n, 1), write('b', 1n, 2)] })).toEqual(['stale-write'])
+  expect(kinds({ writes: [write('a', 2n, 1), write('b', 2n, 2)] })).toEqual(['stale-write'])
+  expect(kinds({ writes: [write('a', 1n, 1), write('b', 2n, 1)] })).toEqual(['lost-update'])
+})
+
+test('a key that is free while somebody waits for it is a wake-up that was lost, if nothing else was wrong', () => {
+  const waiting = life('w1', [
+    [0, asked('w1/1', 'exclusive', 60_000)],
+    [9000, granted('w1/1', 1)],
+  ])
+  const looks = (held: string[]) =>
+    Array.from({ length: 50 }, (_, i) => ({ at: 1000 + i * 100, held: new Set(held) }))
+  const calms = [{ from: 500, to: 8000 }]
+
+  expect(kinds({ lives: [waiting], sightings: looks([]), calms })).toEqual(['lost-wake-up'])
+  expect(kinds({ lives: [waiting], sightings: looks(['1']), calms })).toEqual([])
+  expect(kinds({ lives: [waiting], sightings: looks([]), calms: [] })).toEqual([])
+})
+
+test('an answer long after the deadline is found, time in which the process was stopped aside', () => {
+  const late = life('w1', [
+    [0, asked('w1/1', 'exclusive', 1000)],
+    [9000, { what: 'refused', ask: 'w1/1', code: 'LOCK_TIMEOUT' }],
+  ])
+  const stopped = [strike({ isPause: true, process: 'w1', from: 500, to: 8500 })]
+
+  expect(kinds({ lives: [late] })).toEqual(['outlived-deadline'])
+  expect(kinds({ lives: [late], strikes: stopped })).toEqual([])
+  expect(kinds({ lives: [life('w1', [[0, asked('w1/1')]], { endedAt: null })] })).toEqual([
+    'outlived-deadline',
+  ])
+})
+
+test('a lock of somebody who fell silent that comes free too late is found', () => {
+  const silent = [strike({ isSilence: true, isPause: true, process: 'w1', from: 1000, to: 20_000 })]
+  const holder = hold('w1', 500, 1000, 1)
+  const next = (at: number): Life =>
+    life('w2', [
+      [600, asked('w2/1', 'exclusive', 60_000)],
+      [at, granted('w2/1', 2)],
+    ])
+  const first = { ...holder, events: holder.events.slice(0, 4) }
+
+  expect(kinds({ lives: [first, next(2200)], strikes: silent })).toEqual([])
+  expect(kinds({ lives: [first, next(9000)], strikes: silent })).toEqual(['slow-take-over'])
+})
+
+test('an error that nobody was promised, an unhandled rejection, a process that stays and a leak are found', () => {
+  const refused = life('w1', [
+    [0, asked('w1/1')],
+    [5, { what: 'refused', ask: 'w1/1', code: 'InvariantError: x' }],
+  ])
+
+  expect(kinds({ lives: [refused] })).toEqual(['unknown-error'])
+  expect(kinds({ lives: [life('w1', [[0, { what: 'unhandled', message: 'x' }]])] })).toEqual(['unhandled'])
+  expect(kinds({ lives: [life('w1', [], { how: 'stuck' })] })).toEqual(['did-not-exit'])
+  expect(kinds({ lives: [life('w1', [], { how: 'crashed' })] })).toEqual(['crashed'])
+  expect(kinds({ leaks: ['a lock'] })).toEqual(['leak'])
+})
+
+test('the journal of a process that was killed in the middle of a line can be read', () => {
+  expect(parseJournal('{"what":"closed","at":1,"wall":1}\n{"what":"clo')).toEqual([
+    { what: 'closed', at: 1, wall: 1 },
+  ])
+  expect(parseJournal('')).toEqual([])
+})
