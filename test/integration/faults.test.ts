@@ -133,6 +133,20 @@ test('an answer that is lost is not taken for a lock', async () => {
   proxy.mend()
 })
 
+test('a server whose good-bye is the last that arrives keeps no socket of ours open', async () => {
+  await using proxy = await TcpProxy.to(world.database.url)
+  const locks = world.pool({ connection: proxy.url, min: 0 })
+  const lost = lossOf(await locks.acquire('orders'))
+  proxy.losesCloses = true
+
+  await world.terminate(...(await world.sessions()))
+  await lost
+
+  await expect.poll(() => proxy.connections, { timeout: 5000 }).toBe(0)
+  proxy.losesCloses = false
+  await locks.close({ graceMs: 0 })
+})
+
 test('connections that are reset cost the locks on them, and nothing else', async () => {
   await using proxy = await TcpProxy.to(world.database.url)
   const locks = world.pool({ connection: proxy.url })

@@ -9,6 +9,8 @@ export class TcpProxy implements AsyncDisposable {
   /** What is sent in this direction is lost, and neither side is told. */
   losesToServer = false
   losesToClient = false
+  /** What the server sends arrives, but not that it has closed the connection. */
+  losesCloses = false
   /** New connections are accepted, and then nothing happens. */
   isSilent = false
 
@@ -73,7 +75,7 @@ export class TcpProxy implements AsyncDisposable {
     server.on('data', (bytes) => (this.losesToClient ? this.#damaged.add(pair) : client.write(bytes)))
     const ways = [
       [client, server, () => this.losesToServer],
-      [server, client, () => this.losesToClient],
+      [server, client, () => this.losesToClient || this.losesCloses],
     ] as const
     for (const [one, other, isLost] of ways) {
       // An end is a message as well, and gets lost like any other.

@@ -132,6 +132,9 @@ export class ServerConnection implements PostgresConnection {
   #ended(cause: Error): void {
     if (this.#end !== null) return
     this.#end = cause
+    // The server's good-bye may be the last that ever arrives: the close behind it can get lost, and an open socket would
+    // keep the process.
+    this.destroy()
     for (const listener of this.#endListeners.splice(0)) listener(cause)
   }
 }
