@@ -1,6 +1,7 @@
 import type { LockError } from '../base/errors.js'
 import type { KeyCode, LockKey, LockMode } from './lock-key.js'
 import type { BatchReply, LockOperation } from './lock-operation.js'
+import type { PermitOperation, PermitReply, SemaphoreCode } from './permit-operation.js'
 import type { Queryable } from './queryable.js'
 
 /** What the lock layer asks of every lock session. */
@@ -54,6 +55,9 @@ export interface LockLink {
 
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
+
+  /** Carries out what is asked about the permits of one semaphore. If it rejects, it may have been carried out in part. */
+  permits(operation: PermitOperation): Promise<PermitReply>
 
   /**
    * Wakes those processes that are interested in any of the keys, and answers the ids of the keys that somebody is. A hint:
@@ -117,6 +121,9 @@ export interface Guarded {
 export interface Dialect<C extends object> {
   /** @throws {InvalidKeyError} if the key can't be one in this database. */
   encodeKey(key: LockKey, namespace: string): KeyCode
+
+  /** @throws {InvalidKeyError} if the key can't be one in this database. */
+  encodeSemaphore(key: LockKey, permits: number, namespace: string): SemaphoreCode
 
   /**
    * Makes a connection a lock session: checks that the server will do, and that the settings are in force. `ended` may

@@ -20,6 +20,10 @@ class KeyRecord {
     )
   }
 
+  get isHeld(): boolean {
+    return this.exclusive !== null || this.shared.size > 0
+  }
+
   take(owner: Owner, mode: LockMode): boolean {
     if (this.exclusive !== null && this.exclusive !== owner) return false
     if (mode === 'shared') {
@@ -63,10 +67,30 @@ export class FakeLockTable {
 
   /** Carries out one operation, at once. */
   apply(owner: Owner, { kind, mode, key }: LockOperation): Answer {
-    const record = this.#record(key)
-    const answer = this.#answer(owner, kind, mode, record)
-    if (record.isUnused) this.#records.delete(key.id)
-    return answer
+    return this.#with(key, (record) => this.#answer(owner, kind, mode, record))
+  }
+
+  /** Takes a key if no other session has it. */
+  take(owner: Owner, key: KeyCode, mode: LockMode): boolean {
+    return this.#with(key, (record) => record.take(owner, mode))
+  }
+
+  /** False if it was not held. */
+  drop(owner: Owner, key: KeyCode, mode: LockMode): boolean {
+    return this.#with(key, (record) => record.drop(owner, mode))
+  }
+
+  setInterest(owner: Owner, key: KeyCode): void {
+    this.#with(key, (record) => record.interested.add(owner))
+  }
+
+  endInterest(owner: Owner, key: KeyCode): void {
+    this.#with(key, (record) => record.endInterest(owner))
+  }
+
+  /** Keys that any session holds. */
+  get heldIds(): string[] {
+    return [...this.#records].filter(([, { isHeld }]) => isHeld).map(([id]) => id)
   }
 
   /** Whether any session but `owner` is interested. */
@@ -128,6 +152,13 @@ export class FakeLockTable {
     }
     const present = new Set(held.map(nameOf))
     return expected.filter((holding) => holding.what !== 'mark' && !present.has(nameOf(holding)))
+  }
+
+  #with<T>(key: KeyCode, use: (record: KeyRecord) => T): T {
+    const record = this.#record(key)
+    const result = use(record)
+    if (record.isUnused) this.#records.delete(key.id)
+    return result
   }
 
   #record(key: KeyCode): KeyRecord {

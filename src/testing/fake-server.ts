@@ -11,11 +11,13 @@ import {
   type BatchReply,
   type LockOperation,
 } from '../dialect/lock-operation.js'
+import type { PermitOperation, PermitReply } from '../dialect/permit-operation.js'
 import type { Queryable } from '../dialect/queryable.js'
 import { FakeConnection } from './fake-connection.js'
 import { FakeGuard } from './fake-guard.js'
 import { FakeLockTable } from './fake-lock-table.js'
 import { FakeMarks } from './fake-marks.js'
+import { carryOutPermits, fakeSemaphore } from './fake-permits.js'
 
 export interface FakeServerOptions {
   /** Default: the real one. */
@@ -97,6 +99,7 @@ export class FakeServer {
   /** For a lock pool: how to lock in this server. */
   readonly dialect: Dialect<FakeConnection> = {
     encodeKey: (key: LockKey, namespace: string): KeyCode => ({ id: fakeKeyId(key, namespace) }),
+    encodeSemaphore: (key, permits, namespace) => fakeSemaphore(fakeKeyId(key, namespace), permits),
     attach: async (connection, settings, ended) => {
       connection.onEnd(ended)
       await connection.ask(() => (connection.leaseMs = settings.leaseMs))
@@ -173,6 +176,7 @@ export class FakeServer {
       noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
       shortfall: null,
       run: (operations) => this.#runMarked(connection, operations, settings),
+      permits: (operation) => connection.ask(() => this.#permits(owner, operation, settings)),
       settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
       ring: (keys) => connection.ask(() => this.#ring(owner, keys, settings.sender)),
       claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
@@ -225,6 +229,18 @@ export class FakeServer {
   #holderOf(owner: number, key: KeyCode): string | null {
     const others = this.table.holders(key.id).filter((holder) => holder.owner !== owner)
     return others.length === 0 ? null : others.map((holder) => `session ${holder.owner}`).join(' and ')
+  }
+
+  /** A fault strikes when so many slots are taken, or given up. */
+  #permits(owner: number, operation: PermitOperation, { fencing }: LinkSettings): PermitReply {
+    const fault = this.#batchFaults.shift()
+    const isFull = this.table.size >= this.#capacity
+    if (isFull && operation.kind !== 'release' && operation.kind !== 'leave')
+      throw new LockTableFullError('the lock table is full')
+    const draw = (): string | null => (fencing === 'auto' ? String((this.#token += TOKEN_STEP)) : null)
+    const reply = carryOutPermits(this.table, owner, operation, draw, fault?.after ?? Infinity)
+    if (fault !== undefined) throw fault.error
+    return reply
   }
 
   #announce(owner: number, sender: string, entries: number): TableUse {

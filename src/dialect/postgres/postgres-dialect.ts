@@ -1,6 +1,7 @@
 import type { LockError } from '../../base/errors.js'
 import type { Another, Dialect, Ears, Guarded, LinkSettings, LockLink } from '../dialect.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
+import type { SemaphoreCode } from '../permit-operation.js'
 import type { Queryable } from '../queryable.js'
 import { LeasedConnection } from './leased-connection.js'
 import { attach } from './postgres-attach.js'
@@ -8,7 +9,7 @@ import { listen } from './postgres-bell.js'
 import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
 import { guard } from './postgres-guard.js'
-import { encodeKey } from './postgres-key.js'
+import { encodeKey, encodeSemaphore } from './postgres-key.js'
 import { PostgresLink } from './postgres-link.js'
 import type { ServerConnection } from './server-connection.js'
 
@@ -16,6 +17,10 @@ import type { ServerConnection } from './server-connection.js'
 export const postgresDialect: Dialect<PostgresConnection> = {
   encodeKey(key: LockKey, namespace: string): KeyCode {
     return encodeKey(key, namespace)
+  },
+
+  encodeSemaphore(key: LockKey, permits: number, namespace: string): SemaphoreCode {
+    return encodeSemaphore(key, permits, namespace)
   },
 
   async attach(

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { InvalidKeyError } from '../../base/errors.js'
 import { show } from '../../base/options.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
+import type { SemaphoreCode } from '../permit-operation.js'
 
 /**
  * The first integers of the pairs in which we keep interest ("lkpi"), the buckets of that ("lkpb") and the marks of
@@ -64,6 +65,39 @@ export function encodeKey(key: LockKey, namespace: string): PostgresKey {
  */
 export function hashName(name: string, namespace: string): bigint {
   return hash('sha256', `${namespace}\0${name}`, 'buffer').readBigInt64BE()
+}
+
+/** Slots of a semaphore differ in their last bits. */
+const SLOT_BITS = 10
+
+/** A semaphore: `key` stands for no lock, and its `bits` are those of slot 0. */
+export interface PostgresSemaphore extends SemaphoreCode {
+  readonly key: PostgresKey
+  readonly shape: PostgresKey
+  slot(number: number): PostgresKey
+}
+
+/**
+ * Slots are bigint keys in a row, and so are the shapes by their numbers of permits: 54 bits of a hash, then the number.
+ * What is hashed has a NUL more than a name can have, so that no lock and no semaphore are hashed from the same.
+ */
+export function encodeSemaphore(key: LockKey, permits: number, namespace: string): PostgresSemaphore {
+  encodeKey(key, namespace)
+  const text = typeof key === 'string' ? `name\0${key}` : `raw\0${String(key)}`
+  const slots = roundDown(hashName(`semaphore\0${text}`, namespace))
+  const shapes = roundDown(hashName(`shape\0${text}`, namespace))
+  const slot = (number: number): PostgresKey => fromBits(slots + BigInt(number), false)
+  const first = slot(0)
+  return { key: { ...first, id: `s${first.bits}` }, permits, shape: fromBits(shapes + BigInt(permits), false), slot }
+}
+
+/** Before the first shape of a semaphore. */
+export function shapesOf({ shape, permits }: PostgresSemaphore): string {
+  return String(BigInt(shape.bits) - BigInt(permits))
+}
+
+function roundDown(bits: bigint): bigint {
+  return (bits >> BigInt(SLOT_BITS)) << BigInt(SLOT_BITS)
 }
 
 function fromBits(value: bigint, isPair: boolean): PostgresKey {

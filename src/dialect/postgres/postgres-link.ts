@@ -2,6 +2,7 @@ import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Holding, LockLink, TableUse } from '../dialect.js'
 import type { KeyCode, LockMode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
+import type { PermitOperation, PermitReply } from '../permit-operation.js'
 import { decodeAnswers, encodeBatch } from './batch-codec.js'
 import { Announcement } from './postgres-announcement.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
@@ -9,6 +10,7 @@ import type { ServerFacts } from './postgres-attach.js'
 import { sqlState } from './postgres-errors.js'
 import { advisoryLocation, type PostgresKey } from './postgres-key.js'
 import type { PostgresMarks } from './postgres-marks.js'
+import { carryOutPermits } from './postgres-permits.js'
 import { makeHold } from './postgres-reconcile.js'
 import {
   BATCH,
@@ -56,6 +58,15 @@ export class PostgresLink implements LockLink {
   run(operations: readonly LockOperation[]): Promise<BatchReply> {
     if (this.#marks === null) return this.#runAll(operations)
     return this.#marks.around(operations, () => this.#runAll(operations))
+  }
+
+  permits(operation: PermitOperation): Promise<PermitReply> {
+    const ask = async <Row extends { pid: number }>(statement: Prepared, values: unknown[]): Promise<Row> => {
+      const [row] = await this.#ask<Row>(statement, values)
+      this.#checkSession(row!.pid)
+      return row!
+    }
+    return carryOutPermits(ask, operation, this.#fence)
   }
 
   settled(key: KeyCode, mode: LockMode): Promise<void> {

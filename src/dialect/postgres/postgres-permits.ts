@@ -1,0 +1,81 @@
+import type { PermitOperation, PermitReply, TakenPermit } from '../permit-operation.js'
+import { LEAVE_PERMITS, OTHER_PERMITS, RELEASE_PERMITS, TAKE_PERMITS } from './permit-sql.js'
+import { shapesOf, type PostgresSemaphore } from './postgres-key.js'
+import type { Prepared } from './server-connection.js'
+
+/** Sends a statement that answers one row, and with it the session that has carried it out. */
+type Ask = <Row extends { readonly pid: number }>(statement: Prepared, values: unknown[]) => Promise<Row>
+
+type Done = Omit<PermitReply, 'otherPermits'>
+
+/** Statements of their own, beside the batches of locks: they answer with a number of rows that nobody knows beforehand. */
+export async function carryOutPermits(
+  ask: Ask,
+  operation: PermitOperation,
+  fence: string | null,
+): Promise<PermitReply> {
+  // Sent behind it: of two who come at once, the later to look sees the other.
+  const [done, otherPermits] = await Promise.all([
+    carryOut(ask, operation, fence),
+    operation.looks ? lookForOthers(ask, operation) : null,
+  ])
+  return { ...done, otherPermits }
+}
+
+function carryOut(ask: Ask, operation: PermitOperation, fence: string | null): Promise<Done> {
+  switch (operation.kind) {
+    case 'take':
+    case 'wait':
+    case 'retry':
+      return take(ask, operation, fence)
+    case 'leave':
+      return leave(ask, operation)
+    case 'release':
+      return release(ask, operation)
+  }
+}
+
+async function take(ask: Ask, operation: PermitOperation, fence: string | null): Promise<Done> {
+  const { kind, atMost, from, slots, enters } = operation
+  const { key, permits, shape } = operation.semaphore as PostgresSemaphore
+  const hash = kind === 'take' ? null : key.hash
+  const entered = enters ? shape.bits : null
+  const values = [key.bits, permits, from, slots, fence, atMost, entered, hash, kind === 'wait']
+  const row = await ask<{ taken: string; said: Done['said']; pid: number }>(STATEMENTS.take, values)
+  return { taken: takenOf(row.taken), said: row.said, missing: [] }
+}
+
+async function release(ask: Ask, { semaphore, slots, exits }: PermitOperation): Promise<Done> {
+  const { key, shape } = semaphore as PostgresSemaphore
+  const values = [key.bits, slots, key.hash, exits ? shape.bits : null]
+  const row = await ask<{ answers: string; said: Done['said']; pid: number }>(STATEMENTS.release, values)
+  return { taken: [], said: row.said, missing: slots.filter((_, i) => row.answers[i] === 'n') }
+}
+
+async function leave(ask: Ask, { semaphore, exits }: PermitOperation): Promise<Done> {
+  const { key, shape } = semaphore as PostgresSemaphore
+  await ask(STATEMENTS.leave, [key.hash, exits ? shape.bits : null])
+  return { taken: [], said: 'done', missing: [] }
+}
+
+async function lookForOthers(ask: Ask, { semaphore }: PermitOperation): Promise<number | null> {
+  const values = [shapesOf(semaphore as PostgresSemaphore), semaphore.permits]
+  const row = await ask<{ permits: number | null; pid: number }>(STATEMENTS.others, values)
+  return row.permits
+}
+
+/** `slot:token slot:token ...` */
+function takenOf(text: string): TakenPermit[] {
+  if (text === '') return []
+  return text.split(' ').map((each) => {
+    const [slot, token] = each.split(':') as [string, string]
+    return { slot: Number(slot), token: token === '' ? null : token }
+  })
+}
+
+const STATEMENTS = {
+  take: { name: 'lockpool_take_permits', text: TAKE_PERMITS },
+  release: { name: 'lockpool_release_permits', text: RELEASE_PERMITS },
+  leave: { name: 'lockpool_leave_permits', text: LEAVE_PERMITS },
+  others: { name: 'lockpool_other_permits', text: OTHER_PERMITS },
+} as const
