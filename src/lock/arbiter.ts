@@ -9,8 +9,9 @@ import {
   type LockLostError,
 } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, Guarded } from '../dialect/dialect.js'
+import type { Guarded } from '../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
+import type { ArbiterLinks, ArbiterPorts } from './arbiter-ports.js'
 import { DeadlockDetector, type DetectorHost } from './deadlock/deadlock-detector.js'
 import type { Queryable } from '../dialect/queryable.js'
 import { Entry } from './entry.js'
@@ -18,7 +19,7 @@ import { INTEREST_ENTRIES, type EntryHost } from './entry-host.js'
 import { keyInWords, keyText } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
-import { LockWaiter, type LockRequest } from './lock-waiter.js'
+import { LockWaiter, type LockRequest, type WaitedFor } from './lock-waiter.js'
 import type { Session } from './session.js'
 
 /** Since the pool was made. */
@@ -32,27 +33,6 @@ export interface LockCounters {
   refused: number
   /** Of these, with `LOCK_DEADLOCK`. */
   deadlocks: number
-}
-
-export interface ArbiterPorts {
-  readonly clock: Clock
-  readonly random: Random
-  readonly sender: string
-  /** How this process is called in messages to people. */
-  readonly process: string
-  readonly guard: Dialect<never>['guard']
-}
-
-export interface ArbiterLinks {
-  readonly lastFailure: LockError | null
-  readonly isListening: boolean
-  assign(entry: Entry): Session | null
-  unassign(entry: Entry): void
-  /** Whether so many more entries of the lock table may be used; `makeRoom` tries to find out. */
-  room(entries: number): 'now' | 'later' | LockError
-  makeRoom(): void
-  asleep(): void
-  awake(): void
 }
 
 /** Who in this process has what, and who waits for it: one entry per key that anybody here has to do with. */
@@ -70,13 +50,13 @@ export class Arbiter implements EntryHost, DetectorHost {
     deadlocks: 0,
   }
   readonly detector: DeadlockDetector
-  readonly #deadlines: Deadlines
+  readonly deadlines: Deadlines
   readonly #events: Emitter<LockEvents>
   readonly #links: ArbiterLinks
   readonly #maxWaiting: number
   readonly #entries = new Map<string, Entry>()
   /** Those that wait for room in the lock table, and how much. */
-  readonly #parked = new Map<Entry, number>()
+  readonly #parked = new Map<{ proceed(): void }, number>()
   #waiting = 0
   #interested = 0
   #arrivals = 0
@@ -90,7 +70,7 @@ export class Arbiter implements EntryHost, DetectorHost {
     this.sender = ports.sender
     this.guard = ports.guard
     this.#maxWaiting = maxWaiting
-    this.#deadlines = new Deadlines(this.clock)
+    this.deadlines = new Deadlines(this.clock)
     this.#events = events
     this.#links = links
     this.detector = new DeadlockDetector(ports, this)
@@ -129,7 +109,7 @@ export class Arbiter implements EntryHost, DetectorHost {
     return sum
   }
 
-  admit(entry: Entry, entries: number): 'now' | 'later' | LockError {
+  admit(entry: { proceed(): void }, entries: number): 'now' | 'later' | LockError {
     const room = this.#links.room(entries)
     if (room !== 'later') return room
     // Before the look begins, for it to count this one.
@@ -149,9 +129,21 @@ export class Arbiter implements EntryHost, DetectorHost {
     this.#interested += isSet ? 1 : -1
   }
 
+  /** Why nobody may come now, or null. */
+  get refusal(): LockError | null {
+    if (this.#isClosing) return new PoolClosedError()
+    return this.#waiting >= this.#maxWaiting ? new PoolSaturatedError(this.#maxWaiting) : null
+  }
+
+  /** One more caller, until it has `left`. */
+  arrive(): number {
+    this.#waiting++
+    return ++this.#arrivals
+  }
+
   acquire(code: KeyCode, label: LockKey, request: LockRequest): Promise<Lock | null> {
-    if (this.#isClosing) return Promise.reject(new PoolClosedError())
-    if (this.#waiting >= this.#maxWaiting) return Promise.reject(new PoolSaturatedError(this.#maxWaiting))
+    const { refusal } = this
+    if (refusal !== null) return Promise.reject(refusal)
     let entry = this.#entries.get(code.id)
     if (entry === undefined) this.#entries.set(code.id, (entry = new Entry(code, label, this)))
     const again = entry.asAgain(request)
@@ -161,11 +153,10 @@ export class Arbiter implements EntryHost, DetectorHost {
         : Promise.reject(new LockReentryError(keyInWords(label)))
     }
     const isBusy = entry.isBusyFor(request.mode)
-    this.#waiting++
-    const waiter = new LockWaiter(entry, again, ++this.#arrivals, this.#deadlines)
+    const waiter = new LockWaiter(entry, again, this.arrive(), this.deadlines)
     if (again.patience === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
     if (waiter.hasLeft) return waiter.promise
-    if (isBusy) this.#announce(waiter)
+    if (isBusy) this.announce(waiter)
     if (isBusy && (again.patience === 'once' || again.patience === 'ask')) waiter.notGranted()
     else entry.advance()
     return waiter.promise
@@ -206,8 +197,12 @@ export class Arbiter implements EntryHost, DetectorHost {
     return this.#links.assign(entry)
   }
 
-  forget(entry: Entry): void {
+  unpark(entry: { proceed(): void }): void {
     this.#parked.delete(entry)
+  }
+
+  forget(entry: Entry): void {
+    this.unpark(entry)
     this.#links.unassign(entry)
     this.#entries.delete(entry.key.id)
     if (this.#entries.size === 0) this.#onEmpty?.()
@@ -216,7 +211,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   asleep(entry: Entry): void {
     this.#links.asleep()
     const waiter = entry.queue.first
-    if (waiter !== null) this.#announce(waiter)
+    if (waiter !== null) this.announce(waiter)
   }
 
   awake(_entry: Entry): void {
@@ -246,12 +241,12 @@ export class Arbiter implements EntryHost, DetectorHost {
 
   delayed(entry: Entry, delayMs: number): void {
     const { first } = entry.queue
-    if (first !== null) this.#announce(first)
+    if (first !== null) this.announce(first)
     if (!this.#events.hears('lock:delayed')) return
     this.#events.emit('lock:delayed', { key: keyText(entry.label), mode: entry.mode, delayMs })
   }
 
-  acquired(lock: Lock, waiter: LockWaiter, isHandOff: boolean): void {
+  acquired(lock: Lock, waiter: LockWaiter<WaitedFor>, isHandOff: boolean): void {
     this.counters.acquired++
     if (isHandOff) this.counters.handedOff++
     if (!this.#events.hears('lock:acquired')) return
@@ -271,9 +266,9 @@ export class Arbiter implements EntryHost, DetectorHost {
     this.#events.emit('lock:lost', { key: keyText(lock.key), mode: lock.mode, heldMs, reason })
   }
 
-  left(waiter: LockWaiter, isGranted: boolean): void {
+  left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
     this.#waiting--
-    if (waiter.isFramed) this.detector.ended(waiter)
+    if (waiter.isFramed) this.detector.ended(waiter as LockWaiter)
     if (!isGranted) this.counters.refused++
     if (!this.#events.hears('waiter:left')) return
     const waitedMs = this.clock.now() - waiter.since
@@ -285,7 +280,7 @@ export class Arbiter implements EntryHost, DetectorHost {
     })
   }
 
-  #announce(waiter: LockWaiter): void {
+  announce(waiter: LockWaiter<WaitedFor>): void {
     if (waiter.isAnnounced || !this.#events.hears('waiter:queued')) return
     waiter.isAnnounced = true
     this.#events.emit('waiter:queued', { key: keyText(waiter.label), mode: waiter.mode })

@@ -1,19 +1,21 @@
 import { hostname } from 'node:os'
 import { sleep, type Clock } from '../base/clock.js'
 import { Emitter } from '../base/emitter.js'
-import type { LockError } from '../base/errors.js'
+import { PoolClosedError, type LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
 import type { PoolOptions } from '../pool/pool-options.js'
-import { Arbiter, type ArbiterLinks } from './arbiter.js'
+import { Arbiter } from './arbiter.js'
+import type { ArbiterLinks } from './arbiter-ports.js'
 import { Doorbell, type DoorbellHost } from './doorbell.js'
-import type { Entry } from './entry.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
+import { Semaphores } from './semaphore/semaphores.js'
+import type { Client } from './session-host.js'
 import type { Session, SessionState } from './session.js'
-import { Sessions, type SessionsHost } from './sessions.js'
+import { Sessions, type SessionsHost, type Tenant } from './sessions.js'
 import { TableBudget, type BudgetHost } from './table-budget.js'
 
 /** The database to lock in, and time and chance. */
@@ -42,6 +44,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly events: Emitter<LockEvents> = new Emitter()
   readonly connections: ConnectionPool<C>
   readonly arbiter: Arbiter
+  readonly semaphores: Semaphores
   readonly sessions: Sessions<C>
   readonly doorbell: Doorbell<C>
   readonly #budget: TableBudget
@@ -71,6 +74,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
       guard: dialect.guard.bind(dialect),
     }
     this.arbiter = new Arbiter(ports, maxWaiting, this.events, this)
+    this.semaphores = new Semaphores(this.arbiter, this)
     this.sessions = new Sessions(
       this.connections,
       dialect,
@@ -96,7 +100,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     const since = this.clock.now()
     const enough = new AbortController()
     const patience = sleep(this.clock, graceMs, enough.signal)
-    await Promise.race([this.arbiter.close(), patience])
+    const settled = Promise.all([this.arbiter.close(), this.semaphores.close(new PoolClosedError())])
+    await Promise.race([settled, patience])
     this.arbiter.detector.close()
     enough.abort()
     this.#budget.close()
@@ -120,11 +125,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     return this.doorbell.state === 'listening'
   }
 
-  assign(entry: Entry): Session | null {
+  assign(entry: Tenant): Session | null {
     return this.sessions.assign(entry)
   }
 
-  unassign(entry: Entry): void {
+  unassign(entry: Tenant): void {
     this.sessions.unassign(entry)
   }
 
@@ -137,7 +142,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   get used(): number {
-    return this.sessions.keys + this.arbiter.interestEntries
+    return this.sessions.keys + this.arbiter.interestEntries + this.semaphores.permitEntries
   }
 
   get asking(): number {
@@ -164,8 +169,9 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.doorbell.awake()
   }
 
-  clientsOf(session: Session): Entry[] {
-    return [...this.arbiter.entries].filter((entry) => entry.session === session)
+  clientsOf(session: Session): (Client & Tenant)[] {
+    const all = [...this.arbiter.entries, ...this.semaphores.entries]
+    return all.filter((entry) => entry.session === session)
   }
 
   opened(session: Session): void {
@@ -193,11 +199,14 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 
   rung(keyId: string, sender: string): void {
     // Our own bell is for the others: whoever rings has just had its turn.
-    if (sender !== this.#sender) this.arbiter.rung(keyId, sender)
+    if (sender === this.#sender) return
+    this.arbiter.rung(keyId, sender)
+    this.semaphores.rung(keyId, sender)
   }
 
   claimed(keyId: string, sender: string): void {
     this.arbiter.claimed(keyId, sender)
+    this.semaphores.claimed(keyId, sender)
   }
 
   told(message: string, sender: string): void {
@@ -206,6 +215,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 
   listening(): void {
     this.arbiter.listening()
+    this.semaphores.listening()
   }
 
   warn(message: string, error?: Error): void {

@@ -16,9 +16,10 @@ import {
 import { keyInWords } from './key-book.js'
 import { LocalKey } from './local-key.js'
 import type { Lock } from './lock.js'
-import type { LockWaiter } from './lock-waiter.js'
-import type { Session } from './session.js'
+import type { LockWaiter, WaitedFor } from './lock-waiter.js'
 import type { Request } from './session-host.js'
+import type { Session } from './session.js'
+import type { Tenant } from './sessions.js'
 import { Sleep } from './sleep.js'
 import { Turn } from './turn.js'
 
@@ -26,7 +27,7 @@ import { Turn } from './turn.js'
  * One key, as this process stands towards the server: what it has been asked about it, and what it last said. There is one
  * operation under way at most, and `nextStep` says which.
  */
-export class Entry extends LocalKey implements EntryFacts, Request {
+export class Entry extends LocalKey implements EntryFacts, Request, Tenant, WaitedFor {
   /** What is being asked of the server. There is one operation under way at most, so the entry is its own request. */
   kind: OperationKind = 'try'
   #state: EntryState = 'idle'

@@ -76,6 +76,11 @@ export function keyText(key: LockKey): string {
   return typeof key === 'bigint' ? `${key}` : `(${key[0]}, ${key[1]})`
 }
 
+/** A semaphore, in a sentence. */
+export function semaphoreInWords(key: LockKey): string {
+  return typeof key === 'string' ? `semaphore ${JSON.stringify(key)}` : `semaphore ${keyText(key)}`
+}
+
 /** As `keyText`, in a sentence. */
 export function keyInWords(key: LockKey): string {
   return typeof key === 'string' ? `lock ${JSON.stringify(key)}` : `lock ${keyText(key)}`

@@ -5,6 +5,7 @@ import type { Guarded } from '../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import type { Queryable } from '../dialect/queryable.js'
 import type { EntryHost } from './entry-host.js'
+import { keyInWords } from './key-book.js'
 import { Lock, type LockKeeper } from './lock.js'
 import type { LockRequest, LockWaiter } from './lock-waiter.js'
 import type { Turn } from './turn.js'
@@ -54,6 +55,11 @@ export abstract class LocalKey implements LockKeeper {
 
   get noFencing(): string | null {
     return this.host.noFencing
+  }
+
+  /** In a sentence. */
+  get inWords(): string {
+    return keyInWords(this.label)
   }
 
   now(): number {

@@ -3,30 +3,24 @@ import type { Listener } from '../base/emitter.js'
 import { InvalidOptionError } from '../base/errors.js'
 import { show } from '../base/options.js'
 import { systemRandom, type Random } from '../base/random.js'
+import { checkKey } from '../dialect/check-key.js'
 import type { Dialect } from '../dialect/dialect.js'
-import type { LockKey, LockMode } from '../dialect/lock-key.js'
+import type { LockKey } from '../dialect/lock-key.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import { acquireAll } from './acquire-all.js'
+import { toRequest, type AcquireOptions, type TryAcquireOptions } from './acquire-options.js'
 import { Engine, type MakePool } from './engine.js'
-import { currentFrame, runHolding } from './holding-context.js'
+import { runHolding } from './holding-context.js'
 import { KeyBook } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockGroup } from './lock-group.js'
 import { LOCK_POOL_OPTIONS, type LockPoolOptions } from './lock-pool-options.js'
 import type { LockRequest, Patience } from './lock-waiter.js'
+import { checkPermits, Semaphore } from './semaphore/semaphore.js'
+import { semaphoreSnapshots } from './semaphore/semaphore-snapshot.js'
 import { keySnapshots, sessionSnapshot, type PoolSnapshot } from './snapshot.js'
-
-export interface AcquireOptions {
-  /** Default `'exclusive'`. */
-  readonly mode?: LockMode
-  /** Milliseconds in all, instead of the pool's `acquireTimeoutMs`. 0 is one attempt; `Infinity` waits for ever. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-}
-
-export type TryAcquireOptions = Omit<AcquireOptions, 'timeoutMs'>
 
 /** The database to lock in, and for tests, time and chance. */
 export interface LockPoolPorts<C extends object> {
@@ -40,14 +34,12 @@ export interface LockPoolPorts<C extends object> {
 const ACQUIRE_OPTIONS = new Set(['mode', 'timeoutMs', 'signal'])
 const TRY_ACQUIRE_OPTIONS = new Set(['mode', 'signal'])
 
-/** How long a single attempt may take, connecting included. */
-const ATTEMPT_TIMEOUT_MS = 30_000
-
 /** Many locks on few connections, in whatever database the ports speak. */
 export class LockPool<C extends object> implements AsyncDisposable {
   readonly #options: Required<LockPoolOptions>
   readonly #engine: Engine<C>
   readonly #keys: KeyBook
+  readonly #dialect: Pick<Dialect<C>, 'encodeSemaphore'>
   #state: PoolSnapshot['state'] = 'open'
   #closing: Promise<void> | null = null
 
@@ -61,6 +53,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
       random: ports.random ?? systemRandom,
       ...(ports.makePool === undefined ? {} : { makePool: ports.makePool }),
     })
+    this.#dialect = ports.dialect
     this.#keys = new KeyBook(ports.dialect, options.namespace)
   }
 
@@ -153,19 +146,39 @@ export class LockPool<C extends object> implements AsyncDisposable {
     return result
   }
 
+  /**
+   * As a lock that so many may hold at once, over all processes. It has nothing to do with the lock of the same key.
+   *
+   * @throws {InvalidOptionError} `permits` is not from 1 to 1000, or not what it was before in this pool
+   * @throws {InvalidKeyError}
+   */
+  semaphore(key: LockKey, permits: number): Semaphore {
+    checkPermits(permits)
+    checkKey(key)
+    const { semaphores } = this.#engine
+    const code = this.#dialect.encodeSemaphore(key, permits, this.#options.namespace)
+    semaphores.remember(code, key)
+    return new Semaphore(key, code, {
+      semaphores,
+      toRequest: (options, known, patience) => this.#toRequest(options, known, patience),
+    })
+  }
+
   /** What this process knows, as plain JSON, without asking the server. */
   snapshot(): PoolSnapshot {
-    const { arbiter, connections, doorbell, sessions } = this.#engine
+    const { arbiter, connections, doorbell, semaphores, sessions } = this.#engine
     const keys = keySnapshots(arbiter)
+    const counted = semaphoreSnapshots(semaphores)
     return {
       version: 1,
       state: this.#state,
       connections: { min: this.#options.min, max: this.#options.max, ...connections.counts() },
       doorbell: doorbell.state,
       sessions: [...sessions.all].map(sessionSnapshot),
-      held: keys.reduce((sum, key) => sum + key.holders.length, 0),
+      held: [...keys, ...counted].reduce((sum, key) => sum + key.holders.length, 0),
       waiting: arbiter.waiting,
       keys,
+      semaphores: counted,
       counters: { ...arbiter.counters },
     }
   }
@@ -219,34 +232,6 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   /** @throws {InvalidOptionError} */
   #toRequest(options: AcquireOptions, known: ReadonlySet<string>, patience: Patience): LockRequest {
-    checkRequest(options, known)
-    const { mode = 'exclusive', signal, timeoutMs = this.#options.acquireTimeoutMs } = options
-    const frame = currentFrame()
-    if (timeoutMs > 0) return { mode, patience, timeoutMs, signal, frame }
-    // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
-    const single = patience === 'ask' ? patience : 'once'
-    return { mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame }
+    return toRequest(options, known, patience, this.#options.acquireTimeoutMs)
   }
-}
-
-/** Runs at every call, so it builds nothing while all is well. */
-function checkRequest(options: AcquireOptions, known: ReadonlySet<string>): void {
-  if (typeof options !== 'object' || options === null)
-    throw new InvalidOptionError([`options must be an object, got ${show(options)}`])
-  let problems: string[] | null = null
-  for (const name in options) {
-    if (!known.has(name)) (problems ??= []).push(`unknown option "${name}"`)
-  }
-  const { mode, timeoutMs, signal } = options
-  if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
-    ;(problems ??= []).push(`"mode" must be "exclusive" or "shared", got ${show(mode)}`)
-  }
-  if (timeoutMs !== undefined) {
-    const problem = LOCK_POOL_OPTIONS.acquireTimeoutMs.problem(timeoutMs)
-    if (problem !== null) (problems ??= []).push(`"timeoutMs" ${problem}, got ${show(timeoutMs)}`)
-  }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    ;(problems ??= []).push(`"signal" must be an AbortSignal, got ${show(signal)}`)
-  }
-  if (problems !== null) throw new InvalidOptionError(problems)
 }

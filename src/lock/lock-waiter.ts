@@ -1,10 +1,9 @@
-import { LockReentryError, LockTimeoutError, type AcquirePhase } from '../base/errors.js'
+import { LockReentryError, LockTimeoutError, type AcquirePhase, type LockError } from '../base/errors.js'
 import type { Deadlines } from '../base/deadlines.js'
 import { Waiter } from '../base/waiter.js'
 import type { LockKey, LockMode } from '../dialect/lock-key.js'
 import type { Entry } from './entry.js'
 import type { Frame } from './holding-context.js'
-import { keyInWords } from './key-book.js'
 import { Lock } from './lock.js'
 
 /**
@@ -30,14 +29,36 @@ export interface LockRequest {
   readonly frame: Frame | null
 }
 
+/** What a caller waits for: the entry of a key, or of a semaphore. */
+export interface WaitedFor {
+  readonly label: LockKey
+  /** In a sentence. */
+  readonly inWords: string
+  readonly queue: {
+    readonly first: object | null
+    add(waiter: object): void
+    remove(waiter: object): boolean
+  }
+  readonly hasSession: boolean
+  readonly isHeld: boolean
+  readonly lastFailure: LockError | null
+  now(): number
+  /** Whether an answer on the wire may be what this waiter wants. */
+  isAskingFor(waiter: object): boolean
+  /** Who in another process has it, if that can be asked. */
+  askForHolder(): Promise<string | null> | null
+  /** It has gone, served or not. */
+  left(waiter: object, isGranted: boolean): void
+}
+
 /** One caller who wants a lock. */
-export class LockWaiter extends Waiter<Lock | null> {
+export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | null> {
   readonly mode: LockMode
   readonly patience: Patience
   /** The order in which callers of this process came, over all keys. */
   readonly arrival: number
   readonly since: number
-  readonly entry: Entry
+  readonly entry: Place
   /** Whether listeners have been told that it has to wait. */
   isAnnounced = false
   /** Whether it was waiting when a session was lost: it then keeps its turn while the server is away. */
@@ -46,7 +67,7 @@ export class LockWaiter extends Waiter<Lock | null> {
   isFramed = false
   #isOverdue = false
 
-  constructor(entry: Entry, request: LockRequest, arrival: number, deadlines: Deadlines) {
+  constructor(entry: Place, request: LockRequest, arrival: number, deadlines: Deadlines) {
     const now = entry.now()
     super(deadlines, request.timeoutMs, request.signal, now)
     this.mode = request.mode
@@ -69,13 +90,13 @@ export class LockWaiter extends Waiter<Lock | null> {
   /** The lock was not to be had. Callers without patience leave. */
   notGranted(): void {
     if (this.patience === 'ask') this.offer(null)
-    else if (this.patience === 'again') this.refuse(new LockReentryError(keyInWords(this.entry.label)))
+    else if (this.patience === 'again') this.refuse(new LockReentryError(this.entry.inWords))
     else if (this.patience === 'once' || this.#isOverdue) this.timeOut()
   }
 
   timeOut(holder: string | null = null): void {
     const details = {
-      key: keyInWords(this.entry.label),
+      key: this.entry.inWords,
       phase: this.#phase(),
       waitedMs: this.entry.now() - this.since,
       holder,

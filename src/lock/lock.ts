@@ -76,6 +76,11 @@ export class Lock implements AsyncDisposable {
     return BigInt(this.#token) + BigInt(this.#tokenOffset)
   }
 
+  /** What it is, in a sentence. */
+  protected get inWords(): string {
+    return keyInWords(this.key)
+  }
+
   /** As `token`, for JSON; null if there is none. */
   get tokenText(): string | null {
     return this.#token === null ? null : String(this.token)
@@ -121,7 +126,7 @@ export class Lock implements AsyncDisposable {
   async guard(transaction: Queryable, resource?: string): Promise<void> {
     const { state } = this
     if (state === 'lost') throw this.#loss!
-    if (state === 'released') throw new StaleTokenError(`${keyInWords(this.key)} was released before`)
+    if (state === 'released') throw new StaleTokenError(`${this.inWords} was released before`)
     await this.#keeper.guard(transaction, resource, this.token, this.mode)
   }
 
@@ -155,7 +160,7 @@ export class Lock implements AsyncDisposable {
   /** For the keeper: it is gone. Tells the holder once, and answers how. */
   lose(reason: string, cause?: Error): LockLostError {
     this.#move('lost')
-    const details = { key: keyInWords(this.key), heldMs: this.heldMs, reason }
+    const details = { key: this.inWords, heldMs: this.heldMs, reason }
     this.#loss = new LockLostError(details, cause === undefined ? undefined : { cause })
     this.#controller?.abort(this.#loss)
     this.#reject?.(this.#loss)
@@ -170,7 +175,7 @@ export class Lock implements AsyncDisposable {
   }
 
   #move(to: HandleState): void {
-    assertMove(HANDLE_MOVES, this.#state, to, () => keyInWords(this.key))
+    assertMove(HANDLE_MOVES, this.#state, to, () => this.inWords)
     this.#state = to
   }
 }

@@ -1,19 +1,38 @@
 import type { Clock } from '../base/clock.js'
 import type { LockError } from '../base/errors.js'
 import type { Holding } from '../dialect/dialect.js'
+import type { KeyCode } from '../dialect/lock-key.js'
 import type { Answer, LockOperation } from '../dialect/lock-operation.js'
+import type { PermitOperation, PermitReply } from '../dialect/permit-operation.js'
 import type { Session, SessionState } from './session.js'
 
-/** What a session is asked to carry out, and who is to be told: the entry of one key. */
-export interface Request extends LockOperation {
+/** Somebody with something on a session: the entry of a key, or of a semaphore. */
+export interface Client {
   /** What the server should have for it, if nothing is in doubt. */
   holding(): readonly Holding[]
+  lost(reason: string, cause?: Error): void
+}
+
+/** What can be rung for. */
+export interface Rung {
+  readonly key: KeyCode
+  /** It was rung for, and nobody was interested. */
+  notWanted(): void
+}
+
+/** What a session is asked to carry out about one key, and who is to be told: its entry. */
+export interface Request extends LockOperation, Client, Rung {
   /** `stamp` is the last arrival of a caller when the batch left; before `delayMs` nobody may be told of a grant. */
   answered(answer: Answer, token: string | null, stamp: number, delayMs: number): void
   failed(error: LockError): void
-  /** It was rung for, and nobody was interested. */
-  notWanted(): void
-  lost(reason: string, cause?: Error): void
+}
+
+/** A semaphore's entry that has something to ask. */
+export interface PermitRequest extends Client {
+  /** It is its turn: what it asks now; null if there is nothing any more. */
+  depart(session: Session): PermitOperation | null
+  replied(reply: PermitReply): void
+  failed(error: LockError): void
 }
 
 export interface SessionHost {
@@ -22,7 +41,7 @@ export interface SessionHost {
   /** The last arrival of a caller, to tell who came before a batch left. */
   readonly arrivals: number
   /** Whose keys `session` is used for. Asked only when something has gone wrong. */
-  clientsOf(session: Session): readonly Request[]
+  clientsOf(session: Session): readonly Client[]
   explain(error: unknown): LockError
   moved(session: Session, from: SessionState): void
   /** Gone, with so many locks or none. Its connection is to be thrown away. */

@@ -3,7 +3,8 @@ import type { Cancel, Instant } from '../base/clock.js'
 import type { Holding, LockLink } from '../dialect/dialect.js'
 import type { KeyCode } from '../dialect/lock-key.js'
 import type { BatchReply } from '../dialect/lock-operation.js'
-import type { Request, SessionHost } from './session-host.js'
+import type { PermitOperation, PermitReply } from '../dialect/permit-operation.js'
+import type { PermitRequest, Request, Rung, SessionHost } from './session-host.js'
 
 /**
  * - `idle`       holds nothing, has nothing on the wire: may be given up
@@ -34,6 +35,20 @@ const MAX_LOOKUPS = 4
 
 const NOW = Promise.resolve()
 
+/** A request, and what it asked when it left. */
+interface Departed {
+  readonly request: PermitRequest
+  readonly operation: PermitOperation
+}
+
+/** What is on the wire. */
+interface Sent {
+  readonly batch: readonly Request[]
+  readonly permits: readonly Departed[]
+}
+
+const NONE: readonly Departed[] = []
+
 /**
  * One connection, and the many keys it is used for. Operations gather while a batch is on the wire and leave together
  * when its answer has come: one caller pays one round trip, a thousand share it, and no timer is involved.
@@ -49,11 +64,12 @@ export class Session {
   #state: SessionState = 'idle'
   #clientCount = 0
   #open: Request[] = []
+  #openPermits: PermitRequest[] = []
   #isFlushPlanned = false
   #heardOf: Instant
   #lastSent: Instant
   #cancelPulse: Cancel | null = null
-  #toRing: Request[] = []
+  #toRing: Rung[] = []
   #lookups = 0
 
   /** `attachedAt` is a moment before the first statement that put the lease in force was sent. */
@@ -91,6 +107,16 @@ export class Session {
 
   submit(request: Request): void {
     this.#open.push(request)
+    this.#planFlush()
+  }
+
+  /** As `submit`; what it asks is decided when it leaves. Statements of their own, sent and answered with the batch. */
+  submitPermits(request: PermitRequest): void {
+    this.#openPermits.push(request)
+    this.#planFlush()
+  }
+
+  #planFlush(): void {
     if (this.#isFlushPlanned || this.#state === 'executing') return
     this.#isFlushPlanned = true
     // Not queueMicrotask, which makes an async resource each time.
@@ -101,7 +127,7 @@ export class Session {
   }
 
   /** Wakes the other processes that wait for its key. A statement of its own: if it fails, nothing else has. */
-  ring(request: Request): void {
+  ring(request: Rung): void {
     this.#toRing.push(request)
     if (this.#toRing.length > 1) return
     void NOW.then(() => {
@@ -185,57 +211,100 @@ export class Session {
     this.#cancelPulse?.()
     this.#cancelPulse = null
     this.#open = []
+    this.#openPermits = []
   }
 
   #flush(): void {
-    if (this.#isOver || this.#state === 'executing' || this.#open.length === 0) return
+    if (this.#isOver || this.#state === 'executing') return
     const batch = this.#open.length <= MAX_BATCH ? this.#open : this.#open.slice(0, MAX_BATCH)
     this.#open = this.#open.length <= MAX_BATCH ? [] : this.#open.slice(MAX_BATCH)
+    const permits = this.#openPermits.length === 0 ? NONE : this.#departing()
+    if (batch.length === 0 && permits.length === 0) return
     this.#move('executing')
     const sentAt = (this.#lastSent = this.#host.clock.instant())
     const stamp = this.#host.arrivals
-    this.link.run(batch).then(
-      (reply) => this.#answered(batch, reply, sentAt, stamp),
-      (error: unknown) => void this.#failed(batch, error),
-    )
+    const sent = { batch, permits }
+    const failed = (error: unknown): void => void this.#failed(sent, error)
+    if (permits.length === 0) {
+      this.link.run(batch).then((reply) => this.#answered(sent, reply, [], sentAt, stamp), failed)
+    } else {
+      this.#sendAll(sent).then(
+        ([reply, replies]) => this.#answered(sent, reply, replies, sentAt, stamp),
+        failed,
+      )
+    }
   }
 
-  #answered(batch: readonly Request[], reply: BatchReply, sentAt: Instant, stamp: number): void {
+  #departing(): readonly Departed[] {
+    const departing: Departed[] = []
+    const open = this.#openPermits
+    this.#openPermits = []
+    for (const request of open) {
+      const operation = request.depart(this)
+      if (operation !== null) departing.push({ request, operation })
+    }
+    return departing
+  }
+
+  /** At once, each a statement of its own. */
+  #sendAll({ batch, permits }: Sent): Promise<[BatchReply | null, PermitReply[]]> {
+    const reply = batch.length === 0 ? null : this.link.run(batch)
+    return Promise.all([reply, Promise.all(permits.map(({ operation }) => this.link.permits(operation)))])
+  }
+
+  #answered(
+    { batch, permits }: Sent,
+    reply: BatchReply | null,
+    replies: readonly PermitReply[],
+    sentAt: Instant,
+    stamp: number,
+  ): void {
     if (this.#isOver) return
-    const { answers, token, delaysMs } = reply
-    assert(answers.length === batch.length, 'an answer for each operation')
     this.#heardOf = sentAt
     this.#rest()
-    for (let i = 0; i < batch.length; i++) {
-      const request = batch[i]!
-      // Somebody told of a loss may have used it to end this session.
+    if (reply !== null) this.#tell(batch, reply, stamp)
+    for (const [i, { request }] of permits.entries()) {
       if (this.#isOver) return
-      request.answered(answers[i]!, token, stamp, delaysMs === null ? 0 : delaysMs[i]!)
+      request.replied(replies[i]!)
     }
     this.#flush()
   }
 
+  #tell(batch: readonly Request[], { answers, token, delaysMs }: BatchReply, stamp: number): void {
+    assert(answers.length === batch.length, 'an answer for each operation')
+    for (let i = 0; i < batch.length; i++) {
+      // Somebody told of a loss may have used it to end this session.
+      if (this.#isOver) return
+      batch[i]!.answered(answers[i]!, token, stamp, delaysMs === null ? 0 : delaysMs[i]!)
+    }
+  }
+
   /** A batch that fails half-way has taken locks all the same: makes the server agree with us before anything else. */
-  async #failed(batch: readonly Request[], error: unknown): Promise<void> {
+  async #failed({ batch, permits }: Sent, error: unknown): Promise<void> {
     if (this.#isOver) return
     const sentAt = this.#host.clock.instant()
     const explained = this.#host.explain(error)
+    const requests = [...batch, ...permits.map(({ request }) => request)]
     this.#host.warn('a batch of lock operations failed', explained)
     let missing: readonly Holding[]
     try {
       missing = await this.link.reconcile(this.#expected())
     } catch (cause) {
       if (this.#isOver) return
-      for (const request of batch) request.failed(explained)
+      for (const request of requests) request.failed(explained)
       return this.lose('what it held could not be told after a failed batch', cause as Error)
     }
     if (this.#isOver) return
     this.#heardOf = sentAt
     this.#rest()
-    for (const request of batch) request.failed(explained)
     const gone = new Set(missing.map((holding) => holding.key.id))
-    for (const client of this.#host.clientsOf(this)) {
-      if (gone.has(client.key.id)) client.lost('the server no longer had it after a failed batch', explained)
+    const losers = this.#host
+      .clientsOf(this)
+      .filter((client) => client.holding().some(({ key }) => gone.has(key.id)))
+    for (const request of requests) request.failed(explained)
+    for (const client of losers) {
+      client.lost('the server no longer had it after a failed batch', explained)
+      this.clientRemoved()
     }
     this.#flush()
   }

@@ -4,9 +4,8 @@ import { ConnectionError, LockError } from '../base/errors.js'
 import type { Another, Dialect, LinkSettings, LockLink } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
-import type { Entry } from './entry.js'
+import type { Client, SessionHost } from './session-host.js'
 import { Session, type SessionState } from './session.js'
-import type { Request, SessionHost } from './session-host.js'
 
 /**
  * From this many keys on a session, another is opened if there is room. Every statement costs the server time in
@@ -19,6 +18,14 @@ const SPREAD_FROM = 200
  * a test with a second connection.
  */
 const ATTACH_TIMEOUT_MS = 10_000
+
+/** Whoever wants a session: the entry of a key, or of a semaphore. */
+export interface Tenant {
+  readonly session: Session | null
+  /** There may be one now. */
+  proceed(): void
+  sessionFailed(error: LockError): void
+}
 
 export interface SessionsHost extends Pick<SessionHost, 'clock' | 'arrivals' | 'warn' | 'clientsOf'> {
   /** Before its first lock; may reject, and there is no session. */
@@ -50,7 +57,7 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #idleSince = new Map<Session, number>()
   /** Sessions that take no more keys, because their connection is wanted back. */
   readonly #leaving = new Set<Session>()
-  readonly #homeless = new Set<Entry>()
+  readonly #homeless = new Set<Tenant>()
   readonly #opening = new Set<AbortController>()
   #readiness: Deferred<void> | null = null
   #lastFailure: LockError | null = null
@@ -97,7 +104,7 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   /** The session with the least to do; or null, and the entry is told when there is one, or that there can't be. */
-  assign(entry: Entry): Session | null {
+  assign(entry: Tenant): Session | null {
     const session = this.#leastUsed()
     if (session === null || session.clientCount >= SPREAD_FROM) this.#openOne()
     if (session === null) this.#homeless.add(entry)
@@ -105,7 +112,7 @@ export class Sessions<C extends object> implements SessionHost {
     return session
   }
 
-  unassign(entry: Entry): void {
+  unassign(entry: Tenant): void {
     entry.session?.clientRemoved()
     if (!this.#homeless.delete(entry) || this.#homeless.size > 0 || this.#readiness !== null) return
     // Nobody waits for a connection any more: give up the place in its queue.
@@ -126,7 +133,7 @@ export class Sessions<C extends object> implements SessionHost {
     await Promise.all(retiring)
   }
 
-  clientsOf(session: Session): readonly Request[] {
+  clientsOf(session: Session): readonly Client[] {
     return this.#host.clientsOf(session)
   }
 

@@ -5,6 +5,7 @@ import type { DoorbellState } from './doorbell.js'
 import type { Entry } from './entry.js'
 import type { EntryState } from './entry-state.js'
 import { keyText } from './key-book.js'
+import type { SemaphoreSnapshot } from './semaphore/semaphore-snapshot.js'
 import type { Session, SessionState } from './session.js'
 
 /** One lock session. */
@@ -40,6 +41,7 @@ export interface PoolSnapshot {
   readonly held: number
   readonly waiting: number
   readonly keys: readonly KeySnapshot[]
+  readonly semaphores: readonly SemaphoreSnapshot[]
   readonly counters: Readonly<LockCounters>
 }
 

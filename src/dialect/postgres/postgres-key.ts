@@ -88,7 +88,12 @@ export function encodeSemaphore(key: LockKey, permits: number, namespace: string
   const shapes = roundDown(hashName(`shape\0${text}`, namespace))
   const slot = (number: number): PostgresKey => fromBits(slots + BigInt(number), false)
   const first = slot(0)
-  return { key: { ...first, id: `s${first.bits}` }, permits, shape: fromBits(shapes + BigInt(permits), false), slot }
+  return {
+    key: { ...first, id: `s${first.bits}` },
+    permits,
+    shape: fromBits(shapes + BigInt(permits), false),
+    slot,
+  }
 }
 
 /** Before the first shape of a semaphore. */

@@ -1,0 +1,57 @@
+import { InvalidOptionError } from '../base/errors.js'
+import { show } from '../base/options.js'
+import type { LockMode } from '../dialect/lock-key.js'
+import { currentFrame } from './holding-context.js'
+import { LOCK_POOL_OPTIONS } from './lock-pool-options.js'
+import type { LockRequest, Patience } from './lock-waiter.js'
+
+export interface AcquireOptions {
+  /** Default `'exclusive'`. */
+  readonly mode?: LockMode
+  /** Milliseconds in all, instead of the pool's `acquireTimeoutMs`. 0 is one attempt; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+export type TryAcquireOptions = Omit<AcquireOptions, 'timeoutMs'>
+
+/** How long a single attempt may take, connecting included. */
+const ATTEMPT_TIMEOUT_MS = 30_000
+
+/** @throws {InvalidOptionError} */
+export function toRequest(
+  options: AcquireOptions,
+  known: ReadonlySet<string>,
+  patience: Patience,
+  defaultTimeoutMs: number,
+): LockRequest {
+  checkRequest(options, known)
+  const { mode = 'exclusive', signal, timeoutMs = defaultTimeoutMs } = options
+  const frame = currentFrame()
+  if (timeoutMs > 0) return { mode, patience, timeoutMs, signal, frame }
+  // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
+  const single = patience === 'ask' ? patience : 'once'
+  return { mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame }
+}
+
+/** Runs at every call, so it builds nothing while all is well. */
+function checkRequest(options: AcquireOptions, known: ReadonlySet<string>): void {
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidOptionError([`options must be an object, got ${show(options)}`])
+  let problems: string[] | null = null
+  for (const name in options) {
+    if (!known.has(name)) (problems ??= []).push(`unknown option "${name}"`)
+  }
+  const { mode, timeoutMs, signal } = options
+  if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
+    ;(problems ??= []).push(`"mode" must be "exclusive" or "shared", got ${show(mode)}`)
+  }
+  if (timeoutMs !== undefined) {
+    const problem = LOCK_POOL_OPTIONS.acquireTimeoutMs.problem(timeoutMs)
+    if (problem !== null) (problems ??= []).push(`"timeoutMs" ${problem}, got ${show(timeoutMs)}`)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    ;(problems ??= []).push(`"signal" must be an AbortSignal, got ${show(signal)}`)
+  }
+  if (problems !== null) throw new InvalidOptionError(problems)
+}

@@ -1,0 +1,27 @@
+import type { Clock } from '../base/clock.js'
+import type { LockError } from '../base/errors.js'
+import type { Random } from '../base/random.js'
+import type { Dialect } from '../dialect/dialect.js'
+import type { Session } from './session.js'
+import type { Tenant } from './sessions.js'
+
+export interface ArbiterPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly sender: string
+  /** How this process is called in messages to people. */
+  readonly process: string
+  readonly guard: Dialect<never>['guard']
+}
+
+export interface ArbiterLinks {
+  readonly lastFailure: LockError | null
+  readonly isListening: boolean
+  assign(entry: Tenant): Session | null
+  unassign(entry: Tenant): void
+  /** Whether so many more entries of the lock table may be used; `makeRoom` tries to find out. */
+  room(entries: number): 'now' | 'later' | LockError
+  makeRoom(): void
+  asleep(): void
+  awake(): void
+}

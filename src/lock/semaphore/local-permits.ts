@@ -1,0 +1,196 @@
+import { assert } from '../../base/assert.js'
+import { InvalidOptionError, type LockError } from '../../base/errors.js'
+import { Fifo } from '../../base/fifo.js'
+import type { LockKey, LockMode } from '../../dialect/lock-key.js'
+import type { SemaphoreCode, TakenPermit } from '../../dialect/permit-operation.js'
+import { semaphoreInWords } from '../key-book.js'
+import type { Lock, LockKeeper } from '../lock.js'
+import type { LockWaiter } from '../lock-waiter.js'
+import { Turn } from '../turn.js'
+import { HeldPermit } from './permit.js'
+import type { SemaphoreEntry } from './semaphore-entry.js'
+import type { SemaphoreHost } from './semaphore-host.js'
+
+/** One permit that the server has as ours. */
+interface Slot {
+  readonly number: number
+  readonly turn: Turn
+  holder: HeldPermit | null
+  /** Its last holder, who has released it and is not told yet: that is when another here has it, or the server answers. */
+  leaver: HeldPermit | null
+}
+
+/** One semaphore in this process, without the server: which permits are here, who holds them, and who waits, in order. */
+export abstract class LocalPermits implements LockKeeper {
+  readonly semaphore: SemaphoreCode
+  readonly label: LockKey
+  /** A slot is held exclusively. */
+  readonly mode: LockMode = 'exclusive'
+  readonly queue: Fifo<LockWaiter<SemaphoreEntry>> = new Fifo()
+  protected readonly host: SemaphoreHost
+  /** Those that are here to stay, by their numbers. */
+  protected readonly slots: Map<number, Slot> = new Map()
+  /** Of these, those that nobody holds any more. */
+  readonly #spare: Slot[] = []
+  /** Their release is under way. */
+  #givingUp: readonly Slot[] = []
+
+  constructor(semaphore: SemaphoreCode, label: LockKey, host: SemaphoreHost) {
+    this.semaphore = semaphore
+    this.label = label
+    this.host = host
+  }
+
+  abstract advance(): void
+
+  abstract verify(): void
+
+  get inWords(): string {
+    return semaphoreInWords(this.label)
+  }
+
+  get permitsHere(): number {
+    return this.slots.size
+  }
+
+  get spare(): number {
+    return this.#spare.length
+  }
+
+  get isWaitedFor(): boolean {
+    return this.queue.size > 0
+  }
+
+  get wanted(): number {
+    return Math.min(this.queue.size, this.semaphore.permits - this.slots.size)
+  }
+
+  /** Whether whoever waits here waits for others of this process. */
+  get isHeld(): boolean {
+    return this.slots.size === this.semaphore.permits
+  }
+
+  get mayHandOff(): boolean {
+    return this.#passable() !== null
+  }
+
+  /** Whether somebody who can't wait need not even ask. */
+  get isBusy(): boolean {
+    return this.queue.size > 0 || (this.isHeld && !this.mayHandOff)
+  }
+
+  get noFencing(): string | null {
+    return this.host.noFencing
+  }
+
+  /** Those who hold a permit. */
+  get holders(): HeldPermit[] {
+    return [...this.slots.values()].flatMap(({ holder }) => holder ?? [])
+  }
+
+  now(): number {
+    return this.host.clock.now()
+  }
+
+  guard(): Promise<void> {
+    return Promise.reject(new InvalidOptionError(['a permit has no guard: its holders are not alone']))
+  }
+
+  release(permit: Lock): boolean {
+    const slot = this.slots.get(permit.place)
+    assert(slot !== undefined && slot.holder === permit, 'only a holder releases')
+    slot.leaver = slot.holder
+    slot.holder = null
+    this.#spare.push(slot)
+    this.advance()
+    return slot.leaver !== permit
+  }
+
+  protected take(taken: readonly TakenPermit[]): void {
+    for (const { slot: number, token } of taken) {
+      assert(!this.slots.has(number), 'a slot that is here is not asked for')
+      const slot: Slot = { number, turn: new Turn(token, this.now()), holder: null, leaver: null }
+      this.slots.set(number, slot)
+      this.#spare.push(slot)
+    }
+  }
+
+  /** One spare permit goes to the first who waits. */
+  protected handOff(): void {
+    const slot = this.#passable()
+    const waiter = this.queue.first
+    if (slot === null || waiter === null) return
+    this.#spare.splice(this.#spare.indexOf(slot), 1)
+    const { leaver, turn } = slot
+    const offset = turn.draw()
+    const permit = new HeldPermit(this, turn.token, offset, this.now())
+    permit.place = slot.number
+    slot.holder = permit
+    slot.leaver = null
+    if (leaver !== null) this.#confirm(leaver)
+    waiter.offer(permit)
+    this.host.acquired(permit, waiter, offset > 0)
+  }
+
+  /** The spare ones leave. Answers their numbers. */
+  protected giveUpSpare(): number[] {
+    this.#givingUp = this.#spare.splice(0)
+    for (const { number } of this.#givingUp) this.slots.delete(number)
+    return this.#givingUp.map(({ number }) => number)
+  }
+
+  /** They have left, except those that the server did not have as ours: somebody has meddled with the session. */
+  protected gaveUp(missing: readonly number[]): void {
+    const slots = this.#givingUp
+    this.#givingUp = []
+    for (const { number, leaver } of slots) {
+      if (leaver === null) continue
+      if (missing.includes(number))
+        this.#lose(leaver, 'the server says that it was not held: something else has unlocked it')
+      else this.#confirm(leaver)
+    }
+  }
+
+  /** All permits are gone. Those who wait keep their turn. */
+  protected losePermits(reason: string, cause?: Error): void {
+    const gone = [...this.slots.values(), ...this.#givingUp]
+    this.slots.clear()
+    this.#spare.length = 0
+    this.#givingUp = []
+    for (const { holder, leaver } of gone) {
+      const permit = holder ?? leaver
+      if (permit !== null) this.#lose(permit, reason, cause)
+    }
+    for (const waiter of this.queue) waiter.isSeasoned = true
+  }
+
+  /** Nobody here got one. Those without patience, and those whose time is up, leave. */
+  protected refused(): void {
+    for (const waiter of this.queue) {
+      if (waiter.patience !== 'wait' || waiter.isOverdue) waiter.notGranted()
+    }
+  }
+
+  /** The first so many who wait. */
+  protected refuse(error: LockError, count: number): void {
+    let left = count
+    for (const waiter of this.queue) {
+      if (left-- <= 0) return
+      waiter.refuse(error)
+    }
+  }
+
+  #passable(): Slot | null {
+    const now = this.now()
+    return this.#spare.find(({ turn }) => turn.mayContinue(now)) ?? null
+  }
+
+  #confirm(permit: HeldPermit): void {
+    permit.confirmReleased()
+    this.host.released(permit)
+  }
+
+  #lose(permit: HeldPermit, reason: string, cause?: Error): void {
+    this.host.lost(permit.lose(reason, cause), permit)
+  }
+}

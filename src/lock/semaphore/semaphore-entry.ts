@@ -1,0 +1,397 @@
+import { assertMove } from '../../base/assert.js'
+import type { Cancel } from '../../base/clock.js'
+import type { LockError } from '../../base/errors.js'
+import type { Holding } from '../../dialect/dialect.js'
+import type { KeyCode } from '../../dialect/lock-key.js'
+import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
+import { INTEREST_ENTRIES } from '../entry-host.js'
+import type { Wake } from '../entry-state.js'
+import type { LockWaiter, WaitedFor } from '../lock-waiter.js'
+import type { PermitRequest, Rung } from '../session-host.js'
+import type { Session } from '../session.js'
+import type { Tenant } from '../sessions.js'
+import { Sleep } from '../sleep.js'
+import { LocalPermits } from './local-permits.js'
+import {
+  nextSemaphoreStep,
+  SEMAPHORE_MOVES,
+  type SemaphoreFacts,
+  type SemaphoreState,
+  type SemaphoreStep,
+} from './semaphore-state.js'
+
+/**
+ * How long a process that has given permits up for others leaves them the way free. They hear the bell within about half a
+ * millisecond, and one that is asked to stand back for two others comes within four more.
+ */
+const GIVE_WAY_MS = 5
+
+/** What a step asks of the server. */
+type Asking = 'take' | 'wait' | 'retry' | 'poll'
+
+/**
+ * One semaphore, as this process stands towards the server. All its permits are on one session. There is one operation
+ * under way at most. What it is about is decided when it leaves: until then callers gather, and go with it.
+ */
+export class SemaphoreEntry
+  extends LocalPermits
+  implements SemaphoreFacts, PermitRequest, Rung, Tenant, WaitedFor
+{
+  #state: SemaphoreState = 'idle'
+  #session: Session | null = null
+  #sleep: Sleep | null = null
+  #wake: Wake = 'no'
+  #isContended = false
+  /** The bell rang while an attempt was under way, which may have been decided before. */
+  #isRungMeanwhile = false
+  #cancelGiveWay: Cancel | null = null
+  /** Permits that are being asked for, and why. */
+  #asked = 0
+  #asking: Asking = 'take'
+  #counted = 0
+  #isInLine = false
+  #isStepping = false
+  #isForgotten = false
+
+  /** What is rung for. */
+  get key(): KeyCode {
+    return this.semaphore.key
+  }
+
+  get state(): SemaphoreState {
+    return this.#state
+  }
+
+  get isContended(): boolean {
+    return this.#isContended
+  }
+
+  get isGivingWay(): boolean {
+    return this.#cancelGiveWay !== null
+  }
+
+  get wake(): Wake {
+    return this.#wake
+  }
+
+  get session(): Session | null {
+    return this.#session
+  }
+
+  get hasSession(): boolean {
+    return this.#session !== null
+  }
+
+  get lastFailure(): LockError | null {
+    return this.#session === null ? this.host.lastFailure : null
+  }
+
+  /** Whether an answer on the wire may be this waiter's permit. */
+  isAskingFor(waiter: LockWaiter<SemaphoreEntry>): boolean {
+    let place = 0
+    for (const each of this.queue) {
+      if (place++ >= this.#asked) return false
+      if (each === waiter) return true
+    }
+    return false
+  }
+
+  /** They are many. */
+  askForHolder(): null {
+    return null
+  }
+
+  holding(): readonly Holding[] {
+    const { key, shape } = this.semaphore
+    const isWaiting = this.#state === 'waiting'
+    const held: Holding[] = [...this.slots.keys()].map((number) => ({
+      key: this.semaphore.slot(number),
+      what: 'exclusive',
+    }))
+    if (isWaiting) held.push({ key, what: 'interest' })
+    if (held.length > 0) held.push({ key: shape, what: 'shared' })
+    return held
+  }
+
+  override verify(): void {
+    this.#session?.verify()
+  }
+
+  left(waiter: LockWaiter<SemaphoreEntry>, isGranted: boolean): void {
+    this.host.left(waiter, isGranted)
+    this.advance()
+  }
+
+  /** Takes steps until there is nothing more to do now. Called after everything that may have changed the facts. */
+  override advance(): void {
+    if (this.#isStepping) return
+    this.#isStepping = true
+    while (this.#take(nextSemaphoreStep(this)));
+    this.#isStepping = false
+    this.#count()
+  }
+
+  proceed(): void {
+    this.advance()
+  }
+
+  /** None can be had. Those who were waiting before the trouble keep their turn until their own deadline. */
+  sessionFailed(error: LockError): void {
+    for (const waiter of this.queue) {
+      if (!waiter.isSeasoned) waiter.refuse(error)
+    }
+    if (this.queue.size > 0) this.#sleeper().fallAsleep()
+  }
+
+  depart(session: Session): PermitOperation | null {
+    // It may have lost its place in this line, and be in another.
+    if (session !== this.#session) return null
+    this.#isInLine = false
+    const step = nextSemaphoreStep(this)
+    switch (step) {
+      case 'take':
+      case 'wait':
+      case 'retry':
+      case 'poll':
+        return this.#departToTake(step)
+      case 'release':
+      case 'yield':
+        return this.#departToRelease(step)
+      case 'leave':
+        this.#sleep!.end()
+        this.#move('leaving')
+        return this.#operation('leave', { exits: this.permitsHere === 0 })
+      case 'rest':
+      case 'forget':
+      case 'handOff':
+        return null
+    }
+  }
+
+  replied(reply: PermitReply): void {
+    this.#isStepping = true
+    switch (this.#state) {
+      case 'taking':
+      case 'asking':
+        this.#tookSome(reply)
+        break
+      case 'releasing':
+      case 'yielding':
+        this.#released(reply)
+        break
+      default:
+        this.#move('idle')
+    }
+    this.#isStepping = false
+    this.advance()
+  }
+
+  /** The server has been brought to have for it what `holding` says. */
+  failed(error: LockError): void {
+    this.#isStepping = true
+    const isRelease = this.#state === 'releasing' || this.#state === 'yielding'
+    const asked = this.#asked
+    this.#asked = 0
+    this.#move('idle')
+    if (isRelease) {
+      this.gaveUp([])
+      this.#session?.ring(this)
+    } else this.refuse(error, asked)
+    this.#isStepping = false
+    this.advance()
+  }
+
+  lost(reason: string, cause?: Error): void {
+    this.#isStepping = true
+    this.#sleep?.end()
+    this.#endGivingWay()
+    this.#session = null
+    this.#isInLine = false
+    this.#asked = 0
+    if (this.#state !== 'idle') this.#move('idle')
+    this.losePermits(reason, cause)
+    this.#isStepping = false
+    this.advance()
+  }
+
+  /** The bell rang, by the process `sender`, which has thereby had its turn. */
+  rung(sender: string): void {
+    this.#sleep?.hadItsTurn(sender)
+    if (this.#state !== 'waiting') this.#isRungMeanwhile = true
+    else if (!this.isGivingWay) this.#sleep!.standBack(() => this.#wakeUp('rung'))
+  }
+
+  /** Those we gave way to have gone. */
+  notWanted(): void {
+    this.#gaveWay()
+  }
+
+  claimed(sender: string): void {
+    this.#sleeper().claimed(sender)
+  }
+
+  /** The bell can be heard from now on; whatever rang before was missed. */
+  listening(): void {
+    if (this.#state === 'waiting') this.#wakeUp('rung')
+    else this.#isRungMeanwhile = true
+  }
+
+  #sleeper(): Sleep {
+    return (this.#sleep ??= new Sleep(this.host, () => this.#wakeUp('poll')))
+  }
+
+  #wakeUp(wake: Wake): void {
+    this.#wake = wake
+    this.advance()
+  }
+
+  /** Carries one step out. True if there may be another. */
+  #take(step: SemaphoreStep): boolean {
+    switch (step) {
+      case 'rest':
+        return false
+      case 'forget':
+        if (this.#isForgotten) return false
+        this.#isForgotten = true
+        this.#sleep?.end()
+        this.#endGivingWay()
+        this.host.forget(this)
+        return false
+      case 'handOff':
+        this.verify()
+        this.handOff()
+        return true
+      default:
+        this.#standInLine()
+        return false
+    }
+  }
+
+  #standInLine(): void {
+    if (this.#isInLine) return
+    this.#session ??= this.host.assign(this)
+    if (this.#session === null) return
+    this.#isInLine = true
+    this.#session.submitPermits(this)
+  }
+
+  #departToTake(step: Asking): PermitOperation | null {
+    const atMost = this.#admitted(step)
+    if (atMost === 0) return null
+    this.#sleep?.wakeUp()
+    this.#wake = 'no'
+    this.#isRungMeanwhile = false
+    const operation = this.#operation(step === 'poll' ? 'retry' : step, {
+      atMost,
+      from: Math.floor(this.host.random.next() * this.semaphore.permits),
+      slots: [...this.slots.keys()],
+      enters: this.permitsHere === 0 && this.#state === 'idle',
+      looks: this.host.isLookDue(this),
+    })
+    this.#move(step === 'take' ? 'taking' : 'asking')
+    this.#asked = atMost
+    this.#asking = step
+    this.#count()
+    return operation
+  }
+
+  #departToRelease(step: 'release' | 'yield'): PermitOperation {
+    const slots = this.giveUpSpare()
+    this.#move(step === 'release' ? 'releasing' : 'yielding')
+    return this.#operation('release', { slots, exits: this.permitsHere === 0 && step === 'release' })
+  }
+
+  /** How many of those that are wanted there is room for in the lock table. With none, somebody is told of it later or now. */
+  #admitted(step: Asking): number {
+    const interest = step === 'wait' ? INTEREST_ENTRIES : 0
+    const admission = this.host.admit(this, this.wanted + interest)
+    if (admission === 'now') return this.wanted
+    if (admission === 'later') return 0
+    const single = this.wanted > 1 ? this.host.admit(this, 1 + interest) : admission
+    if (single === 'now') return 1
+    if (single !== 'later') this.#noRoom(step, single)
+    return 0
+  }
+
+  /** Without room for interest it is tried again now and then, as if the bell could not be heard. */
+  #noRoom(step: Asking, full: LockError): void {
+    this.#isContended = this.#isContended && step !== 'wait'
+    if (step === 'take') this.refuse(full, 1)
+    else {
+      this.#wake = 'no'
+      this.#sleeper().fallAsleep()
+    }
+  }
+
+  #operation(kind: PermitKind, details: Partial<PermitOperation>): PermitOperation {
+    const nothing = { atMost: 0, from: 0, slots: [], enters: false, exits: false, looks: false }
+    return { kind, semaphore: this.semaphore, ...nothing, ...details }
+  }
+
+  #tookSome({ taken, said, otherPermits }: PermitReply): void {
+    const isEnough = taken.length === this.#asked
+    this.#asked = 0
+    this.take(taken)
+    const mismatch = this.host.looked(this, otherPermits)
+    if (mismatch !== null) this.refuse(mismatch, Infinity)
+    while (this.mayHandOff && this.isWaitedFor) this.handOff()
+    if (said === 'waiting') this.#fallAsleep(taken.length === 0 && this.#asking === 'retry')
+    else {
+      this.#isContended = !isEnough
+      this.#move('idle')
+    }
+    if (isEnough) this.#sleep?.end()
+    else this.refused()
+  }
+
+  #released({ said, missing }: PermitReply): void {
+    this.#move(this.#state === 'releasing' ? 'idle' : 'waiting')
+    this.gaveUp(missing)
+    if (said !== 'wanted') return
+    this.#session!.ring(this)
+    if (this.queue.size > 0) this.#giveWay()
+  }
+
+  #fallAsleep(hasLostRace: boolean): void {
+    this.#move('waiting')
+    if (hasLostRace) this.#sleeper().lostRace(() => this.#session!.claim(this.key))
+    if (this.#isRungMeanwhile) this.#wake = 'rung'
+    this.#sleeper().fallAsleep()
+  }
+
+  #giveWay(): void {
+    this.#cancelGiveWay ??= this.host.clock.after(GIVE_WAY_MS, () => this.#gaveWay())
+  }
+
+  /** The others have had the time to come. Nobody rings for those that are left over: they are tried for. */
+  #gaveWay(): void {
+    this.#endGivingWay()
+    this.#isContended = true
+    this.#wakeUp('poll')
+  }
+
+  #endGivingWay(): void {
+    this.#cancelGiveWay?.()
+    this.#cancelGiveWay = null
+  }
+
+  /** What it takes of the lock table, besides the shape. */
+  #count(): void {
+    const entries = this.permitsHere + this.#asked
+    if (entries !== this.#counted) this.host.entriesChanged(entries - this.#counted)
+    this.#counted = entries
+  }
+
+  /** The only writer of the state. */
+  #move(to: SemaphoreState): void {
+    const from = this.#state
+    assertMove(SEMAPHORE_MOVES, from, to, () => this.inWords)
+    this.#state = to
+    if (HAS_INTEREST.has(from) !== HAS_INTEREST.has(to)) this.host.interestChanged(HAS_INTEREST.has(to))
+    if (from === 'waiting') this.host.awake()
+    if (to === 'waiting') this.host.asleep(this)
+  }
+}
+
+/** States in which interest is, or may be, set in the server. */
+const HAS_INTEREST: ReadonlySet<SemaphoreState> = new Set(['asking', 'waiting', 'yielding', 'leaving'])

@@ -1,0 +1,34 @@
+import { keyText } from '../key-book.js'
+import type { SemaphoreState } from './semaphore-state.js'
+import type { Semaphores } from './semaphores.js'
+
+/** One semaphore of which somebody in this process holds permits, or waits for one. */
+export interface SemaphoreSnapshot {
+  readonly key: string
+  readonly permits: number
+  readonly state: SemaphoreState
+  readonly session: number | null
+  /** In this process. */
+  readonly holders: readonly {
+    readonly number: number
+    readonly heldMs: number
+    readonly token: string | null
+  }[]
+  readonly waiters: readonly { readonly waitedMs: number }[]
+}
+
+export function semaphoreSnapshots(semaphores: Semaphores): SemaphoreSnapshot[] {
+  const now = semaphores.clock.now()
+  return [...semaphores.entries].map((entry) => ({
+    key: keyText(entry.label),
+    permits: entry.semaphore.permits,
+    state: entry.state,
+    session: entry.session?.id ?? null,
+    holders: entry.holders.map((permit) => ({
+      number: permit.number,
+      heldMs: Math.round(permit.heldMs),
+      token: permit.tokenText,
+    })),
+    waiters: [...entry.queue].map((waiter) => ({ waitedMs: Math.round(now - waiter.since) })),
+  }))
+}

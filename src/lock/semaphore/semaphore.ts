@@ -1,0 +1,103 @@
+import { InvalidOptionError } from '../../base/errors.js'
+import { integer, show } from '../../base/options.js'
+import type { LockKey } from '../../dialect/lock-key.js'
+import type { SemaphoreCode } from '../../dialect/permit-operation.js'
+import type { LockRequest, Patience } from '../lock-waiter.js'
+import type { Permit } from './permit.js'
+import type { Semaphores } from './semaphores.js'
+
+const PERMITS = integer({ default: 1, min: 1, max: 1000 })
+
+const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal'])
+const TRY_ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal'])
+
+export interface PermitOptions {
+  /** Milliseconds in all, instead of the pool's `acquireTimeoutMs`. 0 is one attempt; `Infinity` waits for ever. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+export type TryPermitOptions = Omit<PermitOptions, 'timeoutMs'>
+
+/** What a semaphore needs of its pool. */
+export interface SemaphorePorts {
+  readonly semaphores: Semaphores
+  /** @throws {InvalidOptionError} */
+  toRequest(options: PermitOptions, known: ReadonlySet<string>, patience: Patience): LockRequest
+}
+
+/** @throws {InvalidOptionError} */
+export function checkPermits(permits: number): void {
+  const problem = PERMITS.problem(permits)
+  if (problem !== null) throw new InvalidOptionError([`"permits" ${problem}, got ${show(permits)}`])
+}
+
+/** So many holders at a time, over all processes that use the same key with the same number of permits. */
+export class Semaphore {
+  readonly key: LockKey
+  readonly permits: number
+  readonly #code: SemaphoreCode
+  readonly #ports: SemaphorePorts
+
+  constructor(key: LockKey, code: SemaphoreCode, ports: SemaphorePorts) {
+    this.key = key
+    this.permits = code.permits
+    this.#code = code
+    this.#ports = ports
+  }
+
+  /**
+   * Waits for a permit.
+   *
+   * @throws {InvalidOptionError} another process uses the semaphore with another number of permits
+   * @throws as `acquire` of a lock, but never for a deadlock or re-entry: each call takes a permit of its own
+   */
+  acquire(options: PermitOptions = {}): Promise<Permit> {
+    return this.#request(options, ACQUIRE_OPTIONS, 'wait') as Promise<Permit>
+  }
+
+  /** One attempt, without waiting for anybody: null if no permit is free. */
+  tryAcquire(options: TryPermitOptions = {}): Promise<Permit | null> {
+    return this.#request(options, TRY_ACQUIRE_OPTIONS, 'ask')
+  }
+
+  /**
+   * Runs `body` while holding a permit, and releases it however the body ends.
+   *
+   * @throws as `acquire`, before the body runs
+   * @throws {LockLostError} the permit was lost on the way, even though the body succeeded
+   */
+  withPermit<T>(body: (permit: Permit) => T | Promise<T>): Promise<T>
+  withPermit<T>(options: PermitOptions, body: (permit: Permit) => T | Promise<T>): Promise<T>
+  async withPermit<T>(
+    optionsOrBody: PermitOptions | ((permit: Permit) => T | Promise<T>),
+    maybeBody?: (permit: Permit) => T | Promise<T>,
+  ): Promise<T> {
+    const [options, body] =
+      typeof optionsOrBody === 'function' ? [{}, optionsOrBody] : [optionsOrBody, maybeBody]
+    if (typeof body !== 'function')
+      throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
+    const permit = await this.acquire(options)
+    let result: T
+    try {
+      // Not a frame: whoever waits for a permit waits for any of them, which is no step of a circle.
+      result = await body(permit)
+    } catch (error) {
+      // The body's own error says more than that of a release which fails because the permit was lost.
+      await permit.release().catch(() => undefined)
+      throw error
+    }
+    await permit.release()
+    return result
+  }
+
+  #request(options: PermitOptions, known: ReadonlySet<string>, patience: Patience): Promise<Permit | null> {
+    try {
+      const request = this.#ports.toRequest(options, known, patience)
+      if (request.signal?.aborted) return Promise.reject(request.signal.reason)
+      return this.#ports.semaphores.acquire(this.#code, this.key, request)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+}
