@@ -10,6 +10,7 @@ import { manyHeld } from './rows/many-held.js'
 import { memory } from './rows/memory.js'
 import { oneCaller } from './rows/one-caller.js'
 import { poolAlone } from './rows/pool-alone.js'
+import { semaphore } from './rows/semaphore.js'
 import { throughput } from './rows/throughput.js'
 import { serverFacts } from './server.js'
 import { table } from './table.js'
@@ -22,6 +23,7 @@ const GROUPS: readonly Group[] = [
   handOff,
   manyHeld,
   memory,
+  semaphore,
   poolAlone,
 ]
 

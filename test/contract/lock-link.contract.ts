@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Dialect, Holding, LinkSettings, LockLink } from '../../src/dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../src/dialect/lock-key.js'
 import type { LockOperation, OperationKind } from '../../src/dialect/lock-operation.js'
+import type { PermitOperation, PermitReply, SemaphoreCode } from '../../src/dialect/permit-operation.js'
 import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 
 /** A database to run the contract on. */
@@ -298,6 +299,173 @@ export function describeLockLink<C extends object>(
       expect(await ask(b, 'try', 'kept')).toBe('n')
       expect((await b.run([op('try', 'extra'), op('try', 'read'), op('try', [3, 4])])).answers).toBe('ggg')
       expect((await b.run([op('release', 'busy'), op('yield', 'left')])).answers).toBe('rg')
+    })
+
+    describe('permits', () => {
+      const semaphore = (permits: number, name: LockKey = 'orders'): SemaphoreCode =>
+        world.dialect.encodeSemaphore(name, permits, 'contract')
+      const ask = (of: LockLink, operation: Partial<PermitOperation>): Promise<PermitReply> =>
+        of.permits({
+          kind: 'take',
+          semaphore: semaphore(5),
+          atMost: 1,
+          from: 0,
+          slots: [],
+          enters: false,
+          exits: false,
+          looks: false,
+          ...operation,
+        })
+      const slotsOf = ({ taken }: PermitReply): number[] => taken.map(({ slot }) => slot)
+
+      test('as many as are wanted and free, from where the search begins, and none besides', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+
+        const first = await ask(a, { atMost: 2, from: 4, enters: true })
+        expect(slotsOf(first)).toEqual([4, 0])
+        expect(first).toMatchObject({ said: 'done', missing: [], otherPermits: null })
+        expect(await world.leftovers(), 'two slots and the shape').toBe(3)
+        expect(slotsOf(await ask(a, { atMost: 1, from: 4, slots: [4, 0] }))).toEqual([1])
+        expect(slotsOf(await ask(b, { atMost: 9, from: 3, enters: true }))).toEqual([3, 2])
+        expect(slotsOf(await ask(b, { atMost: 1, slots: [3, 2] }))).toEqual([])
+        expect(await world.leftovers()).toBe(7)
+      })
+
+      test('each has a token of its own, drawn after its slot was granted', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        let last = 0n
+        for (let round = 0; round < 6; round++) {
+          const of = round % 2 === 0 ? a : b
+          const { taken } = await ask(of, { atMost: 5, from: round % 5, enters: true })
+          expect(taken).toHaveLength(5)
+          for (const { token } of taken) {
+            expect(BigInt(token!) - last).toBeGreaterThanOrEqual(1024n)
+            last = BigInt(token!)
+          }
+          await ask(of, { kind: 'release', slots: [0, 1, 2, 3, 4], exits: true })
+        }
+        const without = await link('c', { fencing: 'off' })
+        expect((await ask(without, {})).taken).toEqual([{ slot: 0, token: null }])
+      })
+
+      test('nothing is left of an attempt that was granted nothing, nor after the last release', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        await ask(a, { atMost: 5, enters: true })
+        const before = await world.leftovers()
+
+        expect((await ask(b, { enters: true })).taken).toEqual([])
+        expect(await world.leftovers()).toBe(before)
+
+        const given = await ask(a, { kind: 'release', slots: [0, 1, 2, 3, 4], exits: true })
+        expect(given).toMatchObject({ said: 'done', missing: [] })
+        expect(await world.leftovers()).toBe(0)
+      })
+
+      test('what is not held is told when it is given up', async () => {
+        const a = await link('a')
+        await ask(a, { atMost: 2 })
+
+        expect((await ask(a, { kind: 'release', slots: [1, 2, 0, 3] })).missing).toEqual([2, 3])
+      })
+
+      test('interest is seen by whoever gives up, until it is dropped or enough is granted', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        await ask(a, { atMost: 4, enters: true })
+
+        expect(await ask(b, { kind: 'wait', atMost: 2, from: 4, enters: true })).toMatchObject({
+          taken: [{ slot: 4 }],
+          said: 'waiting',
+        })
+        expect(await ask(b, { kind: 'retry', atMost: 1, slots: [4] })).toMatchObject({ said: 'waiting' })
+        expect((await ask(a, { kind: 'release', slots: [0] })).said).toBe('wanted')
+        expect([...(await a.ring([semaphore(5).key]))]).toEqual([semaphore(5).key.id])
+        expect(await ask(b, { kind: 'retry', atMost: 1, slots: [4] })).toMatchObject({
+          taken: [{ slot: 0 }],
+          said: 'done',
+        })
+        expect((await ask(a, { kind: 'release', slots: [1] })).said).toBe('done')
+        expect(await ask(b, { kind: 'wait', atMost: 3, slots: [4, 0] })).toMatchObject({ said: 'waiting' })
+        await ask(b, { kind: 'leave' })
+        expect((await ask(a, { kind: 'release', slots: [2] })).said).toBe('done')
+      })
+
+      test('one who waits and is granted enough at once has left no interest', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+
+        const { taken, said } = await ask(b, { kind: 'wait', atMost: 2, enters: true })
+        await ask(a, { atMost: 1, enters: true })
+
+        expect([taken.length, said]).toEqual([2, 'done'])
+        expect((await ask(a, { kind: 'release', slots: [2], exits: true })).said).toBe('done')
+        await ask(b, { kind: 'release', slots: [0, 1], exits: true })
+        expect(await world.leftovers()).toBe(0)
+      })
+
+      test('whoever takes it to have another number of permits is found, as long as it holds or waits', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        await ask(a, { enters: true })
+        await ask(a, { enters: true, semaphore: semaphore(7, 'other') })
+
+        const other = semaphore(1000)
+        expect((await ask(b, { semaphore: other, enters: true, looks: true })).otherPermits).toBe(5)
+        expect((await ask(a, { slots: [0], looks: true })).otherPermits).toBe(1000)
+        await ask(b, { kind: 'release', semaphore: other, slots: [1], exits: true })
+        expect((await ask(a, { slots: [0, 1], looks: true })).otherPermits).toBeNull()
+
+        await ask(b, { kind: 'wait', atMost: 9, enters: true, semaphore: semaphore(3) })
+        expect((await ask(a, { slots: [0, 1], looks: true })).otherPermits).toBe(3)
+        await b.permits({
+          ...{ kind: 'leave', semaphore: semaphore(3), atMost: 0, from: 0, slots: [] },
+          ...{ enters: false, exits: true, looks: false },
+        })
+        expect((await ask(a, { slots: [0, 1], looks: true })).otherPermits).toBeNull()
+      })
+
+      test.each([42n, [1, 2], 'ключ 🔑', -(2n ** 63n)] as const)(
+        'the semaphore of %s has nothing to do with its lock',
+        async (name) => {
+          const a = await link('a')
+          const codes = semaphore(1000, name)
+          const slots = Array.from({ length: 1000 }, (_, i) => codes.slot(i).id)
+
+          expect(new Set([key(name).id, codes.key.id, codes.shape.id, ...slots]).size).toBe(1003)
+          const { taken } = await ask(a, { semaphore: codes, from: 999, atMost: 1000, enters: true })
+          expect(taken).toHaveLength(1000)
+          expect((await a.run([op('try', name)])).answers).toBe('g')
+        },
+      )
+
+      test('a session that ends frees its permits and its interest', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        await ask(a, { atMost: 5, enters: true })
+        await ask(a, { kind: 'wait', atMost: 1, slots: [0, 1, 2, 3, 4] })
+
+        await world.terminate(a.serverId)
+
+        await expect.poll(async () => (await ask(b, { atMost: 5 })).taken.length).toBe(5)
+        expect((await ask(b, { kind: 'release', slots: [0] })).said).toBe('done')
+      })
+
+      test('reconciling keeps the slots that are expected, and gives up the others', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        const { key: semaphoreKey, shape, slot } = semaphore(5)
+        await ask(a, { atMost: 3, enters: true })
+        await ask(a, { kind: 'wait', atMost: 4, slots: [0, 1, 2] })
+        const expected: Holding[] = [
+          { key: slot(1), what: 'exclusive' },
+          { key: shape, what: 'shared' },
+          { key: slot(2), what: 'exclusive' },
+          { key: semaphoreKey, what: 'interest' },
+        ]
+
+        expect(await a.reconcile(expected)).toEqual([])
+
+        expect(slotsOf(await ask(b, { atMost: 5 }))).toEqual([0, 3, 4])
+        expect((await ask(b, { kind: 'release', slots: [0] })).said).toBe('wanted')
+        expect(await a.reconcile([{ key: slot(3), what: 'exclusive' }])).toHaveLength(1)
+        expect(slotsOf(await ask(b, { atMost: 5, slots: [3, 4] }))).toEqual([0, 1, 2])
+        expect((await ask(b, { kind: 'release', slots: [0] })).said).toBe('done')
+      })
     })
 
     describe('in strict mode', () => {

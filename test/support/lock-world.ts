@@ -69,7 +69,7 @@ export function lockWorld(): LockWorld {
 }
 
 /** Resolves when the lock is lost, with how long that took. */
-export function lossOf(lock: Lock): Promise<number> {
+export function lossOf(lock: Pick<Lock, 'signal'>): Promise<number> {
   const since = performance.now()
   return new Promise((resolve) => {
     lock.signal.addEventListener('abort', () => resolve(performance.now() - since), { once: true })

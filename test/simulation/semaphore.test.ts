@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest'
+import { SemaphoreTown, type SemaphoreScenario } from './semaphore-town.js'
+
+/** `SEED=7` runs that seed alone; `SEEDS=1000` runs as many as you have time for. */
+async function runAll(
+  count: number,
+  scenario: (seed: number) => SemaphoreScenario,
+): Promise<SemaphoreTown[]> {
+  const { SEED, SEEDS } = process.env
+  const last = SEEDS === undefined ? count : Number(SEEDS)
+  const seeds = SEED === undefined ? Array.from({ length: last }, (_, i) => i + 1) : [Number(SEED)]
+  const towns: SemaphoreTown[] = []
+  for (const seed of seeds) {
+    const town = new SemaphoreTown(seed, scenario(seed))
+    towns.push(town)
+    try {
+      await town.run()
+    } catch (error) {
+      const { message } = error as Error
+      throw new Error(`SEED=${seed} (run that seed alone with it): ${message}`, { cause: error })
+    }
+  }
+  return towns
+}
+
+const QUIET: SemaphoreScenario = {
+  processes: 3,
+  callers: 15,
+  permits: 3,
+  latencyMs: 2,
+  holdMs: 8,
+  max: 3,
+  steps: 60,
+  isPatient: true,
+  faults: {},
+}
+
+/**
+ * Goal: never more holders than permits, by the server and by those who hold; every permit comes back; nobody starves.
+ * Method: processes and callers with random holds; every message takes a time of its own.
+ */
+test('patient callers are all served, every process its share, and nobody waits for the poll', async () => {
+  const towns = await runAll(60, (seed) => ({ ...QUIET, permits: 1 + (seed % 5) }))
+
+  for (const { grants } of towns) expect(Math.min(...grants)).toBeGreaterThan(0)
+  const longest = (name: 'longestIdleMs' | 'longestWaitMs'): number =>
+    Math.max(...towns.map((town) => town[name]))
+  // With a wake-up lost it would be free until the poll, which comes after 37 ms at least.
+  expect(longest('longestIdleMs')).toBeLessThan(35)
+  expect(longest('longestWaitMs')).toBeLessThan(500)
+})
+
+test('callers who come and go leave nothing behind', async () => {
+  const towns = await runAll(80, (seed) => ({ ...QUIET, isPatient: false, permits: 1 + (seed % 5) }))
+
+  for (const { grants } of towns) expect(grants.reduce((sum, each) => sum + each)).toBeGreaterThan(10)
+})
+
+/** The same, while sessions are killed and cut off, and statements fail half-way. */
+test('with faults everything promised still holds', async () => {
+  const towns = await runAll(100, (seed) => ({
+    ...QUIET,
+    permits: 1 + (seed % 5),
+    isPatient: seed % 2 === 0,
+    max: 1 + (seed % 4),
+    steps: 120,
+    faults: { kill: 0.02, cut: 0.02, failBatch: 0.03 },
+  }))
+
+  expect(towns.reduce((sum, town) => sum + town.faults, 0)).toBeGreaterThan(100)
+})

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import {
+  nextSemaphoreStep,
+  SEMAPHORE_MOVES,
+  type SemaphoreFacts,
+  type SemaphoreState,
+  type SemaphoreStep,
+} from '../../../../src/lock/semaphore/semaphore-state.js'
+
+const STATES = Object.keys(SEMAPHORE_MOVES) as SemaphoreState[]
+const AT_REST: ReadonlySet<SemaphoreState> = new Set(['idle', 'waiting'])
+
+/** Which state the entry goes to for each step that asks the server; the others ask nothing. */
+const LEADS_TO: Partial<Record<SemaphoreStep, SemaphoreState>> = {
+  take: 'taking',
+  wait: 'asking',
+  retry: 'asking',
+  poll: 'asking',
+  release: 'releasing',
+  yield: 'yielding',
+  leave: 'leaving',
+}
+
+/** Every combination of facts that can be, of a semaphore of two permits. */
+function* allFacts(): Generator<SemaphoreFacts> {
+  const booleans = [false, true]
+  for (const state of STATES)
+    for (const waiters of [0, 1, 3])
+      for (const permitsHere of [0, 1, 2])
+        for (let spare = 0; spare <= permitsHere; spare++)
+          for (const mayHandOff of spare > 0 ? booleans : [false])
+            for (const isContended of booleans)
+              for (const isGivingWay of booleans)
+                for (const wake of ['no', 'rung', 'poll'] as const)
+                  yield {
+                    ...{ state, permitsHere, spare, mayHandOff, isContended, isGivingWay, wake },
+                    isWaitedFor: waiters > 0,
+                    wanted: Math.min(waiters, 2 - permitsHere),
+                  }
+}
+
+test('every step leads along a move that is legal', () => {
+  for (const facts of allFacts()) {
+    const to = LEADS_TO[nextSemaphoreStep(facts)]
+    if (to !== undefined) expect(SEMAPHORE_MOVES[facts.state], JSON.stringify(facts)).toContain(to)
+  }
+})
+
+test('while something is under way nothing else is asked', () => {
+  for (const facts of allFacts())
+    if (!AT_REST.has(facts.state)) expect(['rest', 'handOff']).toContain(nextSemaphoreStep(facts))
+})
+
+test('what nobody holds goes to somebody here, or back', () => {
+  for (const facts of allFacts()) {
+    if (!AT_REST.has(facts.state) || facts.spare === 0) continue
+    const step = nextSemaphoreStep(facts)
+    if (facts.isWaitedFor && facts.mayHandOff) expect(step).toBe('handOff')
+    else expect(step).toBe(facts.state === 'idle' ? 'release' : 'yield')
+  }
+})
+
+test('nothing is asked for when nobody waits, nor forgotten while somebody does or a permit is here', () => {
+  for (const facts of allFacts()) {
+    const step = nextSemaphoreStep(facts)
+    if (facts.wanted === 0) expect(['take', 'wait', 'retry', 'poll']).not.toContain(step)
+    if (step === 'forget')
+      expect([facts.state, facts.permitsHere, facts.isWaitedFor]).toEqual(['idle', 0, false])
+  }
+})
+
+test('whoever waits sleeps only with interest set, with a time to wake, or behind others of this process', () => {
+  for (const facts of allFacts()) {
+    if (facts.state !== 'idle' || facts.wanted === 0 || nextSemaphoreStep(facts) !== 'rest') continue
+    expect(facts.isGivingWay).toBe(true)
+  }
+})
