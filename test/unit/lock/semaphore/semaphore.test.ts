@@ -80,7 +80,8 @@ test('a permit goes from caller to caller in the order they came, at no cost to 
   expect(next.token).toBeGreaterThan(permit!.token)
   expect(world.server.statements).toBe(before)
   expect(pool.snapshot().counters.handedOff).toBe(2)
-  await waiting[2]!
+  await (await waiting[1]!).release()
+  expect((await waiting[2]!).number).toBe(1)
 })
 
 test('a process that waits is woken by the release in another', async () => {
