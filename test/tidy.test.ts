@@ -10,6 +10,7 @@ import { EMBEDDED_POSTGRES_OPTIONS } from '../src/embedded/embedded-postgres-opt
 import { DOORBELL_MOVES } from '../src/lock/doorbell.js'
 import { ENTRY_MOVES } from '../src/lock/entry-state.js'
 import { LOCK_POOL_OPTIONS } from '../src/lock/lock-pool-options.js'
+import { SEMAPHORE_MOVES } from '../src/lock/semaphore/semaphore-state.js'
 import { SESSION_MOVES } from '../src/lock/session.js'
 import { POOL_OPTIONS } from '../src/pool/pool-options.js'
 import { SLOT_MOVES } from '../src/pool/slot.js'
@@ -152,7 +153,7 @@ describe('what has one place', () => {
 })
 
 describe('state machines', () => {
-  const MACHINES = { SLOT_MOVES, SESSION_MOVES, ENTRY_MOVES, DOORBELL_MOVES }
+  const MACHINES = { SLOT_MOVES, SESSION_MOVES, ENTRY_MOVES, SEMAPHORE_MOVES, DOORBELL_MOVES }
 
   test.each(Object.entries(MACHINES))('the diagram of %s has its moves and no others', (name, moves) => {
     const heading = ARCHITECTURE.split('\n').find(

@@ -176,6 +176,7 @@ export class SemaphoreTown {
     await this.clock.run(100)
     for (let i = 0; i < this.#scenario.permits; i++)
       expect(this.server.table.holders(this.#slotId(i)), `permit ${i + 1} is not back`).toEqual([])
+    expect(this.server.table.size, 'something is left over before the end').toBe(0)
     const closed = Promise.all(this.#pools.map((pool) => pool.close({ graceMs: 0 })))
     for (let i = 0; i < 100; i++) await this.clock.run(100)
     await closed

@@ -57,7 +57,7 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
     case 'waiting':
       if (facts.spare > 0) return 'yield'
       if (facts.wanted === 0) return 'leave'
-      if (facts.wake === 'no') return 'rest'
+      if (facts.wake === 'no' || facts.isGivingWay) return 'rest'
       return facts.wake === 'rung' ? 'retry' : 'poll'
     case 'taking':
     case 'asking':

@@ -78,6 +78,7 @@ export class Semaphores implements SemaphoreHost {
     const known = this.#known(key.id)
     if (known !== undefined && known.permits !== permits)
       throw mismatch(label, permits, known.permits, 'here')
+    if (this.#recent.has(key.id)) return
     if (this.#recent.size >= REMEMBERED) {
       this.#older = this.#recent
       this.#recent = new Map()
