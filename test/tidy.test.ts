@@ -81,6 +81,8 @@ describe('size', () => {
     'src/base/errors.ts': 'all errors, one below the other',
     'src/dialect/postgres/postgres-sql.ts': 'statements are whole, and stand together',
     'src/lock/entry.ts': 'every step of one key and every answer to it, in one state machine',
+    'src/lock/semaphore/semaphore-entry.ts': 'every step of one semaphore',
+    'src/lock/session.ts': 'all that is on one wire, and in which order',
     'src/lock/sessions.ts': 'which session, when another, when none: one topic',
     'src/pool/connection-pool.ts': 'the whole life of a borrower; a third of it is documentation',
     'src/pool/stock.ts': 'every move of a connection has its one place here',
@@ -88,6 +90,7 @@ describe('size', () => {
     'test/integration/embedded.test.ts': 'one file for one topic, on one server',
     'test/tidy.test.ts': 'one check below the other',
     'test/unit/lock/acquire.test.ts': 'one topic',
+    'test/unit/lock/semaphore/semaphore.test.ts': 'one topic',
     'test/unit/pool/connection-pool.test.ts': 'one topic',
   }
 

@@ -11,7 +11,7 @@ export interface SemaphoreCode {
   /** Shared by all who use the semaphore with this number of permits, while they hold or wait. */
   readonly shape: KeyCode
   /** From 0 to `permits - 1`. */
-  slot(number: number): KeyCode
+  readonly slot: (number: number) => KeyCode
 }
 
 /**

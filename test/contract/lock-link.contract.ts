@@ -421,19 +421,21 @@ export function describeLockLink<C extends object>(
         expect((await ask(a, { slots: [0, 1], looks: true })).otherPermits).toBeNull()
       })
 
-      test.each([42n, [1, 2], 'ключ 🔑', -(2n ** 63n)] as const)(
-        'the semaphore of %s has nothing to do with its lock',
-        async (name) => {
-          const a = await link('a')
-          const codes = semaphore(1000, name)
-          const slots = Array.from({ length: 1000 }, (_, i) => codes.slot(i).id)
+      test.each([
+        ['42n', 42n],
+        ['[1, 2]', [1, 2]],
+        ['a name in Unicode', 'ключ 🔑'],
+        ['the smallest bigint', -(2n ** 63n)],
+      ] as const)('the semaphore of %s has nothing to do with its lock', async (_, name) => {
+        const a = await link('a')
+        const codes = semaphore(1000, name)
+        const slots = Array.from({ length: 1000 }, (_, i) => codes.slot(i).id)
 
-          expect(new Set([key(name).id, codes.key.id, codes.shape.id, ...slots]).size).toBe(1003)
-          const { taken } = await ask(a, { semaphore: codes, from: 999, atMost: 1000, enters: true })
-          expect(taken).toHaveLength(1000)
-          expect((await a.run([op('try', name)])).answers).toBe('g')
-        },
-      )
+        expect(new Set([key(name).id, codes.key.id, codes.shape.id, ...slots]).size).toBe(1003)
+        const { taken } = await ask(a, { semaphore: codes, from: 999, atMost: 1000, enters: true })
+        expect(taken).toHaveLength(1000)
+        expect((await a.run([op('try', name)])).answers).toBe('g')
+      })
 
       test('a session that ends frees its permits and its interest', async () => {
         const [a, b] = [await link('a'), await link('b')]

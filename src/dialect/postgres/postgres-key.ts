@@ -74,7 +74,7 @@ const SLOT_BITS = 10
 export interface PostgresSemaphore extends SemaphoreCode {
   readonly key: PostgresKey
   readonly shape: PostgresKey
-  slot(number: number): PostgresKey
+  readonly slot: (number: number) => PostgresKey
 }
 
 /**

@@ -1,4 +1,4 @@
-import { assertMove } from '../../base/assert.js'
+import { assert, assertMove } from '../../base/assert.js'
 import type { Cancel } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
@@ -169,6 +169,7 @@ export class SemaphoreEntry
   }
 
   replied(reply: PermitReply): void {
+    assert(this.#state !== 'idle' && this.#state !== 'waiting', 'an answer to what was asked')
     this.#isStepping = true
     switch (this.#state) {
       case 'taking':
@@ -179,7 +180,7 @@ export class SemaphoreEntry
       case 'yielding':
         this.#released(reply)
         break
-      default:
+      case 'leaving':
         this.#move('idle')
     }
     this.#isStepping = false
@@ -261,7 +262,13 @@ export class SemaphoreEntry
         this.verify()
         this.handOff()
         return true
-      default:
+      case 'take':
+      case 'wait':
+      case 'retry':
+      case 'poll':
+      case 'release':
+      case 'yield':
+      case 'leave':
         this.#standInLine()
         return false
     }

@@ -23,7 +23,7 @@ test('so many hold it at once, over all processes, and no more', async () => {
   const [third] = await takeAll(b, 1, 3)
 
   expect(heldSlots(world, 's', 3)).toBe(3)
-  expect([...first, third!].map((permit) => permit.number).toSorted()).toEqual([1, 2, 3])
+  expect(new Set([...first, third!].map((permit) => permit.number))).toEqual(new Set([1, 2, 3]))
   expect(await a.semaphore('s', 3).tryAcquire()).toBeNull()
   expect(await b.semaphore('s', 3).tryAcquire()).toBeNull()
 
