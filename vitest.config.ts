@@ -10,6 +10,7 @@ const config: ViteUserConfig = defineConfig({
           name: 'server',
           include: [
             'test/contract/**/*.test.ts',
+            'test/examples/**/*.test.ts',
             'test/integration/**/*.test.ts',
             'test/package/**/*.test.ts',
           ],

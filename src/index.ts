@@ -21,6 +21,7 @@ export {
   type DeadlockStep,
   type LockErrorCode,
 } from './base/errors.js'
+export type { LeaderInfo } from './dialect/leader.js'
 export type { LockKey, LockMode } from './dialect/lock-key.js'
 export type { Queryable, QueryConfig, QueryResult } from './dialect/queryable.js'
 export {
@@ -45,6 +46,10 @@ export type { ClientEvents, PostgresPool } from './dialect/postgres/postgres-poo
 export type { LeasedConnection } from './dialect/postgres/leased-connection.js'
 export { hashName } from './dialect/postgres/postgres-key.js'
 export type { PostgresConfig } from './dialect/postgres/postgres-config.js'
+export type { Campaign, TermBody } from './lock/campaign/campaign.js'
+export type { CampaignOptions, HandOverOptions, StepDownOptions } from './lock/campaign/campaign-options.js'
+export type { CampaignState } from './lock/campaign/campaign-state.js'
+export type { Term } from './lock/campaign/term.js'
 export type { Lock } from './lock/lock.js'
 export type { LockEvents } from './lock/lock-events.js'
 export type { LockGroup } from './lock/lock-group.js'

@@ -7,6 +7,7 @@ import { dirname, join, posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { OptionSpec } from '../src/base/options.js'
 import { EMBEDDED_POSTGRES_OPTIONS } from '../src/embedded/embedded-postgres-options.js'
+import { CAMPAIGN_MOVES } from '../src/lock/campaign/campaign-state.js'
 import { DOORBELL_MOVES } from '../src/lock/doorbell.js'
 import { ENTRY_MOVES } from '../src/lock/entry-state.js'
 import { LOCK_POOL_OPTIONS } from '../src/lock/lock-pool-options.js'
@@ -29,7 +30,12 @@ import {
 } from './support/repository.js'
 
 const SOURCES = filesOf('src', '.ts')
-const ALL_CODE = [...SOURCES, ...filesOf('test', '.ts'), ...filesOf('bench', '.ts')]
+const ALL_CODE = [
+  ...SOURCES,
+  ...filesOf('test', '.ts'),
+  ...filesOf('bench', '.ts'),
+  ...filesOf('examples', '.ts'),
+]
 const ARCHITECTURE = read('ARCHITECTURE.md')
 
 /** The program may use it as any program would. */
@@ -156,7 +162,14 @@ describe('what has one place', () => {
 })
 
 describe('state machines', () => {
-  const MACHINES = { SLOT_MOVES, SESSION_MOVES, ENTRY_MOVES, SEMAPHORE_MOVES, DOORBELL_MOVES }
+  const MACHINES = {
+    SLOT_MOVES,
+    SESSION_MOVES,
+    ENTRY_MOVES,
+    SEMAPHORE_MOVES,
+    DOORBELL_MOVES,
+    CAMPAIGN_MOVES,
+  }
 
   test.each(Object.entries(MACHINES))('the diagram of %s has its moves and no others', (name, moves) => {
     const heading = ARCHITECTURE.split('\n').find(
@@ -264,7 +277,7 @@ describe('documents', () => {
     const wrong = pages()
       .filter(({ path }) => path !== 'CHANGELOG.md')
       .flatMap(({ path, prose }) =>
-        [...prose.matchAll(/`((?:src|test|bench|docs)\/[\w./-]*)`/g)]
+        [...prose.matchAll(/`((?:src|test|bench|docs|examples)\/[\w./-]*)`/g)]
           .map(([, name]) => name!)
           .filter((name) => !existsSync(join(ROOT, name)))
           .map((name) => `${path}: ${name}`),

@@ -1,4 +1,5 @@
 import type { LockError } from '../base/errors.js'
+import type { LeaderInfo, LeaderRecord } from './leader.js'
 import type { KeyCode, LockKey, LockMode } from './lock-key.js'
 import type { BatchReply, LockOperation } from './lock-operation.js'
 import type { PermitOperation, PermitReply, SemaphoreCode } from './permit-operation.js'
@@ -149,6 +150,16 @@ export interface Dialect<C extends object> {
    * @throws {FencingUnavailableError} there is nowhere to store it
    */
   guard(transaction: Queryable, guarded: Guarded): Promise<void>
+
+  /**
+   * Writes down who leads, unless a later leader has. On a borrowed connection: a lock session has no time for it.
+   *
+   * @throws {FencingUnavailableError} there is nowhere to write it
+   */
+  recordLeader(connection: C, record: LeaderRecord): Promise<void>
+
+  /** Who holds the key exclusively, by what was written down; null if nobody does. Needs no rights. */
+  readLeader(connection: C, key: KeyCode): Promise<LeaderInfo | null>
 
   /** What a failed operation means for its caller. */
   explain(error: unknown): LockError

@@ -15,6 +15,9 @@ export interface AcquireOptions {
 
 export type TryAcquireOptions = Omit<AcquireOptions, 'timeoutMs'>
 
+export const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'timeoutMs', 'signal'])
+export const TRY_ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'signal'])
+
 /** How long a single attempt may take, connecting included. */
 const ATTEMPT_TIMEOUT_MS = 30_000
 

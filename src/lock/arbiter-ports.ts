@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js'
 import type { LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { Dialect } from '../dialect/dialect.js'
+import type { LeakWatch } from './leak-watch.js'
 import type { Session } from './session.js'
 import type { Tenant } from './sessions.js'
 
@@ -15,6 +16,7 @@ export interface ArbiterPorts {
 }
 
 export interface ArbiterLinks {
+  readonly leaks: LeakWatch | null
   readonly lastFailure: LockError | null
   readonly isListening: boolean
   assign(entry: Tenant): Session | null

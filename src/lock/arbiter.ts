@@ -256,12 +256,14 @@ export class Arbiter implements EntryHost, DetectorHost {
 
   released(lock: Lock): void {
     this.counters.released++
+    this.#links.leaks?.ended(lock)
     if (!this.#events.hears('lock:released')) return
     this.#events.emit('lock:released', { key: keyText(lock.key), mode: lock.mode, heldMs: lock.heldMs })
   }
 
   lost(error: LockLostError, lock: Lock): void {
     this.counters.lost++
+    this.#links.leaks?.ended(lock)
     const { heldMs, reason } = error
     this.#events.emit('lock:lost', { key: keyText(lock.key), mode: lock.mode, heldMs, reason })
   }

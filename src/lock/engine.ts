@@ -10,6 +10,7 @@ import type { PoolOptions } from '../pool/pool-options.js'
 import { Arbiter } from './arbiter.js'
 import type { ArbiterLinks } from './arbiter-ports.js'
 import { Doorbell, type DoorbellHost } from './doorbell.js'
+import { LeakWatch } from './leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
 import { Semaphores } from './semaphore/semaphores.js'
@@ -46,7 +47,10 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly arbiter: Arbiter
   readonly semaphores: Semaphores
   readonly sessions: Sessions<C>
+  /** How this process is called in messages to people. */
+  readonly process: string
   readonly doorbell: Doorbell<C>
+  readonly leaks: LeakWatch | null
   readonly #budget: TableBudget
   readonly #sender: string
   #shortfall: string | null = null
@@ -54,25 +58,27 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   constructor(options: Required<LockPoolOptions>, parts: EnginePorts<C>) {
     const { factory, dialect, clock, random, makePool = plainPool } = parts
     const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options
-    const { leaseMs, fencing, strict } = options
+    const { leaseMs, fencing, strict, leakWarningMs } = options
     // One place that sessions leave to borrowers, and one that borrowers leave to sessions.
     const spare = max > 1 ? 1 : 0
     this.clock = clock
     this.random = random
+    this.process = processInWords(options.applicationName)
     this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
     const poolOptions = { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs }
     this.connections = makePool(
       factory,
-      { ...poolOptions, reserved: spare, openAtStart: false },
+      { ...poolOptions, leakWarningMs, reserved: spare, openAtStart: false },
       { clock, random },
     )
     const ports = {
       clock,
       random,
       sender: this.#sender,
-      process: processInWords(options.applicationName),
+      process: this.process,
       guard: dialect.guard.bind(dialect),
     }
+    this.leaks = leakWarningMs > 0 ? new LeakWatch(clock, leakWarningMs, this.events) : null
     this.arbiter = new Arbiter(ports, maxWaiting, this.events, this)
     this.semaphores = new Semaphores(this.arbiter, this)
     this.sessions = new Sessions(

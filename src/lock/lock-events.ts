@@ -23,12 +23,35 @@ export interface LockEvents {
   'lock:delayed': { readonly key: string; readonly mode: LockMode; readonly delayMs: number }
   /** It was given back, and the server has confirmed it, or another caller of this process has it now. */
   'lock:released': { readonly key: string; readonly mode: LockMode; readonly heldMs: number }
+  /** Only with `leakWarningMs`: it is held for longer than that. Once per lock. `where` is the stack of its `acquire`. */
+  'lock:overdue': {
+    readonly key: string
+    readonly mode: LockMode
+    readonly heldMs: number
+    readonly where: string
+  }
+  /** Only with `leakWarningMs`: the `Lock` was garbage-collected while held, and is released. */
+  'lock:forgotten': {
+    readonly key: string
+    readonly mode: LockMode
+    readonly heldMs: number
+    readonly where: string
+  }
   /** It ended without `release`. */
   'lock:lost': {
     readonly key: string
     readonly mode: LockMode
     readonly heldMs: number
     readonly reason: string
+  }
+  /** A campaign of this process has been elected. The token is null if there are none. */
+  'leader:elected': { readonly key: string; readonly name: string; readonly token: string | null }
+  /** Its term is over: given up, or lost with this error. */
+  'leader:left': {
+    readonly key: string
+    readonly name: string
+    readonly ledMs: number
+    readonly error?: Error
   }
   /** Somebody has to wait for a lock. */
   'waiter:queued': { readonly key: string; readonly mode: LockMode }

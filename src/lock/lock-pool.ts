@@ -1,15 +1,26 @@
 import { systemClock, type Clock } from '../base/clock.js'
 import type { Listener } from '../base/emitter.js'
-import { InvalidOptionError } from '../base/errors.js'
+import { InvalidOptionError, PoolClosedError } from '../base/errors.js'
 import { show } from '../base/options.js'
+import { originOf } from '../base/overdue.js'
 import { systemRandom, type Random } from '../base/random.js'
 import { checkKey } from '../dialect/check-key.js'
 import type { Dialect } from '../dialect/dialect.js'
+import type { LeaderInfo } from '../dialect/leader.js'
 import type { LockKey } from '../dialect/lock-key.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import { acquireAll } from './acquire-all.js'
-import { toRequest, type AcquireOptions, type TryAcquireOptions } from './acquire-options.js'
+import {
+  ACQUIRE_OPTIONS,
+  toRequest,
+  TRY_ACQUIRE_OPTIONS,
+  type AcquireOptions,
+  type TryAcquireOptions,
+} from './acquire-options.js'
+import { checkCampaignOptions, type CampaignOptions } from './campaign/campaign-options.js'
+import type { Campaign } from './campaign/campaign.js'
+import { Campaigns } from './campaign/campaigns.js'
 import { Engine, type MakePool } from './engine.js'
 import { runHolding } from './holding-context.js'
 import { KeyBook } from './key-book.js'
@@ -31,15 +42,13 @@ export interface LockPoolPorts<C extends object> {
   readonly makePool?: MakePool<C>
 }
 
-const ACQUIRE_OPTIONS = new Set(['mode', 'timeoutMs', 'signal'])
-const TRY_ACQUIRE_OPTIONS = new Set(['mode', 'signal'])
-
 /** Many locks on few connections, in whatever database the ports speak. */
 export class LockPool<C extends object> implements AsyncDisposable {
   readonly #options: Required<LockPoolOptions>
   readonly #engine: Engine<C>
   readonly #keys: KeyBook
   readonly #dialect: Pick<Dialect<C>, 'encodeSemaphore'>
+  readonly #campaigns: Campaigns<C>
   #state: PoolSnapshot['state'] = 'open'
   #closing: Promise<void> | null = null
 
@@ -55,6 +64,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     })
     this.#dialect = ports.dialect
     this.#keys = new KeyBook(ports.dialect, options.namespace)
+    this.#campaigns = new Campaigns(this.#engine, ports.dialect, options.max === 1)
   }
 
   /** All connections: lock sessions are borrowed from here too. What is borrowed here counts against `max`. */
@@ -90,7 +100,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
    * An aborted call rejects with `signal.reason`, untouched.
    */
   acquire(key: LockKey, options: AcquireOptions = {}): Promise<Lock> {
-    return this.#request(key, options, ACQUIRE_OPTIONS, 'wait') as Promise<Lock>
+    const lock = this.#request(key, options, ACQUIRE_OPTIONS, 'wait')
+    return this.#watched(lock, 'acquire') as Promise<Lock>
   }
 
   /**
@@ -99,7 +110,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
    * @throws as `acquire`, if the attempt can't be made
    */
   tryAcquire(key: LockKey, options: TryAcquireOptions = {}): Promise<Lock | null> {
-    return this.#request(key, options, TRY_ACQUIRE_OPTIONS, 'ask')
+    return this.#watched(this.#request(key, options, TRY_ACQUIRE_OPTIONS, 'ask'), 'tryAcquire')
   }
 
   /**
@@ -112,7 +123,10 @@ export class LockPool<C extends object> implements AsyncDisposable {
     const request = this.#toRequest(options, ACQUIRE_OPTIONS, 'wait')
     const wanted = this.#keys.codes(keys)
     request.signal?.throwIfAborted()
-    return acquireAll(this.#engine.arbiter, wanted, request)
+    const origin = this.#engine.leaks && originOf(this, 'acquireAll')
+    const group = await acquireAll(this.#engine.arbiter, wanted, request)
+    if (origin !== null) for (const lock of group.locks) this.#engine.leaks!.watch(lock, origin)
+    return group
   }
 
   /**
@@ -133,7 +147,9 @@ export class LockPool<C extends object> implements AsyncDisposable {
       typeof optionsOrBody === 'function' ? [{}, optionsOrBody] : [optionsOrBody, maybeBody]
     if (typeof body !== 'function')
       throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
-    const lock = await this.acquire(key, options)
+    const origin = this.#engine.leaks && originOf(this, 'withLock')
+    const lock = (await this.#request(key, options, ACQUIRE_OPTIONS, 'wait')) as Lock
+    if (origin !== null) this.#engine.leaks!.watch(lock, origin)
     let result: T
     try {
       result = await runHolding(lock, () => body(lock))
@@ -162,6 +178,29 @@ export class LockPool<C extends object> implements AsyncDisposable {
       semaphores,
       toRequest: (options, known, patience) => this.#toRequest(options, known, patience),
     })
+  }
+
+  /**
+   * Stands for leadership at once, and goes on until told to stop: one leader at a time among all who campaign for the key.
+   * Each election is a new term with a greater token; a loss ends the term, and is followed by another election. `close()`
+   * hands over.
+   *
+   * @throws {InvalidKeyError} {InvalidOptionError} {PoolClosedError}
+   */
+  campaign(key: LockKey, options: CampaignOptions = {}): Campaign {
+    checkCampaignOptions(options)
+    const code = this.#keys.code(key)
+    if (this.#state !== 'open') throw new PoolClosedError()
+    return this.#campaigns.begin(code, key, options)
+  }
+
+  /**
+   * Who leads among those who campaign for the key, for processes that do not stand themselves; null if nobody does.
+   *
+   * @throws {InvalidKeyError}, and as `connections.connect`
+   */
+  async leader(key: LockKey): Promise<LeaderInfo | null> {
+    return this.#campaigns.leader(this.#keys.code(key))
   }
 
   /** What this process knows, as plain JSON, without asking the server. */
@@ -194,7 +233,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Refuses new work and those who wait, gives holders `graceMs` (default 5000) to release, and then ends their sessions:
+   * Refuses new work and those who wait, hands leadership over, gives holders `graceMs` (default 5000) to release, and then ends their sessions:
    * those locks are lost. Always settles; idempotent.
    */
   close({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
@@ -203,6 +242,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
       if (problem !== null)
         return Promise.reject(new InvalidOptionError([`"graceMs" ${problem}, got ${show(graceMs)}`]))
       this.#state = 'closing'
+      this.#campaigns.close(graceMs)
       this.#closing = this.#engine.close(graceMs).then(() => {
         this.#state = 'closed'
       })
@@ -212,6 +252,18 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** What the caller gets: the lock itself, unless leaks are looked for. */
+  #watched(acquired: Promise<Lock | null>, entrance: 'acquire' | 'tryAcquire'): Promise<Lock | null> {
+    const { leaks } = this.#engine
+    if (leaks === null) return acquired
+    const origin = originOf<LockPool<C>>(this, entrance)
+    return acquired.then((lock) => {
+      if (lock === null) return null
+      leaks.watch(lock, origin)
+      return leaks.handle(lock)
+    })
   }
 
   #request(

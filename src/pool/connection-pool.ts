@@ -11,6 +11,7 @@ import {
   type LockError,
 } from '../base/errors.js'
 import { resolveOptions, show } from '../base/options.js'
+import { originInWords, originOf, OverdueWatch, type Origin } from '../base/overdue.js'
 import { systemRandom, type Random } from '../base/random.js'
 import type { ConnectionFactory } from './connection-factory.js'
 import { attachLease, type Lease } from './lease.js'
@@ -38,6 +39,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   readonly #events = new Emitter<PoolEvents>()
   readonly #line = new WaitingLine<C>()
   readonly #stock: Stock<C>
+  /** Null unless leaks are looked for. */
+  readonly #overdue: OverdueWatch<{ readonly id: number; readonly since: number }> | null
   #leases = 0
   #timeouts = 0
   #readiness: Deferred<void> | null = null
@@ -64,6 +67,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       changed: () => this.#serve(),
       openFailed: (error, isLast) => this.#openFailed(error, isLast),
     })
+    const { leakWarningMs } = this.#options
+    this.#overdue = leakWarningMs > 0 ? this.#watchLoans(leakWarningMs) : null
     if (this.#options.openAtStart) this.#serve()
   }
 
@@ -142,17 +147,20 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       return Promise.reject(new InvalidOptionError([`"timeoutMs" ${problem}, got ${show(timeoutMs)}`]))
 
     const isReserved = options.reserved ?? false
+    const isAccounted = isReserved || options.onWanted !== undefined
+    const origin = this.#overdue === null || isAccounted ? null : originOf(this, 'connect')
     if (this.#line.size === 0 && (isReserved || this.#ordinaryRoom() > 0)) {
       const slot = this.#stock.peek()
       if (slot !== undefined && !this.#stock.needsCheck(slot)) {
-        return Promise.resolve(this.#lend(isReserved, options.onWanted ?? null))
+        return Promise.resolve(this.#lend(isReserved, options.onWanted ?? null, origin))
       }
     }
     const { onExhausted } = this.#options
-    if (onExhausted === 'wait' || !this.#isExhausted(isReserved)) return this.#wait(options, timeoutMs)
+    if (onExhausted === 'wait' || !this.#isExhausted(isReserved))
+      return this.#wait(options, timeoutMs, origin)
     return onExhausted === 'fail'
       ? Promise.reject(this.#exhausted())
-      : this.#retry(options, timeoutMs, onExhausted.retry)
+      : this.#retry(options, timeoutMs, onExhausted.retry, origin)
   }
 
   /** Runs `body` with a connection that goes back when it is done, however that is. */
@@ -179,13 +187,14 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     const cancel = this.#clock.after(graceMs, () => this.#stock.cutOff())
     await this.drain()
     cancel()
+    this.#overdue?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  #wait(options: ConnectOptions, timeoutMs: number): Promise<C & Lease> {
+  #wait(options: ConnectOptions, timeoutMs: number, origin: Origin | null): Promise<C & Lease> {
     if (this.#line.size >= this.#options.maxWaiting) {
       return Promise.reject(new PoolSaturatedError(this.#options.maxWaiting))
     }
@@ -201,6 +210,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       this.#clock,
       this.#timedOut,
     )
+    waiter.origin = origin
     this.#serve()
     if (!waiter.hasLeft) this.#askBack(waiter)
     return waiter.promise
@@ -210,6 +220,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     options: ConnectOptions,
     timeoutMs: number,
     { attempts, backoffMs }: { readonly attempts: number; readonly backoffMs: number },
+    origin: Origin | null,
   ): Promise<C & Lease> {
     const since = this.#clock.now()
     for (let attempt = 0; attempt < attempts; attempt++) {
@@ -221,7 +232,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       if (waitedMs >= timeoutMs)
         throw new LockTimeoutError({ key: 'a connection', phase: 'queueing', waitedMs })
       if (!this.#isExhausted(options.reserved ?? false))
-        return this.#wait(options, Math.ceil(timeoutMs - waitedMs))
+        return this.#wait(options, Math.ceil(timeoutMs - waitedMs), origin)
     }
     throw this.#exhausted()
   }
@@ -250,7 +261,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
         // One check for each who waits, not one for each connection that needs it.
         if (this.#stock.checking >= this.#line.servable(this.#ordinaryRoom())) break
         this.#stock.checkNext()
-      } else waiter.offer(this.#lend(waiter.isReserved, waiter.onWanted))
+      } else waiter.offer(this.#lend(waiter.isReserved, waiter.onWanted, waiter.origin))
     }
     this.#stock.open(this.#line.servable(this.#ordinaryRoom()))
     if (this.#readiness !== null && this.#stock.live >= this.#options.min) {
@@ -275,13 +286,15 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#options.max - this.#options.reserved - this.#stock.ordinaryLeased
   }
 
-  #lend(isReserved: boolean, onWanted: OnWanted | null): C & Lease {
+  #lend(isReserved: boolean, onWanted: OnWanted | null, origin: Origin | null): C & Lease {
     const slot = this.#stock.lend(isReserved, onWanted)
     this.#leases++
+    const loan = origin && this.#overdue!.begin({ id: slot.id, since: this.#clock.now() }, origin)
     let isOver = false
     const release = (destroy: boolean | Error = false): void => {
       if (isOver) return
       isOver = true
+      if (loan !== null) this.#overdue!.end(loan)
       this.#stock.takeBack(slot, destroy)
     }
     const dispose = (): Promise<void> => {
@@ -293,6 +306,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#factory.lease === undefined
       ? attachLease(connection, lease)
       : this.#factory.lease(connection, lease)
+  }
+
+  #watchLoans(afterMs: number): OverdueWatch<{ readonly id: number; readonly since: number }> {
+    return new OverdueWatch(this.#clock, afterMs, ({ what: { id, since }, origin }) => {
+      const heldMs = this.#clock.now() - since
+      this.#events.emit('connection:overdue', { id, heldMs, where: originInWords(origin) })
+    })
   }
 
   #openFailed(error: LockError, isLast: boolean): void {

@@ -16,6 +16,8 @@ export interface PoolEvents {
   'connection:failed': { readonly error: Error }
   /** A connection came back dirty. `found` tells what the borrower left behind. */
   'connection:cleaned': { readonly id: number; readonly found: readonly string[] }
+  /** Only with `leakWarningMs`: it is borrowed for longer than that. Once per loan. `where` is the stack of its `connect`. */
+  'connection:overdue': { readonly id: number; readonly heldMs: number; readonly where: string }
   /** A connection is gone, or about to be. */
   'connection:closed': { readonly id: number; readonly reason: CloseReason; readonly error?: Error }
 }

@@ -88,6 +88,14 @@ export interface PoolOptions {
 
   /** Whether `min` connections are opened at once, rather than at the first `ready()` or `connect()`. Default true. */
   readonly openAtStart?: boolean
+
+  /**
+   * A connection that is borrowed for longer is reported once, with where it was taken: `connection:overdue`. Loans that
+   * can be asked back are not.
+   *
+   * Default 0. From 0 (off) to 86400000 (one day).
+   */
+  readonly leakWarningMs?: number
 }
 
 const ONE_DAY_MS = 86_400_000
@@ -124,6 +132,7 @@ export const POOL_OPTIONS: OptionTable<PoolOptions> = {
     default: true,
     problem: (value) => (typeof value === 'boolean' ? null : 'must be true or false'),
   },
+  leakWarningMs: integer({ default: 0, min: 0, max: ONE_DAY_MS }),
 }
 
 /** What the ranges of single options can't say. */

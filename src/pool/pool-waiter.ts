@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js'
 import type { Deadlines } from '../base/deadlines.js'
 import { LockTimeoutError } from '../base/errors.js'
 import { Fifo } from '../base/fifo.js'
+import type { Origin } from '../base/overdue.js'
 import { Waiter } from '../base/waiter.js'
 import type { Lease } from './lease.js'
 import type { OnWanted } from './slot.js'
@@ -23,6 +24,8 @@ export interface ConnectOptions {
 export class PoolWaiter<C> extends Waiter<C & Lease> {
   readonly isReserved: boolean
   readonly onWanted: OnWanted | null
+  /** Where it was asked for, if leaks are looked for. */
+  origin: Origin | null = null
   readonly #clock: Clock
   readonly #since: number
   readonly #timedOut: () => Error | null

@@ -15,6 +15,7 @@ import type { PermitOperation, PermitReply } from '../dialect/permit-operation.j
 import type { Queryable } from '../dialect/queryable.js'
 import { FakeConnection } from './fake-connection.js'
 import { FakeGuard } from './fake-guard.js'
+import { FakeLeaders } from './fake-leaders.js'
 import { FakeLockTable } from './fake-lock-table.js'
 import { FakeMarks } from './fake-marks.js'
 import { carryOutPermits, fakeSemaphore } from './fake-permits.js'
@@ -54,6 +55,7 @@ export class FakeServer {
   readonly #announced = new Map<number, { readonly sender: string; readonly entries: number }>()
   readonly #batchFaults: BatchFault[] = []
   readonly #guard = new FakeGuard()
+  readonly #leaders = new FakeLeaders()
   #nextId = 1
   #token = 0
   /** Why nobody can connect, or null. */
@@ -111,6 +113,13 @@ export class FakeServer {
       return () => connection.ask(() => (connection.ears = null)).then(() => undefined)
     },
     guard: async (_transaction: Queryable, guarded: Guarded) => this.#guard.check(guarded),
+    recordLeader: (connection, record) =>
+      connection.ask(() => this.#leaders.record(record, new Date(this.clock.instant().wall))),
+    readLeader: (connection, key) =>
+      connection.ask(() => {
+        const holder = this.table.holders(key.id).find(({ mode }) => mode === 'exclusive')
+        return holder === undefined ? null : this.#leaders.read(key.id, holder.owner)
+      }),
     explain: (error) =>
       error instanceof LockError ? error : new ConnectionError(String(error), { cause: error }),
   }

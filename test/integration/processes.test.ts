@@ -167,3 +167,24 @@ test.each(['fast', 'immediate'] as const)(
   },
   60_000,
 )
+
+test.each([
+  ['process.exit()', 'process.exit(3)', 3],
+  ['an uncaught error', `setImmediate(() => { throw new Error('mine') })`, 1],
+])('a process that ends by %s leaves nothing on the server', async (_, end, code) => {
+  const worker = script(
+    `import { LockPool } from 'lockpool'
+     const locks = new LockPool({ connection: process.env.TEST_DATABASE, applicationName: 'lockpool test', leakWarningMs: 60_000 })
+     await Promise.all(['a', 'b', 'c'].map((key) => locks.acquire(key)))
+     await locks.connections.connect()
+     locks.acquire('a').catch(() => undefined)
+     locks.campaign('d')
+     ${end}`,
+    { TEST_DATABASE: world.database.url },
+  )
+
+  expect(await worker.ended).toBe(code)
+
+  await expect.poll(() => world.sessions(), { timeout: 5000 }).toEqual([])
+  expect(await world.locks()).toEqual([])
+})

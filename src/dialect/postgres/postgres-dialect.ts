@@ -1,5 +1,6 @@
 import type { LockError } from '../../base/errors.js'
 import type { Another, Dialect, Ears, Guarded, LinkSettings, LockLink } from '../dialect.js'
+import type { LeaderInfo, LeaderRecord } from '../leader.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
 import type { SemaphoreCode } from '../permit-operation.js'
 import type { Queryable } from '../queryable.js'
@@ -10,6 +11,7 @@ import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
 import { guard } from './postgres-guard.js'
 import { encodeKey, encodeSemaphore } from './postgres-key.js'
+import { readLeader, recordLeader } from './postgres-leader.js'
 import { PostgresLink } from './postgres-link.js'
 import type { ServerConnection } from './server-connection.js'
 
@@ -46,6 +48,14 @@ export const postgresDialect: Dialect<PostgresConnection> = {
 
   guard(transaction: Queryable, guarded: Guarded): Promise<void> {
     return guard(transaction, guarded)
+  },
+
+  recordLeader(connection: PostgresConnection, record: LeaderRecord): Promise<void> {
+    return recordLeader(connection, record)
+  },
+
+  readLeader(connection: PostgresConnection, key: KeyCode): Promise<LeaderInfo | null> {
+    return readLeader(connection, key)
   },
 
   explain(error: unknown): LockError {

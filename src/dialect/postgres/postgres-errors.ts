@@ -6,6 +6,14 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
+/** No such table, no such schema, no right to use them. */
+const NOT_INSTALLED: ReadonlySet<string> = new Set(['42P01', '3F000', '42501'])
+
+/** Whether a statement failed because something of schema `lockpool` is not there for this role. */
+export function isNotInstalled(error: unknown): boolean {
+  return NOT_INSTALLED.has(sqlState(error) ?? '')
+}
+
 /**
  * Classes and codes of SQLSTATE that go away only when somebody changes something: wrong authorization, no such database,
  * no such role, no right, no such function, feature not supported.

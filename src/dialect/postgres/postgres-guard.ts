@@ -2,10 +2,7 @@ import { FencingUnavailableError, StaleTokenError } from '../../base/errors.js'
 import type { Guarded } from '../dialect.js'
 import type { Queryable } from '../queryable.js'
 import { GUARD_READ, GUARD_WRITE } from './fencing-sql.js'
-import { sqlState } from './postgres-errors.js'
-
-/** No such table, no such schema, no right to use them. */
-const NOT_INSTALLED: ReadonlySet<string> = new Set(['42P01', '3F000', '42501'])
+import { isNotInstalled } from './postgres-errors.js'
 
 /**
  * The check at the resource that fencing needs: the row stays locked until the caller's transaction ends, so whoever comes
@@ -18,7 +15,7 @@ export async function guard(transaction: Queryable, { resource, token, mode }: G
   try {
     ;({ rows } = await transaction.query(statement, [resource, String(token)]))
   } catch (error) {
-    if (!NOT_INSTALLED.has(sqlState(error) ?? '')) throw error
+    if (!isNotInstalled(error)) throw error
     const message = `the table lockpool.guard can't be used in this database: "lockpool install" makes it, with --role for other roles than its own`
     throw new FencingUnavailableError(message, { cause: error })
   }

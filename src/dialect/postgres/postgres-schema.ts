@@ -22,14 +22,16 @@ export interface SchemaFacts {
   readonly shortfall: string | null
 }
 
+type ObjectName = 'fence' | 'timeline' | 'guard' | 'hold' | 'leader'
+
 interface FoundObject {
-  readonly name: 'fence' | 'timeline' | 'guard' | 'hold' | null
+  readonly name: ObjectName | null
   readonly oid: string
   readonly is_usable: boolean
   readonly is_right: boolean | null
 }
 
-type Objects = Readonly<Partial<Record<'fence' | 'timeline' | 'guard' | 'hold', FoundObject>>>
+type Objects = Readonly<Partial<Record<ObjectName, FoundObject>>>
 
 /** Sent with other statements of an attach, so that it costs no round trip of its own. */
 export async function findObjects(server: ServerConnection): Promise<FoundObject[]> {

@@ -4,7 +4,7 @@ import { SCHEMA_CLASS } from './postgres-key.js'
 /** The objects in schema `lockpool`: how they are made, granted, found and dropped, and how the timeline is followed. */
 
 /** How many objects FIND_OBJECTS finds when all are there. */
-export const OBJECT_COUNT = 4
+export const OBJECT_COUNT = 5
 
 /** Processes that start at once must not collide, which IF NOT EXISTS does not see to. Ends with the transaction. */
 export const QUEUE_UP: string = `SELECT pg_advisory_xact_lock(${SCHEMA_CLASS}, 0)`
@@ -50,8 +50,24 @@ CREATE TABLE IF NOT EXISTS lockpool.hold (
   PRIMARY KEY (key, holder)
 )`
 
+/** Who leads, by campaign. `session` is the process id of the lock session: what it wrote counts while it holds the key. */
+const CREATE_LEADER = `
+CREATE TABLE IF NOT EXISTS lockpool.leader (
+  key text PRIMARY KEY,
+  name text NOT NULL,
+  token bigint NOT NULL,
+  session integer NOT NULL,
+  since timestamptz NOT NULL
+)`
+
 /** All but the schema itself, which a role may have without being allowed to make one. */
-export const CREATE_OBJECTS: readonly string[] = [CREATE_FENCE, CREATE_TIMELINE, CREATE_GUARD, CREATE_HOLD]
+export const CREATE_OBJECTS: readonly string[] = [
+  CREATE_FENCE,
+  CREATE_TIMELINE,
+  CREATE_GUARD,
+  CREATE_HOLD,
+  CREATE_LEADER,
+]
 
 export const DROP_SCHEMA = `DROP SCHEMA IF EXISTS lockpool CASCADE`
 
@@ -61,7 +77,7 @@ export function grantsTo(role: string): readonly string[] {
   return [
     `GRANT USAGE ON SCHEMA lockpool TO ${name}`,
     `GRANT USAGE, SELECT, UPDATE ON SEQUENCE lockpool.fence TO ${name}`,
-    `GRANT SELECT, INSERT, UPDATE ON lockpool.timeline, lockpool.guard TO ${name}`,
+    `GRANT SELECT, INSERT, UPDATE ON lockpool.timeline, lockpool.guard, lockpool.leader TO ${name}`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.hold TO ${name}`,
   ]
 }
@@ -81,7 +97,7 @@ SELECT
 FROM pg_catalog.pg_namespace AS namespace
 LEFT JOIN pg_catalog.pg_class AS class
   ON class.relnamespace = namespace.oid
-  AND (class.relname = 'fence' AND class.relkind = 'S' OR class.relname IN ('timeline', 'guard', 'hold') AND class.relkind = 'r')
+  AND (class.relname = 'fence' AND class.relkind = 'S' OR class.relname IN ('timeline', 'guard', 'hold', 'leader') AND class.relkind = 'r')
 LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = class.oid
 WHERE namespace.nspname = 'lockpool'`
 

@@ -1,0 +1,55 @@
+/**
+ * A cron job that runs once, though every node of a service has the same schedule.
+ *
+ * A lock alone is not enough: the clocks of the nodes differ, so one may come when another is done already. So the lock
+ * keeps two from running at once, and a row says which run was the last.
+ *
+ *     DATABASE_URL=postgres://... node examples/cron-on-one-node.ts
+ */
+import { fileURLToPath } from 'node:url'
+import { LockPool } from 'lockpool'
+
+/** Runs `job` for the time `due`, unless it has been run for that or is being run. Answers whether it was this call. */
+export async function runOnce(
+  locks: LockPool,
+  name: string,
+  due: Date,
+  job: (signal: AbortSignal) => Promise<void>,
+): Promise<boolean> {
+  const lock = await locks.tryAcquire(`cron ${name}`)
+  if (lock === null) return false
+  try {
+    if (!(await isDue(locks, name, due))) return false
+    // A job that can stop half-way should, when the lock is lost: somebody else may begin.
+    await job(lock.signal)
+    await locks.connections.use((connection) =>
+      connection.query(
+        `INSERT INTO cron_run AS run (name, due) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET due = greatest(run.due, excluded.due)`,
+        [name, due],
+      ),
+    )
+    return true
+  } finally {
+    await lock.release()
+  }
+}
+
+async function isDue(locks: LockPool, name: string, due: Date): Promise<boolean> {
+  const { rows } = await locks.connections.use((connection) =>
+    connection.query('SELECT 1 FROM cron_run WHERE name = $1 AND due >= $2', [name, due]),
+  )
+  return rows.length === 0
+}
+
+export const CRON_TABLE =
+  'CREATE TABLE IF NOT EXISTS cron_run (name text PRIMARY KEY, due timestamptz NOT NULL)'
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const locks = new LockPool()
+  await locks.connections.use((connection) => connection.query(CRON_TABLE))
+  const thisMinute = new Date(Math.floor(Date.now() / 60_000) * 60_000)
+  const ran = await runOnce(locks, 'report', thisMinute, () => Promise.resolve())
+  console.log(ran ? 'ran the report of this minute' : 'somebody else has')
+  await locks.close()
+}

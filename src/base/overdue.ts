@@ -1,0 +1,67 @@
+import type { Clock } from './clock.js'
+import { Deadlines, Expiring } from './deadlines.js'
+
+/** Where something was taken. Its text is made only if it is looked at: that is the dear part of a stack. */
+export interface Origin {
+  readonly stack?: string
+}
+
+/** The stack of whoever called a method of `owner` that is under way. */
+export function originOf<O extends object>(owner: O, method: keyof O & string): Origin {
+  const origin = {}
+  Error.captureStackTrace(origin, owner[method] as () => void)
+  return origin
+}
+
+/** One frame a line, the innermost first. */
+export function originInWords(origin: Origin): string {
+  return (origin.stack ?? '').split('\n').slice(1).join('\n')
+}
+
+/** Something that somebody has, and should give back. */
+export class Outstanding<T> extends Expiring {
+  readonly what: T
+  readonly origin: Origin
+  readonly #report: (outstanding: Outstanding<T>) => void
+
+  constructor(what: T, origin: Origin, report: (outstanding: Outstanding<T>) => void) {
+    super()
+    this.what = what
+    this.origin = origin
+    this.#report = report
+  }
+
+  override expire(): void {
+    this.#report(this)
+  }
+}
+
+/** Reports, once each, what is held for longer than it should be. */
+export class OverdueWatch<T> {
+  readonly #afterMs: number
+  readonly #deadlines: Deadlines
+  readonly #outstanding = new Set<Outstanding<T>>()
+  readonly #report: (outstanding: Outstanding<T>) => void
+
+  constructor(clock: Clock, afterMs: number, report: (outstanding: Outstanding<T>) => void) {
+    this.#afterMs = afterMs
+    this.#deadlines = new Deadlines(clock)
+    this.#report = report
+  }
+
+  begin(what: T, origin: Origin): Outstanding<T> {
+    const outstanding = new Outstanding(what, origin, this.#report)
+    this.#outstanding.add(outstanding)
+    this.#deadlines.add(this.#afterMs, outstanding)
+    return outstanding
+  }
+
+  end(outstanding: Outstanding<T>): void {
+    if (this.#outstanding.delete(outstanding)) this.#deadlines.remove(outstanding)
+  }
+
+  /** Nothing more is reported, and no timer is left. */
+  close(): void {
+    for (const outstanding of [...this.#outstanding]) this.end(outstanding)
+  }
+}

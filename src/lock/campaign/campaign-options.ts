@@ -1,0 +1,65 @@
+import { InvalidOptionError } from '../../base/errors.js'
+import { checkIsObject, integer, show, text } from '../../base/options.js'
+import type { LockLostError } from '../../base/errors.js'
+import type { Term } from './term.js'
+
+export interface CampaignOptions {
+  /** What others see by `leader()`. At most 200 characters. Default: the process, its machine and `applicationName`. */
+  readonly name?: string
+  /** Ends the campaign, as `resign()` does. */
+  readonly signal?: AbortSignal
+  /**
+   * Told at each election. What it returns is waited for, up to a grace, before leadership is handed over, and before
+   * this process stands again. If it throws, that is a `warning` of the pool, and the term goes on: work whose failure is
+   * to end the term belongs into `run`.
+   */
+  readonly onElected?: (term: Term) => void | Promise<void>
+  /** Told when a term was lost, not when it was given up. What it throws is a `warning` of the pool. */
+  readonly onDeposed?: (error: LockLostError, term: Term) => void | Promise<void>
+}
+
+export interface HandOverOptions {
+  /** How long the work of the term may take to stop before the key is released all the same. Default 5000. */
+  readonly graceMs?: number
+}
+
+export interface StepDownOptions extends HandOverOptions {
+  /** How long to leave it to others before standing again. Default 1000. */
+  readonly pauseMs?: number
+}
+
+export const DEFAULT_GRACE_MS = 5000
+export const DEFAULT_PAUSE_MS = 1000
+
+const NAMES = text('', 200)
+const DURATIONS = integer({ default: DEFAULT_GRACE_MS, min: 0, max: 86_400_000 })
+const CAMPAIGN_OPTIONS = new Set(['name', 'signal', 'onElected', 'onDeposed'])
+
+/** @throws {InvalidOptionError} */
+export function checkCampaignOptions(options: CampaignOptions): void {
+  checkIsObject(options)
+  const { name, signal, onElected, onDeposed } = options
+  const problems = Object.keys(options)
+    .filter((option) => !CAMPAIGN_OPTIONS.has(option))
+    .map((option) => `unknown option "${option}"`)
+  const nameProblem = name === undefined ? null : name === '' ? 'must not be empty' : NAMES.problem(name)
+  if (nameProblem !== null) problems.push(`"name" ${nameProblem}, got ${show(name)}`)
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    problems.push(`"signal" must be an AbortSignal, got ${show(signal)}`)
+  for (const [option, value] of Object.entries({ onElected, onDeposed })) {
+    if (value !== undefined && typeof value !== 'function')
+      problems.push(`"${option}" must be a function, got ${show(value)}`)
+  }
+  if (problems.length > 0) throw new InvalidOptionError(problems)
+}
+
+/** @throws {InvalidOptionError} */
+export function checkDurations(options: StepDownOptions, known: readonly string[]): void {
+  checkIsObject(options)
+  const problems = Object.entries<unknown>({ ...options }).flatMap(([option, value]) => {
+    if (!known.includes(option)) return [`unknown option "${option}"`]
+    const problem = value === undefined ? null : DURATIONS.problem(value)
+    return problem === null ? [] : [`"${option}" ${problem}, got ${show(value)}`]
+  })
+  if (problems.length > 0) throw new InvalidOptionError(problems)
+}

@@ -1,0 +1,19 @@
+import type { Clock } from '../../base/clock.js'
+import type { Emitter } from '../../base/emitter.js'
+import type { Random } from '../../base/random.js'
+import type { LeaderInfo } from '../../dialect/leader.js'
+import type { Lock } from '../lock.js'
+import type { LockEvents } from '../lock-events.js'
+
+/** What a campaign needs of its pool. */
+export interface CampaignPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly events: Emitter<LockEvents>
+  /** Waits for the key for as long as it takes. */
+  acquire(signal: AbortSignal): Promise<Lock>
+  /** Writes down who leads; resolves after the first attempt, and never rejects. */
+  announce(lock: Lock, name: string, term: AbortSignal): Promise<void>
+  leader(): Promise<LeaderInfo | null>
+  warn(message: string, error?: Error): void
+}

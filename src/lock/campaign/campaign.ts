@@ -1,0 +1,285 @@
+import { assertMove } from '../../base/assert.js'
+import { backoffDelay, type Backoff } from '../../base/backoff.js'
+import { sleep } from '../../base/clock.js'
+import { Deferred } from '../../base/deferred.js'
+import { InvalidOptionError, LockLostError } from '../../base/errors.js'
+import { onAbort } from '../../base/on-abort.js'
+import { show } from '../../base/options.js'
+import type { LeaderInfo } from '../../dialect/leader.js'
+import type { LockKey } from '../../dialect/lock-key.js'
+import { runHolding } from '../holding-context.js'
+import { keyInWords, keyText } from '../key-book.js'
+import type { Lock } from '../lock.js'
+import {
+  checkDurations,
+  DEFAULT_GRACE_MS,
+  DEFAULT_PAUSE_MS,
+  type CampaignOptions,
+  type HandOverOptions,
+  type StepDownOptions,
+} from './campaign-options.js'
+import type { CampaignPorts } from './campaign-ports.js'
+import { CAMPAIGN_MOVES, type CampaignState } from './campaign-state.js'
+import { Term } from './term.js'
+
+export type TermBody = (term: Term) => void | Promise<void>
+
+/** Between attempts to stand while the server is away. */
+const RETRY: Backoff = { firstMs: 100, factor: 2, capMs: 5000, jitter: 0.5 }
+
+/**
+ * Stands for leadership until it is told to stop. A term that is lost is over; what follows is another election. Only
+ * `resign`, the signal, and the end of the pool end a campaign: whatever else goes wrong is reported, and it stands again.
+ */
+export class Campaign implements AsyncDisposable {
+  readonly key: LockKey
+  readonly name: string
+  readonly #options: CampaignOptions
+  readonly #ports: CampaignPorts
+  readonly #stop = new AbortController()
+  /** Resolves when it has ended. */
+  readonly #done: Promise<void>
+  #state: CampaignState = 'standing'
+  #term: { readonly term: Term; readonly over: AbortController } | null = null
+  /** What the term has set going, and what must have stopped before this process leads again. */
+  #work: Promise<void>[] = []
+  #body: TermBody | null = null
+  /** Why the body of `run` ended the campaign. */
+  #failure: { readonly error: unknown } | null = null
+  #naming: Promise<void> = Promise.resolve()
+  #handOver: Deferred<void> | null = null
+  #graceMs = DEFAULT_GRACE_MS
+  #pauseMs = 0
+
+  /** `options` must have been checked. */
+  constructor(key: LockKey, name: string, options: CampaignOptions, ports: CampaignPorts) {
+    this.key = key
+    this.name = name
+    this.#options = options
+    this.#ports = ports
+    const { signal } = options
+    if (signal?.aborted) this.#stop.abort(signal.reason)
+    const forget = signal && onAbort(signal, () => this.end(signal.reason, DEFAULT_GRACE_MS))
+    this.#done = this.#standAgainAndAgain().finally(() => forget?.())
+  }
+
+  get state(): CampaignState {
+    return this.#state
+  }
+
+  /** The term that is on, or null while this process does not lead. */
+  get term(): Term | null {
+    const term = this.#term?.term ?? null
+    return term === null || term.signal.aborted ? null : term
+  }
+
+  /** Resolves when the campaign has ended, whatever ended it. */
+  get ended(): Promise<void> {
+    return this.#done
+  }
+
+  /**
+   * Runs `body` in each term. Resolves when the campaign has ended; a body that comes to its end before its term does ends
+   * the campaign, because its work is done. One that is still running when its term is lost is expected to stop, and
+   * another is started with the next term.
+   *
+   * @throws whatever the body throws in a term that is on; the campaign has then ended as well
+   */
+  async run(body: TermBody): Promise<void> {
+    if (typeof body !== 'function')
+      throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
+    if (this.#body !== null) throw new InvalidOptionError(['a campaign runs one body, and has one already'])
+    this.#body = body
+    if (this.#term !== null) this.#start(this.#term.term, body)
+    await this.#done
+    if (this.#failure !== null) throw this.#failure.error
+  }
+
+  /**
+   * Who leads, as the server knows it, in any process; null if nobody does. What is null in it is not known.
+   *
+   * @throws {ConnectionError} and what else `connections.connect` throws
+   */
+  async leader(): Promise<LeaderInfo | null> {
+    await this.#naming
+    return this.#ports.leader()
+  }
+
+  /** Gives leadership up and stands again after a pause, so that others go first. Resolves when the key is released. */
+  async stepDown(options: StepDownOptions = {}): Promise<void> {
+    checkDurations(options, ['graceMs', 'pauseMs'])
+    const { graceMs = DEFAULT_GRACE_MS, pauseMs = DEFAULT_PAUSE_MS } = options
+    if (this.#state === 'leading' && !this.#term!.over.signal.aborted) {
+      this.#graceMs = graceMs
+      this.#pauseMs = pauseMs
+      this.#term!.over.abort()
+    }
+    await this.#handOver?.promise
+  }
+
+  /**
+   * Gives leadership up and stops standing for it. Resolves when the key is released. The work of a term need not wait for
+   * that: it is what is waited for.
+   */
+  async resign(options: HandOverOptions = {}): Promise<void> {
+    checkDurations(options, ['graceMs'])
+    this.end(undefined, options.graceMs ?? DEFAULT_GRACE_MS)
+    await this.#done
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.resign()
+  }
+
+  /** For the pool: as `resign`, without waiting. The reason is what the signal of the term says. */
+  end(reason: unknown, graceMs: number): void {
+    if (this.#stop.signal.aborted) return
+    this.#graceMs = graceMs
+    this.#stop.abort(reason)
+    this.#term?.over.abort(reason)
+  }
+
+  /** The whole life: each turn is one election, or one attempt that failed. */
+  async #standAgainAndAgain(): Promise<void> {
+    const stop = this.#stop.signal
+    for (let failures = 0; !stop.aborted;) {
+      const lock = await this.#stand(failures)
+      // Looked at here, right before it leads: it may have been told to stop while the lock was on its way.
+      if (stop.aborted) await lock?.release().catch(() => undefined)
+      else if (lock === null) this.#pauseMs = backoffDelay(RETRY, failures++, this.#ports.random)
+      else {
+        failures = 0
+        await this.#lead(lock)
+      }
+      if (!stop.aborted && this.#pauseMs > 0) {
+        this.#move('resting')
+        await sleep(this.#ports.clock, this.#pauseMs, stop)
+      }
+      if (!stop.aborted) this.#move('standing')
+    }
+    this.#move('ended')
+  }
+
+  /** Null if it could not. */
+  async #stand(failures: number): Promise<Lock | null> {
+    const stop = this.#stop.signal
+    try {
+      return await this.#ports.acquire(stop)
+    } catch (error) {
+      if (!stop.aborted && failures === 0) this.#warn('can not stand at present, and will try again', error)
+      return null
+    }
+  }
+
+  async #lead(lock: Lock): Promise<void> {
+    const over = new AbortController()
+    const term = new Term(lock, over.signal, new Date(this.#ports.clock.instant().wall))
+    const lost = (): void => over.abort(lock.signal.reason)
+    if (lock.signal.aborted) lost()
+    const forget = onAbort(lock.signal, lost)
+    this.#pauseMs = 0
+    this.#handOver = new Deferred()
+    this.#term = { term, over }
+    this.#move('leading')
+    this.#elected(lock, term)
+    await aborted(over.signal)
+    this.#move('leaving')
+    this.#term = null
+    const error = await this.#leave(lock, over.signal)
+    forget()
+    const details = { key: keyText(this.key), name: this.name, ledMs: lock.heldMs }
+    this.#ports.events.emit('leader:left', error === null ? details : { ...details, error })
+    if (error !== null) this.#tell('onDeposed', () => this.#options.onDeposed?.(error, term))
+    this.#handOver.resolve()
+    await this.#stopped()
+  }
+
+  #elected(lock: Lock, term: Term): void {
+    const { events } = this.#ports
+    events.emit('leader:elected', { key: keyText(this.key), name: this.name, token: term.tokenText })
+    this.#naming = this.#ports.announce(lock, this.name, term.signal)
+    // As bodies that hold the lock: whoever asks for the same key inside is told so, instead of waiting for itself.
+    runHolding(lock, () => {
+      this.#tell('onElected', () => this.#options.onElected?.(term))
+      if (this.#body !== null) this.#start(term, this.#body)
+    })
+  }
+
+  /** Releases the key when the work has stopped, or its time is up. Answers how it was lost, if it was. */
+  async #leave(lock: Lock, term: AbortSignal): Promise<LockLostError | null> {
+    if (term.reason instanceof LockLostError && lock.state === 'lost') return term.reason
+    const enough = new AbortController()
+    const forget = onAbort(lock.signal, () => enough.abort())
+    const work = Promise.all(this.#work).then(() => enough.abort())
+    await Promise.race([work, sleep(this.#ports.clock, this.#graceMs, enough.signal)])
+    enough.abort()
+    forget()
+    try {
+      await lock.release()
+      return null
+    } catch (error) {
+      return error as LockLostError
+    }
+  }
+
+  /** Until nothing of the last term runs any more: two terms must not overlap in one process either. */
+  async #stopped(): Promise<void> {
+    const stopped = Promise.all(this.#work)
+    this.#work = []
+    if (this.#stop.signal.aborted) return
+    const told = new Deferred<void>()
+    const forget = onAbort(this.#stop.signal, () => told.resolve())
+    await Promise.race([stopped, told.promise])
+    forget()
+  }
+
+  #start(term: Term, body: TermBody): void {
+    const running = async (): Promise<void> => {
+      try {
+        await body(term)
+        if (!term.signal.aborted) this.end(undefined, this.#graceMs)
+      } catch (error) {
+        if (term.signal.aborted) return this.#afterTerm(term, error)
+        this.#failure = { error }
+        this.end(error, this.#graceMs)
+      }
+    }
+    this.#work.push(running())
+  }
+
+  /** A body that stops because it was told to is no news. */
+  #afterTerm(term: Term, error: unknown): void {
+    const isExpected = error === term.signal.reason || error instanceof LockLostError
+    if (!isExpected) this.#warn('the body failed after its term', error)
+  }
+
+  /** Callbacks are guests: what they throw is reported, and changes nothing. */
+  #tell(name: string, callback: () => void | Promise<void>): void {
+    const running = async (): Promise<void> => {
+      try {
+        await callback()
+      } catch (error) {
+        this.#warn(`${name} failed`, error)
+      }
+    }
+    this.#work.push(running())
+  }
+
+  #warn(message: string, error: unknown): void {
+    const asError = error instanceof Error ? error : new Error(String(error))
+    this.#ports.warn(`campaign for ${keyInWords(this.key)}: ${message}`, asError)
+  }
+
+  /** The only writer of the state. */
+  #move(to: CampaignState): void {
+    assertMove(CAMPAIGN_MOVES, this.#state, to, () => `campaign for ${keyInWords(this.key)}`)
+    this.#state = to
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else onAbort(signal, resolve)
+  })
+}

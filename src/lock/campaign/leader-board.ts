@@ -1,0 +1,79 @@
+import { backoffDelay, type Backoff } from '../../base/backoff.js'
+import { sleep, type Clock } from '../../base/clock.js'
+import { FencingUnavailableError } from '../../base/errors.js'
+import type { Random } from '../../base/random.js'
+import type { Dialect } from '../../dialect/dialect.js'
+import type { LeaderInfo, LeaderRecord } from '../../dialect/leader.js'
+import type { KeyCode } from '../../dialect/lock-key.js'
+import type { ConnectionPool } from '../../pool/connection-pool.js'
+
+/** Between attempts to write a name down. */
+const RETRY: Backoff = { firstMs: 500, factor: 2, capMs: 30_000, jitter: 0.5 }
+
+export interface LeaderBoardPorts<C extends object> {
+  readonly connections: ConnectionPool<C>
+  readonly dialect: Dialect<C>
+  readonly clock: Clock
+  readonly random: Random
+  warn(message: string, error?: Error): void
+}
+
+/**
+ * Where leaders write down who they are, for all to see. Nothing of an election depends on it: what can't be written is
+ * tried again or reported, and the leader leads.
+ */
+export class LeaderBoard<C extends object> {
+  readonly #ports: LeaderBoardPorts<C>
+  readonly #isAlone: boolean
+  /** Reasons that stay are reported once, not at each election. */
+  #reported: string | null = null
+
+  /** `isAlone`: there is one connection, and the lock is on it. */
+  constructor(ports: LeaderBoardPorts<C>, isAlone: boolean) {
+    this.#ports = ports
+    this.#isAlone = isAlone
+  }
+
+  read(key: KeyCode): Promise<LeaderInfo | null> {
+    const { connections, dialect } = this.#ports
+    return connections.use((connection) => dialect.readLeader(connection, key))
+  }
+
+  /**
+   * Resolves after the first attempt; others follow in the background, no longer than the term. Never rejects. The record is
+   * null where there are no tokens.
+   */
+  async write(record: LeaderRecord | null, term: AbortSignal): Promise<void> {
+    if (record === null) return this.#report('there are no fencing tokens')
+    if (this.#isAlone) return this.#report('"max" is 1, and the lock is on that connection')
+    const error = await this.#attempt(record, term)
+    if (error === null || term.aborted) return
+    if (error instanceof FencingUnavailableError) return this.#report(error.message, error)
+    this.#ports.warn('the name of the leader is not written down yet', error)
+    void this.#writeLater(record, term)
+  }
+
+  async #writeLater(record: LeaderRecord, term: AbortSignal): Promise<void> {
+    const { clock, random } = this.#ports
+    for (let attempt = 0; !term.aborted; attempt++) {
+      await sleep(clock, backoffDelay(RETRY, attempt, random), term)
+      if (term.aborted || (await this.#attempt(record, term)) === null) return
+    }
+  }
+
+  async #attempt(record: LeaderRecord, signal: AbortSignal): Promise<Error | null> {
+    const { connections, dialect } = this.#ports
+    try {
+      await connections.use((connection) => dialect.recordLeader(connection, record), { signal })
+      return null
+    } catch (error) {
+      return error as Error
+    }
+  }
+
+  #report(reason: string, error?: Error): void {
+    if (this.#reported === reason) return
+    this.#reported = reason
+    this.#ports.warn(`names of leaders are not to be had: ${reason}`, error)
+  }
+}
