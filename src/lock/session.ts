@@ -79,6 +79,10 @@ export class Session {
     this.#host = host
     this.#leaseMs = host.leaseMs - leaseMargin(host.leaseMs)
     this.#heardOf = this.#lastSent = attachedAt
+  }
+
+  /** Begins the heartbeats. It may find the lease over already, so whoever is then to be told must know the session by now. */
+  start(): void {
     this.#pulse()
   }
 

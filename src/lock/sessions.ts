@@ -254,7 +254,8 @@ export class Sessions<C extends object> implements SessionHost {
     this.#readiness?.resolve()
     this.#readiness = null
     if (this.#isClosed) return session.lose('the pool was closed')
-    this.#idleSince.set(session, this.clock.now())
+    session.start()
+    if (session.state === 'idle') this.#idleSince.set(session, this.clock.now())
     this.#cancelSweep ??= this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
     const waiting = [...this.#homeless]
     this.#homeless.clear()

@@ -30,6 +30,7 @@ function openSession() {
     lost: (_, reason) => losses.push(reason),
     warn: () => undefined,
   })
+  session.start()
   return { clock, session, beats, losses }
 }
 

@@ -28,6 +28,20 @@ test('when a session ends, each of its locks is lost, once', async () => {
   expect((await locks.acquire('a')).state, 'the pool goes on').toBe('held')
 })
 
+test('a session whose lease is over before it is used is none: the pool opens another', async () => {
+  const world = fakeWorld({ latencyMs: 10 })
+  const locks = world.pool({ max: 2, leaseMs: 3000 })
+  const acquired = locks.acquire('orders', { timeoutMs: Infinity })
+  await world.clock.run(25)
+  expect(world.server.connections.size, 'the settings are on their way').toBe(1)
+
+  world.clock.stall(5000)
+  await world.clock.run(1000)
+
+  expect(await stateOf(acquired)).toBe('fulfilled')
+  expect(locks.snapshot().sessions).toHaveLength(1)
+})
+
 test('other sessions keep their locks', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 3, maxHeldLocks: 10_000 })
