@@ -34,7 +34,8 @@ async function main(options: ChaosOptions): Promise<void> {
   const findings = rounds.reduce((sum, round) => sum + round.findings.length, 0)
   write(`\n${rounds.length} rounds, ${findings} findings\n`)
   if (json !== null) await writeFile(json, `${JSON.stringify({ version: 1, isStrict, rounds }, null, 2)}\n`)
-  process.exitCode = findings === 0 ? 0 : 1
+  // What is still on its way in a proxy is on its way to nobody.
+  process.exit(findings === 0 ? 0 : 1)
 }
 
 try {

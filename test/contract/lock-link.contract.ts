@@ -547,7 +547,7 @@ export function describeLockLink<C extends object>(
       })
 
       test('a delay that was not waited out is not forgotten, however short the lease of who gave up', async () => {
-        const [a, b, c] = [await strict('a', 60_000), await strict('b', 1000), await strict('c', 1000)]
+        const [a, b, c] = [await strict('a', 60_000), await strict('b', 5000), await strict('c', 5000)]
         await a.run([op('try', 'd1'), op('try', 'd2'), op('try', 'd3')])
         await world.terminate(a.serverId)
 
@@ -562,7 +562,7 @@ export function describeLockLink<C extends object>(
       })
 
       test('what a failed batch leaves in the marks delays the session itself', async () => {
-        const [a, b] = [await strict('a'), await strict('b', 1000)]
+        const [a, b] = [await strict('a'), await strict('b', 5000)]
         await ask(a, 'try', 'f')
         await world.terminate(a.serverId)
         await delayOf(b, 'try', 'f')
