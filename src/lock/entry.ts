@@ -94,12 +94,14 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     return this.#lookup
   }
 
-  /** What the server should have for this key, if nothing is in doubt. */
-  holding(): readonly Holding[] {
-    const { key } = this
-    if (this.#state === 'waiting') return [{ key, what: 'interest' }]
+  /** What the server should have for this key, if nothing is in doubt. What is still unsent has changed nothing there yet. */
+  holding(isUnsent: boolean): readonly Holding[] {
+    const { key, kind } = this
+    const wasAsleep = isUnsent && (kind === 'retry' || kind === 'poll' || kind === 'leave')
+    if (this.#state === 'waiting' || wasAsleep) return [{ key, what: 'interest' }]
     const mark: Holding[] = this.#isMarked ? [{ key, what: 'mark' }] : []
-    return this.#isStaying ? [{ key, what: this.mode }, ...mark] : mark
+    const isHeld = this.#isStaying || (isUnsent && this.turn !== null)
+    return isHeld ? [{ key, what: this.mode }, ...mark] : mark
   }
 
   override verify(): void {

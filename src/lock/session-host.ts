@@ -8,8 +8,8 @@ import type { Session, SessionState } from './session.js'
 
 /** Somebody with something on a session: the entry of a key, or of a semaphore. */
 export interface Client {
-  /** What the server should have for it, if nothing is in doubt. */
-  holding(): readonly Holding[]
+  /** What the server should have for it, if nothing is in doubt. What is still unsent has changed nothing there yet. */
+  holding(isUnsent: boolean): readonly Holding[]
   lost(reason: string, cause?: Error): void
 }
 

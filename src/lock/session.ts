@@ -1,10 +1,11 @@
 import { assert, assertMove } from '../base/assert.js'
 import type { Cancel, Instant } from '../base/clock.js'
+import type { LockError } from '../base/errors.js'
 import type { Holding, LockLink } from '../dialect/dialect.js'
 import type { KeyCode } from '../dialect/lock-key.js'
 import type { BatchReply } from '../dialect/lock-operation.js'
 import type { PermitOperation, PermitReply } from '../dialect/permit-operation.js'
-import type { PermitRequest, Request, Rung, SessionHost } from './session-host.js'
+import type { Client, PermitRequest, Request, Rung, SessionHost } from './session-host.js'
 
 /**
  * - `idle`       holds nothing, has nothing on the wire: may be given up
@@ -302,19 +303,29 @@ export class Session {
     this.#heardOf = sentAt
     this.#rest()
     const gone = new Set(missing.map((holding) => holding.key.id))
+    const unsent = new Set<unknown>(this.#open)
     const losers = this.#host
       .clientsOf(this)
-      .filter((client) => client.holding().some(({ key }) => gone.has(key.id)))
+      .filter((client) => client.holding(unsent.has(client)).some(({ key }) => gone.has(key.id)))
     for (const request of requests) request.failed(explained)
-    for (const client of losers) {
-      client.lost('the server no longer had it after a failed batch', explained)
-      this.clientRemoved()
-    }
+    this.#forget(losers, gone, explained)
     this.#flush()
   }
 
+  /** What waits for its turn to be sent has not happened: a lock that is about to be released is still held. */
   #expected(): Holding[] {
-    return this.#host.clientsOf(this).flatMap((client) => client.holding())
+    const unsent = new Set<unknown>(this.#open)
+    return this.#host.clientsOf(this).flatMap((client) => client.holding(unsent.has(client)))
+  }
+
+  /** The server does not have these, though it should: this session is no longer used for them. */
+  #forget(losers: readonly Client[], gone: ReadonlySet<string>, why: LockError): void {
+    if (gone.size === 0) return
+    this.#open = this.#open.filter(({ key }) => !gone.has(key.id))
+    for (const client of losers) {
+      this.clientRemoved()
+      client.lost('the server no longer had it after a failed batch', why)
+    }
   }
 
   #rest(): void {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { LockTableFullError } from '../../../src/base/errors.js'
-import { fakeWorld, rejection } from '../../support/fake-world.js'
+import { fakeWorld, rejection, stateOf } from '../../support/fake-world.js'
 
 test('a batch that fails half-way leaves nothing behind', async () => {
   const world = fakeWorld()
@@ -62,6 +62,9 @@ test('a lock that the server lost in the confusion is reported as lost', async (
 
   expect(lock.state).toBe('lost')
   await rejection(lock.release())
+  expect(locks.snapshot().sessions, 'the session is free for others').toMatchObject([
+    { state: 'idle', keys: 0 },
+  ])
 })
 
 test('a full lock table is a clear error, and nothing of ours stays in it', async () => {
@@ -76,4 +79,43 @@ test('a full lock table is a clear error, and nothing of ours stays in it', asyn
   ).toContain('LOCK_TABLE_FULL')
   const held = outcomes.filter((outcome) => outcome.status === 'fulfilled')
   expect(world.server.table.size).toBe(held.length)
+})
+
+test('a lock whose release waits for the batch that fails is still held, and then released', async () => {
+  const world = fakeWorld({ latencyMs: 10 })
+  const locks = world.pool({ max: 2 })
+  const acquired = Promise.all(['orders', 'items'].map((key) => locks.acquire(key)))
+  await world.clock.run(100)
+  const [orders, items] = await acquired
+  world.server.failNextBatch(0)
+
+  const released = [items!.release()]
+  await world.clock.run(1)
+  released.push(orders!.release())
+  await world.clock.run(100)
+
+  expect(await Promise.allSettled(released)).toEqual([
+    { status: 'fulfilled', value: undefined },
+    { status: 'fulfilled', value: undefined },
+  ])
+  expect(locks.snapshot().counters).toMatchObject({ released: 2, lost: 0 })
+})
+
+test('a lock that may stay here while another batch fails is not given to another process as well', async () => {
+  const world = fakeWorld({ latencyMs: 10 })
+  const [a, b] = [world.pool({ max: 2 }), world.pool({ max: 2 })]
+  const acquired = Promise.all(['orders', 'items'].map((key) => a.acquire(key)))
+  await world.clock.run(100)
+  const [orders, items] = await acquired
+  const mine = a.acquire('orders')
+  world.server.failNextBatch(0)
+
+  const released = [items!.release()]
+  await world.clock.run(1)
+  released.push(orders!.release())
+  const theirs = b.acquire('orders')
+  await world.clock.run(100)
+  await Promise.all(released)
+
+  expect([await stateOf(mine), await stateOf(theirs)].toSorted()).toEqual(['fulfilled', 'pending'])
 })
