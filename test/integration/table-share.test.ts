@@ -24,11 +24,15 @@ async function takeAll(
   }
 }
 
-/** Does what other programs do, over and over, and counts what went wrong. */
+/** Does what other programs do, over and over, and counts what went wrong. Ends with its connection as well. */
 function live(stranger: pg.Client): () => Promise<{ rounds: number; failures: string[] }> {
   let isOver = false
   let rounds = 0
   const failures: string[] = []
+  stranger.on('error', (error) => {
+    isOver = true
+    failures.push(error.message)
+  })
   const life = (async () => {
     while (!isOver) {
       for (const statement of [
@@ -88,7 +92,9 @@ test.each([
     await Promise.all(pools.slice(1).map((locks) => locks.close({ graceMs: 0 })))
     await new Promise((resolve) => setTimeout(resolve, 1100))
     const more = await takeAll(pools[0]!, 'more', capacity)
-    expect(more.held.length, 'what others have left can be had').toBeGreaterThan(held[0]!.length)
+    // One that is alone may have half of what all may announce: the other half is for whoever comes next.
+    const alone = Math.floor((capacity * 3) / 8 / 2)
+    expect(held[0]!.length + more.held.length, 'what they have left can be had').toBeGreaterThanOrEqual(alone)
     expect(held[0]!.every((lock) => lock.state === 'held')).toBe(true)
 
     const { rounds, failures } = await stop()
