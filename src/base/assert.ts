@@ -10,14 +10,14 @@ export function assert(condition: boolean, claim: string): asserts condition {
 }
 
 /**
- * For state machines: throws unless `moves` has the arrow. `who` is called only then, because names are costly to make
- * and state changes are many.
+ * For state machines: throws unless `moves` has the arrow. Only then is `who` asked for its name, because names are costly
+ * to make and state changes are many.
  */
 export function assertMove<State extends string>(
   moves: Readonly<Record<State, readonly State[]>>,
   from: State,
   to: State,
-  who: () => string,
+  who: { toString(): string },
 ): void {
-  if (!moves[from].includes(to)) throw new InvariantError(`${who()}: ${from} -> ${to}`)
+  if (!moves[from].includes(to)) throw new InvariantError(`${who.toString()}: ${from} -> ${to}`)
 }

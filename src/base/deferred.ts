@@ -1,13 +1,28 @@
+type Resolve = (value?: unknown) => void
+type Reject = (reason: unknown) => void
+
+/** The handles of the promise made last. */
+let resolveLast: Resolve
+let rejectLast: Reject
+
+/**
+ * For `new Promise`, which calls it before it returns: one function for all promises. A closure for each would be a good
+ * part of what a promise costs, and there are two to a lock.
+ */
+function hold(resolve: Resolve, reject: Reject): void {
+  resolveLast = resolve
+  rejectLast = reject
+}
+
 /** A promise with its handles outside. (`Promise.withResolvers` is missing from Node 20.) */
 export class Deferred<T> {
   readonly promise: Promise<T>
-  resolve!: (value: T) => void
-  reject!: (reason: unknown) => void
+  readonly resolve: (value: T) => void
+  readonly reject: (reason: unknown) => void
 
   constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
+    this.promise = new Promise<T>(hold as never)
+    this.resolve = resolveLast
+    this.reject = rejectLast
   }
 }

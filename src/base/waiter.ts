@@ -1,4 +1,5 @@
 import type { Cancel } from './clock.js'
+import { Deferred } from './deferred.js'
 import { Expiring, type Deadlines } from './deadlines.js'
 import type { Queueable } from './fifo.js'
 import { onAbort } from './on-abort.js'
@@ -13,8 +14,8 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   previous: Queueable | null = null
   next: Queueable | null = null
   queue: object | null = null
-  #resolve!: (value: T) => void
-  #reject!: (reason: unknown) => void
+  #resolve: (value: T) => void
+  #reject: (reason: unknown) => void
   readonly #deadlines: Deadlines
   /** Takes it off the signal again. */
   #forgetSignal: Cancel | null = null
@@ -23,10 +24,10 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   /** `timeoutMs` may be `Infinity`. A signal that is aborted already must be refused before it becomes a waiter. */
   constructor(deadlines: Deadlines, timeoutMs: number, signal: AbortSignal | undefined, now: number) {
     super()
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
+    const { promise, resolve, reject } = new Deferred<T>()
+    this.promise = promise
+    this.#resolve = resolve
+    this.#reject = reject
     this.#deadlines = deadlines
     if (timeoutMs !== Infinity) deadlines.add(timeoutMs, this, now)
     if (signal !== undefined) {

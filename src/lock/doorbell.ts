@@ -164,7 +164,7 @@ export class Doorbell<C extends object> {
 
   /** The only writer of the state. */
   #move(to: DoorbellState): void {
-    assertMove(DOORBELL_MOVES, this.#state, to, () => 'doorbell')
+    assertMove(DOORBELL_MOVES, this.#state, to, 'doorbell')
     this.#state = to
   }
 

@@ -4,6 +4,7 @@ import type { LockError } from '../base/errors.js'
 import type { Holding } from '../dialect/dialect.js'
 import type { LockMode } from '../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../dialect/lock-operation.js'
+import type { DrawnToken } from './drawn-token.js'
 import { INTEREST_ENTRIES } from './entry-host.js'
 import {
   ENTRY_MOVES,
@@ -13,7 +14,6 @@ import {
   type Step,
   type Wake,
 } from './entry-state.js'
-import { keyInWords } from './key-book.js'
 import { LocalKey } from './local-key.js'
 import type { Lock } from './lock.js'
 import type { LockWaiter, WaitedFor } from './lock-waiter.js'
@@ -149,7 +149,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   /** The server's answer. `stamp` is the last arrival when the batch left. */
-  answered(answer: Answer, token: string | null, stamp: number, delayMs: number): void {
+  answered(answer: Answer, token: DrawnToken | null, stamp: number, delayMs: number): void {
     this.#isStepping = true
     if (answer === SAID.granted) this.#granted(token, stamp, delayMs)
     else this.#settle(this.kind, answer)
@@ -342,7 +342,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   /** It is ours, or stays ours. */
-  #granted(token: string | null, stamp: number, delayMs: number): void {
+  #granted(token: DrawnToken | null, stamp: number, delayMs: number): void {
     const now = this.now()
     this.#sleep?.end()
     this.#isContended = this.#isMarked = false
@@ -356,7 +356,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   /** Nobody who was cut off can believe any more to have it. */
-  #delayOver(token: string | null, stamp: number): void {
+  #delayOver(token: DrawnToken | null, stamp: number): void {
     this.verify()
     if (this.#state !== 'delayed') return
     this.#isStepping = true
@@ -384,7 +384,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** The only writer of the state. */
   #move(to: EntryState): void {
     const from = this.#state
-    assertMove(ENTRY_MOVES, from, to, () => keyInWords(this.label))
+    assertMove(ENTRY_MOVES, from, to, this)
     this.#state = to
     if (to === 'idle') this.isDraining = false
     if (from === 'delayed') this.#endDelay()

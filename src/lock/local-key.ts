@@ -62,6 +62,10 @@ export abstract class LocalKey implements LockKeeper {
     return keyInWords(this.label)
   }
 
+  toString(): string {
+    return this.inWords
+  }
+
   now(): number {
     return this.host.clock.now()
   }

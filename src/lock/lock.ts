@@ -1,7 +1,9 @@
 import { assertMove } from '../base/assert.js'
+import { Deferred } from '../base/deferred.js'
 import { FencingUnavailableError, LockLostError, StaleTokenError } from '../base/errors.js'
 import type { LockKey, LockMode } from '../dialect/lock-key.js'
 import type { Queryable } from '../dialect/queryable.js'
+import type { DrawnToken } from './drawn-token.js'
 import type { Frame } from './holding-context.js'
 import { keyInWords } from './key-book.js'
 
@@ -37,14 +39,13 @@ export class Lock implements AsyncDisposable {
   readonly key: LockKey
   readonly mode: LockMode
   readonly #keeper: LockKeeper
-  readonly #token: string | null
+  readonly #token: DrawnToken | null
   readonly #tokenOffset: number
   readonly #since: number
   #state: HandleState = 'held'
   /** Set by the first `release()`. */
   #done: Promise<void> | null = null
-  #resolve: (() => void) | null = null
-  #reject: ((error: LockLostError) => void) | null = null
+  #confirmation: Deferred<void> | null = null
   #loss: LockLostError | null = null
   /** Made only for those who look at `signal`: it would be half of the memory of a held lock. */
   #controller: AbortController | null = null
@@ -55,7 +56,7 @@ export class Lock implements AsyncDisposable {
   /** For the keeper: where it keeps this lock. */
   place = 0
 
-  constructor(keeper: LockKeeper, token: string | null, tokenOffset: number, now: number) {
+  constructor(keeper: LockKeeper, token: DrawnToken | null, tokenOffset: number, now: number) {
     this.key = keeper.label
     this.mode = keeper.mode
     this.#keeper = keeper
@@ -73,11 +74,11 @@ export class Lock implements AsyncDisposable {
   get token(): bigint {
     const { noFencing } = this.#keeper
     if (this.#token === null) throw new FencingUnavailableError(noFencing ?? 'the server gave no token')
-    return BigInt(this.#token) + BigInt(this.#tokenOffset)
+    return this.#token.after(this.#tokenOffset)
   }
 
   /** What it is, in a sentence. */
-  protected get inWords(): string {
+  toString(): string {
     return keyInWords(this.key)
   }
 
@@ -126,7 +127,7 @@ export class Lock implements AsyncDisposable {
   async guard(transaction: Queryable, resource?: string): Promise<void> {
     const { state } = this
     if (state === 'lost') throw this.#loss!
-    if (state === 'released') throw new StaleTokenError(`${this.inWords} was released before`)
+    if (state === 'released') throw new StaleTokenError(`${this.toString()} was released before`)
     await this.#keeper.guard(transaction, resource, this.token, this.mode)
   }
 
@@ -142,7 +143,7 @@ export class Lock implements AsyncDisposable {
       this.#move('releasing')
       const isAll = this.#keeper.release(this)
       // Giving it back may have shown that its lease has run out.
-      this.#done = this.#loss === null ? (isAll ? DONE : this.#confirmation()) : Promise.reject(this.#loss)
+      this.#done = this.#loss === null ? (isAll ? DONE : (this.#confirmation = new Deferred()).promise) : Promise.reject(this.#loss)
     }
     return this.#done
   }
@@ -154,28 +155,21 @@ export class Lock implements AsyncDisposable {
   /** For the keeper: the release is confirmed. */
   confirmReleased(): void {
     this.#move('released')
-    this.#resolve?.()
+    this.#confirmation?.resolve()
   }
 
   /** For the keeper: it is gone. Tells the holder once, and answers how. */
   lose(reason: string, cause?: Error): LockLostError {
     this.#move('lost')
-    const details = { key: this.inWords, heldMs: this.heldMs, reason }
+    const details = { key: this.toString(), heldMs: this.heldMs, reason }
     this.#loss = new LockLostError(details, cause === undefined ? undefined : { cause })
     this.#controller?.abort(this.#loss)
-    this.#reject?.(this.#loss)
+    this.#confirmation?.reject(this.#loss)
     return this.#loss
   }
 
-  #confirmation(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
-  }
-
   #move(to: HandleState): void {
-    assertMove(HANDLE_MOVES, this.#state, to, () => this.inWords)
+    assertMove(HANDLE_MOVES, this.#state, to, this)
     this.#state = to
   }
 }

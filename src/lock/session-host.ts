@@ -4,6 +4,7 @@ import type { Holding } from '../dialect/dialect.js'
 import type { KeyCode } from '../dialect/lock-key.js'
 import type { Answer, LockOperation } from '../dialect/lock-operation.js'
 import type { PermitOperation, PermitReply } from '../dialect/permit-operation.js'
+import type { DrawnToken } from './drawn-token.js'
 import type { Session, SessionState } from './session.js'
 
 /** Somebody with something on a session: the entry of a key, or of a semaphore. */
@@ -23,7 +24,7 @@ export interface Rung {
 /** What a session is asked to carry out about one key, and who is to be told: its entry. */
 export interface Request extends LockOperation, Client, Rung {
   /** `stamp` is the last arrival of a caller when the batch left; before `delayMs` nobody may be told of a grant. */
-  answered(answer: Answer, token: string | null, stamp: number, delayMs: number): void
+  answered(answer: Answer, token: DrawnToken | null, stamp: number, delayMs: number): void
   failed(error: LockError): void
 }
 

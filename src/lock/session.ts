@@ -5,6 +5,7 @@ import type { Holding, LockLink } from '../dialect/dialect.js'
 import type { KeyCode } from '../dialect/lock-key.js'
 import type { BatchReply } from '../dialect/lock-operation.js'
 import type { PermitOperation, PermitReply } from '../dialect/permit-operation.js'
+import { drawn } from './drawn-token.js'
 import type { Client, PermitRequest, Request, Rung, SessionHost } from './session-host.js'
 
 /**
@@ -277,10 +278,11 @@ export class Session {
 
   #tell(batch: readonly Request[], { answers, token, delaysMs }: BatchReply, stamp: number): void {
     assert(answers.length === batch.length, 'an answer for each operation')
+    const draw = drawn(token)
     for (let i = 0; i < batch.length; i++) {
       // Somebody told of a loss may have used it to end this session.
       if (this.#isOver) return
-      batch[i]!.answered(answers[i]!, token, stamp, delaysMs === null ? 0 : delaysMs[i]!)
+      batch[i]!.answered(answers[i]!, draw, stamp, delaysMs === null ? 0 : delaysMs[i]!)
     }
   }
 
@@ -357,10 +359,14 @@ export class Session {
     )
   }
 
+  toString(): string {
+    return `session ${this.id}`
+  }
+
   /** The only writer of the state. */
   #move(to: SessionState): void {
     const from = this.#state
-    assertMove(SESSION_MOVES, from, to, () => `session ${this.id}`)
+    assertMove(SESSION_MOVES, from, to, this)
     this.#state = to
     this.#host.moved(this, from)
   }

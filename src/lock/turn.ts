@@ -1,4 +1,5 @@
 import { TOKEN_STEP } from '../dialect/lock-operation.js'
+import type { DrawnToken } from './drawn-token.js'
 
 /** The most times a held lock passes from caller to caller inside a process: tokens in between are numbered locally. */
 export const MAX_HAND_OFFS: number = TOKEN_STEP - 24
@@ -15,11 +16,11 @@ export const TURN_MS = 10
  */
 export class Turn {
   /** As the server drew it. */
-  readonly token: string | null
+  readonly token: DrawnToken | null
   readonly #endsAt: number
   #grants = 0
 
-  constructor(token: string | null, now: number) {
+  constructor(token: DrawnToken | null, now: number) {
     this.token = token
     this.#endsAt = now + TURN_MS
   }

@@ -53,10 +53,14 @@ export class Slot<C> {
     return this.#state
   }
 
+  toString(): string {
+    return `connection ${this.id}`
+  }
+
   /** The only writer of the state. */
   move(to: SlotState): void {
     const from = this.#state
-    assertMove(SLOT_MOVES, from, to, () => `connection ${this.id}`)
+    assertMove(SLOT_MOVES, from, to, this)
     this.#state = to
     this.#onMove(this, from)
   }

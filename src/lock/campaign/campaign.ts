@@ -272,7 +272,7 @@ export class Campaign implements AsyncDisposable {
 
   /** The only writer of the state. */
   #move(to: CampaignState): void {
-    assertMove(CAMPAIGN_MOVES, this.#state, to, () => `campaign for ${keyInWords(this.key)}`)
+    assertMove(CAMPAIGN_MOVES, this.#state, to, `campaign for ${keyInWords(this.key)}`)
     this.#state = to
   }
 }

@@ -3,6 +3,7 @@ import { InvalidOptionError, type LockError } from '../../base/errors.js'
 import { Fifo } from '../../base/fifo.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import type { SemaphoreCode, TakenPermit } from '../../dialect/permit-operation.js'
+import { drawn } from '../drawn-token.js'
 import { semaphoreInWords } from '../key-book.js'
 import type { Lock, LockKeeper } from '../lock.js'
 import type { LockWaiter } from '../lock-waiter.js'
@@ -88,6 +89,10 @@ export abstract class LocalPermits implements LockKeeper {
     return [...this.slots.values()].flatMap(({ holder }) => holder ?? [])
   }
 
+  toString(): string {
+    return this.inWords
+  }
+
   now(): number {
     return this.host.clock.now()
   }
@@ -109,7 +114,7 @@ export abstract class LocalPermits implements LockKeeper {
   protected take(taken: readonly TakenPermit[]): void {
     for (const { slot: number, token } of taken) {
       assert(!this.slots.has(number), 'a slot that is here is not asked for')
-      const slot: Slot = { number, turn: new Turn(token, this.now()), holder: null, leaver: null }
+      const slot: Slot = { number, turn: new Turn(drawn(token), this.now()), holder: null, leaver: null }
       this.slots.set(number, slot)
       this.#spare.push(slot)
     }

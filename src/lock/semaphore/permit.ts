@@ -36,7 +36,7 @@ export class HeldPermit extends Lock implements Permit {
     return this.place + 1
   }
 
-  protected override get inWords(): string {
+  override toString(): string {
     return `a permit of ${semaphoreInWords(this.key)}`
   }
 }

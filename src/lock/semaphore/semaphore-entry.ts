@@ -392,7 +392,7 @@ export class SemaphoreEntry
   /** The only writer of the state. */
   #move(to: SemaphoreState): void {
     const from = this.#state
-    assertMove(SEMAPHORE_MOVES, from, to, () => this.inWords)
+    assertMove(SEMAPHORE_MOVES, from, to, this)
     this.#state = to
     if (HAS_INTEREST.has(from) !== HAS_INTEREST.has(to)) this.host.interestChanged(HAS_INTEREST.has(to))
     if (from === 'waiting') this.host.awake()

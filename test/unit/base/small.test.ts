@@ -14,7 +14,7 @@ afterEach(() => {
 test('an assertion that fails is a bug of ours, with words', () => {
   expect(() => assert(true, 'fine')).not.toThrow()
   expect(() => assert(false, 'not fine')).toThrow(InvariantError)
-  expect(() => assertMove({ a: ['b'], b: [] }, 'b', 'a', () => 'thing 7')).toThrow('thing 7: b -> a')
+  expect(() => assertMove({ a: ['b'], b: [] }, 'b', 'a', 'thing 7')).toThrow('thing 7: b -> a')
 })
 
 test('a back-off grows to its cap, and chance only lengthens it', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { drawn } from '../../../src/lock/drawn-token.js'
 import { KeyBook, keyInWords, keyText } from '../../../src/lock/key-book.js'
 import { Sleep } from '../../../src/lock/sleep.js'
 import { MAX_HAND_OFFS, Turn, TURN_MS } from '../../../src/lock/turn.js'
@@ -6,7 +7,7 @@ import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { fakeWorld } from '../../support/fake-world.js'
 
 test('a turn is bounded by time and by count, and its tokens stay below the next of the server', () => {
-  const turn = new Turn('1024', 0)
+  const turn = new Turn(drawn('1024'), 0)
   expect(turn.mayContinue(TURN_MS - 0.1)).toBe(true)
   expect(turn.mayContinue(TURN_MS)).toBe(false)
 
