@@ -57,10 +57,13 @@ export class Deadlines {
     who.lane = null
     lane.calledOff++
     if (lane.calledOff === lane.line.length) this.#retire(lane)
-    else if (lane.calledOff > FEW && lane.calledOff * 2 > lane.line.length) {
-      lane.line = lane.line.filter((each) => each.lane === lane)
-      lane.calledOff = 0
-    }
+    else if (lane.calledOff > FEW && lane.calledOff * 2 > lane.line.length) this.#close(lane)
+  }
+
+  /** Its line closes up. */
+  #close(lane: Lane): void {
+    lane.line = lane.line.filter((each) => each.lane === lane)
+    lane.calledOff = 0
   }
 
   #arm(lane: Lane, inMs: number): void {

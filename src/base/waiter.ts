@@ -30,9 +30,7 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     this.#reject = reject
     this.#deadlines = deadlines
     if (timeoutMs !== Infinity) deadlines.add(timeoutMs, this, now)
-    if (signal !== undefined) {
-      this.#forgetSignal = onAbort(signal, () => void this.refuse(signal.reason))
-    }
+    if (signal !== undefined) this.#heed(signal)
   }
 
   get hasLeft(): boolean {
@@ -64,6 +62,11 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
 
   protected allowMore(delayMs: number): void {
     this.#deadlines.add(delayMs, this)
+  }
+
+  // On its own, as every closure on the way of each caller: what it captures is allocated whether it is made or not.
+  #heed(signal: AbortSignal): void {
+    this.#forgetSignal = onAbort(signal, () => void this.refuse(signal.reason))
   }
 
   #leave(value: T | undefined): boolean {

@@ -21,6 +21,9 @@ export const TRY_ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'signal
 /** How long a single attempt may take, connecting included. */
 const ATTEMPT_TIMEOUT_MS = 30_000
 
+/** No options at all: what most calls have. */
+export const NO_OPTIONS: AcquireOptions = {}
+
 /** @throws {InvalidOptionError} */
 export function toRequest(
   options: AcquireOptions,

@@ -14,7 +14,8 @@ import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import type { ArbiterLinks, ArbiterPorts } from './arbiter-ports.js'
 import { DeadlockDetector, type DetectorHost } from './deadlock/deadlock-detector.js'
 import type { Queryable } from '../dialect/queryable.js'
-import { Entry } from './entry.js'
+import { EntryBook } from './entry-book.js'
+import type { Entry } from './entry.js'
 import { INTEREST_ENTRIES, type EntryHost } from './entry-host.js'
 import { keyInWords, keyText } from './key-book.js'
 import type { Lock } from './lock.js'
@@ -54,7 +55,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   readonly #events: Emitter<LockEvents>
   readonly #links: ArbiterLinks
   readonly #maxWaiting: number
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries: EntryBook
   /** Those that wait for room in the lock table, and how much. */
   readonly #parked = new Map<{ proceed(): void }, number>()
   #waiting = 0
@@ -72,12 +73,13 @@ export class Arbiter implements EntryHost, DetectorHost {
     this.#maxWaiting = maxWaiting
     this.deadlines = new Deadlines(this.clock)
     this.#events = events
+    this.#entries = new EntryBook(this)
     this.#links = links
     this.detector = new DeadlockDetector(ports, this)
   }
 
-  get entries(): IterableIterator<Entry> {
-    return this.#entries.values()
+  get entries(): Iterable<Entry> {
+    return this.#entries
   }
 
   get waiting(): number {
@@ -144,8 +146,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   acquire(code: KeyCode, label: LockKey, request: LockRequest): Promise<Lock | null> {
     const { refusal } = this
     if (refusal !== null) return Promise.reject(refusal)
-    let entry = this.#entries.get(code.id)
-    if (entry === undefined) this.#entries.set(code.id, (entry = new Entry(code, label, this)))
+    const entry = this.#entries.open(code, label)
     const again = entry.asAgain(request)
     if (again === null) {
       return request.patience === 'ask'
@@ -164,14 +165,14 @@ export class Arbiter implements EntryHost, DetectorHost {
 
   /** Whether somebody who wanted it now would have to wait for others of this process. */
   isBusy(code: KeyCode, mode: LockMode): boolean {
-    return this.#entries.get(code.id)?.isBusyFor(mode) ?? false
+    return this.#entries.find(code.id)?.isBusyFor(mode) ?? false
   }
 
   /** Refuses everybody who waits, and everybody who comes. Resolves when nothing is held or under way any more. */
   close(): Promise<void> {
     this.#isClosing = true
     const closed = new PoolClosedError()
-    for (const entry of [...this.#entries.values()]) {
+    for (const entry of this.#entries) {
       for (const waiter of entry.queue) waiter.refuse(closed)
       entry.advance()
     }
@@ -182,15 +183,15 @@ export class Arbiter implements EntryHost, DetectorHost {
   }
 
   rung(keyId: string, sender: string): void {
-    this.#entries.get(keyId)?.rung(sender)
+    this.#entries.find(keyId)?.rung(sender)
   }
 
   claimed(keyId: string, sender: string): void {
-    this.#entries.get(keyId)?.claimed(sender)
+    this.#entries.find(keyId)?.claimed(sender)
   }
 
   listening(): void {
-    for (const entry of [...this.#entries.values()]) entry.listening()
+    for (const entry of this.#entries) entry.listening()
   }
 
   assign(entry: Entry): Session | null {
@@ -204,7 +205,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   forget(entry: Entry): void {
     this.unpark(entry)
     this.#links.unassign(entry)
-    this.#entries.delete(entry.key.id)
+    this.#entries.close()
     if (this.#entries.size === 0) this.#onEmpty?.()
   }
 
@@ -223,7 +224,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   }
 
   entry(keyId: string): Entry | null {
-    return this.#entries.get(keyId) ?? null
+    return this.#entries.find(keyId)
   }
 
   /** Somebody's search for a deadlock wants to hear of it. */

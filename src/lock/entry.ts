@@ -2,7 +2,7 @@ import { assertMove } from '../base/assert.js'
 import type { Cancel } from '../base/clock.js'
 import type { LockError } from '../base/errors.js'
 import type { Holding } from '../dialect/dialect.js'
-import type { LockMode } from '../dialect/lock-key.js'
+import type { LockKey, LockMode } from '../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../dialect/lock-operation.js'
 import type { DrawnToken } from './drawn-token.js'
 import { INTEREST_ENTRIES } from './entry-host.js'
@@ -43,7 +43,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** Under way, for all who want to know. */
   #lookup: Promise<string | null> | null = null
   #isStepping = false
-  #isForgotten = false
+  #isAtRest = false
 
   get state(): EntryState {
     return this.#state
@@ -79,6 +79,21 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   override isBusyFor(mode: LockMode): boolean {
     return this.#state === 'delayed' || super.isBusyFor(mode)
+  }
+
+  /** Nobody has to do with its key: there is nothing to know about it, and nothing is assigned to it. */
+  get isAtRest(): boolean {
+    return this.#isAtRest
+  }
+
+  /** As new, for somebody who has to do with its key again. */
+  reopen(label: LockKey): void {
+    this.#isAtRest = false
+    this.label = label
+    this.#session = null
+    this.#sleep = null
+    this.#wake = 'no'
+    this.#isContended = this.#isRungMeanwhile = false
   }
 
   /** Whether an answer on the wire may be this waiter's lock. */
@@ -149,9 +164,9 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   /** The server's answer. `stamp` is the last arrival when the batch left. */
-  answered(answer: Answer, token: DrawnToken | null, stamp: number, delayMs: number): void {
+  answered(answer: Answer, token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
     this.#isStepping = true
-    if (answer === SAID.granted) this.#granted(token, stamp, delayMs)
+    if (answer === SAID.granted) this.#granted(token, stamp, now, delayMs)
     else this.#settle(this.kind, answer)
     this.#isStepping = false
     this.advance()
@@ -225,8 +240,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'rest':
         return false
       case 'forget':
-        if (this.#isForgotten) return false
-        this.#isForgotten = true
+        if (this.#isAtRest) return false
+        this.#isAtRest = true
         this.#sleep?.end()
         this.host.forget(this)
         return false
@@ -310,7 +325,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         return this.#move(this.#isStaying ? 'held' : 'idle')
       case 'retry':
       case 'poll':
-        if (kind === 'retry') this.#sleep!.lostRace(() => this.#session!.claim(this.key))
+        if (kind === 'retry') this.#lostRace()
         this.#fallAsleep()
         return this.refused()
       case 'join':
@@ -342,17 +357,20 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   /** It is ours, or stays ours. */
-  #granted(token: DrawnToken | null, stamp: number, delayMs: number): void {
-    const now = this.now()
+  #granted(token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
     this.#sleep?.end()
     this.#isContended = this.#isMarked = false
     this.turn = new Turn(token, now)
     this.#move(delayMs > 0 ? 'delayed' : 'held')
     this.gaveUp()
     if (delayMs === 0) return this.passOn(stamp, now)
-    this.#cancelDelay = this.host.clock.after(delayMs, () => this.#delayOver(token, stamp))
+    this.#beginDelay(delayMs, token, stamp)
     this.host.delayed(this, delayMs)
     this.refused()
+  }
+
+  #beginDelay(delayMs: number, token: DrawnToken | null, stamp: number): void {
+    this.#cancelDelay = this.host.clock.after(delayMs, () => this.#delayOver(token, stamp))
   }
 
   /** Nobody who was cut off can believe any more to have it. */
@@ -367,6 +385,10 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.passOn(stamp, now)
     this.#isStepping = false
     this.advance()
+  }
+
+  #lostRace(): void {
+    this.#sleep!.lostRace(() => this.#session!.claim(this.key))
   }
 
   #fallAsleep(): void {

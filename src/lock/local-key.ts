@@ -16,7 +16,7 @@ import type { Turn } from './turn.js'
  */
 export abstract class LocalKey implements LockKeeper {
   readonly key: KeyCode
-  readonly label: LockKey
+  label: LockKey
   readonly queue: Fifo<LockWaiter> = new Fifo()
   /** In no order: each lock knows its place. */
   holders: Lock[] = NOBODY

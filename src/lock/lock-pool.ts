@@ -13,6 +13,7 @@ import type { ConnectionPool } from '../pool/connection-pool.js'
 import { acquireAll } from './acquire-all.js'
 import {
   ACQUIRE_OPTIONS,
+  NO_OPTIONS,
   toRequest,
   TRY_ACQUIRE_OPTIONS,
   type AcquireOptions,
@@ -22,7 +23,7 @@ import { checkCampaignOptions, type CampaignOptions } from './campaign/campaign-
 import type { Campaign } from './campaign/campaign.js'
 import { Campaigns } from './campaign/campaigns.js'
 import { Engine, type MakePool } from './engine.js'
-import { runHolding } from './holding-context.js'
+import { currentFrame, runHolding } from './holding-context.js'
 import { KeyBook } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
@@ -50,6 +51,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
   readonly #dialect: Pick<Dialect<C>, 'encodeSemaphore'>
   readonly #campaigns: Campaigns<C>
   #state: PoolSnapshot['state'] = 'open'
+  /** What is asked for without options, outside of all bodies. */
+  #usual: LockRequest | null = null
   #closing: Promise<void> | null = null
 
   /** Opens nothing yet. `options` must have been resolved. */
@@ -99,7 +102,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
    * @throws {InvalidKeyError} {InvalidOptionError}
    * An aborted call rejects with `signal.reason`, untouched.
    */
-  acquire(key: LockKey, options: AcquireOptions = {}): Promise<Lock> {
+  acquire(key: LockKey, options: AcquireOptions = NO_OPTIONS): Promise<Lock> {
     const lock = this.#request(key, options, ACQUIRE_OPTIONS, 'wait')
     return this.#watched(lock, 'acquire') as Promise<Lock>
   }
@@ -109,7 +112,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
    *
    * @throws as `acquire`, if the attempt can't be made
    */
-  tryAcquire(key: LockKey, options: TryAcquireOptions = {}): Promise<Lock | null> {
+  tryAcquire(key: LockKey, options: TryAcquireOptions = NO_OPTIONS): Promise<Lock | null> {
     return this.#watched(this.#request(key, options, TRY_ACQUIRE_OPTIONS, 'ask'), 'tryAcquire')
   }
 
@@ -144,7 +147,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     maybeBody?: (lock: Lock) => T | Promise<T>,
   ): Promise<T> {
     const [options, body] =
-      typeof optionsOrBody === 'function' ? [{}, optionsOrBody] : [optionsOrBody, maybeBody]
+      typeof optionsOrBody === 'function' ? [NO_OPTIONS, optionsOrBody] : [optionsOrBody, maybeBody]
     if (typeof body !== 'function')
       throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
     const origin = this.#engine.leaks && originOf(this, 'withLock')
@@ -284,6 +287,11 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   /** @throws {InvalidOptionError} */
   #toRequest(options: AcquireOptions, known: ReadonlySet<string>, patience: Patience): LockRequest {
-    return toRequest(options, known, patience, this.#options.acquireTimeoutMs)
+    const { acquireTimeoutMs } = this.#options
+    if (options !== NO_OPTIONS || patience !== 'wait' || currentFrame() !== null)
+      return toRequest(options, known, patience, acquireTimeoutMs)
+    // Nothing in it depends on the call, so it is made once.
+    this.#usual ??= toRequest(NO_OPTIONS, known, 'wait', acquireTimeoutMs)
+    return this.#usual
   }
 }

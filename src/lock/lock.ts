@@ -143,7 +143,12 @@ export class Lock implements AsyncDisposable {
       this.#move('releasing')
       const isAll = this.#keeper.release(this)
       // Giving it back may have shown that its lease has run out.
-      this.#done = this.#loss === null ? (isAll ? DONE : (this.#confirmation = new Deferred()).promise) : Promise.reject(this.#loss)
+      this.#done =
+        this.#loss === null
+          ? isAll
+            ? DONE
+            : (this.#confirmation = new Deferred()).promise
+          : Promise.reject(this.#loss)
     }
     return this.#done
   }

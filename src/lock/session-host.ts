@@ -23,8 +23,8 @@ export interface Rung {
 
 /** What a session is asked to carry out about one key, and who is to be told: its entry. */
 export interface Request extends LockOperation, Client, Rung {
-  /** `stamp` is the last arrival of a caller when the batch left; before `delayMs` nobody may be told of a grant. */
-  answered(answer: Answer, token: DrawnToken | null, stamp: number, delayMs: number): void
+  /** `stamp` is the last arrival of a caller when the batch left, `now` when its answer came; before `delayMs` nobody may be told of a grant. */
+  answered(answer: Answer, token: DrawnToken | null, stamp: number, now: number, delayMs: number): void
   failed(error: LockError): void
 }
 

@@ -126,10 +126,12 @@ export class Session {
     if (this.#isFlushPlanned || this.#state === 'executing') return
     this.#isFlushPlanned = true
     // Not queueMicrotask, which makes an async resource each time.
-    void NOW.then(() => {
-      this.#isFlushPlanned = false
-      this.#flush()
-    })
+    void NOW.then(this.#plannedFlush)
+  }
+
+  readonly #plannedFlush = (): void => {
+    this.#isFlushPlanned = false
+    this.#flush()
   }
 
   /** Wakes the other processes that wait for its key. A statement of its own: if it fails, nothing else has. */
@@ -279,10 +281,12 @@ export class Session {
   #tell(batch: readonly Request[], { answers, token, delaysMs }: BatchReply, stamp: number): void {
     assert(answers.length === batch.length, 'an answer for each operation')
     const draw = drawn(token)
+    // One look at the clock is enough for a thousand grants.
+    const now = this.#host.clock.now()
     for (let i = 0; i < batch.length; i++) {
       // Somebody told of a loss may have used it to end this session.
       if (this.#isOver) return
-      batch[i]!.answered(answers[i]!, draw, stamp, delaysMs === null ? 0 : delaysMs[i]!)
+      batch[i]!.answered(answers[i]!, draw, stamp, now, delaysMs === null ? 0 : delaysMs[i]!)
     }
   }
 
