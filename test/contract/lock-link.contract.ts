@@ -361,6 +361,20 @@ export function describeLockLink<C extends object>(
         expect(await world.leftovers()).toBe(0)
       })
 
+      test('a single one is found behind those that are taken, has a token, and leaves nothing', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        const first = await ask(a, { from: 3, enters: true })
+        const second = await ask(b, { from: 3, enters: true })
+        const third = await ask(await link('c'), { from: 3 })
+
+        expect([first, second, third].map(slotsOf)).toEqual([[3], [4], [0]])
+        expect(BigInt(second.taken[0]!.token!)).toBeGreaterThan(BigInt(first.taken[0]!.token!))
+        expect(await world.leftovers(), 'three slots, and the shape of two sessions').toBe(5)
+        expect(await ask(b, { kind: 'release', slots: [3] })).toMatchObject({ missing: [3] })
+        expect(await ask(b, { kind: 'release', slots: [4], exits: true })).toMatchObject({ missing: [] })
+        expect(await world.leftovers()).toBe(3)
+      })
+
       test('what is not held is told when it is given up', async () => {
         const a = await link('a')
         await ask(a, { atMost: 2 })

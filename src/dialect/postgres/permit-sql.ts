@@ -47,6 +47,37 @@ LEFT JOIN LATERAL (
 GROUP BY is_ready`
 
 /**
+ * As TAKE_PERMITS for a session that has no slot and wants one, without a look at interest, which is what a caller who has
+ * the pool to himself sends. Without the aggregate it takes a third off the statement (measured). `$4` is the sequence, `$5` the
+ * key of the shape. Answers a row in any case, and a slot if one was free.
+ */
+export const TAKE_ONE_PERMIT = `
+SELECT
+  slot,
+  CASE WHEN slot IS NOT NULL AND $4::regclass IS NOT NULL THEN nextval($4::regclass) END AS token,
+  CASE WHEN slot IS NOT NULL THEN pg_try_advisory_lock_shared($5::int8) END AS entered,
+  pg_backend_pid() AS pid
+FROM (SELECT) AS always
+LEFT JOIN LATERAL (
+  SELECT place % $2::int4 AS slot
+  FROM generate_series($3::int4, $3::int4 + $2::int4 - 1) AS place
+  WHERE pg_try_advisory_lock($1::int8 + place % $2::int4)
+  LIMIT 1
+) AS granted ON true`
+
+/** As RELEASE_PERMITS for one slot. */
+export const RELEASE_ONE_PERMIT: string = `
+SELECT
+  CASE WHEN pg_advisory_unlock($1::int8 + $2::int4) THEN 'd' ELSE 'n' END AS answers,
+  CASE WHEN $4::int8 IS NOT NULL THEN pg_advisory_unlock_shared($4::int8) END AS exited,
+  CASE
+    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $3::int4) THEN 'wanted'
+    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) THEN 'done'
+    ELSE 'wanted'
+  END AS said,
+  pg_backend_pid() AS pid`
+
+/**
  * Gives the slots `$2` up, and then looks for interest under the hash `$3`: a character for each slot, then the answer of
  * the look. `$4` is the key of the shape if nothing is held any more, else null.
  */

@@ -1,5 +1,12 @@
 import type { PermitOperation, PermitReply, TakenPermit } from '../permit-operation.js'
-import { LEAVE_PERMITS, OTHER_PERMITS, RELEASE_PERMITS, TAKE_PERMITS } from './permit-sql.js'
+import {
+  LEAVE_PERMITS,
+  OTHER_PERMITS,
+  RELEASE_ONE_PERMIT,
+  RELEASE_PERMITS,
+  TAKE_ONE_PERMIT,
+  TAKE_PERMITS,
+} from './permit-sql.js'
 import { shapesOf, type PostgresSemaphore } from './postgres-key.js'
 import type { Prepared } from './server-connection.js'
 
@@ -25,6 +32,8 @@ export async function carryOutPermits(
 function carryOut(ask: Ask, operation: PermitOperation, fence: string | null): Promise<Done> {
   switch (operation.kind) {
     case 'take':
+      if (operation.atMost === 1 && operation.slots.length === 0) return takeOne(ask, operation, fence)
+      return take(ask, operation, fence)
     case 'wait':
     case 'retry':
       return take(ask, operation, fence)
@@ -45,10 +54,23 @@ async function take(ask: Ask, operation: PermitOperation, fence: string | null):
   return { taken: takenOf(row.taken), said: row.said, missing: [] }
 }
 
+async function takeOne(ask: Ask, operation: PermitOperation, fence: string | null): Promise<Done> {
+  const { from, enters } = operation
+  const { key, permits, shape } = operation.semaphore as PostgresSemaphore
+  const values = [key.bits, permits, from, fence, enters ? shape.bits : null]
+  const { slot, token } = await ask<{ slot: number | null; token: string | null; pid: number }>(
+    STATEMENTS.takeOne,
+    values,
+  )
+  return { taken: slot === null ? [] : [{ slot, token }], said: 'done', missing: [] }
+}
+
 async function release(ask: Ask, { semaphore, slots, exits }: PermitOperation): Promise<Done> {
   const { key, shape } = semaphore as PostgresSemaphore
-  const values = [key.bits, slots, key.hash, exits ? shape.bits : null]
-  const row = await ask<{ answers: string; said: Done['said']; pid: number }>(STATEMENTS.release, values)
+  const isOne = slots.length === 1
+  const values = [key.bits, isOne ? slots[0] : slots, key.hash, exits ? shape.bits : null]
+  const statement = isOne ? STATEMENTS.releaseOne : STATEMENTS.release
+  const row = await ask<{ answers: string; said: Done['said']; pid: number }>(statement, values)
   return { taken: [], said: row.said, missing: slots.filter((_, i) => row.answers[i] === 'n') }
 }
 
@@ -75,6 +97,8 @@ function takenOf(text: string): TakenPermit[] {
 
 const STATEMENTS = {
   take: { name: 'lockpool_take_permits', text: TAKE_PERMITS },
+  takeOne: { name: 'lockpool_take_permit', text: TAKE_ONE_PERMIT },
+  releaseOne: { name: 'lockpool_release_permit', text: RELEASE_ONE_PERMIT },
   release: { name: 'lockpool_release_permits', text: RELEASE_PERMITS },
   leave: { name: 'lockpool_leave_permits', text: LEAVE_PERMITS },
   others: { name: 'lockpool_other_permits', text: OTHER_PERMITS },
