@@ -1,12 +1,14 @@
 import { assert, assertMove } from '../base/assert.js'
-import type { Cancel, Instant } from '../base/clock.js'
+import type { Clock, Instant } from '../base/clock.js'
 import type { LockError } from '../base/errors.js'
-import type { Holding, LockLink } from '../dialect/dialect.js'
+import type { LockLink } from '../dialect/dialect.js'
 import type { KeyCode } from '../dialect/lock-key.js'
 import type { BatchReply } from '../dialect/lock-operation.js'
 import type { PermitOperation, PermitReply } from '../dialect/permit-operation.js'
 import { drawn } from './drawn-token.js'
-import type { Client, PermitRequest, Request, Rung, SessionHost } from './session-host.js'
+import { NO_LONGER_HELD, recover, type Aftermath } from './failed-batch.js'
+import type { PermitRequest, Request, Rung, SessionHost } from './session-host.js'
+import { SessionLease, type LeaseHost } from './session-lease.js'
 
 /**
  * - `idle`       holds nothing, has nothing on the wire: may be given up
@@ -54,23 +56,17 @@ const NONE: readonly Departed[] = []
 /**
  * One connection, and the many keys it is used for. Operations gather while a batch is on the wire and leave together
  * when its answer has come: one caller pays one round trip, a thousand share it, and no timer is involved.
- *
- * The server frees the locks of a session it has not heard of for `leaseMs`. The session declares them lost some time
- * before that, counted from when the last statement that was answered was *sent*: the server's clock started later.
  */
-export class Session {
+export class Session implements LeaseHost {
   readonly id: number
   readonly link: LockLink
   readonly #host: SessionHost
-  readonly #leaseMs: number
+  readonly #lease: SessionLease
   #state: SessionState = 'idle'
   #clientCount = 0
   #open: Request[] = []
   #openPermits: PermitRequest[] = []
   #isFlushPlanned = false
-  #heardOf: Instant
-  #lastSent: Instant
-  #cancelPulse: Cancel | null = null
   #toRing: Rung[] = []
   #lookups = 0
 
@@ -79,13 +75,20 @@ export class Session {
     this.id = id
     this.link = link
     this.#host = host
-    this.#leaseMs = host.leaseMs - leaseMargin(host.leaseMs)
-    this.#heardOf = this.#lastSent = attachedAt
+    this.#lease = new SessionLease(host.leaseMs, attachedAt, this)
   }
 
   /** Begins the heartbeats. It may find the lease over already, so whoever is then to be told must know the session by now. */
   start(): void {
-    this.#pulse()
+    this.#lease.start()
+  }
+
+  get clock(): Clock {
+    return this.#host.clock
+  }
+
+  get isExecuting(): boolean {
+    return this.#state === 'executing'
   }
 
   get state(): SessionState {
@@ -94,7 +97,7 @@ export class Session {
 
   /** Milliseconds since the last statement that was answered was sent. */
   get silentMs(): number {
-    return this.#host.clock.since(this.#heardOf)
+    return this.#lease.silentMs
   }
 
   /** Keys it is used for. */
@@ -184,8 +187,7 @@ export class Session {
 
   /** Declares everything lost if the lease has run out. Asked at every use, because timers are late after a pause. */
   verify(): void {
-    if (this.#isOver || this.silentMs < this.#leaseMs) return
-    this.lose(`the server was not heard of for ${Math.round(this.silentMs)} ms and may have freed it`)
+    if (!this.#isOver) this.#lease.verify()
   }
 
   /** Everything this session held is lost, as of now. */
@@ -216,8 +218,7 @@ export class Session {
   }
 
   #end(): void {
-    this.#cancelPulse?.()
-    this.#cancelPulse = null
+    this.#lease.stop()
     this.#open = []
     this.#openPermits = []
   }
@@ -229,7 +230,7 @@ export class Session {
     const permits = this.#openPermits.length === 0 ? NONE : this.#departing()
     if (batch.length === 0 && permits.length === 0) return
     this.#move('executing')
-    const sentAt = (this.#lastSent = this.#host.clock.instant())
+    const sentAt = this.#lease.sent()
     const stamp = this.#host.arrivals
     const sent = { batch, permits }
     const failed = (error: unknown): void => void this.#failed(sent, error)
@@ -268,7 +269,7 @@ export class Session {
     stamp: number,
   ): void {
     if (this.#isOver) return
-    this.#heardOf = sentAt
+    this.#lease.heard(sentAt)
     this.#rest()
     if (reply !== null) this.#tell(batch, reply, stamp)
     for (const [i, { request }] of permits.entries()) {
@@ -290,47 +291,36 @@ export class Session {
     }
   }
 
-  /** A batch that fails half-way has taken locks all the same: makes the server agree with us before anything else. */
   async #failed({ batch, permits }: Sent, error: unknown): Promise<void> {
     if (this.#isOver) return
-    const sentAt = this.#host.clock.instant()
+    const sentAt = this.clock.instant()
     const explained = this.#host.explain(error)
     const requests = [...batch, ...permits.map(({ request }) => request)]
     this.#host.warn('a batch of lock operations failed', explained)
-    let missing: readonly Holding[]
+    let aftermath: Aftermath
     try {
-      missing = await this.link.reconcile(this.#expected())
+      const unsent = (): ReadonlySet<unknown> => new Set(this.#open)
+      aftermath = await recover(this.link, () => this.#host.clientsOf(this), unsent)
     } catch (cause) {
       if (this.#isOver) return
       for (const request of requests) request.failed(explained)
       return this.lose('what it held could not be told after a failed batch', cause as Error)
     }
     if (this.#isOver) return
-    this.#heardOf = sentAt
+    this.#lease.heard(sentAt)
     this.#rest()
-    const gone = new Set(missing.map((holding) => holding.key.id))
-    const unsent = new Set<unknown>(this.#open)
-    const losers = this.#host
-      .clientsOf(this)
-      .filter((client) => client.holding(unsent.has(client)).some(({ key }) => gone.has(key.id)))
     for (const request of requests) request.failed(explained)
-    this.#forget(losers, gone, explained)
+    this.#forget(aftermath, explained)
     this.#flush()
   }
 
-  /** What waits for its turn to be sent has not happened: a lock that is about to be released is still held. */
-  #expected(): Holding[] {
-    const unsent = new Set<unknown>(this.#open)
-    return this.#host.clientsOf(this).flatMap((client) => client.holding(unsent.has(client)))
-  }
-
   /** The server does not have these, though it should: this session is no longer used for them. */
-  #forget(losers: readonly Client[], gone: ReadonlySet<string>, why: LockError): void {
+  #forget({ losers, gone }: Aftermath, why: LockError): void {
     if (gone.size === 0) return
     this.#open = this.#open.filter(({ key }) => !gone.has(key.id))
     for (const client of losers) {
       this.clientRemoved()
-      client.lost('the server no longer had it after a failed batch', why)
+      client.lost(NO_LONGER_HELD, why)
     }
   }
 
@@ -338,29 +328,16 @@ export class Session {
     this.#move(this.#clientCount === 0 ? 'idle' : 'holding')
   }
 
-  /** Keeps the lease alive with one small statement per session, whatever it holds, and ends it when it can't. */
-  #pulse(): void {
-    if (this.#isOver) return
-    this.verify()
-    if (this.#isOver) return
-    const { clock, leaseMs } = this.#host
-    const beatMs = leaseMs / 3
-    // While something is on the wire, its answer is the sign of life.
-    if (this.#state !== 'executing' && clock.since(this.#lastSent) >= beatMs) this.#beat()
-    const untilBeat = this.#state === 'executing' ? beatMs : beatMs - clock.since(this.#lastSent)
-    const delayMs = Math.max(Math.min(untilBeat, this.#leaseMs - this.silentMs), 1)
-    this.#cancelPulse = clock.after(delayMs, () => this.#pulse())
-  }
-
-  #beat(): void {
-    const sentAt = (this.#lastSent = this.#host.clock.instant())
+  beat(): void {
+    const sentAt = this.#lease.sent()
     this.link.heartbeat().then(
-      () => {
-        // Answers come in the order of the statements, but a batch sent later may have set it already.
-        if (sentAt.monotonic > this.#heardOf.monotonic) this.#heardOf = sentAt
-      },
+      () => this.#lease.heard(sentAt),
       (error: unknown) => this.lose('its heartbeat failed', error as Error),
     )
+  }
+
+  leaseOver(silentMs: number): void {
+    this.lose(`the server was not heard of for ${Math.round(silentMs)} ms and may have freed it`)
   }
 
   toString(): string {
@@ -374,9 +351,4 @@ export class Session {
     this.#state = to
     this.#host.moved(this, from)
   }
-}
-
-/** How long before the server's own time is up a session gives up: for the clocks' rates and one look at the clock. */
-export function leaseMargin(leaseMs: number): number {
-  return Math.max(200, leaseMs / 10)
 }

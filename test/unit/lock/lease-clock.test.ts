@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { Deferred } from '../../../src/base/deferred.js'
 import type { LockLink } from '../../../src/dialect/dialect.js'
-import { Session, leaseMargin } from '../../../src/lock/session.js'
+import { leaseMargin } from '../../../src/lock/session-lease.js'
+import { Session } from '../../../src/lock/session.js'
 import { ManualClock, settle } from '../../../src/testing/manual-clock.js'
 import { fakeWorld } from '../../support/fake-world.js'
 
