@@ -22,13 +22,14 @@ import {
 import { checkCampaignOptions, type CampaignOptions } from './campaign/campaign-options.js'
 import type { Campaign } from './campaign/campaign.js'
 import { Campaigns } from './campaign/campaigns.js'
+import { graceOf, type CloseOptions } from './close-options.js'
 import { Engine, type MakePool } from './engine.js'
 import { currentFrame, runHolding } from './holding-context.js'
 import { KeyBook } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockGroup } from './lock-group.js'
-import { LOCK_POOL_OPTIONS, type LockPoolOptions } from './lock-pool-options.js'
+import type { LockPoolOptions } from './lock-pool-options.js'
 import type { LockRequest, Patience } from './lock-waiter.js'
 import { checkPermits, Semaphore } from './semaphore/semaphore.js'
 import { semaphoreSnapshots } from './semaphore/semaphore-snapshot.js'
@@ -238,12 +239,17 @@ export class LockPool<C extends object> implements AsyncDisposable {
   /**
    * Refuses new work and those who wait, hands leadership over, gives holders `graceMs` (default 5000) to release, and then ends their sessions:
    * those locks are lost. Always settles; idempotent.
+   *
+   * @throws {InvalidOptionError} and nothing is closed
    */
-  close({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
+  close(options: CloseOptions = {}): Promise<void> {
     if (this.#closing === null) {
-      const problem = LOCK_POOL_OPTIONS.acquireTimeoutMs.problem(graceMs)
-      if (problem !== null)
-        return Promise.reject(new InvalidOptionError([`"graceMs" ${problem}, got ${show(graceMs)}`]))
+      let graceMs: number
+      try {
+        graceMs = graceOf(options)
+      } catch (error) {
+        return Promise.reject(error)
+      }
       this.#state = 'closing'
       this.#campaigns.close(graceMs)
       this.#closing = this.#engine.close(graceMs).then(() => {

@@ -89,11 +89,17 @@ test('closing settles when a connection does not answer any more', async () => {
   expect(await stateOf(closing)).toBe('fulfilled')
 })
 
-test('a wrong grace is refused, and nothing is closed', async () => {
+test.each<[what: string, options: unknown, message: RegExp]>([
+  ['a wrong grace', { graceMs: -1 }, /"graceMs" must be/],
+  ['an unknown option', { gracePeriod: 100 }, /unknown option "gracePeriod"/],
+  ['no object', 5000, /options must be an object, got 5000/],
+  ['null', null, /got null/],
+])('%s is refused, and nothing is closed', async (_, options, message) => {
   const world = fakeWorld()
   const locks = world.pool()
 
-  expect(await rejection(locks.close({ graceMs: -1 }))).toMatchObject({ code: 'INVALID_OPTION' })
+  const error = await rejection(locks.close(options as object))
 
+  expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringMatching(message) })
   expect(locks.snapshot().state).toBe('open')
 })
