@@ -148,7 +148,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
     const isReserved = options.reserved ?? false
     const isAccounted = isReserved || options.onWanted !== undefined
-    const origin = this.#overdue === null || isAccounted ? null : originOf(this, 'connect')
+    const origin = isAccounted || !this.#asksForOrigins() ? null : originOf(this, 'connect')
     if (this.#line.size === 0 && (isReserved || this.#ordinaryRoom() > 0)) {
       const slot = this.#stock.peek()
       if (slot !== undefined && !this.#stock.needsCheck(slot)) {
@@ -289,13 +289,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   #lend(isReserved: boolean, onWanted: OnWanted | null, origin: Origin | null): C & Lease {
     const slot = this.#stock.lend(isReserved, onWanted)
     this.#leases++
-    const loan = origin && this.#overdue!.begin({ id: slot.id, since: this.#clock.now() }, origin)
+    const loan = origin && (this.#overdue?.begin({ id: slot.id, since: this.#clock.now() }, origin) ?? null)
     let isOver = false
     const release = (destroy: boolean | Error = false): void => {
       if (isOver) return
       isOver = true
       if (loan !== null) this.#overdue!.end(loan)
-      this.#stock.takeBack(slot, destroy)
+      this.#stock.takeBack(slot, destroy, origin)
     }
     const dispose = (): Promise<void> => {
       release()
@@ -306,6 +306,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#factory.lease === undefined
       ? attachLease(connection, lease)
       : this.#factory.lease(connection, lease)
+  }
+
+  /** A stack costs microseconds, so it is taken only where it may be told. */
+  #asksForOrigins(): boolean {
+    return this.#overdue !== null || this.#events.hears('connection:cleaned')
   }
 
   #watchLoans(afterMs: number): OverdueWatch<{ readonly id: number; readonly since: number }> {

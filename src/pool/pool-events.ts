@@ -14,12 +14,24 @@ export interface PoolEvents {
   'connection:opened': { readonly id: number }
   /** Opening one failed. Callers are refused with this error if no other connection is left. */
   'connection:failed': { readonly error: Error }
-  /** A connection came back dirty. `found` tells what the borrower left behind. */
-  'connection:cleaned': { readonly id: number; readonly found: readonly string[] }
+  /**
+   * A connection came back dirty. `found` tells what the borrower left behind. `where` is the stack of its `connect`, which
+   * is kept while somebody listens to this event or `leakWarningMs` is set; null for a loan from before.
+   */
+  'connection:cleaned': {
+    readonly id: number
+    readonly found: readonly string[]
+    readonly where: string | null
+  }
   /** Only with `leakWarningMs`: it is borrowed for longer than that. Once per loan. `where` is the stack of its `connect`. */
   'connection:overdue': { readonly id: number; readonly heldMs: number; readonly where: string }
-  /** A connection is gone, or about to be. */
-  'connection:closed': { readonly id: number; readonly reason: CloseReason; readonly error?: Error }
+  /** A connection is gone, or about to be. `where`, as above, if its borrower left it in a state that can't be cleaned. */
+  'connection:closed': {
+    readonly id: number
+    readonly reason: CloseReason
+    readonly error?: Error
+    readonly where?: string
+  }
 }
 
 /** Plain numbers, for people and metrics. */

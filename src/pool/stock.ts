@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js'
 import { Deferred } from '../base/deferred.js'
 import type { Emitter } from '../base/emitter.js'
 import type { LockError } from '../base/errors.js'
+import { originInWords, type Origin } from '../base/overdue.js'
 import type { Random } from '../base/random.js'
 import type { ConnectionFactory } from './connection-factory.js'
 import { Opener } from './opener.js'
@@ -144,7 +145,8 @@ export class Stock<C extends object> {
     this.#settle(slot, 'checking', this.#factory.check!(slot.connection!), 'failed its check')
   }
 
-  takeBack(slot: Slot<C>, destroy: boolean | Error): void {
+  /** `origin` is where it was borrowed, if that is known. */
+  takeBack(slot: Slot<C>, destroy: boolean | Error, origin: Origin | null): void {
     // It may have ended while it was out.
     if (slot.state !== 'leased') return
     if (destroy !== false) {
@@ -153,10 +155,11 @@ export class Stock<C extends object> {
     const cleaning = this.#factory.clean?.(slot.connection!) ?? null
     if (cleaning === null) return this.#toIdle(slot)
     slot.move('cleaning')
-    const found = (what: readonly string[]): void => {
-      this.#events.emit('connection:cleaned', { id: slot.id, found: what })
+    const tell = (found: readonly string[]): void => {
+      if (found.length === 0 || !this.#events.hears('connection:cleaned')) return
+      this.#events.emit('connection:cleaned', { id: slot.id, found, where: origin && originInWords(origin) })
     }
-    this.#settle(slot, 'cleaning', cleaning.then(found), 'could not be cleaned')
+    this.#settle(slot, 'cleaning', cleaning.then(tell), 'could not be cleaned', origin)
   }
 
   /** Asks borrowers who said they can be asked, until one promises to give back a connection that `helps`. */
@@ -193,7 +196,7 @@ export class Stock<C extends object> {
   /** Closes also what is still borrowed. */
   cutOff(): void {
     for (const slot of [...this.#slots]) {
-      if (slot.state !== 'closing') this.#close(slot, 'pool closed', undefined, 0)
+      if (slot.state !== 'closing') this.#close(slot, 'pool closed', undefined, undefined, 0)
     }
   }
 
@@ -234,10 +237,16 @@ export class Stock<C extends object> {
   }
 
   /** Back to idle when `work` is done in time; closed if it is not, or fails. */
-  #settle(slot: Slot<C>, during: SlotState, work: Promise<unknown>, otherwise: CloseReason): void {
+  #settle(
+    slot: Slot<C>,
+    during: SlotState,
+    work: Promise<unknown>,
+    otherwise: CloseReason,
+    origin?: Origin | null,
+  ): void {
     const fail = (error?: Error): void => {
       cancel()
-      if (slot.state === during) this.#close(slot, otherwise, error)
+      if (slot.state === during) this.#close(slot, otherwise, error, origin)
     }
     const cancel = this.#clock.after(this.#options.closeTimeoutMs, () => fail())
     work.then(() => {
@@ -251,10 +260,11 @@ export class Stock<C extends object> {
     slot: Slot<C>,
     reason: CloseReason,
     error?: Error,
+    origin?: Origin | null,
     timeoutMs: number = this.#options.closeTimeoutMs,
   ): void {
     slot.move('closing')
-    this.#tellClosed(slot, reason, error)
+    this.#tellClosed(slot, reason, error, origin)
     const connection = slot.connection!
     const destroy = (): void => {
       if (slot.state === 'closed') return
@@ -284,9 +294,14 @@ export class Stock<C extends object> {
     else if (this.#slots.size === 0) this.#ending.resolve()
   }
 
-  #tellClosed(slot: Slot<C>, reason: CloseReason, error: Error | undefined): void {
+  #tellClosed(slot: Slot<C>, reason: CloseReason, error?: Error, origin?: Origin | null): void {
     if (!this.#events.hears('connection:closed')) return
-    this.#events.emit('connection:closed', { id: slot.id, reason, ...(error === undefined ? {} : { error }) })
+    this.#events.emit('connection:closed', {
+      id: slot.id,
+      reason,
+      ...(error === undefined ? {} : { error }),
+      ...(origin ? { where: originInWords(origin) } : {}),
+    })
   }
 
   #moved(slot: Slot<C>, from: SlotState): void {

@@ -4,22 +4,6 @@ import { rejection } from '../support/fake-world.js'
 
 const world = lockWorld()
 
-/** Statements that were run on a backend so far, by its transaction count. */
-async function statementsOf(query: () => Promise<unknown>): Promise<number> {
-  const count = async (): Promise<number> => {
-    const { rows } = await world.database.query<{ n: string }>(
-      `SELECT pg_stat_force_next_flush(), (xact_commit + xact_rollback) AS n FROM pg_stat_database WHERE datname = current_database()`,
-    )
-    return Number(rows[0]!.n)
-  }
-  await count()
-  await new Promise((resolve) => setTimeout(resolve, 1100))
-  const before = await count()
-  await query()
-  await new Promise((resolve) => setTimeout(resolve, 1100))
-  return (await count()) - before
-}
-
 test('a borrowed connection answers queries as a client of pg does', async () => {
   const { connections } = world.pool()
 
@@ -31,75 +15,6 @@ test('a borrowed connection answers queries as a client of pg does', async () =>
   ])
 
   expect(answers).toEqual([[{ sum: 42 }], [[1, 2]], 1, true])
-})
-
-test('a clean return costs the server no statement', async () => {
-  const locks = world.pool({ min: 1 })
-  await locks.connections.ready()
-  const spent = await statementsOf(async () => {
-    for (let i = 0; i < 50; i++) await locks.connections.use((connection) => connection.query('SELECT 1'))
-  })
-  const idle = await statementsOf(async () => undefined)
-
-  expect(spent - idle).toBeLessThan(52)
-})
-
-test.each([
-  ['an open transaction', ['BEGIN', 'CREATE TABLE left_over ()'], ['an open transaction']],
-  ['a failed transaction', ['BEGIN', 'SELECT 1/0'], ['an open transaction']],
-  [
-    'advisory locks',
-    ['SELECT pg_advisory_lock(1)', 'SELECT pg_advisory_lock_shared(2)'],
-    ['2 advisory locks'],
-  ],
-  [
-    'an advisory lock in an open transaction',
-    ['BEGIN', 'SELECT pg_advisory_lock(3)'],
-    ['an open transaction', '1 advisory lock'],
-  ],
-  ['a changed setting', [`SET work_mem = '77MB'`], ['changed settings']],
-  ['a subscription', ['LISTEN something'], ['a subscription']],
-  ['another role', ['SET ROLE pg_monitor'], ['changed settings']],
-  ['a temporary table', ['CREATE TEMP TABLE left_over ()'], ['temporary tables']],
-  ['a prepared statement', ['PREPARE left_over AS SELECT 1'], ['prepared statements']],
-  [
-    'a cursor that outlives its transaction',
-    ['DECLARE left_over CURSOR WITH HOLD FOR SELECT 1'],
-    ['open cursors'],
-  ],
-] as const)('%s is not left to the next borrower', async (_, statements, expected) => {
-  const { connections } = world.pool({ max: 2 })
-  const found: (readonly string[])[] = []
-  connections.on('connection:cleaned', (event) => found.push(event.found))
-  const first = await connections.connect()
-  const pid = first.processID
-
-  for (const statement of statements) await first.query(statement).catch(() => undefined)
-  first.release()
-  const second = await connections.connect()
-
-  expect(second.processID, 'the same connection, made clean').toBe(pid)
-  const { rows } = await second.query(`
-    SELECT current_setting('work_mem') <> '77MB' AS work_mem, current_user = session_user AS role,
-      NOT EXISTS (SELECT FROM pg_listening_channels()) AS listening, to_regclass('left_over') IS NULL AS tables,
-      NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks,
-      NOT EXISTS (SELECT FROM pg_prepared_statements WHERE from_sql) AS prepared,
-      NOT EXISTS (SELECT FROM pg_cursors WHERE name = 'left_over') AS cursors,
-      now() = statement_timestamp() AS transaction`)
-  expect(rows).toEqual([
-    {
-      work_mem: true,
-      role: true,
-      listening: true,
-      tables: true,
-      locks: true,
-      prepared: true,
-      cursors: true,
-      transaction: true,
-    },
-  ])
-  expect(found).toEqual([expected])
-  second.release()
 })
 
 test('a statement under way is waited for, and one that takes too long costs the connection', async () => {

@@ -1,12 +1,19 @@
 import {
   CLOSE_CURSORS,
+  DEALLOCATE_ALL,
   DEALLOCATE_SQL,
   DISCARD_TEMP,
+  LEFT_CURSORS,
+  LEFT_LOCKS,
+  LEFT_PREPARED,
+  LEFT_SETTINGS,
+  LEFT_SUBSCRIPTIONS,
+  LEFT_TEMPORARY,
   RESET_SESSION,
   ROLLBACK,
   UNLISTEN_ALL,
   UNLOCK_ALL,
-} from './postgres-sql.js'
+} from './dirt-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /**
@@ -14,26 +21,34 @@ import type { ServerConnection } from './server-connection.js'
  * what is set for a transaction ends with it, as locks of a transaction do.
  */
 const TRACES = {
+  settings: /(?:^(?:\s*--[^\n]*\n)*|;|\*\/)\s*set\s+(?!local\b|transaction\b|constraints\b)|\bset_config\b/i,
   locks: /advisory_(?!xact_)/i,
   listening: /\blisten\b/i,
-  settings: /(?:^(?:\s*--[^\n]*\n)*|;|\*\/)\s*set\s+(?!local\b|transaction\b|constraints\b)|\bset_config\b/i,
   temporary: /\b(?:create|into)\s+(?:(?:global|local|unlogged)\s+)*temp(?:orary)?\b|\bpg_temp\b/i,
   cursors: /\bwith\s+hold\b/i,
   prepared: /\bprepare\s+(?!transaction\b)/i,
+  deallocated: /\b(?:deallocate\s+(?:prepare\s+)?|discard\s+)all\b/i,
 } as const
-
-/** How what was left is cleaned, and what it is called. Whether there was any is not asked: cleaning costs as much. */
-const CLEANERS = [
-  ['listening', 'a subscription', UNLISTEN_ALL],
-  ['cursors', 'open cursors', CLOSE_CURSORS],
-  ['prepared', 'prepared statements', DEALLOCATE_SQL],
-  ['temporary', 'temporary tables', DISCARD_TEMP],
-  ['settings', 'changed settings', RESET_SESSION],
-] as const
 
 type Trace = keyof typeof TRACES
 
+/**
+ * How what a trace tells of is looked for, called, and cleaned. Settings come first: what follows is then run by the role
+ * and in the search path of the pool. There need be nothing: whoever listens may have stopped listening himself.
+ */
+const CLEANERS = [
+  ['settings', LEFT_SETTINGS, 'changed settings', RESET_SESSION],
+  ['locks', LEFT_LOCKS, 'advisory locks', UNLOCK_ALL],
+  ['listening', LEFT_SUBSCRIPTIONS, 'subscriptions', UNLISTEN_ALL],
+  ['cursors', LEFT_CURSORS, 'open cursors', CLOSE_CURSORS],
+  ['prepared', LEFT_PREPARED, 'prepared statements', DEALLOCATE_SQL],
+  ['temporary', LEFT_TEMPORARY, 'temporary tables', DISCARD_TEMP],
+] as const
+
 const ALL_TRACES = Object.entries(TRACES) as [Trace, RegExp][]
+
+/** Of very many of a kind, this many are named. */
+const NAMED = 10
 
 /**
  * What borrowers may have left on a connection. It is told from the text of their statements, because asking the server
@@ -43,38 +58,48 @@ const ALL_TRACES = Object.entries(TRACES) as [Trace, RegExp][]
 export class Dirt {
   readonly #seen = new Set<Trace>()
 
+  /** Of a statement whose text is not known anything may be left. */
   look(text: string | undefined): void {
-    if (typeof text !== 'string') return
-    for (const [trace, pattern] of ALL_TRACES) if (pattern.test(text)) this.#seen.add(trace)
+    for (const [trace, pattern] of ALL_TRACES)
+      if (text === undefined || pattern.test(text)) this.#seen.add(trace)
   }
 
-  /** Null if there is nothing. Otherwise cleans, and tells what was found; rejects if it can't. */
+  /** Null if there can be nothing. Otherwise cleans, and tells what was found; rejects if it can't. */
   clean(server: ServerConnection): Promise<readonly string[]> | null {
-    return this.#seen.size > 0 || server.isInTransaction || server.inFlight > 0 ? this.#clean(server) : null
+    const isAtRest = server.inFlight === 0 && !server.isInTransaction
+    return isAtRest && this.#seen.size === 0 ? null : this.#clean(server)
   }
 
   async #clean(server: ServerConnection): Promise<readonly string[]> {
     const found: string[] = []
-    if (server.inFlight > 0) {
-      found.push(`${server.inFlight} statement${server.inFlight === 1 ? '' : 's'} under way`)
+    const { inFlight } = server
+    if (inFlight > 0) {
+      found.push(`${inFlight} statement${inFlight === 1 ? '' : 's'} under way`)
       // Answers come in order: behind this one nothing else is under way, and the transaction status is the last word.
       await server.query('')
     }
-    if (server.isInTransaction) {
-      found.push('an open transaction')
-      await server.query(ROLLBACK)
-    }
-    if (this.#seen.has('locks')) {
-      const { rows } = await server.query<{ count: number }>(UNLOCK_ALL)
-      const count = rows[0]?.count ?? 0
-      if (count > 0) found.push(`${count} advisory lock${count === 1 ? '' : 's'}`)
-    }
-    for (const [trace, name, statement] of CLEANERS) {
-      if (!this.#seen.has(trace)) continue
-      found.push(name)
-      await server.query(statement)
+    if (server.isInTransaction) found.push('an open transaction')
+    // One flight for all of it.
+    const [, ...left] = await Promise.all([
+      server.isInTransaction ? server.query(ROLLBACK) : null,
+      ...CLEANERS.filter(([trace]) => this.#seen.has(trace)).map(async ([, look, what, clean]) => {
+        const [{ rows }] = await Promise.all([server.query<{ names: string[] }>(look), server.query(clean)])
+        return { what, names: rows[0]!.names }
+      }),
+    ])
+    for (const { what, names } of left) if (names.length > 0) found.push(`${what}: ${inWords(names)}`)
+    if (this.#seen.has('deallocated')) {
+      found.push('deallocated statements')
+      // The driver believes that its own are still there. Now none is, and it knows.
+      await server.query(DEALLOCATE_ALL)
+      server.forgetStatements()
     }
     this.#seen.clear()
     return found
   }
+}
+
+function inWords(names: readonly string[]): string {
+  const more = names.length > NAMED ? [`and ${names.length - NAMED} more`] : []
+  return [...names.slice(0, NAMED), ...more].join(', ')
 }

@@ -75,7 +75,7 @@ export class PostgresPool extends ConnectionPool<PostgresConnection> {
     const given = isShort ? undefined : values
     const told = isShort ? values : callback
     // A statement that fails costs only itself: the connection goes back, where `pg.Pool` would close it.
-    const answer = this.#connect({}).then(async (connection) => {
+    const answer = this.connect({}).then(async (connection) => {
       try {
         return await connection.query<Row>(text as string, given)
       } finally {

@@ -343,27 +343,3 @@ SELECT
   END
 FROM unnest($1::int8[], $2::bool[], $3::bool[]) AS extra (k, is_pair, is_exclusive)
 WHERE pg_backend_pid() = $4`
-
-export const ROLLBACK = `ROLLBACK`
-
-export const UNLOCK_ALL = `
-SELECT count(*)::int AS count, pg_advisory_unlock_all()
-FROM pg_catalog.pg_locks
-WHERE locktype = 'advisory' AND pid = pg_backend_pid()`
-
-export const UNLISTEN_ALL = `UNLISTEN *`
-
-/** RESET ALL does not reset the role; resetting the session authorization does. */
-export const RESET_SESSION = `RESET SESSION AUTHORIZATION; RESET ALL`
-
-export const DISCARD_TEMP = `DISCARD TEMP`
-
-/** Also those that outlive their transaction: WITH HOLD. */
-export const CLOSE_CURSORS = `CLOSE ALL`
-
-/** Only those of SQL: the driver goes on using its own by name. */
-export const DEALLOCATE_SQL = `
-DO $$ DECLARE statement text; BEGIN
-  FOR statement IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql
-  LOOP EXECUTE pg_catalog.format('DEALLOCATE %I', statement); END LOOP;
-END $$`

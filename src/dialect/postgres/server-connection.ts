@@ -5,7 +5,11 @@ import type { ConnectionEvents, PostgresConnection } from './postgres-connection
 /** What `pg` has and its types leave out. */
 interface ClientInternals {
   readonly processID: number | null
-  readonly connection: { readonly stream: { destroy(): void } }
+  readonly connection: {
+    readonly stream: { destroy(): void }
+    /** The texts of named statements that the server has. */
+    parsedStatements: Record<string, string>
+  }
 }
 
 /** A statement that is parsed once per connection, under its name. */
@@ -107,6 +111,11 @@ export class ServerConnection implements PostgresConnection {
   ): this {
     this.#client.off(event, listener as (event: unknown) => void)
     return this
+  }
+
+  /** The server has none of the named statements any more: each is parsed again when it is needed. */
+  forgetStatements(): void {
+    this.#internals.connection.parsedStatements = {}
   }
 
   /** Tells once; at once if it has ended already. */

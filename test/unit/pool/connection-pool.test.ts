@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ConnectionPool } from '../../../src/pool/connection-pool.js'
 import type { PoolOptions } from '../../../src/pool/pool-options.js'
 import { ManualClock, settle } from '../../../src/testing/manual-clock.js'
@@ -439,7 +439,40 @@ describe('returning', () => {
     clean(['an open transaction'])
 
     expect((await waiting).id).toBe(lease.id)
-    expect(found).toEqual([{ id: 1, found: ['an open transaction'] }])
+    const where = expect.stringMatching(/connection-pool\.test\.ts/)
+    expect(found).toEqual([{ id: 1, found: ['an open transaction'], where }])
+  })
+
+  test('what was dirt to look at, and turns out to be none, is not reported', async () => {
+    const factory = new StubFactory()
+    factory.cleaning = () => Promise.resolve([])
+    const { pool } = poolOf({ max: 1 }, factory)
+    const found: unknown[] = []
+    pool.on('connection:cleaned', (event) => found.push(event))
+
+    ;(await pool.connect()).release()
+    factory.cleaning = null
+    ;(await pool.connect()).release()
+
+    expect(found).toEqual([])
+  })
+
+  test('where a connection was taken is looked at only while somebody wants to know', async () => {
+    const { pool } = poolOf({ max: 1 })
+    const capture = vi.spyOn(Error, 'captureStackTrace')
+    const listener = (): void => undefined
+    try {
+      ;(await pool.connect()).release()
+      expect(capture).not.toHaveBeenCalled()
+      pool.on('connection:cleaned', listener)
+      ;(await pool.connect()).release()
+      expect(capture).toHaveBeenCalledOnce()
+      pool.off('connection:cleaned', listener)
+      ;(await pool.connect()).release()
+      expect(capture).toHaveBeenCalledOnce()
+    } finally {
+      capture.mockRestore()
+    }
   })
 
   test.each(['fails', 'takes too long'] as const)(
@@ -450,13 +483,19 @@ describe('returning', () => {
         how === 'fails' ? Promise.reject(new Error('gone')) : new Promise(() => undefined)
       const { pool, clock } = poolOf({ max: 1 }, factory)
       const reasons: string[] = []
-      pool.on('connection:closed', ({ reason }) => reasons.push(reason))
+      pool.on('connection:cleaned', () => reasons.push('cleaned'))
+      let borrower: string | undefined
+      pool.on('connection:closed', ({ reason, where }) => {
+        reasons.push(reason)
+        borrower ??= where
+      })
       const lease = await pool.connect()
 
       lease.release()
       await clock.run(2000)
 
       expect(reasons).toEqual(['could not be cleaned'])
+      expect(borrower).toMatch(/connection-pool\.test\.ts/)
       factory.cleaning = null
       expect((await pool.connect()).id).toBe(2)
     },
