@@ -11,11 +11,13 @@ import type { PoolOptions } from './pool-options.js'
 import { Slot, type OnWanted, type SlotState } from './slot.js'
 import { planUpkeep, UpkeepTimer } from './upkeep.js'
 
-export interface StockHost {
+export interface StockHost<C> {
   /** Something became idle, or a place became free: callers may be served. */
   changed(): void
   /** An attempt to open failed. `isLast` means that no other is under way. */
   openFailed(error: LockError, isLast: boolean): void
+  /** A connection is gone, or about to be. */
+  closed(connection: C, reason: CloseReason, error: Error | undefined): void
 }
 
 /** The connections of a pool, whoever uses them: how many, in which state, and how each begins and ends. */
@@ -25,7 +27,7 @@ export class Stock<C extends object> {
   readonly #clock: Clock
   readonly #random: Random
   readonly #events: Emitter<PoolEvents>
-  readonly #host: StockHost
+  readonly #host: StockHost<C>
   readonly #opener: Opener<C>
   readonly #upkeep: UpkeepTimer
   readonly #slots = new Set<Slot<C>>()
@@ -48,7 +50,7 @@ export class Stock<C extends object> {
     options: Required<PoolOptions>,
     ports: { readonly clock: Clock; readonly random: Random },
     events: Emitter<PoolEvents>,
-    host: StockHost,
+    host: StockHost<C>,
   ) {
     this.#factory = factory
     this.#options = options
@@ -95,6 +97,13 @@ export class Stock<C extends object> {
   /** Of those, the ones that do not draw on the reserved places. */
   get ordinaryLeased(): number {
     return this.#ordinaryLeased
+  }
+
+  /** Of those that are out, the ones whose lifetime is over. */
+  get old(): number {
+    let count = 0
+    for (const slot of this.#slots) if (slot.isOld) count++
+    return count
   }
 
   get lastError(): LockError | null {
@@ -295,6 +304,7 @@ export class Stock<C extends object> {
   }
 
   #tellClosed(slot: Slot<C>, reason: CloseReason, error?: Error, origin?: Origin | null): void {
+    this.#host.closed(slot.connection!, reason, error)
     if (!this.#events.hears('connection:closed')) return
     this.#events.emit('connection:closed', {
       id: slot.id,

@@ -66,17 +66,17 @@ export class Dirt {
 
   /** Null if there can be nothing. Otherwise cleans, and tells what was found; rejects if it can't. */
   clean(server: ServerConnection): Promise<readonly string[]> | null {
-    const isAtRest = server.inFlight === 0 && !server.isInTransaction
-    return isAtRest && this.#seen.size === 0 ? null : this.#clean(server)
+    const isAtRest = server.comeToRest()
+    return isAtRest && !server.isInTransaction && this.#seen.size === 0 ? null : this.#clean(server, isAtRest)
   }
 
-  async #clean(server: ServerConnection): Promise<readonly string[]> {
+  async #clean(server: ServerConnection, isAtRest: boolean): Promise<readonly string[]> {
     const found: string[] = []
-    const { inFlight } = server
-    if (inFlight > 0) {
-      found.push(`${inFlight} statement${inFlight === 1 ? '' : 's'} under way`)
+    if (!isAtRest) {
+      found.push(underWay(server.inFlight))
       // Answers come in order: behind this one nothing else is under way, and the transaction status is the last word.
       await server.query('')
+      server.comeToRest()
     }
     if (server.isInTransaction) found.push('an open transaction')
     // One flight for all of it.
@@ -97,6 +97,11 @@ export class Dirt {
     this.#seen.clear()
     return found
   }
+}
+
+function underWay(statements: number): string {
+  if (statements === 0) return 'a cursor that was not closed'
+  return `${statements} statement${statements === 1 ? '' : 's'} under way`
 }
 
 function inWords(names: readonly string[]): string {

@@ -1,33 +1,56 @@
+import { EventEmitter } from 'node:events'
 import pg from 'pg'
 import { ConnectionError } from '../../base/errors.js'
 import type { Lease } from '../../pool/lease.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
 import { tell, type Callback } from './callback.js'
-import type { Dirt } from './dirt.js'
+import { Dirt } from './dirt.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 import { ServerConnection } from './server-connection.js'
 
+/** As Node types it. */
+type AnyListener = (...args: any[]) => void
+
+/** How values of each type are read: without the types' names for numbers, which add nothing here. */
+interface Parsers {
+  getTypeParser(oid: number, format?: string): (value: any) => any
+  setTypeParser(oid: number, ...parser: unknown[]): void
+}
+
+/** What a client of `pg` tells, once it is connected. */
+const FORWARDED: ReadonlySet<string | symbol> = new Set(['notification', 'notice', 'error', 'end', 'drain'])
+
 /**
- * A connection as one borrower has it. It ends with the lease: whoever keeps it longer gets an error, and can't disturb
- * the next borrower.
+ * A connection as one borrower has it, wherever a client of `pg` would do. It ends with the lease: whoever keeps it longer
+ * gets an error, and can't disturb the next borrower.
  */
-export class LeasedConnection implements PostgresConnection, Lease {
-  readonly release: (destroy?: boolean | Error) => void
+export class LeasedConnection extends EventEmitter implements PostgresConnection, Lease, pg.PoolClient {
+  readonly release: (destroy?: unknown) => void
+  /** What the types of `pg` name, and `pg` itself has not, or a borrower must not touch. */
+  declare readonly copyFrom: never
+  declare readonly copyTo: never
+  declare readonly pauseDrain: never
+  declare readonly resumeDrain: never
+  declare readonly connection: never
   readonly #server: ServerConnection
   readonly #dirt: Dirt
-  /** Takes the borrower's listeners off again. */
-  readonly #cleanups: (() => void)[] = []
+  /** Made only for those who ask for it. */
+  #types: Parsers | null = null
+  /** How what is forwarded to the borrower's listeners is taken off again, by the event. */
+  #forwarding: Map<string | symbol, () => void> | null = null
   #released: ((destroy: boolean | Error | undefined) => void) | null = null
   #isOver = false
 
   constructor(server: ServerConnection, lease: Lease, dirt: Dirt) {
+    super()
     this.#server = server
     this.#dirt = dirt
     this.release = (destroy) => {
       if (this.#isOver) return
       this.#end()
-      lease.release(destroy)
-      this.#released?.(destroy)
+      const asTold = destroy instanceof Error ? destroy : Boolean(destroy)
+      lease.release(asTold)
+      this.#released?.(asTold || undefined)
     }
   }
 
@@ -37,58 +60,77 @@ export class LeasedConnection implements PostgresConnection, Lease {
     return connection as ServerConnection
   }
 
+  /** As somebody has it who has given it back. */
+  static released(connection: PostgresConnection): LeasedConnection {
+    const none = { release: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() }
+    const client = new LeasedConnection(LeasedConnection.serverOf(connection), none, new Dirt())
+    client.release()
+    return client
+  }
+
   get processID(): number {
     return this.#server.processID
+  }
+
+  get user(): string | undefined {
+    return this.#server.client.user
+  }
+
+  get database(): string | undefined {
+    return this.#server.client.database
+  }
+
+  get host(): string {
+    return this.#server.client.host
+  }
+
+  get port(): number {
+    return this.#server.client.port
+  }
+
+  get ssl(): boolean {
+    return this.#server.client.ssl
+  }
+
+  get pipeline(): boolean {
+    return this.#server.client.pipeline
   }
 
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row>(text: string | QueryConfig, callback: Callback<QueryResult<Row>>): void
   query<Row>(text: string | QueryConfig, values: unknown[], callback: Callback<QueryResult<Row>>): void
+  /** A cursor or query stream. From then on, what this borrower sends goes one statement at a time. */
+  query<Query extends pg.Submittable>(query: Query): Query
   query<Row>(
-    text: string | QueryConfig,
+    query: string | QueryConfig | pg.Submittable,
     values?: unknown[] | Callback<QueryResult<Row>>,
     callback?: Callback<QueryResult<Row>>,
-  ): Promise<QueryResult<Row>> | void {
-    refuseSubmittable(text)
-    if (typeof values === 'function') return tell(this.#query<Row>(text), values)
-    if (callback !== undefined) return tell(this.#query<Row>(text, values), callback)
-    return this.#query<Row>(text, values)
+  ): unknown {
+    if (query === null || query === undefined) throw new TypeError(`a query is a text or an object with one`)
+    if (typeof query === 'object' && 'submit' in query) return this.#submit(query, values, callback)
+    if (typeof values === 'function') return tell(this.#query<Row>(query), values)
+    if (callback !== undefined) return tell(this.#query<Row>(query, values), callback)
+    return this.#query<Row>(query, values)
   }
 
-  on<Name extends keyof ConnectionEvents>(
+  override on<Name extends keyof ConnectionEvents>(
     event: Name,
     listener: (event: ConnectionEvents[Name]) => void,
-  ): this {
-    this.#server.on(event, listener)
-    this.#cleanups.push(() => this.#server.off(event, listener))
-    return this
+  ): this
+  override on(event: string | symbol, listener: AnyListener): this
+  override on(event: string | symbol, listener: AnyListener): this {
+    this.#forward(event)
+    return super.on(event, listener)
   }
 
-  off<Name extends keyof ConnectionEvents>(
-    event: Name,
-    listener: (event: ConnectionEvents[Name]) => void,
-  ): this {
-    this.#server.off(event, listener)
-    return this
+  override addListener(event: string | symbol, listener: AnyListener): this {
+    return this.on(event, listener)
   }
 
-  once<Name extends keyof ConnectionEvents>(
-    event: Name,
-    listener: (event: ConnectionEvents[Name]) => void,
-  ): this {
-    const told = (what: ConnectionEvents[Name]): void => {
-      this.#server.off(event, told)
-      listener(what)
-    }
-    return this.on(event, told)
-  }
-
-  removeListener<Name extends keyof ConnectionEvents>(
-    event: Name,
-    listener: (event: ConnectionEvents[Name]) => void,
-  ): this {
-    return this.off(event, listener)
+  override prependListener(event: string | symbol, listener: AnyListener): this {
+    this.#forward(event)
+    return super.prependListener(event, listener)
   }
 
   escapeIdentifier(name: string): string {
@@ -99,35 +141,95 @@ export class LeasedConnection implements PostgresConnection, Lease {
     return pg.escapeLiteral(text)
   }
 
+  getTypeParser(oid: number, format?: 'text' | 'binary'): (value: any) => any {
+    return this.#parsers.getTypeParser(oid, format)
+  }
+
+  /** For this borrower alone. */
+  setTypeParser(oid: number, ...parser: unknown[]): void {
+    this.#types ??= new pg.TypeOverrides(this.#server.client)
+    this.#types.setTypeParser(oid, ...parser)
+  }
+
+  /** By the last answer: `I` outside of a transaction, `T` within one, `E` within one that has failed. */
+  getTransactionStatus(): ReturnType<pg.Client['getTransactionStatus']> {
+    return this.#server.client.getTransactionStatus()
+  }
+
+  /** It is connected: this is an error, as with a client of `pg`. */
+  connect(): Promise<never>
+  connect(callback: (error: Error) => void): void
+  connect(callback?: (error: Error) => void): Promise<never> | void {
+    const refused = Promise.reject<never>(
+      new ConnectionError('it is connected already', { retryable: false }),
+    )
+    return callback === undefined ? refused : tell(refused, callback as Callback<never>)
+  }
+
+  /** Gives it back to be closed, and resolves when it is. */
+  end(): Promise<void>
+  end(callback: (error: Error) => void): void
+  end(callback?: (error: Error) => void): Promise<void> | void {
+    const ended = this.#isOver
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => this.#server.onEnd(() => resolve()))
+    this.release(true)
+    return callback === undefined ? ended : tell(ended, callback as Callback<void>)
+  }
+
   /** For the pool: who is told when the borrower is done. */
   onRelease(listener: (destroy: boolean | Error | undefined) => void): void {
     this.#released = listener
-  }
-
-  /** For the pool: who is told when the connection under the lease has ended. */
-  onEnd(listener: (cause: Error) => void): void {
-    this.#server.onEnd(listener)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.release()
   }
 
-  #query<Row>(text: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
-    if (this.#isOver)
-      return Promise.reject(new ConnectionError('this connection was released', { retryable: false }))
-    this.#dirt.look(typeof text === 'string' ? text : text.text)
-    return this.#server.query<Row>(text as string, values)
+  #query<Row>(query: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    if (this.#isOver) return Promise.reject(released())
+    this.#dirt.look(typeof query === 'string' ? query : query.text)
+    return this.#server.query<Row>((this.#types === null ? query : this.#typed(query)) as string, values)
+  }
+
+  #submit(
+    query: pg.Submittable & { text?: string; cursor?: { text?: string } },
+    ...rest: unknown[]
+  ): unknown {
+    if (this.#isOver) throw released()
+    this.#dirt.look(query.text ?? query.cursor?.text)
+    this.#server.submit(query, ...rest)
+    return query
+  }
+
+  #typed(query: string | QueryConfig): QueryConfig {
+    const types = this.#parsers
+    return typeof query === 'string' ? { text: query, types } : { types, ...query }
+  }
+
+  get #parsers(): Parsers {
+    return this.#types ?? this.#server.client
+  }
+
+  /** Asks the connection for what is told, while somebody listens to it here. */
+  #forward(event: string | symbol): void {
+    if (this.#isOver || !FORWARDED.has(event) || this.#forwarding?.has(event)) return
+    const name = event as keyof ConnectionEvents
+    const forward = (what: unknown): void => {
+      // An `error` without a listener would be thrown.
+      if (this.listenerCount(name) > 0) this.emit(name, what)
+    }
+    this.#server.on(name, forward)
+    this.#forwarding ??= new Map()
+    this.#forwarding.set(event, () => this.#server.off(name, forward))
   }
 
   #end(): void {
     this.#isOver = true
-    for (const cleanup of this.#cleanups.splice(0)) cleanup()
+    for (const stop of this.#forwarding?.values() ?? []) stop()
   }
 }
 
-/** Cursors and streams hold a connection between two answers, and these connections never stop to wait. */
-function refuseSubmittable(query: object | string): void {
-  if (typeof query === 'object' && 'submit' in query)
-    throw new TypeError('cursors and query streams are not supported: the connection is in pipeline mode')
+function released(): ConnectionError {
+  return new ConnectionError('this connection was released', { retryable: false })
 }

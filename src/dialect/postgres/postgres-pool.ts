@@ -1,39 +1,36 @@
-import { EventEmitter } from 'node:events'
-import type { Listener } from '../../base/emitter.js'
+import type pg from 'pg'
 import { Deferred } from '../../base/deferred.js'
 import { PoolClosedError } from '../../base/errors.js'
 import type { ConnectionFactory } from '../../pool/connection-factory.js'
-import { ConnectionPool, type PoolPorts } from '../../pool/connection-pool.js'
-import type { PoolEvents } from '../../pool/pool-events.js'
-import type { PoolOptions } from '../../pool/pool-options.js'
+import type { PoolPorts } from '../../pool/connection-pool.js'
+import type { CloseReason } from '../../pool/pool-events.js'
+import { POOL_OPTIONS, type PoolOptions } from '../../pool/pool-options.js'
 import type { ConnectOptions } from '../../pool/pool-waiter.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
 import { tell, type Callback } from './callback.js'
+import { EmittingPool } from './emitting-pool.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { PostgresConnection } from './postgres-connection.js'
 
-/** What a `pg.Pool` tells its listeners, as it tells it. */
-export interface ClientEvents {
-  connect: [client: LeasedConnection]
-  acquire: [client: LeasedConnection]
-  release: [error: boolean | Error | undefined, client: LeasedConnection]
-  remove: []
-  error: [error: Error]
-}
-
 type ConnectCallback = (
-  error: Error | null,
+  error: Error | undefined,
   client: LeasedConnection | undefined,
-  release: (destroy?: boolean | Error) => void,
+  release: (destroy?: unknown) => void,
 ) => void
 
 const NOTHING = (): void => undefined
 
 /** Connections to PostgreSQL, wherever a `pg.Pool` would do. Lock sessions come from it too, and are not seen. */
-export class PostgresPool extends ConnectionPool<PostgresConnection> {
-  readonly #clientEvents = new EventEmitter<ClientEvents>()
-  /** Connections that have been lent before, by their server process. */
-  readonly #known = new Set<number>()
+export class PostgresPool extends EmittingPool implements pg.Pool {
+  // Drizzle knows a pool by this word in the name of its class, and minifiers change names.
+  static {
+    Object.defineProperty(this, 'name', { value: 'PostgresPool' })
+  }
+
+  /** What this pool was made with, in the words of `pg.Pool`. */
+  readonly options: pg.PoolOptions
+  /** Connections that have been lent, with what their last borrower has, or had. */
+  readonly #lent = new WeakMap<PostgresConnection, LeasedConnection>()
   /** Borrowers and those who wait to be. */
   #callers = 0
   #ending: Deferred<void> | null = null
@@ -41,10 +38,7 @@ export class PostgresPool extends ConnectionPool<PostgresConnection> {
 
   constructor(factory: ConnectionFactory<PostgresConnection>, options: PoolOptions, ports: PoolPorts) {
     super(factory, options, ports)
-    super.on('connection:closed', ({ reason, error }) => {
-      if (reason === 'ended by itself') this.#emit('error', error ?? new Error('the connection was closed'))
-      this.#emit('remove')
-    })
+    this.options = inWordsOfPg(options)
   }
 
   get ending(): boolean {
@@ -59,65 +53,26 @@ export class PostgresPool extends ConnectionPool<PostgresConnection> {
   override connect(callback: ConnectCallback): void
   override connect(how: ConnectOptions | ConnectCallback = {}): Promise<LeasedConnection> | void {
     if (typeof how !== 'function') return this.#connect(how)
-    tell(this.#connect({}), (error, client) => how(error, client, client?.release ?? NOTHING))
+    tell(this.#connect({}), (error, client) => how(error ?? undefined, client, client?.release ?? NOTHING))
   }
 
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row>(text: string | QueryConfig, callback: Callback<QueryResult<Row>>): void
   query<Row>(text: string | QueryConfig, values: unknown[], callback: Callback<QueryResult<Row>>): void
+  /** Only so that the type is that of a `pg.Pool`, which can't do it either: nobody would know when it is done. */
+  query<Query extends pg.Submittable>(query: Query): Query
   query<Row>(
-    text: string | QueryConfig,
+    text: string | QueryConfig | pg.Submittable,
     values?: unknown[] | Callback<QueryResult<Row>>,
     callback?: Callback<QueryResult<Row>>,
-  ): Promise<QueryResult<Row>> | void {
+  ): unknown {
     const isShort = typeof values === 'function'
     const given = isShort ? undefined : values
     const told = isShort ? values : callback
-    // A statement that fails costs only itself: the connection goes back, where `pg.Pool` would close it.
-    const answer = this.connect({}).then(async (connection) => {
-      try {
-        return await connection.query<Row>(text as string, given)
-      } finally {
-        connection.release()
-      }
-    })
+    const answer = isStatement(text) ? this.#query<Row>(text, given) : Promise.reject(notForPool(text))
     if (told === undefined) return answer
-    tell(answer, told)
-  }
-
-  override on<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this
-  override on<Name extends keyof ClientEvents>(
-    event: Name,
-    listener: (...args: ClientEvents[Name]) => void,
-  ): this
-  override on(event: string, listener: (...args: never[]) => void): this {
-    if (isOwn(event)) return super.on(event, listener as Listener<unknown>)
-    this.#clientEvents.on(event as 'remove', listener)
-    return this
-  }
-
-  once<Name extends keyof ClientEvents>(event: Name, listener: (...args: ClientEvents[Name]) => void): this {
-    this.#clientEvents.once(event, listener as never)
-    return this
-  }
-
-  override off<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this
-  override off<Name extends keyof ClientEvents>(
-    event: Name,
-    listener: (...args: ClientEvents[Name]) => void,
-  ): this
-  override off(event: string, listener: (...args: never[]) => void): this {
-    if (isOwn(event)) return super.off(event, listener as Listener<unknown>)
-    this.#clientEvents.off(event as 'remove', listener)
-    return this
-  }
-
-  removeListener<Name extends keyof ClientEvents>(
-    event: Name,
-    listener: (...args: ClientEvents[Name]) => void,
-  ): this {
-    return this.off(event, listener)
+    return tell(answer, told)
   }
 
   /**
@@ -134,6 +89,30 @@ export class PostgresPool extends ConnectionPool<PostgresConnection> {
     tell(ending.promise, callback)
   }
 
+  /** Of a connection that only lock sessions had, and that ended well, nobody has heard. */
+  protected override connectionClosed(
+    connection: PostgresConnection,
+    reason: CloseReason,
+    error: Error | undefined,
+  ): void {
+    const client = this.#lent.get(connection)
+    if (reason === 'ended by itself' && this.listenerCount('error') > 0) {
+      const cause = error ?? new Error('the connection was closed')
+      this.tell('error', cause, client ?? LeasedConnection.released(connection))
+    }
+    if (client !== undefined) this.tell('remove', client)
+  }
+
+  /** A statement that fails costs only itself: the connection goes back, where `pg.Pool` would close it. */
+  async #query<Row>(text: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    const connection = await this.connect()
+    try {
+      return await connection.query<Row>(text as string, values)
+    } finally {
+      connection.release()
+    }
+  }
+
   #connect(options: ConnectOptions): Promise<LeasedConnection> {
     // Lock sessions, which may be asked to give back, are no borrowers of the program's.
     if (options.reserved || options.onWanted !== undefined)
@@ -141,7 +120,7 @@ export class PostgresPool extends ConnectionPool<PostgresConnection> {
     if (this.#ending !== null) return Promise.reject(new PoolClosedError())
     this.#callers++
     return (super.connect(options) as Promise<LeasedConnection>).then(
-      (client) => this.#lent(client),
+      (client) => this.#lend(client),
       (error: unknown) => {
         this.#left()
         throw error
@@ -149,17 +128,16 @@ export class PostgresPool extends ConnectionPool<PostgresConnection> {
     )
   }
 
-  #lent(client: LeasedConnection): LeasedConnection {
+  #lend(client: LeasedConnection): LeasedConnection {
     client.onRelease((error) => {
-      this.#emit('release', error, client)
+      this.tell('release', error, client)
       this.#left()
     })
-    if (!this.#known.has(client.processID)) {
-      this.#known.add(client.processID)
-      client.onEnd(() => this.#known.delete(client.processID))
-      this.#emit('connect', client)
-    }
-    this.#emit('acquire', client)
+    const server = LeasedConnection.serverOf(client)
+    const isNew = !this.#lent.has(server)
+    this.#lent.set(server, client)
+    if (isNew) this.tell('connect', client)
+    this.tell('acquire', client)
     return client
   }
 
@@ -173,20 +151,30 @@ export class PostgresPool extends ConnectionPool<PostgresConnection> {
     this.#ended = true
     this.#ending.resolve()
   }
-
-  /** An `error` nobody listens to ends nothing, and a listener that throws can't keep a connection from its borrower. */
-  #emit<Name extends keyof ClientEvents>(event: Name, ...args: ClientEvents[Name]): void {
-    if (this.#clientEvents.listenerCount(event) === 0) return
-    try {
-      ;(this.#clientEvents as EventEmitter).emit(event, ...args)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
-  }
 }
 
-function isOwn(event: string): event is keyof PoolEvents {
-  return event.startsWith('connection:')
+/** Whatever was not said is what it is by default. */
+function inWordsOfPg(options: PoolOptions): pg.PoolOptions {
+  const seconds = (options.maxLifetimeMs ?? POOL_OPTIONS.maxLifetimeMs.default) / 1000
+  return Object.freeze({
+    min: options.min ?? POOL_OPTIONS.min.default,
+    max: options.max ?? POOL_OPTIONS.max.default,
+    idleTimeoutMillis: options.idleTimeoutMs ?? POOL_OPTIONS.idleTimeoutMs.default,
+    connectionTimeoutMillis: options.acquireTimeoutMs ?? POOL_OPTIONS.acquireTimeoutMs.default,
+    maxLifetimeSeconds: seconds,
+    maxUses: Infinity,
+    allowExitOnIdle: false,
+  })
+}
+
+function isStatement(text: unknown): text is string | QueryConfig {
+  return typeof text === 'string' || (typeof text === 'object' && text !== null && !('submit' in text))
+}
+
+function notForPool(query: unknown): TypeError {
+  if (typeof query === 'object' && query !== null)
+    return new TypeError('a cursor or query stream needs a connection of its own: borrow one with connect()')
+  return new TypeError(
+    `a query is a text or an object with one, not ${query === null ? 'null' : typeof query}`,
+  )
 }

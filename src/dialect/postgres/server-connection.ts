@@ -1,10 +1,14 @@
 import pg from 'pg'
+import { Deferred } from '../../base/deferred.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 
-/** What `pg` has and its types leave out. */
+/** What `pg` has and its types leave out, or call read-only. */
 interface ClientInternals {
   readonly processID: number | null
+  pipeline: boolean
+  /** Whether the server has answered all it was sent, outside of pipeline mode. */
+  readonly readyForQuery: boolean
   readonly connection: {
     readonly stream: { destroy(): void }
     /** The texts of named statements that the server has. */
@@ -24,6 +28,8 @@ export class ServerConnection implements PostgresConnection {
   readonly #endListeners: ((cause: Error) => void)[] = []
   #inFlight = 0
   #end: Error | null = null
+  /** While a cursor waits for what was sent before it, and others wait behind the cursor. */
+  #quiet: Deferred<void> | null = null
 
   private constructor(client: pg.Client) {
     this.#client = client
@@ -71,13 +77,40 @@ export class ServerConnection implements PostgresConnection {
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig): Promise<QueryResult<Row>>
   async query<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    if (this.#quiet !== null) await this.#quiet.promise
     this.#inFlight++
     try {
       const result: unknown = await this.#client.query(textOrConfig as string, values)
       return result as QueryResult<Row>
     } finally {
-      this.#inFlight--
+      if (--this.#inFlight === 0) this.#quiet?.resolve()
     }
+  }
+
+  /**
+   * Sends a cursor, a query stream or the like. These stop between two answers, so nothing may be on the wire before or
+   * behind them: from now on statements go one at a time, as `pg` sends them by default, until `comeToRest`.
+   */
+  submit(query: pg.Submittable, ...callback: unknown[]): void {
+    const send = (): void => {
+      this.#internals.pipeline = false
+      ;(this.#client.query as (...args: unknown[]) => unknown)(query, ...callback)
+    }
+    if (this.#inFlight === 0 && this.#quiet === null) return send()
+    const quiet = (this.#quiet ??= new Deferred())
+    void quiet.promise.then(() => {
+      this.#quiet = null
+      send()
+    })
+  }
+
+  /** Whether nothing is under way. If so, statements are sent as they come again. */
+  comeToRest(): boolean {
+    if (this.#inFlight > 0 || this.#quiet !== null) return false
+    if (this.#internals.pipeline) return true
+    if (!this.#internals.readyForQuery) return false
+    this.#internals.pipeline = true
+    return true
   }
 
   /**
@@ -132,6 +165,11 @@ export class ServerConnection implements PostgresConnection {
 
   destroy(): void {
     this.#internals.connection.stream.destroy()
+  }
+
+  /** The client of `pg` itself, to be asked, not to be sent anything. */
+  get client(): pg.Client {
+    return this.#client
   }
 
   get #internals(): ClientInternals {
