@@ -15,7 +15,7 @@ import { originInWords, originOf, OverdueWatch, type Origin } from '../base/over
 import { systemRandom, type Random } from '../base/random.js'
 import type { ConnectionFactory } from './connection-factory.js'
 import { attachLease, type Lease } from './lease.js'
-import type { CloseReason, PoolCounts, PoolEvents } from './pool-events.js'
+import type { PoolCounts, PoolEvents } from './pool-events.js'
 import { POOL_OPTIONS, poolOptionConflicts, type PoolOptions } from './pool-options.js'
 import { PoolWaiter, WaitingLine, type ConnectOptions } from './pool-waiter.js'
 import type { OnWanted } from './slot.js'
@@ -66,7 +66,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#stock = new Stock(factory, this.#options, { clock: this.#clock, random }, this.#events, {
       changed: () => this.#serve(),
       openFailed: (error, isLast) => this.#openFailed(error, isLast),
-      closed: (connection, reason, error) => this.connectionClosed(connection, reason, error),
+      ended: (connection, error) => this.connectionEnded(connection, error),
+      gone: (connection) => this.connectionGone(connection),
     })
     const { leakWarningMs } = this.#options
     this.#overdue = leakWarningMs > 0 ? this.#watchLoans(leakWarningMs) : null
@@ -200,8 +201,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.close()
   }
 
-  /** For pools that can more. What is told here is told to listeners as `connection:closed`. */
-  protected connectionClosed(_connection: C, _reason: CloseReason, _error: Error | undefined): void {}
+  /** For pools that can more: it has ended by itself. */
+  protected connectionEnded(_connection: C, _error: Error): void {}
+
+  /** For pools that can more: it is gone, however it ended. */
+  protected connectionGone(_connection: C): void {}
 
   #wait(options: ConnectOptions, timeoutMs: number, origin: Origin | null): Promise<C & Lease> {
     if (this.#line.size >= this.#options.maxWaiting) {

@@ -84,6 +84,11 @@ export class Opener<C extends object> {
     })
   }
 
+  /** A connection has ended by itself: before many are opened, one finds out whether the server is still there. */
+  suspect(): void {
+    this.#atOnce = 1
+  }
+
   close(): void {
     this.#probe?.()
     this.#probe = null

@@ -16,8 +16,10 @@ export interface StockHost<C> {
   changed(): void
   /** An attempt to open failed. `isLast` means that no other is under way. */
   openFailed(error: LockError, isLast: boolean): void
-  /** A connection is gone, or about to be. */
-  closed(connection: C, reason: CloseReason, error: Error | undefined): void
+  /** A connection has ended by itself. */
+  ended(connection: C, error: Error): void
+  /** A connection is gone, however it ended. */
+  gone(connection: C): void
 }
 
 /** The connections of a pool, whoever uses them: how many, in which state, and how each begins and ends. */
@@ -291,20 +293,22 @@ export class Stock<C extends object> {
   /** The connection ended under us, whoever had it. */
   #ended(slot: Slot<C>, cause: Error): void {
     if (slot.state === 'closing' || slot.state === 'closed') return
+    this.#opener.suspect()
     if (slot.state === 'idle') this.#idle.splice(this.#idle.indexOf(slot), 1)
     this.#tellClosed(slot, 'ended by itself', cause)
+    this.#host.ended(slot.connection!, cause)
     this.#forget(slot)
   }
 
   #forget(slot: Slot<C>): void {
     slot.move('closed')
     this.#slots.delete(slot)
+    this.#host.gone(slot.connection!)
     if (this.#ending === null) this.#host.changed()
     else if (this.#slots.size === 0) this.#ending.resolve()
   }
 
   #tellClosed(slot: Slot<C>, reason: CloseReason, error?: Error, origin?: Origin | null): void {
-    this.#host.closed(slot.connection!, reason, error)
     if (!this.#events.hears('connection:closed')) return
     this.#events.emit('connection:closed', {
       id: slot.id,

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Kysely, PostgresDialect } from 'kysely'
+import Cursor from 'pg-cursor'
 import { expect, test } from 'vitest'
 import { rejection } from '../support/fake-world.js'
 import { startServer } from '../support/own-server.js'
@@ -39,6 +40,29 @@ test('Kysely selects, inserts and rolls back on it, with more callers than conne
   await db.destroy()
   expect(lock.signal.aborted, 'the locks of the program go on').toBe(false)
   await lock.release()
+})
+
+test('Kysely streams with a cursor, while others query', async () => {
+  const { connections } = world.pool({ max: 3 })
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: connections, cursor: Cursor }) })
+  await db.schema.createTable('streamed').addColumn('n', 'integer').execute()
+  await world.database.query('INSERT INTO streamed SELECT generate_series(1, 250)')
+
+  const seen: unknown[] = []
+  for await (const row of db
+    .selectFrom('streamed' as 'thing')
+    .selectAll()
+    .stream(100)) {
+    seen.push(row)
+    if (seen.length === 150)
+      await db
+        .selectFrom('streamed' as 'thing')
+        .selectAll()
+        .execute()
+  }
+
+  expect(seen).toHaveLength(250)
+  expect(connections.counts()).toMatchObject({ closed: 0, leased: 0 })
 })
 
 test('a transaction of Drizzle stays on one connection, and is undone as a whole', async () => {

@@ -13,6 +13,10 @@ export class TcpProxy implements AsyncDisposable {
   losesCloses = false
   /** New connections are accepted, and then nothing happens. */
   isSilent = false
+  /** New connections are reset at once, as those to a server that is not there. */
+  isRefusing = false
+  /** How many connections somebody has tried to make. */
+  attempts = 0
 
   private constructor(target: string) {
     this.#target = new URL(target)
@@ -63,6 +67,12 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   #accept(client: Socket): void {
+    this.attempts++
+    if (this.isRefusing) {
+      client.on('error', () => undefined)
+      client.resetAndDestroy()
+      return
+    }
     if (this.isSilent) {
       client.on('error', () => undefined)
       this.#pairs.add([client, client])

@@ -73,8 +73,9 @@ export class Dirt {
   async #clean(server: ServerConnection, isAtRest: boolean): Promise<readonly string[]> {
     const found: string[] = []
     if (!isAtRest) {
-      found.push(underWay(server.inFlight))
-      // Answers come in order: behind this one nothing else is under way, and the transaction status is the last word.
+      if (server.inFlight > 0) found.push(underWay(server.inFlight))
+      else if (!server.client.pipeline) found.push('a cursor that was not closed')
+      // An error is told before its statement is over. Answers come in order: behind this one nothing else is under way, and the transaction status is the last word.
       await server.query('')
       server.comeToRest()
     }
@@ -100,7 +101,6 @@ export class Dirt {
 }
 
 function underWay(statements: number): string {
-  if (statements === 0) return 'a cursor that was not closed'
   return `${statements} statement${statements === 1 ? '' : 's'} under way`
 }
 

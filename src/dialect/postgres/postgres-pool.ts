@@ -3,7 +3,6 @@ import { Deferred } from '../../base/deferred.js'
 import { PoolClosedError } from '../../base/errors.js'
 import type { ConnectionFactory } from '../../pool/connection-factory.js'
 import type { PoolPorts } from '../../pool/connection-pool.js'
-import type { CloseReason } from '../../pool/pool-events.js'
 import { POOL_OPTIONS, type PoolOptions } from '../../pool/pool-options.js'
 import type { ConnectOptions } from '../../pool/pool-waiter.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
@@ -56,6 +55,10 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     tell(this.#connect({}), (error, client) => how(error ?? undefined, client, client?.release ?? NOTHING))
   }
 
+  override use<T>(body: (client: LeasedConnection) => T | Promise<T>, options?: ConnectOptions): Promise<T> {
+    return super.use((connection) => body(connection as LeasedConnection), options)
+  }
+
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row>(text: string | QueryConfig, callback: Callback<QueryResult<Row>>): void
@@ -89,17 +92,14 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     tell(ending.promise, callback)
   }
 
-  /** Of a connection that only lock sessions had, and that ended well, nobody has heard. */
-  protected override connectionClosed(
-    connection: PostgresConnection,
-    reason: CloseReason,
-    error: Error | undefined,
-  ): void {
+  protected override connectionEnded(connection: PostgresConnection, error: Error): void {
+    if (this.listenerCount('error') === 0) return
+    this.tell('error', error, this.#lent.get(connection) ?? LeasedConnection.released(connection))
+  }
+
+  /** Of one that only lock sessions had nobody has heard. */
+  protected override connectionGone(connection: PostgresConnection): void {
     const client = this.#lent.get(connection)
-    if (reason === 'ended by itself' && this.listenerCount('error') > 0) {
-      const cause = error ?? new Error('the connection was closed')
-      this.tell('error', cause, client ?? LeasedConnection.released(connection))
-    }
     if (client !== undefined) this.tell('remove', client)
   }
 

@@ -7,7 +7,7 @@ import type { ConnectionEvents, PostgresConnection } from './postgres-connection
 interface ClientInternals {
   readonly processID: number | null
   pipeline: boolean
-  /** Whether the server has answered all it was sent, outside of pipeline mode. */
+  /** Whether the server has said the last word about all that it was sent. An error comes before that. */
   readonly readyForQuery: boolean
   readonly connection: {
     readonly stream: { destroy(): void }
@@ -104,11 +104,12 @@ export class ServerConnection implements PostgresConnection {
     })
   }
 
-  /** Whether nothing is under way. If so, statements are sent as they come again. */
+  /**
+   * Whether nothing is under way, so that the transaction status is the last word. If so, statements are sent as they come
+   * again.
+   */
   comeToRest(): boolean {
-    if (this.#inFlight > 0 || this.#quiet !== null) return false
-    if (this.#internals.pipeline) return true
-    if (!this.#internals.readyForQuery) return false
+    if (this.#inFlight > 0 || this.#quiet !== null || !this.#internals.readyForQuery) return false
     this.#internals.pipeline = true
     return true
   }

@@ -203,6 +203,20 @@ describe('the server is down', () => {
     lease.release()
   })
 
+  test('after connections have ended by themselves, one attempt finds out whether the server is there', async () => {
+    const factory = new StubFactory()
+    const { pool } = poolOf({ max: 4 }, factory)
+    await Promise.all([1, 2, 3, 4].map(() => pool.connect()))
+    const waiting = Array.from({ length: 20 }, () => rejection(pool.connect()))
+    factory.failure = new Error('connection refused')
+
+    for (const stub of [...factory.opened]) factory.end(stub)
+    const errors = await Promise.all(waiting)
+
+    expect(factory.attempts.length - factory.opened.length).toBe(1)
+    expect(errors.every(({ code }) => code === 'CONNECTION_FAILED')).toBe(true)
+  })
+
   test('ready() rejects with the cause, and may be asked again', async () => {
     const factory = new StubFactory()
     factory.failure = new Error('connection refused')

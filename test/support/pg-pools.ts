@@ -1,0 +1,54 @@
+import pg from 'pg'
+import { afterEach } from 'vitest'
+import type { LockWorld } from './lock-world.js'
+
+/** Options of a `pg.Pool`. */
+export interface Wanted {
+  readonly min?: number
+  /** That may be lent. */
+  readonly max?: number
+  readonly idleTimeoutMillis?: number
+  readonly connectionTimeoutMillis?: number
+  readonly maxLifetimeSeconds?: number
+}
+
+const pools: pg.Pool[] = []
+
+/** A `pg.Pool` and `locks.connections`, for tests that must find the same with both. */
+export function poolsOf(
+  world: LockWorld,
+): readonly (readonly [name: string, make: (wanted?: Wanted) => pg.Pool])[] {
+  return [
+    [
+      'pg.Pool',
+      (wanted = {}) => {
+        const pool = new pg.Pool({ connectionString: world.database.url, max: 2, ...wanted })
+        pools.push(pool)
+        return pool
+      },
+    ],
+    [
+      'locks.connections',
+      ({ max = 2, min = 0, ...wanted } = {}) =>
+        world.pool({
+          min,
+          // One of them is kept for lock sessions.
+          max: max + 1,
+          idleTimeoutMs: wanted.idleTimeoutMillis ?? 10_000,
+          acquireTimeoutMs: wanted.connectionTimeoutMillis || Infinity,
+          maxLifetimeMs:
+            wanted.maxLifetimeSeconds === undefined ? Infinity : wanted.maxLifetimeSeconds * 1000,
+        }).connections,
+    ],
+  ]
+}
+
+afterEach(() => {
+  const open = pools.splice(0).filter((pool) => !pool.ending)
+  return Promise.all(open.map((pool) => pool.end()))
+})
+
+/** Its types leave it out. */
+export function pidOf(client: pg.PoolClient): number {
+  return (client as unknown as { readonly processID: number }).processID
+}
