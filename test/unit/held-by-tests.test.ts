@@ -3,6 +3,7 @@ import { read, tableRows } from '../support/repository.js'
 
 /** Pages whose tables name the test that holds each line, and files whose every test must be named by one. */
 const PAGES: readonly { readonly page: string; readonly files: readonly string[] }[] = [
+  { page: 'docs/guides/from-psycopg2-pool.md', files: ['test/integration/psycopg2-pool.test.ts'] },
   {
     page: 'docs/guides/as-pg-pool.md',
     files: ['promises', 'differences', 'defects']

@@ -1,0 +1,176 @@
+import { expect, test } from 'vitest'
+import { LockPool } from '../../src/postgres-lock-pool.js'
+import { rejection } from '../support/fake-world.js'
+import { lockWorld } from '../support/lock-world.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
+
+/** What psycopg2's SimpleConnectionPool and ThreadedConnectionPool do, and what is done here instead: docs/guides/from-psycopg2-pool.md. */
+const world = lockWorld()
+
+test('nothing is opened by the constructor, and ready() opens min or says why not', async () => {
+  const { connections } = world.pool({ min: 2 })
+  expect(connections.totalCount).toBe(0)
+
+  await connections.ready()
+
+  expect(connections.totalCount).toBe(2)
+  const unreachable = world.pool({ connection: 'postgres://127.0.0.1:1/none', min: 2 })
+  expect(await rejection(unreachable.connections.ready())).toMatchObject({ code: 'CONNECTION_FAILED' })
+})
+
+test('more min than max is refused', () => {
+  expect(() => new LockPool({ min: 3, max: 1 })).toThrowError(
+    expect.objectContaining({ code: 'INVALID_OPTION' }),
+  )
+})
+
+test('who comes when all are borrowed waits for the first that comes back', async () => {
+  const { connections } = world.pool({ max: 2 })
+  const first = await connections.connect()
+  const waiting = connections.connect()
+
+  first.release()
+  const second = await waiting
+
+  expect(second.processID).toBe(first.processID)
+  second.release()
+})
+
+test('whoever does not want to wait is told at once', async () => {
+  const { connections } = world.pool({ max: 2, onExhausted: 'fail' })
+  const client = await connections.connect()
+
+  expect(await rejection(connections.connect())).toMatchObject({ code: 'POOL_EXHAUSTED', retryable: true })
+
+  client.release()
+  ;(await connections.connect()).release()
+})
+
+test('opening one connection does not keep others from being lent and given back', async () => {
+  await using proxy = await TcpProxy.to(world.database.url)
+  const locks = world.pool({ connection: proxy.url, max: 3 })
+  const first = await locks.connections.connect()
+  // The server is as slow as can be: opening never ends.
+  proxy.isSilent = true
+  const second = locks.connections.connect()
+  await expect.poll(() => locks.connections.counts().opening).toBe(1)
+
+  first.release()
+
+  const lent = await second
+  expect(lent.processID).toBe(first.processID)
+  lent.release()
+  await locks.close({ graceMs: 0 })
+})
+
+test('two calls never get the same connection, and what belongs together is passed on as what it is', async () => {
+  const { connections } = world.pool({ max: 3 })
+  const pids = await connections.use(async (client) => {
+    const inside = async (): Promise<number> => {
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      return rows[0]!.pid
+    }
+    const other = await connections.use(({ processID }) => processID)
+    return [client.processID, await inside(), other]
+  })
+
+  expect(pids[1]).toBe(pids[0])
+  expect(pids[2]).not.toBe(pids[0])
+})
+
+test('a connection can only be given back by whoever has it, and once', async () => {
+  const { connections } = world.pool({ max: 2 })
+  const first = await connections.connect()
+  first.release()
+  const second = await connections.connect()
+
+  first.release()
+  first.release(true)
+
+  expect(connections.leasedCount).toBe(1)
+  expect(await rejection(first.query('SELECT 1'))).toMatchObject({ code: 'CONNECTION_FAILED' })
+  expect((await second.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+  second.release()
+})
+
+test('what comes back stays open, also above min, until it has idled for long', async () => {
+  const { connections } = world.pool({ min: 0, max: 4 })
+  const clients = await Promise.all([connections.connect(), connections.connect(), connections.connect()])
+  for (const client of clients) client.release()
+
+  const again = await Promise.all([connections.connect(), connections.connect(), connections.connect()])
+
+  expect(connections.counts().opened).toBe(3)
+  for (const client of again) client.release()
+})
+
+test('a transaction that comes back open, or failed, is rolled back', async () => {
+  const { connections } = world.pool({ max: 2 })
+  await connections.query('CREATE TABLE ledger (n int)')
+  for (const statement of ['SELECT 1', 'SELECT 1/0']) {
+    const client = await connections.connect()
+    await client.query('BEGIN; INSERT INTO ledger VALUES (1)')
+    await client.query(statement).catch(() => undefined)
+    client.release()
+  }
+
+  expect((await connections.query('SELECT n FROM ledger')).rows).toEqual([])
+  expect(connections.counts().opened, 'on the same connection').toBe(1)
+})
+
+test('a rollback that fails costs the connection, not its place', async () => {
+  const { connections } = world.pool({ max: 2 })
+  const client = await connections.connect()
+  await client.query('BEGIN')
+  const gone = rejection(client.query('SELECT pg_sleep(60)'))
+  await world.terminate(client.processID)
+  client.release()
+  await gone
+
+  expect((await connections.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+  expect(connections.totalCount).toBe(1)
+})
+
+test('an advisory lock does not outlive the loan', async () => {
+  const { connections } = world.pool({ max: 2 })
+
+  await connections.use((client) => client.query('SELECT pg_advisory_lock(11)'))
+  await connections.query('SELECT 1')
+
+  expect(await world.locks()).toEqual([])
+})
+
+test('an idle connection that has died is not lent', async () => {
+  const { connections } = world.pool({ max: 2 })
+  const client = await connections.connect()
+  const pid = client.processID
+  client.release()
+  const closed = new Promise((resolve) => connections.on('connection:closed', resolve))
+  await world.terminate(pid)
+  await closed
+
+  const next = await connections.connect()
+
+  expect(next.processID).not.toBe(pid)
+  next.release()
+})
+
+test('close lets borrowers finish, ends what is left, refuses who comes, and may be called again', async () => {
+  const locks = world.pool({ max: 3 })
+  const { connections } = locks
+  const [quick, slow] = await Promise.all([connections.connect(), connections.connect()])
+  const waiting = rejection(connections.connect())
+  const work = quick.query('SELECT pg_sleep(0.05)').then(() => quick.release())
+  const endless = rejection(slow.query('SELECT pg_sleep(60)'))
+
+  const closing = locks.close({ graceMs: 300 })
+
+  expect(await waiting).toMatchObject({ code: 'POOL_CLOSED' })
+  expect(await rejection(connections.connect())).toMatchObject({ code: 'POOL_CLOSED' })
+  await work
+  await Promise.all([closing, locks.close(), endless])
+  slow.release()
+  expect(connections.totalCount).toBe(0)
+  // The server itself does not look whether anybody still waits for its answer.
+  await world.terminate(slow.processID)
+})
