@@ -11,6 +11,7 @@ import { memory } from './rows/memory.js'
 import { oneCaller } from './rows/one-caller.js'
 import { poolAlone } from './rows/pool-alone.js'
 import { semaphore } from './rows/semaphore.js'
+import { telemetry } from './rows/telemetry.js'
 import { throughput } from './rows/throughput.js'
 import { serverFacts } from './server.js'
 import { table } from './table.js'
@@ -24,6 +25,7 @@ const GROUPS: readonly Group[] = [
   manyHeld,
   memory,
   semaphore,
+  telemetry,
   poolAlone,
 ]
 

@@ -8,17 +8,18 @@ export type Listener<T> = (event: T) => void
  * reaches the process as any uncaught error does. Unlike Node's emitter, an `error` nobody listens to ends nothing.
  */
 export class Emitter<E extends EventMap<E>> {
-  readonly #listeners = new Map<keyof E, Set<Listener<never>>>()
+  /** Replaced as a whole when one is added or removed: whoever is being told of an event sees those that were there. */
+  readonly #listeners = new Map<keyof E, readonly Listener<never>[]>()
 
   on<Name extends keyof E>(name: Name, listener: Listener<E[Name]>): void {
-    let listeners = this.#listeners.get(name)
-    if (listeners === undefined) this.#listeners.set(name, (listeners = new Set()))
-    listeners.add(listener)
+    const listeners = this.#listeners.get(name) ?? []
+    if (!listeners.includes(listener)) this.#listeners.set(name, [...listeners, listener])
   }
 
   off<Name extends keyof E>(name: Name, listener: Listener<E[Name]>): void {
-    const listeners = this.#listeners.get(name)
-    if (listeners?.delete(listener) && listeners.size === 0) this.#listeners.delete(name)
+    const left = (this.#listeners.get(name) ?? []).filter((each) => each !== listener)
+    if (left.length === 0) this.#listeners.delete(name)
+    else this.#listeners.set(name, left)
   }
 
   /** Lets a hot path skip building an event nobody will see. */
@@ -29,7 +30,7 @@ export class Emitter<E extends EventMap<E>> {
   emit<Name extends keyof E>(name: Name, event: E[Name]): void {
     const listeners = this.#listeners.get(name)
     if (listeners === undefined) return
-    for (const listener of [...listeners]) {
+    for (const listener of listeners) {
       try {
         ;(listener as Listener<E[Name]>)(event)
       } catch (error) {

@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../base/errors.js'
 import { show } from '../base/options.js'
 import type { LockMode } from '../dialect/lock-key.js'
-import { currentFrame } from './holding-context.js'
+import { currentFrame, type Frame } from './holding-context.js'
 import { LOCK_POOL_OPTIONS } from './lock-pool-options.js'
 import type { LockRequest, Patience } from './lock-waiter.js'
 
@@ -24,20 +24,34 @@ const ATTEMPT_TIMEOUT_MS = 30_000
 /** No options at all: what most calls have. */
 export const NO_OPTIONS: AcquireOptions = {}
 
-/** @throws {InvalidOptionError} */
-export function toRequest(
-  options: AcquireOptions,
-  known: ReadonlySet<string>,
-  patience: Patience,
-  defaultTimeoutMs: number,
-): LockRequest {
-  checkRequest(options, known)
-  const { mode = 'exclusive', signal, timeoutMs = defaultTimeoutMs } = options
-  const frame = currentFrame()
-  if (timeoutMs > 0) return { mode, patience, timeoutMs, signal, frame }
-  // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
-  const single = patience === 'ask' ? patience : 'once'
-  return { mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame }
+/** Makes of what callers say what the arbiter is asked. */
+export class Requests {
+  readonly #defaultTimeoutMs: number
+  /** What is asked for without options, outside of all bodies. Nothing in it depends on the call, so it is made once. */
+  #usual: LockRequest | null = null
+
+  constructor(defaultTimeoutMs: number) {
+    this.#defaultTimeoutMs = defaultTimeoutMs
+  }
+
+  /** @throws {InvalidOptionError} */
+  from(options: AcquireOptions, known: ReadonlySet<string>, patience: Patience): LockRequest {
+    const frame = currentFrame()
+    if (options !== NO_OPTIONS || patience !== 'wait' || frame !== null) {
+      checkRequest(options, known)
+      return this.#make(options, patience, frame)
+    }
+    this.#usual ??= this.#make(options, patience, null)
+    return this.#usual
+  }
+
+  #make(options: AcquireOptions, patience: Patience, frame: Frame | null): LockRequest {
+    const { mode = 'exclusive', signal, timeoutMs = this.#defaultTimeoutMs } = options
+    if (timeoutMs > 0) return { mode, patience, timeoutMs, signal, frame }
+    // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
+    const single = patience === 'ask' ? patience : 'once'
+    return { mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame }
+  }
 }
 
 /** Runs at every call, so it builds nothing while all is well. */

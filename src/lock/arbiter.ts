@@ -22,6 +22,7 @@ import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from './lock-waiter.js'
 import type { Session } from './session.js'
+import { traceHold, traceHoldEnd } from './trace.js'
 
 /** Since the pool was made. */
 export interface LockCounters {
@@ -32,6 +33,8 @@ export interface LockCounters {
   handedOff: number
   /** Calls of `acquire` and `tryAcquire` that ended without the lock. */
   refused: number
+  /** Of these, with `LOCK_TIMEOUT`. */
+  timeouts: number
   /** Of these, with `LOCK_DEADLOCK`. */
   deadlocks: number
 }
@@ -48,6 +51,7 @@ export class Arbiter implements EntryHost, DetectorHost {
     lost: 0,
     handedOff: 0,
     refused: 0,
+    timeouts: 0,
     deadlocks: 0,
   }
   readonly detector: DeadlockDetector
@@ -250,6 +254,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   acquired(lock: Lock, waiter: LockWaiter<WaitedFor>, isHandOff: boolean): void {
     this.counters.acquired++
     if (isHandOff) this.counters.handedOff++
+    traceHold(lock)
     if (!this.#events.hears('lock:acquired')) return
     const waitedMs = this.clock.now() - waiter.since
     this.#events.emit('lock:acquired', { key: keyText(lock.key), mode: lock.mode, waitedMs })
@@ -257,6 +262,7 @@ export class Arbiter implements EntryHost, DetectorHost {
 
   released(lock: Lock): void {
     this.counters.released++
+    traceHoldEnd(lock)
     this.#links.leaks?.ended(lock)
     if (!this.#events.hears('lock:released')) return
     this.#events.emit('lock:released', { key: keyText(lock.key), mode: lock.mode, heldMs: lock.heldMs })
@@ -264,6 +270,7 @@ export class Arbiter implements EntryHost, DetectorHost {
 
   lost(error: LockLostError, lock: Lock): void {
     this.counters.lost++
+    traceHoldEnd(lock, error)
     this.#links.leaks?.ended(lock)
     const { heldMs, reason } = error
     this.#events.emit('lock:lost', { key: keyText(lock.key), mode: lock.mode, heldMs, reason })
@@ -273,6 +280,7 @@ export class Arbiter implements EntryHost, DetectorHost {
     this.#waiting--
     if (waiter.isFramed) this.detector.ended(waiter as LockWaiter)
     if (!isGranted) this.counters.refused++
+    if (waiter.hasTimedOut) this.counters.timeouts++
     if (!this.#events.hears('waiter:left')) return
     const waitedMs = this.clock.now() - waiter.since
     this.#events.emit('waiter:left', {

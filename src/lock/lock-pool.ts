@@ -7,14 +7,14 @@ import { systemRandom, type Random } from '../base/random.js'
 import { checkKey } from '../dialect/check-key.js'
 import type { Dialect } from '../dialect/dialect.js'
 import type { LeaderInfo } from '../dialect/leader.js'
-import type { LockKey } from '../dialect/lock-key.js'
+import type { KeyCode, LockKey } from '../dialect/lock-key.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import { acquireAll } from './acquire-all.js'
 import {
   ACQUIRE_OPTIONS,
   NO_OPTIONS,
-  toRequest,
+  Requests,
   TRY_ACQUIRE_OPTIONS,
   type AcquireOptions,
   type TryAcquireOptions,
@@ -24,7 +24,7 @@ import type { Campaign } from './campaign/campaign.js'
 import { Campaigns } from './campaign/campaigns.js'
 import { graceOf, type CloseOptions } from './close-options.js'
 import { Engine, type MakePool } from './engine.js'
-import { currentFrame, runHolding } from './holding-context.js'
+import { runHolding } from './holding-context.js'
 import { KeyBook } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
@@ -34,6 +34,7 @@ import type { LockRequest, Patience } from './lock-waiter.js'
 import { checkPermits, Semaphore } from './semaphore/semaphore.js'
 import { semaphoreSnapshots } from './semaphore/semaphore-snapshot.js'
 import { keySnapshots, sessionSnapshot, type PoolSnapshot } from './snapshot.js'
+import { isAcquireTraced, traceAcquire } from './trace.js'
 
 /** The database to lock in, and for tests, time and chance. */
 export interface LockPoolPorts<C extends object> {
@@ -49,11 +50,10 @@ export class LockPool<C extends object> implements AsyncDisposable {
   readonly #options: Required<LockPoolOptions>
   readonly #engine: Engine<C>
   readonly #keys: KeyBook
+  readonly #requests: Requests
   readonly #dialect: Pick<Dialect<C>, 'encodeSemaphore'>
   readonly #campaigns: Campaigns<C>
   #state: PoolSnapshot['state'] = 'open'
-  /** What is asked for without options, outside of all bodies. */
-  #usual: LockRequest | null = null
   #closing: Promise<void> | null = null
 
   /** Opens nothing yet. `options` must have been resolved. */
@@ -68,6 +68,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     })
     this.#dialect = ports.dialect
     this.#keys = new KeyBook(ports.dialect, options.namespace)
+    this.#requests = new Requests(options.acquireTimeoutMs)
     this.#campaigns = new Campaigns(this.#engine, ports.dialect, options.max === 1)
   }
 
@@ -124,11 +125,14 @@ export class LockPool<C extends object> implements AsyncDisposable {
    * @throws as `acquire`, with nothing held
    */
   async acquireAll(keys: Iterable<LockKey>, options: AcquireOptions = {}): Promise<LockGroup> {
-    const request = this.#toRequest(options, ACQUIRE_OPTIONS, 'wait')
+    const request = this.#requests.from(options, ACQUIRE_OPTIONS, 'wait')
     const wanted = this.#keys.codes(keys)
     request.signal?.throwIfAborted()
     const origin = this.#engine.leaks && originOf(this, 'acquireAll')
-    const group = await acquireAll(this.#engine.arbiter, wanted, request)
+    const labels = wanted.map(({ label }) => label)
+    const group = await traceAcquire(labels, request.mode, () =>
+      acquireAll(this.#engine.arbiter, wanted, request),
+    )
     if (origin !== null) for (const lock of group.locks) this.#engine.leaks!.watch(lock, origin)
     return group
   }
@@ -178,10 +182,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     const { semaphores } = this.#engine
     const code = this.#dialect.encodeSemaphore(key, permits, this.#options.namespace)
     semaphores.remember(code, key)
-    return new Semaphore(key, code, {
-      semaphores,
-      toRequest: (options, known, patience) => this.#toRequest(options, known, patience),
-    })
+    return new Semaphore(key, code, { semaphores, requests: this.#requests })
   }
 
   /**
@@ -282,22 +283,18 @@ export class LockPool<C extends object> implements AsyncDisposable {
     patience: Patience,
   ): Promise<Lock | null> {
     try {
-      const request = this.#toRequest(options, known, patience)
+      const request = this.#requests.from(options, known, patience)
       const code = this.#keys.code(key)
       if (request.signal?.aborted) return Promise.reject(request.signal.reason)
-      return this.#engine.arbiter.acquire(code, key, request)
+      if (!isAcquireTraced()) return this.#engine.arbiter.acquire(code, key, request)
+      return this.#traced(code, key, request)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  /** @throws {InvalidOptionError} */
-  #toRequest(options: AcquireOptions, known: ReadonlySet<string>, patience: Patience): LockRequest {
-    const { acquireTimeoutMs } = this.#options
-    if (options !== NO_OPTIONS || patience !== 'wait' || currentFrame() !== null)
-      return toRequest(options, known, patience, acquireTimeoutMs)
-    // Nothing in it depends on the call, so it is made once.
-    this.#usual ??= toRequest(NO_OPTIONS, known, 'wait', acquireTimeoutMs)
-    return this.#usual
+  /** On its own: a closure on the way of each caller costs, whether it is made or not. */
+  #traced(code: KeyCode, key: LockKey, request: LockRequest): Promise<Lock | null> {
+    return traceAcquire([key], request.mode, () => this.#engine.arbiter.acquire(code, key, request))
   }
 }

@@ -66,6 +66,7 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
   /** Whether the detector of deadlocks knows of it. */
   isFramed = false
   #isOverdue = false
+  #hasTimedOut = false
 
   constructor(entry: Place, request: LockRequest, arrival: number, deadlines: Deadlines) {
     const now = entry.now()
@@ -87,6 +88,11 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
     return this.#isOverdue
   }
 
+  /** It has left, or is about to, because its time was up. */
+  get hasTimedOut(): boolean {
+    return this.#hasTimedOut
+  }
+
   /** The lock was not to be had. Callers without patience leave. */
   notGranted(): void {
     if (this.patience === 'ask') this.offer(null)
@@ -102,6 +108,7 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
       holder,
     }
     const cause = this.entry.lastFailure
+    this.#hasTimedOut = true
     this.refuse(new LockTimeoutError(details, cause === null ? undefined : { cause }))
   }
 

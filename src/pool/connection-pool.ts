@@ -159,7 +159,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     if (this.#line.size === 0 && (isReserved || this.#ordinaryRoom() > 0)) {
       const slot = this.#stock.peek()
       if (slot !== undefined && !this.#stock.needsCheck(slot)) {
-        return Promise.resolve(this.#lend(isReserved, options.onWanted ?? null, origin))
+        return Promise.resolve(this.#lend(isReserved, options.onWanted ?? null, origin, null))
       }
     }
     const { onExhausted } = this.#options
@@ -274,7 +274,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
         // One check for each who waits, not one for each connection that needs it.
         if (this.#stock.checking >= this.#line.servable(this.#ordinaryRoom())) break
         this.#stock.checkNext()
-      } else waiter.offer(this.#lend(waiter.isReserved, waiter.onWanted, waiter.origin))
+      } else waiter.offer(this.#lend(waiter.isReserved, waiter.onWanted, waiter.origin, waiter))
     }
     this.#stock.open(this.#line.servable(this.#ordinaryRoom()))
     if (this.#readiness !== null && this.#stock.live >= this.#options.min) {
@@ -299,15 +299,23 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#options.max - this.#options.reserved - this.#stock.ordinaryLeased
   }
 
-  #lend(isReserved: boolean, onWanted: OnWanted | null, origin: Origin | null): C & Lease {
+  #lend(
+    isReserved: boolean,
+    onWanted: OnWanted | null,
+    origin: Origin | null,
+    waiter: PoolWaiter<C> | null,
+  ): C & Lease {
     const slot = this.#stock.lend(isReserved, onWanted)
     this.#leases++
     const loan = origin && (this.#overdue?.begin({ id: slot.id, since: this.#clock.now() }, origin) ?? null)
+    if (this.#events.hears('connection:lent')) this.#tellLent(slot.id, waiter)
+    const lentAt = this.#events.hears('connection:returned') ? this.#clock.now() : null
     let isOver = false
     const release = (destroy: boolean | Error = false): void => {
       if (isOver) return
       isOver = true
       if (loan !== null) this.#overdue!.end(loan)
+      if (lentAt !== null) this.#tellReturned(slot.id, lentAt)
       this.#stock.takeBack(slot, destroy, origin)
     }
     const dispose = (): Promise<void> => {
@@ -319,6 +327,14 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#factory.lease === undefined
       ? attachLease(connection, lease)
       : this.#factory.lease(connection, lease)
+  }
+
+  #tellLent(id: number, waiter: PoolWaiter<C> | null): void {
+    this.#events.emit('connection:lent', { id, waitedMs: waiter?.waitedMs ?? 0 })
+  }
+
+  #tellReturned(id: number, lentAt: number): void {
+    this.#events.emit('connection:returned', { id, heldMs: this.#clock.now() - lentAt })
   }
 
   /** A stack costs microseconds, so it is taken only where it may be told. */

@@ -11,7 +11,7 @@ import type { ConnectionFactory } from './connection-factory.js'
 const PROBE: Backoff = { firstMs: 500, factor: 1.5, capMs: 1500, jitter: 0.2 }
 
 export interface OpenerHost<C> {
-  opened(connection: C): void
+  opened(connection: C, tookMs: number): void
   /** Also called when the attempt was given up. `others` attempts are still under way. */
   failed(error: ConnectionError | LockError, others: number): void
   /** It is worth asking `open` again. */
@@ -97,6 +97,7 @@ export class Opener<C extends object> {
 
   #start(): void {
     const attempt = new AbortController()
+    const startedAt = this.#clock.now()
     this.#underWay.add(attempt)
     let isOver = false
     const end = (): boolean => {
@@ -114,7 +115,7 @@ export class Opener<C extends object> {
       fail(new ConnectionError(`no connection within ${this.#timeoutMs} ms`))
     })
     const succeed = (connection: C): void => {
-      if (end()) this.#succeeded(connection)
+      if (end()) this.#succeeded(connection, this.#clock.now() - startedAt)
       else this.#closeLate(connection)
     }
     try {
@@ -124,12 +125,12 @@ export class Opener<C extends object> {
     }
   }
 
-  #succeeded(connection: C): void {
+  #succeeded(connection: C, tookMs: number): void {
     if (this.#failures > 0) this.#atOnce = 1
     this.#failures = 0
     this.#lastError = null
     this.#atOnce *= 2
-    this.#host.opened(connection)
+    this.#host.opened(connection, tookMs)
   }
 
   #failed(error: unknown): void {

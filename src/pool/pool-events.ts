@@ -11,7 +11,11 @@ export type CloseReason =
 /** What a pool tells its listeners. */
 export interface PoolEvents {
   /** A connection is open. */
-  'connection:opened': { readonly id: number }
+  'connection:opened': { readonly id: number; readonly tookMs: number }
+  /** Somebody has borrowed a connection, after so long a wait: 0 if there was one at once. */
+  'connection:lent': { readonly id: number; readonly waitedMs: number }
+  /** It has come back, and is about to be cleaned, lent again, or closed. Told for loans that began while somebody listened. */
+  'connection:returned': { readonly id: number; readonly heldMs: number }
   /** Opening one failed. Callers are refused with this error if no other connection is left. */
   'connection:failed': { readonly error: Error }
   /**

@@ -50,12 +50,18 @@ export class PoolWaiter<C> extends Waiter<C & Lease> {
     this.#line.add(this)
   }
 
+  get waitedMs(): number {
+    return this.#clock.now() - this.#since
+  }
+
   protected override outOfTime(): void {
     const cause = this.#timedOut()
     const phase = cause === null ? 'queueing' : 'connecting'
-    const waitedMs = this.#clock.now() - this.#since
     this.refuse(
-      new LockTimeoutError({ key: 'a connection', phase, waitedMs }, cause === null ? {} : { cause }),
+      new LockTimeoutError(
+        { key: 'a connection', phase, waitedMs: this.waitedMs },
+        cause === null ? {} : { cause },
+      ),
     )
   }
 

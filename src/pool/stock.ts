@@ -62,7 +62,7 @@ export class Stock<C extends object> {
     this.#host = host
     this.#upkeep = new UpkeepTimer(ports.clock, () => this.#maintain())
     this.#opener = new Opener(factory, options.connectTimeoutMs, ports.clock, ports.random, {
-      opened: (connection) => this.#add(connection),
+      opened: (connection, tookMs) => this.#add(connection, tookMs),
       failed: (error, others) => this.#openFailed(error, others),
       due: () => this.#host.changed(),
     })
@@ -211,14 +211,14 @@ export class Stock<C extends object> {
     }
   }
 
-  #add(connection: C): void {
+  #add(connection: C, tookMs: number): void {
     const slot = new Slot<C>(this.#nextId++, (moved, from) => this.#moved(moved, from))
     slot.connection = connection
     const lifetime = this.#options.maxLifetimeMs * (1 - LIFETIME_JITTER * this.#random.next())
     slot.expiresAt = this.#clock.now() + lifetime
     this.#slots.add(slot)
     this.#opened++
-    this.#events.emit('connection:opened', { id: slot.id })
+    this.#events.emit('connection:opened', { id: slot.id, tookMs })
     this.#factory.onEnd?.(connection, (cause) => this.#ended(slot, cause))
     this.#upkeep.within(lifetime)
     // A server that is shutting down may have ended it before we learned that it was open.

@@ -26,6 +26,7 @@ const COMPILER = {
       'lockpool/pool': ['../../src/pool/index.ts'],
       'lockpool/testing': ['../../src/testing.ts'],
       'lockpool/embedded': ['../../src/embedded/index.ts'],
+      'lockpool/telemetry': ['../../src/telemetry/index.ts'],
     },
   },
   include: ['*.ts'],

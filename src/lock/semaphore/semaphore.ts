@@ -2,7 +2,8 @@ import { InvalidOptionError } from '../../base/errors.js'
 import { integer, show } from '../../base/options.js'
 import type { LockKey } from '../../dialect/lock-key.js'
 import type { SemaphoreCode } from '../../dialect/permit-operation.js'
-import type { LockRequest, Patience } from '../lock-waiter.js'
+import type { Requests } from '../acquire-options.js'
+import type { Patience } from '../lock-waiter.js'
 import type { Permit } from './permit.js'
 import type { Semaphores } from './semaphores.js'
 
@@ -22,8 +23,7 @@ export type TryPermitOptions = Omit<PermitOptions, 'timeoutMs'>
 /** What a semaphore needs of its pool. */
 export interface SemaphorePorts {
   readonly semaphores: Semaphores
-  /** @throws {InvalidOptionError} */
-  toRequest(options: PermitOptions, known: ReadonlySet<string>, patience: Patience): LockRequest
+  readonly requests: Requests
 }
 
 /** @throws {InvalidOptionError} */
@@ -93,7 +93,7 @@ export class Semaphore {
 
   #request(options: PermitOptions, known: ReadonlySet<string>, patience: Patience): Promise<Permit | null> {
     try {
-      const request = this.#ports.toRequest(options, known, patience)
+      const request = this.#ports.requests.from(options, known, patience)
       if (request.signal?.aborted) return Promise.reject(request.signal.reason)
       return this.#ports.semaphores.acquire(this.#code, this.key, request)
     } catch (error) {

@@ -1,0 +1,29 @@
+import { BUCKETS } from './metric.js'
+
+/** How many were how large, in buckets. */
+export class Histogram {
+  /** One for each bucket, and one for what is larger than all. Not cumulative. */
+  readonly #counts: number[] = Array.from({ length: BUCKETS.length + 1 }, () => 0)
+  #sum = 0
+
+  record(value: number): void {
+    let bucket = 0
+    while (bucket < BUCKETS.length && value > BUCKETS[bucket]!) bucket++
+    this.#counts[bucket]!++
+    this.#sum += value
+  }
+
+  get sum(): number {
+    return this.#sum
+  }
+
+  get count(): number {
+    return this.#counts.reduce((sum, count) => sum + count, 0)
+  }
+
+  /** How many were at most as large as each bound, and last, how many there were. */
+  cumulative(): readonly (readonly [bound: number, count: number])[] {
+    let sum = 0
+    return this.#counts.map((count, i) => [BUCKETS[i] ?? Infinity, (sum += count)] as const)
+  }
+}

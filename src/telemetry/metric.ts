@@ -1,0 +1,96 @@
+/**
+ * What is measured, in one place. Names, units and attributes are those of OpenTelemetry's semantic conventions where they
+ * have any (`db.client.connection.*`, of the status "development" in version 1.44); nothing is agreed on for locks. A key
+ * is never an attribute: there may be millions, and each would be a series of its own.
+ */
+export type MetricKind =
+  /** A number that goes up and down. */
+  | 'gauge'
+  /** A number that only grows, from the start of the process. */
+  | 'counter'
+  /** How many took how long. */
+  | 'histogram'
+
+export interface Metric {
+  readonly name: string
+  readonly kind: MetricKind
+  /** As UCUM writes it: `s`, or in braces what is counted. */
+  readonly unit: string
+  readonly description: string
+}
+
+/** Of a sample: names and values, few of each. */
+export type Attributes = Readonly<Record<string, string>>
+
+export const POOL_NAME = 'db.client.connection.pool.name'
+export const CONNECTION_STATE = 'db.client.connection.state'
+export const LOCK_MODE = 'lockpool.lock.mode'
+
+const connection = (name: string, kind: MetricKind, unit: string, description: string): Metric => ({
+  name: `db.client.connection.${name}`,
+  kind,
+  unit,
+  description,
+})
+
+const own = (name: string, kind: MetricKind, unit: string, description: string): Metric => ({
+  name: `lockpool.${name}`,
+  kind,
+  unit,
+  description,
+})
+
+export type MetricId =
+  | 'connectionCount'
+  | 'connectionMax'
+  | 'connectionIdleMin'
+  | 'connectionPending'
+  | 'connectionTimeouts'
+  | 'connectionCreateTime'
+  | 'connectionWaitTime'
+  | 'connectionUseTime'
+  | 'sessions'
+  | 'held'
+  | 'waiting'
+  | 'waitTime'
+  | 'holdTime'
+  | 'acquired'
+  | 'handedOff'
+  | 'released'
+  | 'lost'
+  | 'refused'
+  | 'timeouts'
+  | 'deadlocks'
+
+export const METRICS: Readonly<Record<MetricId, Metric>> = {
+  connectionCount: connection('count', 'gauge', '{connection}', 'Connections that are open, by state'),
+  connectionMax: connection('max', 'gauge', '{connection}', 'Connections there may be'),
+  connectionIdleMin: connection('idle.min', 'gauge', '{connection}', 'Connections that are kept open'),
+  connectionPending: connection(
+    'pending_requests',
+    'gauge',
+    '{request}',
+    'Callers who wait for a connection',
+  ),
+  connectionTimeouts: connection('timeouts', 'counter', '{timeout}', 'Callers who got no connection in time'),
+  connectionCreateTime: connection('create_time', 'histogram', 's', 'How long opening a connection took'),
+  connectionWaitTime: connection('wait_time', 'histogram', 's', 'How long a caller waited for a connection'),
+  connectionUseTime: connection('use_time', 'histogram', 's', 'How long a connection was borrowed'),
+  sessions: own('session.count', 'gauge', '{session}', 'Connections in use for locks'),
+  held: own('lock.held', 'gauge', '{lock}', 'Locks and permits that are held'),
+  waiting: own('lock.waiting', 'gauge', '{request}', 'Callers who wait for a lock'),
+  waitTime: own('lock.wait.duration', 'histogram', 's', 'How long a caller waited who got the lock'),
+  holdTime: own('lock.hold.duration', 'histogram', 's', 'How long a lock was held that was released'),
+  acquired: own('lock.acquired', 'counter', '{lock}', 'Locks granted'),
+  handedOff: own('lock.handed_off', 'counter', '{lock}', 'Of these, without asking the server'),
+  released: own('lock.released', 'counter', '{lock}', 'Locks given back'),
+  lost: own('lock.lost', 'counter', '{lock}', 'Locks lost while they were held'),
+  refused: own('lock.refused', 'counter', '{request}', 'Callers who got no lock, for whatever reason'),
+  timeouts: own('lock.timeouts', 'counter', '{timeout}', 'Of these, because their time was up'),
+  deadlocks: own('lock.deadlocks', 'counter', '{deadlock}', 'Of these, because they waited in a circle'),
+}
+
+/** In seconds: from less than a round trip to longer than anybody should wait. */
+export const BUCKETS: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+]

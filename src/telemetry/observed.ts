@@ -1,0 +1,92 @@
+import type { Listener } from '../base/emitter.js'
+import type { LockMode } from '../dialect/lock-key.js'
+import type { LockEvents } from '../lock/lock-events.js'
+import type { PoolSnapshot } from '../lock/snapshot.js'
+import type { PoolEvents } from '../pool/pool-events.js'
+import { CONNECTION_STATE, LOCK_MODE, METRICS, type Attributes, type Metric } from './metric.js'
+
+interface Telling<Events> {
+  on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
+  off<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
+}
+
+/** What of a `LockPool` is looked at. */
+export interface ObservedPool extends Telling<LockEvents> {
+  readonly connections: Telling<PoolEvents>
+  snapshot(): Pick<PoolSnapshot, 'connections' | 'sessions' | 'held' | 'waiting' | 'counters'>
+}
+
+export interface Sample {
+  readonly metric: Metric
+  readonly value: number
+  readonly attributes: Attributes
+}
+
+/** Pure: all that a snapshot says. */
+export function samplesOf(snapshot: ReturnType<ObservedPool['snapshot']>): Sample[] {
+  const { connections, counters } = snapshot
+  const plain = (metric: Metric, value: number): Sample => ({ metric, value, attributes: {} })
+  const inState = (state: string, value: number): Sample => ({
+    metric: METRICS.connectionCount,
+    value,
+    attributes: { [CONNECTION_STATE]: state },
+  })
+  return [
+    inState('idle', connections.idle),
+    inState('used', connections.leased),
+    plain(METRICS.connectionMax, connections.max),
+    plain(METRICS.connectionIdleMin, connections.min),
+    plain(METRICS.connectionPending, connections.waiting),
+    plain(METRICS.connectionTimeouts, connections.timeouts),
+    plain(METRICS.sessions, snapshot.sessions.length),
+    plain(METRICS.held, snapshot.held),
+    plain(METRICS.waiting, snapshot.waiting),
+    plain(METRICS.acquired, counters.acquired),
+    plain(METRICS.handedOff, counters.handedOff),
+    plain(METRICS.released, counters.released),
+    plain(METRICS.lost, counters.lost),
+    plain(METRICS.refused, counters.refused),
+    plain(METRICS.timeouts, counters.timeouts),
+    plain(METRICS.deadlocks, counters.deadlocks),
+  ]
+}
+
+/** Takes in how long something took, in seconds. */
+export type Recorder = (seconds: number) => void
+
+/**
+ * Tells how long each thing took, until the answer is called; before that nobody measures it. `recorder` is asked once for
+ * each series, so that nothing has to be looked up while locks come and go.
+ */
+export function recordDurations(
+  locks: ObservedPool,
+  recorder: (metric: Metric, attributes: Attributes) => Recorder,
+): () => void {
+  const byMode = (metric: Metric): Readonly<Record<LockMode, Recorder>> => ({
+    exclusive: recorder(metric, { [LOCK_MODE]: 'exclusive' }),
+    shared: recorder(metric, { [LOCK_MODE]: 'shared' }),
+  })
+  const [waited, held] = [byMode(METRICS.waitTime), byMode(METRICS.holdTime)]
+  const created = recorder(METRICS.connectionCreateTime, {})
+  const queued = recorder(METRICS.connectionWaitTime, {})
+  const used = recorder(METRICS.connectionUseTime, {})
+
+  const onAcquired = ({ mode, waitedMs }: LockEvents['lock:acquired']): void => waited[mode](waitedMs / 1000)
+  const onReleased = ({ mode, heldMs }: LockEvents['lock:released']): void => held[mode](heldMs / 1000)
+  const onOpened = ({ tookMs }: PoolEvents['connection:opened']): void => created(tookMs / 1000)
+  const onLent = ({ waitedMs }: PoolEvents['connection:lent']): void => queued(waitedMs / 1000)
+  const onReturned = ({ heldMs }: PoolEvents['connection:returned']): void => used(heldMs / 1000)
+  const { connections } = locks
+  locks.on('lock:acquired', onAcquired)
+  locks.on('lock:released', onReleased)
+  connections.on('connection:opened', onOpened)
+  connections.on('connection:lent', onLent)
+  connections.on('connection:returned', onReturned)
+  return () => {
+    locks.off('lock:acquired', onAcquired)
+    locks.off('lock:released', onReleased)
+    connections.off('connection:opened', onOpened)
+    connections.off('connection:lent', onLent)
+    connections.off('connection:returned', onReturned)
+  }
+}
