@@ -73,3 +73,16 @@ export const LEFT_SESSIONS = `
 SELECT format('session %s of %s: %s, %s', pid, application_name, state, query) AS what
 FROM pg_stat_activity
 WHERE application_name LIKE 'chaos w%'`
+
+/** With a checkpoint at once. The server may be copied until END_BACKUP, which must come on the same connection. */
+export const BEGIN_BACKUP = `SELECT pg_backup_start('chaos', true)`
+
+/** The label tells the copy from where it has to catch up. */
+export const END_BACKUP = `SELECT labelfile AS label FROM pg_backup_stop(false)`
+
+/** Asked of a primary: whether its replica has received and replayed all there is. No row: it is not there. */
+export const IN_STEP = `
+SELECT state = 'streaming' AND replay_lsn >= pg_current_wal_lsn() AS in_step
+FROM pg_stat_replication`
+
+export const PROMOTE = `SELECT pg_promote()`

@@ -31,6 +31,8 @@ export interface Figures {
   /** Overlaps that plain mode allows, because the server let go early. */
   readonly excusedOverlaps: number
   readonly worstExcusedOverlapMs: number
+  /** Writes on a value that a fail-over had taken back. */
+  readonly excusedUpdates: number
   readonly takeOvers: number
   readonly worstTakeOverMs: number
   readonly strikes: Readonly<Record<string, number>>
@@ -42,10 +44,11 @@ export function check(history: History, patience: Patience = PATIENCE): Verdict 
   const overlaps = findOverlaps(asks, history)
   const excused = overlaps.filter(({ isExcused }) => isExcused)
   const takeOvers = findTakeOvers(asks, history)
+  const badWrites = findBadWrites(history.writes, asks, history.strikes)
   const findings = [
     ...overlapFindings(overlaps),
     ...findTokenRegressions(asks),
-    ...findBadWrites(history.writes),
+    ...badWrites.filter(({ isExcused }) => !isExcused).map(({ kind, what }): Finding => ({ kind, what })),
     ...findLostWakeUps(asks, history, patience),
     ...findOutlivedDeadlines(asks, history, patience),
     ...takeOverFindings(takeOvers, history.leaseMs, patience),
@@ -64,6 +67,7 @@ export function check(history: History, patience: Patience = PATIENCE): Verdict 
       guardedWrites: history.writes.length,
       excusedOverlaps: excused.length,
       worstExcusedOverlapMs: Math.max(0, ...excused.map(({ ms }) => ms)),
+      excusedUpdates: badWrites.filter(({ isExcused }) => isExcused).length,
       takeOvers: takeOvers.length,
       worstTakeOverMs: Math.max(0, ...takeOvers.map(({ ms }) => ms)),
       strikes: tally(history.strikes.map(({ kind }) => kind)),

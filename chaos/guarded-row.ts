@@ -8,7 +8,8 @@ const STATEMENT_TIMEOUT_MS = 1000
 export class GuardedRow {
   readonly #url: string
   readonly #applicationName: string
-  #client: pg.Client | null = null
+  /** One for all callers, those included who come while it is being made. */
+  #client: Promise<pg.Client> | null = null
 
   constructor(url: string, applicationName: string) {
     this.#url = url
@@ -26,23 +27,23 @@ export class GuardedRow {
   }
 
   async close(): Promise<void> {
-    const client = this.#client
+    const client = await this.#client?.catch(() => undefined)
     this.#client = null
     await client?.end().catch(() => undefined)
   }
 
   async #query<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<Row>> {
-    const client = await this.#connected()
+    const connected = (this.#client ??= this.#connect())
     try {
-      return await client.query<Row>(text, values)
+      return await (await connected).query<Row>(text, values)
     } catch (error) {
-      this.#discard(client)
+      if (this.#client === connected) this.#client = null
+      void connected.then(destroy, () => undefined)
       throw error
     }
   }
 
-  async #connected(): Promise<pg.Client> {
-    if (this.#client !== null) return this.#client
+  async #connect(): Promise<pg.Client> {
     const client = new pg.Client({
       connectionString: this.#url,
       application_name: this.#applicationName,
@@ -51,15 +52,18 @@ export class GuardedRow {
       query_timeout: STATEMENT_TIMEOUT_MS,
       connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
     })
-    client.on('error', () => this.#discard(client))
-    await client.connect()
-    this.#client = client
-    return client
+    client.on('error', () => destroy(client))
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      destroy(client)
+      throw error
+    }
   }
+}
 
-  /** Never waits for the server's good-bye: there may be nobody there. */
-  #discard(client: pg.Client): void {
-    if (this.#client === client) this.#client = null
-    ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
-  }
+/** Never waits for the server's good-bye: there may be nobody there. */
+function destroy(client: pg.Client): void {
+  ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
 }

@@ -59,6 +59,8 @@ export interface Strike extends Span {
    * they hold, unless the pools are strict.
    */
   readonly letsGo: boolean
+  /** Whether the server, or the one in its place, may have forgotten what it had told to have written. */
+  readonly forgets: boolean
   /** Whether the worker could do nothing at all, deadlines included. */
   readonly isPause: boolean
   /** Whether the holder is silent to the server, so that its lease must run out. */

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { startEmbeddedPostgres } from '../src/embedded/index.js'
 import { check, type Verdict } from './check.js'
+import { Cluster } from './cluster.js'
 import { parseOptions, USAGE, type ChaosOptions } from './options.js'
 import { runRound } from './round.js'
 import { summary } from './summary.js'
@@ -16,20 +17,19 @@ async function main(options: ChaosOptions): Promise<void> {
   const write = (text: string): void => void process.stdout.write(text)
   write(`chaos: ${minutes} rounds of a minute, ${workers} processes, ${isStrict ? 'strict' : 'plain'} mode\n`)
   const rounds: Round[] = []
-  // A disk that keeps what it has: tokens and marks must outlive a crash.
-  const server = await startEmbeddedPostgres({ durable: true, settings: { max_connections: 100 } })
+  const cluster = await Cluster.startedBy(startEmbeddedPostgres)
   try {
     for (let seed = options.seed; seed < options.seed + minutes; seed++) {
       const say = (what: string): void => {
         if (process.stdout.isTTY) write(`\r\x1b[Kround ${seed}: ${what}`.slice(0, 100))
       }
-      const history = await runRound(server, { seed, ms: ROUND_MS, workers, isStrict, say })
+      const history = await runRound(cluster, { seed, ms: ROUND_MS, workers, isStrict, say })
       const verdict = check(history)
       rounds.push({ seed, ...verdict })
       write(`${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(seed, isStrict, verdict)}\n`)
     }
   } finally {
-    await server.stop('immediate')
+    await cluster.stop()
   }
   const findings = rounds.reduce((sum, round) => sum + round.findings.length, 0)
   write(`\n${rounds.length} rounds, ${findings} findings\n`)

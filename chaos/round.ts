@@ -2,13 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
-import type { EmbeddedPostgres } from '../src/embedded/index.js'
 import { SeededRandom } from '../src/testing/seeded-random.js'
 import { ACCEPTED, ADD_KEY, CREATE_TABLES } from './chaos-sql.js'
+import type { Cluster } from './cluster.js'
 import { sharedNow, type History, type Span, type Strike, type Write } from './history.js'
-import { pickStrike, type Scene } from './strikes.js'
+import type { Scene } from './strike-kind.js'
+import { pickStrike } from './strikes.js'
 import { Watch } from './watch.js'
+import { withClient } from './with-client.js'
 import { journalPath, WorkerProcess } from './worker-process.js'
 
 const LEASE_MS = 1500
@@ -35,20 +36,19 @@ export interface RoundOrder {
 }
 
 /** One round: workers that contend, strikes by a seed, and everything that was seen. */
-export async function runRound(server: EmbeddedPostgres, order: RoundOrder): Promise<History> {
+export async function runRound(cluster: Cluster, order: RoundOrder): Promise<History> {
   const folder = await mkdtemp(join(tmpdir(), 'lockpool-chaos-'))
-  const database = new URL(server.url)
-  database.pathname = `/chaos_${order.seed}_${order.isStrict ? 'strict' : 'plain'}`
-  await makeDatabase(server.url, database)
-  const watch = new Watch(database.href)
+  const database = `chaos_${order.seed}_${order.isStrict ? 'strict' : 'plain'}`
+  await makeDatabase(cluster, database)
+  const watch = new Watch(() => cluster.urlOf(database))
   const random = new SeededRandom(order.seed)
   const workers = await Promise.all(
     Array.from({ length: order.workers }, (_, i) =>
-      startWorker(database.href, folder, `w${i + 1}`, i, order),
+      startWorker(cluster.urlOf(database), folder, `w${i + 1}`, i, order),
     ),
   )
   watch.begin()
-  const strikes = await strikeFor(order, { random, leaseMs: LEASE_MS, server, workers, watch })
+  const strikes = await strikeFor(order, { random, leaseMs: LEASE_MS, cluster, workers, watch })
   order.say('letting everybody finish')
   await sleep(ECHO_MS)
   await Promise.all(workers.map((worker) => worker.stop()))
@@ -64,10 +64,11 @@ export async function runRound(server: EmbeddedPostgres, order: RoundOrder): Pro
     strikes,
     calms: calmsBetween(strikes, endedAt),
     sightings: watch.sightings,
-    writes: await acceptedWrites(database.href),
+    writes: await acceptedWrites(cluster.urlOf(database)),
     leaks,
   }
   await rm(folder, { recursive: true })
+  await dropDatabase(cluster, database)
   return history
 }
 
@@ -97,16 +98,18 @@ async function strikeFor({ ms, say }: RoundOrder, scene: Scene): Promise<Strike[
   for (const until = sharedNow() + ms; sharedNow() < until;) {
     await sleep(random.chance(CALM_CHANCE) ? CALM_MS : random.below(LONGEST_PAUSE_MS))
     const strike = pickStrike(random)
-    const { kind, letsGo, isPause, isSilence, hits } = strike
+    const { kind, letsGo, forgets, isPause, isSilence, hits } = strike
     const worker = random.pick(workers)
     const process = hits === 'worker' ? worker.process : null
     say(process === null ? kind : `${kind} (${process})`)
+    await strike.prepare?.(scene)
     const from = sharedNow()
     await strike.act(scene, worker)
     strikes.push({
       kind,
       process,
       letsGo: letsGo ?? false,
+      forgets: forgets ?? false,
       isPause: isPause ?? false,
       isSilence: isSilence ?? false,
       from,
@@ -132,16 +135,17 @@ async function leftoversOf(watch: Watch): Promise<readonly string[]> {
   }
 }
 
-async function makeDatabase(serverUrl: string, database: URL): Promise<void> {
-  const name = database.pathname.slice(1)
-  await withClient(serverUrl, async (client) => {
-    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
-    await client.query(`CREATE DATABASE ${name}`)
-  })
-  await withClient(database.href, async (client) => {
+async function makeDatabase(cluster: Cluster, name: string): Promise<void> {
+  await withClient(cluster.urlOf('postgres'), (client) => client.query(`CREATE DATABASE ${name}`))
+  await withClient(cluster.urlOf(name), async (client) => {
     await client.query(CREATE_TABLES)
     for (let key = 1; key <= KEYS; key++) await client.query(ADD_KEY, [String(key)])
   })
+}
+
+/** Every replica would copy it. */
+async function dropDatabase(cluster: Cluster, name: string): Promise<void> {
+  await withClient(cluster.urlOf('postgres'), (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`))
 }
 
 async function acceptedWrites(url: string): Promise<Write[]> {
@@ -149,14 +153,4 @@ async function acceptedWrites(url: string): Promise<Write[]> {
     const { rows } = await client.query<Omit<Write, 'token'> & { token: string }>(ACCEPTED)
     return rows.map((row) => ({ ...row, token: BigInt(row.token) }))
   })
-}
-
-async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    return await use(client)
-  } finally {
-    await client.end()
-  }
 }

@@ -1,36 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { EmbeddedPostgres } from '../src/embedded/index.js'
 import type { SeededRandom } from '../src/testing/seeded-random.js'
-import type { Watch } from './watch.js'
+import { FAIL_OVERS } from './fail-overs.js'
+import { sometime, type Scene, type StrikeKind } from './strike-kind.js'
 import type { WorkerProcess } from './worker-process.js'
-
-/** What a strike can lay hands on. */
-export interface Scene {
-  readonly random: SeededRandom
-  readonly leaseMs: number
-  readonly server: EmbeddedPostgres
-  readonly workers: readonly WorkerProcess[]
-  readonly watch: Watch
-}
-
-/** One kind of fault. `act` resolves when it is over and everything works again. */
-export interface StrikeKind {
-  readonly kind: string
-  /** How often, compared with the others. */
-  readonly weight: number
-  /** See `Strike` in history.ts. */
-  readonly letsGo?: true
-  readonly isPause?: true
-  readonly isSilence?: true
-  /** The worker it hits is chosen for it; without one it hits the server. */
-  readonly hits?: 'worker'
-  act(scene: Scene, worker: WorkerProcess): Promise<void>
-}
-
-/** Between a moment, and rather longer than a lease. */
-function sometime({ random, leaseMs }: Scene, from: number, to: number): Promise<void> {
-  return sleep(leaseMs * (from + (to - from) * random.next()))
-}
 
 /** Sessions of pools, apart from those that listen: what locks are on. */
 async function lockSessions({ watch }: Scene): Promise<number[]> {
@@ -222,7 +193,7 @@ const SERVER_STRIKES: readonly StrikeKind[] = [
   {
     kind: 'SIGSTOP of the postmaster',
     weight: 1,
-    act: (scene) => stopAndGo([scene.server.processId], () => sometime(scene, 0.3, 1.5)),
+    act: (scene) => stopAndGo([scene.cluster.processId], () => sometime(scene, 0.3, 1.5)),
   },
   {
     kind: 'kill -9 of a server process',
@@ -234,11 +205,21 @@ const SERVER_STRIKES: readonly StrikeKind[] = [
       await sometime(scene, 0.3, 0.5)
     },
   },
-  { kind: 'a fast restart', weight: 1, letsGo: true, act: ({ server }) => server.restart('fast') },
-  { kind: 'an immediate restart', weight: 1, letsGo: true, act: ({ server }) => server.restart('immediate') },
+  { kind: 'a fast restart', weight: 1, letsGo: true, act: ({ cluster }) => cluster.restart('fast') },
+  {
+    kind: 'an immediate restart',
+    weight: 1,
+    letsGo: true,
+    act: ({ cluster }) => cluster.restart('immediate'),
+  },
 ]
 
-export const STRIKES: readonly StrikeKind[] = [...WORKER_STRIKES, ...NETWORK_STRIKES, ...SERVER_STRIKES]
+export const STRIKES: readonly StrikeKind[] = [
+  ...WORKER_STRIKES,
+  ...NETWORK_STRIKES,
+  ...SERVER_STRIKES,
+  ...FAIL_OVERS,
+]
 
 export function pickStrike(random: SeededRandom): StrikeKind {
   const total = STRIKES.reduce((sum, { weight }) => sum + weight, 0)

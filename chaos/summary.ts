@@ -17,6 +17,8 @@ export function summary(seed: number, isStrict: boolean, { findings, figures }: 
     const worst = Math.round(figures.worstExcusedOverlapMs)
     lines.push(`  overlaps because the server let go early: ${figures.excusedOverlaps}, at most ${worst} ms`)
   }
+  if (figures.excusedUpdates > 0)
+    lines.push(`  writes on a value that a fail-over had taken back: ${figures.excusedUpdates}`)
   for (const { kind, what } of findings.slice(0, MOST_FINDINGS)) lines.push(`  ! ${kind}: ${what}`)
   if (findings.length > 0) {
     lines.push(`  again: npm run chaos -- --minutes 1 --seed ${seed}${isStrict ? ' --strict' : ''}`)

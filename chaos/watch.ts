@@ -20,12 +20,13 @@ export interface SeenSession {
 /** Looks at the server past the network that chaos plays with. Every look may fail: the server may be gone. */
 export class Watch {
   readonly sightings: Sighting[] = []
-  readonly #url: string
+  readonly #url: () => string
   #client: pg.Client | null = null
   #isStopping = false
   #watching: Promise<void> | null = null
 
-  constructor(url: string) {
+  /** `url` is asked for each connection: the server may be another one by then. */
+  constructor(url: () => string) {
     this.#url = url
   }
 
@@ -83,7 +84,7 @@ export class Watch {
 
   async #connect(): Promise<pg.Client> {
     const client = new pg.Client({
-      connectionString: this.#url,
+      connectionString: this.#url(),
       application_name: 'watching chaos',
       query_timeout: STATEMENT_TIMEOUT_MS,
       connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,

@@ -20,6 +20,8 @@ export interface Ask {
   heldUntil: Moment | null
   /** When it gave the lock back, learnt that it was lost, or was killed. */
   endedAt: Moment | null
+  /** When it last touched what the lock guards, lost or not. */
+  usedUntil: Moment | null
   isLost: boolean
 }
 
@@ -46,6 +48,7 @@ function readLife({ process, events, endedAt }: Life): Ask[] {
   for (const ask of asks.values()) {
     ask.settledAt ??= endedAt
     if (ask.heldFrom !== null) ask.endedAt ??= endedAt
+    ask.usedUntil ??= endedAt
   }
   return [...asks.values()]
 }
@@ -57,6 +60,7 @@ const UNSETTLED = {
   heldFrom: null,
   heldUntil: null,
   endedAt: null,
+  usedUntil: null,
   isLost: false,
 } as const
 
@@ -77,6 +81,9 @@ function follow(ask: Ask, event: AskEvent): void {
       ask.heldUntil = at
       return
     case 'releasing':
+      ask.usedUntil = at
+      ask.endedAt ??= at
+      return
     case 'released':
       ask.endedAt ??= at
       return

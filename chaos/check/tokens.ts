@@ -1,4 +1,4 @@
-import type { Write } from '../history.js'
+import type { Span, Strike, Write } from '../history.js'
 import { byKey, type Ask } from './asks.js'
 import type { Finding } from './finding.js'
 
@@ -50,23 +50,49 @@ function repetitionsOf(granted: readonly Granted[]): Finding[] {
   return findings
 }
 
+/** A write to the guarded row that should not have been, and whether a fail-over is all that was to blame. */
+export interface BadWrite extends Finding {
+  readonly isExcused: boolean
+}
+
 /**
- * What reached the guarded row, in the server's own order: tokens never fall, one token is one holder's, and no holder's
- * reading was out of date when it wrote.
+ * What reached the guarded row, in the server's own order, as far as it survived: tokens never fall, one token is one
+ * holder's, and no holder's reading was out of date when it wrote. A reading alone is excused: what was read may have been
+ * forgotten in between, and nobody else been there, so that the token is still the greatest.
  */
-export function findBadWrites(writes: readonly Write[]): Finding[] {
+export function findBadWrites(
+  writes: readonly Write[],
+  asks: readonly Ask[],
+  strikes: readonly Strike[],
+): BadWrite[] {
+  const byId = new Map(asks.map((ask) => [ask.id, ask]))
+  const forgetting = strikes.filter(({ forgets }) => forgets)
   return [...byKey(writes).values()].flatMap((ofKey) =>
-    ofKey.slice(1).flatMap((write, i) => badWrite(ofKey[i]!, write)),
+    ofKey.slice(1).flatMap((write, i) => {
+      const ask = byId.get(write.ask)
+      return badWrite(
+        ofKey[i]!,
+        write,
+        ask !== undefined && forgetting.some((strike) => isAcross(ask, strike)),
+      )
+    }),
   )
 }
 
-function badWrite(before: Write, write: Write): Finding[] {
-  const findings: Finding[] = []
+function badWrite(before: Write, write: Write, mayHaveReadForgotten: boolean): BadWrite[] {
+  const findings: BadWrite[] = []
   const pair = `${write.ask} (token ${write.token}) after ${before.ask} (token ${before.token}) on key ${write.key}`
   const isDouble = write.token === before.token && write.ask !== before.ask
-  if (write.token < before.token || isDouble) findings.push({ kind: 'stale-write', what: pair })
+  if (write.token < before.token || isDouble)
+    findings.push({ kind: 'stale-write', what: pair, isExcused: false })
   if (write.value !== before.value + 1) {
-    findings.push({ kind: 'lost-update', what: `${pair}: ${before.value} was followed by ${write.value}` })
+    const what = `${pair}: ${before.value} was followed by ${write.value}`
+    findings.push({ kind: 'lost-update', what, isExcused: mayHaveReadForgotten })
   }
   return findings
+}
+
+/** It had its lock from before, and wrote after. */
+function isAcross({ settledAt, usedUntil }: Ask, { from, to }: Span): boolean {
+  return settledAt !== null && settledAt <= to && (usedUntil ?? Infinity) >= from
 }

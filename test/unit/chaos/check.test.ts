@@ -25,7 +25,7 @@ const asked = (ask: string, mode: 'exclusive' | 'shared' = 'exclusive', withinMs
 })
 const granted = (ask: string, token: number): Told => ({ what: 'granted', ask, token: String(token) })
 const held = (ask: string): Told => ({ what: 'held', ask })
-const released = (ask: string): Told => ({ what: 'released', ask })
+const releasing = (ask: string): Told => ({ what: 'releasing', ask })
 
 /** Holds from `from` to `to`. */
 function hold(process: string, from: number, to: number, token: number, mode?: 'shared'): Life {
@@ -35,7 +35,7 @@ function hold(process: string, from: number, to: number, token: number, mode?: '
     [from - 1, granted(ask, token)],
     [from, held(ask)],
     [to, held(ask)],
-    [to + 1, released(ask)],
+    [to + 1, releasing(ask)],
   ])
 }
 
@@ -44,6 +44,7 @@ function strike(kind: Partial<Strike>): Strike {
     kind: 'x',
     process: null,
     letsGo: false,
+    forgets: false,
     isPause: false,
     isSilence: false,
     from: 0,
@@ -104,6 +105,25 @@ test('a write by a holder of the past, and one that knew too little, are found',
   expect(kinds({ writes: [write('a', 2n, 1), write('b', 1n, 2)] })).toEqual(['stale-write'])
   expect(kinds({ writes: [write('a', 2n, 1), write('b', 2n, 2)] })).toEqual(['stale-write'])
   expect(kinds({ writes: [write('a', 1n, 1), write('b', 2n, 1)] })).toEqual(['lost-update'])
+})
+
+test('a fail-over excuses a write on a value that it took back, by who had the lock across it, and no stale one', () => {
+  const lives = [hold('w1', 10, 20, 1), hold('w2', 30, 40, 2)]
+  const write = (ask: string, token: bigint, value: number) => ({ key: '1', ask, token, value })
+  const across = [strike({ letsGo: true, forgets: true, from: 35, to: 38 })]
+  const jump = [write('w1/1', 1n, 1), write('w2/1', 2n, 3)]
+  const before = [strike({ letsGo: true, forgets: true, from: 22, to: 25 })]
+
+  expect(check({ ...QUIET, lives, writes: jump, strikes: across }).findings).toEqual([])
+  expect(check({ ...QUIET, lives, writes: jump, strikes: across }).figures).toMatchObject({
+    excusedUpdates: 1,
+  })
+  expect(kinds({ lives, writes: jump, strikes: before })).toEqual(['lost-update'])
+  expect(kinds({ lives, writes: jump, strikes: [strike({ letsGo: true, from: 35, to: 38 })] })).toEqual([
+    'lost-update',
+  ])
+  const stale = [write('w1/1', 3n, 1), write('w2/1', 2n, 2)]
+  expect(kinds({ lives, writes: stale, strikes: across })).toEqual(['stale-write'])
 })
 
 test('a key that is free while somebody waits for it is a wake-up that was lost, if nothing else was wrong', () => {

@@ -1,0 +1,56 @@
+import { sometime, type Scene, type StrikeKind } from './strike-kind.js'
+
+/** How long, in leases, a replica may have heard nothing when it has to take over. */
+const LONGEST_LAG = 1.2
+
+/**
+ * The primary is killed, its replica is promoted, and everybody is sent there: what `postgres` operators do by hand or by
+ * program. The replica is behind more often than not, so locks, tokens, marks and writes are lost.
+ */
+async function failOver(scene: Scene): Promise<void> {
+  const { cluster, workers, random, leaseMs } = scene
+  const lagMs = random.chance(0.3) ? 0 : LONGEST_LAG * leaseMs * random.next()
+  // Whoever connects too soon finds a server that takes no writes.
+  if (random.chance(0.3)) for (const { proxy } of workers) proxy.aimAt(cluster.standbyPort!)
+  await cluster.failOver({ lagMs, signal: random.chance(0.7) ? 'SIGKILL' : 'SIGQUIT' })
+  for (const { proxy } of workers) proxy.aimAt(cluster.port)
+}
+
+export const FAIL_OVERS: readonly StrikeKind[] = [
+  {
+    kind: 'a standby is promoted',
+    weight: 3,
+    letsGo: true,
+    forgets: true,
+    prepare: ({ cluster }) => cluster.addStandbys(1),
+    act: failOver,
+  },
+  {
+    kind: 'a standby is promoted while a process is stopped',
+    weight: 3,
+    letsGo: true,
+    forgets: true,
+    isPause: true,
+    hits: 'worker',
+    prepare: ({ cluster }) => cluster.addStandbys(1),
+    async act(scene, worker) {
+      worker.pause()
+      await failOver(scene)
+      await sometime(scene, 0, 0.5)
+      worker.resume()
+    },
+  },
+  {
+    // The second knows nothing of what was granted by the first, nor even that there was one.
+    kind: 'two standbys are promoted, one after the other',
+    weight: 2,
+    letsGo: true,
+    forgets: true,
+    prepare: ({ cluster }) => cluster.addStandbys(2),
+    async act(scene) {
+      await failOver(scene)
+      await sometime(scene, 0.2, 1.5)
+      await failOver(scene)
+    },
+  },
+]
