@@ -115,19 +115,28 @@ SET
   name = coalesce(stored.name, excluded.name),
   longest_lease_ms = greatest(stored.longest_lease_ms, excluded.longest_lease_ms)`
 
+/** What a millisecond of the clock is worth in tokens: more than can be drawn in it. */
+const TOKENS_PER_MS: number = 1024 * TOKEN_STEP
+
+/** Some seconds of that. If the clock of this server is behind, so many draws may have been lost, four million, at least. */
+const LEAP: bigint = 2n ** 32n
+
 /**
- * A server that was promoted may not have heard of the last tokens: the sequence is moved past all that can have been
- * drawn, 2^32 steps. Everybody who comes meanwhile waits for the row, and so for the sequence. Whether or not this pool has
- * tokens itself: nobody after it sees the change.
+ * A server that was promoted may not have heard of the last tokens, nor even of an earlier fail-over that has moved them. So
+ * the sequence is moved past what it has and past what the clock says, which it can not outrun. A fixed distance alone would
+ * lead two servers that start from the same place to the same tokens (found by chaos). Everybody who comes meanwhile waits
+ * for the row, and so for the sequence. Whether or not this pool has tokens itself: nobody after it sees the change.
  */
 export const FOLLOW_TIMELINE: string = `
 WITH moved AS (
   UPDATE lockpool.timeline
   SET name = $1, since = clock_timestamp()
   WHERE name <> $1
-  RETURNING to_regclass('lockpool.fence') AS fence
+  RETURNING
+    to_regclass('lockpool.fence') AS fence,
+    floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint * ${TOKENS_PER_MS} AS clock
 )
-SELECT setval(fence, nextval(fence) + ${2n ** 32n * BigInt(TOKEN_STEP)})
+SELECT setval(fence, greatest(nextval(fence), clock) + ${LEAP})
 FROM moved
 WHERE fence IS NOT NULL`
 
