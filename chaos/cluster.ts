@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { EmbeddedPostgres, EmbeddedPostgresOptions, StopMode } from '../src/embedded/index.js'
 import { crash, Standby, type StartServer } from './standby.js'
@@ -16,8 +15,8 @@ const SETTINGS = {
 
 /** How a fail-over comes about. */
 export interface FailOver {
-  /** For so long before it the replica has received nothing: what was committed then is lost. */
-  readonly lagMs: number
+  /** What happens while the replica receives nothing: what is committed until this resolves is lost. */
+  readonly whileBehind: () => Promise<unknown>
   /** SIGKILL of the postmaster, or SIGQUIT, after which it ends its processes itself. */
   readonly signal: 'SIGKILL' | 'SIGQUIT'
 }
@@ -80,12 +79,12 @@ export class Cluster {
    * The primary dies, and a replica takes its place. Nothing of the old one answers any more by then: whoever operates a
    * fail-over has to see to that. Further replicas go on looking for the old one, and hear nothing of the new one.
    */
-  async failOver({ lagMs, signal }: FailOver): Promise<void> {
+  async failOver({ whileBehind, signal }: FailOver): Promise<void> {
     const old = this.#primary
     const standby = this.#standbys.shift()
     if (standby === undefined) throw new Error('there is no replica to fail over to')
     standby.fallBehind()
-    await sleep(lagMs)
+    await whileBehind()
     const memory = await sharedMemoryOf(old)
     await crash(old, signal)
     await old.stop('immediate')

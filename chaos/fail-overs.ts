@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sometime, type Scene, type StrikeKind } from './strike-kind.js'
 
 /** How long, in leases, a replica may have heard nothing when it has to take over. */
@@ -12,7 +13,8 @@ async function failOver(scene: Scene): Promise<void> {
   const lagMs = random.chance(0.3) ? 0 : LONGEST_LAG * leaseMs * random.next()
   // Whoever connects too soon finds a server that takes no writes.
   if (random.chance(0.3)) for (const { proxy } of workers) proxy.aimAt(cluster.standbyPort!)
-  await cluster.failOver({ lagMs, signal: random.chance(0.7) ? 'SIGKILL' : 'SIGQUIT' })
+  const signal = random.chance(0.7) ? 'SIGKILL' : 'SIGQUIT'
+  await cluster.failOver({ whileBehind: () => sleep(lagMs), signal })
   for (const { proxy } of workers) proxy.aimAt(cluster.port)
 }
 

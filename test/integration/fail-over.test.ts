@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import { Cluster } from '../../chaos/cluster.js'
+import { Proxy } from '../../chaos/proxy.js'
+import type { Lock } from '../../src/lock/lock.js'
+import { LockPool } from '../../src/postgres-lock-pool.js'
+import { rejection } from '../support/fake-world.js'
+import { startEmbedded } from '../support/own-server.js'
+
+const LEASE_MS = 2000
+const PLAIN = 100
+
+/** Every way to a server of the cluster that a pool may have: by a port that can be turned elsewhere. */
+function urlBy(port: number, cluster: Cluster): string {
+  const url = new URL(cluster.urlOf('postgres'))
+  url.port = String(port)
+  return url.href
+}
+
+async function acquireWhenUp(locks: LockPool, key: string): Promise<Lock> {
+  for (;;) {
+    try {
+      return await locks.acquire(key)
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'CONNECTION_FAILED' })
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
+
+/**
+ * Goal: what docs/concepts/promises.md says of fail-overs, on real servers.
+ * Method: a replica hears nothing while locks are taken; then the primary is killed, and the replica promoted. It knows
+ * neither of the locks, nor of their tokens, nor of the marks of strict mode.
+ */
+test('a replica that lags takes over: losses are told once, tokens grow, a strict grant waits for the lease', async () => {
+  const cluster = await Cluster.startedBy(startEmbedded)
+  const way = await Proxy.to(cluster.port)
+  const connection = urlBy(way.port, cluster)
+  const plain = new LockPool({ connection })
+  const strict = new LockPool({ connection, strict: true, leaseMs: LEASE_MS })
+  const delays: number[] = []
+  strict.on('lock:delayed', ({ delayMs }) => delays.push(delayMs))
+  try {
+    await Promise.all([plain.ready(), strict.ready()])
+    await cluster.addStandbys(1)
+    const early = new LockPool({ connection: urlBy(cluster.standbyPort!, cluster) })
+    expect((await rejection(early.ready())).message).toContain('read-only standby')
+
+    const held: Lock[] = []
+    const whileBehind = async (): Promise<void> => {
+      // One by one: each draws a token, and a replica knows 32 of them in advance.
+      for (let i = 0; i < PLAIN; i++) held.push(await plain.acquire(`key ${i}`))
+      held.push(await strict.acquire('strict'))
+    }
+    const told: string[] = []
+    for (const pool of [plain, strict]) pool.on('lock:lost', ({ key }) => told.push(key))
+    await cluster.failOver({ whileBehind, signal: 'SIGKILL' })
+    await expect.poll(() => told.toSorted()).toEqual(held.map(({ key }) => String(key)).toSorted())
+    way.aimAt(cluster.port)
+
+    const again = await Promise.all(
+      held.map((lock, i) => acquireWhenUp(i < PLAIN ? plain : strict, String(lock.key))),
+    )
+    const highest = held.map((lock) => lock.token).reduce((a, b) => (a > b ? a : b))
+    for (const lock of again) expect(lock.token).toBeGreaterThan(highest)
+    expect(delays).toEqual([LEASE_MS])
+    expect((await acquireWhenUp(early, 'early')).token, 'the standby is none any more').toBeGreaterThan(
+      highest,
+    )
+    expect(told).toHaveLength(held.length)
+    await early.close({ graceMs: 0 })
+  } finally {
+    await Promise.all([plain, strict].map((pool) => pool.close({ graceMs: 0 })))
+    await way.close()
+    await cluster.stop()
+  }
+}, 60_000)
