@@ -1,0 +1,93 @@
+import * as Plot from '@observablehq/plot'
+import { JSDOM } from 'jsdom'
+import type { Point } from './measures/point.js'
+
+export interface Picture {
+  readonly title: string
+  readonly x: string
+  readonly y: string
+  readonly points: readonly Point[]
+  /** Whether more is better, for the reader. */
+  readonly isHighGood: boolean
+}
+
+const WIDTH = 760
+const HEIGHT = 420
+
+/** Legible on light and on dark; ours is the first, and drawn thicker. */
+const COLOURS = ['#e8590c', '#4c78a8', '#72b7b2', '#8a6fb0', '#9d755d', '#54a24b', '#b279a2']
+
+/** For a reader with a dark page as well. */
+const STYLE = `
+  svg { color: #24292f; background: transparent; font: 12px system-ui, sans-serif }
+  @media (prefers-color-scheme: dark) { svg { color: #d0d7de } }
+`
+
+/** Lines over two logarithmic axes, each with its name at its end, as the text of an SVG file. */
+export function draw({ title, x, y, points, isHighGood }: Picture, entrants: readonly string[]): string {
+  const { document } = new JSDOM('').window
+  const ends = entrants.flatMap((name) => points.findLast(({ entrant }) => entrant === name) ?? [])
+  const figure = Plot.plot({
+    document,
+    width: WIDTH,
+    height: HEIGHT,
+    marginLeft: 64,
+    marginRight: 150,
+    marginTop: 64,
+    marginBottom: 44,
+    x: { type: 'log', label: x, tickFormat: ',d', ticks: [...new Set(points.map((point) => point.x))] },
+    y: {
+      type: 'log',
+      label: `${y}, ${isHighGood ? 'more' : 'less'} is better`,
+      grid: true,
+      tickFormat: short,
+      nice: true,
+    },
+    color: { domain: [...entrants], range: COLOURS.slice(0, entrants.length) },
+    marks: [
+      Plot.line(points, {
+        x: 'x',
+        y: 'y',
+        z: 'entrant',
+        stroke: 'entrant',
+        strokeWidth: (point: Point) => (point.entrant === entrants[0] ? 3.5 : 1.75),
+      }),
+      Plot.dot(points, { x: 'x', y: 'y', fill: 'entrant', r: 3 }),
+      Plot.text(spreadOut(ends), {
+        x: 'x',
+        y: 'labelY',
+        text: 'entrant',
+        fill: 'entrant',
+        textAnchor: 'start',
+        dx: 10,
+      }),
+      Plot.text([title], { frameAnchor: 'top-left', dx: -56, dy: -58, fontSize: 15, fontWeight: 'bold' }),
+    ],
+  })
+  figure.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
+  const style = document.createElementNS('http://www.w3.org/2000/svg', 'style')
+  style.textContent = STYLE
+  figure.prepend(style)
+  return `${figure.outerHTML}\n`
+}
+
+/** 0.2, 50, 2k, 1M. */
+function short(value: number): string {
+  return SHORT.format(value).toLowerCase().replace('m', 'M')
+}
+
+const SHORT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
+
+/** Names that end near each other are moved apart, on the logarithmic axis. */
+function spreadOut(ends: readonly Point[]): (Point & { labelY: number })[] {
+  const low = Math.log(Math.min(...ends.map(({ y }) => y)))
+  const high = Math.log(Math.max(...ends.map(({ y }) => y)))
+  const apart = Math.max((high - low) / 17, 0.02)
+  let last = -Infinity
+  return ends
+    .toSorted((a, b) => a.y - b.y)
+    .map((point) => {
+      last = Math.max(Math.log(point.y), last + apart)
+      return { ...point, labelY: Math.exp(last) }
+    })
+}

@@ -1,0 +1,61 @@
+import type { Entrant } from './contender.js'
+import type { Crowds } from './measures/crowds.js'
+import type { Holding } from './measures/holding.js'
+import type { Point } from './measures/point.js'
+
+export interface Findings {
+  readonly entrants: readonly Entrant[]
+  readonly crowds: Crowds
+  readonly holding: Holding
+  readonly passing: readonly Point[]
+}
+
+/** The report, as a page beside its pictures. */
+export function words({ entrants, crowds, holding, passing }: Findings, machine: string): string {
+  const names = entrants.map(({ name }) => name)
+  const section = (
+    title: string,
+    picture: string,
+    x: string,
+    points: readonly Point[],
+    digits: number,
+  ): string => `## ${title}\n\n![${title}](${picture}.svg)\n\n${table(names, x, points, digits)}\n`
+  return [
+    '# Benchmarks\n',
+    `Written by \`npm run bench:report\`, which runs all of them side by side and one after the other, on one machine: ${machine}. ` +
+      'Absolute figures are those of that machine; what counts is how they compare. What is missing in a row can not be done that way.\n',
+    entrants.map(({ name, setUp }) => `- **${name}**: ${setUp}`).join('\n'),
+    '',
+    section('Throughput by callers (locks a second)', 'throughput', 'callers', crowds.throughput, 0),
+    section('Latency by callers (milliseconds, p99)', 'latency', 'callers', crowds.p99, 2),
+    `Half of the time (p50):\n\n${table(names, 'callers', crowds.p50, 2)}\n`,
+    section('Connections by locks held', 'connections', 'locks held', holding.connections, 0),
+    section('One more lock, by locks held (milliseconds, p50)', 'one-more', 'locks held', holding.oneMore, 2),
+    section(
+      'One key that all processes want: how long they wait (milliseconds, p99)',
+      'waiting',
+      'processes',
+      passing,
+      1,
+    ),
+    'Each holds it for two milliseconds and wants it again at once. Those on Redis look again after a pause, and mostly find that the one who released it has it again. A blocking `pg_advisory_lock` queues in the server, and costs a connection for each that waits.\n',
+  ].join('\n')
+}
+
+function table(names: readonly string[], x: string, points: readonly Point[], digits: number): string {
+  const columns = [...new Set(points.map((point) => point.x))].toSorted((a, b) => a - b)
+  const format = new Intl.NumberFormat('en', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  })
+  const head = `| ${x} | ${columns.map((column) => column.toLocaleString('en')).join(' | ')} |`
+  const rule = `| --- |${' ---: |'.repeat(columns.length)}`
+  const rows = names.map((name) => {
+    const cells = columns.map((column) => {
+      const point = points.find(({ entrant, x: at }) => entrant === name && at === column)
+      return point === undefined ? '' : format.format(point.y)
+    })
+    return `| ${name} | ${cells.join(' | ')} |`
+  })
+  return [head, rule, ...rows].join('\n')
+}
