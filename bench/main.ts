@@ -3,9 +3,11 @@ import { cpus, loadavg } from 'node:os'
 import { parseOptions, USAGE, type BenchOptions } from './options.js'
 import { Progress } from './progress.js'
 import type { Group, Row } from './row.js'
+import { acquireAll } from './rows/acquire-all.js'
 import { fairness } from './rows/fairness.js'
 import { handOff } from './rows/hand-off.js'
 import { hotKey } from './rows/hot-key.js'
+import { lease } from './rows/lease.js'
 import { manyHeld } from './rows/many-held.js'
 import { memory } from './rows/memory.js'
 import { oneCaller } from './rows/one-caller.js'
@@ -24,8 +26,10 @@ const GROUPS: readonly Group[] = [
   handOff,
   manyHeld,
   memory,
+  acquireAll,
   semaphore,
   telemetry,
+  lease,
   poolAlone,
 ]
 

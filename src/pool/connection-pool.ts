@@ -324,9 +324,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     }
     const lease: Lease = { release, [Symbol.asyncDispose]: dispose }
     const connection = slot.connection!
-    return this.#factory.lease === undefined
-      ? attachLease(connection, lease)
-      : this.#factory.lease(connection, lease)
+    if (this.#factory.lease === undefined) return attachLease(connection, lease)
+    return this.#factory.lease(connection, lease)
   }
 
   #tellLent(id: number, waiter: PoolWaiter<C> | null): void {

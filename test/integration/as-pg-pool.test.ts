@@ -124,7 +124,7 @@ test('a statement that fails does not cost its connection', async () => {
 
   await rejection(connections.query('SELECT 1/0'))
 
-  expect(connections.counts()).toMatchObject({ opened: 1, closed: 0, idle: 1 })
+  await expect.poll(() => connections.counts()).toMatchObject({ opened: 1, closed: 0, idle: 1 })
 })
 
 test('a backend that dies is an event for its borrower and for the pool, and the next query works', async () => {
@@ -170,4 +170,17 @@ test('an outage is told at once with its cause, costs few attempts, and is over 
     await locks.close({ graceMs: 0 })
     await server.stop()
   }
+})
+
+test('the error of a statement says which part of the program sent it', async () => {
+  const { connections } = world.pool({ max: 3 })
+  const client = await connections.connect()
+  const failing = async (): Promise<unknown> => await client.query('SELECT 1/0')
+  const asking = async (): Promise<unknown> => await connections.query('SELECT 1/0')
+
+  const errors = [await rejection(failing()), await rejection(asking())]
+
+  expect(errors[0]!.stack).toMatch(/failing .*as-pg-pool\.test\.ts/)
+  expect(errors[1]!.stack).toMatch(/asking .*as-pg-pool\.test\.ts/)
+  client.release()
 })

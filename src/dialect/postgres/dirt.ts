@@ -47,6 +47,11 @@ const CLEANERS = [
 
 const ALL_TRACES = Object.entries(TRACES) as [Trace, RegExp][]
 
+/** What each text was found to have, because programs send the same texts again and again. Begun anew when it is full. */
+const known = new Map<string, readonly Trace[]>()
+
+const KNOWN = 1000
+
 /** Of very many of a kind, this many are named. */
 const NAMED = 10
 
@@ -60,8 +65,7 @@ export class Dirt {
 
   /** Of a statement whose text is not known anything may be left. */
   look(text: string | undefined): void {
-    for (const [trace, pattern] of ALL_TRACES)
-      if (text === undefined || pattern.test(text)) this.#seen.add(trace)
+    for (const trace of tracesOf(text)) this.#seen.add(trace)
   }
 
   /** Null if there can be nothing. Otherwise cleans, and tells what was found; rejects if it can't. */
@@ -98,6 +102,17 @@ export class Dirt {
     this.#seen.clear()
     return found
   }
+}
+
+function tracesOf(text: string | undefined): readonly Trace[] {
+  if (text === undefined) return ALL_TRACES.map(([trace]) => trace)
+  let traces = known.get(text)
+  if (traces === undefined) {
+    traces = ALL_TRACES.filter(([, pattern]) => pattern.test(text)).map(([trace]) => trace)
+    if (known.size >= KNOWN) known.clear()
+    known.set(text, traces)
+  }
+  return traces
 }
 
 function underWay(statements: number): string {

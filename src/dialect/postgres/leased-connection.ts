@@ -38,7 +38,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   #types: Parsers | null = null
   /** How what is forwarded to the borrower's listeners is taken off again, by the event. */
   #forwarding: Map<string | symbol, () => void> | null = null
-  #released: ((destroy: boolean | Error | undefined) => void) | null = null
+  #released: ((destroy: boolean | Error | undefined, client: LeasedConnection) => void) | null = null
   #isOver = false
 
   constructor(server: ServerConnection, lease: Lease, dirt: Dirt) {
@@ -50,7 +50,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
       this.#end()
       const asTold = destroy instanceof Error ? destroy : Boolean(destroy)
       lease.release(asTold)
-      this.#released?.(asTold || undefined)
+      this.#released?.(asTold || undefined, this)
     }
   }
 
@@ -178,7 +178,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   }
 
   /** For the pool: who is told when the borrower is done. */
-  onRelease(listener: (destroy: boolean | Error | undefined) => void): void {
+  onRelease(listener: (destroy: boolean | Error | undefined, client: LeasedConnection) => void): void {
     this.#released = listener
   }
 
@@ -226,7 +226,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
 
   #end(): void {
     this.#isOver = true
-    for (const stop of this.#forwarding?.values() ?? []) stop()
+    if (this.#forwarding !== null) for (const stop of this.#forwarding.values()) stop()
   }
 }
 

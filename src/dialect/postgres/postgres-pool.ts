@@ -104,13 +104,20 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
   }
 
   /** A statement that fails costs only itself: the connection goes back, where `pg.Pool` would close it. */
-  async #query<Row>(text: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
-    const connection = await this.connect()
-    try {
-      return await connection.query<Row>(text as string, values)
-    } finally {
-      connection.release()
-    }
+  #query<Row>(text: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    // Not an async method, which would be more promises: this is what most programs do most of the time.
+    return this.connect().then((connection) =>
+      connection.query<Row>(text as string, values).then(
+        (result) => {
+          connection.release()
+          return result
+        },
+        (error: unknown) => {
+          connection.release()
+          throw error
+        },
+      ),
+    )
   }
 
   #connect(options: ConnectOptions): Promise<LeasedConnection> {
@@ -119,26 +126,28 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
       return super.connect(options) as Promise<LeasedConnection>
     if (this.#ending !== null) return Promise.reject(new PoolClosedError())
     this.#callers++
-    return (super.connect(options) as Promise<LeasedConnection>).then(
-      (client) => this.#lend(client),
-      (error: unknown) => {
-        this.#left()
-        throw error
-      },
-    )
+    const connected = super.connect(options) as Promise<LeasedConnection>
+    return connected.then(this.#lend, this.#refused)
   }
 
-  #lend(client: LeasedConnection): LeasedConnection {
-    client.onRelease((error) => {
-      this.tell('release', error, client)
-      this.#left()
-    })
+  readonly #refused = (error: unknown): never => {
+    this.#left()
+    throw error
+  }
+
+  readonly #lend = (client: LeasedConnection): LeasedConnection => {
+    client.onRelease(this.#released)
     const server = LeasedConnection.serverOf(client)
     const isNew = !this.#lent.has(server)
     this.#lent.set(server, client)
     if (isNew) this.tell('connect', client)
     this.tell('acquire', client)
     return client
+  }
+
+  readonly #released = (error: boolean | Error | undefined, client: LeasedConnection): void => {
+    this.tell('release', error, client)
+    this.#left()
   }
 
   #left(): void {

@@ -31,6 +31,17 @@ export class ServerConnection implements PostgresConnection {
   /** While a cursor waits for what was sent before it, and others wait behind the cursor. */
   #quiet: Deferred<void> | null = null
 
+  // Not an async method: that is a promise more for every statement of every borrower.
+  readonly #answered = <T>(result: T): T => {
+    if (--this.#inFlight === 0) this.#quiet?.resolve()
+    return result
+  }
+
+  readonly #failed = (error: unknown): never => {
+    this.#answered(error)
+    throw error
+  }
+
   private constructor(client: pg.Client) {
     this.#client = client
     // A dead backend says why, then the socket closes. Without a listener either would end the process.
@@ -76,15 +87,12 @@ export class ServerConnection implements PostgresConnection {
 
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig): Promise<QueryResult<Row>>
-  async query<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
-    if (this.#quiet !== null) await this.#quiet.promise
+  query<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    if (this.#quiet !== null)
+      return this.#quiet.promise.then(() => this.query<Row>(textOrConfig as string, values))
     this.#inFlight++
-    try {
-      const result: unknown = await this.#client.query(textOrConfig as string, values)
-      return result as QueryResult<Row>
-    } finally {
-      if (--this.#inFlight === 0) this.#quiet?.resolve()
-    }
+    const answer: Promise<unknown> = this.#client.query(textOrConfig as string, values)
+    return answer.then(this.#answered, this.#failed) as Promise<QueryResult<Row>>
   }
 
   /**
