@@ -6,7 +6,7 @@ import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
 
 /**
- * Finds locks that nobody gives back: those held for too long are reported, and those whose holder has forgotten them are
+ * Finds locks and permits that nobody gives back: those held for too long are reported, and those whose holder has forgotten them are
  * released as well. Only with `leakWarningMs`: without it no stack is taken, and callers have the locks themselves.
  */
 export class LeakWatch {
@@ -31,8 +31,8 @@ export class LeakWatch {
    * What the caller gets in place of the lock, which the pool itself keeps: when nobody has this any more, nobody can
    * release the lock.
    */
-  handle(lock: Lock): Lock {
-    const handle = new Proxy(lock, HANDLE)
+  handle<Kind extends Lock>(lock: Kind): Kind {
+    const handle = new Proxy<Kind>(lock, HANDLE)
     this.#forgotten.register(handle, lock, lock)
     return handle
   }

@@ -116,10 +116,10 @@ export interface LockPoolOptions {
   readonly strict?: boolean
 
   /**
-   * A lock or a borrowed connection that is held for longer is reported once, with where it was taken: `lock:overdue`, and
-   * `connection:overdue` of `connections`. And a `Lock` that was garbage-collected while held is released, and reported as
-   * `lock:forgotten`; so whoever means to hold one until the process ends must keep it. To find leaks: each acquire then
-   * takes its stack, which costs some microseconds.
+   * A lock, a permit or a borrowed connection that is held for longer is reported once, with where it was taken:
+   * `lock:overdue`, and `connection:overdue` of `connections`. And one that was garbage-collected while held is given back,
+   * and reported as `lock:forgotten` or `connection:forgotten`; so whoever means to hold one until the process ends must
+   * keep it. To find leaks: each acquire then takes its stack, which costs some microseconds.
    *
    * Default 0. From 0 (off) to 86400000 (one day).
    */

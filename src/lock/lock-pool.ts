@@ -179,10 +179,10 @@ export class LockPool<C extends object> implements AsyncDisposable {
   semaphore(key: LockKey, permits: number): Semaphore {
     checkPermits(permits)
     checkKey(key)
-    const { semaphores } = this.#engine
+    const { semaphores, leaks } = this.#engine
     const code = this.#dialect.encodeSemaphore(key, permits, this.#options.namespace)
     semaphores.remember(code, key)
-    return new Semaphore(key, code, { semaphores, requests: this.#requests })
+    return new Semaphore(key, code, { semaphores, leaks, requests: this.#requests })
   }
 
   /**

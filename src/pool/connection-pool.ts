@@ -11,10 +11,11 @@ import {
   type LockError,
 } from '../base/errors.js'
 import { resolveOptions, show } from '../base/options.js'
-import { originInWords, originOf, OverdueWatch, type Origin } from '../base/overdue.js'
+import { originOf, type Origin } from '../base/overdue.js'
 import { systemRandom, type Random } from '../base/random.js'
 import type { ConnectionFactory } from './connection-factory.js'
 import { attachLease, type Lease } from './lease.js'
+import { Loans } from './loans.js'
 import type { PoolCounts, PoolEvents } from './pool-events.js'
 import { POOL_OPTIONS, poolOptionConflicts, type PoolOptions } from './pool-options.js'
 import { PoolWaiter, WaitingLine, type ConnectOptions } from './pool-waiter.js'
@@ -40,7 +41,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   readonly #line = new WaitingLine<C>()
   readonly #stock: Stock<C>
   /** Null unless leaks are looked for. */
-  readonly #overdue: OverdueWatch<{ readonly id: number; readonly since: number }> | null
+  readonly #loans: Loans | null
   #leases = 0
   #timeouts = 0
   #readiness: Deferred<void> | null = null
@@ -70,7 +71,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       gone: (connection) => this.connectionGone(connection),
     })
     const { leakWarningMs } = this.#options
-    this.#overdue = leakWarningMs > 0 ? this.#watchLoans(leakWarningMs) : null
+    this.#loans = leakWarningMs > 0 ? new Loans(this.#clock, leakWarningMs, this.#events) : null
     if (this.#options.openAtStart) this.#serve()
   }
 
@@ -194,7 +195,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     const cancel = this.#clock.after(graceMs, () => this.#stock.cutOff())
     await this.drain()
     cancel()
-    this.#overdue?.close()
+    this.#loans?.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -307,17 +308,17 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   ): C & Lease {
     const slot = this.#stock.lend(isReserved, onWanted)
     this.#leases++
-    const loan = origin && (this.#overdue?.begin({ id: slot.id, since: this.#clock.now() }, origin) ?? null)
     if (this.#events.hears('connection:lent')) this.#tellLent(slot.id, waiter)
     const lentAt = this.#events.hears('connection:returned') ? this.#clock.now() : null
     let isOver = false
     const release = (destroy: boolean | Error = false): void => {
       if (isOver) return
       isOver = true
-      if (loan !== null) this.#overdue!.end(loan)
+      if (loan !== null) this.#loans!.end(loan)
       if (lentAt !== null) this.#tellReturned(slot.id, lentAt)
       this.#stock.takeBack(slot, destroy, origin)
     }
+    const loan = origin && (this.#loans?.begin(slot.id, origin, release) ?? null)
     const dispose = (): Promise<void> => {
       release()
       return DONE
@@ -325,7 +326,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     const lease: Lease = { release, [Symbol.asyncDispose]: dispose }
     const connection = slot.connection!
     if (this.#factory.lease === undefined) return attachLease(connection, lease)
-    return this.#factory.lease(connection, lease)
+    const lent = this.#factory.lease(connection, lease)
+    if (loan !== null) this.#loans!.lent(lent, loan)
+    return lent
   }
 
   #tellLent(id: number, waiter: PoolWaiter<C> | null): void {
@@ -338,14 +341,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** A stack costs microseconds, so it is taken only where it may be told. */
   #asksForOrigins(): boolean {
-    return this.#overdue !== null || this.#events.hears('connection:cleaned')
-  }
-
-  #watchLoans(afterMs: number): OverdueWatch<{ readonly id: number; readonly since: number }> {
-    return new OverdueWatch(this.#clock, afterMs, ({ what: { id, since }, origin }) => {
-      const heldMs = this.#clock.now() - since
-      this.#events.emit('connection:overdue', { id, heldMs, where: originInWords(origin) })
-    })
+    return this.#loans !== null || this.#events.hears('connection:cleaned')
   }
 
   #openFailed(error: LockError, isLast: boolean): void {

@@ -29,6 +29,8 @@ export interface PoolEvents {
   }
   /** Only with `leakWarningMs`: it is borrowed for longer than that. Once per loan. `where` is the stack of its `connect`. */
   'connection:overdue': { readonly id: number; readonly heldMs: number; readonly where: string }
+  /** Only with `leakWarningMs`: what its borrower had was garbage-collected, and it is given back. */
+  'connection:forgotten': { readonly id: number; readonly heldMs: number; readonly where: string }
   /** A connection is gone, or about to be. `where`, as above, if its borrower left it in a state that can't be cleaned. */
   'connection:closed': {
     readonly id: number

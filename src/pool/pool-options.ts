@@ -91,7 +91,8 @@ export interface PoolOptions {
 
   /**
    * A connection that is borrowed for longer is reported once, with where it was taken: `connection:overdue`. Loans that
-   * can be asked back are not.
+   * can be asked back are not. And what a borrower has forgotten is given back, and reported as `connection:forgotten`, if
+   * the factory gives each borrower an object of his own (`lease`).
    *
    * Default 0. From 0 (off) to 86400000 (one day).
    */

@@ -9,7 +9,7 @@ const world = lockWorld()
 
 describe('options', () => {
   test('max counts lock sessions as well, and one place is theirs', async () => {
-    const locks = world.pool({ max: 3, acquireTimeoutMs: 50 })
+    const locks = world.pool({ max: 3, acquireTimeoutMs: 1000 })
     const lent = await Promise.all([locks.connections.connect(), locks.connections.connect()])
 
     await rejection(locks.connections.connect())
@@ -28,7 +28,7 @@ describe('options', () => {
   })
 
   test('the time limit is on by default, counts waiting and connecting, and has a code', async () => {
-    const { connections } = world.pool({ max: 2, acquireTimeoutMs: 50 })
+    const { connections } = world.pool({ max: 2, acquireTimeoutMs: 1000 })
     const client = await connections.connect()
 
     expect(await rejection(connections.query('SELECT 1'))).toMatchObject({

@@ -119,7 +119,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
   })
 
   test('refuses who waits for longer than connectionTimeoutMillis', async () => {
-    const pool = make({ max: 1, connectionTimeoutMillis: 50 })
+    const pool = make({ max: 1, connectionTimeoutMillis: 1000 })
     const client = await pool.connect()
 
     await rejection(pool.connect())

@@ -1,5 +1,6 @@
 import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 import { Deferred } from '../../src/base/deferred.js'
+import type { Lease } from '../../src/pool/lease.js'
 
 /** A connection that is only a name. */
 export interface Stub {
@@ -64,5 +65,12 @@ export class StubFactory implements ConnectionFactory<Stub> {
   /** The connection ends by itself. */
   end(stub: Stub): void {
     this.#ends.get(stub)?.(new Error('the server has gone'))
+  }
+}
+
+/** As a dialect does it: what a borrower has is an object of his own. */
+export class WrappingFactory extends StubFactory {
+  lease(stub: Stub, { release, [Symbol.asyncDispose]: dispose }: Lease): Stub & Lease {
+    return { id: stub.id, release, [Symbol.asyncDispose]: dispose }
   }
 }

@@ -28,8 +28,8 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
 
   /** What this pool was made with, in the words of `pg.Pool`. */
   readonly options: pg.PoolOptions
-  /** Connections that have been lent, with what their last borrower has, or had. */
-  readonly #lent = new WeakMap<PostgresConnection, LeasedConnection>()
+  /** Connections that have been lent to somebody. Whom to is not kept: a client that is forgotten must be found to be. */
+  readonly #lent = new WeakSet<PostgresConnection>()
   /** Borrowers and those who wait to be. */
   #callers = 0
   #ending: Deferred<void> | null = null
@@ -94,13 +94,13 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
 
   protected override connectionEnded(connection: PostgresConnection, error: Error): void {
     if (this.listenerCount('error') === 0) return
-    this.tell('error', error, this.#lent.get(connection) ?? LeasedConnection.released(connection))
+    this.tell('error', error, LeasedConnection.released(connection))
   }
 
   /** Of one that only lock sessions had nobody has heard. */
   protected override connectionGone(connection: PostgresConnection): void {
-    const client = this.#lent.get(connection)
-    if (client !== undefined) this.tell('remove', client)
+    if (this.#lent.has(connection) && this.listenerCount('remove') > 0)
+      this.tell('remove', LeasedConnection.released(connection))
   }
 
   /** A statement that fails costs only itself: the connection goes back, where `pg.Pool` would close it. */
@@ -139,7 +139,7 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     client.onRelease(this.#released)
     const server = LeasedConnection.serverOf(client)
     const isNew = !this.#lent.has(server)
-    this.#lent.set(server, client)
+    this.#lent.add(server)
     if (isNew) this.tell('connect', client)
     this.tell('acquire', client)
     return client

@@ -1,10 +1,12 @@
 import { InvalidOptionError } from '../../base/errors.js'
 import { integer, show } from '../../base/options.js'
+import { originOf } from '../../base/overdue.js'
 import type { LockKey } from '../../dialect/lock-key.js'
 import type { SemaphoreCode } from '../../dialect/permit-operation.js'
 import type { Requests } from '../acquire-options.js'
+import type { LeakWatch } from '../leak-watch.js'
 import type { Patience } from '../lock-waiter.js'
-import type { Permit } from './permit.js'
+import type { HeldPermit, Permit } from './permit.js'
 import type { Semaphores } from './semaphores.js'
 
 const PERMITS = integer({ default: 1, min: 1, max: 1000 })
@@ -23,6 +25,7 @@ export type TryPermitOptions = Omit<PermitOptions, 'timeoutMs'>
 /** What a semaphore needs of its pool. */
 export interface SemaphorePorts {
   readonly semaphores: Semaphores
+  readonly leaks: LeakWatch | null
   readonly requests: Requests
 }
 
@@ -53,12 +56,12 @@ export class Semaphore {
    * @throws as `acquire` of a lock, but never for a deadlock or re-entry: each call takes a permit of its own
    */
   acquire(options: PermitOptions = {}): Promise<Permit> {
-    return this.#request(options, ACQUIRE_OPTIONS, 'wait') as Promise<Permit>
+    return this.#watched(this.#request(options, ACQUIRE_OPTIONS, 'wait'), 'acquire') as Promise<Permit>
   }
 
   /** One attempt, without waiting for anybody: null if no permit is free. */
   tryAcquire(options: TryPermitOptions = {}): Promise<Permit | null> {
-    return this.#request(options, TRY_ACQUIRE_OPTIONS, 'ask')
+    return this.#watched(this.#request(options, TRY_ACQUIRE_OPTIONS, 'ask'), 'tryAcquire')
   }
 
   /**
@@ -77,7 +80,10 @@ export class Semaphore {
       typeof optionsOrBody === 'function' ? [{}, optionsOrBody] : [optionsOrBody, maybeBody]
     if (typeof body !== 'function')
       throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
-    const permit = await this.acquire(options)
+    const { leaks } = this.#ports
+    const origin = leaks && originOf<Semaphore>(this, 'withPermit')
+    const permit = (await this.#request(options, ACQUIRE_OPTIONS, 'wait')) as HeldPermit
+    if (origin !== null) leaks!.watch(permit, origin)
     let result: T
     try {
       // Not a frame: whoever waits for a permit waits for any of them, which is no step of a circle.
@@ -91,7 +97,26 @@ export class Semaphore {
     return result
   }
 
-  #request(options: PermitOptions, known: ReadonlySet<string>, patience: Patience): Promise<Permit | null> {
+  /** What the caller gets: the permit itself, unless leaks are looked for. */
+  #watched(
+    acquired: Promise<HeldPermit | null>,
+    entrance: 'acquire' | 'tryAcquire',
+  ): Promise<HeldPermit | null> {
+    const { leaks } = this.#ports
+    if (leaks === null) return acquired
+    const origin = originOf<Semaphore>(this, entrance)
+    return acquired.then((permit) => {
+      if (permit === null) return null
+      leaks.watch(permit, origin)
+      return leaks.handle(permit)
+    })
+  }
+
+  #request(
+    options: PermitOptions,
+    known: ReadonlySet<string>,
+    patience: Patience,
+  ): Promise<HeldPermit | null> {
     try {
       const request = this.#ports.requests.from(options, known, patience)
       if (request.signal?.aborted) return Promise.reject(request.signal.reason)

@@ -1,9 +1,7 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../src/fake-lock-pool.js'
-import { settle } from '../../../src/testing/manual-clock.js'
 import { fakeWorld } from '../../support/fake-world.js'
+import { collect } from '../../support/garbage.js'
 
 const HERE = /leak-watch\.test\.ts/
 
@@ -19,17 +17,6 @@ function reportsOf(locks: FakeLockPool): Report[] {
   for (const event of ['lock:overdue', 'lock:forgotten'] as const)
     locks.on(event, (report) => reports.push({ event, ...report }))
   return reports
-}
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
-
-/** Several rounds: finalizers run some time after the garbage was found. */
-async function collect(until: () => boolean): Promise<void> {
-  for (let round = 0; round < 50 && !until(); round++) {
-    collectGarbage()
-    await settle()
-  }
 }
 
 test('a lock that is held for too long is reported once, with where it was acquired', async () => {
@@ -77,6 +64,47 @@ test('however a lock is acquired, it is watched, and no longer than it is held',
   expect(reports.every(({ where }) => HERE.test(where.split('\n')[0]!))).toBe(true)
   finish()
   await Promise.all([tried!.release(), group.release(), body])
+})
+
+test('permits are watched as locks are, however they are acquired', async () => {
+  const world = fakeWorld()
+  const locks = world.pool({ leakWarningMs: 1000 })
+  const reports = reportsOf(locks)
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((key) => locks.semaphore(key, 2))
+  const permit = await a!.acquire()
+  const tried = await b!.tryAcquire()
+  let finish = (): void => undefined
+  const body = c!.withPermit(() => new Promise<void>((resolve) => (finish = resolve)))
+  await (await d!.acquire()).release()
+
+  await world.clock.run(5000)
+
+  expect(reports.map(({ key, event }) => `${event} ${key}`).toSorted()).toEqual([
+    'lock:overdue a',
+    'lock:overdue b',
+    'lock:overdue c',
+  ])
+  expect(reports.every(({ where }) => HERE.test(where.split('\n')[0]!))).toBe(true)
+  finish()
+  await Promise.all([permit.release(), tried!.release(), body])
+})
+
+test('a permit that its holder has forgotten is released and reported, and can be had again', async () => {
+  const world = fakeWorld()
+  const locks = world.pool({ leakWarningMs: 60_000 })
+  const reports = reportsOf(locks)
+  const semaphore = locks.semaphore('licences', 2)
+  await (async () => void (await semaphore.acquire()))()
+  const kept = await semaphore.acquire()
+
+  await collect(() => reports.length > 0)
+
+  expect(reports).toMatchObject([{ event: 'lock:forgotten', key: 'licences' }])
+  const again = await semaphore.tryAcquire()
+  expect(new Set([again!.number, kept.number])).toEqual(new Set([1, 2]))
+  expect([again!.state, again!.token > 0n, again!.signal.aborted]).toEqual(['held', true, false])
+  await Promise.all([again!.release(), kept.release()])
+  expect(locks.snapshot().held).toBe(0)
 })
 
 test('a borrowed connection that is kept for too long is reported once, and lock sessions are not', async () => {
