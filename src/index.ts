@@ -29,6 +29,7 @@ export {
   lockStatement,
   tryLockIn,
   type LockInOptions,
+  type LockStatement,
   type LockStatementOptions,
 } from './dialect/postgres/lock-in.js'
 export type {

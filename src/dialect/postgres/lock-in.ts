@@ -19,6 +19,15 @@ export interface LockStatementOptions extends LockInOptions {
   readonly wait?: boolean
 }
 
+/** A statement for whoever sends it himself. */
+export interface LockStatement {
+  /** With `$1` and `$2` for the values. */
+  readonly text: string
+  readonly values: unknown[]
+  /** The same with the values in it, which are numbers: for what takes a text alone. */
+  readonly sql: string
+}
+
 /** A client of `pg`, or anything with its `query`. */
 interface Client {
   query(text: string, values?: unknown[]): Promise<Pick<QueryResult, 'rows'>>
@@ -49,20 +58,23 @@ export async function tryLockIn(client: Client, key: LockKey, options: LockInOpt
 }
 
 /**
- * The statement of `lockIn`, for query builders and ORMs that send statements themselves. `$1` and `$2` are the
- * parameters.
+ * The statement of `lockIn`, for query builders and ORMs that send statements themselves.
  *
  * @throws {InvalidKeyError} {InvalidOptionError}
  */
 export function lockStatement(
   key: LockKey,
   { mode, namespace = '', wait = true }: LockStatementOptions = {},
-): { readonly text: string; readonly values: unknown[] } {
+): LockStatement {
   checkKey(key)
   const code = encodeKey(key, namespace)
   const byMode = wait ? LOCK_IN_TRANSACTION : TRY_LOCK_IN_TRANSACTION
   const byKind = byMode[checkChoice('mode', mode, byMode, 'exclusive')]
-  return { text: byKind[code.isPair ? 'pair' : 'bigint'], values: keyValues(code) }
+  const text = byKind[code.isPair ? 'pair' : 'bigint']
+  const values = keyValues(code)
+  // In quotes, because a cast binds closer than a minus.
+  const sql = text.replaceAll(/\$(\d)/g, (_, place: string) => `'${String(values[Number(place) - 1])}'`)
+  return { text, values, sql }
 }
 
 function checkOpen(client: Client): void {
