@@ -44,6 +44,7 @@ const PROGRAMS: readonly {
   { name: 'migrate-once', says: 'done: 001 customers' },
   { name: 'one-customer-at-a-time', says: 'POST to http://localhost', signal: 'SIGTERM' },
   { name: 'queue-worker', says: 'task 10' },
+  { name: 'rate-limit', says: '12 calls, no more than 5 in any second' },
   { name: 'shared-with-other-languages', says: 'held' },
 ]
 

@@ -11,6 +11,7 @@ import { leadAndWrite, SETTING_TABLE, writeAsLeader } from '../../examples/leade
 import { migrate } from '../../examples/migrate-once.js'
 import { customerService, type Serve } from '../../examples/one-customer-at-a-time.js'
 import { JOB_TABLE, workOnce } from '../../examples/queue-worker.js'
+import { atRate } from '../../examples/rate-limit.js'
 import { SQL_KEY, statementFor } from '../../examples/shared-with-other-languages.js'
 import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { lockWorld } from '../support/lock-world.js'
@@ -168,6 +169,31 @@ test('workers of a queue do each job once, and a job whose work fails is there a
 
   expect(done).toHaveLength(20)
   expect(new Set(done).size).toBe(20)
+})
+
+test('in no window do more calls begin than the limit allows, by all processes together', async () => {
+  const [LIMIT, WINDOW_MS] = [3, 200]
+  const began: number[] = []
+  const call = async (): Promise<void> => void began.push(performance.now())
+
+  await Promise.all(
+    nodes().flatMap((locks) =>
+      Array.from({ length: 4 }, () => atRate(locks.semaphore('service', LIMIT), WINDOW_MS, call)),
+    ),
+  )
+
+  const gaps = began.slice(LIMIT).map((time, i) => time - began[i]!)
+  expect(began).toHaveLength(12)
+  // Timers may be a millisecond early.
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(WINDOW_MS - 1)
+})
+
+test("a call that fails gives its permit back as any other, and its error is the caller's", async () => {
+  const limit = world.pool().semaphore('service', 1)
+
+  await expect(atRate(limit, 1, () => Promise.reject(new Error('mine')))).rejects.toThrow('mine')
+
+  expect(await atRate(limit, 1, () => Promise.resolve('next'))).toBe('next')
 })
 
 test('a shutdown lets what is under way end, and gives everything back', async () => {
