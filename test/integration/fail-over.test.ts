@@ -7,7 +7,7 @@ import { rejection } from '../support/fake-world.js'
 import { startEmbedded } from '../support/own-server.js'
 
 const LEASE_MS = 2000
-const PLAIN = 100
+const PLAIN = 50
 
 /** Every way to a server of the cluster that a pool may have: by a port that can be turned elsewhere. */
 function urlBy(port: number, cluster: Cluster): string {

@@ -1,11 +1,6 @@
 import { expect, test } from 'vitest'
+import { seeds } from './seeds.js'
 import { Tangle } from './tangle.js'
-
-function seeds(count: number): number[] {
-  const { SEED, SEEDS } = process.env
-  if (SEED !== undefined) return [Number(SEED)]
-  return Array.from({ length: SEEDS === undefined ? count : Number(SEEDS) }, (_, i) => i + 1)
-}
 
 /**
  * Goal: no victim without a circle, no circle without a victim.

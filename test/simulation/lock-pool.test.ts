@@ -1,12 +1,7 @@
 import { expect, test } from 'vitest'
-import { Town, type Scenario } from './town.js'
-
-/** `SEED=7` runs that seed alone; `SEEDS=1000` runs as many as you have time for. */
-function seeds(count: number): number[] {
-  const { SEED, SEEDS } = process.env
-  if (SEED !== undefined) return [Number(SEED)]
-  return Array.from({ length: SEEDS === undefined ? count : Number(SEEDS) }, (_, i) => i + 1)
-}
+import { scenarioOf, type Scenario } from './scenario.js'
+import { runSeeds } from './seeds.js'
+import { Town } from './town.js'
 
 const QUIET: Scenario = {
   processes: 3,
@@ -21,29 +16,35 @@ const QUIET: Scenario = {
 }
 
 interface Totals {
+  events: number
   grants: number
   faults: number
   grantedByPoll: number
   overlaps: number
+  writes: number
+  refusedWrites: number
 }
 
 /** Runs one town per seed, and keeps of them only what they counted. */
 async function runAll(count: number, scenario: (seed: number) => Scenario): Promise<Totals> {
-  const totals: Totals = { grants: 0, faults: 0, grantedByPoll: 0, overlaps: 0 }
-  for (const seed of seeds(count)) {
-    const town = new Town(seed, scenario(seed))
-    try {
-      await town.run()
-    } catch (error) {
-      throw new Error(`SEED=${seed} (run that seed alone with it): ${(error as Error).message}`, {
-        cause: error,
-      })
-    }
-    totals.grants += town.grants
-    totals.faults += town.faults
-    totals.grantedByPoll += town.grantedByPoll
-    totals.overlaps += town.overlaps
+  const totals: Totals = {
+    events: 0,
+    grants: 0,
+    faults: 0,
+    grantedByPoll: 0,
+    overlaps: 0,
+    writes: 0,
+    refusedWrites: 0,
   }
+  await runSeeds(
+    count,
+    (seed) => new Town(seed, scenario(seed)),
+    ({ events, faults, grantedByPoll, witness }) => {
+      const { grants, overlaps, writes, refusedWrites } = witness
+      const counted = { events, faults, grantedByPoll, grants, overlaps, writes, refusedWrites }
+      for (const name of Object.keys(counted) as (keyof Totals)[]) totals[name] += counted[name]
+    },
+  )
   return totals
 }
 
@@ -108,7 +109,7 @@ const HAUNTED: Scenario = {
  * Method: sessions are cut off, then ended in the server; their holders learn of it seconds later.
  */
 test('a server that lets go early makes two holders, unless the pools are strict', async () => {
-  const plain = await runAll(30, () => ({ ...HAUNTED, countsOverlaps: true }))
+  const plain = await runAll(30, () => HAUNTED)
   const { grants, faults, overlaps } = await runAll(60, () => ({ ...HAUNTED, strict: true }))
 
   expect(plain.overlaps, 'a test that can fail').toBeGreaterThan(0)
@@ -119,4 +120,20 @@ test('a server that lets go early makes two holders, unless the pools are strict
 
 test('a pool of one connection takes turns and gets stuck nowhere', async () => {
   await runAll(30, () => ({ ...QUIET, max: 1, faults: { kill: 0.01 } }))
+})
+
+/**
+ * Goal: whatever comes together, everything promised holds, to the last lock and timer.
+ * Method: each seed is a scenario of its own: so many processes with clocks of their own, which are stopped, sleep, are set
+ * and die; and a choice of faults. STEPS makes them longer.
+ */
+test('any processes, any clocks, any faults', async () => {
+  const steps = Number(process.env['STEPS'] ?? 20)
+  const totals = await runAll(3000, (seed) => scenarioOf(seed, steps))
+
+  if (process.env['SEEDS'] !== undefined) process.stdout.write(`${JSON.stringify(totals)}\n`)
+  if (process.env['SEED'] !== undefined) return
+  expect(totals.faults, 'a test that can fail').toBeGreaterThan(1000)
+  expect(totals.overlaps, 'in plain mode, where the server let go early').toBeGreaterThan(0)
+  expect(totals.refusedWrites, 'stale writes that the token kept out').toBeGreaterThan(0)
 })

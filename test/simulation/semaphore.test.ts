@@ -1,25 +1,17 @@
 import { expect, test } from 'vitest'
+import { runSeeds } from './seeds.js'
 import { SemaphoreTown, type SemaphoreScenario } from './semaphore-town.js'
 
-/** `SEED=7` runs that seed alone; `SEEDS=1000` runs as many as you have time for. */
 async function runAll(
   count: number,
   scenario: (seed: number) => SemaphoreScenario,
 ): Promise<SemaphoreTown[]> {
-  const { SEED, SEEDS } = process.env
-  const last = SEEDS === undefined ? count : Number(SEEDS)
-  const seeds = SEED === undefined ? Array.from({ length: last }, (_, i) => i + 1) : [Number(SEED)]
   const towns: SemaphoreTown[] = []
-  for (const seed of seeds) {
-    const town = new SemaphoreTown(seed, scenario(seed))
-    towns.push(town)
-    try {
-      await town.run()
-    } catch (error) {
-      const { message } = error as Error
-      throw new Error(`SEED=${seed} (run that seed alone with it): ${message}`, { cause: error })
-    }
-  }
+  await runSeeds(
+    count,
+    (seed) => new SemaphoreTown(seed, scenario(seed)),
+    (town) => towns.push(town),
+  )
   return towns
 }
 

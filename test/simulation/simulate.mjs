@@ -1,11 +1,19 @@
-/** `npm run simulate -- --seeds N`, or `--seed S` for one alone: the simulation with more seeds than `npm test` has time for. */
+/**
+ * `npm run simulate`: the simulation with more than `npm test` has time for.
+ *
+ *   --seeds N   so many seeds of each kind
+ *   --from N    beginning with this one
+ *   --steps N   so many chances for faults in each run of any processes, any clocks, any faults
+ *   --seed N    one seed alone: that of a failure, with the steps it had
+ */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 
-const { values } = parseArgs({ options: { seeds: { type: 'string' }, seed: { type: 'string' } } })
-const env = { ...process.env }
-if (values.seeds !== undefined) env.SEEDS = values.seeds
-if (values.seed !== undefined) env.SEED = values.seed
-const args = ['vitest', 'run', '--project', 'simulation', '--testTimeout', '0']
+const known = { seeds: 'SEEDS', from: 'FROM', steps: 'STEPS', seed: 'SEED' }
+const options = Object.fromEntries(Object.keys(known).map((name) => [name, { type: 'string' }]))
+const { values, positionals } = parseArgs({ options, allowPositionals: true })
+const given = Object.entries(values).map(([name, value]) => [known[name], value])
+const env = { ...process.env, ...Object.fromEntries(given) }
+const args = ['vitest', 'run', '--project', 'simulation', '--testTimeout', '0', ...positionals]
 const { status } = spawnSync('npx', args, { env, stdio: 'inherit' })
 process.exitCode = status ?? 1

@@ -1,0 +1,108 @@
+import { sleep } from '../../src/base/clock.js'
+import type { LockMode } from '../../src/dialect/lock-key.js'
+import { ANSWER_GRACE_MS } from '../../src/lock/lock-waiter.js'
+import type { Lock } from '../../src/lock/lock.js'
+import type { SeededRandom } from '../../src/testing/seeded-random.js'
+import type { Scenario } from './scenario.js'
+import type { SimProcess } from './sim-process.js'
+import type { Hold, Witness } from './witness.js'
+
+/** What callers may be told. Anything else is a bug. */
+const KNOWN: ReadonlySet<unknown> = new Set(['LOCK_TIMEOUT', 'LOCK_LOST', 'CONNECTION_FAILED', 'ABORTED'])
+
+/** How long after its time was up a caller may be answered, by the clock of its process. A little more: clocks have fractions. */
+const LATE_MS = ANSWER_GRACE_MS + 0.001
+
+/** What callers live in. */
+export interface Surroundings {
+  readonly random: SeededRandom
+  readonly scenario: Scenario
+  readonly witness: Witness
+  readonly isWinding: () => boolean
+  readonly complain: (what: string) => void
+  /** The way to what the locks guard, and back, takes a while. */
+  readonly travel: () => Promise<void>
+}
+
+/** Somebody in a process who locks, works and releases, over and over. Never answers if the process dies. */
+export class Caller {
+  readonly #name: string
+  readonly #process: SimProcess
+  readonly #around: Surroundings
+  refusals = 0
+
+  constructor(name: string, process: SimProcess, around: Surroundings) {
+    this.#name = name
+    this.#process = process
+    this.#around = around
+  }
+
+  async live(): Promise<void> {
+    const { random, scenario, isWinding, complain } = this.#around
+    while (!isWinding()) {
+      const key = `key ${random.below(scenario.keys)}`
+      const mode: LockMode = random.chance(scenario.readers) ? 'shared' : 'exclusive'
+      try {
+        await this.#visit(key, mode)
+      } catch (error) {
+        this.refusals++
+        const { code } = error as { code?: string }
+        if (!KNOWN.has(code))
+          complain(`${this.#process.name}/${this.#name} was told ${(error as Error).stack}`)
+        await sleep(this.#process.clock, random.below(50))
+      }
+    }
+  }
+
+  async #visit(key: string, mode: LockMode): Promise<void> {
+    const { witness } = this.#around
+    const { stops } = this.#process
+    const ask = witness.asks(this.#process.name, this.#name, key)
+    const lock = await this.#acquire(key, mode)
+    if (lock === null) return
+    const hold = witness.granted(ask, lock, this.#process.stops === stops)
+    this.#process.holds.add(hold)
+    await this.#work(hold, lock)
+    witness.look(hold)
+    witness.ended(hold)
+    this.#process.holds.delete(hold)
+    await lock.release()
+  }
+
+  async #acquire(key: string, mode: LockMode): Promise<Lock | null> {
+    const { random, complain } = this.#around
+    const { clock, pool } = this.#process
+    const { stops } = this.#process
+    const timeoutMs = random.pick([Infinity, 30_000, 40, 5])
+    const controller = new AbortController()
+    const cancel = random.chance(0.1)
+      ? clock.after(random.below(30), () => controller.abort({ code: 'ABORTED' }))
+      : (): void => undefined
+    const { signal } = controller
+    const since = clock.now()
+    const isAttempt = random.chance(0.1)
+    try {
+      return await (isAttempt
+        ? pool.tryAcquire(key, { mode, signal })
+        : pool.acquire(key, { mode, timeoutMs, signal }))
+    } finally {
+      cancel()
+      const lateMs = clock.now() - since - timeoutMs
+      if (!isAttempt && lateMs > LATE_MS && this.#process.stops === stops)
+        complain(`${this.#process.name}/${this.#name} was answered ${lateMs} ms after its time was up`)
+    }
+  }
+
+  /** Waits, or reads, thinks and writes as somebody who never looks at the lock again: its token is the last line of defence. */
+  async #work(hold: Hold, lock: Lock): Promise<void> {
+    const { random, scenario, witness, travel } = this.#around
+    const { clock } = this.#process
+    const think = (): Promise<void> => sleep(clock, random.below(scenario.holdMs + 1))
+    if (lock.mode === 'shared' || random.chance(0.4)) return think()
+    const { key } = hold
+    const value = await this.#process.hears(travel().then(() => witness.claim(key, lock.token)))
+    if (value === null) return
+    await think()
+    await this.#process.hears(travel().then(() => witness.write(key, hold.holder, lock.token, value + 1)))
+  }
+}

@@ -1,0 +1,76 @@
+import type { Dialect, Ears, LockLink } from '../../src/dialect/dialect.js'
+import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
+import type { FakeConnection } from '../../src/testing/fake-connection.js'
+import type { FakeServer } from '../../src/testing/fake-server.js'
+import type { Gate } from './gate.js'
+
+/** The server as one process sees it: everything that comes from there comes through the gate. */
+export interface ProcessPorts {
+  readonly factory: ConnectionFactory<FakeConnection>
+  readonly dialect: Dialect<FakeConnection>
+  /** Those that the process has opened, and the server has not ended. */
+  readonly connections: ReadonlySet<FakeConnection>
+}
+
+export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): ProcessPorts {
+  const connections = new Set<FakeConnection>()
+  return {
+    connections,
+    factory: {
+      open: (signal) =>
+        gate.answered(
+          factory.open(signal).then((connection) => {
+            // Its system takes the connection back, if the process is dead by now.
+            if (gate.isDead) factory.destroy(connection)
+            connections.add(connection)
+            connection.onEnd(() => connections.delete(connection))
+            return connection
+          }),
+        ),
+      close: (connection) => gate.answered(factory.close(connection)),
+      destroy: (connection) => factory.destroy(connection),
+      check: (connection) => gate.answered(factory.check(connection)),
+      onEnd: (connection, ended) => factory.onEnd(connection, (cause) => gate.arrive(() => ended(cause))),
+    },
+    dialect: {
+      ...dialect,
+      attach: async (connection, settings, ended, another) => {
+        const told = (cause: Error): void => gate.arrive(() => ended(cause))
+        return linkThrough(gate, await gate.answered(dialect.attach(connection, settings, told, another)))
+      },
+      listen: async (connection, ears) => {
+        const stop = await gate.answered(dialect.listen(connection, earsThrough(gate, ears)))
+        return () => gate.answered(stop())
+      },
+      recordLeader: (connection, record) => gate.answered(dialect.recordLeader(connection, record)),
+      readLeader: (connection, key) => gate.answered(dialect.readLeader(connection, key)),
+    },
+  }
+}
+
+function earsThrough(gate: Gate, ears: Ears): Ears {
+  return {
+    rung: (keyId, sender) => gate.arrive(() => ears.rung(keyId, sender)),
+    claimed: (keyId, sender) => gate.arrive(() => ears.claimed(keyId, sender)),
+    told: (message, sender) => gate.arrive(() => ears.told(message, sender)),
+    ended: (cause) => gate.arrive(() => ears.ended(cause)),
+  }
+}
+
+/** Every question of a link, with its answer through the gate. */
+function linkThrough(gate: Gate, link: LockLink): LockLink {
+  return {
+    ...link,
+    run: (operations) => gate.answered(link.run(operations)),
+    permits: (operation) => gate.answered(link.permits(operation)),
+    ring: (keys) => gate.answered(link.ring(keys)),
+    claim: (key) => gate.answered(link.claim(key)),
+    tell: (message) => gate.answered(link.tell(message)),
+    announce: (sender, entries) => gate.answered(link.announce(sender, entries)),
+    settled: (key, mode) => gate.answered(link.settled(key, mode)),
+    holderOf: (key) => gate.answered(link.holderOf(key)),
+    heartbeat: () => gate.answered(link.heartbeat()),
+    reconcile: (expected) => gate.answered(link.reconcile(expected)),
+    detach: () => gate.answered(link.detach()),
+  }
+}

@@ -1,0 +1,96 @@
+import { SeededRandom } from '../../src/testing/seeded-random.js'
+
+/** What a run is made of. Everything else follows from the seed. */
+export interface Scenario {
+  readonly processes: number
+  readonly callers: number
+  readonly keys: number
+  /** Part of the calls that ask for shared mode. */
+  readonly readers: number
+  /** Longest way of a message, and longest hold. */
+  readonly latencyMs: number
+  readonly holdMs: number
+  readonly max: number
+  readonly steps: number
+  /** Longest time between two steps. Default 10. */
+  readonly stepMs?: number
+  readonly strict?: boolean
+  /** How far the clocks of processes run from the server's: 0.08 is from 8 % slower to 8 % faster. Default 0. */
+  readonly drift?: number
+  /** The chance of each notification to get lost. Default 0. */
+  readonly notificationLoss?: number
+  /** Chance of each fault, per step. */
+  readonly faults: Partial<Record<Fault, number>>
+}
+
+/**
+ * - `kill`       the server ends a session
+ * - `cut`        a connection loses everything, both ways, until it is mended
+ * - `mute`       a connection loses the answers of the server, until it breaks
+ * - `failBatch`  a statement fails half-way
+ * - `restart`    the server ends all sessions, and is away for a while
+ * - `ghost`      the server ends a session that is cut off, so that its client goes on believing
+ * - `silent`     for a while nobody who connects gets an answer
+ * - `stop`       a process is stopped, with both its clocks running
+ * - `sleep`      a machine sleeps: its monotonic clock stands still
+ * - `forward`    the wall clock of a process is set forward
+ * - `back`       ... or back
+ * - `crash`      a process ends without a word, and another one takes its place
+ */
+export type Fault =
+  | 'kill'
+  | 'cut'
+  | 'mute'
+  | 'failBatch'
+  | 'restart'
+  | 'ghost'
+  | 'silent'
+  | 'stop'
+  | 'sleep'
+  | 'forward'
+  | 'back'
+  | 'crash'
+
+const CHANCES: Readonly<Record<Fault, number>> = {
+  kill: 0.03,
+  cut: 0.04,
+  mute: 0.03,
+  failBatch: 0.04,
+  restart: 0.005,
+  ghost: 0.03,
+  silent: 0.005,
+  stop: 0.03,
+  sleep: 0.02,
+  forward: 0.01,
+  back: 0.01,
+  crash: 0.02,
+}
+
+/**
+ * A scenario by its seed. Some faults are left out of each: what all together hide, a few may show. A machine that sleeps
+ * and whose wall clock is set back meanwhile has no clock left that tells, so these two never come together.
+ */
+export function scenarioOf(seed: number, steps: number): Scenario {
+  const random = new SeededRandom(seed ^ 0x5eed)
+  const strict = random.chance(0.4)
+  const without: Fault = random.chance(0.5) ? 'sleep' : 'back'
+  const faults: Partial<Record<Fault, number>> = {}
+  for (const [fault, chance] of Object.entries(CHANCES) as [Fault, number][]) {
+    if (random.chance(0.5) && fault !== without) faults[fault] = chance * (1 + 2 * random.next())
+  }
+  return {
+    processes: 2 + random.below(3),
+    callers: 4 + random.below(9),
+    keys: 1 + random.below(4),
+    readers: random.pick([0, 0.2, 0.5]),
+    latencyMs: random.pick([2, 10, 30]),
+    holdMs: random.pick([10, 100, 800]),
+    max: 1 + random.below(4),
+    steps,
+    stepMs: random.pick([100, 300, 500]),
+    strict,
+    drift: random.pick([0, 0.08]),
+    notificationLoss: random.pick([0, 0, 0.3]),
+    faults,
+  }
+}

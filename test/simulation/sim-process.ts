@@ -1,0 +1,97 @@
+import { resolveLockPoolOptions, type LockPoolOptions } from '../../src/lock/lock-pool-options.js'
+import { LockPool } from '../../src/lock/lock-pool.js'
+import type { FakeConnection } from '../../src/testing/fake-connection.js'
+import type { FakeServer } from '../../src/testing/fake-server.js'
+import type { ManualClock } from '../../src/testing/manual-clock.js'
+import { SeededRandom } from '../../src/testing/seeded-random.js'
+import { Gate } from './gate.js'
+import { ProcessClock } from './process-clock.js'
+import { portsThrough, type ProcessPorts } from './process-ports.js'
+import type { Hold, Witness } from './witness.js'
+
+interface ProcessOrder {
+  readonly name: string
+  readonly seed: number
+  /** Of its clocks, the server's being 1. */
+  readonly rate: number
+  readonly options: LockPoolOptions
+}
+
+/** One life of a process: clocks of its own, a pool, and the holds that its callers believe in. */
+export class SimProcess {
+  readonly name: string
+  readonly clock: ProcessClock
+  readonly pool: LockPool<FakeConnection>
+  readonly holds: Set<Hold> = new Set()
+  readonly #world: ManualClock
+  readonly #gate: Gate
+  readonly #ports: ProcessPorts
+  readonly #server: FakeServer
+  readonly #witness: Witness
+  /** Times it was stopped: news that spans one may be old. */
+  stops = 0
+
+  constructor(world: ManualClock, server: FakeServer, witness: Witness, order: ProcessOrder) {
+    this.name = order.name
+    this.#world = world
+    this.#server = server
+    this.#witness = witness
+    this.#gate = new Gate((act) => void world.after(0, act))
+    this.clock = new ProcessClock(world, this.#gate, order.rate)
+    this.#ports = portsThrough(this.#gate, server)
+    this.pool = new LockPool(resolveLockPoolOptions(order.options), {
+      factory: this.#ports.factory,
+      dialect: this.#ports.dialect,
+      clock: this.clock,
+      random: new SeededRandom(order.seed),
+    })
+  }
+
+  get isRunning(): boolean {
+    return this.#gate.isOpen
+  }
+
+  get isDead(): boolean {
+    return this.#gate.isDead
+  }
+
+  get connections(): readonly FakeConnection[] {
+    return [...this.#ports.connections]
+  }
+
+  /** What something that is not the server answers. */
+  hears<T>(answer: Promise<T>): Promise<T> {
+    return this.#gate.answered(answer)
+  }
+
+  /** As its application would: all that it has, at this moment. */
+  look(): void {
+    if (this.isRunning) for (const hold of this.holds) this.#witness.look(hold)
+  }
+
+  /** `isAsleep`: with the machine, whose monotonic clock stands still as well. */
+  stop(ms: number, isAsleep: boolean): void {
+    if (!this.isRunning) return
+    this.stops++
+    this.#gate.stop()
+    if (isAsleep) this.clock.sleep()
+    this.#world.after(ms, () => this.goOn())
+  }
+
+  /** The first it does may be a look at its locks, before any timer has fired. */
+  goOn(): void {
+    if (this.isRunning || this.isDead) return
+    this.clock.wake()
+    for (const hold of this.holds) this.#witness.look(hold)
+    this.#gate.goOn()
+  }
+
+  /** Without a word: its system closes the connections, as far as they reach. */
+  die(): void {
+    this.#gate.die()
+    this.clock.die()
+    for (const connection of this.connections) this.#server.factory.destroy(connection)
+    for (const hold of this.holds) this.#witness.ended(hold)
+    this.holds.clear()
+  }
+}
