@@ -41,6 +41,7 @@ export type {
   TableLockMode,
   TransactionLockOptions,
 } from './dialect/postgres/lock-transaction.js'
+export type { KeyName, ServerSession } from './dialect/server-state.js'
 export type { IsolationLevel, TransactionOptions } from './dialect/postgres/run-transaction.js'
 export type { ConnectionEvents, PostgresConnection } from './dialect/postgres/postgres-connection.js'
 export type { ClientEvents } from './dialect/postgres/emitting-pool.js'
@@ -48,6 +49,7 @@ export type { PostgresPool } from './dialect/postgres/postgres-pool.js'
 export type { LeasedConnection } from './dialect/postgres/leased-connection.js'
 export { hashName } from './dialect/postgres/postgres-key.js'
 export type { PostgresConfig } from './dialect/postgres/postgres-config.js'
+export type { LockHolder, LockWaiter, ServerLock, ServerLockKind } from './inspect/server-lock.js'
 export type { Campaign, TermBody } from './lock/campaign/campaign.js'
 export type { CampaignOptions, HandOverOptions, StepDownOptions } from './lock/campaign/campaign-options.js'
 export type { CampaignState } from './lock/campaign/campaign-state.js'

@@ -8,12 +8,17 @@ import type { PostgresConnection } from './dialect/postgres/postgres-connection.
 import { postgresDialect } from './dialect/postgres/postgres-dialect.js'
 import { PostgresPool } from './dialect/postgres/postgres-pool.js'
 import { PostgresFactory } from './dialect/postgres/postgres-factory.js'
+import { readServerState } from './dialect/postgres/postgres-inspect.js'
 import { encodeKey } from './dialect/postgres/postgres-key.js'
+import { namedRow } from './dialect/postgres/postgres-key-names.js'
 import {
   runTransaction,
   type TransactionOptions,
   type TransactionPorts,
 } from './dialect/postgres/run-transaction.js'
+import type { ServerState } from './dialect/server-state.js'
+import type { ServerLock } from './inspect/server-lock.js'
+import { snapshotOf } from './inspect/snapshot.js'
 import { keyInWords } from './lock/key-book.js'
 import {
   resolveLockPoolOptions,
@@ -69,6 +74,21 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   /** All connections, wherever a `pg.Pool` is taken. Lock sessions are borrowed from here too. */
   override get connections(): PostgresPool {
     return super.connections as PostgresPool
+  }
+
+  /**
+   * What the server says of the locks in its database, whoever took them: each with its holders, and who waits. Advisory
+   * locks, rows and tables that somebody waits for, and tables that are locked against writing. What lockpool keeps for
+   * itself is left out, and its waiting processes are shown as waiters. On a borrowed connection; it costs the server time in
+   * proportion to the locks there are.
+   *
+   * @throws as `connections.connect`
+   */
+  async inspect(): Promise<ServerLock[]> {
+    const names = [...this.namesInUse()].map(namedRow)
+    const read = (connection: PostgresConnection): Promise<ServerState> =>
+      readServerState(connection, { everything: false, names })
+    return [...snapshotOf(await this.connections.use(read)).locks]
   }
 
   /**

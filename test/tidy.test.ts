@@ -87,6 +87,7 @@ describe('size', () => {
     'src/base/errors.ts': 'all errors, one below the other',
     'src/dialect/postgres/postgres-sql.ts': 'statements are whole, and stand together',
     'src/lock/entry.ts': 'every step of one key and every answer to it, in one state machine',
+    'src/lock/lock-pool.ts': 'all that a pool can do; a third of it is documentation',
     'src/lock/semaphore/semaphore-entry.ts': 'every step of one semaphore',
     'src/lock/session.ts': 'all that is on one wire, and in which order',
     'src/lock/sessions.ts': 'which session, when another, when none: one topic',

@@ -1,14 +1,10 @@
-import type { ClientConfig } from 'pg'
 import { BEGIN_SCRIPT, COMMIT_SCRIPT } from '../dialect/postgres/schema-sql.js'
-import { connectionSource } from './connection.js'
-import { EXIT, exitNameOf } from './exit-codes.js'
+import { EXIT } from './exit-codes.js'
+import { withServer, type ServerAddress } from './server.js'
 import type { Terminal } from './terminal.js'
 
 /** What a command does to a database once, with a connection of its own. */
-export interface Errand {
-  readonly url: string | undefined
-  /** How the connection shows in `pg_stat_activity`. */
-  readonly applicationName: string
+export interface Errand extends ServerAddress {
   /** In one transaction. */
   readonly statements: readonly string[]
   /** What to say when it is done. */
@@ -20,34 +16,11 @@ export function scriptOf(statements: readonly string[]): string {
   return [BEGIN_SCRIPT, ...statements, COMMIT_SCRIPT].map((statement) => `${statement.trim()};\n`).join('')
 }
 
-export async function administer(errand: Errand, { out, err }: Terminal): Promise<number> {
-  const source = connectionSource(errand.url, process.env)
-  // The driver comes with these, so not before the command line has been understood.
-  const { clientConfig, configProblem } = await import('../dialect/postgres/postgres-config.js')
-  const problem = configProblem(source?.url)
-  if (problem !== null) {
-    err.write(`lockpool: ${source === null ? problem : problem.replace('"connection"', source.source)}\n`)
-    return EXIT.config
-  }
-  try {
-    await carryOut(clientConfig(source?.url, errand.applicationName), errand.statements)
-  } catch (error) {
-    const { explain } = await import('../dialect/postgres/postgres-errors.js')
-    const explained = explain(error)
-    err.write(`lockpool: the database can't be used: ${explained.message}\n`)
-    return EXIT[exitNameOf(explained)]
-  }
-  out.write(`${errand.done}\n`)
-  return EXIT.ok
-}
-
-async function carryOut(config: ClientConfig, statements: readonly string[]): Promise<void> {
-  const { ServerConnection } = await import('../dialect/postgres/server-connection.js')
-  const connection = await ServerConnection.open(config, new AbortController().signal)
-  try {
+export function administer(errand: Errand, terminal: Terminal): Promise<number> {
+  return withServer(errand, terminal, async (connection) => {
     // One message is one transaction: all of it or nothing.
-    await connection.query(statements.join(';'))
-  } finally {
-    await connection.close()
-  }
+    await connection.query(errand.statements.join(';'))
+    terminal.out.write(`${errand.done}\n`)
+    return EXIT.ok
+  })
 }

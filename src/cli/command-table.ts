@@ -15,6 +15,16 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/run.js')).command,
   },
   {
+    name: 'ls',
+    summary: 'show what is locked, who holds it and who waits',
+    load: async () => (await import('./commands/ls.js')).command,
+  },
+  {
+    name: 'who',
+    summary: 'tell who holds one lock, and who waits for it',
+    load: async () => (await import('./commands/who.js')).command,
+  },
+  {
     name: 'install',
     summary: 'make what fencing tokens, guards and strict mode need in a database',
     load: async () => (await import('./commands/install.js')).command,

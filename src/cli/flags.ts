@@ -54,6 +54,33 @@ export function listFlag(value: string, words: FlagWords): Flag<readonly string[
   }
 }
 
+/** A flag with one of a few words. */
+export function choiceFlag<Choice extends string>(
+  value: string,
+  choices: readonly Choice[],
+  words: FlagWords,
+): Flag<Choice> {
+  return {
+    ...words,
+    value,
+    expects: `one of ${choices.join(', ')}`,
+    read: (text) => choices.find((choice) => choice === text) ?? null,
+  }
+}
+
+/** A flag with a whole number. */
+export function countFlag(words: FlagWords, min: number, max: number): Flag<number> {
+  return {
+    ...words,
+    value: 'N',
+    expects: `a whole number from ${min} to ${max}`,
+    read: (text) => {
+      const number = /^\d{1,7}$/.test(text) ? Number(text) : NaN
+      return number >= min && number <= max ? number : null
+    },
+  }
+}
+
 export interface Parsed<F extends FlagTable> {
   readonly flags: FlagValues<F>
   /** What is neither a flag nor the value of one. */

@@ -1,6 +1,8 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
+import { createInterface } from 'node:readline'
+import { isatty, WriteStream } from 'node:tty'
 import { styleText } from 'node:util'
+import type { HelpRow } from './command.js'
 
 export type Paint = Parameters<typeof styleText>[0]
 
@@ -17,13 +19,55 @@ export interface Terminal {
   readonly err: Channel
   /** Whether standard input is a terminal: then somebody types. */
   readonly isInteractive: boolean
+  /** Columns there are to write to; without a terminal, as many as one likes. */
+  readonly width: () => number
+  /** Asks whoever sits there, on standard error; the answer is what was typed, without spaces around it. */
+  readonly ask: (question: string) => Promise<string>
 }
+
+/** What people who do not want colors, or do, can say. */
+export const COLOR_ENVIRONMENT: readonly HelpRow[] = [
+  ['NO_COLOR, FORCE_COLOR', 'no colors, or colors even if there is no terminal'],
+]
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** The only place that writes to the standard streams. */
 export function systemTerminal(env: Environment): Terminal {
-  return { out: channel(1, env), err: channel(2, env), isInteractive: isatty(0) }
+  const err = channel(2, env)
+  return {
+    out: channel(1, env),
+    err,
+    isInteractive: isatty(0),
+    width: () => screenSize()?.columns ?? Infinity,
+    ask: (question) => {
+      err.write(question)
+      return firstLine()
+    },
+  }
+}
+
+let screen: WriteStream | null = null
+
+/** Of the terminal that standard output is; null if it is none. */
+export function screenSize(): { readonly columns: number; readonly rows: number } | null {
+  if (!isatty(1)) return null
+  // Kept, because a stream that is closed closes the descriptor.
+  screen ??= new WriteStream(1)
+  const [columns, rows] = screen.getWindowSize()
+  // Some terminals do not say.
+  return columns > 0 && rows > 0 ? { columns, rows } : { columns: 80, rows: 24 }
+}
+
+/** Empty at the end of input. */
+async function firstLine(): Promise<string> {
+  const lines = createInterface({ input: process.stdin, terminal: false })
+  try {
+    for await (const line of lines) return line.trim()
+    return ''
+  } finally {
+    lines.close()
+  }
 }
 
 /** `FORCE_COLOR` before `NO_COLOR`, as Node has it; else only on a terminal that is not dumb. */

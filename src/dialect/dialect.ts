@@ -2,6 +2,7 @@ import type { LockError } from '../base/errors.js'
 import type { LeaderInfo, LeaderRecord } from './leader.js'
 import type { KeyCode, LockKey, LockMode } from './lock-key.js'
 import type { BatchReply, LockOperation } from './lock-operation.js'
+import type { NamedKey } from './named-key.js'
 import type { PermitOperation, PermitReply, SemaphoreCode } from './permit-operation.js'
 import type { Queryable } from './queryable.js'
 
@@ -53,6 +54,8 @@ export interface LockLink {
   readonly noFencing: string | null
   /** What this server or role does not allow, with the consequence; null if nothing is missing. */
   readonly shortfall: string | null
+  /** Whether there is a place where the names of keys are to be written, by `writeNames`. */
+  readonly keepsNames: boolean
 
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
@@ -160,6 +163,9 @@ export interface Dialect<C extends object> {
 
   /** Who holds the key exclusively, by what was written down; null if nobody does. Needs no rights. */
   readLeader(connection: C, key: KeyCode): Promise<LeaderInfo | null>
+
+  /** Writes down what keys are called, for others to see. On a borrowed connection: a lock session has no time for it. */
+  writeNames(connection: C, names: readonly NamedKey[]): Promise<void>
 
   /** What a failed operation means for its caller. */
   explain(error: unknown): LockError

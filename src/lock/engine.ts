@@ -4,12 +4,14 @@ import { Emitter } from '../base/emitter.js'
 import { PoolClosedError, type LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { Dialect, LockLink } from '../dialect/dialect.js'
+import type { NamedKey } from '../dialect/named-key.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
 import type { PoolOptions } from '../pool/pool-options.js'
 import { Arbiter } from './arbiter.js'
 import type { ArbiterLinks } from './arbiter-ports.js'
 import { Doorbell, type DoorbellHost } from './doorbell.js'
+import { KeyNames, namesInUse } from './key-names.js'
 import { LeakWatch } from './leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
@@ -52,6 +54,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly doorbell: Doorbell<C>
   readonly leaks: LeakWatch | null
   readonly #budget: TableBudget
+  readonly #names: KeyNames<C> | null
+  readonly #namespace: string
   readonly #sender: string
   #shortfall: string | null = null
 
@@ -93,6 +97,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
       this,
     )
     this.#budget = new TableBudget(options.maxHeldLocks, this.#sender, this)
+    this.#namespace = options.namespace
+    this.#names = this.#keyNames(options, dialect)
     this.doorbell = new Doorbell(this.connections, max, dialect, clock, this)
   }
 
@@ -111,6 +117,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.arbiter.detector.close()
     enough.abort()
     this.#budget.close()
+    this.#names?.close()
     const leftMs = Math.max(graceMs - (this.clock.now() - since), 0)
     await Promise.all([
       this.sessions.close(),
@@ -160,11 +167,18 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   joined(link: LockLink): Promise<void> {
+    this.#names?.joined(link)
     return this.#budget.joined(link)
   }
 
   left(link: LockLink): void {
+    this.#names?.left(link)
     this.#budget.left(link)
+  }
+
+  /** Of the keys that somebody here holds or waits for, as far as they have names. */
+  namesInUse(): Iterable<NamedKey> {
+    return namesInUse(this.arbiter, this.semaphores, this.#namespace)
   }
 
   asleep(): void {
@@ -222,6 +236,14 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   listening(): void {
     this.arbiter.listening()
     this.semaphores.listening()
+  }
+
+  #keyNames({ keyNames, max }: Required<LockPoolOptions>, dialect: Dialect<C>): KeyNames<C> | null {
+    // With one connection in all, names would have to wait for locks.
+    if (keyNames === 'off' || max === 1) return null
+    const { connections, clock } = this
+    const inUse = (): Iterable<NamedKey> => this.namesInUse()
+    return new KeyNames({ connections, dialect, clock, inUse, warn: this.warn.bind(this) })
   }
 
   warn(message: string, error?: Error): void {

@@ -116,6 +116,15 @@ export interface LockPoolOptions {
   readonly strict?: boolean
 
   /**
+   * Whether names of keys are written down in the table `lockpool.key_name`, if it is there, for people who look at locks:
+   * the server knows only numbers. Once a second, those that are held or waited for at that moment, on a borrowed connection.
+   * `lockpool install` makes the table; without it, with `'off'`, with `fencing: 'off'` or a `max` of 1, nothing is written.
+   *
+   * Default `'auto'`.
+   */
+  readonly keyNames?: 'auto' | 'off'
+
+  /**
    * A lock, a permit or a borrowed connection that is held for longer is reported once, with where it was taken:
    * `lock:overdue`, and `connection:overdue` of `connections`. And one that was garbage-collected while held is given back,
    * and reported as `lock:forgotten` or `connection:forgotten`; so whoever means to hold one until the process ends must
@@ -151,6 +160,7 @@ export const LOCK_POOL_OPTIONS: OptionTable<LockPoolOptions> = {
   applicationName: text('lockpool', 63),
   fencing: oneOf(['auto', 'off'], 'auto'),
   strict: oneOf([false, true], false),
+  keyNames: oneOf(['auto', 'off'], 'auto'),
   leakWarningMs: integer({ default: 0, min: 0, max: ONE_DAY_MS }),
 }
 

@@ -8,6 +8,7 @@ import { checkKey } from '../dialect/check-key.js'
 import type { Dialect } from '../dialect/dialect.js'
 import type { LeaderInfo } from '../dialect/leader.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
+import type { NamedKey } from '../dialect/named-key.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import { acquireAll } from './acquire-all.js'
@@ -262,6 +263,11 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** Names of the keys that somebody in this process holds or waits for. */
+  protected namesInUse(): Iterable<NamedKey> {
+    return this.#engine.namesInUse()
   }
 
   /** What the caller gets: the lock itself, unless leaks are looked for. */

@@ -31,6 +31,8 @@ export interface FakeServerOptions {
   readonly capacity?: number
   /** What each connection brings of it. Default: an eighth. */
   readonly capacityPerSession?: number
+  /** Whether names of keys are written down. Default: no. */
+  readonly keepsNames?: boolean
 }
 
 /** A fault to come: the batch that is struck carries out `after` operations, and fails. */
@@ -47,11 +49,14 @@ export class FakeServer {
   readonly table: FakeLockTable = new FakeLockTable()
   readonly marks: FakeMarks = new FakeMarks()
   readonly connections: Set<FakeConnection> = new Set()
+  /** What keys are called, by their ids, as far as that was written down. */
+  readonly names: Map<string, string> = new Map()
   readonly clock: Clock
   readonly #random: Random | null
   readonly #latencyMs: number
   readonly #capacity: number
   readonly #capacityPerSession: number
+  readonly #keepsNames: boolean
   readonly #announced = new Map<number, { readonly sender: string; readonly entries: number }>()
   readonly #batchFaults: BatchFault[] = []
   readonly #guard = new FakeGuard()
@@ -74,6 +79,7 @@ export class FakeServer {
     this.#latencyMs = latencyMs
     this.#capacity = capacity
     this.#capacityPerSession = options.capacityPerSession ?? capacity / 8
+    this.#keepsNames = options.keepsNames ?? false
   }
 
   /** For a pool: how to connect to this server. */
@@ -120,6 +126,8 @@ export class FakeServer {
         const holder = this.table.holders(key.id).find(({ mode }) => mode === 'exclusive')
         return holder === undefined ? null : this.#leaders.read(key.id, holder.owner)
       }),
+    writeNames: (connection, names) =>
+      connection.ask(() => names.forEach(({ code, name }) => this.names.set(code.id, name))),
     explain: (error) =>
       error instanceof LockError ? error : new ConnectionError(String(error), { cause: error }),
   }
@@ -184,6 +192,7 @@ export class FakeServer {
       capacityPerSession: this.#capacityPerSession,
       noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
       shortfall: null,
+      keepsNames: this.#keepsNames,
       run: (operations) => this.#runMarked(connection, operations, settings),
       permits: (operation) => connection.ask(() => this.#permits(owner, operation, settings)),
       settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),

@@ -7,7 +7,7 @@ import { brokenPromises } from '../demo/outcome.js'
 import { Demo } from '../demo/run-demo.js'
 import { EXIT, exitNameOf, exitRows } from '../exit-codes.js'
 import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
-import type { Terminal } from '../terminal.js'
+import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
 
 /** Signals that are closer together are one. */
 const ONE_KEY_MS = 500
@@ -29,10 +29,7 @@ export const command: Command<DemoFlags> = {
     'Starts a PostgreSQL of its own, unless it is told of one. There it makes a schema with a name of its own, and drops it again. The sequence lockpool.fence, which all users of lockpool in that database share, stays.',
   ],
   flags: DEMO_FLAGS,
-  environment: [
-    ...CONNECTION_ENVIRONMENT,
-    ['NO_COLOR, FORCE_COLOR', 'no colors, or colors even if there is no terminal'],
-  ],
+  environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
   examples: [
     ['lockpool demo', 'a quarter of a minute, on a server of its own'],
     [

@@ -3,12 +3,19 @@ import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
 import { listFlag, toggle, type Flag } from '../flags.js'
-import { CREATE_OBJECTS, CREATE_SCHEMA, grantsTo, QUEUE_UP } from '../../dialect/postgres/schema-sql.js'
+import {
+  CREATE_KEY_NAMES,
+  CREATE_OBJECTS,
+  CREATE_SCHEMA,
+  grantsTo,
+  keyNameGrantsTo,
+  QUEUE_UP,
+} from '../../dialect/postgres/schema-sql.js'
 import { UsageError } from '../usage-error.js'
 
 type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'role', Flag<readonly string[]>>> &
-  Readonly<Record<'print', Flag<true>>>
+  Readonly<Record<'print' | 'no-key-names', Flag<true>>>
 
 const FLAGS: InstallFlags = {
   url: CONNECTION_FLAGS.url,
@@ -16,14 +23,17 @@ const FLAGS: InstallFlags = {
     meaning: 'a role that is to use it, besides the one that installs; may be given more than once',
     default: 'none',
   }),
+  'no-key-names': toggle({
+    meaning: 'without the table in which pools write what their keys are called, for lockpool ls and who',
+  }),
   print: toggle({ meaning: 'print the statements instead, and connect to nothing' }),
 }
 
 export const command: Command<InstallFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Makes what lockpool keeps in a database, in schema lockpool: a sequence for fencing tokens and three small tables, for guards and for strict mode. What is there already is left as it is.',
-    'A pool whose role may create a schema does the same by itself at its first use. Locks alone need none of it.',
+    'Makes what lockpool keeps in a database, in schema lockpool: a sequence for fencing tokens, four small tables, for guards, leaders and strict mode, and one for the names of keys. What is there already is left as it is.',
+    'A pool whose role may create a schema does the same by itself at its first use, except for the names of keys. Locks alone need none of it.',
   ],
   flags: FLAGS,
   environment: CONNECTION_ENVIRONMENT,
@@ -37,7 +47,9 @@ export const command: Command<InstallFlags> = {
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool install takes no arguments')
-    const statements = [CREATE_SCHEMA, ...CREATE_OBJECTS, ...(flags.role ?? []).flatMap(grantsTo)]
+    const roles = flags.role ?? []
+    const names = flags['no-key-names'] === true ? [] : [CREATE_KEY_NAMES, ...roles.map(keyNameGrantsTo)]
+    const statements = [CREATE_SCHEMA, ...CREATE_OBJECTS, ...roles.flatMap(grantsTo), ...names]
     if (flags.print === true) {
       terminal.out.write(scriptOf(statements))
       return 0

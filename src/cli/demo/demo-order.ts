@@ -1,19 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CONNECTION_FLAGS, connectionSource } from '../connection.js'
-import { toggle, type Flag, type FlagValues } from '../flags.js'
+import { countFlag, toggle, type Flag, type FlagValues } from '../flags.js'
 import { UsageError } from '../usage-error.js'
-
-function count(words: Pick<Flag<number>, 'meaning' | 'default'>, min: number, max: number): Flag<number> {
-  return {
-    ...words,
-    value: 'N',
-    expects: `a whole number from ${min} to ${max}`,
-    read: (text) => {
-      const number = /^\d{1,6}$/.test(text) ? Number(text) : NaN
-      return number >= min && number <= max ? number : null
-    },
-  }
-}
 
 export type DemoFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'processes' | 'tasks' | 'accounts' | 'connections' | 'seconds', Flag<number>>> &
@@ -24,11 +12,11 @@ export const DEMO_FLAGS: DemoFlags = {
     ...CONNECTION_FLAGS.url,
     default: 'LOCKPOOL_URL, then DATABASE_URL, then a PostgreSQL that lives as long as the demo',
   },
-  processes: count({ meaning: 'worker processes', default: '4' }, 2, 16),
-  tasks: count({ meaning: 'tasks in each of them, all at once', default: '200' }, 1, 5000),
-  accounts: count({ meaning: 'accounts in the ledger', default: '1000' }, 2, 10_000),
-  connections: count({ meaning: 'connections of each process, at most', default: '6' }, 2, 50),
-  seconds: count({ meaning: 'how long the tasks work with locks', default: '9' }, 1, 3600),
+  processes: countFlag({ meaning: 'worker processes', default: '4' }, 2, 16),
+  tasks: countFlag({ meaning: 'tasks in each of them, all at once', default: '200' }, 1, 5000),
+  accounts: countFlag({ meaning: 'accounts in the ledger', default: '1000' }, 2, 10_000),
+  connections: countFlag({ meaning: 'connections of each process, at most', default: '6' }, 2, 50),
+  seconds: countFlag({ meaning: 'how long the tasks work with locks', default: '9' }, 1, 3600),
   json: toggle({ meaning: 'print nothing but one JSON object, at the end' }),
 }
 

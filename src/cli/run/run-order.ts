@@ -4,6 +4,7 @@ import { CONNECTION_FLAGS, connectionSource, type ConnectionSource } from '../co
 import { DURATION_IN_WORDS, parseDuration } from '../durations.js'
 import { EXIT } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
+import { rawKey } from '../raw-key.js'
 import { UsageError } from '../usage-error.js'
 
 const DEFAULT_KILL_AFTER_MS = 5000
@@ -88,12 +89,4 @@ export function readOrder(
     isJson: flags.json === true,
     isVerbose: flags.verbose === true,
   }
-}
-
-/** Whether the numbers fit is for the library to say. */
-function rawKey(text: string): LockKey {
-  if (/^-?\d+$/.test(text)) return BigInt(text)
-  const pair = /^(-?\d+),(-?\d+)$/.exec(text)
-  if (pair !== null) return [Number(pair[1]), Number(pair[2])]
-  throw new UsageError(`with --raw, KEY is a number or a pair such as 12,34, not ${JSON.stringify(text)}`)
 }

@@ -61,7 +61,8 @@ export async function attach(
   const facts = { pid, capacity, capacityPerSession }
   if (settings.fencing === 'off' && !settings.strict) {
     await inForce
-    return { ...facts, fence: null, noFencing: '"fencing" is off', shortfall: null, marks: null }
+    const noFencing = '"fencing" is off'
+    return { ...facts, fence: null, noFencing, shortfall: null, keepsNames: false, marks: null }
   }
   // Behind the settings on the wire, so already with them.
   const [found] = await Promise.all([inTime(() => findObjects(server)), inForce])

@@ -2,6 +2,7 @@ import type { LockError } from '../../base/errors.js'
 import type { Another, Dialect, Ears, Guarded, LinkSettings, LockLink } from '../dialect.js'
 import type { LeaderInfo, LeaderRecord } from '../leader.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
+import type { NamedKey } from '../named-key.js'
 import type { SemaphoreCode } from '../permit-operation.js'
 import type { Queryable } from '../queryable.js'
 import { LeasedConnection } from './leased-connection.js'
@@ -11,6 +12,7 @@ import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
 import { guard } from './postgres-guard.js'
 import { encodeKey, encodeSemaphore } from './postgres-key.js'
+import { writeNames } from './postgres-key-names.js'
 import { readLeader, recordLeader } from './postgres-leader.js'
 import { PostgresLink } from './postgres-link.js'
 import type { ServerConnection } from './server-connection.js'
@@ -56,6 +58,10 @@ export const postgresDialect: Dialect<PostgresConnection> = {
 
   readLeader(connection: PostgresConnection, key: KeyCode): Promise<LeaderInfo | null> {
     return readLeader(connection, key)
+  },
+
+  writeNames(connection: PostgresConnection, names: readonly NamedKey[]): Promise<void> {
+    return writeNames(connection, names)
   },
 
   explain(error: unknown): LockError {

@@ -68,7 +68,7 @@ export function hashName(name: string, namespace: string): bigint {
 }
 
 /** Slots of a semaphore differ in their last bits. */
-const SLOT_BITS = 10
+export const SLOT_BITS = 10
 
 /** A semaphore: `key` stands for no lock, and its `bits` are those of slot 0. */
 export interface PostgresSemaphore extends SemaphoreCode {

@@ -34,6 +34,7 @@ export class PostgresLink implements LockLink {
   readonly capacityPerSession: number
   readonly noFencing: string | null
   readonly shortfall: string | null
+  readonly keepsNames: boolean
   readonly #server: ServerConnection
   readonly #fence: string | null
   readonly #marks: PostgresMarks | null
@@ -48,6 +49,7 @@ export class PostgresLink implements LockLink {
     this.capacityPerSession = facts.capacityPerSession
     this.noFencing = facts.noFencing
     this.shortfall = facts.shortfall
+    this.keepsNames = facts.keepsNames
     this.#server = server
     this.#fence = facts.fence
     this.#marks = facts.marks

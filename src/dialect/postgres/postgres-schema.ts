@@ -20,9 +20,11 @@ export interface SchemaFacts {
   readonly fence: string | null
   readonly noFencing: string | null
   readonly shortfall: string | null
+  /** Whether the names of keys may be written down. */
+  readonly keepsNames: boolean
 }
 
-type ObjectName = 'fence' | 'timeline' | 'guard' | 'hold' | 'leader'
+type ObjectName = 'fence' | 'timeline' | 'guard' | 'hold' | 'leader' | 'key_name'
 
 interface FoundObject {
   readonly name: ObjectName | null
@@ -64,6 +66,7 @@ export async function useSchema(
     fence: noFencing === null ? objects.fence!.oid : null,
     noFencing,
     shortfall: timeline.shortfall,
+    keepsNames: objects.key_name?.is_usable === true,
   }
 }
 
@@ -96,7 +99,9 @@ async function makeMissing(
   found: readonly FoundObject[],
 ): Promise<{ objects: Objects; refusal: string | null }> {
   const objects = byName(found)
-  if (Object.keys(objects).length === OBJECT_COUNT) return { objects, refusal: null }
+  // Names of keys are kept where somebody has decided so, and not because a pool came by.
+  const { key_name: _, ...needed } = objects
+  if (Object.keys(needed).length === OBJECT_COUNT) return { objects, refusal: null }
   // A role that may not make schemas may still have been given one.
   const statements = found.length === 0 ? [CREATE_SCHEMA, ...CREATE_OBJECTS] : CREATE_OBJECTS
   try {

@@ -3,7 +3,7 @@ import { SCHEMA_CLASS } from './postgres-key.js'
 
 /** The objects in schema `lockpool`: how they are made, granted, found and dropped, and how the timeline is followed. */
 
-/** How many objects FIND_OBJECTS finds when all are there. */
+/** How many objects FIND_OBJECTS finds when all are there that pools make. */
 export const OBJECT_COUNT = 5
 
 /** Processes that start at once must not collide, which IF NOT EXISTS does not see to. Ends with the transaction. */
@@ -69,6 +69,19 @@ export const CREATE_OBJECTS: readonly string[] = [
   CREATE_LEADER,
 ]
 
+/**
+ * What keys are called, for people who look at locks. Nothing depends on it, so it is not written ahead, and empty after a
+ * crash. `shapes` is there for semaphores: where the keys begin by which they name their numbers of permits.
+ */
+export const CREATE_KEY_NAMES = `
+CREATE UNLOGGED TABLE IF NOT EXISTS lockpool.key_name (
+  key text PRIMARY KEY,
+  name text NOT NULL,
+  namespace text NOT NULL,
+  shapes bigint,
+  seen timestamptz NOT NULL
+)`
+
 export const DROP_SCHEMA = `DROP SCHEMA IF EXISTS lockpool CASCADE`
 
 /** What a role needs that did not create the objects. */
@@ -82,14 +95,18 @@ export function grantsTo(role: string): readonly string[] {
   ]
 }
 
+export function keyNameGrantsTo(role: string): string {
+  return `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.key_name TO ${quoteIdentifier(role)}`
+}
+
 /** No row if there is no schema, and at least one without a name if there is. */
 export const FIND_OBJECTS: string = `
 SELECT
   class.relname AS name,
   class.oid::text AS oid,
-  has_schema_privilege(namespace.oid, 'USAGE') AND CASE class.relname
-    WHEN 'fence' THEN has_sequence_privilege(class.oid, 'USAGE')
-    WHEN 'hold' THEN has_table_privilege(class.oid, 'SELECT') AND has_table_privilege(class.oid, 'INSERT')
+  has_schema_privilege(namespace.oid, 'USAGE') AND CASE
+    WHEN class.relname = 'fence' THEN has_sequence_privilege(class.oid, 'USAGE')
+    WHEN class.relname IN ('hold', 'key_name') THEN has_table_privilege(class.oid, 'SELECT') AND has_table_privilege(class.oid, 'INSERT')
       AND has_table_privilege(class.oid, 'UPDATE') AND has_table_privilege(class.oid, 'DELETE')
     ELSE has_table_privilege(class.oid, 'SELECT') AND has_table_privilege(class.oid, 'INSERT')
       AND has_table_privilege(class.oid, 'UPDATE') END AS is_usable,
@@ -97,7 +114,7 @@ SELECT
 FROM pg_catalog.pg_namespace AS namespace
 LEFT JOIN pg_catalog.pg_class AS class
   ON class.relnamespace = namespace.oid
-  AND (class.relname = 'fence' AND class.relkind = 'S' OR class.relname IN ('timeline', 'guard', 'hold', 'leader') AND class.relkind = 'r')
+  AND (class.relname = 'fence' AND class.relkind = 'S' OR class.relname IN ('timeline', 'guard', 'hold', 'leader', 'key_name') AND class.relkind = 'r')
 LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = class.oid
 WHERE namespace.nspname = 'lockpool'`
 

@@ -1,0 +1,97 @@
+import { findingsOf } from '../../inspect/findings.js'
+import type { ServerLock, ServerLockKind } from '../../inspect/server-lock.js'
+import type { LockSnapshot } from '../../inspect/snapshot.js'
+import type { Command } from '../command.js'
+import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
+import { exitRows } from '../exit-codes.js'
+import { choiceFlag, countFlag, toggle, type Flag } from '../flags.js'
+import { chainLines, findingLines } from '../inspect/chain-view.js'
+import { byUrgency, lockLines, nameHint } from '../inspect/locks-view.js'
+import { snapshotJson } from '../inspect/snapshot-json.js'
+import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
+import { UsageError } from '../usage-error.js'
+
+type LsFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
+  Readonly<Record<'all' | 'waiting' | 'json', Flag<true>>> &
+  Readonly<Record<'kind', Flag<ServerLockKind>>> &
+  Readonly<Record<'limit', Flag<number>>>
+
+const KINDS = ['advisory', 'semaphore', 'row', 'table', 'transaction', 'other'] as const
+
+const DEFAULT_LIMIT = 200
+
+const FLAGS: LsFlags = {
+  url: CONNECTION_FLAGS.url,
+  kind: choiceFlag('KIND', KINDS, { meaning: `only one kind: ${KINDS.join(', ')}` }),
+  waiting: toggle({ short: 'w', meaning: 'only what somebody waits for' }),
+  all: toggle({
+    short: 'a',
+    meaning: 'also tables, indexes and transactions that are merely in use, and keep nobody waiting',
+  }),
+  limit: countFlag({ meaning: 'the most lines of the table', default: String(DEFAULT_LIMIT) }, 1, 1_000_000),
+  json: toggle({ meaning: 'print everything as one JSON object; sessions stand apart, by their pid' }),
+}
+
+export const command: Command<LsFlags> = {
+  usage: '[FLAGS]',
+  description: [
+    'Shows the locks of a database at this moment: who holds each, and who waits for it; below that, who blocks whom, with the cause at the top, and what is worth a look, in sentences.',
+    'Shows all advisory locks, whoever took them, rows and tables that somebody waits for, and tables that are locked against writing. What lockpool uses for itself is not shown as locks; its waiting processes are shown as waiters, although they wait outside the server.',
+    'The server does not know since when a lock is held. Times behind <= are how long its session, or its transaction, has been there.',
+  ],
+  flags: FLAGS,
+  environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
+  examples: [
+    ['lockpool ls', 'what is locked, and by whom'],
+    ['lockpool ls --waiting', 'why is it stuck?'],
+    ["lockpool ls --json | jq '.findings[].text'", 'for a program to read'],
+  ],
+  exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
+  async run({ flags, args, rest, terminal }) {
+    if (args.length > 0 || rest !== null)
+      throw new UsageError('lockpool ls takes no arguments; "lockpool who KEY" is about one lock')
+    const { withInspector } = await import('../inspect/take-snapshot.js')
+    const address = { url: flags.url, applicationName: 'lockpool ls' }
+    return withInspector(address, terminal, async ({ look }) => {
+      const taken = await look({ everything: flags.all === true })
+      const locks = taken.locks.filter((lock) => isWanted(lock, flags.kind, flags.waiting === true))
+      const snapshot = { ...taken, locks: locks.toSorted(byUrgency) }
+      if (flags.json === true)
+        terminal.out.write(
+          `${JSON.stringify({ ...snapshotJson(taken), locks: snapshotJson(snapshot).locks })}\n`,
+        )
+      else
+        terminal.out.write(`${linesOf(snapshot, taken, flags.limit ?? DEFAULT_LIMIT, terminal).join('\n')}\n`)
+      return 0
+    })
+  },
+}
+
+function isWanted(
+  { kind, waiters }: ServerLock,
+  only: ServerLockKind | undefined,
+  isWaitedFor: boolean,
+): boolean {
+  return (only === undefined || kind === only) && (!isWaitedFor || waiters.length > 0)
+}
+
+/** What is worth a look is so whatever part of the table is shown. */
+function linesOf(
+  shown: LockSnapshot,
+  taken: LockSnapshot,
+  limit: number,
+  { out, width }: Terminal,
+): string[] {
+  const findings = findingsOf(taken)
+  const hint = nameHint(shown)
+  return [
+    ...lockLines(shown.locks, limit, out, width()),
+    ...part('Who blocks whom', chainLines(taken.chains, out)),
+    ...part('Worth a look', findingLines(findings, out)),
+    ...(hint === null ? [] : ['', out.paint('dim', hint)]),
+  ]
+
+  function part(heading: string, lines: readonly string[]): string[] {
+    return lines.length === 0 ? [] : ['', out.paint('bold', heading), ...lines]
+  }
+}

@@ -1,0 +1,81 @@
+import type { ServerLock } from '../../inspect/server-lock.js'
+import type { LockSnapshot } from '../../inspect/snapshot.js'
+import type { Command } from '../command.js'
+import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
+import { exitRows } from '../exit-codes.js'
+import { toggle, type Flag } from '../flags.js'
+import { KEY_FLAGS, wantedLocks, type KeyFlags } from '../inspect/key-argument.js'
+import { lockJson } from '../inspect/snapshot-json.js'
+import { whoLines } from '../inspect/who-view.js'
+import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
+import { UsageError } from '../usage-error.js'
+
+type WhoFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & KeyFlags & Readonly<Record<'json', Flag<true>>>
+
+const FLAGS: WhoFlags = {
+  url: CONNECTION_FLAGS.url,
+  ...KEY_FLAGS,
+  json: toggle({ meaning: 'print one JSON object' }),
+}
+
+const NOBODY = 1
+
+export const command: Command<WhoFlags> = {
+  usage: 'KEY [FLAGS]',
+  description: [
+    'Tells who holds a lock, what that session is doing and what else it holds, and who waits for the lock, in order.',
+    'KEY is a name as programs give it to lockpool; the name itself is in no database, so it must be spelled as there, with the same --namespace.',
+  ],
+  flags: FLAGS,
+  environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
+  examples: [
+    ["lockpool who 'invoice 4711' --namespace billing", 'the lock of a name'],
+    ['lockpool who --raw 42', 'an advisory lock that some other program has taken'],
+    ['lockpool who --table orders', 'why does my UPDATE hang?'],
+    ['lockpool who deploy > /dev/null || ./deploy.sh', 'in a script: whether somebody holds it'],
+  ],
+  exitCodes: [
+    ['0', 'somebody holds it'],
+    [String(NOBODY), 'nobody holds it'],
+    ...exitRows('usage', 'unavailable', 'config', 'internal'),
+  ],
+  async run({ flags, args, rest, terminal }) {
+    const [text, ...more] = args
+    if (text === undefined || more.length > 0 || rest !== null)
+      throw new UsageError('who needs one KEY: lockpool who KEY')
+    const wanted = wantedLocks(text, flags)
+    const { withInspector } = await import('../inspect/take-snapshot.js')
+    return withInspector({ url: flags.url, applicationName: 'lockpool who' }, terminal, async ({ look }) => {
+      const snapshot = await look({ everything: flags.table === true, names: wanted.names })
+      const found = snapshot.locks.filter(wanted.isOne)
+      if (flags.json === true) terminal.out.write(`${JSON.stringify(whoJson(found, snapshot))}\n`)
+      else tell(wanted.title, found, snapshot, terminal)
+      return found.some(({ holders }) => holders.length > 0) ? 0 : NOBODY
+    })
+  },
+}
+
+function whoJson(found: readonly ServerLock[], snapshot: LockSnapshot): object {
+  const pids = new Set(
+    found.flatMap(({ holders, waiters }) => [...holders, ...waiters].map((each) => each.session.pid)),
+  )
+  return {
+    version: 1,
+    at: snapshot.server.at.toISOString(),
+    locks: found.map(lockJson),
+    sessions: snapshot.sessions.filter(({ pid }) => pids.has(pid)),
+  }
+}
+
+function tell(title: string, found: readonly ServerLock[], { locks }: LockSnapshot, { out }: Terminal): void {
+  const blocks = found.map((lock) => whoLines(lock, (pid) => othersOf(pid, lock, locks), out).join('\n'))
+  out.write(
+    blocks.length === 0 ? `nobody holds ${title}, and nobody waits for it\n` : `${blocks.join('\n\n')}\n`,
+  )
+}
+
+/** How many locks besides this one a session holds. */
+export function othersOf(pid: number, lock: ServerLock, locks: readonly ServerLock[]): number {
+  return locks.filter((each) => each !== lock && each.holders.some(({ session }) => session.pid === pid))
+    .length
+}

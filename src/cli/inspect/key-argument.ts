@@ -1,0 +1,63 @@
+import { InvalidKeyError } from '../../base/errors.js'
+import { checkKey } from '../../dialect/check-key.js'
+import type { LockKey } from '../../dialect/lock-key.js'
+import { encodeKey, encodeSemaphore } from '../../dialect/postgres/postgres-key.js'
+import { keyNameRow, type KeyNameRow } from '../../dialect/postgres/postgres-key-names.js'
+import type { ServerLock } from '../../inspect/server-lock.js'
+import { CONNECTION_FLAGS } from '../connection.js'
+import { toggle, type Flag, type FlagValues } from '../flags.js'
+import { rawKey } from '../raw-key.js'
+import { UsageError } from '../usage-error.js'
+
+export type KeyFlags = Pick<typeof CONNECTION_FLAGS, 'namespace'> &
+  Readonly<Record<'raw' | 'semaphore' | 'table', Flag<true>>>
+
+/** How a command is told which lock is meant. */
+export const KEY_FLAGS: KeyFlags = {
+  namespace: CONNECTION_FLAGS.namespace,
+  raw: toggle({ meaning: 'KEY is an advisory key of PostgreSQL itself: 123 (bigint), or 12,34 (a pair)' }),
+  semaphore: toggle({ meaning: 'KEY is the key of a semaphore' }),
+  table: toggle({ meaning: 'KEY is a table: locks on it, and on rows of it that somebody waits for' }),
+}
+
+/** The locks that a command is about. */
+export interface WantedLocks {
+  /** As people read it. */
+  readonly title: string
+  readonly names: readonly KeyNameRow[]
+  readonly isOne: (lock: ServerLock) => boolean
+}
+
+/** @throws {UsageError} */
+export function wantedLocks(text: string, flags: FlagValues<KeyFlags>): WantedLocks {
+  const kinds = (['raw', 'semaphore', 'table'] as const).filter((kind) => flags[kind] === true)
+  if (kinds.length > 1 && kinds.includes('table'))
+    throw new UsageError(`--${kinds[0]} and --${kinds[1]} exclude each other`)
+  if (flags.table === true) return { title: `table ${text}`, names: [], isOne: ({ table }) => table === text }
+  const key = flags.raw === true ? rawKey(text) : text
+  const namespace = flags.namespace ?? ''
+  const names = typeof key === 'string' ? [keyNameRow(key, namespace, flags.semaphore === true)] : []
+  if (flags.semaphore === true) {
+    const { id } = encoded(() => encodeSemaphore(checked(key), 1, namespace).key)
+    return { title: `semaphore ${text}`, names, isOne: (lock) => lock.kind === 'semaphore' && lock.id === id }
+  }
+  const { isPair, bits, high, low } = encoded(() => encodeKey(checked(key), namespace))
+  const id = isPair ? `${high},${low}` : bits
+  const title = flags.raw === true ? `key ${text}` : text
+  return { title, names, isOne: (lock) => lock.kind === 'advisory' && lock.id === id }
+}
+
+function checked(key: LockKey): LockKey {
+  checkKey(key)
+  return key
+}
+
+/** What can't be a key is a wrong command line. */
+function encoded<T>(encode: () => T): T {
+  try {
+    return encode()
+  } catch (error) {
+    if (error instanceof InvalidKeyError) throw new UsageError(error.message)
+    throw error
+  }
+}

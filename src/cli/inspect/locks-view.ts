@@ -1,0 +1,86 @@
+import { durationInWords } from '../../inspect/durations-in-words.js'
+import type { ServerLock } from '../../inspect/server-lock.js'
+import { heldInWords, sessionInWords } from '../../inspect/session-in-words.js'
+import type { LockSnapshot } from '../../inspect/snapshot.js'
+import type { Channel } from '../terminal.js'
+import { tableLines, type Column } from './columns.js'
+
+/** One line per lock: what `ls` and the first view of `top` show. */
+export const LOCK_COLUMNS: readonly Column<ServerLock>[] = [
+  { title: 'lock', cell: titled, widest: 40 },
+  { title: 'kind', cell: ({ kind }) => kind },
+  { title: 'held by', cell: heldBy, widest: 44 },
+  { title: 'mode', cell: modeOf, widest: 24 },
+  { title: 'for', cell: heldFor },
+  {
+    title: 'waiting',
+    cell: ({ waiters }) => (waiters.length === 0 ? '' : String(waiters.length)),
+    isRight: true,
+  },
+  { title: 'longest', cell: longestWait, isRight: true },
+]
+
+/** Those that somebody waits for come first, the longest wait at the top. */
+export function byUrgency(a: ServerLock, b: ServerLock): number {
+  return (
+    longestWaitMs(b) - longestWaitMs(a) ||
+    b.waiters.length - a.waiters.length ||
+    a.kind.localeCompare(b.kind) ||
+    a.title.localeCompare(b.title)
+  )
+}
+
+export function longestWaitMs({ waiters }: ServerLock): number {
+  return waiters.reduce((longest, { waitedMs }) => Math.max(longest, waitedMs ?? 0), 0)
+}
+
+/** The table of locks, with what is left out below it. */
+export function lockLines(
+  locks: readonly ServerLock[],
+  limit: number,
+  channel: Channel,
+  width: number,
+): string[] {
+  if (locks.length === 0) return ['no locks']
+  const shown = locks.slice(0, limit)
+  const { head, body } = tableLines(LOCK_COLUMNS, shown, width)
+  const lines = body.map((line, i) => (shown[i]!.waiters.length > 0 ? channel.paint('yellow', line) : line))
+  const left = locks.length - shown.length
+  const more = left === 0 ? [] : [channel.paint('dim', `and ${left} more; --limit shows them`)]
+  return [channel.paint('bold', head), ...lines, ...more]
+}
+
+/** Where keys have no names, people should know that they could. */
+export function nameHint({ server, locks }: LockSnapshot): string | null {
+  const nameless = locks.filter(({ kind, name }) => kind === 'advisory' && name === null).length
+  if (nameless === 0) return null
+  const keys = nameless === 1 ? 'one key has' : `${nameless} keys have`
+  return server.hasKeyNames
+    ? `${keys} no name here: held only just now, not taken by a lockpool, or by one with keyNames off. "lockpool who NAME" finds the key of a name.`
+    : `${keys} no name here. "lockpool install" makes the table in which pools write them; "lockpool who NAME" finds the key of a name.`
+}
+
+export function titled({ title, name }: ServerLock): string {
+  return name === null || name.namespace === '' ? title : `${title} [${name.namespace}]`
+}
+
+function heldBy({ holders, permits }: ServerLock): string {
+  const [first] = holders
+  if (first === undefined) return 'nobody'
+  const of = permits === null ? '' : `${holders.length} of ${permits}: `
+  const more = holders.length === 1 ? '' : ` and ${holders.length - 1} more`
+  return of + sessionInWords(first.session) + more
+}
+
+function modeOf({ holders }: ServerLock): string {
+  return [...new Set(holders.map(({ mode }) => mode))].join(', ')
+}
+
+function heldFor({ holders }: ServerLock): string {
+  return holders[0] === undefined ? '' : heldInWords(holders[0])
+}
+
+function longestWait(lock: ServerLock): string {
+  const longest = longestWaitMs(lock)
+  return longest === 0 ? '' : durationInWords(longest)
+}

@@ -1,0 +1,53 @@
+import type { ServerSession } from '../../dialect/server-state.js'
+import type { Chain } from '../../inspect/chains.js'
+import { findingsOf, type Finding } from '../../inspect/findings.js'
+import type { ServerLock } from '../../inspect/server-lock.js'
+import type { LockSnapshot } from '../../inspect/snapshot.js'
+
+/** A snapshot as `--json` shows it. Sessions are told once, and meant by their `pid` elsewhere. */
+export interface SnapshotJson {
+  /** Grows when something in here changes its meaning or goes away; what is added does not count. */
+  readonly version: 1
+  readonly at: string
+  readonly server: Omit<LockSnapshot['server'], 'at'>
+  readonly locks: readonly object[]
+  readonly sessions: readonly ServerSession[]
+  readonly chains: readonly object[]
+  readonly otherInterests: LockSnapshot['otherInterests']
+  readonly pools: LockSnapshot['pools']
+  readonly findings: readonly Finding[]
+}
+
+export function snapshotJson(snapshot: LockSnapshot): SnapshotJson {
+  const { at, ...server } = snapshot.server
+  return {
+    version: 1,
+    at: at.toISOString(),
+    server,
+    locks: snapshot.locks.map(lockJson),
+    sessions: snapshot.sessions,
+    chains: snapshot.chains.map(chainJson),
+    otherInterests: snapshot.otherInterests,
+    pools: snapshot.pools,
+    findings: findingsOf(snapshot),
+  }
+}
+
+export function lockJson(lock: ServerLock): object {
+  const { kind, title, id, name, permits, table, holders, waiters } = lock
+  return {
+    ...{ kind, title, id, name, permits, table },
+    holders: holders.map(({ session, ...holder }) => ({ pid: session.pid, ...holder })),
+    waiters: waiters.map(({ session, ...waiter }) => ({ pid: session.pid, ...waiter })),
+  }
+}
+
+function chainJson({ session, wait, blocked }: Chain): object {
+  const forWhat = wait && { kind: wait.lock.kind, id: wait.lock.id, title: wait.lock.title }
+  const { mode, waitedMs, isOutside } = wait ?? {}
+  return {
+    pid: session.pid,
+    ...(wait === null ? {} : { lock: forWhat, mode, waitedMs, isOutside }),
+    blocked: blocked.map(chainJson),
+  }
+}

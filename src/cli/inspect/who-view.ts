@@ -1,0 +1,52 @@
+import { durationInWords } from '../../inspect/durations-in-words.js'
+import type { LockHolder, LockWaiter, ServerLock } from '../../inspect/server-lock.js'
+import { heldInWords, sessionInWords } from '../../inspect/session-in-words.js'
+import type { Channel } from '../terminal.js'
+import { printable } from './columns.js'
+import { titled } from './locks-view.js'
+
+/** What is known of one lock, for people. `others` says how many other locks a session holds. */
+export function whoLines(lock: ServerLock, others: (pid: number) => number, channel: Channel): string[] {
+  const { kind, id, holders, waiters, permits } = lock
+  const title = printable(titled(lock))
+  const key = kind === 'advisory' && lock.name !== null ? `, key ${id}` : ''
+  const of = permits === null ? '' : `, ${permits} permits`
+  return [
+    `${channel.paint('bold', title)}  (${kind}${key}${of})`,
+    holders.length === 0 ? 'held by nobody' : 'held by',
+    ...holders.flatMap((holder) => holderLines(holder, others(holder.session.pid), channel)),
+    ...(waiters.length === 0 ? ['nobody waits'] : ['waiting', ...waiters.map(waiterLine)]),
+  ]
+}
+
+/** Who holds, what it does, and what else would be lost with it. */
+export function holderLines(holder: LockHolder, others: number, channel: Channel): string[] {
+  const { session, mode, permit } = holder
+  const which = permit === null ? mode : `permit ${permit}`
+  const details = [
+    session.user === null ? null : `user ${session.user}`,
+    session.isLockSession ? 'a lock session of a lockpool' : stateInWords(session.state, session.stateMs),
+    others === 0 ? null : `holds ${others} other ${others === 1 ? 'lock' : 'locks'}`,
+  ].filter((each) => each !== null)
+  const lines = [`  ${printable(sessionInWords(session))}, ${which}, ${heldInWords(holder)}`]
+  if (details.length > 0) lines.push(channel.paint('dim', printable(`    ${details.join('; ')}`)))
+  if (session.query !== null && !session.isLockSession && session.query !== '')
+    lines.push(channel.paint('dim', printable(`    ${shorten(session.query)}`)))
+  return lines
+}
+
+function waiterLine({ session, mode, waitedMs, isOutside }: LockWaiter, at: number): string {
+  const who = printable(sessionInWords(session))
+  const how = mode === null ? '' : `, ${mode}`
+  if (isOutside) return `  -  ${who}${how}, waits in its process`
+  return `  ${at + 1}  ${who}${how}, for ${waitedMs === null ? 'a moment' : durationInWords(waitedMs)}`
+}
+
+function stateInWords(state: string | null, ms: number | null): string | null {
+  if (state === null) return null
+  return ms === null ? state : `${state} for ${durationInWords(ms)}`
+}
+
+function shorten(text: string): string {
+  return text.length <= 160 ? text : `${text.slice(0, 159)}…`
+}

@@ -1,0 +1,58 @@
+import type { ClientConfig } from 'pg'
+import { InvariantError } from '../base/assert.js'
+import type { ServerConnection } from '../dialect/postgres/server-connection.js'
+import { connectionSource } from './connection.js'
+import { EXIT, exitNameOf } from './exit-codes.js'
+import type { Terminal } from './terminal.js'
+
+/** Where the server is, and how we show there. */
+export interface ServerAddress {
+  readonly url: string | undefined
+  /** In `pg_stat_activity`. */
+  readonly applicationName: string
+}
+
+/**
+ * The settings of a connection, or the exit code if there is something wrong with them, which has been told then. The driver
+ * comes with it, so not before the command line has been understood.
+ */
+export async function configOf(
+  { url, applicationName }: ServerAddress,
+  { err }: Terminal,
+): Promise<ClientConfig | number> {
+  const source = connectionSource(url, process.env)
+  const { clientConfig, configProblem } = await import('../dialect/postgres/postgres-config.js')
+  const problem = configProblem(source?.url)
+  if (problem === null) return clientConfig(source?.url, applicationName)
+  err.write(`lockpool: ${source === null ? problem : problem.replace('"connection"', source.source)}\n`)
+  return EXIT.config
+}
+
+/** Gives `use` a connection of its own. What the server objects to is told in a line, and is the exit code. */
+export async function withServer(
+  address: ServerAddress,
+  terminal: Terminal,
+  use: (connection: ServerConnection) => Promise<number>,
+): Promise<number> {
+  const config = await configOf(address, terminal)
+  if (typeof config === 'number') return config
+  const { ServerConnection } = await import('../dialect/postgres/server-connection.js')
+  let connection: ServerConnection | null = null
+  try {
+    connection = await ServerConnection.open(config, new AbortController().signal)
+    return await use(connection)
+  } catch (error) {
+    // A mistake of ours is shown whole.
+    if (error instanceof TypeError || error instanceof InvariantError) throw error
+    return explainFailure(error, terminal)
+  } finally {
+    await connection?.close().catch(() => undefined)
+  }
+}
+
+async function explainFailure(error: unknown, { err }: Terminal): Promise<number> {
+  const { explain } = await import('../dialect/postgres/postgres-errors.js')
+  const explained = explain(error)
+  err.write(`lockpool: the database can't be used: ${explained.message}\n`)
+  return EXIT[exitNameOf(explained)]
+}

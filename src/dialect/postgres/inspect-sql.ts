@@ -1,0 +1,118 @@
+/** What an inspection asks the server. Nothing here takes a lock that anybody could wait for. */
+
+/** An inspection must not become the next one that waits: for a catalog that somebody has locked, or on a busy server. */
+export const CAREFULLY = `SET statement_timeout = '10s'; SET lock_timeout = '2s'`
+
+/** `lock_entries` counts from above: two sessions that share a lock are one entry. */
+export const SERVER_FACTS = `
+SELECT
+  clock_timestamp() AS at,
+  current_setting('server_version') AS version,
+  current_database() AS database,
+  pg_is_in_recovery() AS is_standby,
+  (SELECT count(*) FROM pg_catalog.pg_locks WHERE NOT fastpath)::int AS lock_entries,
+  current_setting('max_locks_per_transaction')::int
+    * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) AS lock_capacity,
+  (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::int AS connections,
+  current_setting('max_connections')::int AS max_connections,
+  coalesce(
+    has_schema_privilege(to_regnamespace('lockpool'), 'USAGE')
+      AND has_table_privilege(to_regclass('lockpool.key_name'), 'SELECT'),
+    false) AS has_key_names`
+
+/**
+ * Locks in this database: advisory ones, rows, tables in modes that keep writers out, and whatever somebody waits for.
+ * `$1` adds all other locks on tables, indexes and transactions that are merely held.
+ */
+export const LOCKS = `
+WITH seen AS MATERIALIZED (
+  SELECT *
+  FROM pg_catalog.pg_locks
+  WHERE pid IS DISTINCT FROM pg_backend_pid() AND locktype <> 'virtualxid'
+    AND (database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+      OR (database IS NULL OR database = 0) AND (pid IS NULL OR pid IN (
+        SELECT pid FROM pg_catalog.pg_stat_activity WHERE datname = current_database())))
+), wanted AS MATERIALIZED (
+  SELECT locktype, relation, transactionid
+  FROM seen
+  WHERE NOT granted AND locktype <> 'advisory'
+)
+SELECT
+  seen.locktype AS type,
+  CASE WHEN seen.relation IS NOT NULL THEN seen.relation::regclass::text END AS relation,
+  seen.page,
+  seen.tuple,
+  seen.transactionid::text AS transaction,
+  seen.classid AS class,
+  seen.objid AS object,
+  seen.objsubid AS sub,
+  coalesce(seen.pid, 0) AS pid,
+  seen.mode,
+  seen.granted,
+  (extract(epoch FROM clock_timestamp() - seen.waitstart) * 1000)::float8 AS waited_ms
+FROM seen
+LEFT JOIN pg_catalog.pg_class AS class ON class.oid = seen.relation
+WHERE seen.locktype = 'advisory'
+  OR NOT seen.granted
+  OR $1::bool
+  OR seen.locktype = 'tuple'
+  OR seen.locktype = 'relation' AND class.relkind IN ('r', 'p', 'm')
+    AND seen.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock')
+  OR EXISTS (
+    SELECT
+    FROM wanted
+    WHERE wanted.locktype = seen.locktype AND wanted.relation IS NOT DISTINCT FROM seen.relation
+      AND wanted.transactionid IS NOT DISTINCT FROM seen.transactionid)`
+
+/** Of this database, and the server's own workers, which lock tables too. */
+export const SESSIONS = `
+SELECT
+  pid,
+  coalesce(application_name, '') AS application,
+  coalesce(client_hostname, host(client_addr)) AS host,
+  usename AS "user",
+  coalesce(state, CASE WHEN backend_type <> 'client backend' THEN backend_type END) AS state,
+  wait_event_type || ': ' || wait_event AS waits_for,
+  left(query, 2000) AS query,
+  (extract(epoch FROM clock_timestamp() - backend_start) * 1000)::float8 AS session_ms,
+  (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::float8 AS transaction_ms,
+  (extract(epoch FROM clock_timestamp() - state_change) * 1000)::float8 AS state_ms
+FROM pg_catalog.pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()`
+
+/** Each look holds up the whole lock manager for a moment, so a crowd of waiting sessions is not asked about in full. */
+export const BLOCKERS = `
+SELECT pid, pg_catalog.pg_blocking_pids(pid) AS blockers
+FROM (
+  SELECT pid, min(waitstart) AS since
+  FROM pg_catalog.pg_locks
+  WHERE NOT granted AND pid <> pg_backend_pid()
+  GROUP BY pid
+  ORDER BY since
+  LIMIT 500
+) AS waiting`
+
+/** In one order for all pools, so that none waits for another in a circle. */
+export const WRITE_KEY_NAMES = `
+INSERT INTO lockpool.key_name AS known (key, name, namespace, shapes, seen)
+SELECT key, name, namespace, shapes, clock_timestamp()
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS named (key, name, namespace, shapes)
+ORDER BY key
+ON CONFLICT (key) DO UPDATE
+SET name = excluded.name, namespace = excluded.namespace, shapes = excluded.shapes, seen = excluded.seen`
+
+/**
+ * What nobody has used for a week goes, and the oldest of more than a hundred thousand. Sent behind every write, and carried
+ * out behind one in thirty: the server draws the number first, and mostly looks no further.
+ */
+export const SWEEP_KEY_NAMES = `
+DELETE FROM lockpool.key_name
+WHERE (SELECT random()) < 0.03
+  AND (seen < clock_timestamp() - interval '7 days'
+    OR key IN (SELECT key FROM lockpool.key_name ORDER BY seen DESC OFFSET 100000))`
+
+/** Semaphores all, because only with them their slots can be told from other keys; names of locks where they are needed. */
+export const KEY_NAMES = `
+SELECT key, name, namespace, shapes::text AS shapes
+FROM lockpool.key_name
+WHERE shapes IS NOT NULL OR key = ANY ($1::text[])`

@@ -1,0 +1,45 @@
+import { MARK, SETTLE, UNMARK } from './fencing-sql.js'
+import {
+  LEAVE_PERMITS,
+  OTHER_PERMITS,
+  RELEASE_ONE_PERMIT,
+  RELEASE_PERMITS,
+  TAKE_ONE_PERMIT,
+  TAKE_PERMITS,
+} from './permit-sql.js'
+import {
+  ANNOUNCE_POOL,
+  ANNOUNCE_SHARE,
+  BATCH,
+  CLAIM,
+  HEARTBEAT,
+  HELD_BY,
+  PAIR_BATCH,
+  PLAIN_BATCH,
+  RELEASE_ONE,
+  RING,
+  TABLE_USE,
+  TRY_ONE,
+  UNLOCK_EACH,
+  WITHDRAW_POOL,
+  WITHDRAW_SHARE,
+} from './postgres-sql.js'
+
+/** What a session sends while it holds locks of a pool. */
+const STATEMENTS: readonly string[] = [
+  ...[ANNOUNCE_POOL, ANNOUNCE_SHARE, BATCH, CLAIM, HEARTBEAT, HELD_BY, PAIR_BATCH, PLAIN_BATCH, RELEASE_ONE],
+  ...[RING, TABLE_USE, TRY_ONE, UNLOCK_EACH, WITHDRAW_POOL, WITHDRAW_SHARE],
+  ...[TAKE_PERMITS, TAKE_ONE_PERMIT, RELEASE_ONE_PERMIT, RELEASE_PERMITS, LEAVE_PERMITS, OTHER_PERMITS],
+  ...[MARK, SETTLE, UNMARK],
+]
+
+/** Too short to be told from the beginning of anybody's statement. */
+const SHORTEST = 24
+
+/**
+ * Whether the last statement of a session is one that only lock sessions send. The server keeps no more of it than its
+ * beginning (`track_activity_query_size`), and nothing else says what a session is for: its name may be anything.
+ */
+export function isLockpoolStatement(query: string): boolean {
+  return query.length >= SHORTEST && STATEMENTS.some((statement) => statement.startsWith(query))
+}

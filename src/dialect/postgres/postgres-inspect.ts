@@ -1,0 +1,130 @@
+import type { Queryable } from '../queryable.js'
+import type {
+  Announcement,
+  Interest,
+  LockRow,
+  ServerFacts,
+  ServerSession,
+  ServerState,
+} from '../server-state.js'
+import { BLOCKERS, KEY_NAMES, LOCKS, SERVER_FACTS, SESSIONS } from './inspect-sql.js'
+import { decodeLock, isMark, type RawLock } from './lock-rows.js'
+import { KeyNameBook, type KeyNameRow } from './postgres-key-names.js'
+import { isLockpoolStatement } from './own-statements.js'
+import { INTEREST_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from './postgres-key.js'
+
+export interface InspectOptions {
+  /** Also what is merely held on tables, indexes and transactions, and keeps nobody waiting. */
+  readonly everything: boolean
+  /** Names that are known here, whatever the server knows. */
+  readonly names: Iterable<KeyNameRow>
+}
+
+/** Reads what a server knows of the locks in its database, in one round trip, or two where names are kept. */
+export async function readServerState(
+  connection: Queryable,
+  { everything, names }: InspectOptions,
+): Promise<ServerState> {
+  const [facts, locks, sessions, blockers] = await Promise.all([
+    connection.query<FactsRow>(SERVER_FACTS),
+    connection.query<RawLock>(LOCKS, [everything]),
+    connection.query<SessionRow>(SESSIONS),
+    connection.query<{ pid: number; blockers: number[] }>(BLOCKERS),
+  ])
+  const server = toFacts(facts.rows[0]!)
+  const marks = locks.rows.filter(isMark)
+  const rows = locks.rows.filter((row) => !isMark(row)).map(decodeLock)
+  const stored = server.hasKeyNames ? await readNames(connection, rows) : []
+  return {
+    server,
+    sessions: sessions.rows.map(toSession),
+    locks: rows,
+    blockers: new Map(blockers.rows.map((row) => [row.pid, [...new Set(row.blockers)]])),
+    interests: interestsOf(marks),
+    announcements: announcementsOf(marks),
+    names: new KeyNameBook([...stored, ...names]),
+  }
+}
+
+async function readNames(connection: Queryable, rows: readonly LockRow[]): Promise<KeyNameRow[]> {
+  const ids = new Set<string>()
+  for (const { target } of rows) if (target.kind === 'advisory') ids.add(target.id)
+  return (await connection.query<KeyNameRow>(KEY_NAMES, [[...ids]])).rows
+}
+
+interface FactsRow {
+  readonly at: Date
+  readonly version: string
+  readonly database: string
+  readonly is_standby: boolean
+  readonly lock_entries: number
+  readonly lock_capacity: number
+  readonly connections: number
+  readonly max_connections: number
+  readonly has_key_names: boolean
+}
+
+function toFacts(row: FactsRow): ServerFacts {
+  return {
+    at: row.at,
+    version: row.version,
+    database: row.database,
+    isStandby: row.is_standby,
+    lockTable: { used: row.lock_entries, capacity: row.lock_capacity },
+    connections: { used: row.connections, max: row.max_connections },
+    hasKeyNames: row.has_key_names,
+  }
+}
+
+interface SessionRow {
+  readonly pid: number
+  readonly application: string
+  readonly host: string | null
+  readonly user: string | null
+  readonly state: string | null
+  readonly waits_for: string | null
+  readonly query: string | null
+  readonly session_ms: number | null
+  readonly transaction_ms: number | null
+  readonly state_ms: number | null
+}
+
+function toSession(row: SessionRow): ServerSession {
+  return {
+    pid: row.pid,
+    application: row.application,
+    host: row.host,
+    user: row.user,
+    state: row.state,
+    waitsFor: row.waits_for,
+    query: row.query === null ? null : row.query.replaceAll(/\s+/g, ' ').trim(),
+    sessionMs: whole(row.session_ms),
+    transactionMs: whole(row.transaction_ms),
+    stateMs: whole(row.state_ms),
+    isLockSession: row.query !== null && isLockpoolStatement(row.query),
+  }
+}
+
+function whole(ms: number | null): number | null {
+  return ms === null ? null : Math.max(0, Math.round(ms))
+}
+
+/** The mark of a writer is there once per key: whoever was quicker to set it. */
+function interestsOf(marks: readonly RawLock[]): Interest[] {
+  const writers = new Set(
+    marks.filter((mark) => mark.class === WRITER_CLASS).map(({ pid, object }) => `${pid} ${object}`),
+  )
+  return marks
+    .filter((mark) => mark.class === INTEREST_CLASS)
+    .map(({ pid, object }) => ({ pid, hash: object | 0, isWriter: writers.has(`${pid} ${object}`) }))
+}
+
+/** While a session changes its share it has two, and the larger counts. */
+function announcementsOf(marks: readonly RawLock[]): Announcement[] {
+  const shares = new Map<number, number>()
+  for (const { class: kind, pid, object } of marks)
+    if (kind === SHARE_CLASS) shares.set(pid, Math.max(shares.get(pid) ?? 0, object))
+  return marks
+    .filter((mark) => mark.class === POOL_CLASS)
+    .map(({ pid, object }) => ({ pid, pool: object, share: shares.get(pid) ?? 0 }))
+}

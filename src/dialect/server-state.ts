@@ -1,0 +1,114 @@
+/** What a server says about its locks, as a dialect has read and decoded it. Ages are milliseconds, by the server's clock. */
+export interface ServerState {
+  readonly server: ServerFacts
+  readonly sessions: readonly ServerSession[]
+  readonly locks: readonly LockRow[]
+  /** Who keeps whom from going on, of those that wait in the server. */
+  readonly blockers: ReadonlyMap<number, readonly number[]>
+  /** What lockpool's own processes wait for outside the server. */
+  readonly interests: readonly Interest[]
+  readonly announcements: readonly Announcement[]
+  readonly names: KeyNames
+}
+
+export interface ServerFacts {
+  /** When this was read, by the server's clock. */
+  readonly at: Date
+  readonly version: string
+  readonly database: string
+  readonly isStandby: boolean
+  /** Of the table that all locks of the server share: entries in use, counted from above, and how many there may be. */
+  readonly lockTable: { readonly used: number; readonly capacity: number }
+  readonly connections: { readonly used: number; readonly max: number }
+  /** Whether names of keys are kept here, and may be read. */
+  readonly hasKeyNames: boolean
+}
+
+/** One session of the server. What we may not see of others is null. */
+export interface ServerSession {
+  /** 0 stands for a prepared transaction, which has no session any more. */
+  readonly pid: number
+  readonly application: string
+  /** Null on the server's own socket too. */
+  readonly host: string | null
+  readonly user: string | null
+  /** In the server's words: `active`, `idle`, `idle in transaction`, ... */
+  readonly state: string | null
+  readonly waitsFor: string | null
+  /** Its last statement, or the one it runs. */
+  readonly query: string | null
+  readonly sessionMs: number | null
+  /** Null outside of a transaction. */
+  readonly transactionMs: number | null
+  /** How long it has been in its state. */
+  readonly stateMs: number | null
+  /** Told by its last statement, which is one of ours: a session on which a lockpool keeps many locks at once. */
+  readonly isLockSession: boolean
+}
+
+/** What is locked, in the terms of the database. */
+export type LockTarget =
+  | AdvisoryTarget
+  | { readonly kind: 'table'; readonly table: string }
+  | { readonly kind: 'row'; readonly table: string; readonly page: number; readonly tuple: number }
+  | { readonly kind: 'transaction'; readonly transaction: string }
+  | { readonly kind: 'other'; readonly what: string }
+
+export interface AdvisoryTarget {
+  readonly kind: 'advisory'
+  /** Of its KeyCode. */
+  readonly id: string
+  /** As it can be typed: `123`, or `12,34` for a pair. */
+  readonly key: string
+  /** What interest in it is kept under. */
+  readonly hash: number
+}
+
+export interface LockRow {
+  readonly target: LockTarget
+  readonly pid: number
+  /** `exclusive` and `shared` for advisory locks; for others the words of the server. */
+  readonly mode: string
+  readonly isGranted: boolean
+  /** Null while it does not wait, or has just begun to. */
+  readonly waitedMs: number | null
+}
+
+/** A process waits, outside the server, for a key with this hash. How many callers it has for it is its own business. */
+export interface Interest {
+  readonly pid: number
+  readonly hash: number
+  /** Whether it has made known that it wants the key exclusively. */
+  readonly isWriter: boolean
+}
+
+/** One session of a pool that has announced how much of the lock table it may use. */
+export interface Announcement {
+  readonly pid: number
+  readonly pool: number
+  readonly share: number
+}
+
+/** What people call a key. */
+export interface KeyName {
+  readonly name: string
+  readonly namespace: string
+}
+
+/** A slot of a semaphore, or how a process has named its number of permits. */
+export interface SemaphorePart {
+  readonly semaphore: KeyName
+  /** The same for all parts of one semaphore. */
+  readonly id: string
+  readonly part: 'slot' | 'shape'
+  /** Of the slot, from 0 on; or how many permits there are. */
+  readonly number: number
+  /** What interest in the semaphore is kept under. */
+  readonly hash: number
+}
+
+/** What is known of the names of keys. */
+export interface KeyNames {
+  nameOf(target: AdvisoryTarget): KeyName | null
+  semaphoreOf(target: AdvisoryTarget): SemaphorePart | null
+}

@@ -1,0 +1,150 @@
+import type {
+  AdvisoryTarget,
+  Interest,
+  KeyNames,
+  LockRow,
+  LockTarget,
+  SemaphorePart,
+  ServerSession,
+  ServerState,
+} from '../dialect/server-state.js'
+import { rowsBehindTransactions } from './row-locks.js'
+import type { LockHolder, LockWaiter, ServerLock, ServerLockKind } from './server-lock.js'
+import type { SessionLookup } from './session-lookup.js'
+
+/** A lock that is being put together. */
+interface Draft extends ServerLock {
+  permits: number | null
+  readonly holders: LockHolder[]
+  readonly waiters: LockWaiter[]
+  /** What interest in it is kept under; null for what is no key of ours. */
+  readonly hash: number | null
+}
+
+/** One lock for all rows of the server about the same thing, each with its holders and its waiters. */
+export function groupLocks(
+  state: ServerState,
+  sessionOf: SessionLookup,
+): { readonly locks: readonly ServerLock[]; readonly otherInterests: readonly Interest[] } {
+  const drafts = new Map<string, Draft>()
+  for (const row of rowsBehindTransactions(state.locks)) {
+    const part = row.target.kind === 'advisory' ? state.names.semaphoreOf(row.target) : null
+    const draft = draftFor(drafts, row.target, part, state.names)
+    if (part?.part === 'shape') draft.permits = part.number
+    else if (row.isGranted) draft.holders.push(holderOf(row, sessionOf(row.pid), part))
+    else draft.waiters.push(waiterOf(row, sessionOf(row.pid), state.blockers.get(row.pid) ?? []))
+  }
+  const otherInterests = addOutsideWaiters(drafts.values(), state.interests, sessionOf)
+  for (const { holders, waiters } of drafts.values()) {
+    holders.sort((a, b) => (a.permit ?? 0) - (b.permit ?? 0) || a.session.pid - b.session.pid)
+    waiters.sort((a, b) => Number(a.isOutside) - Number(b.isOutside) || (b.waitedMs ?? 0) - (a.waitedMs ?? 0))
+  }
+  const locks = [...drafts.values()].filter(({ holders, waiters }) => holders.length + waiters.length > 0)
+  return { locks, otherInterests }
+}
+
+function draftFor(
+  drafts: Map<string, Draft>,
+  target: LockTarget,
+  part: SemaphorePart | null,
+  names: KeyNames,
+): Draft {
+  const fresh = part === null ? draftOf(target, names) : semaphoreDraft(part)
+  const id = `${fresh.kind} ${fresh.id}`
+  const known = drafts.get(id)
+  if (known !== undefined) return known
+  drafts.set(id, fresh)
+  return fresh
+}
+
+function draftOf(target: LockTarget, names: KeyNames): Draft {
+  switch (target.kind) {
+    case 'advisory':
+      return advisoryDraft(target, names)
+    case 'table':
+      return draft('table', target.table, `table ${target.table}`, { table: target.table })
+    case 'row': {
+      const place = `${target.page},${target.tuple}`
+      const title = `row (${place}) of ${target.table}`
+      return draft('row', `${target.table} ${place}`, title, { table: target.table })
+    }
+    case 'transaction':
+      return draft('transaction', target.transaction, `transaction ${target.transaction}`)
+    case 'other':
+      return draft('other', target.what, target.what)
+  }
+}
+
+function advisoryDraft(target: AdvisoryTarget, names: KeyNames): Draft {
+  const name = names.nameOf(target)
+  return draft('advisory', target.key, name?.name ?? target.key, { name, hash: target.hash })
+}
+
+function semaphoreDraft({ id, semaphore, hash }: SemaphorePart): Draft {
+  return draft('semaphore', id, semaphore.name, { name: semaphore, hash })
+}
+
+function draft(
+  kind: ServerLockKind,
+  id: string,
+  title: string,
+  more: Partial<Pick<Draft, 'name' | 'table' | 'hash'>> = {},
+): Draft {
+  return {
+    kind,
+    title,
+    id,
+    name: null,
+    permits: null,
+    table: null,
+    hash: null,
+    holders: [],
+    waiters: [],
+    ...more,
+  }
+}
+
+function holderOf(row: LockRow, session: ServerSession, part: SemaphorePart | null): LockHolder {
+  const isAdvisory = row.target.kind === 'advisory'
+  // A lock session never stops talking, so its silence says nothing; a session in a transaction has locked within it.
+  const isQuiet = session.state !== null && session.state.startsWith('idle') && !session.isLockSession
+  return {
+    session,
+    mode: row.mode,
+    permit: part === null ? null : part.number + 1,
+    atLeastMs: isQuiet ? (session.stateMs ?? 0) : 0,
+    atMostMs: isAdvisory ? session.sessionMs : (session.transactionMs ?? session.sessionMs),
+  }
+}
+
+function waiterOf(row: LockRow, session: ServerSession, blockedBy: readonly number[]): LockWaiter {
+  return { session, mode: row.mode, waitedMs: row.waitedMs, isOutside: false, blockedBy }
+}
+
+/** Interest is kept under 32 bits of a key. Whoever has the key is not waiting for it, whatever other key has the same bits. */
+function addOutsideWaiters(
+  drafts: Iterable<Draft>,
+  interests: readonly Interest[],
+  sessionOf: SessionLookup,
+): Interest[] {
+  const byHash = new Map<number, Draft[]>()
+  for (const each of drafts) {
+    if (each.hash === null) continue
+    const same = byHash.get(each.hash)
+    if (same === undefined) byHash.set(each.hash, [each])
+    else same.push(each)
+  }
+  return interests.filter(({ pid, hash, isWriter }) => {
+    const wanted = (byHash.get(hash) ?? []).filter((each) => each.kind === 'semaphore' || !holds(each, pid))
+    for (const { waiters, holders } of wanted) {
+      const blockedBy = [...new Set(holders.map(({ session }) => session.pid))]
+      const mode = isWriter ? 'exclusive' : null
+      waiters.push({ session: sessionOf(pid), mode, waitedMs: null, isOutside: true, blockedBy })
+    }
+    return wanted.length === 0
+  })
+}
+
+function holds({ holders }: Draft, pid: number): boolean {
+  return holders.some(({ session }) => session.pid === pid)
+}

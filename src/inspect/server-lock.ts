@@ -1,0 +1,43 @@
+import type { KeyName, ServerSession } from '../dialect/server-state.js'
+
+export type ServerLockKind = 'advisory' | 'semaphore' | 'row' | 'table' | 'transaction' | 'other'
+
+/** One thing that is locked in the server, or wanted: by whom, and who waits for it. */
+export interface ServerLock {
+  readonly kind: ServerLockKind
+  /** As people read it: the name of the key where it is known. */
+  readonly title: string
+  /** What tells it from all others of its kind. Of an advisory lock the raw key, as `--raw` takes it: `123` or `12,34`. */
+  readonly id: string
+  readonly name: KeyName | null
+  /** Of a semaphore, if a process has said so. */
+  readonly permits: number | null
+  readonly table: string | null
+  readonly holders: readonly LockHolder[]
+  /** Who waits in the server, the longest first; then processes that wait outside it, in no order that the server knows. */
+  readonly waiters: readonly LockWaiter[]
+}
+
+/**
+ * The server does not know since when a lock is held. It can't be longer than its session or, unless it is an advisory
+ * lock, its transaction; and not shorter than the session has been idle, because only statements lock.
+ */
+export interface LockHolder {
+  readonly session: ServerSession
+  readonly mode: string
+  /** Of a semaphore: the number of the permit, from 1 on. */
+  readonly permit: number | null
+  readonly atLeastMs: number
+  readonly atMostMs: number | null
+}
+
+export interface LockWaiter {
+  readonly session: ServerSession
+  /** Null for a process outside, unless it has made known that it wants the lock exclusively. */
+  readonly mode: string | null
+  readonly waitedMs: number | null
+  /** A lockpool that waits in its process, without a connection for it: how many callers it has there is not known. */
+  readonly isOutside: boolean
+  /** The sessions that keep it from going on, by the server. */
+  readonly blockedBy: readonly number[]
+}

@@ -1,0 +1,19 @@
+import type { ServerSession } from '../dialect/server-state.js'
+import type { LockHolder } from './server-lock.js'
+import { durationInWords } from './durations-in-words.js'
+
+/** `billing (process 4711, client 10.0.0.7)` */
+export function sessionInWords({ pid, application, host }: ServerSession): string {
+  if (pid === 0) return 'a prepared transaction'
+  const name = application === '' ? 'a session without a name' : application
+  return `${name} (process ${pid}${host === null ? '' : `, client ${host}`})`
+}
+
+/** `12 s to 3 m`: the server does not know since when a lock is held. */
+export function heldInWords({ atLeastMs, atMostMs }: LockHolder): string {
+  if (atMostMs === null) return atLeastMs === 0 ? 'unknown' : `>= ${durationInWords(atLeastMs)}`
+  const most = durationInWords(atMostMs)
+  if (atLeastMs === 0) return `<= ${most}`
+  const least = durationInWords(atLeastMs)
+  return least === most ? most : `${least} to ${most}`
+}

@@ -1,0 +1,25 @@
+import type { ServerSession } from '../dialect/server-state.js'
+
+export type SessionLookup = (pid: number) => ServerSession
+
+/** Locks and sessions are two looks: one may have ended in between, or belong to a database that was not looked at. */
+export function sessionLookup(sessions: readonly ServerSession[]): SessionLookup {
+  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+  return (pid) => byPid.get(pid) ?? unknownSession(pid)
+}
+
+function unknownSession(pid: number): ServerSession {
+  return {
+    pid,
+    application: pid === 0 ? 'a prepared transaction' : '',
+    host: null,
+    user: null,
+    state: null,
+    waitsFor: null,
+    query: null,
+    sessionMs: null,
+    transactionMs: null,
+    stateMs: null,
+    isLockSession: false,
+  }
+}

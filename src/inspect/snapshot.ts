@@ -1,0 +1,58 @@
+import type {
+  Announcement,
+  Interest,
+  ServerFacts,
+  ServerSession,
+  ServerState,
+} from '../dialect/server-state.js'
+import { chainsOf, type Chain } from './chains.js'
+import { groupLocks } from './group-locks.js'
+import type { ServerLock } from './server-lock.js'
+import { sessionLookup } from './session-lookup.js'
+
+/** All locks of a database at one moment, and who waits for whom. */
+export interface LockSnapshot {
+  readonly server: ServerFacts
+  readonly locks: readonly ServerLock[]
+  /** Of the holders and the waiters. */
+  readonly sessions: readonly ServerSession[]
+  /** Who keeps others from going on without waiting itself, the one with the most behind it first. */
+  readonly chains: readonly Chain[]
+  /** Processes that wait, outside the server, for keys that nobody has at this moment, or whose names are not known. */
+  readonly otherInterests: readonly Interest[]
+  readonly pools: readonly AnnouncedPool[]
+}
+
+/** What one pool has announced to use of the lock table. */
+export interface AnnouncedPool {
+  readonly sessions: readonly number[]
+  readonly share: number
+}
+
+export function snapshotOf(state: ServerState): LockSnapshot {
+  const sessionOf = sessionLookup(state.sessions)
+  const { locks, otherInterests } = groupLocks(state, sessionOf)
+  const sessions = new Map<number, ServerSession>()
+  for (const { holders, waiters } of locks)
+    for (const { session } of [...holders, ...waiters]) sessions.set(session.pid, session)
+  return {
+    server: state.server,
+    locks,
+    sessions: [...sessions.values()],
+    chains: chainsOf(locks, sessionOf),
+    otherInterests,
+    pools: poolsOf(state.announcements),
+  }
+}
+
+/** Every session of a pool announces the same. */
+function poolsOf(announcements: readonly Announcement[]): AnnouncedPool[] {
+  const pools = new Map<number, { sessions: number[]; share: number }>()
+  for (const { pid, pool, share } of announcements) {
+    const known = pools.get(pool) ?? { sessions: [], share: 0 }
+    known.sessions.push(pid)
+    known.share = Math.max(known.share, share)
+    pools.set(pool, known)
+  }
+  return [...pools.values()]
+}

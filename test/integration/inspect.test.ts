@@ -1,0 +1,155 @@
+import pg from 'pg'
+import { afterEach, expect, test } from 'vitest'
+import { CREATE_KEY_NAMES, CREATE_SCHEMA } from '../../src/dialect/postgres/schema-sql.js'
+import { readServerState } from '../../src/dialect/postgres/postgres-inspect.js'
+import { SWEEP_KEY_NAMES } from '../../src/dialect/postgres/inspect-sql.js'
+import type { ServerLock } from '../../src/inspect/server-lock.js'
+import type { LockPool } from '../../src/postgres-lock-pool.js'
+import { lockpool } from '../support/command-line.js'
+import { lockWorld } from '../support/lock-world.js'
+
+const world = lockWorld()
+const clients: pg.Client[] = []
+
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.end())))
+
+/** A program that knows nothing of lockpool. */
+async function stranger(name: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: world.database.url, application_name: name })
+  await client.connect()
+  clients.push(client)
+  return client
+}
+
+/** Until the server shows it so. */
+async function sees(locks: LockPool, expected: object[]): Promise<ServerLock[]> {
+  let found: ServerLock[] = []
+  const look = async (): Promise<ServerLock[]> => (found = await locks.inspect())
+  await expect.poll(look, { timeout: 10_000 }).toMatchObject(expected)
+  return found
+}
+
+const by = (application: string): object => ({ session: { application } })
+
+test('locks have their names in the process that took them, with waiters of other processes and without marks', async () => {
+  const [one, two] = [world.pool({ applicationName: 'one' }), world.pool({ applicationName: 'two' })]
+  await one.acquire('orders')
+  const waiting = two.acquire('orders', { timeoutMs: 60_000 })
+  waiting.catch(() => undefined)
+
+  const [lock] = await sees(one, [
+    {
+      kind: 'advisory',
+      title: 'orders',
+      name: { name: 'orders', namespace: '' },
+      holders: [{ mode: 'exclusive', session: { application: 'one', isLockSession: true } }],
+      waiters: [{ session: { application: 'two' }, mode: 'exclusive', isOutside: true }],
+    },
+  ])
+  expect(lock!.waiters[0]!.blockedBy).toEqual([lock!.holders[0]!.session.pid])
+  await Promise.all([one.close({ graceMs: 0 }), two.close({ graceMs: 0 })])
+})
+
+test('permits of a semaphore are one lock, and its shape is none', async () => {
+  const [one, two] = [world.pool({ applicationName: 'one' }), world.pool({ applicationName: 'two' })]
+  const permits = [await one.semaphore('pdf', 3).acquire(), await two.semaphore('pdf', 3).acquire()]
+
+  const [lock, ...more] = await sees(one, [{ kind: 'semaphore', title: 'pdf', permits: 3, waiters: [] }])
+
+  expect(more).toEqual([])
+  expect(lock!.holders.map(({ permit }) => permit)).toEqual(
+    permits.map(({ number }) => number).toSorted((a, b) => a - b),
+  )
+  await Promise.all(permits.map((permit) => permit.release()))
+})
+
+test('rows and tables that others wait for, and raw keys of any program', async () => {
+  const locks = world.pool()
+  await world.database.query(
+    'CREATE TABLE IF NOT EXISTS orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1)',
+  )
+  const [holder, first, second, third] = await Promise.all(
+    ['holder', 'first', 'second', 'third'].map((name) => stranger(name)),
+  )
+  await holder!.query('SELECT pg_advisory_lock(42), pg_advisory_lock_shared(-1, 2)')
+  await holder!.query('BEGIN; UPDATE orders SET id = 1')
+  /** The one lock of this kind, until it is as expected: one after the other, because the order is part of it. */
+  const seen = (kind: string, expected: object): Promise<void> =>
+    expect
+      .poll(async () => (await locks.inspect()).find((lock) => lock.kind === kind), { timeout: 10_000 })
+      .toMatchObject(expected)
+  const stuck = [first!.query('UPDATE orders SET id = 1')]
+  await seen('row', { holders: [by('holder')], waiters: [by('first')] })
+  stuck.push(second!.query('UPDATE orders SET id = 1'))
+  await seen('row', { table: 'orders', holders: [by('holder')], waiters: [by('first'), by('second')] })
+  stuck.push(third!.query('TRUNCATE orders'))
+  await seen('table', { title: 'table orders', waiters: [{ ...by('third'), mode: 'access exclusive' }] })
+  const raw = (await locks.inspect()).filter(({ kind }) => kind === 'advisory')
+  expect(raw.map(({ id, holders }) => `${id} ${holders[0]!.mode}`).toSorted()).toEqual([
+    '-1,2 shared',
+    '42 exclusive',
+  ])
+
+  await holder!.query('ROLLBACK')
+  await Promise.all(stuck)
+})
+
+test('a pool writes the names of its keys where there is a table for them, and others read them there', async () => {
+  await world.database.query(`${CREATE_SCHEMA};${CREATE_KEY_NAMES}`)
+  const [one, two] = [world.pool({ namespace: 'shop' }), world.pool({ keyNames: 'off' })]
+  await one.acquire('orders')
+  await one.acquire([1, 2])
+  await one.semaphore('pdf', 3).acquire()
+  await two.acquire('secret')
+  const written = async (): Promise<unknown[]> =>
+    (await world.database.query('SELECT name, namespace FROM lockpool.key_name ORDER BY name')).rows
+  await expect.poll(written, { timeout: 10_000 }).toEqual([
+    { name: 'orders', namespace: 'shop' },
+    { name: 'pdf', namespace: 'shop' },
+  ])
+
+  const titles = async (): Promise<string[]> => (await two.inspect()).map(({ title }) => title).toSorted()
+  expect(await titles()).toEqual(['1,2', 'orders', 'pdf', 'secret'])
+  const ls = lockpool(['ls', '--json'], { url: world.database.url })
+  expect(await ls.ended).toBe(0)
+  const { locks } = JSON.parse(ls.out.toString()) as {
+    locks: { kind: string; name: { name: string } | null }[]
+  }
+  const named = locks.map(({ name }) => name?.name).filter((name) => name !== undefined)
+  expect(named.toSorted()).toEqual(['orders', 'pdf'])
+})
+
+test('the table of names is swept of what is old', async () => {
+  await world.database.query(`${CREATE_SCHEMA};${CREATE_KEY_NAMES};TRUNCATE lockpool.key_name`)
+  await world.database.query(
+    `INSERT INTO lockpool.key_name SELECT i, i, '', NULL, now() - i * interval '1 day' FROM generate_series(1, 10) AS i`,
+  )
+  const rest = async (): Promise<number> => {
+    await world.database.query(SWEEP_KEY_NAMES)
+    return (await world.database.query<{ n: number }>('SELECT count(*)::int AS n FROM lockpool.key_name'))
+      .rows[0]!.n
+  }
+  // It draws lots, and goes to work one time in thirty.
+  await expect.poll(rest, { interval: 1, timeout: 20_000 }).toBeLessThan(10)
+  expect(await rest()).toBe(6)
+})
+
+test('a role that may not see what others do is told what it may see', async () => {
+  await world.database.query(`CREATE ROLE looker LOGIN PASSWORD 'x'`)
+  const url = new URL(world.database.url)
+  url.username = 'looker'
+  url.password = 'x'
+  const client = new pg.Client(url.href)
+  await client.connect()
+  try {
+    const locks = world.pool()
+    await locks.acquire('orders')
+    const state = await readServerState(client, { everything: true, names: [] })
+    const lock = state.locks.find(({ target }) => target.kind === 'advisory')
+    const session = state.sessions.find(({ pid }) => pid === lock!.pid)
+    expect(session).toMatchObject({ application: 'lockpool test', state: null, isLockSession: false })
+  } finally {
+    await client.end()
+    await world.database.query('DROP ROLE looker')
+  }
+})

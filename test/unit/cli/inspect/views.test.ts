@@ -1,0 +1,158 @@
+import { expect, test } from 'vitest'
+import { chainLines, findingLines } from '../../../../src/cli/inspect/chain-view.js'
+import { tableLines } from '../../../../src/cli/inspect/columns.js'
+import { wantedLocks } from '../../../../src/cli/inspect/key-argument.js'
+import { byUrgency, lockLines } from '../../../../src/cli/inspect/locks-view.js'
+import { snapshotJson } from '../../../../src/cli/inspect/snapshot-json.js'
+import { whoLines } from '../../../../src/cli/inspect/who-view.js'
+import type { Channel } from '../../../../src/cli/terminal.js'
+import { UsageError } from '../../../../src/cli/usage-error.js'
+import { encodeKey, encodeSemaphore, INTEREST_CLASS } from '../../../../src/dialect/postgres/postgres-key.js'
+import { KeyNameBook } from '../../../../src/dialect/postgres/postgres-key-names.js'
+import { findingsOf } from '../../../../src/inspect/findings.js'
+import { snapshotOf, type LockSnapshot } from '../../../../src/inspect/snapshot.js'
+import { held, key, serverSession, serverState, wanted } from '../../../support/server-state.js'
+
+const plain: Channel = { isTerminal: false, write: () => undefined, paint: (_, text) => text }
+
+/** 1 has a lock that 2 waits for in the server and 3 outside, and another. */
+function snapshot(): LockSnapshot {
+  return snapshotOf(
+    serverState({
+      sessions: [
+        serverSession(1, {
+          application: 'billing',
+          host: '10.0.0.1',
+          state: 'idle',
+          stateMs: 8000,
+          sessionMs: 90_000,
+        }),
+        serverSession(2, { application: 'report' }),
+        serverSession(3, { application: 'worker', isLockSession: true }),
+      ],
+      locks: [held(key(42), 1), held(key(7), 1), wanted(key(42), 2, 6000)],
+      blockers: new Map([[2, [1]]]),
+      interests: [{ pid: 3, hash: 42, isWriter: false }],
+    }),
+  )
+}
+
+test('one line per lock, the most urgent first', () => {
+  const locks = snapshot().locks.toSorted(byUrgency)
+
+  const [head, ...lines] = lockLines(locks, 10, plain, Infinity)
+  expect(head!.split(/ {2,}/)).toEqual(['lock', 'kind', 'held by', 'mode', 'for', 'waiting', 'longest'])
+  expect(lines).toEqual([
+    '42    advisory  billing (process 1, client 10.0.0.1)  exclusive  8.0 s to 1 m 30 s        2    6.0 s',
+    '7     advisory  billing (process 1, client 10.0.0.1)  exclusive  8.0 s to 1 m 30 s',
+  ])
+  expect(lockLines(locks, 1, plain, Infinity).at(-1)).toBe('and 1 more; --limit shows them')
+  expect(lockLines([], 1, plain, Infinity)).toEqual(['no locks'])
+})
+
+test('who: the holder, what else it has, and who waits, those in the server in order', () => {
+  const [lock] = snapshot().locks
+  expect(whoLines(lock!, () => 1, plain)).toEqual([
+    '42  (advisory)',
+    'held by',
+    '  billing (process 1, client 10.0.0.1), exclusive, 8.0 s to 1 m 30 s',
+    '    user app; idle for 8.0 s; holds 1 other lock',
+    '    SELECT 1',
+    'waiting',
+    '  1  report (process 2), exclusive, for 6.0 s',
+    '  -  worker (process 3), waits in its process',
+  ])
+})
+
+test('chains are drawn below their cause, and findings with what to do', () => {
+  const { chains } = snapshot()
+  expect(chainLines(chains, plain)).toEqual([
+    'billing (process 1, client 10.0.0.1), idle for 8.0 s, blocks 2',
+    '├─ report (process 2) waits for 42 (exclusive, 6.0 s)',
+    '└─ worker (process 3) waits for 42 (in its process)',
+  ])
+  expect(findingLines(findingsOf(snapshot()), plain)).toEqual([
+    expect.stringMatching(/^✗ billing .* blocks 2 others/),
+    expect.stringMatching(/^ {2}"lockpool break", or pg_terminate_backend\(1\)/),
+  ])
+})
+
+test('in JSON sessions are told once, and everything can be written', () => {
+  const json = JSON.parse(JSON.stringify(snapshotJson(snapshot()))) as ReturnType<typeof snapshotJson>
+  expect(json).toMatchObject({
+    version: 1,
+    at: '1970-01-01T00:00:00.000Z',
+    locks: [
+      {
+        id: '42',
+        holders: [{ pid: 1 }],
+        waiters: [
+          { pid: 2, waitedMs: 6000 },
+          { pid: 3, isOutside: true },
+        ],
+      },
+      { id: '7', waiters: [] },
+    ],
+    sessions: [{ pid: 1 }, { pid: 2 }, { pid: 3 }],
+    chains: [{ pid: 1, blocked: [{ pid: 2, lock: { id: '42' } }, { pid: 3 }] }],
+    findings: [{ code: 'blocked' }],
+  })
+})
+
+test('a table that does not fit gives up what may be cut, and no line is wider than the screen', () => {
+  const columns = [
+    { title: 'name', cell: (row: string) => row, widest: 6 },
+    { title: 'size', cell: (row: string) => String(row.length), isRight: true },
+  ]
+  expect(tableLines(columns, ['orders', 'a long name'], 40).body).toEqual([
+    'orders          6',
+    'a long name    11',
+  ])
+  expect(tableLines(columns, ['orders', 'a long name'], 12)).toEqual({
+    head: 'name    size',
+    body: ['orders     6', 'a lon…    11'],
+  })
+})
+
+test('what others call things can not move the cursor', () => {
+  const columns = [{ title: 'x', cell: (row: string) => row }]
+  expect(tableLines(columns, ['a\u001b[2Jb\n'], 40).body).toEqual(['a�[2Jb�'])
+})
+
+test.each([
+  ['a name', 'orders', {}, encodeKey('orders', '').bits, 'advisory'],
+  ['a name in a namespace', 'orders', { namespace: 'shop' }, encodeKey('orders', 'shop').bits, 'advisory'],
+  ['a raw key', '-42', { raw: true }, '-42', 'advisory'],
+  ['a raw pair', '1,-2', { raw: true }, '1,-2', 'advisory'],
+  ['a semaphore', 'pdf', { semaphore: true }, encodeSemaphore('pdf', 9, '').key.id, 'semaphore'],
+] as const)('%s finds its lock and no other', (_, text, flags, id, kind) => {
+  const [lock] = snapshot().locks
+  const { isOne } = wantedLocks(text, flags)
+  expect(isOne({ ...lock!, kind, id })).toBe(true)
+  expect(isOne({ ...lock!, kind, id: `${id}0` })).toBe(false)
+  expect(isOne({ ...lock!, kind: 'table', id })).toBe(false)
+})
+
+test.each([
+  ['no number', 'orders', { raw: true }, /--raw/],
+  ['an empty name', '', {}, /empty/],
+  ['too large', '99999999999999999999', { raw: true }, /64 bits/],
+  ['our own class', `${INTEREST_CLASS},1`, { raw: true }, /lockpool's own/],
+  ['two kinds', 'x', { raw: true, table: true }, /exclude each other/],
+] as const)('%s is a wrong command line', (_, text, flags, message) => {
+  expect(() => wantedLocks(text, flags)).toThrow(UsageError)
+  expect(() => wantedLocks(text, flags)).toThrow(message)
+})
+
+test('a name that was typed is known in what is shown', () => {
+  const book = new KeyNameBook([
+    ...wantedLocks('orders', {}).names,
+    ...wantedLocks('pdf', { semaphore: true }).names,
+  ])
+  const target = (id: string) => ({ kind: 'advisory', id, key: id, hash: 0 }) as const
+  expect(book.nameOf(target(encodeKey('orders', '').id))).toEqual({ name: 'orders', namespace: '' })
+  const { slot, shape } = encodeSemaphore('pdf', 12, '')
+  expect(book.semaphoreOf(target(slot(11).id))).toMatchObject({ part: 'slot', number: 11 })
+  expect(book.semaphoreOf(target(shape.id))).toMatchObject({ part: 'shape', number: 12 })
+  expect(book.semaphoreOf(target('1'))).toBeNull()
+})

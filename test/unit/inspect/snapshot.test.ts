@@ -1,0 +1,190 @@
+import { expect, test } from 'vitest'
+import type { ServerState } from '../../../src/dialect/server-state.js'
+import type { Chain } from '../../../src/inspect/chains.js'
+import { snapshotOf } from '../../../src/inspect/snapshot.js'
+import {
+  held,
+  key,
+  row,
+  serverSession,
+  serverState,
+  transaction,
+  wanted,
+} from '../../support/server-state.js'
+
+const sessions = [1, 2, 3, 4].map((pid) => serverSession(pid))
+
+/** Each lock in a line: its title, who has it, who waits, `*` for those outside the server. */
+function locksOf(parts: Partial<ServerState>): string[] {
+  return snapshotOf(serverState({ sessions, ...parts })).locks.map(({ title, holders, waiters }) => {
+    const waiting = waiters.map(({ session, isOutside }) => `${session.pid}${isOutside ? '*' : ''}`)
+    return `${title}: ${holders.map(({ session }) => session.pid).join(' ')} < ${waiting.join(' ')}`.trim()
+  })
+}
+
+function tree({ session, blocked }: Chain): string {
+  return blocked.length === 0 ? `${session.pid}` : `${session.pid}(${blocked.map(tree).join(' ')})`
+}
+
+test('rows about one key are one lock, and those who wait stand in the order they came', () => {
+  const locks = [
+    wanted(key(7), 2, 10),
+    held(key(7), 1),
+    wanted(key(7), 3, 500),
+    held(key(8), 1, 'shared'),
+    held(key(8), 3, 'shared'),
+  ]
+  expect(locksOf({ locks })).toEqual(['7: 1 < 3 2', '8: 1 3 <'])
+})
+
+test('a process that waits outside the server is found by the hash of the key, and the holder is not its own waiter', () => {
+  const locks = [held(key(7), 1), held(key(8), 2)]
+  const interests = [
+    { pid: 3, hash: 7, isWriter: true },
+    { pid: 1, hash: 7, isWriter: false },
+    { pid: 4, hash: 99, isWriter: false },
+  ]
+  const { locks: found, otherInterests } = snapshotOf(serverState({ sessions, locks, interests }))
+
+  expect(found[0]!.waiters).toMatchObject([
+    { session: { pid: 3 }, mode: 'exclusive', isOutside: true, waitedMs: null, blockedBy: [1] },
+  ])
+  expect(found[1]!.waiters).toEqual([])
+  // A session of the holder's process, and a key that nobody has.
+  expect(otherInterests.map(({ pid }) => pid)).toEqual([1, 4])
+})
+
+test('slots of a semaphore are one lock with as many permits as its users say', () => {
+  const semaphore = { name: 'pdf', namespace: '' }
+  const names: ServerState['names'] = {
+    nameOf: () => null,
+    semaphoreOf: ({ id }) => {
+      const number = Number(id)
+      if (number >= 2000) return { semaphore, id: 's', part: 'shape', number: number - 2000, hash: 5 }
+      return number >= 1000 ? { semaphore, id: 's', part: 'slot', number: number - 1000, hash: 5 } : null
+    },
+  }
+  const locks = [held(key(1002), 2), held(key(1000), 1), held(key(2010), 1, 'shared'), held(key(7), 1)]
+  // Whoever has a permit may wait for another.
+  const interests = [{ pid: 1, hash: 5, isWriter: false }]
+
+  const found = snapshotOf(serverState({ sessions, locks, interests, names })).locks
+
+  expect(found).toMatchObject([
+    {
+      kind: 'semaphore',
+      title: 'pdf',
+      permits: 10,
+      holders: [
+        { permit: 1, session: { pid: 1 } },
+        { permit: 3, session: { pid: 2 } },
+      ],
+      waiters: [{ isOutside: true, session: { pid: 1 } }],
+    },
+    { kind: 'advisory', title: '7' },
+  ])
+})
+
+test('who waits for a transaction while it has a tuple waits for that row, which the transaction has', () => {
+  const locks = [
+    held(transaction(900), 1),
+    held(row(5), 2, 'access exclusive'),
+    wanted(transaction(900), 2, 300, 'share'),
+    wanted(row(5), 3, 100, 'access exclusive'),
+  ]
+  expect(locksOf({ locks })).toEqual(['row (0,5) of orders: 1 < 2 3'])
+})
+
+test('a transaction that two rows are waited for has both', () => {
+  const locks = [
+    held(transaction(900), 1),
+    held(row(5), 2),
+    wanted(transaction(900), 2, 300),
+    held(row(6), 3),
+    wanted(transaction(900), 3, 100),
+  ]
+  expect(locksOf({ locks })).toEqual(['row (0,5) of orders: 1 < 2', 'row (0,6) of orders: 1 < 3'])
+})
+
+test('a transaction that is waited for without a row stays one', () => {
+  const locks = [held(transaction(900), 1), wanted(transaction(900), 2, 300)]
+  expect(locksOf({ locks })).toEqual(['transaction 900: 1 < 2'])
+})
+
+test('how long a lock is held is told as far as the server knows', () => {
+  const quiet = { state: 'idle', stateMs: 4000, sessionMs: 60_000 }
+  const parts = {
+    sessions: [
+      serverSession(1, quiet),
+      serverSession(2, { ...quiet, isLockSession: true }),
+      serverSession(3, { state: 'idle in transaction', stateMs: 5000, transactionMs: 9000 }),
+    ],
+    locks: [held(key(1), 1), held(key(2), 2), held({ kind: 'table', table: 'orders' } as const, 3)],
+  }
+  const bounds = snapshotOf(serverState(parts)).locks.map(({ holders: [holder] }) => [
+    holder!.atLeastMs,
+    holder!.atMostMs,
+  ])
+  // A lock session talks all the time; a lock on a table is no older than its transaction.
+  expect(bounds).toEqual([
+    [4000, 60_000],
+    [0, 60_000],
+    [5000, 9000],
+  ])
+})
+
+test('chains have the cause at the top, and whoever waits for two stands below both', () => {
+  const locks = [
+    held(key(1), 1),
+    wanted(key(1), 2, 10),
+    held(key(2), 2),
+    wanted(key(2), 3, 5),
+    held(key(3), 4, 'shared'),
+    held(key(3), 1, 'shared'),
+    wanted(key(3), 5, 5),
+  ]
+  const blockers = new Map([
+    [2, [1]],
+    [3, [2]],
+    [5, [4, 1]],
+  ])
+  const { chains } = snapshotOf(serverState({ locks, blockers }))
+  expect(chains.map(tree)).toEqual(['1(2(3) 5)', '4(5)'])
+})
+
+test('a crowd behind one holder is a crowd, although each of it is also behind those before it', () => {
+  const locks = [held(key(1), 1), ...[2, 3, 4].map((pid) => wanted(key(1), pid, 100 - pid))]
+  const blockers = new Map([
+    [2, [1]],
+    [3, [1, 2]],
+    [4, [1, 2, 3]],
+  ])
+  expect(snapshotOf(serverState({ locks, blockers })).chains.map(tree)).toEqual(['1(2 3 4)'])
+})
+
+test('a circle is cut, and so is a process that waits for what its own session has behind it', () => {
+  const locks = [held(key(1), 1), held(key(2), 2), wanted(key(1), 2, 1), wanted(key(2), 1, 1)]
+  const blockers = new Map([
+    [1, [2]],
+    [2, [1]],
+  ])
+  expect(snapshotOf(serverState({ locks, blockers })).chains.map(tree)).toEqual(['1(2(1))'])
+
+  const outside = {
+    locks: [held(key(1), 1), held(key(2), 2)],
+    interests: [1, 2].map((pid) => ({ pid, hash: 3 - pid, isWriter: false })),
+  }
+  expect(snapshotOf(serverState(outside)).chains.map(tree)).toEqual(['1(2)', '2(1)'])
+})
+
+test('what pools announce is summed up by pool', () => {
+  const announcements = [
+    { pid: 1, pool: 77, share: 100 },
+    { pid: 2, pool: 77, share: 120 },
+    { pid: 3, pool: 78, share: 5 },
+  ]
+  expect(snapshotOf(serverState({ announcements })).pools).toEqual([
+    { sessions: [1, 2], share: 120 },
+    { sessions: [3], share: 5 },
+  ])
+})
