@@ -25,6 +25,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/who.js')).command,
   },
   {
+    name: 'break',
+    summary: 'end the session that holds a lock',
+    load: async () => (await import('./commands/break.js')).command,
+  },
+  {
     name: 'install',
     summary: 'make what fencing tokens, guards and strict mode need in a database',
     load: async () => (await import('./commands/install.js')).command,

@@ -37,6 +37,8 @@ export interface ServerSession {
   readonly waitsFor: string | null
   /** Its last statement, or the one it runs. */
   readonly query: string | null
+  /** When it began, as the server writes it: tells it from a later one of the same number. */
+  readonly startedAt: string | null
   readonly sessionMs: number | null
   /** Null outside of a transaction. */
   readonly transactionMs: number | null

@@ -17,6 +17,7 @@ function unknownSession(pid: number): ServerSession {
     state: null,
     waitsFor: null,
     query: null,
+    startedAt: null,
     sessionMs: null,
     transactionMs: null,
     stateMs: null,

@@ -37,6 +37,7 @@ export function serverSession(pid: number, more: Partial<ServerSession> = {}): S
     state: 'active',
     waitsFor: null,
     query: 'SELECT 1',
+    startedAt: '2026-01-01 00:00:00+00',
     sessionMs: 60_000,
     transactionMs: null,
     stateMs: 1000,

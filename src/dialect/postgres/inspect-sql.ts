@@ -74,6 +74,7 @@ SELECT
   coalesce(state, CASE WHEN backend_type <> 'client backend' THEN backend_type END) AS state,
   wait_event_type || ': ' || wait_event AS waits_for,
   left(query, 2000) AS query,
+  backend_start::text AS started_at,
   (extract(epoch FROM clock_timestamp() - backend_start) * 1000)::float8 AS session_ms,
   (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::float8 AS transaction_ms,
   (extract(epoch FROM clock_timestamp() - state_change) * 1000)::float8 AS state_ms
@@ -116,3 +117,12 @@ export const KEY_NAMES = `
 SELECT key, name, namespace, shapes::text AS shapes
 FROM lockpool.key_name
 WHERE shapes IS NOT NULL OR key = ANY ($1::text[])`
+
+/**
+ * Ends a session, and waits until it is gone. No row if it has ended: its number may be another one's by now. Both are null
+ * for those who may not see it, and then the function says that they may not end it either.
+ */
+export const TERMINATE = `
+SELECT pg_catalog.pg_terminate_backend(pid, 5000) AS is_gone
+FROM pg_catalog.pg_stat_activity
+WHERE pid = $1 AND backend_start IS NOT DISTINCT FROM $2::timestamptz`

@@ -84,6 +84,7 @@ interface SessionRow {
   readonly state: string | null
   readonly waits_for: string | null
   readonly query: string | null
+  readonly started_at: string | null
   readonly session_ms: number | null
   readonly transaction_ms: number | null
   readonly state_ms: number | null
@@ -98,6 +99,7 @@ function toSession(row: SessionRow): ServerSession {
     state: row.state,
     waitsFor: row.waits_for,
     query: row.query === null ? null : row.query.replaceAll(/\s+/g, ' ').trim(),
+    startedAt: row.started_at,
     sessionMs: whole(row.session_ms),
     transactionMs: whole(row.transaction_ms),
     stateMs: whole(row.state_ms),

@@ -1,0 +1,145 @@
+import { TERMINATE } from '../../dialect/postgres/inspect-sql.js'
+import { sqlState } from '../../dialect/postgres/postgres-errors.js'
+import type { LockHolder, ServerLock } from '../../inspect/server-lock.js'
+import { sessionInWords } from '../../inspect/session-in-words.js'
+import type { LockSnapshot } from '../../inspect/snapshot.js'
+import { EXIT } from '../exit-codes.js'
+import type { Terminal } from '../terminal.js'
+import { printable } from './columns.js'
+import type { WantedLocks } from './key-argument.js'
+import { titled } from './locks-view.js'
+import type { Inspector } from './take-snapshot.js'
+import { holderLines } from './who-view.js'
+
+/** The exit code if nobody had the lock, or the answer was no. */
+export const NOTHING_ENDED = 1
+
+export interface BreakOrder {
+  readonly wanted: WantedLocks
+  /** Only this one of the holders. */
+  readonly pid: number | null
+  /** Nobody has to be asked. */
+  readonly isSure: boolean
+  readonly isJson: boolean
+}
+
+/** What became of one session. */
+interface Ended {
+  readonly pid: number
+  /** Whether it was gone within 5 seconds, or before. */
+  readonly isGone: boolean
+  /** Others that went with it. */
+  readonly otherLocks: readonly string[]
+}
+
+export async function endHolders(
+  inspector: Inspector,
+  order: BreakOrder,
+  terminal: Terminal,
+): Promise<number> {
+  const { wanted, isSure, isJson } = order
+  const before = await inspector.look({ names: wanted.names })
+  const holders = holdersOf(before, order)
+  const { out, err } = terminal
+  if (holders.length === 0) {
+    if (isJson) out.write(`${JSON.stringify({ version: 1, ended: [], holders: [] })}\n`)
+    else
+      err.write(
+        `lockpool: nobody holds ${wanted.title}${order.pid === null ? '' : ` as process ${order.pid}`}\n`,
+      )
+    return NOTHING_ENDED
+  }
+  if (holders.some(({ session }) => session.pid === 0)) {
+    err.write(
+      'lockpool: a prepared transaction holds it, which has no session to end: see pg_prepared_xacts\n',
+    )
+    return EXIT.unavailable
+  }
+  if (!isJson) out.write(`${hitLines(wanted, holders, before, terminal).join('\n')}\n`)
+  const question =
+    holders.length === 1 ? 'End this session? [y/N] ' : `End these ${holders.length} sessions? [y/N] `
+  if (!isSure && !/^y(es)?$/i.test(await terminal.ask(question))) {
+    err.write('lockpool: nothing was ended\n')
+    return NOTHING_ENDED
+  }
+  return carryOut(inspector, order, holders, before, terminal)
+}
+
+async function carryOut(
+  { connection, look }: Inspector,
+  order: BreakOrder,
+  holders: readonly LockHolder[],
+  before: LockSnapshot,
+  terminal: Terminal,
+): Promise<number> {
+  const ended: Ended[] = []
+  for (const { session } of holders) {
+    try {
+      const values = [session.pid, session.startedAt]
+      const { rows } = await connection.query<{ is_gone: boolean }>(TERMINATE, values)
+      const otherLocks = othersOf(session.pid, order.wanted, before).map(titled)
+      ended.push({ pid: session.pid, isGone: rows[0]?.is_gone ?? true, otherLocks })
+    } catch (error) {
+      if (sqlState(error) !== '42501') throw error
+      terminal.err.write(
+        `lockpool: this role may not end ${printable(sessionInWords(session))}: it takes a superuser, the same role, or a member of pg_signal_backend\n`,
+      )
+      return EXIT.unavailable
+    }
+  }
+  const after = holdersOf(await look({ names: order.wanted.names }), { ...order, pid: null })
+  if (order.isJson) {
+    const now = after.map(({ session: { pid }, mode, permit }) => ({ pid, mode, permit }))
+    terminal.out.write(`${JSON.stringify({ version: 1, ended, holders: now })}\n`)
+  } else terminal.out.write(`${outcomeLines(order.wanted.title, ended, after).join('\n')}\n`)
+  return ended.every(({ isGone }) => isGone) ? EXIT.ok : EXIT.unavailable
+}
+
+/** Each session once, whatever number of permits it has. */
+function holdersOf({ locks }: LockSnapshot, { wanted, pid }: BreakOrder): LockHolder[] {
+  const bySession = new Map<number, LockHolder>()
+  for (const { holders } of locks.filter(wanted.isOne))
+    for (const holder of holders)
+      if (pid === null || pid === holder.session.pid) bySession.set(holder.session.pid, holder)
+  return [...bySession.values()]
+}
+
+/** As many as one can take in; the rest is counted. */
+const MOST_NAMED = 8
+
+function hitLines(
+  wanted: WantedLocks,
+  holders: readonly LockHolder[],
+  snapshot: LockSnapshot,
+  { out }: Terminal,
+): string[] {
+  return [
+    `${out.paint('bold', printable(wanted.title))} is held by`,
+    ...holders.flatMap((holder) => {
+      const others = othersOf(holder.session.pid, wanted, snapshot)
+      const lines = holderLines(holder, others.length, out)
+      if (others.length === 0) return lines
+      const left = others.length - MOST_NAMED
+      const named = others.slice(0, MOST_NAMED).map(titled).join(', ')
+      const lost = `    loses as well: ${named}${left > 0 ? ` and ${left} more` : ''}`
+      return [...lines, out.paint('yellow', printable(lost))]
+    }),
+  ]
+}
+
+function othersOf(pid: number, wanted: WantedLocks, { locks }: LockSnapshot): ServerLock[] {
+  return locks.filter(
+    (lock) => !wanted.isOne(lock) && lock.holders.some(({ session }) => session.pid === pid),
+  )
+}
+
+function outcomeLines(title: string, ended: readonly Ended[], after: readonly LockHolder[]): string[] {
+  const fates = ended.map(({ pid, isGone }) =>
+    isGone ? `process ${pid} has ended` : `process ${pid} was told to end, and is still there after 5 s`,
+  )
+  const now =
+    after.length === 0
+      ? `nobody holds ${title} now`
+      : `${title} is now held by ${after.map(({ session }) => sessionInWords(session)).join(' and ')}`
+  return [...fates, now].map(printable)
+}
