@@ -30,6 +30,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/break.js')).command,
   },
   {
+    name: 'doctor',
+    summary: 'check whether a database will do, and what could be better',
+    load: async () => (await import('./commands/doctor.js')).command,
+  },
+  {
     name: 'install',
     summary: 'make what fencing tokens, guards and strict mode need in a database',
     load: async () => (await import('./commands/install.js')).command,

@@ -1,0 +1,96 @@
+import type { ClientConfig } from 'pg'
+import { InvariantError } from '../../base/assert.js'
+import type { Command } from '../command.js'
+import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, connectionSource } from '../connection.js'
+import { examine, explainUnreachable, type Check, type CheckStatus } from '../doctor/checks.js'
+import { EXIT, exitRows } from '../exit-codes.js'
+import { toggle, type Flag } from '../flags.js'
+import { printable } from '../inspect/columns.js'
+import { configOf } from '../server.js'
+import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
+import { UsageError } from '../usage-error.js'
+
+type DoctorFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & Readonly<Record<'json', Flag<true>>>
+
+const FLAGS: DoctorFlags = {
+  url: CONNECTION_FLAGS.url,
+  json: toggle({ meaning: 'print one JSON object' }),
+}
+
+const FAILED = 1
+
+export const command: Command<DoctorFlags> = {
+  usage: '[FLAGS]',
+  description: [
+    'Checks whether a database will do for locks: the server, what stands in between, rights, limits and settings, and how far away it is. Each check says whether all is well, and if not, what to do.',
+    'It takes and releases a lock, as a program would. It changes nothing.',
+  ],
+  flags: FLAGS,
+  environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
+  examples: [
+    ['lockpool doctor', 'before the first deployment, and when something is odd'],
+    ['lockpool doctor --json', 'in a pipeline: the exit code says whether anything fails'],
+  ],
+  exitCodes: [
+    ['0', 'locks work; there may be warnings'],
+    [String(FAILED), 'something has to be done before they do'],
+    ...exitRows('usage', 'config', 'internal'),
+  ],
+  async run({ flags, args, rest, terminal }) {
+    if (args.length > 0 || rest !== null) throw new UsageError('lockpool doctor takes no arguments')
+    const config = await configOf({ url: flags.url, applicationName: 'lockpool doctor' }, terminal)
+    if (typeof config === 'number') return config
+    const checks = await look(config, sourceInWords(flags.url))
+    const isWell = checks.every(({ status }) => status !== 'failure')
+    if (flags.json === true) terminal.out.write(`${JSON.stringify({ version: 1, ok: isWell, checks })}\n`)
+    else terminal.out.write(`${linesOf(checks, terminal).join('\n')}\n`)
+    return isWell ? EXIT.ok : FAILED
+  },
+}
+
+async function look(config: ClientConfig, source: string): Promise<Check[]> {
+  const { ServerConnection } = await import('../../dialect/postgres/server-connection.js')
+  const { explain } = await import('../../dialect/postgres/postgres-errors.js')
+  const { gatherFacts } = await import('../doctor/gather.js')
+  try {
+    const connection = await ServerConnection.open(config, new AbortController().signal)
+    try {
+      return examine(await gatherFacts(connection, config, source))
+    } finally {
+      await connection.close()
+    }
+  } catch (error) {
+    // A mistake of ours is shown whole.
+    if (error instanceof TypeError || error instanceof InvariantError) throw error
+    return [explainUnreachable((error as { code?: string }).code, explain(error).message, source)]
+  }
+}
+
+function sourceInWords(url: string | undefined): string {
+  const source = connectionSource(url, process.env)?.source
+  if (source !== undefined) return source
+  return process.env['DATABASE_URL'] === undefined ? 'the PG* variables' : 'DATABASE_URL'
+}
+
+const MARKS: Readonly<Record<CheckStatus, readonly [mark: string, paint: Paint]>> = {
+  ok: ['✓', 'green'],
+  warning: ['!', 'yellow'],
+  failure: ['✗', 'red'],
+}
+
+function linesOf(checks: readonly Check[], { out }: Terminal): string[] {
+  const width = Math.max(...checks.map(({ name }) => name.length))
+  const lines = checks.flatMap(({ name, status, text, advice }) => {
+    const [mark, paint] = MARKS[status]
+    const line = `${out.paint(paint, mark)} ${name.padEnd(width)}  ${printable(text)}`
+    return advice === null ? [line] : [line, `  ${' '.repeat(width)}  ${out.paint('dim', advice)}`]
+  })
+  return [...lines, '', summary(checks)]
+}
+
+function summary(checks: readonly Check[]): string {
+  const count = (wanted: CheckStatus): number => checks.filter(({ status }) => status === wanted).length
+  const [failures, warnings] = [count('failure'), count('warning')]
+  if (failures > 0) return `${failures} of ${checks.length} checks failed: locks will not work here yet`
+  return warnings === 0 ? 'all is well' : `locks work; ${warnings} of ${checks.length} could be better`
+}

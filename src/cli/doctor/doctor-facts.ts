@@ -1,0 +1,55 @@
+/** What the doctor has found out. Durations are milliseconds. */
+export interface DoctorFacts {
+  /** Where the address of the database came from: `--url`, a variable, ... */
+  readonly source: string
+  readonly address: { readonly host: string; readonly port: number; readonly isLocal: boolean }
+  readonly server: ServerRow
+  /** The server process that the connection was told at its start: a pooler tells another than the one that answers. */
+  readonly announcedPid: number
+  readonly lockTable: { readonly used: number; readonly capacity: number }
+  /** Of several statements that do nothing. */
+  readonly roundTripMs: number
+  /** Server's clock less ours, give or take half a round trip. */
+  readonly clockOffsetMs: number
+  /** How long a notification took to come back; null if it did not. */
+  readonly notificationMs: number | null
+  readonly lockSession: LockSessionOutcome
+}
+
+/** What came of trying to take and to release a lock as a program would. */
+export type LockSessionOutcome =
+  | { readonly isUsable: true; readonly lockMs: number }
+  | { readonly isUsable: false; readonly code: string; readonly message: string }
+
+/** A row of DOCTOR_FACTS. */
+export interface ServerRow {
+  readonly pid: number
+  readonly product: string
+  readonly version_number: number
+  readonly is_standby: boolean
+  readonly role: string
+  readonly database: string
+  readonly at: Date
+  readonly locks_per_transaction: number
+  readonly max_connections: number
+  readonly connections: number
+  /** -1 without a limit. */
+  readonly role_limit: number | null
+  readonly role_connections: number
+  readonly may_terminate: boolean
+  readonly may_see_all: boolean
+  readonly has_schema: boolean
+  readonly may_draw_tokens: boolean
+  readonly may_create_schema: boolean
+  readonly may_name_keys: boolean
+  readonly is_encrypted: boolean
+  /** In the units of `pg_settings`. */
+  readonly settings: Readonly<Partial<Record<SettingName, number>>>
+}
+
+type SettingName =
+  | 'idle_in_transaction_session_timeout'
+  | 'idle_session_timeout'
+  | 'statement_timeout'
+  | 'tcp_keepalives_idle'
+  | 'deadlock_timeout'

@@ -1,0 +1,45 @@
+/** What the doctor asks a server. It changes nothing there. */
+
+export const DOCTOR_FACTS = `
+SELECT
+  pg_backend_pid() AS pid,
+  version() AS product,
+  current_setting('server_version_num')::int AS version_number,
+  pg_is_in_recovery() AS is_standby,
+  current_user AS role,
+  current_database() AS database,
+  clock_timestamp() AS at,
+  current_setting('max_locks_per_transaction')::int AS locks_per_transaction,
+  current_setting('max_connections')::int
+    - current_setting('superuser_reserved_connections')::int AS max_connections,
+  (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::int AS connections,
+  (SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = current_user) AS role_limit,
+  (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = current_user)::int AS role_connections,
+  (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+    OR pg_has_role(current_user, 'pg_signal_backend', 'MEMBER') AS may_terminate,
+  (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)
+    OR pg_has_role(current_user, 'pg_read_all_stats', 'MEMBER') AS may_see_all,
+  to_regnamespace('lockpool') IS NOT NULL AS has_schema,
+  coalesce(
+    has_schema_privilege(to_regnamespace('lockpool'), 'USAGE')
+      AND has_sequence_privilege(to_regclass('lockpool.fence'), 'USAGE'),
+    false) AS may_draw_tokens,
+  has_database_privilege(current_database(), 'CREATE') AS may_create_schema,
+  coalesce(
+    has_schema_privilege(to_regnamespace('lockpool'), 'USAGE')
+      AND has_table_privilege(to_regclass('lockpool.key_name'), 'INSERT'),
+    false) AS may_name_keys,
+  coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
+  coalesce(
+    (SELECT jsonb_object_agg(name, setting::float8)
+    FROM pg_catalog.pg_settings
+    WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'statement_timeout',
+      'tcp_keepalives_idle', 'deadlock_timeout')),
+    '{}') AS settings`
+
+/** As short as a round trip can be. */
+export const NOTHING = `SELECT`
+
+export const LISTEN_TO_DOCTOR = `LISTEN lockpool_doctor`
+
+export const NOTIFY_DOCTOR = `SELECT pg_notify('lockpool_doctor', $1)`

@@ -1,0 +1,94 @@
+import pg, { type ClientConfig } from 'pg'
+import { sleep, systemClock } from '../../base/clock.js'
+import { systemRandom } from '../../base/random.js'
+import { explain, sqlState } from '../../dialect/postgres/postgres-errors.js'
+import { SERVER_FACTS } from '../../dialect/postgres/inspect-sql.js'
+import type { ServerConnection } from '../../dialect/postgres/server-connection.js'
+import { LockPool } from '../../postgres-lock-pool.js'
+import type { DoctorFacts, LockSessionOutcome, ServerRow } from './doctor-facts.js'
+import { DOCTOR_FACTS, LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from './doctor-sql.js'
+
+/** Enough for a median that a single hiccup does not move. */
+const ROUND_TRIPS = 21
+
+const NOTIFICATION_LIMIT_MS = 2000
+const LOCK_LIMIT_MS = 10_000
+
+/** Looks at everything, and leaves the server as it was. */
+export async function gatherFacts(
+  connection: ServerConnection,
+  config: ClientConfig,
+  source: string,
+): Promise<DoctorFacts> {
+  const askedAt = systemClock.instant().wall
+  const { rows } = await connection.query<ServerRow>(DOCTOR_FACTS)
+  const answeredAt = systemClock.instant().wall
+  const server = rows[0]!
+  const table = await connection.query<{ lock_entries: number; lock_capacity: number }>(SERVER_FACTS)
+  const { lock_entries: used, lock_capacity: capacity } = table.rows[0]!
+  return {
+    source,
+    address: addressOf(config),
+    server,
+    announcedPid: connection.processID,
+    lockTable: { used, capacity },
+    clockOffsetMs: server.at.getTime() - (askedAt + answeredAt) / 2,
+    roundTripMs: await measureRoundTrip(connection),
+    notificationMs: await measureNotification(connection),
+    lockSession: await tryToLock(config),
+  }
+}
+
+function addressOf(config: ClientConfig): DoctorFacts['address'] {
+  const { host, port } = new pg.Client(config)
+  return { host, port, isLocal: /^(\/|localhost$|127\.|::1$)/.test(host) }
+}
+
+async function measureRoundTrip(connection: ServerConnection): Promise<number> {
+  const times: number[] = []
+  for (let i = 0; i < ROUND_TRIPS; i++) {
+    const since = systemClock.now()
+    await connection.query(NOTHING)
+    times.push(systemClock.now() - since)
+  }
+  return times.toSorted((a, b) => a - b)[ROUND_TRIPS >> 1]!
+}
+
+/** To ourselves, as a waiting process is told by another. */
+async function measureNotification(connection: ServerConnection): Promise<number | null> {
+  const mark = String(systemRandom.next())
+  const enough = new AbortController()
+  let heardAt: number | null = null
+  connection.on('notification', ({ payload }) => {
+    if (payload !== mark) return
+    heardAt = systemClock.now()
+    enough.abort()
+  })
+  await connection.query(LISTEN_TO_DOCTOR)
+  const since = systemClock.now()
+  await connection.query(NOTIFY_DOCTOR, [mark])
+  await sleep(systemClock, NOTIFICATION_LIMIT_MS, enough.signal)
+  return heardAt === null ? null : heardAt - since
+}
+
+/** As a program would, so that all that a pool demands is demanded; without tokens, for which it would make a schema. */
+async function tryToLock(connection: ClientConfig): Promise<LockSessionOutcome> {
+  const since = systemClock.now()
+  const locks = new LockPool({
+    connection,
+    min: 0,
+    max: 2,
+    fencing: 'off',
+    acquireTimeoutMs: LOCK_LIMIT_MS,
+  })
+  try {
+    const lock = await locks.acquire(`lockpool doctor ${systemRandom.next()}`)
+    await lock.release()
+    return { isUsable: true, lockMs: systemClock.now() - since }
+  } catch (error) {
+    const { code, message } = explain(error)
+    return { isUsable: false, code: sqlState(error) ?? code, message }
+  } finally {
+    await locks.close({ graceMs: 0 })
+  }
+}

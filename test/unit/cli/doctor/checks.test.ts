@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest'
+import { examine, explainUnreachable, type Check } from '../../../../src/cli/doctor/checks.js'
+import type { DoctorFacts, ServerRow } from '../../../../src/cli/doctor/doctor-facts.js'
+
+const SERVER: ServerRow = {
+  pid: 7,
+  product: 'PostgreSQL 18.1 on x86_64-pc-linux-gnu, compiled by gcc',
+  version_number: 180_001,
+  is_standby: false,
+  role: 'app',
+  database: 'app',
+  at: new Date(0),
+  locks_per_transaction: 256,
+  max_connections: 97,
+  connections: 5,
+  role_limit: -1,
+  role_connections: 2,
+  may_terminate: true,
+  may_see_all: true,
+  has_schema: true,
+  may_draw_tokens: true,
+  may_create_schema: false,
+  may_name_keys: true,
+  is_encrypted: true,
+  settings: { idle_in_transaction_session_timeout: 60_000, tcp_keepalives_idle: 60 },
+}
+
+const HEALTHY: DoctorFacts = {
+  source: 'LOCKPOOL_URL',
+  address: { host: 'db', port: 5432, isLocal: false },
+  server: SERVER,
+  announcedPid: 7,
+  lockTable: { used: 10, capacity: 25_600 },
+  roundTripMs: 0.5,
+  clockOffsetMs: -20,
+  notificationMs: 1,
+  lockSession: { isUsable: true, lockMs: 20 },
+}
+
+function complaints(facts: Partial<DoctorFacts>, server: Partial<ServerRow> = {}): string[] {
+  const checks = examine({ ...HEALTHY, ...facts, server: { ...SERVER, ...server } })
+  return checks.filter(({ status }) => status !== 'ok').map(({ name, status }) => `${name}: ${status}`)
+}
+
+const NO_LOCK = { isUsable: false, code: 'POOLER_DETECTED', message: 'a pooler' } as const
+
+test('a server as it should be has nothing to be said against it, and no advice is given', () => {
+  const checks = examine(HEALTHY)
+  expect(checks.filter(({ status, advice }) => status !== 'ok' || advice !== null)).toEqual([])
+  expect(checks.length).toBeGreaterThan(15)
+})
+
+test.each<[string, Partial<DoctorFacts>, Partial<ServerRow>, string[]]>([
+  ['another product', {}, { product: 'CockroachDB CCL v23' }, ['server: failure']],
+  [
+    'PGlite',
+    {},
+    { product: 'PostgreSQL 17.4 on x86_64, compiled by emcc (Emscripten)' },
+    ['server: failure'],
+  ],
+  ['an old one', {}, { version_number: 130_010 }, ['server: failure']],
+  ['a standby', {}, { is_standby: true }, ['primary: failure']],
+  ['session pooling', { announcedPid: 8 }, {}, ['pooler: warning']],
+  [
+    'transaction pooling',
+    { announcedPid: 8, lockSession: NO_LOCK },
+    {},
+    ['pooler: failure', 'locks: failure'],
+  ],
+  ['no tokens', {}, { may_draw_tokens: false }, ['tokens: warning']],
+  ['nothing installed yet', {}, { may_draw_tokens: false, has_schema: false, may_create_schema: true }, []],
+  ['a table that fills up', { lockTable: { used: 13_000, capacity: 25_600 } }, {}, ['lock table: warning']],
+  ['a full table', { lockTable: { used: 24_000, capacity: 25_600 } }, {}, ['lock table: failure']],
+  ['a small table', { lockTable: { used: 1, capacity: 6400 } }, {}, ['lock table: warning']],
+  ['few connections', {}, { connections: 90 }, ['connections: warning']],
+  ['none', {}, { connections: 97 }, ['connections: failure']],
+  ['a limit of the role', {}, { role_limit: 2 }, ['connections: failure']],
+  ['transactions without end', {}, { settings: { tcp_keepalives_idle: 60 } }, ['idle transactions: warning']],
+  [
+    'hasty statements',
+    {},
+    { settings: { ...SERVER.settings, statement_timeout: 500 } },
+    ['statements: warning'],
+  ],
+  ['no TLS', {}, { is_encrypted: false }, ['encryption: warning']],
+  ['no TLS at home', { address: { host: '127.0.0.1', port: 1, isLocal: true } }, { is_encrypted: false }, []],
+  ['another time', { clockOffsetMs: -5000 }, {}, ['clock: warning']],
+  ['far away', { roundTripMs: 80 }, {}, ['round trip: warning']],
+  ['deaf', { notificationMs: null }, {}, ['notifications: warning']],
+  ['slow of hearing', { notificationMs: 900 }, {}, ['notifications: warning']],
+])('%s', (_, facts, server, expected) => {
+  expect(complaints(facts, server)).toEqual(expected)
+})
+
+test('whatever is wrong comes with advice', () => {
+  const bad = examine({
+    ...HEALTHY,
+    announcedPid: 8,
+    lockSession: NO_LOCK,
+    notificationMs: null,
+    lockTable: { used: 9, capacity: 10 },
+    server: {
+      ...SERVER,
+      is_standby: true,
+      is_encrypted: false,
+      connections: 97,
+      may_draw_tokens: false,
+      settings: {},
+    },
+  })
+  const wrong = bad.filter(({ status }) => status !== 'ok')
+  expect(wrong.length).toBeGreaterThan(7)
+  expect(wrong.filter(({ advice }) => advice === null)).toEqual([])
+})
+
+test('what can not be reached is explained by its error, and by where the address came from', () => {
+  const { status, text, advice }: Check = explainUnreachable(
+    '28P01',
+    'password authentication failed',
+    '--url',
+  )
+  expect({ status, text }).toEqual({
+    status: 'failure',
+    text: 'password authentication failed (the address is from --url)',
+  })
+  expect(advice).toContain('PGPASSWORD')
+  expect(explainUnreachable(undefined, 'odd', '--url').advice).not.toBeNull()
+})
