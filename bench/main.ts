@@ -11,6 +11,7 @@ import { lease } from './rows/lease.js'
 import { manyHeld } from './rows/many-held.js'
 import { memory } from './rows/memory.js'
 import { oneCaller } from './rows/one-caller.js'
+import { outage } from './rows/outage.js'
 import { poolAlone } from './rows/pool-alone.js'
 import { semaphore } from './rows/semaphore.js'
 import { telemetry } from './rows/telemetry.js'
@@ -30,6 +31,7 @@ const GROUPS: readonly Group[] = [
   semaphore,
   telemetry,
   lease,
+  outage,
   poolAlone,
 ]
 

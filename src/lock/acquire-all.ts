@@ -59,7 +59,8 @@ class Attempt {
     // Behind one that others of this process hold or wait for nothing need be tried: it would only be given back.
     const busy = all.findIndex(({ code }) => this.#arbiter.isBusy(code, this.#request.mode))
     const missing = busy < 0 || patience === 'once' ? all : all.slice(0, busy)
-    const outcomes = await Promise.allSettled(missing.map((each) => this.#acquire(each, patience)))
+    const request = this.#requestNow(patience)
+    const outcomes = await Promise.allSettled(missing.map((each) => this.#acquire(each, request)))
     let failure: PromiseRejectedResult | null = null
     let refused: Wanted | null = null
     for (const [i, outcome] of outcomes.entries()) {
@@ -74,7 +75,7 @@ class Attempt {
   /** Holding only what comes before it. */
   async waitFor(refused: Wanted): Promise<void> {
     await this.giveBack((id) => id > refused.code.id)
-    const lock = await this.#acquire(refused, 'wait')
+    const lock = await this.#acquire(refused, this.#requestNow('wait'))
     this.held.set(refused.code.id, lock!)
   }
 
@@ -85,10 +86,15 @@ class Attempt {
     await Promise.allSettled(meant.map(([, lock]) => lock.release()))
   }
 
-  #acquire({ code, label }: Wanted, patience: Patience): Promise<Lock | null> {
-    const { signal } = this.#request
+  #acquire({ code, label }: Wanted, request: LockRequest): Promise<Lock | null> {
+    const { signal } = request
     if (signal?.aborted) return Promise.reject(signal.reason)
+    return this.#arbiter.acquire(code, label, request)
+  }
+
+  /** With what is left of the time. */
+  #requestNow(patience: Patience): LockRequest {
     const timeoutMs = Math.max(this.#until - this.#arbiter.clock.now(), 0)
-    return this.#arbiter.acquire(code, label, { ...this.#request, patience, timeoutMs })
+    return { ...this.#request, patience, timeoutMs }
   }
 }
