@@ -25,6 +25,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/who.js')).command,
   },
   {
+    name: 'top',
+    summary: 'watch the locks of a database',
+    load: async () => (await import('./commands/top.js')).command,
+  },
+  {
     name: 'break',
     summary: 'end the session that holds a lock',
     load: async () => (await import('./commands/break.js')).command,

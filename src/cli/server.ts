@@ -42,15 +42,15 @@ export async function withServer(
     connection = await ServerConnection.open(config, new AbortController().signal)
     return await use(connection)
   } catch (error) {
-    // A mistake of ours is shown whole.
-    if (error instanceof TypeError || error instanceof InvariantError) throw error
-    return explainFailure(error, terminal)
+    return await explainFailure(error, terminal)
   } finally {
     await connection?.close().catch(() => undefined)
   }
 }
 
-async function explainFailure(error: unknown, { err }: Terminal): Promise<number> {
+/** @throws the error itself, if it is a mistake of ours: that is shown whole. */
+export async function explainFailure(error: unknown, { err }: Terminal): Promise<number> {
+  if (error instanceof TypeError || error instanceof InvariantError) throw error
   const { explain } = await import('../dialect/postgres/postgres-errors.js')
   const explained = explain(error)
   err.write(`lockpool: the database can't be used: ${explained.message}\n`)

@@ -11,7 +11,7 @@ export interface Channel {
   readonly isTerminal: boolean
   write(text: string): void
   /** `text` in color, where colors are wanted. */
-  paint(how: Paint, text: string): string
+  readonly paint: (how: Paint, text: string) => string
 }
 
 export interface Terminal {

@@ -1,14 +1,12 @@
-import { findingsOf } from '../../inspect/findings.js'
 import type { ServerLock, ServerLockKind } from '../../inspect/server-lock.js'
-import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
 import { choiceFlag, countFlag, toggle, type Flag } from '../flags.js'
-import { chainLines, findingLines } from '../inspect/chain-view.js'
-import { byUrgency, lockLines, nameHint } from '../inspect/locks-view.js'
+import { byUrgency } from '../inspect/locks-view.js'
+import { overviewLines } from '../inspect/overview.js'
 import { snapshotJson } from '../inspect/snapshot-json.js'
-import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
+import { COLOR_ENVIRONMENT } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
 type LsFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
@@ -53,15 +51,16 @@ export const command: Command<LsFlags> = {
     const { withInspector } = await import('../inspect/take-snapshot.js')
     const address = { url: flags.url, applicationName: 'lockpool ls' }
     return withInspector(address, terminal, async ({ look }) => {
-      const taken = await look({ everything: flags.all === true })
-      const locks = taken.locks.filter((lock) => isWanted(lock, flags.kind, flags.waiting === true))
-      const snapshot = { ...taken, locks: locks.toSorted(byUrgency) }
-      if (flags.json === true)
-        terminal.out.write(
-          `${JSON.stringify({ ...snapshotJson(taken), locks: snapshotJson(snapshot).locks })}\n`,
-        )
-      else
-        terminal.out.write(`${linesOf(snapshot, taken, flags.limit ?? DEFAULT_LIMIT, terminal).join('\n')}\n`)
+      const snapshot = await look({ everything: flags.all === true })
+      const locks = snapshot.locks.filter((lock) => isWanted(lock, flags.kind, flags.waiting === true))
+      if (flags.json === true) {
+        const json = snapshotJson(snapshot, locks.toSorted(byUrgency))
+        terminal.out.write(`${JSON.stringify(json)}\n`)
+      } else {
+        const limit = flags.limit ?? DEFAULT_LIMIT
+        const lines = overviewLines(snapshot, locks, limit, terminal.out, terminal.width())
+        terminal.out.write(`${lines.join('\n')}\n`)
+      }
       return 0
     })
   },
@@ -73,25 +72,4 @@ function isWanted(
   isWaitedFor: boolean,
 ): boolean {
   return (only === undefined || kind === only) && (!isWaitedFor || waiters.length > 0)
-}
-
-/** What is worth a look is so whatever part of the table is shown. */
-function linesOf(
-  shown: LockSnapshot,
-  taken: LockSnapshot,
-  limit: number,
-  { out, width }: Terminal,
-): string[] {
-  const findings = findingsOf(taken)
-  const hint = nameHint(shown)
-  return [
-    ...lockLines(shown.locks, limit, out, width()),
-    ...part('Who blocks whom', chainLines(taken.chains, out)),
-    ...part('Worth a look', findingLines(findings, out)),
-    ...(hint === null ? [] : ['', out.paint('dim', hint)]),
-  ]
-
-  function part(heading: string, lines: readonly string[]): string[] {
-    return lines.length === 0 ? [] : ['', out.paint('bold', heading), ...lines]
-  }
 }

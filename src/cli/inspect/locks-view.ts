@@ -51,7 +51,7 @@ export function lockLines(
 }
 
 /** Where keys have no names, people should know that they could. */
-export function nameHint({ server, locks }: LockSnapshot): string | null {
+export function nameHint(server: LockSnapshot['server'], locks: readonly ServerLock[]): string | null {
   const nameless = locks.filter(({ kind, name }) => kind === 'advisory' && name === null).length
   if (nameless === 0) return null
   const keys = nameless === 1 ? 'one key has' : `${nameless} keys have`

@@ -18,13 +18,17 @@ export interface SnapshotJson {
   readonly findings: readonly Finding[]
 }
 
-export function snapshotJson(snapshot: LockSnapshot): SnapshotJson {
+/** `locks` are those to be shown, if not all. */
+export function snapshotJson(
+  snapshot: LockSnapshot,
+  locks: readonly ServerLock[] = snapshot.locks,
+): SnapshotJson {
   const { at, ...server } = snapshot.server
   return {
     version: 1,
     at: at.toISOString(),
     server,
-    locks: snapshot.locks.map(lockJson),
+    locks: locks.map(lockJson),
     sessions: snapshot.sessions,
     chains: snapshot.chains.map(chainJson),
     otherInterests: snapshot.otherInterests,

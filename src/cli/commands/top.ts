@@ -1,0 +1,76 @@
+import type { Command } from '../command.js'
+import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
+import { DURATION_IN_WORDS, parseDuration } from '../durations.js'
+import { exitRows } from '../exit-codes.js'
+import { toggle, type Flag } from '../flags.js'
+import { overviewLines } from '../inspect/overview.js'
+import { snapshotJson } from '../inspect/snapshot-json.js'
+import { configOf, explainFailure } from '../server.js'
+import { COLOR_ENVIRONMENT, screenSize } from '../terminal.js'
+import { UsageError } from '../usage-error.js'
+
+type TopFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
+  Readonly<Record<'interval', Flag<number>>> &
+  Readonly<Record<'once' | 'json', Flag<true>>>
+
+const SHORTEST_MS = 100
+const DEFAULT_MS = 2000
+
+/** Lines of a snapshot that nobody scrolls in. */
+const ONCE_LIMIT = 50
+
+const FLAGS: TopFlags = {
+  url: CONNECTION_FLAGS.url,
+  interval: {
+    short: 'i',
+    value: 'DURATION',
+    meaning: 'how often to look',
+    default: '2s',
+    expects: `${DURATION_IN_WORDS}, at least ${SHORTEST_MS}ms`,
+    read: (text) => {
+      const ms = parseDuration(text)
+      return ms === null || ms < SHORTEST_MS ? null : ms
+    },
+  },
+  once: toggle({ meaning: 'print one snapshot, as where standard output is no terminal' }),
+  json: toggle({ meaning: 'print one snapshot as JSON, the same as lockpool ls --json' }),
+}
+
+export const command: Command<TopFlags> = {
+  usage: '[FLAGS]',
+  description: [
+    'Shows the locks of a database, and goes on showing them: what is held, who waits, who blocks whom. Keys are those of pg_activity; h shows them.',
+    'Where standard output or input is no terminal, it prints one snapshot and ends.',
+  ],
+  flags: FLAGS,
+  environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
+  examples: [
+    ['lockpool top', 'watch the locks; 3 shows who blocks whom'],
+    ['lockpool top -i 500ms', 'more often'],
+    ['lockpool top --once | head', 'one snapshot'],
+  ],
+  exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
+  async run({ flags, args, rest, terminal }) {
+    if (args.length > 0 || rest !== null) throw new UsageError('lockpool top takes no arguments')
+    const config = await configOf({ url: flags.url, applicationName: 'lockpool top' }, terminal)
+    if (typeof config === 'number') return config
+    const { ServerWatch } = await import('../inspect/server-watch.js')
+    const watch = new ServerWatch(config)
+    try {
+      const first = await watch.look()
+      const { out, isInteractive, width } = terminal
+      if (flags.json === true) out.write(`${JSON.stringify(snapshotJson(first))}\n`)
+      else if (flags.once === true || !isInteractive || screenSize() === null)
+        out.write(`${overviewLines(first, first.locks, ONCE_LIMIT, out, width()).join('\n')}\n`)
+      else {
+        const { Top } = await import('../top/run-top.js')
+        return await new Top(watch, first, terminal, flags.interval ?? DEFAULT_MS).run()
+      }
+      return 0
+    } catch (error) {
+      return await explainFailure(error, terminal)
+    } finally {
+      await watch.close()
+    }
+  },
+}

@@ -1,0 +1,25 @@
+import { findingsOf } from '../../inspect/findings.js'
+import type { ServerLock } from '../../inspect/server-lock.js'
+import type { LockSnapshot } from '../../inspect/snapshot.js'
+import type { Channel } from '../terminal.js'
+import { chainLines, findingLines } from './chain-view.js'
+import { byUrgency, lockLines, nameHint } from './locks-view.js'
+
+/** Some locks of a snapshot as a table, and what is worth a look in all of it, whatever part of the table is shown. */
+export function overviewLines(
+  snapshot: LockSnapshot,
+  locks: readonly ServerLock[],
+  limit: number,
+  channel: Channel,
+  width: number,
+): string[] {
+  const part = (heading: string, lines: readonly string[]): string[] =>
+    lines.length === 0 ? [] : ['', channel.paint('bold', heading), ...lines]
+  const hint = nameHint(snapshot.server, locks)
+  return [
+    ...lockLines(locks.toSorted(byUrgency), limit, channel, width),
+    ...part('Who blocks whom', chainLines(snapshot.chains, channel)),
+    ...part('Worth a look', findingLines(findingsOf(snapshot), channel)),
+    ...(hint === null ? [] : ['', channel.paint('dim', hint)]),
+  ]
+}

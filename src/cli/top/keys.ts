@@ -1,0 +1,55 @@
+/** What terminals send for keys that are no letters, by the names used here. Several dialects are still spoken. */
+const SEQUENCES: Readonly<Record<string, string>> = {
+  '\u001b[A': 'up',
+  '\u001bOA': 'up',
+  '\u001b[B': 'down',
+  '\u001bOB': 'down',
+  '\u001b[5~': 'page up',
+  '\u001b[6~': 'page down',
+  '\u001b[H': 'home',
+  '\u001bOH': 'home',
+  '\u001b[1~': 'home',
+  '\u001b[F': 'end',
+  '\u001bOF': 'end',
+  '\u001b[4~': 'end',
+  '\u001bOP': 'F1',
+  '\u001b[11~': 'F1',
+  '\u001b[[A': 'F1',
+  '\u001bOQ': 'F2',
+  '\u001b[12~': 'F2',
+  '\u001b[[B': 'F2',
+  '\u001bOR': 'F3',
+  '\u001b[13~': 'F3',
+  '\u001b[[C': 'F3',
+  '\r': 'enter',
+  '\n': 'enter',
+  '\u007f': 'backspace',
+  '\b': 'backspace',
+  '\u0003': 'interrupt',
+  '\u001a': 'suspend',
+  '\u000c': 'redraw',
+}
+
+const ESCAPE = '\u001b'
+
+/** An escape sequence, whole: what a terminal sends for one key. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const SEQUENCE = /^\u001b(?:\[\[?[\d;]*[A-Za-z~]|O[A-Za-z])/
+
+/**
+ * The keys in what a terminal has sent at once, which may be several: letters as they are, the others by name. What is not
+ * known is left out. A lone escape is the key; terminals send sequences whole.
+ */
+export function keysIn(input: string): string[] {
+  const keys: string[] = []
+  let rest = input
+  while (rest !== '') {
+    const sequence = SEQUENCE.exec(rest)?.[0] ?? String.fromCodePoint(rest.codePointAt(0)!)
+    rest = rest.slice(sequence.length)
+    const named = SEQUENCES[sequence]
+    if (named !== undefined) keys.push(named)
+    else if (sequence === ESCAPE) keys.push('escape')
+    else if (sequence >= ' ' && !sequence.startsWith(ESCAPE)) keys.push(sequence)
+  }
+  return keys
+}

@@ -1,0 +1,124 @@
+import { systemClock, type Cancel } from '../../base/clock.js'
+import { Deferred } from '../../base/deferred.js'
+import { explain } from '../../dialect/postgres/postgres-errors.js'
+import type { LockSnapshot } from '../../inspect/snapshot.js'
+import type { ExitStatus } from '../command.js'
+import { EXIT } from '../exit-codes.js'
+import type { ServerWatch } from '../inspect/server-watch.js'
+import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
+import { screenSize, type Terminal } from '../terminal.js'
+import { FullScreen } from './full-screen.js'
+import { keysIn } from './keys.js'
+import { drawScreen, type Screen } from './screen.js'
+import { press, startState, type Effect, type TopState } from './top-state.js'
+
+/** The loop of `lockpool top`: looks, keys and pictures. What each key does and what is drawn is decided elsewhere. */
+export class Top {
+  readonly #watch: ServerWatch
+  readonly #terminal: Terminal
+  readonly #screen: FullScreen
+  readonly #ended = new Deferred<ExitStatus>()
+  #state: TopState
+  #snapshot: LockSnapshot | null
+  #message: string | null = null
+  #drawn: Screen = { lines: [], rows: [], page: 1 }
+  #cancel: Cancel | null = null
+  #isLooking = false
+
+  /** `first` is a look that has succeeded, so that what is wrong with the address is told as by every other command. */
+  constructor(watch: ServerWatch, first: LockSnapshot, terminal: Terminal, intervalMs: number) {
+    this.#watch = watch
+    this.#terminal = terminal
+    this.#snapshot = first
+    this.#state = startState(intervalMs)
+    this.#screen = new FullScreen(terminal.out, (input) => this.#typed(input))
+  }
+
+  async run(): Promise<ExitStatus> {
+    const desk = new SignalDesk()
+    desk.handler = (signal) => this.#ended.resolve(exitCodeOfSignal(signal))
+    process.on('SIGWINCH', () => this.#draw())
+    // Back from a stop: the shell has had the terminal meanwhile.
+    process.on('SIGCONT', () => {
+      this.#screen.leave()
+      this.#screen.enter()
+      this.#draw()
+    })
+    this.#screen.enter()
+    try {
+      this.#draw()
+      this.#lookLater()
+      return await this.#ended.promise
+    } finally {
+      this.#cancel?.()
+      this.#screen.leave()
+    }
+  }
+
+  #typed(input: string): void {
+    for (const key of keysIn(input)) {
+      const ids = this.#drawn.rows.map(({ id }) => id)
+      const { state, effect } = press(this.#state, key, ids, this.#drawn.page)
+      const isOtherRhythm = state.intervalMs !== this.#state.intervalMs
+      this.#state = state
+      this.#carryOut(effect)
+      if (isOtherRhythm) this.#lookLater()
+      // The next key may be about what this one has changed.
+      this.#draw()
+    }
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect) {
+      case 'quit':
+        return this.#ended.resolve(EXIT.ok)
+      case 'suspend':
+        this.#screen.leave()
+        process.kill(process.pid, 'SIGSTOP')
+        return
+      case 'refresh':
+        return void this.#look()
+      case 'terminate':
+        return void this.#terminate()
+      case 'nothing':
+        return
+    }
+  }
+
+  async #terminate(): Promise<void> {
+    const session = this.#drawn.rows.find(({ id }) => id === this.#state.selected)?.session
+    if (session === undefined || session === null) return
+    this.#message = await this.#watch.terminate(session)
+    await this.#look(this.#message)
+  }
+
+  /** `message` stays until the look after this one. */
+  async #look(message: string | null = null): Promise<void> {
+    if (this.#isLooking) return
+    this.#isLooking = true
+    try {
+      this.#snapshot = await this.#watch.look()
+      this.#message = message
+    } catch (error) {
+      this.#message = `the database can't be used: ${explain(error).message}`
+    }
+    this.#isLooking = false
+    this.#draw()
+    this.#lookLater()
+  }
+
+  #lookLater(): void {
+    this.#cancel?.()
+    this.#cancel = systemClock.after(this.#state.intervalMs, () => {
+      if (this.#state.isPaused) this.#lookLater()
+      else void this.#look()
+    })
+  }
+
+  #draw(): void {
+    const size = screenSize() ?? { columns: 80, rows: 24 }
+    const scene = { state: this.#state, snapshot: this.#snapshot, message: this.#message }
+    this.#drawn = drawScreen(scene, size, this.#terminal.out)
+    this.#screen.draw(this.#drawn.lines)
+  }
+}

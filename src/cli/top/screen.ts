@@ -1,0 +1,156 @@
+import { durationInWords } from '../../inspect/durations-in-words.js'
+import { findingsOf } from '../../inspect/findings.js'
+import { sessionInWords } from '../../inspect/session-in-words.js'
+import type { LockSnapshot } from '../../inspect/snapshot.js'
+import { durationText } from '../durations.js'
+import { printable } from '../inspect/columns.js'
+import type { Channel } from '../terminal.js'
+import { countsOf, tableOf, type Row, type Table } from './rows.js'
+import { VIEWS, type TopState } from './top-state.js'
+
+export interface ScreenSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** What is to be drawn. */
+export interface Scene {
+  readonly state: TopState
+  /** Null until the first look. */
+  readonly snapshot: LockSnapshot | null
+  /** Why the last look failed, or what became of the last session to be ended. */
+  readonly message: string | null
+}
+
+export interface Screen {
+  readonly lines: readonly string[]
+  /** Of the rows that keys move through, in order. */
+  readonly rows: readonly Row[]
+  readonly page: number
+}
+
+/** The whole screen, as lines that fit. A pure function, so that what is seen can be tested. */
+export function drawScreen(scene: Scene, size: ScreenSize, channel: Channel): Screen {
+  const { state, snapshot, message } = scene
+  const clip = (line: string): string => printable(line).slice(0, size.columns)
+  if (snapshot === null) return { lines: [clip(message ?? 'looking ...')], rows: [], page: 1 }
+  const table = tableOf(state, snapshot, size.columns)
+  const header = headerLines(scene, snapshot, table, channel, clip)
+  const selected = table.rows.find(({ id }) => id === state.selected) ?? null
+  const details = state.isVerbose && selected !== null ? detailLines(selected).map(clip) : []
+  const footer = [footerLine(state, selected, channel, clip)]
+  const page = Math.max(1, size.rows - header.length - details.length - footer.length)
+  const body = state.mode === 'help' ? HELP.map(clip) : bodyLines(table.rows, state, page, channel)
+  const filled = [...body, ...Array.from({ length: page }, () => '')].slice(0, page)
+  return { lines: [...header, ...filled, ...details, ...footer].slice(0, size.rows), rows: table.rows, page }
+}
+
+const BAR = 12
+
+function headerLines(
+  { state, message }: Scene,
+  snapshot: LockSnapshot,
+  table: Table,
+  { paint }: Channel,
+  clip: (line: string) => string,
+): string[] {
+  const { server } = snapshot
+  const { used, capacity } = server.lockTable
+  const { used: open, max } = server.connections
+  const counts = countsOf(snapshot)
+  const [worst, ...more] = findingsOf(snapshot)
+  const time = server.at.toTimeString().slice(0, 8)
+  const rhythm = state.isPaused ? 'paused' : `every ${durationText(state.intervalMs)}`
+  const tabs = VIEWS.map((view, i) => {
+    const tab = ` ${i + 1} ${view} ${counts[view]} `
+    return view === state.view ? paint('inverse', tab) : tab
+  })
+  const filter = state.filter === '' ? '' : `   only with "${printable(state.filter)}"`
+  return [
+    paint(
+      'bold',
+      clip(`lockpool top   ${server.database}, PostgreSQL ${server.version}   ${time}   ${rhythm}`),
+    ),
+    clip(
+      `lock table ${gauge(used, capacity)} ${used} of ${capacity}   connections ${gauge(open, max)} ${open} of ${max}`,
+    ),
+    message !== null
+      ? paint('red', clip(message))
+      : worst === undefined
+        ? paint('green', 'nothing is worth a look')
+        : paint(
+            worst.severity === 'problem' ? 'red' : 'yellow',
+            clip(`${worst.text}${more.length > 0 ? ` (and ${more.length} more)` : ''}`),
+          ),
+    `${tabs.join('')}   by ${table.order}${filter}`,
+    paint('bold', clip(table.head)),
+  ]
+}
+
+function gauge(used: number, of: number): string {
+  const full = Math.min(BAR, Math.ceil((used / of) * BAR))
+  return '█'.repeat(full) + '░'.repeat(BAR - full)
+}
+
+function bodyLines(rows: readonly Row[], { selected }: TopState, page: number, { paint }: Channel): string[] {
+  if (rows.length === 0) return ['nothing']
+  const at = rows.findIndex(({ id }) => id === selected)
+  const from = Math.max(0, at - page + 1)
+  return rows.slice(from, from + page).map(({ id, text, isHot }) => {
+    if (id === selected) return paint('inverse', text)
+    return isHot ? paint('yellow', text) : text
+  })
+}
+
+function detailLines({ session, lock }: Row): string[] {
+  const lines: string[] = []
+  if (lock !== null) {
+    const waiters = lock.waiters.slice(0, 3).map((waiter) => sessionInWords(waiter.session))
+    const more = lock.waiters.length > 3 ? ` and ${lock.waiters.length - 3} more` : ''
+    lines.push(
+      `${lock.kind} ${lock.id}${waiters.length > 0 ? `, waited for by ${waiters.join(', ')}${more}` : ''}`,
+    )
+  }
+  if (session !== null) {
+    const { user, state, sessionMs, query, isLockSession } = session
+    const age = sessionMs === null ? '' : `, there for ${durationInWords(sessionMs)}`
+    lines.push(`${sessionInWords(session)}, user ${user ?? 'unknown'}, ${state ?? 'state unknown'}${age}`)
+    lines.push(
+      isLockSession ? 'a lock session of a lockpool' : (query ?? 'its statement is not for this role to see'),
+    )
+  }
+  return lines
+}
+
+function footerLine(
+  state: TopState,
+  selected: Row | null,
+  { paint }: Channel,
+  clip: (line: string) => string,
+): string {
+  if (state.mode === 'filter') return clip(`/${state.filter}█   enter: keep it, escape: all`)
+  if (state.mode === 'confirm' && selected !== null && selected.session !== null)
+    return paint(
+      'red',
+      clip(`End ${sessionInWords(selected.session)}, and all that it holds? y: yes, any other key: no`),
+    )
+  return paint(
+    'dim',
+    clip('1 2 3 views  s sort  / filter  space pause  arrows mark  v details  K end session  h help  q quit'),
+  )
+}
+
+const HELP: readonly string[] = [
+  '1 F1     what is held            2 F2    who waits            3 F3    who blocks whom',
+  's S      sort by another column, the other way round',
+  '/        show only what contains a text; escape shows all again',
+  'space    pause, and go on',
+  '+ -      look less often, more often',
+  'R        look now',
+  'up down  mark a row (also j and k, page up and down, home and end)',
+  'v        all that is known of the marked row',
+  'K        end the session of the marked row, after a question',
+  'q        quit',
+  '',
+  'any key goes back',
+]

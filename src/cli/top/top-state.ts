@@ -1,0 +1,135 @@
+/** What one looks at. */
+export const VIEWS = ['held', 'waiting', 'blocking'] as const
+
+export type View = (typeof VIEWS)[number]
+
+/**
+ * - `list`     the table, to walk through
+ * - `filter`   a text is being typed
+ * - `help`     the keys
+ * - `confirm`  whether to end a session
+ */
+export type Mode = 'list' | 'filter' | 'help' | 'confirm'
+
+export interface TopState {
+  readonly view: View
+  readonly mode: Mode
+  /** By the place in the list of orders of the view. */
+  readonly sort: number
+  readonly isReversed: boolean
+  readonly filter: string
+  readonly isPaused: boolean
+  /** The row that is marked: by its id, so that it stays marked wherever it moves. */
+  readonly selected: string | null
+  /** Whether all that is known of the marked row is shown. */
+  readonly isVerbose: boolean
+  readonly intervalMs: number
+}
+
+/** What has to be done, besides drawing. */
+export type Effect = 'nothing' | 'quit' | 'suspend' | 'refresh' | 'terminate'
+
+export interface Step {
+  readonly state: TopState
+  readonly effect: Effect
+}
+
+const INTERVALS_MS = [500, 1000, 2000, 5000, 10_000, 30_000, 60_000]
+
+export function startState(intervalMs: number): TopState {
+  return {
+    view: 'held',
+    mode: 'list',
+    sort: 0,
+    isReversed: false,
+    filter: '',
+    isPaused: false,
+    selected: null,
+    isVerbose: false,
+    intervalMs,
+  }
+}
+
+/** What a key does. `rows` are the ids of the rows that are there, in order; `page` is how many fit. */
+export function press(state: TopState, key: string, rows: readonly string[], page: number): Step {
+  if (key === 'interrupt') return { state, effect: 'quit' }
+  if (key === 'suspend') return { state, effect: 'suspend' }
+  switch (state.mode) {
+    case 'list':
+      return inList(state, key, rows, page)
+    case 'filter':
+      return { state: inFilter(state, key), effect: 'nothing' }
+    case 'help':
+      return { state: { ...state, mode: 'list' }, effect: 'nothing' }
+    case 'confirm':
+      return { state: { ...state, mode: 'list' }, effect: key === 'y' ? 'terminate' : 'nothing' }
+  }
+}
+
+function inList(state: TopState, key: string, rows: readonly string[], page: number): Step {
+  if (key === 'q') return { state, effect: 'quit' }
+  if (key === 'R' || key === 'redraw') return { state, effect: 'refresh' }
+  // Back from a pause one wants to see what is, not what was.
+  if (key === ' ')
+    return { state: { ...state, isPaused: !state.isPaused }, effect: state.isPaused ? 'refresh' : 'nothing' }
+  const isOnRow = state.selected !== null && rows.includes(state.selected)
+  if (key === 'K') return { state: isOnRow ? { ...state, mode: 'confirm' } : state, effect: 'nothing' }
+  const change = CHANGES[key]
+  if (change !== undefined) return { state: { ...state, ...change(state) }, effect: 'nothing' }
+  const move = MOVES[key]
+  return {
+    state: move === undefined ? state : { ...state, selected: moved(state, rows, move(page)) },
+    effect: 'nothing',
+  }
+}
+
+type Change = (state: TopState) => Partial<TopState>
+
+const CHANGES: Readonly<Record<string, Change>> = {
+  '1': () => look('held'),
+  F1: () => look('held'),
+  '2': () => look('waiting'),
+  F2: () => look('waiting'),
+  '3': () => look('blocking'),
+  F3: () => look('blocking'),
+  s: ({ sort }) => ({ sort: sort + 1 }),
+  S: ({ isReversed }) => ({ isReversed: !isReversed }),
+  v: ({ isVerbose }) => ({ isVerbose: !isVerbose }),
+  '/': () => ({ mode: 'filter', filter: '' }),
+  h: () => ({ mode: 'help' }),
+  '?': () => ({ mode: 'help' }),
+  escape: () => ({ filter: '', selected: null, isVerbose: false }),
+  '+': ({ intervalMs }) => ({ intervalMs: INTERVALS_MS.find((each) => each > intervalMs) ?? intervalMs }),
+  '-': ({ intervalMs }) => ({ intervalMs: INTERVALS_MS.findLast((each) => each < intervalMs) ?? intervalMs }),
+}
+
+function look(view: View): Partial<TopState> {
+  return { view, sort: 0, isReversed: false, selected: null }
+}
+
+/** By how many rows each key moves the mark. */
+const MOVES: Readonly<Record<string, (page: number) => number>> = {
+  up: () => -1,
+  k: () => -1,
+  down: () => 1,
+  j: () => 1,
+  'page up': (page) => -page,
+  'page down': (page) => page,
+  home: () => -Infinity,
+  end: () => Infinity,
+}
+
+/** The first move marks the first row, or the last. */
+function moved({ selected }: TopState, rows: readonly string[], by: number): string | null {
+  if (rows.length === 0) return null
+  const at = selected === null ? -1 : rows.indexOf(selected)
+  if (at < 0) return by > 1e9 ? rows.at(-1)! : rows[0]!
+  return rows[Math.min(Math.max(at + by, 0), rows.length - 1)]!
+}
+
+function inFilter(state: TopState, key: string): TopState {
+  if (key === 'enter') return { ...state, mode: 'list' }
+  if (key === 'escape') return { ...state, mode: 'list', filter: '' }
+  if (key === 'backspace') return { ...state, filter: Array.from(state.filter).slice(0, -1).join('') }
+  return Array.from(key).length === 1 ? { ...state, filter: state.filter + key } : state
+}

@@ -1,0 +1,89 @@
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { lockpool } from '../support/command-line.js'
+import { lockWorld } from '../support/lock-world.js'
+import { hasTmux, VirtualTerminal } from '../support/tmux.js'
+
+const world = lockWorld()
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+test('without a terminal it is one snapshot', async () => {
+  const locks = world.pool({ applicationName: 'billing' })
+  const lock = await locks.acquire(42n)
+
+  const text = lockpool(['top'], { url: world.database.url })
+  const json = lockpool(['top', '--json'], { url: world.database.url })
+
+  expect(await text.ended, text.err).toBe(0)
+  expect(text.out.toString()).toMatch(
+    /^lock .*\n42 +advisory +billing \(process \d+, client 127\.0\.0\.1\) +exclusive/,
+  )
+  expect(await json.ended).toBe(0)
+  expect(JSON.parse(json.out.toString())).toMatchObject({ version: 1, locks: [{ id: '42' }] })
+  await lock.release()
+})
+
+test('what is wrong is told as by every other command', async () => {
+  const unreachable = lockpool(['top'], { url: 'postgres://u:secret@127.0.0.1:1/db' })
+  const hasty = lockpool(['top', '-i', '10ms'], { url: world.database.url })
+
+  expect([await unreachable.ended, await hasty.ended]).toEqual([69, 64])
+  expect(unreachable.err).toMatch(/ECONNREFUSED/)
+  expect(unreachable.err).not.toMatch(/secret/)
+})
+
+test.skipIf(!hasTmux)(
+  'on a terminal it goes on looking, obeys keys, ends sessions, and leaves the terminal as it was',
+  async () => {
+    const locks = world.pool({ applicationName: 'billing' })
+    const lock = await locks.acquire(42n)
+    const env = {
+      PATH: process.env['PATH'],
+      TERM: 'xterm-256color',
+      LANG: 'C.UTF-8',
+      LOCKPOOL_URL: world.database.url,
+    }
+    using terminal = new VirtualTerminal(env, 110, 20)
+    await terminal.shows('ready>')
+    terminal.type(`${process.execPath} ${MAIN} top -i 200ms; echo "exit $?"`, 'Enter')
+    await terminal.shows(/42 +advisory +billing/)
+    expect(terminal.isOnOtherScreen).toBe(true)
+
+    const more = await locks.acquire(43n)
+    await terminal.shows(/^43 +advisory/m)
+    terminal.type('2')
+    await terminal.shows(/^waits +for/m)
+    terminal.type('1', '/', '4', '3', 'Enter')
+    await terminal.shows(/only with "43"/)
+    terminal.type('Down', 'K')
+    await terminal.shows(/End billing .*\?/)
+    terminal.type('y')
+    await expect.poll(() => [lock.state, more.state], { timeout: 10_000 }).toEqual(['lost', 'lost'])
+    await terminal.shows(/billing .* has ended/)
+    terminal.type('q')
+
+    await terminal.shows(/exit 0/)
+    expect(terminal.isOnOtherScreen).toBe(false)
+    expect(terminal.screen).not.toMatch(/lock table/)
+  },
+)
+
+test.skipIf(!hasTmux)('a signal gives the terminal back as well', async () => {
+  const env = {
+    PATH: process.env['PATH'],
+    TERM: 'xterm-256color',
+    LANG: 'C.UTF-8',
+    LOCKPOOL_URL: world.database.url,
+  }
+  using terminal = new VirtualTerminal(env, 90, 16)
+  await terminal.shows('ready>')
+  terminal.type(`${process.execPath} ${MAIN} top; echo "exit $?"`, 'Enter')
+  await terminal.shows(/lock table/)
+  process.kill(terminal.child, 'SIGTERM')
+
+  await terminal.shows(/exit 143/)
+  expect(terminal.isOnOtherScreen).toBe(false)
+  terminal.type('echo typ', 'ed', 'Enter')
+  await terminal.shows(/^typed$/m)
+})

@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { expect } from 'vitest'
+
+export const hasTmux: boolean = ((): boolean => {
+  try {
+    execFileSync('tmux', ['-V'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+})()
+
+/** A terminal that nobody looks at: what a program draws on it can be read, and keys can be typed. */
+export class VirtualTerminal implements Disposable {
+  readonly #socket = `lockpool-${randomBytes(6).toString('hex')}`
+
+  /** A shell, so that it can be seen in what state a program leaves the terminal. */
+  constructor(env: NodeJS.ProcessEnv, columns: number, rows: number) {
+    const size = ['-x', String(columns), '-y', String(rows)]
+    const shell = ['sh', '-c', "PS1='ready> ' exec sh"]
+    execFileSync('tmux', ['-L', this.#socket, '-f', '/dev/null', 'new-session', '-d', ...size, ...shell], {
+      env,
+    })
+  }
+
+  type(...keys: string[]): void {
+    this.#tmux('send-keys', '-t', '0', ...keys)
+  }
+
+  get screen(): string {
+    return this.#tmux('capture-pane', '-t', '0', '-p')
+  }
+
+  async shows(text: string | RegExp): Promise<void> {
+    await expect.poll(() => this.screen, { timeout: 10_000 }).toMatch(text)
+  }
+
+  /** Whether the program has the other screen, which leaves no trace. */
+  get isOnOtherScreen(): boolean {
+    return this.#tmux('display-message', '-p', '-t', '0', '#{alternate_on}').trim() === '1'
+  }
+
+  /** The program that the shell runs. */
+  get child(): number {
+    const shell = this.#tmux('display-message', '-p', '-t', '0', '#{pane_pid}').trim()
+    return Number(execFileSync('pgrep', ['-P', shell], { encoding: 'utf8' }).trim())
+  }
+
+  [Symbol.dispose](): void {
+    this.#tmux('kill-server')
+  }
+
+  #tmux(...args: string[]): string {
+    return execFileSync('tmux', ['-L', this.#socket, ...args], { encoding: 'utf8' })
+  }
+}
