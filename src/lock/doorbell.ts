@@ -1,5 +1,7 @@
 import { assertMove } from '../base/assert.js'
 import type { Cancel, Clock } from '../base/clock.js'
+import { ConnectionError } from '../base/errors.js'
+import { inTime } from '../base/in-time.js'
 import type { Dialect, Ears } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
@@ -9,6 +11,9 @@ const LINGER_MS = 5000
 
 /** How long until the next attempt when there was no connection to listen on, or it has ended. */
 const TRY_AGAIN_MS = 500
+
+/** How long to wait for the server when listening begins or ends. */
+const ANSWER_TIMEOUT_MS = 10_000
 
 /**
  * - `off`        nobody sleeps
@@ -109,7 +114,7 @@ export class Doorbell<C extends object> {
       ended: () => this.#ended(),
     }
     try {
-      const stop = await this.#dialect.listen(lease, ears)
+      const stop = await this.#answered(this.#dialect.listen(lease, ears))
       this.#current = { lease, stop }
     } catch (error) {
       lease.release(error as Error)
@@ -145,11 +150,17 @@ export class Doorbell<C extends object> {
     this.#current = null
     this.#move(next)
     try {
-      await current.stop()
+      await this.#answered(current.stop())
       current.lease.release()
     } catch (error) {
       current.lease.release(error as Error)
     }
+  }
+
+  /** Whoever waits for the connection would wait for ever, if the server is silent. */
+  #answered<T>(answer: Promise<T>): Promise<T> {
+    const late = (): Error => new ConnectionError(`the server did not answer within ${ANSWER_TIMEOUT_MS} ms`)
+    return inTime(this.#clock, ANSWER_TIMEOUT_MS, answer, late)
   }
 
   #tryAgain(): void {

@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../base/clock.js'
 import { Deferred } from '../base/deferred.js'
 import { ConnectionError, LockError } from '../base/errors.js'
+import { inTime } from '../base/in-time.js'
 import type { Another, Dialect, LinkSettings, LockLink } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
@@ -285,11 +286,16 @@ export class Sessions<C extends object> implements SessionHost {
     return true
   }
 
-  /** Never rejects: a connection that can't be made an ordinary one again is closed. */
+  /**
+   * Never rejects: a connection that can't be made an ordinary one again is closed. So is one that is not heard of for a
+   * lease, as at any other time: its pulse is over, and whoever waits for the connection would wait for ever.
+   */
   async #retire(session: Session): Promise<void> {
     const lease = this.#takeLease(session)
     try {
-      await session.close()
+      const { leaseMs } = this.#options.link
+      const late = (): Error => new ConnectionError(`the server did not answer within ${leaseMs} ms`)
+      await inTime(this.clock, leaseMs, session.close(), late)
       lease?.release()
     } catch (error) {
       lease?.release(error as Error)

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest'
+import type { FakeConnection } from '../../../src/testing/fake-connection.js'
+import { fakeWorld, stateOf, type FakeWorld } from '../../support/fake-world.js'
+
+/** Waits for one more connection, and cuts it off before anything is asked on it. */
+async function cutNext(world: FakeWorld): Promise<FakeConnection> {
+  const before = new Set(world.server.connections)
+  for (;;) {
+    await world.clock.run(1)
+    const next = [...world.server.connections].find((connection) => !before.has(connection))
+    if (next === undefined) continue
+    next.isCutOff = true
+    return next
+  }
+}
+
+test('a session that is given back to a server that says nothing does not keep its place', async () => {
+  const world = fakeWorld({ latencyMs: 1 })
+  const locks = world.pool({ max: 1, leaseMs: 3000 })
+  const acquired = locks.acquire('orders')
+  await world.clock.run(50)
+  const released = (await acquired).release()
+  await world.clock.run(50)
+  await released
+  const [connection] = world.server.connections
+  connection!.isCutOff = true
+
+  const borrowed = locks.connections.connect({ timeoutMs: Infinity })
+  await world.clock.run(2000)
+  expect(await stateOf(borrowed), 'it may still answer').toBe('pending')
+  await world.clock.run(1500)
+  expect(await stateOf(borrowed)).toBe('fulfilled')
+  ;(await borrowed).release()
+})
+
+test('a bell that can not be switched on for want of an answer is given up, and tried again', async () => {
+  const world = fakeWorld({ latencyMs: 1 })
+  const [holder, waiter] = [world.pool(), world.pool({ max: 2 })]
+  const held = holder.acquire('orders')
+  await world.clock.run(50)
+  const lock = await held
+  const first = cutNext(world)
+  const session = waiter.ready()
+  ;(await first).isCutOff = false
+  await world.clock.run(50)
+  await session
+  const waiting = waiter.acquire('orders', { timeoutMs: Infinity })
+  const bell = await cutNext(world)
+
+  await world.clock.run(9000)
+  expect(waiter.snapshot().doorbell).toBe('opening')
+  await world.clock.run(3000)
+  expect(waiter.snapshot().doorbell, 'on another connection').toBe('listening')
+  expect(world.server.connections.has(bell), 'nobody tells the server').toBe(true)
+
+  bell.isCutOff = false
+  await Promise.all([lock.release(), world.clock.run(100)])
+  expect(await stateOf(waiting)).toBe('fulfilled')
+  await Promise.all([(await waiting).release(), world.clock.run(100)])
+})
+
+test('a bell that can not be switched off for want of an answer costs its connection, and no more', async () => {
+  const world = fakeWorld({ latencyMs: 1 })
+  const [holder, waiter] = [world.pool(), world.pool({ max: 2, leaseMs: 86_400_000 })]
+  const held = holder.acquire('orders')
+  await world.clock.run(50)
+  const lock = await held
+  const waiting = waiter.acquire('orders', { timeoutMs: Infinity })
+  await world.clock.run(500)
+  expect(waiter.snapshot().doorbell).toBe('listening')
+  const bell = [...world.server.connections].find(({ ears }) => ears !== null)!
+  bell.isCutOff = true
+
+  await Promise.all([lock.release(), world.clock.run(2000)])
+  await Promise.all([(await waiting).release(), world.clock.run(5100)])
+  expect(waiter.snapshot().doorbell).toBe('off')
+  await world.clock.run(10_100)
+  expect(waiter.snapshot().connections.leased, 'the session alone').toBe(1)
+  // The server has no reason to end a session that only listens, until TCP gives up.
+  bell.isCutOff = false
+})
