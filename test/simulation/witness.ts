@@ -63,7 +63,8 @@ export class Witness {
 
   /**
    * Somebody was told to have a lock. Its token is greater than all that were granted before it was asked for; a writer's
-   * also than all that were granted since, unless the news was kept from it.
+   * also than all that were granted since, unless the news was late: kept from a process that was stopped, or on its way
+   * when the server let go.
    */
   granted(
     { key, holder, at, before }: Ask,
@@ -72,12 +73,12 @@ export class Witness {
   ): Hold {
     this.grants++
     const highest = this.#highest.get(key) ?? 0n
-    const mustPass = lock.mode === 'exclusive' && isNews ? highest : before
+    const isLetGo = (this.#letGoAt.get(processOf(holder)) ?? -1) >= at
+    const mustPass = lock.mode === 'exclusive' && isNews && !isLetGo ? highest : before
     if (lock.token <= mustPass)
       this.#complain(`${holder} got ${key} with token ${lock.token} after ${mustPass}`)
     if (lock.token > highest) this.#highest.set(key, lock.token)
     const from = this.#clock.now()
-    const isLetGo = (this.#letGoAt.get(processOf(holder)) ?? -1) >= at
     const hold: Hold = { key, holder, lock, from, until: -Infinity, isLetGo, isOver: false }
     this.#holds.set(key, [...(this.#holds.get(key) ?? []), hold])
     this.look(hold)
