@@ -4,6 +4,7 @@ import { Proxy } from '../../chaos/proxy.js'
 import type { Lock } from '../../src/lock/lock.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
+import { acquireWhenUp } from '../support/lock-world.js'
 import { startEmbedded } from '../support/own-server.js'
 
 const LEASE_MS = 2000
@@ -14,17 +15,6 @@ function urlBy(port: number, cluster: Cluster): string {
   const url = new URL(cluster.urlOf('postgres'))
   url.port = String(port)
   return url.href
-}
-
-async function acquireWhenUp(locks: LockPool, key: string): Promise<Lock> {
-  for (;;) {
-    try {
-      return await locks.acquire(key)
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'CONNECTION_FAILED' })
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
-import { lockWorld, lossOf } from '../support/lock-world.js'
+import { acquireWhenUp, lockWorld, lossOf } from '../support/lock-world.js'
 import { startServer } from '../support/own-server.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
@@ -85,23 +85,12 @@ test('a crash of the server is an unclean end, and does not take marks or tokens
   await lost
   const delays: number[] = []
   locks.on('lock:delayed', ({ delayMs }) => delays.push(delayMs))
-  const again = await Promise.all(held.map(({ key }) => acquireWhenUp(locks, key as string)))
+  const again = await Promise.all(held.map(({ key }) => acquireWhenUp(locks, key)))
 
   expect(delays).toEqual(held.map(() => LEASE_MS))
   for (const lock of again) expect(lock.token).toBeGreaterThan(highest)
   await locks.close({ graceMs: 0 })
 })
-
-async function acquireWhenUp(locks: LockPool, key: string): ReturnType<LockPool['acquire']> {
-  for (;;) {
-    try {
-      return await locks.acquire(key)
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'CONNECTION_FAILED' })
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
-}
 
 test('where marks can not be written, a strict pool refuses and says what to do', async () => {
   await world.database.query(`

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import type { LockKey } from '../../src/dialect/lock-key.js'
 import type { Lock } from '../../src/lock/lock.js'
 import { POOL_CLASS, SHARE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
@@ -74,4 +75,16 @@ export function lossOf(lock: Pick<Lock, 'signal'>): Promise<number> {
   return new Promise((resolve) => {
     lock.signal.addEventListener('abort', () => resolve(performance.now() - since), { once: true })
   })
+}
+
+/** As an application that tries again while the server is away. */
+export async function acquireWhenUp(locks: LockPool, key: LockKey): Promise<Lock> {
+  for (;;) {
+    try {
+      return await locks.acquire(key)
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'CONNECTION_FAILED' })
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
 }

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import type { Lock } from '../../src/lock/lock.js'
+import { LockPool } from '../../src/postgres-lock-pool.js'
+import { acquireWhenUp, lossOf } from '../support/lock-world.js'
+import { startServer } from '../support/own-server.js'
+
+const ROUNDS = 2
+const KEYS = 40
+
+/**
+ * Goal: what is promised when the server crashes under everybody's feet, which it tells its clients in a notice at best.
+ * Method: one of its processes is killed, which is anybody's; PostgreSQL then ends all sessions and recovers.
+ */
+test('a server process that is killed takes all locks with it, each loss is told once, and tokens go on growing', async () => {
+  await using server = await startServer()
+  const pools = [1, 2].map(() => new LockPool({ connection: server.url }))
+  const told: string[] = []
+  for (const pool of pools) pool.on('lock:lost', ({ key }) => told.push(key))
+  let highest = 0n
+
+  for (let round = 0; round < ROUNDS; round++) {
+    const held: Lock[] = await Promise.all(
+      Array.from({ length: KEYS }, (_, i) => acquireWhenUp(pools[i % 2]!, `key ${i}`)),
+    )
+    for (const lock of held) expect(lock.token).toBeGreaterThan(highest)
+    highest = held.map((lock) => lock.token).reduce((a, b) => (a > b ? a : b))
+
+    const [session] = pools[round % 2]!.snapshot().sessions
+    process.kill(session!.serverId, 'SIGKILL')
+    await Promise.all(held.map(lossOf))
+
+    expect(held.every((lock) => lock.state === 'lost')).toBe(true)
+    expect(told.splice(0).toSorted()).toEqual(held.map(({ key }) => String(key)).toSorted())
+  }
+  await Promise.all(pools.map((pool) => pool.close({ graceMs: 0 })))
+})
