@@ -13,6 +13,16 @@ const KNOWN: ReadonlySet<unknown> = new Set(['LOCK_TIMEOUT', 'LOCK_LOST', 'CONNE
 /** How long after its time was up a caller may be answered, by the clock of its process. A little more: clocks have fractions. */
 const LATE_MS = ANSWER_GRACE_MS + 0.001
 
+/** How the witness calls permits: with their number. */
+export const PERMIT = 'permit '
+
+interface Limits {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+const signalOf = ({ signal }: Limits): { readonly signal: AbortSignal } => ({ signal })
+
 /** What callers live in. */
 export interface Surroundings {
   readonly random: SeededRandom
@@ -39,11 +49,13 @@ export class Caller {
 
   async live(): Promise<void> {
     const { random, scenario, isWinding, complain } = this.#around
+    const { permits = 0 } = scenario
     while (!isWinding()) {
+      const isForPermit = permits > 0 && random.chance(0.4)
       const key = `key ${random.below(scenario.keys)}`
       const mode: LockMode = random.chance(scenario.readers) ? 'shared' : 'exclusive'
       try {
-        await this.#visit(key, mode)
+        await (isForPermit ? this.#visitSemaphore(permits) : this.#visit(key, mode))
       } catch (error) {
         this.refusals++
         const { code } = error as { code?: string }
@@ -69,10 +81,46 @@ export class Caller {
     await lock.release()
   }
 
-  async #acquire(key: string, mode: LockMode): Promise<Lock | null> {
+  async #visitSemaphore(permits: number): Promise<void> {
+    const { random, scenario, witness } = this.#around
+    const { clock, pool, holds, name, stops } = this.#process
+    const ask = witness.asks(name, this.#name, PERMIT)
+    const semaphore = pool.semaphore('permits', permits)
+    const permit = await this.#answered((options, isAttempt) =>
+      isAttempt ? semaphore.tryAcquire(signalOf(options)) : semaphore.acquire(options),
+    )
+    if (permit === null) return
+    // Each number is a lock: two who have the same are two holders.
+    const key = `${PERMIT}${permit.number}`
+    const seen = {
+      mode: 'exclusive',
+      token: permit.token,
+      get state() {
+        return permit.state
+      },
+    } as const
+    const hold = witness.granted({ ...ask, key, before: 0n }, seen, this.#process.stops === stops)
+    holds.add(hold)
+    await sleep(clock, random.below(scenario.holdMs + 1))
+    witness.look(hold)
+    witness.ended(hold)
+    holds.delete(hold)
+    await permit.release()
+  }
+
+  #acquire(key: string, mode: LockMode): Promise<Lock | null> {
+    const { pool } = this.#process
+    return this.#answered((options, isAttempt) =>
+      isAttempt
+        ? pool.tryAcquire(key, { mode, ...signalOf(options) })
+        : pool.acquire(key, { mode, ...options }),
+    )
+  }
+
+  /** Asks with a time limit, or once, and may change its mind; and sees to it that the answer comes in time. */
+  async #answered<T>(ask: (options: Limits, isAttempt: boolean) => Promise<T>): Promise<T> {
     const { random, complain } = this.#around
-    const { clock, pool } = this.#process
-    const { stops } = this.#process
+    const { clock, stops } = this.#process
     const timeoutMs = random.pick([Infinity, 30_000, 40, 5])
     const controller = new AbortController()
     const cancel = random.chance(0.1)
@@ -82,9 +130,7 @@ export class Caller {
     const since = clock.now()
     const isAttempt = random.chance(0.1)
     try {
-      return await (isAttempt
-        ? pool.tryAcquire(key, { mode, signal })
-        : pool.acquire(key, { mode, timeoutMs, signal }))
+      return await ask({ timeoutMs, signal }, isAttempt)
     } finally {
       cancel()
       const lateMs = clock.now() - since - timeoutMs

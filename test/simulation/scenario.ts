@@ -19,6 +19,8 @@ export interface Scenario {
   readonly drift?: number
   /** The chance of each notification to get lost. Default 0. */
   readonly notificationLoss?: number
+  /** How many permits the semaphore has that part of the calls ask for. Default 0: there is none. */
+  readonly permits?: number
   /** Chance of each fault, per step. */
   readonly faults: Partial<Record<Fault, number>>
 }
@@ -91,6 +93,7 @@ export function scenarioOf(seed: number, steps: number): Scenario {
     strict,
     drift: random.pick([0, 0.08]),
     notificationLoss: random.pick([0, 0, 0.3]),
+    permits: random.pick([0, 0, 1, 3]),
     faults,
   }
 }

@@ -2,7 +2,7 @@ import { sleep } from '../../src/base/clock.js'
 import { FakeServer } from '../../src/testing/fake-server.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
-import { Caller, type Surroundings } from './caller.js'
+import { Caller, PERMIT, type Surroundings } from './caller.js'
 import type { Fault, Scenario } from './scenario.js'
 import { SimProcess } from './sim-process.js'
 import { Strikes } from './strikes.js'
@@ -46,8 +46,9 @@ export class Town {
     const { latencyMs, strict = false } = scenario
     const server = (this.server = new FakeServer({ clock, random: new SeededRandom(seed + 1), latencyMs }))
     server.notificationLoss = scenario.notificationLoss ?? 0
+    const excuses = (key: string): boolean => !strict || key.startsWith(PERMIT)
     const complain = (what: string): void => void this.#complaints.push(what)
-    const witness = (this.witness = new Witness(clock, !strict, complain))
+    const witness = (this.witness = new Witness(clock, excuses, complain))
     const travel = (): Promise<void> => sleep(clock, random.below(latencyMs + 1))
     this.#around = { random, scenario, witness, complain, travel, isWinding: () => this.#isWinding }
     const processes = (): readonly SimProcess[] => this.#processes
