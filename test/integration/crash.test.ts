@@ -33,4 +33,4 @@ test('a server process that is killed takes all locks with it, each loss is told
     expect(told.splice(0).toSorted()).toEqual(held.map(({ key }) => String(key)).toSorted())
   }
   await Promise.all(pools.map((pool) => pool.close({ graceMs: 0 })))
-})
+}, 60_000)
