@@ -184,7 +184,7 @@ describe('errors and the end', () => {
        idle.release()
        const doomed = borrowed.query('SELECT pg_sleep(60)').catch((error) => error.code)
        await connections.query(
-         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name = 'lockpool test'",
+         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() AND application_name = 'lockpool test'",
        )
        const code = await doomed
        borrowed.release()
