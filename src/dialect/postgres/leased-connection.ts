@@ -177,6 +177,24 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     return callback === undefined ? ended : tell(ended, callback as Callback<void>)
   }
 
+  /** For the pool: one statement, and the connection is given back. */
+  askOnce<Row>(
+    query: string | QueryConfig,
+    values: unknown[] | undefined,
+    done: Callback<QueryResult<Row>>,
+  ): void {
+    this.#dirt.look(typeof query === 'string' ? query : query.text)
+    this.#server.ask<Row>(query, values, (error, result) => {
+      const giveBack = (): void => {
+        this.release()
+        done(error, result)
+      }
+      // What else has come with an error is read first: then the connection is at rest, and need not be asked whether it is.
+      if (error) queueMicrotask(giveBack)
+      else giveBack()
+    })
+  }
+
   /** For the pool: who is told when the borrower is done. */
   onRelease(listener: (destroy: boolean | Error | undefined, client: LeasedConnection) => void): void {
     this.#released = listener

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { Deferred } from '../../base/deferred.js'
-import { PoolClosedError } from '../../base/errors.js'
+import { LockError, PoolClosedError } from '../../base/errors.js'
 import type { ConnectionFactory } from '../../pool/connection-factory.js'
 import type { PoolPorts } from '../../pool/connection-pool.js'
 import { POOL_OPTIONS, type PoolOptions } from '../../pool/pool-options.js'
@@ -105,19 +105,19 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
 
   /** A statement that fails costs only itself: the connection goes back, where `pg.Pool` would close it. */
   #query<Row>(text: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
-    // Not an async method, which would be more promises: this is what most programs do most of the time.
-    return this.connect().then((connection) =>
-      connection.query<Row>(text as string, values).then(
-        (result) => {
-          connection.release()
-          return result
-        },
-        (error: unknown) => {
-          connection.release()
-          throw error
-        },
-      ),
-    )
+    // One promise, as in `pg.Pool`: this is what most programs do most of the time.
+    return new Promise<QueryResult<Row>>((resolve, reject) => {
+      this.connect().then((client) => {
+        client.askOnce<Row>(text, values, (error, result) => {
+          if (error) reject(error)
+          else resolve(result!)
+        })
+      }, reject)
+    }).catch((error: Error) => {
+      // As `pg` does: it leads to whoever sent the statement, and not to who has read the answer. Ours are told to many.
+      if (!(error instanceof LockError)) Error.captureStackTrace(error)
+      throw error
+    })
   }
 
   #connect(options: ConnectOptions): Promise<LeasedConnection> {

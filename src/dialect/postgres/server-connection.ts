@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { Deferred } from '../../base/deferred.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
+import type { Callback } from './callback.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 
 /** What `pg` has and its types leave out, or call read-only. */
@@ -93,6 +94,22 @@ export class ServerConnection implements PostgresConnection {
     this.#inFlight++
     const answer: Promise<unknown> = this.#client.query(textOrConfig as string, values)
     return answer.then(this.#answered, this.#failed) as Promise<QueryResult<Row>>
+  }
+
+  /** As `query`, for who needs no promise of its own. Called while an answer is read: an error comes before the last word. */
+  ask<Row>(
+    textOrConfig: string | QueryConfig,
+    values: unknown[] | undefined,
+    done: Callback<QueryResult<Row>>,
+  ): void {
+    if (this.#quiet !== null) return void this.#quiet.promise.then(() => this.ask(textOrConfig, values, done))
+    this.#inFlight++
+    const told = (error: Error | null, result: unknown): void => {
+      this.#answered(result)
+      done(error, result as QueryResult<Row>)
+    }
+    // The types of `pg` want values where it does not.
+    this.#client.query(textOrConfig as string, values as unknown[], told as (error: Error) => void)
   }
 
   /**
