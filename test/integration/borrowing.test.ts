@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { lockWorld } from '../support/lock-world.js'
 import { rejection } from '../support/fake-world.js'
+import { collect } from '../support/garbage.js'
 
 const world = lockWorld()
 
@@ -119,4 +120,22 @@ test('max: 1 with everything going on at once gets everything done', async () =>
 
   expect(new Set(results)).toEqual(new Set(['lock', 'query', 'busy', 'try']))
   expect((await world.sessions()).length).toBeLessThanOrEqual(1 + 5)
+})
+
+test('a connection that its borrower has forgotten comes back, clean, and is reported', async () => {
+  const { connections } = world.pool({ max: 2, leakWarningMs: 60_000 })
+  const forgotten: string[] = []
+  connections.on('connection:forgotten', ({ where }) => forgotten.push(where))
+  await (async () => {
+    const client = await connections.connect()
+    await client.query('BEGIN; SELECT pg_advisory_lock(5)')
+  })()
+
+  await collect(() => forgotten.length > 0)
+
+  expect(forgotten).toEqual([expect.stringMatching(/borrowing\.test\.ts/)])
+  expect((await connections.query('SELECT now() = statement_timestamp() AS fresh')).rows).toEqual([
+    { fresh: true },
+  ])
+  expect(await world.locks()).toEqual([])
 })
