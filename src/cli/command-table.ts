@@ -40,6 +40,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/doctor.js')).command,
   },
   {
+    name: 'bench',
+    summary: 'measure what locks cost with a server',
+    load: async () => (await import('./commands/bench.js')).command,
+  },
+  {
     name: 'install',
     summary: 'make what fencing tokens, guards and strict mode need in a database',
     load: async () => (await import('./commands/install.js')).command,

@@ -32,7 +32,7 @@ export async function configOf(
 export async function withServer(
   address: ServerAddress,
   terminal: Terminal,
-  use: (connection: ServerConnection) => Promise<number>,
+  use: (connection: ServerConnection, config: ClientConfig) => Promise<number>,
 ): Promise<number> {
   const config = await configOf(address, terminal)
   if (typeof config === 'number') return config
@@ -40,7 +40,7 @@ export async function withServer(
   let connection: ServerConnection | null = null
   try {
     connection = await ServerConnection.open(config, new AbortController().signal)
-    return await use(connection)
+    return await use(connection, config)
   } catch (error) {
     return await explainFailure(error, terminal)
   } finally {

@@ -1,0 +1,189 @@
+import type { ClientConfig } from 'pg'
+import { systemClock } from '../../base/clock.js'
+import { systemRandom } from '../../base/random.js'
+import { ServerConnection } from '../../dialect/postgres/server-connection.js'
+import { LockPool } from '../../postgres-lock-pool.js'
+import { LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from '../doctor/doctor-sql.js'
+import { latencyOf, type Figures, type Latency, type Rate } from './figures.js'
+
+export interface BenchOrder {
+  readonly config: ClientConfig
+  /** How long each thing is measured. */
+  readonly ms: number
+  readonly callers: number
+  readonly hasTokens: boolean
+}
+
+/** Sessions share locks, so a crowd gains nothing from more. */
+const CONNECTIONS = 4
+
+/** What this server does for locks, one thing after the other, so that none disturbs another. */
+export class Bench {
+  readonly #order: BenchOrder
+  readonly #say: (what: string) => void
+  /** No key of anybody's. */
+  readonly #namespace = `lockpool bench ${systemRandom.next()}`
+
+  constructor(order: BenchOrder, say: (what: string) => void) {
+    this.#order = order
+    this.#say = say
+  }
+
+  async run(): Promise<Figures> {
+    await this.#withConnections((connection) => repeat(100, () => connection.query(NOTHING)))
+    const latencies = [
+      await this.#step('round trip', (name) => this.#roundTrip(name)),
+      await this.#step('notification', (name) => this.#notification(name)),
+      await this.#step('one lock: acquire', (name) => this.#oneLock(name)),
+      await this.#step('hand-off between two pools', (name) => this.#handOff(name)),
+    ]
+    const { callers } = this.#order
+    const rates = [
+      await this.#step('one caller', (name) => this.#crowd(name, 1, (caller) => `own ${caller}`)),
+      await this.#step(`${callers} callers`, (name) =>
+        this.#crowd(name, callers, (caller) => `own ${caller}`),
+      ),
+      await this.#step(`${callers} callers, one key`, (name) => this.#crowd(name, callers, () => 'hot')),
+    ]
+    return { latencies, rates }
+  }
+
+  #step<T>(name: string, measure: (name: string) => Promise<T>): Promise<T> {
+    this.#say(name)
+    return measure(name)
+  }
+
+  #roundTrip(name: string): Promise<Latency> {
+    return this.#withConnections(async (connection) =>
+      latencyOf(name, await this.#timed(() => connection.query(NOTHING))),
+    )
+  }
+
+  /** From one session to another, as a waiting process is woken. */
+  #notification(name: string): Promise<Latency> {
+    return this.#withConnections(async (sender, listener) => {
+      let heard: (payload: string | undefined) => void = () => undefined
+      listener.on('notification', ({ payload }) => heard(payload))
+      await listener.query(LISTEN_TO_DOCTOR)
+      let count = 0
+      const samples = await this.#timed(() => {
+        const mark = `${this.#namespace} ${count++}`
+        return new Promise<void>((resolve, reject) => {
+          heard = (payload) => payload === mark && resolve()
+          sender.query(NOTIFY_DOCTOR, [mark]).catch(reject)
+        })
+      })
+      return latencyOf(name, samples)
+    })
+  }
+
+  #oneLock(name: string): Promise<Latency> {
+    return this.#withPools(1, async ([pool]) => {
+      const samples: number[] = []
+      const until = systemClock.now() + this.#order.ms
+      while (systemClock.now() < until) {
+        const since = systemClock.now()
+        const lock = await pool!.acquire('one')
+        samples.push(systemClock.now() - since)
+        await lock.release()
+      }
+      return latencyOf(name, samples)
+    })
+  }
+
+  /** Two pools, as two processes: from the release by one to the lock in the hands of the other. */
+  #handOff(name: string): Promise<Latency> {
+    return this.#withPools(2, async (pools) => {
+      const samples: number[] = []
+      const until = systemClock.now() + this.#order.ms
+      let held = await pools[0]!.acquire('ball')
+      for (let turn = 1; systemClock.now() < until || samples.length === 0; turn++) {
+        const next = pools[turn % 2]!.acquire('ball')
+        await isWaitingIn(pools[turn % 2]!)
+        const since = systemClock.now()
+        await held.release()
+        held = await next
+        samples.push(systemClock.now() - since)
+      }
+      await held.release()
+      return latencyOf(name, samples)
+    })
+  }
+
+  /** How many pairs of acquire and release so many callers get, each with the next key when it has given back the last. */
+  #crowd(name: string, callers: number, keyOf: (caller: number) => string): Promise<Rate> {
+    return this.#withPools(1, async ([pool]) => {
+      let pairs = 0
+      const since = systemClock.now()
+      const until = since + this.#order.ms
+      const call = async (caller: number): Promise<void> => {
+        while (systemClock.now() < until) {
+          const lock = await pool!.acquire(keyOf(caller))
+          await lock.release()
+          pairs++
+        }
+      }
+      await Promise.all(Array.from({ length: callers }, (_, caller) => call(caller)))
+      return { name, perSecond: (pairs / (systemClock.now() - since)) * 1000 }
+    })
+  }
+
+  async #timed(act: () => Promise<unknown>): Promise<number[]> {
+    const samples: number[] = []
+    const until = systemClock.now() + this.#order.ms
+    while (systemClock.now() < until || samples.length === 0) {
+      const since = systemClock.now()
+      await act()
+      samples.push(systemClock.now() - since)
+    }
+    return samples
+  }
+
+  async #withConnections<T>(use: (a: ServerConnection, b: ServerConnection) => Promise<T>): Promise<T> {
+    const { signal } = new AbortController()
+    const first = await ServerConnection.open(this.#order.config, signal)
+    const second = await ServerConnection.open(this.#order.config, signal)
+    try {
+      return await use(first, second)
+    } finally {
+      await Promise.all([first.close(), second.close()])
+    }
+  }
+
+  async #withPools<T>(count: number, use: (pools: readonly LockPool[]) => Promise<T>): Promise<T> {
+    const { config: connection, callers, hasTokens } = this.#order
+    const pools = Array.from({ length: count }, () => {
+      const options = {
+        max: CONNECTIONS,
+        maxWaiting: callers + 1,
+        acquireTimeoutMs: Infinity,
+        keyNames: 'off',
+      } as const
+      return new LockPool({
+        connection,
+        namespace: this.#namespace,
+        fencing: hasTokens ? 'auto' : 'off',
+        ...options,
+      })
+    })
+    try {
+      await Promise.all(pools.map((pool) => pool.ready()))
+      return await use(pools)
+    } finally {
+      await Promise.all(pools.map((pool) => pool.close({ graceMs: 0 })))
+    }
+  }
+}
+
+/** Until a caller of the pool sleeps, and can be woken: before that it would not be a hand-off. */
+async function isWaitingIn(pool: LockPool): Promise<void> {
+  while (true) {
+    const { keys, doorbell } = pool.snapshot()
+    if (doorbell === 'listening' && keys.some(({ state }) => state === 'waiting')) return
+    await new Promise<void>((resolve) => void systemClock.after(1, resolve))
+  }
+}
+
+async function repeat(times: number, act: () => Promise<unknown>): Promise<void> {
+  for (let i = 0; i < times; i++) await act()
+}
