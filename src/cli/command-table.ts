@@ -64,4 +64,9 @@ export const COMMANDS: readonly CommandRow[] = [
     summary: 'show what the pool does, on a PostgreSQL of its own',
     load: async () => (await import('./commands/demo.js')).command,
   },
+  {
+    name: 'completion',
+    summary: 'print what teaches a shell these commands',
+    load: async () => (await import('./commands/completion.js')).command,
+  },
 ]

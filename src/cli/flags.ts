@@ -33,6 +33,11 @@ export function toggle(words: FlagWords): Flag<true> {
   return { ...words, expects: 'no value', read: () => true }
 }
 
+/** What every command has. */
+export const HELP_FLAG: { readonly help: Flag<true> } = {
+  help: toggle({ short: 'h', meaning: 'print this' }),
+}
+
 /** A flag with a text that is not looked into here. Empty is refused: it is an unset variable more often than meant. */
 export function textFlag(value: string, words: FlagWords): Flag<string> {
   return {

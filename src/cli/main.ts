@@ -5,13 +5,11 @@ import { systemClock } from '../base/clock.js'
 import { COMMANDS } from './command-table.js'
 import type { ExitStatus } from './command.js'
 import { EXIT } from './exit-codes.js'
-import { parseFlags, toggle } from './flags.js'
+import { HELP_FLAG, parseFlags } from './flags.js'
 import { commandHelp, overview } from './help.js'
 import { didYouMean } from './nearest.js'
 import { systemTerminal, type Terminal } from './terminal.js'
 import { UsageError } from './usage-error.js'
-
-const HELP = { help: toggle({ short: 'h', meaning: 'print this' }) }
 
 /** How long a signal to ourselves may take before we exit instead: process 1 of a container can't end itself so. */
 const SIGNAL_LIMIT_MS = 100
@@ -42,7 +40,7 @@ async function runCommand(name: string, argv: readonly string[], terminal: Termi
     throw new UsageError(`unknown ${isFlag ? 'flag' : 'command'} ${name}${didYouMean(name, names)}`)
   }
   const loaded = await row.load()
-  const command = { ...loaded, flags: { ...loaded.flags, ...HELP } }
+  const command = { ...loaded, flags: { ...loaded.flags, ...HELP_FLAG } }
   // What stands behind `--` belongs to somebody else, and is not even looked at.
   const split = argv.indexOf('--')
   const { flags, args } = parseFlags(command.flags, split < 0 ? argv : argv.slice(0, split))

@@ -31,6 +31,22 @@ test('help of run names every flag, every exit code, every variable, and fits th
   expect(text.endsWith('\n')).toBe(true)
 })
 
+test.each(COMMANDS)(
+  'help of $name has a usage, a description, examples and exit codes, and fits the screen',
+  async ({ name, load }) => {
+    const command = await load()
+    const text = commandHelp(name, command, plain)
+
+    expect(text).toContain(`  lockpool ${name} ${command.usage}`)
+    for (const paragraph of command.description) expect(unwrapped(text)).toContain(paragraph)
+    expect(command.examples.length).toBeGreaterThan(0)
+    for (const [example] of command.examples) expect(text).toContain(`  ${example}\n`)
+    expect(command.exitCodes.length).toBeGreaterThan(1)
+    expect(widest(text)).toBeLessThanOrEqual(100)
+    expect(text).not.toMatch(/ $/m)
+  },
+)
+
 function widest(text: string): number {
   return Math.max(...text.split('\n').map((line) => line.length))
 }
