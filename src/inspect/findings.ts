@@ -164,7 +164,7 @@ function endlessFinding({ locks }: LockSnapshot, { endlessMs }: FindingLimits): 
 }
 
 function adviceFor(pid: number): string {
-  return pid === 0 ? 'see pg_prepared_xacts.' : `"lockpool break", or pg_terminate_backend(${pid}), ends it.`
+  return pid === 0 ? 'see pg_prepared_xacts.' : `pg_terminate_backend(${pid}) ends it, or K in lockpool top.`
 }
 
 function stateInWords({ session }: Chain): string {

@@ -68,7 +68,9 @@ function heldBy({ holders, permits }: ServerLock): string {
   const [first] = holders
   if (first === undefined) return 'nobody'
   const of = permits === null ? '' : `${holders.length} of ${permits}: `
-  const more = holders.length === 1 ? '' : ` and ${holders.length - 1} more`
+  // Of a semaphore one session may have several permits.
+  const sessions = new Set(holders.map(({ session }) => session.pid)).size
+  const more = sessions === 1 ? '' : ` and ${sessions - 1} more`
   return of + sessionInWords(first.session) + more
 }
 

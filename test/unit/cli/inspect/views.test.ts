@@ -73,7 +73,7 @@ test('chains are drawn below their cause, and findings with what to do', () => {
   ])
   expect(findingLines(findingsOf(snapshot()), plain)).toEqual([
     expect.stringMatching(/^✗ billing .* blocks 2 others/),
-    expect.stringMatching(/^ {2}"lockpool break", or pg_terminate_backend\(1\)/),
+    expect.stringMatching(/^ {2}pg_terminate_backend\(1\) ends it, or K in lockpool top/),
   ])
 })
 
@@ -155,4 +155,25 @@ test('a name that was typed is known in what is shown', () => {
   expect(book.semaphoreOf(target(slot(11).id))).toMatchObject({ part: 'slot', number: 11 })
   expect(book.semaphoreOf(target(shape.id))).toMatchObject({ part: 'shape', number: 12 })
   expect(book.semaphoreOf(target('1'))).toBeNull()
+})
+
+test('a session with several permits is one holder', () => {
+  const semaphore = { name: 'pdf', namespace: '' }
+  const names = {
+    nameOf: () => null,
+    semaphoreOf: ({ id }: { id: string }) => ({
+      semaphore,
+      id: 's',
+      part: 'slot' as const,
+      number: Number(id),
+      hash: 5,
+    }),
+  }
+  const locks = [held(key(0), 1), held(key(1), 1), held(key(2), 2)]
+  const { locks: found } = snapshotOf(
+    serverState({ sessions: [serverSession(1), serverSession(2)], locks, names }),
+  )
+  expect(lockLines(found, 1, plain, Infinity)[1]).toMatch(
+    /^pdf {3}semaphore {2}app 1 \(process 1\) and 1 more {2}exclusive/,
+  )
 })
