@@ -67,6 +67,17 @@ test('a session is told of once, whatever it holds', () => {
   expect(more).toEqual([])
 })
 
+test('several permits of one semaphore are one lock', () => {
+  const semaphore = { name: 'pdf', namespace: '' }
+  const names: ServerState['names'] = {
+    nameOf: () => null,
+    semaphoreOf: ({ id }) => ({ semaphore, id: 's', part: 'slot', number: Number(id), hash: 5 }),
+  }
+  const sessions = [serverSession(1, { state: 'idle', stateMs: 10 * MINUTE })]
+  const [finding] = findings({ sessions, names, locks: [held(key(1), 1), held(key(2), 1)] })
+  expect(finding!.text).toContain('holds pdf and has done nothing')
+})
+
 test('a prepared transaction can not be ended like a session', () => {
   const [finding] = findings({ locks: [held(table, 0)] })
   expect(finding).toMatchObject({ code: 'prepared_transaction', pids: [] })

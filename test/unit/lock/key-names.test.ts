@@ -40,6 +40,24 @@ test('a name is not written twice, and written again before it could be swept aw
   expect(world.server.names.size).toBe(1)
 })
 
+test('a server that has lost what was written, and its sessions with it, is told again', async () => {
+  const world = fakeWorld({ keepsNames: true })
+  const locks = world.pool()
+  await locks.acquire('kept')
+  await world.clock.run(1000)
+  world.server.stop()
+  world.server.names.clear()
+  await world.clock.run(1000)
+  world.server.start()
+  await world.clock.run(10_000)
+
+  const again = locks.acquire('kept')
+  await world.clock.run(5000)
+  await again
+
+  expect([...world.server.names.values()]).toEqual(['kept'])
+})
+
 test.each([
   ['there is no place for them', {}, {}],
   ['they are off', { keepsNames: true }, { keyNames: 'off' }],
