@@ -39,7 +39,7 @@ test('Fastify: closing the app lets a request end that holds a lock, and gives e
   )
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   const answer = fetch(`${url}/work`, { method: 'POST' })
-  await expect.poll(() => finish).not.toBe(null)
+  await expect.poll(() => finish, { timeout: 5000 }).not.toBe(null)
 
   const closing = app.close()
   finish!()
@@ -81,7 +81,7 @@ test('Next.js, Express, node:http: the first signal closes the pool', async () =
   })
   process.emit('SIGTERM')
 
-  await expect.poll(() => locks.snapshot().state).toBe('closed')
+  await expect.poll(() => locks.snapshot().state, { timeout: 5000 }).toBe('closed')
   expect(isStopped).toBe(true)
   expect([process.listenerCount('SIGTERM'), process.listenerCount('SIGINT')]).toEqual([0, 0])
   await expectClosed(locks)

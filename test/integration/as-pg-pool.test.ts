@@ -124,7 +124,9 @@ test('a statement that fails does not cost its connection', async () => {
 
   await rejection(connections.query('SELECT 1/0'))
 
-  await expect.poll(() => connections.counts()).toMatchObject({ opened: 1, closed: 0, idle: 1 })
+  await expect
+    .poll(() => connections.counts(), { timeout: 5000 })
+    .toMatchObject({ opened: 1, closed: 0, idle: 1 })
 })
 
 test('a backend that dies is an event for its borrower and for the pool, and the next query works', async () => {
@@ -137,7 +139,7 @@ test('a backend that dies is an event for its borrower and for the pool, and the
   await world.terminate(client.processID)
 
   // pg tells a client of both the farewell and the closed socket.
-  await expect.poll(() => new Set(told)).toEqual(new Set(['client', 'pool']))
+  await expect.poll(() => new Set(told), { timeout: 5000 }).toEqual(new Set(['client', 'pool']))
   client.release()
   expect((await connections.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
 })

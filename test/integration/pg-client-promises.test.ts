@@ -20,10 +20,10 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     client.on('end', () => told.add('end'))
     await client.query(`LISTEN news; DO $$ BEGIN RAISE NOTICE 'one'; RAISE NOTICE 'two'; END $$`)
     await client.query(`NOTIFY news, 'hello'`)
-    await expect.poll(() => [...told]).toEqual(['one', 'news hello'])
+    await expect.poll(() => [...told], { timeout: 5000 }).toEqual(['one', 'news hello'])
 
     await world.terminate(pidOf(client))
-    await expect.poll(() => told.has('end') && told.has('57P01')).toBe(true)
+    await expect.poll(() => told.has('end') && told.has('57P01'), { timeout: 5000 }).toBe(true)
 
     expect(told).not.toContain('two')
     client.release(true)
@@ -37,7 +37,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     states.push(client.getTransactionStatus())
     await client.query('SELECT 1/0').catch(() => undefined)
     // An error is told before the server has said the last word.
-    await expect.poll(() => client.getTransactionStatus()).toBe('E')
+    await expect.poll(() => client.getTransactionStatus(), { timeout: 5000 }).toBe('E')
     await client.query('ROLLBACK')
     states.push(client.getTransactionStatus())
     client.release()

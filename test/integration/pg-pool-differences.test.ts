@@ -45,7 +45,7 @@ describe('options', () => {
 
     await connections.query('SELECT 1')
 
-    await expect.poll(() => connections.totalCount).toBe(0)
+    await expect.poll(() => connections.totalCount, { timeout: 5000 }).toBe(0)
   })
 
   test('what is set in the options of the connection outlives what a borrower sets', async () => {

@@ -135,7 +135,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     pool.on('remove', (client) => removed.push(client))
     for (const client of clients) client.release()
 
-    await expect.poll(() => removed.length).toBe(2)
+    await expect.poll(() => removed.length, { timeout: 5000 }).toBe(2)
     expect(pool.totalCount).toBe(1)
   })
 
@@ -147,7 +147,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect((await client.query('SELECT 1 AS one')).rows, 'it is not cut off').toEqual([{ one: 1 }])
     client.release()
 
-    await expect.poll(() => pool.totalCount).toBe(0)
+    await expect.poll(() => pool.totalCount, { timeout: 5000 }).toBe(0)
     expect(pool.expiredCount).toBe(0)
   })
 
@@ -162,7 +162,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     const pid = pidOf(client)
     client.release()
     ;(await pool.connect()).release(true)
-    await expect.poll(() => told.length).toBe(6)
+    await expect.poll(() => told.length, { timeout: 5000 }).toBe(6)
 
     expect(told).toEqual([
       ['connect', pid],

@@ -53,7 +53,7 @@ test('opening one connection does not keep others from being lent and given back
   // The server is as slow as can be: opening never ends.
   proxy.isSilent = true
   const second = locks.connections.connect()
-  await expect.poll(() => locks.connections.counts().opening).toBe(1)
+  await expect.poll(() => locks.connections.counts().opening, { timeout: 5000 }).toBe(1)
 
   first.release()
 
