@@ -12,6 +12,9 @@ import { keysIn } from './keys.js'
 import { drawScreen, type Screen } from './screen.js'
 import { press, startState, type Effect, type TopState } from './top-state.js'
 
+/** Long enough to be read, however often one looks. */
+const NOTE_MS = 5000
+
 /** The loop of `lockpool top`: looks, keys and pictures. What each key does and what is drawn is decided elsewhere. */
 export class Top {
   readonly #watch: ServerWatch
@@ -20,7 +23,11 @@ export class Top {
   readonly #ended = new Deferred<ExitStatus>()
   #state: TopState
   #snapshot: LockSnapshot | null
-  #message: string | null = null
+  /** Why the last look failed. */
+  #failure: string | null = null
+  /** What became of a session that was to be ended. */
+  #note: string | null = null
+  #noteUntil = 0
   #drawn: Screen = { lines: [], rows: [], page: 1 }
   #cancel: Cancel | null = null
   #isLooking = false
@@ -88,19 +95,19 @@ export class Top {
   async #terminate(): Promise<void> {
     const session = this.#drawn.rows.find(({ id }) => id === this.#state.selected)?.session
     if (session === undefined || session === null) return
-    this.#message = await this.#watch.terminate(session)
-    await this.#look(this.#message)
+    this.#note = await this.#watch.terminate(session)
+    this.#noteUntil = systemClock.now() + NOTE_MS
+    await this.#look()
   }
 
-  /** `message` stays until the look after this one. */
-  async #look(message: string | null = null): Promise<void> {
+  async #look(): Promise<void> {
     if (this.#isLooking) return
     this.#isLooking = true
     try {
       this.#snapshot = await this.#watch.look()
-      this.#message = message
+      this.#failure = null
     } catch (error) {
-      this.#message = `the database can't be used: ${explain(error).message}`
+      this.#failure = `the database can't be used: ${explain(error).message}`
     }
     this.#isLooking = false
     this.#draw()
@@ -117,7 +124,8 @@ export class Top {
 
   #draw(): void {
     const size = screenSize() ?? { columns: 80, rows: 24 }
-    const scene = { state: this.#state, snapshot: this.#snapshot, message: this.#message }
+    const note = systemClock.now() < this.#noteUntil ? this.#note : null
+    const scene = { state: this.#state, snapshot: this.#snapshot, message: this.#failure ?? note }
     this.#drawn = drawScreen(scene, size, this.#terminal.out)
     this.#screen.draw(this.#drawn.lines)
   }
