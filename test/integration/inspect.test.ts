@@ -139,7 +139,7 @@ test('a role that may not see what others do is told what it may see', async () 
   const url = new URL(world.database.url)
   url.username = 'looker'
   url.password = 'x'
-  const client = new pg.Client(url.href)
+  const client = new pg.Client({ connectionString: url.href, pipeline: true })
   await client.connect()
   try {
     const locks = world.pool()

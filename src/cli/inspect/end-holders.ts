@@ -62,7 +62,22 @@ export async function endHolders(
     err.write('lockpool: nothing was ended\n')
     return NOTHING_ENDED
   }
-  return carryOut(inspector, order, holders, before, terminal)
+  // Whoever was asked may have taken a minute, and the lock may have a new holder, who was not shown.
+  const after = isSure ? holders : await stillHolding(inspector, order, holders)
+  if (after.length > 0) return carryOut(inspector, order, after, before, terminal)
+  err.write(`lockpool: nothing was ended: ${wanted.title} has changed hands meanwhile\n`)
+  return NOTHING_ENDED
+}
+
+async function stillHolding(
+  { look }: Inspector,
+  order: BreakOrder,
+  holders: readonly LockHolder[],
+): Promise<LockHolder[]> {
+  const now = holdersOf(await look({ names: order.wanted.names }), order)
+  return holders.filter(({ session: { pid, startedAt } }) =>
+    now.some(({ session }) => session.pid === pid && session.startedAt === startedAt),
+  )
 }
 
 async function carryOut(

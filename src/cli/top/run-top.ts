@@ -104,7 +104,8 @@ export class Top {
     if (this.#isLooking) return
     this.#isLooking = true
     try {
-      this.#snapshot = await this.#watch.look()
+      const snapshot = await this.#watch.look()
+      if (!this.#isAsking) this.#snapshot = snapshot
       this.#failure = null
     } catch (error) {
       this.#failure = `the database can't be used: ${explain(error).message}`
@@ -114,10 +115,15 @@ export class Top {
     this.#lookLater()
   }
 
+  /** While somebody is asked about a row, it must not become another one's: what is answered is about what is shown. */
+  get #isAsking(): boolean {
+    return this.#state.mode === 'confirm'
+  }
+
   #lookLater(): void {
     this.#cancel?.()
     this.#cancel = systemClock.after(this.#state.intervalMs, () => {
-      if (this.#state.isPaused) this.#lookLater()
+      if (this.#state.isPaused || this.#isAsking) this.#lookLater()
       else void this.#look()
     })
   }
