@@ -32,5 +32,6 @@ test('a server process that is killed takes all locks with it, each loss is told
     expect(held.every((lock) => lock.state === 'lost')).toBe(true)
     expect(told.splice(0).toSorted()).toEqual(held.map(({ key }) => String(key)).toSorted())
   }
+  for (const pool of pools) await (await acquireWhenUp(pool, 'after')).release()
   await Promise.all(pools.map((pool) => pool.close({ graceMs: 0 })))
 }, 60_000)
