@@ -2,13 +2,13 @@ import { systemClock } from './base/clock.js'
 import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
 import { checkKey } from './dialect/check-key.js'
+import { lookCarefully } from './dialect/postgres/careful-look.js'
 import type { LockTransaction } from './dialect/postgres/lock-transaction.js'
 import { clientConfig, configProblem, type PostgresConfig } from './dialect/postgres/postgres-config.js'
 import type { PostgresConnection } from './dialect/postgres/postgres-connection.js'
 import { postgresDialect } from './dialect/postgres/postgres-dialect.js'
 import { PostgresPool } from './dialect/postgres/postgres-pool.js'
 import { PostgresFactory } from './dialect/postgres/postgres-factory.js'
-import { readServerState } from './dialect/postgres/postgres-inspect.js'
 import { encodeKey } from './dialect/postgres/postgres-key.js'
 import { namedRow } from './dialect/postgres/postgres-key-names.js'
 import {
@@ -16,15 +16,15 @@ import {
   type TransactionOptions,
   type TransactionPorts,
 } from './dialect/postgres/run-transaction.js'
-import type { ServerState } from './dialect/server-state.js'
 import type { ServerLock } from './inspect/server-lock.js'
-import { snapshotOf } from './inspect/snapshot.js'
+import { snapshotOf, type LockSnapshot } from './inspect/snapshot.js'
 import { keyInWords } from './lock/key-book.js'
 import {
   resolveLockPoolOptions,
   type LockPoolOptions as DialectLockPoolOptions,
 } from './lock/lock-pool-options.js'
 import { LockPool as DialectLockPool } from './lock/lock-pool.js'
+import type { ConnectOptions } from './pool/pool-waiter.js'
 
 export interface LockPoolOptions extends DialectLockPoolOptions {
   /**
@@ -85,10 +85,23 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
    * @throws as `connections.connect`
    */
   async inspect(): Promise<ServerLock[]> {
+    return [...(await this.inspectAll()).locks]
+  }
+
+  /**
+   * As `inspect`, with the sessions, who blocks whom, and the server's own numbers; and with limits: a look of more than
+   * five seconds is given up.
+   *
+   * @throws as `connections.connect`, and what the server says
+   */
+  async inspectAll(options: ConnectOptions = {}): Promise<LockSnapshot> {
     const names = [...this.namesInUse()].map(namedRow)
-    const read = (connection: PostgresConnection): Promise<ServerState> =>
-      readServerState(connection, { everything: false, names })
-    return [...snapshotOf(await this.connections.use(read)).locks]
+    const connection = await this.connections.connect(options)
+    try {
+      return snapshotOf(await lookCarefully(connection, { everything: false, names }))
+    } finally {
+      connection.release()
+    }
   }
 
   /**

@@ -27,6 +27,7 @@ const COMPILER = {
       'lockpool/testing': ['../../src/testing.ts'],
       'lockpool/embedded': ['../../src/embedded/index.ts'],
       'lockpool/telemetry': ['../../src/telemetry/index.ts'],
+      'lockpool/dashboard': ['../../src/dashboard.ts'],
     },
   },
   include: ['*.ts'],

@@ -1,0 +1,50 @@
+/** `lockpool/dashboard`: a page that shows the locks of a process and of its server, to mount in a server of yours. */
+import { systemClock } from './base/clock.js'
+import { pageAssets } from './dashboard/assets.js'
+import { resolveDashboardOptions, type DashboardOptions } from './dashboard/dashboard-options.js'
+import { DashboardSource, type Victim } from './dashboard/dashboard-source.js'
+import { RequestHandler } from './dashboard/handler.js'
+import { watchPool } from './dashboard/watch-pool.js'
+import { endSession } from './dialect/postgres/careful-look.js'
+import type { LockPool } from './postgres-lock-pool.js'
+
+export { nodeListener } from './dashboard/node-listener.js'
+export type { DashboardOptions } from './dashboard/dashboard-options.js'
+
+/** A request in, a response out, as in every server that speaks the standard of the web. */
+export interface DashboardHandler {
+  (request: Request): Promise<Response>
+  /** Stops listening to the pool. */
+  close(): void
+}
+
+/** The connection is borrowed from the program's own: who looks waits no longer than a person would. */
+const PATIENCE_MS = 3000
+
+/**
+ * A dashboard of one pool and its server. From this call on it writes down what happens in the pool; the server is asked
+ * only while somebody looks, once a second at most, on a borrowed connection.
+ *
+ * @throws {InvalidOptionError}
+ */
+export function dashboardHandler(locks: LockPool, options: DashboardOptions = {}): DashboardHandler {
+  const resolved = resolveDashboardOptions(options)
+  const { connections } = locks
+  const source = new DashboardSource({
+    clock: systemClock,
+    title: '',
+    pool: locks,
+    look: () => locks.inspectAll({ timeoutMs: PATIENCE_MS }),
+    end: async ({ pid, startedAt }: Victim) => {
+      const connection = await connections.connect({ timeoutMs: PATIENCE_MS })
+      try {
+        return await endSession(connection, pid, startedAt)
+      } finally {
+        connection.release()
+      }
+    },
+  })
+  const stop = watchPool(locks, source.history)
+  const handler = new RequestHandler(resolved, { source, assets: pageAssets, clock: systemClock })
+  return Object.assign((request: Request) => handler.handle(request), { close: stop })
+}

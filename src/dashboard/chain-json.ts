@@ -1,0 +1,35 @@
+import type { Chain } from '../inspect/chains.js'
+import { lockId } from './merge-locks.js'
+import type { ChainJson } from './state-json.js'
+
+/** As many as anybody can take in: who looks for more has the table. */
+const MOST_BLOCKED = 200
+const MOST_CHAINS = 50
+
+/** The chains to draw. Of each not more than can be drawn, and how many that leaves out. */
+export function chainsJson(chains: readonly Chain[]): ChainJson[] {
+  return chains.slice(0, MOST_CHAINS).map((chain) => chainJson(chain, { left: MOST_BLOCKED }))
+}
+
+function chainJson({ session, wait, blocked }: Chain, room: { left: number }): ChainJson {
+  const drawn = blocked.slice(0, room.left)
+  room.left -= drawn.length
+  const leftOut = blocked.slice(drawn.length).reduce((sum, each) => sum + 1 + countBelow(each), 0)
+  return {
+    pid: session.pid,
+    wait: wait && {
+      lock: lockId(wait.lock),
+      title: wait.lock.title,
+      mode: wait.mode,
+      atLeastMs: wait.waitedMs ?? 0,
+      atMostMs: wait.waitedMs,
+      isOutside: wait.isOutside,
+    },
+    blocked: drawn.map((each) => chainJson(each, room)),
+    leftOut,
+  }
+}
+
+function countBelow({ blocked }: Chain): number {
+  return blocked.reduce((sum, each) => sum + 1 + countBelow(each), 0)
+}

@@ -1,0 +1,79 @@
+import type { Asset, Assets } from './assets.js'
+import type { DashboardOptions } from './dashboard-options.js'
+import type { DashboardSource } from './dashboard-source.js'
+import { readEnding } from './ending.js'
+import { RequestGuard, type Refusal } from './request-guard.js'
+import { acceptsGzip, jsonResponse, refuse, response } from './response.js'
+import type { EndedJson, StateJson } from './state-json.js'
+import type { Clock } from '../base/clock.js'
+
+export interface HandlerPorts {
+  readonly source: DashboardSource
+  readonly assets: () => Assets
+  readonly clock: Clock
+}
+
+const NOT_FOUND: Refusal = { status: 404, code: 'NOT_FOUND', message: 'there is nothing here' }
+const WRONG_METHOD: Refusal = { status: 405, code: 'METHOD_REFUSED', message: 'not with this method' }
+
+/** Answers requests: with the page, with what it shows, and to the one thing that it can change. */
+export class RequestHandler {
+  readonly #path: string
+  readonly #ports: HandlerPorts
+  readonly #guard: RequestGuard
+  readonly #mayEnd: boolean
+
+  constructor(options: Required<DashboardOptions>, ports: HandlerPorts) {
+    this.#path = options.path
+    this.#ports = ports
+    this.#guard = new RequestGuard(options, ports.clock)
+    this.#mayEnd = options.ending && ports.source.canEnd
+  }
+
+  async handle(request: Request): Promise<Response> {
+    const url = new URL(request.url)
+    const refusal = this.#guard.refusalOfAny(request, url)
+    if (refusal !== null) return refuse(request, refusal)
+    const isReading = request.method === 'GET' || request.method === 'HEAD'
+    if (isReading && this.#path !== '' && url.pathname === this.#path)
+      return response(308, null, { location: `${this.#path}/` })
+    if (!url.pathname.startsWith(`${this.#path}/`)) return refuse(request, NOT_FOUND)
+    const path = url.pathname.slice(this.#path.length + 1)
+    if (path === 'api/end')
+      return request.method === 'POST' ? this.#end(request, url) : refuse(request, WRONG_METHOD)
+    const found = this.#ports.assets().get(path)
+    if (found === undefined && path !== 'api/state') return refuse(request, NOT_FOUND)
+    if (!isReading) return refuse(request, WRONG_METHOD)
+    return found === undefined ? this.#state(request) : assetResponse(request, found)
+  }
+
+  async #state(request: Request): Promise<Response> {
+    const refusal = this.#guard.refusalOfReading(request)
+    if (refusal !== null) return refuse(request, refusal)
+    const state = await this.#ports.source.state()
+    const value: StateJson = { ...state, mayEnd: this.#mayEnd, csrf: this.#guard.csrf }
+    return jsonResponse(request, value)
+  }
+
+  async #end(request: Request, url: URL): Promise<Response> {
+    const refusal = this.#guard.refusalOfEnding(request, url)
+    if (refusal !== null) return refuse(request, refusal)
+    const victim = await readEnding(request)
+    if ('error' in victim) return jsonResponse(request, victim, 400)
+    try {
+      const answer: EndedJson = { ended: await this.#ports.source.end(victim) }
+      return await jsonResponse(request, answer, answer.ended ? 200 : 409)
+    } catch (error) {
+      const problem = { error: { code: 'SERVER_REFUSED', message: (error as Error).message } }
+      return jsonResponse(request, problem, 502)
+    }
+  }
+}
+
+/** May be kept, and is asked for again each time: it changes with the package, and under the same name. */
+function assetResponse(request: Request, { type, bytes, gzipped, etag }: Asset): Response {
+  const headers = { 'content-type': type, 'cache-control': 'no-cache', etag, vary: 'accept-encoding' }
+  if (request.headers.get('if-none-match') === etag) return response(304, null, headers)
+  if (!acceptsGzip(request)) return response(200, bytes, headers)
+  return response(200, gzipped, { ...headers, 'content-encoding': 'gzip' })
+}

@@ -1,0 +1,132 @@
+import { findingsOf, type FindingCode } from '../inspect/findings.js'
+import type { LockSnapshot } from '../inspect/snapshot.js'
+import type { PoolSnapshot } from '../lock/snapshot.js'
+import type { SentenceJson } from './state-json.js'
+
+/** What is looked at to say how things are. */
+export interface Vitals {
+  readonly snapshot: LockSnapshot | null
+  /** Why there is no snapshot. */
+  readonly blindness: string | null
+  readonly pool: PoolSnapshot | null
+}
+
+/** Of the connections a server has, so many in use are worth a word, and so many an alarm. */
+const CONNECTIONS_WARNING_FROM = 0.8
+const CONNECTIONS_PROBLEM_FROM = 0.95
+
+const RANK = { problem: 0, warning: 1, ok: 2 } as const
+
+/** How things are, in sentences: what is wrong first, and then what is well, so that silence is never the good news. */
+export function healthOf({ snapshot, blindness, pool }: Vitals): SentenceJson[] {
+  const sentences = [
+    ...(snapshot === null ? [blindSentence(blindness)] : serverSentences(snapshot)),
+    ...(pool === null ? [] : poolSentences(pool)),
+  ]
+  return sentences.toSorted((a, b) => RANK[a.severity] - RANK[b.severity])
+}
+
+function blindSentence(blindness: string | null): SentenceJson {
+  return sentence(
+    'blind',
+    'warning',
+    `The server can't be looked at: ${blindness ?? 'nobody has yet'}.`,
+    'What is shown is what this process knows of its own locks.',
+  )
+}
+
+function serverSentences(snapshot: LockSnapshot): SentenceJson[] {
+  const findings = findingsOf(snapshot).map(({ code, severity, text, advice, pids }) => ({
+    code,
+    severity,
+    text,
+    advice,
+    pids,
+  }))
+  const codes = new Set(findings.map(({ code }) => code))
+  const isQuiet = (...looked: FindingCode[]): boolean => looked.every((code) => !codes.has(code))
+  return [
+    ...findings,
+    ...(isQuiet('blocked', 'endless_wait') ? [waitSentence(snapshot)] : []),
+    ...(isQuiet('long_holder', 'leak', 'idle_in_transaction', 'prepared_transaction')
+      ? [ok('holders', 'No session holds locks that it seems to have forgotten.')]
+      : []),
+    ...(isQuiet('lock_table') ? [tableSentence(snapshot)] : []),
+    connectionSentence(snapshot),
+  ]
+}
+
+function waitSentence({ locks }: LockSnapshot): SentenceJson {
+  const waiting = locks.reduce((sum, { waiters }) => sum + waiters.length, 0)
+  if (waiting === 0) return ok('waits', 'Nobody waits for a lock.')
+  const who = waiting === 1 ? 'One waits' : `${waiting} wait`
+  return ok('waits', `${who} for locks, and nobody for long.`)
+}
+
+function tableSentence({ server: { lockTable } }: LockSnapshot): SentenceJson {
+  const part = Math.ceil((lockTable.used / lockTable.capacity) * 100)
+  return ok('table', `The server's lock table has room: ${part} % of ${lockTable.capacity} entries in use.`)
+}
+
+function connectionSentence({ server: { connections } }: LockSnapshot): SentenceJson {
+  const { used, max } = connections
+  const part = used / max
+  const text = `The server has ${used} of ${max} connections in use.`
+  if (part < CONNECTIONS_WARNING_FROM) return ok('connections', text)
+  const severity = part < CONNECTIONS_PROBLEM_FROM ? 'warning' : 'problem'
+  const advice =
+    'When there are no more, whoever comes next is refused: lower the max of pools, or raise max_connections.'
+  return sentence('connections', severity, text, advice)
+}
+
+function poolSentences(pool: PoolSnapshot): SentenceJson[] {
+  const { connections, counters, doorbell, held, sessions, state } = pool
+  const locks = held === 1 ? 'one lock' : `${held} locks`
+  const on = sessions.length === 1 ? 'one connection' : `${sessions.length} connections`
+  const sentences = [
+    ok('pool', `This process holds ${locks} on ${on}, of ${connections.max} that it may open.`),
+  ]
+  if (state !== 'open')
+    sentences.push(sentence('closing', 'warning', `The pool of this process is ${state}.`, null))
+  if (connections.waiting > 0)
+    sentences.push(
+      sentence(
+        'exhausted',
+        'warning',
+        `${connections.waiting} in this process wait for a connection: all ${connections.max} are lent.`,
+        'See who borrows connections, and for how long; or raise max.',
+      ),
+    )
+  if (doorbell === 'deaf')
+    sentences.push(
+      sentence(
+        'deaf',
+        'warning',
+        'This process can not hear when locks become free, and asks from time to time.',
+        'It needs a connection to listen on: raise max, or see the warning event.',
+      ),
+    )
+  if (counters.lost > 0)
+    sentences.push(
+      sentence(
+        'lost',
+        'warning',
+        `${counters.lost === 1 ? 'One lock was' : `${counters.lost} locks were`} lost in this process since it began.`,
+        'The event lock:lost says why.',
+      ),
+    )
+  return sentences
+}
+
+function ok(code: string, text: string): SentenceJson {
+  return sentence(code, 'ok', text, null)
+}
+
+function sentence(
+  code: string,
+  severity: SentenceJson['severity'],
+  text: string,
+  advice: string | null,
+): SentenceJson {
+  return { code, severity, text, advice, pids: [] }
+}

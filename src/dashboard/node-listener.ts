@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** What `node:http`, Express and their like call with each request. */
+export type NodeListener = (
+  request: IncomingMessage & { readonly originalUrl?: string },
+  response: ServerResponse,
+) => void
+
+/** More than the page ever sends. */
+const LONGEST_BODY = 10_000
+
+/** Lets a handler of web requests answer in a server of Node. */
+export function nodeListener(handle: (request: Request) => Promise<Response>): NodeListener {
+  return (incoming, outgoing) => {
+    answer(handle, incoming, outgoing).catch((error: unknown) => {
+      // A mistake of ours, or a client that has gone: either way nobody else may suffer from it.
+      if (outgoing.headersSent) outgoing.destroy(error as Error)
+      else outgoing.writeHead(500, { 'content-type': 'text/plain' }).end('internal error')
+    })
+  }
+}
+
+async function answer(
+  handle: (request: Request) => Promise<Response>,
+  incoming: IncomingMessage & { readonly originalUrl?: string },
+  outgoing: ServerResponse,
+): Promise<void> {
+  const request = await requestOf(incoming)
+  if (request === null) {
+    outgoing.writeHead(incoming.headers.host === undefined ? 400 : 413, { connection: 'close' }).end()
+    return
+  }
+  const response = await handle(request)
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers))
+  if (incoming.method === 'HEAD' || response.body === null) outgoing.end()
+  else outgoing.end(Buffer.from(await response.arrayBuffer()))
+}
+
+/** Null for one that is too long, or does not say whom it is for. Express has cut `url` where it has mounted us. */
+async function requestOf(
+  incoming: IncomingMessage & { readonly originalUrl?: string },
+): Promise<Request | null> {
+  const { host } = incoming.headers
+  const path = incoming.originalUrl ?? incoming.url ?? '/'
+  const base = `http://${host ?? ''}`
+  if (host === undefined || !URL.canParse(base) || !path.startsWith('/')) return null
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(incoming.headers))
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+  const method = incoming.method ?? 'GET'
+  const hasBody = method !== 'GET' && method !== 'HEAD'
+  const body = hasBody ? await bodyOf(incoming) : undefined
+  if (body === null) return null
+  // Not resolved against the base: a path that begins with two slashes would name another host.
+  return new Request(base + path, { method, headers, ...(body === undefined ? {} : { body }) })
+}
+
+async function bodyOf(incoming: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of incoming) {
+    length += (chunk as Buffer).length
+    if (length > LONGEST_BODY) return null
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks).toString()
+}

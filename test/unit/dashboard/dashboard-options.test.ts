@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { resolveDashboardOptions } from '../../../src/dashboard/dashboard-options.js'
+
+test('everything is left out by default: loopback, for looking only', () => {
+  expect(resolveDashboardOptions({})).toEqual({
+    path: '',
+    hosts: [],
+    token: '',
+    ending: false,
+    readers: 'anybody',
+  })
+})
+
+test.each([
+  [{ token: 'short' }, /"token" must have at least 16 characters/],
+  [{ ending: true }, /need a "token"/],
+  [{ readers: 'token' as const }, /need a "token"/],
+  [{ path: 'admin' }, /"path" must begin with a slash/],
+  [{ path: '/admin/' }, /"path" must begin with a slash/],
+  [{ path: '/a"b' }, /"path" must begin with a slash/],
+  [{ hosts: ['https://x'] }, /"hosts" must be a list/],
+  [{ hosts: 'x' as never }, /"hosts" must be a list/],
+])('%j is refused', (options, message) => {
+  expect(() => resolveDashboardOptions(options)).toThrow(message)
+})
+
+test('an option that does not exist is refused', () => {
+  const options: object = { colour: 'red' }
+  expect(() => resolveDashboardOptions(options)).toThrow(/unknown option "colour"/)
+})

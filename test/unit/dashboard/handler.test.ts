@@ -1,0 +1,157 @@
+import { gunzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { DashboardWorld, problemOf, TOKEN } from '../../support/dashboard-world.js'
+
+describe('what is answered', () => {
+  test('the page, its modules and its state, each with the headers that keep everything else out', async () => {
+    const world = new DashboardWorld()
+    for (const path of ['/', '/page/main.js', '/api/state', '/nowhere']) {
+      const { headers } = await world.get(path)
+      expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'self';/)
+      expect(headers.get('content-security-policy')).not.toMatch(/unsafe|data:|https?:|\*/)
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+      expect(headers.get('x-frame-options')).toBe('DENY')
+      expect(headers.get('referrer-policy')).toBe('no-referrer')
+    }
+    expect((await world.get('/')).headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(await problemOf(await world.get('/nowhere'))).toEqual([404, 'NOT_FOUND'])
+    expect(await problemOf(await world.get('/api/end'))).toEqual([405, 'METHOD_REFUSED'])
+    expect(await problemOf(await world.get('/api/state', {}, 'DELETE'))).toEqual([405, 'METHOD_REFUSED'])
+  })
+
+  test('below the path it is mounted at, and nowhere else', async () => {
+    const world = new DashboardWorld({ path: '/admin/locks' })
+    const bare = await world.get('/admin/locks')
+    expect([bare.status, bare.headers.get('location')]).toEqual([308, '/admin/locks/'])
+    expect((await world.get('/admin/locks/')).status).toBe(200)
+    expect((await world.get('/admin/locks/api/state')).status).toBe(200)
+    expect((await world.get('/')).status).toBe(404)
+    expect((await world.get('/admin/lockstep/')).status).toBe(404)
+  })
+
+  test('what has not changed is not sent again, and what is sent is compressed for who wants that', async () => {
+    const world = new DashboardWorld()
+    const plain = await world.get('/page/main.js')
+    const zipped = await world.get('/page/main.js', { 'accept-encoding': 'br, gzip' })
+    expect(zipped.headers.get('content-encoding')).toBe('gzip')
+    const bytes = Buffer.from(await zipped.arrayBuffer())
+    expect(gunzipSync(bytes).toString()).toBe(await plain.text())
+    const etag = plain.headers.get('etag')!
+    expect((await world.get('/page/main.js', { 'if-none-match': etag })).status).toBe(304)
+    const state = await world.get('/api/state', { 'accept-encoding': 'gzip' })
+    expect(state.headers.get('cache-control')).toBe('no-store')
+    const { version } = JSON.parse(
+      gunzipSync(Buffer.from(await state.arrayBuffer())).toString(),
+    ) as object & {
+      version: number
+    }
+    expect(version).toBe(1)
+  })
+})
+
+describe('who may look', () => {
+  test('only under names of this host, or those it is told, whatever the port', async () => {
+    const loopback = new DashboardWorld()
+    for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1:7433', '[::1]:80'])
+      expect((await loopback.get('/', { host })).status).toBe(200)
+    for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.nip.example:7433'])
+      expect(await problemOf(await loopback.get('/', { host }))).toEqual([403, 'HOST_REFUSED'])
+    const named = new DashboardWorld({ hosts: ['admin.example'] })
+    expect((await named.get('/', { host: 'admin.example:8443' })).status).toBe(200)
+    expect((await named.get('/', { host: 'localhost' })).status).toBe(403)
+  })
+
+  test('no other site', async () => {
+    const world = new DashboardWorld()
+    for (const site of ['cross-site', 'same-site'])
+      expect(await problemOf(await world.get('/api/state', { 'sec-fetch-site': site }))).toEqual([
+        403,
+        'SITE_REFUSED',
+      ])
+    expect((await world.get('/api/state', { 'sec-fetch-site': 'same-origin' })).status).toBe(200)
+    expect(world.looks).toBe(1)
+  })
+
+  test('with readers: token, who has it; the page itself has nothing to hide', async () => {
+    const world = new DashboardWorld({ token: TOKEN, readers: 'token' })
+    expect((await world.get('/')).status).toBe(200)
+    expect(await problemOf(await world.get('/api/state'))).toEqual([401, 'TOKEN_NEEDED'])
+    const wrong = { authorization: 'Bearer of bad news, with the length' }
+    expect(await problemOf(await world.get('/api/state', wrong))).toEqual([401, 'TOKEN_REFUSED'])
+    expect((await world.get('/api/state', { authorization: `Bearer ${TOKEN}` })).status).toBe(200)
+    expect(world.looks).toBe(1)
+  })
+
+  test('nobody for a minute, after ten wrong tokens', async () => {
+    const world = new DashboardWorld({ token: TOKEN, readers: 'token' })
+    const guess = (token: string) => world.get('/api/state', { authorization: `Bearer ${token}` })
+    for (let i = 0; i < 10; i++) expect((await guess(`guess ${i}`)).status).toBe(401)
+    expect(await problemOf(await guess(TOKEN))).toEqual([429, 'TOO_MANY_GUESSES'])
+    world.clock.advance(60_000)
+    expect((await guess(TOKEN)).status).toBe(200)
+  })
+})
+
+describe('who may end a session', () => {
+  const victim = { pid: 1, startedAt: -60_000, confirm: '1' }
+  const open = () => new DashboardWorld({ token: TOKEN, ending: true })
+
+  test('nobody, unless it is allowed', async () => {
+    const world = new DashboardWorld({ token: TOKEN })
+    expect(await problemOf(await world.end(victim))).toEqual([403, 'READ_ONLY'])
+    expect((await world.state()).mayEnd).toBe(false)
+    expect(world.ended).toEqual([])
+  })
+
+  test('the page, with the token', async () => {
+    const world = open()
+    expect((await world.state()).mayEnd).toBe(true)
+    const answer = await world.end(victim)
+    expect([answer.status, await answer.json()]).toEqual([200, { ended: true }])
+    expect(world.ended).toEqual([{ pid: 1, startedAt: -60_000 }])
+    // Gone already, or another has its process id now.
+    expect((await world.end({ ...victim, pid: 2, confirm: '2' })).status).toBe(409)
+  })
+
+  test.each([
+    ['without the token', { authorization: '' }, 401, 'TOKEN_NEEDED'],
+    ['with a wrong token', { authorization: 'Bearer wrong' }, 401, 'TOKEN_REFUSED'],
+    ['without what only the page knows', { 'x-lockpool-csrf': '' }, 403, 'CSRF_REFUSED'],
+    ['with what another page knows', { 'x-lockpool-csrf': 'x'.repeat(32) }, 403, 'CSRF_REFUSED'],
+    ['from another origin', { origin: 'https://evil.example' }, 403, 'ORIGIN_REFUSED'],
+    ['from another port', { origin: 'http://localhost:1' }, 403, 'ORIGIN_REFUSED'],
+    ['from an origin that hides', { origin: 'null' }, 403, 'ORIGIN_REFUSED'],
+    ['without an origin', { origin: '' }, 403, 'ORIGIN_REFUSED'],
+    ['from another site', { 'sec-fetch-site': 'cross-site' }, 403, 'SITE_REFUSED'],
+    ['as a form', { 'content-type': 'text/plain' }, 415, 'NOT_JSON'],
+    ['under a strange name', { host: 'evil.example', origin: 'http://evil.example' }, 403, 'HOST_REFUSED'],
+  ])('not %s', async (_, headers, status, code) => {
+    const world = open()
+    expect(await problemOf(await world.end(victim, headers))).toEqual([status, code])
+    expect(world.ended).toEqual([])
+  })
+
+  test.each([
+    ['a process id that was not typed again', { ...victim, confirm: '' }],
+    ['another process id typed', { ...victim, confirm: '2' }],
+    ['no beginning', { pid: 1, confirm: '1' }],
+    ['a process id that is none', { ...victim, pid: 0, confirm: '0' }],
+    ['a list', [victim]],
+    ['no JSON', '{'],
+    ['more than it should be', { ...victim, more: 'x'.repeat(2000) }],
+  ])('not with %s', async (_, body) => {
+    const world = open()
+    expect(await problemOf(await world.end(body))).toEqual([400, 'WRONG_BODY'])
+    expect(world.ended).toEqual([])
+  })
+
+  test('what the server objects to is told', async () => {
+    const end = () => Promise.reject(new Error('must be a superuser'))
+    const world = new DashboardWorld({ token: TOKEN, ending: true }, { end })
+    const answer = await world.end(victim)
+    expect(answer.status).toBe(502)
+    expect(await answer.json()).toEqual({
+      error: { code: 'SERVER_REFUSED', message: 'must be a superuser' },
+    })
+  })
+})
