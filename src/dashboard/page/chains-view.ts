@@ -1,0 +1,50 @@
+import type { ChainJson, StateJson } from '../state-json.js'
+import { byId, el, replaceIfChanged } from './dom.js'
+import { lockLink } from './location.js'
+import { age, count, sessionName, sessionState } from './words.js'
+
+type Sessions = StateJson['sessions']
+
+/** Who blocks whom, as trees that grow downward: at the top who waits for nobody. */
+export function showChains({ chains, sessions, server }: StateJson): void {
+  const parent = byId('chains')
+  if (chains.length === 0) {
+    const text = server === null ? 'The server can’t be looked at.' : 'Nobody blocks anybody.'
+    replaceIfChanged(parent, text, () => [el('p', { class: 'dim' }, text)])
+    return
+  }
+  // Ages change with every look: the print is what is shown.
+  const trees = chains.map((chain) => tree(chain, sessions))
+  replaceIfChanged(parent, trees.map(({ outerHTML }) => outerHTML).join('\n'), () => trees)
+}
+
+export function tree(chain: ChainJson, sessions: Sessions): HTMLElement {
+  return el('div', { class: 'tree' }, node(chain, sessions), below(chain, sessions))
+}
+
+function below({ blocked, leftOut }: ChainJson, sessions: Sessions): HTMLElement | null {
+  if (blocked.length === 0 && leftOut === 0) return null
+  const items = blocked.map((each) => el('li', {}, node(each, sessions), below(each, sessions)))
+  if (leftOut > 0) items.push(el('li', { class: 'dim' }, `and ${count(leftOut, 'other', 'others')}`))
+  return el('ul', {}, ...items)
+}
+
+function node({ pid, wait }: ChainJson, sessions: Sessions): HTMLElement {
+  const session = sessions[String(pid)]
+  const isOutside = wait?.isOutside === true
+  return el(
+    'div',
+    { class: isOutside ? 'node outside' : 'node' },
+    el('strong', {}, sessionName(session, pid)),
+    pid === 0 ? null : ` process ${pid}`,
+    wait === null
+      ? el('span', { class: 'dim' }, session === undefined ? '' : sessionState(session))
+      : el('span', { class: 'dim' }, 'waits for ', lockLink(wait.lock, wait.title), waitWords(wait)),
+  )
+}
+
+function waitWords(wait: NonNullable<ChainJson['wait']>): string {
+  const mode = wait.mode === null ? '' : `, ${wait.mode}`
+  if (wait.isOutside) return `${mode}, in its process`
+  return `${mode}, ${age(wait)}`
+}

@@ -1,0 +1,52 @@
+import type { HistoryJson, StateJson } from '../state-json.js'
+import { Chart, type Series } from './chart.js'
+import { byId, setText } from './dom.js'
+import { duration, grouped } from './words.js'
+
+/** The four charts: connections beside the locks on them, and how long waits and holds took. */
+export class ChartsView {
+  readonly #locks = new Chart({ title: 'Locks', isLogarithmic: false, words: amount })
+  readonly #connections = new Chart({ title: 'Connections', isLogarithmic: false, words: amount })
+  readonly #waits = new Chart({ title: 'Waits', isLogarithmic: true, words: duration })
+  readonly #holds = new Chart({ title: 'Holds', isLogarithmic: true, words: duration })
+
+  constructor() {
+    byId('charts').append(
+      ...[this.#locks, this.#connections, this.#waits, this.#holds].map(({ figure }) => figure),
+    )
+  }
+
+  show({ history, at: now }: StateJson): void {
+    const { at, spanMs, maxConnections, held, waiting, connections } = history
+    const show = (chart: Chart, series: readonly Series[], limit: number | null): void =>
+      chart.show({ at, now, spanMs, series, limit })
+    show(this.#locks, [named('held', held), named('waiting', waiting)], null)
+    show(this.#connections, [named(nameOfConnections(history), connections)], maxConnections)
+    show(this.#waits, quantiles(history.waits), null)
+    show(this.#holds, quantiles(history.holds), null)
+    setText(byId('charts-note'), noteOn(history))
+  }
+}
+
+function amount(value: number): string {
+  return Number.isInteger(value) ? grouped(value) : String(value)
+}
+
+function named(name: string, values: Series['values']): Series {
+  return { name, values }
+}
+
+function quantiles({ p50, p95, p99 }: HistoryJson['waits']): Series[] {
+  return [named('half', p50), named('95 %', p95), named('99 %', p99)]
+}
+
+function nameOfConnections({ maxConnections }: HistoryJson): string {
+  return maxConnections === null ? 'open' : `of ${grouped(maxConnections)}, open`
+}
+
+function noteOn({ of, everyMs }: HistoryJson): string {
+  const slot = duration(everyMs)
+  return of === 'process'
+    ? `Of this process: every lock is measured, in slots of ${slot}.`
+    : `Of the whole database, as far as this page was open: waits and holds only of what was seen to begin and to end, so nothing shorter than the time between two looks. In slots of ${slot}.`
+}

@@ -1,0 +1,141 @@
+import type { HolderJson, LockJson, SessionJson, StateJson, WaiterJson } from '../state-json.js'
+import { byId, el, replaceIfChanged } from './dom.js'
+import { age, count, sessionName, sessionState } from './words.js'
+
+export interface DetailPorts {
+  readonly close: () => void
+  readonly end: (session: SessionJson) => void
+}
+
+/** Queues are mostly short; who looks at one of thousands wants its head. */
+const MOST_WAITERS = 100
+
+/** All that is known of one lock. Null closes it. */
+export function showDetail(id: string | null, state: StateJson, ports: DetailPorts): void {
+  const section = byId('detail')
+  section.hidden = id === null
+  if (id === null) return
+  const lock = state.locks.find((each) => each.id === id)
+  const parts = lock === undefined ? gone(id, ports) : detail(lock, state, ports)
+  const print = parts.map((part) => part.outerHTML).join('\n')
+  // The focus is on one of its buttons: what is shown anew must keep it.
+  const focused = section.contains(document.activeElement)
+    ? document.activeElement!.getAttribute('data-focus')
+    : null
+  replaceIfChanged(section, print, () => parts)
+  if (focused !== null && !section.contains(document.activeElement))
+    section.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus()
+}
+
+function heading(title: string, { close }: DetailPorts): HTMLElement {
+  const button = el('button', { type: 'button', 'data-focus': 'close', title: 'Close (Esc)' }, 'Close')
+  button.addEventListener('click', close)
+  return el('header', {}, el('h2', { id: 'detail-title' }, title), button)
+}
+
+function gone(id: string, ports: DetailPorts): HTMLElement[] {
+  return [heading(id, ports), el('p', { class: 'dim' }, 'Nobody holds it any more, and nobody waits for it.')]
+}
+
+function detail(lock: LockJson, state: StateJson, ports: DetailPorts): HTMLElement[] {
+  const { holders, waiters } = lock
+  return [
+    heading(lock.title, ports),
+    facts(lock),
+    el(
+      'div',
+      {},
+      el('h3', {}, holders.length === 0 ? 'Held by nobody' : 'Held by'),
+      ...holders.map((holder) => holderCard(holder, state, ports)),
+    ),
+    el(
+      'div',
+      {},
+      el('h3', {}, waiters.length === 0 ? 'Nobody waits' : `Waiting: ${waiters.length}`),
+      el(
+        'ol',
+        { class: 'queue' },
+        ...waiters.slice(0, MOST_WAITERS).map((waiter) => waiterItem(waiter, state)),
+      ),
+      waiters.length <= MOST_WAITERS
+        ? null
+        : el('p', { class: 'dim' }, `and ${count(waiters.length - MOST_WAITERS, 'other', 'others')}`),
+    ),
+  ]
+}
+
+function facts({ kind, key, namespace, permits }: LockJson): HTMLElement {
+  const rows: (readonly [string, string | null])[] = [
+    ['kind', kind],
+    ['namespace', namespace],
+    ['permits', permits === null ? null : String(permits)],
+    ['key', kind === 'advisory' ? key : null],
+    ['from a terminal', kind === 'advisory' && key !== null ? `lockpool who --raw ${key}` : null],
+  ]
+  return list(rows)
+}
+
+function list(rows: readonly (readonly [string, string | null])[]): HTMLElement {
+  const shown = rows.filter(([, value]) => value !== null)
+  return el(
+    'dl',
+    { class: 'facts-list' },
+    ...shown.flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]),
+  )
+}
+
+function holderCard(
+  holder: HolderJson,
+  { sessions, mayEnd, locks }: StateJson,
+  { end }: DetailPorts,
+): HTMLElement {
+  const { pid, permit, mode, token, isHere } = holder
+  const session = sessions[String(pid)]
+  const query = session === undefined || session.isLockSession ? null : session.query
+  const others = locks.filter(({ holders }) => holders.some((each) => each.pid === pid)).length - 1
+  const card = el(
+    'div',
+    { class: 'card' },
+    el('strong', {}, isHere && session === undefined ? 'this process' : sessionName(session, pid)),
+    list([
+      ['held for', age(holder)],
+      ['mode', permit === null ? mode : `permit ${permit}`],
+      ['token', token],
+      ['process id', pid === null || pid === 0 ? null : `${pid}${isHere ? ', of this process' : ''}`],
+      ['user', session?.user ?? null],
+      ['state', session === undefined ? null : sessionState(session)],
+      ['waits for', session?.isLockSession === false ? session.waitsFor : null],
+      ['also holds', others > 0 ? count(others, 'other lock', 'other locks') : null],
+    ]),
+    query === null || query === '' ? null : el('pre', {}, query),
+  )
+  if (mayEnd && session !== undefined && session.startedAt !== null) {
+    const button = el(
+      'button',
+      { type: 'button', class: 'danger', 'data-focus': `end ${pid}` },
+      'End this session…',
+    )
+    button.addEventListener('click', () => end(session))
+    card.append(button)
+  }
+  return card
+}
+
+function waiterItem(waiter: WaiterJson, { sessions }: StateJson): HTMLElement {
+  const { pid, mode, isOutside, isHere } = waiter
+  const how = [
+    mode,
+    isHere ? 'a caller of this process' : null,
+    isOutside && !isHere ? 'in its process' : null,
+  ]
+  const words = how.filter((each) => each !== null).join(', ')
+  const waited = waiter.atMostMs === null && waiter.atLeastMs === 0 ? '' : age(waiter)
+  const name =
+    isHere && sessions[String(pid)] === undefined ? 'this process' : sessionName(sessions[String(pid)], pid)
+  return el(
+    'li',
+    {},
+    el('span', {}, name, words === '' ? null : el('span', { class: 'dim' }, ` ${words}`)),
+    el('span', { class: 'dim' }, waited),
+  )
+}

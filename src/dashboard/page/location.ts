@@ -1,0 +1,28 @@
+import { el } from './dom.js'
+
+const PREFIX = '#lock='
+
+/** The lock that the address names; so that it can be sent to somebody, and "back" closes it. */
+export function chosenLock(): string | null {
+  const { hash } = window.location
+  if (!hash.startsWith(PREFIX)) return null
+  try {
+    return decodeURIComponent(hash.slice(PREFIX.length))
+  } catch {
+    return null
+  }
+}
+
+export function chooseLock(id: string): void {
+  window.location.hash = PREFIX + encodeURIComponent(id)
+}
+
+/** Without a trace of it in the address. */
+export function leaveLock(): void {
+  window.history.pushState(null, '', window.location.pathname + window.location.search)
+  window.dispatchEvent(new HashChangeEvent('hashchange'))
+}
+
+export function lockLink(id: string, title: string): HTMLElement {
+  return el('a', { href: PREFIX + encodeURIComponent(id) }, title)
+}

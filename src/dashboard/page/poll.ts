@@ -1,0 +1,41 @@
+import { after } from './ticker.js'
+
+export interface PollPorts {
+  /** One look. It must not reject. */
+  readonly look: () => Promise<void>
+  readonly everyMs: () => number
+}
+
+/** Looks again and again: never twice at once, and not while nobody can see it. */
+export class Poll {
+  readonly #ports: PollPorts
+  #isPaused = false
+  #isLooking = false
+  #cancel: (() => void) | null = null
+
+  constructor(ports: PollPorts) {
+    this.#ports = ports
+    document.addEventListener('visibilitychange', () => this.now())
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  set isPaused(isPaused: boolean) {
+    this.#isPaused = isPaused
+    this.now()
+  }
+
+  /** At once, if it may; and from then on at its pace. */
+  now(): void {
+    this.#cancel?.()
+    this.#cancel = null
+    if (this.#isPaused || this.#isLooking || document.hidden) return
+    this.#isLooking = true
+    void this.#ports.look().then(() => {
+      this.#isLooking = false
+      if (!this.#isPaused) this.#cancel = after(this.#ports.everyMs(), () => this.now())
+    })
+  }
+}

@@ -1,0 +1,40 @@
+import { byId, setText } from './dom.js'
+
+const KEY = 'lockpool theme'
+const THEMES = ['system', 'light', 'dark'] as const
+type Theme = (typeof THEMES)[number]
+
+/** As the system has it, until somebody says otherwise. */
+export function setUpTheme(): () => void {
+  let theme: Theme = THEMES.find((each) => each === stored()) ?? 'system'
+  const apply = (): void => {
+    if (theme === 'system') delete document.documentElement.dataset['theme']
+    else document.documentElement.dataset['theme'] = theme
+    setText(byId('theme'), `Theme: ${theme}`)
+  }
+  const next = (): void => {
+    theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]!
+    store(theme)
+    apply()
+  }
+  byId('theme').addEventListener('click', next)
+  apply()
+  return next
+}
+
+/** Storage may be refused: then it is asked again next time, and nothing is wrong. */
+function stored(): string | null {
+  try {
+    return localStorage.getItem(KEY)
+  } catch {
+    return null
+  }
+}
+
+function store(theme: Theme): void {
+  try {
+    localStorage.setItem(KEY, theme)
+  } catch {
+    // As above.
+  }
+}
