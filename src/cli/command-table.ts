@@ -30,6 +30,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/top.js')).command,
   },
   {
+    name: 'dashboard',
+    summary: 'show the locks of a database in a browser, live',
+    load: async () => (await import('./commands/dashboard.js')).command,
+  },
+  {
     name: 'break',
     summary: 'end the session that holds a lock',
     load: async () => (await import('./commands/break.js')).command,
