@@ -33,7 +33,7 @@ export const PAGE_HTML = `<!doctype html>
     <ul id="fine" class="fine"></ul>
   </section>
   <section class="charts" aria-labelledby="charts-title">
-    <h2 id="charts-title" class="quiet">The last quarter of an hour</h2>
+    <h2 id="charts-title" class="quiet">The last minutes</h2>
     <div id="charts" class="panels"></div>
     <p id="charts-note" class="note"></p>
   </section>

@@ -66,9 +66,9 @@ main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; mar
 .fine { display: flex; flex-wrap: wrap; gap: 4px 22px; color: var(--muted); font-size: 13px; }
 .fine li::before { content: "\\2713"; color: var(--ok); font-weight: 700; margin-right: 6px; }
 .panels { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); }
-.panel { background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 10px 12px 6px; min-width: 0; }
+.panel { display: flex; flex-direction: column; justify-content: space-between; background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 10px 12px 6px; min-width: 0; }
 .panel figcaption { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; font-weight: 600; font-size: 13px; }
-.legend { display: flex; flex-wrap: wrap; gap: 2px 10px; margin-left: auto; font-weight: 400; font-size: 12px; color: var(--muted); }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 10px; width: 100%; font-weight: 400; font-size: 12px; color: var(--muted); }
 .legend span::before { content: ""; display: inline-block; width: 10px; height: 3px; border-radius: 2px; margin-right: 5px; vertical-align: 3px; background: currentColor; }
 .legend .value { color: var(--text); }
 .legend .value::before { content: none; }
@@ -111,6 +111,7 @@ tbody tr.row:focus-visible { outline-offset: -2px; }
 tbody td { padding: 0 12px; height: 34px; border-bottom: 1px solid var(--line); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 tr.space td { padding: 0; border: 0; height: auto; }
 .number { text-align: right; }
+.kind:empty { display: none; }
 .kind { margin-left: 8px; padding: 0 6px; border-radius: 4px; background: var(--raised); color: var(--muted); font-size: 11.5px; }
 tr.row[aria-selected="true"] .kind, tr.row:hover .kind { background: var(--surface); }
 .dim { color: var(--muted); }
@@ -128,6 +129,7 @@ tr.row[aria-selected="true"] .kind, tr.row:hover .kind { background: var(--surfa
 .node .dim { font-size: 12.5px; display: block; }
 .tree > .node { border-color: var(--problem); }
 .node.outside { border-style: dashed; }
+.detail:focus { outline: none; }
 .detail { padding: 10px 12px 12px; display: grid; gap: 10px; }
 .detail header { display: flex; gap: 10px; align-items: start; }
 .detail header h2 { overflow-wrap: anywhere; }

@@ -111,7 +111,8 @@ export class Chart {
       return { y, ticks: Array.from({ length: count }, (_, i) => 10 ** (low + i * step)) }
     }
     const top = roundUp(Math.max(greatest(series), data.limit ?? 0))
-    return { y: (value) => place(value / top), ticks: top === 1 ? [0, 1] : [0, top / 2, top] }
+    // Half a lock is none.
+    return { y: (value) => place(value / top), ticks: top % 2 === 0 ? [0, top / 2, top] : [0, top] }
   }
 
   /** In words as well, for those who don't see the lines. */

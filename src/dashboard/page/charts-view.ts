@@ -17,7 +17,8 @@ export class ChartsView {
   }
 
   show({ history, at: now }: StateJson): void {
-    const { at, spanMs, maxConnections, held, waiting, connections } = history
+    const { at, maxConnections, held, waiting, connections } = history
+    const spanMs = spanOf(history, now)
     const show = (chart: Chart, series: readonly Series[], limit: number | null): void =>
       chart.show({ at, now, spanMs, series, limit })
     show(this.#locks, [named('held', held), named('waiting', waiting)], null)
@@ -27,6 +28,14 @@ export class ChartsView {
     setText(byId('charts-note'), noteOn(history))
   }
 }
+
+/** A page that has just been opened must not show a quarter of an hour of nothing. */
+function spanOf({ at, spanMs }: HistoryJson, now: number): number {
+  const age = now - (at[0] ?? now)
+  return SPANS_MS.find((span) => span >= age) ?? spanMs
+}
+
+const SPANS_MS = [2, 5, 15].map((minutes) => minutes * 60_000)
 
 function amount(value: number): string {
   return Number.isInteger(value) ? grouped(value) : String(value)
@@ -45,7 +54,7 @@ function nameOfConnections({ maxConnections }: HistoryJson): string {
 }
 
 function noteOn({ of, everyMs }: HistoryJson): string {
-  const slot = duration(everyMs)
+  const slot = `${everyMs / 1000} s`
   return of === 'process'
     ? `Of this process: every lock is measured, in slots of ${slot}.`
     : `Of the whole database, as far as this page was open: waits and holds only of what was seen to begin and to end, so nothing shorter than the time between two looks. In slots of ${slot}.`

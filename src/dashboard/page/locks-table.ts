@@ -110,10 +110,8 @@ export class LocksTable {
       this.#scroll.scrollTop,
       height,
     )
-    this.#above.firstElementChild!.setAttribute('height', String(above))
-    this.#below.firstElementChild!.setAttribute('height', String(below))
-    this.#above.hidden = above === 0
-    this.#below.hidden = below === 0
+    setHeight(this.#above, above)
+    setHeight(this.#below, below)
     while (this.#rows.length < to - from) {
       const row = new LockRow()
       this.#rows.push(row)
@@ -153,6 +151,11 @@ export class LocksTable {
     // The page would move another row.
     event.stopPropagation()
   }
+}
+
+function setHeight(space: HTMLTableRowElement, height: number): void {
+  space.cells[0]!.style.height = `${height}px`
+  space.hidden = height === 0
 }
 
 function spacer(): HTMLTableRowElement {
