@@ -83,8 +83,14 @@ function poolSentences(pool: PoolSnapshot): SentenceJson[] {
   const { connections, counters, doorbell, held, sessions, state } = pool
   const locks = held === 1 ? 'one lock' : `${held} locks`
   const on = sessions.length === 1 ? 'one connection' : `${sessions.length} connections`
+  const of = connections.max === 1 ? 'one connection' : `${connections.max} connections`
   const sentences = [
-    ok('pool', `This process holds ${locks} on ${on}, of ${connections.max} that it may open.`),
+    ok(
+      'pool',
+      held === 0
+        ? `This process holds no lock; it may open ${of}.`
+        : `This process holds ${locks} on ${on}, of ${connections.max} that it may open.`,
+    ),
   ]
   if (state !== 'open')
     sentences.push(sentence('closing', 'warning', `The pool of this process is ${state}.`, null))

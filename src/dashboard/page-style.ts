@@ -68,7 +68,7 @@ main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; mar
 .panels { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); }
 .panel { display: flex; flex-direction: column; justify-content: space-between; background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 10px 12px 6px; min-width: 0; }
 .panel figcaption { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; font-weight: 600; font-size: 13px; }
-.legend { display: flex; flex-wrap: wrap; gap: 2px 10px; width: 100%; font-weight: 400; font-size: 12px; color: var(--muted); }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 9px; width: 100%; font-weight: 400; font-size: 11.5px; color: var(--muted); }
 .legend span::before { content: ""; display: inline-block; width: 10px; height: 3px; border-radius: 2px; margin-right: 5px; vertical-align: 3px; background: currentColor; }
 .legend .value { color: var(--text); }
 .legend .value::before { content: none; }
@@ -162,6 +162,12 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
   .live { margin-left: 0; }
   .facts { width: 100%; }
   .plot { height: 84px; }
+  .charts { order: 1; }
+  table { min-width: 0; }
+  tbody td { padding: 0 8px; }
+  thead button { padding: 0 8px; }
+  th:nth-child(4), td:nth-child(4), col:nth-child(4) { display: none; }
+  .queue li { grid-template-columns: 22px 1fr auto; }
 }
 @media (forced-colors: active) { .chip::before, .live::before { forced-color-adjust: none; } }
 `
