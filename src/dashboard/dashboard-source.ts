@@ -12,8 +12,8 @@ import type { ProcessJson, ServerJson, SessionJson, StateJson } from './state-js
 /** Whom to end: this process id, if it is still the session that began then. */
 export interface Victim {
   readonly pid: number
-  /** By the clock of the server, milliseconds since 1970. */
-  readonly startedAt: number
+  /** In the words of the server. */
+  readonly startedAt: string
 }
 
 /** Where a dashboard gets its picture from. */
@@ -80,7 +80,7 @@ export class DashboardSource {
       sessions: Object.fromEntries(
         (snapshot?.sessions ?? []).map((session) => [
           session.pid,
-          sessionJson(session, snapshot!.server.at.getTime(), pids.has(session.pid)),
+          sessionJson(session, pids.has(session.pid)),
         ]),
       ),
       chains: chainsJson(snapshot?.chains ?? []),
@@ -88,8 +88,15 @@ export class DashboardSource {
     }
   }
 
-  /** @throws whatever the server says */
+  /**
+   * Only whom the last look has shown: this is for locks, and not for whatever session somebody can name.
+   *
+   * @throws whatever the server says
+   */
   async end(victim: Victim): Promise<boolean> {
+    const shown = this.#look?.snapshot?.sessions ?? []
+    if (!shown.some(({ pid, startedAt }) => pid === victim.pid && startedAt === victim.startedAt))
+      return false
     const ended = (await this.#ports.end?.(victim)) ?? false
     // The next page is to see what has become of it.
     this.#look = null
@@ -161,23 +168,11 @@ function processJson({
   }
 }
 
-function sessionJson(session: ServerSession, at: number, isHere: boolean): SessionJson {
-  const { pid, application, host, user, state, stateMs, transactionMs, waitsFor, query, isLockSession } =
-    session
+function sessionJson(session: ServerSession, isHere: boolean): SessionJson {
+  const { pid, application, host, user, state, stateMs, transactionMs, startedAt } = session
+  const { waitsFor, query, isLockSession } = session
   return {
-    ...{
-      pid,
-      application,
-      host,
-      user,
-      state,
-      stateMs,
-      transactionMs,
-      waitsFor,
-      query,
-      isLockSession,
-      isHere,
-    },
-    startedAt: session.sessionMs === null ? null : at - session.sessionMs,
+    ...{ pid, application, host, user, state, stateMs, transactionMs, startedAt },
+    ...{ waitsFor, query, isLockSession, isHere },
   }
 }

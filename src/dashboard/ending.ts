@@ -10,9 +10,10 @@ export async function readEnding(request: Request): Promise<Victim | ProblemJson
   if (body === null) return wrong('the body must be a small JSON object')
   const { pid, startedAt, confirm } = body
   if (!Number.isInteger(pid) || (pid as number) < 1) return wrong('"pid" must be the process id of a session')
-  if (!Number.isFinite(startedAt)) return wrong('"startedAt" must say when the session began')
+  if (typeof startedAt !== 'string' || startedAt === '')
+    return wrong('"startedAt" must say when the session began')
   if (confirm !== String(pid)) return wrong('"confirm" must be the process id, typed once more')
-  return { pid: pid as number, startedAt: startedAt as number }
+  return { pid: pid as number, startedAt }
 }
 
 async function readObject(request: Request): Promise<Record<string, unknown> | null> {

@@ -80,48 +80,39 @@ function connectionSentence({ server: { connections } }: LockSnapshot): Sentence
 }
 
 function poolSentences(pool: PoolSnapshot): SentenceJson[] {
-  const { connections, counters, doorbell, held, sessions, state } = pool
+  const { connections, counters, doorbell, state } = pool
+  const worries = [
+    state !== 'open' && ['closing', `The pool of this process is ${state}.`, null],
+    connections.waiting > 0 && [
+      'exhausted',
+      `${connections.waiting} in this process wait for a connection: all ${connections.max} are lent.`,
+      'See who borrows connections, and for how long; or raise max.',
+    ],
+    doorbell === 'deaf' && [
+      'deaf',
+      'This process can not hear when locks become free, and asks from time to time.',
+      'It needs a connection to listen on: raise max, or see the warning event.',
+    ],
+    counters.lost > 0 && [
+      'lost',
+      `${counters.lost === 1 ? 'One lock was' : `${counters.lost} locks were`} lost in this process since it began.`,
+      'The event lock:lost says why.',
+    ],
+  ] satisfies (false | [code: string, text: string, advice: string | null])[]
+  const told = worries.filter((worry) => worry !== false)
+  return [
+    poolSentence(pool),
+    ...told.map(([code, text, advice]) => sentence(code!, 'warning', text!, advice ?? null)),
+  ]
+}
+
+function poolSentence({ connections, held, sessions }: PoolSnapshot): SentenceJson {
+  const { max } = connections
+  const may = max === 1 ? 'one connection' : `${max} connections`
+  if (held === 0) return ok('pool', `This process holds no lock; it may open ${may}.`)
   const locks = held === 1 ? 'one lock' : `${held} locks`
   const on = sessions.length === 1 ? 'one connection' : `${sessions.length} connections`
-  const of = connections.max === 1 ? 'one connection' : `${connections.max} connections`
-  const sentences = [
-    ok(
-      'pool',
-      held === 0
-        ? `This process holds no lock; it may open ${of}.`
-        : `This process holds ${locks} on ${on}, of ${connections.max} that it may open.`,
-    ),
-  ]
-  if (state !== 'open')
-    sentences.push(sentence('closing', 'warning', `The pool of this process is ${state}.`, null))
-  if (connections.waiting > 0)
-    sentences.push(
-      sentence(
-        'exhausted',
-        'warning',
-        `${connections.waiting} in this process wait for a connection: all ${connections.max} are lent.`,
-        'See who borrows connections, and for how long; or raise max.',
-      ),
-    )
-  if (doorbell === 'deaf')
-    sentences.push(
-      sentence(
-        'deaf',
-        'warning',
-        'This process can not hear when locks become free, and asks from time to time.',
-        'It needs a connection to listen on: raise max, or see the warning event.',
-      ),
-    )
-  if (counters.lost > 0)
-    sentences.push(
-      sentence(
-        'lost',
-        'warning',
-        `${counters.lost === 1 ? 'One lock was' : `${counters.lost} locks were`} lost in this process since it began.`,
-        'The event lock:lost says why.',
-      ),
-    )
-  return sentences
+  return ok('pool', `This process holds ${locks} on ${on}, of ${max} that it may open.`)
 }
 
 function ok(code: string, text: string): SentenceJson {

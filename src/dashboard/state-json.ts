@@ -106,8 +106,8 @@ export interface SessionJson {
   readonly state: string | null
   readonly stateMs: number | null
   readonly transactionMs: number | null
-  /** When it began; null if we may not see that. */
-  readonly startedAt: number | null
+  /** When it began, in the words of the server; null if we may not see that. */
+  readonly startedAt: string | null
   readonly waitsFor: string | null
   readonly query: string | null
   readonly isLockSession: boolean
@@ -158,7 +158,7 @@ export interface QuantilesJson {
 export interface EndJson {
   readonly pid: number
   /** Of the session that was looked at: a process id is used again. */
-  readonly startedAt: number
+  readonly startedAt: string
   /** The process id, as somebody has typed it. */
   readonly confirm: string
 }

@@ -1,6 +1,7 @@
 import type { Queryable } from '../queryable.js'
 import type { ServerState } from '../server-state.js'
-import { BEGIN_LOOK, END_LOOK, END_SESSION, GIVE_UP_LOOK } from './look-sql.js'
+import { TERMINATE } from './inspect-sql.js'
+import { BEGIN_LOOK, END_LOOK, GIVE_UP_LOOK } from './look-sql.js'
 import { readServerState, type InspectOptions } from './postgres-inspect.js'
 
 /** As `readServerState`, with limits of its own that end with it: for connections that others use too. */
@@ -18,11 +19,11 @@ export async function lookCarefully(connection: Queryable, options: InspectOptio
 }
 
 /**
- * Ends a session of this database, if it is still the one that began then.
+ * Tells a session to end, if it is still the one that began then. False if there is none.
  *
  * @throws if the role may not
  */
-export async function endSession(connection: Queryable, pid: number, startedAt: number): Promise<boolean> {
-  const { rows } = await connection.query<{ ended: boolean }>(END_SESSION, [pid, startedAt])
-  return rows[0]?.ended ?? false
+export async function endSession(connection: Queryable, pid: number, startedAt: string): Promise<boolean> {
+  const { rows } = await connection.query(TERMINATE, [pid, startedAt])
+  return rows.length > 0
 }

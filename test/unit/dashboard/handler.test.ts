@@ -2,6 +2,9 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { DashboardWorld, problemOf, TOKEN } from '../../support/dashboard-world.js'
 
+/** Of every session of the fake. */
+const BEGUN = '2026-01-01 00:00:00+00'
+
 describe('what is answered', () => {
   test('the page, its modules and its state, each with the headers that keep everything else out', async () => {
     const world = new DashboardWorld()
@@ -93,7 +96,7 @@ describe('who may look', () => {
 })
 
 describe('who may end a session', () => {
-  const victim = { pid: 1, startedAt: -60_000, confirm: '1' }
+  const victim = { pid: 1, startedAt: BEGUN, confirm: '1' }
   const open = () => new DashboardWorld({ token: TOKEN, ending: true })
 
   test('nobody, unless it is allowed', async () => {
@@ -108,9 +111,16 @@ describe('who may end a session', () => {
     expect((await world.state()).mayEnd).toBe(true)
     const answer = await world.end(victim)
     expect([answer.status, await answer.json()]).toEqual([200, { ended: true }])
-    expect(world.ended).toEqual([{ pid: 1, startedAt: -60_000 }])
+    expect(world.ended).toEqual([{ pid: 1, startedAt: BEGUN }])
     // Gone already, or another has its process id now.
     expect((await world.end({ ...victim, pid: 2, confirm: '2' })).status).toBe(409)
+  })
+
+  test('only whom the page has shown, and only as long as it is that session', async () => {
+    const world = open()
+    expect((await world.end({ pid: 3, startedAt: BEGUN, confirm: '3' })).status).toBe(409)
+    expect((await world.end({ ...victim, startedAt: '2025-12-31 00:00:00+00' })).status).toBe(409)
+    expect(world.ended).toEqual([])
   })
 
   test.each([
