@@ -81,7 +81,7 @@ function connectionSentence({ server: { connections } }: LockSnapshot): Sentence
 
 function poolSentences(pool: PoolSnapshot): SentenceJson[] {
   const { connections, counters, doorbell, state } = pool
-  const worries = [
+  const worries: readonly (false | readonly [code: string, text: string, advice: string | null])[] = [
     state !== 'open' && ['closing', `The pool of this process is ${state}.`, null],
     connections.waiting > 0 && [
       'exhausted',
@@ -98,12 +98,9 @@ function poolSentences(pool: PoolSnapshot): SentenceJson[] {
       `${counters.lost === 1 ? 'One lock was' : `${counters.lost} locks were`} lost in this process since it began.`,
       'The event lock:lost says why.',
     ],
-  ] satisfies (false | [code: string, text: string, advice: string | null])[]
-  const told = worries.filter((worry) => worry !== false)
-  return [
-    poolSentence(pool),
-    ...told.map(([code, text, advice]) => sentence(code!, 'warning', text!, advice ?? null)),
   ]
+  const told = worries.filter((worry) => worry !== false)
+  return [poolSentence(pool), ...told.map(([code, text, advice]) => sentence(code, 'warning', text, advice))]
 }
 
 function poolSentence({ connections, held, sessions }: PoolSnapshot): SentenceJson {

@@ -41,11 +41,12 @@ test('every entry point can be imported by who has installed it', () => {
      import { ConnectionPool } from 'lockpool/pool'
      import * as testing from 'lockpool/testing'
      import { startEmbeddedPostgres } from 'lockpool/embedded'
+     import { dashboardHandler } from 'lockpool/dashboard'
      import manifest from 'lockpool/package.json' with { type: 'json' }
      const locks = new LockPool({ connection: 'postgres://127.0.0.1:1/x' })
      const error = await locks.acquire('orders').catch((error) => error)
      await locks.close()
-     const kinds = [ConnectionPool, startEmbeddedPostgres].map((each) => typeof each)
+     const kinds = [ConnectionPool, startEmbeddedPostgres, dashboardHandler].map((each) => typeof each)
      console.log(JSON.stringify([error instanceof LockError, error.code, kinds, Object.keys(testing).length > 0, manifest.name]))`,
   )
 
@@ -53,7 +54,7 @@ test('every entry point can be imported by who has installed it', () => {
   expect(JSON.parse(it.stdout)).toEqual([
     true,
     'CONNECTION_FAILED',
-    ['function', 'function'],
+    ['function', 'function', 'function'],
     true,
     'lockpool',
   ])
@@ -84,6 +85,7 @@ test('what is published is the library, its types and its sources, and nothing o
   expect(published).toContain('LICENSE')
   expect(published).toContain('dist/index.d.ts')
   expect(published).toContain('src/index.ts')
+  expect(published).toContain('dist/dashboard/page/main.js')
   const strange = published.filter(
     (path) => !/^(dist|src)\/|^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(path),
   )

@@ -1,0 +1,121 @@
+/**
+ * Takes the pictures of docs/guides/dashboard.md: npm run build && node scripts/dashboard-picture.mjs [FOLDER]
+ *
+ * On a PostgreSQL of its own, with programs that hold and wait. `LOCKS=2000` holds so many, `LOCKS=0` none; `WIDTH=400` is
+ * how wide the page is; `CHROMIUM` where the browser is, if not at /usr/bin/chromium.
+ */
+import { mkdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { chromium } from 'playwright-core'
+import { dashboardHandler, nodeListener } from '../dist/dashboard.js'
+import { startEmbeddedPostgres } from '../dist/embedded/index.js'
+import { LockPool } from '../dist/index.js'
+
+const folder = process.argv[2] ?? 'docs/guides'
+const count = Number(process.env.LOCKS ?? 24)
+const width = Number(process.env.WIDTH ?? 1360)
+const NAMES = ['invoice', 'customer', 'report', 'import', 'mailbox', 'order']
+
+const database = await startEmbeddedPostgres({
+  durable: false,
+  settings: { max_locks_per_transaction: 256 },
+})
+const pool = (applicationName) => new LockPool({ connection: database.url, applicationName, max: 4 })
+const [billing, reports] = [pool('billing'), pool('reports')]
+const clients = []
+
+async function stranger(name, ...statements) {
+  const client = new pg.Client({ connectionString: database.url, application_name: name })
+  client.on('error', () => undefined)
+  await client.connect()
+  clients.push(client)
+  for (const statement of statements) await client.query(statement)
+  return client
+}
+
+/** Locks that come and go, so that the charts have something to show. */
+let isBusy = true
+async function work(locks, i) {
+  for (let round = 0; isBusy; round++) {
+    const key = `${NAMES[(i + round) % NAMES.length]} ${4700 + ((i * 7 + round) % 40)}`
+    await locks.withLock(key, () => sleep(20 + ((i * 37 + round * 53) % 400))).catch(() => undefined)
+  }
+}
+
+async function scene() {
+  if (count === 0) return []
+  await Promise.all(
+    Array.from({ length: count }, (_, i) => billing.acquire(`${NAMES[i % NAMES.length]} ${1000 + i}`)),
+  )
+  await billing.acquire('month end')
+  await billing.semaphore('pdf conversion', 3).acquire()
+  await stranger(
+    'migrate',
+    'CREATE TABLE orders (id int PRIMARY KEY, state text)',
+    "INSERT INTO orders VALUES (1, 'new')",
+  )
+  await stranger(
+    'psql',
+    'SELECT pg_advisory_lock(42)',
+    'BEGIN',
+    "UPDATE orders SET state = 'paid' WHERE id = 1",
+  )
+  const first = await stranger('shop')
+  const second = await stranger('shop', 'SELECT pg_advisory_lock(77)', 'BEGIN')
+  const third = await stranger('worker')
+  const waits = [
+    first.query("UPDATE orders SET state = 'sent' WHERE id = 1"),
+    sleep(200).then(() => second.query('SELECT * FROM orders WHERE id = 1 FOR UPDATE')),
+    third.query('SELECT pg_advisory_lock(77)'),
+    reports.acquire('month end', { timeoutMs: 600_000 }),
+    billing.acquire('month end', { timeoutMs: 600_000 }),
+  ]
+  for (const wait of waits) wait.catch(() => undefined)
+  return [...Array.from({ length: 12 }, (_, i) => work(billing, i)), work(reports, 3)]
+}
+
+const handler = dashboardHandler(billing, { token: 'a token for the picture', ending: true })
+const server = createServer(nodeListener(handler)).listen(0, '127.0.0.1')
+await once(server, 'listening')
+const url = `http://127.0.0.1:${server.address().port}/`
+const workers = await scene()
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
+})
+try {
+  const page = await browser.newPage({ viewport: { width, height: 900 } })
+  page.on('console', (message) => process.stderr.write(`console: ${message.text()}\n`))
+  page.on('pageerror', (error) => process.stderr.write(`page: ${error.stack}\n`))
+  await page.goto(url)
+  // Two slots of the charts, and a wait that is long enough to be worth a sentence.
+  await page.waitForTimeout(Number(process.env.SECONDS ?? 40) * 1000)
+  mkdirSync(folder, { recursive: true })
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme })
+    await page.waitForTimeout(300)
+    await page.screenshot({ path: join(folder, `dashboard-${colorScheme}.png`), fullPage: width < 1000 })
+  }
+  if (process.env.DETAIL !== undefined) {
+    await page.keyboard.press('j')
+    await page.keyboard.press('Enter')
+    await page.waitForTimeout(300)
+    await page.screenshot({ path: join(folder, 'dashboard-detail.png') })
+    await page.getByText('End this session').first().click()
+    await page.waitForTimeout(300)
+    await page.screenshot({ path: join(folder, 'dashboard-end.png') })
+  }
+} finally {
+  isBusy = false
+  await browser.close()
+  server.close()
+  server.closeAllConnections()
+  handler.close()
+  await Promise.all([...clients.map((client) => client.end().catch(() => undefined))])
+  await Promise.all([billing.close({ graceMs: 0 }), reports.close({ graceMs: 0 }), ...workers])
+  await database.stop()
+}
