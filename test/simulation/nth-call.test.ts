@@ -32,7 +32,7 @@ async function play(nth: number, mishap: Mishap, setup: (typeof SETUPS)[number])
       { clock, random: new SeededRandom(seed) },
     )
   const pools = [pool(1), pool(2)] as const
-  const script = new Script(clock, pools, new Witness(clock, () => false, complain), complain)
+  const script = new Script(clock, pools, new Witness(clock, LEASE_MS, () => false, complain), complain)
   const within = async (work: Promise<unknown>, what: string): Promise<void> => {
     let isDone = false
     void work.then(

@@ -48,7 +48,7 @@ export class Town {
     server.notificationLoss = scenario.notificationLoss ?? 0
     const excuses = (key: string): boolean => !strict || key.startsWith(PERMIT)
     const complain = (what: string): void => void this.#complaints.push(what)
-    const witness = (this.witness = new Witness(clock, excuses, complain))
+    const witness = (this.witness = new Witness(clock, LEASE_MS, excuses, complain))
     const travel = (): Promise<void> => sleep(clock, random.below(latencyMs + 1))
     this.#around = { random, scenario, witness, complain, travel, isWinding: () => this.#isWinding }
     const processes = (): readonly SimProcess[] => this.#processes

@@ -36,6 +36,7 @@ export interface Hold {
 export class Witness {
   readonly #clock: Clock
   readonly #complain: (what: string) => void
+  readonly #leaseMs: number
   readonly #excuses: (key: string) => boolean
   readonly #holds = new Map<string, Hold[]>()
   /** The greatest token granted so far, by key. */
@@ -50,8 +51,14 @@ export class Witness {
   refusedWrites = 0
 
   /** `excuses`: of which keys there may be two holders if the server lets go early, as in plain mode. */
-  constructor(clock: Clock, excuses: (key: string) => boolean, complain: (what: string) => void) {
+  constructor(
+    clock: Clock,
+    leaseMs: number,
+    excuses: (key: string) => boolean,
+    complain: (what: string) => void,
+  ) {
     this.#clock = clock
+    this.#leaseMs = leaseMs
     this.#excuses = excuses
     this.#complain = complain
   }
@@ -74,7 +81,9 @@ export class Witness {
   ): Hold {
     this.grants++
     const highest = this.#highest.get(key) ?? 0n
-    const isLetGo = (this.#letGoAt.get(processOf(holder)) ?? -1) >= at
+    // In a process that does not know, it may even be handed on to somebody who asks later, until the lease is over.
+    const letGoAt = this.#letGoAt.get(processOf(holder)) ?? -Infinity
+    const isLetGo = letGoAt >= at || this.#clock.now() - letGoAt <= this.#leaseMs
     const mustPass = lock.mode === 'exclusive' && isNews && !isLetGo ? highest : before
     if (lock.token <= mustPass)
       this.#complain(`${holder} got ${key} with token ${lock.token} after ${mustPass}`)
