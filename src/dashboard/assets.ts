@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { PAGE_HTML } from './page-html.js'
+import { pageHtml } from './page-html.js'
 import { PAGE_ICON } from './page-icon.js'
 import { PAGE_STYLE } from './page-style.js'
 
@@ -24,15 +24,19 @@ let assets: Assets | null = null
 
 /** Read and compressed once, when somebody asks. */
 export function pageAssets(): Assets {
-  assets ??= new Map([
-    ['', asset('text/html; charset=utf-8', PAGE_HTML)],
+  assets ??= readAssets()
+  return assets
+}
+
+function readAssets(): Assets {
+  const modules = readdirSync(MODULES).filter((name) => name.endsWith('.js'))
+  const page = pageHtml(modules.map((name) => `page/${name}`))
+  return new Map([
+    ['', asset('text/html; charset=utf-8', page)],
     ['style.css', asset('text/css; charset=utf-8', PAGE_STYLE)],
     ['icon.svg', asset('image/svg+xml', PAGE_ICON)],
-    ...readdirSync(MODULES)
-      .filter((name) => name.endsWith('.js'))
-      .map((name): [string, Asset] => [`page/${name}`, moduleAsset(name)]),
+    ...modules.map((name): [string, Asset] => [`page/${name}`, moduleAsset(name)]),
   ])
-  return assets
 }
 
 function moduleAsset(name: string): Asset {

@@ -1,5 +1,13 @@
-/** The page before its modules have run: everything that does not depend on data. Nothing inline, for the policy's sake. */
-export const PAGE_HTML = `<!doctype html>
+/**
+ * The page before its modules have run: everything that does not depend on data. Nothing inline, for the policy's sake. All
+ * modules are asked for at once, rather than one behind the other that imports it.
+ */
+export function pageHtml(modules: readonly string[]): string {
+  const preloads = modules.map((path) => `<link rel="modulepreload" href="${path}">\n`)
+  return PAGE.replace('<!-- modules -->', preloads.join(''))
+}
+
+const PAGE = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -8,8 +16,7 @@ export const PAGE_HTML = `<!doctype html>
 <title>lockpool</title>
 <link rel="icon" href="icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="style.css">
-<link rel="modulepreload" href="page/main.js">
-<script type="module" src="page/main.js"></script>
+<!-- modules --><script type="module" src="page/main.js"></script>
 </head>
 <body>
 <a class="skip" href="#locks">To the table of locks</a>
