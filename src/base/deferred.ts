@@ -1,9 +1,9 @@
 type Resolve = (value?: unknown) => void
 type Reject = (reason: unknown) => void
 
-/** The handles of the promise made last. */
-let resolveLast: Resolve
-let rejectLast: Reject
+/** The handles of the promise that is being made. */
+let resolveLast: Resolve = nothing
+let rejectLast: Reject = nothing
 
 /**
  * For `new Promise`, which calls it before it returns: one function for all promises. A closure for each would be a good
@@ -24,5 +24,9 @@ export class Deferred<T> {
     this.promise = new Promise<T>(hold as never)
     this.resolve = resolveLast
     this.reject = rejectLast
+    // They would keep the promise, and what it is resolved with, for as long as no other is made.
+    resolveLast = rejectLast = nothing
   }
 }
+
+function nothing(): void {}
