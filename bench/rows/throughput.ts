@@ -1,72 +1,79 @@
-import { cpuUsage } from 'node:process'
-import pg from 'pg'
 import { LockPool } from '../../src/index.js'
-import { inTurn, rate, type GoesOn } from '../measure.js'
+import { inTurn } from '../measure.js'
 import { alone, compared, type Bench, type Group, type Row } from '../row.js'
-import { connectTo, ConnectionWatch } from '../server.js'
+import { ConnectionWatch } from '../server.js'
+import { WorkerProcess } from '../worker.js'
+import {
+  APPLICATION,
+  CALLERS,
+  POOL_SIZE,
+  REFERENCE_CALLERS,
+  SESSIONS,
+  type PairsAnswer,
+  type PairsKind,
+  type PairsQuestion,
+} from '../workers/pairs.js'
 
-const CALLERS = 1000
-/** One place in the pool is kept for borrowers. */
-const SESSIONS = 2
-/** More callers than connections: those of `pg.Pool` queue for one, and a connection per lock would run into the server's limit. */
-const REFERENCE_CALLERS = 100
-const POOL_SIZE = 10
-const APPLICATION = 'lockpool-bench-throughput'
-
-const LOCK = { name: 'lock', text: 'SELECT pg_try_advisory_lock($1)' }
-const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock($1)' }
-
-/** What the server does with so many pairs when nobody sends it anything in between. */
-const PAIRS_ALONE = `
-SELECT
-  count(CASE WHEN pg_try_advisory_lock(k) THEN nextval('lockpool.fence') END),
-  count(CASE WHEN pg_advisory_unlock(k) THEN 1 END)
-FROM generate_series(1, $1::int8) AS keys (k)`
+/** A just-in-time compiler takes its time; what it has done by then is what a service runs with. */
+const WARM_UP_SECONDS = 3
 
 /** Many callers, each with a key of its own: what sharing a statement is worth. */
 export const throughput: Group = { name: 'throughput', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
-  await using locks = new LockPool({ connection: url, max: SESSIONS + 1, applicationName: APPLICATION })
+  // The sequence that the server alone draws from is made by the first pool.
+  await using locks = new LockPool({ connection: url })
   await locks.ready()
-  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE })
-  const server = await connectTo(url)
+  // Each in a process of its own: the garbage and the compiled code of one would slow down the others.
+  const side = (kind: PairsKind, ...args: string[]): Side => new WorkerProcess('pairs', [kind, url, ...args])
+  const sides = {
+    lockpool: side('lockpool'),
+    'pg.Pool': side('pg.Pool'),
+    'a connection per lock': side('connection-per-lock'),
+    'the server alone, 1000 a time': side('server-alone', '1000'),
+    'the server alone, 20000 a time': side('server-alone', '20000'),
+  }
   const watch = new ConnectionWatch(url, APPLICATION)
   const cpu: number[] = []
+  const measure = async (name: keyof typeof sides): Promise<number> => {
+    const { pairsPerSecond, cpuMicrosecondsPerPair } = await sides[name].ask({ seconds })
+    if (name === 'lockpool') cpu.push(cpuMicrosecondsPerPair)
+    return pairsPerSecond
+  }
 
+  for (const [name, worker] of Object.entries(sides)) {
+    say(`${name}, warming up`)
+    await worker.ask({ seconds: Math.min(WARM_UP_SECONDS, seconds * 2) })
+  }
   const measured = await inTurn(
     rounds,
     {
-      lockpool: async () => {
-        const before = cpuUsage()
-        const pairs = await rate(CALLERS, seconds, (goesOn, index) => lockAndRelease(locks, index, goesOn))
-        const { user, system } = cpuUsage(before)
-        cpu.push((user + system) / (pairs * seconds))
-        return pairs
-      },
-      'pg.Pool': () => rate(REFERENCE_CALLERS, seconds, (goesOn, index) => throughPool(pool, index, goesOn)),
-      'a connection per lock': () =>
-        rate(REFERENCE_CALLERS, seconds, (goesOn, index) => connectionPerLock(url, index, goesOn)),
-      'the server alone, 1000 a time': () => serverAlone(server, 1000, seconds),
-      'the server alone, 20000 a time': () => serverAlone(server, 20_000, seconds),
+      lockpool: () => measure('lockpool'),
+      'pg.Pool': () => measure('pg.Pool'),
+      'a connection per lock': () => measure('a connection per lock'),
+      'the server alone, 1000 a time': () => measure('the server alone, 1000 a time'),
+      'the server alone, 20000 a time': () => measure('the server alone, 20000 a time'),
     },
     say,
   )
   const { most, looks } = await watch.stop()
-  await Promise.all([pool.end(), server.end()])
+  await Promise.all(Object.values(sides).map((worker) => worker[Symbol.asyncDispose]()))
 
   const against = (name: keyof typeof measured) => ({
     unit: 'pairs/s',
     ours: measured.lockpool,
     reference: { name, figures: measured[name] },
   })
-  const cpuNote = `this process used ${Math.min(...cpu.slice(1)).toFixed(2)} us of CPU per pair in its best round`
+  const cpuNote = `its process used ${Math.min(...cpu.slice(1)).toFixed(2)} us of CPU per pair in its best round`
   return [
     compared({
-      what: '1000 callers, distinct keys, 2 connections',
+      what: `${CALLERS} callers, distinct keys, ${SESSIONS} connections`,
       ...against('pg.Pool'),
       target: { of: 'ratio', is: 'at least', limit: 30 },
-      notes: [`${POOL_SIZE} connections, ${REFERENCE_CALLERS} callers, prepared, no tokens`, cpuNote],
+      notes: [
+        `${POOL_SIZE} connections, ${REFERENCE_CALLERS} callers, prepared, no tokens; each side in a process of its own`,
+        cpuNote,
+      ],
     }),
     compared({
       what: 'the same',
@@ -99,42 +106,4 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   ]
 }
 
-async function lockAndRelease(locks: LockPool, index: number, goesOn: GoesOn): Promise<void> {
-  const key = `throughput ${index}`
-  let last = 0n
-  while (goesOn()) {
-    const lock = await locks.acquire(key)
-    if (lock.token <= last) throw new Error(`token ${lock.token} was drawn after ${last}`)
-    last = lock.token
-    await lock.release()
-  }
-}
-
-async function throughPool(pool: pg.Pool, index: number, goesOn: GoesOn): Promise<void> {
-  const values = [index]
-  while (goesOn()) {
-    const client = await pool.connect()
-    await client.query({ ...LOCK, values })
-    await client.query({ ...UNLOCK, values })
-    client.release()
-  }
-}
-
-async function connectionPerLock(url: string, index: number, goesOn: GoesOn): Promise<void> {
-  const values = [index]
-  while (goesOn()) {
-    const client = await connectTo(url)
-    await client.query(LOCK.text, values)
-    await client.query(UNLOCK.text, values)
-    await client.end()
-  }
-}
-
-/** One caller, one statement after another. */
-async function serverAlone(server: pg.Client, pairs: number, seconds: number): Promise<number> {
-  const statement = { name: 'alone', text: PAIRS_ALONE, values: [pairs] }
-  const statements = await rate(1, seconds, async (goesOn) => {
-    while (goesOn()) await server.query(statement)
-  })
-  return statements * pairs
-}
+type Side = WorkerProcess<PairsQuestion, PairsAnswer>

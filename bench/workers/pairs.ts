@@ -1,0 +1,128 @@
+import { cpuUsage } from 'node:process'
+import pg from 'pg'
+import { LockPool } from '../../src/index.js'
+import { rate, type GoesOn } from '../measure.js'
+import { connectTo } from '../server.js'
+import { serve } from '../worker.js'
+
+export interface PairsQuestion {
+  readonly seconds: number
+}
+
+export interface PairsAnswer {
+  readonly pairsPerSecond: number
+  /** Of this process. */
+  readonly cpuMicrosecondsPerPair: number
+}
+
+/** How pairs of lock and unlock are made. */
+export type PairsKind = 'lockpool' | 'pg.Pool' | 'connection-per-lock' | 'server-alone'
+
+export const CALLERS = 1000
+/** One place in the pool is kept for borrowers. */
+export const SESSIONS = 2
+/** More callers than connections: those of `pg.Pool` queue for one, and a connection per lock would run into the server's limit. */
+export const REFERENCE_CALLERS = 100
+export const POOL_SIZE = 10
+export const APPLICATION = 'lockpool-bench-pairs'
+
+const LOCK = { name: 'lock', text: 'SELECT pg_try_advisory_lock($1)' }
+const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock($1)' }
+
+/** What the server does with so many pairs when nobody sends it anything in between. */
+const PAIRS_ALONE = `
+SELECT
+  count(CASE WHEN pg_try_advisory_lock(k) THEN nextval('lockpool.fence') END),
+  count(CASE WHEN pg_advisory_unlock(k) THEN 1 END)
+FROM generate_series(1, $1::int8) AS keys (k)`
+
+/** Pairs a second, for about so long. */
+interface Side {
+  run(seconds: number): Promise<number>
+  end(): Promise<void>
+}
+
+const [kind = '', url = '', pairsPerStatement = ''] = process.argv.slice(2)
+
+async function openSide(): Promise<Side> {
+  switch (kind as PairsKind) {
+    case 'lockpool':
+      return throughLockpool()
+    case 'pg.Pool':
+      return throughPool()
+    case 'connection-per-lock':
+      return {
+        run: (seconds) => rate(REFERENCE_CALLERS, seconds, connectionPerLock),
+        end: () => Promise.resolve(),
+      }
+    case 'server-alone':
+      return serverAlone(Number(pairsPerStatement))
+  }
+}
+
+async function throughLockpool(): Promise<Side> {
+  const locks = new LockPool({ connection: url, max: SESSIONS + 1, applicationName: APPLICATION })
+  await locks.ready()
+  const caller = async (goesOn: GoesOn, index: number): Promise<void> => {
+    const key = `throughput ${index}`
+    let last = 0n
+    while (goesOn()) {
+      const lock = await locks.acquire(key)
+      if (lock.token <= last) throw new Error(`token ${lock.token} was drawn after ${last}`)
+      last = lock.token
+      await lock.release()
+    }
+  }
+  return { run: (seconds) => rate(CALLERS, seconds, caller), end: () => locks.close() }
+}
+
+function throughPool(): Side {
+  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE })
+  const caller = async (goesOn: GoesOn, index: number): Promise<void> => {
+    const values = [index]
+    while (goesOn()) {
+      const client = await pool.connect()
+      await client.query({ ...LOCK, values })
+      await client.query({ ...UNLOCK, values })
+      client.release()
+    }
+  }
+  return { run: (seconds) => rate(REFERENCE_CALLERS, seconds, caller), end: () => pool.end() }
+}
+
+async function connectionPerLock(goesOn: GoesOn, index: number): Promise<void> {
+  const values = [index]
+  while (goesOn()) {
+    const client = await connectTo(url)
+    await client.query(LOCK.text, values)
+    await client.query(UNLOCK.text, values)
+    await client.end()
+  }
+}
+
+/** One caller, one statement after another. */
+async function serverAlone(pairs: number): Promise<Side> {
+  const server = await connectTo(url)
+  const statement = { name: 'alone', text: PAIRS_ALONE, values: [pairs] }
+  const run = async (seconds: number): Promise<number> => {
+    const statements = await rate(1, seconds, async (goesOn) => {
+      while (goesOn()) await server.query(statement)
+    })
+    return statements * pairs
+  }
+  return { run, end: () => server.end() }
+}
+
+// Imported for its constants, it is no process of its own.
+if (process.send !== undefined) {
+  const side = await openSide()
+  serve(
+    async ({ seconds }: PairsQuestion): Promise<PairsAnswer> => {
+      const before = cpuUsage()
+      const pairsPerSecond = await side.run(seconds)
+      const { user, system } = cpuUsage(before)
+      return { pairsPerSecond, cpuMicrosecondsPerPair: (user + system) / (pairsPerSecond * seconds) }
+    },
+    () => side.end(),
+  )
+}
