@@ -83,8 +83,9 @@ test('a lock that somebody else holds: 75, or what -E says, at once or when the 
   expect(performance.now() - since).toBeLessThan(10_000)
   expect(its.map((it) => it.out.toString())).toEqual(['', '', '', '', ''])
   expect(its[0]!.err).toBe('lockpool: lock "k" is busy: somebody else holds it\n')
+  // It is named if the server says who it is within a fifth of a second, which a busy machine may not.
   expect(its[3]!.err).toMatch(
-    /^lockpool: lock "k" is busy: .+ \(process \d+, client 127\.0\.0\.1\/32\) holds it, gave up after 2s\n$/,
+    /^lockpool: lock "k" is busy: (.+ \(process \d+, client 127\.0\.0\.1\/32\)|somebody else) holds it, gave up after 2s\n$/,
   )
   await held.release()
 })
