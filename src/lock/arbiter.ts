@@ -209,7 +209,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   forget(entry: Entry): void {
     this.unpark(entry)
     this.#links.unassign(entry)
-    this.#entries.close()
+    this.#entries.rested()
     if (this.#entries.size === 0) this.#onEmpty?.()
   }
 

@@ -39,8 +39,8 @@ export class EntryBook {
     return entry
   }
 
-  /** It has come to rest: there is nothing more to know about its key. */
-  close(): void {
+  /** One of them has come to rest: there is nothing more to know about its key. */
+  rested(): void {
     this.#resting++
     if (this.#resting <= KEPT || this.#resting * 2 <= this.#byId.size) return
     for (const [keyId, entry] of this.#byId) if (entry.isAtRest) this.#byId.delete(keyId)

@@ -41,7 +41,7 @@ export async function attach(
   settings: LinkSettings,
   another: Another<ServerConnection> | null,
 ): Promise<ServerFacts> {
-  const first = await inTime(() => firstLook(server))
+  const first = await untilNotCanceled(() => firstLook(server))
   const { pid, version, version_text, is_standby, capacity, capacity_per_session: capacityPerSession } = first
   if (version < OLDEST_VERSION) {
     throw new ConnectionError(
@@ -57,7 +57,7 @@ export async function attach(
       { retryable: false },
     )
   }
-  const inForce = inTime(() => putInForce(server, lockSessionSettings(settings.leaseMs)))
+  const inForce = untilNotCanceled(() => putInForce(server, lockSessionSettings(settings.leaseMs)))
   const facts = { pid, capacity, capacityPerSession }
   if (settings.fencing === 'off' && !settings.strict) {
     await inForce
@@ -65,14 +65,14 @@ export async function attach(
     return { ...facts, fence: null, noFencing, shortfall: null, keepsNames: false, marks: null }
   }
   // Behind the settings on the wire, so already with them.
-  const [found] = await Promise.all([inTime(() => findObjects(server)), inForce])
+  const [found] = await Promise.all([untilNotCanceled(() => findObjects(server)), inForce])
   const marking = settings.strict ? PostgresMarks.of(server, settings.leaseMs) : null
   const [schema, marks] = await Promise.all([useSchema(server, found, settings), marking])
   return { ...facts, ...schema, marks }
 }
 
 /** A role's default may leave a statement a millisecond, and a busy server may need more to lift even that. */
-async function inTime<T>(work: () => Promise<T>): Promise<T> {
+async function untilNotCanceled<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()

@@ -8,7 +8,7 @@ const code = (i: number): KeyCode => ({ id: `id ${i}` })
 
 /** A book, and what makes an entry in which nobody is interested come to rest. */
 function book() {
-  const host = { isClosing: false, forget: () => entries.close() } as Partial<EntryHost> as EntryHost
+  const host = { isClosing: false, forget: () => entries.rested() } as Partial<EntryHost> as EntryHost
   const entries: EntryBook = new EntryBook(host)
   return { entries, open: (i: number): Entry => entries.open(code(i), `key ${i}`) }
 }
