@@ -1,5 +1,6 @@
 import type { ClientConfig } from 'pg'
 import { InvariantError } from '../base/assert.js'
+import { ConnectionError } from '../base/errors.js'
 import type { ServerConnection } from '../dialect/postgres/server-connection.js'
 import { connectionSource } from './connection.js'
 import { EXIT, exitNameOf } from './exit-codes.js'
@@ -28,6 +29,23 @@ export async function configOf(
   return EXIT.config
 }
 
+/** A server that accepts and says nothing more is not waited for any longer. */
+const CONNECT_LIMIT_MS = 30_000
+
+/** @throws {ConnectionError} the server does not answer; what else goes wrong, as the driver says it. */
+export async function openConnection(config: ClientConfig): Promise<ServerConnection> {
+  const { ServerConnection } = await import('../dialect/postgres/server-connection.js')
+  const signal = AbortSignal.timeout(CONNECT_LIMIT_MS)
+  try {
+    return await ServerConnection.open(config, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+    throw new ConnectionError(`the server did not answer within ${CONNECT_LIMIT_MS / 1000} s`, {
+      cause: error,
+    })
+  }
+}
+
 /** Gives `use` a connection of its own. What the server objects to is told in a line, and is the exit code. */
 export async function withServer(
   address: ServerAddress,
@@ -36,10 +54,9 @@ export async function withServer(
 ): Promise<number> {
   const config = await configOf(address, terminal)
   if (typeof config === 'number') return config
-  const { ServerConnection } = await import('../dialect/postgres/server-connection.js')
   let connection: ServerConnection | null = null
   try {
-    connection = await ServerConnection.open(config, new AbortController().signal)
+    connection = await openConnection(config)
     return await use(connection, config)
   } catch (error) {
     return await explainFailure(error, terminal)

@@ -56,10 +56,12 @@ export class DashboardSource {
 
   async state(): Promise<Omit<StateJson, 'mayEnd' | 'csrf'>> {
     const { clock, title, pool } = this.#ports
-    const { snapshot, blindness } = await this.#freshLook()
+    const { at: lookedAt, snapshot, blindness } = await this.#freshLook()
     const own = pool === null ? null : pool.snapshot()
     const at = Math.round(clock.instant().wall)
-    const locks = this.#sightings.look(mergeLocks(snapshot?.locks ?? [], own), clock.now())
+    const merged = mergeLocks(snapshot?.locks ?? [], own)
+    // Not seeing a lock, because nobody could look, is not seeing that it has gone.
+    const locks = snapshot === null ? merged : this.#sightings.look(merged, lookedAt)
     const process = own === null ? null : processJson(own)
     this.history.amounts(
       process === null
@@ -98,8 +100,8 @@ export class DashboardSource {
     if (!shown.some(({ pid, startedAt }) => pid === victim.pid && startedAt === victim.startedAt))
       return false
     const ended = (await this.#ports.end?.(victim)) ?? false
-    // The next page is to see what has become of it.
-    this.#look = null
+    // The next page is to see what has become of it; who was shown until then can still be ended.
+    if (this.#look !== null) this.#look = { ...this.#look, at: -Infinity }
     return ended
   }
 

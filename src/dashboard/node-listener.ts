@@ -26,8 +26,8 @@ async function answer(
   outgoing: ServerResponse,
 ): Promise<void> {
   const request = await requestOf(incoming)
-  if (request === null) {
-    outgoing.writeHead(incoming.headers.host === undefined ? 400 : 413, { connection: 'close' }).end()
+  if (typeof request === 'number') {
+    outgoing.writeHead(request, { connection: 'close' }).end()
     return
   }
   const response = await handle(request)
@@ -36,23 +36,28 @@ async function answer(
   else outgoing.end(Buffer.from(await response.arrayBuffer()))
 }
 
-/** Null for one that is too long, or does not say whom it is for. Express has cut `url` where it has mounted us. */
+/** Or the status for one that is too long, or does not say whom it is for. Express has cut `url` where it has mounted us. */
 async function requestOf(
   incoming: IncomingMessage & { readonly originalUrl?: string },
-): Promise<Request | null> {
+): Promise<Request | 400 | 413> {
   const { host } = incoming.headers
   const path = incoming.originalUrl ?? incoming.url ?? '/'
   const base = `http://${host ?? ''}`
-  if (host === undefined || !URL.canParse(base) || !path.startsWith('/')) return null
+  if (host === undefined || !URL.canParse(base) || !path.startsWith('/')) return 400
   const headers = new Headers()
   for (const [name, value] of Object.entries(incoming.headers))
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
   const method = incoming.method ?? 'GET'
   const hasBody = method !== 'GET' && method !== 'HEAD'
   const body = hasBody ? await bodyOf(incoming) : undefined
-  if (body === null) return null
+  if (body === null) return 413
   // Not resolved against the base: a path that begins with two slashes would name another host.
-  return new Request(base + path, { method, headers, ...(body === undefined ? {} : { body }) })
+  try {
+    return new Request(base + path, { method, headers, ...(body === undefined ? {} : { body }) })
+  } catch {
+    // A method that there is not, or a host with a password in it.
+    return 400
+  }
 }
 
 async function bodyOf(incoming: IncomingMessage): Promise<string | null> {

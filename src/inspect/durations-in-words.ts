@@ -5,7 +5,7 @@ const DAY_MS = 24 * HOUR_MS
 
 /** As short as it can be read at a glance: `340 ms`, `4.2 s`, `3 m 12 s`, `2 h 5 m`, `3 d 4 h`. */
 export function durationInWords(ms: number): string {
-  if (ms < SECOND_MS) return `${Math.round(ms)} ms`
+  if (ms < SECOND_MS) return `${Math.floor(ms)} ms`
   if (ms < 10 * SECOND_MS) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`
   if (ms < MINUTE_MS) return `${Math.floor(ms / SECOND_MS)} s`
   if (ms < HOUR_MS) return inTwo(ms, MINUTE_MS, 'm', SECOND_MS, 's')

@@ -1,8 +1,11 @@
 import type { ClientConfig } from 'pg'
 import { systemClock } from '../../base/clock.js'
+import { ConnectionError } from '../../base/errors.js'
+import { inTime } from '../../base/in-time.js'
 import { systemRandom } from '../../base/random.js'
-import { ServerConnection } from '../../dialect/postgres/server-connection.js'
+import type { ServerConnection } from '../../dialect/postgres/server-connection.js'
 import { LockPool } from '../../postgres-lock-pool.js'
+import { openConnection } from '../server.js'
 import { LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from '../doctor/doctor-sql.js'
 import { latencyOf, type Figures, type Latency, type Rate } from './figures.js'
 
@@ -12,6 +15,15 @@ export interface BenchOrder {
   readonly ms: number
   readonly callers: number
   readonly hasTokens: boolean
+}
+
+/** For what takes a moment where all is well. Behind a pooler a notification may never come. */
+const PATIENCE_MS = 10_000
+
+function deaf(): Error {
+  return new ConnectionError(
+    'notifications do not arrive, which waiting callers are woken by: see lockpool doctor',
+  )
 }
 
 /** Sessions share locks, so a crowd gains nothing from more. */
@@ -68,10 +80,11 @@ export class Bench {
       let count = 0
       const samples = await this.#timed(() => {
         const mark = `${this.#namespace} ${count++}`
-        return new Promise<void>((resolve, reject) => {
+        const arrival = new Promise<void>((resolve, reject) => {
           heard = (payload) => payload === mark && resolve()
           sender.query(NOTIFY_DOCTOR, [mark]).catch(reject)
         })
+        return inTime(systemClock, PATIENCE_MS, arrival, deaf)
       })
       return latencyOf(name, samples)
     })
@@ -99,6 +112,8 @@ export class Bench {
       let held = await pools[0]!.acquire('ball')
       for (let turn = 1; systemClock.now() < until || samples.length === 0; turn++) {
         const next = pools[turn % 2]!.acquire('ball')
+        // It is refused when the pool is closed because something else went wrong, which is told then.
+        next.catch(() => undefined)
         await isWaitingIn(pools[turn % 2]!)
         const since = systemClock.now()
         await held.release()
@@ -140,13 +155,16 @@ export class Bench {
   }
 
   async #withConnections<T>(use: (a: ServerConnection, b: ServerConnection) => Promise<T>): Promise<T> {
-    const { signal } = new AbortController()
-    const first = await ServerConnection.open(this.#order.config, signal)
-    const second = await ServerConnection.open(this.#order.config, signal)
+    const opened: ServerConnection[] = []
+    const open = async (): Promise<ServerConnection> => {
+      const connection = await openConnection(this.#order.config)
+      opened.push(connection)
+      return connection
+    }
     try {
-      return await use(first, second)
+      return await use(await open(), await open())
     } finally {
-      await Promise.all([first.close(), second.close()])
+      await Promise.all(opened.map((connection) => connection.close()))
     }
   }
 
@@ -156,7 +174,7 @@ export class Bench {
       const options = {
         max: CONNECTIONS,
         maxWaiting: callers + 1,
-        acquireTimeoutMs: Infinity,
+        acquireTimeoutMs: 2 * PATIENCE_MS + this.#order.ms,
         keyNames: 'off',
       } as const
       return new LockPool({
@@ -177,11 +195,13 @@ export class Bench {
 
 /** Until a caller of the pool sleeps, and can be woken: before that it would not be a hand-off. */
 async function isWaitingIn(pool: LockPool): Promise<void> {
-  while (true) {
+  const until = systemClock.now() + PATIENCE_MS
+  while (systemClock.now() < until) {
     const { keys, doorbell } = pool.snapshot()
     if (doorbell === 'listening' && keys.some(({ state }) => state === 'waiting')) return
     await new Promise<void>((resolve) => void systemClock.after(1, resolve))
   }
+  throw deaf()
 }
 
 async function repeat(times: number, act: () => Promise<unknown>): Promise<void> {

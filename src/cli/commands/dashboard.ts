@@ -9,9 +9,9 @@ import {
 } from '../dashboard/dashboard-order.js'
 import type { Lookout } from '../dashboard/lookout.js'
 import type { NodeListener } from '../../dashboard/node-listener.js'
-import { EXIT, exitNameOf, exitRows } from '../exit-codes.js'
+import { EXIT, exitRows } from '../exit-codes.js'
 import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
-import { configOf } from '../server.js'
+import { configOf, explainFailure } from '../server.js'
 import type { Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
@@ -57,7 +57,7 @@ export const command: Command<DashboardFlags> = {
       const { server } = await lookout.look()
       return await serve(lookout, order, server.database, terminal)
     } catch (error) {
-      return explainFailure(error, terminal)
+      return await explainFailure(error, terminal)
     } finally {
       await lookout.close()
     }
@@ -131,11 +131,4 @@ function interruption(): Promise<NodeJS.Signals> {
       if (signal !== 'SIGUSR1' && signal !== 'SIGUSR2') resolve(signal)
     }
   })
-}
-
-async function explainFailure(error: unknown, { err }: Terminal): Promise<number> {
-  const { explain } = await import('../../dialect/postgres/postgres-errors.js')
-  const explained = explain(error)
-  err.write(`lockpool: the database can't be used: ${explained.message}\n`)
-  return EXIT[exitNameOf(explained)]
 }

@@ -6,7 +6,7 @@ import { examine, explainUnreachable, type Check, type CheckStatus } from '../do
 import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
 import { printable } from '../inspect/columns.js'
-import { configOf } from '../server.js'
+import { configOf, openConnection } from '../server.js'
 import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
@@ -49,11 +49,10 @@ export const command: Command<DoctorFlags> = {
 }
 
 async function look(config: ClientConfig, source: string): Promise<Check[]> {
-  const { ServerConnection } = await import('../../dialect/postgres/server-connection.js')
   const { explain } = await import('../../dialect/postgres/postgres-errors.js')
   const { gatherFacts } = await import('../doctor/gather.js')
   try {
-    const connection = await ServerConnection.open(config, new AbortController().signal)
+    const connection = await openConnection(config)
     try {
       return examine(await gatherFacts(connection, config, source))
     } finally {

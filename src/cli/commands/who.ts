@@ -75,7 +75,7 @@ function tell(title: string, found: readonly ServerLock[], { locks }: LockSnapsh
 }
 
 /** How many locks besides this one a session holds. */
-export function othersOf(pid: number, lock: ServerLock, locks: readonly ServerLock[]): number {
+function othersOf(pid: number, lock: ServerLock, locks: readonly ServerLock[]): number {
   return locks.filter((each) => each !== lock && each.holders.some(({ session }) => session.pid === pid))
     .length
 }

@@ -1,8 +1,9 @@
 import type { ClientConfig } from 'pg'
 import type { Victim } from '../../dashboard/dashboard-source.js'
 import { endSession, lookCarefully } from '../../dialect/postgres/careful-look.js'
-import { ServerConnection } from '../../dialect/postgres/server-connection.js'
+import type { ServerConnection } from '../../dialect/postgres/server-connection.js'
 import { snapshotOf, type LockSnapshot } from '../../inspect/snapshot.js'
+import { openConnection } from '../server.js'
 
 /** One connection to look through, opened anew when it is lost. */
 export class Lookout {
@@ -37,7 +38,7 @@ export class Lookout {
 
   async #openNow(): Promise<ServerConnection> {
     try {
-      const connection = await ServerConnection.open(this.#config, new AbortController().signal)
+      const connection = await openConnection(this.#config)
       connection.onEnd(() => {
         this.#connection = null
       })

@@ -2,10 +2,11 @@ import type { ClientConfig } from 'pg'
 import { CAREFULLY, TERMINATE } from '../../dialect/postgres/inspect-sql.js'
 import { explain } from '../../dialect/postgres/postgres-errors.js'
 import { readServerState } from '../../dialect/postgres/postgres-inspect.js'
-import { ServerConnection } from '../../dialect/postgres/server-connection.js'
+import type { ServerConnection } from '../../dialect/postgres/server-connection.js'
 import type { ServerSession } from '../../dialect/server-state.js'
 import { sessionInWords } from '../../inspect/session-in-words.js'
 import { snapshotOf, type LockSnapshot } from '../../inspect/snapshot.js'
+import { openConnection } from '../server.js'
 
 /** Looks at a server again and again. After a failure the next look connects anew. */
 export class ServerWatch {
@@ -25,6 +26,7 @@ export class ServerWatch {
   /** What became of it, in words. */
   terminate(session: ServerSession): Promise<string> {
     const who = sessionInWords(session)
+    if (session.pid === 0) return Promise.resolve(`${who} has no session to end: see pg_prepared_xacts`)
     return this.#use(async (connection) => {
       const { rows } = await connection.query<{ is_gone: boolean }>(TERMINATE, [
         session.pid,
@@ -50,7 +52,7 @@ export class ServerWatch {
   }
 
   async #connect(): Promise<ServerConnection> {
-    const connection = await ServerConnection.open(this.#config, new AbortController().signal)
+    const connection = await openConnection(this.#config)
     await connection.query(CAREFULLY)
     return connection
   }

@@ -5,7 +5,10 @@ const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
-/** As short as it can be read at a glance: `0.4 ms`, `340 ms`, `4.2 s`, `3 m 12 s`, `2 h 5 m`, `3 d 4 h`. */
+/**
+ * As short as it can be read at a glance, as `durationInWords` of the inspection, which the page can't import: only its own
+ * folder is served. `0.4 ms`, `340 ms`, `4.2 s`, `3 m 12 s`, `2 h 5 m`, `3 d 4 h`.
+ */
 export function duration(ms: number): string {
   if (ms < 1) return ms === 0 ? '0 ms' : `${ms.toPrecision(1)} ms`
   if (ms < SECOND_MS) return `${Math.floor(ms)} ms`
@@ -25,7 +28,7 @@ function inTwo(ms: number, unit: number, name: string, smaller: number, smallerN
 /** Where bounds lie this close together, one of them says it. */
 const CLOSE_MS = 5000
 
-/** `4 s`, `<= 3 m`, `12 s to 3 m`: the server does not know since when a lock is held. */
+/** `4 s`, `≤ 3 m`, `12 s – 3 m`: the server does not know since when a lock is held. */
 export function age({ atLeastMs, atMostMs }: AgeJson): string {
   if (atMostMs === null) return atLeastMs === 0 ? 'unknown' : `≥ ${duration(atLeastMs)}`
   if (atMostMs - atLeastMs <= CLOSE_MS || duration(atLeastMs) === duration(atMostMs))

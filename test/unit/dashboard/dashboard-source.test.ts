@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { watchPool } from '../../../src/dashboard/watch-pool.js'
 import { DashboardSource } from '../../../src/dashboard/dashboard-source.js'
 import { snapshotOf } from '../../../src/inspect/snapshot.js'
-import { DashboardWorld } from '../../support/dashboard-world.js'
+import { blockedSnapshot, DashboardWorld } from '../../support/dashboard-world.js'
 import { fakeWorld } from '../../support/fake-world.js'
 import { held, key, serverSession, serverState } from '../../support/server-state.js'
 
@@ -45,6 +45,59 @@ test('a server that can not be asked is a sentence, and is asked again', async (
   answer = () => Promise.resolve(snapshotOf(serverState()))
   world.clock.advance(1000)
   expect(await world.state()).toMatchObject({ blindness: null, server: { database: 'app' } })
+})
+
+test('a look that fails, or that others had, ends nothing that was seen', async () => {
+  let isDown = false
+  let locks = [held(key(1), 1)]
+  const world = new DashboardWorld(
+    {},
+    {
+      look: () =>
+        isDown
+          ? Promise.reject(new Error('no route'))
+          : Promise.resolve(snapshotOf(serverState({ sessions: [serverSession(1)], locks }))),
+    },
+  )
+  const agesOf = async (id: string) => {
+    const { locks: seen } = await world.state()
+    return seen.find((lock) => lock.id === id)?.holders.map(({ atMostMs }) => atMostMs)
+  }
+  await world.state()
+  locks = [...locks, held(key(2), 1)]
+  world.clock.advance(1000)
+  expect(await agesOf('advisory 2'), 'since the look before').toEqual([1000])
+  isDown = true
+  world.clock.advance(1000)
+  await world.state()
+  isDown = false
+  world.clock.advance(1000)
+  expect(await agesOf('advisory 2')).toEqual([3000])
+  const { history } = await world.state()
+  expect(
+    history.holds.p50.filter((ms) => ms !== null),
+    'nothing was released',
+  ).toEqual([])
+
+  world.clock.advance(850)
+  await world.state()
+  locks = [...locks, held(key(3), 1)]
+  world.clock.advance(150)
+  expect(await agesOf('advisory 3'), 'since somebody really looked').toEqual([1000])
+})
+
+test('of two sessions that were shown, both can be ended, one after the other', async () => {
+  const world = new DashboardWorld()
+  const { sessions } = await world.state()
+  const victims = [1, 2].map((pid) => ({ pid, startedAt: sessions[pid]!.startedAt! }))
+  const source = new DashboardSource({
+    ...{ clock: world.clock, title: '', pool: null },
+    look: () => Promise.resolve(blockedSnapshot()),
+    end: () => Promise.resolve(true),
+  })
+  await source.state()
+  expect([await source.end(victims[0]!), await source.end(victims[1]!)]).toEqual([true, true])
+  expect(await source.end({ pid: 77, startedAt: victims[0]!.startedAt })).toBe(false)
 })
 
 test('in the process that locks: exact ages, tokens, each caller who waits, and what others have', async () => {
