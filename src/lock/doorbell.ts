@@ -107,14 +107,20 @@ export class Doorbell<C extends object> {
 
   async #open(): Promise<void> {
     const lease = await this.#pool.connect({ reserved: true, onWanted: () => this.#give(lease) })
+    let end: Error | undefined
     const ears: Ears = {
       rung: (keyId, sender) => this.#host.rung(keyId, sender),
       claimed: (keyId, sender) => this.#host.claimed(keyId, sender),
       told: (message, sender) => this.#host.told(message, sender),
-      ended: () => this.#ended(),
+      ended: (cause) => {
+        end = cause
+        this.#ended()
+      },
     }
     try {
       const stop = await this.#answered(this.#dialect.listen(lease, ears))
+      // It may have ended while its answer was on the way to us.
+      if (end !== undefined) throw end as Error
       this.#current = { lease, stop }
     } catch (error) {
       lease.release(error as Error)

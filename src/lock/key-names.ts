@@ -1,4 +1,6 @@
 import type { Cancel, Clock } from '../base/clock.js'
+import { ConnectionError } from '../base/errors.js'
+import { inTime } from '../base/in-time.js'
 import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { NamedKey } from '../dialect/named-key.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
@@ -23,6 +25,9 @@ const RETRY_MS = 60_000
 
 /** The connection is borrowed from the program's own, so this waits for one no longer than nobody notices. */
 const PATIENCE_MS = 1000
+
+/** A connection of the program's is not kept from it by a silent server. */
+const ANSWER_LIMIT_MS = 10_000
 
 export interface KeyNamesPorts<C extends object> {
   readonly connections: ConnectionPool<C>
@@ -100,7 +105,11 @@ export class KeyNames<C extends object> {
   async #write(names: readonly NamedKey[]): Promise<Error | null> {
     const { connections, dialect, clock } = this.#ports
     try {
-      await connections.use((connection) => dialect.writeNames(connection, names), { timeoutMs: PATIENCE_MS })
+      const late = (): Error => new ConnectionError(`the server did not answer within ${ANSWER_LIMIT_MS} ms`)
+      await connections.use(
+        (connection) => inTime(clock, ANSWER_LIMIT_MS, dialect.writeNames(connection, names), late),
+        { timeoutMs: PATIENCE_MS },
+      )
     } catch (error) {
       if (!this.#isReported && !this.#isClosed)
         this.#ports.warn('names of keys are not written down', error as Error)

@@ -125,7 +125,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
    *
    * @throws as `acquire`, with nothing held
    */
-  async acquireAll(keys: Iterable<LockKey>, options: AcquireOptions = {}): Promise<LockGroup> {
+  async acquireAll(keys: Iterable<LockKey>, options: AcquireOptions = NO_OPTIONS): Promise<LockGroup> {
     const request = this.#requests.from(options, ACQUIRE_OPTIONS, 'wait')
     const wanted = this.#keys.codes(keys)
     request.signal?.throwIfAborted()

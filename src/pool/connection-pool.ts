@@ -208,6 +208,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /** For pools that can more: it is gone, however it ended. */
   protected connectionGone(_connection: C): void {}
 
+  /** For pools that can more: a loan is over, also one that its borrower has forgotten. `isAsked` are those that can be asked back. */
+  protected loanEnded(_isAsked: boolean): void {}
+
   #wait(options: ConnectOptions, timeoutMs: number, origin: Origin | null): Promise<C & Lease> {
     if (this.#line.size >= this.#options.maxWaiting) {
       return Promise.reject(new PoolSaturatedError(this.#options.maxWaiting))
@@ -314,6 +317,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     const release = (destroy: boolean | Error = false): void => {
       if (isOver) return
       isOver = true
+      this.loanEnded(isReserved || onWanted !== null)
       if (loan !== null) this.#loans!.end(loan)
       if (lentAt !== null) this.#tellReturned(slot.id, lentAt)
       this.#stock.takeBack(slot, destroy, origin)

@@ -35,7 +35,8 @@ export class PrometheusMetrics {
   watch(locks: ObservedPool, name = 'lockpool'): () => void {
     if (this.#watched.has(name)) throw new InvalidOptionError([`a pool called "${name}" is watched already`])
     const durations: Durations[] = []
-    this.#watched.set(name, { locks, durations })
+    const watched = { locks, durations }
+    this.#watched.set(name, watched)
     const stop = recordDurations(locks, (metric, attributes) => {
       const histogram = new Histogram()
       durations.push({ metric, attributes, histogram })
@@ -43,7 +44,7 @@ export class PrometheusMetrics {
     })
     return () => {
       stop()
-      this.#watched.delete(name)
+      if (this.#watched.get(name) === watched) this.#watched.delete(name)
     }
   }
 

@@ -122,6 +122,20 @@ test('max: 1 with everything going on at once gets everything done', async () =>
   expect((await world.sessions()).length).toBeLessThanOrEqual(1 + 5)
 })
 
+test('a pool that is ended does not wait for a borrower who has forgotten his connection', async () => {
+  const { connections } = world.pool({ max: 2, leakWarningMs: 60_000 })
+  let forgotten = 0
+  connections.on('connection:forgotten', () => forgotten++)
+  await (async () => {
+    const client = await connections.connect()
+    await client.query('SELECT 1')
+  })()
+  await collect(() => forgotten > 0)
+
+  await connections.end()
+  expect(connections.ended).toBe(true)
+})
+
 test('a connection that its borrower has forgotten comes back, clean, and is reported', async () => {
   const { connections } = world.pool({ max: 2, leakWarningMs: 60_000 })
   const forgotten: string[] = []

@@ -52,6 +52,9 @@ const known = new Map<string, readonly Trace[]>()
 
 const KNOWN = 1000
 
+/** Longer texts are mostly data, which differs every time. */
+const LONGEST_KNOWN = 10_000
+
 /** Of very many of a kind, this many are named. */
 const NAMED = 10
 
@@ -109,6 +112,7 @@ function tracesOf(text: string | undefined): readonly Trace[] {
   let traces = known.get(text)
   if (traces === undefined) {
     traces = ALL_TRACES.filter(([, pattern]) => pattern.test(text)).map(([trace]) => trace)
+    if (text.length > LONGEST_KNOWN) return traces
     if (known.size >= KNOWN) known.clear()
     known.set(text, traces)
   }

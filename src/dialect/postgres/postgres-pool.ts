@@ -147,7 +147,11 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
 
   readonly #released = (error: boolean | Error | undefined, client: LeasedConnection): void => {
     this.tell('release', error, client)
-    this.#left()
+  }
+
+  /** Lock sessions are no borrowers of the program's. */
+  protected override loanEnded(isAsked: boolean): void {
+    if (!isAsked) this.#left()
   }
 
   #left(): void {

@@ -1,6 +1,7 @@
 import { backoffDelay, type Backoff } from '../../base/backoff.js'
 import { sleep, type Clock } from '../../base/clock.js'
 import { InvalidOptionError, TransactionFailedError } from '../../base/errors.js'
+import { onAbort } from '../../base/on-abort.js'
 import { integer, oneOf, resolveOptions, show, type OptionTable } from '../../base/options.js'
 import type { Random } from '../../base/random.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
@@ -78,7 +79,7 @@ async function runOnce<T>(
 ): Promise<T> {
   const connection = await ports.pool.connect(signal === undefined ? {} : { signal })
   const abort = (): void => connection.release(true)
-  signal?.addEventListener('abort', abort)
+  const forget = signal && onAbort(signal, abort)
   const direct = LeasedConnection.serverOf(connection)
   const tx = new PostgresTransaction(connection, direct, ports)
   try {
@@ -93,7 +94,7 @@ async function runOnce<T>(
     await rollBack(connection, direct)
     throw error
   } finally {
-    signal?.removeEventListener('abort', abort)
+    forget?.()
   }
 }
 

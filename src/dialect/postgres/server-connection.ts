@@ -147,7 +147,7 @@ export class ServerConnection implements PostgresConnection {
     this.#inFlight++
     return new Promise((resolve, reject) => {
       const query = new pg.Query<Row>(text, values, (error, result) => {
-        this.#inFlight--
+        this.#answered(null)
         if (error) reject(error)
         else resolve(result.rows)
       })

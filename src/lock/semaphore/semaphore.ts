@@ -3,7 +3,7 @@ import { integer, show } from '../../base/options.js'
 import { originOf } from '../../base/overdue.js'
 import type { LockKey } from '../../dialect/lock-key.js'
 import type { SemaphoreCode } from '../../dialect/permit-operation.js'
-import type { Requests } from '../acquire-options.js'
+import { NO_OPTIONS, type Requests } from '../acquire-options.js'
 import type { LeakWatch } from '../leak-watch.js'
 import type { Patience } from '../lock-waiter.js'
 import type { HeldPermit, Permit } from './permit.js'
@@ -55,12 +55,12 @@ export class Semaphore {
    * @throws {InvalidOptionError} another process uses the semaphore with another number of permits
    * @throws as `acquire` of a lock, but never for a deadlock or re-entry: each call takes a permit of its own
    */
-  acquire(options: PermitOptions = {}): Promise<Permit> {
+  acquire(options: PermitOptions = NO_OPTIONS): Promise<Permit> {
     return this.#watched(this.#request(options, ACQUIRE_OPTIONS, 'wait'), 'acquire') as Promise<Permit>
   }
 
   /** One attempt, without waiting for anybody: null if no permit is free. */
-  tryAcquire(options: TryPermitOptions = {}): Promise<Permit | null> {
+  tryAcquire(options: TryPermitOptions = NO_OPTIONS): Promise<Permit | null> {
     return this.#watched(this.#request(options, TRY_ACQUIRE_OPTIONS, 'ask'), 'tryAcquire')
   }
 
@@ -77,7 +77,7 @@ export class Semaphore {
     maybeBody?: (permit: Permit) => T | Promise<T>,
   ): Promise<T> {
     const [options, body] =
-      typeof optionsOrBody === 'function' ? [{}, optionsOrBody] : [optionsOrBody, maybeBody]
+      typeof optionsOrBody === 'function' ? [NO_OPTIONS, optionsOrBody] : [optionsOrBody, maybeBody]
     if (typeof body !== 'function')
       throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
     const { leaks } = this.#ports

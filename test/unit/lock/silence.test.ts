@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { FakeConnection } from '../../../src/testing/fake-connection.js'
 import { fakeWorld, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
@@ -78,4 +78,26 @@ test('a bell that can not be switched off for want of an answer costs its connec
   expect(waiter.snapshot().connections.leased, 'the session alone').toBe(1)
   // The server has no reason to end a session that only listens, until TCP gives up.
   bell.isCutOff = false
+})
+
+test('a bell whose connection ends as it begins to listen is replaced', async () => {
+  const world = fakeWorld()
+  const { dialect } = world.server
+  const listen = dialect.listen.bind(dialect)
+  let bells = 0
+  vi.spyOn(dialect, 'listen').mockImplementation(async (connection, ears) => {
+    const stop = await listen(connection, ears)
+    if (bells++ === 0) world.server.end(connection)
+    return stop
+  })
+  const [holder, waiter] = [world.pool(), world.pool()]
+  const lock = await holder.acquire('orders')
+  const waiting = waiter.acquire('orders')
+  await world.clock.run(5000)
+
+  expect(waiter.snapshot().doorbell).toBe('listening')
+  expect([...world.server.connections].filter(({ ears }) => ears !== null)).toHaveLength(1)
+  expect(waiter.snapshot().connections.leased, 'a session and the bell').toBe(2)
+  await Promise.all([lock.release(), world.clock.run(100)])
+  await (await waiting).release()
 })

@@ -97,6 +97,8 @@ test('pools of one process stand under one heading, each with its label, and a n
   stop()
   expect(metrics.text()).not.toContain('name="a"')
   metrics.watch(world.pool(), 'a')
+  stop()
+  expect(metrics.text(), 'it stops its own, once').toContain('name="a"')
 })
 
 test('names are those that exporters of OpenTelemetry make', () => {
