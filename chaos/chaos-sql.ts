@@ -85,4 +85,4 @@ export const IN_STEP = `
 SELECT state = 'streaming' AND replay_lsn >= pg_current_wal_lsn() AS in_step
 FROM pg_stat_replication`
 
-export const PROMOTE = `SELECT pg_promote()`
+export const PROMOTE = `SELECT pg_promote() AS is_promoted`

@@ -64,7 +64,9 @@ export class Standby {
   /** `url` is of this server. The primary must be gone. Resolves when it takes writes. */
   async promote(url: string): Promise<void> {
     await this.#feed.close()
-    await withClient(url, (client) => client.query(PROMOTE))
+    const { rows } = await withClient(url, (client) => client.query<{ is_promoted: boolean }>(PROMOTE))
+    if (rows[0]?.is_promoted !== true)
+      throw new Error(`the standby is not promoted: ${await this.server.log()}`)
   }
 
   async #catchUp(url: string): Promise<void> {
@@ -83,7 +85,11 @@ export class Standby {
 export async function crash(server: EmbeddedPostgres, signal: NodeJS.Signals = 'SIGQUIT'): Promise<void> {
   const { processId } = server
   process.kill(processId, signal)
-  while (isThere(processId)) await sleep(LOOK_EVERY_MS)
+  const until = performance.now() + PATIENCE_MS
+  while (isThere(processId)) {
+    if (performance.now() > until) throw new Error(`server process ${processId} does not end`)
+    await sleep(LOOK_EVERY_MS)
+  }
 }
 
 function isThere(processId: number): boolean {

@@ -120,7 +120,7 @@ export class Doorbell<C extends object> {
     try {
       const stop = await this.#answered(this.#dialect.listen(lease, ears))
       // It may have ended while its answer was on the way to us.
-      if (end !== undefined) throw end as Error
+      if (end !== undefined) throw end
       this.#current = { lease, stop }
     } catch (error) {
       lease.release(error as Error)

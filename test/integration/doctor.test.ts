@@ -35,10 +35,10 @@ test('a database that will do has no failures, and is left as it was', async () 
 })
 
 test('a role without rights hears of it', async () => {
-  await world.database.query(`CREATE ROLE poor LOGIN PASSWORD 'x' CONNECTION LIMIT 3`)
+  await world.database.query(`CREATE ROLE poor_patient LOGIN PASSWORD 'x' CONNECTION LIMIT 3`)
   try {
     const url = new URL(world.database.url)
-    url.username = 'poor'
+    url.username = 'poor_patient'
     url.password = 'x'
     const { status, find } = await doctor(url.href)
 
@@ -47,7 +47,7 @@ test('a role without rights hears of it', async () => {
     expect(find('connections').text).toMatch(/, 2 left for this role$/)
     expect(find('rights').text).toMatch(/of its own role only/)
   } finally {
-    await world.database.query('DROP ROLE poor')
+    await world.database.query('DROP ROLE poor_patient')
   }
 })
 

@@ -39,19 +39,24 @@ test('a server that is away is asked twice a second, however many callers come',
       }
     }),
   )
-  await expect.poll(() => answers, { timeout: 10_000 }).toBeGreaterThan(POOLS * CALLERS)
-  const before = proxy.attempts
+  let attempts: number
+  let refused: number
+  try {
+    await expect.poll(() => answers, { timeout: 10_000 }).toBeGreaterThan(POOLS * CALLERS)
+    const before = proxy.attempts
 
-  proxy.isRefusing = true
-  proxy.reset()
-  await pause(OUTAGE_MS)
-  const attempts = proxy.attempts - before
-  const refused = told.length
-  proxy.isRefusing = false
-  const answered = answers
-  await expect.poll(() => answers - answered, { timeout: 10_000 }).toBeGreaterThan(2 * POOLS * CALLERS)
-  isOver = true
-  await Promise.all(callers)
+    proxy.isRefusing = true
+    proxy.reset()
+    await pause(OUTAGE_MS)
+    attempts = proxy.attempts - before
+    refused = told.length
+    proxy.isRefusing = false
+    const answered = answers
+    await expect.poll(() => answers - answered, { timeout: 10_000 }).toBeGreaterThan(2 * POOLS * CALLERS)
+  } finally {
+    isOver = true
+    await Promise.all(callers)
+  }
 
   expect(attempts).toBeLessThanOrEqual(POOLS * 2 * (OUTAGE_MS / 1000))
   expect(attempts, 'somebody looks whether it is back').toBeGreaterThan(POOLS)

@@ -55,9 +55,12 @@ test('the server never has more sessions than max, however many are released as 
   }
 
   const watching = watch()
-  await Promise.all(Array.from({ length: 12 }, churn))
-  isOver = true
-  await watching
+  try {
+    await Promise.all(Array.from({ length: 12 }, churn))
+  } finally {
+    isOver = true
+    await watching
+  }
 
   expect(connections.counts().opened).toBeGreaterThanOrEqual(120)
   expect(most).toBeGreaterThan(0)

@@ -15,9 +15,9 @@ beforeAll(() => {
   consumer = mkdtempSync(join(tmpdir(), 'lockpool-consumer-'))
   // The global setup has built it, and building it again would pull it from under the other tests.
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', consumer]
-  const [packed] = JSON.parse(execFileSync('npm', args, { cwd: ROOT, encoding: 'utf8' })) as [
-    { filename: string; files: { path: string }[] },
-  ]
+  const [packed] = JSON.parse(
+    execFileSync('npm', args, { cwd: ROOT, encoding: 'utf8', timeout: 120_000 }),
+  ) as [{ filename: string; files: { path: string }[] }]
   published = packed.files.map(({ path }) => path)
   const modules = join(consumer, 'node_modules')
   mkdirSync(join(modules, 'lockpool'), { recursive: true })

@@ -16,7 +16,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 let server: EmbeddedPostgres | null = null
 
 export async function setup(project: TestProject): Promise<void> {
-  execSync('npm run --silent build', { cwd: ROOT, stdio: 'inherit' })
+  execSync('npm run --silent build', { cwd: ROOT, stdio: 'inherit', timeout: 120_000 })
   const given = process.env['LOCKPOOL_TEST_URL']
   project.provide('serverUrl', given ?? (await startServer()).url)
 }

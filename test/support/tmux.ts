@@ -11,6 +11,9 @@ export const hasTmux: boolean = ((): boolean => {
   }
 })()
 
+/** While a program is waited for in this way, no time limit of a test can end the wait. */
+const LIMIT_MS = 10_000
+
 /** A terminal that nobody looks at: what a program draws on it can be read, and keys can be typed. */
 export class VirtualTerminal implements Disposable {
   readonly #socket = `lockpool-${randomBytes(6).toString('hex')}`
@@ -21,6 +24,7 @@ export class VirtualTerminal implements Disposable {
     const shell = ['sh', '-c', "PS1='ready> ' exec sh"]
     execFileSync('tmux', ['-L', this.#socket, '-f', '/dev/null', 'new-session', '-d', ...size, ...shell], {
       env,
+      timeout: LIMIT_MS,
     })
   }
 
@@ -44,7 +48,7 @@ export class VirtualTerminal implements Disposable {
   /** The program that the shell runs. */
   get child(): number {
     const shell = this.#tmux('display-message', '-p', '-t', '0', '#{pane_pid}').trim()
-    return Number(execFileSync('pgrep', ['-P', shell], { encoding: 'utf8' }).trim())
+    return Number(execFileSync('pgrep', ['-P', shell], { encoding: 'utf8', timeout: LIMIT_MS }).trim())
   }
 
   [Symbol.dispose](): void {
@@ -52,6 +56,6 @@ export class VirtualTerminal implements Disposable {
   }
 
   #tmux(...args: string[]): string {
-    return execFileSync('tmux', ['-L', this.#socket, ...args], { encoding: 'utf8' })
+    return execFileSync('tmux', ['-L', this.#socket, ...args], { encoding: 'utf8', timeout: LIMIT_MS })
   }
 }

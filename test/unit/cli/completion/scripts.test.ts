@@ -22,14 +22,17 @@ const COMMANDS_TOLD: readonly CompletedCommand[] = [
 ]
 
 function has(shell: Shell): boolean {
-  return spawnSync(shell, ['-c', 'true']).status === 0
+  return spawnSync(shell, ['-c', 'true'], { timeout: 10_000 }).status === 0
 }
 
 /** What bash offers when the last of these words is being typed. */
 function offered(...words: string[]): string[] {
   const script = `${completionScript('bash', COMMANDS_TOLD)}
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lockpool; printf '%s\\n' "\${COMPREPLY[@]}"`
-  const out = execFileSync('bash', ['-c', script, 'bash', 'lockpool', ...words], { encoding: 'utf8' })
+  const out = execFileSync('bash', ['-c', script, 'bash', 'lockpool', ...words], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  })
   return out.split('\n').filter((line) => line !== '')
 }
 
@@ -50,7 +53,7 @@ test.each(SHELLS)('%s takes the script for one, whatever stands in the texts', (
   const script = completionScript(shell, COMMANDS_TOLD)
   for (const word of ['ride', 'no-wait', 'run']) expect(script).toContain(word)
   if (!has(shell)) return
-  const { status, stderr } = spawnSync(shell, ['-n', '-c', script], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync(shell, ['-n', '-c', script], { encoding: 'utf8', timeout: 10_000 })
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
 })
 
