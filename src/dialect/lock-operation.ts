@@ -10,6 +10,8 @@ import type { KeyCode, LockMode } from './lock-key.js'
  *
  * - `try`      take it if it is free. A shared attempt also gives way to a waiting writer.
  * - `wait`     set interest, then as `try`; when granted, interest is dropped again.
+ * - `queue`    exclusive only: set interest, and leave it at that. For a session that has just had its turn: the others have
+ *              been rung for, and are on their way.
  * - `retry`    interest is set and the bell has rung: take it if it is free; when granted, drop interest.
  * - `poll`     as `retry`, but a shared attempt gives way to a waiting writer.
  * - `join`     this session has the key in shared mode: draw a token for more local readers, unless a writer waits.
@@ -25,6 +27,7 @@ import type { KeyCode, LockMode } from './lock-key.js'
 export type OperationKind =
   | 'try'
   | 'wait'
+  | 'queue'
   | 'retry'
   | 'poll'
   | 'join'
@@ -61,9 +64,9 @@ export const SAID = {
   done: 'd',
   /** Done, and somebody may have to be woken. */
   doneAndWanted: 'r',
-  /** `wait`: not granted, interest is set. `yield`: given up, interest is set, somebody else is interested. */
+  /** `wait`, `queue`: not granted, interest is set. `yield`: given up, interest is set, somebody else is interested. */
   waiting: 'w',
-  /** `wait`: not even interest could be set this instant; nothing has changed. Ask again. */
+  /** `wait`, `queue`: not even interest could be set this instant; nothing has changed. Ask again. */
   crowded: 'c',
 } as const
 

@@ -56,6 +56,8 @@ export interface EntryFacts {
   readonly holderCount: number
   /** A first attempt has just failed: set interest before the next. */
   readonly isContended: boolean
+  /** Others were rung for a moment ago, when it was given up here: they go first. */
+  readonly isGivingWay: boolean
   /** A writer elsewhere waits: no more readers may join. */
   readonly isDraining: boolean
   /** The mark is set that keeps readers elsewhere from joining. */
@@ -73,6 +75,7 @@ export type Step =
   | 'handOff'
   | 'try'
   | 'wait'
+  | 'queue'
   | 'retry'
   | 'poll'
   | 'join'
@@ -89,7 +92,8 @@ export function nextStep(facts: EntryFacts): Step {
     case 'idle':
       if (facts.isMarked) return facts.head === 'exclusive' ? 'wait' : 'unmark'
       if (facts.head === null) return 'forget'
-      return facts.isContended ? 'wait' : 'try'
+      if (facts.isContended) return 'wait'
+      return facts.isGivingWay && facts.head === 'exclusive' ? 'queue' : 'try'
     case 'waiting':
       // Interest of a writer is marked as such, so it is not right for a reader.
       if (facts.head !== facts.mode) return 'leave'

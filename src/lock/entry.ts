@@ -20,7 +20,7 @@ import type { LockWaiter, WaitedFor } from './lock-waiter.js'
 import type { Request } from './session-host.js'
 import type { Session } from './session.js'
 import type { Tenant } from './sessions.js'
-import { Sleep } from './sleep.js'
+import { GIVE_WAY_MS, Sleep } from './sleep.js'
 import { Turn } from './turn.js'
 
 /**
@@ -40,6 +40,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #isMarked = false
   /** The bell rang while an attempt was under way, which may have been decided before. */
   #isRungMeanwhile = false
+  /** On the clock; 0 if there is nobody to give way to. It outlasts the rest, for who comes again at once. */
+  #givesWayUntil = 0
   /** Under way, for all who want to know. */
   #lookup: Promise<string | null> | null = null
   #isStepping = false
@@ -55,6 +57,13 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   get isMarked(): boolean {
     return this.#isMarked
+  }
+
+  get isGivingWay(): boolean {
+    // Who can't wait asks now. The clock is not looked at on the way of the many that nobody else wants.
+    return (
+      this.#givesWayUntil > 0 && this.queue.first?.patience === 'wait' && this.now() < this.#givesWayUntil
+    )
   }
 
   get wake(): Wake {
@@ -91,7 +100,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#isAtRest = false
     this.label = label
     this.#session = null
-    this.#sleep = null
+    // Who comes again at once must know whose turn it is.
+    if (this.now() >= this.#givesWayUntil) this.#sleep = null
     this.#wake = 'no'
     this.#isContended = this.#isRungMeanwhile = false
   }
@@ -206,6 +216,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   /** Those we gave it up for have gone: nobody will ring for us. */
   notWanted(): void {
+    this.#givesWayUntil = 0
     if (this.#state === 'waiting') this.#wakeUp('rung')
     else this.#isRungMeanwhile = true
   }
@@ -251,6 +262,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         return true
       case 'try':
       case 'wait':
+      case 'queue':
         return this.#firstAsk(step)
       case 'retry':
       case 'poll':
@@ -272,9 +284,9 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     }
   }
 
-  #firstAsk(kind: 'try' | 'wait'): boolean {
+  #firstAsk(kind: 'try' | 'wait' | 'queue'): boolean {
     const isNew = this.#session === null
-    const entries = (isNew ? 1 : 0) + (kind === 'wait' ? INTEREST_ENTRIES : 0)
+    const entries = (isNew ? 1 : 0) + (kind === 'try' ? 0 : INTEREST_ENTRIES)
     const admission = entries === 0 ? 'now' : this.host.admit(this, entries)
     if (admission === 'later') return false
     if (admission !== 'now') return this.#noRoom(kind, isNew, admission)
@@ -288,12 +300,13 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
    * Without room for the key itself it can't be had. Without room for interest in it too, whoever waits is not refused: it
    * is tried again now and then, as if the bell could not be heard.
    */
-  #noRoom(kind: 'try' | 'wait', isNew: boolean, full: LockError): boolean {
+  #noRoom(kind: 'try' | 'wait' | 'queue', isNew: boolean, full: LockError): boolean {
     if (kind === 'try') {
       this.refuseHead(full)
       return true
     }
     this.#isContended = false
+    this.#givesWayUntil = 0
     if (!isNew) this.#sleeper().fallAsleep()
     return isNew
   }
@@ -318,6 +331,10 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         if (answer === SAID.crowded) this.#move('idle')
         else this.#fallAsleep()
         return this.refused()
+      case 'queue':
+        if (answer === SAID.crowded) this.#move('idle')
+        else this.#giveWay()
+        return this.refused()
       case 'mark':
       case 'unmark':
         this.#isMarked = kind === 'mark'
@@ -339,7 +356,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'relinquish':
         this.#move('idle')
         if (answer === SAID.no) return this.wasNotHeld()
-        if (answer === SAID.doneAndWanted) this.#session!.ring(this)
+        if (answer === SAID.doneAndWanted) this.#letOthersCome()
         return this.gaveUp()
       case 'yield':
         return this.#yielded(answer)
@@ -396,6 +413,19 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#move('waiting')
     if (this.#isRungMeanwhile) this.#wake = 'rung'
     this.#sleeper().fallAsleep()
+  }
+
+  /** Who is quick to ask again would have it again before they have heard the bell, and again, and again. */
+  #letOthersCome(): void {
+    this.#session!.ring(this)
+    this.#givesWayUntil = this.now() + GIVE_WAY_MS
+  }
+
+  /** The others do not always come. */
+  #giveWay(): void {
+    this.#move('waiting')
+    if (this.#isRungMeanwhile) this.#wake = 'rung'
+    this.#sleeper().giveWay(() => this.#wakeUp('rung'))
   }
 
   #endDelay(): void {

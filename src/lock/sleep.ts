@@ -8,6 +8,12 @@ const POLL: Backoff = { firstMs: 50, factor: 2, capMs: 800, jitter: 0.25 }
 /** How long a process leaves the way free for each one that has asked for the next turn before it. */
 const STAND_BACK_MS = 2
 
+/**
+ * How long a process that has given something up for others leaves them the way free. They hear the bell within about half
+ * a millisecond, and one that is asked to stand back for two others comes within four more.
+ */
+export const GIVE_WAY_MS = 5
+
 /** More processes than this do not queue in order. It bounds what a stranger's messages can make us remember. */
 const MAX_CLAIMS = 64
 
@@ -37,6 +43,12 @@ export class Sleep {
     this.wakeUp()
     const delayMs = backoffDelay(POLL, this.#polls++, this.#host.random)
     this.#cancelPoll = this.#host.clock.after(delayMs, this.#poll)
+  }
+
+  /** As `fallAsleep`, by a process that has just had its turn: calls `wake` when the others have had the time to come. */
+  giveWay(wake: () => void): void {
+    this.wakeUp()
+    this.#cancelPoll = this.#host.clock.after(GIVE_WAY_MS, wake)
   }
 
   /** An attempt begins: no other is due meanwhile. */

@@ -183,6 +183,11 @@ export class FakeLockTable {
         if (mode === 'exclusive') record.writer ??= owner
         return kind === 'wait' ? SAID.waiting : SAID.no
       }
+      case 'queue':
+        assert(mode === 'exclusive', 'only writers queue')
+        record.interested.add(owner)
+        record.writer ??= owner
+        return SAID.waiting
       case 'join':
         assert(mode === 'shared', 'only readers join')
         return givesWay ? SAID.no : SAID.granted

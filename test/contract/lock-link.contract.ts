@@ -187,6 +187,19 @@ export function describeLockLink<C extends object>(
       expect(await ask(b, 'release shared', 'read')).toBe('d')
     })
 
+    test('one who queues has interest and nothing else, though the key is free', async () => {
+      const [a, b] = [await link('a'), await link('b')]
+
+      expect(await ask(a, 'queue')).toBe('w')
+      expect(await ask(b, 'try shared'), 'a writer waits').toBe('n')
+      expect(await ask(b, 'try')).toBe('g')
+      expect(await ask(a, 'retry')).toBe('n')
+      expect(await ask(b, 'release')).toBe('r')
+      expect(await ask(a, 'retry')).toBe('g')
+      expect(await ask(a, 'release')).toBe('d')
+      expect(await ask(b, 'try shared')).toBe('g')
+    })
+
     test('one who leaves a key that could be had says so', async () => {
       const [a, b] = [await link('a'), await link('b')]
       await ask(a, 'try')

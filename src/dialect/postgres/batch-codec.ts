@@ -106,6 +106,7 @@ const EXCLUSIVE_ONLY = NaN
 const EXCLUSIVE_CODES: Codes = {
   try: CODE.tryExclusive,
   wait: CODE.waitExclusive,
+  queue: CODE.queueExclusive,
   retry: CODE.retryExclusive,
   poll: CODE.retryExclusive,
   join: SHARED_ONLY,
@@ -120,6 +121,7 @@ const EXCLUSIVE_CODES: Codes = {
 const SHARED_CODES: Codes = {
   try: CODE.tryShared,
   wait: CODE.waitShared,
+  queue: EXCLUSIVE_ONLY,
   retry: CODE.retryShared,
   poll: CODE.pollShared,
   join: CODE.joinShared,

@@ -34,6 +34,7 @@ export const CODE = {
   lookIntoBucket: 14,
   mark: 15,
   unmark: 16,
+  queueExclusive: 17,
 } as const
 
 /** The 32 bits of a key that interest in it is kept under: `hash` of PostgresKey. */
@@ -200,6 +201,13 @@ SELECT
       WHEN 16 THEN CASE
         WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) THEN 'r'
         ELSE 'r' END
+      WHEN 17 THEN CASE
+        WHEN NOT pg_try_advisory_lock_shared(${BUCKET_CLASS}, ${BUCKET}) THEN 'c'
+        WHEN NOT pg_try_advisory_lock_shared(${INTEREST_CLASS}, ${HASH}) THEN
+          CASE WHEN pg_advisory_unlock_shared(${BUCKET_CLASS}, ${BUCKET}) THEN 'c' ELSE 'c' END
+        WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) IS NULL THEN 'w'
+        WHEN pg_try_advisory_lock(${WRITER_CLASS}, ${HASH}) THEN 'w'
+        ELSE 'w' END
     END, '') AS answers,
   CASE
     WHEN $3::regclass IS NOT NULL THEN nextval($3::regclass)

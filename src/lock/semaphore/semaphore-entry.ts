@@ -10,7 +10,7 @@ import type { LockWaiter, WaitedFor } from '../lock-waiter.js'
 import type { PermitRequest, Rung } from '../session-host.js'
 import type { Session } from '../session.js'
 import type { Tenant } from '../sessions.js'
-import { Sleep } from '../sleep.js'
+import { GIVE_WAY_MS, Sleep } from '../sleep.js'
 import { LocalPermits } from './local-permits.js'
 import {
   nextSemaphoreStep,
@@ -19,12 +19,6 @@ import {
   type SemaphoreState,
   type SemaphoreStep,
 } from './semaphore-state.js'
-
-/**
- * How long a process that has given permits up for others leaves them the way free. They hear the bell within about half a
- * millisecond, and one that is asked to stand back for two others comes within four more.
- */
-const GIVE_WAY_MS = 5
 
 /** What a step asks of the server. */
 type Asking = 'take' | 'wait' | 'retry' | 'poll'

@@ -14,6 +14,7 @@ const AT_REST: ReadonlySet<EntryState> = new Set(['idle', 'waiting', 'delayed', 
 const LEADS_TO: Partial<Record<Step, EntryState>> = {
   try: 'trying',
   wait: 'asking',
+  queue: 'asking',
   retry: 'asking',
   poll: 'asking',
   join: 'joining',
@@ -34,22 +35,24 @@ function* allFacts(): Generator<EntryFacts> {
         for (const holderCount of [0, 1, 2])
           for (const wake of ['no', 'rung', 'poll'] as const)
             for (const isContended of booleans)
-              for (const isDraining of booleans)
-                for (const isMarked of booleans)
-                  for (const mayHandOff of booleans)
-                    for (const isClosing of booleans)
-                      yield {
-                        state,
-                        mode,
-                        head,
-                        holderCount,
-                        wake,
-                        isContended,
-                        isDraining,
-                        isMarked,
-                        mayHandOff,
-                        isClosing,
-                      }
+              for (const isGivingWay of booleans)
+                for (const isDraining of booleans)
+                  for (const isMarked of booleans)
+                    for (const mayHandOff of booleans)
+                      for (const isClosing of booleans)
+                        yield {
+                          state,
+                          mode,
+                          head,
+                          holderCount,
+                          wake,
+                          isContended,
+                          isGivingWay,
+                          isDraining,
+                          isMarked,
+                          mayHandOff,
+                          isClosing,
+                        }
 }
 
 test('every step is a legal move', () => {
@@ -114,6 +117,14 @@ test('what is delayed is given to nobody, and given up only when the pool is clo
   }
 })
 
+test('who has just given it up for others queues before it asks', () => {
+  for (const facts of allFacts()) {
+    const isFree = facts.state === 'idle' && !facts.isMarked && !facts.isContended
+    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay
+    expect(nextStep(facts) === 'queue').toBe(mayQueue)
+  }
+})
+
 test('at the end of a turn the others are looked for before the lock is passed on', () => {
   const facts: EntryFacts = {
     state: 'held',
@@ -122,6 +133,7 @@ test('at the end of a turn the others are looked for before the lock is passed o
     holderCount: 0,
     wake: 'no',
     isContended: false,
+    isGivingWay: false,
     isDraining: false,
     isMarked: false,
     mayHandOff: true,

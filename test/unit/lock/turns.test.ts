@@ -117,6 +117,89 @@ test('on a hot key every process gets its share, and turns go round', async () =
   for (const each of grants) expect(each / total).toBeGreaterThan(0.2)
 })
 
+describe('a key that one caller in each of several processes wants again and again', () => {
+  /** Who had it, in order, and the longest that anybody waited. */
+  async function passing(processes: number, holdMs: number): Promise<{ turns: number[]; longestMs: number }> {
+    const world = fakeWorld({ latencyMs: 0.2 })
+    const turns: number[] = []
+    let longestMs = 0
+    let isOver = false
+    const callers = Array.from({ length: processes }, async (_, process) => {
+      const pool = world.pool()
+      while (!isOver) {
+        const since = world.clock.now()
+        await using lock = await pool.acquire('hot')
+        // The first rounds, in which the bell's connections are opened, are left out.
+        if (since > 200) longestMs = Math.max(longestMs, world.clock.now() - since)
+        if (since > 200) turns.push(process)
+        await new Promise<void>((resolve) => void world.clock.after(holdMs, resolve))
+        expect(lock.state).toBe('held')
+      }
+    })
+
+    await world.clock.run(1200)
+    isOver = true
+    await world.clock.run(500)
+    await Promise.all(callers)
+    return { turns, longestMs }
+  }
+
+  test('goes to and fro between two', async () => {
+    const { turns, longestMs } = await passing(2, 2)
+
+    expect(turns.length).toBeGreaterThan(250)
+    expect(turns.every((process, i) => i === 0 || process !== turns[i - 1])).toBe(true)
+    expect(longestMs).toBeLessThan(5)
+  })
+
+  test('goes round among five', async () => {
+    const { turns, longestMs } = await passing(5, 2)
+
+    for (let process = 0; process < 5; process++) {
+      const share = turns.filter((each) => each === process).length / turns.length
+      expect(share).toBeGreaterThan(0.15)
+    }
+    expect(longestMs).toBeLessThan(5 * 10)
+  })
+
+  test('is had again at once by one who asks without patience, and soon by one whom nobody followed', async () => {
+    const world = fakeWorld({ latencyMs: 0.2 })
+    const [a, b] = [world.pool(), world.pool()]
+    const given = new AbortController()
+    const held = world.clock.run(10).then(() => undefined)
+    const first = a.acquire('hot')
+    await held
+    const waiting = b.acquire('hot', { signal: given.signal }).catch(() => null)
+    await world.clock.run(300)
+    const released = (await first).release()
+    // It goes away as it is being rung for.
+    given.abort()
+    const since = world.clock.now()
+    const again = a.acquire('hot').then((lock) => ({ lock, afterMs: world.clock.now() - since }))
+    await world.clock.run(50)
+    await Promise.all([released, waiting])
+    const { lock, afterMs } = await again
+
+    expect(afterMs).toBeLessThanOrEqual(6.5)
+    const nobodyElse = lock.release()
+    await world.clock.run(5)
+    await nobodyElse
+    const waiter = b.acquire('hot')
+    await world.clock.run(5)
+    const other = await waiter
+    const asleep = a.acquire('hot')
+    await world.clock.run(300)
+    const gone = other.release()
+    await world.clock.run(0.3)
+    const impatient = b.tryAcquire('hot')
+    await world.clock.run(5)
+    await gone
+    expect(await impatient, 'asked after the release, before the sleeper').not.toBeNull()
+    await Promise.all([(await impatient)!.release(), world.clock.run(50)])
+    await Promise.all([(await asleep).release(), world.clock.run(50)])
+  })
+})
+
 describe('keys', () => {
   test('are shown as people write them', () => {
     expect(['a "b"', 7n, [1, -2] as const].map(keyText)).toEqual(['a "b"', '7', '(1, -2)'])
