@@ -60,10 +60,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   get isGivingWay(): boolean {
-    // Who can't wait asks now. The clock is not looked at on the way of the many that nobody else wants.
-    return (
-      this.#givesWayUntil > 0 && this.queue.first?.patience === 'wait' && this.now() < this.#givesWayUntil
-    )
+    // Who can't wait asks now.
+    return this.#mustGiveWay && this.queue.first?.patience === 'wait'
   }
 
   get wake(): Wake {
@@ -101,7 +99,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.label = label
     this.#session = null
     // Who comes again at once must know whose turn it is.
-    if (this.now() >= this.#givesWayUntil) this.#sleep = null
+    if (!this.#mustGiveWay) this.#sleep = null
     this.#wake = 'no'
     this.#isContended = this.#isRungMeanwhile = false
   }
@@ -233,6 +231,11 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** Made at the first contention: most keys never need one. */
   #sleeper(): Sleep {
     return (this.#sleep ??= new Sleep(this.host, () => this.#wakeUp('poll')))
+  }
+
+  get #mustGiveWay(): boolean {
+    // The clock is not looked at on the way of the many keys that nobody else wants.
+    return this.#givesWayUntil > 0 && this.now() < this.#givesWayUntil
   }
 
   /** Whether it is ours and not being given up, whatever else is under way. */
@@ -441,11 +444,13 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     if (to === 'idle') this.isDraining = false
     if (from === 'delayed') this.#endDelay()
     if (to === 'idle' || to === 'waiting') this.turn = null
-    if (HAS_INTEREST.has(from) !== HAS_INTEREST.has(to)) this.host.interestChanged(HAS_INTEREST.has(to))
+    if (hasInterest(from) !== hasInterest(to)) this.host.interestChanged(hasInterest(to))
     if (from === 'waiting') this.host.awake(this)
     if (to === 'waiting') this.host.asleep(this)
   }
 }
 
 /** States in which interest is, or may be, set in the server. */
-const HAS_INTEREST: ReadonlySet<EntryState> = new Set(['asking', 'waiting', 'leaving'])
+function hasInterest(state: EntryState): boolean {
+  return state === 'waiting' || state === 'asking' || state === 'leaving'
+}

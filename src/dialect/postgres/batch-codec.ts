@@ -29,6 +29,8 @@ export function encodeBatch(operations: readonly LockOperation[]): EncodedBatch 
   const count = operations.length
   const codes = Buffer.allocUnsafe(count + BUCKETS)
   const keys = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + ELEMENT_BYTES * (count + BUCKETS))
+  // Not `writeInt32BE`, which looks at its arguments each time.
+  const words = new DataView(keys.buffer, keys.byteOffset, keys.byteLength)
   const buckets: number[] = []
   let seenBuckets = 0
   let isPlain = true
@@ -38,7 +40,7 @@ export function encodeBatch(operations: readonly LockOperation[]): EncodedBatch 
     const { high, low, hash } = key as PostgresKey
     const code = mode === 'exclusive' ? EXCLUSIVE_CODES[kind] : SHARED_CODES[kind]
     codes[row] = code
-    writeElement(keys, row, high, low)
+    writeElement(words, row, high, low)
     if (code > CODE.releaseExclusive) isPlain = false
     if (code !== CODE.releaseExclusive && code !== CODE.releaseShared) mayGrant = true
     else if ((seenBuckets & (1 << bucketOf(hash))) === 0) {
@@ -48,14 +50,14 @@ export function encodeBatch(operations: readonly LockOperation[]): EncodedBatch 
   }
   for (let i = 0; i < buckets.length; i++) {
     codes[count + i] = CODE.lookIntoBucket
-    writeElement(keys, count + i, 0, buckets[i]!)
+    writeElement(words, count + i, 0, buckets[i]!)
   }
   const rows = count + buckets.length
-  keys.writeInt32BE(1, 0)
-  keys.writeInt32BE(0, 4)
-  keys.writeInt32BE(INT8_OID, 8)
-  keys.writeInt32BE(rows, 12)
-  keys.writeInt32BE(1, 16)
+  words.setInt32(0, 1)
+  words.setInt32(4, 0)
+  words.setInt32(8, INT8_OID)
+  words.setInt32(12, rows)
+  words.setInt32(16, 1)
   return {
     codes: codes.subarray(0, rows),
     keys: keys.subarray(0, ARRAY_HEADER_BYTES + ELEMENT_BYTES * rows),
@@ -86,11 +88,11 @@ export function decodeAnswers(
     .join('')
 }
 
-function writeElement(keys: Buffer, row: number, high: number, low: number): void {
+function writeElement(words: DataView, row: number, high: number, low: number): void {
   const at = ARRAY_HEADER_BYTES + ELEMENT_BYTES * row
-  keys.writeInt32BE(8, at)
-  keys.writeInt32BE(high, at + 4)
-  keys.writeInt32BE(low, at + 8)
+  words.setInt32(at, 8)
+  words.setInt32(at + 4, high)
+  words.setInt32(at + 8, low)
 }
 
 /** As BUCKET in the statement. */
