@@ -29,6 +29,8 @@ export interface Surroundings {
   readonly scenario: Scenario
   readonly witness: Witness
   readonly isWinding: () => boolean
+  /** All who hold something will look at it in a moment. */
+  readonly lookSoon: () => void
   readonly complain: (what: string) => void
   /** The way to what the locks guard, and back, takes a while. */
   readonly travel: () => Promise<void>
@@ -67,13 +69,14 @@ export class Caller {
   }
 
   async #visit(key: string, mode: LockMode): Promise<void> {
-    const { witness } = this.#around
+    const { witness, lookSoon } = this.#around
     const { stops } = this.#process
     const ask = witness.asks(this.#process.name, this.#name, key)
     const lock = await this.#acquire(key, mode)
     if (lock === null) return
     const hold = witness.granted(ask, lock, this.#process.stops === stops)
     this.#process.holds.add(hold)
+    lookSoon()
     await this.#work(hold, lock)
     witness.look(hold)
     witness.ended(hold)
@@ -82,7 +85,7 @@ export class Caller {
   }
 
   async #visitSemaphore(permits: number): Promise<void> {
-    const { random, scenario, witness } = this.#around
+    const { random, scenario, witness, lookSoon } = this.#around
     const { clock, pool, holds, name, stops } = this.#process
     const ask = witness.asks(name, this.#name, PERMIT)
     const semaphore = pool.semaphore('permits', permits)
@@ -101,6 +104,7 @@ export class Caller {
     } as const
     const hold = witness.granted({ ...ask, key, before: 0n }, seen, this.#process.stops === stops)
     holds.add(hold)
+    lookSoon()
     await sleep(clock, random.below(scenario.holdMs + 1))
     witness.look(hold)
     witness.ended(hold)

@@ -118,6 +118,28 @@ test('a server that lets go early makes two holders, unless the pools are strict
   expect(grants).toBeGreaterThan(50)
 })
 
+/** Holders that are cut off for longer than a lease, and others who wait for what they have, with clocks of their own. */
+const PARTED: Scenario = {
+  ...QUIET,
+  processes: 4,
+  keys: 2,
+  readers: 0,
+  holdMs: 4000,
+  steps: 150,
+  stepMs: 200,
+  faults: { cut: 0.1 },
+}
+
+/**
+ * Goal: the margin of the lease covers clocks that run at other rates than the server's, up to a fifth.
+ * Method: a holder that is cut off believes to hold until its own clock says that the lease is over.
+ */
+test('clocks that are a tenth too slow make no two holders, and clocks that are a third too slow do', async () => {
+  await runAll(60, () => ({ ...PARTED, drift: 0.1 }))
+
+  await expect(runAll(60, () => ({ ...PARTED, drift: 0.35 }))).rejects.toThrow(/both hold key/)
+})
+
 test('a pool of one connection takes turns and gets stuck nowhere', async () => {
   await runAll(30, () => ({ ...QUIET, max: 1, faults: { kill: 0.01 } }))
 })

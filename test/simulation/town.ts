@@ -10,6 +10,9 @@ import { Witness } from './witness.js'
 
 const LEASE_MS = 1000
 
+/** After a grant, all look at what they have: whoever had it before may believe so for some milliseconds only. */
+const SOON_MS = 1
+
 /** Everybody who waits must be served within it, once nothing is wrong any more. */
 const WINDING_MS = 40_000
 
@@ -50,7 +53,9 @@ export class Town {
     const complain = (what: string): void => void this.#complaints.push(what)
     const witness = (this.witness = new Witness(clock, LEASE_MS, excuses, complain))
     const travel = (): Promise<void> => sleep(clock, random.below(latencyMs + 1))
-    this.#around = { random, scenario, witness, complain, travel, isWinding: () => this.#isWinding }
+    const isWinding = (): boolean => this.#isWinding
+    const lookSoon = (): void => void clock.after(SOON_MS, () => this.#look())
+    this.#around = { random, scenario, witness, complain, travel, isWinding, lookSoon }
     const processes = (): readonly SimProcess[] => this.#processes
     const replace = (process: SimProcess): void => this.#replace(process)
     this.#strikes = new Strikes({ clock, random, server, witness, processes, replace })
@@ -82,8 +87,12 @@ export class Town {
 
   async #live(ms: number): Promise<void> {
     await this.clock.run(ms)
-    for (const process of this.#processes) process.look()
+    this.#look()
     if (this.#complaints.length > 0) throw new Error(this.#complaints.slice(0, 5).join('\n'))
+  }
+
+  #look(): void {
+    for (const process of this.#processes) process.look()
   }
 
   #start(place: number): SimProcess {
