@@ -102,6 +102,14 @@ export interface LockLink {
   detach(): Promise<void>
 }
 
+/** A connection that listens. */
+export interface Listening {
+  /** Resolves if what is said can still be heard. A network that has gone dark says nothing of itself. */
+  check(): Promise<void>
+  /** The connection can be used for something else then. */
+  stop(): Promise<void>
+}
+
 /** Whom a listening connection tells. `sender` is who rang, claimed or told. */
 export interface Ears {
   rung(keyId: string, sender: string): void
@@ -144,7 +152,7 @@ export interface Dialect<C extends object> {
   ): Promise<LockLink>
 
   /** Starts listening. The connection must hold no locks: a paused client that listens can keep its session alive. */
-  listen(connection: C, ears: Ears): Promise<() => Promise<void>>
+  listen(connection: C, ears: Ears): Promise<Listening>
 
   /**
    * In the caller's own transaction: stores the token for the resource, and keeps what is stored until that ends.

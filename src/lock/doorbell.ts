@@ -2,7 +2,7 @@ import { assertMove } from '../base/assert.js'
 import type { Cancel, Clock } from '../base/clock.js'
 import { ConnectionError } from '../base/errors.js'
 import { inTime } from '../base/in-time.js'
-import type { Dialect, Ears } from '../dialect/dialect.js'
+import type { Dialect, Ears, Listening } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
 
@@ -14,6 +14,9 @@ const TRY_AGAIN_MS = 500
 
 /** How long to wait for the server when listening begins or ends. */
 const ANSWER_TIMEOUT_MS = 10_000
+
+/** How often to make sure that the bell can be heard, while anybody sleeps. */
+const CHECK_EVERY_MS = 5000
 
 /**
  * - `off`        nobody sleeps
@@ -53,7 +56,8 @@ export class Doorbell<C extends object> {
   #state: DoorbellState = 'off'
   #sleepers = 0
   #cancelTimer: Cancel | null = null
-  #current: { readonly lease: C & Lease; readonly stop: () => Promise<void> } | null = null
+  #cancelCheck: Cancel | null = null
+  #current: (Listening & { readonly lease: C & Lease }) | null = null
   #isClosed = false
 
   constructor(pool: ConnectionPool<C>, max: number, dialect: Dialect<C>, clock: Clock, host: DoorbellHost) {
@@ -118,18 +122,36 @@ export class Doorbell<C extends object> {
       },
     }
     try {
-      const stop = await this.#answered(this.#dialect.listen(lease, ears))
+      const { check, stop } = await this.#answered(this.#dialect.listen(lease, ears))
       // It may have ended while its answer was on the way to us.
       if (end !== undefined) throw end
-      this.#current = { lease, stop }
+      this.#current = { lease, check, stop }
     } catch (error) {
       lease.release(error as Error)
       throw error
     }
     this.#move('listening')
     if (this.#isClosed) return this.#hangUp('off')
+    this.#checkLater()
     if (this.#sleepers === 0) this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#hangUp('off'))
     else this.#host.listening()
+  }
+
+  #checkLater(): void {
+    this.#cancelCheck = this.#clock.after(CHECK_EVERY_MS, () => void this.#check())
+  }
+
+  /** Without an answer the bell may be ringing unheard: sleepers poll until there is another connection to listen on. */
+  async #check(): Promise<void> {
+    const current = this.#current!
+    try {
+      await this.#answered(current.check())
+      if (this.#current === current) this.#checkLater()
+    } catch (error) {
+      if (this.#current !== current) return
+      this.#host.warn('the bell can not be heard, waiting callers poll', error as Error)
+      this.#ended()
+    }
   }
 
   /** Somebody waits for a connection in vain. */
@@ -143,17 +165,23 @@ export class Doorbell<C extends object> {
   #ended(): void {
     const current = this.#current
     if (current === null) return
-    this.#current = null
+    this.#forget()
     current.lease.release(true)
     this.#move('off')
     this.#stopTimer()
     if (this.#sleepers > 0) this.#tryAgain()
   }
 
+  #forget(): void {
+    this.#current = null
+    this.#cancelCheck?.()
+    this.#cancelCheck = null
+  }
+
   async #hangUp(next: 'off' | 'deaf'): Promise<void> {
     const current = this.#current
     if (current === null) return
-    this.#current = null
+    this.#forget()
     this.#move(next)
     try {
       await this.#answered(current.stop())

@@ -116,7 +116,10 @@ export class FakeServer {
     listen: async (connection, ears) => {
       connection.onEnd((cause) => ears.ended(cause))
       await connection.ask(() => (connection.ears = ears))
-      return () => connection.ask(() => (connection.ears = null)).then(() => undefined)
+      return {
+        check: () => connection.ask(() => undefined),
+        stop: () => connection.ask(() => void (connection.ears = null)),
+      }
     },
     guard: async (_transaction: Queryable, guarded: Guarded) => this.#guard.check(guarded),
     recordLeader: (connection, record) =>

@@ -39,8 +39,8 @@ export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): Proc
         return linkThrough(gate, await gate.answered(dialect.attach(connection, settings, told, another)))
       },
       listen: async (connection, ears) => {
-        const stop = await gate.answered(dialect.listen(connection, earsThrough(gate, ears)))
-        return () => gate.answered(stop())
+        const { check, stop } = await gate.answered(dialect.listen(connection, earsThrough(gate, ears)))
+        return { check: () => gate.answered(check()), stop: () => gate.answered(stop()) }
       },
       recordLeader: (connection, record) => gate.answered(dialect.recordLeader(connection, record)),
       readLeader: (connection, key) => gate.answered(dialect.readLeader(connection, key)),

@@ -1,6 +1,6 @@
-import type { Ears } from '../dialect.js'
+import type { Ears, Listening } from '../dialect.js'
 import type { PostgresKey } from './postgres-key.js'
-import { LISTEN, UNLISTEN } from './postgres-sql.js'
+import { HEARTBEAT, LISTEN, UNLISTEN } from './postgres-sql.js'
 import type { ConnectionEvents } from './postgres-connection.js'
 import type { ServerConnection } from './server-connection.js'
 
@@ -43,15 +43,18 @@ export function hear(payload: string, ears: Pick<Ears, 'rung' | 'claimed' | 'tol
   }
 }
 
-export async function listen(server: ServerConnection, ears: Ears): Promise<() => Promise<void>> {
+export async function listen(server: ServerConnection, ears: Ears): Promise<Listening> {
   const onNotification = ({ channel, payload }: ConnectionEvents['notification']): void => {
     if (channel === 'lockpool_1' && payload !== undefined) hear(payload, ears)
   }
   server.onEnd((cause) => ears.ended(cause))
   server.on('notification', onNotification)
   await server.query(LISTEN)
-  return async () => {
-    server.off('notification', onNotification)
-    await server.query(UNLISTEN)
+  return {
+    check: async () => void (await server.query(HEARTBEAT)),
+    stop: async () => {
+      server.off('notification', onNotification)
+      await server.query(UNLISTEN)
+    },
   }
 }

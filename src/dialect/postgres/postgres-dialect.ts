@@ -1,5 +1,5 @@
 import type { LockError } from '../../base/errors.js'
-import type { Another, Dialect, Ears, Guarded, LinkSettings, LockLink } from '../dialect.js'
+import type { Another, Dialect, Ears, Guarded, LinkSettings, Listening, LockLink } from '../dialect.js'
 import type { LeaderInfo, LeaderRecord } from '../leader.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
 import type { NamedKey } from '../named-key.js'
@@ -44,7 +44,7 @@ export const postgresDialect: Dialect<PostgresConnection> = {
     }
   },
 
-  listen(connection: PostgresConnection, ears: Ears): Promise<() => Promise<void>> {
+  listen(connection: PostgresConnection, ears: Ears): Promise<Listening> {
     return listen(LeasedConnection.serverOf(connection), ears)
   },
 

@@ -80,6 +80,38 @@ test('a bell that can not be switched off for want of an answer costs its connec
   bell.isCutOff = false
 })
 
+test('a bell that goes dark is noticed while somebody sleeps, and replaced', async () => {
+  const world = fakeWorld({ latencyMs: 1 })
+  const [holder, waiter] = [world.pool(), world.pool()]
+  const warnings: string[] = []
+  waiter.on('warning', ({ message }) => warnings.push(message))
+  const held = holder.acquire('orders')
+  await world.clock.run(50)
+  const lock = await held
+  const waiting = waiter.acquire('orders', { timeoutMs: Infinity })
+  await world.clock.run(500)
+  const bell = [...world.server.connections].find(({ ears }) => ears !== null)!
+  await world.clock.run(20_000)
+  expect(waiter.snapshot().doorbell).toBe('listening')
+  expect(bell.ears, 'one that can be heard is kept').not.toBeNull()
+  expect(warnings).toEqual([])
+
+  bell.isCutOff = true
+  await world.clock.run(15_100)
+  expect(warnings.join()).toMatch(/the bell can not be heard/)
+  await world.clock.run(1000)
+  expect(waiter.snapshot().doorbell, 'on another connection').toBe('listening')
+
+  // Between two polls, which are most of a second apart by now.
+  const releasedAt = world.clock.now()
+  let servedAt = 0
+  void waiting.then(() => (servedAt = world.clock.now()))
+  await Promise.all([lock.release(), world.clock.run(100)])
+  expect(servedAt - releasedAt).toBeLessThan(20)
+  await Promise.all([(await waiting).release(), world.clock.run(100)])
+  bell.isCutOff = false
+})
+
 test('a bell whose connection ends as it begins to listen is replaced', async () => {
   const world = fakeWorld()
   const { dialect } = world.server
