@@ -2,6 +2,7 @@ import type { Cancel, Clock } from '../base/clock.js'
 import { Deferred } from '../base/deferred.js'
 import { ConnectionError, LockError } from '../base/errors.js'
 import { inTime } from '../base/in-time.js'
+import { onAbort } from '../base/on-abort.js'
 import type { Another, Dialect, LinkSettings, LockLink } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
@@ -329,6 +330,5 @@ function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = new Deferred<never>()
   const abort = (): void => aborted.reject(signal.reason as Error)
   if (signal.aborted) abort()
-  else signal.addEventListener('abort', abort, { once: true })
-  return Promise.race([work, aborted.promise]).finally(() => signal.removeEventListener('abort', abort))
+  return Promise.race([work, aborted.promise]).finally(onAbort(signal, abort))
 }

@@ -211,7 +211,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /** For pools that can more: a loan is over, also one that its borrower has forgotten. `isAsked` are those that can be asked back. */
   protected loanEnded(_isAsked: boolean): void {}
 
-  #wait(options: ConnectOptions, timeoutMs: number, origin: Origin | null): Promise<C & Lease> {
+  /** `since` is when the caller came, if that was before now. */
+  #wait(
+    options: ConnectOptions,
+    timeoutMs: number,
+    origin: Origin | null,
+    since?: number,
+  ): Promise<C & Lease> {
     if (this.#line.size >= this.#options.maxWaiting) {
       return Promise.reject(new PoolSaturatedError(this.#options.maxWaiting))
     }
@@ -228,6 +234,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       this.#timedOut,
     )
     waiter.origin = origin
+    if (since !== undefined) waiter.since = since
     this.#serve()
     if (!waiter.hasLeft) this.#askBack(waiter)
     return waiter.promise
@@ -249,7 +256,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       if (waitedMs >= timeoutMs)
         throw new LockTimeoutError({ key: 'a connection', phase: 'queueing', waitedMs })
       if (!this.#isExhausted(options.reserved ?? false))
-        return this.#wait(options, Math.ceil(timeoutMs - waitedMs), origin)
+        return this.#wait(options, Math.ceil(timeoutMs - waitedMs), origin, since)
     }
     throw this.#exhausted()
   }

@@ -26,8 +26,9 @@ export class PoolWaiter<C> extends Waiter<C & Lease> {
   readonly onWanted: OnWanted | null
   /** Where it was asked for, if leaks are looked for. */
   origin: Origin | null = null
+  /** When the caller came, on the clock. */
+  since: number
   readonly #clock: Clock
-  readonly #since: number
   readonly #timedOut: () => Error | null
   readonly #line: Fifo<PoolWaiter<C>>
 
@@ -44,14 +45,14 @@ export class PoolWaiter<C> extends Waiter<C & Lease> {
     this.isReserved = options.reserved ?? false
     this.onWanted = options.onWanted ?? null
     this.#clock = clock
-    this.#since = now
+    this.since = now
     this.#timedOut = timedOut
     this.#line = this.isReserved ? line.reserved : line.ordinary
     this.#line.add(this)
   }
 
   get waitedMs(): number {
-    return this.#clock.now() - this.#since
+    return this.#clock.now() - this.since
   }
 
   protected override outOfTime(): void {

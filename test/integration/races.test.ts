@@ -1,11 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import type { Lock } from '../../src/lock/lock.js'
 import { lockWorld } from '../support/lock-world.js'
 
 const world = lockWorld()
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 test('an abort at a thousand random instants leaves no lock, no waiter, and is never followed by a lock', async () => {
   const [a, b] = [world.pool(), world.pool({ max: 3 })]

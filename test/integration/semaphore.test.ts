@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { encodeSemaphore } from '../../src/dialect/postgres/postgres-key.js'
 import { rejection } from '../support/fake-world.js'
@@ -5,8 +6,6 @@ import { script, type Started } from '../support/command-line.js'
 import { lockWorld, lossOf } from '../support/lock-world.js'
 
 const world = lockWorld()
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** The sessions that hold a permit, by the server: one for each. */
 async function holders(name: string, permits: number): Promise<number[]> {

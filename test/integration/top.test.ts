@@ -1,12 +1,9 @@
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { lockpool } from '../support/command-line.js'
+import { lockpool, MAIN } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
 import { hasTmux, VirtualTerminal } from '../support/tmux.js'
 
 const world = lockWorld()
-
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
 test('without a terminal it is one snapshot', async () => {
   const locks = world.pool({ applicationName: 'billing' })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect } from 'vitest'
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+export const MAIN: string = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
 /** An event of `lockpool run --json`. */
 export interface ToldEvent {

@@ -3,6 +3,7 @@ import { execSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
 import type { EmbeddedPostgres } from '../../src/embedded/index.js'
+import { startEmbedded } from './own-server.js'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -26,10 +27,7 @@ export async function teardown(): Promise<void> {
 }
 
 async function startServer(): Promise<EmbeddedPostgres> {
-  // What was built, because the guard of the server is a script that node runs; typed by what it was built from.
-  const built = new URL('../../dist/embedded/index.js', import.meta.url).href
-  const { startEmbeddedPostgres } = (await import(built)) as typeof import('../../src/embedded/index.js')
-  server = await startEmbeddedPostgres({
+  server = await startEmbedded({
     durable: false,
     settings: { max_connections: 200, max_locks_per_transaction: 256 },
   })

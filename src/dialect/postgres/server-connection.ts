@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { Deferred } from '../../base/deferred.js'
+import { onAbort } from '../../base/on-abort.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
 import type { Callback } from './callback.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
@@ -59,7 +60,7 @@ export class ServerConnection implements PostgresConnection {
     const client = new pg.Client(config)
     const connection = new ServerConnection(client)
     const abort = (): void => connection.destroy()
-    signal.addEventListener('abort', abort, { once: true })
+    const forgetSignal = onAbort(signal, abort)
     try {
       await client.connect()
       return connection
@@ -67,7 +68,7 @@ export class ServerConnection implements PostgresConnection {
       connection.destroy()
       throw error
     } finally {
-      signal.removeEventListener('abort', abort)
+      forgetSignal()
     }
   }
 

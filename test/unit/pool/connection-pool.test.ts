@@ -318,6 +318,21 @@ describe('waiting', () => {
     expect((await pool.connect()).id).toBe(1)
   })
 
+  test('who was told to look again has waited since it came', async () => {
+    const { pool, clock } = poolOf({ max: 1, onExhausted: { retry: { attempts: 3, backoffMs: 100 } } })
+    const waited: number[] = []
+    pool.on('connection:lent', ({ waitedMs }) => waited.push(waitedMs))
+    const held = await pool.connect()
+    const second = pool.connect()
+    await clock.run(150)
+    held.release()
+    await clock.run(100)
+
+    ;(await second).release()
+    expect(waited).toEqual([0, 200])
+    await pool.close()
+  })
+
   test('onExhausted retry looks again, so often and no more', async () => {
     const { pool, clock } = poolOf({ max: 1, onExhausted: { retry: { attempts: 3, backoffMs: 100 } } })
     const lease = await pool.connect()
