@@ -1,5 +1,6 @@
 import { BEGIN_SCRIPT, COMMIT_SCRIPT } from '../dialect/postgres/schema-sql.js'
 import { EXIT } from './exit-codes.js'
+import { toggle, type Flag, type FlagValues } from './flags.js'
 import { withServer, type ServerAddress } from './server.js'
 import type { Terminal } from './terminal.js'
 
@@ -7,20 +8,45 @@ import type { Terminal } from './terminal.js'
 export interface Errand extends ServerAddress {
   /** In one transaction. */
   readonly statements: readonly string[]
+  /** Sent before them, and no part of the script: what only matters while several do the same at once. */
+  readonly first?: string
   /** What to say when it is done. */
   readonly done: string
+  /** The same for `--json`. */
+  readonly facts: Readonly<Record<string, unknown>>
+}
+
+export type ErrandFlags = Readonly<Record<'print' | 'json', Flag<true>>>
+
+export const ERRAND_FLAGS: ErrandFlags = {
+  print: toggle({ meaning: 'print the statements instead, and connect to nothing' }),
+  json: toggle({ meaning: 'print what has been done as one JSON object; with --print the statements' }),
+}
+
+export async function administer(
+  errand: Errand,
+  flags: FlagValues<ErrandFlags>,
+  terminal: Terminal,
+): Promise<number> {
+  const { statements, first, done, facts } = errand
+  const isJson = flags.json === true
+  const tell = (text: string, json: object): number => {
+    terminal.out.write(isJson ? `${JSON.stringify({ version: 1, ...json })}\n` : text)
+    return EXIT.ok
+  }
+  if (flags.print === true) return tell(scriptOf(statements), { statements: statements.map(trimmed) })
+  return withServer(errand, terminal, async (connection) => {
+    // One message is one transaction: all of it or nothing.
+    await connection.query([...(first === undefined ? [] : [first]), ...statements].join(';'))
+    return tell(`${done}\n`, facts)
+  })
 }
 
 /** The statements as a script, for those who want to read it first, or may not run it themselves. */
-export function scriptOf(statements: readonly string[]): string {
-  return [BEGIN_SCRIPT, ...statements, COMMIT_SCRIPT].map((statement) => `${statement.trim()};\n`).join('')
+function scriptOf(statements: readonly string[]): string {
+  return [BEGIN_SCRIPT, ...statements, COMMIT_SCRIPT].map((statement) => `${trimmed(statement)};\n`).join('')
 }
 
-export function administer(errand: Errand, terminal: Terminal): Promise<number> {
-  return withServer(errand, terminal, async (connection) => {
-    // One message is one transaction: all of it or nothing.
-    await connection.query(errand.statements.join(';'))
-    terminal.out.write(`${errand.done}\n`)
-    return EXIT.ok
-  })
+function trimmed(statement: string): string {
+  return statement.trim()
 }

@@ -69,6 +69,32 @@ test('what is printed is what is done', async () => {
   })
 })
 
+test('with --json a program is told what is there now, or what would be done', async () => {
+  const json = (...args: string[]): unknown => JSON.parse(onDatabase(...args, '--json').stdout)
+
+  expect(json('install', '--role', 'postgres', '--no-key-names')).toEqual({
+    version: 1,
+    installed: true,
+    schema: 'lockpool',
+    roles: ['postgres'],
+    keyNames: false,
+  })
+  expect(json('install')).toMatchObject({ roles: [], keyNames: true })
+  expect(await objects()).toEqual(ALL)
+  expect(json('uninstall', '--print')).toEqual({
+    version: 1,
+    statements: ['DROP SCHEMA IF EXISTS lockpool CASCADE'],
+  })
+  expect(await objects()).toEqual(ALL)
+  expect(json('uninstall', '--yes')).toEqual({ version: 1, installed: false, schema: 'lockpool' })
+  expect(await objects()).toEqual([])
+
+  const { statements } = json('install', '--print') as { statements: string[] }
+  await world.database.query(statements.join(';'))
+  expect(await objects()).toEqual(ALL)
+  expect(onDatabase('install', '--role', 'nobody there', '--json')).toMatchObject({ status: 69, stdout: '' })
+})
+
 test('uninstall drops it only when told so', async () => {
   onDatabase('install')
 

@@ -1,4 +1,4 @@
-import { administer, scriptOf } from '../administer.js'
+import { administer, ERRAND_FLAGS, type Errand, type ErrandFlags } from '../administer.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
@@ -15,7 +15,8 @@ import { UsageError } from '../usage-error.js'
 
 type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'role', Flag<readonly string[]>>> &
-  Readonly<Record<'print' | 'no-key-names', Flag<true>>>
+  Readonly<Record<'no-key-names', Flag<true>>> &
+  ErrandFlags
 
 const FLAGS: InstallFlags = {
   url: CONNECTION_FLAGS.url,
@@ -26,7 +27,7 @@ const FLAGS: InstallFlags = {
   'no-key-names': toggle({
     meaning: 'without the table in which pools write what their keys are called, for lockpool ls and who',
   }),
-  print: toggle({ meaning: 'print the statements instead, and connect to nothing' }),
+  ...ERRAND_FLAGS,
 }
 
 export const command: Command<InstallFlags> = {
@@ -43,20 +44,22 @@ export const command: Command<InstallFlags> = {
       'as the owner of the database, for two roles without rights',
     ],
     ['lockpool install --role app --print | psql mydb', 'read it first, or put it into a migration'],
+    ['lockpool install --json', 'in a pipeline: what is installed, for a program'],
   ],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool install takes no arguments')
     const roles = flags.role ?? []
-    const names = flags['no-key-names'] === true ? [] : [CREATE_KEY_NAMES, ...roles.map(keyNameGrantsTo)]
-    const statements = [CREATE_SCHEMA, ...CREATE_OBJECTS, ...roles.flatMap(grantsTo), ...names]
-    if (flags.print === true) {
-      terminal.out.write(scriptOf(statements))
-      return 0
+    const keyNames = flags['no-key-names'] !== true
+    const names = keyNames ? [CREATE_KEY_NAMES, ...roles.map(keyNameGrantsTo)] : []
+    const errand: Errand = {
+      url: flags.url,
+      applicationName: 'lockpool install',
+      first: QUEUE_UP,
+      statements: [CREATE_SCHEMA, ...CREATE_OBJECTS, ...roles.flatMap(grantsTo), ...names],
+      done: 'lockpool: schema lockpool is installed',
+      facts: { installed: true, schema: 'lockpool', roles, keyNames },
     }
-    const applicationName = 'lockpool install'
-    const done = 'lockpool: schema lockpool is installed'
-    const errand = { url: flags.url, applicationName, statements: [QUEUE_UP, ...statements], done }
-    return administer(errand, terminal)
+    return administer(errand, flags, terminal)
   },
 }

@@ -1,4 +1,4 @@
-import { administer, scriptOf } from '../administer.js'
+import { administer, ERRAND_FLAGS, type ErrandFlags } from '../administer.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
@@ -6,12 +6,12 @@ import { toggle, type Flag } from '../flags.js'
 import { DROP_SCHEMA } from '../../dialect/postgres/schema-sql.js'
 import { UsageError } from '../usage-error.js'
 
-type UninstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & Readonly<Record<'yes' | 'print', Flag<true>>>
+type UninstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & Readonly<Record<'yes', Flag<true>>> & ErrandFlags
 
 const FLAGS: UninstallFlags = {
   url: CONNECTION_FLAGS.url,
   yes: toggle({ meaning: 'yes, drop it' }),
-  print: toggle({ meaning: 'print the statement instead, and connect to nothing' }),
+  ...ERRAND_FLAGS,
 }
 
 export const command: Command<UninstallFlags> = {
@@ -26,13 +26,15 @@ export const command: Command<UninstallFlags> = {
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool uninstall takes no arguments')
-    const statements = [DROP_SCHEMA]
-    if (flags.print === true) {
-      terminal.out.write(scriptOf(statements))
-      return 0
+    if (flags.yes !== true && flags.print !== true)
+      throw new UsageError('this drops stored fencing tokens for good: say --yes if so')
+    const errand = {
+      url: flags.url,
+      applicationName: 'lockpool uninstall',
+      statements: [DROP_SCHEMA],
+      done: 'lockpool: schema lockpool is dropped',
+      facts: { installed: false, schema: 'lockpool' },
     }
-    if (flags.yes !== true) throw new UsageError('this drops stored fencing tokens for good: say --yes if so')
-    const done = 'lockpool: schema lockpool is dropped'
-    return administer({ url: flags.url, applicationName: 'lockpool uninstall', statements, done }, terminal)
+    return administer(errand, flags, terminal)
   },
 }

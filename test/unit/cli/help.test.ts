@@ -47,6 +47,13 @@ test.each(COMMANDS)(
   },
 )
 
+test('every command can answer a program: --json, except for what prints a script anyway', async () => {
+  const without = await Promise.all(
+    COMMANDS.map(async ({ name, load }) => ('json' in (await load()).flags ? [] : [name])),
+  )
+  expect(without.flat()).toEqual(['completion'])
+})
+
 function widest(text: string): number {
   return Math.max(...text.split('\n').map((line) => line.length))
 }
