@@ -2,6 +2,7 @@ import { LockPool } from '../../src/index.js'
 import { inTurn, latencies, percentile } from '../measure.js'
 import { compared, type Bench, type Group, type Row } from '../row.js'
 import { Link } from '../link.js'
+import { connectTo } from '../server.js'
 
 const KEYS = 100
 /** In one direction: what is usual between two machines of one data centre is a fraction of it, between two zones as much. */
@@ -14,8 +15,33 @@ async function run(bench: Bench): Promise<readonly Row[]> {
   await using link = await Link.to(bench.url, DELAY_MS)
   return [
     await compare(bench, 'on this machine', bench.url),
+    await compareServerAlone(bench),
     await compare(bench, `over a link of ${2 * DELAY_MS} ms`, link.url),
   ]
+}
+
+/** A bare client, and so many locks without a list of keys, without tokens, without answers: less can't be asked of a server. */
+async function compareServerAlone({ url, rounds, seconds, say }: Bench): Promise<Row> {
+  const client = await connectTo(url)
+  const locks = (count: number) => async () => {
+    const series = `generate_series(1, ${count}) AS keys (k)`
+    await client.query({ name: `lock ${count}`, text: `SELECT count(pg_try_advisory_lock(k)) FROM ${series}` })
+    const text = `SELECT count(pg_advisory_unlock(k)) FROM ${series}`
+    return { release: async () => void (await client.query({ name: `unlock ${count}`, text })) }
+  }
+  const measured = await inTurn(
+    rounds,
+    { many: () => medianOf(seconds, locks(KEYS)), one: () => medianOf(seconds, locks(1)) },
+    (what) => say(`the server alone, ${what}`),
+  )
+  await client.end()
+  return compared({
+    what: `the server alone, ${KEYS} locks in one statement, on this machine`,
+    unit: 'ms',
+    ours: measured.many,
+    reference: { name: 'one lock', figures: measured.one },
+    notes: ['what the target would leave for everything else'],
+  })
 }
 
 async function compare({ rounds, seconds, say }: Bench, where: string, url: string): Promise<Row> {
