@@ -1,5 +1,5 @@
 import type { Chain } from '../inspect/chains.js'
-import { lockId } from './merge-locks.js'
+import { lockId, titled } from '../inspect/server-lock.js'
 import type { ChainJson } from './state-json.js'
 
 /** As many as anybody can take in: who looks for more has the table. */
@@ -19,7 +19,7 @@ function chainJson({ session, wait, blocked }: Chain, room: { left: number }): C
     pid: session.pid,
     wait: wait && {
       lock: lockId(wait.lock),
-      title: wait.lock.title,
+      title: titled(wait.lock),
       mode: wait.mode,
       atLeastMs: wait.waitedMs ?? 0,
       atMostMs: wait.waitedMs,

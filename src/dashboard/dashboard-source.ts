@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import type { ServerSession } from '../dialect/server-state.js'
+import { waitersOf } from '../inspect/server-lock.js'
 import type { LockSnapshot } from '../inspect/snapshot.js'
 import type { PoolSnapshot } from '../lock/snapshot.js'
 import { chainsJson } from './chain-json.js'
@@ -138,7 +139,7 @@ function amountsOf(snapshot: LockSnapshot | null): Parameters<History['amounts']
   if (snapshot === null) return null
   return {
     held: snapshot.locks.reduce((sum, { holders }) => sum + holders.length, 0),
-    waiting: snapshot.locks.reduce((sum, { waiters }) => sum + waiters.length, 0),
+    waiting: waitersOf(snapshot.locks),
     connections: snapshot.server.connections.used,
   }
 }

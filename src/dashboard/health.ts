@@ -1,4 +1,5 @@
 import { findingsOf, type FindingCode } from '../inspect/findings.js'
+import { waitersOf } from '../inspect/server-lock.js'
 import type { LockSnapshot } from '../inspect/snapshot.js'
 import type { PoolSnapshot } from '../lock/snapshot.js'
 import type { SentenceJson } from './state-json.js'
@@ -57,7 +58,7 @@ function serverSentences(snapshot: LockSnapshot): SentenceJson[] {
 }
 
 function waitSentence({ locks }: LockSnapshot): SentenceJson {
-  const waiting = locks.reduce((sum, { waiters }) => sum + waiters.length, 0)
+  const waiting = waitersOf(locks)
   if (waiting === 0) return ok('waits', 'Nobody waits for a lock.')
   const who = waiting === 1 ? 'One waits' : `${waiting} wait`
   return ok('waits', `${who} for locks, and nobody for long.`)

@@ -1,4 +1,4 @@
-import type { LockHolder, LockWaiter, ServerLock } from '../inspect/server-lock.js'
+import { lockId, type LockHolder, type LockWaiter, type ServerLock } from '../inspect/server-lock.js'
 import type { SemaphoreSnapshot } from '../lock/semaphore/semaphore-snapshot.js'
 import type { KeySnapshot, PoolSnapshot } from '../lock/snapshot.js'
 import type { HolderJson, LockJson, WaiterJson } from './state-json.js'
@@ -30,11 +30,6 @@ export function mergeLocks(locks: readonly ServerLock[], pool: PoolSnapshot | nu
     return lockJson(lock, mine, pids)
   })
   return [...merged, ...[...own.values()].map(ownJson)]
-}
-
-/** How a lock is called in an address and from one look to the next. */
-export function lockId({ kind, id }: Pick<ServerLock, 'kind' | 'id'>): string {
-  return `${kind} ${id}`
 }
 
 function isTouchedBy({ holders, waiters }: ServerLock, pids: ReadonlySet<number>): boolean {

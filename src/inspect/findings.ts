@@ -1,7 +1,8 @@
+import type { ServerSession } from '../dialect/server-state.js'
 import { blockedCount, longestWaitMs, type Chain } from './chains.js'
 import { durationInWords } from './durations-in-words.js'
-import type { ServerLock } from './server-lock.js'
-import { sessionInWords } from './session-in-words.js'
+import { titled, type ServerLock } from './server-lock.js'
+import { sessionInWords, stateInWords } from './session-in-words.js'
 import type { LockSnapshot } from './snapshot.js'
 
 /** Stable: match on it, never on the text. */
@@ -60,13 +61,13 @@ export function findingsOf(snapshot: LockSnapshot, limits: FindingLimits = FINDI
 
 /** What one session has, and how many wait for any of it. */
 interface Holding {
-  readonly session: LockSnapshot['sessions'][number]
+  readonly session: ServerSession
   readonly locks: readonly ServerLock[]
   readonly waiters: number
 }
 
 function holdingsOf({ locks }: LockSnapshot): Holding[] {
-  const byPid = new Map<number, { session: Holding['session']; locks: ServerLock[]; waiters: number }>()
+  const byPid = new Map<number, { session: ServerSession; locks: ServerLock[]; waiters: number }>()
   for (const lock of locks) {
     for (const { session } of lock.holders) {
       const known = byPid.get(session.pid) ?? { session, locks: [], waiters: 0 }
@@ -102,12 +103,11 @@ function blockedFinding(chain: Chain, { waitMs }: FindingLimits): Finding[] {
   const first = chain.blocked[0]!.wait!
   const whom = count === 1 ? 'one other' : `${count} others`
   const { session } = chain
-  const doing = session.state === null ? '' : `; it is ${stateInWords(chain)}`
   return [
     {
       code: 'blocked',
       severity: 'problem',
-      text: `${sessionInWords(session)} blocks ${whom}, the longest for ${durationInWords(longest)}, with ${first.lock.title}${doing}.`,
+      text: `${sessionInWords(session)} blocks ${whom}, the longest for ${durationInWords(longest)}, with ${titled(first.lock)}${doing(session)}.`,
       advice: adviceFor(session.pid),
       pids: [session.pid],
     },
@@ -116,7 +116,7 @@ function blockedFinding(chain: Chain, { waitMs }: FindingLimits): Finding[] {
 
 function holderFinding({ session, locks, waiters }: Holding, { idleMs, heldMs }: FindingLimits): Finding[] {
   const who = sessionInWords(session)
-  const what = locks.length === 1 ? locks[0]!.title : `${locks.length} locks`
+  const what = locks.length === 1 ? titled(locks[0]!) : `${locks.length} locks`
   const wanted = waiters === 0 ? '' : `, and ${waiters === 1 ? 'one waits' : `${waiters} wait`} for it`
   const quietMs = session.stateMs ?? 0
   const pids = [session.pid]
@@ -156,7 +156,7 @@ function endlessFinding({ locks }: LockSnapshot, { endlessMs }: FindingLimits): 
     {
       code: 'endless_wait',
       severity: 'warning',
-      text: `${sessionInWords(waiter.session)} has waited for ${lock.title} for ${durationInWords(waiter.waitedMs!)}${others}: such a wait has no end of its own.`,
+      text: `${sessionInWords(waiter.session)} has waited for ${titled(lock)} for ${durationInWords(waiter.waitedMs!)}${others}: such a wait has no end of its own.`,
       advice: 'Set lock_timeout for sessions that wait for locks, or take the lock with a timeoutMs.',
       pids: endless.map((each) => each.waiter.session.pid),
     },
@@ -167,11 +167,12 @@ function adviceFor(pid: number): string {
   return pid === 0 ? 'see pg_prepared_xacts.' : `pg_terminate_backend(${pid}) ends it, or K in lockpool top.`
 }
 
-function stateInWords({ session }: Chain): string {
-  const { state, stateMs, query } = session
-  const since = stateMs === null ? '' : ` for ${durationInWords(stateMs)}`
-  if (session.isLockSession) return 'a session of a lockpool'
-  return state === 'active' && query !== null ? `running${since}: ${shorten(query)}` : `${state}${since}`
+function doing(session: ServerSession): string {
+  const { state, query, isLockSession } = session
+  const words = stateInWords(session)
+  if (words === null) return ''
+  const statement = state === 'active' && query !== null && !isLockSession ? `: ${shorten(query)}` : ''
+  return `; it is ${words}${statement}`
 }
 
 function shorten(text: string): string {

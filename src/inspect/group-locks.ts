@@ -9,7 +9,13 @@ import type {
   ServerState,
 } from '../dialect/server-state.js'
 import { rowsBehindTransactions } from './row-locks.js'
-import type { LockHolder, LockWaiter, ServerLock, ServerLockKind } from './server-lock.js'
+import {
+  lockId,
+  type LockHolder,
+  type LockWaiter,
+  type ServerLock,
+  type ServerLockKind,
+} from './server-lock.js'
 import type { SessionLookup } from './session-lookup.js'
 
 /** A lock that is being put together. */
@@ -50,7 +56,7 @@ function draftFor(
   names: KeyNames,
 ): Draft {
   const fresh = part === null ? draftOf(target, names) : semaphoreDraft(part)
-  const id = `${fresh.kind} ${fresh.id}`
+  const id = lockId(fresh)
   const known = drafts.get(id)
   if (known !== undefined) return known
   drafts.set(id, fresh)

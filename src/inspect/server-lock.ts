@@ -41,3 +41,18 @@ export interface LockWaiter {
   /** The sessions that keep it from going on, by the server. */
   readonly blockedBy: readonly number[]
 }
+
+/** What tells a lock from all others of a server, from one look to the next: for rows, links and addresses. */
+export function lockId({ kind, id }: Pick<ServerLock, 'kind' | 'id'>): string {
+  return `${kind} ${id}`
+}
+
+/** With its namespace, where it has one: the same name in two namespaces is two locks. */
+export function titled({ title, name }: Pick<ServerLock, 'title' | 'name'>): string {
+  return name === null || name.namespace === '' ? title : `${title} [${name.namespace}]`
+}
+
+/** How many wait for any of them. */
+export function waitersOf(locks: readonly ServerLock[]): number {
+  return locks.reduce((sum, { waiters }) => sum + waiters.length, 0)
+}

@@ -9,6 +9,16 @@ export function sessionInWords({ pid, application, host }: ServerSession): strin
   return `${name} (process ${pid}${host === null ? '' : `, client ${host}`})`
 }
 
+/**
+ * What it does, and for how long; null where this role may not see it. A lock session never stops talking, so its state
+ * says nothing.
+ */
+export function stateInWords({ isLockSession, state, stateMs }: ServerSession): string | null {
+  if (isLockSession) return 'a lock session of a lockpool'
+  if (state === null || stateMs === null) return state
+  return `${state} for ${durationInWords(stateMs)}`
+}
+
 /** `12 s to 3 m`: the server does not know since when a lock is held. */
 export function heldInWords({ atLeastMs, atMostMs }: LockHolder): string {
   if (atMostMs === null) return atLeastMs === 0 ? 'unknown' : `>= ${durationInWords(atLeastMs)}`

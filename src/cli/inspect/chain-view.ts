@@ -1,7 +1,8 @@
-import { blockedCount, type Chain } from '../../inspect/chains.js'
+import { blockedCount, type Chain, type ChainWait } from '../../inspect/chains.js'
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import type { Finding } from '../../inspect/findings.js'
-import { sessionInWords } from '../../inspect/session-in-words.js'
+import { titled } from '../../inspect/server-lock.js'
+import { sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { Channel } from '../terminal.js'
 import { printable } from './columns.js'
 
@@ -11,12 +12,8 @@ const MOST_BRANCHES = 10
 /** Who blocks whom, as trees with the roots on top. */
 export function chainLines(chains: readonly Chain[], channel: Channel): string[] {
   return chains.flatMap((chain) => {
-    const { state, stateMs } = chain.session
-    const doing =
-      state === null ? '' : `, ${state}${stateMs === null ? '' : ` for ${durationInWords(stateMs)}`}`
-    const head = printable(sessionInWords(chain.session) + doing)
-    const count = blockedCount(chain)
-    return [`${channel.paint('bold', head)}, blocks ${count}`, ...branchLines(chain.blocked, '', channel)]
+    const who = channel.paint('bold', printable(sessionInWords(chain.session)))
+    return [`${who} ${printable(rootInWords(chain))}`, ...branchLines(chain.blocked, '', channel)]
   })
 }
 
@@ -25,7 +22,7 @@ function branchLines(chains: readonly Chain[], indent: string, channel: Channel)
   const left = chains.length - shown.length
   const lines = shown.flatMap((chain, i) => {
     const isLast = i === shown.length - 1 && left === 0
-    const text = printable(waitInWords(chain))
+    const text = printable(`${sessionInWords(chain.session)} ${waitInWords(chain.wait!)}`)
     return [
       `${indent}${isLast ? '└─' : '├─'} ${text}`,
       ...branchLines(chain.blocked, `${indent}${isLast ? '   ' : '│  '}`, channel),
@@ -34,14 +31,19 @@ function branchLines(chains: readonly Chain[], indent: string, channel: Channel)
   return left === 0 ? lines : [...lines, `${indent}└─ and ${left} more`]
 }
 
-function waitInWords({ session, wait }: Chain): string {
-  const { lock, mode, waitedMs, isOutside } = wait!
+/** Of a session that waits for nobody itself. */
+export function rootInWords(chain: Chain): string {
+  const doing = stateInWords(chain.session)
+  return `blocks ${blockedCount(chain)}${doing === null ? '' : `, ${doing}`}`
+}
+
+export function waitInWords({ lock, mode, waitedMs, isOutside }: ChainWait): string {
   const how = [
     mode,
     waitedMs === null ? null : durationInWords(waitedMs),
     isOutside ? 'in its process' : null,
   ]
-  return `${sessionInWords(session)} waits for ${lock.title} (${how.filter((each) => each !== null).join(', ')})`
+  return `waits for ${titled(lock)} (${how.filter((each) => each !== null).join(', ')})`
 }
 
 /** Each finding is a sentence, with what to do below it. */

@@ -1,5 +1,5 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
-import type { ServerLock } from '../../inspect/server-lock.js'
+import { titled, type ServerLock } from '../../inspect/server-lock.js'
 import { heldInWords, sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { Channel } from '../terminal.js'
@@ -58,10 +58,6 @@ export function nameHint(server: LockSnapshot['server'], locks: readonly ServerL
   return server.hasKeyNames
     ? `${keys} no name here: held only just now, not taken by a lockpool, or by one with keyNames off. "lockpool who NAME" finds the key of a name.`
     : `${keys} no name here. "lockpool install" makes the table in which pools write them; "lockpool who NAME" finds the key of a name.`
-}
-
-export function titled({ title, name }: ServerLock): string {
-  return name === null || name.namespace === '' ? title : `${title} [${name.namespace}]`
 }
 
 function heldBy({ holders, permits }: ServerLock): string {

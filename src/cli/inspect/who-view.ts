@@ -1,9 +1,8 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
-import type { LockHolder, LockWaiter, ServerLock } from '../../inspect/server-lock.js'
-import { heldInWords, sessionInWords } from '../../inspect/session-in-words.js'
+import { titled, type LockHolder, type LockWaiter, type ServerLock } from '../../inspect/server-lock.js'
+import { heldInWords, sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { Channel } from '../terminal.js'
 import { printable } from './columns.js'
-import { titled } from './locks-view.js'
 
 /** What is known of one lock, for people. `others` says how many other locks a session holds. */
 export function whoLines(lock: ServerLock, others: (pid: number) => number, channel: Channel): string[] {
@@ -25,7 +24,7 @@ export function holderLines(holder: LockHolder, others: number, channel: Channel
   const which = permit === null ? mode : `permit ${permit}`
   const details = [
     session.user === null ? null : `user ${session.user}`,
-    session.isLockSession ? 'a lock session of a lockpool' : stateInWords(session.state, session.stateMs),
+    stateInWords(session),
     others === 0 ? null : `holds ${others} other ${others === 1 ? 'lock' : 'locks'}`,
   ].filter((each) => each !== null)
   const lines = [`  ${printable(sessionInWords(session))}, ${which}, ${heldInWords(holder)}`]
@@ -40,11 +39,6 @@ function waiterLine({ session, mode, waitedMs, isOutside }: LockWaiter, at: numb
   const how = mode === null ? '' : `, ${mode}`
   if (isOutside) return `  -  ${who}${how}, waits in its process`
   return `  ${at + 1}  ${who}${how}, for ${waitedMs === null ? 'a moment' : durationInWords(waitedMs)}`
-}
-
-function stateInWords(state: string | null, ms: number | null): string | null {
-  if (state === null) return null
-  return ms === null ? state : `${state} for ${durationInWords(ms)}`
 }
 
 function shorten(text: string): string {

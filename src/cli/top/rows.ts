@@ -1,11 +1,12 @@
 import type { ServerSession } from '../../dialect/server-state.js'
 import { blockedCount, longestWaitMs, type Chain } from '../../inspect/chains.js'
 import { durationInWords } from '../../inspect/durations-in-words.js'
-import type { LockWaiter, ServerLock } from '../../inspect/server-lock.js'
+import { lockId, titled, waitersOf, type LockWaiter, type ServerLock } from '../../inspect/server-lock.js'
 import { sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
+import { rootInWords, waitInWords } from '../inspect/chain-view.js'
 import { printable, tableLines, type Column } from '../inspect/columns.js'
-import { byUrgency, LOCK_COLUMNS, titled, longestWaitMs as longestOf } from '../inspect/locks-view.js'
+import { byUrgency, LOCK_COLUMNS, longestWaitMs as longestOf } from '../inspect/locks-view.js'
 import type { TopState, View } from './top-state.js'
 
 /** A line of the table. */
@@ -36,13 +37,12 @@ export function tableOf(state: TopState, snapshot: LockSnapshot, width: number):
 
 /** How many there are in each view, whatever the filter. */
 export function countsOf({ locks, chains }: LockSnapshot): Readonly<Record<View, number>> {
-  const waiting = locks.reduce((sum, { waiters }) => sum + waiters.length, 0)
-  return { held: locks.filter(isHeld).length, waiting, blocking: chains.length }
+  return { held: locks.filter(isHeld).length, waiting: waitersOf(locks), blocking: chains.length }
 }
 
 const TABLES: Readonly<Record<View, (state: TopState, snapshot: LockSnapshot, width: number) => Table>> = {
   held: (state, { locks }, width) => {
-    const held = locks.filter(isHeld).map((lock) => ({ lock, id: `${lock.kind} ${lock.id}` }))
+    const held = locks.filter(isHeld).map((lock) => ({ lock, id: lockId(lock) }))
     const columns = LOCK_COLUMNS.map((column) => ({
       ...column,
       cell: ({ lock }: (typeof held)[number]) => column.cell(lock),
@@ -60,7 +60,7 @@ const TABLES: Readonly<Record<View, (state: TopState, snapshot: LockSnapshot, wi
 
   waiting: (state, { locks }, width) => {
     const waits = locks.flatMap((lock) =>
-      lock.waiters.map((waiter) => ({ lock, waiter, id: `${lock.kind} ${lock.id} ${waiter.session.pid}` })),
+      lock.waiters.map((waiter) => ({ lock, waiter, id: `${lockId(lock)} ${waiter.session.pid}` })),
     )
     return table(state, waits, WAIT_ORDERS, WAIT_COLUMNS, width, ({ lock, waiter }) => ({
       session: waiter.session,
@@ -169,7 +169,7 @@ function filtered<R extends Row>({ filter }: TopState, rows: readonly R[], group
 
 function branch(chain: Chain, indent: string, mark: string, id: string): Row[] {
   const { session, wait, blocked } = chain
-  const how = wait === null ? describeRoot(chain) : describeWait(wait)
+  const how = wait === null ? rootInWords(chain) : waitInWords(wait)
   const row = {
     id,
     text: `${indent}${mark}${sessionInWords(session)} ${how}`,
@@ -183,23 +183,8 @@ function branch(chain: Chain, indent: string, mark: string, id: string): Row[] {
       each,
       below,
       i === blocked.length - 1 ? '└─ ' : '├─ ',
-      `${id} ${each.session.pid} ${each.wait!.lock.id}`,
+      `${id} ${each.session.pid} ${lockId(each.wait!.lock)}`,
     ),
   )
   return [row, ...rows]
-}
-
-function describeRoot(chain: Chain): string {
-  const { state, stateMs } = chain.session
-  const since = stateMs === null ? '' : ` for ${durationInWords(stateMs)}`
-  return `blocks ${blockedCount(chain)}${state === null ? '' : `, ${state}${since}`}`
-}
-
-function describeWait({ lock, mode, waitedMs, isOutside }: NonNullable<Chain['wait']>): string {
-  const how = [
-    mode,
-    waitedMs === null ? null : durationInWords(waitedMs),
-    isOutside ? 'in its process' : null,
-  ]
-  return `waits for ${titled(lock)} (${how.filter((each) => each !== null).join(', ')})`
 }

@@ -1,6 +1,6 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { findingsOf } from '../../inspect/findings.js'
-import { sessionInWords } from '../../inspect/session-in-words.js'
+import { sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { durationText } from '../durations.js'
 import { printable } from '../inspect/columns.js'
@@ -112,12 +112,11 @@ function detailLines({ session, lock }: Row): string[] {
     )
   }
   if (session !== null) {
-    const { user, state, sessionMs, query, isLockSession } = session
+    const { user, sessionMs, query, isLockSession } = session
+    const state = stateInWords(session) ?? 'state not visible to this role'
     const age = sessionMs === null ? '' : `, there for ${durationInWords(sessionMs)}`
-    lines.push(`${sessionInWords(session)}, user ${user ?? 'unknown'}, ${state ?? 'state unknown'}${age}`)
-    lines.push(
-      isLockSession ? 'a lock session of a lockpool' : (query ?? 'its statement is not for this role to see'),
-    )
+    lines.push(`${sessionInWords(session)}, user ${user ?? 'unknown'}, ${state}${age}`)
+    if (!isLockSession) lines.push(query ?? 'its statement is not for this role to see')
   }
   return lines
 }

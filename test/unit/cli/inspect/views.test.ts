@@ -67,7 +67,7 @@ test('who: the holder, what else it has, and who waits, those in the server in o
 test('chains are drawn below their cause, and findings with what to do', () => {
   const { chains } = snapshot()
   expect(chainLines(chains, plain)).toEqual([
-    'billing (process 1, client 10.0.0.1), idle for 8.0 s, blocks 2',
+    'billing (process 1, client 10.0.0.1) blocks 2, idle for 8.0 s',
     '├─ report (process 2) waits for 42 (exclusive, 6.0 s)',
     '└─ worker (process 3) waits for 42 (in its process)',
   ])
@@ -75,6 +75,26 @@ test('chains are drawn below their cause, and findings with what to do', () => {
     expect.stringMatching(/^✗ billing .* blocks 2 others/),
     expect.stringMatching(/^ {2}pg_terminate_backend\(1\) ends it, or K in lockpool top/),
   ])
+})
+
+test('the same name in two namespaces is told apart wherever a lock is named', () => {
+  const names = {
+    nameOf: ({ id }: { id: string }) => ({ name: 'orders', namespace: id === '1' ? 'shop' : 'billing' }),
+    semaphoreOf: () => null,
+  }
+  const snapshot = snapshotOf(
+    serverState({
+      sessions: [serverSession(1), serverSession(3, { state: 'idle', stateMs: 600_000 })],
+      locks: [held(key(1), 1), wanted(key(1), 2, 400_000), held(key(2), 3)],
+      blockers: new Map([[2, [1]]]),
+      names,
+    }),
+  )
+  const shown = [...lockLines(snapshot.locks, 10, plain, Infinity), ...chainLines(snapshot.chains, plain)]
+  const found = findingsOf(snapshot).map(({ text }) => text)
+  const mentions = [...shown, ...found].filter((line) => line.includes('orders'))
+  expect(mentions).toHaveLength(6)
+  for (const mention of mentions) expect(mention).toMatch(/orders \[(?:shop|billing)\]/)
 })
 
 test('in JSON sessions are told once, and everything can be written', () => {
