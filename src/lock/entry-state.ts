@@ -1,4 +1,5 @@
 import type { LockMode } from '../dialect/lock-key.js'
+import type { Wake } from './sleep.js'
 
 /**
  * One key, as this process stands towards the server:
@@ -42,9 +43,6 @@ export const ENTRY_MOVES: Readonly<Record<EntryState, readonly EntryState[]>> = 
   yielding: ['held', 'waiting', 'idle'],
   leaving: ['idle'],
 }
-
-/** Why a sleeper should look again: not yet, because the bell rang, or because time has passed. */
-export type Wake = 'no' | 'rung' | 'poll'
 
 /** All that the next step depends on. An entry has it as properties, so that nothing is built to take a step. */
 export interface EntryFacts {

@@ -6,21 +6,14 @@ import type { LockKey, LockMode } from '../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../dialect/lock-operation.js'
 import type { DrawnToken } from './drawn-token.js'
 import { INTEREST_ENTRIES } from './entry-host.js'
-import {
-  ENTRY_MOVES,
-  nextStep,
-  type EntryFacts,
-  type EntryState,
-  type Step,
-  type Wake,
-} from './entry-state.js'
+import { ENTRY_MOVES, nextStep, type EntryFacts, type EntryState, type Step } from './entry-state.js'
 import { LocalKey } from './local-key.js'
 import type { Lock } from './lock.js'
 import type { LockWaiter, WaitedFor } from './lock-waiter.js'
 import type { Request } from './session-host.js'
 import type { Session } from './session.js'
 import type { Tenant } from './sessions.js'
-import { GIVE_WAY_MS, Sleep } from './sleep.js'
+import { GIVE_WAY_MS, Sleep, type Wake } from './sleep.js'
 import { Turn } from './turn.js'
 
 /**
@@ -34,12 +27,10 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #session: Session | null = null
   /** While it is delayed. */
   #cancelDelay: Cancel | null = null
+  /** Made at the first contention: most keys never need one. */
   #sleep: Sleep | null = null
-  #wake: Wake = 'no'
   #isContended = false
   #isMarked = false
-  /** The bell rang while an attempt was under way, which may have been decided before. */
-  #isRungMeanwhile = false
   /** On the clock; 0 if there is nobody to give way to. It outlasts the rest, for who comes again at once. */
   #givesWayUntil = 0
   /** Under way, for all who want to know. */
@@ -65,7 +56,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   get wake(): Wake {
-    return this.#wake
+    return this.#sleep === null ? 'no' : this.#sleep.wake
   }
 
   get isClosing(): boolean {
@@ -100,8 +91,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#session = null
     // Who comes again at once must know whose turn it is.
     if (!this.#mustGiveWay) this.#sleep = null
-    this.#wake = 'no'
-    this.#isContended = this.#isRungMeanwhile = false
+    this.#isContended = false
   }
 
   /** Whether an answer on the wire may be this waiter's lock. */
@@ -168,7 +158,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     for (const waiter of this.queue) {
       if (!waiter.isSeasoned) waiter.refuse(error)
     }
-    if (this.queue.size > 0) this.#sleeper().fallAsleep()
+    if (this.queue.size > 0) this.#sleeper.fallAsleep()
   }
 
   /** The server's answer. `stamp` is the last arrival when the batch left. */
@@ -207,20 +197,18 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   /** The bell rang for this key, by the process `sender`, which has thereby had its turn. */
   rung(sender: string): void {
-    this.#sleep?.hadItsTurn(sender)
-    if (this.#state === 'waiting') this.#sleep!.standBack(() => this.#wakeUp('rung'))
-    else if (this.#state !== 'held') this.#isRungMeanwhile = true
+    const sleep = this.#isToHear ? this.#sleeper : this.#sleep
+    sleep?.rung(sender, this.#state === 'waiting')
   }
 
   /** Those we gave it up for have gone: nobody will ring for us. */
   notWanted(): void {
     this.#givesWayUntil = 0
-    if (this.#state === 'waiting') this.#wakeUp('rung')
-    else this.#isRungMeanwhile = true
+    if (this.#isToHear) this.#sleeper.awake('rung', this.#state === 'waiting')
   }
 
   claimed(sender: string): void {
-    this.#sleeper().claimed(sender)
+    this.#sleeper.claimed(sender)
   }
 
   /** The bell can be heard from now on; whatever rang before was missed. */
@@ -228,9 +216,13 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.notWanted()
   }
 
-  /** Made at the first contention: most keys never need one. */
-  #sleeper(): Sleep {
-    return (this.#sleep ??= new Sleep(this.host, () => this.#wakeUp('poll')))
+  /** Whether it sleeps, or is about to. */
+  get #isToHear(): boolean {
+    return this.#state === 'waiting' || this.#state === 'asking' || this.#state === 'yielding'
+  }
+
+  get #sleeper(): Sleep {
+    return (this.#sleep ??= new Sleep(this.host, () => this.advance()))
   }
 
   get #mustGiveWay(): boolean {
@@ -241,11 +233,6 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** Whether it is ours and not being given up, whatever else is under way. */
   get #isStaying(): boolean {
     return this.turn !== null && this.#state !== 'releasing' && this.#state !== 'yielding'
-  }
-
-  #wakeUp(wake: Wake): void {
-    this.#wake = wake
-    this.advance()
   }
 
   /** Carries one step out. True if there may be another. */
@@ -269,7 +256,6 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         return this.#firstAsk(step)
       case 'retry':
       case 'poll':
-        this.#sleep!.wakeUp()
         return this.#ask(step, 'asking')
       case 'join':
         return this.#ask(step, 'joining')
@@ -310,13 +296,12 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     }
     this.#isContended = false
     this.#givesWayUntil = 0
-    if (!isNew) this.#sleeper().fallAsleep()
+    if (!isNew) this.#sleeper.fallAsleep()
     return isNew
   }
 
   #ask(kind: OperationKind, state: EntryState): false {
-    this.#wake = 'no'
-    this.#isRungMeanwhile = false
+    this.#sleep?.attempt()
     this.#move(state)
     this.kind = kind
     this.#session!.submit(this)
@@ -414,8 +399,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #fallAsleep(): void {
     this.#isMarked = false
     this.#move('waiting')
-    if (this.#isRungMeanwhile) this.#wake = 'rung'
-    this.#sleeper().fallAsleep()
+    this.#sleeper.fallAsleep()
   }
 
   /** Who is quick to ask again would have it again before they have heard the bell, and again, and again. */
@@ -427,8 +411,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** The others do not always come. */
   #giveWay(): void {
     this.#move('waiting')
-    if (this.#isRungMeanwhile) this.#wake = 'rung'
-    this.#sleeper().giveWay(() => this.#wakeUp('rung'))
+    this.#sleeper.giveWay()
   }
 
   #endDelay(): void {

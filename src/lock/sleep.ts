@@ -17,8 +17,11 @@ export const GIVE_WAY_MS = 5
 /** More processes than this do not queue in order. It bounds what a stranger's messages can make us remember. */
 const MAX_CLAIMS = 64
 
+/** Why a sleeper should look again: not yet, because the bell rang, or because time has passed. */
+export type Wake = 'no' | 'rung' | 'poll'
+
 /**
- * How an entry sleeps while another process has the lock, and whom it lets go first when the bell rings.
+ * How an entry sleeps while another process has the lock, what wakes it, and whom it lets go first when the bell rings.
  *
  * All waiting processes hear the bell, and the quickest would win every time. So a process that loses such a race claims
  * the next turn, for all to hear, and whoever hears of claims before its own stands back a little. Claims change delays,
@@ -26,7 +29,10 @@ const MAX_CLAIMS = 64
  */
 export class Sleep {
   readonly #host: Pick<EntryHost, 'clock' | 'random' | 'sender'>
-  readonly #poll: () => void
+  readonly #awoken: () => void
+  #wake: Wake = 'no'
+  /** The bell rang while an attempt was under way, which may have been decided before. */
+  #isRungMeanwhile = false
   #cancelPoll: Cancel | null = null
   #cancelStandBack: Cancel | null = null
   #polls = 0
@@ -34,38 +40,42 @@ export class Sleep {
   #claims: string[] = []
   #stoodBackFor = 0
 
-  constructor(host: Pick<EntryHost, 'clock' | 'random' | 'sender'>, poll: () => void) {
+  /** `awoken` is called when `wake` has come to say why. */
+  constructor(host: Pick<EntryHost, 'clock' | 'random' | 'sender'>, awoken: () => void) {
     this.#host = host
-    this.#poll = poll
+    this.#awoken = awoken
   }
 
+  get wake(): Wake {
+    return this.#wake
+  }
+
+  /** Until the bell rings, or the poll is due. */
   fallAsleep(): void {
-    this.wakeUp()
     const delayMs = backoffDelay(POLL, this.#polls++, this.#host.random)
-    this.#cancelPoll = this.#host.clock.after(delayMs, this.#poll)
+    this.#sleepFor(delayMs, 'poll')
   }
 
-  /** As `fallAsleep`, by a process that has just had its turn: calls `wake` when the others have had the time to come. */
-  giveWay(wake: () => void): void {
-    this.wakeUp()
-    this.#cancelPoll = this.#host.clock.after(GIVE_WAY_MS, wake)
+  /** As `fallAsleep`, by a process that has just had its turn: until the others have had the time to come. */
+  giveWay(): void {
+    this.#sleepFor(GIVE_WAY_MS, 'rung')
   }
 
-  /** An attempt begins: no other is due meanwhile. */
-  wakeUp(): void {
-    this.#cancelPoll?.()
-    this.#cancelStandBack?.()
-    this.#cancelPoll = this.#cancelStandBack = null
+  /** An attempt begins: there is no reason for another until something happens. */
+  attempt(): void {
+    this.#cancelTimers()
+    this.#wake = 'no'
+    this.#isRungMeanwhile = false
   }
 
   /** The wait is over, one way or another. */
   end(): void {
-    this.wakeUp()
+    this.#cancelTimers()
     this.#polls = 0
     // Those we stood back for and who did not come may be dead.
     this.#claims.splice(0, this.#stoodBackFor)
     this.#stoodBackFor = 0
-    this.hadItsTurn(this.#host.sender)
+    this.#hadItsTurn(this.#host.sender)
   }
 
   /** Somebody else was quicker after the bell: says so, unless it is known. */
@@ -78,18 +88,46 @@ export class Sleep {
     if (!this.#claims.includes(sender) && this.#claims.length < MAX_CLAIMS) this.#claims.push(sender)
   }
 
-  hadItsTurn(sender: string): void {
-    const at = this.#claims.indexOf(sender)
-    if (at >= 0) this.#claims.splice(at, 1)
+  /** The bell rang, by the process `sender`, which has thereby had its turn. Those with earlier claims are let go first. */
+  rung(sender: string, isAsleep: boolean): void {
+    this.#hadItsTurn(sender)
+    if (isAsleep) this.#standBack()
+    else this.#isRungMeanwhile = true
   }
 
-  /** The bell has rung: calls `wake` when those with earlier claims have had the time to come. */
-  standBack(wake: () => void): void {
+  /** There is a reason to look again, now. */
+  awake(wake: Wake, isAsleep: boolean): void {
+    if (!isAsleep) this.#isRungMeanwhile = true
+    else {
+      this.#wake = wake
+      this.#awoken()
+    }
+  }
+
+  #sleepFor(delayMs: number, wake: Wake): void {
+    this.#cancelTimers()
+    if (this.#isRungMeanwhile) this.#wake = 'rung'
+    this.#cancelPoll = this.#host.clock.after(delayMs, () => this.awake(wake, true))
+  }
+
+  #standBack(): void {
     const mine = this.#claims.indexOf(this.#host.sender)
     this.#stoodBackFor = mine < 0 ? this.#claims.length : mine
     this.#cancelStandBack?.()
     this.#cancelStandBack = null
-    if (this.#stoodBackFor === 0) return wake()
-    this.#cancelStandBack = this.#host.clock.after(this.#stoodBackFor * STAND_BACK_MS, wake)
+    if (this.#stoodBackFor === 0) return this.awake('rung', true)
+    const delayMs = this.#stoodBackFor * STAND_BACK_MS
+    this.#cancelStandBack = this.#host.clock.after(delayMs, () => this.awake('rung', true))
+  }
+
+  #hadItsTurn(sender: string): void {
+    const at = this.#claims.indexOf(sender)
+    if (at >= 0) this.#claims.splice(at, 1)
+  }
+
+  #cancelTimers(): void {
+    this.#cancelPoll?.()
+    this.#cancelStandBack?.()
+    this.#cancelPoll = this.#cancelStandBack = null
   }
 }

@@ -5,12 +5,11 @@ import type { Holding } from '../../dialect/dialect.js'
 import type { KeyCode } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
 import { INTEREST_ENTRIES } from '../entry-host.js'
-import type { Wake } from '../entry-state.js'
 import type { LockWaiter, WaitedFor } from '../lock-waiter.js'
 import type { PermitRequest, Rung } from '../session-host.js'
 import type { Session } from '../session.js'
 import type { Tenant } from '../sessions.js'
-import { GIVE_WAY_MS, Sleep } from '../sleep.js'
+import { GIVE_WAY_MS, Sleep, type Wake } from '../sleep.js'
 import { LocalPermits } from './local-permits.js'
 import {
   nextSemaphoreStep,
@@ -34,10 +33,7 @@ export class SemaphoreEntry
   #state: SemaphoreState = 'idle'
   #session: Session | null = null
   #sleep: Sleep | null = null
-  #wake: Wake = 'no'
   #isContended = false
-  /** The bell rang while an attempt was under way, which may have been decided before. */
-  #isRungMeanwhile = false
   #cancelGiveWay: Cancel | null = null
   /** Permits that are being asked for, and why. */
   #asked = 0
@@ -65,7 +61,7 @@ export class SemaphoreEntry
   }
 
   get wake(): Wake {
-    return this.#wake
+    return this.#sleep === null ? 'no' : this.#sleep.wake
   }
 
   get session(): Session | null {
@@ -134,7 +130,7 @@ export class SemaphoreEntry
     for (const waiter of this.queue) {
       if (!waiter.isSeasoned) waiter.refuse(error)
     }
-    if (this.queue.size > 0) this.#sleeper().fallAsleep()
+    if (this.queue.size > 0) this.#sleeper.fallAsleep()
   }
 
   depart(session: Session): PermitOperation | null {
@@ -211,9 +207,7 @@ export class SemaphoreEntry
 
   /** The bell rang, by the process `sender`, which has thereby had its turn. */
   rung(sender: string): void {
-    this.#sleep?.hadItsTurn(sender)
-    if (this.#state !== 'waiting') this.#isRungMeanwhile = true
-    else if (!this.isGivingWay) this.#sleep!.standBack(() => this.#wakeUp('rung'))
+    this.#sleeper.rung(sender, this.#state === 'waiting' && !this.isGivingWay)
   }
 
   /** Those we gave way to have gone. */
@@ -222,22 +216,16 @@ export class SemaphoreEntry
   }
 
   claimed(sender: string): void {
-    this.#sleeper().claimed(sender)
+    this.#sleeper.claimed(sender)
   }
 
   /** The bell can be heard from now on; whatever rang before was missed. */
   listening(): void {
-    if (this.#state === 'waiting') this.#wakeUp('rung')
-    else this.#isRungMeanwhile = true
+    this.#sleeper.awake('rung', this.#state === 'waiting')
   }
 
-  #sleeper(): Sleep {
-    return (this.#sleep ??= new Sleep(this.host, () => this.#wakeUp('poll')))
-  }
-
-  #wakeUp(wake: Wake): void {
-    this.#wake = wake
-    this.advance()
+  get #sleeper(): Sleep {
+    return (this.#sleep ??= new Sleep(this.host, () => this.advance()))
   }
 
   /** Carries one step out. True if there may be another. */
@@ -279,9 +267,7 @@ export class SemaphoreEntry
   #departToTake(step: Asking): PermitOperation | null {
     const atMost = this.#admitted(step)
     if (atMost === 0) return null
-    this.#sleep?.wakeUp()
-    this.#wake = 'no'
-    this.#isRungMeanwhile = false
+    this.#sleep?.attempt()
     const operation = this.#operation(step === 'poll' ? 'retry' : step, {
       atMost,
       from: Math.floor(this.host.random.next() * this.semaphore.permits),
@@ -319,8 +305,8 @@ export class SemaphoreEntry
     this.#isContended = this.#isContended && step !== 'wait'
     if (step === 'take') this.refuse(full, 1)
     else {
-      this.#wake = 'no'
-      this.#sleeper().fallAsleep()
+      this.#sleep?.attempt()
+      this.#sleeper.fallAsleep()
     }
   }
 
@@ -355,9 +341,8 @@ export class SemaphoreEntry
 
   #fallAsleep(hasLostRace: boolean): void {
     this.#move('waiting')
-    if (hasLostRace) this.#sleeper().lostRace(() => this.#session!.claim(this.key))
-    if (this.#isRungMeanwhile) this.#wake = 'rung'
-    this.#sleeper().fallAsleep()
+    if (hasLostRace) this.#sleeper.lostRace(() => this.#session!.claim(this.key))
+    this.#sleeper.fallAsleep()
   }
 
   #giveWay(): void {
@@ -368,7 +353,7 @@ export class SemaphoreEntry
   #gaveWay(): void {
     this.#endGivingWay()
     this.#isContended = true
-    this.#wakeUp('poll')
+    this.#sleeper.awake('poll', true)
   }
 
   #endGivingWay(): void {

@@ -1,4 +1,4 @@
-import type { Wake } from '../entry-state.js'
+import type { Wake } from '../sleep.js'
 
 /**
  * One semaphore, as this process stands towards the server. How many permits it has is another matter: it may have some

@@ -21,15 +21,17 @@ test('a turn is bounded by time and by count, and its tokens stay below the next
 describe('sleeping', () => {
   const sleeper = () => {
     const clock = new ManualClock()
-    const poll = vi.fn()
-    return { clock, poll, sleep: new Sleep({ clock, random: { next: () => 0 }, sender: 'me' }, poll) }
+    const awoken = vi.fn()
+    return { clock, awoken, sleep: new Sleep({ clock, random: { next: () => 0 }, sender: 'me' }, awoken) }
   }
 
   test('the poll comes after 50 ms, then less and less often', () => {
-    const { clock, poll, sleep } = sleeper()
+    const { clock, awoken, sleep } = sleeper()
     const at: number[] = []
-    poll.mockImplementation(() => {
+    awoken.mockImplementation(() => {
       at.push(clock.now())
+      expect(sleep.wake).toBe('poll')
+      sleep.attempt()
       sleep.fallAsleep()
     })
 
@@ -41,44 +43,63 @@ describe('sleeping', () => {
     expect(clock.armed).toBe(0)
   })
 
+  test('who gives way looks after 5 ms, as if the bell had rung', () => {
+    const { clock, awoken, sleep } = sleeper()
+    sleep.giveWay()
+    clock.advance(4.9)
+    expect(awoken).not.toHaveBeenCalled()
+    clock.advance(0.1)
+    expect(sleep.wake).toBe('rung')
+    sleep.end()
+  })
+
+  test('a bell that rings during an attempt is heard when it has failed, and not after the next', () => {
+    const { sleep } = sleeper()
+    sleep.attempt()
+    sleep.rung('other', false)
+    expect(sleep.wake).toBe('no')
+    sleep.fallAsleep()
+    expect(sleep.wake).toBe('rung')
+    sleep.attempt()
+    sleep.fallAsleep()
+    expect(sleep.wake).toBe('no')
+    sleep.end()
+  })
+
   test('those who have claimed the next turn go first, a little apart', () => {
-    const { clock, sleep } = sleeper()
-    const wake = vi.fn()
+    const { clock, awoken, sleep } = sleeper()
     sleep.claimed('first')
     sleep.claimed('second')
     sleep.claimed('first')
 
-    sleep.standBack(wake)
+    sleep.rung('stranger', true)
     clock.advance(3.9)
-    expect(wake).not.toHaveBeenCalled()
+    expect(awoken).not.toHaveBeenCalled()
     clock.advance(0.1)
-    expect(wake).toHaveBeenCalledTimes(1)
+    expect(awoken).toHaveBeenCalledTimes(1)
 
-    sleep.hadItsTurn('first')
     sleep.claimed('me')
-    sleep.standBack(wake)
+    sleep.rung('first', true)
     clock.advance(2)
-    expect(wake).toHaveBeenCalledTimes(2)
-    sleep.hadItsTurn('second')
-    sleep.standBack(wake)
-    expect(wake).toHaveBeenCalledTimes(3)
+    expect(awoken).toHaveBeenCalledTimes(2)
+    sleep.rung('second', true)
+    expect(awoken).toHaveBeenCalledTimes(3)
   })
 
   test('claims of those who did not come are dropped, and a stranger can not make us remember without end', () => {
-    const { clock, sleep } = sleeper()
-    const wake = vi.fn()
+    const { clock, awoken, sleep } = sleeper()
     sleep.claimed('dead')
-    sleep.standBack(wake)
+    sleep.rung('other', true)
     clock.advance(2)
 
     sleep.end()
-    sleep.standBack(wake)
-    expect(wake).toHaveBeenCalledTimes(2)
+    sleep.rung('other', true)
+    expect(awoken).toHaveBeenCalledTimes(2)
 
     for (let i = 0; i < 10_000; i++) sleep.claimed(`stranger ${i}`)
-    sleep.standBack(wake)
+    sleep.rung('other', true)
     clock.advance(2 * 64)
-    expect(wake).toHaveBeenCalledTimes(3)
+    expect(awoken).toHaveBeenCalledTimes(3)
   })
 
   test('a lost race is claimed once', () => {
