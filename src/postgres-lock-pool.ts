@@ -26,6 +26,7 @@ import {
 import { LockPool as DialectLockPool } from './lock/lock-pool.js'
 import type { ConnectOptions } from './pool/pool-waiter.js'
 
+/** How a pool uses its server, and where that is. */
 export interface LockPoolOptions extends DialectLockPoolOptions {
   /**
    * The server: a connection string, or an object with what `pg` takes.

@@ -6,7 +6,9 @@ export type Cancel = () => void
 
 /** A moment on both clocks, so that time spent suspended can be told from time spent running. */
 export interface Instant {
+  /** Milliseconds, from a zero that means nothing. Stands still while the machine is suspended. */
   readonly monotonic: number
+  /** Milliseconds since 1970. It can be set. */
   readonly wall: number
 }
 
@@ -15,6 +17,7 @@ export interface Clock {
   /** Monotonic; its zero means nothing. */
   now(): number
 
+  /** This moment, on both clocks. */
   instant(): Instant
 
   /**

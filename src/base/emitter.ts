@@ -1,6 +1,7 @@
 /** An interface of event names to the one thing their listeners are told. */
 type EventMap<E> = { [Name in keyof E]: unknown }
 
+/** Called at once, with what there is to tell. */
 export type Listener<T> = (event: T) => void
 
 /**

@@ -20,7 +20,9 @@ export type LockErrorCode =
   | 'INVALID_OPTION'
   | 'INVALID_KEY'
 
+/** What all errors of locks and connections have in common. */
 export abstract class LockError extends Error {
+  /** What went wrong, for programs. */
   abstract readonly code: LockErrorCode
 
   /** Whether the same call may succeed later with nothing changed by the caller. */
@@ -43,7 +45,9 @@ export class LockTimeoutError extends LockError {
   readonly retryable = true
   /** What was asked for, as it is shown to people. */
   readonly key: string
+  /** What was waited for. */
   readonly phase: AcquirePhase
+  /** How long, in milliseconds. */
   readonly waitedMs: number
   /** Who has it, in words, if the server could say so. */
   readonly holder: string | null
@@ -76,6 +80,7 @@ export class LockLostError extends LockError {
 
   readonly code = 'LOCK_LOST'
   readonly retryable = false
+  /** What was held, as it is shown to people. */
   readonly key: string
   /** How long it was held before the loss was known, in milliseconds. */
   readonly heldMs: number
@@ -96,6 +101,7 @@ export interface DeadlockStep {
   readonly process: string
   /** Null for a writer that holds nothing of the circle: a reader waits for it because it came first. */
   readonly holds: string | null
+  /** The key. */
   readonly waitsFor: string
 }
 
@@ -110,6 +116,7 @@ export class LockDeadlockError extends LockError {
 
   readonly code = 'LOCK_DEADLOCK'
   readonly retryable = true
+  /** What was asked for, as it is shown to people. */
   readonly key: string
   /** The circle: each waits for what the next one holds, and the last for what the first one holds, who is the caller. */
   readonly cycle: readonly DeadlockStep[]
@@ -138,6 +145,7 @@ export class LockReentryError extends LockError {
 
   readonly code = 'LOCK_REENTRY'
   readonly retryable = false
+  /** What was asked for, as it is shown to people. */
   readonly key: string
 
   constructor(key: string) {
@@ -283,6 +291,7 @@ export class InvalidOptionError extends LockError {
 
   readonly code = 'INVALID_OPTION'
   readonly retryable = false
+  /** One sentence for each. */
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {

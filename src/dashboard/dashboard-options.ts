@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '../base/errors.js'
 import { checkIsObject, oneOf, resolveOptions, show, text, type OptionTable } from '../base/options.js'
 
+/** Where a dashboard is, and who may do what. */
 export interface DashboardOptions {
   /**
    * Where in your server it is mounted, if your server does not take that off: `/admin/locks`. At most 200 characters.

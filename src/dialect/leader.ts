@@ -15,6 +15,7 @@ export interface LeaderRecord {
  * no right to.
  */
 export interface LeaderInfo {
+  /** What the leader calls itself: see `CampaignOptions.name`. */
   readonly name: string | null
   /** The fencing token of the term. */
   readonly token: bigint | null

@@ -11,14 +11,18 @@ export interface ServerState {
   readonly names: KeyNames
 }
 
+/** The server as a whole. */
 export interface ServerFacts {
   /** When this was read, by the server's clock. */
   readonly at: Date
+  /** As it says itself: `18.4`. */
   readonly version: string
   readonly database: string
+  /** It only reads what another server writes: its locks exclude nobody there. */
   readonly isStandby: boolean
   /** Of the table that all locks of the server share: entries in use, counted from above, and how many there may be. */
   readonly lockTable: { readonly used: number; readonly capacity: number }
+  /** Of all databases and programs. */
   readonly connections: { readonly used: number; readonly max: number }
   /** Whether names of keys are kept here, and may be read. */
   readonly hasKeyNames: boolean
@@ -28,17 +32,21 @@ export interface ServerFacts {
 export interface ServerSession {
   /** 0 stands for a prepared transaction, which has no session any more. */
   readonly pid: number
+  /** Its `application_name`. */
   readonly application: string
   /** Null on the server's own socket too. */
   readonly host: string | null
+  /** The role. */
   readonly user: string | null
   /** In the server's words: `active`, `idle`, `idle in transaction`, ... */
   readonly state: string | null
+  /** In the server's words, if it waits: `Lock: tuple`. */
   readonly waitsFor: string | null
   /** Its last statement, or the one it runs. */
   readonly query: string | null
   /** When it began, as the server writes it: tells it from a later one of the same number. */
   readonly startedAt: string | null
+  /** How long it has been there. */
   readonly sessionMs: number | null
   /** Null outside of a transaction. */
   readonly transactionMs: number | null
@@ -94,6 +102,7 @@ export interface Announcement {
 /** What people call a key. */
 export interface KeyName {
   readonly name: string
+  /** That of the pool: see `LockPoolOptions.namespace`. */
   readonly namespace: string
 }
 

@@ -27,6 +27,7 @@ export class EmbeddedPostgresError extends Error {
     this.prototype.name = 'EmbeddedPostgresError'
   }
 
+  /** What went wrong, for programs. */
   readonly code: EmbeddedPostgresErrorCode
 
   /** `output` is what the server, or initdb, wrote. Its last lines become part of the message. */

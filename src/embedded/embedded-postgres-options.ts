@@ -1,5 +1,6 @@
 import { integer, show, type OptionSpec, type OptionTable } from '../base/options.js'
 
+/** What a setting may be set to. */
 export type SettingValue = string | number | boolean
 
 /** How to run an embedded PostgreSQL. Every duration is in milliseconds. */

@@ -30,6 +30,7 @@ const STOP_TIMEOUT_MS = 10_000
 export class EmbeddedPostgres implements AsyncDisposable {
   /** For any client: user, password, 127.0.0.1, port, and the database `postgres`. The user is a superuser. */
   readonly url: string
+  /** On 127.0.0.1. */
   readonly port: number
   /** The temporary folder of everything that the server has on disk. */
   readonly directory: string
@@ -79,6 +80,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
     return this.#stopped
   }
 
+  /** As `stop`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }

@@ -7,9 +7,11 @@ export interface Chain {
   readonly session: ServerSession
   /** What it waits for itself; null at the top. */
   readonly wait: ChainWait | null
+  /** Those that wait for it. */
   readonly blocked: readonly Chain[]
 }
 
+/** What a session of a chain waits for. */
 export interface ChainWait {
   readonly lock: ServerLock
   readonly mode: string | null

@@ -20,12 +20,15 @@ export interface LockSnapshot {
   readonly chains: readonly Chain[]
   /** Processes that wait, outside the server, for keys that nobody has at this moment, or whose names are not known. */
   readonly otherInterests: readonly Interest[]
+  /** Those that share the lock table by agreement: see `maxHeldLocks`. */
   readonly pools: readonly AnnouncedPool[]
 }
 
 /** What one pool has announced to use of the lock table. */
 export interface AnnouncedPool {
+  /** The process ids of its sessions. */
   readonly sessions: readonly number[]
+  /** In entries of the lock table. */
   readonly share: number
 }
 

@@ -5,14 +5,21 @@ import { currentFrame, type Frame } from './holding-context.js'
 import { LOCK_POOL_OPTIONS } from './lock-pool-options.js'
 import type { LockRequest, Patience } from './lock-waiter.js'
 
+/** How one lock is asked for. */
 export interface AcquireOptions {
-  /** Default `'exclusive'`. */
+  /** Alone, or with other readers. Default `'exclusive'`. */
   readonly mode?: LockMode
-  /** Milliseconds in all, instead of the pool's `acquireTimeoutMs`. 0 is one attempt; `Infinity` waits for ever. */
+  /**
+   * How long it may take in all: queueing, connecting, and waiting for the lock. 0 is one attempt; `Infinity` waits for ever.
+   *
+   * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
+   */
   readonly timeoutMs?: number
+  /** Calls the wait off. The call rejects with `signal.reason`, untouched, and the lock is certainly not held. */
   readonly signal?: AbortSignal
 }
 
+/** The same for an attempt, which waits for nobody. */
 export type TryAcquireOptions = Omit<AcquireOptions, 'timeoutMs'>
 
 export const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'timeoutMs', 'signal'])

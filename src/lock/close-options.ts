@@ -1,7 +1,12 @@
 import { durationOrInfinity, resolveOptions, type OptionTable } from '../base/options.js'
 
+/** How a pool is closed. */
 export interface CloseOptions {
-  /** Milliseconds that holders and borrowers have to give back. Default 5000. */
+  /**
+   * How long holders and borrowers have to give back. What they still have after that is lost.
+   *
+   * Default 5000. From 0 to 86400000 (one day), or Infinity.
+   */
   readonly graceMs?: number
 }
 

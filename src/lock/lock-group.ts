@@ -3,6 +3,7 @@ import type { Lock } from './lock.js'
 
 /** Several locks that were acquired together, and are given back together. */
 export class LockGroup implements AsyncDisposable {
+  /** That of all of them. */
   readonly mode: LockMode
   /** One for each key, in the order in which they were asked for; a key that was named twice has one lock. */
   readonly locks: readonly Lock[]
@@ -36,6 +37,7 @@ export class LockGroup implements AsyncDisposable {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
+  /** As `release`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release()
   }

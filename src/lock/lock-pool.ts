@@ -92,7 +92,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Waits for a lock.
+   * Waits for a lock. A call that is aborted rejects with `signal.reason`, untouched.
    *
    * @throws {LockTimeoutError} not in time, and certainly not held
    * @throws {LockReentryError} a body of `withLock` around this call holds it
@@ -103,7 +103,6 @@ export class LockPool<C extends object> implements AsyncDisposable {
    * @throws {PoolSaturatedError} too many wait
    * @throws {PoolClosedError} the pool is closed, or was while it waited
    * @throws {InvalidKeyError} {InvalidOptionError}
-   * An aborted call rejects with `signal.reason`, untouched.
    */
   acquire(key: LockKey, options: AcquireOptions = NO_OPTIONS): Promise<Lock> {
     const lock = this.#request(key, options, ACQUIRE_OPTIONS, 'wait')
@@ -203,7 +202,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
   /**
    * Who leads among those who campaign for the key, for processes that do not stand themselves; null if nobody does.
    *
-   * @throws {InvalidKeyError}, and as `connections.connect`
+   * @throws {InvalidKeyError}
+   * @throws as `connections.connect`
    */
   async leader(key: LockKey): Promise<LeaderInfo | null> {
     return this.#campaigns.leader(this.#keys.code(key))
@@ -228,19 +228,21 @@ export class LockPool<C extends object> implements AsyncDisposable {
     }
   }
 
+  /** Listens to what happens in this pool. Listeners are called at once; one that throws can't hurt the pool. */
   on<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): this {
     this.#engine.events.on(event, listener)
     return this
   }
 
+  /** Listens no more. */
   off<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): this {
     this.#engine.events.off(event, listener)
     return this
   }
 
   /**
-   * Refuses new work and those who wait, hands leadership over, gives holders `graceMs` (default 5000) to release, and then ends their sessions:
-   * those locks are lost. Always settles; idempotent.
+   * Refuses new work and those who wait, hands leadership over, gives holders `graceMs` (default 5000) to release, and
+   * then ends their sessions: those locks are lost. Always settles; idempotent.
    *
    * @throws {InvalidOptionError} and nothing is closed
    */
@@ -261,6 +263,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     return this.#closing
   }
 
+  /** As `close`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

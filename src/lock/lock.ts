@@ -37,6 +37,7 @@ const DONE = Promise.resolve()
 export class Lock implements AsyncDisposable {
   /** As it was asked for. */
   readonly key: LockKey
+  /** Alone, or with other readers. */
   readonly mode: LockMode
   readonly #keeper: LockKeeper
   readonly #token: DrawnToken | null
@@ -50,10 +51,10 @@ export class Lock implements AsyncDisposable {
   /** Made only for those who look at `signal`: it would be half of the memory of a held lock. */
   #controller: AbortController | null = null
 
-  /** The body that runs while it is held, if `withLock` runs one. */
+  /** @internal The body that runs while it is held, if `withLock` runs one. */
   frame: Frame | null = null
 
-  /** For the keeper: where it keeps this lock. */
+  /** @internal For the keeper: where it keeps this lock. */
   place = 0
 
   constructor(keeper: LockKeeper, token: DrawnToken | null, tokenOffset: number, now: number) {
@@ -122,7 +123,7 @@ export class Lock implements AsyncDisposable {
    * @throws {StaleTokenError} a later holder has been there, or the lock was released
    * @throws {LockLostError} the lock is lost
    * @throws {FencingUnavailableError} there are no tokens, or there is no table: `lockpool install` makes it
-   * An error of the transaction itself is passed on as it is.
+   * @throws what the transaction itself throws, as it is
    */
   async guard(transaction: Queryable, resource?: string): Promise<void> {
     const { state } = this
@@ -153,17 +154,18 @@ export class Lock implements AsyncDisposable {
     return this.#done
   }
 
+  /** As `release`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release()
   }
 
-  /** For the keeper: the release is confirmed. */
+  /** @internal For the keeper: the release is confirmed. */
   confirmReleased(): void {
     this.#move('released')
     this.#confirmation?.resolve()
   }
 
-  /** For the keeper: it is gone. Tells the holder once, and answers how. */
+  /** @internal For the keeper: it is gone. Tells the holder once, and answers how. */
   lose(reason: string, cause?: Error): LockLostError {
     this.#move('lost')
     const details = { key: this.toString(), heldMs: this.heldMs, reason }

@@ -10,9 +10,11 @@ import type { Session, SessionState } from './session.js'
 
 /** One lock session. */
 export interface SessionSnapshot {
+  /** Within the pool, as in events. */
   readonly id: number
   /** What the server calls it: for PostgreSQL its backend's process id. */
   readonly serverId: number
+  /** `executing` while a batch is on the wire, else `holding` if it holds locks, or `idle`. */
   readonly state: SessionState
   /** Keys it is used for. */
   readonly keys: number
@@ -22,26 +24,38 @@ export interface SessionSnapshot {
 
 /** One key that somebody in this process holds or waits for. */
 export interface KeySnapshot {
+  /** As text. */
   readonly key: string
+  /** What is under way for it: the state machine is in ARCHITECTURE.md. */
   readonly state: EntryState
+  /** In which it is held, or asked for. */
   readonly mode: LockMode
+  /** The `id` of the session that has it, or asks for it. */
   readonly session: number | null
+  /** One, or several readers. */
   readonly holders: readonly { readonly heldMs: number; readonly token: string | null }[]
+  /** In the order in which they came. */
   readonly waiters: readonly { readonly mode: LockMode; readonly waitedMs: number }[]
 }
 
 /** What this process knows, as plain JSON. It costs no round trip, and is not what the server knows. */
 export interface PoolSnapshot {
+  /** Of this format. What is added to it later does not change it. */
   readonly version: 1
   readonly state: 'open' | 'closing' | 'closed'
+  /** Lock sessions, borrowed connections and the one that listens. */
   readonly connections: PoolCounts & { readonly min: number; readonly max: number }
   /** Whether the bell that wakes waiting callers can be heard; if not, they poll. */
   readonly doorbell: DoorbellState
   readonly sessions: readonly SessionSnapshot[]
+  /** Locks and permits. */
   readonly held: number
+  /** Callers who wait for a lock or a permit. */
   readonly waiting: number
+  /** Those that somebody in this process holds or waits for. */
   readonly keys: readonly KeySnapshot[]
   readonly semaphores: readonly SemaphoreSnapshot[]
+  /** Since the pool was made. */
   readonly counters: Readonly<LockCounters>
 }
 

@@ -24,7 +24,9 @@ import { Stock } from './stock.js'
 
 /** Time and chance, for tests that must not depend on either. */
 export interface PoolPorts {
+  /** Default: the real ones. */
   readonly clock?: Clock
+  /** Default: true chance. */
   readonly random?: Random
 }
 
@@ -80,14 +82,17 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#stock.total
   }
 
+  /** Connections that nobody has. */
   get idleCount(): number {
     return this.#stock.idle
   }
 
+  /** Callers in the queue. */
   get waitingCount(): number {
     return this.#line.size
   }
 
+  /** Connections that somebody has. */
   get leasedCount(): number {
     return this.#stock.leased
   }
@@ -102,6 +107,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#isClosed
   }
 
+  /** All of it at once, as plain numbers. */
   counts(): PoolCounts {
     return {
       total: this.totalCount,
@@ -114,11 +120,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     }
   }
 
+  /** Listens to what happens in this pool. Listeners are called at once; one that throws can't hurt the pool. */
   on<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this {
     this.#events.on(event, listener)
     return this
   }
 
+  /** Listens no more. */
   off<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this {
     this.#events.off(event, listener)
     return this
@@ -145,6 +153,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @throws {PoolSaturatedError} too many wait
    * @throws {PoolClosedError} the pool is closed
    * @throws {ConnectionError} the server can't be reached, and no connection is left
+   * @throws {InvalidOptionError}
    */
   connect(options: ConnectOptions = {}): Promise<C & Lease> {
     if (this.#isClosed) return Promise.reject(new PoolClosedError())
@@ -171,7 +180,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       : this.#retry(options, timeoutMs, onExhausted.retry, origin)
   }
 
-  /** Runs `body` with a connection that goes back when it is done, however that is. */
+  /**
+   * Runs `body` with a connection that goes back when it is done, however that is.
+   *
+   * @throws as `connect`, and whatever the body throws
+   */
   async use<T>(body: (connection: C & Lease) => T | Promise<T>, options?: ConnectOptions): Promise<T> {
     const connection = await this.connect(options)
     try {
@@ -198,6 +211,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#loans?.close()
   }
 
+  /** As `close`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

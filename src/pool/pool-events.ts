@@ -42,16 +42,22 @@ export interface PoolEvents {
 
 /** Plain numbers, for people and metrics. */
 export interface PoolCounts {
+  /** Connections that exist, counting those opening and closing. */
   readonly total: number
   readonly idle: number
   readonly leased: number
   readonly opening: number
   readonly closing: number
+  /** Callers in the queue. */
   readonly waiting: number
   /** Since the pool was made. */
   readonly opened: number
+  /** Attempts to open one that failed, since then. */
   readonly failed: number
+  /** Since then. */
   readonly closed: number
+  /** Loans, since then. */
   readonly leases: number
+  /** Callers who got none in time, since then. */
   readonly timeouts: number
 }

@@ -7,9 +7,15 @@ import { Waiter } from '../base/waiter.js'
 import type { Lease } from './lease.js'
 import type { OnWanted } from './slot.js'
 
+/** How a connection is asked for. */
 export interface ConnectOptions {
-  /** Milliseconds over queueing and opening, instead of the pool's `acquireTimeoutMs`. */
+  /**
+   * How long queueing and opening may take.
+   *
+   * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
+   */
   readonly timeoutMs?: number
+  /** Calls the wait off. The call rejects with `signal.reason`, untouched. */
   readonly signal?: AbortSignal
   /** Whether the reserved connections may be used. Default false. */
   readonly reserved?: boolean

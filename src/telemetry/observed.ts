@@ -5,6 +5,7 @@ import type { PoolSnapshot } from '../lock/snapshot.js'
 import type { PoolEvents } from '../pool/pool-events.js'
 import { CONNECTION_STATE, LOCK_MODE, METRICS, type Attributes, type Metric } from './metric.js'
 
+/** Whatever tells events. */
 interface Telling<Events> {
   on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
   off<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown

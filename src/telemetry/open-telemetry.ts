@@ -1,6 +1,7 @@
 import { BUCKETS, METRICS, POOL_NAME, type Attributes, type Metric } from './metric.js'
 import { recordDurations, samplesOf, type ObservedPool } from './observed.js'
 
+/** What an instrument says of itself. */
 interface InstrumentOptions {
   readonly description: string
   readonly unit: string
@@ -24,6 +25,7 @@ export interface MeterLike<Observable = unknown> {
   ): void
 }
 
+/** What of its observers is used. */
 export interface ObserverLike<Observable> {
   observe(observable: Observable, value: number, attributes: Record<string, string>): void
 }

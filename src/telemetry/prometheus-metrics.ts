@@ -24,6 +24,7 @@ interface Watched {
  *     server.on('request', (_, response) => response.setHeader('content-type', metrics.contentType).end(metrics.text()))
  */
 export class PrometheusMetrics {
+  /** For the header of the answer. */
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8'
   readonly #watched = new Map<string, Watched>()
 

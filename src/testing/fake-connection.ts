@@ -4,6 +4,7 @@ import type { FakeServer } from './fake-server.js'
 
 /** One connection to a FakeServer. Messages arrive in order, each way. */
 export class FakeConnection {
+  /** What the server calls it. */
   readonly serverId: number
   readonly #server: FakeServer
   readonly #endListeners: ((cause: Error) => void)[] = []
@@ -16,7 +17,9 @@ export class FakeConnection {
   #cancelLease: Cancel | null = null
   #arrivesAt = 0
   #returnsAt = 0
+  /** How long the server keeps what it holds while it says nothing. */
   leaseMs: number = Infinity
+  /** Who is told of notifications. */
   ears: Ears | null = null
   /** Answers are lost: the server hears and does what it is asked. */
   isMute = false
@@ -26,6 +29,7 @@ export class FakeConnection {
     this.#server = server
   }
 
+  /** As far as the client knows. */
   get isOpen(): boolean {
     return this.#end === null
   }
@@ -43,6 +47,7 @@ export class FakeConnection {
     else if (this.#end !== null) this.#server.end(this, this.#end)
   }
 
+  /** Told once, at once if it has ended already. */
   onEnd(listener: (cause: Error) => void): void {
     if (this.#end === null) this.#endListeners.push(listener)
     else listener(this.#end)

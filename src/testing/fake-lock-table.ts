@@ -80,10 +80,12 @@ export class FakeLockTable {
     return this.#with(key, (record) => record.drop(owner, mode))
   }
 
+  /** A process waits for the key. */
   setInterest(owner: Owner, key: KeyCode): void {
     this.#with(key, (record) => record.interested.add(owner))
   }
 
+  /** It does no more. */
   endInterest(owner: Owner, key: KeyCode): void {
     this.#with(key, (record) => record.endInterest(owner))
   }

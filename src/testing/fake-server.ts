@@ -20,6 +20,7 @@ import { FakeLockTable } from './fake-lock-table.js'
 import { FakeMarks } from './fake-marks.js'
 import { carryOutPermits, fakeSemaphore } from './fake-permits.js'
 
+/** What a server in memory is like. */
 export interface FakeServerOptions {
   /** Default: the real one. */
   readonly clock?: Clock
@@ -46,8 +47,11 @@ interface BatchFault {
  * fall silent and die, and what it says of who holds what is the truth.
  */
 export class FakeServer {
+  /** Who holds what. */
   readonly table: FakeLockTable = new FakeLockTable()
+  /** Of holds in strict mode. */
   readonly marks: FakeMarks = new FakeMarks()
+  /** Those that are open. */
   readonly connections: Set<FakeConnection> = new Set()
   /** What keys are called, by their ids, as far as that was written down. */
   readonly names: Map<string, string> = new Map()

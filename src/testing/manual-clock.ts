@@ -23,18 +23,22 @@ export class ManualClock implements Clock {
     return this.#fired
   }
 
+  /** Milliseconds since it was made, without those spent suspended. */
   now(): number {
     return this.#monotonic
   }
 
+  /** This moment, on both clocks. */
   instant(): Instant {
     return { monotonic: this.#monotonic, wall: this.#wall }
   }
 
+  /** By whichever clock advanced more. */
   since(then: Instant): number {
     return Math.max(this.#monotonic - then.monotonic, this.#wall - then.wall)
   }
 
+  /** Arms a timer, which fires when the clock is moved past it. */
   after(delayMs: number, action: () => void): Cancel {
     if (delayMs === Infinity) return () => undefined
     const timer = { at: this.#monotonic + Math.max(delayMs, 0), order: this.#order++, place: -1, action }

@@ -8,6 +8,7 @@ export class SeededRandom implements Random {
     this.#state = seed | 0
   }
 
+  /** At least 0 and less than 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
@@ -20,6 +21,7 @@ export class SeededRandom implements Random {
     return Math.floor(this.next() * limit)
   }
 
+  /** One of them, all with the same chance. */
   pick<T>(choices: readonly T[]): T {
     return choices[this.below(choices.length)]!
   }

@@ -7,10 +7,15 @@ import type { PostgresConnection } from './postgres-connection.js'
 
 /** What a `pg.Pool` tells its listeners, as it tells it. */
 export interface ClientEvents {
+  /** A connection is lent for the first time. */
   connect: [client: LeasedConnection]
+  /** It is lent. */
   acquire: [client: LeasedConnection]
+  /** It has come back: with what `release` was called with. */
   release: [error: boolean | Error | undefined, client: LeasedConnection]
+  /** It is closed. */
   remove: [client: LeasedConnection]
+  /** It has ended by itself. */
   error: [error: Error, client: LeasedConnection]
 }
 
@@ -24,6 +29,7 @@ type AnyListener = (...args: any[]) => void
 export abstract class EmittingPool extends ConnectionPool<PostgresConnection> implements EventEmitter {
   readonly #emitter = new EventEmitter()
 
+  /** Listens to the events of the pool, and to those that a `pg.Pool` has. */
   override on<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this
   override on<Name extends keyof ClientEvents>(
     event: Name,
@@ -36,6 +42,7 @@ export abstract class EmittingPool extends ConnectionPool<PostgresConnection> im
     return this
   }
 
+  /** Listens no more. */
   override off<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this
   override off<Name extends keyof ClientEvents>(
     event: Name,

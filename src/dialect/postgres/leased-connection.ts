@@ -25,6 +25,10 @@ const FORWARDED: ReadonlySet<string | symbol> = new Set(['notification', 'notice
  * gets an error, and can't disturb the next borrower.
  */
 export class LeasedConnection extends EventEmitter implements PostgresConnection, Lease, pg.PoolClient {
+  /**
+   * Gives the connection back; once is enough, more does nothing. With `true` or an error it is closed instead, because
+   * the borrower no longer trusts it.
+   */
   readonly release: (destroy?: unknown) => void
   /** What the types of `pg` name, and `pg` itself has not, or a borrower must not touch. */
   declare readonly copyFrom: never
@@ -68,6 +72,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     return client
   }
 
+  /** The server process behind it: `pid` in `pg_stat_activity` and `pg_locks`. */
   get processID(): number {
     return this.#server.processID
   }
@@ -177,7 +182,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     return callback === undefined ? ended : tell(ended, callback as Callback<void>)
   }
 
-  /** For the pool: one statement, and the connection is given back. */
+  /** @internal For the pool: one statement, and the connection is given back. */
   askOnce<Row>(
     query: string | QueryConfig,
     values: unknown[] | undefined,
@@ -195,7 +200,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     })
   }
 
-  /** For the pool: who is told when the borrower is done. */
+  /** @internal For the pool: who is told when the borrower is done. */
   onRelease(listener: (destroy: boolean | Error | undefined, client: LeasedConnection) => void): void {
     this.#released = listener
   }

@@ -7,6 +7,7 @@ import { keyValues } from './postgres-transaction.js'
 import { LOCK_IN_TRANSACTION, TRY_LOCK_IN_TRANSACTION } from './transaction-sql.js'
 import { checkChoice } from './transaction-words.js'
 
+/** How `lockIn` and `tryLockIn` lock. */
 export interface LockInOptions {
   /** Default `'exclusive'`. */
   readonly mode?: LockMode
@@ -14,6 +15,7 @@ export interface LockInOptions {
   readonly namespace?: string
 }
 
+/** How the statement locks. */
 export interface LockStatementOptions extends LockInOptions {
   /** `false` for one attempt, whose answer is in the column `granted`. Default `true`: wait, as long as `lock_timeout`. */
   readonly wait?: boolean
@@ -23,6 +25,7 @@ export interface LockStatementOptions extends LockInOptions {
 export interface LockStatement {
   /** With `$1` and `$2` for the values. */
   readonly text: string
+  /** Two numbers, or one as a text. */
   readonly values: unknown[]
   /** The same with the values in it, which are numbers: for what takes a text alone. */
   readonly sql: string
@@ -30,6 +33,7 @@ export interface LockStatement {
 
 /** A client of `pg`, or anything with its `query`. */
 interface Client {
+  /** Sends one statement with its values. */
   query(text: string, values?: unknown[]): Promise<Pick<QueryResult, 'rows'>>
   /** By the last answer: `I` is idle, outside of any transaction. Clients of `pg` have it. */
   getTransactionStatus?(): string | null
@@ -49,7 +53,11 @@ export async function lockIn(client: Client, key: LockKey, options: LockInOption
   checkOpen(client)
 }
 
-/** As `lockIn`, but one attempt: false if it is not free. */
+/**
+ * As `lockIn`, but one attempt: false if it is not free.
+ *
+ * @throws as `lockIn`
+ */
 export async function tryLockIn(client: Client, key: LockKey, options: LockInOptions = {}): Promise<boolean> {
   const { text, values } = lockStatement(key, { ...options, wait: false })
   const { rows } = await client.query(text, values)

@@ -11,26 +11,41 @@ export type RowWait = keyof typeof ROW_WAITS
 /** PostgreSQL's eight modes: see "Table-Level Locks" in its documentation. */
 export type TableLockMode = keyof typeof TABLE_MODES
 
+/** How `tx.lock` locks. */
 export interface TransactionLockOptions {
   /** Default `'exclusive'`. */
   readonly mode?: LockMode
-  /** Milliseconds, instead of the pool's `acquireTimeoutMs`. 0 is one attempt; `Infinity` waits for ever. */
+  /**
+   * How long to wait. 0 is one attempt; `Infinity` waits for ever.
+   *
+   * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
+   */
   readonly timeoutMs?: number
 }
 
+/** How `tx.lockRows` locks. */
 export interface LockRowsOptions {
-  /** Default `'update'`. */
+  /** The weakest is `'key share'`. Default `'update'`. */
   readonly strength?: RowStrength
-  /** Default `'block'`. With `'nowait'` a locked row is a LockTimeoutError at once; `'skip locked'` leaves it out. */
+  /** With `'nowait'` a locked row is a LockTimeoutError at once; `'skip locked'` leaves it out. Default `'block'`. */
   readonly wait?: RowWait
-  /** Milliseconds, for `'block'`. Default the pool's `acquireTimeoutMs`; `Infinity` waits for ever. */
+  /**
+   * How long to wait with `'block'`; `Infinity` waits for ever.
+   *
+   * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
+   */
   readonly timeoutMs?: number
 }
 
+/** How `tx.lockTable` locks. */
 export interface LockTableOptions {
-  /** Default `'block'`. */
+  /** With `'nowait'` a locked table is a LockTimeoutError at once. Default `'block'`. */
   readonly wait?: 'block' | 'nowait'
-  /** Milliseconds, for `'block'`. Default the pool's `acquireTimeoutMs`; `Infinity` waits for ever. */
+  /**
+   * How long to wait with `'block'`; `Infinity` waits for ever.
+   *
+   * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
+   */
   readonly timeoutMs?: number
 }
 

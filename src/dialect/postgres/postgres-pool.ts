@@ -40,10 +40,12 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     this.options = inWordsOfPg(options)
   }
 
+  /** Whether `end()` was called, or the lock pool is closed. */
   get ending(): boolean {
     return this.#ending !== null || this.isClosed
   }
 
+  /** Whether `end()` is done. */
   get ended(): boolean {
     return this.#ended
   }
@@ -59,6 +61,7 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     return super.use((connection) => body(connection as LeasedConnection), options)
   }
 
+  /** One statement on a connection that is borrowed for it. */
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row>(text: string | QueryConfig, callback: Callback<QueryResult<Row>>): void

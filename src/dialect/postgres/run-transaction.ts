@@ -13,10 +13,12 @@ import { sqlState } from './postgres-errors.js'
 import { PostgresTransaction, type TransactionTools } from './postgres-transaction.js'
 import { BEGIN, COMMIT, ROLLBACK_TRANSACTION } from './transaction-sql.js'
 
+/** See "Transaction Isolation" in PostgreSQL's documentation. */
 export type IsolationLevel = keyof typeof BEGIN
 
+/** How a transaction runs. */
 export interface TransactionOptions {
-  /** Default `'read committed'`, whatever the role's default is. */
+  /** Whatever the role's own default is. Default `'read committed'`. */
   readonly isolation?: IsolationLevel
 
   /**

@@ -3,8 +3,13 @@ import { checkIsObject, integer, show, text } from '../../base/options.js'
 import type { LockLostError } from '../../base/errors.js'
 import type { Term } from './term.js'
 
+/** How a process stands for leadership. */
 export interface CampaignOptions {
-  /** What others see by `leader()`. At most 200 characters. Default: the process, its machine and `applicationName`. */
+  /**
+   * What others see by `leader()`.
+   *
+   * Default: the process, its machine and `applicationName`. At most 200 characters.
+   */
   readonly name?: string
   /** Ends the campaign, as `resign()` does. */
   readonly signal?: AbortSignal
@@ -18,13 +23,23 @@ export interface CampaignOptions {
   readonly onDeposed?: (error: LockLostError, term: Term) => void | Promise<void>
 }
 
+/** How leadership is given up. */
 export interface HandOverOptions {
-  /** How long the work of the term may take to stop before the key is released all the same. Default 5000. */
+  /**
+   * How long the work of the term may take to stop before the key is released all the same.
+   *
+   * Default 5000. From 0 to 86400000 (one day).
+   */
   readonly graceMs?: number
 }
 
+/** How leadership is given up for a while. */
 export interface StepDownOptions extends HandOverOptions {
-  /** How long to leave it to others before standing again. Default 1000. */
+  /**
+   * How long to leave it to others before standing again.
+   *
+   * Default 1000. From 0 to 86400000 (one day).
+   */
   readonly pauseMs?: number
 }
 

@@ -22,6 +22,7 @@ import type { CampaignPorts } from './campaign-ports.js'
 import { CAMPAIGN_MOVES, type CampaignState } from './campaign-state.js'
 import { Term } from './term.js'
 
+/** What `run` runs in each term. */
 export type TermBody = (term: Term) => void | Promise<void>
 
 /** Between attempts to stand while the server is away. */
@@ -32,7 +33,9 @@ const RETRY: Backoff = { firstMs: 100, factor: 2, capMs: 5000, jitter: 0.5 }
  * `resign`, the signal, and the end of the pool end a campaign: whatever else goes wrong is reported, and it stands again.
  */
 export class Campaign implements AsyncDisposable {
+  /** What it stands for, as it was asked for. */
   readonly key: LockKey
+  /** What others see by `leader()`. */
   readonly name: string
   readonly #options: CampaignOptions
   readonly #ports: CampaignPorts
@@ -63,6 +66,7 @@ export class Campaign implements AsyncDisposable {
     this.#done = this.#standAgainAndAgain().finally(() => forget?.())
   }
 
+  /** What it does at this moment. */
   get state(): CampaignState {
     return this.#state
   }
@@ -105,7 +109,11 @@ export class Campaign implements AsyncDisposable {
     return this.#ports.leader()
   }
 
-  /** Gives leadership up and stands again after a pause, so that others go first. Resolves when the key is released. */
+  /**
+   * Gives leadership up and stands again after a pause, so that others go first. Resolves when the key is released.
+   *
+   * @throws {InvalidOptionError}
+   */
   async stepDown(options: StepDownOptions = {}): Promise<void> {
     checkDurations(options, ['graceMs', 'pauseMs'])
     const { graceMs = DEFAULT_GRACE_MS, pauseMs = DEFAULT_PAUSE_MS } = options
@@ -120,6 +128,8 @@ export class Campaign implements AsyncDisposable {
   /**
    * Gives leadership up and stops standing for it. Resolves when the key is released. The work of a term need not wait for
    * that: it is what is waited for.
+   *
+   * @throws {InvalidOptionError}
    */
   async resign(options: HandOverOptions = {}): Promise<void> {
     checkDurations(options, ['graceMs'])
@@ -127,11 +137,12 @@ export class Campaign implements AsyncDisposable {
     await this.#done
   }
 
+  /** As `resign`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.resign()
   }
 
-  /** For the pool: as `resign`, without waiting. The reason is what the signal of the term says. */
+  /** @internal For the pool: as `resign`, without waiting. The reason is what the signal of the term says. */
   end(reason: unknown, graceMs: number): void {
     if (this.#stop.signal.aborted) return
     this.#graceMs = graceMs

@@ -17,6 +17,7 @@ export interface Permit extends AsyncDisposable {
   readonly token: bigint
   /** As `token`, for JSON; null if there is none. */
   readonly tokenText: string | null
+  /** Looks at the clock: one whose lease ran out while the process was suspended is lost at the first look. */
   readonly state: 'held' | 'released' | 'lost'
   /** Aborts once, with a LockLostError as its reason, if the permit is lost. Never after a release. */
   readonly signal: AbortSignal

@@ -4,9 +4,13 @@ import type { Semaphores } from './semaphores.js'
 
 /** One semaphore of which somebody in this process holds permits, or waits for one. */
 export interface SemaphoreSnapshot {
+  /** As text. */
   readonly key: string
+  /** How many there are, over all processes. */
   readonly permits: number
+  /** What is under way for it: the state machine is in ARCHITECTURE.md. */
   readonly state: SemaphoreState
+  /** The `id` of the session that has its permits. */
   readonly session: number | null
   /** In this process. */
   readonly holders: readonly {
@@ -14,6 +18,7 @@ export interface SemaphoreSnapshot {
     readonly heldMs: number
     readonly token: string | null
   }[]
+  /** In the order in which they came. */
   readonly waiters: readonly { readonly waitedMs: number }[]
 }
 

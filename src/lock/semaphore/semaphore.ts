@@ -14,12 +14,19 @@ const PERMITS = integer({ default: 1, min: 1, max: 1000 })
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal'])
 const TRY_ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal'])
 
+/** How a permit is asked for. */
 export interface PermitOptions {
-  /** Milliseconds in all, instead of the pool's `acquireTimeoutMs`. 0 is one attempt; `Infinity` waits for ever. */
+  /**
+   * How long it may take in all. 0 is one attempt; `Infinity` waits for ever.
+   *
+   * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
+   */
   readonly timeoutMs?: number
+  /** Calls the wait off. The call rejects with `signal.reason`, untouched, and no permit is held. */
   readonly signal?: AbortSignal
 }
 
+/** The same for an attempt, which waits for nobody. */
 export type TryPermitOptions = Omit<PermitOptions, 'timeoutMs'>
 
 /** What a semaphore needs of its pool. */
@@ -37,7 +44,9 @@ export function checkPermits(permits: number): void {
 
 /** So many holders at a time, over all processes that use the same key with the same number of permits. */
 export class Semaphore {
+  /** As it was asked for. */
   readonly key: LockKey
+  /** How many there are, over all processes. */
   readonly permits: number
   readonly #code: SemaphoreCode
   readonly #ports: SemaphorePorts
@@ -59,7 +68,11 @@ export class Semaphore {
     return this.#watched(this.#request(options, ACQUIRE_OPTIONS, 'wait'), 'acquire') as Promise<Permit>
   }
 
-  /** One attempt, without waiting for anybody: null if no permit is free. */
+  /**
+   * One attempt, without waiting for anybody: null if no permit is free.
+   *
+   * @throws as `acquire`, if the attempt can't be made
+   */
   tryAcquire(options: TryPermitOptions = NO_OPTIONS): Promise<Permit | null> {
     return this.#watched(this.#request(options, TRY_ACQUIRE_OPTIONS, 'ask'), 'tryAcquire')
   }
