@@ -175,21 +175,16 @@ export class FakeLockTable {
       case 'try':
         return !givesWay && record.take(owner, mode) ? SAID.granted : SAID.no
       case 'wait':
+      case 'queue':
       case 'poll':
-      case 'retry': {
+      case 'retry':
         record.interested.add(owner)
-        if (!(givesWay && kind !== 'retry') && record.take(owner, mode)) {
+        if (kind !== 'queue' && !(givesWay && kind !== 'retry') && record.take(owner, mode)) {
           record.endInterest(owner)
           return SAID.granted
         }
         if (mode === 'exclusive') record.writer ??= owner
-        return kind === 'wait' ? SAID.waiting : SAID.no
-      }
-      case 'queue':
-        assert(mode === 'exclusive', 'only writers queue')
-        record.interested.add(owner)
-        record.writer ??= owner
-        return SAID.waiting
+        return kind === 'wait' || kind === 'queue' ? SAID.waiting : SAID.no
       case 'join':
         assert(mode === 'shared', 'only readers join')
         return givesWay ? SAID.no : SAID.granted

@@ -120,10 +120,8 @@ export class FakeServer {
     listen: async (connection, ears) => {
       connection.onEnd((cause) => ears.ended(cause))
       await connection.ask(() => (connection.ears = ears))
-      return {
-        check: () => connection.ask(() => undefined),
-        stop: () => connection.ask(() => void (connection.ears = null)),
-      }
+      const stop = (): Promise<void> => connection.ask(() => void (connection.ears = null))
+      return { check: () => connection.ask(() => undefined), stop }
     },
     guard: async (_transaction: Queryable, guarded: Guarded) => this.#guard.check(guarded),
     recordLeader: (connection, record) =>

@@ -57,7 +57,8 @@ export class SemaphoreEntry
   }
 
   get isGivingWay(): boolean {
-    return this.#cancelGiveWay !== null
+    // Who can't wait asks now.
+    return this.#cancelGiveWay !== null && (this.queue.first?.patience ?? 'wait') === 'wait'
   }
 
   get wake(): Wake {
@@ -336,7 +337,7 @@ export class SemaphoreEntry
     this.gaveUp(missing)
     if (said !== 'wanted') return
     this.#session!.ring(this)
-    if (this.queue.size > 0) this.#giveWay()
+    this.#giveWay()
   }
 
   #fallAsleep(hasLostRace: boolean): void {

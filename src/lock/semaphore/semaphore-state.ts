@@ -70,7 +70,8 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
 
 function nextIdle(facts: SemaphoreFacts): SemaphoreStep {
   if (facts.spare > 0) return 'release'
-  if (facts.permitsHere === 0 && !facts.isWaitedFor) return 'forget'
+  // Who comes again at once must know that it has had its turn.
+  if (facts.permitsHere === 0 && !facts.isWaitedFor) return facts.isGivingWay ? 'rest' : 'forget'
   // With every permit here, the next one comes from somebody here.
   if (facts.wanted === 0 || facts.isGivingWay) return 'rest'
   return facts.isContended ? 'wait' : 'take'

@@ -121,6 +121,36 @@ test('a process with callers enough gives others their turn', async () => {
   await Promise.all(busy)
 })
 
+test('one caller in each of several processes, who want the same permits again at once, have them in turn', async () => {
+  const world = fakeWorld({ latencyMs: 0.2 })
+  const turns = [0, 0, 0]
+  let longestMs = 0
+  let isOver = false
+  const callers = turns.map(async (_, process) => {
+    const semaphore = world.pool().semaphore('s', 1)
+    while (!isOver) {
+      const since = world.clock.now()
+      const permit = await semaphore.acquire()
+      // The first rounds, in which the bell's connections are opened, are left out.
+      if (since > 200) {
+        turns[process]!++
+        longestMs = Math.max(longestMs, world.clock.now() - since)
+      }
+      await new Promise<void>((resolve) => void world.clock.after(2, resolve))
+      await permit.release()
+    }
+  })
+  await world.clock.run(1200)
+  isOver = true
+  await world.clock.run(500)
+  await Promise.all(callers)
+
+  const total = turns.reduce((sum, each) => sum + each)
+  expect(total).toBeGreaterThan(200)
+  for (const each of turns) expect(each / total).toBeGreaterThan(0.2)
+  expect(longestMs).toBeLessThan(50)
+})
+
 test('one who gave way and whom nobody followed goes on without the poll', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
