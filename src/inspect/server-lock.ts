@@ -1,5 +1,6 @@
 import type { KeyName, ServerSession } from '../dialect/server-state.js'
 
+/** A key of any program, a semaphore of lockpool, or what PostgreSQL locks by itself. */
 export type ServerLockKind = 'advisory' | 'semaphore' | 'row' | 'table' | 'transaction' | 'other'
 
 /** One thing that is locked in the server, or wanted: by whom, and who waits for it. */
@@ -9,9 +10,11 @@ export interface ServerLock {
   readonly title: string
   /** What tells it from all others of its kind. Of an advisory lock the raw key, as `--raw` takes it: `123` or `12,34`. */
   readonly id: string
+  /** Of an advisory lock, if a process has written it down. */
   readonly name: KeyName | null
   /** Of a semaphore, if a process has said so. */
   readonly permits: number | null
+  /** Of a row or a table: its name, with its schema if it needs one. */
   readonly table: string | null
   readonly holders: readonly LockHolder[]
   /** Who waits in the server, the longest first; then processes that wait outside it, in no order that the server knows. */
@@ -24,6 +27,7 @@ export interface ServerLock {
  */
 export interface LockHolder {
   readonly session: ServerSession
+  /** `exclusive` and `shared` for advisory locks; for others the words of the server. */
   readonly mode: string
   /** Of a semaphore: the number of the permit, from 1 on. */
   readonly permit: number | null
@@ -31,10 +35,12 @@ export interface LockHolder {
   readonly atMostMs: number | null
 }
 
+/** Who waits for a lock. */
 export interface LockWaiter {
   readonly session: ServerSession
   /** Null for a process outside, unless it has made known that it wants the lock exclusively. */
   readonly mode: string | null
+  /** Null where the server does not know it: outside of it, and for the first moments. */
   readonly waitedMs: number | null
   /** A lockpool that waits in its process, without a connection for it: how many callers it has there is not known. */
   readonly isOutside: boolean

@@ -19,7 +19,7 @@ export class FakeConnection {
   #returnsAt = 0
   /** How long the server keeps what it holds while it says nothing. */
   leaseMs: number = Infinity
-  /** Who is told of notifications. */
+  /** @internal Who is told of notifications. */
   ears: Ears | null = null
   /** Answers are lost: the server hears and does what it is asked. */
   isMute = false
@@ -53,7 +53,7 @@ export class FakeConnection {
     else listener(this.#end)
   }
 
-  /** Sends a statement; `work` is what the server does when it arrives. */
+  /** @internal Sends a statement; `work` is what the server does when it arrives. */
   ask<T>(work: () => T): Promise<T> {
     if (this.#end !== null) return Promise.reject(this.#end)
     return new Promise((resolve, reject) => {
@@ -78,7 +78,7 @@ export class FakeConnection {
     })
   }
 
-  /** A notification for whoever listens here. */
+  /** @internal A notification for whoever listens here. */
   hear(tell: (ears: Ears) => void): void {
     if (this.ears === null || this.isCutOff) return
     this.#inOrder('back', () => {
@@ -86,7 +86,7 @@ export class FakeConnection {
     })
   }
 
-  /** For the server: the session is gone. */
+  /** @internal For the server: the session is gone. */
   ended(cause: Error): void {
     this.#cancelLease?.()
     this.#cancelLease = null
@@ -95,7 +95,7 @@ export class FakeConnection {
     if (!this.#isCutOff) this.#learnOfEnd(cause)
   }
 
-  /** The client has given up on it. The server knows nothing of that. */
+  /** @internal The client has given up on it. The server knows nothing of that. */
   leave(cause: Error): void {
     this.#learnOfEnd(cause)
   }

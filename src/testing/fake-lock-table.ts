@@ -65,27 +65,27 @@ class KeyRecord {
 export class FakeLockTable {
   readonly #records = new Map<string, KeyRecord>()
 
-  /** Carries out one operation, at once. */
+  /** @internal Carries out one operation, at once. */
   apply(owner: Owner, { kind, mode, key }: LockOperation): Answer {
     return this.#with(key, (record) => this.#answer(owner, kind, mode, record))
   }
 
-  /** Takes a key if no other session has it. */
+  /** @internal Takes a key if no other session has it. */
   take(owner: Owner, key: KeyCode, mode: LockMode): boolean {
     return this.#with(key, (record) => record.take(owner, mode))
   }
 
-  /** False if it was not held. */
+  /** @internal False if it was not held. */
   drop(owner: Owner, key: KeyCode, mode: LockMode): boolean {
     return this.#with(key, (record) => record.drop(owner, mode))
   }
 
-  /** A process waits for the key. */
+  /** @internal A process waits for the key. */
   setInterest(owner: Owner, key: KeyCode): void {
     this.#with(key, (record) => record.interested.add(owner))
   }
 
-  /** It does no more. */
+  /** @internal It does no more. */
   endInterest(owner: Owner, key: KeyCode): void {
     this.#with(key, (record) => record.endInterest(owner))
   }
@@ -100,7 +100,7 @@ export class FakeLockTable {
     return this.#records.get(keyId)?.wantedBesides(owner) ?? false
   }
 
-  /** A session has ended: nothing of it is left. */
+  /** @internal A session has ended: nothing of it is left. */
   end(owner: Owner): void {
     for (const [id, record] of this.#records) {
       record.drop(owner, 'exclusive')
@@ -118,7 +118,7 @@ export class FakeLockTable {
     return record.exclusive === null ? shared : [{ owner: record.exclusive, mode: 'exclusive' }, ...shared]
   }
 
-  /** Everything one session has. With interest the mark goes without saying. */
+  /** @internal Everything one session has. With interest the mark goes without saying. */
   heldBy(owner: Owner): Holding[] {
     return [...this.#records].flatMap(([id, record]) => {
       const key = { id }
@@ -140,7 +140,7 @@ export class FakeLockTable {
     return size
   }
 
-  /** Makes a session hold exactly `expected`, and answers what of it was missing. */
+  /** @internal Makes a session hold exactly `expected`, and answers what of it was missing. */
   reconcile(owner: Owner, expected: readonly Holding[]): Holding[] {
     const nameOf = ({ key, what }: Holding): string => `${what} ${key.id}`
     const allowed = new Set(expected.map(nameOf))

@@ -49,7 +49,7 @@ interface BatchFault {
 export class FakeServer {
   /** Who holds what. */
   readonly table: FakeLockTable = new FakeLockTable()
-  /** Of holds in strict mode. */
+  /** @internal Of holds in strict mode. */
   readonly marks: FakeMarks = new FakeMarks()
   /** Those that are open. */
   readonly connections: Set<FakeConnection> = new Set()
@@ -86,7 +86,7 @@ export class FakeServer {
     this.#keepsNames = options.keepsNames ?? false
   }
 
-  /** For a pool: how to connect to this server. */
+  /** @internal For a pool: how to connect to this server. */
   readonly factory = {
     open: async (signal: AbortSignal): Promise<FakeConnection> => {
       if (this.isSilent)
@@ -108,7 +108,7 @@ export class FakeServer {
     onEnd: (connection: FakeConnection, ended: (cause: Error) => void): void => connection.onEnd(ended),
   }
 
-  /** For a lock pool: how to lock in this server. */
+  /** @internal For a lock pool: how to lock in this server. */
   readonly dialect: Dialect<FakeConnection> = {
     encodeKey: (key: LockKey, namespace: string): KeyCode => ({ id: fakeKeyId(key, namespace) }),
     encodeSemaphore: (key, permits, namespace) => fakeSemaphore(fakeKeyId(key, namespace), permits),
@@ -159,11 +159,12 @@ export class FakeServer {
       this.end(connection, new Error('the server is shutting down'))
   }
 
+  /** Connecting is possible again. */
   start(): void {
     this.refuses = null
   }
 
-  /** Starts the idle timer of a session: when its lease has run out, the server ends it. */
+  /** @internal Starts the idle timer of a session: when its lease has run out, the server ends it. */
   armLease(connection: FakeConnection): Cancel {
     return this.clock.after(connection.leaseMs, () => this.end(connection, new Error('idle-session timeout')))
   }
@@ -173,7 +174,7 @@ export class FakeServer {
     this.#batchFaults.push({ after, error })
   }
 
-  /** The time that one message takes. */
+  /** @internal The time that one message takes. */
   travelMs(): number {
     return this.#latencyMs * (this.#random?.next() ?? 1)
   }
