@@ -1,5 +1,5 @@
 import { findingsOf, type FindingCode } from '../inspect/findings.js'
-import { waitersOf } from '../inspect/server-lock.js'
+import { lockId, waitersOf } from '../inspect/server-lock.js'
 import type { LockSnapshot } from '../inspect/snapshot.js'
 import type { PoolSnapshot } from '../lock/snapshot.js'
 import type { SentenceJson } from './state-json.js'
@@ -37,12 +37,9 @@ function blindSentence(blindness: string | null): SentenceJson {
 }
 
 function serverSentences(snapshot: LockSnapshot): SentenceJson[] {
-  const findings = findingsOf(snapshot).map(({ code, severity, text, advice, pids }) => ({
-    code,
-    severity,
-    text,
-    advice,
-    pids,
+  const findings = findingsOf(snapshot).map(({ lock, ...finding }) => ({
+    ...finding,
+    lock: lock && lockId(lock),
   }))
   const codes = new Set(findings.map(({ code }) => code))
   const isQuiet = (...looked: FindingCode[]): boolean => looked.every((code) => !codes.has(code))
@@ -123,5 +120,5 @@ function sentence(
   text: string,
   advice: string | null,
 ): SentenceJson {
-  return { code, severity, text, advice, pids: [] }
+  return { code, severity, text, advice, pids: [], lock: null }
 }

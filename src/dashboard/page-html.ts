@@ -70,6 +70,7 @@ const PAGE = `<!doctype html>
     <dt><kbd>/</kbd></dt><dd>filter</dd>
     <dt><kbd>j</kbd> <kbd>k</kbd> <kbd>&darr;</kbd> <kbd>&uarr;</kbd></dt><dd>next lock, previous lock</dd>
     <dt><kbd>Enter</kbd></dt><dd>open the lock</dd>
+    <dt><kbd>w</kbd></dt><dd>next sentence about what is worth a look; Enter opens its lock</dd>
     <dt><kbd>Esc</kbd></dt><dd>close it, or clear the filter</dd>
     <dt><kbd>p</kbd></dt><dd>pause, go on</dd>
     <dt><kbd>+</kbd> <kbd>-</kbd></dt><dd>look more often, less often</dd>

@@ -63,6 +63,8 @@ main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; mar
 .trouble[data-severity="warning"] .sign { color: var(--warning); }
 .trouble .advice { grid-column: 2; color: var(--muted); overflow-wrap: anywhere; }
 .trouble .text { overflow-wrap: anywhere; }
+.trouble .text a { color: inherit; text-decoration-color: var(--muted); }
+.trouble .text a:hover { text-decoration-color: currentColor; }
 .fine { display: flex; flex-wrap: wrap; gap: 4px 22px; color: var(--muted); font-size: 13px; }
 .fine li::before { content: "\\2713"; color: var(--ok); font-weight: 700; margin-right: 6px; }
 .panels { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); }
@@ -90,9 +92,9 @@ main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; mar
 .chips { display: flex; flex-wrap: wrap; gap: 6px; }
 .chip { display: inline-flex; gap: 6px; align-items: center; min-height: 26px; padding: 1px 10px; border-radius: 13px; font-size: 13px; }
 .chip::before { content: ""; width: 8px; height: 8px; border-radius: 50%; background: var(--muted); }
-.chip[data-chip="held"]::before { background: var(--ok); }
-.chip[data-chip="waited"]::before { background: var(--warning); }
-.chip[data-chip="here"]::before { background: var(--accent); }
+.chip[data-key="held"]::before { background: var(--ok); }
+.chip[data-key="waited"]::before { background: var(--warning); }
+.chip[data-key="here"]::before { background: var(--accent); }
 .chip[aria-pressed="true"] { border-color: var(--accent); background: var(--raised); box-shadow: inset 0 0 0 1px var(--accent); }
 .chip b { font-weight: 600; }
 #filter { flex: 1 1 190px; min-width: 0; }
@@ -167,6 +169,7 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
   tbody td { padding: 0 8px; }
   thead button { padding: 0 8px; }
   th:nth-child(4), td:nth-child(4), col:nth-child(4) { display: none; }
+  col:nth-child(5) { width: 26%; }
   .queue li { grid-template-columns: 22px 1fr auto; }
 }
 @media (forced-colors: active) { .chip::before, .live::before { forced-color-adjust: none; } }

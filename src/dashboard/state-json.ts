@@ -59,6 +59,8 @@ export interface SentenceJson {
   readonly text: string
   readonly advice: string | null
   readonly pids: readonly number[]
+  /** The id of the lock it is about; null if it is about none. */
+  readonly lock: string | null
 }
 
 export interface LockJson {

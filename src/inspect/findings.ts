@@ -1,7 +1,7 @@
 import type { ServerSession } from '../dialect/server-state.js'
 import { blockedCount, longestWaitMs, type Chain } from './chains.js'
 import { durationInWords } from './durations-in-words.js'
-import { titled, type ServerLock } from './server-lock.js'
+import { refOf, titled, type LockRef, type ServerLock } from './server-lock.js'
 import { sessionInWords, stateInWords } from './session-in-words.js'
 import type { LockSnapshot } from './snapshot.js'
 
@@ -24,6 +24,8 @@ export interface Finding {
   /** What one could do, as a sentence. */
   readonly advice: string
   readonly pids: readonly number[]
+  /** Which lock it is about, to be led to; of several the one that most wait for, and null if it is about no lock. */
+  readonly lock: LockRef | null
 }
 
 /** From when on something is worth mentioning. Milliseconds, and parts of the lock table. */
@@ -92,6 +94,7 @@ function tableFinding({ server }: LockSnapshot, { tableFrom }: FindingLimits): F
       advice:
         'When it is full, statements of everybody fail (53200). Raise max_locks_per_transaction, or lock less at once.',
       pids: [],
+      lock: null,
     },
   ]
 }
@@ -110,6 +113,7 @@ function blockedFinding(chain: Chain, { waitMs }: FindingLimits): Finding[] {
       text: `${sessionInWords(session)} blocks ${whom}, the longest for ${durationInWords(longest)}, with ${titled(first.lock)}${doing(session)}.`,
       advice: adviceFor(session.pid),
       pids: [session.pid],
+      lock: refOf(first.lock),
     },
   ]
 }
@@ -120,29 +124,34 @@ function holderFinding({ session, locks, waiters }: Holding, { idleMs, heldMs }:
   const wanted = waiters === 0 ? '' : `, and ${waiters === 1 ? 'one waits' : `${waiters} wait`} for it`
   const quietMs = session.stateMs ?? 0
   const pids = [session.pid]
+  const lock = refOf(mostWanted(locks))
   const severity = waiters === 0 ? 'warning' : 'problem'
   if (session.pid === 0) {
     const text = `${who} holds ${what}${wanted}.`
     const advice =
       'See pg_prepared_xacts: COMMIT PREPARED or ROLLBACK PREPARED ends it; nothing else does, not even a restart.'
-    return [{ code: 'prepared_transaction', severity, text, advice, pids: [] }]
+    return [{ code: 'prepared_transaction', severity, text, advice, pids: [], lock }]
   }
   if (session.state?.startsWith('idle in transaction') === true) {
     if (quietMs < idleMs) return []
     const text = `${who} has been idle in a transaction for ${durationInWords(quietMs)} and holds ${what}${wanted}.`
     const advice = `idle_in_transaction_session_timeout would end such sessions; ${adviceFor(session.pid)}`
-    return [{ code: 'idle_in_transaction', severity, text, advice, pids }]
+    return [{ code: 'idle_in_transaction', severity, text, advice, pids, lock }]
   }
   if (session.state === 'idle' && !session.isLockSession) {
     if (quietMs < heldMs) return []
     const text = `${who} holds ${what} and has done nothing for ${durationInWords(quietMs)}${wanted}: perhaps nobody remembers to unlock.`
     const advice = `A session-level lock does not end with a transaction; ${adviceFor(session.pid)}`
-    return [{ code: 'leak', severity, text, advice, pids }]
+    return [{ code: 'leak', severity, text, advice, pids, lock }]
   }
   const transactionMs = session.transactionMs ?? 0
   if (transactionMs < heldMs || session.isLockSession) return []
   const text = `${who} holds ${what} in a transaction that has run for ${durationInWords(transactionMs)}${wanted}.`
-  return [{ code: 'long_holder', severity, text, advice: adviceFor(session.pid), pids }]
+  return [{ code: 'long_holder', severity, text, advice: adviceFor(session.pid), pids, lock }]
+}
+
+function mostWanted(locks: readonly ServerLock[]): ServerLock {
+  return locks.reduce((most, each) => (each.waiters.length > most.waiters.length ? each : most))
 }
 
 /** Waits of the server only: those outside have a time-out of lockpool's. */
@@ -159,6 +168,7 @@ function endlessFinding({ locks }: LockSnapshot, { endlessMs }: FindingLimits): 
       text: `${sessionInWords(waiter.session)} has waited for ${titled(lock)} for ${durationInWords(waiter.waitedMs!)}${others}: such a wait has no end of its own.`,
       advice: 'Set lock_timeout for sessions that wait for locks, or take the lock with a timeoutMs.',
       pids: endless.map((each) => each.waiter.session.pid),
+      lock: refOf(lock),
     },
   ]
 }

@@ -53,6 +53,13 @@ export function lockId({ kind, id }: Pick<ServerLock, 'kind' | 'id'>): string {
   return `${kind} ${id}`
 }
 
+/** A lock as something else speaks of it: enough to find it in the same snapshot. */
+export type LockRef = Pick<ServerLock, 'kind' | 'id' | 'title'>
+
+export function refOf({ kind, id, title }: ServerLock): LockRef {
+  return { kind, id, title }
+}
+
 /** With its namespace, where it has one: the same name in two namespaces is two locks. */
 export function titled({ title, name }: Pick<ServerLock, 'title' | 'name'>): string {
   return name === null || name.namespace === '' ? title : `${title} [${name.namespace}]`

@@ -140,6 +140,54 @@ describe.skipIf(!hasBrowser)('the page, in a browser', { timeout: 60_000 }, () =
     expect(complaints).toEqual([])
   })
 
+  test('a sentence about a lock leads to it, by mouse and by key, and stays put while its words change', async () => {
+    await Promise.all(Array.from({ length: 60 }, (_, i) => locks.acquire(`lock ${i}`)))
+    const holder = await locks.connections.connect()
+    await holder.query('BEGIN')
+    await holder.query('SELECT pg_advisory_xact_lock(42)')
+    const waiting = world.database.query('SELECT pg_advisory_lock(42)')
+    await page.goto(url)
+    const sentence = page.locator('#troubles a')
+    await sentence.getByText(/ blocks one other, .* with 42; it is idle in transaction for/).waitFor()
+    expect(await seriousViolations(page)).toEqual([])
+
+    await sentence.click()
+    await page.getByRole('heading', { name: '42', exact: true }).waitFor()
+    expect(new URL(page.url()).hash).toBe('#lock=advisory%2042')
+    await page.locator('tr.row[aria-selected="true"]').getByText('42', { exact: true }).waitFor()
+    await page.keyboard.press('Escape')
+    await expect.poll(() => page.locator('#detail').isHidden()).toBe(true)
+
+    await page.keyboard.press('w')
+    const before = await sentence.textContent()
+    await expect.poll(() => sentence.textContent(), { timeout: 10_000 }).not.toBe(before)
+    expect(await sentence.evaluate((link) => link.ownerDocument.activeElement === link)).toBe(true)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: '42', exact: true }).waitFor()
+    const isInSight = (): Promise<boolean> =>
+      page.locator('#detail').evaluate((element) => {
+        const { top, bottom } = element.getBoundingClientRect()
+        return top >= 0 && bottom <= element.ownerDocument.documentElement.clientHeight
+      })
+    expect(await isInSight()).toBe(true)
+    await page.goBack()
+    await expect.poll(() => page.locator('#detail').isHidden()).toBe(true)
+
+    await page.setViewportSize({ width: 480, height: 700 })
+    await sentence.click()
+    expect(
+      await page
+        .locator('#detail-title')
+        .evaluate(({ ownerDocument: { activeElement } }) => activeElement?.id),
+    ).toBe('detail')
+    await expect.poll(isInSight).toBe(true)
+    expect(complaints).toEqual([])
+    await holder.query('COMMIT')
+    holder.release()
+    await waiting
+    await world.database.query('SELECT pg_advisory_unlock(42)')
+  })
+
   test('names that look like HTML are names', async () => {
     await locks.acquire('<img src=x onerror=alert(1)>')
     await page.goto(url)

@@ -1,7 +1,7 @@
 import type { ServerSession } from '../../dialect/server-state.js'
 import type { Chain } from '../../inspect/chains.js'
 import { findingsOf, type Finding } from '../../inspect/findings.js'
-import type { ServerLock } from '../../inspect/server-lock.js'
+import { refOf, type ServerLock } from '../../inspect/server-lock.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 
 /** A snapshot as `--json` shows it. Sessions are told once, and meant by their `pid` elsewhere. */
@@ -47,11 +47,10 @@ export function lockJson(lock: ServerLock): object {
 }
 
 function chainJson({ session, wait, blocked }: Chain): object {
-  const forWhat = wait && { kind: wait.lock.kind, id: wait.lock.id, title: wait.lock.title }
   const { mode, waitedMs, isOutside } = wait ?? {}
   return {
     pid: session.pid,
-    ...(wait === null ? {} : { lock: forWhat, mode, waitedMs, isOutside }),
+    ...(wait === null ? {} : { lock: refOf(wait.lock), mode, waitedMs, isOutside }),
     blocked: blocked.map(chainJson),
   }
 }

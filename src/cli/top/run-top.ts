@@ -28,7 +28,7 @@ export class Top {
   /** What became of a session that was to be ended. */
   #note: string | null = null
   #noteUntil = 0
-  #drawn: Screen = { lines: [], rows: [], page: 1 }
+  #drawn: Screen = { lines: [], rows: [], page: 1, found: null }
   #cancel: Cancel | null = null
   #isLooking = false
 
@@ -64,8 +64,8 @@ export class Top {
 
   #typed(input: string): void {
     for (const key of keysIn(input)) {
-      const ids = this.#drawn.rows.map(({ id }) => id)
-      const { state, effect } = press(this.#state, key, ids, this.#drawn.page)
+      const { rows, page, found } = this.#drawn
+      const { state, effect } = press(this.#state, key, { rows: rows.map(({ id }) => id), page, found })
       const isOtherRhythm = state.intervalMs !== this.#state.intervalMs
       this.#state = state
       this.#carryOut(effect)

@@ -1,5 +1,6 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
-import { findingsOf } from '../../inspect/findings.js'
+import { findingsOf, type Finding } from '../../inspect/findings.js'
+import { lockId } from '../../inspect/server-lock.js'
 import { sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { durationText } from '../durations.js'
@@ -27,22 +28,27 @@ export interface Screen {
   /** Of the rows that keys move through, in order. */
   readonly rows: readonly Row[]
   readonly page: number
+  /** The lock that the finding above the table is about, by its id. */
+  readonly found: string | null
 }
 
 /** The whole screen, as lines that fit. A pure function, so that what is seen can be tested. */
 export function drawScreen(scene: Scene, size: ScreenSize, channel: Channel): Screen {
   const { state, snapshot, message } = scene
   const clip = (line: string): string => printable(line).slice(0, size.columns)
-  if (snapshot === null) return { lines: [clip(message ?? 'looking ...')], rows: [], page: 1 }
+  if (snapshot === null) return { lines: [clip(message ?? 'looking ...')], rows: [], page: 1, found: null }
   const table = tableOf(state, snapshot, size.columns)
-  const header = headerLines(scene, snapshot, table, channel, clip)
+  const findings = findingsOf(snapshot)
+  const header = headerLines(scene, snapshot, table, findings, channel, clip)
   const selected = table.rows.find(({ id }) => id === state.selected) ?? null
   const details = state.isVerbose && selected !== null ? detailLines(selected).map(clip) : []
   const footer = [footerLine(state, selected, channel, clip)]
   const page = Math.max(1, size.rows - header.length - details.length - footer.length)
   const body = state.mode === 'help' ? HELP.map(clip) : bodyLines(table.rows, state, page, channel)
   const filled = [...body, ...Array.from({ length: page }, () => '')].slice(0, page)
-  return { lines: [...header, ...filled, ...details, ...footer].slice(0, size.rows), rows: table.rows, page }
+  const lines = [...header, ...filled, ...details, ...footer].slice(0, size.rows)
+  const about = findings[0]?.lock ?? null
+  return { lines, rows: table.rows, page, found: about && lockId(about) }
 }
 
 const BAR = 12
@@ -51,6 +57,7 @@ function headerLines(
   { state, message }: Scene,
   snapshot: LockSnapshot,
   table: Table,
+  [worst, ...more]: readonly Finding[],
   { paint }: Channel,
   clip: (line: string) => string,
 ): string[] {
@@ -58,7 +65,6 @@ function headerLines(
   const { used, capacity } = server.lockTable
   const { used: open, max } = server.connections
   const counts = countsOf(snapshot)
-  const [worst, ...more] = findingsOf(snapshot)
   const time = server.at.toTimeString().slice(0, 8)
   const rhythm = state.isPaused ? 'paused' : `every ${durationText(state.intervalMs)}`
   const tabs = VIEWS.map((view, i) => {
@@ -148,6 +154,7 @@ const HELP: readonly string[] = [
   'R        look now',
   'up down  mark a row (also j and k, page up and down, home and end)',
   'v        all that is known of the marked row',
+  'f        mark the lock that the line above the table is about',
   'K        end the session of the marked row, after a question',
   'q        quit',
   '',

@@ -50,13 +50,23 @@ export function startState(intervalMs: number): TopState {
   }
 }
 
-/** What a key does. `rows` are the ids of the rows that are there, in order; `page` is how many fit. */
-export function press(state: TopState, key: string, rows: readonly string[], page: number): Step {
+/** What is on the screen when a key is pressed. */
+export interface Shown {
+  /** The ids of the rows, in order. */
+  readonly rows: readonly string[]
+  /** How many of them fit. */
+  readonly page: number
+  /** The lock that the finding above the table is about, as a row of the first view. */
+  readonly found: string | null
+}
+
+/** What a key does. */
+export function press(state: TopState, key: string, shown: Shown): Step {
   if (key === 'interrupt') return { state, effect: 'quit' }
   if (key === 'suspend') return { state, effect: 'suspend' }
   switch (state.mode) {
     case 'list':
-      return inList(state, key, rows, page)
+      return inList(state, key, shown)
     case 'filter':
       return { state: inFilter(state, key), effect: 'nothing' }
     case 'help':
@@ -66,7 +76,7 @@ export function press(state: TopState, key: string, rows: readonly string[], pag
   }
 }
 
-function inList(state: TopState, key: string, rows: readonly string[], page: number): Step {
+function inList(state: TopState, key: string, { rows, page, found }: Shown): Step {
   if (key === 'q') return { state, effect: 'quit' }
   if (key === 'R' || key === 'redraw') return { state, effect: 'refresh' }
   // Back from a pause one wants to see what is, not what was.
@@ -74,6 +84,11 @@ function inList(state: TopState, key: string, rows: readonly string[], page: num
     return { state: { ...state, isPaused: !state.isPaused }, effect: state.isPaused ? 'refresh' : 'nothing' }
   const isOnRow = state.selected !== null && rows.includes(state.selected)
   if (key === 'K') return { state: isOnRow ? { ...state, mode: 'confirm' } : state, effect: 'nothing' }
+  if (key === 'f' && found !== null)
+    return {
+      state: { ...state, ...look('held'), filter: '', selected: found, isVerbose: true },
+      effect: 'nothing',
+    }
   const change = CHANGES[key]
   if (change !== undefined) return { state: { ...state, ...change(state) }, effect: 'nothing' }
   const move = MOVES[key]

@@ -1,5 +1,5 @@
 import type { ChainJson, StateJson } from '../state-json.js'
-import { byId, el, replaceIfChanged } from './dom.js'
+import { byId, el, showChildren } from './dom.js'
 import { lockLink } from './location.js'
 import { age, count, sessionName, sessionState } from './words.js'
 
@@ -10,12 +10,12 @@ export function showChains({ chains, sessions, server }: StateJson): void {
   const parent = byId('chains')
   if (chains.length === 0) {
     const text = server === null ? 'The server can’t be looked at.' : 'Nobody blocks anybody.'
-    replaceIfChanged(parent, text, () => [el('p', { class: 'dim' }, text)])
-    return
-  }
-  // Ages change with every look: the print is what is shown.
-  const trees = chains.map((chain) => tree(chain, sessions))
-  replaceIfChanged(parent, trees.map(({ outerHTML }) => outerHTML).join('\n'), () => trees)
+    showChildren(parent, [el('p', { class: 'dim' }, text)])
+  } else
+    showChildren(
+      parent,
+      chains.map((chain) => tree(chain, sessions)),
+    )
 }
 
 export function tree(chain: ChainJson, sessions: Sessions): HTMLElement {
@@ -39,7 +39,13 @@ function node({ pid, wait }: ChainJson, sessions: Sessions): HTMLElement {
     pid === 0 ? null : ` process ${pid}`,
     wait === null
       ? el('span', { class: 'dim' }, session === undefined ? '' : sessionState(session))
-      : el('span', { class: 'dim' }, 'waits for ', lockLink(wait.lock, wait.title), waitWords(wait)),
+      : el(
+          'span',
+          { class: 'dim' },
+          'waits for ',
+          lockLink(wait.lock, wait.title, String(pid)),
+          waitWords(wait),
+        ),
   )
 }
 

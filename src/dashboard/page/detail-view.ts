@@ -1,5 +1,5 @@
 import type { HolderJson, LockJson, SessionJson, StateJson, WaiterJson } from '../state-json.js'
-import { byId, el, replaceIfChanged } from './dom.js'
+import { byId, el, showChildren } from './dom.js'
 import { age, count, sessionName, sessionState } from './words.js'
 
 export interface DetailPorts {
@@ -16,19 +16,11 @@ export function showDetail(id: string | null, state: StateJson, ports: DetailPor
   section.hidden = id === null
   if (id === null) return
   const lock = state.locks.find((each) => each.id === id)
-  const parts = lock === undefined ? gone(id, ports) : detail(lock, state, ports)
-  const print = parts.map((part) => part.outerHTML).join('\n')
-  // The focus is on one of its buttons: what is shown anew must keep it.
-  const focused = section.contains(document.activeElement)
-    ? document.activeElement!.getAttribute('data-focus')
-    : null
-  replaceIfChanged(section, print, () => parts)
-  if (focused !== null && !section.contains(document.activeElement))
-    section.querySelector<HTMLElement>(`[data-focus="${CSS.escape(focused)}"]`)?.focus()
+  showChildren(section, lock === undefined ? gone(id, ports) : detail(lock, state, ports))
 }
 
 function heading(title: string, { close }: DetailPorts): HTMLElement {
-  const button = el('button', { type: 'button', 'data-focus': 'close', title: 'Close (Esc)' }, 'Close')
+  const button = el('button', { type: 'button', 'data-key': 'close', title: 'Close (Esc)' }, 'Close')
   button.addEventListener('click', close)
   return el('header', {}, el('h2', { id: 'detail-title' }, title), button)
 }
@@ -104,7 +96,7 @@ function holderCard(
       ['process id', pid === null || pid === 0 ? null : `${pid}${isHere ? ', of this process' : ''}`],
       ['user', session?.user ?? null],
       ['state', session === undefined ? null : sessionState(session)],
-      ['waits for', session?.isLockSession === false ? session.waitsFor : null],
+      ['waits for', session === undefined ? null : waitOf(session)],
       ['also holds', others > 0 ? count(others, 'other lock', 'other locks') : null],
     ]),
     query === null || query === '' ? null : el('pre', {}, query),
@@ -112,13 +104,18 @@ function holderCard(
   if (mayEnd && session !== undefined && session.startedAt !== null) {
     const button = el(
       'button',
-      { type: 'button', class: 'danger', 'data-focus': `end ${pid}` },
+      { type: 'button', class: 'danger', 'data-key': `end ${pid} ${session.startedAt}` },
       'End this session…',
     )
     button.addEventListener('click', () => end(session))
     card.append(button)
   }
   return card
+}
+
+/** Whoever is idle waits for its client, which says nothing. */
+function waitOf({ isLockSession, waitsFor }: SessionJson): string | null {
+  return isLockSession || waitsFor?.startsWith('Client:') === true ? null : waitsFor
 }
 
 function waiterItem(waiter: WaiterJson, { sessions }: StateJson): HTMLElement {

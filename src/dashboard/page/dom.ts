@@ -37,11 +37,35 @@ export function setAttribute(element: Element, name: string, value: string): voi
   if (element.getAttribute(name) !== value) element.setAttribute(name, value)
 }
 
-/** Replaces the children only if `print`, which stands for what they show, is another than before. */
-export function replaceIfChanged(parent: HTMLElement, print: string, make: () => readonly Node[]): void {
-  if (PRINTS.get(parent) === print) return
-  PRINTS.set(parent, print)
-  parent.replaceChildren(...make())
+/**
+ * Shows these children, and of what was there changes only what is different: what a reader has selected, focused or pressed
+ * stays that. What has a listener has a key too, in `data-key`: with another key it is another element.
+ */
+export function showChildren(parent: HTMLElement, children: readonly Node[]): void {
+  const focused = parent.contains(document.activeElement) ? keyOf(document.activeElement!) : null
+  patch(parent, children)
+  if (focused === null || keyOf(document.activeElement!) === focused) return
+  parent.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
 }
 
-const PRINTS = new WeakMap<HTMLElement, string>()
+function patch(parent: Element, children: readonly Node[]): void {
+  const before = [...parent.childNodes]
+  children.forEach((child, at) => {
+    const old = before[at]
+    if (old === undefined) parent.append(child)
+    else if (old.nodeName !== child.nodeName || keyOf(old) !== keyOf(child)) old.replaceWith(child)
+    else if (old instanceof Element) patchElement(old, child as Element)
+    else if (old.nodeValue !== child.nodeValue) old.nodeValue = child.nodeValue
+  })
+  for (const old of before.slice(children.length)) old.remove()
+}
+
+function patchElement(old: Element, child: Element): void {
+  for (const name of old.getAttributeNames()) if (!child.hasAttribute(name)) old.removeAttribute(name)
+  for (const name of child.getAttributeNames()) setAttribute(old, name, child.getAttribute(name)!)
+  patch(old, [...child.childNodes])
+}
+
+function keyOf(node: Node): string | null {
+  return node instanceof Element ? node.getAttribute('data-key') : null
+}

@@ -1,22 +1,34 @@
 import type { SentenceJson, StateJson } from '../state-json.js'
-import { byId, el, replaceIfChanged } from './dom.js'
+import { byId, el, showChildren } from './dom.js'
+import { lockLink } from './location.js'
 
 const SIGNS = { problem: '✖ Problem', warning: '▲ Worth a look', ok: '' } as const
 
-/** What is wrong in full; what is well in a line. */
+/** What is wrong in full, and leading to the lock it is about; what is well in a line. */
 export function showHealth({ health }: StateJson): void {
   const troubles = health.filter(({ severity }) => severity !== 'ok')
   const fine = health.filter(({ severity }) => severity === 'ok')
-  replaceIfChanged(byId('troubles'), JSON.stringify(troubles), () => troubles.map(troubleItem))
-  replaceIfChanged(byId('fine'), JSON.stringify(fine), () => fine.map(({ text }) => el('li', {}, text)))
+  showChildren(byId('troubles'), troubles.map(troubleItem))
+  showChildren(
+    byId('fine'),
+    fine.map(({ text }) => el('li', {}, text)),
+  )
 }
 
-function troubleItem({ severity, text, advice }: SentenceJson): HTMLElement {
+/** Puts the focus on the next sentence that leads to a lock. */
+export function nextTrouble(): void {
+  const links = [...byId('troubles').querySelectorAll('a')]
+  const at = links.findIndex((link) => link === document.activeElement)
+  links[(at + 1) % links.length]?.focus()
+}
+
+function troubleItem({ code, severity, text, advice, pids, lock }: SentenceJson): HTMLElement {
+  const sentence = lock === null ? text : lockLink(lock, text, `${code} ${pids.join(' ')}`)
   return el(
     'li',
     { class: 'trouble', 'data-severity': severity },
     el('span', { class: 'sign' }, SIGNS[severity]),
-    el('span', { class: 'text' }, text),
+    el('span', { class: 'text' }, sentence),
     advice === null ? null : el('span', { class: 'advice' }, advice),
   )
 }

@@ -23,6 +23,7 @@ export function leaveLock(): void {
   window.dispatchEvent(new HashChangeEvent('hashchange'))
 }
 
-export function lockLink(id: string, title: string): HTMLElement {
-  return el('a', { href: PREFIX + encodeURIComponent(id) }, title)
+/** `key` tells it from other links to the same lock. */
+export function lockLink(id: string, text: string, key: string): HTMLElement {
+  return el('a', { href: PREFIX + encodeURIComponent(id), 'data-key': `${key} ${id}` }, text)
 }

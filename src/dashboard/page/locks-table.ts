@@ -64,8 +64,9 @@ export class LocksTable {
   }
 
   show(locks: readonly LockJson[], sessions: StateJson['sessions'], chosen: string | null): void {
-    // The current row follows its lock, wherever that goes.
-    const current = this.#locks[this.#current]?.id
+    // The current row follows its lock, wherever that goes; what has just been chosen, from wherever, is the current one.
+    const isNew = chosen !== null && chosen !== this.#chosen
+    const current = isNew ? chosen : this.#locks[this.#current]?.id
     const at = locks.findIndex(({ id }) => id === current)
     this.#current = at < 0 ? Math.max(0, Math.min(this.#current, locks.length - 1)) : at
     this.#locks = locks
@@ -74,6 +75,7 @@ export class LocksTable {
     this.#scroll.classList.toggle('few', locks.length <= FEW)
     setAttribute(this.#table, 'aria-rowcount', String(locks.length + 1))
     this.#draw()
+    if (isNew && at >= 0) this.#scrollToCurrent()
   }
 
   markOrder(by: SortBy, isDescending: boolean): void {
@@ -89,11 +91,15 @@ export class LocksTable {
     const isInside = this.#body.contains(document.activeElement)
     const to = isInside ? this.#current + by : this.#current
     this.#current = Math.max(0, Math.min(to, this.#locks.length - 1))
+    this.#scrollToCurrent()
+    this.#rowAt(this.#current)?.element.focus({ preventScroll: true })
+  }
+
+  #scrollToCurrent(): void {
     const { scrollTop, clientHeight } = this.#scroll
     const top = scrollToRow(this.#current, ROW_HEIGHT, scrollTop, clientHeight, HEAD_HEIGHT)
     if (top !== null) this.#scroll.scrollTop = top
     this.#draw()
-    this.#rowAt(this.#current)?.element.focus({ preventScroll: true })
   }
 
   #head({ sortBy, title, isNumber }: Column): HTMLTableCellElement {
@@ -159,5 +165,5 @@ function setHeight(space: HTMLTableRowElement, height: number): void {
 }
 
 function spacer(): HTMLTableRowElement {
-  return el('tr', { class: 'space', 'aria-hidden': 'true' }, el('td', { colspan: String(COLUMNS.length) }))
+  return el('tr', { class: 'space', 'aria-hidden': 'true' }, el('td'))
 }

@@ -4,9 +4,9 @@ import { showChains } from './chains-view.js'
 import { ChartsView } from './charts-view.js'
 import { Client, Refused } from './client.js'
 import { showDetail, type DetailPorts } from './detail-view.js'
-import { byId, el, replaceIfChanged, setText } from './dom.js'
+import { byId, el, setText, showChildren } from './dom.js'
 import { askToEnd } from './end-dialog.js'
-import { showHealth } from './health-view.js'
+import { nextTrouble, showHealth } from './health-view.js'
 import { listenToKeys } from './keyboard.js'
 import { chooseLock, chosenLock, leaveLock } from './location.js'
 import { LocksTable } from './locks-table.js'
@@ -91,17 +91,14 @@ function showFacts({ title, server, process }: StateJson): void {
 function showChips(current: StateJson): void {
   const chips = chipCounts(current)
   if (!chips.some(({ chip }) => chip === wanted.chip)) wanted = { ...wanted, chip: 'all' }
-  const focused = document.activeElement?.getAttribute('data-chip') ?? null
-  replaceIfChanged(byId('chips'), JSON.stringify([chips, wanted.chip]), () =>
-    chips.map(({ chip, label, count }) => {
-      const isOn = String(chip === wanted.chip)
-      const attributes = { type: 'button', class: 'chip', 'data-chip': chip, 'aria-pressed': isOn }
-      const button = el('button', attributes, `${label} `, el('b', {}, grouped(count)))
-      button.addEventListener('click', () => want({ chip }))
-      return button
-    }),
-  )
-  if (focused !== null) byId('chips').querySelector<HTMLElement>(`[data-chip="${focused}"]`)?.focus()
+  const buttons = chips.map(({ chip, label, count }) => {
+    const isOn = String(chip === wanted.chip)
+    const attributes = { type: 'button', class: 'chip', 'data-key': chip, 'aria-pressed': isOn }
+    const button = el('button', attributes, `${label} `, el('b', {}, grouped(count)))
+    button.addEventListener('click', () => want({ chip }))
+    return button
+  })
+  showChildren(byId('chips'), buttons)
 }
 
 function showEmpty({ locks, server }: StateJson, shown: number): void {
@@ -157,7 +154,10 @@ every.addEventListener('change', () => poll.now())
 filter.addEventListener('input', () => want({ text: filter.value }))
 window.addEventListener('hashchange', () => {
   show()
-  if (chosenLock() !== null) byId('detail').focus({ preventScroll: window.innerWidth > 1000 })
+  if (chosenLock() === null) return
+  // It may have been chosen far from where it opens: from a sentence at the top, or from a tree below.
+  byId('detail').focus({ preventScroll: true })
+  byId('detail').scrollIntoView({ block: 'nearest' })
 })
 listenToKeys({
   '/': () => filter.focus(),
@@ -165,6 +165,7 @@ listenToKeys({
   k: () => table.move(-1),
   ArrowDown: () => table.move(1),
   ArrowUp: () => table.move(-1),
+  w: nextTrouble,
   p: pause,
   '+': () => changePace(-1),
   '-': () => changePace(1),

@@ -21,7 +21,13 @@ test('beside the programs: locks, sessions, chains and sentences of the server',
   expect(state.chains).toMatchObject([
     { pid: 1, wait: null, blocked: [{ pid: 2, wait: { lock: 'advisory 7' }, leftOut: 0 }] },
   ])
-  expect(state.health[0]).toMatchObject({ severity: 'problem', code: 'blocked', pids: [1] })
+  expect(state.health[0]).toMatchObject({
+    severity: 'problem',
+    code: 'blocked',
+    pids: [1],
+    lock: state.locks[0]!.id,
+  })
+  expect(state.health.at(-1)).toMatchObject({ severity: 'ok', lock: null })
   expect(state.history).toMatchObject({ of: 'server', held: [1], waiting: [1], connections: [3] })
 })
 

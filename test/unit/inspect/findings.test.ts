@@ -57,6 +57,37 @@ test.each([
   expect(findings(waiting)).toMatchObject([{ code, severity: 'problem' }])
 })
 
+test('what is about a lock leads to it', () => {
+  const table = { used: 900, capacity: 1000 }
+  const found = findings({
+    server: { ...serverState().server, lockTable: table },
+    sessions: [
+      serverSession(1, { state: 'active', transactionMs: 10 * MINUTE }),
+      serverSession(4, { state: 'idle', stateMs: 10 * MINUTE }),
+    ],
+    locks: [held(key(7), 1), wanted(key(7), 2, 6 * MINUTE), held(key(8), 4), held(key(9), 0)],
+    blockers: new Map([[2, [1]]]),
+  })
+  expect(
+    Object.fromEntries(found.map(({ code, lock }) => [code, lock && `${lock.kind} ${lock.id}`])),
+  ).toEqual({
+    lock_table: null,
+    blocked: 'advisory 7',
+    long_holder: 'advisory 7',
+    endless_wait: 'advisory 7',
+    leak: 'advisory 8',
+    prepared_transaction: 'advisory 9',
+  })
+})
+
+test('of several locks it leads to the one that most wait for', () => {
+  const [finding] = findings({
+    sessions: [serverSession(1, { state: 'idle', stateMs: 10 * MINUTE })],
+    locks: [held(key(1), 1), held(key(2), 1), held(key(3), 1), wanted(key(2), 5, 10), wanted(key(3), 6, 10)],
+  })
+  expect(finding).toMatchObject({ code: 'leak', lock: { kind: 'advisory', id: '2', title: '2' } })
+})
+
 test('a session is told of once, whatever it holds', () => {
   const sessions = [serverSession(1, { state: 'idle', stateMs: 10 * MINUTE })]
   const [finding, ...more] = findings({

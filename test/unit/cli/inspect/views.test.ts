@@ -115,7 +115,7 @@ test('in JSON sessions are told once, and everything can be written', () => {
     ],
     sessions: [{ pid: 1 }, { pid: 2 }, { pid: 3 }],
     chains: [{ pid: 1, blocked: [{ pid: 2, lock: { id: '42' } }, { pid: 3 }] }],
-    findings: [{ code: 'blocked' }],
+    findings: [{ code: 'blocked', lock: { kind: 'advisory', id: '42', title: '42' } }],
   })
 })
 

@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest'
 import { keysIn } from '../../../../src/cli/top/keys.js'
 import { drawScreen, type Screen } from '../../../../src/cli/top/screen.js'
-import { press, startState, type Effect, type TopState } from '../../../../src/cli/top/top-state.js'
+import {
+  press,
+  startState,
+  type Effect,
+  type Shown,
+  type TopState,
+} from '../../../../src/cli/top/top-state.js'
 import type { Channel } from '../../../../src/cli/terminal.js'
 import { snapshotOf, type LockSnapshot } from '../../../../src/inspect/snapshot.js'
 import { held, key, serverSession, serverState, wanted } from '../../../support/server-state.js'
@@ -14,10 +20,14 @@ const marked: Channel = {
 
 const ROWS = ['a', 'b', 'c', 'd']
 
+function shown(rows: readonly string[], found: string | null = null): Shown {
+  return { rows, page: 3, found }
+}
+
 /** What becomes of the state, key by key, and the last effect. */
 function after(keys: readonly string[], from: TopState = startState(2000)): TopState & { effect: Effect } {
   let step: { state: TopState; effect: Effect } = { state: from, effect: 'nothing' }
-  for (const each of keys) step = press(step.state, each, ROWS, 3)
+  for (const each of keys) step = press(step.state, each, shown(ROWS))
   return { ...step.state, effect: step.effect }
 }
 
@@ -72,9 +82,9 @@ test('the mark moves with the keys, stops at both ends, and stays on its row whe
   expect(after(['down', 'down', 'j']).selected).toBe('c')
   expect(after(['end', 'down']).selected).toBe('d')
   expect(after(['end', 'page up', 'k', 'up']).selected).toBe('a')
-  expect(press(after(['down', 'down']), 'up', ['b', 'x', 'a'], 3).state.selected).toBe('b')
-  expect(press(after(['end']), 'down', ['x', 'y'], 3).state.selected, 'its row is gone').toBe('x')
-  expect(press(after(['end']), 'down', [], 3).state.selected).toBeNull()
+  expect(press(after(['down', 'down']), 'up', shown(['b', 'x', 'a'])).state.selected).toBe('b')
+  expect(press(after(['end']), 'down', shown(['x', 'y'])).state.selected, 'its row is gone').toBe('x')
+  expect(press(after(['end']), 'down', shown([])).state.selected).toBeNull()
 })
 
 test('a filter is typed, kept, and taken back', () => {
@@ -94,6 +104,21 @@ test('a session is ended only for a marked row, and only by y', () => {
   expect(after(['down', 'K', 'y'])).toMatchObject({ mode: 'list', effect: 'terminate' })
   for (const no of ['n', 'enter', 'Y', 'q', 'escape'])
     expect(after(['down', 'K', no])).toMatchObject({ mode: 'list', effect: 'nothing' })
+})
+
+test('from what is worth a look to the lock that it is about', () => {
+  const { found } = draw(startState(2000))
+  expect(found).toBe('advisory 42')
+  const away = after(['2', '/', 'w', 'enter', 'down'])
+  const { state } = press(away, 'f', shown(ROWS, found))
+  expect(state).toMatchObject({ view: 'held', filter: '', selected: 'advisory 42', isVerbose: true })
+  expect(draw(state).lines.filter((line) => line.startsWith('['))).toEqual([
+    expect.stringMatching(/held/),
+    expect.stringMatching(/^\[42 +advisory/),
+  ])
+  expect(press(away, 'f', shown(ROWS)).state, 'nothing is worth a look').toEqual(
+    press(away, 'x', shown(ROWS)).state,
+  )
 })
 
 test('what leaves, what looks', () => {
