@@ -31,7 +31,9 @@ export interface LockHolder {
   readonly mode: string
   /** Of a semaphore: the number of the permit, from 1 on. */
   readonly permit: number | null
+  /** Not shorter than this. */
   readonly atLeastMs: number
+  /** Nor longer than this, if that is known. */
   readonly atMostMs: number | null
 }
 

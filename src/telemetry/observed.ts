@@ -7,13 +7,17 @@ import { CONNECTION_STATE, LOCK_MODE, METRICS, type Attributes, type Metric } fr
 
 /** Whatever tells events. */
 interface Telling<Events> {
+  /** Listens. */
   on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
+  /** Listens no more. */
   off<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
 }
 
 /** What of a `LockPool` is looked at. */
 export interface ObservedPool extends Telling<LockEvents> {
+  /** What tells of its connections. */
   readonly connections: Telling<PoolEvents>
+  /** What it knows now. */
   snapshot(): Pick<PoolSnapshot, 'connections' | 'sessions' | 'held' | 'waiting' | 'counters'>
 }
 

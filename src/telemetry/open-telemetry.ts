@@ -31,7 +31,8 @@ export interface ObserverLike<Observable> {
 }
 
 /**
- * Reports a pool to OpenTelemetry from now on, until the answer is called. `name` is its `db.client.connection.pool.name`.
+ * Reports a pool to OpenTelemetry from now on, until the answer is called. `name`, by default `lockpool`, is its
+ * `db.client.connection.pool.name`.
  *
  *     reportTo(metrics.getMeter('orders'), locks, 'orders')
  */

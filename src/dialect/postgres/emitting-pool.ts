@@ -19,7 +19,7 @@ export interface ClientEvents {
   error: [error: Error, client: LeasedConnection]
 }
 
-/** As Node types it. */
+/** @internal As Node types it. */
 type AnyListener = (...args: any[]) => void
 
 /**

@@ -64,7 +64,11 @@ export interface LockTransaction extends Queryable {
    */
   lock(key: LockKey, options?: TransactionLockOptions): Promise<void>
 
-  /** One attempt, without waiting. */
+  /**
+   * One attempt, without waiting: false if it is not free.
+   *
+   * @throws as `lock`, but not for time or circles
+   */
   tryLock(key: LockKey, options?: { readonly mode?: LockMode }): Promise<boolean>
 
   /**
