@@ -2,6 +2,7 @@
  * What this repository says about itself, held against what it is: layers, sizes, diagrams, options, errors, events,
  * links, examples. Every check answers with a list of what is wrong, so that one run tells everything.
  */
+import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -93,6 +94,7 @@ describe('size', () => {
     'src/lock/sessions.ts': 'which session, when another, when none: one topic',
     'src/pool/connection-pool.ts': 'the whole life of a borrower; a third of it is documentation',
     'src/pool/stock.ts': 'every move of a connection has its one place here',
+    'src/testing/fake-server.ts': 'all that a server does, and all that can go wrong with it',
     'test/contract/lock-link.contract.ts': 'one suite for every dialect',
     'test/integration/embedded.test.ts': 'one file for one topic, on one server',
     'test/tidy.test.ts': 'one check below the other',
@@ -296,6 +298,16 @@ describe('documents', () => {
     expect(count).toBeGreaterThan(5)
   })
 
+  test(
+    'the reference is what the docstrings say, and everything exported has one',
+    { timeout: 60_000 },
+    () => {
+      const script = join(ROOT, 'scripts/reference.mjs')
+      const { stdout, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' })
+      expect(stdout + stderr).toBe('')
+    },
+  )
+
   test('nothing names a path of one machine', () => {
     const files = [...ALL_CODE, ...pages(), ...filesOf('.', '.json'), ...filesOf('.', '.yml')]
     const named = files.filter(({ text }) => /(?<![\w.])\/(?:home|root|Users)\/\w/.test(text))
@@ -378,12 +390,16 @@ function resolves(from: string, link: string): boolean {
   return statSync(join(ROOT, target)).isFile() && anchorsOf(read(target)).includes(anchor)
 }
 
-/** Headings as GitHub turns them into anchors. */
+/** Headings as GitHub turns them into anchors: one that was there before gets a number. */
 function anchorsOf(text: string): string[] {
-  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
-    heading!
+  const taken = new Map<string, number>()
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => {
+    const anchor = heading!
       .toLowerCase()
       .replaceAll(/[^\w\- ]/g, '')
-      .replaceAll(' ', '-'),
-  )
+      .replaceAll(' ', '-')
+    const before = taken.get(anchor) ?? 0
+    taken.set(anchor, before + 1)
+    return before === 0 ? anchor : `${anchor}-${before}`
+  })
 }
