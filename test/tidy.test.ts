@@ -7,6 +7,7 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { OptionSpec } from '../src/base/options.js'
+import { DASHBOARD_OPTIONS } from '../src/dashboard/dashboard-options.js'
 import { EMBEDDED_POSTGRES_OPTIONS } from '../src/embedded/embedded-postgres-options.js'
 import { CAMPAIGN_MOVES } from '../src/lock/campaign/campaign-state.js'
 import { DOORBELL_MOVES } from '../src/lock/doorbell.js'
@@ -202,6 +203,7 @@ describe('options', () => {
     ['LockPoolOptions', 'src/lock/lock-pool-options.ts', LOCK_POOL_OPTIONS],
     ['PoolOptions', 'src/pool/pool-options.ts', POOL_OPTIONS],
     ['EmbeddedPostgresOptions', 'src/embedded/embedded-postgres-options.ts', EMBEDDED_POSTGRES_OPTIONS],
+    ['DashboardOptions', 'src/dashboard/dashboard-options.ts', DASHBOARD_OPTIONS],
   ]
 
   test.each(TABLES)('the comments of %s say the real defaults and limits', (_, path, table) => {
