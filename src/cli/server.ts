@@ -1,5 +1,6 @@
 import type { ClientConfig } from 'pg'
 import { InvariantError } from '../base/assert.js'
+import { systemClock, type Clock } from '../base/clock.js'
 import { ConnectionError } from '../base/errors.js'
 import type { ServerConnection } from '../dialect/postgres/server-connection.js'
 import { connectionSource } from './connection.js'
@@ -32,18 +33,38 @@ export async function configOf(
 /** A server that accepts and says nothing more is not waited for any longer. */
 const CONNECT_LIMIT_MS = 30_000
 
-/** @throws {ConnectionError} the server does not answer; what else goes wrong, as the driver says it. */
-export async function openConnection(config: ClientConfig): Promise<ServerConnection> {
+/** The same for one that does not hear us take leave. */
+const GOOD_BYE_LIMIT_MS = 1000
+
+/**
+ * `signal` ends the attempt before its time.
+ *
+ * @throws {ConnectionError} the server does not answer; what else goes wrong, as the driver says it.
+ */
+export async function openConnection(config: ClientConfig, signal?: AbortSignal): Promise<ServerConnection> {
   const { ServerConnection } = await import('../dialect/postgres/server-connection.js')
-  const signal = AbortSignal.timeout(CONNECT_LIMIT_MS)
+  const limit = AbortSignal.timeout(CONNECT_LIMIT_MS)
   try {
-    return await ServerConnection.open(config, signal)
+    return await ServerConnection.open(
+      config,
+      signal === undefined ? limit : AbortSignal.any([limit, signal]),
+    )
   } catch (error) {
-    if (!signal.aborted) throw error
+    if (!limit.aborted) throw error
     throw new ConnectionError(`the server did not answer within ${CONNECT_LIMIT_MS / 1000} s`, {
       cause: error,
     })
   }
+}
+
+/** Closes a connection, whatever state it is in: it may have been lost a moment ago, and that is what was wanted. */
+export async function hangUp(
+  connection: Pick<ServerConnection, 'close' | 'destroy'>,
+  clock: Clock = systemClock,
+): Promise<void> {
+  const cancel = clock.after(GOOD_BYE_LIMIT_MS, () => connection.destroy())
+  await connection.close().catch(() => undefined)
+  cancel()
 }
 
 /** Gives `use` a connection of its own. What the server objects to is told in a line, and is the exit code. */
@@ -61,7 +82,7 @@ export async function withServer(
   } catch (error) {
     return await explainFailure(error, terminal)
   } finally {
-    await connection?.close().catch(() => undefined)
+    if (connection !== null) await hangUp(connection)
   }
 }
 

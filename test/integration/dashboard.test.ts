@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { dashboardHandler } from '../../src/dashboard.js'
 import type { StateJson } from '../../src/dashboard/state-json.js'
-import { endSession } from '../../src/dialect/postgres/careful-look.js'
+import { endSession, type SessionEnd } from '../../src/dialect/postgres/careful-look.js'
 import { lockpool, type Started } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
 
@@ -61,12 +61,12 @@ test('a process id that belongs to another session by now is left alone', async 
   )
   const { pid, at } = rows[0]!
   const locks = world.pool()
-  const end = (startedAt: string): Promise<boolean> =>
+  const end = (startedAt: string): Promise<SessionEnd> =>
     locks.connections.use((connection) => endSession(connection, pid, startedAt))
-  expect(await end('2020-01-01 00:00:00+00')).toBe(false)
+  expect(await end('2020-01-01 00:00:00+00')).toBe('none')
   const { rows: still } = await world.database.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   expect(still[0]!.pid).toBe(pid)
-  expect(await end(at)).toBe(true)
+  expect(await end(at)).toBe('gone')
 })
 
 describe('lockpool dashboard', () => {

@@ -61,8 +61,8 @@ export const command: Command<BreakFlags> = {
       isJson: flags.json === true,
     }
     const { endHolders } = await import('../inspect/end-holders.js')
-    const { withInspector } = await import('../inspect/take-snapshot.js')
+    const { withWatch } = await import('../inspect/server-watch.js')
     const address = { url: flags.url, applicationName: 'lockpool break' }
-    return withInspector(address, terminal, (inspector) => endHolders(inspector, order, terminal))
+    return withWatch(address, terminal, (watch) => endHolders(watch, order, terminal))
   },
 }

@@ -7,11 +7,10 @@ import {
   type DashboardFlags,
   type DashboardOrder,
 } from '../dashboard/dashboard-order.js'
-import type { Lookout } from '../dashboard/lookout.js'
 import type { NodeListener } from '../../dashboard/node-listener.js'
 import { EXIT, exitRows } from '../exit-codes.js'
 import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
-import { configOf, explainFailure } from '../server.js'
+import type { ServerWatch } from '../inspect/server-watch.js'
 import type { Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
@@ -48,31 +47,25 @@ export const command: Command<DashboardFlags> = {
   async run({ flags, args, rest, terminal }) {
     if (rest !== null) throw new UsageError('lockpool dashboard takes no arguments')
     const order = readDashboardOrder(flags, args, process.env)
-    const config = await configOf({ url: flags.url, applicationName: 'lockpool dashboard' }, terminal)
-    if (typeof config === 'number') return config
-    const { Lookout } = await import('../dashboard/lookout.js')
-    const lookout = new Lookout(config)
-    try {
+    const { withWatch } = await import('../inspect/server-watch.js')
+    const address = { url: flags.url, applicationName: 'lockpool dashboard' }
+    return withWatch(address, terminal, async (watch) => {
       // A mistake in the address is better said here than on a page.
-      const { server } = await lookout.look()
-      return await serve(lookout, order, server.database, terminal)
-    } catch (error) {
-      return await explainFailure(error, terminal)
-    } finally {
-      await lookout.close()
-    }
+      const { server } = await watch.look()
+      return serve(watch, order, server.database, terminal)
+    })
   },
 }
 
 async function serve(
-  lookout: Lookout,
+  watch: ServerWatch,
   order: DashboardOrder,
   database: string,
   terminal: Terminal,
 ): Promise<ExitStatus> {
   const { listen, PortRefused } = await import('../dashboard/listen.js')
   try {
-    const listener = await listenerOf(lookout, order, database)
+    const listener = await listenerOf(watch, order, database)
     const { server, port } = await listen(listener, order.address, order.ports)
     announce(order, database, port, terminal)
     const signal = await interruption()
@@ -87,7 +80,7 @@ async function serve(
 }
 
 async function listenerOf(
-  lookout: Lookout,
+  watch: ServerWatch,
   { hosts, token, readers, mayEnd: ending }: DashboardOrder,
   title: string,
 ): Promise<NodeListener> {
@@ -99,12 +92,20 @@ async function listenerOf(
     clock: systemClock,
     title,
     pool: null,
-    look: () => lookout.look(),
-    end: (victim) => lookout.end(victim),
+    look: () => explained(watch.look()),
+    end: async (victim) => (await explained(watch.end(victim))) !== 'none',
   })
   const options = { path: '', hosts, token, readers, ending }
   const handler = new RequestHandler(options, { source, assets: pageAssets, clock: systemClock })
   return nodeListener((request) => handler.handle(request))
+}
+
+/** What the driver says may be empty, or leave out what the server's code means. */
+async function explained<T>(answer: Promise<T>): Promise<T> {
+  const { explain } = await import('../../dialect/postgres/postgres-errors.js')
+  return answer.catch((error: unknown) => {
+    throw explain(error)
+  })
 }
 
 function announce(order: DashboardOrder, database: string, port: number, { out }: Terminal): void {

@@ -6,7 +6,7 @@ import { examine, explainUnreachable, type Check, type CheckStatus } from '../do
 import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
 import { printable } from '../inspect/columns.js'
-import { configOf, openConnection } from '../server.js'
+import { configOf, hangUp, openConnection } from '../server.js'
 import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
@@ -56,7 +56,7 @@ async function look(config: ClientConfig, source: string): Promise<Check[]> {
     try {
       return examine(await gatherFacts(connection, config, source))
     } finally {
-      await connection.close()
+      await hangUp(connection)
     }
   } catch (error) {
     // A mistake of ours is shown whole.

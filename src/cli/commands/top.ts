@@ -1,11 +1,10 @@
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { DURATION_IN_WORDS, parseDuration } from '../durations.js'
-import { exitRows } from '../exit-codes.js'
+import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
 import { overviewLines } from '../inspect/overview.js'
 import { snapshotJson } from '../inspect/snapshot-json.js'
-import { configOf, explainFailure } from '../server.js'
 import { COLOR_ENVIRONMENT, screenSize } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
@@ -52,11 +51,8 @@ export const command: Command<TopFlags> = {
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool top takes no arguments')
-    const config = await configOf({ url: flags.url, applicationName: 'lockpool top' }, terminal)
-    if (typeof config === 'number') return config
-    const { ServerWatch } = await import('../inspect/server-watch.js')
-    const watch = new ServerWatch(config)
-    try {
+    const { withWatch } = await import('../inspect/server-watch.js')
+    return withWatch({ url: flags.url, applicationName: 'lockpool top' }, terminal, async (watch) => {
       const first = await watch.look()
       const { out, isInteractive, width } = terminal
       if (flags.json === true) out.write(`${JSON.stringify(snapshotJson(first))}\n`)
@@ -64,13 +60,9 @@ export const command: Command<TopFlags> = {
         out.write(`${overviewLines(first, first.locks, ONCE_LIMIT, out, width()).join('\n')}\n`)
       else {
         const { Top } = await import('../top/run-top.js')
-        return await new Top(watch, first, terminal, flags.interval ?? DEFAULT_MS).run()
+        return new Top(watch, first, terminal, flags.interval ?? DEFAULT_MS).run()
       }
-      return 0
-    } catch (error) {
-      return await explainFailure(error, terminal)
-    } finally {
-      await watch.close()
-    }
+      return EXIT.ok
+    })
   },
 }

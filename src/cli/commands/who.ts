@@ -44,9 +44,9 @@ export const command: Command<WhoFlags> = {
     if (text === undefined || more.length > 0 || rest !== null)
       throw new UsageError('who needs one KEY: lockpool who KEY')
     const wanted = wantedLocks(text, flags)
-    const { withInspector } = await import('../inspect/take-snapshot.js')
-    return withInspector({ url: flags.url, applicationName: 'lockpool who' }, terminal, async ({ look }) => {
-      const snapshot = await look({ everything: flags.table === true, names: wanted.names })
+    const { withWatch } = await import('../inspect/server-watch.js')
+    return withWatch({ url: flags.url, applicationName: 'lockpool who' }, terminal, async (watch) => {
+      const snapshot = await watch.look({ everything: flags.table === true, names: wanted.names })
       const found = snapshot.locks.filter(wanted.isOne)
       if (flags.json === true) terminal.out.write(`${JSON.stringify(whoJson(found, snapshot))}\n`)
       else tell(wanted.title, found, snapshot, terminal)

@@ -1,4 +1,3 @@
-import { TERMINATE } from '../../dialect/postgres/inspect-sql.js'
 import { sqlState } from '../../dialect/postgres/postgres-errors.js'
 import { titled, type LockHolder, type ServerLock } from '../../inspect/server-lock.js'
 import { sessionInWords } from '../../inspect/session-in-words.js'
@@ -7,11 +6,14 @@ import { EXIT } from '../exit-codes.js'
 import type { Terminal } from '../terminal.js'
 import { printable } from './columns.js'
 import type { WantedLocks } from './key-argument.js'
-import type { Inspector } from './take-snapshot.js'
+import type { ServerWatch } from './server-watch.js'
 import { holderLines } from './who-view.js'
 
 /** The exit code if nobody had the lock, or the answer was no. */
 export const NOTHING_ENDED = 1
+
+/** What it takes to see who holds a lock, and to end them. */
+export type Inspector = Pick<ServerWatch, 'look' | 'end'>
 
 export interface BreakOrder {
   readonly wanted: WantedLocks
@@ -69,18 +71,18 @@ export async function endHolders(
 }
 
 async function stillHolding(
-  { look }: Inspector,
+  inspector: Inspector,
   order: BreakOrder,
   holders: readonly LockHolder[],
 ): Promise<LockHolder[]> {
-  const now = holdersOf(await look({ names: order.wanted.names }), order)
+  const now = holdersOf(await inspector.look({ names: order.wanted.names }), order)
   return holders.filter(({ session: { pid, startedAt } }) =>
     now.some(({ session }) => session.pid === pid && session.startedAt === startedAt),
   )
 }
 
 async function carryOut(
-  { connection, look }: Inspector,
+  inspector: Inspector,
   order: BreakOrder,
   holders: readonly LockHolder[],
   before: LockSnapshot,
@@ -89,10 +91,9 @@ async function carryOut(
   const ended: Ended[] = []
   for (const { session } of holders) {
     try {
-      const values = [session.pid, session.startedAt]
-      const { rows } = await connection.query<{ is_gone: boolean }>(TERMINATE, values)
+      const isGone = (await inspector.end(session)) !== 'there'
       const otherLocks = othersOf(session.pid, order.wanted, before).map(titled)
-      ended.push({ pid: session.pid, isGone: rows[0]?.is_gone ?? true, otherLocks })
+      ended.push({ pid: session.pid, isGone, otherLocks })
     } catch (error) {
       if (sqlState(error) !== '42501') throw error
       terminal.err.write(
@@ -101,7 +102,7 @@ async function carryOut(
       return EXIT.unavailable
     }
   }
-  const after = holdersOf(await look({ names: order.wanted.names }), { ...order, pid: null })
+  const after = holdersOf(await inspector.look({ names: order.wanted.names }), { ...order, pid: null })
   if (order.isJson) {
     const now = after.map(({ session: { pid }, mode, permit }) => ({ pid, mode, permit }))
     terminal.out.write(`${JSON.stringify({ version: 1, ended, holders: now })}\n`)

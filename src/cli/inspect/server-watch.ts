@@ -1,59 +1,136 @@
-import type { ClientConfig } from 'pg'
-import { CAREFULLY, TERMINATE } from '../../dialect/postgres/inspect-sql.js'
-import { explain } from '../../dialect/postgres/postgres-errors.js'
-import { readServerState } from '../../dialect/postgres/postgres-inspect.js'
-import type { ServerConnection } from '../../dialect/postgres/server-connection.js'
+import { systemClock, type Clock } from '../../base/clock.js'
+import { Deferred } from '../../base/deferred.js'
+import { ConnectionError } from '../../base/errors.js'
+import { endSession, lookCarefully, type SessionEnd } from '../../dialect/postgres/careful-look.js'
+import type { InspectOptions } from '../../dialect/postgres/postgres-inspect.js'
+import type { Queryable } from '../../dialect/queryable.js'
 import type { ServerSession } from '../../dialect/server-state.js'
-import { sessionInWords } from '../../inspect/session-in-words.js'
 import { snapshotOf, type LockSnapshot } from '../../inspect/snapshot.js'
-import { openConnection } from '../server.js'
+import type { ExitStatus } from '../command.js'
+import { configOf, explainFailure, hangUp, openConnection, type ServerAddress } from '../server.js'
+import type { Terminal } from '../terminal.js'
 
-/** Looks at a server again and again. After a failure the next look connects anew. */
+/** What is needed of a connection. */
+export interface WatchedConnection extends Queryable {
+  onEnd(listener: () => void): void
+  close(): Promise<void>
+  destroy(): void
+}
+
+export interface WatchPorts {
+  readonly clock: Clock
+  /** The signal ends the attempt. */
+  readonly open: (signal: AbortSignal) => Promise<WatchedConnection>
+}
+
+/** A connection, or the attempt to open it. */
+interface Line {
+  readonly connection: Promise<WatchedConnection>
+  readonly attempt: AbortController
+}
+
+/** Longer than a statement of ours may take: by then it is the server or the network that says nothing. */
+const PATIENCE_MS = 10_000
+
+/** Looks at the locks of a server, again and again, through one connection: opened when needed, and anew when it is lost. */
 export class ServerWatch {
-  readonly #config: ClientConfig
-  #connection: Promise<ServerConnection> | null = null
+  readonly #ports: WatchPorts
+  #line: Line | null = null
+  /** Settles when the last question is answered or given up. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #isClosed = false
 
-  constructor(config: ClientConfig) {
-    this.#config = config
+  constructor(ports: WatchPorts) {
+    this.#ports = ports
   }
 
-  look(): Promise<LockSnapshot> {
-    return this.#use(async (connection) =>
-      snapshotOf(await readServerState(connection, { everything: false, names: [] })),
+  /** Opens the connection with all the patience that has: the first to a server that has just started may take its time. */
+  async connect(): Promise<void> {
+    await this.#open()
+  }
+
+  look(options: Partial<InspectOptions> = {}): Promise<LockSnapshot> {
+    return this.#ask(async (connection) =>
+      snapshotOf(await lookCarefully(connection, { everything: false, names: [], ...options })),
     )
   }
 
-  /** What became of it, in words. */
-  terminate(session: ServerSession): Promise<string> {
-    const who = sessionInWords(session)
-    if (session.pid === 0) return Promise.resolve(`${who} has no session to end: see pg_prepared_xacts`)
-    return this.#use(async (connection) => {
-      const { rows } = await connection.query<{ is_gone: boolean }>(TERMINATE, [
-        session.pid,
-        session.startedAt,
-      ])
-      return rows[0]?.is_gone === false ? `${who} was told to end, and is still there` : `${who} has ended`
-    }).catch((error: unknown) => `${who} was not ended: ${explain(error).message}`)
+  end({ pid, startedAt }: Pick<ServerSession, 'pid' | 'startedAt'>): Promise<SessionEnd> {
+    return this.#ask((connection) => endSession(connection, pid, startedAt))
   }
 
   async close(): Promise<void> {
-    const connection = await this.#connection?.catch(() => null)
-    this.#connection = null
-    await connection?.close().catch(() => undefined)
+    this.#isClosed = true
+    const line = this.#line
+    this.#line = null
+    line?.attempt.abort()
+    const connection = await line?.connection.catch(() => null)
+    if (connection) await hangUp(connection, this.#ports.clock)
   }
 
-  async #use<T>(ask: (connection: ServerConnection) => Promise<T>): Promise<T> {
+  /** One at a time: whatever came between would be part of the transaction in which a look stands. */
+  #ask<T>(question: (connection: WatchedConnection) => Promise<T>): Promise<T> {
+    const answer = this.#turn.then(() => this.#askNow(question))
+    this.#turn = answer.catch(() => undefined)
+    return answer
+  }
+
+  async #askNow<T>(question: (connection: WatchedConnection) => Promise<T>): Promise<T> {
+    const stalled = new Deferred<never>()
+    const cancel = this.#ports.clock.after(PATIENCE_MS, () => {
+      this.#drop()
+      stalled.reject(new ConnectionError(`the server has not answered for ${PATIENCE_MS / 1000} s`))
+    })
     try {
-      return await ask(await (this.#connection ??= this.#connect()))
+      return await Promise.race([this.#open().then(question), stalled.promise])
+    } finally {
+      cancel()
+    }
+  }
+
+  async #open(): Promise<WatchedConnection> {
+    if (this.#isClosed) throw new ConnectionError('nobody looks any more')
+    if (this.#line !== null) return this.#line.connection
+    const attempt = new AbortController()
+    const line = { attempt, connection: this.#ports.open(attempt.signal) }
+    this.#line = line
+    const forget = (): void => {
+      if (this.#line === line) this.#line = null
+    }
+    try {
+      const connection = await line.connection
+      connection.onEnd(forget)
+      return connection
     } catch (error) {
-      await this.close()
+      forget()
       throw error
     }
   }
 
-  async #connect(): Promise<ServerConnection> {
-    const connection = await openConnection(this.#config)
-    await connection.query(CAREFULLY)
-    return connection
+  /** The next question gets another connection. */
+  #drop(): void {
+    const line = this.#line
+    this.#line = null
+    line?.attempt.abort()
+    void line?.connection.then((connection) => connection.destroy()).catch(() => undefined)
+  }
+}
+
+/** Gives `use` a connected watch. What is wrong with the address or the server is told in a line, and is the exit code. */
+export async function withWatch(
+  address: ServerAddress,
+  terminal: Terminal,
+  use: (watch: ServerWatch) => Promise<ExitStatus>,
+): Promise<ExitStatus> {
+  const config = await configOf(address, terminal)
+  if (typeof config === 'number') return config
+  const watch = new ServerWatch({ clock: systemClock, open: (signal) => openConnection(config, signal) })
+  try {
+    await watch.connect()
+    return await use(watch)
+  } catch (error) {
+    return await explainFailure(error, terminal)
+  } finally {
+    await watch.close()
   }
 }

@@ -1,6 +1,8 @@
 import { systemClock, type Cancel } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { explain } from '../../dialect/postgres/postgres-errors.js'
+import type { ServerSession } from '../../dialect/server-state.js'
+import { sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { ExitStatus } from '../command.js'
 import { EXIT } from '../exit-codes.js'
@@ -95,7 +97,7 @@ export class Top {
   async #terminate(): Promise<void> {
     const session = this.#drawn.rows.find(({ id }) => id === this.#state.selected)?.session
     if (session === undefined || session === null) return
-    this.#note = await this.#watch.terminate(session)
+    this.#note = await endInWords(session, this.#watch)
     this.#noteUntil = systemClock.now() + NOTE_MS
     await this.#look()
   }
@@ -134,5 +136,18 @@ export class Top {
     const scene = { state: this.#state, snapshot: this.#snapshot, message: this.#failure ?? note }
     this.#drawn = drawScreen(scene, size, this.#terminal.out)
     this.#screen.draw(this.#drawn.lines)
+  }
+}
+
+/** Ends a session, and says what became of it. */
+async function endInWords(session: ServerSession, watch: ServerWatch): Promise<string> {
+  const who = sessionInWords(session)
+  if (session.pid === 0) return `${who} has no session to end: see pg_prepared_xacts`
+  try {
+    return (await watch.end(session)) === 'there'
+      ? `${who} was told to end, and is still there`
+      : `${who} has ended`
+  } catch (error) {
+    return `${who} was not ended: ${explain(error).message}`
   }
 }

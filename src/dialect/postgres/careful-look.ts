@@ -18,12 +18,21 @@ export async function lookCarefully(connection: Queryable, options: InspectOptio
   }
 }
 
+/** There was `none` that began then; it is `gone`; or it was told to end, and after five seconds it is still `there`. */
+export type SessionEnd = 'none' | 'gone' | 'there'
+
 /**
- * Tells a session to end, if it is still the one that began then. False if there is none.
+ * Tells a session to end, if it is still the one that began then, and waits for that.
  *
  * @throws if the role may not
  */
-export async function endSession(connection: Queryable, pid: number, startedAt: string): Promise<boolean> {
-  const { rows } = await connection.query(TERMINATE, [pid, startedAt])
-  return rows.length > 0
+export async function endSession(
+  connection: Queryable,
+  pid: number,
+  startedAt: string | null,
+): Promise<SessionEnd> {
+  const { rows } = await connection.query<{ is_gone: boolean }>(TERMINATE, [pid, startedAt])
+  const [row] = rows
+  if (row === undefined) return 'none'
+  return row.is_gone ? 'gone' : 'there'
 }

@@ -1,8 +1,5 @@
 /** What an inspection asks the server. Nothing here takes a lock that anybody could wait for. */
 
-/** An inspection must not become the next one that waits: for a catalog that somebody has locked, or on a busy server. */
-export const CAREFULLY = `SET statement_timeout = '10s'; SET lock_timeout = '2s'`
-
 /** `lock_entries` counts from above: two sessions that share a lock are one entry. */
 export const SERVER_FACTS = `
 SELECT

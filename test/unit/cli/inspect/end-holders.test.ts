@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { endHolders, type BreakOrder } from '../../../../src/cli/inspect/end-holders.js'
+import { endHolders, type BreakOrder, type Inspector } from '../../../../src/cli/inspect/end-holders.js'
 import { wantedLocks } from '../../../../src/cli/inspect/key-argument.js'
-import type { Inspector } from '../../../../src/cli/inspect/take-snapshot.js'
 import type { Channel, Terminal } from '../../../../src/cli/terminal.js'
+import type { SessionEnd } from '../../../../src/dialect/postgres/careful-look.js'
 import { snapshotOf } from '../../../../src/inspect/snapshot.js'
 import { held, key, serverSession, serverState } from '../../../support/server-state.js'
 
@@ -18,6 +18,7 @@ async function breakWith(
   answer: string,
   holders: readonly (number | null)[],
   more: Partial<BreakOrder> = {},
+  fate: SessionEnd = 'gone',
 ): Promise<{ code: number; ended: unknown[]; told: string; questions: string[] }> {
   const ended: unknown[] = []
   const questions: string[] = []
@@ -38,19 +39,18 @@ async function breakWith(
     },
   }
   let looks = 0
-  const query = async (_: string, [pid]: unknown[]): Promise<unknown> => {
-    ended.push(pid)
-    return { rows: [{ is_gone: true }] }
-  }
-  const inspector = {
-    connection: { query },
+  const inspector: Inspector = {
+    end: async ({ pid }) => {
+      ended.push(pid)
+      return fate
+    },
     look: async () => {
       const pid = holders[Math.min(looks++, holders.length - 1)] ?? null
       const sessions = [1, 2].map((each) => serverSession(each, { startedAt: `start of ${each}` }))
       return snapshotOf(serverState({ sessions, locks: pid === null ? [] : [held(key(42), pid)] }))
     },
   }
-  const code = await endHolders(inspector as unknown as Inspector, { ...ORDER, ...more }, terminal)
+  const code = await endHolders(inspector, { ...ORDER, ...more }, terminal)
   return { code, ended, told, questions }
 }
 
@@ -77,6 +77,15 @@ test('nobody is asked with --yes, or where nobody holds it', async () => {
     questions: [],
   })
   expect(await breakWith('y', [null])).toMatchObject({ code: 1, ended: [], questions: [] })
+})
+
+test.each([
+  ['none', 0, /process 1 has ended\nnobody holds key 42 now/],
+  ['there', 69, /process 1 was told to end, and is still there after 5 s\nkey 42 is now held by app 1/],
+] as const)('a session of which there is %s: %i', async (fate, code, told) => {
+  const after = fate === 'there' ? 1 : null
+  const found = await breakWith('y', [1, 1, after], {}, fate)
+  expect(found).toMatchObject({ code, told: expect.stringMatching(told) })
 })
 
 test('a prepared transaction has no session to end', async () => {
