@@ -20,9 +20,9 @@ export interface DashboardOptions {
   readonly hosts?: readonly string[]
 
   /**
-   * A secret. Whoever ends a session has to know it; with `readers: 'token'` whoever looks as well. At least 16 characters.
+   * A secret. Whoever ends a session has to know it; with `readers: 'token'` whoever looks as well. From 16 to 200 characters.
    *
-   * Default `''`: there is none, and so nobody ends anything. At most 200 characters.
+   * Default `''`: there is none, and so nobody ends anything.
    */
   readonly token?: string
 
@@ -41,31 +41,40 @@ export interface DashboardOptions {
   readonly readers?: 'anybody' | 'token'
 }
 
+/** Names of this host that no other can have, as in the `Host` header. */
+export const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
+
 const SHORTEST_TOKEN = 16
+const LONGEST_TOKEN = 200
 
 export const DASHBOARD_OPTIONS: OptionTable<DashboardOptions> = {
   path: text('', 200),
   hosts: {
     default: [],
     problem: (value) =>
-      Array.isArray(value) &&
-      value.every((host) => typeof host === 'string' && /^[^\s:/]+$|^\[[\da-f:]+\]$/i.test(host))
+      Array.isArray(value) && value.every((host) => typeof host === 'string')
         ? null
-        : 'must be a list of names of hosts, without ports',
+        : 'must be a list of names of hosts',
   },
-  token: text('', 200),
+  // How long it is, is looked at below, where it is not shown.
+  token: { default: '', problem: (value) => (typeof value === 'string' ? null : 'must be a string') },
   ending: oneOf([false, true], false),
   readers: oneOf(['anybody', 'token'], 'anybody'),
 }
+
+/** A name or an address; an IPv6 address in brackets. */
+const HOST = /^[^\s:/]+$|^\[[\da-f:]+\]$/i
 
 /** @throws {InvalidOptionError} naming every unknown, every wrong option, and what does not go together */
 export function resolveDashboardOptions(options: DashboardOptions): Required<DashboardOptions> {
   checkIsObject(options)
   const resolved = resolveOptions(options, DASHBOARD_OPTIONS)
-  const { token, ending, readers, path } = resolved
-  const problems: string[] = []
-  if (token !== '' && token.length < SHORTEST_TOKEN)
-    problems.push(`"token" must have at least ${SHORTEST_TOKEN} characters`)
+  const { hosts, token, ending, readers, path } = resolved
+  const problems = hosts
+    .filter((host) => !HOST.test(host))
+    .map((host) => `"hosts" must be names of hosts, without a scheme and a port, got ${show(host)}`)
+  if (token !== '' && (token.length < SHORTEST_TOKEN || token.length > LONGEST_TOKEN))
+    problems.push(`"token" must have from ${SHORTEST_TOKEN} to ${LONGEST_TOKEN} characters`)
   if (token === '' && (ending || readers === 'token')) problems.push('"ending" and "readers" need a "token"')
   if (path !== '' && !/^(?:\/[\w.~-]+)+$/.test(path))
     problems.push(`"path" must begin with a slash and not end in one, got ${show(path)}`)

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../base/clock.js'
-import type { DashboardOptions } from './dashboard-options.js'
+import { LOOPBACK_HOSTS, type DashboardOptions } from './dashboard-options.js'
 
 /** Why a request is refused, and with which status. */
 export interface Refusal {
@@ -8,8 +8,6 @@ export interface Refusal {
   readonly code: string
   readonly message: string
 }
-
-const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 
 /** So many wrong tokens in so much time, and the right one is not looked at any more either. */
 const MOST_GUESSES = 10
@@ -28,7 +26,7 @@ export class RequestGuard {
     this.#options = options
     this.#clock = clock
     this.#hosts = new Set(
-      (options.hosts.length > 0 ? options.hosts : LOOPBACK).map((host) => host.toLowerCase()),
+      (options.hosts.length > 0 ? options.hosts : LOOPBACK_HOSTS).map((host) => host.toLowerCase()),
     )
   }
 

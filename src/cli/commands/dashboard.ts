@@ -3,6 +3,7 @@ import type { ExitStatus, Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT } from '../connection.js'
 import {
   DASHBOARD_FLAGS,
+  hostOf,
   readDashboardOrder,
   type DashboardFlags,
   type DashboardOrder,
@@ -25,7 +26,7 @@ export const command: Command<DashboardFlags> = {
     ...CONNECTION_ENVIRONMENT,
     [
       'LOCKPOOL_DASHBOARD_TOKEN',
-      'the token, if it is to be the same each time: at least 16 characters; without it there is a new one each time',
+      'the token, if it is to be the same each time: from 16 to 200 characters; without it there is a new one each time',
     ],
   ],
   examples: [
@@ -81,7 +82,7 @@ async function serve(
 
 async function listenerOf(
   watch: ServerWatch,
-  { hosts, token, readers, mayEnd: ending }: DashboardOrder,
+  { options }: DashboardOrder,
   title: string,
 ): Promise<NodeListener> {
   const { pageAssets } = await import('../../dashboard/assets.js')
@@ -95,7 +96,6 @@ async function listenerOf(
     look: () => explained(watch.look()),
     end: async (victim) => (await explained(watch.end(victim))) !== 'none',
   })
-  const options = { path: '', hosts, token, readers, ending }
   const handler = new RequestHandler(options, { source, assets: pageAssets, clock: systemClock })
   return nodeListener((request) => handler.handle(request))
 }
@@ -109,9 +109,9 @@ async function explained<T>(answer: Promise<T>): Promise<T> {
 }
 
 function announce(order: DashboardOrder, database: string, port: number, { out }: Terminal): void {
-  const { address, token, isTokenOurs, readers, mayEnd, isJson } = order
-  const host = address.includes(':') ? `[${address}]` : address
-  const url = `http://${host}:${port}/`
+  const { address, isTokenOurs, isJson } = order
+  const { token, readers, ending: mayEnd } = order.options
+  const url = `http://${hostOf(address)}:${port}/`
   if (isJson) {
     const secret = token === '' ? {} : { token }
     out.write(`${JSON.stringify({ version: 1, url, address, port, database, mayEnd, ...secret })}\n`)

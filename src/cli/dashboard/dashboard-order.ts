@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import { InvalidOptionError } from '../../base/errors.js'
+import {
+  LOOPBACK_HOSTS,
+  resolveDashboardOptions,
+  type DashboardOptions,
+} from '../../dashboard/dashboard-options.js'
 import { CONNECTION_FLAGS } from '../connection.js'
 import { listFlag, textFlag, toggle, type Flag, type FlagValues } from '../flags.js'
 import { UsageError } from '../usage-error.js'
@@ -15,9 +21,7 @@ export type DashboardFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & {
 const DEFAULT_PORT = 7433
 /** Beyond the default port, if nobody has asked for one. */
 const MORE_PORTS = 20
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
 const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
-const SHORTEST_TOKEN = 16
 
 export const DASHBOARD_FLAGS: DashboardFlags = {
   url: CONNECTION_FLAGS.url,
@@ -46,11 +50,9 @@ export interface DashboardOrder {
   readonly address: string
   /** To be tried in this order. */
   readonly ports: readonly number[]
-  readonly hosts: readonly string[]
-  readonly token: string
+  readonly options: Required<DashboardOptions>
+  /** Nobody has said which token: it has to be told. */
   readonly isTokenOurs: boolean
-  readonly readers: 'anybody' | 'token'
-  readonly mayEnd: boolean
   readonly isJson: boolean
 }
 
@@ -62,25 +64,34 @@ export function readDashboardOrder(
 ): DashboardOrder {
   if (args.length > 0) throw new UsageError('lockpool dashboard takes no arguments')
   const address = flags.listen ?? '127.0.0.1'
-  const isLoopback = LOOPBACK.has(address)
-  const mayEnd = flags['allow-end'] === true
+  const host = hostOf(address)
+  const isLoopback = LOOPBACK_HOSTS.includes(host)
+  const ending = flags['allow-end'] === true
   const given = env['LOCKPOOL_DASHBOARD_TOKEN'] ?? ''
-  if (given !== '' && given.length < SHORTEST_TOKEN)
-    throw new UsageError(`LOCKPOOL_DASHBOARD_TOKEN must have at least ${SHORTEST_TOKEN} characters`)
-  const needsToken = mayEnd || !isLoopback
-  const isTokenOurs = needsToken && given === ''
+  const isTokenOurs = (ending || !isLoopback) && given === ''
+  const names = flags.name ?? (isLoopback ? [] : namesOf(address, host))
   return {
     address,
     ports: flags.port === undefined ? defaultPorts() : [flags.port],
-    hosts: [
-      ...(flags.name ?? hostsOf(address, isLoopback)),
-      ...(flags.name === undefined ? [] : hostsOf('', true)),
-    ],
-    token: isTokenOurs ? randomBytes(18).toString('base64url') : given,
+    options: resolve({
+      hosts: [...LOOPBACK_HOSTS, ...names],
+      token: isTokenOurs ? randomBytes(18).toString('base64url') : given,
+      ending,
+      readers: isLoopback ? 'anybody' : 'token',
+    }),
     isTokenOurs,
-    readers: isLoopback ? 'anybody' : 'token',
-    mayEnd,
     isJson: flags.json === true,
+  }
+}
+
+/** @throws {UsageError} in the words of the command line */
+function resolve(options: DashboardOptions): Required<DashboardOptions> {
+  try {
+    return resolveDashboardOptions(options)
+  } catch (error) {
+    if (!(error instanceof InvalidOptionError)) throw error
+    const [problem] = error.problems
+    throw new UsageError(problem!.replace('"hosts"', '--name').replace('"token"', 'LOCKPOOL_DASHBOARD_TOKEN'))
   }
 }
 
@@ -88,10 +99,12 @@ function defaultPorts(): number[] {
   return Array.from({ length: MORE_PORTS }, (_, i) => DEFAULT_PORT + i)
 }
 
-/** What browsers may call it. */
-function hostsOf(address: string, isLoopback: boolean): string[] {
-  const loopback = ['localhost', '127.0.0.1', '[::1]']
-  if (isLoopback) return loopback
-  const own = address.includes(':') ? `[${address}]` : address
-  return [...loopback, hostname(), ...(EVERY_ADDRESS.has(address) ? [] : [own])]
+/** As browsers write an address; no browser says through which interface it comes. */
+export function hostOf(address: string): string {
+  return address.includes(':') ? `[${address.replace(/%.*$/, '')}]` : address
+}
+
+/** What browsers on other hosts may call it. */
+function namesOf(address: string, host: string): string[] {
+  return EVERY_ADDRESS.has(address) ? [hostname()] : [hostname(), host]
 }

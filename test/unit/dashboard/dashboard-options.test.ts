@@ -12,13 +12,15 @@ test('everything is left out by default: loopback, for looking only', () => {
 })
 
 test.each([
-  [{ token: 'short' }, /"token" must have at least 16 characters/],
+  [{ token: 'short' }, /^"token" must have from 16 to 200 characters$/],
+  [{ token: 'long'.repeat(51) }, /^"token" must have from 16 to 200 characters$/],
   [{ ending: true }, /need a "token"/],
   [{ readers: 'token' as const }, /need a "token"/],
   [{ path: 'admin' }, /"path" must begin with a slash/],
   [{ path: '/admin/' }, /"path" must begin with a slash/],
   [{ path: '/a"b' }, /"path" must begin with a slash/],
-  [{ hosts: ['https://x'] }, /"hosts" must be a list/],
+  [{ hosts: ['x', 'https://x'] }, /"hosts" must be names of hosts, .* got "https:\/\/x"/],
+  [{ hosts: ['x:80'] }, /"hosts" must be names of hosts, .* got "x:80"/],
   [{ hosts: 'x' as never }, /"hosts" must be a list/],
 ])('%j is refused', (options, message) => {
   expect(() => resolveDashboardOptions(options)).toThrow(message)
