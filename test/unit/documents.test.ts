@@ -19,7 +19,7 @@ describe('docs/comparison.md', () => {
 
   test('what is said of lockpool in the first table leads to where it is explained or measured', () => {
     const rows = tableRows(section(PAGE, 'In the database that is there already'))
-    const unexplained = rows.filter(([what, lockpool]) => !lockpool!.includes(']('))
+    const unexplained = rows.filter(([, lockpool]) => !lockpool!.includes(']('))
     expect(rows.length).toBeGreaterThan(10)
     expect(unexplained).toEqual([])
   })
