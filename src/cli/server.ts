@@ -1,7 +1,7 @@
 import type { ClientConfig } from 'pg'
 import { InvariantError } from '../base/assert.js'
 import { systemClock, type Clock } from '../base/clock.js'
-import { ConnectionError } from '../base/errors.js'
+import { ConnectionError, InvalidOptionError } from '../base/errors.js'
 import type { ServerConnection } from '../dialect/postgres/server-connection.js'
 import { connectionSource } from './connection.js'
 import { EXIT, exitNameOf } from './exit-codes.js'
@@ -86,11 +86,18 @@ export async function withServer(
   }
 }
 
-/** @throws the error itself, if it is a mistake of ours: that is shown whole. */
+/**
+ * Tells in a line what went wrong, and what this process is to exit with.
+ *
+ * @throws the error itself, if it is a mistake of ours: that is shown whole.
+ */
 export async function explainFailure(error: unknown, { err }: Terminal): Promise<number> {
   if (error instanceof TypeError || error instanceof InvariantError) throw error
+  const { EmbeddedPostgresError } = await import('../embedded/embedded-postgres-error.js')
+  const isPlain = error instanceof EmbeddedPostgresError || error instanceof InvalidOptionError
   const { explain } = await import('../dialect/postgres/postgres-errors.js')
-  const explained = explain(error)
-  err.write(`lockpool: the database can't be used: ${explained.message}\n`)
-  return EXIT[exitNameOf(explained)]
+  // What another process of ours has told us has a code of the library, and no class.
+  const known = exitNameOf(error) === 'internal' ? explain(error) : (error as Error)
+  err.write(`lockpool: ${isPlain ? '' : "the database can't be used: "}${known.message}\n`)
+  return EXIT[exitNameOf(known)]
 }

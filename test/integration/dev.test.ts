@@ -43,6 +43,7 @@ test('without a command it runs until it is told to end, and then nothing of it 
 test.each([
   ['a command that is not there', ['--', 'no-such-command'], 127, /no-such-command: not found/],
   ['a setting that is none', ['--set', 'nope=1'], 69, /unrecognized configuration parameter "nope"/],
+  ['a name that no setting has', ['--set', 'a b=1'], 64, /^lockpool: --set /],
   ['a setting without a value', ['--set', 'nope'], 64, /NAME=VALUE/],
   ['no command behind --', ['--'], 64, /no command behind --/],
   ['a command without --', ['npm', 'test'], 64, /lockpool dev -- npm test/],

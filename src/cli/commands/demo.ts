@@ -5,8 +5,9 @@ import { DEMO_FLAGS, readDemoOrder, type DemoFlags } from '../demo/demo-order.js
 import { DemoView, summaryLines, verdictLines } from '../demo/demo-view.js'
 import { brokenPromises } from '../demo/outcome.js'
 import { Demo } from '../demo/run-demo.js'
-import { EXIT, exitNameOf, exitRows } from '../exit-codes.js'
+import { EXIT, exitRows } from '../exit-codes.js'
 import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
+import { explainFailure } from '../server.js'
 import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
 
 /** Signals that are closer together are one. */
@@ -47,7 +48,10 @@ export const command: Command<DemoFlags> = {
       return await Promise.race([show(demo, view, terminal, order.isJson), interrupted()])
     } catch (error) {
       if (error instanceof Interruption) return exitCodeOfSignal(error.signal)
-      return explain(error, terminal)
+      const status = await explainFailure(error, terminal)
+      if (isWithoutServer(error))
+        terminal.err.write('lockpool: or set DATABASE_URL to a PostgreSQL of yours\n')
+      return status
     } finally {
       await demo.cleanUp()
     }
@@ -86,17 +90,9 @@ function interrupted(): Promise<never> {
   })
 }
 
-/** The embedded server has errors of its own, which say what to do. */
-function explain(error: unknown, { err }: Terminal): number {
-  const { code, message, stack } = error as Error & { code?: unknown }
-  if (code === 'BINARIES_MISSING' || code === 'PLATFORM_UNSUPPORTED') {
-    err.write(`lockpool: ${message}\nlockpool: or set DATABASE_URL to a PostgreSQL of yours\n`)
-    return EXIT.unavailable
-  }
-  const name = exitNameOf(error)
-  const isDriver = typeof code === 'string' && name === 'internal'
-  err.write(`lockpool: ${name === 'internal' && !isDriver ? (stack ?? message) : message}\n`)
-  return isDriver ? EXIT.unavailable : EXIT[name]
+function isWithoutServer(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === 'BINARIES_MISSING' || code === 'PLATFORM_UNSUPPORTED'
 }
 
 const SILENT = { isTerminal: false, write: (): void => undefined, paint: (_: unknown, text: string) => text }

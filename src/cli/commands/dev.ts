@@ -8,6 +8,7 @@ import { countFlag, listFlag, toggle, type Flag } from '../flags.js'
 import { Child } from '../run/child.js'
 import { spawnFailure } from '../run/failure.js'
 import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
+import { explainFailure } from '../server.js'
 import { COLOR_ENVIRONMENT, hasControllingTerminal, type Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
@@ -65,7 +66,9 @@ export const command: Command<DevFlags> = {
       await untilTold(told.promise)
       return EXIT.ok
     } catch (error) {
-      return explainFailure(error, terminal)
+      if (error instanceof InvalidOptionError)
+        throw new UsageError(error.message.replace('"settings"', '--set'))
+      return await explainFailure(error, terminal)
     } finally {
       await server?.stop('fast')
     }
@@ -123,12 +126,4 @@ async function runBeside(
   desk.handler = (signal) => void child.passOn(signal)
   const { end } = await child.finished(GRACE_MS)
   return 'exitCode' in end ? end.exitCode : exitCodeOfSignal(end.signal)
-}
-
-/** The embedded server has errors of its own, which say what to do. */
-function explainFailure(error: unknown, { err }: Terminal): number {
-  const { code, message } = error as Error & { code?: unknown }
-  if (typeof code !== 'string') throw error
-  err.write(`lockpool: ${message}\n`)
-  return error instanceof InvalidOptionError ? EXIT.usage : EXIT.unavailable
 }

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { InvariantError } from '../../base/assert.js'
 import { Deferred } from '../../base/deferred.js'
 import type { WorkerCommand, WorkerMessage, WorkerOrders, WorkerReport } from './messages.js'
 
@@ -32,7 +33,9 @@ export class CrewMember {
     this.#process.send(orders)
     this.#process.on('message', (message) => this.#hear(message as WorkerMessage))
     this.#exited = once(this.#process, 'exit')
-    void this.#exited.then(() => this.#fail(new Error(`worker ${this.#process.pid} ended too early`)))
+    void this.#exited.then(() =>
+      this.#fail(new InvariantError(`worker ${this.#process.pid} ended too early`)),
+    )
     // Whoever awaits them is told; nobody need.
     this.#ready.promise.catch(() => undefined)
     this.#stopped.promise.catch(() => undefined)
@@ -101,8 +104,7 @@ export class CrewMember {
       this.report = this.#isKilled ? { ...message.report, held: 0, waiting: 0 } : message.report
     if (message.is === 'ready') this.#ready.resolve()
     else if (message.is === 'stopped') this.#stopped.resolve()
-    else if (message.is === 'failed')
-      this.#fail(Object.assign(new Error(message.message), { code: message.code }))
+    else if (message.is === 'failed') this.#fail(failureOf(message))
   }
 
   #fail(error: Error): void {
@@ -110,4 +112,9 @@ export class CrewMember {
     this.#ready.reject(error)
     this.#stopped.reject(error)
   }
+}
+
+/** What has no code nobody has thought of. */
+function failureOf({ code, message }: Extract<WorkerMessage, { readonly is: 'failed' }>): Error {
+  return code === null ? new InvariantError(message) : Object.assign(new Error(message), { code })
 }
