@@ -13,6 +13,7 @@ import type { Wake } from './sleep.js'
  * - `joining`    held in shared mode, and a token for more readers is being drawn
  * - `marking`    held in shared mode, or not at all; the mark of a local writer is being set or taken back
  * - `releasing`  being given up
+ * - `ringing`    given up; those who wait elsewhere are being rung for, and whether there are any will be known
  * - `yielding`   being given up if anybody else is interested
  * - `leaving`    interest is being dropped: nobody here waits any more
  */
@@ -26,6 +27,7 @@ export type EntryState =
   | 'joining'
   | 'marking'
   | 'releasing'
+  | 'ringing'
   | 'yielding'
   | 'leaving'
 
@@ -39,7 +41,8 @@ export const ENTRY_MOVES: Readonly<Record<EntryState, readonly EntryState[]>> = 
   held: ['joining', 'marking', 'releasing', 'yielding', 'idle'],
   joining: ['held', 'idle'],
   marking: ['held', 'idle'],
-  releasing: ['idle'],
+  releasing: ['ringing', 'idle'],
+  ringing: ['trying', 'idle'],
   yielding: ['held', 'waiting', 'idle'],
   leaving: ['idle'],
 }
@@ -54,7 +57,7 @@ export interface EntryFacts {
   readonly holderCount: number
   /** A first attempt has just failed: set interest before the next. */
   readonly isContended: boolean
-  /** Others were rung for a moment ago, when it was given up here: they go first. */
+  /** Others are being rung for, or were a moment ago, when it was given up here: they go first, if the first here can wait. */
   readonly isGivingWay: boolean
   /** A writer elsewhere waits: no more readers may join. */
   readonly isDraining: boolean
@@ -103,6 +106,9 @@ export function nextStep(facts: EntryFacts): Step {
       return facts.isClosing && facts.head === null ? 'relinquish' : 'rest'
     case 'held':
       return facts.mode === 'exclusive' ? nextExclusive(facts) : nextShared(facts)
+    case 'ringing':
+      // The mark has to be taken back first.
+      return facts.isGivingWay || facts.isMarked ? 'rest' : 'try'
     case 'trying':
     case 'asking':
     case 'joining':
@@ -121,8 +127,9 @@ function nextExclusive(facts: EntryFacts): Step {
   return facts.mayHandOff ? 'handOff' : 'yield'
 }
 
-function nextShared({ holderCount, head, isDraining, isMarked }: EntryFacts): Step {
-  const mayJoin = head === 'shared' && !isDraining
+function nextShared({ holderCount, head, isDraining, isMarked, wake }: EntryFacts): Step {
+  // The writer may have gone without a word that would reach those who hold the key.
+  const mayJoin = head === 'shared' && (!isDraining || wake !== 'no')
   if (holderCount === 0 && !mayJoin) return 'release'
   if (isMarked && head !== 'exclusive') return 'unmark'
   if (mayJoin) return 'join'

@@ -52,7 +52,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   get isGivingWay(): boolean {
     // Who can't wait asks now.
-    return this.#mustGiveWay && this.queue.first?.patience === 'wait'
+    const canWait = (this.queue.first?.patience ?? 'wait') === 'wait'
+    return canWait && (this.#state === 'ringing' || this.#mustGiveWay)
   }
 
   get wake(): Wake {
@@ -201,10 +202,13 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     sleep?.rung(sender, this.#state === 'waiting')
   }
 
-  /** Those we gave it up for have gone: nobody will ring for us. */
-  notWanted(): void {
-    this.#givesWayUntil = 0
-    if (this.#isToHear) this.#sleeper.awake('rung', this.#state === 'waiting')
+  rang(isWanted: boolean): void {
+    if (this.#state === 'ringing') {
+      // Who is quick to ask again would have it before they have heard the bell, and again, and again.
+      this.#givesWayUntil = isWanted ? this.now() + GIVE_WAY_MS : 0
+      this.#move('idle')
+      this.advance()
+    } else if (!isWanted) this.#stir()
   }
 
   claimed(sender: string): void {
@@ -213,7 +217,12 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   /** The bell can be heard from now on; whatever rang before was missed. */
   listening(): void {
-    this.notWanted()
+    this.#stir()
+  }
+
+  /** Nobody will ring for us: those we gave it up for have gone, or may have rung already. */
+  #stir(): void {
+    if (this.#isToHear) this.#sleeper.awake('rung', this.#state === 'waiting')
   }
 
   /** Whether it sleeps, or is about to. */
@@ -336,15 +345,16 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'join':
         this.isDraining = true
         this.#move('held')
+        this.#sleeper.fallAsleep()
         return this.refused()
       case 'leave':
         if (answer === SAID.doneAndWanted) this.#session!.ring(this)
         return this.#move('idle')
       case 'release':
       case 'relinquish':
-        this.#move('idle')
+        this.#move(answer === SAID.doneAndWanted ? 'ringing' : 'idle')
         if (answer === SAID.no) return this.wasNotHeld()
-        if (answer === SAID.doneAndWanted) this.#letOthersCome()
+        if (answer === SAID.doneAndWanted) this.#session!.ring(this)
         return this.gaveUp()
       case 'yield':
         return this.#yielded(answer)
@@ -364,7 +374,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** It is ours, or stays ours. */
   #granted(token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
     this.#sleep?.end()
-    this.#isContended = this.#isMarked = false
+    this.#isContended = this.#isMarked = this.isDraining = false
     this.turn = new Turn(token, now)
     this.#move(delayMs > 0 ? 'delayed' : 'held')
     this.gaveUp()
@@ -402,12 +412,6 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#sleeper.fallAsleep()
   }
 
-  /** Who is quick to ask again would have it again before they have heard the bell, and again, and again. */
-  #letOthersCome(): void {
-    this.#session!.ring(this)
-    this.#givesWayUntil = this.now() + GIVE_WAY_MS
-  }
-
   /** The others do not always come. */
   #giveWay(): void {
     this.#move('waiting')
@@ -424,9 +428,9 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     const from = this.#state
     assertMove(ENTRY_MOVES, from, to, this)
     this.#state = to
-    if (to === 'idle') this.isDraining = false
+    if (to === 'idle' || to === 'ringing') this.isDraining = false
     if (from === 'delayed') this.#endDelay()
-    if (to === 'idle' || to === 'waiting') this.turn = null
+    if (to === 'idle' || to === 'ringing' || to === 'waiting') this.turn = null
     if (hasInterest(from) !== hasInterest(to)) this.host.interestChanged(hasInterest(to))
     if (from === 'waiting') this.host.awake(this)
     if (to === 'waiting') this.host.asleep(this)

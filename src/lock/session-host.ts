@@ -17,8 +17,8 @@ export interface Client {
 /** What can be rung for. */
 export interface Rung {
   readonly key: KeyCode
-  /** It was rung for, and nobody was interested. */
-  notWanted(): void
+  /** It was rung for. Whether anybody was interested; if that can't be told, somebody may have been. */
+  rang(isWanted: boolean): void
 }
 
 /** What a session is asked to carry out about one key, and who is to be told: its entry. */

@@ -1,6 +1,7 @@
 import { assert, assertMove } from '../base/assert.js'
 import type { Clock, Instant } from '../base/clock.js'
-import type { LockError } from '../base/errors.js'
+import { ConnectionError, type LockError } from '../base/errors.js'
+import { inTime } from '../base/in-time.js'
 import type { LockLink } from '../dialect/dialect.js'
 import type { KeyCode } from '../dialect/lock-key.js'
 import type { BatchReply } from '../dialect/lock-operation.js'
@@ -145,11 +146,17 @@ export class Session implements LeaseHost {
       const requests = this.#toRing
       this.#toRing = []
       if (this.#isOver) return
-      this.link.ring(requests.map(({ key }) => key)).then(
+      // Those who want the key again here wait for the answer, and nobody waits for ever.
+      const late = (): Error => new ConnectionError('the server did not answer in time')
+      const ringing = this.link.ring(requests.map(({ key }) => key))
+      inTime(this.clock, this.#host.leaseMs, ringing, late).then(
         (wanted) => {
-          for (const request of requests) if (!wanted.has(request.key.id)) request.notWanted()
+          for (const request of requests) request.rang(wanted.has(request.key.id))
         },
-        (error: unknown) => this.#host.warn('ringing failed', error as Error),
+        (error: unknown) => {
+          this.#host.warn('ringing failed', error as Error)
+          for (const request of requests) request.rang(true)
+        },
       )
     })
   }

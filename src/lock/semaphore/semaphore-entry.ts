@@ -211,9 +211,9 @@ export class SemaphoreEntry
     this.#sleeper.rung(sender, this.#state === 'waiting' && !this.isGivingWay)
   }
 
-  /** Those we gave way to have gone. */
-  notWanted(): void {
-    this.#gaveWay()
+  rang(isWanted: boolean): void {
+    // Those we gave way to have gone.
+    if (!isWanted) this.#gaveWay()
   }
 
   claimed(sender: string): void {

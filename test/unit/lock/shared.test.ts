@@ -102,6 +102,26 @@ test('when the writer gives up, readers may come again', async () => {
   await reader.release()
 })
 
+test('a reader who gave way to a writer elsewhere who has gone is not kept waiting for those who read', async () => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool(), world.pool()]
+  const reading = await a.acquire('report', { mode: 'shared' })
+  const controller = new AbortController()
+  const writing = rejection(b.acquire('report', { signal: controller.signal }))
+  await world.clock.run(10)
+  const later = a.acquire('report', { mode: 'shared' })
+  await world.clock.run(2000)
+  expect(await stateOf(later), 'while the writer waits').toBe('pending')
+
+  controller.abort(new Error('changed its mind'))
+  await writing
+  await world.clock.run(1100)
+
+  expect(await stateOf(later), 'while the other reader reads on').toBe('fulfilled')
+  expect(reading.state).toBe('held')
+  expect((await later).token).toBeGreaterThan(reading.token)
+})
+
 test('readers behind a writer of their process are served together after it', async () => {
   const world = fakeWorld()
   const locks = world.pool()
