@@ -57,8 +57,10 @@ export interface EntryFacts {
   readonly holderCount: number
   /** A first attempt has just failed: set interest before the next. */
   readonly isContended: boolean
-  /** Others are being rung for, or were a moment ago, when it was given up here: they go first, if the first here can wait. */
+  /** Others were rung for a moment ago, when it was given up here: they go first. */
   readonly isGivingWay: boolean
+  /** The first local waiter can't wait: it is asked for now, whoever else may have to be let go first. */
+  readonly isHurried: boolean
   /** A writer elsewhere waits: no more readers may join. */
   readonly isDraining: boolean
   /** The mark is set that keeps readers elsewhere from joining. */
@@ -94,7 +96,7 @@ export function nextStep(facts: EntryFacts): Step {
       if (facts.isMarked) return facts.head === 'exclusive' ? 'wait' : 'unmark'
       if (facts.head === null) return 'forget'
       if (facts.isContended) return 'wait'
-      return facts.isGivingWay && facts.head === 'exclusive' ? 'queue' : 'try'
+      return facts.isGivingWay && !facts.isHurried && facts.head === 'exclusive' ? 'queue' : 'try'
     case 'waiting':
       // Interest of a writer is marked as such, so it is not right for a reader.
       if (facts.head !== facts.mode) return 'leave'
@@ -107,8 +109,8 @@ export function nextStep(facts: EntryFacts): Step {
     case 'held':
       return facts.mode === 'exclusive' ? nextExclusive(facts) : nextShared(facts)
     case 'ringing':
-      // The mark has to be taken back first.
-      return facts.isGivingWay || facts.isMarked ? 'rest' : 'try'
+      // A mark has to be taken back first.
+      return facts.isHurried && !facts.isMarked ? 'try' : 'rest'
     case 'trying':
     case 'asking':
     case 'joining':
@@ -127,9 +129,9 @@ function nextExclusive(facts: EntryFacts): Step {
   return facts.mayHandOff ? 'handOff' : 'yield'
 }
 
-function nextShared({ holderCount, head, isDraining, isMarked, wake }: EntryFacts): Step {
-  // The writer may have gone without a word that would reach those who hold the key.
-  const mayJoin = head === 'shared' && (!isDraining || wake !== 'no')
+function nextShared({ holderCount, head, isDraining, isHurried, isMarked, wake }: EntryFacts): Step {
+  // The writer may have gone, without a word that would reach those who hold the key.
+  const mayJoin = head === 'shared' && (!isDraining || isHurried || wake !== 'no')
   if (holderCount === 0 && !mayJoin) return 'release'
   if (isMarked && head !== 'exclusive') return 'unmark'
   if (mayJoin) return 'join'

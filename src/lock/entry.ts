@@ -51,9 +51,12 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   get isGivingWay(): boolean {
-    // Who can't wait asks now.
-    const canWait = (this.queue.first?.patience ?? 'wait') === 'wait'
-    return canWait && (this.#state === 'ringing' || this.#mustGiveWay)
+    // The clock is not looked at on the way of the many keys that nobody else wants.
+    return this.#givesWayUntil > 0 && this.now() < this.#givesWayUntil
+  }
+
+  get isHurried(): boolean {
+    return this.queue.first !== null && this.queue.first.patience !== 'wait'
   }
 
   get wake(): Wake {
@@ -91,7 +94,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.label = label
     this.#session = null
     // Who comes again at once must know whose turn it is.
-    if (!this.#mustGiveWay) this.#sleep = null
+    if (!this.isGivingWay) this.#sleep = null
     this.#isContended = false
   }
 
@@ -232,11 +235,6 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   get #sleeper(): Sleep {
     return (this.#sleep ??= new Sleep(this.host, () => this.advance()))
-  }
-
-  get #mustGiveWay(): boolean {
-    // The clock is not looked at on the way of the many keys that nobody else wants.
-    return this.#givesWayUntil > 0 && this.now() < this.#givesWayUntil
   }
 
   /** Whether it is ours and not being given up, whatever else is under way. */

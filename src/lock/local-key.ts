@@ -78,7 +78,7 @@ export abstract class LocalKey implements LockKeeper {
   /** Whether somebody who can't wait need not even ask. */
   isBusyFor(mode: LockMode): boolean {
     if (this.queue.size > 0) return true
-    return this.isHeld && (mode === 'exclusive' || this.mode === 'exclusive' || this.isDraining)
+    return this.isHeld && (mode === 'exclusive' || this.mode === 'exclusive')
   }
 
   /**
@@ -92,7 +92,7 @@ export abstract class LocalKey implements LockKeeper {
     }
     if (!isInside) return request
     if (request.mode === 'exclusive' || this.mode === 'exclusive') return null
-    if (this.head === 'exclusive' || this.isDraining) return null
+    if (this.head === 'exclusive') return null
     return request.patience === 'ask' ? request : { ...request, patience: 'again' }
   }
 

@@ -11,7 +11,7 @@ const STATES = Object.keys(ENTRY_MOVES) as EntryState[]
 const AT_REST: ReadonlySet<EntryState> = new Set(['idle', 'waiting', 'delayed', 'held'])
 /** The ringing is a statement of its own, and nobody who can't wait need wait for it. */
 const IS_UNDER_WAY = (facts: EntryFacts): boolean =>
-  !AT_REST.has(facts.state) && !(facts.state === 'ringing' && !facts.isGivingWay && !facts.isMarked)
+  !AT_REST.has(facts.state) && !(facts.state === 'ringing' && facts.isHurried && !facts.isMarked)
 
 /** Which state the entry goes to for each step that asks the server; the others ask nothing. */
 const LEADS_TO: Partial<Record<Step, EntryState>> = {
@@ -39,23 +39,25 @@ function* allFacts(): Generator<EntryFacts> {
           for (const wake of ['no', 'rung', 'poll'] as const)
             for (const isContended of booleans)
               for (const isGivingWay of booleans)
-                for (const isDraining of booleans)
-                  for (const isMarked of booleans)
-                    for (const mayHandOff of booleans)
-                      for (const isClosing of booleans)
-                        yield {
-                          state,
-                          mode,
-                          head,
-                          holderCount,
-                          wake,
-                          isContended,
-                          isGivingWay,
-                          isDraining,
-                          isMarked,
-                          mayHandOff,
-                          isClosing,
-                        }
+                for (const isHurried of booleans)
+                  for (const isDraining of booleans)
+                    for (const isMarked of booleans)
+                      for (const mayHandOff of booleans)
+                        for (const isClosing of booleans)
+                          yield {
+                            state,
+                            mode,
+                            head,
+                            holderCount,
+                            wake,
+                            isContended,
+                            isGivingWay,
+                            isHurried,
+                            isDraining,
+                            isMarked,
+                            mayHandOff,
+                            isClosing,
+                          }
 }
 
 test('every step is a legal move', () => {
@@ -85,8 +87,8 @@ test('a reader behind a writer does not join, within the process or across', () 
   for (const facts of allFacts()) {
     if (nextStep(facts) !== 'join') continue
     expect(facts.head).toBe('shared')
-    // Now and then it is asked whether the writer elsewhere still waits.
-    if (facts.wake === 'no') expect(facts.isDraining).toBe(false)
+    // Now and then, and for who can't wait, it is asked whether the writer elsewhere still waits.
+    if (facts.wake === 'no' && !facts.isHurried) expect(facts.isDraining).toBe(false)
     expect(facts.isMarked).toBe(false)
   }
 })
@@ -124,7 +126,7 @@ test('what is delayed is given to nobody, and given up only when the pool is clo
 test('who has just given it up for others queues before it asks', () => {
   for (const facts of allFacts()) {
     const isFree = facts.state === 'idle' && !facts.isMarked && !facts.isContended
-    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay
+    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay && !facts.isHurried
     expect(nextStep(facts) === 'queue').toBe(mayQueue)
   }
 })
@@ -138,6 +140,7 @@ test('at the end of a turn the others are looked for before the lock is passed o
     wake: 'no',
     isContended: false,
     isGivingWay: false,
+    isHurried: false,
     isDraining: false,
     isMarked: false,
     mayHandOff: true,

@@ -98,6 +98,9 @@ test('when the writer gives up, readers may come again', async () => {
     const again = await b.tryAcquire('report', { mode: 'shared' })
     expect(again?.mode, 'the mark of the writer is gone').toBe('shared')
     await again!.release()
+    const here = await a.tryAcquire('report', { mode: 'shared' })
+    expect(here?.mode, 'those who read know it at the first attempt').toBe('shared')
+    await here!.release()
   }
   await reader.release()
 })
