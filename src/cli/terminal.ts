@@ -47,13 +47,17 @@ export function systemTerminal(env: Environment): Terminal {
   }
 }
 
-let screen: WriteStream | null = null
+/** What Node calls when the window has changed, but only for a standard output that it has opened itself. */
+type Screen = WriteStream & { _refreshSize(): void }
 
-/** Of the terminal that standard output is; null if it is none. */
+let screen: Screen | null = null
+
+/** Of the terminal that standard output is, at this moment; null if it is none. */
 export function screenSize(): { readonly columns: number; readonly rows: number } | null {
   if (!isatty(1)) return null
   // Kept, because a stream that is closed closes the descriptor.
-  screen ??= new WriteStream(1)
+  screen ??= new WriteStream(1) as Screen
+  screen._refreshSize()
   const [columns, rows] = screen.getWindowSize()
   // Some terminals do not say.
   return columns > 0 && rows > 0 ? { columns, rows } : { columns: 80, rows: 24 }

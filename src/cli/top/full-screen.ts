@@ -42,10 +42,13 @@ export class FullScreen {
     this.#channel.write(LEAVE)
   }
 
-  /** Over what was there, line by line: clearing first would flicker. */
+  /**
+   * Over what was there, line by line: clearing all of it first would flicker. Each line is cleared before it is written,
+   * because behind a full one the cursor stands on its last character.
+   */
   draw(lines: readonly string[]): void {
     if (!this.#isOn) return
-    const text = lines.map((line) => line + CLEAR_LINE).join('\r\n')
+    const text = lines.map((line) => CLEAR_LINE + line).join('\r\n')
     this.#channel.write(HOME + text + CLEAR_BELOW)
   }
 }
