@@ -2,6 +2,7 @@ import { COMMANDS } from './command-table.js'
 import type { Command, HelpRow } from './command.js'
 import type { FlagTable } from './flags.js'
 import type { Channel } from './terminal.js'
+import { wrap } from './wrap.js'
 
 const WIDTH = 100
 
@@ -73,17 +74,4 @@ function examples(heading: Heading, rows: readonly HelpRow[]): string {
   if (rows.length === 0) return ''
   const lines = rows.map(([command, when]) => `  # ${when}\n  ${command}\n`)
   return `${heading('Examples')}\n${lines.join('\n')}`
-}
-
-/** Breaks at spaces; a word that is too long stays whole. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, line]
 }

@@ -9,6 +9,12 @@ export function sessionInWords({ pid, application, host }: ServerSession): strin
   return `${name} (process ${pid}${host === null ? '' : `, client ${host}`})`
 }
 
+/** For a column whose title says what the two are: `billing (4711, 10.0.0.7)` */
+export function sessionInBrief({ pid, application, host }: ServerSession): string {
+  if (pid === 0) return 'a prepared transaction'
+  return `${application === '' ? 'no name' : application} (${pid}${host === null ? '' : `, ${host}`})`
+}
+
 /**
  * What it does, and for how long; null where this role may not see it. A lock session never stops talking, so its state
  * says nothing.

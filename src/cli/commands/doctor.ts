@@ -9,6 +9,7 @@ import { printable } from '../inspect/columns.js'
 import { configOf, hangUp, openConnection } from '../server.js'
 import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
+import { wrap } from '../wrap.js'
 
 type DoctorFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & Readonly<Record<'json', Flag<true>>>
 
@@ -71,18 +72,27 @@ function sourceInWords(url: string | undefined): string {
   return process.env['DATABASE_URL'] === undefined ? 'the PG* variables' : 'DATABASE_URL'
 }
 
+/** A text in less than that is no better than one that the terminal breaks. */
+const NARROWEST = 30
+
 const MARKS: Readonly<Record<CheckStatus, readonly [mark: string, paint: Paint]>> = {
   ok: ['✓', 'green'],
   warning: ['!', 'yellow'],
   failure: ['✗', 'red'],
 }
 
-function linesOf(checks: readonly Check[], { out }: Terminal): string[] {
-  const width = Math.max(...checks.map(({ name }) => name.length))
+function linesOf(checks: readonly Check[], { out, width }: Terminal): string[] {
+  const widest = Math.max(...checks.map(({ name }) => name.length))
+  const margin = ' '.repeat(widest + 4)
+  const room = Math.max(width() - margin.length, NARROWEST)
   const lines = checks.flatMap(({ name, status, text, advice }) => {
     const [mark, paint] = MARKS[status]
-    const line = `${out.paint(paint, mark)} ${name.padEnd(width)}  ${printable(text)}`
-    return advice === null ? [line] : [line, `  ${' '.repeat(width)}  ${out.paint('dim', advice)}`]
+    const [first = '', ...more] = wrap(printable(text), room)
+    return [
+      `${out.paint(paint, mark)} ${name.padEnd(widest)}  ${first}`,
+      ...more.map((line) => margin + line),
+      ...(advice === null ? [] : wrap(advice, room).map((line) => margin + out.paint('dim', line))),
+    ]
   })
   return [...lines, '', summary(checks)]
 }

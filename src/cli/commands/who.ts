@@ -4,7 +4,8 @@ import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
-import { KEY_FLAGS, wantedLocks, type KeyFlags } from '../inspect/key-argument.js'
+import { printable } from '../inspect/columns.js'
+import { KEY_FLAGS, wantedLocks, type KeyFlags, type WantedLocks } from '../inspect/key-argument.js'
 import { lockJson } from '../inspect/snapshot-json.js'
 import { whoLines } from '../inspect/who-view.js'
 import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
@@ -49,7 +50,7 @@ export const command: Command<WhoFlags> = {
       const snapshot = await watch.look({ everything: flags.table === true, names: wanted.names })
       const found = snapshot.locks.filter(wanted.isOne)
       if (flags.json === true) terminal.out.write(`${JSON.stringify(whoJson(found, snapshot))}\n`)
-      else tell(wanted.title, found, snapshot, terminal)
+      else tell(wanted, found, snapshot, terminal)
       return found.some(({ holders }) => holders.length > 0) ? 0 : NOBODY
     })
   },
@@ -67,11 +68,16 @@ function whoJson(found: readonly ServerLock[], snapshot: LockSnapshot): object {
   }
 }
 
-function tell(title: string, found: readonly ServerLock[], { locks }: LockSnapshot, { out }: Terminal): void {
+function tell(
+  { title, elsewhere }: WantedLocks,
+  found: readonly ServerLock[],
+  { locks }: LockSnapshot,
+  { out }: Terminal,
+): void {
   const blocks = found.map((lock) => whoLines(lock, (pid) => othersOf(pid, lock, locks), out).join('\n'))
-  out.write(
-    blocks.length === 0 ? `nobody holds ${title}, and nobody waits for it\n` : `${blocks.join('\n\n')}\n`,
-  )
+  if (blocks.length > 0) return out.write(`${blocks.join('\n\n')}\n`)
+  const lines = [`nobody holds ${title}, and nobody waits for it`, ...elsewhere(locks)]
+  out.write(`${lines.map(printable).join('\n')}\n`)
 }
 
 /** How many locks besides this one a session holds. */

@@ -2,8 +2,9 @@ import { blockedCount, type Chain, type ChainWait } from '../../inspect/chains.j
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import type { Finding } from '../../inspect/findings.js'
 import { titled } from '../../inspect/server-lock.js'
-import { sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
+import { sessionInBrief, stateInWords } from '../../inspect/session-in-words.js'
 import type { Channel } from '../terminal.js'
+import { wrap } from '../wrap.js'
 import { printable } from './columns.js'
 
 /** Below one session; the rest is counted. */
@@ -12,7 +13,7 @@ const MOST_BRANCHES = 10
 /** Who blocks whom, as trees with the roots on top. */
 export function chainLines(chains: readonly Chain[], channel: Channel): string[] {
   return chains.flatMap((chain) => {
-    const who = channel.paint('bold', printable(sessionInWords(chain.session)))
+    const who = channel.paint('bold', printable(sessionInBrief(chain.session)))
     return [`${who} ${printable(rootInWords(chain))}`, ...branchLines(chain.blocked, '', channel)]
   })
 }
@@ -22,7 +23,7 @@ function branchLines(chains: readonly Chain[], indent: string, channel: Channel)
   const left = chains.length - shown.length
   const lines = shown.flatMap((chain, i) => {
     const isLast = i === shown.length - 1 && left === 0
-    const text = printable(`${sessionInWords(chain.session)} ${waitInWords(chain.wait!)}`)
+    const text = printable(`${sessionInBrief(chain.session)} ${waitInWords(chain.wait!)}`)
     return [
       `${indent}${isLast ? '└─' : '├─'} ${text}`,
       ...branchLines(chain.blocked, `${indent}${isLast ? '   ' : '│  '}`, channel),
@@ -47,12 +48,14 @@ export function waitInWords({ lock, mode, waitedMs, isOutside }: ChainWait): str
 }
 
 /** Each finding is a sentence, with what to do below it. */
-export function findingLines(findings: readonly Finding[], channel: Channel): string[] {
-  return findings.flatMap(({ severity, text, advice }) => [
-    channel.paint(
-      severity === 'problem' ? 'red' : 'yellow',
-      `${severity === 'problem' ? '✗' : '!'} ${printable(text)}`,
-    ),
-    channel.paint('dim', `  ${printable(advice)}`),
-  ])
+export function findingLines(findings: readonly Finding[], channel: Channel, width: number): string[] {
+  return findings.flatMap(({ severity, text, advice }) => {
+    const [mark, paint] = severity === 'problem' ? (['✗', 'red'] as const) : (['!', 'yellow'] as const)
+    const sentence = wrap(printable(text), width - 2).map((line, i) => `${i === 0 ? mark : ' '} ${line}`)
+    const below = wrap(printable(advice), width - 2).map((line) => `  ${line}`)
+    return [
+      ...sentence.map((line) => channel.paint(paint, line)),
+      ...below.map((line) => channel.paint('dim', line)),
+    ]
+  })
 }

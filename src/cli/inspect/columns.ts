@@ -4,41 +4,74 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string
   /** Numbers stand below each other at their right ends. */
   readonly isRight?: boolean
-  /** The most it takes where there is not room for all; columns without it are never cut. */
+  /** The most it takes where there is not room for all, and less if need be; columns without it are never cut. */
   readonly widest?: number
+  /** Left out where there is not room for all; the first of them first. */
+  readonly isExtra?: boolean
 }
 
-/** Rows below their titles. Where `width` is not enough, what may be cut is, and ends in `…`. */
+interface Drawn {
+  readonly cells: readonly string[]
+  width: number
+}
+
+/** Rows below their titles. Where `width` is not enough, columns are left out and cells cut, which then end in `…`. */
 export function tableLines<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
   width: number,
 ): { readonly head: string; readonly body: readonly string[] } {
-  const cells = rows.map((row) => columns.map(({ cell }) => printable(cell(row))))
-  const full = columns.map(({ title }, at) => Math.max(title.length, ...longest(cells, at)))
-  const isTight = full.reduce((sum, each) => sum + each + GAP.length, -GAP.length) > width
-  const widths = columns.map(({ widest }, at) =>
-    isTight ? Math.min(full[at]!, widest ?? Infinity) : full[at]!,
+  const drawn = fitting(
+    columns.map((column) => {
+      const cells = rows.map((row) => printable(column.cell(row)))
+      const longest = cells.reduce((most, { length }) => Math.max(most, length), column.title.length)
+      return { ...column, cells, width: longest }
+    }),
+    width,
   )
-  const line = (texts: readonly string[]): string =>
-    texts
-      .map((text, at) => fit(text, widths[at]!, columns[at]!.isRight === true))
+  const line = (textOf: (column: (typeof drawn)[number]) => string): string =>
+    drawn
+      .map((each) => fit(textOf(each), each.width, each.isRight === true))
       .join(GAP)
       .trimEnd()
       .slice(0, width)
-  return { head: line(columns.map(({ title }) => title)), body: cells.map(line) }
+  return { head: line(({ title }) => title), body: rows.map((_, i) => line(({ cells }) => cells[i]!)) }
 }
 
 const GAP = '  '
 
-/** Not all as arguments of `Math.max`: there may be more rows than a call can have arguments. */
-function longest(cells: readonly (readonly string[])[], at: number): [number] {
-  return [cells.reduce((most, row) => Math.max(most, row[at]!.length), 0)]
+/** With less than this nothing can be told from anything else. */
+const NARROWEST = 8
+
+/** The columns that are drawn, each as wide as there is room for: of those that may be cut, the widest gives way first. */
+function fitting<C extends Drawn & Pick<Column<never>, 'widest' | 'isExtra'>>(
+  columns: readonly C[],
+  width: number,
+): readonly C[] {
+  if (excessOf(columns, width) <= 0) return columns
+  const drawn = columns.map((each) => ({ ...each, width: Math.min(each.width, each.widest ?? Infinity) }))
+  for (const extra of drawn.filter(({ isExtra }) => isExtra === true))
+    if (excessOf(drawn, width) > 0) drawn.splice(drawn.indexOf(extra), 1)
+  const soft = drawn.filter(({ widest }) => widest !== undefined)
+  for (let excess = excessOf(drawn, width); excess > 0; excess--) {
+    const widest = soft.toSorted((a, b) => b.width - a.width)[0]
+    if (widest === undefined || widest.width <= NARROWEST) break
+    widest.width--
+  }
+  return drawn
+}
+
+function excessOf(columns: readonly Drawn[], width: number): number {
+  return columns.reduce((sum, each) => sum + each.width + GAP.length, -GAP.length) - width
 }
 
 function fit(text: string, width: number, isRight: boolean): string {
-  const cut = text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`
+  const cut = clipped(text, width)
   return isRight ? cut.padStart(width) : cut.padEnd(width)
+}
+
+export function clipped(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`
 }
 
 /** Names come from anybody, and must not move the cursor or paint the screen. */

@@ -44,10 +44,11 @@ export async function endHolders(
   const { out, err } = terminal
   if (holders.length === 0) {
     if (isJson) out.write(`${JSON.stringify({ version: 1, ended: [], holders: [] })}\n`)
-    else
-      err.write(
-        `lockpool: nobody holds ${wanted.title}${order.pid === null ? '' : ` as process ${order.pid}`}\n`,
-      )
+    else {
+      const who = order.pid === null ? '' : ` as process ${order.pid}`
+      const lines = [`nobody holds ${wanted.title}${who}`, ...elsewhereOf(before, wanted)]
+      err.write(lines.map((line) => `lockpool: ${printable(line)}\n`).join(''))
+    }
     return NOTHING_ENDED
   }
   if (holders.some(({ session }) => session.pid === 0)) {
@@ -68,6 +69,11 @@ export async function endHolders(
   if (after.length > 0) return carryOut(inspector, order, after, before, terminal)
   err.write(`lockpool: nothing was ended: ${wanted.title} has changed hands meanwhile\n`)
   return NOTHING_ENDED
+}
+
+/** Not where the lock is there, and only the holder is another. */
+function elsewhereOf({ locks }: LockSnapshot, { isOne, elsewhere }: WantedLocks): readonly string[] {
+  return locks.some(isOne) ? [] : elsewhere(locks)
 }
 
 async function stillHolding(

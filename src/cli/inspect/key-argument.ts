@@ -3,7 +3,7 @@ import { checkKey } from '../../dialect/check-key.js'
 import type { LockKey } from '../../dialect/lock-key.js'
 import { encodeKey, encodeSemaphore } from '../../dialect/postgres/postgres-key.js'
 import { keyNameRow, type KeyNameRow } from '../../dialect/postgres/postgres-key-names.js'
-import type { ServerLock } from '../../inspect/server-lock.js'
+import { titled, type ServerLock, type ServerLockKind } from '../../inspect/server-lock.js'
 import { CONNECTION_FLAGS } from '../connection.js'
 import { toggle, type Flag, type FlagValues } from '../flags.js'
 import { rawKey } from '../raw-key.js'
@@ -26,6 +26,8 @@ export interface WantedLocks {
   readonly title: string
   readonly names: readonly KeyNameRow[]
   readonly isOne: (lock: ServerLock) => boolean
+  /** What to say where there is no such lock, and one of that name elsewhere: forgotten flags are the likeliest reason. */
+  readonly elsewhere: (locks: readonly ServerLock[]) => readonly string[]
 }
 
 /** @throws {UsageError} */
@@ -33,18 +35,45 @@ export function wantedLocks(text: string, flags: FlagValues<KeyFlags>): WantedLo
   const kinds = (['raw', 'semaphore', 'table'] as const).filter((kind) => flags[kind] === true)
   if (kinds.length > 1 && kinds.includes('table'))
     throw new UsageError(`--${kinds[0]} and --${kinds[1]} exclude each other`)
-  if (flags.table === true) return { title: `table ${text}`, names: [], isOne: ({ table }) => table === text }
+  const elsewhere = (locks: readonly ServerLock[]): string[] => namesakes(text, locks)
+  if (flags.table === true)
+    return { title: `table ${text}`, names: [], isOne: ({ table }) => table === text, elsewhere }
   const key = flags.raw === true ? rawKey(text) : text
   const namespace = flags.namespace ?? ''
   const names = typeof key === 'string' ? [keyNameRow(key, namespace, flags.semaphore === true)] : []
   if (flags.semaphore === true) {
     const { id } = encoded(() => encodeSemaphore(checked(key), 1, namespace).key)
-    return { title: `semaphore ${text}`, names, isOne: (lock) => lock.kind === 'semaphore' && lock.id === id }
+    const isOne = (lock: ServerLock): boolean => lock.kind === 'semaphore' && lock.id === id
+    return { title: `semaphore ${text}`, names, isOne, elsewhere }
   }
   const { isPair, bits, high, low } = encoded(() => encodeKey(checked(key), namespace))
   const id = isPair ? `${high},${low}` : bits
   const title = flags.raw === true ? `key ${text}` : text
-  return { title, names, isOne: (lock) => lock.kind === 'advisory' && lock.id === id }
+  return { title, names, isOne: (lock) => lock.kind === 'advisory' && lock.id === id, elsewhere }
+}
+
+/** Before titles that don't say themselves what they are. */
+const WHAT: Partial<Record<ServerLockKind, string>> = { advisory: 'a lock ', semaphore: 'a semaphore ' }
+
+const MOST_NAMESAKES = 5
+
+function namesakes(text: string, locks: readonly ServerLock[]): string[] {
+  const same = locks.filter(({ name, table, id, kind }) =>
+    kind === 'advisory' || kind === 'semaphore' ? text === (name?.name ?? id) : table === text,
+  )
+  const hints = same.map((lock) => `there is ${WHAT[lock.kind] ?? ''}${titled(lock)}: ${flagsFor(lock)}`)
+  return hints.slice(0, MOST_NAMESAKES)
+}
+
+/** What KEY needs beside it to mean this lock. */
+function flagsFor({ kind, name, table }: ServerLock): string {
+  if (table !== null) return '--table'
+  const flags = [
+    ...(kind === 'semaphore' ? ['--semaphore'] : []),
+    ...(name === null ? ['--raw'] : []),
+    ...(name === null || name.namespace === '' ? [] : [`--namespace ${name.namespace}`]),
+  ]
+  return flags.length === 0 ? 'without a flag' : flags.join(' ')
 }
 
 function checked(key: LockKey): LockKey {

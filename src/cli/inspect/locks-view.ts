@@ -1,6 +1,6 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { titled, type ServerLock } from '../../inspect/server-lock.js'
-import { heldInWords, sessionInWords } from '../../inspect/session-in-words.js'
+import { heldInWords, sessionInBrief } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { Channel } from '../terminal.js'
 import { tableLines, type Column } from './columns.js'
@@ -8,9 +8,9 @@ import { tableLines, type Column } from './columns.js'
 /** One line per lock: what `ls` and the first view of `top` show. */
 export const LOCK_COLUMNS: readonly Column<ServerLock>[] = [
   { title: 'lock', cell: titled, widest: 40 },
-  { title: 'kind', cell: ({ kind }) => kind },
-  { title: 'held by', cell: heldBy, widest: 44 },
-  { title: 'mode', cell: modeOf, widest: 24 },
+  { title: 'kind', cell: ({ kind }) => kind, isExtra: true },
+  { title: 'held by (process, client)', cell: heldBy, widest: 44 },
+  { title: 'mode', cell: modeOf, widest: 24, isExtra: true },
   { title: 'for', cell: heldFor },
   {
     title: 'waiting',
@@ -67,7 +67,7 @@ function heldBy({ holders, permits }: ServerLock): string {
   // Of a semaphore one session may have several permits.
   const sessions = new Set(holders.map(({ session }) => session.pid)).size
   const more = sessions === 1 ? '' : ` and ${sessions - 1} more`
-  return of + sessionInWords(first.session) + more
+  return of + sessionInBrief(first.session) + more
 }
 
 function modeOf({ holders }: ServerLock): string {

@@ -2,6 +2,7 @@ import { findingsOf } from '../../inspect/findings.js'
 import type { ServerLock } from '../../inspect/server-lock.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { Channel } from '../terminal.js'
+import { wrap } from '../wrap.js'
 import { chainLines, findingLines } from './chain-view.js'
 import { byUrgency, lockLines, nameHint } from './locks-view.js'
 
@@ -18,8 +19,8 @@ export function overviewLines(
   const hint = nameHint(snapshot.server, locks)
   return [
     ...lockLines(locks.toSorted(byUrgency), limit, channel, width),
-    ...part('Who blocks whom', chainLines(snapshot.chains, channel)),
-    ...part('Worth a look', findingLines(findingsOf(snapshot), channel)),
-    ...(hint === null ? [] : ['', channel.paint('dim', hint)]),
+    ...part('Who blocks whom (process, client)', chainLines(snapshot.chains, channel)),
+    ...part('Worth a look', findingLines(findingsOf(snapshot), channel, width)),
+    ...(hint === null ? [] : ['', ...wrap(hint, width).map((line) => channel.paint('dim', line))]),
   ]
 }

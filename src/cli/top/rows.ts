@@ -2,10 +2,10 @@ import type { ServerSession } from '../../dialect/server-state.js'
 import { blockedCount, longestWaitMs, type Chain } from '../../inspect/chains.js'
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { lockId, titled, waitersOf, type LockWaiter, type ServerLock } from '../../inspect/server-lock.js'
-import { sessionInWords } from '../../inspect/session-in-words.js'
+import { sessionInBrief, sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { rootInWords, waitInWords } from '../inspect/chain-view.js'
-import { printable, tableLines, type Column } from '../inspect/columns.js'
+import { clipped, printable, tableLines, type Column } from '../inspect/columns.js'
 import { byUrgency, LOCK_COLUMNS, longestWaitMs as longestOf } from '../inspect/locks-view.js'
 import type { TopState, View } from './top-state.js'
 
@@ -72,10 +72,10 @@ const TABLES: Readonly<Record<View, (state: TopState, snapshot: LockSnapshot, wi
   blocking: (state, { chains }, width) => {
     const sorted = inOrder(state, chains, CHAIN_ORDERS)
     const rows = sorted.list.flatMap((chain) => branch(chain, '', '', `${chain.session.pid}`))
-    const lines = rows.map((row) => ({ ...row, text: printable(row.text).slice(0, width) }))
+    const lines = rows.map((row) => ({ ...row, text: clipped(printable(row.text), width) }))
     // A tree with holes says nothing, so a filter keeps the whole of it.
     return {
-      head: 'who blocks whom',
+      head: 'who blocks whom (process, client)',
       rows: filtered(state, lines, (row) => row.id.split(' ')[0]!),
       order: sorted.name,
     }
@@ -91,7 +91,7 @@ interface Wait {
 }
 
 const WAIT_COLUMNS: readonly Column<Wait>[] = [
-  { title: 'waits', cell: ({ waiter }) => sessionInWords(waiter.session), widest: 44 },
+  { title: 'waits (process, client)', cell: ({ waiter }) => sessionInBrief(waiter.session), widest: 44 },
   { title: 'for', cell: ({ lock }) => titled(lock), widest: 32 },
   { title: 'mode', cell: ({ waiter }) => waiter.mode ?? '', widest: 20 },
   {
@@ -172,7 +172,7 @@ function branch(chain: Chain, indent: string, mark: string, id: string): Row[] {
   const how = wait === null ? rootInWords(chain) : waitInWords(wait)
   const row = {
     id,
-    text: `${indent}${mark}${sessionInWords(session)} ${how}`,
+    text: `${indent}${mark}${sessionInBrief(session)} ${how}`,
     session,
     lock: wait?.lock ?? null,
     isHot: wait === null,

@@ -4,7 +4,7 @@ import { lockId } from '../../inspect/server-lock.js'
 import { sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { durationText } from '../durations.js'
-import { printable } from '../inspect/columns.js'
+import { clipped, printable } from '../inspect/columns.js'
 import type { Channel } from '../terminal.js'
 import { countsOf, tableOf, type Row, type Table } from './rows.js'
 import { VIEWS, type TopState } from './top-state.js'
@@ -35,7 +35,7 @@ export interface Screen {
 /** The whole screen, as lines that fit. A pure function, so that what is seen can be tested. */
 export function drawScreen(scene: Scene, size: ScreenSize, channel: Channel): Screen {
   const { state, snapshot, message } = scene
-  const clip = (line: string): string => printable(line).slice(0, size.columns)
+  const clip = (line: string): string => clipped(printable(line), size.columns)
   if (snapshot === null) return { lines: [clip(message ?? 'looking ...')], rows: [], page: 1, found: null }
   const table = tableOf(state, snapshot, size.columns)
   const findings = findingsOf(snapshot)
@@ -139,11 +139,12 @@ function footerLine(
       'red',
       clip(`End ${sessionInWords(selected.session)}, and all that it holds? y: yes, any other key: no`),
     )
-  return paint(
-    'dim',
-    clip('1 2 3 views  s sort  / filter  space pause  arrows mark  v details  K end session  h help  q quit'),
-  )
+  return paint('dim', clip(FOOTER))
 }
+
+/** What one can't do without comes first: a narrow screen cuts the rest. */
+const FOOTER =
+  'h help  q quit  1 2 3 views  arrows mark  v details  K end session  f finding  / filter  s sort  space pause'
 
 const HELP: readonly string[] = [
   '1 F1     what is held            2 F2    who waits            3 F3    who blocks whom',

@@ -13,6 +13,8 @@ import { findingsOf } from '../../../../src/inspect/findings.js'
 import { snapshotOf, type LockSnapshot } from '../../../../src/inspect/snapshot.js'
 import { held, key, serverSession, serverState, wanted } from '../../../support/server-state.js'
 
+const orders = { kind: 'table', table: 'orders' } as const
+
 const plain: Channel = { isTerminal: false, write: () => undefined, paint: (_, text) => text }
 
 /** 1 has a lock that 2 waits for in the server and 3 outside, and another. */
@@ -41,10 +43,12 @@ test('one line per lock, the most urgent first', () => {
   const locks = snapshot().locks.toSorted(byUrgency)
 
   const [head, ...lines] = lockLines(locks, 10, plain, Infinity)
-  expect(head!.split(/ {2,}/)).toEqual(['lock', 'kind', 'held by', 'mode', 'for', 'waiting', 'longest'])
+  expect(head!.split(/ {2,}/)).toEqual([
+    ...['lock', 'kind', 'held by (process, client)', 'mode', 'for', 'waiting', 'longest'],
+  ])
   expect(lines).toEqual([
-    '42    advisory  billing (process 1, client 10.0.0.1)  exclusive  8.0 s to 1 m 30 s        2    6.0 s',
-    '7     advisory  billing (process 1, client 10.0.0.1)  exclusive  8.0 s to 1 m 30 s',
+    '42    advisory  billing (1, 10.0.0.1)      exclusive  8.0 s to 1 m 30 s        2    6.0 s',
+    '7     advisory  billing (1, 10.0.0.1)      exclusive  8.0 s to 1 m 30 s',
   ])
   expect(lockLines(locks, 1, plain, Infinity).at(-1)).toBe('and 1 more; --limit shows them')
   expect(lockLines([], 1, plain, Infinity)).toEqual(['no locks'])
@@ -67,11 +71,11 @@ test('who: the holder, what else it has, and who waits, those in the server in o
 test('chains are drawn below their cause, and findings with what to do', () => {
   const { chains } = snapshot()
   expect(chainLines(chains, plain)).toEqual([
-    'billing (process 1, client 10.0.0.1) blocks 2, idle for 8.0 s',
-    '├─ report (process 2) waits for 42 (exclusive, 6.0 s)',
-    '└─ worker (process 3) waits for 42 (in its process)',
+    'billing (1, 10.0.0.1) blocks 2, idle for 8.0 s',
+    '├─ report (2) waits for 42 (exclusive, 6.0 s)',
+    '└─ worker (3) waits for 42 (in its process)',
   ])
-  expect(findingLines(findingsOf(snapshot()), plain)).toEqual([
+  expect(findingLines(findingsOf(snapshot()), plain, Infinity)).toEqual([
     expect.stringMatching(/^✗ billing .* blocks 2 others/),
     expect.stringMatching(/^ {2}pg_terminate_backend\(1\) ends it, or K in lockpool top/),
   ])
@@ -131,6 +135,62 @@ test('a table that does not fit gives up what may be cut, and no line is wider t
   expect(tableLines(columns, ['orders', 'a long name'], 12)).toEqual({
     head: 'name    size',
     body: ['orders     6', 'a lon…    11'],
+  })
+})
+
+test('findings are broken between words, where there is a width', () => {
+  const findings = findingsOf(snapshot())
+  const lines = findingLines(findings, plain, 40)
+  expect(lines.length).toBeGreaterThan(3)
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(40)
+  const text = lines.map((line) => line.slice(2)).join(' ')
+  expect(text).toBe(`${findings[0]!.text} ${findings[0]!.advice}`)
+})
+
+test('however narrow, the last column is there as long as the others can give way', () => {
+  const locks = snapshot().locks.toSorted(byUrgency)
+  for (const width of [92, 80, 72]) {
+    const [head, first] = lockLines(locks, 10, plain, width)
+    expect(head).toMatch(/ longest$/)
+    expect(first).toMatch(/^42 .* {4}6\.0 s$/)
+    expect(head!.length).toBeLessThanOrEqual(width)
+  }
+})
+
+test('a name that is nowhere here may be a lock elsewhere', () => {
+  const name = { name: 'orders', namespace: 'shop' }
+  const names = {
+    nameOf: ({ id }: { id: string }) => (id === '1' ? name : null),
+    semaphoreOf: ({ id }: { id: string }) =>
+      id === '2' ? { semaphore: name, id: 's', part: 'slot' as const, number: 0, hash: 5 } : null,
+  }
+  const { locks } = snapshotOf(
+    serverState({ locks: [held(key(1), 1), held(key(2), 1), held(key(42), 1), held(orders, 1)], names }),
+  )
+  expect(wantedLocks('orders', {}).elsewhere(locks)).toEqual([
+    'there is a lock orders [shop]: --namespace shop',
+    'there is a semaphore orders [shop]: --semaphore --namespace shop',
+    'there is table orders: --table',
+  ])
+  expect(wantedLocks('42', {}).elsewhere(locks)).toEqual(['there is a lock 42: --raw'])
+  expect(wantedLocks('invoices', {}).elsewhere(locks)).toEqual([])
+})
+
+test('what is extra is left out before anything else is cut away', () => {
+  const columns = [
+    { title: 'name', cell: (row: string) => row, widest: 10 },
+    { title: 'kind', cell: () => 'text', isExtra: true },
+    { title: 'mode', cell: () => 'rw', isExtra: true },
+    { title: 'size', cell: (row: string) => String(row.length), isRight: true },
+  ]
+  const head = (width: number): string[] => tableLines(columns, ['a long name'], width).head.split(/ {2,}/)
+  expect(head(28)).toEqual(['name', 'kind', 'mode', 'size'])
+  expect(head(22)).toEqual(['name', 'mode', 'size'])
+  expect(head(16)).toEqual(['name', 'size'])
+  expect(tableLines(columns, ['a long name'], 14).body).toEqual(['a long …    11'])
+  expect(tableLines([{ title: 'fixed', cell: () => 'fixed' }], [0], 3)).toEqual({
+    head: 'fix',
+    body: ['fix'],
   })
 })
 
@@ -194,6 +254,6 @@ test('a session with several permits is one holder', () => {
     serverState({ sessions: [serverSession(1), serverSession(2)], locks, names }),
   )
   expect(lockLines(found, 1, plain, Infinity)[1]).toMatch(
-    /^pdf {3}semaphore {2}app 1 \(process 1\) and 1 more {2}exclusive/,
+    /^pdf {3}semaphore {2}app 1 \(1\) and 1 more +exclusive/,
   )
 })

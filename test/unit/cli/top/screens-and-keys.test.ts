@@ -137,21 +137,21 @@ test('the screen of what is held', () => {
   expect(lines[1]).toBe('lock table █░░░░░░░░░░░ 10 of 1000   connections █░░░░░░░░░░░ 3 of 100')
   expect(lines[2]).toMatch(/^billing \(process 1\) blocks 2 others, the longest for 6\.0 s, with 42/)
   expect(lines[3]).toBe('[ 1 held 2 ] 2 waiting 2  3 blocking 1    by urgency')
-  expect(lines[5]).toMatch(/^42 +advisory +billing \(process 1\)/)
+  expect(lines[5]).toMatch(/^42 +advisory +billing \(1\)/)
   expect(rows.map(({ id }) => id)).toEqual(['advisory 42', 'advisory 7'])
 })
 
 test('the screens of who waits and who blocks', () => {
   const waiting = draw({ ...startState(2000), view: 'waiting' })
   expect(waiting.lines.slice(5, 7).map((line) => line.split(/ {2,}/))).toEqual([
-    ['report (process 2)', '42', 'exclusive', '6.0 s', 'server', '1'],
-    ['worker (process 3)', '42', 'exclusive', '1.0 s', 'server', '1 2'],
+    ['report (2)', '42', 'exclusive', '6.0 s', 'server', '1'],
+    ['worker (3)', '42', 'exclusive', '1.0 s', 'server', '1 2'],
   ])
   const blocking = draw({ ...startState(2000), view: 'blocking' })
   expect(blocking.lines.slice(5, 8)).toEqual([
-    'billing (process 1) blocks 2, idle in transaction for 8.0 s',
-    '├─ report (process 2) waits for 42 (exclusive, 6.0 s)',
-    '└─ worker (process 3) waits for 42 (exclusive, 1.0 s)',
+    'billing (1) blocks 2, idle in transaction for 8.0 s',
+    '├─ report (2) waits for 42 (exclusive, 6.0 s)',
+    '└─ worker (3) waits for 42 (exclusive, 1.0 s)',
   ])
 })
 
