@@ -1,10 +1,8 @@
-/** The examples of the documents, as files that the compiler can check. */
+/** The examples of the documents, as files that the compiler can check, and as programs. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { blocks, pages, ROOT } from './repository.js'
-
-const FOLDER = join(ROOT, '.build', 'examples')
 
 /** What an example may use without saying where it comes from, as its page does in words. */
 const GIVEN = `
@@ -13,51 +11,85 @@ declare const signal: AbortSignal
 declare function work(): Promise<void>
 `
 
-const COMPILER = {
-  extends: '../../tsconfig.json',
-  compilerOptions: {
-    noEmit: true,
-    isolatedDeclarations: false,
-    declaration: false,
-    noUnusedLocals: false,
-    noUnusedParameters: false,
-    paths: {
-      lockpool: ['../../src/index.ts'],
-      'lockpool/pool': ['../../src/pool/index.ts'],
-      'lockpool/testing': ['../../src/testing.ts'],
-      'lockpool/embedded': ['../../src/embedded/index.ts'],
-      'lockpool/telemetry': ['../../src/telemetry/index.ts'],
-      'lockpool/dashboard': ['../../src/dashboard.ts'],
-    },
-  },
-  include: ['*.ts'],
+const COMPILER_OPTIONS = {
+  isolatedDeclarations: false,
+  declaration: false,
+  noUnusedLocals: false,
+  noUnusedParameters: false,
+}
+
+const SOURCES = {
+  lockpool: ['../../src/index.ts'],
+  'lockpool/pool': ['../../src/pool/index.ts'],
+  'lockpool/testing': ['../../src/testing.ts'],
+  'lockpool/embedded': ['../../src/embedded/index.ts'],
+  'lockpool/telemetry': ['../../src/telemetry/index.ts'],
+  'lockpool/dashboard': ['../../src/dashboard.ts'],
+}
+
+interface Example {
+  /** Of the file, without its ending. */
+  readonly name: string
+  readonly page: string
+  readonly code: string
 }
 
 /** How many there are, and what the compiler says about them: nothing, if all is well. */
 export function checkExamples(): { readonly count: number; readonly complaints: string } {
-  rmSync(FOLDER, { recursive: true, force: true })
-  mkdirSync(FOLDER, { recursive: true })
-  let count = 0
-  for (const { path, text } of pages()) {
-    blocks(text, 'ts').forEach((code, i) => {
-      const name = `${path.replaceAll('/', '-').replace(/\.md$/, '')}-${i + 1}.ts`
-      // Each is a module of its own, so that names don't collide.
-      writeFileSync(join(FOLDER, name), `${code}\nexport {}\n`)
-      count++
-    })
+  const all = examples()
+  const folder = write('examples', all, { ...COMPILER_OPTIONS, noEmit: true, paths: SOURCES })
+  try {
+    compile(folder)
+    return { count: all.length, complaints: '' }
+  } catch (error) {
+    return { count: all.length, complaints: String((error as { stdout?: unknown }).stdout ?? error) }
   }
-  writeFileSync(join(FOLDER, 'given.d.ts'), GIVEN)
-  writeFileSync(join(FOLDER, 'tsconfig.json'), JSON.stringify(COMPILER))
-  return { count, complaints: compile() }
 }
 
-function compile(): string {
-  try {
-    execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', FOLDER], {
-      cwd: ROOT,
-    })
-    return ''
-  } catch (error) {
-    return String((error as { stdout?: unknown }).stdout ?? error)
-  }
+export function pagesWithExamples(): string[] {
+  return [...new Set(examples().map(({ page }) => page))]
+}
+
+/** Compiled as a user would, against the package as it is built: the programs of each page, in their order. */
+export function compileToRun(): Map<string, string[]> {
+  const all = examples().map((example) => ({ ...example, code: hereInsteadOf(example.code) }))
+  const folder = write('documents', all, { ...COMPILER_OPTIONS, noEmit: false, rootDir: '.', paths: {} })
+  compile(folder)
+  const programs = new Map<string, string[]>()
+  for (const { page, name } of all)
+    programs.set(page, [...(programs.get(page) ?? []), join(folder, `${name}.js`)])
+  return programs
+}
+
+/** The server of the tests, and any port that is free. */
+function hereInsteadOf(code: string): string {
+  return code
+    .replaceAll(`'postgres://localhost/app'`, `process.env['DATABASE_URL']!`)
+    .replaceAll(/\.listen\(\d+/g, '.listen(0')
+}
+
+function examples(): Example[] {
+  return pages().flatMap(({ path, text }) =>
+    blocks(text, 'ts').map((code, i) => ({
+      name: `${path.replaceAll('/', '-').replace(/\.md$/, '')}-${i + 1}`,
+      page: path,
+      code,
+    })),
+  )
+}
+
+function write(folderName: string, all: readonly Example[], compilerOptions: object): string {
+  const folder = join(ROOT, '.build', folderName)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  // Each is a module of its own, so that names don't collide.
+  for (const { name, code } of all) writeFileSync(join(folder, `${name}.ts`), `${code}\nexport {}\n`)
+  writeFileSync(join(folder, 'given.d.ts'), GIVEN)
+  const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  return folder
+}
+
+function compile(folder: string): void {
+  execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder], { cwd: ROOT })
 }
