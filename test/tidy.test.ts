@@ -7,7 +7,7 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { OptionSpec } from '../src/base/options.js'
-import { DASHBOARD_OPTIONS } from '../src/dashboard/dashboard-options.js'
+import { DASHBOARD_OPTIONS, resolveDashboardOptions } from '../src/dashboard/dashboard-options.js'
 import { EMBEDDED_POSTGRES_OPTIONS } from '../src/embedded/embedded-postgres-options.js'
 import { CAMPAIGN_MOVES } from '../src/lock/campaign/campaign-state.js'
 import { DOORBELL_MOVES } from '../src/lock/doorbell.js'
@@ -203,7 +203,11 @@ describe('options', () => {
     ['LockPoolOptions', 'src/lock/lock-pool-options.ts', LOCK_POOL_OPTIONS],
     ['PoolOptions', 'src/pool/pool-options.ts', POOL_OPTIONS],
     ['EmbeddedPostgresOptions', 'src/embedded/embedded-postgres-options.ts', EMBEDDED_POSTGRES_OPTIONS],
-    ['DashboardOptions', 'src/dashboard/dashboard-options.ts', DASHBOARD_OPTIONS],
+    [
+      'DashboardOptions',
+      'src/dashboard/dashboard-options.ts',
+      { ...DASHBOARD_OPTIONS, token: { default: '', problem: (token) => dashboardProblem({ token }) } },
+    ],
   ]
 
   test.each(TABLES)('the comments of %s say the real defaults and limits', (_, path, table) => {
@@ -359,8 +363,9 @@ function optionProblems(spec: OptionSpec<unknown>, comment: string): string[] {
     const mayBeInfinite = spec.problem(Infinity) === null
     if (comment.includes('Infinity') !== mayBeInfinite) problems.push('is wrong about Infinity')
   }
-  const length = /At most (\d+) characters/.exec(comment)?.[1]
-  if (length !== undefined && !isLongest(spec, Number(length))) problems.push(`says ${length} characters`)
+  const [, shortest = '1', length] = /(?:At most|From (\d+) to) (\d+) characters/.exec(comment) ?? []
+  const isRight = isLongest(spec, Number(length)) && isShortest(spec, Number(shortest))
+  if (length !== undefined && !isRight) problems.push(`says ${shortest} to ${length} characters`)
   if (typeof spec.default === 'string' && length === undefined && spec.problem('x') === null)
     problems.push('does not say how long it may be')
   return problems
@@ -368,6 +373,22 @@ function optionProblems(spec: OptionSpec<unknown>, comment: string): string[] {
 
 function isLongest(spec: OptionSpec<unknown>, length: number): boolean {
   return spec.problem('x'.repeat(length)) === null && spec.problem('x'.repeat(length + 1)) !== null
+}
+
+/** For what is checked where it is resolved, because it goes with other options. */
+function dashboardProblem(options: object): string | null {
+  try {
+    resolveDashboardOptions(options)
+    return null
+  } catch (error) {
+    return String(error)
+  }
+}
+
+/** One less is refused, but for none at all. */
+function isShortest(spec: OptionSpec<unknown>, length: number): boolean {
+  const isOneLessWrong = length === 1 || spec.problem('x'.repeat(length - 1)) !== null
+  return isOneLessWrong && spec.problem('x'.repeat(length)) === null
 }
 
 /** As comments and tables write a default. */
