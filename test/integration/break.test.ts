@@ -28,6 +28,7 @@ test('break ends the holder, says what else went with it, and who has the lock n
   const out = broken.out.toString()
   expect(out).toMatch(/^orders is held by\n {2}one \(process (\d+), client 127\.0\.0\.1\), exclusive/)
   expect(out).toMatch(/^ {4}loses as well: -?\d+$/m)
+  expect(out).toMatch(/^one waits for it$/m)
   expect(out).toMatch(/^process \d+ has ended$/m)
   expect(await Promise.all(locks.map(lossOf))).toEqual(['lost', 'lost'])
   expect((await next).state).toBe('held')

@@ -109,7 +109,7 @@ describe('lockpool dashboard', () => {
 
   test('where others can reach it, looking needs the token', async () => {
     const { url, token } = await dashboard('--listen', '0.0.0.0')
-    const here = url.replace('0.0.0.0', '127.0.0.1')
+    const here = `http://127.0.0.1:${new URL(url).port}/`
     expect((await fetch(`${here}api/state`)).status).toBe(401)
     expect(await stateAt(here, { authorization: `Bearer ${token}` })).toMatchObject({ version: 1 })
   })

@@ -3,7 +3,6 @@ import type { ExitStatus, Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT } from '../connection.js'
 import {
   DASHBOARD_FLAGS,
-  hostOf,
   readDashboardOrder,
   type DashboardFlags,
   type DashboardOrder,
@@ -109,9 +108,9 @@ async function explained<T>(answer: Promise<T>): Promise<T> {
 }
 
 function announce(order: DashboardOrder, database: string, port: number, { out }: Terminal): void {
-  const { address, isTokenOurs, isJson } = order
+  const { address, host, isTokenOurs, isJson } = order
   const { token, readers, ending: mayEnd } = order.options
-  const url = `http://${hostOf(address)}:${port}/`
+  const url = `http://${host}:${port}/`
   if (isJson) {
     const secret = token === '' ? {} : { token }
     out.write(`${JSON.stringify({ version: 1, url, address, port, database, mayEnd, ...secret })}\n`)

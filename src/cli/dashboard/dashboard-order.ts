@@ -48,6 +48,8 @@ export const DASHBOARD_FLAGS: DashboardFlags = {
 /** What was asked for, with everything left out filled in. */
 export interface DashboardOrder {
   readonly address: string
+  /** Under which a browser finds it; where it listens on every address, that is none itself. */
+  readonly host: string
   /** To be tried in this order. */
   readonly ports: readonly number[]
   readonly options: Required<DashboardOptions>
@@ -72,6 +74,7 @@ export function readDashboardOrder(
   const names = flags.name ?? (isLoopback ? [] : namesOf(address, host))
   return {
     address,
+    host: EVERY_ADDRESS.has(address) ? names[0]! : host,
     ports: flags.port === undefined ? defaultPorts() : [flags.port],
     options: resolve({
       hosts: [...LOOPBACK_HOSTS, ...names],
@@ -100,7 +103,7 @@ function defaultPorts(): number[] {
 }
 
 /** As browsers write an address; no browser says through which interface it comes. */
-export function hostOf(address: string): string {
+function hostOf(address: string): string {
   return address.includes(':') ? `[${address.replace(/%.*$/, '')}]` : address
 }
 

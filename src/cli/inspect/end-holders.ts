@@ -1,5 +1,5 @@
 import { sqlState } from '../../dialect/postgres/postgres-errors.js'
-import { titled, type LockHolder, type ServerLock } from '../../inspect/server-lock.js'
+import { titled, waitersOf, type LockHolder, type ServerLock } from '../../inspect/server-lock.js'
 import { sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { EXIT } from '../exit-codes.js'
@@ -134,6 +134,7 @@ function hitLines(
   snapshot: LockSnapshot,
   { out }: Terminal,
 ): string[] {
+  const waiting = waitersOf(snapshot.locks.filter(wanted.isOne))
   return [
     `${out.paint('bold', printable(wanted.title))} is held by`,
     ...holders.flatMap((holder) => {
@@ -145,6 +146,7 @@ function hitLines(
       const lost = `    loses as well: ${named}${left > 0 ? ` and ${left} more` : ''}`
       return [...lines, out.paint('yellow', printable(lost))]
     }),
+    ...(waiting === 0 ? [] : [`${waiting === 1 ? 'one waits' : `${waiting} wait`} for it`]),
   ]
 }
 

@@ -1,4 +1,5 @@
 import type { LockMode } from '../../dialect/lock-key.js'
+import { durationInWords } from '../../inspect/durations-in-words.js'
 import { durationText } from '../durations.js'
 
 /** What happens during `lockpool run`, in the fields that `--json` shows beside `key`. Durations are milliseconds. */
@@ -44,7 +45,7 @@ export const TELLINGS: { readonly [Name in RunEventName]: Telling<RunEvents[Name
   acquired: {
     isLoud: false,
     text: ({ mode, token, waitedMs }, lock) =>
-      `acquired ${lock} after ${durationText(waitedMs)} (${mode}, ${token === null ? 'no token' : `token ${token}`})`,
+      `acquired ${lock} after ${durationInWords(waitedMs)} (${mode}, ${token === null ? 'no token' : `token ${token}`})`,
   },
   started: { isLoud: false, text: ({ pid, command }) => `started ${command} as process ${pid}` },
   signal: {
@@ -55,15 +56,18 @@ export const TELLINGS: { readonly [Name in RunEventName]: Telling<RunEvents[Name
   ended: {
     isLoud: false,
     text: ({ exitCode, signal, ranMs }) =>
-      `the command ended ${signal === null ? `with ${exitCode}` : `by ${signal}`} after ${durationText(ranMs)}`,
+      `the command ended ${signal === null ? `with ${exitCode}` : `by ${signal}`} after ${durationInWords(ranMs)}`,
   },
-  released: { isLoud: false, text: ({ heldMs }, lock) => `released ${lock} after ${durationText(heldMs)}` },
+  released: {
+    isLoud: false,
+    text: ({ heldMs }, lock) => `released ${lock} after ${durationInWords(heldMs)}`,
+  },
   busy: { isLoud: true, text: ({ reason }, lock) => `${lock} is busy: ${reason}` },
   interrupted: { isLoud: false, text: ({ signal }, lock) => `gave up waiting for ${lock}: ${signal}` },
   lost: {
     isLoud: true,
     text: ({ heldMs, reason }, lock) =>
-      `${lock} was lost after ${durationText(heldMs)}: ${reason}; ending the command`,
+      `${lock} was lost after ${durationInWords(heldMs)}: ${reason}; ending the command`,
   },
   killing: {
     isLoud: true,

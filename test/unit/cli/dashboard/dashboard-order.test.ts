@@ -53,6 +53,13 @@ test.each([
   expect(order(args).options.hosts).toEqual([...LOOPBACK, ...names])
 })
 
+test('where it listens on every address, it is announced under a name', () => {
+  expect(order([]).host).toBe('127.0.0.1')
+  expect(order(['--listen', '::1']).host).toBe('[::1]')
+  expect(order(['--listen', '0.0.0.0']).host).toBe(hostname())
+  expect(order(['--listen', '::', '--name', 'locks.internal']).host).toBe('locks.internal')
+})
+
 test.each([
   ['a port', ['--name', 'locks:7433'], /^--name must be names of hosts, .* got "locks:7433"$/],
   ['a scheme', ['--name', 'http://locks'], /^--name .* got "http:\/\/locks"$/],

@@ -60,5 +60,5 @@ test('in words, everybody is told of trouble, and the rest is for those who ask'
   expect(told({})).toHaveLength(Object.keys(EVENTS).filter(isLoud).length)
   expect(told({ isVerbose: true })).toHaveLength(Object.keys(EVENTS).length)
   for (const line of told({ isVerbose: true })) expect(line).toMatch(/^lockpool: \S[^]*\n$/)
-  expect(told({}).join('')).toContain(String.raw`lock "a\n\"b\"" was lost after 30ms: its connection ended`)
+  expect(told({}).join('')).toContain(String.raw`lock "a\n\"b\"" was lost after 30 ms: its connection ended`)
 })
