@@ -1,5 +1,8 @@
 import type { ClientConfig } from 'pg'
 import { InvariantError } from '../../base/assert.js'
+import { systemClock } from '../../base/clock.js'
+import { Deferred } from '../../base/deferred.js'
+import { ConnectionError } from '../../base/errors.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, connectionSource } from '../connection.js'
 import { examine, explainUnreachable, type Check, type CheckStatus } from '../doctor/checks.js'
@@ -19,6 +22,9 @@ const FLAGS: DoctorFlags = {
 }
 
 const FAILED = 1
+
+/** Longer than all that it waits for itself: a lock, and a notification. */
+const PATIENCE_MS = 20_000
 
 export const command: Command<DoctorFlags> = {
   usage: '[FLAGS]',
@@ -54,9 +60,14 @@ async function look(config: ClientConfig, source: string): Promise<Check[]> {
   const { gatherFacts } = await import('../doctor/gather.js')
   try {
     const connection = await openConnection(config)
+    const stalled = new Deferred<never>()
+    const cancel = systemClock.after(PATIENCE_MS, () =>
+      stalled.reject(new ConnectionError(`the server has not answered for ${PATIENCE_MS / 1000} s`)),
+    )
     try {
-      return examine(await gatherFacts(connection, config, source))
+      return examine(await Promise.race([gatherFacts(connection, config, source), stalled.promise]))
     } finally {
+      cancel()
       await hangUp(connection)
     }
   } catch (error) {
