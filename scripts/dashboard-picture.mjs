@@ -1,5 +1,5 @@
 /**
- * Takes the pictures of docs/guides/dashboard.md: npm run build && node scripts/dashboard-picture.mjs [FOLDER]
+ * Takes the pictures of docs/guides/dashboard.md: npm run docs:dashboard [-- FOLDER]
  *
  * On a PostgreSQL of its own, with programs that hold and wait. `LOCKS=2000` holds so many, `LOCKS=0` none; `WIDTH=400` is
  * how wide the page is; `CHROMIUM` where the browser is, if not at /usr/bin/chromium.

@@ -81,13 +81,14 @@ test('the library pulls in pg, and no server', () => {
   expect([...reach(join(consumer, 'node_modules/lockpool/dist/pool/index.js')).packages]).toEqual([])
 })
 
-test('what is published is the library, its types and its sources, and nothing of the tests', () => {
+test('what is published is the library, its types, sources and documents, and nothing of the tests', () => {
   expect(published).toContain('LICENSE')
   expect(published).toContain('dist/index.d.ts')
   expect(published).toContain('src/index.ts')
   expect(published).toContain('dist/dashboard/page/main.js')
   const strange = published.filter(
-    (path) => !/^(dist|src)\/|^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/.test(path),
+    (path) =>
+      !/^(dist|src)\/|^docs\/.*\.md$|^(LICENSE|README\.md|CHANGELOG\.md|llms\.txt|package\.json)$/.test(path),
   )
   expect(strange).toEqual([])
 })
