@@ -53,7 +53,7 @@ button.danger { color: var(--problem); border-color: currentColor; }
 .tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 .every { color: var(--muted); font-size: 12.5px; }
 main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; margin: 0 auto; }
-.troubles { display: grid; gap: 8px; }
+.troubles { display: grid; gap: 8px; max-height: 44vh; overflow: auto; }
 .troubles:not(:empty) { margin-bottom: 10px; }
 .trouble { display: grid; grid-template-columns: auto 1fr; gap: 2px 10px; padding: 9px 12px; border-radius: var(--radius); border: 1px solid var(--line); border-left: 4px solid; background: var(--surface); }
 .trouble[data-severity="problem"] { border-left-color: var(--problem); background: var(--problem-ground); }

@@ -121,7 +121,8 @@ function blockedFinding(chain: Chain, { waitMs }: FindingLimits): Finding[] {
 function holderFinding({ session, locks, waiters }: Holding, { idleMs, heldMs }: FindingLimits): Finding[] {
   const who = sessionInWords(session)
   const what = locks.length === 1 ? titled(locks[0]!) : `${locks.length} locks`
-  const wanted = waiters === 0 ? '' : `, and ${waiters === 1 ? 'one waits' : `${waiters} wait`} for it`
+  const whoWaits = waiters === 1 ? 'one waits' : `${waiters} wait`
+  const wanted = waiters === 0 ? '' : `, and ${whoWaits} for ${locks.length === 1 ? 'it' : 'them'}`
   const quietMs = session.stateMs ?? 0
   const pids = [session.pid]
   const lock = refOf(mostWanted(locks))

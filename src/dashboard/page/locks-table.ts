@@ -17,11 +17,11 @@ interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
-  { sortBy: 'title', title: 'Lock', width: '31%' },
-  { sortBy: 'holder', title: 'Held by', width: '25%' },
-  { sortBy: 'age', title: 'Age', width: '14%', isNumber: true },
+  { sortBy: 'title', title: 'Lock', width: '28%' },
+  { sortBy: 'holder', title: 'Held by', width: '23%' },
+  { sortBy: 'age', title: 'Age', width: '20%', isNumber: true },
   { sortBy: 'token', title: 'Token', width: '11%', isNumber: true },
-  { sortBy: 'waiters', title: 'Waiters', width: '19%', isNumber: true },
+  { sortBy: 'waiters', title: 'Waiters', width: '18%', isNumber: true },
 ]
 
 export interface TablePorts {

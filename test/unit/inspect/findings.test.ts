@@ -85,6 +85,7 @@ test('of several locks it leads to the one that most wait for', () => {
     sessions: [serverSession(1, { state: 'idle', stateMs: 10 * MINUTE })],
     locks: [held(key(1), 1), held(key(2), 1), held(key(3), 1), wanted(key(2), 5, 10), wanted(key(3), 6, 10)],
   })
+  expect(finding!.text).toContain('holds 3 locks and has done nothing for 10 m, and 2 wait for them')
   expect(finding).toMatchObject({ code: 'leak', lock: { kind: 'advisory', id: '2', title: '2' } })
 })
 
