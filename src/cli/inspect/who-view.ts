@@ -20,16 +20,19 @@ export function whoLines(lock: ServerLock, others: (pid: number) => number, chan
 
 /** Who holds, what it does, and what else would be lost with it. */
 export function holderLines(holder: LockHolder, others: number, channel: Channel): string[] {
-  const { session, mode, permit } = holder
+  const { session, mode, permit, atLeastMs, atMostMs } = holder
   const which = permit === null ? mode : `permit ${permit}`
+  const held =
+    atLeastMs === 0 && atMostMs === null ? 'for how long is not known' : `for ${heldInWords(holder)}`
+  const isHidden = session.user !== null && session.state === null
   const details = [
     session.user === null ? null : `user ${session.user}`,
-    stateInWords(session),
+    isHidden ? 'what it does is only for members of pg_read_all_stats to see' : stateInWords(session),
     others === 0 ? null : `holds ${others} other ${others === 1 ? 'lock' : 'locks'}`,
   ].filter((each) => each !== null)
-  const lines = [`  ${printable(sessionInWords(session))}, ${which}, ${heldInWords(holder)}`]
+  const lines = [`  ${printable(sessionInWords(session))}, ${which}, ${held}`]
   if (details.length > 0) lines.push(channel.paint('dim', printable(`    ${details.join('; ')}`)))
-  if (session.query !== null && !session.isLockSession && session.query !== '')
+  if (!isHidden && session.query !== null && !session.isLockSession && session.query !== '')
     lines.push(channel.paint('dim', printable(`    ${shorten(session.query)}`)))
   return lines
 }

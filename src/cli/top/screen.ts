@@ -122,7 +122,8 @@ function detailLines({ session, lock }: Row): string[] {
     const state = stateInWords(session) ?? 'state not visible to this role'
     const age = sessionMs === null ? '' : `, there for ${durationInWords(sessionMs)}`
     lines.push(`${sessionInWords(session)}, user ${user ?? 'unknown'}, ${state}${age}`)
-    if (!isLockSession) lines.push(query ?? 'its statement is not for this role to see')
+    if (!isLockSession)
+      lines.push(session.state === null ? 'its statement is not visible to this role' : (query ?? ''))
   }
   return lines
 }

@@ -83,7 +83,9 @@ function holderCard(
 ): HTMLElement {
   const { pid, permit, mode, token, isHere } = holder
   const session = sessions[String(pid)]
-  const query = session === undefined || session.isLockSession ? null : session.query
+  // What the server says instead of a statement that is not for us to see is no statement.
+  const isShown = session !== undefined && !session.isLockSession && session.state !== null
+  const query = isShown ? session.query : null
   const others = locks.filter(({ holders }) => holders.some((each) => each.pid === pid)).length - 1
   const card = el(
     'div',

@@ -59,12 +59,23 @@ test('who: the holder, what else it has, and who waits, those in the server in o
   expect(whoLines(lock!, () => 1, plain)).toEqual([
     '42  (advisory)',
     'held by',
-    '  billing (process 1, client 10.0.0.1), exclusive, 8.0 s to 1 m 30 s',
+    '  billing (process 1, client 10.0.0.1), exclusive, for 8.0 s to 1 m 30 s',
     '    user app; idle for 8.0 s; holds 1 other lock',
     '    SELECT 1',
     'waiting',
     '  1  report (process 2), exclusive, for 6.0 s',
     '  -  worker (process 3), waits in its process',
+  ])
+})
+
+test('who, to a role that may not see what others do', () => {
+  const hidden = { state: null, stateMs: null, sessionMs: null, query: '<insufficient privilege>' }
+  const { locks } = snapshotOf(
+    serverState({ sessions: [serverSession(1, hidden)], locks: [held(key(42), 1)] }),
+  )
+  expect(whoLines(locks[0]!, () => 0, plain).slice(2, -1)).toEqual([
+    '  app 1 (process 1), exclusive, for how long is not known',
+    '    user app; what it does is only for members of pg_read_all_stats to see',
   ])
 })
 
