@@ -2,7 +2,8 @@
  * Takes the pictures of docs/guides/dashboard.md: npm run docs:dashboard [-- FOLDER]
  *
  * On a PostgreSQL of its own, with programs that hold and wait. `LOCKS=2000` holds so many, `LOCKS=0` none; `WIDTH=400` is
- * how wide the page is; `CHROMIUM` where the browser is, if not at /usr/bin/chromium.
+ * how wide the page is; `SECONDS=40` how long it is there before; `CHROMIUM` where the browser is, if not at
+ * /usr/bin/chromium.
  */
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -92,8 +93,8 @@ try {
   page.on('console', (message) => process.stderr.write(`console: ${message.text()}\n`))
   page.on('pageerror', (error) => process.stderr.write(`page: ${error.stack}\n`))
   await page.goto(url)
-  // Two slots of the charts, and a wait that is long enough to be worth a sentence.
-  await page.waitForTimeout(Number(process.env.SECONDS ?? 40) * 1000)
+  // The charts are full after two minutes.
+  await page.waitForTimeout(Number(process.env.SECONDS ?? 125) * 1000)
   mkdirSync(folder, { recursive: true })
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme })
