@@ -93,8 +93,8 @@ try {
   page.on('console', (message) => process.stderr.write(`console: ${message.text()}\n`))
   page.on('pageerror', (error) => process.stderr.write(`page: ${error.stack}\n`))
   await page.goto(url)
-  // The charts are full after two minutes.
-  await page.waitForTimeout(Number(process.env.SECONDS ?? 125) * 1000)
+  // The charts show two minutes, and after that five.
+  await page.waitForTimeout(Number(process.env.SECONDS ?? 105) * 1000)
   mkdirSync(folder, { recursive: true })
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme })
