@@ -62,6 +62,6 @@ async function bareClient(url: string): Promise<pg.Client> {
 }
 
 function statement(kind: OperationKind, fence: string | null): pg.QueryArrayConfig {
-  const { codes, keys } = encodeBatch([{ kind, mode: 'exclusive', key: encodeKey(KEY, 'bare') }])
+  const { codes, keys } = encodeBatch([{ kind, mode: 'exclusive', key: encodeKey(KEY, 'bare') }], 0)
   return { name: 'plain', text: PLAIN_BATCH, values: [codes, keys, fence], rowMode: 'array' }
 }

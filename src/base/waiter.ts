@@ -37,6 +37,11 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     return this.#left
   }
 
+  /** Of its time, in milliseconds. */
+  leftMs(now: number): number {
+    return this.lane === null ? Infinity : this.dueAt - now
+  }
+
   /** False means that the caller has gone, and `value` still belongs to the giver. */
   offer(value: T): boolean {
     if (!this.#leave(value)) return false

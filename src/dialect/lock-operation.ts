@@ -11,7 +11,7 @@ import type { KeyCode, LockMode } from './lock-key.js'
  * - `try`      take it if it is free. A shared attempt also gives way to a waiting writer.
  * - `wait`     set interest, then as `try`; when granted, interest is dropped again.
  * - `queue`    exclusive only: set interest, and leave it at that. For a session that has just had its turn: the others have
- *              been rung for, and are on their way.
+ *              been rung for, and are on their way. Readers may be among them, so there is no mark of a waiting writer yet.
  * - `retry`    interest is set and the bell has rung: take it if it is free; when granted, drop interest.
  * - `poll`     as `retry`, but a shared attempt gives way to a waiting writer.
  * - `join`     this session has the key in shared mode: draw a token for more local readers, unless a writer waits.

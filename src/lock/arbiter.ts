@@ -167,9 +167,9 @@ export class Arbiter implements EntryHost, DetectorHost {
     return waiter.promise
   }
 
-  /** Whether somebody who wanted it now would have to wait for others of this process. */
+  /** Whether who wants it now would have to wait for others of this process, or should let those of others go first. */
   isBusy(code: KeyCode, mode: LockMode): boolean {
-    return this.#entries.find(code.id)?.isBusyFor(mode) ?? false
+    return this.#entries.isBusy(code.id, mode)
   }
 
   /** Refuses everybody who waits, and everybody who comes. Resolves when nothing is held or under way any more. */
@@ -203,7 +203,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   }
 
   unpark(entry: { proceed(): void }): void {
-    this.#parked.delete(entry)
+    if (this.#parked.size > 0) this.#parked.delete(entry)
   }
 
   forget(entry: Entry): void {

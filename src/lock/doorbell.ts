@@ -57,7 +57,7 @@ export class Doorbell<C extends object> {
   #sleepers = 0
   #cancelTimer: Cancel | null = null
   #cancelCheck: Cancel | null = null
-  #current: (Listening & { readonly lease: C & Lease }) | null = null
+  #current: { readonly lease: C & Lease; readonly listening: Listening } | null = null
   #isClosed = false
 
   constructor(pool: ConnectionPool<C>, max: number, dialect: Dialect<C>, clock: Clock, host: DoorbellHost) {
@@ -118,14 +118,14 @@ export class Doorbell<C extends object> {
       told: (message, sender) => this.#host.told(message, sender),
       ended: (cause) => {
         end = cause
-        this.#ended()
+        if (this.#current?.lease === lease) this.#ended()
       },
     }
     try {
-      const { check, stop } = await this.#answered(this.#dialect.listen(lease, ears))
+      const listening = await this.#answered(this.#dialect.listen(lease, ears))
       // It may have ended while its answer was on the way to us.
       if (end !== undefined) throw end
-      this.#current = { lease, check, stop }
+      this.#current = { lease, listening }
     } catch (error) {
       lease.release(error as Error)
       throw error
@@ -145,7 +145,7 @@ export class Doorbell<C extends object> {
   async #check(): Promise<void> {
     const current = this.#current!
     try {
-      await this.#answered(current.check())
+      await this.#answered(current.listening.check())
       if (this.#current === current) this.#checkLater()
     } catch (error) {
       if (this.#current !== current) return
@@ -184,7 +184,7 @@ export class Doorbell<C extends object> {
     this.#forget()
     this.#move(next)
     try {
-      await this.#answered(current.stop())
+      await this.#answered(current.listening.stop())
       current.lease.release()
     } catch (error) {
       current.lease.release(error as Error)

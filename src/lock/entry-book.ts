@@ -1,4 +1,4 @@
-import type { KeyCode, LockKey } from '../dialect/lock-key.js'
+import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import { Entry } from './entry.js'
 import type { EntryHost } from './entry-host.js'
 
@@ -27,6 +27,12 @@ export class EntryBook {
   find(keyId: string): Entry | null {
     const entry = this.#byId.get(keyId)
     return entry === undefined || entry.isAtRest ? null : entry
+  }
+
+  isBusy(keyId: string, mode: LockMode): boolean {
+    const entry = this.#byId.get(keyId)
+    if (entry === undefined) return false
+    return (mode === 'exclusive' && entry.isForOthers) || (!entry.isAtRest && entry.isBusyFor(mode))
   }
 
   open(code: KeyCode, label: LockKey): Entry {

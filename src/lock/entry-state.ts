@@ -57,9 +57,9 @@ export interface EntryFacts {
   readonly holderCount: number
   /** A first attempt has just failed: set interest before the next. */
   readonly isContended: boolean
-  /** Others were rung for a moment ago, when it was given up here: they go first. */
+  /** Others are being rung for, or were a moment ago, when it was given up here: they go first, if who is first here has the time. */
   readonly isGivingWay: boolean
-  /** The first local waiter can't wait: it is asked for now, whoever else may have to be let go first. */
+  /** The first local waiter can't wait: whatever is known of others, the server is asked now. */
   readonly isHurried: boolean
   /** A writer elsewhere waits: no more readers may join. */
   readonly isDraining: boolean
@@ -96,7 +96,7 @@ export function nextStep(facts: EntryFacts): Step {
       if (facts.isMarked) return facts.head === 'exclusive' ? 'wait' : 'unmark'
       if (facts.head === null) return 'forget'
       if (facts.isContended) return 'wait'
-      return facts.isGivingWay && !facts.isHurried && facts.head === 'exclusive' ? 'queue' : 'try'
+      return facts.isGivingWay && facts.head === 'exclusive' ? 'queue' : 'try'
     case 'waiting':
       // Interest of a writer is marked as such, so it is not right for a reader.
       if (facts.head !== facts.mode) return 'leave'
@@ -109,8 +109,10 @@ export function nextStep(facts: EntryFacts): Step {
     case 'held':
       return facts.mode === 'exclusive' ? nextExclusive(facts) : nextShared(facts)
     case 'ringing':
-      // A mark has to be taken back first.
-      return facts.isHurried && !facts.isMarked ? 'try' : 'rest'
+      // A mark has to be taken back first, and one thing is done at a time.
+      if (facts.isMarked) return 'rest'
+      if (facts.isClosing && facts.head === null) return 'forget'
+      return facts.isGivingWay ? 'rest' : 'try'
     case 'trying':
     case 'asking':
     case 'joining':

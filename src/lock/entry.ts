@@ -51,8 +51,15 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   get isGivingWay(): boolean {
+    if (!this.isForOthers || this.isHurried) return false
+    const { first } = this.queue
+    return first === null || first.leftMs(this.now()) > HURRIED_BELOW_MS
+  }
+
+  /** It was given up here a moment ago, and others are being rung for, or were. It outlasts the rest, for who comes again. */
+  get isForOthers(): boolean {
     // The clock is not looked at on the way of the many keys that nobody else wants.
-    return this.#givesWayUntil > 0 && this.now() < this.#givesWayUntil
+    return this.#state === 'ringing' || (this.#givesWayUntil > 0 && this.now() < this.#givesWayUntil)
   }
 
   get isHurried(): boolean {
@@ -94,7 +101,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.label = label
     this.#session = null
     // Who comes again at once must know whose turn it is.
-    if (!this.isGivingWay) this.#sleep = null
+    if (!this.isForOthers) this.#sleep = null
     this.#isContended = false
   }
 
@@ -249,9 +256,13 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         return false
       case 'forget':
         if (this.#isAtRest) return false
+        if (this.#state === 'ringing') this.#move('idle')
         this.#isAtRest = true
         this.#sleep?.end()
         this.host.forget(this)
+        // Somebody who was told that its session is idle may have asked for it again.
+        if (!this.#isAtRest) return true
+        this.#session = null
         return false
       case 'handOff':
         this.verify()
@@ -303,6 +314,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     }
     this.#isContended = false
     this.#givesWayUntil = 0
+    if (kind === 'queue') return true
     if (!isNew) this.#sleeper.fallAsleep()
     return isNew
   }
@@ -366,7 +378,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     }
     this.#session!.ring(this)
     this.gaveUp()
-    this.#fallAsleep()
+    this.#giveWay()
   }
 
   /** It is ours, or stays ours. */
@@ -412,6 +424,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   /** The others do not always come. */
   #giveWay(): void {
+    this.#isMarked = false
     this.#move('waiting')
     this.#sleeper.giveWay()
   }
@@ -434,6 +447,9 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     if (to === 'waiting') this.host.asleep(this)
   }
 }
+
+/** Who has less time than this is not made to wait for others: it might never have been asked for at all. */
+const HURRIED_BELOW_MS = 50
 
 /** States in which interest is, or may be, set in the server. */
 function hasInterest(state: EntryState): boolean {

@@ -56,6 +56,8 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #options: SessionsOptions
   readonly #host: SessionsHost
   readonly #leases = new Map<Session, C & Lease>()
+  /** Those that have a lease, to be walked at every lock: that of a map costs more than the rest of it. */
+  #sessions: readonly Session[] = []
   readonly #idleSince = new Map<Session, number>()
   /** Sessions that take no more keys, because their connection is wanted back. */
   readonly #leaving = new Set<Session>()
@@ -76,14 +78,14 @@ export class Sessions<C extends object> implements SessionHost {
     this.leaseMs = options.link.leaseMs
   }
 
-  get all(): IterableIterator<Session> {
-    return this.#leases.keys()
+  get all(): readonly Session[] {
+    return this.#sessions
   }
 
   /** Keys that sessions are used for. */
   get keys(): number {
     let keys = 0
-    for (const session of this.#leases.keys()) keys += session.clientCount
+    for (const session of this.#sessions) keys += session.clientCount
     return keys
   }
 
@@ -116,7 +118,13 @@ export class Sessions<C extends object> implements SessionHost {
 
   unassign(entry: Tenant): void {
     entry.session?.clientRemoved()
-    if (!this.#homeless.delete(entry) || this.#homeless.size > 0 || this.#readiness !== null) return
+    if (
+      this.#homeless.size === 0 ||
+      !this.#homeless.delete(entry) ||
+      this.#homeless.size > 0 ||
+      this.#readiness !== null
+    )
+      return
     // Nobody waits for a connection any more: give up the place in its queue.
     for (const opening of this.#opening) opening.abort()
   }
@@ -128,7 +136,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#cancelSweep = null
     for (const opening of this.#opening) opening.abort()
     const retiring: Promise<void>[] = []
-    for (const session of [...this.#leases.keys()]) {
+    for (const session of this.#sessions) {
       if (session.state === 'idle') retiring.push(this.#retire(session))
       else session.lose('the pool was closed')
     }
@@ -164,11 +172,15 @@ export class Sessions<C extends object> implements SessionHost {
 
   #leastUsed(): Session | null {
     let best: Session | null = null
-    for (const session of this.#leases.keys()) {
-      if (session.state === 'closing' || session.state === 'closed' || this.#leaving.has(session)) continue
+    for (const session of this.#sessions) {
+      if (session.state === 'closing' || session.state === 'closed' || this.#isLeaving(session)) continue
       if (best === null || session.clientCount < best.clientCount) best = session
     }
     return best
+  }
+
+  #isLeaving(session: Session): boolean {
+    return this.#leaving.size > 0 && this.#leaving.has(session)
   }
 
   #openOne(): void {
@@ -220,6 +232,7 @@ export class Sessions<C extends object> implements SessionHost {
       await orAbort(this.#host.joined(link), attempt.signal)
       session = new Session(this.#nextId++, link, attachedAt, this)
       this.#leases.set(session, lease)
+      this.#sessions = [...this.#leases.keys()]
       return session
     } catch (error) {
       if (joining !== null) this.#host.left(joining)
@@ -306,6 +319,7 @@ export class Sessions<C extends object> implements SessionHost {
   #takeLease(session: Session): (C & Lease) | undefined {
     const lease = this.#leases.get(session)
     this.#leases.delete(session)
+    this.#sessions = [...this.#leases.keys()]
     this.#leaving.delete(session)
     this.#idleSince.delete(session)
     this.#host.left(session.link)

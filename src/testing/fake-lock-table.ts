@@ -183,7 +183,7 @@ export class FakeLockTable {
           record.endInterest(owner)
           return SAID.granted
         }
-        if (mode === 'exclusive') record.writer ??= owner
+        if (mode === 'exclusive' && kind !== 'queue') record.writer ??= owner
         return kind === 'wait' || kind === 'queue' ? SAID.waiting : SAID.no
       case 'join':
         assert(mode === 'shared', 'only readers join')

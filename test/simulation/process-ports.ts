@@ -39,8 +39,11 @@ export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): Proc
         return linkThrough(gate, await gate.answered(dialect.attach(connection, settings, told, another)))
       },
       listen: async (connection, ears) => {
-        const { check, stop } = await gate.answered(dialect.listen(connection, earsThrough(gate, ears)))
-        return { check: () => gate.answered(check()), stop: () => gate.answered(stop()) }
+        const listening = await gate.answered(dialect.listen(connection, earsThrough(gate, ears)))
+        return {
+          check: () => gate.answered(listening.check()),
+          stop: () => gate.answered(listening.stop()),
+        }
       },
       recordLeader: (connection, record) => gate.answered(dialect.recordLeader(connection, record)),
       readLeader: (connection, key) => gate.answered(dialect.readLeader(connection, key)),

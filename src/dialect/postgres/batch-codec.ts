@@ -24,8 +24,11 @@ const ELEMENT_BYTES = 12
 
 const BUCKETS = 32
 
-/** There must be one operation at least: an array without elements is written in another way. */
-export function encodeBatch(operations: readonly LockOperation[]): EncodedBatch {
+/**
+ * There must be one operation at least: an array without elements is written in another way. `wanted` are the buckets, a bit
+ * each, of which it is known that somebody is interested in a key of theirs.
+ */
+export function encodeBatch(operations: readonly LockOperation[], wanted: number): EncodedBatch {
   const count = operations.length
   const codes = Buffer.allocUnsafe(count + BUCKETS)
   const keys = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + ELEMENT_BYTES * (count + BUCKETS))
@@ -38,15 +41,19 @@ export function encodeBatch(operations: readonly LockOperation[]): EncodedBatch 
   for (let row = 0; row < count; row++) {
     const { kind, mode, key } = operations[row]!
     const { high, low, hash } = key as PostgresKey
-    const code = mode === 'exclusive' ? EXCLUSIVE_CODES[kind] : SHARED_CODES[kind]
+    let code = mode === 'exclusive' ? EXCLUSIVE_CODES[kind] : SHARED_CODES[kind]
+    if (code === CODE.releaseExclusive || code === CODE.releaseShared) {
+      const bit = 1 << bucketOf(hash)
+      if ((wanted & bit) !== 0) code = LOOKING[code]
+      else if ((seenBuckets & bit) === 0) {
+        seenBuckets |= bit
+        buckets.push(bucketOf(hash))
+      }
+    }
     codes[row] = code
     writeElement(words, row, high, low)
-    if (code > CODE.releaseExclusive) isPlain = false
-    if (code !== CODE.releaseExclusive && code !== CODE.releaseShared) mayGrant = true
-    else if ((seenBuckets & (1 << bucketOf(hash))) === 0) {
-      seenBuckets |= 1 << bucketOf(hash)
-      buckets.push(bucketOf(hash))
-    }
+    isPlain &&= IS_PLAIN.has(code)
+    mayGrant ||= MAY_GRANT.has(code)
   }
   for (let i = 0; i < buckets.length; i++) {
     codes[count + i] = CODE.lookIntoBucket
@@ -67,23 +74,23 @@ export function encodeBatch(operations: readonly LockOperation[]): EncodedBatch 
   }
 }
 
+/** Of the buckets that were looked into, a bit each, those that somebody is interested in. */
+export function wantedIn(said: string, operationCount: number, buckets: readonly number[]): number {
+  let wanted = 0
+  for (let i = 0; i < buckets.length; i++)
+    if (said[operationCount + i] === SAID.doneAndWanted) wanted |= 1 << buckets[i]!
+  return wanted
+}
+
 /** The answers to the operations: a release that was looked after in its bucket says whether somebody may be interested. */
-export function decodeAnswers(
-  said: string,
-  operations: readonly LockOperation[],
-  buckets: readonly number[],
-): string {
-  if (buckets.length === 0) return said
-  const looks = said.slice(operations.length)
-  const answers = said.slice(0, operations.length)
-  if (!looks.includes(SAID.doneAndWanted)) return answers
-  const wanted = new Set(buckets.filter((_, i) => looks[i] === SAID.doneAndWanted))
+export function decodeAnswers(said: string, operations: readonly LockOperation[], wanted: number): string {
+  const answers = said.length === operations.length ? said : said.slice(0, operations.length)
+  if (wanted === 0) return answers
   return operations
     .map(({ kind, key }, i) => {
       const isRelease = kind === 'release' || kind === 'relinquish'
-      const isWanted =
-        isRelease && answers[i] === SAID.done && wanted.has(bucketOf((key as PostgresKey).hash))
-      return isWanted ? SAID.doneAndWanted : answers[i]
+      const mayBeWanted = (wanted & (1 << bucketOf((key as PostgresKey).hash))) !== 0
+      return isRelease && mayBeWanted && answers[i] === SAID.done ? SAID.doneAndWanted : answers[i]
     })
     .join('')
 }
@@ -99,6 +106,30 @@ function writeElement(words: DataView, row: number, high: number, low: number): 
 function bucketOf(hash: number): number {
   return hash & (BUCKETS - 1)
 }
+
+const LOOKING = {
+  [CODE.releaseExclusive]: CODE.releaseExclusiveLooking,
+  [CODE.releaseShared]: CODE.releaseSharedLooking,
+}
+
+/** What the plain statement knows. */
+const IS_PLAIN: ReadonlySet<number> = new Set([
+  CODE.tryExclusive,
+  CODE.releaseExclusive,
+  CODE.releaseExclusiveLooking,
+])
+
+const MAY_GRANT: ReadonlySet<number> = new Set([
+  CODE.tryExclusive,
+  CODE.tryShared,
+  CODE.joinShared,
+  CODE.waitExclusive,
+  CODE.waitShared,
+  CODE.retryExclusive,
+  CODE.retryShared,
+  CODE.pollShared,
+  CODE.yieldExclusive,
+])
 
 type Codes = Readonly<Record<OperationKind, number>>
 

@@ -47,12 +47,13 @@ export async function listen(server: ServerConnection, ears: Ears): Promise<List
   const onNotification = ({ channel, payload }: ConnectionEvents['notification']): void => {
     if (channel === 'lockpool_1' && payload !== undefined) hear(payload, ears)
   }
-  server.onEnd((cause) => ears.ended(cause))
+  const forget = server.onEnd((cause) => ears.ended(cause))
   server.on('notification', onNotification)
   await server.query(LISTEN)
   return {
     check: async () => void (await server.query(HEARTBEAT)),
     stop: async () => {
+      forget()
       server.off('notification', onNotification)
       await server.query(UNLISTEN)
     },

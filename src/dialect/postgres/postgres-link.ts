@@ -3,7 +3,7 @@ import type { Holding, LockLink, TableUse } from '../dialect.js'
 import type { KeyCode, LockMode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
 import type { PermitOperation, PermitReply } from '../permit-operation.js'
-import { decodeAnswers, encodeBatch } from './batch-codec.js'
+import { decodeAnswers, encodeBatch, wantedIn } from './batch-codec.js'
 import { Announcement } from './postgres-announcement.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
 import type { ServerFacts } from './postgres-attach.js'
@@ -41,6 +41,9 @@ export class PostgresLink implements LockLink {
   readonly #sender: string
   readonly #ended: (cause: Error) => void
   #announcement: Announcement | null = null
+  /** Buckets that somebody was interested in of late, a bit each. */
+  #wanted = 0
+  #batches = 0
 
   /** `ended` is told if statements reach another server session than the one with the locks. */
   constructor(server: ServerConnection, facts: ServerFacts, sender: string, ended: (cause: Error) => void) {
@@ -157,12 +160,16 @@ export class PostgresLink implements LockLink {
   }
 
   async #runBatch(operations: readonly LockOperation[], isPair: boolean): Promise<BatchReply> {
-    const { codes, keys, isPlain, mayGrant, buckets } = encodeBatch(operations)
+    if (this.#batches++ % LEARN_AGAIN_AFTER === 0) this.#wanted = 0
+    const { codes, keys, isPlain, mayGrant, buckets } = encodeBatch(operations, this.#wanted)
     const statement = isPair ? STATEMENTS.pairs : isPlain ? STATEMENTS.plain : STATEMENTS.full
     const values = [codes, keys, mayGrant ? this.#fence : null]
     const [row] = await this.#ask<{ answers: string; token: string | null; pid: number }>(statement, values)
     this.#checkSession(row!.pid)
-    return { answers: decodeAnswers(row!.answers, operations, buckets), token: row!.token, delaysMs: null }
+    const { answers, token } = row!
+    const wanted = buckets.length === 0 ? 0 : wantedIn(answers, operations.length, buckets)
+    this.#wanted |= wanted
+    return { answers: decodeAnswers(answers, operations, wanted), token, delaysMs: null }
   }
 
   async #ask<Row extends object>(statement: Prepared, values: unknown[]): Promise<Row[]> {
@@ -196,6 +203,12 @@ export class PostgresLink implements LockLink {
 }
 
 const INVALID_SQL_STATEMENT_NAME = '26000'
+
+/**
+ * In a bucket that somebody is interested in, releases look for interest in their very key, which costs the server as much
+ * as they do. After so many batches the bucket is looked into again: by then whoever waited may have gone.
+ */
+const LEARN_AGAIN_AFTER = 256
 
 const STATEMENTS = {
   tryOne: { name: 'lockpool_try', text: TRY_ONE },

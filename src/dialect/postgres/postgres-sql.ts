@@ -35,6 +35,9 @@ export const CODE = {
   mark: 15,
   unmark: 16,
   queueExclusive: 17,
+  /** As a release, and looks for interest in the very key: for buckets of which it is known that somebody is interested. */
+  releaseExclusiveLooking: 18,
+  releaseSharedLooking: 19,
 } as const
 
 /** The 32 bits of a key that interest in it is kept under: `hash` of PostgresKey. */
@@ -42,6 +45,12 @@ const HASH = `(((k # (k >> 32)) << 32) >> 32)::int4`
 
 /** The one of 32 buckets that the hash falls into. */
 const BUCKET = `((k # (k >> 32)) & 31)::int4`
+
+/** Whether anybody is interested in the key. Nobody but a session that is interested locks its hash for longer than this. */
+const LOOK_FOR_INTEREST = `
+        WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, ${HASH}) THEN 'r'
+        WHEN pg_advisory_unlock(${INTEREST_CLASS}, ${HASH}) THEN 'd'
+        ELSE 'r'`
 
 /**
  * A batch of one first attempt in exclusive mode: what a caller who has the pool to himself sends. The answer is the
@@ -79,6 +88,9 @@ SELECT
       WHEN 2 THEN CASE
         WHEN pg_advisory_unlock(k) THEN 'd'
         ELSE 'n' END
+      WHEN 18 THEN CASE
+        WHEN NOT pg_advisory_unlock(k) THEN 'n'
+        ${LOOK_FOR_INTEREST} END
       WHEN 14 THEN CASE
         WHEN NOT pg_try_advisory_lock(${BUCKET_CLASS}, k::int4) THEN 'r'
         WHEN pg_advisory_unlock(${BUCKET_CLASS}, k::int4) THEN 'd'
@@ -113,6 +125,9 @@ SELECT
       WHEN 2 THEN CASE
         WHEN pg_advisory_unlock(${key}) THEN 'd'
         ELSE 'n' END
+      WHEN 18 THEN CASE
+        WHEN NOT pg_advisory_unlock(${key}) THEN 'n'
+        ${LOOK_FOR_INTEREST} END
       WHEN 14 THEN CASE
         WHEN NOT pg_try_advisory_lock(${BUCKET_CLASS}, k::int4) THEN 'r'
         WHEN pg_advisory_unlock(${BUCKET_CLASS}, k::int4) THEN 'd'
@@ -125,6 +140,9 @@ SELECT
       WHEN 4 THEN CASE
         WHEN pg_advisory_unlock_shared(${key}) THEN 'd'
         ELSE 'n' END
+      WHEN 19 THEN CASE
+        WHEN NOT pg_advisory_unlock_shared(${key}) THEN 'n'
+        ${LOOK_FOR_INTEREST} END
       WHEN 5 THEN CASE
         WHEN NOT pg_try_advisory_lock_shared(${WRITER_CLASS}, ${HASH}) THEN 'n'
         WHEN pg_advisory_unlock_shared(${WRITER_CLASS}, ${HASH}) THEN 'g'
@@ -205,8 +223,6 @@ SELECT
         WHEN NOT pg_try_advisory_lock_shared(${BUCKET_CLASS}, ${BUCKET}) THEN 'c'
         WHEN NOT pg_try_advisory_lock_shared(${INTEREST_CLASS}, ${HASH}) THEN
           CASE WHEN pg_advisory_unlock_shared(${BUCKET_CLASS}, ${BUCKET}) THEN 'c' ELSE 'c' END
-        WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) IS NULL THEN 'w'
-        WHEN pg_try_advisory_lock(${WRITER_CLASS}, ${HASH}) THEN 'w'
         ELSE 'w' END
     END, '') AS answers,
   CASE

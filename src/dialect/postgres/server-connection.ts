@@ -27,7 +27,7 @@ export interface Prepared {
 /** The connection itself, over one client of `pg` in pipeline mode. Borrowers get it wrapped. */
 export class ServerConnection implements PostgresConnection {
   readonly #client: pg.Client
-  readonly #endListeners: ((cause: Error) => void)[] = []
+  readonly #endListeners = new Set<(cause: Error) => void>()
   #inFlight = 0
   #end: Error | null = null
   /** While a cursor waits for what was sent before it, and others wait behind the cursor. */
@@ -178,10 +178,11 @@ export class ServerConnection implements PostgresConnection {
     this.#internals.connection.parsedStatements = {}
   }
 
-  /** Tells once; at once if it has ended already. */
-  onEnd(listener: (cause: Error) => void): void {
-    if (this.#end === null) this.#endListeners.push(listener)
+  /** Tells once, unless called off; at once if it has ended already. */
+  onEnd(listener: (cause: Error) => void): () => void {
+    if (this.#end === null) this.#endListeners.add(listener)
     else listener(this.#end)
+    return () => void this.#endListeners.delete(listener)
   }
 
   /** Says good-bye and waits until the server has closed the connection. With a statement under way it can't. */
@@ -209,6 +210,8 @@ export class ServerConnection implements PostgresConnection {
     // The server's good-bye may be the last that ever arrives: the close behind it can get lost, and an open socket would
     // keep the process.
     this.destroy()
-    for (const listener of this.#endListeners.splice(0)) listener(cause)
+    const listeners = [...this.#endListeners]
+    this.#endListeners.clear()
+    for (const listener of listeners) listener(cause)
   }
 }

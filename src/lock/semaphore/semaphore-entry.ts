@@ -35,6 +35,8 @@ export class SemaphoreEntry
   #sleep: Sleep | null = null
   #isContended = false
   #cancelGiveWay: Cancel | null = null
+  /** When permits were last sent back, on the clock. */
+  #sentBackAt = 0
   /** Permits that are being asked for, and why. */
   #asked = 0
   #asking: Asking = 'take'
@@ -57,8 +59,9 @@ export class SemaphoreEntry
   }
 
   get isGivingWay(): boolean {
+    if (this.#cancelGiveWay === null || this.host.isClosing) return false
     // Who can't wait asks now.
-    return this.#cancelGiveWay !== null && (this.queue.first?.patience ?? 'wait') === 'wait'
+    return this.queue.first === null || this.queue.first.patience === 'wait'
   }
 
   get wake(): Wake {
@@ -285,6 +288,7 @@ export class SemaphoreEntry
 
   #departToRelease(step: 'release' | 'yield'): PermitOperation {
     const slots = this.giveUpSpare()
+    this.#sentBackAt = this.now()
     this.#move(step === 'release' ? 'releasing' : 'yielding')
     return this.#operation('release', { slots, exits: this.permitsHere === 0 && step === 'release' })
   }
@@ -335,9 +339,11 @@ export class SemaphoreEntry
   #released({ said, missing }: PermitReply): void {
     this.#move(this.#state === 'releasing' ? 'idle' : 'waiting')
     this.gaveUp(missing)
-    if (said !== 'wanted') return
-    this.#session!.ring(this)
-    this.#giveWay()
+    if (said === 'wanted') {
+      this.#session!.ring(this)
+      this.#giveWay()
+      // What those here wait for may be the very permits that were given up, and nobody else rings for them.
+    } else if (this.#state === 'waiting') this.#sleeper.awake('poll', true)
   }
 
   #fallAsleep(hasLostRace: boolean): void {
@@ -346,8 +352,10 @@ export class SemaphoreEntry
     this.#sleeper.fallAsleep()
   }
 
+  /** The ring takes a way to the others, and their attempt one to the server: together as long as the release took. */
   #giveWay(): void {
-    this.#cancelGiveWay ??= this.host.clock.after(GIVE_WAY_MS, () => this.#gaveWay())
+    const delayMs = GIVE_WAY_MS + this.now() - this.#sentBackAt
+    this.#cancelGiveWay ??= this.host.clock.after(delayMs, () => this.#gaveWay())
   }
 
   /** The others have had the time to come. Nobody rings for those that are left over: they are tried for. */

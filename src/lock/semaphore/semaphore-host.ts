@@ -11,6 +11,8 @@ export interface SemaphoreHost {
   readonly clock: Clock
   readonly random: Random
   readonly sender: string
+  /** Nobody comes any more, and nothing is to be waited for. */
+  readonly isClosing: boolean
   readonly noFencing: string | null
   readonly lastFailure: LockError | null
 

@@ -56,6 +56,10 @@ export class Semaphores implements SemaphoreHost {
     return this.#arbiter.sender
   }
 
+  get isClosing(): boolean {
+    return this.#arbiter.isClosing
+  }
+
   get noFencing(): string | null {
     return this.#arbiter.noFencing
   }
@@ -137,8 +141,9 @@ export class Semaphores implements SemaphoreHost {
 
   forget(entry: SemaphoreEntry): void {
     this.#arbiter.unpark(entry)
-    this.#links.unassign(entry)
+    // Somebody who is told that its session is idle may ask for it again: that is then a new entry.
     this.#entries.delete(entry.key.id)
+    this.#links.unassign(entry)
     if (this.#entries.size === 0) this.#onEmpty?.()
   }
 

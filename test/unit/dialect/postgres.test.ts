@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { decodeAnswers, encodeBatch } from '../../../src/dialect/postgres/batch-codec.js'
+import { decodeAnswers, encodeBatch, wantedIn } from '../../../src/dialect/postgres/batch-codec.js'
 import { hear, ringMessages } from '../../../src/dialect/postgres/postgres-bell.js'
 import { clientConfig, configProblem } from '../../../src/dialect/postgres/postgres-config.js'
 import { explain } from '../../../src/dialect/postgres/postgres-errors.js'
@@ -63,11 +63,8 @@ describe('batches', () => {
   })
 
   test('are a byte for each operation and a binary array of keys, with a look into each bucket at the end', () => {
-    const { codes, keys, buckets, isPlain, mayGrant } = encodeBatch([
-      op('try', 'a'),
-      op('release', 'b'),
-      op('release', 'b2'),
-    ])
+    const operations = [op('try', 'a'), op('release', 'b'), op('release', 'b2')]
+    const { codes, keys, buckets, isPlain, mayGrant } = encodeBatch(operations, 0)
 
     expect([...codes]).toEqual([1, 2, 2, ...buckets.map(() => 14)])
     expect(keys.length).toBe(20 + 12 * codes.length)
@@ -77,13 +74,16 @@ describe('batches', () => {
   })
 
   test('of releases alone draw no token, and others than the plain ones need the full statement', () => {
-    expect(encodeBatch([op('release', 'a')])).toMatchObject({ isPlain: true, mayGrant: false })
-    expect(encodeBatch([op('wait', 'a')])).toMatchObject({ isPlain: false, mayGrant: true, buckets: [] })
-    expect(encodeBatch([op('try', 'a', 'shared')])).toMatchObject({ isPlain: false })
+    expect(encodeBatch([op('release', 'a')], 0)).toMatchObject({ isPlain: true, mayGrant: false })
+    expect(encodeBatch([op('wait', 'a')], 0)).toMatchObject({ isPlain: false, mayGrant: true, buckets: [] })
+    expect(encodeBatch([op('try', 'a', 'shared')], 0)).toMatchObject({ isPlain: false })
   })
 
   test('no bucket is looked into twice, however many releases there are', () => {
-    const { buckets } = encodeBatch(Array.from({ length: 500 }, (_, i) => op('release', `key ${i}`)))
+    const { buckets } = encodeBatch(
+      Array.from({ length: 500 }, (_, i) => op('release', `key ${i}`)),
+      0,
+    )
 
     expect(buckets.length).toBe(32)
     expect(new Set(buckets).size).toBe(32)
@@ -91,11 +91,31 @@ describe('batches', () => {
 
   test('a wanted bucket makes its releases wanted, and nothing else', () => {
     const operations = [op('release', 'a'), op('try', 'a2'), op('release', 'b'), op('release', 'c')]
-    const { buckets } = encodeBatch(operations)
-    const looks = buckets.map((_, i) => (i === 0 ? 'r' : 'd')).join('')
+    const { buckets } = encodeBatch(operations, 0)
+    const said = `dgdn${buckets.map((_, i) => (i === 0 ? 'r' : 'd')).join('')}`
+    const wanted = wantedIn(said, operations.length, buckets)
 
-    expect(decodeAnswers(`dgdn${looks}`, operations, buckets)).toBe('rgdn')
-    expect(decodeAnswers(`dgdn${looks.replaceAll('r', 'd')}`, operations, buckets)).toBe('dgdn')
+    expect(wanted).toBe(1 << buckets[0]!)
+    expect(decodeAnswers(said, operations, wanted)).toBe('rgdn')
+    expect(decodeAnswers(said, operations, 0)).toBe('dgdn')
+  })
+
+  test('in a bucket that is known to be wanted each release looks for itself, and still draws no token', () => {
+    const operations = [op('release', 'a'), op('release', 'a', 'shared')]
+    const { buckets } = encodeBatch(operations, 0)
+    const looking = encodeBatch(operations, 1 << buckets[0]!)
+
+    expect([...looking.codes]).toEqual([18, 19])
+    expect(looking).toMatchObject({ buckets: [], isPlain: false, mayGrant: false })
+    expect(encodeBatch([op('release', 'a')], -1)).toMatchObject({ buckets: [], isPlain: true })
+    expect(decodeAnswers('rd', operations, 0)).toBe('rd')
+  })
+
+  test('what is never granted draws no token', () => {
+    for (const kind of ['release', 'relinquish', 'leave', 'unmark', 'queue'] as const)
+      expect(encodeBatch([op(kind, 'a')], 0).mayGrant, kind).toBe(false)
+    for (const kind of ['try', 'wait', 'retry', 'poll', 'yield'] as const)
+      expect(encodeBatch([op(kind, 'a')], 0).mayGrant, kind).toBe(true)
   })
 })
 

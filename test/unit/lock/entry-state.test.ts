@@ -9,9 +9,9 @@ import {
 
 const STATES = Object.keys(ENTRY_MOVES) as EntryState[]
 const AT_REST: ReadonlySet<EntryState> = new Set(['idle', 'waiting', 'delayed', 'held'])
-/** The ringing is a statement of its own, and nobody who can't wait need wait for it. */
-const IS_UNDER_WAY = (facts: EntryFacts): boolean =>
-  !AT_REST.has(facts.state) && !(facts.state === 'ringing' && facts.isHurried && !facts.isMarked)
+/** The ringing is a statement of its own: who can't wait for others need not wait for that either. */
+const isUnderWay = ({ state, isMarked, isGivingWay, isClosing, head }: EntryFacts): boolean =>
+  state === 'ringing' ? isMarked || (isGivingWay && !(isClosing && head === null)) : !AT_REST.has(state)
 
 /** Which state the entry goes to for each step that asks the server; the others ask nothing. */
 const LEADS_TO: Partial<Record<Step, EntryState>> = {
@@ -69,7 +69,7 @@ test('every step is a legal move', () => {
 
 test('while an operation is under way nothing else is started', () => {
   for (const facts of allFacts()) {
-    if (IS_UNDER_WAY(facts)) expect(nextStep(facts)).toBe('rest')
+    if (isUnderWay(facts)) expect(nextStep(facts)).toBe('rest')
   }
 })
 
@@ -126,7 +126,7 @@ test('what is delayed is given to nobody, and given up only when the pool is clo
 test('who has just given it up for others queues before it asks', () => {
   for (const facts of allFacts()) {
     const isFree = facts.state === 'idle' && !facts.isMarked && !facts.isContended
-    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay && !facts.isHurried
+    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay
     expect(nextStep(facts) === 'queue').toBe(mayQueue)
   }
 })

@@ -1,3 +1,4 @@
+import type { FakeLockPool } from '../../../src/fake-lock-pool.js'
 import { expect, test, vi } from 'vitest'
 import { fakeWorld, rejection, stateOf } from '../../support/fake-world.js'
 
@@ -58,6 +59,21 @@ test('a listener may call back into the pool', async () => {
   await world.clock.run(100)
 
   expect(seen).toEqual([null, 'LOCK_LOST', 'b'])
+})
+
+test.each([
+  ['lock', (pool: FakeLockPool) => pool.acquire('orders')],
+  ['semaphore', (pool: FakeLockPool) => pool.semaphore('orders', 1).acquire()],
+] as const)('a listener that hears of an idle session may ask for the same %s again', async (_, acquire) => {
+  const pool = fakeWorld().pool()
+  const first = await acquire(pool)
+  let again: Promise<{ release(): Promise<void> }> | null = null
+  pool.on('session:moved', ({ to }) => {
+    if (to === 'idle') again ??= acquire(pool)
+  })
+
+  await first.release()
+  await (await again!).release()
 })
 
 test('a snapshot is plain JSON, and knows who holds and who waits', async () => {

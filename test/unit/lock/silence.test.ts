@@ -112,6 +112,36 @@ test('a bell that goes dark is noticed while somebody sleeps, and replaced', asy
   bell.isCutOff = false
 })
 
+test('the end of a connection that was the bell once is not that of the bell', async () => {
+  const world = fakeWorld({ latencyMs: 0.2 })
+  const [holder, waiter] = [world.pool(), world.pool()]
+  const listeners = () => [...world.server.connections].filter(({ ears }) => ears !== null)
+  const held = holder.acquire('orders')
+  await world.clock.run(10)
+  const impatient = waiter.acquire('orders', { timeoutMs: 500 }).catch(() => null)
+  await world.clock.run(300)
+  const [once] = listeners()
+  // Everybody wakes, and the bell is given back. Somebody borrows its connection.
+  await world.clock.run(6500)
+  await impatient
+  const borrowed = waiter.connections.connect()
+  const more = waiter.connections.connect()
+  await world.clock.run(10)
+  const waiting = waiter.acquire('orders')
+  await world.clock.run(300)
+  const [now] = listeners()
+  expect([once!.ears, now === once], 'another connection is the bell now').toEqual([null, false])
+
+  world.server.end(once!)
+  await world.clock.run(10)
+
+  expect(listeners()).toEqual([now])
+  expect(waiter.snapshot().doorbell).toBe('listening')
+  for (const each of [borrowed, more]) (await each).release()
+  await Promise.all([(await held).release(), world.clock.run(50)])
+  await Promise.all([(await waiting).release(), world.clock.run(50)])
+})
+
 test('a bell whose connection ends as it begins to listen is replaced', async () => {
   const world = fakeWorld()
   const { dialect } = world.server

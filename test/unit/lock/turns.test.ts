@@ -183,6 +183,55 @@ describe('a key that one caller in each of several processes wants again and aga
     expect(longestMs).toBeLessThan(5 * 10)
   })
 
+  test('goes to and fro between one that takes it with others and one that takes it alone', async () => {
+    const world = fakeWorld({ latencyMs: 0.2 })
+    const [a, b] = [world.pool(), world.pool()]
+    const grants = [0, 0]
+    let isOver = false
+    const hold = (): Promise<void> => new Promise((resolve) => void world.clock.after(2, resolve))
+    const live = async (
+      place: number,
+      acquire: () => Promise<{ release(): Promise<void> }>,
+    ): Promise<void> => {
+      while (!isOver) {
+        const held = await acquire()
+        grants[place]!++
+        await hold()
+        await held.release()
+      }
+    }
+    const both = [live(0, () => a.acquireAll(['hot'])), live(1, () => b.acquire('hot'))]
+
+    await world.clock.run(1200)
+    isOver = true
+    await world.clock.run(500)
+    await Promise.all(both)
+
+    expect(Math.min(...grants) / (grants[0]! + grants[1]!)).toBeGreaterThan(0.4)
+  })
+
+  test('is asked for by one with little time left, whoever is to go first', async () => {
+    const world = fakeWorld({ latencyMs: 0.2 })
+    const [a, b] = [world.pool(), world.pool()]
+    const first = a.acquire('hot')
+    const other = b.acquire('other')
+    await world.clock.run(10)
+    const waiting = b.acquire('hot')
+    // Its own bell has been on for long.
+    const elsewhere = a.acquire('other')
+    await world.clock.run(300)
+    // It does not come, though it is rung for.
+    for (const connection of world.server.connections) if (connection.ears !== null) connection.ears = null
+    const released = (await first).release()
+    const again = a.acquire('hot', { timeoutMs: 3 })
+    await world.clock.run(10)
+    await released
+
+    const lock = await again
+    await Promise.all([lock.release(), (await other).release(), world.clock.run(2000)])
+    await Promise.all([(await waiting).release(), (await elsewhere).release(), world.clock.run(50)])
+  })
+
   test('is had again at once by one who asks without patience, and soon by one whom nobody followed', async () => {
     const world = fakeWorld({ latencyMs: 0.2 })
     const [a, b] = [world.pool(), world.pool()]

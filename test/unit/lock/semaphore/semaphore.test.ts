@@ -151,6 +151,64 @@ test('one caller in each of several processes, who want the same permits again a
   expect(longestMs).toBeLessThan(50)
 })
 
+test('over a slow network as well they have them in turn', async () => {
+  const world = fakeWorld({ latencyMs: 3 })
+  const turns = [0, 0]
+  let isOver = false
+  const callers = turns.map(async (_, process) => {
+    const semaphore = world.pool().semaphore('s', 1)
+    while (!isOver) {
+      const permit = await semaphore.acquire()
+      if (world.clock.now() > 500) turns[process]!++
+      await new Promise<void>((resolve) => void world.clock.after(10, resolve))
+      await permit.release()
+    }
+  })
+  await world.clock.run(3000)
+  isOver = true
+  await world.clock.run(500)
+  await Promise.all(callers)
+
+  expect(Math.min(...turns) / (turns[0]! + turns[1]!)).toBeGreaterThan(0.4)
+})
+
+test('one who waits here has the permit that was given up here, if nobody else waits', async () => {
+  const world = fakeWorld({ latencyMs: 0.2 })
+  const [a, b] = [world.pool(), world.pool()]
+  const mine = a.semaphore('s', 2).acquire()
+  const theirs = b.semaphore('s', 2).acquire()
+  await world.clock.run(10)
+  const waiting = a.semaphore('s', 2).acquire()
+  // Its turn is over, and the next poll is most of a second away.
+  await world.clock.run(2000)
+  const released = (await mine).release()
+  await world.clock.run(5)
+  await released
+
+  expect(await stateOf(waiting)).toBe('fulfilled')
+  await Promise.all([(await waiting).release(), (await theirs).release(), world.clock.run(50)])
+})
+
+test('a pool that is closed while it lets others come has lost nothing', async () => {
+  const world = fakeWorld({ latencyMs: 0.2 })
+  const [a, b] = [world.pool(), world.pool()]
+  const lost: string[] = []
+  a.on('session:lost', ({ reason }) => lost.push(reason))
+  const first = a.semaphore('s', 1).acquire()
+  await world.clock.run(10)
+  const waiting = b.semaphore('s', 1).acquire()
+  await world.clock.run(300)
+  const released = (await first).release()
+  await world.clock.run(1.5)
+  await released
+
+  const closed = a.close({ graceMs: 0 })
+  await world.clock.run(50)
+  await closed
+  expect(lost).toEqual([])
+  await Promise.all([(await waiting).release(), world.clock.run(50)])
+})
+
 test('one who gave way and whom nobody followed goes on without the poll', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
