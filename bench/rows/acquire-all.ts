@@ -25,7 +25,10 @@ async function compareServerAlone({ url, rounds, seconds, say }: Bench): Promise
   const client = await connectTo(url)
   const locks = (count: number) => async () => {
     const series = `generate_series(1, ${count}) AS keys (k)`
-    await client.query({ name: `lock ${count}`, text: `SELECT count(pg_try_advisory_lock(k)) FROM ${series}` })
+    await client.query({
+      name: `lock ${count}`,
+      text: `SELECT count(pg_try_advisory_lock(k)) FROM ${series}`,
+    })
     const text = `SELECT count(pg_advisory_unlock(k)) FROM ${series}`
     return { release: async () => void (await client.query({ name: `unlock ${count}`, text })) }
   }

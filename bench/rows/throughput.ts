@@ -8,6 +8,7 @@ import {
   CALLERS,
   POOL_SIZE,
   REFERENCE_CALLERS,
+  RUN_UP_SECONDS,
   SESSIONS,
   type PairsAnswer,
   type PairsKind,
@@ -71,7 +72,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
       ...against('pg.Pool'),
       target: { of: 'ratio', is: 'at least', limit: 30 },
       notes: [
-        `${POOL_SIZE} connections, ${REFERENCE_CALLERS} callers, prepared, no tokens; each side in a process of its own`,
+        `${POOL_SIZE} connections, ${REFERENCE_CALLERS} callers, prepared, no tokens; each side in a process of its own, after ${RUN_UP_SECONDS} s that do not count`,
         cpuNote,
       ],
     }),

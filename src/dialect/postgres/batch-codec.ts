@@ -60,11 +60,7 @@ export function encodeBatch(operations: readonly LockOperation[], wanted: number
     writeElement(words, count + i, 0, buckets[i]!)
   }
   const rows = count + buckets.length
-  words.setInt32(0, 1)
-  words.setInt32(4, 0)
-  words.setInt32(8, INT8_OID)
-  words.setInt32(12, rows)
-  words.setInt32(16, 1)
+  writeHeader(words, rows)
   return {
     codes: codes.subarray(0, rows),
     keys: keys.subarray(0, ARRAY_HEADER_BYTES + ELEMENT_BYTES * rows),
@@ -93,6 +89,14 @@ export function decodeAnswers(said: string, operations: readonly LockOperation[]
       return isRelease && mayBeWanted && answers[i] === SAID.done ? SAID.doneAndWanted : answers[i]
     })
     .join('')
+}
+
+function writeHeader(words: DataView, rows: number): void {
+  words.setInt32(0, 1)
+  words.setInt32(4, 0)
+  words.setInt32(8, INT8_OID)
+  words.setInt32(12, rows)
+  words.setInt32(16, 1)
 }
 
 function writeElement(words: DataView, row: number, high: number, low: number): void {

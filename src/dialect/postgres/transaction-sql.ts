@@ -53,7 +53,7 @@ export const TRY_LOCK_IN_TRANSACTION = {
 
 /** Who has an advisory key, as pg_locks shows it: a bigint in two halves with objsubid 1, a pair with objsubid 2. */
 export const ADVISORY_HOLDERS = `
-SELECT DISTINCT activity.pid, activity.application_name, activity.client_addr::text
+SELECT DISTINCT activity.pid, activity.application_name, host(activity.client_addr) AS client_addr
 FROM pg_catalog.pg_locks AS lock
 JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
 WHERE
@@ -65,7 +65,7 @@ LIMIT 5`
 
 /** Who has locks on a table, or on rows of it, for longer than we were willing to wait. */
 export const TABLE_HOLDERS = `
-SELECT DISTINCT activity.pid, activity.application_name, activity.client_addr::text
+SELECT DISTINCT activity.pid, activity.application_name, host(activity.client_addr) AS client_addr
 FROM pg_catalog.pg_locks AS lock
 JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
 WHERE

@@ -1,9 +1,6 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { drawn } from '../../../src/lock/drawn-token.js'
-import { KeyBook, keyInWords, keyText } from '../../../src/lock/key-book.js'
-import { Sleep } from '../../../src/lock/sleep.js'
 import { MAX_HAND_OFFS, Turn, TURN_MS } from '../../../src/lock/turn.js'
-import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { fakeWorld } from '../../support/fake-world.js'
 
 test('a turn is bounded by time and by count, and its tokens stay below the next of the server', () => {
@@ -16,101 +13,6 @@ test('a turn is bounded by time and by count, and its tokens stay below the next
   expect(turn.mayContinue(0)).toBe(false)
   expect(turn.room).toBe(0)
   expect(MAX_HAND_OFFS).toBeLessThan(1024)
-})
-
-describe('sleeping', () => {
-  const sleeper = () => {
-    const clock = new ManualClock()
-    const awoken = vi.fn()
-    return { clock, awoken, sleep: new Sleep({ clock, random: { next: () => 0 }, sender: 'me' }, awoken) }
-  }
-
-  test('the poll comes after 50 ms, then less and less often', () => {
-    const { clock, awoken, sleep } = sleeper()
-    const at: number[] = []
-    awoken.mockImplementation(() => {
-      at.push(clock.now())
-      expect(sleep.wake).toBe('poll')
-      sleep.attempt()
-      sleep.fallAsleep()
-    })
-
-    sleep.fallAsleep()
-    clock.advance(5000)
-    sleep.end()
-
-    expect(at).toEqual([50, 150, 350, 750, 1550, 2350, 3150, 3950, 4750])
-    expect(clock.armed).toBe(0)
-  })
-
-  test('who gives way looks after 5 ms, as if the bell had rung', () => {
-    const { clock, awoken, sleep } = sleeper()
-    sleep.giveWay()
-    clock.advance(4.9)
-    expect(awoken).not.toHaveBeenCalled()
-    clock.advance(0.1)
-    expect(sleep.wake).toBe('rung')
-    sleep.end()
-  })
-
-  test('a bell that rings during an attempt is heard when it has failed, and not after the next', () => {
-    const { sleep } = sleeper()
-    sleep.attempt()
-    sleep.rung('other', false)
-    expect(sleep.wake).toBe('no')
-    sleep.fallAsleep()
-    expect(sleep.wake).toBe('rung')
-    sleep.attempt()
-    sleep.fallAsleep()
-    expect(sleep.wake).toBe('no')
-    sleep.end()
-  })
-
-  test('those who have claimed the next turn go first, a little apart', () => {
-    const { clock, awoken, sleep } = sleeper()
-    sleep.claimed('first')
-    sleep.claimed('second')
-    sleep.claimed('first')
-
-    sleep.rung('stranger', true)
-    clock.advance(3.9)
-    expect(awoken).not.toHaveBeenCalled()
-    clock.advance(0.1)
-    expect(awoken).toHaveBeenCalledTimes(1)
-
-    sleep.claimed('me')
-    sleep.rung('first', true)
-    clock.advance(2)
-    expect(awoken).toHaveBeenCalledTimes(2)
-    sleep.rung('second', true)
-    expect(awoken).toHaveBeenCalledTimes(3)
-  })
-
-  test('claims of those who did not come are dropped, and a stranger can not make us remember without end', () => {
-    const { clock, awoken, sleep } = sleeper()
-    sleep.claimed('dead')
-    sleep.rung('other', true)
-    clock.advance(2)
-
-    sleep.end()
-    sleep.rung('other', true)
-    expect(awoken).toHaveBeenCalledTimes(2)
-
-    for (let i = 0; i < 10_000; i++) sleep.claimed(`stranger ${i}`)
-    sleep.rung('other', true)
-    clock.advance(2 * 64)
-    expect(awoken).toHaveBeenCalledTimes(3)
-  })
-
-  test('a lost race is claimed once', () => {
-    const { sleep } = sleeper()
-    const claim = vi.fn()
-    sleep.lostRace(claim)
-    sleep.claimed('me')
-    sleep.lostRace(claim)
-
-    expect(claim).toHaveBeenCalledTimes(1)
-  })
 })
 
 test('on a hot key every process gets its share, and turns go round', async () => {
@@ -267,30 +169,5 @@ describe('a key that one caller in each of several processes wants again and aga
     expect(await impatient, 'asked after the release, before the sleeper').not.toBeNull()
     await Promise.all([(await impatient)!.release(), world.clock.run(50)])
     await Promise.all([(await asleep).release(), world.clock.run(50)])
-  })
-})
-
-describe('keys', () => {
-  test('are shown as people write them', () => {
-    expect(['a "b"', 7n, [1, -2] as const].map(keyText)).toEqual(['a "b"', '7', '(1, -2)'])
-    expect(['a "b"', 7n, [1, -2] as const].map(keyInWords)).toEqual([
-      'lock "a \\"b\\""',
-      'lock 7',
-      'lock (1, -2)',
-    ])
-  })
-
-  test('are encoded once while they are remembered, and remembered within bounds', () => {
-    const encodeKey = vi.fn((key: unknown) => ({ id: String(key) }))
-    const book = new KeyBook({ encodeKey }, '')
-
-    const first = book.code('a')
-    expect(book.code('a')).toBe(first)
-    for (let i = 0; i < 4100; i++) book.code(`key ${i}`)
-    expect(book.code('a'), 'still in the older half').toBe(first)
-    for (let i = 0; i < 9000; i++) book.code(`other ${i}`)
-
-    expect(book.code('a')).not.toBe(first)
-    expect(book.code('a')).toEqual(first)
   })
 })

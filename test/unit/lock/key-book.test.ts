@@ -1,0 +1,27 @@
+import { describe, expect, test, vi } from 'vitest'
+import { KeyBook, keyInWords, keyText } from '../../../src/lock/key-book.js'
+
+describe('keys', () => {
+  test('are shown as people write them', () => {
+    expect(['a "b"', 7n, [1, -2] as const].map(keyText)).toEqual(['a "b"', '7', '(1, -2)'])
+    expect(['a "b"', 7n, [1, -2] as const].map(keyInWords)).toEqual([
+      'lock "a \\"b\\""',
+      'lock 7',
+      'lock (1, -2)',
+    ])
+  })
+
+  test('are encoded once while they are remembered, and remembered within bounds', () => {
+    const encodeKey = vi.fn((key: unknown) => ({ id: String(key) }))
+    const book = new KeyBook({ encodeKey }, '')
+
+    const first = book.code('a')
+    expect(book.code('a')).toBe(first)
+    for (let i = 0; i < 4100; i++) book.code(`key ${i}`)
+    expect(book.code('a'), 'still in the older half').toBe(first)
+    for (let i = 0; i < 9000; i++) book.code(`other ${i}`)
+
+    expect(book.code('a')).not.toBe(first)
+    expect(book.code('a')).toEqual(first)
+  })
+})
