@@ -38,7 +38,8 @@ export function draw({ title, x, y, points, isHighGood }: Picture, entrants: rea
     x: { type: 'log', label: x, tickFormat: ',d', ticks: [...new Set(points.map((point) => point.x))] },
     y: {
       type: 'log',
-      label: `${y}, ${isHighGood ? 'more' : 'less'} is better`,
+      // Below the title, and not over it, where it would be by itself.
+      label: null,
       grid: true,
       tickFormat: short,
       nice: true,
@@ -62,6 +63,11 @@ export function draw({ title, x, y, points, isHighGood }: Picture, entrants: rea
         dx: 10,
       }),
       Plot.text([title], { frameAnchor: 'top-left', dx: -56, dy: -58, fontSize: 15, fontWeight: 'bold' }),
+      Plot.text([`${y}, ${isHighGood ? 'more' : 'less'} is better`], {
+        frameAnchor: 'top-left',
+        dx: -56,
+        dy: -34,
+      }),
     ],
   })
   figure.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
