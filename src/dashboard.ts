@@ -38,7 +38,7 @@ export function dashboardHandler(locks: LockPool, options: DashboardOptions = {}
     end: async ({ pid, startedAt }: Victim) => {
       const connection = await connections.connect({ timeoutMs: PATIENCE_MS })
       try {
-        return (await endSession(connection, pid, startedAt)) !== 'none'
+        return await endSession(connection, pid, startedAt)
       } finally {
         connection.release()
       }

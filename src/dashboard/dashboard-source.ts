@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js'
-import type { ServerSession } from '../dialect/server-state.js'
+import type { ServerSession, SessionEnd } from '../dialect/server-state.js'
 import { waitersOf } from '../inspect/server-lock.js'
 import type { LockSnapshot } from '../inspect/snapshot.js'
 import type { PoolSnapshot } from '../lock/snapshot.js'
@@ -23,8 +23,8 @@ export interface DashboardPorts {
   readonly title: string
   /** Asks the server; null for a pool whose server can't be asked. */
   readonly look: (() => Promise<LockSnapshot>) | null
-  /** Whether there was such a session, and it is told to end. */
-  readonly end: ((victim: Victim) => Promise<boolean>) | null
+  /** What became of it. */
+  readonly end: ((victim: Victim) => Promise<SessionEnd>) | null
   /** The pool of this process; null for a dashboard that stands beside the programs that lock. */
   readonly pool: { snapshot(): PoolSnapshot } | null
 }
@@ -96,11 +96,11 @@ export class DashboardSource {
    *
    * @throws whatever the server says
    */
-  async end(victim: Victim): Promise<boolean> {
+  async end(victim: Victim): Promise<SessionEnd> {
     const shown = this.#look?.snapshot?.sessions ?? []
     if (!shown.some(({ pid, startedAt }) => pid === victim.pid && startedAt === victim.startedAt))
-      return false
-    const ended = (await this.#ports.end?.(victim)) ?? false
+      return 'none'
+    const ended = (await this.#ports.end?.(victim)) ?? 'none'
     // The next page is to see what has become of it; who was shown until then can still be ended.
     if (this.#look !== null) this.#look = { ...this.#look, at: -Infinity }
     return ended

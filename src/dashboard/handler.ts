@@ -61,7 +61,8 @@ export class RequestHandler {
     const victim = await readEnding(request)
     if ('error' in victim) return jsonResponse(request, victim, 400)
     try {
-      const answer: EndedJson = { ended: await this.#ports.source.end(victim) }
+      const end = await this.#ports.source.end(victim)
+      const answer: EndedJson = { ended: end !== 'none', isStillThere: end === 'there' }
       return await jsonResponse(request, answer, answer.ended ? 200 : 409)
     } catch (error) {
       const problem = { error: { code: 'SERVER_REFUSED', message: (error as Error).message } }

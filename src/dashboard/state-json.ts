@@ -166,7 +166,10 @@ export interface EndJson {
 }
 
 export interface EndedJson {
+  /** Whether there was such a session, and it was told to end. */
   readonly ended: boolean
+  /** It was, and is still there: what it does can't be broken off at once. */
+  readonly isStillThere: boolean
 }
 
 export interface ProblemJson {

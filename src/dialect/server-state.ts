@@ -123,3 +123,6 @@ export interface KeyNames {
   nameOf(target: AdvisoryTarget): KeyName | null
   semaphoreOf(target: AdvisoryTarget): SemaphorePart | null
 }
+
+/** What became of a session that was to be ended. There was `none` that began then; it is `gone`; or it was told to end, and after five seconds it is still `there`. */
+export type SessionEnd = 'none' | 'gone' | 'there'

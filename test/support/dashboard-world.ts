@@ -33,7 +33,7 @@ export class DashboardWorld {
       },
       end: (victim) => {
         this.ended.push(victim)
-        return Promise.resolve(victim.pid === 1)
+        return Promise.resolve(victim.pid === 1 ? 'gone' : 'none')
       },
       ...ports,
       clock: this.clock,

@@ -93,7 +93,7 @@ async function listenerOf(
     title,
     pool: null,
     look: () => explained(watch.look()),
-    end: async (victim) => (await explained(watch.end(victim))) !== 'none',
+    end: (victim) => explained(watch.end(victim)),
   })
   const handler = new RequestHandler(options, { source, assets: pageAssets, clock: systemClock })
   return nodeListener((request) => handler.handle(request))

@@ -35,8 +35,8 @@ export class Client {
     return state
   }
 
-  /** Whether there still was such a session. @throws {Refused} */
-  async end(order: EndJson, token: string): Promise<boolean> {
+  /** @throws {Refused} */
+  async end(order: EndJson, token: string): Promise<EndedJson> {
     const response = await fetch('api/end', {
       method: 'POST',
       headers: {
@@ -47,8 +47,8 @@ export class Client {
       body: JSON.stringify(order),
       signal: AbortSignal.timeout(PATIENCE_MS),
     })
-    if (response.status === 409) return false
-    return (await answerOf<EndedJson>(response)).ended
+    if (response.status === 409) return { ended: false, isStillThere: false }
+    return answerOf<EndedJson>(response)
   }
 
   #authorization(): Record<string, string> {

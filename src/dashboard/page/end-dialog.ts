@@ -49,7 +49,11 @@ export function askToEnd(session: SessionJson, state: StateJson, client: Client,
 /** Null if it is done. */
 async function endIt(client: Client, order: EndJson, token: string): Promise<string | null> {
   try {
-    return (await client.end(order, token)) ? null : 'There is no such session any more.'
+    const { ended, isStillThere } = await client.end(order, token)
+    if (!ended) return 'There is no such session any more.'
+    return isStillThere
+      ? 'It was told to end, and is still there: it ends when what it does can be broken off.'
+      : null
   } catch (error) {
     return error instanceof Refused ? `Refused: ${error.message}.` : 'The dashboard does not answer.'
   }

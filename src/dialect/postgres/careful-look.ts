@@ -1,5 +1,5 @@
 import type { Queryable } from '../queryable.js'
-import type { ServerState } from '../server-state.js'
+import type { ServerState, SessionEnd } from '../server-state.js'
 import { TERMINATE } from './inspect-sql.js'
 import { BEGIN_LOOK, END_LOOK, GIVE_UP_LOOK } from './look-sql.js'
 import { readServerState, type InspectOptions } from './postgres-inspect.js'
@@ -17,9 +17,6 @@ export async function lookCarefully(connection: Queryable, options: InspectOptio
     throw error
   }
 }
-
-/** There was `none` that began then; it is `gone`; or it was told to end, and after five seconds it is still `there`. */
-export type SessionEnd = 'none' | 'gone' | 'there'
 
 /**
  * Tells a session to end, if it is still the one that began then, and waits for that.

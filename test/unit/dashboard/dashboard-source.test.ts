@@ -99,11 +99,11 @@ test('of two sessions that were shown, both can be ended, one after the other', 
   const source = new DashboardSource({
     ...{ clock: world.clock, title: '', pool: null },
     look: () => Promise.resolve(blockedSnapshot()),
-    end: () => Promise.resolve(true),
+    end: () => Promise.resolve('gone' as const),
   })
   await source.state()
-  expect([await source.end(victims[0]!), await source.end(victims[1]!)]).toEqual([true, true])
-  expect(await source.end({ pid: 77, startedAt: victims[0]!.startedAt })).toBe(false)
+  expect([await source.end(victims[0]!), await source.end(victims[1]!)]).toEqual(['gone', 'gone'])
+  expect(await source.end({ pid: 77, startedAt: victims[0]!.startedAt })).toBe('none')
 })
 
 test('in the process that locks: exact ages, tokens, each caller who waits, and what others have', async () => {

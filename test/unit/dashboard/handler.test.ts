@@ -110,10 +110,20 @@ describe('who may end a session', () => {
     const world = open()
     expect((await world.state()).mayEnd).toBe(true)
     const answer = await world.end(victim)
-    expect([answer.status, await answer.json()]).toEqual([200, { ended: true }])
+    expect([answer.status, await answer.json()]).toEqual([200, { ended: true, isStillThere: false }])
     expect(world.ended).toEqual([{ pid: 1, startedAt: BEGUN }])
     // Gone already, or another has its process id now.
     expect((await world.end({ ...victim, pid: 2, confirm: '2' })).status).toBe(409)
+  })
+
+  test('one that is still there is told to be so', async () => {
+    const world = new DashboardWorld(
+      { token: TOKEN, ending: true },
+      { end: () => Promise.resolve('there' as const) },
+    )
+    await world.state()
+    const answer = await world.end(victim)
+    expect([answer.status, await answer.json()]).toEqual([200, { ended: true, isStillThere: true }])
   })
 
   test('only whom the page has shown, and only as long as it is that session', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { endHolders, type BreakOrder, type Inspector } from '../../../../src/cli/inspect/end-holders.js'
 import { wantedLocks } from '../../../../src/cli/inspect/key-argument.js'
 import type { Channel, Terminal } from '../../../../src/cli/terminal.js'
-import type { SessionEnd } from '../../../../src/dialect/postgres/careful-look.js'
+import type { SessionEnd } from '../../../../src/dialect/server-state.js'
 import { snapshotOf } from '../../../../src/inspect/snapshot.js'
 import { held, key, serverSession, serverState } from '../../../support/server-state.js'
 
