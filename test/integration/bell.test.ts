@@ -7,7 +7,8 @@ import { startServer } from '../support/own-server.js'
 
 const world = lockWorld()
 
-test('with a full notification queue a release is a release, and who waits finds out by looking', async () => {
+test('with a full notification queue a release is a release, and who waits finds out by looking', async (context) => {
+  context.skip((await world.version()) < 17, 'its queue is too long to be filled')
   await using server = await startServer({ max_notify_queue_pages: 64 })
   const clients = [new pg.Client(server.url), new pg.Client(server.url)] as const
   await Promise.all(clients.map((client) => client.connect()))

@@ -101,7 +101,7 @@ test('who waited in vain is told who has it', async () => {
       { timeout: 15_000, interval: 1 },
     )
     .toMatch(
-      /^lockpool: lock "k" is busy: .+ \(process \d+, client 127\.0\.0\.1\/32\) holds it, gave up after 1s\n$/,
+      /^lockpool: lock "k" is busy: .+ \(process \d+, client 127\.0\.0\.1\) holds it, gave up after 1s\n$/,
     )
   await held.release()
 })

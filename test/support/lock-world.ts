@@ -48,6 +48,14 @@ export class LockWorld {
     return rows
   }
 
+  /** Of the server: 18, say. */
+  async version(): Promise<number> {
+    const { rows } = await this.database.query<{ n: number }>(
+      `SELECT current_setting('server_version_num')::int / 10000 AS n`,
+    )
+    return rows[0]!.n
+  }
+
   async terminate(...pids: number[]): Promise<void> {
     await this.database.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [pids])
   }
