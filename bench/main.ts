@@ -1,39 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { cpus, loadavg } from 'node:os'
 import { parseOptions, USAGE, type BenchOptions } from './options.js'
-import { Progress } from './progress.js'
-import type { Group, Row } from './row.js'
-import { acquireAll } from './rows/acquire-all.js'
-import { fairness } from './rows/fairness.js'
-import { handOff } from './rows/hand-off.js'
-import { hotKey } from './rows/hot-key.js'
-import { lease } from './rows/lease.js'
-import { manyHeld } from './rows/many-held.js'
-import { memory } from './rows/memory.js'
-import { oneCaller } from './rows/one-caller.js'
-import { outage } from './rows/outage.js'
-import { poolAlone } from './rows/pool-alone.js'
-import { semaphore } from './rows/semaphore.js'
-import { telemetry } from './rows/telemetry.js'
-import { throughput } from './rows/throughput.js'
+import { GROUPS } from './groups.js'
+import type { Row } from './row.js'
 import { serverFacts } from './server.js'
 import { table } from './table.js'
-
-const GROUPS: readonly Group[] = [
-  throughput,
-  oneCaller,
-  hotKey,
-  fairness,
-  handOff,
-  manyHeld,
-  memory,
-  acquireAll,
-  semaphore,
-  telemetry,
-  lease,
-  outage,
-  poolAlone,
-]
+import { WorkerProcess } from './worker.js'
+import type { GroupQuestion } from './workers/group.js'
 
 /** Enough for 10000 locks held twice over, and for a connection per lock. */
 const SERVER_SETTINGS = { max_connections: 200, max_locks_per_transaction: 1024 }
@@ -46,17 +19,13 @@ async function startServer({ url }: BenchOptions): Promise<{ url: string; stop: 
   return { url: server.url, stop: () => server.stop() }
 }
 
-async function measure(groups: readonly Group[], url: string, options: BenchOptions): Promise<Row[]> {
-  const progress = new Progress(process.stdout)
+/** Each group in a process of its own: what one has left to the garbage collector and the compiler slows down the next. */
+async function measure(names: readonly string[], url: string, options: BenchOptions): Promise<Row[]> {
+  const { rounds, seconds } = options
   const rows: Row[] = []
-  try {
-    for (const group of groups) {
-      progress.begin(group.name)
-      const { rounds, seconds } = options
-      rows.push(...(await group.run({ url, rounds, seconds, say: (what) => progress.say(what) })))
-    }
-  } finally {
-    progress.end()
+  for (const name of names) {
+    await using worker = new WorkerProcess<GroupQuestion, Row[]>('group', [])
+    rows.push(...(await worker.ask({ name, url, rounds, seconds })))
   }
   return rows
 }
@@ -70,13 +39,13 @@ function thisMachine(): { node: string; cores: number; cpu: string; load: number
 
 async function main(options: BenchOptions): Promise<void> {
   const { only, rounds, seconds } = options
-  const groups = GROUPS.filter((group) => only.length === 0 || only.includes(group.name))
+  const names = GROUPS.map(({ name }) => name).filter((name) => only.length === 0 || only.includes(name))
   const server = await startServer(options)
   try {
     const facts = await serverFacts(server.url)
     const machine = thisMachine()
     const begunAt = new Date().toISOString()
-    const rows = await measure(groups, server.url, options)
+    const rows = await measure(names, server.url, options)
     const { node, cores, cpu, load } = machine
     process.stdout.write(
       `\nPostgreSQL ${facts.version} (fsync ${facts.fsync}), Node ${node}, ${cores} x ${cpu}, load ${load.toFixed(2)} before\n` +

@@ -13,7 +13,7 @@ import {
   type PairsAnswer,
   type PairsKind,
   type PairsQuestion,
-} from '../workers/pairs.js'
+} from '../workers/pairs-terms.js'
 
 /** A just-in-time compiler takes its time; what it has done by then is what a service runs with. */
 const WARM_UP_SECONDS = 3

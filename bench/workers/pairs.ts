@@ -4,33 +4,17 @@ import { LockPool } from '../../src/index.js'
 import { rate, type GoesOn } from '../measure.js'
 import { connectTo } from '../server.js'
 import { serve } from '../worker.js'
-
-export interface PairsQuestion {
-  readonly seconds: number
-}
-
-export interface PairsAnswer {
-  readonly pairsPerSecond: number
-  /** Of this process. */
-  readonly cpuMicrosecondsPerPair: number
-}
-
-/** How pairs of lock and unlock are made. */
-export type PairsKind = 'lockpool' | 'pg.Pool' | 'connection-per-lock' | 'server-alone'
-
-export const CALLERS = 1000
-/** One place in the pool is kept for borrowers. */
-export const SESSIONS = 2
-/** More callers than connections: those of `pg.Pool` queue for one, and a connection per lock would run into the server's limit. */
-export const REFERENCE_CALLERS = 100
-export const POOL_SIZE = 10
-/**
- * Before each round, and not counted. While the others have their round a process that does nothing gives memory back and
- * the system takes its caches; how fast it is again after that is another question than how fast it is.
- */
-export const RUN_UP_SECONDS = 0.5
-
-export const APPLICATION = 'lockpool-bench-pairs'
+import {
+  APPLICATION,
+  POOL_SIZE,
+  CALLERS,
+  REFERENCE_CALLERS,
+  RUN_UP_SECONDS,
+  SESSIONS,
+  type PairsAnswer,
+  type PairsKind,
+  type PairsQuestion,
+} from './pairs-terms.js'
 
 const LOCK = { name: 'lock', text: 'SELECT pg_try_advisory_lock($1)' }
 const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock($1)' }
@@ -121,17 +105,14 @@ async function serverAlone(pairs: number): Promise<Side> {
   return { run, end: () => server.end() }
 }
 
-// Imported for its constants, it is no process of its own.
-if (process.send !== undefined) {
-  const side = await openSide()
-  serve(
-    async ({ seconds }: PairsQuestion): Promise<PairsAnswer> => {
-      await side.run(RUN_UP_SECONDS)
-      const before = cpuUsage()
-      const pairsPerSecond = await side.run(seconds)
-      const { user, system } = cpuUsage(before)
-      return { pairsPerSecond, cpuMicrosecondsPerPair: (user + system) / (pairsPerSecond * seconds) }
-    },
-    () => side.end(),
-  )
-}
+const side = await openSide()
+serve(
+  async ({ seconds }: PairsQuestion): Promise<PairsAnswer> => {
+    await side.run(RUN_UP_SECONDS)
+    const before = cpuUsage()
+    const pairsPerSecond = await side.run(seconds)
+    const { user, system } = cpuUsage(before)
+    return { pairsPerSecond, cpuMicrosecondsPerPair: (user + system) / (pairsPerSecond * seconds) }
+  },
+  () => side.end(),
+)

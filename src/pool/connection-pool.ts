@@ -248,7 +248,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       this.#timedOut,
     )
     waiter.origin = origin
-    if (since !== undefined) waiter.since = since
+    if (since !== undefined) waiter.cameAt(since)
     this.#serve()
     if (!waiter.hasLeft) this.#askBack(waiter)
     return waiter.promise

@@ -32,9 +32,8 @@ export class PoolWaiter<C> extends Waiter<C & Lease> {
   readonly onWanted: OnWanted | null
   /** Where it was asked for, if leaks are looked for. */
   origin: Origin | null = null
-  /** When the caller came, on the clock. */
-  since: number
   readonly #clock: Clock
+  #since: number
   readonly #timedOut: () => Error | null
   readonly #line: Fifo<PoolWaiter<C>>
 
@@ -51,14 +50,19 @@ export class PoolWaiter<C> extends Waiter<C & Lease> {
     this.isReserved = options.reserved ?? false
     this.onWanted = options.onWanted ?? null
     this.#clock = clock
-    this.since = now
+    this.#since = now
     this.#timedOut = timedOut
     this.#line = this.isReserved ? line.reserved : line.ordinary
     this.#line.add(this)
   }
 
   get waitedMs(): number {
-    return this.#clock.now() - this.since
+    return this.#clock.now() - this.#since
+  }
+
+  /** It came before it was a waiter: it was told to look again. */
+  cameAt(since: number): void {
+    this.#since = since
   }
 
   protected override outOfTime(): void {

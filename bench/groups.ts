@@ -1,0 +1,31 @@
+import type { Group } from './row.js'
+import { acquireAll } from './rows/acquire-all.js'
+import { fairness } from './rows/fairness.js'
+import { handOff } from './rows/hand-off.js'
+import { hotKey } from './rows/hot-key.js'
+import { lease } from './rows/lease.js'
+import { manyHeld } from './rows/many-held.js'
+import { memory } from './rows/memory.js'
+import { oneCaller } from './rows/one-caller.js'
+import { outage } from './rows/outage.js'
+import { poolAlone } from './rows/pool-alone.js'
+import { semaphore } from './rows/semaphore.js'
+import { telemetry } from './rows/telemetry.js'
+import { throughput } from './rows/throughput.js'
+
+/** In the order of the table. */
+export const GROUPS: readonly Group[] = [
+  throughput,
+  oneCaller,
+  hotKey,
+  fairness,
+  handOff,
+  manyHeld,
+  memory,
+  acquireAll,
+  semaphore,
+  telemetry,
+  lease,
+  outage,
+  poolAlone,
+]
