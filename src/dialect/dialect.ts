@@ -65,7 +65,7 @@ export interface LockLink {
 
   /**
    * Wakes those processes that are interested in any of the keys, and answers the ids of the keys that somebody is. A hint:
-   * it may get lost, or come twice.
+   * it may get lost, or come twice. Sent right behind `run`, without waiting for its answer, it takes effect after it.
    */
   ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>>
 

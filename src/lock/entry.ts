@@ -33,6 +33,11 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #isMarked = false
   /** On the clock; 0 if there is nobody to give way to. It outlasts the rest, for who comes again at once. */
   #givesWayUntil = 0
+  /** When it was last rung for, somebody was interested: the next release is rung for right behind. */
+  #wasWanted = false
+  #isRungBehind = false
+  /** That may be answered before the release is, in strict mode: there the answer of a batch is the last of several. */
+  #hasRung = false
   /** Under way, for all who want to know. */
   #lookup: Promise<string | null> | null = null
   #isStepping = false
@@ -213,10 +218,10 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   rang(isWanted: boolean): void {
+    this.#wasWanted = isWanted
+    this.#hasRung = true
     if (this.#state === 'ringing') {
-      // Who is quick to ask again would have it before they have heard the bell, and again, and again.
-      this.#givesWayUntil = isWanted ? this.now() + GIVE_WAY_MS : 0
-      this.#move('idle')
+      this.#rungFor()
       this.advance()
     } else if (!isWanted) this.#stir()
   }
@@ -323,7 +328,9 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#sleep?.attempt()
     this.#move(state)
     this.kind = kind
-    this.#session!.submit(this)
+    this.#isRungBehind = this.#wasWanted && state === 'releasing'
+    this.#hasRung = false
+    this.#session!.submit(this, this.#isRungBehind)
     return false
   }
 
@@ -364,7 +371,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'relinquish':
         this.#move(answer === SAID.doneAndWanted ? 'ringing' : 'idle')
         if (answer === SAID.no) return this.wasNotHeld()
-        if (answer === SAID.doneAndWanted) this.#session!.ring(this)
+        if (answer === SAID.doneAndWanted) this.#ringForOthers()
         return this.gaveUp()
       case 'yield':
         return this.#yielded(answer)
@@ -420,6 +427,17 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#isMarked = false
     this.#move('waiting')
     this.#sleeper.fallAsleep()
+  }
+
+  #ringForOthers(): void {
+    if (!this.#isRungBehind) this.#session!.ring(this)
+    else if (this.#hasRung) this.#rungFor()
+  }
+
+  /** Who is quick to ask again would have it before they have heard the bell, and again, and again. */
+  #rungFor(): void {
+    this.#givesWayUntil = this.#wasWanted ? this.now() + GIVE_WAY_MS : 0
+    this.#move('idle')
   }
 
   /** The others do not always come. */

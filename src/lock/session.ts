@@ -69,6 +69,8 @@ export class Session implements LeaseHost {
   #openPermits: PermitRequest[] = []
   #isFlushPlanned = false
   #toRing: Rung[] = []
+  /** As `#toRing`, right behind the batch that they are in. */
+  #toRingBehind: Request[] = []
   #lookups = 0
 
   /** `attachedAt` is a moment before the first statement that put the lease in force was sent. */
@@ -115,8 +117,13 @@ export class Session implements LeaseHost {
     if (this.#clientCount === 0 && this.#state === 'holding') this.#move('idle')
   }
 
-  submit(request: Request): void {
+  /**
+   * It leaves with the next batch. `ringsBehind`: it is a release that is wanted, by all that is known, and is rung for
+   * without waiting for the answer, which saves those who wait a round trip.
+   */
+  submit(request: Request, ringsBehind = false): void {
     this.#open.push(request)
+    if (ringsBehind) this.#toRingBehind.push(request)
     this.#planFlush()
   }
 
@@ -145,20 +152,23 @@ export class Session implements LeaseHost {
     void NOW.then(() => {
       const requests = this.#toRing
       this.#toRing = []
-      if (this.#isOver) return
-      // Those who want the key again here wait for the answer, and nobody waits for ever.
-      const late = (): Error => new ConnectionError('the server did not answer in time')
-      const ringing = this.link.ring(requests.map(({ key }) => key))
-      inTime(this.clock, this.#host.leaseMs, ringing, late).then(
-        (wanted) => {
-          for (const request of requests) request.rang(wanted.has(request.key.id))
-        },
-        (error: unknown) => {
-          this.#host.warn('ringing failed', error as Error)
-          for (const request of requests) request.rang(true)
-        },
-      )
+      if (!this.#isOver) this.#ringNow(requests)
     })
+  }
+
+  #ringNow(requests: readonly Rung[]): void {
+    // Those who want the key again here wait for the answer, and nobody waits for ever.
+    const late = (): Error => new ConnectionError('the server did not answer in time')
+    const ringing = this.link.ring(requests.map(({ key }) => key))
+    inTime(this.clock, this.#host.leaseMs, ringing, late).then(
+      (wanted) => {
+        for (const request of requests) request.rang(wanted.has(request.key.id))
+      },
+      (error: unknown) => {
+        this.#host.warn('ringing failed', error as Error)
+        for (const request of requests) request.rang(true)
+      },
+    )
   }
 
   claim(key: KeyCode): void {
@@ -228,6 +238,7 @@ export class Session implements LeaseHost {
     this.#lease.stop()
     this.#open = []
     this.#openPermits = []
+    this.#toRingBehind = []
   }
 
   #flush(): void {
@@ -249,6 +260,15 @@ export class Session implements LeaseHost {
         failed,
       )
     }
+    if (this.#toRingBehind.length > 0) this.#ringBehind()
+  }
+
+  /** For those that have just left. Statements take effect in the order they are sent in. */
+  #ringBehind(): void {
+    const staying = new Set(this.#open)
+    const left = this.#toRingBehind.filter((request) => !staying.has(request))
+    this.#toRingBehind = this.#toRingBehind.filter((request) => staying.has(request))
+    if (left.length > 0) this.#ringNow(left)
   }
 
   #departing(): readonly Departed[] {
@@ -325,6 +345,7 @@ export class Session implements LeaseHost {
   #forget({ losers, gone }: Aftermath, why: LockError): void {
     if (gone.size === 0) return
     this.#open = this.#open.filter(({ key }) => !gone.has(key.id))
+    this.#toRingBehind = this.#toRingBehind.filter(({ key }) => !gone.has(key.id))
     for (const client of losers) {
       this.clientRemoved()
       client.lost(NO_LONGER_HELD, why)

@@ -36,6 +36,7 @@ export class Sleep {
   #cancelPoll: Cancel | null = null
   #cancelStandBack: Cancel | null = null
   #polls = 0
+  #isGivingWay = false
   /** Who has asked for the next turn, in the order in which the server passed it on. */
   #claims: string[] = []
   #stoodBackFor = 0
@@ -53,12 +54,13 @@ export class Sleep {
   /** Until the bell rings, or the poll is due. */
   fallAsleep(): void {
     const delayMs = backoffDelay(POLL, this.#polls++, this.#host.random)
-    this.#sleepFor(delayMs, 'poll')
+    this.#sleepFor(delayMs, () => this.awake('poll', true))
   }
 
   /** As `fallAsleep`, by a process that has just had its turn: until the others have had the time to come. */
   giveWay(): void {
-    this.#sleepFor(GIVE_WAY_MS, 'rung')
+    this.#sleepFor(GIVE_WAY_MS, () => this.#standBack())
+    this.#isGivingWay = true
   }
 
   /** An attempt begins: there is no reason for another until something happens. */
@@ -91,8 +93,13 @@ export class Sleep {
   /** The bell rang, by the process `sender`, which has thereby had its turn. Those with earlier claims are let go first. */
   rung(sender: string, isAsleep: boolean): void {
     this.#hadItsTurn(sender)
-    if (isAsleep) this.#standBack()
-    else this.#isRungMeanwhile = true
+    if (!isAsleep) {
+      this.#isRungMeanwhile = true
+      return
+    }
+    // The others have come, and this was one of them.
+    if (this.#isGivingWay) this.fallAsleep()
+    this.#standBack()
   }
 
   /** There is a reason to look again, now. */
@@ -104,10 +111,10 @@ export class Sleep {
     }
   }
 
-  #sleepFor(delayMs: number, wake: Wake): void {
+  #sleepFor(delayMs: number, then: () => void): void {
     this.#cancelTimers()
     if (this.#isRungMeanwhile) this.#wake = 'rung'
-    this.#cancelPoll = this.#host.clock.after(delayMs, () => this.awake(wake, true))
+    this.#cancelPoll = this.#host.clock.after(delayMs, then)
   }
 
   #standBack(): void {
@@ -129,5 +136,6 @@ export class Sleep {
     this.#cancelPoll?.()
     this.#cancelStandBack?.()
     this.#cancelPoll = this.#cancelStandBack = null
+    this.#isGivingWay = false
   }
 }

@@ -85,6 +85,28 @@ describe('a key that one caller in each of several processes wants again and aga
     expect(longestMs).toBeLessThan(5 * 10)
   })
 
+  test('is had a round trip sooner, once it is known to be wanted', async () => {
+    const world = fakeWorld({ latencyMs: 1 })
+    const pools = [world.pool(), world.pool()] as const
+    const took: number[] = []
+    const first = pools[0].acquire('hot')
+    await world.clock.run(20)
+    let lock = await first
+    for (let turn = 1; turn <= 5; turn++) {
+      const waiting = pools[turn % 2]!.acquire('hot').then((granted) => [granted, world.clock.now()] as const)
+      await world.clock.run(300)
+      const since = world.clock.now()
+      await Promise.all([lock.release(), world.clock.run(20)])
+      const [granted, at] = await waiting
+      took.push(at - since)
+      lock = granted
+    }
+    await Promise.all([lock.release(), world.clock.run(20)])
+
+    // To the server; from there to the waiter; to the server again, and back.
+    expect(took).toEqual([6, 6, 4, 4, 4])
+  })
+
   test('goes to and fro between one that takes it with others and one that takes it alone', async () => {
     const world = fakeWorld({ latencyMs: 0.2 })
     const [a, b] = [world.pool(), world.pool()]
