@@ -20,6 +20,7 @@ import {
   PLAIN_BATCH,
   RELEASE_ONE,
   RESET_SETTINGS,
+  RETRY_ONE,
   RING,
   TRY_ONE,
 } from './postgres-sql.js'
@@ -119,7 +120,7 @@ export class PostgresLink implements LockLink {
   }
 
   /**
-   * A batch of one is most often one of two things, which have statements of their own. Those do not say which session has
+   * A batch of one is most often one of three things, which have statements of their own. Those do not say which session has
    * carried them out, so behind a pooler they are not used.
    */
   #runAll(operations: readonly LockOperation[]): Promise<BatchReply> {
@@ -128,15 +129,20 @@ export class PostgresLink implements LockLink {
     if (operations.length === 1 && first!.mode === 'exclusive' && !(first!.key as PostgresKey).isPair) {
       if (first!.kind === 'try') return this.#tryOne(first!.key as PostgresKey)
       if (first!.kind === 'release') return this.#releaseOne(first!.key as PostgresKey)
+      if (first!.kind === 'retry' || first!.kind === 'poll') return this.#retryOne(first!.key as PostgresKey)
     }
     return this.#runMany(operations)
   }
 
   async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {
     const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#fence])
-    const { said } = row!
-    if (said === SAID.no || said === SAID.granted) return { answers: said, token: null, delaysMs: null }
-    return { answers: SAID.granted, token: said, delaysMs: null }
+    return attempted(row!.said)
+  }
+
+  async #retryOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
+    const values = [bits, hash, this.#fence]
+    const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.retryOne, values)
+    return attempted(row!.said)
   }
 
   async #releaseOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
@@ -202,6 +208,12 @@ export class PostgresLink implements LockLink {
   }
 }
 
+/** `said` is the token of what was granted, where there are tokens. */
+function attempted(said: string): BatchReply {
+  if (said === SAID.no || said === SAID.granted) return { answers: said, token: null, delaysMs: null }
+  return { answers: SAID.granted, token: said, delaysMs: null }
+}
+
 const INVALID_SQL_STATEMENT_NAME = '26000'
 
 /**
@@ -212,6 +224,7 @@ const LEARN_AGAIN_AFTER = 256
 
 const STATEMENTS = {
   tryOne: { name: 'lockpool_try', text: TRY_ONE },
+  retryOne: { name: 'lockpool_retry', text: RETRY_ONE },
   releaseOne: { name: 'lockpool_release', text: RELEASE_ONE },
   plain: { name: 'lockpool_plain', text: PLAIN_BATCH },
   full: { name: 'lockpool_batch', text: BATCH },

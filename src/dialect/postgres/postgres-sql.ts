@@ -64,6 +64,21 @@ SELECT
     ELSE nextval($2::regclass)::text
   END AS said`
 
+/** A batch of one attempt in exclusive mode by a session that is interested: what stands between a release and the next holder. */
+export const RETRY_ONE: string = `
+SELECT
+  CASE
+    WHEN NOT pg_try_advisory_lock($1::int8) THEN CASE
+      WHEN pg_advisory_unlock(${WRITER_CLASS}, $2::int4) IS NULL THEN 'n'
+      WHEN pg_try_advisory_lock(${WRITER_CLASS}, $2::int4) THEN 'n'
+      ELSE 'n' END
+    WHEN pg_advisory_unlock(${WRITER_CLASS}, $2::int4) IS NULL THEN 'g'
+    WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, $2::int4) IS NULL THEN 'g'
+    WHEN pg_advisory_unlock_shared(${BUCKET_CLASS}, $2::int4 & 31) IS NULL THEN 'g'
+    WHEN $3::regclass IS NULL THEN 'g'
+    ELSE nextval($3::regclass)::text
+  END AS said`
+
 /** A batch of one release in exclusive mode. It looks for interest in the very key, rather than in its bucket. */
 export const RELEASE_ONE: string = `
 SELECT
