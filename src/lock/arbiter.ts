@@ -251,21 +251,22 @@ export class Arbiter implements EntryHost, DetectorHost {
     this.#events.emit('lock:delayed', { key: keyText(entry.label), mode: entry.mode, delayMs })
   }
 
-  acquired(lock: Lock, waiter: LockWaiter<WaitedFor>, isHandOff: boolean): void {
+  acquired(lock: Lock, waiter: LockWaiter<WaitedFor>, isHandOff: boolean, now: number): void {
     this.counters.acquired++
     if (isHandOff) this.counters.handedOff++
     traceHold(lock)
     if (!this.#events.hears('lock:acquired')) return
-    const waitedMs = this.clock.now() - waiter.since
+    const waitedMs = now - waiter.since
     this.#events.emit('lock:acquired', { key: keyText(lock.key), mode: lock.mode, waitedMs })
   }
 
-  released(lock: Lock): void {
+  released(lock: Lock, now?: number): void {
     this.counters.released++
     traceHoldEnd(lock)
     this.#links.leaks?.ended(lock)
     if (!this.#events.hears('lock:released')) return
-    this.#events.emit('lock:released', { key: keyText(lock.key), mode: lock.mode, heldMs: lock.heldMs })
+    const heldMs = now === undefined ? lock.heldMs : lock.heldMsAt(now)
+    this.#events.emit('lock:released', { key: keyText(lock.key), mode: lock.mode, heldMs })
   }
 
   lost(error: LockLostError, lock: Lock): void {

@@ -42,8 +42,9 @@ export interface EntryHost {
   delayed(entry: Entry, delayMs: number): void
   guard(transaction: Queryable, guarded: Guarded): Promise<void>
 
-  acquired(lock: Lock, waiter: LockWaiter, isHandOff: boolean): void
-  released(lock: Lock): void
+  /** `now` is when, on the clock: whoever knows it passes it on, because a look costs as much as telling of it. */
+  acquired(lock: Lock, waiter: LockWaiter, isHandOff: boolean, now: number): void
+  released(lock: Lock, now?: number): void
   lost(error: LockLostError, lock: Lock): void
   left(waiter: LockWaiter, isGranted: boolean): void
 }

@@ -181,7 +181,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   answered(answer: Answer, token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
     this.#isStepping = true
     if (answer === SAID.granted) this.#granted(token, stamp, now, delayMs)
-    else this.#settle(this.kind, answer)
+    else this.#settle(this.kind, answer, now)
     this.#isStepping = false
     this.advance()
   }
@@ -335,7 +335,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   /** The answer is anything but granted. */
-  #settle(kind: OperationKind, answer: Answer): void {
+  #settle(kind: OperationKind, answer: Answer, now: number): void {
     switch (kind) {
       case 'try':
         this.#isContended = true
@@ -372,19 +372,19 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         this.#move(answer === SAID.doneAndWanted ? 'ringing' : 'idle')
         if (answer === SAID.no) return this.wasNotHeld()
         if (answer === SAID.doneAndWanted) this.#ringForOthers()
-        return this.gaveUp()
+        return this.gaveUp(now)
       case 'yield':
-        return this.#yielded(answer)
+        return this.#yielded(answer, now)
     }
   }
 
-  #yielded(answer: Answer): void {
+  #yielded(answer: Answer, now: number): void {
     if (answer === SAID.no) {
       this.#move('idle')
       return this.wasNotHeld()
     }
     this.#session!.ring(this)
-    this.gaveUp()
+    this.gaveUp(now)
     this.#giveWay()
   }
 
@@ -394,7 +394,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#isContended = this.#isMarked = this.isDraining = false
     this.turn = new Turn(token, now)
     this.#move(delayMs > 0 ? 'delayed' : 'held')
-    this.gaveUp()
+    this.gaveUp(now)
     if (delayMs === 0) return this.passOn(stamp, now)
     this.#beginDelay(delayMs, token, stamp)
     this.host.delayed(this, delayMs)

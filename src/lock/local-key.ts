@@ -122,7 +122,7 @@ export abstract class LocalKey implements LockKeeper {
     if (lock.place === 0) this.holders = [lock]
     else this.holders.push(lock)
     waiter.offer(lock)
-    this.host.acquired(lock, waiter, this.mode === 'exclusive' && offset > 0)
+    this.host.acquired(lock, waiter, this.mode === 'exclusive' && offset > 0, now)
   }
 
   /** Nobody here got it. Those without patience, and those whose time is up, leave. */
@@ -149,17 +149,17 @@ export abstract class LocalKey implements LockKeeper {
     last.place = lock.place
   }
 
-  protected confirm(lock: Lock): void {
+  protected confirm(lock: Lock, now?: number): void {
     lock.confirmReleased()
-    this.host.released(lock)
+    this.host.released(lock, now)
   }
 
   /** What was being given up is given up. */
-  protected gaveUp(): void {
+  protected gaveUp(now?: number): void {
     const lock = this.givingUp
     if (lock === null) return
     this.givingUp = null
-    this.confirm(lock)
+    this.confirm(lock, now)
   }
 
   /** We had it, by all we know, and the server says no: somebody has meddled with the session. */

@@ -114,6 +114,11 @@ export class Lock implements AsyncDisposable {
     return this.#keeper.now() - this.#since
   }
 
+  /** @internal As `heldMs`, for whoever has just looked at the clock. */
+  heldMsAt(now: number): number {
+    return now - this.#since
+  }
+
   /**
    * The check at the resource that makes a lock safe: to be called in the transaction that writes, before it writes. It
    * keeps the greatest token per `resource` (by default one per key) in the table `lockpool.guard` of that database. A later

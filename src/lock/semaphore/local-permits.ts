@@ -128,13 +128,14 @@ export abstract class LocalPermits implements LockKeeper {
     this.#spare.splice(this.#spare.indexOf(slot), 1)
     const { leaver, turn } = slot
     const offset = turn.draw()
-    const permit = new HeldPermit(this, turn.token, offset, this.now())
+    const now = this.now()
+    const permit = new HeldPermit(this, turn.token, offset, now)
     permit.place = slot.number
     slot.holder = permit
     slot.leaver = null
     if (leaver !== null) this.#confirm(leaver)
     waiter.offer(permit)
-    this.host.acquired(permit, waiter, offset > 0)
+    this.host.acquired(permit, waiter, offset > 0, now)
   }
 
   /** The spare ones leave. Answers their numbers. */

@@ -30,7 +30,7 @@ export interface SemaphoreHost {
 
   asleep(entry: SemaphoreEntry): void
   awake(): void
-  acquired(permit: Lock, waiter: LockWaiter<SemaphoreEntry>, isHandOff: boolean): void
+  acquired(permit: Lock, waiter: LockWaiter<SemaphoreEntry>, isHandOff: boolean, now: number): void
   released(permit: Lock): void
   lost(error: LockLostError, permit: Lock): void
   left(waiter: LockWaiter<SemaphoreEntry>, isGranted: boolean): void

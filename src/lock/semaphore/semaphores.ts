@@ -179,8 +179,8 @@ export class Semaphores implements SemaphoreHost {
     this.#arbiter.unlisten()
   }
 
-  acquired(permit: Lock, waiter: LockWaiter<SemaphoreEntry>, isHandOff: boolean): void {
-    this.#arbiter.acquired(permit, waiter, isHandOff)
+  acquired(permit: Lock, waiter: LockWaiter<SemaphoreEntry>, isHandOff: boolean, now: number): void {
+    this.#arbiter.acquired(permit, waiter, isHandOff, now)
   }
 
   released(permit: Lock): void {
