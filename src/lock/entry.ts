@@ -13,7 +13,8 @@ import type { LockWaiter, WaitedFor } from './lock-waiter.js'
 import type { Request } from './session-host.js'
 import type { Session } from './session.js'
 import type { Tenant } from './sessions.js'
-import { GIVE_WAY_MS, Sleep, type Wake } from './sleep.js'
+import { Others } from './others.js'
+import { Sleep, type Wake } from './sleep.js'
 import { Turn } from './turn.js'
 
 /**
@@ -31,13 +32,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #sleep: Sleep | null = null
   #isContended = false
   #isMarked = false
-  /** On the clock; 0 if there is nobody to give way to. It outlasts the rest, for who comes again at once. */
-  #givesWayUntil = 0
-  /** When it was last rung for, somebody was interested: the next release is rung for right behind. */
-  #wasWanted = false
-  #isRungBehind = false
-  /** That may be answered before the release is, in strict mode: there the answer of a batch is the last of several. */
-  #hasRung = false
+  /** It outlasts a rest, for who comes again at once. */
+  #others: Others | null = null
   /** Under way, for all who want to know. */
   #lookup: Promise<string | null> | null = null
   #isStepping = false
@@ -63,8 +59,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   /** It was given up here a moment ago, and others are being rung for, or were. It outlasts the rest, for who comes again. */
   get isForOthers(): boolean {
-    // The clock is not looked at on the way of the many keys that nobody else wants.
-    return this.#state === 'ringing' || (this.#givesWayUntil > 0 && this.now() < this.#givesWayUntil)
+    return this.#state === 'ringing' || (this.#others !== null && this.#others.goFirst(this.now()))
   }
 
   get isHurried(): boolean {
@@ -218,8 +213,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   rang(isWanted: boolean): void {
-    this.#wasWanted = isWanted
-    this.#hasRung = true
+    this.#others ??= new Others()
+    this.#others.rang(isWanted)
     if (this.#state === 'ringing') {
       this.#rungFor()
       this.advance()
@@ -318,7 +313,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       return true
     }
     this.#isContended = false
-    this.#givesWayUntil = 0
+    this.#others?.forget()
     if (kind === 'queue') return true
     if (!isNew) this.#sleeper.fallAsleep()
     return isNew
@@ -328,9 +323,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#sleep?.attempt()
     this.#move(state)
     this.kind = kind
-    this.#isRungBehind = this.#wasWanted && state === 'releasing'
-    this.#hasRung = false
-    this.#session!.submit(this, this.#isRungBehind)
+    const ringsBehind = state === 'releasing' && this.#others !== null && this.#others.releasing()
+    this.#session!.submit(this, ringsBehind)
     return false
   }
 
@@ -430,13 +424,13 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   #ringForOthers(): void {
-    if (!this.#isRungBehind) this.#session!.ring(this)
-    else if (this.#hasRung) this.#rungFor()
+    const ring = this.#others === null ? 'unsent' : this.#others.ring
+    if (ring === 'unsent') this.#session!.ring(this)
+    else if (ring === 'answered') this.#rungFor()
   }
 
-  /** Who is quick to ask again would have it before they have heard the bell, and again, and again. */
   #rungFor(): void {
-    this.#givesWayUntil = this.#wasWanted ? this.now() + GIVE_WAY_MS : 0
+    this.#others!.letGoFirst(this.now())
     this.#move('idle')
   }
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { drawn } from '../../../src/lock/drawn-token.js'
 import { MAX_HAND_OFFS, Turn, TURN_MS } from '../../../src/lock/turn.js'
+import { SeededRandom } from '../../../src/testing/seeded-random.js'
 import { fakeWorld } from '../../support/fake-world.js'
+import { shares, takingTurns, type Turns } from '../../support/taking-turns.js'
 
 test('a turn is bounded by time and by count, and its tokens stay below the next of the server', () => {
   const turn = new Turn(drawn('1024'), 0)
@@ -41,30 +43,14 @@ test('on a hot key every process gets its share, and turns go round', async () =
 })
 
 describe('a key that one caller in each of several processes wants again and again', () => {
-  /** Who had it, in order, and the longest that anybody waited. */
-  async function passing(processes: number, holdMs: number): Promise<{ turns: number[]; longestMs: number }> {
+  function passing(processes: number, holdMs: number): Promise<Turns> {
     const world = fakeWorld({ latencyMs: 0.2 })
-    const turns: number[] = []
-    let longestMs = 0
-    let isOver = false
-    const callers = Array.from({ length: processes }, async (_, process) => {
-      const pool = world.pool()
-      while (!isOver) {
-        const since = world.clock.now()
-        await using lock = await pool.acquire('hot')
-        // The first rounds, in which the bell's connections are opened, are left out.
-        if (since > 200) longestMs = Math.max(longestMs, world.clock.now() - since)
-        if (since > 200) turns.push(process)
-        await new Promise<void>((resolve) => void world.clock.after(holdMs, resolve))
-        expect(lock.state).toBe('held')
-      }
-    })
-
-    await world.clock.run(1200)
-    isOver = true
-    await world.clock.run(500)
-    await Promise.all(callers)
-    return { turns, longestMs }
+    const pools = Array.from({ length: processes }, () => world.pool())
+    return takingTurns(
+      world,
+      pools.map((pool) => () => pool.acquire('hot')),
+      holdMs,
+    )
   }
 
   test('goes to and fro between two', async () => {
@@ -75,14 +61,21 @@ describe('a key that one caller in each of several processes wants again and aga
     expect(longestMs).toBeLessThan(5)
   })
 
-  test('goes round among five', async () => {
-    const { turns, longestMs } = await passing(5, 2)
+  test('goes to and fro as well where messages take their time, and some of them more', async () => {
+    const world = fakeWorld({ latencyMs: 8, random: new SeededRandom(1) })
+    const [a, b] = [world.pool(), world.pool()]
+    const taken = await takingTurns(world, [() => a.acquire('hot'), () => b.acquire('hot')], 2, 4000)
 
-    for (let process = 0; process < 5; process++) {
-      const share = turns.filter((each) => each === process).length / turns.length
-      expect(share).toBeGreaterThan(0.15)
-    }
-    expect(longestMs).toBeLessThan(5 * 10)
+    const again = taken.turns.filter((place, i) => place === taken.turns[i - 1]).length
+    expect(again / taken.turns.length).toBeLessThan(0.2)
+    expect(taken.longestMs).toBeLessThan(100)
+  })
+
+  test('goes round among five', async () => {
+    const taken = await passing(5, 2)
+
+    for (const share of shares(taken, 5)) expect(share).toBeGreaterThan(0.15)
+    expect(taken.longestMs).toBeLessThan(5 * 10)
   })
 
   test('is had a round trip sooner, once it is known to be wanted', async () => {
@@ -110,28 +103,9 @@ describe('a key that one caller in each of several processes wants again and aga
   test('goes to and fro between one that takes it with others and one that takes it alone', async () => {
     const world = fakeWorld({ latencyMs: 0.2 })
     const [a, b] = [world.pool(), world.pool()]
-    const grants = [0, 0]
-    let isOver = false
-    const hold = (): Promise<void> => new Promise((resolve) => void world.clock.after(2, resolve))
-    const live = async (
-      place: number,
-      acquire: () => Promise<{ release(): Promise<void> }>,
-    ): Promise<void> => {
-      while (!isOver) {
-        const held = await acquire()
-        grants[place]!++
-        await hold()
-        await held.release()
-      }
-    }
-    const both = [live(0, () => a.acquireAll(['hot'])), live(1, () => b.acquire('hot'))]
+    const taken = await takingTurns(world, [() => a.acquireAll(['hot']), () => b.acquire('hot')], 2)
 
-    await world.clock.run(1200)
-    isOver = true
-    await world.clock.run(500)
-    await Promise.all(both)
-
-    expect(Math.min(...grants) / (grants[0]! + grants[1]!)).toBeGreaterThan(0.4)
+    expect(Math.min(...shares(taken, 2))).toBeGreaterThan(0.4)
   })
 
   test('is asked for by one with little time left, whoever is to go first', async () => {

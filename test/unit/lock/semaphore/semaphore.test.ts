@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
 import type { Permit } from '../../../../src/lock/semaphore/permit.js'
 import { fakeWorld, rejection, stateOf } from '../../../support/fake-world.js'
+import { shares, takingTurns } from '../../../support/taking-turns.js'
 
 /** The slots of a semaphore that sessions hold, by the server. */
 function heldSlots(world: ReturnType<typeof fakeWorld>, key: string, permits: number): number {
@@ -121,56 +122,24 @@ test('a process with callers enough gives others their turn', async () => {
   await Promise.all(busy)
 })
 
-test('one caller in each of several processes, who want the same permits again at once, have them in turn', async () => {
-  const world = fakeWorld({ latencyMs: 0.2 })
-  const turns = [0, 0, 0]
-  let longestMs = 0
-  let isOver = false
-  const callers = turns.map(async (_, process) => {
-    const semaphore = world.pool().semaphore('s', 1)
-    while (!isOver) {
-      const since = world.clock.now()
-      const permit = await semaphore.acquire()
-      // The first rounds, in which the bell's connections are opened, are left out.
-      if (since > 200) {
-        turns[process]!++
-        longestMs = Math.max(longestMs, world.clock.now() - since)
-      }
-      await new Promise<void>((resolve) => void world.clock.after(2, resolve))
-      await permit.release()
-    }
-  })
-  await world.clock.run(1200)
-  isOver = true
-  await world.clock.run(500)
-  await Promise.all(callers)
+test.each([
+  ['in one building', { processes: 3, latencyMs: 0.2, holdMs: 2, least: 540, share: 0.2, longestMs: 50 }],
+  ['over a slow network', { processes: 2, latencyMs: 3, holdMs: 10, least: 90, share: 0.4, longestMs: 100 }],
+] as const)(
+  'one caller in each of several processes, %s, have the same permits in turn',
+  async (_, expected) => {
+    const { processes, latencyMs, holdMs } = expected
+    const world = fakeWorld({ latencyMs })
+    const semaphores = Array.from({ length: processes }, () => world.pool().semaphore('s', 1))
+    const acquire = semaphores.map((semaphore) => () => semaphore.acquire())
 
-  const total = turns.reduce((sum, each) => sum + each)
-  expect(total).toBeGreaterThan(200)
-  for (const each of turns) expect(each / total).toBeGreaterThan(0.2)
-  expect(longestMs).toBeLessThan(50)
-})
+    const taken = await takingTurns(world, acquire, holdMs, 3000)
 
-test('over a slow network as well they have them in turn', async () => {
-  const world = fakeWorld({ latencyMs: 3 })
-  const turns = [0, 0]
-  let isOver = false
-  const callers = turns.map(async (_, process) => {
-    const semaphore = world.pool().semaphore('s', 1)
-    while (!isOver) {
-      const permit = await semaphore.acquire()
-      if (world.clock.now() > 500) turns[process]!++
-      await new Promise<void>((resolve) => void world.clock.after(10, resolve))
-      await permit.release()
-    }
-  })
-  await world.clock.run(3000)
-  isOver = true
-  await world.clock.run(500)
-  await Promise.all(callers)
-
-  expect(Math.min(...turns) / (turns[0]! + turns[1]!)).toBeGreaterThan(0.4)
-})
+    expect(taken.turns.length).toBeGreaterThan(expected.least)
+    for (const share of shares(taken, processes)) expect(share).toBeGreaterThan(expected.share)
+    expect(taken.longestMs).toBeLessThan(expected.longestMs)
+  },
+)
 
 test('one who waits here has the permit that was given up here, if nobody else waits', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
