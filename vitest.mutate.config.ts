@@ -1,0 +1,16 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+/** The tests that a change of the code is judged by: quick, without a server, the same in every run. */
+const config: ViteUserConfig = defineConfig({
+  test: {
+    include: [
+      'test/unit/base/**/*.test.ts',
+      'test/unit/dialect/**/*.test.ts',
+      'test/unit/lock/**/*.test.ts',
+      'test/unit/pool/**/*.test.ts',
+    ],
+    testTimeout: 20_000,
+  },
+})
+
+export default config
