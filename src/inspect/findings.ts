@@ -14,6 +14,7 @@ export type FindingCode =
   | 'prepared_transaction'
   | 'endless_wait'
   | 'lock_table'
+  | 'standby'
 
 /** Something in a snapshot that is worth a human's look. */
 export interface Finding {
@@ -48,10 +49,15 @@ export const FINDING_LIMITS: FindingLimits = {
 /** Nearly full: the next large transaction breaks everybody's statements. */
 const TABLE_PROBLEM_FROM = 0.8
 
+/** What it means to look at one, as a sentence without its end. */
+export const STANDBY =
+  'This is a standby: it does not know the locks of its primary, and a lock taken here excludes nobody there'
+
 /** What is wrong in a snapshot: the worst first. */
 export function findingsOf(snapshot: LockSnapshot, limits: FindingLimits = FINDING_LIMITS): Finding[] {
   const holdings = holdingsOf(snapshot)
   const findings = [
+    ...standbyFinding(snapshot),
     ...tableFinding(snapshot, limits),
     ...snapshot.chains.flatMap((chain) => blockedFinding(chain, limits)),
     ...holdings.flatMap((holding) => holderFinding(holding, limits)),
@@ -59,6 +65,21 @@ export function findingsOf(snapshot: LockSnapshot, limits: FindingLimits = FINDI
   ]
   const rank = { problem: 0, warning: 1 }
   return findings.toSorted((a, b) => rank[a.severity] - rank[b.severity])
+}
+
+/** Before all others: whoever looks for a lock here looks in the wrong place. */
+function standbyFinding({ server }: LockSnapshot): Finding[] {
+  if (!server.isStandby) return []
+  return [
+    {
+      code: 'standby',
+      severity: 'problem',
+      text: `${STANDBY}.`,
+      advice: 'Look at the primary, where programs lock.',
+      pids: [],
+      lock: null,
+    },
+  ]
 }
 
 /** What one session has, and how many wait for any of it. */

@@ -1,8 +1,9 @@
+import { STANDBY } from '../../inspect/findings.js'
 import type { ServerLock } from '../../inspect/server-lock.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
-import { exitRows } from '../exit-codes.js'
+import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
 import { printable } from '../inspect/columns.js'
 import { KEY_FLAGS, wantedLocks, type KeyFlags, type WantedLocks } from '../inspect/key-argument.js'
@@ -51,7 +52,11 @@ export const command: Command<WhoFlags> = {
       const found = snapshot.locks.filter(wanted.isOne)
       if (flags.json === true) terminal.out.write(`${JSON.stringify(whoJson(found, snapshot))}\n`)
       else tell(wanted, found, snapshot, terminal)
-      return found.some(({ holders }) => holders.length > 0) ? 0 : NOBODY
+      const isHeld = found.some(({ holders }) => holders.length > 0)
+      if (!snapshot.server.isStandby) return isHeld ? EXIT.ok : NOBODY
+      // "Nobody holds it" is what a script acts on, and nobody here can know that.
+      terminal.err.write(`lockpool: ${STANDBY}; ask the primary\n`)
+      return isHeld ? EXIT.ok : EXIT.unavailable
     })
   },
 }
@@ -63,6 +68,7 @@ function whoJson(found: readonly ServerLock[], snapshot: LockSnapshot): object {
   return {
     version: 1,
     at: snapshot.server.at.toISOString(),
+    isStandby: snapshot.server.isStandby,
     locks: found.map(lockJson),
     sessions: snapshot.sessions.filter(({ pid }) => pids.has(pid)),
   }
@@ -71,12 +77,13 @@ function whoJson(found: readonly ServerLock[], snapshot: LockSnapshot): object {
 function tell(
   { title, elsewhere }: WantedLocks,
   found: readonly ServerLock[],
-  { locks }: LockSnapshot,
+  { locks, server }: LockSnapshot,
   { out }: Terminal,
 ): void {
   const blocks = found.map((lock) => whoLines(lock, (pid) => othersOf(pid, lock, locks), out).join('\n'))
   if (blocks.length > 0) return out.write(`${blocks.join('\n\n')}\n`)
-  const lines = [`nobody holds ${title}, and nobody waits for it`, ...elsewhere(locks)]
+  const here = server.isStandby ? ' on this server' : ''
+  const lines = [`nobody holds ${title}${here}, and nobody waits for it`, ...elsewhere(locks)]
   out.write(`${lines.map(printable).join('\n')}\n`)
 }
 

@@ -67,12 +67,15 @@ const CHECKS: Readonly<Record<string, Examine>> = {
 
   primary: ({ server }) =>
     server.is_standby
-      ? failure('this is a standby', 'A lock here excludes nobody on the primary: connect to that.')
+      ? failure(
+          'this is a standby: it only reads what its primary writes',
+          'A lock taken here would exclude nobody on the primary, so pools refuse to lock here. Use the address of the primary.',
+        )
       : ok('this is the primary'),
 
   pooler: ({ server, announcedPid, lockSession }) => {
     if (server.pid === announcedPid) return ok('none between here and the server')
-    return lockSession.isUsable
+    return lockSession?.isUsable !== false
       ? warning(
           'a pooler stands in between, and keeps a session of its own for each connection',
           'Locks hold as long as it is not told to pool transactions. lockpool needs few connections: better connect it to the server itself.',
@@ -84,12 +87,14 @@ const CHECKS: Readonly<Record<string, Examine>> = {
   },
 
   locks: ({ lockSession }) =>
-    lockSession.isUsable
-      ? ok(`a lock was taken and released in ${durationInWords(lockSession.lockMs)}, connecting included`)
-      : failure(
-          `no lock could be taken: ${lockSession.message}`,
-          `The error is ${lockSession.code}: see docs/reference/errors.md.`,
-        ),
+    lockSession === null
+      ? failure('no lock was tried: this is a standby', 'Run this against the primary.')
+      : lockSession.isUsable
+        ? ok(`a lock was taken and released in ${durationInWords(lockSession.lockMs)}, connecting included`)
+        : failure(
+            `no lock could be taken: ${lockSession.message}`,
+            `The error is ${lockSession.code}: see docs/reference/errors.md.`,
+          ),
 
   tokens: ({ server: { may_draw_tokens, may_create_schema, has_schema } }) => {
     if (may_draw_tokens) return ok('fencing tokens can be drawn')
@@ -206,7 +211,8 @@ const CHECKS: Readonly<Record<string, Examine>> = {
         )
   },
 
-  notifications: ({ notificationMs }) => {
+  notifications: ({ notificationMs, server }) => {
+    if (server.is_standby) return ok('a standby has none')
     if (notificationMs === null)
       return warning(
         'none came back within 2 s',

@@ -11,9 +11,10 @@ export interface DoctorFacts {
   readonly roundTripMs: number
   /** Server's clock less ours, give or take half a round trip. */
   readonly clockOffsetMs: number
-  /** How long a notification took to come back; null if it did not. */
+  /** How long a notification took to come back; null if it did not, or on a standby, which refuses them. */
   readonly notificationMs: number | null
-  readonly lockSession: LockSessionOutcome
+  /** Null on a standby, where no pool would lock. */
+  readonly lockSession: LockSessionOutcome | null
 }
 
 /** What came of trying to take and to release a lock as a program would. */
@@ -29,7 +30,8 @@ export interface ServerRow {
   readonly is_standby: boolean
   readonly role: string
   readonly database: string
-  readonly at: Date
+  /** ISO 8601. */
+  readonly at: string
   readonly locks_per_transaction: number
   readonly max_connections: number
   readonly connections: number

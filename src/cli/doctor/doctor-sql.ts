@@ -1,6 +1,8 @@
+import { momentText } from '../../dialect/postgres/moment-sql.js'
+
 /** What the doctor asks a server. It changes nothing there. */
 
-export const DOCTOR_FACTS = `
+export const DOCTOR_FACTS: string = `
 SELECT
   pg_backend_pid() AS pid,
   version() AS product,
@@ -8,7 +10,7 @@ SELECT
   pg_is_in_recovery() AS is_standby,
   current_user AS role,
   current_database() AS database,
-  clock_timestamp() AS at,
+  ${momentText('clock_timestamp()')} AS at,
   current_setting('max_locks_per_transaction')::int AS locks_per_transaction,
   current_setting('max_connections')::int
     - current_setting('superuser_reserved_connections')::int AS max_connections,
@@ -31,7 +33,7 @@ SELECT
     false) AS may_name_keys,
   coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
   coalesce(
-    (SELECT jsonb_object_agg(name, setting::float8)
+    (SELECT jsonb_object_agg(name, setting::numeric)
     FROM pg_catalog.pg_settings
     WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'statement_timeout',
       'tcp_keepalives_idle', 'deadlock_timeout')),

@@ -32,10 +32,11 @@ export async function gatherFacts(
     server,
     announcedPid: connection.processID,
     lockTable: { used, capacity },
-    clockOffsetMs: server.at.getTime() - (askedAt + answeredAt) / 2,
+    clockOffsetMs: Date.parse(server.at) - (askedAt + answeredAt) / 2,
     roundTripMs: await measureRoundTrip(connection),
-    notificationMs: await measureNotification(connection),
-    lockSession: await tryToLock(config),
+    // A standby refuses both, and there is nothing to be learnt from that.
+    notificationMs: server.is_standby ? null : await measureNotification(connection),
+    lockSession: server.is_standby ? null : await tryToLock(config),
   }
 }
 

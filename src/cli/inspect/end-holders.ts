@@ -1,4 +1,5 @@
 import { sqlState } from '../../dialect/postgres/postgres-errors.js'
+import { STANDBY } from '../../inspect/findings.js'
 import { titled, waitersOf, type LockHolder, type ServerLock } from '../../inspect/server-lock.js'
 import { sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
@@ -46,9 +47,14 @@ export async function endHolders(
     if (isJson) out.write(`${JSON.stringify({ version: 1, ended: [], holders: [] })}\n`)
     else {
       const who = order.pid === null ? '' : ` as process ${order.pid}`
-      const lines = [`nobody holds ${wanted.title}${who}`, ...elsewhereOf(before, wanted)]
+      const lines = [
+        `nobody holds ${wanted.title}${who}`,
+        ...elsewhereOf(before, wanted),
+        ...(before.server.isStandby ? [`${STANDBY}; ask the primary`] : []),
+      ]
       err.write(lines.map((line) => `lockpool: ${printable(line)}\n`).join(''))
     }
+    if (before.server.isStandby) return EXIT.unavailable
     return NOTHING_ENDED
   }
   if (holders.some(({ session }) => session.pid === 0)) {

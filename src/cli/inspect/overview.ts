@@ -17,8 +17,9 @@ export function overviewLines(
   const part = (heading: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ['', channel.paint('bold', heading), ...lines]
   const hint = nameHint(snapshot.server, locks)
+  const table = lockLines(locks.toSorted(byUrgency), limit, channel, width)
   return [
-    ...lockLines(locks.toSorted(byUrgency), limit, channel, width),
+    ...(locks.length === 0 && snapshot.server.isStandby ? ['no locks on this standby'] : table),
     ...part('Who blocks whom (process, client)', chainLines(snapshot.chains, channel)),
     ...part('Worth a look', findingLines(findingsOf(snapshot), channel, width)),
     ...(hint === null ? [] : ['', ...wrap(hint, width).map((line) => channel.paint('dim', line))]),

@@ -75,7 +75,9 @@ function headerLines(
   return [
     paint(
       'bold',
-      clip(`lockpool top   ${server.database}, PostgreSQL ${server.version}   ${time}   ${rhythm}`),
+      clip(
+        `lockpool top   ${server.database}, PostgreSQL ${server.version}${server.isStandby ? ', a standby' : ''}   ${time}   ${rhythm}`,
+      ),
     ),
     clip(
       `lock table ${gauge(used, capacity)} ${used} of ${capacity}   connections ${gauge(open, max)} ${open} of ${max}`,

@@ -1,9 +1,15 @@
-/** What an inspection asks the server. Nothing here takes a lock that anybody could wait for. */
+import { momentText } from './moment-sql.js'
+
+/**
+ * What an inspection asks the server. Nothing here takes a lock that anybody could wait for. Moments and durations are
+ * written out here, as whole numbers and in UTC: how the server writes them itself depends on DateStyle, TimeZone,
+ * IntervalStyle and extra_float_digits, which a role or a database may have set to anything.
+ */
 
 /** `lock_entries` counts from above: two sessions that share a lock are one entry. */
-export const SERVER_FACTS = `
+export const SERVER_FACTS: string = `
 SELECT
-  clock_timestamp() AS at,
+  ${momentText('clock_timestamp()')} AS at,
   current_setting('server_version') AS version,
   current_database() AS database,
   pg_is_in_recovery() AS is_standby,
@@ -46,7 +52,7 @@ SELECT
   coalesce(seen.pid, 0) AS pid,
   seen.mode,
   seen.granted,
-  (extract(epoch FROM clock_timestamp() - seen.waitstart) * 1000)::float8 AS waited_ms
+  (extract(epoch FROM clock_timestamp() - seen.waitstart) * 1000)::int8 AS waited_ms
 FROM seen
 LEFT JOIN pg_catalog.pg_class AS class ON class.oid = seen.relation
 WHERE seen.locktype = 'advisory'
@@ -62,7 +68,7 @@ WHERE seen.locktype = 'advisory'
       AND wanted.transactionid IS NOT DISTINCT FROM seen.transactionid)`
 
 /** Of this database, and the server's own workers, which lock tables too. */
-export const SESSIONS = `
+export const SESSIONS: string = `
 SELECT
   pid,
   coalesce(application_name, '') AS application,
@@ -71,10 +77,10 @@ SELECT
   coalesce(state, CASE WHEN backend_type <> 'client backend' THEN backend_type END) AS state,
   wait_event_type || ': ' || wait_event AS waits_for,
   left(query, 2000) AS query,
-  backend_start::text AS started_at,
-  (extract(epoch FROM clock_timestamp() - backend_start) * 1000)::float8 AS session_ms,
-  (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::float8 AS transaction_ms,
-  (extract(epoch FROM clock_timestamp() - state_change) * 1000)::float8 AS state_ms
+  ${momentText('backend_start')} AS started_at,
+  (extract(epoch FROM clock_timestamp() - backend_start) * 1000)::int8 AS session_ms,
+  (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::int8 AS transaction_ms,
+  (extract(epoch FROM clock_timestamp() - state_change) * 1000)::int8 AS state_ms
 FROM pg_catalog.pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()`
 

@@ -1,3 +1,5 @@
+import { momentText } from './moment-sql.js'
+
 /** Who leads: one row per key that was ever campaigned for. It stays, so that its token keeps older leaders out. */
 export const RECORD_LEADER = `
 INSERT INTO lockpool.leader AS stored (key, name, token, session, since)
@@ -10,8 +12,8 @@ WHERE stored.token < excluded.token`
  * No row if nobody holds the key. Whether somebody leads is a matter of the lock, not of what was written down: a leader
  * that died has left its row behind.
  */
-export const READ_LEADER = `
-SELECT leader.name, leader.token::text AS token, leader.since
+export const READ_LEADER: string = `
+SELECT leader.name, leader.token::text AS token, ${momentText('leader.since')} AS since
 FROM pg_catalog.pg_locks AS held
 LEFT JOIN lockpool.leader AS leader ON leader.key = $1 AND leader.session = held.pid
 WHERE held.locktype = 'advisory' AND held.granted AND held.mode = 'ExclusiveLock'

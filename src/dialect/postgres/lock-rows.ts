@@ -22,7 +22,7 @@ export interface RawLock {
   readonly pid: number
   readonly mode: string
   readonly granted: boolean
-  readonly waited_ms: number | null
+  readonly waited_ms: string | null
 }
 
 /** `objsubid` of an advisory key that is a pair; a bigint has 1. */
@@ -48,7 +48,7 @@ export function decodeLock(raw: RawLock): LockRow {
     pid: raw.pid,
     mode: modeOf(raw),
     isGranted: raw.granted,
-    waitedMs: raw.waited_ms === null ? null : Math.max(0, Math.round(raw.waited_ms)),
+    waitedMs: wholeMs(raw.waited_ms),
   }
 }
 
@@ -81,4 +81,9 @@ function modeOf({ type, mode }: RawLock): string {
   if (type === 'advisory') return mode === 'ExclusiveLock' ? 'exclusive' : 'shared'
   const words = mode.replace(/Lock$/, '').replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')
   return words.toLowerCase()
+}
+
+/** The driver leaves a bigint as text. What began after the server had looked at its clock is 0 old. */
+export function wholeMs(ms: string | null): number | null {
+  return ms === null ? null : Math.max(0, Number(ms))
 }

@@ -8,7 +8,7 @@ import type {
   ServerState,
 } from '../server-state.js'
 import { BLOCKERS, KEY_NAMES, LOCKS, SERVER_FACTS, SESSIONS } from './inspect-sql.js'
-import { decodeLock, isMark, type RawLock } from './lock-rows.js'
+import { decodeLock, isMark, wholeMs, type RawLock } from './lock-rows.js'
 import { KeyNameBook, type KeyNameRow } from './postgres-key-names.js'
 import { isLockpoolStatement } from './own-statements.js'
 import { INTEREST_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from './postgres-key.js'
@@ -53,7 +53,7 @@ async function readNames(connection: Queryable, rows: readonly LockRow[]): Promi
 }
 
 interface FactsRow {
-  readonly at: Date
+  readonly at: string
   readonly version: string
   readonly database: string
   readonly is_standby: boolean
@@ -66,7 +66,7 @@ interface FactsRow {
 
 function toFacts(row: FactsRow): ServerFacts {
   return {
-    at: row.at,
+    at: new Date(row.at),
     version: row.version,
     database: row.database,
     isStandby: row.is_standby,
@@ -85,9 +85,9 @@ interface SessionRow {
   readonly waits_for: string | null
   readonly query: string | null
   readonly started_at: string | null
-  readonly session_ms: number | null
-  readonly transaction_ms: number | null
-  readonly state_ms: number | null
+  readonly session_ms: string | null
+  readonly transaction_ms: string | null
+  readonly state_ms: string | null
 }
 
 function toSession(row: SessionRow): ServerSession {
@@ -100,15 +100,11 @@ function toSession(row: SessionRow): ServerSession {
     waitsFor: row.waits_for,
     query: row.query === null ? null : row.query.replaceAll(/\s+/g, ' ').trim(),
     startedAt: row.started_at,
-    sessionMs: whole(row.session_ms),
-    transactionMs: whole(row.transaction_ms),
-    stateMs: whole(row.state_ms),
+    sessionMs: wholeMs(row.session_ms),
+    transactionMs: wholeMs(row.transaction_ms),
+    stateMs: wholeMs(row.state_ms),
     isLockSession: row.query !== null && isLockpoolStatement(row.query),
   }
-}
-
-function whole(ms: number | null): number | null {
-  return ms === null ? null : Math.max(0, Math.round(ms))
 }
 
 /** The mark of a writer is there once per key: whoever was quicker to set it. */

@@ -9,7 +9,7 @@ import type { PostgresKey } from './postgres-key.js'
 interface LeaderRow {
   readonly name: string | null
   readonly token: string | null
-  readonly since: Date | null
+  readonly since: string | null
 }
 
 /** @throws {FencingUnavailableError} there is no table, or no right to write it */
@@ -39,5 +39,10 @@ export async function readLeader(connection: PostgresConnection, key: KeyCode): 
 
 function toInfo(row: LeaderRow | undefined): LeaderInfo | null {
   if (row === undefined) return null
-  return { name: row.name, token: row.token === null ? null : BigInt(row.token), since: row.since }
+  const { name, token, since } = row
+  return {
+    name,
+    token: token === null ? null : BigInt(token),
+    since: since === null ? null : new Date(since),
+  }
 }

@@ -9,7 +9,7 @@ const SERVER: ServerRow = {
   is_standby: false,
   role: 'app',
   database: 'app',
-  at: new Date(0),
+  at: '1970-01-01T00:00:00.000000Z',
   locks_per_transaction: 256,
   max_connections: 97,
   connections: 5,
