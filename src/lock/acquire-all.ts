@@ -18,8 +18,11 @@ export async function acquireAll(
   request: LockRequest,
 ): Promise<LockGroup> {
   const distinct = [...new Map(wanted.map((each) => [each.code.id, each])).values()]
+  const { refusal } = arbiter
+  if (refusal !== null) throw refusal
   const until = arbiter.clock.now() + request.timeoutMs
   const attempt = new Attempt(arbiter, distinct, request, until)
+  arbiter.groupCame()
   try {
     let refused = await attempt.tryRest(request.patience === 'once' ? 'once' : 'ask')
     while (refused !== null) {
@@ -33,6 +36,8 @@ export async function acquireAll(
   } catch (error) {
     await attempt.giveBack(() => true)
     throw error
+  } finally {
+    arbiter.groupLeft()
   }
 }
 
@@ -89,7 +94,7 @@ class Attempt {
   #acquire({ code, label }: Wanted, request: LockRequest): Promise<Lock | null> {
     const { signal } = request
     if (signal?.aborted) return Promise.reject(signal.reason)
-    return this.#arbiter.acquire(code, label, request)
+    return this.#arbiter.acquire(code, label, request, true)
   }
 
   /** With what is left of the time. */

@@ -137,18 +137,31 @@ export class Arbiter implements EntryHost, DetectorHost {
 
   /** Why nobody may come now, or null. */
   get refusal(): LockError | null {
-    if (this.#isClosing) return new PoolClosedError()
-    return this.#waiting >= this.#maxWaiting ? new PoolSaturatedError(this.#maxWaiting) : null
+    return this.#closed ?? (this.#waiting >= this.#maxWaiting ? new PoolSaturatedError(this.#maxWaiting) : null)
+  }
+
+  get #closed(): LockError | null {
+    return this.#isClosing ? new PoolClosedError() : null
   }
 
   /** One more caller, until it has `left`. */
-  arrive(): number {
-    this.#waiting++
+  arrive(isPart = false): number {
+    if (!isPart) this.#waiting++
     return ++this.#arrivals
   }
 
-  acquire(code: KeyCode, label: LockKey, request: LockRequest): Promise<Lock | null> {
-    const { refusal } = this
+  /** A caller who asks for several keys: one more, however many they are, until it has left. */
+  groupCame(): void {
+    this.#waiting++
+  }
+
+  groupLeft(): void {
+    this.#waiting--
+  }
+
+  /** `isPart`: of what a group asks for. The group was let in as one caller, and is not stopped half-way. */
+  acquire(code: KeyCode, label: LockKey, request: LockRequest, isPart = false): Promise<Lock | null> {
+    const refusal = isPart ? this.#closed : this.refusal
     if (refusal !== null) return Promise.reject(refusal)
     const entry = this.#entries.open(code, label)
     const again = entry.asAgain(request)
@@ -158,7 +171,8 @@ export class Arbiter implements EntryHost, DetectorHost {
         : Promise.reject(new LockReentryError(keyInWords(label)))
     }
     const isBusy = entry.isBusyFor(request.mode)
-    const waiter = new LockWaiter(entry, again, this.arrive(), this.deadlines)
+    const waiter = new LockWaiter(entry, again, this.arrive(isPart), this.deadlines)
+    if (isPart) waiter.isPart = true
     if (again.patience === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
     if (waiter.hasLeft) return waiter.promise
     if (isBusy) this.announce(waiter)
@@ -278,7 +292,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   }
 
   left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
-    this.#waiting--
+    if (!waiter.isPart) this.#waiting--
     if (waiter.isFramed) this.detector.ended(waiter as LockWaiter)
     if (!isGranted) this.counters.refused++
     if (waiter.hasTimedOut) this.counters.timeouts++

@@ -63,6 +63,8 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
   isAnnounced = false
   /** Whether it was waiting when a session was lost: it then keeps its turn while the server is away. */
   isSeasoned = false
+  /** Of a group, which counts as one caller. */
+  isPart = false
   /** Whether the detector of deadlocks knows of it. */
   isFramed = false
   #isOverdue = false

@@ -153,3 +153,45 @@ test('overlapping sets are all served, whatever their order', async () => {
     await Promise.all(callers)
   }
 })
+
+test('a group is one caller, however many keys it asks for', async () => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool({ maxWaiting: 3 }), world.pool()]
+  const many = Array.from({ length: 50 }, (_, i) => `key ${i}`)
+
+  const free = await a.acquireAll(many)
+  expect(a.snapshot()).toMatchObject({ held: 50, waiting: 0 })
+  await free.release()
+
+  const held = await b.acquireAll(many)
+  const waiting = [a.acquireAll(many), a.acquireAll(many.toReversed()), a.acquire('key 7')]
+  await world.clock.run(100)
+  expect(a.snapshot().waiting).toBe(3)
+  expect(await rejection(a.acquireAll(['x', 'y']))).toMatchObject({ code: 'POOL_SATURATED' })
+  expect(await rejection(a.acquire('x'))).toMatchObject({ code: 'POOL_SATURATED' })
+  expect(await rejection(a.semaphore('s', 2).acquire())).toMatchObject({ code: 'POOL_SATURATED' })
+
+  // Each of them takes many steps from here to its end, with the queue as full as it may be.
+  await held.release()
+  const done = waiting.map((each) => each.then((lock) => lock.release()))
+  await world.clock.run(2000)
+  await Promise.all(done)
+  expect(a.snapshot()).toMatchObject({ held: 0, waiting: 0 })
+})
+
+test.each(['aborted', 'late', 'closed'] as const)('a group that is %s leaves its place', async (how) => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool({ maxWaiting: 1 }), world.pool()]
+  await b.acquire('b')
+  const controller = new AbortController()
+  const group = rejection(a.acquireAll(['a', 'b', 'c'], { timeoutMs: 500, signal: controller.signal }))
+  await world.clock.run(20)
+  expect(a.snapshot().waiting).toBe(1)
+
+  if (how === 'aborted') controller.abort(new Error('enough'))
+  if (how === 'closed') void a.close()
+  await world.clock.run(1000)
+
+  expect(await group).toBeInstanceOf(Error)
+  expect(a.snapshot().waiting).toBe(0)
+})
