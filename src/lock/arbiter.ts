@@ -137,7 +137,9 @@ export class Arbiter implements EntryHost, DetectorHost {
 
   /** Why nobody may come now, or null. */
   get refusal(): LockError | null {
-    return this.#closed ?? (this.#waiting >= this.#maxWaiting ? new PoolSaturatedError(this.#maxWaiting) : null)
+    return (
+      this.#closed ?? (this.#waiting >= this.#maxWaiting ? new PoolSaturatedError(this.#maxWaiting) : null)
+    )
   }
 
   get #closed(): LockError | null {

@@ -30,7 +30,7 @@ export interface LockPoolOptions {
 
   /**
    * The most callers that may wait, for a lock or for a connection. One more is refused at once with `POOL_SATURATED`.
-   * Every call of `acquire` counts until it is answered.
+   * Every call of `acquire` counts until it is answered, and so does every call of `acquireAll`, as one.
    *
    * Default 10000. From 0 (nobody ever waits, not even for an answer) to 1000000.
    */
