@@ -21,6 +21,7 @@ import { keyInWords, keyText } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from './lock-waiter.js'
+import { Parking, type Parked } from './parking.js'
 import type { Session } from './session.js'
 import { traceHold, traceHoldEnd } from './trace.js'
 
@@ -56,12 +57,11 @@ export class Arbiter implements EntryHost, DetectorHost {
   }
   readonly detector: DeadlockDetector
   readonly deadlines: Deadlines
+  readonly parking: Parking
   readonly #events: Emitter<LockEvents>
   readonly #links: ArbiterLinks
   readonly #maxWaiting: number
   readonly #entries: EntryBook
-  /** Those that wait for room in the lock table, and how much. */
-  readonly #parked = new Map<{ proceed(): void }, number>()
   #waiting = 0
   #interested = 0
   #arrivals = 0
@@ -79,6 +79,7 @@ export class Arbiter implements EntryHost, DetectorHost {
     this.#events = events
     this.#entries = new EntryBook(this)
     this.#links = links
+    this.parking = new Parking(links)
     this.detector = new DeadlockDetector(ports, this)
   }
 
@@ -108,27 +109,8 @@ export class Arbiter implements EntryHost, DetectorHost {
     return this.#interested * INTEREST_ENTRIES
   }
 
-  /** Entries that somebody here waits to be allowed to use. */
-  get parkedEntries(): number {
-    let sum = 0
-    for (const entries of this.#parked.values()) sum += entries
-    return sum
-  }
-
-  admit(entry: { proceed(): void }, entries: number): 'now' | 'later' | LockError {
-    const room = this.#links.room(entries)
-    if (room !== 'later') return room
-    // Before the look begins, for it to count this one.
-    this.#parked.set(entry, entries)
-    this.#links.makeRoom()
-    return room
-  }
-
-  /** It has turned out whether there is room. */
-  roomSettled(): void {
-    const parked = [...this.#parked.keys()]
-    this.#parked.clear()
-    for (const entry of parked) entry.proceed()
+  admit(entry: Parked, entries: number): 'now' | 'later' | LockError {
+    return this.parking.admit(entry, entries)
   }
 
   interestChanged(isSet: boolean): void {
@@ -218,12 +200,8 @@ export class Arbiter implements EntryHost, DetectorHost {
     return this.#links.assign(entry)
   }
 
-  unpark(entry: { proceed(): void }): void {
-    if (this.#parked.size > 0) this.#parked.delete(entry)
-  }
-
   forget(entry: Entry): void {
-    this.unpark(entry)
+    this.parking.leave(entry)
     this.#links.unassign(entry)
     this.#entries.rested()
     if (this.#entries.size === 0) this.#onEmpty?.()

@@ -159,11 +159,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   get asking(): number {
-    return this.arbiter.parkedEntries
+    return this.arbiter.parking.entries
   }
 
   settled(): void {
-    this.arbiter.roomSettled()
+    this.arbiter.parking.settled()
   }
 
   joined(link: LockLink): Promise<void> {

@@ -140,7 +140,7 @@ export class Semaphores implements SemaphoreHost {
   }
 
   forget(entry: SemaphoreEntry): void {
-    this.#arbiter.unpark(entry)
+    this.#arbiter.parking.leave(entry)
     // Somebody who is told that its session is idle may ask for it again: that is then a new entry.
     this.#entries.delete(entry.key.id)
     this.#links.unassign(entry)
