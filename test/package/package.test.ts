@@ -81,11 +81,70 @@ test('the library pulls in pg, and no server', () => {
   expect([...reach(join(consumer, 'node_modules/lockpool/dist/pool/index.js')).packages]).toEqual([])
 })
 
+test('what can be bundled looks for nothing beside itself', () => {
+  for (const entry of ['index', 'pool/index', 'testing', 'telemetry/index', 'dashboard']) {
+    const { files } = reach(join(consumer, `node_modules/lockpool/dist/${entry}.js`))
+    const looking = [...files].filter((file) =>
+      /\bimport\.meta\b|\b__dirname\b|\breadFileSync\b/.test(readFileSync(file, 'utf8')),
+    )
+    expect(looking).toEqual([])
+  }
+})
+
+/** What somebody's server may look like, asked for all of the page. */
+const APP = `
+  import { LockPool } from 'lockpool'
+  import { dashboardHandler } from 'lockpool/dashboard'
+  const locks = new LockPool({ connection: 'postgres://127.0.0.1:1/x' })
+  const handle = dashboardHandler(locks, { onError: () => undefined })
+  const get = (path) => handle(new Request('http://localhost/' + path))
+  const main = async () => {
+    const page = await (await get('')).text()
+    const paths = [...page.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, path]) => path)
+    const parts = await Promise.all(paths.map(async (path) => {
+      const response = await get(path)
+      return [path, response.status, (await response.text()).length > 50]
+    }))
+    const state = await (await get('api/state')).json()
+    handle.close()
+    await locks.close()
+    console.log(JSON.stringify({ parts, version: state.version, blind: state.server === null }))
+  }
+  main()`
+
+test.each(['esm', 'cjs'] as const)('a bundle (%s) has the whole page in it', async (format) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockpool-bundle-'))
+  try {
+    const outfile = join(folder, format === 'esm' ? 'app.mjs' : 'app.cjs')
+    const bundler = fileURLToPath(new URL('bundle.mjs', import.meta.url))
+    const bundled = spawnSync(process.execPath, [bundler, consumer, format, outfile], {
+      ...{ input: APP, encoding: 'utf8', timeout: 60_000 },
+    })
+    expect({ status: bundled.status, stderr: bundled.stderr }).toEqual({ status: 0, stderr: '' })
+    const { status, stdout, stderr } = spawnSync(process.execPath, [outfile], {
+      ...{ cwd: folder, encoding: 'utf8', timeout: 20_000 },
+    })
+
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    const { parts, version, blind } = JSON.parse(stdout) as {
+      parts: [path: string, status: number, isFull: boolean][]
+      version: number
+      blind: boolean
+    }
+    expect(parts.map(([path]) => path)).toContain('page/main.js')
+    expect(parts.length).toBeGreaterThan(15)
+    expect(parts.filter(([, code, isFull]) => code !== 200 || !isFull)).toEqual([])
+    expect({ version, blind }).toEqual({ version: 1, blind: true })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
 test('what is published is the library, its types, sources and documents, and nothing of the tests', () => {
   expect(published).toContain('LICENSE')
   expect(published).toContain('dist/index.d.ts')
   expect(published).toContain('src/index.ts')
-  expect(published).toContain('dist/dashboard/page/main.js')
+  expect(published).toContain('dist/dashboard/page-modules.js')
   const strange = published.filter(
     (path) =>
       !/^(dist|src)\/|^docs\/.*\.md$|^(LICENSE|README\.md|CHANGELOG\.md|llms\.txt|package\.json)$/.test(path),

@@ -1,0 +1,22 @@
+/**
+ * Bundles what is written to standard input, as somebody does who has installed us: node bundle.mjs FOLDER FORMAT OUTFILE
+ *
+ * Warnings of the bundler are failures.
+ */
+import { text } from 'node:stream/consumers'
+import { build } from 'esbuild'
+
+const [resolveDir, format, outfile] = process.argv.slice(2)
+// What everybody has to say who bundles pg as an ES module.
+const banner = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)`
+const { warnings } = await build({
+  stdin: { contents: await text(process.stdin), resolveDir },
+  bundle: true,
+  platform: 'node',
+  minify: true,
+  external: ['pg-native'],
+  format,
+  outfile,
+  ...(format === 'esm' ? { banner: { js: banner } } : {}),
+})
+if (warnings.length > 0) process.exitCode = 1
