@@ -3,6 +3,7 @@ import { systemClock } from './base/clock.js'
 import { pageAssets } from './dashboard/assets.js'
 import { resolveDashboardOptions, type DashboardOptions } from './dashboard/dashboard-options.js'
 import { DashboardSource, type Victim } from './dashboard/dashboard-source.js'
+import { ErrorLog, writeError } from './dashboard/error-log.js'
 import { RequestHandler } from './dashboard/handler.js'
 import { watchPool } from './dashboard/watch-pool.js'
 import { endSession } from './dialect/postgres/careful-look.js'
@@ -30,8 +31,10 @@ const PATIENCE_MS = 3000
 export function dashboardHandler(locks: LockPool, options: DashboardOptions = {}): DashboardHandler {
   const resolved = resolveDashboardOptions(options)
   const { connections } = locks
+  const { report } = new ErrorLog(resolved.onError ?? writeError, systemClock)
   const source = new DashboardSource({
     clock: systemClock,
+    report,
     title: '',
     pool: locks,
     look: () => locks.inspectAll({ timeoutMs: PATIENCE_MS }),
@@ -45,6 +48,6 @@ export function dashboardHandler(locks: LockPool, options: DashboardOptions = {}
     },
   })
   const stop = watchPool(locks, source.history)
-  const handler = new RequestHandler(resolved, { source, assets: pageAssets, clock: systemClock })
+  const handler = new RequestHandler(resolved, { source, assets: pageAssets, clock: systemClock, report })
   return Object.assign((request: Request) => handler.handle(request), { close: stop })
 }

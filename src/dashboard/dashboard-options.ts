@@ -39,6 +39,14 @@ export interface DashboardOptions {
    * Default `'anybody'`.
    */
   readonly readers?: 'anybody' | 'token'
+
+  /**
+   * Is told what went wrong: the server could not be looked at, a request could not be answered, somebody guesses at the
+   * token. The same error is told once a minute at most.
+   *
+   * Default none: `process.emitWarning`, which writes to standard error.
+   */
+  readonly onError?: ((error: Error) => void) | null
 }
 
 /** Names of this host that no other can have, as in the `Host` header. */
@@ -60,6 +68,10 @@ export const DASHBOARD_OPTIONS: OptionTable<DashboardOptions> = {
   token: { default: '', problem: (value) => (typeof value === 'string' ? null : 'must be a string') },
   ending: oneOf([false, true], false),
   readers: oneOf(['anybody', 'token'], 'anybody'),
+  onError: {
+    default: null,
+    problem: (value) => (value === null || typeof value === 'function' ? null : 'must be a function'),
+  },
 }
 
 /** A name or an address; an IPv6 address in brackets. */

@@ -27,6 +27,8 @@ export interface DashboardPorts {
   readonly end: ((victim: Victim) => Promise<SessionEnd>) | null
   /** The pool of this process; null for a dashboard that stands beside the programs that lock. */
   readonly pool: { snapshot(): PoolSnapshot } | null
+  /** Is told why a look has failed. */
+  readonly report?: (error: unknown) => void
 }
 
 /** However many pages are open, the server is asked no more often than this. */
@@ -121,7 +123,7 @@ export class DashboardSource {
   }
 
   async #lookNow(): Promise<Look> {
-    const { look, clock } = this.#ports
+    const { look, clock, report } = this.#ports
     const done = (snapshot: LockSnapshot | null, blindness: string | null): Look => {
       this.#look = { at: clock.now(), snapshot, blindness }
       return this.#look
@@ -130,6 +132,7 @@ export class DashboardSource {
     try {
       return done(await look(), null)
     } catch (error) {
+      report?.(error)
       return done(null, (error as Error).message)
     }
   }

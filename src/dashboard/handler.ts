@@ -11,9 +11,16 @@ export interface HandlerPorts {
   readonly source: DashboardSource
   readonly assets: () => Assets
   readonly clock: Clock
+  /** Is told what has gone wrong here, and is nobody's fault who asks. */
+  readonly report?: (error: unknown) => void
 }
 
 const NOT_FOUND: Refusal = { status: 404, code: 'NOT_FOUND', message: 'there is nothing here' }
+const FAILED: Refusal = {
+  status: 500,
+  code: 'FAILED',
+  message: 'the dashboard has failed; the log of its process says how',
+}
 const WRONG_METHOD: Refusal = { status: 405, code: 'METHOD_REFUSED', message: 'not with this method' }
 
 /** Answers requests: with the page, with what it shows, and to the one thing that it can change. */
@@ -26,11 +33,21 @@ export class RequestHandler {
   constructor(options: Required<DashboardOptions>, ports: HandlerPorts) {
     this.#path = options.path
     this.#ports = ports
-    this.#guard = new RequestGuard(options, ports.clock)
+    this.#guard = new RequestGuard(options, ports.clock, ports.report)
     this.#mayEnd = options.ending && ports.source.canEnd
   }
 
+  /** Never rejects: what goes wrong here is told to who runs it, and not to who asks. */
   async handle(request: Request): Promise<Response> {
+    try {
+      return await this.#answer(request)
+    } catch (error) {
+      this.#ports.report?.(error)
+      return refuse(request, FAILED)
+    }
+  }
+
+  async #answer(request: Request): Promise<Response> {
     const url = new URL(request.url)
     const refusal = this.#guard.refusalOfAny(request, url)
     if (refusal !== null) return refuse(request, refusal)
@@ -65,6 +82,7 @@ export class RequestHandler {
       const answer: EndedJson = { ended: end !== 'none', isStillThere: end === 'there' }
       return await jsonResponse(request, answer, answer.ended ? 200 : 409)
     } catch (error) {
+      this.#ports.report?.(error)
       const problem = { error: { code: 'SERVER_REFUSED', message: (error as Error).message } }
       return jsonResponse(request, problem, 502)
     }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { writeError } from './error-log.js'
 
 /** What `node:http`, Express and their like call with each request. */
 export type NodeListener = (
@@ -13,7 +14,7 @@ const LONGEST_BODY = 10_000
 export function nodeListener(handle: (request: Request) => Promise<Response>): NodeListener {
   return (incoming, outgoing) => {
     answer(handle, incoming, outgoing).catch((error: unknown) => {
-      // A mistake of ours, or a client that has gone: either way nobody else may suffer from it.
+      // Mostly a client that has gone. Nobody else may suffer from it.
       if (outgoing.headersSent) outgoing.destroy(error as Error)
       else outgoing.writeHead(500, { 'content-type': 'text/plain' }).end('internal error')
     })
@@ -30,7 +31,14 @@ async function answer(
     outgoing.writeHead(request, { connection: 'close' }).end()
     return
   }
-  const response = await handle(request)
+  const response = await handle(request).catch((error: unknown) => {
+    writeError(error)
+    return null
+  })
+  if (response === null) {
+    outgoing.writeHead(500, { 'content-type': 'text/plain' }).end('internal error')
+    return
+  }
   outgoing.writeHead(response.status, Object.fromEntries(response.headers))
   if (incoming.method === 'HEAD' || response.body === null) outgoing.end()
   else outgoing.end(Buffer.from(await response.arrayBuffer()))

@@ -4,12 +4,15 @@ import { LOOPBACK_HOSTS, type DashboardOptions } from './dashboard-options.js'
 
 /** Why a request is refused, and with which status. */
 export interface Refusal {
-  readonly status: 401 | 403 | 404 | 405 | 415 | 429
+  readonly status: 401 | 403 | 404 | 405 | 415 | 429 | 500
   readonly code: string
   readonly message: string
 }
 
-/** So many wrong tokens in so much time, and the right one is not looked at any more either. */
+/**
+ * So many wrong tokens in so much time are a guesser, whom we tell to wait. Not so the right token: whoever guesses must not
+ * be able to lock out who knows it, and at 16 characters and more no guesser gets anywhere.
+ */
 const MOST_GUESSES = 10
 const GUESSES_MS = 60_000
 
@@ -20,11 +23,17 @@ export class RequestGuard {
   readonly #options: Required<DashboardOptions>
   readonly #clock: Clock
   readonly #hosts: ReadonlySet<string>
+  readonly #report: ((error: unknown) => void) | undefined
   #guesses: number[] = []
 
-  constructor(options: Required<DashboardOptions>, clock: Clock) {
+  constructor(
+    options: Required<DashboardOptions>,
+    clock: Clock,
+    report: ((error: unknown) => void) | undefined = undefined,
+  ) {
     this.#options = options
     this.#clock = clock
+    this.#report = report
     this.#hosts = new Set(
       (options.hosts.length > 0 ? options.hosts : LOOPBACK_HOSTS).map((host) => host.toLowerCase()),
     )
@@ -65,14 +74,16 @@ export class RequestGuard {
   }
 
   #refusalOfToken(request: Request): Refusal | null {
-    const now = this.#clock.now()
-    this.#guesses = this.#guesses.filter((at) => now - at < GUESSES_MS)
-    if (this.#guesses.length >= MOST_GUESSES)
-      return { status: 429, code: 'TOO_MANY_GUESSES', message: 'too many wrong tokens: wait a minute' }
     const given = /^Bearer (.+)$/.exec(request.headers.get('authorization') ?? '')?.[1]
     if (given === undefined)
       return { status: 401, code: 'TOKEN_NEEDED', message: 'this needs the token of the dashboard' }
     if (isSame(given, this.#options.token)) return null
+    const now = this.#clock.now()
+    this.#guesses = this.#guesses.filter((at) => now - at < GUESSES_MS)
+    if (this.#guesses.length >= MOST_GUESSES) {
+      this.#report?.(new Error('somebody guesses at the token of the dashboard'))
+      return { status: 429, code: 'TOO_MANY_GUESSES', message: 'too many wrong tokens: wait a minute' }
+    }
     this.#guesses.push(now)
     return { status: 401, code: 'TOKEN_REFUSED', message: 'that is not the token' }
   }

@@ -19,12 +19,16 @@ const ASSETS: Assets = new Map([
 export class DashboardWorld {
   readonly clock: ManualClock
   readonly ended: unknown[] = []
+  /** What would be in the log. */
+  readonly reported: Error[] = []
   looks = 0
   readonly handle: (request: Request) => Promise<Response>
 
   constructor(options: DashboardOptions = {}, ports: Partial<DashboardPorts> & { clock?: ManualClock } = {}) {
     this.clock = ports.clock ?? new ManualClock()
+    const report = (error: unknown): void => void this.reported.push(error as Error)
     const source = new DashboardSource({
+      report,
       title: 'app',
       pool: null,
       look: () => {
@@ -39,7 +43,12 @@ export class DashboardWorld {
       clock: this.clock,
     })
     const resolved = resolveDashboardOptions(options)
-    const handler = new RequestHandler(resolved, { source, assets: () => ASSETS, clock: this.clock })
+    const handler = new RequestHandler(resolved, {
+      source,
+      report,
+      assets: () => ASSETS,
+      clock: this.clock,
+    })
     this.handle = (request) => handler.handle(request)
   }
 

@@ -10,6 +10,7 @@ import {
 import type { NodeListener } from '../../dashboard/node-listener.js'
 import { EXIT, exitRows } from '../exit-codes.js'
 import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
+import { printable } from '../inspect/columns.js'
 import type { ServerWatch } from '../inspect/server-watch.js'
 import type { Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
@@ -65,7 +66,7 @@ async function serve(
 ): Promise<ExitStatus> {
   const { listen, PortRefused } = await import('../dashboard/listen.js')
   try {
-    const listener = await listenerOf(watch, order, database)
+    const listener = await listenerOf(watch, order, database, terminal)
     const { server, port } = await listen(listener, order.address, order.ports)
     announce(order, database, port, terminal)
     const signal = await interruption()
@@ -83,19 +84,24 @@ async function listenerOf(
   watch: ServerWatch,
   { options }: DashboardOrder,
   title: string,
+  { err }: Terminal,
 ): Promise<NodeListener> {
   const { pageAssets } = await import('../../dashboard/assets.js')
   const { DashboardSource } = await import('../../dashboard/dashboard-source.js')
   const { RequestHandler } = await import('../../dashboard/handler.js')
   const { nodeListener } = await import('../../dashboard/node-listener.js')
+  const { ErrorLog } = await import('../../dashboard/error-log.js')
+  const tell = ({ message }: Error): void => err.write(`lockpool: ${printable(message)}\n`)
+  const { report } = new ErrorLog(tell, systemClock)
   const source = new DashboardSource({
     clock: systemClock,
+    report,
     title,
     pool: null,
     look: () => explained(watch.look()),
     end: (victim) => explained(watch.end(victim)),
   })
-  const handler = new RequestHandler(options, { source, assets: pageAssets, clock: systemClock })
+  const handler = new RequestHandler(options, { source, assets: pageAssets, clock: systemClock, report })
   return nodeListener((request) => handler.handle(request))
 }
 

@@ -4,6 +4,7 @@ import { resolveDashboardOptions } from '../../../src/dashboard/dashboard-option
 test('everything is left out by default: loopback, for looking only', () => {
   expect(resolveDashboardOptions({})).toEqual({
     path: '',
+    onError: null,
     hosts: [],
     token: '',
     ending: false,

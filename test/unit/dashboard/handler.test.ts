@@ -1,5 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { ErrorLog } from '../../../src/dashboard/error-log.js'
+import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { DashboardWorld, problemOf, TOKEN } from '../../support/dashboard-world.js'
 
 /** Of every session of the fake. */
@@ -85,13 +87,24 @@ describe('who may look', () => {
     expect(world.looks).toBe(1)
   })
 
-  test('nobody for a minute, after ten wrong tokens', async () => {
-    const world = new DashboardWorld({ token: TOKEN, readers: 'token' })
+  test.each([10, 1000])('who knows the token, while somebody guesses: %i times', async (guesses) => {
+    const world = new DashboardWorld({ token: TOKEN, readers: 'token', ending: true })
     const guess = (token: string) => world.get('/api/state', { authorization: `Bearer ${token}` })
-    for (let i = 0; i < 10; i++) expect((await guess(`guess ${i}`)).status).toBe(401)
-    expect(await problemOf(await guess(TOKEN))).toEqual([429, 'TOO_MANY_GUESSES'])
-    world.clock.advance(60_000)
+    for (let i = 0; i < guesses; i++) {
+      const response = await (i % 2 === 0
+        ? guess(`guess ${i}`)
+        : world.end({}, { authorization: `Bearer guess ${i}` }))
+      expect(response.status).toBe(i < 10 ? 401 : 429)
+    }
+    expect(await problemOf(await guess('one more'))).toEqual([429, 'TOO_MANY_GUESSES'])
+    // Nobody can lock them out.
     expect((await guess(TOKEN)).status).toBe(200)
+    expect((await world.end({ pid: 1, startedAt: BEGUN, confirm: '1' })).status).toBe(200)
+    expect(world.reported.map((error) => error.message)).toContain(
+      'somebody guesses at the token of the dashboard',
+    )
+    world.clock.advance(60_000)
+    expect((await guess('later')).status).toBe(401)
   })
 })
 
@@ -173,5 +186,44 @@ describe('who may end a session', () => {
     expect(await answer.json()).toEqual({
       error: { code: 'SERVER_REFUSED', message: 'must be a superuser' },
     })
+  })
+})
+
+describe('what goes wrong', () => {
+  test('a look that fails is on the page and in the log, and the page is answered', async () => {
+    const world = new DashboardWorld({}, { look: () => Promise.reject(new Error('the server is away')) })
+    expect((await world.state()).blindness).toBe('the server is away')
+    expect(world.reported).toMatchObject([{ message: 'the server is away' }])
+  })
+
+  test('a mistake of ours is an answer without its words, and in the log with all of them', async () => {
+    const pool = {
+      snapshot: () => {
+        throw new TypeError('no such thing')
+      },
+    }
+    const world = new DashboardWorld({}, { pool })
+    const response = await world.get('/api/state')
+    expect(response.headers.get('content-security-policy')).not.toBeNull()
+    expect(await response.clone().text()).not.toContain('no such thing')
+    expect(await problemOf(response)).toEqual([500, 'FAILED'])
+    expect(world.reported).toMatchObject([{ name: 'TypeError', message: 'no such thing' }])
+  })
+
+  test('the same is told once a minute, something else at once, and a log that fails hurts nobody', () => {
+    const clock = new ManualClock()
+    const told: string[] = []
+    const { report } = new ErrorLog((error) => {
+      told.push(error.message)
+      throw new Error('the disk is full')
+    }, clock)
+    for (let i = 0; i < 30; i++) {
+      report(new Error('away'))
+      clock.advance(2000)
+    }
+    report('a text')
+    expect(told).toEqual(['away', 'a text'])
+    report(new Error('away'))
+    expect(told).toEqual(['away', 'a text', 'away'])
   })
 })
