@@ -26,11 +26,7 @@ export class RequestGuard {
   readonly #report: ((error: unknown) => void) | undefined
   #guesses: number[] = []
 
-  constructor(
-    options: Required<DashboardOptions>,
-    clock: Clock,
-    report: ((error: unknown) => void) | undefined = undefined,
-  ) {
+  constructor(options: Required<DashboardOptions>, clock: Clock, report?: (error: unknown) => void) {
     this.#options = options
     this.#clock = clock
     this.#report = report
