@@ -5,6 +5,13 @@ import { expect, test } from 'vitest'
 import { startServer } from '../support/own-server.js'
 import { lockWorld } from '../support/lock-world.js'
 import { rejection } from '../support/fake-world.js'
+import { clientConfig } from '../../src/dialect/postgres/postgres-config.js'
+import {
+  LOCK_SESSION,
+  lockSessionSettings,
+  putInForce,
+} from '../../src/dialect/postgres/postgres-settings.js'
+import { ServerConnection } from '../../src/dialect/postgres/server-connection.js'
 import { WirePooler } from '../support/wire-pooler.js'
 
 const world = lockWorld()
@@ -24,6 +31,21 @@ const HOSTILE = [
   ['tcp_keepalives_idle', '1'],
   ['tcp_user_timeout', '300'],
   ['plan_cache_mode', 'force_custom_plan'],
+] as const
+
+/** They end nothing, and make everything slow, or fill the server's log. */
+const SLOW = [
+  ['client_connection_check_interval', '0'],
+  ['jit_above_cost', '0'],
+  ['enable_nestloop', 'off'],
+  ['enable_indexscan', 'off'],
+  ['enable_sort', 'off'],
+  ['seq_page_cost', '1e9'],
+  ['cpu_operator_cost', '1e9'],
+  ['join_collapse_limit', '1'],
+  ['debug_parallel_query', 'on'],
+  ['force_parallel_mode', 'on'],
+  ['debug_print_plan', 'on'],
 ] as const
 
 async function withRole(
@@ -61,13 +83,52 @@ test.each(HOSTILE)('a role with %s = %s locks like any other', async (name, valu
 })
 
 test('a role with all of them at once as well', async () => {
-  await withRole(HOSTILE, () => lockFor(1500))
+  await withRole([...HOSTILE, ...SLOW], () => lockFor(1500))
 })
+
+test('each setting of the table is in force, the planner is as it comes, and all of it can be undone', async () => {
+  const forgiving = HOSTILE.filter(([name]) => name !== 'statement_timeout')
+  await withRole([...forgiving, ...SLOW], async () => {
+    const server = await ServerConnection.open(
+      clientConfig(world.database.url, 'lockpool test'),
+      AbortSignal.timeout(10_000),
+    )
+    try {
+      const before = await settingsOf(server)
+      await putInForce(server, lockSessionSettings(7000))
+      const after = await settingsOf(server)
+      await server.query('RESET ALL')
+
+      for (const { name, isHeldTo } of LOCK_SESSION) {
+        const wanted = lockSessionSettings(7000)[name]!
+        const found = after.get(name)?.setting
+        if (isHeldTo === 'patience') expect(Number(found), name).toBeGreaterThanOrEqual(Number(wanted))
+        else if (found !== undefined || name !== 'transaction_timeout') expect(found, name).toBe(wanted)
+      }
+      const planner = [...after.keys()].filter((name) => /^enable_|_cost$|collapse|^debug_print/.test(name))
+      for (const name of planner) {
+        if (!name.startsWith('jit_')) expect(after.get(name)!.setting, name).toBe(after.get(name)!.boot_val)
+      }
+      expect(await settingsOf(server)).toEqual(before)
+    } finally {
+      server.destroy()
+    }
+  })
+})
+
+async function settingsOf(
+  server: ServerConnection,
+): Promise<ReadonlyMap<string, { readonly setting: string; readonly boot_val: string }>> {
+  const { rows } = await server.query<{ name: string; setting: string; boot_val: string }>(
+    `SELECT name, setting, boot_val FROM pg_catalog.pg_settings WHERE name NOT LIKE 'transaction%'`,
+  )
+  return new Map(rows.map(({ name, setting, boot_val }) => [name, { setting, boot_val }]))
+}
 
 test('a session whose settings get lost on the way hands out no locks, and says which', async () => {
   await using between = await WirePooler.to(world.database.url, {
     mode: 'session',
-    rewrite: (sql) => sql.replace('set_config(wanted.name, wanted.value, false)', 'wanted.value'),
+    rewrite: (sql) => sql.replace(/pg_catalog.set_config.known.name, (.*), false./, '$1'),
   })
   const locks = world.pool({ connection: between.url, leaseMs: 7000 })
 

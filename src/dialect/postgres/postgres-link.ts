@@ -19,11 +19,11 @@ import {
   PAIR_BATCH,
   PLAIN_BATCH,
   RELEASE_ONE,
-  RESET_SETTINGS,
   RETRY_ONE,
   RING,
   TRY_ONE,
 } from './postgres-sql.js'
+import { RESET_SETTINGS } from './settings-sql.js'
 import { ADVISORY_HOLDERS } from './transaction-sql.js'
 import { holdersInWords, type HolderRow } from './transaction-words.js'
 import type { Prepared, ServerConnection } from './server-connection.js'

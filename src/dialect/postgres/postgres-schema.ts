@@ -7,6 +7,7 @@ import {
   CURRENT_TIMELINE,
   FIND_OBJECTS,
   FOLLOW_TIMELINE,
+  MAY_CREATE,
   OBJECT_COUNT,
   QUEUE_UP,
   STORED_TIMELINE,
@@ -102,15 +103,19 @@ async function makeMissing(
   // Names of keys are kept where somebody has decided so, and not because a pool came by.
   const { key_name: _, ...needed } = objects
   if (Object.keys(needed).length === OBJECT_COUNT) return { objects, refusal: null }
+  const { rows } = await server.query<{ may_create: boolean }>(MAY_CREATE)
+  if (rows[0]?.may_create !== true) return { objects, refusal: 'permission denied for this role' }
   // A role that may not make schemas may still have been given one.
   const statements = found.length === 0 ? [CREATE_SCHEMA, ...CREATE_OBJECTS] : CREATE_OBJECTS
+  let refusal: string | null = null
   try {
     // One message, and so one transaction: all of it or nothing.
     await server.query([QUEUE_UP, ...statements].join(';'))
   } catch (error) {
-    return { objects, refusal: explain(error).message }
+    // Another process may have been quicker. What is there now counts.
+    refusal = explain(error).message
   }
-  return { objects: byName(await findObjects(server)), refusal: null }
+  return { objects: byName(await findObjects(server)), refusal }
 }
 
 function byName(found: readonly FoundObject[]): Objects {

@@ -313,9 +313,6 @@ export const LISTEN = `SET idle_session_timeout = 0; LISTEN lockpool_1`
 
 export const UNLISTEN = `UNLISTEN *; RESET idle_session_timeout`
 
-/** First in its round trip, because a role's default may be too short for any of the others. */
-export const NO_STATEMENT_TIMEOUT = `SET statement_timeout = 0`
-
 /**
  * The first word to a server. The setting ends with the statement: a pooler may be about to give this session to strangers.
  */
@@ -343,19 +340,6 @@ export const TEST_UNLOCK: string = `
 SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_advisory_unlock(${TEST_CLASS}, $1::int4) AS said`
 
 export const TEST_COMMIT = `COMMIT`
-
-/** Settings this server does not know are left out: transaction_timeout came with 17. */
-export const SET_SETTINGS = `
-SELECT set_config(wanted.name, wanted.value, false)
-FROM unnest($1::text[], $2::text[]) AS wanted (name, value)
-WHERE wanted.name IN (SELECT name FROM pg_catalog.pg_settings)`
-
-export const READ_SETTINGS = `
-SELECT name, setting
-FROM pg_catalog.pg_settings
-WHERE name = ANY ($1::text[])`
-
-export const RESET_SETTINGS = `RESET ALL`
 
 /**
  * What a session holds, as pg_locks shows it: a bigint key in two halves with objsubid 1, a pair with objsubid 2. It must

@@ -6,8 +6,18 @@ import { SCHEMA_CLASS } from './postgres-key.js'
 /** How many objects FIND_OBJECTS finds when all are there that pools make. */
 export const OBJECT_COUNT = 5
 
-/** Processes that start at once must not collide, which IF NOT EXISTS does not see to. Ends with the transaction. */
-export const QUEUE_UP: string = `SELECT pg_advisory_xact_lock(${SCHEMA_CLASS}, 0)`
+/**
+ * Processes that start at once must not collide, which IF NOT EXISTS does not see to: the one that comes first holds this
+ * lock until its transaction ends, and the others wait for that, a second at most. Then they go on all the same: anybody may
+ * hold the lock, and the worst of it is a collision.
+ */
+export const QUEUE_UP: string = `
+SELECT attempt
+FROM pg_catalog.generate_series(1, 20) AS attempt
+WHERE CASE
+  WHEN pg_catalog.pg_try_advisory_xact_lock(${SCHEMA_CLASS}, 0) THEN true
+  ELSE pg_catalog.pg_sleep(0.05)::pg_catalog.text IS NULL END
+LIMIT 1`
 
 /** Around the statements of a script that somebody else runs. */
 export const BEGIN_SCRIPT = `BEGIN`
@@ -117,6 +127,17 @@ LEFT JOIN pg_catalog.pg_class AS class
   AND (class.relname = 'fence' AND class.relkind = 'S' OR class.relname IN ('timeline', 'guard', 'hold', 'leader', 'key_name') AND class.relkind = 'r')
 LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = class.oid
 WHERE namespace.nspname = 'lockpool'`
+
+/** Whether this role may make what is missing. Asked first, because a refusal would stand in the server's log. */
+export const MAY_CREATE = `
+SELECT coalesce(
+  (
+    SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') AND pg_catalog.has_schema_privilege(oid, 'USAGE')
+    FROM pg_catalog.pg_namespace
+    WHERE nspname OPERATOR(pg_catalog.=) 'lockpool'
+  ),
+  pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
+) AS may_create`
 
 /** Right at once after a promotion, unlike pg_control_checkpoint(), which waits for the next checkpoint (measured). */
 export const CURRENT_TIMELINE = `SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS name`

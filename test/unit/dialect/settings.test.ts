@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { lockSessionSettings, settingProblems } from '../../../src/dialect/postgres/postgres-settings.js'
+import {
+  LOCK_SESSION,
+  lockSessionSettings,
+  settingProblems,
+} from '../../../src/dialect/postgres/postgres-settings.js'
+import { leaseMargin } from '../../../src/lock/session-lease.js'
 
 /** A server that does what it is told. */
 function inForce(leaseMs: number, changes: Record<string, string | undefined> = {}): Map<string, string> {
@@ -59,6 +64,24 @@ describe('settings of a lock session', () => {
       expect(found('0'), 'a Unix socket').toEqual([])
       expect(found('999999999')).toEqual([])
       expect(found('1')).toHaveLength(1)
+    },
+  )
+
+  test('every setting has one row, with a reason', () => {
+    const names = LOCK_SESSION.map(({ name }) => name)
+
+    expect(new Set(names).size).toBe(names.length)
+    for (const { why } of LOCK_SESSION) expect(why).toMatch(/\w/)
+  })
+
+  test.each([1000, 2000, 15_000, 86_400_000])(
+    'with a lease of %i ms, three statements may give up on a lock before the lease is over, and none waits for long',
+    (leaseMs) => {
+      const timeoutMs = Number(lockSessionSettings(leaseMs)['lock_timeout'])
+
+      expect(timeoutMs).toBeGreaterThan(0)
+      expect(timeoutMs).toBeLessThanOrEqual(1000)
+      expect(3 * timeoutMs).toBeLessThan((leaseMs - leaseMargin(leaseMs)) / 2)
     },
   )
 
