@@ -14,6 +14,9 @@ export interface ConnectionFactory<C extends object> {
   /** Ends one at once, without a word to the server: for when `close` takes too long or the pool is out of patience. */
   destroy?(connection: C): void
 
+  /** Resolves, in bounded time, when nothing of what `close` and `destroy` began is under way any more: asked by `close` of the pool. */
+  settled?(): Promise<void>
+
   /** Rejects if the connection is no longer good. Asked only after it has idled for `checkAfterIdleMs`. */
   check?(connection: C): Promise<void>
 

@@ -209,6 +209,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     await this.drain()
     cancel()
     this.#loans?.close()
+    await this.#factory.settled?.()
   }
 
   /** As `close`: for `await using`. */

@@ -1,5 +1,7 @@
 /** What a borrower may have left on a connection: how it is looked for, and how it is cleaned. */
 
+import { CLIENT_CHECK, CLIENT_CHECK_MS } from './client-check-sql.js'
+
 export const ROLLBACK = `ROLLBACK`
 
 export const LEFT_LOCKS = `
@@ -17,10 +19,11 @@ FROM pg_catalog.pg_listening_channels() AS channel`
 
 export const UNLISTEN_ALL = `UNLISTEN *`
 
-/** Of a role and a session authorization the view of all settings knows nothing. */
-export const LEFT_SETTINGS = `
+/** What our own connections set is no trace of anybody. Of a role and a session authorization the view of all settings knows nothing. */
+export const LEFT_SETTINGS: string = `
 SELECT array_remove(
-  (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM pg_catalog.pg_settings WHERE source = 'session')
+  (SELECT coalesce(array_agg(name ORDER BY name), '{}') FROM pg_catalog.pg_settings WHERE source = 'session'
+    AND NOT (name = '${CLIENT_CHECK}' AND setting = '${CLIENT_CHECK_MS}'))
     || CASE WHEN current_user <> session_user THEN 'role' END
     || CASE WHEN session_user <> usename THEN 'session_authorization' END, NULL) AS names
 FROM pg_catalog.pg_stat_activity

@@ -88,13 +88,16 @@ export class Dirt {
     }
     if (server.isInTransaction) found.push('an open transaction')
     // One flight for all of it.
-    const [, ...left] = await Promise.all([
+    const cleaned = Promise.all([
       server.isInTransaction ? server.query(ROLLBACK) : null,
       ...CLEANERS.filter(([trace]) => this.#seen.has(trace)).map(async ([, look, what, clean]) => {
         const [{ rows }] = await Promise.all([server.query<{ names: string[] }>(look), server.query(clean)])
         return { what, names: rows[0]!.names }
       }),
     ])
+    // Behind the reset of all settings, which takes our own with it.
+    const checked = this.#seen.has('settings') ? server.setClientCheck() : null
+    const [[, ...left]] = await Promise.all([cleaned, checked])
     for (const { what, names } of left) if (names.length > 0) found.push(`${what}: ${inWords(names)}`)
     if (this.#seen.has('deallocated')) {
       found.push('deallocated statements')

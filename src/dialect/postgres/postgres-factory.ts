@@ -12,6 +12,7 @@ import { ServerConnection } from './server-connection.js'
 export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   readonly #config: pg.ClientConfig
   readonly #dirt = new WeakMap<PostgresConnection, Dirt>()
+  readonly #cancels = new Set<Promise<void>>()
 
   constructor(config: pg.ClientConfig) {
     this.#config = config
@@ -28,11 +29,19 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   }
 
   close(connection: PostgresConnection): Promise<void> {
-    return (connection as ServerConnection).close()
+    const closed = (connection as ServerConnection).close()
+    this.#mind((connection as ServerConnection).canceled)
+    return closed
   }
 
   destroy(connection: PostgresConnection): void {
     ;(connection as ServerConnection).destroy()
+    this.#mind((connection as ServerConnection).canceled)
+  }
+
+  /** When the server has been told to give up what was under way: who ends the process before that has not told it. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#cancels)
   }
 
   async check(connection: PostgresConnection): Promise<void> {
@@ -49,5 +58,11 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
 
   lease(connection: PostgresConnection, lease: Lease): PostgresConnection & Lease {
     return new LeasedConnection(connection as ServerConnection, lease, this.#dirt.get(connection)!)
+  }
+
+  #mind(canceled: Promise<void> | null): void {
+    if (canceled === null || this.#cancels.has(canceled)) return
+    this.#cancels.add(canceled)
+    void canceled.then(() => this.#cancels.delete(canceled))
   }
 }

@@ -11,7 +11,7 @@ import type { LockTransaction } from './lock-transaction.js'
 import type { PostgresConnection } from './postgres-connection.js'
 import { sqlState } from './postgres-errors.js'
 import { PostgresTransaction, type TransactionTools } from './postgres-transaction.js'
-import { BEGIN, COMMIT, ROLLBACK_TRANSACTION } from './transaction-sql.js'
+import { BEGIN, beginStatement, COMMIT, ROLLBACK_TRANSACTION } from './transaction-sql.js'
 
 /** See "Transaction Isolation" in PostgreSQL's documentation. */
 export type IsolationLevel = keyof typeof BEGIN
@@ -85,7 +85,7 @@ async function runOnce<T>(
   const direct = LeasedConnection.serverOf(connection)
   const tx = new PostgresTransaction(connection, direct, ports)
   try {
-    await direct.query(BEGIN[isolation])
+    await direct.query(beginStatement(isolation, direct.hasClientCheck))
     const result = await body(tx)
     await tx.end()
     await commit(direct)

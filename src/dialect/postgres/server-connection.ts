@@ -3,16 +3,21 @@ import { Deferred } from '../../base/deferred.js'
 import { onAbort } from '../../base/on-abort.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
 import type { Callback } from './callback.js'
+import { requestCancel, type CancelTarget } from './cancel-request.js'
+import { SET_CLIENT_CHECK } from './client-check-sql.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
+import { sqlState } from './postgres-errors.js'
 
 /** What `pg` has and its types leave out, or call read-only. */
 interface ClientInternals {
   readonly processID: number | null
+  readonly secretKey: number | null
+  readonly sslNegotiation: string
   pipeline: boolean
   /** Whether the server has said the last word about all that it was sent. An error comes before that. */
   readonly readyForQuery: boolean
   readonly connection: {
-    readonly stream: { destroy(): void }
+    readonly stream: { destroy(): void; readonly remoteAddress?: string }
     /** The texts of named statements that the server has. */
     parsedStatements: Record<string, string>
   }
@@ -28,8 +33,11 @@ export interface Prepared {
 export class ServerConnection implements PostgresConnection {
   readonly #client: pg.Client
   readonly #endListeners = new Set<(cause: Error) => void>()
+  readonly #config: pg.ClientConfig
   #inFlight = 0
   #end: Error | null = null
+  #canceled: Promise<void> | null = null
+  #hasClientCheck = false
   /** While a cursor waits for what was sent before it, and others wait behind the cursor. */
   #quiet: Deferred<void> | null = null
 
@@ -44,8 +52,9 @@ export class ServerConnection implements PostgresConnection {
     throw error
   }
 
-  private constructor(client: pg.Client) {
+  private constructor(client: pg.Client, config: pg.ClientConfig) {
     this.#client = client
+    this.#config = config
     // A dead backend says why, then the socket closes. Without a listener either would end the process.
     client.on('error', (error) => this.#ended(error))
     client.on('end', () => this.#ended(new Error('the connection was closed')))
@@ -58,11 +67,12 @@ export class ServerConnection implements PostgresConnection {
   /** The signal ends the attempt, at whatever stage it is. */
   static async open(config: pg.ClientConfig, signal: AbortSignal): Promise<ServerConnection> {
     const client = new pg.Client(config)
-    const connection = new ServerConnection(client)
+    const connection = new ServerConnection(client, config)
     const abort = (): void => connection.destroy()
     const forgetSignal = onAbort(signal, abort)
     try {
       await client.connect()
+      await connection.setClientCheck()
       return connection
     } catch (error) {
       connection.destroy()
@@ -80,6 +90,21 @@ export class ServerConnection implements PostgresConnection {
   get isInTransaction(): boolean {
     const status = this.#client.getTransactionStatus()
     return status === 'T' || status === 'E'
+  }
+
+  /** Whether this server can be told to look for its client during a statement. */
+  get hasClientCheck(): boolean {
+    return this.#hasClientCheck
+  }
+
+  /** Tells it to, so that no statement outlives this process by much. Where that is not to be had it goes without. */
+  async setClientCheck(): Promise<void> {
+    try {
+      const { rowCount } = await this.query(SET_CLIENT_CHECK, [this.processID])
+      this.#hasClientCheck = rowCount === 1
+    } catch (error) {
+      if (sqlState(error) === undefined) throw error
+    }
   }
 
   /** Statements that are not answered yet. */
@@ -187,17 +212,43 @@ export class ServerConnection implements PostgresConnection {
 
   /** Says good-bye and waits until the server has closed the connection. With a statement under way it can't. */
   async close(): Promise<void> {
-    if (this.#inFlight > 0) this.destroy()
+    if (this.#isBusy) this.destroy()
     await this.#client.end()
+    await this.#canceled
   }
 
+  /** A statement that is under way is canceled: the server would go on with it, and keep its locks, until it is done. */
   destroy(): void {
+    const target = this.#end === null && this.#canceled === null && this.#isBusy ? this.#cancelTarget() : null
     this.#internals.connection.stream.destroy()
+    if (target !== null) this.#canceled = requestCancel(target)
+  }
+
+  /** Settles when the server has been told that what was under way is of no use any more; null if nothing was. */
+  get canceled(): Promise<void> | null {
+    return this.#canceled
   }
 
   /** The client of `pg` itself, to be asked, not to be sent anything. */
   get client(): pg.Client {
     return this.#client
+  }
+
+  /** Also with a cursor, or something like it, which is not counted. */
+  get #isBusy(): boolean {
+    return this.#inFlight > 0 || (!this.#client.pipeline && !this.#internals.readyForQuery)
+  }
+
+  /** Null if there is no way to open another connection to the same server. */
+  #cancelTarget(): CancelTarget | null {
+    const { processID, secretKey, sslNegotiation, connection } = this.#internals
+    const { host, port, ssl } = this.#client
+    const { stream } = this.#config
+    if (processID === null || secretKey === null) return null
+    if (stream !== undefined && typeof stream !== 'function') return null
+    const address = connection.stream.remoteAddress
+    const makeStream = stream as CancelTarget['makeStream']
+    return { processID, secretKey, host, port, address, ssl, sslNegotiation, makeStream }
   }
 
   get #internals(): ClientInternals {

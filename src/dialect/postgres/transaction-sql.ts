@@ -1,10 +1,17 @@
 /** Every statement that a transaction of ours sends, besides those of its caller. */
 
+import { SET_LOCAL_CLIENT_CHECK } from './client-check-sql.js'
+
 export const BEGIN = {
   'read committed': `BEGIN ISOLATION LEVEL READ COMMITTED`,
   'repeatable read': `BEGIN ISOLATION LEVEL REPEATABLE READ`,
   serializable: `BEGIN ISOLATION LEVEL SERIALIZABLE`,
 } as const
+
+/** With the server looking for its client, where it can; in the same message. */
+export function beginStatement(isolation: keyof typeof BEGIN, hasClientCheck: boolean): string {
+  return hasClientCheck ? `${BEGIN[isolation]}; ${SET_LOCAL_CLIENT_CHECK}` : BEGIN[isolation]
+}
 
 export const COMMIT = `COMMIT`
 
