@@ -242,7 +242,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   /**
    * Refuses new work and those who wait, hands leadership over, gives holders `graceMs` (default 5000) to release, and
-   * then ends their sessions: those locks are lost. Always settles; idempotent.
+   * then ends their sessions: those locks are lost. A statement that is still under way on a borrowed connection is canceled;
+   * a server that does not hear that is waited for a second more. Always settles; idempotent.
    *
    * @throws {InvalidOptionError} and nothing is closed
    */

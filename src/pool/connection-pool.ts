@@ -209,7 +209,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     await this.drain()
     cancel()
     this.#loans?.close()
-    await this.#factory.settled?.()
+    try {
+      await this.#factory.settled?.()
+    } catch {
+      // It is closed all the same.
+    }
   }
 
   /** As `close`: for `await using`. */

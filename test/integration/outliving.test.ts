@@ -257,6 +257,9 @@ test('the server looks for its client on every connection, whatever its last use
   await locks.transaction(async (tx) => {
     expect((await tx.query(INTERVAL)).rows).toEqual([{ every: '1s' }])
   })
+  // Its connection has been that of a lock session.
+  await (await locks.acquire('orders')).release()
+  expect((await locks.connections.query(INTERVAL)).rows).toEqual([{ every: '1s' }])
 
   expect(cleaned).toEqual([
     'changed settings: client_connection_check_interval',

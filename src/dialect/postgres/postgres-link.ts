@@ -116,7 +116,9 @@ export class PostgresLink implements LockLink {
   }
 
   async detach(): Promise<void> {
-    await Promise.all([this.#announcement?.change(0), this.#server.query(RESET_SETTINGS)])
+    const reset = this.#server.query(RESET_SETTINGS)
+    // Behind it, because it is one of those that are reset, and every connection has it.
+    await Promise.all([this.#announcement?.change(0), reset, this.#server.setClientCheck()])
   }
 
   /**

@@ -29,7 +29,7 @@ export interface TransactionOptions {
    */
   readonly retries?: number
 
-  /** Ends the transaction, by closing its connection: it is rolled back. */
+  /** Ends the transaction at once: its connection is closed, and what it waits for or does at the server is canceled. */
   readonly signal?: AbortSignal
 }
 

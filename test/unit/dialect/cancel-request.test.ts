@@ -12,7 +12,10 @@ const CANCEL = Buffer.from([0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 7, 255, 255, 2
 
 const open = new Set<Socket | Server>()
 afterEach(() => {
-  for (const each of open) each instanceof Socket ? each.destroy() : each.close()
+  for (const each of open) {
+    if (each instanceof Socket) each.destroy()
+    else each.close()
+  }
   open.clear()
 })
 

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Deferred } from '../../../src/base/deferred.js'
 import { ConnectionPool } from '../../../src/pool/connection-pool.js'
 import type { PoolOptions } from '../../../src/pool/pool-options.js'
 import { ManualClock, settle } from '../../../src/testing/manual-clock.js'
@@ -720,4 +721,19 @@ describe('options', () => {
 
     expect(pool.totalCount).toBe(0)
   })
+})
+
+test('close waits for what the factory still has to do, and not for what goes wrong with it', async () => {
+  const { pool, factory } = poolOf()
+  await pool.connect()
+  const settled = new Deferred<void>()
+  Object.assign(factory, { settled: () => settled.promise })
+
+  const closing = pool.close({ graceMs: 0 })
+  await made.at(-1)!.clock.run(1000)
+  expect(pool.totalCount).toBe(0)
+  expect(await stateOf(closing)).toBe('pending')
+
+  settled.reject(new Error('no'))
+  await closing
 })
