@@ -154,7 +154,7 @@ export class LockReentryError extends LockError {
   }
 }
 
-/** `maxHeldLocks` or the server's own lock table is reached. Nothing was taken. */
+/** The pool's share of the server's lock table, its `maxHeldLocks`, or the table itself is used up. Nothing was taken. */
 export class LockTableFullError extends LockError {
   static {
     this.prototype.name = 'LockTableFullError'

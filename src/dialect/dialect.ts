@@ -29,14 +29,21 @@ export interface Holding {
   readonly what: LockMode | 'interest' | 'mark'
 }
 
-/** What is known of the use of the server's lock table, from one session's point of view. */
+/** What others use of the server's lock table, in entries, from one pool's point of view. A session counts as one pool at most. */
 export interface TableUse {
-  /** Pools besides the one that asks that have announced something. */
+  /** Pools that have announced something, of roles that may use lockpool here. */
   readonly pools: number
-  /** What those have announced, in entries. */
+  /** What those have announced. */
   readonly announced: number
+  /** The same of other roles: pools of other databases, or anybody who says so. */
+  readonly claimants: number
+  readonly claimed: number
+  /** Locks of our kind that sessions of those hold. */
+  readonly claimedHeld: number
   /** Locks of our kind that sessions hold without having announced anything. */
   readonly unannounced: number
+  /** What it has cost the server to find out, in milliseconds. */
+  readonly costMs: number
 }
 
 /**
@@ -77,9 +84,12 @@ export interface LockLink {
 
   /**
    * Announces for all to see that the pool `sender` may use so many entries of the lock table, until this session says
-   * otherwise or ends; and answers, as of after that, what all others do.
+   * otherwise or ends. What it announced before stands until then.
    */
-  announce(sender: string, entries: number): Promise<TableUse>
+  announce(sender: string, entries: number): Promise<void>
+
+  /** What all others announce, and use. `ours` are the server's numbers of the sessions that are not others. */
+  tableUse(ours: readonly number[]): Promise<TableUse>
 
   /**
    * The delay that came with a grant has been waited out, and the key is still held: nobody else need wait for the same.

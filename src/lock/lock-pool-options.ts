@@ -74,8 +74,9 @@ export interface LockPoolOptions {
    * The most entries this pool takes of the server's lock table, counting three for a key that is waited for. One more is
    * refused with `LOCK_TABLE_FULL`, because a full table breaks everybody's statements. With `'auto'` all pools of the
    * server share a half of its table (`max_locks_per_transaction` times `max_connections` plus
-   * `max_prepared_transactions`); one alone gets three sixteenths of it, and more if it asks again. A number overrides that,
-   * and is not announced to other pools.
+   * `max_prepared_transactions`); one alone gets three quarters of that, which is 2400 with PostgreSQL's defaults, and each
+   * session of a pool half of `max_locks_per_transaction` whatever others do. A number overrides that, and is not announced
+   * to other pools.
    *
    * Default `'auto'`. From 1 to 10000000.
    */

@@ -3,20 +3,22 @@ import { sleep, type Cancel, type Clock } from '../base/clock.js'
 import { LockTableFullError, type LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { LockLink, TableUse } from '../dialect/dialect.js'
-import { planShare } from './share-plan.js'
+import { planShare, shareRules, viewOf, type LockTable, type TableView } from './share-plan.js'
 
-/** All lockpools of a server together announce no more than this part of its lock table. */
-const ANNOUNCED_PART = 3 / 8
+/** A look is not repeated at once. */
+const LOOK_AGAIN_MS = 1000
 
 /**
- * What a pool may use without a word, of what each connection brings to the table: if every connection there can be were
- * such a pool, all of them would use an eighth of it. With what is announced that makes a half, and the rest is free for
- * everybody else.
+ * A look costs the server time in proportion to all locks there are (60 ms at 40,000, measured). All pools together spend no
+ * more than this part of a processor on it: the more it costs, and the more pools there are, the rarer it is.
  */
-const SILENT_PART = 1 / 8
+const LOOKING_PART = 1 / 100
 
-/** A look costs the server time in proportion to the locks there are, so it is not repeated at once. */
-const LOOK_AGAIN_MS = 1000
+/** So many looks may come one after the other, if there have been few before: a pool that grows looks at each step. */
+const LOOKS_AHEAD = 16
+
+/** However expensive looks are, or somebody makes them seem to be, there is one after this long. */
+const RAREST_MS = 600_000
 
 /** When a pool that has announced something looks whether others need it: soon after it has grown, then more and more rarely. */
 const RHYTHM: Backoff = { firstMs: 2000, factor: 2, capMs: 32_000, jitter: 0.25 }
@@ -52,14 +54,17 @@ export class TableBudget {
   /** `maxHeldLocks`, if it is a number: then nothing is announced, and the rest here is not in use. */
   readonly #fixed: number | null
   readonly #links = new Set<LockLink>()
-  #capacity = Infinity
-  #silent = Infinity
+  #table: LockTable = UNKNOWN
+  /** At the last look. */
+  #view: TableView | null = null
   /** What is announced and has been found to fit. Zero where what goes without a word is enough. */
   #share = 0
   #announced = 0
   /** What it could have had at the last look. */
   #ceiling = Infinity
   #lookedAt = -Infinity
+  /** From then on the looks so far are rare enough for what they have cost. */
+  #paidAt = -Infinity
   #isLooking = false
   #cancelRhythm: Cancel | null = null
   /** Since it has grown. */
@@ -78,10 +83,15 @@ export class TableBudget {
     return this.#fixed ?? Math.max(this.#share, this.#silent)
   }
 
+  /** What goes without a word. Whatever others announce, it is not taken away. */
+  get #silent(): number {
+    return shareRules(this.#table).floor * Math.max(this.#links.size, 1)
+  }
+
   /** Whether so many more entries may be used. `later`: `grow` may help. */
   room(entries: number): 'now' | 'later' | LockError {
     const used = this.#host.used + entries
-    const most = this.#fixed ?? this.#ceiling
+    const most = this.#fixed ?? Math.max(this.#ceiling, this.#silent)
     if (!this.#isWarned && used >= most * WARN_FROM && most < Infinity) this.#warn(used, most)
     if (used <= this.allowed) return 'now'
     return this.#mayLook(used) ? 'later' : this.#full()
@@ -105,8 +115,7 @@ export class TableBudget {
 
   /** A session has opened. What is announced is so by it as well, before its first lock. */
   async joined(link: LockLink): Promise<void> {
-    this.#capacity = link.capacity
-    this.#silent = Math.max(1, Math.floor(link.capacityPerSession * SILENT_PART))
+    this.#table = { capacity: link.capacity, perSession: link.capacityPerSession }
     this.#links.add(link)
     if (this.#fixed === null && this.#announced > 0) await link.announce(this.#sender, this.#announced)
   }
@@ -119,8 +128,10 @@ export class TableBudget {
     this.#links.delete(link)
     if (this.#links.size > 0) return
     this.#share = this.#announced = 0
-    this.#silent = this.#ceiling = Infinity
-    this.#lookedAt = -Infinity
+    this.#table = UNKNOWN
+    this.#view = null
+    this.#ceiling = Infinity
+    this.#lookedAt = this.#paidAt = -Infinity
     this.#stopRhythm()
   }
 
@@ -133,7 +144,7 @@ export class TableBudget {
   #mayLook(used: number): boolean {
     if (this.#fixed !== null || this.#isClosed) return false
     if (this.#isLooking || used <= this.#ceiling) return true
-    return this.#host.clock.now() - this.#lookedAt >= LOOK_AGAIN_MS
+    return this.#host.clock.now() >= Math.max(this.#lookedAt + LOOK_AGAIN_MS, this.#paidAt)
   }
 
   async #look(): Promise<void> {
@@ -143,9 +154,13 @@ export class TableBudget {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const needed = this.#host.used + this.#host.asking
       if (needed <= this.#silent) return this.#settle(0)
+      const before = this.#share
       const isUndisturbed = await this.#growTo(needed, mayExceedFair)
       const nowNeeded = this.#host.used + this.#host.asking
-      if (this.allowed >= nowNeeded || (isUndisturbed && nowNeeded <= needed)) return
+      if (this.allowed >= nowNeeded) return
+      // Beyond its part it gets half of what is left at a time.
+      const isAll = this.#share <= before && nowNeeded <= needed
+      if (isUndisturbed && isAll) return
       if (isUndisturbed) continue
       mayExceedFair = false
       await sleep(this.#host.clock, APART_MS * this.#host.random.next())
@@ -155,9 +170,11 @@ export class TableBudget {
   /** False if others grew at the same time, and it got less than there seemed to be. */
   async #growTo(needed: number, mayExceedFair: boolean): Promise<boolean> {
     // Something must be announced for others to count us.
-    const plan = this.#plan(await this.#announce(Math.max(this.#share, 1)), needed, mayExceedFair)
+    await this.#announce(Math.max(this.#share, 1))
+    const plan = this.#plan(await this.#use(), needed, mayExceedFair)
     if (plan > this.#share) {
-      const confirmed = this.#plan(await this.#announce(plan), needed, mayExceedFair)
+      await this.#announce(plan)
+      const confirmed = this.#plan(await this.#use(), needed, mayExceedFair)
       await this.#settle(Math.min(plan, confirmed))
       return confirmed >= plan
     }
@@ -166,11 +183,10 @@ export class TableBudget {
   }
 
   #plan(use: TableUse, needed: number, mayExceedFair: boolean): number {
-    const limit = Math.floor(this.#capacity * ANNOUNCED_PART)
-    const tooSilent = Math.max(use.unannounced - this.#capacity * SILENT_PART, 0)
-    const view = { limit, otherPools: use.pools, others: use.announced + tooSilent }
+    const view = viewOf(this.#table, use)
     const needs = { share: this.#share, used: this.#host.used, mayExceedFair }
-    this.#ceiling = Math.max(planShare(view, { ...needs, needed: limit }), this.#silent)
+    this.#view = view
+    this.#ceiling = planShare(view, { ...needs, needed: view.limit })
     return planShare(view, { ...needs, needed })
   }
 
@@ -185,26 +201,44 @@ export class TableBudget {
     if (this.#announced !== share) await this.#announce(share)
   }
 
-  /** By every session. Answers the worst that any of them saw. */
-  async #announce(share: number): Promise<TableUse> {
+  /** By every session, so that it stands as long as there are locks to cover. */
+  async #announce(share: number): Promise<void> {
     this.#announced = share
     const links = [...this.#links]
     if (links.length === 0) throw new Error('there is no session to announce it')
     const outcomes = await Promise.allSettled(links.map((link) => link.announce(this.#sender, share)))
-    const worst = { pools: 0, announced: 0, unannounced: 0 }
     for (const [i, outcome] of outcomes.entries()) {
-      if (outcome.status === 'fulfilled') {
-        for (const name of ['pools', 'announced', 'unannounced'] as const)
-          worst[name] = Math.max(worst[name], outcome.value[name])
-      } else if (this.#links.has(links[i]!)) throw outcome.reason
+      if (outcome.status === 'rejected' && this.#links.has(links[i]!)) throw outcome.reason
     }
-    return worst
+  }
+
+  /** What all others announce, by any session that is still there: by now all of ours have announced what we do. */
+  async #use(): Promise<TableUse> {
+    const ours = [...this.#links].map(({ serverId }) => serverId)
+    for (const link of [...this.#links]) {
+      try {
+        const use = await link.tableUse(ours)
+        this.#pay(use)
+        return use
+      } catch (error) {
+        if (this.#links.has(link)) throw error
+      }
+    }
+    throw new Error('there is no session to look with')
+  }
+
+  #pay({ costMs, pools, claimants }: TableUse): void {
+    const now = this.#host.clock.now()
+    const price = (costMs * (pools + claimants + 1)) / LOOKING_PART
+    const paidAt = Math.max(this.#paidAt, now - LOOKS_AHEAD * price) + price
+    this.#paidAt = Math.min(paidAt, now + RAREST_MS)
   }
 
   #keepRhythm(): void {
     if (this.#share === 0 || this.#isClosed || this.#cancelRhythm !== null) return
     const delayMs = backoffDelay(RHYTHM, this.#quietLooks++, this.#host.random)
-    this.#cancelRhythm = this.#host.clock.after(delayMs, () => {
+    const unpaidMs = this.#paidAt - this.#host.clock.now()
+    this.#cancelRhythm = this.#host.clock.after(Math.max(delayMs, unpaidMs), () => {
       this.#cancelRhythm = null
       this.grow()
     })
@@ -216,11 +250,18 @@ export class TableBudget {
   }
 
   #full(): LockTableFullError {
+    if (this.#fixed !== null)
+      return new LockTableFullError(
+        `this pool may use ${this.#fixed} entries of the server's lock table, as "maxHeldLocks" says`,
+      )
+    const { capacity, perSession } = this.#table
+    const others = this.#view === null ? 0 : Math.round(this.#view.others)
+    const { together } = shareRules(this.#table)
     return new LockTableFullError(
-      this.#fixed === null
-        ? `this pool's share of the server's lock table is used up: ${this.allowed} of its ${this.#capacity} entries, of ` +
-            'which all pools may use a half (max_locks_per_transaction makes it larger)'
-        : `this pool may use ${this.#fixed} entries of the server's lock table (maxHeldLocks)`,
+      `this pool uses ${this.#host.used} entries of the server's lock table, and its share is ${this.allowed} now: all pools ` +
+        `together may use ${this.#view?.limit ?? together} of ${capacity}, of which others have ${others}. ` +
+        `Raise max_locks_per_transaction (${perSession}) of the server, or set "maxHeldLocks" of the pool if nobody ` +
+        'else needs the table',
     )
   }
 
@@ -233,3 +274,6 @@ export class TableBudget {
 }
 
 const NOW = Promise.resolve()
+
+/** Before there is a session, nothing is refused. */
+const UNKNOWN: LockTable = { capacity: Infinity, perSession: Infinity }

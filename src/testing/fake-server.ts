@@ -75,6 +75,12 @@ export class FakeServer {
   notificationLoss = 0
   /** Statements carried out, of all kinds. */
   statements = 0
+  /** @internal Of these, looks at what others use of the lock table. */
+  looks = 0
+  /** @internal What such a look costs the server, in milliseconds. */
+  lookCostMs = 0
+  /** @internal What strangers announce of the lock table. */
+  claims: { claimants: number; claimed: number; claimedHeld: number } = NO_CLAIMS
 
   constructor(options: FakeServerOptions = {}) {
     const { clock = systemClock, random, latencyMs = 0, capacity = Infinity } = options
@@ -206,6 +212,7 @@ export class FakeServer {
       claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
       tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, settings.sender))),
       announce: (sender, entries) => connection.ask(() => this.#announce(owner, sender, entries)),
+      tableUse: (ours) => connection.ask(() => this.#tableUse(ours)),
       holderOf: (key) => connection.ask(() => this.#holderOf(owner, key)),
       heartbeat: () => connection.ask(() => undefined),
       reconcile: (expected) =>
@@ -267,20 +274,25 @@ export class FakeServer {
     return reply
   }
 
-  #announce(owner: number, sender: string, entries: number): TableUse {
+  #announce(owner: number, sender: string, entries: number): void {
     if (entries > 0) this.#announced.set(owner, { sender, entries })
     else this.#announced.delete(owner)
+  }
+
+  #tableUse(ours: readonly number[]): TableUse {
+    this.looks++
     const others = new Map<string, number>()
-    for (const other of this.#announced.values()) {
-      if (other.sender === sender) continue
-      others.set(other.sender, Math.max(other.entries, others.get(other.sender) ?? 0))
+    for (const [owner, { sender, entries }] of this.#announced) {
+      if (!ours.includes(owner)) others.set(sender, Math.max(entries, others.get(sender) ?? 0))
     }
     const owners = [...this.connections].map(({ serverId }) => serverId)
-    const silent = owners.filter((each) => !this.#announced.has(each))
+    const silent = owners.filter((each) => !ours.includes(each) && !this.#announced.has(each))
     return {
       pools: others.size,
       announced: [...others.values()].reduce((sum, each) => sum + each, 0),
       unannounced: silent.reduce((sum, each) => sum + this.table.heldBy(each).length, 0),
+      ...this.claims,
+      costMs: this.lookCostMs,
     }
   }
 
@@ -297,6 +309,8 @@ export class FakeServer {
     }
   }
 }
+
+const NO_CLAIMS = { claimants: 0, claimed: 0, claimedHeld: 0 }
 
 function fakeKeyId(key: LockKey, namespace: string): string {
   if (typeof key === 'string') return `${namespace}/${key}`

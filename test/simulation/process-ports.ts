@@ -70,6 +70,7 @@ function linkThrough(gate: Gate, link: LockLink): LockLink {
     claim: (key) => gate.answered(link.claim(key)),
     tell: (message) => gate.answered(link.tell(message)),
     announce: (sender, entries) => gate.answered(link.announce(sender, entries)),
+    tableUse: (ours) => gate.answered(link.tableUse(ours)),
     settled: (key, mode) => gate.answered(link.settled(key, mode)),
     holderOf: (key) => gate.answered(link.holderOf(key)),
     heartbeat: () => gate.answered(link.heartbeat()),

@@ -1,4 +1,5 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
+import { shareRules } from '../../lock/share-plan.js'
 import type { DoctorFacts } from './doctor-facts.js'
 
 export type CheckStatus = 'ok' | 'warning' | 'failure'
@@ -116,15 +117,17 @@ const CHECKS: Readonly<Record<string, Examine>> = {
   'lock table': ({ lockTable: { used, capacity }, server: { locks_per_transaction } }) => {
     const percent = Math.floor((used / capacity) * 100)
     const text = `${used} of ${capacity} entries in use`
+    const rules = shareRules({ capacity, perSession: locks_per_transaction })
+    const room = `${text}: room for ${rules.together} locks of all pools together, ${rules.alone} of one that is alone`
     const advice = `When it is full, everybody's statements fail. Raise max_locks_per_transaction (${locks_per_transaction}), which takes a restart.`
     if (percent >= 80) return failure(`${text}, ${percent} %`, advice)
     if (percent >= 50) return warning(`${text}, ${percent} %`, advice)
     if (capacity < SMALL_TABLE)
       return warning(
-        `${text}: room for ${Math.floor((capacity * 3) / 8)} locks of all pools together`,
+        room,
         `For more, raise max_locks_per_transaction (${locks_per_transaction}), which takes a restart and little memory.`,
       )
-    return ok(text)
+    return ok(room)
   },
 
   connections: ({ server }) => {

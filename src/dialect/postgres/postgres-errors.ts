@@ -26,9 +26,12 @@ export function explain(error: unknown): LockError {
   const code = sqlState(error)
   const message = messageOf(error)
   if (code === '53200') {
-    return new LockTableFullError(`the server's lock table is full (max_locks_per_transaction): ${message}`, {
-      cause: error,
-    })
+    return new LockTableFullError(
+      `the server's lock table is full: raise its max_locks_per_transaction, or lower "maxHeldLocks" where it is set (${message})`,
+      {
+        cause: error,
+      },
+    )
   }
   // PgBouncer's own answer to a setting that is given at the start; PostgreSQL would say 42704.
   if (code === '08P01' && message.includes('startup parameter')) {

@@ -4,7 +4,7 @@ import type { KeyCode, LockMode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
 import type { PermitOperation, PermitReply } from '../permit-operation.js'
 import { decodeAnswers, encodeBatch, wantedIn } from './batch-codec.js'
-import { Announcement } from './postgres-announcement.js'
+import { Announcement, tableUse } from './postgres-announcement.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
 import type { ServerFacts } from './postgres-attach.js'
 import { sqlState } from './postgres-errors.js'
@@ -96,9 +96,13 @@ export class PostgresLink implements LockLink {
     await this.#ask(STATEMENTS.claim, [callMessage(this.#sender, 'tell', message)])
   }
 
-  announce(sender: string, entries: number): Promise<TableUse> {
+  announce(sender: string, entries: number): Promise<void> {
     this.#announcement ??= new Announcement(this.#server, sender)
     return this.#announcement.change(entries)
+  }
+
+  tableUse(ours: readonly number[]): Promise<TableUse> {
+    return tableUse(this.#server, this.#sender, ours)
   }
 
   async holderOf(key: KeyCode): Promise<string | null> {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { examine, explainUnreachable, type Check } from '../../../../src/cli/doctor/checks.js'
+import { shareRules } from '../../../../src/lock/share-plan.js'
 import type { DoctorFacts, ServerRow } from '../../../../src/cli/doctor/doctor-facts.js'
 
 const SERVER: ServerRow = {
@@ -90,6 +91,18 @@ test.each<[string, Partial<DoctorFacts>, Partial<ServerRow>, string[]]>([
   ['slow of hearing', { notificationMs: 900 }, {}, ['notifications: warning']],
 ])('%s', (_, facts, server, expected) => {
   expect(complaints(facts, server)).toEqual(expected)
+})
+
+test('how many locks there is room for is what pools go by', () => {
+  const server = { ...SERVER, locks_per_transaction: 64 }
+  const checks = examine({ ...HEALTHY, server, lockTable: { used: 1, capacity: 6400 } })
+  const { together, alone } = shareRules({ capacity: 6400, perSession: 64 })
+
+  const check = checks.find(({ name }) => name === 'lock table')!
+  expect(check.text).toContain(
+    `room for ${together} locks of all pools together, ${alone} of one that is alone`,
+  )
+  expect(check.advice).toContain('max_locks_per_transaction (64)')
 })
 
 test('whatever is wrong comes with advice', () => {
