@@ -1,3 +1,4 @@
+import { OWN_NAMES } from '../dialect/postgres/look-sql.js'
 import { BEGIN_SCRIPT, COMMIT_SCRIPT } from '../dialect/postgres/schema-sql.js'
 import { EXIT } from './exit-codes.js'
 import { toggle, type Flag, type FlagValues } from './flags.js'
@@ -37,7 +38,7 @@ export async function administer(
   if (flags.print === true) return tell(scriptOf(statements), { statements: statements.map(trimmed) })
   return withServer(errand, terminal, async (connection) => {
     // One message is one transaction: all of it or nothing.
-    await connection.query([...(first === undefined ? [] : [first]), ...statements].join(';'))
+    await connection.query([OWN_NAMES, ...(first === undefined ? [] : [first]), ...statements].join(';'))
     return tell(`${done}\n`, facts)
   })
 }

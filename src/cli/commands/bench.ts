@@ -57,8 +57,11 @@ export const command: Command<BenchFlags> = {
     const address = { url: flags.url, applicationName: 'lockpool bench' }
     return withServer(address, terminal, async (connection, config) => {
       const { DOCTOR_FACTS } = await import('../doctor/doctor-sql.js')
-      const { rows } = await connection.query<{ product: string; may_draw_tokens: boolean }>(DOCTOR_FACTS)
-      const { product, may_draw_tokens: hasTokens } = rows[0]!
+      const { lookOnce } = await import('../../dialect/postgres/careful-look.js')
+      const { product, may_draw_tokens: hasTokens } = await lookOnce<{
+        product: string
+        may_draw_tokens: boolean
+      }>(connection, DOCTOR_FACTS)
       const server = product.split(' on ')[0]!
       const isJson = flags.json === true
       const { Bench } = await import('../bench/run-bench.js')

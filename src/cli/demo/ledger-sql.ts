@@ -13,18 +13,18 @@ export function ledgerStatements(schema: string): LedgerStatements {
     create: `CREATE SCHEMA ${schema}; ${createAccounts(schema)}`,
     fill: `
       INSERT INTO ${schema}.account
-      SELECT id, $2::bigint, $2::bigint, 0, 0, 0 FROM generate_series(1, $1::int) AS id
+      SELECT id, $2::bigint, $2::bigint, 0, 0, 0 FROM pg_catalog.generate_series(1, $1::int) AS id
       ON CONFLICT (id) DO UPDATE
       SET cents = excluded.cents, expected = excluded.expected, token = 0, reads = 0, regressions = 0`,
     read: readBoth(schema),
     write: writeBoth(schema),
     sum: `
       SELECT
-        sum(cents)::text AS cents,
-        sum(reads)::int AS reads,
-        sum(regressions)::int AS regressions,
-        (count(*) FILTER (WHERE cents <> expected))::int AS "wrongAccounts",
-        sum(abs(cents - expected))::text AS "wrongCents"
+        pg_catalog.sum(cents)::pg_catalog.text AS cents,
+        pg_catalog.sum(reads)::int AS reads,
+        pg_catalog.sum(regressions)::int AS regressions,
+        (pg_catalog.count(*) FILTER (WHERE cents OPERATOR(pg_catalog.<>) expected))::int AS "wrongAccounts",
+        pg_catalog.sum(pg_catalog.abs(cents OPERATOR(pg_catalog.-) expected))::pg_catalog.text AS "wrongCents"
       FROM ${schema}.account`,
     drop: `DROP SCHEMA IF EXISTS ${schema} CASCADE`,
   }
@@ -51,17 +51,18 @@ function createAccounts(schema: string): string {
 function readBoth(schema: string): string {
   return `
     WITH locked AS MATERIALIZED (
-      SELECT id FROM ${schema}.account WHERE id IN ($1::int, $3::int) ORDER BY id FOR UPDATE
+      SELECT id FROM ${schema}.account WHERE id OPERATOR(pg_catalog.=) ANY (ARRAY[$1::int, $3::int]) ORDER BY id FOR UPDATE
     )
     UPDATE ${schema}.account AS account
     SET
       token = greatest(account.token, mine.token),
-      reads = account.reads + 1,
-      regressions = account.regressions + CASE WHEN mine.token <= account.token THEN 1 ELSE 0 END
+      reads = account.reads OPERATOR(pg_catalog.+) 1,
+      regressions = account.regressions
+        OPERATOR(pg_catalog.+) CASE WHEN mine.token OPERATOR(pg_catalog.<=) account.token THEN 1 ELSE 0 END
     FROM (VALUES ($1::int, $2::bigint), ($3::int, $4::bigint)) AS mine (id, token)
-    JOIN locked ON locked.id = mine.id
-    WHERE account.id = mine.id
-    RETURNING account.id, account.cents::text AS cents`
+    JOIN locked ON locked.id OPERATOR(pg_catalog.=) mine.id
+    WHERE account.id OPERATOR(pg_catalog.=) mine.id
+    RETURNING account.id, account.cents::pg_catalog.text AS cents`
 }
 
 /**
@@ -76,41 +77,44 @@ function writeBoth(schema: string): string {
       SELECT account.id
       FROM ${schema}.account AS account
       JOIN (VALUES ($1::int, $2::bigint), ($4::int, $5::bigint)) AS mine (id, token)
-        ON mine.id = account.id AND mine.token = account.token
+        ON mine.id OPERATOR(pg_catalog.=) account.id AND mine.token OPERATOR(pg_catalog.=) account.token
       ORDER BY account.id
       FOR UPDATE OF account
     )
     UPDATE ${schema}.account AS account
     SET
       cents = new.cents,
-      expected = account.expected + new.amount
-    FROM (VALUES ($1::int, $3::bigint, -$7::bigint), ($4::int, $6::bigint, $7::bigint)) AS new (id, cents, amount)
-    WHERE account.id = new.id AND (SELECT count(*) FROM locked) = 2`
+      expected = account.expected OPERATOR(pg_catalog.+) new.amount
+    FROM (VALUES ($1::int, $3::bigint, 0 OPERATOR(pg_catalog.-) $7::bigint), ($4::int, $6::bigint, $7::bigint)) AS new (id, cents, amount)
+    WHERE account.id OPERATOR(pg_catalog.=) new.id
+      AND (SELECT pg_catalog.count(*) FROM locked) OPERATOR(pg_catalog.=) 2`
 }
 
-export const SERVER_VERSION = `SELECT current_setting('server_version') AS version`
+export const SERVER_VERSION = `SELECT pg_catalog.current_setting('server_version') AS version`
 
 /** What the server sees of the workers: connections, and locks on them, those of waiting keys' marks left out. */
 export const CONNECTIONS_OF = `
-SELECT application_name AS name, count(*)::int AS connections
+SELECT application_name AS name, pg_catalog.count(*)::int AS connections
 FROM pg_catalog.pg_stat_activity
-WHERE application_name LIKE $1
+WHERE pg_catalog.starts_with(application_name, $1)
 GROUP BY application_name`
 
 /** The locks of one application, each as a text. */
 export const LOCKS_OF = `
-SELECT concat_ws(' ', lock.classid, lock.objid) AS lock
+SELECT pg_catalog.concat_ws(' ', lock.classid, lock.objid) AS lock
 FROM pg_catalog.pg_locks AS lock
-JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
-WHERE activity.application_name = $1 AND lock.locktype = 'advisory' AND lock.objsubid = 1 AND lock.granted`
+JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid OPERATOR(pg_catalog.=) lock.pid
+WHERE activity.application_name OPERATOR(pg_catalog.=) $1 AND lock.granted
+  AND lock.locktype OPERATOR(pg_catalog.=) 'advisory' AND lock.objsubid OPERATOR(pg_catalog.=) 1`
 
-/** Whether one of the locks in `$3` belongs to another application than `$2`, of those like `$1`. */
+/** Whether one of the locks in `$3` belongs to another application than `$2`, of those that begin with `$1`. */
 export const IS_INHERITED = `
 SELECT EXISTS (
   SELECT
   FROM pg_catalog.pg_locks AS lock
-  JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
-  WHERE activity.application_name LIKE $1 AND activity.application_name <> $2
-    AND lock.locktype = 'advisory' AND lock.objsubid = 1 AND lock.granted
-    AND concat_ws(' ', lock.classid, lock.objid) = ANY ($3::text[])
+  JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid OPERATOR(pg_catalog.=) lock.pid
+  WHERE pg_catalog.starts_with(activity.application_name, $1)
+    AND activity.application_name OPERATOR(pg_catalog.<>) $2
+    AND lock.locktype OPERATOR(pg_catalog.=) 'advisory' AND lock.objsubid OPERATOR(pg_catalog.=) 1 AND lock.granted
+    AND pg_catalog.concat_ws(' ', lock.classid, lock.objid) OPERATOR(pg_catalog.=) ANY ($3::pg_catalog.text[])
 ) AS inherited`

@@ -63,9 +63,7 @@ export class Ledger {
 
   /** Connections that the server has, by application name, for all that begin with `prefix`. */
   async connections(prefix: string): Promise<ReadonlyMap<string, number>> {
-    const { rows } = await this.#client.query<{ name: string; connections: number }>(CONNECTIONS_OF, [
-      `${prefix}%`,
-    ])
+    const { rows } = await this.#client.query<{ name: string; connections: number }>(CONNECTIONS_OF, [prefix])
     return new Map(rows.map((row) => [row.name, row.connections]))
   }
 
@@ -77,7 +75,7 @@ export class Ledger {
 
   /** Whether another application that begins with `prefix` has one of these locks now. */
   async isInherited(locks: readonly string[], applicationName: string, prefix: string): Promise<boolean> {
-    const values = [`${prefix}%`, applicationName, locks]
+    const values = [prefix, applicationName, locks]
     const { rows } = await this.#client.query<{ inherited: boolean }>(IS_INHERITED, values)
     return rows[0]!.inherited
   }

@@ -44,4 +44,4 @@ export const NOTHING = `SELECT`
 
 export const LISTEN_TO_DOCTOR = `LISTEN lockpool_doctor`
 
-export const NOTIFY_DOCTOR = `SELECT pg_notify('lockpool_doctor', $1)`
+export const NOTIFY_DOCTOR = `SELECT pg_catalog.pg_notify('lockpool_doctor', $1)`

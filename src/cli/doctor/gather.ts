@@ -1,6 +1,7 @@
 import pg, { type ClientConfig } from 'pg'
 import { sleep, systemClock } from '../../base/clock.js'
 import { systemRandom } from '../../base/random.js'
+import { lookOnce } from '../../dialect/postgres/careful-look.js'
 import { explain, sqlState } from '../../dialect/postgres/postgres-errors.js'
 import { SERVER_FACTS } from '../../dialect/postgres/inspect-sql.js'
 import type { ServerConnection } from '../../dialect/postgres/server-connection.js'
@@ -10,6 +11,12 @@ import { DOCTOR_FACTS, LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from './doctor
 
 /** Enough for a median that a single hiccup does not move. */
 const ROUND_TRIPS = 21
+
+/** Of what SERVER_FACTS answers. */
+interface LockTable {
+  readonly lock_entries: number
+  readonly lock_capacity: number
+}
 
 const NOTIFICATION_LIMIT_MS = 2000
 const LOCK_LIMIT_MS = 10_000
@@ -21,11 +28,9 @@ export async function gatherFacts(
   source: string,
 ): Promise<DoctorFacts> {
   const askedAt = systemClock.instant().wall
-  const { rows } = await connection.query<ServerRow>(DOCTOR_FACTS)
+  const server = await lookOnce<ServerRow>(connection, DOCTOR_FACTS)
   const answeredAt = systemClock.instant().wall
-  const server = rows[0]!
-  const table = await connection.query<{ lock_entries: number; lock_capacity: number }>(SERVER_FACTS)
-  const { lock_entries: used, lock_capacity: capacity } = table.rows[0]!
+  const { lock_entries: used, lock_capacity: capacity } = await lookOnce<LockTable>(connection, SERVER_FACTS)
   return {
     source,
     address: addressOf(config),

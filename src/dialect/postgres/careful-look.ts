@@ -1,10 +1,13 @@
-import type { Queryable } from '../queryable.js'
+import type { Queryable, QueryResult } from '../queryable.js'
 import type { ServerState, SessionEnd } from '../server-state.js'
 import { TERMINATE } from './inspect-sql.js'
-import { BEGIN_LOOK, END_LOOK, GIVE_UP_LOOK } from './look-sql.js'
+import { BEGIN_LOOK, END_LOOK, GIVE_UP_LOOK, OWN_NAMES } from './look-sql.js'
 import { readServerState, type InspectOptions } from './postgres-inspect.js'
 
-/** As `readServerState`, with limits of its own that end with it: for connections that others use too. */
+/**
+ * As `readServerState`, in a transaction with limits and a search path of its own, which end with it: for connections that
+ * others use too, and for poolers, which may hand the session to others.
+ */
 export async function lookCarefully(connection: Queryable, options: InspectOptions): Promise<ServerState> {
   await connection.query(BEGIN_LOOK)
   try {
@@ -16,6 +19,12 @@ export async function lookCarefully(connection: Queryable, options: InspectOptio
     await connection.query(GIVE_UP_LOOK).catch(() => undefined)
     throw error
   }
+}
+
+/** What one statement without parameters answers, in a transaction that is one message: also through statement pooling. */
+export async function lookOnce<Row>(connection: Queryable, statement: string): Promise<Row> {
+  const results: unknown = await connection.query(`${OWN_NAMES}; ${statement}`)
+  return (results as QueryResult<Row>[]).at(-1)!.rows[0]!
 }
 
 /**

@@ -55,7 +55,7 @@ export const GUARD_WRITE = `
 INSERT INTO lockpool.guard AS seen (resource, token)
 VALUES ($1, $2)
 ON CONFLICT (resource) DO UPDATE SET token = excluded.token
-WHERE seen.token <= excluded.token AND seen.reader_token <= excluded.token
+WHERE seen.token OPERATOR(pg_catalog.<=) excluded.token AND seen.reader_token OPERATOR(pg_catalog.<=) excluded.token
 RETURNING token`
 
 /** Readers hold the lock together, in any order, so they make way only for writers, and writers for both. */
@@ -63,7 +63,7 @@ export const GUARD_READ = `
 INSERT INTO lockpool.guard AS seen (resource, token, reader_token)
 VALUES ($1, 0, $2)
 ON CONFLICT (resource) DO UPDATE SET reader_token = greatest(seen.reader_token, excluded.reader_token)
-WHERE seen.token <= excluded.reader_token
+WHERE seen.token OPERATOR(pg_catalog.<=) excluded.reader_token
 RETURNING reader_token`
 
 /** Names this session in its marks, for longer than its process id would. */

@@ -19,8 +19,14 @@ SELECT
   (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::int AS connections,
   current_setting('max_connections')::int AS max_connections,
   coalesce(
-    has_schema_privilege(to_regnamespace('lockpool'), 'USAGE')
-      AND has_table_privilege(to_regclass('lockpool.key_name'), 'SELECT'),
+    (SELECT
+      has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(class.oid, 'SELECT')
+        -- If somebody else has made it, it could be a view or have types of its own, and to read it would run their code.
+        AND relkind = 'r' AND NOT relhasrules AND NOT relhassubclass AND NOT relrowsecurity AND NOT EXISTS (
+          SELECT FROM pg_catalog.pg_attribute WHERE attrelid = class.oid AND attnum > 0 AND atttypid >= 16384)
+    FROM pg_catalog.pg_class AS class
+    JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE nspname = 'lockpool' AND relname = 'key_name'),
     false) AS has_key_names`
 
 /**
@@ -99,8 +105,11 @@ FROM (
 /** In one order for all pools, so that none waits for another in a circle. */
 export const WRITE_KEY_NAMES = `
 INSERT INTO lockpool.key_name AS known (key, name, namespace, shapes, seen)
-SELECT key, name, namespace, shapes, clock_timestamp()
-FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS named (key, name, namespace, shapes)
+SELECT key, name, namespace, shapes, pg_catalog.clock_timestamp()
+FROM ROWS FROM (
+  pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]),
+  pg_catalog.unnest($3::pg_catalog.text[]), pg_catalog.unnest($4::bigint[])
+) AS named (key, name, namespace, shapes)
 ORDER BY key
 ON CONFLICT (key) DO UPDATE
 SET name = excluded.name, namespace = excluded.namespace, shapes = excluded.shapes, seen = excluded.seen`
@@ -111,9 +120,9 @@ SET name = excluded.name, namespace = excluded.namespace, shapes = excluded.shap
  */
 export const SWEEP_KEY_NAMES = `
 DELETE FROM lockpool.key_name
-WHERE (SELECT random()) < 0.03
-  AND (seen < clock_timestamp() - interval '7 days'
-    OR key IN (SELECT key FROM lockpool.key_name ORDER BY seen DESC OFFSET 100000))`
+WHERE (SELECT pg_catalog.random()) OPERATOR(pg_catalog.<) 0.03
+  AND (seen OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '7 days')
+    OR key OPERATOR(pg_catalog.=) ANY (SELECT key FROM lockpool.key_name ORDER BY seen DESC OFFSET 100000))`
 
 /** Semaphores all, because only with them their slots can be told from other keys; names of locks where they are needed. */
 export const KEY_NAMES = `
@@ -128,4 +137,5 @@ WHERE shapes IS NOT NULL OR key = ANY ($1::text[])`
 export const TERMINATE = `
 SELECT pg_catalog.pg_terminate_backend(pid, 5000) AS is_gone
 FROM pg_catalog.pg_stat_activity
-WHERE pid = $1 AND backend_start IS NOT DISTINCT FROM $2::timestamptz`
+WHERE pid OPERATOR(pg_catalog.=) $1
+  AND (backend_start OPERATOR(pg_catalog.=) $2::timestamp with time zone OR backend_start IS NULL AND $2 IS NULL)`

@@ -12,6 +12,7 @@ import {
 /** A row of pg_locks, as LOCKS selects it. */
 export interface RawLock {
   readonly type: string
+  /** With its schema, because a look does not see by the search path of its session. */
   readonly relation: string | null
   readonly page: number | null
   readonly tuple: number | null
@@ -53,7 +54,8 @@ export function decodeLock(raw: RawLock): LockRow {
 }
 
 function targetOf(raw: RawLock): LockTarget {
-  const { type, relation, page, tuple, transaction } = raw
+  const { type, page, tuple, transaction } = raw
+  const relation = raw.relation?.replace(/^public\./, '') ?? null
   if (type === 'advisory') return advisoryTarget(raw)
   if (type === 'relation' && relation !== null) return { kind: 'table', table: relation }
   if (type === 'tuple' && relation !== null)

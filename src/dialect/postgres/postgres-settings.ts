@@ -84,7 +84,8 @@ export const LOCK_SESSION: readonly SettingRow[] = [
   },
   {
     name: 'search_path',
-    value: 'pg_catalog',
+    // The temporary schema is searched first unless it is named, and a table in it is a type as well.
+    value: 'pg_catalog, pg_temp',
     isHeldTo: 'the letter',
     why: 'names are what PostgreSQL means by them',
   },

@@ -270,7 +270,7 @@ WHERE wanted IS NOT NULL`
 export const CLAIM = `SELECT pg_notify('lockpool_1', $1)`
 
 /** Behind a pooler that changes its mind, the session that answers is no longer the one that holds the locks. */
-export const HEARTBEAT = `SELECT pg_backend_pid() AS pid`
+export const HEARTBEAT = `SELECT pg_catalog.pg_backend_pid() AS pid`
 
 /** A pool announces itself, and how much of the lock table it may use: locks that exclude nobody, and end with the session. */
 export const ANNOUNCE_POOL: string = `SELECT pg_try_advisory_lock_shared(${POOL_CLASS}, $1::int4) AS is_said`
@@ -342,19 +342,19 @@ SELECT
   pg_catalog.pg_is_in_recovery() AS is_standby,
   pg_catalog.current_setting('max_locks_per_transaction')::int AS capacity_per_session,
   pg_catalog.current_setting('max_locks_per_transaction')::int
-    * (pg_catalog.current_setting('max_connections')::int
-      + pg_catalog.current_setting('max_prepared_transactions')::int) AS capacity`
+    OPERATOR(pg_catalog.*) (pg_catalog.current_setting('max_connections')::int
+      OPERATOR(pg_catalog.+) pg_catalog.current_setting('max_prepared_transactions')::int) AS capacity`
 
 /** The steps of the test of two connections. Each says where it was carried out. */
 export const TEST_BEGIN = `BEGIN`
 
-export const TEST_LOOK = `SELECT pg_catalog.pg_backend_pid() AS pid, $1::int4 IS NOT NULL AS said`
+export const TEST_LOOK = `SELECT pg_catalog.pg_backend_pid() AS pid, $1::int IS NOT NULL AS said`
 
 export const TEST_TRY: string = `
-SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_try_advisory_lock(${TEST_CLASS}, $1::int4) AS said`
+SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_try_advisory_lock(${TEST_CLASS}, $1::int) AS said`
 
 export const TEST_UNLOCK: string = `
-SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_advisory_unlock(${TEST_CLASS}, $1::int4) AS said`
+SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_advisory_unlock(${TEST_CLASS}, $1::int) AS said`
 
 export const TEST_COMMIT = `COMMIT`
 

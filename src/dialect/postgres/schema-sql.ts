@@ -34,15 +34,15 @@ CREATE SEQUENCE IF NOT EXISTS lockpool.fence AS bigint
 const CREATE_TIMELINE = `
 CREATE TABLE IF NOT EXISTS lockpool.timeline (
   is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-  name text,
-  since timestamptz NOT NULL DEFAULT 'epoch',
+  name pg_catalog.text,
+  since timestamp with time zone NOT NULL DEFAULT 'epoch',
   longest_lease_ms integer NOT NULL DEFAULT 0
 )`
 
 /** What `lock.guard` has seen: per resource, the greatest token of a writer, and of a reader. */
 const CREATE_GUARD = `
 CREATE TABLE IF NOT EXISTS lockpool.guard (
-  resource text PRIMARY KEY,
+  resource pg_catalog.text PRIMARY KEY,
   token bigint NOT NULL,
   reader_token bigint NOT NULL DEFAULT 0
 )`
@@ -53,9 +53,9 @@ CREATE TABLE IF NOT EXISTS lockpool.guard (
  */
 const CREATE_HOLD = `
 CREATE TABLE IF NOT EXISTS lockpool.hold (
-  key text NOT NULL,
-  holder text NOT NULL,
-  session text NOT NULL,
+  key pg_catalog.text NOT NULL,
+  holder pg_catalog.text NOT NULL,
+  session pg_catalog.text NOT NULL,
   lease_ms integer NOT NULL,
   PRIMARY KEY (key, holder)
 )`
@@ -63,11 +63,11 @@ CREATE TABLE IF NOT EXISTS lockpool.hold (
 /** Who leads, by campaign. `session` is the process id of the lock session: what it wrote counts while it holds the key. */
 const CREATE_LEADER = `
 CREATE TABLE IF NOT EXISTS lockpool.leader (
-  key text PRIMARY KEY,
-  name text NOT NULL,
+  key pg_catalog.text PRIMARY KEY,
+  name pg_catalog.text NOT NULL,
   token bigint NOT NULL,
   session integer NOT NULL,
-  since timestamptz NOT NULL
+  since timestamp with time zone NOT NULL
 )`
 
 /** All but the schema itself, which a role may have without being allowed to make one. */
@@ -85,11 +85,11 @@ export const CREATE_OBJECTS: readonly string[] = [
  */
 export const CREATE_KEY_NAMES = `
 CREATE UNLOGGED TABLE IF NOT EXISTS lockpool.key_name (
-  key text PRIMARY KEY,
-  name text NOT NULL,
-  namespace text NOT NULL,
+  key pg_catalog.text PRIMARY KEY,
+  name pg_catalog.text NOT NULL,
+  namespace pg_catalog.text NOT NULL,
   shapes bigint,
-  seen timestamptz NOT NULL
+  seen timestamp with time zone NOT NULL
 )`
 
 export const DROP_SCHEMA = `DROP SCHEMA IF EXISTS lockpool CASCADE`
@@ -113,20 +113,25 @@ export function keyNameGrantsTo(role: string): string {
 export const FIND_OBJECTS: string = `
 SELECT
   class.relname AS name,
-  class.oid::text AS oid,
-  has_schema_privilege(namespace.oid, 'USAGE') AND CASE
-    WHEN class.relname = 'fence' THEN has_sequence_privilege(class.oid, 'USAGE')
-    WHEN class.relname IN ('hold', 'key_name') THEN has_table_privilege(class.oid, 'SELECT') AND has_table_privilege(class.oid, 'INSERT')
-      AND has_table_privilege(class.oid, 'UPDATE') AND has_table_privilege(class.oid, 'DELETE')
-    ELSE has_table_privilege(class.oid, 'SELECT') AND has_table_privilege(class.oid, 'INSERT')
-      AND has_table_privilege(class.oid, 'UPDATE') END AS is_usable,
-  sequence.seqincrement = ${TOKEN_STEP} AND sequence.seqcache = 1 AND NOT sequence.seqcycle AS is_right
+  class.oid::pg_catalog.text AS oid,
+  pg_catalog.has_schema_privilege(namespace.oid, 'USAGE') AND CASE
+    WHEN class.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.has_sequence_privilege(class.oid, 'USAGE')
+    ELSE pg_catalog.has_table_privilege(class.oid, 'SELECT') AND pg_catalog.has_table_privilege(class.oid, 'INSERT')
+      AND pg_catalog.has_table_privilege(class.oid, 'UPDATE') AND CASE
+        WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['hold', 'key_name'])
+          THEN pg_catalog.has_table_privilege(class.oid, 'DELETE')
+        ELSE true END
+    END AS is_usable,
+  sequence.seqincrement OPERATOR(pg_catalog.=) ${TOKEN_STEP} AND sequence.seqcache OPERATOR(pg_catalog.=) 1
+    AND NOT sequence.seqcycle AS is_right
 FROM pg_catalog.pg_namespace AS namespace
 LEFT JOIN pg_catalog.pg_class AS class
-  ON class.relnamespace = namespace.oid
-  AND (class.relname = 'fence' AND class.relkind = 'S' OR class.relname IN ('timeline', 'guard', 'hold', 'leader', 'key_name') AND class.relkind = 'r')
-LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid = class.oid
-WHERE namespace.nspname = 'lockpool'`
+  ON class.relnamespace OPERATOR(pg_catalog.=) namespace.oid
+  AND (class.relname OPERATOR(pg_catalog.=) 'fence' AND class.relkind OPERATOR(pg_catalog.=) 'S'
+    OR class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['timeline', 'guard', 'hold', 'leader', 'key_name'])
+      AND class.relkind OPERATOR(pg_catalog.=) 'r')
+LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid OPERATOR(pg_catalog.=) class.oid
+WHERE namespace.nspname OPERATOR(pg_catalog.=) 'lockpool'`
 
 /** Whether this role may make what is missing. Asked first, because a refusal would stand in the server's log. */
 export const MAY_CREATE = `

@@ -30,54 +30,60 @@ export const ROLLBACK_TO_SAVEPOINT = `ROLLBACK TO SAVEPOINT lockpool; RELEASE SA
 /** The caller may have a lock_timeout of its own in this transaction, so it is kept where a setting can be kept. */
 export const SET_LOCK_TIMEOUT = `
 SELECT
-  set_config('lockpool.lock_timeout', current_setting('lock_timeout'), true),
-  set_config('lock_timeout', $1, true)`
+  pg_catalog.set_config('lockpool.lock_timeout', pg_catalog.current_setting('lock_timeout'), true),
+  pg_catalog.set_config('lock_timeout', $1, true)`
 
-export const RESTORE_LOCK_TIMEOUT = `SELECT set_config('lock_timeout', current_setting('lockpool.lock_timeout'), true)`
+export const RESTORE_LOCK_TIMEOUT = `
+SELECT pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('lockpool.lock_timeout'), true)`
 
 /** By mode, and whether the key is one bigint or a pair of integers. */
 export const LOCK_IN_TRANSACTION = {
   exclusive: {
-    bigint: `SELECT pg_advisory_xact_lock($1::int8)`,
-    pair: `SELECT pg_advisory_xact_lock($1::int4, $2::int4)`,
+    bigint: `SELECT pg_catalog.pg_advisory_xact_lock($1::bigint)`,
+    pair: `SELECT pg_catalog.pg_advisory_xact_lock($1::int, $2::int)`,
   },
   shared: {
-    bigint: `SELECT pg_advisory_xact_lock_shared($1::int8)`,
-    pair: `SELECT pg_advisory_xact_lock_shared($1::int4, $2::int4)`,
+    bigint: `SELECT pg_catalog.pg_advisory_xact_lock_shared($1::bigint)`,
+    pair: `SELECT pg_catalog.pg_advisory_xact_lock_shared($1::int, $2::int)`,
   },
 } as const
 
 export const TRY_LOCK_IN_TRANSACTION = {
   exclusive: {
-    bigint: `SELECT pg_try_advisory_xact_lock($1::int8) AS granted`,
-    pair: `SELECT pg_try_advisory_xact_lock($1::int4, $2::int4) AS granted`,
+    bigint: `SELECT pg_catalog.pg_try_advisory_xact_lock($1::bigint) AS granted`,
+    pair: `SELECT pg_catalog.pg_try_advisory_xact_lock($1::int, $2::int) AS granted`,
   },
   shared: {
-    bigint: `SELECT pg_try_advisory_xact_lock_shared($1::int8) AS granted`,
-    pair: `SELECT pg_try_advisory_xact_lock_shared($1::int4, $2::int4) AS granted`,
+    bigint: `SELECT pg_catalog.pg_try_advisory_xact_lock_shared($1::bigint) AS granted`,
+    pair: `SELECT pg_catalog.pg_try_advisory_xact_lock_shared($1::int, $2::int) AS granted`,
   },
 } as const
 
 /** Who has an advisory key, as pg_locks shows it: a bigint in two halves with objsubid 1, a pair with objsubid 2. */
 export const ADVISORY_HOLDERS = `
-SELECT DISTINCT activity.pid, activity.application_name, host(activity.client_addr) AS client_addr
+SELECT DISTINCT activity.pid, activity.application_name, pg_catalog.host(activity.client_addr) AS client_addr
 FROM pg_catalog.pg_locks AS lock
-JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
+JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid OPERATOR(pg_catalog.=) lock.pid
 WHERE
-  lock.locktype = 'advisory' AND lock.granted AND lock.pid <> pg_backend_pid()
-  AND lock.classid::int8 = $1 AND lock.objid::int8 = $2 AND lock.objsubid = $3::int2
-  AND lock.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+  lock.locktype OPERATOR(pg_catalog.=) 'advisory' AND lock.granted
+  AND lock.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+  AND lock.classid::bigint OPERATOR(pg_catalog.=) $1
+  AND lock.objid::bigint OPERATOR(pg_catalog.=) $2
+  AND lock.objsubid OPERATOR(pg_catalog.=) $3::smallint
+  AND lock.database OPERATOR(pg_catalog.=) (
+    SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
 ORDER BY activity.pid
 LIMIT 5`
 
 /** Who has locks on a table, or on rows of it, for longer than we were willing to wait. */
 export const TABLE_HOLDERS = `
-SELECT DISTINCT activity.pid, activity.application_name, host(activity.client_addr) AS client_addr
+SELECT DISTINCT activity.pid, activity.application_name, pg_catalog.host(activity.client_addr) AS client_addr
 FROM pg_catalog.pg_locks AS lock
-JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid = lock.pid
+JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid OPERATOR(pg_catalog.=) lock.pid
 WHERE
-  lock.locktype IN ('relation', 'tuple') AND lock.granted AND lock.pid <> pg_backend_pid()
-  AND lock.relation = to_regclass($1)
+  (lock.locktype OPERATOR(pg_catalog.=) 'relation' OR lock.locktype OPERATOR(pg_catalog.=) 'tuple') AND lock.granted
+  AND lock.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
+  AND lock.relation OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)
 ORDER BY activity.pid
 LIMIT 5`
 

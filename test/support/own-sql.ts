@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { filesOf, ROOT } from './repository.js'
+
+/** One statement of ours, and its name: `inspect-sql LOCKS`. */
+export interface OwnStatement {
+  readonly name: string
+  readonly text: string
+}
+
+/** Every statement in the files of SQL, those that functions put together included. */
+export async function ownStatements(): Promise<OwnStatement[]> {
+  const files = filesOf('src', '-sql.ts')
+  const found = await Promise.all(
+    files.map(async ({ path }) => {
+      const module = (await import(pathToFileURL(join(ROOT, path)).href)) as Record<string, unknown>
+      const file = path.replace(/.*\/(.*)\.ts$/, '$1')
+      return Object.entries(module).flatMap(([name, value]) => textsOf(`${file} ${name}`, value))
+    }),
+  )
+  return found.flat()
+}
+
+function textsOf(name: string, value: unknown): OwnStatement[] {
+  if (typeof value === 'string') return /\w/.test(value) ? [{ name, text: value }] : []
+  // Names of roles, schemas and the like go in, and what they are does not matter.
+  if (typeof value === 'function')
+    return textsOf(name, (value as (...some: string[]) => unknown)('some', '', 'share', 'block'))
+  if (typeof value !== 'object' || value === null) return []
+  return Object.values(value).flatMap((each) => textsOf(name, each))
+}

@@ -1,0 +1,112 @@
+/**
+ * In `public` there may be functions, operators and types of anybody's, named as the server's own are, and a statement that
+ * finds them runs code of others with the rights of whoever sends it. What is sent where the search path may be any says
+ * therefore `pg_catalog.` to every name.
+ */
+import { expect, test } from 'vitest'
+import { namesIn, type SqlName } from '../support/sql-names.js'
+import { ownStatements } from '../support/own-sql.js'
+
+/** Sent only where we have set the search path ourselves, and test/integration/shadows.test.ts holds it against a server. */
+const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
+  'in a look, behind BEGIN_LOOK or OWN_NAMES': [
+    'inspect-sql SERVER_FACTS',
+    'inspect-sql LOCKS',
+    'inspect-sql SESSIONS',
+    'inspect-sql BLOCKERS',
+    'inspect-sql KEY_NAMES',
+    'doctor-sql DOCTOR_FACTS',
+  ],
+  'by a lock session, whose settings are in force': [
+    'postgres-sql TRY_ONE',
+    'postgres-sql RETRY_ONE',
+    'postgres-sql RELEASE_ONE',
+    'postgres-sql PLAIN_BATCH',
+    'postgres-sql BATCH',
+    'postgres-sql PAIR_BATCH',
+    'postgres-sql RING',
+    'postgres-sql CLAIM',
+    'postgres-sql ANNOUNCE_POOL',
+    'postgres-sql ANNOUNCE_SHARE',
+    'postgres-sql WITHDRAW_POOL',
+    'postgres-sql WITHDRAW_SHARE',
+    'postgres-sql TABLE_USE',
+    'postgres-sql HELD_BY',
+    'postgres-sql UNLOCK_EACH',
+    'permit-sql TAKE_PERMITS',
+    'permit-sql TAKE_ONE_PERMIT',
+    'permit-sql RELEASE_ONE_PERMIT',
+    'permit-sql RELEASE_PERMITS',
+    'permit-sql LEAVE_PERMITS',
+    'permit-sql OTHER_PERMITS',
+    'fencing-sql MARK',
+    'fencing-sql UNMARK',
+    'fencing-sql SETTLE',
+    'fencing-sql NAME_SESSION',
+    'schema-sql CURRENT_TIMELINE',
+    'schema-sql FOLLOW_TIMELINE',
+  ],
+}
+
+/** Parts of statements, and statements about tables of the user's, which he names as he likes. */
+const OF_THE_USER = ['transaction-sql TABLE_MODES', 'transaction-sql lockRowsStatement']
+
+const looksUp = ({ schema }: SqlName): boolean => schema === null
+
+test('every name in our SQL says pg_catalog, unless the statement is sent under a search path of ours', async () => {
+  const exempt = new Set([...Object.values(UNDER_OUR_OWN_PATH).flat(), ...OF_THE_USER])
+  const wrong = (await ownStatements())
+    .filter(({ name }) => !exempt.has(name))
+    .flatMap(({ name, text }) =>
+      namesIn(text)
+        .filter(looksUp)
+        .map((each) => `${name}: ${each.kind} ${each.name}`),
+    )
+  expect(wrong).toEqual([])
+})
+
+test('a statement that is exempt exists, and needs to be', async () => {
+  const needing = new Set(
+    (await ownStatements()).filter(({ text }) => namesIn(text).some(looksUp)).map(({ name }) => name),
+  )
+  const wrong = Object.values(UNDER_OUR_OWN_PATH)
+    .flat()
+    .filter((name) => !needing.has(name))
+  expect(wrong).toEqual([])
+})
+
+test('other schemas are named nowhere', async () => {
+  const wrong = (await ownStatements()).flatMap(({ name, text }) =>
+    namesIn(text)
+      .filter(({ schema }) => schema !== null && !['pg_catalog', 'lockpool', 'some'].includes(schema))
+      .map((each) => `${name}: ${each.schema}.${each.name}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+/** The reader of SQL is only as good as what it is known to find. */
+test.each<readonly [sql: string, found: readonly string[]]>([
+  ['SELECT now()', ['function now']],
+  ['SELECT pg_catalog.now()', []],
+  ['SELECT a + b FROM s.t', ['operator +']],
+  ['SELECT a OPERATOR(pg_catalog.+) b FROM s.t', []],
+  ['SELECT a.*, count(*), * FROM s.a', ['function count']],
+  ['SELECT 1::text, 2::int, 3::pg_catalog.text', ['type text']],
+  ["SELECT regclass 'x', interval '1 day'", ['type regclass']],
+  ['SELECT a FROM t, u JOIN s.v ON true', ['relation t', 'relation u']],
+  ['WITH t AS (SELECT) SELECT FROM t', []],
+  ['SELECT a IN (1), b BETWEEN c AND d, e LIKE f', ['operator =', 'operator >=', 'operator ~~']],
+  ['SELECT a IS NOT DISTINCT FROM b, nullif(c, d)', ['operator =', 'operator =']],
+  ['SELECT CASE a WHEN b THEN c END, CASE WHEN a THEN b END', ['operator =']],
+  ['SELECT FROM s.a JOIN s.b USING (c)', ['operator =']],
+  ['UPDATE s.t SET a = 1, b = 2 WHERE c = 3', ['operator =']],
+  ['INSERT INTO s.t AS x (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = excluded.a', []],
+  ['DELETE FROM t USING u', ['relation t', 'relation u']],
+  ['CREATE TABLE s.t (a text, b bigint, PRIMARY KEY (a))', ['type text']],
+  ['DO $$ DECLARE x text; BEGIN PERFORM f(); END $$', ['type text', 'function f']],
+  ['SELECT extract(epoch FROM a), coalesce(b), -1', []],
+  ["SELECT 'now() + 1'; -- now() + 1", []],
+])('in "%s" it finds %j', (sql, found) => {
+  const names = namesIn(sql).filter(looksUp)
+  expect(names.map(({ kind, name }) => `${kind} ${name}`).toSorted()).toEqual(found.toSorted())
+})
