@@ -158,9 +158,7 @@ class Reader {
 
   #isKeyword(i: number): boolean {
     const word = this.#text(i)
-    return (
-      NO_FUNCTIONS.has(word) || ['between', 'default', 'like', 'then', 'else', 'separator'].includes(word)
-    )
+    return NO_FUNCTIONS.has(word) || ['between', 'default', 'like', 'then', 'else', 'zone'].includes(word)
   }
 
   /** Whether the name that begins here is that of a relation. */
