@@ -53,7 +53,7 @@ beforeAll(async () => {
 const pools: LockPool[] = []
 
 function pool(options: LockPoolOptions): LockPool {
-  const made = new LockPool({ min: 0, acquireTimeoutMs: 10_000, ...options })
+  const made = new LockPool({ min: 0, acquireTimeoutMs: 100_000, ...options })
   pools.push(made)
   return made
 }
@@ -79,7 +79,7 @@ afterAll(async () => {
 /** Whatever was called, once all sessions but this one have ended: then the server has counted it. */
 async function called(): Promise<string[]> {
   const others = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
-  await expect.poll(async () => (await admin.query(others)).rowCount, { timeout: 10_000 }).toBe(0)
+  await expect.poll(async () => (await admin.query(others)).rowCount, { timeout: 30_000 }).toBe(0)
   return calledShadows(admin)
 }
 
@@ -129,7 +129,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
 
   test.each([PATHS[0]!, PATHS[2]!])(
     'with %s the commands call none of them',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (path) => {
       const url = urlWith(path)
       const locks = pool({ connection: url })
@@ -144,7 +144,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
       const waiter = locks.acquire('orders').then((held) => held.release())
 
       // Names are written down once a second.
-      await expect.poll(() => said('ls'), { timeout: 5000 }).toContain('orders')
+      await expect.poll(() => said('ls'), { timeout: 30_000 }).toContain('orders')
       await said('ls', '--json')
       await said('who', 'orders')
       await said('top', '--once')
@@ -165,7 +165,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
     },
   )
 
-  test.each(PATHS)('with %s the library calls none of them', { timeout: 60_000 }, async (path) => {
+  test.each(PATHS)('with %s the library calls none of them', { timeout: 120_000 }, async (path) => {
     const url = urlWith(path)
     const connection = url
     for (const strict of [false, true]) {
@@ -176,7 +176,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
     await borrowing(pool({ connection, max: 2 }))
     await checked(url)
     const campaign = pool({ connection }).campaign('lead', { name: 'me' })
-    await expect.poll(() => campaign.state, { timeout: 5000 }).toBe('leading')
+    await expect.poll(() => campaign.state, { timeout: 30_000 }).toBe('leading')
     await campaign.leader()
     await campaign.resign()
     await dashboards(pool({ connection }))
