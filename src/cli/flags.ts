@@ -8,6 +8,8 @@ export interface Flag<T> {
   /** What stands for the value in help. A flag without one takes no value. */
   readonly value?: string
   readonly meaning: string
+  /** The values it takes, where they are a few words: for completion. */
+  readonly choices?: readonly string[]
   /** In words, for help. */
   readonly default?: string
   /** What a right value is, in words. */
@@ -68,6 +70,7 @@ export function choiceFlag<Choice extends string>(
   return {
     ...words,
     value,
+    choices,
     expects: `one of ${choices.join(', ')}`,
     read: (text) => choices.find((choice) => choice === text) ?? null,
   }

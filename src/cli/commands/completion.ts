@@ -25,7 +25,8 @@ export const command: Command = {
     const commands = await Promise.all(
       COMMANDS.map(async ({ name, summary, load }): Promise<CompletedCommand> => {
         const { flags } = await load()
-        return { name, summary, flags: { ...flags, ...HELP_FLAG } }
+        const choices = name === 'completion' ? SHELLS : []
+        return { name, summary, flags: { ...flags, ...HELP_FLAG }, choices }
       }),
     )
     terminal.out.write(completionScript(shell, commands))

@@ -5,6 +5,8 @@ export interface CompletedCommand {
   readonly name: string
   readonly summary: string
   readonly flags: FlagTable
+  /** What its argument may be, where that is a few words. */
+  readonly choices: readonly string[]
 }
 
 export type Shell = 'bash' | 'zsh' | 'fish'
@@ -19,10 +21,21 @@ export function completionScript(shell: Shell, commands: readonly CompletedComma
 /** What stands behind `--` is another program's, and completed as files. */
 function bash(commands: readonly CompletedCommand[]): string {
   const names = commands.map(({ name }) => name).join(' ')
-  const cases = commands.map(({ name, flags }) => `    ${name}) words='${flagWords(flags).join(' ')}' ;;`)
+  const cases = commands.map(({ name, flags, choices }) => {
+    const values = choices.length === 0 ? '' : ` values='${choices.join(' ')}'`
+    return `    ${name}) words='${flagWords(flags).join(' ')}'${values} ;;`
+  })
+  const valued = commands.flatMap(({ name, flags }) =>
+    Object.entries(flags).flatMap(([flag, { choices }]) =>
+      choices === undefined ? [] : [`    ${name}--${flag}) values='${choices.join(' ')}' words='' ;;`],
+    ),
+  )
   return `# bash completion of lockpool: eval "$(lockpool completion bash)"
 _lockpool() {
-  local current=\${COMP_WORDS[COMP_CWORD]} command='' words='' i
+  local current=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} command='' words='' values='' i
+  # bash takes --kind=table apart, into three words.
+  [[ $current == = ]] && current=
+  [[ $before == = ]] && before=\${COMP_WORDS[COMP_CWORD-2]}
   for ((i = 1; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in
       --) return ;;
@@ -34,9 +47,12 @@ _lockpool() {
     '') words='${names} --help --version' ;;
 ${cases.join('\n')}
   esac
-  # A key, or the value of a flag, is no word of ours.
-  [[ -z $command || $current == -* ]] || return
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  case $command$before in
+${valued.join('\n')}
+  esac
+  # A key, or the value of another flag, is no word of ours.
+  [[ -z $command || $current == -* ]] || words=
+  COMPREPLY=($(compgen -W "$words $values" -- "$current"))
 }
 complete -o default -F _lockpool lockpool
 `
@@ -44,12 +60,17 @@ complete -o default -F _lockpool lockpool
 
 function zsh(commands: readonly CompletedCommand[]): string {
   const names = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`)
-  const cases = commands.map(({ name, flags }) => {
-    const specs = Object.entries(flags).flatMap(([flag, { short, value, meaning }]) => {
-      const rest = `[${meaning.replaceAll(/[[\]\\:]/g, '\\$&')}]${value === undefined ? '' : `:${value}: `}`
-      return [`--${flag}`, ...(short === undefined ? [] : [`-${short}`])].map((each) => quote(each + rest))
+  const cases = commands.map(({ name, flags, choices }) => {
+    const specs = Object.entries(flags).flatMap(([flag, { short, value, meaning, choices: values }]) => {
+      const action = values === undefined ? ' ' : `(${values.join(' ')})`
+      const rest = `[${meaning.replaceAll(/[[\]\\:]/g, '\\$&')}]${value === undefined ? '' : `:${value}:${action}`}`
+      // With `=`, both --kind table and --kind=table are understood.
+      const long = `--${flag}${value === undefined ? '' : '='}`
+      return [long, ...(short === undefined ? [] : [`-${short}`])].map((each) => quote(each + rest))
     })
-    return `    ${name}) _arguments -S ${specs.join(' ')} '*:: :_default' ;;`
+    // One colon: flags are completed behind the arguments, too.
+    const argument = choices.length === 0 ? '*: :_default' : `1: :(${choices.join(' ')})`
+    return `    ${name}) _arguments -S ${specs.join(' ')} ${quote(argument)} ;;`
   })
   return `#compdef lockpool
 # zsh completion of lockpool: source <(lockpool completion zsh), or save it as _lockpool in a folder of $fpath
@@ -74,11 +95,17 @@ if [[ $funcstack[1] == _lockpool ]]; then _lockpool "$@"; else compdef _lockpool
 }
 
 function fish(commands: readonly CompletedCommand[]): string {
-  const lines = commands.flatMap(({ name, summary, flags }) => [
+  const lines = commands.flatMap(({ name, summary, flags, choices }) => [
     `complete -c lockpool -n __fish_use_subcommand -f -a ${name} -d ${fishQuote(summary)}`,
-    ...Object.entries(flags).map(([flag, { short, value, meaning }]) => {
+    ...(choices.length === 0
+      ? []
+      : [
+          `complete -c lockpool -n '__fish_seen_subcommand_from ${name}' -f -a ${fishQuote(choices.join(' '))}`,
+        ]),
+    ...Object.entries(flags).map(([flag, { short, value, meaning, choices: values }]) => {
       const names = short === undefined ? `-l ${flag}` : `-l ${flag} -s ${short}`
-      const takes = value === undefined ? '' : ' -x'
+      const takes =
+        value === undefined ? '' : values === undefined ? ' -x' : ` -x -a ${fishQuote(values.join(' '))}`
       return `complete -c lockpool -n '__fish_seen_subcommand_from ${name}' ${names}${takes} -d ${fishQuote(meaning)}`
     }),
   ])

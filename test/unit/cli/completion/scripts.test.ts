@@ -1,4 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { COMMANDS } from '../../../../src/cli/command-table.js'
 import {
@@ -7,7 +10,7 @@ import {
   type CompletedCommand,
   type Shell,
 } from '../../../../src/cli/completion/scripts.js'
-import { listFlag, textFlag, toggle } from '../../../../src/cli/flags.js'
+import { choiceFlag, listFlag, textFlag, toggle } from '../../../../src/cli/flags.js'
 
 const COMMANDS_TOLD: readonly CompletedCommand[] = [
   {
@@ -16,9 +19,12 @@ const COMMANDS_TOLD: readonly CompletedCommand[] = [
     flags: {
       wait: textFlag('TIME', { short: 'w', meaning: "don't [ever]: wait" }),
       'no-wait': toggle({ meaning: 'at once' }),
+      kind: choiceFlag('KIND', ['table', 'advisory'], { meaning: 'only these' }),
     },
+    choices: [],
   },
-  { name: 'ride', summary: 'with \\ in it', flags: { set: listFlag('A=B', { meaning: 'x' }) } },
+  { name: 'ride', summary: 'with \\ in it', flags: { set: listFlag('A=B', { meaning: 'x' }) }, choices: [] },
+  { name: 'shell', summary: 'a script', flags: {}, choices: ['bash', 'zsh'] },
 ]
 
 function has(shell: Shell): boolean {
@@ -39,13 +45,74 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lockpool; printf '%s\\n' "\${COMPREP
 test.skipIf(!has('bash'))(
   'bash offers commands, then the flags of the command, and nothing behind --',
   () => {
-    expect(offered('')).toEqual(['run', 'ride', '--help', '--version'])
+    expect(offered('')).toEqual(['run', 'ride', 'shell', '--help', '--version'])
     expect(offered('ri')).toEqual(['ride'])
-    expect(offered('run', '--')).toEqual(['--wait', '--no-wait'])
+    expect(offered('run', '--')).toEqual(['--wait', '--no-wait', '--kind'])
     expect(offered('run', 'key', '--n')).toEqual(['--no-wait'])
     expect(offered('ride', '--w')).toEqual([])
     expect(offered('run', 'ride')).toEqual([])
     expect(offered('run', 'key', '--', '--')).toEqual([])
+  },
+)
+
+test.skipIf(!has('bash'))(
+  'bash offers the values of a flag, and of an argument, that takes one of a few words',
+  () => {
+    expect(offered('run', '--kind', '')).toEqual(['table', 'advisory'])
+    expect(offered('run', 'key', '--kind', 't')).toEqual(['table'])
+    expect(offered('run', '--kind', '=', 'a')).toEqual(['advisory'])
+    expect(offered('run', '--kind', '=')).toEqual(['table', 'advisory'])
+    expect(offered('run', '--wait', '')).toEqual([])
+    expect(offered('shell', 'z')).toEqual(['zsh'])
+  },
+)
+
+/** A zsh in a terminal of its own, with the script `$1`. Somebody types each of the other arguments, and Tab. */
+const ZSH_SESSION = [
+  'zmodload zsh/zpty',
+  'zpty shell zsh -f -i',
+  `zpty -w shell "PS1='> '; unset zle_bracketed_paste; autoload -U compinit; compinit -u -D; source $1"`,
+  `zpty -w shell "show() { print -r -- \\"<<\\$BUFFER>>\\"; BUFFER='' }; zle -N show; bindkey '^X' show; print REA''DY"`,
+  `zpty -r -m shell seen '*READY*'`,
+  'shift',
+  'for typed; do',
+  `zpty -w -n shell "$typed"$'\\t'$'\\C-X'`,
+  `zpty -r -m shell seen '*<<*>>*'`,
+  'print -r -- "${${seen#*<<}%%>>*}"',
+  'done',
+  'zpty -d shell',
+].join('\n')
+
+function completedByZsh(...typed: string[]): string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'lockpool-zsh-'))
+  const file = join(folder, 'completion.zsh')
+  writeFileSync(file, completionScript('zsh', COMMANDS_TOLD))
+  try {
+    const args = ['-f', '-c', ZSH_SESSION, 'zsh', file, ...typed]
+    const out = execFileSync('zsh', args, { encoding: 'utf8', timeout: 40_000 })
+    return out
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.trim())
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+test.skipIf(!has('zsh'))(
+  'zsh completes flags behind an argument, values, and files behind --',
+  { timeout: 60_000 },
+  () => {
+    const lines = {
+      'lockpool ri': 'lockpool ride',
+      'lockpool run --no': 'lockpool run --no-wait',
+      'lockpool run key --no': 'lockpool run key --no-wait',
+      'lockpool run key --kind t': 'lockpool run key --kind table',
+      'lockpool run --kind=a': 'lockpool run --kind=advisory',
+      'lockpool shell z': 'lockpool shell zsh',
+      'lockpool run key -- --no': 'lockpool run key -- --no',
+    }
+    expect(completedByZsh(...Object.keys(lines))).toEqual(Object.values(lines))
   },
 )
 
@@ -68,6 +135,8 @@ test.skipIf(!has('fish'))('fish tells what each is for', () => {
     )
   expect(ask('lockpool ru')).toBe("run\twhat's run\n")
   expect(ask('lockpool run --wa')).toBe("--wait\tdon't [ever]: wait\n")
+  expect(ask('lockpool run --kind ')).toBe('advisory\tonly these\ntable\tonly these\n')
+  expect(ask('lockpool shell z')).toBe('zsh\n')
 })
 
 test('every command has flags that can be completed, and is loaded for that alone', async () => {
