@@ -51,6 +51,26 @@ test('somebody who has seen enough presses Ctrl-C, and nothing is left', async (
   await expect.poll(leftovers, { timeout: 5000 }).toEqual([])
 })
 
+test('the demo leaves the database alone that the environment names', async () => {
+  const env = {
+    DATABASE_URL: world.database.url,
+    LOCKPOOL_URL: world.database.url,
+    PGHOST: '127.0.0.1',
+    PGPORT: '1',
+    PGSSLMODE: 'require',
+    PGOPTIONS: '-c search_path=nowhere',
+  }
+  const schemas = async (): Promise<unknown> =>
+    (await world.database.query('SELECT nspname FROM pg_namespace ORDER BY 1')).rows
+  const before = await schemas()
+
+  const demo = lockpool(['demo', '--json', ...SMALL], { env: { ...process.env, ...env } })
+
+  expect(await demo.ended, demo.err).toBe(0)
+  expect(JSON.parse(demo.out.toString())).toMatchObject({ broken: [] })
+  expect(await schemas()).toEqual(before)
+})
+
 test('without a database there is a clear word, and no stack', async () => {
   const demo = lockpool(['demo', '--url', 'postgres://nobody:secret@127.0.0.1:1/none'])
 

@@ -1,6 +1,5 @@
 import { systemClock } from '../../base/clock.js'
 import type { Command, ExitStatus } from '../command.js'
-import { CONNECTION_ENVIRONMENT } from '../connection.js'
 import { DEMO_FLAGS, readDemoOrder, type DemoFlags } from '../demo/demo-order.js'
 import { DemoView, summaryLines, verdictLines } from '../demo/demo-view.js'
 import { brokenPromises } from '../demo/outcome.js'
@@ -27,21 +26,21 @@ export const command: Command<DemoFlags> = {
   usage: '[FLAGS]',
   description: [
     'Moves money between the accounts of a ledger, with many tasks in several processes at once: first without locks, and money is lost; then with lockpool, and none is, although one process is killed in the middle.',
-    'Starts a PostgreSQL of its own, unless it is told of one. There it makes a schema with a name of its own, and drops it again. The sequence lockpool.fence, which all users of lockpool in that database share, stays.',
+    'Starts a PostgreSQL of its own. With --url it uses that database instead: it makes a schema with a name of its own there and drops it at the end. The schema lockpool, which all users of lockpool in that database share, stays.',
   ],
   flags: DEMO_FLAGS,
-  environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
+  environment: [...COLOR_ENVIRONMENT],
   examples: [
     ['lockpool demo', 'a quarter of a minute, on a server of its own'],
     [
-      'DATABASE_URL=postgres://me@db/test lockpool demo --processes 8 --tasks 1000',
+      'lockpool demo --url postgres://me@db/test --processes 8 --tasks 1000',
       'on yours, and with a larger crowd',
     ],
     ['lockpool demo --json', 'for a program to read'],
   ],
   exitCodes: exitRows('ok', 'broken', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, terminal }) {
-    const order = readDemoOrder(flags, args, process.env)
+    const order = readDemoOrder(flags, args)
     const view = new DemoView(order.isJson ? SILENT : terminal.out)
     const demo = new Demo(order, view)
     try {
@@ -50,7 +49,7 @@ export const command: Command<DemoFlags> = {
       if (error instanceof Interruption) return exitCodeOfSignal(error.signal)
       const status = await explainFailure(error, terminal)
       if (isWithoutServer(error))
-        terminal.err.write('lockpool: or set DATABASE_URL to a PostgreSQL of yours\n')
+        terminal.err.write('lockpool: or name a PostgreSQL of yours with --url\n')
       return status
     } finally {
       await demo.cleanUp()

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { CONNECTION_FLAGS, connectionSource } from '../connection.js'
+import { CONNECTION_FLAGS } from '../connection.js'
 import { countFlag, toggle, type Flag, type FlagValues } from '../flags.js'
 import { UsageError } from '../usage-error.js'
 
@@ -10,7 +10,7 @@ export type DemoFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
 export const DEMO_FLAGS: DemoFlags = {
   url: {
     ...CONNECTION_FLAGS.url,
-    default: 'LOCKPOOL_URL, then DATABASE_URL, then a PostgreSQL that lives as long as the demo',
+    default: 'a PostgreSQL that lives as long as the demo',
   },
   processes: countFlag({ meaning: 'worker processes', default: '4' }, 2, 16),
   tasks: countFlag({ meaning: 'tasks in each of them, all at once', default: '200' }, 1, 5000),
@@ -37,14 +37,14 @@ export interface DemoOrder {
 /** In every account at the start, in cents. */
 export const OPENING_CENTS = 10_000
 
-/** @throws {UsageError} */
-export function readDemoOrder(
-  flags: FlagValues<DemoFlags>,
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): DemoOrder {
+/**
+ * Only the flag names a database. The demo writes, so what the environment holds for other programs is not enough.
+ *
+ * @throws {UsageError}
+ */
+export function readDemoOrder(flags: FlagValues<DemoFlags>, args: readonly string[]): DemoOrder {
   if (args.length > 0) throw new UsageError(`demo takes no arguments, got ${JSON.stringify(args[0])}`)
-  const url = connectionSource(flags.url, env)?.url ?? env['DATABASE_URL'] ?? ''
+  const { url = '' } = flags
   return {
     url: url === '' ? null : withoutName(url),
     processes: flags.processes ?? 4,

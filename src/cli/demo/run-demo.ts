@@ -128,6 +128,8 @@ export class Demo {
   }
 
   async #startServer(): Promise<string> {
+    // What the environment says of another server (PGSSLMODE, PGOPTIONS) must not reach this one.
+    for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name]
     const { startEmbeddedPostgres } = await import('../../embedded/index.js')
     this.#server = await startEmbeddedPostgres(SERVER)
     return this.#server.url
