@@ -57,6 +57,26 @@ class SystemClock implements Clock {
 
 export const systemClock: Clock = new SystemClock()
 
+/**
+ * As the system's, by the globals of this moment. A test framework that fakes timers puts others in their place, and a time
+ * that goes on beside timers that stand still would never let a wait end.
+ */
+class GlobalClock extends SystemClock {
+  override now(): number {
+    return globalThis.performance.now()
+  }
+
+  override instant(): Instant {
+    return { monotonic: this.now(), wall: Date.now() }
+  }
+
+  override since(then: Instant): number {
+    return Math.max(this.now() - then.monotonic, Date.now() - then.wall)
+  }
+}
+
+export const globalClock: Clock = new GlobalClock()
+
 /** Resolves after `delayMs`, or as soon as `signal` aborts: the caller looks at the signal to tell which. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import { systemClock, type Cancel, type Clock } from '../base/clock.js'
+import { globalClock, type Cancel, type Clock } from '../base/clock.js'
 import { ConnectionError, LockError, LockTableFullError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { Dialect, Ears, Guarded, Holding, LinkSettings, LockLink, TableUse } from '../dialect/dialect.js'
@@ -22,7 +22,7 @@ import { carryOutPermits, fakeSemaphore } from './fake-permits.js'
 
 /** What a server in memory is like. */
 export interface FakeServerOptions {
-  /** Default: the real one. */
+  /** Default: the real one, or what a test framework with fake timers has put in its place. */
   readonly clock?: Clock
   /** With it, every message takes a time of its own, up to `latencyMs`. */
   readonly random?: Random
@@ -83,7 +83,7 @@ export class FakeServer {
   claims: { claimants: number; claimed: number; claimedHeld: number } = NO_CLAIMS
 
   constructor(options: FakeServerOptions = {}) {
-    const { clock = systemClock, random, latencyMs = 0, capacity = Infinity } = options
+    const { clock = globalClock, random, latencyMs = 0, capacity = Infinity } = options
     this.clock = clock
     this.#random = random ?? null
     this.#latencyMs = latencyMs
