@@ -298,6 +298,19 @@ describe('documents', () => {
     expect(wrong).toEqual([])
   })
 
+  test.each(['README.md', 'docs/guides/getting-started.md', 'llms.txt'])(
+    'the first example of %s is plain JavaScript, for every supported Node',
+    (path) => {
+      const [first] = blocks(read(path), 'ts')
+      expect(first).not.toMatch(/\busing\b/)
+      const { stderr, status } = spawnSync(process.execPath, ['--input-type=module', '--check', '-'], {
+        input: first!,
+        encoding: 'utf8',
+      })
+      expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
+    },
+  )
+
   test('every example compiles', { timeout: 120_000 }, () => {
     const { count, complaints } = checkExamples()
     expect(complaints).toBe('')

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -10,7 +10,13 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 let consumer = ''
 let published: readonly string[] = []
 
-/** What npm would publish, in the `node_modules` of somebody who has installed it, beside the one dependency it has. */
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  readonly version: string
+  readonly bin: { readonly lockpool: string }
+  readonly dependencies: Readonly<Record<string, string>>
+}
+
+/** What npm would publish, in the `node_modules` of somebody who has installed it, beside its dependencies alone. */
 beforeAll(() => {
   consumer = mkdtempSync(join(tmpdir(), 'lockpool-consumer-'))
   // The global setup has built it, and building it again would pull it from under the other tests.
@@ -23,7 +29,9 @@ beforeAll(() => {
   mkdirSync(join(modules, 'lockpool'), { recursive: true })
   const tarball = join(consumer, packed.filename)
   execFileSync('tar', ['-xzf', tarball, '-C', join(modules, 'lockpool'), '--strip-components=1'])
-  symlinkSync(join(ROOT, 'node_modules/pg'), join(modules, 'pg'))
+  mkdirSync(join(modules, '@types'))
+  for (const dependency of Object.keys(manifest.dependencies))
+    symlinkSync(join(ROOT, 'node_modules', dependency), join(modules, dependency))
   writeFileSync(join(consumer, 'package.json'), '{"type":"module"}')
 }, 60_000)
 
@@ -61,10 +69,6 @@ test('every entry point can be imported by who has installed it', () => {
 })
 
 test('the program runs, and knows its version', () => {
-  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    version: string
-    bin: { lockpool: string }
-  }
   const program = join(consumer, 'node_modules/lockpool', manifest.bin.lockpool)
 
   expect(node(program, '--version')).toMatchObject({ status: 0, stdout: `${manifest.version}\n`, stderr: '' })
@@ -140,17 +144,98 @@ test.each(['esm', 'cjs'] as const)('a bundle (%s) has the whole page in it', asy
   }
 })
 
-test('what is published is the library, its types, sources and documents, and nothing of the tests', () => {
-  expect(published).toContain('LICENSE')
-  expect(published).toContain('dist/index.d.ts')
-  expect(published).toContain('src/index.ts')
-  expect(published).toContain('dist/dashboard/page-modules.js')
-  const strange = published.filter(
-    (path) =>
-      !/^(dist|src)\/|^docs\/.*\.md$|^(LICENSE|README\.md|CHANGELOG\.md|llms\.txt|package\.json)$/.test(path),
-  )
+test('what is published is the program, its types and its documents, and nothing of the tests', () => {
+  for (const path of ['LICENSE', 'README.md', 'llms.txt', 'dist/index.js', 'dist/index.d.ts'])
+    expect(published).toContain(path)
+  const strange = published.filter((path) => !PUBLISHED.some((pattern) => pattern.test(path)))
   expect(strange).toEqual([])
 })
+
+const PUBLISHED = [
+  /^dist\/.*\.(js|d\.ts)$/,
+  /^docs\/.*\.(md|svg|png|json)$/,
+  /^examples\/.*\.ts$/,
+  /^[A-Z]+(\.md)?$/,
+  /^(llms\.txt|package\.json)$/,
+]
+
+test('every link and picture of a published page leads to something published', () => {
+  const dead = published
+    .filter((path) => /\.(md|txt)$/.test(path))
+    .flatMap((path) => {
+      const text = readFileSync(join(consumer, 'node_modules/lockpool', path), 'utf8').replaceAll(FENCED, '')
+      return [...text.matchAll(LINK)]
+        .map(([, link, picture]) => (link ?? picture)!.replace(/#.*/, ''))
+        .filter((target) => target !== '' && !/^[a-z]+:/.test(target))
+        .map((target) => posix.join(posix.dirname(path), target))
+        .filter((target) => !published.some((each) => each === target || each.startsWith(`${target}/`)))
+        .map((target) => `${path}: ${target}`)
+    })
+  expect(dead).toEqual([])
+})
+
+const FENCED = /^```[\s\S]*?^```$/gm
+const LINK = /\]\(([^)\s]+)\)|\b(?:src|srcset)="([^"]+)"/g
+
+/** What a strict project may write, and what it may not. */
+const STRICT_PROGRAM = `
+import { LockPool, LockTimeoutError, hashName, type Lock } from 'lockpool'
+import { ConnectionPool } from 'lockpool/pool'
+import { FakeLockPool } from 'lockpool/testing'
+import { startEmbeddedPostgres } from 'lockpool/embedded'
+import { dashboardHandler } from 'lockpool/dashboard'
+import * as telemetry from 'lockpool/telemetry'
+
+const locks = new LockPool({ connection: { host: 'db', port: 5432 }, max: 3 })
+
+export async function program(): Promise<bigint> {
+  const lock: Lock = await locks.acquire('invoice', { timeoutMs: 5 })
+  const { rows } = await locks.connections.query<{ id: number }>('SELECT 1 AS id')
+  const id: number = rows[0]!.id
+  await locks.withLock('key', async (held) => held.token)
+  await lock.release()
+  return lock.token + BigInt(id)
+}
+
+// @ts-expect-error not a connection
+new LockPool({ connection: 5 })
+// @ts-expect-error neither is what stands in it
+new LockPool({ connection: { port: 'a' } })
+export const internal = (lock: Lock): void => {
+  // @ts-expect-error our own business
+  lock.lose('x')
+  // @ts-expect-error our own business
+  lock.confirmReleased()
+  // @ts-expect-error our own business
+  lock.place = 1
+}
+export { ConnectionPool, FakeLockPool, LockTimeoutError, dashboardHandler, hashName, startEmbeddedPostgres, telemetry }
+`
+
+test.each([
+  ['nodenext', 'nodenext'],
+  ['esnext', 'bundler'],
+])(
+  'a strict project compiles against it, its types included: %s, %s',
+  { timeout: 120_000 },
+  (module, resolution) => {
+    writeFileSync(join(consumer, 'program.ts'), STRICT_PROGRAM)
+    const options = ['--strict', '--noEmit', '--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes']
+    const target = ['--target', 'es2022', '--lib', 'es2022', '--skipLibCheck', 'false']
+    const how = ['--module', module, '--moduleResolution', resolution]
+    const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      [compiler, ...options, ...target, ...how, 'program.ts'],
+      {
+        cwd: consumer,
+        encoding: 'utf8',
+        timeout: 100_000,
+      },
+    )
+    expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
+  },
+)
 
 const IMPORT = /^(?:import|export)\b(?:[\w\s{},*$]*\bfrom)?\s*'([^']+)'|\bimport\('([^']+)'\)/gm
 

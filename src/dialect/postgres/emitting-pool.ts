@@ -19,7 +19,7 @@ export interface ClientEvents {
   error: [error: Error, client: LeasedConnection]
 }
 
-/** @internal As Node types it. */
+/** As Node types it. */
 type AnyListener = (...args: any[]) => void
 
 /**

@@ -8,7 +8,7 @@ import { Dirt } from './dirt.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 import { ServerConnection } from './server-connection.js'
 
-/** @internal As Node types it. */
+/** As Node types it. */
 type AnyListener = (...args: any[]) => void
 
 /** How values of each type are read: without the types' names for numbers, which add nothing here. */
