@@ -3,7 +3,7 @@
  * `npm run mutate -- --mutate src/lock/turn.ts`: changes the code a little, one place at a time, and looks whether a test
  * notices. A run takes minutes per file, so it is never part of `npm test`.
  *
- * @type {import('@stryker-mutator/api/core').PartialStrykerOptions}
+ * @type {import('@stryker-mutator/core').PartialStrykerOptions}
  */
 export default {
   testRunner: 'vitest',

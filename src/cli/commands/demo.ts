@@ -48,8 +48,7 @@ export const command: Command<DemoFlags> = {
     } catch (error) {
       if (error instanceof Interruption) return exitCodeOfSignal(error.signal)
       const status = await explainFailure(error, terminal)
-      if (isWithoutServer(error))
-        terminal.err.write('lockpool: or name a PostgreSQL of yours with --url\n')
+      if (isWithoutServer(error)) terminal.err.write('lockpool: or name a PostgreSQL of yours with --url\n')
       return status
     } finally {
       await demo.cleanUp()

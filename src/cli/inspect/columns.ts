@@ -1,3 +1,5 @@
+import { clipped, padded, textWidth } from '../text-width.js'
+
 /** One column of a table: what stands above it, and in it. */
 export interface Column<Row> {
   readonly title: string
@@ -24,17 +26,16 @@ export function tableLines<Row>(
   const drawn = fitting(
     columns.map((column) => {
       const cells = rows.map((row) => printable(column.cell(row)))
-      const longest = cells.reduce((most, { length }) => Math.max(most, length), column.title.length)
+      const longest = cells.reduce((most, cell) => Math.max(most, textWidth(cell)), textWidth(column.title))
       return { ...column, cells, width: longest }
     }),
     width,
   )
   const line = (textOf: (column: (typeof drawn)[number]) => string): string =>
-    drawn
-      .map((each) => fit(textOf(each), each.width, each.isRight === true))
-      .join(GAP)
-      .trimEnd()
-      .slice(0, width)
+    clippedLine(
+      drawn.map((each) => padded(clipped(textOf(each), each.width), each.width, each.isRight)).join(GAP),
+      width,
+    )
   return { head: line(({ title }) => title), body: rows.map((_, i) => line(({ cells }) => cells[i]!)) }
 }
 
@@ -65,13 +66,9 @@ function excessOf(columns: readonly Drawn[], width: number): number {
   return columns.reduce((sum, each) => sum + each.width + GAP.length, -GAP.length) - width
 }
 
-function fit(text: string, width: number, isRight: boolean): string {
-  const cut = clipped(text, width)
-  return isRight ? cut.padStart(width) : cut.padEnd(width)
-}
-
-export function clipped(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`
+/** A window that is narrower than any table can be made shows the beginning of each line. */
+function clippedLine(line: string, width: number): string {
+  return clipped(line.trimEnd(), width, '')
 }
 
 /** Names come from anybody, and must not move the cursor or paint the screen. */

@@ -5,7 +5,8 @@ import { lockId, titled, waitersOf, type LockWaiter, type ServerLock } from '../
 import { sessionInBrief, sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { rootInWords, waitInWords } from '../inspect/chain-view.js'
-import { clipped, printable, tableLines, type Column } from '../inspect/columns.js'
+import { printable, tableLines, type Column } from '../inspect/columns.js'
+import { clipped } from '../text-width.js'
 import { byUrgency, LOCK_COLUMNS, longestWaitMs as longestOf } from '../inspect/locks-view.js'
 import type { TopState, View } from './top-state.js'
 

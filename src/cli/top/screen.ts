@@ -4,10 +4,11 @@ import { lockId } from '../../inspect/server-lock.js'
 import { sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { durationText } from '../durations.js'
-import { clipped, printable } from '../inspect/columns.js'
+import { printable } from '../inspect/columns.js'
+import { clipped } from '../text-width.js'
 import type { Channel } from '../terminal.js'
 import { countsOf, tableOf, type Row, type Table } from './rows.js'
-import { VIEWS, type TopState } from './top-state.js'
+import { VIEWS, type TopState, type View } from './top-state.js'
 
 export interface ScreenSize {
   readonly columns: number
@@ -39,7 +40,7 @@ export function drawScreen(scene: Scene, size: ScreenSize, channel: Channel): Sc
   if (snapshot === null) return { lines: [clip(message ?? 'looking ...')], rows: [], page: 1, found: null }
   const table = tableOf(state, snapshot, size.columns)
   const findings = findingsOf(snapshot)
-  const header = headerLines(scene, snapshot, table, findings, channel, clip)
+  const header = headerLines(scene, snapshot, table, findings, channel, clip, size.columns)
   const selected = table.rows.find(({ id }) => id === state.selected) ?? null
   const details = state.isVerbose && selected !== null ? detailLines(selected).map(clip) : []
   const footer = [footerLine(state, selected, channel, clip)]
@@ -60,6 +61,7 @@ function headerLines(
   [worst, ...more]: readonly Finding[],
   { paint }: Channel,
   clip: (line: string) => string,
+  columns: number,
 ): string[] {
   const { server } = snapshot
   const { used, capacity } = server.lockTable
@@ -67,10 +69,6 @@ function headerLines(
   const counts = countsOf(snapshot)
   const time = server.at.toTimeString().slice(0, 8)
   const rhythm = state.isPaused ? 'paused' : `every ${durationText(state.intervalMs)}`
-  const tabs = VIEWS.map((view, i) => {
-    const tab = ` ${i + 1} ${view} ${counts[view]} `
-    return view === state.view ? paint('inverse', tab) : tab
-  })
   const filter = state.filter === '' ? '' : `   only with "${printable(state.filter)}"`
   return [
     paint(
@@ -85,14 +83,32 @@ function headerLines(
     message !== null
       ? paint('red', clip(message))
       : worst === undefined
-        ? paint('green', 'nothing is worth a look')
+        ? paint('green', clip('nothing is worth a look'))
         : paint(
             worst.severity === 'problem' ? 'red' : 'yellow',
             clip(`${worst.text}${more.length > 0 ? ` (and ${more.length} more)` : ''}`),
           ),
-    `${tabs.join('')}   by ${table.order}${filter}`,
+    tabsLine(state.view, counts, `   by ${table.order}${filter}`, paint, columns),
     paint('bold', clip(table.head)),
   ]
+}
+
+/** The views with their counts, or where there is no room for those, without. What follows is cut. */
+function tabsLine(
+  view: View,
+  counts: Readonly<Record<View, number>>,
+  rest: string,
+  paint: Channel['paint'],
+  columns: number,
+): string {
+  const forms = [
+    VIEWS.map((each, i) => ` ${i + 1} ${each} ${counts[each]} `),
+    VIEWS.map((each, i) => ` ${i + 1} ${each} `),
+    VIEWS.map((_, i) => ` ${i + 1} `),
+  ]
+  const tabs = forms.find((form) => form.join('').length <= columns) ?? []
+  const painted = tabs.map((tab, i) => (VIEWS[i] === view ? paint('inverse', tab) : tab))
+  return painted.join('') + clipped(rest, columns - tabs.join('').length)
 }
 
 function gauge(used: number, of: number): string {

@@ -9,6 +9,7 @@ import {
   type TopState,
 } from '../../../../src/cli/top/top-state.js'
 import type { Channel } from '../../../../src/cli/terminal.js'
+import { textWidth } from '../../../../src/cli/text-width.js'
 import { snapshotOf, type LockSnapshot } from '../../../../src/inspect/snapshot.js'
 import { held, key, serverSession, serverState, wanted } from '../../../support/server-state.js'
 
@@ -214,3 +215,25 @@ test('before the first look, and after one that failed', () => {
   )
   expect(failed.lines[2]).toBe('no answer')
 })
+
+test.each([10, 20, 30, 40, 60, 80, 200])(
+  'no line is wider than a window of %i columns, in any view',
+  (columns) => {
+    const plain: Channel = { isTerminal: true, write: () => undefined, paint: (_, text) => text }
+    const states: TopState[] = (['held', 'waiting', 'blocking'] as const).map((view) => ({
+      ...startState(2000),
+      view,
+      filter: view === 'held' ? '' : 'key',
+      isVerbose: true,
+    }))
+    for (const state of states) {
+      const { lines } = drawScreen(
+        { state, snapshot: snapshot(), message: null },
+        { columns, rows: 14 },
+        plain,
+      )
+      for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(columns)
+      expect(lines.join('\n')).toContain(columns >= 30 ? '1 held' : '1')
+    }
+  },
+)
