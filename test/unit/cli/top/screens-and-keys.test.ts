@@ -233,7 +233,7 @@ test.each([10, 20, 30, 40, 60, 80, 200])(
         plain,
       )
       for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(columns)
-      expect(lines.join('\n')).toContain(columns >= 30 ? '1 held' : '1')
+      expect(lines.join('\n')).toContain(columns >= 40 ? '1 held' : '1')
     }
   },
 )
