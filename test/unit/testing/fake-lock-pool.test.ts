@@ -54,7 +54,9 @@ describe('under the fake timers of a test framework', () => {
     const pool = new FakeLockPool()
     const lock = await pool.acquire('key')
     let code: unknown = 'waiting'
-    const waited = pool.acquire('key', { timeoutMs: 5000 }).catch((error: { code: unknown }) => (code = error.code))
+    const waited = pool
+      .acquire('key', { timeoutMs: 5000 })
+      .catch((error: { code: unknown }) => (code = error.code))
 
     await vi.advanceTimersByTimeAsync(4999)
     expect(code).toBe('waiting')
