@@ -16,7 +16,7 @@ describe('llms.txt', () => {
 
   test('every link leads to a file that is published', () => {
     const { files } = JSON.parse(read('package.json')) as { files: string[] }
-    expect(files).toEqual(expect.arrayContaining(['llms.txt', 'docs/**/*.md', 'CHANGELOG.md']))
+    expect(files).toEqual(expect.arrayContaining(['llms.txt', 'docs', 'CHANGELOG.md']))
     const wrong = LINKS.filter(
       (link) => !/^docs\/.*\.md$|^CHANGELOG\.md$/.test(link) || !existsSync(join(ROOT, link)),
     )
