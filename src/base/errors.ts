@@ -1,3 +1,5 @@
+import { printable, quoted } from './printable.js'
+
 /**
  * Every error a caller is expected to handle. Match on `code`, which is stable across releases, never on the message.
  * Anything else that escapes is a bug of ours (`InvariantError`) or of the caller's own code.
@@ -69,7 +71,7 @@ export class LockTimeoutError extends LockError {
 const PHASES: Readonly<Record<AcquirePhase, string>> = {
   queueing: 'queueing in this process',
   connecting: 'connecting to the server',
-  locking: 'another process holds it',
+  locking: 'the server did not grant it, and nobody could be named who holds it',
 }
 
 /** Held once, no longer, and not by a release. Whatever the lock guarded may be in someone else's hands by now. */
@@ -132,9 +134,9 @@ export class LockDeadlockError extends LockError {
 }
 
 function stepInWords({ process, holds, waitsFor }: DeadlockStep): string {
-  const wanted = JSON.stringify(waitsFor)
-  if (holds === null) return `${process} waits for ${wanted} before it`
-  return `${process} holds ${JSON.stringify(holds)} and waits for ${wanted}`
+  const who = printable(process)
+  if (holds === null) return `${who} waits for ${quoted(waitsFor)} before it`
+  return `${who} holds ${quoted(holds)} and waits for ${quoted(waitsFor)}`
 }
 
 /** The body that asks holds the key already, and would wait for itself. */

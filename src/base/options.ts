@@ -1,4 +1,5 @@
 import { InvalidOptionError } from './errors.js'
+import { quoted } from './printable.js'
 
 /** What one option may be. The tables made of these are the only source of defaults and limits. */
 export interface OptionSpec<T> {
@@ -94,7 +95,7 @@ export function checkIsObject(options: unknown): void {
 
 /** A value as it may stand in a message: short, and never a whole object, which could hold a secret. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)
+  if (typeof value === 'string') return quoted(value.length > 40 ? `${value.slice(0, 40)}...` : value)
   if (typeof value === 'bigint') return `${value}n`
   if (Array.isArray(value)) return 'an array'
   if (value !== null && typeof value === 'object') return 'an object'

@@ -1,3 +1,4 @@
+import { jsonLine } from '../base/printable.js'
 import { OWN_NAMES } from '../dialect/postgres/look-sql.js'
 import { BEGIN_SCRIPT, COMMIT_SCRIPT } from '../dialect/postgres/schema-sql.js'
 import { EXIT } from './exit-codes.js'
@@ -32,7 +33,7 @@ export async function administer(
   const { statements, first, done, facts } = errand
   const isJson = flags.json === true
   const tell = (text: string, json: object): number => {
-    terminal.out.write(isJson ? `${JSON.stringify({ version: 1, ...json })}\n` : text)
+    terminal.out.write(isJson ? `${jsonLine({ version: 1, ...json })}\n` : text)
     return EXIT.ok
   }
   if (flags.print === true) return tell(scriptOf(statements), { statements: statements.map(trimmed) })

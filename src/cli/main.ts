@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { systemClock } from '../base/clock.js'
+import { printable, printableLines } from '../base/printable.js'
 import { COMMANDS } from './command-table.js'
 import type { ExitStatus } from './command.js'
 import { EXIT } from './exit-codes.js'
@@ -61,10 +62,11 @@ function explain(error: unknown, [name]: readonly string[], { err }: Terminal): 
   if (error instanceof UsageError) {
     const isCommand = COMMANDS.some((each) => each.name === name)
     const help = isCommand ? `lockpool ${name} --help` : 'lockpool --help'
-    err.write(`lockpool: ${error.message}\nlockpool: see ${help}\n`)
+    err.write(`lockpool: ${printable(error.message)}\nlockpool: see ${help}\n`)
     return EXIT.usage
   }
-  err.write(`lockpool: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  err.write(`lockpool: ${printableLines(text)}\n`)
   return EXIT.internal
 }
 

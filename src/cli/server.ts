@@ -2,6 +2,7 @@ import type { ClientConfig } from 'pg'
 import { InvariantError } from '../base/assert.js'
 import { systemClock, type Clock } from '../base/clock.js'
 import { ConnectionError, InvalidOptionError } from '../base/errors.js'
+import { printable } from '../base/printable.js'
 import type { ServerConnection } from '../dialect/postgres/server-connection.js'
 import { connectionSource } from './connection.js'
 import { EXIT, exitNameOf } from './exit-codes.js'
@@ -98,6 +99,6 @@ export async function explainFailure(error: unknown, { err }: Terminal): Promise
   const { explain } = await import('../dialect/postgres/postgres-errors.js')
   // What another process of ours has told us has a code of the library, and no class.
   const known = exitNameOf(error) === 'internal' ? explain(error) : (error as Error)
-  err.write(`lockpool: ${isPlain ? '' : "the database can't be used: "}${known.message}\n`)
+  err.write(`lockpool: ${isPlain ? '' : "the database can't be used: "}${printable(known.message)}\n`)
   return EXIT[exitNameOf(known)]
 }

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { printable } from '../base/printable.js'
 import type { ProblemJson } from './state-json.js'
 import type { Refusal } from './request-guard.js'
 
@@ -47,7 +48,8 @@ export async function jsonResponse(
   status = 200,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  const text = JSON.stringify(value)
+  // What a page must not be turned around by is nowhere in it but in texts.
+  const text = printable(JSON.stringify(value))
   const all = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', ...headers }
   if (text.length < COMPRESS_FROM || !acceptsGzip(request)) return response(status, text, all)
   // The quickest: two thousand locks are looked at every two seconds, and mostly on the same machine.

@@ -1,5 +1,6 @@
 import { InvalidKeyError } from '../base/errors.js'
 import { show } from '../base/options.js'
+import { quoted } from '../base/printable.js'
 import { checkKey } from '../dialect/check-key.js'
 import type { Dialect } from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
@@ -78,10 +79,10 @@ export function keyText(key: LockKey): string {
 
 /** A semaphore, in a sentence. */
 export function semaphoreInWords(key: LockKey): string {
-  return typeof key === 'string' ? `semaphore ${JSON.stringify(key)}` : `semaphore ${keyText(key)}`
+  return typeof key === 'string' ? `semaphore ${quoted(key)}` : `semaphore ${keyText(key)}`
 }
 
 /** As `keyText`, in a sentence. */
 export function keyInWords(key: LockKey): string {
-  return typeof key === 'string' ? `lock ${JSON.stringify(key)}` : `lock ${keyText(key)}`
+  return typeof key === 'string' ? `lock ${quoted(key)}` : `lock ${keyText(key)}`
 }

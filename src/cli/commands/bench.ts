@@ -1,3 +1,4 @@
+import { jsonLine } from '../../base/printable.js'
 import type { Figures } from '../bench/figures.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
@@ -69,8 +70,7 @@ export const command: Command<BenchFlags> = {
         if (!isJson && terminal.err.isTerminal) terminal.err.write(`\r\u001b[Kmeasuring: ${what}`)
       }).run()
       if (!isJson && terminal.err.isTerminal) terminal.err.write('\r\u001b[K')
-      if (isJson)
-        terminal.out.write(`${JSON.stringify({ version: 1, server, hasTokens, ...order, ...figures })}\n`)
+      if (isJson) terminal.out.write(`${jsonLine({ version: 1, server, hasTokens, ...order, ...figures })}\n`)
       else await tell(server, hasTokens, figures, terminal)
       return EXIT.ok
     })

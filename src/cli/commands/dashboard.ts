@@ -10,7 +10,7 @@ import {
 import type { NodeListener } from '../../dashboard/node-listener.js'
 import { EXIT, exitRows } from '../exit-codes.js'
 import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
-import { printable } from '../inspect/columns.js'
+import { jsonLine, printable } from '../../base/printable.js'
 import type { ServerWatch } from '../inspect/server-watch.js'
 import type { Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
@@ -119,7 +119,7 @@ function announce(order: DashboardOrder, database: string, port: number, { out }
   const url = `http://${host}:${port}/`
   if (isJson) {
     const secret = token === '' ? {} : { token }
-    out.write(`${JSON.stringify({ version: 1, url, address, port, database, mayEnd, ...secret })}\n`)
+    out.write(`${jsonLine({ version: 1, url, address, port, database, mayEnd, ...secret })}\n`)
     return
   }
   out.write(`lockpool: the locks of database ${database} are at ${out.paint('bold', url)}\n`)

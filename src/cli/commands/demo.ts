@@ -1,4 +1,5 @@
 import { systemClock } from '../../base/clock.js'
+import { jsonLine } from '../../base/printable.js'
 import type { Command, ExitStatus } from '../command.js'
 import { DEMO_FLAGS, readDemoOrder, type DemoFlags } from '../demo/demo-order.js'
 import { DemoView, summaryLines, verdictLines } from '../demo/demo-view.js'
@@ -62,7 +63,7 @@ async function show(demo: Demo, view: DemoView, terminal: Terminal, isJson: bool
   const broken = brokenPromises(outcome)
   const status = broken.length === 0 ? EXIT.ok : EXIT.broken
   if (isJson) {
-    terminal.out.write(`${JSON.stringify({ ...outcome, broken, exitCode: status })}\n`)
+    terminal.out.write(`${jsonLine({ ...outcome, broken, exitCode: status })}\n`)
     return status
   }
   view.heading('What happened')

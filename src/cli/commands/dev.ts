@@ -1,6 +1,7 @@
 import { systemClock } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { InvalidOptionError } from '../../base/errors.js'
+import { jsonLine } from '../../base/printable.js'
 import type { EmbeddedPostgres, SettingValue } from '../../embedded/index.js'
 import type { Command, ExitStatus } from '../command.js'
 import { EXIT, exitRows } from '../exit-codes.js'
@@ -90,7 +91,7 @@ function settingOf(text: string): [string, SettingValue] {
 }
 
 function tell({ url, port, processId }: EmbeddedPostgres, isJson: boolean, { out }: Terminal): void {
-  if (isJson) return out.write(`${JSON.stringify({ version: 1, url, port, processId })}\n`)
+  if (isJson) return out.write(`${jsonLine({ version: 1, url, port, processId })}\n`)
   out.write(
     [
       `${out.paint('green', '✓')} PostgreSQL on 127.0.0.1:${port}, until this ends; ctrl-C ends it, and all its data is gone`,

@@ -8,7 +8,7 @@ import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, connectionSource } from '../c
 import { examine, explainUnreachable, type Check, type CheckStatus } from '../doctor/checks.js'
 import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
-import { printable } from '../inspect/columns.js'
+import { jsonLine, printable } from '../../base/printable.js'
 import { configOf, hangUp, openConnection } from '../server.js'
 import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
@@ -49,7 +49,7 @@ export const command: Command<DoctorFlags> = {
     if (typeof config === 'number') return config
     const checks = await look(config, sourceInWords(flags.url))
     const isWell = checks.every(({ status }) => status !== 'failure')
-    if (flags.json === true) terminal.out.write(`${JSON.stringify({ version: 1, ok: isWell, checks })}\n`)
+    if (flags.json === true) terminal.out.write(`${jsonLine({ version: 1, ok: isWell, checks })}\n`)
     else terminal.out.write(`${linesOf(checks, terminal).join('\n')}\n`)
     return isWell ? EXIT.ok : FAILED
   },

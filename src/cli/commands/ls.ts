@@ -1,3 +1,4 @@
+import { jsonLine } from '../../base/printable.js'
 import type { ServerLock, ServerLockKind } from '../../inspect/server-lock.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
@@ -55,7 +56,7 @@ export const command: Command<LsFlags> = {
       const locks = snapshot.locks.filter((lock) => isWanted(lock, flags.kind, flags.waiting === true))
       if (flags.json === true) {
         const json = snapshotJson(snapshot, locks.toSorted(byUrgency))
-        terminal.out.write(`${JSON.stringify(json)}\n`)
+        terminal.out.write(`${jsonLine(json)}\n`)
       } else {
         const limit = flags.limit ?? DEFAULT_LIMIT
         const lines = overviewLines(snapshot, locks, limit, terminal.out, terminal.width())

@@ -1,3 +1,4 @@
+import { jsonLine } from '../../base/printable.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { DURATION_IN_WORDS, parseDuration } from '../durations.js'
@@ -55,7 +56,7 @@ export const command: Command<TopFlags> = {
     return withWatch({ url: flags.url, applicationName: 'lockpool top' }, terminal, async (watch) => {
       const first = await watch.look()
       const { out, isInteractive, width } = terminal
-      if (flags.json === true) out.write(`${JSON.stringify(snapshotJson(first))}\n`)
+      if (flags.json === true) out.write(`${jsonLine(snapshotJson(first))}\n`)
       else if (flags.once === true || !isInteractive || screenSize() === null)
         out.write(`${overviewLines(first, first.locks, ONCE_LIMIT, out, width()).join('\n')}\n`)
       else {

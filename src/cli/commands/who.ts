@@ -5,7 +5,7 @@ import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
-import { printable } from '../inspect/columns.js'
+import { jsonLine, printable } from '../../base/printable.js'
 import { KEY_FLAGS, wantedLocks, type KeyFlags, type WantedLocks } from '../inspect/key-argument.js'
 import { lockJson } from '../inspect/snapshot-json.js'
 import { whoLines } from '../inspect/who-view.js'
@@ -50,7 +50,7 @@ export const command: Command<WhoFlags> = {
     return withWatch({ url: flags.url, applicationName: 'lockpool who' }, terminal, async (watch) => {
       const snapshot = await watch.look({ everything: flags.table === true, names: wanted.names })
       const found = snapshot.locks.filter(wanted.isOne)
-      if (flags.json === true) terminal.out.write(`${JSON.stringify(whoJson(found, snapshot))}\n`)
+      if (flags.json === true) terminal.out.write(`${jsonLine(whoJson(found, snapshot))}\n`)
       else tell(wanted, found, snapshot, terminal)
       const isHeld = found.some(({ holders }) => holders.length > 0)
       if (!snapshot.server.isStandby) return isHeld ? EXIT.ok : NOBODY

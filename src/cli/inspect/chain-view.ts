@@ -5,7 +5,7 @@ import { titled } from '../../inspect/server-lock.js'
 import { sessionInBrief, stateInWords } from '../../inspect/session-in-words.js'
 import type { Channel } from '../terminal.js'
 import { wrap } from '../wrap.js'
-import { printable } from './columns.js'
+import { printable } from '../../base/printable.js'
 
 /** Below one session; the rest is counted. */
 const MOST_BRANCHES = 10

@@ -1,3 +1,4 @@
+import { printable } from '../../base/printable.js'
 import { clipped, padded, textWidth } from '../text-width.js'
 
 /** One column of a table: what stands above it, and in it. */
@@ -69,10 +70,4 @@ function excessOf(columns: readonly Drawn[], width: number): number {
 /** A window that is narrower than any table can be made shows the beginning of each line. */
 function clippedLine(line: string, width: number): string {
   return clipped(line.trimEnd(), width, '')
-}
-
-/** Names come from anybody, and must not move the cursor or paint the screen. */
-export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '�')
 }

@@ -5,7 +5,7 @@ import { sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { EXIT } from '../exit-codes.js'
 import type { Terminal } from '../terminal.js'
-import { printable } from './columns.js'
+import { jsonLine, printable } from '../../base/printable.js'
 import type { WantedLocks } from './key-argument.js'
 import type { ServerWatch } from './server-watch.js'
 import { holderLines } from './who-view.js'
@@ -44,7 +44,7 @@ export async function endHolders(
   const holders = holdersOf(before, order)
   const { out, err } = terminal
   if (holders.length === 0) {
-    if (isJson) out.write(`${JSON.stringify({ version: 1, ended: [], holders: [] })}\n`)
+    if (isJson) out.write(`${jsonLine({ version: 1, ended: [], holders: [] })}\n`)
     else {
       const who = order.pid === null ? '' : ` as process ${order.pid}`
       const lines = [
@@ -117,7 +117,7 @@ async function carryOut(
   const after = holdersOf(await inspector.look({ names: order.wanted.names }), { ...order, pid: null })
   if (order.isJson) {
     const now = after.map(({ session: { pid }, mode, permit }) => ({ pid, mode, permit }))
-    terminal.out.write(`${JSON.stringify({ version: 1, ended, holders: now })}\n`)
+    terminal.out.write(`${jsonLine({ version: 1, ended, holders: now })}\n`)
   } else terminal.out.write(`${outcomeLines(order.wanted.title, ended, after).join('\n')}\n`)
   return ended.every(({ isGone }) => isGone) ? EXIT.ok : EXIT.unavailable
 }

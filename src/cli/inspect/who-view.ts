@@ -2,7 +2,7 @@ import { durationInWords } from '../../inspect/durations-in-words.js'
 import { titled, type LockHolder, type LockWaiter, type ServerLock } from '../../inspect/server-lock.js'
 import { heldInWords, sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { Channel } from '../terminal.js'
-import { printable } from './columns.js'
+import { printable } from '../../base/printable.js'
 
 /** What is known of one lock, for people. `others` says how many other locks a session holds. */
 export function whoLines(lock: ServerLock, others: (pid: number) => number, channel: Channel): string[] {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.js'
+import { jsonLine, printableLines } from '../../base/printable.js'
 import type { LockKey } from '../../dialect/lock-key.js'
 import { keyInWords } from '../../lock/key-book.js'
 import type { Channel } from '../terminal.js'
@@ -20,13 +21,15 @@ export function reporter(
   if (order.isJson) {
     return (name, event) => {
       const at = new Date(clock.instant().wall).toISOString()
-      channel.write(`${JSON.stringify({ version: 1, event: name, at, key: order.name, ...event })}\n`)
+      channel.write(`${jsonLine({ version: 1, event: name, at, key: order.name, ...event })}\n`)
     }
   }
   const lock = keyInWords(order.key)
   return (name, event) => {
     const { isLoud, text } = TELLINGS[name]
     if (!isLoud && !order.isVerbose) return
-    channel.write(`${channel.paint(isLoud ? 'red' : 'dim', 'lockpool:')} ${text(event, lock)}\n`)
+    channel.write(
+      `${channel.paint(isLoud ? 'red' : 'dim', 'lockpool:')} ${printableLines(text(event, lock))}\n`,
+    )
   }
 }

@@ -1,4 +1,5 @@
 import { ConnectionError, LockError, LockTableFullError, PoolerDetectedError } from '../../base/errors.js'
+import { printable } from '../../base/printable.js'
 
 /** The SQLSTATE of an error that the server sent. */
 export function sqlState(error: unknown): string | undefined {
@@ -14,6 +15,11 @@ export function isNotInstalled(error: unknown): boolean {
   return NOT_INSTALLED.has(sqlState(error) ?? '')
 }
 
+/** Whether a statement failed because the database's encoding lacks a character of what was sent. */
+export function isNotEncodable(error: unknown): boolean {
+  return sqlState(error) === '22P05'
+}
+
 /**
  * Classes and codes of SQLSTATE that go away only when somebody changes something: wrong authorization, no such database,
  * no such role, no right, no such function, feature not supported.
@@ -24,7 +30,8 @@ const PERMANENT = /^(28|3D|42|0A)/
 export function explain(error: unknown): LockError {
   if (error instanceof LockError) return error
   const code = sqlState(error)
-  const message = messageOf(error)
+  // Names that others have given are in it, and functions of theirs may say anything.
+  const message = printable(messageOf(error))
   if (code === '53200') {
     return new LockTableFullError(
       `the server's lock table is full: raise its max_locks_per_transaction, or lower "maxHeldLocks" where it is set (${message})`,

@@ -1,4 +1,5 @@
 import { FencingUnavailableError, StaleTokenError } from '../../base/errors.js'
+import { quoted } from '../../base/printable.js'
 import type { Guarded } from '../dialect.js'
 import type { Queryable } from '../queryable.js'
 import { GUARD_READ, GUARD_WRITE } from './fencing-sql.js'
@@ -20,5 +21,5 @@ export async function guard(transaction: Queryable, { resource, token, mode }: G
     throw new FencingUnavailableError(message, { cause: error })
   }
   if (rows.length > 0) return
-  throw new StaleTokenError(`a later holder has been at ${JSON.stringify(resource)}: token ${token} is stale`)
+  throw new StaleTokenError(`a later holder has been at ${quoted(resource)}: token ${token} is stale`)
 }

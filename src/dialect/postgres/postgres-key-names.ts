@@ -1,7 +1,9 @@
+import { asciiOf } from '../../base/printable.js'
 import type { NamedKey } from '../named-key.js'
 import type { Queryable } from '../queryable.js'
 import type { AdvisoryTarget, KeyName, KeyNames, SemaphorePart } from '../server-state.js'
 import { SWEEP_KEY_NAMES, WRITE_KEY_NAMES } from './inspect-sql.js'
+import { isNotEncodable } from './postgres-errors.js'
 import { encodeKey, encodeSemaphore, shapesOf, SLOT_BITS, type PostgresSemaphore } from './postgres-key.js'
 
 /** A row of `lockpool.key_name`. Of a semaphore `key` is the id of its KeyCode, and `shapes` where its shapes begin. */
@@ -62,11 +64,41 @@ export function namedRow({ code, name, namespace, semaphore }: NamedKey): KeyNam
 }
 
 export async function writeNames(connection: Queryable, names: readonly NamedKey[]): Promise<void> {
-  const rows = names.map(namedRow)
-  const columns = (['key', 'name', 'namespace', 'shapes'] as const).map((name) =>
-    rows.map((row) => row[name]),
-  )
-  await Promise.all([connection.query(WRITE_KEY_NAMES, columns), connection.query(SWEEP_KEY_NAMES)])
+  const effort = { statements: MOST_STATEMENTS }
+  await Promise.all([writeRows(connection, names.map(namedRow), effort), connection.query(SWEEP_KEY_NAMES)])
+}
+
+/** So many may be sent to find the names that the encoding of the database lacks characters of. */
+const MOST_STATEMENTS = 32
+
+/** A name that the database can't hold is written in ASCII. One of them fails a statement for all, so the others are told apart. */
+async function writeRows(
+  connection: Queryable,
+  rows: readonly KeyNameRow[],
+  effort: { statements: number },
+): Promise<void> {
+  effort.statements--
+  try {
+    await connection.query(WRITE_KEY_NAMES, columnsOf(rows))
+  } catch (error) {
+    if (!isNotEncodable(error)) throw error
+    if (rows.length === 1 || effort.statements <= 0) {
+      const spelled = rows.map((row) => ({
+        ...row,
+        name: asciiOf(row.name),
+        namespace: asciiOf(row.namespace),
+      }))
+      await connection.query(WRITE_KEY_NAMES, columnsOf(spelled))
+      return
+    }
+    const half = rows.length >> 1
+    await writeRows(connection, rows.slice(0, half), effort)
+    await writeRows(connection, rows.slice(half), effort)
+  }
+}
+
+function columnsOf(rows: readonly KeyNameRow[]): unknown[] {
+  return (['key', 'name', 'namespace', 'shapes'] as const).map((name) => rows.map((row) => row[name]))
 }
 
 /** The row of keys that it is in. */

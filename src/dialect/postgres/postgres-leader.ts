@@ -1,8 +1,9 @@
 import { FencingUnavailableError } from '../../base/errors.js'
+import { asciiOf } from '../../base/printable.js'
 import type { LeaderInfo, LeaderRecord } from '../leader.js'
 import type { KeyCode } from '../lock-key.js'
 import { READ_LEADER, READ_LEADER_WITHOUT_NAME, RECORD_LEADER } from './leader-sql.js'
-import { explain, isNotInstalled } from './postgres-errors.js'
+import { explain, isNotEncodable, isNotInstalled } from './postgres-errors.js'
 import type { PostgresConnection } from './postgres-connection.js'
 import type { PostgresKey } from './postgres-key.js'
 
@@ -20,6 +21,9 @@ export async function recordLeader(
   try {
     await connection.query(RECORD_LEADER, [key.id, name, String(token), session])
   } catch (error) {
+    const spelled = asciiOf(name)
+    if (isNotEncodable(error) && spelled !== name)
+      return recordLeader(connection, { key, name: spelled, token, session })
     if (!isNotInstalled(error)) throw explain(error)
     const message = `the table lockpool.leader can't be used: "lockpool install" makes it, with --role for other roles than its own`
     throw new FencingUnavailableError(message, { cause: error })

@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../../base/errors.js'
 import { show } from '../../base/options.js'
+import { printable } from '../../base/printable.js'
 
 export interface HolderRow {
   readonly pid: number
@@ -15,7 +16,7 @@ export function holdersInWords(rows: readonly HolderRow[]): string | null {
 
 /** The address of a client on the server's own socket is null. */
 function holderInWords({ pid, application_name: application, client_addr: address }: HolderRow): string {
-  const name = application === null || application === '' ? 'a session' : application
+  const name = application === null || application === '' ? 'a session' : printable(application)
   return `${name} (process ${pid}${address === null ? '' : `, client ${address}`})`
 }
 
