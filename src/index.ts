@@ -21,6 +21,7 @@ export {
   type DeadlockStep,
   type LockErrorCode,
 } from './base/errors.js'
+export type { ProcessName } from './dialect/session-report.js'
 export type { LeaderInfo } from './dialect/leader.js'
 export type { LockKey, LockMode } from './dialect/lock-key.js'
 export type { Queryable, QueryConfig, QueryResult } from './dialect/queryable.js'

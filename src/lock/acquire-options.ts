@@ -17,13 +17,22 @@ export interface AcquireOptions {
   readonly timeoutMs?: number
   /** Calls the wait off. The call rejects with `signal.reason`, untouched, and the lock is certainly not held. */
   readonly signal?: AbortSignal
+  /**
+   * What the lock is for, in words of yours: shown beside its holder and its waiters by `lockpool ls`, `who`, `top` and the
+   * dashboard, and in `snapshot()`. Others who may read schema `lockpool` can read it.
+   *
+   * Default none. At most 200 characters.
+   */
+  readonly label?: string
 }
 
 /** The same for an attempt, which waits for nobody. */
 export type TryAcquireOptions = Omit<AcquireOptions, 'timeoutMs'>
 
-export const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'timeoutMs', 'signal'])
-export const TRY_ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'signal'])
+export const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'timeoutMs', 'signal', 'label'])
+export const TRY_ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'signal', 'label'])
+
+const LONGEST_LABEL = 200
 
 /** How long a single attempt may take, connecting included. */
 const ATTEMPT_TIMEOUT_MS = 30_000
@@ -53,11 +62,13 @@ export class Requests {
   }
 
   #make(options: AcquireOptions, patience: Patience, frame: Frame | null): LockRequest {
-    const { mode = 'exclusive', signal, timeoutMs = this.#defaultTimeoutMs } = options
-    if (timeoutMs > 0) return { mode, patience, timeoutMs, signal, frame }
+    const { mode = 'exclusive', signal, timeoutMs = this.#defaultTimeoutMs, label } = options
+    const purpose = label === undefined || label === '' ? null : label
+    const isStandby = false
+    if (timeoutMs > 0) return { mode, patience, timeoutMs, signal, frame, purpose, isStandby }
     // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
     const single = patience === 'ask' ? patience : 'once'
-    return { mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame }
+    return { mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame, purpose, isStandby }
   }
 }
 
@@ -69,7 +80,7 @@ function checkRequest(options: AcquireOptions, known: ReadonlySet<string>): void
   for (const name in options) {
     if (!known.has(name)) (problems ??= []).push(`unknown option "${name}"`)
   }
-  const { mode, timeoutMs, signal } = options
+  const { mode, timeoutMs, signal, label } = options
   if (mode !== undefined && mode !== 'exclusive' && mode !== 'shared') {
     ;(problems ??= []).push(`"mode" must be "exclusive" or "shared", got ${show(mode)}`)
   }
@@ -79,6 +90,10 @@ function checkRequest(options: AcquireOptions, known: ReadonlySet<string>): void
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     ;(problems ??= []).push(`"signal" must be an AbortSignal, got ${show(signal)}`)
+  }
+  if (label !== undefined && (typeof label !== 'string' || label.length > LONGEST_LABEL)) {
+    const given = typeof label === 'string' ? `${label.length} characters` : show(label)
+    ;(problems ??= []).push(`"label" must be a string of at most ${LONGEST_LABEL} characters, got ${given}`)
   }
   if (problems !== null) throw new InvalidOptionError(problems)
 }

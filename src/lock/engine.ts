@@ -5,6 +5,7 @@ import { PoolClosedError, type LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { NamedKey } from '../dialect/named-key.js'
+import type { SessionReport } from '../dialect/session-report.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
 import type { PoolOptions } from '../pool/pool-options.js'
@@ -16,6 +17,7 @@ import { LeakWatch } from './leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
 import { Semaphores } from './semaphore/semaphores.js'
+import { sessionReports } from './session-reports.js'
 import type { Client } from './session-host.js'
 import type { Session, SessionState } from './session.js'
 import { Sessions, type SessionsHost, type Tenant } from './sessions.js'
@@ -179,6 +181,16 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   /** Of the keys that somebody here holds or waits for, as far as they have names. */
   namesInUse(): Iterable<NamedKey> {
     return namesInUse(this.arbiter, this.semaphores, this.#namespace)
+  }
+
+  /** What this process knows of its sessions, as far as it is `fromMs` old. */
+  reports(fromMs: number): SessionReport[] {
+    const now = this.clock.now()
+    const { arbiter, semaphores, sessions } = this
+    return sessionReports(
+      { now, sessions: sessions.all, locks: arbiter.entries, semaphores: semaphores.entries },
+      fromMs,
+    )
   }
 
   asleep(): void {

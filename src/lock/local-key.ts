@@ -118,6 +118,7 @@ export abstract class LocalKey implements LockKeeper {
     const turn = this.turn!
     const offset = turn.draw()
     const lock = new Lock(this, turn.token, offset, now)
+    lock.label = waiter.purpose
     lock.place = this.holders.length
     if (lock.place === 0) this.holders = [lock]
     else this.holders.push(lock)

@@ -9,6 +9,7 @@ import type { Dialect } from '../dialect/dialect.js'
 import type { LeaderInfo } from '../dialect/leader.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
 import type { NamedKey } from '../dialect/named-key.js'
+import type { SessionReport } from '../dialect/session-report.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import { acquireAll } from './acquire-all.js'
@@ -33,6 +34,7 @@ import type { LockGroup } from './lock-group.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
 import type { LockRequest, Patience } from './lock-waiter.js'
 import { checkPermits, Semaphore } from './semaphore/semaphore.js'
+import { thisProcess } from './session-reports.js'
 import { semaphoreSnapshots } from './semaphore/semaphore-snapshot.js'
 import { keySnapshots, sessionSnapshot, type PoolSnapshot } from './snapshot.js'
 import { isAcquireTraced, traceAcquire } from './trace.js'
@@ -217,6 +219,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     return {
       version: 1,
       state: this.#state,
+      process: thisProcess(),
       connections: { min: this.#options.min, max: this.#options.max, ...connections.counts() },
       doorbell: doorbell.state,
       sessions: [...sessions.all].map(sessionSnapshot),
@@ -272,6 +275,11 @@ export class LockPool<C extends object> implements AsyncDisposable {
   /** Names of the keys that somebody in this process holds or waits for. */
   protected namesInUse(): Iterable<NamedKey> {
     return this.#engine.namesInUse()
+  }
+
+  /** Since when its locks are held, and its callers wait. */
+  protected reports(): SessionReport[] {
+    return this.#engine.reports(0)
   }
 
   /** What the caller gets: the lock itself, unless leaks are looked for. */

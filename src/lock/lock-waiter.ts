@@ -27,6 +27,10 @@ export interface LockRequest {
   readonly signal: AbortSignal | undefined
   /** The innermost body it is asked for in. */
   readonly frame: Frame | null
+  /** What the caller says it is for: see `AcquireOptions.label`. */
+  readonly purpose: string | null
+  /** Whether it may wait for ever and nothing is wrong: who stands for leadership waits as long as another leads. */
+  readonly isStandby: boolean
 }
 
 /** What a caller waits for: the entry of a key, or of a semaphore. */
@@ -59,6 +63,8 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
   readonly arrival: number
   readonly since: number
   readonly entry: Place
+  readonly purpose: string | null
+  readonly isStandby: boolean
   /** Whether listeners have been told that it has to wait. */
   isAnnounced = false
   /** Whether it was waiting when a session was lost: it then keeps its turn while the server is away. */
@@ -78,6 +84,8 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
     this.arrival = arrival
     this.since = now
     this.entry = entry
+    this.purpose = request.purpose
+    this.isStandby = request.isStandby
     entry.queue.add(this)
   }
 

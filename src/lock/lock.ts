@@ -54,6 +54,9 @@ export class Lock implements AsyncDisposable {
   /** @internal The body that runs while it is held, if `withLock` runs one. */
   frame: Frame | null = null
 
+  /** What it was asked for with, as `AcquireOptions.label` says it; null without. */
+  label: string | null = null
+
   /** @internal For the keeper: where it keeps this lock. */
   place = 0
 

@@ -1,4 +1,5 @@
 import type { LockMode } from '../dialect/lock-key.js'
+import type { ProcessName } from '../dialect/session-report.js'
 import type { PoolCounts } from '../pool/pool-events.js'
 import type { Arbiter, LockCounters } from './arbiter.js'
 import type { DoorbellState } from './doorbell.js'
@@ -33,9 +34,19 @@ export interface KeySnapshot {
   /** The `id` of the session that has it, or asks for it. */
   readonly session: number | null
   /** One, or several readers. */
-  readonly holders: readonly { readonly heldMs: number; readonly token: string | null }[]
+  readonly holders: readonly {
+    readonly heldMs: number
+    readonly token: string | null
+    readonly label: string | null
+  }[]
   /** In the order in which they came. */
-  readonly waiters: readonly { readonly mode: LockMode; readonly waitedMs: number }[]
+  readonly waiters: readonly {
+    readonly mode: LockMode
+    readonly waitedMs: number
+    readonly label: string | null
+    /** It stands for leadership, and so may wait for ever. */
+    readonly isStandby: boolean
+  }[]
 }
 
 /** What this process knows, as plain JSON. It costs no round trip, and is not what the server knows. */
@@ -43,6 +54,8 @@ export interface PoolSnapshot {
   /** Of this format. What is added to it later does not change it. */
   readonly version: 1
   readonly state: 'open' | 'closing' | 'closed'
+  /** Which process this is. */
+  readonly process: ProcessName
   /** Lock sessions, borrowed connections and the one that listens. */
   readonly connections: PoolCounts & { readonly min: number; readonly max: number }
   /** Whether the bell that wakes waiting callers can be heard; if not, they poll. */
@@ -82,10 +95,13 @@ function keySnapshot(entry: Entry, now: number): KeySnapshot {
     holders: [...entry.holders].map((lock) => ({
       heldMs: Math.round(lock.heldMs),
       token: lock.tokenText,
+      label: lock.label,
     })),
     waiters: [...entry.queue].map((waiter) => ({
       mode: waiter.mode,
       waitedMs: Math.round(now - waiter.since),
+      label: waiter.purpose,
+      isStandby: waiter.isStandby,
     })),
   }
 }

@@ -28,7 +28,7 @@ export class Campaigns<C extends object> {
       clock,
       random,
       events,
-      acquire: (signal) => this.#acquire(code, label, signal),
+      acquire: (signal) => this.#acquire(code, label, signal, options.name ?? null),
       announce: (lock, name, term) => this.#announce(code, lock, name, term),
       leader: () => this.leader(code),
       warn: engine.warn.bind(engine),
@@ -48,9 +48,9 @@ export class Campaigns<C extends object> {
   }
 
   /** In no frame: a campaign that is begun inside a body outlives it. */
-  #acquire(code: KeyCode, label: LockKey, signal: AbortSignal): Promise<Lock> {
+  #acquire(code: KeyCode, label: LockKey, signal: AbortSignal, purpose: string | null): Promise<Lock> {
     const patience = { patience: 'wait', timeoutMs: Infinity } as const
-    const request = { mode: 'exclusive', ...patience, signal, frame: null } as const
+    const request = { mode: 'exclusive', ...patience, signal, frame: null, purpose, isStandby: true } as const
     return this.#engine.arbiter.acquire(code, label, request) as Promise<Lock>
   }
 

@@ -130,6 +130,7 @@ export abstract class LocalPermits implements LockKeeper {
     const offset = turn.draw()
     const now = this.now()
     const permit = new HeldPermit(this, turn.token, offset, now)
+    permit.label = waiter.purpose
     permit.place = slot.number
     slot.holder = permit
     slot.leaver = null

@@ -23,6 +23,8 @@ export interface Permit extends AsyncDisposable {
   readonly signal: AbortSignal
   /** Milliseconds since it was granted. */
   readonly heldMs: number
+  /** What it was asked for with; null without. */
+  readonly label: string | null
   /**
    * Gives it back. Calling it again returns the same promise.
    *

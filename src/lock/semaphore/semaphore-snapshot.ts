@@ -17,9 +17,10 @@ export interface SemaphoreSnapshot {
     readonly number: number
     readonly heldMs: number
     readonly token: string | null
+    readonly label: string | null
   }[]
   /** In the order in which they came. */
-  readonly waiters: readonly { readonly waitedMs: number }[]
+  readonly waiters: readonly { readonly waitedMs: number; readonly label: string | null }[]
 }
 
 export function semaphoreSnapshots(semaphores: Semaphores): SemaphoreSnapshot[] {
@@ -33,7 +34,11 @@ export function semaphoreSnapshots(semaphores: Semaphores): SemaphoreSnapshot[] 
       number: permit.number,
       heldMs: Math.round(permit.heldMs),
       token: permit.tokenText,
+      label: permit.label,
     })),
-    waiters: [...entry.queue].map((waiter) => ({ waitedMs: Math.round(now - waiter.since) })),
+    waiters: [...entry.queue].map((waiter) => ({
+      waitedMs: Math.round(now - waiter.since),
+      label: waiter.purpose,
+    })),
   }))
 }

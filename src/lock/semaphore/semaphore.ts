@@ -11,8 +11,8 @@ import type { Semaphores } from './semaphores.js'
 
 const PERMITS = integer({ default: 1, min: 1, max: 1000 })
 
-const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal'])
-const TRY_ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal'])
+const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal', 'label'])
+const TRY_ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'label'])
 
 /** How a permit is asked for. */
 export interface PermitOptions {
@@ -24,6 +24,8 @@ export interface PermitOptions {
   readonly timeoutMs?: number
   /** Calls the wait off. The call rejects with `signal.reason`, untouched, and no permit is held. */
   readonly signal?: AbortSignal
+  /** What the permit is for, in words of yours: as for a lock. Default none. At most 200 characters. */
+  readonly label?: string
 }
 
 /** The same for an attempt, which waits for nobody. */

@@ -385,8 +385,8 @@ test('the snapshot shows semaphores, and events their key', async () => {
       permits: 1,
       state: 'idle',
       session: 1,
-      holders: [{ number: 1, heldMs: 0, token: permit!.tokenText }],
-      waiters: [{ waitedMs: 0 }],
+      holders: [{ number: 1, heldMs: 0, token: permit!.tokenText, label: null }],
+      waiters: [{ waitedMs: 0, label: null }],
     },
   ])
   await permit!.release()
