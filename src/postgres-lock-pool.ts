@@ -99,7 +99,10 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
     const names = [...this.namesInUse()].map(namedRow)
     const connection = await this.connections.connect(options)
     try {
-      return snapshotOf(await lookCarefully(connection, { everything: false, names }))
+      const state = await lookCarefully(connection, { everything: false, names })
+      // Asked after the server: what we say of a lock that it has shown is about that hold or a later one.
+      const own = this.reports().map((report) => [report.serverId, report] as const)
+      return snapshotOf({ ...state, reports: new Map([...(state.reports ?? []), ...own]) })
     } finally {
       connection.release()
     }

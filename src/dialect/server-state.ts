@@ -1,3 +1,5 @@
+import type { ProcessName, SessionReport } from './session-report.js'
+
 /** What a server says about its locks, as a dialect has read and decoded it. Ages are milliseconds, by the server's clock. */
 export interface ServerState {
   readonly server: ServerFacts
@@ -9,6 +11,8 @@ export interface ServerState {
   readonly interests: readonly Interest[]
   readonly announcements: readonly Announcement[]
   readonly names: KeyNames
+  /** What lockpools say of their own sessions, by process id. Those that have said nothing are missing. */
+  readonly reports?: ReadonlyMap<number, SessionReport>
 }
 
 /** The server as a whole. */
@@ -52,6 +56,8 @@ export interface ServerSession {
   readonly transactionMs: number | null
   /** How long it has been in its state. */
   readonly stateMs: number | null
+  /** The process of a lockpool that has the session, if that has said so. */
+  readonly process?: ProcessName | null
   /** Told by its last statement, which is one of ours: a session on which a lockpool keeps many locks at once. */
   readonly isLockSession: boolean
 }

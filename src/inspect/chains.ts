@@ -84,8 +84,9 @@ function pidsOf(chain: Chain): number[] {
  * The server counts those who stand before a session in the queue as well. They wait for the same holders, so only where
  * no holder is in the way, as for a reader behind a writer who waits for readers, one of the queue counts.
  */
-function directBlockers({ lock, waiter: { blockedBy, session } }: Wait): readonly number[] {
+function directBlockers({ lock, waiter: { blockedBy, session, isOutside } }: Wait): readonly number[] {
   const holders = new Set(lock.holders.map((holder) => holder.session.pid))
-  const direct = blockedBy.filter((pid) => holders.has(pid) && pid !== session.pid)
+  // Of callers who wait in a process the holder may be another of the same.
+  const direct = blockedBy.filter((pid) => holders.has(pid) && (pid !== session.pid || isOutside))
   return direct.length > 0 ? direct : blockedBy.filter((pid) => pid !== session.pid).slice(0, 1)
 }

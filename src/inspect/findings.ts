@@ -1,8 +1,8 @@
 import type { ServerSession } from '../dialect/server-state.js'
-import { blockedCount, longestWaitMs, type Chain } from './chains.js'
+import { causesOf, mostWanted, type Cause } from './causes.js'
 import { durationInWords } from './durations-in-words.js'
-import { refOf, titled, type LockRef, type ServerLock } from './server-lock.js'
-import { sessionInWords, stateInWords } from './session-in-words.js'
+import { refOf, titled, type LockRef, type LockWaiter, type ServerLock } from './server-lock.js'
+import { processInWords, sessionInWords, stateInWords } from './session-in-words.js'
 import type { LockSnapshot } from './snapshot.js'
 
 /** Stable: match on it, never on the text. */
@@ -22,8 +22,10 @@ export interface Finding {
   readonly severity: 'warning' | 'problem'
   /** What is the case, as a sentence. */
   readonly text: string
-  /** What one could do, as a sentence. */
+  /** What one could do, in sentences that are right wherever they are read. How a session is ended there is not in them. */
   readonly advice: string
+  /** Whose session is to be ended if nothing else helps: each place has its own way; null where that would be no help. */
+  readonly endPid: number | null
   readonly pids: readonly number[]
   /** Which lock it is about, to be led to; of several the one that most wait for, and null if it is about no lock. */
   readonly lock: LockRef | null
@@ -53,15 +55,19 @@ const TABLE_PROBLEM_FROM = 0.8
 export const STANDBY =
   'This is a standby: it does not know the locks of its primary, and a lock taken here excludes nobody there'
 
-/** What is wrong in a snapshot: the worst first. */
+/** What is wrong in a snapshot: the worst first. One thing that is wrong is one finding, whatever it leads to. */
 export function findingsOf(snapshot: LockSnapshot, limits: FindingLimits = FINDING_LIMITS): Finding[] {
-  const holdings = holdingsOf(snapshot)
+  const causes = causesOf(snapshot).flatMap((cause) => {
+    const finding = causeFinding(cause, limits)
+    return finding === null ? [] : [{ cause, finding }]
+  })
+  const explained = new Set(causes.flatMap(({ cause }) => [...cause.victims]))
+  const byWeight = causes.toSorted((a, b) => b.cause.blocked - a.cause.blocked)
   const findings = [
     ...standbyFinding(snapshot),
     ...tableFinding(snapshot, limits),
-    ...snapshot.chains.flatMap((chain) => blockedFinding(chain, limits)),
-    ...holdings.flatMap((holding) => holderFinding(holding, limits)),
-    ...endlessFinding(snapshot, limits),
+    ...byWeight.map(({ finding }) => finding),
+    ...endlessFinding(snapshot, explained, limits),
   ]
   const rank = { problem: 0, warning: 1 }
   return findings.toSorted((a, b) => rank[a.severity] - rank[b.severity])
@@ -76,31 +82,11 @@ function standbyFinding({ server }: LockSnapshot): Finding[] {
       severity: 'problem',
       text: `${STANDBY}.`,
       advice: 'Look at the primary, where programs lock.',
+      endPid: null,
       pids: [],
       lock: null,
     },
   ]
-}
-
-/** What one session has, and how many wait for any of it. */
-interface Holding {
-  readonly session: ServerSession
-  readonly locks: readonly ServerLock[]
-  readonly waiters: number
-}
-
-function holdingsOf({ locks }: LockSnapshot): Holding[] {
-  const byPid = new Map<number, { session: ServerSession; locks: ServerLock[]; waiters: number }>()
-  for (const lock of locks) {
-    for (const { session } of lock.holders) {
-      const known = byPid.get(session.pid) ?? { session, locks: [], waiters: 0 }
-      byPid.set(session.pid, known)
-      if (known.locks.at(-1) === lock) continue
-      known.locks.push(lock)
-      known.waiters += lock.waiters.length
-    }
-  }
-  return [...byPid.values()]
 }
 
 function tableFinding({ server }: LockSnapshot, { tableFrom }: FindingLimits): Finding[] {
@@ -114,96 +100,176 @@ function tableFinding({ server }: LockSnapshot, { tableFrom }: FindingLimits): F
       text: `The server's lock table is ${Math.floor(part * 100)} % full: ${used} of ${capacity} entries.`,
       advice:
         'When it is full, statements of everybody fail (53200). Raise max_locks_per_transaction, or lock less at once.',
+      endPid: null,
       pids: [],
       lock: null,
     },
   ]
 }
 
-function blockedFinding(chain: Chain, { waitMs }: FindingLimits): Finding[] {
-  const longest = longestWaitMs(chain)
-  if (longest < waitMs) return []
-  const count = blockedCount(chain)
-  const first = chain.blocked[0]!.wait!
-  const whom = count === 1 ? 'one other' : `${count} others`
-  const { session } = chain
-  return [
-    {
-      code: 'blocked',
-      severity: 'problem',
-      text: `${sessionInWords(session)} blocks ${whom}, the longest for ${durationInWords(longest)}, with ${titled(first.lock)}${doing(session)}.`,
-      advice: adviceFor(session.pid),
-      pids: [session.pid],
-      lock: refOf(first.lock),
-    },
-  ]
+/** What is wrong with a session, told by what it does; what that does to others is said behind it. */
+type Diagnosis = Pick<Finding, 'code' | 'text' | 'advice'>
+
+function causeFinding(cause: Cause, limits: FindingLimits): Finding | null {
+  const diagnosis = diagnose(cause, limits)
+  if (diagnosis === null) return null
+  const { session, blocked, longestMs } = cause
+  const wanted = mostWanted(cause.holdings)
+  // Whoever waits outside the server has a limit of its own, and a queue is what a lock is for.
+  const isPatient = session.isLockSession && longestMs < limits.idleMs
+  return {
+    ...diagnosis,
+    text: `${diagnosis.text}${consequence(diagnosis.code, cause, limits)}`,
+    severity: blocked > 0 && !isPatient ? 'problem' : 'warning',
+    endPid: session.pid === 0 ? null : session.pid,
+    pids: session.pid === 0 ? [] : [session.pid],
+    lock: wanted && refOf(wanted.lock),
+  }
 }
 
-function holderFinding({ session, locks, waiters }: Holding, { idleMs, heldMs }: FindingLimits): Finding[] {
+function diagnose(cause: Cause, { idleMs, heldMs, waitMs }: FindingLimits): Diagnosis | null {
+  const { session, longestMs } = cause
   const who = sessionInWords(session)
-  const what = locks.length === 1 ? titled(locks[0]!) : `${locks.length} locks`
-  const whoWaits = waiters === 1 ? 'one waits' : `${waiters} wait`
-  const wanted = waiters === 0 ? '' : `, and ${whoWaits} for ${locks.length === 1 ? 'it' : 'them'}`
+  const what = whatOf(cause)
   const quietMs = session.stateMs ?? 0
-  const pids = [session.pid]
-  const lock = refOf(mostWanted(locks))
-  const severity = waiters === 0 ? 'warning' : 'problem'
   if (session.pid === 0) {
-    const text = `${who} holds ${what}${wanted}.`
+    const text = `${who} holds ${what}.`
     const advice =
       'See pg_prepared_xacts: COMMIT PREPARED or ROLLBACK PREPARED ends it; nothing else does, not even a restart.'
-    return [{ code: 'prepared_transaction', severity, text, advice, pids: [], lock }]
+    return { code: 'prepared_transaction', text, advice }
   }
-  if (session.state?.startsWith('idle in transaction') === true) {
-    if (quietMs < idleMs) return []
-    const text = `${who} has been idle in a transaction for ${durationInWords(quietMs)} and holds ${what}${wanted}.`
-    const advice = `idle_in_transaction_session_timeout would end such sessions; ${adviceFor(session.pid)}`
-    return [{ code: 'idle_in_transaction', severity, text, advice, pids, lock }]
+  if (session.isLockSession) return longestMs < waitMs ? null : blockedByLockpool(cause)
+  if (session.state?.startsWith('idle in transaction') === true && quietMs >= idleMs) {
+    const text = `${who} has been idle in a transaction for ${durationInWords(quietMs)} and holds ${what}.`
+    return {
+      code: 'idle_in_transaction',
+      text,
+      advice: 'idle_in_transaction_session_timeout ends such sessions.',
+    }
   }
-  if (session.state === 'idle' && !session.isLockSession) {
-    if (quietMs < heldMs) return []
-    const text = `${who} holds ${what} and has done nothing for ${durationInWords(quietMs)}${wanted}: perhaps nobody remembers to unlock.`
-    const advice = `A session-level lock does not end with a transaction; ${adviceFor(session.pid)}`
-    return [{ code: 'leak', severity, text, advice, pids, lock }]
+  if (session.state === 'idle' && quietMs >= heldMs && cause.holdings.length > 0) {
+    const it = cause.holdings.length === 1 ? 'it' : 'them'
+    const text = `${who} holds ${what}, has been idle for ${durationInWords(quietMs)} and may have leaked ${it}.`
+    return { code: 'leak', text, advice: 'A session-level lock does not end with a transaction.' }
   }
   const transactionMs = session.transactionMs ?? 0
-  if (transactionMs < heldMs || session.isLockSession) return []
-  const text = `${who} holds ${what} in a transaction that has run for ${durationInWords(transactionMs)}${wanted}.`
-  return [{ code: 'long_holder', severity, text, advice: adviceFor(session.pid), pids, lock }]
+  if (transactionMs >= heldMs && cause.holdings.length > 0) {
+    const text = `${who} holds ${what} in a transaction that has run for ${durationInWords(transactionMs)}.`
+    return {
+      code: 'long_holder',
+      text,
+      advice: 'Locks of a transaction are held until it ends: make it shorter.',
+    }
+  }
+  if (longestMs < waitMs) return null
+  return {
+    code: 'blocked',
+    text: `${who} ${blocking(cause)} with ${blockedWith(cause)}${doing(session)}.`,
+    advice: 'See what it does.',
+  }
 }
 
-function mostWanted(locks: readonly ServerLock[]): ServerLock {
-  return locks.reduce((most, each) => (each.waiters.length > most.waiters.length ? each : most))
+/** A lock of lockpool's, which is held as long as a program holds it. */
+function blockedByLockpool(cause: Cause): Diagnosis {
+  const { session, holdings, otherLocks: others } = cause
+  const wanted = mostWanted(holdings)
+  const holder = wanted?.holder
+  const isKnown = holder !== undefined && holder.atLeastMs === holder.atMostMs
+  const since = isKnown ? `, held for ${durationInWords(holder.atLeastMs)}` : ''
+  const label = holder?.label ? ` (${holder.label})` : ''
+  const process = processInWords(session) ?? 'the program that holds it'
+  const rest =
+    others <= 0
+      ? ''
+      : ` Its session has ${others === 1 ? 'one other lock' : `${others} other locks`}, which would be lost with it.`
+  return {
+    code: 'blocked',
+    text: `${sessionInWords(session)} ${blocking(cause)} with ${blockedWith(cause)}${label}${since}.`,
+    advice: `See what ${process} does.${rest}`,
+  }
 }
 
-/** Waits of the server only: those outside have a time-out of lockpool's. */
-function endlessFinding({ locks }: LockSnapshot, { endlessMs }: FindingLimits): Finding[] {
-  const waits = locks.flatMap((lock) => lock.waiters.map((waiter) => ({ lock, waiter })))
-  const endless = waits.filter(({ waiter }) => (waiter.waitedMs ?? 0) >= endlessMs)
-  if (endless.length === 0) return []
-  const { lock, waiter } = endless.toSorted((a, b) => b.waiter.waitedMs! - a.waiter.waitedMs!)[0]!
-  const others = endless.length === 1 ? '' : `, and ${endless.length - 1} more wait as patiently`
+function whatOf({ holdings }: Cause): string {
+  if (holdings.length === 0) return 'locks'
+  return holdings.length === 1 ? titled(holdings[0]!.lock) : `${holdings.length} locks`
+}
+
+/** `blocks 2 others, the longest for 7.0 s,` */
+function blocking({ blocked, longestMs }: Cause): string {
+  return blocked === 1
+    ? `blocks one other, for ${durationInWords(longestMs)},`
+    : `blocks ${blocked} others, the longest for ${durationInWords(longestMs)},`
+}
+
+function blockedWith(cause: Cause): string {
+  const wanted = mostWanted(cause.holdings)
+  return wanted === null ? 'locks' : titled(wanted.lock)
+}
+
+/** Whom it hits, as sentences of their own. */
+function consequence(
+  code: FindingCode,
+  { blocked, longestMs, victims, holdings }: Cause,
+  { endlessMs }: FindingLimits,
+): string {
+  if (blocked === 0) return ''
+  const forEver =
+    victims.size > 0 && longestMs >= endlessMs ? ' Without a lock_timeout they wait for ever.' : ''
+  // The sentence before says whom, and for how long.
+  if (code === 'blocked') return forEver
+  const whom = blocked === 1 ? 'One other waits' : `${blocked} others wait`
+  const wanted = mostWanted(holdings)
+  const forWhat =
+    holdings.length > 1 && wanted !== null && wanted.lock.waiters.length > 0
+      ? `, for ${titled(wanted.lock)}`
+      : ''
+  const howLong =
+    longestMs === 0 ? '' : `, ${blocked === 1 ? '' : 'the longest '}for ${durationInWords(longestMs)}`
+  return ` ${whom}${forWhat}${howLong}.${forEver}`
+}
+
+/** Waits of the server only, of which no cause is told: those outside have a time-out of lockpool's. */
+function endlessFinding(
+  { locks }: LockSnapshot,
+  explained: ReadonlySet<number>,
+  { endlessMs }: FindingLimits,
+): Finding[] {
+  const waits = locks.flatMap((lock) => lock.waiters.map((waiter): Wait => ({ lock, waiter })))
+  const endless = waits
+    .filter(({ waiter }) => !waiter.isOutside && (waiter.waitedMs ?? 0) >= endlessMs)
+    .filter(({ waiter }) => !explained.has(waiter.session.pid))
+    .toSorted((a, b) => b.waiter.waitedMs! - a.waiter.waitedMs!)
+  const [longest] = endless
+  if (longest === undefined) return []
+  const { lock, waiter } = longest
+  const others = endless.length - 1
+  const more =
+    others === 0
+      ? ''
+      : ` ${others === 1 ? 'One other session has' : `${others} other sessions have`} waited as long.`
   return [
     {
       code: 'endless_wait',
       severity: 'warning',
-      text: `${sessionInWords(waiter.session)} has waited for ${titled(lock)} for ${durationInWords(waiter.waitedMs!)}${others}: such a wait has no end of its own.`,
+      text: `${sessionInWords(waiter.session)} has waited for ${titled(lock)} for ${durationInWords(waiter.waitedMs!)}.${more} Without a lock_timeout they wait for ever.`,
       advice: 'Set lock_timeout for sessions that wait for locks, or take the lock with a timeoutMs.',
+      endPid: null,
       pids: endless.map((each) => each.waiter.session.pid),
       lock: refOf(lock),
     },
   ]
 }
 
-function adviceFor(pid: number): string {
-  return pid === 0 ? 'see pg_prepared_xacts.' : `pg_terminate_backend(${pid}) ends it, or K in lockpool top.`
+interface Wait {
+  readonly lock: ServerLock
+  readonly waiter: LockWaiter
 }
 
 function doing(session: ServerSession): string {
-  const { state, query, isLockSession } = session
+  const { state, query } = session
   const words = stateInWords(session)
   if (words === null) return ''
-  const statement = state === 'active' && query !== null && !isLockSession ? `: ${shorten(query)}` : ''
+  const statement = state === 'active' && query !== null ? `: ${shorten(query)}` : ''
   return `; it is ${words}${statement}`
 }
 

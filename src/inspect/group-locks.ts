@@ -8,6 +8,7 @@ import type {
   ServerSession,
   ServerState,
 } from '../dialect/server-state.js'
+import type { SessionReport } from '../dialect/session-report.js'
 import { rowsBehindTransactions } from './row-locks.js'
 import {
   lockId,
@@ -25,6 +26,8 @@ interface Draft extends ServerLock {
   readonly waiters: LockWaiter[]
   /** What interest in it is kept under; null for what is no key of ours. */
   readonly hash: number | null
+  /** Of its KeyCode; null for what is no key. */
+  readonly keyId: string | null
 }
 
 /** One lock for all rows of the server about the same thing, each with its holders and its waiters. */
@@ -37,16 +40,18 @@ export function groupLocks(
     const part = row.target.kind === 'advisory' ? state.names.semaphoreOf(row.target) : null
     const draft = draftFor(drafts, row.target, part, state.names)
     if (part?.part === 'shape') draft.permits = part.number
-    else if (row.isGranted) draft.holders.push(holderOf(row, sessionOf(row.pid), part))
+    else if (row.isGranted)
+      draft.holders.push(holderOf(row, sessionOf(row.pid), part, state.reports?.get(row.pid)))
     else draft.waiters.push(waiterOf(row, sessionOf(row.pid), state.blockers.get(row.pid) ?? []))
   }
-  const otherInterests = addOutsideWaiters(drafts.values(), state.interests, sessionOf)
+  const otherInterests = addOutsideWaiters(drafts.values(), state, sessionOf)
+  for (const draft of drafts.values()) addCallersBehindTheirOwn(draft, state.reports)
   for (const { holders, waiters } of drafts.values()) {
     holders.sort((a, b) => (a.permit ?? 0) - (b.permit ?? 0) || a.session.pid - b.session.pid)
     waiters.sort((a, b) => Number(a.isOutside) - Number(b.isOutside) || (b.waitedMs ?? 0) - (a.waitedMs ?? 0))
   }
-  const locks = [...drafts.values()].filter(({ holders, waiters }) => holders.length + waiters.length > 0)
-  return { locks, otherInterests }
+  const used = [...drafts.values()].filter(({ holders, waiters }) => holders.length + waiters.length > 0)
+  return { locks: used.map(({ hash: _, keyId: __, ...lock }) => lock), otherInterests }
 }
 
 function draftFor(
@@ -83,18 +88,22 @@ function draftOf(target: LockTarget, names: KeyNames): Draft {
 
 function advisoryDraft(target: AdvisoryTarget, names: KeyNames): Draft {
   const name = names.nameOf(target)
-  return draft('advisory', target.key, name?.name ?? target.key, { name, hash: target.hash })
+  return draft('advisory', target.key, name?.name ?? target.key, {
+    name,
+    hash: target.hash,
+    keyId: target.id,
+  })
 }
 
 function semaphoreDraft({ id, semaphore, hash }: SemaphorePart): Draft {
-  return draft('semaphore', id, semaphore.name, { name: semaphore, hash })
+  return draft('semaphore', id, semaphore.name, { name: semaphore, hash, keyId: id })
 }
 
 function draft(
   kind: ServerLockKind,
   id: string,
   title: string,
-  more: Partial<Pick<Draft, 'name' | 'table' | 'hash'>> = {},
+  more: Partial<Pick<Draft, 'name' | 'table' | 'hash' | 'keyId'>> = {},
 ): Draft {
   return {
     kind,
@@ -104,33 +113,45 @@ function draft(
     permits: null,
     table: null,
     hash: null,
+    keyId: null,
     holders: [],
     waiters: [],
     ...more,
   }
 }
 
-function holderOf(row: LockRow, session: ServerSession, part: SemaphorePart | null): LockHolder {
-  const isAdvisory = row.target.kind === 'advisory'
+function holderOf(
+  row: LockRow,
+  session: ServerSession,
+  part: SemaphorePart | null,
+  report: SessionReport | undefined,
+): LockHolder {
+  const holder = { session, mode: row.mode, permit: part === null ? null : part.number + 1 }
+  if (row.target.kind === 'advisory' && report !== undefined) {
+    const hold = report.holds.get(row.target.id)
+    // What the process has not said yet has not been there for long.
+    if (hold === undefined) return { ...holder, atLeastMs: 0, atMostMs: report.completeFromMs, label: null }
+    const ms = Math.round(hold.heldMs)
+    return { ...holder, atLeastMs: ms, atMostMs: ms, label: hold.label }
+  }
   // A lock session never stops talking, so its silence says nothing; a session in a transaction has locked within it.
   const isQuiet = session.state !== null && session.state.startsWith('idle') && !session.isLockSession
   return {
-    session,
-    mode: row.mode,
-    permit: part === null ? null : part.number + 1,
+    ...holder,
     atLeastMs: isQuiet ? (session.stateMs ?? 0) : 0,
-    atMostMs: isAdvisory ? session.sessionMs : (session.transactionMs ?? session.sessionMs),
+    atMostMs: row.target.kind === 'advisory' ? null : session.transactionMs,
+    label: null,
   }
 }
 
 function waiterOf(row: LockRow, session: ServerSession, blockedBy: readonly number[]): LockWaiter {
-  return { session, mode: row.mode, waitedMs: row.waitedMs, isOutside: false, blockedBy }
+  return { session, mode: row.mode, waitedMs: row.waitedMs, label: null, isOutside: false, blockedBy }
 }
 
 /** Interest is kept under 32 bits of a key. Whoever has the key is not waiting for it, whatever other key has the same bits. */
 function addOutsideWaiters(
   drafts: Iterable<Draft>,
-  interests: readonly Interest[],
+  { interests, reports }: Pick<ServerState, 'interests' | 'reports'>,
   sessionOf: SessionLookup,
 ): Interest[] {
   const byHash = new Map<number, Draft[]>()
@@ -142,13 +163,28 @@ function addOutsideWaiters(
   }
   return interests.filter(({ pid, hash, isWriter }) => {
     const wanted = (byHash.get(hash) ?? []).filter((each) => each.kind === 'semaphore' || !holds(each, pid))
-    for (const { waiters, holders } of wanted) {
+    for (const { waiters, holders, keyId } of wanted) {
+      const told = keyId === null ? undefined : reports?.get(pid)?.waits.get(keyId)
       const blockedBy = [...new Set(holders.map(({ session }) => session.pid))]
       const mode = isWriter ? 'exclusive' : null
-      waiters.push({ session: sessionOf(pid), mode, waitedMs: null, isOutside: true, blockedBy })
+      const waitedMs = told === undefined ? null : Math.round(told.waitedMs)
+      const label = told?.label ?? null
+      waiters.push({ session: sessionOf(pid), mode, waitedMs, label, isOutside: true, blockedBy })
     }
     return wanted.length === 0
   })
+}
+
+/** Who waits behind another caller of the same process is known to nobody else, and has no interest at the server. */
+function addCallersBehindTheirOwn({ keyId, holders, waiters }: Draft, reports: ServerState['reports']): void {
+  if (keyId === null || reports === undefined) return
+  const blockedBy = [...new Set(holders.map(({ session }) => session.pid))]
+  for (const { session } of holders) {
+    const told = reports.get(session.pid)?.waits.get(keyId)
+    if (told === undefined || waiters.some((waiter) => waiter.session.pid === session.pid)) continue
+    const waitedMs = Math.round(told.waitedMs)
+    waiters.push({ session, mode: null, waitedMs, label: told.label, isOutside: true, blockedBy })
+  }
 }
 
 function holds({ holders }: Draft, pid: number): boolean {

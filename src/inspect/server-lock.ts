@@ -22,8 +22,10 @@ export interface ServerLock {
 }
 
 /**
- * The server does not know since when a lock is held. It can't be longer than its session or, unless it is an advisory
- * lock, its transaction; and not shorter than the session has been idle, because only statements lock.
+ * The server does not know since when a lock is held. A lockpool knows it of its own locks, and says it (`lockpool install`):
+ * then both bounds are that. Of other locks it is known that rows and tables are not locked longer than their transaction
+ * runs, and that no lock is held for less than its session has been idle, because only statements lock. How long the session
+ * has been there says nothing: with a pool that is hours for locks of milliseconds.
  */
 export interface LockHolder {
   readonly session: ServerSession
@@ -35,6 +37,8 @@ export interface LockHolder {
   readonly atLeastMs: number
   /** Nor longer than this, if that is known. */
   readonly atMostMs: number | null
+  /** What it is for, in the words of who holds it: see `AcquireOptions.label`. */
+  readonly label?: string | null
 }
 
 /** Who waits for a lock. */
@@ -42,9 +46,11 @@ export interface LockWaiter {
   readonly session: ServerSession
   /** Null for a process outside, unless it has made known that it wants the lock exclusively. */
   readonly mode: string | null
-  /** Null where the server does not know it: outside of it, and for the first moments. */
+  /** Null where nobody says it: of a process outside, and of the first moments. */
   readonly waitedMs: number | null
-  /** A lockpool that waits in its process, without a connection for it: how many callers it has there is not known. */
+  /** What it waits for the lock for, in its words: see `AcquireOptions.label`. */
+  readonly label?: string | null
+  /** A lockpool that waits in its process, without a connection for it. */
   readonly isOutside: boolean
   /** The sessions that keep it from going on, by the server. */
   readonly blockedBy: readonly number[]

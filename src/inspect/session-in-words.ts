@@ -25,10 +25,19 @@ export function stateInWords({ isLockSession, state, stateMs }: ServerSession): 
   return `${state} for ${durationInWords(stateMs)}`
 }
 
-/** `12 s to 3 m`: the server does not know since when a lock is held. */
-export function heldInWords({ atLeastMs, atMostMs }: LockHolder): string {
-  if (atMostMs === null) return atLeastMs === 0 ? 'unknown' : `>= ${durationInWords(atLeastMs)}`
+/** `process 88 on web-3`: what has the session, where that is known. The number in `sessionInWords` is that of its server process. */
+export function processInWords({ process }: ServerSession): string | null {
+  return process ? `process ${process.id} on ${process.host}` : null
+}
+
+/** `12 s`, `>= 12 s`, `<= 3 m`, `12 s to 3 m`; null where nothing is known. */
+export function heldInWords({
+  atLeastMs,
+  atMostMs,
+}: Pick<LockHolder, 'atLeastMs' | 'atMostMs'>): string | null {
+  if (atMostMs === null) return atLeastMs === 0 ? null : `>= ${durationInWords(atLeastMs)}`
   const most = durationInWords(atMostMs)
+  if (atLeastMs === atMostMs) return most
   if (atLeastMs === 0) return `<= ${most}`
   const least = durationInWords(atLeastMs)
   return least === most ? most : `${least} to ${most}`

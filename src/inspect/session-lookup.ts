@@ -1,10 +1,18 @@
-import type { ServerSession } from '../dialect/server-state.js'
+import type { ServerSession, ServerState } from '../dialect/server-state.js'
 
 export type SessionLookup = (pid: number) => ServerSession
 
 /** Locks and sessions are two looks: one may have ended in between, or belong to a database that was not looked at. */
-export function sessionLookup(sessions: readonly ServerSession[]): SessionLookup {
-  const byPid = new Map(sessions.map((session) => [session.pid, session]))
+export function sessionLookup(
+  sessions: readonly ServerSession[],
+  reports: ServerState['reports'],
+): SessionLookup {
+  const byPid = new Map(
+    sessions.map((session) => [
+      session.pid,
+      { ...session, process: reports?.get(session.pid)?.process ?? null },
+    ]),
+  )
   return (pid) => byPid.get(pid) ?? unknownSession(pid)
 }
 
@@ -18,6 +26,7 @@ function unknownSession(pid: number): ServerSession {
     waitsFor: null,
     query: null,
     startedAt: null,
+    process: null,
     sessionMs: null,
     transactionMs: null,
     stateMs: null,

@@ -33,7 +33,7 @@ export interface AnnouncedPool {
 }
 
 export function snapshotOf(state: ServerState): LockSnapshot {
-  const sessionOf = sessionLookup(state.sessions)
+  const sessionOf = sessionLookup(state.sessions, state.reports)
   const { locks, otherInterests } = groupLocks(state, sessionOf)
   const sessions = new Map<number, ServerSession>()
   for (const { holders, waiters } of locks)

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
 import { CREATE_KEY_NAMES, CREATE_SCHEMA } from '../../src/dialect/postgres/schema-sql.js'
@@ -48,6 +49,44 @@ test('locks have their names in the process that took them, with waiters of othe
   ])
   expect(lock!.waiters[0]!.blockedBy).toEqual([lock!.holders[0]!.session.pid])
   await Promise.all([one.close({ graceMs: 0 }), two.close({ graceMs: 0 })])
+})
+
+test('of its own locks a process says since when it has them, what for, and how long it waits for others', async () => {
+  const [one, two] = [world.pool({ applicationName: 'one' }), world.pool({ applicationName: 'two' })]
+  const since = performance.now()
+  const lock = await one.acquire('orders', { label: 'closing the month' })
+  await one.semaphore('seats', 3).acquire({ label: 'a seat' })
+  const waiting = two.acquire('orders', { timeoutMs: 60_000, label: 'in vain' })
+  waiting.catch(() => undefined)
+  const process = { host: hostname(), id: globalThis.process.pid }
+  const known = { label: 'closing the month', session: { process, sessionMs: expect.any(Number) as number } }
+  const seenBy = async (locks: LockPool, title: string): Promise<ServerLock | undefined> =>
+    (await locks.inspect()).find((each) => each.title === title)
+  await expect
+    .poll(() => seenBy(one, 'orders'), { timeout: 10_000 })
+    .toMatchObject({ holders: [known], waiters: [{ waitedMs: null }] })
+  expect(await seenBy(one, 'seats')).toMatchObject({ holders: [{ label: 'a seat' }] })
+  const found = await seenBy(one, 'orders')
+  const { atLeastMs, atMostMs } = found!.holders[0]!
+  expect(atLeastMs).toBe(atMostMs)
+  expect(atLeastMs).toBeLessThanOrEqual(performance.now() - since)
+
+  // The other process knows that it waits, and not since when the holder has it.
+  const seen = await seenBy(two, 'orders')
+  expect(seen).toMatchObject({
+    holders: [{ atLeastMs: 0, atMostMs: null, label: null }],
+    waiters: [{ waitedMs: expect.any(Number) as number, label: 'in vain', session: { process } }],
+  })
+
+  // Given back and taken again between two looks: that is another hold.
+  await two.close({ graceMs: 0 })
+  await lock.release()
+  const again = performance.now()
+  await one.acquire('orders')
+  const later = await seenBy(one, 'orders')
+  expect(later!.holders[0]).toMatchObject({ label: null })
+  expect(later!.holders[0]!.atMostMs).toBeLessThanOrEqual(performance.now() - again + 1)
+  await one.close({ graceMs: 0 })
 })
 
 test('permits of a semaphore are one lock, and its shape is none', async () => {

@@ -36,7 +36,7 @@ export const command: Command<LsFlags> = {
   description: [
     'Shows the locks of a database at this moment: who holds each, and who waits for it; below that, who blocks whom, with the cause at the top, and what is worth a look, in sentences.',
     'Shows all advisory locks, whoever took them, rows and tables that somebody waits for, and tables that are locked against writing. What lockpool uses for itself is not shown as locks; its waiting processes are shown as waiters, although they wait outside the server.',
-    'The server does not know since when a lock is held. Times behind <= are how long its session, or its transaction, has been there.',
+    'The server does not know since when a lock is held. Pools say it of their own locks where "lockpool install" has made the table for that; of others the times behind >= and <= are limits: how long the session has done nothing since, and how long its transaction runs. Where nothing is known nothing is shown.',
   ],
   flags: FLAGS,
   environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],

@@ -49,10 +49,11 @@ export function waitInWords({ lock, mode, waitedMs, isOutside }: ChainWait): str
 
 /** Each finding is a sentence, with what to do below it. */
 export function findingLines(findings: readonly Finding[], channel: Channel, width: number): string[] {
-  return findings.flatMap(({ severity, text, advice }) => {
+  return findings.flatMap(({ severity, text, advice, endPid }) => {
     const [mark, paint] = severity === 'problem' ? (['✗', 'red'] as const) : (['!', 'yellow'] as const)
     const sentence = wrap(printable(text), width - 2).map((line, i) => `${i === 0 ? mark : ' '} ${line}`)
-    const below = wrap(printable(advice), width - 2).map((line) => `  ${line}`)
+    const end = endPid === null ? '' : ` pg_terminate_backend(${endPid}) ends its session.`
+    const below = wrap(printable(advice + end), width - 2).map((line) => `  ${line}`)
     return [
       ...sentence.map((line) => channel.paint(paint, line)),
       ...below.map((line) => channel.paint('dim', line)),

@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly widest?: number
   /** Left out where there is not room for all; the first of them first. */
   readonly isExtra?: boolean
+  /** Left out where there is nothing in it. */
+  readonly isOptional?: boolean
 }
 
 interface Drawn {
@@ -25,10 +27,11 @@ export function tableLines<Row>(
   width: number,
 ): { readonly head: string; readonly body: readonly string[] } {
   const drawn = fitting(
-    columns.map((column) => {
+    columns.flatMap((column) => {
       const cells = rows.map((row) => printable(column.cell(row)))
-      const longest = cells.reduce((most, cell) => Math.max(most, textWidth(cell)), textWidth(column.title))
-      return { ...column, cells, width: longest }
+      const longest = cells.reduce((most, cell) => Math.max(most, textWidth(cell)), 0)
+      if (column.isOptional === true && longest === 0) return []
+      return [{ ...column, cells, width: Math.max(longest, textWidth(column.title)) }]
     }),
     width,
   )

@@ -12,6 +12,7 @@ export const LOCK_COLUMNS: readonly Column<ServerLock>[] = [
   { title: 'held by (process, client)', cell: heldBy, widest: 44 },
   { title: 'mode', cell: modeOf, widest: 24, isExtra: true },
   { title: 'for', cell: heldFor },
+  { title: 'label', cell: labelOf, widest: 32, isExtra: true, isOptional: true },
   {
     title: 'waiting',
     cell: ({ waiters }) => (waiters.length === 0 ? '' : String(waiters.length)),
@@ -75,7 +76,11 @@ function modeOf({ holders }: ServerLock): string {
 }
 
 function heldFor({ holders }: ServerLock): string {
-  return holders[0] === undefined ? '' : heldInWords(holders[0])
+  return holders[0] === undefined ? '' : (heldInWords(holders[0]) ?? '')
+}
+
+function labelOf({ holders }: ServerLock): string {
+  return holders.find(({ label }) => Boolean(label))?.label ?? ''
 }
 
 function longestWait(lock: ServerLock): string {

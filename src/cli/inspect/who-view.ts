@@ -1,6 +1,6 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { titled, type LockHolder, type LockWaiter, type ServerLock } from '../../inspect/server-lock.js'
-import { heldInWords, sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
+import { heldInWords, processInWords, sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { Channel } from '../terminal.js'
 import { printable } from '../../base/printable.js'
 
@@ -20,12 +20,17 @@ export function whoLines(lock: ServerLock, others: (pid: number) => number, chan
 
 /** Who holds, what it does, and what else would be lost with it. */
 export function holderLines(holder: LockHolder, others: number, channel: Channel): string[] {
-  const { session, mode, permit, atLeastMs, atMostMs } = holder
+  const { session, mode, permit, label } = holder
   const which = permit === null ? mode : `permit ${permit}`
+  const age = heldInWords(holder)
   const held =
-    atLeastMs === 0 && atMostMs === null ? 'for how long is not known' : `for ${heldInWords(holder)}`
+    age === null
+      ? 'for how long is not known'
+      : `for ${age.replace('>= ', 'at least ').replace('<= ', 'at most ')}`
   const isHidden = session.user !== null && session.state === null
   const details = [
+    label ? `label: ${label}` : null,
+    processInWords(session),
     session.user === null ? null : `user ${session.user}`,
     isHidden ? 'what it does is only for members of pg_read_all_stats to see' : stateInWords(session),
     others === 0 ? null : `holds ${others} other ${others === 1 ? 'lock' : 'locks'}`,
@@ -37,11 +42,13 @@ export function holderLines(holder: LockHolder, others: number, channel: Channel
   return lines
 }
 
-function waiterLine({ session, mode, waitedMs, isOutside }: LockWaiter, at: number): string {
+function waiterLine({ session, mode, waitedMs, label, isOutside }: LockWaiter, at: number): string {
   const who = printable(sessionInWords(session))
   const how = mode === null ? '' : `, ${mode}`
-  if (isOutside) return `  -  ${who}${how}, waits in its process`
-  return `  ${at + 1}  ${who}${how}, for ${waitedMs === null ? 'a moment' : durationInWords(waitedMs)}`
+  const what = label ? printable(`; label: ${label}`) : ''
+  const long = waitedMs === null ? null : `for ${durationInWords(waitedMs)}`
+  if (!isOutside) return `  ${at + 1}  ${who}${how}, ${long ?? 'for a moment'}${what}`
+  return `  -  ${who}${how}, waits in its process${long === null ? '' : ` ${long}`}${what}`
 }
 
 function shorten(text: string): string {

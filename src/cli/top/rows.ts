@@ -133,8 +133,9 @@ function holderOf({ holders }: ServerLock): string {
   return holders[0] === undefined ? '' : sessionInWords(holders[0].session)
 }
 
+/** As far as it is known: what may be old is not. */
 function heldMs({ holders }: ServerLock): number {
-  return holders[0]?.atMostMs ?? 0
+  return holders[0]?.atLeastMs ?? 0
 }
 
 function table<T extends { readonly id: string }>(

@@ -1,7 +1,7 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { findingsOf, type Finding } from '../../inspect/findings.js'
 import { lockId } from '../../inspect/server-lock.js'
-import { sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
+import { processInWords, sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { durationText } from '../durations.js'
 import { printable } from '../../base/printable.js'
@@ -139,7 +139,10 @@ function detailLines({ session, lock }: Row): string[] {
     const { user, sessionMs, query, isLockSession } = session
     const state = stateInWords(session) ?? 'state not visible to this role'
     const age = sessionMs === null ? '' : `, there for ${durationInWords(sessionMs)}`
-    lines.push(`${sessionInWords(session)}, user ${user ?? 'unknown'}, ${state}${age}`)
+    const process = processInWords(session)
+    lines.push(
+      `${sessionInWords(session)}${process === null ? '' : `, ${process}`}, user ${user ?? 'unknown'}, ${state}${age}`,
+    )
     if (!isLockSession)
       lines.push(session.state === null ? 'its statement is not visible to this role' : (query ?? ''))
   }

@@ -25,9 +25,10 @@ export async function readServerState(
   connection: Queryable,
   { everything, names }: InspectOptions,
 ): Promise<ServerState> {
-  const [facts, locks, sessions, blockers] = await Promise.all([
-    connection.query<FactsRow>(SERVER_FACTS),
+  // Locks first: a session that has been idle since before that had them before that.
+  const [locks, facts, sessions, blockers] = await Promise.all([
     connection.query<RawLock>(LOCKS, [everything]),
+    connection.query<FactsRow>(SERVER_FACTS),
     connection.query<SessionRow>(SESSIONS),
     connection.query<{ pid: number; blockers: number[] }>(BLOCKERS),
   ])

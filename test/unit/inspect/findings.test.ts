@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { ServerState } from '../../../src/dialect/server-state.js'
 import { findingsOf, type Finding } from '../../../src/inspect/findings.js'
 import { snapshotOf } from '../../../src/inspect/snapshot.js'
-import { held, key, serverSession, serverState, wanted } from '../../support/server-state.js'
+import { held, key, row, serverSession, serverState, wanted } from '../../support/server-state.js'
 
 function findings(parts: Partial<ServerState>): Finding[] {
   return findingsOf(snapshotOf(serverState(parts)))
@@ -72,9 +72,7 @@ test('what is about a lock leads to it', () => {
     Object.fromEntries(found.map(({ code, lock }) => [code, lock && `${lock.kind} ${lock.id}`])),
   ).toEqual({
     lock_table: null,
-    blocked: 'advisory 7',
     long_holder: 'advisory 7',
-    endless_wait: 'advisory 7',
     leak: 'advisory 8',
     prepared_transaction: 'advisory 9',
   })
@@ -85,7 +83,9 @@ test('of several locks it leads to the one that most wait for', () => {
     sessions: [serverSession(1, { state: 'idle', stateMs: 10 * MINUTE })],
     locks: [held(key(1), 1), held(key(2), 1), held(key(3), 1), wanted(key(2), 5, 10), wanted(key(3), 6, 10)],
   })
-  expect(finding!.text).toContain('holds 3 locks and has done nothing for 10 m, and 2 wait for them')
+  expect(finding!.text).toContain(
+    'holds 3 locks, has been idle for 10 m and may have leaked them. 2 others wait, for 2.',
+  )
   expect(finding).toMatchObject({ code: 'leak', lock: { kind: 'advisory', id: '2', title: '2' } })
 })
 
@@ -107,7 +107,7 @@ test('several permits of one semaphore are one lock', () => {
   }
   const sessions = [serverSession(1, { state: 'idle', stateMs: 10 * MINUTE })]
   const [finding] = findings({ sessions, names, locks: [held(key(1), 1), held(key(2), 1)] })
-  expect(finding!.text).toContain('holds pdf and has done nothing')
+  expect(finding!.text).toContain('holds pdf, has been idle')
 })
 
 test('a prepared transaction can not be ended like a session', () => {
@@ -121,7 +121,7 @@ test('waits without an end are counted, and the longest is named', () => {
   const endless = findings({ sessions: [serverSession(3)], locks }).find(
     ({ code }) => code === 'endless_wait',
   )
-  expect(endless!.text).toMatch(/^app 3 .* for 9 m, and 1 more wait/)
+  expect(endless!.text).toMatch(/^app 3 .* for 9 m\. One other session has waited as long\./)
   expect(endless!.pids).toEqual([3, 2])
 })
 
@@ -143,4 +143,146 @@ test('problems come before warnings', () => {
     blockers: new Map([[3, [2]]]),
   })
   expect(found.map(({ severity }) => severity)).toEqual(['problem', 'warning'])
+})
+
+describe('one cause is one finding', () => {
+  /** 1 has a row and sits in its transaction; 2 waits for it and has a key, for which 3 waits; 4 waits for 3. */
+  const tangle = {
+    sessions: [
+      serverSession(1, { state: 'idle in transaction', stateMs: 20 * MINUTE, transactionMs: 25 * MINUTE }),
+      serverSession(2, { state: 'active', transactionMs: 19 * MINUTE }),
+      serverSession(3, { state: 'active', transactionMs: 18 * MINUTE }),
+      serverSession(4, { state: 'active', transactionMs: 17 * MINUTE }),
+    ],
+    locks: [
+      ...[held(row(1), 1), wanted(row(1), 2, 19 * MINUTE)],
+      ...[held(key(5), 2), wanted(key(5), 3, 18 * MINUTE)],
+      ...[held(table, 3), wanted(table, 4, 17 * MINUTE)],
+    ],
+    blockers: new Map([
+      [2, [1]],
+      [3, [2]],
+      [4, [3]],
+    ]),
+  }
+
+  test('at the root of the chain, with its victims counted in it, and nobody else is accused', () => {
+    const found = findings(tangle)
+    expect(found).toMatchObject([{ code: 'idle_in_transaction', severity: 'problem', pids: [1], endPid: 1 }])
+    expect(found[0]!.text).toBe(
+      'app 1 (process 1) has been idle in a transaction for 20 m and holds row (0,1) of orders. 3 others wait, the longest for 19 m. Without a lock_timeout they wait for ever.',
+    )
+  })
+
+  test('two causes are two findings, the one that hits more first', () => {
+    const more = {
+      ...tangle,
+      sessions: [
+        ...tangle.sessions,
+        serverSession(8, { state: 'idle', stateMs: 30 * MINUTE }),
+        serverSession(9),
+      ],
+      locks: [...tangle.locks, held(key(1), 8), wanted(key(1), 9, 28 * MINUTE)],
+      blockers: new Map([...tangle.blockers, [9, [8]]]),
+    }
+    expect(findings(more).map(({ code, pids }) => [code, ...pids])).toEqual([
+      ['idle_in_transaction', 1],
+      ['leak', 8],
+    ])
+  })
+
+  test('no advice ends a session that only waits, and none is about another place than where it is read', () => {
+    const found = findings(tangle)
+    expect(found.map(({ endPid }) => endPid)).toEqual([1])
+    const words = found.map(({ text, advice }) => `${text} ${advice}`).join(' ')
+    expect(words).not.toMatch(/pg_terminate_backend|lockpool top|\bK\b/)
+  })
+
+  test('a wait that nobody can explain is a finding of its own', () => {
+    const found = findings({ sessions: [serverSession(2)], locks: [wanted(key(1), 2, 6 * MINUTE)] })
+    expect(found).toMatchObject([{ code: 'endless_wait', pids: [2], endPid: null }])
+  })
+})
+
+describe('locks of lockpool', () => {
+  const report = (serverId: number, holds: [string, number][], waits: [string, number][]) =>
+    [
+      serverId,
+      {
+        ...{ serverId, process: { host: 'web-3', id: 88 }, completeFromMs: null },
+        holds: new Map(holds.map(([id, heldMs]) => [id, { heldMs, label: 'closing the month' }])),
+        waits: new Map(waits.map(([id, waitedMs]) => [id, { waitedMs, label: null, callers: 1 }])),
+      },
+    ] as const
+  const sessions = [1, 2, 3].map((pid) =>
+    serverSession(pid, { isLockSession: true, state: 'idle', stateMs: 100 }),
+  )
+
+  test('that keep others waiting are a finding, with since when, for what, and in which process', () => {
+    const found = findings({
+      sessions,
+      locks: [held(key(7), 1), held(key(8), 1), held(key(9), 1)],
+      interests: [
+        { pid: 2, hash: 7, isWriter: true },
+        { pid: 3, hash: 7, isWriter: true },
+      ],
+      reports: new Map([report(1, [['7', 25 * MINUTE]], []), report(2, [], [['7', 22 * MINUTE]])]),
+    })
+    expect(found).toMatchObject([{ code: 'blocked', severity: 'problem', endPid: 1, lock: { id: '7' } }])
+    expect(found[0]!.text).toBe(
+      'app 1 (process 1) blocks 2 others, the longest for 22 m, with 7 (closing the month), held for 25 m.',
+    )
+    expect(found[0]!.advice).toBe(
+      'See what process 88 on web-3 does. Its session has 2 other locks, which would be lost with it.',
+    )
+  })
+
+  test('two on one session that keep others waiting are two causes', () => {
+    const found = findings({
+      sessions,
+      locks: [held(key(7), 1), held(key(8), 1)],
+      interests: [
+        { pid: 2, hash: 7, isWriter: true },
+        { pid: 3, hash: 8, isWriter: true },
+      ],
+      reports: new Map([report(2, [], [['7', 2 * MINUTE]]), report(3, [], [['8', 10_000]])]),
+    })
+    expect(found.map(({ severity, lock }) => [severity, lock!.id])).toEqual([
+      ['problem', '7'],
+      ['warning', '8'],
+    ])
+  })
+
+  test.each([
+    ['held for long, and nobody waits', [report(1, [['7', 900 * MINUTE]], [])], []],
+    ['waited for by one who does not say for how long', [], [{ pid: 2, hash: 7, isWriter: true }]],
+    ['waited for, and not for long', [report(2, [], [['7', 900]])], [{ pid: 2, hash: 7, isWriter: true }]],
+  ] as const)('%s: no finding', (_, reports, interests) => {
+    expect(
+      findings({ sessions, interests, locks: [held(key(7), 1)], reports: new Map([...reports]) }),
+    ).toEqual([])
+  })
+})
+
+test('callers who wait behind another of their own process are seen, and counted', () => {
+  const process = { host: 'web-3', id: 88 }
+  const parts = {
+    sessions: [serverSession(1, { isLockSession: true })],
+    locks: [held(key(7), 1)],
+    reports: new Map([
+      [
+        1,
+        {
+          ...{ serverId: 1, process, completeFromMs: null },
+          holds: new Map([['7', { heldMs: 25 * MINUTE, label: null }]]),
+          waits: new Map([['7', { waitedMs: 22 * MINUTE, label: null, callers: 3 }]]),
+        },
+      ],
+    ]),
+  }
+  const { locks } = snapshotOf(serverState(parts))
+  expect(locks[0]!.waiters).toMatchObject([{ session: { pid: 1 }, isOutside: true, waitedMs: 22 * MINUTE }])
+  expect(findings(parts)[0]!.text).toBe(
+    'app 1 (process 1) blocks one other, for 22 m, with 7, held for 25 m.',
+  )
 })

@@ -125,12 +125,50 @@ test('how long a lock is held is told as far as the server knows', () => {
     holder!.atLeastMs,
     holder!.atMostMs,
   ])
-  // A lock session talks all the time; a lock on a table is no older than its transaction.
+  // A lock session talks all the time; a lock on a table is no older than its transaction. That of the session says nothing.
   expect(bounds).toEqual([
-    [4000, 60_000],
-    [0, 60_000],
+    [4000, null],
+    [0, null],
     [5000, 9000],
   ])
+})
+
+test('what a lockpool says of its own sessions is the age of their locks, and of their waits', () => {
+  const process = { host: 'web-3', id: 88 }
+  const reports = new Map([
+    [
+      1,
+      {
+        ...{ serverId: 1, process, completeFromMs: 3000, waits: new Map() },
+        holds: new Map([['7', { heldMs: 90_000, label: 'closing the month' }]]),
+      },
+    ],
+    [
+      2,
+      {
+        ...{ serverId: 2, process: { host: 'web-4', id: 9 }, completeFromMs: null, holds: new Map() },
+        waits: new Map([['7', { waitedMs: 80_000, label: null, callers: 3 }]]),
+      },
+    ],
+  ])
+  const parts = {
+    reports,
+    sessions: [1, 2, 3].map((pid) => serverSession(pid, { isLockSession: true })),
+    locks: [held(key(7), 1), held(key(8), 1), held(key(9), 2), held(key(10), 3)],
+    interests: [{ pid: 2, hash: 7, isWriter: true }],
+  }
+  const { locks, sessions: found } = snapshotOf(serverState(parts))
+  expect(locks.map(({ holders: [holder] }) => [holder!.atLeastMs, holder!.atMostMs, holder!.label])).toEqual([
+    [90_000, 90_000, 'closing the month'],
+    // It is not among what is older.
+    [0, 3000, null],
+    // Given back meanwhile, or about to be.
+    [0, null, null],
+    // A lockpool that has said nothing.
+    [0, null, null],
+  ])
+  expect(locks[0]!.waiters).toMatchObject([{ waitedMs: 80_000, isOutside: true }])
+  expect(found.map(({ process: name }) => name?.host)).toEqual(['web-3', 'web-4', undefined])
 })
 
 test('chains have the cause at the top, and whoever waits for two stands below both', () => {
