@@ -2,14 +2,16 @@
  * Takes the pictures of docs/guides/dashboard.md: npm run docs:dashboard [-- FOLDER]
  *
  * On a PostgreSQL of its own, with programs that hold and wait. `LOCKS=2000` holds so many, `LOCKS=0` none; `WIDTH=400` is
- * how wide the page is; `SECONDS=40` how long it is there before; `CHROMIUM` where the browser is, if not at
+ * how wide the page is, or `WIDTH=390,1024` for one picture each; `BESIDE=1` for that of `lockpool dashboard`; `SECONDS=40` how long it is there before; `CHROMIUM` where the browser is, if not at
  * /usr/bin/chromium.
  */
+import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { chromium } from 'playwright-core'
 import { dashboardHandler, nodeListener } from '../dist/dashboard.js'
@@ -18,7 +20,8 @@ import { LockPool } from '../dist/index.js'
 
 const folder = process.argv[2] ?? 'docs/guides'
 const count = Number(process.env.LOCKS ?? 24)
-const width = Number(process.env.WIDTH ?? 1360)
+const widths = (process.env.WIDTH ?? '1360').split(',').map(Number)
+const HEIGHTS = { 390: 844, 768: 1024, 1024: 768 }
 const NAMES = ['invoice', 'customer', 'report', 'import', 'mailbox', 'order']
 
 const database = await startEmbeddedPostgres({
@@ -79,17 +82,26 @@ async function scene() {
   return [...Array.from({ length: 12 }, (_, i) => work(billing, i)), work(reports, 3)]
 }
 
+/** Beside the programs, as from a terminal; answers where it is, and how it ends. */
+async function standalone() {
+  const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+  const child = spawn(process.execPath, [main, 'dashboard', '--json', '--port', '0', '--url', database.url])
+  const [line] = await once(child.stdout, 'data')
+  return { address: JSON.parse(line).url, end: () => child.kill() }
+}
+
 const handler = dashboardHandler(billing, { token: 'a token for the picture', ending: true })
 const server = createServer(nodeListener(handler)).listen(0, '127.0.0.1')
 await once(server, 'listening')
-const url = `http://127.0.0.1:${server.address().port}/`
+const beside = process.env.BESIDE === undefined ? null : await standalone()
+const url = beside?.address ?? `http://127.0.0.1:${server.address().port}/`
 const workers = await scene()
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
 })
 try {
-  const page = await browser.newPage({ viewport: { width, height: 900 } })
+  const page = await browser.newPage({ viewport: { width: widths[0], height: HEIGHTS[widths[0]] ?? 900 } })
   page.on('console', (message) => process.stderr.write(`console: ${message.text()}\n`))
   page.on('pageerror', (error) => process.stderr.write(`page: ${error.stack}\n`))
   await page.goto(url)
@@ -99,7 +111,12 @@ try {
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme })
     await page.waitForTimeout(300)
-    await page.screenshot({ path: join(folder, `dashboard-${colorScheme}.png`), fullPage: width < 1000 })
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: HEIGHTS[width] ?? 900 })
+      await page.waitForTimeout(300)
+      const name = widths.length === 1 ? colorScheme : `${colorScheme}-${width}`
+      await page.screenshot({ path: join(folder, `dashboard-${name}.png`) })
+    }
   }
   if (process.env.DETAIL !== undefined) {
     await page.keyboard.press('j')
@@ -113,6 +130,7 @@ try {
 } finally {
   isBusy = false
   await browser.close()
+  beside?.end()
   server.close()
   server.closeAllConnections()
   handler.close()

@@ -35,6 +35,8 @@ export interface DashboardPorts {
 const LOOK_AGAIN_MS = 900
 
 interface Look {
+  /** What is in it was so after this. */
+  readonly since: number
   readonly at: number
   readonly snapshot: LockSnapshot | null
   readonly blindness: string | null
@@ -44,27 +46,23 @@ interface Look {
 export class DashboardSource {
   readonly history: History
   readonly #ports: DashboardPorts
-  readonly #sightings: Sightings
+  readonly #sightings = new Sightings()
   #look: Look | null = null
   #looking: Promise<Look> | null = null
 
   constructor(ports: DashboardPorts) {
     this.#ports = ports
     this.history = new History(ports.clock)
-    // With a pool of our own every lock is measured, and what is seen by looking would only blur that.
-    const { history } = this
-    const seen = ports.pool === null ? history : { waited: () => undefined, held: () => undefined }
-    this.#sightings = new Sightings(seen)
   }
 
   async state(): Promise<Omit<StateJson, 'mayEnd' | 'csrf'>> {
     const { clock, title, pool } = this.#ports
-    const { at: lookedAt, snapshot, blindness } = await this.#freshLook()
+    const { since, at: lookedAt, snapshot, blindness } = await this.#freshLook()
     const own = pool === null ? null : pool.snapshot()
     const at = Math.round(clock.instant().wall)
     const merged = mergeLocks(snapshot?.locks ?? [], own)
     // Not seeing a lock, because nobody could look, is not seeing that it has gone.
-    const locks = snapshot === null ? merged : this.#sightings.look(merged, lookedAt)
+    const locks = snapshot === null ? merged : this.#sightings.look(merged, since, lookedAt)
     const process = own === null ? null : processJson(own)
     this.history.amounts(
       process === null
@@ -124,8 +122,9 @@ export class DashboardSource {
 
   async #lookNow(): Promise<Look> {
     const { look, clock, report } = this.#ports
+    const since = clock.now()
     const done = (snapshot: LockSnapshot | null, blindness: string | null): Look => {
-      this.#look = { at: clock.now(), snapshot, blindness }
+      this.#look = { since, at: clock.now(), snapshot, blindness }
       return this.#look
     }
     if (look === null) return done(null, 'this pool has none that could be asked')
@@ -176,9 +175,9 @@ function processJson({
 
 function sessionJson(session: ServerSession, isHere: boolean): SessionJson {
   const { pid, application, host, user, state, stateMs, transactionMs, startedAt } = session
-  const { waitsFor, query, isLockSession } = session
+  const { waitsFor, query, isLockSession, process = null } = session
   return {
     ...{ pid, application, host, user, state, stateMs, transactionMs, startedAt },
-    ...{ waitsFor, query, isLockSession, isHere },
+    ...{ waitsFor, query, isLockSession, process, isHere },
   }
 }

@@ -1,4 +1,5 @@
-import { findingsOf, type FindingCode } from '../inspect/findings.js'
+import { durationInWords } from '../inspect/durations-in-words.js'
+import { FINDING_LIMITS, findingsOf, type FindingCode } from '../inspect/findings.js'
 import { lockId, waitersOf } from '../inspect/server-lock.js'
 import type { LockSnapshot } from '../inspect/snapshot.js'
 import type { PoolSnapshot } from '../lock/snapshot.js'
@@ -23,6 +24,8 @@ export function healthOf({ snapshot, blindness, pool }: Vitals): SentenceJson[] 
   const sentences = [
     ...(snapshot === null ? [blindSentence(blindness)] : serverSentences(snapshot)),
     ...(pool === null ? [] : poolSentences(pool)),
+    // Where the server can't be looked at, nobody else tells of it.
+    ...(pool === null || snapshot !== null ? [] : stuckSentences(pool)),
   ]
   return sentences.toSorted((a, b) => RANK[a.severity] - RANK[b.severity])
 }
@@ -101,6 +104,21 @@ function poolSentences(pool: PoolSnapshot): SentenceJson[] {
   return [poolSentence(pool), ...told.map(([code, text, advice]) => sentence(code, 'warning', text, advice))]
 }
 
+function stuckSentences({ keys, semaphores }: PoolSnapshot): SentenceJson[] {
+  const waits = [
+    ...keys.flatMap(({ key, waiters }) =>
+      waiters.filter(({ isStandby }) => !isStandby).map(({ waitedMs }) => ({ key, waitedMs })),
+    ),
+    ...semaphores.flatMap(({ key, waiters }) => waiters.map(({ waitedMs }) => ({ key, waitedMs }))),
+  ]
+  const [longest] = waits
+    .filter(({ waitedMs }) => waitedMs >= FINDING_LIMITS.idleMs)
+    .toSorted((a, b) => b.waitedMs - a.waitedMs)
+  if (longest === undefined) return []
+  const text = `Somebody in this process has waited for ${longest.key} for ${durationInWords(longest.waitedMs)}.`
+  return [sentence('stuck', 'problem', text, 'See who holds it: the log or another dashboard may know.')]
+}
+
 function poolSentence({ connections, held, sessions }: PoolSnapshot): SentenceJson {
   const { max } = connections
   const may = max === 1 ? 'one connection' : `${max} connections`
@@ -120,5 +138,5 @@ function sentence(
   text: string,
   advice: string | null,
 ): SentenceJson {
-  return { code, severity, text, advice, pids: [], lock: null }
+  return { code, severity, text, advice, endPid: null, pids: [], lock: null }
 }

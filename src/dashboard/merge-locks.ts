@@ -61,12 +61,13 @@ function ownJson({ kind, title, permits, holders, waiters }: Own): LockJson {
   return { id: `${kind} here ${title}`, kind, title, namespace: null, key: null, permits, holders, waiters }
 }
 
-function holderJson({ session, mode, permit, atLeastMs, atMostMs }: LockHolder): HolderJson {
-  return { pid: session.pid, mode, permit, atLeastMs, atMostMs, token: null, isHere: false }
+function holderJson({ session, mode, permit, atLeastMs, atMostMs, label = null }: LockHolder): HolderJson {
+  return { pid: session.pid, mode, permit, atLeastMs, atMostMs, label, token: null, isHere: false }
 }
 
-function waiterJson({ session, mode, waitedMs, isOutside }: LockWaiter): WaiterJson {
-  return { pid: session.pid, mode, atLeastMs: waitedMs ?? 0, atMostMs: waitedMs, isOutside, isHere: false }
+function waiterJson({ session, mode, waitedMs, label = null, isOutside }: LockWaiter): WaiterJson {
+  const ages = { atLeastMs: waitedMs ?? 0, atMostMs: waitedMs }
+  return { pid: session.pid, mode, ...ages, label, isOutside, isHere: false }
 }
 
 function ownLocks(pool: PoolSnapshot | null): Own[] {
@@ -86,7 +87,7 @@ function ownKey({ key, mode, holders, waiters }: KeySnapshot, pid: number | null
     title: key.replace(/^\((-?\d+), (-?\d+)\)$/, '$1,$2'),
     kind: 'advisory',
     permits: null,
-    holders: holders.map(({ heldMs, token }) => ownHolder({ pid, mode, permit: null, heldMs, token })),
+    holders: holders.map((holder) => ownHolder({ pid, mode, permit: null, ...holder })),
     waiters: waiters.map((waiter) => ownWaiter({ pid, ...waiter })),
   }
 }
@@ -96,23 +97,25 @@ function ownSemaphore({ key, permits, holders, waiters }: SemaphoreSnapshot, pid
     title: key,
     kind: 'semaphore',
     permits,
-    holders: holders.map(({ number, heldMs, token }) =>
-      ownHolder({ pid, mode: 'exclusive', permit: number, heldMs, token }),
+    holders: holders.map(({ number, ...holder }) =>
+      ownHolder({ pid, mode: 'exclusive', permit: number, ...holder }),
     ),
-    waiters: waiters.map(({ waitedMs }) => ownWaiter({ pid, mode: 'exclusive', waitedMs })),
+    waiters: waiters.map((waiter) => ownWaiter({ pid, mode: 'exclusive', ...waiter })),
   }
 }
 
 function ownHolder({
   heldMs,
   ...holder
-}: Pick<HolderJson, 'pid' | 'mode' | 'permit' | 'token'> & { readonly heldMs: number }): HolderJson {
+}: Pick<HolderJson, 'pid' | 'mode' | 'permit' | 'token' | 'label'> & {
+  readonly heldMs: number
+}): HolderJson {
   return { ...holder, atLeastMs: heldMs, atMostMs: heldMs, isHere: true }
 }
 
 function ownWaiter({
   waitedMs,
   ...waiter
-}: Pick<WaiterJson, 'pid' | 'mode'> & { readonly waitedMs: number }): WaiterJson {
+}: Pick<WaiterJson, 'pid' | 'mode' | 'label'> & { readonly waitedMs: number }): WaiterJson {
   return { ...waiter, atLeastMs: waitedMs, atMostMs: waitedMs, isOutside: true, isHere: true }
 }

@@ -53,7 +53,8 @@ button.danger { color: var(--problem); border-color: currentColor; }
 .tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 .every { color: var(--muted); font-size: 12.5px; }
 main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; margin: 0 auto; }
-.troubles { display: grid; gap: 8px; max-height: 44vh; overflow: auto; }
+.health { max-height: 33vh; overflow: auto; }
+.troubles { display: grid; gap: 8px; }
 .troubles:not(:empty) { margin-bottom: 10px; }
 .trouble { display: grid; grid-template-columns: auto 1fr; gap: 2px 10px; padding: 9px 12px; border-radius: var(--radius); border: 1px solid var(--line); border-left: 4px solid; background: var(--surface); }
 .trouble[data-severity="problem"] { border-left-color: var(--problem); background: var(--problem-ground); }
@@ -67,7 +68,8 @@ main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; mar
 .trouble .text a:hover { text-decoration-color: currentColor; }
 .fine { display: flex; flex-wrap: wrap; gap: 4px 22px; color: var(--muted); font-size: 13px; }
 .fine li::before { content: "\\2713"; color: var(--ok); font-weight: 700; margin-right: 6px; }
-.panels { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); }
+.panels { display: grid; gap: 12px; grid-template-columns: repeat(4, minmax(0, 1fr)); }
+.panels.two { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .panel { display: flex; flex-direction: column; justify-content: space-between; background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 10px 12px 6px; min-width: 0; }
 .panel figcaption { display: flex; flex-wrap: wrap; gap: 2px 12px; align-items: baseline; font-weight: 600; font-size: 13px; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 9px; width: 100%; font-weight: 400; font-size: 11.5px; color: var(--muted); }
@@ -100,7 +102,7 @@ main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; mar
 #filter { flex: 1 1 190px; min-width: 0; }
 .scroll { overflow: auto; height: min(62vh, 760px); min-height: 200px; contain: strict; border-radius: 0 0 var(--radius) var(--radius); }
 .scroll.few { height: auto; min-height: 0; contain: none; }
-table { border-collapse: separate; border-spacing: 0; width: 100%; table-layout: fixed; min-width: 720px; }
+table { border-collapse: separate; border-spacing: 0; width: 100%; table-layout: fixed; min-width: 560px; }
 thead th { position: sticky; top: 0; z-index: 1; background: var(--surface); border-bottom: 1px solid var(--line); text-align: left; font-size: 12px; font-weight: 600; color: var(--muted); height: 32px; padding: 0; }
 thead button { width: 100%; height: 31px; min-height: 0; padding: 0 12px; border: 0; border-radius: 0; background: none; text-align: inherit; font: inherit; color: inherit; white-space: nowrap; }
 thead button:hover { color: var(--text); background: var(--raised); }
@@ -118,6 +120,8 @@ tr.space td { padding: 0; border: 0; height: auto; }
 tr.row[aria-selected="true"] .kind, tr.row:hover .kind { background: var(--surface); }
 .dim { color: var(--muted); }
 .waited { color: var(--warning); font-weight: 600; }
+.label:not(:empty) { margin-left: 8px; font-size: 12.5px; }
+.no-token th:nth-child(4), .no-token td:nth-child(4), .no-token col:nth-child(4) { display: none; }
 .empty { padding: 26px 16px; text-align: center; color: var(--muted); }
 .chains > h2 { padding: 10px 12px; border-bottom: 1px solid var(--line); }
 #chains { padding: 10px 12px; overflow: auto; max-height: 62vh; }
@@ -153,9 +157,14 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
 .buttons { display: flex; gap: 8px; justify-content: end; }
 .fault { color: var(--problem); min-height: 20px; }
 .keys { display: grid; grid-template-columns: auto 1fr; gap: 6px 16px; margin-top: 10px; align-items: center; }
-@media (max-width: 1000px) {
+@media (max-width: 900px) {
   .columns { grid-template-columns: minmax(0, 1fr); }
-  .side { order: -1; }
+  .side { display: contents; }
+  .detail { order: -1; }
+  .panels, .panels.two { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .charts { order: 1; }
+  .troubles:not(:empty) + .fine { display: none; }
+  .scroll { height: min(50vh, 760px); }
   #chains { max-height: 40vh; }
 }
 @media (max-width: 560px) {
@@ -164,12 +173,14 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
   .live { margin-left: 0; }
   .facts { width: 100%; }
   .plot { height: 84px; }
-  .charts { order: 1; }
+  .panels, .panels.two { grid-template-columns: minmax(0, 1fr); }
   table { min-width: 0; }
   tbody td { padding: 0 8px; }
   thead button { padding: 0 8px; }
   th:nth-child(4), td:nth-child(4), col:nth-child(4) { display: none; }
-  col:nth-child(5) { width: 26%; }
+  col:nth-child(1) { width: 34%; }
+  col:nth-child(3) { width: 18%; }
+  col:nth-child(5) { width: 25%; }
   .queue li { grid-template-columns: 22px 1fr auto; }
 }
 @media (forced-colors: active) { .chip::before, .live::before { forced-color-adjust: none; } }

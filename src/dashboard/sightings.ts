@@ -1,68 +1,38 @@
 import type { AgeJson, HolderJson, LockJson, WaiterJson } from './state-json.js'
 
-interface Sighting {
-  readonly since: number
-  /** When it was not there yet; null for what was there at the first look. */
-  readonly notBefore: number | null
-  readonly isWait: boolean
-}
-
-/** What was seen from its beginning to its end, as long as it then was. */
-export interface Seen {
-  waited(ms: number): void
-  held(ms: number): void
-}
-
-/** Of looks that are further apart, nothing can be said about what happened between them. */
-const LONGEST_PAUSE_MS = 30_000
-
 /**
- * The server does not know since when a lock is held. Whoever looks again and again does: what was not there at one look
- * and is there at the next began in between.
+ * Whoever looks again and again knows something that the server does not keep: what was not there at one look, and is there
+ * at the next, began in between. That is a limit from above, and stays one for as long as it is seen at every look. Nothing
+ * follows from that for the other side: between any two looks it may have been given back and taken again.
  */
 export class Sightings {
-  readonly #seen: Seen
-  #known = new Map<string, Sighting>()
+  /** When each was last known not to be there; null for what was there at the first look. */
+  #known = new Map<string, number | null>()
+  /** When the last look began. What it did not show was not there at some moment after that. */
   #lastLook: number | null = null
 
-  constructor(seen: Seen) {
-    this.#seen = seen
-  }
-
-  /** The same locks, with what is known better. */
-  look(locks: readonly LockJson[], now: number): LockJson[] {
-    const isContinued = this.#lastLook !== null && now - this.#lastLook <= LONGEST_PAUSE_MS
-    const notBefore = isContinued ? this.#lastLook : null
-    const before = isContinued ? this.#known : new Map<string, Sighting>()
-    const known = new Map<string, Sighting>()
-    const sight = <Age extends HolderJson | WaiterJson>(id: string, age: Age, isWait: boolean): Age => {
-      const sighting = before.get(id) ?? { since: now, notBefore, isWait }
-      known.set(id, sighting)
-      return { ...age, ...narrowed(age, sighting, now) }
+  /** The same locks, with what is known better. The look began at `since`; now it is over. */
+  look(locks: readonly LockJson[], since: number, now: number): LockJson[] {
+    const known = new Map<string, number | null>()
+    const sight = <Age extends HolderJson | WaiterJson>(id: string, age: Age): Age => {
+      const before = this.#known.get(id)
+      // Its age is known, which says nothing of who has it next.
+      if (age.isHere) {
+        known.set(id, null)
+        return age
+      }
+      const absentAt = before === undefined ? this.#lastLook : before
+      known.set(id, absentAt)
+      return { ...age, ...narrowed(age, absentAt, now) }
     }
     const better = locks.map((lock) => ({
       ...lock,
-      holders: lock.holders.map((holder) =>
-        holder.isHere ? holder : sight(idOf(lock, holder, holder.permit), holder, false),
-      ),
-      waiters: lock.waiters.map((waiter) =>
-        waiter.isHere ? waiter : sight(idOf(lock, waiter, 'waits'), waiter, true),
-      ),
+      holders: lock.holders.map((holder) => sight(idOf(lock, holder, holder.permit), holder)),
+      waiters: lock.waiters.map((waiter) => sight(idOf(lock, waiter, 'waits'), waiter)),
     }))
-    this.#tellEnded(before, known, now)
     this.#known = known
-    this.#lastLook = now
+    this.#lastLook = since
     return better
-  }
-
-  #tellEnded(before: ReadonlyMap<string, Sighting>, known: ReadonlyMap<string, Sighting>, now: number): void {
-    for (const [id, { since, notBefore, isWait }] of before) {
-      if (notBefore === null || known.has(id)) continue
-      // It began between two looks and ended between two others: the middle of what it may have been.
-      const ms = (now - notBefore + (this.#lastLook! - since)) / 2
-      if (isWait) this.#seen.waited(ms)
-      else this.#seen.held(ms)
-    }
   }
 }
 
@@ -70,8 +40,8 @@ function idOf(lock: LockJson, { pid, mode }: HolderJson | WaiterJson, more: numb
   return `${lock.id}\n${pid}\n${mode}\n${more}`
 }
 
-function narrowed({ atLeastMs, atMostMs }: AgeJson, { since, notBefore }: Sighting, now: number): AgeJson {
-  const least = Math.max(atLeastMs, now - since)
-  const most = notBefore === null ? atMostMs : Math.min(atMostMs ?? Infinity, now - notBefore)
-  return { atLeastMs: most === null ? least : Math.min(least, most), atMostMs: most }
+/** What somebody knows stands: only where nothing is known, or less, the limit is worth something. */
+function narrowed({ atLeastMs, atMostMs }: AgeJson, absentAt: number | null, now: number): AgeJson {
+  if (absentAt === null || now - absentAt < atLeastMs) return { atLeastMs, atMostMs }
+  return { atLeastMs, atMostMs: Math.min(atMostMs ?? Infinity, now - absentAt) }
 }

@@ -57,7 +57,10 @@ export interface SentenceJson {
   readonly code: string
   readonly severity: 'ok' | 'warning' | 'problem'
   readonly text: string
+  /** Right wherever it is read; how the session is ended is not in it. */
   readonly advice: string | null
+  /** Whose session is to be ended if nothing else helps; null where that would be no help. */
+  readonly endPid: number | null
   readonly pids: readonly number[]
   /** The id of the lock it is about; null if it is about none. */
   readonly lock: string | null
@@ -76,7 +79,7 @@ export interface LockJson {
   readonly waiters: readonly WaiterJson[]
 }
 
-/** Between two bounds: where they are equal the age is known. `atMostMs` is null where nothing is known. */
+/** Between two bounds: where they are equal the age is known. `atMostMs` is null where there is none. */
 export interface AgeJson {
   readonly atLeastMs: number
   readonly atMostMs: number | null
@@ -88,6 +91,8 @@ export interface HolderJson extends AgeJson {
   /** Of a semaphore, from 1 on. */
   readonly permit: number | null
   readonly token: string | null
+  /** What it is for, in the words of who holds it. */
+  readonly label: string | null
   /** In the process that serves the page. */
   readonly isHere: boolean
 }
@@ -95,6 +100,8 @@ export interface HolderJson extends AgeJson {
 export interface WaiterJson extends AgeJson {
   readonly pid: number | null
   readonly mode: string | null
+  /** What it waits for the lock for, in its words. */
+  readonly label: string | null
   /** In its process, without a connection. */
   readonly isOutside: boolean
   readonly isHere: boolean
@@ -104,6 +111,8 @@ export interface SessionJson {
   readonly pid: number
   readonly application: string
   readonly host: string | null
+  /** The process of a lockpool that has it, as its host knows it; null where it has not said so. */
+  readonly process: { readonly host: string; readonly id: number } | null
   readonly user: string | null
   readonly state: string | null
   readonly stateMs: number | null
@@ -136,7 +145,7 @@ export interface ChainWaitJson extends AgeJson {
 
 /** One column per measure, one row per slot of time, oldest first. Null where nobody looked. */
 export interface HistoryJson {
-  /** `process`: every lock of this process is measured. `server`: only what was there when somebody looked. */
+  /** `process`: every lock of this process is measured. `server`: how many there were when somebody looked, and nothing of how long they took. */
   readonly of: 'process' | 'server'
   readonly everyMs: number
   /** How far back it may go. */

@@ -50,7 +50,6 @@ function node({ pid, wait }: ChainJson, sessions: Sessions): HTMLElement {
 }
 
 function waitWords(wait: NonNullable<ChainJson['wait']>): string {
-  const mode = wait.mode === null ? '' : `, ${wait.mode}`
-  if (wait.isOutside) return `${mode}, in its process`
-  return `${mode}, ${age(wait)}`
+  const parts = [wait.mode, wait.isOutside ? 'in its process' : null, age(wait)]
+  return parts.map((part) => (part === null || part === '' ? '' : `, ${part}`)).join('')
 }

@@ -3,7 +3,10 @@ import { Chart, type Series } from './chart.js'
 import { byId, setText } from './dom.js'
 import { duration, grouped } from './words.js'
 
-/** The four charts: connections beside the locks on them, and how long waits and holds took. */
+/**
+ * Connections beside the locks on them, and how long waits and holds took. The latter only a process knows of its own locks:
+ * beside the programs there are two charts.
+ */
 export class ChartsView {
   readonly #locks = new Chart({ title: 'Locks', isLogarithmic: false, words: amount })
   readonly #connections = new Chart({ title: 'Connections', isLogarithmic: false, words: amount })
@@ -23,6 +26,9 @@ export class ChartsView {
       chart.show({ at, now, spanMs, series, limit })
     show(this.#locks, [named('held', held), named('waiting', waiting)], null)
     show(this.#connections, [named(nameOfConnections(history), connections)], maxConnections)
+    const isMeasured = history.of === 'process'
+    byId('charts').classList.toggle('two', !isMeasured)
+    for (const { figure } of [this.#waits, this.#holds]) figure.hidden = !isMeasured
     show(this.#waits, quantiles(history.waits), null)
     show(this.#holds, quantiles(history.holds), null)
     setText(byId('charts-note'), noteOn(history))
@@ -46,7 +52,7 @@ function named(name: string, values: Series['values']): Series {
 }
 
 function quantiles({ p50, p95, p99 }: HistoryJson['waits']): Series[] {
-  return [named('half', p50), named('95 %', p95), named('99 %', p99)]
+  return [named('p50', p50), named('p95', p95), named('p99', p99)]
 }
 
 function nameOfConnections({ maxConnections }: HistoryJson): string {
@@ -56,6 +62,6 @@ function nameOfConnections({ maxConnections }: HistoryJson): string {
 function noteOn({ of, everyMs }: HistoryJson): string {
   const slot = `${everyMs / 1000} s`
   return of === 'process'
-    ? `Of this process: every lock is measured, in slots of ${slot}.`
-    : `Of the whole database, as far as this page was open: waits and holds only of what was seen to begin and to end, so nothing shorter than the time between two looks. In slots of ${slot}.`
+    ? `This process: every lock is measured. ${slot} per point.`
+    : `Whole database, sampled while this page is open. ${slot} per point.`
 }

@@ -1,6 +1,6 @@
 import type { HolderJson, LockJson, SessionJson, StateJson, WaiterJson } from '../state-json.js'
 import { byId, el, showChildren } from './dom.js'
-import { age, count, sessionName, sessionState } from './words.js'
+import { age, count, processName, sessionName, sessionState } from './words.js'
 
 export interface DetailPorts {
   readonly close: () => void
@@ -92,10 +92,12 @@ function holderCard(
     { class: 'card' },
     el('strong', {}, isHere && session === undefined ? 'this process' : sessionName(session, pid)),
     list([
-      ['held for', age(holder)],
+      ['label', holder.label],
+      ['held for', age(holder) === '' ? null : age(holder)],
       ['mode', permit === null ? mode : `permit ${permit}`],
       ['token', token],
-      ['process id', pid === null || pid === 0 ? null : `${pid}${isHere ? ', of this process' : ''}`],
+      ['server process', pid === null || pid === 0 ? null : `${pid}${isHere ? ', of this process' : ''}`],
+      ['process', processName(session)],
       ['user', session?.user ?? null],
       ['state', session === undefined ? null : sessionState(session)],
       ['waits for', session === undefined ? null : waitOf(session)],
@@ -126,9 +128,10 @@ function waiterItem(waiter: WaiterJson, { sessions }: StateJson): HTMLElement {
     mode,
     isHere ? 'a caller of this process' : null,
     isOutside && !isHere ? 'in its process' : null,
+    waiter.label,
   ]
   const words = how.filter((each) => each !== null).join(', ')
-  const waited = waiter.atMostMs === null && waiter.atLeastMs === 0 ? '' : age(waiter)
+  const waited = age(waiter)
   const name =
     isHere && sessions[String(pid)] === undefined ? 'this process' : sessionName(sessions[String(pid)], pid)
   return el(

@@ -5,10 +5,13 @@ import { lockLink } from './location.js'
 const SIGNS = { problem: '✖ Problem', warning: '▲ Worth a look', ok: '' } as const
 
 /** What is wrong in full, and leading to the lock it is about; what is well in a line. */
-export function showHealth({ health }: StateJson): void {
+export function showHealth({ health, mayEnd }: StateJson): void {
   const troubles = health.filter(({ severity }) => severity !== 'ok')
   const fine = health.filter(({ severity }) => severity === 'ok')
-  showChildren(byId('troubles'), troubles.map(troubleItem))
+  showChildren(
+    byId('troubles'),
+    troubles.map((trouble) => troubleItem(trouble, mayEnd)),
+  )
   showChildren(
     byId('fine'),
     fine.map(({ text }) => el('li', {}, text)),
@@ -22,7 +25,9 @@ export function nextTrouble(): void {
   links[(at + 1) % links.length]?.focus()
 }
 
-function troubleItem({ code, severity, text, advice, pids, lock }: SentenceJson): HTMLElement {
+function troubleItem(trouble: SentenceJson, mayEnd: boolean): HTMLElement {
+  const { code, severity, text, pids, lock } = trouble
+  const advice = adviceOn(trouble, mayEnd)
   const sentence = lock === null ? text : lockLink(lock, text, `${code} ${pids.join(' ')}`)
   return el(
     'li',
@@ -31,4 +36,14 @@ function troubleItem({ code, severity, text, advice, pids, lock }: SentenceJson)
     el('span', { class: 'text' }, sentence),
     advice === null ? null : el('span', { class: 'advice' }, advice),
   )
+}
+
+/** With how a session is ended from here, if it can be. */
+function adviceOn({ advice, endPid, lock }: SentenceJson, mayEnd: boolean): string | null {
+  if (endPid === null) return advice
+  const end =
+    mayEnd && lock !== null
+      ? 'Its session can be ended from the details of the lock.'
+      : `pg_terminate_backend(${endPid}) ends its session.`
+  return advice === null ? end : `${advice} ${end}`
 }

@@ -7,7 +7,8 @@ import { age, count, duration, sessionName } from './words.js'
 export class LockRow {
   readonly #title = el('span')
   readonly #kind = el('span', { class: 'kind' })
-  readonly #holder = el('td')
+  readonly #holder = el('span')
+  readonly #label = el('span', { class: 'label dim' })
   readonly #age = el('td', { class: 'number' })
   readonly #token = el('td', { class: 'number dim' })
   readonly #waiters = el('td', { class: 'number' })
@@ -15,7 +16,7 @@ export class LockRow {
     'tr',
     { class: 'row' },
     el('td', {}, this.#title, this.#kind),
-    this.#holder,
+    el('td', {}, this.#holder, this.#label),
     this.#age,
     this.#token,
     this.#waiters,
@@ -33,6 +34,7 @@ export class LockRow {
     setText(this.#title, lock.title)
     setText(this.#kind, kindOf(lock))
     setText(this.#holder, holderOf(lock, sessions))
+    setText(this.#label, labelOf(lock))
     setText(this.#age, lock.holders.length === 0 ? '' : age(oldest(lock)))
     setText(this.#token, tokenOf(lock) ?? '')
     setText(this.#waiters, waitersOf(lock))
@@ -59,6 +61,10 @@ function holderOf({ holders }: LockJson, sessions: StateJson['sessions']): strin
       ? 'this process'
       : sessionName(sessions[String(first.pid)], first.pid)
   return others.length === 0 ? name : `${name} and ${count(others.length, 'other', 'others')}`
+}
+
+function labelOf({ holders }: LockJson): string {
+  return holders.find(({ label }) => label)?.label ?? ''
 }
 
 function oldest({ holders }: LockJson): LockJson['holders'][number] {

@@ -63,7 +63,9 @@ export class LocksTable {
     this.#body.addEventListener('keydown', (event) => this.#onKey(event))
   }
 
-  show(locks: readonly LockJson[], sessions: StateJson['sessions'], chosen: string | null): void {
+  show(locks: readonly LockJson[], { sessions, process }: StateJson, chosen: string | null): void {
+    // Only a process knows the tokens of its locks.
+    this.#table.classList.toggle('no-token', process === null)
     // The current row follows its lock, wherever that goes; what has just been chosen, from wherever, is the current one.
     const isNew = chosen !== null && chosen !== this.#chosen
     const current = isNew ? chosen : this.#locks[this.#current]?.id

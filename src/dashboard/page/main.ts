@@ -60,7 +60,7 @@ function show(): void {
   showChains(state)
   showDetail(chosenLock(), state, detailPorts)
   const locks = selectLocks(state, wanted)
-  table.show(locks, state.sessions, chosenLock())
+  table.show(locks, state, chosenLock())
   showEmpty(state, locks.length)
 }
 

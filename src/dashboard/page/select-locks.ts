@@ -91,7 +91,7 @@ export function longestWait({ waiters }: LockJson): number {
 }
 
 function longestHeld({ holders }: LockJson): number {
-  return holders.reduce((longest, { atLeastMs, atMostMs }) => Math.max(longest, atMostMs ?? atLeastMs), -1)
+  return holders.reduce((longest, { atLeastMs }) => Math.max(longest, atLeastMs), -1)
 }
 
 /** The one with which all writes of this hold are marked; the greatest, where several hold it. */
@@ -114,7 +114,8 @@ function holderOf({ holders }: LockJson, sessions: Sessions): string {
 function hasText(lock: LockJson, sessions: Sessions, text: string): boolean {
   if (has(lock.title, text) || has(lock.key, text) || has(lock.namespace, text) || has(lock.kind, text))
     return true
-  return [...lock.holders, ...lock.waiters].some(({ pid }) => {
+  return [...lock.holders, ...lock.waiters].some(({ pid, label }) => {
+    if (has(label, text)) return true
     if (pid === null) return false
     return String(pid) === text || sessionHas(sessions[String(pid)], text)
   })
@@ -123,7 +124,9 @@ function hasText(lock: LockJson, sessions: Sessions, text: string): boolean {
 function sessionHas(session: SessionJson | undefined, text: string): boolean {
   return (
     session !== undefined &&
-    (has(session.application, text) || has(session.host, text) || has(session.user, text))
+    [session.application, session.host, session.user, session.process?.host ?? null].some((each) =>
+      has(each, text),
+    )
   )
 }
 

@@ -25,15 +25,11 @@ function inTwo(ms: number, unit: number, name: string, smaller: number, smallerN
   return rest === 0 ? whole : `${whole} ${rest} ${smallerName}`
 }
 
-/** Where bounds lie this close together, one of them says it. */
-const CLOSE_MS = 5000
-
-/** `4 s`, `≤ 3 m`, `12 s – 3 m`: the server does not know since when a lock is held. */
+/** `4 s` where that is known, else its limits: `≥ 4 s`, `≤ 3 m`, `12 s – 3 m`; nothing where nothing is known. */
 export function age({ atLeastMs, atMostMs }: AgeJson): string {
-  if (atMostMs === null) return atLeastMs === 0 ? 'unknown' : `≥ ${duration(atLeastMs)}`
-  if (atMostMs - atLeastMs <= CLOSE_MS || duration(atLeastMs) === duration(atMostMs))
-    return duration(atMostMs)
-  return atLeastMs < SECOND_MS ? `≤ ${duration(atMostMs)}` : `${duration(atLeastMs)} – ${duration(atMostMs)}`
+  if (atMostMs === null) return atLeastMs === 0 ? '' : `≥ ${duration(atLeastMs)}`
+  if (atLeastMs === atMostMs || duration(atLeastMs) === duration(atMostMs)) return duration(atMostMs)
+  return atLeastMs === 0 ? `≤ ${duration(atMostMs)}` : `${duration(atLeastMs)} – ${duration(atMostMs)}`
 }
 
 export function count(number: number, one: string, many: string): string {
@@ -51,6 +47,11 @@ export function sessionName(session: SessionJson | undefined, pid: number | null
   if (session === undefined) return pid === null ? 'this process' : `process ${pid}`
   const name = session.application === '' ? 'no name' : session.application
   return session.host === null ? name : `${name} · ${session.host}`
+}
+
+/** `process 88 on web-3`, as its host knows it; null where nobody has said so. */
+export function processName(session: SessionJson | undefined): string | null {
+  return session?.process ? `${session.process.id} on ${session.process.host}` : null
 }
 
 /** What a session is about, in one line; a lock session never stops talking, so its state says nothing. */

@@ -15,11 +15,28 @@ function lock(title: string, more: Partial<LockJson> = {}): LockJson {
 }
 
 function holder(pid: number, ms: number, token: string | null = null): LockJson['holders'][number] {
-  return { pid, mode: 'exclusive', permit: null, token, isHere: false, atLeastMs: ms, atMostMs: ms }
+  return {
+    pid,
+    mode: 'exclusive',
+    permit: null,
+    token,
+    label: null,
+    isHere: false,
+    atLeastMs: ms,
+    atMostMs: ms,
+  }
 }
 
 function waiter(ms: number): LockJson['waiters'][number] {
-  return { pid: 2, mode: 'exclusive', isOutside: false, isHere: false, atLeastMs: ms, atMostMs: ms }
+  return {
+    pid: 2,
+    mode: 'exclusive',
+    label: null,
+    isOutside: false,
+    isHere: false,
+    atLeastMs: ms,
+    atMostMs: ms,
+  }
 }
 
 async function stateWith(...locks: LockJson[]): Promise<StateJson> {
