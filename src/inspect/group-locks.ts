@@ -50,8 +50,8 @@ export function groupLocks(
     holders.sort((a, b) => (a.permit ?? 0) - (b.permit ?? 0) || a.session.pid - b.session.pid)
     waiters.sort((a, b) => Number(a.isOutside) - Number(b.isOutside) || (b.waitedMs ?? 0) - (a.waitedMs ?? 0))
   }
-  const used = [...drafts.values()].filter(({ holders, waiters }) => holders.length + waiters.length > 0)
-  return { locks: used.map(({ hash: _, keyId: __, ...lock }) => lock), otherInterests }
+  const locks = [...drafts.values()].filter(({ holders, waiters }) => holders.length + waiters.length > 0)
+  return { locks, otherInterests }
 }
 
 function draftFor(
