@@ -24,7 +24,7 @@ import {
   type LockPoolOptions as DialectLockPoolOptions,
 } from './lock/lock-pool-options.js'
 import { LockPool as DialectLockPool } from './lock/lock-pool.js'
-import type { ConnectOptions } from './pool/pool-waiter.js'
+import type { ConnectOptions } from './pool/connect-request.js'
 
 /** How a pool uses its server, and where that is. */
 export interface LockPoolOptions extends DialectLockPoolOptions {

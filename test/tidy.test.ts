@@ -407,6 +407,7 @@ function isShortest(spec: OptionSpec<unknown>, length: number): boolean {
 /** As comments and tables write a default. */
 function literal(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
+  if (value === Infinity) return 'Infinity'
   return typeof value === 'object' ? 'none' : JSON.stringify(value)
 }
 

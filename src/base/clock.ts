@@ -26,8 +26,11 @@ export interface Clock {
    */
   since(then: Instant): number
 
-  /** Runs `action` once after `delayMs`. `Infinity` never fires. */
-  after(delayMs: number, action: () => void): Cancel
+  /**
+   * Runs `action` once after `delayMs`. `Infinity` never fires. With `keepsProcess` false a process with nothing else to do
+   * ends without it.
+   */
+  after(delayMs: number, action: () => void, keepsProcess?: boolean): Cancel
 }
 
 /** `setTimeout` fires at once for anything longer (Node documents 2^31 - 1). */
@@ -48,9 +51,10 @@ class SystemClock implements Clock {
     return Math.max(performance.now() - then.monotonic, Date.now() - then.wall)
   }
 
-  after(delayMs: number, action: () => void): Cancel {
+  after(delayMs: number, action: () => void, keepsProcess = true): Cancel {
     if (delayMs === Infinity) return nothing
     const timer = setTimeout(action, Math.min(Math.max(Math.ceil(delayMs), 0), LONGEST_TIMER_MS))
+    if (!keepsProcess) timer.unref()
     return () => clearTimeout(timer)
   }
 }

@@ -55,6 +55,24 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     return true
   }
 
+  /**
+   * Takes it out of the queue before there is anything to give it; `fulfil` or `fail` must follow. For a value that the code
+   * of others has a part in making: whatever that code does, nobody else can serve, refuse or abort this one meanwhile.
+   */
+  claim(): boolean {
+    return this.#leave(undefined)
+  }
+
+  /** Of one that was claimed. */
+  fulfil(value: T): void {
+    this.#resolve(value)
+  }
+
+  /** Of one that was claimed. */
+  fail(reason: unknown): void {
+    this.#reject(reason)
+  }
+
   expire(): void {
     this.outOfTime()
   }

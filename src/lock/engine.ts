@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { sleep, type Clock } from '../base/clock.js'
 import { Emitter } from '../base/emitter.js'
 import { PoolClosedError, type LockError } from '../base/errors.js'
+import { orAbort } from '../base/or-abort.js'
 import type { Random } from '../base/random.js'
 import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { NamedKey } from '../dialect/named-key.js'
@@ -59,24 +60,20 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly #names: KeyNames<C> | null
   readonly #namespace: string
   readonly #sender: string
+  /** Aborts when the pool is closed: nobody is told then that it is ready. */
+  readonly #closing = new AbortController()
   #shortfall: string | null = null
 
   constructor(options: Required<LockPoolOptions>, parts: EnginePorts<C>) {
     const { factory, dialect, clock, random, makePool = plainPool } = parts
-    const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options
-    const { leaseMs, fencing, strict, leakWarningMs } = options
+    const { max, maxWaiting, idleTimeoutMs, leaseMs, fencing, strict, leakWarningMs } = options
     // One place that sessions leave to borrowers, and one that borrowers leave to sessions.
     const spare = max > 1 ? 1 : 0
     this.clock = clock
     this.random = random
     this.process = processInWords(options.applicationName)
     this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
-    const poolOptions = { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs }
-    this.connections = makePool(
-      factory,
-      { ...poolOptions, leakWarningMs, reserved: spare, openAtStart: false },
-      { clock, random },
-    )
+    this.connections = makePool(factory, poolOptions(options, spare), { clock, random })
     const ports = {
       clock,
       random,
@@ -92,7 +89,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
       dialect,
       {
         limit: max - spare,
-        idleTimeoutMs,
+        // A session has a pulse, which keeps the process.
+        idleTimeoutMs: options.allowExitOnIdle ? Math.min(idleTimeoutMs, 1000) : idleTimeoutMs,
         link: { leaseMs, fencing, strict, sender: this.#sender },
         sharesOneConnection: max === 1,
       },
@@ -105,12 +103,15 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   async ready(): Promise<void> {
-    await this.connections.ready()
-    await this.sessions.ready()
+    const { signal } = this.#closing
+    signal.throwIfAborted()
+    await orAbort(this.connections.ready(), signal)
+    await orAbort(this.sessions.ready(), signal)
   }
 
   /** Refuses those who wait, gives holders and borrowers `graceMs`, and ends what is left. */
   async close(graceMs: number): Promise<void> {
+    this.#closing.abort(new PoolClosedError())
     const since = this.clock.now()
     const enough = new AbortController()
     const patience = sleep(this.clock, graceMs, enough.signal)
@@ -120,7 +121,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     enough.abort()
     this.#budget.close()
     this.#names?.close()
-    const leftMs = Math.max(graceMs - (this.clock.now() - since), 0)
+    const leftMs = Math.max(Math.ceil(graceMs - (this.clock.now() - since)), 0)
     await Promise.all([
       this.sessions.close(),
       this.doorbell.close(),
@@ -270,4 +271,12 @@ function processInWords(applicationName: string): string {
 
 function plainPool<C extends object>(...parts: Parameters<MakePool<C>>): ConnectionPool<C> {
   return new ConnectionPool(...parts)
+}
+
+/** Those that a pool of locks hands on to its pool of connections. */
+function poolOptions(options: Required<LockPoolOptions>, reserved: number): PoolOptions {
+  const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options
+  const { maxUses, allowExitOnIdle, leakWarningMs } = options
+  const shared = { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs }
+  return { ...shared, maxUses, allowExitOnIdle, leakWarningMs, reserved, openAtStart: false }
 }

@@ -71,6 +71,19 @@ export interface LockPoolOptions {
   readonly maxLifetimeMs?: number
 
   /**
+   * How often a connection may be lent before it is closed, a lock session being one loan.
+   *
+   * Default Infinity. From 1 to 1000000000, or Infinity.
+   */
+  readonly maxUses?: number
+
+  /**
+   * Whether a process ends that has nothing to do but to keep idle connections. What is held, borrowed or waited for keeps
+   * it as ever, and a lock session that holds nothing is given back after a second. Default false.
+   */
+  readonly allowExitOnIdle?: boolean
+
+  /**
    * The most entries this pool takes of the server's lock table, counting three for a key that is waited for. One more is
    * refused with `LOCK_TABLE_FULL`, because a full table breaks everybody's statements. With `'auto'` all pools of the
    * server share a half of its table (`max_locks_per_transaction` times `max_connections` plus
@@ -148,6 +161,8 @@ export const LOCK_POOL_OPTIONS: OptionTable<LockPoolOptions> = {
   leaseMs: integer({ default: 15_000, min: 1000, max: ONE_DAY_MS }),
   idleTimeoutMs: durationOrInfinity({ default: 60_000, min: 0, max: ONE_DAY_MS }),
   maxLifetimeMs: durationOrInfinity({ default: 1_800_000, min: 1000, max: ONE_DAY_MS }),
+  maxUses: durationOrInfinity({ default: Infinity, min: 1, max: 1_000_000_000 }),
+  allowExitOnIdle: oneOf([false, true], false),
   maxHeldLocks: {
     default: 'auto',
     min: 1,

@@ -24,7 +24,7 @@ import {
 import { checkCampaignOptions, type CampaignOptions } from './campaign/campaign-options.js'
 import type { Campaign } from './campaign/campaign.js'
 import { Campaigns } from './campaign/campaigns.js'
-import { graceOf, type CloseOptions } from './close-options.js'
+import { graceOf, type CloseOptions } from '../pool/close-options.js'
 import { Engine, type MakePool } from './engine.js'
 import { runHolding } from './holding-context.js'
 import { KeyBook } from './key-book.js'
@@ -87,6 +87,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
    * @throws {ConnectionError} can't be reached, refuses, is too old, or is read-only
    * @throws {PoolerDetectedError} statements go to more than one server session
    * @throws {StrictUnavailableError} `strict` is on, and there is nowhere to keep the marks
+   * @throws {PoolClosedError} the pool is closed, or was before it was ready
    */
   async ready(): Promise<this> {
     await this.#engine.ready()

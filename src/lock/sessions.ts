@@ -1,8 +1,8 @@
 import type { Cancel, Clock } from '../base/clock.js'
 import { Deferred } from '../base/deferred.js'
-import { ConnectionError, LockError } from '../base/errors.js'
+import { ConnectionError, LockError, PoolClosedError } from '../base/errors.js'
 import { inTime } from '../base/in-time.js'
-import { onAbort } from '../base/on-abort.js'
+import { orAbort } from '../base/or-abort.js'
 import type { Another, Dialect, LinkSettings, LockLink } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
@@ -93,13 +93,14 @@ export class Sessions<C extends object> implements SessionHost {
     return this.#host.arrivals
   }
 
-  /** Why the last attempt to open a session failed, if none has succeeded since. */
+  /** Why the last attempt to open a session failed, if none has succeeded since; or that the server is silent. */
   get lastFailure(): LockError | null {
-    return this.#lastFailure
+    return this.#lastFailure ?? (this.#opening.size > 0 ? this.#pool.openingTrouble : null)
   }
 
-  /** Resolves when there is a session, and the server has thereby been found fit. */
+  /** Resolves when there is a session, and the server has thereby been found fit; rejects when there can't be. */
   ready(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new PoolClosedError())
     if (this.#leases.size > 0) return Promise.resolve()
     this.#readiness ??= new Deferred()
     const { promise } = this.#readiness
@@ -134,6 +135,8 @@ export class Sessions<C extends object> implements SessionHost {
     this.#isClosed = true
     this.#cancelSweep?.()
     this.#cancelSweep = null
+    this.#readiness?.reject(new PoolClosedError())
+    this.#readiness = null
     for (const opening of this.#opening) opening.abort()
     const retiring: Promise<void>[] = []
     for (const session of this.#sessions) {
@@ -279,8 +282,9 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   #openFailed(error: unknown, isGivenUp: boolean): void {
-    if (isGivenUp && this.#homeless.size > 0 && !this.#isClosed) return this.#openOne()
-    if (isGivenUp) return
+    // Nobody wanted it any more; but somebody may have come since.
+    const isWanted = this.#homeless.size > 0 || this.#readiness !== null
+    if (isGivenUp) return isWanted && !this.#isClosed ? this.#openOne() : undefined
     this.#lastFailure = this.#dialect.explain(error)
     this.#readiness?.reject(this.#lastFailure)
     this.#readiness = null
@@ -337,12 +341,4 @@ export class Sessions<C extends object> implements SessionHost {
       this.#cancelSweep = this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
     }
   }
-}
-
-/** As `work`, unless the signal aborts first. */
-function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = new Deferred<never>()
-  const abort = (): void => aborted.reject(signal.reason as Error)
-  if (signal.aborted) abort()
-  return Promise.race([work, aborted.promise]).finally(onAbort(signal, abort))
 }

@@ -2,7 +2,8 @@ import type { Lease } from './lease.js'
 
 /**
  * What the pool has to be told about the connections it keeps. Only `open` and `close` are needed; the pool never looks
- * inside a connection.
+ * inside a connection. A method that throws or rejects costs the connection it was called for, and one that never answers
+ * as well, within `connectTimeoutMs` or `closeTimeoutMs`; the pool and its other connections go on.
  */
 export interface ConnectionFactory<C extends object> {
   /** Opens one. The signal aborts when the time for it is up or the pool closes; a late result is closed unseen. */
@@ -17,8 +18,10 @@ export interface ConnectionFactory<C extends object> {
   /** Resolves, in bounded time, when nothing of what `close` and `destroy` began is under way any more: asked by `close` of the pool. */
   settled?(): Promise<void>
 
-  /** Rejects if the connection is no longer good. Asked only after it has idled for `checkAfterIdleMs`. */
-  check?(connection: C): Promise<void>
+  /**
+   * Rejects, or answers `false`, if the connection is no longer good. Asked only after it has idled for `checkAfterIdleMs`.
+   */
+  check?(connection: C): Promise<void | boolean>
 
   /**
    * Called on every return. `null` means that it is clean, and must cost nothing to find out. Otherwise the promise
@@ -34,4 +37,10 @@ export interface ConnectionFactory<C extends object> {
    * borrower who keeps the connection after releasing it can still use it.
    */
   lease?(connection: C, lease: Lease): C & Lease
+
+  /** With `allowExitOnIdle`: from now on the connection keeps the process from ending, as it does when it is opened. */
+  ref?(connection: C): void
+
+  /** With `allowExitOnIdle`: it idles, and does not keep the process from ending. */
+  unref?(connection: C): void
 }

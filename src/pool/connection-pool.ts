@@ -10,16 +10,20 @@ import {
   PoolSaturatedError,
   type LockError,
 } from '../base/errors.js'
-import { resolveOptions, show } from '../base/options.js'
+import { resolveOptions } from '../base/options.js'
 import { originOf, type Origin } from '../base/overdue.js'
 import { systemRandom, type Random } from '../base/random.js'
+import { graceOf, type CloseOptions } from './close-options.js'
+import { connectRequest, type ConnectOptions, type ConnectRequest } from './connect-request.js'
 import type { ConnectionFactory } from './connection-factory.js'
-import { attachLease, type Lease } from './lease.js'
+import { GuardedFactory } from './guarded-factory.js'
+import type { Lease } from './lease.js'
+import { Lender } from './lender.js'
 import { Loans } from './loans.js'
+import { Naps } from './naps.js'
 import type { PoolCounts, PoolEvents } from './pool-events.js'
 import { POOL_OPTIONS, poolOptionConflicts, type PoolOptions } from './pool-options.js'
-import { PoolWaiter, WaitingLine, type ConnectOptions } from './pool-waiter.js'
-import type { OnWanted } from './slot.js'
+import { PoolWaiter, WaitingLine } from './pool-waiter.js'
 import { Stock } from './stock.js'
 
 /** Time and chance, for tests that must not depend on either. */
@@ -35,7 +39,7 @@ export interface PoolPorts {
  * only when clean. Callers and connections meet in one place, `#serve`.
  */
 export class ConnectionPool<C extends object> implements AsyncDisposable {
-  readonly #factory: ConnectionFactory<C>
+  readonly #factory: GuardedFactory<C>
   readonly #options: Required<PoolOptions>
   readonly #clock: Clock
   readonly #deadlines: Deadlines
@@ -44,16 +48,14 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   readonly #stock: Stock<C>
   /** Null unless leaks are looked for. */
   readonly #loans: Loans | null
-  #leases = 0
+  readonly #lender: Lender<C>
+  /** Of those who were told to look again. */
+  readonly #naps: Naps
+  /** What a caller asks for who says nothing. */
+  readonly #usual: ConnectRequest
   #timeouts = 0
   #readiness: Deferred<void> | null = null
   #isClosed = false
-
-  /** Told by a waiter whose time is up, and answers why there was no connection, if opening them fails. */
-  readonly #timedOut = (): LockError | null => {
-    this.#timeouts++
-    return this.#stock.lastError
-  }
 
   /**
    * @throws {InvalidOptionError} naming every unknown or wrong option.
@@ -62,18 +64,28 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#options = resolveOptions(options, POOL_OPTIONS)
     const conflicts = poolOptionConflicts(this.#options)
     if (conflicts.length > 0) throw new InvalidOptionError(conflicts)
-    this.#factory = factory
-    this.#clock = ports.clock ?? systemClock
-    this.#deadlines = new Deadlines(this.#clock)
+    const guarded = (this.#factory = new GuardedFactory(factory))
+    this.#usual = connectRequest({}, this.#options.acquireTimeoutMs)
+    const clock = (this.#clock = ports.clock ?? systemClock)
+    this.#deadlines = new Deadlines(clock)
+    this.#naps = new Naps(clock)
     const random = ports.random ?? systemRandom
-    this.#stock = new Stock(factory, this.#options, { clock: this.#clock, random }, this.#events, {
+    this.#stock = new Stock(guarded, this.#options, { clock, random }, this.#events, {
       changed: () => this.#serve(),
       openFailed: (error, isLast) => this.#openFailed(error, isLast),
       ended: (connection, error) => this.connectionEnded(connection, error),
       gone: (connection) => this.connectionGone(connection),
     })
     const { leakWarningMs } = this.#options
-    this.#loans = leakWarningMs > 0 ? new Loans(this.#clock, leakWarningMs, this.#events) : null
+    this.#loans = leakWarningMs > 0 ? new Loans(clock, leakWarningMs, this.#events) : null
+    this.#lender = new Lender({
+      factory: guarded,
+      stock: this.#stock,
+      clock,
+      events: this.#events,
+      loans: this.#loans,
+      ended: (isAsked) => this.loanEnded(isAsked),
+    })
     if (this.#options.openAtStart) this.#serve()
   }
 
@@ -84,7 +96,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** Connections that nobody has. */
   get idleCount(): number {
-    return this.#stock.idle
+    return this.#stock.shelf.size
   }
 
   /** Callers in the queue. */
@@ -94,7 +106,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** Connections that somebody has. */
   get leasedCount(): number {
-    return this.#stock.leased
+    return this.#stock.tally.leased
   }
 
   /** Borrowed ones that have grown too old: they are closed when they come back. */
@@ -107,6 +119,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#isClosed
   }
 
+  /** @internal What keeps connections from opening: a failure, or a server that does not answer. Null if nothing does. */
+  get openingTrouble(): LockError | null {
+    return this.#stock.opener.trouble(0)
+  }
+
   /** All of it at once, as plain numbers. */
   counts(): PoolCounts {
     return {
@@ -115,7 +132,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       leased: this.leasedCount,
       waiting: this.waitingCount,
       ...this.#stock.counts(),
-      leases: this.#leases,
+      leases: this.#lender.count,
       timeouts: this.#timeouts,
     }
   }
@@ -155,29 +172,30 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @throws {ConnectionError} the server can't be reached, and no connection is left
    * @throws {InvalidOptionError}
    */
-  connect(options: ConnectOptions = {}): Promise<C & Lease> {
+  connect(options?: ConnectOptions): Promise<C & Lease> {
     if (this.#isClosed) return Promise.reject(new PoolClosedError())
-    if (options.signal?.aborted) return Promise.reject(options.signal.reason)
-    const timeoutMs = options.timeoutMs ?? this.#options.acquireTimeoutMs
-    const problem = POOL_OPTIONS.acquireTimeoutMs.problem(timeoutMs)
-    if (problem !== null)
-      return Promise.reject(new InvalidOptionError([`"timeoutMs" ${problem}, got ${show(timeoutMs)}`]))
-
-    const isReserved = options.reserved ?? false
-    const isAccounted = isReserved || options.onWanted !== undefined
+    let request = this.#usual
+    if (options !== undefined) {
+      try {
+        request = connectRequest(options, this.#options.acquireTimeoutMs)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+      if (request.signal?.aborted) return Promise.reject(request.signal.reason)
+    }
+    const { isReserved } = request
+    const isAccounted = isReserved || request.onWanted !== null
     const origin = isAccounted || !this.#asksForOrigins() ? null : originOf(this, 'connect')
     if (this.#line.size === 0 && (isReserved || this.#ordinaryRoom() > 0)) {
-      const slot = this.#stock.peek()
-      if (slot !== undefined && !this.#stock.needsCheck(slot)) {
-        return Promise.resolve(this.#lend(isReserved, options.onWanted ?? null, origin, null))
-      }
+      const slot = this.#stock.shelf.peek()
+      if (slot !== undefined && this.#stock.shelf.fitness(slot) === 'fit')
+        return this.#lendNow(request, origin)
     }
     const { onExhausted } = this.#options
-    if (onExhausted === 'wait' || !this.#isExhausted(isReserved))
-      return this.#wait(options, timeoutMs, origin)
+    if (onExhausted === 'wait' || !this.#isExhausted(isReserved)) return this.#wait(request, origin)
     return onExhausted === 'fail'
       ? Promise.reject(this.#exhausted())
-      : this.#retry(options, timeoutMs, onExhausted.retry, origin)
+      : this.#retry(request, onExhausted.retry, origin)
   }
 
   /**
@@ -198,22 +216,26 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   drain(): Promise<void> {
     this.#isClosed = true
     this.#line.refuseAll(new PoolClosedError())
+    this.#naps.wakeAll()
     this.#readiness?.reject(new PoolClosedError())
     this.#readiness = null
     return this.#stock.end()
   }
 
-  /** As `drain`, but what is still borrowed after `graceMs` (default 5000) is closed under its borrower. Always settles. */
-  async close({ graceMs = 5000 }: { graceMs?: number } = {}): Promise<void> {
-    const cancel = this.#clock.after(graceMs, () => this.#stock.cutOff())
+  /**
+   * As `drain`, but what is still borrowed after `graceMs` is closed under its borrower. Always settles.
+   *
+   * @throws {InvalidOptionError} and nothing is closed
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    const cancel = this.#clock.after(graceOf(options), () => this.#stock.cutOff())
     await this.drain()
     cancel()
     this.#loans?.close()
-    try {
-      await this.#factory.settled?.()
-    } catch {
-      // It is closed all the same.
-    }
+    const enough = new AbortController()
+    const patience = sleep(this.#clock, this.#options.closeTimeoutMs, enough.signal)
+    await Promise.race([this.#factory.settled(), patience])
+    enough.abort()
   }
 
   /** As `close`: for `await using`. */
@@ -230,28 +252,20 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /** For pools that can more: a loan is over, also one that its borrower has forgotten. `isAsked` are those that can be asked back. */
   protected loanEnded(_isAsked: boolean): void {}
 
+  #lendNow(request: ConnectRequest, origin: Origin | null): Promise<C & Lease> {
+    try {
+      return Promise.resolve(this.#lender.lend(request, origin, 0))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
   /** `since` is when the caller came, if that was before now. */
-  #wait(
-    options: ConnectOptions,
-    timeoutMs: number,
-    origin: Origin | null,
-    since?: number,
-  ): Promise<C & Lease> {
-    if (this.#line.size >= this.#options.maxWaiting) {
-      return Promise.reject(new PoolSaturatedError(this.#options.maxWaiting))
-    }
-    if (this.#stock.isDown) {
-      this.#stock.probeLater()
-      return Promise.reject(this.#stock.lastError!)
-    }
-    const waiter = new PoolWaiter<C>(
-      this.#line,
-      options,
-      timeoutMs,
-      this.#deadlines,
-      this.#clock,
-      this.#timedOut,
-    )
+  #wait(request: ConnectRequest, origin: Origin | null, since?: number): Promise<C & Lease> {
+    if (this.#isFull) return Promise.reject(new PoolSaturatedError(this.#options.maxWaiting))
+    const cause = this.#stock.downBecause
+    if (cause !== null) return Promise.reject(cause)
+    const waiter = new PoolWaiter<C>(this.#line, request, this.#deadlines, this.#clock, this.#timedOut)
     waiter.origin = origin
     if (since !== undefined) waiter.cameAt(since)
     this.#serve()
@@ -260,24 +274,38 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   async #retry(
-    options: ConnectOptions,
-    timeoutMs: number,
+    request: ConnectRequest,
     { attempts, backoffMs }: { readonly attempts: number; readonly backoffMs: number },
     origin: Origin | null,
   ): Promise<C & Lease> {
+    const { timeoutMs, signal } = request
     const since = this.#clock.now()
+    if (this.#isFull) throw new PoolSaturatedError(this.#options.maxWaiting)
     for (let attempt = 0; attempt < attempts; attempt++) {
       const leftMs = timeoutMs - (this.#clock.now() - since)
-      await sleep(this.#clock, Math.min(backoffMs, leftMs), options.signal)
-      options.signal?.throwIfAborted()
+      await this.#naps.sleep(Math.min(backoffMs, leftMs), signal)
+      signal?.throwIfAborted()
       if (this.#isClosed) throw new PoolClosedError()
       const waitedMs = this.#clock.now() - since
-      if (waitedMs >= timeoutMs)
-        throw new LockTimeoutError({ key: 'a connection', phase: 'queueing', waitedMs })
-      if (!this.#isExhausted(options.reserved ?? false))
-        return this.#wait(options, Math.ceil(timeoutMs - waitedMs), origin, since)
+      if (waitedMs >= timeoutMs) throw this.#timedOut(waitedMs)
+      if (!this.#isExhausted(request.isReserved))
+        return this.#wait({ ...request, timeoutMs: Math.ceil(timeoutMs - waitedMs) }, origin, since)
     }
     throw this.#exhausted()
+  }
+
+  /** Whether as many wait as may, in the queue or apart from it. */
+  get #isFull(): boolean {
+    return this.#line.size + this.#naps.size >= this.#options.maxWaiting
+  }
+
+  /** For one whose time is up: what it was that took it. An attempt that has just begun is not to blame. */
+  readonly #timedOut = (waitedMs: number): LockTimeoutError => {
+    this.#timeouts++
+    const cause = this.#stock.opener.trouble(waitedMs / 2)
+    return cause === null
+      ? new LockTimeoutError({ key: 'a connection', phase: 'queueing', waitedMs })
+      : new LockTimeoutError({ key: 'a connection', phase: 'connecting', waitedMs }, { cause })
   }
 
   /** Whether a caller who came now would have to wait for another to give something back. */
@@ -290,7 +318,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   #exhausted(): PoolExhaustedError {
     return new PoolExhaustedError(
-      `no connection is free: ${this.#stock.leased} of at most ${this.#options.max} are borrowed`,
+      `no connection is free: ${this.#stock.tally.leased} of at most ${this.#options.max} are borrowed`,
     )
   }
 
@@ -298,13 +326,15 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   #serve(): void {
     if (this.#isClosed) return
     for (let waiter = this.#next(); waiter !== null; waiter = this.#next()) {
-      const slot = this.#stock.peek()
+      const slot = this.#stock.shelf.peek()
       if (slot === undefined) break
-      if (this.#stock.needsCheck(slot)) {
+      const fitness = this.#stock.shelf.fitness(slot)
+      if (fitness === 'expired') this.#stock.closeNext()
+      else if (fitness === 'unchecked' && !waiter.isImpatient) {
         // One check for each who waits, not one for each connection that needs it.
-        if (this.#stock.checking >= this.#line.servable(this.#ordinaryRoom())) break
+        if (this.#stock.tally.checking >= this.#line.servable(this.#ordinaryRoom())) break
         this.#stock.checkNext()
-      } else waiter.offer(this.#lend(waiter.isReserved, waiter.onWanted, waiter.origin, waiter))
+      } else this.#lendTo(waiter)
     }
     this.#stock.open(this.#line.servable(this.#ordinaryRoom()))
     if (this.#readiness !== null && this.#stock.live >= this.#options.min) {
@@ -326,47 +356,18 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** How many more ordinary callers may have a connection. */
   #ordinaryRoom(): number {
-    return this.#options.max - this.#options.reserved - this.#stock.ordinaryLeased
+    return this.#options.max - this.#options.reserved - this.#stock.tally.ordinaryLeased
   }
 
-  #lend(
-    isReserved: boolean,
-    onWanted: OnWanted | null,
-    origin: Origin | null,
-    waiter: PoolWaiter<C> | null,
-  ): C & Lease {
-    const slot = this.#stock.lend(isReserved, onWanted)
-    this.#leases++
-    if (this.#events.hears('connection:lent')) this.#tellLent(slot.id, waiter)
-    const lentAt = this.#events.hears('connection:returned') ? this.#clock.now() : null
-    let isOver = false
-    const release = (destroy: boolean | Error = false): void => {
-      if (isOver) return
-      isOver = true
-      this.loanEnded(isReserved || onWanted !== null)
-      if (loan !== null) this.#loans!.end(loan)
-      if (lentAt !== null) this.#tellReturned(slot.id, lentAt)
-      this.#stock.takeBack(slot, destroy, origin)
+  #lendTo(waiter: PoolWaiter<C>): void {
+    // Lending runs the code of others: it must find neither this one in the queue nor this connection among the idle.
+    if (!waiter.claim()) return
+    try {
+      const waitedMs = this.#events.hears('connection:lent') ? waiter.waitedMs : 0
+      waiter.fulfil(this.#lender.lend(waiter, waiter.origin, waitedMs))
+    } catch (error) {
+      waiter.fail(error)
     }
-    const loan = origin && (this.#loans?.begin(slot.id, origin, release) ?? null)
-    const dispose = (): Promise<void> => {
-      release()
-      return DONE
-    }
-    const lease: Lease = { release, [Symbol.asyncDispose]: dispose }
-    const connection = slot.connection!
-    if (this.#factory.lease === undefined) return attachLease(connection, lease)
-    const lent = this.#factory.lease(connection, lease)
-    if (loan !== null) this.#loans!.lent(lent, loan)
-    return lent
-  }
-
-  #tellLent(id: number, waiter: PoolWaiter<C> | null): void {
-    this.#events.emit('connection:lent', { id, waitedMs: waiter?.waitedMs ?? 0 })
-  }
-
-  #tellReturned(id: number, lentAt: number): void {
-    this.#events.emit('connection:returned', { id, heldMs: this.#clock.now() - lentAt })
   }
 
   /** A stack costs microseconds, so it is taken only where it may be told. */
@@ -380,8 +381,6 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#readiness = null
     // With nothing left that could come back, those who wait are told the cause; otherwise they keep their turn.
     if (this.#stock.live === 0) this.#line.refuseAll(error)
-    else if (this.#line.size > 0) this.#stock.probeLater()
+    else if (this.#line.size > 0) this.#stock.opener.probeLater()
   }
 }
-
-const DONE = Promise.resolve()

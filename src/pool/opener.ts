@@ -2,13 +2,30 @@ import { backoffDelay, type Backoff } from '../base/backoff.js'
 import type { Cancel, Clock } from '../base/clock.js'
 import { ConnectionError, LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { ConnectionFactory } from './connection-factory.js'
+import type { GuardedFactory } from './guarded-factory.js'
 
 /**
  * While the server is down, one attempt at a time, at most two a second, and never more than 1.8 s apart: fast enough to
  * notice its return, slow enough that a thousand callers can't hammer it.
  */
 const PROBE: Backoff = { firstMs: 500, factor: 1.5, capMs: 1500, jitter: 0.2 }
+
+/**
+ * So many connections in a row may end at once, before anybody has had them: a server that shuts down does that. Then it
+ * counts as a failure, or opening the next, and the next, would be a loop without a pause.
+ */
+const STILLBORN = 3
+/** At once is within this time of its opening, and in a row within this time of the last. */
+const AT_ONCE_MS = 1000
+
+export interface OpenerOptions {
+  /** How long an attempt may take. */
+  readonly connectTimeoutMs: number
+  /** How long the end of one that came too late may take. */
+  readonly closeTimeoutMs: number
+  /** Whether a process that does nothing but look whether the server is back may end. */
+  readonly allowExitOnIdle: boolean
+}
 
 export interface OpenerHost<C> {
   opened(connection: C, tookMs: number): void
@@ -24,27 +41,31 @@ export interface OpenerHost<C> {
  * its return, attempts grow 1, 2, 4, ... so that all processes together do not knock it over again.
  */
 export class Opener<C extends object> {
-  readonly #factory: ConnectionFactory<C>
-  readonly #timeoutMs: number
+  readonly #factory: GuardedFactory<C>
+  readonly #options: OpenerOptions
   readonly #clock: Clock
   readonly #random: Random
   readonly #host: OpenerHost<C>
-  readonly #underWay = new Set<AbortController>()
+  /** Each with when it began, the oldest first. */
+  readonly #underWay = new Map<AbortController, number>()
   #failures = 0
   #lastError: LockError | null = null
   #retryAt = 0
   #probe: Cancel | null = null
   #atOnce = Infinity
+  #stillborn = 0
+  #lastStillbornAt = -Infinity
+  #isClosed = false
 
   constructor(
-    factory: ConnectionFactory<C>,
-    timeoutMs: number,
+    factory: GuardedFactory<C>,
+    options: OpenerOptions,
     clock: Clock,
     random: Random,
     host: OpenerHost<C>,
   ) {
     this.#factory = factory
-    this.#timeoutMs = timeoutMs
+    this.#options = options
     this.#clock = clock
     this.#random = random
     this.#host = host
@@ -59,14 +80,27 @@ export class Opener<C extends object> {
     return this.#lastError
   }
 
-  /** Whether a caller who arrives now can be told the cause at once: the server is down and has just been asked. */
+  /**
+   * Whether a caller who arrives now can be told the cause at once: the server has just been asked. While it is being asked
+   * again nobody knows, however often it has failed before.
+   */
   get isDown(): boolean {
-    return this.#lastError !== null && (this.#underWay.size > 0 || this.#clock.now() < this.#retryAt)
+    return this.#lastError !== null && this.#underWay.size === 0 && this.#clock.now() < this.#retryAt
+  }
+
+  /** What keeps a connection from opening: why the last attempt failed, or that one has had no answer for so long. */
+  trouble(atLeastMs: number): LockError | null {
+    if (this.#lastError !== null) return this.#lastError
+    const [since] = this.#underWay.values()
+    if (since === undefined) return null
+    const ms = this.#clock.now() - since
+    if (ms < atLeastMs) return null
+    return new ConnectionError(`an attempt to connect has had no answer for ${Math.round(ms)} ms`)
   }
 
   /** Sees to it that up to `wanted` attempts are under way, as far as the server's state allows. */
   open(wanted: number): void {
-    if (wanted <= 0) return
+    if (wanted <= 0 || this.#isClosed) return
     if (this.#lastError !== null && this.#clock.now() < this.#retryAt) return this.probeLater()
     const allowed = Math.min(wanted, this.#lastError === null ? this.#atOnce : 1)
     for (let more = allowed - this.#underWay.size; more > 0; more--) {
@@ -77,11 +111,25 @@ export class Opener<C extends object> {
 
   /** While the server is down: makes sure that somebody will look whether it is back. */
   probeLater(): void {
-    if (this.#lastError === null || this.#probe !== null || this.#underWay.size > 0) return
-    this.#probe = this.#clock.after(this.#retryAt - this.#clock.now(), () => {
+    const isSeenTo = this.#probe !== null || this.#underWay.size > 0
+    if (this.#lastError === null || isSeenTo || this.#isClosed) return
+    const due = (): void => {
       this.#probe = null
       this.#host.due()
-    })
+    }
+    const delayMs = this.#retryAt - this.#clock.now()
+    this.#probe = this.#clock.after(delayMs, due, !this.#options.allowExitOnIdle)
+  }
+
+  /** One has ended that nobody has had. Answers with an error if that is to be taken for a failure to open one. */
+  ended(openedAt: number, cause: Error): LockError | null {
+    const now = this.#clock.now()
+    if (now - openedAt > AT_ONCE_MS) return null
+    if (now - this.#lastStillbornAt > AT_ONCE_MS + PROBE.capMs * 2) this.#stillborn = 0
+    this.#lastStillbornAt = now
+    if (++this.#stillborn < STILLBORN) return null
+    const message = `connections end as soon as they are open: ${cause.message}`
+    return this.#note(new ConnectionError(message, { cause }))
   }
 
   /** A connection has ended by itself: before many are opened, one finds out whether the server is still there. */
@@ -89,16 +137,18 @@ export class Opener<C extends object> {
     this.#atOnce = 1
   }
 
+  /** For good: attempts are given up, and no more are made. */
   close(): void {
+    this.#isClosed = true
     this.#probe?.()
     this.#probe = null
-    for (const attempt of [...this.#underWay]) attempt.abort()
+    for (const attempt of [...this.#underWay.keys()]) attempt.abort()
   }
 
   #start(): void {
     const attempt = new AbortController()
     const startedAt = this.#clock.now()
-    this.#underWay.add(attempt)
+    this.#underWay.set(attempt, startedAt)
     let isOver = false
     const end = (): boolean => {
       if (isOver) return false
@@ -110,19 +160,16 @@ export class Opener<C extends object> {
     const fail = (error: unknown): void => {
       if (end()) this.#failed(error)
     }
-    const cancelTimer = this.#clock.after(this.#timeoutMs, () => attempt.abort())
+    const { connectTimeoutMs } = this.#options
+    const cancelTimer = this.#clock.after(connectTimeoutMs, () => attempt.abort())
     attempt.signal.addEventListener('abort', () => {
-      fail(new ConnectionError(`no connection within ${this.#timeoutMs} ms`))
+      fail(new ConnectionError(`no connection within ${connectTimeoutMs} ms`))
     })
     const succeed = (connection: C): void => {
       if (end()) this.#succeeded(connection, this.#clock.now() - startedAt)
       else this.#closeLate(connection)
     }
-    try {
-      this.#factory.open(attempt.signal).then(succeed, fail)
-    } catch (error) {
-      fail(error)
-    }
+    this.#factory.open(attempt.signal).then(succeed, fail)
   }
 
   #succeeded(connection: C, tookMs: number): void {
@@ -134,14 +181,20 @@ export class Opener<C extends object> {
   }
 
   #failed(error: unknown): void {
-    this.#lastError = asConnectionError(error)
+    this.#host.failed(this.#note(asConnectionError(error)), this.#underWay.size)
+  }
+
+  #note(error: LockError): LockError {
+    this.#lastError = error
     this.#retryAt = this.#clock.now() + backoffDelay(PROBE, this.#failures++, this.#random)
-    this.#host.failed(this.#lastError, this.#underWay.size)
+    return error
   }
 
   /** It arrived after its time: nobody knows of it, so it must not stay open. */
   #closeLate(connection: C): void {
-    this.#factory.close(connection).catch(() => this.#factory.destroy?.(connection))
+    const destroy = (): void => this.#factory.destroy(connection)
+    const cancel = this.#clock.after(this.#options.closeTimeoutMs, destroy)
+    void this.#factory.discard(connection).then(cancel)
   }
 }
 

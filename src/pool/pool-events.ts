@@ -2,6 +2,7 @@
 export type CloseReason =
   | 'idle for too long'
   | 'old'
+  | 'used up'
   | 'released as broken'
   | 'could not be cleaned'
   | 'failed its check'

@@ -1,4 +1,4 @@
-import { durationOrInfinity, integer, type OptionSpec, type OptionTable } from '../base/options.js'
+import { durationOrInfinity, integer, oneOf, type OptionSpec, type OptionTable } from '../base/options.js'
 
 /**
  * What a caller gets when no connection is free and no more may be opened: `'wait'` for one, `'fail'` at once with
@@ -73,6 +73,13 @@ export interface PoolOptions {
   readonly maxLifetimeMs?: number
 
   /**
+   * How often a connection may be lent before it is closed.
+   *
+   * Default Infinity. From 1 to 1000000000, or Infinity.
+   */
+  readonly maxUses?: number
+
+  /**
    * A connection that has idled for longer is checked before it is handed out. One round trip, paid only then.
    *
    * Default 1000. From 0 to 86400000 (one day), or Infinity (never).
@@ -88,6 +95,12 @@ export interface PoolOptions {
 
   /** Whether `min` connections are opened at once, rather than at the first `ready()` or `connect()`. Default true. */
   readonly openAtStart?: boolean
+
+  /**
+   * Whether a process that has nothing to do but to keep idle connections ends. What is borrowed, and who waits, keeps it
+   * as ever. Needs a factory with `ref` and `unref`. Default false.
+   */
+  readonly allowExitOnIdle?: boolean
 
   /**
    * A connection that is borrowed for longer is reported once, with where it was taken: `connection:overdue`. Loans that
@@ -127,12 +140,11 @@ export const POOL_OPTIONS: OptionTable<PoolOptions> = {
   connectTimeoutMs: integer({ default: 10_000, min: 1, max: ONE_DAY_MS }),
   idleTimeoutMs: durationOrInfinity({ default: 60_000, min: 0, max: ONE_DAY_MS }),
   maxLifetimeMs: durationOrInfinity({ default: 1_800_000, min: 1000, max: ONE_DAY_MS }),
+  maxUses: durationOrInfinity({ default: Infinity, min: 1, max: 1_000_000_000 }),
   checkAfterIdleMs: durationOrInfinity({ default: 1000, min: 0, max: ONE_DAY_MS }),
   closeTimeoutMs: integer({ default: 2000, min: 1, max: ONE_DAY_MS }),
-  openAtStart: {
-    default: true,
-    problem: (value) => (typeof value === 'boolean' ? null : 'must be true or false'),
-  },
+  openAtStart: oneOf([true, false], true),
+  allowExitOnIdle: oneOf([false, true], false),
   leakWarningMs: integer({ default: 0, min: 0, max: ONE_DAY_MS }),
 }
 

@@ -1,54 +1,38 @@
 import type { Clock } from '../base/clock.js'
 import type { Deadlines } from '../base/deadlines.js'
-import { LockTimeoutError } from '../base/errors.js'
 import { Fifo } from '../base/fifo.js'
 import type { Origin } from '../base/overdue.js'
 import { Waiter } from '../base/waiter.js'
+import type { ConnectRequest } from './connect-request.js'
+import type { Borrower } from './lender.js'
 import type { Lease } from './lease.js'
 import type { OnWanted } from './slot.js'
 
-/** How a connection is asked for. */
-export interface ConnectOptions {
-  /**
-   * How long queueing and opening may take.
-   *
-   * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
-   */
-  readonly timeoutMs?: number
-  /** Calls the wait off. The call rejects with `signal.reason`, untouched. */
-  readonly signal?: AbortSignal
-  /** Whether the reserved connections may be used. Default false. */
-  readonly reserved?: boolean
-  /**
-   * Called when somebody waits in vain, or the connection has grown too old: return true to say that it will come back
-   * soon. Default: nobody is asked.
-   */
-  readonly onWanted?: OnWanted
-}
-
 /** One caller who waits for a connection. */
-export class PoolWaiter<C> extends Waiter<C & Lease> {
+export class PoolWaiter<C> extends Waiter<C & Lease> implements Borrower {
   readonly isReserved: boolean
   readonly onWanted: OnWanted | null
+  /** Whether it has no time for a connection to be checked. */
+  readonly isImpatient: boolean
   /** Where it was asked for, if leaks are looked for. */
   origin: Origin | null = null
   readonly #clock: Clock
   #since: number
-  readonly #timedOut: () => Error | null
+  readonly #timedOut: (waitedMs: number) => Error
   readonly #line: Fifo<PoolWaiter<C>>
 
   constructor(
     line: WaitingLine<C>,
-    options: ConnectOptions,
-    timeoutMs: number,
+    { timeoutMs, signal, isReserved, onWanted }: ConnectRequest,
     deadlines: Deadlines,
     clock: Clock,
-    timedOut: () => Error | null,
+    timedOut: (waitedMs: number) => Error,
   ) {
     const now = clock.now()
-    super(deadlines, timeoutMs, options.signal, now)
-    this.isReserved = options.reserved ?? false
-    this.onWanted = options.onWanted ?? null
+    super(deadlines, timeoutMs, signal, now)
+    this.isReserved = isReserved
+    this.onWanted = onWanted
+    this.isImpatient = timeoutMs === 0
     this.#clock = clock
     this.#since = now
     this.#timedOut = timedOut
@@ -66,14 +50,7 @@ export class PoolWaiter<C> extends Waiter<C & Lease> {
   }
 
   protected override outOfTime(): void {
-    const cause = this.#timedOut()
-    const phase = cause === null ? 'queueing' : 'connecting'
-    this.refuse(
-      new LockTimeoutError(
-        { key: 'a connection', phase, waitedMs: this.waitedMs },
-        cause === null ? {} : { cause },
-      ),
-    )
+    this.refuse(this.#timedOut(this.waitedMs))
   }
 
   protected override left(): void {

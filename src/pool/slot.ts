@@ -33,10 +33,16 @@ export class Slot<C> {
 
   /** Null while opening, and only then. */
   connection: C | null = null
-  /** When its lifetime is over, on the pool's clock. */
+  /** When it was opened, on the pool's clock. */
+  openedAt = 0
+  /** When it should be replaced, on the pool's clock: a while before its time. */
   expiresAt: number = Infinity
-  /** Set when its lifetime is over while somebody has it: it is closed when it comes back. */
+  /** From when on it is lent no more, replaced or not. */
+  endsAt: number = Infinity
+  /** It should be replaced: it is closed when another is there, or when it comes back. The tally sets it. */
   isOld = false
+  /** Loans so far. */
+  uses = 0
   /** `Infinity` while it has not idled at all: it has just come back, and somebody may be waiting for it. */
   idleSince = 0
   /** Whether the lease draws on the reserved places. Means something while leased. */

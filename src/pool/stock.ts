@@ -4,11 +4,13 @@ import type { Emitter } from '../base/emitter.js'
 import type { LockError } from '../base/errors.js'
 import { originInWords, type Origin } from '../base/overdue.js'
 import type { Random } from '../base/random.js'
-import type { ConnectionFactory } from './connection-factory.js'
+import type { GuardedFactory } from './guarded-factory.js'
 import { Opener } from './opener.js'
 import type { CloseReason, PoolEvents } from './pool-events.js'
 import type { PoolOptions } from './pool-options.js'
+import { Shelf } from './shelf.js'
 import { Slot, type OnWanted, type SlotState } from './slot.js'
+import { Tally } from './tally.js'
 import { planUpkeep, UpkeepTimer } from './upkeep.js'
 
 export interface StockHost<C> {
@@ -24,31 +26,26 @@ export interface StockHost<C> {
 
 /** The connections of a pool, whoever uses them: how many, in which state, and how each begins and ends. */
 export class Stock<C extends object> {
-  readonly #factory: ConnectionFactory<C>
+  readonly #factory: GuardedFactory<C>
   readonly #options: Required<PoolOptions>
   readonly #clock: Clock
   readonly #random: Random
   readonly #events: Emitter<PoolEvents>
   readonly #host: StockHost<C>
-  readonly #opener: Opener<C>
+  readonly opener: Opener<C>
+  /** Those that nobody has. */
+  readonly shelf: Shelf<C>
+  /** How many are in which state. */
+  readonly tally: Tally<C> = new Tally()
   readonly #upkeep: UpkeepTimer
   readonly #slots = new Set<Slot<C>>()
-  /** The most recently used last: that one is handed out first, so that those not needed can idle away. */
-  readonly #idle: Slot<C>[] = []
-  /** Slots in the states that are neither idle nor leased: those two are on the way of every lease, and can be derived. */
-  readonly #between: Record<Passing, number> = { checking: 0, cleaning: 0, closing: 0 }
-  #leased = 0
-  #ordinaryLeased = 0
-  /** How many of the leased can be asked back. */
-  #askable = 0
-  #closed = 0
   #nextId = 1
   #opened = 0
   #failed = 0
   #ending: Deferred<void> | null = null
 
   constructor(
-    factory: ConnectionFactory<C>,
+    factory: GuardedFactory<C>,
     options: Required<PoolOptions>,
     ports: { readonly clock: Clock; readonly random: Random },
     events: Emitter<PoolEvents>,
@@ -60,8 +57,9 @@ export class Stock<C extends object> {
     this.#random = ports.random
     this.#events = events
     this.#host = host
-    this.#upkeep = new UpkeepTimer(ports.clock, () => this.#maintain())
-    this.#opener = new Opener(factory, options.connectTimeoutMs, ports.clock, ports.random, {
+    this.shelf = new Shelf(factory, options, ports.clock)
+    this.#upkeep = new UpkeepTimer(ports.clock, !options.allowExitOnIdle, () => this.#maintain())
+    this.opener = new Opener(factory, options, ports.clock, ports.random, {
       opened: (connection, tookMs) => this.#add(connection, tookMs),
       failed: (error, others) => this.#openFailed(error, others),
       due: () => this.#host.changed(),
@@ -70,90 +68,61 @@ export class Stock<C extends object> {
 
   /** All places taken, also by what is still opening or not yet gone. */
   get total(): number {
-    return this.#slots.size + this.#opener.opening
+    return this.#slots.size + this.opener.opening
   }
 
   /** Connections that are, or will soon be, of use to somebody. */
   get live(): number {
-    return this.#slots.size - this.#between.closing
+    return this.#slots.size - this.tally.closing
   }
 
   /** Connections that will become idle, or are, without a borrower's doing. */
   get coming(): number {
-    const { checking, cleaning } = this.#between
-    return this.#idle.length + checking + cleaning + this.#opener.opening
-  }
-
-  get checking(): number {
-    return this.#between.checking
-  }
-
-  get idle(): number {
-    return this.#idle.length
-  }
-
-  get leased(): number {
-    return this.#leased
-  }
-
-  /** Of those, the ones that do not draw on the reserved places. */
-  get ordinaryLeased(): number {
-    return this.#ordinaryLeased
+    const { checking, cleaning } = this.tally
+    return this.shelf.size + checking + cleaning + this.opener.opening
   }
 
   /** Of those that are out, the ones whose lifetime is over. */
   get old(): number {
     let count = 0
-    for (const slot of this.#slots) if (slot.isOld) count++
+    for (const slot of this.#slots) if (slot.isOld && slot.state === 'leased') count++
     return count
   }
 
-  get lastError(): LockError | null {
-    return this.#opener.lastError
-  }
-
-  /** Whether nothing is left, and the server has just been found to be down. */
-  get isDown(): boolean {
-    return this.live === 0 && this.#opener.isDown
+  /** If nothing is left, and the server has just been found to be down: why. */
+  get downBecause(): LockError | null {
+    return this.live === 0 && this.opener.isDown ? this.opener.lastError : null
   }
 
   counts(): { opening: number; closing: number; opened: number; failed: number; closed: number } {
     return {
-      opening: this.#opener.opening,
-      closing: this.#between.closing,
+      opening: this.opener.opening,
+      closing: this.tally.closing,
       opened: this.#opened,
       failed: this.#failed,
-      closed: this.#closed,
+      closed: this.tally.closed,
     }
-  }
-
-  /** The one to hand out next, still in its place. It may need a check first. */
-  peek(): Slot<C> | undefined {
-    return this.#idle.at(-1)
-  }
-
-  needsCheck(slot: Slot<C>): boolean {
-    if (this.#factory.check === undefined || slot.idleSince === Infinity) return false
-    return this.#clock.now() - slot.idleSince > this.#options.checkAfterIdleMs
   }
 
   /** Takes what `peek` showed. */
   lend(isReserved: boolean, onWanted: OnWanted | null): Slot<C> {
-    const slot = this.#idle.pop()!
+    const slot = this.shelf.take()
     slot.move('leased')
-    slot.isReserved = isReserved
-    slot.onWanted = onWanted
-    this.#leased++
-    if (!isReserved) this.#ordinaryLeased++
-    if (onWanted !== null) this.#askable++
+    slot.uses++
+    this.tally.lent(slot, isReserved, onWanted)
     return slot
   }
 
   /** Checks what `peek` showed; it comes back as idle, or not at all. */
   checkNext(): void {
-    const slot = this.#idle.pop()!
+    const slot = this.shelf.take()
     slot.move('checking')
-    this.#settle(slot, 'checking', this.#factory.check!(slot.connection!), 'failed its check')
+    this.#settle(slot, 'checking', this.#factory.check(slot.connection!), 'failed its check')
+  }
+
+  /** Closes what `peek` showed: the timer that should have done it is late. */
+  closeNext(): void {
+    this.#close(this.shelf.take(), 'old')
   }
 
   /** `origin` is where it was borrowed, if that is known. */
@@ -161,9 +130,9 @@ export class Stock<C extends object> {
     // It may have ended while it was out.
     if (slot.state !== 'leased') return
     if (destroy !== false) {
-      return this.#close(slot, 'released as broken', destroy === true ? undefined : destroy)
+      return this.#drop(slot, 'released as broken', destroy === true ? undefined : destroy)
     }
-    const cleaning = this.#factory.clean?.(slot.connection!) ?? null
+    const cleaning = this.#factory.clean(slot.connection!)
     if (cleaning === null) return this.#toIdle(slot)
     slot.move('cleaning')
     const tell = (found: readonly string[]): void => {
@@ -175,7 +144,7 @@ export class Stock<C extends object> {
 
   /** Asks borrowers who said they can be asked, until one promises to give back a connection that `helps`. */
   askBack(helps: (slot: Slot<C>) => boolean): void {
-    if (this.#askable === 0) return
+    if (this.tally.askable === 0) return
     for (const slot of this.#slots) {
       if (slot.state === 'leased' && helps(slot) && slot.onWanted?.()) return
     }
@@ -183,23 +152,19 @@ export class Stock<C extends object> {
 
   /** Opens for so many callers, or as many as `min` lacks, within `max`. */
   open(forCallers: number): void {
-    const { checking, cleaning } = this.#between
-    const forMin = this.#options.min - this.#slots.size
+    const { checking, cleaning } = this.tally
+    const forMin = this.#options.min - this.#fresh
     const free = this.#options.max - this.#slots.size
-    this.#opener.open(Math.min(Math.max(forCallers - checking - cleaning, forMin), free))
-  }
-
-  probeLater(): void {
-    this.#opener.probeLater()
+    this.opener.open(Math.min(Math.max(forCallers - checking - cleaning, forMin), free))
   }
 
   /** Closes what is idle, and the rest as it comes back. Resolves when nothing is left. */
   end(): Promise<void> {
     if (this.#ending !== null) return this.#ending.promise
     this.#ending = new Deferred()
-    this.#upkeep.stop()
-    this.#opener.close()
-    for (const slot of this.#idle.splice(0)) this.#close(slot, 'pool closed')
+    this.#upkeep.close()
+    this.opener.close()
+    for (const slot of this.shelf.takeAll()) this.#close(slot, 'pool closed')
     if (this.#slots.size === 0) this.#ending.resolve()
     return this.#ending.promise
   }
@@ -211,19 +176,30 @@ export class Stock<C extends object> {
     }
   }
 
+  /** Those that will still be there for a while: neither on their way out nor to be replaced. */
+  get #fresh(): number {
+    return this.live - this.tally.old
+  }
+
   #add(connection: C, tookMs: number): void {
-    const slot = new Slot<C>(this.#nextId++, (moved, from) => this.#moved(moved, from))
+    const slot = new Slot<C>(this.#nextId++, (moved, from) => this.tally.moved(moved, from))
     slot.connection = connection
-    const lifetime = this.#options.maxLifetimeMs * (1 - LIFETIME_JITTER * this.#random.next())
-    slot.expiresAt = this.#clock.now() + lifetime
+    const { maxLifetimeMs } = this.#options
+    const lifetime = maxLifetimeMs * (1 - LEAST_JITTER - LIFETIME_JITTER * this.#random.next())
+    const now = this.#clock.now()
+    slot.openedAt = now
+    slot.expiresAt = now + lifetime
+    slot.endsAt = now + maxLifetimeMs
     this.#slots.add(slot)
     this.#opened++
     this.#events.emit('connection:opened', { id: slot.id, tookMs })
-    this.#factory.onEnd?.(connection, (cause) => this.#ended(slot, cause))
-    this.#upkeep.within(lifetime)
+    this.#factory.onEnd(connection, (cause) => this.#ended(slot, cause))
+    this.#upkeep.within(lifetime, now)
     // A server that is shutting down may have ended it before we learned that it was open.
     if (slot.state === 'opening') this.#toIdle(slot)
-    this.#host.changed()
+    // It may be what an old one has waited for.
+    if (this.tally.old > 0) this.#maintain()
+    else this.#host.changed()
   }
 
   #openFailed(error: LockError, others: number): void {
@@ -231,20 +207,31 @@ export class Stock<C extends object> {
     if (this.#ending !== null) return
     this.#events.emit('connection:failed', { error })
     this.#host.openFailed(error, others === 0)
-    if (this.#options.min > 0) this.#opener.probeLater()
+    if (this.#options.min > 0) this.opener.probeLater()
   }
 
   /** Where somebody waits for it, it has not idled: then nobody need look at the clock, which would cost a fifth of all. */
   #toIdle(slot: Slot<C>): void {
-    if (this.#ending !== null) return this.#close(slot, 'pool closed')
-    if (slot.isOld) return this.#close(slot, 'old')
+    if (this.#ending !== null) {
+      // Who was told that it is open has closed the pool.
+      if (slot.state === 'opening') slot.move('idle')
+      return this.#close(slot, 'pool closed')
+    }
+    if (slot.uses >= this.#options.maxUses) return this.#drop(slot, 'used up')
+    if (slot.isOld && !this.#isKept(slot)) return this.#drop(slot, 'old')
     slot.move('idle')
-    slot.idleSince = Infinity
-    this.#idle.push(slot)
+    this.shelf.put(slot)
     this.#host.changed()
     if (slot.state !== 'idle') return
-    slot.idleSince = this.#clock.now()
+    this.shelf.rests(slot)
     this.#upkeep.within(this.#options.idleTimeoutMs, slot.idleSince)
+    if (slot.isOld) this.#upkeep.within(slot.endsAt - slot.idleSince, slot.idleSince)
+  }
+
+  /** An old one that came back is of use until another is there, if there can be one beside it. */
+  #isKept(slot: Slot<C>): boolean {
+    const { min, max } = this.#options
+    return this.live <= min && this.#slots.size < max && this.#clock.now() < slot.endsAt
   }
 
   /** Back to idle when `work` is done in time; closed if it is not, or fails. */
@@ -257,13 +244,19 @@ export class Stock<C extends object> {
   ): void {
     const fail = (error?: Error): void => {
       cancel()
-      if (slot.state === during) this.#close(slot, otherwise, error, origin)
+      if (slot.state === during) this.#drop(slot, otherwise, error, origin)
     }
     const cancel = this.#clock.after(this.#options.closeTimeoutMs, () => fail())
     work.then(() => {
       cancel()
       if (slot.state === during) this.#toIdle(slot)
     }, fail)
+  }
+
+  /** Closes one that was in use; where there is room, another is opened before it is gone. */
+  #drop(slot: Slot<C>, reason: CloseReason, error?: Error, origin?: Origin | null): void {
+    this.#close(slot, reason, error, origin)
+    if (this.#ending === null) this.#host.changed()
   }
 
   /** Its place is free again when the server has let go of it, or has had its time to. */
@@ -279,7 +272,7 @@ export class Stock<C extends object> {
     const connection = slot.connection!
     const destroy = (): void => {
       if (slot.state === 'closed') return
-      this.#factory.destroy?.(connection)
+      this.#factory.destroy(connection)
       gone()
     }
     const gone = (): void => {
@@ -293,16 +286,19 @@ export class Stock<C extends object> {
   /** The connection ended under us, whoever had it. */
   #ended(slot: Slot<C>, cause: Error): void {
     if (slot.state === 'closing' || slot.state === 'closed') return
-    this.#opener.suspect()
-    if (slot.state === 'idle') this.#idle.splice(this.#idle.indexOf(slot), 1)
+    this.opener.suspect()
+    if (slot.state === 'idle') this.shelf.takeOut([slot])
     this.#tellClosed(slot, 'ended by itself', cause)
     this.#host.ended(slot.connection!, cause)
+    const failure = slot.uses === 0 ? this.opener.ended(slot.openedAt, cause) : null
     this.#forget(slot)
+    if (failure !== null) this.#openFailed(failure, this.opener.opening)
   }
 
   #forget(slot: Slot<C>): void {
     slot.move('closed')
     this.#slots.delete(slot)
+    this.#factory.forget(slot.connection!)
     this.#host.gone(slot.connection!)
     if (this.#ending === null) this.#host.changed()
     else if (this.#slots.size === 0) this.#ending.resolve()
@@ -318,39 +314,24 @@ export class Stock<C extends object> {
     })
   }
 
-  #moved(slot: Slot<C>, from: SlotState): void {
-    const { state } = slot
-    if (isPassing(from)) this.#between[from]--
-    if (isPassing(state)) this.#between[state]++
-    else if (state === 'closed') this.#closed++
-    if (from !== 'leased') return
-    this.#leased--
-    if (!slot.isReserved) this.#ordinaryLeased--
-    if (slot.onWanted !== null) this.#askable--
-    slot.onWanted = null
-  }
-
   #maintain(): void {
-    const plan = planUpkeep(this.#idle, this.#slots, this.total, this.#clock.now(), this.#options)
-    for (const { slot, reason } of plan.close) {
-      this.#idle.splice(this.#idle.indexOf(slot), 1)
-      this.#close(slot, reason)
+    const strength = {
+      usable: this.live,
+      old: this.tally.old,
+      hasRoom: this.#slots.size < this.#options.max,
     }
-    for (const slot of plan.old) {
-      slot.isOld = true
-      slot.onWanted?.()
-    }
+    const plan = planUpkeep(this.shelf.slots, this.#slots, strength, this.#clock.now(), this.#options)
+    for (const slot of plan.aged) this.tally.aged(slot)
+    // All at once, because whoever is told of one that is closed may borrow another.
+    this.shelf.takeOut(plan.close.map(({ slot }) => slot))
+    for (const { slot, reason } of plan.close) if (slot.state === 'idle') this.#close(slot, reason)
     this.#upkeep.within(plan.nextInMs)
+    for (const slot of plan.aged) slot.onWanted?.()
     this.#host.changed()
   }
 }
 
-/** States that a slot is in for a short time, and seldom. */
-type Passing = 'checking' | 'cleaning' | 'closing'
-
-function isPassing(state: SlotState): state is Passing {
-  return state === 'checking' || state === 'cleaning' || state === 'closing'
-}
-
-/** A tenth at most: what is opened together must not end together (HikariCP, pgx and psycopg all do this). */
-const LIFETIME_JITTER = 0.1
+/** Together a tenth at most: what is opened together must not end together (HikariCP, pgx and psycopg all do this). */
+const LIFETIME_JITTER = 0.09
+/** What is left to open a replacement in. */
+const LEAST_JITTER = 0.01

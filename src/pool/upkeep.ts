@@ -6,63 +6,101 @@ export interface UpkeepRules {
   readonly idleTimeoutMs: number
 }
 
+/** How many connections there are, in the ways that matter for closing some. */
+export interface Strength {
+  /** That can be used, those included whose lifetime is over. */
+  readonly usable: number
+  /** Of those, the ones whose lifetime was known to be over before. */
+  readonly old: number
+  /** Whether another may be opened before one is closed. */
+  readonly hasRoom: boolean
+}
+
 /** What is due now, and when to look again. */
 export interface UpkeepPlan<C> {
   readonly close: readonly { readonly slot: Slot<C>; readonly reason: 'idle for too long' | 'old' }[]
-  /** Too old, but in use: to be asked back, and closed on return. */
-  readonly old: readonly Slot<C>[]
+  /** Grown too old since the last look. What of these is in use is to be asked back, and closed on return. */
+  readonly aged: readonly Slot<C>[]
   /** `Infinity` when nothing will fall due by itself. */
   readonly nextInMs: number
 }
 
-/** Pure: which connections have idled or lived long enough. `idle` are those of `slots` in the order of use, the least recent first. */
+/**
+ * Pure: which connections have idled or lived long enough. `idle` are those of `slots` in the order of use, the least recent
+ * first. An old one that `min` needs stays until its replacement is there, if there can be one before it goes; but not
+ * longer than it may live.
+ */
 export function planUpkeep<C>(
   idle: readonly Slot<C>[],
   slots: Iterable<Slot<C>>,
-  total: number,
+  { usable, old, hasRoom }: Strength,
   now: number,
   rules: UpkeepRules,
 ): UpkeepPlan<C> {
   const close: { slot: Slot<C>; reason: 'idle for too long' | 'old' }[] = []
-  const old: Slot<C>[] = []
+  const aged: Slot<C>[] = []
   let next = Infinity
-  for (const slot of idle) {
-    const idleUntil = slot.idleSince + rules.idleTimeoutMs
-    const isSpare = total - close.length > rules.min
-    if (slot.expiresAt <= now) close.push({ slot, reason: 'old' })
-    else if (isSpare && idleUntil <= now) close.push({ slot, reason: 'idle for too long' })
-    else next = Math.min(next, slot.expiresAt, isSpare ? idleUntil : Infinity)
-  }
   for (const slot of slots) {
-    if (slot.state === 'idle' || slot.isOld) continue
-    if (slot.expiresAt <= now) old.push(slot)
+    if (slot.isOld || slot.state === 'closing') continue
+    if (slot.expiresAt <= now) aged.push(slot)
     else next = Math.min(next, slot.expiresAt)
   }
-  return { close, old, nextInMs: next === Infinity ? Infinity : Math.max(next - now, 1) }
+  const justAged = new Set(aged)
+  let left = usable
+  let fresh = usable - old - aged.length
+  for (const slot of idle) {
+    if (slot.isOld || justAged.has(slot)) {
+      if (slot.endsAt > now && hasRoom && left <= rules.min) next = Math.min(next, slot.endsAt)
+      else {
+        close.push({ slot, reason: 'old' })
+        left--
+      }
+      continue
+    }
+    const idleUntil = slot.idleSince + rules.idleTimeoutMs
+    if (fresh <= rules.min) continue
+    if (idleUntil > now) next = Math.min(next, idleUntil)
+    else {
+      close.push({ slot, reason: 'idle for too long' })
+      left--
+      fresh--
+    }
+  }
+  return { close, aged, nextInMs: next === Infinity ? Infinity : Math.max(next - now, 1) }
 }
 
 /** One timer for all upkeep. Being asked for an earlier time moves it; nothing on the way of a lease touches it. */
 export class UpkeepTimer {
   readonly #clock: Clock
+  readonly #keepsProcess: boolean
   readonly #run: () => void
   #at = Infinity
   #cancel: Cancel | null = null
+  #isClosed = false
 
-  constructor(clock: Clock, run: () => void) {
+  constructor(clock: Clock, keepsProcess: boolean, run: () => void) {
     this.#clock = clock
+    this.#keepsProcess = keepsProcess
     this.#run = run
   }
 
   within(delayMs: number, now: number = this.#clock.now()): void {
     const at = now + delayMs
-    if (at >= this.#at) return
+    if (at >= this.#at || this.#isClosed) return
     this.stop()
     if (delayMs === Infinity) return
     this.#at = at
-    this.#cancel = this.#clock.after(delayMs, () => {
+    const due = (): void => {
       this.stop()
       this.#run()
-    })
+    }
+    this.#cancel = this.#clock.after(delayMs, due, this.#keepsProcess)
+  }
+
+  /** For good. */
+  close(): void {
+    this.#isClosed = true
+    this.stop()
   }
 
   stop(): void {

@@ -52,6 +52,62 @@ test('closing is idempotent, and refuses new work', async () => {
   expect(await rejection(locks.connections.connect())).toMatchObject({ code: 'POOL_CLOSED' })
 })
 
+test.each([
+  [0, false],
+  [1, false],
+  [0, true],
+  [1, true],
+])(
+  'ready() is told of the end at once, however far it had come (min %i, silent: %s)',
+  async (min, isSilent) => {
+    for (let step = 0; step < 40; step++) {
+      const world = fakeWorld()
+      const locks = world.pool({ min })
+      world.server.isSilent = isSilent
+      const ready = locks.ready().then(
+        () => 'ready',
+        (error: { code: string }) => error.code,
+      )
+      for (let i = 0; i < step; i++) await Promise.resolve()
+      const closing = locks.close({ graceMs: 60_000 })
+
+      expect(await stateOf(ready)).toBe('fulfilled')
+      expect(['ready', 'POOL_CLOSED']).toContain(await ready)
+      await world.clock.run(1000)
+      await closing
+    }
+  },
+)
+
+test.each([0, 1])(
+  'ready() does not wait for holders to be done when the pool is closed (min %i)',
+  async (min) => {
+    const world = fakeWorld()
+    const locks = world.pool({ min, max: 2 })
+    const lock = await locks.acquire('orders')
+
+    const closing = locks.close({ graceMs: 10_000 })
+
+    expect(await rejection(locks.ready())).toMatchObject({ code: 'POOL_CLOSED' })
+    await lock.release()
+    await world.clock.run(1000)
+    await closing
+  },
+)
+
+test('ready() is answered also if the last who wanted a session has just left', async () => {
+  const world = fakeWorld()
+  const locks = world.pool({ min: 0 })
+  const enough = new AbortController()
+  const acquiring = rejection(locks.acquire('orders', { signal: enough.signal }))
+  enough.abort('enough')
+  const ready = locks.ready()
+
+  expect(await acquiring).toBe('enough')
+  await world.clock.run(100)
+  expect(await ready).toBe(locks)
+})
+
 test('a pool that was never used closes at once', async () => {
   const world = fakeWorld()
   const locks = world.pool()

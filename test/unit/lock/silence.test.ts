@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import type { FakeConnection } from '../../../src/testing/fake-connection.js'
-import { fakeWorld, stateOf, type FakeWorld } from '../../support/fake-world.js'
+import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
 /** Waits for one more connection, and cuts it off before anything is asked on it. */
 async function cutNext(world: FakeWorld): Promise<FakeConnection> {
@@ -162,4 +162,21 @@ test('a bell whose connection ends as it begins to listen is replaced', async ()
   expect(waiter.snapshot().connections.leased, 'a session and the bell').toBe(2)
   await Promise.all([lock.release(), world.clock.run(100)])
   await (await waiting).release()
+})
+
+test.each([
+  ['a lock', (world: FakeWorld) => world.pool({ acquireTimeoutMs: 500 }).acquire('orders')],
+  ['a permit', (world: FakeWorld) => world.pool({ acquireTimeoutMs: 500 }).semaphore('orders', 2).acquire()],
+  ['a connection', (world: FakeWorld) => world.pool({ acquireTimeoutMs: 500 }).connections.connect()],
+])('who asks for %s of a server that says nothing is told that, with the cause', async (_, ask) => {
+  const world = fakeWorld()
+  world.server.isSilent = true
+  const outcome = rejection(ask(world))
+  await world.clock.run(1000)
+
+  expect(await outcome).toMatchObject({
+    code: 'LOCK_TIMEOUT',
+    phase: 'connecting',
+    cause: { code: 'CONNECTION_FAILED', message: expect.stringContaining('no answer') },
+  })
 })

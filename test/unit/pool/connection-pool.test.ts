@@ -1,32 +1,12 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Deferred } from '../../../src/base/deferred.js'
 import { ConnectionPool } from '../../../src/pool/connection-pool.js'
-import type { PoolOptions } from '../../../src/pool/pool-options.js'
-import { ManualClock, settle } from '../../../src/testing/manual-clock.js'
-import { SeededRandom } from '../../../src/testing/seeded-random.js'
+import { settle } from '../../../src/testing/manual-clock.js'
 import { rejection, stateOf } from '../../support/fake-world.js'
-import { StubFactory, type Stub } from '../../support/stub-factory.js'
+import { poolWorld } from '../../support/pool-world.js'
+import { StubFactory } from '../../support/stub-factory.js'
 
-const made: { pool: ConnectionPool<Stub>; clock: ManualClock; factory: StubFactory }[] = []
-
-function poolOf(options: PoolOptions = {}, factory: StubFactory = new StubFactory()) {
-  const clock = new ManualClock()
-  const pool = new ConnectionPool(factory, options, { clock, random: new SeededRandom(1) })
-  const world = { pool, clock, factory }
-  made.push(world)
-  return world
-}
-
-afterEach(async () => {
-  for (const { pool, clock, factory } of made.splice(0)) {
-    factory.closing = Promise.resolve()
-    const closing = pool.close({ graceMs: 0 })
-    await clock.run(20_000)
-    await closing
-    expect(clock.armed, 'timers').toBe(0)
-    expect(pool.totalCount).toBe(0)
-  }
-})
+const poolOf = poolWorld()
 
 describe('opening', () => {
   test('min connections are opened at the start, and never more than max', async () => {
@@ -61,7 +41,7 @@ describe('opening', () => {
 
     const outcome = rejection(pool.connect())
     await clock.run(50)
-    expect(await outcome).toMatchObject({ code: 'LOCK_TIMEOUT', phase: 'queueing', waitedMs: 50 })
+    expect(await outcome).toMatchObject({ code: 'LOCK_TIMEOUT', phase: 'connecting', waitedMs: 50 })
     factory.attempts[0]!.done.resolve()
     await settle()
 
@@ -724,13 +704,13 @@ describe('options', () => {
 })
 
 test('close waits for what the factory still has to do, and not for what goes wrong with it', async () => {
-  const { pool, factory } = poolOf()
+  const { pool, clock, factory } = poolOf()
   await pool.connect()
   const settled = new Deferred<void>()
   Object.assign(factory, { settled: () => settled.promise })
 
   const closing = pool.close({ graceMs: 0 })
-  await made.at(-1)!.clock.run(1000)
+  await clock.run(1000)
   expect(pool.totalCount).toBe(0)
   expect(await stateOf(closing)).toBe('pending')
 

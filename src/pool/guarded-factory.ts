@@ -1,0 +1,170 @@
+import { ConnectionError, InvalidOptionError } from '../base/errors.js'
+import { show } from '../base/options.js'
+import type { ConnectionFactory } from './connection-factory.js'
+import { attachLease, type Lease } from './lease.js'
+
+const NEEDED = ['open', 'close'] as const
+const OPTIONAL = ['destroy', 'settled', 'check', 'clean', 'onEnd', 'lease', 'ref', 'unref'] as const
+
+/** What is known of the end of a connection, and who wants to know. */
+interface Watch {
+  cause: Error | null
+  tell: ((cause: Error) => void) | null
+}
+
+/**
+ * The factory as the pool sees it: the only place where its code is called. That may throw at once instead of rejecting,
+ * answer what is no promise, or something else than was asked for. Here all of that becomes a rejection, or is of no
+ * consequence. What never answers is for whoever calls: each call has a deadline there.
+ */
+export class GuardedFactory<C extends object> {
+  readonly #factory: ConnectionFactory<C>
+  /** Every connection that is open, from when it arrived until the pool forgets it. */
+  readonly #open = new Map<C, Watch>()
+  /** Whether there is a check to be made at all. */
+  readonly checks: boolean
+
+  /** @throws {InvalidOptionError} it lacks what the pool can't do without. */
+  constructor(factory: ConnectionFactory<C>) {
+    const given = (factory ?? {}) as unknown as Record<string, unknown>
+    const problems = [
+      ...NEEDED.filter((name) => typeof given[name] !== 'function').map((name) => `has no method "${name}"`),
+      ...OPTIONAL.filter((name) => !['undefined', 'function'].includes(typeof given[name])).map(
+        (name) => `"${name}" is no function, but ${show(given[name])}`,
+      ),
+    ]
+    if (problems.length > 0) throw new InvalidOptionError(problems.map((problem) => `the factory ${problem}`))
+    this.#factory = factory
+    this.checks = factory.check !== undefined
+  }
+
+  async open(signal: AbortSignal): Promise<C> {
+    const connection: unknown = await this.#factory.open(signal)
+    if (typeof connection !== 'object' || connection === null)
+      throw wrong(`"open" answered ${show(connection)}, not a connection`)
+    if (this.#open.has(connection as C)) throw wrong(`"open" answered a connection that is open already`)
+    this.#open.set(connection as C, { cause: null, tell: null })
+    try {
+      this.#watch(connection as C)
+    } catch (error) {
+      // Nobody would know when it ends.
+      await this.discard(connection as C)
+      throw error
+    }
+    return connection as C
+  }
+
+  /** Tells once that it has ended by itself; at once, if it has already. */
+  onEnd(connection: C, ended: (cause: Error) => void): void {
+    const watch = this.#open.get(connection)!
+    if (watch.cause === null) watch.tell = ended
+    else ended(watch.cause)
+  }
+
+  async close(connection: C): Promise<void> {
+    await this.#factory.close(connection)
+  }
+
+  /** Never throws: it is the last that can be done. */
+  destroy(connection: C): void {
+    quietly(() => this.#factory.destroy?.(connection))
+  }
+
+  /** When nothing of its is under way any more, or it can't tell. */
+  async settled(): Promise<void> {
+    try {
+      await this.#factory.settled?.()
+    } catch {
+      // What it was about is closed all the same.
+    }
+  }
+
+  /** Ends one that nobody has, somehow. */
+  async discard(connection: C): Promise<void> {
+    try {
+      await this.close(connection)
+    } catch {
+      this.destroy(connection)
+    } finally {
+      this.forget(connection)
+    }
+  }
+
+  /** It is gone: nothing more is told of it, and the very same may be opened again. */
+  forget(connection: C): void {
+    this.#open.delete(connection)
+  }
+
+  async check(connection: C): Promise<void> {
+    if ((await this.#factory.check!(connection)) === false) throw new Error('the check says no')
+  }
+
+  clean(connection: C): Promise<readonly string[]> | null {
+    try {
+      const answer = this.#factory.clean?.(connection) ?? null
+      return answer === null ? null : listOf(answer)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** @throws {ConnectionError} it has not become something to borrow. */
+  lease(connection: C, lease: Lease): C & Lease {
+    let lent: C & Lease
+    try {
+      if (this.#factory.lease === undefined) return attachLease(connection, lease)
+      lent = this.#factory.lease(connection, lease)
+    } catch (error) {
+      throw wrong(
+        `a connection can't be lent: ${error instanceof Error ? error.message : String(error)}`,
+        error,
+      )
+    }
+    if (typeof lent?.release === 'function') return lent
+    quietly(() => lent)
+    throw wrong(`"lease" answered ${show(lent)}, not something to release`)
+  }
+
+  /** Whether an idle connection keeps the process from ending. */
+  keepProcess(connection: C, isKept: boolean): void {
+    quietly(() => (isKept ? this.#factory.ref?.(connection) : this.#factory.unref?.(connection)))
+  }
+
+  #watch(connection: C): void {
+    const ended = (cause: unknown): void => {
+      const watch = this.#open.get(connection)
+      if (watch === undefined || watch.cause !== null) return
+      watch.cause = cause instanceof Error ? cause : new ConnectionError('the connection has ended')
+      watch.tell?.(watch.cause)
+    }
+    const answer: unknown = this.#factory.onEnd?.(connection, ended)
+    if (isThenable(answer)) answer.then(undefined, ended)
+  }
+}
+
+function wrong(what: string, cause?: unknown): ConnectionError {
+  return new ConnectionError(`the factory: ${what}`, {
+    retryable: false,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** Whatever it does is of no consequence, also later. */
+function quietly(work: () => unknown): void {
+  try {
+    const answer = work()
+    if (isThenable(answer)) answer.then(undefined, () => undefined)
+  } catch {
+    // That is what it is for.
+  }
+}
+
+function isThenable(answer: unknown): answer is PromiseLike<unknown> {
+  return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function'
+}
+
+/** A factory that cleans and says nothing has found nothing to tell of. */
+async function listOf(answer: unknown): Promise<readonly string[]> {
+  const found: unknown = await answer
+  return Array.isArray(found) ? found : []
+}
