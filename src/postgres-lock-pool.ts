@@ -18,7 +18,7 @@ import {
 } from './dialect/postgres/run-transaction.js'
 import type { ServerLock } from './inspect/server-lock.js'
 import { snapshotOf, type LockSnapshot } from './inspect/snapshot.js'
-import { keyInWords } from './lock/key-book.js'
+import { keyInWords, keyText } from './lock/key-book.js'
 import {
   resolveLockPoolOptions,
   type LockPoolOptions as DialectLockPoolOptions,
@@ -69,6 +69,9 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
         return encodeKey(key, resolved.namespace)
       },
       inWords: keyInWords,
+      text: keyText,
+      isHeldAround: (keyId, own) => this.isHeldAround(keyId, own),
+      runTransacting: (keys, body) => this.runTransacting(keys, body),
     }
   }
 

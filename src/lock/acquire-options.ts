@@ -1,7 +1,7 @@
 import { InvalidOptionError } from '../base/errors.js'
 import { show } from '../base/options.js'
 import type { LockMode } from '../dialect/lock-key.js'
-import { currentFrame, type Frame } from './holding-context.js'
+import { currentFrame, type AnyFrame } from './holding-context.js'
 import { LOCK_POOL_OPTIONS } from './lock-pool-options.js'
 import type { LockRequest, Patience } from './lock-waiter.js'
 
@@ -61,7 +61,7 @@ export class Requests {
     return this.#usual
   }
 
-  #make(options: AcquireOptions, patience: Patience, frame: Frame | null): LockRequest {
+  #make(options: AcquireOptions, patience: Patience, frame: AnyFrame | null): LockRequest {
     const { mode = 'exclusive', signal, timeoutMs = this.#defaultTimeoutMs, label } = options
     const purpose = label === undefined || label === '' ? null : label
     const isStandby = false

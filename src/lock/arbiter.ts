@@ -17,6 +17,7 @@ import type { Queryable } from '../dialect/queryable.js'
 import { EntryBook } from './entry-book.js'
 import type { Entry } from './entry.js'
 import { INTEREST_ENTRIES, type EntryHost } from './entry-host.js'
+import { isHeldAround, type KeysOfTransaction } from './holding-context.js'
 import { keyInWords, keyText } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
@@ -160,9 +161,14 @@ export class Arbiter implements EntryHost, DetectorHost {
     if (again.patience === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
     if (waiter.hasLeft) return waiter.promise
     if (isBusy) this.announce(waiter)
-    if (isBusy && (again.patience === 'once' || again.patience === 'ask')) waiter.notGranted()
+    if (isBusy && again.patience !== 'wait' && again.patience !== 'again') waiter.notGranted()
     else entry.advance()
     return waiter.promise
+  }
+
+  /** @see isHeldAround */
+  isHeldAround(keyId: string, ownKeys: KeysOfTransaction | null): boolean {
+    return isHeldAround(this, keyId, this.#entries.find(keyId)?.holders ?? [], ownKeys)
   }
 
   /** Whether who wants it now would have to wait for others of this process, or should let those of others go first. */

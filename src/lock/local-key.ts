@@ -5,6 +5,7 @@ import type { Guarded } from '../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import type { Queryable } from '../dialect/queryable.js'
 import type { EntryHost } from './entry-host.js'
+import { isIn, TransactionFrame } from './holding-context.js'
 import { keyInWords } from './key-book.js'
 import { Lock, type LockKeeper } from './lock.js'
 import type { LockRequest, LockWaiter } from './lock-waiter.js'
@@ -83,13 +84,16 @@ export abstract class LocalKey implements LockKeeper {
 
   /**
    * A request inside a body that holds this key already would wait for itself: null. A reader inside a reader may go in if
-   * it needs no waiting.
+   * it needs no waiting, and so may whoever asks inside a transaction.
    */
   asAgain(request: LockRequest): LockRequest | null {
     let isInside = false
+    let isInTransaction = false
     for (let frame = request.frame; frame !== null; frame = frame.parent) {
-      if (this.holders[frame.lock.place] === frame.lock) isInside = true
+      if (frame instanceof TransactionFrame) isInTransaction ||= isIn(frame, this.host, this.key.id)
+      else if (this.holders[frame.lock.place] === frame.lock) isInside = true
     }
+    if (isInTransaction && request.patience !== 'ask') return { ...request, patience: 'inside' }
     if (!isInside) return request
     if (request.mode === 'exclusive' || this.mode === 'exclusive') return null
     if (this.head === 'exclusive') return null

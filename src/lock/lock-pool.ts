@@ -26,7 +26,7 @@ import type { Campaign } from './campaign/campaign.js'
 import { Campaigns } from './campaign/campaigns.js'
 import { graceOf, type CloseOptions } from '../pool/close-options.js'
 import { Engine, type MakePool } from './engine.js'
-import { runHolding } from './holding-context.js'
+import { runHolding, runTransacting, type KeysOfTransaction } from './holding-context.js'
 import { KeyBook } from './key-book.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
@@ -281,6 +281,16 @@ export class LockPool<C extends object> implements AsyncDisposable {
   /** Since when its locks are held, and its callers wait. */
   protected reports(): SessionReport[] {
     return this.#engine.reports(0)
+  }
+
+  /** For pools that can more: runs the body of a transaction in which these keys are held, also those that are added. */
+  protected runTransacting<T>(keys: KeysOfTransaction, body: () => T): T {
+    return runTransacting(this.#engine.arbiter, keys, body)
+  }
+
+  /** For pools that can more: whether who asks for it here would wait for itself. Its own transaction does not count. */
+  protected isHeldAround(keyId: string, ownKeys: KeysOfTransaction | null): boolean {
+    return this.#engine.arbiter.isHeldAround(keyId, ownKeys)
   }
 
   /** What the caller gets: the lock itself, unless leaks are looked for. */

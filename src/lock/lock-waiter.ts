@@ -3,15 +3,16 @@ import type { Deadlines } from '../base/deadlines.js'
 import { Waiter } from '../base/waiter.js'
 import type { LockKey, LockMode } from '../dialect/lock-key.js'
 import type { Entry } from './entry.js'
-import type { Frame } from './holding-context.js'
+import type { AnyFrame } from './holding-context.js'
 import { Lock } from './lock.js'
 
 /**
  * What a caller does when the lock is not free: `wait` for it, fail as timed out after the `once` attempt, or just `ask`
  * and take no for an answer. `again` is for a reader inside a body that reads the same key: it goes in as long as no writer
- * waits, because the writer waits for that body.
+ * waits, because the writer waits for that body. `inside` is for the body of a transaction that has locked the same key: the
+ * server knows in which mode, and whether it has given it back since (ROLLBACK TO SAVEPOINT), so it is asked, once.
  */
-export type Patience = 'wait' | 'once' | 'ask' | 'again'
+export type Patience = 'wait' | 'once' | 'ask' | 'again' | 'inside'
 
 /**
  * How long past its deadline a caller is kept whose attempt is on the wire. The answer is then the server's: granted or
@@ -26,7 +27,7 @@ export interface LockRequest {
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
   /** The innermost body it is asked for in. */
-  readonly frame: Frame | null
+  readonly frame: AnyFrame | null
   /** What the caller says it is for: see `AcquireOptions.label`. */
   readonly purpose: string | null
   /** Whether it may wait for ever and nothing is wrong: who stands for leadership waits as long as another leads. */
@@ -106,7 +107,8 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
   /** The lock was not to be had. Callers without patience leave. */
   notGranted(): void {
     if (this.patience === 'ask') this.offer(null)
-    else if (this.patience === 'again') this.refuse(new LockReentryError(this.entry.inWords))
+    else if (this.patience === 'again' || this.patience === 'inside')
+      this.refuse(new LockReentryError(this.entry.inWords))
     else if (this.patience === 'once' || this.#isOverdue) this.timeOut()
   }
 

@@ -27,10 +27,14 @@ export interface TransactionLockOptions {
 export interface LockRowsOptions {
   /** The weakest is `'key share'`. Default `'update'`. */
   readonly strength?: RowStrength
-  /** With `'nowait'` a locked row is a LockTimeoutError at once; `'skip locked'` leaves it out. Default `'block'`. */
+  /**
+   * With `'nowait'` a locked row is a LockTimeoutError at once; `'skip locked'` leaves it out. That is about rows: for the
+   * table itself, which a migration may have locked or wait for, both wait as `'block'` does. Default `'block'`.
+   */
   readonly wait?: RowWait
   /**
-   * How long to wait with `'block'`; `Infinity` waits for ever.
+   * How long each wait may last, for the table and for each row; `Infinity` waits for ever. 0 is for `'nowait'` and
+   * `'skip locked'` only, which then give up within milliseconds if the table is locked.
    *
    * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
    */
@@ -42,7 +46,7 @@ export interface LockTableOptions {
   /** With `'nowait'` a locked table is a LockTimeoutError at once. Default `'block'`. */
   readonly wait?: 'block' | 'nowait'
   /**
-   * How long to wait with `'block'`; `Infinity` waits for ever.
+   * How long to wait; `Infinity` waits for ever. 0 is for `'nowait'` only.
    *
    * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
    */
@@ -60,14 +64,17 @@ export interface LockTransaction extends Queryable {
    * An advisory lock until the end of the transaction, on the key that `acquire` would lock.
    *
    * @throws {LockTimeoutError} not in time; `holder` says who has it
-   * @throws {LockDeadlockError} the server has found that this wait closes a circle
+   * @throws {LockDeadlockError} the server has found that this wait closes a circle. What was locked before is still held;
+   * the others go on when this transaction ends
+   * @throws {LockReentryError} a body around this call has it, by `withLock` or in another transaction
+   * @throws {InvalidKeyError} {InvalidOptionError}
    */
   lock(key: LockKey, options?: TransactionLockOptions): Promise<void>
 
   /**
-   * One attempt, without waiting: false if it is not free.
+   * One attempt, without waiting: false if it is not free, or if a body around this call has it.
    *
-   * @throws as `lock`, but not for time or circles
+   * @throws {InvalidKeyError} {InvalidOptionError}
    */
   tryLock(key: LockKey, options?: { readonly mode?: LockMode }): Promise<boolean>
 
@@ -75,7 +82,9 @@ export interface LockTransaction extends Queryable {
    * Locks the rows of `table` in which every column of `where` has the value given (`null` is IS NULL, an array is any of
    * its elements; no columns at all means every row), and answers them.
    *
-   * @throws as `lock`
+   * @throws {LockTimeoutError} not in time, or with `'nowait'` not at once
+   * @throws {LockDeadlockError} as `lock`
+   * @throws {InvalidOptionError}
    */
   lockRows<Row = Record<string, unknown>>(
     table: string,
@@ -86,7 +95,7 @@ export interface LockTransaction extends Queryable {
   /**
    * Locks a whole table.
    *
-   * @throws as `lock`
+   * @throws as `lockRows`
    */
   lockTable(table: string, mode: TableLockMode, options?: LockTableOptions): Promise<void>
 }

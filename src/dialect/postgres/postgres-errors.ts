@@ -7,6 +7,20 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
+/** lock_not_available: the time was up, or with NOWAIT it was not free. */
+export const LOCK_NOT_AVAILABLE = '55P03'
+
+export const DEADLOCK_DETECTED = '40P01'
+
+/**
+ * Whether the time was up while it waited for a table, and not for a row of it, which the server would say where it was.
+ * Messages come in the server's language; the name of the function that reports does not.
+ */
+export function isWaitForTable(error: unknown): boolean {
+  const { routine, where } = (error ?? {}) as { routine?: unknown; where?: unknown }
+  return routine === 'ProcessInterrupts' && where === undefined
+}
+
 /** No such table, no such schema, no right to use them. */
 const NOT_INSTALLED: ReadonlySet<string> = new Set(['42P01', '3F000', '42501'])
 

@@ -1,6 +1,8 @@
 import type { Clock } from '../../base/clock.js'
-import { ConnectionError, InvalidOptionError, LockTimeoutError } from '../../base/errors.js'
+import { ConnectionError, InvalidOptionError, LockReentryError } from '../../base/errors.js'
 import type { LockKey, LockMode } from '../lock-key.js'
+import type { Queryable, QueryConfig, QueryResult } from '../queryable.js'
+import { deadlocked, timedOut, type LockAttempt } from './lock-attempt.js'
 import type {
   LockRowsOptions,
   LockTableOptions,
@@ -8,11 +10,12 @@ import type {
   TableLockMode,
   TransactionLockOptions,
 } from './lock-transaction.js'
-import type { Queryable, QueryConfig, QueryResult } from '../queryable.js'
-import { sqlState } from './postgres-errors.js'
+import { TABLE_HOLDERS } from './in-the-way-sql.js'
+import { DEADLOCK_DETECTED, isWaitForTable, LOCK_NOT_AVAILABLE, sqlState } from './postgres-errors.js'
 import { advisoryLocation, type PostgresKey } from './postgres-key.js'
 import { quoteTable, whereAll } from './quoting.js'
-import { checkChoice, holdersInWords, timeoutSetting, type HolderRow } from './transaction-words.js'
+import { CONFLICTING_MODES, MODES_WITH_ROWS } from './table-modes.js'
+import { checkChoice, timeoutSetting } from './transaction-words.js'
 import {
   ADVISORY_HOLDERS,
   LOCK_IN_TRANSACTION,
@@ -25,20 +28,12 @@ import {
   ROW_WAITS,
   SAVEPOINT,
   SET_LOCK_TIMEOUT,
-  TABLE_HOLDERS,
   TABLE_MODES,
   TRY_LOCK_IN_TRANSACTION,
 } from './transaction-sql.js'
 
-/** What an attempt to lock is about, for its error. */
-interface Attempt {
-  readonly what: string
-  readonly text: string
-  readonly values: unknown[]
-  /** Null: the statement itself does not wait. */
-  readonly timeoutMs: number | null
-  readonly holders: readonly [text: string, values: unknown[]]
-}
+/** The keys that a transaction has locked: the ids of their codes, and what they are called. */
+export type LockedKeys = ReadonlyMap<string, string>
 
 /** What a transaction needs of the pool it belongs to. */
 export interface TransactionTools {
@@ -46,6 +41,9 @@ export interface TransactionTools {
   readonly defaultTimeoutMs: number
   encode(key: LockKey): PostgresKey
   inWords(key: LockKey): string
+  text(key: LockKey): string
+  /** Whether a body around this call holds the key, in another way than by the transaction that has locked `own`. */
+  isHeldAround(keyId: string, own: LockedKeys | null): boolean
 }
 
 /** A transaction that is open on `connection`; `direct` is the same without a look at what its statements leave behind. */
@@ -53,6 +51,7 @@ export class PostgresTransaction implements LockTransaction {
   readonly #connection: Queryable
   readonly #direct: Queryable
   readonly #tools: TransactionTools
+  readonly #locked = new Map<string, string>()
   /** The statements of one attempt stay together, and so does the way back when it fails. */
   #turn: Promise<unknown> = Promise.resolve()
   #isOver = false
@@ -61,6 +60,16 @@ export class PostgresTransaction implements LockTransaction {
     this.#connection = connection
     this.#direct = direct
     this.#tools = tools
+  }
+
+  /** Those that it has locked so far; none when it is over. */
+  get locked(): LockedKeys {
+    return this.#locked
+  }
+
+  /** Whether keys mean the same to it and to whoever has these tools. */
+  isOf(tools: TransactionTools): boolean {
+    return this.#tools === tools
   }
 
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
@@ -72,19 +81,24 @@ export class PostgresTransaction implements LockTransaction {
   async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
     const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
     const code = this.#tools.encode(key)
-    const { timeoutMs = this.#tools.defaultTimeoutMs } = options
-    const setting = timeoutSetting(timeoutMs)
-    if (timeoutMs === 0 && (await this.#tryLock(code, mode))) return
-    const holders = [ADVISORY_HOLDERS, advisoryLocation(code)] as const
-    if (timeoutMs === 0) throw await this.#timedOut({ what: this.#tools.inWords(key), holders }, 0)
+    const setting = timeoutSetting(options.timeoutMs ?? this.#tools.defaultTimeoutMs)
+    const what = this.#tools.inWords(key)
     const text = LOCK_IN_TRANSACTION[mode][code.isPair ? 'pair' : 'bigint']
-    const attempt = { what: this.#tools.inWords(key), text, values: keyValues(code), holders }
-    await this.#attempt({ ...attempt, timeoutMs: setting })
+    const holders = (): readonly [string, unknown[]] => [ADVISORY_HOLDERS, advisoryLocation(code)]
+    const isAgain = this.#tools.isHeldAround(code.id, this.#locked)
+    if (isAgain || options.timeoutMs === 0) {
+      if (await this.#tryLock(key, code, mode)) return
+      if (isAgain) throw new LockReentryError(what)
+      throw await this.#inTurn(() => timedOut(this.#direct, { what, holders }, 0))
+    }
+    const wanted = this.#tools.text(key)
+    await this.#attempt({ what, wanted, text, values: keyValues(code), timeoutMs: setting, holders })
+    this.#locked.set(code.id, wanted)
   }
 
   async tryLock(key: LockKey, options: { readonly mode?: LockMode } = {}): Promise<boolean> {
     const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
-    return this.#tryLock(this.#tools.encode(key), mode)
+    return this.#tryLock(key, this.#tools.encode(key), mode)
   }
 
   async lockRows<Row = Record<string, unknown>>(
@@ -96,12 +110,17 @@ export class PostgresTransaction implements LockTransaction {
     const wait = checkChoice('wait', options.wait, ROW_WAITS, 'block')
     const name = quoteTable(table)
     const { clause, values } = whereAll(where)
+    const what = `rows of ${table}`
     const { rows } = await this.#attempt<Row>({
-      what: `rows of ${table}`,
+      what,
+      wanted: what,
       text: lockRowsStatement(name, clause, strength, wait),
       values,
-      timeoutMs: wait === 'block' ? this.#timeout(options.timeoutMs) : null,
-      holders: [TABLE_HOLDERS, [name]],
+      timeoutMs: this.#timeout(options.timeoutMs, wait),
+      holders: (error) => {
+        const modes = isWaitForTable(error) ? CONFLICTING_MODES['row share'] : MODES_WITH_ROWS
+        return [TABLE_HOLDERS, [name, modes]]
+      },
     })
     return rows
   }
@@ -110,35 +129,49 @@ export class PostgresTransaction implements LockTransaction {
     const checked = checkChoice('mode', mode, TABLE_MODES)
     const wait = checkChoice('wait', options.wait, { block: '', nowait: '' }, 'block')
     const name = quoteTable(table)
+    const what = `table ${table}`
     await this.#attempt({
-      what: `table ${table}`,
+      what,
+      wanted: what,
       text: lockTableStatement(name, checked, wait),
       values: [],
-      timeoutMs: wait === 'block' ? this.#timeout(options.timeoutMs) : null,
-      holders: [TABLE_HOLDERS, [name]],
+      timeoutMs: this.#timeout(options.timeoutMs, wait),
+      holders: () => [TABLE_HOLDERS, [name, CONFLICTING_MODES[checked]]],
     })
   }
 
   /** For whoever opened it: nothing more is sent. */
-  end(): Promise<unknown> {
+  async end(): Promise<void> {
     this.#isOver = true
-    return this.#turn
+    await this.#turn
   }
 
-  #timeout(timeoutMs: number | undefined): number {
+  /** It has been committed or rolled back: nothing is locked any more. */
+  over(): void {
+    this.#locked.clear()
+  }
+
+  /**
+   * Without waiting for rows there is still the table, for whose lock NOWAIT and SKIP LOCKED wait like all others: behind a
+   * migration, say.
+   */
+  #timeout(timeoutMs: number | undefined, wait: 'block' | 'nowait' | 'skip locked'): number {
     const setting = timeoutSetting(timeoutMs ?? this.#tools.defaultTimeoutMs)
+    if (timeoutMs !== 0) return setting
     // For the server 0 is without end, and for us it is no wait at all: that is what `nowait` is for.
-    if (timeoutMs === 0) throw new InvalidOptionError(['"timeoutMs" can\'t be 0 here: use wait: "nowait"'])
-    return setting
+    if (wait === 'block') throw new InvalidOptionError(['"timeoutMs" can\'t be 0 here: use wait: "nowait"'])
+    return 1
   }
 
-  async #tryLock(code: PostgresKey, mode: LockMode): Promise<boolean> {
+  async #tryLock(key: LockKey, code: PostgresKey, mode: LockMode): Promise<boolean> {
     const text = TRY_LOCK_IN_TRANSACTION[mode][code.isPair ? 'pair' : 'bigint']
     const { rows } = await this.#inTurn(() => this.#direct.query<{ granted: boolean }>(text, keyValues(code)))
-    return rows[0]!.granted
+    const { granted } = rows[0]!
+    if (granted) this.#locked.set(code.id, this.#tools.text(key))
+    return granted
   }
 
-  #attempt<Row>(attempt: Attempt): Promise<QueryResult<Row>> {
+  #attempt<Row>(attempt: LockAttempt): Promise<QueryResult<Row>> {
     return this.#inTurn(async () => {
       const since = this.#tools.clock.now()
       const { saving, making, others } = this.#send<Row>(attempt)
@@ -147,35 +180,29 @@ export class PostgresTransaction implements LockTransaction {
       // Without the savepoint there is nothing to go back to: the transaction had failed before.
       if (saved.status === 'rejected') throw saved.reason
       await this.#direct.query(ROLLBACK_TO_SAVEPOINT)
-      if (sqlState(made.reason) !== LOCK_NOT_AVAILABLE) throw made.reason
-      throw await this.#timedOut(attempt, this.#tools.clock.now() - since, made.reason)
+      throw await this.#explained(attempt, made.reason, this.#tools.clock.now() - since)
     })
   }
 
   /** All in one flight: when one has failed, the server refuses those behind it. */
-  #send<Row>({ text, values, timeoutMs }: Attempt): {
+  #send<Row>({ text, values, timeoutMs }: LockAttempt): {
     readonly saving: Promise<unknown>
     readonly making: Promise<QueryResult<Row>>
     readonly others: readonly Promise<unknown>[]
   } {
     const direct = this.#direct
     const saving = direct.query(SAVEPOINT)
-    const others: Promise<unknown>[] = []
-    if (timeoutMs !== null) others.push(direct.query(SET_LOCK_TIMEOUT, [String(timeoutMs)]))
+    const setting = direct.query(SET_LOCK_TIMEOUT, [String(timeoutMs)])
     const making = direct.query<Row>(text, values)
-    if (timeoutMs !== null) others.push(direct.query(RESTORE_LOCK_TIMEOUT))
-    others.push(direct.query(RELEASE_SAVEPOINT))
+    const others = [setting, direct.query(RESTORE_LOCK_TIMEOUT), direct.query(RELEASE_SAVEPOINT)]
     return { saving, making, others }
   }
 
-  async #timedOut(
-    { what, holders: [text, values] }: Pick<Attempt, 'what' | 'holders'>,
-    waitedMs: number,
-    cause?: unknown,
-  ): Promise<LockTimeoutError> {
-    const { rows } = await this.#direct.query<HolderRow>(text, values)
-    const details = { key: what, phase: 'locking', waitedMs, holder: holdersInWords(rows) } as const
-    return new LockTimeoutError(details, cause === undefined ? undefined : { cause })
+  async #explained(attempt: LockAttempt, error: unknown, waitedMs: number): Promise<unknown> {
+    const state = sqlState(error)
+    if (state === LOCK_NOT_AVAILABLE) return timedOut(this.#direct, attempt, waitedMs, error)
+    if (state === DEADLOCK_DETECTED) return deadlocked(this.#direct, attempt, this.#locked, error)
+    return error
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -187,9 +214,6 @@ export class PostgresTransaction implements LockTransaction {
     return acted
   }
 }
-
-/** lock_not_available: the time was up, or with NOWAIT it was not free. */
-const LOCK_NOT_AVAILABLE = '55P03'
 
 export function keyValues({ bits, isPair, high, low }: PostgresKey): unknown[] {
   return isPair ? [high, low] : [bits]

@@ -1,6 +1,6 @@
 import { backoffDelay, type Backoff } from '../../base/backoff.js'
 import { sleep, type Clock } from '../../base/clock.js'
-import { InvalidOptionError, TransactionFailedError } from '../../base/errors.js'
+import { InvalidOptionError, LockDeadlockError, TransactionFailedError } from '../../base/errors.js'
 import { onAbort } from '../../base/on-abort.js'
 import { integer, oneOf, resolveOptions, show, type OptionTable } from '../../base/options.js'
 import type { Random } from '../../base/random.js'
@@ -9,8 +9,8 @@ import type { Lease } from '../../pool/lease.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { LockTransaction } from './lock-transaction.js'
 import type { PostgresConnection } from './postgres-connection.js'
-import { sqlState } from './postgres-errors.js'
-import { PostgresTransaction, type TransactionTools } from './postgres-transaction.js'
+import { DEADLOCK_DETECTED, sqlState } from './postgres-errors.js'
+import { PostgresTransaction, type LockedKeys, type TransactionTools } from './postgres-transaction.js'
 import { BEGIN, beginStatement, COMMIT, ROLLBACK_TRANSACTION } from './transaction-sql.js'
 
 /** See "Transaction Isolation" in PostgreSQL's documentation. */
@@ -22,8 +22,8 @@ export interface TransactionOptions {
   readonly isolation?: IsolationLevel
 
   /**
-   * How often the body is run again after a deadlock (40P01) or a serialization failure (40001), in a new transaction and
-   * after a short, growing delay. Whatever else it did must then bear repetition.
+   * How often the body is run again after a deadlock (LOCK_DEADLOCK, or 40P01 of a statement) or a serialization failure
+   * (40001), in a new transaction and after a short, growing delay. Whatever else it did must then bear repetition.
    *
    * Default 0. From 0 to 100.
    */
@@ -41,14 +41,18 @@ const OPTIONS: OptionTable<Omit<TransactionOptions, 'signal'>> = {
 /** Two that have just collided should not do so again. */
 const RETRY: Backoff = { firstMs: 5, factor: 2, capMs: 1000, jitter: 1 }
 
-/** deadlock_detected and serialization_failure: the same again may well succeed. */
-const TRY_AGAIN: ReadonlySet<string> = new Set(['40P01', '40001'])
+const SERIALIZATION_FAILURE = '40001'
+
+/** Errors have causes, but hardly more than so many. */
+const DEEPEST = 10
 
 /** What a transaction needs of the pool. */
 export interface TransactionPorts extends TransactionTools {
   readonly pool: ConnectionPool<PostgresConnection>
   readonly clock: Clock
   readonly random: Random
+  /** Runs `body` as one in which these keys are held. */
+  runTransacting<T>(keys: LockedKeys, body: () => T): T
 }
 
 /** @see LockPool.transaction */
@@ -66,7 +70,7 @@ export async function runTransaction<T>(
       return await runOnce(ports, body, isolation, signal)
     } catch (error) {
       signal?.throwIfAborted()
-      if (attempt >= retries || !TRY_AGAIN.has(deepSqlState(error) ?? '')) throw error
+      if (attempt >= retries || !isCollision(error)) throw error
       await sleep(ports.clock, backoffDelay(RETRY, attempt, ports.random), signal)
       signal?.throwIfAborted()
     }
@@ -86,7 +90,7 @@ async function runOnce<T>(
   const tx = new PostgresTransaction(connection, direct, ports)
   try {
     await direct.query(beginStatement(isolation, direct.hasClientCheck))
-    const result = await body(tx)
+    const result = await ports.runTransacting(tx.locked, () => body(tx))
     await tx.end()
     await commit(direct)
     connection.release()
@@ -96,6 +100,7 @@ async function runOnce<T>(
     await rollBack(connection, direct)
     throw error
   } finally {
+    tx.over()
     forget?.()
   }
 }
@@ -126,7 +131,14 @@ async function rollBack(connection: PostgresConnection & Lease, direct: Postgres
   }
 }
 
-/** Of the error, or of the driver's error behind one of ours. */
-function deepSqlState(error: unknown): string | undefined {
-  return sqlState(error) ?? sqlState((error as { cause?: unknown } | null)?.cause)
+/** Whether the same again may well succeed: by the error, or by that of the driver or of ours behind it. */
+function isCollision(error: unknown): boolean {
+  let cause = error
+  for (let depth = 0; depth < DEEPEST && typeof cause === 'object' && cause !== null; depth++) {
+    const state = sqlState(cause)
+    if (state === DEADLOCK_DETECTED || state === SERIALIZATION_FAILURE) return true
+    if (cause instanceof LockDeadlockError) return true
+    cause = (cause as { cause?: unknown }).cause
+  }
+  return false
 }

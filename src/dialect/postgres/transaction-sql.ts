@@ -75,18 +75,6 @@ WHERE
 ORDER BY activity.pid
 LIMIT 5`
 
-/** Who has locks on a table, or on rows of it, for longer than we were willing to wait. */
-export const TABLE_HOLDERS = `
-SELECT DISTINCT activity.pid, activity.application_name, pg_catalog.host(activity.client_addr) AS client_addr
-FROM pg_catalog.pg_locks AS lock
-JOIN pg_catalog.pg_stat_activity AS activity ON activity.pid OPERATOR(pg_catalog.=) lock.pid
-WHERE
-  (lock.locktype OPERATOR(pg_catalog.=) 'relation' OR lock.locktype OPERATOR(pg_catalog.=) 'tuple') AND lock.granted
-  AND lock.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
-  AND lock.relation OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)
-ORDER BY activity.pid
-LIMIT 5`
-
 /** As in SQL, by the names that people know from its documentation. */
 export const ROW_STRENGTHS = {
   update: `FOR UPDATE`,

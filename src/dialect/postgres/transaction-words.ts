@@ -15,13 +15,17 @@ export function holdersInWords(rows: readonly HolderRow[]): string | null {
 }
 
 /** The address of a client on the server's own socket is null. */
-function holderInWords({ pid, application_name: application, client_addr: address }: HolderRow): string {
+export function holderInWords({
+  pid,
+  application_name: application,
+  client_addr: address,
+}: HolderRow): string {
   const name = application === null || application === '' ? 'a session' : printable(application)
   return `${name} (process ${pid}${address === null ? '' : `, client ${address}`})`
 }
 
-/** The longest that PostgreSQL takes for lock_timeout, in milliseconds. */
-const LONGEST_SETTING_MS = 2 ** 31 - 1
+/** A day, as for all waits. */
+const LONGEST_MS = 86_400_000
 
 /**
  * As lock_timeout has it: 0 is without end.
@@ -30,10 +34,10 @@ const LONGEST_SETTING_MS = 2 ** 31 - 1
  */
 export function timeoutSetting(timeoutMs: number): number {
   if (timeoutMs === Infinity) return 0
-  const isRight = Number.isInteger(timeoutMs) && timeoutMs >= 0 && timeoutMs <= LONGEST_SETTING_MS
+  const isRight = Number.isInteger(timeoutMs) && timeoutMs >= 0 && timeoutMs <= LONGEST_MS
   if (isRight) return timeoutMs
   throw new InvalidOptionError([
-    `"timeoutMs" must be an integer from 0 to ${LONGEST_SETTING_MS}, or Infinity, got ${show(timeoutMs)}`,
+    `"timeoutMs" must be an integer from 0 to ${LONGEST_MS}, or Infinity, got ${show(timeoutMs)}`,
   ])
 }
 

@@ -4,7 +4,7 @@ import { LockDeadlockError } from '../../base/errors.js'
 import type { Random } from '../../base/random.js'
 import type { LockMode } from '../../dialect/lock-key.js'
 import type { Entry } from '../entry.js'
-import { framesHolding, type Frame } from '../holding-context.js'
+import { framesHolding, type AnyFrame } from '../holding-context.js'
 import { keyInWords, keyText } from '../key-book.js'
 import type { Lock } from '../lock.js'
 import type { LockWaiter } from '../lock-waiter.js'
@@ -77,7 +77,7 @@ export class DeadlockDetector implements Seeker {
   }
 
   /** Somebody inside `innermost` waits. Refused at once if that closes a circle in this process. */
-  began(waiter: LockWaiter, innermost: Frame): void {
+  began(waiter: LockWaiter, innermost: AnyFrame): void {
     const frames = framesHolding(innermost)
     if (frames.length === 0 || this.#isClosed) return
     const wait = new FramedWait(this.#idOf(waiter), waiter, frames, this)

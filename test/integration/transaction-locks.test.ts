@@ -1,0 +1,408 @@
+import { AsyncResource } from 'node:async_hooks'
+import { beforeAll, expect, test } from 'vitest'
+import type { LockTransaction } from '../../src/dialect/postgres/lock-transaction.js'
+import type { LockPool } from '../../src/postgres-lock-pool.js'
+import { rejection } from '../support/fake-world.js'
+import { lockWorld } from '../support/lock-world.js'
+
+/** What waits in a transaction: for how long, in which circles, and for whom but itself. */
+const world = lockWorld()
+
+beforeAll(async () => {
+  await world.database.query('CREATE TABLE account AS SELECT i AS id FROM generate_series(1, 9) AS i')
+})
+
+/** A transaction of somebody else that has done this, until it is disposed of. */
+async function other(statement: string, applicationName = 'report'): Promise<AsyncDisposable> {
+  const locks = world.pool({ applicationName })
+  const client = await locks.connections.connect()
+  await client.query('BEGIN')
+  await client.query(statement)
+  return {
+    async [Symbol.asyncDispose]() {
+      client.release(true)
+      await locks.close()
+    },
+  }
+}
+
+async function waiting(application: string): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        const { rows } = await world.database.query<{ n: number }>(
+          `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`,
+          [application],
+        )
+        return rows[0]!.n
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(1)
+}
+
+/** A migration that waits for a report, and everybody for the migration. */
+async function migrationInQueue(): Promise<AsyncDisposable> {
+  const report = await other('LOCK TABLE account IN ACCESS SHARE MODE')
+  const locks = world.pool({ applicationName: 'migration' })
+  const client = await locks.connections.connect()
+  const altering = client.query('ALTER TABLE account ADD COLUMN IF NOT EXISTS more int')
+  altering.catch(() => undefined)
+  await waiting('migration')
+  return {
+    async [Symbol.asyncDispose]() {
+      client.release(true)
+      await locks.close()
+      await report[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const TABLE_WAITS: readonly (readonly [
+  string,
+  (tx: LockTransaction, timeoutMs: number) => Promise<unknown>,
+])[] = [
+  ...(['block', 'nowait', 'skip locked'] as const).map(
+    (wait) =>
+      [
+        `lockRows ${wait}`,
+        (tx: LockTransaction, timeoutMs: number) => tx.lockRows('account', { id: 1 }, { wait, timeoutMs }),
+      ] as const,
+  ),
+  ['lockTable', (tx, timeoutMs) => tx.lockTable('account', 'share', { timeoutMs })],
+]
+
+test.each(TABLE_WAITS)(
+  '%s waits for a table no longer than it is told to, and says who has it',
+  async (_, act) => {
+    const locks = world.pool()
+
+    await locks.transaction(async (tx) => {
+      {
+        await using _way = await other('LOCK TABLE account IN ACCESS EXCLUSIVE MODE', 'migration')
+        const error = await rejection(act(tx, 60))
+        expect(error).toMatchObject({
+          code: 'LOCK_TIMEOUT',
+          phase: 'locking',
+          holder: expect.stringMatching(/^migration \(process \d+, client 127\.0\.0\.1\)$/),
+          cause: { code: '55P03' },
+        })
+        expect(error['waitedMs']).toBeGreaterThanOrEqual(55)
+      }
+      await act(tx, 20_000)
+    })
+  },
+)
+
+test.each(TABLE_WAITS)('%s behind a migration that waits itself says for whom', async (_, act) => {
+  await using _migration = await migrationInQueue()
+
+  await world.pool().transaction(async (tx) => {
+    expect(await rejection(act(tx, 60))).toMatchObject({
+      code: 'LOCK_TIMEOUT',
+      holder: expect.stringMatching(/^migration \(.*\), waiting for report \(.*\)$/),
+    })
+  })
+})
+
+test('without a time of its own a wait for a table has that of the pool, whatever the mode', async () => {
+  await using _migration = await migrationInQueue()
+  const locks = world.pool({ acquireTimeoutMs: 80 })
+
+  for (const wait of ['nowait', 'skip locked'] as const) {
+    expect(await rejection(locks.transaction((tx) => tx.lockRows('account', {}, { wait })))).toMatchObject({
+      code: 'LOCK_TIMEOUT',
+      key: 'rows of account',
+    })
+  }
+  const none = locks.transaction((tx) => tx.lockRows('account', {}, { wait: 'nowait', timeoutMs: 0 }))
+  expect(await rejection(none)).toMatchObject({ code: 'LOCK_TIMEOUT' })
+})
+
+test('a row that is locked is the fault of who has rows, and not of who reads, or waits for the table', async () => {
+  await using _reader = await other('LOCK TABLE account IN ACCESS SHARE MODE', 'reader')
+  await using _way = await other('SELECT * FROM account WHERE id = 1 FOR UPDATE', 'writer')
+
+  await world.pool().transaction(async (tx) => {
+    for (const options of [{ wait: 'nowait' }, { timeoutMs: 60 }] as const) {
+      expect(await rejection(tx.lockRows('account', { id: 1 }, options))).toMatchObject({
+        code: 'LOCK_TIMEOUT',
+        holder: expect.stringMatching(/^writer \([^)]*\)$/),
+      })
+    }
+  })
+})
+
+/** Both have their first, then both ask for their second. The victim gives up, so that the other one goes on. */
+async function tangle(
+  locks: LockPool,
+  steps: readonly (readonly [first: Step, second: Step])[],
+  retries = 0,
+): Promise<PromiseSettledResult<void>[]> {
+  let missing = steps.length
+  let go!: () => void
+  const everybodyIsIn = new Promise<void>((resolve) => (go = resolve))
+  return Promise.allSettled(
+    steps.map(([first, second]) =>
+      locks.transaction(
+        async (tx) => {
+          await first(tx)
+          if (--missing === 0) go()
+          await everybodyIsIn
+          await second(tx)
+        },
+        { retries },
+      ),
+    ),
+  )
+}
+
+type Step = (tx: LockTransaction) => Promise<unknown>
+
+const key =
+  (name: string): Step =>
+  (tx) =>
+    tx.lock(name)
+const row =
+  (id: number): Step =>
+  (tx) =>
+    tx.lockRows('account', { id })
+
+test('of transactions that wait for each other one is told, in words', async () => {
+  const locks = world.pool()
+
+  const outcomes = await tangle(locks, [
+    [key('orders'), key('invoices')],
+    [key('invoices'), key('orders')],
+  ])
+
+  const [victim, ...more] = outcomes.flatMap((each) =>
+    each.status === 'rejected' ? [each.reason as Error] : [],
+  )
+  expect(more).toEqual([])
+  expect(victim).toMatchObject({
+    code: 'LOCK_DEADLOCK',
+    retryable: true,
+    key: expect.stringMatching(/^lock "(orders|invoices)"$/),
+    cause: { code: '40P01' },
+  })
+  const session = String.raw`lockpool test \(process \d+, client 127\.0\.0\.1\)`
+  expect(victim!.message).toMatch(
+    new RegExp(
+      `^waiting for lock "(orders|invoices)" would never end: ${session} holds "(orders|invoices)" and waits for "(orders|invoices)"; ` +
+        `${session} holds "(orders|invoices)" and waits for "(orders|invoices)"$`,
+    ),
+  )
+  const [first, second] = (victim as unknown as { cycle: { holds: string; waitsFor: string }[] }).cycle
+  expect(first!.holds).toBe(second!.waitsFor)
+  expect(first!.waitsFor).toBe(second!.holds)
+  expect(victim).toMatchObject({ key: `lock "${first!.waitsFor}"` })
+})
+
+test.each([
+  ['rows', [row(1), row(2)], [row(2), row(1)]],
+  ['a row and a key', [row(1), key('orders')], [key('orders'), row(1)]],
+  [
+    'tables',
+    [(tx) => tx.lockTable('account', 'share'), (tx) => tx.lockTable('account', 'exclusive')],
+    [(tx) => tx.lockTable('account', 'share'), (tx) => tx.lockTable('account', 'exclusive')],
+  ],
+] as (readonly [string, readonly [Step, Step], readonly [Step, Step]])[])(
+  'a circle of %s is one as well, ends with the victim, and may be tried again',
+  async (_, one, another) => {
+    const locks = world.pool()
+
+    const outcomes = await tangle(locks, [one, another])
+    const victims = outcomes.filter((each) => each.status === 'rejected')
+    expect(victims).toMatchObject([{ reason: { code: 'LOCK_DEADLOCK', cycle: { length: 2 } } }])
+    expect(String((victims[0] as PromiseRejectedResult).reason)).toMatch(/"(rows of|a row|table|orders)/)
+
+    expect(await tangle(locks, [one, another], 10)).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'fulfilled' },
+    ])
+  },
+)
+
+test('a circle of three is told with all three, by names where they are known', async () => {
+  const locks = world.pool()
+
+  const outcomes = await tangle(locks, [
+    [key('a'), key('b')],
+    [key('b'), (tx) => tx.lock(4711n)],
+    [(tx) => tx.lock(4711n), key('a')],
+  ])
+
+  const victims = outcomes.filter((each) => each.status === 'rejected')
+  expect(victims).toMatchObject([{ reason: { code: 'LOCK_DEADLOCK', cycle: { length: 3 } } }])
+})
+
+test('a victim that swallows the error may go on, and has what it had before', async () => {
+  const locks = world.pool()
+  const swallow: Step = async (tx) => {
+    const error = await tx.lock('invoices').then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    if (error === null) return
+    expect(error).toMatchObject({ code: 'LOCK_DEADLOCK' })
+    expect(await locks.tryAcquire('orders')).toBeNull()
+    expect((await tx.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+  }
+
+  const outcomes = await tangle(locks, [
+    [key('orders'), swallow],
+    [key('invoices'), (tx) => tx.lock('orders')],
+  ])
+
+  const victims = outcomes.filter((each) => each.status === 'rejected')
+  expect(victims.map((each) => (each as PromiseRejectedResult).reason)).toMatchObject(
+    victims.map(() => ({ code: 'LOCK_DEADLOCK' })),
+  )
+})
+
+test('errors of statements that the body sends itself are those of the driver', async () => {
+  const locks = world.pool()
+  await using _way = await other('SELECT * FROM account WHERE id = 1 FOR UPDATE')
+
+  const refused = locks.transaction((tx) => tx.query('SELECT * FROM account WHERE id = 1 FOR UPDATE NOWAIT'))
+  expect(await rejection(refused)).toMatchObject({ code: '55P03', severity: 'ERROR' })
+
+  const update =
+    (id: number): Step =>
+    (tx) =>
+      tx.query('UPDATE account SET id = id WHERE id = $1', [id])
+  const outcomes = await tangle(locks, [
+    [update(3), update(4)],
+    [update(4), update(3)],
+  ])
+  expect(outcomes.filter((each) => each.status === 'rejected')).toMatchObject([
+    { reason: { code: '40P01', severity: 'ERROR' } },
+  ])
+})
+
+/** Asks for the key inside of somebody who has it, in every way there is. */
+const ASKS: readonly (readonly [
+  string,
+  (locks: LockPool, mode: 'exclusive' | 'shared') => Promise<unknown>,
+])[] = [
+  ['tx.lock', (locks, mode) => locks.transaction((tx) => tx.lock('k', { mode }))],
+  [
+    'tx.lock without waiting',
+    (locks, mode) => locks.transaction((tx) => tx.lock('k', { mode, timeoutMs: 0 })),
+  ],
+  ['withLock', (locks, mode) => locks.withLock('k', { mode }, () => undefined)],
+  ['acquire', (locks, mode) => locks.acquire('k', { mode }).then((lock) => lock.release())],
+  [
+    'acquireAll',
+    (locks, mode) => locks.acquireAll(['j', 'k', 'l'], { mode }).then((group) => group.release()),
+  ],
+]
+
+/** Has it while the body runs. */
+const HAVE: readonly (readonly [
+  string,
+  (locks: LockPool, mode: 'exclusive' | 'shared', body: () => Promise<unknown>) => Promise<unknown>,
+])[] = [
+  ['withLock', (locks, mode, body) => locks.withLock('k', { mode }, body)],
+  [
+    'a transaction',
+    (locks, mode, body) =>
+      locks.transaction(async (tx) => {
+        await tx.lock('k', { mode })
+        await body()
+      }),
+  ],
+  [
+    'a transaction that has tried',
+    (locks, mode, body) =>
+      locks.transaction(async (tx) => {
+        expect(await tx.tryLock('k', { mode })).toBe(true)
+        await body()
+      }),
+  ],
+]
+
+const IN_EACH_OTHER = HAVE.flatMap(([has, have]) =>
+  ASKS.map(([asks, ask]) => [asks, has, ask, have] as const),
+)
+
+test.each(IN_EACH_OTHER)(
+  '%s inside %s that has the key is refused at once',
+  async (_asks, _has, ask, have) => {
+    const locks = world.pool({ acquireTimeoutMs: Infinity, max: 4 })
+
+    for (const [outer, inner] of [
+      ['exclusive', 'exclusive'],
+      ['exclusive', 'shared'],
+      ['shared', 'exclusive'],
+    ] as const) {
+      let refused: unknown = null
+      await have(locks, outer, async () => {
+        refused = await rejection(ask(locks, inner))
+      })
+      expect(refused, `${inner} in ${outer}`).toMatchObject({ code: 'LOCK_REENTRY', key: 'lock "k"' })
+    }
+
+    await have(locks, 'shared', () => ask(locks, 'shared'))
+    await ask(locks, 'exclusive')
+  },
+)
+
+test.each(HAVE)('readers inside %s that reads are refused when a writer waits for it', async (_, have) => {
+  const [locks, others] = [world.pool({ acquireTimeoutMs: Infinity, max: 4 }), world.pool()]
+
+  let writing!: Promise<unknown>
+  await have(locks, 'shared', async () => {
+    writing = others.transaction((tx) => tx.lock('k'))
+    await waiting('lockpool test')
+    expect(await rejection(locks.transaction((tx) => tx.lock('k', { mode: 'shared' })))).toMatchObject({
+      code: 'LOCK_REENTRY',
+    })
+  })
+  await writing
+})
+
+test.each(HAVE)('an attempt inside %s that has the key is answered with no', async (_, have) => {
+  const locks = world.pool({ max: 4 })
+
+  await have(locks, 'exclusive', async () => {
+    expect(await locks.transaction((tx) => tx.tryLock('k'))).toBe(false)
+    expect(await locks.tryAcquire('k')).toBeNull()
+    expect(await locks.transaction((tx) => tx.tryLock('j'))).toBe(true)
+  })
+})
+
+test('only those inside are refused: others wait, and so does who asks afterwards', async () => {
+  const locks = world.pool({ max: 4 })
+  let beside!: Promise<unknown>
+  let later!: () => Promise<unknown>
+
+  await locks.transaction(async (tx) => {
+    await tx.lock('k')
+    await tx.lock('k')
+    later = AsyncResource.bind(() => locks.withLock('k', () => 'later'))
+  })
+  expect(await later()).toBe('later')
+
+  const other = world.pool()
+  await locks.withLock('k', async () => {
+    beside = other.transaction((tx) => tx.lock('k'))
+    await waiting('lockpool test')
+  })
+  await beside
+})
+
+test('of a lock that went back to a savepoint the server is asked, and of another namespace nothing is assumed', async () => {
+  const locks = world.pool({ max: 4 })
+  const elsewhere = world.pool({ namespace: 'elsewhere' })
+
+  await locks.transaction(async (tx) => {
+    await tx.query('SAVEPOINT mine')
+    await tx.lock('k')
+    expect(await rejection(locks.acquire('k'))).toMatchObject({ code: 'LOCK_REENTRY' })
+    expect(await elsewhere.withLock('k', () => 'free')).toBe('free')
+    await tx.query('ROLLBACK TO SAVEPOINT mine')
+    expect(await locks.withLock('k', () => 'free')).toBe('free')
+  })
+})
