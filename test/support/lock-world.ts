@@ -48,6 +48,19 @@ export class LockWorld {
     return rows
   }
 
+  /** Resolves when one session of that name waits inside the server for a lock. */
+  async waitsInServer(applicationName: string = APPLICATION): Promise<void> {
+    const count = async (): Promise<unknown> => {
+      const { rows } = await this.database.query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM pg_stat_activity
+         WHERE application_name = $1 AND wait_event_type = 'Lock' AND datname = current_database()`,
+        [applicationName],
+      )
+      return rows[0]!.n
+    }
+    await expect.poll(count, { timeout: 10_000 }).toBe(1)
+  }
+
   /** Of the server: 18, say. */
   async version(): Promise<number> {
     const { rows } = await this.database.query<{ n: number }>(

@@ -1,0 +1,134 @@
+import { AsyncResource } from 'node:async_hooks'
+import { expect, test } from 'vitest'
+import type { LockPool } from '../../src/postgres-lock-pool.js'
+import { rejection } from '../support/fake-world.js'
+import { lockWorld } from '../support/lock-world.js'
+
+/** Who would wait for himself, with locks of sessions and of transactions in each other. */
+const world = lockWorld()
+
+/** Asks for the key inside of somebody who has it, in every way there is. */
+const ASKS: readonly (readonly [
+  string,
+  (locks: LockPool, mode: 'exclusive' | 'shared') => Promise<unknown>,
+])[] = [
+  ['tx.lock', (locks, mode) => locks.transaction((tx) => tx.lock('k', { mode }))],
+  [
+    'tx.lock without waiting',
+    (locks, mode) => locks.transaction((tx) => tx.lock('k', { mode, timeoutMs: 0 })),
+  ],
+  ['withLock', (locks, mode) => locks.withLock('k', { mode }, () => undefined)],
+  ['acquire', (locks, mode) => locks.acquire('k', { mode }).then((lock) => lock.release())],
+  [
+    'acquireAll',
+    (locks, mode) => locks.acquireAll(['j', 'k', 'l'], { mode }).then((group) => group.release()),
+  ],
+]
+
+/** Has it while the body runs. */
+const HAVE: readonly (readonly [
+  string,
+  (locks: LockPool, mode: 'exclusive' | 'shared', body: () => Promise<unknown>) => Promise<unknown>,
+])[] = [
+  ['withLock', (locks, mode, body) => locks.withLock('k', { mode }, body)],
+  [
+    'a transaction',
+    (locks, mode, body) =>
+      locks.transaction(async (tx) => {
+        await tx.lock('k', { mode })
+        await body()
+      }),
+  ],
+  [
+    'a transaction that has tried',
+    (locks, mode, body) =>
+      locks.transaction(async (tx) => {
+        expect(await tx.tryLock('k', { mode })).toBe(true)
+        await body()
+      }),
+  ],
+]
+
+const IN_EACH_OTHER = HAVE.flatMap(([has, have]) =>
+  ASKS.map(([asks, ask]) => [asks, has, ask, have] as const),
+)
+
+test.each(IN_EACH_OTHER)(
+  '%s inside %s that has the key is refused at once',
+  async (_asks, _has, ask, have) => {
+    const locks = world.pool({ acquireTimeoutMs: Infinity, max: 4 })
+
+    for (const [outer, inner] of [
+      ['exclusive', 'exclusive'],
+      ['exclusive', 'shared'],
+      ['shared', 'exclusive'],
+    ] as const) {
+      let refused: unknown = null
+      await have(locks, outer, async () => {
+        refused = await rejection(ask(locks, inner))
+      })
+      expect(refused, `${inner} in ${outer}`).toMatchObject({ code: 'LOCK_REENTRY', key: 'lock "k"' })
+    }
+
+    await have(locks, 'shared', () => ask(locks, 'shared'))
+    await ask(locks, 'exclusive')
+  },
+)
+
+test.each(HAVE)('readers inside %s that reads are refused when a writer waits for it', async (_, have) => {
+  const [locks, others] = [world.pool({ acquireTimeoutMs: Infinity, max: 4 }), world.pool()]
+
+  let writing!: Promise<unknown>
+  await have(locks, 'shared', async () => {
+    writing = others.transaction((tx) => tx.lock('k'))
+    await world.waitsInServer()
+    expect(await rejection(locks.transaction((tx) => tx.lock('k', { mode: 'shared' })))).toMatchObject({
+      code: 'LOCK_REENTRY',
+    })
+  })
+  await writing
+})
+
+test.each(HAVE)('an attempt inside %s that has the key is answered with no', async (_, have) => {
+  const locks = world.pool({ max: 4 })
+
+  await have(locks, 'exclusive', async () => {
+    expect(await locks.transaction((tx) => tx.tryLock('k'))).toBe(false)
+    expect(await locks.tryAcquire('k')).toBeNull()
+    expect(await locks.transaction((tx) => tx.tryLock('j'))).toBe(true)
+  })
+})
+
+test('only those inside are refused: others wait, and so does who asks afterwards', async () => {
+  const locks = world.pool({ max: 4 })
+  let beside!: Promise<unknown>
+  let later!: () => Promise<unknown>
+
+  await locks.transaction(async (tx) => {
+    await tx.lock('k')
+    await tx.lock('k')
+    later = AsyncResource.bind(() => locks.withLock('k', () => 'later'))
+  })
+  expect(await later()).toBe('later')
+
+  const other = world.pool()
+  await locks.withLock('k', async () => {
+    beside = other.transaction((tx) => tx.lock('k'))
+    await world.waitsInServer()
+  })
+  await beside
+})
+
+test('of a lock that went back to a savepoint the server is asked, and of another namespace nothing is assumed', async () => {
+  const locks = world.pool({ max: 4 })
+  const elsewhere = world.pool({ namespace: 'elsewhere' })
+
+  await locks.transaction(async (tx) => {
+    await tx.query('SAVEPOINT mine')
+    await tx.lock('k')
+    expect(await rejection(locks.acquire('k'))).toMatchObject({ code: 'LOCK_REENTRY' })
+    expect(await elsewhere.withLock('k', () => 'free')).toBe('free')
+    await tx.query('ROLLBACK TO SAVEPOINT mine')
+    expect(await locks.withLock('k', () => 'free')).toBe('free')
+  })
+})
