@@ -27,7 +27,7 @@ async function other(statement: string, applicationName = 'report'): Promise<Asy
 
 /** A migration that waits for a report, and everybody for the migration. */
 async function migrationInQueue(): Promise<AsyncDisposable> {
-  const report = await other('LOCK TABLE account IN ACCESS SHARE MODE')
+  const report = await other('SELECT * FROM account WHERE id = 9 FOR UPDATE')
   const locks = world.pool({ applicationName: 'migration' })
   const client = await locks.connections.connect()
   const altering = client.query('ALTER TABLE account ADD COLUMN IF NOT EXISTS more int')

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { expect, test } from 'vitest'
 import type { LockPool } from '../../src/postgres-lock-pool.js'
-import { rejection } from '../support/fake-world.js'
+import { rejection, stateOf } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 
 /** Who would wait for himself, with locks of sessions and of transactions in each other. */
@@ -109,9 +109,15 @@ test('only those inside are refused: others wait, and so does who asks afterward
     await tx.lock('k')
     later = AsyncResource.bind(() => locks.withLock('k', () => 'later'))
   })
-  expect(await later()).toBe('later')
-
   const other = world.pool()
+  const held = await other.acquire('k')
+  const waits = later()
+  // On the same wire, behind its attempt.
+  await locks.withLock('j', () => undefined)
+  expect(await stateOf(waits)).toBe('pending')
+  await held.release()
+  expect(await waits).toBe('later')
+
   await locks.withLock('k', async () => {
     beside = other.transaction((tx) => tx.lock('k'))
     await world.waitsInServer()
