@@ -1,5 +1,6 @@
 import Cursor from 'pg-cursor'
 import { beforeAll, expect, test } from 'vitest'
+import { Deferred } from '../../src/base/deferred.js'
 import type { LockTransaction } from '../../src/dialect/postgres/lock-transaction.js'
 import { lockpool, script } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'
@@ -129,14 +130,15 @@ test('whatever is sent on a borrowed connection ends when that is closed', async
 test('a guard that waits ends with its transaction', async () => {
   const locks = world.pool()
   const lock = await locks.acquire('orders')
-  let written!: () => void
-  const writing = new Promise<void>((resolve) => (written = resolve))
+  const [guarded, written] = [new Deferred<void>(), new Deferred<void>()]
   const controller = new AbortController()
 
   const first = locks.transaction(async (tx) => {
     await lock.guard(tx)
-    await writing
+    guarded.resolve()
+    await written.promise
   })
+  await guarded.promise
   const second = locks.transaction((tx) => lock.guard(tx), { signal: controller.signal })
   second.catch(() => undefined)
   await comes('lockpool.guard')
@@ -145,7 +147,7 @@ test('a guard that waits ends with its transaction', async () => {
 
   expect(await rejection(second)).toMatchObject({ message: 'enough' })
   await expect.poll(async () => (await underWay()).length, IN_TIME).toBe(1)
-  written()
+  written.resolve()
   await first
   await lock.release()
 })
