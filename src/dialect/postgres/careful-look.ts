@@ -1,6 +1,7 @@
-import type { Queryable, QueryResult } from '../queryable.js'
+import type { Queryable } from '../queryable.js'
 import type { ServerState, SessionEnd } from '../server-state.js'
 import { TERMINATE } from './inspect-sql.js'
+import { LeasedConnection } from './leased-connection.js'
 import { BEGIN_LOOK, END_LOOK, GIVE_UP_LOOK, OWN_NAMES } from './look-sql.js'
 import { readServerState, type InspectOptions } from './postgres-inspect.js'
 
@@ -9,22 +10,23 @@ import { readServerState, type InspectOptions } from './postgres-inspect.js'
  * others use too, and for poolers, which may hand the session to others.
  */
 export async function lookCarefully(connection: Queryable, options: InspectOptions): Promise<ServerState> {
-  await connection.query(BEGIN_LOOK)
+  const own = LeasedConnection.beneath(connection)
+  await own.query(BEGIN_LOOK)
   try {
-    const state = await readServerState(connection, options)
-    await connection.query(END_LOOK)
+    const state = await readServerState(own, options)
+    await own.query(END_LOOK)
     return state
   } catch (error) {
     // If that fails too, the connection is gone, or its pool cleans it.
-    await connection.query(GIVE_UP_LOOK).catch(() => undefined)
+    await own.query(GIVE_UP_LOOK).catch(() => undefined)
     throw error
   }
 }
 
 /** What one statement without parameters answers, in a transaction that is one message: also through statement pooling. */
 export async function lookOnce<Row>(connection: Queryable, statement: string): Promise<Row> {
-  const results: unknown = await connection.query(`${OWN_NAMES}; ${statement}`)
-  return (results as QueryResult<Row>[]).at(-1)!.rows[0]!
+  const own = LeasedConnection.beneath(connection)
+  return (await own.query<Row>(`${OWN_NAMES}; ${statement}`)).rows[0]!
 }
 
 /**
@@ -37,7 +39,10 @@ export async function endSession(
   pid: number,
   startedAt: string | null,
 ): Promise<SessionEnd> {
-  const { rows } = await connection.query<{ is_gone: boolean }>(TERMINATE, [pid, startedAt])
+  const { rows } = await LeasedConnection.beneath(connection).query<{ is_gone: boolean }>(TERMINATE, [
+    pid,
+    startedAt,
+  ])
   const [row] = rows
   if (row === undefined) return 'none'
   return row.is_gone ? 'gone' : 'there'

@@ -102,13 +102,21 @@ FROM (
   LIMIT 500
 ) AS waiting`
 
-/** In one order for all pools, so that none waits for another in a circle. */
+/**
+ * In one order for all pools, so that none waits for another in a circle. An empty text is none: a session may have been told
+ * that arrays have no nulls (`array_nulls`).
+ */
 export const WRITE_KEY_NAMES = `
 INSERT INTO lockpool.key_name AS known (key, name, namespace, shapes, seen)
-SELECT key, name, namespace, shapes, pg_catalog.clock_timestamp()
+SELECT
+  key,
+  name,
+  namespace,
+  CASE WHEN pg_catalog.length(shapes) OPERATOR(pg_catalog.>) 0 THEN shapes::bigint END,
+  pg_catalog.clock_timestamp()
 FROM ROWS FROM (
   pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]),
-  pg_catalog.unnest($3::pg_catalog.text[]), pg_catalog.unnest($4::bigint[])
+  pg_catalog.unnest($3::pg_catalog.text[]), pg_catalog.unnest($4::pg_catalog.text[])
 ) AS named (key, name, namespace, shapes)
 ORDER BY key
 ON CONFLICT (key) DO UPDATE

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import pg from 'pg'
 import { ConnectionError } from '../../base/errors.js'
 import type { Lease } from '../../pool/lease.js'
-import type { QueryConfig, QueryResult } from '../queryable.js'
+import type { Queryable, QueryConfig, QueryResult } from '../queryable.js'
 import { tell, type Callback } from './callback.js'
 import { Dirt } from './dirt.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
@@ -62,6 +62,11 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   static serverOf(connection: PostgresConnection): ServerConnection {
     if (connection instanceof LeasedConnection) return connection.#server
     return connection as ServerConnection
+  }
+
+  /** For statements of our own on a loan of whoever's: beneath it they are read in our way, and leave nothing behind. */
+  static beneath(connection: Queryable): Queryable {
+    return connection instanceof LeasedConnection ? connection.#server : connection
   }
 
   /** As somebody has it who has given it back. */
@@ -212,7 +217,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   #query<Row>(query: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
     if (this.#isOver) return Promise.reject(released())
     this.#dirt.look(typeof query === 'string' ? query : query.text)
-    return this.#server.query<Row>((this.#types === null ? query : this.#typed(query)) as string, values)
+    return this.#server.relay<Row>(this.#types === null ? query : this.#typed(query), values)
   }
 
   #submit(

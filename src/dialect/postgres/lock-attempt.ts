@@ -16,6 +16,8 @@ export interface LockAttempt {
   readonly timeoutMs: number
   /** How to ask who is in the way, when it has failed like this. */
   readonly holders: (error: unknown) => readonly [text: string, values: unknown[]]
+  /** Whether it answers rows of the caller's, which are to be read as everything else that he asks for. */
+  readonly isTheirs?: boolean
 }
 
 /** It was not to be had in time, or not at once. The server is asked who has it, in the transaction that goes on. */

@@ -4,7 +4,7 @@ import type { LockKey, LockMode } from '../lock-key.js'
 import type { QueryResult } from '../queryable.js'
 import { encodeKey } from './postgres-key.js'
 import { keyValues } from './postgres-transaction.js'
-import { LOCK_IN_TRANSACTION, TRY_LOCK_IN_TRANSACTION } from './transaction-sql.js'
+import { LOCK_IN_TRANSACTION, TRY_LOCK_IN_TRANSACTION, WON_IN_TRANSACTION } from './transaction-sql.js'
 import { checkChoice } from './transaction-words.js'
 
 /** How `lockIn` and `tryLockIn` lock. */
@@ -59,10 +59,10 @@ export async function lockIn(client: Client, key: LockKey, options: LockInOption
  * @throws as `lockIn`
  */
 export async function tryLockIn(client: Client, key: LockKey, options: LockInOptions = {}): Promise<boolean> {
-  const { text, values } = lockStatement(key, { ...options, wait: false })
+  const { text, values } = statementOf(key, options, WON_IN_TRANSACTION)
   const { rows } = await client.query(text, values)
   checkOpen(client)
-  return rows[0]!['granted'] === true
+  return rows.length > 0
 }
 
 /**
@@ -72,17 +72,25 @@ export async function tryLockIn(client: Client, key: LockKey, options: LockInOpt
  */
 export function lockStatement(
   key: LockKey,
-  { mode, namespace = '', wait = true }: LockStatementOptions = {},
+  { wait = true, ...options }: LockStatementOptions = {},
 ): LockStatement {
-  checkKey(key)
-  const code = encodeKey(key, namespace)
-  const byMode = wait ? LOCK_IN_TRANSACTION : TRY_LOCK_IN_TRANSACTION
-  const byKind = byMode[checkChoice('mode', mode, byMode, 'exclusive')]
-  const text = byKind[code.isPair ? 'pair' : 'bigint']
-  const values = keyValues(code)
+  const { text, values } = statementOf(key, options, wait ? LOCK_IN_TRANSACTION : TRY_LOCK_IN_TRANSACTION)
   // In quotes, because a cast binds closer than a minus.
   const sql = text.replaceAll(/\$(\d)/g, (_, place: string) => `'${String(values[Number(place) - 1])}'`)
   return { text, values, sql }
+}
+
+type ByMode = Readonly<Record<LockMode, Readonly<Record<'bigint' | 'pair', string>>>>
+
+function statementOf(
+  key: LockKey,
+  { mode, namespace = '' }: LockInOptions,
+  byMode: ByMode,
+): Pick<LockStatement, 'text' | 'values'> {
+  checkKey(key)
+  const code = encodeKey(key, namespace)
+  const byKind = byMode[checkChoice('mode', mode, byMode, 'exclusive')]
+  return { text: byKind[code.isPair ? 'pair' : 'bigint'], values: keyValues(code) }
 }
 
 function checkOpen(client: Client): void {

@@ -53,15 +53,15 @@ export const postgresDialect: Dialect<PostgresConnection> = {
   },
 
   recordLeader(connection: PostgresConnection, record: LeaderRecord): Promise<void> {
-    return recordLeader(connection, record)
+    return recordLeader(LeasedConnection.beneath(connection), record)
   },
 
   readLeader(connection: PostgresConnection, key: KeyCode): Promise<LeaderInfo | null> {
-    return readLeader(connection, key)
+    return readLeader(LeasedConnection.beneath(connection), key)
   },
 
   writeNames(connection: PostgresConnection, names: readonly NamedKey[]): Promise<void> {
-    return writeNames(connection, names)
+    return writeNames(LeasedConnection.beneath(connection), names)
   },
 
   explain(error: unknown): LockError {

@@ -98,7 +98,7 @@ async function writeRows(
 }
 
 function columnsOf(rows: readonly KeyNameRow[]): unknown[] {
-  return (['key', 'name', 'namespace', 'shapes'] as const).map((name) => rows.map((row) => row[name]))
+  return (['key', 'name', 'namespace', 'shapes'] as const).map((name) => rows.map((row) => row[name] ?? ''))
 }
 
 /** The row of keys that it is in. */

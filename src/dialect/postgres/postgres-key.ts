@@ -113,6 +113,6 @@ function fromBits(value: bigint, isPair: boolean): PostgresKey {
 }
 
 /** Where pg_locks shows it: `classid`, `objid` and `objsubid`. */
-export function advisoryLocation({ high, low, isPair }: PostgresKey): unknown[] {
+export function advisoryLocation({ high, low, isPair }: PostgresKey): number[] {
   return [high >>> 0, low >>> 0, isPair ? 2 : 1]
 }

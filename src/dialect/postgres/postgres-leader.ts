@@ -2,9 +2,9 @@ import { FencingUnavailableError } from '../../base/errors.js'
 import { asciiOf } from '../../base/printable.js'
 import type { LeaderInfo, LeaderRecord } from '../leader.js'
 import type { KeyCode } from '../lock-key.js'
+import type { Queryable } from '../queryable.js'
 import { READ_LEADER, READ_LEADER_WITHOUT_NAME, RECORD_LEADER } from './leader-sql.js'
 import { explain, isNotEncodable, isNotInstalled } from './postgres-errors.js'
-import type { PostgresConnection } from './postgres-connection.js'
 import type { PostgresKey } from './postgres-key.js'
 
 interface LeaderRow {
@@ -15,7 +15,7 @@ interface LeaderRow {
 
 /** @throws {FencingUnavailableError} there is no table, or no right to write it */
 export async function recordLeader(
-  connection: PostgresConnection,
+  connection: Queryable,
   { key, name, token, session }: LeaderRecord,
 ): Promise<void> {
   try {
@@ -30,7 +30,7 @@ export async function recordLeader(
   }
 }
 
-export async function readLeader(connection: PostgresConnection, key: KeyCode): Promise<LeaderInfo | null> {
+export async function readLeader(connection: Queryable, key: KeyCode): Promise<LeaderInfo | null> {
   const { bits, isPair } = key as PostgresKey
   const place = [bits, isPair ? 2 : 1]
   try {

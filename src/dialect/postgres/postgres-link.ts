@@ -4,6 +4,7 @@ import type { KeyCode, LockMode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
 import type { PermitOperation, PermitReply } from '../permit-operation.js'
 import { decodeAnswers, encodeBatch, wantedIn } from './batch-codec.js'
+import type { OwnValue } from './own-query.js'
 import { Announcement, tableUse } from './postgres-announcement.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
 import type { ServerFacts } from './postgres-attach.js'
@@ -67,7 +68,10 @@ export class PostgresLink implements LockLink {
   }
 
   permits(operation: PermitOperation): Promise<PermitReply> {
-    const ask = async <Row extends { pid: number }>(statement: Prepared, values: unknown[]): Promise<Row> => {
+    const ask = async <Row extends { pid: number }>(
+      statement: Prepared,
+      values: OwnValue[],
+    ): Promise<Row> => {
       const [row] = await this.#ask<Row>(statement, values)
       this.#checkSession(row!.pid)
       return row!
@@ -184,7 +188,7 @@ export class PostgresLink implements LockLink {
     return { answers: decodeAnswers(answers, operations, wanted), token, delaysMs: null }
   }
 
-  async #ask<Row extends object>(statement: Prepared, values: unknown[]): Promise<Row[]> {
+  async #ask<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
     try {
       return await this.#server.prepared<Row>(statement, values)
     } catch (error) {

@@ -7,11 +7,12 @@ import {
   TAKE_ONE_PERMIT,
   TAKE_PERMITS,
 } from './permit-sql.js'
+import type { OwnValue } from './own-query.js'
 import { shapesOf, type PostgresSemaphore } from './postgres-key.js'
 import type { Prepared } from './server-connection.js'
 
 /** Sends a statement that answers one row, and with it the session that has carried it out. */
-type Ask = <Row extends { readonly pid: number }>(statement: Prepared, values: unknown[]) => Promise<Row>
+type Ask = <Row extends { readonly pid: number }>(statement: Prepared, values: OwnValue[]) => Promise<Row>
 
 type Done = Omit<PermitReply, 'otherPermits'>
 
@@ -68,7 +69,7 @@ async function takeOne(ask: Ask, operation: PermitOperation, fence: string | nul
 async function release(ask: Ask, { semaphore, slots, exits }: PermitOperation): Promise<Done> {
   const { key, shape } = semaphore as PostgresSemaphore
   const isOne = slots.length === 1
-  const values = [key.bits, isOne ? slots[0] : slots, key.hash, exits ? shape.bits : null]
+  const values = [key.bits, isOne ? slots[0]! : slots, key.hash, exits ? shape.bits : null]
   const statement = isOne ? STATEMENTS.releaseOne : STATEMENTS.release
   const row = await ask<{ answers: string; said: Done['said']; pid: number }>(statement, values)
   return { taken: [], said: row.said, missing: slots.filter((_, i) => row.answers[i] === 'n') }

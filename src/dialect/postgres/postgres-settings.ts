@@ -205,7 +205,7 @@ export async function putInForce(server: ServerConnection, all: Settings): Promi
     server.query(NO_STATEMENT_TIMEOUT),
     server.query(SET_SETTINGS, [names, Object.values(wanted), BUILT_IN]),
     // A server that can't has its own ways to notice: the session outlives its client for longer there.
-    server.query(WATCH_CLIENT, [checkMs]).catch(() => null),
+    server.query(WATCH_CLIENT, [checkMs!]).catch(() => null),
     server.query<{ name: string; setting: string }>(READ_SETTINGS, [[...names, ...Object.keys(FOLLOWING)]]),
   ])
   const problems = settingProblems(wanted, new Map(rows.map(({ name, setting }) => [name, setting])))

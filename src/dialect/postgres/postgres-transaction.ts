@@ -116,6 +116,7 @@ export class PostgresTransaction implements LockTransaction {
       wanted: what,
       text: lockRowsStatement(name, clause, strength, wait),
       values,
+      isTheirs: true,
       timeoutMs: this.#timeout(options.timeoutMs, wait),
       holders: (error) => {
         const modes = isWaitForTable(error) ? CONFLICTING_MODES['row share'] : MODES_WITH_ROWS
@@ -156,7 +157,7 @@ export class PostgresTransaction implements LockTransaction {
    * migration, say.
    */
   #timeout(timeoutMs: number | undefined, wait: 'block' | 'nowait' | 'skip locked'): number {
-    const setting = timeoutSetting(timeoutMs ?? this.#tools.defaultTimeoutMs)
+    const setting = timeoutSetting(timeoutMs === undefined ? this.#tools.defaultTimeoutMs : timeoutMs)
     if (timeoutMs !== 0) return setting
     // For the server 0 is without end, and for us it is no wait at all: that is what `nowait` is for.
     if (wait === 'block') throw new InvalidOptionError(['"timeoutMs" can\'t be 0 here: use wait: "nowait"'])
@@ -185,7 +186,7 @@ export class PostgresTransaction implements LockTransaction {
   }
 
   /** All in one flight: when one has failed, the server refuses those behind it. */
-  #send<Row>({ text, values, timeoutMs }: LockAttempt): {
+  #send<Row>({ text, values, timeoutMs, isTheirs = false }: LockAttempt): {
     readonly saving: Promise<unknown>
     readonly making: Promise<QueryResult<Row>>
     readonly others: readonly Promise<unknown>[]
@@ -193,7 +194,7 @@ export class PostgresTransaction implements LockTransaction {
     const direct = this.#direct
     const saving = direct.query(SAVEPOINT)
     const setting = direct.query(SET_LOCK_TIMEOUT, [String(timeoutMs)])
-    const making = direct.query<Row>(text, values)
+    const making = (isTheirs ? this.#connection : direct).query<Row>(text, values)
     const others = [setting, direct.query(RESTORE_LOCK_TIMEOUT), direct.query(RELEASE_SAVEPOINT)]
     return { saving, making, others }
   }
@@ -215,6 +216,6 @@ export class PostgresTransaction implements LockTransaction {
   }
 }
 
-export function keyValues({ bits, isPair, high, low }: PostgresKey): unknown[] {
+export function keyValues({ bits, isPair, high, low }: PostgresKey): (string | number)[] {
   return isPair ? [high, low] : [bits]
 }

@@ -1,27 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { Deferred } from '../../base/deferred.js'
 import { onAbort } from '../../base/on-abort.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
 import type { Callback } from './callback.js'
-import { requestCancel, type CancelTarget } from './cancel-request.js'
+import { requestCancel } from './cancel-request.js'
 import { SET_CLIENT_CHECK } from './client-check-sql.js'
+import { cancelTargetOf, connectClient, internalsOf, type ClientInternals } from './driver-client.js'
+import { OwnQuery, type OwnValue } from './own-query.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 import { sqlState } from './postgres-errors.js'
-
-/** What `pg` has and its types leave out, or call read-only. */
-interface ClientInternals {
-  readonly processID: number | null
-  readonly secretKey: number | null
-  readonly sslNegotiation: string
-  pipeline: boolean
-  /** Whether the server has said the last word about all that it was sent. An error comes before that. */
-  readonly readyForQuery: boolean
-  readonly connection: {
-    readonly stream: { destroy(): void; readonly remoteAddress?: string }
-    /** The texts of named statements that the server has. */
-    parsedStatements: Record<string, string>
-  }
-}
 
 /** A statement that is parsed once per connection, under its name. */
 export interface Prepared {
@@ -29,7 +17,11 @@ export interface Prepared {
   readonly text: string
 }
 
-/** The connection itself, over one client of `pg` in pipeline mode. Borrowers get it wrapped. */
+/**
+ * The connection itself, over one client of `pg` in pipeline mode. What goes through `query` and `prepared` are statements
+ * of our own, and read alike whatever the client was configured with. Borrowers get it wrapped, and their statements are
+ * passed on as the client has them.
+ */
 export class ServerConnection implements PostgresConnection {
   readonly #client: pg.Client
   readonly #endListeners = new Set<(cause: Error) => void>()
@@ -52,9 +44,20 @@ export class ServerConnection implements PostgresConnection {
     throw error
   }
 
+  /** The trace then leads to whoever sent the statement, and not to who has read the answer, as with `pg`. */
+  readonly #ownFailed = (error: unknown): never => {
+    if (error instanceof Error) Error.captureStackTrace(error)
+    return this.#failed(error)
+  }
+
+  /** Tells this connection from all others, wherever they are. */
+  readonly id: string = randomUUID()
+
   private constructor(client: pg.Client, config: pg.ClientConfig) {
     this.#client = client
     this.#config = config
+    // The driver takes it from a dozen places, and enforces it by ending the connection, with every lock on it.
+    this.#internals.connectionParameters.query_timeout = 0
     // A dead backend says why, then the socket closes. Without a listener either would end the process.
     client.on('error', (error) => this.#ended(error))
     client.on('end', () => this.#ended(new Error('the connection was closed')))
@@ -71,7 +74,7 @@ export class ServerConnection implements PostgresConnection {
     const abort = (): void => connection.destroy()
     const forgetSignal = onAbort(signal, abort)
     try {
-      await client.connect()
+      await connectClient(client)
       await connection.setClientCheck()
       return connection
     } catch (error) {
@@ -84,6 +87,18 @@ export class ServerConnection implements PostgresConnection {
 
   get processID(): number {
     return this.#internals.processID ?? 0
+  }
+
+  /** How many statements of ours have been prepared here, as far as the driver knows. */
+  get preparedCount(): number {
+    const names = Object.keys(this.#internals.connection.parsedStatements)
+    return names.filter((name) => name.startsWith('lockpool_')).length
+  }
+
+  /** What the server has told of the session behind this connection: no two have ever had the same. Null if it tells nothing. */
+  get sessionKey(): string | null {
+    const { processID, secretKey } = this.#internals
+    return processID === null || secretKey === null ? null : `${processID} ${secretKey}`
   }
 
   /** Whether a transaction is open, failed or not, by the last answer. */
@@ -112,17 +127,24 @@ export class ServerConnection implements PostgresConnection {
     return this.#inFlight
   }
 
-  query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
+  /** A statement of ours; of several in one text, the last one answers. What has a config of its own is as that says. */
+  query<Row = Record<string, unknown>>(text: string, values?: OwnValue[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig): Promise<QueryResult<Row>>
-  query<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
-    if (this.#quiet !== null)
-      return this.#quiet.promise.then(() => this.query<Row>(textOrConfig as string, values))
+  query<Row>(textOrConfig: string | QueryConfig, values?: OwnValue[]): Promise<QueryResult<Row>> {
+    if (typeof textOrConfig !== 'string') return this.relay<Row>(textOrConfig)
+    if (this.#quiet !== null) return this.#quiet.promise.then(() => this.query<Row>(textOrConfig, values))
+    return this.#own<Row>(textOrConfig, values)
+  }
+
+  /** A borrower's statement. */
+  relay<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    if (this.#quiet !== null) return this.#quiet.promise.then(() => this.relay<Row>(textOrConfig, values))
     this.#inFlight++
     const answer: Promise<unknown> = this.#client.query(textOrConfig as string, values)
     return answer.then(this.#answered, this.#failed) as Promise<QueryResult<Row>>
   }
 
-  /** As `query`, for who needs no promise of its own. Called while an answer is read: an error comes before the last word. */
+  /** As `relay`, for who needs no promise of its own. Called while an answer is read: an error comes before the last word. */
   ask<Row>(
     textOrConfig: string | QueryConfig,
     values: unknown[] | undefined,
@@ -165,20 +187,16 @@ export class ServerConnection implements PostgresConnection {
     return true
   }
 
-  /**
-   * The rows of a prepared statement. As `query`, but without what `pg` does for a config: it copies its property
-   * descriptors and rewrites stack traces, which is a tenth of a round trip (measured).
-   */
-  prepared<Row extends pg.QueryResultRow>({ name, text }: Prepared, values: unknown[]): Promise<Row[]> {
+  /** The rows of a statement of ours that is prepared. It waits for no cursor: those who send it have the connection alone. */
+  prepared<Row extends pg.QueryResultRow>({ name, text }: Prepared, values: OwnValue[]): Promise<Row[]> {
     this.#inFlight++
     return new Promise((resolve, reject) => {
-      const query = new pg.Query<Row>(text, values, (error, result) => {
+      const told = (error: Error | undefined, result: pg.ResultBuilder<Row>): void => {
         this.#answered(null)
         if (error) reject(error)
         else resolve(result.rows)
-      })
-      ;(query as { name?: string }).name = name
-      this.#client.query(query)
+      }
+      this.#client.query(new OwnQuery<Row>(text, values, told, name))
     })
   }
 
@@ -219,7 +237,10 @@ export class ServerConnection implements PostgresConnection {
 
   /** A statement that is under way is canceled: the server would go on with it, and keep its locks, until it is done. */
   destroy(): void {
-    const target = this.#end === null && this.#canceled === null && this.#isBusy ? this.#cancelTarget() : null
+    const target =
+      this.#end === null && this.#canceled === null && this.#isBusy
+        ? cancelTargetOf(this.#client, this.#config)
+        : null
     this.#internals.connection.stream.destroy()
     if (target !== null) this.#canceled = requestCancel(target)
   }
@@ -239,20 +260,20 @@ export class ServerConnection implements PostgresConnection {
     return this.#inFlight > 0 || (!this.#client.pipeline && !this.#internals.readyForQuery)
   }
 
-  /** Null if there is no way to open another connection to the same server. */
-  #cancelTarget(): CancelTarget | null {
-    const { processID, secretKey, sslNegotiation, connection } = this.#internals
-    const { host, port, ssl } = this.#client
-    const { stream } = this.#config
-    if (processID === null || secretKey === null) return null
-    if (stream !== undefined && typeof stream !== 'function') return null
-    const address = connection.stream.remoteAddress
-    const makeStream = stream as CancelTarget['makeStream']
-    return { processID, secretKey, host, port, address, ssl, sslNegotiation, makeStream }
+  #own<Row>(text: string, values: OwnValue[] | undefined): Promise<QueryResult<Row>> {
+    this.#inFlight++
+    const answer = new Promise<QueryResult<Row>>((resolve, reject) => {
+      const told = (error: Error | undefined, result: unknown): void => {
+        if (error) reject(error)
+        else resolve((Array.isArray(result) ? result.at(-1) : result) as QueryResult<Row>)
+      }
+      this.#client.query(new OwnQuery(text, values, told))
+    })
+    return answer.then(this.#answered, this.#ownFailed)
   }
 
   get #internals(): ClientInternals {
-    return this.#client as unknown as ClientInternals
+    return internalsOf(this.#client)
   }
 
   #ended(cause: Error): void {

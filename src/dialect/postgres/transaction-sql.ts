@@ -36,15 +36,18 @@ SELECT
 export const RESTORE_LOCK_TIMEOUT = `
 SELECT pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('lockpool.lock_timeout'), true)`
 
-/** By mode, and whether the key is one bigint or a pair of integers. */
+/**
+ * By mode, and whether the key is one bigint or a pair of integers. Clients of others send it as well, who may read values in
+ * whatever way, and of the type of the function in no way at all: there is nothing to read in the row.
+ */
 export const LOCK_IN_TRANSACTION = {
   exclusive: {
-    bigint: `SELECT pg_catalog.pg_advisory_xact_lock($1::bigint)`,
-    pair: `SELECT pg_catalog.pg_advisory_xact_lock($1::int, $2::int)`,
+    bigint: `SELECT NULL AS locked WHERE pg_catalog.pg_advisory_xact_lock($1::bigint) IS NOT NULL`,
+    pair: `SELECT NULL AS locked WHERE pg_catalog.pg_advisory_xact_lock($1::int, $2::int) IS NOT NULL`,
   },
   shared: {
-    bigint: `SELECT pg_catalog.pg_advisory_xact_lock_shared($1::bigint)`,
-    pair: `SELECT pg_catalog.pg_advisory_xact_lock_shared($1::int, $2::int)`,
+    bigint: `SELECT NULL AS locked WHERE pg_catalog.pg_advisory_xact_lock_shared($1::bigint) IS NOT NULL`,
+    pair: `SELECT NULL AS locked WHERE pg_catalog.pg_advisory_xact_lock_shared($1::int, $2::int) IS NOT NULL`,
   },
 } as const
 
@@ -56,6 +59,18 @@ export const TRY_LOCK_IN_TRANSACTION = {
   shared: {
     bigint: `SELECT pg_catalog.pg_try_advisory_xact_lock_shared($1::bigint) AS granted`,
     pair: `SELECT pg_catalog.pg_try_advisory_xact_lock_shared($1::int, $2::int) AS granted`,
+  },
+} as const
+
+/** The same for clients of others: a row if it is granted, and again nothing in it. */
+export const WON_IN_TRANSACTION = {
+  exclusive: {
+    bigint: `SELECT NULL AS granted WHERE pg_catalog.pg_try_advisory_xact_lock($1::bigint)`,
+    pair: `SELECT NULL AS granted WHERE pg_catalog.pg_try_advisory_xact_lock($1::int, $2::int)`,
+  },
+  shared: {
+    bigint: `SELECT NULL AS granted WHERE pg_catalog.pg_try_advisory_xact_lock_shared($1::bigint)`,
+    pair: `SELECT NULL AS granted WHERE pg_catalog.pg_try_advisory_xact_lock_shared($1::int, $2::int)`,
   },
 } as const
 

@@ -1,0 +1,65 @@
+import type { EventEmitter } from 'node:events'
+import type pg from 'pg'
+import type { CancelTarget } from './cancel-request.js'
+
+type Stream = EventEmitter & { destroy(error?: Error): void; readonly remoteAddress?: string }
+
+/** What a client of `pg` has and its types leave out, or call read-only. */
+export interface ClientInternals {
+  readonly processID: number | null
+  readonly secretKey: number | null
+  readonly sslNegotiation: string
+  pipeline: boolean
+  /** Whether the server has said the last word about all that it was sent. An error comes before that. */
+  readonly readyForQuery: boolean
+  readonly connection: {
+    readonly stream: Stream
+    /** The texts of named statements that the server has. */
+    parsedStatements: Record<string, string>
+    attachListeners(stream: Stream): void
+  }
+  readonly connectionParameters: { query_timeout: number }
+}
+
+export function internalsOf(client: pg.Client): ClientInternals {
+  return client as unknown as ClientInternals
+}
+
+/**
+ * Connects. The driver throws at some of what a server may say to a newcomer, for example that it wants Kerberos, and it
+ * does so where it reads the socket: that would end the process. Here it fails the attempt.
+ */
+export async function connectClient(client: pg.Client): Promise<void> {
+  const { connection } = internalsOf(client)
+  const attach = connection.attachListeners.bind(connection)
+  let isConnecting = true
+  connection.attachListeners = (stream) => {
+    attach(stream)
+    const read = stream.listeners('data').at(-1) as (bytes: Buffer) => void
+    stream.removeListener('data', read)
+    stream.on('data', (bytes: Buffer) => {
+      // Later it may be somebody's callback that throws, which is to be seen.
+      if (!isConnecting) return read(bytes)
+      try {
+        read(bytes)
+      } catch (error) {
+        stream.destroy(error as Error)
+      }
+    })
+  }
+  try {
+    await client.connect()
+  } finally {
+    isConnecting = false
+  }
+}
+
+/** Null if there is no way to open another connection to the same server. */
+export function cancelTargetOf(client: pg.Client, { stream }: pg.ClientConfig): CancelTarget | null {
+  const { processID, secretKey, sslNegotiation, connection } = internalsOf(client)
+  const { host, port, ssl } = client
+  if (processID === null || secretKey === null) return null
+  const address = connection.stream.remoteAddress
+  const makeStream = stream as CancelTarget['makeStream']
+  return { processID, secretKey, host, port, address, ssl, sslNegotiation, makeStream }
+}
