@@ -4,7 +4,7 @@ import { systemRandom } from './base/random.js'
 import { checkKey } from './dialect/check-key.js'
 import { lookCarefully } from './dialect/postgres/careful-look.js'
 import type { LockTransaction } from './dialect/postgres/lock-transaction.js'
-import { clientConfig, configProblem, type PostgresConfig } from './dialect/postgres/postgres-config.js'
+import { clientConfig, readConnection, type PostgresConfig } from './dialect/postgres/postgres-config.js'
 import type { PostgresConnection } from './dialect/postgres/postgres-connection.js'
 import { postgresDialect } from './dialect/postgres/postgres-dialect.js'
 import { PostgresPool } from './dialect/postgres/postgres-pool.js'
@@ -29,7 +29,7 @@ import type { ConnectOptions } from './pool/connect-request.js'
 /** How a pool uses its server, and where that is. */
 export interface LockPoolOptions extends DialectLockPoolOptions {
   /**
-   * The server: a connection string, or an object with what `pg` takes.
+   * The server: a connection string or a URL, or an object with what `pg` takes.
    *
    * Default: the environment variable `DATABASE_URL`, then `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD` and `PGDATABASE`.
    */
@@ -50,10 +50,11 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
    */
   constructor(options: LockPoolOptions = {}) {
     checkIsObject(options)
-    const { connection, ...rest } = options
-    const problem = configProblem(connection)
-    const resolved = resolveLockPoolOptions(rest, problem === null ? [] : [problem])
-    const config = clientConfig(connection, resolved.applicationName)
+    const { settings, problem } = readConnection(options.connection)
+    const problems = problem === null ? [] : [problem]
+    // As they are: what is taken out of an object's copy loses what the object inherits.
+    const resolved = resolveLockPoolOptions(options, problems, ['connection'])
+    const config = clientConfig(settings, resolved.applicationName)
     super(resolved, {
       factory: new PostgresFactory(config),
       dialect: postgresDialect,

@@ -62,22 +62,25 @@ export function text(fallback: string, maxLength: number): OptionSpec<string> {
 }
 
 /**
- * Fills in defaults. An option that is `undefined` counts as left out; nothing is silently corrected.
+ * Fills in defaults. An option that is `undefined` counts as left out, and no other value does; nothing is silently corrected.
+ * `others` are known elsewhere. What an object inherits, or has a getter for, is read as well.
  *
  * @throws {InvalidOptionError} naming every unknown and every wrong option at once.
  */
 export function resolveOptions<O extends object>(
   options: O,
   table: OptionTable<O>,
+  others: readonly string[] = [],
 ): { readonly [Name in keyof O]-?: Exclude<O[Name], undefined> } {
   const problems: string[] = []
   checkIsObject(options)
   for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(table, name)) problems.push(`unknown option "${name}"`)
+    if (!Object.hasOwn(table, name) && !others.includes(name)) problems.push(`unknown option "${name}"`)
   }
   const resolved: Record<string, unknown> = {}
   for (const [name, spec] of Object.entries<OptionSpec<unknown>>(table)) {
-    const value = (options as Record<string, unknown>)[name] ?? spec.default
+    const given = (options as Record<string, unknown>)[name]
+    const value = given === undefined ? spec.default : given
     const problem = value === spec.default ? null : spec.problem(value)
     if (problem !== null) problems.push(`"${name}" ${problem}, got ${show(value)}`)
     resolved[name] = value

@@ -24,9 +24,9 @@ export async function configOf(
   { err }: Terminal,
 ): Promise<ClientConfig | number> {
   const source = connectionSource(url, process.env)
-  const { clientConfig, configProblem } = await import('../dialect/postgres/postgres-config.js')
-  const problem = configProblem(source?.url)
-  if (problem === null) return clientConfig(source?.url, applicationName)
+  const { clientConfig, readConnection } = await import('../dialect/postgres/postgres-config.js')
+  const { settings, problem } = readConnection(source?.url)
+  if (problem === null) return clientConfig(settings, applicationName)
   err.write(`lockpool: ${source === null ? problem : problem.replace('"connection"', source.source)}\n`)
   return EXIT.config
 }

@@ -180,14 +180,15 @@ export const LOCK_POOL_OPTIONS: OptionTable<LockPoolOptions> = {
   leakWarningMs: integer({ default: 0, min: 0, max: ONE_DAY_MS }),
 }
 
-/** @throws {InvalidOptionError} naming every problem at once, `more` of them found elsewhere. */
+/** @throws {InvalidOptionError} naming every problem at once, `more` of them found elsewhere, where `others` are known. */
 export function resolveLockPoolOptions(
   options: LockPoolOptions,
   more: readonly string[] = [],
+  others: readonly string[] = [],
 ): Required<LockPoolOptions> {
   const problems = [...more]
   try {
-    const resolved = resolveOptions(options, LOCK_POOL_OPTIONS)
+    const resolved = resolveOptions(options, LOCK_POOL_OPTIONS, others)
     if (resolved.min > resolved.max)
       problems.push(`"min" (${resolved.min}) is more than "max" (${resolved.max})`)
     if (problems.length === 0) return resolved

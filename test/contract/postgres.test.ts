@@ -1,4 +1,4 @@
-import { clientConfig } from '../../src/dialect/postgres/postgres-config.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
 import { postgresDialect } from '../../src/dialect/postgres/postgres-dialect.js'
 import { PostgresFactory } from '../../src/dialect/postgres/postgres-factory.js'
 import { createDatabase } from '../support/database.js'
@@ -7,7 +7,7 @@ import { describeLockLink } from './lock-link.contract.js'
 describeLockLink('PostgreSQL', async () => {
   const database = await createDatabase()
   return {
-    factory: new PostgresFactory(clientConfig(database.url, 'lockpool test')),
+    factory: new PostgresFactory(clientConfig(readConnection(database.url).settings, 'lockpool test')),
     dialect: postgresDialect,
     leftovers: async () => {
       const { rows } = await database.query<{ count: string }>(

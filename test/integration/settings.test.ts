@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { startServer } from '../support/own-server.js'
 import { lockWorld } from '../support/lock-world.js'
 import { rejection } from '../support/fake-world.js'
-import { clientConfig } from '../../src/dialect/postgres/postgres-config.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
 import {
   LOCK_SESSION,
   lockSessionSettings,
@@ -90,7 +90,7 @@ test('each setting of the table is in force, the planner is as it comes, and all
   const forgiving = HOSTILE.filter(([name]) => name !== 'statement_timeout')
   await withRole([...forgiving, ...SLOW], async () => {
     const server = await ServerConnection.open(
-      clientConfig(world.database.url, 'lockpool test'),
+      clientConfig(readConnection(world.database.url).settings, 'lockpool test'),
       AbortSignal.timeout(10_000),
     )
     try {

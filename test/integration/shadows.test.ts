@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { dashboardHandler } from '../../src/dashboard.js'
-import { clientConfig } from '../../src/dialect/postgres/postgres-config.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
 import { PostgresFactory } from '../../src/dialect/postgres/postgres-factory.js'
 import { lockIn, lockStatement, tryLockIn } from '../../src/index.js'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
@@ -247,7 +247,7 @@ async function borrowing({ connections }: LockPool): Promise<void> {
 
 /** As what has idled is. */
 async function checked(url: string): Promise<void> {
-  const factory = new PostgresFactory(clientConfig(url, 'lockpool test'))
+  const factory = new PostgresFactory(clientConfig(readConnection(url).settings, 'lockpool test'))
   const connection = await factory.open(new AbortController().signal)
   await factory.check(connection)
   await factory.close(connection)

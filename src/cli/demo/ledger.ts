@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { InvalidOptionError } from '../../base/errors.js'
-import { clientConfig, configProblem } from '../../dialect/postgres/postgres-config.js'
+import { clientConfig, readConnection } from '../../dialect/postgres/postgres-config.js'
 import { explain } from '../../dialect/postgres/postgres-errors.js'
 import { CONNECTIONS_OF, IS_INHERITED, LOCKS_OF, ledgerStatements, SERVER_VERSION } from './ledger-sql.js'
 import type { LedgerState } from './outcome.js'
@@ -25,9 +25,9 @@ export class Ledger {
    * @throws {ConnectionError} the server can't be reached, or refuses
    */
   static async create(url: string, run: string): Promise<Ledger> {
-    const problem = configProblem(url)
+    const { settings, problem } = readConnection(url)
     if (problem !== null) throw new InvalidOptionError([problem.replace('"connection"', 'the database URL')])
-    const config = clientConfig(url, `lockpool demo ${run}`)
+    const config = clientConfig(settings, `lockpool demo ${run}`)
     const client = new pg.Client({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
     // A connection that ends is noticed by the next statement.
     client.on('error', () => undefined)

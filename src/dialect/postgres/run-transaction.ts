@@ -33,7 +33,9 @@ export interface TransactionOptions {
   readonly signal?: AbortSignal
 }
 
-const OPTIONS: OptionTable<Omit<TransactionOptions, 'signal'>> = {
+type OwnOptions = Omit<TransactionOptions, 'signal'>
+
+const OPTIONS: OptionTable<OwnOptions> = {
   isolation: oneOf(Object.keys(BEGIN) as IsolationLevel[], 'read committed'),
   retries: integer({ default: 0, min: 0, max: 100 }),
 }
@@ -59,11 +61,14 @@ export interface TransactionPorts extends TransactionTools {
 export async function runTransaction<T>(
   ports: TransactionPorts,
   body: (tx: LockTransaction) => Promise<T>,
-  { signal, ...options }: TransactionOptions = {},
+  options: TransactionOptions = {},
 ): Promise<T> {
   if (typeof body !== 'function')
     throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
-  const { isolation, retries } = resolveOptions(options, OPTIONS)
+  const { isolation, retries } = resolveOptions<OwnOptions>(options, OPTIONS, ['signal'])
+  const { signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new InvalidOptionError([`"signal" must be an AbortSignal, got ${show(signal)}`])
   signal?.throwIfAborted()
   for (let attempt = 0; ; attempt++) {
     try {

@@ -1,7 +1,6 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { decodeAnswers, encodeBatch, wantedIn } from '../../../src/dialect/postgres/batch-codec.js'
 import { hear, ringMessages } from '../../../src/dialect/postgres/postgres-bell.js'
-import { clientConfig, configProblem } from '../../../src/dialect/postgres/postgres-config.js'
 import { explain } from '../../../src/dialect/postgres/postgres-errors.js'
 import {
   BUCKET_CLASS,
@@ -10,7 +9,6 @@ import {
   WRITER_CLASS,
 } from '../../../src/dialect/postgres/postgres-key.js'
 import type { LockOperation } from '../../../src/dialect/lock-operation.js'
-import { LockPool } from '../../../src/postgres-lock-pool.js'
 
 describe('keys', () => {
   test('a name is the first 64 bits of its hash, so that others can compute it', () => {
@@ -185,53 +183,5 @@ describe('errors', () => {
     expect(explained).toMatchObject({ code, retryable, cause: source })
     expect(explained.message).toMatch(message)
     expect(explain(explained)).toBe(explained)
-  })
-})
-
-describe('settings', () => {
-  afterEach(() => {
-    vi.unstubAllEnvs()
-  })
-
-  test('the connection comes from the option, then from DATABASE_URL, then from PG*', () => {
-    vi.stubEnv('DATABASE_URL', 'postgres://env/db')
-
-    expect(clientConfig('postgres://given/db', 'app')).toMatchObject({
-      connectionString: 'postgres://given/db',
-    })
-    expect(clientConfig({ host: 'h', application_name: 'mine' }, 'app')).toMatchObject({
-      host: 'h',
-      application_name: 'mine',
-    })
-    expect(clientConfig(undefined, 'app')).toMatchObject({
-      connectionString: 'postgres://env/db',
-      application_name: 'app',
-      pipeline: true,
-      keepAlive: true,
-    })
-    vi.stubEnv('DATABASE_URL', undefined)
-    expect(clientConfig(undefined, 'app')).not.toHaveProperty('connectionString')
-  })
-
-  test('a query timeout, which the driver enforces by ending the connection, is left out', () => {
-    expect(clientConfig({ query_timeout: 100 }, 'app')).not.toHaveProperty('query_timeout')
-  })
-
-  test.each([
-    'postgres://u:secret@host:99999/db',
-    'postgres://u:secret@h:x/db',
-    'orders',
-    'host=h password=secret',
-    5,
-    [],
-    null,
-  ])('what can not be a connection is refused at once, without its password: %j', (connection) => {
-    const problem = configProblem(connection as string)
-
-    expect(problem).not.toBeNull()
-    expect(problem).not.toMatch(/secret/)
-    expect(() => new LockPool({ connection: connection as string, max: 0 })).toThrowError(
-      expect.objectContaining({ code: 'INVALID_OPTION', problems: expect.arrayContaining([problem]) }),
-    )
   })
 })
