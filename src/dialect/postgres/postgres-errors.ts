@@ -1,10 +1,11 @@
 import { ConnectionError, LockError, LockTableFullError, PoolerDetectedError } from '../../base/errors.js'
 import { printable } from '../../base/printable.js'
+import { isState, isWorthRetrying } from './worth-retrying.js'
 
 /** The SQLSTATE of an error that the server sent. */
 export function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined
+  return typeof code === 'string' && isState(code) ? code : undefined
 }
 
 /** lock_not_available: the time was up, or with NOWAIT it was not free. */
@@ -34,19 +35,13 @@ export function isNotEncodable(error: unknown): boolean {
   return sqlState(error) === '22P05'
 }
 
-/**
- * Classes and codes of SQLSTATE that go away only when somebody changes something: wrong authorization, no such database,
- * no such role, no right, no such function, feature not supported.
- */
-const PERMANENT = /^(28|3D|42|0A)/
-
 /** @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export function explain(error: unknown): LockError {
   if (error instanceof LockError) return error
   const code = sqlState(error)
   // Names that others have given are in it, and functions of theirs may say anything.
   const message = printable(messageOf(error))
-  if (code === '53200') {
+  if (code === '53200' && isLockTable(error, message)) {
     return new LockTableFullError(
       `the server's lock table is full: raise its max_locks_per_transaction, or lower "maxHeldLocks" where it is set (${message})`,
       {
@@ -62,16 +57,23 @@ export function explain(error: unknown): LockError {
       { cause: error },
     )
   }
-  const retryable = code === undefined || !PERMANENT.test(code)
   return new ConnectionError(code === undefined ? message : `${message} (${code})`, {
     cause: error,
-    retryable,
+    retryable: isWorthRetrying(error),
   })
+}
+
+/** Memory of a process runs out under the same code. The setting is named in every language of the server. */
+function isLockTable(error: unknown, message: string): boolean {
+  const { hint } = error as { hint?: unknown }
+  return message.includes('shared memory') || (typeof hint === 'string' && /max_\w*locks_per/.test(hint))
 }
 
 /** Some errors of Node's net module have an empty message: one per address that was tried. */
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+  if (error instanceof Error && error.message.includes('client password must be a'))
+    return `the server asks for a password, and none was given (${error.message})`
   if (error instanceof Error && error.message !== '') return error.message
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' ? code : String(error)
