@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { Frames, letter } from './wire-frames.js'
 
 export type PoolMode = 'session' | 'transaction' | 'statement'
 
@@ -6,29 +7,13 @@ export interface PoolerRules {
   mode: PoolMode
   /** Which free server connection the next transaction gets: the last one used, as PgBouncer does, or each in turn. */
   next: 'last used' | 'in turn'
+  /** Whether clients are told the key of the server's session, as if nothing stood in between. */
+  keepsKey: boolean
   /** What becomes of the text of every statement on its way. */
   rewrite: (sql: string) => string
   /** What becomes of each message of the server. The rest of the connection is lost with what is `last`. */
   reply: (message: Buffer) => Buffer | { readonly last: Buffer }
 }
-
-/** Cuts a stream into messages: one letter, a length that counts itself, and what is in it. */
-class Frames {
-  #rest: Buffer = Buffer.alloc(0)
-
-  cut(bytes: Buffer): Buffer[] {
-    const frames: Buffer[] = []
-    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
-    while (this.#rest.length >= 5 && this.#rest.length > this.#rest.readInt32BE(1)) {
-      const length = this.#rest.readInt32BE(1) + 1
-      frames.push(this.#rest.subarray(0, length))
-      this.#rest = this.#rest.subarray(length)
-    }
-    return frames
-  }
-}
-
-const letter = (frame: Buffer): string => String.fromCharCode(frame[0]!)
 
 /** A server connection: brought by one client, which has signed in on it, and later used for any. */
 class Backend {
@@ -78,6 +63,7 @@ export class WirePooler implements AsyncDisposable {
     this.rules = {
       mode: 'transaction',
       next: 'last used',
+      keepsKey: false,
       rewrite: (sql) => sql,
       reply: (message) => message,
       ...rules,
@@ -170,7 +156,7 @@ export class WirePooler implements AsyncDisposable {
   #fromServer(backend: Backend, frame: Buffer): void {
     const { client } = backend
     if (client === null) return
-    if (letter(frame) === 'K') frame.writeInt32BE(this.#nextKey++, 5)
+    if (letter(frame) === 'K' && !this.rules.keepsKey) frame.writeInt32BE(this.#nextKey++, 5)
     const reply = this.rules.reply(frame)
     if ('last' in reply) return this.#cut(client, backend, reply.last)
     client.socket.write(reply)

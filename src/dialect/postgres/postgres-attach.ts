@@ -1,13 +1,13 @@
 import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Another, LinkSettings } from '../dialect.js'
-import type { QueryResult } from '../queryable.js'
 import { explain, sqlState } from './postgres-errors.js'
 import { PostgresMarks } from './postgres-marks.js'
 import { findObjects, useSchema, type SchemaFacts } from './postgres-schema.js'
 import { findFlaw } from './postgres-self-test.js'
 import { lockSessionSettings, putInForce } from './postgres-settings.js'
-import { FACTS } from './postgres-sql.js'
+import { CLAIM_SESSION, FACTS } from './postgres-sql.js'
 import type { ServerConnection } from './server-connection.js'
+import { ONE_SESSION } from './twins.js'
 
 /** What has to be known of the server before locks are taken in it. */
 export interface ServerFacts extends SchemaFacts {
@@ -26,10 +26,16 @@ interface FactsRow {
   readonly pid: number
   readonly version: number
   readonly version_text: string
+  readonly product: string
   readonly is_standby: boolean
   readonly capacity: number
   readonly capacity_per_session: number
+  /** Statements of ours that the server session knows. */
+  readonly prepared: number
 }
+
+/** PostgreSQL in WebAssembly, PGlite for one, is one process with one session. */
+const ONE_PROCESS = /pglite|wasm|emscripten/i
 
 /**
  * Makes sure that locks taken on this connection are worth something: the right kind of server, one session of it for all
@@ -42,22 +48,18 @@ export async function attach(
   another: Another<ServerConnection> | null,
 ): Promise<ServerFacts> {
   const first = await untilNotCanceled(() => firstLook(server))
-  const { pid, version, version_text, is_standby, capacity, capacity_per_session: capacityPerSession } = first
-  if (version < OLDEST_VERSION) {
-    throw new ConnectionError(
-      `PostgreSQL ${version_text} is too old: lock sessions need idle_session_timeout, which came with version 14`,
-      { retryable: false },
-    )
-  }
+  const { pid, is_standby, capacity, capacity_per_session: capacityPerSession } = first
+  checkProduct(first)
+  // As few as it has prepared itself: all others are those of another connection.
+  if (pid === server.processID && first.prepared > server.preparedCount)
+    throw new PoolerDetectedError(ONE_SESSION)
   // A pooler answers with its own key data (0 of 120 direct connections differed, 350 of 350 through PgBouncer).
   if (pid !== server.processID) await testPooler(server, pid, settings.sender, another)
   if (is_standby) {
-    throw new ConnectionError(
-      'this server is a read-only standby, where locks exclude nobody on the primary',
-      { retryable: false },
-    )
+    // Worth another try: a fail-over makes it the primary, or leads the same name to another server.
+    throw new ConnectionError('this server is a read-only standby, where locks exclude nobody on the primary')
   }
-  const inForce = untilNotCanceled(() => putInForce(server, lockSessionSettings(settings.leaseMs)))
+  const inForce = untilNotCanceled(() => takePossession(server, settings.leaseMs))
   const facts = { pid, capacity, capacityPerSession }
   if (settings.fencing === 'off' && !settings.strict) {
     await inForce
@@ -85,10 +87,29 @@ async function untilNotCanceled<T>(work: () => Promise<T>): Promise<T> {
 const QUERY_CANCELED = '57014'
 const MOST_ATTEMPTS = 10
 
-/** As two statements in one message, because the first makes sure that the second has the time it takes. */
+/** Two statements in one message, because the first makes sure that the second has the time it takes. */
 async function firstLook(server: ServerConnection): Promise<FactsRow> {
-  const results: unknown = await server.query(FACTS)
-  return (results as QueryResult<FactsRow>[]).at(-1)!.rows[0]!
+  return (await server.query<FactsRow>(FACTS)).rows[0]!
+}
+
+function checkProduct({ version, version_text, product }: FactsRow): void {
+  if (ONE_PROCESS.test(product)) {
+    throw new PoolerDetectedError(`this server is ${product.split(',', 1)[0]}: ${ONE_SESSION}`)
+  }
+  if (version >= OLDEST_VERSION) return
+  throw new ConnectionError(
+    `PostgreSQL ${version_text} is too old: lock sessions need idle_session_timeout, which came with version 14`,
+    { retryable: false },
+  )
+}
+
+/** The server answers one statement after the other, so of two connections with one session it tells one of them. */
+async function takePossession(server: ServerConnection, leaseMs: number): Promise<void> {
+  const inForce = putInForce(server, lockSessionSettings(leaseMs))
+  // Behind the settings, so that it has the time it takes.
+  const claim = server.query<{ session: string }>(CLAIM_SESSION, [server.id])
+  const [, { rows }] = await Promise.all([inForce, claim])
+  if (rows[0]!.session !== server.id) throw new PoolerDetectedError(ONE_SESSION)
 }
 
 /**

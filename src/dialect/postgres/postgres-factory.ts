@@ -7,6 +7,7 @@ import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
 import { HEARTBEAT } from './postgres-sql.js'
 import { ServerConnection } from './server-connection.js'
+import { refuseTwin } from './twins.js'
 
 /** Opens, lends, checks, cleans and closes connections to PostgreSQL. */
 export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
@@ -19,11 +20,14 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   }
 
   async open(signal: AbortSignal): Promise<PostgresConnection> {
+    let connection: ServerConnection | null = null
     try {
-      const connection = await ServerConnection.open(this.#config, signal)
+      connection = await ServerConnection.open(this.#config, signal)
+      await refuseTwin(connection)
       this.#dirt.set(connection, new Dirt())
       return connection
     } catch (error) {
+      connection?.destroy()
       throw explain(error)
     }
   }
