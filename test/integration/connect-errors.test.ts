@@ -55,7 +55,7 @@ describe('a server that is there', () => {
     ['an option that is none', { options: '-c nonsense=1' }, false, /42704/],
     ['too little time', { connectionTimeoutMillis: 50, port: 9, host: '192.0.2.1' }, true, /./],
   ])('%s', async (_, change, again, message) => {
-    const error = await failure({ ...parts, ...change } as Connection)
+    const error = await failure({ ...parts, ...change })
     expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: again })
     expect(error.message).toMatch(message)
   })

@@ -21,10 +21,9 @@ const UNREADABLE = { types: { getTypeParser: () => thrower } }
 
 /** Every type there is, in both formats, for all clients of this process. */
 function readNothing(): () => void {
+  const get = pg.types.getTypeParser as (oid: number, format: string) => unknown
   const before = Object.values(pg.types.builtins).flatMap((oid) =>
-    (['text', 'binary'] as const).map(
-      (format) => [Number(oid), format, pg.types.getTypeParser(Number(oid), format)] as const,
-    ),
+    ['text', 'binary'].map((format) => [oid as number, format, get(oid, format)] as const),
   )
   const set = pg.types.setTypeParser as (oid: number, format: string, parser: unknown) => void
   for (const [oid, format] of before) set(oid, format, thrower)
@@ -95,7 +94,7 @@ async function tryEverything(a: LockPool, b: LockPool, config: object): Promise<
     tokens.push(group.locks[0]!.token)
     await group.release()
   }
-  expect(tokens).toEqual([...tokens].sort((x, y) => (x < y ? -1 : 1)))
+  expect(tokens).toEqual(tokens.toSorted((x, y) => (x < y ? -1 : 1)))
   expect(new Set(tokens).size).toBe(tokens.length)
 
   expect(await b.tryAcquire('one')).toBeNull()

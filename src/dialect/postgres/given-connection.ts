@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { show } from '../../base/options.js'
 import { DRIVER_SETTINGS } from './driver-settings.js'
 
@@ -40,7 +41,7 @@ const TELLING = new Map([...DRIVER_SETTINGS.keys()].filter(isTelling).map((name)
  * enumerable count as well. Once, so that what was checked is what is used.
  */
 export function readGiven(given: unknown): Given {
-  if (given instanceof String || typeof given === 'string')
+  if (types.isStringObject(given) || typeof given === 'string')
     return { settings: { connectionString: String(given) } }
   if (isUrl(given)) return { settings: { connectionString: given.href } }
   const wrongKind = wrongKindOf(given)
@@ -71,8 +72,8 @@ function namesIn(given: object): ReadonlySet<string> {
   const names = new Set(DRIVER_SETTINGS.keys())
   for (const name in given) names.add(name)
   for (let at: object | null = given; at !== null; at = Object.getPrototypeOf(at) as object | null)
-    for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
-      if (get !== undefined) names.add(name)
+    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(at)))
+      if ('get' in descriptor) names.add(name)
   names.delete('__proto__')
   return names
 }

@@ -114,7 +114,7 @@ function settingProblem(settings: Readonly<Record<string, unknown>>): string | n
 interface Trial {
   readonly port: number
   readonly ssl: unknown
-  readonly replication: unknown
+  readonly replication: string | boolean | undefined
 }
 
 /** What a server takes for no. */

@@ -71,17 +71,14 @@ describe('settings of the driver', () => {
   test.each([...DRIVER_SETTINGS].map(([name, { fate }]) => ({ name, fate })))(
     '$name is $fate',
     ({ name, fate }) => {
-      const { settings, problem } = readConnection({ host: 'h', [name]: GIVEN[name] } as PostgresConfig)
+      const { settings, problem } = readConnection({ host: 'h', [name]: GIVEN[name] })
       expect(problem !== null).toBe(fate === 'refused')
       if (fate === 'refused') return
       const config = clientConfig(settings, 'app') as Record<string, unknown>
       const isThere = config[name] === GIVEN[name]
       expect(isThere).toBe(fate === 'as given' || fate === 'for borrowers')
       // What is not said is not said to the driver either: it would take it for said.
-      const unsaid = clientConfig(
-        readConnection({ host: 'h', [name]: undefined } as PostgresConfig).settings,
-        'app',
-      )
+      const unsaid = clientConfig(readConnection({ host: 'h', [name]: undefined }).settings, 'app')
       expect(Object.entries(unsaid).filter(([, value]) => value === undefined)).toEqual([])
     },
   )
@@ -107,9 +104,9 @@ describe('settings of the driver', () => {
   test('docs/reference/options.md has all of them, with their reasons', () => {
     const rows = tableRows(section(read('docs/reference/options.md'), '`connection`'))
     const documented = rows.flatMap(([names, fate, why]) =>
-      names!.split(', ').map((name) => [name, fate, why] as const),
+      names!.split(', ').map((name) => `${name} ${fate} ${why}`),
     )
-    const real = [...DRIVER_SETTINGS].map(([name, { fate, why }]) => [`\`${name}\``, fate, why])
+    const real = [...DRIVER_SETTINGS].map(([name, { fate, why }]) => `\`${name}\` ${fate} ${why}`)
     expect(documented.toSorted()).toEqual(real.toSorted())
   })
 })

@@ -121,7 +121,7 @@ describe('what says where the server is, in whatever shape', () => {
 
   test('a getter is asked once: what was checked is what is used', () => {
     const host = vi.fn(() => 'here')
-    const locks = new LockPool({ connection: Object.defineProperty({}, 'host', { get: host }) as object })
+    const locks = new LockPool({ connection: Object.defineProperty<object>({}, 'host', { get: host }) })
     expect(host).toHaveBeenCalledTimes(1)
     return locks.close()
   })
