@@ -5,6 +5,7 @@ import type { BatchReply, LockOperation } from './lock-operation.js'
 import type { NamedKey } from './named-key.js'
 import type { PermitOperation, PermitReply, SemaphoreCode } from './permit-operation.js'
 import type { Queryable } from './queryable.js'
+import type { ReportRow } from './session-report.js'
 
 /** What the lock layer asks of every lock session. */
 export interface LinkSettings {
@@ -63,6 +64,8 @@ export interface LockLink {
   readonly shortfall: string | null
   /** Whether there is a place where the names of keys are to be written, by `writeNames`. */
   readonly keepsNames: boolean
+  /** Whether there is a place to say since when its locks are held, by `writeReports`. */
+  readonly keepsReports: boolean
 
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
@@ -184,6 +187,9 @@ export interface Dialect<C extends object> {
 
   /** Writes down what keys are called, for others to see. On a borrowed connection: a lock session has no time for it. */
   writeNames(connection: C, names: readonly NamedKey[]): Promise<void>
+
+  /** Writes down what processes say of their sessions, for others to see: `clockMs` is now, by the clock they speak of. */
+  writeReports(connection: C, rows: readonly ReportRow[], clockMs: number): Promise<void>
 
   /** What a failed operation means for its caller. */
   explain(error: unknown): LockError

@@ -30,6 +30,8 @@ export interface ServerFacts {
   readonly connections: { readonly used: number; readonly max: number }
   /** Whether names of keys are kept here, and may be read. */
   readonly hasKeyNames: boolean
+  /** Whether processes say here since when their locks are held, and that may be read. */
+  readonly hasReports?: boolean
 }
 
 /** One session of the server. What we may not see of others is null. */

@@ -18,6 +18,7 @@ import { LeakWatch } from './leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
 import { Semaphores } from './semaphore/semaphores.js'
+import { ReportBoard } from './report-board.js'
 import { sessionReports } from './session-reports.js'
 import type { Client } from './session-host.js'
 import type { Session, SessionState } from './session.js'
@@ -58,6 +59,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly leaks: LeakWatch | null
   readonly #budget: TableBudget
   readonly #names: KeyNames<C> | null
+  readonly #reports: ReportBoard<C> | null
   readonly #namespace: string
   readonly #sender: string
   /** Aborts when the pool is closed: nobody is told then that it is ready. */
@@ -74,13 +76,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.process = processInWords(options.applicationName)
     this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
     this.connections = makePool(factory, poolOptions(options, spare), { clock, random })
-    const ports = {
-      clock,
-      random,
-      sender: this.#sender,
-      process: this.process,
-      guard: dialect.guard.bind(dialect),
-    }
+    const guard = dialect.guard.bind(dialect)
+    const ports = { clock, random, sender: this.#sender, process: this.process, guard }
     this.leaks = leakWarningMs > 0 ? new LeakWatch(clock, leakWarningMs, this.events) : null
     this.arbiter = new Arbiter(ports, maxWaiting, this.events, this)
     this.semaphores = new Semaphores(this.arbiter, this)
@@ -98,7 +95,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     )
     this.#budget = new TableBudget(options.maxHeldLocks, this.#sender, this)
     this.#namespace = options.namespace
-    this.#names = this.#keyNames(options, dialect)
+    this.#names = isTold(options) ? this.#keyNames(dialect) : null
+    this.#reports = isTold(options) ? this.#reportBoard(dialect) : null
     this.doorbell = new Doorbell(this.connections, max, dialect, clock, this)
   }
 
@@ -121,6 +119,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     enough.abort()
     this.#budget.close()
     this.#names?.close()
+    this.#reports?.close()
     const leftMs = Math.max(Math.ceil(graceMs - (this.clock.now() - since)), 0)
     await Promise.all([
       this.sessions.close(),
@@ -171,11 +170,13 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 
   joined(link: LockLink): Promise<void> {
     this.#names?.joined(link)
+    this.#reports?.joined(link)
     return this.#budget.joined(link)
   }
 
   left(link: LockLink): void {
     this.#names?.left(link)
+    this.#reports?.left(link)
     this.#budget.left(link)
   }
 
@@ -251,9 +252,13 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.semaphores.listening()
   }
 
-  #keyNames({ keyNames, max }: Required<LockPoolOptions>, dialect: Dialect<C>): KeyNames<C> | null {
-    // With one connection in all, names would have to wait for locks.
-    if (keyNames === 'off' || max === 1) return null
+  #reportBoard(dialect: Dialect<C>): ReportBoard<C> {
+    const { connections, clock } = this
+    const reports = this.reports.bind(this)
+    return new ReportBoard({ connections, dialect, clock, reports, warn: this.warn.bind(this) })
+  }
+
+  #keyNames(dialect: Dialect<C>): KeyNames<C> {
     const { connections, clock } = this
     const inUse = (): Iterable<NamedKey> => this.namesInUse()
     return new KeyNames({ connections, dialect, clock, inUse, warn: this.warn.bind(this) })
@@ -267,6 +272,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 /** How this process is called when others are told whom they wait for. */
 function processInWords(applicationName: string): string {
   return `process ${process.pid} on ${hostname()} (${applicationName})`
+}
+
+/** With one connection in all, what people are to see would have to wait for locks. */
+function isTold({ keyNames, max }: Required<LockPoolOptions>): boolean {
+  return keyNames !== 'off' && max > 1
 }
 
 function plainPool<C extends object>(...parts: Parameters<MakePool<C>>): ConnectionPool<C> {

@@ -130,9 +130,10 @@ export interface LockPoolOptions {
   readonly strict?: boolean
 
   /**
-   * Whether names of keys are written down in the table `lockpool.key_name`, if it is there, for people who look at locks:
-   * the server knows only numbers. Once a second, those that are held or waited for at that moment, on a borrowed connection.
-   * `lockpool install` makes the table; without it, with `'off'`, with `fencing: 'off'` or a `max` of 1, nothing is written.
+   * Whether names of keys are written down in the table `lockpool.key_name`, and in `lockpool.report` since when each is held
+   * and what for, if they are there, for people who look at locks: the server knows only numbers. Once a second, names of what
+   * is held or waited for at that moment, and ages of what lasts for two seconds, on a borrowed connection. `lockpool install`
+   * makes the tables; without them, with `'off'`, with `fencing: 'off'` or a `max` of 1, nothing is written.
    *
    * Default `'auto'`.
    */

@@ -13,6 +13,7 @@ import {
 } from '../dialect/lock-operation.js'
 import type { PermitOperation, PermitReply } from '../dialect/permit-operation.js'
 import type { Queryable } from '../dialect/queryable.js'
+import type { ReportRow } from '../dialect/session-report.js'
 import { FakeConnection } from './fake-connection.js'
 import { FakeGuard } from './fake-guard.js'
 import { FakeLeaders } from './fake-leaders.js'
@@ -34,6 +35,7 @@ export interface FakeServerOptions {
   readonly capacityPerSession?: number
   /** Whether names of keys are written down. Default: no. */
   readonly keepsNames?: boolean
+  readonly keepsReports?: boolean
 }
 
 /** A fault to come: the batch that is struck carries out `after` operations, and fails. */
@@ -55,12 +57,15 @@ export class FakeServer {
   readonly connections: Set<FakeConnection> = new Set()
   /** What keys are called, by their ids, as far as that was written down. */
   readonly names: Map<string, string> = new Map()
+  /** All that was ever written of sessions. */
+  readonly reports: (ReportRow & { readonly clockMs: number })[] = []
   readonly clock: Clock
   readonly #random: Random | null
   readonly #latencyMs: number
   readonly #capacity: number
   readonly #capacityPerSession: number
   readonly #keepsNames: boolean
+  readonly #keepsReports: boolean
   readonly #announced = new Map<number, { readonly sender: string; readonly entries: number }>()
   readonly #batchFaults: BatchFault[] = []
   readonly #guard = new FakeGuard()
@@ -90,6 +95,7 @@ export class FakeServer {
     this.#capacity = capacity
     this.#capacityPerSession = options.capacityPerSession ?? capacity / 8
     this.#keepsNames = options.keepsNames ?? false
+    this.#keepsReports = options.keepsReports ?? false
   }
 
   /** @internal For a pool: how to connect to this server. */
@@ -139,6 +145,8 @@ export class FakeServer {
       }),
     writeNames: (connection, names) =>
       connection.ask(() => names.forEach(({ code, name }) => this.names.set(code.id, name))),
+    writeReports: (connection, rows, clockMs) =>
+      connection.ask(() => rows.forEach((row) => this.reports.push({ ...row, clockMs }))),
     explain: (error) =>
       error instanceof LockError ? error : new ConnectionError(String(error), { cause: error }),
   }
@@ -205,6 +213,7 @@ export class FakeServer {
       noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
       shortfall: null,
       keepsNames: this.#keepsNames,
+      keepsReports: this.#keepsReports,
       run: (operations) => this.#runMarked(connection, operations, settings),
       permits: (operation) => connection.ask(() => this.#permits(owner, operation, settings)),
       settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),

@@ -15,6 +15,7 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
     'inspect-sql SESSIONS',
     'inspect-sql BLOCKERS',
     'inspect-sql KEY_NAMES',
+    'inspect-sql REPORTS',
     'doctor-sql DOCTOR_FACTS',
   ],
   'by a lock session, whose settings are in force': [

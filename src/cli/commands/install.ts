@@ -11,6 +11,7 @@ import {
   keyNameGrantsTo,
   QUEUE_UP,
 } from '../../dialect/postgres/schema-sql.js'
+import { CREATE_REPORTS, reportGrantsTo } from '../../dialect/postgres/report-sql.js'
 import { UsageError } from '../usage-error.js'
 
 type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
@@ -25,7 +26,8 @@ const FLAGS: InstallFlags = {
     default: 'none',
   }),
   'no-key-names': toggle({
-    meaning: 'without the table in which pools write what their keys are called, for lockpool ls and who',
+    meaning:
+      'without the tables in which pools write what their keys are called and since when they are held, for lockpool ls, who, top and dashboard',
   }),
   ...ERRAND_FLAGS,
 }
@@ -33,8 +35,8 @@ const FLAGS: InstallFlags = {
 export const command: Command<InstallFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Makes what lockpool keeps in a database, in schema lockpool: a sequence for fencing tokens, four small tables, for guards, leaders and strict mode, and one for the names of keys. What is there already is left as it is.',
-    'A pool whose role may create a schema does the same by itself at its first use, except for the names of keys. Locks alone need none of it.',
+    'Makes what lockpool keeps in a database, in schema lockpool: a sequence for fencing tokens, four small tables, for guards, leaders and strict mode, and two for people who look at locks: names of keys, and since when each is held. What is there already is left as it is.',
+    'A pool whose role may create a schema does the same by itself at its first use, except for the last two. Locks alone need none of it.',
   ],
   flags: FLAGS,
   environment: CONNECTION_ENVIRONMENT,
@@ -51,7 +53,13 @@ export const command: Command<InstallFlags> = {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool install takes no arguments')
     const roles = flags.role ?? []
     const keyNames = flags['no-key-names'] !== true
-    const names = keyNames ? [CREATE_KEY_NAMES, ...roles.map(keyNameGrantsTo)] : []
+    const names = keyNames
+      ? [
+          CREATE_KEY_NAMES,
+          CREATE_REPORTS,
+          ...roles.flatMap((role) => [keyNameGrantsTo(role), reportGrantsTo(role)]),
+        ]
+      : []
     const errand: Errand = {
       url: flags.url,
       applicationName: 'lockpool install',

@@ -114,6 +114,13 @@ const CHECKS: Readonly<Record<string, Examine>> = {
         : 'names of keys are not kept, so lockpool ls shows numbers; lockpool install makes the table',
     ),
 
+  ages: ({ server: { may_report } }) =>
+    ok(
+      may_report
+        ? 'pools say since when they hold their locks, and which process does'
+        : 'since when locks are held is not kept, so nobody else can tell; lockpool install makes the table',
+    ),
+
   'lock table': ({ lockTable: { used, capacity }, server: { locks_per_transaction } }) => {
     const percent = Math.floor((used / capacity) * 100)
     const text = `${used} of ${capacity} entries in use`

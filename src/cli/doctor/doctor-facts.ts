@@ -44,6 +44,7 @@ export interface ServerRow {
   readonly may_draw_tokens: boolean
   readonly may_create_schema: boolean
   readonly may_name_keys: boolean
+  readonly may_report: boolean
   readonly is_encrypted: boolean
   /** In the units of `pg_settings`. */
   readonly settings: Readonly<Partial<Record<SettingName, number>>>

@@ -31,6 +31,10 @@ SELECT
     has_schema_privilege(to_regnamespace('lockpool'), 'USAGE')
       AND has_table_privilege(to_regclass('lockpool.key_name'), 'INSERT'),
     false) AS may_name_keys,
+  coalesce(
+    has_schema_privilege(to_regnamespace('lockpool'), 'USAGE')
+      AND has_table_privilege(to_regclass('lockpool.report'), 'INSERT'),
+    false) AS may_report,
   coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
   coalesce(
     (SELECT jsonb_object_agg(name, setting::numeric)

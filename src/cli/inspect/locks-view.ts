@@ -61,6 +61,20 @@ export function nameHint(server: LockSnapshot['server'], locks: readonly ServerL
     : `${keys} no name here: there is no table in which pools write them, or this role may not read it. "lockpool install --role ROLE" sees to both; "lockpool who NAME" finds the key of a name.`
 }
 
+/** Where ages are missing, people should know that they could be there. */
+export function ageHint(
+  { hasReports, isStandby }: LockSnapshot['server'],
+  locks: readonly ServerLock[],
+): string | null {
+  if (hasReports !== false || isStandby) return null
+  const isMissing = locks.some(({ holders }) =>
+    holders.some((holder) => holder.session.isLockSession && heldInWords(holder) === null),
+  )
+  return isMissing
+    ? 'Since when pools hold their locks is not known here: there is no table in which they say it, or this role may not read it. "lockpool install --role ROLE" sees to both.'
+    : null
+}
+
 function heldBy({ holders, permits }: ServerLock): string {
   const [first] = holders
   if (first === undefined) return 'nobody'

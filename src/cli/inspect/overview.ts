@@ -4,7 +4,7 @@ import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { Channel } from '../terminal.js'
 import { wrap } from '../wrap.js'
 import { chainLines, findingLines } from './chain-view.js'
-import { byUrgency, lockLines, nameHint } from './locks-view.js'
+import { byUrgency, ageHint, lockLines, nameHint } from './locks-view.js'
 
 /** Some locks of a snapshot as a table, and what is worth a look in all of it, whatever part of the table is shown. */
 export function overviewLines(
@@ -16,12 +16,14 @@ export function overviewLines(
 ): string[] {
   const part = (heading: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ['', channel.paint('bold', heading), ...lines]
-  const hint = nameHint(snapshot.server, locks)
+  const hints = [nameHint(snapshot.server, locks), ageHint(snapshot.server, locks)]
   const table = lockLines(locks.toSorted(byUrgency), limit, channel, width)
   return [
     ...(locks.length === 0 && snapshot.server.isStandby ? ['no locks on this standby'] : table),
     ...part('Who blocks whom (process, client)', chainLines(snapshot.chains, channel)),
     ...part('Worth a look', findingLines(findingsOf(snapshot), channel, width)),
-    ...(hint === null ? [] : ['', ...wrap(hint, width).map((line) => channel.paint('dim', line))]),
+    ...hints.flatMap((hint) =>
+      hint === null ? [] : ['', ...wrap(hint, width).map((line) => channel.paint('dim', line))],
+    ),
   ]
 }

@@ -6,6 +6,21 @@ import { momentText } from './moment-sql.js'
  * IntervalStyle and extra_float_digits, which a role or a database may have set to anything.
  */
 
+/** Of a table that is not written ahead: a standby has its name, and refuses to read it. */
+function mayRead(table: string): string {
+  return `coalesce(
+    (SELECT
+      has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(class.oid, 'SELECT')
+        AND NOT pg_is_in_recovery()
+        -- If somebody else has made it, it could be a view or have types of its own, and to read it would run their code.
+        AND relkind = 'r' AND NOT relhasrules AND NOT relhassubclass AND NOT relrowsecurity AND NOT EXISTS (
+          SELECT FROM pg_catalog.pg_attribute WHERE attrelid = class.oid AND attnum > 0 AND atttypid >= 16384)
+    FROM pg_catalog.pg_class AS class
+    JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE nspname = 'lockpool' AND relname = '${table}'),
+    false)`
+}
+
 /** `lock_entries` counts from above: two sessions that share a lock are one entry. */
 export const SERVER_FACTS: string = `
 SELECT
@@ -18,16 +33,8 @@ SELECT
     * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int) AS lock_capacity,
   (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::int AS connections,
   current_setting('max_connections')::int AS max_connections,
-  coalesce(
-    (SELECT
-      has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(class.oid, 'SELECT')
-        -- If somebody else has made it, it could be a view or have types of its own, and to read it would run their code.
-        AND relkind = 'r' AND NOT relhasrules AND NOT relhassubclass AND NOT relrowsecurity AND NOT EXISTS (
-          SELECT FROM pg_catalog.pg_attribute WHERE attrelid = class.oid AND attnum > 0 AND atttypid >= 16384)
-    FROM pg_catalog.pg_class AS class
-    JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
-    WHERE nspname = 'lockpool' AND relname = 'key_name'),
-    false) AS has_key_names`
+  ${mayRead('key_name')} AS has_key_names,
+  ${mayRead('report')} AS has_reports`
 
 /**
  * Locks in this database: advisory ones, rows, tables in modes that keep writers out, and whatever somebody waits for.
@@ -137,6 +144,18 @@ export const KEY_NAMES = `
 SELECT key, name, namespace, shapes::text AS shapes
 FROM lockpool.key_name
 WHERE shapes IS NOT NULL OR key = ANY ($1::text[])`
+
+/** What processes say of their sessions. When a session began is not for every role to see: then it is null. */
+export const REPORTS = `
+SELECT
+  report.session,
+  report.content,
+  report.clock_ms::text AS clock_ms,
+  (extract(epoch FROM clock_timestamp() - report.seen) * 1000)::int8::text AS age_ms,
+  backend.backend_start = report.begun AS is_same
+FROM lockpool.report AS report
+JOIN pg_catalog.pg_stat_activity AS backend ON backend.pid = report.session
+WHERE backend.datname = current_database() AND report.content IS NOT NULL`
 
 /**
  * Ends a session, and waits until it is gone. No row if it has ended: its number may be another one's by now. Both are null

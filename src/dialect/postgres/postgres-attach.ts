@@ -64,7 +64,15 @@ export async function attach(
   if (settings.fencing === 'off' && !settings.strict) {
     await inForce
     const noFencing = '"fencing" is off'
-    return { ...facts, fence: null, noFencing, shortfall: null, keepsNames: false, marks: null }
+    return {
+      ...facts,
+      fence: null,
+      noFencing,
+      shortfall: null,
+      keepsNames: false,
+      keepsReports: false,
+      marks: null,
+    }
   }
   // Behind the settings on the wire, so already with them.
   const [found] = await Promise.all([untilNotCanceled(() => findObjects(server)), inForce])

@@ -13,6 +13,8 @@ import { explain } from './postgres-errors.js'
 import { guard } from './postgres-guard.js'
 import { encodeKey, encodeSemaphore } from './postgres-key.js'
 import { writeNames } from './postgres-key-names.js'
+import { writeReports } from './postgres-reports.js'
+import type { ReportRow } from '../session-report.js'
 import { readLeader, recordLeader } from './postgres-leader.js'
 import { PostgresLink } from './postgres-link.js'
 import type { ServerConnection } from './server-connection.js'
@@ -62,6 +64,10 @@ export const postgresDialect: Dialect<PostgresConnection> = {
 
   writeNames(connection: PostgresConnection, names: readonly NamedKey[]): Promise<void> {
     return writeNames(LeasedConnection.beneath(connection), names)
+  },
+
+  writeReports(connection: PostgresConnection, rows: readonly ReportRow[], clockMs: number): Promise<void> {
+    return writeReports(connection, rows, clockMs)
   },
 
   explain(error: unknown): LockError {

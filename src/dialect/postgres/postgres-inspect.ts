@@ -1,4 +1,5 @@
 import type { Queryable } from '../queryable.js'
+import type { SessionReport } from '../session-report.js'
 import type {
   Announcement,
   Interest,
@@ -9,6 +10,7 @@ import type {
 } from '../server-state.js'
 import { BLOCKERS, KEY_NAMES, LOCKS, SERVER_FACTS, SESSIONS } from './inspect-sql.js'
 import { decodeLock, isMark, wholeMs, type RawLock } from './lock-rows.js'
+import { readReports } from './postgres-reports.js'
 import { KeyNameBook, type KeyNameRow } from './postgres-key-names.js'
 import { isLockpoolStatement } from './own-statements.js'
 import { INTEREST_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from './postgres-key.js'
@@ -20,7 +22,7 @@ export interface InspectOptions {
   readonly names: Iterable<KeyNameRow>
 }
 
-/** Reads what a server knows of the locks in its database, in one round trip, or two where names are kept. */
+/** Reads what a server knows of the locks in its database, in one round trip, or two where names or reports are kept. */
 export async function readServerState(
   connection: Queryable,
   { everything, names }: InspectOptions,
@@ -35,7 +37,10 @@ export async function readServerState(
   const server = toFacts(facts.rows[0]!)
   const marks = locks.rows.filter(isMark)
   const rows = locks.rows.filter((row) => !isMark(row)).map(decodeLock)
-  const stored = server.hasKeyNames ? await readNames(connection, rows) : []
+  const [stored, reports] = await Promise.all([
+    server.hasKeyNames ? readNames(connection, rows) : [],
+    server.hasReports ? readReports(connection) : new Map<number, SessionReport>(),
+  ])
   return {
     server,
     sessions: sessions.rows.map(toSession),
@@ -44,6 +49,7 @@ export async function readServerState(
     interests: interestsOf(marks),
     announcements: announcementsOf(marks),
     names: new KeyNameBook([...stored, ...names]),
+    reports,
   }
 }
 
@@ -63,6 +69,7 @@ interface FactsRow {
   readonly connections: number
   readonly max_connections: number
   readonly has_key_names: boolean
+  readonly has_reports: boolean
 }
 
 function toFacts(row: FactsRow): ServerFacts {
@@ -74,6 +81,7 @@ function toFacts(row: FactsRow): ServerFacts {
     lockTable: { used: row.lock_entries, capacity: row.lock_capacity },
     connections: { used: row.connections, max: row.max_connections },
     hasKeyNames: row.has_key_names,
+    hasReports: row.has_reports,
   }
 }
 

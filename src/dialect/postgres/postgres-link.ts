@@ -37,6 +37,7 @@ export class PostgresLink implements LockLink {
   readonly noFencing: string | null
   readonly shortfall: string | null
   readonly keepsNames: boolean
+  readonly keepsReports: boolean
   readonly #server: ServerConnection
   readonly #fence: string | null
   readonly #marks: PostgresMarks | null
@@ -55,6 +56,7 @@ export class PostgresLink implements LockLink {
     this.noFencing = facts.noFencing
     this.shortfall = facts.shortfall
     this.keepsNames = facts.keepsNames
+    this.keepsReports = facts.keepsReports
     this.#server = server
     this.#fence = facts.fence
     this.#marks = facts.marks

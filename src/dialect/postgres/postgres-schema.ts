@@ -23,9 +23,11 @@ export interface SchemaFacts {
   readonly shortfall: string | null
   /** Whether the names of keys may be written down. */
   readonly keepsNames: boolean
+  /** Whether there is a place to say since when locks are held. */
+  readonly keepsReports: boolean
 }
 
-type ObjectName = 'fence' | 'timeline' | 'guard' | 'hold' | 'leader' | 'key_name'
+type ObjectName = 'fence' | 'timeline' | 'guard' | 'hold' | 'leader' | 'key_name' | 'report'
 
 interface FoundObject {
   readonly name: ObjectName | null
@@ -68,6 +70,7 @@ export async function useSchema(
     noFencing,
     shortfall: timeline.shortfall,
     keepsNames: objects.key_name?.is_usable === true,
+    keepsReports: objects.report?.is_usable === true,
   }
 }
 
@@ -100,8 +103,8 @@ async function makeMissing(
   found: readonly FoundObject[],
 ): Promise<{ objects: Objects; refusal: string | null }> {
   const objects = byName(found)
-  // Names of keys are kept where somebody has decided so, and not because a pool came by.
-  const { key_name: _, ...needed } = objects
+  // What people are to see is kept where somebody has decided so, and not because a pool came by.
+  const { key_name: _, report: __, ...needed } = objects
   if (Object.keys(needed).length === OBJECT_COUNT) return { objects, refusal: null }
   const { rows } = await server.query<{ may_create: boolean }>(MAY_CREATE)
   if (rows[0]?.may_create !== true) return { objects, refusal: 'permission denied for this role' }

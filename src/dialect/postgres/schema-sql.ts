@@ -118,7 +118,7 @@ SELECT
     WHEN class.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.has_sequence_privilege(class.oid, 'USAGE')
     ELSE pg_catalog.has_table_privilege(class.oid, 'SELECT') AND pg_catalog.has_table_privilege(class.oid, 'INSERT')
       AND pg_catalog.has_table_privilege(class.oid, 'UPDATE') AND CASE
-        WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['hold', 'key_name'])
+        WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['hold', 'key_name', 'report'])
           THEN pg_catalog.has_table_privilege(class.oid, 'DELETE')
         ELSE true END
     END AS is_usable,
@@ -128,7 +128,7 @@ FROM pg_catalog.pg_namespace AS namespace
 LEFT JOIN pg_catalog.pg_class AS class
   ON class.relnamespace OPERATOR(pg_catalog.=) namespace.oid
   AND (class.relname OPERATOR(pg_catalog.=) 'fence' AND class.relkind OPERATOR(pg_catalog.=) 'S'
-    OR class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['timeline', 'guard', 'hold', 'leader', 'key_name'])
+    OR class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['timeline', 'guard', 'hold', 'leader', 'key_name', 'report'])
       AND class.relkind OPERATOR(pg_catalog.=) 'r')
 LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid OPERATOR(pg_catalog.=) class.oid
 WHERE namespace.nspname OPERATOR(pg_catalog.=) 'lockpool'`
@@ -183,6 +183,6 @@ SELECT setval(fence, greatest(nextval(fence), clock) + ${LEAP})
 FROM moved
 WHERE fence IS NOT NULL`
 
-function quoteIdentifier(name: string): string {
+export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }

@@ -22,6 +22,7 @@ const SERVER: ServerRow = {
   may_draw_tokens: true,
   may_create_schema: false,
   may_name_keys: true,
+  may_report: true,
   is_encrypted: true,
   settings: { idle_in_transaction_session_timeout: 60_000, tcp_keepalives_idle: 60 },
 }

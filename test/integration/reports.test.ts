@@ -1,0 +1,124 @@
+import { hostname } from 'node:os'
+import { beforeAll, expect, test } from 'vitest'
+import { CREATE_REPORTS } from '../../src/dialect/postgres/report-sql.js'
+import { CREATE_KEY_NAMES, CREATE_OBJECTS, CREATE_SCHEMA } from '../../src/dialect/postgres/schema-sql.js'
+import type { LockHolder, ServerLock } from '../../src/inspect/server-lock.js'
+import type { LockPool } from '../../src/postgres-lock-pool.js'
+import { lockpool, script } from '../support/command-line.js'
+import { lockWorld } from '../support/lock-world.js'
+
+const world = lockWorld()
+
+beforeAll(() =>
+  world.database.query([CREATE_SCHEMA, ...CREATE_OBJECTS, CREATE_KEY_NAMES, CREATE_REPORTS].join(';')),
+)
+
+async function lockOf(locks: LockPool, title: string): Promise<ServerLock | undefined> {
+  return (await locks.inspect()).find((lock) => lock.title === title)
+}
+
+/** A program of its own that has the lock, and does as it is told. */
+const HOLDER = `
+  import { LockPool } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
+  const locks = new LockPool({ connection: process.env.URL, applicationName: 'billing' })
+  await locks.acquire('month end', { label: 'closing November' })
+  console.log('held')
+  setInterval(() => undefined, 1000)`
+
+test('everybody sees since when another process has a lock, what for, and which process that is', async () => {
+  const looker = world.pool()
+  const since = performance.now()
+  const holder = script(HOLDER, { URL: world.database.url })
+  await holder.says('held')
+  const age = async (): Promise<number> => (await lockOf(looker, 'month end'))?.holders[0]?.atLeastMs ?? 0
+  await expect.poll(age, { timeout: 15_000 }).toBeGreaterThan(2000)
+
+  const [found] = (await lockOf(looker, 'month end'))!.holders
+  expect(found).toMatchObject({
+    label: 'closing November',
+    session: { process: { host: hostname(), id: holder.process.pid } },
+  })
+  expect(found!.atLeastMs).toBe(found!.atMostMs)
+  expect(found!.atLeastMs).toBeLessThanOrEqual(performance.now() - since)
+
+  const who = lockpool(['who', 'month end'], { url: world.database.url })
+  expect(await who.ended).toBe(0)
+  const text = who.out.toString()
+  expect(text).toMatch(/exclusive, for \d/)
+  expect(text).toContain('label: closing November')
+  expect(text).toContain(`process ${holder.process.pid} on ${hostname()}`)
+
+  // One that hangs says nothing any more: then it is still known which process to look at, and no age is made up.
+  holder.kill('SIGSTOP')
+  const hung = async (): Promise<LockHolder | undefined> => (await lockOf(looker, 'month end'))?.holders[0]
+  await expect
+    .poll(hung, { timeout: 12_000 })
+    .toMatchObject({ atLeastMs: 0, atMostMs: null, label: null, session: { process: { host: hostname() } } })
+  holder.kill('SIGKILL')
+  await holder.ended
+})
+
+test('a lock of lockpool that keeps others waiting is a finding, in a terminal beside them all', async () => {
+  const [holder, waiter] = [
+    world.pool({ applicationName: 'billing' }),
+    world.pool({ applicationName: 'reports' }),
+  ]
+  await holder.acquire('stuck', { label: 'a long job' })
+  const waiting = waiter.acquire('stuck', { timeoutMs: 60_000 })
+  waiting.catch(() => undefined)
+  interface Report {
+    readonly findings: { readonly text: string; readonly code: string; readonly endPid: number }[]
+  }
+  const findings = async (): Promise<Report['findings']> => {
+    const ls = lockpool(['ls', '--json'], { url: world.database.url })
+    await ls.ended
+    return (JSON.parse(ls.out.toString()) as Report).findings
+  }
+  await expect
+    .poll(findings, { timeout: 20_000, interval: 1000 })
+    .toMatchObject([{ code: 'blocked', lock: { title: 'stuck' } }])
+  const [finding] = await findings()
+  expect(finding!.text).toMatch(
+    /^billing \(process \d+, client 127\.0\.0\.1\) blocks one other, for .* with stuck \(a long job\), held for \d/,
+  )
+  await Promise.all([holder.close({ graceMs: 0 }), waiter.close({ graceMs: 0 })])
+})
+
+test('a lock that is given back and taken again has never the age of the one before for longer than a moment', async () => {
+  const [holder, looker] = [world.pool(), world.pool()]
+  const first = await holder.acquire('orders')
+  const age = async (): Promise<number> => (await lockOf(looker, 'orders'))?.holders[0]?.atLeastMs ?? 0
+  await expect.poll(age, { timeout: 15_000 }).toBeGreaterThan(2000)
+  await first.release()
+  await holder.acquire('orders')
+  const since = performance.now()
+  await expect.poll(age, { timeout: 15_000 }).toBe(0)
+  const later = (await lockOf(looker, 'orders'))!.holders[0]!
+  if (later.atLeastMs > 0) expect(later.atLeastMs).toBeLessThanOrEqual(performance.now() - since)
+  // And while a key comes and goes all the time, it has no age at all.
+  await holder.close({ graceMs: 0 })
+})
+
+test('a role without rights on the schema sees the lock, and nothing that was said of it', async () => {
+  await world.database.query(`CREATE ROLE stranger LOGIN PASSWORD 'x'`)
+  try {
+    const url = new URL(world.database.url)
+    url.username = 'stranger'
+    url.password = 'x'
+    const holder = world.pool()
+    await holder.acquire('secret', { label: 'a secret label' })
+    const stored = async (): Promise<number> =>
+      (
+        await world.database.query<{ n: number }>(
+          `SELECT count(*)::int AS n FROM lockpool.report WHERE content LIKE '%a secret label%'`,
+        )
+      ).rows[0]!.n
+    await expect.poll(stored, { timeout: 15_000 }).toBe(1)
+    const ls = lockpool(['ls', '--json'], { url: url.href })
+    expect(await ls.ended).toBe(0)
+    expect(ls.out.toString()).not.toMatch(/a secret label|"secret"/)
+    await holder.close({ graceMs: 0 })
+  } finally {
+    await world.database.query('DROP ROLE stranger')
+  }
+})
