@@ -110,7 +110,11 @@ describe('options of calls', () => {
     ['transaction, retries', () => call['transaction']!(body, { retries: null })],
     ['transaction, isolation', () => call['transaction']!(body, { isolation: null })],
     ['transaction, signal', () => call['transaction']!(body, { signal: null })],
+    ['connect', () => locks.connections.connect({ timeoutMs: null } as never)],
+    ['use', () => locks.connections.use(body, { timeoutMs: null } as never)],
+    ['inspectAll', () => call['inspectAll']!({ timeoutMs: null })],
     ['close', () => call['close']!({ graceMs: null })],
+    ['close of the connections', () => locks.connections.close({ graceMs: null } as never)],
   ])('%s: null is refused', async (_, act) => {
     const error = (await rejection((async () => act())())) as unknown as InvalidOptionError
     expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('null') })
