@@ -25,9 +25,10 @@ export interface ConnectionFactory<C extends object> {
 
   /**
    * Called on every return. `null` means that it is clean, and must cost nothing to find out. Otherwise the promise
-   * makes it clean and tells what was found; if it rejects, the connection is closed.
+   * makes it clean and answers what was found; if it rejects, the connection is closed. Who cleans behind the borrower, so that
+   * the next one need not wait for it, answers `null` and tells what was found with `tell`, at any later time.
    */
-  clean?(connection: C): Promise<readonly string[]> | null
+  clean?(connection: C, tell: (found: readonly string[]) => void): Promise<readonly string[]> | null
 
   /** Lets the pool learn, at once and however the connection is being used, that it has ended by itself. */
   onEnd?(connection: C, ended: (cause: Error) => void): void

@@ -99,9 +99,10 @@ export class GuardedFactory<C extends object> {
     if ((await this.#factory.check!(connection)) === false) throw new Error('the check says no')
   }
 
-  clean(connection: C): Promise<readonly string[]> | null {
+  /** `tell` is told of what is found only after the answer, which is null then. */
+  clean(connection: C, tell: (found: readonly string[]) => void): Promise<readonly string[]> | null {
     try {
-      const answer = this.#factory.clean?.(connection) ?? null
+      const answer = this.#factory.clean?.(connection, tell) ?? null
       return answer === null ? null : listOf(answer)
     } catch (error) {
       return Promise.reject(error)

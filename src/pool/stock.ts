@@ -132,13 +132,10 @@ export class Stock<C extends object> {
     if (destroy !== false) {
       return this.#drop(slot, 'released as broken', destroy === true ? undefined : destroy)
     }
-    const cleaning = this.#factory.clean(slot.connection!)
+    const tell = this.#events.hears('connection:cleaned') ? this.#teller(slot.id, origin) : IGNORE
+    const cleaning = this.#factory.clean(slot.connection!, tell)
     if (cleaning === null) return this.#toIdle(slot)
     slot.move('cleaning')
-    const tell = (found: readonly string[]): void => {
-      if (found.length === 0 || !this.#events.hears('connection:cleaned')) return
-      this.#events.emit('connection:cleaned', { id: slot.id, found, where: origin && originInWords(origin) })
-    }
     this.#settle(slot, 'cleaning', cleaning.then(tell), 'could not be cleaned', origin)
   }
 
@@ -232,6 +229,13 @@ export class Stock<C extends object> {
   #isKept(slot: Slot<C>): boolean {
     const { min, max } = this.#options
     return this.live <= min && this.#slots.size < max && this.#clock.now() < slot.endsAt
+  }
+
+  #teller(id: number, origin: Origin | null): (found: readonly string[]) => void {
+    return (found) => {
+      if (!Array.isArray(found) || found.length === 0) return
+      this.#events.emit('connection:cleaned', { id, found, where: origin && originInWords(origin) })
+    }
   }
 
   /** Back to idle when `work` is done in time; closed if it is not, or fails. */
@@ -330,6 +334,8 @@ export class Stock<C extends object> {
     this.#host.changed()
   }
 }
+
+const IGNORE = (): void => undefined
 
 /** Together a tenth at most: what is opened together must not end together (HikariCP, pgx and psycopg all do this). */
 const LIFETIME_JITTER = 0.09

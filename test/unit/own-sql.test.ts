@@ -17,6 +17,7 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
     'inspect-sql KEY_NAMES',
     'inspect-sql REPORTS',
     'doctor-sql DOCTOR_FACTS',
+    'reach-sql reachStatement',
   ],
   'by a lock session, whose settings are in force': [
     'postgres-sql TRY_ONE',

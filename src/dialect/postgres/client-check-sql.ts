@@ -14,7 +14,7 @@ SELECT CASE
   WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.<>) $1::pg_catalog.int4 THEN NULL
   WHEN value OPERATOR(pg_catalog.>) '0' AND value OPERATOR(pg_catalog.<=) '${CLIENT_CHECK_MS} ms' THEN NULL
   ELSE pg_catalog.set_config('${CLIENT_CHECK}', '${CLIENT_CHECK_MS}', false)
-END
+END AS set_to
 FROM (SELECT pg_catalog.current_setting('${CLIENT_CHECK}', true)::pg_catalog.interval AS value) AS setting
 WHERE value IS NOT NULL AND pg_catalog.version() OPERATOR(pg_catalog.!~*) 'mingw|msvc|visual|windows'`
 

@@ -6,6 +6,7 @@ import type { Queryable, QueryConfig, QueryResult } from '../queryable.js'
 import { tell, type Callback } from './callback.js'
 import { Dirt } from './dirt.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
+import { Reach } from './reach.js'
 import { ServerConnection } from './server-connection.js'
 
 /** As Node types it. */
@@ -72,7 +73,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   /** As somebody has it who has given it back. */
   static released(connection: PostgresConnection): LeasedConnection {
     const none = { release: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() }
-    const client = new LeasedConnection(LeasedConnection.serverOf(connection), none, new Dirt())
+    const client = new LeasedConnection(LeasedConnection.serverOf(connection), none, new Dirt(new Reach()))
     client.release()
     return client
   }
@@ -193,7 +194,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     values: unknown[] | undefined,
     done: Callback<QueryResult<Row>>,
   ): void {
-    this.#dirt.look(typeof query === 'string' ? query : query.text)
+    this.#look(query, values)
     this.#server.ask<Row>(query, values, (error, result) => {
       const giveBack = (): void => {
         this.release()
@@ -216,7 +217,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
 
   #query<Row>(query: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
     if (this.#isOver) return Promise.reject(released())
-    this.#dirt.look(typeof query === 'string' ? query : query.text)
+    this.#look(query, values)
     return this.#server.relay<Row>(this.#types === null ? query : this.#typed(query), values)
   }
 
@@ -228,6 +229,11 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     this.#dirt.look(query.text ?? query.cursor?.text)
     this.#server.submit(query, ...rest)
     return query
+  }
+
+  #look(query: string | QueryConfig, values: unknown[] | undefined): void {
+    if (typeof query === 'string') this.#dirt.look(query, values)
+    else this.#dirt.look(query.text, values ?? query.values)
   }
 
   #typed(query: string | QueryConfig): QueryConfig {

@@ -40,3 +40,10 @@ export class OwnQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
     }
   }
 }
+
+/** The same for who reads no answer: nothing is made of rows and results. */
+export class OwnCommand<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
+  handleRowDescription(): void {}
+  handleDataRow(): void {}
+  handleCommandComplete(): void {}
+}

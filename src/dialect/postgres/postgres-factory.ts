@@ -1,11 +1,12 @@
 import type pg from 'pg'
 import type { ConnectionFactory } from '../../pool/connection-factory.js'
 import type { Lease } from '../../pool/lease.js'
-import { Dirt } from './dirt.js'
+import { Dirt, type TellFound } from './dirt.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
 import { HEARTBEAT } from './postgres-sql.js'
+import { Reach } from './reach.js'
 import { ServerConnection } from './server-connection.js'
 import { refuseTwin } from './twins.js'
 
@@ -13,6 +14,8 @@ import { refuseTwin } from './twins.js'
 export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   readonly #config: pg.ClientConfig
   readonly #dirt = new WeakMap<PostgresConnection, Dirt>()
+  /** All connections are to one database, as one role. */
+  readonly #reach = new Reach()
   readonly #cancels = new Set<Promise<void>>()
 
   constructor(config: pg.ClientConfig) {
@@ -24,7 +27,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
     try {
       connection = await ServerConnection.open(this.#config, signal)
       await refuseTwin(connection)
-      this.#dirt.set(connection, new Dirt())
+      this.#dirt.set(connection, new Dirt(this.#reach))
       return connection
     } catch (error) {
       connection?.destroy()
@@ -32,7 +35,9 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
     }
   }
 
-  close(connection: PostgresConnection): Promise<void> {
+  async close(connection: PostgresConnection): Promise<void> {
+    // With something under way nobody can take leave.
+    await this.#dirt.get(connection)!.underWay
     const closed = (connection as ServerConnection).close()
     this.#mind((connection as ServerConnection).canceled)
     return closed
@@ -52,8 +57,8 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
     await connection.query(HEARTBEAT)
   }
 
-  clean(connection: PostgresConnection): Promise<readonly string[]> | null {
-    return this.#dirt.get(connection)!.clean(connection as ServerConnection)
+  clean(connection: PostgresConnection, tell: TellFound): Promise<readonly string[]> | null {
+    return this.#dirt.get(connection)!.clean(connection as ServerConnection, tell)
   }
 
   onEnd(connection: PostgresConnection, ended: (cause: Error) => void): void {
@@ -61,7 +66,9 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   }
 
   lease(connection: PostgresConnection, lease: Lease): PostgresConnection & Lease {
-    return new LeasedConnection(connection as ServerConnection, lease, this.#dirt.get(connection)!)
+    const dirt = this.#dirt.get(connection)!
+    dirt.lend(connection as ServerConnection)
+    return new LeasedConnection(connection as ServerConnection, lease, dirt)
   }
 
   #mind(canceled: Promise<void> | null): void {

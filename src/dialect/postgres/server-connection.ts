@@ -5,11 +5,10 @@ import { onAbort } from '../../base/on-abort.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
 import type { Callback } from './callback.js'
 import { requestCancel } from './cancel-request.js'
-import { SET_CLIENT_CHECK } from './client-check-sql.js'
+import { setClientCheck, type ClientCheck } from './client-check.js'
 import { cancelTargetOf, connectClient, internalsOf, type ClientInternals } from './driver-client.js'
-import { OwnQuery, type OwnValue } from './own-query.js'
+import { OwnCommand, OwnQuery, type OwnValue } from './own-query.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
-import { sqlState } from './postgres-errors.js'
 
 /** A statement that is parsed once per connection, under its name. */
 export interface Prepared {
@@ -29,7 +28,7 @@ export class ServerConnection implements PostgresConnection {
   #inFlight = 0
   #end: Error | null = null
   #canceled: Promise<void> | null = null
-  #hasClientCheck = false
+  #clientCheck: ClientCheck = 'none'
   /** While a cursor waits for what was sent before it, and others wait behind the cursor. */
   #quiet: Deferred<void> | null = null
 
@@ -47,7 +46,7 @@ export class ServerConnection implements PostgresConnection {
   /** The trace then leads to whoever sent the statement, and not to who has read the answer, as with `pg`. */
   readonly #ownFailed = (error: unknown): never => {
     if (error instanceof Error) Error.captureStackTrace(error)
-    return this.#failed(error)
+    throw error
   }
 
   /** Tells this connection from all others, wherever they are. */
@@ -109,17 +108,16 @@ export class ServerConnection implements PostgresConnection {
 
   /** Whether this server can be told to look for its client during a statement. */
   get hasClientCheck(): boolean {
-    return this.#hasClientCheck
+    return this.#clientCheck !== 'none'
   }
 
-  /** Tells it to, so that no statement outlives this process by much. Where that is not to be had it goes without. */
+  /** Whether it was we who told it to, so that it has to be told again once all settings are reset. */
+  get hasSetClientCheck(): boolean {
+    return this.#clientCheck === 'ours'
+  }
+
   async setClientCheck(): Promise<void> {
-    try {
-      const { rowCount } = await this.query(SET_CLIENT_CHECK, [this.processID])
-      this.#hasClientCheck = rowCount === 1
-    } catch (error) {
-      if (sqlState(error) === undefined) throw error
-    }
+    this.#clientCheck = await setClientCheck(this)
   }
 
   /** Statements that are not answered yet. */
@@ -133,7 +131,7 @@ export class ServerConnection implements PostgresConnection {
   query<Row>(textOrConfig: string | QueryConfig, values?: OwnValue[]): Promise<QueryResult<Row>> {
     if (typeof textOrConfig !== 'string') return this.relay<Row>(textOrConfig)
     if (this.#quiet !== null) return this.#quiet.promise.then(() => this.query<Row>(textOrConfig, values))
-    return this.#own<Row>(textOrConfig, values)
+    return this.#own<Row>(OwnQuery, textOrConfig, values)
   }
 
   /** A borrower's statement. */
@@ -200,6 +198,11 @@ export class ServerConnection implements PostgresConnection {
     })
   }
 
+  /** Statements of ours whose answers nobody reads. */
+  command(text: string): Promise<unknown> {
+    return this.#own(OwnCommand, text, undefined)
+  }
+
   on<Name extends keyof ConnectionEvents>(
     event: Name,
     listener: (event: ConnectionEvents[Name]) => void,
@@ -214,6 +217,11 @@ export class ServerConnection implements PostgresConnection {
   ): this {
     this.#client.off(event, listener as (event: unknown) => void)
     return this
+  }
+
+  /** Named statements that the driver believes the server to have. */
+  get parsedStatements(): number {
+    return Object.keys(this.#internals.connection.parsedStatements).length
   }
 
   /** The server has none of the named statements any more: each is parsed again when it is needed. */
@@ -260,16 +268,18 @@ export class ServerConnection implements PostgresConnection {
     return this.#inFlight > 0 || (!this.#client.pipeline && !this.#internals.readyForQuery)
   }
 
-  #own<Row>(text: string, values: OwnValue[] | undefined): Promise<QueryResult<Row>> {
+  #own<Row>(Kind: typeof OwnQuery, text: string, values: OwnValue[] | undefined): Promise<QueryResult<Row>> {
     this.#inFlight++
     const answer = new Promise<QueryResult<Row>>((resolve, reject) => {
       const told = (error: Error | undefined, result: unknown): void => {
+        // Not a moment later: whose statement is answered next may give the connection back at once.
+        this.#answered(null)
         if (error) reject(error)
         else resolve((Array.isArray(result) ? result.at(-1) : result) as QueryResult<Row>)
       }
-      this.#client.query(new OwnQuery(text, values, told))
+      this.#client.query(new Kind(text, values, told))
     })
-    return answer.then(this.#answered, this.#ownFailed)
+    return answer.catch(this.#ownFailed)
   }
 
   get #internals(): ClientInternals {
