@@ -2,6 +2,7 @@ import { mkdtemp, rm, chmod } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { CLIENT_CHECK, CLIENT_CHECK_MS } from '../../src/dialect/postgres/client-check-sql.js'
 import { startServer } from '../support/own-server.js'
 import { lockWorld } from '../support/lock-world.js'
 import { rejection } from '../support/fake-world.js'
@@ -98,6 +99,8 @@ test('each setting of the table is in force, the planner is as it comes, and all
       await putInForce(server, lockSessionSettings(7000))
       const after = await settingsOf(server)
       await server.query('RESET ALL')
+      // Every connection of ours has this one.
+      await server.setClientCheck()
 
       for (const { name, isHeldTo } of LOCK_SESSION) {
         const wanted = lockSessionSettings(7000)[name]!
@@ -145,7 +148,10 @@ test('a borrower finds none of the settings of a lock session on its connection'
   await expect.poll(() => locks.snapshot().sessions, { timeout: 5000 }).toEqual([])
 
   const { rows } = await locks.connections.use((connection) =>
-    connection.query(`SELECT name, setting FROM pg_settings WHERE source = 'session'`),
+    connection.query(
+      `SELECT name, setting FROM pg_settings WHERE source = 'session' AND (name, setting) <> ($1, $2)`,
+      [CLIENT_CHECK, String(CLIENT_CHECK_MS)],
+    ),
   )
 
   expect(rows).toEqual([])
