@@ -29,10 +29,10 @@ export {
   lockIn,
   lockStatement,
   tryLockIn,
+  type FreeLockStatementOptions,
   type LockInOptions,
-  type LockStatement,
-  type LockStatementOptions,
-} from './dialect/postgres/lock-in.js'
+} from './dialect/postgres/free-lock-in.js'
+export type { LockInClient, LockStatement, LockStatementOptions } from './dialect/postgres/lock-in.js'
 export type {
   LockRowsOptions,
   LockTableOptions,

@@ -1,9 +1,19 @@
 import { systemClock } from './base/clock.js'
+import { onAbort } from './base/on-abort.js'
 import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
 import { checkKey } from './dialect/check-key.js'
 import { lookCarefully } from './dialect/postgres/careful-look.js'
-import type { LockTransaction } from './dialect/postgres/lock-transaction.js'
+import {
+  lockInOf,
+  lockStatementOf,
+  tryLockInOf,
+  type LockInClient,
+  type LockStatement,
+  type LockStatementOptions,
+} from './dialect/postgres/lock-in.js'
+import type { LockTransaction, TransactionLockOptions } from './dialect/postgres/lock-transaction.js'
+import type { LockKey, LockMode } from './dialect/lock-key.js'
 import { clientConfig, readConnection, type PostgresConfig } from './dialect/postgres/postgres-config.js'
 import type { PostgresConnection } from './dialect/postgres/postgres-connection.js'
 import { postgresDialect } from './dialect/postgres/postgres-dialect.js'
@@ -18,7 +28,7 @@ import {
 } from './dialect/postgres/run-transaction.js'
 import type { ServerLock } from './inspect/server-lock.js'
 import { snapshotOf, type LockSnapshot } from './inspect/snapshot.js'
-import { keyInWords, keyText } from './lock/key-book.js'
+import { keyInWords, keyText } from './dialect/key-words.js'
 import {
   resolveLockPoolOptions,
   type LockPoolOptions as DialectLockPoolOptions,
@@ -95,19 +105,25 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
 
   /**
    * As `inspect`, with the sessions, who blocks whom, and the server's own numbers; and with limits: a look of more than
-   * five seconds is given up.
+   * five seconds is given up, and so is one that is aborted, at once.
    *
    * @throws as `connections.connect`, and what the server says
    */
   async inspectAll(options: ConnectOptions = {}): Promise<LockSnapshot> {
     const names = [...this.namesInUse()].map(namedRow)
+    const { signal } = options
     const connection = await this.connections.connect(options)
+    const forget = signal && onAbort(signal, () => connection.release(true))
     try {
       const state = await lookCarefully(connection, { everything: false, names })
       // Asked after the server: what we say of a lock that it has shown is about that hold or a later one.
       const own = this.reports().map((report) => [report.serverId, report] as const)
       return snapshotOf({ ...state, reports: new Map([...(state.reports ?? []), ...own]) })
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error
     } finally {
+      forget?.()
       connection.release()
     }
   }
@@ -122,5 +138,41 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
    */
   transaction<T>(body: (tx: LockTransaction) => Promise<T>, options?: TransactionOptions): Promise<T> {
     return runTransaction(this.#transactions, body, options)
+  }
+
+  /**
+   * A lock until the end of the transaction that is open on a connection of the caller's own, a client of `pg` or anything
+   * with its `query`, on the key that `acquire` would lock. It waits inside the server, and costs one round trip.
+   *
+   * `timeoutMs` is by default what `lock_timeout` of that session says, and the pool's `acquireTimeoutMs` where it says
+   * nothing. From 0 (one attempt) to 86400000 (one day), or Infinity.
+   *
+   * @throws {LockTimeoutError} {LockDeadlockError} as in `transaction`, with the driver's error as the `cause`; but the
+   * transaction has failed then, as with every error (not with `timeoutMs: 0`)
+   * @throws {LockReentryError} a body around this call has it, by `withLock` or in a transaction of this pool
+   * @throws {TransactionFailedError} if no transaction is open, as far as the client can tell: the lock is gone again
+   * @throws {InvalidKeyError} {InvalidOptionError}
+   */
+  lockIn(client: LockInClient, key: LockKey, options?: TransactionLockOptions): Promise<void> {
+    return lockInOf(this.#transactions, client, key, options)
+  }
+
+  /**
+   * As `lockIn`, but one attempt: false if it is not free, or if a body around this call has it.
+   *
+   * @throws {TransactionFailedError} {InvalidKeyError} {InvalidOptionError}
+   */
+  tryLockIn(client: LockInClient, key: LockKey, options?: { readonly mode?: LockMode }): Promise<boolean> {
+    return tryLockInOf(this.#transactions, client, key, options)
+  }
+
+  /**
+   * The statement of `lockIn`, for query builders and ORMs that send statements themselves. It waits as long as
+   * `lock_timeout` of the session says; with `try` it is one attempt, whose answer is in the column `granted`.
+   *
+   * @throws {InvalidKeyError} {InvalidOptionError}
+   */
+  lockStatement(key: LockKey, options?: LockStatementOptions): LockStatement {
+    return lockStatementOf(this.#transactions, key, options)
   }
 }

@@ -1,9 +1,12 @@
 import { InvalidKeyError } from '../base/errors.js'
-import { show } from '../base/options.js'
+import { show, text, type OptionSpec } from '../base/options.js'
 import type { LockKey } from './lock-key.js'
 
 /** In UTF-16 units. Longer names are mistakes more often than names. */
 const MAX_NAME_LENGTH = 1024
+
+/** What a namespace may be. */
+export const NAMESPACE: OptionSpec<string> = text('', 200)
 
 /** @throws {InvalidKeyError} if this can't be a key in any database. */
 export function checkKey(key: LockKey): void {

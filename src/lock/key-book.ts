@@ -1,6 +1,5 @@
 import { InvalidKeyError } from '../base/errors.js'
 import { show } from '../base/options.js'
-import { quoted } from '../base/printable.js'
 import { checkKey } from '../dialect/check-key.js'
 import type { Dialect } from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
@@ -69,20 +68,4 @@ export class KeyBook {
     if (problems.length > 0) throw new InvalidKeyError([...new Set(problems)].join('; '))
     return wanted
   }
-}
-
-/** A key as people read it in messages, events and snapshots. */
-export function keyText(key: LockKey): string {
-  if (typeof key === 'string') return key
-  return typeof key === 'bigint' ? `${key}` : `(${key[0]}, ${key[1]})`
-}
-
-/** A semaphore, in a sentence. */
-export function semaphoreInWords(key: LockKey): string {
-  return typeof key === 'string' ? `semaphore ${quoted(key)}` : `semaphore ${keyText(key)}`
-}
-
-/** As `keyText`, in a sentence. */
-export function keyInWords(key: LockKey): string {
-  return typeof key === 'string' ? `lock ${quoted(key)}` : `lock ${keyText(key)}`
 }

@@ -5,7 +5,7 @@ import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { NamedKey } from '../dialect/named-key.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Arbiter } from './arbiter.js'
-import { keyText } from './key-book.js'
+import { keyText } from '../dialect/key-words.js'
 import type { Semaphores } from './semaphore/semaphores.js'
 
 /** Keys that are held for less are mostly gone before anybody could look, and cost nothing. */

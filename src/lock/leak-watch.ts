@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import type { Emitter } from '../base/emitter.js'
 import { originInWords, OverdueWatch, type Origin, type Outstanding } from '../base/overdue.js'
-import { keyText } from './key-book.js'
+import { keyText } from '../dialect/key-words.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
 

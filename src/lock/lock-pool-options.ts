@@ -7,6 +7,7 @@ import {
   type OptionTable,
 } from '../base/options.js'
 import { InvalidOptionError } from '../base/errors.js'
+import { NAMESPACE } from '../dialect/check-key.js'
 import { onExhaustedSpec, type OnExhausted } from '../pool/pool-options.js'
 
 /** How a LockPool uses its server. Every duration is in milliseconds. */
@@ -173,7 +174,7 @@ export const LOCK_POOL_OPTIONS: OptionTable<LockPoolOptions> = {
       return value === 'auto' || isCount ? null : 'must be "auto" or an integer from 1 to 10000000'
     },
   },
-  namespace: text('', 200),
+  namespace: NAMESPACE,
   applicationName: text('lockpool', 63),
   fencing: oneOf(['auto', 'off'], 'auto'),
   strict: oneOf([false, true], false),

@@ -5,7 +5,7 @@ import type { LockKey, LockMode } from '../dialect/lock-key.js'
 import type { Queryable } from '../dialect/queryable.js'
 import type { DrawnToken } from './drawn-token.js'
 import type { Frame } from './holding-context.js'
-import { keyInWords } from './key-book.js'
+import { keyInWords } from '../dialect/key-words.js'
 
 /** `releasing`: given back, but the server has not confirmed it yet. To the outside that is `released` already. */
 type HandleState = 'held' | 'releasing' | 'released' | 'lost'

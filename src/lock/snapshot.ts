@@ -5,7 +5,7 @@ import type { Arbiter, LockCounters } from './arbiter.js'
 import type { DoorbellState } from './doorbell.js'
 import type { Entry } from './entry.js'
 import type { EntryState } from './entry-state.js'
-import { keyText } from './key-book.js'
+import { keyText } from '../dialect/key-words.js'
 import type { SemaphoreSnapshot } from './semaphore/semaphore-snapshot.js'
 import type { Session, SessionState } from './session.js'
 

@@ -1,7 +1,7 @@
 import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel'
 import type { LockLostError } from '../base/errors.js'
 import type { LockKey, LockMode } from '../dialect/lock-key.js'
-import { keyText } from './key-book.js'
+import { keyText } from '../dialect/key-words.js'
 import type { Lock } from './lock.js'
 import type { LockGroup } from './lock-group.js'
 

@@ -3,43 +3,43 @@ import knex from 'knex'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { DataSource } from 'typeorm'
 import { expect, test } from 'vitest'
-import { lockStatement } from '../../src/index.js'
+import type { LockPool } from '../../src/index.js'
 import { lockWorld } from '../support/lock-world.js'
 import { blocks, read } from '../support/repository.js'
 
 const world = lockWorld()
 
 /** Runs `body` in a transaction of some library, with the url of the database. */
-type InTransaction = (url: string, body: () => Promise<void>) => Promise<void>
+type InTransaction = (locks: LockPool, url: string, body: () => Promise<void>) => Promise<void>
 
 const LIBRARIES: Readonly<Record<string, InTransaction>> = {
-  Kysely: (_, body) =>
-    new Kysely({ dialect: new PostgresDialect({ pool: world.pool().connections }) })
+  Kysely: (locks, _, body) =>
+    new Kysely({ dialect: new PostgresDialect({ pool: locks.connections }) })
       .transaction()
       .execute(async (trx) => {
-        await sql.raw(lockStatement('invoice 4711').sql).execute(trx)
+        await sql.raw(locks.lockStatement('invoice 4711').sql).execute(trx)
         await body()
       }),
 
-  Drizzle: (_, body) =>
-    drizzle({ client: world.pool().connections }).transaction(async (tx) => {
-      await tx.execute(lockStatement('invoice 4711').sql)
+  Drizzle: (locks, _, body) =>
+    drizzle({ client: locks.connections }).transaction(async (tx) => {
+      await tx.execute(locks.lockStatement('invoice 4711').sql)
       await body()
     }),
 
-  Knex: async (url, body) => {
+  Knex: async (locks, url, body) => {
     const db = knex.knex({ client: 'pg', connection: url })
     await db.transaction(async (trx) => {
-      await trx.raw(lockStatement('invoice 4711').sql)
+      await trx.raw(locks.lockStatement('invoice 4711').sql)
       await body()
     })
     await db.destroy()
   },
 
-  TypeORM: async (url, body) => {
+  TypeORM: async (locks, url, body) => {
     const source = await new DataSource({ type: 'postgres', url }).initialize()
     await source.transaction(async (manager) => {
-      await manager.query(lockStatement('invoice 4711').sql)
+      await manager.query(locks.lockStatement('invoice 4711').sql)
       await body()
     })
     await source.destroy()
@@ -49,10 +49,10 @@ const LIBRARIES: Readonly<Record<string, InTransaction>> = {
 test.each(Object.entries(LIBRARIES))(
   'in a transaction of %s the key is locked until it ends',
   async (_, run) => {
-    const locks = world.pool()
+    const locks = world.pool({ namespace: 'billing' })
     let inside: unknown
 
-    await run(world.database.url, async () => {
+    await run(locks, world.database.url, async () => {
       inside = await locks.tryAcquire('invoice 4711')
     })
 
@@ -66,13 +66,14 @@ test.each([
   ['the smallest number', -(2n ** 63n)],
   ['a pair', [-(2 ** 31), 7]],
 ] as const)('the statement of %s is the same with its values and without', async (_, key) => {
-  const { connections } = world.pool({ max: 3 })
-  const { text, values, sql: whole } = lockStatement(key)
+  const locks = world.pool({ max: 3, namespace: 'billing' })
+  const { connections } = locks
+  const { text, values, sql: whole } = locks.lockStatement(key)
   const [one, other] = await Promise.all([connections.connect(), connections.connect()])
   await one.query('BEGIN')
   await one.query(text, values)
 
-  const attempt = lockStatement(key, { wait: false })
+  const attempt = locks.lockStatement(key, { try: true })
   expect((await other.query(attempt.sql)).rows).toEqual([{ granted: false }])
   await one.query('COMMIT')
   await other.query('BEGIN')
@@ -88,7 +89,7 @@ test('the lines of the guide are those that are run here', () => {
   const here = read('test/integration/lock-in-orms.test.ts')
   const lines = blocks(read('docs/guides/lock-in-your-transaction.md'), 'ts')
     .flatMap((block) => block.split('\n'))
-    .filter((line) => line.includes("lockStatement('invoice 4711')"))
+    .filter((line) => line.includes("locks.lockStatement('invoice 4711')"))
     .map((line) => line.trim())
 
   expect(lines).toHaveLength(Object.keys(LIBRARIES).length)

@@ -24,7 +24,7 @@ beforeAll(async () => {
 /** What somebody waits for or does at the server: the beginnings of the statements. */
 async function underWay(): Promise<string[]> {
   const { rows } = await world.database.query<{ query: string }>(
-    `SELECT left(trim(query), 30) AS query FROM pg_stat_activity WHERE state <> 'idle' AND ${OTHER}`,
+    `SELECT left(trim(query), 80) AS query FROM pg_stat_activity WHERE state <> 'idle' AND ${OTHER}`,
   )
   return rows.map(({ query }) => query)
 }
@@ -222,6 +222,25 @@ test.each(['SIGKILL', 'SIGINT'] as const)(
     await held.release()
   },
 )
+
+test('a look at the locks that is aborted ends', async () => {
+  expect(await lockpool(['install'], { url: world.database.url }).ended).toBe(0)
+  const holds = world.pool({ applicationName: 'test' })
+  const held = await holds.acquire('orders')
+  const client = await holds.connections.connect()
+  await client.query('BEGIN; LOCK TABLE lockpool.key_name IN ACCESS EXCLUSIVE MODE')
+  const controller = new AbortController()
+
+  const looks = world.pool().inspectAll({ signal: controller.signal })
+  looks.catch(() => undefined)
+  await comes('lockpool.key_name')
+  controller.abort(new Error('enough'))
+
+  expect(await rejection(looks)).toMatchObject({ message: 'enough' })
+  await ends()
+  client.release(true)
+  await held.release()
+})
 
 test('a program that closes its pool and exits has told the server', async () => {
   await using proxy = await TcpProxy.to(world.database.url)

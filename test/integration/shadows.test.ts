@@ -180,7 +180,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
     await campaign.leader()
     await campaign.resign()
     await dashboards(pool({ connection }))
-    await ownConnections(url)
+    await ownConnections(url, pool({ connection }))
     await closeAll()
 
     expect(await called()).toEqual([])
@@ -263,13 +263,16 @@ async function dashboards(locks: LockPool): Promise<void> {
 }
 
 /** What runs in transactions that are not ours at all. */
-async function ownConnections(url: string): Promise<void> {
+async function ownConnections(url: string, locks: LockPool): Promise<void> {
   const client = new pg.Client(url)
   await client.connect()
   await client.query('BEGIN')
-  await lockIn(client, 'mine')
-  await tryLockIn(client, [5, 6], { mode: 'shared' })
-  await client.query(lockStatement('by text', { wait: false }).sql)
+  await lockIn(client, 'mine', { namespace: '' })
+  await tryLockIn(client, [5, 6], { mode: 'shared', namespace: '' })
+  await client.query(lockStatement('by text', { try: true, namespace: '' }).sql)
+  await locks.lockIn(client, 'of the pool', { timeoutMs: 5000 })
+  await locks.lockIn(client, [7, 8], { mode: 'shared' })
+  await locks.tryLockIn(client, 9n)
   await client.query('COMMIT')
   await client.end()
 }

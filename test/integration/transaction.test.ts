@@ -1,6 +1,4 @@
-import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
-import { lockIn, lockStatement, tryLockIn } from '../../src/index.js'
 import type { LockTransaction } from '../../src/dialect/postgres/lock-transaction.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
@@ -262,28 +260,4 @@ test('locks of a transaction leave a clean connection, at no cost', async () => 
   await locks.transaction((tx) => tx.lock('orders'))
 
   expect(cleaned).toEqual([])
-})
-
-test('on a connection of the caller: the same keys, as long as his transaction', async () => {
-  const locks = world.pool()
-  const client = new pg.Client(world.database.url)
-  client.on('error', () => undefined)
-  await client.connect()
-
-  await client.query('BEGIN')
-  await lockIn(client, 'orders')
-  expect(await locks.tryAcquire('orders')).toBeNull()
-  expect(await tryLockIn(client, [7, 8], { mode: 'shared' })).toBe(true)
-  const raw = lockStatement('invoices', { wait: false })
-  expect((await client.query(raw.text, raw.values)).rows[0]).toMatchObject({ granted: true })
-  await client.query('COMMIT')
-  const held = await locks.acquire('orders')
-  await client.query('BEGIN')
-  expect(await tryLockIn(client, 'orders')).toBe(false)
-  await client.query('ROLLBACK')
-  await held.release()
-
-  expect(await rejection(lockIn(client, 'orders'))).toMatchObject({ code: 'TRANSACTION_FAILED' })
-  expect(await rejection(lockIn(client, ''))).toMatchObject({ code: 'INVALID_KEY' })
-  await client.end()
 })

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.js'
 import { jsonLine, printableLines } from '../../base/printable.js'
 import type { LockKey } from '../../dialect/lock-key.js'
-import { keyInWords } from '../../lock/key-book.js'
+import { keyInWords } from '../../dialect/key-words.js'
 import type { Channel } from '../terminal.js'
 import { TELLINGS, type RunEventName, type RunEvents } from './run-events.js'
 

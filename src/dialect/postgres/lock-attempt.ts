@@ -59,9 +59,13 @@ export async function deadlocked(
 }
 
 /** For a transaction that has failed: nothing more can be asked. */
-export function deadlockedWithoutWords(what: string, wanted: string, cause: unknown): LockDeadlockError {
+export function deadlockedWithoutWords(
+  { what, wanted }: Pick<LockAttempt, 'what' | 'wanted'>,
+  names: ReadonlyMap<string, string>,
+  cause: unknown,
+): LockDeadlockError {
   const edges = readDeadlock((cause as { detail?: unknown }).detail)
-  const circle = edges === null ? [somewhere(wanted)] : new Words([], [], new Map()).circle(edges, wanted)
+  const circle = edges === null ? [somewhere(wanted)] : new Words([], [], names).circle(edges, wanted)
   return new LockDeadlockError({ key: what, circle }, { cause })
 }
 

@@ -15,7 +15,7 @@ import { DEADLOCK_DETECTED, isWaitForTable, LOCK_NOT_AVAILABLE, sqlState } from 
 import { advisoryLocation, type PostgresKey } from './postgres-key.js'
 import { quoteTable, whereAll } from './quoting.js'
 import { CONFLICTING_MODES, MODES_WITH_ROWS } from './table-modes.js'
-import { checkChoice, timeoutSetting } from './transaction-words.js'
+import { checkChoice, checkNames, timeoutSetting } from './transaction-words.js'
 import {
   ADVISORY_HOLDERS,
   LOCK_IN_TRANSACTION,
@@ -79,6 +79,7 @@ export class PostgresTransaction implements LockTransaction {
   }
 
   async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
+    checkNames(options, 'mode', 'timeoutMs')
     const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
     const code = this.#tools.encode(key)
     const setting = timeoutSetting(options.timeoutMs ?? this.#tools.defaultTimeoutMs)
@@ -97,6 +98,7 @@ export class PostgresTransaction implements LockTransaction {
   }
 
   async tryLock(key: LockKey, options: { readonly mode?: LockMode } = {}): Promise<boolean> {
+    checkNames(options, 'mode')
     const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
     return this.#tryLock(key, this.#tools.encode(key), mode)
   }
@@ -106,6 +108,7 @@ export class PostgresTransaction implements LockTransaction {
     where: Readonly<Record<string, unknown>>,
     options: LockRowsOptions = {},
   ): Promise<Row[]> {
+    checkNames(options, 'strength', 'wait', 'timeoutMs')
     const strength = checkChoice('strength', options.strength, ROW_STRENGTHS, 'update')
     const wait = checkChoice('wait', options.wait, ROW_WAITS, 'block')
     const name = quoteTable(table)
@@ -127,6 +130,7 @@ export class PostgresTransaction implements LockTransaction {
   }
 
   async lockTable(table: string, mode: TableLockMode, options: LockTableOptions = {}): Promise<void> {
+    checkNames(options, 'wait', 'timeoutMs')
     const checked = checkChoice('mode', mode, TABLE_MODES)
     const wait = checkChoice('wait', options.wait, { block: '', nowait: '' }, 'block')
     const name = quoteTable(table)

@@ -51,6 +51,37 @@ export const LOCK_IN_TRANSACTION = {
   },
 } as const
 
+/**
+ * The same with a time, in one statement, for a connection of which nothing else is known. `$2` is the time, and `$1`
+ * whether it is that in any case, or only where the session has none of its own. What is set is set back behind the lock;
+ * if that fails, the transaction has failed, and the setting with it.
+ */
+export const LOCK_IN_TIME: Readonly<
+  Record<'exclusive' | 'shared', Readonly<Record<'bigint' | 'pair', string>>>
+> = {
+  exclusive: {
+    bigint: inTime(`pg_catalog.pg_advisory_xact_lock($3::bigint)`),
+    pair: inTime(`pg_catalog.pg_advisory_xact_lock($3::int, $4::int)`),
+  },
+  shared: {
+    bigint: inTime(`pg_catalog.pg_advisory_xact_lock_shared($3::bigint)`),
+    pair: inTime(`pg_catalog.pg_advisory_xact_lock_shared($3::int, $4::int)`),
+  },
+}
+
+function inTime(lock: string): string {
+  return `
+SELECT NULL AS locked
+FROM (
+  SELECT
+    pg_catalog.set_config('lockpool.lock_timeout', pg_catalog.current_setting('lock_timeout'), true),
+    CASE WHEN $1::boolean OR pg_catalog.current_setting('lock_timeout') OPERATOR(pg_catalog.=) '0'
+      THEN pg_catalog.set_config('lock_timeout', $2::pg_catalog.text, true) END,
+    ${lock},
+    pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('lockpool.lock_timeout'), true)
+) AS in_time`
+}
+
 export const TRY_LOCK_IN_TRANSACTION = {
   exclusive: {
     bigint: `SELECT pg_catalog.pg_try_advisory_xact_lock($1::bigint) AS granted`,

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../../base/errors.js'
-import { show } from '../../base/options.js'
+import { checkIsObject, show } from '../../base/options.js'
 import { printable } from '../../base/printable.js'
 
 export interface HolderRow {
@@ -54,4 +54,15 @@ export function checkChoice<Choice extends string>(
     .map((each) => JSON.stringify(each))
     .join(', ')
   throw new InvalidOptionError([`"${name}" must be one of ${words}, got ${show(value)}`])
+}
+
+/**
+ * What is not known is not ignored: it might be what the caller relies on.
+ *
+ * @throws {InvalidOptionError}
+ */
+export function checkNames(options: object, ...known: readonly string[]): void {
+  checkIsObject(options)
+  const unknown = Object.keys(options).filter((name) => !known.includes(name))
+  if (unknown.length > 0) throw new InvalidOptionError(unknown.map((name) => `unknown option "${name}"`))
 }

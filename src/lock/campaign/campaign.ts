@@ -8,7 +8,7 @@ import { show } from '../../base/options.js'
 import type { LeaderInfo } from '../../dialect/leader.js'
 import type { LockKey } from '../../dialect/lock-key.js'
 import { runHolding } from '../holding-context.js'
-import { keyInWords, keyText } from '../key-book.js'
+import { keyInWords, keyText } from '../../dialect/key-words.js'
 import type { Lock } from '../lock.js'
 import {
   checkDurations,

@@ -1,5 +1,5 @@
 import type { LockKey } from '../../dialect/lock-key.js'
-import { semaphoreInWords } from '../key-book.js'
+import { semaphoreInWords } from '../../dialect/key-words.js'
 import { Lock } from '../lock.js'
 
 /** One of the permits of a semaphore, until it is released or lost. */

@@ -1,4 +1,4 @@
-import { keyText } from '../key-book.js'
+import { keyText } from '../../dialect/key-words.js'
 import type { SemaphoreState } from './semaphore-state.js'
 import type { Semaphores } from './semaphores.js'
 

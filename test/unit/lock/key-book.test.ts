@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { KeyBook, keyInWords, keyText } from '../../../src/lock/key-book.js'
+import { keyInWords, keyText } from '../../../src/dialect/key-words.js'
+import { KeyBook } from '../../../src/lock/key-book.js'
 
 describe('keys', () => {
   test('are shown as people write them', () => {
