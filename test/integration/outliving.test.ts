@@ -6,7 +6,6 @@ import { lockpool, script } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
-import { WirePooler } from '../support/wire-pooler.js'
 
 /** Nothing at the server outlives whoever asked for it. */
 const world = lockWorld()
@@ -261,47 +260,4 @@ test('a program that closes its pool and exits has told the server', async () =>
   // One for the statement, one to cancel it.
   expect(proxy.attempts).toBe(2)
   await ends()
-})
-
-const INTERVAL = `SELECT current_setting('client_connection_check_interval') AS every`
-
-test('the server looks for its client on every connection, whatever its last user has set', async () => {
-  const locks = world.pool({ max: 1 })
-  const cleaned: unknown[] = []
-  locks.connections.on('connection:cleaned', ({ found }) => cleaned.push(...found))
-
-  expect((await locks.connections.query(INTERVAL)).rows).toEqual([{ every: '1s' }])
-  for (const change of ['SET client_connection_check_interval = 0', `SET work_mem = '8MB'`]) {
-    await locks.connections.query(change)
-    expect((await locks.connections.query(INTERVAL)).rows).toEqual([{ every: '1s' }])
-  }
-  await locks.transaction(async (tx) => {
-    expect((await tx.query(INTERVAL)).rows).toEqual([{ every: '1s' }])
-  })
-  // Its connection has been that of a lock session.
-  await (await locks.acquire('orders')).release()
-  expect((await locks.connections.query(INTERVAL)).rows).toEqual([{ every: '1s' }])
-
-  expect(cleaned).toEqual([
-    'changed settings: client_connection_check_interval',
-    'changed settings: work_mem',
-  ])
-})
-
-test('who has it look more often keeps that', async () => {
-  const options = '-c client_connection_check_interval=250'
-  const locks = world.pool({ connection: { connectionString: world.database.url, options } })
-
-  expect((await locks.connections.query(INTERVAL)).rows).toEqual([{ every: '250ms' }])
-})
-
-test('behind a pooler it is set for a transaction, and for nobody else', async () => {
-  await using pooler = await WirePooler.to(world.database.url)
-  const locks = world.pool({ connection: pooler.url, max: 1 })
-
-  expect((await locks.connections.query(INTERVAL)).rows).toEqual([{ every: '0' }])
-  await locks.transaction(async (tx) => {
-    expect((await tx.query(INTERVAL)).rows).toEqual([{ every: '1s' }])
-  })
-  expect((await locks.connections.query(INTERVAL)).rows).toEqual([{ every: '0' }])
 })
