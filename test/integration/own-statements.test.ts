@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
-import { lockIn, tryLockIn } from '../../src/dialect/postgres/lock-in.js'
+import { lockIn, tryLockIn } from '../../src/dialect/postgres/free-lock-in.js'
 import { ServerConnection } from '../../src/dialect/postgres/server-connection.js'
 import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
@@ -147,9 +147,11 @@ async function tryOwnClient(locks: LockPool, config: object): Promise<void> {
     const lock = await locks.acquire('guarded')
     await client.query('BEGIN')
     await lock.guard(client, 'guarded by client')
-    await lockIn(client, 'in')
-    expect(await tryLockIn(client, 'in too')).toBe(true)
-    expect(await tryLockIn(client, 'guarded', { mode: 'shared' })).toBe(false)
+    await locks.lockIn(client, 'in')
+    await lockIn(client, 'in', { namespace: '' })
+    expect(await locks.tryLockIn(client, 'in too')).toBe(true)
+    expect(await tryLockIn(client, 'in too', { namespace: '' })).toBe(true)
+    expect(await tryLockIn(client, 'guarded', { mode: 'shared', namespace: '' })).toBe(false)
     await client.query('COMMIT')
     await lock.release()
     const shared = await locks.acquire('guarded', { mode: 'shared' })

@@ -91,7 +91,7 @@ test.each(TABLE_WAITS)('%s behind a migration that waits itself says for whom', 
 
 test('without a time of its own a wait for a table has that of the pool, whatever the mode', async () => {
   await using _migration = await migrationInQueue()
-  const locks = world.pool({ acquireTimeoutMs: 80 })
+  const locks = world.pool({ acquireTimeoutMs: 1000 })
 
   for (const wait of ['nowait', 'skip locked'] as const) {
     expect(await rejection(locks.transaction((tx) => tx.lockRows('account', {}, { wait })))).toMatchObject({
