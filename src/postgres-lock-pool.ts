@@ -16,7 +16,7 @@ import type { LockTransaction, TransactionLockOptions } from './dialect/postgres
 import type { LockKey, LockMode } from './dialect/lock-key.js'
 import { clientConfig, readConnection, type PostgresConfig } from './dialect/postgres/postgres-config.js'
 import type { PostgresConnection } from './dialect/postgres/postgres-connection.js'
-import { postgresDialect } from './dialect/postgres/postgres-dialect.js'
+import { PostgresDialect } from './dialect/postgres/postgres-dialect.js'
 import { PostgresPool } from './dialect/postgres/postgres-pool.js'
 import { PostgresFactory } from './dialect/postgres/postgres-factory.js'
 import { encodeKey } from './dialect/postgres/postgres-key.js'
@@ -67,7 +67,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
     const config = clientConfig(settings, resolved.applicationName)
     super(resolved, {
       factory: new PostgresFactory(config),
-      dialect: postgresDialect,
+      dialect: new PostgresDialect(),
       makePool: (...parts) => new PostgresPool(...parts),
     })
     this.#transactions = {

@@ -82,7 +82,10 @@ export interface LockLink {
   /** Tells the other waiting processes that this one has lost a race for the key and asks for the next turn. */
   claim(key: KeyCode): Promise<void>
 
-  /** Tells the other waiting processes something of the lock layer's own: ASCII, at most 7900 characters. A hint, like a ring. */
+  /**
+   * Tells the other waiting processes something of the lock layer's own, at most 5900 bytes of UTF-8: so that only they can
+   * read it, and nobody else can say it. A hint, like a ring; told to nobody where this role does not know what they share.
+   */
   tell(message: string): Promise<void>
 
   /**
@@ -119,12 +122,16 @@ export interface LockLink {
 export interface Listening {
   /** Resolves if what is said can still be heard. A network that has gone dark says nothing of itself. */
   check(): Promise<void>
+  /** Hears nothing more of those who may be anybody, or does again. What processes say under their secret it always hears. */
+  hear(strangers: boolean): Promise<void>
   /** The connection can be used for something else then. */
   stop(): Promise<void>
 }
 
-/** Whom a listening connection tells. `sender` is who rang, claimed or told. */
+/** Whom a listening connection tells. `sender` is who rang, claimed or told; of rings and claims that may be made up. */
 export interface Ears {
+  /** One more message has come that may be anybody's. It is told of before what it says. */
+  strange(): void
   rung(keyId: string, sender: string): void
   claimed(keyId: string, sender: string): void
   told(message: string, sender: string): void

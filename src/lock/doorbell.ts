@@ -5,6 +5,7 @@ import { inTime } from '../base/in-time.js'
 import type { Dialect, Ears, Listening } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
+import { Budget } from './budget.js'
 
 /** How long to go on listening when nobody sleeps any more: contention comes in bursts. */
 const LINGER_MS = 5000
@@ -17,6 +18,13 @@ const ANSWER_TIMEOUT_MS = 10_000
 
 /** How often to make sure that the bell can be heard, while anybody sleeps. */
 const CHECK_EVERY_MS = 5000
+
+/**
+ * Where anybody can ring, more messages in a second than our own processes have to say are somebody's flood. Hearing them
+ * costs a processor some ten microseconds each, so for a while none is heard, and sleepers poll.
+ */
+const STRANGE_PER_SECOND = 4000
+const HUSH_MS = 30_000
 
 /**
  * - `off`        nobody sleeps
@@ -57,6 +65,8 @@ export class Doorbell<C extends object> {
   #sleepers = 0
   #cancelTimer: Cancel | null = null
   #cancelCheck: Cancel | null = null
+  readonly #strangers: Budget
+  #cancelHush: Cancel | null = null
   #current: { readonly lease: C & Lease; readonly listening: Listening } | null = null
   #isClosed = false
 
@@ -66,6 +76,7 @@ export class Doorbell<C extends object> {
     this.#dialect = dialect
     this.#clock = clock
     this.#host = host
+    this.#strangers = new Budget(clock, STRANGE_PER_SECOND)
   }
 
   get state(): DoorbellState {
@@ -116,6 +127,7 @@ export class Doorbell<C extends object> {
       rung: (keyId, sender) => this.#host.rung(keyId, sender),
       claimed: (keyId, sender) => this.#host.claimed(keyId, sender),
       told: (message, sender) => this.#host.told(message, sender),
+      strange: () => void (this.#strangers.spend() || this.#hush()),
       ended: (cause) => {
         end = cause
         if (this.#current?.lease === lease) this.#ended()
@@ -137,6 +149,27 @@ export class Doorbell<C extends object> {
     else this.#host.listening()
   }
 
+  #hush(): void {
+    if (this.#current === null || this.#cancelHush !== null) return
+    this.#host.warn('somebody floods the channel of our messages: for a while waiting callers poll')
+    this.#cancelHush = this.#clock.after(HUSH_MS, () => {
+      this.#cancelHush = null
+      void this.#hear(true)
+    })
+    void this.#hear(false)
+  }
+
+  async #hear(strangers: boolean): Promise<void> {
+    const current = this.#current!
+    try {
+      await this.#answered(current.listening.hear(strangers))
+      // What rang meanwhile was not heard.
+      if (strangers && this.#current === current) this.#host.listening()
+    } catch (error) {
+      this.#fail(current, error)
+    }
+  }
+
   #checkLater(): void {
     this.#cancelCheck = this.#clock.after(CHECK_EVERY_MS, () => void this.#check())
   }
@@ -148,10 +181,14 @@ export class Doorbell<C extends object> {
       await this.#answered(current.listening.check())
       if (this.#current === current) this.#checkLater()
     } catch (error) {
-      if (this.#current !== current) return
-      this.#host.warn('the bell can not be heard, waiting callers poll', error as Error)
-      this.#ended()
+      this.#fail(current, error)
     }
+  }
+
+  #fail(current: object, error: unknown): void {
+    if (this.#current !== current) return
+    this.#host.warn('the bell can not be heard, waiting callers poll', error as Error)
+    this.#ended()
   }
 
   /** Somebody waits for a connection in vain. */
@@ -175,7 +212,8 @@ export class Doorbell<C extends object> {
   #forget(): void {
     this.#current = null
     this.#cancelCheck?.()
-    this.#cancelCheck = null
+    this.#cancelHush?.()
+    this.#cancelCheck = this.#cancelHush = null
   }
 
   async #hangUp(next: 'off' | 'deaf'): Promise<void> {

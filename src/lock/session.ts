@@ -181,6 +181,20 @@ export class Session implements LeaseHost {
       .catch((error: unknown) => this.#host.warn('looking for a deadlock failed', error as Error))
   }
 
+  async isHeldElsewhere(key: KeyCode): Promise<boolean> {
+    return (await this.holderOf(key)) !== null
+  }
+
+  /** Whether another session is interested in a key that this one holds. It rings, and wakes those in vain. */
+  async isWanted(key: KeyCode): Promise<boolean> {
+    if (this.#isOver) return false
+    try {
+      return (await this.link.ring([key])).has(key.id)
+    } catch {
+      return false
+    }
+  }
+
   /** What delayed the grant of this key need delay nobody else. Sent at once, and so before its release. */
   settled({ key, mode }: Request): void {
     this.link.settled(key, mode).catch((error: unknown) => {

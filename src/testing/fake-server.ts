@@ -80,6 +80,8 @@ export class FakeServer {
   notificationLoss = 0
   /** Statements carried out, of all kinds. */
   statements = 0
+  /** @internal Told when a listener wants to hear less, or more again. */
+  hushed: ((strangers: boolean) => void) | null = null
   /** @internal Of these, looks at what others use of the lock table. */
   looks = 0
   /** @internal What such a look costs the server, in milliseconds. */
@@ -133,7 +135,9 @@ export class FakeServer {
       connection.onEnd((cause) => ears.ended(cause))
       await connection.ask(() => (connection.ears = ears))
       const stop = (): Promise<void> => connection.ask(() => void (connection.ears = null))
-      return { check: () => connection.ask(() => undefined), stop }
+      const nothing = (): Promise<void> => connection.ask(() => undefined)
+      const hear = (strangers: boolean): Promise<void> => connection.ask(() => this.hushed?.(strangers))
+      return { check: nothing, hear, stop }
     },
     guard: async (_transaction: Queryable, guarded: Guarded) => this.#guard.check(guarded),
     recordLeader: (connection, record) =>

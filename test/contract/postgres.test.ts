@@ -1,5 +1,5 @@
 import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
-import { postgresDialect } from '../../src/dialect/postgres/postgres-dialect.js'
+import { PostgresDialect } from '../../src/dialect/postgres/postgres-dialect.js'
 import { PostgresFactory } from '../../src/dialect/postgres/postgres-factory.js'
 import { createDatabase } from '../support/database.js'
 import { describeLockLink } from './lock-link.contract.js'
@@ -8,7 +8,7 @@ describeLockLink('PostgreSQL', async () => {
   const database = await createDatabase()
   return {
     factory: new PostgresFactory(clientConfig(readConnection(database.url).settings, 'lockpool test')),
-    dialect: postgresDialect,
+    dialect: new PostgresDialect(),
     leftovers: async () => {
       const { rows } = await database.query<{ count: string }>(
         `SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database

@@ -42,6 +42,7 @@ export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): Proc
         const listening = await gate.answered(dialect.listen(connection, earsThrough(gate, ears)))
         return {
           check: () => gate.answered(listening.check()),
+          hear: (strangers) => gate.answered(listening.hear(strangers)),
           stop: () => gate.answered(listening.stop()),
         }
       },
@@ -56,6 +57,7 @@ function earsThrough(gate: Gate, ears: Ears): Ears {
     rung: (keyId, sender) => gate.arrive(() => ears.rung(keyId, sender)),
     claimed: (keyId, sender) => gate.arrive(() => ears.claimed(keyId, sender)),
     told: (message, sender) => gate.arrive(() => ears.told(message, sender)),
+    strange: () => gate.arrive(() => ears.strange()),
     ended: (cause) => gate.arrive(() => ears.ended(cause)),
   }
 }

@@ -43,7 +43,7 @@ const ENDS_FROM = new Set(
 )
 
 /** What begins statements without a name that is looked up, or with those of the user alone. */
-const NAMELESS = new Set('set lock grant drop listen unlisten reset'.split(' '))
+const NAMELESS = new Set('set lock grant drop listen revoke unlisten reset'.split(' '))
 
 const BEFORE_RELATION = new Set(['from', 'join', 'into', 'update', 'table', 'using'])
 

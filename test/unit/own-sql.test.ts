@@ -27,7 +27,7 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
     'postgres-sql BATCH',
     'postgres-sql PAIR_BATCH',
     'postgres-sql RING',
-    'postgres-sql CLAIM',
+    'postgres-sql TELL',
     'postgres-sql ANNOUNCE_POOL',
     'postgres-sql ANNOUNCE_SHARE',
     'postgres-sql WITHDRAW_POOL',

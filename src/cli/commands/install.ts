@@ -35,7 +35,7 @@ const FLAGS: InstallFlags = {
 export const command: Command<InstallFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Makes what lockpool keeps in a database, in schema lockpool: a sequence for fencing tokens, four small tables, for guards, leaders and strict mode, and two for people who look at locks: names of keys, and since when each is held. What is there already is left as it is.',
+    'Makes what lockpool keeps in a database, in schema lockpool: a sequence for fencing tokens, small tables for guards, leaders and strict mode, a secret for what processes tell each other, and two tables for people who look at locks: names of keys, and since when each is held. What is there already is left as it is.',
     'A pool whose role may create a schema does the same by itself at its first use, except for the last two. Locks alone need none of it.',
   ],
   flags: FLAGS,

@@ -121,6 +121,21 @@ const CHECKS: Readonly<Record<string, Examine>> = {
         : 'since when locks are held is not kept, so nobody else can tell; lockpool install makes the table',
     ),
 
+  messages: ({ server: { may_read_secret, is_secret_public, has_schema, may_create_schema } }) => {
+    if (is_secret_public)
+      return warning(
+        'everybody may read the secret under which processes tell each other things',
+        'REVOKE ALL ON lockpool.secret FROM PUBLIC; DELETE FROM lockpool.secret; pools make another.',
+      )
+    if (may_read_secret) return ok('what processes tell each other nobody else can read, or say')
+    if (may_create_schema)
+      return ok('there is no secret for what processes tell each other yet; the first pool makes it')
+    return warning(
+      `this role does not know the secret under which processes tell each other things${has_schema ? '' : ', and there is none'}: deadlocks between processes are not found, and anybody can make them look for nothing`,
+      'As an owner: lockpool install --role ROLE. Locks alone need nothing.',
+    )
+  },
+
   'lock table': ({ lockTable: { used, capacity }, server: { locks_per_transaction } }) => {
     const percent = Math.floor((used / capacity) * 100)
     const text = `${used} of ${capacity} entries in use`

@@ -45,6 +45,8 @@ export interface ServerRow {
   readonly may_create_schema: boolean
   readonly may_name_keys: boolean
   readonly may_report: boolean
+  readonly may_read_secret: boolean
+  readonly is_secret_public: boolean
   readonly is_encrypted: boolean
   /** In the units of `pg_settings`. */
   readonly settings: Readonly<Partial<Record<SettingName, number>>>

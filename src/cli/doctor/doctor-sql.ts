@@ -35,6 +35,14 @@ SELECT
     has_schema_privilege(to_regnamespace('lockpool'), 'USAGE')
       AND has_table_privilege(to_regclass('lockpool.report'), 'INSERT'),
     false) AS may_report,
+  coalesce(
+    has_schema_privilege(to_regnamespace('lockpool'), 'USAGE')
+      AND has_table_privilege(to_regclass('lockpool.secret'), 'SELECT'),
+    false) AS may_read_secret,
+  EXISTS (
+    SELECT
+    FROM pg_catalog.pg_class AS class, aclexplode(class.relacl) AS granted
+    WHERE class.oid = to_regclass('lockpool.secret') AND granted.grantee = 0) AS is_secret_public,
   coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
   coalesce(
     (SELECT jsonb_object_agg(name, setting::numeric)

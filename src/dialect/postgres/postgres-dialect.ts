@@ -8,6 +8,7 @@ import type { Queryable } from '../queryable.js'
 import { LeasedConnection } from './leased-connection.js'
 import { attach } from './postgres-attach.js'
 import { listen } from './postgres-bell.js'
+import { PostgresChannel } from './postgres-channel.js'
 import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
 import { guard } from './postgres-guard.js'
@@ -19,15 +20,17 @@ import { readLeader, recordLeader } from './postgres-leader.js'
 import { PostgresLink } from './postgres-link.js'
 import type { ServerConnection } from './server-connection.js'
 
-/** Advisory locks of PostgreSQL 14 and later. */
-export const postgresDialect: Dialect<PostgresConnection> = {
+/** Advisory locks of PostgreSQL 14 and later, as one pool speaks of them. */
+export class PostgresDialect implements Dialect<PostgresConnection> {
+  readonly #channel = new PostgresChannel()
+
   encodeKey(key: LockKey, namespace: string): KeyCode {
     return encodeKey(key, namespace)
-  },
+  }
 
   encodeSemaphore(key: LockKey, permits: number, namespace: string): SemaphoreCode {
     return encodeSemaphore(key, permits, namespace)
-  },
+  }
 
   async attach(
     connection: PostgresConnection,
@@ -40,31 +43,33 @@ export const postgresDialect: Dialect<PostgresConnection> = {
     const second: Another<ServerConnection> | null =
       another && ((use) => another((lent) => use(LeasedConnection.serverOf(lent))))
     try {
-      return new PostgresLink(server, await attach(server, settings, second), settings.sender, ended)
+      const facts = await attach(server, settings, second)
+      await this.#channel.learn(server, settings.fencing !== 'off')
+      return new PostgresLink(server, facts, settings.sender, this.#channel, ended)
     } catch (error) {
       throw explain(error)
     }
-  },
+  }
 
   listen(connection: PostgresConnection, ears: Ears): Promise<Listening> {
-    return listen(LeasedConnection.serverOf(connection), ears)
-  },
+    return listen(LeasedConnection.serverOf(connection), this.#channel, ears)
+  }
 
   guard(transaction: Queryable, guarded: Guarded): Promise<void> {
     return guard(transaction, guarded)
-  },
+  }
 
   recordLeader(connection: PostgresConnection, record: LeaderRecord): Promise<void> {
     return recordLeader(LeasedConnection.beneath(connection), record)
-  },
+  }
 
   readLeader(connection: PostgresConnection, key: KeyCode): Promise<LeaderInfo | null> {
     return readLeader(LeasedConnection.beneath(connection), key)
-  },
+  }
 
   writeNames(connection: PostgresConnection, names: readonly NamedKey[]): Promise<void> {
     return writeNames(LeasedConnection.beneath(connection), names)
-  },
+  }
 
   writeReports(connection: PostgresConnection, rows: readonly ReportRow[], clockMs: number): Promise<void> {
     return writeReports(connection, rows, clockMs)
@@ -72,5 +77,5 @@ export const postgresDialect: Dialect<PostgresConnection> = {
 
   explain(error: unknown): LockError {
     return explain(error)
-  },
+  }
 }

@@ -7,6 +7,7 @@ import { decodeAnswers, encodeBatch, wantedIn } from './batch-codec.js'
 import type { OwnValue } from './own-query.js'
 import { Announcement, tableUse } from './postgres-announcement.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
+import type { PostgresChannel } from './postgres-channel.js'
 import type { ServerFacts } from './postgres-attach.js'
 import { sqlState } from './postgres-errors.js'
 import { advisoryLocation, type PostgresKey } from './postgres-key.js'
@@ -15,13 +16,13 @@ import { carryOutPermits } from './postgres-permits.js'
 import { makeHold } from './postgres-reconcile.js'
 import {
   BATCH,
-  CLAIM,
   HEARTBEAT,
   PAIR_BATCH,
   PLAIN_BATCH,
   RELEASE_ONE,
   RETRY_ONE,
   RING,
+  TELL,
   TRY_ONE,
 } from './postgres-sql.js'
 import { RESET_SETTINGS } from './settings-sql.js'
@@ -42,6 +43,7 @@ export class PostgresLink implements LockLink {
   readonly #fence: string | null
   readonly #marks: PostgresMarks | null
   readonly #sender: string
+  readonly #channel: PostgresChannel
   readonly #ended: (cause: Error) => void
   #announcement: Announcement | null = null
   /** Buckets that somebody was interested in of late, a bit each. */
@@ -49,7 +51,13 @@ export class PostgresLink implements LockLink {
   #batches = 0
 
   /** `ended` is told if statements reach another server session than the one with the locks. */
-  constructor(server: ServerConnection, facts: ServerFacts, sender: string, ended: (cause: Error) => void) {
+  constructor(
+    server: ServerConnection,
+    facts: ServerFacts,
+    sender: string,
+    channel: PostgresChannel,
+    ended: (cause: Error) => void,
+  ) {
     this.serverId = facts.pid
     this.capacity = facts.capacity
     this.capacityPerSession = facts.capacityPerSession
@@ -61,6 +69,7 @@ export class PostgresLink implements LockLink {
     this.#fence = facts.fence
     this.#marks = facts.marks
     this.#sender = sender
+    this.#channel = channel
     this.#ended = ended
   }
 
@@ -88,18 +97,26 @@ export class PostgresLink implements LockLink {
   async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
     const wanted = new Set<string>()
     for (const { head, ids, hashes } of ringMessages(this.#sender, keys as readonly PostgresKey[])) {
-      const rows = await this.#ask<{ wanted: string }>(STATEMENTS.ring, [head, ids, hashes])
+      const rows = await this.#ask<{ wanted: string }>(STATEMENTS.ring, [
+        head,
+        ids,
+        hashes,
+        this.#channel.secretName,
+      ])
       for (const { wanted: some } of rows) for (const id of some.split(' ')) wanted.add(id)
     }
     return wanted
   }
 
   async claim(key: KeyCode): Promise<void> {
-    await this.#ask(STATEMENTS.claim, [callMessage(this.#sender, 'claim', key.id)])
+    await this.#ask(STATEMENTS.tell, [this.#channel.name, callMessage(this.#sender, 'claim', key.id)])
   }
 
   async tell(message: string): Promise<void> {
-    await this.#ask(STATEMENTS.claim, [callMessage(this.#sender, 'tell', message)])
+    const { secretName } = this.#channel
+    const sealed = this.#channel.seal(message)
+    if (secretName === null || sealed === null) return
+    await this.#ask(STATEMENTS.tell, [secretName, callMessage(this.#sender, 'tell', sealed)])
   }
 
   announce(sender: string, entries: number): Promise<void> {
@@ -242,7 +259,7 @@ const STATEMENTS = {
   full: { name: 'lockpool_batch', text: BATCH },
   pairs: { name: 'lockpool_pairs', text: PAIR_BATCH },
   ring: { name: 'lockpool_ring', text: RING },
-  claim: { name: 'lockpool_claim', text: CLAIM },
+  tell: { name: 'lockpool_tell', text: TELL },
   heartbeat: { name: 'lockpool_heartbeat', text: HEARTBEAT },
   holders: { name: 'lockpool_holders', text: ADVISORY_HOLDERS },
 } as const

@@ -251,12 +251,16 @@ export const BATCH: string = batch('k')
 export const PAIR_BATCH: string = batch('(k >> 32)::int4, ((k << 32) >> 32)::int4')
 
 /**
- * Rings for those of the keys that somebody is interested in, which shows in the hash being locked by another session.
+ * Rings for those of the keys that somebody is interested in, which shows in the hash being locked by another session; on
+ * the channel `$4` of those who know the secret too, if there is one.
  * Apart from the release: with a full queue it fails with 54000, and a release in the same statement would have happened
  * all the same, unreported (measured).
  */
 export const RING: string = `
-SELECT wanted, pg_notify('lockpool_1', $1 || wanted)
+SELECT
+  wanted,
+  pg_notify('lockpool_1', $1 || wanted),
+  CASE WHEN $4::text IS NOT NULL THEN pg_notify($4::text, $1 || wanted) END
 FROM (
   SELECT string_agg(id, ' ') AS wanted
   FROM unnest($2::text[], $3::int4[]) AS released (id, h)
@@ -267,7 +271,7 @@ FROM (
 ) AS looked
 WHERE wanted IS NOT NULL`
 
-export const CLAIM = `SELECT pg_notify('lockpool_1', $1)`
+export const TELL = `SELECT pg_notify($1::text, $2)`
 
 /** Behind a pooler that changes its mind, the session that answers is no longer the one that holds the locks. */
 export const HEARTBEAT = `SELECT pg_catalog.pg_backend_pid() AS pid`
@@ -326,7 +330,16 @@ SELECT
 FROM pools`
 
 /** PostgreSQL's own listener must not be ended for being idle: that is what it is for. */
-export const LISTEN = `SET idle_session_timeout = 0; LISTEN lockpool_1`
+export const NEVER_TOO_IDLE = `SET idle_session_timeout = 0`
+
+/** Names of channels are ours, and have letters, digits and underlines alone. */
+export function listenTo(channel: string): string {
+  return `LISTEN ${channel}`
+}
+
+export function unlistenTo(channel: string): string {
+  return `UNLISTEN ${channel}`
+}
 
 export const UNLISTEN = `UNLISTEN *; RESET idle_session_timeout`
 

@@ -1,5 +1,6 @@
 import { TOKEN_STEP } from '../lock-operation.js'
 import { SCHEMA_CLASS } from './postgres-key.js'
+import { CREATE_SECRET, FILL_SECRET, HIDE_SECRET, secretGrantTo } from './secret-sql.js'
 
 /** The objects in schema `lockpool`: how they are made, granted, found and dropped, and how the timeline is followed. */
 
@@ -77,6 +78,9 @@ export const CREATE_OBJECTS: readonly string[] = [
   CREATE_GUARD,
   CREATE_HOLD,
   CREATE_LEADER,
+  CREATE_SECRET,
+  HIDE_SECRET,
+  FILL_SECRET,
 ]
 
 /**
@@ -102,6 +106,7 @@ export function grantsTo(role: string): readonly string[] {
     `GRANT USAGE, SELECT, UPDATE ON SEQUENCE lockpool.fence TO ${name}`,
     `GRANT SELECT, INSERT, UPDATE ON lockpool.timeline, lockpool.guard, lockpool.leader TO ${name}`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.hold TO ${name}`,
+    secretGrantTo(role),
   ]
 }
 

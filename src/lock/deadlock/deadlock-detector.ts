@@ -3,13 +3,13 @@ import { Deadlines } from '../../base/deadlines.js'
 import { LockDeadlockError } from '../../base/errors.js'
 import type { Random } from '../../base/random.js'
 import type { LockMode } from '../../dialect/lock-key.js'
+import { Budget } from '../budget.js'
 import type { Entry } from '../entry.js'
 import { framesHolding, type AnyFrame } from '../holding-context.js'
 import { keyInWords, keyText } from '../../dialect/key-words.js'
 import type { Lock } from '../lock.js'
 import type { LockWaiter } from '../lock-waiter.js'
-import { Budget } from './budget.js'
-import { FramedWait, isGreater, type Seeker, type Step } from './framed-wait.js'
+import { FramedWait, isGreater, type Circle, type Seeker, type Step } from './framed-wait.js'
 import { decodeProbe, encodeProbe, MAX_STEPS, type Probe } from './probe.js'
 import { SeenProbes } from './seen-probes.js'
 import {
@@ -37,6 +37,8 @@ export interface DetectorHost {
   /** Whether what other processes tell can be heard. */
   readonly isListening: boolean
   entry(keyId: string): Entry | null
+  /** The entry whose lock it is, while it is. */
+  entryOf(lock: Lock): Entry | null
   listen(): void
   unlisten(): void
   deadlocked(): void
@@ -107,15 +109,32 @@ export class DeadlockDetector implements Seeker {
     this.#search(wait, false)
   }
 
-  closed(wait: FramedWait, round: number, steps: readonly Step[]): void {
+  closed(wait: FramedWait, round: number, circle: Circle): void {
     if (round !== wait.round || wait.inQueue.hasLeft) return
-    const name = steps.map((step) => step.wait).join(' ')
-    if (wait.foundBefore.has(name)) return this.#refuse(wait, steps)
+    const name = circle.steps.map((step) => step.wait).join(' ')
+    if (wait.foundBefore.has(name)) return void this.#verify(wait, circle)
     wait.found.add(name)
     if (wait.found.size === 1 && !wait.isConfirming) this.#search(wait, true)
   }
 
-  /** A probe of another process. */
+  /**
+   * What others say is not enough to refuse somebody. What is waited for must be held, and what is held must be waited for,
+   * here or, as the server says, elsewhere: else it was a mistake, or is too late, and the search goes on.
+   */
+  async #verify(wait: FramedWait, { steps, hold }: Circle): Promise<void> {
+    const { place } = wait
+    const held = this.#host.entryOf(hold)
+    if (wait.isVerifying || held === null) return
+    wait.isVerifying = true
+    const [isHeld, isWanted] = await Promise.all([
+      place.isHeld || isTrue(place.session?.isHeldElsewhere(place.key)),
+      held.queue.size > 0 || isTrue(held.session?.isWanted(held.key)),
+    ])
+    wait.isVerifying = false
+    if (isHeld && isWanted && hold.isHeld && !wait.inQueue.hasLeft) this.#refuse(wait, steps)
+  }
+
+  /** A probe of another process, or of one that was. Nobody else can have sealed it. */
   told(text: string): void {
     if (this.#isClosed || !this.#budget.spend()) return
     const probe = decodeProbe(text)
@@ -181,7 +200,10 @@ export class DeadlockDetector implements Seeker {
       this.#send({ ...probe, steps }, way.wait.place, wantedMode(way.wait))
     }
     // Last, because it may end the wait and change what was walked on.
-    for (const way of closings) way.wait.closed(probe.round, close(probe.steps, way, this.#process))
+    for (const way of closings) {
+      const steps = close(probe.steps, way, this.#process)
+      way.wait.closed(probe.round, { steps, hold: way.hold })
+    }
   }
 
   #send(probe: Omit<Probe, 'keyId' | 'mode'>, entry: Entry, mode: LockMode): void {
@@ -212,6 +234,10 @@ export class DeadlockDetector implements Seeker {
   #idOf(waiter: LockWaiter): string {
     return `${this.#sender}.${waiter.arrival}`
   }
+}
+
+async function isTrue(answer: Promise<boolean> | undefined): Promise<boolean> {
+  return (await answer) === true
 }
 
 /** The steps of a way that has come back to where it began: there it is known at last what the first one holds. */

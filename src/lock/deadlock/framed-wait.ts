@@ -3,17 +3,24 @@ import type { DeadlockStep } from '../../base/errors.js'
 import type { LockMode } from '../../dialect/lock-key.js'
 import type { Entry } from '../entry.js'
 import type { Frame } from '../holding-context.js'
+import type { Lock } from '../lock.js'
 import type { LockWaiter } from '../lock-waiter.js'
 
 /** Whoever looks for the circles that a wait may be in: the detector of its pool. */
 export interface Seeker {
   due(wait: FramedWait): void
-  closed(wait: FramedWait, round: number, steps: readonly Step[]): void
+  closed(wait: FramedWait, round: number, circle: Circle): void
 }
 
 /** One step of a circle, with the wait by which it is told from others. */
 export interface Step extends DeadlockStep {
   readonly wait: string
+}
+
+/** Those who wait for each other, beginning with whoever asks, and the lock by which it keeps the last of them waiting. */
+export interface Circle {
+  readonly steps: readonly Step[]
+  readonly hold: Lock
 }
 
 /** A caller who waits for a lock inside a body that holds another: nobody else can be part of a deadlock. */
@@ -30,6 +37,8 @@ export class FramedWait extends Expiring {
   /** Circles found in this round and in the one before, as the ids of their waits. */
   found: Set<string> = new Set()
   foundBefore: ReadonlySet<string> = new Set()
+  /** Whether the server is being asked if a circle that was found twice can be. */
+  isVerifying = false
   /** Whether it has asked for the bell to be listened to. */
   isListening = false
 
@@ -62,8 +71,8 @@ export class FramedWait extends Expiring {
   }
 
   /** The way that began here in `round` has come back. */
-  closed(round: number, steps: readonly Step[]): void {
-    this.#seeker.closed(this, round, steps)
+  closed(round: number, circle: Circle): void {
+    this.#seeker.closed(this, round, circle)
   }
 
   ended(): void {

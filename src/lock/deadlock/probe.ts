@@ -1,3 +1,4 @@
+import { printable } from '../../base/printable.js'
 import type { LockMode } from '../../dialect/lock-key.js'
 import type { Step } from './framed-wait.js'
 
@@ -15,13 +16,13 @@ export interface Probe {
 /** Longer ways are not followed. */
 export const MAX_STEPS = 16
 
-/** A notification carries 7999 bytes; a few are for its head. */
-export const MAX_PROBE_LENGTH = 7900
+/** In bytes: what can be told. */
+export const MAX_PROBE_BYTES = 5900
 
-/** Of each name, in characters as they are sent. Sixteen steps of three names, ids and quotes stay within the limit. */
-const NAME_BUDGET = 120
+/** Of each name, in bytes as they are sent. Sixteen steps of three names, ids and quotes stay within the limit. */
+const NAME_BUDGET = 100
 
-/** ASCII alone, because a database may have an encoding that lacks what a name has; null if it is too long to be sent. */
+/** Null if it is too long to be sent. */
 export function encodeProbe({ from, round, keyId, mode, steps }: Probe): string | null {
   const rows = steps.map(({ wait, process, holds, waitsFor }) => [
     wait,
@@ -29,13 +30,13 @@ export function encodeProbe({ from, round, keyId, mode, steps }: Probe): string 
     holds === null ? null : shorten(holds),
     shorten(waitsFor),
   ])
-  const text = toAscii(JSON.stringify([from, round, keyId, mode, rows]))
-  return text.length > MAX_PROBE_LENGTH || steps.length > MAX_STEPS ? null : text
+  const text = JSON.stringify([from, round, keyId, mode, rows])
+  return Buffer.byteLength(text) > MAX_PROBE_BYTES || steps.length > MAX_STEPS ? null : text
 }
 
-/** Anybody may send one, so nothing is taken for granted: null if it is not understood. */
+/** Another version may send one, so nothing is taken for granted: null if it is not understood. What it says is shown to people. */
 export function decodeProbe(text: string): Probe | null {
-  if (text.length > MAX_PROBE_LENGTH) return null
+  if (text.length > MAX_PROBE_BYTES) return null
   let parts: unknown
   try {
     parts = JSON.parse(text)
@@ -57,20 +58,16 @@ function decodeStep(row: unknown): Step | null {
   const isHold = holds === null || typeof holds === 'string'
   if (typeof wait !== 'string' || typeof process !== 'string' || !isHold || typeof waitsFor !== 'string')
     return null
-  return { wait, process, holds, waitsFor }
+  return { wait, process: printable(process), holds, waitsFor }
 }
 
 function shorten(name: string): string {
   let spent = 0
   let short = ''
   for (const character of name) {
-    spent += toAscii(JSON.stringify(character)).length - 2
+    spent += Buffer.byteLength(JSON.stringify(character)) - 2
     if (spent > NAME_BUDGET) return `${short}...`
     short += character
   }
   return name
-}
-
-function toAscii(json: string): string {
-  return json.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -132,7 +132,7 @@ describe('the bell', () => {
     (payload) => {
       const ears = { rung: vi.fn(), claimed: vi.fn(), told: vi.fn() }
 
-      hear(payload, ears)
+      hear(payload, ears, () => null)
 
       expect(ears.rung.mock.calls).toEqual(
         payload.startsWith('x ring 1')

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { InvalidOptionError } from '../../../src/base/errors.js'
 import { hashName } from '../../../src/dialect/postgres/postgres-key.js'
-import { postgresDialect } from '../../../src/dialect/postgres/postgres-dialect.js'
+import { PostgresDialect } from '../../../src/dialect/postgres/postgres-dialect.js'
 import { KeyBook } from '../../../src/lock/key-book.js'
 import type { LockKey } from '../../../src/dialect/lock-key.js'
 import { LockPool } from '../../../src/postgres-lock-pool.js'
@@ -19,7 +19,7 @@ test('every well-formed name up to the limit is a key of 64 bits, always the sam
   const seen = new Map<string, string>()
   fc.assert(
     fc.property(wellFormed, (name) => {
-      const { id } = new KeyBook(postgresDialect, 'n').code(name)
+      const { id } = new KeyBook(new PostgresDialect(), 'n').code(name)
       expect(id).toBe(String(hashName(Buffer.from(name).toString('utf8'), 'n')))
       expect(BigInt.asIntN(64, BigInt(id))).toBe(BigInt(id))
       expect(seen.get(id) ?? name).toBe(name)
@@ -37,7 +37,7 @@ test('a lone surrogate anywhere is refused, because it would be the same lock as
       lone,
       fc.string({ maxLength: 20 }),
       (before, surrogate, after) => {
-        expect(() => new KeyBook(postgresDialect, '').code(before + surrogate + after)).toThrowError(
+        expect(() => new KeyBook(new PostgresDialect(), '').code(before + surrogate + after)).toThrowError(
           expect.objectContaining({ code: 'INVALID_KEY' }),
         )
       },

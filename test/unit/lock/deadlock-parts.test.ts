@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { printable } from '../../../src/base/printable.js'
+import { LONGEST_MESSAGE } from '../../../src/dialect/postgres/sealed.js'
 import { isGreater } from '../../../src/lock/deadlock/framed-wait.js'
-import { decodeProbe, encodeProbe, MAX_PROBE_LENGTH } from '../../../src/lock/deadlock/probe.js'
+import { decodeProbe, encodeProbe, MAX_PROBE_BYTES } from '../../../src/lock/deadlock/probe.js'
 import { SeenProbes } from '../../../src/lock/deadlock/seen-probes.js'
 import { reachable, wantedMode, type Hold, type Wait } from '../../../src/lock/deadlock/wait-graph.js'
 
@@ -9,7 +11,7 @@ const name = fc.string({ unit: 'grapheme', maxLength: 12 })
 const step = fc.record({ wait: name, process: name, holds: fc.option(name), waitsFor: name })
 const mode = fc.constantFrom('exclusive' as const, 'shared' as const)
 
-test('a probe comes back as it was sent, in ASCII', () => {
+test('a probe comes back as it was sent', () => {
   const probe = fc.record({
     from: name,
     round: fc.nat(),
@@ -21,8 +23,8 @@ test('a probe comes back as it was sent, in ASCII', () => {
     fc.property(probe, (sent) => {
       const text = encodeProbe(sent)
       fc.pre(text !== null && !text.includes('...'))
-      expect(text).toMatch(/^[\x20-\x7e]*$/)
-      expect(decodeProbe(text)).toEqual(sent)
+      const steps = sent.steps.map((each) => ({ ...each, process: printable(each.process) }))
+      expect(decodeProbe(text)).toEqual({ ...sent, steps })
     }),
   )
 })
@@ -43,7 +45,9 @@ test('the longest names are cut so that sixteen steps can be sent', () => {
     steps,
   } as const
 
-  expect(encodeProbe(probe)!.length).toBeLessThanOrEqual(MAX_PROBE_LENGTH)
+  const text = encodeProbe(probe)!
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_PROBE_BYTES)
+  expect(MAX_PROBE_BYTES).toBeLessThanOrEqual(LONGEST_MESSAGE)
   expect(encodeProbe({ ...probe, steps: [...steps, steps[0]!] })).toBeNull()
 })
 

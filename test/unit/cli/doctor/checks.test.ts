@@ -23,6 +23,8 @@ const SERVER: ServerRow = {
   may_create_schema: false,
   may_name_keys: true,
   may_report: true,
+  may_read_secret: true,
+  is_secret_public: false,
   is_encrypted: true,
   settings: { idle_in_transaction_session_timeout: 60_000, tcp_keepalives_idle: 60 },
 }
@@ -71,6 +73,8 @@ test.each<[string, Partial<DoctorFacts>, Partial<ServerRow>, string[]]>([
   ],
   ['no tokens', {}, { may_draw_tokens: false }, ['tokens: warning']],
   ['nothing installed yet', {}, { may_draw_tokens: false, has_schema: false, may_create_schema: true }, []],
+  ['a role that knows no secret', {}, { may_read_secret: false }, ['messages: warning']],
+  ['a secret that everybody may read', {}, { is_secret_public: true }, ['messages: warning']],
   ['a table that fills up', { lockTable: { used: 13_000, capacity: 25_600 } }, {}, ['lock table: warning']],
   ['a full table', { lockTable: { used: 24_000, capacity: 25_600 } }, {}, ['lock table: failure']],
   ['a small table', { lockTable: { used: 1, capacity: 6400 } }, {}, ['lock table: warning']],

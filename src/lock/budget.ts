@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.js'
+import type { Clock } from '../base/clock.js'
 
 /** So much per second and no more: what anybody may send us must not keep us busy. */
 export class Budget {

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { fakeWorld, stateOf } from '../../support/fake-world.js'
+
+test('a flood on the channel that is open to all is heard for a moment, then not at all for a while, and callers poll', async () => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool(), world.pool()]
+  const warnings: string[] = []
+  b.on('warning', ({ message }) => warnings.push(message))
+  const held = await a.acquire('k')
+  const waiting = b.acquire('k', { timeoutMs: 100_000 })
+  await world.clock.run(50)
+  const listener = [...world.server.connections].find(({ ears }) => ears !== null)!
+  const hush: boolean[] = []
+  world.server.hushed = (strangers) => hush.push(strangers)
+
+  for (let i = 0; i < 3999; i++) listener.ears!.strange()
+  await world.clock.run(10)
+  expect(hush).toEqual([])
+  for (let i = 0; i < 10_000; i++) listener.ears!.strange()
+  await world.clock.run(10)
+  expect(hush).toEqual([false])
+  expect(warnings).toEqual(['somebody floods the channel of our messages: for a while waiting callers poll'])
+
+  await world.clock.run(29_000)
+  expect(hush).toEqual([false])
+  await world.clock.run(2000)
+  expect(hush).toEqual([false, true])
+  expect(await stateOf(waiting)).toBe('pending')
+  await held.release()
+  await world.clock.run(2000)
+  await (await waiting).release()
+})

@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import * as keys from '../../src/dialect/postgres/postgres-key.js'
+import { PUBLIC_CHANNEL } from '../../src/dialect/postgres/postgres-channel.js'
+import { filesOf, read, ROOT, section, tableRows } from '../support/repository.js'
+
+const PAGE = 'docs/concepts/security.md'
+const ROWS = tableRows(section(read(PAGE), 'What there is, and what a stranger can do with it'))
+const FIRST_CELLS = ROWS.map(([what]) => what!).join('\n')
+
+test('each class of our advisory keys has a row', () => {
+  const classes = Object.entries(keys).filter(([name]) => name.endsWith('_CLASS'))
+  expect(classes.length).toBeGreaterThanOrEqual(7)
+  for (const [name, value] of classes) {
+    const letters = Buffer.from((value as number).toString(16), 'hex').toString()
+    expect(FIRST_CELLS, name).toContain(`\`${letters}\``)
+  }
+})
+
+test('each table, sequence and channel of ours has a row', () => {
+  const sql = filesOf('src', '-sql.ts').map(({ path }) => read(path))
+  const made = sql.flatMap((text) =>
+    [...text.matchAll(/CREATE (?:UNLOGGED )?(?:TABLE|SEQUENCE) IF NOT EXISTS lockpool\.(\w+)/g)].map(
+      ([, name]) => name!,
+    ),
+  )
+  expect(made.length).toBeGreaterThanOrEqual(7)
+  for (const name of [...made, PUBLIC_CHANNEL, 'lockpool_doctor'])
+    expect(FIRST_CELLS, name).toContain(`\`${name}\``)
+  expect(sql.join('\n')).not.toMatch(/CREATE (OR REPLACE )?(FUNCTION|PROCEDURE|TRIGGER|VIEW)/)
+})
+
+test('each row names the tests that hold it, and they are there', () => {
+  for (const [what, , , tests] of ROWS) {
+    const files = [...tests!.matchAll(/`(test\/[\w/-]+\.test\.ts)`(?:: ([^,]+))?/g)]
+    expect(files.length, what).toBeGreaterThan(0)
+    for (const [, file, name] of files) {
+      expect(existsSync(join(ROOT, file!)), file).toBe(true)
+      if (name !== undefined) expect(read(file!)).toContain(name)
+    }
+  }
+})
