@@ -64,7 +64,8 @@ test('a search whose answer comes again and again is over once, whatever is repe
 
   for (let i = 0; i < 100; i++)
     for (const message of heard.slice(0, before))
-      for (const other of world.server.connections) if (other !== connection) other.ears?.told(message, 'again')
+      for (const other of world.server.connections)
+        if (other !== connection) other.ears?.told(message, 'again')
   await world.clock.run(100)
 
   expect(heard.length - before, 'nobody passes on what has been passed on').toBeLessThanOrEqual(1)
