@@ -231,11 +231,6 @@ export class Arbiter implements EntryHost, DetectorHost {
     return this.#entries.find(keyId)
   }
 
-  entryOf(lock: Lock): Entry | null {
-    for (const entry of this.#entries) if (entry.holders[lock.place] === lock) return entry
-    return null
-  }
-
   /** Somebody's search for a deadlock wants to hear of it. */
   listen(): void {
     this.#links.asleep()

@@ -37,8 +37,7 @@ export interface DetectorHost {
   /** Whether what other processes tell can be heard. */
   readonly isListening: boolean
   entry(keyId: string): Entry | null
-  /** The entry whose lock it is, while it is. */
-  entryOf(lock: Lock): Entry | null
+  readonly entries: Iterable<Entry>
   listen(): void
   unlisten(): void
   deadlocked(): void
@@ -123,7 +122,7 @@ export class DeadlockDetector implements Seeker {
    */
   async #verify(wait: FramedWait, { steps, hold }: Circle): Promise<void> {
     const { place } = wait
-    const held = this.#host.entryOf(hold)
+    const held = this.#entryOf(hold)
     if (wait.isVerifying || held === null) return
     wait.isVerifying = true
     const [isHeld, isWanted] = await Promise.all([
@@ -146,6 +145,11 @@ export class DeadlockDetector implements Seeker {
   close(): void {
     this.#isClosed = true
     for (const waiter of [...this.#waits.keys()]) this.ended(waiter)
+  }
+
+  #entryOf(lock: Lock): Entry | null {
+    for (const entry of this.#host.entries) if (entry.holders[lock.place] === lock) return entry
+    return null
   }
 
   #delayMs(): number {
