@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { LockLink } from '../../src/dialect/dialect.js'
-import { postgresDialect } from '../../src/dialect/postgres/postgres-dialect.js'
+import { PostgresDialect } from '../../src/dialect/postgres/postgres-dialect.js'
 import { ServerConnection } from '../../src/dialect/postgres/server-connection.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
@@ -112,7 +112,7 @@ async function openElsewhere(url: string): Promise<Elsewhere> {
   )
   const settings = { leaseMs: 5000, fencing: 'off', strict: false, sender: 'abc' } as const
   return {
-    attach: () => postgresDialect.attach(server, settings, () => undefined, null),
+    attach: () => new PostgresDialect().attach(server, settings, () => undefined, null),
     close: () => server.close(),
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { InvalidOptionError } from '../../../src/base/errors.js'
 import { resolveOptions, type OptionSpec, type OptionTable } from '../../../src/base/options.js'
 import { DASHBOARD_OPTIONS } from '../../../src/dashboard/dashboard-options.js'
-import { postgresDialect } from '../../../src/dialect/postgres/postgres-dialect.js'
+import { PostgresDialect } from '../../../src/dialect/postgres/postgres-dialect.js'
 import { EMBEDDED_POSTGRES_OPTIONS } from '../../../src/embedded/embedded-postgres-options.js'
 import { LOCK_POOL_OPTIONS } from '../../../src/lock/lock-pool-options.js'
 import { POOL_OPTIONS, type PoolOptions } from '../../../src/pool/pool-options.js'
@@ -118,6 +118,6 @@ describe('options of calls', () => {
   ])('%s: null is refused', async (_, act) => {
     const error = (await rejection((async () => act())())) as unknown as InvalidOptionError
     expect(error).toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('null') })
-    expect(postgresDialect.explain(error)).toBe(error)
+    expect(new PostgresDialect().explain(error)).toBe(error)
   })
 })
