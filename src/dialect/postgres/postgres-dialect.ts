@@ -73,7 +73,7 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
 
   writeReports(connection: PostgresConnection, rows: readonly ReportRow[], clockMs: number): Promise<void> {
     return writeReports(connection, rows, clockMs)
-  },
+  }
 
   explain(error: unknown): LockError {
     return explain(error)
