@@ -27,7 +27,7 @@ const FLAGS: LsFlags = {
     short: 'a',
     meaning: 'also tables, indexes and transactions that are merely in use, and keep nobody waiting',
   }),
-  limit: countFlag({ meaning: 'the most lines of the table', default: String(DEFAULT_LIMIT) }, 1, 1_000_000),
+  limit: countFlag({ meaning: 'show at most so many locks', default: String(DEFAULT_LIMIT) }, 1, 1_000_000),
   json: toggle({ meaning: 'print everything as one JSON object; sessions stand apart, by their pid' }),
 }
 

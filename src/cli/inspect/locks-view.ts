@@ -57,7 +57,7 @@ export function nameHint(server: LockSnapshot['server'], locks: readonly ServerL
   if (nameless === 0) return null
   const keys = nameless === 1 ? 'one key has' : `${nameless} keys have`
   return server.hasKeyNames
-    ? `${keys} no name here: held only just now, not taken by a lockpool, or by one with keyNames off. "lockpool who NAME" finds the key of a name.`
+    ? `${keys} no name here: acquired moments ago, by another program, or by a pool with keyNames: 'off'. "lockpool who NAME" finds the key of a name.`
     : `${keys} no name here: there is no table in which pools write them, or this role may not read it. "lockpool install --role ROLE" sees to both; "lockpool who NAME" finds the key of a name.`
 }
 

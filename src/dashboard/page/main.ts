@@ -108,7 +108,7 @@ function showEmpty({ locks, server }: StateJson, shown: number): void {
   if (shown > 0) return
   const none =
     server === null ? 'This process holds no lock.' : 'Nobody holds a lock, and nobody waits for one.'
-  setText(empty, locks.length === 0 ? none : 'No lock is like this. Esc clears the filter.')
+  setText(empty, locks.length === 0 ? none : 'No lock matches. Esc clears the filter.')
 }
 
 function want(change: Partial<Wanted>): void {

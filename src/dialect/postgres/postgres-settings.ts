@@ -92,6 +92,12 @@ export const LOCK_SESSION: readonly SettingRow[] = [
   // The server must not give up on the connection, and free its locks, before the lease is over.
   ...tcpRows(),
   {
+    name: 'extra_float_digits',
+    value: '1',
+    isHeldTo: 'nothing',
+    why: 'numbers come as they are: with fewer digits the shares of a lock table are rounded, to one digit if need be',
+  },
+  {
     name: 'plan_cache_mode',
     value: 'force_generic_plan',
     isHeldTo: 'nothing',
