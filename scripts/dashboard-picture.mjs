@@ -5,7 +5,7 @@
  * how wide the page is, or `WIDTH=390,1024` for one picture each; `BESIDE=1` for that of `lockpool dashboard`; `SECONDS=40` how long it is there before; `CHROMIUM` where the browser is, if not at
  * /usr/bin/chromium.
  */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
@@ -29,6 +29,10 @@ const database = await startEmbeddedPostgres({
   settings: { max_locks_per_transaction: 256 },
 })
 const pool = (applicationName) => new LockPool({ connection: database.url, applicationName, max: 4 })
+/** Names of keys, and since when they are held, are kept where somebody has made the tables for them. */
+const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+execFileSync(process.execPath, [MAIN, 'install', '--url', database.url])
+
 const [billing, reports] = [pool('billing'), pool('reports')]
 const clients = []
 
@@ -55,7 +59,7 @@ async function scene() {
   await Promise.all(
     Array.from({ length: count }, (_, i) => billing.acquire(`${NAMES[i % NAMES.length]} ${1000 + i}`)),
   )
-  await billing.acquire('month end')
+  await billing.acquire('month end', { label: 'closing November' })
   await billing.semaphore('pdf conversion', 3).acquire()
   await stranger(
     'migrate',
@@ -84,8 +88,7 @@ async function scene() {
 
 /** Beside the programs, as from a terminal; answers where it is, and how it ends. */
 async function standalone() {
-  const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
-  const child = spawn(process.execPath, [main, 'dashboard', '--json', '--port', '0', '--url', database.url])
+  const child = spawn(process.execPath, [MAIN, 'dashboard', '--json', '--port', '0', '--url', database.url])
   const [line] = await once(child.stdout, 'data')
   return { address: JSON.parse(line).url, end: () => child.kill() }
 }

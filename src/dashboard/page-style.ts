@@ -178,9 +178,10 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
   tbody td { padding: 0 8px; }
   thead button { padding: 0 8px; }
   th:nth-child(4), td:nth-child(4), col:nth-child(4) { display: none; }
-  col:nth-child(1) { width: 34%; }
+  col:nth-child(1) { width: 30%; }
+  col:nth-child(2) { width: 23%; }
   col:nth-child(3) { width: 18%; }
-  col:nth-child(5) { width: 25%; }
+  col:nth-child(5) { width: 29%; }
   .queue li { grid-template-columns: 22px 1fr auto; }
 }
 @media (forced-colors: active) { .chip::before, .live::before { forced-color-adjust: none; } }

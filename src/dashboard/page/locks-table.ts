@@ -18,8 +18,8 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { sortBy: 'title', title: 'Lock', width: '28%' },
-  { sortBy: 'holder', title: 'Held by', width: '23%' },
-  { sortBy: 'age', title: 'Age', width: '20%', isNumber: true },
+  { sortBy: 'holder', title: 'Held by', width: '30%' },
+  { sortBy: 'age', title: 'Age', width: '13%', isNumber: true },
   { sortBy: 'token', title: 'Token', width: '11%', isNumber: true },
   { sortBy: 'waiters', title: 'Waiters', width: '18%', isNumber: true },
 ]
