@@ -53,7 +53,9 @@ export const command: Command<BreakFlags> = {
       throw new UsageError('break needs one KEY: lockpool break KEY')
     const isSure = flags.yes === true
     if (!isSure && (flags.json === true || !terminal.isInteractive))
-      throw new UsageError('there is no terminal to ask for confirmation: say --yes; "lockpool who" shows who would be hit')
+      throw new UsageError(
+        'there is no terminal to ask for confirmation: say --yes; "lockpool who" shows who would be hit',
+      )
     const order = {
       wanted: wantedLocks(text, flags),
       pid: flags.pid ?? null,
