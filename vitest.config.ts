@@ -3,8 +3,15 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config'
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'] } },
-      { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 300_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'],
+          // A limit is for what hangs. None is so near that a busy machine reaches it.
+          testTimeout: 60_000,
+        },
+      },
+      { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 900_000 } },
       {
         test: {
           name: 'server',
@@ -15,8 +22,8 @@ const config: ViteUserConfig = defineConfig({
             'test/package/**/*.test.ts',
           ],
           globalSetup: ['test/support/server-setup.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           // Two cores: more files at once would only make each other late. A group of its own, because the others have
           // another number of workers, and would make it late as well.
           maxWorkers: 2,
