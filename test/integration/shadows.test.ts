@@ -219,6 +219,9 @@ async function transactions(a: LockPool, b: LockPool): Promise<void> {
     await tx.lock('in transaction')
     await tx.tryLock([3, 4], { mode: 'shared' })
     await tx.lockTable('orders', 'row share')
+    const names = ['one', 'two']
+    expect(await tx.lockRows('public.orders', { id: 1, name: 'one', kind: 'a' })).toHaveLength(1)
+    expect(await tx.lockRows('orders', { name: names }, { strength: 'share' })).toHaveLength(2)
     await b.transaction(async (other) => {
       const late = await rejection(other.lock('in transaction', { timeoutMs: 50 }))
       expect(late).toMatchObject({ code: 'LOCK_TIMEOUT', holder: expect.stringContaining('process') })

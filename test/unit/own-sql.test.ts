@@ -4,6 +4,9 @@
  * therefore `pg_catalog.` to every name.
  */
 import { expect, test } from 'vitest'
+import { IS_BUILT_IN } from '../../src/dialect/postgres/equality-sql.js'
+import { whereAll } from '../../src/dialect/postgres/quoting.js'
+import { lockRowsStatement } from '../../src/dialect/postgres/transaction-sql.js'
 import { namesIn, type SqlName } from '../support/sql-names.js'
 import { ownStatements } from '../support/own-sql.js'
 
@@ -75,6 +78,17 @@ test('a statement that is exempt exists, and needs to be', async () => {
     .flat()
     .filter((name) => !needing.has(name))
   expect(wrong).toEqual([])
+})
+
+test('so does what is put together for the rows of a table, whose columns and types are the user’s', () => {
+  const { terms } = whereAll({ id: 1, name: ['a', 'b'], kind: null }, { name: 'public' })
+  const text = lockRowsStatement('"public"."orders"', [IS_BUILT_IN, ...terms], 'share', 'nowait')
+  expect(namesIn(text)).toEqual([
+    { kind: 'function', name: 'current_setting', schema: 'pg_catalog' },
+    { kind: 'operator', name: '=', schema: 'pg_catalog' },
+    { kind: 'operator', name: '=', schema: 'pg_catalog' },
+    { kind: 'operator', name: '=', schema: 'public' },
+  ])
 })
 
 test('other schemas are named nowhere', async () => {

@@ -16,6 +16,8 @@ export interface LockAttempt {
   readonly timeoutMs: number
   /** How to ask who is in the way, when it has failed like this. */
   readonly holders: (error: unknown) => readonly [text: string, values: unknown[]]
+  /** Sends what is to be known before, in the same flight; that it fails is as if the attempt had. */
+  readonly first?: () => Promise<unknown>
   /** Whether it answers rows of the caller's, which are to be read as everything else that he asks for. */
   readonly isTheirs?: boolean
 }

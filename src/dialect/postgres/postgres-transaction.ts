@@ -13,7 +13,8 @@ import type {
 import { TABLE_HOLDERS } from './in-the-way-sql.js'
 import { DEADLOCK_DETECTED, isWaitForTable, LOCK_NOT_AVAILABLE, sqlState } from './postgres-errors.js'
 import { advisoryLocation, type PostgresKey } from './postgres-key.js'
-import { quoteTable, whereAll } from './quoting.js'
+import { FIND_EQUALITY, IS_BUILT_IN } from './equality-sql.js'
+import { quoteTable, whereAll, type Condition } from './quoting.js'
 import { CONFLICTING_MODES, MODES_WITH_ROWS } from './table-modes.js'
 import { checkChoice, checkNames, timeoutSetting } from './transaction-words.js'
 import {
@@ -112,21 +113,17 @@ export class PostgresTransaction implements LockTransaction {
     const strength = checkChoice('strength', options.strength, ROW_STRENGTHS, 'update')
     const wait = checkChoice('wait', options.wait, ROW_WAITS, 'block')
     const name = quoteTable(table)
-    const { clause, values } = whereAll(where)
     const what = `rows of ${table}`
-    const { rows } = await this.#attempt<Row>({
-      what,
-      wanted: what,
-      text: lockRowsStatement(name, clause, strength, wait),
-      values,
-      isTheirs: true,
-      timeoutMs: this.#timeout(options.timeoutMs, wait),
-      holders: (error) => {
-        const modes = isWaitForTable(error) ? CONFLICTING_MODES['row share'] : MODES_WITH_ROWS
-        return [TABLE_HOLDERS, [name, modes]]
-      },
-    })
-    return rows
+    const timeoutMs = this.#timeout(options.timeoutMs, wait)
+    const holders = (error: unknown): readonly [string, unknown[]] => {
+      const modes = isWaitForTable(error) ? CONFLICTING_MODES['row share'] : MODES_WITH_ROWS
+      return [TABLE_HOLDERS, [name, modes]]
+    }
+    const attempt = ({ terms, values }: Condition, first?: () => Promise<unknown>): LockAttempt => {
+      const text = lockRowsStatement(name, terms, strength, wait)
+      return { what, wanted: what, text, values, isTheirs: true, timeoutMs, holders, ...(first && { first }) }
+    }
+    return this.#lockRows<Row>(name, where, attempt)
   }
 
   async lockTable(table: string, mode: TableLockMode, options: LockTableOptions = {}): Promise<void> {
@@ -176,31 +173,52 @@ export class PostgresTransaction implements LockTransaction {
     return granted
   }
 
+  /** Nearly always the server's own operators are right. Only if they are not is there a second flight, and the first did nothing. */
+  async #lockRows<Row>(
+    table: string,
+    where: Readonly<Record<string, unknown>>,
+    attempt: (condition: Condition, first?: () => Promise<unknown>) => LockAttempt,
+  ): Promise<Row[]> {
+    const condition = whereAll(where)
+    if (condition.values.length === 0) return (await this.#attempt<Row>(attempt(condition))).rows
+    let schemas: Readonly<Record<string, string>> = {}
+    const first = async (): Promise<void> => {
+      schemas = await findEquality(this.#direct, table, Object.keys(where))
+    }
+    const ifBuiltIn = { ...condition, terms: [IS_BUILT_IN, ...condition.terms] }
+    const { rows } = await this.#attempt<Row>(attempt(ifBuiltIn, first))
+    if (Object.keys(schemas).length === 0) return rows
+    return (await this.#attempt<Row>(attempt(whereAll(where, schemas)))).rows
+  }
+
   #attempt<Row>(attempt: LockAttempt): Promise<QueryResult<Row>> {
     return this.#inTurn(async () => {
       const since = this.#tools.clock.now()
-      const { saving, making, others } = this.#send<Row>(attempt)
-      const [saved, made] = await Promise.allSettled([saving, making, ...others] as const)
+      const { saving, knowing, making, others } = this.#send<Row>(attempt)
+      const [saved, known, made] = await Promise.allSettled([saving, knowing, making, ...others] as const)
       if (made.status === 'fulfilled') return made.value
       // Without the savepoint there is nothing to go back to: the transaction had failed before.
       if (saved.status === 'rejected') throw saved.reason
       await this.#direct.query(ROLLBACK_TO_SAVEPOINT)
-      throw await this.#explained(attempt, made.reason, this.#tools.clock.now() - since)
+      const { reason } = known.status === 'rejected' ? known : made
+      throw await this.#explained(attempt, reason, this.#tools.clock.now() - since)
     })
   }
 
   /** All in one flight: when one has failed, the server refuses those behind it. */
-  #send<Row>({ text, values, timeoutMs, isTheirs = false }: LockAttempt): {
+  #send<Row>({ text, values, timeoutMs, first, isTheirs = false }: LockAttempt): {
     readonly saving: Promise<unknown>
+    readonly knowing: Promise<unknown>
     readonly making: Promise<QueryResult<Row>>
     readonly others: readonly Promise<unknown>[]
   } {
     const direct = this.#direct
     const saving = direct.query(SAVEPOINT)
     const setting = direct.query(SET_LOCK_TIMEOUT, [String(timeoutMs)])
+    const knowing = first?.() ?? NOTHING
     const making = (isTheirs ? this.#connection : direct).query<Row>(text, values)
     const others = [setting, direct.query(RESTORE_LOCK_TIMEOUT), direct.query(RELEASE_SAVEPOINT)]
-    return { saving, making, others }
+    return { saving, knowing, making, others }
   }
 
   async #explained(attempt: LockAttempt, error: unknown, waitedMs: number): Promise<unknown> {
@@ -218,6 +236,18 @@ export class PostgresTransaction implements LockTransaction {
     this.#turn = acted.catch(() => undefined)
     return acted
   }
+}
+
+const NOTHING = Promise.resolve()
+
+/** The schemas of the operators that are not the server's own, by column. */
+async function findEquality(
+  direct: Queryable,
+  table: string,
+  columns: readonly string[],
+): Promise<Record<string, string>> {
+  const { rows } = await direct.query<{ schemas: string }>(FIND_EQUALITY, [table, columns])
+  return JSON.parse(rows[0]!.schemas) as Record<string, string>
 }
 
 export function keyValues({ bits, isPair, high, low }: PostgresKey): (string | number)[] {

@@ -31,18 +31,22 @@ export function quoteIdentifier(name: string): string {
   return pg.escapeIdentifier(name)
 }
 
-/** A WHERE clause, and the values for its parameters. */
+/** What is to be true, all of it, and the values for its parameters. */
 export interface Condition {
-  readonly clause: string
+  readonly terms: readonly string[]
   readonly values: unknown[]
 }
 
 /**
- * All of them equal: `null` is IS NULL, an array is any of its elements. No columns at all means every row.
+ * All of them equal: `null` is IS NULL, an array is any of its elements. No columns at all means every row. `schemas` has
+ * those of operators that are not the server's own, by column.
  *
  * @throws {InvalidOptionError} above all for `undefined`, which would otherwise lock more rows than were meant.
  */
-export function whereAll(where: Readonly<Record<string, unknown>>): Condition {
+export function whereAll(
+  where: Readonly<Record<string, unknown>>,
+  schemas: Readonly<Record<string, string>> = {},
+): Condition {
   if (typeof where !== 'object' || where === null || Array.isArray(where))
     throw new InvalidOptionError([`"where" must be an object of columns and values, got ${show(where)}`])
   const values: unknown[] = []
@@ -51,7 +55,9 @@ export function whereAll(where: Readonly<Record<string, unknown>>): Condition {
     if (value === undefined) throw new InvalidOptionError([`"where" has no value for ${show(column)}`])
     if (value === null) return `${name} IS NULL`
     values.push(value)
-    return Array.isArray(value) ? `${name} = ANY ($${values.length})` : `${name} = $${values.length}`
+    const schema = Object.hasOwn(schemas, column) ? quoteIdentifier(schemas[column]!) : 'pg_catalog'
+    const place = Array.isArray(value) ? `ANY ($${values.length})` : `$${values.length}`
+    return `${name} OPERATOR(${schema}.=) ${place}`
   })
-  return { clause: terms.length === 0 ? '' : ` WHERE ${terms.join(' AND ')}`, values }
+  return { terms, values }
 }

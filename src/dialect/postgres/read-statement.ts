@@ -71,6 +71,7 @@ function isPlain(tokens: readonly Token[], i: number): boolean {
 function callsNothing(tokens: readonly Token[], last: number): boolean {
   const name = tokens[last]
   if (name === undefined || name.kind === 'other' || name.kind === 'value') return true
+  if (name.kind === 'word' && name.text === 'operator') return tokens[last + 2]?.text === 'pg_catalog'
   if (name.kind === 'word' && !isQualified(tokens, last)) {
     if (BEFORE_PARENTHESIS.has(name.text) || PLAIN_FUNCTIONS.has(name.text)) return true
   }

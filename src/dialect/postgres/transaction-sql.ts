@@ -146,14 +146,15 @@ export const TABLE_MODES = {
   'access exclusive': `ACCESS EXCLUSIVE`,
 } as const
 
-/** Identifiers can't be parameters, so these two are put together; `table` and `condition` are quoted already. */
+/** Identifiers can't be parameters, so these two are put together; `table` and `conditions` are quoted already. */
 export function lockRowsStatement(
   table: string,
-  condition: string,
+  conditions: readonly string[],
   strength: keyof typeof ROW_STRENGTHS,
   wait: keyof typeof ROW_WAITS,
 ): string {
-  return `SELECT * FROM ${table}${condition} ${ROW_STRENGTHS[strength]}${ROW_WAITS[wait]}`
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
+  return `SELECT * FROM ${table}${where} ${ROW_STRENGTHS[strength]}${ROW_WAITS[wait]}`
 }
 
 export function lockTableStatement(

@@ -9,6 +9,7 @@ test.each([
   'WITH gone AS (DELETE FROM jobs WHERE id = ANY ($1) RETURNING id) SELECT id FROM gone',
   'UPDATE accounts SET cents = cents - $1, at = now() WHERE id = $2',
   'SELECT pg_catalog.lower(name) FROM t FOR UPDATE SKIP LOCKED',
+  'SELECT * FROM t WHERE id OPERATOR(pg_catalog.=) ANY ($1)',
   'SELECT pg_advisory_xact_lock($1), nextval($2)',
   `/* traceparent='00-ab' /* nested */ */ SELECT 'it''s; SET ROLE x' -- SET ROLE x`,
   'BEGIN ISOLATION LEVEL SERIALIZABLE',
