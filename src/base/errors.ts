@@ -192,14 +192,22 @@ export class StaleTokenError extends LockError {
   readonly retryable = false
 }
 
-/** The pool is to be strict, and can't keep its marks: they are not installed, or the role may not write them. */
+/**
+ * The pool is to be strict, and can't keep its marks: they are not installed, or the role may not write them; or, and then it
+ * may be tried again, somebody's statement has their table locked.
+ */
 export class StrictUnavailableError extends LockError {
   static {
     this.prototype.name = 'StrictUnavailableError'
   }
 
   readonly code = 'STRICT_UNAVAILABLE'
-  readonly retryable = false
+  readonly retryable: boolean
+
+  constructor(message: string, options?: ErrorOptions & { retryable?: boolean }) {
+    super(message, options)
+    this.retryable = options?.retryable ?? false
+  }
 }
 
 /** No connection was free, and the pool was told not to wait (`onExhausted`), or its retries are used up. */

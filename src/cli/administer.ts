@@ -1,5 +1,6 @@
 import { jsonLine } from '../base/printable.js'
 import { OWN_NAMES } from '../dialect/postgres/look-sql.js'
+import type { ServerConnection } from '../dialect/postgres/server-connection.js'
 import { BEGIN_SCRIPT, COMMIT_SCRIPT } from '../dialect/postgres/schema-sql.js'
 import { EXIT } from './exit-codes.js'
 import { toggle, type Flag, type FlagValues } from './flags.js'
@@ -12,6 +13,8 @@ export interface Errand extends ServerAddress {
   readonly statements: readonly string[]
   /** Sent before them, and no part of the script: what only matters while several do the same at once. */
   readonly first?: string
+  /** What needs more than one transaction, behind them. */
+  readonly finish?: (connection: ServerConnection) => Promise<void>
   /** What to say when it is done. */
   readonly done: string
   /** The same for `--json`. */
@@ -30,7 +33,7 @@ export async function administer(
   flags: FlagValues<ErrandFlags>,
   terminal: Terminal,
 ): Promise<number> {
-  const { statements, first, done, facts } = errand
+  const { statements, first, finish, done, facts } = errand
   const isJson = flags.json === true
   const tell = (text: string, json: object): number => {
     terminal.out.write(isJson ? `${jsonLine({ version: 1, ...json })}\n` : text)
@@ -40,6 +43,7 @@ export async function administer(
   return withServer(errand, terminal, async (connection) => {
     // One message is one transaction: all of it or nothing.
     await connection.query([OWN_NAMES, ...(first === undefined ? [] : [first]), ...statements].join(';'))
+    await finish?.(connection)
     return tell(`${done}\n`, facts)
   })
 }

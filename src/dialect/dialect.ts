@@ -5,6 +5,7 @@ import type { BatchReply, LockOperation } from './lock-operation.js'
 import type { NamedKey } from './named-key.js'
 import type { PermitOperation, PermitReply, SemaphoreCode } from './permit-operation.js'
 import type { Queryable } from './queryable.js'
+import type { SeenTokens } from './seen-tokens.js'
 import type { ReportRow } from './session-report.js'
 
 /** What the lock layer asks of every lock session. */
@@ -19,6 +20,8 @@ export interface LinkSettings {
   readonly strict: boolean
   /** Names this pool in what it tells others. */
   readonly sender: string
+  /** What the sessions of this pool have been given so far; they add to it. */
+  readonly seen: SeenTokens
 }
 
 /**
@@ -58,8 +61,15 @@ export interface LockLink {
   readonly capacity: number
   /** How many entries of it each connection brings: if none used more, it could not be filled. */
   readonly capacityPerSession: number
-  /** Why there are no fencing tokens, or null if there are. */
+  /** The lease in force: in strict mode the database may have decided on a shorter one than was asked for. */
+  readonly leaseMs: number
+  /** Why there are no fencing tokens, or null if there are. It may change with any answer. */
   readonly noFencing: string | null
+  /**
+   * So long after the attach strict pools must tell nobody of a grant, because another server may have been in use whose marks
+   * are not known here; 0 if that is not to be feared. When it is over, any session may say so, with `settle`.
+   */
+  readonly settleMs: number
   /** What this server or role does not allow, with the consequence; null if nothing is missing. */
   readonly shortfall: string | null
   /** Whether there is a place where the names of keys are to be written, by `writeNames`. */
@@ -102,6 +112,18 @@ export interface LockLink {
    * A hint: if it gets lost, somebody waits for nothing.
    */
   settled(key: KeyCode, mode: LockMode): Promise<void>
+
+  /** `settleMs` have passed. A hint: if it gets lost, somebody waits for nothing. */
+  settle(): Promise<void>
+
+  /**
+   * Whether `run` or `permits` rejected with `error` because of the tokens that were to be drawn. If so, from now on none are:
+   * what was asked for may be asked for again.
+   */
+  goesWithoutTokens(error: unknown): boolean
+
+  /** Looks whether there are tokens by now; `noFencing` says so afterwards. */
+  findTokens(): Promise<void>
 
   /** Who has a key, in words for a message; null if nobody has, or we may not see who. */
   holderOf(key: KeyCode): Promise<string | null>

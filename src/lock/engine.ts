@@ -4,9 +4,10 @@ import { Emitter } from '../base/emitter.js'
 import { PoolClosedError, type LockError } from '../base/errors.js'
 import { orAbort } from '../base/or-abort.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, LockLink } from '../dialect/dialect.js'
+import type { Dialect, LinkSettings, LockLink } from '../dialect/dialect.js'
 import type { NamedKey } from '../dialect/named-key.js'
 import type { SessionReport } from '../dialect/session-report.js'
+import { SeenTokens } from '../dialect/seen-tokens.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
 import type { PoolOptions } from '../pool/pool-options.js'
@@ -65,10 +66,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   /** Aborts when the pool is closed: nobody is told then that it is ready. */
   readonly #closing = new AbortController()
   #shortfall: string | null = null
+  #noFencing: string | null = null
 
   constructor(options: Required<LockPoolOptions>, parts: EnginePorts<C>) {
     const { factory, dialect, clock, random, makePool = plainPool } = parts
-    const { max, maxWaiting, idleTimeoutMs, leaseMs, fencing, strict, leakWarningMs } = options
+    const { max, maxWaiting, idleTimeoutMs, leakWarningMs } = options
     // One place that sessions leave to borrowers, and one that borrowers leave to sessions.
     const spare = max > 1 ? 1 : 0
     this.clock = clock
@@ -88,7 +90,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
         limit: max - spare,
         // A session has a pulse, which keeps the process.
         idleTimeoutMs: options.allowExitOnIdle ? Math.min(idleTimeoutMs, 1000) : idleTimeoutMs,
-        link: { leaseMs, fencing, strict, sender: this.#sender },
+        link: linkSettings(options, this.#sender),
         sharesOneConnection: max === 1,
       },
       this,
@@ -209,12 +211,21 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   opened(session: Session): void {
-    this.arbiter.noFencing = session.link.noFencing
+    this.tokensChanged(session.link.noFencing)
     this.events.emit('session:opened', { session: session.id, serverId: session.link.serverId })
     const { shortfall } = session.link
     // Once for all sessions that find the same.
     if (shortfall !== null && shortfall !== this.#shortfall) this.warn(shortfall)
     this.#shortfall = shortfall
+  }
+
+  tokensChanged(noFencing: string | null): void {
+    this.arbiter.noFencing = noFencing
+    // Once for all sessions that find so, whatever each of them finds.
+    const isNews = noFencing !== null && this.#noFencing === null
+    if (isNews && this.sessions.wants.fencing !== 'off')
+      this.warn(`locks have no fencing tokens for now: ${noFencing}`)
+    this.#noFencing = noFencing
   }
 
   moved(session: Session, from: SessionState): void {
@@ -267,6 +278,10 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   warn(message: string, error?: Error): void {
     this.events.emit('warning', { message, ...(error === undefined ? {} : { error }) })
   }
+}
+
+function linkSettings({ leaseMs, fencing, strict }: Required<LockPoolOptions>, sender: string): LinkSettings {
+  return { leaseMs, fencing, strict, sender, seen: new SeenTokens() }
 }
 
 /** How this process is called when others are told whom they wait for. */

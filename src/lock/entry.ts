@@ -182,14 +182,14 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   /** The batch failed, and the server has been brought to hold nothing for this key unless it was held before. */
-  failed(error: LockError): void {
+  failed(error: LockError, mayAsk: boolean): void {
     const { kind } = this
     this.#isStepping = true
     this.#move(this.#isStaying ? 'held' : 'idle')
     if (kind === 'release' || kind === 'relinquish' || kind === 'yield') {
       this.gaveUp()
       this.#session?.ring(this)
-    } else if (kind !== 'leave' && kind !== 'unmark') this.refuseHead(error)
+    } else if (!mayAsk && kind !== 'leave' && kind !== 'unmark') this.refuseHead(error)
     this.#isStepping = false
     this.advance()
   }

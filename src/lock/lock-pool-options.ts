@@ -112,7 +112,8 @@ export interface LockPoolOptions {
 
   /**
    * Whether locks have fencing tokens. `'auto'`: if the sequence `lockpool.fence` is there or may be created; locks work
-   * either way, and only `lock.token` throws. `'off'`: never; saves the server a little work.
+   * either way, one warning says what is missing, and only `lock.token` throws. `'off'`: never; saves the server a little
+   * work.
    *
    * Default `'auto'`.
    */
@@ -123,8 +124,10 @@ export interface LockPoolOptions {
    * fail-over. Each hold is marked in the table `lockpool.hold`. Whoever gets a key whose last hold ended uncleanly keeps it
    * for the lease of that holder before it tells its caller, who must be ready to wait that long; until then `tryAcquire`
    * answers null. Costs two row writes per hold, none for a hand-off within the process, and one wait of `leaseMs` after
-   * each unclean end. All pools that share keys must be strict. Without the table, and the right to make or write it, no
-   * lock is given out (`STRICT_UNAVAILABLE`).
+   * each unclean end and each restart of the server. All pools that share keys must be strict, and the first of a database
+   * decides on the longest lease for all of them, 30 s at most: who asks for more works with that. `lockpool install
+   * --strict-lease` raises it. Without the table, and the right to make or write it, no lock is given out
+   * (`STRICT_UNAVAILABLE`).
    *
    * Default `false`.
    */

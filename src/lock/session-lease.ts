@@ -23,12 +23,12 @@ export class SessionLease {
   #lastSent: Instant
   #cancelPulse: Cancel | null = null
 
-  /** `attachedAt` is a moment before the first statement that put the lease in force was sent. */
-  constructor(leaseMs: number, attachedAt: Instant, host: LeaseHost) {
+  /** `heardOf` is a moment before a statement was sent that the server has answered with the lease in force. */
+  constructor(leaseMs: number, heardOf: Instant, host: LeaseHost) {
     this.#host = host
     this.#beatMs = leaseMs / 3
     this.#safeMs = leaseMs - leaseMargin(leaseMs)
-    this.#heardOf = this.#lastSent = attachedAt
+    this.#heardOf = this.#lastSent = heardOf
   }
 
   /** Milliseconds since the last statement that was answered was sent. */

@@ -9,6 +9,7 @@ import type { PermitOperation, PermitReply } from '../dialect/permit-operation.j
 import { drawn } from './drawn-token.js'
 import { NO_LONGER_HELD, recover, type Aftermath } from './failed-batch.js'
 import type { PermitRequest, Request, Rung, SessionHost } from './session-host.js'
+import { SessionChores, type ChoresHost } from './session-chores.js'
 import { SessionLease, type LeaseHost } from './session-lease.js'
 
 /**
@@ -58,11 +59,13 @@ const NONE: readonly Departed[] = []
  * One connection, and the many keys it is used for. Operations gather while a batch is on the wire and leave together
  * when its answer has come: one caller pays one round trip, a thousand share it, and no timer is involved.
  */
-export class Session implements LeaseHost {
+export class Session implements LeaseHost, ChoresHost {
   readonly id: number
   readonly link: LockLink
   readonly #host: SessionHost
   readonly #lease: SessionLease
+  readonly #chores: SessionChores
+  #noFencing: string | null
   #state: SessionState = 'idle'
   #clientCount = 0
   #open: Request[] = []
@@ -73,17 +76,20 @@ export class Session implements LeaseHost {
   #toRingBehind: Request[] = []
   #lookups = 0
 
-  /** `attachedAt` is a moment before the first statement that put the lease in force was sent. */
-  constructor(id: number, link: LockLink, attachedAt: Instant, host: SessionHost) {
+  /** `heardOf` is a moment before a statement was sent that the server has answered with the lease in force. */
+  constructor(id: number, link: LockLink, heardOf: Instant, host: SessionHost) {
     this.id = id
     this.link = link
     this.#host = host
-    this.#lease = new SessionLease(host.leaseMs, attachedAt, this)
+    this.#lease = new SessionLease(link.leaseMs, heardOf, this)
+    this.#chores = new SessionChores(this)
+    this.#noFencing = link.noFencing
   }
 
   /** Begins the heartbeats. It may find the lease over already, so whoever is then to be told must know the session by now. */
   start(): void {
     this.#lease.start()
+    if (!this.#isOver) this.#chores.start()
   }
 
   get clock(): Clock {
@@ -160,7 +166,7 @@ export class Session implements LeaseHost {
     // Those who want the key again here wait for the answer, and nobody waits for ever.
     const late = (): Error => new ConnectionError('the server did not answer in time')
     const ringing = this.link.ring(requests.map(({ key }) => key))
-    inTime(this.clock, this.#host.leaseMs, ringing, late).then(
+    inTime(this.clock, this.link.leaseMs, ringing, late).then(
       (wanted) => {
         for (const request of requests) request.rang(wanted.has(request.key.id))
       },
@@ -250,6 +256,7 @@ export class Session implements LeaseHost {
 
   #end(): void {
     this.#lease.stop()
+    this.#chores.stop()
     this.#open = []
     this.#openPermits = []
     this.#toRingBehind = []
@@ -312,6 +319,7 @@ export class Session implements LeaseHost {
     if (this.#isOver) return
     this.#lease.heard(sentAt)
     this.#rest()
+    if (this.link.noFencing !== this.#noFencing) this.tokensChanged()
     if (reply !== null) this.#tell(batch, reply, stamp)
     for (const [i, { request }] of permits.entries()) {
       if (this.#isOver) return
@@ -325,11 +333,23 @@ export class Session implements LeaseHost {
     const draw = drawn(token)
     // One look at the clock is enough for a thousand grants.
     const now = this.#host.clock.now()
+    const leastMs = this.#isSettling ? Math.max(this.#chores.settledAt - now, 0) : 0
     for (let i = 0; i < batch.length; i++) {
       // Somebody told of a loss may have used it to end this session.
       if (this.#isOver) return
-      batch[i]!.answered(answers[i]!, draw, stamp, now, delaysMs === null ? 0 : delaysMs[i]!)
+      batch[i]!.answered(
+        answers[i]!,
+        draw,
+        stamp,
+        now,
+        delaysMs === null ? leastMs : Math.max(delaysMs[i]!, leastMs),
+      )
     }
+  }
+
+  /** In strict mode, on a server to which marks of others may not have come. */
+  get #isSettling(): boolean {
+    return this.#chores.settledAt > 0 && this.#host.wants.strict
   }
 
   async #failed({ batch, permits }: Sent, error: unknown): Promise<void> {
@@ -337,20 +357,22 @@ export class Session implements LeaseHost {
     const sentAt = this.clock.instant()
     const explained = this.#host.explain(error)
     const requests = [...batch, ...permits.map(({ request }) => request)]
-    this.#host.warn('a batch of lock operations failed', explained)
+    const mayAsk = this.link.goesWithoutTokens(error)
+    if (mayAsk) this.tokensChanged()
+    else this.#host.warn('a batch of lock operations failed', explained)
     let aftermath: Aftermath
     try {
       const unsent = (): ReadonlySet<unknown> => new Set(this.#open)
       aftermath = await recover(this.link, () => this.#host.clientsOf(this), unsent)
     } catch (cause) {
       if (this.#isOver) return
-      for (const request of requests) request.failed(explained)
+      for (const request of requests) request.failed(explained, false)
       return this.lose('what it held could not be told after a failed batch', cause as Error)
     }
     if (this.#isOver) return
     this.#lease.heard(sentAt)
     this.#rest()
-    for (const request of requests) request.failed(explained)
+    for (const request of requests) request.failed(explained, mayAsk)
     this.#forget(aftermath, explained)
     this.#flush()
   }
@@ -368,6 +390,20 @@ export class Session implements LeaseHost {
 
   #rest(): void {
     this.#move(this.#clientCount === 0 ? 'idle' : 'holding')
+  }
+
+  get isFencing(): boolean {
+    return this.#host.wants.fencing !== 'off'
+  }
+
+  warn(message: string, error?: Error): void {
+    this.#host.warn(message, error)
+  }
+
+  tokensChanged(): void {
+    this.#noFencing = this.link.noFencing
+    this.#host.tokensChanged(this.#noFencing)
+    this.#chores.lookForTokens()
   }
 
   beat(): void {

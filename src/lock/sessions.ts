@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../base/clock.js'
+import type { Cancel, Clock, Instant } from '../base/clock.js'
 import { Deferred } from '../base/deferred.js'
 import { ConnectionError, LockError, PoolClosedError } from '../base/errors.js'
 import { inTime } from '../base/in-time.js'
@@ -29,7 +29,10 @@ export interface Tenant {
   sessionFailed(error: LockError): void
 }
 
-export interface SessionsHost extends Pick<SessionHost, 'clock' | 'arrivals' | 'warn' | 'clientsOf'> {
+export interface SessionsHost extends Pick<
+  SessionHost,
+  'clock' | 'arrivals' | 'warn' | 'tokensChanged' | 'clientsOf'
+> {
   /** Before its first lock; may reject, and there is no session. */
   joined(link: LockLink): Promise<void>
   left(link: LockLink): void
@@ -50,7 +53,7 @@ export interface SessionsOptions {
 /** The lock sessions of this process: which one a key goes to, when there is another, and when one is given back. */
 export class Sessions<C extends object> implements SessionHost {
   readonly clock: Clock
-  readonly leaseMs: number
+  readonly wants: SessionHost['wants']
   readonly #pool: ConnectionPool<C>
   readonly #dialect: Dialect<C>
   readonly #options: SessionsOptions
@@ -75,7 +78,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#options = options
     this.#host = host
     this.clock = host.clock
-    this.leaseMs = options.link.leaseMs
+    this.wants = options.link
   }
 
   get all(): readonly Session[] {
@@ -158,6 +161,10 @@ export class Sessions<C extends object> implements SessionHost {
     this.#host.warn(message, error)
   }
 
+  tokensChanged(noFencing: string | null): void {
+    this.#host.tokensChanged(noFencing)
+  }
+
   moved(session: Session, from: SessionState): void {
     this.#host.moved(session, from)
     if (session.state === 'idle') {
@@ -233,7 +240,8 @@ export class Sessions<C extends object> implements SessionHost {
       )
       joining = link
       await orAbort(this.#host.joined(link), attempt.signal)
-      session = new Session(this.#nextId++, link, attachedAt, this)
+      const heardOf = await orAbort(this.#renewed(link, attachedAt), attempt.signal)
+      session = new Session(this.#nextId++, link, heardOf, this)
       this.#leases.set(session, lease)
       this.#sessions = [...this.#leases.keys()]
       return session
@@ -244,6 +252,14 @@ export class Sessions<C extends object> implements SessionHost {
     } finally {
       cancel()
     }
+  }
+
+  /** Attaching may have taken long, as where others have our tables locked. Any answer renews the lease. */
+  async #renewed(link: LockLink, attachedAt: Instant): Promise<Instant> {
+    if (this.clock.since(attachedAt) < link.leaseMs / 3) return attachedAt
+    const sentAt = this.clock.instant()
+    await link.heartbeat()
+    return sentAt
   }
 
   /** For a dialect that needs a second connection to judge the first. When the attempt is over, so is the loan. */

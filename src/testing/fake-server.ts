@@ -78,6 +78,13 @@ export class FakeServer {
   isSilent = false
   /** The chance of each notification to get lost. */
   notificationLoss = 0
+  /** What becomes of draws: with it they fail, and so does what comes with them; until it is gone there are no tokens. */
+  tokenFault: Error | null = null
+  /** See `settleMs` of LockLink; and how often it was said to be over. */
+  settleMs = 0
+  settled = 0
+  /** What strict pools have agreed on. */
+  strictLeaseMs: number = Infinity
   /** Statements carried out, of all kinds. */
   statements = 0
   /** @internal Told when a listener wants to hear less, or more again. */
@@ -128,8 +135,9 @@ export class FakeServer {
     encodeSemaphore: (key, permits, namespace) => fakeSemaphore(fakeKeyId(key, namespace), permits),
     attach: async (connection, settings, ended) => {
       connection.onEnd(ended)
-      await connection.ask(() => (connection.leaseMs = settings.leaseMs))
-      return this.#link(connection, settings)
+      const leaseMs = settings.strict ? Math.min(settings.leaseMs, this.strictLeaseMs) : settings.leaseMs
+      await connection.ask(() => (connection.leaseMs = leaseMs))
+      return this.#link(connection, { ...settings, leaseMs })
     },
     listen: async (connection, ears) => {
       connection.onEnd((cause) => ears.ended(cause))
@@ -210,17 +218,33 @@ export class FakeServer {
 
   #link(connection: FakeConnection, settings: LinkSettings): LockLink {
     const owner = connection.serverId
+    let noFencing = settings.fencing === 'off' ? '"fencing" is off' : null
+    const draws = (): boolean => noFencing === null
     return {
       serverId: owner,
+      leaseMs: settings.leaseMs,
+      settleMs: this.settleMs,
       capacity: this.#capacity,
       capacityPerSession: this.#capacityPerSession,
-      noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
+      get noFencing() {
+        return noFencing
+      },
       shortfall: null,
       keepsNames: this.#keepsNames,
       keepsReports: this.#keepsReports,
-      run: (operations) => this.#runMarked(connection, operations, settings),
-      permits: (operation) => connection.ask(() => this.#permits(owner, operation, settings)),
+      run: (operations) => this.#runMarked(connection, operations, settings, draws()),
+      permits: (operation) => connection.ask(() => this.#permits(owner, operation, draws())),
       settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
+      settle: () => connection.ask(() => void this.settled++),
+      goesWithoutTokens: (error) => {
+        if (!draws() || error !== this.tokenFault) return false
+        noFencing = String(this.tokenFault)
+        return true
+      },
+      findTokens: () =>
+        connection.ask(() => {
+          noFencing = this.tokenFault === null ? null : String(this.tokenFault)
+        }),
       ring: (keys) => connection.ask(() => this.#ring(owner, keys, settings.sender)),
       claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
       tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, settings.sender))),
@@ -238,10 +262,11 @@ export class FakeServer {
   async #runMarked(
     connection: FakeConnection,
     operations: readonly LockOperation[],
-    { fencing, strict, leaseMs }: LinkSettings,
+    { strict, leaseMs }: LinkSettings,
+    draws: boolean,
   ): Promise<BatchReply> {
     const owner = connection.serverId
-    const run = (): BatchReply => this.#run(owner, operations, fencing === 'auto')
+    const run = (): BatchReply => this.#run(owner, operations, draws)
     if (!strict) return connection.ask(run)
     const ended = operations.filter(endsCleanly)
     const unmarked = ended.length === 0 ? null : connection.ask(() => this.marks.unmark(owner, ended))
@@ -267,6 +292,7 @@ export class FakeServer {
     }
     if (fault !== undefined) throw fault.error
     const isNeeded = hasTokens && answers.includes(SAID.granted)
+    if (isNeeded && this.tokenFault !== null) throw this.tokenFault
     return { answers, token: isNeeded ? String((this.#token += TOKEN_STEP)) : null, delaysMs: null }
   }
 
@@ -276,12 +302,15 @@ export class FakeServer {
   }
 
   /** A fault strikes when so many slots are taken, or given up. */
-  #permits(owner: number, operation: PermitOperation, { fencing }: LinkSettings): PermitReply {
+  #permits(owner: number, operation: PermitOperation, draws: boolean): PermitReply {
     const fault = this.#batchFaults.shift()
     const isFull = this.table.size >= this.#capacity
     if (isFull && operation.kind !== 'release' && operation.kind !== 'leave')
       throw new LockTableFullError('the lock table is full')
-    const draw = (): string | null => (fencing === 'auto' ? String((this.#token += TOKEN_STEP)) : null)
+    const draw = (): string | null => {
+      if (draws && this.tokenFault !== null) throw this.tokenFault
+      return draws ? String((this.#token += TOKEN_STEP)) : null
+    }
     const reply = carryOutPermits(this.table, owner, operation, draw, fault?.after ?? Infinity)
     if (fault !== undefined) throw fault.error
     return reply

@@ -1,6 +1,9 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { ServerConnection } from '../../src/dialect/postgres/server-connection.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
+import { ManualClock } from '../../src/testing/manual-clock.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 
@@ -16,6 +19,13 @@ function lockpool(...args: string[]): SpawnSyncReturns<string> {
 const onDatabase = (...args: string[]): SpawnSyncReturns<string> =>
   lockpool(...args, '--url', world.database.url)
 
+function connected(url: string): Promise<ServerConnection> {
+  return ServerConnection.open(
+    clientConfig(readConnection(url).settings, 'lockpool test'),
+    AbortSignal.timeout(10_000),
+  )
+}
+
 async function objects(): Promise<string[]> {
   const { rows } = await world.database.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
@@ -24,7 +34,7 @@ async function objects(): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-const ALL = ['fence', 'guard', 'hold', 'key_name', 'leader', 'report', 'secret', 'timeline']
+const ALL = ['fence', 'guard', 'hold', 'key_name', 'leader', 'report', 'run', 'secret', 'timeline']
 
 test('install makes what a role without rights needs for tokens and strict mode, and can be repeated', async () => {
   await world.database.query(`CREATE ROLE "The App" LOGIN PASSWORD 'app'; CREATE ROLE worker`)
@@ -129,4 +139,71 @@ test('a role that does not exist, or may not: nothing is changed, and the server
     stderr: expect.stringMatching(/no "such" role.*does not exist/),
   })
   expect(await objects()).toEqual([])
+})
+
+test('the longest lease of strict pools is decided by the first, or by an operator, and pools keep to it', async () => {
+  await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')
+  const strict = async (leaseMs: number): Promise<{ leaseMs: string; warnings: string[] }> => {
+    const warnings: string[] = []
+    const locks = world.pool({ strict: true, leaseMs })
+    locks.on('warning', ({ message }) => warnings.push(message))
+    const lock = await locks.acquire(`key ${leaseMs}`)
+    const { rows } = await world.database.query<{ lease: string }>(
+      'SELECT lease_ms::text AS lease FROM lockpool.hold',
+    )
+    await lock.release()
+    return { leaseMs: rows[0]!.lease, warnings }
+  }
+  const decided = async (): Promise<object> => {
+    const { rows } = await world.database.query<object>(
+      'SELECT strict_lease_ms AS lease, longest_lease_ms AS wait FROM lockpool.timeline',
+    )
+    return rows[0]!
+  }
+
+  expect(await strict(60_000)).toEqual({
+    leaseMs: '30000',
+    warnings: [expect.stringMatching(/"leaseMs" is 60000.*30000 at most.*--strict-lease/)],
+  })
+  expect(onDatabase('install', '--strict-lease', '60s').status).toBe(0)
+  expect(await decided()).toEqual({ lease: 60_000, wait: 60_000 })
+  expect(await strict(60_000)).toEqual({ leaseMs: '60000', warnings: [] })
+  expect(JSON.parse(onDatabase('install', '--strict-lease', '5s', '--json').stdout)).toMatchObject({
+    strictLeaseMs: 5000,
+  })
+  expect(await decided(), 'those of before may still be there').toEqual({ lease: 5000, wait: 60_000 })
+  expect(await strict(2000)).toEqual({ leaseMs: '2000', warnings: [] })
+  expect((await strict(60_000)).leaseMs).toBe('5000')
+  expect(onDatabase('install', '--strict-lease', '60s', '--print')).toMatchObject({ status: 64 })
+  expect(onDatabase('install', '--strict-lease', '10ms')).toMatchObject({ status: 64 })
+})
+
+test('a longer lease waits for replicas that are known of', async () => {
+  await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')
+  onDatabase('install', '--strict-lease', '2s')
+  const client = await connected(world.database.url)
+  await world.database.query(`SELECT pg_create_physical_replication_slot('a_replica')`)
+  try {
+    const { decideStrictLease } = await import('../../src/dialect/postgres/strict-lease.js')
+    const clock = new ManualClock()
+    const decision = decideStrictLease(client, 9000, clock)
+    let settled = false
+    const told = decision.catch((error: unknown) => error).finally(() => (settled = true))
+    for (let i = 0; i < 1000 && !settled; i++) {
+      await clock.run(1000)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+
+    expect(await told).toMatchObject({
+      code: 'CONNECTION_FAILED',
+      message: expect.stringMatching(/a_replica \(it is not connected\)/),
+    })
+    const { rows } = await world.database.query(
+      'SELECT strict_lease_ms AS lease, longest_lease_ms AS wait FROM lockpool.timeline',
+    )
+    expect(rows, 'what is waited is longer already').toEqual([{ lease: 2000, wait: 9000 }])
+  } finally {
+    client.destroy()
+    await world.database.query(`SELECT pg_drop_replication_slot('a_replica')`)
+  }
 })

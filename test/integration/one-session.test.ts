@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { LockLink } from '../../src/dialect/dialect.js'
+import { SeenTokens } from '../../src/dialect/seen-tokens.js'
 import { PostgresDialect } from '../../src/dialect/postgres/postgres-dialect.js'
 import { ServerConnection } from '../../src/dialect/postgres/server-connection.js'
 import { rejection } from '../support/fake-world.js'
@@ -110,7 +111,13 @@ async function openElsewhere(url: string): Promise<Elsewhere> {
     { connectionString: url, pipeline: true },
     AbortSignal.timeout(10_000),
   )
-  const settings = { leaseMs: 5000, fencing: 'off', strict: false, sender: 'abc' } as const
+  const settings = {
+    leaseMs: 5000,
+    fencing: 'off',
+    strict: false,
+    sender: 'abc',
+    seen: new SeenTokens(),
+  } as const
   return {
     attach: () => new PostgresDialect().attach(server, settings, () => undefined, null),
     close: () => server.close(),

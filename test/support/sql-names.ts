@@ -170,7 +170,7 @@ class Reader {
     )
       return false
     const before = this.#text(i - 1)
-    if (this.#text(i - 3) === 'if' && before === 'exists') return true
+    if (this.#text(i - 3) === 'if' && before === 'exists') return this.#text(i - 4) !== 'column'
     if (before === ',') return this.#isInFrom(i)
     if (!BEFORE_RELATION.has(before)) return false
     if (before === 'from') return !this.#isNoClause(i - 1)

@@ -48,8 +48,6 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
     'fencing-sql UNMARK',
     'fencing-sql SETTLE',
     'fencing-sql NAME_SESSION',
-    'schema-sql CURRENT_TIMELINE',
-    'schema-sql FOLLOW_TIMELINE',
   ],
 }
 
@@ -118,6 +116,7 @@ test.each<readonly [sql: string, found: readonly string[]]>([
   ['UPDATE s.t SET a = 1, b = 2 WHERE c = 3', ['operator =']],
   ['INSERT INTO s.t AS x (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = excluded.a', []],
   ['DELETE FROM t USING u', ['relation t', 'relation u']],
+  ['ALTER TABLE s.t ADD COLUMN IF NOT EXISTS a bigint', []],
   ['CREATE TABLE s.t (a text, b bigint, PRIMARY KEY (a))', ['type text']],
   ['DO $$ DECLARE x text; BEGIN PERFORM f(); END $$', ['type text', 'function f']],
   ['SELECT extract(epoch FROM a), coalesce(b), -1', []],

@@ -9,7 +9,6 @@
  * - A writer takes the marks' place, with the longest of their leases: if it ends uncleanly while it still waits, that is
  *   what the next one has to wait.
  * - A reader leaves a writer's mark for the other readers to see, until it has waited; see SETTLE.
- * - Within a lease of a change of the timeline a mark may have stayed behind on the server that failed.
  */
 export const MARK = `
 WITH granted AS (
@@ -30,16 +29,9 @@ WITH granted AS (
   FROM granted
   LEFT JOIN leftover USING (i)
   ON CONFLICT (key, holder) DO UPDATE SET session = excluded.session, lease_ms = excluded.lease_ms
-), settling AS (
-  SELECT longest_lease_ms AS lease_ms
-  FROM lockpool.timeline
-  WHERE clock_timestamp() < since + longest_lease_ms * interval '1 millisecond'
 )
-SELECT (granted.i - 1)::int AS place, greatest(leftover.lease_ms, settling.lease_ms) AS delay_ms
-FROM granted
-LEFT JOIN leftover USING (i)
-LEFT JOIN settling ON true
-WHERE leftover.lease_ms IS NOT NULL OR settling.lease_ms IS NOT NULL`
+SELECT (i - 1)::int AS place, lease_ms AS delay_ms
+FROM leftover`
 
 /** Before the unlock, and committed by then: an end that is clean leaves no mark. */
 export const UNMARK = `

@@ -1,22 +1,20 @@
 import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Another, LinkSettings } from '../dialect.js'
+import { equip, type Equipment } from './postgres-equipment.js'
 import { explain, sqlState } from './postgres-errors.js'
-import { PostgresMarks } from './postgres-marks.js'
-import { findObjects, useSchema, type SchemaFacts } from './postgres-schema.js'
 import { findFlaw } from './postgres-self-test.js'
 import { lockSessionSettings, putInForce } from './postgres-settings.js'
 import { CLAIM_SESSION, FACTS } from './postgres-sql.js'
 import type { ServerConnection } from './server-connection.js'
 import { ONE_SESSION } from './twins.js'
+import { untilNotCanceled } from './until-not-canceled.js'
 
 /** What has to be known of the server before locks are taken in it. */
-export interface ServerFacts extends SchemaFacts {
+export interface ServerFacts extends Equipment {
   /** The server process that answers: not what the connection was told at its start, if a pooler told it. */
   readonly pid: number
   readonly capacity: number
   readonly capacityPerSession: number
-  /** In strict mode. */
-  readonly marks: PostgresMarks | null
 }
 
 /** idle_session_timeout, without which nothing frees the locks of a process that hangs, came with PostgreSQL 14. */
@@ -60,40 +58,8 @@ export async function attach(
     throw new ConnectionError('this server is a read-only standby, where locks exclude nobody on the primary')
   }
   const inForce = untilNotCanceled(() => takePossession(server, settings.leaseMs))
-  const facts = { pid, capacity, capacityPerSession }
-  if (settings.fencing === 'off' && !settings.strict) {
-    await inForce
-    const noFencing = '"fencing" is off'
-    return {
-      ...facts,
-      fence: null,
-      noFencing,
-      shortfall: null,
-      keepsNames: false,
-      keepsReports: false,
-      marks: null,
-    }
-  }
-  // Behind the settings on the wire, so already with them.
-  const [found] = await Promise.all([untilNotCanceled(() => findObjects(server)), inForce])
-  const marking = settings.strict ? PostgresMarks.of(server, settings.leaseMs) : null
-  const [schema, marks] = await Promise.all([useSchema(server, found, settings), marking])
-  return { ...facts, ...schema, marks }
+  return { pid, capacity, capacityPerSession, ...(await equip(server, settings, inForce)) }
 }
-
-/** A role's default may leave a statement a millisecond, and a busy server may need more to lift even that. */
-async function untilNotCanceled<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work()
-    } catch (error) {
-      if (sqlState(error) !== QUERY_CANCELED || attempt === MOST_ATTEMPTS) throw error
-    }
-  }
-}
-
-const QUERY_CANCELED = '57014'
-const MOST_ATTEMPTS = 10
 
 /** Two statements in one message, because the first makes sure that the second has the time it takes. */
 async function firstLook(server: ServerConnection): Promise<FactsRow> {

@@ -45,7 +45,7 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
     try {
       const facts = await attach(server, settings, second)
       await this.#channel.learn(server, settings.fencing !== 'off')
-      return new PostgresLink(server, facts, settings.sender, this.#channel, ended)
+      return new PostgresLink(server, facts, settings, this.#channel, ended)
     } catch (error) {
       throw explain(error)
     }

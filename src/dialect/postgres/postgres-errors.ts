@@ -35,6 +35,14 @@ export function isNotEncodable(error: unknown): boolean {
   return sqlState(error) === '22P05'
 }
 
+/** What kept a statement from an object of ours, for people. */
+export function inWords(error: unknown, object: string): string {
+  const { message } = explain(error)
+  return sqlState(error) === LOCK_NOT_AVAILABLE
+    ? `a statement of somebody else has ${object} locked, or what belongs to it: ${message}`
+    : message
+}
+
 /** @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export function explain(error: unknown): LockError {
   if (error instanceof LockError) return error

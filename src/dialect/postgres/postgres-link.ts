@@ -1,8 +1,8 @@
 import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
-import type { Holding, LockLink, TableUse } from '../dialect.js'
+import type { Holding, LinkSettings, LockLink, TableUse } from '../dialect.js'
 import type { KeyCode, LockMode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
-import type { PermitOperation, PermitReply } from '../permit-operation.js'
+import type { PermitOperation, PermitReply, TakenPermit } from '../permit-operation.js'
 import { decodeAnswers, encodeBatch, wantedIn } from './batch-codec.js'
 import type { OwnValue } from './own-query.js'
 import { Announcement, tableUse } from './postgres-announcement.js'
@@ -10,6 +10,7 @@ import { callMessage, ringMessages } from './postgres-bell.js'
 import type { PostgresChannel } from './postgres-channel.js'
 import type { ServerFacts } from './postgres-attach.js'
 import { sqlState } from './postgres-errors.js'
+import { PostgresFence } from './postgres-fence.js'
 import { advisoryLocation, type PostgresKey } from './postgres-key.js'
 import type { PostgresMarks } from './postgres-marks.js'
 import { carryOutPermits } from './postgres-permits.js'
@@ -26,6 +27,7 @@ import {
   TRY_ONE,
 } from './postgres-sql.js'
 import { RESET_SETTINGS } from './settings-sql.js'
+import { SETTLED } from './timeline-sql.js'
 import { ADVISORY_HOLDERS } from './transaction-sql.js'
 import { holdersInWords, type HolderRow } from './transaction-words.js'
 import type { Prepared, ServerConnection } from './server-connection.js'
@@ -35,12 +37,14 @@ export class PostgresLink implements LockLink {
   readonly serverId: number
   readonly capacity: number
   readonly capacityPerSession: number
-  readonly noFencing: string | null
+  readonly leaseMs: number
+  readonly settleMs: number
   readonly shortfall: string | null
   readonly keepsNames: boolean
   readonly keepsReports: boolean
   readonly #server: ServerConnection
-  readonly #fence: string | null
+  readonly #fence: PostgresFence
+  readonly #started: string | null
   readonly #marks: PostgresMarks | null
   readonly #sender: string
   readonly #channel: PostgresChannel
@@ -54,23 +58,29 @@ export class PostgresLink implements LockLink {
   constructor(
     server: ServerConnection,
     facts: ServerFacts,
-    sender: string,
+    settings: LinkSettings,
     channel: PostgresChannel,
     ended: (cause: Error) => void,
   ) {
     this.serverId = facts.pid
     this.capacity = facts.capacity
     this.capacityPerSession = facts.capacityPerSession
-    this.noFencing = facts.noFencing
+    this.leaseMs = facts.leaseMs
+    this.settleMs = facts.settleMs
     this.shortfall = facts.shortfall
     this.keepsNames = facts.keepsNames
     this.keepsReports = facts.keepsReports
     this.#server = server
-    this.#fence = facts.fence
+    this.#fence = new PostgresFence(server, facts, settings)
+    this.#started = facts.started
     this.#marks = facts.marks
-    this.#sender = sender
+    this.#sender = settings.sender
     this.#channel = channel
     this.#ended = ended
+  }
+
+  get noFencing(): string | null {
+    return this.#fence.noFencing
   }
 
   run(operations: readonly LockOperation[]): Promise<BatchReply> {
@@ -78,7 +88,7 @@ export class PostgresLink implements LockLink {
     return this.#marks.around(operations, () => this.#runAll(operations))
   }
 
-  permits(operation: PermitOperation): Promise<PermitReply> {
+  async permits(operation: PermitOperation): Promise<PermitReply> {
     const ask = async <Row extends { pid: number }>(
       statement: Prepared,
       values: OwnValue[],
@@ -87,11 +97,26 @@ export class PostgresLink implements LockLink {
       this.#checkSession(row!.pid)
       return row!
     }
-    return carryOutPermits(ask, operation, this.#fence)
+    const reply = await carryOutPermits(ask, operation, this.#fence.oid)
+    return reply.taken.every(({ token }) => token === null || this.#fence.drew(token))
+      ? reply
+      : this.#drawPermitsAgain(reply)
   }
 
   settled(key: KeyCode, mode: LockMode): Promise<void> {
     return this.#marks === null ? Promise.resolve() : this.#marks.settled(key, mode)
+  }
+
+  async settle(): Promise<void> {
+    if (this.#started !== null) await this.#server.query(SETTLED, [this.settleMs, this.#started])
+  }
+
+  goesWithoutTokens(error: unknown): boolean {
+    return this.#fence.giveUp(error)
+  }
+
+  findTokens(): Promise<void> {
+    return this.#fence.find()
   }
 
   async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
@@ -164,14 +189,14 @@ export class PostgresLink implements LockLink {
   }
 
   async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {
-    const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#fence])
-    return attempted(row!.said)
+    const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#fence.oid])
+    return this.#drawn(attempted(row!.said))
   }
 
   async #retryOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
-    const values = [bits, hash, this.#fence]
+    const values = [bits, hash, this.#fence.oid]
     const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.retryOne, values)
-    return attempted(row!.said)
+    return this.#drawn(attempted(row!.said))
   }
 
   async #releaseOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
@@ -198,13 +223,28 @@ export class PostgresLink implements LockLink {
     if (this.#batches++ % LEARN_AGAIN_AFTER === 0) this.#wanted = 0
     const { codes, keys, isPlain, mayGrant, buckets } = encodeBatch(operations, this.#wanted)
     const statement = isPair ? STATEMENTS.pairs : isPlain ? STATEMENTS.plain : STATEMENTS.full
-    const values = [codes, keys, mayGrant ? this.#fence : null]
+    const values = [codes, keys, mayGrant ? this.#fence.oid : null]
     const [row] = await this.#ask<{ answers: string; token: string | null; pid: number }>(statement, values)
     this.#checkSession(row!.pid)
     const { answers, token } = row!
     const wanted = buckets.length === 0 ? 0 : wantedIn(answers, operations.length, buckets)
     this.#wanted |= wanted
-    return { answers: decodeAnswers(answers, operations, wanted), token, delaysMs: null }
+    return this.#drawn({ answers: decodeAnswers(answers, operations, wanted), token, delaysMs: null })
+  }
+
+  /** A token that is no greater than the last one is none: what was granted is held, so another may be drawn for it. */
+  #drawn(reply: BatchReply): BatchReply | Promise<BatchReply> {
+    return reply.token === null || this.#fence.drew(reply.token) ? reply : this.#drawAgain(reply)
+  }
+
+  async #drawAgain(reply: BatchReply): Promise<BatchReply> {
+    return { ...reply, token: await this.#fence.drawAgain() }
+  }
+
+  async #drawPermitsAgain(reply: PermitReply): Promise<PermitReply> {
+    const taken: TakenPermit[] = []
+    for (const { slot } of reply.taken) taken.push({ slot, token: await this.#fence.drawAgain() })
+    return { ...reply, taken }
   }
 
   async #ask<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {

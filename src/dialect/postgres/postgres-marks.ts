@@ -1,7 +1,10 @@
 import type { KeyCode, LockMode } from '../lock-key.js'
 import { endsCleanly, SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
+import type { OwnValue } from './own-query.js'
 import { MARK, NAME_SESSION, SETTLE, UNMARK } from './fencing-sql.js'
-import type { ServerConnection } from './server-connection.js'
+import { sqlState } from './postgres-errors.js'
+import { strictFailure } from './postgres-schema.js'
+import type { Prepared, ServerConnection } from './server-connection.js'
 
 /**
  * The marks of a strict session: a row in `lockpool.hold` for as long as a key is held, and for longer only if that ended
@@ -16,15 +19,15 @@ export class PostgresMarks {
   readonly #session: string
   readonly #leaseMs: number
 
-  private constructor(server: ServerConnection, session: string, leaseMs: number) {
+  /** `session` is what it calls itself in its marks. */
+  constructor(server: ServerConnection, session: string, leaseMs: number) {
     this.#server = server
     this.#session = session
     this.#leaseMs = leaseMs
   }
 
-  static async of(server: ServerConnection, leaseMs: number): Promise<PostgresMarks> {
-    const { rows } = await server.query<{ session: string }>(NAME_SESSION)
-    return new PostgresMarks(server, rows[0]!.session, leaseMs)
+  static async nameSession(server: ServerConnection): Promise<string> {
+    return (await server.query<{ session: string }>(NAME_SESSION)).rows[0]!.session
   }
 
   /** Carries `run` out between the removal of the old marks and the making of the new. */
@@ -40,18 +43,18 @@ export class PostgresMarks {
   async settled(key: KeyCode, mode: LockMode): Promise<void> {
     // A writer has put its own mark in place of what was left over.
     if (mode === 'exclusive') return
-    await this.#server.prepared(STATEMENTS.settle, [key.id])
+    await this.#carryOut(STATEMENTS.settle, [key.id])
   }
 
   /** Committed before the server begins with the batch that is sent behind it. */
   async #unmark(operations: readonly LockOperation[]): Promise<void> {
     if (operations.length === 0) return
-    await this.#server.prepared(STATEMENTS.unmark, [...this.#rowsOf(operations), this.#session])
+    await this.#carryOut(STATEMENTS.unmark, [...this.#rowsOf(operations), this.#session])
   }
 
   async #mark(operations: readonly LockOperation[], granted: readonly number[]): Promise<number[] | null> {
     const values = [...this.#rowsOf(granted.map((i) => operations[i]!)), this.#session, this.#leaseMs]
-    const rows = await this.#server.prepared<{ place: number; delay_ms: number }>(STATEMENTS.mark, values)
+    const rows = await this.#carryOut<{ place: number; delay_ms: number }>(STATEMENTS.mark, values)
     if (rows.length === 0) return null
     const delaysMs = operations.map(() => 0)
     for (const { place, delay_ms: delayMs } of rows) {
@@ -62,6 +65,15 @@ export class PostgresMarks {
     return delaysMs
   }
 
+  /** @throws {StrictUnavailableError} the table is locked, gone, or not for this role any more */
+  async #carryOut<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
+    try {
+      return await this.#server.prepared<Row>(statement, values)
+    } catch (error) {
+      throw FAULTS.has(sqlState(error) ?? '') ? strictFailure(error as Error, 'lockpool.hold') : error
+    }
+  }
+
   /** The keys, and who holds each of them. */
   #rowsOf(operations: readonly LockOperation[]): [string[], string[]] {
     return [
@@ -70,6 +82,9 @@ export class PostgresMarks {
     ]
   }
 }
+
+/** A lock that was not to be had in time; no such table or schema, no right to use it. */
+const FAULTS: ReadonlySet<string> = new Set(['55P03', '42P01', '3F000', 'XX000', '42501', '25006'])
 
 /** Readers who join have the mark of those who were there before. */
 function marks({ kind }: LockOperation): boolean {

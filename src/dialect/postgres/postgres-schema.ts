@@ -1,39 +1,66 @@
 import { StrictUnavailableError } from '../../base/errors.js'
 import type { LinkSettings } from '../dialect.js'
-import { explain } from './postgres-errors.js'
+import { followOld } from './old-timeline.js'
+import { explain, inWords, sqlState } from './postgres-errors.js'
+import type { FenceObject, Follower } from './fence-place.js'
+import { followTimeline, type TimelineFacts } from './postgres-timeline.js'
 import {
   CREATE_OBJECTS,
   CREATE_SCHEMA,
-  CURRENT_TIMELINE,
   FIND_OBJECTS,
-  FOLLOW_TIMELINE,
   MAY_CREATE,
   OBJECT_COUNT,
-  QUEUE_UP,
-  STORED_TIMELINE,
-  STORE_TIMELINE,
+  queueUp,
+  UPGRADE_TIMELINE,
 } from './schema-sql.js'
 import type { ServerConnection } from './server-connection.js'
+import { within } from './timeline-sql.js'
 
 /** What of schema `lockpool` a lock session can use. */
 export interface SchemaFacts {
   /** The sequence that tokens are drawn from, or null. */
   readonly fence: string | null
   readonly noFencing: string | null
+  /** What has been drawn from it by now, at least. */
+  readonly last: string
   readonly shortfall: string | null
   /** Whether the names of keys may be written down. */
   readonly keepsNames: boolean
   /** Whether there is a place to say since when locks are held. */
   readonly keepsReports: boolean
+  /** No lease of a strict pool may be longer. */
+  readonly strictLeaseMs: number
+  /** See `settleMs` of LockLink. */
+  readonly settleMs: number
+  /** When this server started, by its own name for it. */
+  readonly started: string | null
 }
 
-type ObjectName = 'fence' | 'timeline' | 'guard' | 'hold' | 'leader' | 'key_name' | 'report'
+/** How long a look at the schema may wait for others, and for whom it may make what is missing. */
+export interface Patience {
+  /** For a lock on one of our objects, in milliseconds. */
+  readonly lockMs: number
+  /** For those who make the schema at the same time: looks, 50 ms apart. 0: nothing is made. */
+  readonly looks: number
+}
+
+/** Nothing is held yet. Many may come at the same time, after a restart of the server, and do the same. */
+export const AT_FIRST: Patience = { lockMs: 1000, looks: 20 }
+
+/** Whatever else the session is asked waits meanwhile. */
+export const IN_PASSING: Patience = { lockMs: 50, looks: 2 }
+
+export const LOOK_ONLY: Patience = { ...IN_PASSING, looks: 0 }
+
+type ObjectName = 'fence' | 'timeline' | 'run' | 'guard' | 'hold' | 'leader' | 'key_name' | 'report'
 
 interface FoundObject {
   readonly name: ObjectName | null
   readonly oid: string
   readonly is_usable: boolean
-  readonly is_right: boolean | null
+  /** The sequence may be moved; of tables, they may be altered. */
+  readonly is_movable: boolean
+  readonly is_right: boolean
 }
 
 type Objects = Readonly<Partial<Record<ObjectName, FoundObject>>>
@@ -52,31 +79,82 @@ export async function findObjects(server: ServerConnection): Promise<FoundObject
 export async function useSchema(
   server: ServerConnection,
   found: readonly FoundObject[],
-  { fencing, strict, leaseMs }: LinkSettings,
+  { fencing, strict, leaseMs, seen }: LinkSettings,
+  patience: Patience,
 ): Promise<SchemaFacts> {
-  const { objects, refusal } = await makeMissing(server, found)
+  const { objects, refusal } = await makeMissing(server, found, patience)
   const noMarks = strict
     ? (problemOf('table', 'hold', objects, refusal) ?? problemOf('table', 'timeline', objects, refusal))
     : null
   if (noMarks !== null) throw cantBeStrict(noMarks)
-  const timeline = await followTimeline(server, objects, strict ? leaseMs : 0)
+  const noFence = fencing === 'off' ? '"fencing" is off' : problemOf('sequence', 'fence', objects, refusal)
+  const timeline = await follow(server, objects, {
+    fence: noFence === null ? fenceOf(objects) : null,
+    strictLeaseMs: strict ? leaseMs : null,
+    seen: seen.greatest,
+    patienceMs: patience.lockMs,
+  })
   if (strict && timeline.problem !== null) throw cantBeStrict(timeline.problem)
-  const noFencing =
-    fencing === 'off'
-      ? '"fencing" is off'
-      : (problemOf('sequence', 'fence', objects, refusal) ?? timeline.problem)
+  const noFencing = noFence ?? timeline.noTokens
+  const { last, shortfall, strictLeaseMs, settleMs, started } = timeline
   return {
     fence: noFencing === null ? objects.fence!.oid : null,
     noFencing,
-    shortfall: timeline.shortfall,
+    last,
+    shortfall,
     keepsNames: objects.key_name?.is_usable === true,
     keepsReports: objects.report?.is_usable === true,
+    strictLeaseMs,
+    settleMs,
+    started,
   }
 }
 
-function cantBeStrict(problem: string): StrictUnavailableError {
-  return new StrictUnavailableError(`strict mode is not possible: ${problem}`)
+function cantBeStrict(problem: string | Error): StrictUnavailableError {
+  if (typeof problem === 'string')
+    return new StrictUnavailableError(`strict mode is not possible: ${problem}`)
+  return strictFailure(problem, 'lockpool.timeline')
 }
+
+/** For a statement of strict mode that failed at the server. */
+export function strictFailure(error: Error, object: string): StrictUnavailableError {
+  const cause = 'cause' in error && error.cause instanceof Error ? error.cause : error
+  return new StrictUnavailableError(`strict mode is not possible: ${inWords(cause, object)}`, {
+    cause,
+    retryable: sqlState(cause) === '55P03',
+  })
+}
+
+function fenceOf({ fence }: Objects): FenceObject | null {
+  return fence === undefined ? null : { oid: fence.oid, isMovable: fence.is_movable }
+}
+
+async function follow(
+  server: ServerConnection,
+  objects: Objects,
+  follower: Follower,
+): Promise<TimelineFacts> {
+  const { timeline, run } = objects
+  if (timeline?.is_usable !== true) {
+    return {
+      problem: null,
+      noTokens: null,
+      last: '0',
+      shortfall: 'the timeline can not be stored: after a crash or a fail-over tokens may fall back',
+      strictLeaseMs: Infinity,
+      settleMs: 0,
+      started: null,
+    }
+  }
+  const isCurrent = timeline.is_right && run?.is_usable === true && run.is_right
+  return isCurrent ? followTimeline(server, follower) : followOld(server, follower)
+}
+
+const RIGHT = {
+  fence: 'a persistent SEQUENCE of bigint, INCREMENT 1024, CACHE 1, NO CYCLE, without MAXVALUE',
+  hold: 'not UNLOGGED',
+  timeline: 'not UNLOGGED',
+} as const
 
 /** Null if the object can be used. */
 function problemOf(
@@ -91,8 +169,7 @@ function problemOf(
     const why = refusal === null ? '' : `, and it can't be created: ${refusal}`
     return `there is no ${kind} lockpool.${name}${why} ("lockpool install" makes it)`
   }
-  if (object.is_right === false)
-    return `${title} is not as lockpool makes it (INCREMENT 1024, CACHE 1, NO CYCLE)`
+  if (!object.is_right && name !== 'timeline') return `${title} is not as lockpool makes it (${RIGHT[name]})`
   return object.is_usable
     ? null
     : `this role may not use ${title} ("lockpool install --role ROLE" grants what is needed)`
@@ -101,19 +178,23 @@ function problemOf(
 async function makeMissing(
   server: ServerConnection,
   found: readonly FoundObject[],
+  { lockMs, looks }: Patience,
 ): Promise<{ objects: Objects; refusal: string | null }> {
   const objects = byName(found)
   // What people are to see is kept where somebody has decided so, and not because a pool came by.
-  const { key_name: _, report: __, ...needed } = objects
-  if (Object.keys(needed).length === OBJECT_COUNT) return { objects, refusal: null }
+  const { key_name: _, report: __, timeline, ...others } = objects
+  const isComplete = timeline !== undefined && Object.keys(others).length === OBJECT_COUNT - 1
+  const isOld = timeline?.is_right === false && timeline.is_movable
+  if ((isComplete && !isOld) || looks === 0) return { objects, refusal: null }
   const { rows } = await server.query<{ may_create: boolean }>(MAY_CREATE)
   if (rows[0]?.may_create !== true) return { objects, refusal: 'permission denied for this role' }
   // A role that may not make schemas may still have been given one.
-  const statements = found.length === 0 ? [CREATE_SCHEMA, ...CREATE_OBJECTS] : CREATE_OBJECTS
+  const statements = found.length === 0 ? [CREATE_SCHEMA, ...CREATE_OBJECTS] : [...CREATE_OBJECTS]
+  if (isOld) statements.push(UPGRADE_TIMELINE)
   let refusal: string | null = null
   try {
     // One message, and so one transaction: all of it or nothing.
-    await server.query([QUEUE_UP, ...statements].join(';'))
+    await server.query(within(lockMs, queueUp(looks), ...statements))
   } catch (error) {
     // Another process may have been quicker. What is there now counts.
     refusal = explain(error).message
@@ -123,61 +204,4 @@ async function makeMissing(
 
 function byName(found: readonly FoundObject[]): Objects {
   return Object.fromEntries(found.flatMap((object) => (object.name === null ? [] : [[object.name, object]])))
-}
-
-interface TimelineFacts {
-  /** Why tokens and marks are not to be trusted, or null. */
-  readonly problem: string | null
-  /** What is not guarded against, or null. */
-  readonly shortfall: string | null
-}
-
-/**
- * Sees whether this is another server than the one whose tokens and marks are stored: after a fail-over it may not have
- * heard of the last of them. Once the first session has seen to that, it costs one round trip and no write.
- */
-async function followTimeline(
-  server: ServerConnection,
-  { timeline }: Objects,
-  leaseMs: number,
-): Promise<TimelineFacts> {
-  if (timeline?.is_usable !== true) {
-    return {
-      problem: null,
-      shortfall: 'the timeline can not be stored: after a fail-over tokens may fall back',
-    }
-  }
-  const [current, stored] = await Promise.all([currentTimeline(server), storedTimeline(server)])
-  try {
-    if (stored === null || stored.name === null || stored.longest_lease_ms < leaseMs) {
-      await server.query(STORE_TIMELINE, [current, leaseMs])
-    }
-    if (current !== null && stored !== null && stored.name !== null && stored.name !== current) {
-      await server.query(FOLLOW_TIMELINE, [current])
-    }
-  } catch (error) {
-    return { problem: `the timeline could not be followed: ${explain(error).message}`, shortfall: null }
-  }
-  const shortfall =
-    current === null
-      ? 'the server does not tell its timeline: after a fail-over to another, tokens may fall back and marks be missing'
-      : null
-  return { problem: null, shortfall }
-}
-
-async function storedTimeline(
-  server: ServerConnection,
-): Promise<{ name: string | null; longest_lease_ms: number } | null> {
-  const { rows } = await server.query<{ name: string | null; longest_lease_ms: number }>(STORED_TIMELINE)
-  return rows[0] ?? null
-}
-
-/** Null where the role may not ask, or the server is of a kind that has none. */
-async function currentTimeline(server: ServerConnection): Promise<string | null> {
-  try {
-    const { rows } = await server.query<{ name: string }>(CURRENT_TIMELINE)
-    return rows[0]!.name
-  } catch {
-    return null
-  }
 }

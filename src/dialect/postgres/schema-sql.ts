@@ -2,23 +2,25 @@ import { TOKEN_STEP } from '../lock-operation.js'
 import { SCHEMA_CLASS } from './postgres-key.js'
 import { CREATE_SECRET, FILL_SECRET, HIDE_SECRET, secretGrantTo } from './secret-sql.js'
 
-/** The objects in schema `lockpool`: how they are made, granted, found and dropped, and how the timeline is followed. */
+/** The objects in schema `lockpool`: how they are made, brought up to date, granted, found and dropped. */
 
 /** How many objects FIND_OBJECTS finds when all are there that pools make. */
-export const OBJECT_COUNT = 5
+export const OBJECT_COUNT = 6
 
 /**
  * Processes that start at once must not collide, which IF NOT EXISTS does not see to: the one that comes first holds this
- * lock until its transaction ends, and the others wait for that, a second at most. Then they go on all the same: anybody may
- * hold the lock, and the worst of it is a collision.
+ * lock until its transaction ends, and the others look again so often, 50 ms apart. Then they go on all the same: anybody
+ * may hold the lock, and the worst of it is a collision.
  */
-export const QUEUE_UP: string = `
+export function queueUp(attempts: number): string {
+  return `
 SELECT attempt
-FROM pg_catalog.generate_series(1, 20) AS attempt
+FROM pg_catalog.generate_series(1, ${attempts}) AS attempt
 WHERE CASE
   WHEN pg_catalog.pg_try_advisory_xact_lock(${SCHEMA_CLASS}, 0) THEN true
   ELSE pg_catalog.pg_sleep(0.05)::pg_catalog.text IS NULL END
 LIMIT 1`
+}
 
 /** Around the statements of a script that somebody else runs. */
 export const BEGIN_SCRIPT = `BEGIN`
@@ -31,13 +33,44 @@ const CREATE_FENCE: string = `
 CREATE SEQUENCE IF NOT EXISTS lockpool.fence AS bigint
   INCREMENT ${TOKEN_STEP} MINVALUE ${TOKEN_STEP} START ${TOKEN_STEP} NO CYCLE CACHE 1`
 
-/** One row: the timeline that tokens are drawn on, since when if it has ever changed, and the longest strict lease so far. */
+/**
+ * One row. Which server that was that wrote it last: `name` is its timeline, `system` its system identifier, `started` the
+ * moment its postmaster did. `since` is when that changed, for versions that go by the clock.
+ *
+ * - `floor`             no token above it is handed out before it says so; what was drawn since is above it
+ * - `strict_lease_ms`   no lease of a strict pool is longer; null until the first comes
+ * - `longest_lease_ms`  what strict pools wait after a change of the server: no lease can be longer that it may not know of
+ * - `settling_ms`       the same, while nobody has waited it out since the last change
+ */
 const CREATE_TIMELINE = `
 CREATE TABLE IF NOT EXISTS lockpool.timeline (
   is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
   name pg_catalog.text,
   since timestamp with time zone NOT NULL DEFAULT 'epoch',
-  longest_lease_ms integer NOT NULL DEFAULT 0
+  longest_lease_ms integer NOT NULL DEFAULT 0,
+  system pg_catalog.text,
+  started pg_catalog.text,
+  floor bigint NOT NULL DEFAULT 0,
+  strict_lease_ms integer,
+  settling_ms integer NOT NULL DEFAULT 0
+)`
+
+/** One that an older version has made. */
+export const UPGRADE_TIMELINE = `
+ALTER TABLE lockpool.timeline
+  ADD COLUMN IF NOT EXISTS system pg_catalog.text,
+  ADD COLUMN IF NOT EXISTS started pg_catalog.text,
+  ADD COLUMN IF NOT EXISTS floor bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS strict_lease_ms integer,
+  ADD COLUMN IF NOT EXISTS settling_ms integer NOT NULL DEFAULT 0`
+
+/**
+ * A row for the run of the server in which the sequence was last moved to where it belongs. Not written ahead: PostgreSQL
+ * empties it whenever it recovers, from a crash or as a replica, so while the row is there nothing was forgotten.
+ */
+const CREATE_RUN = `
+CREATE UNLOGGED TABLE IF NOT EXISTS lockpool.run (
+  run pg_catalog.text PRIMARY KEY
 )`
 
 /** What `lock.guard` has seen: per resource, the greatest token of a writer, and of a reader. */
@@ -75,6 +108,7 @@ CREATE TABLE IF NOT EXISTS lockpool.leader (
 export const CREATE_OBJECTS: readonly string[] = [
   CREATE_FENCE,
   CREATE_TIMELINE,
+  CREATE_RUN,
   CREATE_GUARD,
   CREATE_HOLD,
   CREATE_LEADER,
@@ -105,7 +139,7 @@ export function grantsTo(role: string): readonly string[] {
     `GRANT USAGE ON SCHEMA lockpool TO ${name}`,
     `GRANT USAGE, SELECT, UPDATE ON SEQUENCE lockpool.fence TO ${name}`,
     `GRANT SELECT, INSERT, UPDATE ON lockpool.timeline, lockpool.guard, lockpool.leader TO ${name}`,
-    `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.hold TO ${name}`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.hold, lockpool.run TO ${name}`,
     secretGrantTo(role),
   ]
 }
@@ -114,7 +148,10 @@ export function keyNameGrantsTo(role: string): string {
   return `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.key_name TO ${quoteIdentifier(role)}`
 }
 
-/** No row if there is no schema, and at least one without a name if there is. */
+/**
+ * No row if there is no schema, and at least one without a name if there is. `is_right` is false for what somebody has
+ * changed so that it does not do what it is for, and for a timeline of an older version.
+ */
 export const FIND_OBJECTS: string = `
 SELECT
   class.relname AS name,
@@ -123,17 +160,32 @@ SELECT
     WHEN class.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.has_sequence_privilege(class.oid, 'USAGE')
     ELSE pg_catalog.has_table_privilege(class.oid, 'SELECT') AND pg_catalog.has_table_privilege(class.oid, 'INSERT')
       AND pg_catalog.has_table_privilege(class.oid, 'UPDATE') AND CASE
-        WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['hold', 'key_name', 'report'])
+        WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['hold', 'run', 'key_name', 'report'])
           THEN pg_catalog.has_table_privilege(class.oid, 'DELETE')
         ELSE true END
     END AS is_usable,
-  sequence.seqincrement OPERATOR(pg_catalog.=) ${TOKEN_STEP} AND sequence.seqcache OPERATOR(pg_catalog.=) 1
-    AND NOT sequence.seqcycle AS is_right
+  CASE
+    WHEN class.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.has_sequence_privilege(class.oid, 'UPDATE')
+    ELSE pg_catalog.pg_has_role(class.relowner, 'USAGE') END AS is_movable,
+  CASE
+    WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['run', 'key_name', 'report'])
+      THEN class.relpersistence OPERATOR(pg_catalog.=) 'u'
+    ELSE class.relpersistence OPERATOR(pg_catalog.=) 'p' END
+  AND CASE
+    WHEN class.relkind OPERATOR(pg_catalog.=) 'S'
+      THEN sequence.seqincrement OPERATOR(pg_catalog.=) ${TOKEN_STEP} AND sequence.seqcache OPERATOR(pg_catalog.=) 1
+        AND NOT sequence.seqcycle AND sequence.seqmax OPERATOR(pg_catalog.=) 9223372036854775807
+    WHEN class.relname OPERATOR(pg_catalog.=) 'timeline'
+      THEN EXISTS (
+        SELECT FROM pg_catalog.pg_attribute
+        WHERE attrelid OPERATOR(pg_catalog.=) class.oid AND attname OPERATOR(pg_catalog.=) 'settling_ms'
+          AND NOT attisdropped)
+    ELSE true END AS is_right
 FROM pg_catalog.pg_namespace AS namespace
 LEFT JOIN pg_catalog.pg_class AS class
   ON class.relnamespace OPERATOR(pg_catalog.=) namespace.oid
   AND (class.relname OPERATOR(pg_catalog.=) 'fence' AND class.relkind OPERATOR(pg_catalog.=) 'S'
-    OR class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['timeline', 'guard', 'hold', 'leader', 'key_name', 'report'])
+    OR class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['timeline', 'run', 'guard', 'hold', 'leader', 'key_name', 'report'])
       AND class.relkind OPERATOR(pg_catalog.=) 'r')
 LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid OPERATOR(pg_catalog.=) class.oid
 WHERE namespace.nspname OPERATOR(pg_catalog.=) 'lockpool'`
@@ -148,45 +200,6 @@ SELECT coalesce(
   ),
   pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
 ) AS may_create`
-
-/** Right at once after a promotion, unlike pg_control_checkpoint(), which waits for the next checkpoint (measured). */
-export const CURRENT_TIMELINE = `SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS name`
-
-export const STORED_TIMELINE = `SELECT name, longest_lease_ms FROM lockpool.timeline`
-
-/** The first time, and whenever a pool comes with a longer lease. */
-export const STORE_TIMELINE = `
-INSERT INTO lockpool.timeline AS stored (name, longest_lease_ms)
-VALUES ($1, $2)
-ON CONFLICT (is_only) DO UPDATE
-SET
-  name = coalesce(stored.name, excluded.name),
-  longest_lease_ms = greatest(stored.longest_lease_ms, excluded.longest_lease_ms)`
-
-/** What a millisecond of the clock is worth in tokens: more than can be drawn in it. */
-const TOKENS_PER_MS: number = 1024 * TOKEN_STEP
-
-/** Some seconds of that. If the clock of this server is behind, so many draws may have been lost, four million, at least. */
-const LEAP: bigint = 2n ** 32n
-
-/**
- * A server that was promoted may not have heard of the last tokens, nor even of an earlier fail-over that has moved them. So
- * the sequence is moved past what it has and past what the clock says, which it can not outrun. A fixed distance alone would
- * lead two servers that start from the same place to the same tokens (found by chaos). Everybody who comes meanwhile waits
- * for the row, and so for the sequence. Whether or not this pool has tokens itself: nobody after it sees the change.
- */
-export const FOLLOW_TIMELINE: string = `
-WITH moved AS (
-  UPDATE lockpool.timeline
-  SET name = $1, since = clock_timestamp()
-  WHERE name <> $1
-  RETURNING
-    to_regclass('lockpool.fence') AS fence,
-    floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint * ${TOKENS_PER_MS} AS clock
-)
-SELECT setval(fence, greatest(nextval(fence), clock) + ${LEAP})
-FROM moved
-WHERE fence IS NOT NULL`
 
 export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`

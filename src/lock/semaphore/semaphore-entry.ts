@@ -182,7 +182,7 @@ export class SemaphoreEntry
   }
 
   /** The server has been brought to have for it what `holding` says. */
-  failed(error: LockError): void {
+  failed(error: LockError, mayAsk: boolean): void {
     this.#isStepping = true
     const isRelease = this.#state === 'releasing' || this.#state === 'yielding'
     const asked = this.#asked
@@ -191,7 +191,7 @@ export class SemaphoreEntry
     if (isRelease) {
       this.gaveUp([])
       this.#session?.ring(this)
-    } else this.refuse(error, asked)
+    } else if (!mayAsk) this.refuse(error, asked)
     this.#isStepping = false
     this.advance()
   }

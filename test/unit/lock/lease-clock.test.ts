@@ -15,6 +15,9 @@ function openSession() {
   const beats: Deferred<void>[] = []
   const losses: string[] = []
   const link = {
+    leaseMs: LEASE_MS,
+    settleMs: 0,
+    noFencing: null,
     heartbeat: () => {
       const beat = new Deferred<void>()
       beats.push(beat)
@@ -23,13 +26,14 @@ function openSession() {
   } as unknown as LockLink
   const session = new Session(1, link, clock.instant(), {
     clock,
-    leaseMs: LEASE_MS,
+    wants: { fencing: 'auto', strict: false },
     arrivals: 0,
     clientsOf: () => [],
     explain: (error) => error as never,
     moved: () => undefined,
     lost: (_, reason) => losses.push(reason),
     warn: () => undefined,
+    tokensChanged: () => undefined,
   })
   session.start()
   return { clock, session, beats, losses }
