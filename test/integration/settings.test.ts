@@ -95,7 +95,6 @@ test('each setting of the table is in force, the planner is as it comes, and all
       AbortSignal.timeout(10_000),
     )
     try {
-      await server.query('RESET ALL')
       const before = await settingsOf(server)
       await putInForce(server, lockSessionSettings(7000))
       const after = await settingsOf(server)
