@@ -4,15 +4,15 @@ import { Emitter } from '../base/emitter.js'
 import { PoolClosedError, type LockError } from '../base/errors.js'
 import { orAbort } from '../base/or-abort.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, LinkSettings, LockLink } from '../dialect/dialect.js'
+import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { NamedKey } from '../dialect/named-key.js'
 import type { SessionReport } from '../dialect/session-report.js'
-import { SeenTokens } from '../dialect/seen-tokens.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
 import type { PoolOptions } from '../pool/pool-options.js'
 import { Arbiter } from './arbiter.js'
 import type { ArbiterLinks } from './arbiter-ports.js'
+import { isTold, linkSettings, poolOptions } from './engine-options.js'
 import { Doorbell, type DoorbellHost } from './doorbell.js'
 import { KeyNames, namesInUse } from './key-names.js'
 import { LeakWatch } from './leak-watch.js'
@@ -280,28 +280,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 }
 
-function linkSettings({ leaseMs, fencing, strict }: Required<LockPoolOptions>, sender: string): LinkSettings {
-  return { leaseMs, fencing, strict, sender, seen: new SeenTokens() }
-}
-
 /** How this process is called when others are told whom they wait for. */
 function processInWords(applicationName: string): string {
   return `process ${process.pid} on ${hostname()} (${applicationName})`
 }
 
-/** With one connection in all, what people are to see would have to wait for locks. */
-function isTold({ keyNames, max }: Required<LockPoolOptions>): boolean {
-  return keyNames !== 'off' && max > 1
-}
-
 function plainPool<C extends object>(...parts: Parameters<MakePool<C>>): ConnectionPool<C> {
   return new ConnectionPool(...parts)
-}
-
-/** Those that a pool of locks hands on to its pool of connections. */
-function poolOptions(options: Required<LockPoolOptions>, reserved: number): PoolOptions {
-  const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options
-  const { maxUses, allowExitOnIdle, leakWarningMs } = options
-  const shared = { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs }
-  return { ...shared, maxUses, allowExitOnIdle, leakWarningMs, reserved, openAtStart: false }
 }

@@ -1,4 +1,6 @@
 import type { LinkSettings } from '../dialect.js'
+import type { BatchReply } from '../lock-operation.js'
+import type { PermitReply, TakenPermit } from '../permit-operation.js'
 import { isGreaterToken } from '../seen-tokens.js'
 import { explain, inWords, sqlState } from './postgres-errors.js'
 import { findObjects, IN_PASSING, LOOK_ONLY, useSchema, type SchemaFacts } from './postgres-schema.js'
@@ -42,8 +44,24 @@ export class PostgresFence {
     return this.#noFencing
   }
 
+  /** With a token that is one. What was granted is held, so another may be drawn for it. */
+  drawn(reply: BatchReply): BatchReply | Promise<BatchReply> {
+    return reply.token === null || this.#drew(reply.token) ? reply : this.#drawnAgain(reply)
+  }
+
+  async drawnForPermits(reply: PermitReply): Promise<PermitReply> {
+    if (reply.taken.every(({ token }) => token === null || this.#drew(token))) return reply
+    const taken: TakenPermit[] = []
+    for (const { slot } of reply.taken) taken.push({ slot, token: await this.#drawAgain() })
+    return { ...reply, taken }
+  }
+
+  async #drawnAgain(reply: BatchReply): Promise<BatchReply> {
+    return { ...reply, token: await this.#drawAgain() }
+  }
+
   /** Whether the token is one: the sequence may have been set back under our feet. */
-  drew(token: string): boolean {
+  #drew(token: string): boolean {
     if (!isGreaterToken(token, this.#last)) return false
     this.#last = token
     this.#settings.seen.saw(token)
@@ -76,14 +94,14 @@ export class PostgresFence {
   }
 
   /** In place of one that was none, for what is held; null if there are no tokens any more. */
-  async drawAgain(): Promise<string | null> {
+  async #drawAgain(): Promise<string | null> {
     this.#without('the sequence lockpool.fence has been set back')
     await this.find()
     if (this.#oid === null) return null
     try {
       const { rows } = await this.#server.query<{ token: string }>(DRAW, [this.#oid])
       const { token } = rows[0]!
-      if (this.drew(token)) return token
+      if (this.#drew(token)) return token
       this.#without('the sequence lockpool.fence does not grow')
     } catch (error) {
       if (!this.giveUp(error)) throw explain(error)

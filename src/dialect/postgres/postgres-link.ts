@@ -2,7 +2,7 @@ import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Holding, LinkSettings, LockLink, TableUse } from '../dialect.js'
 import type { KeyCode, LockMode } from '../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
-import type { PermitOperation, PermitReply, TakenPermit } from '../permit-operation.js'
+import type { PermitOperation, PermitReply } from '../permit-operation.js'
 import { decodeAnswers, encodeBatch, wantedIn } from './batch-codec.js'
 import type { OwnValue } from './own-query.js'
 import { Announcement, tableUse } from './postgres-announcement.js'
@@ -97,10 +97,7 @@ export class PostgresLink implements LockLink {
       this.#checkSession(row!.pid)
       return row!
     }
-    const reply = await carryOutPermits(ask, operation, this.#fence.oid)
-    return reply.taken.every(({ token }) => token === null || this.#fence.drew(token))
-      ? reply
-      : this.#drawPermitsAgain(reply)
+    return this.#fence.drawnForPermits(await carryOutPermits(ask, operation, this.#fence.oid))
   }
 
   settled(key: KeyCode, mode: LockMode): Promise<void> {
@@ -190,13 +187,13 @@ export class PostgresLink implements LockLink {
 
   async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {
     const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#fence.oid])
-    return this.#drawn(attempted(row!.said))
+    return this.#fence.drawn(attempted(row!.said))
   }
 
   async #retryOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
     const values = [bits, hash, this.#fence.oid]
     const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.retryOne, values)
-    return this.#drawn(attempted(row!.said))
+    return this.#fence.drawn(attempted(row!.said))
   }
 
   async #releaseOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
@@ -229,22 +226,7 @@ export class PostgresLink implements LockLink {
     const { answers, token } = row!
     const wanted = buckets.length === 0 ? 0 : wantedIn(answers, operations.length, buckets)
     this.#wanted |= wanted
-    return this.#drawn({ answers: decodeAnswers(answers, operations, wanted), token, delaysMs: null })
-  }
-
-  /** A token that is no greater than the last one is none: what was granted is held, so another may be drawn for it. */
-  #drawn(reply: BatchReply): BatchReply | Promise<BatchReply> {
-    return reply.token === null || this.#fence.drew(reply.token) ? reply : this.#drawAgain(reply)
-  }
-
-  async #drawAgain(reply: BatchReply): Promise<BatchReply> {
-    return { ...reply, token: await this.#fence.drawAgain() }
-  }
-
-  async #drawPermitsAgain(reply: PermitReply): Promise<PermitReply> {
-    const taken: TakenPermit[] = []
-    for (const { slot } of reply.taken) taken.push({ slot, token: await this.#fence.drawAgain() })
-    return { ...reply, taken }
+    return this.#fence.drawn({ answers: decodeAnswers(answers, operations, wanted), token, delaysMs: null })
   }
 
   async #ask<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
