@@ -4,6 +4,7 @@ import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
 import { checkKey } from './dialect/check-key.js'
 import { lookCarefully } from './dialect/postgres/careful-look.js'
+import { hookProblems, HOOKS, type ConnectionHooks } from './dialect/postgres/connection-hooks.js'
 import {
   lockInOf,
   lockStatementOf,
@@ -37,7 +38,7 @@ import { LockPool as DialectLockPool } from './lock/lock-pool.js'
 import type { ConnectOptions } from './pool/connect-request.js'
 
 /** How a pool uses its server, and where that is. */
-export interface LockPoolOptions extends DialectLockPoolOptions {
+export interface LockPoolOptions extends DialectLockPoolOptions, ConnectionHooks {
   /**
    * The server: a connection string or a URL, or an object with what `pg` takes.
    *
@@ -61,14 +62,16 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   constructor(options: LockPoolOptions = {}) {
     checkIsObject(options)
     const { settings, problem } = readConnection(options.connection)
-    const problems = problem === null ? [] : [problem]
+    const { onConnect, verify, log } = options
+    const hooks = { ...(onConnect && { onConnect }), ...(verify && { verify }), ...(log && { log }) }
+    const problems = [...(problem === null ? [] : [problem]), ...hookProblems({ onConnect, verify, log })]
     // As they are: what is taken out of an object's copy loses what the object inherits.
-    const resolved = resolveLockPoolOptions(options, problems, ['connection'])
+    const resolved = resolveLockPoolOptions(options, problems, ['connection', ...HOOKS])
     const config = clientConfig(settings, resolved.applicationName)
     super(resolved, {
-      factory: new PostgresFactory(config),
+      factory: new PostgresFactory(config, hooks),
       dialect: new PostgresDialect(),
-      makePool: (...parts) => new PostgresPool(...parts),
+      makePool: (...parts) => new PostgresPool({ ...hooks, config }, ...parts),
     })
     this.#transactions = {
       pool: this.connections,

@@ -243,8 +243,8 @@ export class PoolClosedError extends LockError {
   readonly code = 'POOL_CLOSED'
   readonly retryable = false
 
-  constructor() {
-    super('the pool is closed')
+  constructor(message = 'the pool is closed') {
+    super(message)
   }
 }
 

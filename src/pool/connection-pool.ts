@@ -89,6 +89,12 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     if (this.#options.openAtStart) this.#serve()
   }
 
+  /** Whatever was constructed as one is one, also if its line of ancestors is another's. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== ConnectionPool) return Function.prototype[Symbol.hasInstance].call(this, value)
+    return typeof value === 'object' && value !== null && #stock in value
+  }
+
   /** Connections that exist, counting those opening and closing. Never more than `max`. */
   get totalCount(): number {
     return this.#stock.total

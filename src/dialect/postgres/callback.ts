@@ -11,3 +11,11 @@ export function tell<T>(promise: Promise<T>, callback: Callback<T>): void {
     (error: unknown) => process.nextTick(callback, error),
   )
 }
+
+/** The same as a `pg.Pool` does it, which says undefined where a client says null. */
+export function tellAsPool<T>(promise: Promise<T>, callback: (error?: Error, result?: T) => void): void {
+  promise.then(
+    (result) => process.nextTick(callback, undefined, result),
+    (error: unknown) => process.nextTick(callback, error),
+  )
+}

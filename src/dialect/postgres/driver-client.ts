@@ -63,3 +63,15 @@ export function cancelTargetOf(client: pg.Client, { stream }: pg.ClientConfig): 
   const makeStream = stream as CancelTarget['makeStream']
   return { processID, secretKey, host, port, address, ssl, sslNegotiation, makeStream }
 }
+
+/** Whether the process goes on for its sake. */
+export function keepProcess(client: pg.Client, isKept: boolean): void {
+  const socket = client as unknown as { ref(): void; unref(): void }
+  if (isKept) socket.ref()
+  else socket.unref()
+}
+
+/** The text of a named statement that has been sent on it; undefined if none has. */
+export function preparedText(client: pg.Client, name: string): string | undefined {
+  return internalsOf(client).connection.parsedStatements[name]
+}

@@ -5,6 +5,8 @@ import type { Lease } from '../../pool/lease.js'
 import type { Queryable, QueryConfig, QueryResult } from '../queryable.js'
 import { tell, type Callback } from './callback.js'
 import { Dirt } from './dirt.js'
+import { preparedText } from './driver-client.js'
+import { Forwarding } from './forwarding.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 import { Reach } from './reach.js'
 import { ServerConnection } from './server-connection.js'
@@ -18,17 +20,15 @@ interface Parsers {
   setTypeParser(oid: number, ...parser: unknown[]): void
 }
 
-/** What a client of `pg` tells, once it is connected. */
-const FORWARDED: ReadonlySet<string | symbol> = new Set(['notification', 'notice', 'error', 'end', 'drain'])
-
 /**
  * A connection as one borrower has it, wherever a client of `pg` would do. It ends with the lease: whoever keeps it longer
  * gets an error, and can't disturb the next borrower.
  */
 export class LeasedConnection extends EventEmitter implements PostgresConnection, Lease, pg.PoolClient {
   /**
-   * Gives the connection back; once is enough, more does nothing. With `true` or an error it is closed instead, because
-   * the borrower no longer trusts it.
+   * Gives the connection back. With `true` or an error it is closed instead, because the borrower no longer trusts it. To
+   * give back again what is already lent to others is a mistake of the program's, and throws; of one that was closed, or
+   * has ended by itself, it does nothing, because several may want to.
    */
   readonly release: (destroy?: unknown) => void
   /** What the types of `pg` name, and `pg` itself has not, or a borrower must not touch. */
@@ -41,19 +41,23 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   readonly #dirt: Dirt
   /** Made only for those who ask for it. */
   #types: Parsers | null = null
-  /** How what is forwarded to the borrower's listeners is taken off again, by the event. */
-  #forwarding: Map<string | symbol, () => void> | null = null
+  /** Made only for those who listen. */
+  #forwarding: Forwarding | null = null
   #released: ((destroy: boolean | Error | undefined, client: LeasedConnection) => void) | null = null
   #isOver = false
+  /** Whether the borrower has given it back to be used again. */
+  #isBack = false
 
   constructor(server: ServerConnection, lease: Lease, dirt: Dirt) {
     super()
     this.#server = server
     this.#dirt = dirt
     this.release = (destroy) => {
+      if (this.#isBack && !server.hasEnded) throw releasedTwice()
       if (this.#isOver) return
       this.#end()
       const asTold = destroy instanceof Error ? destroy : Boolean(destroy)
+      this.#isBack = asTold === false
       lease.release(asTold)
       this.#released?.(asTold || undefined, this)
     }
@@ -72,10 +76,19 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
 
   /** As somebody has it who has given it back. */
   static released(connection: PostgresConnection): LeasedConnection {
-    const none = { release: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() }
-    const client = new LeasedConnection(LeasedConnection.serverOf(connection), none, new Dirt(new Reach()))
-    client.release()
+    const client = LeasedConnection.lentFor(LeasedConnection.serverOf(connection), new Dirt(new Reach()))
+    client.#end()
     return client
+  }
+
+  /** @internal For a while, without being borrowed from a pool: until `endLoan`. */
+  static lentFor(server: ServerConnection, dirt: Dirt): LeasedConnection {
+    return new LeasedConnection(server, NO_LEASE, dirt)
+  }
+
+  /** @internal It is over, whoever still has it. */
+  static endLoan(client: LeasedConnection): void {
+    client.#end()
   }
 
   /** The server process behind it: `pid` in `pg_stat_activity` and `pg_locks`. */
@@ -103,6 +116,10 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     return this.#server.client.ssl
   }
 
+  get binary(): boolean {
+    return (this.#server.client as unknown as { readonly binary: boolean }).binary
+  }
+
   get pipeline(): boolean {
     return this.#server.client.pipeline
   }
@@ -120,6 +137,10 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   ): unknown {
     if (query === null || query === undefined) throw new TypeError(`a query is a text or an object with one`)
     if (typeof query === 'object' && 'submit' in query) return this.#submit(query, values, callback)
+    const inside = typeof query === 'object' ? (query as { callback?: unknown }).callback : undefined
+    // Also beside a callback of the caller's: the driver looks for one there, and then answers no promise.
+    if (typeof inside === 'function')
+      return this.#told(query, values, callback ?? (inside as Callback<QueryResult<Row>>))
     if (typeof values === 'function') return tell(this.#query<Row>(query), values)
     if (callback !== undefined) return tell(this.#query<Row>(query, values), callback)
     return this.#query<Row>(query, values)
@@ -184,7 +205,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     const ended = this.#isOver
       ? Promise.resolve()
       : new Promise<void>((resolve) => this.#server.onEnd(() => resolve()))
-    this.release(true)
+    if (!this.#isOver) this.release(true)
     return callback === undefined ? ended : tell(ended, callback as Callback<void>)
   }
 
@@ -212,13 +233,32 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.release()
+    if (!this.#isOver) this.release()
   }
 
   #query<Row>(query: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
     if (this.#isOver) return Promise.reject(released())
     this.#look(query, values)
     return this.#server.relay<Row>(this.#types === null ? query : this.#typed(query), values)
+  }
+
+  /** With a callback that stands in the config, as the driver takes it. */
+  #told<Row>(
+    query: string | QueryConfig,
+    values: unknown[] | Callback<QueryResult<Row>> | undefined,
+    callback: Callback<QueryResult<Row>> | undefined,
+  ): void {
+    const told = (typeof values === 'function' ? values : callback)!
+    if (this.#isOver) return tell(Promise.reject(released()), told)
+    const given = typeof values === 'function' ? undefined : values
+    this.#look(query, given)
+    this.#server.ask<Row>(query, given, (error, result) => process.nextTick(told, error, result))
+  }
+
+  /** What the server will carry out: one that is known to the driver by its name needs no text, and without either it is not sent. */
+  #textOf({ text, name }: { readonly text?: unknown; readonly name?: unknown }): string {
+    if (typeof text === 'string') return text
+    return (typeof name === 'string' ? preparedText(this.#server.client, name) : undefined) ?? ''
   }
 
   #submit(
@@ -233,7 +273,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
 
   #look(query: string | QueryConfig, values: unknown[] | undefined): void {
     if (typeof query === 'string') this.#dirt.look(query, values)
-    else this.#dirt.look(query.text, values ?? query.values)
+    else this.#dirt.look(this.#textOf(query), values ?? query.values)
   }
 
   #typed(query: string | QueryConfig): QueryConfig {
@@ -247,21 +287,23 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
 
   /** Asks the connection for what is told, while somebody listens to it here. */
   #forward(event: string | symbol): void {
-    if (this.#isOver || !FORWARDED.has(event) || this.#forwarding?.has(event)) return
-    const name = event as keyof ConnectionEvents
-    const forward = (what: unknown): void => {
-      // An `error` without a listener would be thrown.
-      if (this.listenerCount(name) > 0) this.emit(name, what)
-    }
-    this.#server.on(name, forward)
-    this.#forwarding ??= new Map()
-    this.#forwarding.set(event, () => this.#server.off(name, forward))
+    if (this.#isOver || !Forwarding.concerns(event)) return
+    this.#forwarding ??= new Forwarding(this.#server, this)
+    this.#forwarding.begin(event)
   }
 
   #end(): void {
     this.#isOver = true
-    if (this.#forwarding !== null) for (const stop of this.#forwarding.values()) stop()
+    this.#forwarding?.end()
   }
+}
+
+const NO_LEASE: Lease = { release: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() }
+
+/** In the words of `pg.Pool`, which people search for. */
+function releasedTwice(): ConnectionError {
+  const message = 'Release called on client which has already been released to the pool.'
+  return new ConnectionError(message, { retryable: false })
 }
 
 function released(): ConnectionError {

@@ -1,7 +1,9 @@
 import type pg from 'pg'
 import type { ConnectionFactory } from '../../pool/connection-factory.js'
 import type { Lease } from '../../pool/lease.js'
+import { checkGreeted, greet, type ConnectionHooks } from './connection-hooks.js'
 import { Dirt, type TellFound } from './dirt.js'
+import { keepProcess } from './driver-client.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
@@ -13,13 +15,17 @@ import { refuseTwin } from './twins.js'
 /** Opens, lends, checks, cleans and closes connections to PostgreSQL. */
 export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   readonly #config: pg.ClientConfig
+  readonly #hooks: ConnectionHooks
+  readonly #isGreeted: boolean
   readonly #dirt = new WeakMap<PostgresConnection, Dirt>()
   /** All connections are to one database, as one role. */
   readonly #reach = new Reach()
   readonly #cancels = new Set<Promise<void>>()
 
-  constructor(config: pg.ClientConfig) {
+  constructor(config: pg.ClientConfig, hooks: ConnectionHooks = {}) {
     this.#config = config
+    this.#hooks = hooks
+    this.#isGreeted = hooks.onConnect !== undefined || hooks.verify !== undefined
   }
 
   async open(signal: AbortSignal): Promise<PostgresConnection> {
@@ -27,6 +33,10 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
     try {
       connection = await ServerConnection.open(this.#config, signal)
       await refuseTwin(connection)
+      if (this.#isGreeted) {
+        await greet(connection, this.#hooks, signal)
+        checkGreeted(connection)
+      }
       this.#dirt.set(connection, new Dirt(this.#reach))
       return connection
     } catch (error) {
@@ -58,7 +68,34 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   }
 
   clean(connection: PostgresConnection, tell: TellFound): Promise<readonly string[]> | null {
-    return this.#dirt.get(connection)!.clean(connection as ServerConnection, tell)
+    const server = connection as ServerConnection
+    const cleaning = this.#dirt.get(connection)!.clean(server, tell)
+    const { onConnect } = this.#hooks
+    if (onConnect === undefined || (cleaning === null && !server.hasLostSettings)) return cleaning
+    return this.#greetAgain(server, { onConnect }, cleaning)
+  }
+
+  /** What was set at its opening was cleaned off with what a borrower, or a lock session, had set. */
+  async #greetAgain(
+    server: ServerConnection,
+    hooks: ConnectionHooks,
+    cleaning: Promise<readonly string[]> | null,
+  ): Promise<readonly string[]> {
+    const found = (await cleaning) ?? []
+    if (!server.hasLostSettings) return found
+    server.hasLostSettings = false
+    // The pool gives it up when it takes too long, and what it holds with it.
+    await greet(server, hooks, new AbortController().signal)
+    checkGreeted(server)
+    return found
+  }
+
+  ref(connection: PostgresConnection): void {
+    keepProcess((connection as ServerConnection).client, true)
+  }
+
+  unref(connection: PostgresConnection): void {
+    keepProcess((connection as ServerConnection).client, false)
   }
 
   onEnd(connection: PostgresConnection, ended: (cause: Error) => void): void {
@@ -67,8 +104,19 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
 
   lease(connection: PostgresConnection, lease: Lease): PostgresConnection & Lease {
     const dirt = this.#dirt.get(connection)!
-    dirt.lend(connection as ServerConnection)
-    return new LeasedConnection(connection as ServerConnection, lease, dirt)
+    const server = connection as ServerConnection
+    dirt.lend(server)
+    if (server.hasLostSettings && this.#hooks.onConnect !== undefined) this.#greetBehind(server)
+    return new LeasedConnection(server, lease, dirt)
+  }
+
+  /** It was cleaned once more just now. What is sent at once is sent before the borrower's first statement. */
+  #greetBehind(server: ServerConnection): void {
+    server.hasLostSettings = false
+    const { onConnect } = this.#hooks
+    greet(server, { ...(onConnect && { onConnect }) }, new AbortController().signal).catch(() =>
+      server.destroy(),
+    )
   }
 
   #mind(canceled: Promise<void> | null): void {

@@ -166,6 +166,7 @@ export class PostgresLink implements LockLink {
 
   async detach(): Promise<void> {
     const reset = this.#server.query(RESET_SETTINGS)
+    this.#server.hasLostSettings = true
     // Behind it, because it is one of those that are reset, and every connection has it.
     await Promise.all([this.#announcement?.change(0), reset, this.#server.setClientCheck()])
   }

@@ -2,14 +2,20 @@ import type pg from 'pg'
 import { Deferred } from '../../base/deferred.js'
 import { LockError, PoolClosedError } from '../../base/errors.js'
 import type { ConnectionFactory } from '../../pool/connection-factory.js'
+import { systemClock, type Clock } from '../../base/clock.js'
 import type { PoolPorts } from '../../pool/connection-pool.js'
-import { POOL_OPTIONS, type PoolOptions } from '../../pool/pool-options.js'
+import type { PoolEvents } from '../../pool/pool-events.js'
+import type { PoolOptions } from '../../pool/pool-options.js'
 import type { ConnectOptions } from '../../pool/connect-request.js'
 import type { QueryConfig, QueryResult } from '../queryable.js'
-import { tell, type Callback } from './callback.js'
+import { tellAsPool } from './callback.js'
+import type { ConnectionHooks } from './connection-hooks.js'
 import { EmittingPool } from './emitting-pool.js'
 import { LeasedConnection } from './leased-connection.js'
+import { optionsOfPg } from './pool-options-of-pg.js'
 import type { PostgresConnection } from './postgres-connection.js'
+
+type PoolCallback<T> = (error?: Error, result?: T) => void
 
 type ConnectCallback = (
   error: Error | undefined,
@@ -35,9 +41,19 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
   #ending: Deferred<void> | null = null
   #ended = false
 
-  constructor(factory: ConnectionFactory<PostgresConnection>, options: PoolOptions, ports: PoolPorts) {
+  readonly #clock: Clock
+
+  /** `config` and `log` are what the connections were made with, and who is told of all that happens to them. */
+  constructor(
+    { config, log }: { readonly config: pg.ClientConfig } & Pick<ConnectionHooks, 'log'>,
+    factory: ConnectionFactory<PostgresConnection>,
+    options: PoolOptions,
+    ports: PoolPorts,
+  ) {
     super(factory, options, ports)
-    this.options = inWordsOfPg(options)
+    this.options = optionsOfPg(config, options)
+    this.#clock = ports.clock ?? systemClock
+    if (log !== undefined) for (const event of POOL_EVENTS) this.on(event, (what) => log(event, what))
   }
 
   /** Whether `end()` was called, or the lock pool is closed. */
@@ -52,9 +68,9 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
 
   override connect(options?: ConnectOptions): Promise<LeasedConnection>
   override connect(callback: ConnectCallback): void
-  override connect(how: ConnectOptions | ConnectCallback = {}): Promise<LeasedConnection> | void {
-    if (typeof how !== 'function') return this.#connect(how)
-    tell(this.#connect({}), (error, client) => how(error ?? undefined, client, client?.release ?? NOTHING))
+  override connect(how?: ConnectOptions | ConnectCallback): Promise<LeasedConnection> | void {
+    if (typeof how !== 'function') return this.#connect(how ?? {})
+    tellAsPool(this.#connect({}), (error, client) => how(error, client, client?.release ?? NOTHING))
   }
 
   override use<T>(body: (client: LeasedConnection) => T | Promise<T>, options?: ConnectOptions): Promise<T> {
@@ -64,35 +80,43 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
   /** One statement on a connection that is borrowed for it. */
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig, values?: unknown[]): Promise<QueryResult<Row>>
-  query<Row>(text: string | QueryConfig, callback: Callback<QueryResult<Row>>): void
-  query<Row>(text: string | QueryConfig, values: unknown[], callback: Callback<QueryResult<Row>>): void
+  query<Row>(text: string | QueryConfig, callback: PoolCallback<QueryResult<Row>>): void
+  query<Row>(text: string | QueryConfig, values: unknown[], callback: PoolCallback<QueryResult<Row>>): void
   /** Only so that the type is that of a `pg.Pool`, which can't do it either: nobody would know when it is done. */
   query<Query extends pg.Submittable>(query: Query): Query
   query<Row>(
     text: string | QueryConfig | pg.Submittable,
-    values?: unknown[] | Callback<QueryResult<Row>>,
-    callback?: Callback<QueryResult<Row>>,
+    values?: unknown[] | PoolCallback<QueryResult<Row>>,
+    callback?: PoolCallback<QueryResult<Row>>,
   ): unknown {
+    if (typeof text === 'function')
+      return tellAsPool(Promise.reject(notForPool(text)), text as PoolCallback<never>)
     const isShort = typeof values === 'function'
     const given = isShort ? undefined : values
     const told = isShort ? values : callback
     const answer = isStatement(text) ? this.#query<Row>(text, given) : Promise.reject(notForPool(text))
     if (told === undefined) return answer
-    return tell(answer, told)
+    return tellAsPool(answer, told)
   }
 
   /**
-   * Lends no more, and resolves when every borrower is done. Who waits already is still served. Locks go on: a library
-   * that is done with its pool must not end the locks of the program. `close()` of the lock pool ends the connections.
+   * Lends no more, and resolves when every borrower is done and has had its answer. Who waits already is still served. Locks
+   * go on: a library that is done with its pool must not end the locks of the program. `close()` of the lock pool ends the
+   * connections.
+   *
+   * @throws {PoolClosedError} it was called before
    */
   end(): Promise<void>
-  end(callback: (error?: Error | null) => void): void
-  end(callback?: (error?: Error | null) => void): Promise<void> | void {
+  end(callback: (error?: Error) => void): void
+  end(callback?: (error?: Error) => void): Promise<void> | void {
     const isSecond = this.#ending !== null
     const ending = (this.#ending ??= new Deferred<void>())
     if (!isSecond) this.#endIfDone()
-    if (callback === undefined) return ending.promise
-    tell(ending.promise, callback)
+    const answer = isSecond
+      ? Promise.reject<void>(new PoolClosedError('Called end on pool more than once'))
+      : ending.promise
+    if (callback === undefined) return answer
+    tellAsPool(answer, callback)
   }
 
   protected override connectionEnded(connection: PostgresConnection, error: Error): void {
@@ -163,25 +187,25 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
   }
 
   #endIfDone(): void {
-    if (this.#ending === null || this.#callers > 0) return
+    const ending = this.#ending
+    if (ending === null || this.#callers > 0) return
     this.#ended = true
-    this.#ending.resolve()
+    // The last borrower has given back, and is about to learn of its answer: that comes first, as with a `pg.Pool`.
+    this.#clock.after(0, () => ending.resolve())
   }
 }
 
-/** Whatever was not said is what it is by default. */
-function inWordsOfPg(options: PoolOptions): pg.PoolOptions {
-  const seconds = (options.maxLifetimeMs ?? POOL_OPTIONS.maxLifetimeMs.default) / 1000
-  return Object.freeze({
-    min: options.min ?? POOL_OPTIONS.min.default,
-    max: options.max ?? POOL_OPTIONS.max.default,
-    idleTimeoutMillis: options.idleTimeoutMs ?? POOL_OPTIONS.idleTimeoutMs.default,
-    connectionTimeoutMillis: options.acquireTimeoutMs ?? POOL_OPTIONS.acquireTimeoutMs.default,
-    maxLifetimeSeconds: seconds,
-    maxUses: Infinity,
-    allowExitOnIdle: false,
-  })
-}
+/** All of them: the compiler sees to it. */
+const POOL_EVENTS = Object.keys({
+  'connection:opened': 0,
+  'connection:lent': 0,
+  'connection:returned': 0,
+  'connection:failed': 0,
+  'connection:cleaned': 0,
+  'connection:overdue': 0,
+  'connection:forgotten': 0,
+  'connection:closed': 0,
+} satisfies Record<keyof PoolEvents, 0>) as (keyof PoolEvents)[]
 
 function isStatement(text: unknown): text is string | QueryConfig {
   return typeof text === 'string' || (typeof text === 'object' && text !== null && !('submit' in text))

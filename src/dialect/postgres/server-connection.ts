@@ -29,6 +29,8 @@ export class ServerConnection implements PostgresConnection {
   #end: Error | null = null
   #canceled: Promise<void> | null = null
   #clientCheck: ClientCheck = 'none'
+  /** All settings have been reset since the program set its own, if it does so when a connection is opened. */
+  hasLostSettings = false
   /** While a cursor waits for what was sent before it, and others wait behind the cursor. */
   #quiet: Deferred<void> | null = null
 
@@ -120,6 +122,11 @@ export class ServerConnection implements PostgresConnection {
     this.#clientCheck = await setClientCheck(this)
   }
 
+  /** Whether it has ended by itself, or was ended. */
+  get hasEnded(): boolean {
+    return this.#end !== null
+  }
+
   /** Statements that are not answered yet. */
   get inFlight(): number {
     return this.#inFlight
@@ -138,7 +145,7 @@ export class ServerConnection implements PostgresConnection {
   relay<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
     if (this.#quiet !== null) return this.#quiet.promise.then(() => this.relay<Row>(textOrConfig, values))
     this.#inFlight++
-    const answer: Promise<unknown> = this.#client.query(textOrConfig as string, values)
+    const answer = this.#send(textOrConfig, values, undefined) as Promise<unknown>
     return answer.then(this.#answered, this.#failed) as Promise<QueryResult<Row>>
   }
 
@@ -154,8 +161,7 @@ export class ServerConnection implements PostgresConnection {
       this.#answered(result)
       done(error, result as QueryResult<Row>)
     }
-    // The types of `pg` want values where it does not.
-    this.#client.query(textOrConfig as string, values as unknown[], told as (error: Error) => void)
+    this.#send(textOrConfig, values, told)
   }
 
   /**
@@ -261,6 +267,18 @@ export class ServerConnection implements PostgresConnection {
   /** The client of `pg` itself, to be asked, not to be sent anything. */
   get client(): pg.Client {
     return this.#client
+  }
+
+  /** Where the driver throws it may have sent some of it: then nobody knows what the next answer belongs to. */
+  #send(query: string | QueryConfig, values: unknown[] | undefined, told: unknown): unknown {
+    try {
+      // The types of `pg` want more than it does.
+      return this.#client.query(query as string, values as unknown[], told as (error: Error) => void)
+    } catch (error) {
+      this.#answered(null)
+      this.destroy()
+      throw error
+    }
   }
 
   /** Also with a cursor, or something like it, which is not counted. */

@@ -64,6 +64,7 @@ export interface Swept {
 export async function sweep(server: ServerConnection, order: SweepOrder): Promise<Swept> {
   const { looks, isOnce, custom } = order
   const prepared = server.parsedStatements
+  server.hasLostSettings = true
   // What is prepared stands in the way of the shorter way to clean.
   const isBare = prepared === 0 && (!looks || isOnce)
   const [, left, , , , after] = await Promise.all([
