@@ -100,7 +100,7 @@ test('callbacks are answered, for queries, connections and the end', async () =>
 
   expect(answer).toEqual([{ sum: 42 }])
   expect(failure).toMatchObject({ code: '22012' })
-  expect(end).toBeNull()
+  expect(end).toBeUndefined()
   expect(connections.ended).toBe(true)
   expect(await rejection(connections.query('SELECT 1'))).toMatchObject({ code: 'POOL_CLOSED' })
 })

@@ -47,7 +47,7 @@ test('whoever keeps a connection after its release can do nothing with it', asyn
     code: 'CONNECTION_FAILED',
     message: expect.stringMatching(/released/),
   })
-  kept.release()
+  expect(() => kept.release(true)).toThrow('already been released')
 
   expect((await next.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   next.release()

@@ -95,6 +95,41 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     client.release(true)
   })
 
+  test('takes a callback that stands in the config, and goes on', async () => {
+    const pool = make()
+    const client = await pool.connect()
+    const asked = await new Promise((resolve) => {
+      const callback = (error: unknown, result: { rows: unknown[] }): void => resolve([error, result.rows])
+      const query = { text: 'SELECT $1::int AS n', values: [7], callback }
+      expect(client.query(query)).toBeUndefined()
+    })
+    const failed = await new Promise((resolve) => {
+      client.query({ text: 'SELECT 1/0', callback: resolve } as never)
+    })
+
+    expect(asked).toEqual([null, [{ n: 7 }]])
+    expect(failed).toMatchObject({ code: '22012' })
+    expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    client.release()
+    expect((await pool.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }])
+    expect(pool.totalCount).toBe(1)
+  })
+
+  test('knows a statement by its name alone, once it was sent with its text', async () => {
+    const pool = make({ max: 1 })
+    const client = await pool.connect()
+    await client.query({ name: 'one', text: 'SELECT 1 AS one' })
+
+    expect((await client.query({ name: 'one' } as pg.QueryConfig)).rows).toEqual([{ one: 1 }])
+    client.release()
+    const again = await pool.connect()
+    expect((await again.query({ name: 'one' } as pg.QueryConfig)).rows).toEqual([{ one: 1 }])
+    expect(await rejection(again.query({} as never))).toMatchObject({
+      message: expect.stringMatching(/text or a name/),
+    })
+    again.release()
+  })
+
   test('refuses what is no query', async () => {
     const pool = make()
     const client = await pool.connect()

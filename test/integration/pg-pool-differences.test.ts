@@ -57,6 +57,22 @@ describe('options', () => {
     expect(connections.counts().opened).toBe(1)
   })
 
+  test('what its options show has all that a connection string says, but no password', () => {
+    const connection = 'postgres://me:secret@db.example:6000/thing?application_name=mine&options=-c%20a%3D1'
+    const { options } = world.pool({ connection, min: 0 }).connections
+
+    expect({ ...options }).toMatchObject({
+      host: 'db.example',
+      port: 6000,
+      user: 'me',
+      database: 'thing',
+      application_name: 'mine',
+      options: '-c a=1',
+    })
+    expect(JSON.stringify(options)).not.toContain('secret')
+    expect(options.password).toBe('secret')
+  })
+
   test('query_timeout is left out: it would close the connection', async () => {
     const connection = { connectionString: world.database.url, query_timeout: 20 }
     const { connections } = world.pool({ connection })
@@ -66,17 +82,26 @@ describe('options', () => {
 })
 
 describe('clients', () => {
-  test('a second release does nothing, and can not disturb the next borrower', async () => {
+  test('a release of what was closed, or has ended, or was disposed of, does nothing', async () => {
     const { connections } = world.pool({ max: 2 })
-    const first = await connections.connect()
-    first.release()
-    const second = await connections.connect()
+    const broken = await connections.connect()
+    broken.release(new Error('mine'))
+    broken.release()
 
-    first.release(true)
+    const ended = await connections.connect()
+    const heard = new Promise((resolve) => ended.on('error', resolve))
+    ended.on('error', () => ended.release())
+    ended.on('end', () => ended.release(true))
+    await world.terminate(ended.processID)
+    await heard
+    ended.release()
 
-    expect(second.processID).toBe(first.processID)
-    expect((await second.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
-    second.release()
+    {
+      await using disposed = await connections.connect()
+      disposed.release()
+    }
+    expect(connections.counts()).toMatchObject({ leased: 0 })
+    expect((await connections.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   })
 
   test('each loan is an object of its own, and what it listened to ends with it', async () => {
@@ -94,6 +119,36 @@ describe('clients', () => {
     expect(second).not.toBe(first)
     expect(heard).toEqual(['second hello'])
     second.release()
+  })
+
+  test('what is sent by its name alone, or has nothing to be sent, is known to leave nothing', async () => {
+    const { connections } = world.pool({ max: 2 })
+    const found: string[] = []
+    connections.on('connection:cleaned', (event) => found.push(...event.found))
+    await connections.query({ name: 'one', text: 'SELECT 1 AS one' })
+
+    await connections.query({ name: 'one' } as never)
+    await rejection(connections.query({} as never))
+    await connections.query('SELECT 1')
+
+    expect(found).toEqual([])
+  })
+
+  test('what the driver can not send costs its connection, and nobody waits for it', async () => {
+    const { connections } = world.pool({ max: 2 })
+    const client = await connections.connect()
+    const unreadable = {
+      text: 'SELECT $1',
+      get values(): never {
+        throw new Error('values')
+      },
+    }
+
+    expect(() => client.query(unreadable)).toThrow('values')
+    client.release()
+
+    expect((await connections.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    await expect.poll(() => connections.counts(), { timeout: 5000 }).toMatchObject({ leased: 0, closing: 0 })
   })
 
   test('a parser that a borrower sets is gone with the loan', async () => {
@@ -154,11 +209,10 @@ describe('clients', () => {
     next.release()
   })
 
-  test('the pool itself takes neither cursors nor functions for a query', async () => {
+  test('the pool itself takes no cursors for a query', async () => {
     const { connections } = world.pool()
 
     expect(await rejection(connections.query(new Cursor('SELECT 1')) as never)).toBeInstanceOf(TypeError)
-    expect(await rejection(connections.query((() => undefined) as never))).toBeInstanceOf(TypeError)
     expect(await rejection(connections.query(null as never))).toBeInstanceOf(TypeError)
     expect(connections.totalCount).toBe(0)
   })
@@ -198,7 +252,7 @@ describe('errors and the end', () => {
     expect(it.out.toString()).toBe('57P01 1\n')
   })
 
-  test('end serves those who wait, answers twice, and leaves locks alone', async () => {
+  test('end serves those who wait, and leaves locks and connections alone', async () => {
     const locks = world.pool({ max: 2 })
     const { connections } = locks
     const lock = await locks.acquire('key')
@@ -211,8 +265,9 @@ describe('errors and the end', () => {
     client.release()
 
     expect((await waiting).rows).toEqual([{ one: 1 }])
-    await Promise.all([ended, connections.end()])
+    await ended
     expect([connections.ended, lock.signal.aborted]).toEqual([true, false])
+    expect(connections.totalCount, 'they are closed with the lock pool').toBeGreaterThan(0)
     await lock.release()
   })
 })

@@ -10,6 +10,10 @@ export interface Wanted {
   readonly idleTimeoutMillis?: number
   readonly connectionTimeoutMillis?: number
   readonly maxLifetimeSeconds?: number
+  readonly maxUses?: number
+  readonly onConnect?: (client: pg.PoolClient) => unknown
+  readonly verify?: (client: pg.PoolClient, done: (error?: Error) => void) => void
+  readonly log?: (...messages: unknown[]) => void
 }
 
 const pools: pg.Pool[] = []
@@ -22,15 +26,23 @@ export function poolsOf(
     [
       'pg.Pool',
       (wanted = {}) => {
-        const pool = new pg.Pool({ connectionString: world.database.url, max: 2, ...wanted })
+        const pool = new pg.Pool({
+          connectionString: world.database.url,
+          max: 2,
+          ...(wanted as pg.PoolConfig),
+        })
         pools.push(pool)
         return pool
       },
     ],
     [
       'locks.connections',
-      ({ max = 2, min = 0, ...wanted } = {}) =>
+      ({ max = 2, min = 0, maxUses, onConnect, verify, log, ...wanted } = {}) =>
         world.pool({
+          ...(maxUses === undefined ? {} : { maxUses }),
+          ...(onConnect && { onConnect }),
+          ...(verify && { verify }),
+          ...(log && { log }),
           min,
           // One of them is kept for lock sessions.
           max: max + 1,

@@ -1,9 +1,7 @@
 import { ConnectionError } from '../../base/errors.js'
 import { orAbort } from '../../base/or-abort.js'
 import { show } from '../../base/options.js'
-import { Dirt } from './dirt.js'
 import { LeasedConnection } from './leased-connection.js'
-import { Reach } from './reach.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** Code of the program's that has a part in the life of connections, as a `pg.Pool` takes it. */
@@ -11,7 +9,7 @@ export interface ConnectionHooks {
   /**
    * Called with each new connection before anybody has it, and awaited: for settings, or a look whether it will do. If it
    * fails, so does opening the connection, and what it takes counts for the time that opening may take. It is called again
-   * where a borrower has left settings or the like, because these are cleaned off, and with them what it had set.
+   * where a borrower may have left settings or the like, because these are cleaned off, and with them what it had set.
    */
   readonly onConnect?: (client: LeasedConnection) => unknown
 
@@ -44,7 +42,7 @@ export async function greet(
   signal: AbortSignal,
 ): Promise<void> {
   // What is set here is to stay, so nobody looks for dirt.
-  const client = LeasedConnection.lentFor(server, new Dirt(new Reach()))
+  const client = LeasedConnection.lentFor(server)
   const greeting = async (): Promise<void> => {
     await onConnect?.(client)
     if (verify !== undefined) await calledBack((done) => verify(client, done))

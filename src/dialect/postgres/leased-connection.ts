@@ -9,6 +9,7 @@ import { preparedText } from './driver-client.js'
 import { Forwarding } from './forwarding.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 import { Reach } from './reach.js'
+import { released, releasedTwice } from './released-errors.js'
 import { ServerConnection } from './server-connection.js'
 
 /** As Node types it. */
@@ -39,13 +40,11 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   declare readonly connection: never
   readonly #server: ServerConnection
   readonly #dirt: Dirt
-  /** Made only for those who ask for it. */
+  /** These two are made only for those who ask for them. */
   #types: Parsers | null = null
-  /** Made only for those who listen. */
   #forwarding: Forwarding | null = null
   #released: ((destroy: boolean | Error | undefined, client: LeasedConnection) => void) | null = null
   #isOver = false
-  /** Whether the borrower has given it back to be used again. */
   #isBack = false
 
   constructor(server: ServerConnection, lease: Lease, dirt: Dirt) {
@@ -76,14 +75,16 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
 
   /** As somebody has it who has given it back. */
   static released(connection: PostgresConnection): LeasedConnection {
-    const client = LeasedConnection.lentFor(LeasedConnection.serverOf(connection), new Dirt(new Reach()))
+    const client = LeasedConnection.lentFor(LeasedConnection.serverOf(connection))
     client.#end()
     return client
   }
 
-  /** @internal For a while, without being borrowed from a pool: until `endLoan`. */
-  static lentFor(server: ServerConnection, dirt: Dirt): LeasedConnection {
-    return new LeasedConnection(server, NO_LEASE, dirt)
+  /** @internal Without being borrowed from a pool: until `endLoan`. */
+  static lentFor(server: ServerConnection): LeasedConnection {
+    const release = (destroy?: boolean | Error): void => void (destroy && server.destroy())
+    const lease = { release, [Symbol.asyncDispose]: () => Promise.resolve() }
+    return new LeasedConnection(server, lease, new Dirt(new Reach()))
   }
 
   /** @internal It is over, whoever still has it. */
@@ -202,10 +203,11 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   end(): Promise<void>
   end(callback: (error: Error) => void): void
   end(callback?: (error: Error) => void): Promise<void> | void {
-    const ended = this.#isOver
-      ? Promise.resolve()
-      : new Promise<void>((resolve) => this.#server.onEnd(() => resolve()))
-    if (!this.#isOver) this.release(true)
+    const isOver = this.#isOver
+    const ended = new Promise<void>(
+      (resolve) => void (isOver ? resolve() : this.#server.onEnd(() => resolve())),
+    )
+    if (!isOver) this.release(true)
     return callback === undefined ? ended : tell(ended, callback as Callback<void>)
   }
 
@@ -242,7 +244,6 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     return this.#server.relay<Row>(this.#types === null ? query : this.#typed(query), values)
   }
 
-  /** With a callback that stands in the config, as the driver takes it. */
   #told<Row>(
     query: string | QueryConfig,
     values: unknown[] | Callback<QueryResult<Row>> | undefined,
@@ -296,16 +297,4 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     this.#isOver = true
     this.#forwarding?.end()
   }
-}
-
-const NO_LEASE: Lease = { release: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() }
-
-/** In the words of `pg.Pool`, which people search for. */
-function releasedTwice(): ConnectionError {
-  const message = 'Release called on client which has already been released to the pool.'
-  return new ConnectionError(message, { retryable: false })
-}
-
-function released(): ConnectionError {
-  return new ConnectionError('this connection was released', { retryable: false })
 }

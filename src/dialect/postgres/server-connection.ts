@@ -277,6 +277,7 @@ export class ServerConnection implements PostgresConnection {
     } catch (error) {
       this.#answered(null)
       this.destroy()
+      this.#ended(error instanceof Error ? error : new Error(String(error)))
       throw error
     }
   }
