@@ -10,6 +10,8 @@ const config: ViteUserConfig = defineConfig({
       'test/unit/pool/**/*.test.ts',
     ],
     testTimeout: 20_000,
+    // One set of modules for all files of a run: loading them anew took longer than the tests.
+    isolate: false,
   },
 })
 
