@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import { sleep } from '../../../src/base/clock.js'
+import type { FakeConnection } from '../../../src/testing/fake-connection.js'
+import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fake-world.js'
+
+const bells = (world: FakeWorld): FakeConnection[] =>
+  [...world.server.connections].filter(({ ears }) => ears !== null)
+
+/** What is heard on this connection from now on arrives only when the function is called. */
+function holdBack(bell: FakeConnection): () => number {
+  const ears = bell.ears!
+  const late: (() => void)[] = []
+  let probes = 0
+  bell.ears = {
+    ...ears,
+    rung: (...heard) => late.push(() => ears.rung(...heard)),
+    told: (...heard) => {
+      probes++
+      late.push(() => ears.told(...heard))
+    },
+  }
+  return () => {
+    bell.ears = ears
+    for (const deliver of late) deliver()
+    return probes
+  }
+}
+
+test('a probe that comes back after its circle has been opened by a timeout has no victim', async () => {
+  const world = fakeWorld()
+  const [one, other, third, fourth] = [world.pool(), world.pool(), world.pool(), world.pool()]
+  // The latest wait of all looks for the circle, and a process counts its callers.
+  for (let i = 0; i < 5; i++) await (await one.acquire('before')).release()
+  const others = rejection(
+    other.withLock('2', async () => {
+      await sleep(world.clock, 50)
+      await other.acquire('1', { timeoutMs: 1050 })
+    }),
+  )
+  await world.clock.run(1)
+  const thirds = third.acquire('2', { timeoutMs: Infinity })
+  const mine = one.withLock('1', async () => {
+    await sleep(world.clock, 9)
+    return one.withLock('2', { timeoutMs: Infinity }, () => 'had both')
+  })
+  await world.clock.run(5)
+  const before = bells(world)
+  await world.clock.run(30)
+  const deliver = holdBack(bells(world).find((bell) => !before.includes(bell))!)
+
+  await world.clock.run(1100)
+  expect(await others, 'the circle is open').toMatchObject({ code: 'LOCK_TIMEOUT' })
+  const lock = await thirds
+  // What each of the circle was about is held and wanted as before, by others: so much the server could say.
+  const fourths = fourth.acquire('1', { timeoutMs: Infinity })
+  await world.clock.run(20)
+  expect(deliver(), 'its probe was on the way all the time').toBeGreaterThan(0)
+  await world.clock.run(3000)
+
+  expect(await stateOf(mine), 'it waits for a process that waits for nobody').toBe('pending')
+  await Promise.all([lock.release(), world.clock.run(100)])
+  expect(await mine).toBe('had both')
+  expect(one.snapshot().counters.deadlocks).toBe(0)
+  await world.clock.run(100)
+  await (await fourths).release()
+})

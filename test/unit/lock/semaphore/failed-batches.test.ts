@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import type { Permit } from '../../../../src/lock/semaphore/permit.js'
+import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../../support/fake-world.js'
+
+/** How long it takes to be served, by somebody who has slept so long that it looks by itself most of a second apart. */
+async function msUntilServed(world: FakeWorld, waiting: Promise<Permit>, cause: () => void): Promise<number> {
+  await world.clock.run(5000)
+  expect(await stateOf(waiting), 'before').toBe('pending')
+  const since = world.clock.now()
+  let servedAt = Infinity
+  void waiting.then(() => (servedAt = world.clock.now()))
+  cause()
+  await world.clock.run(3000)
+  return servedAt - since
+}
+
+test('a permit whose return fails is free all the same, and who waits elsewhere is woken', async () => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool().semaphore('jobs', 1), world.pool().semaphore('jobs', 1)]
+
+  // More than once, because a look of its own might come just then.
+  for (let round = 0; round < 3; round++) {
+    const permit = await a.acquire()
+    const waiting = b.acquire({ timeoutMs: Infinity })
+
+    const ms = await msUntilServed(world, waiting, () => {
+      world.server.failNextBatch(0)
+      void permit.release()
+    })
+
+    expect(ms, `round ${round}`).toBeLessThan(20)
+    await (await waiting).release()
+  }
+})
+
+test('who waits for a permit still hears the bell after another batch of its session has failed', async () => {
+  const world = fakeWorld()
+  const [holds, waits] = [world.pool(), world.pool({ max: 2 })]
+
+  for (let round = 0; round < 3; round++) {
+    const permit = await holds.semaphore('jobs', 1).acquire()
+    const waiting = waits.semaphore('jobs', 1).acquire({ timeoutMs: Infinity })
+    await world.clock.run(1000)
+    world.server.failNextBatch(0)
+    await rejection(waits.acquire('orders'))
+    expect(await stateOf(waiting)).toBe('pending')
+    // The attempts it makes by itself would set its interest again, so it is not left to sleep for long.
+    const since = world.clock.now()
+    let servedAt = Infinity
+    void waiting.then(() => (servedAt = world.clock.now()))
+
+    await Promise.all([permit.release(), world.clock.run(3000)])
+
+    expect(servedAt - since, `round ${round}`).toBeLessThan(20)
+    await (await waiting).release()
+  }
+})
