@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest'
+import { Cluster } from '../../chaos/cluster.js'
+import { Proxy } from '../../chaos/proxy.js'
+import { crash, Standby } from '../../chaos/standby.js'
+import type { EmbeddedPostgres } from '../../src/embedded/index.js'
+import { LockPool } from '../../src/postgres-lock-pool.js'
+import { startEmbedded } from '../support/own-server.js'
+import { query } from '../support/query.js'
+
+const SERVER = { durable: true, settings: { wal_keep_size: '128MB' } }
+
+/** As another process each time, which has seen nothing. */
+async function firstToken(url: string, draws = 3): Promise<bigint> {
+  const locks = new LockPool({ connection: url })
+  try {
+    const first = await locks.acquire('orders')
+    await first.release()
+    for (let i = 1; i < draws; i++) await (await locks.acquire('orders')).release()
+    const last = await locks.acquire('orders')
+    await last.release()
+    expect(last.token).toBeGreaterThan(first.token)
+    return draws === 1 ? first.token : last.token
+  } finally {
+    await locks.close({ graceMs: 0 })
+  }
+}
+
+function at(url: string, server: EmbeddedPostgres): string {
+  const other = new URL(url)
+  other.port = String(server.port)
+  return other.href
+}
+
+/**
+ * Goal: tokens grow, whoever is the primary next.
+ * Method: a primary goes away, by a crash or frozen; its replica, which has missed the last tokens, takes over at once, and
+ * gives tokens; then that one is gone, and the old one is back with what it had.
+ */
+test.each(['crashed', 'frozen'] as const)(
+  'an old primary that was %s, and comes back, gives no token again',
+  async (how) => {
+    await using old = await startEmbedded(SERVER)
+    await firstToken(old.url)
+    const standby = await Standby.of(old, old.url, startEmbedded, SERVER)
+    await using server = standby.server
+    standby.fallBehind()
+    const tokens = [await firstToken(old.url)]
+
+    if (how === 'crashed') await crash(old)
+    else process.kill(old.processId, 'SIGSTOP')
+    await standby.promote(at(old.url, server))
+    tokens.push(await firstToken(at(old.url, server)))
+    await crash(server)
+    if (how === 'crashed') await old.restart('immediate')
+    else process.kill(old.processId, 'SIGCONT')
+    tokens.push(await firstToken(old.url, 1))
+
+    expect(tokens.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(tokens)
+  },
+  60_000,
+)
+
+test('an old primary that was restarted lets strict pools wait, because it has missed marks', async () => {
+  await using old = await startEmbedded(SERVER)
+  const strict = async (): Promise<number[]> => {
+    const locks = new LockPool({ connection: old.url, strict: true, leaseMs: 1500 })
+    const delays: number[] = []
+    locks.on('lock:delayed', ({ delayMs }) => delays.push(delayMs))
+    await (await locks.acquire('orders')).release()
+    await locks.close({ graceMs: 0 })
+    return delays
+  }
+  expect(await strict(), 'at the very first').toEqual([])
+  expect(await strict()).toEqual([])
+  await crash(old)
+  await old.restart('immediate')
+
+  expect(await strict()).toEqual([expect.any(Number)])
+  await expect
+    .poll(() => query<{ ms: number }>(old.url, 'SELECT settling_ms AS ms FROM lockpool.timeline'))
+    .toEqual([{ ms: 0 }])
+  expect(await strict(), 'somebody has waited').toEqual([])
+}, 60_000)
+
+/**
+ * Goal: no overlap, though the replica has not heard of the lease of who holds.
+ * Method: the first strict pool comes while the replica hears nothing, and is cut off with its lock as the primary dies.
+ */
+test('a replica that has not heard what strict pools agreed on waits for the longest lease there may be', async () => {
+  const cluster = await Cluster.startedBy(startEmbedded)
+  const way = await Proxy.to(cluster.port)
+  const cut = new URL(cluster.urlOf('postgres'))
+  cut.port = String(way.port)
+  const holder = new LockPool({ connection: cut.href, strict: true, leaseMs: 30_000 })
+  const next: LockPool[] = []
+  try {
+    // The schema is there, and nobody has been strict.
+    await firstToken(cluster.urlOf('postgres'))
+    await cluster.addStandbys(1)
+    const whileBehind = async (): Promise<void> => {
+      const lock = await holder.acquire('orders')
+      way.toClient.isStalled = way.toServer.isStalled = true
+      expect(lock.state).toBe('held')
+    }
+    await cluster.failOver({ whileBehind, signal: 'SIGKILL' })
+
+    const locks = new LockPool({ connection: cluster.urlOf('postgres'), strict: true, leaseMs: 2000 })
+    next.push(locks)
+    const delays: number[] = []
+    locks.on('lock:delayed', ({ delayMs }) => delays.push(delayMs))
+    expect(await locks.tryAcquire('orders')).toBeNull()
+
+    expect(delays).toHaveLength(1)
+    expect(delays[0]).toBeGreaterThan(20_000)
+  } finally {
+    await Promise.all([holder, ...next].map((pool) => pool.close({ graceMs: 0 })))
+    await way.close()
+    await cluster.stop()
+  }
+}, 60_000)
