@@ -86,3 +86,18 @@ SELECT state = 'streaming' AND replay_lsn >= pg_current_wal_lsn() AS in_step
 FROM pg_stat_replication`
 
 export const PROMOTE = `SELECT pg_promote() AS is_promoted`
+
+/** A session of its own then sleeps a tenth of a second before it flushes, with the lock in its hands that a flush takes. */
+export const DELAY_FLUSHES = `SET commit_delay = 100000; SET commit_siblings = 0`
+
+export const OWN_PID = `SELECT pg_backend_pid() AS pid`
+
+export const DRAW = `SELECT nextval('lockpool.fence')`
+
+/** A minute ahead of the clock, as if that had been wrong. */
+export const RUN_AHEAD = `
+SELECT setval(
+  'lockpool.fence', greatest(last_value, (extract(epoch FROM clock_timestamp()) * 1000 + 60000)::bigint * 1048576))
+FROM lockpool.fence`
+
+export const IS_UP = `SELECT 1`

@@ -4,6 +4,7 @@ import { check, type Verdict } from './check.js'
 import { Cluster } from './cluster.js'
 import { parseOptions, USAGE, type ChaosOptions } from './options.js'
 import { runRound } from './round.js'
+import { SCENARIOS } from './scenarios.js'
 import { summary } from './summary.js'
 
 const ROUND_MS = 60_000
@@ -13,8 +14,9 @@ interface Round extends Verdict {
 }
 
 async function main(options: ChaosOptions): Promise<void> {
-  const { minutes, isStrict, workers, json } = options
+  const { minutes, isStrict, workers, json, scenario } = options
   const write = (text: string): void => void process.stdout.write(text)
+  if (scenario !== null) return runScenario(scenario, options.rounds, write)
   write(`chaos: ${minutes} rounds of a minute, ${workers} processes, ${isStrict ? 'strict' : 'plain'} mode\n`)
   const rounds: Round[] = []
   const cluster = await Cluster.startedBy(startEmbeddedPostgres)
@@ -35,6 +37,12 @@ async function main(options: ChaosOptions): Promise<void> {
   write(`\n${rounds.length} rounds, ${findings} findings\n`)
   if (json !== null) await writeFile(json, `${JSON.stringify({ version: 1, isStrict, rounds }, null, 2)}\n`)
   // What is still on its way in a proxy is on its way to nobody.
+  process.exit(findings === 0 ? 0 : 1)
+}
+
+async function runScenario(name: string, rounds: number, write: (text: string) => void): Promise<void> {
+  const findings = await SCENARIOS[name]!(startEmbeddedPostgres, rounds, (line) => write(`${line}\n`))
+  write(`\n${rounds} rounds of ${name}, ${findings} findings\n`)
   process.exit(findings === 0 ? 0 : 1)
 }
 

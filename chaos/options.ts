@@ -1,12 +1,18 @@
 import { parseArgs } from 'node:util'
 
+const SCENARIO_NAMES: readonly string[] = ['unflushed', 'return', 'leases']
+
 export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--workers N] [--json FILE]
+       npm run chaos -- --scenario unflushed|return|leases [--rounds N]
 
   --minutes N   rounds of a minute each (default 2)
   --seed N      of the first round; the next has the next (default: by chance)
   --strict      with \`strict: true\`: then nothing may overlap, whatever the server does
   --workers N   processes that contend (default 4)
-  --json FILE   where the results go`
+  --json FILE   where the results go
+  --scenario S  one thing again and again instead, as hard as it gets: a crash with tokens that are not written (unflushed),
+                the return of an old primary (return), a fail-over with leases of 2 s and 30 s in strict mode (leases)
+  --rounds N    of the scenario (default 10)`
 
 /** What was asked for on the command line. */
 export interface ChaosOptions {
@@ -15,6 +21,8 @@ export interface ChaosOptions {
   readonly isStrict: boolean
   readonly workers: number
   readonly json: string | null
+  readonly scenario: string | null
+  readonly rounds: number
 }
 
 /** @throws {TypeError} saying what can't be understood. */
@@ -27,6 +35,8 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
       strict: { type: 'boolean', default: false },
       workers: { type: 'string', default: '4' },
       json: { type: 'string' },
+      scenario: { type: 'string' },
+      rounds: { type: 'string', default: '10' },
     },
   })
   return {
@@ -35,7 +45,14 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
     isStrict: values.strict,
     workers: positive('workers', values.workers),
     json: values.json ?? null,
+    scenario: scenarioOf(values.scenario),
+    rounds: positive('rounds', values.rounds),
   }
+}
+
+function scenarioOf(name: string | undefined): string | null {
+  if (name === undefined || SCENARIO_NAMES.includes(name)) return name ?? null
+  throw new TypeError(`--scenario must be one of ${SCENARIO_NAMES.join(', ')}, got "${name}"`)
 }
 
 function positive(name: string, text: string): number {

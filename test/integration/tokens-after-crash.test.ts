@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { UnflushedDraw } from '../../chaos/unflushed.js'
 import type { EmbeddedPostgres } from '../../src/embedded/index.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { lossOf } from '../support/lock-world.js'
 import { startEmbedded } from '../support/own-server.js'
 import { query } from '../support/query.js'
-import { UnflushedDraw } from '../support/unflushed.js'
 
 /** Draws, each a batch of its own. */
 async function draw(locks: LockPool, times: number): Promise<bigint> {

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { expect } from 'vitest'
+import { DELAY_FLUSHES, DRAW, OWN_PID } from './chaos-sql.js'
 
 /** Every 33rd draw writes ahead. */
 const MOST_DRAWS = 40
@@ -23,12 +23,12 @@ export class UnflushedDraw implements AsyncDisposable {
     client.on('error', () => undefined)
     await client.connect()
     // Before a flush it sleeps a tenth of a second, with the lock in its hands.
-    await client.query('SET commit_delay = 100000; SET commit_siblings = 0')
-    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    await client.query(DELAY_FLUSHES)
+    const { rows } = await client.query<{ pid: number }>(OWN_PID)
     const { pid } = rows[0]!
     for (let draws = 0; draws < MOST_DRAWS; draws++) {
       let isAnswered = false
-      const drawn = client.query(`SELECT nextval('lockpool.fence')`).then(
+      const drawn = client.query(DRAW).then(
         () => (isAnswered = true),
         () => undefined,
       )
@@ -37,7 +37,7 @@ export class UnflushedDraw implements AsyncDisposable {
       process.kill(pid, 'SIGSTOP')
       return new UnflushedDraw(client, pid)
     }
-    return expect.unreachable('a draw writes ahead')
+    throw new Error('no draw writes ahead: does the server flush?')
   }
 
   /** A process of the server dies, and so the server ends all of them and recovers. */
