@@ -10,6 +10,7 @@ import { oneCaller } from './rows/one-caller.js'
 import { outage } from './rows/outage.js'
 import { poolAlone } from './rows/pool-alone.js'
 import { semaphore } from './rows/semaphore.js'
+import { strangers } from './rows/strangers.js'
 import { telemetry } from './rows/telemetry.js'
 import { throughput } from './rows/throughput.js'
 
@@ -24,6 +25,7 @@ export const GROUPS: readonly Group[] = [
   memory,
   acquireAll,
   semaphore,
+  strangers,
   telemetry,
   lease,
   outage,

@@ -1,0 +1,121 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
+import {
+  BUCKET_CLASS,
+  encodeKey,
+  INTEREST_CLASS,
+  POOL_CLASS,
+  SCHEMA_CLASS,
+  SHARE_CLASS,
+  TEST_CLASS,
+  WRITER_CLASS,
+} from '../src/dialect/postgres/postgres-key.js'
+import { ANNOUNCE, HOLD_SMALL, OVERHEAR, REPEAT, SEIZE, SHOUT } from './arsenal-sql.js'
+
+const CLASSES = [INTEREST_CLASS, BUCKET_CLASS, WRITER_CLASS, TEST_CLASS, SCHEMA_CLASS]
+
+const SEIZE_EVERY_MS = 50
+const SHOUT_EVERY_MS = 10
+
+export interface ArsenalOptions {
+  /** Of a role without rights. */
+  readonly url: string
+  /** A database of the same server that has nothing to do with it. */
+  readonly elsewhere: string
+  /** What is locked, as a stranger may know or guess. */
+  readonly keys: readonly string[]
+  readonly messagesPerSecond: number
+  /** The same noise in classes and on a channel that nobody uses: what it costs the machine, and not us. */
+  readonly isAimed: boolean
+}
+
+/**
+ * All that strangers have: they hold our classes of keys, and take whatever of them becomes free; they ring, claim and tell
+ * without end, repeat what they overhear, and announce more than there is, from here and from another database.
+ */
+export class Arsenal implements AsyncDisposable {
+  readonly #options: ArsenalOptions
+  readonly #clients: pg.Client[] = []
+  readonly #over = new AbortController()
+  readonly #doing: Promise<void>[] = []
+
+  private constructor(options: ArsenalOptions) {
+    this.#options = options
+  }
+
+  static async drawn(options: ArsenalOptions): Promise<Arsenal> {
+    const arsenal = new Arsenal(options)
+    const [holder, shouter, echo, ...announcers] = await Promise.all(
+      ['', '', '', '', 'elsewhere'].map((where) => arsenal.#connect(where === '' ? null : options.elsewhere)),
+    )
+    await arsenal.#hold(holder!)
+    for (const [i, client] of announcers.entries())
+      await client.query(ANNOUNCE, [arsenal.#aim(POOL_CLASS), arsenal.#aim(SHARE_CLASS), i * 1000])
+    await arsenal.#repeat(echo!)
+    arsenal.#doing.push(arsenal.#seize(holder!), arsenal.#shout(shouter!))
+    return arsenal
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort()
+    await Promise.all(this.#doing)
+    await Promise.all(this.#clients.map((client) => client.end()))
+  }
+
+  async #connect(database: string | null): Promise<pg.Client> {
+    const url = new URL(this.#options.url)
+    if (database !== null) url.pathname = `/${database}`
+    const client = new pg.Client(url.href)
+    client.on('error', () => undefined)
+    this.#clients.push(client)
+    await client.connect()
+    return client
+  }
+
+  #aim(number: number): number {
+    return this.#options.isAimed ? number : number + OFF_TARGET
+  }
+
+  get #channel(): string {
+    return this.#options.isAimed ? 'lockpool_1' : 'nobody_1'
+  }
+
+  async #hold(client: pg.Client): Promise<void> {
+    for (const each of [BUCKET_CLASS, SCHEMA_CLASS]) await client.query(HOLD_SMALL, [this.#aim(each)])
+  }
+
+  async #seize(client: pg.Client): Promise<void> {
+    while (!this.#over.signal.aborted) {
+      await client.query(SEIZE, [CLASSES, this.#options.isAimed ? 0 : OFF_TARGET])
+      await pause(SEIZE_EVERY_MS)
+    }
+  }
+
+  async #shout(client: pg.Client): Promise<void> {
+    const ids = this.#options.keys.map((key) => encodeKey(key, '').id)
+    const calls = [
+      `ring ${ids.join(' ')}`,
+      ...ids.map((id) => `ring ${id}`),
+      ...ids.map((id) => `claim ${id}`),
+      `tell ${'['.repeat(2000)}`,
+      'tell ["a.1",1,"k","exclusive",[["a.1","\u001b[31mevil",null,"k"]]]',
+    ]
+    const atOnce = Math.ceil((this.#options.messagesPerSecond * SHOUT_EVERY_MS) / 1000)
+    for (let i = 0; !this.#over.signal.aborted; i++) {
+      await client.query(SHOUT, [this.#channel, calls[i % calls.length], i * atOnce, atOnce])
+      await pause(SHOUT_EVERY_MS)
+    }
+  }
+
+  /** What is said by others, as it was, and as an answer to it. */
+  async #repeat(client: pg.Client): Promise<void> {
+    client.on('notification', ({ payload = '' }) => {
+      if (this.#over.signal.aborted || payload.startsWith('x')) return
+      void client.query(REPEAT, [this.#channel, `x${payload}`]).catch(() => undefined)
+    })
+    await client.query(OVERHEAR)
+  }
+}
+
+/** Far from any class of ours. */
+const OFF_TARGET = 0x01000000

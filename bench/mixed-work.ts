@@ -1,0 +1,77 @@
+import type { LockMode } from '../src/dialect/lock-key.js'
+import type { LockPool } from '../src/index.js'
+
+/** Keys that a few callers want at the same time. */
+export const MIXED_KEYS: readonly string[] = Array.from({ length: 6 }, (_, i) => `mixed ${i}`)
+
+const PERMITS = 3
+
+/** What a watcher is told. */
+export interface Watcher {
+  entered(key: string, mode: LockMode | 'permit', token: bigint): void
+  left(key: string, mode: LockMode | 'permit'): void
+}
+
+export interface MixedOutcome {
+  readonly done: number
+  readonly errors: readonly string[]
+}
+
+/** Several callers who do all that there is to do, with keys that they share: until `isOver`. */
+export async function workMixed(
+  locks: LockPool,
+  callers: number,
+  isOver: () => boolean,
+  watcher: Watcher = NOBODY,
+): Promise<MixedOutcome> {
+  let done = 0
+  const errors: string[] = []
+  await Promise.all(
+    Array.from({ length: callers }, async (_, caller) => {
+      for (let i = caller; !isOver(); i++) {
+        try {
+          await TASKS[i % TASKS.length]!(locks, MIXED_KEYS[(i * 5 + caller) % MIXED_KEYS.length]!, watcher)
+          done++
+        } catch (error) {
+          errors.push(String(error))
+        }
+      }
+    }),
+  )
+  return { done, errors }
+}
+
+type Task = (locks: LockPool, key: string, watcher: Watcher) => Promise<unknown>
+
+const inside = async (
+  watcher: Watcher,
+  key: string,
+  mode: LockMode | 'permit',
+  token: bigint,
+): Promise<void> => {
+  watcher.entered(key, mode, token)
+  await new Promise((resolve) => setImmediate(resolve))
+  watcher.left(key, mode)
+}
+
+const TASKS: readonly Task[] = [
+  (locks, key, watcher) => locks.withLock(key, ({ token }) => inside(watcher, key, 'exclusive', token)),
+  (locks, key, watcher) =>
+    locks.withLock(key, { mode: 'shared' }, ({ token }) => inside(watcher, key, 'shared', token)),
+  (locks, key, watcher) =>
+    locks.semaphore(key, PERMITS).withPermit(({ token }) => inside(watcher, key, 'permit', token)),
+  async (locks, key, watcher) => {
+    const group = await locks.acquireAll([key, MIXED_KEYS[0]!])
+    for (const lock of group.locks) await inside(watcher, String(lock.key), 'exclusive', lock.token)
+    await group.release()
+  },
+  // In one order, so that nobody waits for another in a circle.
+  (locks, key, watcher) =>
+    locks.withLock(MIXED_KEYS[0]!, ({ token }) =>
+      key === MIXED_KEYS[0]
+        ? inside(watcher, key, 'exclusive', token)
+        : locks.withLock(key, (inner) => inside(watcher, key, 'exclusive', inner.token)),
+    ),
+]
+
+const NOBODY: Watcher = { entered: () => undefined, left: () => undefined }
