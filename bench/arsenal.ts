@@ -109,9 +109,12 @@ export class Arsenal implements AsyncDisposable {
 
   /** What is said by others, as it was, and as an answer to it. */
   async #repeat(client: pg.Client): Promise<void> {
+    let isBusy = false
     client.on('notification', ({ payload = '' }) => {
-      if (this.#over.signal.aborted || payload.startsWith('x')) return
-      void client.query(REPEAT, [this.#channel, `x${payload}`]).catch(() => undefined)
+      if (isBusy || this.#over.signal.aborted || payload.startsWith('x')) return
+      isBusy = true
+      const repeated = client.query(REPEAT, [this.#channel, `x${payload}`])
+      void repeated.catch(() => undefined).finally(() => (isBusy = false))
     })
     await client.query(OVERHEAR)
   }

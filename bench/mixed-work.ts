@@ -3,6 +3,8 @@ import type { LockPool } from '../src/index.js'
 
 /** Keys that a few callers want at the same time. */
 export const MIXED_KEYS: readonly string[] = Array.from({ length: 6 }, (_, i) => `mixed ${i}`)
+const OUTER = 'mixed outer'
+const INNER = 'mixed inner'
 
 const PERMITS = 3
 
@@ -65,13 +67,14 @@ const TASKS: readonly Task[] = [
     for (const lock of group.locks) await inside(watcher, String(lock.key), 'exclusive', lock.token)
     await group.release()
   },
-  // In one order, so that nobody waits for another in a circle.
-  (locks, key, watcher) =>
-    locks.withLock(MIXED_KEYS[0]!, ({ token }) =>
-      key === MIXED_KEYS[0]
-        ? inside(watcher, key, 'exclusive', token)
-        : locks.withLock(key, (inner) => inside(watcher, key, 'exclusive', inner.token)),
-    ),
+  // Keys of their own, in one order: groups have another, and so might wait for these in a circle.
+  (locks, _key, watcher) =>
+    locks.withLock(OUTER, ({ token }) => {
+      watcher.entered(OUTER, 'exclusive', token)
+      return locks
+        .withLock(INNER, (inner) => inside(watcher, INNER, 'exclusive', inner.token))
+        .finally(() => watcher.left(OUTER, 'exclusive'))
+    }),
 ]
 
 const NOBODY: Watcher = { entered: () => undefined, left: () => undefined }
