@@ -14,9 +14,6 @@ const LOOK_AGAIN_MS = 1000
  */
 const LOOKING_PART = 1 / 100
 
-/** So many looks may come one after the other, if there have been few before: a pool that grows looks at each step. */
-const LOOKS_AHEAD = 16
-
 /** However expensive looks are, or somebody makes them seem to be, there is one after this long. */
 const RAREST_MS = 600_000
 
@@ -63,7 +60,9 @@ export class TableBudget {
   /** What it could have had at the last look. */
   #ceiling = Infinity
   #lookedAt = -Infinity
-  /** From then on the looks so far are rare enough for what they have cost. */
+  /** What the last look has cost, in the time that is to pass for it. */
+  #priceMs = 0
+  /** When that time has passed for all looks so far, those included by which it has grown. */
   #paidAt = -Infinity
   #isLooking = false
   #cancelRhythm: Cancel | null = null
@@ -132,6 +131,7 @@ export class TableBudget {
     this.#view = null
     this.#ceiling = Infinity
     this.#lookedAt = this.#paidAt = -Infinity
+    this.#priceMs = 0
     this.#stopRhythm()
   }
 
@@ -144,7 +144,7 @@ export class TableBudget {
   #mayLook(used: number): boolean {
     if (this.#fixed !== null || this.#isClosed) return false
     if (this.#isLooking || used <= this.#ceiling) return true
-    return this.#host.clock.now() >= Math.max(this.#lookedAt + LOOK_AGAIN_MS, this.#paidAt)
+    return this.#host.clock.now() - this.#lookedAt >= Math.max(LOOK_AGAIN_MS, this.#priceMs)
   }
 
   async #look(): Promise<void> {
@@ -229,9 +229,8 @@ export class TableBudget {
 
   #pay({ costMs, pools, claimants }: TableUse): void {
     const now = this.#host.clock.now()
-    const price = (costMs * (pools + claimants + 1)) / LOOKING_PART
-    const paidAt = Math.max(this.#paidAt, now - LOOKS_AHEAD * price) + price
-    this.#paidAt = Math.min(paidAt, now + RAREST_MS)
+    this.#priceMs = Math.min((costMs * (pools + claimants + 1)) / LOOKING_PART, RAREST_MS)
+    this.#paidAt = Math.min(Math.max(this.#paidAt, now) + this.#priceMs, now + RAREST_MS)
   }
 
   #keepRhythm(): void {
