@@ -126,12 +126,14 @@ function interestsOf(marks: readonly RawLock[]): Interest[] {
     .map(({ pid, object }) => ({ pid, hash: object | 0, isWriter: writers.has(`${pid} ${object}`) }))
 }
 
-/** While a session changes its share it has two, and the larger counts. */
+/** While a session changes its share it has two, and the larger counts. Whatever it says, it is of one pool. */
 function announcementsOf(marks: readonly RawLock[]): Announcement[] {
-  const shares = new Map<number, number>()
-  for (const { class: kind, pid, object } of marks)
-    if (kind === SHARE_CLASS) shares.set(pid, Math.max(shares.get(pid) ?? 0, object))
-  return marks
-    .filter((mark) => mark.class === POOL_CLASS)
-    .map(({ pid, object }) => ({ pid, pool: object, share: shares.get(pid) ?? 0 }))
+  const greatest = (wanted: number): Map<number, number> => {
+    const byPid = new Map<number, number>()
+    for (const { class: kind, pid, object } of marks)
+      if (kind === wanted) byPid.set(pid, Math.max(byPid.get(pid) ?? 0, object))
+    return byPid
+  }
+  const shares = greatest(SHARE_CLASS)
+  return [...greatest(POOL_CLASS)].map(([pid, pool]) => ({ pid, pool, share: shares.get(pid) ?? 0 }))
 }
