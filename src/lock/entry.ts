@@ -379,16 +379,18 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     }
     this.#session!.ring(this)
     this.gaveUp(now)
-    this.#giveWay()
+    if (this.#state === 'yielding') this.#giveWay()
   }
 
   /** It is ours, or stays ours. */
   #granted(token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
     this.#sleep?.end()
     this.#isContended = this.#isMarked = this.isDraining = false
-    this.turn = new Turn(token, now)
+    const turn = (this.turn = new Turn(token, now))
     this.#move(delayMs > 0 ? 'delayed' : 'held')
     this.gaveUp(now)
+    // Who was told may have used it to end the session: then nothing is ours any more.
+    if (this.turn !== turn) return
     if (delayMs === 0) return this.passOn(stamp, now)
     this.#beginDelay(delayMs, token, stamp)
     this.host.delayed(this, delayMs)

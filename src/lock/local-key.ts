@@ -113,6 +113,8 @@ export abstract class LocalKey implements LockKeeper {
     const turn = this.turn!
     // Readers who came after the batch left need a token drawn after they came.
     for (const waiter of this.queue) {
+      // Who was told of the one before may have used it to end the session.
+      if (this.turn !== turn) return
       if (waiter.mode !== 'shared' || waiter.arrival > stamp || turn.room === 0) break
       this.grant(waiter, now)
     }

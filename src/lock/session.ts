@@ -366,15 +366,23 @@ export class Session implements LeaseHost, ChoresHost {
       aftermath = await recover(this.link, () => this.#host.clientsOf(this), unsent)
     } catch (cause) {
       if (this.#isOver) return
-      for (const request of requests) request.failed(explained, false)
+      this.#tellFailed(requests, explained, false)
       return this.lose('what it held could not be told after a failed batch', cause as Error)
     }
     if (this.#isOver) return
     this.#lease.heard(sentAt)
     this.#rest()
-    for (const request of requests) request.failed(explained, mayAsk)
+    this.#tellFailed(requests, explained, mayAsk)
     this.#forget(aftermath, explained)
     this.#flush()
+  }
+
+  /** Until somebody who is told uses it to end this session, by which the rest of them lose it. */
+  #tellFailed(requests: readonly (Request | PermitRequest)[], error: LockError, mayAsk: boolean): void {
+    for (const request of requests) {
+      if (this.#isOver) return
+      request.failed(error, mayAsk)
+    }
   }
 
   /** The server does not have these, though it should: this session is no longer used for them. */
@@ -383,6 +391,7 @@ export class Session implements LeaseHost, ChoresHost {
     this.#open = this.#open.filter(({ key }) => !gone.has(key.id))
     this.#toRingBehind = this.#toRingBehind.filter(({ key }) => !gone.has(key.id))
     for (const client of losers) {
+      if (this.#isOver) return
       this.clientRemoved()
       client.lost(NO_LONGER_HELD, why)
     }

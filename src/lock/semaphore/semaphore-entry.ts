@@ -321,12 +321,15 @@ export class SemaphoreEntry
   }
 
   #tookSome({ taken, said, otherPermits }: PermitReply): void {
+    const session = this.#session
     const isEnough = taken.length === this.#asked
     this.#asked = 0
     this.take(taken)
     const mismatch = this.host.looked(this, otherPermits)
     if (mismatch !== null) this.refuse(mismatch, Infinity)
     while (this.mayHandOff && this.isWaitedFor) this.handOff()
+    // Who was told may have used it to end the session.
+    if (this.#session !== session) return
     if (said === 'waiting') this.#fallAsleep(taken.length === 0 && this.#asking === 'retry')
     else {
       this.#isContended = !isEnough
@@ -337,8 +340,10 @@ export class SemaphoreEntry
   }
 
   #released({ said, missing }: PermitReply): void {
+    const session = this.#session
     this.#move(this.#state === 'releasing' ? 'idle' : 'waiting')
     this.gaveUp(missing)
+    if (this.#session !== session) return
     if (said === 'wanted') {
       this.#session!.ring(this)
       this.#giveWay()
