@@ -89,7 +89,6 @@ describe('size', () => {
   const LONG_FILES: Readonly<Record<string, string>> = {
     'src/base/errors.ts': 'all errors, one below the other',
     'src/dialect/postgres/server-connection.ts': 'all that is sent on one connection, and in which order',
-    'src/dialect/postgres/postgres-sql.ts': 'statements are whole, and stand together',
     'src/lock/entry.ts': 'every step of one key and every answer to it, in one state machine',
     'src/lock/lock-pool.ts': 'all that a pool can do; a third of it is documentation',
     'src/lock/semaphore/semaphore-entry.ts': 'every step of one semaphore',

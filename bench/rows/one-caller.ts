@@ -1,7 +1,8 @@
 import type pg from 'pg'
-import { encodeBatch } from '../../src/dialect/postgres/batch-codec.js'
+import { BatchEncoder } from '../../src/dialect/postgres/batch-codec.js'
 import { encodeKey } from '../../src/dialect/postgres/postgres-key.js'
-import { PLAIN_BATCH } from '../../src/dialect/postgres/postgres-sql.js'
+import { PLAIN_BATCH } from '../../src/dialect/postgres/batch-sql.js'
+import { InterestBook } from '../../src/dialect/postgres/interest-book.js'
 import type { OperationKind } from '../../src/dialect/lock-operation.js'
 import { LockPool } from '../../src/index.js'
 import { inTurn, rate } from '../measure.js'
@@ -62,6 +63,7 @@ async function bareClient(url: string): Promise<pg.Client> {
 }
 
 function statement(kind: OperationKind, fence: string | null): pg.QueryArrayConfig {
-  const { codes, keys } = encodeBatch([{ kind, mode: 'exclusive', key: encodeKey(KEY, 'bare') }], 0)
+  const operation = { kind, mode: 'exclusive', key: encodeKey(KEY, 'bare') } as const
+  const { codes, keys } = new BatchEncoder(new InterestBook()).encode([operation], 0)
   return { name: 'plain', text: PLAIN_BATCH, values: [codes, keys, fence], rowMode: 'array' }
 }

@@ -132,7 +132,7 @@ export interface LockLink {
 
   /**
    * After a failed batch: makes the server hold exactly `expected` for this session, and answers what of it was missing.
-   * A mark is never missing.
+   * Interest and marks are never missing: the next attempt sets them again.
    */
   reconcile(expected: readonly Holding[]): Promise<readonly Holding[]>
 

@@ -12,9 +12,11 @@ import type { KeyCode, LockMode } from './lock-key.js'
  * - `wait`     set interest, then as `try`; when granted, interest is dropped again.
  * - `queue`    exclusive only: set interest, and leave it at that. For a session that has just had its turn: the others have
  *              been rung for, and are on their way. Readers may be among them, so there is no mark of a waiting writer yet.
- * - `retry`    interest is set and the bell has rung: take it if it is free; when granted, drop interest.
+ * - `retry`    interest is set and the bell has rung: take it if it is free; when granted, drop interest. A reader who has
+ *              waited for long asks like this as well.
  * - `poll`     as `retry`, but a shared attempt gives way to a waiting writer.
  * - `join`     this session has the key in shared mode: draw a token for more local readers, unless a writer waits.
+ * - `rejoin`   as `join`, by one who has waited for long: whether a writer waits or not.
  * - `leave`    drop interest. If the key could be had in the end, somebody may have given it up, or may not have taken it,
  *              counting on us: say so, for the others to be woken.
  * - `release`  give it up, and say whether somebody else may be interested.
@@ -31,6 +33,7 @@ export type OperationKind =
   | 'retry'
   | 'poll'
   | 'join'
+  | 'rejoin'
   | 'leave'
   | 'release'
   | 'relinquish'
@@ -56,7 +59,7 @@ export function endsCleanly({ kind, mode }: LockOperation): boolean {
 export type Answer = string
 
 export const SAID = {
-  /** `try`, `wait`, `retry`, `poll`, `join`: it is ours. `yield`: it stays ours. The token is that of the reply. */
+  /** `try`, `wait`, `retry`, `poll`, `join`, `rejoin`: it is ours. `yield`: it stays ours. The token is that of the reply. */
   granted: 'g',
   /** `try`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
   no: 'n',
@@ -66,7 +69,11 @@ export const SAID = {
   doneAndWanted: 'r',
   /** `wait`, `queue`: not granted, interest is set. `yield`: given up, interest is set, somebody else is interested. */
   waiting: 'w',
-  /** `wait`, `queue`: not even interest could be set this instant; nothing has changed. Ask again. */
+  /**
+   * `wait`, `queue`, `retry`, `poll`: not granted. `yield`: given up. Somebody else keeps interest from being set, or not all
+   * of it is there: each `retry` and `poll` sets what is missing, and until then nobody may ring. For an instant it may be
+   * one who looks for interest; for longer only a stranger, and while he does, all who release take somebody to be interested.
+   */
   crowded: 'c',
 } as const
 

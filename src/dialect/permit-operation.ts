@@ -52,7 +52,7 @@ export interface PermitReply {
   /**
    * - `done`      carried out; no interest is set.
    * - `waiting`   interest is set: there were not enough slots.
-   * - `crowded`   interest could not be set this instant; nothing has changed. Ask again.
+   * - `crowded`   there were not enough slots, and interest could not be set: each `retry` tries that again.
    * - `wanted`    given up, and somebody may have to be woken.
    */
   readonly said: 'done' | 'waiting' | 'crowded' | 'wanted'

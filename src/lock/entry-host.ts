@@ -8,8 +8,8 @@ import type { Lock } from './lock.js'
 import type { LockWaiter } from './lock-waiter.js'
 import type { Session } from './session.js'
 
-/** What interest costs besides the key: itself and, for a writer, its mark; a session has 32 buckets at most. */
-export const INTEREST_ENTRIES = 2
+/** What interest costs besides the key: itself and, for a writer, both halves of its mark; a session has 32 buckets at most. */
+export const INTEREST_ENTRIES = 3
 
 /** What an entry needs of the rest of the pool, and what it tells it. */
 export interface EntryHost {

@@ -7,7 +7,7 @@ import type { Wake } from './sleep.js'
  * - `idle`       nothing is held, marked or asked
  * - `trying`     a first attempt is under way
  * - `asking`     an attempt with interest set, or to be set, is under way
- * - `waiting`    another process has it; interest is set; asleep until the bell rings or the poll is due
+ * - `waiting`    another process has it; interest is set, as far as it can be; asleep until the bell rings or the poll is due
  * - `delayed`    this process has it at the server, and tells nobody until the lease of one who may believe to have it is over
  * - `held`       this process has it, for local holders or about to be passed on
  * - `joining`    held in shared mode, and a token for more readers is being drawn
@@ -66,6 +66,8 @@ export interface EntryFacts {
   /** The mark is set that keeps readers elsewhere from joining. */
   readonly isMarked: boolean
   readonly wake: Wake
+  /** The first local waiter has waited for so long that, as a reader, it does not give way to writers any more. */
+  readonly isLate: boolean
   /** Whether the turn lets the lock pass to another local caller. */
   readonly mayHandOff: boolean
   /** The pool is being closed: a delay is not waited out. */
@@ -82,6 +84,7 @@ export type Step =
   | 'retry'
   | 'poll'
   | 'join'
+  | 'rejoin'
   | 'mark'
   | 'unmark'
   | 'leave'
@@ -101,7 +104,7 @@ export function nextStep(facts: EntryFacts): Step {
       // Interest of a writer is marked as such, so it is not right for a reader.
       if (facts.head !== facts.mode) return 'leave'
       if (facts.wake === 'no') return 'rest'
-      return facts.wake === 'rung' ? 'retry' : 'poll'
+      return facts.wake === 'rung' || (facts.isLate && facts.mode === 'shared') ? 'retry' : 'poll'
     case 'delayed':
       // Kept though nobody here waits any more: nobody else could have it earlier, and a delay begun anew for each who
       // comes would never end.
@@ -131,11 +134,11 @@ function nextExclusive(facts: EntryFacts): Step {
   return facts.mayHandOff ? 'handOff' : 'yield'
 }
 
-function nextShared({ holderCount, head, isDraining, isHurried, isMarked, wake }: EntryFacts): Step {
+function nextShared({ holderCount, head, isDraining, isHurried, isMarked, wake, isLate }: EntryFacts): Step {
   // The writer may have gone, without a word that would reach those who hold the key.
   const mayJoin = head === 'shared' && (!isDraining || isHurried || wake !== 'no')
   if (holderCount === 0 && !mayJoin) return 'release'
   if (isMarked && head !== 'exclusive') return 'unmark'
-  if (mayJoin) return 'join'
+  if (mayJoin) return isLate ? 'rejoin' : 'join'
   return head === 'exclusive' && !isMarked ? 'mark' : 'rest'
 }

@@ -70,6 +70,11 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     return this.#sleep === null ? 'no' : this.#sleep.wake
   }
 
+  get isLate(): boolean {
+    const { first } = this.queue
+    return first !== null && this.now() - first.since >= LATE_MS
+  }
+
   get isClosing(): boolean {
     return this.host.isClosing
   }
@@ -276,6 +281,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'poll':
         return this.#ask(step, 'asking')
       case 'join':
+      case 'rejoin':
         return this.#ask(step, 'joining')
       case 'mark':
       case 'unmark':
@@ -323,7 +329,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#sleep?.attempt()
     this.#move(state)
     this.kind = kind
-    const ringsBehind = state === 'releasing' && this.#others !== null && this.#others.releasing()
+    const ringsBehind = state === 'releasing' && this.#others !== null && this.#others.releasing(this.now())
     this.#session!.submit(this, ringsBehind)
     return false
   }
@@ -336,12 +342,10 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         this.#move('idle')
         return this.refused()
       case 'wait':
-        if (answer === SAID.crowded) this.#move('idle')
-        else this.#fallAsleep()
+        this.#fallAsleep(answer)
         return this.refused()
       case 'queue':
-        if (answer === SAID.crowded) this.#move('idle')
-        else this.#giveWay()
+        this.#giveWay()
         return this.refused()
       case 'mark':
       case 'unmark':
@@ -350,10 +354,12 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         return this.#move(this.#isStaying ? 'held' : 'idle')
       case 'retry':
       case 'poll':
+        this.#others?.came()
         if (kind === 'retry') this.#lostRace()
-        this.#fallAsleep()
+        this.#fallAsleep(answer)
         return this.refused()
       case 'join':
+      case 'rejoin':
         this.isDraining = true
         this.#move('held')
         this.#sleeper.fallAsleep()
@@ -363,13 +369,19 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         return this.#move('idle')
       case 'release':
       case 'relinquish':
-        this.#move(answer === SAID.doneAndWanted ? 'ringing' : 'idle')
-        if (answer === SAID.no) return this.wasNotHeld()
-        if (answer === SAID.doneAndWanted) this.#ringForOthers()
-        return this.gaveUp(now)
+        return this.#released(answer, now)
       case 'yield':
         return this.#yielded(answer, now)
     }
+  }
+
+  #released(answer: Answer, now: number): void {
+    if (answer === SAID.done) this.#others?.came()
+    const isWanted = answer === SAID.doneAndWanted && !this.#doubtsOthers(now)
+    this.#move(isWanted ? 'ringing' : 'idle')
+    if (answer === SAID.no) return this.wasNotHeld()
+    if (isWanted) this.#ringForOthers()
+    this.gaveUp(now)
   }
 
   #yielded(answer: Answer, now: number): void {
@@ -377,14 +389,21 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       this.#move('idle')
       return this.wasNotHeld()
     }
-    this.#session!.ring(this)
+    const isDoubtful = this.#doubtsOthers(now)
+    if (!isDoubtful) this.#session!.ring(this)
     this.gaveUp(now)
-    if (this.#state === 'yielding') this.#giveWay()
+    if (this.#state !== 'yielding') return
+    this.#giveWay()
+    if (isDoubtful) this.#sleeper.awake('rung', true)
+  }
+
+  #doubtsOthers(now: number): boolean {
+    return this.#others !== null && this.#others.areDoubted(now)
   }
 
   /** It is ours, or stays ours. */
   #granted(token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
-    this.#sleep?.end()
+    if (this.#sleep !== null) this.#sleptUntil(this.#sleep, now)
     this.#isContended = this.#isMarked = this.isDraining = false
     const turn = (this.turn = new Turn(token, now))
     this.#move(delayMs > 0 ? 'delayed' : 'held')
@@ -395,6 +414,12 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#beginDelay(delayMs, token, stamp)
     this.host.delayed(this, delayMs)
     this.refused()
+  }
+
+  /** It is ours, by whatever was waited for. */
+  #sleptUntil(sleep: Sleep, now: number): void {
+    if (sleep.gaveWayInVain) (this.#others ??= new Others()).cameNot(now)
+    sleep.end()
   }
 
   #beginDelay(delayMs: number, token: DrawnToken | null, stamp: number): void {
@@ -419,10 +444,11 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#sleep!.lostRace(() => this.#session!.claim(this.key))
   }
 
-  #fallAsleep(): void {
+  #fallAsleep(answer: Answer): void {
     this.#isMarked = false
     this.#move('waiting')
-    this.#sleeper.fallAsleep()
+    if (answer === SAID.crowded) this.#sleeper.crowded()
+    else this.#sleeper.fallAsleep()
   }
 
   #ringForOthers(): void {
@@ -464,6 +490,9 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
 /** Who has less time than this is not made to wait for others: it might never have been asked for at all. */
 const HURRIED_BELOW_MS = 50
+
+/** From then on a reader does not give way to writers elsewhere: one may be said to wait, and never come. */
+const LATE_MS = 10_000
 
 /** States in which interest is, or may be, set in the server. */
 function hasInterest(state: EntryState): boolean {

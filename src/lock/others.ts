@@ -1,3 +1,4 @@
+import { Courtesy } from './courtesy.js'
 import { GIVE_WAY_MS } from './sleep.js'
 
 /** The ring for a release: not sent before the release is answered, sent right behind it, or answered. */
@@ -10,11 +11,13 @@ export class Others {
   #ring: Ring = 'unsent'
   /** On the clock; 0 if there is nobody. */
   #goFirstUntil = 0
+  readonly #courtesy = new Courtesy()
 
   /** A release is about to be sent. Whether it is to be rung for right behind: it was wanted the last time. */
-  releasing(): boolean {
-    this.#ring = this.#wereThere ? 'sent' : 'unsent'
-    return this.#wereThere
+  releasing(now: number): boolean {
+    const rings = this.#wereThere && !this.areDoubted(now)
+    this.#ring = rings ? 'sent' : 'unsent'
+    return rings
   }
 
   /**
@@ -33,7 +36,7 @@ export class Others {
 
   /** Who is quick to ask again would have the key before they have heard the bell, and again, and again. */
   letGoFirst(now: number): void {
-    this.#goFirstUntil = this.#wereThere ? now + GIVE_WAY_MS : 0
+    this.#goFirstUntil = this.#wereThere && !this.areDoubted(now) ? now + GIVE_WAY_MS : 0
   }
 
   /** Whether they are still to be let go first. */
@@ -44,5 +47,20 @@ export class Others {
   /** They are not waited for any longer. */
   forget(): void {
     this.#goFirstUntil = 0
+  }
+
+  /** Somebody is said to want the key, has been let go first again and again, and has not come: that is not asked about now. */
+  areDoubted(now: number): boolean {
+    return this.#courtesy.isResting(now)
+  }
+
+  /** They were let go first, had the time to come, and it was still free. */
+  cameNot(now: number): void {
+    this.#courtesy.wasInVain(now)
+  }
+
+  /** One of them has it, or nobody wants it any more. */
+  came(): void {
+    this.#courtesy.wasRight()
   }
 }

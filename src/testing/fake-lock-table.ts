@@ -6,6 +6,9 @@ import { SAID, type Answer, type LockOperation } from '../dialect/lock-operation
 /** Who holds something: in a real server, a server process. */
 export type Owner = number
 
+/** No session has this number. */
+const STRANGER: Owner = -1
+
 /** One key, as a server knows it. Like PostgreSQL's, a session's own locks never stand in its way. */
 class KeyRecord {
   exclusive: Owner | null = null
@@ -13,11 +16,12 @@ class KeyRecord {
   readonly interested: Set<Owner> = new Set()
   /** The session that has marked that a writer waits; the first to try has it. */
   writer: Owner | null = null
+  /** A stranger has what interest in it is kept under: nobody can set any, and to all it looks as if somebody had. */
+  isCrowded = false
 
   get isUnused(): boolean {
-    return (
-      this.exclusive === null && this.shared.size === 0 && this.interested.size === 0 && this.writer === null
-    )
+    const isHeld = this.isHeld || this.interested.size > 0 || this.writer !== null
+    return !isHeld && !this.isCrowded
   }
 
   get isHeld(): boolean {
@@ -48,11 +52,17 @@ class KeyRecord {
   }
 
   wantedBesides(owner: Owner): boolean {
-    return [...this.interested].some((other) => other !== owner)
+    return this.isCrowded || [...this.interested].some((other) => other !== owner)
   }
 
   givesWayToWriter(owner: Owner): boolean {
     return this.writer !== null && this.writer !== owner
+  }
+
+  /** False if somebody is in the way. */
+  setInterest(owner: Owner): boolean {
+    if (!this.isCrowded) this.interested.add(owner)
+    return this.interested.has(owner)
   }
 
   endInterest(owner: Owner): void {
@@ -80,9 +90,27 @@ export class FakeLockTable {
     return this.#with(key, (record) => record.drop(owner, mode))
   }
 
-  /** @internal A process waits for the key. */
-  setInterest(owner: Owner, key: KeyCode): void {
-    this.#with(key, (record) => record.interested.add(owner))
+  /** @internal A process waits for the key. False if a stranger is in the way. */
+  setInterest(owner: Owner, key: KeyCode): boolean {
+    return this.#with(key, (record) => record.setInterest(owner))
+  }
+
+  /** @internal A stranger takes what interest in the key is kept under, for itself, or lets it go. */
+  crowd(keyId: string, isCrowded: boolean): void {
+    this.#with({ id: keyId }, (record) => (record.isCrowded = isCrowded))
+  }
+
+  /** @internal A session that is none of a pool's sets a mark of ours, and never comes. */
+  forge(keyId: string, what: 'interest' | 'writer'): void {
+    this.#with({ id: keyId }, (record) => {
+      if (what === 'interest') record.interested.add(STRANGER)
+      else record.writer = STRANGER
+    })
+  }
+
+  /** @internal Takes that back. */
+  unforge(keyId: string): void {
+    this.#with({ id: keyId }, (record) => record.endInterest(STRANGER))
   }
 
   /** @internal It does no more. */
@@ -153,7 +181,8 @@ export class FakeLockTable {
       if (record.isUnused) this.#records.delete(holding.key.id)
     }
     const present = new Set(held.map(nameOf))
-    return expected.filter((holding) => holding.what !== 'mark' && !present.has(nameOf(holding)))
+    const isLock = ({ what }: Holding): boolean => what === 'exclusive' || what === 'shared'
+    return expected.filter((holding) => isLock(holding) && !present.has(nameOf(holding)))
   }
 
   #with<T>(key: KeyCode, use: (record: KeyRecord) => T): T {
@@ -178,16 +207,12 @@ export class FakeLockTable {
       case 'queue':
       case 'poll':
       case 'retry':
-        record.interested.add(owner)
-        if (kind !== 'queue' && !(givesWay && kind !== 'retry') && record.take(owner, mode)) {
-          record.endInterest(owner)
-          return SAID.granted
-        }
-        if (mode === 'exclusive' && kind !== 'queue') record.writer ??= owner
-        return kind === 'wait' || kind === 'queue' ? SAID.waiting : SAID.no
+        return this.#attempt(owner, kind, mode, record)
       case 'join':
         assert(mode === 'shared', 'only readers join')
         return givesWay ? SAID.no : SAID.granted
+      case 'rejoin':
+        return SAID.granted
       case 'leave':
         record.endInterest(owner)
         return record.couldBeHad(mode === 'exclusive' ? 'shared' : 'exclusive')
@@ -206,8 +231,24 @@ export class FakeLockTable {
       case 'yield':
         if (!record.wantedBesides(owner)) return SAID.granted
         if (!record.drop(owner, mode)) return SAID.no
-        record.interested.add(owner)
-        return SAID.waiting
+        return record.setInterest(owner) ? SAID.waiting : SAID.crowded
     }
+  }
+
+  #attempt(
+    owner: Owner,
+    kind: 'wait' | 'queue' | 'poll' | 'retry',
+    mode: LockMode,
+    record: KeyRecord,
+  ): Answer {
+    const isInterested = record.setInterest(owner)
+    const givesWay = kind !== 'retry' && mode === 'shared' && record.givesWayToWriter(owner)
+    if (kind !== 'queue' && !givesWay && record.take(owner, mode)) {
+      record.endInterest(owner)
+      return SAID.granted
+    }
+    if (!isInterested) return SAID.crowded
+    if (mode === 'exclusive' && kind !== 'queue') record.writer ??= owner
+    return kind === 'wait' || kind === 'queue' ? SAID.waiting : SAID.no
   }
 }

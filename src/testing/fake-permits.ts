@@ -33,12 +33,12 @@ export function carryOutPermits(
     if (operation.exits) table.drop(owner, semaphore.shape, 'shared')
     return { ...reply, missing, said: table.isWanted(owner, semaphore.key.id) ? 'wanted' : 'done' }
   }
-  if (kind === 'wait') table.setInterest(owner, semaphore.key)
+  const isInterested = kind !== 'take' && table.setInterest(owner, semaphore.key)
   const taken = take(table, owner, operation, draw, slotsBeforeFault)
   if (operation.enters && (taken.length > 0 || kind === 'wait')) table.take(owner, semaphore.shape, 'shared')
   const isEnough = taken.length === operation.atMost
   if (isEnough && kind !== 'take') table.endInterest(owner, semaphore.key)
-  const said = kind === 'take' || isEnough ? 'done' : 'waiting'
+  const said = kind === 'take' || isEnough ? 'done' : isInterested ? 'waiting' : 'crowded'
   return { ...reply, taken, said, otherPermits: operation.looks ? otherPermits(table, semaphore) : null }
 }
 

@@ -1,171 +1,339 @@
 import { SAID, type LockOperation, type OperationKind } from '../lock-operation.js'
+import { BatchRows } from './batch-rows.js'
+import { CODE, MARKED } from './batch-sql.js'
+import { bitOf, type InterestBook } from './interest-book.js'
+import { bucketOf, BUCKETS, bucketsIn } from './key-hash.js'
 import type { PostgresKey } from './postgres-key.js'
-import { CODE } from './postgres-sql.js'
 
 /** The parameters of a batch statement, and what is needed to read its answer. */
 export interface EncodedBatch {
   readonly codes: Buffer
   readonly keys: Buffer
-  /** Whether the plain statement will do. */
-  readonly isPlain: boolean
+  /** Both hashes of the key of each row; null if the plain statement will do. */
+  readonly hashes: Buffer | null
+  /** Whether it is nothing but first attempts and releases, in any mode. */
+  readonly isBrief: boolean
   /** Whether anything may be granted, so that a token is needed. */
   readonly mayGrant: boolean
-  /** The buckets that are looked into after the releases: a row each, at the end, in this order. */
-  readonly buckets: readonly number[]
+  /** The row of each operation; null if they are the first rows, in order. */
+  readonly rowOf: readonly number[] | null
+  /** What the other rows say. */
+  readonly trailer: Trailer
 }
 
-const INT8_OID = 20
+/** Behind the rows of operations there are looks for interest in released keys, and then looks into buckets. */
+interface Trailer {
+  readonly from: number
+  /** The releases that are looked after, each in its very key. */
+  readonly looks: readonly number[]
+  readonly buckets: readonly number[]
+  readonly entries: readonly Entered[]
+}
 
-/** A binary array begins with: dimensions, whether it has nulls, the type of its elements, their number, the first index. */
-const ARRAY_HEADER_BYTES = 20
+/** The row of a bucket that was to be entered, and its bit. */
+interface Entered {
+  readonly row: number
+  readonly bit: number
+}
 
-/** Each element: its length, then itself. */
-const ELEMENT_BYTES = 12
-
-const BUCKETS = 32
+const NONE: readonly never[] = []
+const NO_ROWS = new BatchRows(0, false)
 
 /**
- * There must be one operation at least: an array without elements is written in another way. `wanted` are the buckets, a bit
- * each, of which it is known that somebody is interested in a key of theirs.
+ * Makes batches of one session into rows. One for all of them: an object with private methods takes some microseconds to
+ * make (measured), as much as all else of a small batch.
  */
-export function encodeBatch(operations: readonly LockOperation[], wanted: number): EncodedBatch {
-  const count = operations.length
-  const codes = Buffer.allocUnsafe(count + BUCKETS)
-  const keys = Buffer.allocUnsafe(ARRAY_HEADER_BYTES + ELEMENT_BYTES * (count + BUCKETS))
-  // Not `writeInt32BE`, which looks at its arguments each time.
-  const words = new DataView(keys.buffer, keys.byteOffset, keys.byteLength)
-  const buckets: number[] = []
-  let seenBuckets = 0
-  let isPlain = true
-  let mayGrant = false
-  for (let row = 0; row < count; row++) {
-    const { kind, mode, key } = operations[row]!
-    const { high, low, hash } = key as PostgresKey
-    let code = mode === 'exclusive' ? EXCLUSIVE_CODES[kind] : SHARED_CODES[kind]
-    if (code === CODE.releaseExclusive || code === CODE.releaseShared) {
-      const bit = 1 << bucketOf(hash)
-      if ((wanted & bit) !== 0) code = LOOKING[code]
-      else if ((seenBuckets & bit) === 0) {
-        seenBuckets |= bit
-        buckets.push(bucketOf(hash))
+export class BatchEncoder {
+  readonly #book: InterestBook
+  #operations: readonly LockOperation[] = NONE
+  #wanted = 0
+  #rows: BatchRows = NO_ROWS
+  #rowOf: number[] | null = null
+  #looks: number[] | null = null
+  #entries: Entered[] | null = null
+  #seenBuckets = 0
+  #isBrief = true
+
+  constructor(book: InterestBook) {
+    this.#book = book
+  }
+
+  /**
+   * There must be one operation at least: an array without elements is written in another way. `wanted` are the buckets, a
+   * bit each, of which it is known that somebody is interested in a key of theirs. What the batch does for certain is in
+   * the book from now on; the rest when it is decoded.
+   */
+  encode(operations: readonly LockOperation[], wanted: number): EncodedBatch {
+    this.#begin(operations, wanted)
+    const rows = this.#rows
+    let mayGrant = false
+    for (let i = 0; i < operations.length; i++) {
+      const { kind, mode } = operations[i]!
+      const key = operations[i]!.key as PostgresKey
+      const code = this.#codeOf(i, kind, mode === 'exclusive', key)
+      mayGrant ||= GRANTS[kind]
+      if (this.#rowOf !== null) this.#rowOf[i] = rows.count
+      rows.add(code, key)
+    }
+    const from = rows.count
+    const looks = this.#looks ?? NONE
+    for (const i of looks) rows.addNumber(CODE.lookForInterest, (operations[i]!.key as PostgresKey).hash)
+    const buckets = this.#seenBuckets === 0 ? NONE : bucketsIn(this.#seenBuckets)
+    for (const bucket of buckets) rows.addNumber(CODE.lookIntoBucket, bucket)
+    const trailer = { from, looks, buckets, entries: this.#entries ?? NONE }
+    const { codes, keys, hashes } = rows.finish()
+    // Not spread, which takes longer than all of this (measured).
+    return { codes, keys, hashes, isBrief: this.#isBrief, mayGrant, rowOf: this.#rowOf, trailer }
+  }
+
+  #begin(operations: readonly LockOperation[], wanted: number): void {
+    const count = operations.length
+    let extra = 0
+    let isExclusive = true
+    let isBrief = true
+    for (const { kind, mode, key } of operations) {
+      isExclusive &&= mode === 'exclusive'
+      if (kind === 'try') continue
+      if (kind === 'release' || kind === 'relinquish') extra += wanted === 0 ? 0 : 1
+      else {
+        isBrief = false
+        if (kind === 'leave') extra += 2
+        else if (this.#book.isMarked(key as PostgresKey)) extra++
       }
     }
-    codes[row] = code
-    writeElement(words, row, high, low)
-    isPlain &&= IS_PLAIN.has(code)
-    mayGrant ||= MAY_GRANT.has(code)
+    this.#isBrief = isBrief
+    this.#operations = operations
+    this.#wanted = wanted
+    // An operation enters a bucket or looks into one, if no other has done so before.
+    this.#rows = new BatchRows(count + extra + Math.min(count, 2 * BUCKETS), !isBrief || !isExclusive)
+    this.#rowOf = this.#looks = this.#entries = null
+    this.#seenBuckets = 0
   }
-  for (let i = 0; i < buckets.length; i++) {
-    codes[count + i] = CODE.lookIntoBucket
-    writeElement(words, count + i, 0, buckets[i]!)
+
+  #codeOf(i: number, kind: OperationKind, isExclusive: boolean, key: PostgresKey): number {
+    switch (kind) {
+      case 'try':
+        return isExclusive ? CODE.tryExclusive : CODE.tryShared
+      case 'release':
+      case 'relinquish':
+        this.#lookAfter(i, key.hash)
+        return isExclusive ? CODE.releaseExclusive : CODE.releaseShared
+      case 'wait':
+      case 'retry':
+      case 'poll':
+        return this.#interestedCode(i, kind, isExclusive, key)
+      case 'queue':
+        return this.#queueCode(i, key)
+      case 'yield':
+        return this.#yieldCode(i, key)
+      case 'leave':
+        this.#dropMark(i, key)
+        this.#dropInterest(i, key)
+        return isExclusive ? CODE.couldBeShared : CODE.couldBeExclusive
+      case 'join':
+        return CODE.joinShared
+      case 'rejoin':
+        return CODE.rejoinShared
+      case 'mark':
+        return this.#book.isMarked(key) ? CODE.nothing : CODE.mark
+      case 'unmark':
+        if (!this.#book.isMarked(key)) return CODE.nothing
+        this.#book.unmark(key)
+        return CODE.dropMark
+    }
   }
-  const rows = count + buckets.length
-  writeHeader(words, rows)
-  return {
-    codes: codes.subarray(0, rows),
-    keys: keys.subarray(0, ARRAY_HEADER_BYTES + ELEMENT_BYTES * rows),
-    isPlain,
-    mayGrant,
-    buckets,
+
+  #interestedCode(i: number, kind: OperationKind, isExclusive: boolean, key: PostgresKey): number {
+    const book = this.#book
+    const isAlone = book.isAlone(key)
+    const isSet = book.hasInterest(key)
+    // What goes when the key is granted must be known before.
+    if (!isAlone || !isSet || !isExclusive) this.#dropMark(i, key)
+    this.#enter(i, key.hash)
+    book.add(key)
+    if (isExclusive) {
+      if (!isAlone) return CODE.tryExclusive
+      if (!isSet) return CODE.waitExclusive
+      return book.isMarked(key) ? CODE.retryMarked : CODE.retryExclusive
+    }
+    const givesWay = kind !== 'retry'
+    if (!isAlone) return givesWay ? CODE.tryShared : CODE.takeShared
+    if (!isSet) return givesWay ? CODE.waitShared : CODE.insistShared
+    return givesWay ? CODE.pollShared : CODE.retryShared
+  }
+
+  #queueCode(i: number, key: PostgresKey): number {
+    const mustBeSet = this.#book.isAlone(key) && !this.#book.hasInterest(key)
+    this.#enter(i, key.hash)
+    this.#book.add(key)
+    return mustBeSet ? CODE.queueExclusive : CODE.nothing
+  }
+
+  #yieldCode(i: number, key: PostgresKey): number {
+    const isAlone = this.#book.isAlone(key)
+    this.#book.add(key)
+    // Whether anybody else is interested can't be told apart from the other key's interest here: it is given up.
+    if (!isAlone) return CODE.releaseExclusive
+    if (this.#book.hasEntered(key.hash)) return CODE.yieldExclusive
+    // Alone in its batch it need not enter for nothing.
+    if (this.#operations.length === 1) return CODE.yieldAndEnter
+    this.#enter(i, key.hash)
+    return CODE.yieldExclusive
+  }
+
+  #lookAfter(i: number, hash: number): void {
+    const bit = bitOf(hash)
+    if ((this.#wanted & bit) === 0) this.#seenBuckets |= bit
+    else (this.#looks ??= []).push(i)
+  }
+
+  #enter(i: number, hash: number): void {
+    if (this.#book.hasEntered(hash)) return
+    this.#before(i)
+    ;(this.#entries ??= []).push({ row: this.#rows.count, bit: bitOf(hash) })
+    this.#rows.addNumber(CODE.enterBucket, bucketOf(hash))
+    this.#book.enter(hash)
+  }
+
+  #dropMark(i: number, key: PostgresKey): void {
+    if (!this.#book.isMarked(key)) return
+    this.#before(i)
+    this.#rows.add(CODE.dropMark, key)
+    this.#book.unmark(key)
+  }
+
+  #dropInterest(i: number, key: PostgresKey): void {
+    if (!this.#book.hasInterest(key)) return
+    if (this.#book.isAlone(key)) {
+      this.#before(i)
+      this.#rows.add(CODE.dropInterest, key)
+    }
+    this.#book.remove(key)
+  }
+
+  /** A row goes before that of operation `i`, so that these have numbers of their own. */
+  #before(i: number): void {
+    this.#rowOf ??= Array.from({ length: i }, (_, row) => row)
   }
 }
 
 /** Of the buckets that were looked into, a bit each, those that somebody is interested in. */
-export function wantedIn(said: string, operationCount: number, buckets: readonly number[]): number {
+export function wantedIn(said: string, { trailer }: EncodedBatch): number {
+  const { from, looks, buckets } = trailer
   let wanted = 0
   for (let i = 0; i < buckets.length; i++)
-    if (said[operationCount + i] === SAID.doneAndWanted) wanted |= 1 << buckets[i]!
+    if (said[from + looks.length + i] === SAID.doneAndWanted) wanted |= 1 << buckets[i]!
   return wanted
 }
 
-/** The answers to the operations: a release that was looked after in its bucket says whether somebody may be interested. */
-export function decodeAnswers(said: string, operations: readonly LockOperation[], wanted: number): string {
-  const answers = said.length === operations.length ? said : said.slice(0, operations.length)
-  if (wanted === 0) return answers
-  return operations
-    .map(({ kind, key }, i) => {
-      const isRelease = kind === 'release' || kind === 'relinquish'
-      const mayBeWanted = (wanted & (1 << bucketOf((key as PostgresKey).hash))) !== 0
-      return isRelease && mayBeWanted && answers[i] === SAID.done ? SAID.doneAndWanted : answers[i]
-    })
-    .join('')
+/**
+ * The answers to the operations, as the lock layer knows them. `wanted` are those of the buckets that were looked into: a
+ * release of a key in one of them says that somebody may be interested.
+ */
+export function decodeAnswers(
+  said: string,
+  operations: readonly LockOperation[],
+  batch: EncodedBatch,
+  wanted: number,
+  book: InterestBook,
+): string {
+  const { codes, hashes, rowOf, trailer } = batch
+  if (hashes === null && wanted === 0 && trailer.looks.length === 0)
+    return said.length === operations.length ? said : said.slice(0, operations.length)
+  for (const { row, bit } of trailer.entries) if (said[row] === SAID.crowded) book.exit(bit)
+  let answers = ''
+  for (let i = 0; i < operations.length; i++) {
+    const row = rowOf === null ? i : rowOf[i]!
+    answers += decode(operations[i]!, codes[row]!, said[row]!, wanted, book)
+  }
+  return trailer.looks.length === 0 ? answers : withLooks(answers, said, trailer)
 }
 
-function writeHeader(words: DataView, rows: number): void {
-  words.setInt32(0, 1)
-  words.setInt32(4, 0)
-  words.setInt32(8, INT8_OID)
-  words.setInt32(12, rows)
-  words.setInt32(16, 1)
+/** The releases that were looked after in their very keys. */
+function withLooks(answers: string, said: string, { from, looks }: Trailer): string {
+  const all = [...answers]
+  for (let i = 0; i < looks.length; i++)
+    if (said[from + i] === SAID.doneAndWanted && all[looks[i]!] === SAID.done)
+      all[looks[i]!] = SAID.doneAndWanted
+  return all.join('')
 }
 
-function writeElement(words: DataView, row: number, high: number, low: number): void {
-  const at = ARRAY_HEADER_BYTES + ELEMENT_BYTES * row
-  words.setInt32(at, 8)
-  words.setInt32(at + 4, high)
-  words.setInt32(at + 8, low)
+function decode(
+  { kind, key: code }: LockOperation,
+  row: number,
+  said: string,
+  wanted: number,
+  book: InterestBook,
+): string {
+  const key = code as PostgresKey
+  switch (kind) {
+    case 'wait':
+    case 'queue':
+    case 'retry':
+    case 'poll':
+      return interested(kind, row, said, key, book)
+    case 'yield':
+      return yielded(row, said, key, book)
+    case 'release':
+    case 'relinquish':
+      return said === SAID.done && (wanted & bitOf(key.hash)) !== 0 ? SAID.doneAndWanted : said
+    case 'mark':
+      if (said === MARKED.done) book.mark(key)
+      return SAID.done
+    case 'try':
+    case 'join':
+    case 'rejoin':
+    case 'leave':
+    case 'unmark':
+      return said
+  }
 }
 
-/** As BUCKET in the statement. */
-function bucketOf(hash: number): number {
-  return hash & (BUCKETS - 1)
+/** Interest is in the book since the batch was encoded; it is there, unless the key was granted or it could not be set. */
+function interested(
+  kind: OperationKind,
+  row: number,
+  said: string,
+  key: PostgresKey,
+  book: InterestBook,
+): string {
+  if (said === SAID.granted) {
+    if (SHARES_INTEREST.has(row)) book.remove(key)
+    else book.gone(key)
+    if (row === CODE.retryMarked) book.unmark(key)
+    return said
+  }
+  if (said === MARKED.waiting || said === MARKED.no) book.mark(key)
+  if (said === SAID.crowded) book.remove(key)
+  if (!book.hasInterest(key) || !book.hasEntered(key.hash)) return SAID.crowded
+  return kind === 'wait' || kind === 'queue' ? SAID.waiting : SAID.no
 }
 
-const LOOKING = {
-  [CODE.releaseExclusive]: CODE.releaseExclusiveLooking,
-  [CODE.releaseShared]: CODE.releaseSharedLooking,
+function yielded(row: number, said: string, key: PostgresKey, book: InterestBook): string {
+  const isGivenUp = said === (row === CODE.releaseExclusive ? SAID.done : SAID.waiting)
+  if (!isGivenUp) {
+    book.remove(key)
+    return said
+  }
+  if (row === CODE.yieldAndEnter) book.enter(key.hash)
+  return book.hasEntered(key.hash) ? SAID.waiting : SAID.crowded
 }
 
-/** What the plain statement knows. */
-const IS_PLAIN: ReadonlySet<number> = new Set([
-  CODE.tryExclusive,
-  CODE.releaseExclusive,
-  CODE.releaseExclusiveLooking,
-])
+/** Interest under the hash is that of another key as well, and is left where it is. */
+const SHARES_INTEREST: ReadonlySet<number> = new Set([CODE.tryExclusive, CODE.tryShared, CODE.takeShared])
 
-const MAY_GRANT: ReadonlySet<number> = new Set([
-  CODE.tryExclusive,
-  CODE.tryShared,
-  CODE.joinShared,
-  CODE.waitExclusive,
-  CODE.waitShared,
-  CODE.retryExclusive,
-  CODE.retryShared,
-  CODE.pollShared,
-  CODE.yieldExclusive,
-])
-
-type Codes = Readonly<Record<OperationKind, number>>
-
-const SHARED_ONLY = NaN
-const EXCLUSIVE_ONLY = NaN
-
-const EXCLUSIVE_CODES: Codes = {
-  try: CODE.tryExclusive,
-  wait: CODE.waitExclusive,
-  queue: CODE.queueExclusive,
-  retry: CODE.retryExclusive,
-  poll: CODE.retryExclusive,
-  join: SHARED_ONLY,
-  leave: CODE.leaveExclusive,
-  release: CODE.releaseExclusive,
-  relinquish: CODE.releaseExclusive,
-  mark: SHARED_ONLY,
-  unmark: CODE.unmark,
-  yield: CODE.yieldExclusive,
-}
-
-const SHARED_CODES: Codes = {
-  try: CODE.tryShared,
-  wait: CODE.waitShared,
-  queue: EXCLUSIVE_ONLY,
-  retry: CODE.retryShared,
-  poll: CODE.pollShared,
-  join: CODE.joinShared,
-  leave: CODE.leaveShared,
-  release: CODE.releaseShared,
-  relinquish: CODE.releaseShared,
-  mark: CODE.mark,
-  unmark: CODE.unmark,
-  yield: EXCLUSIVE_ONLY,
+const GRANTS: Readonly<Record<OperationKind, boolean>> = {
+  try: true,
+  wait: true,
+  queue: false,
+  retry: true,
+  poll: true,
+  join: true,
+  rejoin: true,
+  leave: false,
+  release: false,
+  relinquish: false,
+  mark: false,
+  unmark: false,
+  yield: true,
 }

@@ -1,4 +1,5 @@
 import type { LockRow, LockTarget } from '../server-state.js'
+import { hashesOf } from './key-hash.js'
 import {
   BUCKET_CLASS,
   INTEREST_CLASS,
@@ -6,6 +7,7 @@ import {
   SCHEMA_CLASS,
   SHARE_CLASS,
   TEST_CLASS,
+  WRITER_CHECK_CLASS,
   WRITER_CLASS,
 } from './postgres-key.js'
 
@@ -33,6 +35,7 @@ const MARK_CLASSES: ReadonlySet<number> = new Set([
   INTEREST_CLASS,
   BUCKET_CLASS,
   WRITER_CLASS,
+  WRITER_CHECK_CLASS,
   TEST_CLASS,
   POOL_CLASS,
   SHARE_CLASS,
@@ -74,7 +77,7 @@ function advisoryTarget({ class: first, object, sub }: RawLock): LockTarget {
     kind: 'advisory',
     id: isPair ? `p${bits}` : bits,
     key: isPair ? `${high},${low}` : bits,
-    hash: high ^ low,
+    hash: hashesOf(high, low, isPair).hash,
   }
 }
 

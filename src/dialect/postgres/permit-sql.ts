@@ -12,18 +12,20 @@ import { INTEREST_CLASS } from './postgres-key.js'
  * has. LIMIT ends the scan with the last slot that is needed: none is locked that is not answered. Each token is drawn after
  * its slot is granted, in the same row, from the sequence `$5`, if there is one.
  *
- * `$8` is the hash that interest is kept under, and null where there is none; `$9` says whether to set it, first of all:
- * whoever gives a slot up after the scan has passed it finds it. It is dropped again if there were enough slots.
+ * `$8` is the hash that interest is kept under, and null where it is not for this statement to set or drop; `$9` says
+ * whether to set it, first of all: whoever gives a slot up after the scan has passed it finds it. It is dropped again if
+ * there were enough slots. `$10`: this is not a first attempt, so whoever gets too few waits. `crowded`: it could not be set,
+ * which keeps no slot from being taken. The scan names `is_ready` only to come after it.
  */
 export const TAKE_PERMITS: string = `
 SELECT
   coalesce(string_agg(slot || ':' || coalesce(token::text, ''), ' '), '') AS taken,
   CASE
-    WHEN is_ready AND (count(slot) > 0 OR $9::bool) THEN pg_try_advisory_lock_shared($7::int8)
+    WHEN count(slot) > 0 OR $10::bool THEN pg_try_advisory_lock_shared($7::int8)
   END AS entered,
   CASE
-    WHEN NOT is_ready THEN 'crowded'
-    WHEN $8::int4 IS NULL THEN 'done'
+    WHEN NOT is_ready THEN CASE WHEN count(slot) < $6::int4 THEN 'crowded' ELSE 'done' END
+    WHEN $8::int4 IS NULL THEN CASE WHEN count(slot) < $6::int4 AND $10::bool THEN 'waiting' ELSE 'done' END
     WHEN count(slot) < $6::int4 THEN 'waiting'
     WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, $8::int4) THEN 'done'
     ELSE 'done'
@@ -36,7 +38,7 @@ LEFT JOIN LATERAL (
   SELECT
     slot,
     CASE WHEN $5::regclass IS NOT NULL THEN nextval($5::regclass) END AS token
-  FROM generate_series($3::int4, CASE WHEN is_ready THEN $3::int4 + $2::int4 - 1 ELSE $3::int4 - 1 END) AS place
+  FROM generate_series($3::int4, $3::int4 + $2::int4 - CASE WHEN is_ready THEN 1 ELSE 1 END) AS place
   CROSS JOIN LATERAL (SELECT place % $2::int4 AS slot) AS candidate
   WHERE CASE
     WHEN slot = ANY ($4::int4[]) THEN false
@@ -93,7 +95,7 @@ SELECT
   pg_backend_pid() AS pid
 FROM unnest($2::int4[]) WITH ORDINALITY AS released (slot, place)`
 
-/** Drops interest, and the shape `$2` if nothing is held any more. */
+/** Drops interest under the hash `$1`, if it is not null, and the shape `$2` if nothing is held any more. */
 export const LEAVE_PERMITS: string = `
 SELECT
   pg_advisory_unlock_shared(${INTEREST_CLASS}, $1::int4) AS has_left,

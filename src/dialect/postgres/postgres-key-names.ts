@@ -3,6 +3,7 @@ import type { NamedKey } from '../named-key.js'
 import type { Queryable } from '../queryable.js'
 import type { AdvisoryTarget, KeyName, KeyNames, SemaphorePart } from '../server-state.js'
 import { SWEEP_KEY_NAMES, WRITE_KEY_NAMES } from './inspect-sql.js'
+import { hashesOf } from './key-hash.js'
 import { isNotEncodable } from './postgres-errors.js'
 import { encodeKey, encodeSemaphore, shapesOf, SLOT_BITS, type PostgresSemaphore } from './postgres-key.js'
 
@@ -46,7 +47,11 @@ export class KeyNameBook implements KeyNames {
 
   #addSemaphore(id: string, semaphore: KeyName, shapes: string): void {
     const slots = BigInt(id.slice(1))
-    const hash = Number(BigInt.asIntN(32, slots >> 32n)) ^ Number(BigInt.asIntN(32, slots))
+    const { hash } = hashesOf(
+      Number(BigInt.asIntN(32, slots >> 32n)),
+      Number(BigInt.asIntN(32, slots)),
+      false,
+    )
     this.#ranges.set(rowOf(slots), { id, part: 'slot', semaphore, hash })
     this.#ranges.set(rowOf(BigInt(shapes)), { id, part: 'shape', semaphore, hash })
   }

@@ -3,16 +3,18 @@ import { InvalidKeyError } from '../../base/errors.js'
 import { show } from '../../base/options.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
 import type { SemaphoreCode } from '../permit-operation.js'
+import { hashesOf, type KeyHashes } from './key-hash.js'
 
 /**
- * The first integers of the pairs in which we keep interest ("lkpi"), the buckets of that ("lkpb") and the marks of
- * waiting writers ("lkpw"), in which two connections are tested ("lkpt"), in which pools announce themselves ("lkpp") and
+ * The first integers of the pairs in which we keep interest ("lkpi"), the buckets of that ("lkpb") and the two halves of
+ * the marks of waiting writers ("lkpw", "lkpx"), in which two connections are tested ("lkpt"), in which pools announce themselves ("lkpp") and
  * how much of the lock table they may use ("lkps"), and in which processes queue up that make our schema ("lkpd"). Users'
  * own pairs must not begin with one.
  */
 export const INTEREST_CLASS = 0x6c6b7069
 export const BUCKET_CLASS = 0x6c6b7062
 export const WRITER_CLASS = 0x6c6b7077
+export const WRITER_CHECK_CLASS = 0x6c6b7078
 export const TEST_CLASS = 0x6c6b7074
 export const POOL_CLASS = 0x6c6b7070
 export const SHARE_CLASS = 0x6c6b7073
@@ -22,6 +24,7 @@ const RESERVED_CLASSES: ReadonlySet<number> = new Set([
   INTEREST_CLASS,
   BUCKET_CLASS,
   WRITER_CLASS,
+  WRITER_CHECK_CLASS,
   TEST_CLASS,
   POOL_CLASS,
   SHARE_CLASS,
@@ -29,15 +32,13 @@ const RESERVED_CLASSES: ReadonlySet<number> = new Set([
 ])
 
 /** An advisory key. PostgreSQL keeps the bigint keys and the pairs of int4 apart, so `id` does as well. */
-export interface PostgresKey extends KeyCode {
+export interface PostgresKey extends KeyCode, KeyHashes {
   /** The key as a bigint in decimal digits; of a pair, both halves put together. */
   readonly bits: string
   /** The same in two halves, as they are written on the wire. */
   readonly high: number
   readonly low: number
   readonly isPair: boolean
-  /** 32 bits for the interest in this key: both halves folded. A collision costs a wake-up for nothing. */
-  readonly hash: number
 }
 
 /** @throws {InvalidKeyError} */
@@ -109,7 +110,8 @@ function fromBits(value: bigint, isPair: boolean): PostgresKey {
   const bits = String(value)
   const high = Number(BigInt.asIntN(32, value >> 32n))
   const low = Number(BigInt.asIntN(32, value))
-  return { id: isPair ? `p${bits}` : bits, bits, high, low, isPair, hash: high ^ low }
+  const { hash, check } = hashesOf(high, low, isPair)
+  return { id: isPair ? `p${bits}` : bits, bits, high, low, isPair, hash, check }
 }
 
 /** Where pg_locks shows it: `classid`, `objid` and `objsubid`. */

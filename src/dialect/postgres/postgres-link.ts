@@ -1,11 +1,12 @@
+import { systemClock } from '../../base/clock.js'
 import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Holding, LinkSettings, LockLink, TableUse } from '../dialect.js'
 import type { KeyCode, LockMode } from '../lock-key.js'
-import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
+import type { BatchReply, LockOperation } from '../lock-operation.js'
 import type { PermitOperation, PermitReply } from '../permit-operation.js'
-import { decodeAnswers, encodeBatch, wantedIn } from './batch-codec.js'
 import type { OwnValue } from './own-query.js'
 import { Announcement, tableUse } from './postgres-announcement.js'
+import { PostgresBatches } from './postgres-batches.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
 import type { PostgresChannel } from './postgres-channel.js'
 import type { ServerFacts } from './postgres-attach.js'
@@ -15,17 +16,7 @@ import { advisoryLocation, type PostgresKey } from './postgres-key.js'
 import type { PostgresMarks } from './postgres-marks.js'
 import { carryOutPermits } from './postgres-permits.js'
 import { makeHold } from './postgres-reconcile.js'
-import {
-  BATCH,
-  HEARTBEAT,
-  PAIR_BATCH,
-  PLAIN_BATCH,
-  RELEASE_ONE,
-  RETRY_ONE,
-  RING,
-  TELL,
-  TRY_ONE,
-} from './postgres-sql.js'
+import { HEARTBEAT, RING, TELL } from './postgres-sql.js'
 import { RESET_SETTINGS } from './settings-sql.js'
 import { SETTLED } from './timeline-sql.js'
 import { ADVISORY_HOLDERS } from './transaction-sql.js'
@@ -46,13 +37,11 @@ export class PostgresLink implements LockLink {
   readonly #fence: PostgresFence
   readonly #started: string | null
   readonly #marks: PostgresMarks | null
+  readonly #batches: PostgresBatches
   readonly #sender: string
   readonly #channel: PostgresChannel
   readonly #ended: (cause: Error) => void
   #announcement: Announcement | null = null
-  /** Buckets that somebody was interested in of late, a bit each. */
-  #wanted = 0
-  #batches = 0
 
   /** `ended` is told if statements reach another server session than the one with the locks. */
   constructor(
@@ -77,6 +66,12 @@ export class PostgresLink implements LockLink {
     this.#sender = settings.sender
     this.#channel = channel
     this.#ended = ended
+    this.#batches = new PostgresBatches(facts.pid, {
+      clock: systemClock,
+      fence: () => this.#fence.oid,
+      prepared: (statement, values) => server.prepared(statement, values),
+      ask: this.#askOne,
+    })
   }
 
   get noFencing(): string | null {
@@ -88,16 +83,14 @@ export class PostgresLink implements LockLink {
     return this.#marks.around(operations, () => this.#runAll(operations))
   }
 
+  async #runAll(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const isBehindPooler = this.serverId !== this.#server.processID
+    return this.#fence.drawn(await this.#batches.run(operations, isBehindPooler))
+  }
+
   async permits(operation: PermitOperation): Promise<PermitReply> {
-    const ask = async <Row extends { pid: number }>(
-      statement: Prepared,
-      values: OwnValue[],
-    ): Promise<Row> => {
-      const [row] = await this.#ask<Row>(statement, values)
-      this.#checkSession(row!.pid)
-      return row!
-    }
-    return this.#fence.drawnForPermits(await carryOutPermits(ask, operation, this.#fence.oid))
+    const { book } = this.#batches
+    return this.#fence.drawnForPermits(await carryOutPermits(this.#askOne, operation, this.#fence.oid, book))
   }
 
   settled(key: KeyCode, mode: LockMode): Promise<void> {
@@ -161,73 +154,24 @@ export class PostgresLink implements LockLink {
   }
 
   reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
-    return makeHold(this.#server, this.serverId, expected)
+    return makeHold(this.#server, this.serverId, expected, this.#batches.book)
   }
 
   async detach(): Promise<void> {
     const reset = this.#server.query(RESET_SETTINGS)
     this.#server.hasLostSettings = true
     // Behind it, because it is one of those that are reset, and every connection has it.
-    await Promise.all([this.#announcement?.change(0), reset, this.#server.setClientCheck()])
+    const check = this.#server.setClientCheck()
+    await Promise.all([this.#batches.end(), this.#announcement?.change(0), reset, check])
   }
 
-  /**
-   * A batch of one is most often one of three things, which have statements of their own. Those do not say which session has
-   * carried them out, so behind a pooler they are not used.
-   */
-  #runAll(operations: readonly LockOperation[]): Promise<BatchReply> {
-    const [first] = operations
-    if (this.serverId !== this.#server.processID) return this.#runMany(operations)
-    if (operations.length === 1 && first!.mode === 'exclusive' && !(first!.key as PostgresKey).isPair) {
-      if (first!.kind === 'try') return this.#tryOne(first!.key as PostgresKey)
-      if (first!.kind === 'release') return this.#releaseOne(first!.key as PostgresKey)
-      if (first!.kind === 'retry' || first!.kind === 'poll') return this.#retryOne(first!.key as PostgresKey)
-    }
-    return this.#runMany(operations)
-  }
-
-  async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {
-    const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#fence.oid])
-    return this.#fence.drawn(attempted(row!.said))
-  }
-
-  async #retryOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
-    const values = [bits, hash, this.#fence.oid]
-    const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.retryOne, values)
-    return this.#fence.drawn(attempted(row!.said))
-  }
-
-  async #releaseOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
-    const [row] = await this.#server.prepared<{ said: string }>(STATEMENTS.releaseOne, [bits, hash])
-    return { answers: row!.said, token: null, delaysMs: null }
-  }
-
-  /** Bigint keys and pairs are two statements, because their functions differ; nearly always there is only one kind. */
-  async #runMany(operations: readonly LockOperation[]): Promise<BatchReply> {
-    const pairs = operations.filter((operation) => (operation.key as PostgresKey).isPair)
-    if (pairs.length === 0) return this.#runBatch(operations, false)
-    if (pairs.length === operations.length) return this.#runBatch(operations, true)
-    const bigints = operations.filter((operation) => !(operation.key as PostgresKey).isPair)
-    // The later statement's token is drawn while what both have granted is held.
-    const [first, second] = await Promise.all([this.#runBatch(bigints, false), this.#runBatch(pairs, true)])
-    const answers = { bigint: first.answers[Symbol.iterator](), pair: second.answers[Symbol.iterator]() }
-    const inOrder = operations.map(
-      ({ key }) => answers[(key as PostgresKey).isPair ? 'pair' : 'bigint'].next().value!,
-    )
-    return { answers: inOrder.join(''), token: second.token ?? first.token, delaysMs: null }
-  }
-
-  async #runBatch(operations: readonly LockOperation[], isPair: boolean): Promise<BatchReply> {
-    if (this.#batches++ % LEARN_AGAIN_AFTER === 0) this.#wanted = 0
-    const { codes, keys, isPlain, mayGrant, buckets } = encodeBatch(operations, this.#wanted)
-    const statement = isPair ? STATEMENTS.pairs : isPlain ? STATEMENTS.plain : STATEMENTS.full
-    const values = [codes, keys, mayGrant ? this.#fence.oid : null]
-    const [row] = await this.#ask<{ answers: string; token: string | null; pid: number }>(statement, values)
+  readonly #askOne = async <Row extends { readonly pid: number }>(
+    statement: Prepared,
+    values: OwnValue[],
+  ): Promise<Row> => {
+    const [row] = await this.#ask<Row>(statement, values)
     this.#checkSession(row!.pid)
-    const { answers, token } = row!
-    const wanted = buckets.length === 0 ? 0 : wantedIn(answers, operations.length, buckets)
-    this.#wanted |= wanted
-    return this.#fence.drawn({ answers: decodeAnswers(answers, operations, wanted), token, delaysMs: null })
+    return row!
   }
 
   async #ask<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
@@ -260,27 +204,9 @@ export class PostgresLink implements LockLink {
   }
 }
 
-/** `said` is the token of what was granted, where there are tokens. */
-function attempted(said: string): BatchReply {
-  if (said === SAID.no || said === SAID.granted) return { answers: said, token: null, delaysMs: null }
-  return { answers: SAID.granted, token: said, delaysMs: null }
-}
-
 const INVALID_SQL_STATEMENT_NAME = '26000'
 
-/**
- * In a bucket that somebody is interested in, releases look for interest in their very key, which costs the server as much
- * as they do. After so many batches the bucket is looked into again: by then whoever waited may have gone.
- */
-const LEARN_AGAIN_AFTER = 256
-
 const STATEMENTS = {
-  tryOne: { name: 'lockpool_try', text: TRY_ONE },
-  retryOne: { name: 'lockpool_retry', text: RETRY_ONE },
-  releaseOne: { name: 'lockpool_release', text: RELEASE_ONE },
-  plain: { name: 'lockpool_plain', text: PLAIN_BATCH },
-  full: { name: 'lockpool_batch', text: BATCH },
-  pairs: { name: 'lockpool_pairs', text: PAIR_BATCH },
   ring: { name: 'lockpool_ring', text: RING },
   tell: { name: 'lockpool_tell', text: TELL },
   heartbeat: { name: 'lockpool_heartbeat', text: HEARTBEAT },

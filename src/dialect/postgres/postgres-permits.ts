@@ -7,6 +7,7 @@ import {
   TAKE_ONE_PERMIT,
   TAKE_PERMITS,
 } from './permit-sql.js'
+import type { InterestBook } from './interest-book.js'
 import type { OwnValue } from './own-query.js'
 import { shapesOf, type PostgresSemaphore } from './postgres-key.js'
 import type { Prepared } from './server-connection.js'
@@ -21,36 +22,66 @@ export async function carryOutPermits(
   ask: Ask,
   operation: PermitOperation,
   fence: string | null,
+  book: InterestBook,
 ): Promise<PermitReply> {
   // Sent behind it: of two who come at once, the later to look sees the other.
   const [done, otherPermits] = await Promise.all([
-    carryOut(ask, operation, fence),
+    carryOut(ask, operation, fence, book),
     operation.looks ? lookForOthers(ask, operation) : null,
   ])
   return { ...done, otherPermits }
 }
 
-function carryOut(ask: Ask, operation: PermitOperation, fence: string | null): Promise<Done> {
+function carryOut(
+  ask: Ask,
+  operation: PermitOperation,
+  fence: string | null,
+  book: InterestBook,
+): Promise<Done> {
   switch (operation.kind) {
     case 'take':
       if (operation.atMost === 1 && operation.slots.length === 0) return takeOne(ask, operation, fence)
-      return take(ask, operation, fence)
+      return take(ask, operation, fence, null, false)
     case 'wait':
     case 'retry':
-      return take(ask, operation, fence)
+      return takeOrWait(ask, operation, fence, book)
     case 'leave':
-      return leave(ask, operation)
+      return leave(ask, operation, book)
     case 'release':
       return release(ask, operation)
   }
 }
 
-async function take(ask: Ask, operation: PermitOperation, fence: string | null): Promise<Done> {
+/** With interest set, by this or by an earlier attempt, or by that in another key of the same hash. */
+async function takeOrWait(
+  ask: Ask,
+  operation: PermitOperation,
+  fence: string | null,
+  book: InterestBook,
+): Promise<Done> {
+  const { key } = operation.semaphore as PostgresSemaphore
+  const isAlone = book.isAlone(key)
+  const sets = isAlone && !book.hasInterest(key)
+  book.add(key)
+  const done = await take(ask, operation, fence, isAlone ? key.hash : null, sets)
+  if (done.said === 'waiting') return done
+  if (isAlone && done.said === 'done') book.gone(key)
+  else book.remove(key)
+  return done
+}
+
+async function take(
+  ask: Ask,
+  operation: PermitOperation,
+  fence: string | null,
+  hash: number | null,
+  sets: boolean,
+): Promise<Done> {
   const { kind, atMost, from, slots, enters } = operation
   const { key, permits, shape } = operation.semaphore as PostgresSemaphore
-  const hash = kind === 'take' ? null : key.hash
   const entered = enters ? shape.bits : null
-  const values = [key.bits, permits, from, slots, fence, atMost, entered, hash, kind === 'wait']
+  const isFirst = kind === 'take'
+  const values = [key.bits, permits, from, slots, fence, atMost, entered, hash, sets, !isFirst]
   const row = await ask<{ taken: string; said: Done['said']; pid: number }>(STATEMENTS.take, values)
   return { taken: takenOf(row.taken), said: row.said, missing: [] }
 }
@@ -75,9 +106,11 @@ async function release(ask: Ask, { semaphore, slots, exits }: PermitOperation): 
   return { taken: [], said: row.said, missing: slots.filter((_, i) => row.answers[i] === 'n') }
 }
 
-async function leave(ask: Ask, { semaphore, exits }: PermitOperation): Promise<Done> {
+async function leave(ask: Ask, { semaphore, exits }: PermitOperation, book: InterestBook): Promise<Done> {
   const { key, shape } = semaphore as PostgresSemaphore
-  await ask(STATEMENTS.leave, [key.hash, exits ? shape.bits : null])
+  const drops = book.hasInterest(key) && book.isAlone(key)
+  book.remove(key)
+  await ask(STATEMENTS.leave, [drops ? key.hash : null, exits ? shape.bits : null])
   return { taken: [], said: 'done', missing: [] }
 }
 

@@ -1,6 +1,14 @@
 import { ConnectionError } from '../../base/errors.js'
 import type { Holding } from '../dialect.js'
-import { BUCKET_CLASS, INTEREST_CLASS, WRITER_CLASS, type PostgresKey } from './postgres-key.js'
+import type { InterestBook } from './interest-book.js'
+import { bucketOf } from './key-hash.js'
+import {
+  BUCKET_CLASS,
+  INTEREST_CLASS,
+  WRITER_CHECK_CLASS,
+  WRITER_CLASS,
+  type PostgresKey,
+} from './postgres-key.js'
 import { HELD_BY, UNLOCK_EACH } from './postgres-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
@@ -11,25 +19,28 @@ interface ServerHold {
   readonly is_exclusive: boolean
 }
 
-/** A lock may have been taken twice, and pg_locks does not count: unlocking is repeated until nothing is left over. */
+/** The mark for a key may be in twice, by halves, if two keys of the session share one; pg_locks does not count. */
 const MAX_ROUNDS = 5
 
 /**
  * Makes a session hold exactly `expected`. What is too much is unlocked, which works even with a full lock table;
- * what is missing is answered.
+ * what is missing is answered, except interest and marks: the next attempt sets them again. The book says what the session
+ * has of those.
  */
 export async function makeHold(
   server: ServerConnection,
   serverId: number,
   expected: readonly Holding[],
+  book: InterestBook,
 ): Promise<readonly Holding[]> {
-  const allowed = new Set(expected.flatMap(holdsOf).map(nameOf))
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const { rows } = await server.query<ServerHold>(HELD_BY, [serverId])
+    const held = new Set(rows.map(nameOf))
+    const allowed = new Set(expected.flatMap((holding) => holdsOf(holding, held)).map(nameOf))
     const extra = rows.filter((hold) => !allowed.has(nameOf(hold)))
     if (extra.length === 0) {
-      const held = new Set(rows.map(nameOf))
-      return expected.filter((holding) => holding.what !== 'mark' && !held.has(nameOf(holdsOf(holding)[0]!)))
+      rewrite(book, expected, held)
+      return expected.filter((holding) => isLock(holding) && !held.has(nameOf(lockOf(holding))))
     }
     await server.query(UNLOCK_EACH, [
       extra.map((hold) => hold.bits),
@@ -41,20 +52,51 @@ export async function makeHold(
   throw new ConnectionError('the session holds locks that it can not give up')
 }
 
-/**
- * What one holding is at the server. The first is what it can't be without; a waiting writer's mark may be there or not,
- * because another may have been quicker to set it.
- */
-function holdsOf({ key, what }: Holding): ServerHold[] {
-  const { bits, isPair, hash } = key as PostgresKey
-  const mark = { bits: pairBits(WRITER_CLASS, hash), is_pair: true, is_exclusive: true }
-  if (what === 'mark') return [mark]
-  if (what !== 'interest') return [{ bits, is_pair: isPair, is_exclusive: what === 'exclusive' }]
-  return [
-    { bits: pairBits(INTEREST_CLASS, hash), is_pair: true, is_exclusive: false },
-    { bits: pairBits(BUCKET_CLASS, hash & 31), is_pair: true, is_exclusive: false },
-    mark,
+function isLock({ what }: Holding): boolean {
+  return what === 'exclusive' || what === 'shared'
+}
+
+/** After a failed batch nobody knows how far it came. */
+function rewrite(book: InterestBook, expected: readonly Holding[], held: ReadonlySet<string>): void {
+  book.clear()
+  for (const holding of expected) {
+    if (isLock(holding)) continue
+    const key = holding.key as PostgresKey
+    if (marksOf(key, held).length > 0) book.mark(key)
+    if (holding.what === 'mark') continue
+    if (held.has(nameOf(interestIn(key)))) book.add(key)
+    if (held.has(nameOf(bucketFor(key)))) book.enter(key.hash)
+  }
+}
+
+/** What one holding is at the server. What goes with interest may be there or not. */
+function holdsOf(holding: Holding, held: ReadonlySet<string>): ServerHold[] {
+  const key = holding.key as PostgresKey
+  if (isLock(holding)) return [lockOf(holding)]
+  if (holding.what === 'mark') return marksOf(key, held)
+  return [interestIn(key), bucketFor(key), ...marksOf(key, held)]
+}
+
+function lockOf({ key, what }: Holding): ServerHold {
+  const { bits, isPair } = key as PostgresKey
+  return { bits, is_pair: isPair, is_exclusive: what === 'exclusive' }
+}
+
+function interestIn({ hash }: PostgresKey): ServerHold {
+  return { bits: pairBits(INTEREST_CLASS, hash), is_pair: true, is_exclusive: false }
+}
+
+function bucketFor({ hash }: PostgresKey): ServerHold {
+  return { bits: pairBits(BUCKET_CLASS, bucketOf(hash)), is_pair: true, is_exclusive: false }
+}
+
+/** Both halves, or nothing: a mark is not left half set. */
+function marksOf({ hash, check }: PostgresKey, held: ReadonlySet<string>): ServerHold[] {
+  const halves = [
+    { bits: pairBits(WRITER_CLASS, hash), is_pair: true, is_exclusive: true },
+    { bits: pairBits(WRITER_CHECK_CLASS, check), is_pair: true, is_exclusive: true },
   ]
+  return halves.every((half) => held.has(nameOf(half))) ? halves : []
 }
 
 function nameOf(hold: ServerHold): string {

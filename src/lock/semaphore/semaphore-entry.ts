@@ -6,6 +6,7 @@ import type { KeyCode } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
 import { INTEREST_ENTRIES } from '../entry-host.js'
 import type { LockWaiter, WaitedFor } from '../lock-waiter.js'
+import { Courtesy } from '../courtesy.js'
 import type { PermitRequest, Rung } from '../session-host.js'
 import type { Session } from '../session.js'
 import type { Tenant } from '../sessions.js'
@@ -35,6 +36,8 @@ export class SemaphoreEntry
   #sleep: Sleep | null = null
   #isContended = false
   #cancelGiveWay: Cancel | null = null
+  readonly #courtesy = new Courtesy()
+  #gaveWayInVain = false
   /** When permits were last sent back, on the clock. */
   #sentBackAt = 0
   /** Permits that are being asked for, and why. */
@@ -330,7 +333,9 @@ export class SemaphoreEntry
     while (this.mayHandOff && this.isWaitedFor) this.handOff()
     // Who was told may have used it to end the session.
     if (this.#session !== session) return
-    if (said === 'waiting') this.#fallAsleep(taken.length === 0 && this.#asking === 'retry')
+    this.#judgeOthers(isEnough)
+    if (said === 'waiting' || said === 'crowded')
+      this.#fallAsleep(taken.length === 0 && this.#asking === 'retry', said)
     else {
       this.#isContended = !isEnough
       this.#move('idle')
@@ -344,23 +349,35 @@ export class SemaphoreEntry
     this.#move(this.#state === 'releasing' ? 'idle' : 'waiting')
     this.gaveUp(missing)
     if (this.#session !== session) return
-    if (said === 'wanted') {
+    if (said !== 'wanted') this.#courtesy.wasRight()
+    if (said === 'wanted' && !this.#courtesy.isResting(this.now())) {
       this.#session!.ring(this)
       this.#giveWay()
       // What those here wait for may be the very permits that were given up, and nobody else rings for them.
     } else if (this.#state === 'waiting') this.#sleeper.awake('poll', true)
   }
 
-  #fallAsleep(hasLostRace: boolean): void {
+  #fallAsleep(hasLostRace: boolean, said: 'waiting' | 'crowded'): void {
     this.#move('waiting')
     if (hasLostRace) this.#sleeper.lostRace(() => this.#session!.claim(this.key))
-    this.#sleeper.fallAsleep()
+    if (said === 'crowded') this.#sleeper.crowded()
+    else this.#sleeper.fallAsleep()
+  }
+
+  /** Those that permits were given up for have taken them, or never came. */
+  #judgeOthers(isEnough: boolean): void {
+    if (!isEnough) this.#courtesy.wasRight()
+    else if (this.#gaveWayInVain) this.#courtesy.wasInVain(this.now())
+    this.#gaveWayInVain = false
   }
 
   /** The ring takes a way to the others, and their attempt one to the server: together as long as the release took. */
   #giveWay(): void {
     const delayMs = GIVE_WAY_MS + this.now() - this.#sentBackAt
-    this.#cancelGiveWay ??= this.host.clock.after(delayMs, () => this.#gaveWay())
+    this.#cancelGiveWay ??= this.host.clock.after(delayMs, () => {
+      this.#gaveWayInVain = true
+      this.#gaveWay()
+    })
   }
 
   /** The others have had the time to come. Nobody rings for those that are left over: they are tried for. */

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
+import * as batches from '../../../src/dialect/postgres/batch-sql.js'
 import * as fencing from '../../../src/dialect/postgres/fencing-sql.js'
 import { isLockpoolStatement } from '../../../src/dialect/postgres/own-statements.js'
 import * as permits from '../../../src/dialect/postgres/permit-sql.js'
 import * as locks from '../../../src/dialect/postgres/postgres-sql.js'
 import { read } from '../../support/repository.js'
 
-const SQL: Readonly<Record<string, unknown>> = { ...fencing, ...permits, ...locks }
+const SQL: Readonly<Record<string, unknown>> = { ...batches, ...fencing, ...permits, ...locks }
 
 /** The constants that the sender prepares, by its source. */
 function preparedIn(file: string): string[] {
@@ -18,14 +19,19 @@ function preparedIn(file: string): string[] {
 const ALSO_OTHERS = new Set(['ADVISORY_HOLDERS'])
 
 test('every statement that a lock session prepares tells that it is one', () => {
-  const prepared = ['postgres-link.ts', 'postgres-permits.ts', 'postgres-marks.ts'].flatMap(preparedIn)
+  const prepared = [
+    'postgres-link.ts',
+    'postgres-batches.ts',
+    'postgres-permits.ts',
+    'postgres-marks.ts',
+  ].flatMap(preparedIn)
   const own = prepared.filter((name) => !ALSO_OTHERS.has(name))
   expect(own.length).toBeGreaterThan(15)
   expect(own.filter((name) => !isLockpoolStatement(String(SQL[name])))).toEqual([])
 })
 
 test('the beginning of one is enough, a few letters are not', () => {
-  expect(isLockpoolStatement(locks.BATCH.slice(0, 500))).toBe(true)
+  expect(isLockpoolStatement(batches.BATCH.slice(0, 500))).toBe(true)
   expect(isLockpoolStatement('SELECT')).toBe(false)
   expect(isLockpoolStatement('SELECT pg_try_advisory_lock(1)')).toBe(false)
 })

@@ -1,5 +1,4 @@
 import { describe, expect, test, vi } from 'vitest'
-import { decodeAnswers, encodeBatch, wantedIn } from '../../../src/dialect/postgres/batch-codec.js'
 import { hear, ringMessages } from '../../../src/dialect/postgres/postgres-bell.js'
 import { explain } from '../../../src/dialect/postgres/postgres-errors.js'
 import {
@@ -8,7 +7,6 @@ import {
   INTEREST_CLASS,
   WRITER_CLASS,
 } from '../../../src/dialect/postgres/postgres-key.js'
-import type { LockOperation } from '../../../src/dialect/lock-operation.js'
 
 describe('keys', () => {
   test('a name is the first 64 bits of its hash, so that others can compute it', () => {
@@ -22,7 +20,7 @@ describe('keys', () => {
 
   test('raw keys are themselves, and the two kinds stay apart', () => {
     expect(encodeKey(1n, 'x')).toMatchObject({ id: '1', high: 0, low: 1 })
-    expect(encodeKey(-1n, 'x')).toMatchObject({ id: '-1', high: -1, low: -1, hash: 0 })
+    expect(encodeKey(-1n, 'x')).toMatchObject({ id: '-1', high: -1, low: -1 })
     expect(encodeKey([0, 1], 'x')).toMatchObject({ id: 'p1', high: 0, low: 1, isPair: true })
     expect(encodeKey([-1, 7], 'x')).toMatchObject({
       bits: String(BigInt.asIntN(64, (-1n << 32n) | 7n)),
@@ -46,74 +44,6 @@ describe('keys', () => {
     expect(() => encodeKey(key as bigint, '')).toThrowError(
       expect.objectContaining({ code: 'INVALID_KEY', message: expect.stringMatching(message) }),
     )
-  })
-})
-
-describe('batches', () => {
-  const op = (
-    kind: LockOperation['kind'],
-    name: string,
-    mode: LockOperation['mode'] = 'exclusive',
-  ): LockOperation => ({
-    kind,
-    mode,
-    key: encodeKey(name, ''),
-  })
-
-  test('are a byte for each operation and a binary array of keys, with a look into each bucket at the end', () => {
-    const operations = [op('try', 'a'), op('release', 'b'), op('release', 'b2')]
-    const { codes, keys, buckets, isPlain, mayGrant } = encodeBatch(operations, 0)
-
-    expect([...codes]).toEqual([1, 2, 2, ...buckets.map(() => 14)])
-    expect(keys.length).toBe(20 + 12 * codes.length)
-    expect(keys.readInt32BE(12)).toBe(codes.length)
-    expect(keys.readBigInt64BE(20 + 4)).toBe(BigInt(encodeKey('a', '').bits))
-    expect({ isPlain, mayGrant }).toEqual({ isPlain: true, mayGrant: true })
-  })
-
-  test('of releases alone draw no token, and others than the plain ones need the full statement', () => {
-    expect(encodeBatch([op('release', 'a')], 0)).toMatchObject({ isPlain: true, mayGrant: false })
-    expect(encodeBatch([op('wait', 'a')], 0)).toMatchObject({ isPlain: false, mayGrant: true, buckets: [] })
-    expect(encodeBatch([op('try', 'a', 'shared')], 0)).toMatchObject({ isPlain: false })
-  })
-
-  test('no bucket is looked into twice, however many releases there are', () => {
-    const { buckets } = encodeBatch(
-      Array.from({ length: 500 }, (_, i) => op('release', `key ${i}`)),
-      0,
-    )
-
-    expect(buckets.length).toBe(32)
-    expect(new Set(buckets).size).toBe(32)
-  })
-
-  test('a wanted bucket makes its releases wanted, and nothing else', () => {
-    const operations = [op('release', 'a'), op('try', 'a2'), op('release', 'b'), op('release', 'c')]
-    const { buckets } = encodeBatch(operations, 0)
-    const said = `dgdn${buckets.map((_, i) => (i === 0 ? 'r' : 'd')).join('')}`
-    const wanted = wantedIn(said, operations.length, buckets)
-
-    expect(wanted).toBe(1 << buckets[0]!)
-    expect(decodeAnswers(said, operations, wanted)).toBe('rgdn')
-    expect(decodeAnswers(said, operations, 0)).toBe('dgdn')
-  })
-
-  test('in a bucket that is known to be wanted each release looks for itself, and still draws no token', () => {
-    const operations = [op('release', 'a'), op('release', 'a', 'shared')]
-    const { buckets } = encodeBatch(operations, 0)
-    const looking = encodeBatch(operations, 1 << buckets[0]!)
-
-    expect([...looking.codes]).toEqual([18, 19])
-    expect(looking).toMatchObject({ buckets: [], isPlain: false, mayGrant: false })
-    expect(encodeBatch([op('release', 'a')], -1)).toMatchObject({ buckets: [], isPlain: true })
-    expect(decodeAnswers('rd', operations, 0)).toBe('rd')
-  })
-
-  test('what is never granted draws no token', () => {
-    for (const kind of ['release', 'relinquish', 'leave', 'unmark', 'queue'] as const)
-      expect(encodeBatch([op(kind, 'a')], 0).mayGrant, kind).toBe(false)
-    for (const kind of ['try', 'wait', 'retry', 'poll', 'yield'] as const)
-      expect(encodeBatch([op(kind, 'a')], 0).mayGrant, kind).toBe(true)
   })
 })
 

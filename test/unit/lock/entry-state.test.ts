@@ -21,6 +21,7 @@ const LEADS_TO: Partial<Record<Step, EntryState>> = {
   retry: 'asking',
   poll: 'asking',
   join: 'joining',
+  rejoin: 'joining',
   mark: 'marking',
   unmark: 'marking',
   leave: 'leaving',
@@ -43,21 +44,23 @@ function* allFacts(): Generator<EntryFacts> {
                   for (const isDraining of booleans)
                     for (const isMarked of booleans)
                       for (const mayHandOff of booleans)
-                        for (const isClosing of booleans)
-                          yield {
-                            state,
-                            mode,
-                            head,
-                            holderCount,
-                            wake,
-                            isContended,
-                            isGivingWay,
-                            isHurried,
-                            isDraining,
-                            isMarked,
-                            mayHandOff,
-                            isClosing,
-                          }
+                        for (const isLate of mode === 'shared' ? booleans : [false])
+                          for (const isClosing of booleans)
+                            yield {
+                              state,
+                              mode,
+                              head,
+                              holderCount,
+                              wake,
+                              isContended,
+                              isGivingWay,
+                              isHurried,
+                              isDraining,
+                              isMarked,
+                              mayHandOff,
+                              isLate,
+                              isClosing,
+                            }
 }
 
 test('every step is a legal move', () => {
@@ -144,6 +147,7 @@ test('at the end of a turn the others are looked for before the lock is passed o
     isDraining: false,
     isMarked: false,
     mayHandOff: true,
+    isLate: false,
     isClosing: false,
   }
   expect(nextStep(facts)).toBe('handOff')

@@ -1,0 +1,102 @@
+import { BUCKETS, bucketOf } from './key-hash.js'
+import type { PostgresKey } from './postgres-key.js'
+
+type Interested = Pick<PostgresKey, 'id' | 'hash'>
+
+/**
+ * What one session has at the server besides the locks themselves, so that it neither takes anything twice nor unlocks
+ * what it does not have: interest in keys, by their hashes; the buckets of those; marks of waiting writers.
+ *
+ * Interest under one hash is set once, whatever number of keys of this session it stands for.
+ */
+export class InterestBook {
+  /** By hash, the key that interest stands for; several in the one case of billions that they share it. */
+  readonly #keys = new Map<number, Interested | Interested[]>()
+  readonly #marked = new Set<string>()
+  /** For each bucket, the hashes in it. */
+  readonly #hashesIn = new Uint32Array(BUCKETS)
+  /** Buckets, a bit each: those that the session has entered, and those that it needs. */
+  #entered = 0
+  #needed = 0
+
+  hasInterest({ id, hash }: Interested): boolean {
+    const keys = this.#keys.get(hash)
+    if (keys === undefined) return false
+    return Array.isArray(keys) ? keys.some((key) => key.id === id) : keys.id === id
+  }
+
+  isMarked({ id }: Interested): boolean {
+    return this.#marked.size > 0 && this.#marked.has(id)
+  }
+
+  /** Whether interest under its hash stands, or would stand, for no other key. */
+  isAlone({ id, hash }: Interested): boolean {
+    const keys = this.#keys.get(hash)
+    return keys === undefined || (!Array.isArray(keys) && keys.id === id)
+  }
+
+  hasEntered(hash: number): boolean {
+    return (this.#entered & bitOf(hash)) !== 0
+  }
+
+  /** Buckets that the session has entered and does not need any more, a bit each. */
+  get stale(): number {
+    return this.#entered & ~this.#needed
+  }
+
+  add(key: Interested): void {
+    const keys = this.#keys.get(key.hash)
+    if (keys === undefined) {
+      this.#keys.set(key.hash, key)
+      this.#hashesIn[bucketOf(key.hash)]!++
+      this.#needed |= bitOf(key.hash)
+    } else if (!this.hasInterest(key)) {
+      this.#keys.set(key.hash, Array.isArray(keys) ? [...keys, key] : [keys, key])
+    }
+  }
+
+  /** The key does without interest. If it was alone, what was set under its hash is dropped, or was. */
+  remove(key: Interested): void {
+    const keys = this.#keys.get(key.hash)
+    if (keys === undefined || !this.hasInterest(key)) return
+    if (!Array.isArray(keys)) return this.gone(key)
+    const left = keys.filter(({ id }) => id !== key.id)
+    this.#keys.set(key.hash, left.length === 1 ? left[0]! : left)
+  }
+
+  /** What was set under the hash is gone, and with it the interest of all keys that it stood for. */
+  gone({ hash }: Interested): void {
+    if (!this.#keys.delete(hash)) return
+    const bucket = bucketOf(hash)
+    if (--this.#hashesIn[bucket]! === 0) this.#needed &= ~bitOf(hash)
+  }
+
+  mark({ id }: Interested): void {
+    this.#marked.add(id)
+  }
+
+  unmark({ id }: Interested): void {
+    this.#marked.delete(id)
+  }
+
+  enter(hash: number): void {
+    this.#entered |= bitOf(hash)
+  }
+
+  /** It could not be entered, or has been left. */
+  exit(buckets: number): void {
+    this.#entered &= ~buckets
+  }
+
+  clear(): void {
+    this.#keys.clear()
+    this.#marked.clear()
+    this.#hashesIn.fill(0)
+    this.#entered = this.#needed = 0
+  }
+}
+
+/** The bit of the bucket that the hash is in. */
+export function bitOf(hash: number): number {
+  return 1 << bucketOf(hash)
+}

@@ -1,0 +1,196 @@
+import type { Cancel, Clock } from '../../base/clock.js'
+import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
+import { BatchEncoder, decodeAnswers, wantedIn, type EncodedBatch } from './batch-codec.js'
+import {
+  BATCH,
+  EXIT_BUCKETS,
+  MARKED,
+  PAIR_BATCH,
+  PLAIN_BATCH,
+  RELEASE_ONE,
+  RETRY_ONE,
+  RETRY_ONE_MARKED,
+  SHARED_BATCH,
+  TRY_ONE,
+} from './batch-sql.js'
+import type { OwnValue } from './own-query.js'
+import { InterestBook } from './interest-book.js'
+import { bucketsIn } from './key-hash.js'
+import type { PostgresKey } from './postgres-key.js'
+import type { Prepared } from './server-connection.js'
+
+/** What sends a batch. */
+export interface BatchPorts {
+  readonly clock: Clock
+  /** The sequence that tokens are drawn from, if there is one. */
+  readonly fence: () => string | null
+  /** The rows of a statement, without a look at which session has carried it out. */
+  readonly prepared: <Row extends object>(statement: Prepared, values: OwnValue[]) => Promise<Row[]>
+  /** The one row of a statement that says which session has carried it out. */
+  readonly ask: <Row extends { readonly pid: number }>(
+    statement: Prepared,
+    values: OwnValue[],
+  ) => Promise<Row>
+}
+
+/** The batches of one session: which statements they become, and what the session has by their answers. */
+export class PostgresBatches {
+  readonly book: InterestBook = new InterestBook()
+  readonly #encoder = new BatchEncoder(this.book)
+  readonly #serverId: number
+  readonly #ports: BatchPorts
+  /** Buckets that somebody was interested in of late, a bit each. */
+  #wanted = 0
+  #batches = 0
+  /** Buckets that were not needed when it was last looked. */
+  #wasStale = 0
+  #cancelExit: Cancel | null = null
+
+  constructor(serverId: number, ports: BatchPorts) {
+    this.#serverId = serverId
+    this.#ports = ports
+  }
+
+  /**
+   * A batch of one is most often one of three things, which have statements of their own. Those do not say which session has
+   * carried them out, so behind a pooler they are not used.
+   */
+  run(operations: readonly LockOperation[], isBehindPooler: boolean): Promise<BatchReply> {
+    const [first] = operations
+    if (isBehindPooler || operations.length > 1 || first!.mode === 'shared') return this.#runMany(operations)
+    const key = first!.key as PostgresKey
+    if (key.isPair) return this.#runMany(operations)
+    if (first!.kind === 'try') return this.#tryOne(key)
+    if (first!.kind === 'release') return this.#releaseOne(key)
+    if ((first!.kind === 'retry' || first!.kind === 'poll') && this.#isOrdinary(key))
+      return this.#retryOne(key)
+    return this.#runMany(operations)
+  }
+
+  /** Nothing is held and nothing is under way any more. */
+  async end(): Promise<void> {
+    this.#cancelExit?.()
+    this.#cancelExit = null
+    await this.#exitBuckets(this.book.stale)
+  }
+
+  /** Interest is set as it should be, and for this key alone. */
+  #isOrdinary(key: PostgresKey): boolean {
+    return this.book.hasInterest(key) && this.book.isAlone(key) && this.book.hasEntered(key.hash)
+  }
+
+  async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {
+    const [row] = await this.#ports.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#ports.fence()])
+    return attempted(row!.said)
+  }
+
+  async #retryOne(key: PostgresKey): Promise<BatchReply> {
+    const { book } = this
+    const statement = book.isMarked(key) ? STATEMENTS.retryMarked : STATEMENTS.retryOne
+    const values = [key.bits, key.hash, key.check, this.#ports.fence()]
+    const [row] = await this.#ports.prepared<{ said: string }>(statement, values)
+    if (row!.said === MARKED.no) book.mark(key)
+    if (row!.said === SAID.no || row!.said === MARKED.no) return attempted(SAID.no)
+    book.unmark(key)
+    book.gone(key)
+    this.#planExit()
+    return attempted(row!.said)
+  }
+
+  async #releaseOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
+    const [row] = await this.#ports.prepared<{ said: string }>(STATEMENTS.releaseOne, [bits, hash])
+    return { answers: row!.said, token: null, delaysMs: null }
+  }
+
+  /** Bigint keys and pairs are two statements, because their functions differ; nearly always there is only one kind. */
+  async #runMany(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const pairs = operations.filter((operation) => (operation.key as PostgresKey).isPair)
+    if (pairs.length === 0) return this.#runBatch(operations, false)
+    if (pairs.length === operations.length) return this.#runBatch(operations, true)
+    const bigints = operations.filter((operation) => !(operation.key as PostgresKey).isPair)
+    // The later statement's token is drawn while what both have granted is held.
+    const [first, second] = await Promise.all([this.#runBatch(bigints, false), this.#runBatch(pairs, true)])
+    const answers = { bigint: first.answers[Symbol.iterator](), pair: second.answers[Symbol.iterator]() }
+    const inOrder = operations.map(
+      ({ key }) => answers[(key as PostgresKey).isPair ? 'pair' : 'bigint'].next().value!,
+    )
+    return { answers: inOrder.join(''), token: second.token ?? first.token, delaysMs: null }
+  }
+
+  async #runBatch(operations: readonly LockOperation[], isPair: boolean): Promise<BatchReply> {
+    if (this.#batches++ % LEARN_AGAIN_AFTER === 0) this.#wanted = 0
+    const batch = this.#encoder.encode(operations, this.#wanted)
+    const { codes, keys, hashes, mayGrant } = batch
+    const fence = mayGrant ? this.#ports.fence() : null
+    const statement = isPair ? STATEMENTS.pairs : statementFor(batch)
+    const isPlain = statement === STATEMENTS.plain
+    const values = isPlain ? [codes, keys, fence] : [codes, keys, fence, hashes]
+    const { answers, token } = await this.#ports.ask<BatchRow>(statement, values)
+    const wanted = wantedIn(answers, batch)
+    this.#wanted |= wanted
+    const decoded = decodeAnswers(answers, operations, batch, wanted, this.book)
+    this.#planExit()
+    return { answers: decoded, token, delaysMs: null }
+  }
+
+  /**
+   * In buckets that the session needs no more others would look for its interest in vain. But whoever has waited for a key
+   * often waits for it again, so they are left only after a while.
+   */
+  #planExit(): void {
+    if (this.book.stale !== 0) this.#cancelExit ??= this.#ports.clock.after(LINGER_MS, this.#exit)
+  }
+
+  readonly #exit = (): void => {
+    this.#cancelExit = null
+    const { stale } = this.book
+    // If it fails, so does whatever comes next.
+    this.#exitBuckets(stale & this.#wasStale).catch(() => undefined)
+    this.#wasStale = stale
+    this.#planExit()
+  }
+
+  async #exitBuckets(buckets: number): Promise<void> {
+    if (buckets === 0) return
+    this.book.exit(buckets)
+    await this.#ports.prepared(STATEMENTS.exitBuckets, [bucketsIn(buckets), this.#serverId])
+  }
+}
+
+function statementFor({ hashes, isBrief }: EncodedBatch): Prepared {
+  if (hashes === null) return STATEMENTS.plain
+  return isBrief ? STATEMENTS.shared : STATEMENTS.full
+}
+
+interface BatchRow {
+  readonly answers: string
+  readonly token: string | null
+  readonly pid: number
+}
+
+/** `said` is the token of what was granted, where there are tokens. */
+function attempted(said: string): BatchReply {
+  if (said === SAID.no || said === SAID.granted) return { answers: said, token: null, delaysMs: null }
+  return { answers: SAID.granted, token: said, delaysMs: null }
+}
+
+/** How often it is looked for buckets that are not needed: those that were not the last time either are left. */
+const LINGER_MS = 25
+
+/**
+ * In a bucket that somebody is interested in, releases look for interest in their very key, which costs the server as much
+ * as they do. After so many batches the bucket is looked into again: by then whoever waited may have gone.
+ */
+const LEARN_AGAIN_AFTER = 256
+
+const STATEMENTS = {
+  tryOne: { name: 'lockpool_try', text: TRY_ONE },
+  retryOne: { name: 'lockpool_retry', text: RETRY_ONE },
+  retryMarked: { name: 'lockpool_retry_marked', text: RETRY_ONE_MARKED },
+  releaseOne: { name: 'lockpool_release', text: RELEASE_ONE },
+  plain: { name: 'lockpool_plain', text: PLAIN_BATCH },
+  shared: { name: 'lockpool_shared', text: SHARED_BATCH },
+  full: { name: 'lockpool_batch', text: BATCH },
+  pairs: { name: 'lockpool_pairs', text: PAIR_BATCH },
+  exitBuckets: { name: 'lockpool_exit_buckets', text: EXIT_BUCKETS },
+} as const

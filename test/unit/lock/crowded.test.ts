@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest'
+import { settle } from '../../../src/testing/manual-clock.js'
+import { fakeWorld, stateOf } from '../../support/fake-world.js'
+
+const KEY = '/orders'
+
+describe('where a stranger keeps interest from being set', () => {
+  test('a free key is granted all the same', async () => {
+    const world = fakeWorld()
+    const [a, b] = [world.pool(), world.pool()]
+    world.server.table.crowd(KEY, true)
+
+    for (const mode of ['exclusive', 'shared'] as const) {
+      const first = await a.acquire('orders', { mode })
+      await first.release()
+      const second = b.acquire('orders', { mode })
+      await world.clock.run(20)
+      await (await second).release()
+    }
+
+    world.server.table.crowd(KEY, false)
+  })
+
+  test('whoever waits asks soon, and then less and less often', async () => {
+    const world = fakeWorld()
+    const [a, b] = [world.pool(), world.pool()]
+    const held = await a.acquire('orders')
+    world.server.table.crowd(KEY, true)
+    const waiting = b.acquire('orders', { timeoutMs: 60_000 })
+    await settle()
+    const counts: number[] = []
+    for (let second = 0; second < 10; second++) {
+      const before = world.server.statements
+      await world.clock.run(1000)
+      counts.push(world.server.statements - before)
+    }
+
+    expect(counts[0]).toBeLessThanOrEqual(12)
+    // Both heartbeats and the check of the bell's connection are among them.
+    for (const count of counts.slice(1)) expect(count, counts.join()).toBeLessThanOrEqual(4)
+    expect(await stateOf(waiting)).toBe('pending')
+    await held.release()
+    await world.clock.run(1)
+    expect(await stateOf(waiting), 'the releaser takes the stranger for one who waits, and rings').toBe(
+      'fulfilled',
+    )
+    world.server.table.crowd(KEY, false)
+  })
+
+  test('interest is set when he has gone, and nothing of it is left behind by one who gives up', async () => {
+    const world = fakeWorld()
+    const [a, b, c] = [world.pool(), world.pool(), world.pool()]
+    const held = await a.acquire('orders')
+    world.server.table.crowd(KEY, true)
+    const waiting = b.acquire('orders', { timeoutMs: 60_000 })
+    const impatient = c.acquire('orders', { timeoutMs: 300 }).catch((error: Error) => error)
+    await world.clock.run(1000)
+    expect(await impatient).toMatchObject({ code: 'LOCK_TIMEOUT' })
+    world.server.table.crowd(KEY, false)
+    await world.clock.run(1000)
+
+    const owner = b.snapshot().sessions[0]!.serverId
+    expect(world.server.table.isWanted(-2, KEY)).toBe(true)
+    expect(world.server.table.heldBy(owner)).toMatchObject([{ what: 'interest' }])
+    await held.release()
+    await world.clock.run(1)
+    await (await waiting).release()
+  })
+
+  test('a lock still goes round between those who share it with callers of their own', async () => {
+    const world = fakeWorld({ latencyMs: 0.3 })
+    const pools = [world.pool(), world.pool()]
+    world.server.table.crowd(KEY, true)
+    const turns = [0, 0]
+    const working = pools.flatMap((pool, i) =>
+      Array.from({ length: 3 }, async () => {
+        for (let n = 0; n < 100; n++) {
+          const lock = await pool.acquire('orders', { timeoutMs: 60_000 })
+          turns[i]!++
+          await new Promise<void>((resolve) => world.clock.after(0.5, resolve))
+          await lock.release()
+        }
+      }),
+    )
+    await world.clock.run(150)
+
+    expect(Math.min(...turns), turns.join()).toBeGreaterThan(20)
+    for (let i = 0; i < 200; i++) await world.clock.run(50)
+    await Promise.all(working)
+    world.server.table.crowd(KEY, false)
+  })
+})
+
+describe('one who says that he waits and never comes', () => {
+  test('costs those who do the work a few milliseconds now and then', async () => {
+    const world = fakeWorld({ latencyMs: 0.3 })
+    const locks = world.pool()
+    world.server.table.forge(KEY, 'interest')
+    let sections = 0
+    let isOver = false
+    const working = (async () => {
+      while (!isOver) {
+        const lock = await locks.acquire('orders', { timeoutMs: 60_000 })
+        sections++
+        await lock.release()
+      }
+    })()
+    for (let i = 0; i < 100; i++) await world.clock.run(20)
+    isOver = true
+    await world.clock.run(50)
+    await working
+
+    // A section takes two messages each way, 1.2 ms: 1666 in two seconds.
+    expect(sections).toBeGreaterThan(1666 * 0.8)
+    world.server.table.unforge(KEY)
+  })
+
+  test('does not keep one who does come waiting for longer than a second', async () => {
+    const world = fakeWorld({ latencyMs: 0.3 })
+    const [a, b] = [world.pool(), world.pool()]
+    world.server.table.forge(KEY, 'interest')
+    let isOver = false
+    const working = Array.from({ length: 3 }, async () => {
+      while (!isOver) {
+        const lock = await a.acquire('orders', { timeoutMs: 60_000 })
+        await new Promise<void>((resolve) => world.clock.after(0.5, resolve))
+        await lock.release()
+      }
+    })
+    for (let i = 0; i < 40; i++) await world.clock.run(50)
+    const from = world.clock.now()
+    let waitedMs = Infinity
+    const waiting = b.acquire('orders', { timeoutMs: 60_000 }).then((lock) => {
+      waitedMs = world.clock.now() - from
+      return lock.release()
+    })
+    for (let i = 0; i < 60; i++) await world.clock.run(50)
+    isOver = true
+    await world.clock.run(100)
+    await Promise.all([waiting, ...working])
+
+    expect(waitedMs).toBeLessThan(1000)
+    world.server.table.unforge(KEY)
+  })
+
+  test('keeps readers out for two seconds at most, those who join included', async () => {
+    const world = fakeWorld()
+    const [a, b] = [world.pool(), world.pool()]
+    const reader = await a.acquire('orders', { mode: 'shared' })
+    world.server.table.forge(KEY, 'writer')
+    const joining = a.acquire('orders', { mode: 'shared', timeoutMs: 60_000 })
+    const reading = b.acquire('orders', { mode: 'shared', timeoutMs: 60_000 })
+    await world.clock.run(1500)
+    expect(await stateOf(joining), 'it may come yet').toBe('pending')
+    await world.clock.run(1500)
+    expect([await stateOf(joining), await stateOf(reading)]).toEqual(['fulfilled', 'fulfilled'])
+
+    await Promise.all([reader.release(), (await joining).release(), (await reading).release()])
+    world.server.table.unforge(KEY)
+  })
+})
