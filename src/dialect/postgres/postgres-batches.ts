@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '../../base/clock.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
-import { BatchEncoder, decodeAnswers, wantedIn, type EncodedBatch } from './batch-codec.js'
+import { decodeAnswers, wantedIn } from './batch-answers.js'
+import { BatchEncoder, type EncodedBatch } from './batch-codec.js'
 import {
   BATCH,
   EXIT_BUCKETS,

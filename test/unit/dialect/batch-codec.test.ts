@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { LockOperation } from '../../../src/dialect/lock-operation.js'
-import {
-  BatchEncoder,
-  decodeAnswers,
-  wantedIn,
-  type EncodedBatch,
-} from '../../../src/dialect/postgres/batch-codec.js'
+import { decodeAnswers, wantedIn } from '../../../src/dialect/postgres/batch-answers.js'
+import { BatchEncoder, type EncodedBatch } from '../../../src/dialect/postgres/batch-codec.js'
 import { CODE } from '../../../src/dialect/postgres/batch-sql.js'
 import { InterestBook } from '../../../src/dialect/postgres/interest-book.js'
 import { encodeKey, type PostgresKey } from '../../../src/dialect/postgres/postgres-key.js'
