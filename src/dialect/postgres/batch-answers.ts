@@ -38,7 +38,7 @@ export function decodeAnswers(
 
 /** The releases that were looked after in their very keys. */
 function withLooks(answers: string, said: string, { from, looks }: Trailer): string {
-  const all = [...answers]
+  const all = answers.split('')
   for (let i = 0; i < looks.length; i++)
     if (said[from + i] === SAID.doneAndWanted && all[looks[i]!] === SAID.done)
       all[looks[i]!] = SAID.doneAndWanted

@@ -48,7 +48,7 @@ describe('rows', () => {
 
   test('of all but first attempts and releases in exclusive mode have the hashes of their keys', () => {
     const { hashes, isBrief, codes } = session().encode([op('try', 'a'), op('try shared', 'b')])
-    const { hash, check } = encodeKey('b', '') as PostgresKey
+    const { hash, check } = encodeKey('b', '')
 
     expect(hashes!.length).toBe(20 + 12 * codes.length)
     expect([hashes!.readInt32BE(20 + 12 + 4), hashes!.readInt32BE(20 + 12 + 8)]).toEqual([hash, check])
@@ -59,7 +59,7 @@ describe('rows', () => {
 
   test.each(['leave', 'wait', 'mark', 'yield', 'release'])('a thousand times %s fit', (kind) => {
     const { encode, book } = session()
-    const keys = Array.from({ length: 1000 }, (_, i) => encodeKey(`key ${i}`, '') as PostgresKey)
+    const keys = Array.from({ length: 1000 }, (_, i) => encodeKey(`key ${i}`, ''))
     for (const key of keys) {
       book.add(key)
       book.mark(key)
@@ -185,7 +185,7 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
     const other = encodeKey('other', '')
 
     expect(run('g', op('yield'))).toEqual({ rows: ['yieldAndEnter'], answers: 'g' })
-    expect(book.hasEntered((other as PostgresKey).hash)).toBe(false)
+    expect(book.hasEntered(other.hash)).toBe(false)
     expect(run('w', op('yield'))).toEqual({ rows: ['yieldAndEnter'], answers: 'w' })
     expect(run('g', op('retry')).rows).toEqual(['retryExclusive'])
     expect(run('c', op('yield'))).toEqual({ rows: ['yieldExclusive'], answers: 'c' })
