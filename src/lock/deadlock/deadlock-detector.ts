@@ -127,7 +127,8 @@ export class DeadlockDetector implements Seeker {
     wait.isVerifying = true
     const [isHeld, isWanted] = await Promise.all([
       place.isHeld || isTrue(place.session?.isHeldElsewhere(place.key)),
-      held.queue.size > 0 || isTrue(held.session?.isWanted(held.key)),
+      // A writer in a process that reads the key itself waits there without interest: it can't be seen from here.
+      hold.mode === 'shared' || held.queue.size > 0 || isTrue(held.session?.isWanted(held.key)),
     ])
     wait.isVerifying = false
     if (isHeld && isWanted && hold.isHeld && !wait.inQueue.hasLeft) this.#refuse(wait, steps)
