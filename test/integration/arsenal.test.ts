@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import { Arsenal } from '../../bench/arsenal.js'
+import { MIXED_KEYS, workMixed, type Watcher } from '../../bench/mixed-work.js'
+import { lockWorld } from '../support/lock-world.js'
+import { strangerIn } from '../support/stranger.js'
+
+const world = lockWorld()
+
+const PERMITS = 3
+const WORK_MS = 4000
+
+/** Who is inside, as they say themselves. */
+class Witness implements Watcher {
+  readonly wrong: string[] = []
+  readonly #inside = new Map<string, string[]>()
+  readonly #tokens = new Map<string, bigint>()
+
+  entered(key: string, mode: string, token: bigint): void {
+    const place = mode === 'permit' ? `permits of ${key}` : key
+    const inside = this.#inside.get(place) ?? []
+    this.#inside.set(place, inside)
+    const isFree =
+      mode === 'permit'
+        ? inside.length < PERMITS
+        : inside.every((other) => mode === 'shared' && other === 'shared')
+    if (!isFree) this.wrong.push(`${mode} of ${place} beside ${inside.join()}`)
+    inside.push(mode)
+    const last = this.#tokens.get(place) ?? 0n
+    if (mode === 'exclusive' && token <= last) this.wrong.push(`${place}: ${token} after ${last}`)
+    if (mode === 'exclusive') this.#tokens.set(place, token)
+  }
+
+  left(key: string, mode: string): void {
+    const inside = this.#inside.get(mode === 'permit' ? `permits of ${key}` : key)!
+    inside.splice(inside.indexOf(mode), 1)
+  }
+}
+
+/**
+ * Goal: strangers who do all they can cost others time, and nothing else.
+ * Method: four pools work on the same few keys, in all ways, while strangers hold our classes of keys and take what becomes
+ * free of them, flood our channel, repeat what they overhear, and announce more than there is. What it costs is measured by
+ * `npm run bench -- --only strangers`.
+ */
+test('against all that strangers have, four pools make no error, give no wrong answer, and each gets on', async () => {
+  await using stranger = await strangerIn(world.database.url)
+  const pools = Array.from({ length: 4 }, () => world.pool())
+  await Promise.all(pools.map((locks) => locks.ready()))
+  const warnings = new Set<string>()
+  for (const locks of pools) locks.on('warning', ({ message }) => warnings.add(message))
+  const witness = new Witness()
+  await using _ = await Arsenal.drawn({
+    url: stranger.url,
+    elsewhere: 'postgres',
+    keys: MIXED_KEYS,
+    messagesPerSecond: 1000,
+    isAimed: true,
+  })
+
+  const until = performance.now() + WORK_MS
+  const outcomes = await Promise.all(
+    pools.map((locks) => workMixed(locks, 6, () => performance.now() >= until, witness)),
+  )
+
+  expect(outcomes.flatMap(({ errors }) => errors)).toEqual([])
+  expect(witness.wrong).toEqual([])
+  expect(Math.min(...outcomes.map(({ done }) => done))).toBeGreaterThan(10)
+  expect([...warnings]).toEqual([])
+}, 90_000)

@@ -1,0 +1,17 @@
+import type { EmbeddedPostgres } from '../../src/embedded/index.js'
+
+/**
+ * What a server says of its own life, and of clients that go without a word. A statement that is under way when its pool
+ * closes is canceled, and may be over by then: the server notes that it found nobody.
+ */
+const OF_ITSELF =
+  /^(starting PostgreSQL|listening on|database system|checkpoint|received|aborting any|shutting down|background worker|could not (send|receive) data|unexpected EOF|connection to client lost|PID \d+ in cancel request did not match)/
+
+/** Lines of a server's log that it owes to a statement of somebody, each without its time. */
+export async function complaints(server: EmbeddedPostgres): Promise<string[]> {
+  return (await server.log())
+    .split('\n')
+    .map((line) => /\b(WARNING|ERROR|FATAL|PANIC|LOG|STATEMENT):\s+(.*)/.exec(line))
+    .filter((match) => match !== null && !(match[1] === 'LOG' && OF_ITSELF.test(match[2]!)))
+    .map((match) => `${match![1]}: ${match![2]}`)
+}
