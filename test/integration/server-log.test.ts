@@ -1,12 +1,20 @@
 /** Nothing of ours makes the server write into its log: that is where others look for what is wrong. */
-import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { POOL_CLASS, SHARE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EmbeddedPostgres } from '../../src/embedded/index.js'
+import type { KeyCode, LockMode } from '../../src/dialect/lock-key.js'
+import type { LockOperation, OperationKind } from '../../src/dialect/lock-operation.js'
+import type { LockLink } from '../../src/dialect/dialect.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
+import { PostgresDialect } from '../../src/dialect/postgres/postgres-dialect.js'
+import { PostgresFactory } from '../../src/dialect/postgres/postgres-factory.js'
+import { POOL_CLASS, SHARE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
+import { SeenTokens } from '../../src/dialect/seen-tokens.js'
+import { SeededRandom } from '../../src/testing/seeded-random.js'
 import { startServer } from '../support/own-server.js'
 import { complaints } from '../support/server-log.js'
 import { twinOf } from '../support/twin-key.js'
+import pg from 'pg'
 
 let server: EmbeddedPostgres
 
@@ -24,8 +32,7 @@ async function leftovers(): Promise<number> {
   await client.connect()
   try {
     const { rows } = await client.query<{ n: number }>(
-      `SELECT count(*)::int AS n
-       FROM pg_locks
+      `SELECT count(*)::int AS n FROM pg_locks
        WHERE locktype = 'advisory' AND NOT (objsubid = 2 AND classid::int8 = ANY ($1))`,
       [[POOL_CLASS, SHARE_CLASS]],
     )
@@ -119,6 +126,14 @@ const SCENES: Readonly<Record<string, Scene>> = {
     await times(6, (i) => [a!, b!][i % 2]!.transaction((tx) => tx.lock('in a transaction')))
     await a!.transaction((tx) => tx.tryLock('in a transaction'))
   },
+  'closing while others wait': async ([a, b]) => {
+    const held = await a!.acquire('closing')
+    const waiting = times(5, () => b!.acquire('closing').catch(() => null))
+    await pause(300)
+    await b!.close()
+    await waiting
+    await held.release()
+  },
 }
 
 test.each(Object.keys(SCENES))(
@@ -133,3 +148,123 @@ test.each(Object.keys(SCENES))(
   },
   60_000,
 )
+
+test('what callers bring upon themselves is said in the log, and nothing else', async () => {
+  const before = (await complaints(server)).length
+
+  await inPools(2, {}, async ([a, b]) => {
+    const held = await a!.acquire('taken')
+    await b!.transaction((tx) => tx.lock('taken', { timeoutMs: 100 })).catch(() => undefined)
+    await held.release()
+  })
+
+  const said = (await complaints(server)).slice(before)
+  expect(said[0]).toBe('ERROR: canceling statement due to lock timeout')
+  // What was sent behind it, in the same round trip, before its savepoint was gone back to.
+  const behind =
+    /^(STATEMENT: |ERROR: canceling statement due to lock timeout|ERROR: current transaction is aborted)/
+  expect(said.filter((line) => !behind.test(line))).toEqual([])
+})
+
+describe('whatever is asked in whatever order', () => {
+  const KEYS = [7n, twinOf(7n), 9n, 9n + (1n << 40n)]
+
+  type State = 'nothing' | 'waiting' | 'held'
+
+  /** What may be asked about one key, by how the session stands towards it. */
+  function asks(state: State, mode: LockMode): OperationKind[] {
+    if (state === 'nothing') return mode === 'shared' ? ['try', 'wait'] : ['try', 'wait', 'queue']
+    if (state === 'waiting') return ['retry', 'poll', 'leave']
+    return mode === 'shared' ? ['release', 'join', 'mark', 'unmark'] : ['release', 'yield']
+  }
+
+  function after(kind: OperationKind, answer: string, state: State): State {
+    if (answer === 'g') return 'held'
+    if (kind === 'leave' || kind === 'release') return 'nothing'
+    if (kind === 'try') return 'nothing'
+    return kind === 'wait' || kind === 'queue' || kind === 'yield' ? 'waiting' : state
+  }
+
+  /** One session that does as it likes, within what sessions do. */
+  class Player {
+    readonly #link: LockLink
+    readonly #random: SeededRandom
+    readonly #keys: readonly { readonly key: KeyCode; state: State; mode: LockMode }[]
+
+    constructor(link: LockLink, random: SeededRandom, dialect: PostgresDialect) {
+      this.#link = link
+      this.#random = random
+      this.#keys = KEYS.map((key) => ({
+        key: dialect.encodeKey(key, ''),
+        state: 'nothing',
+        mode: 'exclusive',
+      }))
+    }
+
+    async play(): Promise<void> {
+      const chosen = this.#keys.filter(() => this.#random.next() < 0.5)
+      if (chosen.length > 0) await this.#run(chosen, (state, mode) => this.#pick(asks(state, mode)))
+    }
+
+    async end(): Promise<void> {
+      for (const kind of ['leave', 'unmark', 'release'] as const) {
+        const those = this.#keys.filter(
+          ({ state, mode }) =>
+            state === (kind === 'leave' ? 'waiting' : 'held') && (kind !== 'unmark' || mode === 'shared'),
+        )
+        if (those.length > 0) await this.#run(those, () => kind)
+      }
+    }
+
+    async #run(
+      entries: readonly { readonly key: KeyCode; state: State; mode: LockMode }[],
+      choose: (state: State, mode: LockMode) => OperationKind,
+    ): Promise<void> {
+      const operations = entries.map((entry): LockOperation => {
+        if (entry.state === 'nothing') entry.mode = this.#random.next() < 0.5 ? 'shared' : 'exclusive'
+        return { kind: choose(entry.state, entry.mode), mode: entry.mode, key: entry.key }
+      })
+      // A mark goes with the lock.
+      const marked = operations.filter(({ kind, mode }) => kind === 'release' && mode === 'shared')
+      if (marked.length > 0) await this.#link.run(marked.map((each) => ({ ...each, kind: 'unmark' })))
+      const { answers } = await this.#link.run(operations)
+      entries.forEach((entry, i) => {
+        expect(`${operations[i]!.kind} ${answers[i]!}`).not.toMatch(/^(release|yield) n$/)
+        entry.state = after(operations[i]!.kind, answers[i]!, entry.state)
+      })
+    }
+
+    #pick(kinds: readonly OperationKind[]): OperationKind {
+      return kinds[Math.floor(this.#random.next() * kinds.length)]!
+    }
+  }
+
+  test.each([1, 2, 3, 4, 5, 6])('seed %i: nothing is unlocked in vain, and nothing is left', async (seed) => {
+    const dialect = new PostgresDialect()
+    const factory = new PostgresFactory(clientConfig(readConnection(server.url).settings, 'player'))
+    const connections = await times(3, () => factory.open(new AbortController().signal))
+    const before = (await complaints(server)).length
+    const settings = {
+      leaseMs: 60_000,
+      fencing: 'off',
+      strict: false,
+      sender: 'player',
+      seen: new SeenTokens(),
+    } as const
+    const players: Player[] = []
+    for (const [i, connection] of connections.entries()) {
+      const link = await dialect.attach(connection, settings, () => undefined, null)
+      players.push(new Player(link, new SeededRandom(seed * 10 + i), dialect))
+    }
+
+    const random = new SeededRandom(seed)
+    for (let step = 0; step < 200; step++) await players[Math.floor(random.next() * players.length)]!.play()
+    // At once, so that they come in each other's way.
+    for (let step = 0; step < 50; step++) await Promise.all(players.map((player) => player.play()))
+    for (const player of players) await player.end()
+
+    await expect.poll(leftovers, { timeout: 5000 }).toBe(0)
+    expect((await complaints(server)).slice(before)).toEqual([])
+    await Promise.all(connections.map((connection) => factory.close(connection)))
+  })
+})

@@ -31,7 +31,7 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
     'batch-sql PAIR_BATCH',
     'batch-sql RETRY_ONE_MARKED',
     'batch-sql SHARED_BATCH',
-    'batch-sql EXIT_BUCKETS',
+    'batch-sql DROP_STALE',
     'postgres-sql RING',
     'postgres-sql TELL',
     'postgres-sql ANNOUNCE_POOL',

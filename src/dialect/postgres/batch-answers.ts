@@ -86,20 +86,21 @@ function interested(
 ): string {
   if (said === SAID.granted) {
     if (SHARES_INTEREST.has(row)) book.remove(key)
-    else book.gone(key)
+    else book.gone(key.hash)
     if (row === CODE.retryMarked) book.unmark(key)
     return said
   }
   if (said === MARKED.waiting || said === MARKED.no) book.mark(key)
-  if (said === SAID.crowded) book.remove(key)
+  if (said === SAID.crowded) book.gone(key.hash)
   if (!book.hasInterest(key) || !book.hasEntered(key.hash)) return SAID.crowded
   return kind === 'wait' || kind === 'queue' ? SAID.waiting : SAID.no
 }
 
 function yielded(row: number, said: string, key: PostgresKey, book: InterestBook): string {
-  const isGivenUp = said === (row === CODE.releaseExclusive ? SAID.done : SAID.waiting)
-  if (!isGivenUp) {
-    book.remove(key)
+  const isShared = row === CODE.releaseExclusive
+  if (said !== (isShared ? SAID.done : SAID.waiting)) {
+    if (isShared) book.remove(key)
+    else book.gone(key.hash)
     return said
   }
   if (row === CODE.yieldAndEnter) book.enter(key.hash)

@@ -146,7 +146,7 @@ export class BatchEncoder {
   #interestedCode(i: number, kind: OperationKind, isExclusive: boolean, key: PostgresKey): number {
     const book = this.#book
     const isAlone = book.isAlone(key)
-    const isSet = book.hasInterest(key)
+    const isSet = book.isSet(key.hash)
     // What goes when the key is granted must be known before.
     if (!isAlone || !isSet || !isExclusive) this.#dropMark(i, key)
     this.#enter(i, key.hash)
@@ -163,17 +163,17 @@ export class BatchEncoder {
   }
 
   #queueCode(i: number, key: PostgresKey): number {
-    const mustBeSet = this.#book.isAlone(key) && !this.#book.hasInterest(key)
+    const isSet = this.#book.isSet(key.hash)
     this.#enter(i, key.hash)
     this.#book.add(key)
-    return mustBeSet ? CODE.queueExclusive : CODE.nothing
+    return isSet ? CODE.nothing : CODE.queueExclusive
   }
 
   #yieldCode(i: number, key: PostgresKey): number {
-    const isAlone = this.#book.isAlone(key)
+    const isSet = this.#book.isSet(key.hash)
     this.#book.add(key)
-    // Whether anybody else is interested can't be told apart from the other key's interest here: it is given up.
-    if (!isAlone) return CODE.releaseExclusive
+    // Interest is set here, for another key: it is not set again, and this one is given up in any case.
+    if (isSet) return CODE.releaseExclusive
     if (this.#book.hasEntered(key.hash)) return CODE.yieldExclusive
     // Alone in its batch it need not enter for nothing.
     if (this.#operations.length === 1) return CODE.yieldAndEnter
@@ -204,11 +204,10 @@ export class BatchEncoder {
 
   #dropInterest(i: number, key: PostgresKey): void {
     if (!this.#book.hasInterest(key)) return
-    if (this.#book.isAlone(key)) {
-      this.#before(i)
-      this.#rows.add(CODE.dropInterest, key)
-    }
-    this.#book.remove(key)
+    if (!this.#book.isAlone(key)) return this.#book.remove(key)
+    this.#before(i)
+    this.#rows.add(CODE.dropInterest, key)
+    this.#book.gone(key.hash)
   }
 
   /** A row goes before that of operation `i`, so that these have numbers of their own. */

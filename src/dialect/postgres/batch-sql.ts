@@ -279,8 +279,8 @@ export const BATCH: string = batch('k')
 
 export const PAIR_BATCH: string = batch('(k >> 32)::int4, ((k << 32) >> 32)::int4')
 
-/** Leaves buckets in which this session has had no interest for a while. */
-export const EXIT_BUCKETS: string = `
-SELECT pg_advisory_unlock_shared(${BUCKET_CLASS}, bucket)
-FROM unnest($1::int4[]) AS bucket
-WHERE pg_backend_pid() = $2`
+/** Interest that nobody needs any more, and buckets that nobody has needed for a while: the class and the number of each. */
+export const DROP_STALE = `
+SELECT pg_advisory_unlock_shared(class, number)
+FROM unnest($1::int4[], $2::int4[]) AS stale (class, number)
+WHERE pg_backend_pid() = $3`

@@ -10,8 +10,12 @@ type Interested = Pick<PostgresKey, 'id' | 'hash'>
  * Interest under one hash is set once, whatever number of keys of this session it stands for.
  */
 export class InterestBook {
-  /** By hash, the key that interest stands for; several in the one case of billions that they share it. */
-  readonly #keys = new Map<number, Interested | Interested[]>()
+  /**
+   * By hash, the key that interest is set for; several, or none any more, in the one case of billions that keys share it.
+   */
+  readonly #keys = new Map<number, Interested | readonly Interested[]>()
+  /** Hashes under which interest is set for no key any more. */
+  readonly #strays = new Set<number>()
   readonly #marked = new Set<string>()
   /** For each bucket, the hashes in it. */
   readonly #hashesIn = new Uint32Array(BUCKETS)
@@ -22,7 +26,12 @@ export class InterestBook {
   hasInterest({ id, hash }: Interested): boolean {
     const keys = this.#keys.get(hash)
     if (keys === undefined) return false
-    return Array.isArray(keys) ? keys.some((key) => key.id === id) : keys.id === id
+    return isList(keys) ? keys.some((key) => key.id === id) : keys.id === id
+  }
+
+  /** Whether interest is set under the hash, for whatever key. */
+  isSet(hash: number): boolean {
+    return this.#keys.has(hash)
   }
 
   isMarked({ id }: Interested): boolean {
@@ -32,7 +41,7 @@ export class InterestBook {
   /** Whether interest under its hash stands, or would stand, for no other key. */
   isAlone({ id, hash }: Interested): boolean {
     const keys = this.#keys.get(hash)
-    return keys === undefined || (!Array.isArray(keys) && keys.id === id)
+    return keys === undefined || (isList(keys) ? keys.length === 0 : keys.id === id)
   }
 
   hasEntered(hash: number): boolean {
@@ -44,6 +53,11 @@ export class InterestBook {
     return this.#entered & ~this.#needed
   }
 
+  /** Hashes under which interest is to be dropped. */
+  get strays(): ReadonlySet<number> {
+    return this.#strays
+  }
+
   add(key: Interested): void {
     const keys = this.#keys.get(key.hash)
     if (keys === undefined) {
@@ -51,22 +65,25 @@ export class InterestBook {
       this.#hashesIn[bucketOf(key.hash)]!++
       this.#needed |= bitOf(key.hash)
     } else if (!this.hasInterest(key)) {
-      this.#keys.set(key.hash, Array.isArray(keys) ? [...keys, key] : [keys, key])
+      const all = isList(keys) ? [...keys, key] : [keys, key]
+      this.#keys.set(key.hash, all.length === 1 ? key : all)
+      this.#strays.delete(key.hash)
     }
   }
 
-  /** The key does without interest. If it was alone, what was set under its hash is dropped, or was. */
+  /** The key does without interest. What was set stays, for other keys or for none. */
   remove(key: Interested): void {
     const keys = this.#keys.get(key.hash)
     if (keys === undefined || !this.hasInterest(key)) return
-    if (!Array.isArray(keys)) return this.gone(key)
-    const left = keys.filter(({ id }) => id !== key.id)
+    const left = isList(keys) ? keys.filter(({ id }) => id !== key.id) : []
     this.#keys.set(key.hash, left.length === 1 ? left[0]! : left)
+    if (left.length === 0) this.#strays.add(key.hash)
   }
 
-  /** What was set under the hash is gone, and with it the interest of all keys that it stood for. */
-  gone({ hash }: Interested): void {
+  /** Nothing is set under the hash, or not any more, for whatever keys it was. */
+  gone(hash: number): void {
     if (!this.#keys.delete(hash)) return
+    this.#strays.delete(hash)
     const bucket = bucketOf(hash)
     if (--this.#hashesIn[bucket]! === 0) this.#needed &= ~bitOf(hash)
   }
@@ -90,6 +107,7 @@ export class InterestBook {
 
   clear(): void {
     this.#keys.clear()
+    this.#strays.clear()
     this.#marked.clear()
     this.#hashesIn.fill(0)
     this.#entered = this.#needed = 0
@@ -99,4 +117,8 @@ export class InterestBook {
 /** The bit of the bucket that the hash is in. */
 export function bitOf(hash: number): number {
   return 1 << bucketOf(hash)
+}
+
+function isList(keys: Interested | readonly Interested[]): keys is readonly Interested[] {
+  return Array.isArray(keys)
 }

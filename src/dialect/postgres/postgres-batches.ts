@@ -4,7 +4,7 @@ import { decodeAnswers, wantedIn } from './batch-answers.js'
 import { BatchEncoder, type EncodedBatch } from './batch-codec.js'
 import {
   BATCH,
-  EXIT_BUCKETS,
+  DROP_STALE,
   MARKED,
   PAIR_BATCH,
   PLAIN_BATCH,
@@ -17,7 +17,7 @@ import {
 import type { OwnValue } from './own-query.js'
 import { InterestBook } from './interest-book.js'
 import { bucketsIn } from './key-hash.js'
-import type { PostgresKey } from './postgres-key.js'
+import { BUCKET_CLASS, INTEREST_CLASS, type PostgresKey } from './postgres-key.js'
 import type { Prepared } from './server-connection.js'
 
 /** What sends a batch. */
@@ -45,7 +45,7 @@ export class PostgresBatches {
   #batches = 0
   /** Buckets that were not needed when it was last looked. */
   #wasStale = 0
-  #cancelExit: Cancel | null = null
+  #cancelDrop: Cancel | null = null
 
   constructor(serverId: number, ports: BatchPorts) {
     this.#serverId = serverId
@@ -70,9 +70,11 @@ export class PostgresBatches {
 
   /** Nothing is held and nothing is under way any more. */
   async end(): Promise<void> {
-    this.#cancelExit?.()
-    this.#cancelExit = null
-    await this.#exitBuckets(this.book.stale)
+    this.#cancelDrop?.()
+    this.#cancelDrop = null
+    const strays = this.#dropStale(0)
+    // Their buckets are not needed any more either.
+    await Promise.all([strays, this.#dropStale(this.book.stale)])
   }
 
   /** Interest is set as it should be, and for this key alone. */
@@ -93,8 +95,8 @@ export class PostgresBatches {
     if (row!.said === MARKED.no) book.mark(key)
     if (row!.said === SAID.no || row!.said === MARKED.no) return attempted(SAID.no)
     book.unmark(key)
-    book.gone(key)
-    this.#planExit()
+    book.gone(key.hash)
+    this.#planDrop()
     return attempted(row!.said)
   }
 
@@ -130,7 +132,7 @@ export class PostgresBatches {
     const wanted = wantedIn(answers, batch)
     this.#wanted |= wanted
     const decoded = decodeAnswers(answers, operations, batch, wanted, this.book)
-    this.#planExit()
+    this.#planDrop()
     return { answers: decoded, token, delaysMs: null }
   }
 
@@ -138,23 +140,29 @@ export class PostgresBatches {
    * In buckets that the session needs no more others would look for its interest in vain. But whoever has waited for a key
    * often waits for it again, so they are left only after a while.
    */
-  #planExit(): void {
-    if (this.book.stale !== 0) this.#cancelExit ??= this.#ports.clock.after(LINGER_MS, this.#exit)
+  #planDrop(): void {
+    const { stale, strays } = this.book
+    if (stale !== 0 || strays.size > 0) this.#cancelDrop ??= this.#ports.clock.after(LINGER_MS, this.#drop)
   }
 
-  readonly #exit = (): void => {
-    this.#cancelExit = null
+  readonly #drop = (): void => {
+    this.#cancelDrop = null
     const { stale } = this.book
     // If it fails, so does whatever comes next.
-    this.#exitBuckets(stale & this.#wasStale).catch(() => undefined)
+    this.#dropStale(stale & this.#wasStale).catch(() => undefined)
     this.#wasStale = stale
-    this.#planExit()
+    this.#planDrop()
   }
 
-  async #exitBuckets(buckets: number): Promise<void> {
-    if (buckets === 0) return
-    this.book.exit(buckets)
-    await this.#ports.prepared(STATEMENTS.exitBuckets, [bucketsIn(buckets), this.#serverId])
+  async #dropStale(buckets: number): Promise<void> {
+    const { book } = this
+    const strays = [...book.strays]
+    const numbers = [...strays, ...bucketsIn(buckets)]
+    if (numbers.length === 0) return
+    for (const hash of strays) book.gone(hash)
+    book.exit(buckets)
+    const classes = numbers.map((_, i) => (i < strays.length ? INTEREST_CLASS : BUCKET_CLASS))
+    await this.#ports.prepared(STATEMENTS.dropStale, [classes, numbers, this.#serverId])
   }
 }
 
@@ -193,5 +201,5 @@ const STATEMENTS = {
   shared: { name: 'lockpool_shared', text: SHARED_BATCH },
   full: { name: 'lockpool_batch', text: BATCH },
   pairs: { name: 'lockpool_pairs', text: PAIR_BATCH },
-  exitBuckets: { name: 'lockpool_exit_buckets', text: EXIT_BUCKETS },
+  dropStale: { name: 'lockpool_drop_stale', text: DROP_STALE },
 } as const

@@ -158,12 +158,13 @@ export class PostgresLink implements LockLink {
   }
 
   async detach(): Promise<void> {
-    const exit = this.#batches.end()
+    // Under the settings of a lock session, still.
+    const dropped = this.#batches.end()
     const reset = this.#server.query(RESET_SETTINGS)
     this.#server.hasLostSettings = true
     // Behind it, because it is one of those that are reset, and every connection has it.
     const check = this.#server.setClientCheck()
-    await Promise.all([exit, this.#announcement?.change(0), reset, check])
+    await Promise.all([dropped, this.#announcement?.change(0), reset, check])
   }
 
   readonly #askOne = async <Row extends { readonly pid: number }>(

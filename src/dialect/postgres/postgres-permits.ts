@@ -61,11 +61,11 @@ async function takeOrWait(
 ): Promise<Done> {
   const { key } = operation.semaphore as PostgresSemaphore
   const isAlone = book.isAlone(key)
-  const sets = isAlone && !book.hasInterest(key)
+  const sets = isAlone && !book.isSet(key.hash)
   book.add(key)
   const done = await take(ask, operation, fence, isAlone ? key.hash : null, sets)
   if (done.said === 'waiting') return done
-  if (isAlone && done.said === 'done') book.gone(key)
+  if (isAlone) book.gone(key.hash)
   else book.remove(key)
   return done
 }
@@ -109,7 +109,8 @@ async function release(ask: Ask, { semaphore, slots, exits }: PermitOperation): 
 async function leave(ask: Ask, { semaphore, exits }: PermitOperation, book: InterestBook): Promise<Done> {
   const { key, shape } = semaphore as PostgresSemaphore
   const drops = book.hasInterest(key) && book.isAlone(key)
-  book.remove(key)
+  if (drops) book.gone(key.hash)
+  else book.remove(key)
   await ask(STATEMENTS.leave, [drops ? key.hash : null, exits ? shape.bits : null])
   return { taken: [], said: 'done', missing: [] }
 }

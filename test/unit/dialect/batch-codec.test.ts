@@ -220,6 +220,22 @@ describe('two keys of one session with the same hash', () => {
     expect(book.stale).not.toBe(0)
   })
 
+  test('that are granted in one batch leave interest behind, which the next to need it takes over', () => {
+    const { run, book } = session()
+    run('dw', op('wait'))
+    run('n', op('wait', twin('orders')))
+
+    expect(run('gg', op('retry'), op('retry', twin('orders'))).answers).toBe('gg')
+    expect([...book.strays]).toEqual([encodeKey('orders', '').hash])
+    expect(run('d', op('yield', twin('orders'))), 'it is not set twice').toEqual({
+      rows: ['releaseExclusive'],
+      answers: 'w',
+    })
+    expect([...book.strays]).toEqual([])
+    expect(run('g', op('retry', twin('orders'))).rows).toEqual(['retryExclusive'])
+    expect([book.isSet(encodeKey('orders', '').hash), book.strays.size]).toEqual([false, 0])
+  })
+
   test('in one batch: one that is granted takes the interest along, and the other asks again', () => {
     const { run } = session()
 
