@@ -115,7 +115,7 @@ function commandLine(pid: string): string {
 
 test('what a worker can not do is said with its own exit code, and no stack', async () => {
   await using role = await roleWithoutTokens()
-  const demo = lockpool(['demo', ...SMALL], { url: role.url })
+  const demo = lockpool(['demo', ...SMALL, '--url', role.url])
 
   expect(await demo.ended, demo.err).toBe(78)
   expect(demo.err).toMatch(/^lockpool: .*lockpool\.fence/)

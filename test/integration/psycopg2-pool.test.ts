@@ -84,8 +84,8 @@ test('a connection can only be given back by whoever has it, and once', async ()
   first.release()
   const second = await connections.connect()
 
-  first.release()
-  first.release(true)
+  expect(() => first.release()).toThrow(/release/i)
+  expect(() => first.release(true)).toThrow(/release/i)
 
   expect(connections.leasedCount).toBe(1)
   expect(await rejection(first.query('SELECT 1'))).toMatchObject({ code: 'CONNECTION_FAILED' })
