@@ -45,6 +45,7 @@ export async function attach(
   settings: LinkSettings,
   another: Another<ServerConnection> | null,
 ): Promise<ServerFacts> {
+  server.isPrompt = true
   const first = await untilNotCanceled(() => firstLook(server))
   const { pid, is_standby, capacity, capacity_per_session: capacityPerSession } = first
   checkProduct(first)

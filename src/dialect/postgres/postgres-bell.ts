@@ -74,6 +74,7 @@ class Bell implements Listening {
   }
 
   async start(): Promise<void> {
+    this.#server.isPrompt = true
     await Promise.all([this.#server.query(NEVER_TOO_IDLE), this.#listen()])
   }
 
@@ -90,6 +91,7 @@ class Bell implements Listening {
     this.#forget()
     this.#server.off('notification', this.#notified)
     await this.#server.query(UNLISTEN)
+    this.#server.isPrompt = false
   }
 
   async #listen(): Promise<void> {

@@ -165,6 +165,7 @@ export class PostgresLink implements LockLink {
     // Behind it, because it is one of those that are reset, and every connection has it.
     const check = this.#server.setClientCheck()
     await Promise.all([dropped, this.#announcement?.change(0), reset, check])
+    this.#server.isPrompt = false
   }
 
   readonly #askOne = async <Row extends { readonly pid: number }>(

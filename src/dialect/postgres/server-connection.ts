@@ -31,6 +31,12 @@ export class ServerConnection implements PostgresConnection {
   #clientCheck: ClientCheck = 'none'
   /** All settings have been reset since the program set its own, if it does so when a connection is opened. */
   hasLostSettings = false
+  /**
+   * It is being opened, is a lock session, or listens: none of its statements waits in the server for long. When it is given
+   * up in the middle of one, that is mostly over before a cancel request arrives, and the server would note in its log that
+   * it found nobody.
+   */
+  isPrompt = true
   /** While a cursor waits for what was sent before it, and others wait behind the cursor. */
   #quiet: Deferred<void> | null = null
 
@@ -77,6 +83,7 @@ export class ServerConnection implements PostgresConnection {
     try {
       await connectClient(client)
       await connection.setClientCheck()
+      connection.isPrompt = false
       return connection
     } catch (error) {
       connection.destroy()
@@ -252,7 +259,7 @@ export class ServerConnection implements PostgresConnection {
   /** A statement that is under way is canceled: the server would go on with it, and keep its locks, until it is done. */
   destroy(): void {
     const target =
-      this.#end === null && this.#canceled === null && this.#isBusy
+      this.#end === null && this.#canceled === null && this.#isBusy && !this.isPrompt
         ? cancelTargetOf(this.#client, this.#config)
         : null
     this.#internals.connection.stream.destroy()
