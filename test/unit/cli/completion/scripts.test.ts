@@ -67,12 +67,19 @@ test.skipIf(!has('bash'))(
   },
 )
 
-/** A zsh in a terminal of its own, with the script `$1`. Somebody types each of the other arguments, and Tab. */
+/** What the zsh of a terminal reads as it starts, from a file: what is typed before it is ready may be cut. */
+const ZSH_SETUP = (script: string): string =>
+  [
+    "PS1='> '; unset zle_bracketed_paste",
+    `autoload -U compinit; compinit -u -D; source ${script}`,
+    `show() { print -r -- "<<$BUFFER>>"; BUFFER='' }; zle -N show; bindkey '^X' show`,
+    'zle-line-init() { print READY; zle -D zle-line-init }; zle -N zle-line-init',
+  ].join('\n')
+
+/** A zsh in a terminal of its own, with its setup in the folder `$1`. Somebody types each of the other arguments, and Tab. */
 const ZSH_SESSION = [
   'zmodload zsh/zpty',
-  'zpty shell zsh -f -i',
-  `zpty -w shell "PS1='> '; unset zle_bracketed_paste; autoload -U compinit; compinit -u -D; source $1"`,
-  `zpty -w shell "show() { print -r -- \\"<<\\$BUFFER>>\\"; BUFFER='' }; zle -N show; bindkey '^X' show; print REA''DY"`,
+  'zpty shell ZDOTDIR=$1 zsh -d -i',
   `zpty -r -m shell seen '*READY*'`,
   'shift',
   'for typed; do',
@@ -87,9 +94,10 @@ function completedByZsh(...typed: string[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'lockpool-zsh-'))
   const file = join(folder, 'completion.zsh')
   writeFileSync(file, completionScript('zsh', COMMANDS_TOLD))
+  writeFileSync(join(folder, '.zshrc'), ZSH_SETUP(file))
   try {
-    const args = ['-f', '-c', ZSH_SESSION, 'zsh', file, ...typed]
-    const out = execFileSync('zsh', args, { encoding: 'utf8', timeout: 40_000 })
+    const args = ['-f', '-c', ZSH_SESSION, 'zsh', folder, ...typed]
+    const out = execFileSync('zsh', args, { encoding: 'utf8', timeout: 40_000, cwd: folder })
     return out
       .trimEnd()
       .split('\n')
