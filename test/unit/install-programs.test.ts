@@ -1,0 +1,102 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { read, ROOT } from '../support/repository.js'
+
+const SCRIPT = '.ci/install-programs'
+/** Where bash is, and what ends a command that takes too long: not every system has one. */
+const FOUND = spawnSync('bash', ['-c', 'command -v bash timeout'], { encoding: 'utf8' }).stdout ?? ''
+const [BASH = '', TIMEOUT = ''] = FOUND.split('\n')
+
+interface Machine {
+  readonly user: number
+  readonly aptGet: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
+interface Asked {
+  readonly status: number | null
+  readonly says: string
+  readonly installs: readonly (string | undefined)[]
+}
+
+/** What apt-get was asked for by the script, on a machine that has these programs and no others. */
+function asked(has: readonly string[], machine: Machine): Asked {
+  const folder = mkdtempSync(join(tmpdir(), 'lockpool-programs-'))
+  const program = (name: string, text: string): void => {
+    writeFileSync(join(folder, name), `#!${BASH}\n${text}\n`)
+    chmodSync(join(folder, name), 0o755)
+  }
+  try {
+    symlinkSync(BASH, join(folder, 'bash'))
+    symlinkSync(TIMEOUT, join(folder, 'timeout'))
+    program('id', `echo ${machine.user}`)
+    if (machine.aptGet !== '') program('apt-get', `echo "$@" >> ${folder}/asked\n${machine.aptGet}`)
+    for (const name of has) program(name, '')
+    writeFileSync(join(folder, 'asked'), '')
+    const { status, stdout, stderr } = spawnSync(BASH, [join(ROOT, SCRIPT)], {
+      encoding: 'utf8',
+      env: { ...machine.env, PATH: folder },
+      timeout: 20_000,
+    })
+    const lines = readFileSync(join(folder, 'asked'), 'utf8').split('\n')
+    const installs = lines.filter((line) => line.includes(' install ')).map((line) => line.split(' ').at(-1))
+    return { status, says: stdout + stderr, installs }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const ALL = ['pgbouncer', 'chromium', 'tmux', 'zsh', 'fish']
+const ROOT_USER = 0
+
+/** Only a program that was not there becomes one. */
+const WORKS =
+  'for it; do :; done; case " $* " in *" install "*) printf "" > "${0%/*}/$it"; /bin/chmod +x "${0%/*}/$it";; esac'
+
+describe.skipIf(TIMEOUT === '')('on Linux', () => {
+  test('what is missing is installed, one by one, and what is there is not', () => {
+    const result = asked(['chromium', 'tmux'], { user: ROOT_USER, aptGet: WORKS })
+
+    expect(result.installs).toEqual(['pgbouncer', 'zsh', 'fish'])
+    expect(result).toMatchObject({
+      status: 0,
+      says: 'installed: pgbouncer\ninstalled: zsh\ninstalled: fish\n',
+    })
+  })
+
+  test.each([
+    ['everything is there', ALL, { user: ROOT_USER, aptGet: WORKS }],
+    ['it may not', [], { user: 1000, aptGet: WORKS }],
+    ['there is no apt-get', [], { user: ROOT_USER, aptGet: '' }],
+  ])('nothing is done or said if %s', (_, has, machine) => {
+    expect(asked(has, machine)).toEqual({ status: 0, says: '', installs: [] })
+  })
+
+  test('one that cannot be installed does not keep others from it, and is no failure', () => {
+    const result = asked(['tmux', 'zsh', 'fish'], {
+      user: ROOT_USER,
+      aptGet: 'echo E: no network >&2; exit 100',
+    })
+
+    expect(result.installs).toEqual(['pgbouncer', 'chromium'])
+    expect(result).toMatchObject({
+      status: 0,
+      says: 'could not be installed: pgbouncer\ncould not be installed: chromium\n',
+    })
+  })
+
+  test('a browser that is named elsewhere is enough', () => {
+    const has = ALL.filter((name) => name !== 'chromium')
+    const machine = { user: ROOT_USER, aptGet: WORKS, env: { CHROMIUM: '/opt/chrome' } }
+
+    expect(asked(has, machine).installs).toEqual([])
+  })
+})
+
+test('what has to be green installs them first, and the pages say which', () => {
+  expect(read('.ci/run')).toContain(`\n${SCRIPT}\n`)
+  expect(read('CONTRIBUTING.md')).toContain(`apt-get install ${ALL.join(' ')}`)
+})
