@@ -149,23 +149,6 @@ test.each(Object.keys(SCENES))(
   60_000,
 )
 
-test('what callers bring upon themselves is said in the log, and nothing else', async () => {
-  const before = (await complaints(server)).length
-
-  await inPools(2, {}, async ([a, b]) => {
-    const held = await a!.acquire('taken')
-    await b!.transaction((tx) => tx.lock('taken', { timeoutMs: 100 })).catch(() => undefined)
-    await held.release()
-  })
-
-  const said = (await complaints(server)).slice(before)
-  expect(said[0]).toBe('ERROR: canceling statement due to lock timeout')
-  // What was sent behind it, in the same round trip, before its savepoint was gone back to.
-  const behind =
-    /^(STATEMENT: |ERROR: canceling statement due to lock timeout|ERROR: current transaction is aborted)/
-  expect(said.filter((line) => !behind.test(line))).toEqual([])
-})
-
 describe('whatever is asked in whatever order', () => {
   const KEYS = [7n, twinOf(7n), 9n, 9n + (1n << 40n)]
 

@@ -22,13 +22,12 @@ import {
   LOCK_IN_TRANSACTION,
   lockRowsStatement,
   lockTableStatement,
-  RELEASE_SAVEPOINT,
-  RESTORE_LOCK_TIMEOUT,
   ROLLBACK_TO_SAVEPOINT,
   ROW_STRENGTHS,
   ROW_WAITS,
   SAVEPOINT,
   SET_LOCK_TIMEOUT,
+  SETTLE_ATTEMPT,
   TABLE_MODES,
   TRY_LOCK_IN_TRANSACTION,
 } from './transaction-sql.js'
@@ -55,6 +54,8 @@ export class PostgresTransaction implements LockTransaction {
   readonly #locked = new Map<string, string>()
   /** The statements of one attempt stay together, and so does the way back when it fails. */
   #turn: Promise<unknown> = Promise.resolve()
+  /** An attempt has succeeded, and its savepoint and its time limit are still there. */
+  #isUnsettled = false
   #isOver = false
 
   constructor(connection: Queryable, direct: Queryable, tools: TransactionTools) {
@@ -148,6 +149,17 @@ export class PostgresTransaction implements LockTransaction {
     await this.#turn
   }
 
+  /**
+   * Sends what is left of the last attempt, for whoever sends something behind it. In the flight of the attempt it would be
+   * refused if that failed, and the server would write each refusal into its log.
+   */
+  settle(): void {
+    if (!this.#isUnsettled) return
+    this.#isUnsettled = false
+    // It fails with the connection only, and so does what is sent behind it.
+    this.#direct.query(SETTLE_ATTEMPT).catch(() => undefined)
+  }
+
   /** It has been committed or rolled back: nothing is locked any more. */
   over(): void {
     this.#locked.clear()
@@ -194,9 +206,11 @@ export class PostgresTransaction implements LockTransaction {
   #attempt<Row>(attempt: LockAttempt): Promise<QueryResult<Row>> {
     return this.#inTurn(async () => {
       const since = this.#tools.clock.now()
-      const { saving, knowing, making, others } = this.#send<Row>(attempt)
-      const [saved, known, made] = await Promise.allSettled([saving, knowing, making, ...others] as const)
-      if (made.status === 'fulfilled') return made.value
+      const [saved, , known, made] = await Promise.allSettled(this.#send<Row>(attempt))
+      if (made.status === 'fulfilled') {
+        this.#isUnsettled = true
+        return made.value
+      }
       // Without the savepoint there is nothing to go back to: the transaction had failed before.
       if (saved.status === 'rejected') throw saved.reason
       await this.#direct.query(ROLLBACK_TO_SAVEPOINT)
@@ -206,19 +220,14 @@ export class PostgresTransaction implements LockTransaction {
   }
 
   /** All in one flight: when one has failed, the server refuses those behind it. */
-  #send<Row>({ text, values, timeoutMs, first, isTheirs = false }: LockAttempt): {
-    readonly saving: Promise<unknown>
-    readonly knowing: Promise<unknown>
-    readonly making: Promise<QueryResult<Row>>
-    readonly others: readonly Promise<unknown>[]
-  } {
+  #send<Row>({ text, values, timeoutMs, first, isTheirs = false }: LockAttempt): Flight<Row> {
     const direct = this.#direct
-    const saving = direct.query(SAVEPOINT)
-    const setting = direct.query(SET_LOCK_TIMEOUT, [String(timeoutMs)])
-    const knowing = first?.() ?? NOTHING
-    const making = (isTheirs ? this.#connection : direct).query<Row>(text, values)
-    const others = [setting, direct.query(RESTORE_LOCK_TIMEOUT), direct.query(RELEASE_SAVEPOINT)]
-    return { saving, knowing, making, others }
+    return [
+      direct.query(SAVEPOINT),
+      direct.query(SET_LOCK_TIMEOUT, [String(timeoutMs)]),
+      first?.() ?? NOTHING,
+      (isTheirs ? this.#connection : direct).query<Row>(text, values),
+    ]
   }
 
   async #explained(attempt: LockAttempt, error: unknown, waitedMs: number): Promise<unknown> {
@@ -232,13 +241,24 @@ export class PostgresTransaction implements LockTransaction {
     if (this.#isOver) {
       return Promise.reject(new ConnectionError('this transaction is over', { retryable: false }))
     }
-    const acted = this.#turn.then(act)
+    const acted = this.#turn.then(() => {
+      this.settle()
+      return act()
+    })
     this.#turn = acted.catch(() => undefined)
     return acted
   }
 }
 
 const NOTHING = Promise.resolve()
+
+/** What the statements of an attempt come to. */
+type Flight<Row> = [
+  saved: Promise<unknown>,
+  set: Promise<unknown>,
+  known: Promise<unknown>,
+  made: Promise<QueryResult<Row>>,
+]
 
 /** The schemas of the operators that are not the server's own, by column. */
 async function findEquality(

@@ -97,6 +97,8 @@ async function runOnce<T>(
     await direct.query(beginStatement(isolation, direct.hasClientCheck))
     const result = await ports.runTransacting(tx.locked, () => body(tx))
     await tx.end()
+    // Constraints that are checked as late as here may wait for locks, as long as they like.
+    tx.settle()
     await commit(direct)
     connection.release()
     return result

@@ -23,8 +23,6 @@ export const ROLLBACK_TRANSACTION = `ROLLBACK`
  */
 export const SAVEPOINT = `SAVEPOINT lockpool`
 
-export const RELEASE_SAVEPOINT = `RELEASE SAVEPOINT lockpool`
-
 export const ROLLBACK_TO_SAVEPOINT = `ROLLBACK TO SAVEPOINT lockpool; RELEASE SAVEPOINT lockpool`
 
 /** The caller may have a lock_timeout of its own in this transaction, so it is kept where a setting can be kept. */
@@ -33,8 +31,10 @@ SELECT
   pg_catalog.set_config('lockpool.lock_timeout', pg_catalog.current_setting('lock_timeout'), true),
   pg_catalog.set_config('lock_timeout', $1, true)`
 
-export const RESTORE_LOCK_TIMEOUT = `
-SELECT pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('lockpool.lock_timeout'), true)`
+/** Behind an attempt that has succeeded, in one message. */
+export const SETTLE_ATTEMPT = `
+SELECT pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('lockpool.lock_timeout'), true);
+RELEASE SAVEPOINT lockpool`
 
 /**
  * By mode, and whether the key is one bigint or a pair of integers. Clients of others send it as well, who may read values in
