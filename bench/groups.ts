@@ -9,6 +9,7 @@ import { memory } from './rows/memory.js'
 import { oneCaller } from './rows/one-caller.js'
 import { outage } from './rows/outage.js'
 import { poolAlone } from './rows/pool-alone.js'
+import { processes } from './rows/processes.js'
 import { semaphore } from './rows/semaphore.js'
 import { strangers } from './rows/strangers.js'
 import { telemetry } from './rows/telemetry.js'
@@ -21,6 +22,7 @@ export const GROUPS: readonly Group[] = [
   hotKey,
   fairness,
   handOff,
+  processes,
   manyHeld,
   memory,
   acquireAll,

@@ -79,13 +79,13 @@ export async function latencies(seconds: number, cycle: () => Promise<void>): Pr
  * Measures every side once to warm it up, which does not count, and then in turn, A B C A B C: a machine that is slow for
  * a while is slow for all of them.
  */
-export async function inTurn<Name extends string>(
+export async function inTurn<Name extends string, Sample = number>(
   rounds: number,
-  sides: Readonly<Record<Name, () => Promise<number>>>,
+  sides: Readonly<Record<Name, () => Promise<Sample>>>,
   say: (what: string) => void,
-): Promise<Record<Name, number[]>> {
+): Promise<Record<Name, Sample[]>> {
   const names = Object.keys(sides) as Name[]
-  const samples = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>
+  const samples = Object.fromEntries(names.map((name) => [name, [] as Sample[]])) as Record<Name, Sample[]>
   for (let round = 0; round <= rounds; round++) {
     for (const name of names) {
       say(round === 0 ? `${name}, warming up` : `${name}, round ${round} of ${rounds}`)

@@ -44,7 +44,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
       unit: 'ms',
       ours: measured.lockpool,
       reference: { name: 'blocking pg_advisory_lock', figures: measured.pg_advisory_lock },
-      target: { of: 'ratio', is: 'at most', limit: 3 },
+      target: { of: 'ratio', is: 'at most', limit: 1.8 },
       notes: [`p90, p99 and slowest of ours: ${tail} ms`],
     }),
     alone({

@@ -1,13 +1,52 @@
 import { LockPool } from '../../src/index.js'
-import { inTurn, rate } from '../measure.js'
-import { compared, type Bench, type Group, type Row } from '../row.js'
+import { Contest } from '../contest.js'
+import { inTurn, percentile, rate } from '../measure.js'
+import { TransactionCount } from '../request-count.js'
+import { alone, compared, type Bench, type Group, type Row } from '../row.js'
+import { PERMITS as CONTESTED, type ContestantName } from '../workers/turns-terms.js'
 
 const PERMITS = 10
+const PROCESSES = 16
+const TIMES_OF_ROUND = 2
 
-/** A caller who has the pool to himself: what a permit costs beside a lock. */
+/** A caller who has the pool to himself: what a permit costs beside a lock. And processes that are more than the permits. */
 export const semaphore: Group = { name: 'semaphore', run }
 
-async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
+async function run(bench: Bench): Promise<readonly Row[]> {
+  return [...(await oneCaller(bench)), ...(await contested(bench))]
+}
+
+async function contested({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
+  await using contest = new Contest('turns', [url], PROCESSES, await TransactionCount.at(url))
+  const name: ContestantName = 'semaphore'
+  const { semaphore } = await inTurn(
+    rounds,
+    { semaphore: () => contest.run(name, seconds * TIMES_OF_ROUND, CONTESTED) },
+    (what) => say(`${PROCESSES} processes, ${what}`),
+  )
+  const among = `${PROCESSES} processes, ${CONTESTED} permits`
+  return [
+    alone({
+      what: `${among}: transactions per grant`,
+      unit: '',
+      ours: semaphore.map(({ requestsPerGrant }) => requestsPerGrant),
+      target: { of: 'ours', is: 'at most', limit: 6 },
+      notes: ['one caller in each, who holds it for 2 ms and wants it again at once'],
+    }),
+    alone({
+      what: `${among}: p99 of the wait`,
+      unit: 'ms',
+      ours: semaphore.map(({ waits }) => percentile(waits, 0.99)),
+    }),
+    alone({
+      what: `${among}: grants`,
+      unit: 'grants/s',
+      ours: semaphore.map(({ grantsPerSecond }) => grantsPerSecond),
+    }),
+  ]
+}
+
+async function oneCaller({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
   await using locks = new LockPool({ connection: url })
   await using others = new LockPool({ connection: url })
   await locks.ready()

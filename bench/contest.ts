@@ -1,0 +1,95 @@
+import { sharedNow } from './measure.js'
+import type { RequestCount } from './request-count.js'
+import type { Turn, TurnsQuestion } from './turns.js'
+import { WorkerProcess } from './worker.js'
+
+/** Before what counts: code is compiled, and what is opened for waiting is open. */
+const WARM_UP_MS = 1500
+/** After it all go on for a while, so that the last waits that count are as long as the others. */
+const RUN_OUT_MS = 500
+
+/** What came of processes that take turns. */
+export interface Outcome {
+  /** Milliseconds of all waits that began in the time that counts. */
+  readonly waits: readonly number[]
+  readonly grantsPerSecond: number
+  /** Of each process, as part of what would be fair: 1 is fair. */
+  readonly shares: readonly number[]
+  /** Of the server, for each grant. */
+  readonly requestsPerGrant: number
+}
+
+/** Processes that want one key all the time, one caller in each. They can do it in several ways, one after the other. */
+export class Contest implements AsyncDisposable {
+  readonly #workers: readonly WorkerProcess<TurnsQuestion, Turn[]>[]
+  readonly #count: RequestCount
+  readonly #openingCosts = new Map<string, number>()
+
+  constructor(worker: string, args: readonly string[], processes: number, count: RequestCount) {
+    this.#workers = Array.from({ length: processes }, () => new WorkerProcess(worker, args))
+    this.#count = count
+  }
+
+  /** @param atOnce how many may have their turn at the same time */
+  async run(contestant: string, seconds: number, atOnce = 1): Promise<Outcome> {
+    const openingCost = this.#openingCosts.get(contestant) ?? (await this.#openingCost(contestant))
+    this.#openingCosts.set(contestant, openingCost)
+
+    const before = await this.#count.now()
+    await this.#all({ step: 'open', contestant })
+    const fromMs = sharedNow() + WARM_UP_MS
+    const toMs = fromMs + seconds * 1000
+    const turns = await this.#all({ step: 'take', untilMs: toMs + RUN_OUT_MS })
+    await this.#all({ step: 'close' })
+    const requests = (await this.#count.now()) - before - openingCost
+
+    const all = turns.flat()
+    if (mostAtOnce(all) > atOnce) throw new Error(`${contestant}: more than ${atOnce} had their turn at once`)
+    const grants = turns.map(
+      (of) => of.filter(({ grantedMs }) => grantedMs >= fromMs && grantedMs < toMs).length,
+    )
+    const granted = grants.reduce((sum, each) => sum + each)
+    return {
+      waits: all
+        .filter(({ wantedMs }) => wantedMs >= fromMs && wantedMs < toMs)
+        .map(({ wantedMs, grantedMs }) => grantedMs - wantedMs),
+      grantsPerSecond: granted / seconds,
+      shares: grants.map((each) => each / (granted / grants.length)),
+      requestsPerGrant: requests / all.length,
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker[Symbol.asyncDispose]()))
+    await this.#count[Symbol.asyncDispose]()
+  }
+
+  /** Requests for opening and closing, which are no part of taking turns. The very first pool makes the schema: not counted. */
+  async #openingCost(contestant: string): Promise<number> {
+    let before = 0
+    for (let time = 0; time < 2; time++) {
+      before = await this.#count.now()
+      await this.#all({ step: 'open', contestant })
+      await this.#all({ step: 'close' })
+    }
+    return (await this.#count.now()) - before
+  }
+
+  #all(question: TurnsQuestion): Promise<Turn[][]> {
+    return Promise.all(this.#workers.map((worker) => worker.ask(question)))
+  }
+}
+
+function mostAtOnce(turns: readonly Turn[]): number {
+  const changes = turns.flatMap(({ grantedMs, releasedMs }) => [
+    { atMs: grantedMs, by: 1 },
+    { atMs: releasedMs, by: -1 },
+  ])
+  let now = 0
+  let most = 0
+  for (const { by } of changes.toSorted((a, b) => a.atMs - b.atMs || a.by - b.by)) {
+    now += by
+    most = Math.max(most, now)
+  }
+  return most
+}
