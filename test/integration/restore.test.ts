@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import type { LockPool } from '../../src/postgres-lock-pool.js'
+import { createDatabase } from '../support/database.js'
+import { lockWorld } from '../support/lock-world.js'
+import { canDump, dump, restore } from '../support/pg-dump.js'
+
+/** Tokens go on growing where a database is put back to an older dump, and where one moves by it. */
+const world = lockWorld()
+const folder = mkdtempSync(join(tmpdir(), 'lockpool-dump-'))
+const file = join(folder, 'dump')
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+async function drawn(locks: LockPool, draws: number): Promise<bigint> {
+  let last = 0n
+  for (let i = 0; i < draws; i++) {
+    await using lock = await locks.acquire('orders')
+    expect(lock.token).toBeGreaterThan(last)
+    last = lock.token
+  }
+  return last
+}
+
+/** By a process that has seen nothing. */
+async function drawnAfresh(url = world.database.url): Promise<bigint> {
+  const locks = world.pool({ connection: url })
+  const token = await drawn(locks, 1)
+  await locks.close()
+  return token
+}
+
+/** A dump, and tokens that are given after it. */
+async function olderDump(...args: readonly string[]): Promise<bigint> {
+  await drawnAfresh()
+  dump(world.database.url, file, ...args)
+  const locks = world.pool()
+  const last = await drawn(locks, 200)
+  await locks.close()
+  return last
+}
+
+const CONTENTS_OF_OURS = ['--data-only', '--schema=lockpool']
+
+const WAYS: Readonly<Record<string, () => Promise<void>>> = {
+  'over what is there': async () => {
+    const before = await olderDump()
+    restore(world.database.url, file, '--clean', '--if-exists')
+    expect(await drawnAfresh()).toBeGreaterThan(before)
+  },
+  'over what is there, while somebody has a lock': async () => {
+    const locks = world.pool()
+    const held = await locks.acquire('held')
+    const before = await olderDump()
+    restore(world.database.url, file, '--clean', '--if-exists')
+    // Its sequence is gone: locks go on without tokens, and it looks for another one after a second.
+    const token = (): Promise<bigint> => drawn(locks, 1).catch(() => 0n)
+    await expect.poll(token, { timeout: 10_000 }).toBeGreaterThan(before)
+    expect(await drawnAfresh()).toBeGreaterThan(before)
+    expect(held.state).toBe('held')
+  },
+  'as another database': async () => {
+    const before = await olderDump()
+    await using copy = await createDatabase()
+    restore(copy.url, file)
+    expect(await drawnAfresh(copy.url)).toBeGreaterThan(before)
+    await world.closeAll()
+  },
+  'where the schema is made anew, with the contents alone': async () => {
+    const before = await olderDump(...CONTENTS_OF_OURS)
+    await world.database.query('DROP SCHEMA lockpool CASCADE')
+    await drawnAfresh()
+    await emptyTables()
+    restore(world.database.url, file)
+    expect(await drawnAfresh()).toBeGreaterThan(before)
+  },
+  // The same sequence in the same run of the server: nothing shows that it is another state.
+  'in place, with the contents alone': async () => {
+    const before = await olderDump(...CONTENTS_OF_OURS)
+    await emptyTables()
+    restore(world.database.url, file)
+    expect(await drawnAfresh()).toBeGreaterThan(before)
+  },
+}
+
+async function emptyTables(): Promise<void> {
+  const { rows } = await world.database.query<{ names: string }>(
+    `SELECT string_agg(format('lockpool.%I', tablename), ', ') AS names FROM pg_tables WHERE schemaname = 'lockpool'`,
+  )
+  await world.database.query(`TRUNCATE ${rows[0]!.names}`)
+}
+
+/** An older pg_dump refuses to work. */
+const canRun = await canDump()
+
+test.skipIf(!canRun).each(Object.keys(WAYS))('a dump of before is restored %s: tokens go on', (way) =>
+  WAYS[way]!(),
+)
