@@ -17,14 +17,14 @@ async function run({ url, rounds, say }: Bench): Promise<readonly Row[]> {
       what: 'heap per lock held',
       unit: 'bytes',
       ours: measured.held,
-      target: { of: 'ours', is: 'at most', limit: 1536 },
+      target: { of: 'ours', is: 'at most', limit: 600 },
       notes: ['10000 distinct names; the names themselves are the caller’s'],
     }),
     alone({
       what: 'heap per waiting caller',
       unit: 'bytes',
       ours: measured.waiting,
-      target: { of: 'ours', is: 'at most', limit: 1024 },
+      target: { of: 'ours', is: 'at most', limit: 400 },
       notes: ['10000 callers for one key; without what awaiting costs the caller'],
     }),
   ]

@@ -28,83 +28,88 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   // Each in a process of its own: the garbage and the compiled code of one would slow down the others.
   const side = (kind: PairsKind, ...args: string[]): Side => new WorkerProcess('pairs', [kind, url, ...args])
   const sides = {
-    lockpool: side('lockpool'),
+    'new names': side('new-names'),
+    'the same names': side('same-names'),
     'pg.Pool': side('pg.Pool'),
     'a connection per lock': side('connection-per-lock'),
     'the server alone, 1000 a time': side('server-alone', '1000'),
     'the server alone, 20000 a time': side('server-alone', '20000'),
   }
   const watch = new ConnectionWatch(url, APPLICATION)
-  const cpu: number[] = []
-  const measure = async (name: keyof typeof sides): Promise<number> => {
-    const { pairsPerSecond, cpuMicrosecondsPerPair } = await sides[name].ask({ seconds })
-    if (name === 'lockpool') cpu.push(cpuMicrosecondsPerPair)
-    return pairsPerSecond
-  }
-
   for (const [name, worker] of Object.entries(sides)) {
     say(`${name}, warming up`)
     await worker.ask({ seconds: Math.min(WARM_UP_SECONDS, seconds * 2) })
   }
+  const questions = Object.entries(sides).map(([name, worker]) => [name, () => worker.ask({ seconds })])
   const measured = await inTurn(
     rounds,
-    {
-      lockpool: () => measure('lockpool'),
-      'pg.Pool': () => measure('pg.Pool'),
-      'a connection per lock': () => measure('a connection per lock'),
-      'the server alone, 1000 a time': () => measure('the server alone, 1000 a time'),
-      'the server alone, 20000 a time': () => measure('the server alone, 20000 a time'),
-    },
+    Object.fromEntries(questions) as Record<SideName, () => Promise<PairsAnswer>>,
     say,
   )
   const { most, looks } = await watch.stop()
   await Promise.all(Object.values(sides).map((worker) => worker[Symbol.asyncDispose]()))
-
-  const against = (name: keyof typeof measured) => ({
-    unit: 'pairs/s',
-    ours: measured.lockpool,
-    reference: { name, figures: measured[name] },
-  })
-  const cpuNote = `its process used ${Math.min(...cpu.slice(1)).toFixed(2)} us of CPU per pair in its best round`
   return [
-    compared({
-      what: `${CALLERS} callers, distinct keys, ${SESSIONS} connections`,
-      ...against('pg.Pool'),
-      target: { of: 'ratio', is: 'at least', limit: 30 },
-      notes: [
-        `${POOL_SIZE} connections, ${REFERENCE_CALLERS} callers, prepared, no tokens; each side in a process of its own, after ${RUN_UP_SECONDS} s that do not count`,
-        cpuNote,
-      ],
-    }),
-    compared({
-      what: 'the same',
-      ...against('a connection per lock'),
-      target: { of: 'ratio', is: 'at least', limit: 2000 },
-      notes: [`${REFERENCE_CALLERS} callers, who connect, lock, unlock and disconnect`],
-    }),
-    compared({
-      what: 'the same',
-      ...against('the server alone, 1000 a time'),
-      target: { of: 'ratio', is: 'at least', limit: 0.45 },
-      notes: [
-        'one connection; the server locks, draws a token and unlocks by itself, 1000 pairs a statement: the operations of one of our batches',
-      ],
-    }),
-    compared({
-      what: 'the same',
-      ...against('the server alone, 20000 a time'),
-      notes: [
-        'as before, 20000 pairs a statement: no round trips to speak of. The target is about statements of our size',
-      ],
-    }),
+    ...rowsOf(measured),
     alone({
       what: 'connections the server saw meanwhile',
       unit: 'connections',
       ours: [most],
       target: { of: 'ours', is: 'at most', limit: SESSIONS },
-      notes: [`the most in ${looks} looks at pg_stat_activity`],
+      notes: [`the most in ${looks} looks at pg_stat_activity, of the process with names that repeat`],
     }),
   ]
 }
 
 type Side = WorkerProcess<PairsQuestion, PairsAnswer>
+
+type SideName =
+  | 'new names'
+  | 'the same names'
+  | 'pg.Pool'
+  | 'a connection per lock'
+  | 'the server alone, 1000 a time'
+  | 'the server alone, 20000 a time'
+
+type Measured = Readonly<Record<SideName, readonly PairsAnswer[]>>
+
+const AGAINST_POOL = `${POOL_SIZE} connections, ${REFERENCE_CALLERS} callers, prepared, names that are new each time, hashed as lockpool does, no tokens; each side in a process of its own, after ${RUN_UP_SECONDS} s that do not count`
+
+function rowsOf(measured: Measured): Row[] {
+  const row = (what: string, ours: SideName, name: SideName, limit: number | null, notes: string[]): Row =>
+    compared({
+      what,
+      unit: 'pairs/s',
+      ours: rates(measured[ours]),
+      reference: { name, figures: rates(measured[name]) },
+      ...(limit === null ? {} : { target: { of: 'ratio', is: 'at least', limit } }),
+      notes,
+    })
+  const cpu = (of: SideName, limit: number): Row =>
+    alone({
+      what: `${of}: CPU of our process for a pair`,
+      unit: 'us',
+      ours: measured[of].map(({ cpuMicrosecondsPerPair }) => cpuMicrosecondsPerPair),
+      target: { of: 'ours', is: 'at most', limit },
+    })
+  const among = `${SESSIONS} connections`
+  return [
+    row(`${CALLERS} callers, names never seen before, ${among}`, 'new names', 'pg.Pool', 28, [AGAINST_POOL]),
+    row('the same', 'new names', 'the same names', 0.8, [`${CALLERS} names, each of them again and again`]),
+    row(`${CALLERS} callers, names that repeat, ${among}`, 'the same names', 'pg.Pool', 40, [AGAINST_POOL]),
+    row('the same', 'the same names', 'a connection per lock', 2000, [
+      `${REFERENCE_CALLERS} callers, who connect, lock, unlock and disconnect`,
+    ]),
+    row('the same', 'the same names', 'the server alone, 1000 a time', 0.6, [
+      'one connection; the server locks, draws a token and unlocks by itself, 1000 pairs a statement: the operations of one of our batches',
+    ]),
+    row('the same', 'the same names', 'the server alone, 20000 a time', null, [
+      'as before, 20000 pairs a statement: no round trips to speak of. The target is about statements of our size',
+    ]),
+    cpu('new names', 2.8),
+    cpu('the same names', 1.6),
+  ]
+}
+
+function rates(answers: readonly PairsAnswer[]): number[] {
+  return answers.map(({ pairsPerSecond }) => pairsPerSecond)
+}

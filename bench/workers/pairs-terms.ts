@@ -9,7 +9,7 @@ export interface PairsAnswer {
 }
 
 /** How pairs of lock and unlock are made. */
-export type PairsKind = 'lockpool' | 'pg.Pool' | 'connection-per-lock' | 'server-alone'
+export type PairsKind = 'new-names' | 'same-names' | 'pg.Pool' | 'connection-per-lock' | 'server-alone'
 
 export const CALLERS = 1000
 /** One place in the pool is kept for borrowers. */

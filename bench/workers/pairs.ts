@@ -1,6 +1,6 @@
 import { cpuUsage } from 'node:process'
 import pg from 'pg'
-import { LockPool } from '../../src/index.js'
+import { hashName, LockPool } from '../../src/index.js'
 import { rate, type GoesOn } from '../measure.js'
 import { connectTo } from '../server.js'
 import { serve } from '../worker.js'
@@ -36,8 +36,10 @@ const [kind = '', url = '', pairsPerStatement = ''] = process.argv.slice(2)
 
 async function openSide(): Promise<Side> {
   switch (kind as PairsKind) {
-    case 'lockpool':
-      return throughLockpool()
+    case 'new-names':
+      return throughLockpool(`${APPLICATION}-new`, withNewNames)
+    case 'same-names':
+      return throughLockpool(APPLICATION, withSameNames)
     case 'pg.Pool':
       return throughPool()
     case 'connection-per-lock':
@@ -50,29 +52,51 @@ async function openSide(): Promise<Side> {
   }
 }
 
-async function throughLockpool(): Promise<Side> {
+type Work = (locks: LockPool, goesOn: GoesOn, index: number) => Promise<void>
+
+async function throughLockpool(applicationName: string, work: Work): Promise<Side> {
   // Names of keys would be written over the place that is kept for borrowers.
-  const settings = { max: SESSIONS + 1, applicationName: APPLICATION, keyNames: 'off' } as const
+  const settings = { max: SESSIONS + 1, applicationName, keyNames: 'off' } as const
   const locks = new LockPool({ connection: url, ...settings })
   await locks.ready()
-  const caller = async (goesOn: GoesOn, index: number): Promise<void> => {
-    const key = `throughput ${index}`
-    let last = 0n
-    while (goesOn()) {
-      const lock = await locks.acquire(key)
-      if (lock.token <= last) throw new Error(`token ${lock.token} was drawn after ${last}`)
-      last = lock.token
-      await lock.release()
-    }
+  return {
+    run: (seconds) => rate(CALLERS, seconds, (goesOn, index) => work(locks, goesOn, index)),
+    end: () => locks.close(),
   }
-  return { run: (seconds) => rate(CALLERS, seconds, caller), end: () => locks.close() }
 }
 
+/** A thousand names, each of them again and again. */
+async function withSameNames(locks: LockPool, goesOn: GoesOn, index: number): Promise<void> {
+  const key = `throughput ${index}`
+  let last = 0n
+  while (goesOn()) {
+    const lock = await locks.acquire(key)
+    if (lock.token <= last) throw new Error(`token ${lock.token} was drawn after ${last}`)
+    last = lock.token
+    await lock.release()
+  }
+}
+
+let invoices = 0
+
+/** As most programs have them: no name comes twice. */
+function newName(): string {
+  return `invoice ${invoices++}`
+}
+
+async function withNewNames(locks: LockPool, goesOn: GoesOn): Promise<void> {
+  while (goesOn()) {
+    const lock = await locks.acquire(newName())
+    await lock.release()
+  }
+}
+
+/** The same names as ours, made keys of in the same way. */
 function throughPool(): Side {
   const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE })
-  const caller = async (goesOn: GoesOn, index: number): Promise<void> => {
-    const values = [index]
+  const caller = async (goesOn: GoesOn): Promise<void> => {
     while (goesOn()) {
+      const values = [hashName(newName(), '')]
       const client = await pool.connect()
       await client.query({ ...LOCK, values })
       await client.query({ ...UNLOCK, values })
