@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto'
 import { InvalidKeyError } from '../../base/errors.js'
 import { show } from '../../base/options.js'
+import { Sha256 } from '../../base/sha256.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
 import type { SemaphoreCode } from '../permit-operation.js'
 import { hashesOf, type KeyHashes } from './key-hash.js'
@@ -41,13 +41,41 @@ export interface PostgresKey extends KeyCode, KeyHashes {
   readonly isPair: boolean
 }
 
+/** Its digits are made when somebody asks for them: most keys go over the wire as two numbers, and are never seen again. */
+class AdvisoryKey implements PostgresKey {
+  readonly high: number
+  readonly low: number
+  readonly isPair: boolean
+  readonly hash: number
+  readonly check: number
+  #id: string | null = null
+
+  constructor(high: number, low: number, isPair: boolean) {
+    const { hash, check } = hashesOf(high, low, isPair)
+    this.high = high
+    this.low = low
+    this.isPair = isPair
+    this.hash = hash
+    this.check = check
+  }
+
+  get id(): string {
+    this.#id ??= this.isPair ? `p${this.bits}` : String(toBigint(this.high, this.low))
+    return this.#id
+  }
+
+  get bits(): string {
+    return this.isPair ? String(toBigint(this.high, this.low)) : this.id
+  }
+}
+
 /** @throws {InvalidKeyError} */
 export function encodeKey(key: LockKey, namespace: string): PostgresKey {
-  if (typeof key === 'string') return fromBits(hashName(key, namespace), false)
+  if (typeof key === 'string') return fromName(key, namespace)
   if (typeof key === 'bigint') {
     if (BigInt.asIntN(64, key) !== key)
       throw new InvalidKeyError(`a raw lock key has 64 bits with sign, not ${key}n`)
-    return fromBits(key, false)
+    return fromBigint(key)
   }
   const [first, second] = key
   for (const half of key) {
@@ -56,7 +84,7 @@ export function encodeKey(key: LockKey, namespace: string): PostgresKey {
   }
   if (RESERVED_CLASSES.has(first))
     throw new InvalidKeyError(`pairs that begin with ${first} are lockpool's own`)
-  return fromBits(BigInt.asIntN(64, (BigInt(first) << 32n) | BigInt.asUintN(32, BigInt(second))), true)
+  return new AdvisoryKey(first, second, true)
 }
 
 /**
@@ -65,7 +93,19 @@ export function encodeKey(key: LockKey, namespace: string): PostgresKey {
  * A collision of any two among a million names has a chance of 3 in 10^8.
  */
 export function hashName(name: string, namespace: string): bigint {
-  return hash('sha256', `${namespace}\0${name}`, 'buffer').readBigInt64BE()
+  const [high, low] = wordsOf(name, namespace)
+  return toBigint(high!, low!)
+}
+
+function fromName(name: string, namespace: string): PostgresKey {
+  const words = wordsOf(name, namespace)
+  return new AdvisoryKey(words[0]!, words[1]!, false)
+}
+
+const SHA256 = new Sha256()
+
+function wordsOf(name: string, namespace: string): Int32Array {
+  return SHA256.begin().add(namespace).add('\0').add(name).end()
 }
 
 /** Slots of a semaphore differ in their last bits. */
@@ -87,12 +127,12 @@ export function encodeSemaphore(key: LockKey, permits: number, namespace: string
   const text = typeof key === 'string' ? `name\0${key}` : `raw\0${String(key)}`
   const slots = roundDown(hashName(`semaphore\0${text}`, namespace))
   const shapes = roundDown(hashName(`shape\0${text}`, namespace))
-  const slot = (number: number): PostgresKey => fromBits(slots + BigInt(number), false)
-  const first = slot(0)
+  const slot = (number: number): PostgresKey => fromBigint(slots + BigInt(number))
+  const { bits, high, low, isPair, hash, check } = slot(0)
   return {
-    key: { ...first, id: `s${first.bits}` },
+    key: { id: `s${bits}`, bits, high, low, isPair, hash, check },
     permits,
-    shape: fromBits(shapes + BigInt(permits), false),
+    shape: fromBigint(shapes + BigInt(permits)),
     slot,
   }
 }
@@ -106,12 +146,12 @@ function roundDown(bits: bigint): bigint {
   return (bits >> BigInt(SLOT_BITS)) << BigInt(SLOT_BITS)
 }
 
-function fromBits(value: bigint, isPair: boolean): PostgresKey {
-  const bits = String(value)
-  const high = Number(BigInt.asIntN(32, value >> 32n))
-  const low = Number(BigInt.asIntN(32, value))
-  const { hash, check } = hashesOf(high, low, isPair)
-  return { id: isPair ? `p${bits}` : bits, bits, high, low, isPair, hash, check }
+function fromBigint(value: bigint): PostgresKey {
+  return new AdvisoryKey(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asIntN(32, value)), false)
+}
+
+function toBigint(high: number, low: number): bigint {
+  return (BigInt(high) << 32n) | BigInt(low >>> 0)
 }
 
 /** Where pg_locks shows it: `classid`, `objid` and `objsubid`. */

@@ -16,7 +16,10 @@ const NAMES = new Map<number, string>(Object.entries(CODE).map(([name, code]) =>
 const namesIn = ({ codes }: EncodedBatch): string[] => [...codes].map((code) => NAMES.get(code)!)
 
 /** A key with the hash of another. */
-const twin = (key: string): PostgresKey => ({ ...encodeKey('twin', ''), hash: encodeKey(key, '').hash })
+const twin = (key: string): PostgresKey => {
+  const { id, bits, high, low, isPair, check } = encodeKey('twin', '')
+  return { id, bits, high, low, isPair, hash: encodeKey(key, '').hash, check }
+}
 
 /** One session: what it sends for an operation, and what becomes of the answers. */
 function session() {
