@@ -1,5 +1,6 @@
 import type { Group } from './row.js'
 import { acquireAll } from './rows/acquire-all.js'
+import { crowd } from './rows/crowd.js'
 import { fairness } from './rows/fairness.js'
 import { handOff } from './rows/hand-off.js'
 import { hotKey } from './rows/hot-key.js'
@@ -23,6 +24,7 @@ export const GROUPS: readonly Group[] = [
   fairness,
   handOff,
   processes,
+  crowd,
   manyHeld,
   memory,
   acquireAll,

@@ -39,7 +39,9 @@ function thisMachine(): { node: string; cores: number; cpu: string; load: number
 
 async function main(options: BenchOptions): Promise<void> {
   const { only, rounds, seconds } = options
-  const names = GROUPS.map(({ name }) => name).filter((name) => only.length === 0 || only.includes(name))
+  const names = GROUPS.filter(({ name, isOnlyWhenNamed = false }) =>
+    only.length === 0 ? !isOnlyWhenNamed : only.includes(name),
+  ).map(({ name }) => name)
   const server = await startServer(options)
   try {
     const facts = await serverFacts(server.url)

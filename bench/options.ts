@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 
 export const USAGE = `usage: npm run bench -- [--only NAME ...] [--quick] [--seconds N] [--url URL] [--json FILE] [--strict]
 
-  --only NAME   only this group of rows; may be given more than once
+  --only NAME   only this group of rows; may be given more than once, and has to be for crowd, which takes a minute
   --quick       few and short rounds: whether it runs, not what it says
   --seconds N   how long each side is measured in one round
   --url URL     a server of your own, instead of one that is started for it

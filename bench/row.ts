@@ -34,6 +34,8 @@ export interface Bench {
 /** Rows that are measured together. */
 export interface Group {
   readonly name: string
+  /** For what takes long: it is no part of a run of everything. */
+  readonly isOnlyWhenNamed?: boolean
   readonly run: (bench: Bench) => Promise<readonly Row[]>
 }
 
