@@ -85,7 +85,14 @@ function pictures({ crowds, holding, passing }: Findings): Record<string, Pictur
       title: 'How long processes wait for one key that all of them want, 99 times of 100',
       x: 'processes',
       y: 'milliseconds',
-      points: passing,
+      points: passing.p99,
+      isHighGood: false,
+    },
+    requests: {
+      title: 'What the server is asked for each time one of them has that key',
+      x: 'processes',
+      y: 'transactions, or requests to Redis',
+      points: passing.requests,
       isHighGood: false,
     },
   }

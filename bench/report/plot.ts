@@ -54,7 +54,7 @@ export function draw({ title, x, y, points, isHighGood }: Picture, entrants: rea
         strokeWidth: (point: Point) => (point.entrant === entrants[0] ? 3.5 : 1.75),
       }),
       Plot.dot(points, { x: 'x', y: 'y', fill: 'entrant', r: 3 }),
-      Plot.text(spreadOut(ends), {
+      Plot.text(spreadOut(ends, points), {
         x: 'x',
         y: 'labelY',
         text: 'entrant',
@@ -84,10 +84,10 @@ function short(value: number): string {
 
 const SHORT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
 
-/** Names that end near each other are moved apart, on the logarithmic axis. */
-function spreadOut(ends: readonly Point[]): (Point & { labelY: number })[] {
-  const low = Math.log(Math.min(...ends.map(({ y }) => y)))
-  const high = Math.log(Math.max(...ends.map(({ y }) => y)))
+/** Names that end near each other are moved apart, on the logarithmic axis of all points. */
+function spreadOut(ends: readonly Point[], points: readonly Point[]): (Point & { labelY: number })[] {
+  const low = Math.log(Math.min(...points.map(({ y }) => y)))
+  const high = Math.log(Math.max(...points.map(({ y }) => y)))
   const apart = Math.max((high - low) / 17, 0.02)
   let last = -Infinity
   return ends

@@ -1,13 +1,14 @@
 import type { Entrant } from './contender.js'
 import type { Crowds } from './measures/crowds.js'
 import type { Holding } from './measures/holding.js'
+import type { Passing } from './measures/passing.js'
 import type { Point } from './measures/point.js'
 
 export interface Findings {
   readonly entrants: readonly Entrant[]
   readonly crowds: Crowds
   readonly holding: Holding
-  readonly passing: readonly Point[]
+  readonly passing: Passing
 }
 
 /** The report, as a page beside its pictures. */
@@ -35,10 +36,18 @@ export function words({ entrants, crowds, holding, passing }: Findings, machine:
       'One key that all processes want: how long they wait (milliseconds, p99)',
       'waiting',
       'processes',
-      passing,
+      passing.p99,
       1,
     ),
-    'Each holds it for two milliseconds and wants it again at once. Those on Redis look again after a pause, and mostly find that the one who released it has it again. A blocking `pg_advisory_lock` queues in the server, and costs a connection for each that waits.\n',
+    'Each holds it for two milliseconds and wants it again at once. Those on Redis look again after a pause, and mostly find that the one who released it has it again. A blocking `pg_advisory_lock` queues in the server, and costs a connection for each that waits: those of `pg.Pool` and `postgres` are that.\n',
+    section(
+      'One key that all processes want: what the server is asked for each grant',
+      'requests',
+      'processes',
+      passing.requests,
+      1,
+    ),
+    'Transactions, as PostgreSQL counts them: a process that is woken by a notification is one, and so is each of its attempts. For Redis it is requests. What opening and closing take is left out, but for those who connect for each lock.\n',
   ].join('\n')
 }
 

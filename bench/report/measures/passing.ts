@@ -1,48 +1,44 @@
-import type { Entrant, Servers } from '../contender.js'
+import { Contest } from '../../contest.js'
 import { percentile } from '../../measure.js'
-import { WorkerProcess } from '../../worker.js'
-import type { PassQuestion, Turn } from '../../workers/pass.js'
+import { TransactionCount } from '../../request-count.js'
+import type { Entrant, Servers } from '../contender.js'
+import { RedisRequestCount } from '../redis-request-count.js'
 import type { Point } from './point.js'
 
-const PROCESSES = [2, 4, 8]
-const SECONDS = 3
+const PROCESSES = [1, 2, 4, 8, 16, 32]
+const SECONDS = 4
+
+export interface Passing {
+  /** How many milliseconds a process waits, 99 times of 100. */
+  readonly p99: readonly Point[]
+  /** What the server is asked for each grant: transactions, or requests to Redis. */
+  readonly requests: readonly Point[]
+}
 
 /**
- * One key that so many processes want all the time, for two milliseconds each: how many milliseconds they wait, 99 times of
- * 100. It tells whether they have it in turn: one that takes it again at once lets the others wait.
+ * One key that so many processes want all the time, for two milliseconds each. It tells whether they have it in turn: one
+ * that takes it again at once lets the others wait. And what it costs the server: those who are woken for nothing ask it as well.
  */
 export async function measurePassing(
   entrants: readonly Entrant[],
   servers: Servers,
   say: (what: string) => void,
-): Promise<readonly Point[]> {
-  const points: Point[] = []
-  for (const entrant of entrants) {
-    for (const x of PROCESSES) {
+): Promise<Passing> {
+  const p99: Point[] = []
+  const requests: Point[] = []
+  for (const x of PROCESSES) {
+    for (const entrant of entrants) {
       say(`${entrant.name}: ${x} processes`)
-      points.push({ entrant: entrant.name, x, y: await pass(entrant, x, servers) })
+      const { waits, requestsPerGrant } = await pass(entrant, x, servers)
+      p99.push({ entrant: entrant.name, x, y: percentile(waits, 0.99) })
+      requests.push({ entrant: entrant.name, x, y: requestsPerGrant })
     }
   }
-  return points
+  return { p99, requests }
 }
 
-async function pass({ name }: Entrant, processes: number, servers: Servers): Promise<number> {
-  const args = [name, servers.postgres, servers.redis ?? '']
-  const workers = Array.from(
-    { length: processes },
-    () => new WorkerProcess<PassQuestion, Turn[]>('pass', args),
-  )
-  try {
-    await Promise.all(workers.map((worker) => worker.ask({ seconds: 0.3 })))
-    const turns = (await Promise.all(workers.map((worker) => worker.ask({ seconds: SECONDS })))).flat()
-    const inOrder = turns.toSorted((a, b) => a.grantedMs - b.grantedMs)
-    const overlaps = inOrder.slice(1).some(({ grantedMs }, i) => grantedMs < inOrder[i]!.releasedMs)
-    if (overlaps) throw new Error(`${name}: two processes held the lock at once`)
-    return percentile(
-      turns.map(({ wantedMs, grantedMs }) => grantedMs - wantedMs),
-      0.99,
-    )
-  } finally {
-    await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()))
-  }
+async function pass({ name, needsRedis }: Entrant, processes: number, { postgres, redis }: Servers) {
+  const count = needsRedis ? await RedisRequestCount.at(redis!) : await TransactionCount.at(postgres)
+  await using contest = new Contest('pass', [postgres, redis ?? ''], processes, count)
+  return await contest.run(name, SECONDS)
 }
