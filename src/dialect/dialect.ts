@@ -176,6 +176,9 @@ export interface Dialect<C extends object> {
   /** @throws {InvalidKeyError} if the key can't be one in this database. */
   encodeKey(key: LockKey, namespace: string): KeyCode
 
+  /** The `hash` of the key with this id, where keys have one; of what is no id, any number. */
+  readonly hashOf?: (keyId: string) => number
+
   /** @throws {InvalidKeyError} if the key can't be one in this database. */
   encodeSemaphore(key: LockKey, permits: number, namespace: string): SemaphoreCode
 

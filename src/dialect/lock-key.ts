@@ -11,4 +11,9 @@ export type LockMode = 'exclusive' | 'shared'
 /** A key as a dialect speaks of it. Two keys exclude each other if and only if their `id`s are equal. */
 export interface KeyCode {
   readonly id: string
+  /**
+   * 32 bits that tell keys apart nearly always, and nearly at no cost, where an id is costly to make. A dialect gives one to
+   * each of its keys, and has `hashOf`, or to none.
+   */
+  readonly hash?: number
 }

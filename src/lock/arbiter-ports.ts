@@ -13,6 +13,7 @@ export interface ArbiterPorts {
   /** How this process is called in messages to people. */
   readonly process: string
   readonly guard: Dialect<never>['guard']
+  readonly hashOf: ((keyId: string) => number) | null
 }
 
 export interface ArbiterLinks {

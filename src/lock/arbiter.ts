@@ -78,7 +78,7 @@ export class Arbiter implements EntryHost, DetectorHost {
     this.#maxWaiting = maxWaiting
     this.deadlines = new Deadlines(this.clock)
     this.#events = events
-    this.#entries = new EntryBook(this)
+    this.#entries = new EntryBook(this, ports.hashOf)
     this.#links = links
     this.parking = new Parking(links)
     this.detector = new DeadlockDetector(ports, this)
@@ -173,7 +173,7 @@ export class Arbiter implements EntryHost, DetectorHost {
 
   /** Whether who wants it now would have to wait for others of this process, or should let those of others go first. */
   isBusy(code: KeyCode, mode: LockMode): boolean {
-    return this.#entries.isBusy(code.id, mode)
+    return this.#entries.isBusy(code, mode)
   }
 
   /** Refuses everybody who waits, and everybody who comes. Resolves when nothing is held or under way any more. */
@@ -209,7 +209,7 @@ export class Arbiter implements EntryHost, DetectorHost {
   forget(entry: Entry): void {
     this.parking.leave(entry)
     this.#links.unassign(entry)
-    this.#entries.rested()
+    this.#entries.rested(entry)
     if (this.#entries.size === 0) this.#onEmpty?.()
   }
 

@@ -79,7 +79,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
     this.connections = makePool(factory, poolOptions(options, spare), { clock, random })
     const guard = dialect.guard.bind(dialect)
-    const ports = { clock, random, sender: this.#sender, process: this.process, guard }
+    const hashOf = dialect.hashOf ?? null
+    const ports = { clock, random, sender: this.#sender, process: this.process, guard, hashOf }
     this.leaks = leakWarningMs > 0 ? new LeakWatch(clock, leakWarningMs, this.events) : null
     this.arbiter = new Arbiter(ports, maxWaiting, this.events, this)
     this.semaphores = new Semaphores(this.arbiter, this)

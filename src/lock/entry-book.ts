@@ -1,60 +1,80 @@
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import { Entry } from './entry.js'
 import type { EntryHost } from './entry-host.js'
+import { EntryTable } from './entry-table.js'
+import { Lately } from './lately.js'
 
 /**
  * So many entries that nobody has to do with any more may be kept. Who releases a key often wants it again at once, and to
  * make its entry anew was more than a quarter of the CPU time of a lock (measured). They are all let go when they are
- * more, and more than those in use.
+ * more, and more than those in use. That of a key which has not come before is not kept at all.
  */
 const KEPT = 1024
 
 /** The entries of a pool, one for each key that anybody here has to do with. */
 export class EntryBook {
   readonly #host: EntryHost
-  readonly #byId = new Map<string, Entry>()
+  readonly #entries: EntryTable
+  readonly #lately = new Lately()
   #resting = 0
+  #opened = 0
 
-  constructor(host: EntryHost) {
+  constructor(host: EntryHost, hashOf: ((keyId: string) => number) | null = null) {
     this.#host = host
+    this.#entries = new EntryTable(hashOf)
   }
 
   /** Of those in use. */
   get size(): number {
-    return this.#byId.size - this.#resting
+    return this.#entries.size - this.#resting
   }
 
   find(keyId: string): Entry | null {
-    const entry = this.#byId.get(keyId)
-    return entry === undefined || entry.isAtRest ? null : entry
+    const entry = this.#entries.findById(keyId)
+    return entry === null || entry.isAtRest ? null : entry
   }
 
-  isBusy(keyId: string, mode: LockMode): boolean {
-    const entry = this.#byId.get(keyId)
-    if (entry === undefined) return false
+  isBusy(code: KeyCode, mode: LockMode): boolean {
+    const entry = this.#entries.find(code)
+    if (entry === null) return false
     return (mode === 'exclusive' && entry.isForOthers) || (!entry.isAtRest && entry.isBusyFor(mode))
   }
 
   open(code: KeyCode, label: LockKey): Entry {
-    let entry = this.#byId.get(code.id)
-    if (entry === undefined) this.#byId.set(code.id, (entry = new Entry(code, label, this.#host)))
-    else if (entry.isAtRest) {
+    let entry = this.#entries.find(code)
+    if (entry !== null && !entry.isAtRest) return entry
+    if (entry === null) this.#entries.add((entry = new Entry(code, label, this.#host)))
+    else {
       entry.reopen(label)
       this.#resting--
     }
+    entry.number = ++this.#opened
     return entry
   }
 
   /** One of them has come to rest: there is nothing more to know about its key. */
-  rested(): void {
+  rested(entry: Entry): void {
     this.#resting++
-    if (this.#resting <= KEPT || this.#resting * 2 <= this.#byId.size) return
-    for (const [keyId, entry] of this.#byId) if (entry.isAtRest) this.#byId.delete(keyId)
-    this.#resting = 0
+    // Somebody who was told of it on the way may have opened it again.
+    if (!entry.isAtRest) return
+    if (!this.#isWorthKeeping(entry)) return this.#drop(entry)
+    if (this.#resting <= KEPT || this.#resting * 2 <= this.#entries.size) return
+    for (const each of this.#entries.all()) if (each.isAtRest) this.#drop(each)
   }
 
-  /** Those in use. They may come to rest during the walk, and others come. */
+  /** Those in use, in the order they were opened. They may come to rest during the walk, and others come. */
   *[Symbol.iterator](): IterableIterator<Entry> {
-    for (const entry of [...this.#byId.values()]) if (!entry.isAtRest) yield entry
+    const inOrder = this.#entries.all().toSorted((one, other) => one.number - other.number)
+    for (const entry of inOrder) if (!entry.isAtRest) yield entry
+  }
+
+  /** Whose turn it is must be known to who comes again at once, however rare the key is. */
+  #isWorthKeeping({ key, isForOthers }: Entry): boolean {
+    return key.hash === undefined || this.#lately.came(key.hash) || isForOthers
+  }
+
+  #drop(entry: Entry): void {
+    this.#entries.remove(entry)
+    this.#resting--
   }
 }

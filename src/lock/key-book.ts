@@ -3,6 +3,7 @@ import { show } from '../base/options.js'
 import { checkKey } from '../dialect/check-key.js'
 import type { Dialect } from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
+import { Lately } from './lately.js'
 
 const REMEMBERED_NAMES = 4096
 
@@ -13,7 +14,7 @@ export interface Wanted {
 }
 
 /**
- * Turns what users give into what the dialect speaks of. A name costs a hash, so the most recent are remembered: up to
+ * Turns what users give into what the dialect speaks of. A name costs a hash, so those are remembered that come again: up to
  * twice `REMEMBERED_NAMES`, in two generations, of which the older is dropped whole.
  */
 export class KeyBook {
@@ -21,6 +22,7 @@ export class KeyBook {
   readonly #namespace: string
   #recent = new Map<string, KeyCode>()
   #older = new Map<string, KeyCode>()
+  readonly #lately = new Lately()
 
   constructor(dialect: Pick<Dialect<never>, 'encodeKey'>, namespace: string) {
     this.#dialect = dialect
@@ -39,6 +41,7 @@ export class KeyBook {
     if (code === undefined) {
       checkKey(key)
       code = this.#dialect.encodeKey(key, this.#namespace)
+      if (code.hash !== undefined && !this.#lately.came(code.hash)) return code
     }
     if (this.#recent.size >= REMEMBERED_NAMES) {
       this.#older = this.#recent

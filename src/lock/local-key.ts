@@ -4,6 +4,7 @@ import { Fifo } from '../base/fifo.js'
 import type { Guarded } from '../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import type { Queryable } from '../dialect/queryable.js'
+import type { Entry } from './entry.js'
 import type { EntryHost } from './entry-host.js'
 import { isIn, TransactionFrame } from './holding-context.js'
 import { keyInWords } from '../dialect/key-words.js'
@@ -25,6 +26,9 @@ export abstract class LocalKey implements LockKeeper {
   mode: LockMode = 'exclusive'
   /** A writer elsewhere waits: no more readers may join. */
   isDraining = false
+  /** For the book that it is in: its number in the order of coming into use, and what is behind it in its table. */
+  number = 0
+  nextInTable: Entry | null = null
   protected readonly host: EntryHost
   /** Set while the server has this key as ours, by its last answer. */
   protected turn: Turn | null = null

@@ -12,7 +12,7 @@ import { PostgresChannel } from './postgres-channel.js'
 import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
 import { guard } from './postgres-guard.js'
-import { encodeKey, encodeSemaphore } from './postgres-key.js'
+import { encodeKey, encodeSemaphore, hashOf } from './postgres-key.js'
 import { writeNames } from './postgres-key-names.js'
 import { writeReports } from './postgres-reports.js'
 import type { ReportRow } from '../session-report.js'
@@ -22,6 +22,7 @@ import type { ServerConnection } from './server-connection.js'
 
 /** Advisory locks of PostgreSQL 14 and later, as one pool speaks of them. */
 export class PostgresDialect implements Dialect<PostgresConnection> {
+  readonly hashOf: (keyId: string) => number = hashOf
   readonly #channel = new PostgresChannel()
 
   encodeKey(key: LockKey, namespace: string): KeyCode {

@@ -33,6 +33,7 @@ const RESERVED_CLASSES: ReadonlySet<number> = new Set([
 
 /** An advisory key. PostgreSQL keeps the bigint keys and the pairs of int4 apart, so `id` does as well. */
 export interface PostgresKey extends KeyCode, KeyHashes {
+  readonly hash: number
   /** The key as a bigint in decimal digits; of a pair, both halves put together. */
   readonly bits: string
   /** The same in two halves, as they are written on the wire. */
@@ -85,6 +86,16 @@ export function encodeKey(key: LockKey, namespace: string): PostgresKey {
   if (RESERVED_CLASSES.has(first))
     throw new InvalidKeyError(`pairs that begin with ${first} are lockpool's own`)
   return new AdvisoryKey(first, second, true)
+}
+
+const ID = /^(p?)(-?\d{1,20})$/
+
+/** The hash of the key with this id, which may come from anybody. */
+export function hashOf(keyId: string): number {
+  const parts = ID.exec(keyId)
+  if (parts === null) return 0
+  const [high, low] = halvesOf(BigInt(parts[2]!))
+  return hashesOf(high, low, parts[1] === 'p').hash
 }
 
 /**
@@ -147,7 +158,12 @@ function roundDown(bits: bigint): bigint {
 }
 
 function fromBigint(value: bigint): PostgresKey {
-  return new AdvisoryKey(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asIntN(32, value)), false)
+  const [high, low] = halvesOf(value)
+  return new AdvisoryKey(high, low, false)
+}
+
+function halvesOf(value: bigint): [high: number, low: number] {
+  return [Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asIntN(32, value))]
 }
 
 function toBigint(high: number, low: number): bigint {

@@ -4,6 +4,7 @@ import { explain } from '../../../src/dialect/postgres/postgres-errors.js'
 import {
   BUCKET_CLASS,
   encodeKey,
+  hashOf,
   INTEREST_CLASS,
   WRITER_CLASS,
 } from '../../../src/dialect/postgres/postgres-key.js'
@@ -27,6 +28,16 @@ describe('keys', () => {
       high: -1,
       low: 7,
     })
+  })
+
+  test('have a hash that can be told by the id, and what is no id has none of any meaning', () => {
+    const keys = ['orders', 'é', -1n, 2n ** 63n - 1n, -(2n ** 63n), [0, 1], [-1, 7], [-(2 ** 31), 0]] as const
+    for (const key of keys) {
+      const { id, hash } = encodeKey(key, '')
+      expect(hashOf(id), id).toBe(hash)
+    }
+    for (const text of ['', 'p', '-', 's12', '1.5', `${10n ** 30n}`, '1 2', 'p-', '0x1'])
+      expect(hashOf(text)).toBe(0)
   })
 
   test.each([

@@ -25,4 +25,15 @@ describe('keys', () => {
     expect(book.code('a')).not.toBe(first)
     expect(book.code('a')).toEqual(first)
   })
+
+  test('with hashes are remembered from their second time on, so that those of one time leave nothing behind', () => {
+    const encodeKey = vi.fn((key: unknown) => ({ id: String(key), hash: String(key).length * 1024 }))
+    const book = new KeyBook({ encodeKey }, '')
+
+    const first = book.code('a')
+    const second = book.code('a')
+    expect(second).not.toBe(first)
+    expect(book.code('a')).toBe(second)
+    expect(encodeKey).toHaveBeenCalledTimes(2)
+  })
 })
