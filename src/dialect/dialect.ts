@@ -140,8 +140,21 @@ export interface LockLink {
   detach(): Promise<void>
 }
 
+/**
+ * How a wait in line ended: at once, nobody was before us and nobody had the key (`free`); others were before us, or had it,
+ * and do no more (`come`); or our turn has not come within a fraction of a second, and the place is lost (`late`).
+ */
+export type Turn = 'free' | 'come' | 'late'
+
 /** A connection that listens. */
 export interface Listening {
+  /** Whether it can wait in line for a key. */
+  readonly canLineUp: boolean
+  /**
+   * Waits in line, behind all other processes that do so, until nobody has the key in exclusive mode. The next in line then
+   * leaves us a few milliseconds to take it. Nothing is heard meanwhile: it comes later.
+   */
+  lineUp(key: KeyCode): Promise<Turn>
   /** Resolves if what is said can still be heard. A network that has gone dark says nothing of itself. */
   check(): Promise<void>
   /** Hears nothing more of those who may be anybody, or does again. What processes say under their secret it always hears. */

@@ -23,8 +23,8 @@ import type { KeyCode, LockMode } from './lock-key.js'
  * - `relinquish`  as `release`, before the delay of the grant has run out: the next one is delayed as well.
  * - `mark`     this session has the key in shared mode, and a local writer waits: keep readers elsewhere from joining.
  * - `unmark`   take that back, for the readers to be woken.
- * - `yield`    exclusive only: if no other session is interested, keep it and draw a new token; else set interest, then
- *              give it up.
+ * - `yield`    exclusive only: if no other session is interested, and nobody stands in line for it, keep it and draw a new
+ *              token; if somebody is interested, set interest, then give it up; if others only stand in line, give it up.
  */
 export type OperationKind =
   | 'try'
@@ -63,7 +63,10 @@ export const SAID = {
   granted: 'g',
   /** `try`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
   no: 'n',
-  /** `release`, `relinquish`: given up, and nobody else is interested. `leave`: somebody has it. `mark`: done, or not needed. */
+  /**
+   * `release`, `relinquish`: given up, and nobody else is interested. `yield`: given up for those who stand in line. `leave`:
+   * somebody has it. `mark`: done, or not needed.
+   */
   done: 'd',
   /** Done, and somebody may have to be woken. */
   doneAndWanted: 'r',

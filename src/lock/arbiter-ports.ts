@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.js'
 import type { LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Dialect } from '../dialect/dialect.js'
+import type { Dialect, Turn } from '../dialect/dialect.js'
+import type { KeyCode } from '../dialect/lock-key.js'
 import type { LeakWatch } from './leak-watch.js'
 import type { Session } from './session.js'
 import type { Tenant } from './sessions.js'
@@ -25,6 +26,8 @@ export interface ArbiterLinks {
   /** Whether so many more entries of the lock table may be used; `makeRoom` tries to find out. */
   room(entries: number): 'now' | 'later' | LockError
   makeRoom(): void
+  mayLineUp(isAsleep: boolean): boolean
+  lineUp(key: KeyCode): Promise<Turn>
   asleep(): void
   awake(): void
 }

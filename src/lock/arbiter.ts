@@ -9,7 +9,7 @@ import {
   type LockLostError,
 } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Guarded } from '../dialect/dialect.js'
+import type { Guarded, Turn } from '../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import type { ArbiterLinks, ArbiterPorts } from './arbiter-ports.js'
 import { DeadlockDetector, type DetectorHost } from './deadlock/deadlock-detector.js'
@@ -211,6 +211,14 @@ export class Arbiter implements EntryHost, DetectorHost {
     this.#links.unassign(entry)
     this.#entries.rested(entry)
     if (this.#entries.size === 0) this.#onEmpty?.()
+  }
+
+  mayLineUp(isAsleep: boolean): boolean {
+    return this.#links.mayLineUp(isAsleep)
+  }
+
+  lineUp(key: KeyCode): Promise<Turn> {
+    return this.#links.lineUp(key)
   }
 
   asleep(entry: Entry): void {

@@ -2,7 +2,8 @@ import { assertMove } from '../base/assert.js'
 import type { Cancel, Clock } from '../base/clock.js'
 import { ConnectionError } from '../base/errors.js'
 import { inTime } from '../base/in-time.js'
-import type { Dialect, Ears, Listening } from '../dialect/dialect.js'
+import type { Dialect, Ears, Listening, Turn } from '../dialect/dialect.js'
+import type { KeyCode } from '../dialect/lock-key.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
 import { Budget } from './budget.js'
@@ -15,6 +16,9 @@ const TRY_AGAIN_MS = 500
 
 /** How long to wait for the server when listening begins or ends. */
 const ANSWER_TIMEOUT_MS = 10_000
+
+/** The server ends a wait in line after a quarter of a second: by then its word should be here. */
+const LINE_TIMEOUT_MS = 1000
 
 /** How often to make sure that the bell can be heard, while anybody sleeps. */
 const CHECK_EVERY_MS = 5000
@@ -69,6 +73,8 @@ export class Doorbell<C extends object> {
   #cancelHush: Cancel | null = null
   #current: { readonly lease: C & Lease; readonly listening: Listening } | null = null
   #isClosed = false
+  /** On which connection it is waited in line. */
+  #inLine: object | null = null
 
   constructor(pool: ConnectionPool<C>, max: number, dialect: Dialect<C>, clock: Clock, host: DoorbellHost) {
     this.#pool = pool
@@ -81,6 +87,33 @@ export class Doorbell<C extends object> {
 
   get state(): DoorbellState {
     return this.#state
+  }
+
+  /**
+   * Whether one who is `isAsleep`, or would be, can wait in line. Nothing is heard meanwhile, so it must be the only one who
+   * sleeps; and nobody is told anything of others' searches for a deadlock, so these must not need to hear either.
+   */
+  mayLineUp(isAsleep: boolean): boolean {
+    if (this.#state !== 'listening' || this.#inLine === this.#current || this.#isClosed) return false
+    return this.#sleepers === (isAsleep ? 1 : 0) && this.#current!.listening.canLineUp
+  }
+
+  /** Only where `mayLineUp`. Never rejects: if the connection ends, or says nothing, the place is lost. */
+  async lineUp(key: KeyCode): Promise<Turn> {
+    const current = this.#current!
+    this.#inLine = current
+    const wait = current.listening.lineUp(key)
+    const over = (): void => {
+      if (this.#inLine === current) this.#inLine = null
+    }
+    try {
+      return await inTime(this.#clock, LINE_TIMEOUT_MS, wait, () => new ConnectionError('no word of the line'))
+    } catch {
+      return 'late'
+    } finally {
+      // Until it is over nothing else would be heard of on this connection.
+      wait.then(over, over)
+    }
   }
 
   /** One more sleeps. */

@@ -4,7 +4,8 @@ import { Emitter } from '../base/emitter.js'
 import { PoolClosedError, type LockError } from '../base/errors.js'
 import { orAbort } from '../base/or-abort.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, LockLink } from '../dialect/dialect.js'
+import type { Dialect, LockLink, Turn } from '../dialect/dialect.js'
+import type { KeyCode } from '../dialect/lock-key.js'
 import type { NamedKey } from '../dialect/named-key.js'
 import type { SessionReport } from '../dialect/session-report.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
@@ -196,6 +197,14 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
       { now, sessions: sessions.all, locks: arbiter.entries, semaphores: semaphores.entries },
       fromMs,
     )
+  }
+
+  mayLineUp(isAsleep: boolean): boolean {
+    return this.doorbell.mayLineUp(isAsleep)
+  }
+
+  lineUp(key: KeyCode): Promise<Turn> {
+    return this.doorbell.lineUp(key)
   }
 
   asleep(): void {

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.js'
 import type { LockError, LockLostError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Guarded } from '../dialect/dialect.js'
+import type { Guarded, Turn } from '../dialect/dialect.js'
+import type { KeyCode } from '../dialect/lock-key.js'
 import type { Queryable } from '../dialect/queryable.js'
 import type { Entry } from './entry.js'
 import type { Lock } from './lock.js'
@@ -36,6 +37,10 @@ export interface EntryHost {
 
   /** Interest in a key is set in the server, or is not any more. */
   interestChanged(isSet: boolean): void
+  /** Whether an entry can wait in line now, that is asleep already, or would be. */
+  mayLineUp(isAsleep: boolean): boolean
+  /** Never rejects. */
+  lineUp(key: KeyCode): Promise<Turn>
   asleep(entry: Entry): void
   awake(entry: Entry): void
   /** The server has granted it, and nobody is told for so long. */

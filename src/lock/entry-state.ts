@@ -7,6 +7,7 @@ import type { Wake } from './sleep.js'
  * - `idle`       nothing is held, marked or asked
  * - `trying`     a first attempt is under way
  * - `asking`     an attempt with interest set, or to be set, is under way
+ * - `inLine`     another process has it, or had it a moment ago; the server tells when it is this process's turn
  * - `waiting`    another process has it; interest is set, as far as it can be; asleep until the bell rings or the poll is due
  * - `delayed`    this process has it at the server, and tells nobody until the lease of one who may believe to have it is over
  * - `held`       this process has it, for local holders or about to be passed on
@@ -21,6 +22,7 @@ export type EntryState =
   | 'idle'
   | 'trying'
   | 'asking'
+  | 'inLine'
   | 'waiting'
   | 'delayed'
   | 'held'
@@ -33,7 +35,8 @@ export type EntryState =
 
 /** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server knows nothing of it. */
 export const ENTRY_MOVES: Readonly<Record<EntryState, readonly EntryState[]>> = {
-  idle: ['trying', 'asking', 'marking'],
+  idle: ['inLine', 'trying', 'asking', 'marking'],
+  inLine: ['trying', 'idle'],
   trying: ['delayed', 'held', 'idle'],
   asking: ['delayed', 'held', 'waiting', 'idle'],
   waiting: ['asking', 'leaving', 'idle'],
@@ -42,7 +45,7 @@ export const ENTRY_MOVES: Readonly<Record<EntryState, readonly EntryState[]>> = 
   joining: ['held', 'idle'],
   marking: ['held', 'idle'],
   releasing: ['ringing', 'idle'],
-  ringing: ['trying', 'idle'],
+  ringing: ['inLine', 'trying', 'idle'],
   yielding: ['held', 'waiting', 'idle'],
   leaving: ['idle'],
 }
@@ -61,6 +64,8 @@ export interface EntryFacts {
   readonly isGivingWay: boolean
   /** The first local waiter can't wait: whatever is known of others, the server is asked now. */
   readonly isHurried: boolean
+  /** The first local waiter has to wait for others, by all that is known, and can do so in the server's line. */
+  readonly mayLineUp: boolean
   /** A writer elsewhere waits: no more readers may join. */
   readonly isDraining: boolean
   /** The mark is set that keeps readers elsewhere from joining. */
@@ -78,6 +83,8 @@ export type Step =
   | 'rest'
   | 'forget'
   | 'handOff'
+  | 'lineUp'
+  | 'stepOut'
   | 'try'
   | 'wait'
   | 'queue'
@@ -98,11 +105,16 @@ export function nextStep(facts: EntryFacts): Step {
     case 'idle':
       if (facts.isMarked) return facts.head === 'exclusive' ? 'wait' : 'unmark'
       if (facts.head === null) return 'forget'
+      if (facts.mayLineUp) return 'lineUp'
       if (facts.isContended) return 'wait'
       return facts.isGivingWay && facts.head === 'exclusive' ? 'queue' : 'try'
+    case 'inLine':
+      // Readers do not stand in line.
+      if (facts.head !== 'exclusive') return 'stepOut'
+      return facts.wake === 'no' && !facts.isHurried ? 'rest' : 'try'
     case 'waiting':
       // Interest of a writer is marked as such, so it is not right for a reader.
-      if (facts.head !== facts.mode) return 'leave'
+      if (facts.head !== facts.mode || facts.mayLineUp) return 'leave'
       if (facts.wake === 'no') return 'rest'
       return facts.wake === 'rung' || (facts.isLate && facts.mode === 'shared') ? 'retry' : 'poll'
     case 'delayed':
@@ -115,6 +127,7 @@ export function nextStep(facts: EntryFacts): Step {
       // A mark has to be taken back first, and one thing is done at a time.
       if (facts.isMarked) return 'rest'
       if (facts.isClosing && facts.head === null) return 'forget'
+      if (facts.mayLineUp) return 'lineUp'
       return facts.isGivingWay ? 'rest' : 'try'
     case 'trying':
     case 'asking':

@@ -14,6 +14,7 @@ import type { Request } from './session-host.js'
 import type { Session } from './session.js'
 import type { Tenant } from './sessions.js'
 import { Others } from './others.js'
+import { PlaceInLine } from './place-in-line.js'
 import { Sleep, type Wake } from './sleep.js'
 import { Turn } from './turn.js'
 
@@ -32,8 +33,12 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #sleep: Sleep | null = null
   #isContended = false
   #isMarked = false
+  /** It was rung for, or looked, and somebody else was quicker. */
+  #hasLostRace = false
   /** It outlasts a rest, for who comes again at once. */
   #others: Others | null = null
+  /** Made when it first stands in line. It outlasts a rest as well. */
+  #line: PlaceInLine | null = null
   /** Under way, for all who want to know. */
   #lookup: Promise<string | null> | null = null
   #isStepping = false
@@ -66,7 +71,19 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     return this.queue.first !== null && this.queue.first.patience !== 'wait'
   }
 
+  get mayLineUp(): boolean {
+    const isWaiting = this.#state === 'waiting'
+    if (isWaiting ? !this.#hasLostRace : !this.#isContended && this.#line === null) return false
+    const { first } = this.queue
+    if (first === null || first.mode !== 'exclusive' || first.patience !== 'wait') return false
+    if (!this.host.mayLineUp(isWaiting)) return false
+    const now = this.now()
+    if (this.#line !== null && this.#line.isVain(now)) return false
+    return isWaiting || this.#isContended || this.#line!.isBusy(now)
+  }
+
   get wake(): Wake {
+    if (this.#state === 'inLine') return this.#line!.hasCome ? 'rung' : 'no'
     return this.#sleep === null ? 'no' : this.#sleep.wake
   }
 
@@ -118,7 +135,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
 
   /** Who in another process has it, if that is what is waited for; null if it is not, or nobody can be asked. */
   askForHolder(): Promise<string | null> | null {
-    if (this.#state !== 'waiting' || this.#session === null) return null
+    const isAsleep = this.#state === 'waiting' || this.#state === 'inLine'
+    if (!isAsleep || this.#session === null) return null
     this.#lookup ??= this.#session.holderOf(this.key).finally(() => (this.#lookup = null))
     return this.#lookup
   }
@@ -264,6 +282,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         if (this.#state === 'ringing') this.#move('idle')
         this.#isAtRest = true
         this.#sleep?.end()
+        this.#line?.end()
         this.host.forget(this)
         // Somebody who was told that its session is idle may have asked for it again.
         if (!this.#isAtRest) return true
@@ -273,6 +292,10 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
         this.verify()
         if (this.#state === 'held') this.grant(this.queue.first!, this.now())
         return true
+      case 'stepOut':
+        this.#move('idle')
+        return true
+      case 'lineUp':
       case 'try':
       case 'wait':
       case 'queue':
@@ -297,15 +320,16 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     }
   }
 
-  #firstAsk(kind: 'try' | 'wait' | 'queue'): boolean {
+  #firstAsk(kind: FirstAsk): boolean {
     const isNew = this.#session === null
-    const entries = (isNew ? 1 : 0) + (kind === 'try' ? 0 : INTEREST_ENTRIES)
+    const entries = (isNew ? 1 : 0) + (kind === 'wait' || kind === 'queue' ? INTEREST_ENTRIES : 0)
     const admission = entries === 0 ? 'now' : this.host.admit(this, entries)
     if (admission === 'later') return false
     if (admission !== 'now') return this.#noRoom(kind, isNew, admission)
     this.#session ??= this.host.assign(this)
     if (this.#session === null) return false
     this.mode = this.queue.first!.mode
+    if (kind === 'lineUp') return this.#lineUp()
     return this.#ask(kind, kind === 'try' ? 'trying' : 'asking')
   }
 
@@ -313,8 +337,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
    * Without room for the key itself it can't be had. Without room for interest in it too, whoever waits is not refused: it
    * is tried again now and then, as if the bell could not be heard.
    */
-  #noRoom(kind: 'try' | 'wait' | 'queue', isNew: boolean, full: LockError): boolean {
-    if (kind === 'try') {
+  #noRoom(kind: FirstAsk, isNew: boolean, full: LockError): boolean {
+    if (kind === 'try' || kind === 'lineUp') {
       this.refuseHead(full)
       return true
     }
@@ -323,6 +347,26 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     if (kind === 'queue') return true
     if (!isNew) this.#sleeper.fallAsleep()
     return isNew
+  }
+
+  #lineUp(): false {
+    const line = this.#ownLine
+    this.#move('inLine')
+    line.lineUp(this.key)
+    return false
+  }
+
+  get #ownLine(): PlaceInLine {
+    return (this.#line ??= new PlaceInLine(this.host, (hasCome) => this.#lineEnded(hasCome)))
+  }
+
+  /** Without a turn the place is lost: another is taken, or it is waited for in another way. */
+  #lineEnded(hasCome: boolean): void {
+    if (!hasCome) {
+      this.#move('idle')
+      this.#isContended = true
+    }
+    this.advance()
   }
 
   #ask(kind: OperationKind, state: EntryState): false {
@@ -339,6 +383,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     switch (kind) {
       case 'try':
         this.#isContended = true
+        this.#line?.attempted(false)
         this.#move('idle')
         return this.refused()
       case 'wait':
@@ -355,6 +400,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'retry':
       case 'poll':
         this.#others?.came()
+        this.#hasLostRace = true
         if (kind === 'retry') this.#lostRace()
         this.#fallAsleep(answer)
         return this.refused()
@@ -389,12 +435,23 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       this.#move('idle')
       return this.wasNotHeld()
     }
+    if (answer === SAID.done) return this.#yieldedToLine(now)
     const isDoubtful = this.#doubtsOthers(now)
     if (!isDoubtful) this.#session!.ring(this)
     this.gaveUp(now)
     if (this.#state !== 'yielding') return
     this.#giveWay()
     if (isDoubtful) this.#sleeper.awake('rung', true)
+  }
+
+  /** Those who stand in line are woken by the server. */
+  #yieldedToLine(now: number): void {
+    this.#move('idle')
+    this.#ownLine.isSeen(now)
+    // Who can't join them waits elsewhere until they have come.
+    this.#others ??= new Others()
+    this.#others.stoodInLine(now)
+    this.gaveUp(now)
   }
 
   #doubtsOthers(now: number): boolean {
@@ -404,7 +461,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** It is ours, or stays ours. */
   #granted(token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
     if (this.#sleep !== null) this.#sleptUntil(this.#sleep, now)
-    this.#isContended = this.#isMarked = this.isDraining = false
+    this.#line?.attempted(true)
+    this.#isContended = this.#isMarked = this.isDraining = this.#hasLostRace = false
     const turn = (this.turn = new Turn(token, now))
     this.#move(delayMs > 0 ? 'delayed' : 'held')
     this.gaveUp(now)
@@ -482,11 +540,16 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     if (to === 'idle' || to === 'ringing') this.isDraining = false
     if (from === 'delayed') this.#endDelay()
     if (to === 'idle' || to === 'ringing' || to === 'waiting') this.turn = null
+    if (to === 'idle') this.#hasLostRace = false
     if (hasInterest(from) !== hasInterest(to)) this.host.interestChanged(hasInterest(to))
-    if (from === 'waiting') this.host.awake(this)
-    if (to === 'waiting') this.host.asleep(this)
+    if (from === 'inLine') this.#line!.stepOut()
+    if (from === 'waiting' || from === 'inLine') this.host.awake(this)
+    if (to === 'waiting' || to === 'inLine') this.host.asleep(this)
   }
 }
+
+/** What may be asked, or done, first. */
+type FirstAsk = 'lineUp' | 'try' | 'wait' | 'queue'
 
 /** Who has less time than this is not made to wait for others: it might never have been asked for at all. */
 const HURRIED_BELOW_MS = 50

@@ -39,6 +39,11 @@ export class Others {
     this.#goFirstUntil = this.#wereThere && !this.areDoubted(now) ? now + GIVE_WAY_MS : 0
   }
 
+  /** It was given up for those who stand in line at the server, who are on their way. */
+  stoodInLine(now: number): void {
+    this.#goFirstUntil = now + GIVE_WAY_MS
+  }
+
   /** Whether they are still to be let go first. */
   goFirst(now: number): boolean {
     return now < this.#goFirstUntil

@@ -28,7 +28,7 @@ export interface KeySnapshot {
   /** As text. */
   readonly key: string
   /** What is under way for it: the state machine is in ARCHITECTURE.md. */
-  readonly state: EntryState
+  readonly state: Exclude<EntryState, 'inLine'>
   /** In which it is held, or asked for. */
   readonly mode: LockMode
   /** The `id` of the session that has it, or asks for it. */
@@ -89,7 +89,7 @@ export function keySnapshots(arbiter: Arbiter): KeySnapshot[] {
 function keySnapshot(entry: Entry, now: number): KeySnapshot {
   return {
     key: keyText(entry.label),
-    state: entry.state,
+    state: entry.state === 'inLine' ? 'waiting' : entry.state,
     mode: entry.mode,
     session: entry.session?.id ?? null,
     holders: [...entry.holders].map((lock) => ({

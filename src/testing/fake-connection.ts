@@ -17,6 +17,8 @@ export class FakeConnection {
   #end: Error | null = null
   #isCutOff = false
   #cancelLease: Cancel | null = null
+  /** What has come behind a statement that waits in the server; null if none does. */
+  #behind: (() => void)[] | null = null
   #arrivesAt = 0
   #returnsAt = 0
   /** How long the server keeps what it holds while it says nothing. */
@@ -57,6 +59,11 @@ export class FakeConnection {
 
   /** @internal Sends a statement; `work` is what the server does when it arrives. */
   ask<T>(work: () => T): Promise<T> {
+    return this.askLater((answer) => answer(work()))
+  }
+
+  /** @internal As `ask`, for what waits in the server. Until it is answered nothing else is heard or said here. */
+  askLater<T>(work: (answer: (result: T) => void) => void): Promise<T> {
     if (this.#end !== null) return Promise.reject(this.#end)
     return new Promise((resolve, reject) => {
       this.#unanswered.add(reject)
@@ -68,23 +75,31 @@ export class FakeConnection {
       }
       this.#inOrder('there', () => {
         if (this.#gone !== null || this.#isCutOff) return
-        this.#server.statements++
-        this.#heard()
-        try {
-          const result = work()
-          answer(() => resolve(result))
-        } catch (error) {
-          answer(() => reject(error))
-        }
+        this.#inTurn(() => {
+          this.#server.statements++
+          this.#heard()
+          this.#behind = []
+          try {
+            work((result) => {
+              answer(() => resolve(result))
+              this.#goOn()
+            })
+          } catch (error) {
+            answer(() => reject(error))
+            this.#goOn()
+          }
+        })
       })
     })
   }
 
   /** @internal A notification for whoever listens here. */
   hear(tell: (ears: Ears) => void): void {
-    if (this.ears === null || this.isCutOff) return
-    this.#inOrder('back', () => {
-      if (this.ears !== null) tell(this.ears)
+    this.#inTurn(() => {
+      if (this.ears === null || this.isCutOff) return
+      this.#inOrder('back', () => {
+        if (this.ears !== null) tell(this.ears)
+      })
     })
   }
 
@@ -93,6 +108,7 @@ export class FakeConnection {
     this.#cancelLease?.()
     this.#cancelLease = null
     this.ears = null
+    this.#behind = null
     this.#gone = cause
     if (!this.#isCutOff) this.#learnOfEnd(cause)
   }
@@ -108,6 +124,18 @@ export class FakeConnection {
     for (const reject of this.#unanswered) reject(cause)
     this.#unanswered.clear()
     for (const listener of this.#endListeners.splice(0)) listener(cause)
+  }
+
+  #inTurn(act: () => void): void {
+    if (this.#behind === null) act()
+    else this.#behind.push(act)
+  }
+
+  /** A statement is done, and those behind it are carried out, up to the next that waits. */
+  #goOn(): void {
+    const behind = this.#behind ?? []
+    this.#behind = null
+    for (const act of behind) this.#inTurn(act)
   }
 
   #heard(): void {

@@ -74,10 +74,16 @@ class KeyRecord {
 /** The lock table of a server, in memory: what the operations mean, with nothing of how they get there. */
 export class FakeLockTable {
   readonly #records = new Map<string, KeyRecord>()
+  /** @internal Told of every key about which something may have changed. */
+  changed: ((keyId: string) => void) | null = null
+  /** @internal Whether processes stand in line for a key. */
+  isAwaited: (keyId: string) => boolean = () => false
 
   /** @internal Carries out one operation, at once. */
   apply(owner: Owner, { kind, mode, key }: LockOperation): Answer {
-    return this.#with(key, (record) => this.#answer(owner, kind, mode, record))
+    return this.#with(key, (record) =>
+      kind === 'yield' ? this.#yield(owner, key.id, record) : this.#answer(owner, kind, mode, record),
+    )
   }
 
   /** @internal Takes a key if no other session has it. */
@@ -135,6 +141,7 @@ export class FakeLockTable {
       record.drop(owner, 'shared')
       record.endInterest(owner)
       if (record.isUnused) this.#records.delete(id)
+      this.changed?.(id)
     }
   }
 
@@ -179,6 +186,7 @@ export class FakeLockTable {
       if (holding.what === 'interest' || holding.what === 'mark') record.endInterest(owner)
       else record.drop(owner, holding.what)
       if (record.isUnused) this.#records.delete(holding.key.id)
+      this.changed?.(holding.key.id)
     }
     const present = new Set(held.map(nameOf))
     const isLock = ({ what }: Holding): boolean => what === 'exclusive' || what === 'shared'
@@ -189,6 +197,7 @@ export class FakeLockTable {
     const record = this.#record(key)
     const result = use(record)
     if (record.isUnused) this.#records.delete(key.id)
+    this.changed?.(key.id)
     return result
   }
 
@@ -198,7 +207,20 @@ export class FakeLockTable {
     return record
   }
 
-  #answer(owner: Owner, kind: LockOperation['kind'], mode: LockMode, record: KeyRecord): Answer {
+  #yield(owner: Owner, keyId: string, record: KeyRecord): Answer {
+    const isWanted = record.wantedBesides(owner)
+    if (!isWanted && !this.isAwaited(keyId)) return SAID.granted
+    if (!record.drop(owner, 'exclusive')) return SAID.no
+    if (!isWanted) return SAID.done
+    return record.setInterest(owner) ? SAID.waiting : SAID.crowded
+  }
+
+  #answer(
+    owner: Owner,
+    kind: Exclude<LockOperation['kind'], 'yield'>,
+    mode: LockMode,
+    record: KeyRecord,
+  ): Answer {
     const givesWay = mode === 'shared' && record.givesWayToWriter(owner)
     switch (kind) {
       case 'try':
@@ -228,10 +250,6 @@ export class FakeLockTable {
       case 'relinquish':
         if (!record.drop(owner, mode)) return SAID.no
         return record.wantedBesides(owner) ? SAID.doneAndWanted : SAID.done
-      case 'yield':
-        if (!record.wantedBesides(owner)) return SAID.granted
-        if (!record.drop(owner, mode)) return SAID.no
-        return record.setInterest(owner) ? SAID.waiting : SAID.crowded
     }
   }
 

@@ -2,7 +2,16 @@ import { assert } from '../base/assert.js'
 import { globalClock, type Cancel, type Clock } from '../base/clock.js'
 import { ConnectionError, LockError, LockTableFullError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, Ears, Guarded, Holding, LinkSettings, LockLink, TableUse } from '../dialect/dialect.js'
+import type {
+  Dialect,
+  Ears,
+  Guarded,
+  Holding,
+  LinkSettings,
+  LockLink,
+  TableUse,
+  Turn,
+} from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
 import {
   endsCleanly,
@@ -17,6 +26,7 @@ import type { ReportRow } from '../dialect/session-report.js'
 import { FakeConnection } from './fake-connection.js'
 import { FakeGuard } from './fake-guard.js'
 import { FakeLeaders } from './fake-leaders.js'
+import { FakeLines } from './fake-lines.js'
 import { FakeLockTable } from './fake-lock-table.js'
 import { FakeMarks } from './fake-marks.js'
 import { carryOutPermits, fakeSemaphore } from './fake-permits.js'
@@ -67,6 +77,7 @@ export class FakeServer {
   readonly #keepsNames: boolean
   readonly #keepsReports: boolean
   readonly #announced = new Map<number, { readonly sender: string; readonly entries: number }>()
+  readonly #lines: FakeLines
   readonly #batchFaults: BatchFault[] = []
   readonly #guard = new FakeGuard()
   readonly #leaders = new FakeLeaders()
@@ -85,6 +96,8 @@ export class FakeServer {
   settled = 0
   /** What strict pools have agreed on. */
   strictLeaseMs: number = Infinity
+  /** Whether processes can wait in line for keys, on the connections that listen. */
+  hasLines = true
   /** Statements carried out, of all kinds. */
   statements = 0
   /** @internal Told when a listener wants to hear less, or more again. */
@@ -99,6 +112,7 @@ export class FakeServer {
   constructor(options: FakeServerOptions = {}) {
     const { clock = globalClock, random, latencyMs = 0, capacity = Infinity } = options
     this.clock = clock
+    this.#lines = new FakeLines(clock, this.table)
     this.#random = random ?? null
     this.#latencyMs = latencyMs
     this.#capacity = capacity
@@ -145,7 +159,9 @@ export class FakeServer {
       const stop = (): Promise<void> => connection.ask(() => void (connection.ears = null))
       const nothing = (): Promise<void> => connection.ask(() => undefined)
       const hear = (strangers: boolean): Promise<void> => connection.ask(() => this.hushed?.(strangers))
-      return { check: nothing, hear, stop }
+      const lineUp = (key: KeyCode): Promise<Turn> =>
+        connection.askLater((tell) => this.#lines.wait(connection.serverId, key.id, tell))
+      return { canLineUp: this.hasLines, lineUp, check: nothing, hear, stop }
     },
     guard: async (_transaction: Queryable, guarded: Guarded) => this.#guard.check(guarded),
     recordLeader: (connection, record) =>
@@ -167,6 +183,7 @@ export class FakeServer {
   end(connection: FakeConnection, cause: Error = new Error('terminated by the administrator')): void {
     if (!this.connections.delete(connection)) return
     this.table.end(connection.serverId)
+    this.#lines.end(connection.serverId)
     this.#announced.delete(connection.serverId)
     connection.ended(cause)
   }

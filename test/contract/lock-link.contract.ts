@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Dialect, Holding, LinkSettings, LockLink } from '../../src/dialect/dialect.js'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Dialect, Holding, LinkSettings, Listening, LockLink } from '../../src/dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../src/dialect/lock-key.js'
 import type { LockOperation, OperationKind } from '../../src/dialect/lock-operation.js'
 import type { PermitOperation, PermitReply, SemaphoreCode } from '../../src/dialect/permit-operation.js'
@@ -290,6 +291,82 @@ export function describeLockLink<C extends object>(
       expect(await ask(a, 'wait')).toBe('g')
       expect(await ask(a, 'release')).toBe('d')
       expect(await ask(b, 'try shared')).toBe('g')
+    })
+
+    describe('in the line for a key', () => {
+      test('one who finds it free has his turn at once, and keeps the head of the line until he has it', async () => {
+        const [a, first, second] = [await link('a'), await listener(), await listener()]
+
+        expect(await first.lineUp(key('orders'))).toBe('free')
+        const since = performance.now()
+        expect(await second.lineUp(key('orders'))).toBe('come')
+        expect(performance.now() - since, 'nobody took it, so he was let go').toBeLessThan(200)
+        expect(await ask(a, 'try', 'orders')).toBe('g')
+      })
+
+      test('those who wait come in their order, one each time it is given up', async () => {
+        const a = await link('a')
+        await ask(a, 'try', 'orders')
+        const come: number[] = []
+        const waits: Promise<unknown>[] = []
+        for (const place of [1, 2, 3]) {
+          const stands = await listener()
+          waits.push(stands.lineUp(key('orders')).then(() => come.push(place)))
+          await pause(10)
+        }
+        for (const [i, wait] of waits.entries()) {
+          await ask(a, 'release', 'orders')
+          await wait
+          expect(await ask(a, 'try', 'orders')).toBe('g')
+          expect(come.length, 'the others stay where they are').toBe(i + 1)
+        }
+
+        expect(come).toEqual([1, 2, 3])
+      })
+
+      test('a wait that takes long has no turn, and nothing of it is left', async () => {
+        const [a, b, stands] = [await link('a'), await link('b'), await listener()]
+        await ask(a, 'try', 'orders')
+
+        expect(await stands.lineUp(key('orders'))).toBe('late')
+
+        expect(await ask(a, 'yield', 'orders'), 'nobody stands in line').toBe('g')
+        await ask(a, 'release', 'orders')
+        expect(await ask(b, 'try', 'orders')).toBe('g')
+        await stands.check()
+      })
+
+      test('a key is yielded to those who stand there, without interest of our own', async () => {
+        const [a, b, stands] = [await link('a'), await link('b'), await listener()]
+        await ask(a, 'try', 'orders')
+        const turn = stands.lineUp(key('orders'))
+        await pause(20)
+
+        expect(await ask(a, 'yield', 'orders')).toBe('d')
+
+        expect(await turn).toBe('come')
+        expect(await ask(b, 'try', 'orders')).toBe('g')
+        expect(await ask(b, 'release', 'orders'), 'and a is not interested').toBe('d')
+      })
+
+      test('a reader is nobody to wait for', async () => {
+        const [a, stands] = [await link('a'), await listener()]
+        await ask(a, 'try shared', 'orders')
+
+        expect(await stands.lineUp(key('orders'))).toBe('free')
+      })
+
+      test('a pair of integers has a line as well', async () => {
+        const [a, stands] = [await link('a'), await listener()]
+        const pair = world.dialect.encodeKey([7, -8], 'contract')
+        await a.run([{ kind: 'try', mode: 'exclusive', key: pair }])
+
+        const turn = stands.lineUp(pair)
+        await pause(10)
+        await a.run([{ kind: 'release', mode: 'exclusive', key: pair }])
+
+        expect(await turn).toBe('come')
+      })
     })
 
     test('the bell reaches those who listen, if somebody is interested', async () => {
@@ -690,17 +767,21 @@ export function describeLockLink<C extends object>(
       await world.factory.check!(connections[0]!)
     })
 
-    async function ears(): Promise<string[]> {
-      const heard: string[] = []
+    async function listener(heard: string[] = []): Promise<Listening> {
       const connection = await world.factory.open(new AbortController().signal)
       connections.push(connection)
-      await world.dialect.listen(connection, {
+      return world.dialect.listen(connection, {
         rung: (id, sender) => heard.push(`rung ${id} by ${sender}`),
         claimed: (id, sender) => heard.push(`claimed ${id} by ${sender}`),
         told: (message, sender) => heard.push(`told ${message} by ${sender}`),
         strange: () => undefined,
         ended: () => undefined,
       })
+    }
+
+    async function ears(): Promise<string[]> {
+      const heard: string[] = []
+      await listener(heard)
       return heard
     }
   })

@@ -41,6 +41,10 @@ export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): Proc
       listen: async (connection, ears) => {
         const listening = await gate.answered(dialect.listen(connection, earsThrough(gate, ears)))
         return {
+          get canLineUp() {
+            return listening.canLineUp
+          },
+          lineUp: (key) => gate.answered(listening.lineUp(key)),
           check: () => gate.answered(listening.check()),
           hear: (strangers) => gate.answered(listening.hear(strangers)),
           stop: () => gate.answered(listening.stop()),

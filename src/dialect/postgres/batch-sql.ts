@@ -1,4 +1,4 @@
-import { BUCKET_CLASS, INTEREST_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from './postgres-key.js'
+import { BUCKET_CLASS, INTEREST_CLASS, LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from './postgres-key.js'
 
 /**
  * The statements of batches.
@@ -182,10 +182,16 @@ const DROP_INTEREST = `
         WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, ${HASH}) THEN 'g'
         ELSE 'g' END`
 
-/** Nobody else is interested: the key is kept. Else interest is set, if it can be, and the key given up in any case. */
+/**
+ * Nobody else is interested, and nobody stands in line: the key is kept. Else interest is set, if somebody is and if it can
+ * be, and the key given up in any case.
+ */
 const yieldTo = (giveUp: string, enters: boolean): string => `CASE
-        WHEN pg_try_advisory_lock(${INTEREST_CLASS}, ${HASH}) THEN
-          CASE WHEN pg_advisory_unlock(${INTEREST_CLASS}, ${HASH}) THEN 'g' ELSE 'g' END
+        WHEN pg_try_advisory_lock(${INTEREST_CLASS}, ${HASH}) THEN CASE
+          WHEN pg_advisory_unlock(${INTEREST_CLASS}, ${HASH}) IS NULL THEN 'g'
+          WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, ${HASH}) THEN CASE WHEN ${giveUp} THEN 'd' ELSE 'n' END
+          WHEN pg_advisory_unlock(${LINE_CLASS}, ${HASH}) THEN 'g'
+          ELSE 'g' END
         WHEN NOT ${SET_INTEREST} THEN CASE WHEN ${giveUp} THEN 'c' ELSE 'n' END
         ${
           enters

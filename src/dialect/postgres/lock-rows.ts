@@ -3,6 +3,7 @@ import { hashesOf } from './key-hash.js'
 import {
   BUCKET_CLASS,
   INTEREST_CLASS,
+  LINE_CLASS,
   POOL_CLASS,
   SCHEMA_CLASS,
   SHARE_CLASS,
@@ -39,6 +40,7 @@ const MARK_CLASSES: ReadonlySet<number> = new Set([
   TEST_CLASS,
   POOL_CLASS,
   SHARE_CLASS,
+  LINE_CLASS,
 ])
 
 /** Whether it is no lock of anybody's, but something by which lockpools tell each other what they do. */

@@ -8,8 +8,8 @@ import { hashesOf, type KeyHashes } from './key-hash.js'
 /**
  * The first integers of the pairs in which we keep interest ("lkpi"), the buckets of that ("lkpb") and the two halves of
  * the marks of waiting writers ("lkpw", "lkpx"), in which two connections are tested ("lkpt"), in which pools announce themselves ("lkpp") and
- * how much of the lock table they may use ("lkps"), and in which processes queue up that make our schema ("lkpd"). Users'
- * own pairs must not begin with one.
+ * how much of the lock table they may use ("lkps"), in which processes stand in line for a key ("lkpl"), and in which those
+ * queue up that make our schema ("lkpd"). Users' own pairs must not begin with one.
  */
 export const INTEREST_CLASS = 0x6c6b7069
 export const BUCKET_CLASS = 0x6c6b7062
@@ -18,6 +18,7 @@ export const WRITER_CHECK_CLASS = 0x6c6b7078
 export const TEST_CLASS = 0x6c6b7074
 export const POOL_CLASS = 0x6c6b7070
 export const SHARE_CLASS = 0x6c6b7073
+export const LINE_CLASS = 0x6c6b706c
 export const SCHEMA_CLASS = 0x6c6b7064
 
 const RESERVED_CLASSES: ReadonlySet<number> = new Set([
@@ -28,6 +29,7 @@ const RESERVED_CLASSES: ReadonlySet<number> = new Set([
   TEST_CLASS,
   POOL_CLASS,
   SHARE_CLASS,
+  LINE_CLASS,
   SCHEMA_CLASS,
 ])
 

@@ -18,7 +18,7 @@ class StubServer extends EventEmitter {
 
   query(sql: string): Promise<object> {
     this.asked.push(sql)
-    return Promise.resolve({ rows: [] })
+    return Promise.resolve({ rows: [{ logs: false }] })
   }
 
   onEnd(listener: (cause: Error) => void): () => void {

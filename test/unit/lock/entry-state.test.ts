@@ -8,16 +8,20 @@ import {
 } from '../../../src/lock/entry-state.js'
 
 const STATES = Object.keys(ENTRY_MOVES) as EntryState[]
-const AT_REST: ReadonlySet<EntryState> = new Set(['idle', 'waiting', 'delayed', 'held'])
+const AT_REST: ReadonlySet<EntryState> = new Set(['idle', 'inLine', 'waiting', 'delayed', 'held'])
 /** The ringing is a statement of its own: who can't wait for others need not wait for that either. */
-const isUnderWay = ({ state, isMarked, isGivingWay, isClosing, head }: EntryFacts): boolean =>
-  state === 'ringing' ? isMarked || (isGivingWay && !(isClosing && head === null)) : !AT_REST.has(state)
+const isUnderWay = ({ state, isMarked, isGivingWay, isClosing, head, mayLineUp }: EntryFacts): boolean =>
+  state === 'ringing'
+    ? isMarked || (isGivingWay && !mayLineUp && !(isClosing && head === null))
+    : !AT_REST.has(state)
 
 /** Which state the entry goes to for each step that asks the server; the others ask nothing. */
 const LEADS_TO: Partial<Record<Step, EntryState>> = {
   try: 'trying',
   wait: 'asking',
   queue: 'asking',
+  lineUp: 'inLine',
+  stepOut: 'idle',
   retry: 'asking',
   poll: 'asking',
   join: 'joining',
@@ -46,21 +50,23 @@ function* allFacts(): Generator<EntryFacts> {
                       for (const mayHandOff of booleans)
                         for (const isLate of mode === 'shared' ? booleans : [false])
                           for (const isClosing of booleans)
-                            yield {
-                              state,
-                              mode,
-                              head,
-                              holderCount,
-                              wake,
-                              isContended,
-                              isGivingWay,
-                              isHurried,
-                              isDraining,
-                              isMarked,
-                              mayHandOff,
-                              isLate,
-                              isClosing,
-                            }
+                            for (const mayLineUp of head === 'exclusive' ? booleans : [false])
+                              yield {
+                                state,
+                                mode,
+                                head,
+                                holderCount,
+                                wake,
+                                isContended,
+                                isGivingWay,
+                                isHurried,
+                                mayLineUp,
+                                isDraining,
+                                isMarked,
+                                mayHandOff,
+                                isLate,
+                                isClosing,
+                              }
 }
 
 test('every step is a legal move', () => {
@@ -105,9 +111,11 @@ test('nothing is left at the server for a key that nobody here has to do with', 
         ? 'release'
         : facts.state === 'waiting'
           ? 'leave'
-          : facts.isMarked
-            ? 'unmark'
-            : 'forget'
+          : facts.state === 'inLine'
+            ? 'stepOut'
+            : facts.isMarked
+              ? 'unmark'
+              : 'forget'
     expect(nextStep(facts)).toBe(expected)
   }
 })
@@ -115,7 +123,7 @@ test('nothing is left at the server for a key that nobody here has to do with', 
 test('whoever waits is always waited for: somebody holds, or an operation is under way, or the bell will ring', () => {
   for (const facts of allFacts()) {
     if (facts.head === null || nextStep(facts) !== 'rest' || !AT_REST.has(facts.state)) continue
-    expect(facts.holderCount > 0 || facts.state === 'waiting' || facts.state === 'delayed').toBe(true)
+    expect(facts.holderCount > 0 || (facts.state !== 'idle' && facts.state !== 'held')).toBe(true)
   }
 })
 
@@ -129,7 +137,7 @@ test('what is delayed is given to nobody, and given up only when the pool is clo
 test('who has just given it up for others queues before it asks', () => {
   for (const facts of allFacts()) {
     const isFree = facts.state === 'idle' && !facts.isMarked && !facts.isContended
-    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay
+    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay && !facts.mayLineUp
     expect(nextStep(facts) === 'queue').toBe(mayQueue)
   }
 })
@@ -144,6 +152,7 @@ test('at the end of a turn the others are looked for before the lock is passed o
     isContended: false,
     isGivingWay: false,
     isHurried: false,
+    mayLineUp: false,
     isDraining: false,
     isMarked: false,
     mayHandOff: true,

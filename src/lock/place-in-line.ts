@@ -1,0 +1,103 @@
+import type { KeyCode } from '../dialect/lock-key.js'
+import type { Turn } from '../dialect/dialect.js'
+import type { EntryHost } from './entry-host.js'
+
+/** A place that was lost, and a turn that led to nothing: how much each counts, and how much is enough. */
+const LATE = 1
+const VAIN = 3
+const ENOUGH = 8
+
+/** How long nobody stands in line then: readers may have the key again and again, or a stranger be in the way. */
+const REST_MS = 5000
+
+/** Whoever had to wait in line stands in line again at once, for so long: it is known that others want the key. */
+const BUSY_MS = 1000
+
+/**
+ * How a process waits in line for a key at the server, where it has a connection to wait with. The server wakes the one
+ * whose turn it is, and nobody else, in the order in which they came. It decides who tries when, never who holds the lock.
+ */
+export class PlaceInLine {
+  readonly #host: Pick<EntryHost, 'clock' | 'lineUp'>
+  readonly #told: (hasCome: boolean) => void
+  /** The wait that is under way. */
+  #wait: object | null = null
+  #turn: Turn | null = null
+  #isVain = false
+  #inVain = 0
+  #restsUntil = 0
+  #busyUntil = 0
+
+  /** `told` is called when the turn has come, or when the place is lost. */
+  constructor(host: Pick<EntryHost, 'clock' | 'lineUp'>, told: (hasCome: boolean) => void) {
+    this.#host = host
+    this.#told = told
+  }
+
+  /** It is our turn. */
+  get hasCome(): boolean {
+    return this.#turn !== null && this.#turn !== 'late'
+  }
+
+  /** Others stood in line a moment ago. */
+  isBusy(now: number): boolean {
+    return now < this.#busyUntil
+  }
+
+  /** Others are in it now. */
+  isSeen(now: number): void {
+    this.#busyUntil = now + BUSY_MS
+  }
+
+  /** It has led to nothing in this wait, or too often of late. */
+  isVain(now: number): boolean {
+    return this.#isVain || now < this.#restsUntil
+  }
+
+  /** Nobody here waits any more. */
+  end(): void {
+    this.#isVain = false
+  }
+
+  lineUp(key: KeyCode): void {
+    const wait = (this.#wait = {})
+    this.#turn = null
+    void this.#host.lineUp(key).then((turn) => {
+      if (this.#wait === wait) this.#ended(turn)
+    })
+  }
+
+  /** It is waited for no longer. What the server still does for it is heard by nobody. */
+  stepOut(): void {
+    this.#wait = null
+  }
+
+  /** An attempt by whose turn it was was granted, or not. Others make the same attempt, and nothing follows from those. */
+  attempted(isGranted: boolean): void {
+    const turn = this.#turn
+    this.#turn = null
+    if (isGranted) this.#isVain = false
+    if (turn === null) return
+    if (!isGranted) {
+      // Readers have it, who would go on while a writer is known to nobody.
+      this.#isVain = true
+      return this.#hadNothing(VAIN)
+    }
+    this.#inVain = 0
+    this.#busyUntil = turn === 'come' ? this.#host.clock.now() + BUSY_MS : 0
+  }
+
+  #ended(turn: Turn): void {
+    this.#wait = null
+    this.#turn = turn
+    if (turn === 'late') this.#hadNothing(LATE)
+    this.#told(turn !== 'late')
+  }
+
+  #hadNothing(weight: number): void {
+    this.#inVain += weight
+    if (this.#inVain < ENOUGH) return
+    this.#inVain = 0
+    this.#restsUntil = this.#host.clock.now() + REST_MS
+  }
+}
