@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.js'
 import type { LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, Turn } from '../dialect/dialect.js'
-import type { KeyCode } from '../dialect/lock-key.js'
+import type { Dialect } from '../dialect/dialect.js'
 import type { LeakWatch } from './leak-watch.js'
+import type { Line } from './place-in-line.js'
 import type { Session } from './session.js'
 import type { Tenant } from './sessions.js'
 
@@ -21,13 +21,12 @@ export interface ArbiterLinks {
   readonly leaks: LeakWatch | null
   readonly lastFailure: LockError | null
   readonly isListening: boolean
+  readonly line: Line
   assign(entry: Tenant): Session | null
   unassign(entry: Tenant): void
   /** Whether so many more entries of the lock table may be used; `makeRoom` tries to find out. */
   room(entries: number): 'now' | 'later' | LockError
   makeRoom(): void
-  mayLineUp(isAsleep: boolean): boolean
-  lineUp(key: KeyCode): Promise<Turn>
   asleep(): void
   awake(): void
 }

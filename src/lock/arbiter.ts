@@ -9,7 +9,7 @@ import {
   type LockLostError,
 } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Guarded, Turn } from '../dialect/dialect.js'
+import type { Guarded } from '../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import type { ArbiterLinks, ArbiterPorts } from './arbiter-ports.js'
 import { DeadlockDetector, type DetectorHost } from './deadlock/deadlock-detector.js'
@@ -22,6 +22,7 @@ import { keyInWords, keyText } from '../dialect/key-words.js'
 import type { Lock } from './lock.js'
 import type { LockEvents } from './lock-events.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from './lock-waiter.js'
+import type { Line } from './place-in-line.js'
 import { Parking, type Parked } from './parking.js'
 import type { Session } from './session.js'
 import { traceHold, traceHoldEnd } from './trace.js'
@@ -136,12 +137,8 @@ export class Arbiter implements EntryHost, DetectorHost {
   }
 
   /** A caller who asks for several keys: one more, however many they are, until it has left. */
-  groupCame(): void {
-    this.#waiting++
-  }
-
-  groupLeft(): void {
-    this.#waiting--
+  group(by: 1 | -1): void {
+    this.#waiting += by
   }
 
   /** `isPart`: of what a group asks for. The group was let in as one caller, and is not stopped half-way. */
@@ -213,12 +210,8 @@ export class Arbiter implements EntryHost, DetectorHost {
     if (this.#entries.size === 0) this.#onEmpty?.()
   }
 
-  mayLineUp(isAsleep: boolean): boolean {
-    return this.#links.mayLineUp(isAsleep)
-  }
-
-  lineUp(key: KeyCode): Promise<Turn> {
-    return this.#links.lineUp(key)
+  get line(): Line {
+    return this.#links.line
   }
 
   asleep(entry: Entry): void {

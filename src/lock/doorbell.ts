@@ -7,6 +7,7 @@ import type { KeyCode } from '../dialect/lock-key.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
 import { Budget } from './budget.js'
+import type { Line } from './place-in-line.js'
 
 /** How long to go on listening when nobody sleeps any more: contention comes in bursts. */
 const LINGER_MS = 5000
@@ -59,7 +60,7 @@ export interface DoorbellHost {
  * Hears when locks of other processes become free, while anybody here sleeps for one. It needs a connection of its own,
  * without locks; it takes one only if one is free, and gives it back to whoever asks: without it the sleepers poll.
  */
-export class Doorbell<C extends object> {
+export class Doorbell<C extends object> implements Line {
   readonly #pool: ConnectionPool<C>
   readonly #max: number
   readonly #dialect: Dialect<C>
@@ -107,7 +108,12 @@ export class Doorbell<C extends object> {
       if (this.#inLine === current) this.#inLine = null
     }
     try {
-      return await inTime(this.#clock, LINE_TIMEOUT_MS, wait, () => new ConnectionError('no word of the line'))
+      return await inTime(
+        this.#clock,
+        LINE_TIMEOUT_MS,
+        wait,
+        () => new ConnectionError('no word of the line'),
+      )
     } catch {
       return 'late'
     } finally {

@@ -4,8 +4,7 @@ import { Emitter } from '../base/emitter.js'
 import { PoolClosedError, type LockError } from '../base/errors.js'
 import { orAbort } from '../base/or-abort.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, LockLink, Turn } from '../dialect/dialect.js'
-import type { KeyCode } from '../dialect/lock-key.js'
+import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { NamedKey } from '../dialect/named-key.js'
 import type { SessionReport } from '../dialect/session-report.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
@@ -19,6 +18,7 @@ import { KeyNames, namesInUse } from './key-names.js'
 import { LeakWatch } from './leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
+import type { Line } from './place-in-line.js'
 import { Semaphores } from './semaphore/semaphores.js'
 import { ReportBoard } from './report-board.js'
 import { sessionReports } from './session-reports.js'
@@ -199,12 +199,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     )
   }
 
-  mayLineUp(isAsleep: boolean): boolean {
-    return this.doorbell.mayLineUp(isAsleep)
-  }
-
-  lineUp(key: KeyCode): Promise<Turn> {
-    return this.doorbell.lineUp(key)
+  get line(): Line {
+    return this.doorbell
   }
 
   asleep(): void {

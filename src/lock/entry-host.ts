@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.js'
 import type { LockError, LockLostError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Guarded, Turn } from '../dialect/dialect.js'
-import type { KeyCode } from '../dialect/lock-key.js'
+import type { Guarded } from '../dialect/dialect.js'
 import type { Queryable } from '../dialect/queryable.js'
 import type { Entry } from './entry.js'
 import type { Lock } from './lock.js'
 import type { LockWaiter } from './lock-waiter.js'
+import type { Line } from './place-in-line.js'
 import type { Session } from './session.js'
 
 /** What interest costs besides the key: itself and, for a writer, both halves of its mark; a session has 32 buckets at most. */
@@ -18,6 +18,8 @@ export interface EntryHost {
   readonly random: Random
   /** How this process is called in rings and claims. */
   readonly sender: string
+  /** In which one entry at a time waits for its turn. */
+  readonly line: Line
   /** Why there are no fencing tokens, or null. */
   readonly noFencing: string | null
   /** Why there is no session, if there is none. */
@@ -37,10 +39,6 @@ export interface EntryHost {
 
   /** Interest in a key is set in the server, or is not any more. */
   interestChanged(isSet: boolean): void
-  /** Whether an entry can wait in line now, that is asleep already, or would be. */
-  mayLineUp(isAsleep: boolean): boolean
-  /** Never rejects. */
-  lineUp(key: KeyCode): Promise<Turn>
   asleep(entry: Entry): void
   awake(entry: Entry): void
   /** The server has granted it, and nobody is told for so long. */

@@ -103,11 +103,7 @@ export type Step =
 export function nextStep(facts: EntryFacts): Step {
   switch (facts.state) {
     case 'idle':
-      if (facts.isMarked) return facts.head === 'exclusive' ? 'wait' : 'unmark'
-      if (facts.head === null) return 'forget'
-      if (facts.mayLineUp) return 'lineUp'
-      if (facts.isContended) return 'wait'
-      return facts.isGivingWay && facts.head === 'exclusive' ? 'queue' : 'try'
+      return nextIdle(facts)
     case 'inLine':
       // Readers do not stand in line.
       if (facts.head !== 'exclusive') return 'stepOut'
@@ -138,6 +134,14 @@ export function nextStep(facts: EntryFacts): Step {
     case 'leaving':
       return 'rest'
   }
+}
+
+function nextIdle({ isMarked, head, mayLineUp, isContended, isGivingWay }: EntryFacts): Step {
+  if (isMarked) return head === 'exclusive' ? 'wait' : 'unmark'
+  if (head === null) return 'forget'
+  if (mayLineUp) return 'lineUp'
+  if (isContended) return 'wait'
+  return isGivingWay && head === 'exclusive' ? 'queue' : 'try'
 }
 
 function nextExclusive(facts: EntryFacts): Step {

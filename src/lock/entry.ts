@@ -76,7 +76,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     if (isWaiting ? !this.#hasLostRace : !this.#isContended && this.#line === null) return false
     const { first } = this.queue
     if (first === null || first.mode !== 'exclusive' || first.patience !== 'wait') return false
-    if (!this.host.mayLineUp(isWaiting)) return false
+    if (!this.host.line.mayLineUp(isWaiting)) return false
     const now = this.now()
     if (this.#line !== null && this.#line.isVain(now)) return false
     return isWaiting || this.#isContended || this.#line!.isBusy(now)
@@ -278,16 +278,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'rest':
         return false
       case 'forget':
-        if (this.#isAtRest) return false
-        if (this.#state === 'ringing') this.#move('idle')
-        this.#isAtRest = true
-        this.#sleep?.end()
-        this.#line?.end()
-        this.host.forget(this)
-        // Somebody who was told that its session is idle may have asked for it again.
-        if (!this.#isAtRest) return true
-        this.#session = null
-        return false
+        return this.#rest()
       case 'handOff':
         this.verify()
         if (this.#state === 'held') this.grant(this.queue.first!, this.now())
@@ -318,6 +309,20 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'yield':
         return this.#ask(step, 'yielding')
     }
+  }
+
+  /** True if it was asked for again at once. */
+  #rest(): boolean {
+    if (this.#isAtRest) return false
+    if (this.#state === 'ringing') this.#move('idle')
+    this.#isAtRest = true
+    this.#sleep?.end()
+    this.#line?.end()
+    this.host.forget(this)
+    // Somebody who was told that its session is idle may have asked for it again.
+    if (!this.#isAtRest) return true
+    this.#session = null
+    return false
   }
 
   #firstAsk(kind: FirstAsk): boolean {

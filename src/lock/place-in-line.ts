@@ -2,6 +2,14 @@ import type { KeyCode } from '../dialect/lock-key.js'
 import type { Turn } from '../dialect/dialect.js'
 import type { EntryHost } from './entry-host.js'
 
+/** The line of this process: it has one connection to wait with. */
+export interface Line {
+  /** Whether an entry can wait in it now, that is asleep already, or would be. */
+  mayLineUp(isAsleep: boolean): boolean
+  /** Never rejects. */
+  lineUp(key: KeyCode): Promise<Turn>
+}
+
 /** A place that was lost, and a turn that led to nothing: how much each counts, and how much is enough. */
 const LATE = 1
 const VAIN = 3
@@ -18,7 +26,7 @@ const BUSY_MS = 1000
  * whose turn it is, and nobody else, in the order in which they came. It decides who tries when, never who holds the lock.
  */
 export class PlaceInLine {
-  readonly #host: Pick<EntryHost, 'clock' | 'lineUp'>
+  readonly #host: Pick<EntryHost, 'clock' | 'line'>
   readonly #told: (hasCome: boolean) => void
   /** The wait that is under way. */
   #wait: object | null = null
@@ -29,7 +37,7 @@ export class PlaceInLine {
   #busyUntil = 0
 
   /** `told` is called when the turn has come, or when the place is lost. */
-  constructor(host: Pick<EntryHost, 'clock' | 'lineUp'>, told: (hasCome: boolean) => void) {
+  constructor(host: Pick<EntryHost, 'clock' | 'line'>, told: (hasCome: boolean) => void) {
     this.#host = host
     this.#told = told
   }
@@ -62,7 +70,7 @@ export class PlaceInLine {
   lineUp(key: KeyCode): void {
     const wait = (this.#wait = {})
     this.#turn = null
-    void this.#host.lineUp(key).then((turn) => {
+    void this.#host.line.lineUp(key).then((turn) => {
       if (this.#wait === wait) this.#ended(turn)
     })
   }

@@ -1,13 +1,13 @@
 /** Who waits for one key alone stands in line for it at the server, with the connection that listens. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { encodeKey, LINE_CLASS, type PostgresKey } from '../../src/dialect/postgres/postgres-key.js'
+import { encodeKey, LINE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
 import { lockWorld } from '../support/lock-world.js'
 import { strangerIn } from '../support/stranger.js'
 
 const world = lockWorld()
 
-const { hash } = encodeKey('hot', '') as PostgresKey
+const { hash } = encodeKey('hot', '')
 
 /** Sessions that hold, and that wait for, the lock by which the line is made. */
 async function inLine(): Promise<{ granted: boolean; pid: number }[]> {
