@@ -20,6 +20,7 @@ import { INTEREST_ENTRIES, type EntryHost } from './entry-host.js'
 import { isHeldAround, type KeysOfTransaction } from './holding-context.js'
 import { keyInWords, keyText } from '../dialect/key-words.js'
 import type { Lock } from './lock.js'
+import { noneYet, type LockCounters } from './lock-counters.js'
 import type { LockEvents } from './lock-events.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from './lock-waiter.js'
 import type { Line } from './place-in-line.js'
@@ -27,36 +28,13 @@ import { Parking, type Parked } from './parking.js'
 import type { Session } from './session.js'
 import { traceHold, traceHoldEnd } from './trace.js'
 
-/** Since the pool was made. */
-export interface LockCounters {
-  acquired: number
-  released: number
-  lost: number
-  /** Acquired from another caller of this process, without asking the server. */
-  handedOff: number
-  /** Calls of `acquire` and `tryAcquire` that ended without the lock. */
-  refused: number
-  /** Of these, with `LOCK_TIMEOUT`. */
-  timeouts: number
-  /** Of these, with `LOCK_DEADLOCK`. */
-  deadlocks: number
-}
-
 /** Who in this process has what, and who waits for it: one entry per key that anybody here has to do with. */
 export class Arbiter implements EntryHost, DetectorHost {
   readonly clock: Clock
   readonly random: Random
   readonly sender: string
   readonly guard: (transaction: Queryable, guarded: Guarded) => Promise<void>
-  readonly counters: LockCounters = {
-    acquired: 0,
-    released: 0,
-    lost: 0,
-    handedOff: 0,
-    refused: 0,
-    timeouts: 0,
-    deadlocks: 0,
-  }
+  readonly counters: LockCounters = noneYet()
   readonly detector: DeadlockDetector
   readonly deadlines: Deadlines
   readonly parking: Parking
