@@ -2,23 +2,30 @@ import type { Cancel, Clock } from './clock.js'
 
 /** Somebody whose time can run out. */
 export abstract class Expiring {
-  /** When, on the clock of the `Deadlines` it was added to. */
+  /** When, on the clock of the `Deadlines` it was added to: in whole milliseconds, for which no memory is taken. */
   dueAt = 0
   /** Its lane while it is due; null when called off. */
-  lane: object | null = null
+  lane: { readonly deadlines: Deadlines } | null = null
 
-  abstract expire(): void
+  /** Its time is up. It may be added to these again. */
+  abstract expire(deadlines: Deadlines): void
+
+  callOff(): void {
+    this.lane?.deadlines.remove(this)
+  }
 }
 
 /** All deadlines of one length. They fall due in the order they came, so one timer, for the first, is enough. */
 class Lane {
+  readonly deadlines: Deadlines
   readonly delayMs: number
   cancelTimer: Cancel | null = null
   /** Those called off stay in the line until they are many, or their time would have come. */
   line: Expiring[] = []
   calledOff = 0
 
-  constructor(delayMs: number) {
+  constructor(deadlines: Deadlines, delayMs: number) {
+    this.deadlines = deadlines
     this.delayMs = delayMs
   }
 }
@@ -39,14 +46,14 @@ export class Deadlines {
   }
 
   /**
-   * Calls `who.expire()` once, `delayMs` from `now`, unless removed. `Infinity` is no deadline: do not add it. Whoever has
+   * Calls `who.expire` once, `delayMs` from `now`, unless removed. `Infinity` is no deadline: do not add it. Whoever has
    * just looked at the clock passes `now` on: a look costs as much as the rest of this.
    */
   add(delayMs: number, who: Expiring, now: number = this.#clock.now()): void {
     let lane = this.#lanes.get(delayMs)
-    if (lane === undefined) this.#lanes.set(delayMs, (lane = new Lane(delayMs)))
-    if (lane.cancelTimer === null) this.#arm(lane, delayMs)
-    who.dueAt = now + delayMs
+    if (lane === undefined) this.#lanes.set(delayMs, (lane = new Lane(this, delayMs)))
+    who.dueAt = Math.ceil(now + delayMs)
+    if (lane.cancelTimer === null) this.#arm(lane, who.dueAt - now)
     who.lane = lane
     lane.line.push(who)
   }
@@ -85,7 +92,7 @@ export class Deadlines {
       // Whoever expired before it may have called it off.
       if (each.lane !== lane) continue
       each.lane = null
-      each.expire()
+      each.expire(this)
     }
   }
 

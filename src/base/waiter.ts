@@ -4,6 +4,9 @@ import { Expiring, type Deadlines } from './deadlines.js'
 import type { Queueable } from './fifo.js'
 import { onAbort } from './on-abort.js'
 
+/** The first of the marks; the others are for those who wait for something in particular. */
+const LEFT = 1
+
 /**
  * One caller in a queue. It leaves exactly once: served, refused, out of time, or aborted; after that no deadline and no
  * listener of it is left. Whoever serves it learns whether it was still there, so that what was meant for a caller who
@@ -16,10 +19,10 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   queue: object | null = null
   #resolve: (value: T) => void
   #reject: (reason: unknown) => void
-  readonly #deadlines: Deadlines
   /** Takes it off the signal again. */
   #forgetSignal: Cancel | null = null
-  #left = false
+  /** What is known of it, a bit each. There may be very many who wait: a field for each would be a tenth of their memory. */
+  #marks = 0
 
   /** `timeoutMs` may be `Infinity`. A signal that is aborted already must be refused before it becomes a waiter. */
   constructor(deadlines: Deadlines, timeoutMs: number, signal: AbortSignal | undefined, now: number) {
@@ -28,13 +31,12 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     this.promise = promise
     this.#resolve = resolve
     this.#reject = reject
-    this.#deadlines = deadlines
     if (timeoutMs !== Infinity) deadlines.add(timeoutMs, this, now)
     if (signal !== undefined) this.#heed(signal)
   }
 
   get hasLeft(): boolean {
-    return this.#left
+    return this.has(LEFT)
   }
 
   /** Of its time, in milliseconds. */
@@ -73,18 +75,23 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     this.#reject(reason)
   }
 
-  expire(): void {
-    this.outOfTime()
+  expire(deadlines: Deadlines): void {
+    this.outOfTime(deadlines)
   }
 
-  /** Called at the deadline. Usually refuses; may ask for a little more time first. */
-  protected abstract outOfTime(): void
+  /** Called at the deadline. Usually refuses; may add itself to the deadlines for a little more time first. */
+  protected abstract outOfTime(deadlines: Deadlines): void
 
   /** Called once, on leaving, before the caller learns of it: served with `value`, or refused. */
   protected abstract left(value: T | undefined): void
 
-  protected allowMore(delayMs: number): void {
-    this.#deadlines.add(delayMs, this)
+  protected has(mark: number): boolean {
+    return (this.#marks & mark) !== 0
+  }
+
+  protected mark(mark: number, is = true): void {
+    if (is) this.#marks |= mark
+    else this.#marks &= ~mark
   }
 
   // On its own, as every closure on the way of each caller: what it captures is allocated whether it is made or not.
@@ -93,9 +100,9 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   }
 
   #leave(value: T | undefined): boolean {
-    if (this.#left) return false
-    this.#left = true
-    this.#deadlines.remove(this)
+    if (this.hasLeft) return false
+    this.mark(LEFT)
+    this.callOff()
     this.#forgetSignal?.()
     this.#forgetSignal = null
     this.left(value)

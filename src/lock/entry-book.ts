@@ -17,7 +17,6 @@ export class EntryBook {
   readonly #entries: EntryTable
   readonly #lately = new Lately()
   #resting = 0
-  #opened = 0
 
   constructor(host: EntryHost, hashOf: ((keyId: string) => number) | null = null) {
     this.#host = host
@@ -42,13 +41,11 @@ export class EntryBook {
 
   open(code: KeyCode, label: LockKey): Entry {
     let entry = this.#entries.find(code)
-    if (entry !== null && !entry.isAtRest) return entry
     if (entry === null) this.#entries.add((entry = new Entry(code, label, this.#host)))
-    else {
+    else if (entry.isAtRest) {
       entry.reopen(label)
       this.#resting--
     }
-    entry.number = ++this.#opened
     return entry
   }
 
@@ -62,10 +59,9 @@ export class EntryBook {
     for (const each of this.#entries.all()) if (each.isAtRest) this.#drop(each)
   }
 
-  /** Those in use, in the order they were opened. They may come to rest during the walk, and others come. */
+  /** Those in use, in no order. They may come to rest during the walk, and others come. */
   *[Symbol.iterator](): IterableIterator<Entry> {
-    const inOrder = this.#entries.all().toSorted((one, other) => one.number - other.number)
-    for (const entry of inOrder) if (!entry.isAtRest) yield entry
+    for (const entry of this.#entries.all()) if (!entry.isAtRest) yield entry
   }
 
   /** Whose turn it is must be known to who comes again at once, however rare the key is. */

@@ -10,7 +10,7 @@ const LEAST_BUCKETS = 64
  */
 export class EntryTable {
   readonly #hashOf: (keyId: string) => number
-  /** The first entry of each; an entry knows the next. As many as there are entries, or more. */
+  /** The first entry of each; an entry knows the next. Two to each at most, on average. */
   #buckets = empty(LEAST_BUCKETS)
   #size = 0
 
@@ -49,7 +49,7 @@ export class EntryTable {
 
   /** One that is not in it. */
   add(entry: Entry): void {
-    if (this.#size === this.#buckets.length) this.#resize(this.#size * 2)
+    if (this.#size === this.#buckets.length * 2) this.#resize(this.#size)
     this.#size++
     this.#insert(entry)
   }

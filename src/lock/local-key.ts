@@ -26,8 +26,7 @@ export abstract class LocalKey implements LockKeeper {
   mode: LockMode = 'exclusive'
   /** A writer elsewhere waits: no more readers may join. */
   isDraining = false
-  /** For the book that it is in: its number in the order of coming into use, and what is behind it in its table. */
-  number = 0
+  /** For the table that it is in. */
   nextInTable: Entry | null = null
   protected readonly host: EntryHost
   /** Set while the server has this key as ours, by its last answer. */

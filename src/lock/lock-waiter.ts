@@ -56,38 +56,77 @@ export interface WaitedFor {
   left(waiter: object, isGranted: boolean): void
 }
 
+/** Beside the first, which says that it has left. */
+const MARK = { announced: 2, seasoned: 4, part: 8, framed: 16, overdue: 32, timedOut: 64 } as const
+
 /** One caller who wants a lock. */
 export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | null> {
-  readonly mode: LockMode
-  readonly patience: Patience
   /** The order in which callers of this process came, over all keys. */
   readonly arrival: number
   readonly since: number
   readonly entry: Place
-  readonly purpose: string | null
-  readonly isStandby: boolean
-  /** Whether listeners have been told that it has to wait. */
-  isAnnounced = false
-  /** Whether it was waiting when a session was lost: it then keeps its turn while the server is away. */
-  isSeasoned = false
-  /** Of a group, which counts as one caller. */
-  isPart = false
-  /** Whether the detector of deadlocks knows of it. */
-  isFramed = false
-  #isOverdue = false
-  #hasTimedOut = false
+  readonly #request: LockRequest
 
   constructor(entry: Place, request: LockRequest, arrival: number, deadlines: Deadlines) {
     const now = entry.now()
     super(deadlines, request.timeoutMs, request.signal, now)
-    this.mode = request.mode
-    this.patience = request.patience
     this.arrival = arrival
     this.since = now
     this.entry = entry
-    this.purpose = request.purpose
-    this.isStandby = request.isStandby
+    this.#request = request
     entry.queue.add(this)
+  }
+
+  get mode(): LockMode {
+    return this.#request.mode
+  }
+
+  get patience(): Patience {
+    return this.#request.patience
+  }
+
+  get purpose(): string | null {
+    return this.#request.purpose
+  }
+
+  get isStandby(): boolean {
+    return this.#request.isStandby
+  }
+
+  /** Whether listeners have been told that it has to wait. */
+  get isAnnounced(): boolean {
+    return this.has(MARK.announced)
+  }
+
+  set isAnnounced(is: boolean) {
+    this.mark(MARK.announced, is)
+  }
+
+  /** Whether it was waiting when a session was lost: it then keeps its turn while the server is away. */
+  get isSeasoned(): boolean {
+    return this.has(MARK.seasoned)
+  }
+
+  set isSeasoned(is: boolean) {
+    this.mark(MARK.seasoned, is)
+  }
+
+  /** Of a group, which counts as one caller. */
+  get isPart(): boolean {
+    return this.has(MARK.part)
+  }
+
+  set isPart(is: boolean) {
+    this.mark(MARK.part, is)
+  }
+
+  /** Whether the detector of deadlocks knows of it. */
+  get isFramed(): boolean {
+    return this.has(MARK.framed)
+  }
+
+  set isFramed(is: boolean) {
+    this.mark(MARK.framed, is)
   }
 
   get label(): LockKey {
@@ -96,12 +135,12 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
 
   /** Its time is up, and it only waits for an answer on the wire. */
   get isOverdue(): boolean {
-    return this.#isOverdue
+    return this.has(MARK.overdue)
   }
 
   /** It has left, or is about to, because its time was up. */
   get hasTimedOut(): boolean {
-    return this.#hasTimedOut
+    return this.has(MARK.timedOut)
   }
 
   /** The lock was not to be had. Callers without patience leave. */
@@ -109,7 +148,7 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
     if (this.patience === 'ask') this.offer(null)
     else if (this.patience === 'again' || this.patience === 'inside')
       this.refuse(new LockReentryError(this.entry.inWords))
-    else if (this.patience === 'once' || this.#isOverdue) this.timeOut()
+    else if (this.patience === 'once' || this.isOverdue) this.timeOut()
   }
 
   timeOut(holder: string | null = null): void {
@@ -120,16 +159,16 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
       holder,
     }
     const cause = this.entry.lastFailure
-    this.#hasTimedOut = true
+    this.mark(MARK.timedOut)
     this.refuse(new LockTimeoutError(details, cause === null ? undefined : { cause }))
   }
 
-  protected override outOfTime(): void {
-    if (this.#isOverdue) return this.timeOut()
+  protected override outOfTime(deadlines: Deadlines): void {
+    if (this.isOverdue) return this.timeOut()
     const holder = this.entry.askForHolder()
     if (holder === null && !this.entry.isAskingFor(this)) return this.timeOut()
-    this.#isOverdue = true
-    this.allowMore(ANSWER_GRACE_MS)
+    this.mark(MARK.overdue)
+    deadlines.add(ANSWER_GRACE_MS, this)
     void holder?.then((words) => this.timeOut(words))
   }
 

@@ -44,11 +44,9 @@ export class Lock implements AsyncDisposable {
   readonly #tokenOffset: number
   readonly #since: number
   #state: HandleState = 'held'
-  /** Set by the first `release()`. */
-  #done: Promise<void> | null = null
+  /** Of the release, while the server is asked for it. */
   #confirmation: Deferred<void> | null = null
-  #loss: LockLostError | null = null
-  /** Made only for those who look at `signal`: it would be half of the memory of a held lock. */
+  /** Made at a loss, or for those who look at `signal`: it would be half of the memory of a held lock. */
   #controller: AbortController | null = null
 
   /** @internal The body that runs while it is held, if `withLock` runs one. */
@@ -105,10 +103,7 @@ export class Lock implements AsyncDisposable {
   /** Aborts once, with a LockLostError as its reason, if the lock is lost. Never after a release. */
   get signal(): AbortSignal {
     if (this.#state === 'held') this.#keeper.verify()
-    if (this.#controller === null) {
-      this.#controller = new AbortController()
-      if (this.#loss !== null) this.#controller.abort(this.#loss)
-    }
+    this.#controller ??= new AbortController()
     return this.#controller.signal
   }
 
@@ -147,19 +142,14 @@ export class Lock implements AsyncDisposable {
    * @throws {LockLostError} if it was lost before it was released, or nobody can tell.
    */
   release(): Promise<void> {
-    if (this.#state === 'lost') return Promise.reject(this.#loss!)
-    if (this.#done === null) {
+    if (this.#state === 'held') {
       this.#move('releasing')
       const isAll = this.#keeper.release(this)
       // Giving it back may have shown that its lease has run out.
-      this.#done =
-        this.#loss === null
-          ? isAll
-            ? DONE
-            : (this.#confirmation = new Deferred()).promise
-          : Promise.reject(this.#loss)
+      if (!isAll && this.#loss === null) this.#confirmation = new Deferred()
     }
-    return this.#done
+    if (this.#loss !== null) return this.#confirmation?.promise ?? Promise.reject(this.#loss)
+    return this.#confirmation === null ? DONE : this.#confirmation.promise
   }
 
   /** As `release`: for `await using`. */
@@ -177,10 +167,15 @@ export class Lock implements AsyncDisposable {
   lose(reason: string, cause?: Error): LockLostError {
     this.#move('lost')
     const details = { key: this.toString(), heldMs: this.heldMs, reason }
-    this.#loss = new LockLostError(details, cause === undefined ? undefined : { cause })
-    this.#controller?.abort(this.#loss)
-    this.#confirmation?.reject(this.#loss)
-    return this.#loss
+    const loss = new LockLostError(details, cause === undefined ? undefined : { cause })
+    this.#controller ??= new AbortController()
+    this.#controller.abort(loss)
+    this.#confirmation?.reject(loss)
+    return loss
+  }
+
+  get #loss(): LockLostError | null {
+    return this.#state === 'lost' ? (this.#controller!.signal.reason as LockLostError) : null
   }
 
   #move(to: HandleState): void {

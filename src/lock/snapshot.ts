@@ -66,7 +66,7 @@ export interface PoolSnapshot {
   readonly held: number
   /** Callers who wait for a lock or a permit. */
   readonly waiting: number
-  /** Those that somebody in this process holds or waits for. */
+  /** Those that somebody in this process holds or waits for, in the order of their names. */
   readonly keys: readonly KeySnapshot[]
   readonly semaphores: readonly SemaphoreSnapshot[]
   /** Since the pool was made. */
@@ -84,7 +84,9 @@ export function sessionSnapshot(session: Session): SessionSnapshot {
 }
 
 export function keySnapshots(arbiter: Arbiter): KeySnapshot[] {
-  return [...arbiter.entries].map((entry) => keySnapshot(entry, arbiter.clock.now()))
+  const now = arbiter.clock.now()
+  const keys = Array.from(arbiter.entries, (entry) => keySnapshot(entry, now))
+  return keys.toSorted((one, other) => (one.key < other.key ? -1 : one.key === other.key ? 0 : 1))
 }
 
 function keySnapshot(entry: Entry, now: number): KeySnapshot {

@@ -10,8 +10,11 @@ import type { Hold, Witness } from './witness.js'
 /** What callers may be told. Anything else is a bug. */
 const KNOWN: ReadonlySet<unknown> = new Set(['LOCK_TIMEOUT', 'LOCK_LOST', 'CONNECTION_FAILED', 'ABORTED'])
 
-/** How long after its time was up a caller may be answered, by the clock of its process. A little more: clocks have fractions. */
-const LATE_MS = ANSWER_GRACE_MS + 0.001
+/**
+ * How long after its time was up a caller may be answered, by the clock of its process. Deadlines are whole milliseconds,
+ * and there are two of them. A little more: clocks have fractions.
+ */
+const LATE_MS = ANSWER_GRACE_MS + 2.001
 
 /** How the witness calls permits: with their number. */
 export const PERMIT = 'permit '

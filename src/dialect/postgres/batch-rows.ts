@@ -25,10 +25,10 @@ export class BatchRows {
     return this.#count
   }
 
-  add(code: number, { high, low, hash, check }: PostgresKey): void {
+  add(code: number, key: PostgresKey): void {
     this.#codes[this.#count] = code
-    this.#keys.write(this.#count, high, low)
-    this.#hashes?.write(this.#count, hash, check)
+    this.#keys.write(this.#count, key.high, key.low)
+    if (this.#hashes !== null) this.#hashes.write(this.#count, key.hash, key.check)
     this.#count++
   }
 

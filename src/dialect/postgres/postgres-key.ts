@@ -44,22 +44,26 @@ export interface PostgresKey extends KeyCode, KeyHashes {
   readonly isPair: boolean
 }
 
-/** Its digits are made when somebody asks for them: most keys go over the wire as two numbers, and are never seen again. */
+/**
+ * What it can do without is made when somebody asks for it: most keys go over the wire as two numbers, and are never seen
+ * again.
+ */
 class AdvisoryKey implements PostgresKey {
   readonly high: number
   readonly low: number
   readonly isPair: boolean
   readonly hash: number
-  readonly check: number
   #id: string | null = null
 
   constructor(high: number, low: number, isPair: boolean) {
-    const { hash, check } = hashesOf(high, low, isPair)
     this.high = high
     this.low = low
     this.isPair = isPair
-    this.hash = hash
-    this.check = check
+    this.hash = hashesOf(high, low, isPair).hash
+  }
+
+  get check(): number {
+    return hashesOf(this.high, this.low, this.isPair).check
   }
 
   get id(): string {

