@@ -76,6 +76,30 @@ describe('rows', () => {
     expect(bytes.length).toBe(20 + 12 * codes.length)
   })
 
+  test('of readers say how they come to the lock: beside another of this process, or again', () => {
+    const { encode } = session()
+
+    expect(namesIn(encode([op('join shared'), op('rejoin shared')]))).toEqual(['joinShared', 'rejoinShared'])
+  })
+
+  test('that give back what could not be used are as brief as releases', () => {
+    const { isBrief, hashes } = session().encode([op('relinquish', 'a'), op('try', 'b')])
+
+    expect({ isBrief, hashes }).toEqual({ isBrief: true, hashes: null })
+  })
+
+  test('of buckets that are entered are known, with their bits', () => {
+    const batch = session().encode([op('yield', 'a'), op('yield', 'b')])
+    const bit = (key: string): number => 1 << (encodeKey(key, '').hash & 31)
+
+    expect(namesIn(batch)).toEqual(['enterBucket', 'yieldExclusive', 'enterBucket', 'yieldExclusive'])
+    expect(batch.trailer.entries).toEqual([
+      { row: 0, bit: bit('a') },
+      { row: 2, bit: bit('b') },
+    ])
+    expect(batch.rowOf).toEqual([1, 3])
+  })
+
   test('what is never granted draws no token', () => {
     for (const kind of ['release', 'relinquish', 'leave', 'unmark', 'queue', 'mark shared'])
       expect(session().encode([op(kind)]).mayGrant, kind).toBe(false)
@@ -161,6 +185,9 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
     expect(run('r', op('unmark shared'))).toEqual({ rows: ['nothing'], answers: 'r' })
     expect(run('d', op('mark shared', 'other')).answers, 'another session has it').toBe('d')
     expect(run('r', op('unmark shared', 'other')).rows).toEqual(['nothing'])
+    expect(run('D', op('mark shared', 'third')).rows).toEqual(['mark'])
+    expect(run('r', op('unmark shared', 'third')).rows).toEqual(['dropMark'])
+    expect(run('r', op('unmark shared', 'third')).rows).toEqual(['nothing'])
   })
 
   test('where interest can not be set the next attempt tries again, and there is nothing to drop', () => {
