@@ -30,5 +30,14 @@ export default {
   htmlReporter: { fileName: '.build/mutation/report.html' },
   jsonReporter: { fileName: '.build/mutation/report.json' },
   thresholds: { high: 95, low: 85, break: null },
-  ignorePatterns: ['.build', 'dist', 'docs/benchmarks', 'docs/reference/api', 'bench', 'chaos', 'examples', '.github'],
+  ignorePatterns: [
+    '.build',
+    'dist',
+    'docs/benchmarks',
+    'docs/reference/api',
+    'bench',
+    'chaos',
+    'examples',
+    '.github',
+  ],
 }

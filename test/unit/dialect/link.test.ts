@@ -144,7 +144,7 @@ describe('what is told to others', () => {
     expect(
       sent.every(
         ([name, [head, , , channel]]) =>
-          name === 'lockpool_ring' && head === 'me ring ' && /^lockpool_/.test(channel as string),
+          name === 'lockpool_ring' && head === 'me ring ' && (channel as string).startsWith('lockpool_'),
       ),
     ).toBe(true)
     expect(wanted).toEqual(new Set(sent.flatMap(([, values]) => (values[1] as string[]).slice(0, 2))))
