@@ -86,13 +86,13 @@ export class PlaceInLine {
     this.#turn = null
     if (isGranted) this.#isVain = false
     if (turn === null) return
-    if (!isGranted) {
-      // Readers have it, who would go on while a writer is known to nobody.
+    if (isGranted) this.#inVain = 0
+    else if (turn !== 'come') {
+      // Readers may have it, who would go on while a writer is known to nobody.
       this.#isVain = true
-      return this.#hadNothing(VAIN)
+      this.#hadNothing(VAIN)
     }
-    this.#inVain = 0
-    this.#busyUntil = turn === 'come' ? this.#host.clock.now() + BUSY_MS : 0
+    this.#busyUntil = turn !== 'free' || !isGranted ? this.#host.clock.now() + BUSY_MS : 0
   }
 
   #ended(turn: Turn): void {

@@ -46,12 +46,12 @@ export class FakeLines {
       for (const place of line.filter((each) => each.owner === owner)) this.#leave(keyId, place)
   }
 
-  #changed(keyId: string): void {
+  #changed(keyId: string, turn: Turn = 'come'): void {
     const head = this.#lines.get(keyId)?.[0]
     if (head === undefined) return
     const isFree = this.#isFree(keyId)
     if (head.isLeaving && !isFree) this.#leave(keyId, head)
-    else if (!head.isLeaving && isFree) this.#turnOf(keyId, head, 'come')
+    else if (!head.isLeaving && isFree) this.#turnOf(keyId, head, turn)
   }
 
   #turnOf(keyId: string, place: Place, turn: Turn): void {
@@ -68,7 +68,7 @@ export class FakeLines {
     if (at < 0) return
     line!.splice(at, 1)
     if (line!.length === 0) this.#lines.delete(keyId)
-    else this.#changed(keyId)
+    else this.#changed(keyId, 'next')
   }
 
   #isFree(keyId: string): boolean {

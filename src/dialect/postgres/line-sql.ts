@@ -35,31 +35,31 @@ SET LOCAL search_path = pg_catalog`
 /** `$1` is the hash of the key, and the key: a bigint, or two integers. */
 export const NAME_LINE = `SELECT pg_catalog.set_config('lockpool.line', $1, true)`
 
-/** The key is tried first, to tell who has waited from who has not. It is held no longer than that it is known to be free. */
+/** What is waited for is tried first, to tell who has waited from who has not. The key is held no longer than that it is known to be free. */
 export const WAIT_IN_LINE: string = `
 DO $$
 DECLARE
   key text[] := string_to_array(current_setting('lockpool.line'), ' ');
-  has_waited bool := false;
+  turn text := 'free';
 BEGIN
   PERFORM set_config('lockpool.turn', 'late', true);
   IF NOT pg_try_advisory_xact_lock(${LINE_CLASS}, key[1]::int4) THEN
-    has_waited := true;
+    turn := 'next';
     PERFORM pg_advisory_xact_lock(${LINE_CLASS}, key[1]::int4);
   END IF;
   BEGIN
     IF key[3] IS NULL THEN
       IF NOT pg_try_advisory_xact_lock_shared(key[2]::int8) THEN
-        has_waited := true;
+        turn := 'come';
         PERFORM pg_advisory_xact_lock_shared(key[2]::int8);
       END IF;
     ELSIF NOT pg_try_advisory_xact_lock_shared(key[2]::int4, key[3]::int4) THEN
-      has_waited := true;
+      turn := 'come';
       PERFORM pg_advisory_xact_lock_shared(key[2]::int4, key[3]::int4);
     END IF;
     RAISE SQLSTATE 'LP000';
   EXCEPTION WHEN SQLSTATE 'LP000' THEN
-    PERFORM set_config('lockpool.turn', CASE WHEN has_waited THEN 'come' ELSE 'free' END, true);
+    PERFORM set_config('lockpool.turn', turn, true);
   END;
 EXCEPTION WHEN OTHERS THEN
   PERFORM set_config('lockpool.turn', 'late', true);
