@@ -54,8 +54,9 @@ export interface PermitReply {
    * - `waiting`   interest is set: there were not enough slots.
    * - `crowded`   there were not enough slots, and interest could not be set: each `retry` tries that again.
    * - `wanted`    given up, and somebody may have to be woken.
+   * - `awaited`   given up, and nobody need be woken: others stand in line for one of the slots.
    */
-  readonly said: 'done' | 'waiting' | 'crowded' | 'wanted'
+  readonly said: 'done' | 'waiting' | 'crowded' | 'wanted' | 'awaited'
   /** Slots that were to be given up and were not held. */
   readonly missing: readonly number[]
   /** How many permits somebody else takes the semaphore to have; null if nobody was found. */

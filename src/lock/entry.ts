@@ -362,7 +362,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   get #ownLine(): PlaceInLine {
-    return (this.#line ??= new PlaceInLine(this.host, (hasCome) => this.#lineEnded(hasCome)))
+    return (this.#line ??= new PlaceInLine(this.host, MAX_LATE, (hasCome) => this.#lineEnded(hasCome)))
   }
 
   /** Without a turn the place is lost: another is taken, or it is waited for in another way. */
@@ -388,7 +388,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     switch (kind) {
       case 'try':
         this.#isContended = true
-        this.#line?.attempted(false)
+        this.#line?.attempted(false, true)
         this.#move('idle')
         return this.refused()
       case 'wait':
@@ -466,7 +466,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** It is ours, or stays ours. */
   #granted(token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
     if (this.#sleep !== null) this.#sleptUntil(this.#sleep, now)
-    this.#line?.attempted(true)
+    this.#line?.attempted(true, true)
     this.#isContended = this.#isMarked = this.isDraining = this.#hasLostRace = false
     const turn = (this.turn = new Turn(token, now))
     this.#move(delayMs > 0 ? 'delayed' : 'held')
@@ -552,6 +552,9 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     if (to === 'waiting' || to === 'inLine') this.host.asleep(this)
   }
 }
+
+/** So many places in line are given up for lost before it is waited for in another way: that is two seconds. */
+const MAX_LATE = 8
 
 /** What may be asked, or done, first. */
 type FirstAsk = 'lineUp' | 'try' | 'wait' | 'queue'

@@ -10,10 +10,8 @@ export interface Line {
   lineUp(key: KeyCode): Promise<Turn>
 }
 
-/** A place that was lost, and a turn that led to nothing: how much each counts, and how much is enough. */
-const LATE = 1
+/** So many turns that readers may have made useless, or as many places that were lost as are put up with, are enough. */
 const VAIN = 3
-const ENOUGH = 8
 
 /** How long nobody stands in line then: readers may have the key again and again, or a stranger be in the way. */
 const REST_MS = 5000
@@ -27,18 +25,21 @@ const BUSY_MS = 1000
  */
 export class PlaceInLine {
   readonly #host: Pick<EntryHost, 'clock' | 'line'>
+  readonly #maxLate: number
   readonly #told: (hasCome: boolean) => void
   /** The wait that is under way. */
   #wait: object | null = null
   #turn: Turn | null = null
   #isVain = false
   #inVain = 0
+  #late = 0
   #restsUntil = 0
   #busyUntil = 0
 
-  /** `told` is called when the turn has come, or when the place is lost. */
-  constructor(host: Pick<EntryHost, 'clock' | 'line'>, told: (hasCome: boolean) => void) {
+  /** `told` is called when the turn has come, or when the place is lost; when that happens too often, nobody lines up for a while. */
+  constructor(host: Pick<EntryHost, 'clock' | 'line'>, maxLate: number, told: (hasCome: boolean) => void) {
     this.#host = host
+    this.#maxLate = maxLate
     this.#told = told
   }
 
@@ -80,17 +81,21 @@ export class PlaceInLine {
     this.#wait = null
   }
 
-  /** An attempt by whose turn it was was granted, or not. Others make the same attempt, and nothing follows from those. */
-  attempted(isGranted: boolean): void {
+  /**
+   * An attempt was granted, or not. Others are made by who does not stand in line, and nothing follows from those.
+   * `byReaders`: what was found free may be so for readers alone.
+   */
+  attempted(isGranted: boolean, byReaders: boolean): void {
     const turn = this.#turn
     this.#turn = null
     if (isGranted) this.#isVain = false
     if (turn === null) return
+    this.#late = 0
     if (isGranted) this.#inVain = 0
-    else if (turn !== 'come') {
-      // Readers may have it, who would go on while a writer is known to nobody.
+    else if (byReaders && turn !== 'come') {
+      // They would go on while a writer is known to nobody.
       this.#isVain = true
-      this.#hadNothing(VAIN)
+      if (++this.#inVain >= VAIN) this.#rest()
     }
     this.#busyUntil = turn !== 'free' || !isGranted ? this.#host.clock.now() + BUSY_MS : 0
   }
@@ -98,14 +103,12 @@ export class PlaceInLine {
   #ended(turn: Turn): void {
     this.#wait = null
     this.#turn = turn
-    if (turn === 'late') this.#hadNothing(LATE)
+    if (turn === 'late' && ++this.#late >= this.#maxLate) this.#rest()
     this.#told(turn !== 'late')
   }
 
-  #hadNothing(weight: number): void {
-    this.#inVain += weight
-    if (this.#inVain < ENOUGH) return
-    this.#inVain = 0
+  #rest(): void {
+    this.#inVain = this.#late = 0
     this.#restsUntil = this.#host.clock.now() + REST_MS
   }
 }

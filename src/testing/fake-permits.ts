@@ -31,7 +31,9 @@ export function carryOutPermits(
     const slots = operation.slots.slice(0, slotsBeforeFault)
     const missing = slots.filter((slot) => !table.drop(owner, semaphore.slot(slot), 'exclusive'))
     if (operation.exits) table.drop(owner, semaphore.shape, 'shared')
-    return { ...reply, missing, said: table.isWanted(owner, semaphore.key.id) ? 'wanted' : 'done' }
+    const isAwaited = slots.some((slot) => table.isAwaited(semaphore.slot(slot).id))
+    const said = table.isWanted(owner, semaphore.key.id) ? 'wanted' : isAwaited ? 'awaited' : 'done'
+    return { ...reply, missing, said }
   }
   const isInterested = kind !== 'take' && table.setInterest(owner, semaphore.key)
   const taken = take(table, owner, operation, draw, slotsBeforeFault)

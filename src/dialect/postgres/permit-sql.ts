@@ -1,4 +1,4 @@
-import { INTEREST_CLASS } from './postgres-key.js'
+import { INTEREST_CLASS, LINE_CLASS } from './postgres-key.js'
 
 /**
  * Every statement about permits of semaphores.
@@ -74,14 +74,17 @@ SELECT
   CASE WHEN $4::int8 IS NOT NULL THEN pg_advisory_unlock_shared($4::int8) END AS exited,
   CASE
     WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $3::int4) THEN 'wanted'
-    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) THEN 'done'
-    ELSE 'wanted'
+    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) IS NULL THEN 'wanted'
+    WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, $5::int4) THEN 'awaited'
+    WHEN pg_advisory_unlock(${LINE_CLASS}, $5::int4) THEN 'done'
+    ELSE 'done'
   END AS said,
   pg_backend_pid() AS pid`
 
 /**
- * Gives the slots `$2` up, and then looks for interest under the hash `$3`: a character for each slot, then the answer of
- * the look. `$4` is the key of the shape if nothing is held any more, else null.
+ * Gives the slots `$2` up, and then looks for interest under the hash `$3`, and whether others stand in line for one of
+ * them, under the hashes `$5`: a character for each slot, then the answer of the look. `$4` is the key of the shape if
+ * nothing is held any more, else null.
  */
 export const RELEASE_PERMITS: string = `
 SELECT
@@ -89,11 +92,15 @@ SELECT
   pg_advisory_unlock_shared($4::int8) AS exited,
   CASE
     WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $3::int4) THEN 'wanted'
-    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) THEN 'done'
-    ELSE 'wanted'
+    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) IS NULL THEN 'wanted'
+    WHEN bool_or(CASE
+      WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, line) THEN true
+      WHEN pg_advisory_unlock(${LINE_CLASS}, line) THEN false
+      ELSE false END) THEN 'awaited'
+    ELSE 'done'
   END AS said,
   pg_backend_pid() AS pid
-FROM unnest($2::int4[]) WITH ORDINALITY AS released (slot, place)`
+FROM unnest($2::int4[], $5::int4[]) WITH ORDINALITY AS released (slot, line, place)`
 
 /** Drops interest under the hash `$1`, if it is not null, and the shape `$2` if nothing is held any more. */
 export const LEAVE_PERMITS: string = `

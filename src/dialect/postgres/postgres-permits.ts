@@ -98,9 +98,11 @@ async function takeOne(ask: Ask, operation: PermitOperation, fence: string | nul
 }
 
 async function release(ask: Ask, { semaphore, slots, exits }: PermitOperation): Promise<Done> {
-  const { key, shape } = semaphore as PostgresSemaphore
+  const { key, shape, slot } = semaphore as PostgresSemaphore
   const isOne = slots.length === 1
-  const values = [key.bits, isOne ? slots[0]! : slots, key.hash, exits ? shape.bits : null]
+  const lines = slots.map((number) => slot(number).hash)
+  const exited = exits ? shape.bits : null
+  const values = [key.bits, isOne ? slots[0]! : slots, key.hash, exited, isOne ? lines[0]! : lines]
   const statement = isOne ? STATEMENTS.releaseOne : STATEMENTS.release
   const row = await ask<{ answers: string; said: Done['said']; pid: number }>(statement, values)
   return { taken: [], said: row.said, missing: slots.filter((_, i) => row.answers[i] === 'n') }

@@ -8,6 +8,7 @@ import { INTEREST_ENTRIES } from '../entry-host.js'
 import type { LockWaiter, WaitedFor } from '../lock-waiter.js'
 import { Courtesy } from '../courtesy.js'
 import type { PermitRequest, Rung } from '../session-host.js'
+import { PlaceInLine } from '../place-in-line.js'
 import type { Session } from '../session.js'
 import type { Tenant } from '../sessions.js'
 import { GIVE_WAY_MS, Sleep, type Wake } from '../sleep.js'
@@ -34,6 +35,10 @@ export class SemaphoreEntry
   #state: SemaphoreState = 'idle'
   #session: Session | null = null
   #sleep: Sleep | null = null
+  #line: PlaceInLine | null = null
+  /** Whose release is waited for in line. */
+  #slotInLine = 0
+  #hasLostRace = false
   #isContended = false
   #cancelGiveWay: Cancel | null = null
   readonly #courtesy = new Courtesy()
@@ -67,7 +72,18 @@ export class SemaphoreEntry
     return this.queue.first === null || this.queue.first.patience === 'wait'
   }
 
+  /** With permits here it is another matter: some of them may be given up any moment. */
+  get mayLineUp(): boolean {
+    const isWaiting = this.#state === 'waiting'
+    if (isWaiting ? !this.#hasLostRace : !this.#isContended) return false
+    const { first } = this.queue
+    if (first === null || first.patience !== 'wait') return false
+    if (this.permitsHere > 0 || this.semaphore.permits > MAX_LINES) return false
+    return this.host.line.mayLineUp(isWaiting) && (this.#line === null || !this.#line.isVain(this.now()))
+  }
+
   get wake(): Wake {
+    if (this.#state === 'inLine') return this.#line!.hasCome ? 'rung' : 'no'
     return this.#sleep === null ? 'no' : this.#sleep.wake
   }
 
@@ -161,6 +177,8 @@ export class SemaphoreEntry
       case 'rest':
       case 'forget':
       case 'handOff':
+      case 'lineUp':
+      case 'stepOut':
         return null
     }
   }
@@ -244,6 +262,7 @@ export class SemaphoreEntry
         if (this.#isForgotten) return false
         this.#isForgotten = true
         this.#sleep?.end()
+        this.#line?.end()
         this.#endGivingWay()
         this.host.forget(this)
         return false
@@ -251,6 +270,11 @@ export class SemaphoreEntry
         this.verify()
         this.handOff()
         return true
+      case 'stepOut':
+        this.#move('idle')
+        return true
+      case 'lineUp':
+        return this.#lineUp()
       case 'take':
       case 'wait':
       case 'retry':
@@ -261,6 +285,28 @@ export class SemaphoreEntry
         this.#standInLine()
         return false
     }
+  }
+
+  /** There is a line for each permit. Each is as good, as long as they are few. */
+  #lineUp(): false {
+    const line = (this.#line ??= new PlaceInLine(this.host, MAX_LATE, (hasCome) => this.#lineEnded(hasCome)))
+    this.#slotInLine = this.#anySlot()
+    this.#move('inLine')
+    line.lineUp(this.semaphore.slot(this.#slotInLine))
+    return false
+  }
+
+  /** One of the others may have become free meanwhile. */
+  #lineEnded(hasCome: boolean): void {
+    if (!hasCome) {
+      this.#move('idle')
+      this.#isContended = false
+    }
+    this.advance()
+  }
+
+  #anySlot(): number {
+    return Math.floor(this.host.random.next() * this.semaphore.permits)
   }
 
   #standInLine(): void {
@@ -277,9 +323,9 @@ export class SemaphoreEntry
     this.#sleep?.attempt()
     const operation = this.#operation(step === 'poll' ? 'retry' : step, {
       atMost,
-      from: Math.floor(this.host.random.next() * this.semaphore.permits),
+      from: this.#state === 'inLine' ? this.#slotInLine : this.#anySlot(),
       slots: [...this.slots.keys()],
-      enters: this.permitsHere === 0 && this.#state === 'idle',
+      enters: this.permitsHere === 0 && (this.#state === 'idle' || this.#state === 'inLine'),
       looks: this.host.isLookDue(this),
     })
     this.#move(step === 'take' ? 'taking' : 'asking')
@@ -326,6 +372,8 @@ export class SemaphoreEntry
   #tookSome({ taken, said, otherPermits }: PermitReply): void {
     const session = this.#session
     const isEnough = taken.length === this.#asked
+    this.#line?.attempted(taken.length > 0, false)
+    this.#hasLostRace = taken.length === 0 && this.#asking === 'retry'
     this.#asked = 0
     this.take(taken)
     const mismatch = this.host.looked(this, otherPermits)
@@ -350,7 +398,8 @@ export class SemaphoreEntry
     this.gaveUp(missing)
     if (this.#session !== session) return
     if (said !== 'wanted') this.#courtesy.wasRight()
-    if (said === 'wanted' && !this.#courtesy.isResting(this.now())) {
+    if (said === 'awaited') this.#awaited()
+    else if (said === 'wanted' && !this.#courtesy.isResting(this.now())) {
       this.#session!.ring(this)
       this.#giveWay()
       // What those here wait for may be the very permits that were given up, and nobody else rings for them.
@@ -369,6 +418,12 @@ export class SemaphoreEntry
     if (!isEnough) this.#courtesy.wasRight()
     else if (this.#gaveWayInVain) this.#courtesy.wasInVain(this.now())
     this.#gaveWayInVain = false
+  }
+
+  /** The server wakes those who stand in line. Who wants permits here stands behind them, or lets them go first. */
+  #awaited(): void {
+    this.#isContended = true
+    this.#giveWay()
   }
 
   /** The ring takes a way to the others, and their attempt one to the server: together as long as the release took. */
@@ -405,10 +460,17 @@ export class SemaphoreEntry
     assertMove(SEMAPHORE_MOVES, from, to, this)
     this.#state = to
     if (HAS_INTEREST.has(from) !== HAS_INTEREST.has(to)) this.host.interestChanged(HAS_INTEREST.has(to))
-    if (from === 'waiting') this.host.awake()
-    if (to === 'waiting') this.host.asleep(this)
+    if (from === 'inLine') this.#line!.stepOut()
+    if (from === 'waiting' || from === 'inLine') this.host.awake()
+    if (to === 'waiting' || to === 'inLine') this.host.asleep(this)
   }
 }
+
+/** Who waits stands in line for one permit, and the others may become free meanwhile: with more it is better to listen. */
+const MAX_LINES = 8
+
+/** So many places in line are given up for lost before it is waited for in another way: that is half a second. */
+const MAX_LATE = 2
 
 /** States in which interest is, or may be, set in the server. */
 const HAS_INTEREST: ReadonlySet<SemaphoreState> = new Set(['asking', 'waiting', 'yielding', 'leaving'])

@@ -3,6 +3,7 @@ import type { InvalidOptionError, LockError, LockLostError } from '../../base/er
 import type { Random } from '../../base/random.js'
 import type { Lock } from '../lock.js'
 import type { LockWaiter } from '../lock-waiter.js'
+import type { Line } from '../place-in-line.js'
 import type { Session } from '../session.js'
 import type { SemaphoreEntry } from './semaphore-entry.js'
 
@@ -11,6 +12,7 @@ export interface SemaphoreHost {
   readonly clock: Clock
   readonly random: Random
   readonly sender: string
+  readonly line: Line
   /** Nobody comes any more, and nothing is to be waited for. */
   readonly isClosing: boolean
   readonly noFencing: string | null

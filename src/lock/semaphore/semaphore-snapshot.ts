@@ -9,7 +9,7 @@ export interface SemaphoreSnapshot {
   /** How many there are, over all processes. */
   readonly permits: number
   /** What is under way for it: the state machine is in ARCHITECTURE.md. */
-  readonly state: SemaphoreState
+  readonly state: Exclude<SemaphoreState, 'inLine'>
   /** The `id` of the session that has its permits. */
   readonly session: number | null
   /** In this process. */
@@ -28,7 +28,7 @@ export function semaphoreSnapshots(semaphores: Semaphores): SemaphoreSnapshot[] 
   return [...semaphores.entries].map((entry) => ({
     key: keyText(entry.label),
     permits: entry.semaphore.permits,
-    state: entry.state,
+    state: entry.state === 'inLine' ? 'waiting' : entry.state,
     session: entry.session?.id ?? null,
     holders: entry.holders.map((permit) => ({
       number: permit.number,

@@ -7,16 +7,19 @@ import type { Wake } from '../sleep.js'
  * - `idle`       nothing is asked, and no interest is set
  * - `taking`     a first attempt is under way
  * - `asking`     an attempt with interest set, or to be set, is under way
+ * - `inLine`     as `waiting`, without interest: the server tells when one of the permits is free for this process
  * - `waiting`    other processes have what is wanted; interest is set; asleep until the bell rings or the poll is due
  * - `releasing`  permits are being given up
  * - `yielding`   as `releasing`, with interest set: others have their turn
  * - `leaving`    interest is being dropped: nobody here waits any more
  */
-export type SemaphoreState = 'idle' | 'taking' | 'asking' | 'waiting' | 'releasing' | 'yielding' | 'leaving'
+export type SemaphoreState =
+  'idle' | 'inLine' | 'taking' | 'asking' | 'waiting' | 'releasing' | 'yielding' | 'leaving'
 
 /** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server knows nothing of it. */
 export const SEMAPHORE_MOVES: Readonly<Record<SemaphoreState, readonly SemaphoreState[]>> = {
-  idle: ['taking', 'asking', 'releasing'],
+  idle: ['inLine', 'taking', 'asking', 'releasing'],
+  inLine: ['taking', 'idle'],
   taking: ['idle'],
   asking: ['waiting', 'idle'],
   waiting: ['asking', 'yielding', 'leaving', 'idle'],
@@ -39,13 +42,26 @@ export interface SemaphoreFacts {
   readonly mayHandOff: boolean
   /** A first attempt has just failed: set interest before the next. */
   readonly isContended: boolean
+  /** Those here who wait can do so in the server's line. */
+  readonly mayLineUp: boolean
   /** Permits were given up for others, who are to have the time to come. */
   readonly isGivingWay: boolean
   readonly wake: Wake
 }
 
 export type SemaphoreStep =
-  'rest' | 'forget' | 'handOff' | 'take' | 'wait' | 'retry' | 'poll' | 'release' | 'yield' | 'leave'
+  | 'rest'
+  | 'forget'
+  | 'handOff'
+  | 'lineUp'
+  | 'stepOut'
+  | 'take'
+  | 'wait'
+  | 'retry'
+  | 'poll'
+  | 'release'
+  | 'yield'
+  | 'leave'
 
 /** Pure: what to do about a semaphore now. */
 export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
@@ -54,9 +70,12 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
   switch (facts.state) {
     case 'idle':
       return nextIdle(facts)
+    case 'inLine':
+      if (facts.wanted === 0) return 'stepOut'
+      return facts.wake === 'no' ? 'rest' : 'take'
     case 'waiting':
       if (facts.spare > 0) return 'yield'
-      if (facts.wanted === 0) return 'leave'
+      if (facts.wanted === 0 || facts.mayLineUp) return 'leave'
       if (facts.wake === 'no' || facts.isGivingWay) return 'rest'
       return facts.wake === 'rung' ? 'retry' : 'poll'
     case 'taking':
@@ -73,6 +92,8 @@ function nextIdle(facts: SemaphoreFacts): SemaphoreStep {
   // Who comes again at once must know that it has had its turn.
   if (facts.permitsHere === 0 && !facts.isWaitedFor) return facts.isGivingWay ? 'rest' : 'forget'
   // With every permit here, the next one comes from somebody here.
-  if (facts.wanted === 0 || facts.isGivingWay) return 'rest'
+  if (facts.wanted === 0) return 'rest'
+  if (facts.mayLineUp) return 'lineUp'
+  if (facts.isGivingWay) return 'rest'
   return facts.isContended ? 'wait' : 'take'
 }

@@ -7,6 +7,7 @@ import type { Arbiter } from '../arbiter.js'
 import { semaphoreInWords } from '../../dialect/key-words.js'
 import type { Lock } from '../lock.js'
 import { LockWaiter, type LockRequest } from '../lock-waiter.js'
+import type { Line } from '../place-in-line.js'
 import type { Session } from '../session.js'
 import type { Tenant } from '../sessions.js'
 import type { HeldPermit } from './permit.js'
@@ -54,6 +55,10 @@ export class Semaphores implements SemaphoreHost {
 
   get sender(): string {
     return this.#arbiter.sender
+  }
+
+  get line(): Line {
+    return this.#arbiter.line
   }
 
   get isClosing(): boolean {

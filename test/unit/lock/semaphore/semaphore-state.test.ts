@@ -8,10 +8,12 @@ import {
 } from '../../../../src/lock/semaphore/semaphore-state.js'
 
 const STATES = Object.keys(SEMAPHORE_MOVES) as SemaphoreState[]
-const AT_REST: ReadonlySet<SemaphoreState> = new Set(['idle', 'waiting'])
+const AT_REST: ReadonlySet<SemaphoreState> = new Set(['idle', 'inLine', 'waiting'])
 
 /** Which state the entry goes to for each step that asks the server; the others ask nothing. */
 const LEADS_TO: Partial<Record<SemaphoreStep, SemaphoreState>> = {
+  lineUp: 'inLine',
+  stepOut: 'idle',
   take: 'taking',
   wait: 'asking',
   retry: 'asking',
@@ -31,12 +33,24 @@ function* allFacts(): Generator<SemaphoreFacts> {
           for (const mayHandOff of spare > 0 ? booleans : [false])
             for (const isContended of booleans)
               for (const isGivingWay of booleans)
-                for (const wake of ['no', 'rung', 'poll'] as const)
-                  yield {
-                    ...{ state, permitsHere, spare, mayHandOff, isContended, isGivingWay, wake },
-                    isWaitedFor: waiters > 0,
-                    wanted: Math.min(waiters, 2 - permitsHere),
-                  }
+                for (const mayLineUp of permitsHere === 0 && waiters > 0 ? booleans : [false])
+                  for (const wake of ['no', 'rung', 'poll'] as const)
+                    // Who stands in line has nothing.
+                    if (state !== 'inLine' || permitsHere === 0)
+                      yield {
+                        ...{
+                          state,
+                          permitsHere,
+                          spare,
+                          mayHandOff,
+                          isContended,
+                          isGivingWay,
+                          wake,
+                          mayLineUp,
+                        },
+                        isWaitedFor: waiters > 0,
+                        wanted: Math.min(waiters, 2 - permitsHere),
+                      }
 }
 
 test('every step leads along a move that is legal', () => {
