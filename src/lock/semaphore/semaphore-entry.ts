@@ -184,7 +184,7 @@ export class SemaphoreEntry
   }
 
   replied(reply: PermitReply): void {
-    assert(this.#state !== 'idle' && this.#state !== 'waiting', 'an answer to what was asked')
+    assert(this.#state !== 'idle' && this.#state !== 'waiting' && this.#state !== 'inLine', 'it was asked')
     this.#isStepping = true
     switch (this.#state) {
       case 'taking':
