@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest'
+import { FencingUnavailableError } from '../../../../src/base/errors.js'
+import type { LeaderRecord } from '../../../../src/dialect/leader.js'
+import { LeaderBoard } from '../../../../src/lock/campaign/leader-board.js'
+import { ManualClock } from '../../../../src/testing/manual-clock.js'
+import { SeededRandom } from '../../../../src/testing/seeded-random.js'
+
+const RECORD = { name: 'me' } as unknown as LeaderRecord
+
+/** A board on which each attempt ends as the next of `ends` says, null being well; and all that is heard of it. */
+function boardOf(ends: (Error | null)[], isAlone = false) {
+  const clock = new ManualClock()
+  const attempts: [at: number, record: LeaderRecord, signal: AbortSignal][] = []
+  const warnings: [message: string, error: Error | undefined][] = []
+  const connections = {
+    use: async (body: (connection: object) => Promise<void>, { signal }: { signal: AbortSignal }) => {
+      attempts.push([clock.now(), RECORD, signal])
+      await body({})
+    },
+  }
+  const dialect = {
+    recordLeader: async () => {
+      const end = ends.shift() ?? null
+      if (end !== null) throw end
+    },
+  }
+  const board = new LeaderBoard(
+    {
+      connections,
+      dialect,
+      clock,
+      random: new SeededRandom(1),
+      warn: (...told: never) => warnings.push(told),
+    } as never,
+    isAlone,
+  )
+  return { board, clock, attempts, warnings }
+}
+
+test('a name that can be written is written once, and only within the term', async () => {
+  const { board, clock, attempts, warnings } = boardOf([])
+  const term = new AbortController()
+  await board.write(RECORD, term.signal)
+  await clock.run(100_000)
+
+  expect(attempts).toEqual([[0, RECORD, term.signal]])
+  expect(warnings).toEqual([])
+})
+
+test('what fails is told once, and tried again less and less often, until it is written', async () => {
+  const down = new Error('down')
+  const { board, clock, attempts, warnings } = boardOf([down, down, down, null])
+  await board.write(RECORD, new AbortController().signal)
+  expect(warnings).toEqual([['the name of the leader is not written down yet', down]])
+  await clock.run(200_000)
+
+  const pauses = attempts.slice(1).map(([at], i) => at - attempts[i]![0])
+  expect(pauses).toHaveLength(3)
+  expect(pauses[2]!).toBeGreaterThan(pauses[0]!)
+  expect([warnings.length, clock.armed]).toEqual([1, 0])
+})
+
+test('nothing more is tried when the term is over', async () => {
+  const down = new Error('down')
+  const { board, clock, attempts } = boardOf(Array.from({ length: 9 }, () => down))
+  const term = new AbortController()
+  await board.write(RECORD, term.signal)
+  await clock.run(400)
+  term.abort(new Error('over'))
+  await clock.run(100_000).catch(() => undefined)
+
+  expect(attempts.length).toBeLessThanOrEqual(2)
+  expect(clock.armed).toBe(0)
+})
+
+test('a failure because the term is over is not told', async () => {
+  const { board, clock, attempts, warnings } = boardOf([new Error('over')])
+  await board.write(RECORD, AbortSignal.abort())
+  await clock.run(100_000)
+
+  expect([attempts.length, warnings, clock.armed]).toEqual([1, [], 0])
+})
+
+test('a reason that stays is told once, and another one again', async () => {
+  const none = new FencingUnavailableError('no table')
+  const { board, clock, attempts, warnings } = boardOf([none, none])
+  const { signal } = new AbortController()
+  await board.write(RECORD, signal)
+  await board.write(RECORD, signal)
+  await board.write(null, signal)
+  await clock.run(100_000)
+
+  expect(attempts).toHaveLength(2)
+  expect(warnings).toEqual([
+    [`names of leaders are not to be had: ${none.message}`, none],
+    ['names of leaders are not to be had: there are no fencing tokens', undefined],
+  ])
+})
+
+test('with one connection, which has the lock, nothing is tried', async () => {
+  const { board, attempts, warnings } = boardOf([], true)
+  await board.write(RECORD, new AbortController().signal)
+
+  expect(attempts).toEqual([])
+  expect(warnings[0]![0]).toContain('"max" is 1')
+})

@@ -1,0 +1,141 @@
+/** What is decided from plain values, each by itself. */
+import { describe, expect, test } from 'vitest'
+import { InvalidOptionError } from '../../../src/base/errors.js'
+import { Courtesy } from '../../../src/lock/courtesy.js'
+import {
+  currentFrame,
+  framesHolding,
+  isHeldAround,
+  runHolding,
+  runTransacting,
+} from '../../../src/lock/holding-context.js'
+import type { Lock } from '../../../src/lock/lock.js'
+import { resolveLockPoolOptions } from '../../../src/lock/lock-pool-options.js'
+
+describe('courtesy', () => {
+  function inVain(times: number): Courtesy {
+    const courtesy = new Courtesy()
+    for (let i = 0; i < times; i++) courtesy.wasInVain(0)
+    return courtesy
+  }
+
+  test('is kept up although it was in vain, eight times', () => {
+    expect([0, 1, 8].map((times) => inVain(times).isResting(0))).toEqual([false, false, false])
+  })
+
+  test.each([
+    [9, 100],
+    [10, 200],
+    [11, 400],
+    [12, 800],
+    [13, 800],
+    [20, 800],
+  ])('rests after %i times in vain for %i ms', (times, ms) => {
+    const courtesy = inVain(times - 1)
+    courtesy.wasInVain(5000)
+
+    expect([5000, 5000 + ms - 1, 5000 + ms].map((now) => courtesy.isResting(now))).toEqual([
+      true,
+      true,
+      false,
+    ])
+  })
+
+  test('is as at the beginning once somebody came', () => {
+    const courtesy = inVain(12)
+    courtesy.wasRight()
+    expect(courtesy.isResting(1)).toBe(false)
+    for (let i = 0; i < 8; i++) courtesy.wasInVain(1)
+    expect(courtesy.isResting(1)).toBe(false)
+    courtesy.wasInVain(1)
+    expect(courtesy.isResting(100)).toBe(true)
+  })
+})
+
+describe('what is held around a call', () => {
+  const lockAt = (place: number, isHeld = true): Lock => ({ place, isHeld, frame: null }) as unknown as Lock
+  const [POOL, OTHER] = [{}, {}]
+
+  test('is what its bodies hold, at any depth', () => {
+    const [outer, inner] = [lockAt(0), lockAt(1)]
+    const held = runHolding(outer, () =>
+      runHolding(inner, () => ({
+        inner: isHeldAround(POOL, 'k', [lockAt(0), inner], null),
+        outer: isHeldAround(POOL, 'k', [outer], null),
+        another: isHeldAround(POOL, 'k', [lockAt(0), lockAt(1)], null),
+        free: isHeldAround(POOL, 'k', [], null),
+      })),
+    )
+
+    expect(held).toEqual({ inner: true, outer: true, another: false, free: false })
+    expect(outer.frame).toMatchObject({ lock: outer, parent: null })
+    expect(inner.frame).toMatchObject({ lock: inner, parent: outer.frame })
+  })
+
+  test('is what transactions around have locked, other than the one that asks, for their own pool', () => {
+    const keys = new Set(['k'])
+    const asked = runTransacting(POOL, keys, () =>
+      runHolding(lockAt(0), () => ({
+        theirs: isHeldAround(POOL, 'k', [], null),
+        ours: isHeldAround(POOL, 'k', [], keys),
+        beside: isHeldAround(POOL, 'k', [], new Set(['k'])),
+        another: isHeldAround(POOL, 'other', [], null),
+        elsewhere: isHeldAround(OTHER, 'k', [], null),
+      })),
+    )
+
+    expect(asked).toEqual({ theirs: true, ours: false, beside: true, another: false, elsewhere: false })
+  })
+
+  test('are the frames of locks that are still held, the innermost first', () => {
+    const [a, gone, b] = [lockAt(0), lockAt(0, false), lockAt(0)]
+    const frames = runHolding(a, () =>
+      runHolding(gone, () =>
+        runTransacting(POOL, new Set<string>(), () => runHolding(b, () => framesHolding(currentFrame()))),
+      ),
+    )
+
+    expect(frames.map(({ lock }) => lock)).toEqual([b, a])
+    expect(framesHolding(null)).toEqual([])
+  })
+})
+
+describe('options of a pool', () => {
+  const problemsOf = (options: object, more: string[] = []): readonly string[] => {
+    try {
+      resolveLockPoolOptions(options, more)
+      return []
+    } catch (error) {
+      return (error as InvalidOptionError).problems
+    }
+  }
+
+  test.each(['auto', 1, 10_000_000])('maxHeldLocks may be %s', (maxHeldLocks) => {
+    expect(resolveLockPoolOptions({ maxHeldLocks: maxHeldLocks as number })).toMatchObject({ maxHeldLocks })
+  })
+
+  test.each([0, 1.5, 10_000_001, 'many', null])('maxHeldLocks may not be %s', (maxHeldLocks) => {
+    expect(problemsOf({ maxHeldLocks })).toEqual([expect.stringContaining('"auto" or an integer')])
+  })
+
+  test('all problems are told at once, those found elsewhere too', () => {
+    expect(problemsOf({ min: 3, max: 2 })).toEqual(['"min" (3) is more than "max" (2)'])
+    expect(problemsOf({ min: 2, max: 2 })).toEqual([])
+    expect(problemsOf({}, ['elsewhere'])).toEqual(['elsewhere'])
+    expect(problemsOf({ min: -1, fencing: 'on' }, ['elsewhere'])).toEqual([
+      expect.stringContaining('"min"'),
+      expect.stringContaining('"fencing"'),
+      'elsewhere',
+    ])
+  })
+
+  test('an error of a getter is nobody else’s', () => {
+    const boom = new Error('boom')
+    const options = {
+      get min(): number {
+        throw boom
+      },
+    }
+    expect(() => resolveLockPoolOptions(options)).toThrow(boom)
+  })
+})
