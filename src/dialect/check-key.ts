@@ -5,6 +5,9 @@ import type { LockKey } from './lock-key.js'
 /** In UTF-16 units. Longer names are mistakes more often than names. */
 const MAX_NAME_LENGTH = 1024
 
+const FIRST_SURROGATE = 0xd800
+const LAST_SURROGATE = 0xdfff
+
 /** What a namespace may be. */
 export const NAMESPACE: OptionSpec<string> = text('', 200)
 
@@ -19,9 +22,15 @@ function checkName(name: string): void {
   if (name.length > MAX_NAME_LENGTH) {
     throw new InvalidKeyError(`a lock name may have ${MAX_NAME_LENGTH} characters, this has ${name.length}`)
   }
-  if (name.includes('\0')) throw new InvalidKeyError('a lock name must not contain NUL')
-  // Encoding as UTF-8 turns every lone surrogate into the same character: different names would be one lock.
-  if (/\p{Surrogate}/u.test(name)) throw new InvalidKeyError('a lock name must be well-formed Unicode')
+  // Not a regular expression, which takes more time for a short name than the rest of this (measured).
+  for (let i = 0; i < name.length; i++) {
+    const unit = name.charCodeAt(i)
+    if (unit === 0) throw new InvalidKeyError('a lock name must not contain NUL')
+    if (unit < FIRST_SURROGATE || unit > LAST_SURROGATE) continue
+    // Encoding as UTF-8 turns every lone surrogate into the same character: different names would be one lock.
+    if (name.codePointAt(i) === unit) throw new InvalidKeyError('a lock name must be well-formed Unicode')
+    i++
+  }
 }
 
 function checkRawKey(key: LockKey): void {

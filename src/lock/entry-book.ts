@@ -65,8 +65,9 @@ export class EntryBook {
   }
 
   /** Whose turn it is must be known to who comes again at once, however rare the key is. */
-  #isWorthKeeping({ key, isForOthers }: Entry): boolean {
-    return key.hash === undefined || this.#lately.came(key.hash) || isForOthers
+  #isWorthKeeping(entry: Entry): boolean {
+    const { hash } = entry.key
+    return hash === undefined || this.#lately.came(hash) || entry.isForOthers
   }
 
   #drop(entry: Entry): void {

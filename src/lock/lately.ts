@@ -1,5 +1,5 @@
 /** So many hashes are known at most. */
-const KNOWN = 4096
+const KNOWN = 8192
 
 /**
  * Which keys came of late, by their hashes. A name that is new each time should leave nothing behind, and a name that comes
@@ -10,6 +10,8 @@ const KNOWN = 4096
 export class Lately {
   /** Two places for each hash, so that two keys in turn do not make each other new. */
   readonly #hashes = new Int32Array(KNOWN)
+  /** Which of the two is given up. By turns of all, so that three keys in turn do not make each other new for ever. */
+  #turn = 0
 
   /** Whether it came before. From now on it did. Wrong now and then: after many others, or because of a twin. */
   came(hash: number): boolean {
@@ -17,8 +19,8 @@ export class Lately {
     // The lowest bits may be the same for all that come.
     const place = (hash >>> 8) & (KNOWN - 2)
     if (hashes[place] === hash || hashes[place + 1] === hash) return true
-    hashes[place + 1] = hashes[place]!
-    hashes[place] = hash
+    hashes[place + this.#turn] = hash
+    this.#turn ^= 1
     return false
   }
 }

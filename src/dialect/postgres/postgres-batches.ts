@@ -107,9 +107,9 @@ export class PostgresBatches {
 
   /** Bigint keys and pairs are two statements, because their functions differ; nearly always there is only one kind. */
   async #runMany(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const { isPair } = operations[0]!.key as PostgresKey
+    if (isAll(operations, isPair)) return this.#runBatch(operations, isPair)
     const pairs = operations.filter((operation) => (operation.key as PostgresKey).isPair)
-    if (pairs.length === 0) return this.#runBatch(operations, false)
-    if (pairs.length === operations.length) return this.#runBatch(operations, true)
     const bigints = operations.filter((operation) => !(operation.key as PostgresKey).isPair)
     // The later statement's token is drawn while what both have granted is held.
     const [first, second] = await Promise.all([this.#runBatch(bigints, false), this.#runBatch(pairs, true)])
@@ -169,6 +169,11 @@ export class PostgresBatches {
 function statementFor({ hashes, isBrief }: EncodedBatch): Prepared {
   if (hashes === null) return STATEMENTS.plain
   return isBrief ? STATEMENTS.shared : STATEMENTS.full
+}
+
+function isAll(operations: readonly LockOperation[], isPair: boolean): boolean {
+  for (const { key } of operations) if ((key as PostgresKey).isPair !== isPair) return false
+  return true
 }
 
 interface BatchRow {

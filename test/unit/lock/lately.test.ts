@@ -8,6 +8,18 @@ test('what came before is known, for two that have one place as well', () => {
   expect([lately.came(one), lately.came(other), lately.came(-one)]).toEqual([true, true, false])
 })
 
+test('of three in turn that have one place each is known sooner or later', () => {
+  const lately = new Lately()
+  const three = [1, 2, 3].map((i) => 0x345600 + i * 2 ** 24)
+  const known = new Set<number>()
+  for (let i = 0; i < 50; i++) {
+    for (const hash of three) if (lately.came(hash)) known.add(hash)
+    // What others have to do in the meantime.
+    if (i % 3 === 0) lately.came(i * 2 ** 16 + 7)
+  }
+  expect(known).toEqual(new Set(three))
+})
+
 test('what came long before is forgotten', () => {
   const lately = new Lately()
   for (let i = 1; i <= 20_000; i++) lately.came(Math.imul(i, 0x9e3779b9))
