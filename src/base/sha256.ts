@@ -89,7 +89,7 @@ export class Sha256 {
   /** Begins anew. */
   begin(): this {
     for (let i = 0; i < 8; i++) this.#state[i] = START[i]!
-    for (let i = 0; i < 16; i++) this.#words[i] = 0
+    this.#clear()
     this.#length = 0
     return this
   }
@@ -111,10 +111,11 @@ export class Sha256 {
   end(): Int32Array {
     const bits = this.#length * 8
     this.#addByte(0x80)
-    if (this.#length % BLOCK_BYTES > BLOCK_BYTES - 8) this.#compress()
+    if ((this.#length & (BLOCK_BYTES - 1)) > BLOCK_BYTES - 8) this.#compress()
     this.#words[14] = Math.floor(bits / 2 ** 32)
     this.#words[15] = bits
-    this.#compress()
+    extend(this.#words)
+    mix(this.#state, this.#words)
     return this.#state
   }
 
@@ -132,7 +133,7 @@ export class Sha256 {
   }
 
   #addByte(byte: number): void {
-    const at = this.#length++ % BLOCK_BYTES
+    const at = this.#length++ & (BLOCK_BYTES - 1)
     this.#words[at >> 2]! |= byte << (24 - (at & 3) * 8)
     if (at === BLOCK_BYTES - 1) this.#compress()
   }
@@ -140,7 +141,11 @@ export class Sha256 {
   #compress(): void {
     extend(this.#words)
     mix(this.#state, this.#words)
-    this.#words.fill(0, 0, 16)
+    this.#clear()
+  }
+
+  #clear(): void {
+    for (let i = 0; i < 16; i++) this.#words[i] = 0
   }
 }
 
