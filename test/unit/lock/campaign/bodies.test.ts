@@ -1,0 +1,99 @@
+/** The bodies that campaigns run: which may be run, when they begin, and whose failures are news. */
+import { expect, test } from 'vitest'
+import type { Term } from '../../../../src/lock/campaign/term.js'
+import { fakeWorld, rejection } from '../../../support/fake-world.js'
+
+test('only a function is run, and only one', async () => {
+  const world = fakeWorld()
+  const campaign = world.pool().campaign('scheduler')
+  expect(await rejection(campaign.run('work' as never))).toMatchObject({
+    problems: ['the body must be a function, got "work"'],
+  })
+  const running = campaign.run(() => new Promise(() => undefined))
+  expect(await rejection(campaign.run(() => Promise.resolve()))).toMatchObject({
+    problems: ['a campaign runs one body, and has one already'],
+  })
+
+  const ending = campaign.resign({ graceMs: 0 })
+  await world.clock.run(100)
+  await Promise.all([ending, running])
+})
+
+test('one that is given to a leader begins at once, in the term that is on', async () => {
+  const world = fakeWorld()
+  const campaign = world.pool().campaign('scheduler')
+  await world.clock.run(100)
+  const terms: Term[] = []
+  const { term } = campaign
+  await campaign.run(async (given) => void terms.push(given))
+
+  expect(terms).toEqual([term])
+  expect(campaign.state).toBe('ended')
+})
+
+test('a campaign ends with the block that it is for, and says so', async () => {
+  const world = fakeWorld()
+  const locks = world.pool()
+  const told: unknown[] = []
+  locks.on('leader:elected', (event) => told.push(event))
+  const campaign = locks.campaign('scheduler', { name: 'me' })
+  await world.clock.run(100)
+  const { token } = campaign.term!
+  expect(told).toEqual([{ key: 'scheduler', name: 'me', token: String(token) }])
+
+  await campaign[Symbol.asyncDispose]()
+  expect(campaign.state).toBe('ended')
+  await campaign.resign()
+})
+
+test('a body that fails after its term is reported, but for those that say that the term is over', async () => {
+  const outcomes: string[][] = []
+  for (const failure of [
+    (term: Term): unknown => term.signal.reason,
+    (): unknown => new Error('late'),
+    (): unknown => 'words',
+  ]) {
+    const world = fakeWorld()
+    const locks = world.pool()
+    const warnings: string[] = []
+    locks.on('warning', ({ message, error }) => warnings.push(`${message}: ${error?.message}`))
+    const campaign = locks.campaign('scheduler')
+    const running = campaign.run(
+      (term) =>
+        new Promise((_, reject) => {
+          // oxlint-disable-next-line prefer-promise-reject-errors
+          term.signal.addEventListener('abort', () => reject(failure(term)))
+        }),
+    )
+    await world.clock.run(100)
+    await campaign.resign()
+    await running
+    outcomes.push(warnings)
+  }
+
+  const reported = 'campaign for lock "scheduler": the body failed after its term'
+  expect(outcomes).toEqual([[], [`${reported}: late`], [`${reported}: words`]])
+})
+
+test('the loss that ended a term is no news either', async () => {
+  const world = fakeWorld()
+  const locks = world.pool()
+  const warnings: string[] = []
+  locks.on('warning', ({ message }) => warnings.push(message))
+  const campaign = locks.campaign('scheduler')
+  const running = campaign.run(async (term) => {
+    await new Promise((resolve) => term.signal.addEventListener('abort', resolve))
+    // As a guard does, which knows the lock and not the term.
+    throw Object.assign(Object.create(term.signal.reason as object) as Error, {
+      message: 'lost, says a guard',
+    })
+  })
+  await world.clock.run(100)
+  const { serverId } = locks.snapshot().sessions.find(({ keys }) => keys > 0)!
+  world.server.end(world.server.connection(serverId))
+  await world.clock.run(100)
+
+  expect(warnings.filter((message) => message.includes('after its term'))).toEqual([])
+  await campaign.resign({ graceMs: 0 })
+  await running
+})
