@@ -41,8 +41,11 @@ export class EntryBook {
 
   open(code: KeyCode, label: LockKey): Entry {
     let entry = this.#entries.find(code)
-    if (entry === null) this.#entries.add((entry = new Entry(code, label, this.#host)))
-    else if (entry.isAtRest) {
+    if (entry === null) {
+      entry = new Entry(code, label, this.#host)
+      entry.isRegular = code.hash === undefined || this.#lately.came(code.hash)
+      this.#entries.add(entry)
+    } else if (entry.isAtRest) {
       entry.reopen(label)
       this.#resting--
     }
@@ -54,7 +57,8 @@ export class EntryBook {
     this.#resting++
     // Somebody who was told of it on the way may have opened it again.
     if (!entry.isAtRest) return
-    if (!this.#isWorthKeeping(entry)) return this.#drop(entry)
+    // Whose turn it is must be known to who comes again at once, however rare the key is.
+    if (!entry.isRegular && !entry.isForOthers) return this.#drop(entry)
     if (this.#resting <= KEPT || this.#resting * 2 <= this.#entries.size) return
     for (const each of this.#entries.all()) if (each.isAtRest) this.#drop(each)
   }
@@ -62,12 +66,6 @@ export class EntryBook {
   /** Those in use, in no order. They may come to rest during the walk, and others come. */
   *[Symbol.iterator](): IterableIterator<Entry> {
     for (const entry of this.#entries.all()) if (!entry.isAtRest) yield entry
-  }
-
-  /** Whose turn it is must be known to who comes again at once, however rare the key is. */
-  #isWorthKeeping(entry: Entry): boolean {
-    const { hash } = entry.key
-    return hash === undefined || this.#lately.came(hash) || entry.isForOthers
   }
 
   #drop(entry: Entry): void {

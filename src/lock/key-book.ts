@@ -35,10 +35,9 @@ export class KeyBook {
       checkKey(key)
       return this.#dialect.encodeKey(key, this.#namespace)
     }
-    // A look into an empty map takes time too: the name has to be hashed for it.
-    let code = this.#recent.size === 0 ? undefined : this.#recent.get(key)
+    let code = this.#recent.get(key)
     if (code !== undefined) return code
-    code = this.#older.size === 0 ? undefined : this.#older.get(key)
+    code = this.#older.get(key)
     if (code === undefined) {
       checkKey(key)
       code = this.#dialect.encodeKey(key, this.#namespace)

@@ -28,6 +28,8 @@ export abstract class LocalKey implements LockKeeper {
   isDraining = false
   /** For the table that it is in. */
   nextInTable: Entry | null = null
+  /** Whether its key has come before: then it is kept when it rests. */
+  isRegular = false
   protected readonly host: EntryHost
   /** Set while the server has this key as ours, by its last answer. */
   protected turn: Turn | null = null

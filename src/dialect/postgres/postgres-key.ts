@@ -48,18 +48,18 @@ export interface PostgresKey extends KeyCode, KeyHashes {
  * What it can do without is made when somebody asks for it: most keys go over the wire as two numbers, and are never seen
  * again.
  */
-class AdvisoryKey implements PostgresKey {
+abstract class AdvisoryKey implements PostgresKey {
   readonly high: number
   readonly low: number
-  readonly isPair: boolean
   readonly hash: number
+  /** Which kind it is takes no memory of each. */
+  abstract readonly isPair: boolean
   #id: string | null = null
 
-  constructor(high: number, low: number, isPair: boolean) {
+  constructor(high: number, low: number, hash: number) {
     this.high = high
     this.low = low
-    this.isPair = isPair
-    this.hash = hashesOf(high, low, isPair).hash
+    this.hash = hash
   }
 
   get check(): number {
@@ -73,6 +73,26 @@ class AdvisoryKey implements PostgresKey {
 
   get bits(): string {
     return this.isPair ? String(toBigint(this.high, this.low)) : this.id
+  }
+}
+
+class BigintKey extends AdvisoryKey {
+  constructor(high: number, low: number) {
+    super(high, low, hashesOf(high, low, false).hash)
+  }
+
+  get isPair(): boolean {
+    return false
+  }
+}
+
+class PairKey extends AdvisoryKey {
+  constructor(high: number, low: number) {
+    super(high, low, hashesOf(high, low, true).hash)
+  }
+
+  get isPair(): boolean {
+    return true
   }
 }
 
@@ -91,7 +111,7 @@ export function encodeKey(key: LockKey, namespace: string): PostgresKey {
   }
   if (RESERVED_CLASSES.has(first))
     throw new InvalidKeyError(`pairs that begin with ${first} are lockpool's own`)
-  return new AdvisoryKey(first, second, true)
+  return new PairKey(first, second)
 }
 
 const ID = /^(p?)(-?\d{1,20})$/
@@ -116,7 +136,7 @@ export function hashName(name: string, namespace: string): bigint {
 
 function fromName(name: string, namespace: string): PostgresKey {
   const words = wordsOf(name, namespace)
-  return new AdvisoryKey(words[0]!, words[1]!, false)
+  return new BigintKey(words[0]!, words[1]!)
 }
 
 const SHA256 = new Sha256()
@@ -165,7 +185,7 @@ function roundDown(bits: bigint): bigint {
 
 function fromBigint(value: bigint): PostgresKey {
   const [high, low] = halvesOf(value)
-  return new AdvisoryKey(high, low, false)
+  return new BigintKey(high, low)
 }
 
 function halvesOf(value: bigint): [high: number, low: number] {
