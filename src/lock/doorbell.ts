@@ -7,7 +7,8 @@ import type { KeyCode } from '../dialect/lock-key.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
 import { Budget } from './budget.js'
-import type { Line } from './place-in-line.js'
+import { LineWaits } from './line-waits.js'
+import type { Candidate, Line } from './place-in-line.js'
 
 /** How long to go on listening when nobody sleeps any more: contention comes in bursts. */
 const LINGER_MS = 5000
@@ -47,6 +48,9 @@ export const DOORBELL_MOVES: Readonly<Record<DoorbellState, readonly DoorbellSta
   deaf: ['opening', 'deaf', 'off'],
 }
 
+const NO_TURN = Promise.resolve('late' as const)
+const NOT_ANY_MORE = { turn: NO_TURN, over: NO_TURN }
+
 export interface DoorbellHost {
   rung(keyId: string, sender: string): void
   claimed(keyId: string, sender: string): void
@@ -74,8 +78,7 @@ export class Doorbell<C extends object> implements Line {
   #cancelHush: Cancel | null = null
   #current: { readonly lease: C & Lease; readonly listening: Listening } | null = null
   #isClosed = false
-  /** On which connection it is waited in line. */
-  #inLine: object | null = null
+  readonly #waits: LineWaits
 
   constructor(pool: ConnectionPool<C>, max: number, dialect: Dialect<C>, clock: Clock, host: DoorbellHost) {
     this.#pool = pool
@@ -83,6 +86,7 @@ export class Doorbell<C extends object> implements Line {
     this.#dialect = dialect
     this.#clock = clock
     this.#host = host
+    this.#waits = new LineWaits(clock)
     this.#strangers = new Budget(clock, STRANGE_PER_SECOND)
   }
 
@@ -90,36 +94,23 @@ export class Doorbell<C extends object> implements Line {
     return this.#state
   }
 
-  /**
-   * Whether one who is `isAsleep`, or would be, can wait in line. Nothing is heard meanwhile, so it must be the only one who
-   * sleeps; and nobody is told anything of others' searches for a deadlock, so these must not need to hear either.
-   */
-  mayLineUp(isAsleep: boolean): boolean {
-    if (this.#state !== 'listening' || this.#inLine === this.#current || this.#isClosed) return false
-    return this.#sleepers === (isAsleep ? 1 : 0) && this.#current!.listening.canLineUp
+  /** Whoever sleeps without standing in line has to hear the bell. */
+  mayLineUp({ isAsleep, isHot }: Candidate): boolean {
+    if (this.#state !== 'listening' || this.#isClosed || !this.#current!.listening.canLineUp) return false
+    const listeners = this.#sleepers - this.#waits.size - (isAsleep ? 1 : 0)
+    return listeners <= 0 && (isHot || this.#waits.size === 0)
   }
 
-  /** Only where `mayLineUp`. Never rejects: if the connection ends, or says nothing, the place is lost. */
-  async lineUp(key: KeyCode): Promise<Turn> {
-    const current = this.#current!
-    this.#inLine = current
-    const wait = current.listening.lineUp(key)
-    const over = (): void => {
-      if (this.#inLine === current) this.#inLine = null
-    }
-    try {
-      return await inTime(
-        this.#clock,
-        LINE_TIMEOUT_MS,
-        wait,
-        () => new ConnectionError('no word of the line'),
-      )
-    } catch {
-      return 'late'
-    } finally {
-      // Until it is over nothing else would be heard of on this connection.
-      wait.then(over, over)
-    }
+  /** Never rejects: if the connection ends, or says nothing, the place is lost. */
+  lineUp(key: KeyCode, isWanted: () => boolean): Promise<Turn> {
+    return this.#waits.run(() => {
+      const current = this.#current
+      if (current === null || !isWanted()) return NOT_ANY_MORE
+      const over = current.listening.lineUp(key)
+      const silence = (): Error => new ConnectionError('no word of the line')
+      const turn = inTime(this.#clock, LINE_TIMEOUT_MS, over, silence).catch((): Turn => 'late')
+      return { turn, over }
+    })
   }
 
   /** One more sleeps. */

@@ -72,14 +72,15 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   get mayLineUp(): boolean {
-    const isWaiting = this.#state === 'waiting'
-    if (isWaiting ? !this.#hasLostRace : !this.#isContended && this.#line === null) return false
+    const isAsleep = this.#state === 'waiting'
+    const line = this.#line
+    if (isAsleep ? !this.#hasLostRace : !this.#isContended && line === null) return false
     const { first } = this.queue
     if (first === null || first.mode !== 'exclusive' || first.patience !== 'wait') return false
-    if (!this.host.line.mayLineUp(isWaiting)) return false
     const now = this.now()
-    if (this.#line !== null && this.#line.isVain(now)) return false
-    return isWaiting || this.#isContended || this.#line!.isBusy(now)
+    if (line !== null && line.isVain(now)) return false
+    const isHot = isAsleep || (line !== null && line.isBusy(now))
+    return (isHot || this.#isContended) && this.host.line.mayLineUp({ isAsleep, isHot })
   }
 
   get wake(): Wake {
@@ -369,7 +370,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #lineEnded(hasCome: boolean): void {
     if (!hasCome) {
       this.#move('idle')
-      this.#isContended = true
+      this.#isContended = false
     }
     this.advance()
   }

@@ -4,10 +4,17 @@ import type { EntryHost } from './entry-host.js'
 
 /** The line of this process: it has one connection to wait with. */
 export interface Line {
-  /** Whether an entry can wait in it now, that is asleep already, or would be. */
-  mayLineUp(isAsleep: boolean): boolean
-  /** Never rejects. */
-  lineUp(key: KeyCode): Promise<Turn>
+  /** Whether an entry can wait in it now, or behind others of this process that do. */
+  mayLineUp(candidate: Candidate): boolean
+  /** Never rejects. `isWanted` is asked when the wait begins, which may be later. */
+  lineUp(key: KeyCode, isWanted: () => boolean): Promise<Turn>
+}
+
+export interface Candidate {
+  /** It is asleep already, with interest set. */
+  readonly isAsleep: boolean
+  /** Its key goes from one to the next: then it does no harm that it is not heard for a moment when it becomes free. */
+  readonly isHot: boolean
 }
 
 /** So many turns that readers may have made useless, or as many places that were lost as are put up with, are enough. */
@@ -17,7 +24,7 @@ const VAIN = 3
 const REST_MS = 5000
 
 /** Whoever had to wait in line stands in line again at once, for so long: it is known that others want the key. */
-const BUSY_MS = 1000
+const BUSY_MS = 2000
 
 /**
  * How a process waits in line for a key at the server, where it has a connection to wait with. The server wakes the one
@@ -71,8 +78,9 @@ export class PlaceInLine {
   lineUp(key: KeyCode): void {
     const wait = (this.#wait = {})
     this.#turn = null
-    void this.#host.line.lineUp(key).then((turn) => {
-      if (this.#wait === wait) this.#ended(turn)
+    const isWanted = (): boolean => this.#wait === wait
+    void this.#host.line.lineUp(key, isWanted).then((turn) => {
+      if (isWanted()) this.#ended(turn)
     })
   }
 
@@ -103,7 +111,11 @@ export class PlaceInLine {
   #ended(turn: Turn): void {
     this.#wait = null
     this.#turn = turn
-    if (turn === 'late' && ++this.#late >= this.#maxLate) this.#rest()
+    if (turn === 'late') {
+      // It is looked for at once, before it is waited for again.
+      this.#busyUntil = 0
+      if (++this.#late >= this.#maxLate) this.#rest()
+    }
     this.#told(turn !== 'late')
   }
 

@@ -79,7 +79,8 @@ export class SemaphoreEntry
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false
     if (this.permitsHere > 0 || this.semaphore.permits > MAX_LINES) return false
-    return this.host.line.mayLineUp(isWaiting) && (this.#line === null || !this.#line.isVain(this.now()))
+    if (this.#line !== null && this.#line.isVain(this.now())) return false
+    return this.host.line.mayLineUp({ isAsleep: isWaiting, isHot: false })
   }
 
   get wake(): Wake {
