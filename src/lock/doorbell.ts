@@ -72,6 +72,8 @@ export class Doorbell<C extends object> implements Line {
   readonly #host: DoorbellHost
   #state: DoorbellState = 'off'
   #sleepers = 0
+  /** Of these, those that do without the bell as soon as they can stand in line. */
+  #impatient = 0
   #cancelTimer: Cancel | null = null
   #cancelCheck: Cancel | null = null
   readonly #strangers: Budget
@@ -97,8 +99,13 @@ export class Doorbell<C extends object> implements Line {
   /** Whoever sleeps without standing in line has to hear the bell. */
   mayLineUp({ isAsleep, isHot }: Candidate): boolean {
     if (this.#state !== 'listening' || this.#isClosed || !this.#current!.listening.canLineUp) return false
-    const listeners = this.#sleepers - this.#waits.size - (isAsleep ? 1 : 0)
+    const self = isAsleep && !isHot ? 1 : 0
+    const listeners = this.#sleepers - this.#waits.size - this.#impatient - self
     return listeners <= 0 && (isHot || this.#waits.size === 0)
+  }
+
+  impatient(by: 1 | -1): void {
+    this.#impatient += by
   }
 
   /** Never rejects: if the connection ends, or says nothing, the place is lost. */

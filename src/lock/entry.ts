@@ -35,6 +35,8 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #isMarked = false
   /** It was rung for, or looked, and somebody else was quicker. */
   #hasLostRace = false
+  /** It is asleep, and has lost one. */
+  #isImpatient = false
   /** It outlasts a rest, for who comes again at once. */
   #others: Others | null = null
   /** Made when it first stands in line. It outlasts a rest as well. */
@@ -538,6 +540,11 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     this.#cancelDelay = null
   }
 
+  #countImpatient(isImpatient: boolean): void {
+    if (isImpatient !== this.#isImpatient) this.host.line.impatient(isImpatient ? 1 : -1)
+    this.#isImpatient = isImpatient
+  }
+
   /** The only writer of the state. */
   #move(to: EntryState): void {
     const from = this.#state
@@ -549,6 +556,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     if (to === 'idle') this.#hasLostRace = false
     if (hasInterest(from) !== hasInterest(to)) this.host.interestChanged(hasInterest(to))
     if (from === 'inLine') this.#line!.stepOut()
+    this.#countImpatient(to === 'waiting' && this.#hasLostRace)
     if (from === 'waiting' || from === 'inLine') this.host.awake(this)
     if (to === 'waiting' || to === 'inLine') this.host.asleep(this)
   }

@@ -6,6 +6,8 @@ import type { EntryHost } from './entry-host.js'
 export interface Line {
   /** Whether an entry can wait in it now, or behind others of this process that do. */
   mayLineUp(candidate: Candidate): boolean
+  /** One more of those asleep would rather stand in line than hear the bell, or one less. */
+  impatient(by: 1 | -1): void
   /** Never rejects. `isWanted` is asked when the wait begins, which may be later. */
   lineUp(key: KeyCode, isWanted: () => boolean): Promise<Turn>
 }
