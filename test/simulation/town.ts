@@ -136,7 +136,7 @@ export class Town {
     const end = this.clock.now() + WINDING_MS
     while (this.#busy.size > 0 && this.clock.now() < end) await this.#live(100)
     if (this.#busy.size > 0) {
-      const keys = this.#processes.map(({ pool }) => pool.snapshot().keys)
+      const keys = this.#processes.map(({ pool }) => [...pool.snapshot().keys, ...pool.snapshot().semaphores])
       throw new Error(`callers still wait: ${JSON.stringify(keys)}`)
     }
     let isClosed = false

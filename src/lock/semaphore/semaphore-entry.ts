@@ -168,6 +168,9 @@ export class SemaphoreEntry
       case 'retry':
       case 'poll':
         return this.#departToTake(step)
+      case 'lineUp':
+        // The line was not open yet when it was decided to ask.
+        return this.#departToTake(this.#isContended ? 'wait' : 'take')
       case 'release':
       case 'yield':
         return this.#departToRelease(step)
@@ -178,7 +181,6 @@ export class SemaphoreEntry
       case 'rest':
       case 'forget':
       case 'handOff':
-      case 'lineUp':
       case 'stepOut':
         return null
     }
