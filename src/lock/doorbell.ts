@@ -8,7 +8,7 @@ import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
 import { Budget } from './budget.js'
 import { LineWaits } from './line-waits.js'
-import type { Candidate, Line } from './place-in-line.js'
+import type { Line } from './place-in-line.js'
 
 /** How long to go on listening when nobody sleeps any more: contention comes in bursts. */
 const LINGER_MS = 5000
@@ -97,11 +97,9 @@ export class Doorbell<C extends object> implements Line {
   }
 
   /** Whoever sleeps without standing in line has to hear the bell. */
-  mayLineUp({ isAsleep, isHot }: Candidate): boolean {
+  mayLineUp(isAsleep: boolean): boolean {
     if (this.#state !== 'listening' || this.#isClosed || !this.#current!.listening.canLineUp) return false
-    const self = isAsleep && !isHot ? 1 : 0
-    const listeners = this.#sleepers - this.#waits.size - this.#impatient - self
-    return listeners <= 0 && (isHot || this.#waits.size === 0)
+    return this.#sleepers <= this.#waits.size + this.#impatient + (isAsleep ? 1 : 0)
   }
 
   impatient(by: 1 | -1): void {

@@ -110,7 +110,7 @@ export function nextStep(facts: EntryFacts): Step {
       return facts.wake === 'no' && !facts.isHurried ? 'rest' : 'try'
     case 'waiting':
       // Interest of a writer is marked as such, so it is not right for a reader.
-      if (facts.head !== facts.mode || facts.mayLineUp) return 'leave'
+      if (facts.head !== facts.mode) return 'leave'
       if (facts.wake === 'no') return 'rest'
       return facts.wake === 'rung' || (facts.isLate && facts.mode === 'shared') ? 'retry' : 'poll'
     case 'delayed':

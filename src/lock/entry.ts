@@ -14,7 +14,7 @@ import type { Request } from './session-host.js'
 import type { Session } from './session.js'
 import type { Tenant } from './sessions.js'
 import { Others } from './others.js'
-import { PlaceInLine } from './place-in-line.js'
+import { PlaceInLine, wasQuick } from './place-in-line.js'
 import { Sleep, type Wake } from './sleep.js'
 import { Turn } from './turn.js'
 
@@ -33,9 +33,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #sleep: Sleep | null = null
   #isContended = false
   #isMarked = false
-  /** It was rung for, or looked, and somebody else was quicker. */
-  #hasLostRace = false
-  /** It is asleep, and has lost one. */
+  /** It is asleep, and would rather stand in line. */
   #isImpatient = false
   /** It outlasts a rest, for who comes again at once. */
   #others: Others | null = null
@@ -74,15 +72,11 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   }
 
   get mayLineUp(): boolean {
-    const isAsleep = this.#state === 'waiting'
     const line = this.#line
-    if (isAsleep ? !this.#hasLostRace : !this.#isContended && line === null) return false
+    if (line === null || !line.isBusy(this.now())) return false
     const { first } = this.queue
     if (first === null || first.mode !== 'exclusive' || first.patience !== 'wait') return false
-    const now = this.now()
-    if (line !== null && line.isVain(now)) return false
-    const isHot = isAsleep || (line !== null && line.isBusy(now))
-    return (isHot || this.#isContended) && this.host.line.mayLineUp({ isAsleep, isHot })
+    return this.host.line.mayLineUp(false)
   }
 
   get wake(): Wake {
@@ -372,7 +366,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #lineEnded(hasCome: boolean): void {
     if (!hasCome) {
       this.#move('idle')
-      this.#isContended = false
+      this.#isContended = true
     }
     this.advance()
   }
@@ -408,7 +402,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'retry':
       case 'poll':
         this.#others?.came()
-        this.#hasLostRace = true
+        if (kind === 'retry') this.#ownLine.isSeen(now)
         if (kind === 'retry') this.#lostRace()
         this.#fallAsleep(answer)
         return this.refused()
@@ -469,8 +463,10 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** It is ours, or stays ours. */
   #granted(token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
     if (this.#sleep !== null) this.#sleptUntil(this.#sleep, now)
+    if (this.queue.first !== null && wasQuick(this.kind, now - this.queue.first.since))
+      this.#ownLine.isSeen(now)
     this.#line?.attempted(true, true)
-    this.#isContended = this.#isMarked = this.isDraining = this.#hasLostRace = false
+    this.#isContended = this.#isMarked = this.isDraining = false
     const turn = (this.turn = new Turn(token, now))
     this.#move(delayMs > 0 ? 'delayed' : 'held')
     this.gaveUp(now)
@@ -553,17 +549,16 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     if (to === 'idle' || to === 'ringing') this.isDraining = false
     if (from === 'delayed') this.#endDelay()
     if (to === 'idle' || to === 'ringing' || to === 'waiting') this.turn = null
-    if (to === 'idle') this.#hasLostRace = false
     if (hasInterest(from) !== hasInterest(to)) this.host.interestChanged(hasInterest(to))
     if (from === 'inLine') this.#line!.stepOut()
-    this.#countImpatient(to === 'waiting' && this.#hasLostRace)
+    this.#countImpatient(to === 'waiting' && this.#line !== null && this.#line.isBusy(this.now()))
     if (from === 'waiting' || from === 'inLine') this.host.awake(this)
     if (to === 'waiting' || to === 'inLine') this.host.asleep(this)
   }
 }
 
-/** So many places in line are given up for lost before it is waited for in another way: that is two seconds. */
-const MAX_LATE = 8
+/** So many places in line are given up for lost before it is waited for in another way: that is a second. */
+const MAX_LATE = 4
 
 /** What may be asked, or done, first. */
 type FirstAsk = 'lineUp' | 'try' | 'wait' | 'queue'

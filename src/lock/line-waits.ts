@@ -31,8 +31,7 @@ export class LineWaits {
       if (this.#isTaken && !(await this.#free())) return 'late'
       this.#isTaken = true
       const { turn, over } = begin()
-      const next = (): void => this.#next()
-      over.then(next, next)
+      void over.catch(() => undefined).then(() => this.#next())
       return await turn
     } finally {
       this.#size--

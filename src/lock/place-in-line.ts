@@ -1,22 +1,16 @@
 import type { KeyCode } from '../dialect/lock-key.js'
 import type { Turn } from '../dialect/dialect.js'
+import type { OperationKind } from '../dialect/lock-operation.js'
 import type { EntryHost } from './entry-host.js'
 
 /** The line of this process: it has one connection to wait with. */
 export interface Line {
-  /** Whether an entry can wait in it now, or behind others of this process that do. */
-  mayLineUp(candidate: Candidate): boolean
+  /** Whether an entry can wait in it now, or behind others of this process that do. It is asleep already, or would be. */
+  mayLineUp(isAsleep: boolean): boolean
   /** One more of those asleep would rather stand in line than hear the bell, or one less. */
   impatient(by: 1 | -1): void
   /** Never rejects. `isWanted` is asked when the wait begins, which may be later. */
   lineUp(key: KeyCode, isWanted: () => boolean): Promise<Turn>
-}
-
-export interface Candidate {
-  /** It is asleep already, with interest set. */
-  readonly isAsleep: boolean
-  /** Its key goes from one to the next: then it does no harm that it is not heard for a moment when it becomes free. */
-  readonly isHot: boolean
 }
 
 /** So many turns that readers may have made useless, or as many places that were lost as are put up with, are enough. */
@@ -27,6 +21,17 @@ const REST_MS = 5000
 
 /** Whoever had to wait in line stands in line again at once, for so long: it is known that others want the key. */
 const BUSY_MS = 2000
+
+/**
+ * Who had it soon after a wait for another process is likely to wait for it again, and not for long: then it is worth a
+ * place in line. One that is held for long is better listened for.
+ */
+const QUICK_MS = 2000
+
+/** Whether a wait that ended with this attempt, after so long, was one of those. */
+export function wasQuick(kind: OperationKind, waitedMs: number): boolean {
+  return (kind === 'retry' || kind === 'poll') && waitedMs < QUICK_MS
+}
 
 /**
  * How a process waits in line for a key at the server, where it has a connection to wait with. The server wakes the one
@@ -57,19 +62,14 @@ export class PlaceInLine {
     return this.#turn !== null && this.#turn !== 'late'
   }
 
-  /** Others stood in line a moment ago. */
+  /** Others wanted it a moment ago, and it has not been in vain to wait in line for it. */
   isBusy(now: number): boolean {
-    return now < this.#busyUntil
+    return now < this.#busyUntil && !this.#isVain && now >= this.#restsUntil
   }
 
-  /** Others are in it now. */
+  /** Others want it now. */
   isSeen(now: number): void {
     this.#busyUntil = now + BUSY_MS
-  }
-
-  /** It has led to nothing in this wait, or too often of late. */
-  isVain(now: number): boolean {
-    return this.#isVain || now < this.#restsUntil
   }
 
   /** Nobody here waits any more. */
@@ -113,11 +113,7 @@ export class PlaceInLine {
   #ended(turn: Turn): void {
     this.#wait = null
     this.#turn = turn
-    if (turn === 'late') {
-      // It is looked for at once, before it is waited for again.
-      this.#busyUntil = 0
-      if (++this.#late >= this.#maxLate) this.#rest()
-    }
+    if (turn === 'late' && ++this.#late >= this.#maxLate) this.#rest()
     this.#told(turn !== 'late')
   }
 

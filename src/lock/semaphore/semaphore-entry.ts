@@ -8,7 +8,7 @@ import { INTEREST_ENTRIES } from '../entry-host.js'
 import type { LockWaiter, WaitedFor } from '../lock-waiter.js'
 import { Courtesy } from '../courtesy.js'
 import type { PermitRequest, Rung } from '../session-host.js'
-import { PlaceInLine } from '../place-in-line.js'
+import { PlaceInLine, wasQuick } from '../place-in-line.js'
 import type { Session } from '../session.js'
 import type { Tenant } from '../sessions.js'
 import { GIVE_WAY_MS, Sleep, type Wake } from '../sleep.js'
@@ -38,6 +38,7 @@ export class SemaphoreEntry
   #line: PlaceInLine | null = null
   /** Whose release is waited for in line. */
   #slotInLine = 0
+  /** It was rung for, and others were quicker. */
   #hasLostRace = false
   #isContended = false
   #cancelGiveWay: Cancel | null = null
@@ -74,13 +75,13 @@ export class SemaphoreEntry
 
   /** With permits here it is another matter: some of them may be given up any moment. */
   get mayLineUp(): boolean {
-    const isWaiting = this.#state === 'waiting'
-    if (isWaiting ? !this.#hasLostRace : !this.#isContended) return false
+    const line = this.#line
+    const isAsleep = this.#state === 'waiting'
+    if (isAsleep ? !this.#hasLostRace : !this.#isContended) return false
+    if (line === null || !line.isBusy(this.now())) return false
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false
-    if (this.permitsHere > 0 || this.semaphore.permits > MAX_LINES) return false
-    if (this.#line !== null && this.#line.isVain(this.now())) return false
-    return this.host.line.mayLineUp({ isAsleep: isWaiting, isHot: false })
+    return this.permitsHere === 0 && this.semaphore.permits <= MAX_LINES && this.host.line.mayLineUp(isAsleep)
   }
 
   get wake(): Wake {
@@ -292,11 +293,15 @@ export class SemaphoreEntry
 
   /** There is a line for each permit. Each is as good, as long as they are few. */
   #lineUp(): false {
-    const line = (this.#line ??= new PlaceInLine(this.host, MAX_LATE, (hasCome) => this.#lineEnded(hasCome)))
+    const line = this.#ownLine
     this.#slotInLine = this.#anySlot()
     this.#move('inLine')
     line.lineUp(this.semaphore.slot(this.#slotInLine))
     return false
+  }
+
+  get #ownLine(): PlaceInLine {
+    return (this.#line ??= new PlaceInLine(this.host, MAX_LATE, (hasCome) => this.#lineEnded(hasCome)))
   }
 
   /** One of the others may have become free meanwhile. */
@@ -376,7 +381,9 @@ export class SemaphoreEntry
     const session = this.#session
     const isEnough = taken.length === this.#asked
     this.#line?.attempted(taken.length > 0, false)
+    if (taken.length > 0) this.#learnFrom(this.queue.first)
     this.#hasLostRace = taken.length === 0 && this.#asking === 'retry'
+    if (this.#hasLostRace) this.#ownLine.isSeen(this.now())
     this.#asked = 0
     this.take(taken)
     const mismatch = this.host.looked(this, otherPermits)
@@ -393,6 +400,13 @@ export class SemaphoreEntry
     }
     if (isEnough) this.#sleep?.end()
     else this.refused()
+  }
+
+  /** Whoever is served first has waited longest. */
+  #learnFrom(first: LockWaiter<SemaphoreEntry> | null): void {
+    const now = this.now()
+    const kind = this.#asking === 'take' ? 'try' : this.#asking
+    if (first !== null && wasQuick(kind, now - first.since)) this.#ownLine.isSeen(now)
   }
 
   #released({ said, missing }: PermitReply): void {
@@ -426,6 +440,7 @@ export class SemaphoreEntry
   /** The server wakes those who stand in line. Who wants permits here stands behind them, or lets them go first. */
   #awaited(): void {
     this.#isContended = true
+    this.#ownLine.isSeen(this.now())
     this.#giveWay()
   }
 
