@@ -141,11 +141,11 @@ export interface LockLink {
 }
 
 /**
- * How a wait in line ended: nobody was before us, and nobody had the key in exclusive mode (`free`); others were before us,
- * but nobody had it when our turn came (`next`); somebody had it, and has given it up (`come`); or our turn has not come
- * within a fraction of a second, and the place is lost (`late`).
+ * How a wait in line ended: nobody was before us, and nobody had the key (`free`); others were before us, but nobody had it
+ * when our turn came (`next`); somebody had it, and has given it up (`come`); readers have it, for whom the line is not made
+ * (`read`); or our turn has not come within a fraction of a second, and the place is lost (`late`).
  */
-export type Turn = 'free' | 'next' | 'come' | 'late'
+export type Turn = 'free' | 'next' | 'come' | 'read' | 'late'
 
 /** A connection that listens. */
 export interface Listening {

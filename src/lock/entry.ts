@@ -385,7 +385,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     switch (kind) {
       case 'try':
         this.#isContended = true
-        this.#line?.attempted(false, true)
+        this.#line?.attempted(false)
         this.#move('idle')
         return this.refused()
       case 'wait':
@@ -465,7 +465,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
     if (this.#sleep !== null) this.#sleptUntil(this.#sleep, now)
     if (this.queue.first !== null && wasQuick(this.kind, now - this.queue.first.since))
       this.#ownLine.isSeen(now)
-    this.#line?.attempted(true, true)
+    this.#line?.attempted(true)
     this.#isContended = this.#isMarked = this.isDraining = false
     const turn = (this.turn = new Turn(token, now))
     this.#move(delayMs > 0 ? 'delayed' : 'held')

@@ -13,11 +13,14 @@ export interface Line {
   lineUp(key: KeyCode, isWanted: () => boolean): Promise<Turn>
 }
 
-/** So many turns that readers may have made useless, or as many places that were lost as are put up with, are enough. */
+/** So many times readers had it. */
 const VAIN = 3
 
 /** How long nobody stands in line then: readers may have the key again and again, or a stranger be in the way. */
 const REST_MS = 5000
+
+/** So many turns in a row that were had at once: nobody else wants it any more. */
+const ALONE = 3
 
 /** Whoever had to wait in line stands in line again at once, for so long: it is known that others want the key. */
 const BUSY_MS = 2000
@@ -47,6 +50,8 @@ export class PlaceInLine {
   #isVain = false
   #inVain = 0
   #late = 0
+  /** Turns that were had at once, in a row. */
+  #free = 0
   #restsUntil = 0
   #busyUntil = 0
 
@@ -59,7 +64,7 @@ export class PlaceInLine {
 
   /** It is our turn. */
   get hasCome(): boolean {
-    return this.#turn !== null && this.#turn !== 'late'
+    return this.#turn !== null
   }
 
   /** Others wanted it a moment ago, and it has not been in vain to wait in line for it. */
@@ -93,32 +98,37 @@ export class PlaceInLine {
 
   /**
    * An attempt was granted, or not. Others are made by who does not stand in line, and nothing follows from those.
-   * `byReaders`: what was found free may be so for readers alone.
    */
-  attempted(isGranted: boolean, byReaders: boolean): void {
+  attempted(isGranted: boolean): void {
     const turn = this.#turn
     this.#turn = null
     if (isGranted) this.#isVain = false
     if (turn === null) return
     this.#late = 0
     if (isGranted) this.#inVain = 0
-    else if (byReaders && turn !== 'come') {
-      // They would go on while a writer is known to nobody.
-      this.#isVain = true
-      if (++this.#inVain >= VAIN) this.#rest()
-    }
-    this.#busyUntil = turn !== 'free' || !isGranted ? this.#host.clock.now() + BUSY_MS : 0
+    this.#free = turn === 'free' && isGranted ? this.#free + 1 : 0
+    if (this.#free === 0) this.isSeen(this.#host.clock.now())
+    else if (this.#free >= ALONE) this.#busyUntil = 0
   }
 
   #ended(turn: Turn): void {
     this.#wait = null
-    this.#turn = turn
+    this.#turn = isTurn(turn) ? turn : null
     if (turn === 'late' && ++this.#late >= this.#maxLate) this.#rest()
-    this.#told(turn !== 'late')
+    if (turn === 'read') {
+      // Readers would go on while a writer is known to nobody.
+      this.#isVain = true
+      if (++this.#inVain >= VAIN) this.#rest()
+    }
+    this.#told(isTurn(turn))
   }
 
   #rest(): void {
     this.#inVain = this.#late = 0
     this.#restsUntil = this.#host.clock.now() + REST_MS
   }
+}
+
+function isTurn(turn: Turn): boolean {
+  return turn !== 'late' && turn !== 'read'
 }

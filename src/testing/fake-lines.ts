@@ -56,6 +56,10 @@ export class FakeLines {
 
   #turnOf(keyId: string, place: Place, turn: Turn): void {
     place.cancel()
+    if (turn !== 'come' && this.#table.holders(keyId).length > 0) {
+      place.tell('read')
+      return this.#leave(keyId, place)
+    }
     place.isLeaving = true
     place.cancel = this.#clock.after(LEAVE_MS, () => this.#leave(keyId, place))
     place.tell(turn)

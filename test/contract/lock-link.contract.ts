@@ -352,7 +352,7 @@ export function describeLockLink<C extends object>(
         const [a, stands] = [await link('a'), await listener()]
         await ask(a, 'try shared', 'orders')
 
-        expect(await stands.lineUp(key('orders'))).toBe('free')
+        expect(await stands.lineUp(key('orders'))).toBe('read')
       })
 
       test('a pair of integers has a line as well', async () => {

@@ -49,11 +49,19 @@ BEGIN
   END IF;
   BEGIN
     IF key[3] IS NULL THEN
-      IF NOT pg_try_advisory_xact_lock_shared(key[2]::int8) THEN
+      IF pg_try_advisory_xact_lock(key[2]::int8) THEN
+        RAISE SQLSTATE 'LP000';
+      ELSIF pg_try_advisory_xact_lock_shared(key[2]::int8) THEN
+        turn := 'read';
+      ELSE
         turn := 'come';
         PERFORM pg_advisory_xact_lock_shared(key[2]::int8);
       END IF;
-    ELSIF NOT pg_try_advisory_xact_lock_shared(key[2]::int4, key[3]::int4) THEN
+    ELSIF pg_try_advisory_xact_lock(key[2]::int4, key[3]::int4) THEN
+      RAISE SQLSTATE 'LP000';
+    ELSIF pg_try_advisory_xact_lock_shared(key[2]::int4, key[3]::int4) THEN
+      turn := 'read';
+    ELSE
       turn := 'come';
       PERFORM pg_advisory_xact_lock_shared(key[2]::int4, key[3]::int4);
     END IF;
@@ -73,7 +81,7 @@ DO $$
 DECLARE
   key text[] := string_to_array(current_setting('lockpool.line'), ' ');
 BEGIN
-  IF current_setting('lockpool.turn') = 'late' THEN
+  IF current_setting('lockpool.turn') IN ('late', 'read') THEN
     RETURN;
   END IF;
   FOR i IN 1..${Math.ceil(LEAVE_MS / LOOK_MS)} LOOP

@@ -380,7 +380,7 @@ export class SemaphoreEntry
   #tookSome({ taken, said, otherPermits }: PermitReply): void {
     const session = this.#session
     const isEnough = taken.length === this.#asked
-    this.#line?.attempted(taken.length > 0, false)
+    this.#line?.attempted(taken.length > 0)
     if (taken.length > 0) this.#learnFrom(this.queue.first)
     this.#hasLostRace = taken.length === 0 && this.#asking === 'retry'
     if (this.#hasLostRace) this.#ownLine.isSeen(this.now())

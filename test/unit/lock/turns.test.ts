@@ -68,7 +68,7 @@ describe('a key that one caller in each of several processes wants again and aga
 
     const again = taken.turns.filter((place, i) => place === taken.turns[i - 1]).length
     expect(again / taken.turns.length).toBeLessThan(0.2)
-    expect(taken.longestMs).toBeLessThan(100)
+    expect(taken.longestMs).toBeLessThan(150)
   })
 
   test('goes round among five', async () => {
