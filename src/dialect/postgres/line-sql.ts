@@ -39,34 +39,34 @@ export const NAME_LINE = `SELECT pg_catalog.set_config('lockpool.line', $1, true
 export const WAIT_IN_LINE: string = `
 DO $$
 DECLARE
-  key text[] := string_to_array(current_setting('lockpool.line'), ' ');
-  turn text := 'free';
+  key text[] DEFAULT string_to_array(current_setting('lockpool.line'), ' ');
+  turn text DEFAULT 'free';
 BEGIN
   PERFORM set_config('lockpool.turn', 'late', true);
   IF NOT pg_try_advisory_xact_lock(${LINE_CLASS}, key[1]::int4) THEN
-    turn := 'next';
+    turn = 'next';
     PERFORM pg_advisory_xact_lock(${LINE_CLASS}, key[1]::int4);
   END IF;
   BEGIN
     IF key[3] IS NULL THEN
       IF pg_try_advisory_xact_lock(key[2]::int8) THEN
-        RAISE SQLSTATE 'LP000';
+        RAISE triggered_action_exception;
       ELSIF pg_try_advisory_xact_lock_shared(key[2]::int8) THEN
-        turn := 'read';
+        turn = 'read';
       ELSE
-        turn := 'come';
+        turn = 'come';
         PERFORM pg_advisory_xact_lock_shared(key[2]::int8);
       END IF;
     ELSIF pg_try_advisory_xact_lock(key[2]::int4, key[3]::int4) THEN
-      RAISE SQLSTATE 'LP000';
+      RAISE triggered_action_exception;
     ELSIF pg_try_advisory_xact_lock_shared(key[2]::int4, key[3]::int4) THEN
-      turn := 'read';
+      turn = 'read';
     ELSE
-      turn := 'come';
+      turn = 'come';
       PERFORM pg_advisory_xact_lock_shared(key[2]::int4, key[3]::int4);
     END IF;
-    RAISE SQLSTATE 'LP000';
-  EXCEPTION WHEN SQLSTATE 'LP000' THEN
+    RAISE triggered_action_exception;
+  EXCEPTION WHEN triggered_action_exception THEN
     PERFORM set_config('lockpool.turn', turn, true);
   END;
 EXCEPTION WHEN OTHERS THEN
@@ -79,7 +79,7 @@ SELECT pg_catalog.current_setting('lockpool.turn') AS turn`
 export const LEAVE_LINE: string = `
 DO $$
 DECLARE
-  key text[] := string_to_array(current_setting('lockpool.line'), ' ');
+  key text[] DEFAULT string_to_array(current_setting('lockpool.line'), ' ');
 BEGIN
   IF current_setting('lockpool.turn') IN ('late', 'read') THEN
     RETURN;
