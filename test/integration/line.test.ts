@@ -52,8 +52,14 @@ async function hotIn(count: number): Promise<{ pools: Pool[]; held: Lock; waits:
 }
 
 test('one is woken after the other, and nobody else', async () => {
-  const { held, waits } = await hotIn(4)
+  const { pools, held, waits } = await hotIn(4)
   expect((await inLine()).map(({ granted }) => granted)).toEqual([true, false, false])
+  const waiters = async (): Promise<number> => {
+    const locks = await pools[0]!.inspect()
+    return locks.reduce((sum, lock) => sum + lock.waiters.length, 0)
+  }
+  // Between two waits of a process it is none for a moment.
+  await expect.poll(waiters).toBe(3)
 
   await held.release()
   let served = 0

@@ -13,7 +13,7 @@ import { decodeLock, isMark, wholeMs, type RawLock } from './lock-rows.js'
 import { readReports } from './postgres-reports.js'
 import { KeyNameBook, type KeyNameRow } from './postgres-key-names.js'
 import { isLockpoolStatement } from './own-statements.js'
-import { INTEREST_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from './postgres-key.js'
+import { INTEREST_CLASS, LINE_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from './postgres-key.js'
 
 export interface InspectOptions {
   /** Also what is merely held on tables, indexes and transactions, and keeps nobody waiting. */
@@ -121,9 +121,16 @@ function interestsOf(marks: readonly RawLock[]): Interest[] {
   const writers = new Set(
     marks.filter((mark) => mark.class === WRITER_CLASS).map(({ pid, object }) => `${pid} ${object}`),
   )
-  return marks
-    .filter((mark) => mark.class === INTEREST_CLASS)
-    .map(({ pid, object }) => ({ pid, hash: object | 0, isWriter: writers.has(`${pid} ${object}`) }))
+  return marks.filter(isInterest).map(({ pid, object, class: kind }) => ({
+    pid,
+    hash: object | 0,
+    isWriter: kind === LINE_CLASS || writers.has(`${pid} ${object}`),
+  }))
+}
+
+/** Who is at the head of a line waits for the key itself, and is seen to. */
+function isInterest({ class: kind, granted }: RawLock): boolean {
+  return kind === INTEREST_CLASS || (kind === LINE_CLASS && !granted)
 }
 
 /** While a session changes its share it has two, and the larger counts. Whatever it says, it is of one pool. */
