@@ -22,7 +22,7 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
     'doctor-sql DOCTOR_FACTS',
     'reach-sql reachStatement',
   ],
-  'in a wait in line, behind BEGIN_LINE': ['line-sql WAIT_IN_LINE', 'line-sql LEAVE_LINE'],
+  'in a wait in line, behind BEGIN_LINE': ['line-sql waitInLine', 'line-sql LEAVE_LINE'],
   'by a lock session, whose settings are in force': [
     'batch-sql TRY_ONE',
     'batch-sql RETRY_ONE',

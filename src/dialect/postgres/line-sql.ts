@@ -26,17 +26,14 @@ SELECT
       OPERATOR(pg_catalog.<=) ${(LINE_MS * 1.2) / 1000} AS logs`
 
 /** With these in force the names in what follows are the server's own. */
-export const BEGIN_LINE: string = `
+const BEGIN_LINE: string = `
 BEGIN;
 SET LOCAL statement_timeout = 0;
 SET LOCAL lock_timeout = ${LINE_MS};
 SET LOCAL search_path = pg_catalog`
 
-/** `$1` is the hash of the key, and the key: a bigint, or two integers. */
-export const NAME_LINE = `SELECT pg_catalog.set_config('lockpool.line', $1, true)`
-
 /** What is waited for is tried first, to tell who has waited from who has not. The key is held no longer than that it is known to be free. */
-export const WAIT_IN_LINE: string = `
+const WAIT_IN_LINE: string = `
 DO $$
 DECLARE
   key text[] DEFAULT string_to_array(current_setting('lockpool.line'), ' ');
@@ -74,6 +71,15 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 SELECT pg_catalog.current_setting('lockpool.turn') AS turn`
+
+/**
+ * `name` is the hash of the key, and the key, in digits: a bigint, or two integers. All of it is one message: each would
+ * cost both sides as much as the wait itself.
+ */
+export function waitInLine(name: string): string {
+  return `${BEGIN_LINE};
+SELECT pg_catalog.set_config('lockpool.line', '${name}', true);${WAIT_IN_LINE}`
+}
 
 /** The place at the head is kept until the key has been taken, by whomever, or for a few milliseconds. */
 export const LEAVE_LINE: string = `

@@ -1,5 +1,5 @@
 import type { Turn } from '../dialect.js'
-import { ABANDON_LINE, BEGIN_LINE, LEAVE_LINE, LINE_FACTS, NAME_LINE, WAIT_IN_LINE } from './line-sql.js'
+import { ABANDON_LINE, LEAVE_LINE, LINE_FACTS, waitInLine } from './line-sql.js'
 import type { PostgresKey } from './postgres-key.js'
 import type { ServerConnection } from './server-connection.js'
 
@@ -25,12 +25,9 @@ export class PostgresLine {
   /** All of it is sent at once: the server must not depend on us to end it. */
   async wait(key: PostgresKey): Promise<Turn> {
     const server = this.#server
-    const begun = server.command(BEGIN_LINE)
-    const named = server.query(NAME_LINE, [nameOf(key)])
-    const waited = server.query<{ turn: Turn }>(WAIT_IN_LINE)
+    const waited = server.query<{ turn: Turn }>(waitInLine(nameOf(key)))
     const left = server.command(LEAVE_LINE)
-    // Whoever fails first takes the rest with it.
-    Promise.all([begun, named, waited, left]).catch(() => this.#failed())
+    Promise.all([waited, left]).catch(() => this.#failed())
     return (await waited).rows[0]!.turn
   }
 
