@@ -143,7 +143,7 @@ test.each(['fast', 'immediate'] as const)(
     await server.restart(mode)
 
     for (const each of survivors) each.kill('SIGUSR1')
-    await new Promise((resolve) => setTimeout(resolve, 8000))
+    await new Promise((resolve) => setTimeout(resolve, 14_000))
     for (const each of survivors) each.kill('SIGTERM')
     for (const each of survivors) expect(await each.ended, each.err).toBe(0)
     const told = survivors.map((each) => JSON.parse(each.out.toString()) as Told)
