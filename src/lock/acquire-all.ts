@@ -22,7 +22,7 @@ export async function acquireAll(
   if (refusal !== null) throw refusal
   const until = arbiter.clock.now() + request.timeoutMs
   const attempt = new Attempt(arbiter, distinct, request, until)
-  arbiter.group(1)
+  arbiter.groupCame()
   try {
     let refused = await attempt.tryRest(request.patience === 'once' ? 'once' : 'ask')
     while (refused !== null) {
@@ -37,7 +37,7 @@ export async function acquireAll(
     await attempt.giveBack(() => true)
     throw error
   } finally {
-    arbiter.group(-1)
+    arbiter.groupLeft()
   }
 }
 

@@ -115,8 +115,12 @@ export class Arbiter implements EntryHost, DetectorHost {
   }
 
   /** A caller who asks for several keys: one more, however many they are, until it has left. */
-  group(by: 1 | -1): void {
-    this.#waiting += by
+  groupCame(): void {
+    this.#waiting++
+  }
+
+  groupLeft(): void {
+    this.#waiting--
   }
 
   /** `isPart`: of what a group asks for. The group was let in as one caller, and is not stopped half-way. */

@@ -62,7 +62,8 @@ export interface DoorbellHost {
 
 /**
  * Hears when locks of other processes become free, while anybody here sleeps for one. It needs a connection of its own,
- * without locks; it takes one only if one is free, and gives it back to whoever asks: without it the sleepers poll.
+ * without locks; it takes one only if one is free, and gives it back to whoever asks: without it the sleepers poll. The same
+ * connection stands in line for keys that go from one process to the next; what it locks for that ends with each wait.
  */
 export class Doorbell<C extends object> implements Line {
   readonly #pool: ConnectionPool<C>

@@ -402,7 +402,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
       case 'retry':
       case 'poll':
         this.#others?.came()
-        if (kind === 'retry') this.#ownLine.isSeen(now)
+        if (kind === 'retry') this.#ownLine.seen(now)
         if (kind === 'retry') this.#lostRace()
         this.#fallAsleep(answer)
         return this.refused()
@@ -449,7 +449,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   /** Those who stand in line are woken by the server. */
   #yieldedToLine(now: number): void {
     this.#move('idle')
-    this.#ownLine.isSeen(now)
+    this.#ownLine.seen(now)
     // Who can't join them waits elsewhere until they have come.
     this.#others ??= new Others()
     this.#others.stoodInLine(now)
@@ -464,7 +464,7 @@ export class Entry extends LocalKey implements EntryFacts, Request, Tenant, Wait
   #granted(token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
     if (this.#sleep !== null) this.#sleptUntil(this.#sleep, now)
     if (this.queue.first !== null && wasQuick(this.kind, now - this.queue.first.since))
-      this.#ownLine.isSeen(now)
+      this.#ownLine.seen(now)
     this.#line?.attempted(true)
     this.#isContended = this.#isMarked = this.isDraining = false
     const turn = (this.turn = new Turn(token, now))

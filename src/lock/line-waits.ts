@@ -2,7 +2,7 @@ import { Deferred } from '../base/deferred.js'
 import type { Clock } from '../base/clock.js'
 import type { Turn } from '../dialect/dialect.js'
 
-/** Whoever has not even come to stand in line by then looks for the key, and asks again. */
+/** Whoever has not even come to stand in line by then gives up its place. */
 const PATIENCE_MS = 1000
 
 /** The waits in line of this process. The connection that listens carries out one at a time, in the order they came. */

@@ -13,7 +13,7 @@ export interface Line {
   lineUp(key: KeyCode, isWanted: () => boolean): Promise<Turn>
 }
 
-/** So many times readers had it. */
+/** How often readers may have the key when our turn comes, before nobody stands in line for a while. */
 const VAIN = 3
 
 /** How long nobody stands in line then: readers may have the key again and again, or a stranger be in the way. */
@@ -72,8 +72,8 @@ export class PlaceInLine {
     return now < this.#busyUntil && !this.#isVain && now >= this.#restsUntil
   }
 
-  /** Others want it now. */
-  isSeen(now: number): void {
+  /** Others have been found to want it now. */
+  seen(now: number): void {
     this.#busyUntil = now + BUSY_MS
   }
 
@@ -96,9 +96,7 @@ export class PlaceInLine {
     this.#wait = null
   }
 
-  /**
-   * An attempt was granted, or not. Others are made by who does not stand in line, and nothing follows from those.
-   */
+  /** An attempt was granted, or not. If no turn led to it, it says nothing of the line. */
   attempted(isGranted: boolean): void {
     const turn = this.#turn
     this.#turn = null
@@ -107,7 +105,7 @@ export class PlaceInLine {
     this.#late = 0
     if (isGranted) this.#inVain = 0
     this.#free = turn === 'free' && isGranted ? this.#free + 1 : 0
-    if (this.#free === 0) this.isSeen(this.#host.clock.now())
+    if (this.#free === 0) this.seen(this.#host.clock.now())
     else if (this.#free >= ALONE) this.#busyUntil = 0
   }
 

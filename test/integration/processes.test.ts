@@ -159,8 +159,8 @@ test.each(['fast', 'immediate'] as const)(
     expect(await read.ended, read.err).toBe(0)
     const value = Number(read.out.toString())
     expect(sum('signals')).toBe(sum('lost'))
-    // The server ends its sessions one after the other: who is next in line may have it for a moment, and lose it as well.
-    expect(sum('lost'), 'each once').toBeLessThanOrEqual(survivors.length)
+    // A server that stops ends its sessions one after the other, so more than one may lose it, but none twice.
+    for (const { lost } of told) expect(lost).toBeLessThanOrEqual(1)
     // A write whose answer was lost may have been made.
     expect(value).toBeGreaterThanOrEqual(sum('written'))
     expect(value).toBeLessThanOrEqual(sum('written') + sum('unknown'))

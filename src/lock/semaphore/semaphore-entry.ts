@@ -383,7 +383,7 @@ export class SemaphoreEntry
     this.#line?.attempted(taken.length > 0)
     if (taken.length > 0) this.#learnFrom(this.queue.first)
     this.#hasLostRace = taken.length === 0 && this.#asking === 'retry'
-    if (this.#hasLostRace) this.#ownLine.isSeen(this.now())
+    if (this.#hasLostRace) this.#ownLine.seen(this.now())
     this.#asked = 0
     this.take(taken)
     const mismatch = this.host.looked(this, otherPermits)
@@ -406,7 +406,7 @@ export class SemaphoreEntry
   #learnFrom(first: LockWaiter<SemaphoreEntry> | null): void {
     const now = this.now()
     const kind = this.#asking === 'take' ? 'try' : this.#asking
-    if (first !== null && wasQuick(kind, now - first.since)) this.#ownLine.isSeen(now)
+    if (first !== null && wasQuick(kind, now - first.since)) this.#ownLine.seen(now)
   }
 
   #released({ said, missing }: PermitReply): void {
@@ -440,7 +440,7 @@ export class SemaphoreEntry
   /** The server wakes those who stand in line. Who wants permits here stands behind them, or lets them go first. */
   #awaited(): void {
     this.#isContended = true
-    this.#ownLine.isSeen(this.now())
+    this.#ownLine.seen(this.now())
     this.#giveWay()
   }
 

@@ -36,7 +36,7 @@ test('a key is one to stand in line for while others want it, and for two second
   const it = placeIn()
   expect(isBusy(it)).toBe(false)
 
-  it.place.isSeen(it.clock.now())
+  it.place.seen(it.clock.now())
   await it.clock.run(1999)
   expect(isBusy(it)).toBe(true)
   await it.clock.run(2)
@@ -50,7 +50,7 @@ test('a key is one to stand in line for while others want it, and for two second
 
 test('three turns in a row that are had at once say that nobody else wants it', async () => {
   const it = placeIn()
-  it.place.isSeen(it.clock.now())
+  it.place.seen(it.clock.now())
   for (const turn of ['free', 'free', 'next', 'free', 'free'] as const) {
     await it.turn(turn)
     it.place.attempted(true)
@@ -73,7 +73,7 @@ test('one that was had by somebody quicker is stood in line for again', async ()
 test('while readers have it, it is waited for in another way, and if they have it often, for five seconds', async () => {
   const it = placeIn()
   for (let i = 0; i < 3; i++) {
-    it.place.isSeen(it.clock.now())
+    it.place.seen(it.clock.now())
     await it.turn('read')
     expect([it.told.at(-1), it.place.hasCome, isBusy(it)]).toEqual([false, false, false])
     if (i === 0) it.place.attempted(true)
@@ -82,7 +82,7 @@ test('while readers have it, it is waited for in another way, and if they have i
     expect(isBusy(it)).toBe(i < 2)
   }
   await it.clock.run(4999)
-  it.place.isSeen(it.clock.now())
+  it.place.seen(it.clock.now())
   expect(isBusy(it)).toBe(false)
   await it.clock.run(1)
   expect(isBusy(it)).toBe(true)
@@ -90,7 +90,7 @@ test('while readers have it, it is waited for in another way, and if they have i
 
 test('places that are lost again and again are not taken any more for a while', async () => {
   const it = placeIn(2)
-  it.place.isSeen(it.clock.now())
+  it.place.seen(it.clock.now())
   await it.turn('late')
   expect(isBusy(it)).toBe(true)
   await it.turn('come')
