@@ -1,5 +1,6 @@
 /**
- * Writes docs/reference/api.md and the pages below it from the docstrings of what is exported: npm run docs:reference
+ * Writes docs/reference/api.md and the pages below it from the docstrings of what is exported, and docs/reference/cli.md
+ * from the help of the program: npm run docs:reference
  *
  * With `--check` it writes nothing, and fails if a page is not what it would write, or if something has no docstring.
  */
@@ -8,6 +9,7 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { resolveConfig } from 'prettier'
 import { arrange } from './reference/pages.mjs'
+import { cliPage } from './reference/cli-page.mjs'
 import { withTypes } from './reference/read-types.mjs'
 import { layOut } from './reference/lay-out.mjs'
 import { renderIndex, renderPage } from './reference/render.mjs'
@@ -40,6 +42,7 @@ async function makeReference() {
       silent: exported.filter(({ doc }) => doc.prose === '').map(({ name, path }) => `${name} in ${path}`),
     }
   })
+  pages.push([`${FOLDER}/cli.md`, await cliPage(ROOT)])
   const style = await resolveConfig(join(ROOT, 'README.md'))
   return {
     pages: await Promise.all(pages.map(async ([path, text]) => [path, await layOut(text, style)])),

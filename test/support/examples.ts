@@ -16,6 +16,9 @@ const COMPILER_OPTIONS = {
   declaration: false,
   noUnusedLocals: false,
   noUnusedParameters: false,
+  // NestJS has no other kind.
+  experimentalDecorators: true,
+  erasableSyntaxOnly: false,
 }
 
 const SOURCES = {
