@@ -40,7 +40,8 @@ import type { ConnectOptions } from './pool/connect-request.js'
 /** How a pool uses its server, and where that is. */
 export interface LockPoolOptions extends DialectLockPoolOptions, ConnectionHooks {
   /**
-   * The server: a connection string or a URL, or an object with what `pg` takes.
+   * The server: a connection string or a URL, or an object with what `pg` takes. It may name several hosts, as libpq does:
+   * `postgres://a,b:5433/db?target_session_attrs=primary`. Every connection goes to the one that is the primary.
    *
    * Default: the environment variable `DATABASE_URL`, then `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD` and `PGDATABASE`.
    */

@@ -43,11 +43,10 @@ const GOOD_BYE_LIMIT_MS = 1000
  * @throws {ConnectionError} the server does not answer; what else goes wrong, as the driver says it.
  */
 export async function openConnection(config: ClientConfig, signal?: AbortSignal): Promise<ServerConnection> {
-  const { ServerConnection } = await import('../dialect/postgres/server-connection.js')
+  const { PrimaryFinder } = await import('../dialect/postgres/hosts/primary-finder.js')
   const limit = AbortSignal.timeout(CONNECT_LIMIT_MS)
   try {
-    return await ServerConnection.open(
-      config,
+    return await new PrimaryFinder(config).open(
       signal === undefined ? limit : AbortSignal.any([limit, signal]),
     )
   } catch (error) {

@@ -9,6 +9,9 @@ export interface ConnectionFactory<C extends object> {
   /** Opens one. The signal aborts when the time for it is up or the pool closes; a late result is closed unseen. */
   open(signal: AbortSignal): Promise<C>
 
+  /** What the attempt with this signal has found out so far, for the message of one that is given up; null if nothing. */
+  progress?(signal: AbortSignal): string | null
+
   /** Ends one politely, and resolves when the server has let go of it: until then it counts against `max`. */
   close(connection: C): Promise<void>
 

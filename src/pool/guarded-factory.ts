@@ -4,7 +4,17 @@ import type { ConnectionFactory } from './connection-factory.js'
 import { attachLease, type Lease } from './lease.js'
 
 const NEEDED = ['open', 'close'] as const
-const OPTIONAL = ['destroy', 'settled', 'check', 'clean', 'onEnd', 'lease', 'ref', 'unref'] as const
+const OPTIONAL = [
+  'progress',
+  'destroy',
+  'settled',
+  'check',
+  'clean',
+  'onEnd',
+  'lease',
+  'ref',
+  'unref',
+] as const
 
 /** What is known of the end of a connection, and who wants to know. */
 interface Watch {
@@ -52,6 +62,16 @@ export class GuardedFactory<C extends object> {
       throw error
     }
     return connection as C
+  }
+
+  /** In words, or nothing. */
+  progress(signal: AbortSignal): string | null {
+    try {
+      const said: unknown = this.#factory.progress?.(signal)
+      return typeof said === 'string' ? said : null
+    } catch {
+      return null
+    }
   }
 
   /** Tells once that it has ended by itself; at once, if it has already. */

@@ -163,7 +163,9 @@ export class Opener<C extends object> {
     const { connectTimeoutMs } = this.#options
     const cancelTimer = this.#clock.after(connectTimeoutMs, () => attempt.abort())
     attempt.signal.addEventListener('abort', () => {
-      fail(new ConnectionError(`no connection within ${connectTimeoutMs} ms`))
+      const found = this.#factory.progress(attempt.signal)
+      const why = found === null ? '' : `: ${found}`
+      fail(new ConnectionError(`no connection within ${connectTimeoutMs} ms${why}`))
     })
     const succeed = (connection: C): void => {
       if (end()) this.#succeeded(connection, this.#clock.now() - startedAt)

@@ -1,6 +1,7 @@
-import net from 'node:net'
+import type net from 'node:net'
 import pg from 'pg'
 import { systemClock, type Clock } from '../../base/clock.js'
+import { socketTo } from './socket-to.js'
 
 /** The session that is to give up what it does, and how its server is reached. */
 export interface CancelTarget {
@@ -66,13 +67,6 @@ function wireFor({ ssl, sslNegotiation, makeStream, address }: CancelTarget): Wi
   const stream = makeStream ?? (address === undefined ? undefined : () => socketTo(address))
   const config = { ssl, sslNegotiation, stream }
   return new pg.Connection(config as pg.ConnectionConfig) as Wire
-}
-
-/** Whatever host it is told. */
-function socketTo(address: string): net.Socket {
-  const socket = new net.Socket()
-  const connect = socket.connect.bind(socket)
-  return Object.assign(socket, { connect: (port: number) => connect({ host: address, port }) })
 }
 
 /** With TLS where the session has it: the key is a secret. */

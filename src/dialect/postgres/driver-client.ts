@@ -17,6 +17,10 @@ export interface ClientInternals {
     /** The texts of named statements that the server has. */
     parsedStatements: Record<string, string>
     attachListeners(stream: Stream): void
+    on(
+      event: 'parameterStatus',
+      listener: (report: { readonly parameterName: string; readonly parameterValue: string }) => void,
+    ): void
   }
   readonly connectionParameters: { query_timeout: number }
 }
@@ -27,9 +31,10 @@ export function internalsOf(client: pg.Client): ClientInternals {
 
 /**
  * Connects. The driver throws at some of what a server may say to a newcomer, for example that it wants Kerberos, and it
- * does so where it reads the socket: that would end the process. Here it fails the attempt.
+ * does so where it reads the socket: that would end the process. Here it fails the attempt. `heard` is called for all that
+ * comes until then.
  */
-export async function connectClient(client: pg.Client): Promise<void> {
+export async function connectClient(client: pg.Client, heard: () => void): Promise<void> {
   const { connection } = internalsOf(client)
   const attach = connection.attachListeners.bind(connection)
   let isConnecting = true
@@ -40,6 +45,7 @@ export async function connectClient(client: pg.Client): Promise<void> {
     stream.on('data', (bytes: Buffer) => {
       // Later it may be somebody's callback that throws, which is to be seen.
       if (!isConnecting) return read(bytes)
+      heard()
       try {
         read(bytes)
       } catch (error) {
@@ -52,6 +58,15 @@ export async function connectClient(client: pg.Client): Promise<void> {
   } finally {
     isConnecting = false
   }
+}
+
+/** What the server reports of its settings, now and whenever one of them changes: only those that are asked for. */
+export function watchReports(client: pg.Client, names: readonly string[]): ReadonlyMap<string, string> {
+  const reported = new Map<string, string>()
+  internalsOf(client).connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+    if (names.includes(parameterName)) reported.set(parameterName, parameterValue)
+  })
+  return reported
 }
 
 /** Null if there is no way to open another connection to the same server. */

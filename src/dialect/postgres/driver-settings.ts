@@ -30,6 +30,10 @@ export const DRIVER_SETTINGS: ReadonlyMap<string, DriverSetting> = new Map(
     connectionString: row('as given', 'where the server is; `pg` lets it win over the rest'),
     host: WHERE,
     port: WHERE,
+    target_session_attrs: row(
+      'as given',
+      "which of several hosts will do, as libpq has it. lockpool's own: `pg` takes no notice",
+    ),
     user: WHERE,
     password: row('as given', 'a text, or a function that is asked for each connection'),
     database: WHERE,

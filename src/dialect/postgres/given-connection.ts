@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import { show } from '../../base/options.js'
 import { DRIVER_SETTINGS } from './driver-settings.js'
+import { HOSTS } from './hosts/host-list.js'
 
 /** What was given as a connection, as far as it is one. */
 export type Given = { readonly settings: Readonly<Record<string, unknown>> } | { readonly problem: string }
@@ -46,7 +47,9 @@ export function readGiven(given: unknown): Given {
   if (isUrl(given)) return { settings: { connectionString: given.href } }
   const wrongKind = wrongKindOf(given)
   if (wrongKind !== null) return { problem: wrongKind }
-  const settings: Record<string, unknown> = {}
+  const settings: Record<string | symbol, unknown> = {}
+  // From settings of ours, which somebody hands on.
+  if (HOSTS in (given as object)) settings[HOSTS] = (given as { [HOSTS]: unknown })[HOSTS]
   for (const name of namesIn(given as object)) {
     const value = ask(given as object, name)
     if (value === THREW) return { problem: `can't be read: its "${name}" throws` }

@@ -2,12 +2,27 @@ import pg from 'pg'
 import { show } from '../../base/options.js'
 import { fateOf } from './driver-settings.js'
 import { readGiven } from './given-connection.js'
+import { HOSTS, hostsOf, splitHosts, type TargetSession } from './hosts/host-list.js'
+
+/** What `pg` takes, and several hosts as libpq writes them. */
+export interface PostgresSettings extends Omit<pg.ClientConfig, 'host' | 'port'> {
+  /** Several are tried in this order, with the last that was the primary first: an array, or a text with commas. */
+  readonly host?: string | readonly string[] | undefined
+  /** One for all hosts, or one for each. */
+  readonly port?: number | string | readonly (number | string)[] | undefined
+  /**
+   * Which of the hosts will do: one that is no standby (`primary`), one that lets sessions write as well (`read-write`), or
+   * `any`, of which a primary is preferred. Locks need the primary. Default `primary` where there are several hosts.
+   */
+  readonly target_session_attrs?: TargetSession | undefined
+}
 
 /**
  * Where and how to connect: a connection string or a URL, or an object with what `pg` takes (`host`, `port`, `user`,
- * `database`, `password` as a value or a function, `ssl`, `options`, ...).
+ * `database`, `password` as a value or a function, `ssl`, `options`, ...). There may be several hosts:
+ * `postgres://a,b:5433/db?target_session_attrs=primary`.
  */
-export type PostgresConfig = string | URL | pg.ClientConfig
+export type PostgresConfig = string | URL | pg.ClientConfig | PostgresSettings
 
 /** What can be connected with, and what is wrong with it: in words and without its password; null if it can be used. */
 export interface ReadConnection {
@@ -27,12 +42,14 @@ export function readConnection(connection: PostgresConfig | undefined): ReadConn
   const source = isFromEnvironment ? 'DATABASE_URL' : '"connection"'
   const given = readGiven(connection === undefined ? (fromEnvironment ?? {}) : connection)
   if ('problem' in given) return { settings: {}, problem: `${source} ${given.problem}` }
-  const problem =
-    stringProblem(given.settings) ?? settingProblem(given.settings) ?? driverProblem(given.settings)
-  return { settings: given.settings, problem: problem === null ? null : `${source}${problem}` }
+  const split = splitHosts(given.settings, process.env)
+  if ('problem' in split) return { settings: {}, problem: `${source} ${split.problem}` }
+  const { settings } = split
+  const problem = stringProblem(settings) ?? settingProblem(settings) ?? driverProblem(settings)
+  return { settings, problem: problem === null ? null : `${source}${problem}` }
 }
 
-/** The settings of every connection: what is the driver's own business as it was given, and what is not without. */
+/** The settings of every connection, to the first host, with the list of hosts if there is one beside them: what is the driver's own business as it was given, and what is not without. */
 export function clientConfig(
   settings: Readonly<Record<string, unknown>>,
   applicationName: string,
@@ -45,8 +62,15 @@ export function clientConfig(
     application_name: applicationName,
     ...(typeof connectionString === 'string' && { connectionString: withPlainSslMode(connectionString) }),
     ...config,
+    ...listed(settings),
     pipeline: true,
   }
+}
+
+/** Under a name that `pg` does not see. */
+function listed(settings: object): object {
+  const list = hostsOf(settings)
+  return list === null ? {} : { [HOSTS]: list }
 }
 
 /** With these the driver verifies as with `verify-full`, and warns that it may not do so for ever: then it is to be said. */

@@ -4,17 +4,18 @@ import type { Lease } from '../../pool/lease.js'
 import { checkGreeted, greet, type ConnectionHooks } from './connection-hooks.js'
 import { Dirt, type TellFound } from './dirt.js'
 import { keepProcess } from './driver-client.js'
+import { PrimaryFinder, type FinderPorts } from './hosts/primary-finder.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { PostgresConnection } from './postgres-connection.js'
 import { explain } from './postgres-errors.js'
 import { HEARTBEAT } from './postgres-sql.js'
 import { Reach } from './reach.js'
-import { ServerConnection } from './server-connection.js'
+import type { ServerConnection } from './server-connection.js'
 import { refuseTwin } from './twins.js'
 
 /** Opens, lends, checks, cleans and closes connections to PostgreSQL. */
 export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
-  readonly #config: pg.ClientConfig
+  readonly #finder: PrimaryFinder
   readonly #hooks: ConnectionHooks
   readonly #isGreeted: boolean
   readonly #dirt = new WeakMap<PostgresConnection, Dirt>()
@@ -22,8 +23,8 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   readonly #reach = new Reach()
   readonly #cancels = new Set<Promise<void>>()
 
-  constructor(config: pg.ClientConfig, hooks: ConnectionHooks = {}) {
-    this.#config = config
+  constructor(config: pg.ClientConfig, hooks: ConnectionHooks = {}, ports: FinderPorts = {}) {
+    this.#finder = new PrimaryFinder(config, ports)
     this.#hooks = hooks
     this.#isGreeted = hooks.onConnect !== undefined || hooks.verify !== undefined
   }
@@ -31,7 +32,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   async open(signal: AbortSignal): Promise<PostgresConnection> {
     let connection: ServerConnection | null = null
     try {
-      connection = await ServerConnection.open(this.#config, signal)
+      connection = await this.#finder.open(signal)
       await refuseTwin(connection)
       if (this.#isGreeted) {
         await greet(connection, this.#hooks, signal)
@@ -43,6 +44,10 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
       connection?.destroy()
       throw explain(error)
     }
+  }
+
+  progress(signal: AbortSignal): string | null {
+    return this.#finder.progress(signal)
   }
 
   async close(connection: PostgresConnection): Promise<void> {

@@ -6,7 +6,13 @@ import type { QueryConfig, QueryResult } from '../queryable.js'
 import type { Callback } from './callback.js'
 import { requestCancel } from './cancel-request.js'
 import { setClientCheck, type ClientCheck } from './client-check.js'
-import { cancelTargetOf, connectClient, internalsOf, type ClientInternals } from './driver-client.js'
+import {
+  cancelTargetOf,
+  connectClient,
+  internalsOf,
+  watchReports,
+  type ClientInternals,
+} from './driver-client.js'
 import { OwnCommand, OwnQuery, type OwnValue } from './own-query.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 
@@ -15,6 +21,11 @@ export interface Prepared {
   readonly name: string
   readonly text: string
 }
+
+/** What tells a primary, since PostgreSQL 14. */
+const REPORTED = ['in_hot_standby', 'default_transaction_read_only'] as const
+
+type Reported = (typeof REPORTED)[number]
 
 /**
  * The connection itself, over one client of `pg` in pipeline mode. What goes through `query` and `prepared` are statements
@@ -25,6 +36,7 @@ export class ServerConnection implements PostgresConnection {
   readonly #client: pg.Client
   readonly #endListeners = new Set<(cause: Error) => void>()
   readonly #config: pg.ClientConfig
+  readonly #reports: ReadonlyMap<string, string>
   #inFlight = 0
   #end: Error | null = null
   #canceled: Promise<void> | null = null
@@ -63,6 +75,7 @@ export class ServerConnection implements PostgresConnection {
   private constructor(client: pg.Client, config: pg.ClientConfig) {
     this.#client = client
     this.#config = config
+    this.#reports = watchReports(client, REPORTED)
     // The driver takes it from a dozen places, and enforces it by ending the connection, with every lock on it.
     this.#internals.connectionParameters.query_timeout = 0
     // A dead backend says why, then the socket closes. Without a listener either would end the process.
@@ -74,14 +87,18 @@ export class ServerConnection implements PostgresConnection {
     })
   }
 
-  /** The signal ends the attempt, at whatever stage it is. */
-  static async open(config: pg.ClientConfig, signal: AbortSignal): Promise<ServerConnection> {
+  /** The signal ends the attempt, at whatever stage it is. `heard` is called for all that the server says until it lets us in. */
+  static async open(
+    config: pg.ClientConfig,
+    signal: AbortSignal,
+    heard: () => void = () => undefined,
+  ): Promise<ServerConnection> {
     const client = new pg.Client(config)
     const connection = new ServerConnection(client, config)
     const abort = (): void => connection.destroy()
     const forgetSignal = onAbort(signal, abort)
     try {
-      await connectClient(client)
+      await connectClient(client, heard)
       await connection.setClientCheck()
       connection.isPrompt = false
       return connection
@@ -95,6 +112,11 @@ export class ServerConnection implements PostgresConnection {
 
   get processID(): number {
     return this.#internals.processID ?? 0
+  }
+
+  /** What the server last reported of one of `REPORTED` by itself, or null. */
+  reported(name: Reported): string | null {
+    return this.#reports.get(name) ?? null
   }
 
   /** How many statements of ours have been prepared here, as far as the driver knows. */

@@ -26,6 +26,7 @@ describe('settings of the driver', () => {
     connectionString: 'postgres://h/db',
     host: 'h',
     port: 7,
+    target_session_attrs: 'primary',
     user: 'u',
     password: 'p',
     database: 'd',

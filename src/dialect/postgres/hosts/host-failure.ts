@@ -1,0 +1,46 @@
+import { ConnectionError, LockError } from '../../../base/errors.js'
+import { explain } from '../postgres-errors.js'
+import { hostInWords, type HostList } from './host-list.js'
+import type { Outcome } from './host-race.js'
+
+/** Why no server of a race will do: with one way to one server, what that said; else each host, and what it said. */
+export function hostFailure(list: HostList, outcomes: readonly Outcome[]): unknown {
+  if (list.hosts.length === 1) {
+    const errors = outcomes.filter(({ role }) => role === null).map(({ error }) => error)
+    if (outcomes.length === 1 && errors.length === 1) return errors[0]
+    if (errors.length === outcomes.length && errors.length > 0) return allOf(errors)
+  }
+  const what = list.target === 'read-write' ? 'writable primary' : 'primary'
+  const who = list.hosts.length === 1 ? 'the host is no' : `none of ${list.hosts.length} hosts is a`
+  const failures = outcomes.map(({ error }) => error).filter((error) => error !== null)
+  return new ConnectionError(`${who} ${what}: ${inWords(outcomes)}`, {
+    cause: failures.length === 0 ? undefined : new AggregateError(failures, 'what the hosts said'),
+    // A standby is worth another try: a fail-over makes it the primary.
+    retryable: outcomes.some(({ role, error }) => role !== null || explain(error).retryable),
+  })
+}
+
+/** Each host, and what it has said so far. */
+export function inWords(outcomes: readonly Outcome[]): string {
+  return outcomes.map((outcome) => `${placeInWords(outcome)} ${saidInWords(outcome)}`).join('; ')
+}
+
+function placeInWords({ place: { host, address } }: Outcome): string {
+  return address === null || address === host.host ? hostInWords(host) : `${hostInWords(host)} (${address})`
+}
+
+function saidInWords({ error, role, isHeard }: Outcome): string {
+  if (role === 'standby') return 'is a read-only standby'
+  if (role === 'read-only') return 'is a primary whose sessions only read (default_transaction_read_only)'
+  if (role === 'primary') return 'is the primary'
+  if (error === null) return isHeard ? 'has not let us in yet' : 'says nothing'
+  const { message } = error instanceof LockError ? error : explain(error)
+  return `says: ${message}`
+}
+
+/** As Node has it for the addresses of a name: with the code that all have in common. */
+function allOf(errors: readonly unknown[]): Error {
+  const codes = new Set(errors.map((error) => (error as { code?: unknown } | null)?.code))
+  const all = new AggregateError(errors)
+  return codes.size === 1 ? Object.assign(all, { code: [...codes][0] }) : all
+}

@@ -1,0 +1,27 @@
+import type { ServerConnection } from '../server-connection.js'
+import type { TargetSession } from './host-list.js'
+import type { Role } from './host-race.js'
+import { ROLE } from './role-sql.js'
+
+interface RoleRow {
+  readonly is_standby: boolean
+  readonly reads_only: boolean
+}
+
+/**
+ * What the server says it is. Since PostgreSQL 14 it says so by itself as a session begins, and whenever that changes; where it
+ * has not, as behind a pooler, it is asked, unless anything will do.
+ */
+export async function roleOf(server: ServerConnection, target: TargetSession): Promise<Role> {
+  const standby = server.reported('in_hot_standby')
+  const readsOnly = server.reported('default_transaction_read_only')
+  if (standby !== null && readsOnly !== null) return roleBy(standby === 'on', readsOnly === 'on')
+  if (target === 'any') return 'primary'
+  const { rows } = await server.query<RoleRow>(ROLE)
+  return roleBy(rows[0]!.is_standby, rows[0]!.reads_only)
+}
+
+function roleBy(isStandby: boolean, readsOnly: boolean): Role {
+  if (isStandby) return 'standby'
+  return readsOnly ? 'read-only' : 'primary'
+}

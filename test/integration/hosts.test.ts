@@ -1,0 +1,140 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Cluster } from '../../chaos/cluster.js'
+import type { PostgresConfig } from '../../src/dialect/postgres/postgres-config.js'
+import { LockPool } from '../../src/postgres-lock-pool.js'
+import { lockpool } from '../support/command-line.js'
+import { rejection } from '../support/fake-world.js'
+import { acquireWhenUp } from '../support/lock-world.js'
+import { startEmbedded } from '../support/own-server.js'
+
+/** A host that accepts connections and says nothing, as a frozen server does. */
+class SilentHost {
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+
+  constructor() {
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket)
+      socket.resume()
+      socket.on('error', () => undefined).on('close', () => this.#sockets.delete(socket))
+    })
+  }
+
+  async listen(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    return this
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  get connections(): number {
+    return this.#sockets.size
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}
+
+/** Nobody listens there. */
+const NOBODY = 1
+
+let cluster: Cluster
+let silent: SilentHost
+
+beforeAll(async () => {
+  silent = await new SilentHost().listen()
+  cluster = await Cluster.startedBy(startEmbedded)
+  await cluster.addStandbys(1)
+}, 60_000)
+
+afterAll(async () => {
+  await cluster.stop()
+  await silent.close()
+})
+
+/** The same address with other hosts in it. */
+function urlOf(places: readonly string[], query = ''): string {
+  const [, head, tail] = /^(.*@)[^/]*(\/.*)$/.exec(cluster.urlOf('postgres'))!
+  return `${head}${places.join(',')}${tail}${query}`
+}
+
+const at = (port: number): string => `127.0.0.1:${port}`
+
+async function withPool<T>(
+  connection: LockPoolOptions['connection'],
+  use: (locks: LockPool) => Promise<T>,
+): Promise<T> {
+  const locks = new LockPool({ connection })
+  try {
+    return await use(locks)
+  } finally {
+    await locks.close({ graceMs: 0 })
+  }
+}
+
+async function portOf(locks: LockPool): Promise<number> {
+  const { rows } = await locks.connections.query<{ port: number }>('SELECT inet_server_port() AS port')
+  return rows[0]!.port
+}
+
+test('of a standby, a host where nobody is, and a silent one, the primary is found, for locks and for borrowers', async () => {
+  const { port, standbyPort } = cluster
+  const places = [at(NOBODY), at(standbyPort!), at(silent.port), at(port)]
+  await withPool(urlOf(places, '?target_session_attrs=read-write'), async (locks) => {
+    await (await locks.acquire('one')).release()
+    expect(await portOf(locks)).toBe(port)
+  })
+  await expect.poll(() => silent.connections, { message: 'nothing of the attempts is left' }).toBe(0)
+})
+
+test('lists in objects, names with several addresses', async () => {
+  const { port, standbyPort } = cluster
+  const { username, password, pathname } = new URL(cluster.urlOf('postgres'))
+  const who = { user: username, password: decodeURIComponent(password), database: pathname.slice(1) }
+  await withPool({ ...who, host: ['127.0.0.1', 'localhost'], port: [standbyPort!, port] }, async (locks) => {
+    await (await locks.acquire('one')).release()
+    expect(await portOf(locks)).toBe(port)
+  })
+})
+
+test('when no host will do, the error names each and what it said, and it is worth another try', async () => {
+  const places = [at(cluster.standbyPort!), at(NOBODY), 'nowhere.invalid:5432']
+  await withPool(urlOf(places), async (locks) => {
+    const error = await rejection(locks.acquire('one'))
+    expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: true })
+    expect(error.message).toContain(`none of 3 hosts is a primary: ${places[0]} is a read-only standby; `)
+    expect(error.message).toContain(`${places[1]} says: connect ECONNREFUSED`)
+    expect(error.message).toContain('nowhere.invalid:5432 says: getaddrinfo ENOTFOUND')
+    expect(error.message).not.toContain(new URL(cluster.urlOf('postgres')).password)
+  })
+})
+
+test('commands take lists of hosts too, and any server if that is said', async () => {
+  const both = [at(cluster.standbyPort!), at(cluster.port)]
+  const ls = lockpool(['ls'], { url: urlOf(both) })
+  expect(await ls.ended).toBe(0)
+  expect(ls.out.toString()).not.toContain('standby')
+  const standby = lockpool(['ls'], { url: urlOf(both.slice(0, 1), '?target_session_attrs=any') })
+  expect(await standby.ended).toBe(0)
+  expect(standby.out.toString()).toContain('standby')
+})
+
+test('after a fail-over the pool finds the new primary by itself, and asks it first from then on', async () => {
+  const places = [at(cluster.port), at(cluster.standbyPort!)]
+  const standbyPort = cluster.standbyPort!
+  await withPool(urlOf(places), async (locks) => {
+    const before = await locks.acquire('one')
+    const lost = new Promise((resolve) => before.signal.addEventListener('abort', resolve))
+    await cluster.failOver({ whileBehind: () => Promise.resolve(), signal: 'SIGKILL' })
+    await lost
+    const after = await acquireWhenUp(locks, 'one')
+    expect(after.token).toBeGreaterThan(before.token)
+    expect(await portOf(locks)).toBe(standbyPort)
+    await after.release()
+  })
+}, 60_000)
