@@ -65,10 +65,7 @@ function urlOf(places: readonly string[], query = ''): string {
 
 const at = (port: number): string => `127.0.0.1:${port}`
 
-async function withPool<T>(
-  connection: LockPoolOptions['connection'],
-  use: (locks: LockPool) => Promise<T>,
-): Promise<T> {
+async function withPool<T>(connection: PostgresConfig, use: (locks: LockPool) => Promise<T>): Promise<T> {
   const locks = new LockPool({ connection })
   try {
     return await use(locks)

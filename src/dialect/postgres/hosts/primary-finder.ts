@@ -87,7 +87,7 @@ export class PrimaryFinder {
   ): Promise<Found<ServerConnection>> {
     const there = this.#isListed ? withHost(this.#config as Record<string, unknown>, host) : this.#config
     const config = address === null ? there : { ...there, stream: () => socketTo(address) }
-    const connection = await ServerConnection.open(config as pg.ClientConfig, signal, heard)
+    const connection = await ServerConnection.open(config, signal, heard)
     try {
       return { connection, role: await roleOf(connection, this.#list.target) }
     } catch (error) {

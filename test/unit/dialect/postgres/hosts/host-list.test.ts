@@ -1,12 +1,12 @@
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { hostInWords, hostsOf, withHost } from '../../../../src/dialect/postgres/hosts/host-list.js'
+import { hostInWords, hostsOf, withHost } from '../../../../../src/dialect/postgres/hosts/host-list.js'
 import {
   clientConfig,
   readConnection,
   type PostgresConfig,
-} from '../../../../src/dialect/postgres/postgres-config.js'
-import { LockPool } from '../../../../src/postgres-lock-pool.js'
+} from '../../../../../src/dialect/postgres/postgres-config.js'
+import { LockPool } from '../../../../../src/postgres-lock-pool.js'
 
 beforeEach(() => {
   for (const name of ['DATABASE_URL', 'PGHOST', 'PGPORT', 'PGTARGETSESSIONATTRS']) vi.stubEnv(name, undefined)
@@ -32,7 +32,7 @@ function placesOf(connection: PostgresConfig | undefined): {
   const list = hostsOf(config)!
   const met = list.hosts.map((host) => {
     const there = withHost(config as Record<string, unknown>, host)
-    return hostInWords(new pg.Client(there as pg.ClientConfig))
+    return hostInWords(new pg.Client(there))
   })
   return { said: list.hosts.map(hostInWords), met, target: list.target }
 }
@@ -76,7 +76,7 @@ describe('lists of hosts', () => {
     const config = configOf('postgres://me:se%2Fcret@a:1,b:2/orders?application_name=x&port=3,4#f')
     const { hosts } = hostsOf(config)!
     for (const host of hosts) {
-      const client = new pg.Client(withHost(config as Record<string, unknown>, host) as pg.ClientConfig)
+      const client = new pg.Client(withHost(config as Record<string, unknown>, host))
       const { user, password, database, port } = client
       expect({ user, password, database, port }).toEqual({
         user: 'me',

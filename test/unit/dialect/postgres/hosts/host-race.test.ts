@@ -3,16 +3,16 @@ import {
   hostInWords,
   type Host,
   type TargetSession,
-} from '../../../../src/dialect/postgres/hosts/host-list.js'
-import { hostFailure } from '../../../../src/dialect/postgres/hosts/host-failure.js'
+} from '../../../../../src/dialect/postgres/hosts/host-list.js'
+import { hostFailure } from '../../../../../src/dialect/postgres/hosts/host-failure.js'
 import {
   AGAIN_AFTER_MS,
   HostRace,
   NEXT_AFTER_MS,
   type Found,
   type Role,
-} from '../../../../src/dialect/postgres/hosts/host-race.js'
-import { ManualClock } from '../../../../src/testing/manual-clock.js'
+} from '../../../../../src/dialect/postgres/hosts/host-race.js'
+import { ManualClock } from '../../../../../src/testing/manual-clock.js'
 
 /** What a server does, so many milliseconds after it is asked; a server that is not named says nothing for ever. */
 interface Server {
@@ -134,7 +134,7 @@ test('a host that is silent for a second is asked once more beside, at the addre
   const network = new FakeNetwork({ new: { is: 'primary', afterMs: 10 } }, { a: ['old'] })
   const race = network.race(['a'])
   await network.clock.run(AGAIN_AFTER_MS - 1)
-  ;(network.names as Record<string, readonly string[]>)['a'] = ['new']
+  network.names['a'] = ['new']
   expect(await outcome(network, race)).toEqual({ at: AGAIN_AFTER_MS + 10, winner: 'new' })
   expect(network.asked).toEqual(['old at 0', `new at ${AGAIN_AFTER_MS}`])
 })
