@@ -42,7 +42,11 @@ const ALL_CODE = [
 const ARCHITECTURE = read('ARCHITECTURE.md')
 
 /** The program may use it as any program would. */
-const KNOW_DRIVER = ['src/dialect/postgres/', 'src/cli/']
+const KNOW_DRIVER: Readonly<Record<string, readonly string[]>> = {
+  pg: ['src/dialect/postgres/', 'src/cli/'],
+  mysql2: ['src/dialect/mysql/'],
+  'mysql2/promise': ['src/dialect/mysql/'],
+}
 
 describe('layers', () => {
   const rows = tableRows(section(ARCHITECTURE, 'Layers')).map(([folder, , allowed]) => ({
@@ -75,7 +79,7 @@ describe('layers', () => {
       [...text.matchAll(/\b(?:from|import\()\s*'([^.'][^']*)'/g)]
         .map(([, name]) => name!)
         .filter((name) => !name.startsWith('node:'))
-        .filter((name) => !(name === 'pg' && KNOW_DRIVER.some((where) => path.startsWith(where))))
+        .filter((name) => !(KNOW_DRIVER[name] ?? []).some((where) => path.startsWith(where)))
         .map((name) => `${path} imports ${name}`),
     )
     expect(wrong).toEqual([])

@@ -1,4 +1,5 @@
 import type { LockError } from '../base/errors.js'
+import type { Capabilities } from './capabilities.js'
 import type { LeaderInfo, LeaderRecord } from './leader.js'
 import type { KeyCode, LockKey, LockMode } from './lock-key.js'
 import type { BatchReply, LockOperation } from './lock-operation.js'
@@ -187,6 +188,9 @@ export interface Guarded {
 
 /** What the lock layer needs to know of a database. A second database is a second folder, and nothing else. */
 export interface Dialect<C extends object> {
+  /** Default: `SESSION_LOCKS`. */
+  readonly can?: Capabilities
+
   /** @throws {InvalidKeyError} if the key can't be one in this database. */
   encodeKey(key: LockKey, namespace: string): KeyCode
 

@@ -49,7 +49,8 @@ function asked(has: readonly string[], machine: Machine): Asked {
   }
 }
 
-const ALL = ['pgbouncer', 'chromium', 'tmux', 'zsh', 'fish']
+const ALL = ['pgbouncer', 'chromium', 'tmux', 'zsh', 'fish', 'mariadbd']
+const PACKAGES = [...ALL.slice(0, -1), 'mariadb-server']
 const ROOT_USER = 0
 
 /** Only a program that was not there becomes one. */
@@ -58,13 +59,22 @@ const WORKS =
 
 describe.skipIf(TIMEOUT === '')('on Linux', () => {
   test('what is missing is installed, one by one, and what is there is not', () => {
-    const result = asked(['chromium', 'tmux'], { user: ROOT_USER, aptGet: WORKS })
+    const result = asked(['chromium', 'tmux', 'mariadbd'], { user: ROOT_USER, aptGet: WORKS })
 
     expect(result.installs).toEqual(['pgbouncer', 'zsh', 'fish'])
     expect(result).toMatchObject({
       status: 0,
       says: 'installed: pgbouncer\ninstalled: zsh\ninstalled: fish\n',
     })
+  })
+
+  test('a program is looked for by its name, and installed by that of its package', () => {
+    const has = ALL.filter((name) => name !== 'mariadbd')
+    const aptGet = `: > "${'${0%/*}'}/mariadbd"; /bin/chmod +x "${'${0%/*}'}/mariadbd"`
+    const result = asked(has, { user: ROOT_USER, aptGet })
+
+    expect(result.installs).toEqual(['mariadb-server'])
+    expect(result.says).toBe('installed: mariadbd\n')
   })
 
   test.each([
@@ -76,7 +86,7 @@ describe.skipIf(TIMEOUT === '')('on Linux', () => {
   })
 
   test('one that cannot be installed does not keep others from it, and is no failure', () => {
-    const result = asked(['tmux', 'zsh', 'fish'], {
+    const result = asked(['tmux', 'zsh', 'fish', 'mariadbd'], {
       user: ROOT_USER,
       aptGet: 'echo E: no network >&2; exit 100',
     })
@@ -98,5 +108,5 @@ describe.skipIf(TIMEOUT === '')('on Linux', () => {
 
 test('what has to be green installs them first, and the pages say which', () => {
   expect(read('.ci/run')).toContain(`\n${SCRIPT}\n`)
-  expect(read('CONTRIBUTING.md')).toContain(`apt-get install ${ALL.join(' ')}`)
+  expect(read('CONTRIBUTING.md')).toContain(`apt-get install ${PACKAGES.join(' ')}`)
 })

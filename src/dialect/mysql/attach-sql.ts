@@ -1,0 +1,25 @@
+/** What has to be known of a server before locks are taken in it. */
+export const FACTS = `
+SELECT CONNECTION_ID(), VERSION(), @@version_comment, @@global.read_only, DATABASE(), @@lower_case_table_names,
+  CONCAT(@@server_id, ' on ', @@hostname, ':', @@port)`
+
+/** Not every server has all of these. */
+export const MORE_FACTS = `
+SHOW VARIABLES WHERE Variable_name IN (
+  'wsrep_on', 'super_read_only', 'innodb_read_only', 'server_uuid', 'server_uid', 'group_replication_group_name')`
+
+/** What every connection of ours has in common: answers are not cut, and no statement is ended for taking long. */
+const COMMON = `SET SESSION sql_mode = 'STRICT_TRANS_TABLES', group_concat_max_len = 16777216, autocommit = 1`
+
+/** The lease of a lock session is the server's own time-out of sessions that say nothing. */
+export function settings(isMariaDb: boolean, leaseSeconds: number): string {
+  const unlimited = isMariaDb ? 'max_statement_time = 0' : 'max_execution_time = 0'
+  return `${COMMON}, wait_timeout = ${leaseSeconds}, ${unlimited}`
+}
+
+export const IN_FORCE = `SELECT @@session.wait_timeout, @@session.group_concat_max_len, CONNECTION_ID()`
+
+/** Who a session is, as far as this role may see. */
+export const WHO = `SELECT USER, HOST FROM information_schema.PROCESSLIST WHERE ID = ?`
+
+export const HOLDER_OF = `SELECT IS_USED_LOCK(?), CONNECTION_ID()`

@@ -1,0 +1,47 @@
+import type { Wanted } from './interest-book.js'
+import { interrupt } from './bell-sql.js'
+import type { Bell } from './bell.js'
+import type { ServerConnection } from './server-connection.js'
+
+/** What the lock sessions of one pool and the connection on which it listens know of each other. */
+export class Bells {
+  /** What is waited for, and was not told to be free since it was last asked for. */
+  readonly armed: Map<string, Wanted> = new Map()
+  readonly sessions: Set<ServerConnection> = new Set()
+  /** Usually one; for a moment there may be the next one already. */
+  readonly #bells = new Set<Bell>()
+
+  joined(session: ServerConnection): void {
+    this.sessions.add(session)
+    this.changed()
+  }
+
+  left(session: ServerConnection): void {
+    if (this.sessions.delete(session)) this.changed()
+  }
+
+  listens(bell: Bell): void {
+    this.#bells.add(bell)
+  }
+
+  stopped(bell: Bell): void {
+    this.#bells.delete(bell)
+  }
+
+  /** There is something for the bell to do that it does not know of. */
+  changed(): void {
+    for (const bell of this.#bells) bell.wake()
+  }
+
+  /** A session of ours has been answered about these keys: one that was waited for in line may have been taken. */
+  answered(keys: readonly { readonly name: string }[]): void {
+    for (const bell of this.#bells) bell.answered(keys)
+  }
+
+  /** Interrupts the sleep of a bell of our own. False if there is no session to say it: the sleep ends by itself. */
+  disturb(bell: number): boolean {
+    const [session] = this.sessions
+    session?.say(interrupt(bell)).catch(() => undefined)
+    return session !== undefined
+  }
+}

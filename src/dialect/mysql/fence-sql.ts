@@ -1,0 +1,42 @@
+/** A thousand million tokens are drawn below each ceiling, 1024 apart. */
+export const HEADROOM: bigint = 2n ** 43n
+
+/** Of the greatest second there is a token for: 2024-01-01. Tokens have 63 bits until 2058. */
+const FIRST_SECOND = 1_704_067_200
+
+export const CREATE_FENCE = `
+CREATE TABLE IF NOT EXISTS lockpool_fence (
+  id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
+  ceiling BIGINT UNSIGNED NOT NULL COMMENT 'no fencing token is greater'
+) ENGINE = InnoDB`
+
+/** The server forgets its content when it ends: a row means that tokens are drawn since this server has started. */
+export const CREATE_RUN = `
+CREATE TABLE IF NOT EXISTS lockpool_run (
+  id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
+  server VARCHAR(300) NOT NULL,
+  origin BIGINT UNSIGNED NOT NULL COMMENT 'all fencing tokens of this run are greater',
+  base BIGINT UNSIGNED NOT NULL COMMENT 'what UUID_SHORT() answered then'
+) ENGINE = MEMORY`
+
+export const READ_RUN = `SELECT server, CAST(origin AS CHAR), CAST(base AS CHAR) FROM lockpool_run WHERE id = 1`
+
+/** Names are server-wide, so this one says the database. */
+export const ENTER_RUN = `SELECT GET_LOCK(CONCAT('lpfence/', LEFT(SHA2(DATABASE(), 256), 32)), 10)`
+export const LEAVE_RUN = `SELECT RELEASE_LOCK(CONCAT('lpfence/', LEFT(SHA2(DATABASE(), 256), 32)))`
+
+export const INSERT_FENCE = `INSERT IGNORE INTO lockpool_fence (id, ceiling) VALUES (1, 0)`
+
+/** `?` is a token that was seen. By the clock as well, for a server to which the last row was not replicated. */
+export const RAISE_FENCE: string = `
+UPDATE lockpool_fence
+SET ceiling = GREATEST(ceiling, CAST(? AS UNSIGNED), (UNIX_TIMESTAMP() - ${FIRST_SECOND}) << 33) + ${HEADROOM}
+WHERE id = 1`
+
+/** While tokens are drawn: for a token that comes near the ceiling. */
+export const LIFT_CEILING: string = `
+UPDATE lockpool_fence SET ceiling = GREATEST(ceiling, CAST(? AS UNSIGNED) + ${HEADROOM}) WHERE id = 1`
+
+export const READ_CEILING = `SELECT CAST(ceiling AS CHAR), CAST(UUID_SHORT() AS CHAR) FROM lockpool_fence WHERE id = 1`
+
+export const WRITE_RUN = `REPLACE INTO lockpool_run (id, server, origin, base) VALUES (1, ?, CAST(? AS UNSIGNED), CAST(? AS UNSIGNED))`

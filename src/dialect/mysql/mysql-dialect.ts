@@ -1,0 +1,114 @@
+import { globalClock, type Clock } from '../../base/clock.js'
+import { FencingUnavailableError, type LockError } from '../../base/errors.js'
+import type { Capabilities } from '../capabilities.js'
+import type { Another, Dialect, Ears, Guarded, LinkSettings, Listening, LockLink } from '../dialect.js'
+import type { LeaderInfo, LeaderRecord } from '../leader.js'
+import type { KeyCode, LockKey } from '../lock-key.js'
+import type { SemaphoreCode } from '../permit-operation.js'
+import type { Queryable } from '../queryable.js'
+import { settings as settingsOf } from './attach-sql.js'
+import { checkServer, findFencing, leaseSeconds, putInForce } from './attach.js'
+import { Bell } from './bell.js'
+import { Bells } from './bells.js'
+import { LeasedConnection } from './leased-connection.js'
+import { LockNames } from './lock-names.js'
+import type { MysqlConnection } from './mysql-connection.js'
+import { explain } from './mysql-errors.js'
+import { MysqlLink } from './mysql-link.js'
+
+/** The server gives up what it holds for a process that hangs: its place at the head of a line. Seconds. */
+const BELL_LEASE_S = 15
+
+/** What named locks are not. */
+const NAMED_LOCKS: Capabilities = {
+  gaps: {
+    'shared mode': 'GET_LOCK has one mode: use backend "table"',
+    messages:
+      'a server can wake a session of another process, and can tell it nothing: processes do not find deadlocks among each other',
+    'lock table': 'named locks are kept in memory, without a limit',
+    'strict marks': 'nothing outlives a session: use backend "table"',
+  },
+  renewedBy: 'statement',
+  tokens: 'per batch',
+  passesTo: 'anybody',
+  leaseGranularityMs: 1000,
+  sessions: Infinity,
+}
+
+/** Named locks of MariaDB 10.6 and MySQL 8.0, and later, as one pool speaks of them. */
+export class MysqlDialect implements Dialect<MysqlConnection> {
+  readonly can: Capabilities = NAMED_LOCKS
+  readonly #database: string | null
+  readonly #names: LockNames
+  readonly #clock: Clock
+  readonly #bells = new Bells()
+
+  /** `database` is that of all connections, as the program has written it. */
+  constructor(database: string | null, clock: Clock = globalClock) {
+    this.#database = database
+    this.#names = new LockNames(database)
+    this.#clock = clock
+  }
+
+  encodeKey(key: LockKey, namespace: string): KeyCode {
+    return this.#names.key(key, namespace)
+  }
+
+  encodeSemaphore(key: LockKey, permits: number, namespace: string): SemaphoreCode {
+    return this.#names.semaphore(key, permits, namespace)
+  }
+
+  async attach(
+    connection: MysqlConnection,
+    settings: LinkSettings,
+    ended: (cause: Error) => void,
+    _another: Another<MysqlConnection> | null,
+  ): Promise<LockLink> {
+    const server = LeasedConnection.serverOf(connection)
+    leaseSeconds(settings.leaseMs)
+    const forget = server.onEnd(ended)
+    try {
+      const facts = await checkServer(server, this.#database)
+      await putInForce(server, facts, settings.leaseMs)
+      const fencing = await findFencing(server, facts, settings)
+      forget()
+      return new MysqlLink(server, facts, fencing, settings, this.#bells, ended)
+    } catch (error) {
+      throw explain(error)
+    }
+  }
+
+  async listen(connection: MysqlConnection, ears: Ears): Promise<Listening> {
+    const server = LeasedConnection.serverOf(connection)
+    try {
+      const { isMariaDb } = await checkServer(server, this.#database)
+      await server.say(settingsOf(isMariaDb, BELL_LEASE_S))
+      const bell = new Bell(server, this.#bells, ears, this.#clock, isMariaDb)
+      await bell.start()
+      return bell
+    } catch (error) {
+      throw explain(error)
+    }
+  }
+
+  async guard(_transaction: Queryable, _guarded: Guarded): Promise<void> {
+    throw new FencingUnavailableError('guards are not to be had in MariaDB and MySQL yet')
+  }
+
+  async recordLeader(_connection: MysqlConnection, _record: LeaderRecord): Promise<void> {
+    throw new FencingUnavailableError('there is nowhere to write down who leads')
+  }
+
+  async readLeader(_connection: MysqlConnection, _key: KeyCode): Promise<LeaderInfo | null> {
+    throw new FencingUnavailableError('there is nowhere to read who leads')
+  }
+
+  /** There is nowhere to write them, and no session says otherwise: see `keepsNames` and `keepsReports`. */
+  async writeNames(): Promise<void> {}
+
+  async writeReports(): Promise<void> {}
+
+  explain(error: unknown): LockError {
+    return explain(error)
+  }
+}

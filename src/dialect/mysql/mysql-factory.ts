@@ -1,0 +1,70 @@
+import type { ConnectionOptions } from 'mysql2'
+import type { ConnectionFactory } from '../../pool/connection-factory.js'
+import type { Lease } from '../../pool/lease.js'
+import { loadDriver } from './driver.js'
+import { LeasedConnection } from './leased-connection.js'
+import type { MysqlConnection } from './mysql-connection.js'
+import { explain } from './mysql-errors.js'
+import { ServerConnection } from './server-connection.js'
+
+/** What borrowers have done to a connection is not looked for: it is undone. */
+const WAS_USED: readonly string[] = []
+
+/** Opens, lends, checks, cleans and closes connections to MariaDB or MySQL. */
+export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
+  readonly #config: ConnectionOptions
+
+  constructor(config: ConnectionOptions) {
+    this.#config = config
+  }
+
+  async open(signal: AbortSignal): Promise<MysqlConnection> {
+    const driver = await loadDriver()
+    try {
+      return await ServerConnection.open(driver, this.#config, signal)
+    } catch (error) {
+      throw explain(error)
+    }
+  }
+
+  close(connection: MysqlConnection): Promise<void> {
+    return serverOf(connection).close()
+  }
+
+  destroy(connection: MysqlConnection): void {
+    serverOf(connection).destroy()
+  }
+
+  check(connection: MysqlConnection): Promise<void> {
+    return serverOf(connection).ping()
+  }
+
+  clean(connection: MysqlConnection): Promise<readonly string[]> | null {
+    const server = serverOf(connection)
+    if (!server.isUsed) return null
+    return server.reset().then(() => {
+      server.isUsed = false
+      return WAS_USED
+    })
+  }
+
+  ref(connection: MysqlConnection): void {
+    serverOf(connection).keepProcess(true)
+  }
+
+  unref(connection: MysqlConnection): void {
+    serverOf(connection).keepProcess(false)
+  }
+
+  onEnd(connection: MysqlConnection, ended: (cause: Error) => void): void {
+    serverOf(connection).onEnd(ended)
+  }
+
+  lease(connection: MysqlConnection, lease: Lease): MysqlConnection & Lease {
+    return new LeasedConnection(serverOf(connection), lease)
+  }
+}
+
+function serverOf(connection: MysqlConnection): ServerConnection {
+  return LeasedConnection.serverOf(connection)
+}

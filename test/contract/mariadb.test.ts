@@ -1,0 +1,20 @@
+import { describe } from 'vitest'
+import { mysqlConfig } from '../../src/dialect/mysql/mysql-config.js'
+import { MysqlDialect } from '../../src/dialect/mysql/mysql-dialect.js'
+import { MysqlFactory } from '../../src/dialect/mysql/mysql-factory.js'
+import { noMariaDb, OwnMariaDb } from '../support/own-mariadb.js'
+import { describeLockLink } from './lock-link.contract.js'
+
+describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'named locks', () => {
+  describeLockLink('MariaDB', async () => {
+    const server = await OwnMariaDb.start()
+    const config = mysqlConfig(await server.createDatabase()).config
+    return {
+      factory: new MysqlFactory(config),
+      dialect: new MysqlDialect(config.database!),
+      leftovers: async () => (await server.namedLocks()).length,
+      terminate: (serverId) => server.kill(serverId),
+      close: () => server[Symbol.asyncDispose](),
+    }
+  })
+})
