@@ -23,7 +23,7 @@ const ALL_NUMBERS = `[${Array.from({ length: MOST_PERMITS }, (_, i) => i + 1).jo
 
 /** What permits need of a lock session. */
 export interface PermitTools {
-  ask(sql: string, values: readonly string[]): Promise<OwnRow>
+  readonly ask: (sql: string, values: readonly string[]) => Promise<OwnRow>
   readonly holdings: Holdings
   readonly interest: InterestBook
   /** The token for what the server drew; null where there are none. */
