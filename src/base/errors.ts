@@ -266,10 +266,19 @@ export class ConnectionError extends LockError {
 
   readonly code = 'CONNECTION_FAILED'
   readonly retryable: boolean
+  /**
+   * When another try makes sense, in milliseconds, if what the server says tells that: it starts, stops, or is a standby that
+   * may be about to be promoted. Null if it does not.
+   */
+  readonly retryAfterMs: number | null
 
-  constructor(message: string, options?: ErrorOptions & { retryable?: boolean }) {
+  constructor(
+    message: string,
+    options?: ErrorOptions & { retryable?: boolean; retryAfterMs?: number | null },
+  ) {
     super(message, options)
     this.retryable = options?.retryable ?? true
+    this.retryAfterMs = options?.retryAfterMs ?? null
   }
 }
 

@@ -2,7 +2,7 @@ import { InvalidOptionError } from '../base/errors.js'
 import { show } from '../base/options.js'
 import type { LockMode } from '../dialect/lock-key.js'
 import { currentFrame, type AnyFrame } from './holding-context.js'
-import { LOCK_POOL_OPTIONS } from './lock-pool-options.js'
+import { LOCK_POOL_OPTIONS, type LockPoolOptions } from './lock-pool-options.js'
 import type { LockRequest, Patience } from './lock-waiter.js'
 
 /** How one lock is asked for. */
@@ -40,14 +40,18 @@ const ATTEMPT_TIMEOUT_MS = 30_000
 /** No options at all: what most calls have. */
 export const NO_OPTIONS: AcquireOptions = {}
 
+type WhileDown = Required<LockPoolOptions>['whileDown']
+
 /** Makes of what callers say what the arbiter is asked. */
 export class Requests {
   readonly #defaultTimeoutMs: number
+  readonly #whileDown: WhileDown
   /** What is asked for without options, outside of all bodies. Nothing in it depends on the call, so it is made once. */
   #usual: LockRequest | null = null
 
-  constructor(defaultTimeoutMs: number) {
+  constructor(defaultTimeoutMs: number, whileDown: WhileDown) {
     this.#defaultTimeoutMs = defaultTimeoutMs
+    this.#whileDown = whileDown
   }
 
   /** @throws {InvalidOptionError} */
@@ -64,11 +68,18 @@ export class Requests {
   #make(options: AcquireOptions, patience: Patience, frame: AnyFrame | null): LockRequest {
     const { mode = 'exclusive', signal, timeoutMs = this.#defaultTimeoutMs, label } = options
     const purpose = label === undefined || label === '' ? null : label
-    const isStandby = false
-    if (timeoutMs > 0) return { mode, patience, timeoutMs, signal, frame, purpose, isStandby }
+    const request = { mode, signal, frame, purpose, isStandby: false }
+    if (timeoutMs > 0) {
+      const waitsWhileDown = patience === 'wait' && this.#waitsWhileDown(options)
+      return { ...request, patience, timeoutMs, waitsWhileDown }
+    }
     // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
     const single = patience === 'ask' ? patience : 'once'
-    return { mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame, purpose, isStandby }
+    return { ...request, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, waitsWhileDown: false }
+  }
+
+  #waitsWhileDown({ timeoutMs }: AcquireOptions): boolean {
+    return this.#whileDown === 'auto' ? timeoutMs !== undefined : this.#whileDown === 'wait'
   }
 }
 

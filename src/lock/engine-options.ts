@@ -19,7 +19,15 @@ export function isTold({ keyNames, max }: Required<LockPoolOptions>): boolean {
 /** Those that a pool of locks hands on to its pool of connections. */
 export function poolOptions(options: Required<LockPoolOptions>, reserved: number): PoolOptions {
   const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options
-  const { maxUses, allowExitOnIdle, leakWarningMs } = options
+  const { maxUses, allowExitOnIdle, leakWarningMs, connectTimeoutMs } = options
   const shared = { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs }
-  return { ...shared, maxUses, allowExitOnIdle, leakWarningMs, reserved, openAtStart: false }
+  return {
+    ...shared,
+    connectTimeoutMs,
+    maxUses,
+    allowExitOnIdle,
+    leakWarningMs,
+    reserved,
+    openAtStart: false,
+  }
 }

@@ -49,6 +49,24 @@ export interface LockPoolOptions {
   readonly acquireTimeoutMs?: number
 
   /**
+   * How long one attempt to connect may take, logging in included. One that has been silent for a second gets another beside
+   * it, and hosts of a list are asked one beside the other, so this is for what answers and does not come to an end.
+   *
+   * Default 3000. From 1 to 86400000 (one day).
+   */
+  readonly connectTimeoutMs?: number
+
+  /**
+   * What `acquire` does while the server can't be reached or has no primary, as in a fail-over. `'wait'`: it waits until its time
+   * is up, and then rejects with `LOCK_TIMEOUT`, whose phase is `connecting` and whose `cause` says what was wrong. `'fail'`: it
+   * rejects at once with `CONNECTION_FAILED`. `'auto'`: a call that says `timeoutMs` waits, and one that does not fails. What no
+   * time mends, as a wrong password, rejects at once in any case. So do `tryAcquire`, a `timeoutMs` of 0, `ready` and borrowing.
+   *
+   * Default `'auto'`.
+   */
+  readonly whileDown?: 'wait' | 'fail' | 'auto'
+
+  /**
    * How long the server keeps the locks of a process it does not hear of. A third of it is the rhythm of the heartbeats,
    * one small statement per lock session. Nine tenths of it after the last sign of life, or 200 ms before its end if that
    * is earlier, the process declares its locks lost by itself.
@@ -163,6 +181,8 @@ export const LOCK_POOL_OPTIONS: OptionTable<LockPoolOptions> = {
   maxWaiting: integer({ default: 10_000, min: 0, max: 1_000_000 }),
   onExhausted: onExhaustedSpec,
   acquireTimeoutMs: durationOrInfinity({ default: 30_000, min: 0, max: ONE_DAY_MS }),
+  connectTimeoutMs: integer({ default: 3000, min: 1, max: ONE_DAY_MS }),
+  whileDown: oneOf(['wait', 'fail', 'auto'], 'auto'),
   leaseMs: integer({ default: 15_000, min: 1000, max: ONE_DAY_MS }),
   idleTimeoutMs: durationOrInfinity({ default: 60_000, min: 0, max: ONE_DAY_MS }),
   maxLifetimeMs: durationOrInfinity({ default: 1_800_000, min: 1000, max: ONE_DAY_MS }),

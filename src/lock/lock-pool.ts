@@ -71,7 +71,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     })
     this.#dialect = ports.dialect
     this.#keys = new KeyBook(ports.dialect, options.namespace)
-    this.#requests = new Requests(options.acquireTimeoutMs)
+    this.#requests = new Requests(options.acquireTimeoutMs, options.whileDown)
     this.#campaigns = new Campaigns(this.#engine, ports.dialect, options.max === 1)
   }
 

@@ -30,6 +30,8 @@ export interface LockRequest {
   readonly frame: AnyFrame | null
   /** What the caller says it is for: see `AcquireOptions.label`. */
   readonly purpose: string | null
+  /** Whether it waits, until its time is up, for a server that is away or has no primary. */
+  readonly waitsWhileDown: boolean
   /** Whether it may wait for ever and nothing is wrong: who stands for leadership waits as long as another leads. */
   readonly isStandby: boolean
 }
@@ -102,9 +104,15 @@ export class LockWaiter<Place extends WaitedFor = Entry> extends Waiter<Lock | n
     this.mark(MARK.announced, is)
   }
 
-  /** Whether it was waiting when a session was lost: it then keeps its turn while the server is away. */
+  /**
+   * Whether it keeps its turn while the server is away: it was waiting when a session was lost, or waits for the server as well,
+   * unless that says what no time mends.
+   */
   get isSeasoned(): boolean {
-    return this.has(MARK.seasoned)
+    if (this.has(MARK.seasoned)) return true
+    if (!this.#request.waitsWhileDown) return false
+    const { lastFailure } = this.entry
+    return lastFailure === null || (lastFailure.code === 'CONNECTION_FAILED' && lastFailure.retryable)
   }
 
   set isSeasoned(is: boolean) {

@@ -8,6 +8,7 @@ import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
 import type { Client, SessionHost } from './session-host.js'
 import { Session, type SessionState } from './session.js'
+import { Unhoused } from './unhoused.js'
 
 /**
  * From this many keys on a session, another is opened if there is room. Every statement costs the server time in
@@ -20,6 +21,12 @@ const SPREAD_FROM = 200
  * a test with a second connection.
  */
 const ATTACH_TIMEOUT_MS = 10_000
+
+/**
+ * How soon a session is looked for again for those who wait for the server, where the pool has no opinion: the connection could
+ * be opened, and was of no use.
+ */
+const LOOK_AGAIN_MS = 300
 
 /** Whoever wants a session: the entry of a key, or of a semaphore. */
 export interface Tenant {
@@ -64,7 +71,7 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #idleSince = new Map<Session, number>()
   /** Sessions that take no more keys, because their connection is wanted back. */
   readonly #leaving = new Set<Session>()
-  readonly #homeless = new Set<Tenant>()
+  readonly #homeless: Unhoused<Tenant>
   readonly #opening = new Set<AbortController>()
   #readiness: Deferred<void> | null = null
   #lastFailure: LockError | null = null
@@ -79,6 +86,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#host = host
     this.clock = host.clock
     this.wants = options.link
+    this.#homeless = new Unhoused(host.clock, () => this.#openOne())
   }
 
   get all(): readonly Session[] {
@@ -122,13 +130,7 @@ export class Sessions<C extends object> implements SessionHost {
 
   unassign(entry: Tenant): void {
     entry.session?.clientRemoved()
-    if (
-      this.#homeless.size === 0 ||
-      !this.#homeless.delete(entry) ||
-      this.#homeless.size > 0 ||
-      this.#readiness !== null
-    )
-      return
+    if (this.#homeless.size === 0 || !this.#homeless.delete(entry) || this.#readiness !== null) return
     // Nobody waits for a connection any more: give up the place in its queue.
     for (const opening of this.#opening) opening.abort()
   }
@@ -141,6 +143,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#readiness?.reject(new PoolClosedError())
     this.#readiness = null
     for (const opening of this.#opening) opening.abort()
+    this.#homeless.takeAll()
     const retiring: Promise<void>[] = []
     for (const session of this.#sessions) {
       if (session.state === 'idle') retiring.push(this.#retire(session))
@@ -196,6 +199,7 @@ export class Sessions<C extends object> implements SessionHost {
   #openOne(): void {
     const usable = this.#leases.size - this.#leaving.size
     const isEnough = this.#opening.size > 0 || usable >= this.#options.limit
+    if (this.#homeless.isPausing && this.#readiness === null) return
     if (isEnough || this.#isClosed) return
     const opening = new AbortController()
     this.#opening.add(opening)
@@ -291,10 +295,8 @@ export class Sessions<C extends object> implements SessionHost {
     session.start()
     if (session.state === 'idle') this.#idleSince.set(session, this.clock.now())
     this.#cancelSweep ??= this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
-    const waiting = [...this.#homeless]
-    this.#homeless.clear()
     // Each asks again for all it needs: the first of them may have found the session lost.
-    for (const entry of waiting) entry.proceed()
+    for (const entry of this.#homeless.takeAll()) entry.proceed()
   }
 
   #openFailed(error: unknown, isGivenUp: boolean): void {
@@ -304,9 +306,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#lastFailure = this.#dialect.explain(error)
     this.#readiness?.reject(this.#lastFailure)
     this.#readiness = null
-    const waiting = [...this.#homeless]
-    this.#homeless.clear()
-    for (const entry of waiting) entry.sessionFailed(this.#lastFailure)
+    this.#homeless.failed(this.#lastFailure, this.#pool.openingPauseMs || LOOK_AGAIN_MS)
   }
 
   /** Somebody else wants a connection: whether this one will be free soon. */

@@ -130,6 +130,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#stock.opener.trouble(0)
   }
 
+  /** @internal So long the server is not asked again, because it has just been asked in vain; 0 if it may be asked now. */
+  get openingPauseMs(): number {
+    return this.#stock.opener.pauseMs
+  }
+
   /** All of it at once, as plain numbers. */
   counts(): PoolCounts {
     return {

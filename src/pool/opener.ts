@@ -10,6 +10,9 @@ import type { GuardedFactory } from './guarded-factory.js'
  */
 const PROBE: Backoff = { firstMs: 500, factor: 1.5, capMs: 1500, jitter: 0.2 }
 
+/** So often it is asked again as soon as it said; then as any other that is down. */
+const MOST_SOON = 200
+
 /**
  * So many connections in a row may end at once, before anybody has had them: a server that shuts down does that. Then it
  * counts as a failure, or opening the next, and the next, would be a loop without a pause.
@@ -86,6 +89,11 @@ export class Opener<C extends object> {
    */
   get isDown(): boolean {
     return this.#lastError !== null && this.#underWay.size === 0 && this.#clock.now() < this.#retryAt
+  }
+
+  /** So long no attempt is made, after one that failed. */
+  get pauseMs(): number {
+    return this.#lastError === null ? 0 : Math.max(this.#retryAt - this.#clock.now(), 0)
   }
 
   /** What keeps a connection from opening: why the last attempt failed, or that one has had no answer for so long. */
@@ -188,8 +196,15 @@ export class Opener<C extends object> {
 
   #note(error: LockError): LockError {
     this.#lastError = error
-    this.#retryAt = this.#clock.now() + backoffDelay(PROBE, this.#failures++, this.#random)
+    this.#retryAt = this.#clock.now() + this.#delayAfter(error, this.#failures++)
     return error
+  }
+
+  /** A server that says it will soon be ready is asked again soon; not for ever. */
+  #delayAfter(error: LockError, failures: number): number {
+    const soonMs = error instanceof ConnectionError ? error.retryAfterMs : null
+    if (soonMs === null || failures >= MOST_SOON) return backoffDelay(PROBE, failures, this.#random)
+    return soonMs * (1 + PROBE.jitter * this.#random.next())
   }
 
   /** It arrived after its time: nobody knows of it, so it must not stay open. */

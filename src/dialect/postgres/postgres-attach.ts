@@ -1,7 +1,7 @@
 import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Another, LinkSettings } from '../dialect.js'
 import { equip, type Equipment } from './postgres-equipment.js'
-import { explain, sqlState } from './postgres-errors.js'
+import { explain, sqlState, SOON_MS } from './postgres-errors.js'
 import { findFlaw } from './postgres-self-test.js'
 import { lockSessionSettings, putInForce } from './postgres-settings.js'
 import { CLAIM_SESSION, FACTS } from './postgres-sql.js'
@@ -56,7 +56,8 @@ export async function attach(
   if (pid !== server.processID) await testPooler(server, pid, settings.sender, another)
   if (is_standby) {
     // Worth another try: a fail-over makes it the primary, or leads the same name to another server.
-    throw new ConnectionError('this server is a read-only standby, where locks exclude nobody on the primary')
+    const message = 'this server is a read-only standby, where locks exclude nobody on the primary'
+    throw new ConnectionError(message, { retryAfterMs: SOON_MS })
   }
   const inForce = untilNotCanceled(() => takePossession(server, settings.leaseMs))
   return { pid, capacity, capacityPerSession, ...(await equip(server, settings, inForce)) }

@@ -68,8 +68,15 @@ export function explain(error: unknown): LockError {
   return new ConnectionError(code === undefined ? message : `${message} (${code})`, {
     cause: error,
     retryable: isWorthRetrying(error),
+    retryAfterMs: code !== undefined && IN_CHANGE.has(code) ? SOON_MS : null,
   })
 }
+
+/** How soon a server is asked again that starts, stops or is a standby: a fail-over is over from one moment to the next. */
+export const SOON_MS = 250
+
+/** admin_shutdown, crash_shutdown, cannot_connect_now: it starts, recovers or stops. */
+const IN_CHANGE: ReadonlySet<string> = new Set(['57P01', '57P02', '57P03'])
 
 /** Memory of a process runs out under the same code. The setting is named in every language of the server. */
 function isLockTable(error: unknown, message: string): boolean {

@@ -49,7 +49,8 @@ export class Campaigns<C extends object> {
 
   /** In no frame: a campaign that is begun inside a body outlives it. */
   #acquire(code: KeyCode, label: LockKey, signal: AbortSignal, purpose: string | null): Promise<Lock> {
-    const patience = { patience: 'wait', timeoutMs: Infinity } as const
+    // A campaign rests while the server is away, and says so.
+    const patience = { patience: 'wait', timeoutMs: Infinity, waitsWhileDown: false } as const
     const request = { mode: 'exclusive', ...patience, signal, frame: null, purpose, isStandby: true } as const
     return this.#engine.arbiter.acquire(code, label, request) as Promise<Lock>
   }

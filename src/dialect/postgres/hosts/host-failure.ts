@@ -1,5 +1,5 @@
 import { ConnectionError, LockError } from '../../../base/errors.js'
-import { explain } from '../postgres-errors.js'
+import { explain, SOON_MS } from '../postgres-errors.js'
 import { hostInWords, type HostList } from './host-list.js'
 import type { Outcome } from './host-race.js'
 
@@ -17,7 +17,15 @@ export function hostFailure(list: HostList, outcomes: readonly Outcome[]): unkno
     cause: failures.length === 0 ? undefined : new AggregateError(failures, 'what the hosts said'),
     // A standby is worth another try: a fail-over makes it the primary.
     retryable: outcomes.some(({ role, error }) => role !== null || explain(error).retryable),
+    retryAfterMs: outcomes.some(isInChange) ? SOON_MS : null,
   })
+}
+
+/** A cluster that answers will have a primary soon. */
+function isInChange({ role, error }: Outcome): boolean {
+  if (role !== null) return true
+  const explained = explain(error)
+  return explained instanceof ConnectionError && explained.retryAfterMs !== null
 }
 
 /** Each host, and what it has said so far. */
