@@ -5,8 +5,8 @@ import type { PostgresConfig } from '../../src/dialect/postgres/postgres-config.
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { lockpool } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'
-import { acquireWhenUp } from '../support/lock-world.js'
 import { startEmbedded } from '../support/own-server.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 
 /** A host that accepts connections and says nothing, as a frozen server does. */
 class SilentHost {
@@ -99,6 +99,18 @@ test('lists in objects, names with several addresses', async () => {
   })
 })
 
+test('a server that is silent is asked again after a second, beside the first attempt', async () => {
+  await using way = await TcpProxy.to(cluster.urlOf('postgres'))
+  way.isSilent = true
+  await withPool(way.url, async (locks) => {
+    const waiting = locks.acquire('one')
+    await expect.poll(() => way.attempts).toBe(1)
+    way.isSilent = false
+    await (await waiting).release()
+    expect(way.attempts, 'the first two, and what the pool opens besides').toBeGreaterThan(1)
+  })
+})
+
 test('when no host will do, the error names each and what it said, and it is worth another try', async () => {
   const places = [at(cluster.standbyPort!), at(NOBODY), 'nowhere.invalid:5432']
   await withPool(urlOf(places), async (locks) => {
@@ -127,9 +139,10 @@ test('after a fail-over the pool finds the new primary by itself, and asks it fi
   await withPool(urlOf(places), async (locks) => {
     const before = await locks.acquire('one')
     const lost = new Promise((resolve) => before.signal.addEventListener('abort', resolve))
-    await cluster.failOver({ whileBehind: () => Promise.resolve(), signal: 'SIGKILL' })
+    const failingOver = cluster.failOver({ whileBehind: () => Promise.resolve(), signal: 'SIGKILL' })
     await lost
-    const after = await acquireWhenUp(locks, 'one')
+    // Nobody is refused who has said how long to wait.
+    const [after] = await Promise.all([locks.acquire('one', { timeoutMs: 30_000 }), failingOver])
     expect(after.token).toBeGreaterThan(before.token)
     expect(await portOf(locks)).toBe(standbyPort)
     await after.release()
