@@ -2,6 +2,7 @@ import type { Asset, Assets } from './assets.js'
 import type { DashboardOptions } from './dashboard-options.js'
 import type { DashboardSource } from './dashboard-source.js'
 import { readEnding } from './ending.js'
+import { METRICS_TYPE, metricsText } from './metrics-text.js'
 import { RequestGuard, type Refusal } from './request-guard.js'
 import { acceptsGzip, jsonResponse, refuse, response } from './response.js'
 import type { EndedJson, StateJson } from './state-json.js'
@@ -59,9 +60,17 @@ export class RequestHandler {
     if (path === 'api/end')
       return request.method === 'POST' ? this.#end(request, url) : refuse(request, WRONG_METHOD)
     const found = this.#ports.assets().get(path)
-    if (found === undefined && path !== 'api/state') return refuse(request, NOT_FOUND)
+    if (found === undefined && path !== 'api/state' && path !== 'metrics') return refuse(request, NOT_FOUND)
     if (!isReading) return refuse(request, WRONG_METHOD)
+    if (path === 'metrics') return this.#metrics(request)
     return found === undefined ? this.#state(request) : assetResponse(request, found)
+  }
+
+  async #metrics(request: Request): Promise<Response> {
+    const refusal = this.#guard.refusalOfReading(request)
+    if (refusal !== null) return refuse(request, refusal)
+    const headers = { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' }
+    return response(200, metricsText(await this.#ports.source.state()), headers)
   }
 
   async #state(request: Request): Promise<Response> {

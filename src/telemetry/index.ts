@@ -1,4 +1,4 @@
 /** `lockpool/telemetry`: metrics of lock pools for Prometheus and OpenTelemetry. */
 export type { ObservedPool } from './observed.js'
 export { reportTo, type MeterLike, type ObserverLike } from './open-telemetry.js'
-export { PrometheusMetrics } from './prometheus-metrics.js'
+export { PrometheusMetrics, type RegistryLike } from './prometheus-metrics.js'

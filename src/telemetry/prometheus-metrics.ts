@@ -16,8 +16,8 @@ interface Watched {
 }
 
 /**
- * What Prometheus collects, in its text format, without a library: the lock pools of a process, each under a name. Names
- * of metrics are made from those of OpenTelemetry as its own exporters do, so that one dashboard shows either.
+ * Metrics of the lock pools of a process for Prometheus, in its text format and without a library, or in a registry of
+ * `prom-client`. Metric names are derived from OpenTelemetry's as its exporters do it, so one dashboard shows either.
  *
  *     const metrics = new PrometheusMetrics()
  *     metrics.watch(locks, 'orders')
@@ -50,13 +50,51 @@ export class PrometheusMetrics {
     }
   }
 
-  /** All that there is to say now. */
+  /** All metrics at this moment, in Prometheus' text format. */
   text(): string {
-    const lines = new Map<Metric, string[]>()
+    const values = this.#values()
+    return Object.values(METRICS)
+      .flatMap((metric) => {
+        const name = prometheusName(metric)
+        const lines = values.get(metric)?.map(
+          ({ suffix, attributes, value }) => `${name}${suffix}${labels(attributes)} ${number(value)}`,
+        )
+        return lines === undefined ? [] : [...head(metric), ...lines, '']
+      })
+      .join('\n')
+  }
+
+  /**
+   * Adds all metrics to a registry of the package `prom-client`, next to the metrics that are there already, until the
+   * returned function is called. Pools may be watched before or after.
+   *
+   *     metrics.registerIn(register) // import { register } from 'prom-client'
+   *
+   * @throws the registry's own error, if it has a metric with one of these names
+   */
+  registerIn(registry: RegistryLike): () => void {
+    let values: ReadonlyMap<Metric, readonly Value[]> | null = null
+    // The registry asks each metric on its own, all in one turn of the event loop. One snapshot answers all of them.
+    const now = (): ReadonlyMap<Metric, readonly Value[]> => {
+      if (values === null) queueMicrotask(() => (values = null))
+      return (values ??= this.#values())
+    }
+    const names = Object.values(METRICS).map((metric) => {
+      const entry = registryEntry(metric, () => now().get(metric) ?? [])
+      registry.registerMetric(entry)
+      return entry.name
+    })
+    return () => {
+      for (const name of names) registry.removeSingleMetric(name)
+    }
+  }
+
+  #values(): Map<Metric, Value[]> {
+    const values = new Map<Metric, Value[]>()
     const add = (metric: Metric, suffix: string, attributes: Attributes, value: number): void => {
-      const of = lines.get(metric) ?? []
-      lines.set(metric, of)
-      of.push(`${prometheusName(metric)}${suffix}${labels(attributes)} ${number(value)}`)
+      const of = values.get(metric) ?? []
+      values.set(metric, of)
+      of.push({ suffix, attributes, value })
     }
     for (const [name, { locks, durations }] of this.#watched) {
       for (const { metric, value, attributes } of samplesOf(locks.snapshot()))
@@ -69,9 +107,50 @@ export class PrometheusMetrics {
         add(metric, '_count', all, histogram.count)
       }
     }
-    const blocks = Object.values(METRICS).map((metric) => [metric, lines.get(metric)] as const)
-    return blocks.flatMap(([metric, of]) => (of === undefined ? [] : [...head(metric), ...of, ''])).join('\n')
+    return values
   }
+}
+
+/** One number of one series. The suffix is that of a histogram's parts, and empty otherwise. */
+interface Value {
+  readonly suffix: string
+  readonly attributes: Attributes
+  readonly value: number
+}
+
+/** The part of a `Registry` of `prom-client` that is used. That package is not needed, and not loaded. */
+export interface RegistryLike {
+  registerMetric(metric: { get(): unknown }): void
+  removeSingleMetric(name: string): void
+}
+
+/** A metric in the form in which `prom-client` reads its own. */
+interface RegistryEntry {
+  /** A registry for OpenMetrics takes `_total` off the names of counters, and adds it again to each line. */
+  name: string
+  readonly type: Metric['kind']
+  get(): object
+}
+
+function registryEntry(metric: Metric, valuesOf: () => readonly Value[]): RegistryEntry {
+  const entry: RegistryEntry = {
+    name: prometheusName(metric),
+    type: metric.kind,
+    get: () => ({
+      name: entry.name,
+      help: metric.description,
+      type: metric.kind,
+      aggregator: 'sum',
+      values: valuesOf().map(({ suffix, attributes, value }) => ({
+        value,
+        labels: Object.fromEntries(
+          Object.entries(attributes).map(([key, text]) => [key.replaceAll('.', '_'), text]),
+        ),
+        ...(suffix === '' ? {} : { metricName: `${entry.name}${suffix}` }),
+      })),
+    }),
+  }
+  return entry
 }
 
 /** As OpenTelemetry's exporters translate: dots become underscores, units and `total` are appended. */

@@ -54,6 +54,44 @@ describe('what is answered', () => {
   })
 })
 
+test('metrics are gauges that Prometheus can read, and need the token where reading does', async () => {
+  const world = new DashboardWorld()
+  const { headers, status } = await world.get('/metrics')
+  expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
+  const text = await (await world.get('/metrics')).text()
+  const samples = Object.fromEntries(
+    text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => line.split(' ') as [string, string]),
+  )
+  expect(samples).toMatchObject({
+    lockpool_server_up: '1',
+    'lockpool_server_locks{kind="advisory"}': '1',
+    'lockpool_server_locks{kind="row"}': '0',
+    lockpool_server_holders: '1',
+    lockpool_server_waiters: '1',
+    lockpool_server_longest_wait_seconds: '8',
+    'lockpool_server_findings{severity="problem"}': '1',
+    'lockpool_server_findings{severity="warning"}': '0',
+    lockpool_server_connections_used: '3',
+  })
+  expect(await problemOf(await world.get('/metrics', {}, 'POST'))).toEqual([405, 'METHOD_REFUSED'])
+
+  const guarded = new DashboardWorld({ readers: 'token', token: TOKEN })
+  expect(await problemOf(await guarded.get('/metrics'))).toEqual([401, 'TOKEN_NEEDED'])
+  expect((await guarded.get('/metrics', { authorization: `Bearer ${TOKEN}` })).status).toBe(200)
+})
+
+test('metrics say when the server can not be inspected', async () => {
+  const world = new DashboardWorld({}, { look: () => Promise.reject(new Error('no route')) })
+
+  const text = await (await world.get('/metrics')).text()
+
+  expect(text).toContain('\nlockpool_server_up 0\n')
+  expect(text).not.toContain('lock_table')
+})
+
 describe('who may look', () => {
   test('only under names of this host, or those it is told, whatever the port', async () => {
     const loopback = new DashboardWorld()

@@ -1,7 +1,8 @@
+import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
 import { InvalidOptionError } from '../../../src/base/errors.js'
 import { METRICS } from '../../../src/telemetry/metric.js'
-import { PrometheusMetrics, prometheusName } from '../../../src/telemetry/prometheus-metrics.js'
+import { PrometheusMetrics, prometheusName, type RegistryLike } from '../../../src/telemetry/prometheus-metrics.js'
 import { settle } from '../../../src/testing/manual-clock.js'
 import { fakeWorld } from '../../support/fake-world.js'
 
@@ -105,4 +106,76 @@ test('names are those that exporters of OpenTelemetry make', () => {
   expect(prometheusName(METRICS.connectionCount)).toBe('db_client_connection_count')
   expect(prometheusName(METRICS.waitTime)).toBe('lockpool_lock_wait_duration_seconds')
   expect(prometheusName(METRICS.lost)).toBe('lockpool_lock_lost_total')
+})
+
+/** What of `prom-client` is used here. It is loaded by name, so that the types do not depend on it being installed. */
+interface Registry extends RegistryLike {
+  metrics(): Promise<string>
+}
+interface PromClient {
+  readonly Registry: {
+    new (contentType?: string): Registry
+    readonly OPENMETRICS_CONTENT_TYPE: string
+  }
+  readonly Gauge: new (config: object) => unknown
+}
+const promClient = createRequire(import.meta.url)('prom-client') as PromClient
+
+test('a registry of prom-client shows the same series as the text, next to its own metrics, until it is asked to stop', async () => {
+  const world = fakeWorld()
+  const locks = world.pool()
+  const metrics = new PrometheusMetrics()
+  metrics.watch(locks, 'a "quoted" pool')
+  const registry = new promClient.Registry()
+  const own = new promClient.Gauge({ name: 'own', help: 'own', registers: [registry] })
+
+  const stop = metrics.registerIn(registry)
+  await (await locks.acquire('a')).release()
+
+  expect(own).toBeDefined()
+  const text = await registry.metrics()
+  const series = (all: string): string[] => all.split('\n').filter((line) => /^[a-z]/.test(line))
+  expect(series(text).filter((line) => !line.startsWith('own '))).toEqual(series(metrics.text()))
+  expect(text).toContain('own 0')
+  expect(text).toContain('# TYPE lockpool_lock_wait_duration_seconds histogram')
+
+  stop()
+
+  expect(series(await registry.metrics())).toEqual(['own 0'])
+})
+
+test('a registry for OpenMetrics has "_total" once', async () => {
+  const locks = fakeWorld().pool()
+  const metrics = new PrometheusMetrics()
+  metrics.watch(locks)
+  const registry = new promClient.Registry(promClient.Registry.OPENMETRICS_CONTENT_TYPE)
+  metrics.registerIn(registry)
+
+  const text = await registry.metrics()
+
+  expect(text).toMatch(/^lockpool_lock_acquired_total\{.*\} 0$/m)
+  expect(text).not.toContain('total_total')
+})
+
+test('one scrape of a registry takes one snapshot', async () => {
+  const locks = fakeWorld().pool()
+  let snapshots = 0
+  const counted = {
+    on: locks.on.bind(locks),
+    off: locks.off.bind(locks),
+    connections: locks.connections,
+    snapshot: () => {
+      snapshots++
+      return locks.snapshot()
+    },
+  }
+  const metrics = new PrometheusMetrics()
+  metrics.watch(counted)
+  const registry = new promClient.Registry()
+  metrics.registerIn(registry)
+
+  await registry.metrics()
+  await registry.metrics()
+
+  expect(snapshots).toBe(2)
 })
