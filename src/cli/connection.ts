@@ -10,15 +10,28 @@ export const CONNECTION_FLAGS: { readonly url: Flag<string>; readonly namespace:
   }),
   namespace: textFlag('NS', {
     meaning: 'equal names in different namespaces are different locks',
-    default: 'none',
+    default: 'LOCKPOOL_NAMESPACE, then none',
   }),
 }
 
 export const CONNECTION_ENVIRONMENT: readonly HelpRow[] = [
   ['LOCKPOOL_URL', 'the database, if there is no --url: postgres://user:password@host:5432/database'],
   ['DATABASE_URL', 'the same, if LOCKPOOL_URL is not set'],
-  ['PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE', 'what is left open by the above'],
+  ['PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE', 'whatever the address leaves open'],
 ]
+
+/** Of commands that have a KEY. */
+export const KEY_ENVIRONMENT: readonly HelpRow[] = [
+  ['LOCKPOOL_NAMESPACE', 'the namespace of KEY, if there is no --namespace'],
+]
+
+/** An empty variable counts as not set. */
+export function namespaceOf(
+  flag: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  return flag ?? env['LOCKPOOL_NAMESPACE'] ?? ''
+}
 
 /** Where the database is, and who says so. */
 export interface ConnectionSource {

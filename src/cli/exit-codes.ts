@@ -1,7 +1,7 @@
 import type { LockErrorCode, LockTimeoutError } from '../base/errors.js'
 import type { HelpRow } from './command.js'
 
-/** What this program itself exits with: sysexits.h where it has a code, the shell's where the shell has one. */
+/** The exit codes of this program: those of sysexits.h, of timeout(1) and of the shell where they have one. */
 export const EXIT = {
   ok: 0,
   broken: 1,
@@ -10,6 +10,7 @@ export const EXIT = {
   busy: 75,
   lost: 76,
   config: 78,
+  timedOut: 124,
   internal: 125,
   cannotExecute: 126,
   notFound: 127,
@@ -17,15 +18,16 @@ export const EXIT = {
 
 export type ExitName = keyof typeof EXIT
 
-/** What each code says, for help. */
+/** The meaning of each code, for help. */
 export const EXIT_MEANINGS: Readonly<Record<ExitName, string>> = {
   ok: 'done',
   broken: 'a promise of lockpool did not hold',
   usage: 'the command line is wrong',
-  unavailable: 'the database cannot be reached, refuses, or will not do',
-  busy: 'somebody else holds the lock, and the time to wait was up (-E overrides)',
+  unavailable: 'the database cannot be reached, refuses the connection, or is not suitable',
+  busy: 'another process holds the lock, and the time to wait was over (-E overrides)',
   lost: 'the lock was lost while the command ran, and the command was ended',
   config: 'the configuration is wrong: the database URL, an option, a pooler in between',
+  timedOut: 'the command ran for longer than --timeout, and was ended',
   internal: 'an error of lockpool itself',
   cannotExecute: 'the command cannot be executed',
   notFound: 'the command was not found',
@@ -35,7 +37,7 @@ export function exitRows(...names: readonly ExitName[]): HelpRow[] {
   return names.map((name) => [String(EXIT[name]), EXIT_MEANINGS[name]])
 }
 
-/** The signals end with 128 and their number, as shells report them. */
+/** Signals are reported as 128 and their number, as shells do. */
 const EXIT_OF_ERROR: Readonly<Record<LockErrorCode, ExitName>> = {
   LOCK_TIMEOUT: 'busy',
   LOCK_LOST: 'lost',
@@ -55,11 +57,11 @@ const EXIT_OF_ERROR: Readonly<Record<LockErrorCode, ExitName>> = {
   INVALID_KEY: 'usage',
 }
 
-/** What an error of the library means for the exit code. Anything unknown is our own mistake. */
+/** The exit code for an error of the library. An unknown error is a bug of lockpool. */
 export function exitNameOf(error: unknown): ExitName {
   const { code } = (error ?? {}) as { code?: unknown }
   if (typeof code !== 'string' || !Object.hasOwn(EXIT_OF_ERROR, code)) return 'internal'
-  // Nobody else need have the lock: the database was away when the time was up. Cron jobs that shrug at "busy" must see it.
+  // The database was away when the time was over, and the lock may be free. Cron jobs that ignore "busy" must see that.
   if (code === 'LOCK_TIMEOUT' && (error as LockTimeoutError).phase === 'connecting') return 'unavailable'
   return EXIT_OF_ERROR[code as LockErrorCode]
 }

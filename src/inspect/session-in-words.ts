@@ -2,11 +2,11 @@ import type { ServerSession } from '../dialect/server-state.js'
 import type { LockHolder } from './server-lock.js'
 import { durationInWords } from './durations-in-words.js'
 
-/** `billing (process 4711, client 10.0.0.7)` */
+/** `billing (pid 4711, client 10.0.0.7)` */
 export function sessionInWords({ pid, application, host }: ServerSession): string {
   if (pid === 0) return 'a prepared transaction'
   const name = application === '' ? 'a session without a name' : application
-  return `${name} (process ${pid}${host === null ? '' : `, client ${host}`})`
+  return `${name} (pid ${pid}${host === null ? '' : `, client ${host}`})`
 }
 
 /** For a column whose title says what the two are: `billing (4711, 10.0.0.7)` */

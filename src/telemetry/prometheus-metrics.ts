@@ -56,9 +56,9 @@ export class PrometheusMetrics {
     return Object.values(METRICS)
       .flatMap((metric) => {
         const name = prometheusName(metric)
-        const lines = values.get(metric)?.map(
-          ({ suffix, attributes, value }) => `${name}${suffix}${labels(attributes)} ${number(value)}`,
-        )
+        const lines = values
+          .get(metric)
+          ?.map(({ suffix, attributes, value }) => `${name}${suffix}${labels(attributes)} ${number(value)}`)
         return lines === undefined ? [] : [...head(metric), ...lines, '']
       })
       .join('\n')

@@ -26,10 +26,10 @@ test('break ends the holder, says what else went with it, and who has the lock n
 
   expect(await broken.ended, broken.err).toBe(0)
   const out = broken.out.toString()
-  expect(out).toMatch(/^orders is held by\n {2}one \(process (\d+), client 127\.0\.0\.1\), exclusive/)
-  expect(out).toMatch(/^ {4}loses as well: -?\d+$/m)
-  expect(out).toMatch(/^one waits for it$/m)
-  expect(out).toMatch(/^process \d+ has ended$/m)
+  expect(out).toMatch(/^orders is held by\n {2}one \(pid (\d+), client 127\.0\.0\.1\), exclusive/)
+  expect(out).toMatch(/^ {4}also loses: -?\d+$/m)
+  expect(out).toMatch(/^one waiter$/m)
+  expect(out).toMatch(/^session \d+ has ended$/m)
   expect(await Promise.all(locks.map(lossOf))).toEqual(['lost', 'lost'])
   expect((await next).state).toBe('held')
   await (await next).release()
@@ -55,7 +55,27 @@ test('break of one of several holders of a semaphore, as JSON', async () => {
   await permits[1]!.release()
 })
 
-test('break of what nobody holds, or where nobody can be asked, ends nothing', async () => {
+test('break --pid ends a session and says which locks it loses', async () => {
+  const locks = world.pool({ applicationName: 'one' })
+  const held = [await locks.acquire('orders'), await locks.acquire('other')]
+  const { pid } = (await locks.inspect())[0]!.holders[0]!.session
+
+  const none = run('break', '--pid', '1', '--yes')
+  const stray = run('break', '--pid', String(pid), '--raw', '--yes')
+  expect(await Promise.all([none.ended, stray.ended])).toEqual([1, 64])
+  expect(none.err).toBe('lockpool: session 1 holds no lock that is shown here\n')
+  expect(stray.err).toMatch(/^lockpool: --raw needs a KEY$/m)
+  const broken = run('break', '--pid', String(pid), '--yes')
+
+  expect(await broken.ended, broken.err).toBe(0)
+  const out = broken.out.toString()
+  expect(out).toMatch(/^this session would end\n {2}one \(pid \d+, client 127\.0\.0\.1\)/)
+  expect(out).toMatch(/^ {4}loses: -?\d+, -?\d+$/m)
+  expect(out).toMatch(/session \d+ has ended\n$/)
+  expect(await Promise.all(held.map(lossOf))).toEqual(['lost', 'lost'])
+})
+
+test('break of a free lock, or without a terminal for the question, ends nothing', async () => {
   const locks = world.pool()
   const lock = await locks.acquire('orders')
 
@@ -64,9 +84,9 @@ test('break of what nobody holds, or where nobody can be asked, ends nothing', a
   const other = run('break', 'orders', '--pid', '1', '--yes')
 
   expect(await free.ended).toBe(1)
-  expect(free.err).toBe('lockpool: nobody holds no such key\n')
+  expect(free.err).toBe('lockpool: no such key is not held\n')
   expect(await unsure.ended).toBe(64)
-  expect(unsure.err).toMatch(/say --yes/)
+  expect(unsure.err).toMatch(/pass --yes/)
   expect(await other.ended).toBe(1)
   expect(lock.state).toBe('held')
   await lock.release()

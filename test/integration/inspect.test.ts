@@ -192,3 +192,25 @@ test('a role that may not see what others do is told what it may see', async () 
     await world.database.query('DROP ROLE looker')
   }
 })
+
+test('ls --fail-on is an exit code for scripts', async () => {
+  const url = world.database.url
+  expect(await lockpool(['ls', '--fail-on', 'warning'], { url }).ended).toBe(0)
+
+  const client = await stranger('holder')
+  await client.query('BEGIN')
+  await client.query('SELECT pg_advisory_xact_lock(77)')
+  const waiting = await stranger('waiter')
+  const wait = waiting.query('SELECT pg_advisory_lock(77)')
+
+  // What has been waited for for five seconds is a problem.
+  await expect
+    .poll(() => lockpool(['ls', '--fail-on', 'problem', '--json'], { url }).ended, {
+      timeout: 15_000,
+      interval: 500,
+    })
+    .toBe(1)
+  expect(await lockpool(['ls'], { url }).ended).toBe(0)
+  await client.query('COMMIT')
+  await wait
+})

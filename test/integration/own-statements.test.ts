@@ -131,7 +131,7 @@ async function tryTransactions(a: LockPool, b: LockPool): Promise<void> {
     await b.transaction(async (other) => {
       expect(await other.tryLock('tx')).toBe(false)
       expect(await rejection(other.lock('tx', { timeoutMs: 0 }))).toMatchObject({
-        holder: expect.stringMatching(/process \d+/),
+        holder: expect.stringMatching(/pid \d+/),
       })
       expect(await rejection(other.lock('tx', { timeoutMs: 50 }))).toMatchObject({ code: 'LOCK_TIMEOUT' })
     })

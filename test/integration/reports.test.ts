@@ -79,7 +79,7 @@ test('a lock of lockpool that keeps others waiting is a finding, in a terminal b
     .toMatchObject([{ code: 'blocked', lock: { title: 'stuck' } }])
   const [finding] = await findings()
   expect(finding!.text).toMatch(
-    /^billing \(process \d+, client 127\.0\.0\.1\) blocks one other, for .* with stuck \(a long job\), held for \d/,
+    /^billing \(pid \d+, client 127\.0\.0\.1\) blocks one other, for .* with stuck \(a long job\), held for \d/,
   )
   await Promise.all([holder.close({ graceMs: 0 }), waiter.close({ graceMs: 0 })])
 })

@@ -82,8 +82,8 @@ test('a lock that somebody else holds: 75, or what -E says, at once or when the 
   expect(await Promise.all(its.map((it) => it.ended))).toEqual([75, 0, 3, 75, 75])
   expect(performance.now() - since).toBeLessThan(10_000)
   expect(its.map((it) => it.out.toString())).toEqual(['', '', '', '', ''])
-  expect(its[0]!.err).toBe('lockpool: lock "k" is busy: somebody else holds it\n')
-  expect(its[3]!.err).toMatch(/^lockpool: lock "k" is busy: .+ holds it, gave up after 2s\n$/)
+  expect(its[0]!.err).toBe('lockpool: lock "k" is busy: another process holds it\n')
+  expect(its[3]!.err).toMatch(/^lockpool: lock "k" is busy: .+ holds it; gave up after 2s\n$/)
   await held.release()
 })
 
@@ -100,9 +100,7 @@ test('who waited in vain is told who has it', async () => {
       },
       { timeout: 15_000, interval: 1 },
     )
-    .toMatch(
-      /^lockpool: lock "k" is busy: .+ \(process \d+, client 127\.0\.0\.1\) holds it, gave up after 1s\n$/,
-    )
+    .toMatch(/^lockpool: lock "k" is busy: .+ \(pid \d+, client 127\.0\.0\.1\) holds it; gave up after 1s\n$/)
   await held.release()
 })
 
@@ -112,7 +110,7 @@ test.each([
     64,
     /^lockpool: unknown flag --wiat; did you mean --wait\?\n.*run --help\n$/,
   ],
-  [['--', ''], 64, /the command behind -- is empty/],
+  [['--', ''], 64, /the command after -- is empty/],
   [['--namespace', 'x'.repeat(201), '--', 'true'], 78, /^lockpool: --namespace must be/],
   [['--', '/etc/passwd'], 126, /^lockpool: \/etc\/passwd: can't be executed \(permission denied\)\n$/],
   [['--', 'no-such-command'], 127, /^lockpool: no-such-command: not found\n$/],

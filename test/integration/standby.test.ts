@@ -51,7 +51,7 @@ test.each([['ls'], ['top', '--once']])('%s does not let "no locks" stand alone',
 test('to a script nobody says that a lock is free where nobody can know it', async () => {
   const who = await output('who', 'deploy')
   expect(who.status).toBe(69)
-  expect(who.out).toContain('nobody holds deploy on this server')
+  expect(who.out).toContain('deploy is not held on this server, and has no waiters')
   expect(who.err).toMatch(/^lockpool: This is a standby: .*; ask the primary\n$/)
   const json = await output('who', 'deploy', '--json')
   expect(json.status).toBe(69)

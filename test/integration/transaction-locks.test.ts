@@ -68,7 +68,7 @@ test.each(TABLE_WAITS)(
         expect(error).toMatchObject({
           code: 'LOCK_TIMEOUT',
           phase: 'locking',
-          holder: expect.stringMatching(/^migration \(process \d+, client 127\.0\.0\.1\)$/),
+          holder: expect.stringMatching(/^migration \(pid \d+, client 127\.0\.0\.1\)$/),
           cause: { code: '55P03' },
         })
         expect(error['waitedMs']).toBeGreaterThanOrEqual(55)
@@ -170,7 +170,7 @@ test('of transactions that wait for each other one is told, in words', async () 
     key: expect.stringMatching(/^lock "(orders|invoices)"$/),
     cause: { code: '40P01' },
   })
-  const session = String.raw`lockpool test \(process \d+, client 127\.0\.0\.1\)`
+  const session = String.raw`lockpool test \(pid \d+, client 127\.0\.0\.1\)`
   expect(victim!.message).toMatch(
     new RegExp(
       `^waiting for lock "(orders|invoices)" would never end: ${session} holds "(orders|invoices)" and waits for "(orders|invoices)"; ` +

@@ -82,7 +82,7 @@ test('a lock that is not to be had in time leaves the transaction usable, and sa
     await tx.lock('before')
     const error = await rejection(tx.lock('orders', { timeoutMs: 50 }))
     expect(error).toMatchObject({ code: 'LOCK_TIMEOUT', phase: 'locking', key: 'lock "orders"' })
-    expect(error['holder']).toMatch(/^lockpool test \(process \d+, client 127\.0\.0\.1\)$/)
+    expect(error['holder']).toMatch(/^lockpool test \(pid \d+, client 127\.0\.0\.1\)$/)
     expect(await rejection(tx.lock('orders', { timeoutMs: 0 }))).toMatchObject({ code: 'LOCK_TIMEOUT' })
     expect(await tx.tryLock('orders')).toBe(false)
     expect(await tx.tryLock('free')).toBe(true)

@@ -1,9 +1,15 @@
 import type { Command } from '../command.js'
-import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
+import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, KEY_ENVIRONMENT, namespaceOf } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
-import { countFlag, toggle, type Flag } from '../flags.js'
+import { countFlag, toggle, type Flag, type FlagValues } from '../flags.js'
 import { NOTHING_ENDED } from '../inspect/end-holders.js'
-import { KEY_FLAGS, wantedLocks, type KeyFlags } from '../inspect/key-argument.js'
+import {
+  KEY_FLAGS,
+  locksOfSession,
+  wantedLocks,
+  type KeyFlags,
+  type WantedLocks,
+} from '../inspect/key-argument.js'
 import { COLOR_ENVIRONMENT } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
@@ -20,44 +26,43 @@ const FLAGS: BreakFlags = {
   raw,
   semaphore,
   pid: countFlag(
-    { meaning: 'of several holders only this one, by the process id of its session' },
+    { meaning: 'only the session with this backend pid; without KEY, whatever it holds' },
     1,
     9_999_999,
   ),
-  yes: toggle({ short: 'y', meaning: 'do it without asking' }),
+  yes: toggle({ short: 'y', meaning: 'do not ask for confirmation' }),
   json: toggle({ meaning: 'print one JSON object; with --yes only' }),
 }
 
 export const command: Command<BreakFlags> = {
-  usage: 'KEY [FLAGS]',
+  usage: 'KEY [FLAGS] | --pid N [FLAGS]',
   description: [
-    'Takes a lock away from its holder, by ending the session that holds it. First it shows who that is, and what else goes with it: a lockpool keeps many locks on one session, and loses them all.',
-    'The holder is not stopped by that. A lockpool tells its callers that their locks are lost, and the next who waits has the lock at once. What the holder still does then is kept out by fencing tokens, or not at all.',
-    'It takes a superuser, the role of the holder, or a member of pg_signal_backend.',
+    'Takes a lock away from its holder by ending the session that holds it. First it shows the session, and all other locks that are lost with it: lockpool keeps many locks on one session.',
+    'This does not stop the program that held the lock. lockpool reports the loss to its callers, and the next waiter gets the lock at once. Fencing tokens refuse what the old holder still writes; nothing else does.',
+    'The role must be a superuser, the same role as the holder, or a member of pg_signal_backend.',
   ],
   flags: FLAGS,
-  environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
+  environment: [...CONNECTION_ENVIRONMENT, ...KEY_ENVIRONMENT, ...COLOR_ENVIRONMENT],
   examples: [
     ["lockpool break 'nightly report'", 'the process hangs, and its lock is needed'],
-    ['lockpool break --raw 42 --yes', 'without asking, in a script'],
+    ['lockpool break --raw 42 --yes', 'without confirmation, in a script'],
     ['lockpool break --semaphore pdf --pid 4711', 'one of several holders'],
+    ['lockpool break --pid 4711', 'the session that a finding of lockpool ls names'],
   ],
   exitCodes: [
     ['0', 'the holders are gone'],
-    [String(NOTHING_ENDED), 'nothing was ended: nobody holds it, or the answer was no'],
+    [String(NOTHING_ENDED), 'nothing was ended: the lock is free, or the answer was no'],
     ...exitRows('usage', 'unavailable', 'config', 'internal'),
   ],
   async run({ flags, args, rest, terminal }) {
-    const [text, ...more] = args
-    if (text === undefined || more.length > 0 || rest !== null)
-      throw new UsageError('break needs one KEY: lockpool break KEY')
+    const wanted = readWanted(flags, args, rest)
     const isSure = flags.yes === true
     if (!isSure && (flags.json === true || !terminal.isInteractive))
       throw new UsageError(
-        'there is no terminal to ask for confirmation: say --yes; "lockpool who" shows who would be hit',
+        'cannot ask for confirmation without a terminal: pass --yes; "lockpool who" shows the session',
       )
     const order = {
-      wanted: wantedLocks(text, flags),
+      wanted,
       pid: flags.pid ?? null,
       isSure,
       isJson: flags.json === true,
@@ -67,4 +72,20 @@ export const command: Command<BreakFlags> = {
     const address = { url: flags.url, applicationName: 'lockpool break' }
     return withWatch(address, terminal, (watch) => endHolders(watch, order, terminal))
   },
+}
+
+/** @throws {UsageError} */
+function readWanted(
+  flags: FlagValues<BreakFlags>,
+  args: readonly string[],
+  rest: readonly string[] | null,
+): WantedLocks {
+  const [text, ...more] = args
+  if (more.length > 0 || rest !== null) throw new UsageError('break takes one KEY: lockpool break KEY')
+  if (text !== undefined)
+    return wantedLocks(text, { ...flags, namespace: namespaceOf(flags.namespace, process.env) })
+  if (flags.pid === undefined) throw new UsageError('break needs a KEY or --pid: lockpool break KEY')
+  const stray = (['namespace', 'raw', 'semaphore'] as const).find((name) => flags[name] !== undefined)
+  if (stray !== undefined) throw new UsageError(`--${stray} needs a KEY`)
+  return locksOfSession(flags.pid)
 }

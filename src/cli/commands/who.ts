@@ -2,7 +2,7 @@ import { STANDBY } from '../../inspect/findings.js'
 import type { ServerLock } from '../../inspect/server-lock.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { Command } from '../command.js'
-import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
+import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, KEY_ENVIRONMENT, namespaceOf } from '../connection.js'
 import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
 import { jsonLine, printable } from '../../base/printable.js'
@@ -20,32 +20,33 @@ const FLAGS: WhoFlags = {
   json: toggle({ meaning: 'print one JSON object' }),
 }
 
-const NOBODY = 1
+const NOT_HELD = 1
 
 export const command: Command<WhoFlags> = {
   usage: 'KEY [FLAGS]',
   description: [
-    'Tells who holds a lock, what that session is doing and what else it holds, and who waits for the lock, in order.',
-    'KEY is a name as programs give it to lockpool; the name itself is in no database, so it must be spelled as there, with the same --namespace.',
+    'Shows who holds a lock, what that session is doing and what else it holds, and who waits for the lock, in order.',
+    'KEY is a name as programs pass it to lockpool. Names are hashed, so spell it exactly as they do, with the same --namespace.',
   ],
   flags: FLAGS,
-  environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
+  environment: [...CONNECTION_ENVIRONMENT, ...KEY_ENVIRONMENT, ...COLOR_ENVIRONMENT],
   examples: [
     ["lockpool who 'invoice 4711' --namespace billing", 'the lock of a name'],
-    ['lockpool who --raw 42', 'an advisory lock that some other program has taken'],
+    ['lockpool who --raw 42', 'an advisory lock that another program has taken'],
     ['lockpool who --table orders', 'why does my UPDATE hang?'],
-    ['lockpool who deploy > /dev/null || ./deploy.sh', 'in a script: whether somebody holds it'],
+    ['lockpool who deploy > /dev/null || ./deploy.sh', 'in a script: run it if the lock is free'],
   ],
   exitCodes: [
-    ['0', 'somebody holds it'],
-    [String(NOBODY), 'nobody holds it'],
+    ['0', 'the lock is held'],
+    [String(NOT_HELD), 'the lock is not held'],
     ...exitRows('usage', 'unavailable', 'config', 'internal'),
   ],
   async run({ flags, args, rest, terminal }) {
     const [text, ...more] = args
     if (text === undefined || more.length > 0 || rest !== null)
       throw new UsageError('who needs one KEY: lockpool who KEY')
-    const wanted = wantedLocks(text, flags)
+    const namespace = namespaceOf(flags.namespace, process.env)
+    const wanted = wantedLocks(text, { ...flags, namespace })
     const { withWatch } = await import('../inspect/server-watch.js')
     return withWatch({ url: flags.url, applicationName: 'lockpool who' }, terminal, async (watch) => {
       const snapshot = await watch.look({ everything: flags.table === true, names: wanted.names })
@@ -53,7 +54,7 @@ export const command: Command<WhoFlags> = {
       if (flags.json === true) terminal.out.write(`${jsonLine(whoJson(found, snapshot))}\n`)
       else tell(wanted, found, snapshot, terminal)
       const isHeld = found.some(({ holders }) => holders.length > 0)
-      if (!snapshot.server.isStandby) return isHeld ? EXIT.ok : NOBODY
+      if (!snapshot.server.isStandby) return isHeld ? EXIT.ok : NOT_HELD
       // "Nobody holds it" is what a script acts on, and nobody here can know that.
       terminal.err.write(`lockpool: ${STANDBY}; ask the primary\n`)
       return isHeld ? EXIT.ok : EXIT.unavailable
@@ -83,7 +84,7 @@ function tell(
   const blocks = found.map((lock) => whoLines(lock, (pid) => othersOf(pid, lock, locks), out).join('\n'))
   if (blocks.length > 0) return out.write(`${blocks.join('\n\n')}\n`)
   const here = server.isStandby ? ' on this server' : ''
-  const lines = [`nobody holds ${title}${here}, and nobody waits for it`, ...elsewhere(locks)]
+  const lines = [`${title} is not held${here}, and has no waiters`, ...elsewhere(locks)]
   out.write(`${lines.map(printable).join('\n')}\n`)
 }
 

@@ -10,27 +10,27 @@ import type { WantedLocks } from './key-argument.js'
 import type { ServerWatch } from './server-watch.js'
 import { holderLines } from './who-view.js'
 
-/** The exit code if nobody had the lock, or the answer was no. */
+/** The exit code if the lock was free, or the answer was no. */
 export const NOTHING_ENDED = 1
 
-/** What it takes to see who holds a lock, and to end them. */
+/** Shows the holders of a lock, and ends their sessions. */
 export type Inspector = Pick<ServerWatch, 'look' | 'end'>
 
 export interface BreakOrder {
   readonly wanted: WantedLocks
   /** Only this one of the holders. */
   readonly pid: number | null
-  /** Nobody has to be asked. */
+  /** No confirmation is needed. */
   readonly isSure: boolean
   readonly isJson: boolean
 }
 
-/** What became of one session. */
+/** The result for one session. */
 interface Ended {
   readonly pid: number
   /** Whether it was gone within 5 seconds, or before. */
   readonly isGone: boolean
-  /** Others that went with it. */
+  /** Other locks that were lost with it. */
   readonly otherLocks: readonly string[]
 }
 
@@ -46,9 +46,8 @@ export async function endHolders(
   if (holders.length === 0) {
     if (isJson) out.write(`${jsonLine({ version: 1, ended: [], holders: [] })}\n`)
     else {
-      const who = order.pid === null ? '' : ` as process ${order.pid}`
       const lines = [
-        `nobody holds ${wanted.title}${who}`,
+        nothingHeld(order),
         ...elsewhereOf(before, wanted),
         ...(before.server.isStandby ? [`${STANDBY}; ask the primary`] : []),
       ]
@@ -70,14 +69,19 @@ export async function endHolders(
     err.write('lockpool: nothing was ended\n')
     return NOTHING_ENDED
   }
-  // Whoever was asked may have taken a minute, and the lock may have a new holder, who was not shown.
+  // The answer may have taken a minute. A new holder, which was not shown, must not be ended.
   const after = isSure ? holders : await stillHolding(inspector, order, holders)
   if (after.length > 0) return carryOut(inspector, order, after, before, terminal)
-  err.write(`lockpool: nothing was ended: ${wanted.title} has changed hands meanwhile\n`)
+  err.write(`lockpool: nothing was ended: the holder of ${wanted.title} has changed meanwhile\n`)
   return NOTHING_ENDED
 }
 
-/** Not where the lock is there, and only the holder is another. */
+function nothingHeld({ wanted, pid }: BreakOrder): string {
+  if (wanted.isSession === true) return `${wanted.title} holds no lock that is shown here`
+  return pid === null ? `${wanted.title} is not held` : `${wanted.title} is not held by session ${pid}`
+}
+
+/** No hints if the lock is held, by another session than the one asked for. */
 function elsewhereOf({ locks }: LockSnapshot, { isOne, elsewhere }: WantedLocks): readonly string[] {
   return locks.some(isOne) ? [] : elsewhere(locks)
 }
@@ -109,7 +113,7 @@ async function carryOut(
     } catch (error) {
       if (sqlState(error) !== '42501') throw error
       terminal.err.write(
-        `lockpool: this role may not end ${printable(sessionInWords(session))}: it takes a superuser, the same role, or a member of pg_signal_backend\n`,
+        `lockpool: this role may not end ${printable(sessionInWords(session))}: use a superuser, the same role, or a member of pg_signal_backend\n`,
       )
       return EXIT.unavailable
     }
@@ -118,11 +122,11 @@ async function carryOut(
   if (order.isJson) {
     const now = after.map(({ session: { pid }, mode, permit }) => ({ pid, mode, permit }))
     terminal.out.write(`${jsonLine({ version: 1, ended, holders: now })}\n`)
-  } else terminal.out.write(`${outcomeLines(order.wanted.title, ended, after).join('\n')}\n`)
+  } else terminal.out.write(`${outcomeLines(order.wanted, ended, after).join('\n')}\n`)
   return ended.every(({ isGone }) => isGone) ? EXIT.ok : EXIT.unavailable
 }
 
-/** Each session once, whatever number of permits it has. */
+/** Each session once, also if it has several permits. */
 function holdersOf({ locks }: LockSnapshot, { wanted, pid }: BreakOrder): LockHolder[] {
   const bySession = new Map<number, LockHolder>()
   for (const { holders } of locks.filter(wanted.isOne))
@@ -131,7 +135,7 @@ function holdersOf({ locks }: LockSnapshot, { wanted, pid }: BreakOrder): LockHo
   return [...bySession.values()]
 }
 
-/** As many as one can take in; the rest is counted. */
+/** More than these are only counted. */
 const MOST_NAMED = 8
 
 function hitLines(
@@ -141,34 +145,42 @@ function hitLines(
   { out }: Terminal,
 ): string[] {
   const waiting = waitersOf(snapshot.locks.filter(wanted.isOne))
+  const isSession = wanted.isSession === true
   return [
-    `${out.paint('bold', printable(wanted.title))} is held by`,
+    isSession ? 'this session would end' : `${out.paint('bold', printable(wanted.title))} is held by`,
     ...holders.flatMap((holder) => {
       const others = othersOf(holder.session.pid, wanted, snapshot)
-      const lines = holderLines(holder, others.length, out)
+      const lines = holderLines(holder, isSession ? 0 : others.length, out)
       if (others.length === 0) return lines
       const left = others.length - MOST_NAMED
       const named = others.slice(0, MOST_NAMED).map(titled).join(', ')
-      const lost = `    loses as well: ${named}${left > 0 ? ` and ${left} more` : ''}`
+      const lost = `    ${isSession ? 'loses' : 'also loses'}: ${named}${left > 0 ? ` and ${left} more` : ''}`
       return [...lines, out.paint('yellow', printable(lost))]
     }),
-    ...(waiting === 0 ? [] : [`${waiting === 1 ? 'one waits' : `${waiting} wait`} for it`]),
+    ...(waiting === 0 ? [] : [`${waiting === 1 ? 'one waiter' : `${waiting} waiters`}`]),
   ]
 }
 
+/** What the session holds besides the lock that is meant. If the session itself is meant, everything. */
 function othersOf(pid: number, wanted: WantedLocks, { locks }: LockSnapshot): ServerLock[] {
   return locks.filter(
-    (lock) => !wanted.isOne(lock) && lock.holders.some(({ session }) => session.pid === pid),
+    (lock) =>
+      (wanted.isSession === true || !wanted.isOne(lock)) &&
+      lock.holders.some(({ session }) => session.pid === pid),
   )
 }
 
-function outcomeLines(title: string, ended: readonly Ended[], after: readonly LockHolder[]): string[] {
+function outcomeLines(
+  { title, isSession }: WantedLocks,
+  ended: readonly Ended[],
+  after: readonly LockHolder[],
+): string[] {
   const fates = ended.map(({ pid, isGone }) =>
-    isGone ? `process ${pid} has ended` : `process ${pid} was told to end, and is still there after 5 s`,
+    isGone ? `session ${pid} has ended` : `session ${pid} was asked to end, and is still there after 5 s`,
   )
   const now =
     after.length === 0
-      ? `nobody holds ${title} now`
+      ? `${title} is free now`
       : `${title} is now held by ${after.map(({ session }) => sessionInWords(session)).join(' and ')}`
-  return [...fates, now].map(printable)
+  return [...fates, ...(isSession === true ? [] : [now])].map(printable)
 }

@@ -12,22 +12,35 @@ import { UsageError } from '../usage-error.js'
 export type KeyFlags = Pick<typeof CONNECTION_FLAGS, 'namespace'> &
   Readonly<Record<'raw' | 'semaphore' | 'table', Flag<true>>>
 
-/** How a command is told which lock is meant. */
+/** The flags that say which lock KEY means. */
 export const KEY_FLAGS: KeyFlags = {
   namespace: CONNECTION_FLAGS.namespace,
   raw: toggle({ meaning: 'KEY is an advisory key of PostgreSQL itself: 123 (bigint), or 12,34 (a pair)' }),
   semaphore: toggle({ meaning: 'KEY is the key of a semaphore' }),
-  table: toggle({ meaning: 'KEY is a table: locks on it, and on rows of it that somebody waits for' }),
+  table: toggle({ meaning: 'KEY is a table: locks on it, and on rows of it that others wait for' }),
 }
 
 /** The locks that a command is about. */
 export interface WantedLocks {
   /** As people read it. */
   readonly title: string
+  /** All locks of one session, rather than one lock. */
+  readonly isSession?: true
   readonly names: readonly KeyNameRow[]
   readonly isOne: (lock: ServerLock) => boolean
-  /** What to say where there is no such lock, and one of that name elsewhere: forgotten flags are the likeliest reason. */
+  /** Hints if there is no such lock, but one of the same name of another kind: most likely a flag was forgotten. */
   readonly elsewhere: (locks: readonly ServerLock[]) => readonly string[]
+}
+
+/** Every lock that one session holds. */
+export function locksOfSession(pid: number): WantedLocks {
+  return {
+    title: `session ${pid}`,
+    isSession: true,
+    names: [],
+    isOne: ({ holders }) => holders.some(({ session }) => session.pid === pid),
+    elsewhere: () => [],
+  }
 }
 
 /** @throws {UsageError} */
@@ -52,7 +65,7 @@ export function wantedLocks(text: string, flags: FlagValues<KeyFlags>): WantedLo
   return { title, names, isOne: (lock) => lock.kind === 'advisory' && lock.id === id, elsewhere }
 }
 
-/** Before titles that don't say themselves what they are. */
+/** Before titles that do not say what they are. */
 const WHAT: Partial<Record<ServerLockKind, string>> = { advisory: 'a lock ', semaphore: 'a semaphore ' }
 
 const MOST_NAMESAKES = 5
@@ -65,7 +78,7 @@ function namesakes(text: string, locks: readonly ServerLock[]): string[] {
   return hints.slice(0, MOST_NAMESAKES)
 }
 
-/** What KEY needs beside it to mean this lock. */
+/** The flags with which KEY means this lock. */
 function flagsFor({ kind, name, table }: ServerLock): string {
   if (table !== null) return '--table'
   const flags = [
@@ -81,7 +94,7 @@ function checked(key: LockKey): LockKey {
   return key
 }
 
-/** What can't be a key is a wrong command line. */
+/** An invalid key is a wrong command line. */
 function encoded<T>(encode: () => T): T {
   try {
     return encode()

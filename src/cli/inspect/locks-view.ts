@@ -9,7 +9,7 @@ import { tableLines, type Column } from './columns.js'
 export const LOCK_COLUMNS: readonly Column<ServerLock>[] = [
   { title: 'lock', cell: titled, widest: 40 },
   { title: 'kind', cell: ({ kind }) => kind, isExtra: true },
-  { title: 'held by (process, client)', cell: heldBy, widest: 44 },
+  { title: 'held by (pid, client)', cell: heldBy, widest: 44 },
   { title: 'mode', cell: modeOf, widest: 24, isExtra: true },
   { title: 'for', cell: heldFor },
   { title: 'label', cell: labelOf, widest: 32, isExtra: true, isOptional: true },

@@ -20,7 +20,7 @@ export function overviewLines(
   const table = lockLines(locks.toSorted(byUrgency), limit, channel, width)
   return [
     ...(locks.length === 0 && snapshot.server.isStandby ? ['no locks on this standby'] : table),
-    ...part('Who blocks whom (process, client)', chainLines(snapshot.chains, channel)),
+    ...part('Who blocks whom (pid, client)', chainLines(snapshot.chains, channel)),
     ...part('Worth a look', findingLines(findingsOf(snapshot), channel, width)),
     ...hints.flatMap((hint) =>
       hint === null ? [] : ['', ...wrap(hint, width).map((line) => channel.paint('dim', line))],

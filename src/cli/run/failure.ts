@@ -1,9 +1,9 @@
 import { EXIT, exitNameOf, type ExitName } from '../exit-codes.js'
 import type { RunOrder } from './run-order.js'
 
-/** Why nothing came of a run, for people and for programs. */
+/** Why a run failed, for people and for programs. */
 export interface Failure {
-  /** Of the library, of the system, or `UNEXPECTED`. */
+  /** A code of the library, of the system, or `UNEXPECTED`. */
   readonly code: string
   readonly message: string
   readonly exitCode: number
@@ -15,21 +15,21 @@ export function failure(error: unknown, order: Asked): Failure {
   const spawning = spawnFailure(error, order.command[0]!)
   if (spawning !== null) return spawning
   let name: ExitName = exitNameOf(error)
-  // An attempt is answered with yes or no. That it took too long means that the server did not answer.
+  // A single attempt is answered with yes or no. If it took too long, the server did not answer.
   if (name === 'busy' && order.waitMs === 0) name = 'unavailable'
   const { code, message, stack } = error as Error & { code?: unknown }
   if (name === 'internal') return { code: 'UNEXPECTED', message: stack ?? message, exitCode: EXIT.internal }
   return { code: String(code), message: inOurWords(String(code), message, order), exitCode: EXIT[name] }
 }
 
-/** The library speaks of its options, and its callers know where they have the URL from. */
+/** The library's messages name its options; users of the command line know flags and variables. */
 function inOurWords(code: string, message: string, { connection }: Asked): string {
   if (code === 'CONNECTION_FAILED') return `the database can't be used: ${message}`
   const flagged = message.replace('"namespace"', '--namespace')
   return connection === null ? flagged : flagged.replace('"connection"', connection.source)
 }
 
-/** Null if it is about something else than starting the command. */
+/** Null if the error is not about starting the command. */
 export function spawnFailure(error: unknown, command: string): Failure | null {
   const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException
   if (code === undefined || syscall?.startsWith('spawn') !== true) return null

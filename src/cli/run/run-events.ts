@@ -2,26 +2,36 @@ import type { LockMode } from '../../dialect/lock-key.js'
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { durationText } from '../durations.js'
 
-/** What happens during `lockpool run`, in the fields that `--json` shows beside `key`. Durations are milliseconds. */
+/** The steps of `lockpool run`, with the fields that `--json` shows next to `key`. Durations are milliseconds. */
 export interface RunEvents {
-  /** Somebody else has the lock. `waitMs` is null without a limit. */
+  /** The lock is not free. `waitMs` is null without a limit. */
   waiting: { readonly mode: LockMode; readonly waitMs: number | null }
-  acquired: { readonly mode: LockMode; readonly token: string | null; readonly waitedMs: number }
-  /** Its arguments are left out: they may hold secrets. */
+  /** While waiting: who holds it, in words. Not with `--json`. */
+  blocked: { readonly holders: readonly string[] }
+  /** `permit` is there with `--permits` only. */
+  acquired: {
+    readonly mode: LockMode
+    readonly token: string | null
+    readonly waitedMs: number
+    readonly permit?: number
+  }
+  /** The command's arguments are left out: they may contain secrets. */
   started: { readonly pid: number; readonly command: string }
-  /** A signal has come for the command, which was given it unless it had it already, from the terminal. */
+  /** A signal for the command arrived. It was passed on, unless the terminal had sent it to the command as well. */
   signal: { readonly signal: NodeJS.Signals; readonly passedOn: boolean }
   ended: { readonly exitCode: number | null; readonly signal: NodeJS.Signals | null; readonly ranMs: number }
   released: { readonly heldMs: number }
   busy: { readonly reason: string; readonly exitCode: number }
-  /** A signal came before the lock did. */
+  /** A signal ended the wait. */
   interrupted: { readonly signal: NodeJS.Signals; readonly exitCode: number }
   lost: { readonly heldMs: number; readonly reason: string }
-  /** The lock is lost, and the command has not ended when it was told to. */
+  /** `--timeout` is over, and the command is being ended. */
+  timeout: { readonly afterMs: number; readonly exitCode: number }
+  /** The command did not end after SIGTERM. */
   killing: { readonly afterMs: number }
-  /** Processes of the command that go on without the lock. */
+  /** Processes of the command that continue without the lock. */
   left: { readonly pids: readonly number[]; readonly reason: string }
-  /** The command had ended before; the server frees the lock by itself. */
+  /** The release was not confirmed after the command had ended; the server frees the lock by itself. */
   unreleased: { readonly reason: string }
   warning: { readonly message: string }
   failed: { readonly code: string; readonly message: string; readonly exitCode: number }
@@ -29,58 +39,72 @@ export interface RunEvents {
 
 export type RunEventName = keyof RunEvents
 
-/** How an event is told to people, and whether to everybody or only to those who ask with `-v`. */
+/** How an event is shown to people, and when. With `--verbose` all are shown. */
 interface Telling<E> {
-  readonly isLoud: boolean
+  readonly shown: 'always' | 'on a terminal' | 'verbose'
   /** `lock` is the lock, in words. */
   readonly text: (event: E, lock: string) => string
 }
 
 export const TELLINGS: { readonly [Name in RunEventName]: Telling<RunEvents[Name]> } = {
   waiting: {
-    isLoud: false,
+    shown: 'on a terminal',
     text: ({ waitMs }, lock) =>
-      `waiting for ${lock}, ${waitMs === null ? 'however long it takes' : `${durationText(waitMs)} at most`}`,
+      `waiting for ${lock}${waitMs === null ? '' : `, for at most ${durationText(waitMs)}`}`,
+  },
+  blocked: {
+    shown: 'on a terminal',
+    text: ({ holders }, lock) => `${lock} is held by ${holders.join(', and by ')}`,
   },
   acquired: {
-    isLoud: false,
-    text: ({ mode, token, waitedMs }, lock) =>
-      `acquired ${lock} after ${durationInWords(waitedMs)} (${mode}, ${token === null ? 'no token' : `token ${token}`})`,
+    shown: 'verbose',
+    text: ({ mode, token, waitedMs, permit }, lock) => {
+      const what = permit === undefined ? mode : `permit ${permit}`
+      return `acquired ${lock} after ${durationInWords(waitedMs)} (${what}, ${token === null ? 'no token' : `token ${token}`})`
+    },
   },
-  started: { isLoud: false, text: ({ pid, command }) => `started ${command} as process ${pid}` },
+  started: { shown: 'verbose', text: ({ pid, command }) => `started ${command} as process ${pid}` },
   signal: {
-    isLoud: false,
+    shown: 'verbose',
     text: ({ signal, passedOn }) =>
-      passedOn ? `passed ${signal} on` : `${signal} came from the terminal, to the command as well`,
+      passedOn
+        ? `passed ${signal} on`
+        : `${signal} came from the terminal, which sent it to the command as well`,
   },
   ended: {
-    isLoud: false,
+    shown: 'verbose',
     text: ({ exitCode, signal, ranMs }) =>
       `the command ended ${signal === null ? `with ${exitCode}` : `by ${signal}`} after ${durationInWords(ranMs)}`,
   },
   released: {
-    isLoud: false,
+    shown: 'verbose',
     text: ({ heldMs }, lock) => `released ${lock} after ${durationInWords(heldMs)}`,
   },
-  busy: { isLoud: true, text: ({ reason }, lock) => `${lock} is busy: ${reason}` },
-  interrupted: { isLoud: false, text: ({ signal }, lock) => `gave up waiting for ${lock}: ${signal}` },
+  busy: { shown: 'always', text: ({ reason }, lock) => `${lock} is busy: ${reason}` },
+  interrupted: { shown: 'verbose', text: ({ signal }, lock) => `gave up waiting for ${lock}: ${signal}` },
   lost: {
-    isLoud: true,
+    shown: 'always',
     text: ({ heldMs, reason }, lock) =>
       `${lock} was lost after ${durationInWords(heldMs)}: ${reason}; ending the command`,
   },
+  timeout: {
+    shown: 'always',
+    text: ({ afterMs }) =>
+      `the command is still running after ${durationText(afterMs)} (--timeout); ending it`,
+  },
   killing: {
-    isLoud: true,
+    shown: 'always',
     text: ({ afterMs }) => `still running ${durationText(afterMs)} after SIGTERM: sending SIGKILL`,
   },
   left: {
-    isLoud: true,
+    shown: 'always',
     text: ({ pids, reason }) => `still running without the lock, ${reason}: ${pids.join(' ')}`,
   },
   unreleased: {
-    isLoud: true,
-    text: ({ reason }, lock) => `${lock} was not released, the server will free it: ${reason}`,
+    shown: 'always',
+    text: ({ reason }, lock) =>
+      `the release of ${lock} was not confirmed, the server will free it: ${reason}`,
   },
-  warning: { isLoud: false, text: ({ message }) => `warning: ${message}` },
-  failed: { isLoud: true, text: ({ message }) => message },
+  warning: { shown: 'verbose', text: ({ message }) => `warning: ${message}` },
+  failed: { shown: 'always', text: ({ message }) => message },
 }

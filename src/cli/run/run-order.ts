@@ -1,9 +1,9 @@
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import type { Invocation } from '../command.js'
-import { CONNECTION_FLAGS, connectionSource, type ConnectionSource } from '../connection.js'
+import { CONNECTION_FLAGS, connectionSource, namespaceOf, type ConnectionSource } from '../connection.js'
 import { DURATION_IN_WORDS, parseDuration } from '../durations.js'
 import { EXIT } from '../exit-codes.js'
-import { toggle, type Flag } from '../flags.js'
+import { countFlag, toggle, type Flag } from '../flags.js'
 import { rawKey } from '../raw-key.js'
 import { UsageError } from '../usage-error.js'
 
@@ -20,38 +20,48 @@ const exitCode: Pick<Flag<number>, 'value' | 'expects' | 'read'> = {
 }
 
 export type RunFlags = typeof CONNECTION_FLAGS &
-  Readonly<Record<'wait' | 'kill-after' | 'conflict-exit-code', Flag<number>>> &
+  Readonly<Record<'wait' | 'timeout' | 'kill-after' | 'conflict-exit-code' | 'permits', Flag<number>>> &
   Readonly<Record<'no-wait' | 'shared' | 'raw' | 'json' | 'verbose', Flag<true>>>
 
 export const RUN_FLAGS: RunFlags = {
-  wait: duration({ meaning: 'give up after this long; 0 is one attempt', default: 'wait without end' }),
+  wait: duration({ meaning: 'give up after this long; 0 is one attempt', default: 'no limit' }),
   'no-wait': toggle({ short: 'n', meaning: 'give up at once if the lock is not free' }),
-  shared: toggle({ meaning: 'share the lock with others who ask for it shared' }),
+  shared: toggle({ meaning: 'share the lock with other runs that use --shared' }),
+  permits: countFlag({ meaning: 'take one of N permits of the semaphore KEY, instead of a lock' }, 1, 1000),
+  timeout: duration({
+    meaning: 'end the command after this long: SIGTERM, after --kill-after SIGKILL, exit code 124',
+    default: 'no limit',
+  }),
   raw: toggle({ meaning: 'KEY is an advisory key of PostgreSQL itself: 123 (bigint), or 12,34 (a pair)' }),
   'conflict-exit-code': {
     ...exitCode,
     short: 'E',
-    meaning: 'exit with this code if the lock was not to be had in time',
+    meaning: 'exit with this code if the lock could not be acquired in time',
     default: String(EXIT.busy),
   },
   'kill-after': duration({
-    meaning: 'if the lock is lost: how long the command may take to end, between SIGTERM and SIGKILL',
+    meaning: 'time between SIGTERM and SIGKILL if the lock is lost or --timeout is over',
     default: '5s',
   }),
   ...CONNECTION_FLAGS,
-  json: toggle({ meaning: 'tell what happens as JSON on standard error, one object a line' }),
-  verbose: toggle({ short: 'v', meaning: 'tell what happens on standard error' }),
+  json: toggle({ meaning: 'report each step as JSON on standard error, one object per line' }),
+  verbose: toggle({ short: 'v', meaning: 'report each step on standard error' }),
 }
 
 /** What `lockpool run` was asked to do. */
 export interface RunOrder {
-  /** KEY as it was typed. */
-  readonly name: string
-  readonly key: LockKey
+  /** Each KEY as it was typed. */
+  readonly names: readonly string[]
+  readonly keys: readonly LockKey[]
+  readonly isRaw: boolean
   readonly mode: LockMode
+  /** Of the semaphore; null for a lock. */
+  readonly permits: number | null
   /** 0 is one attempt, Infinity waits for ever. */
   readonly waitMs: number
   readonly killAfterMs: number
+  /** How long the command may run. Infinity is no limit. */
+  readonly timeoutMs: number
   readonly busyExitCode: number
   readonly connection: ConnectionSource | null
   readonly namespace: string
@@ -65,28 +75,44 @@ export function readOrder(
   { flags, args, rest }: Pick<Invocation<RunFlags>, 'flags' | 'args' | 'rest'>,
   env: Readonly<Record<string, string | undefined>>,
 ): RunOrder {
-  const [name, ...more] = args
+  const [name] = args
   if (name === undefined)
     throw new UsageError('run needs a KEY and a command: lockpool run KEY -- CMD ARGS...')
-  if (more.length > 0 || rest === null) {
-    throw new UsageError(`the command stands behind --: lockpool run ${name} -- ${more[0] ?? 'CMD'} ...`)
+  if (rest === null) {
+    const [, first = 'CMD'] = args
+    throw new UsageError(`put the command after --: lockpool run ${name} -- ${first} ...`)
   }
-  if (rest.length === 0) throw new UsageError('there is no command behind --')
-  if (rest[0] === '') throw new UsageError('the command behind -- is empty')
-  if (flags.wait !== undefined && flags['no-wait'] === true) {
-    throw new UsageError('--wait and --no-wait exclude each other')
-  }
+  if (rest.length === 0) throw new UsageError('there is no command after --')
+  if (rest[0] === '') throw new UsageError('the command after -- is empty')
+  checkTogether(flags, args)
+  const isRaw = flags.raw === true
   return {
-    name,
-    key: flags.raw === true ? rawKey(name) : name,
+    names: args,
+    keys: args.map((each) => (isRaw ? rawKey(each) : each)),
+    isRaw,
     mode: flags.shared === true ? 'shared' : 'exclusive',
+    permits: flags.permits ?? null,
     waitMs: flags['no-wait'] === true ? 0 : (flags.wait ?? Infinity),
     killAfterMs: flags['kill-after'] ?? DEFAULT_KILL_AFTER_MS,
+    timeoutMs: flags.timeout ?? Infinity,
     busyExitCode: flags['conflict-exit-code'] ?? EXIT.busy,
     connection: connectionSource(flags.url, env),
-    namespace: flags.namespace ?? '',
+    namespace: namespaceOf(flags.namespace, env),
     command: rest,
     isJson: flags.json === true,
     isVerbose: flags.verbose === true,
   }
+}
+
+/** @throws {UsageError} what was given does not go together */
+function checkTogether(flags: Invocation<RunFlags>['flags'], names: readonly string[]): void {
+  const exclude = (one: string, other: string): never => {
+    throw new UsageError(`${one} and ${other} exclude each other`)
+  }
+  if (flags.wait !== undefined && flags['no-wait'] === true) exclude('--wait', '--no-wait')
+  if (flags.permits !== undefined && flags.shared === true) exclude('--permits', '--shared')
+  if (flags.permits !== undefined && names.length > 1) exclude('--permits', 'several keys')
+  if (flags.timeout === 0) throw new UsageError('--timeout must be more than 0')
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) throw new UsageError(`KEY ${JSON.stringify(twice)} is given twice`)
 }

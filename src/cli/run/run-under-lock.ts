@@ -1,29 +1,31 @@
 import { sleep, type Clock } from '../../base/clock.js'
+import { Deferred } from '../../base/deferred.js'
 import { LockLostError, type LockTimeoutError } from '../../base/errors.js'
-import type { Lock } from '../../lock/lock.js'
 import type { LockPool } from '../../postgres-lock-pool.js'
 import type { ExitStatus } from '../command.js'
 import { durationText } from '../durations.js'
 import { EXIT } from '../exit-codes.js'
-import { hasControllingTerminal } from '../terminal.js'
+import { hasControllingTerminal, type Terminal } from '../terminal.js'
 import { Child, type ChildEnd } from './child.js'
 import { childEnvironment } from './child-environment.js'
 import { failure } from './failure.js'
+import { acquireFor, type Held } from './held.js'
+import { holdersOf } from './holders.js'
 import { openPool } from './open-pool.js'
 import type { Report } from './reporter.js'
 import type { RunOrder } from './run-order.js'
 import { SignalDesk, exitCodeOfSignal } from './signals.js'
 
-/** How long the server may take to confirm a release. Then the connection is closed, which frees the lock as well. */
+/** How long the server may take to confirm a release. After that the connection is closed, which frees the lock too. */
 const RELEASE_LIMIT_MS = 3000
 
 /**
- * Signals with which, on a terminal, we end as the command did, so that a shell script stops at Ctrl-C as it would without
- * us in between. Any other would only add a core dump of ours.
+ * Signals by which this process ends itself on a terminal, as the command did, so that a shell script stops at Ctrl-C as it
+ * would without lockpool. Any other signal would only add a core dump.
  */
 const RAISED_AGAIN: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP'])
 
-/** A signal came before the lock did. */
+/** A signal ended the wait for the lock. */
 class Interruption extends Error {
   readonly signal: NodeJS.Signals
 
@@ -33,22 +35,30 @@ class Interruption extends Error {
   }
 }
 
-/** One run: waits for the lock, and only then starts the command; watches both; and ends the command if the lock is lost. */
+/** One run: waits for the lock, then starts the command, watches both, and ends the command if the lock is lost. */
 export class RunUnderLock {
   readonly #order: RunOrder
   readonly #report: Report
   readonly #clock: Clock
   readonly #isInteractive: boolean
+  /** Whether messages say who holds the lock: that takes a connection and a query, so only where a person reads them. */
+  readonly #namesHolders: boolean
   readonly #signals = new SignalDesk()
   readonly #giveUp = new AbortController()
-  /** Aborts with an error that nobody caught: from then on nobody can vouch for the lock. */
+  /** Aborts with an uncaught error: from then on the state of the lock is not known. */
   readonly #crash = new AbortController()
 
-  constructor(order: RunOrder, report: Report, clock: Clock, isInteractive: boolean) {
+  constructor(
+    order: RunOrder,
+    report: Report,
+    clock: Clock,
+    terminal: Pick<Terminal, 'isInteractive' | 'err'>,
+  ) {
     this.#order = order
     this.#report = report
     this.#clock = clock
-    this.#isInteractive = isInteractive
+    this.#isInteractive = terminal.isInteractive
+    this.#namesHolders = !order.isJson && (order.isVerbose || terminal.err.isTerminal)
     this.#signals.handler = (signal) => this.#giveUp.abort(new Interruption(signal))
     process.on('uncaughtException', (error) => {
       this.#failed(error)
@@ -60,9 +70,9 @@ export class RunUnderLock {
   async go(): Promise<ExitStatus> {
     let pool: LockPool | null = null
     try {
-      pool = await openPool(this.#order, this.#report)
-      const lock = await this.#acquire(pool)
-      return lock === null ? this.#busy('somebody else holds it') : await this.#withLock(lock)
+      pool = await openPool(this.#order, this.#report, this.#namesHolders)
+      const held = await this.#acquire(pool)
+      return held === null ? this.#busy(await this.#holder(pool)) : await this.#withLock(held)
     } catch (error) {
       if (error instanceof Interruption) return this.#interrupted(error.signal)
       if (error === this.#crash.signal.reason) return EXIT.internal
@@ -72,59 +82,76 @@ export class RunUnderLock {
     }
   }
 
-  async #acquire(pool: LockPool): Promise<Lock | null> {
-    const { key, mode, waitMs } = this.#order
-    const { signal } = this.#giveUp
+  async #acquire(pool: LockPool): Promise<Held | null> {
     const since = this.#clock.now()
-    const lock =
-      waitMs === 0 ? await pool.tryAcquire(key, { mode, signal }) : await pool.acquire(key, { mode, signal })
-    if (lock !== null) {
-      const waitedMs = Math.round(this.#clock.now() - since)
-      this.#report('acquired', { mode, token: lock.tokenText, waitedMs })
-    }
-    return lock
+    const held = await acquireFor(this.#order, pool, this.#giveUp.signal)
+    if (held === null) return null
+    const waitedMs = Math.round(this.#clock.now() - since)
+    const permit = held.permit === null ? {} : { permit: held.permit }
+    this.#report('acquired', { mode: this.#order.mode, token: held.tokenText, waitedMs, ...permit })
+    return held
   }
 
-  async #withLock(lock: Lock): Promise<ExitStatus> {
+  async #withLock(held: Held): Promise<ExitStatus> {
     try {
       // A signal may have come together with the lock.
       this.#giveUp.signal.throwIfAborted()
-      const { command, name } = this.#order
-      const env = childEnvironment(name, lock)
+      const { command, names, mode } = this.#order
+      const env = childEnvironment(names, mode, held)
       const child = await Child.start(command, env, hasControllingTerminal(), this.#clock)
       this.#report('started', { pid: child.pid, command: command[0]! })
-      return await this.#watch(child, lock)
+      return await this.#watch(child, held)
     } finally {
-      if (lock.state !== 'lost') await this.#release(lock)
+      if (held.state !== 'lost') await this.#release(held)
     }
   }
 
-  async #watch(child: Child, lock: Lock): Promise<ExitStatus> {
+  async #watch(child: Child, held: Held): Promise<ExitStatus> {
     this.#signals.handler = (signal) => this.#report('signal', { signal, passedOn: child.passOn(signal) })
-    this.#tellOfEnd(child)
-    const finished = child.finished(this.#order.killAfterMs)
-    await Promise.race([finished, aborted(lock.signal), aborted(this.#crash.signal)])
-    if (lock.state === 'lost') return this.#endChild(child, lock.signal.reason as LockLostError)
-    if (this.#crash.signal.aborted) return this.#endChild(child, null)
-    // Nobody is left to pass signals on to, and releasing does not take long.
+    this.#reportEnd(child)
+    const { killAfterMs, timeoutMs } = this.#order
+    const finished = child.finished(killAfterMs)
+    let isTimeUp = false
+    const timeUp = new Deferred<void>()
+    const cancel = this.#clock.after(timeoutMs, () => {
+      isTimeUp = true
+      timeUp.resolve()
+    })
+    await Promise.race([finished, aborted(held.signal), aborted(this.#crash.signal), timeUp.promise])
+    cancel()
+    if (held.state === 'lost') return this.#endLost(child, held.signal.reason as LockLostError)
+    if (this.#crash.signal.aborted) return this.#endChild(child, EXIT.internal)
+    if (isTimeUp) return this.#endLate(child, timeoutMs)
+    // There is no process left to pass signals on to, and releasing does not take long.
     this.#signals.handler = () => undefined
     const { end, left } = await finished
-    if (left.length > 0) this.#report('left', { pids: left, reason: 'after the command was told to end' })
+    if (left.length > 0)
+      this.#report('left', { pids: left, reason: 'after the signal that should have ended it' })
     return 'exitCode' in end ? end.exitCode : this.#statusOf(end.signal)
   }
 
-  /** Acts first and tells then: standard error may be slow. */
-  async #endChild(child: Child, loss: LockLostError | null): Promise<ExitStatus> {
-    const afterMs = this.#order.killAfterMs
-    const ending = child.family.end(afterMs, () => this.#report('killing', { afterMs }))
-    if (loss !== null) this.#report('lost', { heldMs: Math.round(loss.heldMs), reason: loss.reason })
-    const left = await ending
-    if (left.length > 0) this.#report('left', { pids: left, reason: 'and can not be ended' })
-    if (!left.includes(child.pid)) await child.ended
-    return loss === null ? EXIT.internal : EXIT.lost
+  /** Acts first and reports then: standard error may be slow. */
+  #endLost(child: Child, { heldMs, reason }: LockLostError): Promise<ExitStatus> {
+    const ended = this.#endChild(child, EXIT.lost)
+    this.#report('lost', { heldMs: Math.round(heldMs), reason })
+    return ended
   }
 
-  #tellOfEnd(child: Child): void {
+  #endLate(child: Child, afterMs: number): Promise<ExitStatus> {
+    const ended = this.#endChild(child, EXIT.timedOut)
+    this.#report('timeout', { afterMs, exitCode: EXIT.timedOut })
+    return ended
+  }
+
+  async #endChild(child: Child, exitCode: number): Promise<ExitStatus> {
+    const afterMs = this.#order.killAfterMs
+    const left = await child.family.end(afterMs, () => this.#report('killing', { afterMs }))
+    if (left.length > 0) this.#report('left', { pids: left, reason: 'and cannot be ended' })
+    if (!left.includes(child.pid)) await child.ended
+    return exitCode
+  }
+
+  #reportEnd(child: Child): void {
     const since = this.#clock.now()
     void child.ended.then((end: ChildEnd) => {
       const ranMs = Math.round(this.#clock.now() - since)
@@ -132,19 +159,24 @@ export class RunUnderLock {
     })
   }
 
-  /** Whatever happens here, the command has ended, and how it ended is what counts. */
-  async #release(lock: Lock): Promise<void> {
+  /** Failures here do not change the exit code: the command has ended, and its end is what counts. */
+  async #release(held: Held): Promise<void> {
     const limit = sleep(this.#clock, RELEASE_LIMIT_MS).then(() => {
       throw new Error(`the server did not confirm it within ${durationText(RELEASE_LIMIT_MS)}`)
     })
     try {
-      await Promise.race([lock.release(), limit])
-      this.#report('released', { heldMs: Math.round(lock.heldMs) })
+      await Promise.race([held.release(), limit])
+      this.#report('released', { heldMs: Math.round(held.heldMs) })
     } catch (error) {
       this.#report('unreleased', {
         reason: error instanceof LockLostError ? error.reason : (error as Error).message,
       })
     }
+  }
+
+  async #holder(pool: LockPool): Promise<string> {
+    const holders = this.#namesHolders ? await holdersOf(this.#order, pool) : []
+    return `${holders.length === 0 ? 'another process' : holders.join(', and ')} holds it`
   }
 
   #busy(reason: string): number {
@@ -165,8 +197,8 @@ export class RunUnderLock {
   #failed(error: unknown): number {
     const { code, message, exitCode } = failure(error, this.#order)
     if (exitCode === EXIT.busy) {
-      const who = (error as Partial<LockTimeoutError>).holder ?? 'somebody else'
-      return this.#busy(`${who} holds it, gave up after ${durationText(this.#order.waitMs)}`)
+      const who = (error as Partial<LockTimeoutError>).holder ?? 'another process'
+      return this.#busy(`${who} holds it; gave up after ${durationText(this.#order.waitMs)}`)
     }
     this.#report('failed', { code, message, exitCode })
     return exitCode

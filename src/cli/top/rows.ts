@@ -77,7 +77,7 @@ const TABLES: Readonly<Record<View, (state: TopState, snapshot: LockSnapshot, wi
     const lines = rows.map((row) => ({ ...row, text: clipped(printable(row.text), width) }))
     // A tree with holes says nothing, so a filter keeps the whole of it.
     return {
-      head: 'who blocks whom (process, client)',
+      head: 'who blocks whom (pid, client)',
       rows: filtered(state, lines, (row) => row.id.split(' ')[0]!),
       order: sorted.name,
     }
@@ -93,7 +93,7 @@ interface Wait {
 }
 
 const WAIT_COLUMNS: readonly Column<Wait>[] = [
-  { title: 'waits (process, client)', cell: ({ waiter }) => sessionInBrief(waiter.session), widest: 44 },
+  { title: 'waits (pid, client)', cell: ({ waiter }) => sessionInBrief(waiter.session), widest: 44 },
   { title: 'for', cell: ({ lock }) => titled(lock), widest: 32 },
   { title: 'mode', cell: ({ waiter }) => waiter.mode ?? '', widest: 20 },
   {

@@ -21,7 +21,7 @@ export function holderInWords({
   client_addr: address,
 }: HolderRow): string {
   const name = application === null || application === '' ? 'a session' : printable(application)
-  return `${name} (process ${pid}${address === null ? '' : `, client ${address}`})`
+  return `${name} (pid ${pid}${address === null ? '' : `, client ${address}`})`
 }
 
 /** A day, as for all waits. */

@@ -182,7 +182,7 @@ test('who holds a key is said in words', async () => {
   const row = { pid: 12, application_name: 'billing', client_addr: '10.0.0.1' }
   const { link } = linked({}, { lockpool_holders: () => [row] })
 
-  expect(await link.holderOf(KEY)).toBe('billing (process 12, client 10.0.0.1)')
+  expect(await link.holderOf(KEY)).toBe('billing (pid 12, client 10.0.0.1)')
   expect(await linked().link.holderOf(KEY)).toBeNull()
 })
 

@@ -36,7 +36,7 @@ test('whoever blocks others is named with what it does, and the length of the wa
   })
   expect(found).toMatchObject([{ code: 'blocked', severity: 'problem', pids: [1] }])
   expect(found[0]!.text).toBe(
-    'app 1 (process 1, client 10.0.0.1) blocks 2 others, the longest for 7.0 s, with 42; it is idle in transaction for 8.0 s.',
+    'app 1 (pid 1, client 10.0.0.1) blocks 2 others, the longest for 7.0 s, with 42; it is idle in transaction for 8.0 s.',
   )
 })
 
@@ -170,7 +170,7 @@ describe('one cause is one finding', () => {
     const found = findings(tangle)
     expect(found).toMatchObject([{ code: 'idle_in_transaction', severity: 'problem', pids: [1], endPid: 1 }])
     expect(found[0]!.text).toBe(
-      'app 1 (process 1) has been idle in a transaction for 20 m and holds row (0,1) of orders. 3 others wait, the longest for 19 m. Without a lock_timeout they wait for ever.',
+      'app 1 (pid 1) has been idle in a transaction for 20 m and holds row (0,1) of orders. 3 others wait, the longest for 19 m. Without a lock_timeout they wait for ever.',
     )
   })
 
@@ -230,7 +230,7 @@ describe('locks of lockpool', () => {
     })
     expect(found).toMatchObject([{ code: 'blocked', severity: 'problem', endPid: 1, lock: { id: '7' } }])
     expect(found[0]!.text).toBe(
-      'app 1 (process 1) blocks 2 others, the longest for 22 m, with 7 (closing the month), held for 25 m.',
+      'app 1 (pid 1) blocks 2 others, the longest for 22 m, with 7 (closing the month), held for 25 m.',
     )
     expect(found[0]!.advice).toBe(
       'See what process 88 on web-3 does. Its session has 2 other locks, which would be lost with it.',
@@ -282,7 +282,5 @@ test('callers who wait behind another of their own process are seen, and counted
   }
   const { locks } = snapshotOf(serverState(parts))
   expect(locks[0]!.waiters).toMatchObject([{ session: { pid: 1 }, isOutside: true, waitedMs: 22 * MINUTE }])
-  expect(findings(parts)[0]!.text).toBe(
-    'app 1 (process 1) blocks one other, for 22 m, with 7, held for 25 m.',
-  )
+  expect(findings(parts)[0]!.text).toBe('app 1 (pid 1) blocks one other, for 22 m, with 7, held for 25 m.')
 })

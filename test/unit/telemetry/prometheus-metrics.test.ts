@@ -2,7 +2,11 @@ import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
 import { InvalidOptionError } from '../../../src/base/errors.js'
 import { METRICS } from '../../../src/telemetry/metric.js'
-import { PrometheusMetrics, prometheusName, type RegistryLike } from '../../../src/telemetry/prometheus-metrics.js'
+import {
+  PrometheusMetrics,
+  prometheusName,
+  type RegistryLike,
+} from '../../../src/telemetry/prometheus-metrics.js'
 import { settle } from '../../../src/testing/manual-clock.js'
 import { fakeWorld } from '../../support/fake-world.js'
 

@@ -57,7 +57,7 @@ async function breakWith(
 test.each(['y', 'yes', 'Y'])('%s ends the holder that was shown', async (answer) => {
   const { code, ended, told, questions } = await breakWith(answer, [1, 1, null])
   expect({ code, ended, questions }).toEqual({ code: 0, ended: [1], questions: ['End this session? [y/N] '] })
-  expect(told).toMatch(/key 42 is held by\n {2}app 1 .*\nprocess 1 has ended\nnobody holds key 42 now\n$/s)
+  expect(told).toMatch(/key 42 is held by\n {2}app 1 .*\nsession 1 has ended\nkey 42 is free now\n$/s)
 })
 
 test.each(['', 'n', 'no', 'yess'])('%j ends nothing', async (answer) => {
@@ -67,7 +67,7 @@ test.each(['', 'n', 'no', 'yess'])('%j ends nothing', async (answer) => {
 test('who got the lock while somebody was asked is not ended: it was not shown', async () => {
   const { code, ended, told } = await breakWith('y', [1, 2])
   expect({ code, ended }).toEqual({ code: 1, ended: [] })
-  expect(told).toMatch(/key 42 has changed hands meanwhile/)
+  expect(told).toMatch(/the holder of key 42 has changed meanwhile/)
 })
 
 test('nobody is asked with --yes, or where nobody holds it', async () => {
@@ -80,8 +80,8 @@ test('nobody is asked with --yes, or where nobody holds it', async () => {
 })
 
 test.each([
-  ['none', 0, /process 1 has ended\nnobody holds key 42 now/],
-  ['there', 69, /process 1 was told to end, and is still there after 5 s\nkey 42 is now held by app 1/],
+  ['none', 0, /session 1 has ended\nkey 42 is free now/],
+  ['there', 69, /session 1 was asked to end, and is still there after 5 s\nkey 42 is now held by app 1/],
 ] as const)('a session of which there is %s: %i', async (fate, code, told) => {
   const after = fate === 'there' ? 1 : null
   const found = await breakWith('y', [1, 1, after], {}, fate)

@@ -44,7 +44,7 @@ test('one line per lock, the most urgent first', () => {
 
   const [head, ...lines] = lockLines(locks, 10, plain, Infinity)
   expect(head!.split(/ {2,}/)).toEqual([
-    ...['lock', 'kind', 'held by (process, client)', 'mode', 'for', 'waiting', 'longest'],
+    ...['lock', 'kind', 'held by (pid, client)', 'mode', 'for', 'waiting', 'longest'],
   ])
   expect(lines).toEqual([
     '42    advisory  billing (1, 10.0.0.1)      exclusive  >= 8.0 s        2    6.0 s',
@@ -59,12 +59,12 @@ test('who: the holder, what else it has, and who waits, those in the server in o
   expect(whoLines(lock!, () => 1, plain)).toEqual([
     '42  (advisory)',
     'held by',
-    '  billing (process 1, client 10.0.0.1), exclusive, for at least 8.0 s',
+    '  billing (pid 1, client 10.0.0.1), exclusive, for at least 8.0 s',
     '    user app; idle for 8.0 s; holds 1 other lock',
     '    SELECT 1',
     'waiting',
-    '  1  report (process 2), exclusive, for 6.0 s',
-    '  -  worker (process 3), waits in its process',
+    '  1  report (pid 2), exclusive, for 6.0 s',
+    '  -  worker (pid 3), waits in its process',
   ])
 })
 
@@ -74,7 +74,7 @@ test('who, to a role that may not see what others do', () => {
     serverState({ sessions: [serverSession(1, hidden)], locks: [held(key(42), 1)] }),
   )
   expect(whoLines(locks[0]!, () => 0, plain).slice(2, -1)).toEqual([
-    '  app 1 (process 1), exclusive, for how long is not known',
+    '  app 1 (pid 1), exclusive, for how long is not known',
     '    user app; what it does is only for members of pg_read_all_stats to see',
   ])
 })

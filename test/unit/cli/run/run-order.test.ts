@@ -9,11 +9,14 @@ function order(argv: readonly string[], rest: readonly string[] | null = ['true'
 
 test('a key and a command are enough', () => {
   expect(order(['orders'], ['echo', '--wait', '-n'])).toEqual({
-    name: 'orders',
-    key: 'orders',
+    names: ['orders'],
+    keys: ['orders'],
+    isRaw: false,
     mode: 'exclusive',
+    permits: null,
     waitMs: Infinity,
     killAfterMs: 5000,
+    timeoutMs: Infinity,
     busyExitCode: 75,
     connection: null,
     namespace: '',
@@ -31,11 +34,23 @@ test.each([
   [['k', '--shared'], { mode: 'shared' }],
   [['k', '--kill-after', '0'], { killAfterMs: 0 }],
   [['k', '--namespace', 'shop', '--json'], { namespace: 'shop', isJson: true }],
-  [['--raw', '-5'], { name: '-5', key: -5n }],
-  [['--raw', '12,-34'], { name: '12,-34', key: [12, -34] }],
+  [['--raw', '-5'], { names: ['-5'], keys: [-5n], isRaw: true }],
+  [['--raw', '12,-34'], { names: ['12,-34'], keys: [[12, -34]] }],
+  [['a', 'b'], { names: ['a', 'b'], keys: ['a', 'b'] }],
+  [['k', '--permits', '3'], { permits: 3 }],
+  [['k', '--timeout', '30m'], { timeoutMs: 1_800_000 }],
   [['k', '--url', 'postgres://h/d'], { connection: { url: 'postgres://h/d', source: '--url' } }],
 ])('%j is understood', (argv, expected) => {
   expect(order(argv)).toMatchObject(expected)
+})
+
+test('LOCKPOOL_NAMESPACE is the namespace, unless --namespace says another', () => {
+  const namespaceOf = (argv: readonly string[], env: Record<string, string>): string =>
+    readOrder({ ...parseFlags(RUN_FLAGS, ['k', ...argv]), rest: ['true'] }, env).namespace
+
+  expect(namespaceOf([], { LOCKPOOL_NAMESPACE: 'shop' })).toBe('shop')
+  expect(namespaceOf(['--namespace', 'other'], { LOCKPOOL_NAMESPACE: 'shop' })).toBe('other')
+  expect(namespaceOf([], { LOCKPOOL_NAMESPACE: '' })).toBe('')
 })
 
 test.each([
@@ -43,8 +58,12 @@ test.each([
   [[], null, /needs a KEY/],
   [['k'], null, /lockpool run k -- CMD/],
   [['k', 'echo', 'hi'], null, /lockpool run k -- echo/],
-  [['k', 'echo'], ['true'], /lockpool run k -- echo/],
-  [['k'], [], /no command behind --/],
+  [['k', 'k'], ['true'], /^KEY "k" is given twice$/],
+  [['a', 'b', '--permits', '2'], ['true'], /^--permits and several keys exclude each other$/],
+  [['k', '--shared', '--permits', '2'], ['true'], /^--permits and --shared exclude each other$/],
+  [['k', '--permits', '0'], ['true'], /^--permits must be a whole number from 1 to 1000/],
+  [['k', '--timeout', '0'], ['true'], /^--timeout must be more than 0$/],
+  [['k'], [], /no command after --/],
   [['k'], [''], /is empty/],
   [['k', '--wait', '1', '--no-wait'], ['true'], /exclude each other/],
   [['k', '--wait', 'soon'], ['true'], /^--wait must be a duration.*not "soon"$/],
@@ -57,7 +76,7 @@ test.each([
   [['k', '--raw'], ['true'], /a number or a pair such as 12,34, not "k"/],
   [['1.5', '--raw'], ['true'], /a number or a pair/],
   [['1,2,3', '--raw'], ['true'], /a number or a pair/],
-])('%j before -- and %j behind it is one clear mistake', (argv, rest, message) => {
+])('%j before -- and %j after it is one clear mistake', (argv, rest, message) => {
   const error = thrown(() => order(argv, rest))
 
   expect(error).toBeInstanceOf(UsageError)

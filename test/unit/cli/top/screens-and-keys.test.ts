@@ -136,7 +136,7 @@ test('the screen of what is held', () => {
   expect(lines).toHaveLength(14)
   expect(lines[0]).toMatch(/^lockpool top {3}app, PostgreSQL 18\.1 {3}\d\d:\d\d:\d\d {3}every 2s$/)
   expect(lines[1]).toBe('lock table █░░░░░░░░░░░ 10 of 1000   connections █░░░░░░░░░░░ 3 of 100')
-  expect(lines[2]).toMatch(/^billing \(process 1\) blocks 2 others, the longest for 6\.0 s, with 42/)
+  expect(lines[2]).toMatch(/^billing \(pid 1\) blocks 2 others, the longest for 6\.0 s, with 42/)
   expect(lines[3]).toBe('[ 1 held 2 ] 2 waiting 2  3 blocking 1    by urgency')
   expect(lines[5]).toMatch(/^42 +advisory +billing \(1\)/)
   expect(rows.map(({ id }) => id)).toEqual(['advisory 42', 'advisory 7'])
@@ -183,7 +183,7 @@ test('the marked row is marked, scrolled to, and explained', () => {
   expect(lines.at(-4)).toBe('advisory 7')
   expect(lines.at(-2)).toBe('SELECT 1')
   expect(draw({ ...state, mode: 'confirm' }, 120).lines.at(-1)).toMatch(
-    /^End worker \(process 3\), and all that it holds\?/,
+    /^End worker \(pid 3\), and all that it holds\?/,
   )
 })
 

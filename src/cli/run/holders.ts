@@ -1,0 +1,30 @@
+import { sessionInWords } from '../../inspect/session-in-words.js'
+import type { LockPool } from '../../postgres-lock-pool.js'
+import type { RunOrder } from './run-order.js'
+
+/** A message about the holder is worth no more than that. */
+const INSPECT_LIMIT_MS = 1000
+
+/** The sessions that hold what a run wants, in words. Empty if the server does not say so in time. Never rejects. */
+export async function holdersOf(
+  { names, isRaw, namespace, permits }: Pick<RunOrder, 'names' | 'isRaw' | 'namespace' | 'permits'>,
+  pool: LockPool,
+): Promise<readonly string[]> {
+  try {
+    const { wantedLocks } = await import('../inspect/key-argument.js')
+    const flags = {
+      ...(isRaw ? { raw: true as const } : {}),
+      ...(permits === null ? {} : { semaphore: true as const }),
+      ...(namespace === '' ? {} : { namespace }),
+    }
+    const wanted = names.map((name) => wantedLocks(name, flags))
+    const { locks } = await pool.inspectAll({ timeoutMs: INSPECT_LIMIT_MS })
+    const holders = locks
+      .filter((lock) => wanted.some(({ isOne }) => isOne(lock)))
+      .flatMap((lock) => lock.holders)
+    return [...new Set(holders.map(({ session }) => sessionInWords(session)))]
+  } catch {
+    // The run goes on without that message. A server that cannot be reached is reported by the acquire.
+    return []
+  }
+}
