@@ -157,7 +157,7 @@ function hitLines(
       const lost = `    ${isSession ? 'loses' : 'also loses'}: ${named}${left > 0 ? ` and ${left} more` : ''}`
       return [...lines, out.paint('yellow', printable(lost))]
     }),
-    ...(waiting === 0 ? [] : [`${waiting === 1 ? 'one waiter' : `${waiting} waiters`}`]),
+    ...(waiting === 0 ? [] : [waiting === 1 ? 'one waiter' : `${waiting} waiters`]),
   ]
 }
 
