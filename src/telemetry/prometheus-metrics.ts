@@ -68,7 +68,7 @@ export class PrometheusMetrics {
    * Adds all metrics to a registry of the package `prom-client`, next to the metrics that are there already, until the
    * returned function is called. Pools may be watched before or after.
    *
-   *     metrics.registerIn(register) // import { register } from 'prom-client'
+   *     metrics.registerIn(promClient.register)
    *
    * @throws the registry's own error, if it has a metric with one of these names
    */

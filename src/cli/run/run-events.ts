@@ -6,7 +6,7 @@ import { durationText } from '../durations.js'
 export interface RunEvents {
   /** The lock is not free. `waitMs` is null without a limit. */
   waiting: { readonly mode: LockMode; readonly waitMs: number | null }
-  /** While waiting: who holds it, in words. Not with `--json`. */
+  /** While waiting: who holds it, in words. */
   blocked: { readonly holders: readonly string[] }
   /** `permit` is there with `--permits` only. */
   acquired: {

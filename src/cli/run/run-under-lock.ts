@@ -41,7 +41,7 @@ export class RunUnderLock {
   readonly #report: Report
   readonly #clock: Clock
   readonly #isInteractive: boolean
-  /** Whether messages say who holds the lock: that takes a connection and a query, so only where a person reads them. */
+  /** Whether messages say who holds the lock: that takes a connection and a query, so only if they are shown. */
   readonly #namesHolders: boolean
   readonly #signals = new SignalDesk()
   readonly #giveUp = new AbortController()
@@ -58,7 +58,7 @@ export class RunUnderLock {
     this.#report = report
     this.#clock = clock
     this.#isInteractive = terminal.isInteractive
-    this.#namesHolders = !order.isJson && (order.isVerbose || terminal.err.isTerminal)
+    this.#namesHolders = order.isJson || order.isVerbose || terminal.err.isTerminal
     this.#signals.handler = (signal) => this.#giveUp.abort(new Interruption(signal))
     process.on('uncaughtException', (error) => {
       this.#failed(error)

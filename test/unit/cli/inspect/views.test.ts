@@ -47,8 +47,8 @@ test('one line per lock, the most urgent first', () => {
     ...['lock', 'kind', 'held by (pid, client)', 'mode', 'for', 'waiting', 'longest'],
   ])
   expect(lines).toEqual([
-    '42    advisory  billing (1, 10.0.0.1)      exclusive  >= 8.0 s        2    6.0 s',
-    '7     advisory  billing (1, 10.0.0.1)      exclusive  >= 8.0 s',
+    '42    advisory  billing (1, 10.0.0.1)  exclusive  >= 8.0 s        2    6.0 s',
+    '7     advisory  billing (1, 10.0.0.1)  exclusive  >= 8.0 s',
   ])
   expect(lockLines(locks, 1, plain, Infinity).at(-1)).toBe('and 1 more; --limit shows them')
   expect(lockLines([], 1, plain, Infinity)).toEqual(['no locks'])
