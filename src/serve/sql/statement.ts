@@ -53,6 +53,8 @@ export interface Column {
   readonly value: ColumnValue
   /** A cast of the result, such as `::text`; null without one. */
   readonly cast: ResultCast | null
+  /** Called, and not in the answer: the call in `SELECT 1 FROM pg_advisory_lock(42)`. */
+  readonly isHidden: boolean
 }
 
 /** What `pg_try_advisory_lock(1)::int` and others cast the answer to. */

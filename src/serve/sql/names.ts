@@ -1,0 +1,67 @@
+import type { Reader } from './reader.js'
+
+/** Words that can't name a column without AS, or that go on with the expression before them. */
+const NOT_BARE = new Set(
+  (
+    'array as char character create day except fetch filter for from grant group having hour intersect into isnull limit minute month notnull ' +
+    'offset on order over overlaps precision returning second to union varying where window with within without year ' +
+    'and or is in like ilike similar between not collate at operator escape symmetric asymmetric'
+  ).split(' '),
+)
+
+/** Words that name nothing without quotes: PostgreSQL reserves them. */
+const RESERVED = new Set(
+  (
+    'all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create current_catalog current_date ' +
+    'current_role current_time current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign ' +
+    'from grant group having in initially intersect into lateral leading limit localtime localtimestamp not null offset on only or order ' +
+    'placing primary references returning select session_user some symmetric system_user table then to trailing true union unique user using variadic ' +
+    'when where window with'
+  ).split(' '),
+)
+
+/** Words that name functions and types, and roles, and nothing else. */
+const TYPE_WORDS = new Set(
+  (
+    'authorization binary collation concurrently cross current_schema freeze full ilike inner is isnull join left ' +
+    'like natural notnull outer overlaps right similar tablesample verbose'
+  ).split(' '),
+)
+
+/** After a column: `AS` and any name, or a name that goes without it. Null if there is none. */
+export function readBareAlias(reader: Reader): string | null {
+  if (reader.isWord('as') && isName(reader, 1)) {
+    reader.at++
+    return reader.name()
+  }
+  return isName(reader, 0) && !isWordOf(reader, NOT_BARE) ? reader.name() : null
+}
+
+/** After a table: as before, but for reserved words. */
+export function readAlias(reader: Reader): string | null {
+  const start = reader.at
+  reader.word('as')
+  const name = readPlainName(reader)
+  if (name === null) reader.at = start
+  return name
+}
+
+/** The name of a savepoint, a cursor, a table: a word that is reserved is none without quotes. */
+export function readPlainName(reader: Reader): string | null {
+  return isWordOf(reader, TYPE_WORDS) ? null : readUnreserved(reader)
+}
+
+/** The value of a setting without quotes. */
+export function readUnreserved(reader: Reader): string | null {
+  return isWordOf(reader, RESERVED) ? null : reader.name()
+}
+
+function isName(reader: Reader, ahead: number): boolean {
+  const type = reader.peek(ahead)?.type
+  return type === 'word' || type === 'name'
+}
+
+function isWordOf(reader: Reader, words: ReadonlySet<string>): boolean {
+  const token = reader.peek()
+  return token?.type === 'word' && words.has(token.value)
+}
