@@ -1,3 +1,4 @@
+import { isPure } from './pure.js'
 import { Reader } from './reader.js'
 import type { Argument, ArgumentType } from './statement.js'
 import { suspicionOf } from './suspicion.js'
@@ -10,6 +11,7 @@ export interface ReadArgument {
   readonly source: string
   /** Numbers of the parameters in it. */
   readonly parameters: readonly number[]
+  readonly isPure: boolean
 }
 
 /** What a constant or parameter is before it is one of a function's argument types. */
@@ -32,7 +34,7 @@ export function readArgument(
   const source = text.slice(tokens[0]!.start, tokens.at(-1)!.end)
   const parameters = tokens.filter((token) => token.type === 'param').map(({ value }) => Number(value))
   const argument = readSimple(tokens, text, type) ?? ({ is: 'expression', type, text: source } as const)
-  return { argument, source, parameters }
+  return { argument, source, parameters, isPure: argument.is !== 'expression' || isPure(tokens) }
 }
 
 function isExpression(tokens: readonly Token[]): boolean {

@@ -121,5 +121,5 @@ function evaluationOf(read: readonly ReadArgument[]): Evaluation | null {
   if (read.every(({ argument }) => argument.is !== 'expression')) return null
   const values = read.map(({ argument, source }) => ({ type: argument.type, text: source }))
   const parameters = [...new Set(read.flatMap((one) => one.parameters))].toSorted((a, b) => a - b)
-  return { text: evaluationSql(values), parameters }
+  return { text: evaluationSql(values), parameters, isPure: read.every((one) => one.isPure) }
 }

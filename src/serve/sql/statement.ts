@@ -116,6 +116,11 @@ export interface Evaluation {
   readonly text: string
   /** The numbers of the parameters it uses, ascending. Others may be bound as NULL. */
   readonly parameters: readonly number[]
+  /**
+   * It only computes: constants, parameters, and functions, operators and casts of PostgreSQL's own without side effects.
+   * Otherwise it may read tables or call functions of the database's own, with the rights of the front's role.
+   */
+  readonly isPure: boolean
 }
 
 export type ArgumentType = 'int8' | 'int4' | 'text'

@@ -3,6 +3,7 @@
  * database's own are beyond this: their names tell nothing.
  */
 import { isAdvisory, isName, isOp, namesLock } from './lock-functions.js'
+import { PURE_FUNCTIONS } from './pure.js'
 import { scan } from './scan.js'
 import type { SuspicionReason } from './statement.js'
 import type { Token } from './token.js'
@@ -106,13 +107,6 @@ function executeSuspicion(tokens: readonly Token[]): Suspicion | null {
   return { reason: 'dynamic', message: 'EXECUTE runs SQL that is put together at run time' }
 }
 
-/** Functions that only compute. Others may run the string that they are given. */
-const PURE = new Set(
-  'hashtext hashtextextended md5 sha256 crc32 lower upper length char_length left right substr substring replace translate trim btrim concat concat_ws format coalesce nullif greatest least quote_literal strpos position starts_with count to_tsvector to_tsquery plainto_tsquery jsonb_build_object json_build_object'.split(
-    ' ',
-  ),
-)
-
 /** Before a parenthesis they make no call of it. */
 const NO_CALL = new Set(
   'values in and or not any all some array as on where when then else case select from by having union except intersect exists using over filter within with between like ilike returning set limit offset distinct is row interval varchar char numeric check key references'.split(
@@ -136,7 +130,7 @@ function argumentSuspicion(tokens: readonly Token[]): Suspicion | null {
 function isCall(tokens: readonly Token[], parenthesisAt: number): boolean {
   const before = tokens[parenthesisAt - 1]
   if (before === undefined || !isName(before)) return false
-  if (before.type === 'word' && (NO_CALL.has(before.value) || PURE.has(before.value))) return false
+  if (before.type === 'word' && (NO_CALL.has(before.value) || PURE_FUNCTIONS.has(before.value))) return false
   return !isInsertTarget(tokens, parenthesisAt - 1)
 }
 

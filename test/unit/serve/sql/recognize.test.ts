@@ -114,6 +114,7 @@ describe('a lock call', () => {
             evaluation: {
               text: "SELECT pg_catalog.int4up(hashtext('a' || $1)), pg_catalog.int4up($2)",
               parameters: [1, 2],
+              isPure: true,
             },
           },
         },
@@ -135,6 +136,23 @@ describe('a lock call', () => {
     expect(words(`SELECT pg_advisory_lock(${key})`)).toEqual([
       `pg_advisory_lock: lock session exclusive {${key}}`,
     ])
+  })
+
+  test.each([
+    ["hashtext('a')", true],
+    ["('x' || substr(md5($1), 1, 16))::bit(64)::bigint", true],
+    ["pg_catalog.hashtextextended('a', 0)", true],
+    ['CASE WHEN $1 > 1 THEN 2 ELSE abs(-3) END', true],
+    ['length(pg_read_file($1))', false],
+    ['my_key(1)', false],
+    ['"hashtext"(1)', false],
+    ['(SELECT 1)', false],
+    ['current_user', false],
+    ['1 @@@ 2', false],
+  ])('with %s only computes: %s', (key, isPure) => {
+    expect(one(`SELECT pg_advisory_lock(${key})`)).toMatchObject({
+      columns: [{ value: { evaluation: { isPure } } }],
+    })
   })
 
   test('says which types its parameters have', () => {
