@@ -139,6 +139,15 @@ export interface LockLink {
 
   /** Undoes `attach`, so that the connection can be used for something else. Nothing may be held. */
   detach(): Promise<void>
+
+  /** As `Capabilities.renewedBy`. Default `statement`. */
+  readonly renewedBy?: Capabilities['renewedBy']
+
+  /**
+   * The session is given up with all it holds, and everybody here has been told. For links that no connection belongs to,
+   * whose locks would otherwise stay until the lease is over. Never rejects.
+   */
+  abandon?(): Promise<void>
 }
 
 /**
@@ -179,6 +188,12 @@ export interface Ears {
 /** Lends a second connection while `use` runs, and takes it back however that ends. */
 export type Another<C> = <T>(use: (connection: C) => Promise<T>) => Promise<T>
 
+/** Where a session that needs a connection only for the length of a statement borrows one. */
+export interface Borrow<C> {
+  /** Takes the connection back however `use` ends; one that `use` fails on is not used again if `isBroken` says so. */
+  <T>(use: (connection: C) => Promise<T>, isBroken: (error: unknown) => boolean): Promise<T>
+}
+
 /** Who is about to write what, or to read it. */
 export interface Guarded {
   readonly resource: string
@@ -213,6 +228,13 @@ export interface Dialect<C extends object> {
     ended: (cause: Error) => void,
     another: Another<C> | null,
   ): Promise<LockLink>
+
+  /**
+   * As `attach`, for a database whose lock sessions belong to no connection. Where it is there, `attach` is not called.
+   *
+   * @throws {LockError} saying what is wrong with the server, or between us and it.
+   */
+  join?(borrow: Borrow<C>, settings: LinkSettings, ended: (cause: Error) => void): Promise<LockLink>
 
   /** Starts listening. The connection must hold no locks: a paused client that listens can keep its session alive. */
   listen(connection: C, ears: Ears): Promise<Listening>

@@ -91,6 +91,11 @@ export interface BatchReply {
    */
   readonly token: string | null
   /**
+   * Where each lock numbers its own holders: the token of each operation that was granted, and null for the others. `token`
+   * is null then.
+   */
+  readonly tokens?: readonly (string | null)[]
+  /**
    * Milliseconds, per operation, that what it was granted must stay with this session before anybody is told: until then
    * somebody who was cut off may still believe to have it. Null if there is nothing to wait for.
    */

@@ -3,9 +3,11 @@ import { Deferred } from '../base/deferred.js'
 import { ConnectionError, LockError, PoolClosedError } from '../base/errors.js'
 import { inTime } from '../base/in-time.js'
 import { orAbort } from '../base/or-abort.js'
+import { SESSION_LOCKS } from '../dialect/capabilities.js'
 import type { Another, Dialect, LinkSettings, LockLink } from '../dialect/dialect.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import type { Lease } from '../pool/lease.js'
+import { borrowFrom } from './borrow.js'
 import type { Client, SessionHost } from './session-host.js'
 import { Session, type SessionState } from './session.js'
 import { Unhoused } from './unhoused.js'
@@ -65,7 +67,8 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #dialect: Dialect<C>
   readonly #options: SessionsOptions
   readonly #host: SessionsHost
-  readonly #leases = new Map<Session, C & Lease>()
+  /** Null for a session that belongs to no connection. */
+  readonly #leases = new Map<Session, (C & Lease) | null>()
   /** Those that have a lease, to be walked at every lock: that of a map costs more than the rest of it. */
   #sessions: readonly Session[] = []
   readonly #idleSince = new Map<Session, number>()
@@ -180,6 +183,7 @@ export class Sessions<C extends object> implements SessionHost {
 
   lost(session: Session, reason: string, locks: number, cause?: Error): void {
     this.#takeLease(session)?.release(cause ?? true)
+    void session.link.abandon?.()
     this.#host.lost(session, reason, locks, cause)
   }
 
@@ -198,12 +202,14 @@ export class Sessions<C extends object> implements SessionHost {
 
   #openOne(): void {
     const usable = this.#leases.size - this.#leaving.size
-    const isEnough = this.#opening.size > 0 || usable >= this.#options.limit
+    const limit = Math.min(this.#options.limit, (this.#dialect.can ?? SESSION_LOCKS).sessions)
+    const isEnough = this.#opening.size > 0 || usable >= limit
     if (this.#homeless.isPausing && this.#readiness === null) return
     if (isEnough || this.#isClosed) return
     const opening = new AbortController()
     this.#opening.add(opening)
-    this.#open(opening.signal).then(
+    const opened = this.#dialect.join === undefined ? this.#open(opening.signal) : this.#join(opening.signal)
+    opened.then(
       (session) => {
         this.#opening.delete(opening)
         this.#welcome(session)
@@ -255,6 +261,38 @@ export class Sessions<C extends object> implements SessionHost {
       throw error
     } finally {
       cancel()
+    }
+  }
+
+  /** As `#open`, for a session that belongs to no connection. */
+  async #join(signal: AbortSignal): Promise<Session> {
+    let session: Session | null = null
+    const attempt = new AbortController()
+    const ended = (cause: Error): void => {
+      if (session === null) attempt.abort(cause)
+      else session.lose(cause.message, cause)
+    }
+    const given = AbortSignal.any([signal, attempt.signal])
+    const borrow = borrowFrom(this.#pool, this.clock, Math.min(this.#options.link.leaseMs, ATTACH_TIMEOUT_MS))
+    const joinedAt = this.clock.instant()
+    const joining = this.#dialect.join!(borrow, this.#options.link, ended)
+    try {
+      const link = await orAbort(joining, given)
+      await orAbort(this.#host.joined(link), given)
+      const heardOf = await orAbort(this.#renewed(link, joinedAt), given)
+      session = new Session(this.#nextId++, link, heardOf, this)
+      this.#leases.set(session, null)
+      this.#sessions = [...this.#leases.keys()]
+      return session
+    } catch (error) {
+      joining.then(
+        (link) => {
+          this.#host.left(link)
+          void link.abandon?.()
+        },
+        () => undefined,
+      )
+      throw error
     }
   }
 
@@ -336,7 +374,7 @@ export class Sessions<C extends object> implements SessionHost {
     }
   }
 
-  #takeLease(session: Session): (C & Lease) | undefined {
+  #takeLease(session: Session): (C & Lease) | null | undefined {
     const lease = this.#leases.get(session)
     this.#leases.delete(session)
     this.#sessions = [...this.#leases.keys()]

@@ -17,7 +17,7 @@ export interface SqlName {
 const NO_FUNCTIONS = new Set(
   `all and any array as by case check coalesce conflict distinct else exists extract filter from greatest in index
   is join key lateral least limit materialized not nullif offset on only operator or over recursive returning row select
-  set then unique using values when where with`.split(/\s+/),
+  set table then unique using values when where with`.split(/\s+/),
 )
 
 /** Types that are words of the grammar, and so the server's own. */
@@ -109,7 +109,9 @@ class Reader {
       (['(', '.', ',', 'select'].includes(this.#text(i - 1)) || this.#text(i + 1) === 'from')
     )
       return
-    if (name === '=' && this.#isAssignment(i)) return
+    if (name === '=' && (this.#isAssignment(i) || this.#isStorage(i))) return
+    // The bounds of a slice.
+    if (name === ':') return
     if (name === '-' && this.#is(i + 1, 'number') && !this.#isOperand(i - 1)) return
     this.#names.push({ kind: 'operator', name, schema: null })
   }
@@ -208,6 +210,15 @@ class Reader {
       if (['from', 'where', 'select', 'returning'].includes(this.#text(j))) return false
     }
     return false
+  }
+
+  /** CREATE TABLE ... WITH (parameter = value, ...). */
+  #isStorage(i: number): boolean {
+    const { depth } = this.#tokens[i]!
+    if (this.#text(0) !== 'create' || depth !== 1) return false
+    let j = i - 1
+    while (j > 0 && this.#tokens[j]!.depth >= depth) j--
+    return this.#text(j) === 'with' || this.#text(j - 1) === 'with'
   }
 
   #isOperand(i: number): boolean {

@@ -49,7 +49,8 @@ export class BatchRows {
   }
 }
 
-class Int8List {
+/** A binary array of int8, as it goes over the wire. */
+export class Int8List {
   readonly #bytes: Buffer
   // Not `writeInt32BE`, which looks at its arguments each time.
   readonly #words: DataView
@@ -64,6 +65,12 @@ class Int8List {
     this.#words.setInt32(at, 8)
     this.#words.setInt32(at + 4, high)
     this.#words.setInt32(at + 8, low)
+  }
+
+  writeBig(index: number, value: bigint): void {
+    const at = HEADER_BYTES + ELEMENT_BYTES * index
+    this.#words.setInt32(at, 8)
+    this.#words.setBigInt64(at + 4, value)
   }
 
   finish(count: number): Buffer {

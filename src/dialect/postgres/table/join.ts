@@ -1,0 +1,116 @@
+import { ConnectionError } from '../../../base/errors.js'
+import type { Borrow, LinkSettings } from '../../dialect.js'
+import type { PostgresConnection } from '../postgres-connection.js'
+import { sqlState } from '../postgres-errors.js'
+import { CREATE_OBJECTS, CREATE_SCHEMA, MAY_CREATE, queueUp } from '../schema-sql.js'
+import type { ServerConnection } from '../server-connection.js'
+import { within } from '../timeline-sql.js'
+import { JOIN, TABLE_SERVER } from './member-sql.js'
+import { Member } from './member.js'
+import { StatementRunner } from './statement-runner.js'
+import type { TableFacts } from './table-link.js'
+import { CREATE_BATCH_FUNCTIONS, CREATE_TABLES, FIND_TABLES } from './table-schema-sql.js'
+
+export interface Joining {
+  readonly id: number
+  /** How people find the process. */
+  readonly name: string
+  readonly namespace: string
+  readonly settings: LinkSettings
+  readonly ended: (cause: Error) => void
+}
+
+interface Found {
+  readonly is_usable: boolean
+  readonly tables: number
+  readonly functions: number
+}
+
+const TABLES = 3
+const FUNCTIONS = 2
+
+/** Makes what is missing, if this role may, and puts a row for a lock session into \`lockpool.member\`. */
+export async function join(
+  borrow: Borrow<PostgresConnection>,
+  joining: Joining,
+): Promise<{ member: Member; facts: TableFacts }> {
+  const { id, name, namespace, settings, ended } = joining
+  const runner = new StatementRunner(borrow, settings.leaseMs)
+  const found = await runner.on(async (connection) => {
+    const [server] = (await connection.query<{ pid: number; is_standby: boolean }>(TABLE_SERVER)).rows
+    if (server!.is_standby)
+      throw new ConnectionError('this server is a read-only standby, where no lock can be written')
+    runner.sawProcess(connection, server!.pid)
+    return findOrMake(connection)
+  })
+  const values = [String(id), settings.leaseMs, namespace, name]
+  const [row] = await runner.rows<{ floor: string }>({ name: 'lockpool_join_members', text: JOIN }, values)
+  if (row === undefined) throw missing('the row of lockpool.floor')
+  const member = new Member(id, settings.leaseMs, row.floor, runner, ended)
+  // Who is dead has to be known from the first attempt on.
+  await member.beat()
+  const hasFunctions = found.functions === FUNCTIONS
+  return {
+    member,
+    facts: {
+      hasFunctions,
+      keepsNames: false,
+      shortfall: hasFunctions
+        ? null
+        : 'the functions of backend "table" are not there, so the server plans each batch anew ("lockpool install --backend table" makes them)',
+      noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
+    },
+  }
+}
+
+async function findOrMake(connection: ServerConnection): Promise<Found> {
+  const found = await find(connection)
+  if (found.is_usable && found.tables === TABLES && found.functions === FUNCTIONS) return found
+  const mayCreate = (await connection.query<{ may_create: boolean }>(MAY_CREATE)).rows[0]?.may_create === true
+  if (!mayCreate) return checked(found)
+  let refusal: unknown
+  try {
+    // One message, and so one transaction: all of it or nothing.
+    await connection.query(
+      within(
+        1000,
+        queueUp(20),
+        CREATE_SCHEMA,
+        ...CREATE_OBJECTS,
+        ...CREATE_TABLES,
+        ...CREATE_BATCH_FUNCTIONS,
+      ),
+    )
+  } catch (error) {
+    // Another process may have been quicker. What is there now counts.
+    if (sqlState(error) === undefined) throw error
+    refusal = error
+  }
+  return checked(await find(connection), refusal)
+}
+
+async function find(connection: ServerConnection): Promise<Found> {
+  const [found] = (await connection.query<Found>(FIND_TABLES)).rows
+  return found ?? { is_usable: false, tables: 0, functions: 0 }
+}
+
+function checked(found: Found, refusal?: unknown): Found {
+  if (found.tables < TABLES) throw missing('the tables of backend "table"', refusal)
+  if (!found.is_usable) {
+    throw new ConnectionError(
+      'this role may not use the tables of backend "table": "lockpool install --backend table --role ROLE" grants what is needed',
+      { retryable: false },
+    )
+  }
+  return found
+}
+
+function missing(what: string, cause?: unknown): ConnectionError {
+  return new ConnectionError(
+    `there is no schema lockpool with ${what}: "lockpool install --backend table" makes it`,
+    {
+      retryable: cause !== undefined,
+      ...(cause === undefined ? {} : { cause }),
+    },
+  )
+}

@@ -1,0 +1,92 @@
+import { own } from './own-words.js'
+
+/** What members say of themselves, and of each other. */
+
+/** The floor is read under a lock, so that whoever raises it sees this member, or is seen by it. */
+export const JOIN: string = own(`
+INSERT INTO lockpool.member (id, floor, lease_ms, namespace, name)
+SELECT $1::bigint, floor.floor, $2::int, $3::pg_catalog.text, $4::pg_catalog.text
+FROM (SELECT floor FROM lockpool.floor FOR SHARE) AS floor
+RETURNING floor::pg_catalog.text AS floor`)
+
+/** The answer is the look at the others as well. `beat` is null if this member was buried. */
+export const BEAT: string = own(`
+WITH mine AS (
+  UPDATE lockpool.member AS member SET beat = member.beat {+} 1
+  WHERE member.id {=} $1::bigint AND NOT member.dead
+  RETURNING member.beat
+)
+SELECT
+  (SELECT mine.beat::pg_catalog.text FROM mine) AS beat,
+  (
+    SELECT pg_catalog.string_agg(
+      pg_catalog.concat(other.id, ':', other.beat, ':', other.lease_ms, ':', CASE WHEN other.dead THEN 'd' END), ' ')
+    FROM lockpool.member AS other
+    WHERE other.id {<>} $1::bigint
+  ) AS others`)
+
+/** Compare-and-set: only of a member whose counter still stands where it was seen to stand still. */
+export const BURY: string = own(`
+UPDATE lockpool.member AS member SET dead = true
+WHERE member.id {=} $1::bigint AND member.beat {=} $2::bigint AND NOT member.dead
+RETURNING member.id`)
+
+/** It gives up all it has. */
+export const ABANDON: string = own(`
+UPDATE lockpool.member AS member SET dead = true WHERE member.id {=} $1::bigint AND NOT member.dead`)
+
+/** It has nothing. */
+export const LEAVE: string = own(`DELETE FROM lockpool.member AS member WHERE member.id {=} $1::bigint`)
+
+/** Waits for every statement of it that has passed the gate; those that come later do nothing. */
+export const RAISE_EPOCH: string = own(`
+UPDATE lockpool.member AS member SET epoch = $2::bigint
+WHERE member.id {=} $1::bigint AND member.epoch {<} $2::bigint`)
+
+/** No row, or a dead one: it was buried. */
+export const LOOK_AT_MEMBER: string = own(`
+SELECT member.epoch::pg_catalog.text AS epoch, member.dead, member.floor::pg_catalog.text AS floor
+FROM lockpool.member AS member WHERE member.id {=} $1::bigint`)
+
+/** What a dead member has left. Behind RAISE_EPOCH, as a statement of its own: nothing of it comes after this. */
+export const SWEEP: string = own(`
+UPDATE lockpool.lease AS l SET
+  owner = CASE WHEN l.owner {=} $1::bigint THEN NULL ELSE l.owner END,
+  readers = pg_catalog.array_remove(l.readers, $1::bigint),
+  waiters = pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $1::bigint), $2::bigint)
+WHERE l.owner {=} $1::bigint OR $1::bigint {=} ANY (l.readers)
+  OR $1::bigint {=} ANY (l.waiters) OR $2::bigint {=} ANY (l.waiters)`)
+
+export const FORGET_DEAD: string = own(`
+DELETE FROM lockpool.member AS member WHERE member.id {=} $1::bigint AND member.dead`)
+
+/** Who has a key. */
+export const HOLDERS: string = own(`
+SELECT member.id::pg_catalog.text AS id, member.name
+FROM lockpool.lease AS l
+JOIN lockpool.member AS member ON member.id {=} l.owner OR member.id {=} ANY (l.readers)
+WHERE l.key {=} $1::bigint AND NOT member.dead AND member.id {<>} $2::bigint
+ORDER BY member.id`)
+
+/** For keys that are waited for: whether they are taken, and who stands before whom. Members that are dead have nothing. */
+export const PLACES: string = own(`
+SELECT
+  l.key::pg_catalog.text AS key,
+  l.token::pg_catalog.text AS token,
+  (l.owner IS NULL OR l.owner {=} ANY ($2::bigint[])) AS is_unowned,
+  (l.readers IS NULL OR l.readers {<@} $2::bigint[]) AS is_unread,
+  pg_catalog.array_to_string(l.waiters, ' ') AS waiters
+FROM lockpool.lease AS l
+WHERE l.key {=} ANY ($1::bigint[])`)
+
+/** Of some keys those that others wait for. */
+export const WANTED_BY_OTHERS: string = own(`
+SELECT l.key::pg_catalog.text AS key
+FROM lockpool.lease AS l
+WHERE l.key {=} ANY ($1::bigint[])
+  AND pg_catalog.cardinality(
+    pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $2::bigint), $3::bigint)) {>} 0`)
+
+/** The first word to a server. */
+export const TABLE_SERVER = `
+SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_is_in_recovery() AS is_standby`

@@ -1,0 +1,64 @@
+import { TOKEN_STEP } from '../../lock-operation.js'
+import { own } from './own-words.js'
+import { gate, TABLE_CHANNEL } from './table-batch-sql.js'
+
+/** The permits of a semaphore: a row for each slot, one with the waiters, and one for each number of permits in use. */
+
+/** Rows for all slots. `$1` in order, so that those who make them at the same time do not lock each other out. */
+export const MAKE_SLOTS: string = own(`
+WITH ${gate('$2', '$3')}, made AS (
+  INSERT INTO lockpool.lease (key, token)
+  SELECT s.k, gate.floor FROM gate CROSS JOIN pg_catalog.unnest($1::bigint[]) AS s (k)
+  ON CONFLICT (key) DO NOTHING
+  RETURNING key
+)
+SELECT (SELECT gate.floor::pg_catalog.text FROM gate) AS floor, (SELECT pg_catalog.count(*) FROM made) AS made`)
+
+const IS_FREE = `(l.owner IS NULL OR l.owner {=} ANY ($5::bigint[]))`
+
+/** The first of them that are free, in the order of \`$1\`, and \`$2\` at most. */
+export const TAKE_SLOTS: string = own(`
+WITH ${gate('$3', '$4')}, free AS MATERIALIZED (
+  SELECT l.key
+  FROM gate
+  CROSS JOIN pg_catalog.unnest($1::bigint[]) WITH ORDINALITY AS s (k, i)
+  JOIN lockpool.lease AS l ON l.key {=} s.k
+  WHERE ${IS_FREE}
+  ORDER BY s.i
+  LIMIT $2::int
+  FOR NO KEY UPDATE OF l SKIP LOCKED
+), taken AS (
+  UPDATE lockpool.lease AS l SET owner = $3::bigint, token = l.token {+} ${TOKEN_STEP}
+  FROM free
+  WHERE l.key {=} free.key AND ${IS_FREE}
+  RETURNING l.key, l.token
+)
+SELECT
+  (SELECT gate.floor::pg_catalog.text FROM gate) AS floor,
+  (SELECT pg_catalog.string_agg(pg_catalog.concat(taken.key, ':', taken.token), ' ') FROM taken) AS taken`)
+
+/** Which of them the member has. */
+export const OWN_SLOTS: string = own(`
+SELECT pg_catalog.string_agg(pg_catalog.concat(l.key, ':', l.token), ' ') AS taken
+FROM lockpool.lease AS l
+WHERE l.key {=} ANY ($1::bigint[]) AND l.owner {=} $2::bigint`)
+
+/** Wakes the first of those who wait for permits, other than the member itself. */
+export const WAKE_WAITERS: string = own(`
+SELECT pg_catalog.count(pg_catalog.pg_notify('${TABLE_CHANNEL}',
+  pg_catalog.concat(w.key, ' ', pg_catalog.array_to_string(w.waiters[1:$3::int], ' '))))::int AS woken
+FROM (
+  SELECT l.key, pg_catalog.array_remove(l.waiters, $2::bigint) AS waiters
+  FROM lockpool.lease AS l
+  WHERE l.key {=} $1::bigint
+) AS w
+WHERE pg_catalog.cardinality(w.waiters) {>} 0`)
+
+/** Somebody takes the semaphore to have another number of permits: \`$1\` is where the numbers begin, \`$2\` our own row. */
+export const OTHER_SHAPES: string = own(`
+SELECT (l.key {-} $1::bigint)::int AS permits
+FROM lockpool.lease AS l
+WHERE l.key {>} $1::bigint AND l.key {<} ($1::bigint {+} 1024) AND l.key {<>} $2::bigint
+  AND pg_catalog.cardinality(l.readers) {>} 0 AND NOT (l.readers {<@} $3::bigint[])
+ORDER BY l.key
+LIMIT 1`)

@@ -1,0 +1,43 @@
+import type { Wait } from './waits.js'
+
+/** The row of a key that is waited for. */
+export interface PlaceRow {
+  readonly key: string
+  readonly token: string
+  readonly is_unowned: boolean
+  readonly is_unread: boolean
+  readonly waiters: string | null
+}
+
+export interface Place {
+  /** How many are before it: of a reader, writers. */
+  readonly place: number
+  /** Whether the lock could be taken by whoever is first. */
+  readonly isFree: boolean
+}
+
+/** One that does not stand among the waiters any more was passed over, and has to come again. */
+const COMES_AGAIN: Place = { place: 0, isFree: true }
+
+export function placeOf({ memberId, mode, isSemaphore }: Wait, row: PlaceRow | null): Place {
+  if (row === null) return COMES_AGAIN
+  const waiters = row.waiters === null || row.waiters === '' ? [] : row.waiters.split(' ')
+  const at = waiters.indexOf(mode === 'exclusive' ? memberId : `-${memberId}`)
+  if (at < 0) return COMES_AGAIN
+  // Whether there is a permit is for the attempt to find out.
+  if (isSemaphore) return { place: 0, isFree: true }
+  if (mode === 'exclusive') return { place: at, isFree: row.is_unowned && row.is_unread }
+  return { place: waiters.slice(0, at).filter(isWriter).length, isFree: row.is_unowned }
+}
+
+/** Of those that are woken: the first, if it is a writer, or all readers before the first writer. */
+export function isAmongFirst({ memberId, mode, isSemaphore }: Wait, waiters: readonly string[]): boolean {
+  if (isSemaphore) return waiters.includes(memberId)
+  if (mode === 'exclusive') return waiters[0] === memberId
+  const at = waiters.indexOf(`-${memberId}`)
+  return at >= 0 && !waiters.slice(0, at).some(isWriter)
+}
+
+function isWriter(waiter: string): boolean {
+  return !waiter.startsWith('-')
+}

@@ -1,0 +1,203 @@
+import { TOKEN_STEP } from '../../lock-operation.js'
+import { own } from './own-words.js'
+
+/**
+ * Batches of operations on rows with leases. Each operation is a change of one row that is decided from that row and the
+ * parameters alone, so it is atomic in every engine that has conditional updates. No clock and no other table takes part in
+ * the decision: who is dead comes as a parameter, from somebody who has seen it marked, and that never goes back.
+ *
+ * Parameters: `$1` a code per operation, `$2` its key, `$3` a token for some; `$4` the member that asks, `$5` the same with a
+ * minus, `$6` its epoch, `$7` members that are marked dead. Keys come in order, so that no two batches lock each other out.
+ */
+export const CODE = {
+  tryExclusive: 1,
+  tryShared: 2,
+  /** Takes it, or stands among the waiters. */
+  waitExclusive: 3,
+  waitShared: 4,
+  /** The same past writers that wait. */
+  insistShared: 5,
+  queue: 6,
+  join: 7,
+  rejoin: 8,
+  leave: 9,
+  releaseExclusive: 10,
+  releaseShared: 11,
+  mark: 12,
+  unmark: 13,
+  yield: 14,
+  /** As `waitExclusive`, past the first waiter, who has not come since the row had the token that is given. */
+  passExclusive: 15,
+  /** Gives up whatever the member has or waits for. */
+  drop: 16,
+  /** Changes nothing, and says what is there. */
+  look: 17,
+  /** For keys that no row is known of. */
+  newExclusive: 21,
+  newShared: 22,
+  newQueue: 23,
+} as const
+
+/** What is told of a row after the operation. */
+export const FLAG = { owns: 1, reads: 2, waits: 4, isAwaited: 8, isFree: 16 } as const
+
+/** Only while the member lives, and in this epoch: the lock on its row keeps both as they are until the batch is over. */
+export function gate(member: string, epoch: string): string {
+  return own(`
+gate AS MATERIALIZED (
+  SELECT member.floor
+  FROM lockpool.member AS member
+  WHERE member.id {=} ${member}::bigint AND member.epoch {=} ${epoch}::bigint AND NOT member.dead
+  FOR KEY SHARE
+)`)
+}
+
+const GATE = gate('$4', '$6')
+
+const OPERATIONS = `
+o AS MATERIALIZED (
+  SELECT b.k, b.t, b.i::int AS i, pg_catalog.get_byte($1::pg_catalog.bytea, b.i::int {-} 1) AS c
+  FROM gate
+  CROSS JOIN ROWS FROM (pg_catalog.unnest($2::bigint[]), pg_catalog.unnest($3::bigint[])) WITH ORDINALITY AS b (k, t, i)
+)`
+
+const IS_UNOWNED = `(l.owner IS NULL OR l.owner {=} ANY ($7::bigint[]))`
+const IS_UNREAD = `(l.readers IS NULL OR l.readers {<@} $7::bigint[])`
+const IS_UNAWAITED = `(l.waiters IS NULL OR pg_catalog.cardinality(l.waiters) {=} 0)`
+const NO_WRITER_WAITS = `(l.waiters IS NULL OR 0 {>} ALL (l.waiters))`
+const READS = `coalesce($4::bigint {=} ANY (l.readers), false)`
+const WRITER_WAITS_HERE = `coalesce($4::bigint {=} ANY (l.waiters), false)`
+const READER_WAITS_HERE = `coalesce($5::bigint {=} ANY (l.waiters), false)`
+const OTHERS = `pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $4::bigint), $5::bigint)`
+const IS_AWAITED = `coalesce(pg_catalog.cardinality(${OTHERS}) {>} 0, false)`
+
+const IS_MY_TURN = `(${IS_UNAWAITED} OR l.waiters[1] {=} $4::bigint)`
+const FREE_FOR_WRITER = `(${IS_UNOWNED} AND ${IS_UNREAD} AND ${IS_MY_TURN})`
+const FREE_PAST_FIRST = `(${IS_UNOWNED} AND ${IS_UNREAD} AND (${IS_MY_TURN} OR l.token {=} o.t))`
+const FREE_FOR_READER = `(${IS_UNOWNED} AND (${NO_WRITER_WAITS} OR l.waiters[1] {=} $5::bigint))`
+
+const is = (...codes: number[]): string => `(${codes.map((code) => `o.c {=} ${code}`).join(' OR ')})`
+
+const TAKES = `CASE
+  WHEN ${is(CODE.tryExclusive, CODE.waitExclusive)} THEN ${FREE_FOR_WRITER}
+  WHEN ${is(CODE.passExclusive)} THEN ${FREE_PAST_FIRST}
+  ELSE false END`
+
+const READS_ALONG = `CASE
+  WHEN ${is(CODE.tryShared, CODE.waitShared)} THEN ${FREE_FOR_READER}
+  WHEN ${is(CODE.insistShared)} THEN ${IS_UNOWNED}
+  ELSE false END`
+
+const withWriter = `CASE WHEN ${WRITER_WAITS_HERE} THEN l.waiters ELSE pg_catalog.array_append(${OTHERS}, $4::bigint) END`
+const withReader = `CASE WHEN ${READER_WAITS_HERE} THEN l.waiters ELSE pg_catalog.array_append(${OTHERS}, $5::bigint) END`
+
+const CHANGES = `
+    owner = CASE
+      WHEN ${TAKES} THEN $4::bigint
+      WHEN ${READS_ALONG} OR ${is(CODE.releaseExclusive)} THEN NULL
+      WHEN ${is(CODE.yield)} AND ${IS_AWAITED} THEN NULL
+      WHEN ${is(CODE.drop)} AND l.owner {=} $4::bigint THEN NULL
+      ELSE l.owner END,
+    readers = CASE
+      WHEN ${TAKES} THEN NULL
+      WHEN ${READS_ALONG} AND NOT ${READS} THEN pg_catalog.array_append(l.readers, $4::bigint)
+      WHEN ${is(CODE.releaseShared, CODE.drop)} THEN pg_catalog.array_remove(l.readers, $4::bigint)
+      ELSE l.readers END,
+    waiters = CASE
+      WHEN ${is(CODE.passExclusive)} AND ${TAKES} AND NOT ${IS_MY_TURN} THEN (${OTHERS})[2:]
+      WHEN ${TAKES} OR ${READS_ALONG} OR ${is(CODE.leave, CODE.unmark, CODE.drop)} THEN ${OTHERS}
+      WHEN ${is(CODE.waitExclusive, CODE.passExclusive, CODE.queue, CODE.mark)} THEN ${withWriter}
+      WHEN ${is(CODE.waitShared, CODE.insistShared)} THEN ${withReader}
+      WHEN ${is(CODE.yield)} AND ${IS_AWAITED} THEN pg_catalog.array_append(${OTHERS}, $4::bigint)
+      ELSE l.waiters END,
+    token = l.token {+} CASE
+      WHEN ${TAKES} OR ${READS_ALONG} OR ${is(CODE.join, CODE.rejoin)} THEN ${TOKEN_STEP}
+      WHEN ${is(CODE.yield)} AND NOT ${IS_AWAITED} THEN ${TOKEN_STEP}
+      ELSE 0 END`
+
+/** What is not changed is not told of: it was refused, or is as it is to be. */
+const IS_CHANGED = `CASE
+    WHEN ${is(CODE.tryExclusive)} THEN ${FREE_FOR_WRITER}
+    WHEN ${is(CODE.releaseExclusive, CODE.yield)} THEN l.owner {=} $4::bigint AND l.token {=} o.t
+    WHEN ${is(CODE.tryShared)} THEN ${FREE_FOR_READER}
+    WHEN ${is(CODE.waitExclusive)} THEN ${FREE_FOR_WRITER} OR NOT ${WRITER_WAITS_HERE}
+    WHEN ${is(CODE.passExclusive)} THEN ${FREE_PAST_FIRST} OR NOT ${WRITER_WAITS_HERE}
+    WHEN ${is(CODE.waitShared)} THEN ${FREE_FOR_READER} OR NOT ${READER_WAITS_HERE}
+    WHEN ${is(CODE.insistShared)} THEN ${IS_UNOWNED} OR NOT ${READER_WAITS_HERE}
+    WHEN ${is(CODE.queue)} THEN NOT ${WRITER_WAITS_HERE}
+    WHEN ${is(CODE.join)} THEN ${READS} AND ${NO_WRITER_WAITS}
+    WHEN ${is(CODE.rejoin, CODE.releaseShared)} THEN ${READS}
+    WHEN ${is(CODE.mark)} THEN ${READS} AND NOT ${WRITER_WAITS_HERE}
+    WHEN ${is(CODE.leave, CODE.unmark, CODE.drop, CODE.look)} THEN true
+    ELSE false END`
+
+const FLAGS = `
+    CASE WHEN l.owner {=} $4::bigint THEN ${FLAG.owns} ELSE 0 END
+      {+} CASE WHEN ${READS} THEN ${FLAG.reads} ELSE 0 END
+      {+} CASE WHEN ${WRITER_WAITS_HERE} OR ${READER_WAITS_HERE} THEN ${FLAG.waits} ELSE 0 END
+      {+} CASE WHEN ${IS_AWAITED} THEN ${FLAG.isAwaited} ELSE 0 END
+      {+} CASE WHEN ${IS_UNOWNED} THEN ${FLAG.isFree} ELSE 0 END`
+
+/** A row that is new is free. One that is there after all is not told of, and asked again as one that is known. */
+const MADE = `
+made AS (
+  INSERT INTO lockpool.lease AS l (key, owner, readers, waiters, token)
+  SELECT
+    o.k,
+    CASE WHEN ${is(CODE.newExclusive)} THEN $4::bigint END,
+    CASE WHEN ${is(CODE.newShared)} THEN ARRAY[$4::bigint] END,
+    CASE WHEN ${is(CODE.newQueue)} THEN ARRAY[$4::bigint] END,
+    gate.floor {+} ${TOKEN_STEP}
+  FROM o CROSS JOIN gate
+  WHERE o.c {>} 20
+  ON CONFLICT (key) DO NOTHING
+  RETURNING l.key, l.token
+)`
+
+/** The channel on which the first waiters of a key hear that it was given up. */
+export const TABLE_CHANNEL = 'lockpool_table_1'
+
+const ANSWER = `
+SELECT
+  (SELECT gate.floor::pg_catalog.text FROM gate) AS floor,
+  (SELECT pg_catalog.string_agg(pg_catalog.concat(made.key, ':', made.token), ' ') FROM made) AS made,
+  (SELECT pg_catalog.string_agg(pg_catalog.concat(u.i, ':', u.flags, ':', u.token), ' ') FROM u) AS done,
+  (
+    SELECT pg_catalog.count(pg_catalog.pg_notify('${TABLE_CHANNEL}',
+      pg_catalog.concat(u.key, ' ', pg_catalog.array_to_string(u.waiters[1:8], ' '))))
+    FROM u
+    WHERE u.gives AND u.owner IS NULL AND pg_catalog.cardinality(u.waiters) {>} 0
+  ) AS rung`
+
+const GIVES = is(CODE.releaseExclusive, CODE.releaseShared, CODE.leave, CODE.unmark, CODE.yield, CODE.drop)
+
+/** Any operations. */
+export const BATCH: string = own(`
+WITH ${GATE}, ${OPERATIONS}, ${MADE}, u AS (
+  UPDATE lockpool.lease AS l SET ${CHANGES}
+  FROM o
+  WHERE l.key {=} o.k AND ${IS_CHANGED}
+  RETURNING o.i, ${FLAGS} AS flags, l.token, l.key, l.owner, l.waiters, ${GIVES} AS gives
+)
+${ANSWER}`)
+
+/** First attempts and releases, exclusive ones: nearly all there is where nobody is in anybody's way. */
+export const BRIEF_BATCH: string = own(`
+WITH ${GATE}, ${OPERATIONS}, ${MADE}, u AS (
+  UPDATE lockpool.lease AS l SET
+    owner = CASE WHEN ${is(CODE.tryExclusive)} THEN $4::bigint END,
+    readers = CASE WHEN ${is(CODE.tryExclusive)} THEN NULL ELSE l.readers END,
+    waiters = CASE WHEN ${is(CODE.tryExclusive)} AND l.waiters IS NOT NULL THEN ${OTHERS} ELSE l.waiters END,
+    token = l.token {+} CASE WHEN ${is(CODE.tryExclusive)} THEN ${TOKEN_STEP} ELSE 0 END
+  FROM o
+  WHERE l.key {=} o.k AND CASE
+    WHEN ${is(CODE.tryExclusive)} THEN ${FREE_FOR_WRITER}
+    WHEN ${is(CODE.releaseExclusive)} THEN l.owner {=} $4::bigint AND l.token {=} o.t
+    ELSE false END
+  RETURNING o.i, ${FLAGS} AS flags, l.token, l.key, l.owner, l.waiters, ${is(CODE.releaseExclusive)} AS gives
+)
+${ANSWER}`)
+
+/** The same through the functions that `lockpool install --backend table` makes, and pools that may. */
+export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_1($1, $2, $3, $4, $5, $6, $7)`
+export const CALL_BRIEF_BATCH = `SELECT * FROM lockpool.table_brief_batch_1($1, $2, $3, $4, $5, $6, $7)`

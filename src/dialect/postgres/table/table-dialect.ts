@@ -1,0 +1,128 @@
+import { hostname } from 'node:os'
+import type pg from 'pg'
+import { ConnectionError, type LockError } from '../../../base/errors.js'
+import type { Random } from '../../../base/random.js'
+import type { Capabilities } from '../../capabilities.js'
+import type { Borrow, Dialect, Ears, Guarded, LinkSettings, Listening, LockLink } from '../../dialect.js'
+import type { LeaderInfo, LeaderRecord } from '../../leader.js'
+import type { KeyCode, LockKey } from '../../lock-key.js'
+import type { NamedKey } from '../../named-key.js'
+import type { SemaphoreCode } from '../../permit-operation.js'
+import type { Queryable } from '../../queryable.js'
+import { LeasedConnection } from '../leased-connection.js'
+import type { PostgresConnection } from '../postgres-connection.js'
+import { explain } from '../postgres-errors.js'
+import { guard } from '../postgres-guard.js'
+import { hashOf } from '../postgres-key.js'
+import { writeNames } from '../postgres-key-names.js'
+import { join } from './join.js'
+import { encodeTableKey, encodeTableSemaphore } from './table-key.js'
+import { readTableLeader, recordTableLeader } from './table-leader.js'
+import { TableLink } from './table-link.js'
+import { listenForRows } from './table-listening.js'
+import { Waits } from './waits.js'
+
+/** What rows with leases can do, and what not. */
+export const ROWS: Capabilities = {
+  gaps: {
+    line: 'waiters stand in order in the row of the lock',
+    messages:
+      'processes hear only that a lock was given up: a deadlock between processes ends with a timeout',
+    ring: 'a release wakes the next waiter by itself',
+    'lock table': 'rows are as many as the disk has room for',
+    'strict marks': 'a lock is free only when the lease of its holder is over, so no mark is needed',
+    'ends with the connection':
+      'connections are borrowed for a statement: only the end of the lease tells that a process is gone',
+  },
+  renewedBy: 'heartbeat',
+  tokens: 'per operation',
+  passesTo: 'first waiter',
+  leaseGranularityMs: 1,
+  sessions: 1,
+}
+
+export interface TableDialectOptions {
+  readonly applicationName: string
+  readonly namespace: string
+  readonly random: Random
+  /** Where a connection that listens is opened; null: where everything else is. */
+  readonly listenConfig: pg.ClientConfig | null
+}
+
+/** Rows with leases in PostgreSQL 14 and later, over whatever pooler stands in between. */
+export class TableDialect implements Dialect<PostgresConnection> {
+  readonly can: Capabilities = ROWS
+  readonly hashOf: (keyId: string) => number = hashOf
+  readonly #options: TableDialectOptions
+  readonly #waits = new Waits()
+
+  constructor(options: TableDialectOptions) {
+    this.#options = options
+  }
+
+  encodeKey(key: LockKey, namespace: string): KeyCode {
+    return encodeTableKey(key, namespace)
+  }
+
+  encodeSemaphore(key: LockKey, permits: number, namespace: string): SemaphoreCode {
+    return encodeTableSemaphore(key, permits, namespace)
+  }
+
+  async join(
+    borrow: Borrow<PostgresConnection>,
+    settings: LinkSettings,
+    ended: (cause: Error) => void,
+  ): Promise<LockLink> {
+    const { applicationName, namespace, random } = this.#options
+    // As exact as a number can be, and never drawn twice.
+    const id = Math.floor(random.next() * 2 ** 53)
+    const name = `process ${process.pid} on ${hostname()} (${applicationName})`
+    try {
+      const { member, facts } = await join(borrow, { id, name, namespace, settings, ended })
+      this.#waits.dead = () => member.dead
+      return new TableLink(member, this.#waits, facts)
+    } catch (error) {
+      throw explain(error)
+    }
+  }
+
+  attach(): Promise<LockLink> {
+    return Promise.reject(
+      new ConnectionError('rows with leases belong to no connection', { retryable: false }),
+    )
+  }
+
+  listen(connection: PostgresConnection, ears: Ears): Promise<Listening> {
+    const { listenConfig, random } = this.#options
+    return listenForRows(LeasedConnection.serverOf(connection), listenConfig, {
+      waits: this.#waits,
+      ears,
+      random,
+    })
+  }
+
+  guard(transaction: Queryable, guarded: Guarded): Promise<void> {
+    return guard(transaction, guarded)
+  }
+
+  recordLeader(connection: PostgresConnection, record: LeaderRecord): Promise<void> {
+    return recordTableLeader(LeasedConnection.beneath(connection), record)
+  }
+
+  readLeader(connection: PostgresConnection, key: KeyCode): Promise<LeaderInfo | null> {
+    return readTableLeader(LeasedConnection.beneath(connection), key)
+  }
+
+  writeNames(connection: PostgresConnection, names: readonly NamedKey[]): Promise<void> {
+    return writeNames(LeasedConnection.beneath(connection), names)
+  }
+
+  /** They are found by the process id of a server session, which there is none of here. */
+  writeReports(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  explain(error: unknown): LockError {
+    return explain(error)
+  }
+}

@@ -1,0 +1,221 @@
+import type pg from 'pg'
+import { backoffDelay, type Backoff } from '../../../base/backoff.js'
+import { systemClock, type Cancel } from '../../../base/clock.js'
+import type { Random } from '../../../base/random.js'
+import type { Ears, Listening, Turn } from '../../dialect.js'
+import type { ConnectionEvents } from '../postgres-connection.js'
+import { HEARTBEAT, listenTo, unlistenTo } from '../postgres-sql.js'
+import { ServerConnection } from '../server-connection.js'
+import { PLACES } from './member-sql.js'
+import { TABLE_CHANNEL } from './table-batch-sql.js'
+import { isAmongFirst, placeOf, type PlaceRow } from './place.js'
+import type { Wait, Waits } from './waits.js'
+
+/** Between two looks at a key: per place before ours, and more the longer nothing happens there. */
+const LOOK: Backoff = { firstMs: 4, factor: 1.4, capMs: 1000, jitter: 0.25 }
+
+/** The same where the bell is heard, for what was missed, and for holders that died. */
+const LOOK_BESIDE: Backoff = { firstMs: 250, factor: 1.5, capMs: 1000, jitter: 0.25 }
+
+/** A lock that is free and that the first waiter does not take for so long may be taken by the next: it may be dead, or paused. */
+const PASS_AFTER_MS = 100
+
+const OPEN_TIMEOUT_MS = 5000
+
+interface Watched {
+  token: string
+  /** When the key was first seen to be free with this token; null while it is not. */
+  freeSince: number | null
+  looks: number
+  dueAt: number
+}
+
+export interface ListeningPorts {
+  readonly waits: Waits
+  readonly ears: Ears
+  readonly random: Random
+}
+
+/**
+ * Tells a pool when it is its turn: by looking at the rows of what it waits for, on a connection of the pool, and by
+ * notifications where there is a connection to a server session of its own. The first waiter looks often, the others rarely.
+ */
+class RowWatch implements Listening {
+  readonly canLineUp = false
+  readonly #looker: ServerConnection
+  readonly #bell: ServerConnection | null
+  readonly #ports: ListeningPorts
+  readonly #watched = new Map<Wait, Watched>()
+  readonly #forget: (() => void)[] = []
+  #cancel: Cancel | null = null
+  #isLooking = false
+  #isStopped = false
+
+  constructor(looker: ServerConnection, bell: ServerConnection | null, ports: ListeningPorts) {
+    this.#looker = looker
+    this.#bell = bell
+    this.#ports = ports
+  }
+
+  async start(): Promise<void> {
+    const { waits } = this.#ports
+    this.#forget.push(this.#looker.onEnd((cause) => this.#ended(cause)))
+    if (this.#bell !== null) {
+      if (this.#bell !== this.#looker) this.#forget.push(this.#bell.onEnd((cause) => this.#ended(cause)))
+      this.#bell.on('notification', this.#notified)
+      await this.#bell.query(listenTo(TABLE_CHANNEL))
+    }
+    waits.added = (wait) => this.#add(wait)
+    for (const wait of waits.all) this.#add(wait)
+  }
+
+  lineUp(): Promise<Turn> {
+    return Promise.resolve('late')
+  }
+
+  async check(): Promise<void> {
+    await Promise.all([this.#looker.query(HEARTBEAT), this.#bell?.query(HEARTBEAT)])
+  }
+
+  hear(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async stop(): Promise<void> {
+    this.#end()
+    const bell = this.#bell
+    if (bell === null) return
+    bell.off('notification', this.#notified)
+    if (bell === this.#looker) await bell.query(unlistenTo(TABLE_CHANNEL))
+    else bell.destroy()
+  }
+
+  #ended(cause: Error): void {
+    if (this.#isStopped) return
+    this.#end()
+    if (this.#bell !== null && this.#bell !== this.#looker) this.#bell.destroy()
+    this.#ports.ears.ended(cause)
+  }
+
+  #end(): void {
+    this.#isStopped = true
+    this.#cancel?.()
+    this.#cancel = null
+    this.#ports.waits.added = () => undefined
+    for (const forget of this.#forget.splice(0)) forget()
+  }
+
+  #add(wait: Wait): void {
+    const backoff = this.#bell === null ? LOOK : LOOK_BESIDE
+    const dueAt = systemClock.now() + backoffDelay(backoff, 0, this.#ports.random)
+    this.#watched.set(wait, { token: '', freeSince: null, looks: 0, dueAt })
+    this.#plan()
+  }
+
+  #plan(): void {
+    if (this.#isLooking || this.#isStopped) return
+    this.#cancel?.()
+    this.#cancel = null
+    let dueAt = Infinity
+    for (const [wait, watched] of this.#watched) {
+      if (this.#ports.waits.of(wait.key.id) !== wait) this.#watched.delete(wait)
+      else dueAt = Math.min(dueAt, watched.dueAt)
+    }
+    if (dueAt === Infinity) return
+    this.#cancel = systemClock.after(Math.max(dueAt - systemClock.now(), 1), () => void this.#look())
+  }
+
+  async #look(): Promise<void> {
+    this.#cancel = null
+    this.#isLooking = true
+    const due = this.#due()
+    try {
+      const keys = due.map(([wait]) => wait.key.bits)
+      const values = [keys, this.#ports.waits.dead()]
+      const { rows } = await this.#looker.query<PlaceRow>(PLACES, values)
+      const byKey = new Map(rows.map((row) => [row.key, row]))
+      for (const [wait, watched] of due) this.#saw(wait, watched, byKey.get(wait.key.bits) ?? null)
+    } catch (error) {
+      if (!this.#isStopped) this.#ended(error as Error)
+    } finally {
+      this.#isLooking = false
+      this.#plan()
+    }
+  }
+
+  /** Those that are due, and those that nearly are, so that they share a statement. */
+  #due(): [Wait, Watched][] {
+    const now = systemClock.now() + 2
+    const due: [Wait, Watched][] = []
+    for (const [wait, watched] of this.#watched) {
+      if (this.#ports.waits.of(wait.key.id) !== wait) this.#watched.delete(wait)
+      else if (watched.dueAt <= now) due.push([wait, watched])
+    }
+    return due
+  }
+
+  #saw(wait: Wait, watched: Watched, row: PlaceRow | null): void {
+    const now = systemClock.now()
+    const { place, isFree } = placeOf(wait, row)
+    const token = row?.token ?? ''
+    if (token !== watched.token) {
+      watched.token = token
+      watched.looks = 0
+      watched.freeSince = null
+    }
+    watched.freeSince = isFree ? (watched.freeSince ?? now) : null
+    const backoff = this.#bell === null ? LOOK : LOOK_BESIDE
+    watched.dueAt =
+      now +
+      Math.min(
+        backoffDelay(backoff, watched.looks++, this.#ports.random) * Math.max(place, 1),
+        backoff.capMs * 1.25,
+      )
+    if (!isFree || this.#ports.waits.of(wait.key.id) !== wait) return
+    const isPassing = place > 0 && watched.freeSince !== null && now - watched.freeSince >= PASS_AFTER_MS
+    if (place > 0 && !isPassing) {
+      watched.dueAt = Math.min(watched.dueAt, now + PASS_AFTER_MS / 2 + 10 * place)
+      return
+    }
+    if (isPassing) wait.passToken = BigInt(token)
+    this.#ports.ears.rung(wait.key.id, '')
+  }
+
+  /** `key waiter waiter ...`: anybody may say so, and the worst that comes of it is an attempt. */
+  readonly #notified = ({ channel, payload }: ConnectionEvents['notification']): void => {
+    if (channel !== TABLE_CHANNEL || payload === undefined || payload.length > 400) return
+    this.#ports.ears.strange()
+    const [bits, ...waiters] = payload.split(' ')
+    for (const wait of this.#ports.waits.all) {
+      if (wait.key.bits !== bits || !isAmongFirst(wait, waiters)) continue
+      this.#ports.ears.rung(wait.key.id, '')
+    }
+  }
+}
+
+/** The connection is one of the pool's. Where it leads to a server session of its own, that listens as well. */
+export async function listenForRows(
+  looker: ServerConnection,
+  listenConfig: pg.ClientConfig | null,
+  ports: ListeningPorts,
+): Promise<Listening> {
+  looker.isPrompt = true
+  const bell = listenConfig === null ? await itselfIfDirect(looker) : await open(listenConfig)
+  const watch = new RowWatch(looker, bell, ports)
+  try {
+    await watch.start()
+    return watch
+  } catch (error) {
+    await watch.stop().catch(() => undefined)
+    throw error
+  }
+}
+
+function open(config: pg.ClientConfig): Promise<ServerConnection> {
+  return ServerConnection.open(config, AbortSignal.timeout(OPEN_TIMEOUT_MS))
+}
+
+async function itselfIfDirect(looker: ServerConnection): Promise<ServerConnection | null> {
+  const { rows } = await looker.query<{ pid: number }>(HEARTBEAT)
+  return rows[0]!.pid === looker.processID ? looker : null
+}

@@ -1,0 +1,54 @@
+import type { LockMode } from '../../lock-key.js'
+import type { PostgresKey } from '../postgres-key.js'
+
+/** One key, or one semaphore, that a member waits for. */
+export interface Wait {
+  readonly key: PostgresKey
+  readonly memberId: string
+  readonly mode: LockMode
+  /** The row of a semaphore is never taken: whether there is a permit only its slots tell. */
+  readonly isSemaphore: boolean
+  /**
+   * The first waiter has not come for so long that it may be passed over, as long as the row still has this token. Null while
+   * that is not so.
+   */
+  passToken: bigint | null
+}
+
+/** What the members of one pool wait for, by the ids of keys. Whoever listens looks at these rows. */
+export class Waits {
+  readonly #byKey = new Map<string, Wait>()
+  /** Told when there is one more. */
+  added: (wait: Wait) => void = () => undefined
+  /** Members that are known to be marked dead. */
+  dead: () => readonly string[] = () => []
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  get all(): Iterable<Wait> {
+    return this.#byKey.values()
+  }
+
+  of(keyId: string): Wait | undefined {
+    return this.#byKey.get(keyId)
+  }
+
+  add(wait: Omit<Wait, 'passToken'>): void {
+    const before = this.#byKey.get(wait.key.id)
+    if (before !== undefined && before.mode === wait.mode && before.memberId === wait.memberId) return
+    const added = { ...wait, passToken: null }
+    this.#byKey.set(wait.key.id, added)
+    this.added(added)
+  }
+
+  remove(keyId: string): void {
+    this.#byKey.delete(keyId)
+  }
+
+  /** A member has gone. */
+  forget(memberId: string): void {
+    for (const [id, wait] of this.#byKey) if (wait.memberId === memberId) this.#byKey.delete(id)
+  }
+}
