@@ -60,6 +60,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/uninstall.js')).command,
   },
   {
+    name: 'serve',
+    summary: 'serve locks to programs in any language, as a PostgreSQL server',
+    load: async () => (await import('./commands/serve.js')).command,
+  },
+  {
     name: 'dev',
     summary: 'start a PostgreSQL to work against',
     load: async () => (await import('./commands/dev.js')).command,

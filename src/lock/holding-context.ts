@@ -9,7 +9,7 @@ import type { FramedWait } from './deadlock/framed-wait.js'
  */
 export class Frame {
   readonly lock: Lock
-  readonly parent: AnyFrame | null
+  parent: AnyFrame | null
   /** Those inside who wait for another lock. Made when there is one: most bodies wait for nothing. */
   waits: Set<FramedWait> | null = null
 
@@ -60,6 +60,22 @@ export function runHolding<T>(lock: Lock, body: () => T): T {
   lock.frame = frame
   isInUse = true
   return storage.run(frame, body)
+}
+
+/**
+ * Runs `body` as one inside of bodies that hold each of these locks, in whatever order they were taken and are given back:
+ * for whoever holds locks over many calls, as a client session of `lockpool serve` does.
+ */
+export function runHoldingAll<T>(locks: Iterable<Lock>, body: () => T): T {
+  let innermost: Frame | null = null
+  for (const lock of locks) {
+    lock.frame ??= new Frame(lock, null)
+    lock.frame.parent = innermost
+    innermost = lock.frame
+  }
+  if (innermost === null) return body()
+  isInUse = true
+  return storage.run(innermost, body)
 }
 
 /** Runs `body` as that of a transaction, inside those that this is called in. */

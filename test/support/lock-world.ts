@@ -16,6 +16,10 @@ export class LockWorld {
   database!: TestDatabase
   readonly #pools: LockPool[] = []
 
+  async begin(): Promise<void> {
+    this.database = await createDatabase()
+  }
+
   pool(options: LockPoolOptions = {}): LockPool {
     const pool = new LockPool({ connection: this.database.url, applicationName: APPLICATION, ...options })
     this.#pools.push(pool)
@@ -82,9 +86,7 @@ export class LockWorld {
 
 export function lockWorld(): LockWorld {
   const world = new LockWorld()
-  beforeAll(async () => {
-    world.database = await createDatabase()
-  })
+  beforeAll(() => world.begin())
   afterEach(() => world.closeAll())
   afterAll(() => world.database.drop())
   return world

@@ -42,6 +42,14 @@ export async function requestCancel(target: CancelTarget, clock: Clock = systemC
   await attempt(target, clock)
 }
 
+/**
+ * The same, once, for a session that goes on. Whoever asks has to know that its statement is still under way: the request may
+ * meet the next one.
+ */
+export function requestCancelOnce(target: CancelTarget, clock: Clock = systemClock): Promise<void> {
+  return attempt(target, clock)
+}
+
 function attempt(target: CancelTarget, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     let wire: Wire | null = null

@@ -61,3 +61,8 @@ export function whereAll(
   })
   return { terms, values }
 }
+
+/** A text as it is, as a constant. */
+export function quoteLiteral(text: string): string {
+  return pg.escapeLiteral(text)
+}

@@ -1,0 +1,42 @@
+import { LockPool } from '../../postgres-lock-pool.js'
+import type { LockSource } from '../../serve/locks/lock-source.js'
+import type { PermitSource } from '../../serve/locks/own-calls.js'
+import type { ServeOrder } from './serve-order.js'
+
+/** Each client waits for one thing at a time. */
+const MOST_WAITING = 1_000_000
+
+/** The pool whose locks all clients share. @throws {InvalidOptionError} */
+export function openLocks(
+  order: ServeOrder,
+  url: string | undefined,
+  tell: (message: string) => void,
+): LockPool {
+  const pool = new LockPool({
+    max: order.max,
+    maxWaiting: Math.min(Math.max(order.maxClients, 1000) * 2, MOST_WAITING),
+    acquireTimeoutMs: Infinity,
+    leaseMs: order.leaseMs,
+    strict: order.isStrict,
+    namespace: order.namespace,
+    applicationName: 'lockpool serve',
+    ...(url === undefined ? {} : { connection: url }),
+  })
+  pool.on('warning', ({ message, error }) => {
+    if (pool.snapshot().state === 'open') tell(error === undefined ? message : `${message}: ${error.message}`)
+  })
+  pool.on('session:lost', ({ reason, locks }) =>
+    tell(`a lock session was lost with ${locks} locks: ${reason}`),
+  )
+  return pool
+}
+
+export function sourceOf(pool: LockPool): LockSource & PermitSource {
+  return {
+    acquire: (key, mode, { timeoutMs, signal, label }) =>
+      pool.acquire(key, { mode, timeoutMs, signal, label }),
+    tryAcquire: (key, mode, { signal, label }) => pool.tryAcquire(key, { mode, signal, label }),
+    permit: (name, permits, { timeoutMs, signal, label }) =>
+      pool.semaphore(name, permits).acquire({ timeoutMs, signal, label }),
+  }
+}

@@ -1,0 +1,58 @@
+import { readConnection, clientConfig } from '../../dialect/postgres/postgres-config.js'
+import { PrimaryFinder } from '../../dialect/postgres/hosts/primary-finder.js'
+import { RawConnection } from '../../dialect/postgres/raw-connection.js'
+import { InvalidOptionError } from '../../base/errors.js'
+import { ConnectionPool } from '../../pool/connection-pool.js'
+import type { Evaluator } from '../../serve/session/passing.js'
+import type { SessionPorts } from '../../serve/session/session-ports.js'
+import { PassingSession } from '../../serve/upstream/passing-session.js'
+import { UpstreamEvaluator } from '../../serve/upstream/upstream-evaluator.js'
+import {
+  OwnUpstream,
+  PooledUpstream,
+  upstreamFactory,
+  type OpenCarrier,
+  type UpstreamSource,
+} from '../../serve/upstream/upstream-source.js'
+import type { ServeOrder } from './serve-order.js'
+
+/** How long a client may have to wait for a connection to the upstream. */
+const LEASE_TIMEOUT_MS = 30_000
+
+/** Where statements go that are not about locks, and what evaluates arguments of those that are. */
+export interface FrontUpstream {
+  readonly evaluator: Evaluator
+  readonly passingFor: SessionPorts['passingFor']
+  close(): Promise<void>
+}
+
+/** Opens nothing before something is asked for. @throws {InvalidOptionError} */
+export function openUpstream({ others, max }: ServeOrder, url: string | undefined): FrontUpstream {
+  const closing = new AbortController()
+  const open = carrierTo(url, 'lockpool serve')
+  // Expressions are evaluated one by one, so one connection will do.
+  const pool = new ConnectionPool(upstreamFactory(open), { min: 0, max: others.kind === 'pass' ? max : 1 })
+  const pooled = new PooledUpstream(pool, LEASE_TIMEOUT_MS)
+  const passing = passingSource(others, pooled)
+  return {
+    evaluator: new UpstreamEvaluator(pooled, closing.signal),
+    passingFor: passing === null ? null : (session) => new PassingSession(session, passing),
+    close: async () => {
+      closing.abort()
+      await pool.close({ graceMs: 0 })
+    },
+  }
+}
+
+function passingSource(others: ServeOrder['others'], pooled: UpstreamSource): UpstreamSource | null {
+  if (others.kind === 'refuse') return null
+  return others.kind === 'pass' ? pooled : new OwnUpstream(carrierTo(others.url, ''), LEASE_TIMEOUT_MS)
+}
+
+function carrierTo(url: string | undefined, applicationName: string): OpenCarrier {
+  const { settings, problem } = readConnection(url)
+  if (problem !== null) throw new InvalidOptionError([problem])
+  const config = clientConfig(settings, applicationName)
+  const finder = new PrimaryFinder(config)
+  return (signal) => RawConnection.open(finder, config, signal)
+}

@@ -1,0 +1,66 @@
+import { systemClock } from '../../base/clock.js'
+import { Front } from '../../serve/front.js'
+import { readServerFacts } from '../../serve/upstream/server-facts.js'
+import { openLocks, sourceOf } from './front-locks.js'
+import { openUpstream } from './front-upstream.js'
+import type { ServeOrder } from './serve-order.js'
+import { readRules } from './startup-files.js'
+
+/** Of one message of a client. */
+const MAX_MESSAGE_BYTES = 1 << 20
+
+/** A front with all that is behind it. */
+export interface OpenFront {
+  readonly front: Front
+  /** Ends what is behind it. The front itself has to be drained before. */
+  close(): Promise<void>
+}
+
+/**
+ * Puts a front together: its pool, its upstream, and what the server says of itself. It does not listen yet.
+ *
+ * @throws {LockError} the server will not do
+ * @throws {BadFileError} {InvalidOptionError}
+ */
+export async function openFront(
+  order: ServeOrder,
+  url: string | undefined,
+  tell: (message: string) => void,
+): Promise<OpenFront> {
+  const rules = await readRules(order)
+  const pool = openLocks(order, url, tell)
+  const upstream = openUpstream(order, url)
+  const close = async (): Promise<void> => {
+    await Promise.all([pool.close({ graceMs: 0 }), upstream.close()])
+  }
+  try {
+    await pool.ready()
+    const connection = await pool.connections.connect()
+    const server = await readServerFacts(connection).finally(() => connection.release())
+    const front = new Front(
+      {
+        host: order.host,
+        port: order.port,
+        maxClients: order.maxClients,
+        maxMessageBytes: MAX_MESSAGE_BYTES,
+        idleTimeoutMs: order.idleTimeoutMs,
+        database: order.others.kind === 'refuse' ? null : server.database,
+      },
+      rules,
+      {
+        clock: systemClock,
+        server,
+        source: sourceOf(pool),
+        evaluator: upstream.evaluator,
+        passingFor: upstream.passingFor,
+        mayPin: order.mayPin,
+        failed: (error) => tell(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+      },
+    )
+    pool.on('lock:lost', () => front.lockLost())
+    return { front, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

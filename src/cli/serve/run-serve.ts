@@ -1,0 +1,100 @@
+import { systemClock, sleep } from '../../base/clock.js'
+import { Deferred } from '../../base/deferred.js'
+import { jsonLine, printable } from '../../base/printable.js'
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../embedded/index.js'
+import type { Front } from '../../serve/front.js'
+import type { ExitStatus } from '../command.js'
+import { connectionSource } from '../connection.js'
+import { EXIT } from '../exit-codes.js'
+import { SignalDesk } from '../run/signals.js'
+import { explainFailure } from '../server.js'
+import type { Terminal } from '../terminal.js'
+import { openFront } from './open-front.js'
+import type { ServeOrder } from './serve-order.js'
+import { BadFileError, readRules } from './startup-files.js'
+
+/** Runs a front until it is told to end. */
+export async function runServe(order: ServeOrder, terminal: Terminal): Promise<ExitStatus> {
+  const desk = new SignalDesk()
+  const told = new Deferred<NodeJS.Signals>()
+  desk.handler = (signal) => told.resolve(signal)
+  let dev: EmbeddedPostgres | null = null
+  try {
+    if (order.isDev) dev = await startEmbeddedPostgres({ durable: false })
+    const url = dev?.url ?? connectionSource(order.url, process.env)?.url
+    return await serve(order, url, { desk, told }, terminal)
+  } catch (error) {
+    if (error instanceof BadFileError) {
+      terminal.err.write(`lockpool: ${printable(error.message)}\n`)
+      return EXIT.config
+    }
+    return await explainFailure(error, terminal)
+  } finally {
+    await dev?.stop('fast')
+  }
+}
+
+interface Signals {
+  readonly desk: SignalDesk
+  readonly told: Deferred<NodeJS.Signals>
+}
+
+async function serve(
+  order: ServeOrder,
+  url: string | undefined,
+  signals: Signals,
+  terminal: Terminal,
+): Promise<ExitStatus> {
+  const tell = (message: string): void => terminal.err.write(`lockpool: ${printable(message)}\n`)
+  const { front, close } = await openFront(order, url, tell)
+  try {
+    return await listenUntilTold(front, order, signals, terminal)
+  } finally {
+    await close()
+  }
+}
+
+async function listenUntilTold(
+  front: Front,
+  order: ServeOrder,
+  { desk, told }: Signals,
+  terminal: Terminal,
+): Promise<ExitStatus> {
+  try {
+    const { port } = await front.listen()
+    announce(order, port, terminal)
+  } catch (error) {
+    terminal.err.write(`lockpool: can't listen on ${order.host}:${order.port}: ${(error as Error).message}\n`)
+    return EXIT.unavailable
+  }
+  desk.handler = (signal) => {
+    if (signal === 'SIGHUP') void reload(front, order, terminal)
+    else if (signal !== 'SIGUSR1' && signal !== 'SIGUSR2') told.resolve(signal)
+  }
+  await told.promise
+  const again = new Deferred<void>()
+  desk.handler = (signal) => {
+    if (signal === 'SIGTERM' || signal === 'SIGINT') again.resolve()
+  }
+  const enough = new AbortController()
+  await front.drain(Promise.race([again.promise, sleep(systemClock, order.graceMs, enough.signal)]))
+  enough.abort()
+  return EXIT.ok
+}
+
+/** What is wrong with the files is told, and what was read before stays. */
+async function reload(front: Front, order: ServeOrder, { err }: Terminal): Promise<void> {
+  try {
+    front.rules = await readRules(order)
+    err.write('lockpool: users and certificate were read again\n')
+  } catch (error) {
+    err.write(`lockpool: nothing was changed: ${printable((error as Error).message)}\n`)
+  }
+}
+
+function announce(order: ServeOrder, port: number, { out }: Terminal): void {
+  const { host, isJson } = order
+  if (isJson) return out.write(`${jsonLine({ version: 1, event: 'listening', host, port })}\n`)
+  const shown = host.includes(':') ? `[${host}]` : host
+  out.write(`lockpool: serving locks at ${out.paint('bold', `${shown}:${port}`)}; Ctrl-C ends it\n`)
+}

@@ -1,0 +1,176 @@
+import { isIPv4 } from 'node:net'
+import { LOOPBACK_HOSTS } from '../../dashboard/dashboard-options.js'
+import type { Invocation } from '../command.js'
+import { CONNECTION_FLAGS } from '../connection.js'
+import { DURATION_IN_WORDS, parseDuration } from '../durations.js'
+import { choiceFlag, countFlag, textFlag, toggle, type Flag } from '../flags.js'
+import { UsageError } from '../usage-error.js'
+
+const DEFAULT_LISTEN = '127.0.0.1:6543'
+const DEFAULT_PORT = 6543
+const DEFAULT_MAX = 5
+const DEFAULT_MAX_CLIENTS = 10_000
+const DEFAULT_LEASE_MS = 60_000
+const DEFAULT_GRACE_MS = 10_000
+const DEFAULT_LOGIN_MS = 10_000
+
+type Others =
+  { readonly kind: 'refuse' } | { readonly kind: 'pass' } | { readonly kind: 'url'; readonly url: string }
+
+function duration(words: Pick<Flag<number>, 'meaning' | 'default'>): Flag<number> {
+  return { ...words, value: 'DURATION', expects: DURATION_IN_WORDS, read: parseDuration }
+}
+
+export type ServeFlags = typeof CONNECTION_FLAGS &
+  Readonly<Record<'listen' | 'users' | 'tls-cert' | 'tls-key', Flag<string>>> &
+  Readonly<
+    Record<'max' | 'max-clients' | 'lease' | 'grace' | 'login-timeout' | 'idle-timeout', Flag<number>>
+  > &
+  Readonly<Record<'trust' | 'strict' | 'dev' | 'json', Flag<true>>> & {
+    readonly others: Flag<Others>
+    readonly unknown: Flag<'refuse' | 'pin'>
+  }
+
+export const SERVE_FLAGS: ServeFlags = {
+  listen: textFlag('ADDRESS:PORT', {
+    meaning: 'where clients connect; port 0 takes any that is free',
+    default: DEFAULT_LISTEN,
+  }),
+  max: countFlag({ meaning: 'the most server connections for locks', default: String(DEFAULT_MAX) }, 1, 1000),
+  'max-clients': countFlag(
+    { meaning: 'the most clients at once', default: String(DEFAULT_MAX_CLIENTS) },
+    1,
+    1_000_000,
+  ),
+  users: textFlag('FILE', {
+    meaning: 'who may log in: lines "name" "password or SCRAM verifier", as in auth_file of PgBouncer',
+  }),
+  trust: toggle({ meaning: 'everybody may log in without a password; only on a loopback address' }),
+  'tls-cert': textFlag('FILE', { meaning: 'certificate chain (PEM), for clients that ask for TLS' }),
+  'tls-key': textFlag('FILE', { meaning: 'its private key (PEM)' }),
+  others: {
+    value: 'refuse|pass|URL',
+    meaning:
+      'what happens to statements that are not about locks: refused, passed on over connections of this program, or passed on to the database or pooler at URL',
+    default: 'refuse',
+    expects: 'refuse, pass, or a URL that begins with postgres://',
+    choices: ['refuse', 'pass'],
+    read: readOthers,
+  },
+  unknown: choiceFlag('refuse|pin', ['refuse', 'pin'], {
+    meaning:
+      'what happens to a statement that may use advisory locks in a way that is not known: refused, or run on a connection that the client then keeps (needs --others pass or URL)',
+    default: 'refuse',
+  }),
+  lease: duration({
+    meaning: 'how long the server keeps the locks of a front that it does not hear of',
+    default: '60s',
+  }),
+  strict: toggle({ meaning: 'no overlap even when the server lets go of a lock early: see "strict"' }),
+  grace: duration({ meaning: 'how long clients that hold locks may finish after SIGTERM', default: '10s' }),
+  'login-timeout': duration({ meaning: 'how long a client may take to log in', default: '10s' }),
+  'idle-timeout': duration({ meaning: 'how long a client may be silent', default: 'without end' }),
+  dev: toggle({ meaning: 'start a PostgreSQL of its own, gone with this program; implies --trust' }),
+  ...CONNECTION_FLAGS,
+  json: toggle({ meaning: 'print where it listens as one JSON object' }),
+}
+
+/** What `lockpool serve` was asked to do, with everything left out filled in. */
+export interface ServeOrder {
+  readonly host: string
+  readonly port: number
+  readonly max: number
+  readonly maxClients: number
+  /** Null trusts everybody. */
+  readonly usersFile: string | null
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null
+  readonly others: Others
+  readonly mayPin: boolean
+  readonly leaseMs: number
+  readonly isStrict: boolean
+  readonly graceMs: number
+  readonly loginTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly isDev: boolean
+  readonly isJson: boolean
+  readonly url: string | undefined
+  readonly namespace: string
+}
+
+/** @throws {UsageError} */
+export function readServeOrder({
+  flags,
+  args,
+  rest,
+}: Pick<Invocation<ServeFlags>, 'flags' | 'args' | 'rest'>): ServeOrder {
+  if (args.length > 0 || rest !== null) throw new UsageError('lockpool serve takes no arguments')
+  const { host, port } = readAddress(flags.listen ?? DEFAULT_LISTEN)
+  const isDev = flags.dev === true
+  const isTrusting = flags.trust === true || (isDev && flags.users === undefined)
+  if (isDev && flags.url !== undefined)
+    throw new UsageError('--dev has a database of its own: leave out --url')
+  checkWhoMayLogIn(host, isTrusting, flags.users)
+  const others = flags.others ?? { kind: 'refuse' }
+  const mayPin = flags.unknown === 'pin'
+  if (mayPin && others.kind === 'refuse') throw new UsageError('--unknown pin needs --others pass or URL')
+  const leaseMs = flags.lease ?? DEFAULT_LEASE_MS
+  if (leaseMs < 1000) throw new UsageError('--lease must be at least 1s')
+  return {
+    host,
+    port,
+    max: flags.max ?? DEFAULT_MAX,
+    maxClients: flags['max-clients'] ?? DEFAULT_MAX_CLIENTS,
+    usersFile: isTrusting ? null : flags.users!,
+    tls: readTls(flags['tls-cert'], flags['tls-key']),
+    others,
+    mayPin,
+    leaseMs,
+    isStrict: flags.strict === true,
+    graceMs: flags.grace ?? DEFAULT_GRACE_MS,
+    loginTimeoutMs: flags['login-timeout'] || DEFAULT_LOGIN_MS,
+    idleTimeoutMs: flags['idle-timeout'] || Infinity,
+    isDev,
+    isJson: flags.json === true,
+    url: flags.url,
+    namespace: flags.namespace ?? '',
+  }
+}
+
+function readOthers(text: string): Others | null {
+  if (text === 'refuse' || text === 'pass') return { kind: text }
+  return /^postgres(?:ql)?:\/\//.test(text) ? { kind: 'url', url: text } : null
+}
+
+function readTls(certFile: string | undefined, keyFile: string | undefined): ServeOrder['tls'] {
+  if (certFile === undefined && keyFile === undefined) return null
+  if (certFile === undefined || keyFile === undefined)
+    throw new UsageError('--tls-cert and --tls-key go together')
+  return { certFile, keyFile }
+}
+
+/** @throws {UsageError} */
+function checkWhoMayLogIn(host: string, isTrusting: boolean, users: string | undefined): void {
+  if (isTrusting && users !== undefined) throw new UsageError('--users and --trust exclude each other')
+  if (!isTrusting && users === undefined)
+    throw new UsageError('who may log in? --users FILE, or on a loopback address --trust')
+  const shown = host.includes(':') ? `[${host}]` : host
+  if (isTrusting && !LOOPBACK_HOSTS.includes(shown) && !(isIPv4(host) && host.startsWith('127.')))
+    throw new UsageError(`--trust is for loopback addresses only, and ${host} is none: use --users FILE`)
+}
+
+/** `127.0.0.1:6543`, `[::1]:6543`, `:6543`, `6543`, or an address alone. @throws {UsageError} */
+function readAddress(text: string): { readonly host: string; readonly port: number } {
+  const parts = /^(?:\[([^\]]+)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text)
+  if (parts === null) throw new UsageError(`--listen takes ADDRESS:PORT, not ${JSON.stringify(text)}`)
+  const [, bracketed, plain, given] = parts
+  if (given === undefined && /^\d{1,5}$/.test(plain ?? ''))
+    return { host: '127.0.0.1', port: checkPort(plain!) }
+  const host = bracketed ?? (plain === '' ? '127.0.0.1' : plain!)
+  return { host, port: given === undefined ? DEFAULT_PORT : checkPort(given) }
+}
+
+function checkPort(text: string): number {
+  const port = Number(text)
+  if (port > 65_535) throw new UsageError(`--listen: ${text} is no port`)
+  return port
+}

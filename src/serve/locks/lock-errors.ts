@@ -1,0 +1,49 @@
+import { LockError, LockDeadlockError, type LockErrorCode } from '../../base/errors.js'
+import { FatalError, SqlError } from '../messages/sql-error.js'
+
+/** What PostgreSQL would say where the pool says this. */
+const STATES: Readonly<Record<LockErrorCode, string>> = {
+  LOCK_TIMEOUT: '55P03',
+  LOCK_LOST: '57P01',
+  LOCK_DEADLOCK: '40P01',
+  LOCK_REENTRY: '0A000',
+  LOCK_TABLE_FULL: '53200',
+  FENCING_UNAVAILABLE: '55000',
+  STALE_TOKEN: '55000',
+  STRICT_UNAVAILABLE: '55000',
+  POOL_EXHAUSTED: '53400',
+  POOL_SATURATED: '53400',
+  POOL_CLOSED: '57P01',
+  POOLER_DETECTED: '55000',
+  CONNECTION_FAILED: '08006',
+  TRANSACTION_FAILED: '55000',
+  INVALID_OPTION: '22023',
+  INVALID_KEY: '22023',
+}
+
+/** Messages that programs look for. What the pool says is the detail then. */
+const MESSAGES: Partial<Record<LockErrorCode, string>> = {
+  LOCK_TIMEOUT: 'canceling statement due to lock timeout',
+  LOCK_DEADLOCK: 'deadlock detected',
+  LOCK_TABLE_FULL: 'out of shared memory',
+}
+
+export const SHUTDOWN = 'terminating connection due to administrator command'
+
+/** What a client is told of an error of the pool. Anything else is a mistake of ours, and goes through as it is. */
+export function toSqlError(error: unknown): unknown {
+  if (!(error instanceof LockError)) return error
+  const state = STATES[error.code]
+  if (error.code === 'LOCK_LOST' || error.code === 'POOL_CLOSED')
+    return new FatalError(state, SHUTDOWN, { detail: error.message, cause: error })
+  const message = MESSAGES[error.code]
+  if (message === undefined) return new SqlError(state, error.message, { cause: error })
+  return new SqlError(state, message, { ...extra(error), cause: error })
+}
+
+function extra(error: LockError): { readonly detail: string; readonly hint?: string } {
+  const detail = error.message
+  if (error instanceof LockDeadlockError)
+    return { detail, hint: 'The other sessions go on when this one gives up what it holds.' }
+  return { detail }
+}

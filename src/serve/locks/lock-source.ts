@@ -1,0 +1,19 @@
+import type { Lock } from '../../lock/lock.js'
+import type { LockKey, LockMode } from '../../dialect/lock-key.js'
+
+/** How long a client is ready to wait. */
+export interface Patience {
+  /** Milliseconds; Infinity waits for ever. */
+  readonly timeoutMs: number
+  /** Ends the wait: a cancel, or the client has gone. */
+  readonly signal: AbortSignal
+  /** Whom the lock is for, as it is shown beside its holder. */
+  readonly label: string
+}
+
+/** Where locks come from: a `LockPool`. */
+export interface LockSource {
+  acquire(key: LockKey, mode: LockMode, patience: Patience): Promise<Lock>
+  /** Null if it is not free. */
+  tryAcquire(key: LockKey, mode: LockMode, patience: Patience): Promise<Lock | null>
+}

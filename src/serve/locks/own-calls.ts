@@ -1,0 +1,104 @@
+import type { Lock } from '../../lock/lock.js'
+import type { Permit } from '../../lock/semaphore/permit.js'
+import { SqlError } from '../messages/sql-error.js'
+import type { Value } from '../messages/values.js'
+import type { OwnCall } from '../sql/statement.js'
+import type { LockOwner } from './lock-owner.js'
+import type { Patience } from './lock-source.js'
+
+/** Where permits come from: the semaphores of a `LockPool`. */
+export interface PermitSource {
+  permit(name: string, permits: number, patience: Patience): Promise<Permit>
+}
+
+/** The permits of one client. It may have several of one name. */
+export class PermitOwner {
+  readonly #source: PermitSource
+  #held: { readonly name: string; readonly permit: Permit }[] = []
+  #isClosed = false
+
+  constructor(source: PermitSource) {
+    this.#source = source
+  }
+
+  get size(): number {
+    return this.#held.length
+  }
+
+  get hasLost(): boolean {
+    return this.#held.some(({ permit }) => permit.state === 'lost')
+  }
+
+  async acquire(name: string, permits: number, patience: Patience): Promise<number> {
+    const permit = await this.#source.permit(name, permits, patience)
+    if (this.#isClosed) permit.release().catch(() => undefined)
+    else this.#held.push({ name, permit })
+    return permit.number
+  }
+
+  /** Gives back the one that was taken last. False if there is none. */
+  async release(name: string): Promise<boolean> {
+    const at = this.#held.findLastIndex((each) => each.name === name)
+    if (at < 0) return false
+    const { permit } = this.#held[at]!
+    this.#held.splice(at, 1)
+    await permit.release()
+    return true
+  }
+
+  async releaseAll(): Promise<void> {
+    const held = this.#held
+    this.#held = []
+    await Promise.all(held.map(({ permit }) => permit.release()))
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.releaseAll().catch(() => undefined)
+  }
+}
+
+export interface OwnArguments {
+  readonly name: string
+  /** Null where it was left out, or is NULL. */
+  readonly permits: number | null
+  readonly timeoutMs: number | null
+}
+
+/** Does what one of lockpool's own SQL functions does. */
+export async function callOwn(
+  call: OwnCall,
+  { name, permits, timeoutMs }: OwnArguments,
+  owner: LockOwner,
+  permitOwner: PermitOwner,
+  usual: Patience,
+): Promise<Value> {
+  const patience = patienceOf(usual, timeoutMs)
+  switch (call.function) {
+    case 'acquire':
+      await owner.acquire(name, 'exclusive', 'session', patience)
+      return tokenOf(owner.lockOf(name))
+    case 'try_acquire': {
+      const isAcquired = await owner.tryAcquire(name, 'exclusive', 'session', patience)
+      return isAcquired ? tokenOf(owner.lockOf(name)) : null
+    }
+    case 'release':
+      return (await owner.release(name, 'exclusive')) || (await permitOwner.release(name))
+    case 'permit':
+      return BigInt(await permitOwner.acquire(name, permits ?? 1, patience))
+    case 'token':
+      return tokenOf(owner.lockOf(name))
+  }
+}
+
+function patienceOf(usual: Patience, timeoutMs: number | null): Patience {
+  if (timeoutMs === null) return usual
+  if (timeoutMs < 0) throw new SqlError('22023', `timeout_ms must not be negative, got ${timeoutMs}`)
+  return { ...usual, timeoutMs: Math.min(timeoutMs, usual.timeoutMs) }
+}
+
+/** Without tokens a lock is a lock all the same: 0 says that there is none. */
+function tokenOf(lock: Lock | null): bigint | null {
+  if (lock === null) return null
+  return BigInt(lock.tokenText ?? '0')
+}

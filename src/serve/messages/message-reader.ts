@@ -1,0 +1,99 @@
+import { ProtocolError } from './protocol-error.js'
+
+/** One message: its type as the protocol's letter, and what follows the length. */
+export interface Message {
+  /** A character code. Startup packets have none: 0. */
+  readonly type: number
+  readonly body: Buffer
+  /** All of it, as it came. */
+  readonly bytes: Buffer
+}
+
+/** A startup packet has no type; PostgreSQL itself reads at most so many bytes of one. */
+const MAX_STARTUP_BYTES = 10_000
+
+/** Before a client is known it may send so much in one message: a password, not more. */
+export const MAX_LOGIN_BYTES = 10_000
+
+const NOTHING: Buffer = Buffer.alloc(0)
+
+/**
+ * Cuts a stream of bytes into messages. A message that is longer than allowed is refused by its length, before any of it is
+ * kept, so a client can make us keep `maxBytes` and one chunk, not more.
+ */
+export class MessageReader {
+  maxBytes: number = MAX_LOGIN_BYTES
+  isStartup = true
+  #bytes = NOTHING
+  /** What of `#bytes` has been handed out. */
+  #at = 0
+  /** Chunks behind `#bytes`, which are joined when they make a whole message. */
+  #chunks: Buffer[] = []
+  #length = 0
+
+  /** Bytes that wait for the rest of a message. */
+  get pending(): number {
+    return this.#length - this.#at
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#length === this.#at) {
+      this.#bytes = chunk
+      this.#at = 0
+      this.#length = chunk.length
+      this.#chunks = []
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#length += chunk.length
+  }
+
+  /**
+   * The next whole message; null until more bytes come.
+   *
+   * @throws {ProtocolError} a length that can't be, or is more than is allowed
+   */
+  next(): Message | null {
+    const head = this.isStartup ? 4 : 5
+    if (this.pending < head) return null
+    this.#join(head)
+    const length = this.#bytes.readInt32BE(this.#at + head - 4)
+    const limit = this.isStartup ? MAX_STARTUP_BYTES : this.maxBytes
+    const least = this.isStartup ? 8 : 4
+    if (length < least) throw new ProtocolError('invalid message length')
+    if (length > limit) throw new ProtocolError(`a message of ${length} bytes is longer than ${limit}`)
+    const total = head - 4 + length
+    if (this.pending < total) return null
+    this.#join(total)
+    const type = this.isStartup ? 0 : this.#bytes[this.#at]!
+    const bytes = this.#bytes.subarray(this.#at, this.#at + total)
+    const body = bytes.subarray(head)
+    this.#at += total
+    if (this.#at === this.#length) this.#forget()
+    return { type, body, bytes }
+  }
+
+  /** What has come and was not read as a message: for whoever reads the stream from here on. */
+  rest(): Buffer {
+    this.#join(this.pending)
+    const rest = this.#bytes.subarray(this.#at, this.#length)
+    this.#forget()
+    return rest
+  }
+
+  #forget(): void {
+    this.#bytes = NOTHING
+    this.#at = 0
+    this.#length = 0
+    this.#chunks = []
+  }
+
+  /** Makes sure that `count` bytes from here on are in one piece. */
+  #join(count: number): void {
+    if (this.#bytes.length - this.#at >= count) return
+    this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), ...this.#chunks])
+    this.#at = 0
+    this.#length = this.#bytes.length
+    this.#chunks = []
+  }
+}

@@ -1,0 +1,49 @@
+import type { LockKey } from '../../dialect/lock-key.js'
+import { SqlError } from '../messages/sql-error.js'
+import { fits, TYPE, toInteger, type Value } from '../messages/values.js'
+import type { Argument, ArgumentType, Evaluation } from '../sql/statement.js'
+import type { Bound } from './bound.js'
+
+/** Asks the upstream for the values of a `SELECT` of one row, as text. */
+export type Evaluate = (evaluation: Evaluation, bound: Bound) => Promise<readonly (string | null)[]>
+
+/** What a function of the lock family is called with. */
+export type ArgumentValue = bigint | string | null
+
+/** @throws {SqlError} a value that is none of its type, or what the upstream says */
+export async function argumentValues(
+  parts: readonly Argument[],
+  evaluation: Evaluation | null,
+  bound: Bound,
+  evaluate: Evaluate,
+): Promise<ArgumentValue[]> {
+  if (evaluation === null) return parts.map((part) => localValue(part, bound))
+  const values = await evaluate(evaluation, bound)
+  return parts.map((part, at) => typed(values[at] ?? null, part.type))
+}
+
+function localValue(part: Argument, bound: Bound): ArgumentValue {
+  if (part.is === 'constant') return part.value
+  if (part.is === 'parameter') return typed(bound.value(part.index), part.type)
+  throw new SqlError('XX000', 'an expression has to be evaluated by the upstream')
+}
+
+const INTEGER = { int8: TYPE.int8, int4: TYPE.int4 } as const
+const NAMES = { int8: 'bigint', int4: 'integer' } as const
+
+/** The implicit cast to the type of the argument. */
+function typed(value: Value, type: ArgumentType): ArgumentValue {
+  if (value === null) return null
+  if (type === 'text') return String(value)
+  if (typeof value === 'string') return toInteger(value, INTEGER[type])
+  if (typeof value === 'boolean') throw new SqlError('42846', `cannot cast type boolean to ${NAMES[type]}`)
+  if (!fits(value, INTEGER[type])) throw new SqlError('22003', `${NAMES[type]} out of range`)
+  return value
+}
+
+/** Null if an argument is NULL: the functions are strict, and do nothing then. */
+export function keyOf(values: readonly ArgumentValue[]): LockKey | null {
+  if (values.some((value) => value === null)) return null
+  const [first, second] = values as bigint[]
+  return second === undefined ? first! : [Number(first), Number(second)]
+}

@@ -1,0 +1,59 @@
+import { formatAt, type BindMessage } from '../messages/frontend.js'
+import { SqlError } from '../messages/sql-error.js'
+import { decodeParameter, TYPE, type Value } from '../messages/values.js'
+import type { ParameterType, Statement } from '../sql/statement.js'
+
+/** The parameters of one execution. */
+export interface Bound {
+  /** The `$n` of this number, from 1 on. @throws {SqlError} it is none of its type */
+  value(index: number): Value
+  readonly types: readonly number[]
+  /** As the client sent it; null in the simple protocol. */
+  readonly message: BindMessage | null
+}
+
+export const UNBOUND: Bound = {
+  value: (index) => {
+    throw new SqlError('42P02', `there is no parameter $${index}`)
+  },
+  types: [],
+  message: null,
+}
+
+/** @throws {SqlError} 08P01 if they are not as many as the statement has */
+export function bind(message: BindMessage, types: readonly number[], statementName: string): Bound {
+  if (message.values.length !== types.length)
+    throw new SqlError(
+      '08P01',
+      `bind message supplies ${message.values.length} parameters, but prepared statement "${statementName}" requires ${types.length}`,
+    )
+  return {
+    types,
+    message,
+    value: (index) => {
+      const at = index - 1
+      return decodeParameter(message.values[at] ?? null, types[at]!, formatAt(message.formats, at))
+    },
+  }
+}
+
+/** Null where only the upstream can say. */
+const TYPE_OF: Readonly<Record<ParameterType, number | null>> = {
+  int8: TYPE.int8,
+  int4: TYPE.int4,
+  int2: TYPE.int2,
+  text: TYPE.text,
+  bool: TYPE.bool,
+  unknown: null,
+}
+
+/** The type of each parameter: as the client declares it, else as it is inferred; null where that takes the upstream. */
+export function parameterTypes(statement: Statement, declared: readonly number[]): (number | null)[] {
+  const inferred = statement.kind === 'select' ? statement.parameters : []
+  const count = Math.max(statement.parameterCount, declared.length)
+  return Array.from({ length: count }, (_, at) => {
+    const given = declared[at] ?? 0
+    if (given !== 0 && given !== TYPE.unknown) return given
+    return TYPE_OF[inferred[at] ?? 'unknown']
+  })
+}

@@ -1,0 +1,290 @@
+import { Expiring } from '../../base/deadlines.js'
+import { LockOwner } from '../locks/lock-owner.js'
+import { SHUTDOWN, toSqlError } from '../locks/lock-errors.js'
+import type { Patience } from '../locks/lock-source.js'
+import { PermitOwner } from '../locks/own-calls.js'
+import { parameterStatus, READY } from '../messages/backend.js'
+import { FRONTEND, readBind, readExecute, readNamed, readParse, readQuery } from '../messages/frontend.js'
+import type { Message, MessageReader } from '../messages/message-reader.js'
+import { ProtocolError } from '../messages/protocol-error.js'
+import { FatalError, SqlError } from '../messages/sql-error.js'
+import { UpstreamError } from '../messages/upstream-error.js'
+import type { Value } from '../messages/values.js'
+import type { SessionFunction } from '../sql/statement.js'
+import type { ClientLink } from './client-link.js'
+import { errorResponse } from './error-response.js'
+import { runBind, runClose, runDescribe, runExecute, runParse } from './extended-query.js'
+import type { Evaluator, Passing } from './passing.js'
+import { PreparedStatements } from './prepared-statements.js'
+import type { QuerySession } from './query-session.js'
+import { Reported } from './reported.js'
+import { Settings } from './client-settings.js'
+import type { Identity, SessionPorts } from './session-ports.js'
+import { runSimpleQuery } from './simple-query.js'
+import { StatementTimes } from './statement-times.js'
+import { Transaction } from './transaction.js'
+
+/** Messages that may be thrown away behind an error, up to the next Sync. */
+const EXTENDED: ReadonlySet<number> = new Set([
+  FRONTEND.parse,
+  FRONTEND.bind,
+  FRONTEND.describe,
+  FRONTEND.execute,
+  FRONTEND.close,
+])
+
+/** One client that has logged in: reads its messages one after the other, and answers them. */
+export class ClientSession extends Expiring implements QuerySession {
+  readonly identity: Identity
+  readonly link: ClientLink
+  readonly locks: LockOwner
+  readonly permits: PermitOwner
+  readonly settings: Settings
+  readonly transaction: Transaction
+  readonly prepared: PreparedStatements = new PreparedStatements()
+  readonly passing: Passing | null
+  readonly #ports: SessionPorts
+  readonly #reader: MessageReader
+  readonly #times: StatementTimes
+  readonly #reported: Reported
+  #isWorking = false
+  #isOver = false
+  /** Behind an error in the extended protocol nothing counts up to the next Sync. */
+  #skipsToSync = false
+  #isLeaving = false
+
+  /** @throws {SqlError} a setting of the startup packet is wrong */
+  constructor(
+    identity: Identity,
+    atStart: ReadonlyMap<string, string>,
+    wire: { readonly link: ClientLink; readonly reader: MessageReader },
+    ports: SessionPorts,
+  ) {
+    super()
+    this.identity = identity
+    this.link = wire.link
+    this.#reader = wire.reader
+    this.#ports = ports
+    this.settings = new Settings(ports.server, atStart)
+    this.locks = new LockOwner(ports.source)
+    this.permits = new PermitOwner(ports.source)
+    this.transaction = new Transaction(this.locks, this.settings)
+    this.#times = new StatementTimes(ports.clock, this.settings)
+    this.#reported = new Reported(this.settings, { session_authorization: identity.user })
+    this.passing = ports.passingFor?.(this) ?? null
+  }
+
+  get evaluator(): Evaluator {
+    return this.#ports.evaluator
+  }
+
+  readonly evaluate: QuerySession['evaluate'] = (...parts) => this.evaluator.evaluate(...parts)
+
+  get mayPin(): boolean {
+    return this.#ports.mayPin
+  }
+
+  /** As others are shown whom a lock is for. */
+  get label(): string {
+    const { user, address } = this.identity
+    const application = this.settings.show('application_name')
+    return `${user}@${address}${application === '' ? '' : ` ${application}`}`.slice(0, 200)
+  }
+
+  /** What the client waits for is waited for since then; null if it waits for nothing. */
+  get isBusy(): boolean {
+    return this.#isWorking
+  }
+
+  /** What a client is told before its first statement. */
+  greet(): void {
+    for (const [name, value] of this.#reported.all()) this.link.send(parameterStatus(name, value))
+  }
+
+  ready(): void {
+    this.link.send(READY[this.transaction.status])
+    this.link.flush()
+    this.#watchIdle()
+  }
+
+  /** Bytes have come. */
+  received(): void {
+    if (this.#isWorking || this.#isOver) return
+    this.callOff()
+    void this.#work()
+  }
+
+  begin(): void {
+    this.#times.begin()
+  }
+
+  patience(): Patience {
+    return this.#times.patience(this.label)
+  }
+
+  sessionFunction(name: SessionFunction): Value {
+    const { user, database, processId } = this.identity
+    if (name === 'pg_backend_pid') return BigInt(processId)
+    if (name === 'version') return this.#ports.server.version
+    if (name === 'current_schema') return 'public'
+    return name === 'current_database' ? database : user
+  }
+
+  setConfig(name: string, value: string | null, isLocal: boolean): Value {
+    this.settings.set(name, value, isLocal && this.transaction.isBlock)
+    return this.settings.show(name)
+  }
+
+  /** A CancelRequest. */
+  cancel(): void {
+    if (!this.#isWorking) return
+    this.#times.cancel(new SqlError('57014', 'canceling statement due to user request'))
+    this.passing?.cancel()
+  }
+
+  /** Ends the session from our side, with an error that the client is told. */
+  end(error: SqlError): void {
+    this.#endWith(errorResponse(error, 'FATAL', this.#ports.failed))
+  }
+
+  #endWith(lastWords: Buffer): void {
+    if (this.#isOver) return
+    this.link.end(lastWords)
+    this.closed()
+  }
+
+  /** The front ends: the session goes as soon as it holds nothing and does nothing. */
+  leaveWhenFree(): void {
+    this.#isLeaving = true
+    if (!this.#isWorking) this.#leaveIfFree()
+  }
+
+  #leaveIfFree(): void {
+    const holds = this.locks.size + this.permits.size > 0 || this.transaction.isBlock
+    if (this.#isLeaving && !holds) this.end(new FatalError('57P01', SHUTDOWN))
+  }
+
+  /** The connection has gone, or is going. */
+  closed(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.callOff()
+    this.#times.cancel(new FatalError('08006', 'the client has gone'))
+    this.locks.close()
+    this.permits.close()
+    this.passing?.close()
+    this.#ports.ended(this)
+  }
+
+  /** Time is up for a client that says nothing. */
+  override expire(): void {
+    if (this.#isWorking) return
+    const isBlock =
+      this.transaction.isBlock && this.settings.timeoutMs(IDLE_IN_BLOCK) <= this.#ports.idleTimeoutMs
+    if (isBlock)
+      this.end(new FatalError('25P03', 'terminating connection due to idle-in-transaction timeout'))
+    else this.end(new FatalError('57P05', 'terminating connection due to idle-session timeout'))
+  }
+
+  #watchIdle(): void {
+    const { idleTimeoutMs } = this.#ports
+    const limitMs = this.transaction.isBlock
+      ? Math.min(idleTimeoutMs, this.settings.timeoutMs(IDLE_IN_BLOCK))
+      : idleTimeoutMs
+    if (limitMs !== Infinity && !this.#isOver) this.#ports.deadlines.add(limitMs, this)
+  }
+
+  async #work(): Promise<void> {
+    this.#isWorking = true
+    try {
+      for (;;) {
+        const message = this.#isOver ? null : this.#reader.next()
+        if (message === null) break
+        await this.#handle(message)
+        if (this.link.isFull) await this.link.drained()
+      }
+    } catch (error) {
+      this.#endWith(errorResponse(error, 'FATAL', this.#ports.failed))
+    }
+    this.#isWorking = false
+    this.link.flush()
+    this.#leaveIfFree()
+    this.#watchIdle()
+  }
+
+  async #handle({ type, body }: Message): Promise<void> {
+    if (this.#skipsToSync && type !== FRONTEND.sync && type !== FRONTEND.terminate) return
+    if (EXTENDED.has(type)) return this.#extended(type, body)
+    switch (type) {
+      case FRONTEND.query:
+        return this.#group(() => runSimpleQuery(readQuery(body), this))
+      case FRONTEND.sync:
+        this.#skipsToSync = false
+        return this.#group(() => undefined)
+      case FRONTEND.flush:
+        return this.link.flush()
+      case FRONTEND.terminate:
+        this.link.end()
+        return this.closed()
+      case FRONTEND.functionCall:
+        return this.#group(() => {
+          throw new SqlError('0A000', 'function calls by the protocol are not offered by lockpool serve')
+        })
+      case FRONTEND.copyData:
+      case FRONTEND.copyDone:
+      case FRONTEND.copyFail:
+        // What a client has sent before it knew that its COPY was refused.
+        return undefined
+      default:
+        throw new ProtocolError(`invalid frontend message type ${type}`)
+    }
+  }
+
+  async #extended(type: number, body: Buffer): Promise<void> {
+    try {
+      if (type === FRONTEND.parse) runParse(readParse(body), this)
+      else if (type === FRONTEND.bind) await runBind(readBind(body), this)
+      else if (type === FRONTEND.describe) await runDescribe(readNamed(body), this)
+      else if (type === FRONTEND.execute) await runExecute(readExecute(body), this)
+      else await runClose(readNamed(body), this)
+    } catch (error) {
+      await this.#tell(error)
+      this.#skipsToSync = true
+    }
+  }
+
+  /** Runs the rest of a group of statements, ends the transaction that it was without a BEGIN, and says so. */
+  async #group(run: () => void | Promise<void>): Promise<void> {
+    try {
+      await run()
+      await this.passing?.sync()
+      await this.transaction.leave()
+    } catch (error) {
+      await this.#tell(error)
+      await this.passing?.sync()
+    }
+    if (this.#isOver) return
+    if (!this.transaction.isBlock) this.prepared.endPortals()
+    for (const [name, value] of this.#reported.changes()) this.link.send(parameterStatus(name, value))
+    this.link.send(READY[this.transaction.status])
+    this.link.flush()
+  }
+
+  /** Tells the client of an error of its statement. @throws what ends the connection */
+  async #tell(error: unknown): Promise<void> {
+    const known = toSqlError(this.#times.explain(error))
+    if (known instanceof FatalError || known instanceof ProtocolError) throw known
+    if (known instanceof UpstreamError) this.link.send(known.bytes)
+    else this.link.send(errorResponse(known, 'ERROR', this.#ports.failed))
+    await this.passing?.fail()
+    await this.transaction.fail()
+  }
+
+  /** A lock has been lost somewhere: if it was this client's, the connection ends as a real one would have. */
+  checkLosses(): void {
+    if (this.#isOver || !(this.locks.hasLost || this.permits.hasLost)) return
+    this.end(new FatalError('57P01', SHUTDOWN, { detail: 'An advisory lock of this session was lost.' }))
+  }
+}
+
+const IDLE_IN_BLOCK = 'idle_in_transaction_session_timeout'

@@ -1,0 +1,23 @@
+/** How PostgreSQL calls commands when it says that they are done, and when it refuses them. */
+export const TAG = {
+  closeAll: 'CLOSE CURSOR ALL',
+  commit: 'COMMIT',
+  deallocate: 'DEALLOCATE',
+  deallocateAll: 'DEALLOCATE ALL',
+  discardAll: 'DISCARD ALL',
+  listen: 'LISTEN',
+  releaseSavepoint: 'RELEASE SAVEPOINT',
+  reset: 'RESET',
+  rollback: 'ROLLBACK',
+  rollbackTo: 'ROLLBACK TO SAVEPOINT',
+  savepoint: 'SAVEPOINT',
+  selectNone: 'SELECT 0',
+  selectOne: 'SELECT 1',
+  set: 'SET',
+  setConstraints: 'SET CONSTRAINTS',
+  setLocal: 'SET LOCAL',
+  setRole: 'SET ROLE',
+  setSessionAuthorization: 'SET SESSION AUTHORIZATION',
+  show: 'SHOW',
+  unlisten: 'UNLISTEN',
+} as const

@@ -1,0 +1,108 @@
+import { SqlError } from '../messages/sql-error.js'
+import type { Statement } from '../sql/statement.js'
+import type { Bound } from './bound.js'
+import type { Outcome } from './outcome.js'
+import {
+  notOffered,
+  runDiscard,
+  runNamed,
+  runReset,
+  runSet,
+  runShow,
+  runTransactionCommand,
+} from './run-command.js'
+import { runSelect } from './run-select.js'
+import type { StatementContext } from './statement-context.js'
+
+/** Functions whose answer depends on where other statements run. */
+const OF_UPSTREAM: ReadonlySet<string> = new Set([
+  'current_schema',
+  'current_user',
+  'session_user',
+  'current_database',
+])
+
+/**
+ * Whether a statement is answered here, or goes to where all else goes. What may reach an advisory function in a way that is
+ * not known is never passed on.
+ */
+export function isAnsweredHere(statement: Statement, mayPass: boolean): boolean {
+  switch (statement.kind) {
+    case 'select':
+      return statement.locks || !mayPass || !asksUpstream(statement.columns)
+    case 'named':
+      return (
+        !['notify', 'declare', 'fetch', 'move', 'lock', 'checkpoint', 'close'].includes(statement.command) ||
+        (statement.command === 'close' && statement.name === null)
+      )
+    case 'show':
+      return statement.name !== 'all'
+    case 'other':
+    case 'suspicious':
+      return false
+    case 'transaction':
+    case 'set':
+    case 'reset':
+    case 'discard':
+      return true
+  }
+}
+
+function asksUpstream(columns: Extract<Statement, { kind: 'select' }>['columns']): boolean {
+  return columns.some(({ value }) => value.is === 'session' && OF_UPSTREAM.has(value.function))
+}
+
+/** Runs a statement that is answered here. @throws {SqlError} {LockError} */
+export async function runHere(
+  statement: Statement,
+  bound: Bound,
+  context: StatementContext,
+): Promise<Outcome> {
+  switch (statement.kind) {
+    case 'select':
+      return runSelect(statement, bound, context)
+    case 'transaction':
+      return runTransactionCommand(statement, context)
+    case 'set':
+      return runSet(statement, context)
+    case 'reset':
+      return runReset(statement, context)
+    case 'show':
+      return runShow(statement.name, context)
+    case 'discard':
+      return runDiscard(statement, context)
+    case 'named':
+      return runNamed(statement, context)
+    case 'other':
+    case 'suspicious':
+      throw refusal(statement)
+  }
+}
+
+/** Why a statement is neither answered here nor passed on. */
+export function refusal(statement: Statement): SqlError {
+  if (statement.kind === 'suspicious')
+    return new SqlError('0A000', 'lockpool serve does not know this use of advisory locks', {
+      detail: statement.message,
+      hint: 'Call one lock function in a SELECT of its own: SELECT pg_advisory_lock(1).',
+    })
+  if (statement.kind === 'named') return notOffered(statement.command.toUpperCase())
+  return new SqlError('0A000', 'lockpool serve answers lock statements only', {
+    hint: 'Start it with --others pass, or with the URL of a pooler, to have other statements passed on.',
+  })
+}
+
+/** @throws {SqlError} 25P02 in a transaction that has failed, but for what ends it */
+export function checkMayRun(
+  statement: Statement | null,
+  { transaction }: Pick<StatementContext, 'transaction'>,
+): void {
+  if (!transaction.hasFailed || statement === null) return
+  const ends =
+    statement.kind === 'transaction' && ['commit', 'rollback', 'rollback-to'].includes(statement.action)
+  if (ends) return
+  throw new SqlError(
+    '25P02',
+    'current transaction is aborted, commands ignored until end of transaction block',
+  )
+}

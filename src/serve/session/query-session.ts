@@ -1,0 +1,16 @@
+import type { ClientLink } from './client-link.js'
+import type { Passing } from './passing.js'
+import type { Evaluator } from './passing.js'
+import type { StatementContext } from './statement-context.js'
+
+/** One client, as the two query protocols see it. */
+export interface QuerySession extends StatementContext {
+  readonly link: ClientLink
+  readonly evaluator: Evaluator
+  /** Null where other statements are refused. */
+  readonly passing: Passing | null
+  /** Whether unknown uses of advisory locks run on a connection that the client then keeps. */
+  readonly mayPin: boolean
+  /** A statement begins: the time that it may take is counted from here. */
+  begin(): void
+}

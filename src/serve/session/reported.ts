@@ -1,0 +1,53 @@
+import { REPORTED, type Settings, type SettingsMark } from './client-settings.js'
+
+/** Settings that a client is told of when they change. */
+export class Reported {
+  readonly #settings: Settings
+  readonly #fixed: Readonly<Record<string, string>>
+  /** What has been told since the session began, and differs from then. */
+  readonly #told = new Map<string, string>()
+  #mark: SettingsMark
+
+  constructor(settings: Settings, fixed: Readonly<Record<string, string>>) {
+    this.#settings = settings
+    this.#fixed = fixed
+    this.#mark = settings.mark
+  }
+
+  /** At the beginning: all that the server has. */
+  *all(): Iterable<readonly [name: string, value: string]> {
+    for (const name of REPORTED) {
+      const value = this.#value(name)
+      if (value !== null) yield [this.#settings.properName(name), value]
+    }
+  }
+
+  /** What has changed since the last look. */
+  *changes(): Iterable<readonly [name: string, value: string]> {
+    const mark = this.#settings.mark
+    const isSame = mark.session === this.#mark.session && mark.local === this.#mark.local
+    const before = this.#mark
+    this.#mark = mark
+    if (isSame) return
+    for (const name of REPORTED) {
+      const isTouched = [before.session, before.local, mark.session, mark.local].some((each) =>
+        each.has(name),
+      )
+      const value = isTouched ? this.#value(name) : null
+      if (value === null || value === this.#told.get(name)) continue
+      this.#told.set(name, value)
+      yield [this.#settings.properName(name), value]
+    }
+  }
+
+  #value(name: string): string | null {
+    const fixed = this.#fixed[name]
+    if (fixed !== undefined) return fixed
+    try {
+      return this.#settings.show(name)
+    } catch {
+      // An older server does not have it.
+      return null
+    }
+  }
+}

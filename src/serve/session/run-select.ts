@@ -1,0 +1,87 @@
+import { callLock, VOID } from '../locks/lock-calls.js'
+import { callOwn } from '../locks/own-calls.js'
+import type { Report } from '../messages/backend.js'
+import { decodeText, TYPE, type Value } from '../messages/values.js'
+import type { Argument, Column, ColumnValue, LockCall, OwnCall, SelectStatement } from '../sql/statement.js'
+import { argumentValues, keyOf } from './arguments.js'
+import { TAG } from './command-tags-sql.js'
+import type { Bound } from './bound.js'
+import { oneRow, type Outcome } from './outcome.js'
+import { typeOf } from './result-columns.js'
+import type { StatementContext } from './statement-context.js'
+
+/** Runs the columns of a SELECT one after the other, as PostgreSQL does. @throws {SqlError} {LockError} */
+export async function runSelect(
+  statement: SelectStatement,
+  bound: Bound,
+  context: StatementContext,
+): Promise<Outcome> {
+  const notices: Report[] = []
+  const row: Value[] = []
+  for (const column of statement.columns) {
+    const value = await columnValue(column.value, bound, context, notices)
+    if (!column.isHidden) row.push(cast(column, value, bound))
+  }
+  return oneRow(row, TAG.selectOne, notices)
+}
+
+function columnValue(
+  value: ColumnValue,
+  bound: Bound,
+  context: StatementContext,
+  notices: Report[],
+): Value | Promise<Value> {
+  switch (value.is) {
+    case 'lock':
+      return lockValue(value, bound, context, notices)
+    case 'own':
+      return ownValue(value, bound, context)
+    case 'constant':
+      return value.text === null ? null : decodeText(value.text, TYPE[value.type])
+    case 'parameter':
+      return bound.value(value.index)
+    case 'session':
+      return context.sessionFunction(value.function)
+    case 'set-config':
+      return context.setConfig(value.setting, value.value, value.isLocal)
+  }
+}
+
+async function lockValue(
+  call: LockCall,
+  bound: Bound,
+  context: StatementContext,
+  notices: Report[],
+): Promise<Value> {
+  const { locks, permits } = context
+  if (call.action === 'unlock-all') {
+    await Promise.all([locks.releaseAll(), permits.releaseAll()])
+    return VOID
+  }
+  const key = keyOf(await argumentValues(call.key, call.evaluation, bound, context.evaluate))
+  if (key === null) return null
+  return callLock(call, key, locks, context.patience(), (notice) => notices.push(notice))
+}
+
+async function ownValue(call: OwnCall, bound: Bound, context: StatementContext): Promise<Value> {
+  const { name, permits, timeout_ms: timeout } = call.arguments
+  const parts = [name, permits, timeout].filter((part): part is Argument => part !== undefined)
+  const values = await argumentValues(parts, call.evaluation, bound, context.evaluate)
+  if (values[0] === null) return null
+  const numberOf = (part: Argument | undefined): number | null => {
+    const value = part === undefined ? null : values[parts.indexOf(part)]
+    return value === null ? null : Number(value)
+  }
+  const given = { name: String(values[0]), permits: numberOf(permits), timeoutMs: numberOf(timeout) }
+  return callOwn(call, given, context.locks, context.permits, context.patience())
+}
+
+/** What is cast is a lock's answer, or a constant: a few types, and all their values. */
+function cast({ value: source, cast: to }: Column, value: Value, bound: Bound): Value {
+  if (to === null || value === null) return value
+  const from = typeOf(source, bound.types)
+  if (to === 'text' || to === 'varchar') return String(value)
+  if (to === 'bool') return typeof value === 'bigint' ? value !== 0n : value
+  if (typeof value === 'boolean') return value ? 1n : 0n
+  return from === TYPE.text ? decodeText(String(value), TYPE.int4) : value
+}

@@ -1,0 +1,58 @@
+import { commandComplete, dataRow, report, type Column } from '../messages/backend.js'
+import { formatAt, type Format } from '../messages/frontend.js'
+import { encodeValue } from '../messages/values.js'
+import type { Statement } from '../sql/statement.js'
+import type { Bound } from './bound.js'
+import { runHere } from './executor.js'
+import type { Outcome } from './outcome.js'
+import type { QuerySession } from './query-session.js'
+
+/** What a transaction that is open at the upstream has to hear of as well. */
+function concernsUpstream(statement: Statement): boolean {
+  if (statement.kind === 'transaction') return statement.action !== 'begin'
+  return statement.kind === 'set' || statement.kind === 'reset'
+}
+
+/**
+ * Runs a statement that is answered here, and at the upstream as well if its transaction is open there.
+ *
+ * @throws {SqlError} {LockError} {UpstreamError}
+ */
+export async function runStatement(
+  statement: Statement,
+  bound: Bound,
+  session: QuerySession,
+): Promise<Outcome> {
+  session.begin()
+  session.transaction.enter()
+  const { passing, transaction } = session
+  if (passing?.isHeld === true && concernsUpstream(statement)) {
+    const isCommit = statement.kind === 'transaction' && statement.action === 'commit'
+    try {
+      await passing.command(isCommit && transaction.hasFailed ? passing.rollback : statement.text)
+    } catch (error) {
+      // A COMMIT that fails ends the transaction all the same.
+      if (isCommit) await transaction.rollBack()
+      throw error
+    }
+  }
+  return runHere(statement, bound, session)
+}
+
+/** Sends what a statement has brought, but for the description of its row. */
+export function sendOutcome(
+  { link }: Pick<QuerySession, 'link'>,
+  outcome: Outcome,
+  columns: readonly Column[] | null,
+  formats: readonly Format[],
+): void {
+  for (const notice of outcome.notices) link.send(report(notice))
+  const { row } = outcome
+  if (row !== null && columns !== null) {
+    link.send(dataRow(row.map((value, at) => encodeValue(value, columns[at]!.type, formatAt(formats, at)))))
+  }
+}
+
+export function complete({ link }: Pick<QuerySession, 'link'>, { tag }: Outcome): void {
+  link.send(commandComplete(tag))
+}

@@ -1,0 +1,36 @@
+import type { Clock } from '../../base/clock.js'
+import type { Deadlines } from '../../base/deadlines.js'
+import type { LockSource } from '../locks/lock-source.js'
+import type { PermitSource } from '../locks/own-calls.js'
+import type { ClientSession } from './client-session.js'
+import type { ServerSettings } from './client-settings.js'
+import type { Evaluator, Passing } from './passing.js'
+
+/** Who a client is. */
+export interface Identity {
+  readonly user: string
+  readonly database: string
+  /** `host:port`. */
+  readonly address: string
+  /** By which a cancel names it, and which `pg_backend_pid()` answers. */
+  readonly processId: number
+  readonly secret: number
+}
+
+/** What all sessions have in common. */
+export interface SessionPorts {
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly server: ServerSettings & { readonly version: string; readonly database: string }
+  readonly source: LockSource & PermitSource
+  readonly evaluator: Evaluator
+  /** Null where other statements are refused. */
+  readonly passingFor: ((session: ClientSession) => Passing) | null
+  readonly mayPin: boolean
+  /** How long a client may be silent; Infinity for ever. */
+  readonly idleTimeoutMs: number
+  /** The session is over. */
+  ended(session: ClientSession): void
+  /** A mistake of ours. */
+  readonly failed: (error: unknown) => void
+}

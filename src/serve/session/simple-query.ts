@@ -1,0 +1,58 @@
+import { EMPTY_QUERY, rowDescription } from '../messages/backend.js'
+import { SqlError } from '../messages/sql-error.js'
+import { recognize } from '../sql/recognize.js'
+import type { Statement } from '../sql/statement.js'
+import { UNBOUND } from './bound.js'
+import { checkMayRun, isAnsweredHere, refusal } from './executor.js'
+import type { QuerySession } from './query-session.js'
+import { resultColumns } from './result-columns.js'
+import { complete, runStatement, sendOutcome } from './run-statement.js'
+
+/**
+ * Runs a query string, and sends what its statements bring. ReadyForQuery is left to the caller.
+ *
+ * @throws {SqlError} {LockError} {UpstreamError} and what came behind in the string has not run
+ */
+export async function runSimpleQuery(text: string, session: QuerySession): Promise<void> {
+  const { standardConformingStrings } = session.settings
+  const { statements, problem } = recognize(text, { standardConformingStrings })
+  if (problem !== null) throw new SqlError('42601', problem.message, { position: problem.position })
+  if (statements.length === 0) return session.link.send(EMPTY_QUERY)
+  if (statements.every((each) => each.kind === 'other')) return passAll(text, statements, session)
+  for (const statement of statements) await runOne(statement, statements.length > 1, session)
+}
+
+/** In one piece: their transaction, if there is no BEGIN, is the upstream's own. */
+async function passAll(text: string, statements: readonly Statement[], session: QuerySession): Promise<void> {
+  checkMayRun(statements[0]!, session)
+  const { passing } = session
+  if (passing === null) throw refusal(statements[0]!)
+  session.begin()
+  session.transaction.enter()
+  await passing.query(text)
+}
+
+async function runOne(statement: Statement, isPart: boolean, session: QuerySession): Promise<void> {
+  checkMayRun(statement, session)
+  const { link, passing } = session
+  if (isAnsweredHere(statement, passing !== null)) {
+    const columns = resultColumns(statement, [])
+    if (statement.parameterCount > 0) throw new SqlError('42P02', 'there is no parameter $1')
+    if (columns !== null) link.send(rowDescription(columns, () => 0))
+    const outcome = await runStatement(statement, UNBOUND, session)
+    sendOutcome(session, outcome, columns, [])
+    return complete(session, outcome)
+  }
+  if (!mayPass(statement, session)) throw refusal(statement)
+  session.begin()
+  session.transaction.enter()
+  if (statement.kind === 'suspicious') passing!.pin()
+  if (isPart) await passing!.enterGroup()
+  await passing!.query(statement.text)
+}
+
+/** Whether a statement that is not answered here may go to the upstream. */
+export function mayPass(statement: Statement, { passing, mayPin }: QuerySession): boolean {
+  if (passing === null) return false
+  return statement.kind !== 'suspicious' || mayPin
+}

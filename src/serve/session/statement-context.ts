@@ -1,0 +1,24 @@
+import type { LockOwner } from '../locks/lock-owner.js'
+import type { Patience } from '../locks/lock-source.js'
+import type { PermitOwner } from '../locks/own-calls.js'
+import type { Value } from '../messages/values.js'
+import type { SessionFunction } from '../sql/statement.js'
+import type { Evaluate } from './arguments.js'
+import type { PreparedStatements } from './prepared-statements.js'
+import type { Settings } from './client-settings.js'
+import type { Transaction } from './transaction.js'
+
+/** What a statement has to do with: all that belongs to one client. */
+export interface StatementContext {
+  readonly locks: LockOwner
+  readonly permits: PermitOwner
+  readonly settings: Settings
+  readonly transaction: Transaction
+  readonly prepared: PreparedStatements
+  readonly evaluate: Evaluate
+  /** What is left of the times that the client has set. */
+  patience(): Patience
+  sessionFunction(name: SessionFunction): Value
+  /** Answers the new value, as `set_config` does. */
+  setConfig(name: string, value: string | null, isLocal: boolean): Value
+}

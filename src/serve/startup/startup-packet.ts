@@ -1,0 +1,59 @@
+import { BodyReader } from '../messages/body-reader.js'
+import { ProtocolError } from '../messages/protocol-error.js'
+
+const CANCEL_REQUEST = 80_877_102
+const SSL_REQUEST = 80_877_103
+const GSSENC_REQUEST = 80_877_104
+
+/** The minor version that is spoken here, of major version 3. */
+export const MINOR_VERSION = 0
+
+/** What a connection begins with. */
+export type StartupPacket =
+  | { readonly kind: 'ssl' }
+  | { readonly kind: 'gssenc' }
+  | { readonly kind: 'cancel'; readonly processId: number; readonly secret: number }
+  | {
+      readonly kind: 'startup'
+      readonly minor: number
+      readonly parameters: ReadonlyMap<string, string>
+      /** Options of a later protocol version, which are not known here. */
+      readonly protocolOptions: readonly string[]
+    }
+  | { readonly kind: 'version'; readonly major: number; readonly minor: number }
+
+/** @throws {ProtocolError} */
+export function readStartupPacket(body: Buffer): StartupPacket {
+  const reader = new BodyReader(body)
+  const code = reader.uint32()
+  if (code === SSL_REQUEST) return { kind: 'ssl' }
+  if (code === GSSENC_REQUEST) return { kind: 'gssenc' }
+  if (code === CANCEL_REQUEST) {
+    // A key of protocol 3.2 may be longer; ours never is, so it is none of ours.
+    const processId = reader.int32()
+    return { kind: 'cancel', processId, secret: reader.left === 4 ? reader.int32() : 0 }
+  }
+  const [major, minor] = [code >>> 16, code & 0xffff]
+  if (major !== 3) return { kind: 'version', major, minor }
+  return { kind: 'startup', minor, ...readParameters(reader) }
+}
+
+const MAX_PARAMETERS = 100
+
+function readParameters(reader: BodyReader): {
+  readonly parameters: ReadonlyMap<string, string>
+  readonly protocolOptions: readonly string[]
+} {
+  const parameters = new Map<string, string>()
+  const protocolOptions: string[] = []
+  for (let name = reader.text(); name !== ''; name = reader.text()) {
+    const value = reader.text()
+    if (name.startsWith('_pq_.')) protocolOptions.push(name)
+    else parameters.set(name, value)
+    if (parameters.size + protocolOptions.length > MAX_PARAMETERS)
+      throw new ProtocolError('invalid startup packet layout: too many parameters')
+  }
+  if (reader.left > 0)
+    throw new ProtocolError('invalid startup packet layout: expected terminator as last byte')
+  return { parameters, protocolOptions }
+}

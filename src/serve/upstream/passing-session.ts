@@ -1,0 +1,237 @@
+import { BACKEND } from '../messages/backend.js'
+import type { Message } from '../messages/message-reader.js'
+import { FatalError } from '../messages/sql-error.js'
+import { UpstreamError } from '../messages/upstream-error.js'
+import type { Bound } from '../session/bound.js'
+import type { ClientLink } from '../session/client-link.js'
+import type { Description, Passing } from '../session/passing.js'
+import type { Settings } from '../session/client-settings.js'
+import type { Transaction } from '../session/transaction.js'
+import * as send from './frontend-messages.js'
+import {
+  BEGIN_UPSTREAM,
+  CLEAN_UPSTREAM,
+  COMMIT_UPSTREAM,
+  ROLLBACK_UPSTREAM,
+  savepointSql,
+  settingsSql,
+} from './passing-sql.js'
+import { readDescription } from './read-description.js'
+import type { UpstreamConnection } from './upstream-connection.js'
+import type { UpstreamLease, UpstreamSource } from './upstream-source.js'
+
+/** The client whose statements are passed on. */
+export interface PassingClient {
+  readonly link: ClientLink
+  readonly settings: Settings
+  readonly transaction: Transaction
+}
+
+const { bindComplete, closeComplete, commandComplete, errorResponse, readyForQuery, rowDescription } = BACKEND
+
+/**
+ * What one client has to do with the upstream. A connection is leased when the first statement needs one, and given back when
+ * no transaction is open there. BEGIN is lazy: a transaction that only locks never gets there.
+ */
+export class PassingSession implements Passing {
+  readonly rollback: string = ROLLBACK_UPSTREAM
+  readonly #client: PassingClient
+  readonly #source: UpstreamSource
+  readonly #leaving = new AbortController()
+  #lease: UpstreamLease | null = null
+  /** BEGIN of the client has been sent. */
+  #isBlock = false
+  /** A transaction of ours stands around what would be one query string. */
+  #isGroup = false
+  /** Messages of the extended protocol have been sent without a Sync behind them. */
+  #isUnsynced = false
+  #isPinned = false
+
+  constructor(client: PassingClient, source: UpstreamSource) {
+    this.#client = client
+    this.#source = source
+  }
+
+  get isHeld(): boolean {
+    return this.#lease !== null && this.#isBlock
+  }
+
+  pin(): void {
+    this.#isPinned = true
+  }
+
+  async enterGroup(): Promise<void> {
+    const connection = await this.#ready()
+    if (this.#isBlock || this.#isGroup) return
+    this.#isGroup = true
+    await this.#quietly(connection, BEGIN_UPSTREAM)
+  }
+
+  async query(text: string): Promise<void> {
+    const connection = await this.#ready()
+    await this.#synced(connection)
+    await connection.ask(send.query(text), readyForQuery, this.#relay)
+  }
+
+  async command(text: string): Promise<void> {
+    const connection = await this.#ready()
+    if (!this.#isUnsynced) return this.#quietly(connection, text)
+    const values = { portal: '', formats: [], values: [], resultFormats: [] }
+    await this.#askUnsynced(connection, [send.parse(text, []), send.bind(values)], bindComplete, nothing)
+    await this.#askUnsynced(connection, [send.execute('', 0)], commandComplete, nothing)
+  }
+
+  async describe(text: string, declared: readonly number[]): Promise<Description> {
+    const connection = await this.#ready()
+    const answers: Message[] = []
+    const hear = (message: Message): void => void answers.push(kept(message))
+    const messages = [send.parse(text, declared), send.describeStatement(), send.FLUSH]
+    // A description ends with that of the rows, of which there may be none.
+    this.#isUnsynced = true
+    await connection.ask(Buffer.concat(messages), rowDescription, hear)
+    return readDescription(answers)
+  }
+
+  async bind(text: string, declared: readonly number[], bound: Bound): Promise<void> {
+    const connection = await this.#ready()
+    const { message } = bound
+    const messages = [send.parse(text, declared), send.bind(message!)]
+    await this.#askUnsynced(connection, messages, bindComplete, nothing)
+  }
+
+  async describePortal(portal: string): Promise<void> {
+    const connection = await this.#ready()
+    await this.#askUnsynced(connection, [send.describePortal(portal)], rowDescription, this.#relay)
+  }
+
+  async execute(portal: string, maxRows: number): Promise<void> {
+    const connection = await this.#ready()
+    await this.#askUnsynced(connection, [send.execute(portal, maxRows)], commandComplete, this.#relay)
+  }
+
+  async closePortal(portal: string): Promise<void> {
+    const connection = await this.#ready()
+    await this.#askUnsynced(connection, [send.closePortal(portal)], closeComplete, nothing)
+  }
+
+  async sync(): Promise<void> {
+    const connection = this.#lease?.connection
+    if (connection === undefined) return
+    try {
+      await this.#synced(connection)
+      if (this.#isGroup && !this.#client.transaction.isBlock) await this.#quietly(connection, COMMIT_UPSTREAM)
+    } finally {
+      if (!this.#client.transaction.isBlock) this.#settle(connection)
+    }
+  }
+
+  async fail(): Promise<void> {
+    const connection = this.#lease?.connection
+    if (connection === undefined || connection.hasEnded) return
+    // After an error of the upstream itself it hears nothing but Sync, and undoes what had no BEGIN.
+    if (this.#isUnsynced && !this.#isBlock) await this.command(ROLLBACK_UPSTREAM).catch(ignore)
+    await this.#synced(connection).catch(ignore)
+    if (this.#isGroup) await this.#quietly(connection, ROLLBACK_UPSTREAM).catch(ignore)
+    this.#isGroup = false
+  }
+
+  cancel(): void {
+    this.#lease?.connection.cancel()
+  }
+
+  close(): void {
+    this.#leaving.abort(new FatalError('08006', 'the client has gone'))
+    const lease = this.#lease
+    this.#lease = null
+    if (lease === null) return
+    const { connection } = lease
+    const isClean = connection.status === 'I' && !connection.isBusy && !this.#isUnsynced && !this.#isPinned
+    lease.release(!isClean)
+  }
+
+  /** Gives the connection back, if nothing is open there. */
+  #settle(connection: UpstreamConnection): void {
+    this.#isBlock = false
+    this.#isGroup = false
+    const isOver = connection.status === 'I' || connection.hasEnded
+    const mayKeep = (this.#source.isKept || this.#isPinned) && !connection.hasEnded
+    if (mayKeep && isOver) return
+    this.#lease?.release(!isOver || connection.hasEnded || this.#isPinned)
+    this.#lease = null
+  }
+
+  /** A connection with the client's settings, in its transaction. */
+  async #ready(): Promise<UpstreamConnection> {
+    const { transaction } = this.#client
+    this.#lease ??= await this.#source.lease(this.#leaving.signal)
+    const { connection } = this.#lease
+    if (connection.hasEnded) throw new FatalError('57P01', 'the connection to the upstream was lost')
+    if (!this.#isBlock && !this.#isUnsynced && !this.#isGroup) await this.#adopt(connection)
+    if (transaction.isBlock && !this.#isBlock) {
+      await this.#synced(connection)
+      this.#isBlock = true
+      // What was in a group so far belongs to the block.
+      if (!this.#isGroup) await this.#quietly(connection, transaction.begunWith!)
+      for (const name of transaction.savepoints) await this.#quietly(connection, savepointSql(name))
+    }
+    return connection
+  }
+
+  /** Removes what others have left, and sets what the client has set. */
+  async #adopt(connection: UpstreamConnection): Promise<void> {
+    const changes = new Map(this.#client.settings.changes)
+    changes.delete('client_encoding')
+    const wanted = JSON.stringify([...changes])
+    if (connection.servedLast === this && connection.settings === wanted) return
+    if (connection.servedLast !== null) await this.#quietly(connection, CLEAN_UPSTREAM)
+    connection.servedLast = this
+    if (changes.size > 0) await this.#quietly(connection, settingsSql(changes))
+    connection.settings = wanted
+  }
+
+  async #synced(connection: UpstreamConnection): Promise<void> {
+    if (!this.#isUnsynced) return
+    this.#isUnsynced = false
+    await connection.ask(send.SYNC, readyForQuery, nothing)
+  }
+
+  async #quietly(connection: UpstreamConnection, text: string): Promise<void> {
+    await connection.ask(send.query(text), readyForQuery, nothing)
+  }
+
+  #askUnsynced(
+    connection: UpstreamConnection,
+    messages: readonly Buffer[],
+    until: number,
+    hear: (message: Message) => void,
+  ): Promise<void> {
+    this.#isUnsynced = true
+    return connection.ask(Buffer.concat([...messages, send.FLUSH]), until, hear)
+  }
+
+  /** To the client as it is, as fast as the client reads. */
+  readonly #relay = ({ bytes, type }: Message): void => {
+    if (type === errorResponse) return
+    const { link } = this.#client
+    link.send(bytes)
+    link.flushIfMuch()
+    const connection = this.#lease?.connection
+    if (!link.isFull || connection === undefined) return
+    connection.pause()
+    void link.drained().then(() => connection.resume())
+  }
+}
+
+function nothing(): void {
+  // Its coming is all that matters.
+}
+
+function ignore(error: unknown): void {
+  // The client is told of the first error; these come of it.
+  if (!(error instanceof UpstreamError) && !(error instanceof FatalError)) throw error
+}
+
+/** Beyond the chunk it came in. */
+function kept(message: Message): Message {
+  return { ...message, body: Buffer.from(message.body), bytes: Buffer.from(message.bytes) }
+}

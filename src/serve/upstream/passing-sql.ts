@@ -1,0 +1,17 @@
+import { quoteIdentifier, quoteLiteral } from '../../dialect/postgres/quoting.js'
+
+/** Ends a transaction without a trace. */
+export const ROLLBACK_UPSTREAM = 'ROLLBACK'
+export const BEGIN_UPSTREAM = 'BEGIN'
+export const COMMIT_UPSTREAM = 'COMMIT'
+
+/** Removes what another client has left on a connection. */
+export const CLEAN_UPSTREAM = 'DISCARD ALL'
+
+export const savepointSql = (name: string): string => `SAVEPOINT ${quoteIdentifier(name)}`
+
+/** Makes the settings those of a client. */
+export const settingsSql = (settings: ReadonlyMap<string, string>): string =>
+  `SELECT ${[...settings]
+    .map(([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`)
+    .join(', ')}`

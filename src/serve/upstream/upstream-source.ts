@@ -1,0 +1,90 @@
+import { ConnectionError, LockError } from '../../base/errors.js'
+import { FatalError, SqlError } from '../messages/sql-error.js'
+import type { ConnectionFactory } from '../../pool/connection-factory.js'
+import type { ConnectionPool } from '../../pool/connection-pool.js'
+import type { Lease } from '../../pool/lease.js'
+import { UpstreamConnection, type Carrier } from './upstream-connection.js'
+
+/** Opens carriers to the upstream. */
+export type OpenCarrier = (signal: AbortSignal) => Promise<Carrier>
+
+/** An upstream connection in the hands of one client. */
+export interface UpstreamLease {
+  readonly connection: UpstreamConnection
+  /** `isBroken`: it can't be used by others any more. */
+  release(isBroken: boolean): void
+}
+
+/** Where a client gets connections to the upstream. */
+export interface UpstreamSource {
+  /** Whether a client keeps its connection when its transaction ends: then somebody behind it shares them out. */
+  readonly isKept: boolean
+  /** @throws {SqlError} */
+  lease(signal: AbortSignal): Promise<UpstreamLease>
+}
+
+/** What a pool of upstream connections has to know of them. */
+export function upstreamFactory(open: OpenCarrier): ConnectionFactory<UpstreamConnection> {
+  return {
+    open: async (signal) => new UpstreamConnection(await open(signal)),
+    close: (connection) => {
+      connection.destroy()
+      return Promise.resolve()
+    },
+    destroy: (connection) => connection.destroy(),
+    onEnd: (connection, ended) => connection.onEnd(ended),
+  }
+}
+
+/** A few connections for all clients: each has one for as long as its transaction lasts. */
+export class PooledUpstream implements UpstreamSource {
+  readonly isKept = false
+  readonly #pool: ConnectionPool<UpstreamConnection>
+  readonly #timeoutMs: number
+
+  constructor(pool: ConnectionPool<UpstreamConnection>, timeoutMs: number) {
+    this.#pool = pool
+    this.#timeoutMs = timeoutMs
+  }
+
+  async lease(signal: AbortSignal): Promise<UpstreamLease> {
+    const timeoutMs = this.#timeoutMs
+    const lent = await this.#pool.connect({ timeoutMs, signal }).catch((error: unknown) => {
+      throw asSqlError(error)
+    })
+    const lease: Lease = lent
+    return { connection: lent, release: (isBroken) => lease.release(isBroken) }
+  }
+}
+
+/** A connection for each client, to somebody who shares out connections himself, such as PgBouncer. */
+export class OwnUpstream implements UpstreamSource {
+  readonly isKept = true
+  readonly #open: OpenCarrier
+  readonly #timeoutMs: number
+
+  constructor(open: OpenCarrier, timeoutMs: number) {
+    this.#open = open
+    this.#timeoutMs = timeoutMs
+  }
+
+  async lease(signal: AbortSignal): Promise<UpstreamLease> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)])
+    const carrier = await this.#open(limit).catch((error: unknown) => {
+      throw asSqlError(error)
+    })
+    const connection = new UpstreamConnection(carrier)
+    return { connection, release: () => connection.destroy() }
+  }
+}
+
+function asSqlError(error: unknown): unknown {
+  if (error instanceof SqlError) return error
+  if (error instanceof ConnectionError) return new SqlError('08006', error.message, { cause: error })
+  if (!(error instanceof LockError)) return error
+  if (error.code === 'POOL_CLOSED') return new FatalError('57P01', 'the front ends', { cause: error })
+  return new SqlError('53300', 'no connection to the upstream is free', {
+    detail: error.message,
+    cause: error,
+  })
+}

@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { openFront, type OpenFront } from '../../src/cli/serve/open-front.js'
+import type { ServeOrder } from '../../src/cli/serve/serve-order.js'
+import { LockWorld } from './lock-world.js'
+
+/** A front as `lockpool serve --trust --listen 127.0.0.1:0` makes it, but that all of it can be changed. */
+const ORDER: Omit<ServeOrder, 'url'> = {
+  host: '127.0.0.1',
+  port: 0,
+  max: 5,
+  maxClients: 100,
+  usersFile: null,
+  tls: null,
+  others: { kind: 'refuse' },
+  mayPin: false,
+  leaseMs: 15_000,
+  isStrict: false,
+  graceMs: 0,
+  loginTimeoutMs: 10_000,
+  idleTimeoutMs: Infinity,
+  isDev: false,
+  isJson: false,
+  namespace: '',
+}
+
+/** What a query has brought: its rows as arrays, or the SQLSTATE and the message of its error. */
+export type Answer = unknown[][] | string
+
+/** A front, and the port at which it listens. */
+export interface TestFront extends OpenFront {
+  readonly port: number
+  /** What it has told on standard error. */
+  readonly told: string[]
+}
+
+/** Fronts and clients of them, in this process, on the shared server. After each test nothing of them is left. */
+export class ServeWorld extends LockWorld {
+  readonly #fronts: TestFront[] = []
+  readonly #clients: pg.Client[] = []
+
+  async front(order: Partial<ServeOrder> = {}): Promise<TestFront> {
+    const told: string[] = []
+    const open = await openFront({ ...ORDER, url: undefined, ...order }, this.database.url, (message) =>
+      told.push(message),
+    )
+    const { port } = await open.front.listen()
+    const front = { ...open, port, told }
+    this.#fronts.push(front)
+    return front
+  }
+
+  async client({ port }: { readonly port: number }, config: pg.ClientConfig = {}): Promise<pg.Client> {
+    const database = new URL(this.database.url).pathname.slice(1)
+    const client = new pg.Client({ host: '127.0.0.1', port, user: 'somebody', database, ...config })
+    client.on('error', () => undefined)
+    await client.connect()
+    this.#clients.push(client)
+    return client
+  }
+
+  /** What a direct session would be told, whether it can have a lock at this moment. */
+  async isFree(key: bigint | number): Promise<boolean> {
+    const { rows } = await this.database.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1) AS free', [
+      String(key),
+    ])
+    if (rows[0]!.free) await this.database.query('SELECT pg_advisory_unlock($1)', [String(key)])
+    return rows[0]!.free
+  }
+
+  override async closeAll(): Promise<void> {
+    await Promise.all(this.#clients.splice(0).map((client) => client.end().catch(() => undefined)))
+    for (const { front, close, told } of this.#fronts.splice(0)) {
+      await front.drain(Promise.resolve())
+      await close()
+      expect(told.filter((message) => message.includes('\n    at '))).toEqual([])
+    }
+    await super.closeAll()
+  }
+}
+
+export function serveWorld(): ServeWorld {
+  const world = new ServeWorld()
+  beforeAll(() => world.begin())
+  afterEach(() => world.closeAll())
+  afterAll(() => world.database.drop())
+  return world
+}
+
+/** Runs a statement, and says what came of it. */
+export async function ask(client: pg.Client, text: string, values?: unknown[]): Promise<Answer> {
+  try {
+    const result = (await client.query({ text, ...(values && { values }), rowMode: 'array' })) as
+      pg.QueryArrayResult | pg.QueryArrayResult[]
+    return (Array.isArray(result) ? result.at(-1)! : result).rows
+  } catch (error) {
+    const { code, message } = error as pg.DatabaseError
+    return `${code} ${message}`
+  }
+}
+
+/** A socket to a front that speaks for itself. */
+export async function rawSocket({ port }: { readonly port: number }): Promise<net.Socket> {
+  const socket = net.connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.on('error', () => undefined)
+  return socket
+}

@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest'
+import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
+import { LockOwner } from '../../../../src/serve/locks/lock-owner.js'
+import type { LockSource, Patience } from '../../../../src/serve/locks/lock-source.js'
+import { settle } from '../../../../src/testing/manual-clock.js'
+import { fakeWorld, rejection, stateOf } from '../../../support/fake-world.js'
+
+const PATIENT: Patience = { timeoutMs: Infinity, signal: new AbortController().signal, label: 'a client' }
+
+function sourceOf(pool: FakeLockPool): LockSource {
+  return {
+    acquire: (key, mode, { timeoutMs, signal, label }) => pool.acquire(key, { mode, timeoutMs, signal, label }),
+    tryAcquire: (key, mode, { signal, label }) => pool.tryAcquire(key, { mode, signal, label }),
+  }
+}
+
+/** Clients of one front. */
+function clients(count: number): LockOwner[] {
+  const source = sourceOf(fakeWorld().pool())
+  return Array.from({ length: count }, () => new LockOwner(source))
+}
+
+const EXCLUSIVE = ['exclusive', 'session'] as const
+
+describe('the locks of one client', () => {
+  test('are taken again and again, and given back as often', async () => {
+    const [one, two] = clients(2) as [LockOwner, LockOwner]
+    await one.acquire(1n, ...EXCLUSIVE, PATIENT)
+    await one.acquire(1n, ...EXCLUSIVE, PATIENT)
+    expect(await one.tryAcquire(1n, ...EXCLUSIVE, PATIENT)).toBe(true)
+    expect(await two.tryAcquire(1n, ...EXCLUSIVE, PATIENT)).toBe(false)
+    expect([await one.release(1n, 'exclusive'), await one.release(1n, 'exclusive')]).toEqual([true, true])
+    expect(await two.tryAcquire(1n, ...EXCLUSIVE, PATIENT)).toBe(false)
+    expect(await one.release(1n, 'exclusive')).toBe(true)
+    expect(await one.release(1n, 'exclusive')).toBe(false)
+    expect(await two.tryAcquire(1n, ...EXCLUSIVE, PATIENT)).toBe(true)
+    await two.releaseAll()
+  })
+
+  test('of another mode are not given back by mistake', async () => {
+    const [one] = clients(1) as [LockOwner]
+    await one.acquire(1n, ...EXCLUSIVE, PATIENT)
+    expect(await one.release(1n, 'shared')).toBe(false)
+    await one.acquire(1n, 'shared', 'session', PATIENT)
+    expect([await one.release(1n, 'exclusive'), one.size]).toEqual([true, 1])
+    expect([await one.release(1n, 'shared'), one.size]).toEqual([true, 0])
+  })
+
+  test('of the transaction are not given back by an unlock, and end with it', async () => {
+    const [one, two] = clients(2) as [LockOwner, LockOwner]
+    await one.acquire(1n, 'exclusive', 'transaction', PATIENT)
+    await one.acquire(2n, ...EXCLUSIVE, PATIENT)
+    await one.acquire(2n, 'exclusive', 'transaction', PATIENT)
+    expect(await one.release(1n, 'exclusive')).toBe(false)
+    await one.releaseAll()
+    expect(await two.tryAcquire(2n, ...EXCLUSIVE, PATIENT)).toBe(false)
+    await one.rollBackTo(0)
+    expect(one.size).toBe(0)
+    expect(await two.tryAcquire(2n, ...EXCLUSIVE, PATIENT)).toBe(true)
+    await two.releaseAll()
+  })
+
+  test('go back to a savepoint, but for those of the session', async () => {
+    const [one] = clients(1) as [LockOwner]
+    await one.acquire(1n, 'exclusive', 'transaction', PATIENT)
+    const { mark } = one
+    await one.acquire(1n, 'exclusive', 'transaction', PATIENT)
+    await one.acquire([1, 2], 'exclusive', 'transaction', PATIENT)
+    await one.acquire(3n, ...EXCLUSIVE, PATIENT)
+    await one.rollBackTo(mark)
+    expect([...one.keys]).toEqual([1n, 3n])
+    await one.rollBackTo(0)
+    expect([...one.keys]).toEqual([3n])
+    await one.releaseAll()
+  })
+
+  test('that are shared can not be made exclusive', async () => {
+    const [one] = clients(1) as [LockOwner]
+    await one.acquire(1n, 'shared', 'session', PATIENT)
+    expect(await rejection(one.acquire(1n, ...EXCLUSIVE, PATIENT))).toMatchObject({ state: '0A000' })
+    await one.releaseAll()
+  })
+
+  test('are free at once when the client goes, also the one that it waits for', async () => {
+    const [one, two, three] = clients(3) as [LockOwner, LockOwner, LockOwner]
+    await one.acquire(1n, ...EXCLUSIVE, PATIENT)
+    const waiting = two.acquire(1n, ...EXCLUSIVE, PATIENT)
+    await settle()
+    two.close()
+    one.close()
+    // Nobody called the wait off, so it is granted to a client that has gone.
+    await waiting
+    await settle()
+    expect([one.size, two.size, await three.tryAcquire(1n, ...EXCLUSIVE, PATIENT)]).toEqual([0, 0, true])
+    three.close()
+  })
+
+  test('that close a circle are refused to the one who closes it', async () => {
+    const [one, two] = clients(2) as [LockOwner, LockOwner]
+    await one.acquire(1n, ...EXCLUSIVE, PATIENT)
+    await two.acquire(2n, ...EXCLUSIVE, PATIENT)
+    const waiting = one.acquire(2n, ...EXCLUSIVE, PATIENT)
+    expect(await stateOf(waiting)).toBe('pending')
+    expect(await rejection(two.acquire(1n, ...EXCLUSIVE, PATIENT))).toMatchObject({ code: 'LOCK_DEADLOCK' })
+    await two.releaseAll()
+    await waiting
+    await one.releaseAll()
+  })
+
+  test('a name and a number that looks like it are two keys', async () => {
+    const [one] = clients(1) as [LockOwner]
+    await one.acquire('1', ...EXCLUSIVE, PATIENT)
+    expect([await one.release(1n, 'exclusive'), await one.release('1', 'exclusive')]).toEqual([false, true])
+  })
+})
