@@ -72,10 +72,10 @@ export class ServeWorld extends LockWorld {
 
   override async closeAll(): Promise<void> {
     await Promise.all(this.#clients.splice(0).map((client) => client.end().catch(() => undefined)))
-    for (const { front, close, told } of this.#fronts.splice(0)) {
-      await front.drain(Promise.resolve())
-      await close()
-      expect(told.filter((message) => message.includes('\n    at '))).toEqual([])
+    for (const front of this.#fronts.splice(0)) {
+      await front.front.drain(Promise.resolve())
+      await front.close()
+      expect(front.told.filter((message) => message.includes('\n    at '))).toEqual([])
     }
     await super.closeAll()
   }

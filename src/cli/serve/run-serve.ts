@@ -46,11 +46,11 @@ async function serve(
   terminal: Terminal,
 ): Promise<ExitStatus> {
   const tell = (message: string): void => terminal.err.write(`lockpool: ${printable(message)}\n`)
-  const { front, close } = await openFront(order, url, tell)
+  const open = await openFront(order, url, tell)
   try {
-    return await listenUntilTold(front, order, signals, terminal)
+    return await listenUntilTold(open.front, order, signals, terminal)
   } finally {
-    await close()
+    await open.close()
   }
 }
 

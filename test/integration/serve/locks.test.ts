@@ -184,7 +184,7 @@ describe("lockpool's own functions over the wire", () => {
       await ask(one, "SELECT lockpool.permit('gpu', 2, 1000)"),
       await ask(other, "SELECT lockpool.permit('gpu', 2, 1000)"),
     ]
-    expect(numbers.flat(2).toSorted()).toEqual([1, 2])
+    expect(new Set(numbers.flat(2))).toEqual(new Set([1, 2]))
     expect(await ask(one, "SELECT lockpool.permit('gpu', 2, 20)")).toMatch(/^55P03 /)
     await other.end()
     expect(await ask(one, "SELECT lockpool.permit('gpu', 2, 5000)")).toEqual(numbers[1])

@@ -9,7 +9,8 @@ const PATIENT: Patience = { timeoutMs: Infinity, signal: new AbortController().s
 
 function sourceOf(pool: FakeLockPool): LockSource {
   return {
-    acquire: (key, mode, { timeoutMs, signal, label }) => pool.acquire(key, { mode, timeoutMs, signal, label }),
+    acquire: (key, mode, { timeoutMs, signal, label }) =>
+      pool.acquire(key, { mode, timeoutMs, signal, label }),
     tryAcquire: (key, mode, { signal, label }) => pool.tryAcquire(key, { mode, signal, label }),
   }
 }
