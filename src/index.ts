@@ -62,6 +62,7 @@ export type { AcquireOptions, TryAcquireOptions } from './lock/acquire-options.j
 export type { Permit } from './lock/semaphore/permit.js'
 export type { PermitOptions, Semaphore, TryPermitOptions } from './lock/semaphore/semaphore.js'
 export type { SemaphoreSnapshot } from './lock/semaphore/semaphore-snapshot.js'
+export type { PrimarySnapshot } from './lock/primary-watch.js'
 export type { KeySnapshot, PoolSnapshot, SessionSnapshot } from './lock/snapshot.js'
 export type { ConnectionPool } from './pool/connection-pool.js'
 export type { Lease } from './pool/lease.js'

@@ -74,6 +74,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
       dialect: new PostgresDialect(),
       makePool: (...parts) => new PostgresPool({ ...hooks, config }, ...parts),
     })
+    if (log !== undefined) this.on('primary:changed', (what) => log('primary:changed', what))
     this.#transactions = {
       pool: this.connections,
       clock: systemClock,

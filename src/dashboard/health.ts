@@ -101,7 +101,25 @@ function poolSentences(pool: PoolSnapshot): SentenceJson[] {
     ],
   ]
   const told = worries.filter((worry) => worry !== false)
-  return [poolSentence(pool), ...told.map(([code, text, advice]) => sentence(code, 'warning', text, advice))]
+  return [
+    poolSentence(pool),
+    ...primarySentences(pool),
+    ...told.map(([code, text, advice]) => sentence(code, 'warning', text, advice)),
+  ]
+}
+
+/** After a fail-over it is worth knowing where the locks are. */
+function primarySentences({ primary }: PoolSnapshot): SentenceJson[] {
+  if (primary === null || primary.changes === 0) return []
+  const { host, timeline, changes, downMs } = primary
+  const often = changes === 1 ? 'once' : `${changes} times`
+  const where = timeline === null ? host : `${host}, timeline ${timeline}`
+  return [
+    ok(
+      'primary',
+      `The primary has changed ${often} since this process began: it is ${where}, and was away for ${durationInWords(downMs)} the last time.`,
+    ),
+  ]
 }
 
 function stuckSentences({ keys, semaphores }: PoolSnapshot): SentenceJson[] {

@@ -7,6 +7,7 @@ import type { NamedKey } from './named-key.js'
 import type { PermitOperation, PermitReply, SemaphoreCode } from './permit-operation.js'
 import type { Queryable } from './queryable.js'
 import type { SeenTokens } from './seen-tokens.js'
+import type { ServerName } from './server-name.js'
 import type { ReportRow } from './session-report.js'
 
 /** What the lock layer asks of every lock session. */
@@ -58,6 +59,8 @@ export interface TableUse {
 export interface LockLink {
   /** What the server calls this session: for PostgreSQL its backend's process id. */
   readonly serverId: number
+  /** Which server this is; left out where that can't be told. */
+  readonly server?: ServerName
   /** How many locks the server's table has room for, over all sessions. */
   readonly capacity: number
   /** How many entries of it each connection brings: if none used more, it could not be filled. */

@@ -19,6 +19,7 @@ import { LeakWatch } from './leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
 import type { Line } from './place-in-line.js'
+import { watchPrimary, type PrimaryWatch } from './primary-watch.js'
 import { Semaphores } from './semaphore/semaphores.js'
 import { ReportBoard } from './report-board.js'
 import { sessionReports } from './session-reports.js'
@@ -59,6 +60,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly process: string
   readonly doorbell: Doorbell<C>
   readonly leaks: LeakWatch | null
+  readonly primary: PrimaryWatch
   readonly #budget: TableBudget
   readonly #names: KeyNames<C> | null
   readonly #reports: ReportBoard<C> | null
@@ -70,7 +72,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   #noFencing: string | null = null
 
   constructor(options: Required<LockPoolOptions>, parts: EnginePorts<C>) {
-    const { factory, dialect, clock, random, makePool = plainPool } = parts
+    const { factory, dialect, clock, random, makePool = (...all) => new ConnectionPool(...all) } = parts
     const { max, maxWaiting, idleTimeoutMs, leakWarningMs } = options
     // One place that sessions leave to borrowers, and one that borrowers leave to sessions.
     const spare = max > 1 ? 1 : 0
@@ -102,6 +104,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.#names = isTold(options) ? this.#keyNames(dialect) : null
     this.#reports = isTold(options) ? this.#reportBoard(dialect) : null
     this.doorbell = new Doorbell(this.connections, max, dialect, clock, this)
+    this.primary = watchPrimary(this, options.otherCluster)
   }
 
   async ready(): Promise<void> {
@@ -173,6 +176,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   joined(link: LockLink): Promise<void> {
+    if (link.server !== undefined) this.primary.check(link.server)
     this.#names?.joined(link)
     this.#reports?.joined(link)
     return this.#budget.joined(link)
@@ -217,6 +221,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   opened(session: Session): void {
+    if (session.link.server !== undefined) this.primary.opened(session.link.server)
     this.tokensChanged(session.link.noFencing)
     this.events.emit('session:opened', { session: session.id, serverId: session.link.serverId })
     const { shortfall } = session.link
@@ -240,6 +245,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   lost(session: Session, reason: string, locks: number, error?: Error): void {
+    if (this.sessions.all.length === 0) this.primary.down()
     this.events.emit('session:lost', {
       session: session.id,
       reason,
@@ -289,8 +295,4 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 /** How this process is called when others are told whom they wait for. */
 function processInWords(applicationName: string): string {
   return `process ${process.pid} on ${hostname()} (${applicationName})`
-}
-
-function plainPool<C extends object>(...parts: Parameters<MakePool<C>>): ConnectionPool<C> {
-  return new ConnectionPool(...parts)
 }

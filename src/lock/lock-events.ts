@@ -14,6 +14,11 @@ export interface LockEvents {
     readonly locks: number
     readonly error?: Error
   }
+  /**
+   * Locks go to another server than before: a standby was promoted. `host` is where it was connected to, which behind a balancer
+   * is the balancer; `timeline` is that of PostgreSQL, null where it can't be told; `downMs` is how long there was none.
+   */
+  'primary:changed': { readonly host: string; readonly timeline: number | null; readonly downMs: number }
   /** Somebody holds a lock. */
   'lock:acquired': { readonly key: string; readonly mode: LockMode; readonly waitedMs: number }
   /**

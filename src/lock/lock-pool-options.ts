@@ -67,6 +67,15 @@ export interface LockPoolOptions {
   readonly whileDown?: 'wait' | 'fail' | 'auto'
 
   /**
+   * Whether the pool goes on when its address leads to another database cluster (another `system_identifier`) than before: a
+   * restored copy, or a wrong entry in DNS. Locks there exclude nobody who is still with the first one, so `'refuse'` rejects
+   * with `CONNECTION_FAILED` until the process is started anew. A fail-over within a cluster is no such change.
+   *
+   * Default `'refuse'`.
+   */
+  readonly otherCluster?: 'refuse' | 'allow'
+
+  /**
    * How long the server keeps the locks of a process it does not hear of. A third of it is the rhythm of the heartbeats,
    * one small statement per lock session. Nine tenths of it after the last sign of life, or 200 ms before its end if that
    * is earlier, the process declares its locks lost by itself.
@@ -183,6 +192,7 @@ export const LOCK_POOL_OPTIONS: OptionTable<LockPoolOptions> = {
   acquireTimeoutMs: durationOrInfinity({ default: 30_000, min: 0, max: ONE_DAY_MS }),
   connectTimeoutMs: integer({ default: 3000, min: 1, max: ONE_DAY_MS }),
   whileDown: oneOf(['wait', 'fail', 'auto'], 'auto'),
+  otherCluster: oneOf(['refuse', 'allow'], 'refuse'),
   leaseMs: integer({ default: 15_000, min: 1000, max: ONE_DAY_MS }),
   idleTimeoutMs: durationOrInfinity({ default: 60_000, min: 0, max: ONE_DAY_MS }),
   maxLifetimeMs: durationOrInfinity({ default: 1_800_000, min: 1000, max: ONE_DAY_MS }),

@@ -214,7 +214,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   /** What this process knows, as plain JSON, without asking the server. */
   snapshot(): PoolSnapshot {
-    const { arbiter, connections, doorbell, semaphores, sessions } = this.#engine
+    const { arbiter, connections, doorbell, primary, semaphores, sessions } = this.#engine
     const keys = keySnapshots(arbiter)
     const counted = semaphoreSnapshots(semaphores)
     return {
@@ -224,6 +224,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
       connections: { min: this.#options.min, max: this.#options.max, ...connections.counts() },
       doorbell: doorbell.state,
       sessions: [...sessions.all].map(sessionSnapshot),
+      primary: primary.snapshot(),
       held: [...keys, ...counted].reduce((sum, key) => sum + key.holders.length, 0),
       waiting: arbiter.waiting,
       keys,

@@ -7,6 +7,7 @@ import type { DoorbellState } from './doorbell.js'
 import type { Entry } from './entry.js'
 import type { EntryState } from './entry-state.js'
 import { keyText } from '../dialect/key-words.js'
+import type { PrimarySnapshot } from './primary-watch.js'
 import type { SemaphoreSnapshot } from './semaphore/semaphore-snapshot.js'
 import type { Session, SessionState } from './session.js'
 
@@ -62,6 +63,8 @@ export interface PoolSnapshot {
   /** Whether the bell that wakes waiting callers can be heard; if not, they poll. */
   readonly doorbell: DoorbellState
   readonly sessions: readonly SessionSnapshot[]
+  /** The server that locks are taken on; null until the first session, and where it can't be told. */
+  readonly primary: PrimarySnapshot | null
   /** Locks and permits. */
   readonly held: number
   /** Callers who wait for a lock or a permit. */

@@ -61,6 +61,8 @@ export type MetricId =
   | 'refused'
   | 'timeouts'
   | 'deadlocks'
+  | 'primaryChanges'
+  | 'primaryDown'
 
 export const METRICS: Readonly<Record<MetricId, Metric>> = {
   connectionCount: connection('count', 'gauge', '{connection}', 'Connections that are open, by state'),
@@ -88,6 +90,8 @@ export const METRICS: Readonly<Record<MetricId, Metric>> = {
   refused: own('lock.refused', 'counter', '{request}', 'Callers who got no lock, for whatever reason'),
   timeouts: own('lock.timeouts', 'counter', '{timeout}', 'Of these, because their time was up'),
   deadlocks: own('lock.deadlocks', 'counter', '{deadlock}', 'Of these, because they waited in a circle'),
+  primaryChanges: own('primary.changes', 'counter', '{change}', 'How often the primary has changed'),
+  primaryDown: own('primary.last_down', 'gauge', 's', 'How long there was none at the last change'),
 }
 
 /** In seconds: from less than a round trip to longer than anybody should wait. */

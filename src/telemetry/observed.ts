@@ -18,7 +18,8 @@ export interface ObservedPool extends Telling<LockEvents> {
   /** What tells of its connections. */
   readonly connections: Telling<PoolEvents>
   /** What it knows now. */
-  snapshot(): Pick<PoolSnapshot, 'connections' | 'sessions' | 'held' | 'waiting' | 'counters'>
+  snapshot(): Pick<PoolSnapshot, 'connections' | 'sessions' | 'held' | 'waiting' | 'counters'> &
+    Partial<Pick<PoolSnapshot, 'primary'>>
 }
 
 export interface Sample {
@@ -29,7 +30,7 @@ export interface Sample {
 
 /** Pure: all that a snapshot says. */
 export function samplesOf(snapshot: ReturnType<ObservedPool['snapshot']>): Sample[] {
-  const { connections, counters } = snapshot
+  const { connections, counters, primary = null } = snapshot
   const plain = (metric: Metric, value: number): Sample => ({ metric, value, attributes: {} })
   const inState = (state: string, value: number): Sample => ({
     metric: METRICS.connectionCount,
@@ -53,6 +54,8 @@ export function samplesOf(snapshot: ReturnType<ObservedPool['snapshot']>): Sampl
     plain(METRICS.refused, counters.refused),
     plain(METRICS.timeouts, counters.timeouts),
     plain(METRICS.deadlocks, counters.deadlocks),
+    plain(METRICS.primaryChanges, primary?.changes ?? 0),
+    plain(METRICS.primaryDown, (primary?.downMs ?? 0) / 1000),
   ]
 }
 

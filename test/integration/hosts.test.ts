@@ -137,6 +137,8 @@ test('after a fail-over the pool finds the new primary by itself, and asks it fi
   const places = [at(cluster.port), at(cluster.standbyPort!)]
   const standbyPort = cluster.standbyPort!
   await withPool(urlOf(places), async (locks) => {
+    const changes: unknown[] = []
+    locks.on('primary:changed', (event) => changes.push(event))
     const before = await locks.acquire('one')
     const lost = new Promise((resolve) => before.signal.addEventListener('abort', resolve))
     const failingOver = cluster.failOver({ whileBehind: () => Promise.resolve(), signal: 'SIGKILL' })
@@ -145,6 +147,9 @@ test('after a fail-over the pool finds the new primary by itself, and asks it fi
     const [after] = await Promise.all([locks.acquire('one', { timeoutMs: 30_000 }), failingOver])
     expect(after.token).toBeGreaterThan(before.token)
     expect(await portOf(locks)).toBe(standbyPort)
+    const { downMs } = changes[0] as { downMs: number }
+    expect(changes).toEqual([{ host: places[1], timeline: 2, downMs }])
+    expect(locks.snapshot().primary).toEqual({ host: places[1], timeline: 2, changes: 1, downMs })
     await after.release()
   })
 }, 60_000)

@@ -12,6 +12,8 @@ import type { Terminal } from '../terminal.js'
 
 /** What is needed of a connection. */
 export interface WatchedConnection extends Queryable {
+  /** Where it leads to. */
+  readonly place?: string
   onEnd(listener: () => void): void
   close(): Promise<void>
   destroy(): void
@@ -36,12 +38,18 @@ const PATIENCE_MS = 10_000
 export class ServerWatch {
   readonly #ports: WatchPorts
   #line: Line | null = null
+  #place: string | null = null
   /** Settles when the last question is answered or given up. */
   #turn: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
   constructor(ports: WatchPorts) {
     this.#ports = ports
+  }
+
+  /** Where the last connection led to, if that is known. */
+  get place(): string | null {
+    return this.#place
   }
 
   /** Opens the connection with all the patience that has: the first to a server that has just started may take its time. */
@@ -100,6 +108,7 @@ export class ServerWatch {
     try {
       const connection = await line.connection
       connection.onEnd(forget)
+      this.#place = connection.place ?? null
       return connection
     } catch (error) {
       forget()

@@ -1,3 +1,4 @@
+import { durationInWords } from '../../inspect/durations-in-words.js'
 import type { LockPool } from '../../postgres-lock-pool.js'
 import { holdersOf } from './holders.js'
 import type { Report } from './reporter.js'
@@ -35,6 +36,10 @@ export async function openPool(order: RunOrder, report: Report, namesHolders: bo
   }
   pool.on('warning', ({ message, error }) => {
     warn(error === undefined ? message : `${message}: ${error.message}`)
+  })
+  pool.on('primary:changed', ({ host, timeline, downMs }) => {
+    const where = timeline === null ? host : `${host}, timeline ${timeline}`
+    warn(`the primary has changed: it is ${where}, and was away for ${durationInWords(downMs)}`)
   })
   pool.on('session:lost', ({ reason }) => warn(`a connection was lost: ${reason}`))
   return pool

@@ -2,6 +2,7 @@ import { systemClock, type Cancel } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { explain } from '../../dialect/postgres/postgres-errors.js'
 import type { ServerSession } from '../../dialect/server-state.js'
+import { durationInWords } from '../../inspect/durations-in-words.js'
 import { sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { ExitStatus } from '../command.js'
@@ -16,6 +17,9 @@ import { press, startState, type Effect, type TopState } from './top-state.js'
 
 /** Long enough to be read, however often one looks. */
 const NOTE_MS = 5000
+
+/** The same for what happened when perhaps nobody looked. */
+const SERVER_NOTE_MS = 60_000
 
 /** The loop of `lockpool top`: looks, keys and pictures. What each key does and what is drawn is decided elsewhere. */
 export class Top {
@@ -33,12 +37,16 @@ export class Top {
   #drawn: Screen = { lines: [], rows: [], page: 1, found: null }
   #cancel: Cancel | null = null
   #isLooking = false
+  /** Where the last look led to, and since when none has succeeded. */
+  #place: string | null
+  #awaySince: number | null = null
 
   /** `first` is a look that has succeeded, so that what is wrong with the address is told as by every other command. */
   constructor(watch: ServerWatch, first: LockSnapshot, terminal: Terminal, intervalMs: number) {
     this.#watch = watch
     this.#terminal = terminal
     this.#snapshot = first
+    this.#place = watch.place
     this.#state = startState(intervalMs)
     this.#screen = new FullScreen(terminal.out, (input) => this.#typed(input))
   }
@@ -109,12 +117,27 @@ export class Top {
       const snapshot = await this.#watch.look()
       if (!this.#isAsking) this.#snapshot = snapshot
       this.#failure = null
+      this.#seeServer()
     } catch (error) {
+      this.#awaySince ??= systemClock.now()
       this.#failure = `the database can't be used: ${explain(error).message}`
     }
     this.#isLooking = false
     this.#draw()
     this.#lookLater()
+  }
+
+  /** After a fail-over: where the server is now, and how long there was none. */
+  #seeServer(): void {
+    const { place } = this.#watch
+    const now = systemClock.now()
+    const awayMs = this.#awaySince === null ? null : now - this.#awaySince
+    const note = serverNote(this.#place, place, awayMs)
+    this.#place = place
+    this.#awaySince = null
+    if (note === null) return
+    this.#note = note
+    this.#noteUntil = now + SERVER_NOTE_MS
   }
 
   /** While somebody is asked about a row, it must not become another one's: what is answered is about what is shown. */
@@ -137,6 +160,13 @@ export class Top {
     this.#drawn = drawScreen(scene, size, this.#terminal.out)
     this.#screen.draw(this.#drawn.lines)
   }
+}
+
+/** Null if nothing has changed. */
+export function serverNote(before: string | null, now: string | null, awayMs: number | null): string | null {
+  const away = awayMs === null ? '' : `, and was away for ${durationInWords(awayMs)}`
+  if (before !== now && now !== null) return `the server is ${now} now${away}`
+  return awayMs === null ? null : `the server is back${away}`
 }
 
 /** Ends a session, and says what became of it. */

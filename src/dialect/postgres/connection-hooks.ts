@@ -16,7 +16,7 @@ export interface ConnectionHooks {
   /** The same with a callback: an error, or none. Called behind `onConnect`. */
   readonly verify?: (client: LeasedConnection, done: (error?: Error | null) => void) => void
 
-  /** Told of every event of the pool of connections, as its name and what there is to tell. */
+  /** Told of every event of the pool of connections, and of `primary:changed`, as its name and what there is to tell. */
   readonly log?: (event: string, what: object) => void
 }
 

@@ -39,7 +39,8 @@ export async function followOld(
   const shortfall =
     'schema lockpool is of an older version: after a crash, or on another server, tokens may fall back, and strict pools ' +
     'may overlap ("lockpool install" brings it up to date)'
-  return { problem, noTokens, last: '0', shortfall, strictLeaseMs: Infinity, settleMs, started: null }
+  const unknown = { started: null, identity: null }
+  return { problem, noTokens, last: '0', shortfall, strictLeaseMs: Infinity, settleMs, ...unknown }
 }
 
 async function currentTimeline(server: ServerConnection): Promise<string | null> {

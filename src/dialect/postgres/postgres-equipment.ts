@@ -2,6 +2,7 @@ import type { LinkSettings } from '../dialect.js'
 import { PostgresMarks } from './postgres-marks.js'
 import { AT_FIRST, findObjects, useSchema, type SchemaFacts } from './postgres-schema.js'
 import { lockSessionSettings, putInForce } from './postgres-settings.js'
+import { identityOf } from './postgres-timeline.js'
 import type { ServerConnection } from './server-connection.js'
 import { untilNotCanceled } from './until-not-canceled.js'
 
@@ -24,8 +25,9 @@ export async function equip(
 ): Promise<Equipment> {
   const { strict, leaseMs } = settings
   if (settings.fencing === 'off' && !strict) {
-    await inForce
-    return { ...NOTHING, leaseMs }
+    // At once, to cost no round trip of its own.
+    const [identity] = await Promise.all([identityOf(server), inForce])
+    return { ...NOTHING, leaseMs, identity }
   }
   // Behind the settings on the wire, so already with them.
   const [found] = await Promise.all([untilNotCanceled(() => findObjects(server)), inForce])

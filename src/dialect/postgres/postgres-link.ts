@@ -1,6 +1,7 @@
 import { systemClock } from '../../base/clock.js'
 import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import type { Holding, LinkSettings, LockLink, TableUse } from '../dialect.js'
+import type { ServerName } from '../server-name.js'
 import type { KeyCode, LockMode } from '../lock-key.js'
 import type { BatchReply, LockOperation } from '../lock-operation.js'
 import type { PermitOperation, PermitReply } from '../permit-operation.js'
@@ -18,6 +19,7 @@ import { carryOutPermits } from './postgres-permits.js'
 import { makeHold } from './postgres-reconcile.js'
 import { HEARTBEAT, RING, TELL } from './postgres-sql.js'
 import { RESET_SETTINGS } from './settings-sql.js'
+import { serverName } from './server-identity.js'
 import { SETTLED } from './timeline-sql.js'
 import { ADVISORY_HOLDERS } from './transaction-sql.js'
 import { holdersInWords, type HolderRow } from './transaction-words.js'
@@ -26,6 +28,7 @@ import type { Prepared, ServerConnection } from './server-connection.js'
 /** A connection to PostgreSQL in use for locks. */
 export class PostgresLink implements LockLink {
   readonly serverId: number
+  readonly server: ServerName
   readonly capacity: number
   readonly capacityPerSession: number
   readonly leaseMs: number
@@ -52,6 +55,7 @@ export class PostgresLink implements LockLink {
     ended: (cause: Error) => void,
   ) {
     this.serverId = facts.pid
+    this.server = serverName(server.place, facts.identity)
     this.capacity = facts.capacity
     this.capacityPerSession = facts.capacityPerSession
     this.leaseMs = facts.leaseMs

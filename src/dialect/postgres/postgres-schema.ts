@@ -14,7 +14,7 @@ import {
   UPGRADE_TIMELINE,
 } from './schema-sql.js'
 import type { ServerConnection } from './server-connection.js'
-import { within } from './timeline-sql.js'
+import { within, type ServerIdentity } from './timeline-sql.js'
 
 /** What of schema `lockpool` a lock session can use. */
 export interface SchemaFacts {
@@ -34,6 +34,8 @@ export interface SchemaFacts {
   readonly settleMs: number
   /** When this server started, by its own name for it. */
   readonly started: string | null
+  /** Which server this is; null if it was not asked. */
+  readonly identity: ServerIdentity | null
 }
 
 /** How long a look at the schema may wait for others, and for whom it may make what is missing. */
@@ -96,7 +98,7 @@ export async function useSchema(
   })
   if (strict && timeline.problem !== null) throw cantBeStrict(timeline.problem)
   const noFencing = noFence ?? timeline.noTokens
-  const { last, shortfall, strictLeaseMs, settleMs, started } = timeline
+  const { last, shortfall, strictLeaseMs, settleMs, started, identity } = timeline
   return {
     fence: noFencing === null ? objects.fence!.oid : null,
     noFencing,
@@ -107,6 +109,7 @@ export async function useSchema(
     strictLeaseMs,
     settleMs,
     started,
+    identity,
   }
 }
 
@@ -144,6 +147,7 @@ async function follow(
       strictLeaseMs: Infinity,
       settleMs: 0,
       started: null,
+      identity: null,
     }
   }
   const isCurrent = timeline.is_right && run?.is_usable === true && run.is_right

@@ -39,6 +39,8 @@ export interface TimelineFacts {
   readonly settleMs: number
   /** When this server started, by its own name for it. */
   readonly started: string | null
+  /** Which server this is; null if it was not asked. */
+  readonly identity: ServerIdentity | null
 }
 
 export interface TimelineRow {
@@ -79,19 +81,26 @@ export async function followTimeline(server: ServerConnection, follower: Followe
     strictLeaseMs: row?.strict_lease_ms ?? Infinity,
     settleMs: row?.settling_ms ?? 0,
     started: identity.started,
+    identity,
   }
 }
 
-function failed(error: unknown, { started }: ServerIdentity): TimelineFacts {
+function failed(error: unknown, identity: ServerIdentity): TimelineFacts {
   const problem = explain(error)
   const noTokens = `the timeline could not be followed: ${inWords(error, 'lockpool.timeline')}`
-  return { problem, noTokens, last: '0', shortfall: null, strictLeaseMs: Infinity, settleMs: 0, started }
+  const { started } = identity
+  const unlimited = { shortfall: null, strictLeaseMs: Infinity, settleMs: 0 }
+  return { problem, noTokens, last: '0', ...unlimited, started, identity }
 }
 
 const CLOCKLESS =
   "the server's clock shows a year before 1970 or after 2200: after a fail-over tokens may fall back"
 
-/** Null where the role may not ask, or the server is of a kind that has none. */
+/** Which server this is. Null where the role may not ask, or the server is of a kind that has none. */
+export async function identityOf(server: ServerConnection): Promise<ServerIdentity> {
+  return (await whichServer(server))[0]
+}
+
 async function whichServer(server: ServerConnection): Promise<[ServerIdentity, StartRow]> {
   const name = server.query<{ name: string }>(CURRENT_TIMELINE).catch(() => null)
   const system = server.query<{ system: string }>(CURRENT_SYSTEM).catch(() => null)

@@ -13,6 +13,7 @@ import {
   watchReports,
   type ClientInternals,
 } from './driver-client.js'
+import { hostInWords } from './hosts/host-list.js'
 import { OwnCommand, OwnQuery, type OwnValue } from './own-query.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 
@@ -112,6 +113,11 @@ export class ServerConnection implements PostgresConnection {
 
   get processID(): number {
     return this.#internals.processID ?? 0
+  }
+
+  /** Where it leads to: `host:port`, or the path of a socket. */
+  get place(): string {
+    return hostInWords(this.#client)
   }
 
   /** What the server last reported of one of `REPORTED` by itself, or null. */

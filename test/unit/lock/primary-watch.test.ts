@@ -1,0 +1,109 @@
+import { expect, test, vi } from 'vitest'
+import type { LockLink } from '../../../src/dialect/dialect.js'
+import type { ServerName } from '../../../src/dialect/server-name.js'
+import { succession } from '../../../src/lock/primary-watch.js'
+import type { LockPoolOptions } from '../../../src/lock/lock-pool-options.js'
+import { fakeWorld, rejection } from '../../support/fake-world.js'
+
+const FIRST: ServerName = { host: 'a:5432', timeline: 3, system: '77', started: '1.5' }
+
+test.each<[string, Partial<ServerName>, ReturnType<typeof succession>]>([
+  ['the same', {}, 'same'],
+  ['the same by another way', { host: 'balancer:5432' }, 'same'],
+  ['a restart', { started: '2.5' }, 'same'],
+  ['a promotion', { host: 'b:5432', timeline: 4, started: '2.5' }, 'promoted'],
+  ['a promotion behind a balancer', { timeline: 4 }, 'promoted'],
+  ['an old primary', { timeline: 2 }, 'returned'],
+  ['another cluster', { system: '78', timeline: 4 }, 'stranger'],
+  ['a cluster that is not told', { system: null, timeline: 4 }, 'promoted'],
+  ['no timeline, another host, another start', { host: 'b', timeline: null, started: '2' }, 'promoted'],
+  ['no timeline, another host', { host: 'b', timeline: null }, 'same'],
+  ['no timeline, a restart', { timeline: null, started: '2' }, 'same'],
+])('how a server stands to the one before: %s', (_, change, expected) => {
+  expect(succession(FIRST, { ...FIRST, ...change })).toBe(expected)
+})
+
+/** A pool whose server can be another one at the next attach, and all that the pool tells. */
+function poolOn(options: LockPoolOptions = {}) {
+  const world = fakeWorld()
+  let server = FIRST
+  const { dialect } = world.server
+  const attach = dialect.attach.bind(dialect)
+  vi.spyOn(dialect, 'attach').mockImplementation(async (...details) => {
+    const link = await attach(...details)
+    return Object.defineProperty<LockLink>(link, 'server', { value: server })
+  })
+  const pool = world.pool(options)
+  const changes: unknown[] = []
+  const warnings: string[] = []
+  pool.on('primary:changed', (event) => changes.push(event))
+  pool.on('warning', ({ message }) => warnings.push(message))
+  const failOver = async (to: Partial<ServerName>, downMs: number): Promise<void> => {
+    world.server.stop()
+    await world.clock.run(downMs)
+    server = { ...FIRST, ...to }
+    world.server.start()
+  }
+  return { world, pool, changes, warnings, failOver }
+}
+
+test('a fail-over is told with where the primary is, and how long there was none', async () => {
+  const { world, pool, changes, warnings, failOver } = poolOn()
+  expect(pool.snapshot().primary).toBeNull()
+  await pool.acquire('a')
+  expect(changes).toEqual([])
+
+  await failOver({ host: 'b:5432', timeline: 4, started: '2' }, 4000)
+  const waiting = pool.acquire('b', { timeoutMs: 10_000 })
+  await world.clock.run(2000)
+  await waiting
+  expect(changes).toEqual([{ host: 'b:5432', timeline: 4, downMs: expect.any(Number) }])
+  const { downMs } = changes[0] as { downMs: number }
+  expect(downMs).toBeGreaterThanOrEqual(4000)
+  expect(downMs).toBeLessThan(6000)
+  expect(pool.snapshot().primary).toEqual({ host: 'b:5432', timeline: 4, changes: 1, downMs })
+  expect(warnings).toEqual([])
+})
+
+test('a restart in place is no change', async () => {
+  const { world, pool, changes, failOver } = poolOn()
+  await pool.acquire('a')
+  await failOver({ started: '9' }, 1000)
+  const waiting = pool.acquire('b', { timeoutMs: 10_000 })
+  await world.clock.run(3000)
+  await waiting
+  expect(changes).toEqual([])
+  expect(pool.snapshot().primary).toMatchObject({ changes: 0, downMs: 0 })
+})
+
+test('an old primary that comes back is warned of', async () => {
+  const { world, pool, changes, warnings, failOver } = poolOn()
+  await pool.acquire('a')
+  await failOver({ timeline: 2 }, 1000)
+  const waiting = pool.acquire('b', { timeoutMs: 10_000 })
+  await world.clock.run(3000)
+  await waiting
+  expect(changes).toHaveLength(1)
+  expect(warnings).toEqual([expect.stringContaining('back on timeline 2, after 3')])
+})
+
+test('another cluster is refused, and that is told at once also to those who wait for the server', async () => {
+  const { world, pool, changes, failOver } = poolOn()
+  await pool.acquire('a')
+  await failOver({ host: 'copy:5432', system: '78' }, 1000)
+  const refused = rejection(pool.acquire('b', { timeoutMs: 60_000 }))
+  await world.clock.run(3000)
+  expect(await refused).toMatchObject({ code: 'CONNECTION_FAILED', retryable: false })
+  expect((await refused).message).toContain('another database cluster (78) than a:5432 before (77)')
+  expect(changes).toEqual([])
+})
+
+test('another cluster may be allowed', async () => {
+  const { world, pool, changes, failOver } = poolOn({ otherCluster: 'allow' })
+  await pool.acquire('a')
+  await failOver({ host: 'copy:5432', system: '78', timeline: 1 }, 1000)
+  const waiting = pool.acquire('b', { timeoutMs: 60_000 })
+  await world.clock.run(3000)
+  await waiting
+  expect(changes).toEqual([expect.objectContaining({ host: 'copy:5432', timeline: 1 })])
+})
