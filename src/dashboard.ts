@@ -1,4 +1,4 @@
-/** `lockpool/dashboard`: a page that shows the locks of a process and of its server, to mount in a server of yours. */
+/** `lockpool/dashboard`: a page that shows the locks of a process and of its server, to mount in your own server. */
 import { systemClock } from './base/clock.js'
 import { pageAssets } from './dashboard/assets.js'
 import { resolveDashboardOptions, type DashboardOptions } from './dashboard/dashboard-options.js'
@@ -12,19 +12,19 @@ import type { LockPool } from './postgres-lock-pool.js'
 export { nodeListener } from './dashboard/node-listener.js'
 export type { DashboardOptions } from './dashboard/dashboard-options.js'
 
-/** A request in, a response out, as in every server that speaks the standard of the web. */
+/** Takes a web-standard `Request` and returns a `Response`. */
 export interface DashboardHandler {
   (request: Request): Promise<Response>
   /** Stops listening to the pool. */
   close(): void
 }
 
-/** The connection is borrowed from the program's own: who looks waits no longer than a person would. */
+/** The connection comes from the program's own pool, so the page waits no longer for one than a person would. */
 const PATIENCE_MS = 3000
 
 /**
- * A dashboard of one pool and its server. From this call on it writes down what happens in the pool; the server is asked
- * only while somebody looks, once a second at most, on a borrowed connection.
+ * A dashboard of one pool and its server. From this call on it records what happens in the pool. The server is inspected
+ * only while a page is open, at most once a second, on a connection of the pool.
  *
  * @throws {InvalidOptionError}
  */

@@ -1,4 +1,4 @@
-/** Our own mistake, never the caller's. Nobody catches it: it is meant to be seen and reported. */
+/** A bug in lockpool, never the caller's. No code catches it: it is meant to be seen and reported. */
 export class InvariantError extends Error {
   static {
     this.prototype.name = 'InvariantError'

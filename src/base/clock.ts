@@ -4,7 +4,7 @@ import { onAbort } from './on-abort.js'
 /** Stops a timer. Calling it again, or after the timer fired, does nothing. */
 export type Cancel = () => void
 
-/** A moment on both clocks, so that time spent suspended can be told from time spent running. */
+/** A moment on both clocks, to distinguish time spent suspended from time spent running. */
 export interface Instant {
   /** Milliseconds, from a zero that means nothing. Stands still while the machine is suspended. */
   readonly monotonic: number
@@ -62,8 +62,8 @@ class SystemClock implements Clock {
 export const systemClock: Clock = new SystemClock()
 
 /**
- * As the system's, by the globals of this moment. A test framework that fakes timers puts others in their place, and a time
- * that goes on beside timers that stand still would never let a wait end.
+ * The system clock through the current globals. A test framework replaces them to fake timers. A real clock next to fake
+ * timers would never let a wait end.
  */
 class GlobalClock extends SystemClock {
   override now(): number {
@@ -81,7 +81,7 @@ class GlobalClock extends SystemClock {
 
 export const globalClock: Clock = new GlobalClock()
 
-/** Resolves after `delayMs`, or as soon as `signal` aborts: the caller looks at the signal to tell which. */
+/** Resolves after `delayMs`, or as soon as `signal` aborts: the caller checks the signal to find out which. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()

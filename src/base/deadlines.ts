@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from './clock.js'
 
-/** Somebody whose time can run out. */
+/** Something with a time limit. */
 export abstract class Expiring {
   /** When, on the clock of the `Deadlines` it was added to: in whole milliseconds, for which no memory is taken. */
   dueAt = 0
@@ -30,7 +30,7 @@ class Lane {
   }
 }
 
-/** So many deadlines may be called off before it is worth looking through a line. */
+/** How many deadlines may be removed before a queue is cleaned up. */
 const FEW = 64
 
 /**
@@ -46,8 +46,8 @@ export class Deadlines {
   }
 
   /**
-   * Calls `who.expire` once, `delayMs` from `now`, unless removed. `Infinity` is no deadline: do not add it. Whoever has
-   * just looked at the clock passes `now` on: a look costs as much as the rest of this.
+   * Calls `who.expire` once, `delayMs` from `now`, unless removed. `Infinity` is no deadline: do not add it. A caller that
+   * has just read the clock passes `now` on: reading it costs as much as the rest of this.
    */
   add(delayMs: number, who: Expiring, now: number = this.#clock.now()): void {
     let lane = this.#lanes.get(delayMs)
@@ -89,7 +89,7 @@ export class Deadlines {
     if (lane.line.length === lane.calledOff) this.#retire(lane)
     else this.#arm(lane, lane.line.find((each) => each.lane === lane)!.dueAt - now)
     for (const each of due) {
-      // Whoever expired before it may have called it off.
+      // One that expired before it may have removed it.
       if (each.lane !== lane) continue
       each.lane = null
       each.expire(this)

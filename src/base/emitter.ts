@@ -1,15 +1,15 @@
-/** An interface of event names to the one thing their listeners are told. */
+/** An interface from event names to the one argument of their listeners. */
 type EventMap<E> = { [Name in keyof E]: unknown }
 
 /** Called at once, with what there is to tell. */
 export type Listener<T> = (event: T) => void
 
 /**
- * Typed events. A listener that throws cannot hurt whoever emits: its error is rethrown from a microtask, where it
- * reaches the process as any uncaught error does. Unlike Node's emitter, an `error` nobody listens to ends nothing.
+ * Typed events. A listener that throws cannot hurt the emitter: its error is rethrown from a microtask, where it
+ * reaches the process as any uncaught error does. Unlike Node's emitter, an `error` without a listener ends nothing.
  */
 export class Emitter<E extends EventMap<E>> {
-  /** Replaced as a whole when one is added or removed: whoever is being told of an event sees those that were there. */
+  /** Replaced as a whole when one is added or removed, so an event in progress reaches the listeners it started with. */
   readonly #listeners = new Map<keyof E, readonly Listener<never>[]>()
 
   on<Name extends keyof E>(name: Name, listener: Listener<E[Name]>): void {
@@ -23,7 +23,7 @@ export class Emitter<E extends EventMap<E>> {
     else this.#listeners.set(name, left)
   }
 
-  /** Lets a hot path skip building an event nobody will see. */
+  /** Lets a hot path skip building an event without listeners. */
   hears(name: keyof E): boolean {
     return this.#listeners.has(name)
   }

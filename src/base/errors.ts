@@ -2,7 +2,7 @@ import { printable, quoted } from './printable.js'
 
 /**
  * Every error a caller is expected to handle. Match on `code`, which is stable across releases, never on the message.
- * Anything else that escapes is a bug of ours (`InvariantError`) or of the caller's own code.
+ * Anything else that escapes is a bug in lockpool (`InvariantError`) or in the caller's own code.
  */
 export type LockErrorCode =
   | 'LOCK_TIMEOUT'
@@ -22,7 +22,7 @@ export type LockErrorCode =
   | 'INVALID_OPTION'
   | 'INVALID_KEY'
 
-/** What all errors of locks and connections have in common. */
+/** The base of all errors of locks and connections. */
 export abstract class LockError extends Error {
   /** What went wrong, for programs. */
   abstract readonly code: LockErrorCode
@@ -45,13 +45,13 @@ export class LockTimeoutError extends LockError {
 
   readonly code = 'LOCK_TIMEOUT'
   readonly retryable = true
-  /** What was asked for, as it is shown to people. */
+  /** The key, as text for people. */
   readonly key: string
-  /** What was waited for. */
+  /** What the caller was waiting for. */
   readonly phase: AcquirePhase
-  /** How long, in milliseconds. */
+  /** How long it waited, in milliseconds. */
   readonly waitedMs: number
-  /** Who has it, in words, if the server could say so. */
+  /** The holder, in words, if the server could name it. */
   readonly holder: string | null
 
   constructor(
@@ -71,10 +71,10 @@ export class LockTimeoutError extends LockError {
 const PHASES: Readonly<Record<AcquirePhase, string>> = {
   queueing: 'queueing in this process',
   connecting: 'connecting to the server',
-  locking: 'the server did not grant it, and nobody could be named who holds it',
+  locking: 'another session holds it, and the server could not name it',
 }
 
-/** Held once, no longer, and not by a release. Whatever the lock guarded may be in someone else's hands by now. */
+/** The lock was held, and ended without a release. Another holder may be working on what it guarded by now. */
 export class LockLostError extends LockError {
   static {
     this.prototype.name = 'LockLostError'
@@ -82,7 +82,7 @@ export class LockLostError extends LockError {
 
   readonly code = 'LOCK_LOST'
   readonly retryable = false
-  /** What was held, as it is shown to people. */
+  /** The key, as text for people. */
   readonly key: string
   /** How long it was held before the loss was known, in milliseconds. */
   readonly heldMs: number
@@ -97,19 +97,19 @@ export class LockLostError extends LockError {
   }
 }
 
-/** One who waits in a circle: what it holds, and what it waits for. */
+/** One waiter of a cycle: what it holds, and what it waits for. */
 export interface DeadlockStep {
-  /** Which process, in words. */
+  /** The process, in words. */
   readonly process: string
-  /** Null for a writer that holds nothing of the circle: a reader waits for it because it came first. */
+  /** Null for a writer that holds none of the locks: a reader waits behind it because it came first. */
   readonly holds: string | null
   /** The key. */
   readonly waitsFor: string
 }
 
 /**
- * Not acquired, because those who have it wait, directly or through others, for what this caller holds. The others go on
- * when the caller gives that up; then the same may be tried again.
+ * Not acquired: the holders wait, directly or through others, for a lock that this caller holds. They continue once the
+ * caller releases that lock; then the same call may be tried again.
  */
 export class LockDeadlockError extends LockError {
   static {
@@ -118,18 +118,15 @@ export class LockDeadlockError extends LockError {
 
   readonly code = 'LOCK_DEADLOCK'
   readonly retryable = true
-  /** What was asked for, as it is shown to people. */
+  /** The key, as text for people. */
   readonly key: string
-  /** The circle: each waits for what the next one holds, and the last for what the first one holds, who is the caller. */
+  /** The cycle, starting with the caller: each waits for a lock of the next, and the last for a lock of the caller. */
   readonly cycle: readonly DeadlockStep[]
 
-  constructor(details: { key: string; circle: readonly DeadlockStep[] }, options?: ErrorOptions) {
-    super(
-      `waiting for ${details.key} would never end: ${details.circle.map(stepInWords).join('; ')}`,
-      options,
-    )
+  constructor(details: { key: string; cycle: readonly DeadlockStep[] }, options?: ErrorOptions) {
+    super(`waiting for ${details.key} would never end: ${details.cycle.map(stepInWords).join('; ')}`, options)
     this.key = details.key
-    this.cycle = details.circle
+    this.cycle = details.cycle
   }
 }
 
@@ -139,7 +136,7 @@ function stepInWords({ process, holds, waitsFor }: DeadlockStep): string {
   return `${who} holds ${quoted(holds)} and waits for ${quoted(waitsFor)}`
 }
 
-/** The body that asks holds the key already, and would wait for itself. */
+/** The enclosing body holds the key already, and the call would wait for itself. */
 export class LockReentryError extends LockError {
   static {
     this.prototype.name = 'LockReentryError'
@@ -147,16 +144,18 @@ export class LockReentryError extends LockError {
 
   readonly code = 'LOCK_REENTRY'
   readonly retryable = false
-  /** What was asked for, as it is shown to people. */
+  /** The key, as text for people. */
   readonly key: string
 
   constructor(key: string) {
-    super(`${key} is held by the body that asks for it: it would wait for itself`)
+    super(
+      `${key} is already held by the enclosing withLock() or transaction body; the call would wait for itself`,
+    )
     this.key = key
   }
 }
 
-/** The pool's share of the server's lock table, its `maxHeldLocks`, or the table itself is used up. Nothing was taken. */
+/** The pool's share of the server's lock table (`maxHeldLocks`), or the table itself, is full. Nothing was acquired. */
 export class LockTableFullError extends LockError {
   static {
     this.prototype.name = 'LockTableFullError'
@@ -167,8 +166,8 @@ export class LockTableFullError extends LockError {
 }
 
 /**
- * A fencing token was asked for, and this pool has none: `fencing` is off, or the role may not create or use the sequence.
- * Or a guard was, where there is no table to keep its tokens in.
+ * The pool has no fencing tokens: `fencing` is off, or the role may neither create nor use the sequence. Or there is no
+ * table for the tokens of a guard.
  */
 export class FencingUnavailableError extends LockError {
   static {
@@ -180,8 +179,8 @@ export class FencingUnavailableError extends LockError {
 }
 
 /**
- * The holder of a lock must not write any more: a later holder has been at the resource, or the lock was given back. The
- * transaction is to be rolled back.
+ * The holder of a lock must not write any more: a later holder has written, or the lock was released. Roll the transaction
+ * back.
  */
 export class StaleTokenError extends LockError {
   static {
@@ -193,8 +192,8 @@ export class StaleTokenError extends LockError {
 }
 
 /**
- * The pool is to be strict, and can't keep its marks: they are not installed, or the role may not write them; or, and then it
- * may be tried again, somebody's statement has their table locked.
+ * The pool is strict and cannot write its hold records: the table is not installed, or the role may not write it. If another
+ * statement has the table locked, the call may be tried again.
  */
 export class StrictUnavailableError extends LockError {
   static {
@@ -210,7 +209,7 @@ export class StrictUnavailableError extends LockError {
   }
 }
 
-/** No connection was free, and the pool was told not to wait (`onExhausted`), or its retries are used up. */
+/** No connection was free, and `onExhausted` says not to wait, or its retries are used up. */
 export class PoolExhaustedError extends LockError {
   static {
     this.prototype.name = 'PoolExhaustedError'
@@ -234,7 +233,7 @@ export class PoolSaturatedError extends LockError {
   }
 }
 
-/** The pool is closed or closing. Callers who wait are told at once. */
+/** The pool is closed or closing. Waiting callers get this error at once. */
 export class PoolClosedError extends LockError {
   static {
     this.prototype.name = 'PoolClosedError'
@@ -248,7 +247,7 @@ export class PoolClosedError extends LockError {
   }
 }
 
-/** Something between us and the server hands our statements to more than one server session, which breaks locks. */
+/** A pooler between this process and the server spreads statements over several server sessions, which breaks locks. */
 export class PoolerDetectedError extends LockError {
   static {
     this.prototype.name = 'PoolerDetectedError'
@@ -258,7 +257,7 @@ export class PoolerDetectedError extends LockError {
   readonly retryable = false
 }
 
-/** The server can't be reached, refuses, or will not do. The driver's error is the `cause`. */
+/** The server cannot be reached, refuses the connection, or is not suitable. The driver's error is the `cause`. */
 export class ConnectionError extends LockError {
   static {
     this.prototype.name = 'ConnectionError'
@@ -267,8 +266,8 @@ export class ConnectionError extends LockError {
   readonly code = 'CONNECTION_FAILED'
   readonly retryable: boolean
   /**
-   * When another try makes sense, in milliseconds, if what the server says tells that: it starts, stops, or is a standby that
-   * may be about to be promoted. Null if it does not.
+   * When another attempt makes sense, in milliseconds, if the server's answer indicates it: it is starting, stopping, or a
+   * standby that may soon be promoted. Otherwise null.
    */
   readonly retryAfterMs: number | null
 
@@ -283,8 +282,8 @@ export class ConnectionError extends LockError {
 }
 
 /**
- * The body of a transaction succeeded, and the transaction did not: it had failed before, and the body swallowed the
- * error; or the answer to COMMIT was lost (`isUnknown`), and nobody can say whether it is committed.
+ * The body of a transaction succeeded, but the transaction did not. A statement had failed and the body swallowed the
+ * error; or the answer to COMMIT was lost (`isUnknown`), so it may be committed or not.
  */
 export class TransactionFailedError extends LockError {
   static {
@@ -319,7 +318,7 @@ export class InvalidOptionError extends LockError {
   }
 }
 
-/** What was given cannot be a lock key. */
+/** The value cannot be a lock key. */
 export class InvalidKeyError extends LockError {
   static {
     this.prototype.name = 'InvalidKeyError'

@@ -1,6 +1,6 @@
 import type { Cancel } from './clock.js'
 
-/** Who waits for each signal. One listener of ours serves them all. */
+/** The waiters of each signal. One listener per signal serves all of them. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>()
 
 /**

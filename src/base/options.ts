@@ -1,10 +1,10 @@
 import { InvalidOptionError } from './errors.js'
 import { quoted } from './printable.js'
 
-/** What one option may be. The tables made of these are the only source of defaults and limits. */
+/** The rules of one option. Tables of these are the only source of defaults and limits. */
 export interface OptionSpec<T> {
   readonly default: T
-  /** What a right value is, in words, or null if `value` is right. */
+  /** Null if `value` is valid, otherwise what a valid value is, in words. */
   readonly problem: (value: unknown) => string | null
   readonly min?: number
   readonly max?: number

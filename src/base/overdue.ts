@@ -1,12 +1,12 @@
 import type { Clock } from './clock.js'
 import { Deadlines, Expiring } from './deadlines.js'
 
-/** Where something was taken. Its text is made only if it is looked at: that is the dear part of a stack. */
+/** Where something was taken. Its text is formatted only when it is read: that is the expensive part of a stack. */
 export interface Origin {
   readonly stack?: string
 }
 
-/** The stack of whoever called a method of `owner` that is under way. */
+/** The stack of the caller of the method of `owner` that is running. */
 export function originOf<O extends object>(owner: O, method: keyof O & string): Origin {
   const origin = {}
   Error.captureStackTrace(origin, owner[method] as () => void)
@@ -18,7 +18,7 @@ export function originInWords(origin: Origin): string {
   return (origin.stack ?? '').split('\n').slice(1).join('\n')
 }
 
-/** Something that somebody has, and should give back. */
+/** Something that was taken, and should come back. */
 export class Outstanding<T> extends Expiring {
   readonly what: T
   readonly origin: Origin

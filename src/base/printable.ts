@@ -14,12 +14,12 @@ export function printable(text: string): string {
   return text.replaceAll(HARMFUL, '\ufffd')
 }
 
-/** The same for a text that may have several lines of its own. */
+/** The same for a text with several lines. */
 export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n')
 }
 
-/** A name in quotes, from which it can be told what it was: nothing gets lost, and nothing does harm. */
+/** A name in quotes, without loss: control characters are escaped, so that they cannot do harm. */
 export function quoted(text: string): string {
   return jsonLine(text)
 }

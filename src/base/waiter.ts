@@ -4,7 +4,7 @@ import { Expiring, type Deadlines } from './deadlines.js'
 import type { Queueable } from './fifo.js'
 import { onAbort } from './on-abort.js'
 
-/** The first of the marks; the others are for those who wait for something in particular. */
+/** The first flag; subclasses define others. */
 const LEFT = 1
 
 /**
@@ -21,7 +21,7 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   #reject: (reason: unknown) => void
   /** Takes it off the signal again. */
   #forgetSignal: Cancel | null = null
-  /** What is known of it, a bit each. There may be very many who wait: a field for each would be a tenth of their memory. */
+  /** What is known of it, a bit each. There may be very many waiters: a field for each would be a tenth of their memory. */
   #marks = 0
 
   /** `timeoutMs` may be `Infinity`. A signal that is aborted already must be refused before it becomes a waiter. */

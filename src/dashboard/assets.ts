@@ -18,7 +18,7 @@ export type Assets = ReadonlyMap<string, Asset>
 
 let assets: Assets | null = null
 
-/** Compressed once, when somebody asks. */
+/** Compressed once, at the first request. */
 export function pageAssets(): Assets {
   assets ??= makeAssets(pageModules())
   return assets

@@ -2,7 +2,7 @@ import type { Chain } from '../inspect/chains.js'
 import { lockId, titled } from '../inspect/server-lock.js'
 import type { ChainJson } from './state-json.js'
 
-/** As many as anybody can take in: who looks for more has the table. */
+/** More than these are unreadable as a tree; the table has all. */
 const MOST_BLOCKED = 200
 const MOST_CHAINS = 50
 

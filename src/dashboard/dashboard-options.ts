@@ -1,28 +1,28 @@
 import { InvalidOptionError } from '../base/errors.js'
 import { checkIsObject, oneOf, resolveOptions, show, text, type OptionTable } from '../base/options.js'
 
-/** Where a dashboard is, and who may do what. */
+/** Where a dashboard is mounted, and who may do what. */
 export interface DashboardOptions {
   /**
-   * Where in your server it is mounted, if your server does not take that off: `/admin/locks`. At most 200 characters.
+   * The path at which your server mounts it, such as `/admin/locks`, unless your server strips it. At most 200 characters.
    *
    * Default `''`.
    */
   readonly path?: string
 
   /**
-   * Names under which it may be reached, as in the `Host` header and without a port. Others are refused, so that no other
-   * site can make a browser speak to it under a name of its own (DNS rebinding). It is no protection from who can reach your
-   * server: put what protects your other internal pages in front.
+   * Host names under which it may be reached, as in the `Host` header, without a port. Others are refused, so that another
+   * site cannot make a browser send requests to it (DNS rebinding). This does not keep out people who can reach your server:
+   * protect the page as you protect your other internal pages.
    *
    * Default none: only `localhost`, `127.0.0.1` and `[::1]`.
    */
   readonly hosts?: readonly string[]
 
   /**
-   * A secret. Whoever ends a session has to know it; with `readers: 'token'` whoever looks as well. From 16 to 200 characters.
+   * A secret that is needed to end a session, and with `readers: 'token'` also to read. From 16 to 200 characters.
    *
-   * Default `''`: there is none, and so nobody ends anything.
+   * Default `''`: no token, so sessions cannot be ended.
    */
   readonly token?: string
 
@@ -34,22 +34,22 @@ export interface DashboardOptions {
   readonly ending?: boolean
 
   /**
-   * Whether looking needs the token as well.
+   * Who may read: `'anybody'`, or only requests with the token.
    *
    * Default `'anybody'`.
    */
   readonly readers?: 'anybody' | 'token'
 
   /**
-   * Is told what went wrong: the server could not be looked at, a request could not be answered, somebody guesses at the
-   * token. The same error is told once a minute at most.
+   * Called with errors: the server could not be inspected, a request could not be answered, there were too many wrong
+   * tokens. At most once a minute for the same error.
    *
    * Default none: `process.emitWarning`, which writes to standard error.
    */
   readonly onError?: ((error: Error) => void) | null
 }
 
-/** Names of this host that no other can have, as in the `Host` header. */
+/** Names that always mean this host, as in the `Host` header. */
 export const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 
 const SHORTEST_TOKEN = 16
@@ -62,9 +62,9 @@ export const DASHBOARD_OPTIONS: OptionTable<DashboardOptions> = {
     problem: (value) =>
       Array.isArray(value) && value.every((host) => typeof host === 'string')
         ? null
-        : 'must be a list of names of hosts',
+        : 'must be a list of host names',
   },
-  // How long it is, is looked at below, where it is not shown.
+  // Its length is checked below, without showing it.
   token: { default: '', problem: (value) => (typeof value === 'string' ? null : 'must be a string') },
   ending: oneOf([false, true], false),
   readers: oneOf(['anybody', 'token'], 'anybody'),
@@ -84,7 +84,7 @@ export function resolveDashboardOptions(options: DashboardOptions): Required<Das
   const { hosts, token, ending, readers, path } = resolved
   const problems = hosts
     .filter((host) => !HOST.test(host))
-    .map((host) => `"hosts" must be names of hosts, without a scheme and a port, got ${show(host)}`)
+    .map((host) => `"hosts" must be host names, without a scheme or a port, got ${show(host)}`)
   if (token !== '' && (token.length < SHORTEST_TOKEN || token.length > LONGEST_TOKEN))
     problems.push(`"token" must have from ${SHORTEST_TOKEN} to ${LONGEST_TOKEN} characters`)
   if (token === '' && (ending || readers === 'token')) problems.push('"ending" and "readers" need a "token"')

@@ -10,39 +10,39 @@ import { mergeLocks, ownPids } from './merge-locks.js'
 import { Sightings } from './sightings.js'
 import type { ProcessJson, ServerJson, SessionJson, StateJson } from './state-json.js'
 
-/** Whom to end: this process id, if it is still the session that began then. */
+/** The session to end: the one with this pid, if it is still the session that began at `startedAt`. */
 export interface Victim {
   readonly pid: number
-  /** In the words of the server. */
+  /** As the server writes it. */
   readonly startedAt: string
 }
 
-/** Where a dashboard gets its picture from. */
+/** The sources of a dashboard. */
 export interface DashboardPorts {
   readonly clock: Clock
   readonly title: string
-  /** Asks the server; null for a pool whose server can't be asked. */
+  /** Inspects the server; null if the pool's server cannot be inspected. */
   readonly look: (() => Promise<LockSnapshot>) | null
-  /** What became of it. */
+  /** Ends a session, and returns the result. */
   readonly end: ((victim: Victim) => Promise<SessionEnd>) | null
-  /** The pool of this process; null for a dashboard that stands beside the programs that lock. */
+  /** The pool of this process; null for a standalone dashboard. */
   readonly pool: { snapshot(): PoolSnapshot } | null
-  /** Is told why a look has failed. */
+  /** Called with the reason when the server could not be inspected. */
   readonly report?: (error: unknown) => void
 }
 
-/** However many pages are open, the server is asked no more often than this. */
+/** The server is inspected at most this often, whatever the number of open pages. */
 const LOOK_AGAIN_MS = 900
 
 interface Look {
-  /** What is in it was so after this. */
+  /** The snapshot was taken after this moment. */
   readonly since: number
   readonly at: number
   readonly snapshot: LockSnapshot | null
   readonly blindness: string | null
 }
 
-/** What a page shows, put together from what the server says and what this process knows. */
+/** Combines what the server reports and what this process knows into the state that a page shows. */
 export class DashboardSource {
   readonly history: History
   readonly #ports: DashboardPorts
@@ -61,7 +61,7 @@ export class DashboardSource {
     const own = pool === null ? null : pool.snapshot()
     const at = Math.round(clock.instant().wall)
     const merged = mergeLocks(snapshot?.locks ?? [], own)
-    // Not seeing a lock, because nobody could look, is not seeing that it has gone.
+    // A lock that is missing because the inspection failed has not necessarily gone.
     const locks = snapshot === null ? merged : this.#sightings.look(merged, since, lookedAt)
     const process = own === null ? null : processJson(own)
     this.history.amounts(
@@ -92,16 +92,16 @@ export class DashboardSource {
   }
 
   /**
-   * Only whom the last look has shown: this is for locks, and not for whatever session somebody can name.
+   * Only a session that the last state has shown: the page is about locks, not about any session that a caller can name.
    *
-   * @throws whatever the server says
+   * @throws the error of the server
    */
   async end(victim: Victim): Promise<SessionEnd> {
     const shown = this.#look?.snapshot?.sessions ?? []
     if (!shown.some(({ pid, startedAt }) => pid === victim.pid && startedAt === victim.startedAt))
       return 'none'
     const ended = (await this.#ports.end?.(victim)) ?? 'none'
-    // The next page is to see what has become of it; who was shown until then can still be ended.
+    // The next state must show the result. Sessions of the previous state can still be ended until then.
     if (this.#look !== null) this.#look = { ...this.#look, at: -Infinity }
     return ended
   }
@@ -110,7 +110,7 @@ export class DashboardSource {
     return this.#ports.end !== null
   }
 
-  /** One look for all who ask at the same time, and for a while after. */
+  /** One inspection for all requests at the same time, and for a while after. */
   async #freshLook(): Promise<Look> {
     const now = this.#ports.clock.now()
     if (this.#look !== null && now - this.#look.at < LOOK_AGAIN_MS) return this.#look
@@ -127,7 +127,7 @@ export class DashboardSource {
       this.#look = { since, at: clock.now(), snapshot, blindness }
       return this.#look
     }
-    if (look === null) return done(null, 'this pool has none that could be asked')
+    if (look === null) return done(null, 'this pool has no server that can be inspected')
     try {
       return done(await look(), null)
     } catch (error) {

@@ -1,10 +1,10 @@
-/** Each is so much longer than the one before: what a quantile is off by is less than that. */
+/** The ratio of each step to the one before. The error of a quantile is smaller. */
 const GROWTH = 1.15
 const SHORTEST_MS = 0.05
 const LONGEST_MS = 86_400_000
 const COUNT = Math.ceil(Math.log(LONGEST_MS / SHORTEST_MS) / Math.log(GROWTH)) + 1
 
-/** How long many things took, in little room: a count for each length, on a scale of proportions. */
+/** Many durations in little memory: a count for each step of a logarithmic scale. */
 export class Durations {
   readonly #counts = new Uint32Array(COUNT)
   #total = 0
@@ -23,7 +23,7 @@ export class Durations {
     this.#longestMs = Math.max(this.#longestMs, ms)
   }
 
-  /** So long, at most, took this part of them; null if there were none. */
+  /** The quantile; null if there are no durations. */
   quantile(part: number): number | null {
     if (this.#total === 0) return null
     const wanted = Math.ceil(part * this.#total)

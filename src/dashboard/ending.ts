@@ -1,10 +1,10 @@
 import type { Victim } from './dashboard-source.js'
 import type { ProblemJson } from './state-json.js'
 
-/** More than anybody needs to name a session. */
+/** More than enough to name a session. */
 const LONGEST_BODY = 1000
 
-/** Whom a request wants to end, or what is wrong with it. The process id stands twice: once as somebody has typed it. */
+/** The session that a request wants to end, or what is wrong with it. The pid is there twice: once as a person typed it. */
 export async function readEnding(request: Request): Promise<Victim | ProblemJson> {
   const body = await readObject(request)
   if (body === null) return wrong('the body must be a small JSON object')
@@ -17,7 +17,7 @@ export async function readEnding(request: Request): Promise<Victim | ProblemJson
 }
 
 async function readObject(request: Request): Promise<Record<string, unknown> | null> {
-  // A length that lies is found out below; one that is honest need not be read.
+  // A wrong length is detected below; a body with a right length that is too long need not be read.
   if (Number(request.headers.get('content-length') ?? 0) > LONGEST_BODY) return null
   const text = await request.text()
   if (text.length > LONGEST_BODY) return null

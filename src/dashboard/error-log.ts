@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.js'
 
-/** A page that is open asks every few seconds: what goes wrong each time is told once in so long. */
+/** An open page asks every few seconds: an error that repeats is reported once in this time. */
 const AGAIN_AFTER_MS = 60_000
 
-/** As many kinds of errors as are told apart. */
+/** The most kinds of errors that are distinguished. */
 const MOST_KINDS = 50
 
-/** Tells of errors, and of the same not again and again. Whoever is told can't make it worse by throwing. */
+/** Reports errors, but not the same one again and again. A listener that throws does no harm. */
 export class ErrorLog {
   readonly #tell: (error: Error) => void
   readonly #clock: Clock
@@ -28,12 +28,12 @@ export class ErrorLog {
     try {
       this.#tell(error)
     } catch {
-      // There is nobody else to tell.
+      // There is no other place to report it.
     }
   }
 }
 
-/** Where nobody else wants to be told: by default that is standard error. */
+/** The default: a process warning, which Node.js writes to standard error. */
 export function writeError(cause: unknown): void {
   const { message, stack = message } = cause instanceof Error ? cause : new Error(String(cause))
   process.emitWarning(message, { type: 'LockpoolDashboard', detail: stack })

@@ -12,7 +12,7 @@ export interface HandlerPorts {
   readonly source: DashboardSource
   readonly assets: () => Assets
   readonly clock: Clock
-  /** Is told what has gone wrong here, and is nobody's fault who asks. */
+  /** Called with errors of the dashboard itself. */
   readonly report?: (error: unknown) => void
 }
 
@@ -24,7 +24,7 @@ const FAILED: Refusal = {
 }
 const WRONG_METHOD: Refusal = { status: 405, code: 'METHOD_REFUSED', message: 'not with this method' }
 
-/** Answers requests: with the page, with what it shows, and to the one thing that it can change. */
+/** Answers requests for the page, its state, its metrics, and for the end of a session. */
 export class RequestHandler {
   readonly #path: string
   readonly #ports: HandlerPorts
@@ -38,7 +38,7 @@ export class RequestHandler {
     this.#mayEnd = options.ending && ports.source.canEnd
   }
 
-  /** Never rejects: what goes wrong here is told to who runs it, and not to who asks. */
+  /** Never rejects. Errors are reported to the operator, not to the client. */
   async handle(request: Request): Promise<Response> {
     try {
       return await this.#answer(request)

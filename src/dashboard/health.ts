@@ -5,7 +5,7 @@ import type { LockSnapshot } from '../inspect/snapshot.js'
 import type { PoolSnapshot } from '../lock/snapshot.js'
 import type { SentenceJson } from './state-json.js'
 
-/** What is looked at to say how things are. */
+/** The input of `healthOf`. */
 export interface Vitals {
   readonly snapshot: LockSnapshot | null
   /** Why there is no snapshot. */
@@ -13,18 +13,18 @@ export interface Vitals {
   readonly pool: PoolSnapshot | null
 }
 
-/** Of the connections a server has, so many in use are worth a word, and so many an alarm. */
+/** The fractions of the server's connections in use from which there is a warning, or a problem. */
 const CONNECTIONS_WARNING_FROM = 0.8
 const CONNECTIONS_PROBLEM_FROM = 0.95
 
 const RANK = { problem: 0, warning: 1, ok: 2 } as const
 
-/** How things are, in sentences: what is wrong first, and then what is well, so that silence is never the good news. */
+/** The health in sentences: problems first, then what is fine, so that silence is never good news. */
 export function healthOf({ snapshot, blindness, pool }: Vitals): SentenceJson[] {
   const sentences = [
     ...(snapshot === null ? [blindSentence(blindness)] : serverSentences(snapshot)),
     ...(pool === null ? [] : poolSentences(pool)),
-    // Where the server can't be looked at, nobody else tells of it.
+    // Findings of the server cover this, if there are any.
     ...(pool === null || snapshot !== null ? [] : stuckSentences(pool)),
   ]
   return sentences.toSorted((a, b) => RANK[a.severity] - RANK[b.severity])
@@ -34,8 +34,8 @@ function blindSentence(blindness: string | null): SentenceJson {
   return sentence(
     'blind',
     'warning',
-    `The server can't be looked at: ${blindness ?? 'nobody has yet'}.`,
-    'What is shown is what this process knows of its own locks.',
+    `The server cannot be inspected: ${blindness ?? 'not tried yet'}.`,
+    'The page shows only the locks of this process.',
   )
 }
 
@@ -50,7 +50,7 @@ function serverSentences(snapshot: LockSnapshot): SentenceJson[] {
     ...findings,
     ...(isQuiet('blocked', 'endless_wait') ? [waitSentence(snapshot)] : []),
     ...(isQuiet('long_holder', 'leak', 'idle_in_transaction', 'prepared_transaction')
-      ? [ok('holders', 'No session holds locks that it seems to have forgotten.')]
+      ? [ok('holders', 'No session seems to have leaked a lock.')]
       : []),
     ...(isQuiet('lock_table') ? [tableSentence(snapshot)] : []),
     connectionSentence(snapshot),
@@ -59,9 +59,9 @@ function serverSentences(snapshot: LockSnapshot): SentenceJson[] {
 
 function waitSentence({ locks }: LockSnapshot): SentenceJson {
   const waiting = waitersOf(locks)
-  if (waiting === 0) return ok('waits', 'Nobody waits for a lock.')
-  const who = waiting === 1 ? 'One waits' : `${waiting} wait`
-  return ok('waits', `${who} for locks, and nobody for long.`)
+  if (waiting === 0) return ok('waits', 'No waiters.')
+  const who = waiting === 1 ? 'One waiter' : `${waiting} waiters`
+  return ok('waits', `${who}, none for long.`)
 }
 
 function tableSentence({ server: { lockTable } }: LockSnapshot): SentenceJson {
@@ -76,7 +76,7 @@ function connectionSentence({ server: { connections } }: LockSnapshot): Sentence
   if (part < CONNECTIONS_WARNING_FROM) return ok('connections', text)
   const severity = part < CONNECTIONS_PROBLEM_FROM ? 'warning' : 'problem'
   const advice =
-    'When there are no more, whoever comes next is refused: lower the max of pools, or raise max_connections.'
+    'When all are in use, new connections are refused: lower max of the pools, or raise max_connections.'
   return sentence('connections', severity, text, advice)
 }
 
@@ -86,17 +86,17 @@ function poolSentences(pool: PoolSnapshot): SentenceJson[] {
     state !== 'open' && ['closing', `The pool of this process is ${state}.`, null],
     connections.waiting > 0 && [
       'exhausted',
-      `${connections.waiting} in this process wait for a connection: all ${connections.max} are lent.`,
-      'See who borrows connections, and for how long; or raise max.',
+      `${connections.waiting} callers in this process wait for a connection: all ${connections.max} are checked out.`,
+      'Find out what keeps connections, or raise max.',
     ],
     doorbell === 'deaf' && [
       'deaf',
-      'This process can not hear when locks become free, and asks from time to time.',
-      'It needs a connection to listen on: raise max, or see the warning event.',
+      'This process gets no wake-ups when locks become free, and polls.',
+      'It needs a connection to listen on: raise max, or see the event "warning".',
     ],
     counters.lost > 0 && [
       'lost',
-      `${counters.lost === 1 ? 'One lock was' : `${counters.lost} locks were`} lost in this process since it began.`,
+      `${counters.lost === 1 ? 'One lock was' : `${counters.lost} locks were`} lost in this process since it started.`,
       'The event lock:lost says why.',
     ],
   ]
@@ -133,14 +133,14 @@ function stuckSentences({ keys, semaphores }: PoolSnapshot): SentenceJson[] {
     .filter(({ waitedMs }) => waitedMs >= FINDING_LIMITS.idleMs)
     .toSorted((a, b) => b.waitedMs - a.waitedMs)
   if (longest === undefined) return []
-  const text = `Somebody in this process has waited for ${longest.key} for ${durationInWords(longest.waitedMs)}.`
-  return [sentence('stuck', 'problem', text, 'See who holds it: the log or another dashboard may know.')]
+  const text = `A caller in this process has waited for ${longest.key} for ${durationInWords(longest.waitedMs)}.`
+  return [sentence('stuck', 'problem', text, 'Find the holder with "lockpool who".')]
 }
 
 function poolSentence({ connections, held, sessions }: PoolSnapshot): SentenceJson {
   const { max } = connections
   const may = max === 1 ? 'one connection' : `${max} connections`
-  if (held === 0) return ok('pool', `This process holds no lock; it may open ${may}.`)
+  if (held === 0) return ok('pool', `This process holds no locks; it may open ${may}.`)
   const locks = held === 1 ? 'one lock' : `${held} locks`
   const on = sessions.length === 1 ? 'one connection' : `${sessions.length} connections`
   return ok('pool', `This process holds ${locks} on ${on}, of ${max} that it may open.`)

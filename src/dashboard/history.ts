@@ -6,7 +6,7 @@ export const SLOT_MS = 5000
 /** A quarter of an hour. */
 const SLOTS = 180
 
-/** How much there was at one moment. */
+/** The amounts at one moment. */
 export interface Amounts {
   readonly held: number
   readonly waiting: number
@@ -23,8 +23,8 @@ interface Slot {
 type Quantiles = readonly [p50: number | null, p95: number | null, p99: number | null]
 
 /**
- * The last quarter of an hour, in slots of five seconds. It has no timer: a slot is finished by whatever comes after it, and
- * one in which nothing happened and nobody looked is a gap.
+ * The last quarter of an hour, in slots of five seconds. It has no timer: the next event ends a slot. A slot without events
+ * and without requests is a gap.
  */
 export class History {
   readonly #clock: Clock
@@ -39,13 +39,13 @@ export class History {
     this.#number = this.#now()
   }
 
-  /** Whether nobody has said yet how much there is in this slot. */
+  /** Whether the amounts of this slot are still missing. */
   get isDue(): boolean {
     this.#roll()
     return this.#amounts === null
   }
 
-  /** Null where nobody could find out. */
+  /** Null if they are unknown. */
   amounts(amounts: Amounts | null): void {
     this.#roll()
     this.#amounts = amounts

@@ -3,7 +3,7 @@ import type { SemaphoreSnapshot } from '../lock/semaphore/semaphore-snapshot.js'
 import type { KeySnapshot, PoolSnapshot } from '../lock/snapshot.js'
 import type { HolderJson, LockJson, WaiterJson } from './state-json.js'
 
-/** A key or a semaphore of this process, with what only this process knows: exact ages, tokens, every caller who waits. */
+/** A key or a semaphore of this process, with what only this process knows: exact ages, tokens, every waiting caller. */
 interface Own {
   readonly title: string
   readonly kind: 'advisory' | 'semaphore'
@@ -12,19 +12,19 @@ interface Own {
   readonly waiters: readonly WaiterJson[]
 }
 
-/** Process ids of the lock sessions of this process. */
+/** Backend pids of the lock sessions of this process. */
 export function ownPids(pool: PoolSnapshot | null): ReadonlySet<number> {
   return new Set(pool?.sessions.map(({ serverId }) => serverId))
 }
 
-/** One list of what the server says and of what this process knows; of what both know this process knows better. */
+/** Merges the server's list with what this process knows. For locks that both know, this process is more precise. */
 export function mergeLocks(locks: readonly ServerLock[], pool: PoolSnapshot | null): LockJson[] {
   const own = new Map(ownLocks(pool).map((each) => [`${each.kind} ${each.title}`, each]))
   const pids = ownPids(pool)
   const merged = locks.map((lock) => {
     const id = `${lock.kind} ${lock.name === null ? lock.id : lock.title}`
     const mine = own.get(id)
-    // The same name in another namespace is another lock, and of other sessions.
+    // The same name in another namespace is another lock, of other sessions.
     if (mine === undefined || !isTouchedBy(lock, pids)) return lockJson(lock, null, pids)
     own.delete(id)
     return lockJson(lock, mine, pids)
@@ -38,7 +38,7 @@ function isTouchedBy({ holders, waiters }: ServerLock, pids: ReadonlySet<number>
 
 function lockJson(lock: ServerLock, own: Own | null, pids: ReadonlySet<number>): LockJson {
   const { kind, title, name, id, permits } = lock
-  // Between two looks it may have been given back here: then the server's word stands.
+  // It may have been released here since the server was inspected: then the server's state counts.
   const isOurs = own !== null && own.holders.length > 0
   const holders = lock.holders
     .filter(({ session }) => !isOurs || !pids.has(session.pid))

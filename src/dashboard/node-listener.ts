@@ -14,7 +14,7 @@ const LONGEST_BODY = 10_000
 export function nodeListener(handle: (request: Request) => Promise<Response>): NodeListener {
   return (incoming, outgoing) => {
     answer(handle, incoming, outgoing).catch((error: unknown) => {
-      // Mostly a client that has gone. Nobody else may suffer from it.
+      // Mostly a client that has disconnected. It must not affect other requests.
       if (outgoing.headersSent) outgoing.destroy(error as Error)
       else outgoing.writeHead(500, { 'content-type': 'text/plain' }).end('internal error')
     })

@@ -29,13 +29,13 @@ const PAGE = `<!doctype html>
     <label class="every">every <select id="every">
       <option value="1000">1 s</option><option value="2000" selected>2 s</option><option value="5000">5 s</option><option value="15000">15 s</option>
     </select></label>
-    <button id="theme" type="button" title="Light, dark, or as the system has it (t)">Theme: system</button>
+    <button id="theme" type="button" title="Light, dark, or the system's theme (t)">Theme: system</button>
     <button id="help" type="button" title="Keys (?)">Keys</button>
   </div>
 </header>
 <main>
   <section class="health" aria-labelledby="health-title">
-    <h2 id="health-title" class="quiet">How things are</h2>
+    <h2 id="health-title" class="quiet">Health</h2>
     <ul id="troubles" class="troubles"></ul>
     <ul id="fine" class="fine"></ul>
   </section>
@@ -63,7 +63,7 @@ const PAGE = `<!doctype html>
     </aside>
   </div>
 </main>
-<noscript><p class="empty">This page needs JavaScript. The same is in <code>lockpool ls</code>.</p></noscript>
+<noscript><p class="empty">This page needs JavaScript. <code>lockpool ls</code> shows the same.</p></noscript>
 <dialog id="keys" aria-labelledby="keys-title">
   <h2 id="keys-title">Keys</h2>
   <dl class="keys">

@@ -6,10 +6,10 @@ import type { Refusal } from './request-guard.js'
 
 const compress = promisify(gzip)
 
-/** Shorter than this it is not worth it. */
+/** Shorter texts are not worth compressing. */
 const COMPRESS_FROM = 1000
 
-/** Nothing from elsewhere, nothing inline, no frame around it, no text that becomes code. */
+/** No foreign origins, nothing inline, no framing, no text that becomes code. */
 export const CONTENT_SECURITY_POLICY: string = [
   "default-src 'none'",
   "script-src 'self'",
@@ -41,18 +41,18 @@ export function response(
   return new Response(body, { status, headers: { ...ALWAYS, ...headers } })
 }
 
-/** Never kept by anybody: it is old when it arrives. */
+/** Never cached: it is outdated when it arrives. */
 export async function jsonResponse(
   request: Request,
   value: object,
   status = 200,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  // What a page must not be turned around by is nowhere in it but in texts.
+  // Control characters can only be inside of texts.
   const text = printable(JSON.stringify(value))
   const all = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', ...headers }
   if (text.length < COMPRESS_FROM || !acceptsGzip(request)) return response(status, text, all)
-  // The quickest: two thousand locks are looked at every two seconds, and mostly on the same machine.
+  // The fastest level: the state of two thousand locks is sent every two seconds, mostly on the same machine.
   const bytes = await compress(text, { level: 1 })
   return response(status, new Uint8Array(bytes), {
     ...all,

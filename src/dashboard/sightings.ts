@@ -1,22 +1,22 @@
 import type { AgeJson, HolderJson, LockJson, WaiterJson } from './state-json.js'
 
 /**
- * Whoever looks again and again knows something that the server does not keep: what was not there at one look, and is there
- * at the next, began in between. That is a limit from above, and stays one for as long as it is seen at every look. Nothing
- * follows from that for the other side: between any two looks it may have been given back and taken again.
+ * Derives ages that the server does not record: a lock that was missing in one snapshot and is there in the next began in
+ * between. That is an upper limit of its age, as long as every snapshot shows it. There is no lower limit: between two
+ * snapshots it may have been released and acquired again.
  */
 export class Sightings {
-  /** When each was last known not to be there; null for what was there at the first look. */
+  /** When each lock was last known to be missing; null if it was in the first snapshot. */
   #known = new Map<string, number | null>()
-  /** When the last look began. What it did not show was not there at some moment after that. */
+  /** When the last snapshot began. What it did not show was missing at some moment after that. */
   #lastLook: number | null = null
 
-  /** The same locks, with what is known better. The look began at `since`; now it is over. */
+  /** The same locks with better limits. The snapshot began at `since` and has just ended. */
   look(locks: readonly LockJson[], since: number, now: number): LockJson[] {
     const known = new Map<string, number | null>()
     const sight = <Age extends HolderJson | WaiterJson>(id: string, age: Age): Age => {
       const before = this.#known.get(id)
-      // Its age is known, which says nothing of who has it next.
+      // Its age is known, which says nothing about its next holder.
       if (age.isHere) {
         known.set(id, null)
         return age
@@ -40,7 +40,7 @@ function idOf(lock: LockJson, { pid, mode }: HolderJson | WaiterJson, more: numb
   return `${lock.id}\n${pid}\n${mode}\n${more}`
 }
 
-/** What somebody knows stands: only where nothing is known, or less, the limit is worth something. */
+/** A known age stays. A limit helps only if nothing, or less, is known. */
 function narrowed({ atLeastMs, atMostMs }: AgeJson, absentAt: number | null, now: number): AgeJson {
   if (absentAt === null || now - absentAt < atLeastMs) return { atLeastMs, atMostMs }
   return { atLeastMs, atMostMs: Math.min(atMostMs ?? Infinity, now - absentAt) }

@@ -1,27 +1,27 @@
 /**
- * What the page is told, and programs may read: plain JSON. It imports nothing, because the page is compiled on its own.
+ * The state that the page and other programs read: plain JSON. It imports nothing, because the page is compiled separately.
  * Durations are milliseconds, moments are milliseconds since 1970.
  */
 export interface StateJson {
-  /** Grows when something in here changes its meaning or goes away; what is added does not count. */
+  /** Increases when a field changes its meaning or is removed, not when one is added. */
   readonly version: 1
   /** By the clock of the process that serves the page, as all moments in here. */
   readonly at: number
   readonly title: string
-  /** Null while the server can't be looked at; `blindness` says why. */
+  /** Null while the server cannot be inspected; `blindness` says why. */
   readonly server: ServerJson | null
   readonly blindness: string | null
-  /** Null for a dashboard that stands beside the programs that lock. */
+  /** Null for a standalone dashboard. */
   readonly process: ProcessJson | null
   readonly health: readonly SentenceJson[]
   readonly locks: readonly LockJson[]
-  /** By process id: those that hold or wait. */
+  /** By pid: the sessions that hold or wait. */
   readonly sessions: Readonly<Record<string, SessionJson>>
   readonly chains: readonly ChainJson[]
   readonly history: HistoryJson
-  /** Whether sessions may be ended by who knows the token. */
+  /** Whether sessions may be ended with the token. */
   readonly mayEnd: boolean
-  /** To be sent back with whatever changes something. Another site can't read it. */
+  /** To be sent with requests that change something. Another site cannot read it. */
   readonly csrf: string
 }
 
@@ -32,7 +32,7 @@ export interface ServerJson {
   readonly lockTable: { readonly used: number; readonly capacity: number }
   readonly connections: { readonly used: number; readonly max: number }
   readonly hasKeyNames: boolean
-  /** Processes that wait for keys that nobody has at this moment, or whose names are not known. */
+  /** Processes that wait for keys that are not held now, or whose names are unknown. */
   readonly otherInterests: number
 }
 
@@ -52,34 +52,34 @@ export interface ProcessJson {
   readonly counters: Readonly<Record<string, number>>
 }
 
-/** One line of the summary: what is the case, and what one could do about it. */
+/** One line of the summary: the situation, and what to do about it. */
 export interface SentenceJson {
   readonly code: string
   readonly severity: 'ok' | 'warning' | 'problem'
   readonly text: string
-  /** Right wherever it is read; how the session is ended is not in it. */
+  /** How to end the session is not in it, because it differs from place to place. */
   readonly advice: string | null
-  /** Whose session is to be ended if nothing else helps; null where that would be no help. */
+  /** The pid of the session to end if nothing else helps; null if that would not help. */
   readonly endPid: number | null
   readonly pids: readonly number[]
-  /** The id of the lock it is about; null if it is about none. */
+  /** The id of the lock in question, if there is one. */
   readonly lock: string | null
 }
 
 export interface LockJson {
-  /** What tells it from all others, from one look to the next. */
+  /** Unique, and stable over time. */
   readonly id: string
   readonly kind: string
   readonly title: string
   readonly namespace: string | null
-  /** Of an advisory lock, as `--raw` takes it; null where only this process knows it. */
+  /** For an advisory lock, as `--raw` takes it; null if only this process knows it. */
   readonly key: string | null
   readonly permits: number | null
   readonly holders: readonly HolderJson[]
   readonly waiters: readonly WaiterJson[]
 }
 
-/** Between two bounds: where they are equal the age is known. `atMostMs` is null where there is none. */
+/** An age between two bounds. If they are equal, it is exact. `atMostMs` is null if unknown. */
 export interface AgeJson {
   readonly atLeastMs: number
   readonly atMostMs: number | null
@@ -88,21 +88,21 @@ export interface AgeJson {
 export interface HolderJson extends AgeJson {
   readonly pid: number | null
   readonly mode: string
-  /** Of a semaphore, from 1 on. */
+  /** For a semaphore: the number, from 1. */
   readonly permit: number | null
   readonly token: string | null
-  /** What it is for, in the words of who holds it. */
+  /** What the lock is for, as its holder says. */
   readonly label: string | null
-  /** In the process that serves the page. */
+  /** Whether it is in the process that serves the page. */
   readonly isHere: boolean
 }
 
 export interface WaiterJson extends AgeJson {
   readonly pid: number | null
   readonly mode: string | null
-  /** What it waits for the lock for, in its words. */
+  /** What it wants the lock for. */
   readonly label: string | null
-  /** In its process, without a connection. */
+  /** Whether it waits in its process, without a connection. */
   readonly isOutside: boolean
   readonly isHere: boolean
 }
@@ -111,28 +111,28 @@ export interface SessionJson {
   readonly pid: number
   readonly application: string
   readonly host: string | null
-  /** The process of a lockpool that has it, as its host knows it; null where it has not said so. */
+  /** The client process that uses lockpool, with its host; null if it has not reported itself. */
   readonly process: { readonly host: string; readonly id: number } | null
   readonly user: string | null
   readonly state: string | null
   readonly stateMs: number | null
   readonly transactionMs: number | null
-  /** When it began, in the words of the server; null if we may not see that. */
+  /** When it began, as the server writes it; null if this role may not see it. */
   readonly startedAt: string | null
   readonly waitsFor: string | null
   readonly query: string | null
   readonly isLockSession: boolean
-  /** Of the process that serves the page. */
+  /** Whether it belongs to the process that serves the page. */
   readonly isHere: boolean
 }
 
-/** A session and those that can't go on because of it. */
+/** A session and the sessions that it blocks. */
 export interface ChainJson {
   readonly pid: number
-  /** What it waits for itself; null at the top. */
+  /** Its own wait; null at the top. */
   readonly wait: ChainWaitJson | null
   readonly blocked: readonly ChainJson[]
-  /** Below it, and left out because there are too many to draw. */
+  /** How many below it are left out because there are too many to draw. */
   readonly leftOut: number
 }
 
@@ -143,9 +143,9 @@ export interface ChainWaitJson extends AgeJson {
   readonly isOutside: boolean
 }
 
-/** One column per measure, one row per slot of time, oldest first. Null where nobody looked. */
+/** One column per measure, one row per slot of time, the oldest first. Null for gaps. */
 export interface HistoryJson {
-  /** `process`: every lock of this process is measured. `server`: how many there were when somebody looked, and nothing of how long they took. */
+  /** `process`: every lock of this process is measured. `server`: the counts at each snapshot, without durations. */
   readonly of: 'process' | 'server'
   readonly everyMs: number
   /** How far back it may go. */
@@ -165,19 +165,19 @@ export interface QuantilesJson {
   readonly p99: readonly (number | null)[]
 }
 
-/** What the page sends to end a session. */
+/** The request of the page to end a session. */
 export interface EndJson {
   readonly pid: number
-  /** Of the session that was looked at: a process id is used again. */
+  /** Of the session that was shown: a pid is used again. */
   readonly startedAt: string
-  /** The process id, as somebody has typed it. */
+  /** The pid, as a person typed it. */
   readonly confirm: string
 }
 
 export interface EndedJson {
-  /** Whether there was such a session, and it was told to end. */
+  /** Whether there was such a session, and it was asked to end. */
   readonly ended: boolean
-  /** It was, and is still there: what it does can't be broken off at once. */
+  /** It is still there: its activity cannot be interrupted at once. */
   readonly isStillThere: boolean
 }
 

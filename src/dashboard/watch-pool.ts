@@ -3,7 +3,7 @@ import type { PoolSnapshot } from '../lock/snapshot.js'
 import type { Listener } from '../base/emitter.js'
 import type { History } from './history.js'
 
-/** What of a pool is listened to. */
+/** The part of a pool that is observed. */
 export interface WatchedPool {
   on<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): unknown
   off<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): unknown
@@ -11,8 +11,8 @@ export interface WatchedPool {
 }
 
 /**
- * Writes down what happens in a pool, until the answer is called. How much there is, is looked up once per slot of the
- * history, when something happens in it: that costs in proportion to the keys in use, and no timer.
+ * Records what happens in a pool, until the returned function is called. The amounts are read once per slot of the history,
+ * when something happens in it: that costs in proportion to the keys in use, and needs no timer.
  */
 export function watchPool(locks: WatchedPool, history: History): () => void {
   const onAcquired = ({ waitedMs }: LockEvents['lock:acquired']): void => {

@@ -4,32 +4,32 @@ import type { LockHolder, ServerLock } from './server-lock.js'
 import type { LockSnapshot } from './snapshot.js'
 
 /**
- * A session that holds locks and waits for nobody: where others wait, the reason is here. Of a lock session it is one lock,
- * because those on it have nothing to do with each other.
+ * A session that holds locks and does not wait: the reason why others wait. For a lock session, a cause is one of its locks,
+ * because the locks on it belong to different callers.
  */
 export interface Cause {
   readonly session: ServerSession
-  /** What it is about. */
+  /** The locks in question. */
   readonly holdings: readonly Holding[]
-  /** Those that can't go on because of it, at any distance. */
+  /** How many sessions and processes it blocks, directly or through others. */
   readonly blocked: number
-  /** The longest that any of them has waited; 0 where that is not known. */
+  /** The longest wait of any of them; 0 if unknown. */
   readonly longestMs: number
-  /** Process ids of those that wait in the server, and so without a limit of lockpool's. */
+  /** Backend pids of those that wait in the server, and so without lockpool's time limit. */
   readonly victims: ReadonlySet<number>
-  /** How many more locks the session has. */
+  /** How many other locks the session has. */
   readonly otherLocks: number
 }
 
-/** One lock of a session; of several permits the one that is held longest. */
+/** One lock of a session; of several permits the one held longest. */
 export interface Holding {
   readonly lock: ServerLock
   readonly holder: LockHolder
 }
 
 /**
- * One for each session that holds something and is not held up itself. Whoever waits in the server is a victim, however long
- * its transaction runs by now and whatever it keeps from others meanwhile: that counts for the one it waits for. A circle,
+ * One cause per session that holds locks and is not blocked itself. A session that waits in the server is never a cause,
+ * however long its transaction has run and whatever it blocks meanwhile: that counts for the session it waits for. A cycle,
  * which the server ends within `deadlock_timeout`, has its cause where its chain is cut.
  */
 export function causesOf({ locks, chains }: LockSnapshot): Cause[] {
@@ -40,7 +40,7 @@ export function causesOf({ locks, chains }: LockSnapshot): Cause[] {
     ),
   )
   const holdings = holdingsOf(locks)
-  // Those of which the server can't say what they hold, because it is not of this database, hold others up all the same.
+  // A session that holds something in another database blocks others as well, although its locks are not listed.
   for (const { session } of chains) if (!holdings.has(session.pid)) holdings.set(session.pid, [])
   return [...holdings].flatMap(([pid, held]) => {
     const chain = chainOf.get(pid)
@@ -50,7 +50,7 @@ export function causesOf({ locks, chains }: LockSnapshot): Cause[] {
   })
 }
 
-/** Those that nobody waits for are no cause of anything: that a program holds a lock of lockpool's says nothing. */
+/** Locks without waiters are no cause: that a program holds a lock is normal. */
 function causesPerLock(session: ServerSession, held: readonly Holding[], chain: Chain | undefined): Cause[] {
   return held
     .filter(({ lock }) => lock.waiters.length > 0)
@@ -63,7 +63,7 @@ function causesPerLock(session: ServerSession, held: readonly Holding[], chain: 
 
 function causeOf(session: ServerSession, holdings: readonly Holding[], chain: Chain | undefined): Cause {
   if (chain === undefined) {
-    // Nobody can say who waits for whom: then those who wait for what it has.
+    // It is unknown who waits for whom, so count all waiters of its locks.
     const blocked = holdings.reduce((sum, { lock }) => sum + lock.waiters.length, 0)
     return { session, holdings, blocked, longestMs: 0, victims: new Set(), otherLocks: 0 }
   }
@@ -96,7 +96,7 @@ function holdingsOf(locks: readonly ServerLock[]): Map<number, Holding[]> {
   return byPid
 }
 
-/** The lock that most wait for; the first, where nobody waits. */
+/** The lock with the most waiters; the first if there are none. */
 export function mostWanted(holdings: readonly Holding[]): Holding | null {
   return holdings.reduce<Holding | null>(
     (most, each) => (most === null || each.lock.waiters.length > most.lock.waiters.length ? each : most),

@@ -2,16 +2,16 @@ import type { ServerSession } from '../dialect/server-state.js'
 import type { LockWaiter, ServerLock } from './server-lock.js'
 import type { SessionLookup } from './session-lookup.js'
 
-/** A session and those that can't go on because of it. */
+/** A session and the sessions that it blocks. */
 export interface Chain {
   readonly session: ServerSession
-  /** What it waits for itself; null at the top. */
+  /** Its own wait; null at the top. */
   readonly wait: ChainWait | null
   /** Those that wait for it. */
   readonly blocked: readonly Chain[]
 }
 
-/** What a session of a chain waits for. */
+/** The wait of a session in a chain. */
 export interface ChainWait {
   readonly lock: ServerLock
   readonly mode: string | null
@@ -26,9 +26,9 @@ interface Wait {
 }
 
 /**
- * Who blocks whom, from those at the top that wait for nobody. A session behind two others stands below both, and what is
- * behind it only once. A process that waits outside the server is a leaf: its sessions go on, and what they hold is no part
- * of that wait. A circle, which the server ends within `deadlock_timeout`, is cut at its lowest process id.
+ * Who blocks whom, starting with sessions that do not wait. A session behind two others appears below both, and what is
+ * behind it only once. A process that waits outside the server is a leaf: its sessions continue, and what they hold is not
+ * part of that wait. A cycle, which the server ends within `deadlock_timeout`, is cut at its lowest pid.
  */
 export function chainsOf(locks: readonly ServerLock[], sessionOf: SessionLookup): Chain[] {
   const waits = locks.flatMap((lock) => lock.waiters.map((waiter): Wait => ({ lock, waiter })))
@@ -65,12 +65,12 @@ export function chainsOf(locks: readonly ServerLock[], sessionOf: SessionLookup)
   return chains.toSorted((a, b) => blockedCount(b) - blockedCount(a))
 }
 
-/** How many sessions and processes it keeps from going on. */
+/** How many sessions and processes it blocks. */
 export function blockedCount(chain: Chain): number {
   return new Set(chain.blocked.flatMap(pidsOf)).size
 }
 
-/** The longest that anybody below has waited, as far as it is known. */
+/** The longest known wait below it. */
 export function longestWaitMs(chain: Chain): number {
   const own = chain.wait?.waitedMs ?? 0
   return chain.blocked.reduce((longest, each) => Math.max(longest, longestWaitMs(each)), own)
@@ -81,12 +81,12 @@ function pidsOf(chain: Chain): number[] {
 }
 
 /**
- * The server counts those who stand before a session in the queue as well. They wait for the same holders, so only where
- * no holder is in the way, as for a reader behind a writer who waits for readers, one of the queue counts.
+ * The server also reports the sessions ahead in the queue. They wait for the same holders, so one of them counts only if no
+ * holder is in the way, as for a reader behind a writer that waits for readers.
  */
 function directBlockers({ lock, waiter: { blockedBy, session, isOutside } }: Wait): readonly number[] {
   const holders = new Set(lock.holders.map((holder) => holder.session.pid))
-  // Of callers who wait in a process the holder may be another of the same.
+  // For a caller that waits in a process, the holder may be another caller of the same process.
   const direct = blockedBy.filter((pid) => holders.has(pid) && (pid !== session.pid || isOutside))
   return direct.length > 0 ? direct : blockedBy.filter((pid) => pid !== session.pid).slice(0, 1)
 }

@@ -16,22 +16,22 @@ export type FindingCode =
   | 'lock_table'
   | 'standby'
 
-/** Something in a snapshot that is worth a human's look. */
+/** Something in a snapshot that needs a person's attention. */
 export interface Finding {
   readonly code: FindingCode
   readonly severity: 'warning' | 'problem'
-  /** What is the case, as a sentence. */
+  /** The situation, as sentences. */
   readonly text: string
-  /** What one could do, in sentences that are right wherever they are read. How a session is ended there is not in them. */
+  /** What to do, in sentences for every place where they are shown. How to end a session differs, and is not in them. */
   readonly advice: string
-  /** Whose session is to be ended if nothing else helps: each place has its own way; null where that would be no help. */
+  /** The pid of the session to end if nothing else helps; null if ending a session would not help. */
   readonly endPid: number | null
   readonly pids: readonly number[]
-  /** Which lock it is about, to be led to; of several the one that most wait for, and null if it is about no lock. */
+  /** The lock in question; of several the one with the most waiters; null if it is not about a lock. */
   readonly lock: LockRef | null
 }
 
-/** From when on something is worth mentioning. Milliseconds, and parts of the lock table. */
+/** The limits from which something is reported: milliseconds, and fractions of the lock table. */
 export interface FindingLimits {
   readonly waitMs: number
   readonly heldMs: number
@@ -48,14 +48,14 @@ export const FINDING_LIMITS: FindingLimits = {
   tableFrom: 0.5,
 }
 
-/** Nearly full: the next large transaction breaks everybody's statements. */
+/** Nearly full: the next large transaction makes all statements fail. */
 const TABLE_PROBLEM_FROM = 0.8
 
-/** What it means to look at one, as a sentence without its end. */
+/** What it means to inspect a standby, without the final period. */
 export const STANDBY =
-  'This is a standby: it does not know the locks of its primary, and a lock taken here excludes nobody there'
+  'This is a standby: it does not know the locks of its primary, and a lock taken here has no effect there'
 
-/** What is wrong in a snapshot: the worst first. One thing that is wrong is one finding, whatever it leads to. */
+/** The findings of a snapshot, the worst first. One cause is one finding, whatever its consequences. */
 export function findingsOf(snapshot: LockSnapshot, limits: FindingLimits = FINDING_LIMITS): Finding[] {
   const causes = causesOf(snapshot).flatMap((cause) => {
     const finding = causeFinding(cause, limits)
@@ -73,7 +73,7 @@ export function findingsOf(snapshot: LockSnapshot, limits: FindingLimits = FINDI
   return findings.toSorted((a, b) => rank[a.severity] - rank[b.severity])
 }
 
-/** Before all others: whoever looks for a lock here looks in the wrong place. */
+/** First of all: a standby is the wrong place to look for locks. */
 function standbyFinding({ server }: LockSnapshot): Finding[] {
   if (!server.isStandby) return []
   return [
@@ -99,7 +99,7 @@ function tableFinding({ server }: LockSnapshot, { tableFrom }: FindingLimits): F
       severity: part >= TABLE_PROBLEM_FROM ? 'problem' : 'warning',
       text: `The server's lock table is ${Math.floor(part * 100)} % full: ${used} of ${capacity} entries.`,
       advice:
-        'When it is full, statements of everybody fail (53200). Raise max_locks_per_transaction, or lock less at once.',
+        'When it is full, all statements that lock fail (53200). Raise max_locks_per_transaction, or hold fewer locks at once.',
       endPid: null,
       pids: [],
       lock: null,
@@ -107,7 +107,7 @@ function tableFinding({ server }: LockSnapshot, { tableFrom }: FindingLimits): F
   ]
 }
 
-/** What is wrong with a session, told by what it does; what that does to others is said behind it. */
+/** What is wrong with a session. The consequences for others are added to its text. */
 type Diagnosis = Pick<Finding, 'code' | 'text' | 'advice'>
 
 function causeFinding(cause: Cause, limits: FindingLimits): Finding | null {
@@ -115,7 +115,7 @@ function causeFinding(cause: Cause, limits: FindingLimits): Finding | null {
   if (diagnosis === null) return null
   const { session, blocked, longestMs } = cause
   const wanted = mostWanted(cause.holdings)
-  // Whoever waits outside the server has a limit of its own, and a queue is what a lock is for.
+  // Processes that wait outside the server have a time limit, and waiting is the purpose of a lock.
   const isPatient = session.isLockSession && longestMs < limits.idleMs
   return {
     ...diagnosis,
@@ -135,7 +135,7 @@ function diagnose(cause: Cause, { idleMs, heldMs, waitMs }: FindingLimits): Diag
   if (session.pid === 0) {
     const text = `${who} holds ${what}.`
     const advice =
-      'See pg_prepared_xacts: COMMIT PREPARED or ROLLBACK PREPARED ends it; nothing else does, not even a restart.'
+      'See pg_prepared_xacts. Only COMMIT PREPARED or ROLLBACK PREPARED ends it, not even a restart.'
     return { code: 'prepared_transaction', text, advice }
   }
   if (session.isLockSession) return longestMs < waitMs ? null : blockedByLockpool(cause)
@@ -165,11 +165,11 @@ function diagnose(cause: Cause, { idleMs, heldMs, waitMs }: FindingLimits): Diag
   return {
     code: 'blocked',
     text: `${who} ${blocking(cause)} with ${blockedWith(cause)}${doing(session)}.`,
-    advice: 'See what it does.',
+    advice: 'See what this session does.',
   }
 }
 
-/** A lock of lockpool's, which is held as long as a program holds it. */
+/** A lock of lockpool, which a program holds. */
 function blockedByLockpool(cause: Cause): Diagnosis {
   const { session, holdings, otherLocks: others } = cause
   const wanted = mostWanted(holdings)
@@ -206,7 +206,7 @@ function blockedWith(cause: Cause): string {
   return wanted === null ? 'locks' : titled(wanted.lock)
 }
 
-/** Whom it hits, as sentences of their own. */
+/** The consequences for others, as sentences. */
 function consequence(
   code: FindingCode,
   { blocked, longestMs, victims, holdings }: Cause,
@@ -215,7 +215,7 @@ function consequence(
   if (blocked === 0) return ''
   const forEver =
     victims.size > 0 && longestMs >= endlessMs ? ' Without a lock_timeout they wait for ever.' : ''
-  // The sentence before says whom, and for how long.
+  // The text before says how many, and for how long.
   if (code === 'blocked') return forEver
   const whom = blocked === 1 ? 'One other waits' : `${blocked} others wait`
   const wanted = mostWanted(holdings)
@@ -228,7 +228,7 @@ function consequence(
   return ` ${whom}${forWhat}${howLong}.${forEver}`
 }
 
-/** Waits of the server only, of which no cause is told: those outside have a time-out of lockpool's. */
+/** Long waits in the server without a known cause. Waits outside the server have a timeout. */
 function endlessFinding(
   { locks }: LockSnapshot,
   explained: ReadonlySet<number>,
@@ -252,7 +252,7 @@ function endlessFinding(
       code: 'endless_wait',
       severity: 'warning',
       text: `${sessionInWords(waiter.session)} has waited for ${titled(lock)} for ${durationInWords(waiter.waitedMs!)}.${more} Without a lock_timeout they wait for ever.`,
-      advice: 'Set lock_timeout for sessions that wait for locks, or take the lock with a timeoutMs.',
+      advice: 'Set lock_timeout for sessions that wait for locks, or acquire the lock with timeoutMs.',
       endPid: null,
       pids: endless.map((each) => each.waiter.session.pid),
       lock: refOf(lock),

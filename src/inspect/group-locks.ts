@@ -24,9 +24,9 @@ interface Draft extends ServerLock {
   permits: number | null
   readonly holders: LockHolder[]
   readonly waiters: LockWaiter[]
-  /** What interest in it is kept under; null for what is no key of ours. */
+  /** The hash of its waiter registrations; null for keys of other programs. */
   readonly hash: number | null
-  /** Of its KeyCode; null for what is no key. */
+  /** The id of its KeyCode; null if it is not a key. */
   readonly keyId: string | null
 }
 
@@ -129,12 +129,12 @@ function holderOf(
   const holder = { session, mode: row.mode, permit: part === null ? null : part.number + 1 }
   if (row.target.kind === 'advisory' && report !== undefined) {
     const hold = report.holds.get(row.target.id)
-    // What the process has not said yet has not been there for long.
+    // A hold that the process has not reported yet is recent.
     if (hold === undefined) return { ...holder, atLeastMs: 0, atMostMs: report.completeFromMs, label: null }
     const ms = Math.round(hold.heldMs)
     return { ...holder, atLeastMs: ms, atMostMs: ms, label: hold.label }
   }
-  // A lock session never stops talking, so its silence says nothing; a session in a transaction has locked within it.
+  // A lock session sends heartbeats, so it is never idle for long. A session in a transaction has locked within it.
   const isQuiet = session.state !== null && session.state.startsWith('idle') && !session.isLockSession
   return {
     ...holder,
@@ -148,7 +148,7 @@ function waiterOf(row: LockRow, session: ServerSession, blockedBy: readonly numb
   return { session, mode: row.mode, waitedMs: row.waitedMs, label: null, isOutside: false, blockedBy }
 }
 
-/** Interest is kept under 32 bits of a key. Whoever has the key is not waiting for it, whatever other key has the same bits. */
+/** Registrations have 32 bits of a key. The holder of a key does not wait for it, even if another key has the same bits. */
 function addOutsideWaiters(
   drafts: Iterable<Draft>,
   { interests, reports }: Pick<ServerState, 'interests' | 'reports'>,
@@ -175,7 +175,7 @@ function addOutsideWaiters(
   })
 }
 
-/** Who waits behind another caller of the same process is known to nobody else, and has no interest at the server. */
+/** Callers that wait behind another caller of their process have no registration; only their process reports them. */
 function addCallersBehindTheirOwn({ keyId, holders, waiters }: Draft, reports: ServerState['reports']): void {
   if (keyId === null || reports === undefined) return
   const blockedBy = [...new Set(holders.map(({ session }) => session.pid))]

@@ -3,10 +3,10 @@ import type { LockRow, LockTarget } from '../dialect/server-state.js'
 type RowTarget = Extract<LockTarget, { kind: 'row' }>
 
 /**
- * A row is locked by a mark in the row itself, which pg_locks does not show. Whoever wants it next locks the tuple, and
- * waits for the transaction in the mark to end; others wait for the tuple. So a session that waits for a transaction while
- * it has a tuple waits for that row, and whoever has the transaction has the row. Where a transaction is waited for without
- * a tuple, it may be for a row that is not there yet: two have inserted the same key.
+ * PostgreSQL records a row lock in the row itself, and pg_locks does not show it. The first waiter locks the tuple and waits
+ * for the holder's transaction to end; later waiters wait for the tuple. So a session that waits for a transaction while it
+ * has a tuple waits for that row, and the session of that transaction has the row. A wait for a transaction without a tuple
+ * may be for a row that does not exist yet: two sessions have inserted the same key.
  */
 export function rowsBehindTransactions(rows: readonly LockRow[]): LockRow[] {
   const tuples = new Map<number, LockRow & { readonly target: RowTarget }>()
@@ -23,7 +23,7 @@ export function rowsBehindTransactions(rows: readonly LockRow[]): LockRow[] {
   }
   return rows.flatMap((row) => {
     const { target, isGranted, pid } = row
-    // Whoever has the tuple is the first who waits for the row, and shown as such.
+    // The session that has the tuple is the first waiter for the row, and shown as such.
     if (target.kind === 'row' && isGranted && first.has(pid)) return []
     if (target.kind !== 'transaction') return [row]
     if (isGranted) {

@@ -3,77 +3,77 @@ import type { KeyName, ServerSession } from '../dialect/server-state.js'
 /** A key of any program, a semaphore of lockpool, or what PostgreSQL locks by itself. */
 export type ServerLockKind = 'advisory' | 'semaphore' | 'row' | 'table' | 'transaction' | 'other'
 
-/** One thing that is locked in the server, or wanted: by whom, and who waits for it. */
+/** A lock in the server, with its holders and its waiters. */
 export interface ServerLock {
   readonly kind: ServerLockKind
-  /** As people read it: the name of the key where it is known. */
+  /** For people: the name of the key if it is known. */
   readonly title: string
-  /** What tells it from all others of its kind. Of an advisory lock the raw key, as `--raw` takes it: `123` or `12,34`. */
+  /** Unique within its kind. For an advisory lock the raw key, as `--raw` takes it: `123` or `12,34`. */
   readonly id: string
-  /** Of an advisory lock, if a process has written it down. */
+  /** The name of an advisory lock, if a process has recorded it. */
   readonly name: KeyName | null
-  /** Of a semaphore, if a process has said so. */
+  /** The number of permits of a semaphore, if a process has recorded it. */
   readonly permits: number | null
-  /** Of a row or a table: its name, with its schema if it needs one. */
+  /** For rows and tables: the name of the table, with its schema if needed. */
   readonly table: string | null
   readonly holders: readonly LockHolder[]
-  /** Who waits in the server, the longest first; then processes that wait outside it, in no order that the server knows. */
+  /** Sessions that wait in the server, the longest wait first; then processes that wait outside of it, in no known order. */
   readonly waiters: readonly LockWaiter[]
 }
 
 /**
- * The server does not know since when a lock is held. A lockpool knows it of its own locks, and says it (`lockpool install`):
- * then both bounds are that. Of other locks it is known that rows and tables are not locked longer than their transaction
- * runs, and that no lock is held for less than its session has been idle, because only statements lock. How long the session
- * has been there says nothing: with a pool that is hours for locks of milliseconds.
+ * PostgreSQL does not record when a lock was granted. Pools record it for their own locks (`lockpool install`); then both
+ * bounds are the exact age. For other locks there are limits: a row or a table is not locked for longer than its transaction
+ * has run, and a lock is held at least as long as its session has been idle, because only statements acquire locks. The age of
+ * the session says nothing: with a pool it is hours for locks of milliseconds.
  */
 export interface LockHolder {
   readonly session: ServerSession
-  /** `exclusive` and `shared` for advisory locks; for others the words of the server. */
+  /** `exclusive` or `shared` for advisory locks; for others the server's word. */
   readonly mode: string
-  /** Of a semaphore: the number of the permit, from 1 on. */
+  /** For a semaphore: the number of the permit, from 1. */
   readonly permit: number | null
-  /** Not shorter than this. */
+  /** The least that it has been held. */
   readonly atLeastMs: number
-  /** Nor longer than this, if that is known. */
+  /** The most that it has been held; null if unknown. */
   readonly atMostMs: number | null
-  /** What it is for, in the words of who holds it: see `AcquireOptions.label`. */
+  /** What the lock is for, as its holder says: see `AcquireOptions.label`. */
   readonly label?: string | null
 }
 
-/** Who waits for a lock. */
+/** A waiter for a lock. */
 export interface LockWaiter {
   readonly session: ServerSession
-  /** Null for a process outside, unless it has made known that it wants the lock exclusively. */
+  /** Null for a process that waits outside the server, unless it has registered as a writer. */
   readonly mode: string | null
-  /** Null where nobody says it: of a process outside, and of the first moments. */
+  /** Null if unknown: for a process outside the server, and in the first moments. */
   readonly waitedMs: number | null
-  /** What it waits for the lock for, in its words: see `AcquireOptions.label`. */
+  /** What it wants the lock for: see `AcquireOptions.label`. */
   readonly label?: string | null
-  /** A lockpool that waits in its process, without a connection for it. */
+  /** Whether it waits in its process, without a connection. */
   readonly isOutside: boolean
-  /** The sessions that keep it from going on, by the server. */
+  /** The backend pids of the sessions that block it. */
   readonly blockedBy: readonly number[]
 }
 
-/** What tells a lock from all others of a server, from one look to the next: for rows, links and addresses. */
+/** Unique among the locks of a server, and stable over time: for rows, links and addresses. */
 export function lockId({ kind, id }: Pick<ServerLock, 'kind' | 'id'>): string {
   return `${kind} ${id}`
 }
 
-/** A lock as something else speaks of it: enough to find it in the same snapshot. */
+/** A reference to a lock of the same snapshot. */
 export type LockRef = Pick<ServerLock, 'kind' | 'id' | 'title'>
 
 export function refOf({ kind, id, title }: ServerLock): LockRef {
   return { kind, id, title }
 }
 
-/** With its namespace, where it has one: the same name in two namespaces is two locks. */
+/** With its namespace, if it has one: the same name in two namespaces is two locks. */
 export function titled({ title, name }: Pick<ServerLock, 'title' | 'name'>): string {
   return name === null || name.namespace === '' ? title : `${title} [${name.namespace}]`
 }
 
-/** How many wait for any of them. */
+/** The number of waiters of all of them. */
 export function waitersOf(locks: readonly ServerLock[]): number {
   return locks.reduce((sum, { waiters }) => sum + waiters.length, 0)
 }

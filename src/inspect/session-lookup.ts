@@ -2,7 +2,7 @@ import type { ServerSession, ServerState } from '../dialect/server-state.js'
 
 export type SessionLookup = (pid: number) => ServerSession
 
-/** Locks and sessions are two looks: one may have ended in between, or belong to a database that was not looked at. */
+/** Locks and sessions are read one after the other: a session may have ended in between, or belong to another database. */
 export function sessionLookup(
   sessions: readonly ServerSession[],
   reports: ServerState['reports'],

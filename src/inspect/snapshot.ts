@@ -16,19 +16,19 @@ export interface LockSnapshot {
   readonly locks: readonly ServerLock[]
   /** Of the holders and the waiters. */
   readonly sessions: readonly ServerSession[]
-  /** Who keeps others from going on without waiting itself, the one with the most behind it first. */
+  /** Sessions that block others and do not wait themselves, the one with the most behind it first. */
   readonly chains: readonly Chain[]
-  /** Processes that wait, outside the server, for keys that nobody has at this moment, or whose names are not known. */
+  /** Processes that wait outside the server for keys that are not held now, or whose names are unknown. */
   readonly otherInterests: readonly Interest[]
-  /** Those that share the lock table by agreement: see `maxHeldLocks`. */
+  /** Pools that share the lock table: see `maxHeldLocks`. */
   readonly pools: readonly AnnouncedPool[]
 }
 
-/** What one pool has announced to use of the lock table. */
+/** The share of the lock table that one pool has announced. */
 export interface AnnouncedPool {
-  /** The process ids of its sessions. */
+  /** The backend pids of its sessions. */
   readonly sessions: readonly number[]
-  /** In entries of the lock table. */
+  /** Entries of the lock table. */
   readonly share: number
 }
 
@@ -48,7 +48,7 @@ export function snapshotOf(state: ServerState): LockSnapshot {
   }
 }
 
-/** Every session of a pool announces the same. */
+/** Every session of a pool announces the same share. */
 function poolsOf(announcements: readonly Announcement[]): AnnouncedPool[] {
   const pools = new Map<number, { sessions: number[]; share: number }>()
   for (const { pid, pool, share } of announcements) {

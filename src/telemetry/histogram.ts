@@ -1,6 +1,6 @@
 import { BUCKETS } from './metric.js'
 
-/** How many were how large, in buckets. */
+/** Counts values in buckets. */
 export class Histogram {
   /** One for each bucket, and one for what is larger than all. Not cumulative. */
   readonly #counts: number[] = Array.from({ length: BUCKETS.length + 1 }, () => 0)

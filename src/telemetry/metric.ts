@@ -1,7 +1,7 @@
 /**
- * What is measured, in one place. Names, units and attributes are those of OpenTelemetry's semantic conventions where they
- * have any (`db.client.connection.*`, of the status "development" in version 1.44); nothing is agreed on for locks. A key
- * is never an attribute: there may be millions, and each would be a series of its own.
+ * All metrics in one place. Names, units and attributes follow OpenTelemetry's semantic conventions where there are any
+ * (`db.client.connection.*`, status "development" in version 1.44); there are none for locks. A key is never an attribute:
+ * there may be millions, and each would be a separate series.
  */
 export type MetricKind =
   /** A number that goes up and down. */
@@ -19,7 +19,7 @@ export interface Metric {
   readonly description: string
 }
 
-/** Of a sample: names and values, few of each. */
+/** The attributes of a sample: few names, few values. */
 export type Attributes = Readonly<Record<string, string>>
 
 export const POOL_NAME = 'db.client.connection.pool.name'
@@ -66,35 +66,40 @@ export type MetricId =
 
 export const METRICS: Readonly<Record<MetricId, Metric>> = {
   connectionCount: connection('count', 'gauge', '{connection}', 'Connections that are open, by state'),
-  connectionMax: connection('max', 'gauge', '{connection}', 'Connections there may be'),
+  connectionMax: connection('max', 'gauge', '{connection}', 'The most connections that may be open'),
   connectionIdleMin: connection('idle.min', 'gauge', '{connection}', 'Connections that are kept open'),
   connectionPending: connection(
     'pending_requests',
     'gauge',
     '{request}',
-    'Callers who wait for a connection',
+    'Callers that wait for a connection',
   ),
-  connectionTimeouts: connection('timeouts', 'counter', '{timeout}', 'Callers who got no connection in time'),
+  connectionTimeouts: connection(
+    'timeouts',
+    'counter',
+    '{timeout}',
+    'Callers that got no connection in time',
+  ),
   connectionCreateTime: connection('create_time', 'histogram', 's', 'How long opening a connection took'),
   connectionWaitTime: connection('wait_time', 'histogram', 's', 'How long a caller waited for a connection'),
-  connectionUseTime: connection('use_time', 'histogram', 's', 'How long a connection was borrowed'),
+  connectionUseTime: connection('use_time', 'histogram', 's', 'How long a connection was checked out'),
   sessions: own('session.count', 'gauge', '{session}', 'Connections in use for locks'),
   held: own('lock.held', 'gauge', '{lock}', 'Locks and permits that are held'),
-  waiting: own('lock.waiting', 'gauge', '{request}', 'Callers who wait for a lock'),
-  waitTime: own('lock.wait.duration', 'histogram', 's', 'How long a caller waited who got the lock'),
-  holdTime: own('lock.hold.duration', 'histogram', 's', 'How long a lock was held that was released'),
+  waiting: own('lock.waiting', 'gauge', '{request}', 'Callers that wait for a lock'),
+  waitTime: own('lock.wait.duration', 'histogram', 's', 'How long a caller waited before it got the lock'),
+  holdTime: own('lock.hold.duration', 'histogram', 's', 'How long a lock was held until its release'),
   acquired: own('lock.acquired', 'counter', '{lock}', 'Locks granted'),
-  handedOff: own('lock.handed_off', 'counter', '{lock}', 'Of these, without asking the server'),
-  released: own('lock.released', 'counter', '{lock}', 'Locks given back'),
+  handedOff: own('lock.handed_off', 'counter', '{lock}', 'Of these, handed over within the process'),
+  released: own('lock.released', 'counter', '{lock}', 'Locks released'),
   lost: own('lock.lost', 'counter', '{lock}', 'Locks lost while they were held'),
-  refused: own('lock.refused', 'counter', '{request}', 'Callers who got no lock, for whatever reason'),
-  timeouts: own('lock.timeouts', 'counter', '{timeout}', 'Of these, because their time was up'),
-  deadlocks: own('lock.deadlocks', 'counter', '{deadlock}', 'Of these, because they waited in a circle'),
-  primaryChanges: own('primary.changes', 'counter', '{change}', 'How often the primary has changed'),
-  primaryDown: own('primary.last_down', 'gauge', 's', 'How long there was none at the last change'),
+  refused: own('lock.refused', 'counter', '{request}', 'Callers that got no lock, for any reason'),
+  timeouts: own('lock.timeouts', 'counter', '{timeout}', 'Of these, because of a timeout'),
+  deadlocks: own('lock.deadlocks', 'counter', '{deadlock}', 'Of these, because of a deadlock'),
+  primaryChanges: own('primary.changes', 'counter', '{change}', 'Changes of the primary'),
+  primaryDown: own('primary.last_down', 'gauge', 's', 'How long there was no primary at the last change'),
 }
 
-/** In seconds: from less than a round trip to longer than anybody should wait. */
+/** In seconds: from less than a round trip to longer than any caller should wait. */
 export const BUCKETS: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ]

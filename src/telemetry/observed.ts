@@ -5,7 +5,7 @@ import type { PoolSnapshot } from '../lock/snapshot.js'
 import type { PoolEvents } from '../pool/pool-events.js'
 import { CONNECTION_STATE, LOCK_MODE, METRICS, type Attributes, type Metric } from './metric.js'
 
-/** Whatever tells events. */
+/** An emitter of events. */
 interface Telling<Events> {
   /** Listens. */
   on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
@@ -13,11 +13,11 @@ interface Telling<Events> {
   off<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
 }
 
-/** What of a `LockPool` is looked at. */
+/** The part of a `LockPool` that is observed. */
 export interface ObservedPool extends Telling<LockEvents> {
-  /** What tells of its connections. */
+  /** The emitter of connection events. */
   readonly connections: Telling<PoolEvents>
-  /** What it knows now. */
+  /** Its state now. */
   snapshot(): Pick<PoolSnapshot, 'connections' | 'sessions' | 'held' | 'waiting' | 'counters'> &
     Partial<Pick<PoolSnapshot, 'primary'>>
 }
@@ -28,7 +28,7 @@ export interface Sample {
   readonly attributes: Attributes
 }
 
-/** Pure: all that a snapshot says. */
+/** Pure: the samples of a snapshot. */
 export function samplesOf(snapshot: ReturnType<ObservedPool['snapshot']>): Sample[] {
   const { connections, counters, primary = null } = snapshot
   const plain = (metric: Metric, value: number): Sample => ({ metric, value, attributes: {} })
@@ -59,12 +59,12 @@ export function samplesOf(snapshot: ReturnType<ObservedPool['snapshot']>): Sampl
   ]
 }
 
-/** Takes in how long something took, in seconds. */
+/** Records a duration in seconds. */
 export type Recorder = (seconds: number) => void
 
 /**
- * Tells how long each thing took, until the answer is called; before that nobody measures it. `recorder` is asked once for
- * each series, so that nothing has to be looked up while locks come and go.
+ * Records durations until the returned function is called; before this call nothing is measured. `recorder` is called once
+ * per series, so that nothing has to be looked up while locks come and go.
  */
 export function recordDurations(
   locks: ObservedPool,

@@ -1,13 +1,13 @@
 import { BUCKETS, METRICS, POOL_NAME, type Attributes, type Metric } from './metric.js'
 import { recordDurations, samplesOf, type ObservedPool } from './observed.js'
 
-/** What an instrument says of itself. */
+/** The metadata of an instrument. */
 interface InstrumentOptions {
   readonly description: string
   readonly unit: string
 }
 
-/** What of a `Meter` of `@opentelemetry/api` is used. That package is not needed, and not loaded. */
+/** The part of a `Meter` of `@opentelemetry/api` that is used. That package is not needed, and not loaded. */
 export interface MeterLike<Observable = unknown> {
   createHistogram(
     name: string,
@@ -25,13 +25,13 @@ export interface MeterLike<Observable = unknown> {
   ): void
 }
 
-/** What of its observers is used. */
+/** The part of its observers that is used. */
 export interface ObserverLike<Observable> {
   observe(observable: Observable, value: number, attributes: Record<string, string>): void
 }
 
 /**
- * Reports a pool to OpenTelemetry from now on, until the answer is called. `name`, by default `lockpool`, is its
+ * Reports a pool to OpenTelemetry from now on, until the returned function is called. `name`, by default `lockpool`, is its
  * `db.client.connection.pool.name`.
  *
  *     reportTo(metrics.getMeter('orders'), locks, 'orders')

@@ -29,7 +29,7 @@ export class PrometheusMetrics {
   readonly #watched = new Map<string, Watched>()
 
   /**
-   * Shows a pool from now on, until the answer is called. `name`, by default `lockpool`, becomes the label that
+   * Includes a pool from now on, until the returned function is called. `name`, by default `lockpool`, becomes the label that
    * tells pools apart.
    *
    * @throws {InvalidOptionError} another pool has that name

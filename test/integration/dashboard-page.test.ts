@@ -52,8 +52,8 @@ describe.skipIf(!hasBrowser)('the page, in a browser', { timeout: 60_000 }, () =
       if (!new URL(request.url()).pathname.startsWith('/api/')) sizes.push(request.sizes())
     })
     await page.goto(url, { waitUntil: 'load' })
-    await page.getByText('Nobody holds a lock, and nobody waits for one.').waitFor()
-    await page.getByText('Nobody blocks anybody.').waitFor()
+    await page.getByText('No locks are held, and there are no waiters.').waitFor()
+    await page.getByText('No session blocks another.').waitFor()
     // What is shown has been loaded, but the last of it may not be counted yet.
     const loaded = await page.evaluate(
       () =>
@@ -127,7 +127,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', { timeout: 60_000 }, () =
     const end = page.getByRole('button', { name: 'End the session' })
     await page.getByLabel('Token').fill('not the token of this test')
     expect(await end.isDisabled()).toBe(true)
-    await page.getByLabel('process id').fill(pid)
+    await page.getByLabel('its pid').fill(pid)
     await end.click()
     await page.getByText('Refused: that is not the token.').waitFor()
     await rows().getByText('42', { exact: true }).waitFor()
@@ -136,7 +136,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', { timeout: 60_000 }, () =
     expect(complaints.splice(0)).toEqual([expect.stringContaining('401')])
     await page.getByLabel('Token').fill(TOKEN)
     await end.click()
-    await page.getByText('Nobody holds it any more').waitFor()
+    await page.getByText('It is free now').waitFor()
     expect(complaints).toEqual([])
   })
 

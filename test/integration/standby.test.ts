@@ -44,7 +44,7 @@ test.each([['ls'], ['top', '--once']])('%s does not let "no locks" stand alone',
   expect(status).toBe(0)
   expect(out).toContain('no locks on this standby')
   expect(out.replaceAll(/\s+/g, ' ')).toContain(
-    '✗ This is a standby: it does not know the locks of its primary, and a lock taken here excludes nobody there.',
+    '✗ This is a standby: it does not know the locks of its primary, and a lock taken here has no effect there.',
   )
 })
 

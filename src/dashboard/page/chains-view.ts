@@ -5,11 +5,11 @@ import { age, count, sessionName, sessionState } from './words.js'
 
 type Sessions = StateJson['sessions']
 
-/** Who blocks whom, as trees that grow downward: at the top who waits for nobody. */
+/** Who blocks whom, as trees that grow downward. At the top are sessions that do not wait. */
 export function showChains({ chains, sessions, server }: StateJson): void {
   const parent = byId('chains')
   if (chains.length === 0) {
-    const text = server === null ? 'The server can’t be looked at.' : 'Nobody blocks anybody.'
+    const text = server === null ? 'The server cannot be inspected.' : 'No session blocks another.'
     showChildren(parent, [el('p', { class: 'dim' }, text)])
   } else
     showChildren(

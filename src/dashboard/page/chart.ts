@@ -11,7 +11,7 @@ export interface ChartData {
   readonly now: number
   readonly spanMs: number
   readonly series: readonly Series[]
-  /** A line that may not be crossed. */
+  /** A limit, drawn as a line. */
   readonly limit: number | null
 }
 
@@ -27,7 +27,7 @@ const RIGHT = 8
 const TOP = 6
 const BOTTOM = 16
 
-/** Values over time. Its legend says the newest ones, or those of the moment that is pointed at. */
+/** Values over time. The legend shows the newest values, or those at the pointer. */
 export class Chart {
   readonly figure: HTMLElement
   readonly #kind: ChartKind
@@ -115,7 +115,7 @@ export class Chart {
     return { y: (value) => place(value / top), ticks: top % 2 === 0 ? [0, top / 2, top] : [0, top] }
   }
 
-  /** In words as well, for those who don't see the lines. */
+  /** The same in words, for screen readers. */
   #write({ series }: ChartData): void {
     const values = series.map(({ name, values }) => {
       const value = this.#pointed === null ? latest(values) : (values[this.#pointed] ?? null)

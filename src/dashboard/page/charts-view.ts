@@ -4,8 +4,8 @@ import { byId, setText } from './dom.js'
 import { duration, grouped } from './words.js'
 
 /**
- * Connections beside the locks on them, and how long waits and holds took. The latter only a process knows of its own locks:
- * beside the programs there are two charts.
+ * Charts of connections, locks, waits and holds. Only a process knows the durations of its own locks, so a standalone
+ * dashboard has the first two.
  */
 export class ChartsView {
   readonly #locks = new Chart({ title: 'Locks', isLogarithmic: false, words: amount })
@@ -35,7 +35,7 @@ export class ChartsView {
   }
 }
 
-/** A page that has just been opened must not show a quarter of an hour of nothing. */
+/** A new page must not show a quarter of an hour of nothing. */
 function spanOf({ at, spanMs }: HistoryJson, now: number): number {
   const age = now - (at[0] ?? now)
   return SPANS_MS.find((span) => span >= age) ?? spanMs

@@ -1,6 +1,6 @@
 import type { EndedJson, EndJson, ProblemJson, StateJson } from '../state-json.js'
 
-/** What the dashboard answered instead. */
+/** A refusal of the dashboard. */
 export class Refused extends Error {
   readonly status: number
   readonly code: string
@@ -12,10 +12,10 @@ export class Refused extends Error {
   }
 }
 
-/** Longer than any look may take. */
+/** Longer than any inspection may take. */
 const PATIENCE_MS = 15_000
 
-/** Speaks to the dashboard. A token is kept only as long as the page is open. */
+/** Sends requests to the dashboard. A token is kept only while the page is open. */
 export class Client {
   #token: string | null = null
   #csrf = ''

@@ -7,10 +7,10 @@ export interface DetailPorts {
   readonly end: (session: SessionJson) => void
 }
 
-/** Queues are mostly short; who looks at one of thousands wants its head. */
+/** Queues are mostly short. Of a queue of thousands only the head is interesting. */
 const MOST_WAITERS = 100
 
-/** All that is known of one lock. Null closes it. */
+/** The details of one lock. Null closes them. */
 export function showDetail(id: string | null, state: StateJson, ports: DetailPorts): void {
   const section = byId('detail')
   section.hidden = id === null
@@ -26,7 +26,7 @@ function heading(title: string, { close }: DetailPorts): HTMLElement {
 }
 
 function gone(id: string, ports: DetailPorts): HTMLElement[] {
-  return [heading(id, ports), el('p', { class: 'dim' }, 'Nobody holds it any more, and nobody waits for it.')]
+  return [heading(id, ports), el('p', { class: 'dim' }, 'It is free now, and has no waiters.')]
 }
 
 function detail(lock: LockJson, state: StateJson, ports: DetailPorts): HTMLElement[] {
@@ -37,13 +37,13 @@ function detail(lock: LockJson, state: StateJson, ports: DetailPorts): HTMLEleme
     el(
       'div',
       {},
-      el('h3', {}, holders.length === 0 ? 'Held by nobody' : 'Held by'),
+      el('h3', {}, holders.length === 0 ? 'Not held' : 'Held by'),
       ...holders.map((holder) => holderCard(holder, state, ports)),
     ),
     el(
       'div',
       {},
-      el('h3', {}, waiters.length === 0 ? 'Nobody waits' : `Waiting: ${waiters.length}`),
+      el('h3', {}, waiters.length === 0 ? 'No waiters' : `Waiting: ${waiters.length}`),
       el(
         'ol',
         { class: 'queue' },
@@ -83,7 +83,7 @@ function holderCard(
 ): HTMLElement {
   const { pid, permit, mode, token, isHere } = holder
   const session = sessions[String(pid)]
-  // What the server says instead of a statement that is not for us to see is no statement.
+  // The server's placeholder for a hidden statement is not a statement.
   const isShown = session !== undefined && !session.isLockSession && session.state !== null
   const query = isShown ? session.query : null
   const others = locks.filter(({ holders }) => holders.some((each) => each.pid === pid)).length - 1
@@ -96,7 +96,7 @@ function holderCard(
       ['held for', age(holder) === '' ? null : age(holder)],
       ['mode', permit === null ? mode : `permit ${permit}`],
       ['token', token],
-      ['server process', pid === null || pid === 0 ? null : `${pid}${isHere ? ', of this process' : ''}`],
+      ['backend pid', pid === null || pid === 0 ? null : `${pid}${isHere ? ', of this process' : ''}`],
       ['process', processName(session)],
       ['user', session?.user ?? null],
       ['state', session === undefined ? null : sessionState(session)],
@@ -117,7 +117,7 @@ function holderCard(
   return card
 }
 
-/** Whoever is idle waits for its client, which says nothing. */
+/** An idle session waits for its client, which is not worth showing. */
 function waitOf({ isLockSession, waitsFor }: SessionJson): string | null {
   return isLockSession || waitsFor?.startsWith('Client:') === true ? null : waitsFor
 }

@@ -23,12 +23,12 @@ export function svg(
   return element
 }
 
-/** What the page is certain to have. */
+/** An element that the page certainly has. */
 export function byId(id: string): HTMLElement {
   return document.getElementById(id)!
 }
 
-/** Touches the document only where something changes: what a reader has selected stays selected. */
+/** Changes the document only if the text differs: a selection stays. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }
@@ -38,8 +38,8 @@ export function setAttribute(element: Element, name: string, value: string): voi
 }
 
 /**
- * Shows these children, and of what was there changes only what is different: what a reader has selected, focused or pressed
- * stays that. What has a listener has a key too, in `data-key`: with another key it is another element.
+ * Shows these children and changes only what differs, so that a selection, the focus and pressed buttons stay. An element
+ * with a listener has a key in `data-key`: with another key it is another element.
  */
 export function showChildren(parent: HTMLElement, children: readonly Node[]): void {
   const focused = parent.contains(document.activeElement) ? keyOf(document.activeElement!) : null

@@ -3,10 +3,10 @@ import { Refused, type Client } from './client.js'
 import { byId, el, setText } from './dom.js'
 import { count, sessionName } from './words.js'
 
-/** So many locks are named, and the rest counted. */
+/** More locks than these are only counted. */
 const MOST_NAMED = 6
 
-/** Asks whether a session is really to be ended: says who is hit, and wants its process id and the token typed. */
+/** Asks for confirmation before a session is ended: shows what is lost, and takes its pid and the token. */
 export function askToEnd(session: SessionJson, state: StateJson, client: Client, looked: () => void): void {
   const dialog = byId('end') as HTMLDialogElement
   const { pid } = session
@@ -18,7 +18,7 @@ export function askToEnd(session: SessionJson, state: StateJson, client: Client,
   const form = el(
     'form',
     {},
-    el('label', {}, `To confirm, type its process id, ${pid}`, typed),
+    el('label', {}, `To confirm, type its pid, ${pid}`, typed),
     el('label', {}, 'Token of this dashboard', token),
     fault,
     el('div', { class: 'buttons' }, cancel, submit),
@@ -46,38 +46,38 @@ export function askToEnd(session: SessionJson, state: StateJson, client: Client,
   dialog.showModal()
 }
 
-/** Null if it is done. */
+/** Null if it succeeded. */
 async function endIt(client: Client, order: EndJson, token: string): Promise<string | null> {
   try {
     const { ended, isStillThere } = await client.end(order, token)
-    if (!ended) return 'There is no such session any more.'
+    if (!ended) return 'This session has already ended.'
     return isStillThere
-      ? 'It was told to end, and is still there: it ends when what it does can be broken off.'
+      ? 'It was asked to end, and is still there: it ends when its statement can be interrupted.'
       : null
   } catch (error) {
     return error instanceof Refused ? `Refused: ${error.message}.` : 'The dashboard does not answer.'
   }
 }
 
-/** Who is hit by it. */
+/** What is lost. */
 function consequences({ pid, isHere, isLockSession }: SessionJson, { locks }: StateJson): HTMLElement[] {
   const held = locks.filter(({ holders }) => holders.some((holder) => holder.pid === pid))
   const behind = held.reduce((sum, { waiters }) => sum + waiters.length, 0)
   const named = held.slice(0, MOST_NAMED).map(({ title, waiters }) => {
-    const wait = waiters.length === 0 ? '' : `, ${count(waiters.length, 'waits', 'wait')} for it`
+    const wait = waiters.length === 0 ? '' : `, ${count(waiters.length, 'waiter', 'waiters')}`
     return el('li', {}, `${title}${wait}`)
   })
   if (held.length > MOST_NAMED)
     named.push(el('li', {}, `and ${count(held.length - MOST_NAMED, 'other', 'others')}`))
   const what = isLockSession
-    ? 'It is a lock session of a lockpool: whoever holds a lock on it is told that the lock is lost.'
-    : 'What it does is broken off, and its transaction is rolled back.'
+    ? 'It is a lock session of lockpool: its holders learn that their locks are lost.'
+    : 'Its statement is interrupted, and its transaction is rolled back.'
   return [
     el('p', {}, what, isHere ? ' It belongs to the process that serves this page.' : null),
     el(
       'p',
       {},
-      `It holds ${count(held.length, 'lock', 'locks')}, and ${count(behind, 'waits', 'wait')} for them:`,
+      `It holds ${count(held.length, 'lock', 'locks')}, with ${count(behind, 'waiter', 'waiters')}:`,
     ),
     el('ul', {}, ...named),
   ]

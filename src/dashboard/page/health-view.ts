@@ -4,7 +4,7 @@ import { lockLink } from './location.js'
 
 const SIGNS = { problem: '✖ Problem', warning: '▲ Worth a look', ok: '' } as const
 
-/** What is wrong in full, and leading to the lock it is about; what is well in a line. */
+/** Problems in full, with a link to the lock; what is fine in one line. */
 export function showHealth({ health, mayEnd }: StateJson): void {
   const troubles = health.filter(({ severity }) => severity !== 'ok')
   const fine = health.filter(({ severity }) => severity === 'ok')
@@ -18,7 +18,7 @@ export function showHealth({ health, mayEnd }: StateJson): void {
   )
 }
 
-/** Puts the focus on the next sentence that leads to a lock. */
+/** Moves the focus to the next sentence with a link to a lock. */
 export function nextTrouble(): void {
   const links = [...byId('troubles').querySelectorAll('a')]
   const at = links.findIndex((link) => link === document.activeElement)
@@ -38,7 +38,7 @@ function troubleItem(trouble: SentenceJson, mayEnd: boolean): HTMLElement {
   )
 }
 
-/** With how a session is ended from here, if it can be. */
+/** With the way to end the session from here, if there is one. */
 function adviceOn({ advice, endPid, lock }: SentenceJson, mayEnd: boolean): string | null {
   if (endPid === null) return advice
   const end =

@@ -2,7 +2,7 @@ import { el } from './dom.js'
 
 const PREFIX = '#lock='
 
-/** The lock that the address names; so that it can be sent to somebody, and "back" closes it. */
+/** The lock that the address names, so that the address can be shared and "back" closes the details. */
 export function chosenLock(): string | null {
   const { hash } = window.location
   if (!hash.startsWith(PREFIX)) return null
@@ -23,7 +23,7 @@ export function leaveLock(): void {
   window.dispatchEvent(new HashChangeEvent('hashchange'))
 }
 
-/** `key` tells it from other links to the same lock. */
+/** `key` distinguishes it from other links to the same lock. */
 export function lockLink(id: string, text: string, key: string): HTMLElement {
   return el('a', { href: PREFIX + encodeURIComponent(id), 'data-key': `${key} ${id}` }, text)
 }

@@ -42,7 +42,7 @@ export class LockRow {
   }
 }
 
-/** What needs saying beside the title: nearly all are advisory and exclusive. */
+/** What is unusual about the lock: nearly all are advisory and exclusive. */
 export function kindOf({ kind, namespace, holders, permits }: LockJson): string {
   if (kind === 'semaphore') return permits === null ? 'semaphore' : `${holders.length} of ${permits} permits`
   const words = [namespace, kind === 'advisory' ? null : kind, holders.some(isShared) ? 'shared' : null]
@@ -55,7 +55,7 @@ function isShared({ mode }: LockJson['holders'][number]): boolean {
 
 function holderOf({ holders }: LockJson, sessions: StateJson['sessions']): string {
   const [first, ...others] = holders
-  if (first === undefined) return 'nobody'
+  if (first === undefined) return '–'
   const name =
     first.isHere && sessions[String(first.pid)] === undefined
       ? 'this process'

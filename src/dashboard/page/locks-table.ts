@@ -6,7 +6,7 @@ import type { SortBy } from './select-locks.js'
 
 const ROW_HEIGHT = 34
 const HEAD_HEIGHT = 32
-/** As many as need no window of their own. */
+/** Up to this many rows are all in the document. */
 const FEW = 12
 
 interface Column {
@@ -29,7 +29,7 @@ export interface TablePorts {
   readonly order: (by: SortBy) => void
 }
 
-/** A table of which only the rows in sight are made, and made once: from one look to the next only texts change. */
+/** A table with elements only for the visible rows, which are reused: updates only change texts. */
 export class LocksTable {
   readonly #ports: TablePorts
   readonly #scroll = byId('locks')
@@ -42,7 +42,7 @@ export class LocksTable {
   #locks: readonly LockJson[] = []
   #sessions: StateJson['sessions'] = {}
   #chosen: string | null = null
-  /** The row that Tab leads to. */
+  /** The row that Tab selects. */
   #current = 0
 
   constructor(ports: TablePorts) {
@@ -64,9 +64,9 @@ export class LocksTable {
   }
 
   show(locks: readonly LockJson[], { sessions, process }: StateJson, chosen: string | null): void {
-    // Only a process knows the tokens of its locks.
+    // Only the process that has a lock knows its token.
     this.#table.classList.toggle('no-token', process === null)
-    // The current row follows its lock, wherever that goes; what has just been chosen, from wherever, is the current one.
+    // The current row follows its lock. A lock that has just been opened becomes the current row.
     const isNew = chosen !== null && chosen !== this.#chosen
     const current = isNew ? chosen : this.#locks[this.#current]?.id
     const at = locks.findIndex(({ id }) => id === current)
@@ -87,7 +87,7 @@ export class LocksTable {
     })
   }
 
-  /** Moves by so many rows, and puts the focus there. */
+  /** Moves by this many rows, and moves the focus too. */
   move(by: number): void {
     if (this.#locks.length === 0) return
     const isInside = this.#body.contains(document.activeElement)

@@ -1,6 +1,6 @@
 import { byId, el, setText } from './dom.js'
 
-/** Asks for the token that looking needs. */
+/** Asks for the token that reading needs. */
 export function askForToken(problem: string, use: (token: string) => void): void {
   const dialog = byId('login') as HTMLDialogElement
   if (dialog.open) return
@@ -20,7 +20,7 @@ export function askForToken(problem: string, use: (token: string) => void): void
   })
   // There is nothing to see behind it.
   dialog.addEventListener('cancel', (event) => event.preventDefault())
-  dialog.replaceChildren(el('h2', { id: 'login-title' }, 'Who looks needs a token'), form)
+  dialog.replaceChildren(el('h2', { id: 'login-title' }, 'This page needs a token'), form)
   setText(fault, problem)
   dialog.showModal()
 }

@@ -1,4 +1,4 @@
-/** The page: looks again and again, and shows what it sees. */
+/** The page: polls the state, and shows it. */
 import type { StateJson } from '../state-json.js'
 import { showChains } from './chains-view.js'
 import { ChartsView } from './charts-view.js'
@@ -82,7 +82,7 @@ function showFacts({ title, server, process }: StateJson): void {
   const facts = [
     server === null ? null : `PostgreSQL ${server.version}, database ${server.database}`,
     server?.isStandby === true ? 'a standby' : null,
-    process === null ? null : `beside a pool of ${process.connections.max} connections`,
+    process === null ? null : `in a process with a pool of ${process.connections.max} connections`,
     server?.hasKeyNames === false && process === null ? 'keys have no names here: lockpool install' : null,
   ]
   setText(byId('facts'), facts.filter((fact) => fact !== null).join(' · '))
@@ -107,7 +107,7 @@ function showEmpty({ locks, server }: StateJson, shown: number): void {
   byId('locks').hidden = shown === 0
   if (shown > 0) return
   const none =
-    server === null ? 'This process holds no lock.' : 'Nobody holds a lock, and nobody waits for one.'
+    server === null ? 'This process holds no locks.' : 'No locks are held, and there are no waiters.'
   setText(empty, locks.length === 0 ? none : 'No lock matches. Esc clears the filter.')
 }
 
@@ -117,7 +117,7 @@ function want(change: Partial<Wanted>): void {
   show()
 }
 
-/** Once: texts upward, numbers downward. Again: the other way. A third time: back to what is urgent. */
+/** First click: texts ascending, numbers descending. Second: the other way. Third: back to the most urgent. */
 function order(by: SortBy): void {
   const first = by !== 'title' && by !== 'holder'
   if (wanted.sortBy !== by) want({ sortBy: by, isDescending: first })

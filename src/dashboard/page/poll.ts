@@ -1,12 +1,12 @@
 import { after } from './ticker.js'
 
 export interface PollPorts {
-  /** One look. It must not reject. */
+  /** One request. It must not reject. */
   readonly look: () => Promise<void>
   readonly everyMs: () => number
 }
 
-/** Looks again and again: never twice at once, and not while nobody can see it. */
+/** Polls: never twice at once, and not while the page is hidden. */
 export class Poll {
   readonly #ports: PollPorts
   #isPaused = false
@@ -27,7 +27,7 @@ export class Poll {
     this.now()
   }
 
-  /** At once, if it may; and from then on at its pace. */
+  /** At once if possible, and from then on at its interval. */
   now(): void {
     this.#cancel?.()
     this.#cancel = null

@@ -51,7 +51,7 @@ export function selectLocks({ locks, sessions }: StateJson, wanted: Wanted): Loc
   const compare = ORDERS[wanted.sortBy]
   const sign = wanted.isDescending ? -1 : 1
   return chosen.toSorted(
-    // What is otherwise equal keeps its place from one look to the next.
+    // Equal rows keep their order from one update to the next.
     (a, b) => sign * compare(a, b, sessions) || compareText(a.title, b.title) || compareText(a.id, b.id),
   )
 }
@@ -75,7 +75,7 @@ type Sessions = StateJson['sessions']
 type Order = (a: LockJson, b: LockJson, sessions: Sessions) => number
 
 const ORDERS: Readonly<Record<SortBy, Order>> = {
-  // Who is waited for longest, then who is waited for at all, then what is held longest.
+  // The longest wait first, then locks with waiters, then the longest hold.
   urgency: (a, b) =>
     longestWait(a) - longestWait(b) || a.waiters.length - b.waiters.length || longestHeld(a) - longestHeld(b),
   title: (a, b) => compareText(a.title, b.title),

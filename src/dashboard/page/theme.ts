@@ -4,7 +4,7 @@ const KEY = 'lockpool theme'
 const THEMES = ['system', 'light', 'dark'] as const
 type Theme = (typeof THEMES)[number]
 
-/** As the system has it, until somebody says otherwise. */
+/** The system's theme, until the user chooses another. */
 export function setUpTheme(): () => void {
   let theme: Theme = THEMES.find((each) => each === stored()) ?? 'system'
   const apply = (): void => {

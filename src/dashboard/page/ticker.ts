@@ -1,4 +1,4 @@
-/** The only place of the page with a timer. Answers how to stop it. */
+/** The only timer of the page. Returns the function that stops it. */
 export function after(ms: number, action: () => void): () => void {
   const timer = setTimeout(action, ms)
   return () => clearTimeout(timer)

@@ -25,7 +25,7 @@ function inTwo(ms: number, unit: number, name: string, smaller: number, smallerN
   return rest === 0 ? whole : `${whole} ${rest} ${smallerName}`
 }
 
-/** `4 s` where that is known, else its limits: `≥ 4 s`, `≤ 3 m`, `12 s – 3 m`; nothing where nothing is known. */
+/** `4 s` if it is exact, else its limits: `≥ 4 s`, `≤ 3 m`, `12 s – 3 m`; empty if nothing is known. */
 export function age({ atLeastMs, atMostMs }: AgeJson): string {
   if (atMostMs === null) return atLeastMs === 0 ? '' : `≥ ${duration(atLeastMs)}`
   if (atLeastMs === atMostMs || duration(atLeastMs) === duration(atMostMs)) return duration(atMostMs)
@@ -41,7 +41,7 @@ export function grouped(number: number): string {
   return String(number).replace(/\B(?=(?:\d{3})+$)/g, '\u202f')
 }
 
-/** `billing · 10.0.0.7`; a session we know nothing of is its process id. */
+/** `billing · 10.0.0.7`; for an unknown session its pid. */
 export function sessionName(session: SessionJson | undefined, pid: number | null): string {
   if (pid === 0) return 'a prepared transaction'
   if (session === undefined) return pid === null ? 'this process' : `process ${pid}`
@@ -49,14 +49,14 @@ export function sessionName(session: SessionJson | undefined, pid: number | null
   return session.host === null ? name : `${name} · ${session.host}`
 }
 
-/** `process 88 on web-3`, as its host knows it; null where nobody has said so. */
+/** `88 on web-3`, the client process; null if it is unknown. */
 export function processName(session: SessionJson | undefined): string | null {
   return session?.process ? `${session.process.id} on ${session.process.host}` : null
 }
 
-/** What a session is about, in one line; a lock session never stops talking, so its state says nothing. */
+/** The activity of a session in one line. A lock session sends heartbeats, so its state says nothing. */
 export function sessionState({ isLockSession, state, stateMs }: SessionJson): string {
-  if (isLockSession) return 'a lock session of a lockpool'
+  if (isLockSession) return 'a lock session of lockpool'
   if (state === null) return 'state not visible to this role'
   return stateMs === null ? state : `${state} for ${duration(stateMs)}`
 }

@@ -55,9 +55,9 @@ export async function deadlocked(
   cause: unknown,
 ): Promise<LockDeadlockError> {
   const edges = readDeadlock((cause as { detail?: unknown }).detail)
-  if (edges === null) return new LockDeadlockError({ key: what, circle: [somewhere(wanted)] }, { cause })
+  if (edges === null) return new LockDeadlockError({ key: what, cycle: [somewhere(wanted)] }, { cause })
   const words = await Words.of(direct, edges, names)
-  return new LockDeadlockError({ key: what, circle: words.circle(edges, wanted) }, { cause })
+  return new LockDeadlockError({ key: what, cycle: words.circle(edges, wanted) }, { cause })
 }
 
 /** For a transaction that has failed: nothing more can be asked. */
@@ -68,7 +68,7 @@ export function deadlockedWithoutWords(
 ): LockDeadlockError {
   const edges = readDeadlock((cause as { detail?: unknown }).detail)
   const circle = edges === null ? [somewhere(wanted)] : new Words([], [], names).circle(edges, wanted)
-  return new LockDeadlockError({ key: what, circle }, { cause })
+  return new LockDeadlockError({ key: what, cycle: circle }, { cause })
 }
 
 function somewhere(wanted: string): DeadlockStep {

@@ -233,7 +233,7 @@ export class DeadlockDetector implements Seeker {
   #refuse(wait: FramedWait, steps: readonly Step[]): void {
     const circle = steps.map(({ process, holds, waitsFor }) => ({ process, holds, waitsFor }))
     const key = keyInWords(wait.place.label)
-    if (wait.inQueue.refuse(new LockDeadlockError({ key, circle }))) this.#host.deadlocked()
+    if (wait.inQueue.refuse(new LockDeadlockError({ key, cycle: circle }))) this.#host.deadlocked()
   }
 
   #idOf(waiter: LockWaiter): string {

@@ -47,7 +47,7 @@ test.each([
     'a circle',
     new LockDeadlockError({
       key: keyInWords(EVIL),
-      circle: [
+      cycle: [
         { process: EVIL, holds: EVIL, waitsFor: EVIL },
         { process: EVIL, holds: null, waitsFor: EVIL },
       ],

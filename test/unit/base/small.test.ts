@@ -111,7 +111,7 @@ test('an error names itself, its code and its cause', () => {
   const error = new LockTimeoutError({ key: 'lock "a"', phase: 'locking', waitedMs: 12.6 }, { cause: 'why' })
 
   expect(String(error)).toBe(
-    'LockTimeoutError: lock "a" was not acquired in 13 ms (the server did not grant it, and nobody could be named who holds it)',
+    'LockTimeoutError: lock "a" was not acquired in 13 ms (another session holds it, and the server could not name it)',
   )
   expect(error.stack).toMatch(/^LockTimeoutError: /)
   expect(error).toMatchObject({ code: 'LOCK_TIMEOUT', retryable: true, cause: 'why', waitedMs: 12.6 })

@@ -10,7 +10,7 @@ const EXPECTED: readonly (readonly [Error, ExitName])[] = [
   [timeout('locking'), 'busy'],
   [timeout('connecting'), 'unavailable'],
   [new errors.LockLostError({ key: 'k', heldMs: 1, reason: 'r' }), 'lost'],
-  [new errors.LockDeadlockError({ key: 'k', circle: [] }), 'busy'],
+  [new errors.LockDeadlockError({ key: 'k', cycle: [] }), 'busy'],
   [new errors.LockReentryError('k'), 'internal'],
   [new errors.LockTableFullError('full'), 'unavailable'],
   [new errors.FencingUnavailableError('none'), 'config'],

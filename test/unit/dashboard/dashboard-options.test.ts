@@ -20,8 +20,8 @@ test.each([
   [{ path: 'admin' }, /"path" must begin with a slash/],
   [{ path: '/admin/' }, /"path" must begin with a slash/],
   [{ path: '/a"b' }, /"path" must begin with a slash/],
-  [{ hosts: ['x', 'https://x'] }, /"hosts" must be names of hosts, .* got "https:\/\/x"/],
-  [{ hosts: ['x:80'] }, /"hosts" must be names of hosts, .* got "x:80"/],
+  [{ hosts: ['x', 'https://x'] }, /"hosts" must be host names, .* got "https:\/\/x"/],
+  [{ hosts: ['x:80'] }, /"hosts" must be host names, .* got "x:80"/],
   [{ hosts: 'x' as never }, /"hosts" must be a list/],
 ])('%j is refused', (options, message) => {
   expect(() => resolveDashboardOptions(options)).toThrow(message)

@@ -139,7 +139,7 @@ describe('who may look', () => {
     expect((await guess(TOKEN)).status).toBe(200)
     expect((await world.end({ pid: 1, startedAt: BEGUN, confirm: '1' })).status).toBe(200)
     expect(world.reported.map((error) => error.message)).toContain(
-      'somebody guesses at the token of the dashboard',
+      'too many wrong tokens were sent to the dashboard',
     )
     world.clock.advance(60_000)
     expect((await guess('later')).status).toBe(401)

@@ -61,7 +61,7 @@ test('where it listens on every address, it is announced under a name', () => {
 })
 
 test.each([
-  ['a port', ['--name', 'locks:7433'], /^--name must be names of hosts, .* got "locks:7433"$/],
+  ['a port', ['--name', 'locks:7433'], /^--name must be host names, .* got "locks:7433"$/],
   ['a scheme', ['--name', 'http://locks'], /^--name .* got "http:\/\/locks"$/],
   ['an address without brackets', ['--name', 'fd00::1'], /^--name /],
   ['an argument', ['locks'], /takes no arguments/],

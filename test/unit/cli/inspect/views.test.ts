@@ -88,7 +88,7 @@ test('chains are drawn below their cause, and findings with what to do', () => {
   ])
   expect(findingLines(findingsOf(snapshot()), plain, Infinity)).toEqual([
     expect.stringMatching(/^✗ billing .* blocks 2 others/),
-    expect.stringMatching(/^ {2}See what it does\. pg_terminate_backend\(1\) ends its session\.$/),
+    expect.stringMatching(/^ {2}See what this session does\. pg_terminate_backend\(1\) ends its session\.$/),
   ])
 })
 
