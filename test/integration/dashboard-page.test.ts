@@ -129,7 +129,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', { timeout: 60_000 }, () =
     expect(await end.isDisabled()).toBe(true)
     await page.getByLabel('its pid').fill(pid)
     await end.click()
-    await page.getByText('Refused: that is not the token.').waitFor()
+    await page.getByText('Refused: the token is wrong.').waitFor()
     await rows().getByText('42', { exact: true }).waitFor()
 
     // Refused requests are in the console of every browser.
