@@ -1,8 +1,9 @@
-import type { Arbiter } from './arbiter.js'
-import type { Wanted } from './key-book.js'
-import type { Lock } from './lock.js'
-import { LockGroup } from './lock-group.js'
-import type { LockRequest, Patience } from './lock-waiter.js'
+import type { Arbiter } from './contention/arbiter.js'
+import type { Keys } from './key/keys.js'
+import type { Wanted } from './key/key-book.js'
+import type { Lock } from './handle/lock.js'
+import { LockGroup } from './handle/lock-group.js'
+import type { LockRequest, Patience } from './handle/lock-waiter.js'
 
 /**
  * All of them, or none.
@@ -13,7 +14,7 @@ import type { LockRequest, Patience } from './lock-waiter.js'
  * from the front longer, so there are at most as many waits as keys.
  */
 export async function acquireAll(
-  arbiter: Arbiter,
+  { arbiter, keys }: { readonly arbiter: Arbiter; readonly keys: Keys },
   wanted: readonly Wanted[],
   request: LockRequest,
 ): Promise<LockGroup> {
@@ -21,7 +22,7 @@ export async function acquireAll(
   const { refusal } = arbiter
   if (refusal !== null) throw refusal
   const until = arbiter.clock.now() + request.timeoutMs
-  const attempt = new Attempt(arbiter, distinct, request, until)
+  const attempt = new Attempt(keys, distinct, request, until)
   arbiter.groupCame()
   try {
     let refused = await attempt.tryRest(request.patience === 'once' ? 'once' : 'ask')
@@ -44,13 +45,13 @@ export async function acquireAll(
 /** What one call of `acquireAll` has so far. */
 class Attempt {
   readonly held: Map<string, Lock> = new Map()
-  readonly #arbiter: Arbiter
+  readonly #keys: Keys
   readonly #inOrder: readonly Wanted[]
   readonly #request: LockRequest
   readonly #until: number
 
-  constructor(arbiter: Arbiter, distinct: readonly Wanted[], request: LockRequest, until: number) {
-    this.#arbiter = arbiter
+  constructor(keys: Keys, distinct: readonly Wanted[], request: LockRequest, until: number) {
+    this.#keys = keys
     this.#inOrder = distinct.toSorted((a, b) => (a.code.id < b.code.id ? -1 : 1))
     this.#request = request
     this.#until = until
@@ -62,7 +63,7 @@ class Attempt {
     for (const [id, lock] of this.held) if (lock.state !== 'held') this.held.delete(id)
     const all = this.#inOrder.filter(({ code }) => !this.held.has(code.id))
     // Behind one that others of this process hold or wait for nothing need be tried: it would only be given back.
-    const busy = all.findIndex(({ code }) => this.#arbiter.isBusy(code, this.#request.mode))
+    const busy = all.findIndex(({ code }) => this.#keys.isBusy(code, this.#request.mode))
     const missing = busy < 0 || patience === 'once' ? all : all.slice(0, busy)
     const request = this.#requestNow(patience)
     const outcomes = await Promise.allSettled(missing.map((each) => this.#acquire(each, request)))
@@ -94,12 +95,12 @@ class Attempt {
   #acquire({ code, label }: Wanted, request: LockRequest): Promise<Lock | null> {
     const { signal } = request
     if (signal?.aborted) return Promise.reject(signal.reason)
-    return this.#arbiter.acquire(code, label, request, true)
+    return this.#keys.acquire(code, label, request, true)
   }
 
   /** With what is left of the time. */
   #requestNow(patience: Patience): LockRequest {
-    const timeoutMs = Math.max(this.#until - this.#arbiter.clock.now(), 0)
+    const timeoutMs = Math.max(this.#until - this.#keys.clock.now(), 0)
     return { ...this.#request, patience, timeoutMs }
   }
 }

@@ -1,9 +1,9 @@
 import { InvalidOptionError } from '../base/errors.js'
 import { show } from '../base/options.js'
 import type { LockMode } from '../dialect/lock-key.js'
-import { currentFrame, type AnyFrame } from './holding-context.js'
+import { currentFrame, type AnyFrame } from './handle/holding-context.js'
 import { LOCK_POOL_OPTIONS, type LockPoolOptions } from './lock-pool-options.js'
-import type { LockRequest, Patience } from './lock-waiter.js'
+import type { LockRequest, Patience } from './handle/lock-waiter.js'
 
 /** How one lock is asked for. */
 export interface AcquireOptions {

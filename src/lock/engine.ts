@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { sleep, type Clock } from '../base/clock.js'
-import { Emitter } from '../base/emitter.js'
+import type { Emitter } from '../base/emitter.js'
 import { PoolClosedError, type LockError } from '../base/errors.js'
 import { orAbort } from '../base/or-abort.js'
 import type { Random } from '../base/random.js'
@@ -10,22 +10,25 @@ import type { SessionReport } from '../dialect/session-report.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
 import type { PoolOptions } from '../pool/pool-options.js'
-import { Arbiter } from './arbiter.js'
-import type { ArbiterLinks } from './arbiter-ports.js'
+import { Agenda } from './contention/agenda.js'
+import { Arbiter } from './contention/arbiter.js'
+import type { ArbiterLinks } from './contention/arbiter-ports.js'
 import { isTold, linkSettings, poolOptions } from './engine-options.js'
-import { Doorbell, type DoorbellHost } from './doorbell.js'
-import { KeyNames, namesInUse } from './key-names.js'
-import { LeakWatch } from './leak-watch.js'
+import { Doorbell, type DoorbellHost } from './contention/doorbell.js'
+import { Keys } from './key/keys.js'
+import { KeyNames, namesInUse } from './key/key-names.js'
+import { OrderlyEmitter } from './contention/orderly-emitter.js'
+import { LeakWatch } from './handle/leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
-import type { Line } from './place-in-line.js'
-import { watchPrimary, type PrimaryWatch } from './primary-watch.js'
+import type { Line } from './contention/place-in-line.js'
+import { watchPrimary, type PrimaryWatch } from './session/primary-watch.js'
 import { Semaphores } from './semaphore/semaphores.js'
-import { ReportBoard } from './report-board.js'
-import { sessionReports } from './session-reports.js'
-import type { Client } from './session-host.js'
-import type { Session, SessionState } from './session.js'
-import { Sessions, type SessionsHost, type Tenant } from './sessions.js'
+import { ReportBoard } from './session/report-board.js'
+import { sessionReports } from './session/session-reports.js'
+import type { Client } from './session/session-host.js'
+import type { Session, SessionState } from './session/session.js'
+import { Sessions, type SessionsHost, type Tenant } from './session/sessions.js'
 import { TableBudget, type BudgetHost } from './table-budget.js'
 
 /** The database to lock in, and time and chance. */
@@ -51,9 +54,11 @@ export type MakePool<C extends object> = (
 export class Engine<C extends object> implements ArbiterLinks, SessionsHost, DoorbellHost, BudgetHost {
   readonly clock: Clock
   readonly random: Random
-  readonly events: Emitter<LockEvents> = new Emitter()
+  readonly agenda: Agenda = new Agenda()
+  readonly events: Emitter<LockEvents> = new OrderlyEmitter(this.agenda)
   readonly connections: ConnectionPool<C>
   readonly arbiter: Arbiter
+  readonly keys: Keys
   readonly semaphores: Semaphores
   readonly sessions: Sessions<C>
   /** How this process is called in messages to people. */
@@ -83,10 +88,12 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.connections = makePool(factory, poolOptions(options, spare), { clock, random })
     const guard = dialect.guard.bind(dialect)
     const hashOf = dialect.hashOf ?? null
-    const ports = { clock, random, sender: this.#sender, process: this.process, guard, hashOf }
+    const { agenda } = this
+    const ports = { agenda, clock, random, sender: this.#sender, process: this.process, guard, hashOf }
     this.leaks = leakWarningMs > 0 ? new LeakWatch(clock, leakWarningMs, this.events) : null
     this.arbiter = new Arbiter(ports, maxWaiting, this.events, this)
-    this.semaphores = new Semaphores(this.arbiter, this)
+    this.keys = new Keys(ports, this.arbiter)
+    this.semaphores = new Semaphores(this.arbiter)
     this.sessions = new Sessions(
       this.connections,
       dialect,
@@ -120,9 +127,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     const since = this.clock.now()
     const enough = new AbortController()
     const patience = sleep(this.clock, graceMs, enough.signal)
-    const settled = Promise.all([this.arbiter.close(), this.semaphores.close(new PoolClosedError())])
+    this.arbiter.close()
+    const closed = new PoolClosedError()
+    const settled = Promise.all([this.keys.close(closed), this.semaphores.close(closed)])
     await Promise.race([settled, patience])
-    this.arbiter.detector.close()
+    this.keys.detector.close()
     enough.abort()
     this.#budget.close()
     this.#names?.close()
@@ -190,15 +199,15 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 
   /** Of the keys that somebody here holds or waits for, as far as they have names. */
   namesInUse(): Iterable<NamedKey> {
-    return namesInUse(this.arbiter, this.semaphores, this.#namespace)
+    return namesInUse(this.keys, this.semaphores, this.#namespace)
   }
 
   /** What this process knows of its sessions, as far as it is `fromMs` old. */
   reports(fromMs: number): SessionReport[] {
     const now = this.clock.now()
-    const { arbiter, semaphores, sessions } = this
+    const { keys, semaphores, sessions } = this
     return sessionReports(
-      { now, sessions: sessions.all, locks: arbiter.entries, semaphores: semaphores.entries },
+      { now, sessions: sessions.all, locks: keys.entries, semaphores: semaphores.entries },
       fromMs,
     )
   }
@@ -216,7 +225,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   clientsOf(session: Session): (Client & Tenant)[] {
-    const all = [...this.arbiter.entries, ...this.semaphores.entries]
+    const all = [...this.keys.entries, ...this.semaphores.entries]
     return all.filter((entry) => entry.session === session)
   }
 
@@ -257,21 +266,21 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   rung(keyId: string, sender: string): void {
     // Our own bell is for the others: whoever rings has just had its turn.
     if (sender === this.#sender) return
-    this.arbiter.rung(keyId, sender)
+    this.keys.rung(keyId, sender)
     this.semaphores.rung(keyId, sender)
   }
 
   claimed(keyId: string, sender: string): void {
-    this.arbiter.claimed(keyId, sender)
+    this.keys.claimed(keyId, sender)
     this.semaphores.claimed(keyId, sender)
   }
 
   told(message: string, sender: string): void {
-    if (sender !== this.#sender) this.arbiter.detector.told(message)
+    if (sender !== this.#sender) this.keys.detector.told(message)
   }
 
   listening(): void {
-    this.arbiter.listening()
+    this.keys.listening()
     this.semaphores.listening()
   }
 

@@ -1,5 +1,5 @@
 import type { LockMode } from '../dialect/lock-key.js'
-import type { SessionState } from './session.js'
+import type { SessionState } from './session/session.js'
 
 /** What a LockPool tells its listeners. Keys are shown as text; durations are milliseconds. */
 export interface LockEvents {

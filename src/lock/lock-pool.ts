@@ -26,18 +26,18 @@ import type { Campaign } from './campaign/campaign.js'
 import { Campaigns } from './campaign/campaigns.js'
 import { graceOf, type CloseOptions } from '../pool/close-options.js'
 import { Engine, type MakePool } from './engine.js'
-import { runHolding, runTransacting, type KeysOfTransaction } from './holding-context.js'
-import { KeyBook } from './key-book.js'
-import type { Lock } from './lock.js'
+import { runHolding, runTransacting, type KeysOfTransaction } from './handle/holding-context.js'
+import { KeyBook } from './key/key-book.js'
+import type { Lock } from './handle/lock.js'
 import type { LockEvents } from './lock-events.js'
-import type { LockGroup } from './lock-group.js'
+import type { LockGroup } from './handle/lock-group.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
-import type { LockRequest, Patience } from './lock-waiter.js'
+import type { LockRequest, Patience } from './handle/lock-waiter.js'
 import { checkPermits, Semaphore } from './semaphore/semaphore.js'
-import { thisProcess } from './session-reports.js'
+import { thisProcess } from './session/session-reports.js'
 import { semaphoreSnapshots } from './semaphore/semaphore-snapshot.js'
 import { keySnapshots, sessionSnapshot, type PoolSnapshot } from './snapshot.js'
-import { isAcquireTraced, traceAcquire } from './trace.js'
+import { isAcquireTraced, traceAcquire } from './handle/trace.js'
 
 /** The database to lock in, and for tests, time and chance. */
 export interface LockPoolPorts<C extends object> {
@@ -133,9 +133,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     request.signal?.throwIfAborted()
     const origin = this.#engine.leaks && originOf(this, 'acquireAll')
     const labels = wanted.map(({ label }) => label)
-    const group = await traceAcquire(labels, request.mode, () =>
-      acquireAll(this.#engine.arbiter, wanted, request),
-    )
+    const group = await traceAcquire(labels, request.mode, () => acquireAll(this.#engine, wanted, request))
     if (origin !== null) for (const lock of group.locks) this.#engine.leaks!.watch(lock, origin)
     return group
   }
@@ -214,8 +212,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   /** What this process knows, as plain JSON, without asking the server. */
   snapshot(): PoolSnapshot {
-    const { arbiter, connections, doorbell, primary, semaphores, sessions } = this.#engine
-    const keys = keySnapshots(arbiter)
+    const { arbiter, connections, doorbell, keys: entries, primary, semaphores, sessions } = this.#engine
+    const keys = keySnapshots(entries)
     const counted = semaphoreSnapshots(semaphores)
     return {
       version: 1,
@@ -233,7 +231,10 @@ export class LockPool<C extends object> implements AsyncDisposable {
     }
   }
 
-  /** Listens to what happens in this pool. Listeners are called at once; one that throws can't hurt the pool. */
+  /**
+   * Listens to what happens in this pool. Listeners are called before the call that caused it returns; one that throws can't
+   * hurt the pool.
+   */
   on<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): this {
     this.#engine.events.on(event, listener)
     return this
@@ -286,12 +287,12 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   /** For pools that can more: runs the body of a transaction in which these keys are held, also those that are added. */
   protected runTransacting<T>(keys: KeysOfTransaction, body: () => T): T {
-    return runTransacting(this.#engine.arbiter, keys, body)
+    return runTransacting(this.#engine.keys, keys, body)
   }
 
   /** For pools that can more: whether who asks for it here would wait for itself. Its own transaction does not count. */
   protected isHeldAround(keyId: string, ownKeys: KeysOfTransaction | null): boolean {
-    return this.#engine.arbiter.isHeldAround(keyId, ownKeys)
+    return this.#engine.keys.isHeldAround(keyId, ownKeys)
   }
 
   /** What the caller gets: the lock itself, unless leaks are looked for. */
@@ -316,7 +317,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
       const request = this.#requests.from(options, known, patience)
       const code = this.#keys.code(key)
       if (request.signal?.aborted) return Promise.reject(request.signal.reason)
-      if (!isAcquireTraced()) return this.#engine.arbiter.acquire(code, key, request)
+      if (!isAcquireTraced()) return this.#engine.keys.acquire(code, key, request)
       return this.#traced(code, key, request)
     } catch (error) {
       return Promise.reject(error)
@@ -325,6 +326,6 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   /** On its own: a closure on the way of each caller costs, whether it is made or not. */
   #traced(code: KeyCode, key: LockKey, request: LockRequest): Promise<Lock | null> {
-    return traceAcquire([key], request.mode, () => this.#engine.arbiter.acquire(code, key, request))
+    return traceAcquire([key], request.mode, () => this.#engine.keys.acquire(code, key, request))
   }
 }

@@ -1,15 +1,15 @@
 import type { LockMode } from '../dialect/lock-key.js'
 import type { ProcessName } from '../dialect/session-report.js'
 import type { PoolCounts } from '../pool/pool-events.js'
-import type { Arbiter } from './arbiter.js'
+import type { Keys } from './key/keys.js'
 import type { LockCounters } from './lock-counters.js'
-import type { DoorbellState } from './doorbell.js'
-import type { Entry } from './entry.js'
-import type { EntryState } from './entry-state.js'
+import type { DoorbellState } from './contention/doorbell.js'
+import type { KeyEntry } from './key/key-entry.js'
+import type { KeyState } from './key/key-state.js'
 import { keyText } from '../dialect/key-words.js'
-import type { PrimarySnapshot } from './primary-watch.js'
+import type { PrimarySnapshot } from './session/primary-watch.js'
 import type { SemaphoreSnapshot } from './semaphore/semaphore-snapshot.js'
-import type { Session, SessionState } from './session.js'
+import type { Session, SessionState } from './session/session.js'
 
 /** One lock session. */
 export interface SessionSnapshot {
@@ -30,7 +30,7 @@ export interface KeySnapshot {
   /** As text. */
   readonly key: string
   /** What is under way for it: the state machine is in ARCHITECTURE.md. */
-  readonly state: Exclude<EntryState, 'inLine'>
+  readonly state: Exclude<KeyState, 'inLine'>
   /** In which it is held, or asked for. */
   readonly mode: LockMode
   /** The `id` of the session that has it, or asks for it. */
@@ -86,13 +86,13 @@ export function sessionSnapshot(session: Session): SessionSnapshot {
   }
 }
 
-export function keySnapshots(arbiter: Arbiter): KeySnapshot[] {
-  const now = arbiter.clock.now()
-  const keys = Array.from(arbiter.entries, (entry) => keySnapshot(entry, now))
+export function keySnapshots(registry: Keys): KeySnapshot[] {
+  const now = registry.clock.now()
+  const keys = Array.from(registry.entries, (entry) => keySnapshot(entry, now))
   return keys.toSorted((one, other) => (one.key < other.key ? -1 : one.key === other.key ? 0 : 1))
 }
 
-function keySnapshot(entry: Entry, now: number): KeySnapshot {
+function keySnapshot(entry: KeyEntry, now: number): KeySnapshot {
   return {
     key: keyText(entry.label),
     state: entry.state === 'inLine' ? 'waiting' : entry.state,

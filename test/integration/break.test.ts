@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Lock } from '../../src/lock/lock.js'
+import type { Lock } from '../../src/lock/handle/lock.js'
 import { lockpool, type Started } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
 

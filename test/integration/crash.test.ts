@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Lock } from '../../src/lock/lock.js'
+import type { Lock } from '../../src/lock/handle/lock.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { acquireWhenUp, lossOf } from '../support/lock-world.js'
 import { startServer } from '../support/own-server.js'

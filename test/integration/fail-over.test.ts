@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Cluster } from '../../chaos/cluster.js'
 import { Proxy } from '../../chaos/proxy.js'
-import type { Lock } from '../../src/lock/lock.js'
+import type { Lock } from '../../src/lock/handle/lock.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
 import { acquireWhenUp } from '../support/lock-world.js'

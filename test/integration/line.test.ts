@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { encodeKey, LINE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
-import type { Lock } from '../../src/lock/lock.js'
+import type { Lock } from '../../src/lock/handle/lock.js'
 import { lockWorld } from '../support/lock-world.js'
 import { strangerIn } from '../support/stranger.js'
 

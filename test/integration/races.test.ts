@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import type { Lock } from '../../src/lock/lock.js'
+import type { Lock } from '../../src/lock/handle/lock.js'
 import { lockWorld } from '../support/lock-world.js'
 
 const world = lockWorld()

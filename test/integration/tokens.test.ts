@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import type { Lock } from '../../src/lock/lock.js'
+import type { Lock } from '../../src/lock/handle/lock.js'
 import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { createDatabase } from '../support/database.js'
 import { lockWorld } from '../support/lock-world.js'

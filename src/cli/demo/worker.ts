@@ -2,7 +2,7 @@
 import { sleep, systemClock } from '../../base/clock.js'
 import { LockLostError, LockTableFullError } from '../../base/errors.js'
 import { systemRandom } from '../../base/random.js'
-import type { LockGroup } from '../../lock/lock-group.js'
+import type { LockGroup } from '../../lock/handle/lock-group.js'
 import { LockPool } from '../../postgres-lock-pool.js'
 import { ledgerStatements } from './ledger-sql.js'
 import type { WorkerCommand, WorkerMessage, WorkerOrders, WorkerReport } from './messages.js'

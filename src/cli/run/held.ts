@@ -1,5 +1,5 @@
-import type { Lock } from '../../lock/lock.js'
-import type { LockGroup } from '../../lock/lock-group.js'
+import type { Lock } from '../../lock/handle/lock.js'
+import type { LockGroup } from '../../lock/handle/lock-group.js'
 import type { LockPool } from '../../postgres-lock-pool.js'
 import type { Permit } from '../../lock/semaphore/permit.js'
 import type { RunOrder } from './run-order.js'

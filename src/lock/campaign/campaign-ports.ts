@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.js'
 import type { Emitter } from '../../base/emitter.js'
 import type { Random } from '../../base/random.js'
 import type { LeaderInfo } from '../../dialect/leader.js'
-import type { Lock } from '../lock.js'
+import type { Lock } from '../handle/lock.js'
 import type { LockEvents } from '../lock-events.js'
 
 /** What a campaign needs of its pool. */

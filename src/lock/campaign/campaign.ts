@@ -7,9 +7,9 @@ import { onAbort } from '../../base/on-abort.js'
 import { show } from '../../base/options.js'
 import type { LeaderInfo } from '../../dialect/leader.js'
 import type { LockKey } from '../../dialect/lock-key.js'
-import { runHolding } from '../holding-context.js'
+import { runHolding } from '../handle/holding-context.js'
 import { keyInWords, keyText } from '../../dialect/key-words.js'
-import type { Lock } from '../lock.js'
+import type { Lock } from '../handle/lock.js'
 import {
   checkDurations,
   DEFAULT_GRACE_MS,

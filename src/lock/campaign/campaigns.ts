@@ -3,7 +3,7 @@ import type { LeaderInfo } from '../../dialect/leader.js'
 import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import { PoolClosedError } from '../../base/errors.js'
 import type { Engine } from '../engine.js'
-import type { Lock } from '../lock.js'
+import type { Lock } from '../handle/lock.js'
 import type { CampaignOptions } from './campaign-options.js'
 import { Campaign } from './campaign.js'
 import { LeaderBoard } from './leader-board.js'
@@ -52,11 +52,11 @@ export class Campaigns<C extends object> {
     // A campaign rests while the server is away, and says so.
     const patience = { patience: 'wait', timeoutMs: Infinity, waitsWhileDown: false } as const
     const request = { mode: 'exclusive', ...patience, signal, frame: null, purpose, isStandby: true } as const
-    return this.#engine.arbiter.acquire(code, label, request) as Promise<Lock>
+    return this.#engine.keys.acquire(code, label, request) as Promise<Lock>
   }
 
   #announce(key: KeyCode, lock: Lock, name: string, term: AbortSignal): Promise<void> {
-    const session = this.#engine.arbiter.entry(key.id)?.session?.link.serverId
+    const session = this.#engine.keys.find(key.id)?.session?.link.serverId
     // Lost already: whoever leads now writes its own.
     if (session === undefined || !lock.isHeld) return Promise.resolve()
     const hasToken = lock.tokenText !== null

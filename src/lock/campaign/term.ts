@@ -1,5 +1,5 @@
 import type { Queryable } from '../../dialect/queryable.js'
-import type { Lock } from '../lock.js'
+import type { Lock } from '../handle/lock.js'
 
 /** One time of leading, from an election to the loss or the hand-over. The next one has a greater token. */
 export class Term {

@@ -4,11 +4,11 @@ import { LockDeadlockError } from '../../base/errors.js'
 import type { Random } from '../../base/random.js'
 import type { LockMode } from '../../dialect/lock-key.js'
 import { Budget } from '../budget.js'
-import type { Entry } from '../entry.js'
-import { framesHolding, type AnyFrame } from '../holding-context.js'
+import type { KeyEntry } from '../key/key-entry.js'
+import { framesHolding, type AnyFrame } from '../handle/holding-context.js'
 import { keyInWords, keyText } from '../../dialect/key-words.js'
-import type { Lock } from '../lock.js'
-import type { LockWaiter } from '../lock-waiter.js'
+import type { Lock } from '../handle/lock.js'
+import type { LockWaiter } from '../handle/lock-waiter.js'
 import { FramedWait, isGreater, type Circle, type Seeker, type Step } from './framed-wait.js'
 import { decodeProbe, encodeProbe, MAX_STEPS, type Probe } from './probe.js'
 import { SeenProbes } from './seen-probes.js'
@@ -36,8 +36,8 @@ type Way = Reached<FramedWait, Lock>
 export interface DetectorHost {
   /** Whether what other processes tell can be heard. */
   readonly isListening: boolean
-  entry(keyId: string): Entry | null
-  readonly entries: Iterable<Entry>
+  find(keyId: string): KeyEntry | null
+  readonly entries: Iterable<KeyEntry>
   listen(): void
   unlisten(): void
   deadlocked(): void
@@ -138,7 +138,7 @@ export class DeadlockDetector implements Seeker {
   told(text: string): void {
     if (this.#isClosed || !this.#budget.spend()) return
     const probe = decodeProbe(text)
-    const entry = probe === null ? null : this.#host.entry(probe.keyId)
+    const entry = probe === null ? null : this.#host.find(probe.keyId)
     const passed = entry === null ? null : this.#seen.passed(probe!.from, probe!.round)
     if (passed !== null) this.#passOn(probe!, entry!, passed)
   }
@@ -148,7 +148,7 @@ export class DeadlockDetector implements Seeker {
     for (const waiter of [...this.#waits.keys()]) this.ended(waiter)
   }
 
-  #entryOf(lock: Lock): Entry | null {
+  #entryOf(lock: Lock): KeyEntry | null {
     for (const entry of this.#host.entries) if (entry.holders[lock.place] === lock) return entry
     return null
   }
@@ -177,7 +177,7 @@ export class DeadlockDetector implements Seeker {
     this.#send(probe, wait.place, wantedMode(wait))
   }
 
-  #passOn(probe: Probe, entry: Entry, passed: Set<string>): void {
+  #passOn(probe: Probe, entry: KeyEntry, passed: Set<string>): void {
     const writer = probe.mode === 'shared' && entry.head === 'exclusive' ? entry.queue.first : null
     if (writer === null) return this.#follow(probe, holdersAgainst(entry, probe.mode), passed)
     // A reader waits for the writer who waits here, and with it for those who read here and elsewhere.
@@ -211,7 +211,7 @@ export class DeadlockDetector implements Seeker {
     }
   }
 
-  #send(probe: Omit<Probe, 'keyId' | 'mode'>, entry: Entry, mode: LockMode): void {
+  #send(probe: Omit<Probe, 'keyId' | 'mode'>, entry: KeyEntry, mode: LockMode): void {
     if (!mayBeHeldElsewhere(entry) || probe.steps.length > MAX_STEPS || !this.#budget.spend()) return
     const text = encodeProbe({ ...probe, keyId: entry.key.id, mode })
     if (text !== null) entry.session?.tell(text)

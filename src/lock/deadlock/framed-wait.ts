@@ -1,10 +1,10 @@
 import { Expiring } from '../../base/deadlines.js'
 import type { DeadlockStep } from '../../base/errors.js'
 import type { LockMode } from '../../dialect/lock-key.js'
-import type { Entry } from '../entry.js'
-import type { Frame } from '../holding-context.js'
-import type { Lock } from '../lock.js'
-import type { LockWaiter } from '../lock-waiter.js'
+import type { KeyEntry } from '../key/key-entry.js'
+import type { Frame } from '../handle/holding-context.js'
+import type { Lock } from '../handle/lock.js'
+import type { LockWaiter } from '../handle/lock-waiter.js'
 
 /** Whoever looks for the circles that a wait may be in: the detector of its pool. */
 export interface Seeker {
@@ -55,7 +55,7 @@ export class FramedWait extends Expiring {
     return this.inQueue.mode
   }
 
-  get place(): Entry {
+  get place(): KeyEntry {
     return this.inQueue.entry
   }
 

@@ -1,16 +1,19 @@
 import { assert } from '../../base/assert.js'
 import { InvalidOptionError, type LockError } from '../../base/errors.js'
-import { Fifo } from '../../base/fifo.js'
+import type { Fifo } from '../../base/fifo.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import type { SemaphoreCode, TakenPermit } from '../../dialect/permit-operation.js'
-import { drawn } from '../drawn-token.js'
+import { Contended } from '../contention/contended.js'
+import type { Machine } from '../contention/machine.js'
+import { drawn } from '../handle/drawn-token.js'
 import { semaphoreInWords } from '../../dialect/key-words.js'
-import type { Lock, LockKeeper } from '../lock.js'
-import type { LockWaiter } from '../lock-waiter.js'
-import { Turn } from '../turn.js'
+import type { Lock, LockKeeper } from '../handle/lock.js'
+import type { LockWaiter } from '../handle/lock-waiter.js'
+import { Turn } from '../contention/turn.js'
 import { HeldPermit } from './permit.js'
 import type { SemaphoreEntry } from './semaphore-entry.js'
 import type { SemaphoreHost } from './semaphore-host.js'
+import { SEMAPHORE_MACHINE, type SemaphoreState } from './semaphore-state.js'
 
 /** One permit that the server has as ours. */
 interface Slot {
@@ -22,13 +25,11 @@ interface Slot {
 }
 
 /** One semaphore in this process, without the server: which permits are here, who holds them, and who waits, in order. */
-export abstract class LocalPermits implements LockKeeper {
+export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHost> implements LockKeeper {
   readonly semaphore: SemaphoreCode
-  readonly label: LockKey
   /** A slot is held exclusively. */
   readonly mode: LockMode = 'exclusive'
-  readonly queue: Fifo<LockWaiter<SemaphoreEntry>> = new Fifo()
-  protected readonly host: SemaphoreHost
+  declare readonly queue: Fifo<LockWaiter<SemaphoreEntry>>
   /** Those that are here to stay, by their numbers. */
   protected readonly slots: Map<number, Slot> = new Map()
   /** Of these, those that nobody holds any more. */
@@ -37,14 +38,13 @@ export abstract class LocalPermits implements LockKeeper {
   #givingUp: readonly Slot[] = []
 
   constructor(semaphore: SemaphoreCode, label: LockKey, host: SemaphoreHost) {
+    super(label, host, SEMAPHORE_MACHINE)
     this.semaphore = semaphore
-    this.label = label
-    this.host = host
   }
 
-  abstract advance(): void
-
-  abstract verify(): void
+  protected get machine(): Machine<SemaphoreState> {
+    return SEMAPHORE_MACHINE
+  }
 
   get inWords(): string {
     return semaphoreInWords(this.label)
@@ -80,21 +80,9 @@ export abstract class LocalPermits implements LockKeeper {
     return this.queue.size > 0 || (this.isHeld && !this.mayHandOff)
   }
 
-  get noFencing(): string | null {
-    return this.host.noFencing
-  }
-
   /** Those who hold a permit. */
   get holders(): HeldPermit[] {
     return [...this.slots.values()].flatMap(({ holder }) => holder ?? [])
-  }
-
-  toString(): string {
-    return this.inWords
-  }
-
-  now(): number {
-    return this.host.clock.now()
   }
 
   guard(): Promise<void> {
@@ -107,7 +95,7 @@ export abstract class LocalPermits implements LockKeeper {
     slot.leaver = slot.holder
     slot.holder = null
     this.#spare.push(slot)
-    this.advance()
+    this.touch()
     return slot.leaver !== permit
   }
 
@@ -168,14 +156,7 @@ export abstract class LocalPermits implements LockKeeper {
       const permit = holder ?? leaver
       if (permit !== null) this.#lose(permit, reason, cause)
     }
-    for (const waiter of this.queue) waiter.isSeasoned = true
-  }
-
-  /** Nobody here got one. Those without patience, and those whose time is up, leave. */
-  protected refused(): void {
-    for (const waiter of this.queue) {
-      if (waiter.patience !== 'wait' || waiter.isOverdue) waiter.notGranted()
-    }
+    this.seasoned()
   }
 
   /** The first so many who wait. */

@@ -1,6 +1,6 @@
 import type { LockKey } from '../../dialect/lock-key.js'
 import { semaphoreInWords } from '../../dialect/key-words.js'
-import { Lock } from '../lock.js'
+import { Lock } from '../handle/lock.js'
 
 /** One of the permits of a semaphore, until it is released or lost. */
 export interface Permit extends AsyncDisposable {

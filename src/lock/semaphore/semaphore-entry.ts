@@ -1,46 +1,30 @@
-import { assert, assertMove } from '../../base/assert.js'
 import type { Cancel } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { KeyCode } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
-import { INTEREST_ENTRIES } from '../entry-host.js'
-import type { LockWaiter, WaitedFor } from '../lock-waiter.js'
-import { Courtesy } from '../courtesy.js'
-import type { PermitRequest, Rung } from '../session-host.js'
-import { PlaceInLine, wasQuick } from '../place-in-line.js'
-import type { Session } from '../session.js'
-import type { Tenant } from '../sessions.js'
-import { GIVE_WAY_MS, Sleep, type Wake } from '../sleep.js'
+import { Courtesy } from '../contention/courtesy.js'
+import { GIVE_WAY_MS } from '../contention/sleep.js'
+import type { Departure } from '../session/departure.js'
+import { INTEREST_ENTRIES } from '../key/key-host.js'
+import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
+import type { PermitRequest } from '../session/session-host.js'
 import { LocalPermits } from './local-permits.js'
-import {
-  nextSemaphoreStep,
-  SEMAPHORE_MOVES,
-  type SemaphoreFacts,
-  type SemaphoreState,
-  type SemaphoreStep,
-} from './semaphore-state.js'
+import { afterReply, type PermitReaction } from './permit-answers.js'
+import { nextSemaphoreStep, type SemaphoreFacts, type SemaphoreStep } from './semaphore-state.js'
 
 /** What a step asks of the server. */
 type Asking = 'take' | 'wait' | 'retry' | 'poll'
 
 /**
- * One semaphore, as this process stands towards the server. All its permits are on one session. There is one operation
- * under way at most. What it is about is decided when it leaves: until then callers gather, and go with it.
+ * One semaphore, as this process stands towards the server. All its permits are on one session. `nextSemaphoreStep` says
+ * what is done in a state, and `afterReply` what comes of the reply; here both are carried out.
  */
-export class SemaphoreEntry
-  extends LocalPermits
-  implements SemaphoreFacts, PermitRequest, Rung, Tenant, WaitedFor
-{
-  #state: SemaphoreState = 'idle'
-  #session: Session | null = null
-  #sleep: Sleep | null = null
-  #line: PlaceInLine | null = null
+export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, PermitRequest {
   /** Whose release is waited for in line. */
   #slotInLine = 0
   /** It was rung for, and others were quicker. */
   #hasLostRace = false
-  #isContended = false
   #cancelGiveWay: Cancel | null = null
   readonly #courtesy = new Courtesy()
   #gaveWayInVain = false
@@ -50,59 +34,31 @@ export class SemaphoreEntry
   #asked = 0
   #asking: Asking = 'take'
   #counted = 0
-  #isInLine = false
-  #isStepping = false
   #isForgotten = false
 
-  /** What is rung for. */
   get key(): KeyCode {
     return this.semaphore.key
   }
 
-  get state(): SemaphoreState {
-    return this.#state
-  }
-
-  get isContended(): boolean {
-    return this.#isContended
-  }
-
   get isGivingWay(): boolean {
-    if (this.#cancelGiveWay === null || this.host.isClosing) return false
-    // Who can't wait asks now.
+    if (this.#cancelGiveWay === null || this.isClosing) return false
+    // A caller who can't wait asks now.
     return this.queue.first === null || this.queue.first.patience === 'wait'
   }
 
   /** With permits here it is another matter: some of them may be given up any moment. */
   get mayLineUp(): boolean {
-    const line = this.#line
-    const isAsleep = this.#state === 'waiting'
-    if (isAsleep ? !this.#hasLostRace : !this.#isContended) return false
+    const { line } = this
+    const isAsleep = this.state === 'waiting'
+    if (isAsleep ? !this.#hasLostRace : !this.contended) return false
     if (line === null || !line.isBusy(this.now())) return false
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false
     return this.permitsHere === 0 && this.semaphore.permits <= MAX_LINES && this.host.line.mayLineUp(isAsleep)
   }
 
-  get wake(): Wake {
-    if (this.#state === 'inLine') return this.#line!.hasCome ? 'rung' : 'no'
-    return this.#sleep === null ? 'no' : this.#sleep.wake
-  }
-
-  get session(): Session | null {
-    return this.#session
-  }
-
-  get hasSession(): boolean {
-    return this.#session !== null
-  }
-
-  get lastFailure(): LockError | null {
-    return this.#session === null ? this.host.lastFailure : null
-  }
-
   /** Whether an answer on the wire may be this waiter's permit. */
-  isAskingFor(waiter: LockWaiter<SemaphoreEntry>): boolean {
+  isAskingFor(waiter: LockWaiter<WaitedFor>): boolean {
     let place = 0
     for (const each of this.queue) {
       if (place++ >= this.#asked) return false
@@ -118,125 +74,59 @@ export class SemaphoreEntry
 
   holding(): readonly Holding[] {
     const { key, shape } = this.semaphore
-    const isWaiting = this.#state === 'waiting'
     const held: Holding[] = [...this.slots.keys()].map((number) => ({
       key: this.semaphore.slot(number),
       what: 'exclusive',
     }))
-    if (isWaiting) held.push({ key, what: 'interest' })
+    if (this.state === 'waiting') held.push({ key, what: 'interest' })
     if (held.length > 0) held.push({ key: shape, what: 'shared' })
     return held
   }
 
-  override verify(): void {
-    this.#session?.verify()
-  }
-
-  left(waiter: LockWaiter<SemaphoreEntry>, isGranted: boolean): void {
-    this.host.left(waiter, isGranted)
-    this.advance()
-  }
-
-  /** Takes steps until there is nothing more to do now. Called after everything that may have changed the facts. */
-  override advance(): void {
-    if (this.#isStepping) return
-    this.#isStepping = true
+  /** Takes steps until there is nothing more to do now. */
+  advance(): void {
     while (this.#take(nextSemaphoreStep(this)));
-    this.#isStepping = false
     this.#count()
   }
 
-  proceed(): void {
-    this.advance()
-  }
-
-  /** None can be had. Those who were waiting before the trouble keep their turn until their own deadline. */
-  sessionFailed(error: LockError): void {
-    for (const waiter of this.queue) {
-      if (!waiter.isSeasoned) waiter.refuse(error)
-    }
-    if (this.queue.size > 0) this.#sleeper.fallAsleep()
-  }
-
-  depart(session: Session): PermitOperation | null {
-    // It may have lost its place in this line, and be in another.
-    if (session !== this.#session) return null
-    this.#isInLine = false
-    const step = nextSemaphoreStep(this)
-    switch (step) {
-      case 'take':
-      case 'wait':
-      case 'retry':
-      case 'poll':
-        return this.#departToTake(step)
-      case 'lineUp':
-        // The line was not open yet when it was decided to ask.
-        return this.#departToTake(this.#isContended ? 'wait' : 'take')
-      case 'release':
-      case 'yield':
-        return this.#departToRelease(step)
-      case 'leave':
-        this.#sleep!.end()
-        this.#move('leaving')
-        return this.#operation('leave', { exits: this.permitsHere === 0 })
-      case 'rest':
-      case 'forget':
-      case 'handOff':
-      case 'stepOut':
-        return null
-    }
-  }
-
   replied(reply: PermitReply): void {
-    assert(this.#state !== 'idle' && this.#state !== 'waiting' && this.#state !== 'inLine', 'it was asked')
-    this.#isStepping = true
-    switch (this.#state) {
-      case 'taking':
-      case 'asking':
-        this.#tookSome(reply)
-        break
-      case 'releasing':
-      case 'yielding':
-        this.#released(reply)
-        break
-      case 'leaving':
-        this.#move('idle')
-    }
-    this.#isStepping = false
-    this.advance()
+    const now = this.now()
+    const { state } = this
+    const { to, react } = afterReply(state, reply.said, this.#courtesy.isResting(now))
+    const isTaking = state === 'taking' || state === 'asking'
+    if (isTaking) this.#tookSome(reply, now)
+    this.move(to)
+    for (const reaction of react) this.#react(reaction, reply, now)
+    if (isTaking) this.#afterTaking()
+    this.touch()
   }
 
   /** The server has been brought to have for it what `holding` says. */
   failed(error: LockError, mayAsk: boolean): void {
-    this.#isStepping = true
-    const isRelease = this.#state === 'releasing' || this.#state === 'yielding'
+    const isRelease = this.state === 'releasing' || this.state === 'yielding'
     const asked = this.#asked
     this.#asked = 0
-    this.#move('idle')
+    this.move('idle')
     if (isRelease) {
       this.gaveUp([])
-      this.#session?.ring(this)
+      this.ring()
     } else if (!mayAsk) this.refuse(error, asked)
-    this.#isStepping = false
-    this.advance()
+    this.touch()
   }
 
   lost(reason: string, cause?: Error): void {
-    this.#isStepping = true
-    this.#sleep?.end()
+    this.sleep?.end()
     this.#endGivingWay()
-    this.#session = null
-    this.#isInLine = false
     this.#asked = 0
-    if (this.#state !== 'idle') this.#move('idle')
+    if (this.state !== 'idle') this.move('idle')
+    this.leaveSession()
     this.losePermits(reason, cause)
-    this.#isStepping = false
-    this.advance()
+    this.touch()
   }
 
-  /** The bell rang, by the process `sender`, which has thereby had its turn. */
+  /** The process `sender` rang, and has thereby had its turn. */
   rung(sender: string): void {
-    this.#sleeper.rung(sender, this.#state === 'waiting' && !this.isGivingWay)
+    this.ownSleep.rung(sender, this.state === 'waiting' && !this.isGivingWay)
   }
 
   rang(isWanted: boolean): void {
@@ -244,41 +134,32 @@ export class SemaphoreEntry
     if (!isWanted) this.#gaveWay()
   }
 
-  claimed(sender: string): void {
-    this.#sleeper.claimed(sender)
-  }
-
-  /** The bell can be heard from now on; whatever rang before was missed. */
+  /** Wake-ups can be heard from now on; earlier ones were missed. */
   listening(): void {
-    this.#sleeper.awake('rung', this.#state === 'waiting')
+    this.ownSleep.awake('rung', this.state === 'waiting')
   }
 
-  get #sleeper(): Sleep {
-    return (this.#sleep ??= new Sleep(this.host, () => this.advance()))
-  }
-
-  /** Carries one step out. True if there may be another. */
+  /** Carries one step out, or asks for it. True if there may be another. */
   #take(step: SemaphoreStep): boolean {
     switch (step) {
       case 'rest':
         return false
       case 'forget':
-        if (this.#isForgotten) return false
-        this.#isForgotten = true
-        this.#sleep?.end()
-        this.#line?.end()
-        this.#endGivingWay()
-        this.host.forget(this)
+        this.#forget()
         return false
       case 'handOff':
         this.verify()
         this.handOff()
         return true
       case 'stepOut':
-        this.#move('idle')
+        this.move('idle')
         return true
       case 'lineUp':
-        return this.#lineUp()
+        // There is a line for each permit. Each is as good, as long as they are few.
+        if (!this.assign()) return false
+        this.#slotInLine = this.#anySlot()
+        this.lineUp(this.semaphore.slot(this.#slotInLine))
+        return false
       case 'take':
       case 'wait':
       case 'retry':
@@ -286,71 +167,81 @@ export class SemaphoreEntry
       case 'release':
       case 'yield':
       case 'leave':
-        this.#standInLine()
+        this.ask()
         return false
     }
   }
 
-  /** There is a line for each permit. Each is as good, as long as they are few. */
-  #lineUp(): false {
-    const line = this.#ownLine
-    this.#slotInLine = this.#anySlot()
-    this.#move('inLine')
-    line.lineUp(this.semaphore.slot(this.#slotInLine))
-    return false
+  #forget(): void {
+    if (this.#isForgotten) return
+    this.#isForgotten = true
+    this.sleep?.end()
+    this.line?.end()
+    this.#endGivingWay()
+    this.host.forget(this)
+    this.leaveSession()
   }
 
-  get #ownLine(): PlaceInLine {
-    return (this.#line ??= new PlaceInLine(this.host, MAX_LATE, (hasCome) => this.#lineEnded(hasCome)))
-  }
-
-  /** One of the others may have become free meanwhile. */
-  #lineEnded(hasCome: boolean): void {
-    if (!hasCome) {
-      this.#move('idle')
-      this.#isContended = false
+  protected departing(departure: Departure): void {
+    const step = nextSemaphoreStep(this)
+    switch (step) {
+      case 'take':
+      case 'wait':
+      case 'retry':
+      case 'poll':
+        return this.#leaveToTake(departure, step)
+      case 'release':
+      case 'yield':
+        return this.#leaveToRelease(departure, step)
+      case 'leave':
+        this.sleep!.end()
+        this.move('leaving')
+        return this.#operation(departure, 'leave', { exits: this.permitsHere === 0 })
+      case 'rest':
+      case 'forget':
+      case 'handOff':
+      case 'lineUp':
+      case 'stepOut':
+        // Time has passed since it was to ask.
+        return this.touch()
     }
-    this.advance()
+  }
+
+  /** One of the other permits may have become free meanwhile. */
+  protected placeLost(): void {
+    this.contended = false
   }
 
   #anySlot(): number {
     return Math.floor(this.host.random.next() * this.semaphore.permits)
   }
 
-  #standInLine(): void {
-    if (this.#isInLine) return
-    this.#session ??= this.host.assign(this)
-    if (this.#session === null) return
-    this.#isInLine = true
-    this.#session.submitPermits(this)
-  }
-
-  #departToTake(step: Asking): PermitOperation | null {
+  #leaveToTake(departure: Departure, step: Asking): void {
     const atMost = this.#admitted(step)
-    if (atMost === 0) return null
-    this.#sleep?.attempt()
-    const operation = this.#operation(step === 'poll' ? 'retry' : step, {
+    if (atMost === 0) return
+    this.sleep?.attempt()
+    const details = {
       atMost,
-      from: this.#state === 'inLine' ? this.#slotInLine : this.#anySlot(),
+      from: this.state === 'inLine' ? this.#slotInLine : this.#anySlot(),
       slots: [...this.slots.keys()],
-      enters: this.permitsHere === 0 && (this.#state === 'idle' || this.#state === 'inLine'),
+      enters: this.permitsHere === 0 && (this.state === 'idle' || this.state === 'inLine'),
       looks: this.host.isLookDue(this),
-    })
-    this.#move(step === 'take' ? 'taking' : 'asking')
+    }
+    this.move(step === 'take' ? 'taking' : 'asking')
     this.#asked = atMost
     this.#asking = step
     this.#count()
-    return operation
+    this.#operation(departure, step === 'poll' ? 'retry' : step, details)
   }
 
-  #departToRelease(step: 'release' | 'yield'): PermitOperation {
+  #leaveToRelease(departure: Departure, step: 'release' | 'yield'): void {
     const slots = this.giveUpSpare()
     this.#sentBackAt = this.now()
-    this.#move(step === 'release' ? 'releasing' : 'yielding')
-    return this.#operation('release', { slots, exits: this.permitsHere === 0 && step === 'release' })
+    this.move(step === 'release' ? 'releasing' : 'yielding')
+    this.#operation(departure, 'release', { slots, exits: this.permitsHere === 0 && step === 'release' })
   }
 
-  /** How many of those that are wanted there is room for in the lock table. With none, somebody is told of it later or now. */
+  /** How many of those that are wanted there is room for in the lock table. With none, callers are told later or now. */
   #admitted(step: Asking): number {
     const interest = step === 'wait' ? INTEREST_ENTRIES : 0
     const admission = this.host.admit(this, this.wanted + interest)
@@ -362,102 +253,85 @@ export class SemaphoreEntry
     return 0
   }
 
-  /** Without room for interest it is tried again now and then, as if the bell could not be heard. */
+  /** Without room for interest it is tried again now and then, as if no wake-up came. */
   #noRoom(step: Asking, full: LockError): void {
-    this.#isContended = this.#isContended && step !== 'wait'
+    this.contended = this.contended && step !== 'wait'
     if (step === 'take') this.refuse(full, 1)
     else {
-      this.#sleep?.attempt()
-      this.#sleeper.fallAsleep()
+      this.sleep?.attempt()
+      this.ownSleep.fallAsleep()
     }
   }
 
-  #operation(kind: PermitKind, details: Partial<PermitOperation>): PermitOperation {
+  #operation(departure: Departure, kind: PermitKind, details: Partial<PermitOperation>): void {
     const nothing = { atMost: 0, from: 0, slots: [], enters: false, exits: false, looks: false }
-    return { kind, semaphore: this.semaphore, ...nothing, ...details }
+    departure.askPermits(this, { kind, semaphore: this.semaphore, ...nothing, ...details })
   }
 
-  #tookSome({ taken, said, otherPermits }: PermitReply): void {
-    const session = this.#session
+  #tookSome({ taken, otherPermits }: PermitReply, now: number): void {
     const isEnough = taken.length === this.#asked
-    this.#line?.attempted(taken.length > 0)
-    if (taken.length > 0) this.#learnFrom(this.queue.first)
+    this.line?.attempted(taken.length > 0)
+    if (taken.length > 0) this.learnFrom(this.#asking === 'take' ? 'try' : this.#asking, now)
     this.#hasLostRace = taken.length === 0 && this.#asking === 'retry'
-    if (this.#hasLostRace) this.#ownLine.seen(this.now())
+    if (this.#hasLostRace) this.ownLine.seen(now)
     this.#asked = 0
     this.take(taken)
     const mismatch = this.host.looked(this, otherPermits)
     if (mismatch !== null) this.refuse(mismatch, Infinity)
     while (this.mayHandOff && this.isWaitedFor) this.handOff()
-    // Who was told may have used it to end the session.
-    if (this.#session !== session) return
-    this.#judgeOthers(isEnough)
-    if (said === 'waiting' || said === 'crowded')
-      this.#fallAsleep(taken.length === 0 && this.#asking === 'retry', said)
-    else {
-      this.#isContended = !isEnough
-      this.#move('idle')
+    this.#judgeOthers(isEnough, now)
+    this.contended = !isEnough
+  }
+
+  #afterTaking(): void {
+    if (this.contended) this.refused()
+    else this.sleep?.end()
+  }
+
+  #react(reaction: PermitReaction, { missing }: PermitReply, now: number): void {
+    switch (reaction) {
+      case 'fallAsleep':
+      case 'sleepCrowded':
+        if (this.#hasLostRace) this.loseRace()
+        return reaction === 'fallAsleep' ? this.ownSleep.fallAsleep() : this.ownSleep.crowded()
+      case 'gaveUp':
+        return this.gaveUp(missing)
+      case 'trustOthers':
+        return this.#courtesy.wasRight()
+      case 'ring':
+        return this.ring()
+      case 'giveWay':
+        return this.#giveWay(now)
+      case 'lineGoesFirst':
+        // A caller who wants permits here stands behind them, or lets them go first.
+        this.contended = true
+        return this.ownLine.seen(now)
+      case 'lookAgain':
+        return this.ownSleep.awake('poll', true)
     }
-    if (isEnough) this.#sleep?.end()
-    else this.refused()
-  }
-
-  /** Whoever is served first has waited longest. */
-  #learnFrom(first: LockWaiter<SemaphoreEntry> | null): void {
-    const now = this.now()
-    const kind = this.#asking === 'take' ? 'try' : this.#asking
-    if (first !== null && wasQuick(kind, now - first.since)) this.#ownLine.seen(now)
-  }
-
-  #released({ said, missing }: PermitReply): void {
-    const session = this.#session
-    this.#move(this.#state === 'releasing' ? 'idle' : 'waiting')
-    this.gaveUp(missing)
-    if (this.#session !== session) return
-    if (said !== 'wanted') this.#courtesy.wasRight()
-    if (said === 'awaited') this.#awaited()
-    else if (said === 'wanted' && !this.#courtesy.isResting(this.now())) {
-      this.#session!.ring(this)
-      this.#giveWay()
-      // What those here wait for may be the very permits that were given up, and nobody else rings for them.
-    } else if (this.#state === 'waiting') this.#sleeper.awake('poll', true)
-  }
-
-  #fallAsleep(hasLostRace: boolean, said: 'waiting' | 'crowded'): void {
-    this.#move('waiting')
-    if (hasLostRace) this.#sleeper.lostRace(() => this.#session!.claim(this.key))
-    if (said === 'crowded') this.#sleeper.crowded()
-    else this.#sleeper.fallAsleep()
   }
 
   /** Those that permits were given up for have taken them, or never came. */
-  #judgeOthers(isEnough: boolean): void {
+  #judgeOthers(isEnough: boolean, now: number): void {
     if (!isEnough) this.#courtesy.wasRight()
-    else if (this.#gaveWayInVain) this.#courtesy.wasInVain(this.now())
+    else if (this.#gaveWayInVain) this.#courtesy.wasInVain(now)
     this.#gaveWayInVain = false
   }
 
-  /** The server wakes those who stand in line. Who wants permits here stands behind them, or lets them go first. */
-  #awaited(): void {
-    this.#isContended = true
-    this.#ownLine.seen(this.now())
-    this.#giveWay()
-  }
-
   /** The ring takes a way to the others, and their attempt one to the server: together as long as the release took. */
-  #giveWay(): void {
-    const delayMs = GIVE_WAY_MS + this.now() - this.#sentBackAt
+  #giveWay(now: number): void {
+    const delayMs = GIVE_WAY_MS + now - this.#sentBackAt
     this.#cancelGiveWay ??= this.host.clock.after(delayMs, () => {
       this.#gaveWayInVain = true
       this.#gaveWay()
     })
   }
 
-  /** The others have had the time to come. Nobody rings for those that are left over: they are tried for. */
+  /** The others have had the time to come. No process rings for those that are left over: they are tried for. */
   #gaveWay(): void {
     this.#endGivingWay()
-    this.#isContended = true
-    this.#sleeper.awake('poll', true)
+    this.contended = true
+    this.ownSleep.awake('poll', true)
   }
 
   #endGivingWay(): void {
@@ -472,23 +346,8 @@ export class SemaphoreEntry
     this.#counted = entries
   }
 
-  /** The only writer of the state. */
-  #move(to: SemaphoreState): void {
-    const from = this.#state
-    assertMove(SEMAPHORE_MOVES, from, to, this)
-    this.#state = to
-    if (HAS_INTEREST.has(from) !== HAS_INTEREST.has(to)) this.host.interestChanged(HAS_INTEREST.has(to))
-    if (from === 'inLine') this.#line!.stepOut()
-    if (from === 'waiting' || from === 'inLine') this.host.awake()
-    if (to === 'waiting' || to === 'inLine') this.host.asleep(this)
-  }
+  protected entered(): void {}
 }
 
-/** Who waits stands in line for one permit, and the others may become free meanwhile: with more it is better to listen. */
+/** A waiter stands in line for one permit, and the others may become free meanwhile: with more it is better to listen. */
 const MAX_LINES = 8
-
-/** So many places in line are given up for lost before it is waited for in another way: that is half a second. */
-const MAX_LATE = 2
-
-/** States in which interest is, or may be, set in the server. */
-const HAS_INTEREST: ReadonlySet<SemaphoreState> = new Set(['asking', 'waiting', 'yielding', 'leaving'])

@@ -1,4 +1,5 @@
-import type { Wake } from '../sleep.js'
+import { Machine } from '../contention/machine.js'
+import type { Wake } from '../contention/sleep.js'
 
 /**
  * One semaphore, as this process stands towards the server. How many permits it has is another matter: it may have some
@@ -27,6 +28,13 @@ export const SEMAPHORE_MOVES: Readonly<Record<SemaphoreState, readonly Semaphore
   yielding: ['waiting', 'idle'],
   leaving: ['idle'],
 }
+
+/** With what the states mean to all that is contended for. One lost place in line is given another try: that is half a second. */
+export const SEMAPHORE_MACHINE: Machine<SemaphoreState> = new Machine(SEMAPHORE_MOVES, {
+  withInterest: ['asking', 'waiting', 'yielding', 'leaving'],
+  withoutSession: ['idle'],
+  maxLate: 2,
+})
 
 /** All that the next step depends on. */
 export interface SemaphoreFacts {

@@ -1,15 +1,10 @@
-import type { Clock } from '../../base/clock.js'
-import { InvalidOptionError, type LockError, type LockLostError } from '../../base/errors.js'
-import type { Random } from '../../base/random.js'
+import { InvalidOptionError } from '../../base/errors.js'
+import type { Fifo } from '../../base/fifo.js'
+import { semaphoreInWords } from '../../dialect/key-words.js'
 import type { LockKey } from '../../dialect/lock-key.js'
 import type { SemaphoreCode } from '../../dialect/permit-operation.js'
-import type { Arbiter } from '../arbiter.js'
-import { semaphoreInWords } from '../../dialect/key-words.js'
-import type { Lock } from '../lock.js'
-import { LockWaiter, type LockRequest } from '../lock-waiter.js'
-import type { Line } from '../place-in-line.js'
-import type { Session } from '../session.js'
-import type { Tenant } from '../sessions.js'
+import { Registry } from '../contention/registry.js'
+import { LockWaiter, type LockRequest, type WaitedFor } from '../handle/lock-waiter.js'
 import type { HeldPermit } from './permit.js'
 import { SemaphoreEntry } from './semaphore-entry.js'
 import type { SemaphoreHost } from './semaphore-host.js'
@@ -25,56 +20,23 @@ interface Remembered {
   lookedAt: number
 }
 
-export interface SemaphoreLinks {
-  assign(entry: Tenant): Session | null
-  unassign(entry: Tenant): void
-}
-
-/** The semaphores that anybody in this process has to do with. What is one for all keys, the arbiter does. */
-export class Semaphores implements SemaphoreHost {
-  readonly #arbiter: Arbiter
-  readonly #links: SemaphoreLinks
+/** The semaphores that are held or wanted in this process. */
+export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHost {
   readonly #entries = new Map<string, SemaphoreEntry>()
   #recent = new Map<string, Remembered>()
   #older = new Map<string, Remembered>()
   #permitEntries = 0
-  #onEmpty: (() => void) | null = null
-
-  constructor(arbiter: Arbiter, links: SemaphoreLinks) {
-    this.#arbiter = arbiter
-    this.#links = links
-  }
-
-  get clock(): Clock {
-    return this.#arbiter.clock
-  }
-
-  get random(): Random {
-    return this.#arbiter.random
-  }
-
-  get sender(): string {
-    return this.#arbiter.sender
-  }
-
-  get line(): Line {
-    return this.#arbiter.line
-  }
-
-  get isClosing(): boolean {
-    return this.#arbiter.isClosing
-  }
-
-  get noFencing(): string | null {
-    return this.#arbiter.noFencing
-  }
-
-  get lastFailure(): LockError | null {
-    return this.#arbiter.lastFailure
-  }
 
   get entries(): IterableIterator<SemaphoreEntry> {
     return this.#entries.values()
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  find(keyId: string): SemaphoreEntry | null {
+    return this.#entries.get(keyId) ?? null
   }
 
   /** Entries of the server's lock table that permits take. */
@@ -96,7 +58,11 @@ export class Semaphores implements SemaphoreHost {
   }
 
   acquire(semaphore: SemaphoreCode, label: LockKey, request: LockRequest): Promise<HeldPermit | null> {
-    const refusal = this.#arbiter.refusal
+    return this.agenda.run(() => this.#acquire(semaphore, label, request))
+  }
+
+  #acquire(semaphore: SemaphoreCode, label: LockKey, request: LockRequest): Promise<HeldPermit | null> {
+    const refusal = this.arbiter.refusal
     if (refusal !== null) return Promise.reject(refusal)
     let entry = this.#entries.get(semaphore.key.id)
     if (entry === undefined) {
@@ -104,60 +70,21 @@ export class Semaphores implements SemaphoreHost {
       this.#entries.set(semaphore.key.id, (entry = new SemaphoreEntry(semaphore, label, this)))
     }
     const { isBusy } = entry
-    const arrival = this.#arbiter.arrive()
-    const waiter = new LockWaiter<SemaphoreEntry>(entry, request, arrival, this.#arbiter.deadlines)
-    if (isBusy) this.#arbiter.announce(waiter)
+    const arrival = this.arbiter.arrive()
+    const waiter = new LockWaiter<SemaphoreEntry>(entry, request, arrival, this.arbiter.deadlines)
+    if (isBusy) this.arbiter.announce(waiter)
     if (isBusy && request.patience !== 'wait') waiter.notGranted()
-    else entry.advance()
+    else entry.touch()
     return waiter.promise as Promise<HeldPermit | null>
   }
 
-  /** The arbiter refuses who comes; this refuses who waits. Resolves when nothing is held or under way any more. */
-  close(closed: LockError): Promise<void> {
-    for (const entry of [...this.#entries.values()]) {
-      for (const waiter of entry.queue) waiter.refuse(closed)
-      entry.advance()
-    }
-    return new Promise((resolve) => {
-      if (this.#entries.size === 0) resolve()
-      else this.#onEmpty = resolve
-    })
-  }
-
-  rung(keyId: string, sender: string): void {
-    this.#entries.get(keyId)?.rung(sender)
-  }
-
-  claimed(keyId: string, sender: string): void {
-    this.#entries.get(keyId)?.claimed(sender)
-  }
-
-  listening(): void {
-    for (const entry of [...this.#entries.values()]) entry.listening()
-  }
-
-  admit(entry: SemaphoreEntry, entries: number): 'now' | 'later' | LockError {
-    return this.#arbiter.admit(entry, entries)
-  }
-
-  assign(entry: SemaphoreEntry): Session | null {
-    return this.#links.assign(entry)
-  }
-
   forget(entry: SemaphoreEntry): void {
-    this.#arbiter.parking.leave(entry)
-    // Somebody who is told that its session is idle may ask for it again: that is then a new entry.
     this.#entries.delete(entry.key.id)
-    this.#links.unassign(entry)
-    if (this.#entries.size === 0) this.#onEmpty?.()
+    this.leftBy(entry)
   }
 
   entriesChanged(by: number): void {
     this.#permitEntries += by
-  }
-
-  interestChanged(isSet: boolean): void {
-    this.#arbiter.interestChanged(isSet)
   }
 
   isLookDue({ key }: SemaphoreEntry): boolean {
@@ -175,29 +102,9 @@ export class Semaphores implements SemaphoreHost {
     return mismatch(entry.label, entry.semaphore.permits, otherPermits, 'in another process')
   }
 
-  asleep(entry: SemaphoreEntry): void {
-    this.#arbiter.listen()
-    for (const waiter of entry.queue) this.#arbiter.announce(waiter)
-  }
-
-  awake(): void {
-    this.#arbiter.unlisten()
-  }
-
-  acquired(permit: Lock, waiter: LockWaiter<SemaphoreEntry>, isHandOff: boolean, now: number): void {
-    this.#arbiter.acquired(permit, waiter, isHandOff, now)
-  }
-
-  released(permit: Lock): void {
-    this.#arbiter.released(permit)
-  }
-
-  lost(error: LockLostError, permit: Lock): void {
-    this.#arbiter.lost(error, permit)
-  }
-
-  left(waiter: LockWaiter<SemaphoreEntry>, isGranted: boolean): void {
-    this.#arbiter.left(waiter, isGranted)
+  /** Any of them may be served next. */
+  protected announceWaiting(queue: Fifo<LockWaiter<WaitedFor>>): void {
+    for (const waiter of queue) this.arbiter.announce(waiter)
   }
 
   #known(keyId: string): Remembered | undefined {

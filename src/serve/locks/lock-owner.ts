@@ -1,5 +1,5 @@
-import { runHoldingAll } from '../../lock/holding-context.js'
-import type { Lock } from '../../lock/lock.js'
+import { runHoldingAll } from '../../lock/handle/holding-context.js'
+import type { Lock } from '../../lock/handle/lock.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import { SqlError } from '../messages/sql-error.js'
 import type { LockSource, Patience } from './lock-source.js'

@@ -1,4 +1,4 @@
-import type { Lock } from '../../lock/lock.js'
+import type { Lock } from '../../lock/handle/lock.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 
 /** How long a client is ready to wait. */

@@ -1,4 +1,4 @@
-import type { Lock } from '../../lock/lock.js'
+import type { Lock } from '../../lock/handle/lock.js'
 import type { Permit } from '../../lock/semaphore/permit.js'
 import { SqlError } from '../messages/sql-error.js'
 import type { Value } from '../messages/values.js'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { healthOf } from '../../../src/dashboard/health.js'
-import type { PrimarySnapshot } from '../../../src/lock/primary-watch.js'
+import type { PrimarySnapshot } from '../../../src/lock/session/primary-watch.js'
 import { fakeWorld } from '../../support/fake-world.js'
 
 test('the dashboard of a pool says where the primary is, once it has changed', () => {

@@ -4,7 +4,7 @@ import {
   lockSessionSettings,
   settingProblems,
 } from '../../../src/dialect/postgres/postgres-settings.js'
-import { leaseMargin } from '../../../src/lock/session-lease.js'
+import { leaseMargin } from '../../../src/lock/session/session-lease.js'
 
 /** A server that does what it is told. */
 function inForce(leaseMs: number, changes: Record<string, string | undefined> = {}): Map<string, string> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../src/fake-lock-pool.js'
-import type { LockGroup } from '../../../src/lock/lock-group.js'
+import type { LockGroup } from '../../../src/lock/handle/lock-group.js'
 import { SeededRandom } from '../../../src/testing/seeded-random.js'
 import { fakeWorld, rejection, stateOf } from '../../support/fake-world.js'
 

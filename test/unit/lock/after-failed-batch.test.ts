@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../src/fake-lock-pool.js'
-import type { Lock } from '../../../src/lock/lock.js'
+import type { Lock } from '../../../src/lock/handle/lock.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
 const SHARED = { mode: 'shared' } as const

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { hashName } from '../../../src/dialect/postgres/postgres-key.js'
-import type { Lock } from '../../../src/lock/lock.js'
+import type { Lock } from '../../../src/lock/handle/lock.js'
 import { fakeWorld, rejection, stateOf } from '../../support/fake-world.js'
 
 test('two hundred callers of ten processes for one key: all served, in order within each, with few attempts', async () => {

@@ -1,15 +1,15 @@
 /** What is decided from plain values, each by itself. */
 import { describe, expect, test } from 'vitest'
 import { InvalidOptionError } from '../../../src/base/errors.js'
-import { Courtesy } from '../../../src/lock/courtesy.js'
+import { Courtesy } from '../../../src/lock/contention/courtesy.js'
 import {
   currentFrame,
   framesHolding,
   isHeldAround,
   runHolding,
   runTransacting,
-} from '../../../src/lock/holding-context.js'
-import type { Lock } from '../../../src/lock/lock.js'
+} from '../../../src/lock/handle/holding-context.js'
+import type { Lock } from '../../../src/lock/handle/lock.js'
 import { resolveLockPoolOptions } from '../../../src/lock/lock-pool-options.js'
 
 describe('courtesy', () => {

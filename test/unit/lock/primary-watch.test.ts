@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { LockLink } from '../../../src/dialect/dialect.js'
 import type { ServerName } from '../../../src/dialect/server-name.js'
-import { succession } from '../../../src/lock/primary-watch.js'
+import { succession } from '../../../src/lock/session/primary-watch.js'
 import type { LockPoolOptions } from '../../../src/lock/lock-pool-options.js'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
 

@@ -2,21 +2,21 @@
 import { expect, test } from 'vitest'
 import { DeadlockDetector } from '../../../src/lock/deadlock/deadlock-detector.js'
 import { decodeProbe, encodeProbe } from '../../../src/lock/deadlock/probe.js'
-import { Frame } from '../../../src/lock/holding-context.js'
-import type { Entry } from '../../../src/lock/entry.js'
-import type { Lock } from '../../../src/lock/lock.js'
-import type { LockWaiter } from '../../../src/lock/lock-waiter.js'
+import { Frame } from '../../../src/lock/handle/holding-context.js'
+import type { KeyEntry } from '../../../src/lock/key/key-entry.js'
+import type { Lock } from '../../../src/lock/handle/lock.js'
+import type { LockWaiter } from '../../../src/lock/handle/lock-waiter.js'
 import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { SeededRandom } from '../../../src/testing/seeded-random.js'
 
 function detectorOf() {
   const clock = new ManualClock()
   const seen = { listening: 0, told: [] as string[] }
-  const entries: Entry[] = []
+  const entries: KeyEntry[] = []
   const host = {
     isListening: true,
     entries,
-    entry: (id: string) => entries.find(({ key }) => key.id === id) ?? null,
+    find: (id: string) => entries.find(({ key }) => key.id === id) ?? null,
     listen: () => void seen.listening++,
     unlisten: () => void seen.listening--,
     deadlocked: () => undefined,
@@ -24,16 +24,16 @@ function detectorOf() {
   const ports = { clock, random: new SeededRandom(1), sender: 'me', process: 'this process' }
   const detector = new DeadlockDetector(ports, host)
   /** A key that another process has, or this one. */
-  const entryOf = (id: string, holders: Lock[] = []): Entry => {
+  const entryOf = (id: string, holders: Lock[] = []): KeyEntry => {
     const entry = {
       ...{ key: { id }, label: id, mode: 'exclusive', holders, queue: { first: null, size: 0 }, head: null },
       session: { tell: (text: string) => seen.told.push(text) },
-    } as unknown as Entry
+    } as unknown as KeyEntry
     entries.push(entry)
     return entry
   }
   let arrival = 0
-  const waiterFor = (entry: Entry): LockWaiter =>
+  const waiterFor = (entry: KeyEntry): LockWaiter =>
     ({ mode: 'exclusive', entry, arrival: ++arrival, hasLeft: false }) as unknown as LockWaiter
   const bodyWith = (isHeld = true): Frame => {
     const lock = { place: 0, isHeld, key: 'mine', mode: 'exclusive', frame: null as Frame | null }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { planShare, shareRules, viewOf } from '../../../src/lock/share-plan.js'
 import { SeededRandom } from '../../../src/testing/seeded-random.js'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
-import type { Lock } from '../../../src/lock/lock.js'
+import type { Lock } from '../../../src/lock/handle/lock.js'
 
 /** What may be announced of a table of 800. */
 const LIMIT = 400

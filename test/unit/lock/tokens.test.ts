@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../src/fake-lock-pool.js'
-import type { Lock } from '../../../src/lock/lock.js'
+import type { Lock } from '../../../src/lock/handle/lock.js'
 import { fakeWorld, rejection, stateOf } from '../../support/fake-world.js'
 
 const FAULT = new Error('the sequence is gone')

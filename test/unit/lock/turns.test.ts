@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { drawn } from '../../../src/lock/drawn-token.js'
-import { MAX_HAND_OFFS, Turn, TURN_MS } from '../../../src/lock/turn.js'
+import { drawn } from '../../../src/lock/handle/drawn-token.js'
+import { MAX_HAND_OFFS, Turn, TURN_MS } from '../../../src/lock/contention/turn.js'
 import { SeededRandom } from '../../../src/testing/seeded-random.js'
 import { fakeWorld } from '../../support/fake-world.js'
 import { shares, takingTurns, type Turns } from '../../support/taking-turns.js'

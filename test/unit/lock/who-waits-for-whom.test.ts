@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { FramedWait, type Seeker } from '../../../src/lock/deadlock/framed-wait.js'
-import type { Frame } from '../../../src/lock/holding-context.js'
-import type { LockWaiter } from '../../../src/lock/lock-waiter.js'
+import type { Frame } from '../../../src/lock/handle/holding-context.js'
+import type { LockWaiter } from '../../../src/lock/handle/lock-waiter.js'
 import {
   holdersAgainst,
   mayBeHeldElsewhere,

@@ -1,0 +1,34 @@
+import type { Clock } from '../../base/clock.js'
+import type { LockError } from '../../base/errors.js'
+import type { Random } from '../../base/random.js'
+import type { Dialect } from '../../dialect/dialect.js'
+import type { Agenda } from './agenda.js'
+import type { LeakWatch } from '../handle/leak-watch.js'
+import type { Line } from './place-in-line.js'
+import type { Session } from '../session/session.js'
+import type { Tenant } from '../session/sessions.js'
+
+export interface ArbiterPorts {
+  readonly agenda: Agenda
+  readonly clock: Clock
+  readonly random: Random
+  readonly sender: string
+  /** How this process is called in messages to people. */
+  readonly process: string
+  readonly guard: Dialect<never>['guard']
+  readonly hashOf: ((keyId: string) => number) | null
+}
+
+export interface ArbiterLinks {
+  readonly leaks: LeakWatch | null
+  readonly lastFailure: LockError | null
+  readonly isListening: boolean
+  readonly line: Line
+  assign(entry: Tenant): Session | null
+  unassign(entry: Tenant): void
+  /** Whether so many more entries of the lock table may be used; `makeRoom` tries to find out. */
+  room(entries: number): 'now' | 'later' | LockError
+  makeRoom(): void
+  asleep(): void
+  awake(): void
+}

@@ -1,0 +1,191 @@
+import type { Clock } from '../../base/clock.js'
+import { Deadlines } from '../../base/deadlines.js'
+import type { Emitter } from '../../base/emitter.js'
+import { PoolClosedError, PoolSaturatedError, type LockError, type LockLostError } from '../../base/errors.js'
+import type { Random } from '../../base/random.js'
+import { keyText } from '../../dialect/key-words.js'
+import type { LockMode } from '../../dialect/lock-key.js'
+import type { Lock } from '../handle/lock.js'
+import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
+import { isHoldTraced, traceHold, traceHoldEnd } from '../handle/trace.js'
+import { INTEREST_ENTRIES } from '../key/key-host.js'
+import { noneYet, type LockCounters } from '../lock-counters.js'
+import type { LockEvents } from '../lock-events.js'
+import type { Session } from '../session/session.js'
+import type { Tenant } from '../session/sessions.js'
+import type { Agenda } from './agenda.js'
+import type { ArbiterLinks, ArbiterPorts } from './arbiter-ports.js'
+import { Parking, type Parked } from './parking.js'
+import type { Line } from './place-in-line.js'
+
+/** What is the same for everything that callers here contend for: who may come, what is counted, and what listeners hear. */
+export class Arbiter {
+  readonly agenda: Agenda
+  readonly clock: Clock
+  readonly random: Random
+  readonly sender: string
+  readonly counters: LockCounters = noneYet()
+  readonly deadlines: Deadlines
+  readonly parking: Parking
+  readonly #events: Emitter<LockEvents>
+  readonly #links: ArbiterLinks
+  readonly #maxWaiting: number
+  #waiting = 0
+  #interested = 0
+  #arrivals = 0
+  #isClosing = false
+  noFencing: string | null = null
+
+  constructor(ports: ArbiterPorts, maxWaiting: number, events: Emitter<LockEvents>, links: ArbiterLinks) {
+    this.agenda = ports.agenda
+    this.clock = ports.clock
+    this.random = ports.random
+    this.sender = ports.sender
+    this.#maxWaiting = maxWaiting
+    this.deadlines = new Deadlines(this.clock)
+    this.#events = events
+    this.#links = links
+    this.parking = new Parking(links)
+  }
+
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** How many callers have come so far. */
+  get arrivals(): number {
+    return this.#arrivals
+  }
+
+  get isClosing(): boolean {
+    return this.#isClosing
+  }
+
+  get lastFailure(): LockError | null {
+    return this.#links.lastFailure
+  }
+
+  /** Entries of the server's lock table that interest in keys takes. */
+  get interestEntries(): number {
+    return this.#interested * INTEREST_ENTRIES
+  }
+
+  admit(entry: Parked, entries: number): 'now' | 'later' | LockError {
+    return this.parking.admit(entry, entries)
+  }
+
+  interestChanged(isSet: boolean): void {
+    this.#interested += isSet ? 1 : -1
+  }
+
+  /** Why nobody may come now, or null. */
+  get refusal(): LockError | null {
+    return (
+      this.#closed ?? (this.#waiting >= this.#maxWaiting ? new PoolSaturatedError(this.#maxWaiting) : null)
+    )
+  }
+
+  get #closed(): LockError | null {
+    return this.#isClosing ? new PoolClosedError() : null
+  }
+
+  /** One more caller, until it has `left`. */
+  arrive(isPart = false): number {
+    if (!isPart) this.#waiting++
+    return ++this.#arrivals
+  }
+
+  /** A caller who asks for several keys: one more, however many they are, until it has left. */
+  groupCame(): void {
+    this.#waiting++
+  }
+
+  groupLeft(): void {
+    this.#waiting--
+  }
+
+  /** From now on all who come are refused. */
+  close(): void {
+    this.#isClosing = true
+  }
+
+  assign(entry: Tenant): Session | null {
+    return this.#links.assign(entry)
+  }
+
+  leftBy(entry: Parked & Tenant): void {
+    this.parking.leave(entry)
+    this.#links.unassign(entry)
+  }
+
+  get line(): Line {
+    return this.#links.line
+  }
+
+  get isListening(): boolean {
+    return this.#links.isListening
+  }
+
+  /** One more waits for other processes, or asks them something. */
+  listen(): void {
+    this.#links.asleep()
+  }
+
+  /** One less. */
+  unlisten(): void {
+    this.#links.awake()
+  }
+
+  delayed(key: string, mode: LockMode, delayMs: number): void {
+    this.#events.emit('lock:delayed', { key, mode, delayMs })
+  }
+
+  acquired(lock: Lock, waiter: LockWaiter<WaitedFor>, isHandOff: boolean, now: number): void {
+    this.counters.acquired++
+    if (isHandOff) this.counters.handedOff++
+    if (isHoldTraced()) this.agenda.tell(() => traceHold(lock))
+    if (!this.#events.hears('lock:acquired')) return
+    const waitedMs = now - waiter.since
+    this.#events.emit('lock:acquired', { key: keyText(lock.key), mode: lock.mode, waitedMs })
+  }
+
+  released(lock: Lock, now?: number): void {
+    this.counters.released++
+    if (isHoldTraced()) this.agenda.tell(() => traceHoldEnd(lock))
+    this.#links.leaks?.ended(lock)
+    if (!this.#events.hears('lock:released')) return
+    const heldMs = now === undefined ? lock.heldMs : lock.heldMsAt(now)
+    this.#events.emit('lock:released', { key: keyText(lock.key), mode: lock.mode, heldMs })
+  }
+
+  lost(error: LockLostError, lock: Lock): void {
+    this.counters.lost++
+    this.agenda.tell(() => {
+      lock.tellLoss()
+      traceHoldEnd(lock, error)
+    })
+    this.#links.leaks?.ended(lock)
+    const { heldMs, reason } = error
+    this.#events.emit('lock:lost', { key: keyText(lock.key), mode: lock.mode, heldMs, reason })
+  }
+
+  left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
+    if (!waiter.isPart) this.#waiting--
+    if (!isGranted) this.counters.refused++
+    if (waiter.hasTimedOut) this.counters.timeouts++
+    if (!this.#events.hears('waiter:left')) return
+    const waitedMs = this.clock.now() - waiter.since
+    this.#events.emit('waiter:left', {
+      key: keyText(waiter.label),
+      mode: waiter.mode,
+      waitedMs,
+      granted: isGranted,
+    })
+  }
+
+  announce(waiter: LockWaiter<WaitedFor>): void {
+    if (waiter.isAnnounced || !this.#events.hears('waiter:queued')) return
+    waiter.isAnnounced = true
+    this.#events.emit('waiter:queued', { key: keyText(waiter.label), mode: waiter.mode })
+  }
+}

@@ -1,0 +1,16 @@
+import { Emitter } from '../../base/emitter.js'
+import type { Agenda } from './agenda.js'
+
+/** An emitter whose listeners are called when the event that they hear of has run to completion. */
+export class OrderlyEmitter<E extends { [Name in keyof E]: unknown }> extends Emitter<E> {
+  readonly #agenda: Agenda
+
+  constructor(agenda: Agenda) {
+    super()
+    this.#agenda = agenda
+  }
+
+  override emit<Name extends keyof E>(name: Name, event: E[Name]): void {
+    if (this.hears(name)) this.#agenda.tell(() => super.emit(name, event))
+  }
+}

@@ -1,0 +1,142 @@
+import type { Clock } from '../../base/clock.js'
+import type { LockError, LockLostError } from '../../base/errors.js'
+import type { Fifo } from '../../base/fifo.js'
+import type { Random } from '../../base/random.js'
+import type { Lock } from '../handle/lock.js'
+import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
+import type { Session } from '../session/session.js'
+import type { Tenant } from '../session/sessions.js'
+import type { Agenda } from './agenda.js'
+import type { Arbiter } from './arbiter.js'
+import type { ContendedHost } from './contended-host.js'
+import type { Parked } from './parking.js'
+import type { Line } from './place-in-line.js'
+
+/** Something that callers here contend for, as its registry sees it. */
+interface Registered extends Parked, Tenant {
+  readonly queue: Fifo<LockWaiter<WaitedFor>>
+  touch(): void
+  rung(sender: string): void
+  claimed(sender: string): void
+  listening(): void
+}
+
+/**
+ * All of one kind that callers here contend for: the keys, or the semaphores. It finds the one that a caller or another
+ * process means; what is the same for all kinds, the arbiter does.
+ */
+export abstract class Registry<Entry extends Registered> implements ContendedHost {
+  readonly agenda: Agenda
+  readonly clock: Clock
+  readonly random: Random
+  readonly sender: string
+  protected readonly arbiter: Arbiter
+  #onEmpty: (() => void) | null = null
+
+  constructor(arbiter: Arbiter) {
+    this.arbiter = arbiter
+    this.agenda = arbiter.agenda
+    this.clock = arbiter.clock
+    this.random = arbiter.random
+    this.sender = arbiter.sender
+  }
+
+  /** Those in use. They may come and go during a walk. */
+  abstract readonly entries: Iterable<Entry>
+  /** Of those in use. */
+  abstract readonly size: number
+  abstract find(keyId: string): Entry | null
+
+  get line(): Line {
+    return this.arbiter.line
+  }
+
+  get noFencing(): string | null {
+    return this.arbiter.noFencing
+  }
+
+  get lastFailure(): LockError | null {
+    return this.arbiter.lastFailure
+  }
+
+  get isClosing(): boolean {
+    return this.arbiter.isClosing
+  }
+
+  /** The arbiter refuses who comes; this refuses who waits. Resolves when nothing is held or under way any more. */
+  close(closed: LockError): Promise<void> {
+    this.agenda.run(() => {
+      for (const entry of this.entries) {
+        for (const waiter of entry.queue) waiter.refuse(closed)
+        entry.touch()
+      }
+    })
+    return new Promise((resolve) => {
+      if (this.size === 0) resolve()
+      else this.#onEmpty = resolve
+    })
+  }
+
+  /** The process `sender` rang for a key. */
+  rung(keyId: string, sender: string): void {
+    this.find(keyId)?.rung(sender)
+  }
+
+  /** The process `sender` asks for the next turn. */
+  claimed(keyId: string, sender: string): void {
+    this.find(keyId)?.claimed(sender)
+  }
+
+  /** Wake-ups can be heard from now on. */
+  listening(): void {
+    this.agenda.run(() => {
+      for (const entry of this.entries) entry.listening()
+    })
+  }
+
+  admit(entry: Parked, entries: number): 'now' | 'later' | LockError {
+    return this.arbiter.admit(entry, entries)
+  }
+
+  assign(entry: Tenant): Session | null {
+    return this.arbiter.assign(entry)
+  }
+
+  interestChanged(isSet: boolean): void {
+    this.arbiter.interestChanged(isSet)
+  }
+
+  asleep({ queue }: { readonly queue: Fifo<LockWaiter<WaitedFor>> }): void {
+    this.arbiter.listen()
+    this.announceWaiting(queue)
+  }
+
+  awake(): void {
+    this.arbiter.unlisten()
+  }
+
+  acquired(lock: Lock, waiter: LockWaiter<WaitedFor>, isHandOff: boolean, now: number): void {
+    this.arbiter.acquired(lock, waiter, isHandOff, now)
+  }
+
+  released(lock: Lock, now?: number): void {
+    this.arbiter.released(lock, now)
+  }
+
+  lost(error: LockLostError, lock: Lock): void {
+    this.arbiter.lost(error, lock)
+  }
+
+  left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
+    this.arbiter.left(waiter, isGranted)
+  }
+
+  /** Callers of an entry that now waits for other processes. */
+  protected abstract announceWaiting(queue: Fifo<LockWaiter<WaitedFor>>): void
+
+  /** There is nothing more to know about this entry, and it is out of `entries`. */
+  protected leftBy(entry: Entry): void {
+    this.arbiter.leftBy(entry)
+    if (this.size === 0) this.#onEmpty?.()
+  }
+}

@@ -1,0 +1,44 @@
+import type { LockMode } from '../../dialect/lock-key.js'
+import type { Lock } from './lock.js'
+
+/** Several locks that were acquired together, and are given back together. */
+export class LockGroup implements AsyncDisposable {
+  /** That of all of them. */
+  readonly mode: LockMode
+  /** One for each key, in the order in which they were asked for; a key that was named twice has one lock. */
+  readonly locks: readonly Lock[]
+  /** Made only for those who look at `signal`. */
+  #signal: AbortSignal | null = null
+
+  constructor(mode: LockMode, locks: readonly Lock[]) {
+    this.mode = mode
+    this.locks = locks
+  }
+
+  /** `lost` as soon as one of them is: what they guard together is no longer guarded. */
+  get state(): 'held' | 'released' | 'lost' {
+    const states = new Set(this.locks.map((lock) => lock.state))
+    if (states.has('lost')) return 'lost'
+    return states.has('released') ? 'released' : 'held'
+  }
+
+  /** Aborts once, with the LockLostError of the first that is lost as its reason. */
+  get signal(): AbortSignal {
+    return (this.#signal ??= AbortSignal.any(this.locks.map((lock) => lock.signal)))
+  }
+
+  /**
+   * Gives all of them back, in one round trip for each session they are on. Calling it again does nothing more.
+   *
+   * @throws {LockLostError} if one of them was lost; the others are given back all the same.
+   */
+  async release(): Promise<void> {
+    const outcomes = await Promise.allSettled(this.locks.map((lock) => lock.release()))
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  /** As `release`: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release()
+  }
+}

@@ -1,0 +1,211 @@
+import { assertMove } from '../../base/assert.js'
+import { Deferred } from '../../base/deferred.js'
+import { FencingUnavailableError, LockLostError, StaleTokenError } from '../../base/errors.js'
+import type { LockKey, LockMode } from '../../dialect/lock-key.js'
+import type { Queryable } from '../../dialect/queryable.js'
+import type { DrawnToken } from './drawn-token.js'
+import type { Frame } from './holding-context.js'
+import { keyInWords } from '../../dialect/key-words.js'
+
+/** `releasing`: given back, but the server has not confirmed it yet. To the outside that is `released` already. */
+type HandleState = 'held' | 'releasing' | 'released' | 'lost'
+
+const HANDLE_MOVES: Readonly<Record<HandleState, readonly HandleState[]>> = {
+  held: ['releasing', 'lost'],
+  releasing: ['released', 'lost'],
+  released: [],
+  lost: [],
+}
+
+/** Who keeps the key of a lock: the arbiter's entry for it. */
+export interface LockKeeper {
+  readonly label: LockKey
+  readonly mode: LockMode
+  readonly noFencing: string | null
+  now(): number
+  /** Declares the lock lost if its lease has run out, however late it is asked. */
+  verify(): void
+  /** Without a name of a resource, that of the key is taken. */
+  guard(transaction: Queryable, resource: string | undefined, token: bigint, mode: LockMode): Promise<void>
+  /** True if that was all; else the lock is told later, by `confirmReleased` or `lose`. */
+  release(lock: Lock): boolean
+}
+
+const DONE = Promise.resolve()
+
+/** How a lock was lost, and the signal that says so. */
+class Loss {
+  readonly error: LockLostError
+  readonly #controller: AbortController | null
+
+  constructor(error: LockLostError, controller: AbortController | null) {
+    this.error = error
+    this.#controller = controller
+  }
+
+  /** Holders that look before it was told find it aborted all the same. */
+  get signal(): AbortSignal {
+    this.tell()
+    return this.#controller?.signal ?? AbortSignal.abort(this.error)
+  }
+
+  tell(): void {
+    this.#controller?.abort(this.error)
+  }
+}
+
+/** A lock that somebody holds, until it is released or lost. */
+export class Lock implements AsyncDisposable {
+  /** As it was asked for. */
+  readonly key: LockKey
+  /** Alone, or with other readers. */
+  readonly mode: LockMode
+  readonly #keeper: LockKeeper
+  readonly #token: DrawnToken | null
+  readonly #tokenOffset: number
+  readonly #since: number
+  #state: HandleState = 'held'
+  /** Of the release, while the server is asked for it. */
+  #confirmation: Deferred<void> | null = null
+  /** Made for those who look at `signal`, if any do: it would be half of the memory of a held lock. Or how it was lost. */
+  #fate: AbortController | Loss | null = null
+
+  /** @internal The body that runs while it is held, if `withLock` runs one. */
+  frame: Frame | null = null
+
+  /** What it was asked for with, as `AcquireOptions.label` says it; null without. */
+  label: string | null = null
+
+  /** @internal For the keeper: where it keeps this lock. */
+  place = 0
+
+  constructor(keeper: LockKeeper, token: DrawnToken | null, tokenOffset: number, now: number) {
+    this.key = keeper.label
+    this.mode = keeper.mode
+    this.#keeper = keeper
+    this.#token = token
+    this.#tokenOffset = tokenOffset
+    this.#since = now
+  }
+
+  /**
+   * The fencing token: greater than every token granted before it for this key, by any process. Store it with what you
+   * write, and refuse writes with a smaller one.
+   *
+   * @throws {FencingUnavailableError} if the pool has no tokens: `fencing` is off, or the role may not use the sequence.
+   */
+  get token(): bigint {
+    const { noFencing } = this.#keeper
+    if (this.#token === null) throw new FencingUnavailableError(noFencing ?? 'the server gave no token')
+    return this.#token.after(this.#tokenOffset)
+  }
+
+  /** What it is, in a sentence. */
+  toString(): string {
+    return keyInWords(this.key)
+  }
+
+  /** As `token`, for JSON; null if there is none. */
+  get tokenText(): string | null {
+    return this.#token === null ? null : String(this.token)
+  }
+
+  /** Looks at the clock: a lock whose lease ran out while the process was suspended is lost at the first look. */
+  get state(): 'held' | 'released' | 'lost' {
+    if (this.#state === 'held') this.#keeper.verify()
+    return this.#state === 'releasing' ? 'released' : this.#state
+  }
+
+  /** As `state`, by what is known without a look at the clock. */
+  get isHeld(): boolean {
+    return this.#state === 'held'
+  }
+
+  /** Aborts once, with a LockLostError as its reason, if the lock is lost. Never after a release. */
+  get signal(): AbortSignal {
+    if (this.#state === 'held') this.#keeper.verify()
+    if (this.#fate instanceof Loss) return this.#fate.signal
+    this.#fate ??= new AbortController()
+    return this.#fate.signal
+  }
+
+  /** Milliseconds since it was granted. */
+  get heldMs(): number {
+    return this.#keeper.now() - this.#since
+  }
+
+  /** @internal As `heldMs`, for whoever has just looked at the clock. */
+  heldMsAt(now: number): number {
+    return now - this.#since
+  }
+
+  /**
+   * The check at the resource that makes a lock safe: to be called in the transaction that writes, before it writes. It
+   * keeps the greatest token per `resource` (by default one per key) in the table `lockpool.guard` of that database. A later
+   * holder either has been there, and this one is refused; or comes later, and waits until this transaction has ended.
+   * Readers make way for writers, not for one another.
+   *
+   * @throws {StaleTokenError} a later holder has been there, or the lock was released
+   * @throws {LockLostError} the lock is lost
+   * @throws {FencingUnavailableError} there are no tokens, or there is no table: `lockpool install` makes it
+   * @throws what the transaction itself throws, as it is
+   */
+  async guard(transaction: Queryable, resource?: string): Promise<void> {
+    const { state } = this
+    if (state === 'lost') throw this.#loss!
+    if (state === 'released') throw new StaleTokenError(`${this.toString()} was released before`)
+    await this.#keeper.guard(transaction, resource, this.token, this.mode)
+  }
+
+  /**
+   * Gives the lock back. Resolves when the server has confirmed it, or the next caller in this process has it. Calling it
+   * again returns the same promise.
+   *
+   * @throws {LockLostError} if it was lost before it was released, or nobody can tell.
+   */
+  release(): Promise<void> {
+    if (this.#state === 'held') {
+      this.#move('releasing')
+      const isAll = this.#keeper.release(this)
+      // Giving it back may have shown that its lease has run out.
+      if (!isAll && this.#loss === null) this.#confirmation = new Deferred()
+    }
+    if (this.#loss !== null) return this.#confirmation?.promise ?? Promise.reject(this.#loss)
+    return this.#confirmation === null ? DONE : this.#confirmation.promise
+  }
+
+  /** As `release`: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release()
+  }
+
+  /** @internal For the keeper: the release is confirmed. */
+  confirmReleased(): void {
+    this.#move('released')
+    this.#confirmation?.resolve()
+  }
+
+  /** @internal For the keeper: it is gone. Answers how; `tellLoss` must follow. */
+  lose(reason: string, cause?: Error): LockLostError {
+    this.#move('lost')
+    const details = { key: this.toString(), heldMs: this.heldMs, reason }
+    const loss = new LockLostError(details, cause === undefined ? undefined : { cause })
+    this.#fate = new Loss(loss, this.#fate as AbortController | null)
+    this.#confirmation?.reject(loss)
+    return loss
+  }
+
+  /** @internal Calls whatever hangs on its signal. */
+  tellLoss(): void {
+    ;(this.#fate as Loss).tell()
+  }
+
+  get #loss(): LockLostError | null {
+    return this.#fate instanceof Loss ? this.#fate.error : null
+  }
+
+  #move(to: HandleState): void {
+    assertMove(HANDLE_MOVES, this.#state, to, this)
+    this.#state = to
+  }
+}

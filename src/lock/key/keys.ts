@@ -1,0 +1,112 @@
+import { LockReentryError, PoolClosedError } from '../../base/errors.js'
+import type { Fifo } from '../../base/fifo.js'
+import type { Guarded } from '../../dialect/dialect.js'
+import { keyInWords, keyText } from '../../dialect/key-words.js'
+import type { KeyCode, LockKey, LockMode } from '../../dialect/lock-key.js'
+import type { Queryable } from '../../dialect/queryable.js'
+import type { Arbiter } from '../contention/arbiter.js'
+import type { ArbiterPorts } from '../contention/arbiter-ports.js'
+import { Registry } from '../contention/registry.js'
+import { DeadlockDetector, type DetectorHost } from '../deadlock/deadlock-detector.js'
+import { isHeldAround, type KeysOfTransaction } from '../handle/holding-context.js'
+import type { Lock } from '../handle/lock.js'
+import { LockWaiter, type LockRequest, type WaitedFor } from '../handle/lock-waiter.js'
+import { EntryBook } from './entry-book.js'
+import type { KeyEntry } from './key-entry.js'
+import type { KeyHost } from './key-host.js'
+
+/** Who in this process has which key, and who waits for it: one entry for each key that is held or wanted here. */
+export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
+  readonly guard: (transaction: Queryable, guarded: Guarded) => Promise<void>
+  readonly detector: DeadlockDetector
+  readonly #entries: EntryBook
+
+  constructor(ports: ArbiterPorts, arbiter: Arbiter) {
+    super(arbiter)
+    this.guard = ports.guard
+    this.#entries = new EntryBook(this, ports.hashOf)
+    this.detector = new DeadlockDetector(ports, this)
+  }
+
+  get entries(): Iterable<KeyEntry> {
+    return this.#entries
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  find(keyId: string): KeyEntry | null {
+    return this.#entries.find(keyId)
+  }
+
+  /** `isPart`: of what a group asks for. The group was let in as one caller, and is not stopped half-way. */
+  acquire(code: KeyCode, label: LockKey, request: LockRequest, isPart = false): Promise<Lock | null> {
+    const { arbiter } = this
+    const refusal = !isPart ? arbiter.refusal : arbiter.isClosing ? new PoolClosedError() : null
+    if (refusal !== null) return Promise.reject(refusal)
+    const entry = this.#entries.open(code, label)
+    const again = entry.asAgain(request)
+    if (again === null) {
+      return request.patience === 'ask'
+        ? Promise.resolve(null)
+        : Promise.reject(new LockReentryError(keyInWords(label)))
+    }
+    const isBusy = entry.isBusyFor(request.mode)
+    const waiter = new LockWaiter(entry, again, arbiter.arrive(isPart), arbiter.deadlines)
+    if (isPart) waiter.isPart = true
+    if (again.patience === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
+    if (waiter.hasLeft) return waiter.promise
+    if (isBusy) arbiter.announce(waiter)
+    if (isBusy && again.patience !== 'wait' && again.patience !== 'again') waiter.notGranted()
+    else entry.touch()
+    return waiter.promise
+  }
+
+  /** @see isHeldAround */
+  isHeldAround(keyId: string, ownKeys: KeysOfTransaction | null): boolean {
+    return isHeldAround(this, keyId, this.find(keyId)?.holders ?? [], ownKeys)
+  }
+
+  /** Whether a caller who wants it now would have to wait for others of this process, or let those of others go first. */
+  isBusy(code: KeyCode, mode: LockMode): boolean {
+    return this.#entries.isBusy(code, mode)
+  }
+
+  forget(entry: KeyEntry): void {
+    this.#entries.rested(entry)
+    this.leftBy(entry)
+  }
+
+  get isListening(): boolean {
+    return this.arbiter.isListening
+  }
+
+  listen(): void {
+    this.arbiter.listen()
+  }
+
+  unlisten(): void {
+    this.arbiter.unlisten()
+  }
+
+  deadlocked(): void {
+    this.arbiter.counters.deadlocks++
+  }
+
+  delayed(entry: KeyEntry, delayMs: number): void {
+    const { first } = entry.queue
+    if (first !== null) this.arbiter.announce(first)
+    this.arbiter.delayed(keyText(entry.label), entry.mode, delayMs)
+  }
+
+  override left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
+    if (waiter.isFramed) this.detector.ended(waiter as LockWaiter)
+    super.left(waiter, isGranted)
+  }
+
+  /** The others wait for it, and were announced when they came. */
+  protected announceWaiting({ first }: Fifo<LockWaiter<WaitedFor>>): void {
+    if (first !== null) this.arbiter.announce(first)
+  }
+}

@@ -1,0 +1,137 @@
+import type { Clock } from '../../base/clock.js'
+import { ConnectionError } from '../../base/errors.js'
+import type { ServerName } from '../../dialect/server-name.js'
+import type { Emitter, Listener } from '../../base/emitter.js'
+import type { PoolEvents } from '../../pool/pool-events.js'
+import type { LockEvents } from '../lock-events.js'
+import type { LockPoolOptions } from '../lock-pool-options.js'
+
+/** What is known of the server that locks are taken on, as plain JSON. */
+export interface PrimarySnapshot {
+  /** As it was connected to: `host:port`. Behind a balancer that is the balancer. */
+  readonly host: string
+  /** Of PostgreSQL: it grows with each promotion. Null where it can't be told. */
+  readonly timeline: number | null
+  /** How often the primary has changed since the pool was made. */
+  readonly changes: number
+  /** How long the pool had no primary at the last change, in milliseconds; 0 before the first. */
+  readonly downMs: number
+}
+
+/** How a server stands to the one before it. */
+export type Succession =
+  /** The same, or a restart of it, as far as can be told. */
+  | 'same'
+  /** Another one has been promoted. */
+  | 'promoted'
+  /** Its history is older than one that was seen before: an old primary has come back. */
+  | 'returned'
+  /** It has nothing to do with the one before: another cluster. */
+  | 'stranger'
+
+/** Pure: what has become of the server. What can't be told is no difference. */
+export function succession(before: ServerName, now: ServerName): Succession {
+  if (before.system !== null && now.system !== null && before.system !== now.system) return 'stranger'
+  if (before.timeline !== null && now.timeline !== null) {
+    if (now.timeline > before.timeline) return 'promoted'
+    return now.timeline < before.timeline ? 'returned' : 'same'
+  }
+  const isAnother = before.host !== now.host && before.started !== now.started
+  return isAnother ? 'promoted' : 'same'
+}
+
+export interface PrimaryWatchHost {
+  readonly clock: Clock
+  changed(event: LockEvents['primary:changed']): void
+  warn(message: string): void
+}
+
+/** Sees when the locks of this pool go to another server than before, and for how long there was none. */
+export class PrimaryWatch {
+  readonly #host: PrimaryWatchHost
+  readonly #allowsStrangers: boolean
+  #last: ServerName | null = null
+  #downSince: number | null = null
+  #changes = 0
+  #downMs = 0
+
+  constructor(host: PrimaryWatchHost, allowsStrangers: boolean) {
+    this.#host = host
+    this.#allowsStrangers = allowsStrangers
+  }
+
+  /** The last session has ended, or none could be opened. */
+  down(): void {
+    this.#downSince ??= this.#host.clock.now()
+  }
+
+  /**
+   * A session is about to be used on this server.
+   *
+   * @throws {ConnectionError} it belongs to another cluster than the one before
+   */
+  check(server: ServerName): void {
+    const last = this.#last
+    if (last === null || this.#allowsStrangers || succession(last, server) !== 'stranger') return
+    throw new ConnectionError(
+      `${server.host} belongs to another database cluster (${server.system}) than ${last.host} before (${last.system}), ` +
+        'where others may still hold the same locks; "otherCluster" allows it',
+      { retryable: false },
+    )
+  }
+
+  /** A session is open on this server. */
+  opened(server: ServerName): void {
+    const last = this.#last
+    const now = this.#host.clock.now()
+    const downMs = this.#downSince === null ? 0 : Math.round(now - this.#downSince)
+    const became = last === null ? 'same' : succession(last, server)
+    // What could not be told this time is as it was.
+    this.#last = {
+      ...server,
+      timeline: server.timeline ?? (became === 'same' ? (last?.timeline ?? null) : null),
+      system: server.system ?? last?.system ?? null,
+    }
+    this.#downSince = null
+    if (became === 'same') return
+    this.#changes++
+    this.#downMs = downMs
+    if (became === 'returned')
+      this.#host.warn(
+        `the primary is back on timeline ${server.timeline}, after ${last!.timeline}: an old primary has returned, and what ` +
+          'was written since it was one may be gone',
+      )
+    this.#host.changed({ host: server.host, timeline: server.timeline, downMs })
+  }
+
+  snapshot(): PrimarySnapshot | null {
+    if (this.#last === null) return null
+    const { host, timeline } = this.#last
+    return { host, timeline, changes: this.#changes, downMs: this.#downMs }
+  }
+}
+
+/** What the engine has of use for it. */
+interface Watched {
+  readonly clock: Clock
+  readonly events: Emitter<LockEvents>
+  readonly connections: {
+    on(event: 'connection:failed', listener: Listener<PoolEvents['connection:failed']>): unknown
+  }
+  readonly sessions: { readonly all: readonly unknown[] }
+  warn(message: string): void
+}
+
+export function watchPrimary(
+  engine: Watched,
+  otherCluster: Required<LockPoolOptions>['otherCluster'],
+): PrimaryWatch {
+  const { clock } = engine
+  const changed = (event: LockEvents['primary:changed']): void => engine.events.emit('primary:changed', event)
+  const warn = (message: string): void => engine.warn(message)
+  const watch = new PrimaryWatch({ clock, changed, warn }, otherCluster === 'allow')
+  engine.connections.on('connection:failed', () => {
+    if (engine.sessions.all.length === 0) watch.down()
+  })
+  return watch
+}

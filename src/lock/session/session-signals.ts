@@ -1,0 +1,111 @@
+import type { Clock } from '../../base/clock.js'
+import { ConnectionError } from '../../base/errors.js'
+import { inTime } from '../../base/in-time.js'
+import type { LockLink } from '../../dialect/dialect.js'
+import type { KeyCode, LockMode } from '../../dialect/lock-key.js'
+import type { Agenda } from '../contention/agenda.js'
+import type { Rung } from './session-host.js'
+
+/** Looks at who holds what, at the same time: each takes the server a walk through all locks there are. */
+const MAX_LOOKUPS = 4
+
+const NOW = Promise.resolve()
+
+export interface SignalsHost {
+  readonly agenda: Agenda
+  readonly clock: Clock
+  readonly link: LockLink
+  readonly isOver: boolean
+  warn(message: string, error?: Error): void
+}
+
+/**
+ * What a session says to other processes and asks about them, beside its batches: each a statement of its own. None of it
+ * decides who holds a lock: if it fails, nothing else has.
+ */
+export class SessionSignals {
+  readonly #host: SignalsHost
+  #toRing: Rung[] = []
+  #lookups = 0
+
+  constructor(host: SignalsHost) {
+    this.#host = host
+  }
+
+  /** Wakes the other processes that wait for its key. */
+  ring(request: Rung): void {
+    this.#toRing.push(request)
+    if (this.#toRing.length > 1) return
+    void NOW.then(() => {
+      const requests = this.#toRing
+      this.#toRing = []
+      if (!this.#host.isOver) this.ringNow(requests)
+    })
+  }
+
+  ringNow(requests: readonly Rung[]): void {
+    // Those who want the key again here wait for the answer, and nobody waits for ever.
+    const late = (): Error => new ConnectionError('the server did not answer in time')
+    const ringing = this.#host.link.ring(requests.map(({ key }) => key))
+    inTime(this.#host.clock, this.#host.link.leaseMs, ringing, late).then(
+      (wanted) => this.#rang(requests, (request) => wanted.has(request.key.id)),
+      (error: unknown) => {
+        this.#host.warn('ringing failed', error as Error)
+        this.#rang(requests, () => true)
+      },
+    )
+  }
+
+  #rang(requests: readonly Rung[], isWanted: (request: Rung) => boolean): void {
+    this.#host.agenda.run(() => {
+      for (const request of requests) request.rang(isWanted(request))
+    })
+  }
+
+  claim(key: KeyCode): void {
+    this.#host.link
+      .claim(key)
+      .catch((error: unknown) => this.#host.warn('claiming a turn failed', error as Error))
+  }
+
+  tell(message: string): void {
+    this.#host.link
+      .tell(message)
+      .catch((error: unknown) => this.#host.warn('looking for a deadlock failed', error as Error))
+  }
+
+  async isHeldElsewhere(key: KeyCode): Promise<boolean> {
+    return (await this.holderOf(key)) !== null
+  }
+
+  /** Whether another session is interested in a key that this one holds. It rings, and wakes those in vain. */
+  async isWanted(key: KeyCode): Promise<boolean> {
+    if (this.#host.isOver) return false
+    try {
+      return (await this.#host.link.ring([key])).has(key.id)
+    } catch {
+      return false
+    }
+  }
+
+  /** What delayed the grant of this key need delay nobody else. Sent at once, and so before its release. */
+  settled({ key, mode }: { readonly key: KeyCode; readonly mode: LockMode }): void {
+    this.#host.link.settled(key, mode).catch((error: unknown) => {
+      this.#host.warn('a mark of a former holder could not be removed', error as Error)
+    })
+  }
+
+  /** In words, for a message to those who have waited in vain; null if it can't be told. */
+  async holderOf(key: KeyCode): Promise<string | null> {
+    if (this.#host.isOver || this.#lookups >= MAX_LOOKUPS) return null
+    this.#lookups++
+    try {
+      return await this.#host.link.holderOf(key)
+    } catch {
+      // It would have been nice to know, and nothing more.
+      return null
+    } finally {
+      this.#lookups--
+    }
+  }
+}

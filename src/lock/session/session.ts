@@ -1,0 +1,387 @@
+import { assert, assertMove } from '../../base/assert.js'
+import type { Clock, Instant } from '../../base/clock.js'
+import type { LockError } from '../../base/errors.js'
+import type { LockLink } from '../../dialect/dialect.js'
+import type { KeyCode } from '../../dialect/lock-key.js'
+import type { BatchReply } from '../../dialect/lock-operation.js'
+import type { PermitReply } from '../../dialect/permit-operation.js'
+import type { Agenda } from '../contention/agenda.js'
+import { Departure } from './departure.js'
+import { drawn } from '../handle/drawn-token.js'
+import { NO_LONGER_HELD, recover } from './failed-batch.js'
+import type { Client, KeyRequest, PermitRequest, Request, Rung, SessionHost } from './session-host.js'
+import { SessionChores, type ChoresHost } from './session-chores.js'
+import { SessionLease, type LeaseHost } from './session-lease.js'
+import { SessionSignals, type SignalsHost } from './session-signals.js'
+
+/**
+ * - `idle`       holds nothing, has nothing on the wire: may be given up
+ * - `executing`  one batch of operations is on the wire
+ * - `holding`    is in use for at least one key, and has nothing on the wire
+ * - `closing`    given up; nothing more is sent
+ * - `closed`     gone, and every lock with it
+ */
+export type SessionState = 'idle' | 'executing' | 'holding' | 'closing' | 'closed'
+
+/**
+ * Every legal move. What is missing is a state in which the session waits inside the server: it never does, so a release
+ * can't queue behind somebody's wait, and the server's idle timer always runs.
+ */
+export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[]>> = {
+  idle: ['executing', 'closing', 'closed'],
+  executing: ['idle', 'holding', 'closed'],
+  holding: ['executing', 'idle', 'closed'],
+  closing: ['closed'],
+  closed: [],
+}
+
+const NOW = Promise.resolve()
+
+const NO_REPLIES: readonly PermitReply[] = []
+
+/**
+ * One connection, and the many keys it is used for. Operations gather while a batch is on the wire and leave together
+ * when its answer has come: one caller pays one round trip, a thousand share it, and no timer is involved.
+ */
+export class Session implements LeaseHost, ChoresHost, SignalsHost {
+  readonly id: number
+  readonly link: LockLink
+  readonly #host: SessionHost
+  readonly #lease: SessionLease
+  readonly #chores: SessionChores
+  readonly #signals = new SessionSignals(this)
+  #noFencing: string | null
+  #state: SessionState = 'idle'
+  #clientCount = 0
+  #open: Request[] = []
+  #isFlushPlanned = false
+
+  /** `heardOf` is a moment before a statement was sent that the server has answered with the lease in force. */
+  constructor(id: number, link: LockLink, heardOf: Instant, host: SessionHost) {
+    this.id = id
+    this.link = link
+    this.#host = host
+    this.#lease = new SessionLease(link.leaseMs, heardOf, this)
+    this.#chores = new SessionChores(this)
+    this.#noFencing = link.noFencing
+  }
+
+  /** Begins the heartbeats. It may find the lease over already, so whoever is then to be told must know the session by now. */
+  start(): void {
+    this.#lease.start()
+    if (!this.isOver) this.#chores.start()
+  }
+
+  get clock(): Clock {
+    return this.#host.clock
+  }
+
+  get agenda(): Agenda {
+    return this.#host.agenda
+  }
+
+  /** Whether a statement is on the wire whose answer renews the lease. */
+  get isExecuting(): boolean {
+    return this.#state === 'executing' && !this.#isRenewedByBeats
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  /** Milliseconds since the last statement that was answered was sent. */
+  get silentMs(): number {
+    return this.#lease.silentMs
+  }
+
+  /** Keys it is used for. */
+  get clientCount(): number {
+    return this.#clientCount
+  }
+
+  clientAdded(): void {
+    this.#clientCount++
+  }
+
+  clientRemoved(): void {
+    this.#clientCount--
+    if (this.#clientCount === 0 && this.#state === 'holding') this.#move('idle')
+  }
+
+  /** It leaves with the next batch; what it asks is decided then. */
+  submit(request: Request): void {
+    this.#open.push(request)
+    this.#planFlush()
+  }
+
+  #planFlush(): void {
+    if (this.#isFlushPlanned || this.#state === 'executing') return
+    this.#isFlushPlanned = true
+    // Not queueMicrotask, which makes an async resource each time.
+    void NOW.then(this.#plannedFlush)
+  }
+
+  readonly #plannedFlush = (): void => {
+    this.#isFlushPlanned = false
+    const { agenda } = this.#host
+    const isOutermost = agenda.begin()
+    try {
+      this.#flush()
+    } finally {
+      if (isOutermost) agenda.end()
+    }
+  }
+
+  /** Wakes the other processes that wait for its key. */
+  ring(request: Rung): void {
+    this.#signals.ring(request)
+  }
+
+  /** Asks the other waiting processes for the next turn. */
+  claim(key: KeyCode): void {
+    this.#signals.claim(key)
+  }
+
+  /** Tells the other waiting processes something of the deadlock detector's. */
+  tell(message: string): void {
+    this.#signals.tell(message)
+  }
+
+  /** What delayed the grant of this key need delay no other process. Sent at once, and so before its release. */
+  settled(request: KeyRequest): void {
+    this.#signals.settled(request)
+  }
+
+  /** In words, for a message to callers who have waited in vain; null if it can't be told. */
+  holderOf(key: KeyCode): Promise<string | null> {
+    return this.#signals.holderOf(key)
+  }
+
+  isHeldElsewhere(key: KeyCode): Promise<boolean> {
+    return this.#signals.isHeldElsewhere(key)
+  }
+
+  /** Whether another session is interested in a key that this one holds. It rings, and wakes those in vain. */
+  isWanted(key: KeyCode): Promise<boolean> {
+    return this.#signals.isWanted(key)
+  }
+
+  /** Declares everything lost if the lease has run out. Asked at every use, because timers are late after a pause. */
+  verify(): void {
+    if (!this.isOver) this.#lease.verify()
+  }
+
+  /** Everything this session held is lost, as of now. */
+  lose(reason: string, cause?: Error): void {
+    if (this.isOver) return
+    this.#host.agenda.run(() => {
+      this.#move('closed')
+      this.#end()
+      const clients = this.#host.clientsOf(this)
+      this.#host.lost(this, reason, clients.length, cause)
+      for (const client of clients) client.lost(reason, cause)
+    })
+  }
+
+  /** Gives the connection up, with nothing on it. */
+  async close(): Promise<void> {
+    assert(this.#clientCount === 0, 'a session in use is not given up')
+    this.#move('closing')
+    this.#end()
+    try {
+      await this.link.detach()
+    } finally {
+      // The connection may have ended meanwhile.
+      if (this.state === 'closing') this.#move('closed')
+    }
+  }
+
+  /** Nothing more is sent. */
+  get isOver(): boolean {
+    return this.#state === 'closing' || this.#state === 'closed'
+  }
+
+  #end(): void {
+    this.#lease.stop()
+    this.#chores.stop()
+    this.#open = []
+  }
+
+  #flush(): void {
+    if (this.isOver || this.#state === 'executing') return
+    const departure = this.#departing()
+    // To depart may have shown that the lease has run out.
+    if (this.isOver) return
+    if (departure.isEmpty) return this.#flushRest()
+    this.#move('executing')
+    this.#send(departure)
+  }
+
+  #departing(): Departure {
+    const departure = new Departure(this)
+    const open = this.#open
+    this.#open = []
+    let departed = 0
+    while (departed < open.length && !departure.isFull) open[departed++]!.depart(departure)
+    if (departed < open.length) this.#open = [...open.slice(departed), ...this.#open]
+    return departure
+  }
+
+  #flushRest(): void {
+    if (this.#open.length > 0) this.#planFlush()
+  }
+
+  #send(departure: Departure): void {
+    const { keys, permits, rings } = departure
+    const sentAt = this.#isRenewedByBeats ? this.clock.instant() : this.#lease.sent()
+    const stamp = this.#host.arrivals
+    const failed = (error: unknown): void => void this.#failed(departure, error)
+    if (permits.length === 0) {
+      this.link.run(keys).then((reply) => this.#answered(departure, reply, NO_REPLIES, sentAt, stamp), failed)
+    } else {
+      this.#sendAll(departure).then(
+        ([reply, replies]) => this.#answered(departure, reply, replies, sentAt, stamp),
+        failed,
+      )
+    }
+    if (rings.length > 0) this.#signals.ringNow(rings)
+  }
+
+  /** At once, each a statement of its own. */
+  #sendAll({ keys, permits }: Departure): Promise<[BatchReply | null, PermitReply[]]> {
+    const reply = keys.length === 0 ? null : this.link.run(keys)
+    return Promise.all([reply, Promise.all(permits.map(({ operation }) => this.link.permits(operation)))])
+  }
+
+  #answered(
+    { keys, permits }: Departure,
+    reply: BatchReply | null,
+    replies: readonly PermitReply[],
+    sentAt: Instant,
+    stamp: number,
+  ): void {
+    if (this.isOver) return
+    const { agenda } = this.#host
+    const isOutermost = agenda.begin()
+    try {
+      if (!this.#hasHeard(sentAt)) return
+      this.#rest()
+      if (this.link.noFencing !== this.#noFencing) this.tokensChanged()
+      if (reply !== null) this.#tell(keys, reply, stamp)
+      for (const [i, { request }] of permits.entries()) request.replied(replies[i]!)
+      this.#flushRest()
+    } finally {
+      if (isOutermost) agenda.end()
+    }
+  }
+
+  #tell(keys: readonly KeyRequest[], { answers, token, tokens, delaysMs }: BatchReply, stamp: number): void {
+    assert(answers.length === keys.length, 'an answer for each operation')
+    const draw = drawn(token)
+    // One look at the clock is enough for a thousand grants.
+    const now = this.#host.clock.now()
+    const batch = { now, stamp }
+    const leastMs = this.#isSettling ? Math.max(this.#chores.settledAt - now, 0) : 0
+    for (let i = 0; i < keys.length; i++) {
+      const delayMs = delaysMs === null ? leastMs : Math.max(delaysMs[i]!, leastMs)
+      const own = tokens == null ? draw : drawn(tokens[i] ?? null)
+      keys[i]!.answered(answers[i]!, own, delayMs, batch)
+    }
+  }
+
+  get #isRenewedByBeats(): boolean {
+    return this.link.renewedBy === 'heartbeat'
+  }
+
+  /** A statement that was sent then is answered. False if the lease is over all the same: only heartbeats renew it. */
+  #hasHeard(sentAt: Instant): boolean {
+    if (this.#isRenewedByBeats) this.verify()
+    else this.#lease.heard(sentAt)
+    return !this.isOver
+  }
+
+  /** In strict mode, on a server to which marks of others may not have come. */
+  get #isSettling(): boolean {
+    return this.#chores.settledAt > 0 && this.#host.wants.strict
+  }
+
+  async #failed({ keys, permits }: Departure, error: unknown): Promise<void> {
+    if (this.isOver) return
+    const sentAt = this.clock.instant()
+    const explained = this.#host.explain(error)
+    const requests = [...keys, ...permits.map(({ request }) => request)]
+    const mayAsk = this.link.goesWithoutTokens(error)
+    if (mayAsk) this.tokensChanged()
+    else this.#host.warn('a batch of lock operations failed', explained)
+    let losers: readonly Client[]
+    try {
+      losers = await recover(this.link, () => this.#host.clientsOf(this))
+    } catch (cause) {
+      return this.#lostByFailure(requests, explained, cause as Error)
+    }
+    if (this.isOver) return
+    this.#host.agenda.run(() => {
+      if (!this.#hasHeard(sentAt)) return
+      this.#rest()
+      for (const request of requests) request.failed(explained, mayAsk)
+      for (const client of losers) this.#forget(client, explained)
+      this.#flushRest()
+    })
+  }
+
+  #lostByFailure(requests: readonly (KeyRequest | PermitRequest)[], error: LockError, cause: Error): void {
+    if (this.isOver) return
+    this.#host.agenda.run(() => {
+      for (const request of requests) request.failed(error, false)
+      this.lose('what it held could not be told after a failed batch', cause)
+    })
+  }
+
+  /** The server does not have what it should for this one: the session is no longer used for it. */
+  #forget(client: Client, why: LockError): void {
+    this.clientRemoved()
+    client.lost(NO_LONGER_HELD, why)
+  }
+
+  #rest(): void {
+    this.#move(this.#clientCount === 0 ? 'idle' : 'holding')
+  }
+
+  get isFencing(): boolean {
+    return this.#host.wants.fencing !== 'off'
+  }
+
+  warn(message: string, error?: Error): void {
+    this.#host.warn(message, error)
+  }
+
+  tokensChanged(): void {
+    this.#noFencing = this.link.noFencing
+    this.#host.tokensChanged(this.#noFencing)
+    this.#chores.lookForTokens()
+  }
+
+  beat(): void {
+    const sentAt = this.#lease.sent()
+    this.link.heartbeat().then(
+      () => this.#lease.heard(sentAt),
+      (error: unknown) => this.lose('its heartbeat failed', error as Error),
+    )
+  }
+
+  leaseOver(silentMs: number): void {
+    this.lose(`the server was not heard of for ${Math.round(silentMs)} ms and may have freed it`)
+  }
+
+  toString(): string {
+    return `session ${this.id}`
+  }
+
+  /** The only writer of the state. */
+  #move(to: SessionState): void {
+    const from = this.#state
+    assertMove(SESSION_MOVES, from, to, this)
+    this.#state = to
+    this.#host.moved(this, from)
+  }
+}

@@ -1,0 +1,416 @@
+import type { Cancel, Clock, Instant } from '../../base/clock.js'
+import { Deferred } from '../../base/deferred.js'
+import { ConnectionError, LockError, PoolClosedError } from '../../base/errors.js'
+import { inTime } from '../../base/in-time.js'
+import { orAbort } from '../../base/or-abort.js'
+import { SESSION_LOCKS } from '../../dialect/capabilities.js'
+import type { Another, Dialect, LinkSettings, LockLink } from '../../dialect/dialect.js'
+import type { Agenda } from '../contention/agenda.js'
+import type { ConnectionPool } from '../../pool/connection-pool.js'
+import type { Lease } from '../../pool/lease.js'
+import { borrowFrom } from './borrow.js'
+import type { Client, SessionHost } from './session-host.js'
+import { Session, type SessionState } from './session.js'
+import { Unhoused } from './unhoused.js'
+
+/**
+ * From this many keys on a session, another is opened if there is room. Every statement costs the server time in
+ * proportion to the locks its session holds (about 60 ns each), and two sessions keep two server processes busy.
+ */
+const SPREAD_FROM = 200
+
+/**
+ * How long making a connection a lock session may take: two round trips, the fence at the very first, and behind a pooler
+ * a test with a second connection.
+ */
+const ATTACH_TIMEOUT_MS = 10_000
+
+/**
+ * How soon a session is looked for again for those who wait for the server, where the pool has no opinion: the connection could
+ * be opened, and was of no use.
+ */
+const LOOK_AGAIN_MS = 300
+
+/** Whoever wants a session: the entry of a key, or of a semaphore. */
+export interface Tenant {
+  readonly session: Session | null
+  /** There may be one now. */
+  proceed(): void
+  sessionFailed(error: LockError): void
+}
+
+export interface SessionsHost extends Pick<
+  SessionHost,
+  'agenda' | 'clock' | 'arrivals' | 'warn' | 'tokensChanged' | 'clientsOf'
+> {
+  /** Before its first lock; may reject, and there is no session. */
+  joined(link: LockLink): Promise<void>
+  left(link: LockLink): void
+  opened(session: Session): void
+  moved(session: Session, from: SessionState): void
+  lost(session: Session, reason: string, locks: number, cause?: Error): void
+}
+
+export interface SessionsOptions {
+  /** Sessions never take more connections than this out of the pool. */
+  readonly limit: number
+  readonly idleTimeoutMs: number
+  readonly link: LinkSettings
+  /** Whether a session that holds locks is asked to make room: only where sessions and others share one connection. */
+  readonly sharesOneConnection: boolean
+}
+
+/** The lock sessions of this process: which one a key goes to, when there is another, and when one is given back. */
+export class Sessions<C extends object> implements SessionHost {
+  readonly agenda: Agenda
+  readonly clock: Clock
+  readonly wants: SessionHost['wants']
+  readonly #pool: ConnectionPool<C>
+  readonly #dialect: Dialect<C>
+  readonly #options: SessionsOptions
+  readonly #host: SessionsHost
+  /** Null for a session that belongs to no connection. */
+  readonly #leases = new Map<Session, (C & Lease) | null>()
+  /** Those that have a lease, to be walked at every lock: that of a map costs more than the rest of it. */
+  #sessions: readonly Session[] = []
+  readonly #idleSince = new Map<Session, number>()
+  /** Sessions that take no more keys, because their connection is wanted back. */
+  readonly #leaving = new Set<Session>()
+  readonly #homeless: Unhoused<Tenant>
+  readonly #opening = new Set<AbortController>()
+  #readiness: Deferred<void> | null = null
+  #lastFailure: LockError | null = null
+  #nextId = 1
+  #cancelSweep: Cancel | null = null
+  #isClosed = false
+
+  constructor(pool: ConnectionPool<C>, dialect: Dialect<C>, options: SessionsOptions, host: SessionsHost) {
+    this.#pool = pool
+    this.#dialect = dialect
+    this.#options = options
+    this.#host = host
+    this.agenda = host.agenda
+    this.clock = host.clock
+    this.wants = options.link
+    this.#homeless = new Unhoused(host.clock, () => this.#openOne())
+  }
+
+  get all(): readonly Session[] {
+    return this.#sessions
+  }
+
+  /** Keys that sessions are used for. */
+  get keys(): number {
+    let keys = 0
+    for (const session of this.#sessions) keys += session.clientCount
+    return keys
+  }
+
+  get arrivals(): number {
+    return this.#host.arrivals
+  }
+
+  /** Why the last attempt to open a session failed, if none has succeeded since; or that the server is silent. */
+  get lastFailure(): LockError | null {
+    return this.#lastFailure ?? (this.#opening.size > 0 ? this.#pool.openingTrouble : null)
+  }
+
+  /** Resolves when there is a session, and the server has thereby been found fit; rejects when there can't be. */
+  ready(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new PoolClosedError())
+    if (this.#leases.size > 0) return Promise.resolve()
+    this.#readiness ??= new Deferred()
+    const { promise } = this.#readiness
+    this.#openOne()
+    return promise
+  }
+
+  /** The session with the least to do; or null, and the entry is told when there is one, or that there can't be. */
+  assign(entry: Tenant): Session | null {
+    const session = this.#leastUsed()
+    if (session === null || session.clientCount >= SPREAD_FROM) this.#openOne()
+    if (session === null) this.#homeless.add(entry)
+    else session.clientAdded()
+    return session
+  }
+
+  unassign(entry: Tenant): void {
+    entry.session?.clientRemoved()
+    if (this.#homeless.size === 0 || !this.#homeless.delete(entry) || this.#readiness !== null) return
+    // Nobody waits for a connection any more: give up the place in its queue.
+    for (const opening of this.#opening) this.agenda.tell(() => opening.abort())
+  }
+
+  /** Gives back what holds nothing; what holds something is lost. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelSweep?.()
+    this.#cancelSweep = null
+    this.#readiness?.reject(new PoolClosedError())
+    this.#readiness = null
+    for (const opening of this.#opening) opening.abort()
+    this.#homeless.takeAll()
+    const retiring: Promise<void>[] = []
+    for (const session of this.#sessions) {
+      if (session.state === 'idle') retiring.push(this.#retire(session))
+      else session.lose('the pool was closed')
+    }
+    await Promise.all(retiring)
+  }
+
+  clientsOf(session: Session): readonly Client[] {
+    return this.#host.clientsOf(session)
+  }
+
+  explain(error: unknown): LockError {
+    return this.#dialect.explain(error)
+  }
+
+  warn(message: string, error?: Error): void {
+    this.#host.warn(message, error)
+  }
+
+  tokensChanged(noFencing: string | null): void {
+    this.#host.tokensChanged(noFencing)
+  }
+
+  moved(session: Session, from: SessionState): void {
+    this.#host.moved(session, from)
+    if (session.state === 'idle') {
+      this.#idleSince.set(session, this.clock.now())
+      // Some of those who wait for a connection may be sessions of ours: this one is as good.
+      const isWanted = this.#pool.waitingCount > this.#opening.size
+      if (this.#leaving.has(session) || isWanted) this.#retireIfIdle(session)
+    } else this.#idleSince.delete(session)
+  }
+
+  /** The pool of connections has listeners of its own; and the session may be used again before they are called. */
+  #retireIfIdle(session: Session): void {
+    this.agenda.tell(() => {
+      if (session.state === 'idle') void this.#retire(session)
+    })
+  }
+
+  lost(session: Session, reason: string, locks: number, cause?: Error): void {
+    const lease = this.#takeLease(session)
+    this.agenda.tell(() => {
+      lease?.release(cause ?? true)
+      void session.link.abandon?.()
+    })
+    this.#host.lost(session, reason, locks, cause)
+  }
+
+  #leastUsed(): Session | null {
+    let best: Session | null = null
+    for (const session of this.#sessions) {
+      if (session.state === 'closing' || session.state === 'closed' || this.#isLeaving(session)) continue
+      if (best === null || session.clientCount < best.clientCount) best = session
+    }
+    return best
+  }
+
+  #isLeaving(session: Session): boolean {
+    return this.#leaving.size > 0 && this.#leaving.has(session)
+  }
+
+  #openOne(): void {
+    const usable = this.#leases.size - this.#leaving.size
+    const limit = Math.min(this.#options.limit, (this.#dialect.can ?? SESSION_LOCKS).sessions)
+    const isEnough = this.#opening.size > 0 || usable >= limit
+    if (this.#homeless.isPausing && this.#readiness === null) return
+    if (isEnough || this.#isClosed) return
+    const opening = new AbortController()
+    this.#opening.add(opening)
+    this.agenda.tell(() => {
+      const opened =
+        this.#dialect.join === undefined ? this.#open(opening.signal) : this.#join(opening.signal)
+      opened.then(
+        (session) => {
+          this.#opening.delete(opening)
+          this.#welcome(session)
+        },
+        (error: unknown) => {
+          this.#opening.delete(opening)
+          this.#openFailed(error, opening.signal.aborted)
+        },
+      )
+    })
+  }
+
+  async #open(signal: AbortSignal): Promise<Session> {
+    let session: Session | null = null
+    const onWanted = (): boolean => session !== null && this.#spare(session)
+    // Where there is only one connection, whoever came first goes first.
+    const reserved = !this.#options.sharesOneConnection
+    const lease = await this.#pool.connect({ reserved, timeoutMs: Infinity, signal, onWanted })
+    const attachedAt = this.clock.instant()
+    const ended = (cause: Error): void => {
+      if (session === null) attempt.abort(cause)
+      // What is wrong by our own judgement says so itself.
+      else session.lose(cause instanceof LockError ? cause.message : 'its connection ended', cause)
+    }
+    const attempt = new AbortController()
+    const lender = this.#lender(attempt.signal)
+    const cancel = this.clock.after(ATTACH_TIMEOUT_MS, () => {
+      const what = lender.isInUse
+        ? 'a second connection, to test the first, did not work'
+        : 'the server did not answer'
+      attempt.abort(new ConnectionError(`${what} within ${ATTACH_TIMEOUT_MS} ms`))
+    })
+    let joining: LockLink | null = null
+    try {
+      const another = this.#options.sharesOneConnection ? null : lender.lend
+      const link = await orAbort(
+        this.#dialect.attach(lease, this.#options.link, ended, another),
+        attempt.signal,
+      )
+      joining = link
+      await orAbort(this.#host.joined(link), attempt.signal)
+      const heardOf = await orAbort(this.#renewed(link, attachedAt), attempt.signal)
+      session = new Session(this.#nextId++, link, heardOf, this)
+      this.#leases.set(session, lease)
+      this.#sessions = [...this.#leases.keys()]
+      return session
+    } catch (error) {
+      if (joining !== null) this.#host.left(joining)
+      lease.release(error as Error)
+      throw error
+    } finally {
+      cancel()
+    }
+  }
+
+  /** As `#open`, for a session that belongs to no connection. */
+  async #join(signal: AbortSignal): Promise<Session> {
+    let session: Session | null = null
+    const attempt = new AbortController()
+    const ended = (cause: Error): void => {
+      if (session === null) attempt.abort(cause)
+      else session.lose(cause.message, cause)
+    }
+    const given = AbortSignal.any([signal, attempt.signal])
+    const borrow = borrowFrom(this.#pool, this.clock, Math.min(this.#options.link.leaseMs, ATTACH_TIMEOUT_MS))
+    const joinedAt = this.clock.instant()
+    const joining = this.#dialect.join!(borrow, this.#options.link, ended)
+    try {
+      const link = await orAbort(joining, given)
+      await orAbort(this.#host.joined(link), given)
+      const heardOf = await orAbort(this.#renewed(link, joinedAt), given)
+      session = new Session(this.#nextId++, link, heardOf, this)
+      this.#leases.set(session, null)
+      this.#sessions = [...this.#leases.keys()]
+      return session
+    } catch (error) {
+      joining.then(
+        (link) => {
+          this.#host.left(link)
+          void link.abandon?.()
+        },
+        () => undefined,
+      )
+      throw error
+    }
+  }
+
+  /** Attaching may have taken long, as where others have our tables locked. Any answer renews the lease. */
+  async #renewed(link: LockLink, attachedAt: Instant): Promise<Instant> {
+    if (this.clock.since(attachedAt) < link.leaseMs / 3) return attachedAt
+    const sentAt = this.clock.instant()
+    await link.heartbeat()
+    return sentAt
+  }
+
+  /** For a dialect that needs a second connection to judge the first. When the attempt is over, so is the loan. */
+  #lender(signal: AbortSignal): { readonly lend: Another<C>; isInUse: boolean } {
+    const lender = {
+      isInUse: false,
+      lend: async <T>(use: (connection: C) => Promise<T>): Promise<T> => {
+        lender.isInUse = true
+        const second = await this.#pool.connect({ reserved: true, timeoutMs: Infinity, signal })
+        try {
+          const result = await orAbort(use(second), signal)
+          second.release()
+          return result
+        } catch (error) {
+          second.release(error as Error)
+          throw error
+        }
+      },
+    }
+    return lender
+  }
+
+  #welcome(session: Session): void {
+    this.#lastFailure = null
+    this.#host.opened(session)
+    this.#readiness?.resolve()
+    this.#readiness = null
+    if (this.#isClosed) return session.lose('the pool was closed')
+    session.start()
+    if (session.state === 'idle') this.#idleSince.set(session, this.clock.now())
+    this.#cancelSweep ??= this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
+    // Each asks again for all it needs: the first of them may have found the session lost.
+    this.agenda.run(() => {
+      for (const entry of this.#homeless.takeAll()) entry.proceed()
+    })
+  }
+
+  #openFailed(error: unknown, isGivenUp: boolean): void {
+    // Nobody wanted it any more; but somebody may have come since.
+    const isWanted = this.#homeless.size > 0 || this.#readiness !== null
+    if (isGivenUp) return isWanted && !this.#isClosed ? this.#openOne() : undefined
+    const failure = (this.#lastFailure = this.#dialect.explain(error))
+    this.#readiness?.reject(failure)
+    this.#readiness = null
+    this.agenda.run(() => this.#homeless.failed(failure, this.#pool.openingPauseMs || LOOK_AGAIN_MS))
+  }
+
+  /** Somebody else wants a connection: whether this one will be free soon. */
+  #spare(session: Session): boolean {
+    if (session.state === 'idle' && session.clientCount === 0) {
+      void this.#retire(session)
+      return true
+    }
+    if (!this.#options.sharesOneConnection) return false
+    this.#leaving.add(session)
+    return true
+  }
+
+  /**
+   * Never rejects: a connection that can't be made an ordinary one again is closed. So is one that is not heard of for a
+   * lease, as at any other time: its pulse is over, and whoever waits for the connection would wait for ever.
+   */
+  async #retire(session: Session): Promise<void> {
+    const lease = this.#takeLease(session)
+    try {
+      const { leaseMs } = this.#options.link
+      const late = (): Error => new ConnectionError(`the server did not answer within ${leaseMs} ms`)
+      await inTime(this.clock, leaseMs, session.close(), late)
+      lease?.release()
+    } catch (error) {
+      lease?.release(error as Error)
+    }
+  }
+
+  #takeLease(session: Session): (C & Lease) | null | undefined {
+    const lease = this.#leases.get(session)
+    this.#leases.delete(session)
+    this.#sessions = [...this.#leases.keys()]
+    this.#leaving.delete(session)
+    this.#idleSince.delete(session)
+    this.#host.left(session.link)
+    return lease
+  }
+
+  /** Gives back sessions that have been of no use for `idleTimeoutMs`; the pool then decides about the connection. */
+  #sweep(): void {
+    this.#cancelSweep = null
+    const now = this.clock.now()
+    for (const [session, since] of [...this.#idleSince]) {
+      if (session.clientCount === 0 && now - since >= this.#options.idleTimeoutMs) void this.#retire(session)
+    }
+    if (this.#leases.size > 0) {
+      this.#cancelSweep = this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest'
+import { Agenda, type Dirty } from '../../../../src/lock/contention/agenda.js'
+import { OrderlyEmitter } from '../../../../src/lock/contention/orderly-emitter.js'
+
+/** Something that writes down when it takes its steps. */
+function thing(log: string[], name: string, steps: () => void = () => undefined): Dirty {
+  return {
+    nextDirty: null,
+    advance: () => {
+      log.push(name)
+      steps()
+    },
+  }
+}
+
+test('what an event touches takes its steps once, when the facts are complete, in the order of the touches', () => {
+  const agenda = new Agenda()
+  const log: string[] = []
+  const [a, b] = [thing(log, 'a'), thing(log, 'b')]
+  agenda.run(() => {
+    agenda.touch(b)
+    agenda.touch(a)
+    agenda.touch(b)
+    log.push('facts')
+  })
+  expect(log).toEqual(['facts', 'b', 'a'])
+  agenda.touch(a)
+  expect(log).toEqual(['facts', 'b', 'a', 'a'])
+})
+
+test('a touch during a walk, even of the one that walks, is worked off behind it, never inside it', () => {
+  const agenda = new Agenda()
+  const log: string[] = []
+  let again = true
+  const other = thing(log, 'other')
+  const first = thing(log, 'first', () => {
+    agenda.touch(other)
+    if (again) agenda.touch(first)
+    again = false
+    log.push('end of first')
+  })
+  agenda.touch(first)
+  expect(log).toEqual(['first', 'end of first', 'other', 'first', 'end of first', 'other'])
+})
+
+test('code of users runs after every walk, and what it does is an event of its own', () => {
+  const agenda = new Agenda()
+  const log: string[] = []
+  const late = thing(log, 'late')
+  const first = thing(log, 'first', () =>
+    agenda.tell(() => {
+      log.push('told')
+      agenda.touch(late)
+      log.push('touched')
+    }),
+  )
+  agenda.run(() => {
+    agenda.tell(() => log.push('told before'))
+    agenda.touch(first)
+    agenda.touch(thing(log, 'second'))
+  })
+  expect(log).toEqual(['first', 'second', 'told before', 'told', 'late', 'touched'])
+})
+
+test('what is told while something is told comes behind it', () => {
+  const agenda = new Agenda()
+  const log: string[] = []
+  agenda.tell(() => {
+    agenda.tell(() => log.push('inner'))
+    log.push('outer')
+  })
+  expect(log).toEqual(['outer', 'inner'])
+})
+
+test('one part of an event inside another is no event of its own', () => {
+  const agenda = new Agenda()
+  const log: string[] = []
+  agenda.run(() => {
+    agenda.run(() => agenda.touch(thing(log, 'inner')))
+    log.push('outer')
+  })
+  expect(log).toEqual(['outer', 'inner'])
+})
+
+test('a mistake in one walk, or in one effect, takes nothing from the others', () => {
+  const agenda = new Agenda()
+  const log: string[] = []
+  const bad = thing(log, 'bad', () => {
+    throw new Error('walk')
+  })
+  expect(() =>
+    agenda.run(() => {
+      agenda.touch(bad)
+      agenda.touch(thing(log, 'good'))
+    }),
+  ).toThrow('walk')
+  agenda.touch(thing(log, 'next'))
+  expect(log).toEqual(['bad', 'good', 'next'])
+
+  expect(() =>
+    agenda.run(() => {
+      agenda.tell(() => {
+        throw new Error('effect')
+      })
+      agenda.tell(() => log.push('second effect'))
+    }),
+  ).toThrow('effect')
+  agenda.tell(() => log.push('third'))
+  expect(log.slice(3)).toEqual(['second effect', 'third'])
+})
+
+test('listeners of a pool hear of an event when it has run to completion', () => {
+  const agenda = new Agenda()
+  const emitter = new OrderlyEmitter<{ done: number }>(agenda)
+  const heard: unknown[] = []
+  agenda.run(() => {
+    emitter.emit('done', 1)
+    heard.push('facts')
+  })
+  emitter.on('done', (which) => heard.push(which))
+  agenda.run(() => {
+    emitter.emit('done', 2)
+    heard.push('more facts')
+  })
+  expect(heard).toEqual(['facts', 'more facts', 2])
+})

@@ -1,0 +1,195 @@
+/** The bell by itself: when it takes a connection, what it hears on it, and when it gives it back. */
+import { expect, test } from 'vitest'
+import type { Ears, Turn } from '../../../../src/dialect/dialect.js'
+import type { KeyCode } from '../../../../src/dialect/lock-key.js'
+import { Agenda } from '../../../../src/lock/contention/agenda.js'
+import { Doorbell } from '../../../../src/lock/contention/doorbell.js'
+import { ManualClock, settle } from '../../../../src/testing/manual-clock.js'
+
+const KEY = { id: 'k' } as unknown as KeyCode
+
+function bellOf(max = 2) {
+  const clock = new ManualClock()
+  const seen: unknown[] = []
+  const pool = { idleCount: 1, totalCount: 2, isClosed: false, wanted: [] as (() => boolean)[], connects: 0 }
+  const answers = { check: () => Promise.resolve(), turn: () => Promise.resolve<Turn>('late') }
+  const ears: Ears[] = []
+  const connect = (options: { reserved: boolean; onWanted: () => boolean }): Promise<object> => {
+    pool.connects++
+    pool.wanted.push(options.onWanted)
+    const id = pool.connects
+    return Promise.resolve({ id, release: (error?: unknown) => seen.push(['back', id, error === undefined]) })
+  }
+  const dialect = {
+    listen: (_: object, given: Ears) => {
+      ears.push(given)
+      return Promise.resolve({
+        canLineUp: true,
+        lineUp: () => answers.turn(),
+        check: () => answers.check(),
+        hear: (strangers: boolean) => (seen.push(['hear', strangers]), Promise.resolve()),
+        stop: () => Promise.resolve(),
+      })
+    },
+  }
+  const host = {
+    agenda: new Agenda(),
+    rung: (...of: string[]) => seen.push(['rung', ...of]),
+    claimed: (...of: string[]) => seen.push(['claimed', ...of]),
+    told: (...of: string[]) => seen.push(['told', ...of]),
+    listening: () => seen.push('listening'),
+    warn: (message: string) => seen.push(`warning: ${message}`),
+  }
+  const bell = new Doorbell({ ...pool, connect } as never, max, dialect as never, clock, host)
+  return { bell, clock, seen, pool, answers, ears }
+}
+
+test('it listens while somebody sleeps, hears everything, and lingers a little', async () => {
+  const { bell, clock, seen, pool, ears } = bellOf()
+  bell.asleep()
+  bell.asleep()
+  await settle()
+  expect([bell.state, pool.connects, seen]).toEqual(['listening', 1, ['listening']])
+  ears[0]!.rung('k', 'a')
+  ears[0]!.claimed('k', 'b')
+  ears[0]!.told('news', 'c')
+  expect(seen.slice(1)).toEqual([
+    ['rung', 'k', 'a'],
+    ['claimed', 'k', 'b'],
+    ['told', 'news', 'c'],
+  ])
+
+  bell.awake()
+  await clock.run(200_000)
+  expect(bell.state, 'one still sleeps').toBe('listening')
+  bell.awake()
+  expect(bell.state).toBe('listening')
+  await clock.run(200_000)
+  expect([bell.state, seen.at(-1), clock.armed]).toEqual(['off', ['back', 1, true], 0])
+})
+
+test('with one connection for everything it takes none', async () => {
+  const { bell, clock, pool } = bellOf(1)
+  bell.asleep()
+  await settle()
+  expect([bell.state, pool.connects, clock.armed]).toEqual(['deaf', 0, 1])
+  bell.awake()
+  expect([bell.state, clock.armed]).toEqual(['off', 0])
+})
+
+test('whoever wants the connection gets it, and it is tried again while somebody sleeps', async () => {
+  const { bell, clock, seen, pool } = bellOf()
+  bell.asleep()
+  await settle()
+  expect(pool.wanted[0]!()).toBe(true)
+  await settle()
+  expect([bell.state, seen.at(-1)]).toEqual(['deaf', ['back', 1, true]])
+  expect(pool.wanted[0]!(), 'it has it no more').toBe(false)
+  await clock.run(60_000)
+  expect([bell.state, pool.connects]).toEqual(['listening', 2])
+  expect(pool.wanted[0]!(), 'nor another').toBe(false)
+
+  bell.awake()
+  expect(pool.wanted[1]!()).toBe(true)
+  await clock.run(60_000)
+  expect([bell.state, pool.connects, clock.armed]).toEqual(['deaf', 2, 0])
+})
+
+test('an end is followed by another try if somebody sleeps, and by none if not', async () => {
+  const { bell, clock, ears, pool } = bellOf()
+  bell.asleep()
+  await settle()
+  ears[0]!.ended(new Error('gone'))
+  ears[0]!.ended(new Error('again'))
+  expect(bell.state).toBe('deaf')
+  await clock.run(60_000)
+  expect([bell.state, pool.connects]).toEqual(['listening', 2])
+  ears[0]!.ended(new Error('late'))
+  expect(bell.state, 'it is about another').toBe('listening')
+
+  bell.awake()
+  ears[1]!.ended(new Error('gone'))
+  await clock.run(60_000)
+  expect([bell.state, pool.connects, clock.armed]).toEqual(['off', 2, 0])
+})
+
+test('a check without an answer makes it deaf, and says so once', async () => {
+  const { bell, clock, answers, seen } = bellOf()
+  bell.asleep()
+  await settle()
+  answers.check = () => Promise.reject(new Error('silence'))
+  for (let i = 0; i < 200 && bell.state === 'listening'; i++) await clock.run(500)
+  expect(bell.state).toBe('deaf')
+  expect(seen.filter((each) => String(each).startsWith('warning'))).toHaveLength(1)
+  answers.check = () => Promise.resolve()
+  bell.awake()
+  await bell.close()
+  expect(clock.armed).toBe(0)
+})
+
+test('strangers who flood it are not heard for half a minute, and then it is as if it had just begun', async () => {
+  const { bell, clock, ears, seen } = bellOf()
+  bell.asleep()
+  await settle()
+  for (let i = 0; i < 20_000; i++) ears[0]!.strange()
+  await settle()
+  expect(seen.slice(1)).toEqual([expect.stringMatching(/^warning: somebody floods/), ['hear', false]])
+  await clock.run(30_000)
+  expect(seen.slice(3)).toEqual([['hear', true], 'listening'])
+  await bell.close()
+  expect([bell.state, clock.armed]).toEqual(['off', 0])
+})
+
+test('who is the only one asleep may wait in line on it, or all who are in no need of the bell, one at a time', async () => {
+  const { bell, clock, answers } = bellOf()
+  const isWanted = (): boolean => true
+  expect(bell.mayLineUp(false)).toBe(false)
+  bell.asleep()
+  expect(bell.mayLineUp(true), 'not yet').toBe(false)
+  await settle()
+  expect([bell.mayLineUp(true), bell.mayLineUp(false)]).toEqual([true, false])
+  bell.asleep()
+  expect(bell.mayLineUp(true)).toBe(false)
+  bell.impatient(1)
+  expect(bell.mayLineUp(true)).toBe(true)
+  bell.impatient(-1)
+  bell.awake()
+
+  const begun: ((turn: Turn) => void)[] = []
+  answers.turn = () => new Promise((resolve) => begun.push(resolve))
+  const first = bell.lineUp(KEY, isWanted)
+  expect(bell.mayLineUp(false), 'behind it').toBe(true)
+  const second = bell.lineUp(KEY, isWanted)
+  const unwanted = bell.lineUp(KEY, () => false)
+  await settle()
+  expect(begun.length).toBe(1)
+  begun[0]!('free')
+  expect(await first).toBe('free')
+  await settle()
+  expect(begun.length).toBe(2)
+  begun[1]!('come')
+  expect([await second, await unwanted]).toEqual(['come', 'late'])
+  expect(begun.length, 'nobody wanted it any more').toBe(2)
+  await settle()
+
+  const silent = bell.lineUp(KEY, isWanted)
+  await clock.run(120_000)
+  expect(await silent, 'no word of it').toBe('late')
+  const behind = bell.lineUp(KEY, isWanted)
+  await clock.run(1001)
+  expect(await behind, 'it still waits there').toBe('late')
+  begun[2]!('late')
+  await settle()
+  answers.turn = () => Promise.reject(new Error('gone'))
+  expect(await bell.lineUp(KEY, isWanted)).toBe('late')
+  await bell.close()
+  expect(bell.mayLineUp(true)).toBe(false)
+})
+
+test('after the end nobody is listened for', async () => {
+  const { bell, clock, pool } = bellOf()
+  await bell.close()
+  bell.asleep()
+  await settle()
+  expect([bell.state, pool.connects, clock.armed]).toEqual(['off', 0, 0])
+})

@@ -1,0 +1,136 @@
+import { expect, test } from 'vitest'
+import { InvariantError } from '../../../../src/base/assert.js'
+import { SAID, type Answer, type OperationKind } from '../../../../src/dialect/lock-operation.js'
+import { after, AFTER, type After, type Target } from '../../../../src/lock/key/key-answers.js'
+import { KEY_MACHINE, KEY_MOVES, type KeyState } from '../../../../src/lock/key/key-state.js'
+
+/** The state in which each question is on the wire. */
+const ASKED_IN: Readonly<Record<OperationKind, KeyState>> = {
+  try: 'trying',
+  wait: 'asking',
+  queue: 'asking',
+  retry: 'asking',
+  poll: 'asking',
+  join: 'joining',
+  rejoin: 'joining',
+  mark: 'marking',
+  unmark: 'marking',
+  leave: 'leaving',
+  release: 'releasing',
+  relinquish: 'releasing',
+  yield: 'yielding',
+}
+
+const KINDS = Object.keys(ASKED_IN) as OperationKind[]
+const ANSWERS = Object.values(SAID) as Answer[]
+
+/** As `SAID` says in its comments. */
+const ANSWERED: Readonly<Record<OperationKind, string>> = {
+  try: 'gn',
+  wait: 'gwc',
+  queue: 'wc',
+  retry: 'gnc',
+  poll: 'gnc',
+  join: 'gn',
+  rejoin: 'gn',
+  mark: 'dr',
+  unmark: 'dr',
+  leave: 'dr',
+  release: 'ndr',
+  relinquish: 'ndr',
+  yield: 'gndwc',
+}
+
+function* allRows(): Generator<{ kind: OperationKind; answer: Answer; doubts: boolean; row: After }> {
+  for (const kind of KINDS)
+    for (const answer of ANSWERED[kind])
+      for (const doubts of [false, true]) yield { kind, answer, doubts, row: after(kind, answer, doubts) }
+}
+
+/** The states that a target may stand for. */
+function statesOf(to: Target): KeyState[] {
+  if (to === 'ours') return ['held', 'delayed']
+  return to === 'asBefore' ? ['held', 'idle'] : [to]
+}
+
+test('each question has the answers that the contract gives it, and no others', () => {
+  for (const kind of KINDS)
+    for (const answer of [...ANSWERS, '', 'x'])
+      for (const doubts of [false, true]) {
+        const ask = (): After => after(kind, answer, doubts)
+        if (answer !== '' && ANSWERED[kind].includes(answer)) expect(ask()).toBeDefined()
+        else expect(ask, `${kind} ${answer}`).toThrow(InvariantError)
+      }
+})
+
+test('every answer leads along a move that is legal', () => {
+  for (const { kind, answer, row } of allRows()) {
+    // A row of the table may be for one state that a kind is asked in and not for the other.
+    const legal = KEY_MOVES[ASKED_IN[kind]]
+    if (row.to === 'ours' && kind !== 'try' && kind !== 'wait') expect(legal).toContain('held')
+    else for (const state of statesOf(row.to)) expect(legal, `${kind} ${answer}`).toContain(state)
+  }
+})
+
+test('what is granted is ours, and nothing else is', () => {
+  for (const { answer, row } of allRows()) expect(row.to === 'ours').toBe(answer === SAID.granted)
+})
+
+test('a release is confirmed or found missing exactly once, and nothing else is', () => {
+  for (const { kind, answer, row } of allRows()) {
+    const isRelease = ASKED_IN[kind] === 'releasing' || (kind === 'yield' && answer !== SAID.granted)
+    const ends = row.react.filter((each) => each === 'gaveUp' || each === 'notHeld')
+    expect(ends.length, `${kind} ${answer}`).toBe(isRelease ? 1 : 0)
+    if (isRelease) expect(ends[0] === 'notHeld').toBe(answer === SAID.no)
+  }
+})
+
+test('whatever waits for a wake-up has a time at which it looks by itself', () => {
+  for (const { kind, answer, row } of allRows()) {
+    const sleeps = ['fallAsleep', 'sleepCrowded', 'giveWay'].filter((each) =>
+      row.react.includes(each as never),
+    )
+    const isToSleep = row.to === 'waiting' || row.to === 'held'
+    expect(sleeps.length, `${kind} ${answer}`).toBe(isToSleep ? 1 : 0)
+    expect(sleeps.includes('sleepCrowded')).toBe(
+      answer === SAID.crowded && kind !== 'queue' && kind !== 'yield',
+    )
+  }
+})
+
+test('others that want the key are woken, once, unless they are doubted', () => {
+  for (const { kind, answer, doubts, row } of allRows()) {
+    const isRelease = ASKED_IN[kind] === 'releasing' || kind === 'yield'
+    const isWanted =
+      answer === SAID.doneAndWanted ||
+      (kind === 'yield' && (answer === SAID.waiting || answer === SAID.crowded))
+    const rings = row.react.filter((each) => each === 'ring' || each === 'ringForOthers')
+    expect(rings.length, `${kind} ${answer}`).toBe(isWanted && !(doubts && isRelease) ? 1 : 0)
+  }
+})
+
+test('a caller that can not wait hears of every attempt that was in vain', () => {
+  for (const { kind, answer, row } of allRows()) {
+    const isAttempt = ['try', 'wait', 'queue', 'retry', 'poll', 'join', 'rejoin'].includes(kind)
+    expect(row.react.includes('refuse'), `${kind} ${answer}`).toBe(isAttempt && answer !== SAID.granted)
+  }
+})
+
+test('a place in line is told of an attempt that followed from it, and a race is lost after a wake-up only', () => {
+  for (const { kind, row } of allRows()) {
+    if (row.learn.includes('turnMissed')) expect(kind).toBe('try')
+    if (row.learn.includes('raceLost')) expect(kind).toBe('retry')
+    expect(row.learn.includes('contended')).toBe(kind === 'try' && row.to === 'idle')
+  }
+  expect(AFTER.retry[SAID.no]!.learn).toEqual(['othersCame', 'hot', 'raceLost'])
+  expect(AFTER.poll[SAID.no]!.learn).toEqual(['othersCame'])
+})
+
+test('a state that is not reached by a move, or lacks its session, is refused', () => {
+  const who = { toString: () => 'lock "orders"' }
+  const [idle, held, trying] = [KEY_MACHINE.of('idle'), KEY_MACHINE.of('held'), KEY_MACHINE.of('trying')]
+  expect(() => KEY_MACHINE.assertMove(idle, held, true, who)).toThrow('lock "orders": idle -> held')
+  expect(() => KEY_MACHINE.assertMove(idle, trying, false, who)).toThrow('trying without a session')
+  expect(() => KEY_MACHINE.assertMove(held, idle, false, who)).not.toThrow()
+  expect(() => KEY_MACHINE.assertMove(idle, trying, true, who)).not.toThrow()
+})

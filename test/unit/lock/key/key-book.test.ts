@@ -1,0 +1,39 @@
+import { describe, expect, test, vi } from 'vitest'
+import { keyInWords, keyText } from '../../../../src/dialect/key-words.js'
+import { KeyBook } from '../../../../src/lock/key/key-book.js'
+
+describe('keys', () => {
+  test('are shown as people write them', () => {
+    expect(['a "b"', 7n, [1, -2] as const].map(keyText)).toEqual(['a "b"', '7', '(1, -2)'])
+    expect(['a "b"', 7n, [1, -2] as const].map(keyInWords)).toEqual([
+      'lock "a \\"b\\""',
+      'lock 7',
+      'lock (1, -2)',
+    ])
+  })
+
+  test('are encoded once while they are remembered, and remembered within bounds', () => {
+    const encodeKey = vi.fn((key: unknown) => ({ id: String(key) }))
+    const book = new KeyBook({ encodeKey }, '')
+
+    const first = book.code('a')
+    expect(book.code('a')).toBe(first)
+    for (let i = 0; i < 4100; i++) book.code(`key ${i}`)
+    expect(book.code('a'), 'still in the older half').toBe(first)
+    for (let i = 0; i < 9000; i++) book.code(`other ${i}`)
+
+    expect(book.code('a')).not.toBe(first)
+    expect(book.code('a')).toEqual(first)
+  })
+
+  test('with hashes are remembered from their second time on, so that those of one time leave nothing behind', () => {
+    const encodeKey = vi.fn((key: unknown) => ({ id: String(key), hash: String(key).length * 1024 }))
+    const book = new KeyBook({ encodeKey }, '')
+
+    const first = book.code('a')
+    const second = book.code('a')
+    expect(second).not.toBe(first)
+    expect(book.code('a')).toBe(second)
+    expect(encodeKey).toHaveBeenCalledTimes(2)
+  })
+})

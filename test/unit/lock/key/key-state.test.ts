@@ -1,0 +1,165 @@
+import { expect, test } from 'vitest'
+import {
+  KEY_MOVES,
+  nextStep,
+  type KeyFacts,
+  type KeyState,
+  type Step,
+} from '../../../../src/lock/key/key-state.js'
+
+const STATES = Object.keys(KEY_MOVES) as KeyState[]
+const AT_REST: ReadonlySet<KeyState> = new Set(['idle', 'inLine', 'waiting', 'delayed', 'held'])
+/** The ringing is a statement of its own: who can't wait for others need not wait for that either. */
+const isUnderWay = ({ state, isMarked, isGivingWay, isClosing, head, mayLineUp }: KeyFacts): boolean =>
+  state === 'ringing'
+    ? isMarked || (isGivingWay && !mayLineUp && !(isClosing && head === null))
+    : !AT_REST.has(state)
+
+/** Which state the entry goes to for each step that asks the server; the others ask nothing. */
+const LEADS_TO: Partial<Record<Step, KeyState>> = {
+  try: 'trying',
+  wait: 'asking',
+  queue: 'asking',
+  lineUp: 'inLine',
+  stepOut: 'idle',
+  retry: 'asking',
+  poll: 'asking',
+  join: 'joining',
+  rejoin: 'joining',
+  mark: 'marking',
+  unmark: 'marking',
+  leave: 'leaving',
+  release: 'releasing',
+  relinquish: 'releasing',
+  yield: 'yielding',
+}
+
+/** Every combination of facts there is. */
+function* allFacts(): Generator<KeyFacts> {
+  const booleans = [false, true]
+  for (const state of STATES)
+    for (const mode of ['exclusive', 'shared'] as const)
+      for (const head of [null, 'exclusive', 'shared'] as const)
+        for (const holderCount of [0, 1, 2])
+          for (const wake of ['no', 'rung', 'poll'] as const)
+            for (const isContended of booleans)
+              for (const isGivingWay of booleans)
+                for (const isHurried of booleans)
+                  for (const isDraining of booleans)
+                    for (const isMarked of booleans)
+                      for (const mayHandOff of booleans)
+                        for (const isLate of mode === 'shared' ? booleans : [false])
+                          for (const isClosing of booleans)
+                            for (const mayLineUp of head === 'exclusive' ? booleans : [false])
+                              yield {
+                                state,
+                                mode,
+                                head,
+                                holderCount,
+                                wake,
+                                isContended,
+                                isGivingWay,
+                                isHurried,
+                                mayLineUp,
+                                isDraining,
+                                isMarked,
+                                mayHandOff,
+                                isLate,
+                                isClosing,
+                              }
+}
+
+test('every step is a legal move', () => {
+  for (const facts of allFacts()) {
+    const to = LEADS_TO[nextStep(facts)]
+    if (to !== undefined) expect(KEY_MOVES[facts.state], JSON.stringify(facts)).toContain(to)
+  }
+})
+
+test('while an operation is under way nothing else is started', () => {
+  for (const facts of allFacts()) {
+    if (isUnderWay(facts)) expect(nextStep(facts)).toBe('rest')
+  }
+})
+
+test('a writer never gets a lock that somebody holds, and nobody one that a writer holds', () => {
+  for (const facts of allFacts()) {
+    if (facts.state !== 'held' || facts.holderCount === 0) continue
+    const step = nextStep(facts)
+    expect(step).not.toBe('handOff')
+    expect(step).not.toBe('release')
+    if (facts.mode === 'exclusive') expect(step).toBe('rest')
+  }
+})
+
+test('a reader behind a writer does not join, within the process or across', () => {
+  for (const facts of allFacts()) {
+    if (nextStep(facts) !== 'join') continue
+    expect(facts.head).toBe('shared')
+    // Now and then, and for who can't wait, it is asked whether the writer elsewhere still waits.
+    if (facts.wake === 'no' && !facts.isHurried) expect(facts.isDraining).toBe(false)
+    expect(facts.isMarked).toBe(false)
+  }
+})
+
+test('nothing is left at the server for a key that nobody here has to do with', () => {
+  for (const facts of allFacts()) {
+    if (facts.head !== null || facts.holderCount > 0 || !AT_REST.has(facts.state)) continue
+    if (facts.state === 'delayed') continue
+    const expected =
+      facts.state === 'held'
+        ? 'release'
+        : facts.state === 'waiting'
+          ? 'leave'
+          : facts.state === 'inLine'
+            ? 'stepOut'
+            : facts.isMarked
+              ? 'unmark'
+              : 'forget'
+    expect(nextStep(facts)).toBe(expected)
+  }
+})
+
+test('whoever waits is always waited for: somebody holds, or an operation is under way, or the bell will ring', () => {
+  for (const facts of allFacts()) {
+    if (facts.head === null || nextStep(facts) !== 'rest' || !AT_REST.has(facts.state)) continue
+    expect(facts.holderCount > 0 || (facts.state !== 'idle' && facts.state !== 'held')).toBe(true)
+  }
+})
+
+test('what is delayed is given to nobody, and given up only when the pool is closed and nobody waits', () => {
+  for (const facts of allFacts()) {
+    if (facts.state !== 'delayed') continue
+    expect(nextStep(facts)).toBe(facts.isClosing && facts.head === null ? 'relinquish' : 'rest')
+  }
+})
+
+test('who has just given it up for others queues before it asks', () => {
+  for (const facts of allFacts()) {
+    const isFree = facts.state === 'idle' && !facts.isMarked && !facts.isContended
+    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay && !facts.mayLineUp
+    expect(nextStep(facts) === 'queue').toBe(mayQueue)
+  }
+})
+
+test('at the end of a turn the others are looked for before the lock is passed on', () => {
+  const facts: KeyFacts = {
+    state: 'held',
+    mode: 'exclusive',
+    head: 'exclusive',
+    holderCount: 0,
+    wake: 'no',
+    isContended: false,
+    isGivingWay: false,
+    isHurried: false,
+    mayLineUp: false,
+    isDraining: false,
+    isMarked: false,
+    mayHandOff: true,
+    isLate: false,
+    isClosing: false,
+  }
+  expect(nextStep(facts)).toBe('handOff')
+  expect(nextStep({ ...facts, mayHandOff: false })).toBe('yield')
+  expect(nextStep({ ...facts, head: 'shared' })).toBe('release')
+})

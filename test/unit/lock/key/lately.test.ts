@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import { Lately } from '../../../../src/lock/key/lately.js'
+
+test('what came before is known, for two that have one place as well', () => {
+  const lately = new Lately()
+  const [one, other] = [0x12345600, 0x12345600 + 2 ** 24]
+  expect([lately.came(one), lately.came(other)]).toEqual([false, false])
+  expect([lately.came(one), lately.came(other), lately.came(-one)]).toEqual([true, true, false])
+})
+
+test('of three in turn that have one place each is known sooner or later', () => {
+  const lately = new Lately()
+  const three = [1, 2, 3].map((i) => 0x345600 + i * 2 ** 24)
+  const known = new Set<number>()
+  for (let i = 0; i < 50; i++) {
+    for (const hash of three) if (lately.came(hash)) known.add(hash)
+    // What others have to do in the meantime.
+    if (i % 3 === 0) lately.came(i * 2 ** 16 + 7)
+  }
+  expect(known).toEqual(new Set(three))
+})
+
+test('what came long before is forgotten', () => {
+  const lately = new Lately()
+  for (let i = 1; i <= 20_000; i++) lately.came(Math.imul(i, 0x9e3779b9))
+  expect(lately.came(0x9e3779b9)).toBe(false)
+  expect(lately.came(Math.imul(19_990, 0x9e3779b9))).toBe(true)
+})

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { InvariantError } from '../../../../src/base/assert.js'
+import type { PermitReply } from '../../../../src/dialect/permit-operation.js'
+import {
+  afterReply,
+  type AfterPermits,
+  type AskingState,
+} from '../../../../src/lock/semaphore/permit-answers.js'
+import { SEMAPHORE_MOVES, type SemaphoreState } from '../../../../src/lock/semaphore/semaphore-state.js'
+
+type Said = PermitReply['said']
+
+const SAID: readonly Said[] = ['done', 'waiting', 'crowded', 'wanted', 'awaited']
+
+/** As `PermitReply` says in its comments. */
+const ANSWERED: Readonly<Record<AskingState, readonly Said[]>> = {
+  taking: ['done'],
+  asking: ['done', 'waiting', 'crowded'],
+  releasing: ['done', 'wanted', 'awaited'],
+  yielding: ['done', 'wanted', 'awaited'],
+  leaving: ['done'],
+}
+
+function* allRows(): Generator<{ state: AskingState; said: Said; doubts: boolean; row: AfterPermits }> {
+  for (const state of Object.keys(ANSWERED) as AskingState[])
+    for (const said of ANSWERED[state])
+      for (const doubts of [false, true]) yield { state, said, doubts, row: afterReply(state, said, doubts) }
+}
+
+test('each state has the replies that the contract gives it, and no others', () => {
+  for (const state of Object.keys(SEMAPHORE_MOVES) as SemaphoreState[])
+    for (const said of SAID)
+      for (const doubts of [false, true]) {
+        const ask = (): AfterPermits => afterReply(state, said, doubts)
+        const known = (ANSWERED as Partial<Record<SemaphoreState, readonly Said[]>>)[state]
+        if (known?.includes(said) === true) expect(ask()).toBeDefined()
+        else expect(ask, `${state} ${said}`).toThrow(InvariantError)
+      }
+})
+
+test('every reply leads along a move that is legal', () => {
+  for (const { state, row } of allRows()) expect(SEMAPHORE_MOVES[state]).toContain(row.to)
+})
+
+test('interest that is kept has a time at which it is looked for by itself, or others to wait for', () => {
+  for (const { row } of allRows()) {
+    const wakes = row.react.filter((each) =>
+      ['fallAsleep', 'sleepCrowded', 'giveWay', 'lookAgain'].includes(each),
+    )
+    if (row.to === 'waiting') expect(wakes).toHaveLength(1)
+  }
+})
+
+test('what was given up is gone, once, whoever is said to want it', () => {
+  for (const { state, said, doubts, row } of allRows()) {
+    const isRelease = state === 'releasing' || state === 'yielding'
+    expect(row.react.filter((each) => each === 'gaveUp')).toHaveLength(isRelease ? 1 : 0)
+    expect(row.react.includes('ring')).toBe(said === 'wanted' && !doubts)
+    expect(row.react.includes('giveWay')).toBe(said === 'awaited' || (said === 'wanted' && !doubts))
+    expect(row.react.includes('trustOthers')).toBe(isRelease && said !== 'wanted')
+    expect(row.react.includes('lineGoesFirst')).toBe(said === 'awaited')
+  }
+})

@@ -1,0 +1,141 @@
+import { expect, test } from 'vitest'
+import { decodeReport, encodeReport, type SessionReport } from '../../../../src/dialect/session-report.js'
+import { fakeWorld, type FakeWorld } from '../../../support/fake-world.js'
+
+/** What was written, of the first session that said anything: its keys and labels, or `same`. */
+function written(world: FakeWorld): string[] {
+  return world.server.reports.map(({ serverId, content, clockMs }) => {
+    if (content === null) return 'same'
+    const { holds, waits } = decodeReport(serverId, content, clockMs, 0, true)!
+    const parts = [...holds].map(([, { heldMs, label }]) => `${label ?? '-'} ${heldMs}`)
+    return [
+      ...parts,
+      ...[...waits].map(([, { waitedMs, label }]) => `waits ${label ?? '-'} ${waitedMs}`),
+    ].join(', ')
+  })
+}
+
+test('what is held for two seconds is told once, and then that it still is, until it is given back', async () => {
+  const world = fakeWorld({ keepsReports: true })
+  const locks = world.pool()
+  const lock = await locks.acquire('orders', { label: 'closing the month' })
+  await world.clock.run(1000)
+  // Which process has the session is told at once, and of what has just begun nothing.
+  expect(written(world)).toEqual([''])
+  await world.clock.run(4000)
+  expect(written(world)).toEqual(['', 'closing the month 2000', 'same', 'same', 'same'])
+  await lock.release()
+  await world.clock.run(3000)
+  expect(written(world).slice(5)).toEqual([''])
+})
+
+test('a lock that is taken again is another one, and locks that come and go cost nothing', async () => {
+  const world = fakeWorld({ keepsReports: true })
+  const locks = world.pool()
+  const first = await locks.acquire('orders')
+  await world.clock.run(5000)
+  await first.release()
+  await locks.acquire('orders')
+  await world.clock.run(4000)
+  expect(written(world).filter((words) => words !== 'same')).toEqual(['', '- 2000', '', '- 2000'])
+
+  const busy = fakeWorld({ keepsReports: true })
+  const others = busy.pool()
+  for (let i = 0; i < 30; i++) {
+    const lock = await others.acquire('orders')
+    await busy.clock.run(300)
+    await lock.release()
+  }
+  expect(written(busy)).toEqual([''])
+})
+
+test('who waits for long is told too, in whatever process', async () => {
+  const world = fakeWorld({ keepsReports: true })
+  const [holder, waiter] = [world.pool({ keyNames: 'off' }), world.pool()]
+  await holder.acquire('orders')
+  const waiting = waiter.acquire('orders', { label: 'in vain', timeoutMs: 60_000 })
+  waiting.catch(() => undefined)
+  await world.clock.run(5000)
+  expect(written(world).some((words) => /^waits in vain [23]\d{3}$/.test(words))).toBe(true)
+})
+
+test.each([
+  ['there is no place for it', {}, {}],
+  ['names are off', { keepsReports: true }, { keyNames: 'off' }],
+  ['there is one connection', { keepsReports: true }, { max: 1 }],
+] as const)('nothing is told, and no timer runs, where %s', async (_, server, options) => {
+  const world = fakeWorld(server)
+  const plain = fakeWorld()
+  await world.pool(options).acquire('kept')
+  await plain.pool(options).acquire('kept')
+  expect(world.clock.armed).toBe(plain.clock.armed)
+  await world.clock.run(5000)
+  expect(world.server.reports).toEqual([])
+})
+
+test('when it can not be told, that is a warning, and a minute later all of it is told again', async () => {
+  const world = fakeWorld({ keepsReports: true })
+  const locks = world.pool()
+  const warnings: string[] = []
+  locks.on('warning', ({ message }) => warnings.push(message))
+  await locks.acquire('orders')
+  await world.clock.run(3000)
+  const { dialect } = world.server
+  const writeReports = dialect.writeReports.bind(dialect)
+  dialect.writeReports = () => Promise.reject(new Error('there is no such table'))
+  await world.clock.run(5000)
+  expect(warnings).toEqual(['since when locks are held is not written down'])
+  dialect.writeReports = writeReports
+  const before = world.server.reports.length
+  await world.clock.run(62_000)
+  expect(written(world)[before]).toMatch(/^- \d+$/)
+  expect(warnings).toHaveLength(1)
+})
+
+const REPORT: SessionReport = {
+  serverId: 7,
+  process: { host: 'wéb-3', id: 88 },
+  holds: new Map([['12', { heldMs: 90_000, label: 'Straße \u0000 \u{1f512}' }]]),
+  waits: new Map([['13', { waitedMs: 500, label: null, callers: 4 }]]),
+  completeFromMs: 2000,
+}
+
+test('what is written is ASCII, without what a database can not hold, and says the same when it is read', () => {
+  const text = encodeReport(REPORT, 100_000)
+  expect(text).toMatch(/^[\x20-\x7e]+$/)
+  expect(decodeReport(7, text, 100_000, 0, true)).toEqual({ ...REPORT, completeFromMs: 3000 })
+  // It stays the same as long as the same is held.
+  const later: SessionReport = {
+    ...REPORT,
+    holds: new Map([['12', { heldMs: 91_000, label: REPORT.holds.get('12')!.label }]]),
+    waits: new Map([['13', { ...REPORT.waits.get('13')!, waitedMs: 1500 }]]),
+  }
+  expect(encodeReport(later, 101_000)).toBe(text)
+})
+
+test('what was said a while ago has grown older by that, and after a longer while nothing of it counts but who', () => {
+  const text = encodeReport(REPORT, 100_000)
+  const fresh = decodeReport(7, text, 100_000, 1500, false)!
+  expect(fresh.holds.get('12')!.heldMs).toBe(91_500)
+  expect(fresh.completeFromMs).toBe(4500)
+  const old = decodeReport(7, text, 100_000, 6000, true)!
+  expect([old.holds.size, old.waits.size, old.completeFromMs]).toEqual([0, 0, null])
+  expect(old.process).toEqual(REPORT.process)
+  // Of a session that may be another by now not even that.
+  expect(decodeReport(7, text, 100_000, 6000, false)).toBeNull()
+})
+
+test('of more holds than anybody looks at the oldest are told, and nothing is said of the others', () => {
+  const holds = new Map(Array.from({ length: 600 }, (_, i) => [`${i}`, { heldMs: i, label: null }]))
+  const told = decodeReport(7, encodeReport({ ...REPORT, holds }, 1000), 1000, 0, true)!
+  expect(told.holds.size).toBe(500)
+  expect(told.holds.has('599') && !told.holds.has('0')).toBe(true)
+  expect(told.completeFromMs).toBeNull()
+})
+
+test.each(['', 'null', '[]', '{"process":{}}', '{"holds":[],"waits":[]}', 'not JSON'])(
+  'what is not understood is not heard: %s',
+  (text) => {
+    expect(decodeReport(7, text, 0, 0, true)).toBeNull()
+  },
+)
