@@ -284,7 +284,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     const leastMs = this.#isSettling ? Math.max(this.#chores.settledAt - now, 0) : 0
     for (let i = 0; i < keys.length; i++) {
       const delayMs = delaysMs === null ? leastMs : Math.max(delaysMs[i]!, leastMs)
-      const own = tokens == null ? draw : drawn(tokens[i] ?? null)
+      const own = tokens === undefined ? draw : drawn(tokens[i] ?? null)
       keys[i]!.answered(answers[i]!, own, delayMs, batch)
     }
   }
