@@ -1,6 +1,7 @@
 import { readConnection, clientConfig } from '../../dialect/postgres/postgres-config.js'
 import { PrimaryFinder } from '../../dialect/postgres/hosts/primary-finder.js'
 import { RawConnection } from '../../dialect/postgres/raw-connection.js'
+import { systemClock } from '../../base/clock.js'
 import { InvalidOptionError } from '../../base/errors.js'
 import { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Evaluator } from '../../serve/session/passing.js'
@@ -35,7 +36,7 @@ export function openUpstream({ others, max }: ServeOrder, url: string | undefine
   const pooled = new PooledUpstream(pool, LEASE_TIMEOUT_MS)
   const passing = passingSource(others, pooled)
   return {
-    evaluator: new UpstreamEvaluator(pooled, closing.signal),
+    evaluator: new UpstreamEvaluator(pooled, systemClock, closing.signal),
     passingFor: passing === null ? null : (session) => new PassingSession(session, passing),
     close: async () => {
       closing.abort()

@@ -3,6 +3,7 @@ import { Deferred } from '../../base/deferred.js'
 import { jsonLine, printable } from '../../base/printable.js'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../embedded/index.js'
 import type { Front } from '../../serve/front.js'
+import { Watchdog } from '../../serve/watchdog/watchdog.js'
 import type { ExitStatus } from '../command.js'
 import { connectionSource } from '../connection.js'
 import { EXIT } from '../exit-codes.js'
@@ -47,9 +48,12 @@ async function serve(
 ): Promise<ExitStatus> {
   const tell = (message: string): void => terminal.err.write(`lockpool: ${printable(message)}\n`)
   const open = await openFront(order, url, tell)
+  // A third of the lease may have passed since the server heard of us: with a half more there is time left to be known.
+  const watchdog = new Watchdog(systemClock, order.leaseMs / 2, tell)
   try {
     return await listenUntilTold(open.front, order, signals, terminal)
   } finally {
+    watchdog.close()
     await open.close()
   }
 }

@@ -35,6 +35,11 @@ const BYTES_OF_INTEGER: Readonly<Record<number, number>> = {
   [TYPE.oid]: 4,
 }
 
+/** Others are read by the upstream alone. */
+export function isReadHere(type: number): boolean {
+  return INTEGER_TYPES.has(type) || type === TYPE.bool || type === TYPE.text
+}
+
 /**
  * A parameter as the client sent it.
  *

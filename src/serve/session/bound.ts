@@ -1,12 +1,12 @@
 import { formatAt, type BindMessage } from '../messages/frontend.js'
 import { SqlError } from '../messages/sql-error.js'
-import { decodeParameter, TYPE, type Value } from '../messages/values.js'
+import { decodeParameter, isReadHere, TYPE, type Value } from '../messages/values.js'
 import type { ParameterType, Statement } from '../sql/statement.js'
 
 /** The parameters of one execution. */
 export interface Bound {
   /** The `$n` of this number, from 1 on. @throws {SqlError} it is none of its type */
-  value(index: number): Value
+  readonly value: (index: number) => Value
   readonly types: readonly number[]
   /** As the client sent it; null in the simple protocol. */
   readonly message: BindMessage | null
@@ -35,6 +35,11 @@ export function bind(message: BindMessage, types: readonly number[], statementNa
       return decodeParameter(message.values[at] ?? null, types[at]!, formatAt(message.formats, at))
     },
   }
+}
+
+/** PostgreSQL reads values at Bind, so a wrong one is told there. @throws {SqlError} */
+export function checkValues({ types, value }: Bound): void {
+  for (const [at, type] of types.entries()) if (isReadHere(type)) value(at + 1)
 }
 
 /** Null where only the upstream can say. */

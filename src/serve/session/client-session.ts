@@ -78,7 +78,11 @@ export class ClientSession extends Expiring implements QuerySession {
     return this.#ports.evaluator
   }
 
-  readonly evaluate: QuerySession['evaluate'] = (...parts) => this.evaluator.evaluate(...parts)
+  /** What may read tables is evaluated where the client's transaction is. */
+  readonly evaluate: QuerySession['evaluate'] = (evaluation, bound) => {
+    const where = evaluation.isPure ? this.evaluator : (this.passing ?? this.evaluator)
+    return where.evaluate(evaluation, bound)
+  }
 
   get mayPin(): boolean {
     return this.#ports.mayPin

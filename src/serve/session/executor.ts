@@ -52,6 +52,23 @@ function asksUpstream(columns: Extract<Statement, { kind: 'select' }>['columns']
   return columns.some(({ value }) => value.is === 'session' && OF_UPSTREAM.has(value.function))
 }
 
+/**
+ * Arguments that may do more than compute run with the rights of the front's own role, so they are evaluated only where other
+ * statements run with them as well.
+ *
+ * @throws {SqlError} 0A000
+ */
+export function checkEvaluations(statement: Statement, mayPass: boolean): void {
+  if (statement.kind !== 'select' || mayPass) return
+  for (const { value } of statement.columns) {
+    const isCall = value.is === 'lock' || value.is === 'own'
+    if (!isCall || value.evaluation === null || value.evaluation.isPure) continue
+    throw new SqlError('0A000', 'lockpool serve evaluates only built-in functions in the key of a lock', {
+      hint: 'Start it with --others pass to have other expressions evaluated.',
+    })
+  }
+}
+
 /** Runs a statement that is answered here. @throws {SqlError} {LockError} */
 export async function runHere(
   statement: Statement,

@@ -13,9 +13,10 @@ import { SqlError } from '../messages/sql-error.js'
 import { TYPE } from '../messages/values.js'
 import { recognize } from '../sql/recognize.js'
 import type { Statement } from '../sql/statement.js'
-import { bind, parameterTypes } from './bound.js'
+import { bind, checkValues, parameterTypes } from './bound.js'
 import { TAG } from './command-tags-sql.js'
-import { checkMayRun, isAnsweredHere, refusal } from './executor.js'
+import { checkDeclared } from './declared-types.js'
+import { checkEvaluations, checkMayRun, isAnsweredHere, refusal } from './executor.js'
 import { done, type Outcome } from './outcome.js'
 import type { Portal, Prepared } from './prepared-statements.js'
 import type { QuerySession } from './query-session.js'
@@ -34,6 +35,8 @@ export function runParse({ name, text, types }: ParseMessage, session: QuerySess
   checkMayRun(statement, session)
   if (statement !== null && !isHere(statement, session) && !mayPass(statement, session))
     throw refusal(statement)
+  if (statement !== null) checkEvaluations(statement, session.passing !== null)
+  if (statement !== null) checkDeclared(statement, types)
   const known = statement === null ? [] : parameterTypes(statement, types)
   session.prepared.add({ name, statement, declared: types, types: known })
   session.link.send(PARSE_COMPLETE)
@@ -52,7 +55,7 @@ export async function runBind(message: BindMessage, session: QuerySession): Prom
   if (statement !== null && !isHere(statement, session)) {
     if (statement.kind === 'suspicious') session.passing!.pin()
     await session.passing!.bind(statement.text, declared, bound)
-  }
+  } else checkValues(bound)
   session.link.send(BIND_COMPLETE)
 }
 

@@ -30,6 +30,9 @@ export interface Passing {
   execute(portal: string, maxRows: number): Promise<void>
   closePortal(portal: string): Promise<void>
 
+  /** The values of a `SELECT` of one row, as text. */
+  evaluate(evaluation: Evaluation, bound: Bound): Promise<readonly (string | null)[]>
+
   /** The client's Sync: ends what had no BEGIN. */
   sync(): Promise<void>
 

@@ -3,7 +3,7 @@ import { SqlError } from '../messages/sql-error.js'
 import { recognize } from '../sql/recognize.js'
 import type { Statement } from '../sql/statement.js'
 import { UNBOUND } from './bound.js'
-import { checkMayRun, isAnsweredHere, refusal } from './executor.js'
+import { checkEvaluations, checkMayRun, isAnsweredHere, refusal } from './executor.js'
 import type { QuerySession } from './query-session.js'
 import { resultColumns } from './result-columns.js'
 import { complete, runStatement, sendOutcome } from './run-statement.js'
@@ -36,6 +36,7 @@ async function runOne(statement: Statement, isPart: boolean, session: QuerySessi
   checkMayRun(statement, session)
   const { link, passing } = session
   if (isAnsweredHere(statement, passing !== null)) {
+    checkEvaluations(statement, passing !== null)
     const columns = resultColumns(statement, [])
     if (statement.parameterCount > 0) throw new SqlError('42P02', 'there is no parameter $1')
     if (columns !== null) link.send(rowDescription(columns, () => 0))

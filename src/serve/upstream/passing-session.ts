@@ -3,6 +3,7 @@ import type { Message } from '../messages/message-reader.js'
 import { FatalError } from '../messages/sql-error.js'
 import { UpstreamError } from '../messages/upstream-error.js'
 import type { Bound } from '../session/bound.js'
+import type { Evaluation } from '../sql/statement.js'
 import type { ClientLink } from '../session/client-link.js'
 import type { Description, Passing } from '../session/passing.js'
 import type { Settings } from '../session/client-settings.js'
@@ -16,6 +17,7 @@ import {
   savepointSql,
   settingsSql,
 } from './passing-sql.js'
+import { evaluationMessages, OneRow } from './evaluation.js'
 import { readDescription } from './read-description.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamLease, UpstreamSource } from './upstream-source.js'
@@ -45,6 +47,8 @@ export class PassingSession implements Passing {
   #isGroup = false
   /** Messages of the extended protocol have been sent without a Sync behind them. */
   #isUnsynced = false
+  /** The upstream has refused one of them: it hears nothing but Sync, and undoes what had no BEGIN. */
+  #isDeaf = false
   #isPinned = false
 
   constructor(client: PassingClient, source: UpstreamSource) {
@@ -85,10 +89,9 @@ export class PassingSession implements Passing {
     const connection = await this.#ready()
     const answers: Message[] = []
     const hear = (message: Message): void => void answers.push(kept(message))
-    const messages = [send.parse(text, declared), send.describeStatement(), send.FLUSH]
+    const messages = [send.parse(text, declared), send.describeStatement()]
     // A description ends with that of the rows, of which there may be none.
-    this.#isUnsynced = true
-    await connection.ask(Buffer.concat(messages), rowDescription, hear)
+    await this.#askUnsynced(connection, messages, rowDescription, hear)
     return readDescription(answers)
   }
 
@@ -114,6 +117,13 @@ export class PassingSession implements Passing {
     await this.#askUnsynced(connection, [send.closePortal(portal)], closeComplete, nothing)
   }
 
+  async evaluate(evaluation: Evaluation, bound: Bound): Promise<readonly (string | null)[]> {
+    const connection = await this.#ready()
+    const rows = new OneRow()
+    await this.#askUnsynced(connection, evaluationMessages(evaluation, bound), commandComplete, rows.hear)
+    return rows.only
+  }
+
   async sync(): Promise<void> {
     const connection = this.#lease?.connection
     if (connection === undefined) return
@@ -128,8 +138,8 @@ export class PassingSession implements Passing {
   async fail(): Promise<void> {
     const connection = this.#lease?.connection
     if (connection === undefined || connection.hasEnded) return
-    // After an error of the upstream itself it hears nothing but Sync, and undoes what had no BEGIN.
-    if (this.#isUnsynced && !this.#isBlock) await this.command(ROLLBACK_UPSTREAM).catch(ignore)
+    if (this.#isUnsynced && !this.#isDeaf && !this.#isBlock)
+      await this.command(ROLLBACK_UPSTREAM).catch(ignore)
     await this.#synced(connection).catch(ignore)
     if (this.#isGroup) await this.#quietly(connection, ROLLBACK_UPSTREAM).catch(ignore)
     this.#isGroup = false
@@ -192,6 +202,7 @@ export class PassingSession implements Passing {
   async #synced(connection: UpstreamConnection): Promise<void> {
     if (!this.#isUnsynced) return
     this.#isUnsynced = false
+    this.#isDeaf = false
     await connection.ask(send.SYNC, readyForQuery, nothing)
   }
 
@@ -199,14 +210,19 @@ export class PassingSession implements Passing {
     await connection.ask(send.query(text), readyForQuery, nothing)
   }
 
-  #askUnsynced(
+  async #askUnsynced(
     connection: UpstreamConnection,
     messages: readonly Buffer[],
     until: number,
     hear: (message: Message) => void,
   ): Promise<void> {
     this.#isUnsynced = true
-    return connection.ask(Buffer.concat([...messages, send.FLUSH]), until, hear)
+    try {
+      await connection.ask(Buffer.concat([...messages, send.FLUSH]), until, hear)
+    } catch (error) {
+      this.#isDeaf = true
+      throw error
+    }
   }
 
   /** To the client as it is, as fast as the client reads. */

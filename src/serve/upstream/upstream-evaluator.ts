@@ -1,48 +1,37 @@
+import type { Clock } from '../../base/clock.js'
 import { BACKEND } from '../messages/backend.js'
-import { SqlError } from '../messages/sql-error.js'
+import { FatalError, SqlError } from '../messages/sql-error.js'
 import type { Bound } from '../session/bound.js'
 import type { Evaluator } from '../session/passing.js'
 import type { Evaluation } from '../sql/statement.js'
+import { evaluationMessages, OneRow } from './evaluation.js'
 import * as send from './frontend-messages.js'
-import { readDescription, readRow } from './read-description.js'
+import { readDescription } from './read-description.js'
 import type { Message } from '../messages/message-reader.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamSource } from './upstream-source.js'
 
+const LIMIT_MS = 10_000
+
 /** Has the upstream evaluate the arguments of lock functions: `hashtext('invoice 4711')`. */
 export class UpstreamEvaluator implements Evaluator {
   readonly #source: UpstreamSource
+  readonly #clock: Clock
   readonly #closing: AbortSignal
 
-  constructor(source: UpstreamSource, closing: AbortSignal) {
+  constructor(source: UpstreamSource, clock: Clock, closing: AbortSignal) {
+    this.#clock = clock
     this.#source = source
     this.#closing = closing
   }
 
-  async evaluate({ text, parameters }: Evaluation, bound: Bound): Promise<readonly (string | null)[]> {
-    const count = Math.max(0, ...parameters)
-    const { message, types } = bound
-    const isUsed = (at: number): boolean => parameters.includes(at + 1)
-    const values = (message?.values ?? []).slice(0, count).map((value, at) => (isUsed(at) ? value : null))
-    const formats = message?.formats ?? []
-    const given = formats.length > 1 ? formats.slice(0, count) : formats
-    const rows: (string | null)[][] = []
+  async evaluate(evaluation: Evaluation, bound: Bound): Promise<readonly (string | null)[]> {
+    const rows = new OneRow()
+    const messages = [...evaluationMessages(evaluation, bound), send.SYNC]
     await this.#with((connection) =>
-      connection.ask(
-        Buffer.concat([
-          send.parse(text, types.slice(0, count)),
-          send.bind({ portal: '', formats: given, values, resultFormats: [] }),
-          send.execute('', 2),
-          send.SYNC,
-        ]),
-        BACKEND.readyForQuery,
-        ({ type, body }) => {
-          if (type === BACKEND.dataRow) rows.push(readRow(body))
-        },
-      ),
+      connection.ask(Buffer.concat(messages), BACKEND.readyForQuery, rows.hear),
     )
-    if (rows.length !== 1) throw new SqlError('0A000', 'the arguments of a lock function are not one row')
-    return rows[0]!
+    return rows.only
   }
 
   async parameterTypes(text: string, declared: readonly number[]): Promise<readonly number[]> {
@@ -59,9 +48,16 @@ export class UpstreamEvaluator implements Evaluator {
   async #with(use: (connection: UpstreamConnection) => Promise<void>): Promise<void> {
     const lease = await this.#source.lease(this.#closing)
     const { connection } = lease
+    // An expression only computes. What takes so long is a server that does not answer.
+    const cancelLimit = this.#clock.after(LIMIT_MS, () => connection.destroy())
     try {
       await use(connection)
+    } catch (error) {
+      if (!(error instanceof FatalError)) throw error
+      // Nothing of the client's was on that connection.
+      throw new SqlError('08006', error.message, { cause: error })
     } finally {
+      cancelLimit()
       lease.release(connection.hasEnded || connection.isBusy || connection.status !== 'I')
     }
   }

@@ -1,0 +1,33 @@
+import { SqlError } from '../messages/sql-error.js'
+import { acceptsOid } from '../sql/parameter-types.js'
+import type { Argument, Statement } from '../sql/statement.js'
+
+/**
+ * Types that a client declares have to be some that PostgreSQL would cast to those of the function by itself.
+ *
+ * @throws {SqlError} 42883
+ */
+export function checkDeclared(statement: Statement, declared: readonly number[]): void {
+  if (statement.kind !== 'select') return
+  for (const { value } of statement.columns) {
+    if (value.is !== 'lock' && value.is !== 'own') continue
+    const wrong = argumentsOf(value).some(
+      (part) => part.is === 'parameter' && !acceptsOid(part, declared[part.index - 1] ?? 0),
+    )
+    if (!wrong) continue
+    throw new SqlError('42883', `function ${value.function} does not exist for the declared types`, {
+      hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
+    })
+  }
+}
+
+type Call = Extract<
+  Extract<Statement, { kind: 'select' }>['columns'][number]['value'],
+  { is: 'lock' | 'own' }
+>
+
+function argumentsOf(call: Call): readonly Argument[] {
+  if (call.is === 'lock') return call.key
+  const { name, permits, timeout_ms: timeout } = call.arguments
+  return [name, permits, timeout].filter((part) => part !== undefined)
+}
