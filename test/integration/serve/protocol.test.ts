@@ -180,7 +180,7 @@ describe('a connection', () => {
     await silent.closed()
     const clients = await Promise.all([world.client(front), world.client(front)])
     await expect(world.client(front)).rejects.toMatchObject({ code: '53300' })
-    await clients[0]!.end()
+    await clients[0].end()
     await expect.poll(() => front.front.clients).toBe(1)
     await world.client(front)
   })
