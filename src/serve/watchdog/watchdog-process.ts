@@ -6,7 +6,7 @@
  * Arguments: the process id of the front, and how long it may be silent, in milliseconds.
  */
 import { systemClock } from '../../base/clock.js'
-import { Silence, TICKS } from './silence.js'
+import { Silence, TICKS } from './heartbeat-silence.js'
 
 const processId = Number(process.argv[2])
 const tickMs = Number(process.argv[3]) / TICKS

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Cancel, Clock } from '../../base/clock.js'
-import { TICKS } from './silence.js'
+import { TICKS } from './heartbeat-silence.js'
 
 const WATCHDOG_PROCESS = fileURLToPath(new URL('watchdog-process.js', import.meta.url))
 

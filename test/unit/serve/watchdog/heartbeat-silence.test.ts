@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Silence, TICKS } from '../../../../src/serve/watchdog/silence.js'
+import { Silence, TICKS } from '../../../../src/serve/watchdog/heartbeat-silence.js'
 
 test('a silence is too long after as many ticks without a sign of life, and not before', () => {
   const silence = new Silence()
