@@ -10,6 +10,7 @@ export {
   LockReentryError,
   LockTableFullError,
   LockTimeoutError,
+  ModeUnsupportedError,
   PoolClosedError,
   PoolerDetectedError,
   PoolExhaustedError,
@@ -24,7 +25,7 @@ export {
 export type { ProcessName } from './dialect/session-report.js'
 export type { LeaderInfo } from './dialect/leader.js'
 export type { LockKey, LockMode } from './dialect/lock-key.js'
-export type { Queryable, QueryConfig, QueryResult } from './dialect/queryable.js'
+export type { Guardable, Queryable, QueryConfig, QueryResult } from './dialect/queryable.js'
 export {
   lockIn,
   lockStatement,

@@ -13,6 +13,7 @@ export type LockErrorCode =
   | 'FENCING_UNAVAILABLE'
   | 'STALE_TOKEN'
   | 'STRICT_UNAVAILABLE'
+  | 'MODE_UNSUPPORTED'
   | 'POOL_EXHAUSTED'
   | 'POOL_SATURATED'
   | 'POOL_CLOSED'
@@ -207,6 +208,16 @@ export class StrictUnavailableError extends LockError {
     super(message, options)
     this.retryable = options?.retryable ?? false
   }
+}
+
+/** A lock was asked for in a mode that the backend does not have. The message says which backend has it. */
+export class ModeUnsupportedError extends LockError {
+  static {
+    this.prototype.name = 'ModeUnsupportedError'
+  }
+
+  readonly code = 'MODE_UNSUPPORTED'
+  readonly retryable = false
 }
 
 /** No connection was free, and `onExhausted` says not to wait, or its retries are used up. */

@@ -47,6 +47,7 @@ const EXIT_OF_ERROR: Readonly<Record<LockErrorCode, ExitName>> = {
   FENCING_UNAVAILABLE: 'config',
   STALE_TOKEN: 'internal',
   STRICT_UNAVAILABLE: 'config',
+  MODE_UNSUPPORTED: 'config',
   POOL_EXHAUSTED: 'internal',
   POOL_SATURATED: 'internal',
   POOL_CLOSED: 'internal',

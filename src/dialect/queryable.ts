@@ -22,6 +22,12 @@ export interface QueryConfig {
   types?: { getTypeParser(oid: number, format?: string): (value: string) => unknown }
 }
 
+/** A transaction of whatever driver, for statements of ours. */
+export interface Guardable {
+  /** Sends one statement. */
+  query(text: string, values?: any[]): Promise<unknown>
+}
+
 /** Anything with `query`: a connection, a transaction, a client of `pg`. */
 export interface Queryable {
   /** Sends one statement, and answers its rows. */

@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../base/errors.js'
+import { InvalidOptionError, ModeUnsupportedError } from '../base/errors.js'
 import { show } from '../base/options.js'
 import type { LockMode } from '../dialect/lock-key.js'
 import { currentFrame, type AnyFrame } from './handle/holding-context.js'
@@ -46,19 +46,24 @@ type WhileDown = Required<LockPoolOptions>['whileDown']
 export class Requests {
   readonly #defaultTimeoutMs: number
   readonly #whileDown: WhileDown
+  readonly #noSharing: string | null
   /** What is asked for without options, outside of all bodies. Nothing in it depends on the call, so it is made once. */
   #usual: LockRequest | null = null
 
-  constructor(defaultTimeoutMs: number, whileDown: WhileDown) {
+  /** `noSharing` says why there is no shared mode, where there is none. */
+  constructor(defaultTimeoutMs: number, whileDown: WhileDown, noSharing: string | null = null) {
     this.#defaultTimeoutMs = defaultTimeoutMs
     this.#whileDown = whileDown
+    this.#noSharing = noSharing
   }
 
-  /** @throws {InvalidOptionError} */
+  /** @throws {InvalidOptionError} {ModeUnsupportedError} */
   from(options: AcquireOptions, known: ReadonlySet<string>, patience: Patience): LockRequest {
     const frame = currentFrame()
     if (options !== NO_OPTIONS || patience !== 'wait' || frame !== null) {
       checkRequest(options, known)
+      if (this.#noSharing !== null && options.mode === 'shared')
+        throw new ModeUnsupportedError(`there are no shared locks here: ${this.#noSharing}`)
       return this.#make(options, patience, frame)
     }
     this.#usual ??= this.#make(options, patience, null)

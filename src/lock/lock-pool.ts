@@ -71,7 +71,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
     })
     this.#dialect = ports.dialect
     this.#keys = new KeyBook(ports.dialect, options.namespace)
-    this.#requests = new Requests(options.acquireTimeoutMs, options.whileDown)
+    const noSharing = ports.dialect.can?.gaps['shared mode'] ?? null
+    this.#requests = new Requests(options.acquireTimeoutMs, options.whileDown, noSharing)
     this.#campaigns = new Campaigns(this.#engine, ports.dialect, options.max === 1)
   }
 
@@ -105,7 +106,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
    * @throws {PoolExhaustedError} no connection is free, and `onExhausted` says not to wait
    * @throws {PoolSaturatedError} too many wait
    * @throws {PoolClosedError} the pool is closed, or was while it waited
-   * @throws {InvalidKeyError} {InvalidOptionError}
+   * @throws {InvalidKeyError} {InvalidOptionError} {ModeUnsupportedError}
    */
   acquire(key: LockKey, options: AcquireOptions = NO_OPTIONS): Promise<Lock> {
     const lock = this.#request(key, options, ACQUIRE_OPTIONS, 'wait')

@@ -29,7 +29,7 @@ const OLDEST_MYSQL = 8_00
 export async function checkServer(server: ServerConnection, database: string | null): Promise<ServerFacts> {
   const row = (await server.say(FACTS))[0]!
   const [id, version, comment, readOnly, current, foldsNames, where] = row
-  if (id !== server.threadId) throw new PoolerDetectedError(SWITCHED)
+  if (Number(id) !== server.threadId) throw new PoolerDetectedError(SWITCHED)
   const isMariaDb = checkProduct(String(version), String(comment))
   const more = new Map((await server.say(MORE_FACTS)).map(([name, value]) => [name, String(value)]))
   const isOn = (name: string): boolean => /^(?:on|1)$/i.test(more.get(name) ?? '')
@@ -92,7 +92,7 @@ export async function putInForce(
   const seconds = leaseSeconds(leaseMs)
   await server.say(settings(isMariaDb, seconds))
   const [timeout, length, id] = (await server.say(IN_FORCE))[0]!
-  if (id !== server.threadId) throw new PoolerDetectedError(SWITCHED)
+  if (Number(id) !== server.threadId) throw new PoolerDetectedError(SWITCHED)
   if (Number(timeout) === seconds && Number(length) >= 1_048_576) return
   throw new ConnectionError(
     `the server does not take the settings of lock sessions: wait_timeout is ${timeout} s`,

@@ -55,6 +55,16 @@ export class Bell implements Listening {
     this.canLineUp = canLineUp
   }
 
+  /** What the server calls its session. */
+  get id(): number {
+    return this.#server.threadId
+  }
+
+  /** Whether it sleeps in the server. */
+  get isAsleep(): boolean {
+    return this.#isAsleep
+  }
+
   /** Resolves when it can be found by those who ring. */
   async start(): Promise<void> {
     this.#server.onEnd((cause) => this.#end(cause))
@@ -206,7 +216,7 @@ export class Bell implements Listening {
 
   async #ask(sql: string, values: readonly string[]): Promise<OwnRow> {
     const row = await this.#server.ask(sql, values)
-    if (row.at(-1) !== this.#server.threadId) throw new PoolerDetectedError(SWITCHED)
+    if (Number(row.at(-1)) !== this.#server.threadId) throw new PoolerDetectedError(SWITCHED)
     return row
   }
 

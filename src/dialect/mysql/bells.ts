@@ -16,8 +16,14 @@ export class Bells {
     this.changed()
   }
 
+  /** It will do nothing more for us. */
   left(session: ServerConnection): void {
-    if (this.sessions.delete(session)) this.changed()
+    if (!this.sessions.has(session)) return
+    // With the last of them there is nobody left to disturb a bell that is about to be given up.
+    if (this.sessions.size === 1 && !session.hasEnded)
+      for (const bell of this.#bells) if (bell.isAsleep) this.disturb(bell.id)
+    this.sessions.delete(session)
+    this.changed()
   }
 
   listens(bell: Bell): void {

@@ -19,6 +19,23 @@ CREATE TABLE IF NOT EXISTS lockpool_run (
   base BIGINT UNSIGNED NOT NULL COMMENT 'what UUID_SHORT() answered then'
 ) ENGINE = MEMORY`
 
+/** What guards and leaders need is made with them, because a transaction of the program's must not make tables. */
+export const CREATE_GUARD = `
+CREATE TABLE IF NOT EXISTS lockpool_guard (
+  id CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  resource VARCHAR(1024) CHARACTER SET utf8mb4 NOT NULL,
+  token BIGINT UNSIGNED NOT NULL
+) ENGINE = InnoDB`
+
+export const CREATE_LEADER = `
+CREATE TABLE IF NOT EXISTS lockpool_leader (
+  id CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'the name of the lock',
+  name VARCHAR(1024) CHARACTER SET utf8mb4 NOT NULL,
+  token BIGINT UNSIGNED NOT NULL,
+  session BIGINT UNSIGNED NOT NULL,
+  since_ms BIGINT UNSIGNED NOT NULL
+) ENGINE = InnoDB`
+
 export const READ_RUN = `SELECT server, CAST(origin AS CHAR), CAST(base AS CHAR) FROM lockpool_run WHERE id = 1`
 
 /** Names are server-wide, so this one says the database. */

@@ -2,6 +2,8 @@ import { ConnectionError } from '../../base/errors.js'
 import { TOKEN_STEP } from '../lock-operation.js'
 import {
   CREATE_FENCE,
+  CREATE_GUARD,
+  CREATE_LEADER,
   CREATE_RUN,
   ENTER_RUN,
   HEADROOM,
@@ -89,7 +91,7 @@ async function readRun(server: ServerConnection, identity: string): Promise<Run 
 
 /** One session at a time, and those that come later find what the first has written. */
 async function beginRun(server: ServerConnection, identity: string, seen: string): Promise<Run> {
-  const isAlone = (await server.say(ENTER_RUN))[0]![0] === 1
+  const isAlone = Number((await server.say(ENTER_RUN))[0]![0]) === 1
   if (!isAlone) throw new ConnectionError('another session was too long about the tables of fencing tokens')
   try {
     const begun = await readRun(server, identity)
@@ -114,6 +116,8 @@ async function makeTables(server: ServerConnection): Promise<void> {
     if (errorNumber(error) !== NO_SUCH_TABLE) throw error
     await server.say(CREATE_FENCE)
     await server.say(CREATE_RUN)
+    await server.say(CREATE_GUARD)
+    await server.say(CREATE_LEADER)
     await server.say(INSERT_FENCE)
   }
 }

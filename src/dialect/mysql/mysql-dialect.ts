@@ -1,5 +1,5 @@
 import { globalClock, type Clock } from '../../base/clock.js'
-import { FencingUnavailableError, type LockError } from '../../base/errors.js'
+import type { LockError } from '../../base/errors.js'
 import type { Capabilities } from '../capabilities.js'
 import type { Another, Dialect, Ears, Guarded, LinkSettings, Listening, LockLink } from '../dialect.js'
 import type { LeaderInfo, LeaderRecord } from '../leader.js'
@@ -10,6 +10,8 @@ import { settings as settingsOf } from './attach-sql.js'
 import { checkServer, findFencing, leaseSeconds, putInForce } from './attach.js'
 import { Bell } from './bell.js'
 import { Bells } from './bells.js'
+import { guard } from './guard.js'
+import { readLeader, recordLeader } from './leaders.js'
 import { LeasedConnection } from './leased-connection.js'
 import { LockNames } from './lock-names.js'
 import type { MysqlConnection } from './mysql-connection.js'
@@ -91,16 +93,16 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
     }
   }
 
-  async guard(_transaction: Queryable, _guarded: Guarded): Promise<void> {
-    throw new FencingUnavailableError('guards are not to be had in MariaDB and MySQL yet')
+  guard(transaction: Queryable, guarded: Guarded): Promise<void> {
+    return guard(transaction, guarded)
   }
 
-  async recordLeader(_connection: MysqlConnection, _record: LeaderRecord): Promise<void> {
-    throw new FencingUnavailableError('there is nowhere to write down who leads')
+  recordLeader(connection: MysqlConnection, record: LeaderRecord): Promise<void> {
+    return recordLeader(LeasedConnection.serverOf(connection), record)
   }
 
-  async readLeader(_connection: MysqlConnection, _key: KeyCode): Promise<LeaderInfo | null> {
-    throw new FencingUnavailableError('there is nowhere to read who leads')
+  readLeader(connection: MysqlConnection, key: KeyCode): Promise<LeaderInfo | null> {
+    return readLeader(LeasedConnection.serverOf(connection), key)
   }
 
   /** There is nowhere to write them, and no session says otherwise: see `keepsNames` and `keepsReports`. */

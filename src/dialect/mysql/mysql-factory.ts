@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'mysql2'
+import { ConnectionError } from '../../base/errors.js'
 import type { ConnectionFactory } from '../../pool/connection-factory.js'
 import type { Lease } from '../../pool/lease.js'
 import { loadDriver } from './driver.js'
@@ -6,6 +7,7 @@ import { LeasedConnection } from './leased-connection.js'
 import type { MysqlConnection } from './mysql-connection.js'
 import { explain } from './mysql-errors.js'
 import { ServerConnection } from './server-connection.js'
+import { useDatabase } from './transaction-sql.js'
 
 /** What borrowers have done to a connection is not looked for: it is undone. */
 const WAS_USED: readonly string[] = []
@@ -41,11 +43,19 @@ export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
 
   clean(connection: MysqlConnection): Promise<readonly string[]> | null {
     const server = serverOf(connection)
-    if (!server.isUsed) return null
-    return server.reset().then(() => {
-      server.isUsed = false
-      return WAS_USED
-    })
+    return server.isUsed ? this.#undo(server) : null
+  }
+
+  async #undo(server: ServerConnection): Promise<readonly string[]> {
+    const { database } = this.#config
+    if (server.mayHaveMoved) {
+      // There is no way back to no database at all.
+      if (database === undefined) throw new ConnectionError('it may have been led to another database')
+      await server.say(useDatabase(server.escapeId(database)))
+    }
+    await server.reset()
+    server.isUsed = server.mayHaveMoved = false
+    return WAS_USED
   }
 
   ref(connection: MysqlConnection): void {

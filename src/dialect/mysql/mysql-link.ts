@@ -132,7 +132,7 @@ export class MysqlLink implements LockLink {
 
   async holderOf({ id }: KeyCode): Promise<string | null> {
     const [holder] = await this.#ask(HOLDER_OF, [id])
-    if (holder === null || holder === this.serverId) return null
+    if (holder === null || Number(holder) === this.serverId) return null
     const row = (await this.#server.say(WHO, [holder!]))[0]
     return row === undefined ? `connection ${holder}` : `connection ${holder} of ${row[0]} at ${row[1]}`
   }
@@ -211,7 +211,7 @@ export class MysqlLink implements LockLink {
   /** Every statement says, in its last column, on which session it has run. */
   async #ask(sql: string, values: readonly string[]): Promise<OwnRow> {
     const row = await this.#server.ask(sql, values)
-    if (row.at(-1) === this.serverId) return row
+    if (Number(row.at(-1)) === this.serverId) return row
     const cause = new PoolerDetectedError(SWITCHED)
     this.#ended(cause)
     throw cause

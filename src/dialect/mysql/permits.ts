@@ -96,7 +96,7 @@ export class Permits {
     for (const name of names) holdings.gave(name)
     if (exits) await this.#exit(semaphore)
     const told = String(answers)
-    const isWanted = (await ask(IS_WANTED, interestNames(semaphore)))[0] === 1
+    const isWanted = Number((await ask(IS_WANTED, interestNames(semaphore)))[0]) === 1
     const said = isWanted ? 'wanted' : told.includes('a') ? 'awaited' : 'done'
     return { ...NOTHING, missing: slots.filter((_, i) => told[i] === 'n'), said }
   }

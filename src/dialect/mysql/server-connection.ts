@@ -6,14 +6,22 @@ import { onAbort } from '../../base/on-abort.js'
 import type { Driver } from './driver.js'
 import type { MysqlConnection } from './mysql-connection.js'
 
-/** What statements of ours answer: every column is a text, a number or null. */
+/** What statements of ours answer. The program decides whether its driver gives great numbers as texts. */
 export type OwnRow = readonly (string | number | null)[]
 
 /** Whatever the program's configuration says of how it wants its own rows. */
-const OWN_WAY = { rowsAsArray: true, nestTables: false, namedPlaceholders: false, typeCast: true } as const
+const OWN_WAY = {
+  rowsAsArray: true,
+  nestTables: false,
+  namedPlaceholders: false,
+  typeCast: (_field: unknown, next: () => unknown) => next(),
+} as const
 
 /** How the driver keeps its socket. */
-type Internals = Connection & { readonly stream: Socket }
+type Internals = Connection & {
+  readonly stream: Socket
+  readonly _handshakePacket: { readonly serverVersion?: string } | null
+}
 
 /**
  * The connection itself, over one of `mysql2`. What goes through `ask` and `say` are statements of our own. Borrowers get it
@@ -23,11 +31,14 @@ export class ServerConnection implements MysqlConnection {
   readonly #connection: Internals
   readonly #promised: PromiseConnection
   readonly #listeners = new Set<(cause: Error) => void>()
+  readonly #unanswered = new Set<(error: Error) => void>()
   #end: Error | null = null
   /** What the driver said last before the end. */
   #trouble: Error | null = null
   /** Whether a borrower has sent anything since it was last clean. */
   isUsed = false
+  /** Whether it may have been led to another database, which no reset undoes. */
+  mayHaveMoved = false
 
   private constructor(connection: Connection) {
     this.#connection = connection as Internals
@@ -70,8 +81,18 @@ export class ServerConnection implements MysqlConnection {
     return this.#connection.threadId
   }
 
+  /** By what it said at the handshake. */
+  get isMariaDb(): boolean {
+    return /mariadb/i.test(this.#connection._handshakePacket?.serverVersion ?? '')
+  }
+
   get hasEnded(): boolean {
     return this.#end !== null
+  }
+
+  /** For borrowers who take callbacks. */
+  get raw(): Connection {
+    return this.#connection
   }
 
   /** For borrowers. */
@@ -81,28 +102,20 @@ export class ServerConnection implements MysqlConnection {
 
   /** One statement of ours that answers one row, prepared once for each connection. */
   ask(sql: string, values: readonly (string | number)[]): Promise<OwnRow> {
-    return new Promise((resolve, reject) => {
-      const done = (error: QueryError | null, rows: unknown): void => {
-        if (error !== null) reject(error)
-        else resolve((rows as OwnRow[])[0]!)
-      }
-      this.#connection.execute({ sql, ...OWN_WAY } as never, values as (string | number)[], done)
-    })
+    return this.#answered<OwnRow[]>((done) =>
+      this.#connection.execute({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
+    ).then((rows) => rows[0]!)
   }
 
   /** As `ask`, not prepared, and answers all rows: for what is said once, and what can't be prepared. */
   say(sql: string, values: readonly (string | number | null)[] = []): Promise<readonly OwnRow[]> {
-    return new Promise((resolve, reject) => {
-      const done = (error: QueryError | null, rows: unknown): void => {
-        if (error !== null) reject(error)
-        else resolve(Array.isArray(rows) ? (rows as OwnRow[]) : [])
-      }
-      this.#connection.query({ sql, ...OWN_WAY } as never, values as (string | number)[], done)
-    })
+    return this.#answered<OwnRow[]>((done) =>
+      this.#connection.query({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
+    ).then((rows) => (Array.isArray(rows) ? rows : []))
   }
 
   ping(): Promise<void> {
-    return this.#settled((done) => this.#connection.ping(done))
+    return this.#answered((done) => this.#connection.ping(done))
   }
 
   /**
@@ -110,7 +123,7 @@ export class ServerConnection implements MysqlConnection {
    * and sets all variables of the session to what they were at its beginning.
    */
   reset(): Promise<void> {
-    return this.#settled((done) => this.#connection.reset(done))
+    return this.#answered((done) => this.#connection.reset(done))
   }
 
   /** Tells once that it has ended. Answers how not to be told. */
@@ -129,9 +142,11 @@ export class ServerConnection implements MysqlConnection {
     await gone.promise
   }
 
-  /** At once, without a word to the server. */
+  /**
+   * At once, without a word to the server. Not by the driver's own `destroy`, which leaves statements that are under way
+   * without an answer for ever.
+   */
   destroy(): void {
-    this.#connection.destroy()
     this.#connection.stream.destroy()
   }
 
@@ -171,11 +186,15 @@ export class ServerConnection implements MysqlConnection {
     return this.#connection.escapeId(value)
   }
 
-  #settled(start: (done: (error: QueryError | null) => void) => void): Promise<void> {
+  /** The driver leaves some statements without an answer when the connection ends. */
+  #answered<T>(start: (done: (error: QueryError | null, result?: T) => void) => void): Promise<T> {
+    if (this.#end !== null) return Promise.reject(this.#end)
     return new Promise((resolve, reject) => {
-      start((error) => {
+      this.#unanswered.add(reject)
+      start((error, result) => {
+        this.#unanswered.delete(reject)
         if (error) reject(error)
-        else resolve()
+        else resolve(result as T)
       })
     })
   }
@@ -185,5 +204,7 @@ export class ServerConnection implements MysqlConnection {
     this.#end = cause
     for (const ended of [...this.#listeners]) ended(cause)
     this.#listeners.clear()
+    for (const reject of this.#unanswered) reject(cause)
+    this.#unanswered.clear()
   }
 }

@@ -1,4 +1,4 @@
-import type { Queryable } from '../../dialect/queryable.js'
+import type { Guardable } from '../../dialect/queryable.js'
 import type { Lock } from '../handle/lock.js'
 
 /** One time of leading, from an election to the loss or the hand-over. The next one has a greater token. */
@@ -40,7 +40,7 @@ export class Term {
    *
    * @throws {StaleTokenError} {LockLostError} {FencingUnavailableError}
    */
-  guard(transaction: Queryable, resource?: string): Promise<void> {
+  guard(transaction: Guardable, resource?: string): Promise<void> {
     return this.#lock.guard(transaction, resource)
   }
 }

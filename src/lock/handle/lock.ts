@@ -2,7 +2,7 @@ import { assertMove } from '../../base/assert.js'
 import { Deferred } from '../../base/deferred.js'
 import { FencingUnavailableError, LockLostError, StaleTokenError } from '../../base/errors.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
-import type { Queryable } from '../../dialect/queryable.js'
+import type { Guardable, Queryable } from '../../dialect/queryable.js'
 import type { DrawnToken } from './drawn-token.js'
 import type { Frame } from './holding-context.js'
 import { keyInWords } from '../../dialect/key-words.js'
@@ -150,11 +150,11 @@ export class Lock implements AsyncDisposable {
    * @throws {FencingUnavailableError} there are no tokens, or there is no table: `lockpool install` makes it
    * @throws what the transaction itself throws, as it is
    */
-  async guard(transaction: Queryable, resource?: string): Promise<void> {
+  async guard(transaction: Guardable, resource?: string): Promise<void> {
     const { state } = this
     if (state === 'lost') throw this.#loss!
     if (state === 'released') throw new StaleTokenError(`${this.toString()} was released before`)
-    await this.#keeper.guard(transaction, resource, this.token, this.mode)
+    await this.#keeper.guard(transaction as Queryable, resource, this.token, this.mode)
   }
 
   /**

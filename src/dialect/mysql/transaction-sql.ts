@@ -1,0 +1,42 @@
+/** `name` is quoted already. */
+export function useDatabase(name: string): string {
+  return `USE ${name}`
+}
+
+export const ISOLATION = {
+  'read uncommitted': `SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED`,
+  'read committed': `SET TRANSACTION ISOLATION LEVEL READ COMMITTED`,
+  'repeatable read': `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`,
+  serializable: `SET TRANSACTION ISOLATION LEVEL SERIALIZABLE`,
+} as const
+
+export const BEGIN = `START TRANSACTION`
+export const COMMIT = `COMMIT`
+export const ROLLBACK = `ROLLBACK`
+
+/**
+ * How long statements of this session wait for rows, and for tables, in whole seconds; and whether the server rolls a whole
+ * transaction back when one of its waits has taken too long.
+ */
+export const LOCK_WAITS = `SELECT @@session.innodb_lock_wait_timeout, @@session.lock_wait_timeout, @@innodb_rollback_on_timeout`
+export const SET_LOCK_WAITS = `SET SESSION innodb_lock_wait_timeout = ?, lock_wait_timeout = ?`
+
+/** MariaDB knows no other word for shared than the old one. MySQL knows SKIP LOCKED only behind the new one. */
+export const ROW_STRENGTHS = {
+  update: { mariadb: `FOR UPDATE`, mysql: `FOR UPDATE` },
+  share: { mariadb: `LOCK IN SHARE MODE`, mysql: `FOR SHARE` },
+} as const
+
+export const ROW_WAITS = { block: ``, nowait: ` NOWAIT`, 'skip locked': ` SKIP LOCKED` } as const
+
+/** `table` and `conditions` are quoted already. */
+export function lockRowsStatement(
+  table: string,
+  conditions: readonly string[],
+  strength: keyof typeof ROW_STRENGTHS,
+  wait: keyof typeof ROW_WAITS,
+  product: 'mariadb' | 'mysql',
+): string {
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
+  return `SELECT * FROM ${table}${where} ${ROW_STRENGTHS[strength][product]}${ROW_WAITS[wait]}`
+}

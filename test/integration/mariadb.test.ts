@@ -1,0 +1,456 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { createConnection } from 'mysql2/promise'
+import type { RowDataPacket } from 'mysql2'
+import { LockPool } from '../../src/mysql-lock-pool.js'
+import { mariaDbWorld } from '../support/mariadb-world.js'
+import { noMariaDb } from '../support/own-mariadb.js'
+import { lossOf } from '../support/lock-world.js'
+
+const rejection = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => null,
+    (error: unknown) => error,
+  )
+
+describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
+  const world = mariaDbWorld()
+
+  describe('locks', () => {
+    test('a key is had by one process at a time, and its token grows', async () => {
+      const [a, b] = [world.pool(), world.pool()]
+      const lock = await a.acquire('orders')
+
+      expect(await b.tryAcquire('orders')).toBeNull()
+      const waiting = b.acquire('orders')
+      await pause(50)
+      await lock.release()
+      const next = await waiting
+
+      expect(next.token).toBeGreaterThan(lock.token)
+      await next.release()
+    })
+
+    test('a waiter of another process is woken by the release, not by its poll', async () => {
+      const [a, b] = [world.pool(), world.pool()]
+      await Promise.all([a.ready(), b.ready()])
+      const waits: number[] = []
+      for (let round = 0; round < 8; round++) {
+        const key = `key ${round}`
+        const lock = await a.acquire(key)
+        const waiting = b.acquire(key)
+        // Long enough that the polls are far apart.
+        await pause(400)
+        const since = performance.now()
+        await lock.release()
+        await (await waiting).release()
+        waits.push(performance.now() - since)
+      }
+      expect(waits.toSorted((x, y) => x - y)[3], `of ${waits.map(Math.round).join(', ')} ms`).toBeLessThan(50)
+    })
+
+    test('a hot key goes from process to process, and nobody is left out', async () => {
+      const pools = [world.pool(), world.pool(), world.pool(), world.pool()]
+      let holders = 0
+      const turns = await Promise.all(
+        pools.map(async (pool) => {
+          let turns = 0
+          for (const until = performance.now() + 3000; performance.now() < until; turns++) {
+            await pool.withLock('hot', async () => {
+              expect(++holders).toBe(1)
+              await pause(2)
+              holders--
+            })
+          }
+          return turns
+        }),
+      )
+      const fair = turns.reduce((sum, each) => sum + each, 0) / turns.length
+      for (const each of turns) expect(each, turns.join(', ')).toBeGreaterThan(fair / 4)
+    })
+
+    test('a thousand locks share the connections of the pool, which are no more than max', async () => {
+      const pool = world.pool({ max: 3 })
+      const keys = Array.from({ length: 1000 }, (_, i) => `key ${i}`)
+
+      const locks = await Promise.all(keys.map((key) => pool.acquire(key)))
+
+      expect((await world.sessions()).length).toBeLessThanOrEqual(3)
+      expect((await world.server.namedLocks()).length).toBe(1000)
+      await Promise.all(locks.map((lock) => lock.release()))
+      expect(await world.server.namedLocks()).toEqual([])
+    })
+
+    test('shared mode is refused at once, with the backend that has it', async () => {
+      const pool = world.pool()
+
+      for (const attempt of [
+        pool.acquire('x', { mode: 'shared' }),
+        pool.tryAcquire('x', { mode: 'shared' }),
+        pool.acquireAll(['x'], { mode: 'shared' }),
+        pool.withLock('x', { mode: 'shared' }, () => undefined),
+      ])
+        expect(await rejection(attempt)).toMatchObject({
+          code: 'MODE_UNSUPPORTED',
+          message: expect.stringContaining('"table"'),
+        })
+    })
+
+    test('several keys are had together or not at all', async () => {
+      const [a, b] = [world.pool(), world.pool()]
+      const lock = await a.acquire('second')
+
+      const error = await rejection(b.acquireAll(['first', 'second'], { timeoutMs: 300 }))
+
+      expect(error).toMatchObject({ code: 'LOCK_TIMEOUT', holder: expect.stringMatching(/^connection \d+/) })
+      expect(
+        (await world.server.namedLocks()).filter(({ name }) => /^lp1[0-9a-f]{32}$/.test(name)),
+      ).toHaveLength(1)
+      await lock.release()
+      await (await b.acquireAll(['first', 'second'])).release()
+    })
+
+    test('a semaphore counts over processes', async () => {
+      const [a, b] = [world.pool(), world.pool()]
+      const permits = await Promise.all([
+        a.semaphore('api', 3).acquire(),
+        a.semaphore('api', 3).acquire(),
+        b.semaphore('api', 3).acquire(),
+      ])
+
+      expect(await b.semaphore('api', 3).tryAcquire()).toBeNull()
+      const waiting = b.semaphore('api', 3).acquire()
+      await pause(100)
+      await permits[0]!.release()
+      await (await waiting).release()
+      await Promise.all(permits.map((permit) => permit.release()))
+    })
+
+    test('namespaces and databases keep equal names apart', async () => {
+      const other = await world.server.createDatabase()
+      const pools = [world.pool(), world.pool({ namespace: 'n' }), world.pool({ connection: other })]
+
+      const locks = await Promise.all(pools.map((pool) => pool.acquire('orders')))
+
+      await Promise.all(locks.map((lock) => lock.release()))
+    })
+
+    test('names that a collation takes for one are two locks', async () => {
+      const pool = world.pool()
+
+      const locks = await Promise.all(
+        ['Orders', 'orders', 'órders', 'orders '].map((key) => pool.acquire(key)),
+      )
+
+      expect(new Set((await world.server.namedLocks()).map(({ name }) => name.toLowerCase())).size).toBe(4)
+      await Promise.all(locks.map((lock) => lock.release()))
+    })
+  })
+
+  describe('losses', () => {
+    test('a session that is killed loses its locks, says so, and others have them', async () => {
+      const [a, b] = [world.pool(), world.pool()]
+      const lock = await a.acquire('orders')
+      const lost = lossOf(lock)
+      const { id } = (await world.server.namedLocks())[0]!
+
+      await world.server.kill(id)
+
+      await lost
+      expect(lock.state).toBe('lost')
+      expect(await rejection(lock.release())).toMatchObject({ code: 'LOCK_LOST' })
+      const next = await b.acquire('orders')
+      expect(next.token).toBeGreaterThan(lock.token)
+      await next.release()
+    })
+
+    test('a statement that is killed in the middle leaves nothing behind', async () => {
+      const pool = world.pool({ max: 2 })
+      const keys = Array.from({ length: 1000 }, (_, i) => `key ${i}`)
+      const first = await pool.acquire('first')
+      const { id } = (await world.server.namedLocks())[0]!
+      let isOver = false
+      const killing = (async () => {
+        while (!isOver) {
+          // It may have been given up for good.
+          await world.server.query(`KILL QUERY ${id}`).catch(() => undefined)
+          await pause(3)
+        }
+      })()
+
+      for (let round = 0; round < 20; round++) {
+        const locks = await Promise.allSettled(keys.map((key) => pool.acquire(key)))
+        const had = locks.filter((each) => each.status === 'fulfilled').map(({ value }) => value)
+        await Promise.allSettled(had.map((lock) => lock.release()))
+      }
+      isOver = true
+      await killing
+
+      if (first.state === 'held') await first.release()
+      await expect.poll(() => world.server.namedLocks()).toEqual([])
+    })
+
+    test('a server that is killed and comes back grants greater tokens', async () => {
+      const pool = world.pool()
+      const tokens: bigint[] = []
+      for (let round = 0; round < 2; round++) {
+        for (let i = 0; i < 50; i++) {
+          const lock = await pool.acquire('orders')
+          tokens.push(lock.token)
+          await lock.release()
+        }
+        const lock = await pool.acquire('orders')
+        const lost = lossOf(lock)
+        await world.server.halt('SIGKILL')
+        await world.server.boot()
+        await lost
+        await expect
+          .poll(() => pool.tryAcquire('other').then((it) => it?.release().then(() => 'up'), String), {
+            timeout: 20_000,
+          })
+          .toBe('up')
+      }
+      expect(tokens).toEqual(tokens.toSorted((x, y) => (x < y ? -1 : 1)))
+      expect(new Set(tokens).size).toBe(tokens.length)
+    })
+  })
+
+  describe('what is refused', () => {
+    test.each([
+      ['a lease that is no whole seconds', { leaseMs: 2500 }, '"leaseMs" must be whole seconds'],
+      ['a lease of one second', { leaseMs: 1000 }, '"leaseMs" must be whole seconds'],
+      ['strict', { strict: true }, '"strict"'],
+      ['another backend', { backend: 'advisory' as never }, '"backend" must be "named"'],
+      ['a URL of PostgreSQL', { connection: 'postgres://localhost/x' }, 'postgres: is not MySQL'],
+      ['no URL', { connection: 'localhost' }, 'not a URL'],
+      ['a number', { connection: 7 as never }, 'must be a URL or an object'],
+    ])('%s', (_, options, message) => {
+      expect(() => new LockPool({ connection: world.url, ...options })).toThrow(message)
+    })
+
+    test('a server that only reads', async () => {
+      await world.server.query('SET GLOBAL read_only = 1')
+      try {
+        const error = await rejection(world.pool().acquire('x'))
+        expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: true, message: /read-only/ })
+      } finally {
+        await world.server.query('SET GLOBAL read_only = 0')
+      }
+    })
+
+    test('a password that is wrong', async () => {
+      const url = new URL(world.url)
+      url.password = 'wrong'
+      const error = await rejection(world.pool({ connection: url.href }).acquire('x'))
+      expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: false })
+    })
+  })
+
+  describe('without tables', () => {
+    test('locks work, and say why they have no tokens', async () => {
+      await world.server.query(`CREATE USER IF NOT EXISTS poor@'%' IDENTIFIED BY 'p'`)
+      const database = new URL(await world.server.createDatabase()).pathname.slice(1)
+      await world.server.query(`GRANT SELECT ON ${database}.* TO poor@'%'`)
+      const warnings: string[] = []
+      const pool = world.pool({ connection: `mysql://poor:p@127.0.0.1:${world.server.port}/${database}` })
+      pool.on('warning', ({ message }) => warnings.push(message))
+
+      const lock = await pool.acquire('x')
+
+      expect(() => lock.token).toThrow(/may not be made or used by this user/)
+      expect(warnings).toEqual([expect.stringContaining('no fencing tokens')])
+      await lock.release()
+    })
+  })
+
+  describe('guards and leaders', () => {
+    test('a guard refuses who is late, and is in the transaction of the caller', async () => {
+      const [a, b] = [world.pool(), world.pool()]
+      const connection = await createConnection(world.url)
+      const lock = await a.acquire('orders')
+      const lost = lossOf(lock)
+      const { id } = (await world.server.namedLocks())[0]!
+      const late = lock.token
+      await world.server.kill(id)
+      await lost
+      const next = await b.acquire('orders')
+      expect(next.token).toBeGreaterThan(late)
+      await connection.beginTransaction()
+      await next.guard(connection)
+      await connection.commit()
+
+      await expect(lock.guard(connection)).rejects.toMatchObject({ code: 'LOCK_LOST' })
+      await b.transaction((tx) => next.guard(tx))
+      await connection.query(`UPDATE lockpool_guard SET token = token + 1`)
+      await expect(b.transaction((tx) => next.guard(tx))).rejects.toMatchObject({ code: 'STALE_TOKEN' })
+      await next.release()
+      await connection.end()
+    })
+
+    test('one of those who campaign leads, and all can tell who', async () => {
+      const [a, b] = [world.pool(), world.pool()]
+      const campaigns = [a.campaign('leader', { name: 'a' }), b.campaign('leader', { name: 'b' })]
+
+      await expect.poll(async () => (await a.leader('leader'))?.name, { timeout: 5000 }).toMatch(/^[ab]$/)
+      await Promise.all(campaigns.map((campaign) => campaign.resign()))
+      await expect.poll(() => a.leader('leader')).toBeNull()
+    })
+  })
+
+  describe('borrowed connections', () => {
+    test('are those of a mysql2 pool, and are clean when they come back', async () => {
+      const pool = world.pool({ max: 2 })
+      const [rows] = await pool.connections.query<RowDataPacket[]>('SELECT ? + 1 AS n', [41])
+      expect(rows).toEqual([{ n: 42 }])
+      expect((await pool.connections.execute<RowDataPacket[]>('SELECT ? AS s', ['x']))[0]).toEqual([
+        { s: 'x' },
+      ])
+
+      const connection = await pool.connections.getConnection()
+      const { threadId } = connection
+      const [[before]] = await connection.query<RowDataPacket[]>(
+        'SELECT @@character_set_client AS c, DATABASE() AS d',
+      )
+      await connection.query(`SELECT GET_LOCK('mine', 0)`)
+      await connection.query(`SET @x = 1, SESSION sql_mode = 'ANSI'`)
+      await connection.query('CREATE TEMPORARY TABLE mine (n INT)')
+      await connection.query('CREATE TABLE IF NOT EXISTS orders (id INT PRIMARY KEY)')
+      await connection.query('USE mysql')
+      await connection.beginTransaction()
+      connection.release()
+      await expect(connection.query('SELECT 1')).rejects.toThrow('was released')
+
+      const again = await pool.connections.getConnection()
+      expect(again.threadId).toBe(threadId)
+      const [[after]] = await again.query<RowDataPacket[]>(
+        `SELECT @@character_set_client AS c, DATABASE() AS d, @x AS x, @@in_transaction AS t, IS_FREE_LOCK('mine') AS free`,
+      )
+      expect(after).toEqual({ ...before, x: null, t: 0, free: 1 })
+      await expect(again.query('SELECT * FROM mine')).rejects.toMatchObject({ errno: 1146 })
+      again.release()
+    })
+
+    test('the flow of a program that locks by its own SQL', async () => {
+      const pool = world.pool({ max: 1 })
+      for (let round = 0; round < 3; round++) {
+        const connection = await pool.connections.getConnection()
+        const [[row]] = await connection.query<RowDataPacket[]>(`SELECT GET_LOCK('job', 1) AS got`)
+        expect(row).toEqual({ got: 1 })
+        await connection.query(`SELECT RELEASE_LOCK('job')`)
+        connection.release()
+      }
+    })
+
+    test('a connection that dies is replaced, and ends nothing else', async () => {
+      const pool = world.pool({ max: 2 })
+      const connection = await pool.connections.getConnection()
+      await world.server.kill(connection.threadId)
+      await expect.poll(() => rejection(connection.query('SELECT 1'))).not.toBeNull()
+      connection.release()
+
+      expect((await pool.connections.query<RowDataPacket[]>('SELECT 1 AS n'))[0]).toEqual([{ n: 1 }])
+    })
+  })
+
+  describe('transactions', () => {
+    test('commit, and roll back with the body', async () => {
+      const pool = world.pool()
+      await pool.connections.query('CREATE TABLE t1 (id INT PRIMARY KEY, n INT)')
+      await pool.transaction((tx) => tx.query('INSERT INTO t1 VALUES (1, 10), (2, 20)'))
+      const failure = new Error('no')
+
+      expect(
+        await rejection(
+          pool.transaction(async (tx) => {
+            await tx.execute('DELETE FROM t1')
+            throw failure
+          }),
+        ),
+      ).toBe(failure)
+      expect((await pool.connections.query<RowDataPacket[]>('SELECT COUNT(*) AS n FROM t1'))[0]).toEqual([
+        { n: 2 },
+      ])
+    })
+
+    test('rows are locked, waited for, refused at once or left out', async () => {
+      const pool = world.pool()
+      await pool.connections.query('CREATE TABLE t2 (id INT PRIMARY KEY, name VARCHAR(9))')
+      await pool.connections.query(`INSERT INTO t2 VALUES (1, 'a'), (2, 'b'), (3, NULL)`)
+
+      await pool.transaction(async (tx) => {
+        expect(await tx.lockRows('t2', { id: 1 })).toEqual([{ id: 1, name: 'a' }])
+        await pool.transaction(async (other) => {
+          const nowait = await rejection(other.lockRows('t2', { id: [1, 2] }, { wait: 'nowait' }))
+          expect(nowait).toMatchObject({ code: 'LOCK_TIMEOUT' })
+          expect(await other.lockRows('t2', { id: [1, 2] }, { wait: 'skip locked' })).toEqual([
+            { id: 2, name: 'b' },
+          ])
+          const late = await rejection(other.lockRows('t2', { id: 1 }, { timeoutMs: 900 }))
+          expect(late).toMatchObject({ code: 'LOCK_TIMEOUT' })
+          // It is still usable, and has its rows.
+          expect(await other.lockRows('t2', { id: 2 })).toEqual([{ id: 2, name: 'b' }])
+          expect(await other.lockRows('t2', { id: 3, name: null }, { strength: 'share' })).toHaveLength(1)
+          expect(await other.lockRows('t2', { id: [] })).toEqual([])
+        })
+      })
+    })
+
+    test('a deadlock is told, and tried again where that is wanted', async () => {
+      const pool = world.pool()
+      await pool.connections.query('CREATE TABLE t3 (id INT PRIMARY KEY)')
+      await pool.connections.query('INSERT INTO t3 VALUES (1), (2)')
+      const swallowed: unknown[] = []
+      const run = (first: number, second: number, retries: number): Promise<void> =>
+        pool.transaction(
+          async (tx) => {
+            await tx.lockRows('t3', { id: first })
+            await pause(200)
+            await tx.lockRows('t3', { id: second }).catch(async (error: unknown) => {
+              swallowed.push(await rejection(tx.query('DELETE FROM t3')))
+              throw error
+            })
+          },
+          { retries },
+        )
+
+      const outcomes = await Promise.allSettled([run(1, 2, 0), run(2, 1, 0)])
+      const failed = outcomes.filter((each) => each.status === 'rejected')
+      expect(failed.map(({ reason }) => (reason as { code: string }).code)).toEqual(['LOCK_DEADLOCK'])
+      expect(swallowed).toEqual([
+        expect.objectContaining({ message: expect.stringContaining('rolled this transaction back') }),
+      ])
+      await Promise.all([run(1, 2, 5), run(2, 1, 5)])
+    })
+
+    test('a lock of the pool ends with the transaction', async () => {
+      const [a, b] = [world.pool(), world.pool()]
+
+      await a.transaction(async (tx) => {
+        await tx.lock('orders')
+        expect(await tx.tryLock('more')).toBe(true)
+        expect(await b.tryAcquire('orders')).toBeNull()
+      })
+
+      const both = await b.acquireAll(['orders', 'more'])
+      await both.release()
+    })
+
+    test('nothing is committed under a lock that was lost', async () => {
+      const pool = world.pool()
+      await pool.connections.query('CREATE TABLE t4 (id INT PRIMARY KEY)')
+
+      const error = await rejection(
+        pool.transaction(async (tx) => {
+          await tx.lock('orders')
+          await tx.query('INSERT INTO t4 VALUES (1)')
+          for (const { id, name } of await world.server.namedLocks())
+            if (name.startsWith('lp1')) await world.server.kill(id)
+          await pause(200)
+        }),
+      )
+
+      expect(error).toMatchObject({ code: 'LOCK_LOST' })
+      expect((await pool.connections.query<RowDataPacket[]>('SELECT * FROM t4'))[0]).toEqual([])
+    })
+  })
+})
