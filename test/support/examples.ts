@@ -28,6 +28,7 @@ const SOURCES = {
   'lockpool/embedded': ['../../src/embedded/index.ts'],
   'lockpool/telemetry': ['../../src/telemetry/index.ts'],
   'lockpool/dashboard': ['../../src/dashboard.ts'],
+  'lockpool/mysql': ['../../src/mysql.ts'],
 }
 
 interface Example {
