@@ -24,8 +24,8 @@ export function arrange(entries) {
   }
   for (const { type } of exports) {
     type.home = homeOf(type, entries)
-    // An exported class that is made of a general one of the same name stands for that.
-    if (type.base?.name === type.name && !type.base.isExported) type.base.standIn = type
+    // The first exported class that is made of a general one of the same name stands for that.
+    if (type.base?.name === type.name && !type.base.isExported) type.base.standIn ??= type
   }
   const byName = new Map(exports.toReversed().map(({ type }) => [type.name, type]))
   for (const entry of entries) {
