@@ -135,7 +135,7 @@ export class MysqlTransaction implements LockTransaction {
     if (number !== DEADLOCK) return error
     const { process } = this.#tools
     return new LockDeadlockError(
-      { key: what, circle: [{ process, holds: null, waitsFor: what }] },
+      { key: what, cycle: [{ process, holds: null, waitsFor: what }] },
       { cause: error },
     )
   }
