@@ -95,7 +95,7 @@ export class LeasedConnection implements MysqlConnection, Lease {
     if (typeof done !== 'function') {
       return this.#use((server) => (server.promised[how] as (...all: unknown[]) => Promise<unknown>)(...args))
     }
-    if (this.#isOver) return void process.nextTick(done as () => void, released())
+    if (this.#isOver) return process.nextTick(done, released())
     this.#server.isUsed = true
     const raw = this.#server.raw
     return (raw[how] as (...all: unknown[]) => ReturnType<CallbackConnection['query']>)(...args)

@@ -89,7 +89,7 @@ export class MysqlTransaction implements LockTransaction {
       const [rows, tables, rollsBack] = (await this.#server.say(LOCK_WAITS))[0] as readonly [
         number,
         number,
-        number,
+        unknown,
       ]
       const seconds = timeoutMs === Infinity ? FOR_EVER_S : Math.ceil(timeoutMs / 1000)
       await this.#server.say(SET_LOCK_WAITS, [seconds, seconds])
