@@ -6,6 +6,7 @@ import { SHUTDOWN } from './locks/lock-errors.js'
 import { backendKeyData, report } from './messages/backend.js'
 import { FatalError, SqlError } from './messages/sql-error.js'
 import type { ClientLink } from './session/client-link.js'
+import { AbortStock } from './session/abort-stock.js'
 import { ClientSession } from './session/client-session.js'
 import type { Identity, SessionPorts } from './session/session-ports.js'
 import { StartingConnection, type Arrival, type StartupRules } from './startup/connection.js'
@@ -24,7 +25,7 @@ export interface FrontOptions {
 }
 
 /** What a front is made of, beside its options. */
-export type FrontPorts = Omit<SessionPorts, 'deadlines' | 'ended' | 'idleTimeoutMs'>
+export type FrontPorts = Omit<SessionPorts, 'aborts' | 'deadlines' | 'ended' | 'idleTimeoutMs'>
 
 /** What a client sends while its statement runs may grow so far. */
 const MAX_UNREAD_MESSAGES = 2
@@ -54,6 +55,7 @@ export class Front {
     this.#rules = rules
     this.#ports = {
       ...ports,
+      aborts: new AbortStock(),
       deadlines: new Deadlines(ports.clock),
       idleTimeoutMs: options.idleTimeoutMs,
       ended: (session) => this.#ended(session),

@@ -42,7 +42,9 @@ export function toSqlError(error: unknown): unknown {
   return new SqlError(state, message, { ...extra(error), cause: error })
 }
 
-function extra(error: LockError): { readonly detail: string; readonly hint?: string } {
+/** Some drivers put details into their message, and programs compare that, so a time-out has none, as PostgreSQL's has none. */
+function extra(error: LockError): { readonly detail?: string; readonly hint?: string } {
+  if (error.code === 'LOCK_TIMEOUT') return {}
   const detail = error.message
   if (error instanceof LockDeadlockError)
     return { detail, hint: 'The other sessions go on when this one gives up what it holds.' }

@@ -11,6 +11,8 @@ import { FatalError, SqlError } from '../messages/sql-error.js'
 import { UpstreamError } from '../messages/upstream-error.js'
 import type { Value } from '../messages/values.js'
 import type { SessionFunction } from '../sql/statement.js'
+import type { Evaluate } from './arguments.js'
+import { ClientLabel } from './client-label.js'
 import type { ClientLink } from './client-link.js'
 import { errorResponse } from './error-response.js'
 import { runBind, runClose, runDescribe, runExecute, runParse } from './extended-query.js'
@@ -43,6 +45,7 @@ export class ClientSession extends Expiring implements QuerySession {
   readonly transaction: Transaction
   readonly prepared: PreparedStatements = new PreparedStatements()
   readonly passing: Passing | null
+  readonly label: ClientLabel
   readonly #ports: SessionPorts
   readonly #reader: MessageReader
   readonly #times: StatementTimes
@@ -69,8 +72,9 @@ export class ClientSession extends Expiring implements QuerySession {
     this.locks = new LockOwner(ports.source)
     this.permits = new PermitOwner(ports.source)
     this.transaction = new Transaction(this.locks, this.settings)
-    this.#times = new StatementTimes(ports.clock, this.settings)
-    this.#reported = new Reported(this.settings, { session_authorization: identity.user })
+    this.label = new ClientLabel(identity, this.settings)
+    this.#times = new StatementTimes(ports.clock, this.settings, ports.aborts)
+    this.#reported = new Reported(this.settings, identity.user)
     this.passing = ports.passingFor?.(this) ?? null
   }
 
@@ -79,20 +83,13 @@ export class ClientSession extends Expiring implements QuerySession {
   }
 
   /** What may read tables is evaluated where the client's transaction is. */
-  readonly evaluate: QuerySession['evaluate'] = (evaluation, bound) => {
+  evaluate(...[evaluation, bound]: Parameters<Evaluate>): ReturnType<Evaluate> {
     const where = evaluation.isPure ? this.evaluator : (this.passing ?? this.evaluator)
     return where.evaluate(evaluation, bound)
   }
 
   get mayPin(): boolean {
     return this.#ports.mayPin
-  }
-
-  /** As others are shown whom a lock is for. */
-  get label(): string {
-    const { user, address } = this.identity
-    const application = this.settings.show('application_name')
-    return `${user}@${address}${application === '' ? '' : ` ${application}`}`.slice(0, 200)
   }
 
   /** What the client waits for is waited for since then; null if it waits for nothing. */
@@ -123,7 +120,7 @@ export class ClientSession extends Expiring implements QuerySession {
   }
 
   patience(): Patience {
-    return this.#times.patience(this.label)
+    return this.#times.patience(this.label.text)
   }
 
   sessionFunction(name: SessionFunction): Value {
@@ -211,6 +208,7 @@ export class ClientSession extends Expiring implements QuerySession {
       this.#endWith(errorResponse(error, 'FATAL', this.#ports.failed))
     }
     this.#isWorking = false
+    this.#times.end()
     this.link.flush()
     this.#leaveIfFree()
     this.#watchIdle()

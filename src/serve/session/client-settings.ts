@@ -40,6 +40,8 @@ const READ_ONLY: ReadonlySet<string> = new Set([
 /** Times that lockpool itself keeps for the client. */
 export const TIMEOUTS = ['lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout'] as const
 
+export type Timeout = (typeof TIMEOUTS)[number]
+
 type Values = ReadonlyMap<string, string>
 
 /** What a transaction or a savepoint goes back to. */
@@ -57,6 +59,8 @@ export class Settings {
   readonly #atStart: Values
   #session: Values = NONE
   #local: Values = NONE
+  /** Read from their texts once, because every lock asks. Null after a change. */
+  #timeouts: Readonly<Record<Timeout, number>> | null = null
 
   /** @throws {SqlError} */
   constructor(server: ServerSettings, atStart: ReadonlyMap<string, string>) {
@@ -79,10 +83,13 @@ export class Settings {
   }
 
   /** Milliseconds; Infinity where PostgreSQL says 0, which is no limit. */
-  timeoutMs(name: (typeof TIMEOUTS)[number]): number {
-    const value = this.#find(name)
-    const milliseconds = value === undefined ? 0 : (readMilliseconds(value) ?? 0)
-    return milliseconds > 0 ? milliseconds : Infinity
+  timeoutMs(name: Timeout): number {
+    this.#timeouts ??= {
+      lock_timeout: this.#readTimeout('lock_timeout'),
+      statement_timeout: this.#readTimeout('statement_timeout'),
+      idle_in_transaction_session_timeout: this.#readTimeout('idle_in_transaction_session_timeout'),
+    }
+    return this.#timeouts[name]
   }
 
   get standardConformingStrings(): boolean {
@@ -93,24 +100,18 @@ export class Settings {
   set(name: string, value: string | null, isLocal: boolean): void {
     if (value === null) return this.reset(name)
     const checked = this.#checked(name, value)
-    if (isLocal) {
-      this.#local = new Map(this.#local).set(name, checked)
-      return
-    }
-    this.#session = new Map(this.#session).set(name, checked)
-    this.#local = without(this.#local, name)
+    if (isLocal) this.#change(this.#session, new Map(this.#local).set(name, checked))
+    else this.#change(new Map(this.#session).set(name, checked), without(this.#local, name))
   }
 
   /** @throws {SqlError} */
   reset(name: string): void {
     this.show(name)
-    this.#session = without(this.#session, name)
-    this.#local = without(this.#local, name)
+    this.#change(without(this.#session, name), without(this.#local, name))
   }
 
   resetAll(): void {
-    this.#session = NONE
-    this.#local = NONE
+    this.#change(NONE, NONE)
   }
 
   get mark(): SettingsMark {
@@ -118,13 +119,12 @@ export class Settings {
   }
 
   goBackTo(mark: SettingsMark): void {
-    this.#session = mark.session
-    this.#local = mark.local
+    if (mark.session !== this.#session || mark.local !== this.#local) this.#change(mark.session, mark.local)
   }
 
   /** The transaction has ended well. */
   keep(): void {
-    this.#local = NONE
+    if (this.#local !== NONE) this.#change(this.#session, NONE)
   }
 
   /** What differs from a new session of the server. */
@@ -137,6 +137,18 @@ export class Settings {
     return (
       this.#local.get(name) ?? this.#session.get(name) ?? this.#atStart.get(name) ?? this.#server.shown(name)
     )
+  }
+
+  #readTimeout(name: Timeout): number {
+    const milliseconds = readMilliseconds(this.#find(name) ?? '0') ?? 0
+    return milliseconds > 0 ? milliseconds : Infinity
+  }
+
+  /** The only writer. */
+  #change(session: Values, local: Values): void {
+    this.#session = session
+    this.#local = local
+    this.#timeouts = null
   }
 
   #checked(name: string, value: string): string {

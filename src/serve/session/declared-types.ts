@@ -1,4 +1,5 @@
 import { SqlError } from '../messages/sql-error.js'
+import { TYPE } from '../messages/values.js'
 import { acceptsOid } from '../sql/parameter-types.js'
 import type { Argument, Statement } from '../sql/statement.js'
 
@@ -15,7 +16,7 @@ export function checkDeclared(statement: Statement, declared: readonly number[])
       (part) => part.is === 'parameter' && !acceptsOid(part, declared[part.index - 1] ?? 0),
     )
     if (!wrong) continue
-    throw new SqlError('42883', `function ${value.function} does not exist for the declared types`, {
+    throw new SqlError('42883', `function ${value.function}(${typesOf(value, declared)}) does not exist`, {
       hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
     })
   }
@@ -30,4 +31,30 @@ function argumentsOf(call: Call): readonly Argument[] {
   if (call.is === 'lock') return call.key
   const { name, permits, timeout_ms: timeout } = call.arguments
   return [name, permits, timeout].filter((part) => part !== undefined)
+}
+
+/** As PostgreSQL calls the types that drivers declare where a key should be. */
+const NAMES: Readonly<Record<number, string>> = {
+  16: 'boolean',
+  17: 'bytea',
+  20: 'bigint',
+  21: 'smallint',
+  23: 'integer',
+  25: 'text',
+  700: 'real',
+  701: 'double precision',
+  1042: 'character',
+  1043: 'character varying',
+  1114: 'timestamp without time zone',
+  1184: 'timestamp with time zone',
+  1700: 'numeric',
+  2950: 'uuid',
+}
+
+function typesOf(call: Call, declared: readonly number[]): string {
+  const named = argumentsOf(call).map((part) => {
+    if (part.is !== 'parameter') return NAMES[TYPE[part.type]]
+    return NAMES[declared[part.index - 1] ?? 0] ?? 'unknown'
+  })
+  return named.join(', ')
 }

@@ -9,6 +9,7 @@ import {
   rowDescription,
 } from '../messages/backend.js'
 import { formatAt, type BindMessage, type NamedMessage, type ParseMessage } from '../messages/frontend.js'
+import { describeAsText } from '../messages/usual-answers.js'
 import { SqlError } from '../messages/sql-error.js'
 import { TYPE } from '../messages/values.js'
 import { recognize } from '../sql/recognize.js'
@@ -73,7 +74,7 @@ export async function runDescribe({ kind, name }: NamedMessage, session: QuerySe
   const types = await typesOf(described, session)
   link.send(parameterDescription(types))
   const columns = statement === null ? null : resultColumns(statement, types)
-  link.send(columns === null ? NO_DATA : rowDescription(columns, () => 0))
+  link.send(columns === null ? NO_DATA : describeAsText(columns))
 }
 
 async function describePortal({ name, prepared, bound }: Portal, session: QuerySession): Promise<void> {

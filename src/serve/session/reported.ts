@@ -3,14 +3,14 @@ import { REPORTED, type Settings, type SettingsMark } from './client-settings.js
 /** Settings that a client is told of when they change. */
 export class Reported {
   readonly #settings: Settings
-  readonly #fixed: Readonly<Record<string, string>>
+  readonly #user: string
   /** What has been told since the session began, and differs from then. */
-  readonly #told = new Map<string, string>()
+  #told: Map<string, string> | null = null
   #mark: SettingsMark
 
-  constructor(settings: Settings, fixed: Readonly<Record<string, string>>) {
+  constructor(settings: Settings, user: string) {
     this.#settings = settings
-    this.#fixed = fixed
+    this.#user = user
     this.#mark = settings.mark
   }
 
@@ -34,15 +34,15 @@ export class Reported {
         each.has(name),
       )
       const value = isTouched ? this.#value(name) : null
-      if (value === null || value === this.#told.get(name)) continue
+      if (value === null || value === this.#told?.get(name)) continue
+      this.#told ??= new Map()
       this.#told.set(name, value)
       yield [this.#settings.properName(name), value]
     }
   }
 
   #value(name: string): string | null {
-    const fixed = this.#fixed[name]
-    if (fixed !== undefined) return fixed
+    if (name === 'session_authorization') return this.#user
     try {
       return this.#settings.show(name)
     } catch {

@@ -58,7 +58,9 @@ async function lockValue(
     await Promise.all([locks.releaseAll(), permits.releaseAll()])
     return VOID
   }
-  const key = keyOf(await argumentValues(call.key, call.evaluation, bound, context.evaluate))
+  const key = keyOf(
+    await argumentValues(call.key, call.evaluation, bound, (...parts) => context.evaluate(...parts)),
+  )
   if (key === null) return null
   return callLock(call, key, locks, context.patience(), (notice) => notices.push(notice))
 }
@@ -66,7 +68,7 @@ async function lockValue(
 async function ownValue(call: OwnCall, bound: Bound, context: StatementContext): Promise<Value> {
   const { name, permits, timeout_ms: timeout } = call.arguments
   const parts = [name, permits, timeout].filter((part): part is Argument => part !== undefined)
-  const values = await argumentValues(parts, call.evaluation, bound, context.evaluate)
+  const values = await argumentValues(parts, call.evaluation, bound, (...parts) => context.evaluate(...parts))
   if (values[0] === null) return null
   const numberOf = (part: Argument | undefined): number | null => {
     const value = part === undefined ? null : values[parts.indexOf(part)]

@@ -1,5 +1,6 @@
-import { commandComplete, dataRow, report, type Column } from '../messages/backend.js'
+import { dataRow, report, type Column } from '../messages/backend.js'
 import { formatAt, type Format } from '../messages/frontend.js'
+import { completion, usualRow } from '../messages/usual-answers.js'
 import { encodeValue } from '../messages/values.js'
 import type { Statement } from '../sql/statement.js'
 import type { Bound } from './bound.js'
@@ -48,11 +49,13 @@ export function sendOutcome(
 ): void {
   for (const notice of outcome.notices) link.send(report(notice))
   const { row } = outcome
-  if (row !== null && columns !== null) {
+  if (row === null || columns === null) return
+  const usual = row.length === 1 && formatAt(formats, 0) === 0 ? usualRow(row[0]!) : null
+  if (usual !== null) link.send(usual)
+  else
     link.send(dataRow(row.map((value, at) => encodeValue(value, columns[at]!.type, formatAt(formats, at)))))
-  }
 }
 
 export function complete({ link }: Pick<QuerySession, 'link'>, { tag }: Outcome): void {
-  link.send(commandComplete(tag))
+  link.send(completion(tag))
 }

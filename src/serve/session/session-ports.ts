@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.js'
 import type { Deadlines } from '../../base/deadlines.js'
 import type { LockSource } from '../locks/lock-source.js'
 import type { PermitSource } from '../locks/own-calls.js'
+import type { AbortStock } from './abort-stock.js'
 import type { ClientSession } from './client-session.js'
 import type { ServerSettings } from './client-settings.js'
 import type { Evaluator, Passing } from './passing.js'
@@ -20,6 +21,7 @@ export interface Identity {
 /** What all sessions have in common. */
 export interface SessionPorts {
   readonly clock: Clock
+  readonly aborts: AbortStock
   readonly deadlines: Deadlines
   readonly server: ServerSettings & { readonly version: string; readonly database: string }
   readonly source: LockSource & PermitSource

@@ -1,5 +1,6 @@
-import { EMPTY_QUERY, rowDescription } from '../messages/backend.js'
+import { EMPTY_QUERY } from '../messages/backend.js'
 import { SqlError } from '../messages/sql-error.js'
+import { describeAsText } from '../messages/usual-answers.js'
 import { recognize } from '../sql/recognize.js'
 import type { Statement } from '../sql/statement.js'
 import { UNBOUND } from './bound.js'
@@ -39,7 +40,7 @@ async function runOne(statement: Statement, isPart: boolean, session: QuerySessi
     checkEvaluations(statement, passing !== null)
     const columns = resultColumns(statement, [])
     if (statement.parameterCount > 0) throw new SqlError('42P02', 'there is no parameter $1')
-    if (columns !== null) link.send(rowDescription(columns, () => 0))
+    if (columns !== null) link.send(describeAsText(columns))
     const outcome = await runStatement(statement, UNBOUND, session)
     sendOutcome(session, outcome, columns, [])
     return complete(session, outcome)

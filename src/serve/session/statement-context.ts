@@ -15,7 +15,7 @@ export interface StatementContext {
   readonly settings: Settings
   readonly transaction: Transaction
   readonly prepared: PreparedStatements
-  readonly evaluate: Evaluate
+  evaluate(...parts: Parameters<Evaluate>): ReturnType<Evaluate>
   /** What is left of the times that the client has set. */
   patience(): Patience
   sessionFunction(name: SessionFunction): Value

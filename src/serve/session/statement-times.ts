@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.js'
 import { LockTimeoutError } from '../../base/errors.js'
 import type { Patience } from '../locks/lock-source.js'
 import { SqlError } from '../messages/sql-error.js'
+import type { AbortStock } from './abort-stock.js'
 import type { Settings } from './client-settings.js'
 
 /** The pool waits at most a day, or for ever. */
@@ -11,13 +12,15 @@ const LONGEST_MS = 86_400_000
 export class StatementTimes {
   readonly #clock: Clock
   readonly #settings: Settings
+  readonly #aborts: AbortStock
   #since = 0
-  /** Kept from statement to statement, until it is used. */
+  /** While a statement is under way that waits for locks. */
   #controller: AbortController | null = null
   /** Whether the end of the statement's time came before that of the lock's. */
   #isStatementFirst = false
 
-  constructor(clock: Clock, settings: Settings) {
+  constructor(clock: Clock, settings: Settings, aborts: AbortStock) {
+    this.#aborts = aborts
     this.#clock = clock
     this.#settings = settings
   }
@@ -27,7 +30,7 @@ export class StatementTimes {
   }
 
   patience(label: string): Patience {
-    this.#controller ??= new AbortController()
+    this.#controller ??= this.#aborts.take()
     const statementMs = this.#settings.timeoutMs('statement_timeout')
     const leftMs = statementMs === Infinity ? Infinity : statementMs - (this.#clock.now() - this.#since)
     const lockMs = this.#settings.timeoutMs('lock_timeout')
@@ -40,6 +43,13 @@ export class StatementTimes {
     }
   }
 
+  /** Nothing is under way any more. */
+  end(): void {
+    if (this.#controller === null) return
+    this.#aborts.giveBack(this.#controller)
+    this.#controller = null
+  }
+
   cancel(reason: SqlError): void {
     this.#controller?.abort(reason)
     this.#controller = null
@@ -48,6 +58,6 @@ export class StatementTimes {
   /** A time-out of the pool is that of the statement, if this came first. */
   explain(error: unknown): unknown {
     if (!(error instanceof LockTimeoutError) || !this.#isStatementFirst) return error
-    return new SqlError('57014', 'canceling statement due to statement timeout', { detail: error.message })
+    return new SqlError('57014', 'canceling statement due to statement timeout', { cause: error })
   }
 }

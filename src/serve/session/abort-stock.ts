@@ -1,0 +1,18 @@
+/** So many are kept for those who come next. */
+const MOST_KEPT = 1000
+
+/**
+ * Controllers that were not used, for the next statement of whichever client. One takes more memory than all else of a session
+ * that idles with a lock, and making one for each statement takes time.
+ */
+export class AbortStock {
+  readonly #kept: AbortController[] = []
+
+  take(): AbortController {
+    return this.#kept.pop() ?? new AbortController()
+  }
+
+  giveBack(controller: AbortController): void {
+    if (!controller.signal.aborted && this.#kept.length < MOST_KEPT) this.#kept.push(controller)
+  }
+}

@@ -1,0 +1,29 @@
+import type { Settings } from './client-settings.js'
+import type { Identity } from './session-ports.js'
+
+/** As the pool has it. */
+const MAX_LABEL = 200
+
+/** Whom a lock is for, as it is shown beside its holder: `app@10.0.0.7:51234 worker`. */
+export class ClientLabel {
+  readonly #identity: Identity
+  readonly #settings: Settings
+  #application: string | null = null
+  #text = ''
+
+  constructor(identity: Identity, settings: Settings) {
+    this.#identity = identity
+    this.#settings = settings
+  }
+
+  /** Every lock asks, so it is put together only when the application has another name. */
+  get text(): string {
+    const application = this.#settings.show('application_name')
+    if (application !== this.#application) {
+      this.#application = application
+      const { user, address } = this.#identity
+      this.#text = `${user}@${address} ${application}`.trim().slice(0, MAX_LABEL)
+    }
+    return this.#text
+  }
+}
