@@ -19,6 +19,7 @@ import { SESSION_MOVES } from '../src/lock/session/session.js'
 import { POOL_OPTIONS } from '../src/pool/pool-options.js'
 import { SLOT_MOVES } from '../src/pool/slot.js'
 import { checkExamples } from './support/examples.js'
+import { bannedPhrases } from './support/plain-english.js'
 import {
   blocks,
   codeOf,
@@ -331,6 +332,10 @@ describe('documents', () => {
       expect(stdout + stderr).toBe('')
     },
   )
+
+  test('clean pages and folders have no word that the glossary replaces, and no phrase that is hard to read', () => {
+    expect(bannedPhrases()).toEqual([])
+  })
 
   test('nothing names a path of one machine', () => {
     const files = [...ALL_CODE, ...pages(), ...filesOf('.', '.json'), ...filesOf('.', '.yml')]

@@ -9,8 +9,8 @@ const LEFT = 1
 
 /**
  * One caller in a queue. It leaves exactly once: served, refused, out of time, or aborted; after that no deadline and no
- * listener of it is left. Whoever serves it learns whether it was still there, so that what was meant for a caller who
- * has just gone stays with the giver.
+ * listener of it is left. The code that serves it learns whether it was still there, so that a value for a caller that
+ * has just gone stays where it was.
  */
 export abstract class Waiter<T> extends Expiring implements Queueable {
   readonly promise: Promise<T>
@@ -58,8 +58,8 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   }
 
   /**
-   * Takes it out of the queue before there is anything to give it; `fulfil` or `fail` must follow. For a value that the code
-   * of others has a part in making: whatever that code does, nobody else can serve, refuse or abort this one meanwhile.
+   * Takes it out of the queue before there is anything to give it; `fulfil` or `fail` must follow. For a value that
+   * foreign code helps to make: whatever that code does, this waiter cannot be served, refused or aborted meanwhile.
    */
   claim(): boolean {
     return this.#leave(undefined)

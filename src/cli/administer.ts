@@ -7,15 +7,15 @@ import { toggle, type Flag, type FlagValues } from './flags.js'
 import { withServer, type ServerAddress } from './server.js'
 import type { Terminal } from './terminal.js'
 
-/** What a command does to a database once, with a connection of its own. */
+/** A one-time change of a database, on its own connection. */
 export interface Errand extends ServerAddress {
   /** In one transaction. */
   readonly statements: readonly string[]
-  /** Sent before them, and no part of the script: what only matters while several do the same at once. */
+  /** Sent before them, and not part of the script: it matters only if several do the same at once. */
   readonly first?: string
-  /** What needs more than one transaction, behind them. */
+  /** Work after them that needs more than one transaction. */
   readonly finish?: (connection: ServerConnection) => Promise<void>
-  /** What to say when it is done. */
+  /** The message when it is done. */
   readonly done: string
   /** The same for `--json`. */
   readonly facts: Readonly<Record<string, unknown>>
@@ -24,8 +24,8 @@ export interface Errand extends ServerAddress {
 export type ErrandFlags = Readonly<Record<'print' | 'json', Flag<true>>>
 
 export const ERRAND_FLAGS: ErrandFlags = {
-  print: toggle({ meaning: 'print the statements instead, and connect to nothing' }),
-  json: toggle({ meaning: 'print what has been done as one JSON object; with --print the statements' }),
+  print: toggle({ meaning: 'print the statements instead, without connecting' }),
+  json: toggle({ meaning: 'print the result as one JSON object; with --print the statements' }),
 }
 
 export async function administer(
@@ -48,7 +48,7 @@ export async function administer(
   })
 }
 
-/** The statements as a script, for those who want to read it first, or may not run it themselves. */
+/** The statements as a script, to read first or to be run by someone else. */
 function scriptOf(statements: readonly string[]): string {
   return [BEGIN_SCRIPT, ...statements, COMMIT_SCRIPT].map((statement) => `${trimmed(statement)};\n`).join('')
 }

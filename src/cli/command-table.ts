@@ -3,7 +3,7 @@ import type { Command } from './command.js'
 export interface CommandRow {
   readonly name: string
   readonly summary: string
-  /** Imported only when asked for: loading the driver alone takes longer than starting Node. */
+  /** Imported only when needed: loading the driver alone takes longer than starting Node.js. */
   readonly load: () => Promise<Command>
 }
 
@@ -16,12 +16,12 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: 'ls',
-    summary: 'show what is locked, who holds it and who waits',
+    summary: 'show all locks, their holders and their waiters',
     load: async () => (await import('./commands/ls.js')).command,
   },
   {
     name: 'who',
-    summary: 'tell who holds one lock, and who waits for it',
+    summary: 'show the holder and the waiters of one lock',
     load: async () => (await import('./commands/who.js')).command,
   },
   {
@@ -41,22 +41,22 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: 'doctor',
-    summary: 'check whether a database will do, and what could be better',
+    summary: 'check that a database is suitable, and suggest improvements',
     load: async () => (await import('./commands/doctor.js')).command,
   },
   {
     name: 'bench',
-    summary: 'measure what locks cost with a server',
+    summary: 'measure the cost of locks on a server',
     load: async () => (await import('./commands/bench.js')).command,
   },
   {
     name: 'install',
-    summary: 'make what fencing tokens, guards and strict mode need in a database',
+    summary: 'create the database objects for fencing tokens, guards and strict mode',
     load: async () => (await import('./commands/install.js')).command,
   },
   {
     name: 'uninstall',
-    summary: 'drop it again',
+    summary: 'drop the schema lockpool',
     load: async () => (await import('./commands/uninstall.js')).command,
   },
   {
@@ -66,17 +66,17 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: 'dev',
-    summary: 'start a PostgreSQL to work against',
+    summary: 'start a temporary PostgreSQL for development and tests',
     load: async () => (await import('./commands/dev.js')).command,
   },
   {
     name: 'demo',
-    summary: 'show what the pool does, on a PostgreSQL of its own',
+    summary: 'demonstrate locks on a temporary PostgreSQL',
     load: async () => (await import('./commands/demo.js')).command,
   },
   {
     name: 'completion',
-    summary: 'print what teaches a shell these commands',
+    summary: 'print a shell completion script',
     load: async () => (await import('./commands/completion.js')).command,
   },
 ]

@@ -3,10 +3,10 @@ const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 
 type Unit = keyof typeof UNITS
 
-/** One day: as long as the library lets anybody wait, short of for ever. */
+/** One day: the longest time limit of the library, apart from Infinity. */
 export const LONGEST_DURATION_MS: number = 24 * UNITS.h
 
-/** How a duration is asked for, in words. */
+/** The valid durations, in words. */
 export const DURATION_IN_WORDS = 'a duration such as 500ms, 30s, 5m or 2h, at most 24h'
 
 /**

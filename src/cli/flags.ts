@@ -2,45 +2,45 @@ import { parseArgs } from 'node:util'
 import { didYouMean } from './nearest.js'
 import { UsageError } from './usage-error.js'
 
-/** What one flag is. The tables made of these are what is parsed by and what `--help` prints. */
+/** The rules of one flag. Tables of these drive the parser and `--help`. */
 export interface Flag<T> {
   readonly short?: string
-  /** What stands for the value in help. A flag without one takes no value. */
+  /** The placeholder of the value in help. A flag without one takes no value. */
   readonly value?: string
   readonly meaning: string
   /** The values it takes, where they are a few words: for completion. */
   readonly choices?: readonly string[]
   /** In words, for help. */
   readonly default?: string
-  /** What a right value is, in words. */
+  /** The valid values, in words. */
   readonly expects: string
-  /** Null if `text` is not a right value. */
+  /** Null if `text` is not valid. */
   readonly read: (text: string) => T | null
-  /** For a flag that may be given more than once; of others the last wins. */
+  /** For a flag that may be given more than once; otherwise the last one counts. */
   merge?(earlier: T, later: T): T
 }
 
 export type FlagTable = Readonly<Record<string, Flag<unknown>>>
 
-/** What was given, by long name; a flag that was left out is undefined. */
+/** The given flags by long name; a missing flag is undefined. */
 export type FlagValues<F extends FlagTable> = {
   readonly [Name in keyof F]?: F[Name] extends Flag<infer T> ? T : never
 }
 
-/** How a kind of flag is described, beside its kind. */
+/** The description of a flag. */
 export type FlagWords = Pick<Flag<unknown>, 'short' | 'meaning' | 'default'>
 
-/** A flag that is there or not. */
+/** A flag without a value. */
 export function toggle(words: FlagWords): Flag<true> {
   return { ...words, expects: 'no value', read: () => true }
 }
 
-/** What every command has. */
+/** The flag of every command. */
 export const HELP_FLAG: { readonly help: Flag<true> } = {
   help: toggle({ short: 'h', meaning: 'print this' }),
 }
 
-/** A flag with a text that is not looked into here. Empty is refused: it is an unset variable more often than meant. */
+/** A flag with any text. An empty text is refused: it is mostly an unset variable. */
 export function textFlag(value: string, words: FlagWords): Flag<string> {
   return {
     ...words,
@@ -50,7 +50,7 @@ export function textFlag(value: string, words: FlagWords): Flag<string> {
   }
 }
 
-/** As `textFlag`, as often as one likes. */
+/** Like `textFlag`, and may be given more than once. */
 export function listFlag(value: string, words: FlagWords): Flag<readonly string[]> {
   return {
     ...words,
@@ -91,7 +91,7 @@ export function countFlag(words: FlagWords, min: number, max: number): Flag<numb
 
 export interface Parsed<F extends FlagTable> {
   readonly flags: FlagValues<F>
-  /** What is neither a flag nor the value of one. */
+  /** The arguments that are neither flags nor values of flags. */
   readonly args: readonly string[]
 }
 
@@ -110,7 +110,7 @@ export function parseFlags<F extends FlagTable>(table: F, argv: readonly string[
       } as const,
     ]),
   )
-  // Not strict: the messages of parseArgs would tell users to put things behind `--`, where the command is.
+  // Not strict: the messages of parseArgs would tell users to put arguments after `--`, where the command is.
   const { tokens } = parseArgs({ args: argv.map(shield), options, strict: false, tokens: true })
   const flags: Record<string, unknown> = {}
   const args: string[] = []

@@ -54,7 +54,7 @@ function flagRows(flags: FlagTable): HelpRow[] {
   })
 }
 
-/** The longest term that still has its meaning beside it, rather than below. */
+/** The longest term with its meaning on the same line, rather than below. */
 const WIDEST_TERM = 24
 
 function section(heading: Heading, title: string, rows: readonly HelpRow[]): string {
@@ -63,8 +63,8 @@ function section(heading: Heading, title: string, rows: readonly HelpRow[]): str
   const margin = ' '.repeat(width + 2)
   const lines = rows.flatMap(([term, meaning]) => {
     const [first = '', ...more] = wrap(meaning, WIDTH - width - 2)
-    const beside = term.length <= width - 2
-    const head = beside ? [`  ${term.padEnd(width)}${first}`] : [`  ${term}`, margin + first]
+    const isOnOneLine = term.length <= width - 2
+    const head = isOnOneLine ? [`  ${term.padEnd(width)}${first}`] : [`  ${term}`, margin + first]
     return [...head, ...more.map((line) => margin + line)]
   })
   return `${heading(title)}\n${lines.join('\n')}\n`

@@ -12,7 +12,7 @@ import { didYouMean } from './nearest.js'
 import { systemTerminal, type Terminal } from './terminal.js'
 import { UsageError } from './usage-error.js'
 
-/** How long a signal to ourselves may take before we exit instead: process 1 of a container can't end itself so. */
+/** The time limit for ending this process by a signal. Process 1 of a container cannot end itself so, and exits instead. */
 const SIGNAL_LIMIT_MS = 100
 
 async function dispatch(argv: readonly string[], terminal: Terminal): Promise<ExitStatus> {
@@ -42,7 +42,7 @@ async function runCommand(name: string, argv: readonly string[], terminal: Termi
   }
   const loaded = await row.load()
   const command = { ...loaded, flags: { ...loaded.flags, ...HELP_FLAG } }
-  // What stands behind `--` belongs to somebody else, and is not even looked at.
+  // Arguments after `--` belong to another program, and are not parsed.
   const split = argv.indexOf('--')
   const { flags, args } = parseFlags(command.flags, split < 0 ? argv : argv.slice(0, split))
   if (flags['help'] === true) {
@@ -57,7 +57,7 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version
 }
 
-/** A wrong command line gets its message and a hint; anything else is our own mistake, and is shown whole. */
+/** A wrong command line gets a message and a hint. Any other error is a bug, and is shown with its stack. */
 function explain(error: unknown, [name]: readonly string[], { err }: Terminal): number {
   if (error instanceof UsageError) {
     const isCommand = COMMANDS.some((each) => each.name === name)
@@ -80,7 +80,7 @@ function end(status: ExitStatus): void {
 const argv = process.argv.slice(2)
 const terminal = systemTerminal(process.env)
 process.on('uncaughtException', (error) => {
-  // A command that has something to bring to an end first listens too.
+  // A command that has to clean up first has a listener too.
   if (process.listenerCount('uncaughtException') === 1) process.exit(explain(error, argv, terminal))
 })
 dispatch(argv, terminal).then(end, (error: unknown) => end(explain(error, argv, terminal)))

@@ -18,7 +18,7 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   return meant === null ? '' : `; did you mean ${meant}?`
 }
 
-/** How many letters have to be put in, left out, changed, or swapped with the one beside them. */
+/** How many letters have to be inserted, deleted, changed, or swapped with a neighbor. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, i) => i)

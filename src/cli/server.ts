@@ -8,7 +8,7 @@ import { connectionSource } from './connection.js'
 import { EXIT, exitNameOf } from './exit-codes.js'
 import type { Terminal } from './terminal.js'
 
-/** Where the server is, and how we show there. */
+/** The address of the server, and this program's name there. */
 export interface ServerAddress {
   readonly url: string | undefined
   /** In `pg_stat_activity`. */
@@ -16,8 +16,8 @@ export interface ServerAddress {
 }
 
 /**
- * The settings of a connection, or the exit code if there is something wrong with them, which has been told then. The driver
- * comes with it, so not before the command line has been understood.
+ * The settings of a connection, or the exit code if they are wrong; the error has been printed then. This loads the driver, so
+ * call it only after the command line has been parsed.
  */
 export async function configOf(
   { url, applicationName }: ServerAddress,
@@ -31,10 +31,10 @@ export async function configOf(
   return EXIT.config
 }
 
-/** A server that accepts and says nothing more is not waited for any longer. */
+/** The time limit for a server that accepts a connection and then does not answer. */
 const CONNECT_LIMIT_MS = 30_000
 
-/** The same for one that does not hear us take leave. */
+/** The time limit for closing a connection. */
 const GOOD_BYE_LIMIT_MS = 1000
 
 /**
@@ -57,7 +57,7 @@ export async function openConnection(config: ClientConfig, signal?: AbortSignal)
   }
 }
 
-/** Closes a connection, whatever state it is in: it may have been lost a moment ago, and that is what was wanted. */
+/** Closes a connection in any state: it may have been lost a moment ago. */
 export async function hangUp(
   connection: Pick<ServerConnection, 'close' | 'destroy'>,
   clock: Clock = systemClock,
@@ -67,7 +67,7 @@ export async function hangUp(
   cancel()
 }
 
-/** Gives `use` a connection of its own. What the server objects to is told in a line, and is the exit code. */
+/** Gives `use` a connection. An error of the server is printed in one line, and determines the exit code. */
 export async function withServer(
   address: ServerAddress,
   terminal: Terminal,
@@ -87,17 +87,17 @@ export async function withServer(
 }
 
 /**
- * Tells in a line what went wrong, and what this process is to exit with.
+ * Prints an error in one line, and returns the exit code.
  *
- * @throws the error itself, if it is a mistake of ours: that is shown whole.
+ * @throws the error itself if it is a bug: that is shown with its stack.
  */
 export async function explainFailure(error: unknown, { err }: Terminal): Promise<number> {
   if (error instanceof TypeError || error instanceof InvariantError) throw error
   const { EmbeddedPostgresError } = await import('../embedded/embedded-postgres-error.js')
   const isPlain = error instanceof EmbeddedPostgresError || error instanceof InvalidOptionError
   const { explain } = await import('../dialect/postgres/postgres-errors.js')
-  // What another process of ours has told us has a code of the library, and no class.
+  // An error that came from another process has a code of the library, but no class.
   const known = exitNameOf(error) === 'internal' ? explain(error) : (error as Error)
-  err.write(`lockpool: ${isPlain ? '' : "the database can't be used: "}${printable(known.message)}\n`)
+  err.write(`lockpool: ${isPlain ? '' : 'the database cannot be used: '}${printable(known.message)}\n`)
   return EXIT[exitNameOf(known)]
 }

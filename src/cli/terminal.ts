@@ -17,15 +17,15 @@ export interface Channel {
 export interface Terminal {
   readonly out: Channel
   readonly err: Channel
-  /** Whether standard input is a terminal: then somebody types. */
+  /** Whether standard input is a terminal, so that a person can answer. */
   readonly isInteractive: boolean
-  /** Columns there are to write to; without a terminal, as many as one likes. */
+  /** The columns of the terminal; Infinity without one. */
   readonly width: () => number
-  /** Asks whoever sits there, on standard error; the answer is what was typed, without spaces around it. */
+  /** Asks a question on standard error; returns the typed line without spaces around it. */
   readonly ask: (question: string) => Promise<string>
 }
 
-/** What people who do not want colors, or do, can say. */
+/** The variables about colors. */
 export const COLOR_ENVIRONMENT: readonly HelpRow[] = [
   ['NO_COLOR, FORCE_COLOR', 'no colors, or colors even if there is no terminal'],
 ]
@@ -101,7 +101,7 @@ function channel(fd: number, env: Environment): Channel {
   return {
     isTerminal,
     write: (text) => writeAll(fd, text),
-    // We know better than `styleText`, which would look at standard output, and thereby make a stream of it.
+    // `styleText` would check standard output itself, and thereby open a stream for it.
     paint: (how, text) => (isColored ? styleText(how, text, { validateStream: false }) : text),
   }
 }
@@ -122,7 +122,7 @@ function writeAll(fd: number, text: string): void {
       bytes = bytes.subarray(writeSync(fd, bytes))
       retries = 0
     } catch (error) {
-      // Somebody else has made it non-blocking, and it is full. Any other error means that nobody can be told.
+      // Another process has made it non-blocking, and it is full. After any other error there is no one to write to.
       const isFull = (error as NodeJS.ErrnoException).code === 'EAGAIN'
       if (!isFull || ++retries > MAX_RETRIES) return
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)

@@ -1,11 +1,11 @@
-/** Characters as a terminal shows them: what the eye takes for one is one, and some take two cells. */
+/** The width of text in a terminal: by graphemes, of which some take two cells. */
 
 const SEGMENTER = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 /** Plain ASCII is one cell a character; most texts are. */
 const PLAIN = /^[\u0020-\u007e]*$/
 
-/** East Asian characters that Unicode calls wide, and what is shown as a picture. */
+/** East Asian characters that Unicode calls wide, and emoji. */
 const WIDE =
   /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]|^\p{Emoji_Presentation}|^\p{Emoji}\ufe0f/u
 
@@ -15,7 +15,7 @@ const NARROW = /^[\uff61-\uffdc]/
 /** Combining marks and format characters that stand alone. */
 const EMPTY = /^[\p{Mn}\p{Me}\p{Cf}]+$/u
 
-/** How many cells of a terminal a text takes. */
+/** The number of terminal cells that a text takes. */
 export function textWidth(text: string): number {
   if (PLAIN.test(text)) return text.length
   let width = 0
@@ -23,7 +23,7 @@ export function textWidth(text: string): number {
   return width
 }
 
-/** The text, cut to so many cells; what was cut ends in `end`, which is `…` or nothing. */
+/** The text, cut to this many cells. A cut text ends in `end`. */
 export function clipped(text: string, width: number, end: '…' | '' = '…'): string {
   if (PLAIN.test(text) ? text.length <= width : textWidth(text) <= width) return text
   let cut = ''

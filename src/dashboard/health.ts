@@ -108,7 +108,7 @@ function poolSentences(pool: PoolSnapshot): SentenceJson[] {
   ]
 }
 
-/** After a fail-over it is worth knowing where the locks are. */
+/** After a failover, users need to know where the locks are. */
 function primarySentences({ primary }: PoolSnapshot): SentenceJson[] {
   if (primary === null || primary.changes === 0) return []
   const { host, timeline, changes, downMs } = primary

@@ -12,7 +12,7 @@ export const SUPERUSER = 'postgres'
 /** Where a data folder is to be made, and by what. */
 export interface DataFolderPlan {
   readonly packageFolder: string
-  /** Not `account`'s own: root writes here, and must not follow a link that somebody else has put in its way. */
+  /** Not owned by `account`: root writes here, and must not follow a link that another user has created. */
   readonly directory: string
   readonly account: SystemAccount | null
   readonly password: string
@@ -51,7 +51,7 @@ export async function makeDataFolder(
 
 interface Problem {
   readonly error: EmbeddedPostgresError
-  /** Whether it looks as if somebody may not read, reach or run something. */
+  /** Whether the error looks like missing permissions. */
   readonly isForbidden: boolean
 }
 

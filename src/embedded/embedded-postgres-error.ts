@@ -10,13 +10,13 @@ export type EmbeddedPostgresErrorCode =
   | 'SERVER_STOPPED'
 
 /**
- * The server could not be had. Nothing of it is left when `startEmbeddedPostgres` throws this. It is no `LockError`: it
+ * The server could not be started. Nothing of it is left when `startEmbeddedPostgres` throws this. It is no `LockError`: it
  * is about a tool for development, and who handles the failures of locks should not meet it.
  *
  * - `PLATFORM_UNSUPPORTED`  there are no binaries for this system
  * - `BINARIES_MISSING`      there are, but they are not installed; the message says how
  * - `ACCOUNT_MISSING`       this is root, whom PostgreSQL refuses, and there is no other user to run it as
- * - `PORT_IN_USE`           somebody else listens there
+ * - `PORT_IN_USE`           another program listens there
  * - `INITDB_FAILED`         no data folder could be made
  * - `START_FAILED`          the server ended before it was ready: a wrong setting, for example
  * - `START_TIMED_OUT`       `startTimeoutMs` went by

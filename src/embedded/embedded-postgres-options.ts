@@ -1,6 +1,6 @@
 import { integer, show, type OptionSpec, type OptionTable } from '../base/options.js'
 
-/** What a setting may be set to. */
+/** The value of a setting. */
 export type SettingValue = string | number | boolean
 
 /** How to run an embedded PostgreSQL. Every duration is in milliseconds. */
@@ -39,7 +39,7 @@ export interface EmbeddedPostgresOptions {
   readonly startTimeoutMs?: number
 }
 
-/** What would break a promise of ours: the url, that nobody reaches the server from outside, that no data stays. */
+/** Settings that would break a promise: the URL, no access from outside, no data left behind. */
 const OUR_SETTINGS: ReadonlySet<string> = new Set(['port', 'listen_addresses', 'data_directory'])
 
 const SETTING_NAME = /^[a-z_][a-z0-9_.]*$/i

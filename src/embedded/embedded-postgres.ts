@@ -65,7 +65,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
     return this.#server.processId!
   }
 
-  /** What the server has written so far, restarts included; after `stop()`, all that it ever wrote. */
+  /** The server's log so far, including restarts; after `stop()`, all of it. */
   async log(): Promise<string> {
     return this.#lastLog ?? readLog(this.#plan)
   }
@@ -93,7 +93,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
    */
   restart(mode: StopMode = 'fast'): Promise<void> {
     const restarted = this.#restarted.then(() => this.#guard.hold(this.#restart(mode)))
-    // Who asked for it is told; the next one tries again.
+    // The caller gets the error; the next call tries again.
     this.#restarted = restarted.catch(() => undefined)
     return restarted
   }

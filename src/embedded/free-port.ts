@@ -14,7 +14,7 @@ const LAST_PORT = 32_767
 
 const MAX_ATTEMPTS = 100
 
-/** A port that was free a moment ago. Whoever binds it must still expect to be too late. */
+/** A port that was free a moment ago. Another program may still take it first. */
 export async function findFreePort(): Promise<number> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const port = randomInt(FIRST_PORT, LAST_PORT + 1)

@@ -6,13 +6,13 @@ export interface ProgramRequest {
   readonly arguments: readonly string[]
   readonly environment: NodeJS.ProcessEnv
   readonly workingDirectory: string
-  /** What it writes is appended here. */
+  /** Its output is appended here. */
   readonly outputFile: string
   /** Null: as the guard itself. */
   readonly account: SystemAccount | null
 }
 
-/** What the guard is asked. There is no request to end: letting go of the channel is that, and dying lets go of it. */
+/** Requests to the guard. There is no request to end: the end of the channel is that, also when the owner dies. */
 export type GuardRequest =
   | { readonly do: 'run'; readonly program: ProgramRequest }
   | { readonly do: 'signal'; readonly signal: NodeJS.Signals }

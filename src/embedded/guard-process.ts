@@ -1,7 +1,7 @@
 /**
- * The guard, a process of its own. It runs the server, and outlives whoever started it by just as long as it takes to
+ * The guard, a separate process. It runs the server, and outlives its owner by just as long as it takes to
  * end the server and to remove the folder. It learns of a death, however sudden, by the end of its channel; being the
- * leader of a session of its own, it does not get the Ctrl-C that is meant for others. So nobody needs a signal handler.
+ * leader of its own session, it does not get the Ctrl-C that is meant for others. So no signal handler is needed.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { rm } from 'node:fs/promises'
 import { systemClock } from '../base/clock.js'
 import type { GuardReport, GuardRequest, ProgramEnd, ProgramRequest } from './guard-messages.js'
 
-/** A little more than the 5 s after which a server that is told to quit kills those of its processes that do not. */
+/** A little more than the 5 s after which a quitting server kills those of its processes that do not end. */
 const KILL_AFTER_MS = 7000
 
 /** How long what a program has started may outlive it before it counts as ended all the same. */
@@ -20,7 +20,7 @@ let running: ChildProcess | null = null
 let isEnding = false
 
 function report(message: GuardReport): void {
-  // Who is not there to hear it is gone, and the guard is told so too.
+  // If the owner has gone, the channel ends, and the guard notices that too.
   process.send?.(message, () => undefined)
 }
 
@@ -36,7 +36,7 @@ function run(program: ProgramRequest): void {
     const child = spawn(program.file, program.arguments, {
       cwd: program.workingDirectory,
       env: program.environment,
-      // Nobody writes to the fourth, but all that the program starts has it too: its end is the end of the last of them.
+      // Nothing is written to the fourth, but everything that the program starts inherits it: its end is the end of the last one.
       stdio: ['ignore', output, output, 'pipe'],
       windowsHide: true,
       ...(program.account === null ? {} : { uid: program.account.userId, gid: program.account.groupId }),

@@ -27,7 +27,7 @@ export class GuardedProgram {
 
 const GUARD_PROCESS = fileURLToPath(new URL('guard-process.js', import.meta.url))
 
-/** The guard process as its owner sees it. It does not keep the owner's process alive, except while somebody waits. */
+/** The guard process as its owner sees it. It does not keep the owner's process alive, except while a call waits. */
 export class Guard {
   readonly #directory: string
   readonly #child: ChildProcess
@@ -40,14 +40,14 @@ export class Guard {
   /** From now on `directory` is the guard's to remove. */
   constructor(directory: string) {
     this.#directory = directory
-    // What was meant for the owner, a debugger's port for example, is not meant for the guard.
+    // Options of the owner, a debugger's port for example, are not meant for the guard.
     const { NODE_OPTIONS: _, ...environment } = process.env
     this.#child = spawn(process.execPath, [GUARD_PROCESS, directory], {
-      // Not the owner's, which somebody may want to remove.
+      // Not the owner's folder, which someone may want to remove.
       cwd: dirname(directory),
       detached: true,
       env: environment,
-      // None of the owner's, or whoever reads them would wait for the guard too.
+      // None of the owner's streams, or their readers would wait for the guard too.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       windowsHide: true,
     })
@@ -88,7 +88,7 @@ export class Guard {
   async leave(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect()
     await this.#gone.promise
-    // In case that somebody killed the guard.
+    // In case the guard was killed.
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   }
 

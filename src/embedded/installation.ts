@@ -34,7 +34,7 @@ export async function installInPlace(
   if (process.platform === 'win32') return installation(packageFolder, [])
   const folder = join(directory, 'libraries')
   await mkdir(folder)
-  // Whatever the umask is: the server may run as somebody else.
+  // Whatever the umask is: the server may run as another user.
   await chmod(folder, 0o755)
   for (const { source, target } of await missingLinks(packageFolder)) {
     await symlink(join(packageFolder, source), join(folder, basename(target)))
@@ -68,7 +68,7 @@ function installation(packageFolder: string, libraryFolders: readonly string[]):
     postgres: join(programs, `postgres${extension}`),
     environment: {
       ...process.env,
-      // What the programs say is read by us too. On macOS a server without it may refuse to start.
+      // The programs' messages are parsed. On macOS a server without it may refuse to start.
       LC_ALL: 'C',
       ...(libraryFolders.length === 0 ? {} : { LD_LIBRARY_PATH: libraryPath }),
     },

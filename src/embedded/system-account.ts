@@ -7,7 +7,7 @@ export interface SystemAccount {
   readonly groupId: number
 }
 
-/** Who may run a server for root, best first. Debian and macOS name the first differently; everybody has the last. */
+/** The accounts that may run a server for root, best first. Debian and macOS name the first differently; all have the last. */
 const CANDIDATES = ['postgres', '_postgres', 'nobody']
 
 /**

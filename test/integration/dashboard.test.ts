@@ -128,7 +128,7 @@ describe('lockpool dashboard', () => {
     taken.close()
     const away = lockpool(['dashboard'], { url: 'postgres://127.0.0.1:1/app' })
     expect(await away.ended).toBe(69)
-    expect(away.err).toMatch(/^lockpool: the database can't be used: .*\n$/)
+    expect(away.err).toMatch(/^lockpool: the database cannot be used: .*\n$/)
     const short = lockpool(['dashboard', '--allow-end'], { url, env: { LOCKPOOL_DASHBOARD_TOKEN: 'short' } })
     expect(await short.ended).toBe(64)
   })

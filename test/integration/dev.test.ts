@@ -45,7 +45,7 @@ test.each([
   ['a setting that is none', ['--set', 'nope=1'], 69, /unrecognized configuration parameter "nope"/],
   ['a name that no setting has', ['--set', 'a b=1'], 64, /^lockpool: --set /],
   ['a setting without a value', ['--set', 'nope'], 64, /NAME=VALUE/],
-  ['no command behind --', ['--'], 64, /no command behind --/],
+  ['no command behind --', ['--'], 64, /no command after --/],
   ['a command without --', ['npm', 'test'], 64, /lockpool dev -- npm test/],
 ])('%s', async (_, args, code, message) => {
   const dev = lockpool(['dev', ...args])

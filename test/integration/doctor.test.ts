@@ -29,7 +29,7 @@ test('a database that will do has no failures, and is left as it was', async () 
   expect(find('connection').text).toMatch(
     /^database test_\w+ at 127\.0\.0\.1:\d+ as postgres, by LOCKPOOL_URL$/,
   )
-  expect(find('tokens').text).toMatch(/not there yet/)
+  expect(find('tokens').text).toMatch(/does not exist yet/)
   const { rows } = await world.database.query(`SELECT FROM pg_namespace WHERE nspname = 'lockpool'`)
   expect(rows).toEqual([])
 })
@@ -45,7 +45,7 @@ test('a role without rights hears of it', async () => {
     expect(status).toBe(0)
     expect(find('tokens').status).toBe('warning')
     expect(find('connections').text).toMatch(/, 2 left for this role$/)
-    expect(find('rights').text).toMatch(/of its own role only/)
+    expect(find('rights').text).toMatch(/only end sessions of its own role/)
   } finally {
     await world.database.query('DROP ROLE poor_patient')
   }

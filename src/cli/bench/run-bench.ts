@@ -11,29 +11,29 @@ import { latencyOf, type Figures, type Latency, type Rate } from './figures.js'
 
 export interface BenchOrder {
   readonly config: ClientConfig
-  /** How long each thing is measured. */
+  /** The duration of each measurement. */
   readonly ms: number
   readonly callers: number
   readonly hasTokens: boolean
 }
 
-/** For what takes a moment where all is well. Behind a pooler a notification may never come. */
+/** The time limit for steps that are normally short. Behind a pooler a notification may never arrive. */
 const PATIENCE_MS = 10_000
 
-function deaf(): Error {
+function noNotification(): Error {
   return new ConnectionError(
     'notifications do not arrive, which waiting callers are woken by: see lockpool doctor',
   )
 }
 
-/** Sessions share locks, so a crowd gains nothing from more. */
+/** More sessions would gain nothing for many callers. */
 const CONNECTIONS = 4
 
-/** What this server does for locks, one thing after the other, so that none disturbs another. */
+/** Runs the measurements one after the other, so that none disturbs another. */
 export class Bench {
   readonly #order: BenchOrder
   readonly #say: (what: string) => void
-  /** No key of anybody's. */
+  /** Keys that no other program uses. */
   readonly #namespace = `lockpool bench ${systemRandom.next()}`
 
   constructor(order: BenchOrder, say: (what: string) => void) {
@@ -84,7 +84,7 @@ export class Bench {
           heard = (payload) => payload === mark && resolve()
           sender.query(NOTIFY_DOCTOR, [mark]).catch(reject)
         })
-        return inTime(systemClock, PATIENCE_MS, arrival, deaf)
+        return inTime(systemClock, PATIENCE_MS, arrival, noNotification)
       })
       return latencyOf(name, samples)
     })
@@ -112,7 +112,7 @@ export class Bench {
       let held = await pools[0]!.acquire('ball')
       for (let turn = 1; systemClock.now() < until || samples.length === 0; turn++) {
         const next = pools[turn % 2]!.acquire('ball')
-        // It is refused when the pool is closed because something else went wrong, which is told then.
+        // It is refused when the pool is closed after another error, which is reported then.
         next.catch(() => undefined)
         await isWaitingIn(pools[turn % 2]!)
         const since = systemClock.now()
@@ -125,7 +125,7 @@ export class Bench {
     })
   }
 
-  /** How many pairs of acquire and release so many callers get, each with the next key when it has given back the last. */
+  /** The pairs of acquire and release of this many callers, each with its next key after releasing the last. */
   #crowd(name: string, callers: number, keyOf: (caller: number) => string): Promise<Rate> {
     return this.#withPools(1, async ([pool]) => {
       let pairs = 0
@@ -201,7 +201,7 @@ async function isWaitingIn(pool: LockPool): Promise<void> {
     if (doorbell === 'listening' && keys.some(({ state }) => state === 'waiting')) return
     await new Promise<void>((resolve) => void systemClock.after(1, resolve))
   }
-  throw deaf()
+  throw noNotification()
 }
 
 async function repeat(times: number, act: () => Promise<unknown>): Promise<void> {

@@ -21,7 +21,7 @@ const FLAGS: BenchFlags = {
   time: {
     short: 't',
     value: 'DURATION',
-    meaning: 'how long each of the seven things is measured',
+    meaning: 'how long each of the seven measurements takes',
     default: '1s',
     expects: `${DURATION_IN_WORDS}, and more than 0`,
     read: (text) => {
@@ -30,26 +30,26 @@ const FLAGS: BenchFlags = {
     },
   },
   callers: countFlag(
-    { short: 'c', meaning: 'how many callers the crowd has', default: String(DEFAULT_CALLERS) },
+    { short: 'c', meaning: 'how many concurrent callers', default: String(DEFAULT_CALLERS) },
     1,
     50_000,
   ),
-  json: toggle({ meaning: 'print one JSON object, at the end' }),
+  json: toggle({ meaning: 'print one JSON object at the end' }),
 }
 
 export const command: Command<BenchFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Measures what locks cost with this server, from this machine: the round trip, how long a notification takes, how fast a lock is had and handed from one process to another, and how many locks a second one caller and a crowd get.',
-    'It keeps the server busy while it runs, with locks that exclude nobody else and at most 8 connections. Nothing is written, except tokens that are drawn where the database has them.',
-    'Latencies have one scale, rates have another. Figures of a shared machine differ from run to run.',
+    'Measures the cost of locks on this server, from this machine: the round trip, the delay of a notification, the time to acquire a lock and to hand it to another process, and the locks per second of one caller and of many.',
+    'It loads the server while it runs, with keys that no other program uses and at most 8 connections. It writes nothing, but draws fencing tokens if the database has them.',
+    'The bars of latencies have one scale, those of rates another. Results on a shared machine differ from run to run.',
   ],
   flags: FLAGS,
   environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
   examples: [
-    ['lockpool bench', 'before you decide anything'],
-    ['lockpool bench -t 10s -c 200', 'for longer, with as many callers as you have'],
-    ['lockpool dev -- lockpool bench', 'what a server on this machine would do'],
+    ['lockpool bench', 'before you decide'],
+    ['lockpool bench -t 10s -c 200', 'longer, with the number of callers that you expect'],
+    ['lockpool dev -- lockpool bench', 'with a temporary server on this machine'],
   ],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   run({ flags, args, rest, terminal }) {

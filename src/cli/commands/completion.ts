@@ -7,9 +7,7 @@ import { UsageError } from '../usage-error.js'
 
 export const command: Command = {
   usage: SHELLS.join('|'),
-  description: [
-    'Prints a script that teaches a shell the commands and flags of lockpool. It asks no database.',
-  ],
+  description: ['Prints a completion script for the commands and flags of lockpool. It needs no database.'],
   flags: {},
   environment: [],
   examples: [

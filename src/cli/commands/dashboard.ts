@@ -18,31 +18,28 @@ import { UsageError } from '../usage-error.js'
 export const command: Command<DashboardFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Shows the locks of a database in a browser, live: who holds what and since when, who waits, who blocks whom, and what is worth a look. It sees all locks of the database, whoever takes them, through one connection, and only while a page is open.',
-    'Nothing is changed by looking. With --allow-end sessions can be ended from the page, by whoever knows the token and types the process id of the session. Only this host can reach it, unless --listen says otherwise; it speaks no TLS, so put a proxy in front if others are to.',
+    'Shows the locks of a database in a browser, live: who holds each lock and for how long, who waits, who blocks whom, and findings about what needs attention. It shows the locks of all programs, through one connection, and only while a page is open. GET /metrics answers in the format of Prometheus.',
+    'Reading changes nothing. With --allow-end sessions can be ended from the page, with the token and after typing the pid of the session. Only this host can reach the page, unless you set --listen. It has no TLS, so put a proxy in front if others need access.',
   ],
   flags: DASHBOARD_FLAGS,
   environment: [
     ...CONNECTION_ENVIRONMENT,
     [
       'LOCKPOOL_DASHBOARD_TOKEN',
-      'the token, if it is to be the same each time: from 16 to 200 characters; without it there is a new one each time',
+      'a fixed token, from 16 to 200 characters; without it each start has a new one',
     ],
   ],
   examples: [
-    ['lockpool dashboard', 'what is going on in DATABASE_URL'],
-    ['lockpool dashboard --allow-end --url postgres://me@db/app', 'on call: look, and end what is stuck'],
-    [
-      'ssh -L 7433:localhost:7433 db lockpool dashboard',
-      'on another host, without opening it to anybody else',
-    ],
+    ['lockpool dashboard', 'the locks of DATABASE_URL'],
+    ['lockpool dashboard --allow-end --url postgres://me@db/app', 'on call: inspect, and end what is stuck'],
+    ['ssh -L 7433:localhost:7433 db lockpool dashboard', 'on another host, without giving others access'],
     [
       'lockpool dashboard --listen 0.0.0.0 --name locks.internal',
-      'behind a proxy, for those who have the token',
+      'behind a proxy, for people with the token',
     ],
   ],
   exitCodes: [
-    ['128+n', 'signal n ended it: this is how it ends'],
+    ['128+n', 'signal n ended it, as intended'],
     ...exitRows('usage', 'unavailable', 'config', 'internal'),
   ],
   async run({ flags, args, rest, terminal }) {
@@ -51,7 +48,7 @@ export const command: Command<DashboardFlags> = {
     const { withWatch } = await import('../inspect/server-watch.js')
     const address = { url: flags.url, applicationName: 'lockpool dashboard' }
     return withWatch(address, terminal, async (watch) => {
-      // A mistake in the address is better said here than on a page.
+      // A wrong address is better reported here than on the page.
       const { server } = await watch.look()
       return serve(watch, order, server.database, terminal)
     })
@@ -105,7 +102,7 @@ async function listenerOf(
   return nodeListener((request) => handler.handle(request))
 }
 
-/** What the driver says may be empty, or leave out what the server's code means. */
+/** The driver's message may be empty, or not explain the server's code. */
 async function explained<T>(answer: Promise<T>): Promise<T> {
   const { explain } = await import('../../dialect/postgres/postgres-errors.js')
   return answer.catch((error: unknown) => {
@@ -124,10 +121,10 @@ function announce(order: DashboardOrder, database: string, port: number, { out }
   }
   out.write(`lockpool: the locks of database ${database} are at ${out.paint('bold', url)}\n`)
   if (isTokenOurs) {
-    const what = readers === 'token' ? 'To look' : 'To end a session'
-    out.write(`lockpool: ${what} there, one needs this token: ${token}\n`)
+    const what = readers === 'token' ? 'reading the page' : 'ending a session'
+    out.write(`lockpool: the token for ${what} is ${token}\n`)
   }
-  out.write('lockpool: Ctrl-C ends it\n')
+  out.write('lockpool: press Ctrl-C to stop\n')
 }
 
 function interruption(): Promise<NodeJS.Signals> {

@@ -13,7 +13,7 @@ import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
 /** Signals that are closer together are one. */
 const ONE_KEY_MS = 500
 
-/** Thrown into the middle of the demo when somebody has seen enough. */
+/** Thrown when the demo is interrupted. */
 class Interruption extends Error {
   readonly signal: NodeJS.Signals
 
@@ -26,16 +26,16 @@ class Interruption extends Error {
 export const command: Command<DemoFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Moves money between the accounts of a ledger, with many tasks in several processes at once: first without locks, and money is lost; then with lockpool, and none is, although one process is killed in the middle.',
-    'Starts a PostgreSQL of its own. With --url it uses that database instead: it makes a schema with a name of its own there and drops it at the end. The schema lockpool, which all users of lockpool in that database share, stays.',
+    'Transfers money between the accounts of a ledger, with many tasks in several processes at once: first without locks, which loses money, then with lockpool, which loses none although one process is killed in the middle.',
+    'Starts a temporary PostgreSQL. With --url it uses that database instead: it creates a schema with a unique name there and drops it at the end. The schema lockpool, which all pools in that database share, stays.',
   ],
   flags: DEMO_FLAGS,
   environment: [...COLOR_ENVIRONMENT],
   examples: [
-    ['lockpool demo', 'a quarter of a minute, on a server of its own'],
+    ['lockpool demo', 'about 15 seconds, on a temporary server'],
     [
       'lockpool demo --url postgres://me@db/test --processes 8 --tasks 1000',
-      'on yours, and with a larger crowd',
+      'on your server, with more tasks',
     ],
     ['lockpool demo --json', 'for a program to read'],
   ],
@@ -49,7 +49,8 @@ export const command: Command<DemoFlags> = {
     } catch (error) {
       if (error instanceof Interruption) return exitCodeOfSignal(error.signal)
       const status = await explainFailure(error, terminal)
-      if (isWithoutServer(error)) terminal.err.write('lockpool: or name a PostgreSQL of yours with --url\n')
+      if (isWithoutServer(error))
+        terminal.err.write('lockpool: or pass the address of your PostgreSQL with --url\n')
       return status
     } finally {
       await demo.cleanUp()
@@ -70,11 +71,11 @@ async function show(demo: Demo, view: DemoView, terminal: Terminal, isJson: bool
   for (const line of summaryLines(outcome, terminal.out)) view.say(line)
   view.say('')
   for (const line of verdictLines(outcome, terminal.out)) view.say(line)
-  view.say('\nNext: lockpool run --help, or the fifteen lines in README.md')
+  view.say('\nNext: the first sample in README.md, or lockpool run --help')
   return status
 }
 
-/** At the first signal everything is cleaned up, which takes a server that answers; at the second there is no waiting. */
+/** The first signal cleans everything up, which needs a server that answers. The second one ends at once. */
 function interrupted(): Promise<never> {
   const desk = new SignalDesk()
   return new Promise((_, reject) => {
@@ -82,7 +83,7 @@ function interrupted(): Promise<never> {
       const since = systemClock.now()
       reject(new Interruption(signal))
       desk.handler = (again) => {
-        // npm passes on what the terminal has sent to us as well: that is one key, pressed once.
+        // npm passes on a signal that the terminal has also sent to this process: that is one key, pressed once.
         if (systemClock.now() - since > ONE_KEY_MS) process.exit(exitCodeOfSignal(again))
       }
     }

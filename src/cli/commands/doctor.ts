@@ -23,24 +23,24 @@ const FLAGS: DoctorFlags = {
 
 const FAILED = 1
 
-/** Longer than all that it waits for itself: a lock, and a notification. */
+/** Longer than its own waits for a lock and a notification. */
 const PATIENCE_MS = 20_000
 
 export const command: Command<DoctorFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Checks whether a database will do for locks: the server, what stands in between, rights, limits and settings, and how far away it is. Each check says whether all is well, and if not, what to do.',
-    'It takes and releases a lock, as a program would. It changes nothing.',
+    'Checks that a database is suitable for locks: the server, poolers in between, rights, limits, settings, and the network delay. Each check says whether all is well, and if not, what to do.',
+    'It acquires and releases a lock, as a program would. It changes nothing.',
   ],
   flags: FLAGS,
   environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
   examples: [
-    ['lockpool doctor', 'before the first deployment, and when something is odd'],
-    ['lockpool doctor --json', 'in a pipeline: the exit code says whether anything fails'],
+    ['lockpool doctor', 'before the first deployment, and if something is wrong'],
+    ['lockpool doctor --json', 'in a pipeline: the exit code says whether a check failed'],
   ],
   exitCodes: [
     ['0', 'locks work; there may be warnings'],
-    [String(FAILED), 'something has to be done before they do'],
+    [String(FAILED), 'a check failed: locks do not work yet'],
     ...exitRows('usage', 'config', 'internal'),
   ],
   async run({ flags, args, rest, terminal }) {
@@ -71,7 +71,7 @@ async function look(config: ClientConfig, source: string): Promise<Check[]> {
       await hangUp(connection)
     }
   } catch (error) {
-    // A mistake of ours is shown whole.
+    // A bug is shown with its stack.
     if (error instanceof TypeError || error instanceof InvariantError) throw error
     return [explainUnreachable((error as { code?: string }).code, explain(error).message, source)]
   }
@@ -111,6 +111,6 @@ function linesOf(checks: readonly Check[], { out, width }: Terminal): string[] {
 function summary(checks: readonly Check[]): string {
   const count = (wanted: CheckStatus): number => checks.filter(({ status }) => status === wanted).length
   const [failures, warnings] = [count('failure'), count('warning')]
-  if (failures > 0) return `${failures} of ${checks.length} checks failed: locks will not work here yet`
-  return warnings === 0 ? 'all is well' : `locks work; ${warnings} of ${checks.length} could be better`
+  if (failures > 0) return `${failures} of ${checks.length} checks failed: locks do not work here yet`
+  return warnings === 0 ? 'all is well' : `locks work; ${warnings} of ${checks.length} checks have warnings`
 }

@@ -28,18 +28,18 @@ type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
 const FLAGS: InstallFlags = {
   url: CONNECTION_FLAGS.url,
   role: listFlag('ROLE', {
-    meaning: 'a role that is to use it, besides the one that installs; may be given more than once',
+    meaning: 'a role that may use it, in addition to the one that installs; may be given more than once',
     default: 'none',
   }),
   'no-key-names': toggle({
     meaning:
-      'without the tables in which pools write what their keys are called and since when they are held, for lockpool ls, who, top and dashboard',
+      'leave out the tables in which pools record names of keys and ages of locks, for lockpool ls, who, top and dashboard',
   }),
   'strict-lease': {
     value: 'DURATION',
     meaning:
-      'how long a lease of a strict pool may be in this database; waits until every replica has heard of a longer one',
-    default: 'what the first strict pool decides, 30s at most',
+      'the longest lease of strict pools in this database; raising it waits until every replica has received it',
+    default: 'the lease of the first strict pool, at most 30s',
     expects: 'a duration from 1s to 24h',
     read: (text) => {
       const leaseMs = parseDuration(text)
@@ -49,28 +49,22 @@ const FLAGS: InstallFlags = {
   ...ERRAND_FLAGS,
 }
 
-/** For somebody's lock on what is there already. */
+/** The time limit for locks of other sessions on the existing objects. */
 const LONGEST_WAIT_MS = 10_000
 
 export const command: Command<InstallFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Makes what lockpool keeps in a database, in schema lockpool: a sequence for fencing tokens, small tables for guards, leaders, strict mode and what is known of the server, a secret for what processes tell each other, and two tables for people who look at locks: names of keys, and since when each is held. What is there already is left as it is, or brought up to date.',
-    'A pool whose role may create a schema does the same by itself at its first use, except for the last two. Locks alone need none of it.',
+    'Creates the schema lockpool in a database: a sequence for fencing tokens, small tables for guards, leaders, strict mode and facts about the server, a secret for messages between processes, and two tables for people who inspect locks: names of keys, and ages of locks. Existing objects are kept, or upgraded.',
+    'A pool whose role may create a schema does the same at its first use, except for the last two tables. Locks alone need none of it.',
   ],
   flags: FLAGS,
   environment: CONNECTION_ENVIRONMENT,
   examples: [
-    [
-      'lockpool install --role app --role worker',
-      'as the owner of the database, for two roles without rights',
-    ],
+    ['lockpool install --role app --role worker', 'as the owner of the database, for two other roles'],
     ['lockpool install --role app --print | psql mydb', 'read it first, or put it into a migration'],
-    [
-      'lockpool install --strict-lease 60s',
-      'before strict pools get a longer "leaseMs" than they have agreed on',
-    ],
-    ['lockpool install --json', 'in a pipeline: what is installed, for a program'],
+    ['lockpool install --strict-lease 60s', 'before strict pools use a longer "leaseMs"'],
+    ['lockpool install --json', 'in a pipeline, for a program'],
   ],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
@@ -86,7 +80,9 @@ export const command: Command<InstallFlags> = {
       : []
     const leaseMs = flags['strict-lease']
     if (leaseMs !== undefined && flags.print === true)
-      throw new UsageError('--strict-lease can not be printed: it has to see what replicas have heard of')
+      throw new UsageError(
+        '--strict-lease and --print exclude each other: raising the lease has to check the replicas',
+      )
     const errand: Errand = {
       url: flags.url,
       applicationName: 'lockpool install',

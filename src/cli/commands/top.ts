@@ -16,7 +16,7 @@ type TopFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
 const SHORTEST_MS = 100
 const DEFAULT_MS = 2000
 
-/** Lines of a snapshot that nobody scrolls in. */
+/** The most lines of a snapshot that is printed once. */
 const ONCE_LIMIT = 50
 
 const FLAGS: TopFlags = {
@@ -24,7 +24,7 @@ const FLAGS: TopFlags = {
   interval: {
     short: 'i',
     value: 'DURATION',
-    meaning: 'how often to look',
+    meaning: 'how often to refresh',
     default: '2s',
     expects: `${DURATION_IN_WORDS}, at least ${SHORTEST_MS}ms`,
     read: (text) => {
@@ -32,21 +32,21 @@ const FLAGS: TopFlags = {
       return ms === null || ms < SHORTEST_MS ? null : ms
     },
   },
-  once: toggle({ meaning: 'print one snapshot, as where standard output is no terminal' }),
+  once: toggle({ meaning: 'print one snapshot and exit, as without a terminal' }),
   json: toggle({ meaning: 'print one snapshot as JSON, the same as lockpool ls --json' }),
 }
 
 export const command: Command<TopFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Shows the locks of a database, and goes on showing them: what is held, who waits, who blocks whom. Keys are those of pg_activity; h shows them.',
-    'Where standard output or input is no terminal, it prints one snapshot and ends.',
+    'Shows the locks of a database, and refreshes them: what is held, who waits, who blocks whom. The keys are those of pg_activity; h lists them.',
+    'Without a terminal it prints one snapshot and exits.',
   ],
   flags: FLAGS,
   environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
   examples: [
-    ['lockpool top', 'watch the locks; 3 shows who blocks whom'],
-    ['lockpool top -i 500ms', 'more often'],
+    ['lockpool top', 'watch the locks; press 3 to see who blocks whom'],
+    ['lockpool top -i 500ms', 'refresh more often'],
     ['lockpool top --once | head', 'one snapshot'],
   ],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),

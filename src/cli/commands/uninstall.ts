@@ -10,24 +10,24 @@ type UninstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & Readonly<Record<'ye
 
 const FLAGS: UninstallFlags = {
   url: CONNECTION_FLAGS.url,
-  yes: toggle({ meaning: 'yes, drop it' }),
+  yes: toggle({ meaning: 'confirm that it may be dropped' }),
   ...ERRAND_FLAGS,
 }
 
 export const command: Command<UninstallFlags> = {
   usage: '--yes [FLAGS]',
   description: [
-    'Drops schema lockpool and all that is in it. Pools that are in use go on locking, without tokens for new sessions; strict ones refuse to.',
-    'Fencing tokens begin anew if it is installed again: what was stored with a token before will then refuse every holder.',
+    'Drops the schema lockpool and everything in it. Running pools continue to lock, without tokens for new sessions; strict pools refuse to lock.',
+    'If it is installed again, fencing tokens start again from the beginning: resources that have stored a larger token refuse every new holder.',
   ],
   flags: FLAGS,
   environment: CONNECTION_ENVIRONMENT,
-  examples: [['lockpool uninstall --yes', 'nothing in this database uses lockpool any more']],
+  examples: [['lockpool uninstall --yes', 'no program uses lockpool in this database any more']],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool uninstall takes no arguments')
     if (flags.yes !== true && flags.print !== true)
-      throw new UsageError('this drops stored fencing tokens for good: say --yes if so')
+      throw new UsageError('this permanently deletes stored fencing tokens: pass --yes to confirm')
     const errand = {
       url: flags.url,
       applicationName: 'lockpool uninstall',

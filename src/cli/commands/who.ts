@@ -55,7 +55,7 @@ export const command: Command<WhoFlags> = {
       else tell(wanted, found, snapshot, terminal)
       const isHeld = found.some(({ holders }) => holders.length > 0)
       if (!snapshot.server.isStandby) return isHeld ? EXIT.ok : NOT_HELD
-      // "Nobody holds it" is what a script acts on, and nobody here can know that.
+      // A script acts on "not held", which a standby cannot know.
       terminal.err.write(`lockpool: ${STANDBY}; ask the primary\n`)
       return isHeld ? EXIT.ok : EXIT.unavailable
     })

@@ -1,6 +1,6 @@
 import type { FlagTable } from '../flags.js'
 
-/** What a shell has to know of one command. */
+/** The completion data of one command. */
 export interface CompletedCommand {
   readonly name: string
   readonly summary: string
@@ -13,7 +13,7 @@ export type Shell = 'bash' | 'zsh' | 'fish'
 
 export const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish']
 
-/** The script that teaches a shell our commands and flags. It is made of the same tables as the help. */
+/** The completion script for a shell, from the same tables as the help. */
 export function completionScript(shell: Shell, commands: readonly CompletedCommand[]): string {
   return { bash, zsh, fish }[shell](commands)
 }

@@ -19,7 +19,7 @@ export type DashboardFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & {
 }
 
 const DEFAULT_PORT = 7433
-/** Beyond the default port, if nobody has asked for one. */
+/** Ports after the default one, if no port was given. */
 const MORE_PORTS = 20
 const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 
@@ -28,24 +28,24 @@ export const DASHBOARD_FLAGS: DashboardFlags = {
   port: {
     short: 'p',
     value: 'PORT',
-    meaning: 'where to listen; 0 takes any that is free',
+    meaning: 'the port to listen on; 0 takes any free one',
     default: `${DEFAULT_PORT}, or the next that is free`,
     expects: 'a port from 0 to 65535',
     read: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : null),
   },
   listen: textFlag('ADDRESS', {
-    meaning: 'the address to listen on; if others can reach it, looking needs the token too',
+    meaning: 'the address to listen on; if others can reach it, reading needs the token too',
     default: '127.0.0.1',
   }),
   name: listFlag('HOST', {
-    meaning: 'a name under which browsers reach it, for --listen; may be given more than once',
+    meaning: 'a host name under which browsers reach it, for --listen; may be given more than once',
     default: 'the address, and the name of this host',
   }),
-  'allow-end': toggle({ meaning: 'sessions may be ended from the page, with the token' }),
-  json: toggle({ meaning: 'print where it is, and the token, as one JSON object' }),
+  'allow-end': toggle({ meaning: 'allow ending sessions from the page, with the token' }),
+  json: toggle({ meaning: 'print the address and the token as one JSON object' }),
 }
 
-/** What was asked for, with everything left out filled in. */
+/** The flags, with defaults filled in. */
 export interface DashboardOrder {
   readonly address: string
   /** Under which a browser finds it; where it listens on every address, that is none itself. */
@@ -53,7 +53,7 @@ export interface DashboardOrder {
   /** To be tried in this order. */
   readonly ports: readonly number[]
   readonly options: Required<DashboardOptions>
-  /** Nobody has said which token: it has to be told. */
+  /** The token was generated, so it has to be printed. */
   readonly isTokenOurs: boolean
   readonly isJson: boolean
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Somebody else has the port, or we may not have it. */
+/** The port is in use, or this process may not use it. */
 export class PortRefused extends Error {}
 
 /** Listens on the first port that is free. */

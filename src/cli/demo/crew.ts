@@ -15,7 +15,7 @@ export const NOTHING_DONE: WorkerReport = {
   waits: [],
 }
 
-/** One worker process, as its supervisor has it. */
+/** One worker process, from the side of its supervisor. */
 export class CrewMember {
   readonly orders: WorkerOrders
   readonly #process: ChildProcess
@@ -36,7 +36,7 @@ export class CrewMember {
     void this.#exited.then(() =>
       this.#fail(new InvariantError(`worker ${this.#process.pid} ended too early`)),
     )
-    // Whoever awaits them is told; nobody need.
+    // A caller that awaits them gets the error; none has to.
     this.#ready.promise.catch(() => undefined)
     this.#stopped.promise.catch(() => undefined)
   }
@@ -73,13 +73,13 @@ export class CrewMember {
     await this.#stopped.promise
   }
 
-  /** Stops it in the middle of whatever it does, so that what the server says of it stays true until it is killed. */
+  /** Stops it in the middle of its work, so that the server's view of it does not change until it is killed. */
   freeze(): void {
     // Windows has no such signal.
     if (process.platform !== 'win32') this.#process.kill('SIGSTOP')
   }
 
-  /** As when the machine loses power: it has no time to say anything. */
+  /** Like a power failure: the worker cannot send anything any more. */
   async kill(): Promise<void> {
     this.#isKilled = true
     this.#process.kill('SIGKILL')
@@ -99,7 +99,7 @@ export class CrewMember {
   }
 
   #hear(message: WorkerMessage): void {
-    // What was held by one that is killed is not held any more, however late its last report comes.
+    // A killed worker holds nothing any more, however late its last report arrives.
     if ('report' in message)
       this.report = this.#isKilled ? { ...message.report, held: 0, waiting: 0 } : message.report
     if (message.is === 'ready') this.#ready.resolve()
@@ -114,7 +114,7 @@ export class CrewMember {
   }
 }
 
-/** What has no code nobody has thought of. */
+/** An error without a code is unexpected. */
 function failureOf({ code, message }: Extract<WorkerMessage, { readonly is: 'failed' }>): Error {
   return code === null ? new InvariantError(message) : Object.assign(new Error(message), { code })
 }

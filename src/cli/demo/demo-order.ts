@@ -20,7 +20,7 @@ export const DEMO_FLAGS: DemoFlags = {
   json: toggle({ meaning: 'print nothing but one JSON object, at the end' }),
 }
 
-/** What `lockpool demo` was asked to show. */
+/** The parameters of `lockpool demo`. */
 export interface DemoOrder {
   /** Null: a server has to be started first. */
   readonly url: string | null
@@ -57,7 +57,7 @@ export function readDemoOrder(flags: FlagValues<DemoFlags>, args: readonly strin
   }
 }
 
-/** A name in the URL would win over those by which our connections are counted. What is no URL is for others to refuse. */
+/** A name in the URL would replace those by which connections are counted. An invalid URL is refused elsewhere. */
 function withoutName(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !url.searchParams.has('application_name')) return text

@@ -17,7 +17,7 @@ const BAR = 24
 /** In a log a line now and then is enough. */
 const LOG_EVERY_MS = 2000
 
-/** What is going on right now. */
+/** The current state of the demo. */
 export interface Progress {
   readonly title: string
   readonly ms: number
@@ -27,7 +27,7 @@ export interface Progress {
   readonly connections: number
 }
 
-/** What people see of the demo: on a terminal a few lines that are drawn over, in a log a line now and then. */
+/** The output of the demo: on a terminal a few lines that are redrawn, in a log a line now and then. */
 export class DemoView {
   readonly #channel: Channel
   #drawn = 0
@@ -92,10 +92,10 @@ function logLine({ ms, withLocks, tally, connections }: Progress): string {
   return `${head}, ${locks}, ${tally.held} held, ${thousands(tally.waiting)} waiting on ${connections} connections`
 }
 
-/** What became of the locks of a process that was killed. */
+/** What happened to the locks of the killed process. */
 export function killLines(kill: Omit<KillOutcome, 'transfersAfter'>): string[] {
   const { worker, pid, locks, freedAfterMs, inheritedAfterMs } = kill
-  const head = `  worker ${worker} (process ${pid}) killed with SIGKILL while it had ${locks} locks`
+  const head = `  worker ${worker} (process ${pid}) killed with SIGKILL while it held ${locks} locks`
   if (freedAfterMs === null) return [head, '  they were not freed']
   const freed = `  they were free after ${moment(freedAfterMs)}`
   return inheritedAfterMs === null
@@ -111,20 +111,16 @@ export function summaryLines(outcome: DemoOutcome, channel: Channel): string[] {
     ['', 'without locks', 'with lockpool'],
     ['transfers', rated(without), rated(withLocks)],
     ['money in the ledger', difference(without.missingCents), difference(withLocks.missingCents)],
-    ['accounts that are wrong', wrongAccounts(without), wrongAccounts(withLocks)],
+    ['wrong accounts', wrongAccounts(without), wrongAccounts(withLocks)],
     ['  by', money(without.ledger.wrongCents), money(withLocks.ledger.wrongCents)],
     ['locks acquired', '', `${thousands(tally.acquired)}  (${perSecond(tally.acquired, withLocks.ms)}/s)`],
-    ['  handed on', '', `${thousands(tally.handedOff)}, within a process`],
+    ['  handed off', '', `${thousands(tally.handedOff)}, within a process`],
     ['wait for two locks', '', `p50 ${duration(tally.p50Ms)}, p99 ${duration(tally.p99Ms)}`],
     ['held and waiting, peak', '', `${peak.held} and ${thousands(peak.waiting)}`],
     ['connections, peak', '', `${peak.connections} of ${outcome.maxConnections}`],
-    [
-      'tokens that did not grow',
-      '',
-      `${withLocks.ledger.regressions} of ${thousands(withLocks.ledger.reads)}`,
-    ],
+    ['tokens out of order', '', `${withLocks.ledger.regressions} of ${thousands(withLocks.ledger.reads)}`],
     ['one process killed', '', `${killed.locks} locks, free after ${moment(killed.freedAfterMs)}`],
-    ['  another had one', '', `after ${moment(killed.inheritedAfterMs)}`],
+    ['  another process had one', '', `after ${moment(killed.inheritedAfterMs)}`],
   ]
   return rows.map(([what, left, right], row) => {
     const line = `  ${what.padEnd(25)}${left.padEnd(20)}${right}`.slice(0, WIDTH).trimEnd()
@@ -132,18 +128,18 @@ export function summaryLines(outcome: DemoOutcome, channel: Channel): string[] {
   })
 }
 
-/** The last word. */
+/** The conclusion. */
 export function verdictLines(outcome: DemoOutcome, channel: Channel): string[] {
   const broken = brokenPromises(outcome)
   if (broken.length > 0) return broken.map((each) => channel.paint('red', `✗ ${each}`))
   const { processes, tasks, peak, without } = outcome
   const crowd = `${thousands(processes * tasks)} tasks in ${processes} processes`
-  const kept = `✓ With lockpool ${crowd} lost no cent, on ${peak.connections} connections.`
+  const kept = `✓ With lockpool, ${crowd} lost no money, on ${peak.connections} connections.`
   const { wrongAccounts: wrong, wrongCents } = without.ledger
   const lost =
     wrong === 0
-      ? '  Without locks nothing was lost either, this time: the tasks did not meet. Try again.'
-      : `  Without locks ${thousands(wrong)} accounts were wrong after ${seconds(without.ms)}, by ${money(wrongCents)} in all.`
+      ? '  Without locks nothing was lost this time either, because no tasks met. Try again.'
+      : `  Without locks ${thousands(wrong)} accounts were wrong after ${seconds(without.ms)}, by ${money(wrongCents)} in total.`
   return [channel.paint('green', kept), lost]
 }
 

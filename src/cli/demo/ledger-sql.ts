@@ -1,4 +1,4 @@
-/** Every statement of the demo's ledger. `schema` is of our own making: letters, digits and underscores. */
+/** All statements of the demo's ledger. `schema` is generated: letters, digits and underscores. */
 export interface LedgerStatements {
   readonly create: string
   readonly fill: string
@@ -43,10 +43,9 @@ function createAccounts(schema: string): string {
 }
 
 /**
- * Both balances, and from now on writes with an earlier token are refused: one of a process that was killed may still be on
- * its way in the server, on another connection than its locks, which are free already. A token that is not greater than
- * the last one of its account is counted, by the server. The rows are locked in order, so that it is not the server's
- * detector of deadlocks that is shown here.
+ * Reads both balances; from now on writes with an earlier token are refused. A write of a killed process may still be running
+ * in the server, on another connection than its locks, which are free already. The server counts tokens that are not greater
+ * than the last one of their account. The rows are locked in order, so that the server's deadlock detector plays no part.
  */
 function readBoth(schema: string): string {
   return `
@@ -66,10 +65,9 @@ function readBoth(schema: string): string {
 }
 
 /**
- * What was read before, less or more the amount, is written back: both balances in one statement, so that a worker that is
- * killed has written both or none, and none if somebody with a later token has read one of them. What should be there is
- * kept beside it, and does not depend on what was read: an account that has lost a transfer is known, even where another
- * has one too many.
+ * Writes the balances that were read before, minus and plus the amount, in one statement: a killed worker has written both or
+ * none, and none if a worker with a later token has read one of them. The expected balance is stored as well, independent of
+ * what was read: so an account that lost a transfer is detected, even if another has one too many.
  */
 function writeBoth(schema: string): string {
   return `
@@ -92,7 +90,7 @@ function writeBoth(schema: string): string {
 
 export const SERVER_VERSION = `SELECT pg_catalog.current_setting('server_version') AS version`
 
-/** What the server sees of the workers: connections, and locks on them, those of waiting keys' marks left out. */
+/** The workers' connections and the locks on them, as the server sees them, without waiter registrations. */
 export const CONNECTIONS_OF = `
 SELECT application_name AS name, pg_catalog.count(*)::int AS connections
 FROM pg_catalog.pg_stat_activity

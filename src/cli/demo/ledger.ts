@@ -5,10 +5,10 @@ import { explain } from '../../dialect/postgres/postgres-errors.js'
 import { CONNECTIONS_OF, IS_INHERITED, LOCKS_OF, ledgerStatements, SERVER_VERSION } from './ledger-sql.js'
 import type { LedgerState } from './outcome.js'
 
-/** As long as the pool of a worker would wait for an answer. */
+/** The time that a worker's pool waits for an answer. */
 const CONNECT_TIMEOUT_MS = 10_000
 
-/** The accounts, in a schema that is made for one run and dropped after it; and a look at the server. */
+/** The accounts, in a schema for one run that is dropped afterwards, and queries about the server. */
 export class Ledger {
   readonly schema: string
   readonly #client: pg.Client
@@ -46,7 +46,7 @@ export class Ledger {
     return rows[0]!.version
   }
 
-  /** Every account has `cents`, and remembers nothing. */
+  /** Resets every account to `cents`. */
   async fill(accounts: number, cents: number): Promise<void> {
     await this.#client.query(this.#statements.fill, [accounts, cents])
   }
@@ -61,7 +61,7 @@ export class Ledger {
     return { ...row, cents: Number(row.cents), wrongCents: Number(row.wrongCents) }
   }
 
-  /** Connections that the server has, by application name, for all that begin with `prefix`. */
+  /** The server's connections by application name, for names that begin with `prefix`. */
   async connections(prefix: string): Promise<ReadonlyMap<string, number>> {
     const { rows } = await this.#client.query<{ name: string; connections: number }>(CONNECTIONS_OF, [prefix])
     return new Map(rows.map((row) => [row.name, row.connections]))

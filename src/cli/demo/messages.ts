@@ -1,4 +1,4 @@
-/** What a worker is told first: everything it has to know. Not as an argument, which every user of the host could read. */
+/** The first message to a worker, with all its parameters. Every user of the host could read arguments. */
 export interface WorkerOrders {
   readonly url: string
   readonly applicationName: string
@@ -9,21 +9,21 @@ export interface WorkerOrders {
   readonly connections: number
 }
 
-/** What a worker is told later. */
+/** Later messages to a worker. */
 export type WorkerCommand =
   | { readonly do: 'start'; readonly withLocks: boolean }
-  /** No new transfers: answers with its last report when those under way are done. */
+  /** No new transfers: the worker sends its last report when the running ones are done. */
   | { readonly do: 'stop' }
-  /** Close the pool, and go. */
+  /** Close the pool, and exit. */
   | { readonly do: 'leave' }
 
-/** What a worker has done since it was started the last time. */
+/** The work of a worker since its last start. */
 export interface WorkerReport {
   readonly transfers: number
   readonly acquired: number
   readonly handedOff: number
   readonly lost: number
-  /** Writes that somebody with a later token had forestalled, although the locks were held. */
+  /** Writes that were refused because of a later token, although the locks were held. */
   readonly refused: number
   /** At this moment. */
   readonly held: number

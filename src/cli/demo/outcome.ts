@@ -1,13 +1,13 @@
 import type { Tally } from './tally.js'
 
-/** The ledger, by what the server says. */
+/** The ledger, as the server reports it. */
 export interface LedgerState {
   readonly cents: number
   /** How often an account was read, each time with a token. */
   readonly reads: number
   /** Tokens that were not greater than the one before. */
   readonly regressions: number
-  /** Accounts in which something else is than was moved there, and by how much in all. */
+  /** Accounts whose balance differs from the sum of their transfers, and by how much in total. */
   readonly wrongAccounts: number
   readonly wrongCents: number
 }
@@ -16,7 +16,7 @@ export interface LedgerState {
 export interface PartOutcome {
   readonly tally: Tally
   readonly ms: number
-  /** What is in the ledger, less what should be. */
+  /** The money in the ledger minus the expected amount. */
   readonly missingCents: number
   readonly ledger: LedgerState
 }
@@ -27,15 +27,15 @@ export interface KillOutcome {
   readonly atMs: number
   /** Locks that the server had for it at that moment. */
   readonly locks: number
-  /** Until the server had none for it any more; null if it went on having some. */
+  /** Until the server had freed them; null if it did not. */
   readonly freedAfterMs: number | null
-  /** Until another process had one of them; null if nobody was seen with one. */
+  /** Until another process had one of them; null if none was seen with one. */
   readonly inheritedAfterMs: number | null
   /** Transfers of the others since. */
   readonly transfersAfter: number
 }
 
-/** Everything that the demo has found. */
+/** The results of the demo. */
 export interface DemoOutcome {
   readonly version: 1
   readonly server: string
@@ -51,14 +51,14 @@ export interface DemoOutcome {
   readonly peak: { readonly connections: number; readonly held: number; readonly waiting: number }
 }
 
-/** Pure: every promise that does not hold, in words. None is what everybody hopes for. */
+/** Pure: the promises that did not hold, in words. */
 export function brokenPromises({ withLocks, killed, peak, maxConnections }: DemoOutcome): string[] {
   const broken: string[] = []
   const { missingCents, ledger, tally } = withLocks
-  if (missingCents !== 0) broken.push(`with locks, ${money(missingCents)} too much is in the ledger`)
+  if (missingCents !== 0) broken.push(`with locks, the ledger has ${money(missingCents)} too much`)
   if (ledger.wrongAccounts > 0) {
     broken.push(
-      `with locks, ${ledger.wrongAccounts} accounts are wrong, by ${money(ledger.wrongCents)} in all`,
+      `with locks, ${ledger.wrongAccounts} accounts are wrong, by ${money(ledger.wrongCents)} in total`,
     )
   }
   if (tally.refused > 0) {
@@ -69,7 +69,7 @@ export function brokenPromises({ withLocks, killed, peak, maxConnections }: Demo
   }
   if (tally.lost > 0) broken.push(`${tally.lost} locks were lost by processes that were not killed`)
   if (killed.freedAfterMs === null) broken.push('the locks of the process that was killed were not freed')
-  if (killed.transfersAfter === 0) broken.push('nobody went on after one process was killed')
+  if (killed.transfersAfter === 0) broken.push('no process continued after one was killed')
   if (peak.connections === 0)
     broken.push('the server showed none of the connections, so they could not be counted')
   if (peak.connections > maxConnections) {

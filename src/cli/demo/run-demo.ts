@@ -16,13 +16,13 @@ const PATIENCE = 3
 /** The part of the time with locks after which one worker is killed. */
 const KILL_AT = 0.4
 
-/** What the demo shows is locks, not a disk; and each task may have two of them. */
+/** Commits need not wait for the disk; and each task may have two locks. */
 const SERVER = { durable: false, settings: { max_locks_per_transaction: 256 } } as const
 
 /** How long the server may take to notice that a process is gone: it does at once, when its sockets close. */
 const FREED_LIMIT_MS = 10_000
 
-/** How long to look for somebody who wants one of its locks: perhaps nobody does. */
+/** How long to look for another process with one of its locks: perhaps none wants them. */
 const INHERITED_LIMIT_MS = 2000
 
 /** The whole story: a server, a ledger, workers; without locks, then with; and nothing is left afterwards. */
@@ -47,7 +47,7 @@ export class Demo {
     return story
   }
 
-  /** Whatever has happened, and however far it has come: no process, no table and no server is left. */
+  /** Cleans up in any state: no process, table or server is left. */
   async cleanUp(): Promise<void> {
     this.#isOver = true
     await this.#killCrew()
@@ -128,7 +128,7 @@ export class Demo {
   }
 
   async #startServer(): Promise<string> {
-    // What the environment says of another server (PGSSLMODE, PGOPTIONS) must not reach this one.
+    // Settings in the environment for another server (PGSSLMODE, PGOPTIONS) must not apply to this one.
     for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name]
     const { startEmbeddedPostgres } = await import('../../embedded/index.js')
     this.#server = await startEmbeddedPostgres(SERVER)

@@ -1,13 +1,13 @@
 import type { WorkerReport } from './messages.js'
 import { WaitHistogram } from './wait-histogram.js'
 
-/** What all workers together have done and have at this moment. */
+/** The totals of all workers at this moment. */
 export interface Tally {
   readonly transfers: number
   readonly acquired: number
   readonly handedOff: number
   readonly lost: number
-  /** Writes that somebody with a later token had forestalled, although the locks were held. */
+  /** Writes that were refused because of a later token, although the locks were held. */
   readonly refused: number
   readonly held: number
   readonly waiting: number

@@ -1,4 +1,4 @@
-/** One worker process of the demo: many tasks that move money. Started by the crew, and gone when that is. */
+/** One worker process of the demo: many tasks that transfer money. The crew starts it, and it ends with the crew. */
 import { sleep, systemClock } from '../../base/clock.js'
 import { LockLostError, LockTableFullError } from '../../base/errors.js'
 import { systemRandom } from '../../base/random.js'
@@ -16,7 +16,7 @@ const LONGEST_THOUGHT_MS = 4
 /** In cents. */
 const LARGEST_AMOUNT = 5000
 
-/** For those who have no lock: the last token of all, which nobody's is later than. */
+/** Without locks: the largest token of all, so that no write is refused. */
 const NO_TOKEN = String(2n ** 63n - 1n)
 
 /** How long a task stands back when there is no room for its locks in the server. */
@@ -28,7 +28,7 @@ class Worker {
   readonly #orders: WorkerOrders
   readonly #locks: LockPool
   readonly #statements: ReturnType<typeof ledgerStatements>
-  /** Aborts with `STOPPED`: whoever waits for something need not wait any longer. */
+  /** Aborts with `STOPPED`, to end all waits. */
   #stopping = new AbortController()
   #tasks: Promise<void>[] = []
   #transfers = 0
@@ -103,7 +103,7 @@ class Worker {
     }
   }
 
-  /** The whole of what lockpool has to do with it. */
+  /** All use of lockpool in this demo. */
   async #transferUnderLock(from: number, to: number, signal: AbortSignal): Promise<void> {
     const since = systemClock.now()
     await using both: LockGroup = await this.#locks.acquireAll([`account ${from}`, `account ${to}`], {
@@ -184,7 +184,7 @@ async function begin(orders: WorkerOrders): Promise<void> {
   tick()
 }
 
-// Whoever started us decides when we end, also when somebody presses Ctrl-C or closes the terminal.
+// The supervisor decides when a worker ends, also after Ctrl-C or when the terminal closes.
 for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(signal, () => undefined)
 process.on('disconnect', () => process.exit(0))
 process.on('unhandledRejection', fail)

@@ -4,7 +4,7 @@ import type { DoctorFacts } from './doctor-facts.js'
 
 export type CheckStatus = 'ok' | 'warning' | 'failure'
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Check {
   readonly name: string
   readonly status: CheckStatus
@@ -13,7 +13,7 @@ export interface Check {
   readonly advice: string | null
 }
 
-/** What a check says of the facts; its name is in the table. */
+/** A check's result without its name, which is in the table. */
 type Verdict = Omit<Check, 'name'>
 
 type Examine = (facts: DoctorFacts) => Verdict
@@ -38,10 +38,10 @@ const CLOCK_OFFSET_MS = 1000
 const SLOW_NOTIFICATION_MS = 250
 const FEW_CONNECTIONS = 10
 
-/** Below this, a program with a few thousand locks fills the table that everybody shares. */
+/** Below this, a program with a few thousand locks fills the shared table. */
 const SMALL_TABLE = 10_000
 
-/** Everything that is looked at, in the order in which it is told. */
+/** All checks, in the order in which they are shown. */
 const CHECKS: Readonly<Record<string, Examine>> = {
   connection: ({ source, address, server }) =>
     ok(`database ${server.database} at ${address.host}:${address.port} as ${server.role}, by ${source}`),
@@ -55,8 +55,8 @@ const CHECKS: Readonly<Record<string, Examine>> = {
       )
     if (/emcc|emscripten|wasm/i.test(product))
       return failure(
-        'this is PGlite, which has one session for everybody',
-        'Locks exclude nobody there. "lockpool dev" starts a real server.',
+        'this is PGlite, in which all clients share one session',
+        'Locks have no effect there. "lockpool dev" starts a real server.',
       )
     if (version_number < OLDEST_VERSION)
       return failure(
@@ -69,8 +69,8 @@ const CHECKS: Readonly<Record<string, Examine>> = {
   primary: ({ server }) =>
     server.is_standby
       ? failure(
-          'this is a standby: it only reads what its primary writes',
-          'A lock taken here would exclude nobody on the primary, so pools refuse to lock here. Use the address of the primary.',
+          'this is a standby, a read-only copy of its primary',
+          'A lock taken here would have no effect on the primary, so pools refuse to lock here. Use the address of the primary.',
         )
       : ok('this is the primary'),
 
@@ -78,12 +78,12 @@ const CHECKS: Readonly<Record<string, Examine>> = {
     if (server.pid === announcedPid) return ok('none between here and the server')
     return lockSession?.isUsable !== false
       ? warning(
-          'a pooler stands in between, and keeps a session of its own for each connection',
-          'Locks hold as long as it is not told to pool transactions. lockpool needs few connections: better connect it to the server itself.',
+          'there is a pooler in between, with one session per connection',
+          'Locks work unless it is switched to transaction mode. lockpool needs few connections: better connect it to the server directly.',
         )
       : failure(
-          'a pooler stands in between, and statements may reach any session',
-          'Connect lockpool to the server itself, or through session pooling (PgBouncer: pool_mode = session).',
+          'there is a pooler in between, and statements may reach any session',
+          'Connect lockpool to the server directly, or through session pooling (PgBouncer: pool_mode = session).',
         )
   },
 
@@ -91,48 +91,50 @@ const CHECKS: Readonly<Record<string, Examine>> = {
     lockSession === null
       ? failure('no lock was tried: this is a standby', 'Run this against the primary.')
       : lockSession.isUsable
-        ? ok(`a lock was taken and released in ${durationInWords(lockSession.lockMs)}, connecting included`)
+        ? ok(
+            `a lock was acquired and released in ${durationInWords(lockSession.lockMs)}, connecting included`,
+          )
         : failure(
-            `no lock could be taken: ${lockSession.message}`,
+            `no lock could be acquired: ${lockSession.message}`,
             `The error is ${lockSession.code}: see docs/reference/errors.md.`,
           ),
 
   tokens: ({ server: { may_draw_tokens, may_create_schema, has_schema } }) => {
-    if (may_draw_tokens) return ok('fencing tokens can be drawn')
+    if (may_draw_tokens) return ok('fencing tokens are available')
     if (!has_schema && may_create_schema)
-      return ok('schema lockpool is not there yet; the first pool makes it')
+      return ok('the schema lockpool does not exist yet; the first pool creates it')
     return warning(
-      'there are no fencing tokens for this role, and no strict mode',
-      'As an owner: lockpool install --role ROLE. Locks alone need nothing.',
+      'fencing tokens and strict mode are not available to this role',
+      'Run as the owner: lockpool install --role ROLE. Locks alone do not need it.',
     )
   },
 
   names: ({ server: { may_name_keys } }) =>
     ok(
       may_name_keys
-        ? 'names of keys are kept for lockpool ls'
-        : 'names of keys are not kept, so lockpool ls shows numbers; lockpool install makes the table',
+        ? 'names of keys are recorded for lockpool ls'
+        : 'names of keys are not recorded, so lockpool ls shows numbers; lockpool install creates the table',
     ),
 
   ages: ({ server: { may_report } }) =>
     ok(
       may_report
-        ? 'pools say since when they hold their locks, and which process does'
-        : 'since when locks are held is not kept, so nobody else can tell; lockpool install makes the table',
+        ? 'pools record which process holds each lock, and for how long'
+        : 'ages of locks are not recorded; lockpool install creates the table',
     ),
 
   messages: ({ server: { may_read_secret, is_secret_public, has_schema, may_create_schema } }) => {
     if (is_secret_public)
       return warning(
-        'everybody may read the secret under which processes tell each other things',
-        'REVOKE ALL ON lockpool.secret FROM PUBLIC; DELETE FROM lockpool.secret; pools make another.',
+        'all roles may read the secret that protects messages between processes',
+        'REVOKE ALL ON lockpool.secret FROM PUBLIC; DELETE FROM lockpool.secret; pools create a new one.',
       )
-    if (may_read_secret) return ok('what processes tell each other nobody else can read, or say')
+    if (may_read_secret) return ok('messages between processes are protected')
     if (may_create_schema)
-      return ok('there is no secret for what processes tell each other yet; the first pool makes it')
+      return ok('there is no secret for messages between processes yet; the first pool creates it')
     return warning(
-      `this role does not know the secret under which processes tell each other things${has_schema ? '' : ', and there is none'}: deadlocks between processes are not found, and anybody can make them look for nothing`,
-      'As an owner: lockpool install --role ROLE. Locks alone need nothing.',
+      `this role cannot read the secret for messages between processes${has_schema ? '' : ', and there is none'}: deadlocks between processes are not detected, and any role can cause needless wake-ups`,
+      'Run as the owner: lockpool install --role ROLE. Locks alone do not need it.',
     )
   },
 
@@ -140,8 +142,8 @@ const CHECKS: Readonly<Record<string, Examine>> = {
     const percent = Math.floor((used / capacity) * 100)
     const text = `${used} of ${capacity} entries in use`
     const rules = shareRules({ capacity, perSession: locks_per_transaction })
-    const room = `${text}: room for ${rules.together} locks of all pools together, ${rules.alone} of one that is alone`
-    const advice = `When it is full, everybody's statements fail. Raise max_locks_per_transaction (${locks_per_transaction}), which takes a restart.`
+    const room = `${text}: room for ${rules.together} locks of all pools together, or ${rules.alone} of a single pool`
+    const advice = `When it is full, statements of all programs fail. Raise max_locks_per_transaction (${locks_per_transaction}), which takes a restart.`
     if (percent >= 80) return failure(`${text}, ${percent} %`, advice)
     if (percent >= 50) return warning(`${text}, ${percent} %`, advice)
     if (capacity < SMALL_TABLE)
@@ -157,7 +159,8 @@ const CHECKS: Readonly<Record<string, Examine>> = {
     const ofRole = role_limit === null || role_limit < 0 ? Infinity : role_limit - role_connections
     const left = Math.min(max_connections - connections, ofRole)
     const text = `${connections} of ${max_connections} in use, ${left} left for this role`
-    if (left <= 0) return failure(text, 'Nobody else can connect. Close some, or raise max_connections.')
+    if (left <= 0)
+      return failure(text, 'No more connections are possible. Close some, or raise max_connections.')
     return left < FEW_CONNECTIONS
       ? warning(text, 'A pool opens "max" (5) in each process. Close some, or raise max_connections.')
       : ok(text)
@@ -167,8 +170,8 @@ const CHECKS: Readonly<Record<string, Examine>> = {
     const ms = settings.idle_in_transaction_session_timeout ?? 0
     return ms === 0
       ? warning(
-          'a transaction that is left open keeps its locks for ever',
-          'Set idle_in_transaction_session_timeout for the database or the role, to 10min for example. Lock sessions have no transactions, and are not touched.',
+          'a transaction that is left open keeps its locks forever',
+          'Set idle_in_transaction_session_timeout for the database or the role, to 10min for example. Lock sessions have no transactions, and are not affected.',
         )
       : ok(`a transaction that is left open ends after ${durationInWords(ms)}`)
   },
@@ -177,8 +180,8 @@ const CHECKS: Readonly<Record<string, Examine>> = {
     const ms = settings.idle_session_timeout ?? 0
     return ok(
       ms === 0
-        ? 'no idle_session_timeout here; lock sessions bring their own'
-        : `idle_session_timeout is ${durationInWords(ms)} here; lock sessions have their own`,
+        ? 'no idle_session_timeout; lock sessions set their own'
+        : `idle_session_timeout is ${durationInWords(ms)} ; lock sessions set their own`,
     )
   },
 
@@ -187,7 +190,10 @@ const CHECKS: Readonly<Record<string, Examine>> = {
     if (ms === 0) return ok('no statement_timeout')
     const text = `statement_timeout is ${durationInWords(ms)}`
     return ms < 1000
-      ? warning(text, 'Lock sessions switch it off for themselves, but what you borrow from the pool has it.')
+      ? warning(
+          text,
+          'Lock sessions switch it off, but it applies to connections that you check out of the pool.',
+        )
       : ok(text)
   },
 
@@ -195,14 +201,14 @@ const CHECKS: Readonly<Record<string, Examine>> = {
     const seconds = settings.tcp_keepalives_idle ?? 0
     if (address.isLocal || seconds > 0)
       return ok(seconds > 0 ? `the server probes silent clients after ${seconds} s` : 'no network in between')
-    return ok('the server leaves them to its system (often two hours); lock sessions bring their own')
+    return ok('the operating system decides (often two hours); lock sessions set their own')
   },
 
   rights: ({ server: { may_terminate, may_see_all } }) => {
-    const ends = may_terminate ? 'may end sessions of other roles' : 'may end sessions of its own role only'
+    const ends = may_terminate ? 'may end sessions of other roles' : 'may only end sessions of its own role'
     return may_see_all
-      ? ok(`${ends}, and sees what all do`)
-      : ok(`${ends}, and sees what those do; pg_read_all_stats and pg_signal_backend give more`)
+      ? ok(`${ends}, and sees the activity of all sessions`)
+      : ok(`${ends}, and sees only their activity; pg_read_all_stats and pg_signal_backend give more`)
   },
 
   encryption: ({ server: { is_encrypted }, address }) => {
@@ -211,7 +217,7 @@ const CHECKS: Readonly<Record<string, Examine>> = {
       ? ok('no TLS, on this machine')
       : warning(
           'no TLS, over a network',
-          'Add sslmode=verify-full to the URL. pg 8 takes "require" and "prefer" for verify-full too, unlike psql; uselibpqcompat=true gives the rules of psql.',
+          'Add sslmode=verify-full to the URL. Unlike psql, pg 8 treats "require" and "prefer" as verify-full too; uselibpqcompat=true selects the rules of psql.',
         )
   },
 
@@ -221,32 +227,32 @@ const CHECKS: Readonly<Record<string, Examine>> = {
       ? ok(text)
       : warning(
           text,
-          'Locks and leases do not depend on it, but logs of both sides do not fit together. Look at NTP.',
+          'Locks and leases do not depend on it, but the logs of both sides do not match. Check NTP.',
         )
   },
 
   'round trip': ({ roundTripMs }) => {
     const locks = Math.round(1000 / (2 * roundTripMs))
-    const text = `${roundTripMs.toFixed(2)} ms: one caller gets about ${locks} locks a second, a crowd shares each round trip`
+    const text = `${roundTripMs.toFixed(2)} ms: one caller gets about ${locks} locks per second; many callers share each round trip`
     return roundTripMs < FAR_MS
       ? ok(text)
       : warning(
           text,
-          'The server is far away. Callers who come together still share round trips; a loop that takes one lock after the other does not.',
+          'The server is far away. Concurrent callers share round trips; a loop that acquires one lock after the other does not.',
         )
   },
 
   notifications: ({ notificationMs, server }) => {
-    if (server.is_standby) return ok('a standby has none')
+    if (server.is_standby) return ok('not available on a standby')
     if (notificationMs === null)
       return warning(
-        'none came back within 2 s',
-        'Callers who wait then ask every second or so, instead of being woken. Poolers often do not pass them on.',
+        'none arrived within 2 s',
+        'Waiting callers poll about once a second instead of being woken. Poolers often drop notifications.',
       )
-    const text = `one came back after ${notificationMs.toFixed(1)} ms`
+    const text = `one arrived after ${notificationMs.toFixed(1)} ms`
     return notificationMs < SLOW_NOTIFICATION_MS
       ? ok(text)
-      : warning(text, 'Those who wait for a lock are woken that late.')
+      : warning(text, 'Waiting callers are woken with this delay.')
   },
 }
 
@@ -255,24 +261,23 @@ export function examine(facts: DoctorFacts): Check[] {
   return Object.entries(CHECKS).map(([name, look]) => ({ name, ...look(facts) }))
 }
 
-/** What is wrong with the way to the server, by the error. */
+/** The check for a server that cannot be reached. */
 export function explainUnreachable(code: string | undefined, message: string, source: string): Check {
-  const advice = UNREACHABLE[code ?? ''] ?? 'Is the address right, and does the server let this host in?'
+  const advice = UNREACHABLE[code ?? ''] ?? 'Check the address, and that the server accepts this host.'
   return { name: 'connection', status: 'failure', text: `${message} (the address is from ${source})`, advice }
 }
 
 const UNREACHABLE: Readonly<Record<string, string>> = {
-  ECONNREFUSED:
-    'Nobody listens there. Is the server running, and is the port right? "lockpool dev" starts one.',
-  ENOTFOUND: 'There is no such host. Look at the name in the address.',
-  EAI_AGAIN: 'Names can not be resolved at the moment. Look at DNS.',
-  ETIMEDOUT: 'No answer. A firewall may be in between.',
-  '28P01': 'The password is wrong. Set PGPASSWORD, or look at the address.',
-  '28000': 'The server does not let this role in from here: pg_hba.conf, or TLS is missing.',
+  ECONNREFUSED: 'No server listens there. Check that it is running, and the port. "lockpool dev" starts one.',
+  ENOTFOUND: 'There is no such host. Check the name in the address.',
+  EAI_AGAIN: 'Names cannot be resolved now. Check DNS.',
+  ETIMEDOUT: 'No answer. There may be a firewall in between.',
+  '28P01': 'The password is wrong. Set PGPASSWORD, or check the address.',
+  '28000': 'The server does not accept this role from this host: check pg_hba.conf, or TLS is missing.',
   '3D000': 'There is no such database: createdb makes one.',
-  '53300': 'All connections are taken. Close some, or raise max_connections.',
+  '53300': 'All connections are in use. Close some, or raise max_connections.',
   DEPTH_ZERO_SELF_SIGNED_CERT:
-    'The certificate is not signed by anybody known. pg 8 verifies it with sslmode=require and prefer too: add sslrootcert, or uselibpqcompat=true for the rules of psql.',
+    'The certificate is not signed by a known authority. pg 8 verifies it with sslmode=require and prefer too: add sslrootcert, or uselibpqcompat=true for the rules of psql.',
   SELF_SIGNED_CERT_IN_CHAIN:
-    'The certificate is signed by somebody unknown: add sslrootcert=FILE to the URL.',
+    'The certificate is signed by an unknown authority: add sslrootcert=FILE to the URL.',
 }

@@ -1,15 +1,15 @@
-/** What the doctor has found out. Durations are milliseconds. */
+/** The facts that the checks examine. Durations are milliseconds. */
 export interface DoctorFacts {
   /** Where the address of the database came from: `--url`, a variable, ... */
   readonly source: string
   readonly address: { readonly host: string; readonly port: number; readonly isLocal: boolean }
   readonly server: ServerRow
-  /** The server process that the connection was told at its start: a pooler tells another than the one that answers. */
+  /** The backend pid that was announced at connection start. Behind a pooler it differs from the one that answers. */
   readonly announcedPid: number
   readonly lockTable: { readonly used: number; readonly capacity: number }
   /** Of several statements that do nothing. */
   readonly roundTripMs: number
-  /** Server's clock less ours, give or take half a round trip. */
+  /** The server's clock minus the client's, within half a round trip. */
   readonly clockOffsetMs: number
   /** How long a notification took to come back; null if it did not, or on a standby, which refuses them. */
   readonly notificationMs: number | null

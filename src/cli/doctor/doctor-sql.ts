@@ -1,6 +1,6 @@
 import { momentText } from '../../dialect/postgres/moment-sql.js'
 
-/** What the doctor asks a server. It changes nothing there. */
+/** The queries of the doctor. They change nothing. */
 
 export const DOCTOR_FACTS: string = `
 SELECT

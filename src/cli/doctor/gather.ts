@@ -9,7 +9,7 @@ import { LockPool } from '../../postgres-lock-pool.js'
 import type { DoctorFacts, LockSessionOutcome, ServerRow } from './doctor-facts.js'
 import { DOCTOR_FACTS, LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from './doctor-sql.js'
 
-/** Enough for a median that a single hiccup does not move. */
+/** Enough for a stable median. */
 const ROUND_TRIPS = 21
 
 /** Of what SERVER_FACTS answers. */
@@ -21,7 +21,7 @@ interface LockTable {
 const NOTIFICATION_LIMIT_MS = 2000
 const LOCK_LIMIT_MS = 10_000
 
-/** Looks at everything, and leaves the server as it was. */
+/** Gathers all facts, and leaves the server as it was. */
 export async function gatherFacts(
   connection: ServerConnection,
   config: ClientConfig,
@@ -39,7 +39,7 @@ export async function gatherFacts(
     lockTable: { used, capacity },
     clockOffsetMs: Date.parse(server.at) - (askedAt + answeredAt) / 2,
     roundTripMs: await measureRoundTrip(connection),
-    // A standby refuses both, and there is nothing to be learnt from that.
+    // A standby refuses both, which says nothing.
     notificationMs: server.is_standby ? null : await measureNotification(connection),
     lockSession: server.is_standby ? null : await tryToLock(config),
   }
@@ -60,7 +60,7 @@ async function measureRoundTrip(connection: ServerConnection): Promise<number> {
   return times.toSorted((a, b) => a - b)[ROUND_TRIPS >> 1]!
 }
 
-/** To ourselves, as a waiting process is told by another. */
+/** Sends a notification to itself, as another process would send a wake-up. */
 async function measureNotification(connection: ServerConnection): Promise<number | null> {
   const mark = String(systemRandom.next())
   const enough = new AbortController()

@@ -32,7 +32,7 @@ function branchLines(chains: readonly Chain[], indent: string, channel: Channel)
   return left === 0 ? lines : [...lines, `${indent}└─ and ${left} more`]
 }
 
-/** Of a session that waits for nobody itself. */
+/** For a session that does not wait. */
 export function rootInWords(chain: Chain): string {
   const doing = stateInWords(chain.session)
   return `blocks ${blockedCount(chain)}${doing === null ? '' : `, ${doing}`}`

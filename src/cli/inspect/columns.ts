@@ -45,7 +45,7 @@ export function tableLines<Row>(
 
 const GAP = '  '
 
-/** With less than this nothing can be told from anything else. */
+/** Narrower texts cannot be distinguished. */
 const NARROWEST = 8
 
 /** The columns that are drawn, each as wide as there is room for: of those that may be cut, the widest gives way first. */

@@ -21,7 +21,7 @@ export const LOCK_COLUMNS: readonly Column<ServerLock>[] = [
   { title: 'longest', cell: longestWait, isRight: true },
 ]
 
-/** Those that somebody waits for come first, the longest wait at the top. */
+/** Locks with waiters come first, the longest wait at the top. */
 export function byUrgency(a: ServerLock, b: ServerLock): number {
   return (
     longestWaitMs(b) - longestWaitMs(a) ||
@@ -35,7 +35,7 @@ export function longestWaitMs({ waiters }: ServerLock): number {
   return waiters.reduce((longest, { waitedMs }) => Math.max(longest, waitedMs ?? 0), 0)
 }
 
-/** The table of locks, with what is left out below it. */
+/** The table of locks, with the number of omitted ones below it. */
 export function lockLines(
   locks: readonly ServerLock[],
   limit: number,
@@ -51,7 +51,7 @@ export function lockLines(
   return [channel.paint('bold', head), ...lines, ...more]
 }
 
-/** Where keys have no names, people should know that they could. */
+/** Tells users that keys without names could have names. */
 export function nameHint(server: LockSnapshot['server'], locks: readonly ServerLock[]): string | null {
   const nameless = locks.filter(({ kind, name }) => kind === 'advisory' && name === null).length
   if (nameless === 0) return null
@@ -77,7 +77,7 @@ export function ageHint(
 
 function heldBy({ holders, permits }: ServerLock): string {
   const [first] = holders
-  if (first === undefined) return 'nobody'
+  if (first === undefined) return '-'
   const of = permits === null ? '' : `${holders.length} of ${permits}: `
   // Of a semaphore one session may have several permits.
   const sessions = new Set(holders.map(({ session }) => session.pid)).size

@@ -6,7 +6,7 @@ import { wrap } from '../wrap.js'
 import { chainLines, findingLines } from './chain-view.js'
 import { byUrgency, ageHint, lockLines, nameHint } from './locks-view.js'
 
-/** Some locks of a snapshot as a table, and what is worth a look in all of it, whatever part of the table is shown. */
+/** Some locks of a snapshot as a table, and all its chains and findings. */
 export function overviewLines(
   snapshot: LockSnapshot,
   locks: readonly ServerLock[],
@@ -21,7 +21,7 @@ export function overviewLines(
   return [
     ...(locks.length === 0 && snapshot.server.isStandby ? ['no locks on this standby'] : table),
     ...part('Who blocks whom (pid, client)', chainLines(snapshot.chains, channel)),
-    ...part('Worth a look', findingLines(findingsOf(snapshot), channel, width)),
+    ...part('Findings', findingLines(findingsOf(snapshot), channel, width)),
     ...hints.flatMap((hint) =>
       hint === null ? [] : ['', ...wrap(hint, width).map((line) => channel.paint('dim', line))],
     ),

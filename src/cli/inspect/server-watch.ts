@@ -10,7 +10,7 @@ import type { ExitStatus } from '../command.js'
 import { configOf, explainFailure, hangUp, openConnection, type ServerAddress } from '../server.js'
 import type { Terminal } from '../terminal.js'
 
-/** What is needed of a connection. */
+/** The part of a connection that is used. */
 export interface WatchedConnection extends Queryable {
   /** Where it leads to. */
   readonly place?: string
@@ -31,10 +31,10 @@ interface Line {
   readonly attempt: AbortController
 }
 
-/** Longer than a statement of ours may take: by then it is the server or the network that says nothing. */
+/** Longer than any of the statements may take: after that the server or the network does not answer. */
 const PATIENCE_MS = 10_000
 
-/** Looks at the locks of a server, again and again, through one connection: opened when needed, and anew when it is lost. */
+/** Inspects the locks of a server repeatedly, through one connection that is opened when needed and replaced when lost. */
 export class ServerWatch {
   readonly #ports: WatchPorts
   #line: Line | null = null
@@ -97,7 +97,7 @@ export class ServerWatch {
   }
 
   async #open(): Promise<WatchedConnection> {
-    if (this.#isClosed) throw new ConnectionError('nobody looks any more')
+    if (this.#isClosed) throw new ConnectionError('the watch is closed')
     if (this.#line !== null) return this.#line.connection
     const attempt = new AbortController()
     const line = { attempt, connection: this.#ports.open(attempt.signal) }
@@ -125,7 +125,7 @@ export class ServerWatch {
   }
 }
 
-/** Gives `use` a connected watch. What is wrong with the address or the server is told in a line, and is the exit code. */
+/** Gives `use` a connected watch. An error of the address or the server is printed in one line, and is the exit code. */
 export async function withWatch(
   address: ServerAddress,
   terminal: Terminal,

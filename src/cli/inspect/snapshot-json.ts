@@ -4,7 +4,7 @@ import { findingsOf, type Finding } from '../../inspect/findings.js'
 import { refOf, type ServerLock } from '../../inspect/server-lock.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 
-/** A snapshot as `--json` shows it. Sessions are told once, and meant by their `pid` elsewhere. */
+/** A snapshot for `--json`. Sessions are listed once, and referred to by their `pid`. */
 export interface SnapshotJson {
   /** Grows when something in here changes its meaning or goes away; what is added does not count. */
   readonly version: 1

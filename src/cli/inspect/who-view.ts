@@ -4,7 +4,7 @@ import { heldInWords, processInWords, sessionInWords, stateInWords } from '../..
 import type { Channel } from '../terminal.js'
 import { printable } from '../../base/printable.js'
 
-/** What is known of one lock, for people. `others` says how many other locks a session holds. */
+/** The details of one lock, for people. `others` returns how many other locks a session holds. */
 export function whoLines(lock: ServerLock, others: (pid: number) => number, channel: Channel): string[] {
   const { kind, id, holders, waiters, permits } = lock
   const title = printable(titled(lock))
@@ -12,27 +12,25 @@ export function whoLines(lock: ServerLock, others: (pid: number) => number, chan
   const of = permits === null ? '' : `, ${permits} permits`
   return [
     `${channel.paint('bold', title)}  (${kind}${key}${of})`,
-    holders.length === 0 ? 'held by nobody' : 'held by',
+    holders.length === 0 ? 'not held' : 'held by',
     ...holders.flatMap((holder) => holderLines(holder, others(holder.session.pid), channel)),
-    ...(waiters.length === 0 ? ['nobody waits'] : ['waiting', ...waiters.map(waiterLine)]),
+    ...(waiters.length === 0 ? ['no waiters'] : ['waiting', ...waiters.map(waiterLine)]),
   ]
 }
 
-/** Who holds, what it does, and what else would be lost with it. */
+/** A holder, its activity, and how many other locks its session has. */
 export function holderLines(holder: LockHolder, others: number, channel: Channel): string[] {
   const { session, mode, permit, label } = holder
   const which = permit === null ? mode : `permit ${permit}`
   const age = heldInWords(holder)
   const held =
-    age === null
-      ? 'for how long is not known'
-      : `for ${age.replace('>= ', 'at least ').replace('<= ', 'at most ')}`
+    age === null ? 'age unknown' : `for ${age.replace('>= ', 'at least ').replace('<= ', 'at most ')}`
   const isHidden = session.user !== null && session.state === null
   const details = [
     label ? `label: ${label}` : null,
     processInWords(session),
     session.user === null ? null : `user ${session.user}`,
-    isHidden ? 'what it does is only for members of pg_read_all_stats to see' : stateInWords(session),
+    isHidden ? 'only members of pg_read_all_stats see what it does' : stateInWords(session),
     others === 0 ? null : `holds ${others} other ${others === 1 ? 'lock' : 'locks'}`,
   ].filter((each) => each !== null)
   const lines = [`  ${printable(sessionInWords(session))}, ${which}, ${held}`]

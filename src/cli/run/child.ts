@@ -4,10 +4,10 @@ import type { Clock } from '../../base/clock.js'
 import { Family } from './family.js'
 import { readProcess } from './process-table.js'
 
-/** How a process ended: by itself, or by a signal. */
+/** How a process ended: with an exit code, or by a signal. */
 export type ChildEnd = { readonly exitCode: number } | { readonly signal: NodeJS.Signals }
 
-/** Signals that speak to one program. The others are meant to end something, and then to end all of it. */
+/** Signals for one program. The others are meant to end it together with everything it has started. */
 const PRIVATE_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGUSR1', 'SIGUSR2'])
 
 /** Signals that a terminal sends when a key is pressed, to every process of its foreground group at once. */
@@ -16,12 +16,12 @@ const KEYBOARD_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUI
 /**
  * The command, running.
  *
- * Under a terminal it stays in our process group. A group of its own would be a background group: the terminal would stop
- * it as soon as it reads (SIGTTIN), and Ctrl-Z would stop us and our heartbeats but not the command, which would then
- * work on without its lock. So whatever the keyboard sends arrives at both, and is not passed on a second time.
+ * Under a terminal it stays in the process group of lockpool. A separate group would be a background group: the terminal
+ * would stop the command as soon as it reads (SIGTTIN), and Ctrl-Z would stop lockpool and its heartbeats but not the command,
+ * which would then work on without its lock. So signals of the keyboard reach both, and are not passed on a second time.
  *
- * Without a terminal it leads a session of its own, so that everything it starts can be found and ended, and what is sent
- * to our group is not sent to it twice.
+ * Without a terminal it leads a new session, so that everything it starts can be found and ended, and a signal to the process
+ * group of lockpool does not reach it twice.
  */
 export class Child {
   readonly pid: number
@@ -43,7 +43,7 @@ export class Child {
     })
   }
 
-  /** @throws the error of the system, with its `code`, if there is nothing to run. */
+  /** @throws the error of the system, with its `code`, if the command cannot be started. */
   static async start(
     [file = '', ...args]: readonly string[],
     env: Readonly<Record<string, string>>,
@@ -59,12 +59,12 @@ export class Child {
       const [error] = (await once(child, 'error')) as [Error]
       throw error
     }
-    // What `kill` could not do is seen by how the process goes on, or not.
+    // Whether `kill` worked shows in whether the process ends.
     child.on('error', () => undefined)
     return new Child(child, sharesTerminal, clock)
   }
 
-  /** False if it has it already, from the terminal. */
+  /** False if the terminal has sent it to the command already. */
   passOn(signal: NodeJS.Signals): boolean {
     if (this.#sharesTerminal && KEYBOARD_SIGNALS.has(signal) && isInForeground()) {
       this.#isToldToEnd = true
@@ -80,8 +80,8 @@ export class Child {
   }
 
   /**
-   * How it ended. After a signal to all of them, those it has started get `graceMs` to end as well: a shell dies of it at
-   * once, and what it was running may take a moment. `left` are those who stay.
+   * How it ended. After a signal to all of them, the processes it has started get `graceMs` to end as well: a shell dies at
+   * once, and its commands may take a moment. `left` are the pids that are still running.
    */
   async finished(graceMs: number): Promise<{ readonly end: ChildEnd; readonly left: readonly number[] }> {
     const end = await this.ended
@@ -89,7 +89,7 @@ export class Child {
   }
 }
 
-/** Whether the terminal takes us for those it talks with: then its keys reach our whole group. */
+/** Whether this process group is in the foreground of the terminal: then signals of the keyboard reach the whole group. */
 function isInForeground(): boolean {
   const ourselves = readProcess(process.pid)
   return ourselves !== null && ourselves.foreground === ourselves.group

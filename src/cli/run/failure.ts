@@ -24,7 +24,7 @@ export function failure(error: unknown, order: Asked): Failure {
 
 /** The library's messages name its options; users of the command line know flags and variables. */
 function inOurWords(code: string, message: string, { connection }: Asked): string {
-  if (code === 'CONNECTION_FAILED') return `the database can't be used: ${message}`
+  if (code === 'CONNECTION_FAILED') return `the database cannot be used: ${message}`
   const flagged = message.replace('"namespace"', '--namespace')
   return connection === null ? flagged : flagged.replace('"connection"', connection.source)
 }

@@ -18,14 +18,14 @@ export class Family {
   readonly #clock: Clock
   readonly #seen = new Map<number, string>()
 
-  /** `head` is the command. If it `hasOwnSession`, it also leads a process group of its own. */
+  /** `head` is the command. If it `hasOwnSession`, it also leads its own process group. */
   constructor(head: number, hasOwnSession: boolean, clock: Clock) {
     this.#head = head
     this.#hasOwnSession = hasOwnSession
     this.#clock = clock
   }
 
-  /** Those alive now. They are remembered: whoever loses its parent later is still known. */
+  /** The living members. They are remembered, so that one that loses its parent later is still known. */
   look(): readonly ProcessRow[] {
     const session = this.#hasOwnSession ? this.#head : null
     const members = membersOf(readProcesses(), process.pid, session, this.#seen)
@@ -33,20 +33,20 @@ export class Family {
     return members
   }
 
-  /** To everybody, once. */
+  /** Sends it to every member, once. */
   signal(signal: NodeJS.Signals): void {
     const members = this.look()
-    // The group at one blow: one by one, somebody could start another process meanwhile.
+    // The whole group at once: one by one, a member could start another process meanwhile.
     if (this.#hasOwnSession) send(-this.#head, signal)
     for (const { pid, group } of members) {
       if (!this.#hasOwnSession || group !== this.#head) send(pid, signal)
     }
   }
 
-  /** SIGTERM, and after `graceMs` SIGKILL. Answers who is left even then. */
+  /** SIGTERM, and after `graceMs` SIGKILL. Returns the pids that are left even then. */
   async end(graceMs: number, onKill: () => void): Promise<readonly number[]> {
     this.signal('SIGTERM')
-    // Whoever has been stopped could not obey.
+    // A stopped process could not react.
     this.signal('SIGCONT')
     if ((await this.gone(graceMs)).length === 0) return []
     onKill()
@@ -59,7 +59,7 @@ export class Family {
     }
   }
 
-  /** Waits until all have ended, for `limitMs` at most. Answers who has not. */
+  /** Waits until all have ended, for at most `limitMs`. Returns the pids that are left. */
   async gone(limitMs: number): Promise<readonly number[]> {
     const deadline = this.#clock.now() + limitMs
     for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * 2, LAST_LOOK_MS)) {
@@ -72,8 +72,8 @@ export class Family {
 }
 
 /**
- * The descendants of `ancestor`, who is not one of them, the members of `session`, those `seen` before, and all that
- * descend from these. A number seen before belongs to somebody else by now if it started at another time.
+ * The descendants of `ancestor` (without itself), the members of `session`, the processes `seen` before, and the descendants
+ * of all these. A pid seen before belongs to another process if it started at another time.
  */
 export function membersOf(
   rows: readonly ProcessRow[],
@@ -100,6 +100,6 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It has just ended; or it belongs to another user, and will be among those who are left.
+    // It has just ended; or it belongs to another user, and will be among those that are left.
   }
 }

@@ -9,7 +9,7 @@ export interface ProcessRow {
   readonly session: number
   /** The group that the terminal of its session listens to; -1 without a terminal. */
   readonly foreground: number
-  /** When it started, in units of its own: tells it from a later process with the same number. Empty if unknown. */
+  /** When it started, to distinguish it from a later process with the same pid. Empty if unknown. */
   readonly startedAt: string
 }
 
@@ -25,7 +25,7 @@ export function readProcess(pid: number): ProcessRow | null {
 }
 
 /**
- * One line of `/proc/<pid>/stat`. The name, in parentheses, may hold spaces and parentheses of its own. Null for a process
+ * One line of `/proc/<pid>/stat`. The name, in parentheses, may contain spaces and parentheses. Null for a process
  * that has ended.
  *
  * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html

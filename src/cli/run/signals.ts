@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 
-/** What others send to a program to end it, or to tell it something. */
+/** Signals that end a program, or that it handles. */
 export const CAUGHT_SIGNALS: readonly NodeJS.Signals[] = [
   'SIGINT',
   'SIGTERM',
@@ -12,7 +12,7 @@ export const CAUGHT_SIGNALS: readonly NodeJS.Signals[] = [
 
 type Handler = (signal: NodeJS.Signals) => void
 
-/** Receives what is sent to this process from now on until it exits. What is done about it changes on the way. */
+/** Receives all signals to this process until it exits. The handler can be replaced. */
 export class SignalDesk {
   handler: Handler = () => undefined
 
@@ -21,7 +21,7 @@ export class SignalDesk {
   }
 }
 
-/** As shells report it. */
+/** As shells report a signal. */
 export function exitCodeOfSignal(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
 }

@@ -8,7 +8,7 @@ const CLEAR_BELOW = '\u001b[J'
 
 /**
  * The terminal as one picture: another screen than the one the shell writes to, no cursor, no wrapping, and every key at
- * once. Whatever way this process ends, short of SIGKILL, the terminal is given back as it was.
+ * once. However this process ends, except by SIGKILL, the terminal is restored.
  */
 export class FullScreen {
   readonly #channel: Channel

@@ -37,7 +37,7 @@ const ESCAPE = '\u001b'
 const SEQUENCE = /^\u001b(?:\[\[?[\d;]*[A-Za-z~]|O[A-Za-z])/
 
 /**
- * The keys in what a terminal has sent at once, which may be several: letters as they are, the others by name. What is not
+ * The keys in one chunk of terminal input, which may be several: letters as they are, the others by name. What is not
  * known is left out. A lone escape is the key; terminals send sequences whole.
  */
 export function keysIn(input: string): string[] {

@@ -15,11 +15,11 @@ import type { TopState, View } from './top-state.js'
 export interface Row {
   readonly id: string
   readonly text: string
-  /** Whom to end, and about whom there is more to say; null if nobody has the lock. */
+  /** The session to end or to describe; null if the lock is not held. */
   readonly session: ServerSession | null
   /** The lock it is about. */
   readonly lock: ServerLock | null
-  /** Somebody waits. */
+  /** Whether there are waiters. */
   readonly isHot: boolean
 }
 
@@ -32,7 +32,7 @@ export interface Table {
 
 type Order<T> = readonly [name: string, compare: (a: T, b: T) => number]
 
-/** What there is to see in a view. */
+/** The content of a view. */
 export function tableOf(state: TopState, snapshot: LockSnapshot, width: number): Table {
   return TABLES[state.view](state, snapshot, width)
 }

@@ -18,7 +18,7 @@ import { press, startState, type Effect, type TopState } from './top-state.js'
 /** Long enough to be read, however often one looks. */
 const NOTE_MS = 5000
 
-/** The same for what happened when perhaps nobody looked. */
+/** The same for events that the user may have missed. */
 const SERVER_NOTE_MS = 60_000
 
 /** The loop of `lockpool top`: looks, keys and pictures. What each key does and what is drawn is decided elsewhere. */
@@ -41,7 +41,7 @@ export class Top {
   #place: string | null
   #awaySince: number | null = null
 
-  /** `first` is a look that has succeeded, so that what is wrong with the address is told as by every other command. */
+  /** `first` is a snapshot, so that a wrong address has been reported as by every other command. */
   constructor(watch: ServerWatch, first: LockSnapshot, terminal: Terminal, intervalMs: number) {
     this.#watch = watch
     this.#terminal = terminal
@@ -120,14 +120,14 @@ export class Top {
       this.#seeServer()
     } catch (error) {
       this.#awaySince ??= systemClock.now()
-      this.#failure = `the database can't be used: ${explain(error).message}`
+      this.#failure = `the database cannot be used: ${explain(error).message}`
     }
     this.#isLooking = false
     this.#draw()
     this.#lookLater()
   }
 
-  /** After a fail-over: where the server is now, and how long there was none. */
+  /** After a failover: where the server is now, and how long there was none. */
   #seeServer(): void {
     const { place } = this.#watch
     const now = systemClock.now()
@@ -140,7 +140,7 @@ export class Top {
     this.#noteUntil = now + SERVER_NOTE_MS
   }
 
-  /** While somebody is asked about a row, it must not become another one's: what is answered is about what is shown. */
+  /** While a question is open, its row must not change: the answer is about what is shown. */
   get #isAsking(): boolean {
     return this.#state.mode === 'confirm'
   }
@@ -175,7 +175,7 @@ async function endInWords(session: ServerSession, watch: ServerWatch): Promise<s
   if (session.pid === 0) return `${who} has no session to end: see pg_prepared_xacts`
   try {
     return (await watch.end(session)) === 'there'
-      ? `${who} was told to end, and is still there`
+      ? `${who} was asked to end, and is still there`
       : `${who} has ended`
   } catch (error) {
     return `${who} was not ended: ${explain(error).message}`

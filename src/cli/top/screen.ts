@@ -15,7 +15,7 @@ export interface ScreenSize {
   readonly rows: number
 }
 
-/** What is to be drawn. */
+/** The input of a drawing. */
 export interface Scene {
   readonly state: TopState
   /** Null until the first look. */
@@ -83,7 +83,7 @@ function headerLines(
     message !== null
       ? paint('red', clip(message))
       : worst === undefined
-        ? paint('green', clip('nothing is worth a look'))
+        ? paint('green', clip('no findings'))
         : paint(
             worst.severity === 'problem' ? 'red' : 'yellow',
             clip(`${worst.text}${more.length > 0 ? ` (and ${more.length} more)` : ''}`),
@@ -159,26 +159,26 @@ function footerLine(
   if (state.mode === 'confirm' && selected !== null && selected.session !== null)
     return paint(
       'red',
-      clip(`End ${sessionInWords(selected.session)}, and all that it holds? y: yes, any other key: no`),
+      clip(`End ${sessionInWords(selected.session)}, and lose all its locks? y: yes, any other key: no`),
     )
   return paint('dim', clip(FOOTER))
 }
 
-/** What one can't do without comes first: a narrow screen cuts the rest. */
+/** The most important keys come first: a narrow screen cuts the rest. */
 const FOOTER =
-  'h help  q quit  1 2 3 views  arrows mark  v details  K end session  f finding  / filter  s sort  space pause'
+  'h help  q quit  1 2 3 views  arrows select  v details  K end session  f finding  / filter  s sort  space pause'
 
 const HELP: readonly string[] = [
   '1 F1     what is held            2 F2    who waits            3 F3    who blocks whom',
-  's S      sort by another column, the other way round',
-  '/        show only what contains a text; escape shows all again',
-  'space    pause, and go on',
-  '+ -      look less often, more often',
-  'R        look now',
-  'up down  mark a row (also j and k, page up and down, home and end)',
-  'v        all that is known of the marked row',
-  'f        mark the lock that the line above the table is about',
-  'K        end the session of the marked row, after a question',
+  's S      sort by another column, reverse the order',
+  '/        filter by a text; escape clears the filter',
+  'space    pause, continue',
+  '+ -      refresh less often, more often',
+  'R        refresh now',
+  'up down  select a row (also j and k, page up and down, home and end)',
+  'v        details of the selected row',
+  'f        select the lock of the finding above the table',
+  'K        end the session of the selected row, after confirmation',
   'q        quit',
   '',
   'any key goes back',

@@ -1,4 +1,4 @@
-/** What one looks at. */
+/** The view on the screen. */
 export const VIEWS = ['held', 'waiting', 'blocking'] as const
 
 export type View = (typeof VIEWS)[number]
@@ -26,7 +26,7 @@ export interface TopState {
   readonly intervalMs: number
 }
 
-/** What has to be done, besides drawing. */
+/** What to do, besides drawing. */
 export type Effect = 'nothing' | 'quit' | 'suspend' | 'refresh' | 'terminate'
 
 export interface Step {
@@ -50,7 +50,7 @@ export function startState(intervalMs: number): TopState {
   }
 }
 
-/** What is on the screen when a key is pressed. */
+/** The screen when a key is pressed. */
 export interface Shown {
   /** The ids of the rows, in order. */
   readonly rows: readonly string[]
@@ -60,7 +60,7 @@ export interface Shown {
   readonly found: string | null
 }
 
-/** What a key does. */
+/** The effect of a key. */
 export function press(state: TopState, key: string, shown: Shown): Step {
   if (key === 'interrupt') return { state, effect: 'quit' }
   if (key === 'suspend') return { state, effect: 'suspend' }

@@ -14,7 +14,7 @@ async function told(error: unknown): Promise<[code: number, text: string]> {
 }
 
 const withCode = (code: string, message: string): Error => Object.assign(new Error(message), { code })
-const UNUSABLE = "lockpool: the database can't be used: "
+const UNUSABLE = 'lockpool: the database cannot be used: '
 
 test.each([
   ['no answer', new ConnectionError('no answer'), 69, `${UNUSABLE}no answer\n`],

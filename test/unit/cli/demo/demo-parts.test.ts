@@ -60,8 +60,8 @@ function channel(isTerminal: boolean): Channel & { readonly text: () => string }
 test('nothing is broken where every promise holds', () => {
   expect(brokenPromises(GOOD)).toEqual([])
   expect(verdictLines(GOOD, channel(false))).toEqual([
-    '✓ With lockpool 1,000 tasks in 4 processes lost no cent, on 16 connections.',
-    '  Without locks 987 accounts were wrong after 3.0 s, by 12,345.67 in all.',
+    '✓ With lockpool, 1,000 tasks in 4 processes lost no money, on 16 connections.',
+    '  Without locks 987 accounts were wrong after 3.0 s, by 12,345.67 in total.',
   ])
 })
 
@@ -84,7 +84,7 @@ test.each([
     /1 writes were refused/,
   ],
   ['a lost lock', { withLocks: { ...GOOD.withLocks, tally: { ...TALLY, lost: 2 } } }, /2 locks were lost/],
-  ['others who stand still', { killed: { ...GOOD.killed, transfersAfter: 0 } }, /nobody went on/],
+  ['others who stand still', { killed: { ...GOOD.killed, transfersAfter: 0 } }, /no process continued/],
   [
     'a killed process that keeps its locks',
     { killed: { ...GOOD.killed, freedAfterMs: null } },
@@ -103,14 +103,16 @@ test('a run in which nothing was lost without locks says so, and is not a failur
   const lucky = { ...GOOD, without: { ...GOOD.without, missingCents: 0, ledger: KEPT } }
 
   expect(brokenPromises(lucky)).toEqual([])
-  expect(verdictLines(lucky, channel(false))[1]).toMatch(/nothing was lost either/)
+  expect(verdictLines(lucky, channel(false))[1]).toMatch(/nothing was lost this time either/)
 })
 
 test('the summary fits a narrow terminal, and nothing is cut off', () => {
   const lines = summaryLines(GOOD, channel(true))
 
   for (const line of lines) expect(line.length, line).toBeLessThan(78)
-  expect(lines.join('\n')).toMatch(/ 71 locks, free after 155 ms\n    another had one +after 160 ms$/m)
+  expect(lines.join('\n')).toMatch(
+    / 71 locks, free after 155 ms\n    another process had one +after 160 ms$/m,
+  )
 })
 
 test.each([

@@ -105,7 +105,7 @@ test('how many locks there is room for is what pools go by', () => {
 
   const check = checks.find(({ name }) => name === 'lock table')!
   expect(check.text).toContain(
-    `room for ${together} locks of all pools together, ${alone} of one that is alone`,
+    `room for ${together} locks of all pools together, or ${alone} of a single pool`,
   )
   expect(check.advice).toContain('max_locks_per_transaction (64)')
 })

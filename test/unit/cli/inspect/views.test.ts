@@ -74,8 +74,8 @@ test('who, to a role that may not see what others do', () => {
     serverState({ sessions: [serverSession(1, hidden)], locks: [held(key(42), 1)] }),
   )
   expect(whoLines(locks[0]!, () => 0, plain).slice(2, -1)).toEqual([
-    '  app 1 (pid 1), exclusive, for how long is not known',
-    '    user app; what it does is only for members of pg_read_all_stats to see',
+    '  app 1 (pid 1), exclusive, age unknown',
+    '    user app; only members of pg_read_all_stats see what it does',
   ])
 })
 

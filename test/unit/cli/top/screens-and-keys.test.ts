@@ -183,7 +183,7 @@ test('the marked row is marked, scrolled to, and explained', () => {
   expect(lines.at(-4)).toBe('advisory 7')
   expect(lines.at(-2)).toBe('SELECT 1')
   expect(draw({ ...state, mode: 'confirm' }, 120).lines.at(-1)).toMatch(
-    /^End worker \(pid 3\), and all that it holds\?/,
+    /^End worker \(pid 3\), and lose all its locks\?/,
   )
 })
 

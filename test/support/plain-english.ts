@@ -1,0 +1,100 @@
+/** What GLOSSARY.md replaces, and patterns that are hard to read, as far as a machine can tell. */
+import { filesOf, pages, read, type RepositoryFile } from './repository.js'
+
+/** Each with what to write instead. */
+const BANNED: readonly (readonly [pattern: RegExp, instead: string])[] = [
+  [/\b(?:whoever|whomever)\b/i, 'name the role: the holder, a caller, the user'],
+  [/\b(?:nobody|somebody|everybody)\b/i, 'name the role, or "no process", "another session", "all callers"'],
+  [/\bthose who\b/i, 'a noun: waiters, holders, callers'],
+  [/\b(?:for|by|to|of|with|than|from) who\b(?! blocks)/i, 'a noun instead of "who"'],
+  [
+    /(?:^|[.:] |\| |\*\* )Who (?:waits|holds|comes|has|asks|wants|knows|looks|releases|needs)\b(?![^.]*\?)/m,
+    'a noun as the subject',
+  ],
+  [/\b(?:is|are|was|were|be|been) told\b/i, 'the actor and an active verb: "the caller gets an error"'],
+  [/\b(?:to|can|could|not) be had\b/i, 'available, can be acquired'],
+  [/\bso (?:many|long)\b(?! as)/i, 'a number, "this many", "for this long"'],
+  [/\b(?:has|have) to do with\b/i, 'concerns, uses, affects'],
+  [/\bwill do\b/i, 'is suitable, is enough'],
+  [/\bbeside\b/i, 'next to, alongside, compared with'],
+  [/\ba lockpool\b/i, 'lockpool, a pool, a process that uses lockpool'],
+  [/\bcircles?\b/i, 'cycle'],
+  [/\b(?:bell|ears|deaf)\b/i, 'notification listener, polling'],
+  [/\bfail-overs?\b/i, 'failover'],
+  [/\btime-outs?\b/i, 'timeout'],
+  [/\b(?:give|gives|gave|given) back\b/i, 'release, check in'],
+]
+
+/** Folders of `src` whose comments and messages are clean. Others are added when they are. */
+const CLEAN_SOURCES = ['base', 'cli', 'dashboard', 'embedded', 'inspect', 'telemetry'].map(
+  (folder) => `src/${folder}/`,
+)
+
+/** Not cleaned yet, although their folder is. */
+const DIRTY_SOURCES = ['src/cli/serve/', 'src/cli/commands/serve.ts']
+
+/** Pages that are not cleaned yet. The glossary has to name what it replaces. */
+const DIRTY_PAGES: readonly string[] = [
+  'GLOSSARY.md',
+  'ARCHITECTURE.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  'docs/comparison.md',
+  'docs/concepts/',
+  'docs/decisions/',
+  'docs/guides/as-pg-pool.md',
+  'docs/guides/dashboard.md',
+  'docs/guides/from-psycopg2-pool.md',
+  'docs/guides/inspecting.md',
+  'docs/guides/lock-in-your-transaction.md',
+  'docs/guides/measuring.md',
+  'docs/guides/recipes.md',
+  'docs/reference/api/',
+  // Made from help, which is held where it stands.
+  'docs/reference/cli.md',
+  'docs/guides/serve.md',
+  'docs/reference/errors.md',
+  'docs/reference/events.md',
+  'docs/reference/fault-cases.md',
+  'docs/reference/options.md',
+  'docs/reference/testing.md',
+  'docs/reference/track-record.md',
+]
+
+/** Every banned phrase in what is clean, with its place. */
+export function bannedPhrases(): string[] {
+  const sources = filesOf('src', '.ts').filter(
+    ({ path }) => isBelow(path, CLEAN_SOURCES) && !isBelow(path, DIRTY_SOURCES),
+  )
+  const clean = [...pages(), { path: 'llms.txt', text: read('llms.txt') }].filter(
+    ({ path }) => !isBelow(path, DIRTY_PAGES),
+  )
+  return [...sources.map(withoutLiterals), ...clean.map(withoutCode)].flatMap(phrasesIn)
+}
+
+function isBelow(path: string, places: readonly string[]): boolean {
+  return places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place))
+}
+
+function phrasesIn({ path, text }: RepositoryFile): string[] {
+  return text.split('\n').flatMap((line, i) =>
+    BANNED.flatMap(([pattern, instead]) => {
+      const found = pattern.exec(line)
+      return found === null ? [] : [`${path}:${i + 1}: "${found[0].trim()}": ${instead}`]
+    }),
+  )
+}
+
+/** Names of values, which are not prose. */
+function withoutLiterals({ path, text }: RepositoryFile): RepositoryFile {
+  return { path, text: text.replaceAll(/['`](?:deaf|nobody)['`]/g, '') }
+}
+
+function withoutCode({ path, text }: RepositoryFile): RepositoryFile {
+  const blank = (code: string): string => code.replaceAll(/[^\n]/g, '')
+  const prose = text
+    .replaceAll(/^```[\s\S]*?^```$/gm, blank)
+    .replaceAll(/`[^`\n]*`/g, '')
+    .replaceAll(/\]\([^)]*\)/g, ']')
+  return { path, text: prose }
+}
