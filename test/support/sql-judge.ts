@@ -223,10 +223,10 @@ function callsOf(select: Record<string, unknown>): readonly Call[] {
 }
 
 function judgeArgument(argument: Argument, node: unknown): readonly string[] {
+  if (argument.is === 'expression') return []
   const leaf = leafOf(node)
   if (argument.is === 'parameter')
     return leaf.is === 'param' && leaf.value === argument.index ? [] : ['another parameter']
-  if (argument.is === 'expression') return []
   if (argument.value === null) return leaf.is === 'null' ? [] : ['no NULL']
   return leaf.is === 'const' && String(leaf.value).trim().replace('+', '') === String(argument.value)
     ? []
@@ -241,7 +241,9 @@ function leafOf(node: unknown): Leaf {
   if (ParamRef !== undefined) return { is: 'param', value: ParamRef['number'] }
   if (A_Expr?.['lexpr'] === undefined && A_Expr?.['rexpr'] !== undefined) {
     const inner = leafOf(A_Expr['rexpr'])
-    return inner.is === 'const' ? { is: 'const', value: -BigInt(String(inner.value)) } : { is: 'else' }
+    return inner.is === 'const' && /^\d+$/.test(String(inner.value))
+      ? { is: 'const', value: -BigInt(String(inner.value)) }
+      : { is: 'else' }
   }
   if (A_Const === undefined) return { is: 'else' }
   if (A_Const['isnull'] === true) return { is: 'null' }
