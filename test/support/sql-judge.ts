@@ -84,19 +84,19 @@ export function complaints(text: string): readonly string[] {
   if (nodes === null) return statements.flatMap((statement) => claimsOf(statement))
   if (problem !== null && isMisreadByJudge(text)) return []
   if (problem !== null) return [`refused, but it is read: ${problem.message}`]
-  const isWhole = statements.length === 1 && statements[0]!.kind === 'suspicious'
-  // One piece from BEGIN ATOMIC on, or of a text that reads in two ways.
-  if (nodes.length !== statements.length)
-    return isWhole || /\batomic\b/i.test(text)
-      ? statements.length > nodes.length || !areSafe(statements, nodes)
-        ? ['a lock call is in a piece that is passed on']
-        : []
-      : [`${statements.length} statements instead of ${nodes.length}`]
-  return statements.flatMap((statement, i) => judgeOne(statement, nodes[i]!))
+  if (nodes.length === statements.length)
+    return statements.flatMap((statement, i) => judgeOne(statement, nodes[i]!))
+  return statements.length < nodes.length ? judgePieces(statements, nodes) : ['statements that are none']
 }
 
-const areSafe = (statements: readonly Statement[], nodes: readonly Node[]): boolean =>
-  nodes.every((node) => lockNames(node).length === 0) || statements.some(({ kind }) => kind === 'suspicious')
+/** From BEGIN ATOMIC on, and in a text that reads in two ways, the last piece holds several statements. */
+function judgePieces(statements: readonly Statement[], nodes: readonly Node[]): readonly string[] {
+  const last = statements.at(-1)!
+  if (!/\batomic\b/i.test(last.text) && last.kind !== 'suspicious') return ['a statement is not seen']
+  const rest = nodes.slice(statements.length - 1)
+  const passed = last.kind === 'suspicious' ? [] : rest.flatMap(lockNames).map(passedOn)
+  return [...statements.slice(0, -1).flatMap((statement, i) => judgeOne(statement, nodes[i]!)), ...passed]
+}
 
 /** What is said to be known for sure must be readable by PostgreSQL as well. A neighbor may be the one that is not. */
 function claimsOf(statement: Statement): readonly string[] {

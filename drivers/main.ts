@@ -1,0 +1,80 @@
+/**
+ * `npm run drivers`: programs in other languages, unchanged, against PostgreSQL and against `lockpool serve` before it. What
+ * they print and the locks they hold must be the same.
+ *
+ *   --only NAME        those whose name holds this
+ *   --through-bouncer  what is not about locks goes through PgBouncer in transaction mode
+ *   --verbose          also what each printed
+ */
+import { parseArgs } from 'node:util'
+import { PgBouncer } from '../test/support/pgbouncer.js'
+import { compare, type Comparison } from './compare.js'
+import { NOT_RUN, PROGRAMS, type Program } from './programs.js'
+import { sixPrograms } from './six-programs.js'
+import { startFront, startServer, type Server } from './target.js'
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    'through-bouncer': { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
+  },
+})
+
+const write = (text: string): void => void process.stdout.write(`${text}\n`)
+
+const isAsked = ({ name }: { readonly name: string }): boolean =>
+  name.toLowerCase().includes(values.only.toLowerCase())
+
+async function main(): Promise<number> {
+  await using server = await startServer()
+  const failed =
+    (await compareAll(server)) + (isAsked({ name: 'six programs' }) ? await playScenes(server) : 0)
+  write(failed === 0 ? '\nno difference' : `\n${failed} with differences`)
+  return failed
+}
+
+async function compareAll(server: Server): Promise<number> {
+  await using bouncer = values['through-bouncer']
+    ? await PgBouncer.to(server.url, { pool_mode: 'transaction', default_pool_size: 5 })
+    : null
+  await using front = await startFront(server, bouncer?.url ?? 'pass')
+  let failed = 0
+  for (const program of PROGRAMS.filter(isAsked)) {
+    const missing = program.missing()
+    if (missing === null) {
+      const comparison = await compare(program, server, front)
+      report(comparison)
+      if (comparison.differences.length > 0) failed++
+    } else write(`skip  ${program.name}: needs ${missing}`)
+  }
+  for (const [name, reason] of NOT_RUN.filter(([name]) => isAsked({ name })))
+    write(`skip  ${name}: ${reason}`)
+  return failed
+}
+
+function report({ program, straight, front, differences }: Comparison): void {
+  const facts = `${straight.lines.length} lines, locks looked at ${straight.locks.length} times`
+  write(`${differences.length === 0 ? 'same ' : 'OTHER'} ${program.name}: ${facts}`)
+  for (const difference of differences.slice(0, 20)) write(`    ${difference}`)
+  if (values.verbose) write(front.lines.map((line) => `    | ${line}`).join('\n'))
+}
+
+async function playScenes(server: Server): Promise<number> {
+  const scenes = await sixPrograms(server, pythonOf(PROGRAMS[0]!))
+  if (scenes === null) {
+    write('skip  six programs: needs pgbouncer python3-psycopg2')
+    return 0
+  }
+  write('\nsix programs, 40 times each: lock, read, write one more, unlock')
+  for (const { name, counter, stuck, isRight } of scenes)
+    write(
+      `${isRight ? 'as expected' : 'NOT EXPECTED'}  ${name}: ${counter} of 240${stuck > 0 ? `, ${stuck} stuck` : ''}`,
+    )
+  return scenes.filter(({ isRight }) => !isRight).length
+}
+
+const pythonOf = (psycopg2: Program): string | null =>
+  psycopg2.missing() === null ? psycopg2.command[0]! : null
+
+process.exitCode = (await main()) === 0 ? 0 : 1

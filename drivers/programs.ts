@@ -1,0 +1,121 @@
+/** Programs in other languages, each with what it needs to run. */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+
+export interface Program {
+  readonly name: string
+  readonly command: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  /** Null if it can run, or why not. */
+  readonly missing: () => string | null
+  /** Lines that may differ from run to run are left out. */
+  readonly keep?: (line: string) => boolean
+}
+
+const FOLDER = 'drivers/programs'
+
+const works = ([program, ...args]: readonly string[], env: NodeJS.ProcessEnv = {}): boolean =>
+  spawnSync(program!, args, { stdio: 'ignore', env: { ...process.env, ...env } }).status === 0
+
+/** Debian's packages are for its own Python, which another may hide. */
+function pythonWith(modules: readonly string[]): string | null {
+  const imports = modules.map((name) => `import ${name}`).join('\n')
+  return ['python3', '/usr/bin/python3'].find((python) => works([python, '-c', imports])) ?? null
+}
+
+function python(name: string, file: string, modules: readonly string[], debian: string): Program {
+  return {
+    name,
+    get command() {
+      return [pythonWith(modules)!, `${FOLDER}/${file}`]
+    },
+    missing: () => (pythonWith(modules) === null ? debian : null),
+  }
+}
+
+const unless = (check: readonly string[], debian: string, env?: NodeJS.ProcessEnv) => (): string | null =>
+  works(check, env) ? null : debian
+
+const GO = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' }
+
+const go = (name: string, folder: string, module: string, debian: string): Program => ({
+  name,
+  command: ['go', 'run', `${FOLDER}/${folder}/main.go`],
+  env: GO,
+  missing: unless(['go', 'list', module], `golang-go ${debian}`, GO),
+})
+
+const JDBC = '/usr/share/java/postgresql.jar'
+
+const jdbc = (mode: 'extended' | 'simple'): Program => ({
+  name: `JDBC, ${mode}`,
+  command: ['java', '-cp', JDBC, `${FOLDER}/Jdbc.java`, mode],
+  missing: () =>
+    existsSync(JDBC) && works(['javac', '-version']) ? null : 'libpostgresql-jdbc-java default-jdk-headless',
+})
+
+const pgbench = (protocol: 'simple' | 'extended' | 'prepared'): Program => ({
+  name: `pgbench, ${protocol}`,
+  command: ['pgbench', '-n', '-M', protocol, '-c', '8', '-t', '25', '-f', `${FOLDER}/pgbench.sql`],
+  missing: unless(['pgbench', '--version'], 'postgresql-contrib'),
+  keep: (line) => /transactions|clients|error/.test(line) && !/tps|latency/.test(line),
+})
+
+export const PROGRAMS: readonly Program[] = [
+  python('psycopg2', 'psycopg2_basic.py', ['psycopg2'], 'python3-psycopg2'),
+  python('psycopg 3', 'psycopg3_basic.py', ['psycopg'], 'python3-psycopg'),
+  python('asyncpg', 'asyncpg_basic.py', ['asyncpg'], 'python3-asyncpg'),
+  python('SQLAlchemy', 'sqlalchemy_basic.py', ['sqlalchemy', 'psycopg2'], 'python3-sqlalchemy'),
+  python(
+    'Django, django-pglocks',
+    'django_pglocks_basic.py',
+    ['django', 'django_pglocks'],
+    'python3-django python3-django-pglocks',
+  ),
+  jdbc('extended'),
+  jdbc('simple'),
+  go('lib/pq', 'libpq', 'github.com/lib/pq', 'golang-github-lib-pq-dev'),
+  go('pgx', 'pgx', 'github.com/jackc/pgx/v4/pgxpool', 'golang-github-jackc-pgx-v4-dev'),
+  {
+    name: 'Ruby pg',
+    command: ['ruby', `${FOLDER}/ruby_pg.rb`],
+    missing: unless(['ruby', '-e', "require 'pg'"], 'ruby-pg'),
+  },
+  {
+    name: 'Rails',
+    command: ['ruby', '-W0', `${FOLDER}/rails.rb`],
+    missing: unless(
+      ['ruby', '-W0', '-e', "require 'active_record'; require 'pg'"],
+      'ruby-activerecord ruby-pg',
+    ),
+  },
+  {
+    name: 'PHP pgsql, PDO',
+    command: ['php', `${FOLDER}/pgsql.php`],
+    missing: unless(['php', '-r', "exit(extension_loaded('pdo_pgsql') ? 0 : 1);"], 'php-cli php-pgsql'),
+  },
+  {
+    name: 'DBD::Pg',
+    command: ['perl', `${FOLDER}/dbd.pl`],
+    missing: unless(['perl', '-MDBD::Pg', '-e', '1'], 'libdbd-pg-perl'),
+  },
+  { name: 'pg', command: [process.execPath, `${FOLDER}/node_pg.mjs`], missing: () => null },
+  { name: 'postgres.js', command: [process.execPath, `${FOLDER}/postgres_js.mjs`], missing: () => null },
+  {
+    name: 'psql',
+    command: ['psql', '-X', '-f', `${FOLDER}/psql.sql`],
+    missing: unless(['psql', '--version'], 'postgresql-client'),
+    keep: (line) => !line.startsWith('LOCATION:'),
+  },
+  pgbench('simple'),
+  pgbench('extended'),
+  pgbench('prepared'),
+]
+
+/** What is known not to run here, and why. */
+export const NOT_RUN: readonly (readonly [string, string])[] = [
+  ['pg8000', 'the one of Debian knows no SCRAM'],
+  ['Prisma migrate', 'its engine is a binary that no package has'],
+  ['with_advisory_lock', 'its statements are in the program of Rails; the gem is no Debian package'],
+  ['Npgsql, Flyway, golang-migrate', 'no Debian package; their lock statements are in the unit tests'],
+]

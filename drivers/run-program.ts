@@ -1,0 +1,78 @@
+/** Runs one program against one port. At each of its checkpoints the locks at the server are written down. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { Client } from 'pg'
+import { ADVISORY_LOCKS } from './drivers-sql.js'
+import type { Program } from './programs.js'
+
+/** `classid:objid:objsubid mode sessions`, as in pg_locks. */
+export type Locks = readonly string[]
+
+export interface Run {
+  /** What it wrote, and `locks?` for each checkpoint. */
+  readonly lines: readonly string[]
+  /** The locks at each checkpoint, and those that are left when it has ended. */
+  readonly locks: readonly Locks[]
+  readonly exitCode: number | null
+}
+
+const TIMEOUT_MS = 120_000
+
+export async function runProgram(
+  program: Program,
+  port: number,
+  look: (checkpoint: number) => Promise<Locks>,
+): Promise<Run> {
+  const child = spawn('sh', ['-c', 'exec "$@" 2>&1', 'sh', ...program.command], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...LOGIN, ...program.env, PGPORT: String(port) },
+  })
+  const exited = once(child, 'exit') as Promise<[number | null]>
+  const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS)
+  child.stdin.on('error', () => undefined)
+  const lines: string[] = []
+  const locks: Locks[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (program.keep?.(line) ?? true) lines.push(line)
+    if (line !== 'locks?') continue
+    locks.push(await look(locks.length))
+    child.stdin.write('\n')
+  }
+  const [exitCode] = await exited
+  clearTimeout(timer)
+  locks.push(await look(locks.length))
+  return { lines, locks, exitCode }
+}
+
+const LOGIN = {
+  PGHOST: '127.0.0.1',
+  PGUSER: 'app',
+  PGPASSWORD: 'secret',
+  PGDATABASE: 'app',
+  PYTHONDONTWRITEBYTECODE: '1',
+}
+
+export async function readLocks(admin: Client): Promise<Locks> {
+  const { rows } = await admin.query<{ key: string; mode: string; sessions: number }>(ADVISORY_LOCKS)
+  return rows.map(({ key, mode, sessions }) => `${key} ${mode} ${sessions}`)
+}
+
+/** A lock may be given up a moment after its session was told so. */
+const SETTLE_MS = 5000
+
+/** Looks again until the locks are those that the server alone had, among all keys that it ever had. */
+export async function readLocksLike(
+  admin: Client,
+  expected: Locks,
+  keys: ReadonlySet<string>,
+): Promise<Locks> {
+  const end = Date.now() + SETTLE_MS
+  for (;;) {
+    const locks = (await readLocks(admin)).filter((lock) => keys.has(keyOf(lock)))
+    if (locks.join() === expected.join() || Date.now() > end) return locks
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+export const keyOf = (lock: string): string => lock.slice(0, lock.indexOf(' '))

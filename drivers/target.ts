@@ -1,0 +1,72 @@
+/** What programs connect to: a server, a front before it, a pooler before it. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import pg from 'pg'
+import { startEmbeddedPostgres } from '../src/embedded/index.js'
+import { CREATE_DATABASE, CREATE_ROLE } from './drivers-sql.js'
+
+export interface Target extends AsyncDisposable {
+  readonly port: number
+}
+
+/** A PostgreSQL with the database `app` and its owner, who logs in with a password. */
+export interface Server extends Target {
+  /** As superuser, in the database `app`. */
+  readonly admin: pg.Client
+  readonly url: string
+}
+
+export async function startServer(): Promise<Server> {
+  const server = await startEmbeddedPostgres({ durable: false, settings: { max_connections: 60 } })
+  const first = new pg.Client(server.url)
+  await first.connect()
+  await first.query(CREATE_ROLE)
+  await first.query(CREATE_DATABASE)
+  await first.end()
+  const admin = new pg.Client(Object.assign(new URL(server.url), { pathname: '/app' }).href)
+  await admin.connect()
+  return {
+    port: server.port,
+    admin,
+    url: `postgres://app:secret@127.0.0.1:${server.port}/app`,
+    [Symbol.asyncDispose]: async () => {
+      await admin.end()
+      await server.stop()
+    },
+  }
+}
+
+/** `lockpool serve`, as it is installed. `others` is where statements go that are not about locks. */
+export async function startFront(server: Server, others: string): Promise<Target> {
+  const folder = await mkdtemp(join(tmpdir(), 'lockpool-drivers-'))
+  const users = join(folder, 'users.txt')
+  await writeFile(users, '"app" "secret"\n')
+  const url = `--url=${server.url}`
+  const args = ['serve', '--listen=127.0.0.1:0', `--users=${users}`, url, `--others=${others}`, '--json']
+  const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit')
+  const port = await Promise.race([portOf(child.stdout), exited.then(() => null)])
+  if (port === null) throw new Error('lockpool serve has ended')
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM')
+      await exited
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+async function portOf(output: NodeJS.ReadableStream): Promise<number | null> {
+  for await (const line of createInterface({ input: output })) {
+    const port = /"port":\s*(\d+)/.exec(line)?.[1]
+    if (port !== undefined) return Number(port)
+  }
+  return null
+}

@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compare } from '../../../drivers/compare.js'
+import { PROGRAMS } from '../../../drivers/programs.js'
+import { startFront, startServer, type Server, type Target } from '../../../drivers/target.js'
+
+/** The others run with `npm run drivers`. */
+const QUICK = ['psycopg2', 'psql', 'pg']
+
+let server: Server
+let front: Target
+
+beforeAll(async () => {
+  server = await startServer()
+  front = await startFront(server, 'pass')
+})
+
+afterAll(async () => {
+  await front[Symbol.asyncDispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+describe('a program cannot tell the front from the server, by what it is answered and by the locks it has', () => {
+  for (const program of PROGRAMS.filter(({ name }) => QUICK.includes(name)))
+    test.skipIf(program.missing() !== null)(program.name, async () => {
+      const { straight, differences } = await compare(program, server, front)
+      expect(differences).toEqual([])
+      expect(straight.locks.length).toBeGreaterThan(3)
+    })
+})
