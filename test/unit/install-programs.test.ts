@@ -49,8 +49,8 @@ function asked(has: readonly string[], machine: Machine): Asked {
   }
 }
 
-const ALL = ['pgbouncer', 'chromium', 'tmux', 'zsh', 'fish', 'mariadbd']
-const PACKAGES = [...ALL.slice(0, -1), 'mariadb-server']
+const ALL = ['pgbouncer', 'chromium', 'tmux', 'zsh', 'fish', 'mariadbd', 'psql', 'python3-psycopg2']
+const PACKAGES = [...ALL.slice(0, 5), 'mariadb-server', 'postgresql-client', 'python3-psycopg2']
 const ROOT_USER = 0
 
 /** Only a program that was not there becomes one. */
@@ -59,12 +59,12 @@ const WORKS =
 
 describe.skipIf(TIMEOUT === '')('on Linux', () => {
   test('what is missing is installed, one by one, and what is there is not', () => {
-    const result = asked(['chromium', 'tmux', 'mariadbd'], { user: ROOT_USER, aptGet: WORKS })
+    const result = asked(['chromium', 'tmux', 'mariadbd', 'psql'], { user: ROOT_USER, aptGet: WORKS })
 
-    expect(result.installs).toEqual(['pgbouncer', 'zsh', 'fish'])
+    expect(result.installs).toEqual(['pgbouncer', 'zsh', 'fish', 'python3-psycopg2'])
     expect(result).toMatchObject({
       status: 0,
-      says: 'installed: pgbouncer\ninstalled: zsh\ninstalled: fish\n',
+      says: 'installed: pgbouncer\ninstalled: zsh\ninstalled: fish\ninstalled: python3-psycopg2\n',
     })
   })
 
@@ -87,7 +87,7 @@ describe.skipIf(TIMEOUT === '')('on Linux', () => {
   })
 
   test('one that cannot be installed does not keep others from it, and is no failure', () => {
-    const result = asked(['tmux', 'zsh', 'fish', 'mariadbd'], {
+    const result = asked(['tmux', 'zsh', 'fish', 'mariadbd', 'psql', 'python3-psycopg2'], {
       user: ROOT_USER,
       aptGet: 'echo E: no network >&2; exit 100',
     })
