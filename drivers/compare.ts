@@ -1,5 +1,5 @@
 import type { Program } from './programs.js'
-import { keyOf, readLocks, readLocksLike, runProgram, type Run } from './run-program.js'
+import { keyOf, readLocksLike, readSettledLocks, runProgram, type Run } from './run-program.js'
 import type { Server, Target } from './target.js'
 
 export interface Comparison {
@@ -11,7 +11,7 @@ export interface Comparison {
 }
 
 export async function compare(program: Program, server: Server, front: Target): Promise<Comparison> {
-  const straight = await runProgram(program, server.port, () => readLocks(server.admin))
+  const straight = await runProgram(program, server.port, () => readSettledLocks(server.admin))
   const keys = new Set(straight.locks.flat().map(keyOf))
   const run = await runProgram(program, front.port, (checkpoint) =>
     readLocksLike(server.admin, straight.locks[checkpoint] ?? [], keys),

@@ -105,7 +105,8 @@ export const PROGRAMS: readonly Program[] = [
     name: 'psql',
     command: ['psql', '-X', '-f', `${FOLDER}/psql.sql`],
     missing: unless(['psql', '--version'], 'postgresql-client'),
-    keep: (line) => !line.startsWith('LOCATION:'),
+    // Where in the server's code, and where in the text: of arguments that were evaluated the front does not say that.
+    keep: (line) => !/^LOCATION:|^LINE \d|^ +\^$/.test(line),
   },
   pgbench('simple'),
   pgbench('extended'),

@@ -53,15 +53,28 @@ const LOGIN = {
   PYTHONDONTWRITEBYTECODE: '1',
 }
 
-export async function readLocks(admin: Client): Promise<Locks> {
+async function readLocks(admin: Client): Promise<Locks> {
   const { rows } = await admin.query<{ key: string; mode: string; sessions: number }>(ADVISORY_LOCKS)
   return rows.map(({ key, mode, sessions }) => `${key} ${mode} ${sessions}`)
 }
 
-/** A lock may be given up a moment after its session was told so. */
+/** A server session, and a front, may give up a lock a moment after its client knows that. */
 const SETTLE_MS = 5000
+const STILL_MS = 150
 
-/** Looks again until the locks are those that the server alone had, among all keys that it ever had. */
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Looks until nothing has changed for a while. */
+export async function readSettledLocks(admin: Client): Promise<Locks> {
+  for (let locks = await readLocks(admin); ;) {
+    await pause(STILL_MS)
+    const next = await readLocks(admin)
+    if (next.join() === locks.join()) return locks
+    locks = next
+  }
+}
+
+/** Looks until the locks are those that the server alone had, among all keys that it ever had. */
 export async function readLocksLike(
   admin: Client,
   expected: Locks,
@@ -71,7 +84,7 @@ export async function readLocksLike(
   for (;;) {
     const locks = (await readLocks(admin)).filter((lock) => keys.has(keyOf(lock)))
     if (locks.join() === expected.join() || Date.now() > end) return locks
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await pause(20)
   }
 }
 

@@ -34,4 +34,3 @@ SHOW lock_timeout;
 DISCARD ALL;
 \echo locks?
 \prompt '' x
-\d pg_locks

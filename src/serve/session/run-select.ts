@@ -3,9 +3,10 @@ import { callOwn } from '../locks/own-calls.js'
 import type { Report } from '../messages/backend.js'
 import { decodeText, TYPE, type Value } from '../messages/values.js'
 import type { Argument, Column, ColumnValue, LockCall, OwnCall, SelectStatement } from '../sql/statement.js'
-import { argumentValues, keyOf } from './arguments.js'
+import { argumentValues, keyOf, type ArgumentValue } from './arguments.js'
 import { TAG } from './command-tags-sql.js'
 import type { Bound } from './bound.js'
+import { evaluationError } from './evaluation-error.js'
 import { oneRow, type Outcome } from './outcome.js'
 import { typeOf } from './result-columns.js'
 import type { StatementContext } from './statement-context.js'
@@ -58,17 +59,28 @@ async function lockValue(
     await Promise.all([locks.releaseAll(), permits.releaseAll()])
     return VOID
   }
-  const key = keyOf(
-    await argumentValues(call.key, call.evaluation, bound, (...parts) => context.evaluate(...parts)),
-  )
+  const key = keyOf(await valuesFor(call, call.key, bound, context))
   if (key === null) return null
   return callLock(call, key, locks, context.patience(), (notice) => notices.push(notice))
+}
+
+async function valuesFor(
+  call: LockCall | OwnCall,
+  parts: readonly Argument[],
+  bound: Bound,
+  context: StatementContext,
+): Promise<readonly ArgumentValue[]> {
+  try {
+    return await argumentValues(parts, call.evaluation, bound, (...asked) => context.evaluate(...asked))
+  } catch (error) {
+    throw evaluationError(error, call.is === 'own' ? `lockpool.${call.function}` : call.function)
+  }
 }
 
 async function ownValue(call: OwnCall, bound: Bound, context: StatementContext): Promise<Value> {
   const { name, permits, timeout_ms: timeout } = call.arguments
   const parts = [name, permits, timeout].filter((part): part is Argument => part !== undefined)
-  const values = await argumentValues(parts, call.evaluation, bound, (...parts) => context.evaluate(...parts))
+  const values = await valuesFor(call, parts, bound, context)
   if (values[0] === null) return null
   const numberOf = (part: Argument | undefined): number | null => {
     const value = part === undefined ? null : values[parts.indexOf(part)]

@@ -4,7 +4,7 @@ import { PROGRAMS } from '../../../drivers/programs.js'
 import { startFront, startServer, type Server, type Target } from '../../../drivers/target.js'
 
 /** The others run with `npm run drivers`. */
-const QUICK = ['psycopg2', 'psql', 'pg']
+const QUICK = new Set(['psycopg2', 'psql', 'pg'])
 
 let server: Server
 let front: Target
@@ -20,7 +20,7 @@ afterAll(async () => {
 })
 
 describe('a program cannot tell the front from the server, by what it is answered and by the locks it has', () => {
-  for (const program of PROGRAMS.filter(({ name }) => QUICK.includes(name)))
+  for (const program of PROGRAMS.filter(({ name }) => QUICK.has(name)))
     test.skipIf(program.missing() !== null)(program.name, async () => {
       const { straight, differences } = await compare(program, server, front)
       expect(differences).toEqual([])
