@@ -6,7 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import pg from 'pg'
-import { startEmbeddedPostgres } from '../src/embedded/index.js'
+import {
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+} from '../src/embedded/index.js'
 import { CREATE_DATABASE, CREATE_ROLE } from './drivers-sql.js'
 
 export interface Target extends AsyncDisposable {
@@ -20,8 +24,13 @@ export interface Server extends Target {
   readonly url: string
 }
 
-export async function startServer(): Promise<Server> {
-  const server = await startEmbeddedPostgres({ durable: false, settings: { max_connections: 60 } })
+type Start = (options: EmbeddedPostgresOptions) => Promise<EmbeddedPostgres>
+
+/** `start`: tests have one that is built. */
+export async function startServer(
+  start: typeof startEmbeddedPostgres = startEmbeddedPostgres,
+): Promise<Server> {
+  const server = await start({ durable: false, settings: { max_connections: 60 } })
   const first = new pg.Client(server.url)
   await first.connect()
   await first.query(CREATE_ROLE)

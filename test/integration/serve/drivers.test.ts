@@ -1,28 +1,29 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compare } from '../../../drivers/compare.js'
 import { PROGRAMS } from '../../../drivers/programs.js'
+import { startEmbedded } from '../../support/own-server.js'
 import { startFront, startServer, type Server, type Target } from '../../../drivers/target.js'
 
 /** The others run with `npm run drivers`. */
 const QUICK = new Set(['psycopg2', 'psql', 'pg'])
 
-let server: Server
-let front: Target
+let server: Server | undefined
+let front: Target | undefined
 
 beforeAll(async () => {
-  server = await startServer()
+  server = await startServer(startEmbedded)
   front = await startFront(server, 'pass')
 })
 
 afterAll(async () => {
-  await front[Symbol.asyncDispose]()
-  await server[Symbol.asyncDispose]()
+  await front?.[Symbol.asyncDispose]()
+  await server?.[Symbol.asyncDispose]()
 })
 
 describe('a program cannot tell the front from the server, by what it is answered and by the locks it has', () => {
   for (const program of PROGRAMS.filter(({ name }) => QUICK.has(name)))
     test.skipIf(program.missing() !== null)(program.name, async () => {
-      const { straight, differences } = await compare(program, server, front)
+      const { straight, differences } = await compare(program, server!, front!)
       expect(differences).toEqual([])
       expect(straight.locks.length).toBeGreaterThan(3)
     })
