@@ -27,9 +27,7 @@ export interface Server extends Target {
 type Start = (options: EmbeddedPostgresOptions) => Promise<EmbeddedPostgres>
 
 /** `start`: tests have one that is built. */
-export async function startServer(
-  start: typeof startEmbeddedPostgres = startEmbeddedPostgres,
-): Promise<Server> {
+export async function startServer(start: Start = startEmbeddedPostgres): Promise<Server> {
   const server = await start({ durable: false, settings: { max_connections: 60 } })
   const first = new pg.Client(server.url)
   await first.connect()
