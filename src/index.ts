@@ -1,6 +1,7 @@
 /** `lockpool`: locks in PostgreSQL. */
 export {
   ConnectionError,
+  BackendMismatchError,
   FencingUnavailableError,
   InvalidKeyError,
   InvalidOptionError,

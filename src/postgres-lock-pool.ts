@@ -1,4 +1,5 @@
 import { systemClock } from './base/clock.js'
+import { BackendMismatchError } from './base/errors.js'
 import { onAbort } from './base/on-abort.js'
 import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
@@ -17,10 +18,10 @@ import type { LockTransaction, TransactionLockOptions } from './dialect/postgres
 import type { LockKey, LockMode } from './dialect/lock-key.js'
 import { clientConfig, readConnection, type PostgresConfig } from './dialect/postgres/postgres-config.js'
 import type { PostgresConnection } from './dialect/postgres/postgres-connection.js'
-import { PostgresDialect } from './dialect/postgres/postgres-dialect.js'
 import { PostgresPool } from './dialect/postgres/postgres-pool.js'
 import { PostgresFactory } from './dialect/postgres/postgres-factory.js'
 import { encodeKey } from './dialect/postgres/postgres-key.js'
+import { readBackend } from './dialect/postgres/backend.js'
 import { namedRow } from './dialect/postgres/postgres-key-names.js'
 import {
   runTransaction,
@@ -46,6 +47,32 @@ export interface LockPoolOptions extends DialectLockPoolOptions, ConnectionHooks
    * Default: the environment variable `DATABASE_URL`, then `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD` and `PGDATABASE`.
    */
   readonly connection?: PostgresConfig
+
+  /**
+   * How locks are kept. `'advisory'`: session locks of PostgreSQL, which need a connection to the server itself or session
+   * pooling, and are the quickest. `'table'`: rows with leases in schema `lockpool`, which work through every pooler; a lock
+   * costs a write, and those of a process that dies are free when its lease is over. All pools that share keys must use the
+   * same: the first decides for its namespace in this database, and others are refused (`BACKEND_MISMATCH`).
+   *
+   * Default `'advisory'`.
+   */
+  readonly backend?: 'advisory' | 'table'
+
+  /**
+   * With `backend: 'table'`, where a connection to the server itself can be opened, for one that hears when a lock was given
+   * up. Without it, and behind a pooler, waiting processes look at the rows: the first in line every few milliseconds, less
+   * and less often while nothing happens, and once a second in the end.
+   *
+   * Default: none.
+   */
+  readonly listenConnection?: PostgresConfig
+}
+
+/** Those of a transaction are advisory locks, whatever the pool has. */
+function noTransactionLocks(): BackendMismatchError {
+  return new BackendMismatchError(
+    'locks of a transaction are advisory locks, which do not exclude those of backend "table": use acquire and lock.guard',
+  )
 }
 
 /**
@@ -63,15 +90,25 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   constructor(options: LockPoolOptions = {}) {
     checkIsObject(options)
     const { settings, problem } = readConnection(options.connection)
-    const { onConnect, verify, log } = options
+    const { onConnect, verify, log, backend = 'advisory', listenConnection } = options
     const hooks = { ...(onConnect && { onConnect }), ...(verify && { verify }), ...(log && { log }) }
-    const problems = [...(problem === null ? [] : [problem]), ...hookProblems({ onConnect, verify, log })]
+    const rows = readBackend(backend, listenConnection)
+    const problems = [
+      ...(problem === null ? [] : [problem]),
+      ...rows.problems,
+      ...hookProblems({ onConnect, verify, log }),
+    ]
     // As they are: what is taken out of an object's copy loses what the object inherits.
-    const resolved = resolveLockPoolOptions(options, problems, ['connection', ...HOOKS])
+    const resolved = resolveLockPoolOptions(options, problems, [
+      'connection',
+      'backend',
+      'listenConnection',
+      ...HOOKS,
+    ])
     const config = clientConfig(settings, resolved.applicationName)
     super(resolved, {
       factory: new PostgresFactory(config, hooks),
-      dialect: new PostgresDialect(),
+      dialect: rows.dialect(resolved),
       makePool: (...parts) => new PostgresPool({ ...hooks, config }, ...parts),
     })
     if (log !== undefined) this.on('primary:changed', (what) => log('primary:changed', what))
@@ -82,6 +119,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
       defaultTimeoutMs: resolved.acquireTimeoutMs,
       encode: (key) => {
         checkKey(key)
+        if (backend === 'table') throw noTransactionLocks()
         return encodeKey(key, resolved.namespace)
       },
       inWords: keyInWords,

@@ -231,7 +231,12 @@ describe('options', () => {
       range: rangeOf(spec) ?? expect.any(String),
     }))
     // These belong to the published LockPool, and have no limits.
-    const ofPostgres = ['`connection`', ...HOOKS.map((hook) => `\`${hook}\``)]
+    const ofPostgres = [
+      '`connection`',
+      '`backend`',
+      '`listenConnection`',
+      ...HOOKS.map((hook) => `\`${hook}\``),
+    ]
     expect(documented.filter(({ option }) => !ofPostgres.includes(option!))).toEqual(real)
     if (name === 'LockPoolOptions')
       expect(documented.map(({ option }) => option)).toEqual(expect.arrayContaining(ofPostgres))

@@ -14,6 +14,7 @@ export type LockErrorCode =
   | 'STALE_TOKEN'
   | 'STRICT_UNAVAILABLE'
   | 'MODE_UNSUPPORTED'
+  | 'BACKEND_MISMATCH'
   | 'POOL_EXHAUSTED'
   | 'POOL_SATURATED'
   | 'POOL_CLOSED'
@@ -218,6 +219,22 @@ export class ModeUnsupportedError extends LockError {
 
   readonly code = 'MODE_UNSUPPORTED'
   readonly retryable = false
+}
+
+/** Another pool keeps the locks of this namespace in another way: the two would not exclude each other. */
+export class BackendMismatchError extends LockError {
+  static {
+    this.prototype.name = 'BackendMismatchError'
+  }
+
+  readonly code = 'BACKEND_MISMATCH'
+  /** Whether the namespace is being moved from one to the other at this moment. */
+  readonly retryable: boolean
+
+  constructor(message: string, options?: ErrorOptions & { retryable?: boolean }) {
+    super(message, options)
+    this.retryable = options?.retryable ?? false
+  }
 }
 
 /** No connection was free, and `onExhausted` says not to wait, or its retries are used up. */

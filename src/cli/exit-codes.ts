@@ -48,6 +48,7 @@ const EXIT_OF_ERROR: Readonly<Record<LockErrorCode, ExitName>> = {
   STALE_TOKEN: 'internal',
   STRICT_UNAVAILABLE: 'config',
   MODE_UNSUPPORTED: 'config',
+  BACKEND_MISMATCH: 'config',
   POOL_EXHAUSTED: 'internal',
   POOL_SATURATED: 'internal',
   POOL_CLOSED: 'internal',

@@ -73,6 +73,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly #sender: string
   /** Aborts when the pool is closed: nobody is told then that it is ready. */
   readonly #closing = new AbortController()
+  readonly #borrows: boolean
   #shortfall: string | null = null
   #noFencing: string | null = null
 
@@ -83,6 +84,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     const spare = max > 1 ? 1 : 0
     this.clock = clock
     this.random = random
+    this.#borrows = dialect.join !== undefined
     this.process = processInWords(options.applicationName)
     this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
     this.connections = makePool(factory, poolOptions(options, spare), { clock, random })
@@ -136,6 +138,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.#budget.close()
     this.#names?.close()
     this.#reports?.close()
+    // Sessions without a connection of their own need one to say that they are gone.
+    if (this.#borrows) await this.sessions.close()
     const leftMs = Math.max(Math.ceil(graceMs - (this.clock.now() - since)), 0)
     await Promise.all([
       this.sessions.close(),

@@ -11,7 +11,7 @@ describeLockLink('rows with leases', async () => {
   return {
     factory: new PostgresFactory(config),
     dialect: new TableDialect({
-      applicationName: 'lockpool test',
+      by: 'a contract test',
       namespace: 'contract',
       random: systemRandom,
       listenConfig: null,

@@ -75,12 +75,21 @@ export class PgBouncer implements AsyncDisposable {
     this.#process?.kill('SIGHUP')
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** As a crash, and the start after it. */
+  async restart(): Promise<void> {
+    await this.#kill()
+    await this.#start()
+  }
+
+  async #kill(): Promise<void> {
     const child = this.#process
-    if (child !== null && child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    }
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#kill()
     await rm(this.#folder, { recursive: true, force: true })
   }
 

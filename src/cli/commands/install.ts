@@ -15,6 +15,11 @@ import {
   UPGRADE_TIMELINE,
 } from '../../dialect/postgres/schema-sql.js'
 import { CREATE_REPORTS, reportGrantsTo } from '../../dialect/postgres/report-sql.js'
+import {
+  CREATE_BATCH_FUNCTIONS,
+  CREATE_TABLES,
+  tableGrantsTo,
+} from '../../dialect/postgres/table/table-schema-sql.js'
 import { decideStrictLease } from '../../dialect/postgres/strict-lease.js'
 import { within } from '../../dialect/postgres/timeline-sql.js'
 import { UsageError } from '../usage-error.js'
@@ -22,6 +27,7 @@ import { UsageError } from '../usage-error.js'
 type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'role', Flag<readonly string[]>>> &
   Readonly<Record<'no-key-names', Flag<true>>> &
+  Readonly<Record<'backend', Flag<'advisory' | 'table'>>> &
   Readonly<Record<'strict-lease', Flag<number>>> &
   ErrandFlags
 
@@ -35,6 +41,13 @@ const FLAGS: InstallFlags = {
     meaning:
       'leave out the tables in which pools record names of keys and ages of locks, for lockpool ls, who, top and dashboard',
   }),
+  backend: {
+    value: 'BACKEND',
+    meaning: 'table: also what pools with backend "table" need, which are three tables and two functions',
+    default: 'advisory',
+    expects: 'advisory or table',
+    read: (text) => (text === 'advisory' || text === 'table' ? text : null),
+  },
   'strict-lease': {
     value: 'DURATION',
     meaning:
@@ -52,6 +65,29 @@ const FLAGS: InstallFlags = {
 /** The time limit for locks of other sessions on the existing objects. */
 const LONGEST_WAIT_MS = 10_000
 
+interface Wanted {
+  readonly backend: 'advisory' | 'table'
+  readonly keyNames: boolean
+  readonly roles: readonly string[]
+}
+
+function statementsFor({ backend, keyNames, roles }: Wanted): readonly string[] {
+  const names = [
+    CREATE_KEY_NAMES,
+    CREATE_REPORTS,
+    ...roles.flatMap((role) => [keyNameGrantsTo(role), reportGrantsTo(role)]),
+  ]
+  const rows = [...CREATE_TABLES, ...CREATE_BATCH_FUNCTIONS, ...roles.flatMap(tableGrantsTo)]
+  return [
+    CREATE_SCHEMA,
+    ...CREATE_OBJECTS,
+    UPGRADE_TIMELINE,
+    ...roles.flatMap(grantsTo),
+    ...(keyNames ? names : []),
+    ...(backend === 'table' ? rows : []),
+  ]
+}
+
 export const command: Command<InstallFlags> = {
   usage: '[FLAGS]',
   description: [
@@ -65,19 +101,14 @@ export const command: Command<InstallFlags> = {
     ['lockpool install --role app --print | psql mydb', 'read it first, or put it into a migration'],
     ['lockpool install --strict-lease 60s', 'before strict pools use a longer "leaseMs"'],
     ['lockpool install --json', 'in a pipeline, for a program'],
+    ['lockpool install --backend table --role app', 'for pools behind a pooler in transaction mode'],
   ],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool install takes no arguments')
     const roles = flags.role ?? []
     const keyNames = flags['no-key-names'] !== true
-    const names = keyNames
-      ? [
-          CREATE_KEY_NAMES,
-          CREATE_REPORTS,
-          ...roles.flatMap((role) => [keyNameGrantsTo(role), reportGrantsTo(role)]),
-        ]
-      : []
+    const { backend = 'advisory' } = flags
     const leaseMs = flags['strict-lease']
     if (leaseMs !== undefined && flags.print === true)
       throw new UsageError(
@@ -87,13 +118,14 @@ export const command: Command<InstallFlags> = {
       url: flags.url,
       applicationName: 'lockpool install',
       first: within(LONGEST_WAIT_MS, queueUp(20)),
-      statements: [CREATE_SCHEMA, ...CREATE_OBJECTS, UPGRADE_TIMELINE, ...roles.flatMap(grantsTo), ...names],
+      statements: statementsFor({ backend, keyNames, roles }),
       done: 'lockpool: schema lockpool is installed',
       facts: {
         installed: true,
         schema: 'lockpool',
         roles,
         keyNames,
+        ...(backend === 'table' ? { backend } : {}),
         ...(leaseMs === undefined ? {} : { strictLeaseMs: leaseMs }),
       },
       ...(leaseMs === undefined

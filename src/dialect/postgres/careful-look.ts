@@ -3,6 +3,7 @@ import type { ServerState, SessionEnd } from '../server-state.js'
 import { TERMINATE } from './inspect-sql.js'
 import { LeasedConnection } from './leased-connection.js'
 import { BEGIN_LOOK, END_LOOK, GIVE_UP_LOOK, OWN_NAMES } from './look-sql.js'
+import { endMember, isMember } from './table/rows-state.js'
 import { readServerState, type InspectOptions } from './postgres-inspect.js'
 
 /**
@@ -39,6 +40,7 @@ export async function endSession(
   pid: number,
   startedAt: string | null,
 ): Promise<SessionEnd> {
+  if (isMember(pid)) return endMember(LeasedConnection.beneath(connection), pid)
   const { rows } = await LeasedConnection.beneath(connection).query<{ is_gone: boolean }>(TERMINATE, [
     pid,
     startedAt,

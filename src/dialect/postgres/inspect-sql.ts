@@ -34,7 +34,8 @@ SELECT
   (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::int AS connections,
   current_setting('max_connections')::int AS max_connections,
   ${mayRead('key_name')} AS has_key_names,
-  ${mayRead('report')} AS has_reports`
+  ${mayRead('report')} AS has_reports,
+  ${mayRead('lease')} AND ${mayRead('member')} AS has_rows`
 
 /**
  * Locks in this database: advisory ones, rows, tables in modes that keep writers out, and whatever somebody waits for.

@@ -101,7 +101,7 @@ async function testPooler(
   if (another === null) {
     throw new PoolerDetectedError(
       'a connection pooler stands between this process and PostgreSQL, and to test whether locks hold behind it takes ' +
-        'two connections at once: set "max" to 2 at least, or connect lockpool to the server itself',
+        'two connections at once: set "max" to 2 at least, or connect lockpool to the server itself, or use backend: \'table\'',
     )
   }
   // Thrown inside, so that neither connection is used again.
@@ -111,7 +111,7 @@ async function testPooler(
     throw new PoolerDetectedError(
       `a connection pooler stands between this process and PostgreSQL, and locks do not hold behind it: ${flaw}. ` +
         'Connect lockpool to the server itself, of which it needs few connections, or through session pooling ' +
-        '(PgBouncer: pool_mode = session)',
+        "(PgBouncer: pool_mode = session), or use backend: 'table', which works through any pooler",
     )
   })
 }

@@ -6,6 +6,7 @@ import type { NamedKey } from '../named-key.js'
 import type { SemaphoreCode } from '../permit-operation.js'
 import type { Queryable } from '../queryable.js'
 import { LeasedConnection } from './leased-connection.js'
+import { claimBackend, type BackendClaim } from './backend-claim.js'
 import { attach } from './postgres-attach.js'
 import { listen } from './postgres-bell.js'
 import { PostgresChannel } from './postgres-channel.js'
@@ -24,6 +25,12 @@ import type { ServerConnection } from './server-connection.js'
 export class PostgresDialect implements Dialect<PostgresConnection> {
   readonly hashOf: (keyId: string) => number = hashOf
   readonly #channel = new PostgresChannel()
+  readonly #claim: BackendClaim | null
+
+  /** The claim is made by every lock session, where there is a place for it. */
+  constructor(claim: BackendClaim | null = null) {
+    this.#claim = claim
+  }
 
   encodeKey(key: LockKey, namespace: string): KeyCode {
     return encodeKey(key, namespace)
@@ -46,6 +53,8 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
     try {
       const facts = await attach(server, settings, second)
       await this.#channel.learn(server, settings.fencing !== 'off')
+      if (this.#claim !== null && facts.keepsBackend)
+        await claimBackend(async (text, values) => (await server.query(text, values)).rows, this.#claim)
       return new PostgresLink(server, facts, settings, this.#channel, ended)
     } catch (error) {
       throw explain(error)

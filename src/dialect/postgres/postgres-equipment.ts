@@ -1,6 +1,6 @@
 import type { LinkSettings } from '../dialect.js'
 import { PostgresMarks } from './postgres-marks.js'
-import { AT_FIRST, findObjects, useSchema, type SchemaFacts } from './postgres-schema.js'
+import { AT_FIRST, findObjects, keepsBackend, useSchema, type SchemaFacts } from './postgres-schema.js'
 import { lockSessionSettings, putInForce } from './postgres-settings.js'
 import { identityOf } from './postgres-timeline.js'
 import type { ServerConnection } from './server-connection.js'
@@ -26,8 +26,9 @@ export async function equip(
   const { strict, leaseMs } = settings
   if (settings.fencing === 'off' && !strict) {
     // At once, to cost no round trip of its own.
-    const [identity] = await Promise.all([identityOf(server), inForce])
-    return { ...NOTHING, leaseMs, identity }
+    const found = untilNotCanceled(() => findObjects(server))
+    const [identity, objects] = await Promise.all([identityOf(server), found, inForce])
+    return { ...NOTHING, keepsBackend: keepsBackend(objects), leaseMs, identity }
   }
   // Behind the settings on the wire, so already with them.
   const [found] = await Promise.all([untilNotCanceled(() => findObjects(server)), inForce])
@@ -50,6 +51,7 @@ const NOTHING = {
   shortfall: null,
   keepsNames: false,
   keepsReports: false,
+  keepsBackend: false,
   strictLeaseMs: Infinity,
   settleMs: 0,
   started: null,

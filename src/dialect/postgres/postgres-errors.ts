@@ -61,7 +61,7 @@ export function explain(error: unknown): LockError {
   if (code === '08P01' && message.includes('startup parameter')) {
     return new PoolerDetectedError(
       `a connection pooler refuses the connection: ${message}. Connect lockpool to the server itself, or leave that ` +
-        'parameter out and use session pooling',
+        "parameter out and use session pooling, or backend: 'table'",
       { cause: error },
     )
   }

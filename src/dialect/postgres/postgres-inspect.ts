@@ -13,6 +13,7 @@ import { decodeLock, isMark, wholeMs, type RawLock } from './lock-rows.js'
 import { readReports } from './postgres-reports.js'
 import { KeyNameBook, type KeyNameRow } from './postgres-key-names.js'
 import { isLockpoolStatement } from './own-statements.js'
+import { NO_ROWS, readRows } from './table/rows-state.js'
 import { INTEREST_CLASS, LINE_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from './postgres-key.js'
 
 export interface InspectOptions {
@@ -22,7 +23,7 @@ export interface InspectOptions {
   readonly names: Iterable<KeyNameRow>
 }
 
-/** Reads what a server knows of the locks in its database, in one round trip, or two where names or reports are kept. */
+/** Reads what a server knows of the locks in its database, in one round trip, and one more for each of rows with leases, names and reports where they are kept. */
 export async function readServerState(
   connection: Queryable,
   { everything, names }: InspectOptions,
@@ -36,17 +37,19 @@ export async function readServerState(
   ])
   const server = toFacts(facts.rows[0]!)
   const marks = locks.rows.filter(isMark)
-  const rows = locks.rows.filter((row) => !isMark(row)).map(decodeLock)
+  // Of pools with backend 'table', whose locks the server does not know as such.
+  const kept = facts.rows[0]!.has_rows ? await readRows(connection) : NO_ROWS
+  const rows = [...locks.rows.filter((row) => !isMark(row)).map(decodeLock), ...kept.locks]
   const [stored, reports] = await Promise.all([
     server.hasKeyNames ? readNames(connection, rows) : [],
     server.hasReports ? readReports(connection) : new Map<number, SessionReport>(),
   ])
   return {
     server,
-    sessions: sessions.rows.map(toSession),
+    sessions: [...sessions.rows.map(toSession), ...kept.sessions],
     locks: rows,
     blockers: new Map(blockers.rows.map((row) => [row.pid, [...new Set(row.blockers)]])),
-    interests: interestsOf(marks),
+    interests: [...interestsOf(marks), ...kept.interests],
     announcements: announcementsOf(marks),
     names: new KeyNameBook([...stored, ...names]),
     reports,
@@ -70,6 +73,7 @@ interface FactsRow {
   readonly max_connections: number
   readonly has_key_names: boolean
   readonly has_reports: boolean
+  readonly has_rows: boolean
 }
 
 function toFacts(row: FactsRow): ServerFacts {

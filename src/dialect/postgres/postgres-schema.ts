@@ -28,6 +28,8 @@ export interface SchemaFacts {
   readonly keepsNames: boolean
   /** Whether there is a place to say since when locks are held. */
   readonly keepsReports: boolean
+  /** Whether it can be written down how the locks of a namespace are kept. */
+  readonly keepsBackend: boolean
   /** No lease of a strict pool may be longer. */
   readonly strictLeaseMs: number
   /** See `settleMs` of LockLink. */
@@ -54,7 +56,8 @@ export const IN_PASSING: Patience = { lockMs: 50, looks: 2 }
 
 export const LOOK_ONLY: Patience = { ...IN_PASSING, looks: 0 }
 
-type ObjectName = 'fence' | 'timeline' | 'run' | 'guard' | 'hold' | 'leader' | 'key_name' | 'report'
+type ObjectName =
+  'fence' | 'timeline' | 'run' | 'guard' | 'hold' | 'leader' | 'backend' | 'key_name' | 'report'
 
 interface FoundObject {
   readonly name: ObjectName | null
@@ -106,6 +109,7 @@ export async function useSchema(
     shortfall,
     keepsNames: objects.key_name?.is_usable === true,
     keepsReports: objects.report?.is_usable === true,
+    keepsBackend: objects.backend?.is_usable === true,
     strictLeaseMs,
     settleMs,
     started,
@@ -177,6 +181,11 @@ function problemOf(
   return object.is_usable
     ? null
     : `this role may not use ${title} ("lockpool install --role ROLE" grants what is needed)`
+}
+
+/** For those who use nothing else of the schema, and make nothing. */
+export function keepsBackend(found: readonly FoundObject[]): boolean {
+  return found.some(({ name, is_usable }) => name === 'backend' && is_usable)
 }
 
 async function makeMissing(

@@ -1,11 +1,12 @@
 import { TOKEN_STEP } from '../lock-operation.js'
 import { SCHEMA_CLASS } from './postgres-key.js'
+import { backendGrantTo, CREATE_BACKEND } from './backend-sql.js'
 import { CREATE_SECRET, FILL_SECRET, HIDE_SECRET, secretGrantTo } from './secret-sql.js'
 
 /** The objects in schema `lockpool`: how they are made, brought up to date, granted, found and dropped. */
 
 /** How many objects FIND_OBJECTS finds when all are there that pools make. */
-export const OBJECT_COUNT = 6
+export const OBJECT_COUNT = 7
 
 /**
  * Processes that start at once must not collide, which IF NOT EXISTS does not see to: the one that comes first holds this
@@ -112,6 +113,7 @@ export const CREATE_OBJECTS: readonly string[] = [
   CREATE_GUARD,
   CREATE_HOLD,
   CREATE_LEADER,
+  CREATE_BACKEND,
   CREATE_SECRET,
   HIDE_SECRET,
   FILL_SECRET,
@@ -140,6 +142,7 @@ export function grantsTo(role: string): readonly string[] {
     `GRANT USAGE, SELECT, UPDATE ON SEQUENCE lockpool.fence TO ${name}`,
     `GRANT SELECT, INSERT, UPDATE ON lockpool.timeline, lockpool.guard, lockpool.leader TO ${name}`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.hold, lockpool.run TO ${name}`,
+    backendGrantTo(name),
     secretGrantTo(role),
   ]
 }
@@ -185,7 +188,7 @@ FROM pg_catalog.pg_namespace AS namespace
 LEFT JOIN pg_catalog.pg_class AS class
   ON class.relnamespace OPERATOR(pg_catalog.=) namespace.oid
   AND (class.relname OPERATOR(pg_catalog.=) 'fence' AND class.relkind OPERATOR(pg_catalog.=) 'S'
-    OR class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['timeline', 'run', 'guard', 'hold', 'leader', 'key_name', 'report'])
+    OR class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['timeline', 'run', 'guard', 'hold', 'leader', 'backend', 'key_name', 'report'])
       AND class.relkind OPERATOR(pg_catalog.=) 'r')
 LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid OPERATOR(pg_catalog.=) class.oid
 WHERE namespace.nspname OPERATOR(pg_catalog.=) 'lockpool'`

@@ -78,6 +78,7 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #leaving = new Set<Session>()
   readonly #homeless: Unhoused<Tenant>
   readonly #opening = new Set<AbortController>()
+  readonly #partings = new Set<Promise<void>>()
   #readiness: Deferred<void> | null = null
   #lastFailure: LockError | null = null
   #nextId = 1
@@ -156,6 +157,15 @@ export class Sessions<C extends object> implements SessionHost {
       else session.lose('the pool was closed')
     }
     await Promise.all(retiring)
+    await Promise.all(this.#partings)
+  }
+
+  /** What no connection belongs to does not end with one. */
+  #abandon(link: LockLink): void {
+    const parting = link.abandon?.()
+    if (parting === undefined) return
+    this.#partings.add(parting)
+    void parting.finally(() => this.#partings.delete(parting))
   }
 
   clientsOf(session: Session): readonly Client[] {
@@ -195,7 +205,7 @@ export class Sessions<C extends object> implements SessionHost {
     const lease = this.#takeLease(session)
     this.agenda.tell(() => {
       lease?.release(cause ?? true)
-      void session.link.abandon?.()
+      this.#abandon(session.link)
     })
     this.#host.lost(session, reason, locks, cause)
   }
@@ -304,7 +314,7 @@ export class Sessions<C extends object> implements SessionHost {
       joining.then(
         (link) => {
           this.#host.left(link)
-          void link.abandon?.()
+          this.#abandon(link)
         },
         () => undefined,
       )

@@ -1,6 +1,8 @@
 import { ConnectionError } from '../../../base/errors.js'
 import type { Borrow, LinkSettings } from '../../dialect.js'
 import type { PostgresConnection } from '../postgres-connection.js'
+import { findObjects } from '../postgres-schema.js'
+import { claimBackend, type Ask } from '../backend-claim.js'
 import { sqlState } from '../postgres-errors.js'
 import { CREATE_OBJECTS, CREATE_SCHEMA, MAY_CREATE, queueUp } from '../schema-sql.js'
 import type { ServerConnection } from '../server-connection.js'
@@ -26,7 +28,7 @@ interface Found {
   readonly functions: number
 }
 
-const TABLES = 3
+const TABLES = 4
 const FUNCTIONS = 2
 
 /** Makes what is missing, if this role may, and puts a row for a lock session into \`lockpool.member\`. */
@@ -41,7 +43,11 @@ export async function join(
     if (server!.is_standby)
       throw new ConnectionError('this server is a read-only standby, where no lock can be written')
     runner.sawProcess(connection, server!.pid)
-    return findOrMake(connection)
+    const tables = await findOrMake(connection)
+    const objects = await findObjects(connection)
+    const ask: Ask = async (text, values) => (await connection.query(text, values)).rows
+    await claimBackend(ask, { namespace, backend: 'table', by: name })
+    return { ...tables, keepsNames: objects.some((each) => each.name === 'key_name' && each.is_usable) }
   })
   const values = [String(id), settings.leaseMs, namespace, name]
   const [row] = await runner.rows<{ floor: string }>({ name: 'lockpool_join_members', text: JOIN }, values)
@@ -54,7 +60,7 @@ export async function join(
     member,
     facts: {
       hasFunctions,
-      keepsNames: false,
+      keepsNames: found.keepsNames,
       shortfall: hasFunctions
         ? null
         : 'the functions of backend "table" are not there, so the server plans each batch anew ("lockpool install --backend table" makes them)',

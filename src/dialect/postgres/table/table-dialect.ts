@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import type pg from 'pg'
 import { ConnectionError, type LockError } from '../../../base/errors.js'
 import type { Random } from '../../../base/random.js'
@@ -16,6 +15,7 @@ import { guard } from '../postgres-guard.js'
 import { hashOf } from '../postgres-key.js'
 import { writeNames } from '../postgres-key-names.js'
 import { join } from './join.js'
+import { drawMemberId } from './member-id.js'
 import { encodeTableKey, encodeTableSemaphore } from './table-key.js'
 import { readTableLeader, recordTableLeader } from './table-leader.js'
 import { TableLink } from './table-link.js'
@@ -42,7 +42,8 @@ export const ROWS: Capabilities = {
 }
 
 export interface TableDialectOptions {
-  readonly applicationName: string
+  /** How people find the process. */
+  readonly by: string
   readonly namespace: string
   readonly random: Random
   /** Where a connection that listens is opened; null: where everything else is. */
@@ -73,12 +74,10 @@ export class TableDialect implements Dialect<PostgresConnection> {
     settings: LinkSettings,
     ended: (cause: Error) => void,
   ): Promise<LockLink> {
-    const { applicationName, namespace, random } = this.#options
-    // As exact as a number can be, and never drawn twice.
-    const id = Math.floor(random.next() * 2 ** 53)
-    const name = `process ${process.pid} on ${hostname()} (${applicationName})`
+    const { by, namespace, random } = this.#options
+    const id = drawMemberId(random)
     try {
-      const { member, facts } = await join(borrow, { id, name, namespace, settings, ended })
+      const { member, facts } = await join(borrow, { id, name: by, namespace, settings, ended })
       this.#waits.dead = () => member.dead
       return new TableLink(member, this.#waits, facts)
     } catch (error) {

@@ -15,5 +15,5 @@ SELECT leader.name, leader.token::pg_catalog.text AS token, ${momentText('leader
 FROM lockpool.lease AS l
 JOIN lockpool.member AS member ON member.id {=} l.owner AND NOT member.dead
 LEFT JOIN lockpool.leader AS leader
-  ON leader.key {=} $1 AND leader.token {>=} l.token AND leader.token {<} l.token {+} 1024
+  ON leader.key {=} $1 AND leader.token {>=} l.token AND leader.token {<} (l.token {+} 1024)
 WHERE l.key {=} $2::bigint`)

@@ -81,7 +81,6 @@ export const CREATE_TABLES: readonly string[] = [CREATE_MEMBER, CREATE_LEASE, CR
 export function tableGrantsTo(role: string): readonly string[] {
   const name = quoteIdentifier(role)
   return [
-    `GRANT USAGE ON SCHEMA lockpool TO ${name}`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.member, lockpool.lease, lockpool.floor TO ${name}`,
     ...['table_batch_1', 'table_brief_batch_1'].map(
       (each) => `GRANT EXECUTE ON FUNCTION lockpool.${each} (${ARGUMENTS}) TO ${name}`,
@@ -94,7 +93,7 @@ export const FIND_TABLES: string = own(`
 SELECT
   coalesce(pg_catalog.bool_and(pg_catalog.has_table_privilege(class.oid, 'SELECT')
     AND pg_catalog.has_table_privilege(class.oid, 'INSERT') AND pg_catalog.has_table_privilege(class.oid, 'UPDATE')
-    AND pg_catalog.has_table_privilege(class.oid, 'DELETE')), false) AS is_usable,
+    AND (class.relname {=} 'backend' OR pg_catalog.has_table_privilege(class.oid, 'DELETE'))), false) AS is_usable,
   pg_catalog.count(*)::int AS tables,
   (
     SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_proc AS proc
@@ -105,6 +104,6 @@ SELECT
 FROM pg_catalog.pg_namespace AS namespace
 JOIN pg_catalog.pg_class AS class ON class.relnamespace {=} namespace.oid
 WHERE namespace.nspname {=} 'lockpool' AND class.relkind {=} 'r'
-  AND class.relname {=} ANY (ARRAY['member', 'lease', 'floor'])
+  AND class.relname {=} ANY (ARRAY['member', 'lease', 'floor', 'backend'])
   AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
 GROUP BY namespace.oid`)

@@ -1,0 +1,56 @@
+import { BackendMismatchError } from '../../base/errors.js'
+import { quoted } from '../../base/printable.js'
+import type { Backend } from './backend.js'
+import { CLAIM_BACKEND, READ_BACKEND } from './backend-sql.js'
+import type { OwnValue } from './own-query.js'
+
+/** Who wants to keep the locks of a namespace in which way. */
+export interface BackendClaim {
+  readonly namespace: string
+  readonly backend: Backend
+  /** For people. */
+  readonly by: string
+}
+
+interface BackendRow {
+  readonly backend: string
+  readonly used_by: string
+  readonly since: string
+}
+
+/** Sends one statement, and answers its rows. */
+export type Ask = (text: string, values: OwnValue[]) => Promise<readonly object[]>
+
+/**
+ * Writes down how the locks of a namespace are kept, unless that is written down.
+ *
+ * @throws {BackendMismatchError} they are kept in another way
+ */
+export async function claimBackend(ask: Ask, claim: BackendClaim): Promise<void> {
+  const row = (await read(ask, claim)) ?? (await write(ask, claim))
+  if (row !== undefined && row.backend !== claim.backend) throw mismatch(row, claim)
+}
+
+async function read(ask: Ask, { namespace }: BackendClaim): Promise<BackendRow | undefined> {
+  return (await ask(READ_BACKEND, [namespace]))[0] as BackendRow | undefined
+}
+
+async function write(ask: Ask, claim: BackendClaim): Promise<BackendRow | undefined> {
+  await ask(CLAIM_BACKEND, [claim.namespace, claim.backend, claim.by])
+  return read(ask, claim)
+}
+
+function mismatch(row: BackendRow, { namespace, backend }: BackendClaim): BackendMismatchError {
+  const where = namespace === '' ? 'this database' : `namespace ${quoted(namespace)} of this database`
+  if (row.backend === 'moving') {
+    return new BackendMismatchError(
+      `the locks of ${where} are being moved to another backend by ${row.used_by} since ${row.since}`,
+      { retryable: true },
+    )
+  }
+  return new BackendMismatchError(
+    `this pool has backend "${backend}", and the locks of ${where} are kept with backend "${row.backend}", by ${row.used_by} since ` +
+      `${row.since}: the two do not exclude each other. Use the same for all pools, or another "namespace"; ` +
+      `"lockpool migrate-backend --to ${backend}" changes it when nobody holds anything`,
+  )
+}

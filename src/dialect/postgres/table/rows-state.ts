@@ -1,0 +1,73 @@
+import type { Queryable } from '../../queryable.js'
+import type { Interest, LockRow, ServerSession, ServerState, SessionEnd } from '../../server-state.js'
+import { hashesOf } from '../key-hash.js'
+import { END_MEMBER, ROWS_IN_USE } from './rows-state-sql.js'
+
+export { isMember } from './member-id.js'
+
+/** Locks that are rows, as the locks of a server are shown. */
+export type RowsState = Pick<ServerState, 'sessions' | 'locks' | 'interests'>
+
+export const NO_ROWS: RowsState = { sessions: [], locks: [], interests: [] }
+
+interface UsedRow {
+  readonly key: string
+  readonly id: string
+  readonly name: string
+  readonly is_writer: boolean
+  readonly waits: boolean
+}
+
+export async function readRows(connection: Queryable): Promise<RowsState> {
+  const { rows } = await connection.query<UsedRow>(ROWS_IN_USE)
+  const sessions = new Map<string, ServerSession>()
+  for (const row of rows) if (!sessions.has(row.id)) sessions.set(row.id, toSession(row))
+  return {
+    sessions: [...sessions.values()],
+    locks: rows.filter(({ waits }) => !waits).map(toLock),
+    interests: rows.filter(({ waits }) => waits).map(toInterest),
+  }
+}
+
+/** Marks a member dead, which is what ends it. */
+export async function endMember(connection: Queryable, id: number): Promise<SessionEnd> {
+  const { rows } = await connection.query(END_MEMBER, [id])
+  return rows.length === 0 ? 'none' : 'gone'
+}
+
+/** `process 88 on web-3 (billing)` */
+const NAME = /^process (\d+) on (.*?) \((.*)\)$/
+
+function toSession({ id, name }: UsedRow): ServerSession {
+  const [, process, host, application] = NAME.exec(name) ?? []
+  const unknown = { user: null, state: null, waitsFor: null, query: null, startedAt: null }
+  const ages = { sessionMs: null, transactionMs: null, stateMs: null }
+  return {
+    pid: Number(id),
+    application: application ?? name,
+    host: null,
+    ...unknown,
+    ...ages,
+    process: process === undefined ? null : { host: host!, id: Number(process) },
+    isLockSession: true,
+  }
+}
+
+function toLock({ key, id, is_writer }: UsedRow): LockRow {
+  return {
+    target: { kind: 'advisory', id: key, key, hash: hashOfRow(key) },
+    pid: Number(id),
+    mode: is_writer ? 'exclusive' : 'shared',
+    isGranted: true,
+    waitedMs: null,
+  }
+}
+
+function toInterest({ key, id, is_writer }: UsedRow): Interest {
+  return { pid: Number(id), hash: hashOfRow(key), isWriter: is_writer }
+}
+
+function hashOfRow(key: string): number {
+  const bits = BigInt(key)
+  return hashesOf(Number(BigInt.asIntN(32, bits >> 32n)), Number(BigInt.asIntN(32, bits)), false).hash
+}

@@ -1,0 +1,145 @@
+/** Rows with leases, through PgBouncer in transaction mode, while processes, the pooler and server sessions are struck. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
+import { script } from '../support/command-line.js'
+import { createDatabase, type TestDatabase } from '../support/database.js'
+import { hasPgBouncer, PgBouncer } from '../support/pgbouncer.js'
+
+let database: TestDatabase
+let bouncer: PgBouncer
+const pools: LockPool[] = []
+
+function pool(options: LockPoolOptions = {}): LockPool {
+  const made = new LockPool({ connection: bouncer.url, backend: 'table', leaseMs: 3000, ...options })
+  pools.push(made)
+  return made
+}
+
+/** Holds a lock and says so, with the loss if there is one. */
+const HOLDER = `
+  import { LockPool } from 'lockpool'
+  const locks = new LockPool({ connection: process.env.TEST_URL, backend: 'table', leaseMs: 1500 })
+  const lock = await locks.acquire('orders')
+  lock.signal.addEventListener('abort', () => console.log('lost at ' + Date.now()))
+  console.log('held ' + lock.token)
+  setInterval(() => undefined, 1000)`
+
+describe.runIf(hasPgBouncer)('behind a pooler that lends server sessions for a transaction', () => {
+  beforeAll(async () => {
+    database = await createDatabase()
+    bouncer = await PgBouncer.to(database.url, { pool_mode: 'transaction', default_pool_size: 3 })
+  })
+
+  afterEach(async () => {
+    await Promise.all(pools.splice(0).map((each) => each.close({ graceMs: 0 })))
+  })
+
+  afterAll(async () => {
+    await bouncer[Symbol.asyncDispose]()
+    await database.drop()
+  })
+
+  test('a process that is killed keeps its lock for the length of its lease, and no longer than somebody needs to see it', async () => {
+    const locks = pool({ leaseMs: 1500 })
+    await locks.ready()
+    const victim = script(HOLDER, { TEST_URL: bouncer.url })
+    await victim.says('held')
+    const token = BigInt(/held (\d+)/.exec(victim.out.toString())![1]!)
+    const since = performance.now()
+    victim.kill('SIGKILL')
+
+    const lock = await locks.acquire('orders', { timeoutMs: 20_000 })
+
+    expect(performance.now() - since).toBeGreaterThan(900)
+    expect(lock.token).toBeGreaterThan(token)
+    await lock.release()
+    const { rows } = await database.query(`SELECT name FROM lockpool.member`)
+    expect(rows, 'the one that is dead was cleaned up behind').toHaveLength(1)
+  })
+
+  test('a process that is stopped has lost its lock before anybody else gets it, and knows when it goes on', async () => {
+    const locks = pool({ leaseMs: 1500 })
+    await locks.ready()
+    const victim = script(HOLDER, { TEST_URL: bouncer.url })
+    await victim.says('held')
+    victim.kill('SIGSTOP')
+    const lock = await locks.acquire('orders', { timeoutMs: 20_000 })
+    victim.kill('SIGCONT')
+
+    await victim.says('lost')
+    expect(lock.state).toBe('held')
+    victim.kill('SIGKILL')
+    await lock.release()
+  })
+
+  test('a pooler that crashes and comes back costs no lock', async () => {
+    const locks = pool()
+    const held = await Promise.all([1, 2, 3].map((i) => locks.acquire(`kept ${i}`)))
+    await bouncer.restart()
+    const more = await locks.acquire('after it')
+
+    expect(held.map(({ state }) => state)).toEqual(['held', 'held', 'held'])
+    await Promise.all([...held, more].map((lock) => lock.release()))
+  })
+
+  test('server sessions that are ended all the time: no lock is lost, none overlaps, every answer is right', async () => {
+    const all = [pool({ max: 3 }), pool({ max: 3 })]
+    const inside = new Map<string, number>()
+    const last = new Map<string, bigint>()
+    let grants = 0
+    let isOver = false
+    const strike = async (): Promise<void> => {
+      while (!isOver) {
+        await pause(40)
+        await database.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1`,
+        )
+      }
+    }
+    const work = async (locks: LockPool): Promise<void> => {
+      while (!isOver) {
+        const key = `key ${Math.floor(Math.random() * 5)}`
+        const lock = await locks.acquire(key, { timeoutMs: 20_000 })
+        expect(inside.get(key) ?? 0).toBe(0)
+        inside.set(key, 1)
+        expect(lock.token > (last.get(key) ?? 0n)).toBe(true)
+        last.set(key, lock.token)
+        await pause(1)
+        inside.set(key, 0)
+        await lock.release()
+        grants++
+      }
+    }
+    const striking = strike()
+    const working = all.flatMap((locks) => [work(locks), work(locks), work(locks)])
+    await pause(4000)
+    isOver = true
+    await Promise.all([striking, ...working])
+    expect(grants).toBeGreaterThan(20)
+  })
+
+  test('by default serializable transactions change nothing but how often something is sent', async () => {
+    const name = new URL(database.url).pathname.slice(1)
+    await database.query(`ALTER DATABASE ${name} SET default_transaction_isolation = 'serializable'`)
+    await bouncer.restart()
+    const all = [pool({ max: 3 }), pool({ max: 3 })]
+    let inside = 0
+    await Promise.all(
+      all.map(async (locks) => {
+        for (let i = 0; i < 20; i++) {
+          await Promise.all([
+            locks.withLock('hot', async () => {
+              expect(++inside).toBe(1)
+              await pause(1)
+              inside--
+            }),
+            ...[1, 2, 3, 4].map((at) => locks.withLock(`own ${i} ${at}`, () => pause(0))),
+          ])
+        }
+      }),
+    )
+    await database.query(`ALTER DATABASE ${name} RESET default_transaction_isolation`)
+  })
+})

@@ -1,0 +1,276 @@
+/** What would be a double grant, a lost lock or one that nobody can have, step by step on real rows. */
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { systemRandom } from '../../src/base/random.js'
+import type { LockLink } from '../../src/dialect/dialect.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
+import type { PostgresConnection } from '../../src/dialect/postgres/postgres-connection.js'
+import { PostgresFactory } from '../../src/dialect/postgres/postgres-factory.js'
+import { encodeAsk } from '../../src/dialect/postgres/table/table-batch.js'
+import { CALL_BATCH, CODE } from '../../src/dialect/postgres/table/table-batch-sql.js'
+import { TableDialect } from '../../src/dialect/postgres/table/table-dialect.js'
+import { encodeTableKey } from '../../src/dialect/postgres/table/table-key.js'
+import { SeenTokens } from '../../src/dialect/seen-tokens.js'
+import { createDatabase, type TestDatabase } from '../support/database.js'
+import { rejection } from '../support/fake-world.js'
+
+let database: TestDatabase
+let factory: PostgresFactory
+const links: LockLink[] = []
+const clients: pg.Client[] = []
+const connections = new Set<PostgresConnection>()
+const ended: Error[] = []
+
+beforeAll(async () => {
+  database = await createDatabase()
+  factory = new PostgresFactory(clientConfig(readConnection(database.url).settings, 'lockpool test'))
+})
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.end()))
+  await Promise.all(links.splice(0).map(async (link) => link.abandon?.()))
+  await Promise.all([...connections].map((connection) => factory.close(connection)))
+  connections.clear()
+  ended.splice(0)
+})
+
+afterAll(() => database.drop())
+
+const KEY = encodeTableKey('orders', '')
+
+/** A member whose statements each get a connection of their own, as from a pool; `lent` are those in use. */
+async function member(leaseMs = 60_000): Promise<{ link: LockLink; lent: Set<PostgresConnection> }> {
+  const lent = new Set<PostgresConnection>()
+  const dialect = new TableDialect({ by: 'a test', namespace: '', random: systemRandom, listenConfig: null })
+  const link = await dialect.join(
+    async (use) => {
+      const connection = await factory.open(new AbortController().signal)
+      connections.add(connection)
+      lent.add(connection)
+      try {
+        return await use(connection)
+      } finally {
+        lent.delete(connection)
+        connections.delete(connection)
+        factory.destroy(connection)
+      }
+    },
+    { leaseMs, fencing: 'auto', strict: false, sender: 's', seen: new SeenTokens() },
+    (cause) => ended.push(cause),
+  )
+  links.push(link)
+  return { link, lent }
+}
+
+async function transaction(): Promise<pg.Client> {
+  const client = new pg.Client(database.url)
+  clients.push(client)
+  await client.connect()
+  await client.query('BEGIN')
+  return client
+}
+
+const ask = (link: LockLink, kind: 'try' | 'release' | 'wait'): Promise<string> =>
+  link.run([{ kind, mode: 'exclusive', key: KEY }]).then(({ answers }) => answers)
+
+async function row(): Promise<{ owner: string | null; token: string }> {
+  const { rows } = await database.query<{ owner: string | null; token: string }>(
+    'SELECT owner, token FROM lockpool.lease WHERE key = $1',
+    [KEY.bits],
+  )
+  return rows[0]!
+}
+
+/** Resolves when a statement of ours waits for a lock. */
+async function isBlocked(count = 1): Promise<void> {
+  const look = async (): Promise<number> => {
+    const { rows } = await database.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'lockpool test' AND wait_event_type = 'Lock'`,
+    )
+    return rows[0]!.n
+  }
+  await expect.poll(look, { timeout: 5000 }).toBeGreaterThanOrEqual(count)
+}
+
+/** A batch as another statement of the same member, sent when it should not be any more. */
+async function late(link: LockLink, epoch: number, code: number, token: bigint): Promise<string | null> {
+  const { codes, keys, tokens } = encodeAsk([
+    { operation: { kind: 'try', mode: 'exclusive', key: KEY }, code, token },
+  ])
+  const me = String(link.serverId)
+  const { rows } = await database.query<{ floor: string | null }>(CALL_BATCH, [
+    codes,
+    keys,
+    tokens,
+    me,
+    `-${me}`,
+    epoch,
+    [],
+  ])
+  return rows[0]!.floor
+}
+
+const kill = (link: LockLink): Promise<unknown> =>
+  database.query('UPDATE lockpool.member SET dead = true WHERE id = $1', [link.serverId])
+
+test('a lock that passes to a member which has just joined is not stolen by a statement that was under way', async () => {
+  const [{ link: a }, { link: b }] = [await member(), await member()]
+  expect(await ask(a, 'try')).toBe('g')
+  await kill(a)
+  await b.heartbeat()
+  // Somebody else, whom no snapshot of before knows, takes it.
+  const other = await transaction()
+  await other.query(
+    `INSERT INTO lockpool.member (id, floor, lease_ms, namespace, name) VALUES (5, 0, 60000, '', 'new')`,
+  )
+  await other.query('UPDATE lockpool.lease SET owner = 5, token = token + 1024 WHERE key = $1', [KEY.bits])
+  const stealing = ask(b, 'try')
+  await isBlocked()
+  await other.query('COMMIT')
+
+  expect(await stealing).toBe('n')
+  expect(await row()).toMatchObject({ owner: '5' })
+  await database.query('UPDATE lockpool.lease SET owner = NULL; DELETE FROM lockpool.member WHERE id = 5')
+})
+
+test('a member whose row is not there keeps what it has', async () => {
+  const { link: b } = await member()
+  await database.query(
+    `INSERT INTO lockpool.lease (key, owner, token) VALUES ($1, 6, 1024)
+    ON CONFLICT (key) DO UPDATE SET owner = 6`,
+    [KEY.bits],
+  )
+  await b.heartbeat()
+
+  expect(await ask(b, 'try')).toBe('n')
+  await database.query('UPDATE lockpool.lease SET owner = NULL')
+})
+
+test('a release that comes late does not free the next hold of the same process', async () => {
+  const { link: a } = await member()
+  await ask(a, 'try')
+  const { token } = await row()
+  await ask(a, 'release')
+  await ask(a, 'try')
+
+  expect(await late(a, 0, CODE.releaseExclusive, BigInt(token))).not.toBeNull()
+
+  expect(await row()).toMatchObject({ owner: String(a.serverId) })
+})
+
+test('an answer that is lost is found out, whether the statement comes to its end or not', async () => {
+  for (const end of ['COMMIT', 'ROLLBACK']) {
+    const { link: a, lent } = await member()
+    await ask(a, 'try')
+    await ask(a, 'release')
+    const other = await transaction()
+    await other.query('SELECT FROM lockpool.lease WHERE key = $1 FOR UPDATE', [KEY.bits])
+    const taking = ask(a, 'try')
+    await isBlocked()
+    for (const connection of lent) factory.destroy(connection)
+    // Raising the epoch waits for the statement that has passed the gate.
+    await isBlocked()
+    await other.query(end)
+
+    expect(await taking).toBe('g')
+    expect(await row()).toMatchObject({ owner: String(a.serverId) })
+    expect(await ask(a, 'release')).toBe('d')
+  }
+})
+
+test('a release whose answer is lost is told as what it was', async () => {
+  const { link: a, lent } = await member()
+  await ask(a, 'try')
+  const other = await transaction()
+  await other.query('SELECT FROM lockpool.lease WHERE key = $1 FOR UPDATE', [KEY.bits])
+  const releasing = ask(a, 'release')
+  await isBlocked()
+  for (const connection of lent) factory.destroy(connection)
+  await isBlocked()
+  await other.query('COMMIT')
+
+  expect(await releasing).toBe('d')
+  expect(await row()).toMatchObject({ owner: null })
+})
+
+test('an acquire of an older epoch does nothing', async () => {
+  const { link: a } = await member()
+  await ask(a, 'try')
+  await ask(a, 'release')
+  await a.reconcile([])
+
+  expect(await late(a, 0, CODE.tryExclusive, 0n)).toBeNull()
+
+  expect(await row()).toMatchObject({ owner: null })
+  expect(await ask(a, 'try')).toBe('g')
+})
+
+test('a statement of a member that is being cleaned up behind is waited for, so that nothing of it is left', async () => {
+  const [{ link: a }, { link: b }] = [await member(), await member()]
+  await ask(a, 'try')
+  await ask(a, 'release')
+  const other = await transaction()
+  await other.query('SELECT FROM lockpool.lease WHERE key = $1 FOR UPDATE', [KEY.bits])
+  const taking = ask(a, 'try').catch(() => 'failed')
+  await isBlocked()
+  const parting = a.abandon!()
+  await isBlocked(2)
+  await other.query('COMMIT')
+  await parting
+
+  await taking
+  expect(await row()).toMatchObject({ owner: null })
+  const { rows } = await database.query('SELECT FROM lockpool.member WHERE id = $1', [a.serverId])
+  expect(rows).toEqual([])
+  expect(await ask(b, 'try')).toBe('g')
+})
+
+test('a member that was buried is told so at its next word, whatever that is', async () => {
+  for (const word of ['try', 'heartbeat'] as const) {
+    const { link: a } = await member()
+    await ask(a, 'try')
+    await kill(a)
+
+    const failed = await rejection(word === 'try' ? ask(a, 'try') : a.heartbeat())
+
+    expect(failed).toMatchObject({ message: expect.stringMatching(/marked dead/) })
+    expect(ended.splice(0)).toHaveLength(1)
+    await a.abandon!()
+  }
+})
+
+test('a member is buried by another that has seen it stand still for a lease, and not before', async () => {
+  const [{ link: a }, { link: b }] = [await member(1000), await member(60_000)]
+  await ask(a, 'try')
+  await b.heartbeat()
+  expect(await ask(b, 'try')).toBe('n')
+  await a.heartbeat()
+  await b.heartbeat()
+  const since = performance.now()
+
+  await expect
+    .poll(
+      async () => {
+        await b.heartbeat()
+        return ask(b, 'try')
+      },
+      { timeout: 5000, interval: 50 },
+    )
+    .toBe('g')
+  expect(performance.now() - since).toBeGreaterThan(990)
+})
+
+test('a lock that is kept for a waiter who does not come is passed on, once', async () => {
+  const [{ link: a }, { link: b }] = [await member(), await member()]
+  await ask(a, 'try')
+  expect(await ask(b, 'wait')).toBe('w')
+  await ask(a, 'release')
+  const { token } = await row()
+
+  expect(await ask(a, 'try'), 'it is kept for b').toBe('n')
+  await late(a, 0, CODE.passExclusive, BigInt(token) - 1024n)
+  expect(await row(), 'it was given up again since').toMatchObject({ owner: null })
+  await late(a, 0, CODE.passExclusive, BigInt(token))
+  expect(await row()).toMatchObject({ owner: String(a.serverId) })
+})
