@@ -131,10 +131,11 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   /** The server's answer. */
-  answered(answer: Answer, token: DrawnToken | null, delayMs: number, { now, stamp }: Answered): void {
+  answered(answer: Answer, token: DrawnToken | null, delayMs: number, batch: Answered): void {
+    const { now } = batch
     const row = after(this.kind, answer, this.#others !== null && this.#others.areDoubted(now))
     if (row === GRANTED) {
-      this.#granted(token, stamp, now, delayMs)
+      this.#granted(token, delayMs, batch)
       // Nothing is to be done until it is released: that is most grants.
       if (this.mode === 'exclusive' && this.isHeld) return
     } else {
@@ -391,12 +392,12 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   /** It is ours, or stays ours. */
-  #granted(token: DrawnToken | null, stamp: number, now: number, delayMs: number): void {
+  #granted(token: DrawnToken | null, delayMs: number, { now, stamp, tripMs }: Answered): void {
     if (this.sleep !== null) this.#sleptUntil(now)
     this.learnFrom(this.kind, now)
     this.line?.attempted(true)
     this.contended = this.#isMarked = this.isDraining = false
-    this.turn = new Turn(token, now)
+    this.turn = new Turn(token, now, tripMs)
     this.move(delayMs > 0 ? 'delayed' : 'held')
     this.gaveUp(now)
     if (delayMs === 0) return this.passOn(stamp, now)
@@ -419,7 +420,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       this.move('held')
       this.session!.settled(this)
       const now = this.now()
-      this.turn = new Turn(token, now)
+      this.turn = new Turn(token, now, 0)
       this.passOn(stamp, now)
       this.touch()
     })

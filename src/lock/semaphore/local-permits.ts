@@ -99,10 +99,10 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     return slot.leaver !== permit
   }
 
-  protected take(taken: readonly TakenPermit[]): void {
+  protected take(taken: readonly TakenPermit[], now: number, tripMs: number): void {
     for (const { slot: number, token } of taken) {
       assert(!this.slots.has(number), 'a slot that is here is not asked for')
-      const slot: Slot = { number, turn: new Turn(drawn(token), this.now()), holder: null, leaver: null }
+      const slot: Slot = { number, turn: new Turn(drawn(token), now, tripMs), holder: null, leaver: null }
       this.slots.set(number, slot)
       this.#spare.push(slot)
     }

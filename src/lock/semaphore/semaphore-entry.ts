@@ -8,7 +8,7 @@ import { GIVE_WAY_MS } from '../contention/sleep.js'
 import type { Departure } from '../session/departure.js'
 import { INTEREST_ENTRIES } from '../key/key-host.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { PermitRequest } from '../session/session-host.js'
+import type { Answered, PermitRequest } from '../session/session-host.js'
 import { LocalPermits } from './local-permits.js'
 import { afterReply, type PermitReaction } from './permit-answers.js'
 import { nextSemaphoreStep, type SemaphoreFacts, type SemaphoreStep } from './semaphore-state.js'
@@ -89,12 +89,11 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.#count()
   }
 
-  replied(reply: PermitReply): void {
-    const now = this.now()
+  replied(reply: PermitReply, { now, tripMs }: Answered): void {
     const { state } = this
     const { to, react } = afterReply(state, reply.said, this.#courtesy.isResting(now))
     const isTaking = state === 'taking' || state === 'asking'
-    if (isTaking) this.#tookSome(reply, now)
+    if (isTaking) this.#tookSome(reply, now, tripMs)
     this.move(to)
     for (const reaction of react) this.#react(reaction, reply, now)
     if (isTaking) this.#afterTaking()
@@ -268,14 +267,14 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     departure.askPermits(this, { kind, semaphore: this.semaphore, ...nothing, ...details })
   }
 
-  #tookSome({ taken, otherPermits }: PermitReply, now: number): void {
+  #tookSome({ taken, otherPermits }: PermitReply, now: number, tripMs: number): void {
     const isEnough = taken.length === this.#asked
     this.line?.attempted(taken.length > 0)
     if (taken.length > 0) this.learnFrom(this.#asking === 'take' ? 'try' : this.#asking, now)
     this.#hasLostRace = taken.length === 0 && this.#asking === 'retry'
     if (this.#hasLostRace) this.ownLine.seen(now)
     this.#asked = 0
-    this.take(taken)
+    this.take(taken, now, tripMs)
     const mismatch = this.host.looked(this, otherPermits)
     if (mismatch !== null) this.refuse(mismatch, Infinity)
     while (this.mayHandOff && this.isWaitedFor) this.handOff()

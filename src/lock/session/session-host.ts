@@ -35,6 +35,8 @@ export interface Answered {
   readonly now: number
   /** The last arrival of a caller when the batch left. */
   readonly stamp: number
+  /** Milliseconds from its departure. */
+  readonly tripMs: number
 }
 
 /** The entry of a key, whose operation is on the wire. */
@@ -47,7 +49,7 @@ export interface KeyRequest extends LockOperation {
 
 /** The entry of a semaphore, whose operation is on the wire. */
 export interface PermitRequest {
-  replied(reply: PermitReply): void
+  replied(reply: PermitReply, batch: Answered): void
   failed(error: LockError, mayAsk: boolean): void
 }
 

@@ -9,7 +9,15 @@ import type { Agenda } from '../contention/agenda.js'
 import { Departure } from './departure.js'
 import { drawn } from '../handle/drawn-token.js'
 import { NO_LONGER_HELD, recover } from './failed-batch.js'
-import type { Client, KeyRequest, PermitRequest, Request, Rung, SessionHost } from './session-host.js'
+import type {
+  Answered,
+  Client,
+  KeyRequest,
+  PermitRequest,
+  Request,
+  Rung,
+  SessionHost,
+} from './session-host.js'
 import { SessionChores, type ChoresHost } from './session-chores.js'
 import { SessionLease, type LeaseHost } from './session-lease.js'
 import { SessionSignals, type SignalsHost } from './session-signals.js'
@@ -267,21 +275,24 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
       if (!this.#hasHeard(sentAt)) return
       this.#rest()
       if (this.link.noFencing !== this.#noFencing) this.tokensChanged()
-      if (reply !== null) this.#tell(keys, reply, stamp)
-      for (const [i, { request }] of permits.entries()) request.replied(replies[i]!)
+      // One look at the clock is enough for a thousand grants.
+      const batch = { now: this.clock.now(), stamp, tripMs: this.clock.since(sentAt) }
+      if (reply !== null) this.#tell(keys, reply, batch)
+      for (const [i, { request }] of permits.entries()) request.replied(replies[i]!, batch)
       this.#flushRest()
     } finally {
       if (isOutermost) agenda.end()
     }
   }
 
-  #tell(keys: readonly KeyRequest[], { answers, token, tokens, delaysMs }: BatchReply, stamp: number): void {
+  #tell(
+    keys: readonly KeyRequest[],
+    { answers, token, tokens, delaysMs }: BatchReply,
+    batch: Answered,
+  ): void {
     assert(answers.length === keys.length, 'an answer for each operation')
     const draw = drawn(token)
-    // One look at the clock is enough for a thousand grants.
-    const now = this.#host.clock.now()
-    const batch = { now, stamp }
-    const leastMs = this.#isSettling ? Math.max(this.#chores.settledAt - now, 0) : 0
+    const leastMs = this.#isSettling ? Math.max(this.#chores.settledAt - batch.now, 0) : 0
     for (let i = 0; i < keys.length; i++) {
       const delayMs = delaysMs === null ? leastMs : Math.max(delaysMs[i]!, leastMs)
       const own = tokens === undefined ? draw : drawn(tokens[i] ?? null)

@@ -24,11 +24,11 @@ test('the mark of a writer outlasts a failed batch: readers elsewhere do not pas
   expect((await writing).mode).toBe('exclusive')
 })
 
-/** Three locks of one session, with ten milliseconds to the server. */
+/** Three locks of one session, with ten milliseconds to the server, and their turns over. */
 async function threeHeld(world: FakeWorld): Promise<{ locks: FakeLockPool; held: Lock[] }> {
   const locks = world.pool({ max: 2 })
   const acquired = Promise.all(['items', 'orders', 'bills'].map((key) => locks.acquire(key)))
-  await world.clock.run(100)
+  await world.clock.run(200)
   return { locks, held: await acquired }
 }
 

@@ -6,7 +6,7 @@ import { fakeWorld } from '../../support/fake-world.js'
 import { shares, takingTurns, type Turns } from '../../support/taking-turns.js'
 
 test('a turn is bounded by time and by count, and its tokens stay below the next of the server', () => {
-  const turn = new Turn(drawn('1024'), 0)
+  const turn = new Turn(drawn('1024'), 0, 0)
   expect(turn.mayContinue(TURN_MS - 0.1)).toBe(true)
   expect(turn.mayContinue(TURN_MS)).toBe(false)
 
@@ -15,6 +15,16 @@ test('a turn is bounded by time and by count, and its tokens stay below the next
   expect(turn.mayContinue(0)).toBe(false)
   expect(turn.room).toBe(0)
   expect(MAX_HAND_OFFS).toBeLessThan(1024)
+})
+
+test('a turn lasts for twenty answers where those take long, and for a tenth of a second at most', () => {
+  const endsAt = (tripMs: number): number => {
+    const turn = new Turn(null, 0, tripMs)
+    let now = 0
+    while (turn.mayContinue(now)) now++
+    return now
+  }
+  expect([0, 0.3, 0.5, 1, 3, 5, 1000].map(endsAt)).toEqual([10, 10, 10, 20, 60, 100, 100])
 })
 
 test('on a hot key every process gets its share, and turns go round', async () => {
