@@ -16,6 +16,9 @@ const SOON_MS = 1
 /** Everybody who waits must be served within it, once nothing is wrong any more. */
 const WINDING_MS = 40_000
 
+/** A wake-up has come by then: the answer of the release, the ring and its message are on the way one after the other. */
+const WAKE_UP_MS = 30
+
 /** Closing takes as long as a connection that is lost and a lease. */
 const CLOSING_MS = 10_000
 
@@ -157,13 +160,17 @@ export class Town {
     return { connections: connections.size, table: table.size, timers: this.clock.armed, held }
   }
 
-  /** A lock that is got by polling was not announced by the bell. */
+  /** A lock that is got by polling was not announced by a wake-up, unless that was on its way. */
   #watchPolls(): void {
     const { table } = this.server
     const apply = table.apply.bind(table)
+    const freedAt = new Map<string, number>()
     table.apply = (owner, operation) => {
       const answer = apply(owner, operation)
-      if (operation.kind === 'poll' && answer === 'g') this.grantedByPoll++
+      const { id } = operation.key
+      if (answer === 'r' || (operation.kind === 'yield' && answer === 'w')) freedAt.set(id, this.clock.now())
+      const isLate = this.clock.now() - (freedAt.get(id) ?? -Infinity) > WAKE_UP_MS
+      if (operation.kind === 'poll' && answer === 'g' && isLate) this.grantedByPoll++
       return answer
     }
   }
