@@ -25,7 +25,7 @@ export interface FrontOptions {
 }
 
 /** What a front is made of, beside its options. */
-export type FrontPorts = Omit<SessionPorts, 'aborts' | 'deadlines' | 'ended' | 'idleTimeoutMs'>
+export type FrontPorts = Omit<SessionPorts, 'aborts' | 'deadlines' | 'ended' | 'everybody' | 'idleTimeoutMs'>
 
 /** What a client sends while its statement runs may grow so far. */
 const MAX_UNREAD_MESSAGES = 2
@@ -58,6 +58,7 @@ export class Front {
       aborts: new AbortStock(),
       deadlines: new Deadlines(ports.clock),
       idleTimeoutMs: options.idleTimeoutMs,
+      everybody: () => this.#sessions.values(),
       ended: (session) => this.#ended(session),
     }
     this.#lastProcessId = randomBytes(2).readUInt16BE()

@@ -37,7 +37,11 @@ export function openUpstream({ others, max }: ServeOrder, url: string | undefine
   const passing = passingSource(others, pooled)
   return {
     evaluator: new UpstreamEvaluator(pooled, systemClock, closing.signal),
-    passingFor: passing === null ? null : (session) => new PassingSession(session, passing),
+    passingFor:
+      passing === null
+        ? null
+        : (session, everybody) =>
+            new PassingSession(session, { source: passing, clock: systemClock, everybody }),
     close: async () => {
       closing.abort()
       await pool.close({ graceMs: 0 })

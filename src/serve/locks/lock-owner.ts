@@ -33,6 +33,7 @@ export class LockOwner {
   readonly #holds = new Map<string, Hold>()
   /** What the transaction took, in order, so that a savepoint is a place in it. Made when there is one. */
   #taken: Taken[] | null = null
+  #awaited: string | null = null
   #isClosed = false
 
   constructor(source: LockSource) {
@@ -46,6 +47,16 @@ export class LockOwner {
 
   get keys(): Iterable<LockKey> {
     return [...this.#holds.values()].map(({ key }) => key)
+  }
+
+  /** The id of the key that is waited for; null if none is. */
+  get awaited(): string | null {
+    return this.#awaited
+  }
+
+  /** Whether a key with this id is held. */
+  holds(id: string): boolean {
+    return this.#holds.has(id)
   }
 
   /** Whether one of the locks has been lost: then the session has to end, as one of PostgreSQL's would have. */
@@ -71,7 +82,12 @@ export class LockOwner {
     // Most locks are free. Whoever holds others looks first, because waiting with others in hand costs a look at each.
     const isFirst = this.#holds.size === 0
     let lock = isFirst ? null : await this.#source.tryAcquire(key, mode, patience)
-    lock ??= await runHoldingAll(this.#locks(), () => this.#source.acquire(key, mode, patience))
+    this.#awaited = id
+    try {
+      lock ??= await runHoldingAll(this.#locks(), () => this.#source.acquire(key, mode, patience))
+    } finally {
+      this.#awaited = null
+    }
     this.#keep(id, key, mode, scope, lock)
   }
 

@@ -75,7 +75,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.label = new ClientLabel(identity, this.settings)
     this.#times = new StatementTimes(ports.clock, this.settings, ports.aborts)
     this.#reported = new Reported(this.settings, identity.user)
-    this.passing = ports.passingFor?.(this) ?? null
+    this.passing = ports.passingFor?.(this, () => ports.everybody()) ?? null
   }
 
   get evaluator(): Evaluator {

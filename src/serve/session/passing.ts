@@ -3,6 +3,10 @@ import type { Bound } from './bound.js'
 
 /** How one client's statements reach the upstream. Answers of the upstream go to the client as they come. */
 export interface Passing {
+  /** Whether the client waits for a connection, and whether it has one. */
+  readonly isAwaited: boolean
+  readonly hasConnection: boolean
+
   /** Whether a transaction is open there, or a portal: then the connection can't be given to others. */
   readonly isHeld: boolean
 

@@ -1,6 +1,7 @@
+import type { Clock } from '../../base/clock.js'
 import { BACKEND } from '../messages/backend.js'
 import type { Message } from '../messages/message-reader.js'
-import { FatalError } from '../messages/sql-error.js'
+import { FatalError, SqlError } from '../messages/sql-error.js'
 import { UpstreamError } from '../messages/upstream-error.js'
 import type { Bound } from '../session/bound.js'
 import type { Evaluation } from '../sql/statement.js'
@@ -19,17 +20,28 @@ import {
 } from './passing-sql.js'
 import { evaluationMessages, OneRow } from './evaluation.js'
 import { readDescription } from './read-description.js'
+import { isAmongStuck, type HasParty } from './stuck-parties.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamLease, UpstreamSource } from './upstream-source.js'
 
 /** The client whose statements are passed on. */
-export interface PassingClient {
+export interface PassingClient extends HasParty {
   readonly link: ClientLink
   readonly settings: Settings
   readonly transaction: Transaction
 }
 
 const { bindComplete, closeComplete, commandComplete, errorResponse, readyForQuery, rowDescription } = BACKEND
+
+/** What all that pass on have in common. */
+export interface PassingPorts {
+  readonly source: UpstreamSource
+  readonly clock: Clock
+  readonly everybody: () => Iterable<HasParty>
+}
+
+/** A wait that lasts so long looks for a deadlock, and looks again every so often. PostgreSQL's own default. */
+const LOOK_AFTER_MS = 1000
 
 /**
  * What one client has to do with the upstream. A connection is leased when the first statement needs one, and given back when
@@ -38,8 +50,10 @@ const { bindComplete, closeComplete, commandComplete, errorResponse, readyForQue
 export class PassingSession implements Passing {
   readonly rollback: string = ROLLBACK_UPSTREAM
   readonly #client: PassingClient
-  readonly #source: UpstreamSource
+  readonly #ports: PassingPorts
   readonly #leaving = new AbortController()
+  /** While a connection is waited for. */
+  #waiting: AbortController | null = null
   #lease: UpstreamLease | null = null
   /** BEGIN of the client has been sent. */
   #isBlock = false
@@ -51,9 +65,17 @@ export class PassingSession implements Passing {
   #isDeaf = false
   #isPinned = false
 
-  constructor(client: PassingClient, source: UpstreamSource) {
+  constructor(client: PassingClient, ports: PassingPorts) {
     this.#client = client
-    this.#source = source
+    this.#ports = ports
+  }
+
+  get isAwaited(): boolean {
+    return this.#waiting !== null
+  }
+
+  get hasConnection(): boolean {
+    return this.#lease !== null
   }
 
   get isHeld(): boolean {
@@ -146,6 +168,7 @@ export class PassingSession implements Passing {
   }
 
   cancel(): void {
+    this.#waiting?.abort(new SqlError('57014', 'canceling statement due to user request'))
     this.#lease?.connection.cancel()
   }
 
@@ -164,7 +187,7 @@ export class PassingSession implements Passing {
     this.#isBlock = false
     this.#isGroup = false
     const isOver = connection.status === 'I' || connection.hasEnded
-    const mayKeep = (this.#source.isKept || this.#isPinned) && !connection.hasEnded
+    const mayKeep = (this.#ports.source.isKept || this.#isPinned) && !connection.hasEnded
     if (mayKeep && isOver) return
     this.#lease?.release(!isOver || connection.hasEnded || this.#isPinned)
     this.#lease = null
@@ -173,7 +196,7 @@ export class PassingSession implements Passing {
   /** A connection with the client's settings, in its transaction. */
   async #ready(): Promise<UpstreamConnection> {
     const { transaction } = this.#client
-    this.#lease ??= await this.#source.lease(this.#leaving.signal)
+    this.#lease ??= await this.#take()
     const { connection } = this.#lease
     if (connection.hasEnded) throw new FatalError('57P01', 'the connection to the upstream was lost')
     if (!this.#isBlock && !this.#isUnsynced && !this.#isGroup) await this.#adopt(connection)
@@ -185,6 +208,22 @@ export class PassingSession implements Passing {
       for (const name of transaction.savepoints) await this.#quietly(connection, savepointSql(name))
     }
     return connection
+  }
+
+  /** Waits for a connection, but not for one that can't come. */
+  async #take(): Promise<UpstreamLease> {
+    const waiting = (this.#waiting = new AbortController())
+    const look = (): void => {
+      if (isAmongStuck(this.#client, this.#ports.everybody())) waiting.abort(deadlock())
+      else cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)
+    }
+    let cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)
+    try {
+      return await this.#ports.source.lease(AbortSignal.any([this.#leaving.signal, waiting.signal]))
+    } finally {
+      cancel()
+      this.#waiting = null
+    }
   }
 
   /** Removes what others have left, and sets what the client has set. */
@@ -236,6 +275,13 @@ export class PassingSession implements Passing {
     connection.pause()
     void link.drained().then(() => connection.resume())
   }
+}
+
+function deadlock(): SqlError {
+  return new SqlError('40P01', 'deadlock detected', {
+    detail:
+      'All connections to the upstream are held by clients that wait for locks of clients that wait for a connection.',
+  })
 }
 
 function nothing(): void {

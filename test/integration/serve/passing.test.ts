@@ -130,6 +130,21 @@ describe('other statements', () => {
     expect(await sleeping).toMatch(/^57014 /)
   })
 
+  test('of one who holds a lock that the owner of the last connection waits for are a deadlock', async () => {
+    const front = await world.front({ ...PASS, max: 1 })
+    const [holder, owner] = [await world.client(front), await world.client(front)]
+    await table()
+    await ask(holder, 'SELECT pg_advisory_lock(1)')
+    await ask(owner, 'BEGIN')
+    await ask(owner, 'UPDATE t SET n = 1')
+    const waiting = ask(owner, 'SELECT pg_advisory_lock(1)')
+    expect(await ask(holder, 'SELECT n FROM t')).toBe('40P01 deadlock detected')
+    await ask(holder, 'SELECT pg_advisory_unlock(1)')
+    expect(await waiting).toEqual([['']])
+    await ask(owner, 'COMMIT')
+    expect(await ask(holder, 'SELECT n FROM t')).toEqual([[1]])
+  })
+
   test('go through the extended protocol as they come', async () => {
     const client = await WireClient.connect(await world.front(PASS))
     await client.logIn(new URL(world.database.url).pathname.slice(1))
