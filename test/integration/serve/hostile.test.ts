@@ -1,0 +1,128 @@
+import fc from 'fast-check'
+import { afterEach, describe, expect, test } from 'vitest'
+import { message } from '../../../src/serve/messages/backend.js'
+import { FRONTEND } from '../../../src/serve/messages/frontend.js'
+import { ask, serveWorld } from '../../support/serve-world.js'
+import * as wire from '../../support/wire-client.js'
+import { WireClient } from '../../support/wire-client.js'
+
+const world = serveWorld()
+
+const open: WireClient[] = []
+afterEach(() => {
+  for (const { socket } of open.splice(0)) socket.destroy()
+})
+
+async function connect(front: { readonly port: number }): Promise<WireClient> {
+  const client = await WireClient.connect(front)
+  open.push(client)
+  return client
+}
+
+const TYPES = Object.values(FRONTEND)
+
+/** Messages that are right at least in their frame, and often in more. */
+const someMessage = fc.oneof(
+  fc
+    .tuple(fc.constantFrom(...TYPES), fc.uint8Array({ maxLength: 30 }))
+    .map(([type, body]) => message(type, Buffer.from(body))),
+  fc.constantFrom(
+    wire.SYNC,
+    wire.FLUSH,
+    wire.parse('', 'SELECT pg_try_advisory_lock($1)'),
+    wire.parse('s', 'BEGIN'),
+    wire.bind('', '', [Buffer.from('1')]),
+    wire.bind('', 's'),
+    wire.describeStatement('s'),
+    wire.describePortal(''),
+    wire.execute(''),
+    wire.query('SELECT pg_advisory_unlock_all()'),
+    wire.query('SAVEPOINT a; ROLLBACK TO a'),
+  ),
+)
+
+describe('clients that mean no good, or are broken', () => {
+  test('do no harm to others with whatever messages, and leave no lock', { timeout: 60_000 }, async () => {
+    const front = await world.front({ loginTimeoutMs: 1000 })
+    const good = await world.client(front)
+    await ask(good, 'SELECT pg_advisory_lock(99)')
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(someMessage, { maxLength: 12 }),
+        fc.boolean(),
+        async (messages, isLoggedIn) => {
+          const bad = await connect(front)
+          if (isLoggedIn) await bad.logIn()
+          bad.send(...messages)
+          bad.send(Buffer.from([0xff, 0, 0]))
+          bad.socket.end()
+          await bad.closed()
+        },
+      ),
+      { numRuns: 150 },
+    )
+    expect(await ask(good, 'SELECT pg_advisory_unlock(99)')).toEqual([[true]])
+    await expect.poll(() => front.front.clients).toBe(1)
+    await expect.poll(async () => (await world.locks()).filter(({ objsubid }) => objsubid === 1)).toEqual([])
+  })
+
+  test('do no harm with random bytes', async () => {
+    const front = await world.front({ loginTimeoutMs: 1000 })
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 100 }), async (bytes) => {
+        const bad = await connect(front)
+        bad.send(Buffer.from(bytes))
+        bad.socket.end()
+        await bad.closed()
+      }),
+      { numRuns: 100 },
+    )
+    expect(await ask(await world.client(front), 'SELECT 1')).toEqual([[1]])
+  })
+
+  test('may send byte by byte', async () => {
+    const client = await connect(await world.front())
+    await client.logIn()
+    for (const byte of wire.query('SELECT pg_try_advisory_lock(1)')) {
+      client.send(Buffer.from([byte]))
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    expect(await client.until('Z')).toBe('T D C Z')
+  })
+
+  test('that send far ahead of the answers are sent away, and those who send a little ahead are not', async () => {
+    const front = await world.front()
+    await world.database.query('SELECT pg_advisory_lock(1)')
+    const [greedy, eager] = [await connect(front), await connect(front)]
+    for (const client of [greedy, eager]) {
+      await client.logIn()
+      client.send(wire.query('SELECT pg_advisory_lock(1)'))
+    }
+    const big = wire.query(`SELECT 1 /* ${'x'.repeat(900_000)} */`)
+    greedy.send(big, big, big)
+    eager.send(wire.query('SELECT pg_advisory_unlock(1)'))
+    await greedy.until('E')
+    expect(greedy.states).toEqual(['53400'])
+    await world.database.query('SELECT pg_advisory_unlock(1)')
+    expect(await eager.until('Z', 2)).toBe('T D C Z T D C Z')
+  })
+
+  test('that take very many locks in one go hold them all, or are told that there is no room', async () => {
+    const front = await world.front()
+    const client = await connect(front)
+    await client.logIn()
+    const count = 500
+    for (let i = 0; i < count; i++) client.send(wire.query(`SELECT pg_advisory_lock(${1000 + i})`))
+    await client.until('Z', count)
+    expect(new Set(client.states).size).toBeLessThanOrEqual(1)
+    client.socket.destroy()
+    await expect.poll(async () => (await world.locks()).filter(({ objsubid }) => objsubid === 1)).toEqual([])
+  })
+
+  test('that are silent before their login do not keep others out', async () => {
+    const front = await world.front({ maxClients: 20, loginTimeoutMs: 300 })
+    const silent = await Promise.all(Array.from({ length: 30 }, () => connect(front)))
+    await Promise.all(silent.map((each) => each.closed()))
+    expect(await ask(await world.client(front), 'SELECT 1')).toEqual([[1]])
+  })
+})
