@@ -1,0 +1,148 @@
+/** Every row of the table "Differences from a server" in docs/guides/serve.md, on a server and on a front. */
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { read, section, tableRows } from '../../support/repository.js'
+import { ask, serveWorld, type Answer } from '../../support/serve-world.js'
+
+const world = serveWorld()
+
+interface Difference {
+  /** One after the other, on one connection; the last answer counts. */
+  readonly statements: readonly string[]
+  readonly server: unknown
+  readonly front: unknown
+}
+
+const refused = expect.stringMatching(/^0A000 /) as unknown
+const anything = expect.anything() as unknown
+
+const DIFFERENCES: Readonly<Record<string, Difference>> = {
+  'exclusive while the session has it shared': {
+    statements: ['SELECT pg_advisory_lock_shared(1)', 'SELECT pg_try_advisory_lock(1)'],
+    server: [[true]],
+    front: refused,
+  },
+  'unlock of the exclusive one, shared still held': {
+    statements: [
+      'SELECT pg_advisory_lock(1), pg_advisory_lock_shared(1)',
+      'SELECT pg_advisory_unlock(1)',
+      'OTHER SELECT pg_try_advisory_lock_shared(1)',
+    ],
+    server: [[true]],
+    front: [[false]],
+  },
+  '`pg_backend_pid()`': {
+    statements: [
+      'SELECT pg_advisory_lock(77)',
+      `OTHER SELECT pid = $1 AS is_its FROM pg_locks WHERE locktype = 'advisory' AND objid = 77 AND objsubid = 1`,
+    ],
+    server: [[true]],
+    front: [[false]],
+  },
+  '`LISTEN`, `COPY`, `PREPARE`, two-phase commit': { statements: ['LISTEN x'], server: [], front: refused },
+  '`SET ROLE`, `SET SESSION AUTHORIZATION`': {
+    statements: ['SET ROLE pg_monitor'],
+    server: [],
+    front: refused,
+  },
+  '`client_encoding` other than UTF8': {
+    statements: ["SET client_encoding = 'LATIN1'"],
+    server: [],
+    front: refused,
+  },
+  'an advisory function in a `WHERE`, or over a table': {
+    statements: ['SELECT count(*) FROM generate_series(1, 3) AS id WHERE pg_try_advisory_lock(id)'],
+    server: [['3']],
+    front: refused,
+  },
+  'a key from a function of yours': {
+    statements: ['SELECT pg_try_advisory_lock(my_key())'],
+    server: [[true]],
+    front: refused,
+  },
+  'a database that does not exist': {
+    statements: ['DATABASE none'],
+    server: expect.stringMatching(/^3D000 /),
+    front: [['1']],
+  },
+  "a pair that begins with a number of lockpool's own": {
+    statements: ['SELECT pg_try_advisory_lock(1818980457, 1)'],
+    server: [[true]],
+    front: expect.stringMatching(/^22023 /),
+  },
+  '`current_user`, with `--others`': {
+    statements: ['PASS SELECT current_user'],
+    server: anything,
+    front: anything,
+  },
+}
+
+beforeAll(async () => {
+  await world.database.query('CREATE FUNCTION my_key() RETURNS int LANGUAGE sql AS $$SELECT 7$$')
+})
+afterAll(() => world.database.query('DROP FUNCTION my_key()'))
+
+async function answerOf(client: pg.Client, statements: readonly string[]): Promise<Answer> {
+  let answer: Answer = []
+  for (const statement of statements) {
+    const [word, ...rest] = statement.split(' ')
+    const text = rest.join(' ')
+    if (word !== 'OTHER') answer = await ask(client, statement)
+    else if (!text.includes('$1')) {
+      const { rows } = await world.database.query<Record<string, unknown>>(text)
+      answer = rows.map((row) => Object.values(row))
+      await world.database.query('SELECT pg_advisory_unlock_all()')
+    } else {
+      const own = (await ask(client, 'SELECT pg_backend_pid()')) as number[][]
+      const { rows } = await world.database.query<Record<string, unknown>>(text, [own[0]![0]])
+      answer = rows.map((row) => Object.values(row))
+    }
+  }
+  return answer
+}
+
+async function direct(): Promise<pg.Client> {
+  const client = new pg.Client(world.database.url)
+  await client.connect()
+  return client
+}
+
+describe('what differs from a server', () => {
+  const rows = tableRows(section(read('docs/guides/serve.md'), 'Differences from a server'))
+
+  test('is in the table, each of it', () => {
+    expect(rows.map(([what]) => what).toSorted()).toEqual(Object.keys(DIFFERENCES).toSorted())
+  })
+
+  const plain = Object.entries(DIFFERENCES).filter(
+    ([, { statements }]) => !/^(?:DATABASE|PASS) /.test(statements[0]!),
+  )
+
+  test.each(plain)('%s', async (_, { statements, server, front }) => {
+    const straight = await direct()
+    try {
+      expect(await answerOf(straight, statements)).toEqual(server)
+    } finally {
+      await straight.end()
+    }
+    expect(await answerOf(await world.client(await world.front()), statements)).toEqual(front)
+  })
+
+  test('a database that does not exist', async () => {
+    const url = new URL(world.database.url)
+    url.pathname = '/none'
+    await expect(new pg.Client(url.href).connect()).rejects.toMatchObject({ code: '3D000' })
+    const refusing = await world.front()
+    expect(await ask(await world.client(refusing, { database: 'none' }), 'SELECT 1')).toEqual([[1]])
+    const passing = await world.front({ others: { kind: 'pass' } })
+    await expect(world.client(passing, { database: 'none' })).rejects.toMatchObject({ code: '3D000' })
+  })
+
+  test('`current_user`, with `--others`', async () => {
+    const passing = await world.client(await world.front({ others: { kind: 'pass' } }))
+    const role = decodeURIComponent(new URL(world.database.url).username)
+    expect(await ask(passing, 'SELECT current_user')).toEqual([[role]])
+    const refusing = await world.client(await world.front())
+    expect(await ask(refusing, 'SELECT current_user')).toEqual([['somebody']])
+  })
+})
