@@ -111,7 +111,7 @@ describe('what differs from a server', () => {
   const rows = tableRows(section(read('docs/guides/serve.md'), 'Differences from a server'))
 
   test('is in the table, each of it', () => {
-    expect(rows.map(([what]) => what).toSorted()).toEqual(Object.keys(DIFFERENCES).toSorted())
+    expect(new Set(rows.map(([what]) => what))).toEqual(new Set(Object.keys(DIFFERENCES)))
   })
 
   const plain = Object.entries(DIFFERENCES).filter(
