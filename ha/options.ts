@@ -1,0 +1,80 @@
+import { parseArgs } from 'node:util'
+import { FAULT_NAMES, type FaultName } from './faults.js'
+
+export const USAGE: string = `usage: npm run ha -- --fault ${FAULT_NAMES.join('|')} [--strict] [--minutes N]
+       [--way hosts|balancer] [--sync] [--quick] [--lease MS] [--json FILE]
+
+  --fault F     what happens to the primary of a three-node Patroni cluster; several with commas, or "all"
+  --strict      pools with \`strict: true\`
+  --minutes N   rounds for so long; one of each fault at least (default 1)
+  --way W       how workers find the primary: a list of all hosts (default), or HAProxy
+  --sync        with synchronous_mode of Patroni
+  --quick       ttl 20, loop_wait 5, retry_timeout 5, instead of Patroni's 30, 10, 10
+  --lease MS    leaseMs of the pools (default 15000)
+  --json FILE   where the results go
+
+Needs Patroni, etcd, PostgreSQL 14 or later and, for --way balancer, HAProxy. Nothing is installed. On Debian:
+  apt-get install patroni etcd-server haproxy`
+
+export type Way = 'hosts' | 'balancer'
+
+/** What was asked for on the command line. */
+export interface HaOptions {
+  readonly faults: readonly FaultName[]
+  readonly isStrict: boolean
+  readonly minutes: number
+  readonly way: Way
+  readonly isSync: boolean
+  readonly isQuick: boolean
+  readonly leaseMs: number
+  readonly json: string | null
+}
+
+/** @throws {TypeError} saying what can't be understood. */
+export function parseOptions(args: readonly string[]): HaOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      fault: { type: 'string' },
+      strict: { type: 'boolean', default: false },
+      minutes: { type: 'string', default: '1' },
+      way: { type: 'string', default: 'hosts' },
+      sync: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      lease: { type: 'string', default: '15000' },
+      json: { type: 'string' },
+    },
+  })
+  if (values.way !== 'hosts' && values.way !== 'balancer')
+    throw misuse(`--way must be hosts or balancer, got "${values.way}"`)
+  return {
+    faults: faultsIn(values.fault),
+    isStrict: values.strict,
+    minutes: positive('minutes', values.minutes),
+    way: values.way,
+    isSync: values.sync,
+    isQuick: values.quick,
+    leaseMs: positive('lease', values.lease),
+    json: values.json ?? null,
+  }
+}
+
+function faultsIn(text: string | undefined): readonly FaultName[] {
+  if (text === undefined) throw misuse('--fault is missing')
+  if (text === 'all') return FAULT_NAMES
+  return text.split(',').map((name) => {
+    if (FAULT_NAMES.includes(name as FaultName)) return name as FaultName
+    throw misuse(`--fault must be one of ${FAULT_NAMES.join(', ')}, got "${name}"`)
+  })
+}
+
+function positive(name: string, text: string): number {
+  const number = Number(text)
+  if (Number.isInteger(number) && number > 0) return number
+  throw misuse(`--${name} must be a whole number above 0, got "${text}"`)
+}
+
+/** As `parseArgs` throws it. */
+function misuse(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_HA_OPTION' })
+}
