@@ -1,5 +1,13 @@
 import type { Lease } from './lease.js'
 
+/** What an attempt to open a connection has found out, though it came to nothing. */
+export interface Progress {
+  /** In words. */
+  readonly said: string
+  /** When another try makes sense, if that is known. */
+  readonly retryAfterMs: number | null
+}
+
 /**
  * What the pool has to be told about the connections it keeps. Only `open` and `close` are needed; the pool never looks
  * inside a connection. A method that throws or rejects costs the connection it was called for, and one that never answers
@@ -10,7 +18,7 @@ export interface ConnectionFactory<C extends object> {
   open(signal: AbortSignal): Promise<C>
 
   /** What the attempt with this signal has found out so far, for the message of one that is given up; null if nothing. */
-  progress?(signal: AbortSignal): string | null
+  progress?(signal: AbortSignal): Progress | null
 
   /** Ends one politely, and resolves when the server has let go of it: until then it counts against `max`. */
   close(connection: C): Promise<void>

@@ -1,6 +1,6 @@
 import { ConnectionError, InvalidOptionError } from '../base/errors.js'
 import { show } from '../base/options.js'
-import type { ConnectionFactory } from './connection-factory.js'
+import type { ConnectionFactory, Progress } from './connection-factory.js'
 import { attachLease, type Lease } from './lease.js'
 
 const NEEDED = ['open', 'close'] as const
@@ -64,11 +64,13 @@ export class GuardedFactory<C extends object> {
     return connection as C
   }
 
-  /** In words, or nothing. */
-  progress(signal: AbortSignal): string | null {
+  /** Only for a message: a factory that gets it wrong has found out nothing. */
+  progress(signal: AbortSignal): Progress | null {
     try {
-      const said: unknown = this.#factory.progress?.(signal)
-      return typeof said === 'string' ? said : null
+      const found: Partial<Progress> | null = this.#factory.progress?.(signal) ?? null
+      if (typeof found?.said !== 'string') return null
+      const { said, retryAfterMs } = found
+      return { said, retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : null }
     } catch {
       return null
     }

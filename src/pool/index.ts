@@ -8,7 +8,7 @@ export {
   PoolExhaustedError,
   PoolSaturatedError,
 } from '../base/errors.js'
-export type { ConnectionFactory } from './connection-factory.js'
+export type { ConnectionFactory, Progress } from './connection-factory.js'
 export { ConnectionPool, type PoolPorts } from './connection-pool.js'
 export type { Lease } from './lease.js'
 export type { CloseReason, PoolCounts, PoolEvents } from './pool-events.js'

@@ -172,8 +172,9 @@ export class Opener<C extends object> {
     const cancelTimer = this.#clock.after(connectTimeoutMs, () => attempt.abort())
     attempt.signal.addEventListener('abort', () => {
       const found = this.#factory.progress(attempt.signal)
-      const why = found === null ? '' : `: ${found}`
-      fail(new ConnectionError(`no connection within ${connectTimeoutMs} ms${why}`))
+      const why = found === null ? '' : `: ${found.said}`
+      const message = `no connection within ${connectTimeoutMs} ms${why}`
+      fail(new ConnectionError(message, { retryAfterMs: found?.retryAfterMs ?? null }))
     })
     const succeed = (connection: C): void => {
       if (end()) this.#succeeded(connection, this.#clock.now() - startedAt)

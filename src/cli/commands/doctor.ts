@@ -7,17 +7,40 @@ import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, connectionSource } from '../connection.js'
 import { examine, explainUnreachable, type Check, type CheckStatus } from '../doctor/checks.js'
 import { EXIT, exitRows } from '../exit-codes.js'
+import { parseDuration } from '../durations.js'
+import type { DoctorWishes } from '../doctor/gather.js'
 import { toggle, type Flag } from '../flags.js'
+import { LOCK_POOL_OPTIONS } from '../../lock/lock-pool-options.js'
 import { jsonLine, printable } from '../../base/printable.js'
 import { configOf, hangUp, openConnection } from '../server.js'
 import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 import { wrap } from '../wrap.js'
 
-type DoctorFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & Readonly<Record<'json', Flag<true>>>
+type DoctorFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
+  Readonly<Record<'lease', Flag<number>>> &
+  Readonly<Record<'patroni', Flag<string>>> &
+  Readonly<Record<'json', Flag<true>>>
 
 const FLAGS: DoctorFlags = {
   url: CONNECTION_FLAGS.url,
+  lease: {
+    value: 'DURATION',
+    meaning: 'leaseMs of the program that is going to lock: held against how soon another primary may come',
+    default: '15s',
+    expects: 'a duration from 1s to 24h',
+    read: (text) => {
+      const leaseMs = parseDuration(text)
+      return leaseMs !== null && leaseMs >= 1000 ? leaseMs : null
+    },
+  },
+  patroni: {
+    value: 'URL',
+    meaning: 'the REST interface of a node, to be asked for ttl, loop_wait and its version',
+    default: 'not asked',
+    expects: 'an address that begins with http:// or https://',
+    read: (text) => (/^https?:\/\/[^/]/.test(text) && URL.canParse(text) ? text : null),
+  },
   json: toggle({ meaning: 'print one JSON object' }),
 }
 
@@ -36,6 +59,10 @@ export const command: Command<DoctorFlags> = {
   environment: [...CONNECTION_ENVIRONMENT, ...COLOR_ENVIRONMENT],
   examples: [
     ['lockpool doctor', 'before the first deployment, and if something is wrong'],
+    [
+      'lockpool doctor --lease 60s --patroni http://node1:8008',
+      'whether a lease is short enough for a cluster of Patroni',
+    ],
     ['lockpool doctor --json', 'in a pipeline: the exit code says whether a check failed'],
   ],
   exitCodes: [
@@ -47,7 +74,10 @@ export const command: Command<DoctorFlags> = {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool doctor takes no arguments')
     const config = await configOf({ url: flags.url, applicationName: 'lockpool doctor' }, terminal)
     if (typeof config === 'number') return config
-    const checks = await look(config, sourceInWords(flags.url))
+    const checks = await look(config, sourceInWords(flags.url), {
+      leaseMs: flags.lease ?? LOCK_POOL_OPTIONS.leaseMs.default,
+      patroni: flags.patroni ?? null,
+    })
     const isWell = checks.every(({ status }) => status !== 'failure')
     if (flags.json === true) terminal.out.write(`${jsonLine({ version: 1, ok: isWell, checks })}\n`)
     else terminal.out.write(`${linesOf(checks, terminal).join('\n')}\n`)
@@ -55,7 +85,7 @@ export const command: Command<DoctorFlags> = {
   },
 }
 
-async function look(config: ClientConfig, source: string): Promise<Check[]> {
+async function look(config: ClientConfig, source: string, wishes: DoctorWishes): Promise<Check[]> {
   const { explain } = await import('../../dialect/postgres/postgres-errors.js')
   const { gatherFacts } = await import('../doctor/gather.js')
   try {
@@ -65,7 +95,7 @@ async function look(config: ClientConfig, source: string): Promise<Check[]> {
       stalled.reject(new ConnectionError(`the server has not answered for ${PATIENCE_MS / 1000} s`)),
     )
     try {
-      return examine(await Promise.race([gatherFacts(connection, config, source), stalled.promise]))
+      return examine(await Promise.race([gatherFacts(connection, config, source, wishes), stalled.promise]))
     } finally {
       cancel()
       await hangUp(connection)

@@ -1,5 +1,6 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { shareRules } from '../../lock/share-plan.js'
+import { AVAILABILITY_CHECKS } from './availability-checks.js'
 import type { DoctorFacts } from './doctor-facts.js'
 
 export type CheckStatus = 'ok' | 'warning' | 'failure'
@@ -14,7 +15,7 @@ export interface Check {
 }
 
 /** A check's result without its name, which is in the table. */
-type Verdict = Omit<Check, 'name'>
+export type Verdict = Omit<Check, 'name'>
 
 type Examine = (facts: DoctorFacts) => Verdict
 
@@ -258,7 +259,13 @@ const CHECKS: Readonly<Record<string, Examine>> = {
 
 /** All checks, in order. */
 export function examine(facts: DoctorFacts): Check[] {
-  return Object.entries(CHECKS).map(([name, look]) => ({ name, ...look(facts) }))
+  const { availability } = facts
+  const checks = Object.entries(CHECKS).map(([name, look]) => ({ name, ...look(facts) }))
+  if (availability === undefined) return checks
+  return [
+    ...checks,
+    ...Object.entries(AVAILABILITY_CHECKS).map(([name, look]) => ({ name, ...look(availability) })),
+  ]
 }
 
 /** The check for a server that cannot be reached. */

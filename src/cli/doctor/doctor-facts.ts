@@ -1,3 +1,5 @@
+import type { PatroniFacts, PatroniSilence } from './patroni.js'
+
 /** The facts that the checks examine. Durations are milliseconds. */
 export interface DoctorFacts {
   /** Where the address of the database came from: `--url`, a variable, ... */
@@ -15,6 +17,30 @@ export interface DoctorFacts {
   readonly notificationMs: number | null
   /** Null on a standby, where no pool would lock. */
   readonly lockSession: LockSessionOutcome | null
+  /** What matters in a failover; left out where nobody has looked. */
+  readonly availability?: AvailabilityFacts
+}
+
+/** What matters when the primary changes. */
+export interface AvailabilityFacts {
+  /** How many the address names. */
+  readonly hosts: number
+  /** Of the program that is going to lock. */
+  readonly leaseMs: number
+  /** Null where it can't be told. */
+  readonly timeline: number | null
+  /** Standbys that are connected to this server. */
+  readonly standbys: number
+  /** `synchronous_standby_names`; empty if commits wait for nobody. */
+  readonly synchronousStandbys: string
+  /** Null if nobody said where to ask. */
+  readonly patroni: PatroniFacts | PatroniSilence | null
+}
+
+/** A row of AVAILABILITY. */
+export interface AvailabilityRow {
+  readonly standbys: number
+  readonly synchronous_standbys: string
 }
 
 /** What came of trying to take and to release a lock as a program would. */

@@ -57,3 +57,9 @@ export const NOTHING = `SELECT`
 export const LISTEN_TO_DOCTOR = `LISTEN lockpool_doctor`
 
 export const NOTIFY_DOCTOR = `SELECT pg_catalog.pg_notify('lockpool_doctor', $1)`
+
+/** Who follows this server. Rows of it are seen by every role, if not what is in them. */
+export const AVAILABILITY = `
+SELECT
+  (SELECT count(*)::int FROM pg_catalog.pg_stat_replication) AS standbys,
+  current_setting('synchronous_standby_names') AS synchronous_standbys`

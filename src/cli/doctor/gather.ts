@@ -2,12 +2,22 @@ import pg, { type ClientConfig } from 'pg'
 import { sleep, systemClock } from '../../base/clock.js'
 import { systemRandom } from '../../base/random.js'
 import { lookOnce } from '../../dialect/postgres/careful-look.js'
+import { hostsOf } from '../../dialect/postgres/hosts/host-list.js'
 import { explain, sqlState } from '../../dialect/postgres/postgres-errors.js'
+import { identityOf } from '../../dialect/postgres/postgres-timeline.js'
+import { serverName } from '../../dialect/postgres/server-identity.js'
 import { SERVER_FACTS } from '../../dialect/postgres/inspect-sql.js'
 import type { ServerConnection } from '../../dialect/postgres/server-connection.js'
 import { LockPool } from '../../postgres-lock-pool.js'
-import type { DoctorFacts, LockSessionOutcome, ServerRow } from './doctor-facts.js'
-import { DOCTOR_FACTS, LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from './doctor-sql.js'
+import type {
+  AvailabilityFacts,
+  AvailabilityRow,
+  DoctorFacts,
+  LockSessionOutcome,
+  ServerRow,
+} from './doctor-facts.js'
+import { askPatroni } from './patroni.js'
+import { AVAILABILITY, DOCTOR_FACTS, LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from './doctor-sql.js'
 
 /** Enough for a stable median. */
 const ROUND_TRIPS = 21
@@ -21,11 +31,20 @@ interface LockTable {
 const NOTIFICATION_LIMIT_MS = 2000
 const LOCK_LIMIT_MS = 10_000
 
+/** What is said on the command line. */
+export interface DoctorWishes {
+  /** Of the program that is going to lock. */
+  readonly leaseMs: number
+  /** The address of Patroni's REST interface, or null. */
+  readonly patroni: string | null
+}
+
 /** Gathers all facts, and leaves the server as it was. */
 export async function gatherFacts(
   connection: ServerConnection,
   config: ClientConfig,
   source: string,
+  wishes: DoctorWishes,
 ): Promise<DoctorFacts> {
   const askedAt = systemClock.instant().wall
   const server = await lookOnce<ServerRow>(connection, DOCTOR_FACTS)
@@ -42,7 +61,23 @@ export async function gatherFacts(
     // A standby refuses both, which says nothing.
     notificationMs: server.is_standby ? null : await measureNotification(connection),
     lockSession: server.is_standby ? null : await tryToLock(config),
+    ...(server.is_standby ? {} : { availability: await availabilityOf(connection, config, wishes) }),
   }
+}
+
+async function availabilityOf(
+  connection: ServerConnection,
+  config: ClientConfig,
+  { leaseMs, patroni }: DoctorWishes,
+): Promise<AvailabilityFacts> {
+  const { standbys, synchronous_standbys: synchronousStandbys } = await lookOnce<AvailabilityRow>(
+    connection,
+    AVAILABILITY,
+  )
+  const { timeline } = serverName(connection.place, await identityOf(connection))
+  const hosts = hostsOf(config)?.hosts.length ?? 1
+  const said = patroni === null ? null : await askPatroni(patroni)
+  return { hosts, leaseMs, timeline, standbys, synchronousStandbys, patroni: said }
 }
 
 function addressOf(config: ClientConfig): DoctorFacts['address'] {

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { ConnectionFactory } from '../../pool/connection-factory.js'
+import type { ConnectionFactory, Progress } from '../../pool/connection-factory.js'
 import type { Lease } from '../../pool/lease.js'
 import { checkGreeted, greet, type ConnectionHooks } from './connection-hooks.js'
 import { Dirt, type TellFound } from './dirt.js'
@@ -46,7 +46,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
     }
   }
 
-  progress(signal: AbortSignal): string | null {
+  progress(signal: AbortSignal): Progress | null {
     return this.#finder.progress(signal)
   }
 

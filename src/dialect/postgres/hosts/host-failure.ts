@@ -22,8 +22,9 @@ export function hostFailure(list: HostList, outcomes: readonly Outcome[]): unkno
 }
 
 /** A cluster that answers will have a primary soon. */
-function isInChange({ role, error }: Outcome): boolean {
+export function isInChange({ role, error }: Pick<Outcome, 'role' | 'error'>): boolean {
   if (role !== null) return true
+  if (error === null) return false
   const explained = explain(error)
   return explained instanceof ConnectionError && explained.retryAfterMs !== null
 }

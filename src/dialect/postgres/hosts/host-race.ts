@@ -38,6 +38,8 @@ export interface RacePorts<C> {
   open(place: Place, signal: AbortSignal, heard: () => void): Promise<Found<C>>
   /** One that is not wanted. */
   discard(connection: C): void
+  /** Whether a host that failed with this may let us in in a moment: it starts, or stops. */
+  isPassing(error: unknown): boolean
 }
 
 /** So long one may say nothing before the next is asked beside it. */
@@ -46,8 +48,12 @@ export const NEXT_AFTER_MS = 250
 /** So long all may say nothing before those that are silent are asked a second time, at the addresses they have by then. */
 export const AGAIN_AFTER_MS = 1000
 
+/** So soon a standby is asked again while another host is silent: it may be about to be promoted in the place of that one. */
+export const STANDBY_AGAIN_MS = 300
+
 interface Attempt {
   readonly place: Place
+  readonly startedAt: number
   readonly abort: AbortController
   error: unknown
   role: Role | null
@@ -60,7 +66,8 @@ type Step = { readonly host: Host } | { readonly place: Place }
 /**
  * Looks for a server that will do among hosts, and all the addresses of their names. One is asked after the other: as soon as
  * one has failed, or beside one that has been silent for `NEXT_AFTER_MS`. The first that will do wins, and all others are given
- * up. There is no pause between them; between two races there is, which is the pool's.
+ * up. There is no pause between them; between two races there is, which is the pool's. While one is silent, standbys are asked
+ * again and again: one of them may be promoted in its place.
  */
 export class HostRace<C> {
   readonly #ports: RacePorts<C>
@@ -95,9 +102,10 @@ export class HostRace<C> {
     return this.#winner.promise
   }
 
-  /** By now. */
+  /** By now: the last of each way. */
   get outcomes(): readonly Outcome[] {
-    return this.#attempts.map(({ place, error, role, isHeard }) => ({ place, error, role, isHeard }))
+    const last = new Map(this.#attempts.map((attempt) => [placeKey(attempt.place), attempt]))
+    return [...last.values()].map(({ place, error, role, isHeard }) => ({ place, error, role, isHeard }))
   }
 
   #next(): void {
@@ -122,8 +130,7 @@ export class HostRace<C> {
 
   #waitInSilence(): void {
     this.#stopWaiting?.()
-    const ms = this.#steps.length > 0 ? NEXT_AFTER_MS : AGAIN_AFTER_MS
-    this.#stopWaiting = this.#ports.clock.after(ms, () => {
+    this.#stopWaiting = this.#ports.clock.after(this.#patienceMs, () => {
       this.#stopWaiting = null
       if (this.#steps.length > 0) this.#next()
       else this.#allSilent()
@@ -138,12 +145,33 @@ export class HostRace<C> {
       this.#fallback = null
       return this.#win(fallback)
     }
-    if (this.#isSecondRound) return
+    const hosts = new Set([...this.#silentForLong(), ...this.#changing()])
+    this.#steps.push(...[...hosts].map((host) => ({ host })))
+    if (hosts.size > 0) this.#next()
+  }
+
+  get #patienceMs(): number {
+    if (this.#steps.length > 0) return NEXT_AFTER_MS
+    return this.#changing().size > 0 ? STANDBY_AGAIN_MS : AGAIN_AFTER_MS
+  }
+
+  /** Those to be asked a second time: once, and each of them is left alone afterwards. */
+  #silentForLong(): readonly Host[] {
+    const since = this.#ports.clock.now() - AGAIN_AFTER_MS
     const silent = this.#attempts.filter(({ isOver, isHeard }) => !isOver && !isHeard)
-    if (silent.length === 0) return
+    if (this.#isSecondRound || silent.length === 0) return []
+    if (silent.some(({ startedAt }) => startedAt > since)) return []
     this.#isSecondRound = true
-    this.#steps.push(...new Set(silent.map(({ place }) => place.host).map((host) => ({ host }))))
-    this.#next()
+    return silent.map(({ place }) => place.host)
+  }
+
+  /** Those that answer, and may be the primary in a moment. */
+  #changing(): ReadonlySet<Host> {
+    if (this.#target === 'any') return new Set()
+    const over = this.#attempts.filter(
+      ({ isOver, role, error }) => isOver && (role !== null || this.#ports.isPassing(error)),
+    )
+    return new Set(over.map(({ place }) => place.host))
   }
 
   #resolve(host: Host): void {
@@ -165,6 +193,7 @@ export class HostRace<C> {
   #attemptAt(place: Place): Attempt {
     return {
       place,
+      startedAt: this.#ports.clock.now(),
       abort: new AbortController(),
       error: null,
       role: null,
@@ -226,4 +255,8 @@ export class HostRace<C> {
     this.#fallback = null
     for (const { abort, isOver } of this.#attempts) if (!isOver) abort.abort()
   }
+}
+
+function placeKey({ host, address }: Place): string {
+  return `${host.host} ${host.port} ${address}`
 }

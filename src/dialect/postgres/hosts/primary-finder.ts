@@ -4,7 +4,9 @@ import pg from 'pg'
 import { systemClock, type Clock } from '../../../base/clock.js'
 import { ServerConnection } from '../server-connection.js'
 import { socketTo } from '../socket-to.js'
-import { hostFailure, inWords } from './host-failure.js'
+import type { Progress } from '../../../pool/connection-factory.js'
+import { SOON_MS } from '../postgres-errors.js'
+import { hostFailure, inWords, isInChange } from './host-failure.js'
 import { hostsOf, withHost, type Host, type HostList } from './host-list.js'
 import { HostRace, type Found, type Place, type RacePorts } from './host-race.js'
 import { roleOf } from './role.js'
@@ -57,9 +59,10 @@ export class PrimaryFinder {
   }
 
   /** What the attempt with this signal has found out so far, for whoever gives it up; null if that is nothing to tell. */
-  progress(signal: AbortSignal): string | null {
+  progress(signal: AbortSignal): Progress | null {
     const outcomes = this.#races.get(signal)?.outcomes ?? []
-    return outcomes.length === 0 ? null : inWords(outcomes)
+    if (outcomes.length === 0) return null
+    return { said: inWords(outcomes), retryAfterMs: outcomes.some(isInChange) ? SOON_MS : null }
   }
 
   get #inOrder(): readonly Host[] {
@@ -75,6 +78,7 @@ export class PrimaryFinder {
         typeof this.#config.stream !== 'function' && !host.startsWith('/') && net.isIP(host) === 0,
       resolve: ({ host }) => this.#namesTo(host),
       open: (place, signal, heard) => this.#open(place, signal, heard),
+      isPassing: (error) => isInChange({ role: null, error }),
       // Politely: a server logs the other way of ending.
       discard: (connection) => void connection.close().catch(() => connection.destroy()),
     }

@@ -9,6 +9,7 @@ import {
   AGAIN_AFTER_MS,
   HostRace,
   NEXT_AFTER_MS,
+  STANDBY_AGAIN_MS,
   type Found,
   type Role,
 } from '../../../../../src/dialect/postgres/hosts/host-race.js'
@@ -53,6 +54,7 @@ class FakeNetwork {
         },
         open: ({ host, address }, signal, heard) => this.#open(address ?? host.host, signal, heard),
         discard: (connection) => this.discarded.push(connection),
+        isPassing: (error) => (error as Error).message.includes('starting up'),
       },
       this.stop.signal,
     )
@@ -155,6 +157,26 @@ test('silence has an end: two attempts for each host, until the signal aborts', 
   network.stop.abort(reason)
   expect(await told).toBe(reason)
   expect(network.givenUp).toHaveLength(4)
+  expect(network.clock.armed).toBe(0)
+})
+
+test('a standby is asked again while the old primary is silent, and wins as soon as it is promoted', async () => {
+  const network = new FakeNetwork({ b: { is: 'standby', afterMs: 5 }, c: { is: new Error('starting up') } })
+  const race = network.race(['frozen', 'b', 'c'])
+  await network.clock.run(1500)
+  network.servers['b'] = { is: 'primary', afterMs: 5 }
+  const { at, winner } = (await outcome(network, race)) as { at: number; winner: string }
+  expect(winner).toBe('b')
+  expect(at).toBeLessThanOrEqual(1500 + STANDBY_AGAIN_MS + 10)
+  expect(
+    network.asked.filter((each) => each.startsWith('frozen')),
+    'and that one twice',
+  ).toHaveLength(2)
+  expect(network.asked.filter((each) => each.startsWith('c')).length).toBeGreaterThan(2)
+  expect(
+    race.outcomes.map(({ place }) => place.host.host),
+    'each once',
+  ).toEqual(['frozen', 'b', 'c'])
   expect(network.clock.armed).toBe(0)
 })
 

@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest'
+import type { Life } from '../../../chaos/history.js'
+import { balancerConfig, patroniConfig, type ClusterPlan } from '../../../ha/cluster-config.js'
+import { FAULT_NAMES } from '../../../ha/faults.js'
+import { timingsOf } from '../../../ha/figures.js'
+import { parseOptions, USAGE } from '../../../ha/options.js'
+import { isWhole, leaderOf } from '../../../ha/patroni-view.js'
+import { read } from '../../support/repository.js'
+
+describe('the command line', () => {
+  test('one fault, several, or all', () => {
+    expect(parseOptions(['--fault', 'switchover'])).toMatchObject({
+      faults: ['switchover'],
+      isStrict: false,
+      minutes: 1,
+      way: 'hosts',
+      leaseMs: 15_000,
+    })
+    expect(parseOptions(['--fault', 'freeze,crash', '--strict', '--minutes', '7'])).toMatchObject({
+      faults: ['freeze', 'crash'],
+      isStrict: true,
+      minutes: 7,
+    })
+    expect(parseOptions(['--fault', 'all']).faults).toEqual(FAULT_NAMES)
+    for (const name of FAULT_NAMES) expect(USAGE).toContain(name)
+  })
+
+  test.each([
+    [[]],
+    [['--fault', 'fire']],
+    [['--fault', 'all', '--minutes', '0']],
+    [['--fault', 'all', '--way', 'x']],
+  ])('what can not be understood is refused: %j', (args) => {
+    expect(() => parseOptions(args)).toThrow(TypeError)
+  })
+})
+
+const NODE = { name: 'node1', port: 1, restPort: 2, relayPort: 3, dataFolder: '/data1' }
+const PLAN: ClusterPlan = {
+  folder: '/folder',
+  etcdPort: 4,
+  etcdPeerPort: 5,
+  balancerPort: 6,
+  nodes: [NODE],
+  password: 'p',
+  postgres: '/bin',
+  isSync: true,
+  isQuick: false,
+}
+
+describe('a cluster', () => {
+  test('Patroni has its own defaults, unless it is to be quick', () => {
+    const of = (isQuick: boolean): unknown =>
+      (JSON.parse(patroniConfig({ ...PLAN, isQuick }, NODE)) as { bootstrap: { dcs: object } }).bootstrap.dcs
+    expect(of(false)).toMatchObject({ ttl: 30, loop_wait: 10, retry_timeout: 10, synchronous_mode: true })
+    expect(of(true)).toMatchObject({ ttl: 20, loop_wait: 5, retry_timeout: 5 })
+  })
+
+  test('the balancer is configured as the guide says', () => {
+    const lines = balancerConfig(PLAN)
+      .split('\n')
+      .map((line) => line.trim())
+    const guide = read('docs/guides/high-availability.md')
+    for (const line of lines.filter((each) => /^(?:option|http-check|default-server)/.test(each)))
+      expect(guide).toContain(line)
+  })
+
+  test('it is whole when all nodes follow the leader, on its timeline', () => {
+    const leader = { name: 'a', role: 'leader', state: 'running', timeline: 3 }
+    const replica = { name: 'b', role: 'replica', state: 'streaming', timeline: 3 }
+    expect(isWhole([leader, replica], 2)).toBe(true)
+    expect(isWhole([leader], 2)).toBe(false)
+    expect(isWhole([leader, { ...replica, timeline: 2 }], 2)).toBe(false)
+    expect(isWhole([leader, { ...replica, state: 'stopped' }], 2)).toBe(false)
+    expect(isWhole([replica], 1)).toBe(false)
+    expect(leaderOf([replica, leader])).toBe('a')
+    expect(leaderOf([{ ...leader, state: 'stopped' }])).toBeNull()
+  })
+})
+
+describe('the timings of a round', () => {
+  const wall = 0
+  const granted = (ask: string, key: string, at: number): Life['events'] => [
+    { what: 'asked', ask, key, mode: 'exclusive', withinMs: 1000, at: at - 10, wall },
+    { what: 'granted', ask, token: String(at), at, wall },
+    { what: 'held', ask, at, wall },
+  ]
+  const life = (events: Life['events']): Life => ({ process: 'a', events, endedAt: 90_000, how: 'exited' })
+  const writes = [900, 990, 4000, 4100].map((at) => ({ at, node: at < 2000 ? 'old' : 'new' }))
+
+  test('how long the database was away, and how long nobody was granted a lock', () => {
+    const lives = [
+      life([
+        ...granted('1', 'cycle', 950),
+        ...granted('2', 'long', 500),
+        { what: 'lost', ask: '2', reason: 'gone', at: 1100, wall },
+        ...granted('3', 'cycle', 4200),
+        ...granted('4', 'long', 4300),
+        { what: 'asked', ask: '5', key: 'cycle', mode: 'exclusive', withinMs: 1000, at: 4400, wall },
+        { what: 'refused', ask: '5', code: 'CONNECTION_FAILED', at: 4500, wall },
+      ]),
+    ]
+    expect(timingsOf({ struckAt: 1000, oldPrimary: 'old', lives, writes })).toEqual({
+      databaseAwayMs: 3010,
+      databaseBackMs: 3000,
+      withoutGrantsMs: 3250,
+      firstGrantAfterMs: 200,
+      holderToldMs: 100,
+      longGrantedMs: 3300,
+      twoPrimaries: 0,
+      refused: 1,
+    })
+  })
+
+  test('an old primary that writes again beside a new one is counted', () => {
+    const both = [...writes, { at: 5000, node: 'old' }]
+    expect(timingsOf({ struckAt: 1000, oldPrimary: 'old', lives: [], writes: both }).twoPrimaries).toBe(1)
+  })
+})
