@@ -28,7 +28,7 @@ export const AVAILABILITY_CHECKS: Readonly<Record<string, Look>> = {
 
   timeline: ({ timeline }) =>
     timeline === null
-      ? ok('no timeline to be seen by this role: a failover is told by host and start of the server')
+      ? ok('no timeline to be seen by this role: `primary:changed` goes by host and start of the server')
       : ok(`timeline ${timeline}${timeline > 1 ? `: promoted ${timeline - 1} times so far` : ''}`),
 
   replication: ({ standbys, synchronousStandbys }) => {

@@ -17,7 +17,7 @@ export interface DoctorFacts {
   readonly notificationMs: number | null
   /** Null on a standby, where no pool would lock. */
   readonly lockSession: LockSessionOutcome | null
-  /** What matters in a failover; left out where nobody has looked. */
+  /** What matters in a failover; left out on a standby. */
   readonly availability?: AvailabilityFacts
 }
 
@@ -27,13 +27,13 @@ export interface AvailabilityFacts {
   readonly hosts: number
   /** Of the program that is going to lock. */
   readonly leaseMs: number
-  /** Null where it can't be told. */
+  /** Null where the role can't read it. */
   readonly timeline: number | null
   /** Standbys that are connected to this server. */
   readonly standbys: number
-  /** `synchronous_standby_names`; empty if commits wait for nobody. */
+  /** `synchronous_standby_names`; empty if commits wait for no standby. */
   readonly synchronousStandbys: string
-  /** Null if nobody said where to ask. */
+  /** Null without `--patroni`. */
   readonly patroni: PatroniFacts | PatroniSilence | null
 }
 

@@ -1,6 +1,6 @@
 import { leaseMargin } from '../../lock/session/session-lease.js'
 
-/** How a fail-over is decided on, in milliseconds. */
+/** How a cluster decides on a failover, in milliseconds. */
 export interface FailOverTimes {
   /** How long a primary that says nothing keeps its place: `ttl` of Patroni. */
   readonly ttlMs: number
@@ -11,20 +11,20 @@ export interface FailOverTimes {
 /** Patroni's defaults. */
 export const USUAL_TIMES: FailOverTimes = { ttlMs: 30_000, loopWaitMs: 10_000 }
 
-/** How a lease stands to a fail-over, in milliseconds. */
+/** A lease held against a failover, in milliseconds. */
 export interface LeaseRule {
-  /** So long a holder that is frozen with its primary may believe in its lock. */
+  /** How long a holder that is frozen with its primary may believe in its lock. */
   readonly believesMs: number
   /** So soon at the earliest there is another primary. */
   readonly soonestMs: number
-  /** In plain mode two may believe to hold the same lock for so long; 0 if never. */
+  /** How long two may believe to hold the same lock in plain mode; 0 if never. */
   readonly overlapMs: number
   /** A lease must be below this; in whole seconds. */
   readonly belowMs: number
 }
 
 /**
- * Pure: whether a holder can still believe in its lock when a new primary gives it to somebody else. A primary renews its place
+ * Pure: whether a holder can still believe in its lock when a new primary grants it to another session. A primary renews its place
  * every `loopWaitMs`, so when it falls silent at least `ttlMs - loopWaitMs` are left.
  */
 export function leaseRule(leaseMs: number, { ttlMs, loopWaitMs }: FailOverTimes): LeaseRule {
