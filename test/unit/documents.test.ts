@@ -81,7 +81,7 @@ describe('docs/comparison.md', () => {
   })
 
   test('what is said of lockpool in the first table leads to where it is explained or measured', () => {
-    const rows = tableRows(section(PAGE, 'In the database that is there already'))
+    const rows = tableRows(section(PAGE, 'In the database that you already have'))
     const unexplained = rows.filter(([, lockpool]) => !lockpool!.includes(']('))
     expect(rows.length).toBeGreaterThan(10)
     expect(unexplained).toEqual([])
