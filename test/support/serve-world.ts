@@ -41,11 +41,9 @@ export class ServeWorld extends LockWorld {
   readonly #fronts: TestFront[] = []
   readonly #clients: pg.Client[] = []
 
-  async front(order: Partial<ServeOrder> = {}): Promise<TestFront> {
+  async front(order: Partial<ServeOrder> = {}, url: string = this.database.url): Promise<TestFront> {
     const told: string[] = []
-    const open = await openFront({ ...ORDER, url: undefined, ...order }, this.database.url, (message) =>
-      told.push(message),
-    )
+    const open = await openFront({ ...ORDER, url: undefined, ...order }, url, (message) => told.push(message))
     const { port } = await open.front.listen()
     const front = { ...open, port, told }
     this.#fronts.push(front)

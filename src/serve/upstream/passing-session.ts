@@ -1,4 +1,3 @@
-import type { Clock } from '../../base/clock.js'
 import { BACKEND } from '../messages/backend.js'
 import type { Message } from '../messages/message-reader.js'
 import { FatalError, SqlError } from '../messages/sql-error.js'
@@ -20,28 +19,21 @@ import {
 } from './passing-sql.js'
 import { evaluationMessages, OneRow } from './evaluation.js'
 import { readDescription } from './read-description.js'
-import { isAmongStuck, type HasParty } from './stuck-parties.js'
+import type { HasParty } from './stuck-parties.js'
 import type { UpstreamConnection } from './upstream-connection.js'
-import type { UpstreamLease, UpstreamSource } from './upstream-source.js'
+import type { UpstreamLease } from './upstream-source.js'
+import { UpstreamWait, type PassingPorts } from './upstream-wait.js'
 
 /** The client whose statements are passed on. */
 export interface PassingClient extends HasParty {
   readonly link: ClientLink
   readonly settings: Settings
   readonly transaction: Transaction
+  /** Ends the session of the client. */
+  end(error: FatalError): void
 }
 
 const { bindComplete, closeComplete, commandComplete, errorResponse, readyForQuery, rowDescription } = BACKEND
-
-/** What all that pass on have in common. */
-export interface PassingPorts {
-  readonly source: UpstreamSource
-  readonly clock: Clock
-  readonly everybody: () => Iterable<HasParty>
-}
-
-/** A wait that lasts so long looks for a deadlock, and looks again every so often. PostgreSQL's own default. */
-const LOOK_AFTER_MS = 1000
 
 /**
  * What one client has to do with the upstream. A connection is leased when the first statement needs one, and given back when
@@ -51,9 +43,7 @@ export class PassingSession implements Passing {
   readonly rollback: string = ROLLBACK_UPSTREAM
   readonly #client: PassingClient
   readonly #ports: PassingPorts
-  readonly #leaving = new AbortController()
-  /** While a connection is waited for. */
-  #waiting: AbortController | null = null
+  readonly #wait: UpstreamWait
   #lease: UpstreamLease | null = null
   /** BEGIN of the client has been sent. */
   #isBlock = false
@@ -68,14 +58,15 @@ export class PassingSession implements Passing {
   constructor(client: PassingClient, ports: PassingPorts) {
     this.#client = client
     this.#ports = ports
+    this.#wait = new UpstreamWait(client, ports)
   }
 
   get isAwaited(): boolean {
-    return this.#waiting !== null
+    return this.#wait.isWaiting
   }
 
   get hasConnection(): boolean {
-    return this.#lease !== null
+    return this.#lease !== null && !this.#lease.connection.hasEnded
   }
 
   get isHeld(): boolean {
@@ -168,18 +159,16 @@ export class PassingSession implements Passing {
   }
 
   cancel(): void {
-    this.#waiting?.abort(new SqlError('57014', 'canceling statement due to user request'))
+    this.#wait.cancel(new SqlError('57014', 'canceling statement due to user request'))
     this.#lease?.connection.cancel()
   }
 
   close(): void {
-    this.#leaving.abort(new FatalError('08006', 'the client has gone'))
-    const lease = this.#lease
-    this.#lease = null
-    if (lease === null) return
-    const { connection } = lease
+    this.#wait.close(new FatalError('08006', 'the client has gone'))
+    const connection = this.#lease?.connection
+    if (connection === undefined) return
     const isClean = connection.status === 'I' && !connection.isBusy && !this.#isUnsynced && !this.#isPinned
-    lease.release(!isClean)
+    this.#giveBack(!isClean)
   }
 
   /** Gives the connection back, if nothing is open there. */
@@ -189,16 +178,22 @@ export class PassingSession implements Passing {
     const isOver = connection.status === 'I' || connection.hasEnded
     const mayKeep = (this.#ports.source.isKept || this.#isPinned) && !connection.hasEnded
     if (mayKeep && isOver) return
-    this.#lease?.release(!isOver || connection.hasEnded || this.#isPinned)
+    this.#giveBack(!isOver || connection.hasEnded || this.#isPinned)
+  }
+
+  #giveBack(isBroken: boolean): void {
+    const lease = this.#lease
     this.#lease = null
+    if (lease === null) return
+    lease.connection.lost = null
+    lease.release(isBroken)
   }
 
   /** A connection with the client's settings, in its transaction. */
   async #ready(): Promise<UpstreamConnection> {
     const { transaction } = this.#client
-    this.#lease ??= await this.#take()
-    const { connection } = this.#lease
-    if (connection.hasEnded) throw new FatalError('57P01', 'the connection to the upstream was lost')
+    const connection = await this.#take()
+    if (connection.hasEnded) throw gone()
     if (!this.#isBlock && !this.#isUnsynced && !this.#isGroup) await this.#adopt(connection)
     if (transaction.isBlock && !this.#isBlock) {
       await this.#synced(connection)
@@ -210,20 +205,27 @@ export class PassingSession implements Passing {
     return connection
   }
 
-  /** Waits for a connection, but not for one that can't come. */
-  async #take(): Promise<UpstreamLease> {
-    const waiting = (this.#waiting = new AbortController())
-    const look = (): void => {
-      if (isAmongStuck(this.#client, this.#ports.everybody())) waiting.abort(deadlock())
-      else cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)
+  /** A connection, if there is none, or the one that there was has ended with nothing open on it. */
+  async #take(): Promise<UpstreamConnection> {
+    if (this.#lease?.connection.hasEnded === true && !this.#isInUse) {
+      this.#giveBack(true)
     }
-    let cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)
-    try {
-      return await this.#ports.source.lease(AbortSignal.any([this.#leaving.signal, waiting.signal]))
-    } finally {
-      cancel()
-      this.#waiting = null
+    if (this.#lease === null) {
+      this.#lease = await this.#wait.lease()
+      const { connection } = this.#lease
+      connection.lost = () => this.#lost()
     }
+    return this.#lease.connection
+  }
+
+  /** Whether something would be lost with the connection. */
+  get #isInUse(): boolean {
+    return this.#isBlock || this.#isGroup || this.#isUnsynced || this.#isPinned
+  }
+
+  /** With a transaction, or locks that the client has taken there, the client's session has ended too. */
+  #lost(): void {
+    if (this.#isBlock || this.#isPinned) this.#client.end(gone())
   }
 
   /** Removes what others have left, and sets what the client has set. */
@@ -277,11 +279,8 @@ export class PassingSession implements Passing {
   }
 }
 
-function deadlock(): SqlError {
-  return new SqlError('40P01', 'deadlock detected', {
-    detail:
-      'All connections to the upstream are held by clients that wait for locks of clients that wait for a connection.',
-  })
+function gone(): FatalError {
+  return new FatalError('57P01', 'the connection to the upstream was lost')
 }
 
 function nothing(): void {

@@ -40,6 +40,8 @@ export class UpstreamConnection {
   /** Whom it served last, and with which settings: others have to clean up behind that. */
   servedLast: object | null = null
   settings = ''
+  /** Who has it now, and wants to know when it ends. */
+  lost: (() => void) | null = null
 
   constructor(carrier: Carrier) {
     this.#carrier = carrier
@@ -106,6 +108,8 @@ export class UpstreamConnection {
     const { type, body, bytes } = heard
     if (type === BACKEND.readyForQuery) this.#status = String.fromCharCode(body[0]!) as TransactionStatus
     const exchange = this.#exchange
+    // What nobody has asked for is the server's last word.
+    if (exchange === null && type === BACKEND.errorResponse) return this.#ended(new UpstreamError(bytes))
     if (exchange === null || ASIDE.has(type)) return
     if (type === BACKEND.errorResponse) {
       exchange.error ??= new UpstreamError(Buffer.from(bytes))
@@ -129,6 +133,7 @@ export class UpstreamConnection {
     const exchange = this.#exchange
     this.#exchange = null
     exchange?.answered.reject(gone(cause))
+    this.lost?.()
   }
 }
 

@@ -1,0 +1,68 @@
+import type { Clock } from '../../base/clock.js'
+import { SqlError } from '../messages/sql-error.js'
+import { isAmongStuck, type HasParty } from './stuck-parties.js'
+import type { UpstreamLease, UpstreamSource } from './upstream-source.js'
+
+/** What all that pass on have in common. */
+export interface PassingPorts {
+  readonly source: UpstreamSource
+  readonly clock: Clock
+  readonly everybody: () => Iterable<HasParty>
+}
+
+/** A wait that lasts so long looks for a deadlock, and looks again every so often. PostgreSQL's own default. */
+const LOOK_AFTER_MS = 1000
+
+/** How one client waits for connections to the upstream: not for one that can't come, and no longer than the client. */
+export class UpstreamWait {
+  readonly #client: HasParty
+  readonly #ports: PassingPorts
+  #closed: SqlError | null = null
+  /** While a connection is waited for. */
+  #waiting: AbortController | null = null
+
+  constructor(client: HasParty, ports: PassingPorts) {
+    this.#client = client
+    this.#ports = ports
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting !== null
+  }
+
+  /** @throws {SqlError} */
+  async lease(): Promise<UpstreamLease> {
+    if (this.#closed !== null) throw this.#closed
+    const waiting = (this.#waiting = new AbortController())
+    const look = (): void => {
+      if (isAmongStuck(this.#client, this.#ports.everybody())) waiting.abort(deadlock())
+      else cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)
+    }
+    let cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)
+    try {
+      const lease = await this.#ports.source.lease(waiting.signal)
+      if (this.#closed === null) return lease
+      lease.release(false)
+      throw this.#closed
+    } finally {
+      cancel()
+      this.#waiting = null
+    }
+  }
+
+  cancel(reason: SqlError): void {
+    this.#waiting?.abort(reason)
+  }
+
+  close(reason: SqlError): void {
+    this.#closed = reason
+    this.cancel(reason)
+  }
+}
+
+function deadlock(): SqlError {
+  return new SqlError('40P01', 'deadlock detected', {
+    detail:
+      'All connections to the upstream are held by clients that wait for locks of clients that wait for a connection.',
+  })
+}
