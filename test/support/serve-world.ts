@@ -75,6 +75,13 @@ export class ServeWorld extends LockWorld {
       await front.close()
       expect(front.told.filter((message) => message.includes('\n    at '))).toEqual([])
     }
+    const left = async (): Promise<number> => {
+      const { rows } = await this.database.query(
+        `SELECT 1 FROM pg_stat_activity WHERE application_name = 'lockpool serve' AND datname = current_database()`,
+      )
+      return rows.length
+    }
+    await expect.poll(left, { timeout: 10_000 }).toBe(0)
     await super.closeAll()
   }
 }
