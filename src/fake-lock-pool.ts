@@ -14,7 +14,7 @@ export class FakeLockPool extends LockPool<FakeConnection> {
 
   /**
    * Pools on one server exclude each other, as the processes of a service do. Without a server the pool makes one of its
-   * own, where nobody else locks.
+   * own, without other users.
    *
    * @throws {InvalidOptionError} `server` is not a FakeServer, or an option is wrong
    */

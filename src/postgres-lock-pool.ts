@@ -38,7 +38,7 @@ import {
 import { LockPool as DialectLockPool } from './lock/lock-pool.js'
 import type { ConnectOptions } from './pool/connect-request.js'
 
-/** How a pool uses its server, and where that is. */
+/** The options of a pool, and the address of its server. */
 export interface LockPoolOptions extends DialectLockPoolOptions, ConnectionHooks {
   /**
    * The server: a connection string or a URL, or an object with what `pg` takes. It may name several hosts, as libpq does:
@@ -49,26 +49,25 @@ export interface LockPoolOptions extends DialectLockPoolOptions, ConnectionHooks
   readonly connection?: PostgresConfig
 
   /**
-   * How locks are kept. `'advisory'`: session locks of PostgreSQL, which need a connection to the server itself or session
-   * pooling, and are the quickest. `'table'`: rows with leases in schema `lockpool`, which work through every pooler; a lock
-   * costs a write, and those of a process that dies are free when its lease is over. All pools that share keys must use the
-   * same: the first decides for its namespace in this database, and others are refused (`BACKEND_MISMATCH`).
+   * How locks are kept. `'advisory'`: session locks of PostgreSQL, which need a direct connection or session pooling, and are
+   * the fastest. `'table'`: rows with leases in the schema `lockpool`, which work through every pooler; a lock costs a write,
+   * and the locks of a process that dies are free when its lease is over. All pools that share keys must use the same backend:
+   * the first one decides for its namespace in this database, and others are refused (`BACKEND_MISMATCH`).
    *
    * Default `'advisory'`.
    */
   readonly backend?: 'advisory' | 'table'
 
   /**
-   * With `backend: 'table'`, where a connection to the server itself can be opened, for one that hears when a lock was given
-   * up. Without it, and behind a pooler, waiting processes look at the rows: the first in line every few milliseconds, less
-   * and less often while nothing happens, and once a second in the end.
+   * With `backend: 'table'`, the address for a direct connection, which listens for releases. Without it, and behind a pooler,
+   * waiting processes poll: the first in the queue every few milliseconds, then less and less often, down to once a second.
    *
    * Default: none.
    */
   readonly listenConnection?: PostgresConfig
 }
 
-/** Those of a transaction are advisory locks, whatever the pool has. */
+/** Locks of a transaction are advisory locks, whatever the backend of the pool. */
 function noTransactionLocks(): BackendMismatchError {
   return new BackendMismatchError(
     'locks of a transaction are advisory locks, which do not exclude those of backend "table": use acquire and lock.guard',
@@ -85,7 +84,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   /**
    * Opens nothing yet.
    *
-   * @throws {InvalidOptionError} listing every unknown or wrong option.
+   * @throws {InvalidOptionError} listing every unknown or invalid option.
    */
   constructor(options: LockPoolOptions = {}) {
     checkIsObject(options)
@@ -129,16 +128,15 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
     }
   }
 
-  /** All connections, wherever a `pg.Pool` is taken. Lock sessions are borrowed from here too. */
+  /** All connections, usable wherever a `pg.Pool` is accepted. Lock sessions are checked out of it too. */
   override get connections(): PostgresPool {
     return super.connections as PostgresPool
   }
 
   /**
-   * What the server says of the locks in its database, whoever took them: each with its holders, and who waits. Advisory
-   * locks, rows and tables that somebody waits for, and tables that are locked against writing. What lockpool keeps for
-   * itself is left out, and its waiting processes are shown as waiters. On a borrowed connection; it costs the server time in
-   * proportion to the locks there are.
+   * All locks of the database, of any program, with their holders and waiters: advisory locks, rows and tables with waiters,
+   * and tables that are locked against writing. Internal locks of lockpool are left out, and its waiting processes are shown
+   * as waiters. Uses a connection of the pool, and costs the server time in proportion to its locks.
    *
    * @throws as `connections.connect`
    */
@@ -147,10 +145,10 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   }
 
   /**
-   * As `inspect`, with the sessions, who blocks whom, and the server's own numbers; and with limits: a look of more than
-   * five seconds is given up, and so is one that is aborted, at once.
+   * Like `inspect`, with the sessions, who blocks whom, and numbers of the server. It is aborted after five seconds, or by its
+   * signal, at once.
    *
-   * @throws as `connections.connect`, and what the server says
+   * @throws as `connections.connect`, and errors of the server
    */
   async inspectAll(options: ConnectOptions = {}): Promise<LockSnapshot> {
     const names = [...this.namesInUse()].map(namedRow)
@@ -184,16 +182,16 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   }
 
   /**
-   * A lock until the end of the transaction that is open on a connection of the caller's own, a client of `pg` or anything
-   * with its `query`, on the key that `acquire` would lock. It waits inside the server, and costs one round trip.
+   * Takes a lock until the end of the transaction that is open on the caller's own connection (a client of `pg`, or anything
+   * with its `query`), on the same key as `acquire`. It waits inside the server, and costs one round trip.
    *
-   * `timeoutMs` is by default what `lock_timeout` of that session says, and the pool's `acquireTimeoutMs` where it says
-   * nothing. From 0 (one attempt) to 86400000 (one day), or Infinity.
+   * `timeoutMs` is by default the session's `lock_timeout`, or the pool's `acquireTimeoutMs` if that is not set. From 0 (one
+   * attempt) to 86400000 (one day), or Infinity.
    *
-   * @throws {LockTimeoutError} {LockDeadlockError} as in `transaction`, with the driver's error as the `cause`; but the
-   * transaction has failed then, as with every error (not with `timeoutMs: 0`)
-   * @throws {LockReentryError} a body around this call has it, by `withLock` or in a transaction of this pool
-   * @throws {TransactionFailedError} if no transaction is open, as far as the client can tell: the lock is gone again
+   * @throws {LockTimeoutError} {LockDeadlockError} as in `transaction`, with the driver's error as the `cause`; the
+   * transaction has then failed, as with every error (except with `timeoutMs: 0`)
+   * @throws {LockReentryError} an enclosing body holds the key, by `withLock` or in a transaction of this pool
+   * @throws {TransactionFailedError} no transaction is open, as far as the client knows: the lock has ended already
    * @throws {InvalidKeyError} {InvalidOptionError}
    */
   lockIn(client: LockInClient, key: LockKey, options?: TransactionLockOptions): Promise<void> {
@@ -201,7 +199,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   }
 
   /**
-   * As `lockIn`, but one attempt: false if it is not free, or if a body around this call has it.
+   * Like `lockIn`, but one attempt: false if the key is not free, or if an enclosing body holds it.
    *
    * @throws {TransactionFailedError} {InvalidKeyError} {InvalidOptionError}
    */
@@ -210,8 +208,8 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   }
 
   /**
-   * The statement of `lockIn`, for query builders and ORMs that send statements themselves. It waits as long as
-   * `lock_timeout` of the session says; with `try` it is one attempt, whose answer is in the column `granted`.
+   * The statement of `lockIn`, for query builders and ORMs that send statements themselves. It waits as long as the session's
+   * `lock_timeout` allows. With `try` it is one attempt, whose result is in the column `granted`.
    *
    * @throws {InvalidKeyError} {InvalidOptionError}
    */

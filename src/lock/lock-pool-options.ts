@@ -20,10 +20,10 @@ export interface LockPoolOptions {
   readonly min?: number
 
   /**
-   * The most server connections at once, whatever happens: lock sessions, transactions and the one that listens. Locks
-   * share connections, so this bounds what the server sees, not what may be held. All but one may be lock sessions, and
-   * all but one may be borrowed, so that neither starves the other; with 1 everything takes turns, and waiting callers
-   * poll because there is no connection to listen on.
+   * The most server connections at once: lock sessions, checked-out connections and the one that listens. Locks share
+   * connections, so this limits connections, not the number of locks. All but one may be lock sessions, and all but one may
+   * be checked out, so that neither starves the other. With 1 everything takes turns, and waiting callers poll because there
+   * is no connection to listen on.
    *
    * Default 5. From 1 to 1000.
    */
@@ -31,9 +31,9 @@ export interface LockPoolOptions {
 
   /**
    * The most callers that may wait, for a lock or for a connection. One more is refused at once with `POOL_SATURATED`.
-   * Every call of `acquire` counts until it is answered, and so does every call of `acquireAll`, as one.
+   * Every call of `acquire` counts until it is answered, and so does every call of `acquireAll`, as one call.
    *
-   * Default 10000. From 0 (nobody ever waits, not even for an answer) to 1000000.
+   * Default 10000. From 0 (no call may wait, not even for an answer) to 1000000.
    */
   readonly maxWaiting?: number
 
@@ -41,80 +41,80 @@ export interface LockPoolOptions {
   readonly onExhausted?: OnExhausted
 
   /**
-   * How long `acquire` may take in all: queueing, connecting, and waiting for the lock. Past it, it rejects with
+   * How long `acquire` may take in total: queueing, connecting, and waiting for the lock. After that it rejects with
    * `LOCK_TIMEOUT`, and the lock is certainly not held.
    *
-   * Default 30000. From 0 (one attempt) to 86400000 (one day), or Infinity (wait for ever).
+   * Default 30000. From 0 (one attempt) to 86400000 (one day), or Infinity (wait forever).
    */
   readonly acquireTimeoutMs?: number
 
   /**
-   * How long one attempt to connect may take, logging in included. One that has been silent for a second gets another beside
-   * it, and hosts of a list are asked one beside the other, so this is for what answers and does not come to an end.
+   * How long one attempt to connect may take, including the login. After a second without an answer a second attempt starts
+   * in parallel, and hosts of a list are tried in parallel too, so this limits servers that answer and then stall.
    *
    * Default 3000. From 1 to 86400000 (one day).
    */
   readonly connectTimeoutMs?: number
 
   /**
-   * What `acquire` does while the server can't be reached or has no primary, as in a fail-over. `'wait'`: it waits until its time
-   * is up, and then rejects with `LOCK_TIMEOUT`, whose phase is `connecting` and whose `cause` says what was wrong. `'fail'`: it
-   * rejects at once with `CONNECTION_FAILED`. `'auto'`: a call that says `timeoutMs` waits, and one that does not fails. What no
-   * time mends, as a wrong password, rejects at once in any case. So do `tryAcquire`, a `timeoutMs` of 0, `ready` and borrowing.
+   * What `acquire` does while the server cannot be reached or has no primary, as in a failover. `'wait'`: it waits until its
+   * timeout, and then rejects with `LOCK_TIMEOUT`, with the phase `connecting` and the reason as its `cause`. `'fail'`: it
+   * rejects at once with `CONNECTION_FAILED`. `'auto'`: a call with `timeoutMs` waits, one without fails. A permanent error, such
+   * as a wrong password, rejects at once in any case. So do `tryAcquire`, a `timeoutMs` of 0, `ready` and checkouts.
    *
    * Default `'auto'`.
    */
   readonly whileDown?: 'wait' | 'fail' | 'auto'
 
   /**
-   * Whether the pool goes on when its address leads to another database cluster (another `system_identifier`) than before: a
-   * restored copy, or a wrong entry in DNS. Locks there exclude nobody who is still with the first one, so `'refuse'` rejects
-   * with `CONNECTION_FAILED` until the process is started anew. A fail-over within a cluster is no such change.
+   * Whether the pool continues if its address leads to another database cluster (another `system_identifier`) than before: a
+   * restored copy, or a wrong DNS entry. Locks there have no effect on clients of the first one, so `'refuse'` rejects with
+   * `CONNECTION_FAILED` until the process is restarted. A failover within a cluster is not such a change.
    *
    * Default `'refuse'`.
    */
   readonly otherCluster?: 'refuse' | 'allow'
 
   /**
-   * How long the server keeps the locks of a process it does not hear of. A third of it is the rhythm of the heartbeats,
-   * one small statement per lock session. Nine tenths of it after the last sign of life, or 200 ms before its end if that
-   * is earlier, the process declares its locks lost by itself.
+   * How long the server keeps the locks of a process that has stopped responding. A heartbeat, one small statement per lock
+   * session, is sent every third of it. The process declares its locks lost nine tenths of it after the last sign of life, or
+   * 200 ms before its end if that is earlier.
    *
    * Default 15000. From 1000 to 86400000 (one day).
    */
   readonly leaseMs?: number
 
   /**
-   * How long a connection above `min` may be of no use before it is closed.
+   * How long a connection above `min` may be idle before it is closed.
    *
    * Default 60000. From 0 to 86400000 (one day), or Infinity.
    */
   readonly idleTimeoutMs?: number
 
   /**
-   * How old a connection may grow, up to a tenth less by chance. Never cuts off a lock.
+   * The maximum age of a connection, reduced by up to a tenth at random. A lock is never cut off.
    *
    * Default 1800000 (half an hour). From 1000 to 86400000 (one day), or Infinity.
    */
   readonly maxLifetimeMs?: number
 
   /**
-   * How often a connection may be lent before it is closed, a lock session being one loan.
+   * How often a connection may be checked out before it is closed. A lock session counts as one checkout.
    *
    * Default Infinity. From 1 to 1000000000, or Infinity.
    */
   readonly maxUses?: number
 
   /**
-   * Whether a process ends that has nothing to do but to keep idle connections. What is held, borrowed or waited for keeps
-   * it as ever, and a lock session that holds nothing is given back after a second. Default false.
+   * Whether the process may exit while the pool has only idle connections. Held locks, checked-out connections and waiting
+   * callers keep it alive. A lock session without locks is released after a second. Default false.
    */
   readonly allowExitOnIdle?: boolean
 
   /**
-   * The most entries this pool takes of the server's lock table, counting three for a key that is waited for. One more is
-   * refused with `LOCK_TABLE_FULL`, because a full table breaks everybody's statements. With `'auto'` all pools of the
-   * server share a half of its table (`max_locks_per_transaction` times `max_connections` plus
+   * The most entries of the server's lock table for this pool; a key with waiters counts three. One more is refused with
+   * `LOCK_TABLE_FULL`, because a full table makes statements of all programs fail. With `'auto'` all pools of the
+   * server share half of its table (`max_locks_per_transaction` times `max_connections` plus
    * `max_prepared_transactions`); one alone gets three quarters of that, which is 2400 with PostgreSQL's defaults, and each
    * session of a pool half of `max_locks_per_transaction` whatever others do. A number overrides that, and is not announced
    * to other pools.
@@ -131,50 +131,48 @@ export interface LockPoolOptions {
   readonly namespace?: string
 
   /**
-   * How the connections show in `pg_stat_activity`.
+   * The name of the connections in `pg_stat_activity`.
    *
    * Default `'lockpool'`. At most 63 characters.
    */
   readonly applicationName?: string
 
   /**
-   * Whether locks have fencing tokens. `'auto'`: if the sequence `lockpool.fence` is there or may be created; locks work
-   * either way, one warning says what is missing, and only `lock.token` throws. `'off'`: never; saves the server a little
-   * work.
+   * Whether locks have fencing tokens. `'auto'`: if the sequence `lockpool.fence` exists or may be created. Otherwise locks
+   * still work, one warning says what is missing, and `lock.token` throws. `'off'`: never; saves the server a little work.
    *
    * Default `'auto'`.
    */
   readonly fencing?: 'auto' | 'off'
 
   /**
-   * No two holders at once even when the server lets go of a lock before its time: a terminated session, a crash, a
-   * fail-over. Each hold is marked in the table `lockpool.hold`. Whoever gets a key whose last hold ended uncleanly keeps it
-   * for the lease of that holder before it tells its caller, who must be ready to wait that long; until then `tryAcquire`
-   * answers null. Costs two row writes per hold, none for a hand-off within the process, and one wait of `leaseMs` after
-   * each unclean end and each restart of the server. All pools that share keys must be strict, and the first of a database
-   * decides on the longest lease for all of them, 30 s at most: who asks for more works with that. `lockpool install
-   * --strict-lease` raises it. Without the table, and the right to make or write it, no lock is given out
-   * (`STRICT_UNAVAILABLE`).
+   * No two holders at once even if the server drops a lock early: a terminated session, a crash, a failover. Each hold has a
+   * row in the table `lockpool.hold`. A grant after an unclean end waits for the lease of the previous holder (lock-delay);
+   * callers must be ready to wait that long, and meanwhile `tryAcquire` returns null. Costs two row writes per hold, none for
+   * a hand-off within the process, and one wait of `leaseMs` after each unclean end and each restart of the server. All pools
+   * that share keys must be strict. The first one of a database decides the longest lease for all of them, at most 30 s; a
+   * pool that asks for more uses that. `lockpool install --strict-lease` raises it. Without the table, and the right to create
+   * or write it, locks are refused (`STRICT_UNAVAILABLE`).
    *
    * Default `false`.
    */
   readonly strict?: boolean
 
   /**
-   * Whether names of keys are written down in the table `lockpool.key_name`, and in `lockpool.report` since when each is held
-   * and what for, if they are there, for people who look at locks: the server knows only numbers. Once a second, names of what
-   * is held or waited for at that moment, and ages of what lasts for two seconds, on a borrowed connection. `lockpool install`
-   * makes the tables; without them, with `'off'`, with `fencing: 'off'` or a `max` of 1, nothing is written.
+   * Whether the pool records names of keys in the table `lockpool.key_name`, and ages and labels of locks in
+   * `lockpool.report`, for people who inspect locks: the server knows only numbers. Once a second: names of what is held or
+   * waited for at that moment, and ages of what has lasted for two seconds, on a checked-out connection. `lockpool install`
+   * creates the tables; without them, with `'off'`, with `fencing: 'off'` or a `max` of 1, nothing is recorded.
    *
    * Default `'auto'`.
    */
   readonly keyNames?: 'auto' | 'off'
 
   /**
-   * A lock, a permit or a borrowed connection that is held for longer is reported once, with where it was taken:
-   * `lock:overdue`, and `connection:overdue` of `connections`. And one that was garbage-collected while held is given back,
-   * and reported as `lock:forgotten` or `connection:forgotten`; so whoever means to hold one until the process ends must
-   * keep it. To find leaks: each acquire then takes its stack, which costs some microseconds.
+   * A lock, a permit or a connection that is kept for longer is reported once, with the place where it was acquired:
+   * `lock:overdue`, and `connection:overdue` of `connections`. One that is garbage-collected while held is released and
+   * reported as `lock:forgotten` or `connection:forgotten`; so to hold one until the process ends, keep a reference to it. Use
+   * this to find leaks: each acquire then takes its stack, which costs some microseconds.
    *
    * Default 0. From 0 (off) to 86400000 (one day).
    */

@@ -3,7 +3,7 @@ import { durationOrInfinity, resolveOptions, type OptionTable } from '../base/op
 /** How a pool is closed. */
 export interface CloseOptions {
   /**
-   * How long holders and borrowers have to give back. What they still have after that is lost.
+   * How long holders and borrowers have to release what they have. After that it is lost.
    *
    * Default 5000. From 0 to 86400000 (one day), or Infinity.
    */

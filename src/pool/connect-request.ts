@@ -17,8 +17,8 @@ export interface ConnectOptions {
   /** Whether the reserved connections may be used. Default false. */
   readonly reserved?: boolean
   /**
-   * Called when somebody waits in vain, or the connection has grown too old: return true to say that it will come back
-   * soon. Default: nobody is asked.
+   * Called when another caller waits for a connection, or this one has grown too old: return true to say that it will come
+   * back soon. Default: not called.
    */
   readonly onWanted?: OnWanted
 }
@@ -57,7 +57,7 @@ function isSignal(signal: unknown): boolean {
   return typeof addEventListener === 'function' && typeof removeEventListener === 'function'
 }
 
-/** Whoever can't be asked will not give back. The error reaches the process as that of a listener does. */
+/** A callback that throws counts as no. The error reaches the process like that of a listener. */
 function asked(onWanted: OnWanted): boolean {
   try {
     const answer: unknown = onWanted()

@@ -26,17 +26,17 @@ import { POOL_OPTIONS, poolOptionConflicts, type PoolOptions } from './pool-opti
 import { PoolWaiter, WaitingLine } from './pool-waiter.js'
 import { Stock } from './stock.js'
 
-/** Time and chance, for tests that must not depend on either. */
+/** Clock and randomness, for tests that must not depend on either. */
 export interface PoolPorts {
   /** Default: the real ones. */
   readonly clock?: Clock
-  /** Default: true chance. */
+  /** Default: real randomness. */
   readonly random?: Random
 }
 
 /**
- * A pool of connections that knows nothing of what they are for: never more than `max`, handed out in order, taken back
- * only when clean. Callers and connections meet in one place, `#serve`.
+ * A pool of connections for any purpose: never more than `max`, handed out in order, and reused only when clean. Callers and
+ * connections meet in one place, `#serve`.
  */
 export class ConnectionPool<C extends object> implements AsyncDisposable {
   readonly #factory: GuardedFactory<C>
@@ -49,9 +49,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /** Null unless leaks are looked for. */
   readonly #loans: Loans | null
   readonly #lender: Lender<C>
-  /** Of those who were told to look again. */
+  /** Callers that retry later. */
   readonly #naps: Naps
-  /** What a caller asks for who says nothing. */
+  /** The request of a caller without options. */
   readonly #usual: ConnectRequest
   #timeouts = 0
   #readiness: Deferred<void> | null = null
@@ -89,7 +89,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     if (this.#options.openAtStart) this.#serve()
   }
 
-  /** Whatever was constructed as one is one, also if its line of ancestors is another's. */
+  /** Every constructed pool is an instance, also if its prototype chain is that of another class. */
   static [Symbol.hasInstance](value: unknown): boolean {
     if (this !== ConnectionPool) return Function.prototype[Symbol.hasInstance].call(this, value)
     return typeof value === 'object' && value !== null && #stock in value
@@ -100,7 +100,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#stock.total
   }
 
-  /** Connections that nobody has. */
+  /** Idle connections. */
   get idleCount(): number {
     return this.#stock.shelf.size
   }
@@ -110,32 +110,32 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#line.size
   }
 
-  /** Connections that somebody has. */
+  /** Checked-out connections. */
   get leasedCount(): number {
     return this.#stock.tally.leased
   }
 
-  /** Borrowed ones that have grown too old: they are closed when they come back. */
+  /** Checked-out connections that are too old: they are closed when they come back. */
   get expiredCount(): number {
     return this.#stock.old
   }
 
-  /** Whether it hands out no more. */
+  /** Whether the pool hands out no more connections. */
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  /** @internal What keeps connections from opening: a failure, or a server that does not answer. Null if nothing does. */
+  /** @internal Why connections cannot be opened: a failure, or a server that does not answer. Otherwise null. */
   get openingTrouble(): LockError | null {
     return this.#stock.opener.trouble(0)
   }
 
-  /** @internal So long the server is not asked again, because it has just been asked in vain; 0 if it may be asked now. */
+  /** @internal How long no attempt to connect is made, after one that failed; 0 if one may be made now. */
   get openingPauseMs(): number {
     return this.#stock.opener.pauseMs
   }
 
-  /** All of it at once, as plain numbers. */
+  /** All counts at once, as plain numbers. */
   counts(): PoolCounts {
     return {
       total: this.totalCount,
@@ -148,13 +148,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     }
   }
 
-  /** Listens to what happens in this pool. Listeners are called at once; one that throws can't hurt the pool. */
+  /** Adds a listener. Listeners are called at once; one that throws does not affect the pool. */
   on<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this {
     this.#events.on(event, listener)
     return this
   }
 
-  /** Listens no more. */
+  /** Removes a listener. */
   off<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this {
     this.#events.off(event, listener)
     return this
@@ -163,7 +163,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Opens `min` connections and resolves when they are open. Idempotent.
    *
-   * @throws {ConnectionError} if the server can't be reached; calling again tries again.
+   * @throws {ConnectionError} if the server cannot be reached; call it again to retry
    */
   ready(): Promise<this> {
     if (this.#isClosed) return Promise.reject(new PoolClosedError())
@@ -174,13 +174,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * A connection, for as long as the caller likes. Give it back with `release()`, or take it with `await using`.
+   * Checks a connection out, for as long as the caller needs it. Check it in with `release()`, or use `await using`.
    *
    * @throws {LockTimeoutError} not in time
-   * @throws {PoolExhaustedError} none free, and told not to wait
-   * @throws {PoolSaturatedError} too many wait
+   * @throws {PoolExhaustedError} none is free, and `onExhausted` says not to wait
+   * @throws {PoolSaturatedError} too many callers wait
    * @throws {PoolClosedError} the pool is closed
-   * @throws {ConnectionError} the server can't be reached, and no connection is left
+   * @throws {ConnectionError} the server cannot be reached, and no connection is left
    * @throws {InvalidOptionError}
    */
   connect(options?: ConnectOptions): Promise<C & Lease> {
@@ -210,9 +210,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Runs `body` with a connection that goes back when it is done, however that is.
+   * Runs `body` with a connection, and checks it in when the body ends, also after an error.
    *
-   * @throws as `connect`, and whatever the body throws
+   * @throws as `connect`, and the error of the body
    */
   async use<T>(body: (connection: C & Lease) => T | Promise<T>, options?: ConnectOptions): Promise<T> {
     const connection = await this.connect(options)
@@ -223,7 +223,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     }
   }
 
-  /** Hands out no more, refuses those who wait, and resolves when every borrower is done and every connection closed. */
+  /** Hands out no more connections, refuses waiting callers, and resolves when all connections are checked in and closed. */
   drain(): Promise<void> {
     this.#isClosed = true
     this.#line.refuseAll(new PoolClosedError())
@@ -234,9 +234,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * As `drain`, but what is still borrowed after `graceMs` is closed under its borrower. Always settles.
+   * Like `drain`, but closes connections that are still checked out after `graceMs`. Always settles.
    *
-   * @throws {InvalidOptionError} and nothing is closed
+   * @throws {InvalidOptionError} without closing anything
    */
   async close(options: CloseOptions = {}): Promise<void> {
     const cancel = this.#clock.after(graceOf(options), () => this.#stock.cutOff())
@@ -249,18 +249,18 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     enough.abort()
   }
 
-  /** As `close`: for `await using`. */
+  /** Like `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  /** For pools that can more: it has ended by itself. */
+  /** Hook for subclasses: the connection has ended by itself. */
   protected connectionEnded(_connection: C, _error: Error): void {}
 
-  /** For pools that can more: it is gone, however it ended. */
+  /** Hook for subclasses: the connection is gone. */
   protected connectionGone(_connection: C): void {}
 
-  /** For pools that can more: a loan is over, also one that its borrower has forgotten. `isAsked` are those that can be asked back. */
+  /** Hook for subclasses: a checkout is over, also a leaked one. `isAsked` are checkouts with `onWanted`. */
   protected loanEnded(_isAsked: boolean): void {}
 
   #lendNow(request: ConnectRequest, origin: Origin | null): Promise<C & Lease> {
@@ -271,7 +271,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     }
   }
 
-  /** `since` is when the caller came, if that was before now. */
+  /** `since` is when the caller came, if it came earlier. */
   #wait(request: ConnectRequest, origin: Origin | null, since?: number): Promise<C & Lease> {
     if (this.#isFull) return Promise.reject(new PoolSaturatedError(this.#options.maxWaiting))
     const cause = this.#stock.downBecause
@@ -305,12 +305,12 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     throw this.#exhausted()
   }
 
-  /** Whether as many wait as may, in the queue or apart from it. */
+  /** Whether the limit of waiting callers is reached, including those that retry later. */
   get #isFull(): boolean {
     return this.#line.size + this.#naps.size >= this.#options.maxWaiting
   }
 
-  /** For one whose time is up: what it was that took it. An attempt that has just begun is not to blame. */
+  /** The phase of a caller whose time is over. An attempt that has just begun is not to blame. */
   readonly #timedOut = (waitedMs: number): LockTimeoutError => {
     this.#timeouts++
     const cause = this.#stock.opener.trouble(waitedMs / 2)
@@ -319,7 +319,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       : new LockTimeoutError({ key: 'a connection', phase: 'connecting', waitedMs }, { cause })
   }
 
-  /** Whether a caller who came now would have to wait for another to give something back. */
+  /** Whether a new caller would have to wait for a checked-out connection. */
   #isExhausted(isReserved: boolean): boolean {
     const room = this.#ordinaryRoom()
     if (!isReserved && room <= this.#line.ordinary.size) return true
@@ -333,7 +333,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     )
   }
 
-  /** Gives what is idle to who waits, in order, then opens for the rest. */
+  /** Hands idle connections to waiting callers in order, then opens connections for the rest. */
   #serve(): void {
     if (this.#isClosed) return
     for (let waiter = this.#next(); waiter !== null; waiter = this.#next()) {
@@ -342,7 +342,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       const fitness = this.#stock.shelf.fitness(slot)
       if (fitness === 'expired') this.#stock.closeNext()
       else if (fitness === 'unchecked' && !waiter.isImpatient) {
-        // One check for each who waits, not one for each connection that needs it.
+        // One check per waiting caller, not one per connection that needs it.
         if (this.#stock.tally.checking >= this.#line.servable(this.#ordinaryRoom())) break
         this.#stock.checkNext()
       } else this.#lendTo(waiter)
@@ -358,20 +358,20 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#line.next(this.#ordinaryRoom())
   }
 
-  /** For a caller who would wait in vain: asks those who can spare a connection that would help. */
+  /** For a caller that would wait: asks borrowers with `onWanted` for a connection that would help. */
   #askBack(waiter: PoolWaiter<C>): void {
     const room = this.#ordinaryRoom()
     if (!waiter.isReserved && room <= 0) this.#stock.askBack((slot) => !slot.isReserved)
     else if (this.#stock.coming < this.#line.servable(room)) this.#stock.askBack(() => true)
   }
 
-  /** How many more ordinary callers may have a connection. */
+  /** How many more ordinary callers may get a connection. */
   #ordinaryRoom(): number {
     return this.#options.max - this.#options.reserved - this.#stock.tally.ordinaryLeased
   }
 
   #lendTo(waiter: PoolWaiter<C>): void {
-    // Lending runs the code of others: it must find neither this one in the queue nor this connection among the idle.
+    // A checkout runs foreign code: it must find neither this caller in the queue nor this connection among the idle ones.
     if (!waiter.claim()) return
     try {
       const waitedMs = this.#events.hears('connection:lent') ? waiter.waitedMs : 0
@@ -381,7 +381,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     }
   }
 
-  /** A stack costs microseconds, so it is taken only where it may be told. */
+  /** A stack costs microseconds, so it is taken only if it may be reported. */
   #asksForOrigins(): boolean {
     return this.#loans !== null || this.#events.hears('connection:cleaned')
   }
@@ -390,7 +390,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     if (!isLast) return
     this.#readiness?.reject(error)
     this.#readiness = null
-    // With nothing left that could come back, those who wait are told the cause; otherwise they keep their turn.
+    // If no connection can come back, waiting callers get the cause; otherwise they keep their place.
     if (this.#stock.live === 0) this.#line.refuseAll(error)
     else if (this.#line.size > 0) this.#stock.opener.probeLater()
   }

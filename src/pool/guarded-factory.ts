@@ -23,9 +23,9 @@ interface Watch {
 }
 
 /**
- * The factory as the pool sees it: the only place where its code is called. That may throw at once instead of rejecting,
- * answer what is no promise, or something else than was asked for. Here all of that becomes a rejection, or is of no
- * consequence. What never answers is for whoever calls: each call has a deadline there.
+ * The factory as the pool sees it: the only place that calls its code. That code may throw instead of rejecting, return
+ * something other than a promise, or a wrong value. Here all of that becomes a rejection, or has no effect. Calls that never
+ * end are the caller's concern: each has a deadline there.
  */
 export class GuardedFactory<C extends object> {
   readonly #factory: ConnectionFactory<C>
@@ -57,7 +57,7 @@ export class GuardedFactory<C extends object> {
     try {
       this.#watch(connection as C)
     } catch (error) {
-      // Nobody would know when it ends.
+      // Its end could not be observed.
       await this.discard(connection as C)
       throw error
     }
@@ -101,7 +101,7 @@ export class GuardedFactory<C extends object> {
     }
   }
 
-  /** Ends one that nobody has, somehow. */
+  /** Ends a connection without a borrower, one way or another. */
   async discard(connection: C): Promise<void> {
     try {
       await this.close(connection)
@@ -112,7 +112,7 @@ export class GuardedFactory<C extends object> {
     }
   }
 
-  /** It is gone: nothing more is told of it, and the very same may be opened again. */
+  /** It is gone: nothing more is reported about it, and the same object may be opened again. */
   forget(connection: C): void {
     this.#open.delete(connection)
   }
@@ -121,7 +121,7 @@ export class GuardedFactory<C extends object> {
     if ((await this.#factory.check!(connection)) === false) throw new Error('the check says no')
   }
 
-  /** `tell` is told of what is found only after the answer, which is null then. */
+  /** `tell` is called with what is found after the answer, which is null then. */
   clean(connection: C, tell: (found: readonly string[]) => void): Promise<readonly string[]> | null {
     try {
       const answer = this.#factory.clean?.(connection, tell) ?? null

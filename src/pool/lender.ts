@@ -74,14 +74,14 @@ export class Lender<C extends object> {
     }
     try {
       const lent = this.#factory.lease(slot.connection!, { release, [Symbol.asyncDispose]: dispose })
-      // Only an object of the borrower's own tells, when it is gone, that nobody can give it back.
+      // Only the garbage collection of a separate object shows that the borrower cannot check it in any more.
       if (loan !== null && lent !== slot.connection) this.#loans!.lent(lent, loan)
       this.#count++
       if (this.#events.hears('connection:lent'))
         this.#events.emit('connection:lent', { id: slot.id, waitedMs })
       return lent
     } catch (error) {
-      // It has been nobody's, so nobody's loan is over.
+      // It had no borrower, so no checkout is over.
       isOver = true
       if (loan !== null) this.#loans!.end(loan)
       this.#stock.takeBack(slot, error as Error, origin)

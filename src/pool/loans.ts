@@ -13,8 +13,8 @@ interface Terms {
 export type Loan = Outstanding<Terms>
 
 /**
- * Finds connections that nobody gives back: those that are out for too long are reported, and those whose borrower has
- * forgotten them are given back as well. Only with `leakWarningMs`.
+ * Finds connections that are not checked in: those that are checked out for too long are reported, and those whose
+ * borrower has leaked them are checked in as well. Only with `leakWarningMs`.
  */
 export class Loans {
   readonly #clock: Clock
@@ -37,7 +37,7 @@ export class Loans {
     return this.#overdue.begin({ id, since: this.#clock.now(), giveBack }, origin)
   }
 
-  /** What the borrower has, where that is an object of his own: when nobody has it any more, nobody can give it back. */
+  /** The borrower's handle, if it is a separate object: once it is garbage-collected, the connection cannot be checked in any more. */
   lent(lease: object, loan: Loan): void {
     this.#forgotten.register(lease, loan, loan)
   }

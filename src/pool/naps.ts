@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import { onAbort } from '../base/on-abort.js'
 
-/** Callers who were told to look again later. They are in no queue, so somebody must know of them to wake them up. */
+/** Callers that retry later. They are in no queue, so they are kept here to be woken up. */
 export class Naps {
   readonly #clock: Clock
   readonly #sleepers = new Set<() => void>()

@@ -14,8 +14,8 @@ const PROBE: Backoff = { firstMs: 500, factor: 1.5, capMs: 1500, jitter: 0.2 }
 const MOST_SOON = 200
 
 /**
- * So many connections in a row may end at once, before anybody has had them: a server that shuts down does that. Then it
- * counts as a failure, or opening the next, and the next, would be a loop without a pause.
+ * This many connections in a row may end at once, before their first use: a server that shuts down does that. After that it
+ * counts as a failure; otherwise opening the next one would be a loop without a pause.
  */
 const STILLBORN = 3
 /** At once is within this time of its opening, and in a row within this time of the last. */
@@ -39,9 +39,9 @@ export interface OpenerHost<C> {
 }
 
 /**
- * Opens connections, apart from whoever asked: an attempt outlives the caller's patience, or a pool whose connecting takes
- * longer than anybody waits would never fill. Knows whether the server is down, and then sends one probe at a time; after
- * its return, attempts grow 1, 2, 4, ... so that all processes together do not knock it over again.
+ * Opens connections, independent of the callers: an attempt outlives the caller's timeout. Otherwise a pool whose connecting
+ * takes longer than its callers wait would never fill. It knows whether the server is down, and then sends one probe at a time.
+ * After the server's return, attempts grow 1, 2, 4, ... so that all processes together do not overload it again.
  */
 export class Opener<C extends object> {
   readonly #factory: GuardedFactory<C>
@@ -84,19 +84,19 @@ export class Opener<C extends object> {
   }
 
   /**
-   * Whether a caller who arrives now can be told the cause at once: the server has just been asked. While it is being asked
-   * again nobody knows, however often it has failed before.
+   * Whether a new caller can get the cause at once, because an attempt has just failed. During the next attempt the state is
+   * unknown, however often it has failed before.
    */
   get isDown(): boolean {
     return this.#lastError !== null && this.#underWay.size === 0 && this.#clock.now() < this.#retryAt
   }
 
-  /** So long no attempt is made, after one that failed. */
+  /** For this long no attempt is made, after one that failed. */
   get pauseMs(): number {
     return this.#lastError === null ? 0 : Math.max(this.#retryAt - this.#clock.now(), 0)
   }
 
-  /** What keeps a connection from opening: why the last attempt failed, or that one has had no answer for so long. */
+  /** What keeps a connection from opening: why the last attempt failed, or how long one has had no answer. */
   trouble(atLeastMs: number): LockError | null {
     if (this.#lastError !== null) return this.#lastError
     const [since] = this.#underWay.values()
@@ -117,7 +117,7 @@ export class Opener<C extends object> {
     }
   }
 
-  /** While the server is down: makes sure that somebody will look whether it is back. */
+  /** While the server is down: makes sure that the server is checked again later. */
   probeLater(): void {
     const isSeenTo = this.#probe !== null || this.#underWay.size > 0
     if (this.#lastError === null || isSeenTo || this.#isClosed) return
@@ -129,7 +129,7 @@ export class Opener<C extends object> {
     this.#probe = this.#clock.after(delayMs, due, !this.#options.allowExitOnIdle)
   }
 
-  /** One has ended that nobody has had. Answers with an error if that is to be taken for a failure to open one. */
+  /** A connection has ended before its first use. Answers with an error if that is to be taken for a failure to open one. */
   ended(openedAt: number, cause: Error): LockError | null {
     const now = this.#clock.now()
     if (now - openedAt > AT_ONCE_MS) return null
@@ -208,7 +208,7 @@ export class Opener<C extends object> {
     return soonMs * (1 + PROBE.jitter * this.#random.next())
   }
 
-  /** It arrived after its time: nobody knows of it, so it must not stay open. */
+  /** It arrived after its time: it has no owner, so it must not stay open. */
   #closeLate(connection: C): void {
     const destroy = (): void => this.#factory.destroy(connection)
     const cancel = this.#clock.after(this.#options.closeTimeoutMs, destroy)

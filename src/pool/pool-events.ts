@@ -9,30 +9,30 @@ export type CloseReason =
   | 'ended by itself'
   | 'pool closed'
 
-/** What a pool tells its listeners. */
+/** The events of a pool of connections. */
 export interface PoolEvents {
   /** A connection is open. */
   'connection:opened': { readonly id: number; readonly tookMs: number }
-  /** Somebody has borrowed a connection, after so long a wait: 0 if there was one at once. */
+  /** A connection was checked out. `waitedMs` is 0 if one was available. */
   'connection:lent': { readonly id: number; readonly waitedMs: number }
-  /** It has come back, and is about to be cleaned, lent again, or closed. Told for loans that began while somebody listened. */
+  /** A connection was checked in. Emitted for checkouts that began while there was a listener. */
   'connection:returned': { readonly id: number; readonly heldMs: number }
-  /** Opening one failed. Callers are refused with this error if no other connection is left. */
+  /** Opening a connection failed. Callers are refused with this error if there is no other connection. */
   'connection:failed': { readonly error: Error }
   /**
-   * A connection came back dirty. `found` tells what the borrower left behind. `where` is the stack of its `connect`, which
-   * is kept while somebody listens to this event or `leakWarningMs` is set; null for a loan from before.
+   * A connection came back dirty, and was cleaned. `found` lists what the borrower left behind. `where` is the stack of its
+   * `connect`, which is taken while there is a listener for this event or `leakWarningMs` is set; otherwise null.
    */
   'connection:cleaned': {
     readonly id: number
     readonly found: readonly string[]
     readonly where: string | null
   }
-  /** Only with `leakWarningMs`: it is borrowed for longer than that. Once per loan. `where` is the stack of its `connect`. */
+  /** Only with `leakWarningMs`: checked out for longer than that. Once per checkout. `where` is the stack of its `connect`. */
   'connection:overdue': { readonly id: number; readonly heldMs: number; readonly where: string }
-  /** Only with `leakWarningMs`: what its borrower had was garbage-collected, and it is given back. */
+  /** Only with `leakWarningMs`: the borrower's handle was garbage-collected, and the connection is checked in. */
   'connection:forgotten': { readonly id: number; readonly heldMs: number; readonly where: string }
-  /** A connection is gone, or about to be. `where`, as above, if its borrower left it in a state that can't be cleaned. */
+  /** A connection is closed, or about to be. `where`, as above, if its borrower left it in a state that cannot be cleaned. */
   'connection:closed': {
     readonly id: number
     readonly reason: CloseReason
@@ -57,8 +57,8 @@ export interface PoolCounts {
   readonly failed: number
   /** Since then. */
   readonly closed: number
-  /** Loans, since then. */
+  /** Checkouts, since then. */
   readonly leases: number
-  /** Callers who got none in time, since then. */
+  /** Callers that got none in time, since then. */
   readonly timeouts: number
 }

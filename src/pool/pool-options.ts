@@ -1,8 +1,8 @@
 import { durationOrInfinity, integer, oneOf, type OptionSpec, type OptionTable } from '../base/options.js'
 
 /**
- * What a caller gets when no connection is free and no more may be opened: `'wait'` for one, `'fail'` at once with
- * `POOL_EXHAUSTED`, or look again `attempts` times, `backoffMs` apart, and then fail.
+ * What happens when no connection is free and no more may be opened: `'wait'` for one, `'fail'` at once with
+ * `POOL_EXHAUSTED`, or retry `attempts` times, `backoffMs` apart, and then fail.
  */
 export type OnExhausted =
   'wait' | 'fail' | { readonly retry: { readonly attempts: number; readonly backoffMs: number } }
@@ -32,7 +32,7 @@ export interface PoolOptions {
   readonly reserved?: number
 
   /**
-   * The most callers that may wait. One more is refused at once with `POOL_SATURATED`, because a queue nobody bounds
+   * The most callers that may wait. One more is refused at once with `POOL_SATURATED`, because an unbounded queue
    * hides an outage.
    *
    * Default 10000. From 0 (never wait) to 1000000.
@@ -43,44 +43,44 @@ export interface PoolOptions {
   readonly onExhausted?: OnExhausted
 
   /**
-   * How long `connect` may take in all, queueing and opening included, unless the call says otherwise. Past it, it
+   * How long `connect` may take in total, including queueing and opening, unless the call has its own limit. After that it
    * rejects with `LOCK_TIMEOUT`.
    *
-   * Default 30000. From 0 (what can be had at once) to 86400000 (one day), or Infinity.
+   * Default 30000. From 0 (only what is available at once) to 86400000 (one day), or Infinity.
    */
   readonly acquireTimeoutMs?: number
 
   /**
-   * How long opening one connection may take. It goes on when the caller who asked for it has given up.
+   * How long opening one connection may take. It continues if the caller that asked for it has given up.
    *
    * Default 10000. From 1 to 86400000 (one day).
    */
   readonly connectTimeoutMs?: number
 
   /**
-   * How long a connection above `min` may idle before it is closed.
+   * How long a connection above `min` may be idle before it is closed.
    *
    * Default 60000. From 0 (close on return) to 86400000 (one day), or Infinity.
    */
   readonly idleTimeoutMs?: number
 
   /**
-   * How old a connection may grow; up to a tenth less, by chance, so that those opened together do not end together.
-   * Never cuts off a borrower.
+   * The maximum age of a connection, reduced by up to a tenth at random, so that connections opened together do not end
+   * together. A borrower is never cut off.
    *
    * Default 1800000 (half an hour). From 1000 to 86400000 (one day), or Infinity.
    */
   readonly maxLifetimeMs?: number
 
   /**
-   * How often a connection may be lent before it is closed.
+   * How often a connection may be checked out before it is closed.
    *
    * Default Infinity. From 1 to 1000000000, or Infinity.
    */
   readonly maxUses?: number
 
   /**
-   * A connection that has idled for longer is checked before it is handed out. One round trip, paid only then.
+   * A connection that has been idle for longer is checked before it is handed out. That costs one round trip, only then.
    *
    * Default 1000. From 0 to 86400000 (one day), or Infinity (never).
    */
@@ -93,19 +93,19 @@ export interface PoolOptions {
    */
   readonly closeTimeoutMs?: number
 
-  /** Whether `min` connections are opened at once, rather than at the first `ready()` or `connect()`. Default true. */
+  /** Whether `min` connections are opened at once, instead of at the first `ready()` or `connect()`. Default true. */
   readonly openAtStart?: boolean
 
   /**
-   * Whether a process that has nothing to do but to keep idle connections ends. What is borrowed, and who waits, keeps it
-   * as ever. Needs a factory with `ref` and `unref`. Default false.
+   * Whether the process may exit while the pool has only idle connections. Checked-out connections and waiting callers keep it
+   * alive. Needs a factory with `ref` and `unref`. Default false.
    */
   readonly allowExitOnIdle?: boolean
 
   /**
-   * A connection that is borrowed for longer is reported once, with where it was taken: `connection:overdue`. Loans that
-   * can be asked back are not. And what a borrower has forgotten is given back, and reported as `connection:forgotten`, if
-   * the factory gives each borrower an object of his own (`lease`).
+   * A connection that is checked out for longer is reported once, with the place where it was taken: `connection:overdue`.
+   * Checkouts with `onWanted` are not. A connection whose borrower's handle was garbage-collected is checked in and reported
+   * as `connection:forgotten`, if the factory gives each borrower a separate object (`lease`).
    *
    * Default 0. From 0 (off) to 86400000 (one day).
    */
@@ -148,7 +148,7 @@ export const POOL_OPTIONS: OptionTable<PoolOptions> = {
   leakWarningMs: integer({ default: 0, min: 0, max: ONE_DAY_MS }),
 }
 
-/** What the ranges of single options can't say. */
+/** Conflicts between options. */
 export function poolOptionConflicts(options: { min: number; max: number; reserved: number }): string[] {
   const problems: string[] = []
   if (options.min > options.max) problems.push(`"min" (${options.min}) is more than "max" (${options.max})`)

@@ -44,7 +44,7 @@ export class PoolWaiter<C> extends Waiter<C & Lease> implements Borrower {
     return this.#clock.now() - this.#since
   }
 
-  /** It came before it was a waiter: it was told to look again. */
+  /** It came before it was a waiter: it retried before. */
   cameAt(since: number): void {
     this.#since = since
   }
@@ -58,7 +58,7 @@ export class PoolWaiter<C> extends Waiter<C & Lease> implements Borrower {
   }
 }
 
-/** Everyone who waits: first come, first served, but whoever may use the reserved connections goes before the others. */
+/** Everyone who waits: first come, first served, but callers that may use the reserved connections go first. */
 export class WaitingLine<C> {
   readonly reserved: Fifo<PoolWaiter<C>> = new Fifo()
   readonly ordinary: Fifo<PoolWaiter<C>> = new Fifo()
@@ -67,7 +67,7 @@ export class WaitingLine<C> {
     return this.reserved.size + this.ordinary.size
   }
 
-  /** Who is next, if at most `ordinaryRoom` more ordinary callers may be served. */
+  /** The next caller, if at most `ordinaryRoom` more ordinary callers may be served. */
   next(ordinaryRoom: number): PoolWaiter<C> | null {
     return this.reserved.first ?? (ordinaryRoom > 0 ? this.ordinary.first : null)
   }

@@ -52,13 +52,13 @@ export class Shelf<C extends object> {
     return now - idleSince > this.#checkAfterIdleMs ? 'unchecked' : 'fit'
   }
 
-  /** It has not idled yet: somebody may be waiting for it. */
+  /** It has not idled yet: a caller may be waiting for it. */
   put(slot: Slot<C>): void {
     slot.idleSince = Infinity
     this.#slots.push(slot)
   }
 
-  /** Nobody has been waiting for it. */
+  /** No caller has been waiting for it. */
   rests(slot: Slot<C>): void {
     slot.idleSince = this.#clock.now()
     if (this.#letsExit) this.#factory.keepProcess(slot.connection!, false)

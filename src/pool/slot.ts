@@ -4,7 +4,7 @@ import { assertMove } from '../base/assert.js'
  * - `opening`   asked of the server, not usable yet
  * - `idle`      in the pool, clean, free to hand out
  * - `checking`  has idled for long; being asked whether it is still good
- * - `leased`    somebody has it
+ * - `leased`    checked out
  * - `cleaning`  came back dirty; being made clean
  * - `closing`   told to end; still counts, because the server may not have let go of it yet
  * - `closed`    gone
@@ -22,7 +22,7 @@ export const SLOT_MOVES: Readonly<Record<SlotState, readonly SlotState[]>> = {
   closed: [],
 }
 
-/** Asks whoever has a connection to give it back soon; true if it will. */
+/** Asks the borrower of a connection to check it in soon; true if it will. */
 export type OnWanted = () => boolean
 
 /** One place of the pool's `max`, and the connection in it. */
@@ -43,11 +43,11 @@ export class Slot<C> {
   isOld = false
   /** Loans so far. */
   uses = 0
-  /** `Infinity` while it has not idled at all: it has just come back, and somebody may be waiting for it. */
+  /** `Infinity` while it has not idled at all: it has just come back, and a caller may be waiting for it. */
   idleSince = 0
   /** Whether the lease draws on the reserved places. Means something while leased. */
   isReserved = false
-  /** Set while leased by somebody who can be asked to give it back. */
+  /** Set while checked out by a borrower that can be asked to check it in. */
   onWanted: OnWanted | null = null
 
   constructor(id: number, onMove: (slot: Slot<C>, from: SlotState) => void) {

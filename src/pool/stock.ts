@@ -24,7 +24,7 @@ export interface StockHost<C> {
   gone(connection: C): void
 }
 
-/** The connections of a pool, whoever uses them: how many, in which state, and how each begins and ends. */
+/** The connections of a pool: how many, in which state, and how each begins and ends. */
 export class Stock<C extends object> {
   readonly #factory: GuardedFactory<C>
   readonly #options: Required<PoolOptions>
@@ -33,7 +33,7 @@ export class Stock<C extends object> {
   readonly #events: Emitter<PoolEvents>
   readonly #host: StockHost<C>
   readonly opener: Opener<C>
-  /** Those that nobody has. */
+  /** The idle ones. */
   readonly shelf: Shelf<C>
   /** How many are in which state. */
   readonly tally: Tally<C> = new Tally()
@@ -71,7 +71,7 @@ export class Stock<C extends object> {
     return this.#slots.size + this.opener.opening
   }
 
-  /** Connections that are, or will soon be, of use to somebody. */
+  /** Connections that are, or will soon be, usable. */
   get live(): number {
     return this.#slots.size - this.tally.closing
   }
@@ -139,7 +139,7 @@ export class Stock<C extends object> {
     this.#settle(slot, 'cleaning', cleaning.then(tell), 'could not be cleaned', origin)
   }
 
-  /** Asks borrowers who said they can be asked, until one promises to give back a connection that `helps`. */
+  /** Asks borrowers with `onWanted`, until one promises to check in a connection that `helps`. */
   askBack(helps: (slot: Slot<C>) => boolean): void {
     if (this.tally.askable === 0) return
     for (const slot of this.#slots) {
@@ -147,7 +147,7 @@ export class Stock<C extends object> {
     }
   }
 
-  /** Opens for so many callers, or as many as `min` lacks, within `max`. */
+  /** Opens connections for this many callers, or as many as `min` lacks, within `max`. */
   open(forCallers: number): void {
     const { checking, cleaning } = this.tally
     const forMin = this.#options.min - this.#fresh
@@ -207,10 +207,10 @@ export class Stock<C extends object> {
     if (this.#options.min > 0) this.opener.probeLater()
   }
 
-  /** Where somebody waits for it, it has not idled: then nobody need look at the clock, which would cost a fifth of all. */
+  /** If a caller waits for it, it has not been idle: then the clock is not read, which would cost a fifth of the total. */
   #toIdle(slot: Slot<C>): void {
     if (this.#ending !== null) {
-      // Who was told that it is open has closed the pool.
+      // A listener of that event has closed the pool.
       if (slot.state === 'opening') slot.move('idle')
       return this.#close(slot, 'pool closed')
     }
@@ -225,7 +225,7 @@ export class Stock<C extends object> {
     if (slot.isOld) this.#upkeep.within(slot.endsAt - slot.idleSince, slot.idleSince)
   }
 
-  /** An old one that came back is of use until another is there, if there can be one beside it. */
+  /** An old one that came back is of use until another is there, if there is room for both. */
   #isKept(slot: Slot<C>): boolean {
     const { min, max } = this.#options
     return this.live <= min && this.#slots.size < max && this.#clock.now() < slot.endsAt
@@ -287,7 +287,7 @@ export class Stock<C extends object> {
     this.#factory.close(connection).then(gone, destroy)
   }
 
-  /** The connection ended under us, whoever had it. */
+  /** The connection ended by itself, in any state. */
   #ended(slot: Slot<C>, cause: Error): void {
     if (slot.state === 'closing' || slot.state === 'closed') return
     this.opener.suspect()
@@ -326,7 +326,7 @@ export class Stock<C extends object> {
     }
     const plan = planUpkeep(this.shelf.slots, this.#slots, strength, this.#clock.now(), this.#options)
     for (const slot of plan.aged) this.tally.aged(slot)
-    // All at once, because whoever is told of one that is closed may borrow another.
+    // All at once, because a listener for a closed one may check out another.
     this.shelf.takeOut(plan.close.map(({ slot }) => slot))
     for (const { slot, reason } of plan.close) if (slot.state === 'idle') this.#close(slot, reason)
     this.#upkeep.within(plan.nextInMs)
