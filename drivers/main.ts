@@ -5,6 +5,8 @@
  *   --only NAME        those whose name holds this
  *   --through-bouncer  what is not about locks goes through PgBouncer in transaction mode
  *   --verbose          also what each printed
+ *   --twins N          instead: N scripts of messages at random to both, whose answers must be the same
+ *   --seed N           the first of them
  */
 import { parseArgs } from 'node:util'
 import { PgBouncer } from '../test/support/pgbouncer.js'
@@ -12,12 +14,15 @@ import { compare, type Comparison } from './compare.js'
 import { NOT_RUN, PROGRAMS, type Program } from './programs.js'
 import { sixPrograms } from './six-programs.js'
 import { startFront, startServer, type Server } from './target.js'
+import { inWords, runTwins } from './twins/twins.js'
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     'through-bouncer': { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
+    twins: { type: 'string' },
+    seed: { type: 'string', default: '1' },
   },
 })
 
@@ -28,6 +33,7 @@ const isAsked = ({ name }: { readonly name: string }): boolean =>
 
 async function main(): Promise<number> {
   await using server = await startServer()
+  if (values.twins !== undefined) return await playTwins(server, Number(values.seed), Number(values.twins))
   const failed =
     (await compareAll(server)) + (isAsked({ name: 'six programs' }) ? await playScenes(server) : 0)
   write(failed === 0 ? '\nno difference' : `\n${failed} with differences`)
@@ -58,6 +64,20 @@ function report({ program, straight, front, differences }: Comparison): void {
   write(`${differences.length === 0 ? 'same ' : 'OTHER'} ${program.name}: ${facts}`)
   for (const difference of differences.slice(0, 20)) write(`    ${difference}`)
   if (values.verbose) write(front.lines.map((line) => `    | ${line}`).join('\n'))
+}
+
+async function playTwins(server: Server, from: number, count: number): Promise<number> {
+  await using front = await startFront(server, 'pass')
+  const ports = { server: server.port, front: front.port, admin: server.admin }
+  let failed = 0
+  for (let seed = from; seed < from + count; seed++) {
+    const difference = await runTwins(seed, ports)
+    if (difference === null) continue
+    failed++
+    write(inWords(difference))
+  }
+  write(`\n${count} scripts, ${failed} with differences`)
+  return failed
 }
 
 async function playScenes(server: Server): Promise<number> {

@@ -26,6 +26,8 @@ function pythonWith(modules: readonly string[]): string | null {
 function python(name: string, file: string, modules: readonly string[], debian: string): Program {
   return {
     name,
+    // A warning of psycopg 3 that depends on what comes first.
+    keep: (line) => !line.startsWith('error ignored'),
     get command() {
       return [pythonWith(modules)!, `${FOLDER}/${file}`]
     },

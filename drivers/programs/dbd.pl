@@ -14,6 +14,7 @@ for my $i (1 .. 4) {
     print "try @{[ %{ $try->fetchrow_hashref } ]}\n";
 }
 checkpoint();
+$try->finish;
 print "ping ", $a->ping, "\n";
 $a->begin_work;
 $a->do('SELECT pg_advisory_xact_lock(7)');

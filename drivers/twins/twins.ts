@@ -1,0 +1,96 @@
+/** The same messages to a server and to a front before it: the answers, and the locks in the end, must be the same. */
+import type { Client } from 'pg'
+import { SeededRandom } from '../../src/testing/seeded-random.js'
+import { readLocksLike, readSettledLocks, keyOf } from '../run-program.js'
+import { randomScript, type Group } from './random-script.js'
+import { WireSession } from './wire-session.js'
+
+export interface Ports {
+  readonly server: number
+  readonly front: number
+  /** Looks at the locks of the server. */
+  readonly admin: Client
+}
+
+export interface Difference {
+  readonly seed: number
+  readonly script: readonly Group[]
+  readonly server: readonly string[]
+  readonly front: readonly string[]
+}
+
+/** The first difference, with as few groups as still show it; null without one. */
+export async function runTwins(seed: number, ports: Ports): Promise<Difference | null> {
+  const found = await compareScript(seed, randomScript(new SeededRandom(seed)), ports)
+  return found === null ? null : shrink(found, ports)
+}
+
+async function compareScript(
+  seed: number,
+  script: readonly Group[],
+  ports: Ports,
+): Promise<Difference | null> {
+  const server = await play(script, ports.server)
+  const locks = await readSettledLocks(ports.admin)
+  const keys = new Set([...locks.map(keyOf), ...KEYS])
+  server.session.end()
+  await readLocksLike(ports.admin, [], keys)
+  const front = await play(script, ports.front)
+  const found = await readLocksLike(ports.admin, locks, keys)
+  front.session.end()
+  await readLocksLike(ports.admin, [], keys)
+  const all = {
+    server: [...withoutDelay(server.answers), ...locks],
+    front: [...withoutDelay(front.answers), ...found],
+  }
+  return all.server.join('\n') === all.front.join('\n') ? null : { seed, script, ...all }
+}
+
+/** That a script may lock. */
+const KEYS = ['1', '2', '5', '7', '8', '11', '12']
+  .map((key) => `0:${key}:1`)
+  .concat('1:2:2', '3:4:2', '7:7:2')
+
+/** Of an expression the server knows when it reads it what the front knows when it runs it. What came in between is left out. */
+function withoutDelay(answers: readonly string[]): readonly string[] {
+  const kept: string[] = []
+  for (const answer of answers) {
+    if (answer.startsWith('E ')) while (/^[12tTn] /.test(kept.at(-1) ?? '')) kept.pop()
+    kept.push(answer)
+  }
+  return kept
+}
+
+async function play(
+  script: readonly Group[],
+  port: number,
+): Promise<{ session: WireSession; answers: string[] }> {
+  const session = await WireSession.open(port)
+  const answers: string[] = []
+  for (const group of script) {
+    answers.push(...(await session.ask(group)))
+    if (answers.at(-1) === 'silence' || answers.at(-1) === 'the end') break
+  }
+  return { session, answers }
+}
+
+async function shrink(found: Difference, ports: Ports): Promise<Difference> {
+  let best = found
+  for (let i = best.script.length - 1; i >= 0; i--) {
+    const less = best.script.filter((_, at) => at !== i)
+    best = (await compareScript(best.seed, less, ports)) ?? best
+  }
+  return best
+}
+
+export function inWords({ seed, script, server, front }: Difference): string {
+  const at = server.findIndex((line, i) => line !== front[i])
+  const first = at === -1 ? server.length : at
+  return [
+    `seed ${seed}`,
+    ...script.map((group) => `  ${group.map((frame) => JSON.stringify(frame)).join('\n  ')}`),
+    `  ${first} answers are the same, then`,
+    `  server ${server.slice(first, first + 3).join(' | ')}`,
+    `  front  ${front.slice(first, first + 3).join(' | ')}`,
+  ].join('\n')
+}
