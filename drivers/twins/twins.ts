@@ -25,7 +25,8 @@ export async function runTwins(seed: number, ports: Ports): Promise<Difference |
   return found === null ? null : shrink(found, ports)
 }
 
-async function compareScript(
+/** Null without a difference. */
+export async function compareScript(
   seed: number,
   script: readonly Group[],
   ports: Ports,

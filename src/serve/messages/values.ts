@@ -28,6 +28,8 @@ export type Value = bigint | boolean | string | null
 
 const INTEGER_TYPES: ReadonlySet<number> = new Set([TYPE.int2, TYPE.int4, TYPE.int8, TYPE.oid])
 
+const TEXT_TYPES: ReadonlySet<number> = new Set([TYPE.text, TYPE.varchar, TYPE.unknown])
+
 const BYTES_OF_INTEGER: Readonly<Record<number, number>> = {
   [TYPE.int2]: 2,
   [TYPE.int4]: 4,
@@ -37,7 +39,7 @@ const BYTES_OF_INTEGER: Readonly<Record<number, number>> = {
 
 /** Others are read by the upstream alone. */
 export function isReadHere(type: number): boolean {
-  return INTEGER_TYPES.has(type) || type === TYPE.bool || type === TYPE.text
+  return INTEGER_TYPES.has(type) || type === TYPE.bool || TEXT_TYPES.has(type)
 }
 
 /**
@@ -45,18 +47,22 @@ export function isReadHere(type: number): boolean {
  *
  * @throws {SqlError} as PostgreSQL says it of a value that is none of its type
  */
-export function decodeParameter(bytes: Buffer | null, type: number, format: Format): Value {
+export function decodeParameter(bytes: Buffer | null, type: number, format: Format, index = 1): Value {
   if (bytes === null) return null
+  if (bytes.includes(0) && (format === 0 || TEXT_TYPES.has(type)))
+    throw new SqlError('22021', 'invalid byte sequence for encoding "UTF8": 0x00')
   if (format === 0) return decodeText(decodeUtf8(bytes), type)
-  if (INTEGER_TYPES.has(type)) return decodeInteger(bytes, type)
+  if (INTEGER_TYPES.has(type)) return decodeInteger(bytes, type, index)
   if (type === TYPE.bool) return bytes[0] === 1
-  if (type === TYPE.text || type === TYPE.varchar || type === TYPE.unknown) return decodeUtf8(bytes)
+  if (TEXT_TYPES.has(type)) return decodeUtf8(bytes)
   throw new SqlError('0A000', `a parameter of type ${type} in binary form is not known to lockpool`)
 }
 
-function decodeInteger(bytes: Buffer, type: number): bigint {
-  if (bytes.length !== BYTES_OF_INTEGER[type])
-    throw new SqlError('22P03', 'incorrect binary data format in bind parameter')
+function decodeInteger(bytes: Buffer, type: number, index: number): bigint {
+  const size = BYTES_OF_INTEGER[type]!
+  if (bytes.length < size) throw new SqlError('08P01', 'insufficient data left in message')
+  if (bytes.length > size)
+    throw new SqlError('22P03', `incorrect binary data format in bind parameter ${index}`)
   if (type === TYPE.int2) return BigInt(bytes.readInt16BE())
   if (type === TYPE.oid) return BigInt(bytes.readUInt32BE())
   return type === TYPE.int4 ? BigInt(bytes.readInt32BE()) : bytes.readBigInt64BE()

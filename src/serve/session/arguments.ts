@@ -1,7 +1,7 @@
 import type { LockKey } from '../../dialect/lock-key.js'
 import { SqlError } from '../messages/sql-error.js'
 import { fits, TYPE, toInteger, type Value } from '../messages/values.js'
-import type { Argument, ArgumentType, Evaluation } from '../sql/statement.js'
+import type { Argument, ArgumentType, Evaluation, ParameterType } from '../sql/statement.js'
 import type { Bound } from './bound.js'
 
 /** Asks the upstream for the values of a `SELECT` of one row, as text. */
@@ -24,12 +24,23 @@ export async function argumentValues(
 
 function localValue(part: Argument, bound: Bound): ArgumentValue {
   if (part.is === 'constant') return part.value
-  if (part.is === 'parameter') return typed(bound.value(part.index), part.type)
+  if (part.is === 'parameter') return typed(casted(bound.value(part.index), part.parameterType), part.type)
   throw new SqlError('XX000', 'an expression has to be evaluated by the upstream')
 }
 
 const INTEGER = { int8: TYPE.int8, int4: TYPE.int4 } as const
 const NAMES = { int8: 'bigint', int4: 'integer' } as const
+
+/** A cast that is written around a parameter: of text it reads a number, of a number it keeps the range. */
+function casted(value: Value, type: ParameterType): Value {
+  if (type !== 'int8' && type !== 'int4' && type !== 'int2') return value
+  if (typeof value === 'string') return toInteger(value, TYPE[type])
+  if (typeof value === 'bigint' && !fits(value, TYPE[type]))
+    throw new SqlError('22003', `${CAST_NAMES[type]} out of range`)
+  return value
+}
+
+const CAST_NAMES = { int8: 'bigint', int4: 'integer', int2: 'smallint' } as const
 
 /** The implicit cast to the type of the argument. */
 function typed(value: Value, type: ArgumentType): ArgumentValue {

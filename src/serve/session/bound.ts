@@ -32,7 +32,7 @@ export function bind(message: BindMessage, types: readonly number[], statementNa
     message,
     value: (index) => {
       const at = index - 1
-      return decodeParameter(message.values[at] ?? null, types[at]!, formatAt(message.formats, at))
+      return decodeParameter(message.values[at] ?? null, types[at]!, formatAt(message.formats, at), index)
     },
   }
 }

@@ -132,7 +132,7 @@ export class ClientSession extends Expiring implements QuerySession {
   }
 
   setConfig(name: string, value: string | null, isLocal: boolean): Value {
-    this.settings.set(name, value, isLocal && this.transaction.isBlock)
+    this.settings.set(name, value, isLocal)
     return this.settings.show(name)
   }
 

@@ -27,6 +27,7 @@ import { mayPass } from './simple-query.js'
 
 /** @throws {SqlError} */
 export function runParse({ name, text, types }: ParseMessage, session: QuerySession): void {
+  if (name === '') session.prepared.remove(name)
   const { standardConformingStrings } = session.settings
   const { statements, problem } = recognize(text, { standardConformingStrings })
   if (problem !== null) throw new SqlError('42601', problem.message, { position: problem.position })
@@ -113,6 +114,7 @@ async function outcomeOf(portal: Portal, statement: Statement, session: QuerySes
     return runStatement(statement, portal.bound, session)
   }
   if (statement.kind === 'select') return done(TAG.selectNone)
+  if (statement.kind === 'show') return done(TAG.show)
   throw new SqlError('55000', `portal "${portal.name}" cannot be run`)
 }
 

@@ -15,11 +15,13 @@ import { complete, runStatement, sendOutcome } from './run-statement.js'
  * @throws {SqlError} {LockError} {UpstreamError} and what came behind in the string has not run
  */
 export async function runSimpleQuery(text: string, session: QuerySession): Promise<void> {
+  session.prepared.remove('')
   const { standardConformingStrings } = session.settings
   const { statements, problem } = recognize(text, { standardConformingStrings })
   if (problem !== null) throw new SqlError('42601', problem.message, { position: problem.position })
   if (statements.length === 0) return session.link.send(EMPTY_QUERY)
   if (statements.every((each) => each.kind === 'other')) return passAll(text, statements, session)
+  if (statements.length > 1) session.transaction.enterSeveral()
   for (const statement of statements) await runOne(statement, statements.length > 1, session)
 }
 

@@ -40,6 +40,7 @@ export class Transaction {
   #before: SettingsMark | null = null
   #savepoints: Savepoint[] = []
   #begunWith: string | null = null
+  #isSeveral = false
 
   constructor(locks: LockOwner, settings: Settings) {
     this.#locks = locks
@@ -60,6 +61,11 @@ export class Transaction {
     return this.#begunWith
   }
 
+  /** In a block, or in a query string of several statements: what is set locally holds for those that follow. */
+  get holdsLocal(): boolean {
+    return this.isBlock || this.#isSeveral
+  }
+
   get hasFailed(): boolean {
     return this.#state === 'failed'
   }
@@ -68,6 +74,12 @@ export class Transaction {
   enter(): void {
     if (this.#state !== 'none') return
     this.#begin('implicit')
+  }
+
+  /** A query string of several statements. */
+  enterSeveral(): void {
+    this.enter()
+    this.#isSeveral = true
   }
 
   /** BEGIN. What came before it in the same group belongs to it. */
@@ -137,6 +149,7 @@ export class Transaction {
     this.#savepoints = []
     this.#before = null
     this.#begunWith = null
+    this.#isSeveral = false
     this.#move('none')
     await this.#locks.rollBackTo(0)
   }

@@ -109,9 +109,9 @@ function readLiteral(reader: Reader): Simple | null {
 
 function parameterArgument(index: number, casts: readonly CastType[], type: ArgumentType): Argument | null {
   const [cast] = casts
-  if (cast === undefined) return { is: 'parameter', type, index, parameterType: type }
+  if (cast === undefined) return { is: 'parameter', type, index, parameterType: type, isCast: false }
   if (casts.length > 1 || cast === 'varchar' || !castsTo(cast, type)) return null
-  return { is: 'parameter', type, index, parameterType: cast }
+  return { is: 'parameter', type, index, parameterType: cast, isCast: true }
 }
 
 /** Implicitly, as for an argument of a function. */

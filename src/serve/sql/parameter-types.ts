@@ -21,14 +21,14 @@ const CASTS: Readonly<Record<ArgumentType, readonly number[]>> = {
 /** The oid that ParameterDescription says for a parameter that the client did not declare; 0 if only the upstream knows. */
 export const inferredOid = (type: ParameterType): number => (type === 'unknown' ? 0 : OIDS[type])
 
+/** What a written cast takes as well, and what is read here: numbers of other kinds round, which is the server's to do. */
+const WRITTEN_CASTS: readonly number[] = [OIDS.int8, OIDS.int4, OIDS.int2, OIDS.text, 1043]
+
 /**
  * Whether a parameter that the client declared with this oid may stand in the argument. If not, PostgreSQL answers 42883,
- * that there is no such function. A cast that is written around the parameter decides before the function does, and takes
- * more types than are known here: then only the type of the cast itself is taken for sure.
+ * that there is no such function.
  */
 export function acceptsOid(argument: Extract<Argument, { is: 'parameter' }>, oid: number): boolean {
-  if (UNDECLARED.has(oid)) return true
-  const { type, parameterType } = argument
-  if (parameterType === type) return CASTS[type].includes(oid)
-  return parameterType !== 'unknown' && OIDS[parameterType] === oid
+  const casts = argument.isCast ? WRITTEN_CASTS : CASTS[argument.type]
+  return UNDECLARED.has(oid) || casts.includes(oid)
 }

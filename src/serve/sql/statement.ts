@@ -138,6 +138,8 @@ export type Argument =
       readonly index: number
       /** The type of the parameter itself, which a cast may name: int2 in `pg_advisory_lock($1::int2)`. */
       readonly parameterType: ParameterType
+      /** `$1::int8`, so the client may declare what can be cast to it. */
+      readonly isCast: boolean
     }
   | { readonly is: 'expression'; readonly type: ArgumentType; readonly text: string }
 

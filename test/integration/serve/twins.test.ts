@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startFront, startServer, type Server, type Target } from '../../../drivers/target.js'
+import type { Frame } from '../../../drivers/twins/frames.js'
+import type { Group } from '../../../drivers/twins/random-script.js'
+import { compareScript, inWords, runTwins, type Ports } from '../../../drivers/twins/twins.js'
+import { startEmbedded } from '../../support/own-server.js'
+
+/** More with `npm run drivers -- --twins N --seed N`. */
+const SEEDS = 15
+
+let server: Server | undefined
+let front: Target | undefined
+let ports: Ports
+
+beforeAll(async () => {
+  server = await startServer(startEmbedded)
+  front = await startFront(server, 'pass')
+  ports = { server: server.port, front: front.port, admin: server.admin }
+})
+
+afterAll(async () => {
+  await front?.[Symbol.asyncDispose]()
+  await server?.[Symbol.asyncDispose]()
+})
+
+test(`${SEEDS} scripts of messages at random have the same answers and locks at the server and at the front`, async () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const difference = await runTwins(seed, ports)
+    expect(difference === null ? '' : inWords(difference)).toBe('')
+  }
+})
+
+const query = (text: string): Group => [{ is: 'query', text }]
+
+interface Execution {
+  readonly text: string
+  readonly types?: readonly number[]
+  readonly formats?: readonly number[]
+  readonly values?: readonly string[]
+  readonly max?: number
+}
+
+const executed = ({ text, types = [], formats = [], values = [], max = 0 }: Execution): Frame[] => [
+  { is: 'parse', name: '', text, types },
+  { is: 'bind', portal: '', name: '', formats, values, results: [] },
+  { is: 'describe', kind: 'P', name: '' },
+  { is: 'execute', portal: '', max },
+]
+
+const SYNC: Frame = { is: 'sync' }
+const LOCK = 'SELECT pg_advisory_lock($1)'
+
+test.each<[string, readonly Group[]]>([
+  [
+    'a local setting holds in a query string of several statements, and not after it',
+    [query("SET LOCAL lock_timeout = '7s'; SHOW lock_timeout"), query('SHOW lock_timeout')],
+  ],
+  [
+    'a local set_config without BEGIN ends with its statement',
+    [query("SELECT set_config('lock_timeout', '7s', true)"), query('SHOW lock_timeout')],
+  ],
+  [
+    'a portal of SHOW that has run has no more rows',
+    [[...executed({ text: 'SHOW lock_timeout', max: 1 }), { is: 'execute', portal: '', max: 0 }, SYNC]],
+  ],
+  [
+    'a text has no byte 0',
+    [
+      [
+        ...executed({ text: 'SELECT $1 AS a, pg_try_advisory_lock(1)', formats: [1], values: ['0007'] }),
+        SYNC,
+      ],
+    ],
+  ],
+  [
+    'a binary number may be too short',
+    [[...executed({ text: LOCK, types: [20], formats: [1], values: ['0007'] }), SYNC]],
+  ],
+  [
+    'a binary number may be too long',
+    [[...executed({ text: LOCK, types: [21], formats: [1], values: ['00000007'] }), SYNC]],
+  ],
+  [
+    'a cast that is written takes what the client declares',
+    [25, 1043, 20, 21].map((type) => [
+      ...executed({ text: 'SELECT pg_try_advisory_lock($1::int)', types: [type], values: ['7'] }),
+      SYNC,
+    ]),
+  ],
+  [
+    'a cast that is written keeps its range',
+    [
+      [
+        ...executed({ text: 'SELECT pg_try_advisory_lock($1::int)', types: [20], values: ['5000000000'] }),
+        SYNC,
+      ],
+    ],
+  ],
+  [
+    'a query string ends the unnamed statement',
+    [
+      [...executed({ text: LOCK, values: ['7'] }), SYNC],
+      query('SELECT 1'),
+      [{ is: 'bind', portal: '', name: '', formats: [], values: ['8'], results: [] }, SYNC],
+    ],
+  ],
+])('%s', async (_, script) => {
+  const difference = await compareScript(0, script, ports)
+  expect(difference === null ? '' : inWords(difference)).toBe('')
+})
