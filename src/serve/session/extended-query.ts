@@ -98,13 +98,15 @@ export async function runExecute(
   checkMayRun(statement, session)
   if (!isHere(statement, session)) {
     session.begin()
-    return session.passing!.execute(name, maxRows)
+    await session.passing!.execute(name, maxRows)
+    return session.transaction.goesOn()
   }
   const columns = resultColumns(statement, portal.bound.types)
   const outcome = await outcomeOf(portal, statement, session)
   sendOutcome(session, outcome, columns, portal.bound.message!.resultFormats)
   if (outcome.row !== null && outcome.row.length > 0 && maxRows === 1) session.link.send(PORTAL_SUSPENDED)
   else complete(session, outcome)
+  session.transaction.goesOn()
 }
 
 /** A portal that has run has no more rows, and a command can't run twice. */

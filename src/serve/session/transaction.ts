@@ -82,6 +82,11 @@ export class Transaction {
     this.#isSeveral = true
   }
 
+  /** A statement has run, and its group goes on. */
+  goesOn(): void {
+    if (this.#state === 'implicit') this.#isSeveral = true
+  }
+
   /** BEGIN. What came before it in the same group belongs to it. */
   open(text: string): void {
     this.#begunWith = text

@@ -41,7 +41,7 @@ describe('the extended protocol', () => {
     client.take()
     client.send(wire.bind('', 's', [int32(7)], [1], [1]), wire.execute('', 1), wire.SYNC)
     // int8 is what the function takes, and four bytes are none.
-    expect([await client.until('Z'), client.states]).toEqual(['E Z', ['22P03']])
+    expect([await client.until('Z'), client.states]).toEqual(['E Z', ['08P01']])
     client.take()
     const key = Buffer.from([0, 0, 0, 0, 0, 0, 0, 7])
     client.send(wire.bind('', 's', [key], [1], [1]), wire.execute('', 1), wire.execute('', 1), wire.SYNC)

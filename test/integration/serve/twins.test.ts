@@ -56,6 +56,17 @@ test.each<[string, readonly Group[]]>([
     [query("SET LOCAL lock_timeout = '7s'; SHOW lock_timeout"), query('SHOW lock_timeout')],
   ],
   [
+    'a local setting in a pipeline holds for what follows',
+    [
+      [
+        ...executed({ text: 'SELECT 1' }),
+        ...executed({ text: "SET LOCAL lock_timeout = '7s'" }),
+        ...executed({ text: 'SHOW lock_timeout' }),
+        SYNC,
+      ],
+    ],
+  ],
+  [
     'a local set_config without BEGIN ends with its statement',
     [query("SELECT set_config('lock_timeout', '7s', true)"), query('SHOW lock_timeout')],
   ],

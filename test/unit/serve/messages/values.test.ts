@@ -28,7 +28,8 @@ describe('values of parameters and results', () => {
     ['3000000000', TYPE.int4, 0, '22003'],
     ['9223372036854775808', TYPE.int8, 0, '22003'],
     ['maybe', TYPE.bool, 0, '22P02'],
-    ['abc', TYPE.int8, 1, '22P03'],
+    ['abc', TYPE.int8, 1, '08P01'],
+    ['abc', TYPE.int2, 1, '22P03'],
   ] as const)('%j is refused for type %i in format %i with %s', (text, type, format, state) => {
     expect(() => decodeParameter(Buffer.from(text), type, format)).toThrow(
       expect.objectContaining({ state }) as Error,
