@@ -23,18 +23,29 @@ const YIELD_IN_SLOTS = SLOTS.map(
 const COULD_BE_HAD = `IF(IS_FREE_LOCK(:k) = 1, 'r', 'd')`
 
 /** What is asked of the server about one key. */
-export type ServerOperation = 'try' | 'release' | 'wait' | 'queue' | 'retry' | 'leave' | 'depart' | 'yield'
+export type ServerOperation =
+  'try' | 'release' | 'releaseWide' | 'wait' | 'queue' | 'retry' | 'promote' | 'leave' | 'depart' | 'yield'
 
 /** By code. A batch names the operations by their codes. */
 export const OPERATIONS: Readonly<Record<ServerOperation, { readonly code: number; readonly sql: string }>> =
   {
     try: { code: 1, sql: `IF(GET_LOCK(:k, 0) = 1, 'g', 'n')` },
-    release: { code: 2, sql: `IF(RELEASE_LOCK(:k) = 1, IF(${WANTED}, 'r', 'd'), 'n')` },
+    /** Of a key that nobody is known to wait for: whoever waits takes the first name for it, where that is free. */
+    release: { code: 2, sql: `IF(RELEASE_LOCK(:k) = 1, IF(IS_USED_LOCK(:0) IS NULL, 'd', 'r'), 'n')` },
+    releaseWide: { code: 9, sql: `IF(RELEASE_LOCK(:k) = 1, IF(${WANTED}, 'r', 'd'), 'n')` },
     /** Without interest so far. */
     wait: { code: 3, sql: `CASE WHEN GET_LOCK(:k, 0) = 1 THEN 'g' ${WAIT_IN_SLOTS} ELSE 'c' END` },
     queue: { code: 4, sql: `CASE ${QUEUE_IN_SLOTS} ELSE 'c' END` },
     /** With interest. */
     retry: { code: 5, sql: `IF(GET_LOCK(:k, 0) = 1, IF(RELEASE_LOCK(:s) = 1, 'g', 'g'), 'n')` },
+    /** With interest under another name than the first: it takes that, if it has become free, before the attempt that decides. */
+    promote: {
+      code: 10,
+      sql:
+        `CASE WHEN GET_LOCK(:0, 0) = 1 THEN IF(GET_LOCK(:k, 0) = 1, ` +
+        `IF(RELEASE_LOCK(:s) + RELEASE_LOCK(:0) = 2, 'g', 'g'), IF(RELEASE_LOCK(:s) = 1, '0', '0')) ` +
+        `WHEN GET_LOCK(:k, 0) = 1 THEN IF(RELEASE_LOCK(:s) = 1, 'g', 'g') ELSE 'n' END`,
+    },
     leave: { code: 6, sql: `IF(RELEASE_LOCK(:s) = 1, ${COULD_BE_HAD}, ${COULD_BE_HAD})` },
     /** Without interest, because there was no name free for it. */
     depart: { code: 7, sql: COULD_BE_HAD },

@@ -22,26 +22,31 @@ export function askedOf(operations: readonly LockOperation[], interest: Interest
     assert(mode === 'exclusive', 'named locks have one mode')
     const slot = interest.slotOf(name)
     if (ASKS.has(kind)) interest.asks(name, true)
-    return { operation: serverOperation(kind, slot !== null), kind, name, slot }
+    return { operation: serverOperation(kind, name, slot, interest), kind, name, slot }
   })
 }
 
-function serverOperation(kind: OperationKind, hasInterest: boolean): ServerOperation {
+function serverOperation(
+  kind: OperationKind,
+  name: string,
+  slot: string | null,
+  interest: InterestBook,
+): ServerOperation {
   switch (kind) {
     case 'try':
-    case 'release':
     case 'yield':
+    case 'queue':
       return kind
+    case 'release':
     case 'relinquish':
-      return 'release'
+      return interest.isContended(name) ? 'releaseWide' : 'release'
     case 'wait':
     case 'retry':
     case 'poll':
-      return hasInterest ? 'retry' : 'wait'
-    case 'queue':
-      return 'queue'
+      if (slot === null) return 'wait'
+      return slot.endsWith(INTEREST_SUFFIXES[0]!) ? 'retry' : 'promote'
     case 'leave':
-      return hasInterest ? 'leave' : 'depart'
+      return slot === null ? 'depart' : 'leave'
     case 'join':
     case 'rejoin':
     case 'mark':
@@ -74,6 +79,8 @@ export function settle(answer: string, { kind, name }: Asked, interest: Interest
     interest.set(name, answer)
     return kind === 'retry' || kind === 'poll' ? SAID.no : SAID.waiting
   }
+  const givesUp = kind === 'release' || kind === 'relinquish' || kind === 'leave'
+  if (givesUp && answer !== SAID.doneAndWanted) interest.calm(name)
   // With interest set before, and not granted.
   if (answer === SAID.no && kind === 'wait') return SAID.waiting
   const isOver = answer === SAID.granted || kind === 'leave' || kind === 'yield'

@@ -47,27 +47,41 @@ export class LockNames {
 
   /** @throws {InvalidKeyError} */
   key(key: LockKey, namespace: string): KeyCode {
-    return { id: this.#name(key, namespace, '') }
+    const words = this.#words(key, namespace, '')
+    return { id: nameOf(words), hash: words[0]! }
   }
 
   /** @throws {InvalidKeyError} */
   semaphore(key: LockKey, permits: number, namespace: string): SemaphoreCode {
-    const name = this.#name(key, namespace, 'c')
+    const words = this.#words(key, namespace, 'c')
+    const [hash, name] = [words[0]!, nameOf(words)]
     return {
-      key: { id: name },
+      key: { id: name, hash },
       permits,
-      shape: { id: `${name}=${permits}` },
-      slot: (number) => ({ id: `${name}/s${number}` }),
+      shape: { id: `${name}=${permits}`, hash },
+      slot: (number) => ({ id: `${name}/s${number}`, hash }),
     }
   }
 
-  #name(key: LockKey, namespace: string, purpose: '' | 'c'): string {
+  #words(key: LockKey, namespace: string, purpose: '' | 'c'): Int32Array {
     const [kind, text] = textOf(key)
-    const words = SHA.begin().add(`${this.#database}\0${namespace}\0${purpose}${kind}${text}`).end()
-    let name = PREFIX
-    for (let i = 0; i < 4; i++) name += (words[i]! >>> 0).toString(16).padStart(8, '0')
-    return name
+    return SHA.begin().add(`${this.#database}\0${namespace}\0${purpose}${kind}${text}`).end()
   }
+}
+
+/** Four digits for each number of 16 bits: the names of all locks are made of them. */
+const DIGITS: readonly string[] = Array.from({ length: 65_536 }, (_, i) => i.toString(16).padStart(4, '0'))
+
+function nameOf(words: Int32Array): string {
+  let name = PREFIX
+  for (let i = 0; i < 4; i++) name += DIGITS[words[i]! >>> 16]! + DIGITS[words[i]! & 0xffff]!
+  return name
+}
+
+/** The hash of the key with this id: the first digits of its name. */
+export function hashOf(keyId: string): number {
+  const digits = keyId.slice(PREFIX.length, PREFIX.length + 8)
+  return Number.parseInt(digits, 16) | 0
 }
 
 /** Raw keys are PostgreSQL's. Here they are names like others: a program that moves keeps its keys. */

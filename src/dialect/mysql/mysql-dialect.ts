@@ -13,7 +13,7 @@ import { Bells } from './bells.js'
 import { guard } from './guard.js'
 import { readLeader, recordLeader } from './leaders.js'
 import { LeasedConnection } from './leased-connection.js'
-import { LockNames } from './lock-names.js'
+import { hashOf, LockNames } from './lock-names.js'
 import type { MysqlConnection } from './mysql-connection.js'
 import { explain } from './mysql-errors.js'
 import { MysqlLink } from './mysql-link.js'
@@ -40,6 +40,7 @@ const NAMED_LOCKS: Capabilities = {
 /** Named locks of MariaDB 10.6 and MySQL 8.0, and later, as one pool speaks of them. */
 export class MysqlDialect implements Dialect<MysqlConnection> {
   readonly can: Capabilities = NAMED_LOCKS
+  readonly hashOf: (keyId: string) => number = hashOf
   readonly #database: string | null
   readonly #names: LockNames
   readonly #clock: Clock
