@@ -68,6 +68,26 @@ test('every entry point can be imported by who has installed it', () => {
   ])
 })
 
+test('locks in MySQL say what is missing to whom has not installed the driver', () => {
+  const it = node(
+    '--input-type=module',
+    '-e',
+    `import { LockPool, LockError } from 'lockpool/mysql'
+     const locks = new LockPool({ connection: 'mysql://127.0.0.1:1/x' })
+     const error = await locks.acquire('orders').catch((error) => error)
+     await locks.close()
+     console.log(JSON.stringify([error instanceof LockError, error.code, error.retryable, error.message]))`,
+  )
+
+  expect(it.stderr).toBe('')
+  expect(JSON.parse(it.stdout)).toEqual([
+    true,
+    'CONNECTION_FAILED',
+    false,
+    'lockpool/mysql connects with the package mysql2, which is not installed: npm install mysql2',
+  ])
+})
+
 test('the program runs, and knows its version', () => {
   const program = join(consumer, 'node_modules/lockpool', manifest.bin.lockpool)
 
