@@ -94,7 +94,8 @@ export class OwnMariaDb implements AsyncDisposable {
     const rest = [
       '--bind-address=127.0.0.1',
       '--skip-name-resolve',
-      `--pid-file=${join(this.#folder, 'pid')}`, `--tmpdir=${this.#folder}`,
+      `--pid-file=${join(this.#folder, 'pid')}`,
+      `--tmpdir=${this.#folder}`,
     ]
     const plugin = ['--plugin-load-add=metadata_lock_info', `--init-file=${join(this.#folder, 'init.sql')}`]
     const settings = this.#settings.map((setting) => `--${setting}`)
