@@ -4,9 +4,11 @@ import { exitRows } from '../exit-codes.js'
 import { countFlag, toggle, type Flag, type FlagValues } from '../flags.js'
 import { NOTHING_ENDED } from '../inspect/end-holders.js'
 import {
+  coderOf,
   KEY_FLAGS,
   locksOfSession,
   wantedLocks,
+  type KeyCoder,
   type KeyFlags,
   type WantedLocks,
 } from '../inspect/key-argument.js'
@@ -55,7 +57,7 @@ export const command: Command<BreakFlags> = {
     ...exitRows('usage', 'unavailable', 'config', 'internal'),
   ],
   async run({ flags, args, rest, terminal }) {
-    const wanted = readWanted(flags, args, rest)
+    const wanted = readWanted(flags, args, rest, await coderOf(flags.url))
     const isSure = flags.yes === true
     if (!isSure && (flags.json === true || !terminal.isInteractive))
       throw new UsageError(
@@ -68,9 +70,9 @@ export const command: Command<BreakFlags> = {
       isJson: flags.json === true,
     }
     const { endHolders } = await import('../inspect/end-holders.js')
-    const { withWatch } = await import('../inspect/server-watch.js')
+    const { withInspector } = await import('../inspect/with-inspector.js')
     const address = { url: flags.url, applicationName: 'lockpool break' }
-    return withWatch(address, terminal, (watch) => endHolders(watch, order, terminal))
+    return withInspector(address, terminal, (watch) => endHolders(watch, order, terminal))
   },
 }
 
@@ -79,11 +81,12 @@ function readWanted(
   flags: FlagValues<BreakFlags>,
   args: readonly string[],
   rest: readonly string[] | null,
+  coder: KeyCoder,
 ): WantedLocks {
   const [text, ...more] = args
   if (more.length > 0 || rest !== null) throw new UsageError('break takes one KEY: lockpool break KEY')
   if (text !== undefined)
-    return wantedLocks(text, { ...flags, namespace: namespaceOf(flags.namespace, process.env) })
+    return wantedLocks(text, { ...flags, namespace: namespaceOf(flags.namespace, process.env) }, coder)
   if (flags.pid === undefined) throw new UsageError('break needs a KEY or --pid: lockpool break KEY')
   const stray = (['namespace', 'raw', 'semaphore'] as const).find((name) => flags[name] !== undefined)
   if (stray !== undefined) throw new UsageError(`--${stray} needs a KEY`)

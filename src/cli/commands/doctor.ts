@@ -12,7 +12,8 @@ import type { DoctorWishes } from '../doctor/gather.js'
 import { toggle, type Flag } from '../flags.js'
 import { LOCK_POOL_OPTIONS } from '../../lock/lock-pool-options.js'
 import { jsonLine, printable } from '../../base/printable.js'
-import { configOf, hangUp, openConnection } from '../server.js'
+import { isMysql } from '../mysql/address.js'
+import { configOf, explainFailure, hangUp, openConnection } from '../server.js'
 import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 import { wrap } from '../wrap.js'
@@ -72,17 +73,31 @@ export const command: Command<DoctorFlags> = {
   ],
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool doctor takes no arguments')
-    const config = await configOf({ url: flags.url, applicationName: 'lockpool doctor' }, terminal)
-    if (typeof config === 'number') return config
-    const checks = await look(config, sourceInWords(flags.url), {
+    const wishes = {
       leaseMs: flags.lease ?? LOCK_POOL_OPTIONS.leaseMs.default,
       patroni: flags.patroni ?? null,
-    })
+    }
+    const checks = await checksOf(flags.url, wishes, terminal)
+    if (typeof checks === 'number') return checks
     const isWell = checks.every(({ status }) => status !== 'failure')
     if (flags.json === true) terminal.out.write(`${jsonLine({ version: 1, ok: isWell, checks })}\n`)
     else terminal.out.write(`${linesOf(checks, terminal).join('\n')}\n`)
     return isWell ? EXIT.ok : FAILED
   },
+}
+
+/** Or the exit code if there is something wrong with the address, which has been told then. */
+async function checksOf(
+  url: string | undefined,
+  wishes: DoctorWishes,
+  terminal: Terminal,
+): Promise<Check[] | number> {
+  if (isMysql(url)) {
+    const { examineMysql } = await import('../mysql/doctor.js')
+    return examineMysql(url, sourceInWords(url)).catch((error: unknown) => explainFailure(error, terminal))
+  }
+  const config = await configOf({ url, applicationName: 'lockpool doctor' }, terminal)
+  return typeof config === 'number' ? config : look(config, sourceInWords(url), wishes)
 }
 
 async function look(config: ClientConfig, source: string, wishes: DoctorWishes): Promise<Check[]> {

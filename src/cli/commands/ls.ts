@@ -63,9 +63,9 @@ export const command: Command<LsFlags> = {
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null)
       throw new UsageError('lockpool ls takes no arguments; "lockpool who KEY" is about one lock')
-    const { withWatch } = await import('../inspect/server-watch.js')
+    const { withInspector } = await import('../inspect/with-inspector.js')
     const address = { url: flags.url, applicationName: 'lockpool ls' }
-    return withWatch(address, terminal, async (watch) => {
+    return withInspector(address, terminal, async (watch) => {
       const snapshot = await watch.look({ everything: flags.all === true })
       const locks = snapshot.locks.filter((lock) => isWanted(lock, flags.kind, flags.waiting === true))
       if (flags.json === true) {

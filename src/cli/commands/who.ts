@@ -6,7 +6,8 @@ import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, KEY_ENVIRONMENT, namespaceOf 
 import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
 import { jsonLine, printable } from '../../base/printable.js'
-import { KEY_FLAGS, wantedLocks, type KeyFlags, type WantedLocks } from '../inspect/key-argument.js'
+import { coderOf, KEY_FLAGS, wantedLocks, type KeyFlags, type WantedLocks } from '../inspect/key-argument.js'
+import { isMysql } from '../mysql/address.js'
 import { lockJson } from '../inspect/snapshot-json.js'
 import { whoLines } from '../inspect/who-view.js'
 import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
@@ -46,9 +47,10 @@ export const command: Command<WhoFlags> = {
     if (text === undefined || more.length > 0 || rest !== null)
       throw new UsageError('who needs one KEY: lockpool who KEY')
     const namespace = namespaceOf(flags.namespace, process.env)
-    const wanted = wantedLocks(text, { ...flags, namespace })
-    const { withWatch } = await import('../inspect/server-watch.js')
-    return withWatch({ url: flags.url, applicationName: 'lockpool who' }, terminal, async (watch) => {
+    if (flags.table === true && isMysql(flags.url)) throw new UsageError('--table is for PostgreSQL')
+    const wanted = wantedLocks(text, { ...flags, namespace }, await coderOf(flags.url))
+    const { withInspector } = await import('../inspect/with-inspector.js')
+    return withInspector({ url: flags.url, applicationName: 'lockpool who' }, terminal, async (watch) => {
       const snapshot = await watch.look({ everything: flags.table === true, names: wanted.names })
       const found = snapshot.locks.filter(wanted.isOne)
       if (flags.json === true) terminal.out.write(`${jsonLine(whoJson(found, snapshot))}\n`)

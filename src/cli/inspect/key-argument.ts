@@ -5,6 +5,7 @@ import { encodeKey, encodeSemaphore } from '../../dialect/postgres/postgres-key.
 import { keyNameRow, type KeyNameRow } from '../../dialect/postgres/postgres-key-names.js'
 import { titled, type ServerLock, type ServerLockKind } from '../../inspect/server-lock.js'
 import { CONNECTION_FLAGS } from '../connection.js'
+import { isMysql } from '../mysql/address.js'
 import { toggle, type Flag, type FlagValues } from '../flags.js'
 import { rawKey } from '../raw-key.js'
 import { UsageError } from '../usage-error.js'
@@ -32,6 +33,28 @@ export interface WantedLocks {
   readonly elsewhere: (locks: readonly ServerLock[]) => readonly string[]
 }
 
+/** How a database calls keys. */
+export interface KeyCoder {
+  /** As `ServerLock.id` of a lock has it. */
+  lockId(key: LockKey, namespace: string): string
+  semaphoreId(key: LockKey, namespace: string): string
+  nameRow(name: string, namespace: string, isSemaphore: boolean): KeyNameRow
+}
+
+const POSTGRES_KEYS: KeyCoder = {
+  lockId: (key, namespace) => {
+    const { isPair, bits, high, low } = encodeKey(key, namespace)
+    return isPair ? `${high},${low}` : bits
+  },
+  semaphoreId: (key, namespace) => encodeSemaphore(key, 1, namespace).key.id,
+  nameRow: keyNameRow,
+}
+
+/** That of the database at this URL. */
+export async function coderOf(url: string | undefined): Promise<KeyCoder> {
+  return isMysql(url) ? (await import('../mysql/watch.js')).mysqlKeys(url) : POSTGRES_KEYS
+}
+
 /** Every lock that one session holds. */
 export function locksOfSession(pid: number): WantedLocks {
   return {
@@ -44,7 +67,11 @@ export function locksOfSession(pid: number): WantedLocks {
 }
 
 /** @throws {UsageError} */
-export function wantedLocks(text: string, flags: FlagValues<KeyFlags>): WantedLocks {
+export function wantedLocks(
+  text: string,
+  flags: FlagValues<KeyFlags>,
+  coder: KeyCoder = POSTGRES_KEYS,
+): WantedLocks {
   const kinds = (['raw', 'semaphore', 'table'] as const).filter((kind) => flags[kind] === true)
   if (kinds.length > 1 && kinds.includes('table'))
     throw new UsageError(`--${kinds[0]} and --${kinds[1]} exclude each other`)
@@ -53,14 +80,13 @@ export function wantedLocks(text: string, flags: FlagValues<KeyFlags>): WantedLo
     return { title: `table ${text}`, names: [], isOne: ({ table }) => table === text, elsewhere }
   const key = flags.raw === true ? rawKey(text) : text
   const namespace = flags.namespace ?? ''
-  const names = typeof key === 'string' ? [keyNameRow(key, namespace, flags.semaphore === true)] : []
+  const names = typeof key === 'string' ? [coder.nameRow(key, namespace, flags.semaphore === true)] : []
   if (flags.semaphore === true) {
-    const { id } = encoded(() => encodeSemaphore(checked(key), 1, namespace).key)
+    const id = encoded(() => coder.semaphoreId(checked(key), namespace))
     const isOne = (lock: ServerLock): boolean => lock.kind === 'semaphore' && lock.id === id
     return { title: `semaphore ${text}`, names, isOne, elsewhere }
   }
-  const { isPair, bits, high, low } = encoded(() => encodeKey(checked(key), namespace))
-  const id = isPair ? `${high},${low}` : bits
+  const id = encoded(() => coder.lockId(checked(key), namespace))
   const title = flags.raw === true ? `key ${text}` : text
   return { title, names, isOne: (lock) => lock.kind === 'advisory' && lock.id === id, elsewhere }
 }

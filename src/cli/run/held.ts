@@ -1,6 +1,6 @@
 import type { Lock } from '../../lock/handle/lock.js'
 import type { LockGroup } from '../../lock/handle/lock-group.js'
-import type { LockPool } from '../../postgres-lock-pool.js'
+import type { RunPool } from './run-pool.js'
 import type { Permit } from '../../lock/semaphore/permit.js'
 import type { RunOrder } from './run-order.js'
 
@@ -43,7 +43,7 @@ export class Held {
 type Wanted = Pick<RunOrder, 'keys' | 'mode' | 'waitMs' | 'permits'>
 
 /** Acquires what was asked for. Null if a single attempt found it busy. */
-export async function acquireFor(order: Wanted, pool: LockPool, signal: AbortSignal): Promise<Held | null> {
+export async function acquireFor(order: Wanted, pool: RunPool, signal: AbortSignal): Promise<Held | null> {
   const { keys, mode, waitMs, permits } = order
   const isAttempt = waitMs === 0
   if (permits !== null) {
@@ -58,7 +58,7 @@ export async function acquireFor(order: Wanted, pool: LockPool, signal: AbortSig
   return lock && new Held(lock)
 }
 
-async function acquireSeveral(order: Wanted, pool: LockPool, signal: AbortSignal): Promise<Held | null> {
+async function acquireSeveral(order: Wanted, pool: RunPool, signal: AbortSignal): Promise<Held | null> {
   const { keys, mode, waitMs } = order
   try {
     return new Held(await pool.acquireAll(keys, { mode, signal, timeoutMs: waitMs }))

@@ -1,5 +1,6 @@
 import { sessionInWords } from '../../inspect/session-in-words.js'
 import type { LockPool } from '../../postgres-lock-pool.js'
+import type { RunPool } from './run-pool.js'
 import type { RunOrder } from './run-order.js'
 
 /** A message about the holder is worth no more than that. */
@@ -8,9 +9,11 @@ const INSPECT_LIMIT_MS = 1000
 /** The sessions that hold what a run wants, in words. Empty if the server does not say so in time. Never rejects. */
 export async function holdersOf(
   { names, isRaw, namespace, permits }: Pick<RunOrder, 'names' | 'isRaw' | 'namespace' | 'permits'>,
-  pool: LockPool,
+  pool: RunPool,
 ): Promise<readonly string[]> {
   try {
+    // MariaDB and MySQL say who holds it when the wait is over.
+    if (!isInspected(pool)) return []
     const { wantedLocks } = await import('../inspect/key-argument.js')
     const flags = {
       ...(isRaw ? { raw: true as const } : {}),
@@ -27,4 +30,8 @@ export async function holdersOf(
     // The run goes on without that message. A server that cannot be reached is reported by the acquire.
     return []
   }
+}
+
+function isInspected(pool: RunPool): pool is RunPool & Pick<LockPool, 'inspectAll'> {
+  return 'inspectAll' in pool
 }

@@ -1,5 +1,7 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
-import type { LockPool } from '../../postgres-lock-pool.js'
+import { isMysql } from '../mysql/address.js'
+import type { LockPoolOptions } from '../../lock/lock-pool-options.js'
+import type { RunPool } from './run-pool.js'
 import { holdersOf } from './holders.js'
 import type { Report } from './reporter.js'
 import type { RunOrder } from './run-order.js'
@@ -10,18 +12,17 @@ import type { RunOrder } from './run-order.js'
  *
  * @throws {InvalidOptionError} among others if there is something wrong with the URL
  */
-export async function openPool(order: RunOrder, report: Report, namesHolders: boolean): Promise<LockPool> {
-  // The driver comes with it, so not before the command line has been understood.
-  const { LockPool } = await import('../../postgres-lock-pool.js')
+export async function openPool(order: RunOrder, report: Report, namesHolders: boolean): Promise<RunPool> {
   const { connection, mode, namespace, waitMs } = order
-  const pool = new LockPool({
+  const options = {
     min: 0,
     max: namesHolders ? 3 : 2,
     acquireTimeoutMs: waitMs,
     applicationName: 'lockpool run',
     namespace,
     ...(connection === null ? {} : { connection: connection.url }),
-  })
+  }
+  const pool = await poolOf(connection?.url, options)
   let isReported = false
   pool.on('waiter:queued', () => {
     // Several keys are waited for one after the other.
@@ -45,7 +46,20 @@ export async function openPool(order: RunOrder, report: Report, namesHolders: bo
   return pool
 }
 
-async function reportHolders(order: RunOrder, pool: LockPool, report: Report): Promise<void> {
+/** The driver comes with it, so not before the command line has been understood. */
+async function poolOf(
+  url: string | undefined,
+  options: LockPoolOptions & { readonly connection?: string },
+): Promise<RunPool> {
+  if (isMysql(url)) {
+    const { LockPool } = await import('../../mysql-lock-pool.js')
+    return new LockPool(options)
+  }
+  const { LockPool } = await import('../../postgres-lock-pool.js')
+  return new LockPool(options)
+}
+
+async function reportHolders(order: RunOrder, pool: RunPool, report: Report): Promise<void> {
   const holders = await holdersOf(order, pool)
   const isWaiting = pool.snapshot().waiting > 0
   if (holders.length > 0 && isWaiting) report('blocked', { holders })

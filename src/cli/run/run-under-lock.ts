@@ -1,7 +1,7 @@
 import { sleep, type Clock } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { LockLostError, type LockTimeoutError } from '../../base/errors.js'
-import type { LockPool } from '../../postgres-lock-pool.js'
+import type { RunPool } from './run-pool.js'
 import type { ExitStatus } from '../command.js'
 import { durationText } from '../durations.js'
 import { EXIT } from '../exit-codes.js'
@@ -68,7 +68,7 @@ export class RunUnderLock {
   }
 
   async go(): Promise<ExitStatus> {
-    let pool: LockPool | null = null
+    let pool: RunPool | null = null
     try {
       pool = await openPool(this.#order, this.#report, this.#namesHolders)
       const held = await this.#acquire(pool)
@@ -82,7 +82,7 @@ export class RunUnderLock {
     }
   }
 
-  async #acquire(pool: LockPool): Promise<Held | null> {
+  async #acquire(pool: RunPool): Promise<Held | null> {
     const since = this.#clock.now()
     const held = await acquireFor(this.#order, pool, this.#giveUp.signal)
     if (held === null) return null
@@ -174,7 +174,7 @@ export class RunUnderLock {
     }
   }
 
-  async #holder(pool: LockPool): Promise<string> {
+  async #holder(pool: RunPool): Promise<string> {
     const holders = this.#namesHolders ? await holdersOf(this.#order, pool) : []
     return `${holders.length === 0 ? 'another process' : holders.join(', and ')} holds it`
   }

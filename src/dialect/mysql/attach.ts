@@ -35,12 +35,12 @@ export async function checkServer(server: ServerConnection, database: string | n
   const isOn = (name: string): boolean => /^(?:on|1)$/i.test(more.get(name) ?? '')
   if (isOn('wsrep_on'))
     throw new ConnectionError(
-      'this server is a node of a Galera cluster, where a named lock excludes nobody on the other nodes: use backend "table"',
+      'this server is a node of a Galera cluster, where a named lock excludes nobody on the other nodes. Backend "table", locks in rows, is not made for MySQL yet',
       { retryable: false },
     )
   if ((more.get('group_replication_group_name') ?? '') !== '')
     throw new ConnectionError(
-      'this server is in a replication group, where a named lock excludes nobody on the other servers: use backend "table"',
+      'this server is in a replication group, where a named lock excludes nobody on the other servers. Backend "table", locks in rows, is not made for MySQL yet',
       { retryable: false },
     )
   // Worth another try: a fail-over makes it the primary, or leads the same name to another server.
@@ -117,7 +117,9 @@ export async function findFencing(
   wanted: LinkSettings,
 ): Promise<Fencing> {
   if (wanted.strict)
-    throw new StrictUnavailableError('"strict" is not to be had with named locks: use backend "table"')
+    throw new StrictUnavailableError(
+      '"strict" is not to be had with named locks: nothing outlives a session on the server',
+    )
   if (wanted.fencing === 'off') return '"fencing" is off'
   if (facts.database === null)
     return 'the connection has no database, in which the table lockpool_fence could be'

@@ -15,6 +15,7 @@ import {
   READ_RUN,
   WRITE_RUN,
 } from './fence-sql.js'
+import { CREATE_KEY_NAME } from './look-sql.js'
 import { errorNumber, NO_SUCH_TABLE } from './mysql-errors.js'
 import type { ServerConnection } from './server-connection.js'
 
@@ -118,6 +119,7 @@ async function makeTables(server: ServerConnection): Promise<void> {
     await server.say(CREATE_RUN)
     await server.say(CREATE_GUARD)
     await server.say(CREATE_LEADER)
+    await server.say(CREATE_KEY_NAME)
     await server.say(INSERT_FENCE)
   }
 }

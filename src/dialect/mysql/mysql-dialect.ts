@@ -10,10 +10,12 @@ import { settings as settingsOf } from './attach-sql.js'
 import { checkServer, findFencing, leaseSeconds, putInForce } from './attach.js'
 import { Bell } from './bell.js'
 import { Bells } from './bells.js'
+import type { NamedKey } from '../named-key.js'
 import { guard } from './guard.js'
 import { readLeader, recordLeader } from './leaders.js'
 import { LeasedConnection } from './leased-connection.js'
 import { hashOf, LockNames } from './lock-names.js'
+import { writeNames } from './look.js'
 import type { MysqlConnection } from './mysql-connection.js'
 import { explain } from './mysql-errors.js'
 import { MysqlLink } from './mysql-link.js'
@@ -24,11 +26,12 @@ const BELL_LEASE_S = 15
 /** What named locks are not. */
 const NAMED_LOCKS: Capabilities = {
   gaps: {
-    'shared mode': 'GET_LOCK has one mode: use backend "table"',
+    'shared mode':
+      'GET_LOCK has one mode. Backend "table", locks in rows, has both, and is not made for MySQL yet',
     messages:
       'a server can wake a session of another process, and can tell it nothing: processes do not find deadlocks among each other',
     'lock table': 'named locks are kept in memory, without a limit',
-    'strict marks': 'nothing outlives a session: use backend "table"',
+    'strict marks': 'nothing outlives a session on the server',
   },
   renewedBy: 'statement',
   tokens: 'per batch',
@@ -106,9 +109,11 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
     return readLeader(LeasedConnection.serverOf(connection), key)
   }
 
-  /** There is nowhere to write them, and no session says otherwise: see `keepsNames` and `keepsReports`. */
-  async writeNames(): Promise<void> {}
+  writeNames(connection: MysqlConnection, names: readonly NamedKey[]): Promise<void> {
+    return writeNames(LeasedConnection.serverOf(connection), names)
+  }
 
+  /** There is nowhere to write them: see `keepsReports`. */
   async writeReports(): Promise<void> {}
 
   explain(error: unknown): LockError {

@@ -32,7 +32,6 @@ export class MysqlLink implements LockLink {
   readonly leaseMs: number
   readonly settleMs: number = 0
   readonly shortfall: string | null = null
-  readonly keepsNames: boolean = false
   readonly keepsReports: boolean = false
   readonly #server: ServerConnection
   readonly #facts: ServerFacts
@@ -70,6 +69,11 @@ export class MysqlLink implements LockLink {
 
   get noFencing(): string | null {
     return typeof this.#fencing === 'string' ? this.#fencing : null
+  }
+
+  /** The table of names is made with those of the tokens. */
+  get keepsNames(): boolean {
+    return this.noFencing === null
   }
 
   async run(operations: readonly LockOperation[]): Promise<BatchReply> {

@@ -1,0 +1,13 @@
+export const ROUND_TRIP = `SELECT 1`
+
+/** As a batch of locks does it: two of one name, each released again. */
+export const TRY_BATCH = `
+SELECT GROUP_CONCAT(IF(GET_LOCK(k, 0) = 1, RELEASE_LOCK(k), 'n') SEPARATOR '')
+FROM JSON_TABLE('["lpdoctor", "lpdoctor"]', '$[*]' COLUMNS (k CHAR(64) PATH '$')) AS t`
+
+export const TRY_LOCK = `SELECT IF(GET_LOCK('lpdoctor', 0) = 1, RELEASE_LOCK('lpdoctor'), 0)`
+
+export const TABLES = `
+SELECT TABLE_NAME FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (
+  'lockpool_fence', 'lockpool_run', 'lockpool_guard', 'lockpool_leader', 'lockpool_key_name')`

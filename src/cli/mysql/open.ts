@@ -1,0 +1,33 @@
+import type { ConnectionOptions } from 'mysql2'
+import { ConnectionError, InvalidOptionError } from '../../base/errors.js'
+import { loadDriver } from '../../dialect/mysql/driver.js'
+import { mysqlConfig } from '../../dialect/mysql/mysql-config.js'
+import { explain } from '../../dialect/mysql/mysql-errors.js'
+import { ServerConnection } from '../../dialect/mysql/server-connection.js'
+import { connectionSource } from '../connection.js'
+import type { ServerAddress } from '../server.js'
+
+/** A server that accepts and says nothing more is not waited for any longer. */
+const CONNECT_LIMIT_MS = 30_000
+
+/** @throws {InvalidOptionError} in the words of the command line */
+export function mysqlConfigOf({ url, applicationName }: ServerAddress): ConnectionOptions {
+  const source = connectionSource(url, process.env)
+  const { config, problem } = mysqlConfig(source?.url)
+  if (problem !== null)
+    throw new InvalidOptionError([source === null ? problem : problem.replace('"connection"', source.source)])
+  return { ...config, connectAttributes: { program_name: applicationName, ...config.connectAttributes } }
+}
+
+/** @throws {ConnectionError} */
+export async function openMysql(config: ConnectionOptions): Promise<ServerConnection> {
+  const limit = AbortSignal.timeout(CONNECT_LIMIT_MS)
+  try {
+    return await ServerConnection.open(await loadDriver(), config, limit)
+  } catch (error) {
+    if (!limit.aborted) throw explain(error)
+    throw new ConnectionError(`the server did not answer within ${CONNECT_LIMIT_MS / 1000} s`, {
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,11 @@
+import type { Listener } from '../../base/emitter.js'
+import type { LockEvents } from '../../lock/lock-events.js'
+import type { LockPool } from '../../lock/lock-pool.js'
+
+/** What a run needs of its pool, whatever database that is for. */
+export interface RunPool extends Pick<
+  LockPool<object>,
+  'acquire' | 'tryAcquire' | 'acquireAll' | 'semaphore' | 'snapshot' | 'close'
+> {
+  on<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): unknown
+}

@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest'
+import { lockpool } from '../support/command-line.js'
+import { mariaDbWorld } from '../support/mariadb-world.js'
+import { noMariaDb } from '../support/own-mariadb.js'
+
+interface Outcome {
+  readonly exit: number | NodeJS.Signals
+  readonly out: string
+  readonly err: string
+}
+
+describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () => {
+  const world = mariaDbWorld()
+
+  async function run(...args: string[]): Promise<Outcome> {
+    const started = lockpool(args, { url: world.url })
+    const exit = await started.ended
+    return { exit, out: started.out.toString(), err: started.err }
+  }
+
+  test('run holds the lock while the command runs, and says who has it when it can not be had', async () => {
+    const ran = await run('run', 'job', '--', 'sh', '-c', 'echo "$LOCKPOOL_TOKEN"')
+    expect(ran).toMatchObject({ exit: 0, err: '' })
+    expect(BigInt(ran.out.trim())).toBeGreaterThan(0n)
+
+    const lock = await world.pool().acquire('job')
+    const busy = await run('run', 'job', '--wait', '300ms', '--', 'true')
+    expect(busy).toMatchObject({ exit: 75, err: expect.stringMatching(/connection \d+ of lockpool/) })
+    expect(await run('run', 'job', '--shared', '--', 'true')).toMatchObject({ exit: 78 })
+    await lock.release()
+  })
+
+  test('ls and who show holders and waiters by name, and break ends the holder', async () => {
+    const [a, b] = [world.pool(), world.pool()]
+    const lock = await a.acquire('invoice 4711')
+    const permit = await a.semaphore('pdf', 3).acquire()
+    const waiting = b.acquire('invoice 4711')
+    // Names are written down once a second.
+    const names = `SELECT COUNT(*) AS n FROM ${new URL(world.url).pathname.slice(1)}.lockpool_key_name WHERE name IN ('invoice 4711', 'pdf')`
+    await expect
+      .poll(async () => Number((await world.server.query<{ n: unknown }>(names))[0]!.n), { timeout: 10_000 })
+      .toBe(2)
+
+    const listed = JSON.parse((await run('ls', '--json')).out) as {
+      locks: { title: string; waiters: unknown[] }[]
+    }
+    expect(listed.locks.map(({ title, waiters }) => [title, waiters.length])).toEqual([
+      ['invoice 4711', 1],
+      ['pdf', 0],
+    ])
+    expect(await run('who', 'invoice 4711')).toMatchObject({
+      exit: 0,
+      out: expect.stringContaining('waits in its process'),
+    })
+    expect(await run('who', '--semaphore', 'pdf')).toMatchObject({
+      exit: 0,
+      out: expect.stringContaining('3 permits'),
+    })
+    expect(await run('who', 'nothing')).toMatchObject({ exit: 1 })
+    expect(await run('who', '--table', 'orders')).toMatchObject({ exit: 64 })
+
+    const broken = await run('break', 'invoice 4711', '--yes')
+    expect(broken).toMatchObject({ exit: 0, out: expect.stringContaining('also loses: pdf') })
+    await (await waiting).release()
+    expect(lock.state).toBe('lost')
+    await expect.poll(() => permit.state).toBe('lost')
+  })
+
+  test('without a list of locks those are found whose names are known', async () => {
+    const pool = world.pool()
+    const lock = await pool.acquire('unlisted')
+    await world.server.query(`UNINSTALL SONAME 'metadata_lock_info'`)
+    try {
+      await expect.poll(async () => (await run('ls')).out, { timeout: 10_000 }).toContain('unlisted')
+      expect(await run('who', 'unlisted')).toMatchObject({ exit: 0 })
+      expect((await run('doctor')).out).toContain('does not list named locks')
+    } finally {
+      await world.server.query(`INSTALL SONAME 'metadata_lock_info'`)
+    }
+    await lock.release()
+  })
+
+  test('doctor says whether a server will do', async () => {
+    await world.pool().ready()
+    expect(await run('doctor')).toMatchObject({ exit: 0, out: expect.stringContaining('all is well') })
+
+    await world.server.query('SET GLOBAL read_only = 1')
+    try {
+      expect(await run('doctor')).toMatchObject({ exit: 1, out: expect.stringContaining('read-only') })
+    } finally {
+      await world.server.query('SET GLOBAL read_only = 0')
+    }
+    expect(await run('doctor', '--url', 'mysql://x:y@127.0.0.1:1/z')).toMatchObject({ exit: 1 })
+    expect(await run('top', '--url', world.url)).toMatchObject({
+      exit: expect.any(Number),
+      err: expect.stringContaining('not PostgreSQL'),
+    })
+  })
+})
