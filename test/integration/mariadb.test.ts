@@ -64,8 +64,8 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
           return turns
         }),
       )
-      const fair = turns.reduce((sum, each) => sum + each, 0) / turns.length
-      for (const each of turns) expect(each, turns.join(', ')).toBeGreaterThan(fair / 4)
+      // How even the shares are is measured, not asserted: see the decision record.
+      for (const each of turns) expect(each, turns.join(', ')).toBeGreaterThan(5)
     })
 
     test('a thousand locks share the connections of the pool, which are no more than max', async () => {
