@@ -21,14 +21,15 @@ const KEEPALIVE_AFTER_MS = 10_000
 export function mysqlConfig(connection: MysqlConfig | undefined): ReadConfig {
   const fromEnvironment = process.env['DATABASE_URL'] || undefined
   const source = connection === undefined && fromEnvironment !== undefined ? 'DATABASE_URL' : '"connection"'
-  const given = connection ?? fromEnvironment ?? {}
+  const given: unknown = connection === undefined ? (fromEnvironment ?? {}) : connection
   if (typeof given === 'string' || given instanceof URL) return fromUrl(String(given), source)
   if (typeof given !== 'object' || given === null)
     return wrong(`${source} must be a URL or an object, got ${show(given)}`)
+  const settings = given as ConnectionOptions
   for (const name of ['host', 'user', 'password', 'database', 'socketPath'] as const)
-    if (given[name] !== undefined && typeof given[name] !== 'string')
-      return wrong(`${source}: "${name}" must be a text, and is a ${typeof given[name]}`)
-  return { config: withDefaults(given), problem: null }
+    if (settings[name] !== undefined && typeof settings[name] !== 'string')
+      return wrong(`${source}: "${name}" must be a text, and is a ${typeof settings[name]}`)
+  return { config: withDefaults(settings), problem: null }
 }
 
 function fromUrl(text: string, source: string): ReadConfig {

@@ -1,0 +1,65 @@
+import { eq } from 'drizzle-orm'
+import { int, mysqlTable, varchar } from 'drizzle-orm/mysql-core'
+import { drizzle } from 'drizzle-orm/mysql2'
+import { Kysely, MysqlDialect, type MysqlPool } from 'kysely'
+import { describe, expect, test } from 'vitest'
+import { mariaDbWorld } from '../support/mariadb-world.js'
+import { noMariaDb } from '../support/own-mariadb.js'
+
+interface Orders {
+  readonly id: number
+  readonly state: string
+}
+
+const orders = mysqlTable('orders', { id: int('id').primaryKey(), state: varchar('state', { length: 20 }) })
+
+describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'query builders on the connections of a pool', () => {
+  const world = mariaDbWorld()
+
+  test('Drizzle asks, and has transactions, beside the locks', async () => {
+    const pool = world.pool()
+    await pool.connections.query('CREATE OR REPLACE TABLE orders (id INT PRIMARY KEY, state VARCHAR(20))')
+    // Its type asks for the class of mysql2; what it calls is there.
+    const db = drizzle({ client: pool.connections as never })
+
+    await db.insert(orders).values([{ id: 1, state: 'new' }])
+    await pool.withLock('order 1', async () => {
+      await db.transaction(async (tx) => {
+        await tx.update(orders).set({ state: 'paid' }).where(eq(orders.id, 1))
+      })
+    })
+    await expect(
+      db.transaction(async (tx) => {
+        await tx.delete(orders)
+        throw new Error('no')
+      }),
+    ).rejects.toThrow('no')
+
+    expect(await db.select().from(orders)).toEqual([{ id: 1, state: 'paid' }])
+  })
+
+  test('Kysely asks, and has transactions; its end ends no lock', async () => {
+    const pool = world.pool()
+    await pool.connections.query('CREATE OR REPLACE TABLE orders (id INT PRIMARY KEY, state VARCHAR(20))')
+    const lock = await pool.acquire('order 1')
+    const db = new Kysely<{ orders: Orders }>({
+      dialect: new MysqlDialect({ pool: pool.connections as unknown as MysqlPool }),
+    })
+
+    await db.insertInto('orders').values({ id: 1, state: 'new' }).execute()
+    await db.transaction().execute(async (tx) => {
+      await tx.updateTable('orders').set({ state: 'paid' }).where('id', '=', 1).execute()
+    })
+    await expect(
+      db.transaction().execute(async (tx) => {
+        await tx.deleteFrom('orders').execute()
+        throw new Error('no')
+      }),
+    ).rejects.toThrow('no')
+
+    expect(await db.selectFrom('orders').selectAll().execute()).toEqual([{ id: 1, state: 'paid' }])
+    await db.destroy()
+    expect(lock.state).toBe('held')
+    await lock.release()
+  })
+})
