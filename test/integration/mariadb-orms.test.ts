@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { int, mysqlTable, varchar } from 'drizzle-orm/mysql-core'
 import { drizzle } from 'drizzle-orm/mysql2'
-import { Kysely, MysqlDialect, type MysqlPool } from 'kysely'
+import { Kysely, MysqlDialect } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { mariaDbWorld } from '../support/mariadb-world.js'
 import { noMariaDb } from '../support/own-mariadb.js'
@@ -43,7 +43,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'query builders on the connecti
     await pool.connections.query('CREATE OR REPLACE TABLE orders (id INT PRIMARY KEY, state VARCHAR(20))')
     const lock = await pool.acquire('order 1')
     const db = new Kysely<{ orders: Orders }>({
-      dialect: new MysqlDialect({ pool: pool.connections as unknown as MysqlPool }),
+      dialect: new MysqlDialect({ pool: pool.connections }),
     })
 
     await db.insertInto('orders').values({ id: 1, state: 'new' }).execute()

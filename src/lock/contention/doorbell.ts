@@ -162,7 +162,8 @@ export class Doorbell<C extends object> implements Line {
   }
 
   async #open(): Promise<void> {
-    const lease = await this.#pool.connect({ reserved: true, onWanted: () => this.#give(lease) })
+    let lent: (C & Lease) | null = null // It may be asked back before we have it here.
+    const lease = (lent = await this.#pool.connect({ reserved: true, onWanted: () => this.#give(lent) }))
     let end: Error | undefined
     const ears: Ears = {
       rung: (keyId, sender) => this.#host.rung(keyId, sender),
@@ -233,7 +234,7 @@ export class Doorbell<C extends object> implements Line {
   }
 
   /** Somebody waits for a connection in vain. */
-  #give(lease: C & Lease): boolean {
+  #give(lease: (C & Lease) | null): boolean {
     if (this.#current?.lease !== lease) return false
     void this.#hangUp('deaf')
     if (this.#sleepers > 0) this.#tryAgain()

@@ -44,6 +44,16 @@ function bellOf(max = 2) {
   return { bell, clock, seen, pool, answers, ears }
 }
 
+test('a connection that is asked back before it has arrived is not given back, and nothing fails', async () => {
+  const { bell, pool } = bellOf()
+  bell.asleep()
+  for (let tick = 0; pool.wanted.length === 0 && tick < 10; tick++) await Promise.resolve()
+
+  expect(pool.wanted[0]!()).toBe(false)
+  await settle()
+  expect(bell.state).toBe('listening')
+})
+
 test('it listens while somebody sleeps, hears everything, and lingers a little', async () => {
   const { bell, clock, seen, pool, ears } = bellOf()
   bell.asleep()
