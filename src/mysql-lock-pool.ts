@@ -30,6 +30,50 @@ export interface LockPoolOptions extends DialectLockPoolOptions {
 
   /** How locks are kept: `'named'` is GET_LOCK, on one server. Default `'named'`. */
   readonly backend?: 'named'
+
+  /**
+   * How long the server keeps the locks of a process it does not hear of: it becomes `wait_timeout` of lock sessions. A third
+   * of it is the rhythm of the heartbeats. Nine tenths of it after the last sign of life, or 200 ms before its end if that is
+   * earlier, the process declares its locks lost by itself.
+   *
+   * Default 15000. From 2000 to 86400000 (one day), in whole seconds.
+   */
+  readonly leaseMs?: number
+
+  /** Named locks leave nothing behind that a later holder could ask for: it can't be `true`. Default `false`. */
+  readonly strict?: boolean
+
+  /**
+   * Whether locks have fencing tokens. `'auto'`: if the tables `lockpool_fence` and `lockpool_run` are in the database of the
+   * connection or may be made; locks work either way, one warning says what is missing, and only `lock.token` throws.
+   * `'off'`: never.
+   *
+   * Default `'auto'`.
+   */
+  readonly fencing?: 'auto' | 'off'
+
+  /**
+   * Whether names of keys are written down in the table `lockpool_key_name`, for people who look at locks: the server knows
+   * only hashes. Once a second, on a borrowed connection. With `'off'`, without tokens or with a `max` of 1 nothing is written.
+   *
+   * Default `'auto'`.
+   */
+  readonly keyNames?: 'auto' | 'off'
+
+  /**
+   * The attribute `program_name` of connections, as the performance schema shows it.
+   *
+   * Default `'lockpool'`. At most 63 characters.
+   */
+  readonly applicationName?: string
+
+  /**
+   * The most locks of this pool, counting three for a key that is waited for. Named locks are kept in memory: with `'auto'`
+   * there is no limit.
+   *
+   * Default `'auto'`. From 1 to 10000000.
+   */
+  readonly maxHeldLocks?: number | 'auto'
 }
 
 /**
