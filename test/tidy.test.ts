@@ -45,7 +45,7 @@ const ARCHITECTURE = read('ARCHITECTURE.md')
 /** The program may use it as any program would. */
 const KNOW_DRIVER: Readonly<Record<string, readonly string[]>> = {
   pg: ['src/dialect/postgres/', 'src/cli/'],
-  mysql2: ['src/dialect/mysql/'],
+  mysql2: ['src/dialect/mysql/', 'src/cli/'],
   'mysql2/promise': ['src/dialect/mysql/'],
 }
 

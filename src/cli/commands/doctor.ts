@@ -86,7 +86,7 @@ export const command: Command<DoctorFlags> = {
   },
 }
 
-/** Or the exit code if there is something wrong with the address, which has been told then. */
+/** Or the exit code, after a line about what is wrong with the address. */
 async function checksOf(
   url: string | undefined,
   wishes: DoctorWishes,

@@ -4,7 +4,7 @@ import type { ServerAddress } from '../server.js'
 import type { Terminal } from '../terminal.js'
 import type { Inspector } from './end-holders.js'
 
-/** Gives `use` a look at the server, of whatever kind it is. What is wrong with it is told in a line, and is the exit code. */
+/** Gives `use` a look at the server, of whatever kind it is. If that fails, it prints a line and answers the exit code. */
 export async function withInspector(
   address: ServerAddress,
   terminal: Terminal,

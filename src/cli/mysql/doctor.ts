@@ -16,7 +16,7 @@ function check(name: string, status: Check['status'], text: string, advice: stri
   return { name, status, text, advice }
 }
 
-/** Whether a MariaDB or MySQL will do for locks. Changes nothing. */
+/** Checks whether a MariaDB or MySQL is suitable for locks. Changes nothing. */
 export async function examineMysql(url: string | undefined, source: string): Promise<Check[]> {
   let server: ServerConnection
   const config = mysqlConfigOf({ url, applicationName: 'lockpool doctor' })

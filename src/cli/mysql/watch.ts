@@ -65,13 +65,13 @@ export async function withMysqlWatch(
   }
 }
 
-/** How keys are called at the server: the database is in the name of each. What is wrong with the URL is told later. */
+/** How keys are called at the server: the database is in the name of each. The connection reports what is wrong with the URL. */
 export function mysqlKeys(url: string | undefined): KeyCoder {
   let database: string | null = null
   try {
     database = mysqlConfigOf({ url, applicationName: '' }).database ?? null
   } catch {
-    // By whoever connects.
+    // The attempt to connect reports it.
   }
   const names = new LockNames(database)
   const lockId: KeyCoder['lockId'] = (key, namespace) => names.key(key, namespace).id
