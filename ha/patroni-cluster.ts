@@ -99,7 +99,7 @@ export class PatroniCluster {
   /** Resolves when every node is there again, and follows. */
   async whole(limitMs: number): Promise<void> {
     for (const until = performance.now() + limitMs; performance.now() < until;) {
-      if (isWhole(await this.members(), NODES)) return
+      if (isWhole(await this.members(), NODES, this.plan.isSync)) return
       await sleep(LOOK_EVERY_MS)
     }
     throw new Error(
@@ -107,9 +107,14 @@ export class PatroniCluster {
     )
   }
 
-  /** Resolves when patronictl is done. */
+  /** Resolves when patronictl is done. It says what went wrong, and exits with 0 all the same. */
   async control(...args: readonly string[]): Promise<void> {
-    await run(this.#programs.patronictl, ['-c', join(this.plan.folder, 'control.yml'), ...args], this.#as)
+    const { stdout } = await run(
+      this.#programs.patronictl,
+      ['-c', join(this.plan.folder, 'control.yml'), ...args],
+      this.#as,
+    )
+    if (/failed|error/i.test(stdout)) throw new Error(`patronictl ${args.join(' ')}: ${stdout}`)
   }
 
   startNode({ name }: NodePlan): void {
@@ -151,7 +156,7 @@ export class PatroniCluster {
   }
 
   async stop(): Promise<void> {
-    for (const node of this.nodes) {
+    const endNode = async (node: NodePlan): Promise<void> => {
       const all = [
         this.#children.get(node.name)?.pid,
         this.#children.get(`${node.name} relay`)?.pid,
@@ -161,6 +166,7 @@ export class PatroniCluster {
       await this.#end(node.name)
       for (const pid of this.serverOf(node)) signal(pid, 'SIGKILL')
     }
+    await Promise.all(this.nodes.map(endNode))
     for (const name of this.#children.keys()) await this.#end(name)
     await rm(this.plan.folder, { recursive: true, force: true })
   }

@@ -39,10 +39,17 @@ export function leaderOf(members: readonly Member[]): string | null {
   return members.find(({ role, state }) => role === 'leader' && state === 'running')?.name ?? null
 }
 
-/** Whether all nodes are there, and all standbys follow on the leader's timeline. */
-export function isWhole(members: readonly Member[], count: number): boolean {
+/** Who can take over: with synchronous replication only who has all. Null if nobody can. */
+export function successorOf(members: readonly Member[]): string | null {
+  const standbys = members.filter(({ role }) => role !== 'leader')
+  return (standbys.find(({ role }) => role === 'sync_standby') ?? standbys[0])?.name ?? null
+}
+
+/** Whether all nodes are there, and all standbys follow on the leader's timeline; one of them synchronously, if that is wanted. */
+export function isWhole(members: readonly Member[], count: number, isSync = false): boolean {
   const leader = members.find(({ role }) => role === 'leader')
   if (leader === undefined || leader.state !== 'running' || members.length < count) return false
+  if (isSync && count > 1 && !members.some(({ role }) => role === 'sync_standby')) return false
   return members.every(
     ({ role, state, timeline }) =>
       role === 'leader' || ((state === 'running' || state === 'streaming') && timeline === leader.timeline),

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { check, type Verdict } from '../chaos/check.js'
 import { readAsks } from '../chaos/check/asks.js'
+import type { Finding } from '../chaos/check/finding.js'
 import { sharedNow, type History, type Moment } from '../chaos/history.js'
 import { withClient } from '../chaos/with-client.js'
 import { FAULTS, type FaultName } from './faults.js'
@@ -12,7 +12,7 @@ import { LEFTOVERS } from './ha-sql.js'
 import type { HaOptions } from './options.js'
 import { CYCLE_KEY, LONG_KEY } from './orders.js'
 import type { PatroniCluster } from './patroni-cluster.js'
-import { isPrimary, leaderOf, type Member } from './patroni-view.js'
+import { isPrimary, leaderOf, successorOf, type Member } from './patroni-view.js'
 import { Prober } from './prober.js'
 import { HaWorker, type Telling } from './worker-process.js'
 
@@ -52,11 +52,11 @@ export async function runRound(
   options: HaOptions,
   say: (what: string) => void,
 ): Promise<RoundResult> {
-  const folder = await mkdtemp(join(tmpdir(), 'lockpool-ha-journal-'))
+  const folder = await mkdtemp(join(cluster.plan.folder, 'journal-'))
   await cluster.whole(WHOLE_LIMIT_MS)
   const before = await cluster.members()
   const primary = cluster.nodeOf(leaderOf(before)!)
-  const standby = cluster.nodes.find((node) => node !== primary)!
+  const standby = cluster.nodeOf(successorOf(before)!)
   say('starting')
   const workers = startWorkers(cluster, folder, options)
   const prober = new Prober(cluster.nodes, (node) => cluster.urlOf(node))
@@ -76,6 +76,7 @@ export async function runRound(
     await cluster.whole(WHOLE_LIMIT_MS)
     step('whole again')
     await sleep(WATCHED_MS)
+    const again = await grantedAgain(workers, struckAt)
     await Promise.all(workers.map((worker) => worker.stop()))
     await prober.stop()
     const after = await cluster.members()
@@ -84,7 +85,9 @@ export async function runRound(
     const history = historyOf(lives, options, leaks)
     const timings = timingsOf({ struckAt, oldPrimary: primary.name, lives, writes: prober.writes })
     const told = workers.flatMap((worker) => worker.told.map((telling) => inWords(worker, telling, struckAt)))
-    return { fault, timings, before, after, steps, told, ...check(history) }
+    const verdict = check(history)
+    const findings = again ? verdict.findings : [...verdict.findings, NOBODY_SERVED]
+    return { fault, timings, before, after, steps, told, ...verdict, findings }
   } finally {
     await Promise.all([...workers.map((worker) => worker.stop()), prober.stop()])
     await rm(folder, { recursive: true })
@@ -110,6 +113,25 @@ async function warm(workers: readonly HaWorker[]): Promise<void> {
   }
   throw new Error(`the workers do not get going: no grants of "${CYCLE_KEY}"`)
 }
+
+/** Strict pools wait a lease after a failover, so this may take a while. */
+async function grantedAgain(workers: readonly HaWorker[], struckAt: Moment): Promise<boolean> {
+  for (const until = sharedNow() + WARM_LIMIT_MS; sharedNow() < until;) {
+    const asks = readAsks(workers.map(({ life }) => life))
+    // The last answers of the old primary may come a little later than the strike.
+    const since = Math.max(
+      struckAt,
+      ...asks.filter(({ isLost }) => isLost).map(({ endedAt }) => endedAt ?? 0),
+    )
+    const isServed = (process: string): boolean =>
+      asks.some((ask) => ask.process === process && ask.code === 'GRANTED' && ask.settledAt! > since)
+    if (workers.every(({ orders }) => isServed(orders.process))) return true
+    await sleep(500)
+  }
+  return false
+}
+
+const NOBODY_SERVED: Finding = { kind: 'lost-wake-up', what: 'a process was granted nothing after the fault' }
 
 async function newPrimary(
   cluster: PatroniCluster,

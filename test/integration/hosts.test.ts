@@ -1,11 +1,12 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cluster } from '../../chaos/cluster.js'
 import type { PostgresConfig } from '../../src/dialect/postgres/postgres-config.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { lockpool } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'
-import { startEmbedded } from '../support/own-server.js'
+import { startEmbedded, startServer } from '../support/own-server.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
 /** A host that accepts connections and says nothing, as a frozen server does. */
@@ -97,6 +98,25 @@ test('lists in objects, names with several addresses', async () => {
     await (await locks.acquire('one')).release()
     expect(await portOf(locks)).toBe(port)
   })
+})
+
+test('sockets and addresses of version 6 may be in a list', async () => {
+  const folder = tmpdir()
+  const server = await startServer({ unix_socket_directories: folder })
+  try {
+    const { username, password } = new URL(server.url)
+    const who = { user: username, password: decodeURIComponent(password), database: 'postgres' }
+    const host = ['/nonexistent', '::1', folder]
+    await withPool({ ...who, host, port: server.port }, async (locks) => {
+      await (await locks.acquire('one')).release()
+      expect(locks.snapshot().primary!.host).toBe(`${folder}/.s.PGSQL.${server.port}`)
+    })
+    const [, head] = /^(.*@)/.exec(server.url)!
+    const url = `${head}[::1]:${server.port},${encodeURIComponent(folder)}:${server.port}/postgres`
+    await withPool(url, async (locks) => (await locks.acquire('one')).release())
+  } finally {
+    await server.stop()
+  }
 })
 
 test('a server that is silent is asked again after a second, beside the first attempt', async () => {

@@ -1,5 +1,7 @@
 import pg from 'pg'
 import { InvalidOptionError } from '../../base/errors.js'
+import { hostsOf, withHost } from '../../dialect/postgres/hosts/host-list.js'
+import { PrimaryFinder } from '../../dialect/postgres/hosts/primary-finder.js'
 import { clientConfig, readConnection } from '../../dialect/postgres/postgres-config.js'
 import { explain } from '../../dialect/postgres/postgres-errors.js'
 import { CONNECTIONS_OF, IS_INHERITED, LOCKS_OF, ledgerStatements, SERVER_VERSION } from './ledger-sql.js'
@@ -28,7 +30,10 @@ export class Ledger {
     const { settings, problem } = readConnection(url)
     if (problem !== null) throw new InvalidOptionError([problem.replace('"connection"', 'the database URL')])
     const config = clientConfig(settings, `lockpool demo ${run}`)
-    const client = new pg.Client({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+    const there = await primaryIn(config).catch((error: unknown) => {
+      throw explain(error)
+    })
+    const client = new pg.Client({ ...there, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
     // A connection that ends is noticed by the next statement.
     client.on('error', () => undefined)
     const ledger = new Ledger(client, `lockpool_demo_${run}`)
@@ -87,4 +92,13 @@ export class Ledger {
       await this.#client.end()
     }
   }
+}
+
+/** The settings for the host that is the primary, where there are several. */
+async function primaryIn(config: pg.ClientConfig): Promise<pg.ClientConfig> {
+  if (hostsOf(config) === null) return config
+  const connection = await new PrimaryFinder(config).open(AbortSignal.timeout(CONNECT_TIMEOUT_MS))
+  const { host, port } = connection.client
+  await connection.close()
+  return withHost(config as Record<string, unknown>, { host, port })
 }

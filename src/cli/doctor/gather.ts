@@ -1,4 +1,4 @@
-import pg, { type ClientConfig } from 'pg'
+import type { ClientConfig } from 'pg'
 import { sleep, systemClock } from '../../base/clock.js'
 import { systemRandom } from '../../base/random.js'
 import { lookOnce } from '../../dialect/postgres/careful-look.js'
@@ -52,7 +52,7 @@ export async function gatherFacts(
   const { lock_entries: used, lock_capacity: capacity } = await lookOnce<LockTable>(connection, SERVER_FACTS)
   return {
     source,
-    address: addressOf(config),
+    address: addressOf(connection),
     server,
     announcedPid: connection.processID,
     lockTable: { used, capacity },
@@ -80,8 +80,7 @@ async function availabilityOf(
   return { hosts, leaseMs, timeline, standbys, synchronousStandbys, patroni: said }
 }
 
-function addressOf(config: ClientConfig): DoctorFacts['address'] {
-  const { host, port } = new pg.Client(config)
+function addressOf({ client: { host, port } }: ServerConnection): DoctorFacts['address'] {
   return { host, port, isLocal: /^(\/|localhost$|127\.|::1$)/.test(host) }
 }
 

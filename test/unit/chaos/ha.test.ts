@@ -4,7 +4,7 @@ import { balancerConfig, patroniConfig, type ClusterPlan } from '../../../ha/clu
 import { FAULT_NAMES } from '../../../ha/faults.js'
 import { timingsOf } from '../../../ha/figures.js'
 import { parseOptions, USAGE } from '../../../ha/options.js'
-import { isWhole, leaderOf } from '../../../ha/patroni-view.js'
+import { isWhole, leaderOf, successorOf } from '../../../ha/patroni-view.js'
 import { read } from '../../support/repository.js'
 
 describe('the command line', () => {
@@ -73,8 +73,13 @@ describe('a cluster', () => {
     expect(isWhole([leader, { ...replica, timeline: 2 }], 2)).toBe(false)
     expect(isWhole([leader, { ...replica, state: 'stopped' }], 2)).toBe(false)
     expect(isWhole([replica], 1)).toBe(false)
+    expect(isWhole([leader, replica], 2, true), 'nobody follows synchronously').toBe(false)
+    expect(isWhole([leader, { ...replica, role: 'sync_standby' }], 2, true)).toBe(true)
     expect(leaderOf([replica, leader])).toBe('a')
     expect(leaderOf([{ ...leader, state: 'stopped' }])).toBeNull()
+    expect(successorOf([leader, replica, { ...replica, name: 'c', role: 'sync_standby' }])).toBe('c')
+    expect(successorOf([leader, replica])).toBe('b')
+    expect(successorOf([leader])).toBeNull()
   })
 })
 
