@@ -55,6 +55,11 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/install.js')).command,
   },
   {
+    name: 'migrate-backend',
+    summary: 'change how locks are kept: session locks, or rows with leases',
+    load: async () => (await import('./commands/migrate-backend.js')).command,
+  },
+  {
     name: 'uninstall',
     summary: 'drop the schema lockpool',
     load: async () => (await import('./commands/uninstall.js')).command,

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { createDatabase, type TestDatabase } from '../support/database.js'
+import { lockpool } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'
 
 let database: TestDatabase
@@ -97,4 +98,59 @@ test('what is wrong with these options is said at once', () => {
   expect(() => new LockPool({ backend: 'table', listenConnection: 5 as unknown as string })).toThrow(
     /listenConnection/,
   )
+})
+
+test('a namespace is moved when nobody uses it any more, and tokens go on above all that were given', async () => {
+  await using other = await createDatabase()
+  const on = (backend: 'advisory' | 'table'): LockPool =>
+    pool({ connection: other.url, backend, leaseMs: 1000 })
+  const move = (to: string, ...more: string[]): ReturnType<typeof lockpool> =>
+    lockpool(['migrate-backend', '--to', to, '--url', other.url, ...more])
+  let last = 0n
+  const lockOnce = async (backend: 'advisory' | 'table'): Promise<void> => {
+    const locks = on(backend)
+    for (let i = 0; i < 5; i++) {
+      const lock = await locks.acquire('orders')
+      expect(lock.token).toBeGreaterThan(last)
+      last = lock.token
+      await lock.release()
+    }
+    await locks.close()
+  }
+  await lockOnce('advisory')
+  const user = on('advisory')
+  const lock = await user.acquire('orders')
+  const refused = move('table', '--timeout', '1s')
+  expect(await refused.ended, refused.err).toBe(75)
+  expect(refused.err).toMatch(/lockpool test/)
+  await lock.release()
+  await user.close()
+
+  const there = move('table', '--json')
+  expect(await there.ended, there.err).toBe(0)
+  expect(JSON.parse(there.out.toString())).toEqual({
+    version: 1,
+    namespace: '',
+    from: 'advisory',
+    to: 'table',
+  })
+  expect(await rejection(on('advisory').ready())).toMatchObject({ code: 'BACKEND_MISMATCH' })
+  await lockOnce('table')
+
+  const back = move('advisory')
+  expect(await back.ended, back.err).toBe(0)
+  await lockOnce('advisory')
+})
+
+test('while a namespace is moved nobody begins', async () => {
+  await database.query(
+    `INSERT INTO lockpool.backend (namespace, backend, used_by) VALUES ('moved', 'moving', 'somebody')`,
+  )
+  for (const backend of ['advisory', 'table'] as const) {
+    expect(await rejection(pool({ backend, namespace: 'moved' }).ready())).toMatchObject({
+      code: 'BACKEND_MISMATCH',
+      retryable: true,
+      message: expect.stringMatching(/somebody/),
+    })
+  }
 })

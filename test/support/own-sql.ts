@@ -24,11 +24,24 @@ export async function ownStatements(): Promise<OwnStatement[]> {
   return found.flat()
 }
 
+const ANY: readonly unknown[] = ['some', '', 'share', 'block']
+
+/** Of functions that take something else. */
+const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
+  'evaluation-sql evaluationSql': [
+    [
+      { type: 'int8', text: '1' },
+      { type: 'int4', text: '$1' },
+      { type: 'text', text: "'some'" },
+    ],
+  ],
+}
+
 function textsOf(name: string, value: unknown): OwnStatement[] {
   if (typeof value === 'string') return /\w/.test(value) ? [{ name, text: value }] : []
   // Names of roles, schemas and the like go in, and what they are does not matter.
   if (typeof value === 'function')
-    return textsOf(name, (value as (...some: string[]) => unknown)('some', '', 'share', 'block'))
+    return textsOf(name, (value as (...some: unknown[]) => unknown)(...(ARGUMENTS[name] ?? ANY)))
   if (typeof value !== 'object' || value === null) return []
   return Object.values(value).flatMap((each) => textsOf(name, each))
 }

@@ -1,7 +1,7 @@
 import { BackendMismatchError } from '../../base/errors.js'
 import { quoted } from '../../base/printable.js'
 import type { Backend } from './backend.js'
-import { CLAIM_BACKEND, READ_BACKEND } from './backend-sql.js'
+import { CLAIM_BACKEND, READ_BACKEND, READ_BACKEND_FOR_ROWS } from './backend-sql.js'
 import type { OwnValue } from './own-query.js'
 
 /** Who wants to keep the locks of a namespace in which way. */
@@ -31,8 +31,9 @@ export async function claimBackend(ask: Ask, claim: BackendClaim): Promise<void>
   if (row !== undefined && row.backend !== claim.backend) throw mismatch(row, claim)
 }
 
-async function read(ask: Ask, { namespace }: BackendClaim): Promise<BackendRow | undefined> {
-  return (await ask(READ_BACKEND, [namespace]))[0] as BackendRow | undefined
+async function read(ask: Ask, { namespace, backend }: BackendClaim): Promise<BackendRow | undefined> {
+  const text = backend === 'table' ? READ_BACKEND_FOR_ROWS : READ_BACKEND
+  return (await ask(text, [namespace]))[0] as BackendRow | undefined
 }
 
 async function write(ask: Ask, claim: BackendClaim): Promise<BackendRow | undefined> {

@@ -18,7 +18,12 @@ export function backendGrantTo(quotedRole: string): string {
 export const CLAIM_BACKEND = `
 INSERT INTO lockpool.backend (namespace, backend, used_by) VALUES ($1, $2, $3) ON CONFLICT (namespace) DO NOTHING`
 
-/** Sent again by every lock session, so that it is the last word of one that has done nothing else yet. */
+/** The same by who has rows, and leaves no session behind that is to be found by its last words. */
+export const READ_BACKEND_FOR_ROWS = `
+SELECT backend.used_by, backend.backend, backend.since::pg_catalog.text AS since
+FROM lockpool.backend AS backend WHERE backend.namespace OPERATOR(pg_catalog.=) $1`
+
+/** Sent by every lock session, so that it is the last word of one that has done nothing else yet. */
 export const READ_BACKEND = `
 SELECT backend.backend, backend.used_by, backend.since::pg_catalog.text AS since
 FROM lockpool.backend AS backend WHERE backend.namespace OPERATOR(pg_catalog.=) $1`

@@ -17,6 +17,7 @@ const EXPECTED: readonly (readonly [Error, ExitName])[] = [
   [new errors.StaleTokenError('stale'), 'internal'],
   [new errors.StrictUnavailableError('no table'), 'config'],
   [new errors.ModeUnsupportedError('no shared mode'), 'config'],
+  [new errors.BackendMismatchError('rows'), 'config'],
   [new errors.PoolExhaustedError('none'), 'internal'],
   [new errors.PoolSaturatedError(1), 'internal'],
   [new errors.PoolClosedError(), 'internal'],

@@ -1,7 +1,13 @@
 import { ConnectionError } from '../../../base/errors.js'
 import type { Holding, LockLink, TableUse } from '../../dialect.js'
 import type { KeyCode, LockMode } from '../../lock-key.js'
-import { SAID, type Answer, type BatchReply, type LockOperation } from '../../lock-operation.js'
+import {
+  SAID,
+  type Answer,
+  type BatchReply,
+  type LockOperation,
+  type OperationKind,
+} from '../../lock-operation.js'
 import type { PermitOperation, PermitReply } from '../../permit-operation.js'
 import type { PostgresKey } from '../postgres-key.js'
 import { HOLDERS, WANTED_BY_OTHERS } from './member-sql.js'
@@ -37,6 +43,8 @@ export class TableLink implements LockLink {
   readonly #waits: Waits
   readonly #known = new KnownRows()
   readonly #held = new Map<string, Held>()
+  /** Being given up: the statement wakes the next waiter. */
+  readonly #parting = new Set<string>()
   /** Of operations that failed: nobody knows what became of them until `reconcile`. */
   readonly #doubtful = new Map<string, PostgresKey>()
   readonly #asker: TableAsker
@@ -65,6 +73,7 @@ export class TableLink implements LockLink {
     const answers: (Answer | null)[] = operations.map(() => null)
     const tokens: (string | null)[] = operations.map(() => null)
     let open = operations.map((_, i) => i)
+    for (const { kind, key } of operations) if (GIVES.has(kind)) this.#parting.add(key.id)
     try {
       for (let round = 0; open.length > 0; round++) {
         if (round === MOST_ROUNDS) throw new ConnectionError('rows of locks come and go')
@@ -83,6 +92,8 @@ export class TableLink implements LockLink {
     } catch (error) {
       for (const { key } of operations) this.#doubtful.set(key.id, key as PostgresKey)
       throw error
+    } finally {
+      if (this.#parting.size > 0) for (const { key } of operations) this.#parting.delete(key.id)
     }
     return { answers: answers.join(''), token: null, tokens, delaysMs: null }
   }
@@ -92,7 +103,8 @@ export class TableLink implements LockLink {
     const key = operation.key as PostgresKey
     const { kind } = operation
     const held = this.#held.get(key.id)
-    const gives = kind === 'release' || kind === 'relinquish' || kind === 'yield'
+    if ((kind === 'retry' || kind === 'poll') && this.#isKnownToWait(operation)) return null
+    const gives = GIVES.has(kind)
     if (gives && held?.mode !== operation.mode) return null
     const code = codeOf(operation, this.#known.has(key.id) || held !== undefined)
     if (code === null) return null
@@ -102,6 +114,15 @@ export class TableLink implements LockLink {
       code: pass === null ? code : CODE.passExclusive,
       token: pass ?? (gives ? held!.token : 0n),
     }
+  }
+
+  /** It stands among the waiters, and is told when it is its turn: asking before that would be a write for nothing. */
+  #isKnownToWait({ key, mode }: LockOperation): boolean {
+    const wait = this.#waits.of(key.id)
+    if (wait === undefined || wait.mode !== mode || wait.memberId !== String(this.serverId)) return false
+    if (this.#waits.isWatched && !wait.isRung) return true
+    wait.isRung = false
+    return false
   }
 
   async #tell(asked: readonly (Asked | null)[]): Promise<(Told | null | 'again')[]> {
@@ -129,7 +150,7 @@ export class TableLink implements LockLink {
     if (answer === SAID.granted) {
       this.#held.set(key.id, { key, mode, token: BigInt(told!.token) })
       this.#waits.remove(key.id)
-    } else if (kind === 'release' || kind === 'relinquish' || kind === 'yield') this.#held.delete(key.id)
+    } else if (GIVES.has(kind)) this.#held.delete(key.id)
     if (kind === 'leave' || kind === 'release') this.#waits.remove(key.id)
     if (isStillWaiting(operation, answer))
       this.#waits.add({ key, mode, memberId: String(this.serverId), isSemaphore: false })
@@ -145,7 +166,9 @@ export class TableLink implements LockLink {
 
   /** The release has woken the next already. For what is still held it is looked whether anybody waits. */
   async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
-    const held = (keys as readonly PostgresKey[]).filter(({ id }) => this.#held.has(id))
+    const held = (keys as readonly PostgresKey[]).filter(
+      ({ id }) => this.#held.has(id) && !this.#parting.has(id),
+    )
     const wanted = new Set(keys.map(({ id }) => id))
     if (held.length === 0) return wanted
     const me = String(this.serverId)
@@ -276,6 +299,8 @@ export interface TableFacts {
 const MOST_ROUNDS = 6
 
 const MOST_AT_ONCE = 1000
+
+const GIVES: ReadonlySet<OperationKind> = new Set(['release', 'relinquish', 'yield'])
 
 function isStillWaiting({ kind }: LockOperation, answer: Answer): boolean {
   return answer === SAID.waiting || ((kind === 'retry' || kind === 'poll') && answer === SAID.no)

@@ -3,6 +3,7 @@ import { backoffDelay, type Backoff } from '../../../base/backoff.js'
 import { systemClock, type Cancel } from '../../../base/clock.js'
 import type { Random } from '../../../base/random.js'
 import type { Ears, Listening, Turn } from '../../dialect.js'
+import { TOKEN_STEP } from '../../lock-operation.js'
 import type { ConnectionEvents } from '../postgres-connection.js'
 import { HEARTBEAT, listenTo, unlistenTo } from '../postgres-sql.js'
 import { ServerConnection } from '../server-connection.js'
@@ -18,12 +19,31 @@ const LOOK: Backoff = { firstMs: 4, factor: 1.4, capMs: 1000, jitter: 0.25 }
 const LOOK_BESIDE: Backoff = { firstMs: 250, factor: 1.5, capMs: 1000, jitter: 0.25 }
 
 /** A lock that is free and that the first waiter does not take for so long may be taken by the next: it may be dead, or paused. */
-const PASS_AFTER_MS = 100
+const PASS_AFTER_MS = 250
 
 const OPEN_TIMEOUT_MS = 5000
 
-interface Watched {
+/** Whose place is that, or before, listens. */
+const NEAR = 1
+const LINGER_MS = 300
+
+const MOST_PACES = 1000
+
+/** Who stands further back looks again when that part of the time should have passed that those before it need. */
+const SOON = 0.7
+
+/** How quickly a key goes from one to the next. */
+interface Pace {
   token: string
+  /** When it was first seen with this token. */
+  tokenAt: number
+  /** How long a turn has taken of late, as far as that can be seen. */
+  turnMs: number
+}
+
+interface Watched extends Pace {
+  /** How many stand before us, at the last look. */
+  place: number
   /** When the key was first seen to be free with this token; null while it is not. */
   freeSince: number | null
   looks: number
@@ -47,6 +67,10 @@ class RowWatch implements Listening {
   readonly #ports: ListeningPorts
   readonly #watched = new Map<Wait, Watched>()
   readonly #forget: (() => void)[] = []
+  readonly #paces = new Map<string, Pace>()
+  #hears = false
+  #isSwitching = false
+  #neededAt = -Infinity
   #cancel: Cancel | null = null
   #isLooking = false
   #isStopped = false
@@ -63,9 +87,9 @@ class RowWatch implements Listening {
     if (this.#bell !== null) {
       if (this.#bell !== this.#looker) this.#forget.push(this.#bell.onEnd((cause) => this.#ended(cause)))
       this.#bell.on('notification', this.#notified)
-      await this.#bell.query(listenTo(TABLE_CHANNEL))
     }
     waits.added = (wait) => this.#add(wait)
+    waits.isWatched = true
     for (const wait of waits.all) this.#add(wait)
   }
 
@@ -86,8 +110,8 @@ class RowWatch implements Listening {
     const bell = this.#bell
     if (bell === null) return
     bell.off('notification', this.#notified)
-    if (bell === this.#looker) await bell.query(unlistenTo(TABLE_CHANNEL))
-    else bell.destroy()
+    if (bell !== this.#looker) bell.destroy()
+    else if (this.#hears) await bell.query(unlistenTo(TABLE_CHANNEL))
   }
 
   #ended(cause: Error): void {
@@ -102,14 +126,45 @@ class RowWatch implements Listening {
     this.#cancel?.()
     this.#cancel = null
     this.#ports.waits.added = () => undefined
+    this.#ports.waits.isWatched = false
     for (const forget of this.#forget.splice(0)) forget()
   }
 
+  /** The first look tells where it stands, and finds what was said before anybody listened for it. */
   #add(wait: Wait): void {
-    const backoff = this.#bell === null ? LOOK : LOOK_BESIDE
-    const dueAt = systemClock.now() + backoffDelay(backoff, 0, this.#ports.random)
-    this.#watched.set(wait, { token: '', freeSince: null, looks: 0, dueAt })
+    const now = systemClock.now()
+    const dueAt = now + backoffDelay(LOOK, 0, this.#ports.random)
+    const pace = this.#paces.get(wait.key.id) ?? { token: '', tokenAt: now, turnMs: LOOK.firstMs }
+    this.#watched.set(wait, { ...pace, place: 0, freeSince: null, looks: 0, dueAt })
     this.#plan()
+  }
+
+  #remember(wait: Wait, { token, tokenAt, turnMs }: Watched): void {
+    if (this.#paces.size >= MOST_PACES) this.#paces.clear()
+    this.#paces.set(wait.key.id, { token, tokenAt, turnMs })
+  }
+
+  /**
+   * Every session that listens is woken by every notification, whoever that is for. So only those listen whose turn is near;
+   * and for a while longer, because beginning and ending are statements as well.
+   */
+  #mindBell(now: number): void {
+    if (this.#bell === null || this.#isSwitching || this.#isStopped) return
+    for (const { place } of this.#watched.values()) if (place <= NEAR) this.#neededAt = now
+    const isNeeded = now - this.#neededAt < LINGER_MS
+    if (isNeeded === this.#hears) return
+    this.#isSwitching = true
+    const statement = isNeeded ? listenTo(TABLE_CHANNEL) : unlistenTo(TABLE_CHANNEL)
+    this.#bell.query(statement).then(
+      () => {
+        this.#hears = isNeeded
+        this.#isSwitching = false
+        // What was said before is found by a look.
+        if (isNeeded) for (const watched of this.#watched.values()) watched.dueAt = systemClock.now()
+        this.#plan()
+      },
+      (error: unknown) => this.#ended(error as Error),
+    )
   }
 
   #plan(): void {
@@ -135,6 +190,7 @@ class RowWatch implements Listening {
       const { rows } = await this.#looker.query<PlaceRow>(PLACES, values)
       const byKey = new Map(rows.map((row) => [row.key, row]))
       for (const [wait, watched] of due) this.#saw(wait, watched, byKey.get(wait.key.bits) ?? null)
+      this.#mindBell(systemClock.now())
     } catch (error) {
       if (!this.#isStopped) this.#ended(error as Error)
     } finally {
@@ -157,18 +213,22 @@ class RowWatch implements Listening {
   #saw(wait: Wait, watched: Watched, row: PlaceRow | null): void {
     const now = systemClock.now()
     const { place, isFree } = placeOf(wait, row)
+    watched.place = place
     const token = row?.token ?? ''
     if (token !== watched.token) {
+      watched.turnMs = turnOf(watched, token, now)
       watched.token = token
+      watched.tokenAt = now
       watched.looks = 0
       watched.freeSince = null
+      this.#remember(wait, watched)
     }
     watched.freeSince = isFree ? (watched.freeSince ?? now) : null
-    const backoff = this.#bell === null ? LOOK : LOOK_BESIDE
+    const backoff = this.#hears && place <= NEAR ? LOOK_BESIDE : LOOK
     watched.dueAt =
       now +
       Math.min(
-        backoffDelay(backoff, watched.looks++, this.#ports.random) * Math.max(place, 1),
+        Math.max(backoffDelay(backoff, watched.looks++, this.#ports.random), place * watched.turnMs * SOON),
         backoff.capMs * 1.25,
       )
     if (!isFree || this.#ports.waits.of(wait.key.id) !== wait) return
@@ -178,7 +238,7 @@ class RowWatch implements Listening {
       return
     }
     if (isPassing) wait.passToken = BigInt(token)
-    this.#ports.ears.rung(wait.key.id, '')
+    this.#ring(wait)
   }
 
   /** `key waiter waiter ...`: anybody may say so, and the worst that comes of it is an attempt. */
@@ -187,10 +247,21 @@ class RowWatch implements Listening {
     this.#ports.ears.strange()
     const [bits, ...waiters] = payload.split(' ')
     for (const wait of this.#ports.waits.all) {
-      if (wait.key.bits !== bits || !isAmongFirst(wait, waiters)) continue
-      this.#ports.ears.rung(wait.key.id, '')
+      if (wait.key.bits === bits && isAmongFirst(wait, waiters)) this.#ring(wait)
     }
   }
+
+  #ring(wait: Wait): void {
+    wait.isRung = true
+    this.#ports.ears.rung(wait.key.id, '')
+  }
+}
+
+/** Each grant raises the token of a row by one step. */
+function turnOf({ token, tokenAt, turnMs }: Watched, now: string, at: number): number {
+  if (token === '' || now === '') return turnMs
+  const turns = Number((BigInt(now) - BigInt(token)) / BigInt(TOKEN_STEP))
+  return turns < 1 ? turnMs : (turnMs + (at - tokenAt) / turns) / 2
 }
 
 /** The connection is one of the pool's. Where it leads to a server session of its own, that listens as well. */

@@ -13,6 +13,8 @@ export interface Wait {
    * that is not so.
    */
   passToken: bigint | null
+  /** Whoever listens has found that it may be its turn, and it has not been asked for since. */
+  isRung: boolean
 }
 
 /** What the members of one pool wait for, by the ids of keys. Whoever listens looks at these rows. */
@@ -20,6 +22,8 @@ export class Waits {
   readonly #byKey = new Map<string, Wait>()
   /** Told when there is one more. */
   added: (wait: Wait) => void = () => undefined
+  /** Somebody looks at the rows of all that is waited for, and rings. */
+  isWatched = false
   /** Members that are known to be marked dead. */
   dead: () => readonly string[] = () => []
 
@@ -35,10 +39,10 @@ export class Waits {
     return this.#byKey.get(keyId)
   }
 
-  add(wait: Omit<Wait, 'passToken'>): void {
+  add(wait: Omit<Wait, 'passToken' | 'isRung'>): void {
     const before = this.#byKey.get(wait.key.id)
     if (before !== undefined && before.mode === wait.mode && before.memberId === wait.memberId) return
-    const added = { ...wait, passToken: null }
+    const added = { ...wait, passToken: null, isRung: false }
     this.#byKey.set(wait.key.id, added)
     this.added(added)
   }

@@ -9,6 +9,7 @@ const wait = (mode: 'exclusive' | 'shared', isSemaphore = false): Wait => ({
   mode,
   isSemaphore,
   passToken: null,
+  isRung: false,
 })
 const row = (waiters: string, is_unowned = true, is_unread = true): PlaceRow => ({
   key: '1',
