@@ -12,6 +12,7 @@ import { outage } from './rows/outage.js'
 import { poolAlone } from './rows/pool-alone.js'
 import { processes } from './rows/processes.js'
 import { semaphore } from './rows/semaphore.js'
+import { serve } from './rows/serve.js'
 import { strangers } from './rows/strangers.js'
 import { telemetry } from './rows/telemetry.js'
 import { throughput } from './rows/throughput.js'
@@ -31,6 +32,7 @@ export const GROUPS: readonly Group[] = [
   semaphore,
   strangers,
   telemetry,
+  serve,
   lease,
   outage,
   poolAlone,

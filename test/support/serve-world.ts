@@ -21,6 +21,7 @@ const ORDER: Omit<ServeOrder, 'url'> = {
   graceMs: 0,
   loginTimeoutMs: 10_000,
   idleTimeoutMs: Infinity,
+  metrics: null,
   isDev: false,
   isJson: false,
   namespace: '',

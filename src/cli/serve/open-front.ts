@@ -1,4 +1,5 @@
 import { systemClock } from '../../base/clock.js'
+import type { LockPool } from '../../postgres-lock-pool.js'
 import { Front } from '../../serve/front.js'
 import { readServerFacts } from '../../serve/upstream/server-facts.js'
 import { openLocks, sourceOf } from './front-locks.js'
@@ -12,6 +13,8 @@ const MAX_MESSAGE_BYTES = 1 << 20
 /** A front with all that is behind it. */
 export interface OpenFront {
   readonly front: Front
+  /** Whose locks the clients have. */
+  readonly pool: LockPool
   /** Ends what is behind it. The front itself has to be drained before. */
   close(): Promise<void>
 }
@@ -58,7 +61,7 @@ export async function openFront(
       },
     )
     pool.on('lock:lost', () => front.lockLost())
-    return { front, close }
+    return { front, pool, close }
   } catch (error) {
     await close()
     throw error

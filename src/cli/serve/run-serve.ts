@@ -10,6 +10,7 @@ import { EXIT } from '../exit-codes.js'
 import { SignalDesk } from '../run/signals.js'
 import { explainFailure } from '../server.js'
 import type { Terminal } from '../terminal.js'
+import { MetricsServer } from './metrics-server.js'
 import { openFront } from './open-front.js'
 import type { ServeOrder } from './serve-order.js'
 import { BadFileError, readRules } from './startup-files.js'
@@ -48,11 +49,14 @@ async function serve(
 ): Promise<ExitStatus> {
   const tell = (message: string): void => terminal.err.write(`lockpool: ${printable(message)}\n`)
   const open = await openFront(order, url, tell)
+  const metrics = new MetricsServer(open.front, open.pool)
   // A third of the lease may have passed since the server heard of us: with a half more there is time left to be known.
   const watchdog = new Watchdog(systemClock, order.leaseMs / 2, tell)
   try {
+    if (order.metrics !== null) await metrics.listen(order.metrics)
     return await listenUntilTold(open.front, order, signals, terminal)
   } finally {
+    metrics.close()
     watchdog.close()
     await open.close()
   }

@@ -22,7 +22,7 @@ function duration(words: Pick<Flag<number>, 'meaning' | 'default'>): Flag<number
 }
 
 export type ServeFlags = typeof CONNECTION_FLAGS &
-  Readonly<Record<'listen' | 'users' | 'tls-cert' | 'tls-key', Flag<string>>> &
+  Readonly<Record<'listen' | 'users' | 'tls-cert' | 'tls-key' | 'metrics', Flag<string>>> &
   Readonly<
     Record<'max' | 'max-clients' | 'lease' | 'grace' | 'login-timeout' | 'idle-timeout', Flag<number>>
   > &
@@ -70,9 +70,18 @@ export const SERVE_FLAGS: ServeFlags = {
   grace: duration({ meaning: 'how long clients that hold locks may finish after SIGTERM', default: '10s' }),
   'login-timeout': duration({ meaning: 'how long a client may take to log in', default: '10s' }),
   'idle-timeout': duration({ meaning: 'how long a client may be silent', default: 'without end' }),
+  metrics: textFlag('ADDRESS:PORT', {
+    meaning: 'where Prometheus finds /metrics, without a password',
+    default: 'nowhere',
+  }),
   dev: toggle({ meaning: 'start a PostgreSQL of its own, gone with this program; implies --trust' }),
   ...CONNECTION_FLAGS,
   json: toggle({ meaning: 'print where it listens as one JSON object' }),
+}
+
+export interface Address {
+  readonly host: string
+  readonly port: number
 }
 
 /** What `lockpool serve` was asked to do, with everything left out filled in. */
@@ -91,6 +100,8 @@ export interface ServeOrder {
   readonly graceMs: number
   readonly loginTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** Where metrics are to be had; null for nowhere. */
+  readonly metrics: Address | null
   readonly isDev: boolean
   readonly isJson: boolean
   readonly url: string | undefined
@@ -104,7 +115,7 @@ export function readServeOrder({
   rest,
 }: Pick<Invocation<ServeFlags>, 'flags' | 'args' | 'rest'>): ServeOrder {
   if (args.length > 0 || rest !== null) throw new UsageError('lockpool serve takes no arguments')
-  const { host, port } = readAddress(flags.listen ?? DEFAULT_LISTEN)
+  const { host, port } = readAddress('--listen', flags.listen ?? DEFAULT_LISTEN)
   const isDev = flags.dev === true
   const isTrusting = flags.trust === true || (isDev && flags.users === undefined)
   if (isDev && flags.url !== undefined)
@@ -129,6 +140,7 @@ export function readServeOrder({
     graceMs: flags.grace ?? DEFAULT_GRACE_MS,
     loginTimeoutMs: flags['login-timeout'] || DEFAULT_LOGIN_MS,
     idleTimeoutMs: flags['idle-timeout'] || Infinity,
+    metrics: flags.metrics === undefined ? null : readAddress('--metrics', flags.metrics),
     isDev,
     isJson: flags.json === true,
     url: flags.url,
@@ -159,18 +171,18 @@ function checkWhoMayLogIn(host: string, isTrusting: boolean, users: string | und
 }
 
 /** `127.0.0.1:6543`, `[::1]:6543`, `:6543`, `6543`, or an address alone. @throws {UsageError} */
-function readAddress(text: string): { readonly host: string; readonly port: number } {
+function readAddress(flag: string, text: string): Address {
   const parts = /^(?:\[([^\]]+)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text)
-  if (parts === null) throw new UsageError(`--listen takes ADDRESS:PORT, not ${JSON.stringify(text)}`)
+  if (parts === null) throw new UsageError(`${flag} takes ADDRESS:PORT, not ${JSON.stringify(text)}`)
   const [, bracketed, plain, given] = parts
   if (given === undefined && /^\d{1,5}$/.test(plain ?? ''))
-    return { host: '127.0.0.1', port: checkPort(plain!) }
+    return { host: '127.0.0.1', port: checkPort(flag, plain!) }
   const host = bracketed ?? (plain === '' ? '127.0.0.1' : plain!)
-  return { host, port: given === undefined ? DEFAULT_PORT : checkPort(given) }
+  return { host, port: given === undefined ? DEFAULT_PORT : checkPort(flag, given) }
 }
 
-function checkPort(text: string): number {
+function checkPort(flag: string, text: string): number {
   const port = Number(text)
-  if (port > 65_535) throw new UsageError(`--listen: ${text} is no port`)
+  if (port > 65_535) throw new UsageError(`${flag}: ${text} is no port`)
   return port
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -36,6 +38,15 @@ async function refusesClients(port: number): Promise<void> {
       () => false,
     )
   await expect.poll(connects).toBe(false)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 describe('lockpool serve', () => {
@@ -90,6 +101,20 @@ describe('lockpool serve', () => {
     await gone
     expect(await started.ended).toBe('SIGKILL')
     await expect.poll(() => world.isFree(1), { timeout: 10_000 }).toBe(true)
+  })
+
+  test('counts its clients and locks for Prometheus', async () => {
+    const metricsPort = await freePort()
+    const { started, port } = await serve('--trust', '--metrics', `127.0.0.1:${metricsPort}`)
+    const client = await world.client({ port })
+    await ask(client, 'SELECT pg_advisory_lock(1)')
+    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
+    expect(text).toMatch(/^lockpool_serve_clients 1$/m)
+    expect(text).toMatch(/^lockpool_lock_held\{.*pool_name="serve".*\} 1$/m)
+    expect((await fetch(`http://127.0.0.1:${metricsPort}/`)).status).toBe(404)
+    started.kill('SIGTERM')
+    await client.end()
+    expect(await started.ended).toBe(0)
   })
 
   test('says what is wrong with its files, its port and its database', async () => {

@@ -23,6 +23,7 @@ describe('the order for lockpool serve', () => {
       graceMs: 10_000,
       loginTimeoutMs: 10_000,
       idleTimeoutMs: Infinity,
+      metrics: null,
       isDev: false,
       isJson: false,
       url: undefined,
