@@ -31,12 +31,17 @@ export interface FrontUpstream {
 export function openUpstream({ others, max }: ServeOrder, url: string | undefined): FrontUpstream {
   const closing = new AbortController()
   const open = carrierTo(url, 'lockpool serve')
-  // Expressions are evaluated one by one, so one connection will do.
-  const pool = new ConnectionPool(upstreamFactory(open), { min: 0, max: others.kind === 'pass' ? max : 1 })
-  const pooled = new PooledUpstream(pool, LEASE_TIMEOUT_MS)
-  const passing = passingSource(others, pooled)
+  // Expressions are evaluated one by one, so one connection will do. It is not one of those that are passed on: a client in a
+  // transaction would wait for the one that it has.
+  const evaluating = new ConnectionPool(upstreamFactory(open), { min: 0, max: 1 })
+  const pool = new ConnectionPool(upstreamFactory(open), { min: 0, max })
+  const passing = passingSource(others, new PooledUpstream(pool, LEASE_TIMEOUT_MS))
   return {
-    evaluator: new UpstreamEvaluator(pooled, systemClock, closing.signal),
+    evaluator: new UpstreamEvaluator(
+      new PooledUpstream(evaluating, LEASE_TIMEOUT_MS),
+      systemClock,
+      closing.signal,
+    ),
     passingFor:
       passing === null
         ? null
@@ -44,7 +49,7 @@ export function openUpstream({ others, max }: ServeOrder, url: string | undefine
             new PassingSession(session, { source: passing, clock: systemClock, everybody }),
     close: async () => {
       closing.abort()
-      await pool.close({ graceMs: 0 })
+      await Promise.all([pool.close({ graceMs: 0 }), evaluating.close({ graceMs: 0 })])
     },
   }
 }

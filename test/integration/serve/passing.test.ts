@@ -55,6 +55,19 @@ describe('other statements', () => {
     expect([await ask(client, 'SELECT n FROM t'), await world.isFree(1)]).toEqual([[[10]], true])
   })
 
+  test('in a transaction on the only connection may be followed by a lock whose key is computed', async () => {
+    const client = await world.client(await world.front({ ...PASS, max: 1 }))
+    await table()
+    await ask(client, 'BEGIN')
+    await ask(client, 'UPDATE t SET n = 1')
+    expect(await ask(client, 'SELECT pg_advisory_xact_lock(hashtext($1))', ['x'])).toEqual([['']])
+    // This key needs the transaction itself.
+    expect(await ask(client, 'SELECT pg_advisory_xact_lock((SELECT n FROM t))')).toEqual([['']])
+    expect(await world.isFree(1)).toBe(false)
+    await ask(client, 'COMMIT')
+    expect(await world.isFree(1)).toBe(true)
+  })
+
   test('that fail, fail the transaction, and free its locks', async () => {
     const client = await world.client(await world.front(PASS))
     await table()
