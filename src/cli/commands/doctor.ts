@@ -9,6 +9,7 @@ import { examine, explainUnreachable, type Check, type CheckStatus } from '../do
 import { EXIT, exitRows } from '../exit-codes.js'
 import { parseDuration } from '../durations.js'
 import type { DoctorWishes } from '../doctor/gather.js'
+import { examineServe, openFilesLimit } from '../doctor/serve-checks.js'
 import { toggle, type Flag } from '../flags.js'
 import { LOCK_POOL_OPTIONS } from '../../lock/lock-pool-options.js'
 import { jsonLine, printable } from '../../base/printable.js'
@@ -21,7 +22,7 @@ import { wrap } from '../wrap.js'
 type DoctorFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'lease', Flag<number>>> &
   Readonly<Record<'patroni', Flag<string>>> &
-  Readonly<Record<'json', Flag<true>>>
+  Readonly<Record<'serve' | 'json', Flag<true>>>
 
 const FLAGS: DoctorFlags = {
   url: CONNECTION_FLAGS.url,
@@ -42,6 +43,7 @@ const FLAGS: DoctorFlags = {
     expects: 'an address that begins with http:// or https://',
     read: (text) => (/^https?:\/\/[^/]/.test(text) && URL.canParse(text) ? text : null),
   },
+  serve: toggle({ meaning: 'check as well what lockpool serve needs' }),
   json: toggle({ meaning: 'print one JSON object' }),
 }
 
@@ -76,6 +78,7 @@ export const command: Command<DoctorFlags> = {
     const wishes = {
       leaseMs: flags.lease ?? LOCK_POOL_OPTIONS.leaseMs.default,
       patroni: flags.patroni ?? null,
+      isForServe: flags.serve === true,
     }
     const checks = await checksOf(flags.url, wishes, terminal)
     if (typeof checks === 'number') return checks
@@ -86,10 +89,12 @@ export const command: Command<DoctorFlags> = {
   },
 }
 
+type Wishes = DoctorWishes & { readonly isForServe: boolean }
+
 /** Or the exit code, after a line about what is wrong with the address. */
 async function checksOf(
   url: string | undefined,
-  wishes: DoctorWishes,
+  wishes: Wishes,
   terminal: Terminal,
 ): Promise<Check[] | number> {
   if (isMysql(url)) {
@@ -100,7 +105,7 @@ async function checksOf(
   return typeof config === 'number' ? config : look(config, sourceInWords(url), wishes)
 }
 
-async function look(config: ClientConfig, source: string, wishes: DoctorWishes): Promise<Check[]> {
+async function look(config: ClientConfig, source: string, wishes: Wishes): Promise<Check[]> {
   const { explain } = await import('../../dialect/postgres/postgres-errors.js')
   const { gatherFacts } = await import('../doctor/gather.js')
   try {
@@ -110,7 +115,8 @@ async function look(config: ClientConfig, source: string, wishes: DoctorWishes):
       stalled.reject(new ConnectionError(`the server has not answered for ${PATIENCE_MS / 1000} s`)),
     )
     try {
-      return examine(await Promise.race([gatherFacts(connection, config, source, wishes), stalled.promise]))
+      const facts = await Promise.race([gatherFacts(connection, config, source, wishes), stalled.promise])
+      return [...examine(facts), ...(wishes.isForServe ? examineServe(facts, openFilesLimit()) : [])]
     } finally {
       cancel()
       await hangUp(connection)
