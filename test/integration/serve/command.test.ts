@@ -103,6 +103,16 @@ describe('lockpool serve', () => {
     await expect.poll(() => world.isFree(1), { timeout: 10_000 }).toBe(true)
   })
 
+  test('that is killed frees its locks, and its clients know', async () => {
+    const { started, port } = await serve('--trust')
+    const holder = await world.client({ port })
+    await ask(holder, 'SELECT pg_advisory_lock(1)')
+    const gone = new Promise((resolve) => holder.once('end', resolve))
+    started.kill('SIGKILL')
+    await gone
+    await expect.poll(() => world.isFree(1), { timeout: 10_000 }).toBe(true)
+  })
+
   test('counts its clients and locks for Prometheus', async () => {
     const metricsPort = await freePort()
     const { started, port } = await serve('--trust', '--metrics', `127.0.0.1:${metricsPort}`)
