@@ -2,13 +2,13 @@ import { shareRules } from '../../lock/share-plan.js'
 import type { Check } from './checks.js'
 import type { DoctorFacts } from './doctor-facts.js'
 
-/** `lockpool serve` lets in so many clients, unless told otherwise. */
+/** The default of `lockpool serve --max-clients`. */
 const USUAL_CLIENTS = 10_000
 
 /** A client has one connection to the front, and one from the front to a pooler with `--others URL`. */
 const FILES_PER_CLIENT = 2
 
-/** What matters for `lockpool serve`, beside what matters for every pool. `openFiles` is null where it is not known. */
+/** What `lockpool serve` needs in addition to what every pool needs. `openFiles` is null where it is not known. */
 export function examineServe({ lockTable, server }: DoctorFacts, openFiles: number | null): Check[] {
   return [clientsCheck(lockTable.capacity, server.locks_per_transaction), filesCheck(openFiles)]
 }

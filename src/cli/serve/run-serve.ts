@@ -4,6 +4,7 @@ import { jsonLine, printable } from '../../base/printable.js'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../embedded/index.js'
 import type { Front } from '../../serve/front.js'
 import { Watchdog } from '../../serve/watchdog/watchdog.js'
+import { isMysql } from '../mysql/address.js'
 import type { ExitStatus } from '../command.js'
 import { connectionSource } from '../connection.js'
 import { EXIT } from '../exit-codes.js'
@@ -24,6 +25,8 @@ export async function runServe(order: ServeOrder, terminal: Terminal): Promise<E
   try {
     if (order.isDev) dev = await startEmbeddedPostgres({ durable: false })
     const url = dev?.url ?? connectionSource(order.url, process.env)?.url
+    if (isMysql(url))
+      throw new BadFileError('lockpool serve needs a PostgreSQL, and this is the address of another database')
     return await serve(order, url, { desk, told }, terminal)
   } catch (error) {
     if (error instanceof BadFileError) {
