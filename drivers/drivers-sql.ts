@@ -5,12 +5,11 @@ export const CREATE_ROLE = `CREATE ROLE app LOGIN PASSWORD 'secret'`
 export const CREATE_DATABASE = `CREATE DATABASE app OWNER app`
 
 export const ADVISORY_LOCKS = `
-SELECT classid || ':' || objid || ':' || objsubid AS key, mode, count(*)::int AS sessions
+SELECT DISTINCT classid || ':' || objid || ':' || objsubid AS key, mode
 FROM pg_locks
 WHERE locktype = 'advisory'
   AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-GROUP BY 1, 2
 ORDER BY 1, 2`
 
 export const NEW_COUNTER = `

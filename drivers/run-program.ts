@@ -6,7 +6,7 @@ import type { Client } from 'pg'
 import { ADVISORY_LOCKS } from './drivers-sql.js'
 import type { Program } from './programs.js'
 
-/** `classid:objid:objsubid mode sessions`, as in pg_locks. */
+/** `classid:objid:objsubid mode`, as in pg_locks. Sessions that share a lock have it once for a front. */
 export type Locks = readonly string[]
 
 export interface Run {
@@ -54,8 +54,8 @@ const LOGIN = {
 }
 
 async function readLocks(admin: Client): Promise<Locks> {
-  const { rows } = await admin.query<{ key: string; mode: string; sessions: number }>(ADVISORY_LOCKS)
-  return rows.map(({ key, mode, sessions }) => `${key} ${mode} ${sessions}`)
+  const { rows } = await admin.query<{ key: string; mode: string }>(ADVISORY_LOCKS)
+  return rows.map(({ key, mode }) => `${key} ${mode}`)
 }
 
 /** A server session, and a front, may give up a lock a moment after its client knows that. */

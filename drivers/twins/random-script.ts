@@ -53,9 +53,9 @@ const sql = (random: SeededRandom): string =>
       random.pick(['SAVEPOINT a', 'SAVEPOINT b', 'ROLLBACK TO a', 'ROLLBACK TO b', 'RELEASE a', 'RELEASE b']),
     () =>
       random.pick([
-        "SET lock_timeout = '5s'",
+        "SET lock_timeout = '150ms'",
         'SHOW lock_timeout',
-        'SET LOCAL lock_timeout = 7000',
+        'SET LOCAL lock_timeout = 170',
         'RESET lock_timeout',
         'RESET ALL',
         'SHOW transaction_isolation',
@@ -143,8 +143,17 @@ function bind(random: SeededRandom, portal: string, name: string, count: number)
   }
 }
 
-export function randomScript(random: SeededRandom): readonly Group[] {
-  return Array.from({ length: 1 + random.below(12) }, () =>
-    random.chance(0.5) ? simple(random) : extended(random),
-  )
+/** What one of the sessions does. The next begins when it has its answers. */
+export interface Step {
+  readonly who: 0 | 1
+  readonly frames: Group
+}
+
+/** Of one session, or of two that want the same locks, each for as long as its lock_timeout lets it wait. */
+export function randomScript(random: SeededRandom): readonly Step[] {
+  const isAlone = random.chance(0.5)
+  return Array.from({ length: 1 + random.below(isAlone ? 12 : 20) }, () => ({
+    who: isAlone || random.chance(0.5) ? 0 : 1,
+    frames: random.chance(0.5) ? simple(random) : extended(random),
+  }))
 }

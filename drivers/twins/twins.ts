@@ -2,7 +2,7 @@
 import type { Client } from 'pg'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 import { readLocksLike, readSettledLocks, keyOf } from '../run-program.js'
-import { randomScript, type Group } from './random-script.js'
+import { randomScript, type Step } from './random-script.js'
 import { WireSession } from './wire-session.js'
 
 export interface Ports {
@@ -14,7 +14,7 @@ export interface Ports {
 
 export interface Difference {
   readonly seed: number
-  readonly script: readonly Group[]
+  readonly script: readonly Step[]
   readonly server: readonly string[]
   readonly front: readonly string[]
 }
@@ -28,17 +28,17 @@ export async function runTwins(seed: number, ports: Ports): Promise<Difference |
 /** Null without a difference. */
 export async function compareScript(
   seed: number,
-  script: readonly Group[],
+  script: readonly Step[],
   ports: Ports,
 ): Promise<Difference | null> {
   const server = await play(script, ports.server)
   const locks = await readSettledLocks(ports.admin)
   const keys = new Set([...locks.map(keyOf), ...KEYS])
-  server.session.end()
+  server.end()
   await readLocksLike(ports.admin, [], keys)
   const front = await play(script, ports.front)
   const found = await readLocksLike(ports.admin, locks, keys)
-  front.session.end()
+  front.end()
   await readLocksLike(ports.admin, [], keys)
   const all = {
     server: [...withoutDelay(server.answers), ...locks],
@@ -62,17 +62,14 @@ function withoutDelay(answers: readonly string[]): readonly string[] {
   return kept
 }
 
-async function play(
-  script: readonly Group[],
-  port: number,
-): Promise<{ session: WireSession; answers: string[] }> {
-  const session = await WireSession.open(port)
+async function play(script: readonly Step[], port: number): Promise<{ answers: string[]; end: () => void }> {
+  const sessions = [await WireSession.open(port), await WireSession.open(port)]
   const answers: string[] = []
-  for (const group of script) {
-    answers.push(...(await session.ask(group)))
+  for (const { who, frames } of script) {
+    answers.push(...(await sessions[who]!.ask(frames)))
     if (answers.at(-1) === 'silence' || answers.at(-1) === 'the end') break
   }
-  return { session, answers }
+  return { answers, end: () => sessions.forEach((session) => session.end()) }
 }
 
 async function shrink(found: Difference, ports: Ports): Promise<Difference> {
@@ -89,7 +86,7 @@ export function inWords({ seed, script, server, front }: Difference): string {
   const first = at === -1 ? server.length : at
   return [
     `seed ${seed}`,
-    ...script.map((group) => `  ${group.map((frame) => JSON.stringify(frame)).join('\n  ')}`),
+    ...script.flatMap(({ who, frames }) => frames.map((frame) => `  ${who} ${JSON.stringify(frame)}`)),
     `  ${first} answers are the same, then`,
     `  server ${server.slice(first, first + 3).join(' | ')}`,
     `  front  ${front.slice(first, first + 3).join(' | ')}`,

@@ -26,7 +26,8 @@ export class WireSession {
 
   static async open(port: number): Promise<WireSession> {
     const login = { host: '127.0.0.1', port, user: 'app', password: 'secret', database: 'app' }
-    const client = new pg.Client(login)
+    // Nobody waits for long, and RESET goes back to this.
+    const client = new pg.Client({ ...login, options: '-c lock_timeout=120' })
     client.on('error', () => undefined)
     await client.connect()
     const { stream } = (client as unknown as { connection: { stream: Socket } }).connection

@@ -117,9 +117,10 @@ export function checkMayRun(
   if (!transaction.hasFailed || statement === null) return
   const ends =
     statement.kind === 'transaction' && ['commit', 'rollback', 'rollback-to'].includes(statement.action)
-  if (ends) return
-  throw new SqlError(
-    '25P02',
-    'current transaction is aborted, commands ignored until end of transaction block',
-  )
+  if (!ends) throw aborted()
+}
+
+export function aborted(): SqlError {
+  const message = 'current transaction is aborted, commands ignored until end of transaction block'
+  return new SqlError('25P02', message)
 }

@@ -17,7 +17,7 @@ import type { Statement } from '../sql/statement.js'
 import { bind, checkValues, parameterTypes } from './bound.js'
 import { TAG } from './command-tags-sql.js'
 import { checkDeclared } from './declared-types.js'
-import { checkEvaluations, checkMayRun, isAnsweredHere, refusal } from './executor.js'
+import { aborted, checkEvaluations, checkMayRun, isAnsweredHere, refusal } from './executor.js'
 import { done, type Outcome } from './outcome.js'
 import type { Portal, Prepared } from './prepared-statements.js'
 import type { QuerySession } from './query-session.js'
@@ -49,6 +49,7 @@ export async function runBind(message: BindMessage, session: QuerySession): Prom
   const { portal: name, statement: statementName } = message
   const prepared = session.prepared.statement(statementName)
   checkMayRun(prepared.statement, session)
+  if (prepared.statement === null && session.transaction.hasFailed) throw aborted()
   const types = await typesOf(prepared, session)
   const bound = bind(message, types, statementName)
   session.prepared.addPortal({ name, prepared, bound, hasRun: false })

@@ -84,7 +84,7 @@ export class Transaction {
 
   /** A statement has run, and its group goes on. */
   goesOn(): void {
-    if (this.#state === 'implicit') this.#isSeveral = true
+    if (!this.isBlock) this.#isSeveral = true
   }
 
   /** BEGIN. What came before it in the same group belongs to it. */
@@ -96,6 +96,7 @@ export class Transaction {
 
   /** The end of a group: COMMIT of what had no BEGIN. */
   async leave(): Promise<void> {
+    this.#isSeveral = false
     if (this.#state === 'implicit') await this.#end(true)
   }
 
@@ -109,6 +110,7 @@ export class Transaction {
 
   /** A statement has failed: what the transaction has taken since the last savepoint is given back at once. */
   async fail(): Promise<void> {
+    this.#isSeveral = false
     if (this.#state === 'implicit') return this.#end(false)
     if (this.#state !== 'open') return
     this.#move('failed')
@@ -154,7 +156,6 @@ export class Transaction {
     this.#savepoints = []
     this.#before = null
     this.#begunWith = null
-    this.#isSeveral = false
     this.#move('none')
     await this.#locks.rollBackTo(0)
   }

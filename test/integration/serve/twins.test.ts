@@ -116,6 +116,10 @@ test.each<[string, readonly Group[]]>([
     ],
   ],
 ])('%s', async (_, script) => {
-  const difference = await compareScript(0, script, ports)
+  const difference = await compareScript(
+    0,
+    script.map((frames) => ({ who: 0, frames })),
+    ports,
+  )
   expect(difference === null ? '' : inWords(difference)).toBe('')
 })
