@@ -24,8 +24,11 @@ export interface FrontOptions {
   readonly database: string | null
 }
 
-/** What a front is made of, beside its options. */
-export type FrontPorts = Omit<SessionPorts, 'aborts' | 'deadlines' | 'ended' | 'everybody' | 'idleTimeoutMs'>
+/** What a front is made of, in addition to its options. */
+export type FrontPorts = Omit<
+  SessionPorts,
+  'aborts' | 'deadlines' | 'ended' | 'allSessions' | 'idleTimeoutMs'
+>
 
 /** What a client sends while its statement runs may grow so far. */
 const MAX_UNREAD_MESSAGES = 2
@@ -58,7 +61,7 @@ export class Front {
       aborts: new AbortStock(),
       deadlines: new Deadlines(ports.clock),
       idleTimeoutMs: options.idleTimeoutMs,
-      everybody: () => this.#sessions.values(),
+      allSessions: () => this.#sessions.values(),
       ended: (session) => this.#ended(session),
     }
     this.#lastProcessId = randomBytes(2).readUInt16BE()
@@ -92,7 +95,7 @@ export class Front {
     return this.#sessions.size
   }
 
-  /** For those who come from now on. */
+  /** For new connections. */
   set rules(rules: StartupRules) {
     this.#rules = rules
   }
@@ -112,7 +115,7 @@ export class Front {
   }
 
   /**
-   * Takes no more clients. Those who hold nothing and do nothing are sent away at once, the others as soon as that is so, or
+   * Takes no more clients. Idle clients without locks are disconnected at once, the others as soon as they are idle, or
    * when `enough` settles.
    */
   async drain(enough: Promise<void>): Promise<void> {
@@ -131,7 +134,7 @@ export class Front {
   async #accept(socket: Socket): Promise<void> {
     const starting = new StartingConnection(socket, this.#rules, this.#ports.clock)
     this.#starting.add(starting)
-    // Who has not logged in may not keep out those who have.
+    // Connections that have not logged in must not keep out clients that do.
     if (this.#isDraining || this.#starting.size > this.#options.maxClients) starting.destroy()
     const arrival = await starting.arrive()
     this.#starting.delete(starting)

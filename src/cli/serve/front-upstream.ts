@@ -31,7 +31,7 @@ export interface FrontUpstream {
 export function openUpstream({ others, max }: ServeOrder, url: string | undefined): FrontUpstream {
   const closing = new AbortController()
   const open = carrierTo(url, 'lockpool serve')
-  // Expressions are evaluated one by one, so one connection will do. It is not one of those that are passed on: a client in a
+  // Expressions are evaluated one by one, so one connection is enough. It is not one of those that are passed on: a client in a
   // transaction would wait for the one that it has.
   const evaluating = new ConnectionPool(upstreamFactory(open), { min: 0, max: 1 })
   const pool = new ConnectionPool(upstreamFactory(open), { min: 0, max })
@@ -45,8 +45,8 @@ export function openUpstream({ others, max }: ServeOrder, url: string | undefine
     passingFor:
       passing === null
         ? null
-        : (session, everybody) =>
-            new PassingSession(session, { source: passing, clock: systemClock, everybody }),
+        : (session, allSessions) =>
+            new PassingSession(session, { source: passing, clock: systemClock, allSessions }),
     close: async () => {
       closing.abort()
       await Promise.all([pool.close({ graceMs: 0 }), evaluating.close({ graceMs: 0 })])

@@ -16,7 +16,7 @@ import { openFront } from './open-front.js'
 import type { ServeOrder } from './serve-order.js'
 import { BadFileError, readRules } from './startup-files.js'
 
-/** Runs a front until it is told to end. */
+/** Runs a front until a signal ends it. */
 export async function runServe(order: ServeOrder, terminal: Terminal): Promise<ExitStatus> {
   const desk = new SignalDesk()
   const told = new Deferred<NodeJS.Signals>()
@@ -93,7 +93,7 @@ async function listenUntilTold(
   return EXIT.ok
 }
 
-/** What is wrong with the files is told, and what was read before stays. */
+/** Reports what is wrong with the files, and keeps what was read before. */
 async function reload(front: Front, order: ServeOrder, { err }: Terminal): Promise<void> {
   try {
     front.rules = await readRules(order)

@@ -45,7 +45,7 @@ export const SERVE_FLAGS: ServeFlags = {
   users: textFlag('FILE', {
     meaning: 'who may log in: lines "name" "password or SCRAM verifier", as in auth_file of PgBouncer',
   }),
-  trust: toggle({ meaning: 'everybody may log in without a password; only on a loopback address' }),
+  trust: toggle({ meaning: 'any user may log in without a password; only on a loopback address' }),
   'tls-cert': textFlag('FILE', { meaning: 'certificate chain (PEM), for clients that ask for TLS' }),
   'tls-key': textFlag('FILE', { meaning: 'its private key (PEM)' }),
   others: {
@@ -90,7 +90,7 @@ export interface ServeOrder {
   readonly port: number
   readonly max: number
   readonly maxClients: number
-  /** Null trusts everybody. */
+  /** Null trusts every client. */
   readonly usersFile: string | null
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   readonly others: Others
@@ -100,7 +100,7 @@ export interface ServeOrder {
   readonly graceMs: number
   readonly loginTimeoutMs: number
   readonly idleTimeoutMs: number
-  /** Where metrics are to be had; null for nowhere. */
+  /** Where metrics are available; null for nowhere. */
   readonly metrics: Address | null
   readonly isDev: boolean
   readonly isJson: boolean

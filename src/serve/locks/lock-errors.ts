@@ -32,7 +32,7 @@ const MESSAGES: Partial<Record<LockErrorCode, string>> = {
 
 export const SHUTDOWN = 'terminating connection due to administrator command'
 
-/** What a client is told of an error of the pool. Anything else is a mistake of ours, and goes through as it is. */
+/** The error that a client gets for one of the pool. Anything else is a mistake of ours, and goes through as it is. */
 export function toSqlError(error: unknown): unknown {
   if (!(error instanceof LockError)) return error
   const state = STATES[error.code]
@@ -43,7 +43,7 @@ export function toSqlError(error: unknown): unknown {
   return new SqlError(state, message, { ...extra(error), cause: error })
 }
 
-/** Some drivers put details into their message, and programs compare that, so a time-out has none, as PostgreSQL's has none. */
+/** Some drivers put details into their message, and programs compare that, so a timeout has none, like PostgreSQL's. */
 function extra(error: LockError): { readonly detail?: string; readonly hint?: string } {
   if (error.code === 'LOCK_TIMEOUT') return {}
   const detail = error.message

@@ -79,7 +79,7 @@ export class LockOwner {
   async acquire(key: LockKey, mode: LockMode, scope: LockScope, patience: Patience): Promise<void> {
     const id = idOf(key)
     if (this.#again(id, mode, scope)) return
-    // Most locks are free. Whoever holds others looks first, because waiting with others in hand costs a look at each.
+    // Most locks are free. A client that holds others tries first, because a wait has to look at each lock that is held.
     const isFirst = this.#holds.size === 0
     let lock = isFirst ? null : await this.#source.tryAcquire(key, mode, patience)
     this.#awaited = id
@@ -102,7 +102,7 @@ export class LockOwner {
   }
 
   /**
-   * Gives back what was taken once, for the session. False if the client does not have it: nothing has changed then.
+   * Releases what was taken once, for the session. False if the client does not have it: nothing has changed then.
    * Resolves when others can have it.
    *
    * @throws {LockLostError}
@@ -115,7 +115,7 @@ export class LockOwner {
     return true
   }
 
-  /** Gives back everything that was taken for the session. */
+  /** Releases everything that was taken for the session. */
   async releaseAll(): Promise<void> {
     const released: Promise<void>[] = []
     for (const [id, hold] of this.#holds) {
@@ -130,7 +130,7 @@ export class LockOwner {
     return this.#taken?.length ?? 0
   }
 
-  /** Gives back what the transaction took since `mark`; since its beginning, at its end. */
+  /** Releases what the transaction took since `mark`; since its beginning, at its end. */
   async rollBackTo(mark: number): Promise<void> {
     const taken = this.#taken?.splice(mark) ?? []
     if (this.#taken?.length === 0) this.#taken = null
@@ -142,7 +142,7 @@ export class LockOwner {
     await Promise.all(released)
   }
 
-  /** The client has gone: everything is given back at once, also what is still on its way to it. */
+  /** The client has gone: releases everything at once, also what is still on its way to it. */
   close(): void {
     this.#isClosed = true
     for (const { lock } of this.#holds.values()) abandon(lock)
@@ -191,7 +191,7 @@ export class LockOwner {
 
 const DONE = Promise.resolve()
 
-/** Nobody is left to be told how that ends. */
+/** The client has gone, so the outcome interests no one. */
 function abandon(lock: Lock): void {
   lock.release().catch(() => undefined)
 }

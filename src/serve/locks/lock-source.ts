@@ -7,7 +7,7 @@ export interface Patience {
   readonly timeoutMs: number
   /** Ends the wait: a cancel, or the client has gone. */
   readonly signal: AbortSignal
-  /** Whom the lock is for, as it is shown beside its holder. */
+  /** Whom the lock is for, as it is shown with its holder. */
   readonly label: string
 }
 

@@ -36,7 +36,7 @@ export class PermitOwner {
     return permit.number
   }
 
-  /** Gives back the one that was taken last. False if there is none. */
+  /** Releases the one that was taken last. False if there is none. */
   async release(name: string): Promise<boolean> {
     const at = this.#held.findLastIndex((each) => each.name === name)
     if (at < 0) return false

@@ -78,7 +78,7 @@ export function backendKeyData(processId: number, secret: number): Buffer {
   return message(BACKEND.backendKeyData, int32(processId), int32(secret))
 }
 
-/** Answers a client that asks for a later minor version, or for options of it that nobody knows here. */
+/** Answers a client that asks for a later minor version, or for unknown options of it. */
 export function negotiateProtocolVersion(minor: number, unknown: readonly string[]): Buffer {
   return message(BACKEND.negotiateProtocolVersion, int32(minor), int32(unknown.length), ...unknown.map(text))
 }

@@ -58,7 +58,7 @@ export class BodyReader {
     if (this.left !== 0) throw new ProtocolError('invalid message format')
   }
 
-  /** So many, each read by `one`. No more than there can be: a count is not to be believed before its items are there. */
+  /** As many as `count` says, each read by `one`. A count that is too great for the rest of the message is refused. */
   list<T>(count: number, leastBytes: number, one: () => T): T[] {
     if (count < 0 || count * leastBytes > this.left)
       throw new ProtocolError('insufficient data left in message')

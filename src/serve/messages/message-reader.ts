@@ -9,7 +9,7 @@ export interface Message {
   readonly bytes: Buffer
 }
 
-/** A startup packet has no type; PostgreSQL itself reads at most so many bytes of one. */
+/** A startup packet has no type; PostgreSQL itself reads at most this many bytes of one. */
 const MAX_STARTUP_BYTES = 10_000
 
 /** Before a client is known it may send so much in one message: a password, not more. */
@@ -73,7 +73,7 @@ export class MessageReader {
     return { type, body, bytes }
   }
 
-  /** What has come and was not read as a message: for whoever reads the stream from here on. */
+  /** What has come and was not read as a message: for the next reader of the stream. */
   rest(): Buffer {
     this.#join(this.pending)
     const rest = this.#bytes.subarray(this.#at, this.#length)

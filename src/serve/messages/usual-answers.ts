@@ -1,7 +1,7 @@
 import { commandComplete, dataRow, rowDescription, type Column } from './backend.js'
 import type { Value } from './values.js'
 
-/** So many descriptions are kept. Programs that give each call an alias of its own would fill the memory. */
+/** At most this many descriptions are kept. Programs that give each call an alias of its own would fill the memory. */
 const MOST_KEPT = 100
 
 const described = new Map<string, Buffer>()

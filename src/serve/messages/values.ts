@@ -2,7 +2,7 @@ import type { Format } from './frontend.js'
 import { SqlError } from './sql-error.js'
 import { decodeUtf8 } from './utf8.js'
 
-/** The types that lock statements have to do with, by their numbers in `pg_type`. */
+/** The types that lock statements use, by their numbers in `pg_type`. */
 export const TYPE = {
   bool: 16,
   int8: 20,
@@ -23,7 +23,7 @@ export const SIZE_OF_TYPE: Readonly<Record<number, number>> = {
   [TYPE.void]: 4,
 }
 
-/** What a lock statement takes or gives back. `''` stands for the void result of `pg_advisory_lock`. */
+/** What a lock statement takes or answers. `''` stands for the void result of `pg_advisory_lock`. */
 export type Value = bigint | boolean | string | null
 
 const INTEGER_TYPES: ReadonlySet<number> = new Set([TYPE.int2, TYPE.int4, TYPE.int8, TYPE.oid])

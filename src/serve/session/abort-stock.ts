@@ -1,4 +1,4 @@
-/** So many are kept for those who come next. */
+/** At most this many are kept for later statements. */
 const MOST_KEPT = 1000
 
 /**

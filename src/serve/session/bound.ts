@@ -37,7 +37,7 @@ export function bind(message: BindMessage, types: readonly number[], statementNa
   }
 }
 
-/** PostgreSQL reads values at Bind, so a wrong one is told there. @throws {SqlError} */
+/** PostgreSQL reads values at Bind, so a wrong one fails there. @throws {SqlError} */
 export function checkValues({ types, value }: Bound): void {
   for (const [at, type] of types.entries()) if (isReadHere(type)) value(at + 1)
 }

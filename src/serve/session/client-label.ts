@@ -4,7 +4,7 @@ import type { Identity } from './session-ports.js'
 /** As the pool has it. */
 const MAX_LABEL = 200
 
-/** Whom a lock is for, as it is shown beside its holder: `app@10.0.0.7:51234 worker`. */
+/** Whom a lock is for, as it is shown with its holder: `app@10.0.0.7:51234 worker`. */
 export class ClientLabel {
   readonly #identity: Identity
   readonly #settings: Settings

@@ -75,7 +75,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.label = new ClientLabel(identity, this.settings)
     this.#times = new StatementTimes(ports.clock, this.settings, ports.aborts)
     this.#reported = new Reported(this.settings, identity.user)
-    this.passing = ports.passingFor?.(this, () => ports.everybody()) ?? null
+    this.passing = ports.passingFor?.(this, () => ports.allSessions()) ?? null
   }
 
   get evaluator(): Evaluator {
@@ -97,7 +97,7 @@ export class ClientSession extends Expiring implements QuerySession {
     return this.#isWorking
   }
 
-  /** What a client is told before its first statement. */
+  /** Reports the settings before the first statement. */
   greet(): void {
     for (const [name, value] of this.#reported.all()) this.link.send(parameterStatus(name, value))
   }
@@ -143,7 +143,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.passing?.cancel()
   }
 
-  /** Ends the session from our side, with an error that the client is told. */
+  /** Ends the session from our side, with an error that the client gets. */
   end(error: SqlError): void {
     this.#endWith(errorResponse(error, 'FATAL', this.#ports.failed))
   }

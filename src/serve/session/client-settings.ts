@@ -9,7 +9,7 @@ export interface ServerSettings {
   properName(name: string): string
 }
 
-/** Settings whose every change a client is told of, in lower case. */
+/** Settings whose every change is reported to the client, in lower case. */
 export const REPORTED: readonly string[] = [
   'application_name',
   'client_encoding',

@@ -3,7 +3,7 @@ import { report } from '../messages/backend.js'
 import { ProtocolError } from '../messages/protocol-error.js'
 import { SqlError } from '../messages/sql-error.js'
 
-/** What a client is told of an error. What is a mistake of ours is told to `failed`, and no more of it to the client. */
+/** The answer to a client for an error. A mistake of ours goes to `failed`, and the client gets no details of it. */
 export function errorResponse(
   error: unknown,
   severity: 'ERROR' | 'FATAL',

@@ -1,10 +1,10 @@
 import { REPORTED, type Settings, type SettingsMark } from './client-settings.js'
 
-/** Settings that a client is told of when they change. */
+/** Reports settings to a client when they change. */
 export class Reported {
   readonly #settings: Settings
   readonly #user: string
-  /** What has been told since the session began, and differs from then. */
+  /** What has been reported since the session began, and differs from then. */
   #told: Map<string, string> | null = null
   #mark: SettingsMark
 

@@ -27,12 +27,13 @@ export interface SessionPorts {
   readonly source: LockSource & PermitSource
   readonly evaluator: Evaluator
   /** Null where other statements are refused. */
-  readonly passingFor: ((session: ClientSession, everybody: () => Iterable<ClientSession>) => Passing) | null
+  readonly passingFor:
+    ((session: ClientSession, allSessions: () => Iterable<ClientSession>) => Passing) | null
   readonly mayPin: boolean
   /** How long a client may be silent; Infinity for ever. */
   readonly idleTimeoutMs: number
   /** All that are there, the one that asks included. */
-  everybody(): Iterable<ClientSession>
+  allSessions(): Iterable<ClientSession>
   /** The session is over. */
   ended(session: ClientSession): void
   /** A mistake of ours. */

@@ -8,7 +8,7 @@ import type { PreparedStatements } from './prepared-statements.js'
 import type { Settings } from './client-settings.js'
 import type { Transaction } from './transaction.js'
 
-/** What a statement has to do with: all that belongs to one client. */
+/** What a statement uses: all that belongs to one client. */
 export interface StatementContext {
   readonly locks: LockOwner
   readonly permits: PermitOwner

@@ -55,7 +55,7 @@ export class StatementTimes {
     this.#controller = null
   }
 
-  /** A time-out of the pool is that of the statement, if this came first. */
+  /** A timeout of the pool is that of the statement, if this came first. */
   explain(error: unknown): unknown {
     if (!(error instanceof LockTimeoutError) || !this.#isStatementFirst) return error
     return new SqlError('57014', 'canceling statement due to statement timeout', { cause: error })

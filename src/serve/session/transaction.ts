@@ -108,7 +108,7 @@ export class Transaction {
     return this.#end(false)
   }
 
-  /** A statement has failed: what the transaction has taken since the last savepoint is given back at once. */
+  /** A statement has failed: what the transaction has taken since the last savepoint is released at once. */
   async fail(): Promise<void> {
     this.#isSeveral = false
     if (this.#state === 'implicit') return this.#end(false)

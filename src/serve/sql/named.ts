@@ -32,7 +32,7 @@ const HAVE_NAME = new Set<Command>([
   'close',
 ])
 
-/** By its first word alone: the rest is for whoever runs it. */
+/** By its first word alone: the rest is for the session that runs it. */
 export function readNamed(reader: Reader): Pick<NamedStatement, 'command' | 'name'> | null {
   const token = reader.peek()
   if (token?.type !== 'word' || !COMMANDS.has(token.value)) return null

@@ -48,7 +48,7 @@ function readList(reader: Reader): readonly Column[] | null {
     columns.push(column)
   } while (reader.op(','))
   if (!reader.isWord(FROM)) return columns
-  // Only constants beside it: in which order calls would run is not for certain.
+  // Only constants next to it: in which order calls would run is not for certain.
   if (columns.some(({ value }) => value.is !== 'constant')) return null
   const from = readFrom(reader)
   return from === null ? null : [{ ...from, isHidden: true }, ...columns]

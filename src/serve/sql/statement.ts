@@ -73,7 +73,7 @@ export type ColumnValue =
       readonly isLocal: boolean
     }
 
-/** A constant beside the calls: `1 AS one`, `'x'`, `true`, `NULL`. */
+/** A constant next to the calls: `1 AS one`, `'x'`, `true`, `NULL`. */
 export interface ConstantValue {
   readonly is: 'constant'
   readonly type: 'int4' | 'int8' | 'text' | 'bool'

@@ -13,7 +13,7 @@ import type { Users } from './users.js'
 
 /** How connections may begin. */
 export interface StartupRules {
-  /** Null trusts everybody. */
+  /** Null trusts every client. */
   readonly users: Users | null
   /** Null without TLS. */
   readonly secureContext: SecureContext | null
@@ -62,7 +62,7 @@ export class StartingConnection {
     this.#listen(socket)
   }
 
-  /** Null if it has ended, for whatever reason: whom there was to tell has been told. */
+  /** Null if it has ended, for whatever reason. A client that was still there got an error. */
   async arrive(): Promise<Arrival | null> {
     try {
       const packet = await this.#startup()
@@ -109,7 +109,7 @@ export class StartingConnection {
   async #answerSsl(): Promise<void> {
     const { secureContext } = this.#rules
     if (secureContext === null || this.#isSecure) return this.#writeNow(NO)
-    // What came before the handshake was not encrypted: somebody in between could have put it there.
+    // What came before the handshake was not encrypted: a third party could have inserted it.
     if (this.#reader.pending > 0) throw new ProtocolError('received unencrypted data after SSL request')
     this.#writeNow(YES)
     this.#secure(secureContext)

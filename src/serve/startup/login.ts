@@ -15,7 +15,7 @@ export interface LoginWire {
   send(...messages: readonly Buffer[]): void
 }
 
-/** Who has logged in, and what the startup packet sets. */
+/** The user who has logged in, and what the startup packet sets. */
 export interface LoggedIn {
   readonly user: string
   readonly database: string
@@ -27,7 +27,7 @@ const MECHANISM = 'SCRAM-SHA-256'
 const SASL = authentication(10, [text(MECHANISM), Buffer.from([0])])
 
 /**
- * Finds out who a client is. Without `users` everybody is who they say.
+ * Finds out who a client is. Without `users` every name is accepted.
  *
  * @throws {FatalError} {ProtocolError}
  */

@@ -73,7 +73,7 @@ class KnownUsers implements Users {
     return this.#verifiers.get(name) ?? this.#mock(name)
   }
 
-  /** The same name gets the same salt each time, or it could be told that it does not exist. */
+  /** The same name gets the same salt each time, or an attacker could see that it does not exist. */
   #mock(name: string): ScramVerifier {
     const derive = (what: string): Buffer =>
       createHmac('sha256', this.#secret).update(`${what} ${name}`).digest()

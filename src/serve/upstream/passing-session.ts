@@ -36,7 +36,7 @@ export interface PassingClient extends HasParty {
 const { bindComplete, closeComplete, commandComplete, errorResponse, readyForQuery, rowDescription } = BACKEND
 
 /**
- * What one client has to do with the upstream. A connection is leased when the first statement needs one, and given back when
+ * The statements of one client at the upstream. A connection is leased when the first statement needs one, and released when
  * no transaction is open there. BEGIN is lazy: a transaction that only locks never gets there.
  */
 export class PassingSession implements Passing {
@@ -288,7 +288,7 @@ function nothing(): void {
 }
 
 function ignore(error: unknown): void {
-  // The client is told of the first error; these come of it.
+  // The client gets the first error; these follow from it.
   if (!(error instanceof UpstreamError) && !(error instanceof FatalError)) throw error
 }
 

@@ -8,7 +8,7 @@ const OF_A_NEW_SESSION: Readonly<Record<string, string>> = {
   client_encoding: 'UTF8',
 }
 
-/** Beside those of `pg_settings`. */
+/** In addition to those of `pg_settings`. */
 const MORE: Readonly<Record<string, string>> = { role: 'none', session_authorization: 'default' }
 
 /** What the server says of itself, read once: so its answers cost nothing, and a client sees them at once. */

@@ -9,8 +9,8 @@ export interface Party {
 
 /**
  * Whether a client that waits for a connection to the upstream will never get one: each connection is in the hands of a client
- * that waits, directly or through others, for a lock of a client that waits for a connection. Whoever holds a lock and is no
- * client of this front is taken to give it back.
+ * that waits, directly or through others, for a lock of a client that waits for a connection. A holder that is no client of this
+ * front is assumed to release its lock.
  */
 export function isStuck(party: Party, all: readonly Party[]): boolean {
   const free = new Set<Party>()
@@ -37,8 +37,8 @@ export interface HasParty {
   readonly passing: { readonly isAwaited: boolean; readonly hasConnection: boolean } | null
 }
 
-export function isAmongStuck(one: HasParty, everybody: Iterable<HasParty>): boolean {
-  const parties = new Map([...everybody].map((each) => [each, partyOf(each)]))
+export function isAmongStuck(one: HasParty, all: Iterable<HasParty>): boolean {
+  const parties = new Map([...all].map((each) => [each, partyOf(each)]))
   const party = parties.get(one)
   return party !== undefined && isStuck(party, [...parties.values()])
 }

@@ -40,7 +40,7 @@ export class UpstreamConnection {
   /** Whom it served last, and with which settings: others have to clean up behind that. */
   servedLast: object | null = null
   settings = ''
-  /** Who has it now, and wants to know when it ends. */
+  /** Called when it ends, for the client that has it. */
   lost: (() => void) | null = null
 
   constructor(carrier: Carrier) {
@@ -108,7 +108,7 @@ export class UpstreamConnection {
     const { type, body, bytes } = heard
     if (type === BACKEND.readyForQuery) this.#status = String.fromCharCode(body[0]!) as TransactionStatus
     const exchange = this.#exchange
-    // What nobody has asked for is the server's last word.
+    // An error that answers no request is the server's last word.
     if (exchange === null && type === BACKEND.errorResponse) return this.#ended(new UpstreamError(bytes))
     if (exchange === null || ASIDE.has(type)) return
     if (type === BACKEND.errorResponse) {

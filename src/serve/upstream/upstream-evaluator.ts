@@ -48,7 +48,7 @@ export class UpstreamEvaluator implements Evaluator {
   async #with(use: (connection: UpstreamConnection) => Promise<void>): Promise<void> {
     const lease = await this.#source.lease(this.#closing)
     const { connection } = lease
-    // An expression only computes. What takes so long is a server that does not answer.
+    // An expression only computes. A longer one means that the server does not answer.
     const cancelLimit = this.#clock.after(LIMIT_MS, () => connection.destroy())
     try {
       await use(connection)

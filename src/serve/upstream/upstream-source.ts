@@ -17,7 +17,7 @@ export interface UpstreamLease {
 
 /** Where a client gets connections to the upstream. */
 export interface UpstreamSource {
-  /** Whether a client keeps its connection when its transaction ends: then somebody behind it shares them out. */
+  /** Whether a client keeps its connection when its transaction ends: then a pooler behind it shares them out. */
   readonly isKept: boolean
   /** @throws {SqlError} */
   lease(signal: AbortSignal): Promise<UpstreamLease>
@@ -57,7 +57,7 @@ export class PooledUpstream implements UpstreamSource {
   }
 }
 
-/** A connection for each client, to somebody who shares out connections himself, such as PgBouncer. */
+/** A connection for each client, to a pooler that shares out its own, such as PgBouncer. */
 export class OwnUpstream implements UpstreamSource {
   readonly isKept = true
   readonly #open: OpenCarrier

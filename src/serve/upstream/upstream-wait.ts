@@ -7,10 +7,10 @@ import type { UpstreamLease, UpstreamSource } from './upstream-source.js'
 export interface PassingPorts {
   readonly source: UpstreamSource
   readonly clock: Clock
-  readonly everybody: () => Iterable<HasParty>
+  readonly allSessions: () => Iterable<HasParty>
 }
 
-/** A wait that lasts so long looks for a deadlock, and looks again every so often. PostgreSQL's own default. */
+/** A wait looks for a deadlock after this time, and again and again. PostgreSQL's own default. */
 const LOOK_AFTER_MS = 1000
 
 /** How one client waits for connections to the upstream: not for one that can't come, and no longer than the client. */
@@ -35,7 +35,7 @@ export class UpstreamWait {
     if (this.#closed !== null) throw this.#closed
     const waiting = (this.#waiting = new AbortController())
     const look = (): void => {
-      if (isAmongStuck(this.#client, this.#ports.everybody())) waiting.abort(deadlock())
+      if (isAmongStuck(this.#client, this.#ports.allSessions())) waiting.abort(deadlock())
       else cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)
     }
     let cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)

@@ -21,7 +21,7 @@ function tick(): void {
     systemClock.after(tickMs, tick)
     return
   }
-  // Once a front has ended its number may be somebody else's.
+  // Once a front has ended its number may belong to another process.
   if (process.ppid === processId) process.kill(processId, 'SIGKILL')
   process.exit(0)
 }

@@ -5,7 +5,7 @@ import { TICKS } from './heartbeat-silence.js'
 
 const WATCHDOG_PROCESS = fileURLToPath(new URL('watchdog-process.js', import.meta.url))
 
-/** A watchdog that has ended is replaced after so long. */
+/** A watchdog that has ended is replaced after this time. */
 const AGAIN_AFTER_MS = 1000
 
 const SIGN_OF_LIFE = Buffer.from('.')
