@@ -1,8 +1,7 @@
 import { performance } from 'node:perf_hooks'
-import { onAbort } from './on-abort.js'
+import { onAbort, type Cancel } from './on-abort.js'
 
-/** Stops a timer. Calling it again, or after the timer fired, does nothing. */
-export type Cancel = () => void
+export type { Cancel } from './on-abort.js'
 
 /** A moment on both clocks, to distinguish time spent suspended from time spent running. */
 export interface Instant {

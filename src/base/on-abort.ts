@@ -1,4 +1,5 @@
-import type { Cancel } from './clock.js'
+/** Calls off what was to happen. Calling it again, or after that has happened, does nothing. */
+export type Cancel = () => void
 
 /** The waiters of each signal. One listener per signal serves all of them. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>()

@@ -1,11 +1,9 @@
 import type { FlagTable, FlagValues } from './flags.js'
+import type { HelpRow } from './help-row.js'
 import type { Terminal } from './terminal.js'
 
 /** How this process ends: with an exit code, or by a signal it sends to itself, so that its parent sees that signal. */
 export type ExitStatus = number | NodeJS.Signals
-
-/** A line of help: a term, and what it means. */
-export type HelpRow = readonly [term: string, meaning: string]
 
 /** The arguments of a command. */
 export interface Invocation<F extends FlagTable> {

@@ -1,4 +1,4 @@
-import type { HelpRow } from './command.js'
+import type { HelpRow } from './help-row.js'
 import { textFlag, type Flag } from './flags.js'
 
 /** How every command that needs a database finds it. */

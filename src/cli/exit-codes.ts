@@ -1,5 +1,5 @@
 import type { LockErrorCode, LockTimeoutError } from '../base/errors.js'
-import type { HelpRow } from './command.js'
+import type { HelpRow } from './help-row.js'
 
 /** The exit codes of this program: those of sysexits.h, of timeout(1) and of the shell where they have one. */
 export const EXIT = {

@@ -1,5 +1,6 @@
 import { COMMANDS } from './command-table.js'
-import type { Command, HelpRow } from './command.js'
+import type { Command } from './command.js'
+import type { HelpRow } from './help-row.js'
 import type { FlagTable } from './flags.js'
 import type { Channel } from './terminal.js'
 import { wrap } from './wrap.js'

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { isatty, WriteStream } from 'node:tty'
 import { styleText } from 'node:util'
-import type { HelpRow } from './command.js'
+import type { HelpRow } from './help-row.js'
 
 export type Paint = Parameters<typeof styleText>[0]
 

@@ -1,7 +1,8 @@
 import { InvalidOptionError, ModeUnsupportedError } from '../base/errors.js'
 import { show } from '../base/options.js'
 import type { LockMode } from '../dialect/lock-key.js'
-import { currentFrame, type AnyFrame } from './handle/holding-context.js'
+import type { AnyFrame } from './handle/frame.js'
+import { currentFrame } from './handle/holding-context.js'
 import { LOCK_POOL_OPTIONS, type LockPoolOptions } from './lock-pool-options.js'
 import type { LockRequest, Patience } from './handle/lock-waiter.js'
 

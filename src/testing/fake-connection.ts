@@ -1,14 +1,22 @@
-import type { Cancel } from '../base/clock.js'
+import type { Cancel, Clock } from '../base/clock.js'
 import type { Ears } from '../dialect/dialect.js'
-import type { FakeServer } from './fake-server.js'
 
 const NOW = Promise.resolve()
+
+/** What a connection needs of its server. */
+interface FakeConnectionHost {
+  statements: number
+  readonly clock: Clock
+  end(connection: FakeConnection, cause?: Error): void
+  armLease(connection: FakeConnection): Cancel
+  travelMs(): number
+}
 
 /** One connection to a FakeServer. Messages arrive in order, each way. */
 export class FakeConnection {
   /** What the server calls it. */
   readonly serverId: number
-  readonly #server: FakeServer
+  readonly #server: FakeConnectionHost
   readonly #endListeners: ((cause: Error) => void)[] = []
   readonly #unanswered = new Set<(cause: Error) => void>()
   /** Why the server ended it. */
@@ -28,7 +36,7 @@ export class FakeConnection {
   /** Answers are lost: the server hears and does what it is asked. */
   isMute = false
 
-  constructor(serverId: number, server: FakeServer) {
+  constructor(serverId: number, server: FakeConnectionHost) {
     this.serverId = serverId
     this.#server = server
   }

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { HelpRow } from '../command.js'
+import type { HelpRow } from '../help-row.js'
 import type { LockMode } from '../../dialect/lock-key.js'
 import type { Held } from './held.js'
 

@@ -1,12 +1,17 @@
 import { SET_CLIENT_CHECK } from './client-check-sql.js'
 import { sqlState } from './postgres-errors.js'
-import type { ServerConnection } from './server-connection.js'
 
 /** Whether the server looks for its client during a statement: not at all, because it was so, or because we told it to. */
 export type ClientCheck = 'none' | 'there' | 'ours'
 
+/** The connection that is asked. */
+interface Asked {
+  readonly processID: number
+  query<R>(statement: string, values: [number]): Promise<{ readonly rows: readonly R[] }>
+}
+
 /** Tells it to, so that no statement outlives this process by much. Where that is not to be had it goes without. */
-export async function setClientCheck(server: ServerConnection): Promise<ClientCheck> {
+export async function setClientCheck(server: Asked): Promise<ClientCheck> {
   try {
     const [row] = (await server.query<{ set_to: string | null }>(SET_CLIENT_CHECK, [server.processID])).rows
     if (row === undefined) return 'none'

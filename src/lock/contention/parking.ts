@@ -1,5 +1,8 @@
 import type { LockError } from '../../base/errors.js'
 
+/** What interest costs besides the key: itself and, for a writer, both halves of its mark; a session has 32 buckets at most. */
+export const INTEREST_ENTRIES = 3
+
 /** Whoever needs room in the server's lock table: the entry of a key, or of a semaphore. */
 export interface Parked {
   /** It has turned out whether there is room. */

@@ -1,7 +1,7 @@
+import type { Clock } from '../../base/clock.js'
 import type { KeyCode } from '../../dialect/lock-key.js'
 import type { Turn } from '../../dialect/dialect.js'
 import type { OperationKind } from '../../dialect/lock-operation.js'
-import type { ContendedHost } from './contended-host.js'
 
 /** The line of this process: it has one connection to wait with. */
 export interface Line {
@@ -11,6 +11,11 @@ export interface Line {
   impatient(by: 1 | -1): void
   /** Never rejects. `isWanted` is asked when the wait begins, which may be later. */
   lineUp(key: KeyCode, isWanted: () => boolean): Promise<Turn>
+}
+
+export interface LineHost {
+  readonly clock: Clock
+  readonly line: Line
 }
 
 /** How often readers may have the key when our turn comes, before nobody stands in line for a while. */
@@ -41,7 +46,7 @@ export function wasQuick(kind: OperationKind, waitedMs: number): boolean {
  * whose turn it is, and nobody else, in the order in which they came. It decides who tries when, never who holds the lock.
  */
 export class PlaceInLine {
-  readonly #host: Pick<ContendedHost, 'clock' | 'line'>
+  readonly #host: LineHost
   readonly #maxLate: number
   readonly #told: (hasCome: boolean) => void
   /** The wait that is under way. */
@@ -56,11 +61,7 @@ export class PlaceInLine {
   #busyUntil = 0
 
   /** `told` is called when the turn has come, or when the place is lost; when that happens too often, nobody lines up for a while. */
-  constructor(
-    host: Pick<ContendedHost, 'clock' | 'line'>,
-    maxLate: number,
-    told: (hasCome: boolean) => void,
-  ) {
+  constructor(host: LineHost, maxLate: number, told: (hasCome: boolean) => void) {
     this.#host = host
     this.#maxLate = maxLate
     this.#told = told

@@ -1,7 +1,7 @@
 import { backoffDelay, type Backoff } from '../../base/backoff.js'
-import type { Cancel } from '../../base/clock.js'
+import type { Cancel, Clock } from '../../base/clock.js'
+import type { Random } from '../../base/random.js'
 import { Courtesy } from './courtesy.js'
-import type { ContendedHost } from './contended-host.js'
 
 /** Behind the bell, which can be missed, and for holders that do not ring: an attempt now and then. */
 const POLL: Backoff = { firstMs: 50, factor: 2, capMs: 800, jitter: 0.25 }
@@ -29,6 +29,13 @@ const MAX_CLAIMS = 64
 /** Why a sleeper should look again: not yet, because the bell rang, or because time has passed. */
 export type Wake = 'no' | 'rung' | 'poll'
 
+export interface SleepHost {
+  readonly clock: Clock
+  readonly random: Random
+  /** The name of this process in rings and claims. */
+  readonly sender: string
+}
+
 /**
  * How an entry sleeps while another process has the lock, what wakes it, and whom it lets go first when the bell rings.
  *
@@ -37,7 +44,7 @@ export type Wake = 'no' | 'rung' | 'poll'
  * never who may hold the lock, so that a lost or a false one costs some milliseconds and nothing else.
  */
 export class Sleep {
-  readonly #host: Pick<ContendedHost, 'clock' | 'random' | 'sender'>
+  readonly #host: SleepHost
   readonly #awoken: () => void
   #wake: Wake = 'no'
   /** The bell rang while an attempt was under way, which may have been decided before. */
@@ -57,7 +64,7 @@ export class Sleep {
   #spentUntil = 0
 
   /** `awoken` is called when `wake` has come to say why. */
-  constructor(host: Pick<ContendedHost, 'clock' | 'random' | 'sender'>, awoken: () => void) {
+  constructor(host: SleepHost, awoken: () => void) {
     this.#host = host
     this.#awoken = awoken
   }

@@ -5,10 +5,11 @@ import type { Random } from '../../base/random.js'
 import type { LockMode } from '../../dialect/lock-key.js'
 import { Budget } from '../budget.js'
 import type { KeyEntry } from '../key/key-entry.js'
-import { framesHolding, type AnyFrame } from '../handle/holding-context.js'
+import type { AnyFrame } from '../handle/frame.js'
+import { framesHolding } from '../handle/holding-context.js'
 import { keyInWords, keyText } from '../../dialect/key-words.js'
 import type { Lock } from '../handle/lock.js'
-import type { LockWaiter } from '../handle/lock-waiter.js'
+import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import { FramedWait, isGreater, type Circle, type Seeker, type Step } from './framed-wait.js'
 import { decodeProbe, encodeProbe, MAX_STEPS, type Probe } from './probe.js'
 import { SeenProbes } from './seen-probes.js'
@@ -56,7 +57,7 @@ export class DeadlockDetector implements Seeker {
   readonly #periodMs: number
   readonly #budget: Budget
   readonly #seen = new SeenProbes()
-  readonly #waits = new Map<LockWaiter, FramedWait>()
+  readonly #waits = new Map<LockWaiter<WaitedFor>, FramedWait>()
   #isClosed = false
 
   constructor(
@@ -78,7 +79,7 @@ export class DeadlockDetector implements Seeker {
   }
 
   /** Somebody inside `innermost` waits. Refused at once if that closes a circle in this process. */
-  began(waiter: LockWaiter, innermost: AnyFrame): void {
+  began(waiter: LockWaiter<KeyEntry>, innermost: AnyFrame): void {
     const frames = framesHolding(innermost)
     if (frames.length === 0 || this.#isClosed) return
     const wait = new FramedWait(this.#idOf(waiter), waiter, frames, this)

@@ -2,7 +2,7 @@ import { Expiring } from '../../base/deadlines.js'
 import type { DeadlockStep } from '../../base/errors.js'
 import type { LockMode } from '../../dialect/lock-key.js'
 import type { KeyEntry } from '../key/key-entry.js'
-import type { Frame } from '../handle/holding-context.js'
+import type { Frame } from '../handle/frame.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter } from '../handle/lock-waiter.js'
 
@@ -27,7 +27,7 @@ export interface Circle {
 export class FramedWait extends Expiring {
   /** Never used again, so that the same id later is the same wait, and has lasted all the time in between. */
   readonly id: string
-  readonly inQueue: LockWaiter
+  readonly inQueue: LockWaiter<KeyEntry>
   readonly frames: readonly Frame[]
   readonly #seeker: Seeker
   /** Looking for circles goes in rounds: what comes back of an earlier one does not count. */
@@ -42,7 +42,7 @@ export class FramedWait extends Expiring {
   /** Whether it has asked for the bell to be listened to. */
   isListening = false
 
-  constructor(id: string, waiter: LockWaiter, frames: readonly Frame[], seeker: Seeker) {
+  constructor(id: string, waiter: LockWaiter<KeyEntry>, frames: readonly Frame[], seeker: Seeker) {
     super()
     this.id = id
     this.inQueue = waiter

@@ -2,7 +2,7 @@ import type { LockMode } from '../../dialect/lock-key.js'
 
 /** A lock that is held in this process. `frame` is the body it is held for, if that is known. */
 export interface Hold {
-  readonly frame: { readonly waits: ReadonlySet<Wait> | null } | null
+  readonly frame: { readonly waits: ReadonlySet<object> | null } | null
 }
 
 /** One who waits for a key, inside a body that holds another. */

@@ -2,8 +2,7 @@ import { LockReentryError, LockTimeoutError, type AcquirePhase, type LockError }
 import type { Deadlines } from '../../base/deadlines.js'
 import { Waiter } from '../../base/waiter.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
-import type { KeyEntry } from '../key/key-entry.js'
-import type { AnyFrame } from './holding-context.js'
+import type { AnyFrame } from './frame.js'
 import { Lock } from './lock.js'
 
 /**
@@ -62,7 +61,7 @@ export interface WaitedFor {
 const MARK = { announced: 2, seasoned: 4, part: 8, framed: 16, overdue: 32, timedOut: 64 } as const
 
 /** One caller who wants a lock. */
-export class LockWaiter<Place extends WaitedFor = KeyEntry> extends Waiter<Lock | null> {
+export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock | null> {
   /** The order in which callers of this process came, over all keys. */
   readonly arrival: number
   readonly since: number

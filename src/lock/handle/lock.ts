@@ -4,7 +4,7 @@ import { FencingUnavailableError, LockLostError, StaleTokenError } from '../../b
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import type { Guardable, Queryable } from '../../dialect/queryable.js'
 import type { DrawnToken } from './drawn-token.js'
-import type { Frame } from './holding-context.js'
+import type { Frame } from './frame.js'
 import { keyInWords } from '../../dialect/key-words.js'
 
 /** `releasing`: given back, but the server has not confirmed it yet. To the outside that is `released` already. */

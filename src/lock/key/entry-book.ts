@@ -1,6 +1,6 @@
 import type { KeyCode, LockKey, LockMode } from '../../dialect/lock-key.js'
 import { KeyEntry } from './key-entry.js'
-import type { KeyHost } from './key-host.js'
+import type { KeyHost } from './local-key.js'
 import { EntryTable } from './entry-table.js'
 import { Lately } from './lately.js'
 

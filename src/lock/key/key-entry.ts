@@ -4,23 +4,27 @@ import type { LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import type { Answer, OperationKind } from '../../dialect/lock-operation.js'
+import { INTEREST_ENTRIES } from '../contention/parking.js'
 import { Others } from '../contention/others.js'
 import { Turn } from '../contention/turn.js'
 import type { Departure } from '../session/departure.js'
 import type { DrawnToken } from '../handle/drawn-token.js'
 import { after, GRANTED, type Lesson, type Reaction } from './key-answers.js'
-import { INTEREST_ENTRIES } from './key-host.js'
 import { nextStep, type KeyFacts, type KeyState, type Step } from './key-state.js'
 import { LocalKey } from './local-key.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { Answered, KeyRequest } from '../session/session-host.js'
+import type { Answered, KeyRequest } from '../session/departure.js'
 
 /**
  * One key, as this process stands towards the server. `nextStep` says what is done in a state, and `after` what comes of the
  * answer; here both are carried out.
  */
 export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
+  /** For the table that it is in. */
+  nextInTable: KeyEntry | null = null
+  /** Whether its key has come before: then it is kept when it rests. */
+  isRegular = false
   /** What is being asked of the server: the entry is its own operation. */
   kind: OperationKind = 'try'
   /** While it is delayed. */

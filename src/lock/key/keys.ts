@@ -8,12 +8,13 @@ import type { Arbiter } from '../contention/arbiter.js'
 import type { ArbiterPorts } from '../contention/arbiter-ports.js'
 import { Registry } from '../contention/registry.js'
 import { DeadlockDetector, type DetectorHost } from '../deadlock/deadlock-detector.js'
-import { isHeldAround, type KeysOfTransaction } from '../handle/holding-context.js'
+import type { KeysOfTransaction } from '../handle/frame.js'
+import { isHeldAround } from '../handle/holding-context.js'
 import type { Lock } from '../handle/lock.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from '../handle/lock-waiter.js'
 import { EntryBook } from './entry-book.js'
 import type { KeyEntry } from './key-entry.js'
-import type { KeyHost } from './key-host.js'
+import type { KeyHost } from './local-key.js'
 
 /** Who in this process has which key, and who waits for it: one entry for each key that is held or wanted here. */
 export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {

@@ -5,15 +5,24 @@ import type { Guarded } from '../../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../../dialect/lock-key.js'
 import type { Queryable } from '../../dialect/queryable.js'
 import { Contended } from '../contention/contended.js'
+import type { ContendedHost } from '../contention/contended-host.js'
 import type { Machine } from '../contention/machine.js'
-import type { KeyEntry } from './key-entry.js'
-import type { KeyHost } from './key-host.js'
 import { KEY_MACHINE, type KeyState } from './key-state.js'
-import { isIn, TransactionFrame } from '../handle/holding-context.js'
+import { TransactionFrame } from '../handle/frame.js'
+import { isIn } from '../handle/holding-context.js'
 import { keyInWords } from '../../dialect/key-words.js'
 import { Lock, type LockKeeper } from '../handle/lock.js'
 import type { LockRequest, LockWaiter } from '../handle/lock-waiter.js'
 import type { Turn } from '../contention/turn.js'
+
+/** What a key needs of the rest of the pool, and what it tells it. */
+export interface KeyHost extends ContendedHost {
+  /** There is nothing more to know about this key. */
+  forget(entry: LocalKey): void
+  /** The server has granted it, and no caller is told for so long. */
+  delayed(entry: LocalKey, delayMs: number): void
+  guard(transaction: Queryable, guarded: Guarded): Promise<void>
+}
 
 /**
  * One key in this process, without the server: who holds it here, and who waits here, in order. A server session is
@@ -28,10 +37,6 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
   mode: LockMode = 'exclusive'
   /** A writer elsewhere waits: no more readers may join. */
   isDraining = false
-  /** For the table that it is in. */
-  nextInTable: KeyEntry | null = null
-  /** Whether its key has come before: then it is kept when it rests. */
-  isRegular = false
   /** Set while the server has this key as ours, by its last answer. */
   protected turn: Turn | null = null
   /** Its release, or yield, is under way. */

@@ -1,18 +1,15 @@
 import { assert } from '../../base/assert.js'
 import { InvalidOptionError, type LockError } from '../../base/errors.js'
-import type { Fifo } from '../../base/fifo.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import type { SemaphoreCode, TakenPermit } from '../../dialect/permit-operation.js'
 import { Contended } from '../contention/contended.js'
+import type { ContendedHost } from '../contention/contended-host.js'
 import type { Machine } from '../contention/machine.js'
 import { drawn } from '../handle/drawn-token.js'
 import { semaphoreInWords } from '../../dialect/key-words.js'
 import type { Lock, LockKeeper } from '../handle/lock.js'
-import type { LockWaiter } from '../handle/lock-waiter.js'
 import { Turn } from '../contention/turn.js'
 import { HeldPermit } from './permit.js'
-import type { SemaphoreEntry } from './semaphore-entry.js'
-import type { SemaphoreHost } from './semaphore-host.js'
 import { SEMAPHORE_MACHINE, type SemaphoreState } from './semaphore-state.js'
 
 /** One permit that the server has as ours. */
@@ -24,12 +21,22 @@ interface Slot {
   leaver: HeldPermit | null
 }
 
+/** What a semaphore needs of the rest of the pool, and what it tells it. */
+export interface SemaphoreHost extends ContendedHost {
+  forget(entry: LocalPermits): void
+  /** So many more entries of the lock table are used for permits, or are about to be. */
+  entriesChanged(by: number): void
+  /** Whether it is time to look for those who use it with another number of permits. */
+  isLookDue(entry: LocalPermits): boolean
+  /** What the look has found: an error if another process does. */
+  looked(entry: LocalPermits, otherPermits: number | null): InvalidOptionError | null
+}
+
 /** One semaphore in this process, without the server: which permits are here, who holds them, and who waits, in order. */
 export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHost> implements LockKeeper {
   readonly semaphore: SemaphoreCode
   /** A slot is held exclusively. */
   readonly mode: LockMode = 'exclusive'
-  declare readonly queue: Fifo<LockWaiter<SemaphoreEntry>>
   /** Those that are here to stay, by their numbers. */
   protected readonly slots: Map<number, Slot> = new Map()
   /** Of these, those that nobody holds any more. */

@@ -7,7 +7,7 @@ import { Registry } from '../contention/registry.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from '../handle/lock-waiter.js'
 import type { HeldPermit } from './permit.js'
 import { SemaphoreEntry } from './semaphore-entry.js'
-import type { SemaphoreHost } from './semaphore-host.js'
+import type { SemaphoreHost } from './local-permits.js'
 
 /** How long others with another number of permits may go unnoticed. A look costs the server time per lock there is. */
 const LOOK_AGAIN_MS = 10_000

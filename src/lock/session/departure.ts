@@ -1,5 +1,53 @@
-import type { PermitOperation } from '../../dialect/permit-operation.js'
-import type { KeyRequest, PermitRequest, Rung } from './session-host.js'
+import type { LockError } from '../../base/errors.js'
+import type { Holding } from '../../dialect/dialect.js'
+import type { KeyCode } from '../../dialect/lock-key.js'
+import type { Answer, LockOperation } from '../../dialect/lock-operation.js'
+import type { PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
+import type { DrawnToken } from '../handle/drawn-token.js'
+
+/** A user of a session: the entry of a key, or of a semaphore. */
+export interface Client {
+  /** What the server should have for it, if nothing is in doubt. */
+  holding(): readonly Holding[]
+  lost(reason: string, cause?: Error): void
+}
+
+/** What can be rung for. */
+export interface Rung {
+  readonly key: KeyCode
+  /** It was rung for. Whether another process was interested; if that can't be told, it may have been. */
+  rang(isWanted: boolean): void
+}
+
+/** What a session carries out when the next batch leaves. */
+export interface Request extends Client {
+  /** It says what it asks now, if anything. */
+  depart(departure: Departure): void
+}
+
+/** What the answers to a batch have in common. */
+export interface Answered {
+  /** When they came, on the clock. */
+  readonly now: number
+  /** The last arrival of a caller when the batch left. */
+  readonly stamp: number
+  /** Milliseconds from its departure. */
+  readonly tripMs: number
+}
+
+/** The entry of a key, whose operation is on the wire. */
+export interface KeyRequest extends LockOperation {
+  /** Before `delayMs` no caller may be told of a grant. */
+  answered(answer: Answer, token: DrawnToken | null, delayMs: number, batch: Answered): void
+  /** It has not been carried out. `mayAsk`: nothing is wrong with what was asked, and it may be asked for again at once. */
+  failed(error: LockError, mayAsk: boolean): void
+}
+
+/** The entry of a semaphore, whose operation is on the wire. */
+export interface PermitRequest {
+  replied(reply: PermitReply, batch: Answered): void
+  failed(error: LockError, mayAsk: boolean): void
+}
 
 /** The most operations in one statement. It takes the server some milliseconds, which a heartbeat can wait. */
 export const MAX_BATCH = 1000

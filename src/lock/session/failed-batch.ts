@@ -1,5 +1,5 @@
 import type { LockLink } from '../../dialect/dialect.js'
-import type { Client } from './session-host.js'
+import type { Client } from './departure.js'
 
 /**
  * A batch that fails half-way has taken locks all the same: this makes the server agree with what is believed before

@@ -4,7 +4,7 @@ import { inTime } from '../../base/in-time.js'
 import type { LockLink } from '../../dialect/dialect.js'
 import type { KeyCode, LockMode } from '../../dialect/lock-key.js'
 import type { Agenda } from '../contention/agenda.js'
-import type { Rung } from './session-host.js'
+import type { Rung } from './departure.js'
 
 /** Looks at who holds what, at the same time: each takes the server a walk through all locks there are. */
 const MAX_LOOKUPS = 4

@@ -1,23 +1,22 @@
 import { assert, assertMove } from '../../base/assert.js'
 import type { Clock, Instant } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
-import type { LockLink } from '../../dialect/dialect.js'
+import type { LinkSettings, LockLink } from '../../dialect/dialect.js'
 import type { KeyCode } from '../../dialect/lock-key.js'
 import type { BatchReply } from '../../dialect/lock-operation.js'
 import type { PermitReply } from '../../dialect/permit-operation.js'
 import type { Agenda } from '../contention/agenda.js'
-import { Departure } from './departure.js'
+import {
+  Departure,
+  type Answered,
+  type Client,
+  type KeyRequest,
+  type PermitRequest,
+  type Request,
+  type Rung,
+} from './departure.js'
 import { drawn } from '../handle/drawn-token.js'
 import { NO_LONGER_HELD, recover } from './failed-batch.js'
-import type {
-  Answered,
-  Client,
-  KeyRequest,
-  PermitRequest,
-  Request,
-  Rung,
-  SessionHost,
-} from './session-host.js'
 import { SessionChores, type ChoresHost } from './session-chores.js'
 import { SessionLease, type LeaseHost } from './session-lease.js'
 import { SessionSignals, type SignalsHost } from './session-signals.js'
@@ -41,6 +40,24 @@ export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[
   holding: ['executing', 'idle', 'closed'],
   closing: ['closed'],
   closed: [],
+}
+
+export interface SessionHost {
+  readonly agenda: Agenda
+  readonly clock: Clock
+  /** Whether locks are to have tokens, and are to be told of only when no holder elsewhere can believe to have them. */
+  readonly wants: Pick<LinkSettings, 'fencing' | 'strict'>
+  /** The last arrival of a caller, to tell who came before a batch left. */
+  readonly arrivals: number
+  /** Whose keys `session` is used for. Asked only when something has gone wrong. */
+  clientsOf(session: Session): readonly Client[]
+  explain(error: unknown): LockError
+  moved(session: Session, from: SessionState): void
+  /** Gone, with so many locks or none. Its connection is to be thrown away. */
+  lost(session: Session, reason: string, locks: number, cause?: Error): void
+  warn(message: string, error?: Error): void
+  /** There are no tokens, and why, or there are again. */
+  tokensChanged(noFencing: string | null): void
 }
 
 const NOW = Promise.resolve()

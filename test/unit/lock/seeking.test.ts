@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { DeadlockDetector } from '../../../src/lock/deadlock/deadlock-detector.js'
 import { decodeProbe, encodeProbe } from '../../../src/lock/deadlock/probe.js'
-import { Frame } from '../../../src/lock/handle/holding-context.js'
+import { Frame } from '../../../src/lock/handle/frame.js'
 import type { KeyEntry } from '../../../src/lock/key/key-entry.js'
 import type { Lock } from '../../../src/lock/handle/lock.js'
 import type { LockWaiter } from '../../../src/lock/handle/lock-waiter.js'
@@ -33,8 +33,8 @@ function detectorOf() {
     return entry
   }
   let arrival = 0
-  const waiterFor = (entry: KeyEntry): LockWaiter =>
-    ({ mode: 'exclusive', entry, arrival: ++arrival, hasLeft: false }) as unknown as LockWaiter
+  const waiterFor = (entry: KeyEntry): LockWaiter<KeyEntry> =>
+    ({ mode: 'exclusive', entry, arrival: ++arrival, hasLeft: false }) as unknown as LockWaiter<KeyEntry>
   const bodyWith = (isHeld = true): Frame => {
     const lock = { place: 0, isHeld, key: 'mine', mode: 'exclusive', frame: null as Frame | null }
     lock.frame = new Frame(lock as unknown as Lock, null)
@@ -85,7 +85,7 @@ test('the end is the end of all waits, and of listening for them', () => {
 
 test('a wait for what this process alone has needs no ear, and tells nobody', () => {
   const { clock, seen, detector, entryOf, waiterFor, bodyWith } = detectorOf()
-  const holder = bodyWith().lock
+  const holder = bodyWith().lock as Lock
   detector.began(waiterFor(entryOf('ours', [holder])), bodyWith())
   clock.advance(5000)
   expect(seen).toEqual({ listening: 0, told: [] })
@@ -104,7 +104,7 @@ test('nobody searches who could not hear the answer', () => {
 test('a probe is passed on along those who wait here, once for each round, and not after the end', () => {
   const { seen, detector, entryOf, waiterFor, bodyWith } = detectorOf()
   const frame = bodyWith()
-  entryOf('ours', [frame.lock])
+  entryOf('ours', [frame.lock as Lock])
   const waiter = waiterFor(entryOf('theirs'))
   detector.began(waiter, frame)
   const steps = [{ wait: 'x.9', process: 'p', holds: null, waitsFor: 'ours' }]

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { FramedWait, type Seeker } from '../../../src/lock/deadlock/framed-wait.js'
-import type { Frame } from '../../../src/lock/handle/holding-context.js'
+import type { Frame } from '../../../src/lock/handle/frame.js'
 import type { LockWaiter } from '../../../src/lock/handle/lock-waiter.js'
+import type { KeyEntry } from '../../../src/lock/key/key-entry.js'
 import {
   holdersAgainst,
   mayBeHeldElsewhere,
@@ -62,7 +63,7 @@ test('a wait is known to the bodies around it until it ends, and forgets what it
     closed: (wait: FramedWait, round: number) => heard.push(['closed', wait.id, round]),
   } as unknown as Seeker
   const frames = [{ waits: null }, { waits: new Set() }] as unknown as Frame[]
-  const wait = new FramedWait('me.1', { mode: 'shared' } as LockWaiter, frames, seeker)
+  const wait = new FramedWait('me.1', { mode: 'shared' } as LockWaiter<KeyEntry>, frames, seeker)
   expect(frames.map(({ waits }) => [...waits!])).toEqual([[wait], [wait]])
   expect(wait).toMatchObject({
     mode: 'shared',

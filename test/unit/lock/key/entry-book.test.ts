@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { KeyCode } from '../../../../src/dialect/lock-key.js'
 import { EntryBook } from '../../../../src/lock/key/entry-book.js'
-import type { KeyHost } from '../../../../src/lock/key/key-host.js'
+import type { KeyHost } from '../../../../src/lock/key/local-key.js'
 import type { KeyEntry } from '../../../../src/lock/key/key-entry.js'
 
 const code = (i: number): KeyCode => ({ id: `id ${i}` })
@@ -10,7 +10,7 @@ const code = (i: number): KeyCode => ({ id: `id ${i}` })
 function book() {
   const host = {
     isClosing: false,
-    forget: (entry) => entries.rested(entry),
+    forget: (entry) => entries.rested(entry as KeyEntry),
   } as Partial<KeyHost> as KeyHost
   const entries: EntryBook = new EntryBook(host)
   return { entries, open: (i: number): KeyEntry => entries.open(code(i), `key ${i}`) }
@@ -71,7 +71,7 @@ test('with many keys in use as many may be kept as are used', () => {
 function hashedBook() {
   const host = {
     isClosing: false,
-    forget: (entry) => entries.rested(entry),
+    forget: (entry) => entries.rested(entry as KeyEntry),
   } as Partial<KeyHost> as KeyHost
   const entries: EntryBook = new EntryBook(host, (keyId) => Number(keyId.split(' ')[1]))
   const idOf = vi.fn((hash: number, name: string) => `${name} ${hash}`)

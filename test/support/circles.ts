@@ -1,0 +1,25 @@
+/** Circles of imports: files that can be reached from themselves. */
+export function circles(importsOf: ReadonlyMap<string, readonly string[]>): string[][] {
+  // Tarjan's strongly connected components.
+  const found: string[][] = []
+  const indexes = new Map<string, number>()
+  const stack: string[] = []
+  const visit = (file: string): number => {
+    const index = indexes.size
+    let low = index
+    indexes.set(file, index)
+    stack.push(file)
+    for (const target of importsOf.get(file) ?? []) {
+      if (!importsOf.has(target)) continue
+      if (!indexes.has(target)) low = Math.min(low, visit(target))
+      else if (stack.includes(target)) low = Math.min(low, indexes.get(target)!)
+    }
+    if (low === index) {
+      const circle = stack.splice(stack.indexOf(file))
+      if (circle.length > 1) found.push(circle.toSorted())
+    }
+    return low
+  }
+  for (const file of importsOf.keys()) if (!indexes.has(file)) visit(file)
+  return found.toSorted()
+}
