@@ -21,5 +21,5 @@ export function circles(importsOf: ReadonlyMap<string, readonly string[]>): stri
     return low
   }
   for (const file of importsOf.keys()) if (!indexes.has(file)) visit(file)
-  return found.toSorted()
+  return found.toSorted((one, other) => (one[0]! < other[0]! ? -1 : 1))
 }

@@ -7,15 +7,15 @@ export type ClientCheck = 'none' | 'there' | 'ours'
 /** The connection that is asked. */
 interface Asked {
   readonly processID: number
-  query<R>(statement: string, values: [number]): Promise<{ readonly rows: readonly R[] }>
+  query(statement: string, values: [number]): Promise<{ readonly rows: readonly Record<string, unknown>[] }>
 }
 
 /** Tells it to, so that no statement outlives this process by much. Where that is not to be had it goes without. */
 export async function setClientCheck(server: Asked): Promise<ClientCheck> {
   try {
-    const [row] = (await server.query<{ set_to: string | null }>(SET_CLIENT_CHECK, [server.processID])).rows
+    const [row] = (await server.query(SET_CLIENT_CHECK, [server.processID])).rows
     if (row === undefined) return 'none'
-    return row.set_to === null ? 'there' : 'ours'
+    return row['set_to'] === null ? 'there' : 'ours'
   } catch (error) {
     if (sqlState(error) === undefined) throw error
     return 'none'

@@ -102,7 +102,7 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
   }
 
   override left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
-    if (waiter.isFramed) this.detector.ended(waiter as LockWaiter)
+    if (waiter.isFramed) this.detector.ended(waiter)
     super.left(waiter, isGranted)
   }
 

@@ -37,7 +37,7 @@ function detectorOf() {
     ({ mode: 'exclusive', entry, arrival: ++arrival, hasLeft: false }) as unknown as LockWaiter<KeyEntry>
   const bodyWith = (isHeld = true): Frame => {
     const lock = { place: 0, isHeld, key: 'mine', mode: 'exclusive', frame: null as Frame | null }
-    lock.frame = new Frame(lock as unknown as Lock, null)
+    lock.frame = new Frame(lock, null)
     return lock.frame
   }
   return { clock, seen, host, detector, entryOf, waiterFor, bodyWith }
