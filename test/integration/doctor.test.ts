@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Check } from '../../src/cli/doctor/checks.js'
+import type { Check } from '../../src/cli/doctor/verdict.js'
 import { PgBouncer, hasPgBouncer } from '../support/pgbouncer.js'
 import { lockpool } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Check } from '../../src/cli/doctor/checks.js'
+import type { Check } from '../../src/cli/doctor/verdict.js'
 import { dashboardHandler } from '../../src/dashboard.js'
 import type { StateJson } from '../../src/dashboard/state-json.js'
 import { endSession } from '../../src/dialect/postgres/careful-look.js'

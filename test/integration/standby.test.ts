@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cluster } from '../../chaos/cluster.js'
-import type { Check } from '../../src/cli/doctor/checks.js'
+import type { Check } from '../../src/cli/doctor/verdict.js'
 import { lockpool } from '../support/command-line.js'
 import { startEmbedded } from '../support/own-server.js'
 

@@ -1,5 +1,5 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
-import type { Verdict } from './checks.js'
+import type { Verdict } from './verdict.js'
 import type { AvailabilityFacts } from './doctor-facts.js'
 import { leaseRule, USUAL_TIMES, type FailOverTimes } from './lease-rule.js'
 

@@ -1,21 +1,8 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { shareRules } from '../../lock/share-plan.js'
 import { AVAILABILITY_CHECKS } from './availability-checks.js'
+import type { Check, Verdict } from './verdict.js'
 import type { DoctorFacts } from './doctor-facts.js'
-
-export type CheckStatus = 'ok' | 'warning' | 'failure'
-
-/** The result of one check. */
-export interface Check {
-  readonly name: string
-  readonly status: CheckStatus
-  readonly text: string
-  /** What to do; null where nothing has to be done. */
-  readonly advice: string | null
-}
-
-/** A check's result without its name, which is in the table. */
-export type Verdict = Omit<Check, 'name'>
 
 type Examine = (facts: DoctorFacts) => Verdict
 

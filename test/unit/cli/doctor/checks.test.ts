@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { examine, explainUnreachable, type Check } from '../../../../src/cli/doctor/checks.js'
+import { examine, explainUnreachable } from '../../../../src/cli/doctor/checks.js'
+import type { Check } from '../../../../src/cli/doctor/verdict.js'
 import { shareRules } from '../../../../src/lock/share-plan.js'
 import type { DoctorFacts, ServerRow } from '../../../../src/cli/doctor/doctor-facts.js'
 

@@ -1,0 +1,13 @@
+export type CheckStatus = 'ok' | 'warning' | 'failure'
+
+/** The result of one check. */
+export interface Check {
+  readonly name: string
+  readonly status: CheckStatus
+  readonly text: string
+  /** What to do; null where nothing has to be done. */
+  readonly advice: string | null
+}
+
+/** A check's result without its name, which is in the table. */
+export type Verdict = Omit<Check, 'name'>
