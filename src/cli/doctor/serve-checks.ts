@@ -1,5 +1,5 @@
 import { shareRules } from '../../lock/share-plan.js'
-import type { Check } from './checks.js'
+import type { Check } from './verdict.js'
 import type { DoctorFacts } from './doctor-facts.js'
 
 /** The default of `lockpool serve --max-clients`. */
