@@ -5,7 +5,7 @@
  */
 export type LockKey = string | bigint | readonly [number, number]
 
-/** Held by one alone, or together with other readers. */
+/** Held by one holder, or together with other readers. */
 export type LockMode = 'exclusive' | 'shared'
 
 /** A key as a dialect speaks of it. Two keys exclude each other if and only if their `id`s are equal. */

@@ -22,19 +22,19 @@ export interface ServerFacts {
   /** As it says itself: `18.4`. */
   readonly version: string
   readonly database: string
-  /** It only reads what another server writes: its locks exclude nobody there. */
+  /** A read-only copy of another server: its locks have no effect there. */
   readonly isStandby: boolean
   /** Of the table that all locks of the server share: entries in use, counted from above, and how many there may be. */
   readonly lockTable: { readonly used: number; readonly capacity: number }
   /** Of all databases and programs. */
   readonly connections: { readonly used: number; readonly max: number }
-  /** Whether names of keys are kept here, and may be read. */
+  /** Whether names of keys are recorded here, and this role may read them. */
   readonly hasKeyNames: boolean
-  /** Whether processes say here since when their locks are held, and that may be read. */
+  /** Whether processes record the ages of their locks here, and this role may read them. */
   readonly hasReports?: boolean
 }
 
-/** One session of the server. What we may not see of others is null. */
+/** One session of the server. Fields that this role may not see are null. */
 export interface ServerSession {
   /** 0 stands for a prepared transaction, which has no session any more. */
   readonly pid: number
@@ -44,7 +44,7 @@ export interface ServerSession {
   readonly host: string | null
   /** The role. */
   readonly user: string | null
-  /** In the server's words: `active`, `idle`, `idle in transaction`, ... */
+  /** As the server says: `active`, `idle`, `idle in transaction`, ... */
   readonly state: string | null
   /** In the server's words, if it waits: `Lock: tuple`. */
   readonly waitsFor: string | null
@@ -58,9 +58,9 @@ export interface ServerSession {
   readonly transactionMs: number | null
   /** How long it has been in its state. */
   readonly stateMs: number | null
-  /** The process of a lockpool that has the session, if that has said so. */
+  /** The client process that uses lockpool, if it has reported itself. */
   readonly process?: ProcessName | null
-  /** Told by its last statement, which is one of ours: a session on which a lockpool keeps many locks at once. */
+  /** Whether it is a lock session of lockpool, which may carry many locks; recognized by its last statement. */
   readonly isLockSession: boolean
 }
 

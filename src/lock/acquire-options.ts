@@ -6,28 +6,28 @@ import { currentFrame } from './handle/holding-context.js'
 import { LOCK_POOL_OPTIONS, type LockPoolOptions } from './lock-pool-options.js'
 import type { LockRequest, Patience } from './handle/lock-waiter.js'
 
-/** How one lock is asked for. */
+/** The options of one acquire. */
 export interface AcquireOptions {
-  /** Alone, or with other readers. Default `'exclusive'`. */
+  /** `'exclusive'`, or `'shared'` with other readers. Default `'exclusive'`. */
   readonly mode?: LockMode
   /**
-   * How long it may take in all: queueing, connecting, and waiting for the lock. 0 is one attempt; `Infinity` waits for ever.
+   * How long it may take in total: queueing, connecting, and waiting for the lock. 0 is one attempt; `Infinity` waits forever.
    *
    * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
    */
   readonly timeoutMs?: number
-  /** Calls the wait off. The call rejects with `signal.reason`, untouched, and the lock is certainly not held. */
+  /** Aborts the wait. The call rejects with `signal.reason`, unchanged, and the lock is certainly not held. */
   readonly signal?: AbortSignal
   /**
-   * What the lock is for, in words of yours: shown beside its holder and its waiters by `lockpool ls`, `who`, `top` and the
-   * dashboard, and in `snapshot()`. Others who may read schema `lockpool` can read it.
+   * What the lock is for, for people: shown with its holder and its waiters by `lockpool ls`, `who`, `top` and the dashboard,
+   * and in `snapshot()`. Every role that may read the schema `lockpool` can read it.
    *
    * Default none. At most 200 characters.
    */
   readonly label?: string
 }
 
-/** The same for an attempt, which waits for nobody. */
+/** The same for a single attempt. */
 export type TryAcquireOptions = Omit<AcquireOptions, 'timeoutMs'>
 
 export const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'timeoutMs', 'signal', 'label'])

@@ -1,13 +1,13 @@
 import type { LockMode } from '../dialect/lock-key.js'
 import type { SessionState } from './session/session.js'
 
-/** What a LockPool tells its listeners. Keys are shown as text; durations are milliseconds. */
+/** The events of a LockPool. Keys are shown as text; durations are milliseconds. */
 export interface LockEvents {
   /** A connection has become a lock session. */
   'session:opened': { readonly session: number; readonly serverId: number }
   /** A lock session changed its state. Often: several times per batch. */
   'session:moved': { readonly session: number; readonly from: SessionState; readonly to: SessionState }
-  /** A lock session ended with something to lose: its locks are lost. */
+  /** A lock session ended with locks on it: its locks are lost. */
   'session:lost': {
     readonly session: number
     readonly reason: string
@@ -15,20 +15,20 @@ export interface LockEvents {
     readonly error?: Error
   }
   /**
-   * Locks go to another server than before: a standby was promoted. `host` is where it was connected to, which behind a balancer
-   * is the balancer; `timeline` is that of PostgreSQL, null where it can't be told; `downMs` is how long there was none.
+   * Locks now go to another server: a standby was promoted. `host` is the address, which behind a load balancer is that of the
+   * balancer; `timeline` is PostgreSQL's, null if unknown; `downMs` is how long there was no primary.
    */
   'primary:changed': { readonly host: string; readonly timeline: number | null; readonly downMs: number }
-  /** Somebody holds a lock. */
+  /** A caller holds a lock. */
   'lock:acquired': { readonly key: string; readonly mode: LockMode; readonly waitedMs: number }
   /**
-   * Only in strict mode: the last holder did not give it back, so it is granted only when that one can't believe any more
-   * to have it.
+   * Only in strict mode: the previous hold ended uncleanly, so the grant waits until the lease of the previous holder is over
+   * (lock-delay).
    */
   'lock:delayed': { readonly key: string; readonly mode: LockMode; readonly delayMs: number }
-  /** It was given back, and the server has confirmed it, or another caller of this process has it now. */
+  /** The lock was released: the server has confirmed it, or another caller of this process has it now. */
   'lock:released': { readonly key: string; readonly mode: LockMode; readonly heldMs: number }
-  /** Only with `leakWarningMs`: it is held for longer than that. Once per lock. `where` is the stack of its `acquire`. */
+  /** Only with `leakWarningMs`: held for longer than that. Once per lock. `where` is the stack of its `acquire`. */
   'lock:overdue': {
     readonly key: string
     readonly mode: LockMode
@@ -42,7 +42,7 @@ export interface LockEvents {
     readonly heldMs: number
     readonly where: string
   }
-  /** It ended without `release`. */
+  /** The lock ended without `release`. */
   'lock:lost': {
     readonly key: string
     readonly mode: LockMode
@@ -58,9 +58,9 @@ export interface LockEvents {
     readonly ledMs: number
     readonly error?: Error
   }
-  /** Somebody has to wait for a lock. */
+  /** A caller has to wait for a lock. */
   'waiter:queued': { readonly key: string; readonly mode: LockMode }
-  /** Somebody's wait is over: with the lock, or without. */
+  /** The wait of a caller is over: with the lock, or without. */
   'waiter:left': {
     readonly key: string
     readonly mode: LockMode

@@ -40,7 +40,7 @@ import { semaphoreSnapshots } from './semaphore/semaphore-snapshot.js'
 import { keySnapshots, sessionSnapshot, type PoolSnapshot } from './snapshot.js'
 import { isAcquireTraced, traceAcquire } from './handle/trace.js'
 
-/** The database to lock in, and for tests, time and chance. */
+/** The database to lock in; for tests also clock and randomness. */
 export interface LockPoolPorts<C extends object> {
   readonly factory: ConnectionFactory<C>
   readonly dialect: Dialect<C>
@@ -49,7 +49,7 @@ export interface LockPoolPorts<C extends object> {
   readonly makePool?: MakePool<C>
 }
 
-/** Many locks on few connections, in whatever database the ports speak. */
+/** Many locks on few connections, for any dialect. */
 export class LockPool<C extends object> implements AsyncDisposable {
   readonly #options: Required<LockPoolOptions>
   readonly #engine: Engine<C>
@@ -77,18 +77,18 @@ export class LockPool<C extends object> implements AsyncDisposable {
     this.#campaigns = new Campaigns(this.#engine, ports.dialect, options.max === 1)
   }
 
-  /** All connections: lock sessions are borrowed from here too. What is borrowed here counts against `max`. */
+  /** All connections. Lock sessions are checked out of it too. Every checkout counts towards `max`. */
   get connections(): ConnectionPool<C> {
     return this.#engine.connections
   }
 
   /**
-   * Opens `min` connections and finds out whether the server will do. Idempotent; without it the first call of `acquire`
-   * does the same.
+   * Opens `min` connections and checks that the server is suitable. Idempotent. Without it the first call of `acquire` does
+   * the same.
    *
-   * @throws {ConnectionError} can't be reached, refuses, is too old, or is read-only
+   * @throws {ConnectionError} the server cannot be reached, refuses the connection, is too old, or is read-only
    * @throws {PoolerDetectedError} statements go to more than one server session
-   * @throws {StrictUnavailableError} `strict` is on, and there is nowhere to keep the marks
+   * @throws {StrictUnavailableError} `strict` is on, and hold records cannot be written
    * @throws {PoolClosedError} the pool is closed, or was before it was ready
    */
   async ready(): Promise<this> {
@@ -97,15 +97,15 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Waits for a lock. A call that is aborted rejects with `signal.reason`, untouched.
+   * Waits for a lock. An aborted call rejects with `signal.reason`, unchanged.
    *
    * @throws {LockTimeoutError} not in time, and certainly not held
-   * @throws {LockReentryError} a body of `withLock` around this call holds it
-   * @throws {LockDeadlockError} those who hold it wait for a lock of such a body
-   * @throws {LockTableFullError} the pool holds as many as it may, or the server's table is full; nothing was taken
-   * @throws {ConnectionError} the server can't be reached
+   * @throws {LockReentryError} an enclosing `withLock` body holds the key
+   * @throws {LockDeadlockError} the holders wait for a lock of such a body
+   * @throws {LockTableFullError} the pool's share of the lock table, or the table, is full; nothing was acquired
+   * @throws {ConnectionError} the server cannot be reached
    * @throws {PoolExhaustedError} no connection is free, and `onExhausted` says not to wait
-   * @throws {PoolSaturatedError} too many wait
+   * @throws {PoolSaturatedError} too many callers wait
    * @throws {PoolClosedError} the pool is closed, or was while it waited
    * @throws {InvalidKeyError} {InvalidOptionError} {ModeUnsupportedError}
    */
@@ -115,17 +115,17 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * One attempt, without waiting for anybody: null if the lock is not free, or held by a body around this call.
+   * One attempt, without waiting: null if the lock is not free, or if an enclosing body holds it.
    *
-   * @throws as `acquire`, if the attempt can't be made
+   * @throws as `acquire`, if the attempt cannot be made
    */
   tryAcquire(key: LockKey, options: TryAcquireOptions = NO_OPTIONS): Promise<Lock | null> {
     return this.#watched(this.#request(key, options, TRY_ACQUIRE_OPTIONS, 'ask'), 'tryAcquire')
   }
 
   /**
-   * Waits for several locks, and has all of them or none. Free ones cost one round trip together. In whatever order the
-   * keys are given, two calls never wait for each other in a circle.
+   * Waits for several locks, and acquires all of them or none. Free ones cost one round trip together. Two calls never
+   * deadlock with each other, whatever the order of their keys.
    *
    * @throws as `acquire`, with nothing held
    */
@@ -141,11 +141,11 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Runs `body` while holding a lock, and releases it however the body ends.
+   * Runs `body` while holding a lock, and releases it when the body ends, also after an error.
    *
    * @throws as `acquire`, before the body runs
-   * @throws {LockLostError} the lock was lost on the way, even though the body succeeded. The body can know earlier: it
-   * is given the lock, whose `signal` aborts.
+   * @throws {LockLostError} the lock was lost meanwhile, even though the body succeeded. The body can know earlier: the
+   * `signal` of its lock aborts.
    */
   withLock<T>(key: LockKey, body: (lock: Lock) => T | Promise<T>): Promise<T>
   withLock<T>(key: LockKey, options: AcquireOptions, body: (lock: Lock) => T | Promise<T>): Promise<T>
@@ -174,9 +174,10 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * As a lock that so many may hold at once, over all processes. It has nothing to do with the lock of the same key.
+   * A counting semaphore: at most `permits` holders at a time, across all processes. It is independent of the lock with the
+   * same key.
    *
-   * @throws {InvalidOptionError} `permits` is not from 1 to 1000, or not what it was before in this pool
+   * @throws {InvalidOptionError} `permits` is not from 1 to 1000, or differs from an earlier call in this pool
    * @throws {InvalidKeyError}
    */
   semaphore(key: LockKey, permits: number): Semaphore {
@@ -189,9 +190,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Stands for leadership at once, and goes on until told to stop: one leader at a time among all who campaign for the key.
-   * Each election is a new term with a greater token; a loss ends the term, and is followed by another election. `close()`
-   * hands over.
+   * Starts a campaign for leadership: one leader at a time among all campaigns for the key, until it resigns. Each election
+   * is a new term with a greater token. A loss ends the term, and another election follows. `close()` hands leadership over.
    *
    * @throws {InvalidKeyError} {InvalidOptionError} {PoolClosedError}
    */
@@ -203,7 +203,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Who leads among those who campaign for the key, for processes that do not stand themselves; null if nobody does.
+   * The current leader for the key, for processes without a campaign of their own; null if there is none.
    *
    * @throws {InvalidKeyError}
    * @throws as `connections.connect`
@@ -212,7 +212,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     return this.#campaigns.leader(this.#keys.code(key))
   }
 
-  /** What this process knows, as plain JSON, without asking the server. */
+  /** The state of this process as plain JSON, without a request to the server. */
   snapshot(): PoolSnapshot {
     const { arbiter, connections, doorbell, keys: entries, primary, semaphores, sessions } = this.#engine
     const keys = keySnapshots(entries)
@@ -234,26 +234,26 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Listens to what happens in this pool. Listeners are called before the call that caused it returns; one that throws can't
-   * hurt the pool.
+   * Adds a listener. Listeners are called before the call that caused the event returns; one that throws does not affect the
+   * pool.
    */
   on<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): this {
     this.#engine.events.on(event, listener)
     return this
   }
 
-  /** Listens no more. */
+  /** Removes a listener. */
   off<Name extends keyof LockEvents>(event: Name, listener: Listener<LockEvents[Name]>): this {
     this.#engine.events.off(event, listener)
     return this
   }
 
   /**
-   * Refuses new work and those who wait, hands leadership over, gives holders `graceMs` (default 5000) to release, and
-   * then ends their sessions: those locks are lost. A statement that is still under way on a borrowed connection is canceled;
-   * a server that does not hear that is waited for a second more. Always settles; idempotent.
+   * Refuses new and waiting calls, hands leadership over, gives holders `graceMs` (default 5000) to release, and then ends
+   * their sessions: those locks are lost. Running statements on checked-out connections are canceled, with one more second
+   * for a server that does not answer. Always settles; idempotent.
    *
-   * @throws {InvalidOptionError} and nothing is closed
+   * @throws {InvalidOptionError} without closing anything
    */
   close(options: CloseOptions = {}): Promise<void> {
     if (this.#closing === null) {
@@ -272,12 +272,12 @@ export class LockPool<C extends object> implements AsyncDisposable {
     return this.#closing
   }
 
-  /** As `close`: for `await using`. */
+  /** Like `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  /** Names of the keys that somebody in this process holds or waits for. */
+  /** Names of the keys that this process holds or waits for. */
   protected namesInUse(): Iterable<NamedKey> {
     return this.#engine.namesInUse()
   }

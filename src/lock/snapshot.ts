@@ -15,25 +15,25 @@ import type { Session, SessionState } from './session/session.js'
 export interface SessionSnapshot {
   /** Within the pool, as in events. */
   readonly id: number
-  /** What the server calls it: for PostgreSQL its backend's process id. */
+  /** Its id at the server: for PostgreSQL its backend pid. */
   readonly serverId: number
   /** `executing` while a batch is on the wire, else `holding` if it holds locks, or `idle`. */
   readonly state: SessionState
-  /** Keys it is used for. */
+  /** The number of its keys. */
   readonly keys: number
-  /** Milliseconds since it was last heard of. */
+  /** Milliseconds since its last answer. */
   readonly silentMs: number
 }
 
-/** One key that somebody in this process holds or waits for. */
+/** A key that this process holds or waits for. */
 export interface KeySnapshot {
   /** As text. */
   readonly key: string
-  /** What is under way for it: the state machine is in ARCHITECTURE.md. */
+  /** Its state: the state machine is in ARCHITECTURE.md. */
   readonly state: Exclude<KeyState, 'inLine'>
-  /** In which it is held, or asked for. */
+  /** The mode in which it is held, or wanted. */
   readonly mode: LockMode
-  /** The `id` of the session that has it, or asks for it. */
+  /** The `id` of the session that has it, or tries to get it. */
   readonly session: number | null
   /** One, or several readers. */
   readonly holders: readonly {
@@ -41,35 +41,35 @@ export interface KeySnapshot {
     readonly token: string | null
     readonly label: string | null
   }[]
-  /** In the order in which they came. */
+  /** In order. */
   readonly waiters: readonly {
     readonly mode: LockMode
     readonly waitedMs: number
     readonly label: string | null
-    /** It stands for leadership, and so may wait for ever. */
+    /** A candidate for leadership, which may wait forever. */
     readonly isStandby: boolean
   }[]
 }
 
-/** What this process knows, as plain JSON. It costs no round trip, and is not what the server knows. */
+/** The state of this process, as plain JSON. It costs no round trip, and does not include what only the server knows. */
 export interface PoolSnapshot {
-  /** Of this format. What is added to it later does not change it. */
+  /** The version of this format. Added fields do not change it. */
   readonly version: 1
   readonly state: 'open' | 'closing' | 'closed'
-  /** Which process this is. */
+  /** This process. */
   readonly process: ProcessName
-  /** Lock sessions, borrowed connections and the one that listens. */
+  /** Lock sessions, checked-out connections and the one that listens. */
   readonly connections: PoolCounts & { readonly min: number; readonly max: number }
-  /** Whether the bell that wakes waiting callers can be heard; if not, they poll. */
+  /** The state of the notification listener. While it does not listen, waiting callers poll. */
   readonly doorbell: DoorbellState
   readonly sessions: readonly SessionSnapshot[]
-  /** The server that locks are taken on; null until the first session, and where it can't be told. */
+  /** The server that has the locks; null until the first session, and if it is unknown. */
   readonly primary: PrimarySnapshot | null
   /** Locks and permits. */
   readonly held: number
-  /** Callers who wait for a lock or a permit. */
+  /** Callers that wait for a lock or a permit. */
   readonly waiting: number
-  /** Those that somebody in this process holds or waits for, in the order of their names. */
+  /** The keys that this process holds or waits for, in the order of their names. */
   readonly keys: readonly KeySnapshot[]
   readonly semaphores: readonly SemaphoreSnapshot[]
   /** Since the pool was made. */

@@ -4,19 +4,19 @@ import { show } from '../../base/options.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { ServerConnection } from './server-connection.js'
 
-/** Code of the program's that has a part in the life of connections, as a `pg.Pool` takes it. */
+/** Hooks of the program, with the names that a `pg.Pool` has for them. */
 export interface ConnectionHooks {
   /**
-   * Called with each new connection before anybody has it, and awaited: for settings, or a look whether it will do. If it
-   * fails, so does opening the connection, and what it takes counts for the time that opening may take. It is called again
-   * where a borrower may have left settings or the like, because these are cleaned off, and with them what it had set.
+   * Called with each new connection before its first use, and awaited: for settings, or a check. If it fails, opening the
+   * connection fails, and its time counts towards the limit for opening. It is called again after a borrower may have left
+   * settings or the like, because cleaning removes them, together with what this hook has set.
    */
   readonly onConnect?: (client: LeasedConnection) => unknown
 
-  /** The same with a callback: an error, or none. Called behind `onConnect`. */
+  /** The same with a callback that takes an error, or nothing. Called after `onConnect`. */
   readonly verify?: (client: LeasedConnection, done: (error?: Error | null) => void) => void
 
-  /** Told of every event of the pool of connections, and of `primary:changed`, as its name and what there is to tell. */
+  /** Called with the name and the data of every event of the pool of connections, and of `primary:changed`. */
   readonly log?: (event: string, what: object) => void
 }
 

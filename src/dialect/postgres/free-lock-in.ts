@@ -17,21 +17,21 @@ import { encodeKey, type PostgresKey } from './postgres-key.js'
 import { LOCK_IN_TRANSACTION, WON_IN_TRANSACTION } from './transaction-sql.js'
 import { checkChoice, checkNames } from './transaction-words.js'
 
-/** How `lockIn` and `tryLockIn` lock, where there is no pool to ask. */
+/** The options of `lockIn` and `tryLockIn` without a pool. */
 export interface LockInOptions {
   /** Default `'exclusive'`. */
   readonly mode?: LockMode
   /**
-   * That of the pool whose locks this is to exclude, which may be `''`. It has to be said, because a lock in another
-   * namespace excludes nobody and looks like any other. `locks.lockIn` of a pool knows it.
+   * The namespace of the pools whose locks this should exclude; may be `''`. It is required, because a lock in a wrong
+   * namespace would silently exclude no one. `locks.lockIn` of a pool knows it.
    */
   readonly namespace: string
 }
 
-/** How the statement locks. */
+/** The options of the statement. */
 export interface FreeLockStatementOptions extends LockInOptions {
   /**
-   * One attempt, whose answer is in the column `granted`. Otherwise it waits, as long as `lock_timeout` of the session.
+   * One attempt, whose result is in the column `granted`. Otherwise it waits, as long as the session's `lock_timeout` allows.
    *
    * Default false.
    */
@@ -41,12 +41,12 @@ export interface FreeLockStatementOptions extends LockInOptions {
 }
 
 /**
- * As `locks.lockIn`, where there is no pool: a lock until the end of the transaction that is open on the caller's own
+ * Like `locks.lockIn`, without a pool: a lock until the end of the transaction that is open on the caller's own
  * connection, on the key that `acquire` of a pool with this namespace would lock. It waits inside the server, as long as
  * `lock_timeout` of that session allows.
  *
  * @throws {LockTimeoutError} {LockDeadlockError} with the driver's error as the `cause`; the transaction has failed then
- * @throws {TransactionFailedError} if no transaction is open, as far as the client can tell: the lock is gone again
+ * @throws {TransactionFailedError} no transaction is open, as far as the client knows: the lock has ended already
  * @throws {InvalidKeyError} {InvalidOptionError} also without a namespace
  */
 export async function lockIn(client: LockInClient, key: LockKey, options: LockInOptions): Promise<void> {
@@ -55,9 +55,9 @@ export async function lockIn(client: LockInClient, key: LockKey, options: LockIn
 }
 
 /**
- * As `lockIn`, but one attempt: false if it is not free.
+ * Like `lockIn`, but one attempt: false if the key is not free.
  *
- * @throws as `lockIn`, but not for time or circles
+ * @throws as `lockIn`, but neither a timeout nor a deadlock
  */
 export async function tryLockIn(
   client: LockInClient,

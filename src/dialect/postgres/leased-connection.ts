@@ -22,14 +22,14 @@ interface Parsers {
 }
 
 /**
- * A connection as one borrower has it, wherever a client of `pg` would do. It ends with the lease: whoever keeps it longer
- * gets an error, and can't disturb the next borrower.
+ * A checked-out connection, usable wherever a client of `pg` is. It ends with the checkout: a borrower that keeps it longer
+ * gets an error, and cannot disturb the next borrower.
  */
 export class LeasedConnection extends EventEmitter implements PostgresConnection, Lease, pg.PoolClient {
   /**
-   * Gives the connection back. With `true` or an error it is closed instead, because the borrower no longer trusts it. To
-   * give back again what is already lent to others is a mistake of the program's, and throws; of one that was closed, or
-   * has ended by itself, it does nothing, because several may want to.
+   * Checks the connection in. With `true` or an error it is closed instead, because the borrower no longer trusts it. A second
+   * call throws if another borrower has the connection by then, because that is a bug in the program. If the connection was
+   * closed or has ended by itself, a second call does nothing, because several parts of a program may want to close it.
    */
   readonly release: (destroy?: unknown) => void
   /** What the types of `pg` name, and `pg` itself has not, or a borrower must not touch. */
@@ -92,7 +92,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     client.#end()
   }
 
-  /** The server process behind it: `pid` in `pg_stat_activity` and `pg_locks`. */
+  /** Its backend pid: `pid` in `pg_stat_activity` and `pg_locks`. */
   get processID(): number {
     return this.#server.processID
   }

@@ -21,25 +21,25 @@ import {
 } from './transaction-sql.js'
 import { checkChoice, checkNames, timeoutSetting } from './transaction-words.js'
 
-/** How the statement of a pool locks. */
+/** The options of the statement of a pool. */
 export interface LockStatementOptions {
   /** Default `'exclusive'`. */
   readonly mode?: LockMode
   /**
-   * One attempt, whose answer is in the column `granted`. Otherwise it waits, as long as `lock_timeout` of the session.
+   * One attempt, whose result is in the column `granted`. Otherwise it waits, as long as the session's `lock_timeout` allows.
    *
    * Default false.
    */
   readonly try?: boolean
 }
 
-/** A statement for whoever sends it himself. */
+/** A statement that the program sends itself. */
 export interface LockStatement {
   /** With `$1` and `$2` for the values. */
   readonly text: string
-  /** Two numbers, or one as a text. */
+  /** Two numbers, or one number as text. */
   readonly values: unknown[]
-  /** The same with the values in it, which are numbers: for what takes a text alone. */
+  /** The same with the values inlined, which are numbers: for libraries that take only a text. */
   readonly sql: string
 }
 

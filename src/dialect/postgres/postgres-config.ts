@@ -11,8 +11,8 @@ export interface PostgresSettings extends Omit<pg.ClientConfig, 'host' | 'port'>
   /** One for all hosts, or one for each. */
   readonly port?: number | string | readonly (number | string)[] | undefined
   /**
-   * Which of the hosts will do: one that is no standby (`primary`), one that lets sessions write as well (`read-write`), or
-   * `any`, of which a primary is preferred. Locks need the primary. Default `primary` where there are several hosts.
+   * Which of the hosts is suitable: one that is not a standby (`primary`), one that also lets sessions write (`read-write`), or
+   * `any`, with a preference for a primary. Locks need the primary. Default `primary` if there are several hosts.
    */
   readonly target_session_attrs?: TargetSession | undefined
 }

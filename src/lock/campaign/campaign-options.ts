@@ -3,10 +3,10 @@ import { checkIsObject, integer, show, text } from '../../base/options.js'
 import type { LockLostError } from '../../base/errors.js'
 import type { Term } from './term.js'
 
-/** How a process stands for leadership. */
+/** The options of a campaign. */
 export interface CampaignOptions {
   /**
-   * What others see by `leader()`.
+   * The name of this candidate, returned by `leader()`.
    *
    * Default: the process, its machine and `applicationName`. At most 200 characters.
    */
@@ -14,29 +14,29 @@ export interface CampaignOptions {
   /** Ends the campaign, as `resign()` does. */
   readonly signal?: AbortSignal
   /**
-   * Told at each election. What it returns is waited for, up to a grace, before leadership is handed over, and before
-   * this process stands again. If it throws, that is a `warning` of the pool, and the term goes on: work whose failure is
-   * to end the term belongs into `run`.
+   * Called at each election. Its promise is awaited, up to a grace period, before leadership is handed over, and before this
+   * process is a candidate again. If it throws, the pool emits a `warning`, and the term continues. If a failure should end
+   * the term, use `run`.
    */
   readonly onElected?: (term: Term) => void | Promise<void>
-  /** Told when a term was lost, not when it was given up. What it throws is a `warning` of the pool. */
+  /** Called when a term was lost, not when it was given up. If it throws, the pool emits a `warning`. */
   readonly onDeposed?: (error: LockLostError, term: Term) => void | Promise<void>
 }
 
-/** How leadership is given up. */
+/** The options of giving leadership up. */
 export interface HandOverOptions {
   /**
-   * How long the work of the term may take to stop before the key is released all the same.
+   * How long the work of the term may take to stop before the key is released anyway.
    *
    * Default 5000. From 0 to 86400000 (one day).
    */
   readonly graceMs?: number
 }
 
-/** How leadership is given up for a while. */
+/** The options of giving leadership up for a while. */
 export interface StepDownOptions extends HandOverOptions {
   /**
-   * How long to leave it to others before standing again.
+   * How long to wait before becoming a candidate again.
    *
    * Default 1000. From 0 to 86400000 (one day).
    */

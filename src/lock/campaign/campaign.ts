@@ -29,13 +29,13 @@ export type TermBody = (term: Term) => void | Promise<void>
 const RETRY: Backoff = { firstMs: 100, factor: 2, capMs: 5000, jitter: 0.5 }
 
 /**
- * Stands for leadership until it is told to stop. A term that is lost is over; what follows is another election. Only
- * `resign`, the signal, and the end of the pool end a campaign: whatever else goes wrong is reported, and it stands again.
+ * A candidate for leadership. A lost term is over, and another election follows. Only `resign`, the signal, and the end of
+ * the pool end a campaign: other errors are reported, and the campaign continues.
  */
 export class Campaign implements AsyncDisposable {
-  /** What it stands for, as it was asked for. */
+  /** The key, as it was passed to `campaign`. */
   readonly key: LockKey
-  /** What others see by `leader()`. */
+  /** The name that `leader()` returns. */
   readonly name: string
   readonly #options: CampaignOptions
   readonly #ports: CampaignPorts
@@ -66,28 +66,27 @@ export class Campaign implements AsyncDisposable {
     this.#done = this.#standAgainAndAgain().finally(() => forget?.())
   }
 
-  /** What it does at this moment. */
+  /** Its current state. */
   get state(): CampaignState {
     return this.#state
   }
 
-  /** The term that is on, or null while this process does not lead. */
+  /** The current term, or null while this process does not lead. */
   get term(): Term | null {
     const term = this.#term?.term ?? null
     return term === null || term.signal.aborted ? null : term
   }
 
-  /** Resolves when the campaign has ended, whatever ended it. */
+  /** Resolves when the campaign has ended, for any reason. */
   get ended(): Promise<void> {
     return this.#done
   }
 
   /**
-   * Runs `body` in each term. Resolves when the campaign has ended; a body that comes to its end before its term does ends
-   * the campaign, because its work is done. One that is still running when its term is lost is expected to stop, and
-   * another is started with the next term.
+   * Runs `body` in each term. Resolves when the campaign has ended. If the body ends before its term, that ends the campaign,
+   * because its work is done. A body that is still running when its term is lost should stop; the next term starts it again.
    *
-   * @throws whatever the body throws in a term that is on; the campaign has then ended as well
+   * @throws the error of the body in a current term; the campaign has then ended as well
    */
   async run(body: TermBody): Promise<void> {
     if (typeof body !== 'function')
@@ -100,9 +99,9 @@ export class Campaign implements AsyncDisposable {
   }
 
   /**
-   * Who leads, as the server knows it, in any process; null if nobody does. What is null in it is not known.
+   * The leader, in any process, as the server knows it; null if there is none. Its fields are null if they are unknown.
    *
-   * @throws {ConnectionError} and what else `connections.connect` throws
+   * @throws {ConnectionError} and the other errors of `connections.connect`
    */
   async leader(): Promise<LeaderInfo | null> {
     await this.#naming
@@ -110,7 +109,8 @@ export class Campaign implements AsyncDisposable {
   }
 
   /**
-   * Gives leadership up and stands again after a pause, so that others go first. Resolves when the key is released.
+   * Gives leadership up and becomes a candidate again after a pause, so that others go first. Resolves when the key is
+   * released.
    *
    * @throws {InvalidOptionError}
    */
@@ -126,8 +126,8 @@ export class Campaign implements AsyncDisposable {
   }
 
   /**
-   * Gives leadership up and stops standing for it. Resolves when the key is released. The work of a term need not wait for
-   * that: it is what is waited for.
+   * Gives leadership up and ends the campaign. Resolves when the key is released. The work of a term must not wait for that,
+   * because this waits for the work.
    *
    * @throws {InvalidOptionError}
    */
@@ -137,7 +137,7 @@ export class Campaign implements AsyncDisposable {
     await this.#done
   }
 
-  /** As `resign`: for `await using`. */
+  /** Like `resign`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.resign()
   }

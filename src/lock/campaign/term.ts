@@ -1,9 +1,9 @@
 import type { Guardable } from '../../dialect/queryable.js'
 import type { Lock } from '../handle/lock.js'
 
-/** One time of leading, from an election to the loss or the hand-over. The next one has a greater token. */
+/** One period of leadership, from an election to the loss or the hand-over. The next one has a greater token. */
 export class Term {
-  /** By the clock of this process. */
+  /** When it began, by the clock of this process. */
   readonly since: Date
   readonly #lock: Lock
   readonly #signal: AbortSignal
@@ -15,7 +15,7 @@ export class Term {
   }
 
   /**
-   * The fencing token: greater than that of every term before, of any process.
+   * The fencing token: greater than that of every earlier term, of any process.
    *
    * @throws {FencingUnavailableError} the pool has no tokens
    */
@@ -28,7 +28,7 @@ export class Term {
     return this.#lock.tokenText
   }
 
-  /** Aborts when the term is over: with a LockLostError if it was lost, otherwise with why it was given up. */
+  /** Aborts when the term is over: with a LockLostError if it was lost, otherwise with the reason why it was given up. */
   get signal(): AbortSignal {
     // Whoever looks after a pause of the process learns of the loss here, before any timer fires.
     if (!this.#signal.aborted) void this.#lock.signal
@@ -36,7 +36,7 @@ export class Term {
   }
 
   /**
-   * As `lock.guard`: in the transaction that writes, refuses a leader whose term is over in favor of a later one.
+   * Like `lock.guard`: call it in the transaction that writes. It refuses a leader if a later one has written.
    *
    * @throws {StaleTokenError} {LockLostError} {FencingUnavailableError}
    */

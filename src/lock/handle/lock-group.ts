@@ -1,11 +1,11 @@
 import type { LockMode } from '../../dialect/lock-key.js'
 import type { Lock } from './lock.js'
 
-/** Several locks that were acquired together, and are given back together. */
+/** Several locks that are acquired and released together. */
 export class LockGroup implements AsyncDisposable {
-  /** That of all of them. */
+  /** The mode of all of them. */
   readonly mode: LockMode
-  /** One for each key, in the order in which they were asked for; a key that was named twice has one lock. */
+  /** One lock per key, in the order of the keys; a key that was named twice has one lock. */
   readonly locks: readonly Lock[]
   /** Made only for those who look at `signal`. */
   #signal: AbortSignal | null = null
@@ -28,16 +28,16 @@ export class LockGroup implements AsyncDisposable {
   }
 
   /**
-   * Gives all of them back, in one round trip for each session they are on. Calling it again does nothing more.
+   * Releases all of them, in one round trip per session. Another call does nothing more.
    *
-   * @throws {LockLostError} if one of them was lost; the others are given back all the same.
+   * @throws {LockLostError} if one of them was lost; the others are released anyway.
    */
   async release(): Promise<void> {
     const outcomes = await Promise.allSettled(this.locks.map((lock) => lock.release()))
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
-  /** As `release`: for `await using`. */
+  /** Like `release`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release()
   }

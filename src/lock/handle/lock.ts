@@ -54,11 +54,11 @@ class Loss {
   }
 }
 
-/** A lock that somebody holds, until it is released or lost. */
+/** A held lock, until it is released or lost. */
 export class Lock implements AsyncDisposable {
-  /** As it was asked for. */
+  /** The key, as it was passed to `acquire`. */
   readonly key: LockKey
-  /** Alone, or with other readers. */
+  /** `exclusive`, or `shared` with other readers. */
   readonly mode: LockMode
   readonly #keeper: LockKeeper
   readonly #token: DrawnToken | null
@@ -73,7 +73,7 @@ export class Lock implements AsyncDisposable {
   /** @internal The body that runs while it is held, if `withLock` runs one. */
   frame: Frame | null = null
 
-  /** What it was asked for with, as `AcquireOptions.label` says it; null without. */
+  /** The `label` of its `AcquireOptions`; null without. */
   label: string | null = null
 
   /** @internal For the keeper: where it keeps this lock. */
@@ -100,7 +100,7 @@ export class Lock implements AsyncDisposable {
     return this.#token.after(this.#tokenOffset)
   }
 
-  /** What it is, in a sentence. */
+  /** The lock, in words. */
   toString(): string {
     return keyInWords(this.key)
   }
@@ -110,7 +110,7 @@ export class Lock implements AsyncDisposable {
     return this.#token === null ? null : String(this.token)
   }
 
-  /** Looks at the clock: a lock whose lease ran out while the process was suspended is lost at the first look. */
+  /** Checks the clock: a lock whose lease ran out while the process was suspended is lost at the first access. */
   get state(): 'held' | 'released' | 'lost' {
     if (this.#state === 'held') this.#keeper.verify()
     return this.#state === 'releasing' ? 'released' : this.#state
@@ -140,15 +140,15 @@ export class Lock implements AsyncDisposable {
   }
 
   /**
-   * The check at the resource that makes a lock safe: to be called in the transaction that writes, before it writes. It
-   * keeps the greatest token per `resource` (by default one per key) in the table `lockpool.guard` of that database. A later
-   * holder either has been there, and this one is refused; or comes later, and waits until this transaction has ended.
-   * Readers make way for writers, not for one another.
+   * Refuses late writes: call it in the transaction that writes, before it writes. It keeps the greatest token per `resource`
+   * (by default one per key) in the table `lockpool.guard` of that database. If a later holder has written, this one is
+   * refused. A later holder that comes now waits until this transaction has ended. Readers yield to writers, not to each
+   * other.
    *
-   * @throws {StaleTokenError} a later holder has been there, or the lock was released
+   * @throws {StaleTokenError} a later holder has written, or the lock was released
    * @throws {LockLostError} the lock is lost
-   * @throws {FencingUnavailableError} there are no tokens, or there is no table: `lockpool install` makes it
-   * @throws what the transaction itself throws, as it is
+   * @throws {FencingUnavailableError} there are no tokens, or there is no table: `lockpool install` creates it
+   * @throws errors of the transaction itself, unchanged
    */
   async guard(transaction: Guardable, resource?: string): Promise<void> {
     const { state } = this
@@ -158,10 +158,10 @@ export class Lock implements AsyncDisposable {
   }
 
   /**
-   * Gives the lock back. Resolves when the server has confirmed it, or the next caller in this process has it. Calling it
-   * again returns the same promise.
+   * Releases the lock. Resolves when the server has confirmed it, or the next caller in this process has the lock. Another
+   * call returns the same promise.
    *
-   * @throws {LockLostError} if it was lost before it was released, or nobody can tell.
+   * @throws {LockLostError} if the lock was lost before it was released, or the outcome is unknown.
    */
   release(): Promise<void> {
     if (this.#state === 'held') {
@@ -174,7 +174,7 @@ export class Lock implements AsyncDisposable {
     return this.#confirmation === null ? DONE : this.#confirmation.promise
   }
 
-  /** As `release`: for `await using`. */
+  /** Like `release`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release()
   }

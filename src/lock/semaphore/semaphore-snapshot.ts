@@ -2,13 +2,13 @@ import { keyText } from '../../dialect/key-words.js'
 import type { SemaphoreState } from './semaphore-state.js'
 import type { Semaphores } from './semaphores.js'
 
-/** One semaphore of which somebody in this process holds permits, or waits for one. */
+/** A semaphore whose permits this process holds or waits for. */
 export interface SemaphoreSnapshot {
   /** As text. */
   readonly key: string
-  /** How many there are, over all processes. */
+  /** The number of permits, across all processes. */
   readonly permits: number
-  /** What is under way for it: the state machine is in ARCHITECTURE.md. */
+  /** Its state: the state machine is in ARCHITECTURE.md. */
   readonly state: Exclude<SemaphoreState, 'inLine'>
   /** The `id` of the session that has its permits. */
   readonly session: number | null
@@ -19,7 +19,7 @@ export interface SemaphoreSnapshot {
     readonly token: string | null
     readonly label: string | null
   }[]
-  /** In the order in which they came. */
+  /** In order. */
   readonly waiters: readonly { readonly waitedMs: number; readonly label: string | null }[]
 }
 

@@ -14,21 +14,21 @@ const PERMITS = integer({ default: 1, min: 1, max: 1000 })
 const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal', 'label'])
 const TRY_ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['signal', 'label'])
 
-/** How a permit is asked for. */
+/** The options of acquiring a permit. */
 export interface PermitOptions {
   /**
-   * How long it may take in all. 0 is one attempt; `Infinity` waits for ever.
+   * How long it may take in total. 0 is one attempt; `Infinity` waits forever.
    *
    * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
    */
   readonly timeoutMs?: number
-  /** Calls the wait off. The call rejects with `signal.reason`, untouched, and no permit is held. */
+  /** Aborts the wait. The call rejects with `signal.reason`, unchanged, and no permit is held. */
   readonly signal?: AbortSignal
-  /** What the permit is for, in words of yours: as for a lock. Default none. At most 200 characters. */
+  /** What the permit is for, for people, as for a lock. Default none. At most 200 characters. */
   readonly label?: string
 }
 
-/** The same for an attempt, which waits for nobody. */
+/** The same for a single attempt. */
 export type TryPermitOptions = Omit<PermitOptions, 'timeoutMs'>
 
 /** What a semaphore needs of its pool. */
@@ -44,11 +44,11 @@ export function checkPermits(permits: number): void {
   if (problem !== null) throw new InvalidOptionError([`"permits" ${problem}, got ${show(permits)}`])
 }
 
-/** So many holders at a time, over all processes that use the same key with the same number of permits. */
+/** Up to `permits` holders at a time, across all processes that use the same key with the same number of permits. */
 export class Semaphore {
-  /** As it was asked for. */
+  /** The key, as it was passed to `semaphore`. */
   readonly key: LockKey
-  /** How many there are, over all processes. */
+  /** The number of permits, across all processes. */
   readonly permits: number
   readonly #code: SemaphoreCode
   readonly #ports: SemaphorePorts
@@ -64,26 +64,26 @@ export class Semaphore {
    * Waits for a permit.
    *
    * @throws {InvalidOptionError} another process uses the semaphore with another number of permits
-   * @throws as `acquire` of a lock, but never for a deadlock or re-entry: each call takes a permit of its own
+   * @throws as `acquire` of a lock, but never for a deadlock or re-entry: each call takes another permit
    */
   acquire(options: PermitOptions = NO_OPTIONS): Promise<Permit> {
     return this.#watched(this.#request(options, ACQUIRE_OPTIONS, 'wait'), 'acquire') as Promise<Permit>
   }
 
   /**
-   * One attempt, without waiting for anybody: null if no permit is free.
+   * One attempt, without waiting: null if no permit is free.
    *
-   * @throws as `acquire`, if the attempt can't be made
+   * @throws as `acquire`, if the attempt cannot be made
    */
   tryAcquire(options: TryPermitOptions = NO_OPTIONS): Promise<Permit | null> {
     return this.#watched(this.#request(options, TRY_ACQUIRE_OPTIONS, 'ask'), 'tryAcquire')
   }
 
   /**
-   * Runs `body` while holding a permit, and releases it however the body ends.
+   * Runs `body` while holding a permit, and releases it when the body ends, also after an error.
    *
    * @throws as `acquire`, before the body runs
-   * @throws {LockLostError} the permit was lost on the way, even though the body succeeded
+   * @throws {LockLostError} the permit was lost meanwhile, even though the body succeeded
    */
   withPermit<T>(body: (permit: Permit) => T | Promise<T>): Promise<T>
   withPermit<T>(options: PermitOptions, body: (permit: Permit) => T | Promise<T>): Promise<T>
@@ -101,7 +101,7 @@ export class Semaphore {
     if (origin !== null) leaks!.watch(permit, origin)
     let result: T
     try {
-      // Not a frame: whoever waits for a permit waits for any of them, which is no step of a circle.
+      // Not a frame: a waiter for a permit waits for any of them, which is no step of a cycle.
       result = await body(permit)
     } catch (error) {
       // The body's own error says more than that of a release which fails because the permit was lost.
