@@ -20,7 +20,9 @@ export function checkKey(key: LockKey): void {
 function checkName(name: string): void {
   if (name === '') throw new InvalidKeyError('a lock name must not be empty')
   if (name.length > MAX_NAME_LENGTH) {
-    throw new InvalidKeyError(`a lock name may have ${MAX_NAME_LENGTH} characters, this has ${name.length}`)
+    throw new InvalidKeyError(
+      `a lock name may have at most ${MAX_NAME_LENGTH} characters, got ${name.length}`,
+    )
   }
   // Not a regular expression, which takes more time for a short name than the rest of this (measured).
   for (let i = 0; i < name.length; i++) {

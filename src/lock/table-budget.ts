@@ -102,7 +102,8 @@ export class TableBudget {
     this.#isLooking = true
     this.#look()
       .catch((error: unknown) => {
-        if (this.#links.size > 0) this.#host.warn('looking for room in the lock table failed', error as Error)
+        if (this.#links.size > 0)
+          this.#host.warn('checking for room in the lock table failed', error as Error)
       })
       .finally(() => {
         this.#isLooking = false
@@ -259,7 +260,7 @@ export class TableBudget {
     return new LockTableFullError(
       `this pool uses ${this.#host.used} entries of the server's lock table, and its share is ${this.allowed} now: all pools ` +
         `together may use ${this.#view?.limit ?? together} of ${capacity}, of which others have ${others}. ` +
-        `Raise max_locks_per_transaction (${perSession}) of the server, or set "maxHeldLocks" of the pool if nobody ` +
+        `Raise max_locks_per_transaction (${perSession}) of the server, or set "maxHeldLocks" of the pool if no one ` +
         'else needs the table',
     )
   }

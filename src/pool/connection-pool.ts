@@ -329,7 +329,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   #exhausted(): PoolExhaustedError {
     return new PoolExhaustedError(
-      `no connection is free: ${this.#stock.tally.leased} of at most ${this.#options.max} are borrowed`,
+      `no connection is free: ${this.#stock.tally.leased} of at most ${this.#options.max} are checked out`,
     )
   }
 

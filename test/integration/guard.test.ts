@@ -125,7 +125,7 @@ test('on a connection of the pool, too, and never after a release or a loss', as
   const unused = { query: () => expect.unreachable('the database is not asked') } as never
   expect(await rejection(lock.guard(unused))).toMatchObject({
     code: 'STALE_TOKEN',
-    message: expect.stringMatching(/was released/),
+    message: expect.stringMatching(/has been released/),
   })
   expect(await rejection(lost.guard(unused))).toMatchObject({ code: 'LOCK_LOST' })
 })

@@ -20,7 +20,7 @@ export async function guard(transaction: Guardable, { resource, token }: Guarded
     throw new FencingUnavailableError(message, { cause: error })
   }
   if (BigInt(String(stored)) <= token) return
-  throw new StaleTokenError(`a later holder has been at ${quoted(resource)}: token ${token} is stale`)
+  throw new StaleTokenError(`a later holder has written to ${quoted(resource)}: token ${token} is stale`)
 }
 
 /** Rows are objects, or arrays where the program has asked its driver for them. */

@@ -97,7 +97,7 @@ function read(
 function withNamespace(options: LockInOptions | undefined): LockInOptions {
   if (options?.namespace === undefined) {
     throw new InvalidOptionError([
-      `"namespace" must be said: that of the pool whose locks this is to exclude, '' if it has none`,
+      `"namespace" is required: that of the pools whose locks this should exclude, '' if they have none`,
     ])
   }
   const problem = NAMESPACE.problem(options.namespace)

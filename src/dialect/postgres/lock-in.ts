@@ -144,7 +144,7 @@ export async function send(
     throw explained(target, error, clock.now() - since)
   }
   if (client.getTransactionStatus?.() === 'I') {
-    throw new TransactionFailedError('lockIn needs an open transaction: the lock is gone again', false)
+    throw new TransactionFailedError('lockIn needs an open transaction: the lock has already ended', false)
   }
   return rows.length > 0
 }

@@ -59,7 +59,7 @@ export class Announcement {
       const { rows } = await this.#server.query<{ is_said: boolean }>(statement, [number])
       if (rows[0]!.is_said) return number
     }
-    throw new Error('somebody else holds all the numbers that it could be announced by')
+    throw new Error('other sessions hold all the numbers for an announcement')
   }
 
   async #withdraw(before: Said | null, now: Said | null): Promise<void> {

@@ -100,7 +100,7 @@ async function testPooler(
 ): Promise<void> {
   if (another === null) {
     throw new PoolerDetectedError(
-      'a connection pooler stands between this process and PostgreSQL, and to test whether locks hold behind it takes ' +
+      'there is a connection pooler between this process and PostgreSQL, and the test whether locks hold behind it takes ' +
         'two connections at once: set "max" to 2 at least, or connect lockpool to the server itself, or use backend: \'table\'',
     )
   }
@@ -109,8 +109,8 @@ async function testPooler(
     const flaw = await findFlaw(server, second, pid, sender).catch(refusal)
     if (flaw === null) return
     throw new PoolerDetectedError(
-      `a connection pooler stands between this process and PostgreSQL, and locks do not hold behind it: ${flaw}. ` +
-        'Connect lockpool to the server itself, of which it needs few connections, or through session pooling ' +
+      `there is a connection pooler between this process and PostgreSQL, and locks do not hold behind it: ${flaw}. ` +
+        'Connect lockpool to the server directly (it needs few connections), or through session pooling ' +
         "(PgBouncer: pool_mode = session), or use backend: 'table', which works through any pooler",
     )
   })

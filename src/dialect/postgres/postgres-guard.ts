@@ -21,5 +21,5 @@ export async function guard(transaction: Queryable, { resource, token, mode }: G
     throw new FencingUnavailableError(message, { cause: error })
   }
   if (rows.length > 0) return
-  throw new StaleTokenError(`a later holder has been at ${quoted(resource)}: token ${token} is stale`)
+  throw new StaleTokenError(`a later holder has written to ${quoted(resource)}: token ${token} is stale`)
 }

@@ -101,16 +101,16 @@ export function encodeKey(key: LockKey, namespace: string): PostgresKey {
   if (typeof key === 'string') return fromName(key, namespace)
   if (typeof key === 'bigint') {
     if (BigInt.asIntN(64, key) !== key)
-      throw new InvalidKeyError(`a raw lock key has 64 bits with sign, not ${key}n`)
+      throw new InvalidKeyError(`a raw lock key must fit in a signed 64-bit integer, got ${key}n`)
     return fromBigint(key)
   }
   const [first, second] = key
   for (const half of key) {
     if ((half | 0) !== half)
-      throw new InvalidKeyError(`a raw pair is two 32-bit integers with sign, not ${show(half)}`)
+      throw new InvalidKeyError(`a raw pair must be two signed 32-bit integers, got ${show(half)}`)
   }
   if (RESERVED_CLASSES.has(first))
-    throw new InvalidKeyError(`pairs that begin with ${first} are lockpool's own`)
+    throw new InvalidKeyError(`pairs that begin with ${first} are reserved for lockpool`)
   return new PairKey(first, second)
 }
 

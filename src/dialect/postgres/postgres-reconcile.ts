@@ -49,7 +49,7 @@ export async function makeHold(
       serverId,
     ])
   }
-  throw new ConnectionError('the session holds locks that it can not give up')
+  throw new ConnectionError('the session holds locks that it cannot release')
 }
 
 function isLock({ what }: Holding): boolean {

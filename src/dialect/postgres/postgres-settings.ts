@@ -217,7 +217,7 @@ export async function putInForce(server: ServerConnection, all: Settings): Promi
   const problems = settingProblems(wanted, new Map(rows.map(({ name, setting }) => [name, setting])))
   if (problems.length === 0) return
   throw new ConnectionError(
-    `this session would not keep locks, because settings that it asked for are not in force: ${problems.join('; ')}`,
+    `this session cannot keep locks, because its settings have no effect: ${problems.join('; ')}`,
     { retryable: false },
   )
 }

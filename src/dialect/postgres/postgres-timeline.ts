@@ -136,7 +136,7 @@ async function followed(
     const isOver = attempt === MOST_ATTEMPTS
     if (error !== undefined && (isOver || !isCollision(error))) throw error
     if (isOver)
-      throw new ConnectionError('which server this is could not be written down', { retryable: true })
+      throw new ConnectionError('the identity of the server could not be recorded', { retryable: true })
   }
 }
 

@@ -91,7 +91,7 @@ export class Campaign implements AsyncDisposable {
   async run(body: TermBody): Promise<void> {
     if (typeof body !== 'function')
       throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
-    if (this.#body !== null) throw new InvalidOptionError(['a campaign runs one body, and has one already'])
+    if (this.#body !== null) throw new InvalidOptionError(['a campaign runs one body, and already has one'])
     this.#body = body
     if (this.#term !== null) this.#start(this.#term.term, body)
     await this.#done
@@ -177,7 +177,7 @@ export class Campaign implements AsyncDisposable {
     try {
       return await this.#ports.acquire(stop)
     } catch (error) {
-      if (!stop.aborted && failures === 0) this.#warn('can not stand at present, and will try again', error)
+      if (!stop.aborted && failures === 0) this.#warn('cannot compete for leadership now; retrying', error)
       return null
     }
   }

@@ -49,7 +49,7 @@ export class LeaderBoard<C extends object> {
     const error = await this.#attempt(record, term)
     if (error === null || term.aborted) return
     if (error instanceof FencingUnavailableError) return this.#report(error.message, error)
-    this.#ports.warn('the name of the leader is not written down yet', error)
+    this.#ports.warn('the name of the leader is not recorded yet', error)
     void this.#writeLater(record, term)
   }
 
@@ -74,6 +74,6 @@ export class LeaderBoard<C extends object> {
   #report(reason: string, error?: Error): void {
     if (this.#reported === reason) return
     this.#reported = reason
-    this.#ports.warn(`names of leaders are not to be had: ${reason}`, error)
+    this.#ports.warn(`leader names are unavailable: ${reason}`, error)
   }
 }

@@ -155,7 +155,7 @@ export class Doorbell<C extends object> implements Line {
     this.#host.agenda.tell(() => {
       this.#open().catch((error: unknown) => {
         if (this.#isClosed) return
-        this.#host.warn('listening failed, waiting callers poll', error as Error)
+        this.#host.warn('listening failed; waiting callers poll', error as Error)
         this.#tryAgain()
       })
     })
@@ -193,7 +193,7 @@ export class Doorbell<C extends object> implements Line {
 
   #hush(): void {
     if (this.#current === null || this.#cancelHush !== null) return
-    this.#host.warn('somebody floods the channel of our messages: for a while waiting callers poll')
+    this.#host.warn('the notification channel is flooded: waiting callers poll for a while')
     this.#cancelHush = this.#clock.after(HUSH_MS, () => {
       this.#cancelHush = null
       void this.#hear(true)
@@ -229,7 +229,7 @@ export class Doorbell<C extends object> implements Line {
 
   #fail(current: object, error: unknown): void {
     if (this.#current !== current) return
-    this.#host.warn('the bell can not be heard, waiting callers poll', error as Error)
+    this.#host.warn('wake-up notifications do not arrive; waiting callers poll', error as Error)
     this.#ended()
   }
 

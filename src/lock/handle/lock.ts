@@ -153,7 +153,7 @@ export class Lock implements AsyncDisposable {
   async guard(transaction: Guardable, resource?: string): Promise<void> {
     const { state } = this
     if (state === 'lost') throw this.#loss!
-    if (state === 'released') throw new StaleTokenError(`${this.toString()} was released before`)
+    if (state === 'released') throw new StaleTokenError(`${this.toString()} has been released`)
     await this.#keeper.guard(transaction as Queryable, resource, this.token, this.mode)
   }
 

@@ -112,7 +112,7 @@ export class KeyNames<C extends object> {
       )
     } catch (error) {
       if (!this.#isReported && !this.#isClosed)
-        this.#ports.warn('names of keys are not written down', error as Error)
+        this.#ports.warn('names of keys are not recorded', error as Error)
       this.#isReported = true
       return error as Error
     }

@@ -93,7 +93,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
   }
 
   guard(): Promise<void> {
-    return Promise.reject(new InvalidOptionError(['a permit has no guard: its holders are not alone']))
+    return Promise.reject(new InvalidOptionError(['a permit has no guard, because it has several holders']))
   }
 
   release(permit: Lock): boolean {

@@ -115,7 +115,7 @@ export class ReportBoard<C extends object> {
       })
     } catch (error) {
       if (!this.#isReported && !this.#isClosed)
-        this.#ports.warn('since when locks are held is not written down', error as Error)
+        this.#ports.warn('ages of locks are not recorded', error as Error)
       this.#isReported = true
       // Nobody can tell what of it has arrived.
       this.#told.clear()

@@ -65,7 +65,7 @@ export class SessionSignals {
   claim(key: KeyCode): void {
     this.#host.link
       .claim(key)
-      .catch((error: unknown) => this.#host.warn('claiming a turn failed', error as Error))
+      .catch((error: unknown) => this.#host.warn('announcing a turn failed', error as Error))
   }
 
   tell(message: string): void {
@@ -91,7 +91,7 @@ export class SessionSignals {
   /** What delayed the grant of this key need delay nobody else. Sent at once, and so before its release. */
   settled({ key, mode }: { readonly key: KeyCode; readonly mode: LockMode }): void {
     this.#host.link.settled(key, mode).catch((error: unknown) => {
-      this.#host.warn('a mark of a former holder could not be removed', error as Error)
+      this.#host.warn('a hold record of a former holder could not be removed', error as Error)
     })
   }
 

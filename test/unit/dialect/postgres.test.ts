@@ -41,16 +41,16 @@ describe('keys', () => {
   })
 
   test.each([
-    [2n ** 63n, /64 bits/],
-    [-(2n ** 63n) - 1n, /64 bits/],
+    [2n ** 63n, /64-bit integer/],
+    [-(2n ** 63n) - 1n, /64-bit integer/],
     [[1.5, 0], /32-bit integers/],
     [[2 ** 31, 0], /32-bit integers/],
     [[0, -(2 ** 31) - 1], /32-bit integers/],
     [[0, '1'], /32-bit integers/],
     [[Number.NaN, 0], /32-bit integers/],
-    [[INTEREST_CLASS, 0], /lockpool's own/],
-    [[BUCKET_CLASS, 1], /lockpool's own/],
-    [[WRITER_CLASS, 2], /lockpool's own/],
+    [[INTEREST_CLASS, 0], /reserved for lockpool/],
+    [[BUCKET_CLASS, 1], /reserved for lockpool/],
+    [[WRITER_CLASS, 2], /reserved for lockpool/],
   ])('a raw key out of range is refused', (key, message) => {
     expect(() => encodeKey(key as bigint, '')).toThrowError(
       expect.objectContaining({ code: 'INVALID_KEY', message: expect.stringMatching(message) }),

@@ -47,7 +47,7 @@ test('a lone surrogate anywhere is refused, because it would be the same lock as
 
 test.each<[what: string, key: unknown, message: RegExp]>([
   ['an empty name', '', /must not be empty/],
-  ['a name that is too long', 'x'.repeat(MAX_NAME_LENGTH + 1), /may have 1024 characters, this has 1025/],
+  ['a name that is too long', 'x'.repeat(MAX_NAME_LENGTH + 1), /may have at most 1024 characters, got 1025/],
   ['NUL in a name', 'a\0b', /NUL/],
   ['half a character', 'a\ud800', /well-formed/],
   ['a number', 7, /write 7n, not 7/],

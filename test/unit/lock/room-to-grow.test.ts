@@ -206,12 +206,12 @@ test('what can not be announced or looked up is a warning, and the pool is told 
   await budget.joined(linkTo(1))
   world.announce = () => Promise.reject(new Error('no'))
   await grow(10, 1)
-  expect(seen).toMatchObject({ warnings: ['looking for room in the lock table failed: no'], settled: 1 })
+  expect(seen).toMatchObject({ warnings: ['checking for room in the lock table failed: no'], settled: 1 })
 
   world.announce = () => Promise.resolve()
   world.look = () => Promise.reject(new Error('blind'))
   await grow(10, 1)
-  expect(seen.warnings.slice(1)).toEqual(['looking for room in the lock table failed: blind'])
+  expect(seen.warnings.slice(1)).toEqual(['checking for room in the lock table failed: blind'])
   budget.close()
 })
 

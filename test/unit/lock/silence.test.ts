@@ -99,7 +99,7 @@ test('a bell that goes dark is noticed while somebody sleeps, and replaced', asy
 
   bell.isCutOff = true
   await world.clock.run(15_100)
-  expect(warnings.join()).toMatch(/the bell can not be heard/)
+  expect(warnings.join()).toMatch(/wake-up notifications do not arrive/)
   await world.clock.run(1000)
   expect(waiter.snapshot().doorbell, 'on another connection').toBe('listening')
 

@@ -119,14 +119,14 @@ test('what fails is reported once, tried again after a minute, and said in full 
   world.write = () => Promise.reject(new Error('down'))
   await clock.run(61_000)
   expect(written.map(([at]) => at)).toEqual([1000, 2000, 62_000])
-  expect(warnings).toEqual(['since when locks are held is not written down: down'])
+  expect(warnings).toEqual(['ages of locks are not recorded: down'])
 
   world.write = () => Promise.resolve()
   await clock.run(60_000)
   expect(written.at(-1)).toEqual([122_000, ['1 all']])
   world.write = () => Promise.reject(new Error('again'))
   await clock.run(1000)
-  expect(warnings.slice(1)).toEqual(['since when locks are held is not written down: again'])
+  expect(warnings.slice(1)).toEqual(['ages of locks are not recorded: again'])
   board.close()
 })
 
@@ -137,9 +137,7 @@ test('a server that says nothing keeps no connection', async () => {
   board.joined(linkTo(1))
   await clock.run(11_000)
 
-  expect(warnings).toEqual([
-    'since when locks are held is not written down: the server did not answer within 10000 ms',
-  ])
+  expect(warnings).toEqual(['ages of locks are not recorded: the server did not answer within 10000 ms'])
   board.close()
 })
 

@@ -14,7 +14,7 @@ export function hostFailure(list: HostList, outcomes: readonly Outcome[]): unkno
   const who = list.hosts.length === 1 ? 'the host is no' : `none of ${list.hosts.length} hosts is a`
   const failures = outcomes.map(({ error }) => error).filter((error) => error !== null)
   return new ConnectionError(`${who} ${what}: ${inWords(outcomes)}`, {
-    cause: failures.length === 0 ? undefined : new AggregateError(failures, 'what the hosts said'),
+    cause: failures.length === 0 ? undefined : new AggregateError(failures, 'the answers of the hosts'),
     // A standby is worth another try: a fail-over makes it the primary.
     retryable: outcomes.some(({ role, error }) => role !== null || explain(error).retryable),
     retryAfterMs: outcomes.some(isInChange) ? SOON_MS : null,

@@ -227,8 +227,8 @@ test.each([
 test.each([
   ['no number', 'orders', { raw: true }, /--raw/],
   ['an empty name', '', {}, /empty/],
-  ['too large', '99999999999999999999', { raw: true }, /64 bits/],
-  ['our own class', `${INTEREST_CLASS},1`, { raw: true }, /lockpool's own/],
+  ['too large', '99999999999999999999', { raw: true }, /64-bit/],
+  ['our own class', `${INTEREST_CLASS},1`, { raw: true }, /reserved for lockpool/],
   ['two kinds', 'x', { raw: true, table: true }, /exclude each other/],
 ] as const)('%s is a wrong command line', (_, text, flags, message) => {
   expect(() => wantedLocks(text, flags)).toThrow(UsageError)

@@ -11,7 +11,7 @@ test('only a function is run, and only one', async () => {
   })
   const running = campaign.run(() => new Promise(() => undefined))
   expect(await rejection(campaign.run(() => Promise.resolve()))).toMatchObject({
-    problems: ['a campaign runs one body, and has one already'],
+    problems: ['a campaign runs one body, and already has one'],
   })
 
   const ending = campaign.resign({ graceMs: 0 })

@@ -105,7 +105,7 @@ test('while the server is away it tries again, ever more rarely, and is elected 
   expect(campaign.state).toBe('resting')
   expect(warnings, 'once per outage').toEqual([
     {
-      message: expect.stringContaining('will try again'),
+      message: expect.stringContaining('retrying'),
       error: expect.objectContaining({ code: 'CONNECTION_FAILED' }),
     },
   ])

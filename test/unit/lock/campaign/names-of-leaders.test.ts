@@ -51,7 +51,7 @@ test('what fails is told once, and tried again less and less often, until it is 
   const down = new Error('down')
   const { board, clock, attempts, warnings } = boardOf([down, down, down, null])
   await board.write(RECORD, new AbortController().signal)
-  expect(warnings).toEqual([['the name of the leader is not written down yet', down]])
+  expect(warnings).toEqual([['the name of the leader is not recorded yet', down]])
   await clock.run(200_000)
 
   const pauses = attempts.slice(1).map(([at], i) => at - attempts[i]![0])
@@ -92,8 +92,8 @@ test('a reason that stays is told once, and another one again', async () => {
 
   expect(attempts).toHaveLength(2)
   expect(warnings).toEqual([
-    [`names of leaders are not to be had: ${none.message}`, none],
-    ['names of leaders are not to be had: there are no fencing tokens', undefined],
+    [`leader names are unavailable: ${none.message}`, none],
+    ['leader names are unavailable: there are no fencing tokens', undefined],
   ])
 })
 

@@ -143,7 +143,10 @@ test('strangers who flood it are not heard for half a minute, and then it is as 
   await settle()
   for (let i = 0; i < 20_000; i++) ears[0]!.strange()
   await settle()
-  expect(seen.slice(1)).toEqual([expect.stringMatching(/^warning: somebody floods/), ['hear', false]])
+  expect(seen.slice(1)).toEqual([
+    expect.stringMatching(/^warning: the notification channel is flooded/),
+    ['hear', false],
+  ])
   await clock.run(30_000)
   expect(seen.slice(3)).toEqual([['hear', true], 'listening'])
   await bell.close()

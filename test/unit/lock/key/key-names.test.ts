@@ -95,7 +95,7 @@ test('a failure is reported once, and tried again later; locks go on', async () 
   world.server.refuses = new Error('no more connections')
 
   await world.clock.run(120_000)
-  expect(warnings).toEqual(['names of keys are not written down'])
+  expect(warnings).toEqual(['names of keys are not recorded'])
   expect(world.server.names.size).toBe(0)
   world.server.refuses = null
   await world.clock.run(120_000)

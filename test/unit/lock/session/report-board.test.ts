@@ -84,7 +84,7 @@ test('when it can not be told, that is a warning, and a minute later all of it i
   const writeReports = dialect.writeReports.bind(dialect)
   dialect.writeReports = () => Promise.reject(new Error('there is no such table'))
   await world.clock.run(5000)
-  expect(warnings).toEqual(['since when locks are held is not written down'])
+  expect(warnings).toEqual(['ages of locks are not recorded'])
   dialect.writeReports = writeReports
   const before = world.server.reports.length
   await world.clock.run(62_000)
