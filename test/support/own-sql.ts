@@ -1,6 +1,13 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { evaluationSql } from '../../src/serve/sql/evaluation-sql.js'
 import { filesOf, ROOT } from './repository.js'
+
+const EVALUATED = [
+  { type: 'int8', text: '1' },
+  { type: 'int4', text: '1' },
+  { type: 'text', text: "'1'" },
+] as const
 
 /** One statement of ours, and its name: `inspect-sql LOCKS`. */
 export interface OwnStatement {
@@ -9,11 +16,11 @@ export interface OwnStatement {
 }
 
 /**
- * Every statement for PostgreSQL in the files of SQL, those that functions put together included. In MySQL nobody's function
- * can take the name of one of the server's own.
+ * Every statement for PostgreSQL in the SQL files, including those built by functions. In MySQL a user's function cannot
+ * shadow a built-in one.
  */
 export async function ownStatements(): Promise<OwnStatement[]> {
-  const files = filesOf('src', '-sql.ts').filter(({ path }) => !path.startsWith('src/dialect/mysql/'))
+  const files = filesOf('src', '-sql.ts').filter(({ path }) => !path.includes('/mysql/'))
   const found = await Promise.all(
     files.map(async ({ path }) => {
       const module = (await import(pathToFileURL(join(ROOT, path)).href)) as Record<string, unknown>
@@ -39,6 +46,8 @@ const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
 
 function textsOf(name: string, value: unknown): OwnStatement[] {
   if (typeof value === 'string') return /\w/.test(value) ? [{ name, text: value }] : []
+  // The only one that takes a list.
+  if (value === evaluationSql) return textsOf(name, evaluationSql(EVALUATED))
   // Names of roles, schemas and the like go in, and what they are does not matter.
   if (typeof value === 'function')
     return textsOf(name, (value as (...some: unknown[]) => unknown)(...(ARGUMENTS[name] ?? ANY)))

@@ -61,5 +61,5 @@ export const NOTIFY_DOCTOR = `SELECT pg_catalog.pg_notify('lockpool_doctor', $1)
 /** Who follows this server. Rows of it are seen by every role, if not what is in them. */
 export const AVAILABILITY = `
 SELECT
-  (SELECT count(*)::int FROM pg_catalog.pg_stat_replication) AS standbys,
-  current_setting('synchronous_standby_names') AS synchronous_standbys`
+  (SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_stat_replication) AS standbys,
+  pg_catalog.current_setting('synchronous_standby_names') AS synchronous_standbys`

@@ -1,9 +1,9 @@
 /** All settings as SHOW says them, with what `version()` and the name of the database are. */
 export const READ_SETTINGS = `
-  SELECT name, current_setting(name, true) AS shown
+  SELECT name, pg_catalog.current_setting(name, true) AS shown
   FROM pg_catalog.pg_settings
 `
 
 export const READ_IDENTITY = `
-  SELECT pg_catalog.version() AS version, pg_catalog.current_database()::text AS database
+  SELECT pg_catalog.version() AS version, pg_catalog.current_database()::pg_catalog.text AS database
 `
