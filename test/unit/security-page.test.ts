@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import * as keys from '../../src/dialect/postgres/postgres-key.js'
+import { CREATE_BATCH_FUNCTIONS } from '../../src/dialect/postgres/table/table-schema-sql.js'
 import { PUBLIC_CHANNEL } from '../../src/dialect/postgres/postgres-channel.js'
 import { filesOf, read, ROOT, section, tableRows } from '../support/repository.js'
 
@@ -28,7 +29,18 @@ test('each table, sequence and channel of ours has a row', () => {
   expect(made.length).toBeGreaterThanOrEqual(7)
   for (const name of [...made, PUBLIC_CHANNEL, 'lockpool_doctor'])
     expect(FIRST_CELLS, name).toContain(`\`${name}\``)
-  expect(sql.join('\n')).not.toMatch(/CREATE (OR REPLACE )?(FUNCTION|PROCEDURE|TRIGGER|VIEW)/)
+  expect(sql.join('\n')).not.toMatch(/CREATE (OR REPLACE )?(PROCEDURE|TRIGGER|VIEW)/)
+})
+
+test('functions have a row, and run with the rights of their caller under a search path of ours', () => {
+  const texts = filesOf('src', '-sql.ts').map(({ path }) => read(path))
+  expect(texts.filter((text) => text.includes('CREATE OR REPLACE FUNCTION'))).toHaveLength(1)
+  for (const text of CREATE_BATCH_FUNCTIONS) {
+    const [, name] = text.match(/CREATE OR REPLACE FUNCTION lockpool\.(\w+)/)!
+    expect(FIRST_CELLS).toContain(`\`${name!}\``)
+    expect(text).toContain('SET search_path = pg_catalog, pg_temp')
+    expect(text).not.toContain('SECURITY DEFINER')
+  }
 })
 
 test('each row names the tests that hold it, and they are there', () => {
