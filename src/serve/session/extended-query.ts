@@ -124,8 +124,8 @@ async function outcomeOf(portal: Portal, statement: Statement, session: QuerySes
 export async function runClose({ kind, name }: NamedMessage, session: QuerySession): Promise<void> {
   if (kind === 'statement') session.prepared.remove(name)
   else {
-    session.prepared.removePortal(name)
-    if (session.passing?.isHeld === true) await session.passing.closePortal(name)
+    const statement = session.prepared.removePortal(name)?.prepared.statement ?? null
+    if (statement !== null && !isHere(statement, session)) await session.passing!.closePortal(name)
   }
   session.link.send(CLOSE_COMPLETE)
 }

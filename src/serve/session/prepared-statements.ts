@@ -73,8 +73,11 @@ export class PreparedStatements {
     return portal
   }
 
-  removePortal(name: string): void {
+  /** Null if there is none of that name. */
+  removePortal(name: string): Portal | null {
+    const portal = this.#portals?.get(name) ?? null
     this.#portals?.delete(name)
+    return portal
   }
 
   /** Portals end with their transaction. */

@@ -47,6 +47,13 @@ const executed = ({ text, types = [], formats = [], values = [], max = 0 }: Exec
   { is: 'execute', portal: '', max },
 ]
 
+/** Through the portal `p`. */
+const named = (execution: Execution): Frame[] =>
+  executed(execution).map((frame) => {
+    if (frame.is === 'bind' || frame.is === 'execute') return { ...frame, portal: 'p' }
+    return frame.is === 'describe' ? { ...frame, name: 'p' } : frame
+  })
+
 const SYNC: Frame = { is: 'sync' }
 const LOCK = 'SELECT pg_advisory_lock($1)'
 
@@ -103,6 +110,17 @@ test.each<[string, readonly Group[]]>([
     [
       [
         ...executed({ text: 'SELECT pg_try_advisory_lock($1::int)', types: [20], values: ['5000000000'] }),
+        SYNC,
+      ],
+    ],
+  ],
+  [
+    'a portal that is closed before its last row makes room for another of its name',
+    [
+      [
+        ...named({ text: 'SELECT generate_series(1, 3)', max: 1 }),
+        { is: 'close', kind: 'P', name: 'p' },
+        ...named({ text: 'SELECT generate_series(4, 5)' }),
         SYNC,
       ],
     ],
