@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util'
 import { FAULT_NAMES, type FaultName } from './faults.js'
 
 export const USAGE: string = `usage: npm run ha -- --fault ${FAULT_NAMES.join('|')} [--strict] [--minutes N]
-       [--way hosts|balancer] [--sync] [--quick] [--lease MS] [--json FILE]
+       [--way hosts|balancer] [--sync] [--quick] [--lease MS] [--newcomer]
+       [--away S] [--json FILE]
 
   --fault F     what happens to the primary of a three-node Patroni cluster; several with commas, or "all"
   --strict      pools with \`strict: true\`
@@ -11,6 +12,8 @@ export const USAGE: string = `usage: npm run ha -- --fault ${FAULT_NAMES.join('|
   --sync        with synchronous_mode of Patroni
   --quick       ttl 20, loop_wait 5, retry_timeout 5, instead of Patroni's 30, 10, 10
   --lease MS    leaseMs of the pools (default 15000)
+  --newcomer    a fourth process starts when there is a new primary: it knows of nothing that was before
+  --away S      the old primary comes back so many seconds after there is a new one (default 5)
   --json FILE   where the results go
 
 Needs Patroni, etcd, PostgreSQL 14 or later and, for --way balancer, HAProxy. Nothing is installed. On Debian:
@@ -27,6 +30,8 @@ export interface HaOptions {
   readonly isSync: boolean
   readonly isQuick: boolean
   readonly leaseMs: number
+  readonly hasNewcomer: boolean
+  readonly awayMs: number
   readonly json: string | null
 }
 
@@ -42,6 +47,8 @@ export function parseOptions(args: readonly string[]): HaOptions {
       sync: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       lease: { type: 'string', default: '15000' },
+      newcomer: { type: 'boolean', default: false },
+      away: { type: 'string', default: '5' },
       json: { type: 'string' },
     },
   })
@@ -55,6 +62,8 @@ export function parseOptions(args: readonly string[]): HaOptions {
     isSync: values.sync,
     isQuick: values.quick,
     leaseMs: positive('lease', values.lease),
+    hasNewcomer: values.newcomer,
+    awayMs: positive('away', values.away) * 1000,
     json: values.json ?? null,
   }
 }
