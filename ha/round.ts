@@ -22,8 +22,7 @@ const WORKERS = ['a', 'b', 'c']
 const FAIL_OVER_LIMIT_MS = 120_000
 const WHOLE_LIMIT_MS = 180_000
 
-/** How long the old primary stays away once there is a new one, and how long it is watched when all are there again. */
-const AWAY_MS = 5000
+/** How long all are watched when they are there again. */
 const WATCHED_MS = 10_000
 
 /** How long pools may take to get going, and the server to let go of what they left. */
@@ -58,7 +57,7 @@ export async function runRound(
   const primary = cluster.nodeOf(leaderOf(before)!)
   const standby = cluster.nodeOf(successorOf(before)!)
   say('starting')
-  const workers = startWorkers(cluster, folder, options)
+  const workers = WORKERS.map((process) => startWorker(cluster, folder, process, options))
   const prober = new Prober(cluster.nodes, (node) => cluster.urlOf(node))
   try {
     await warm(workers)
@@ -69,7 +68,8 @@ export async function runRound(
     const undo = await FAULTS[fault].strike(cluster, primary, standby)
     step('struck')
     await newPrimary(cluster, primary.name, FAULTS[fault].mayStay, step)
-    await sleep(AWAY_MS)
+    if (options.hasNewcomer) workers.push(startWorker(cluster, folder, 'd', options))
+    await sleep(options.awayMs)
     say(`${fault}: the old primary comes back`)
     undo()
     step('undone')
@@ -94,12 +94,14 @@ export async function runRound(
   }
 }
 
-function startWorkers(cluster: PatroniCluster, folder: string, options: HaOptions): HaWorker[] {
-  const { leaseMs, isStrict, way } = options
+function startWorker(
+  cluster: PatroniCluster,
+  folder: string,
+  process: string,
+  { leaseMs, isStrict, way }: HaOptions,
+): HaWorker {
   const url = cluster.urlBy(way)
-  return WORKERS.map(
-    (process) => new HaWorker({ process, url, journal: join(folder, `${process}.jsonl`), leaseMs, isStrict }),
-  )
+  return new HaWorker({ process, url, journal: join(folder, `${process}.jsonl`), leaseMs, isStrict })
 }
 
 /** Until the one lock is held, and the other goes from one to the next. */
