@@ -83,6 +83,7 @@ const CLEAN_PAGES: readonly string[] = [
   'docs/guides/poolers.md',
   'docs/guides/prisma.md',
   'docs/guides/production.md',
+  'docs/guides/serve.md',
   'docs/guides/telemetry.md',
   'docs/guides/testing.md',
   'docs/guides/tls.md',
