@@ -18,10 +18,11 @@ async function main(options: HaOptions): Promise<void> {
     `ha: three nodes of Patroni${isSync ? ', synchronous' : ''}; ${isStrict ? 'strict' : 'plain'} mode, by ${way === 'hosts' ? 'a list of hosts' : 'HAProxy'}\n`,
   )
   say('starting the cluster')
-  const cluster = await PatroniCluster.start(programs, options)
-  // Ends what it has started, however it ends.
-  process.once('SIGINT', () => void cluster.stop().then(() => process.exit(130)))
-  process.once('SIGTERM', () => void cluster.stop().then(() => process.exit(143)))
+  const cluster = await PatroniCluster.start(programs, options, (made) => {
+    // Ends what it has started, however it ends, also half-way.
+    process.once('SIGINT', () => void made.stop().then(() => process.exit(130)))
+    process.once('SIGTERM', () => void made.stop().then(() => process.exit(143)))
+  })
   const rounds: RoundResult[] = []
   try {
     const until = sharedNow() + minutes * 60_000

@@ -43,6 +43,7 @@ export class PatroniCluster {
   static async start(
     programs: Programs,
     how: { readonly isSync: boolean; readonly isQuick: boolean; readonly way: Way },
+    made: (cluster: PatroniCluster) => void,
   ): Promise<PatroniCluster> {
     const account = findSystemAccount()
     const folder = await mkdtemp(join(tmpdir(), 'lockpool-ha-'))
@@ -60,6 +61,8 @@ export class PatroniCluster {
       isQuick: how.isQuick,
     }
     const cluster = new PatroniCluster(plan, programs, account)
+    // From here on there is something to be stopped.
+    made(cluster)
     cluster.#own(folder)
     try {
       await cluster.#startAll(how.way)
