@@ -1,6 +1,10 @@
 /** Rows with leases, through PgBouncer in transaction mode, while processes, the pooler and server sessions are struck. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import pg from 'pg'
+import type { Prepared } from '../../src/dialect/postgres/server-connection.js'
+import type { StatementRunner } from '../../src/dialect/postgres/table/statement-runner.js'
+import { tidyRows } from '../../src/dialect/postgres/table/tidy.js'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { script } from '../support/command-line.js'
 import { createDatabase, type TestDatabase } from '../support/database.js'
@@ -118,6 +122,51 @@ describe.runIf(hasPgBouncer)('behind a pooler that lends server sessions for a t
     isOver = true
     await Promise.all([striking, ...working])
     expect(grants).toBeGreaterThan(20)
+  })
+
+  test('rows that nobody has are removed all the time: tokens of a key grow all the same, and nothing overlaps', async () => {
+    const all = [pool({ max: 3 }), pool({ max: 3 })]
+    await Promise.all(all.map((locks) => locks.ready()))
+    const client = new pg.Client(database.url)
+    await client.connect()
+    const runner = {
+      rows: async ({ text }: Prepared, values: unknown[]) => (await client.query(text, values)).rows,
+      rowsAtLast: async ({ text }: Prepared, values: unknown[]) => (await client.query(text, values)).rows,
+    } as unknown as StatementRunner
+    const inside = new Set<string>()
+    const last = new Map<string, bigint>()
+    let isOver = false
+    const work = async (locks: LockPool): Promise<void> => {
+      while (!isOver) {
+        const key = `row ${Math.floor(Math.random() * 6)}`
+        const lock = await locks.acquire(key, { timeoutMs: 20_000 })
+        expect(inside.has(key)).toBe(false)
+        inside.add(key)
+        expect(lock.token > (last.get(key) ?? 0n), `${key}: ${lock.token} after ${last.get(key)}`).toBe(true)
+        last.set(key, lock.token)
+        await pause(1)
+        inside.delete(key)
+        await lock.release()
+      }
+    }
+    const seats = async (locks: LockPool): Promise<void> => {
+      while (!isOver) await locks.semaphore('seats', 3).withPermit({ timeoutMs: 20_000 }, () => pause(1))
+    }
+    const working = all.flatMap((locks) => [work(locks), work(locks), work(locks), seats(locks)])
+    let removed = 0
+    const worked = Promise.all(working)
+    try {
+      for (const until = performance.now() + 3000; performance.now() < until; await pause(2)) {
+        await tidyRows(runner, { kept: 0, atOnce: 100 })
+        removed++
+      }
+    } finally {
+      isOver = true
+      await client.end()
+    }
+    await worked
+    expect(removed).toBeGreaterThan(20)
+    expect(last.size).toBe(6)
   })
 
   test('by default serializable transactions change nothing but how often something is sent', async () => {

@@ -52,13 +52,14 @@ export async function join(
   const values = [String(id), settings.leaseMs, namespace, name]
   const [row] = await runner.rows<{ floor: string }>({ name: 'lockpool_join_members', text: JOIN }, values)
   if (row === undefined) throw missing('the row of lockpool.floor')
-  const member = new Member(id, settings.leaseMs, row.floor, runner, ended)
+  const member = new Member(id, settings.leaseMs, runner, ended)
   // Who is dead has to be known from the first attempt on.
   await member.beat()
   const hasFunctions = found.functions === FUNCTIONS
   return {
     member,
     facts: {
+      floor: row.floor,
       hasFunctions,
       keepsNames: found.keepsNames,
       shortfall: hasFunctions

@@ -45,7 +45,7 @@ WHERE member.id {=} $1::bigint AND member.epoch {<} $2::bigint`)
 
 /** No row, or a dead one: it was buried. */
 export const LOOK_AT_MEMBER: string = own(`
-SELECT member.epoch::pg_catalog.text AS epoch, member.dead, member.floor::pg_catalog.text AS floor
+SELECT member.epoch::pg_catalog.text AS epoch, member.dead
 FROM lockpool.member AS member WHERE member.id {=} $1::bigint`)
 
 /** What a dead member has left. Behind RAISE_EPOCH, as a statement of its own: nothing of it comes after this. */

@@ -3,6 +3,10 @@ import { ConnectionError } from '../../../base/errors.js'
 import { ABANDON, BEAT, BURY, FORGET_DEAD, LEAVE, LOOK_AT_MEMBER, RAISE_EPOCH, SWEEP } from './member-sql.js'
 import { Observer } from './observer.js'
 import { StatementRunner } from './statement-runner.js'
+import { tidyRows } from './tidy.js'
+
+/** How often one of the members looks whether there are too many rows. */
+const TIDY_EVERY_MS = 10_000
 
 /** The member was marked dead, by others or by an administrator: whatever it had may be had by others. */
 export class Buried extends ConnectionError {
@@ -23,19 +27,11 @@ export class Member {
   readonly #buried: (cause: Error) => void
   #epoch = 0n
   #raising: Promise<void> | null = null
-  /** Tokens of new rows begin above it. It goes up when rows were removed. */
-  floor: string
+  #tidiedAt: number = systemClock.now()
 
-  constructor(
-    id: number,
-    leaseMs: number,
-    floor: string,
-    runner: StatementRunner,
-    buried: (cause: Error) => void,
-  ) {
+  constructor(id: number, leaseMs: number, runner: StatementRunner, buried: (cause: Error) => void) {
     this.id = id
     this.leaseMs = leaseMs
-    this.floor = floor
     this.runner = runner
     this.#buried = buried
   }
@@ -61,6 +57,13 @@ export class Member {
     for (const { id, beat } of standing) void this.#bury(id, beat)
     const { leftOver } = this.observer
     if (leftOver !== null) this.sweep(leftOver).catch(() => undefined)
+    if (sentAt - this.#tidiedAt >= TIDY_EVERY_MS && this.observer.isLowest(this.id)) this.#tidy(sentAt)
+  }
+
+  #tidy(now: number): void {
+    this.#tidiedAt = now
+    // What fails is done the next time.
+    tidyRows(this.runner).catch(() => undefined)
   }
 
   /**
@@ -80,10 +83,9 @@ export class Member {
 
   /** Something was refused at the gate: it is dead, or the epoch has been raised meanwhile. */
   async lookAgain(): Promise<void> {
-    const [row] = await this.runner.rowsAtLast<{ epoch: string; dead: boolean; floor: string }>(
-      STATEMENTS.look,
-      [String(this.id)],
-    )
+    const [row] = await this.runner.rowsAtLast<{ epoch: string; dead: boolean }>(STATEMENTS.look, [
+      String(this.id),
+    ])
     if (row === undefined || row.dead) throw this.#isDead()
     this.#epoch = BigInt(row.epoch)
   }

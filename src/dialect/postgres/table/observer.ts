@@ -37,6 +37,12 @@ export class Observer {
     return this.#dead
   }
 
+  /** Whether no living member has a lower id: what one of them has to do for all, this one does. */
+  isLowest(id: number): boolean {
+    for (const other of this.#seen.keys()) if (Number(other) < id) return false
+    return true
+  }
+
   /** One that somebody should have cleaned up behind. */
   get leftOver(): string | null {
     return this.#leftOver

@@ -44,11 +44,15 @@ export class TableAsker {
     const [row] = await member.runner.rows<AskRow>(this.#statement(isBrief), values)
     const { floor } = row!
     if (floor === null) return null
-    if (floor !== member.floor) {
-      member.floor = floor
-      this.#known.clear()
-    }
-    return decodeAsk(row!, asked, order)
+    const told = decodeAsk(row!, asked, order)
+    if (this.#known.isCurrent(floor)) this.#learn(asked, told)
+    return told
+  }
+
+  /** A row that was told of is there, and so is one that could not be made. */
+  #learn(asked: readonly Asked[], told: readonly (Told | null)[]): void {
+    for (const [i, { operation, code }] of asked.entries())
+      if (told[i] !== null || code > CODE.look) this.#known.add(operation.key.id)
   }
 
   #statement(isBrief: boolean): Prepared {

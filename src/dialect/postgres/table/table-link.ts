@@ -41,7 +41,7 @@ export class TableLink implements LockLink {
   readonly renewedBy = 'heartbeat'
   readonly #member: Member
   readonly #waits: Waits
-  readonly #known = new KnownRows()
+  readonly #known: KnownRows
   readonly #held = new Map<string, Held>()
   /** Being given up: the statement wakes the next waiter. */
   readonly #parting = new Set<string>()
@@ -57,6 +57,7 @@ export class TableLink implements LockLink {
     this.keepsNames = facts.keepsNames
     this.noFencing = facts.noFencing
     this.#member = member
+    this.#known = new KnownRows(facts.floor)
     this.#waits = waits
     this.#asker = new TableAsker(member, this.#known, facts.hasFunctions)
     this.#permits = new TablePermits(
@@ -127,18 +128,15 @@ export class TableLink implements LockLink {
 
   async #tell(asked: readonly (Asked | null)[]): Promise<(Told | null | 'again')[]> {
     const wanted = asked.filter((each) => each !== null)
-    const { floor } = this.#member
+    const { floor } = this.#known
     const told = wanted.length === 0 ? [] : await this.#asker.ask(wanted)
-    const isOther = floor !== this.#member.floor
+    const isOther = floor !== this.#known.floor
     let at = 0
     return asked.map((each) => {
       if (each === null) return null
       const answer = told[at++]!
-      const { id } = each.operation.key
-      if (answer !== null) this.#known.add(id)
       if (answer !== null) return answer
       // A row that was to be new is there already; or one that was known has been removed.
-      if (each.code > CODE.look) this.#known.add(id)
       return each.code > CODE.look || isOther ? 'again' : null
     })
   }
@@ -289,6 +287,8 @@ export class TableLink implements LockLink {
 
 /** What a member finds when it joins. */
 export interface TableFacts {
+  /** See `KnownRows`. */
+  readonly floor: string
   readonly hasFunctions: boolean
   readonly keepsNames: boolean
   readonly shortfall: string | null
@@ -296,7 +296,7 @@ export interface TableFacts {
 }
 
 /** A key is asked for as new, then as known, and once more if rows were removed meanwhile. */
-const MOST_ROUNDS = 6
+const MOST_ROUNDS = 20
 
 const MOST_AT_ONCE = 1000
 

@@ -130,10 +130,10 @@ export class TablePermits {
     const told = await this.#asker.ask(asked)
     const again: Asked[] = []
     for (const [i, each] of asked.entries()) {
-      const isNew = each.code > CODE.look
-      this.#known.add(each.operation.key.id)
-      if (isNew && told[i] === null)
-        again.push({ ...each, code: each.code === CODE.newQueue ? CODE.queue : CODE.insistShared })
+      const isKnown = this.#known.has(each.operation.key.id)
+      if (told[i] !== null) continue
+      if (each.code > CODE.look) again.push({ ...each, code: KNOWN[each.code]! })
+      else if (!isKnown && NEW[each.code] !== undefined) again.push({ ...each, code: NEW[each.code]! })
     }
     if (again.length > 0) await this.#asker.ask(again)
   }
@@ -144,8 +144,15 @@ export class TablePermits {
     const numbers = Array.from({ length: permits }, (_, i) => (operation.from + i) % permits)
     const numberOf = new Map<string, number>()
     for (const number of numbers) if (!own.has(number)) numberOf.set(slot(number).bits, number)
-    await this.#makeSlots(operation)
-    const found = numberOf.size === 0 ? null : await this.#takeRows([...numberOf.keys()], operation.atMost)
+    let found: string | null = null
+    let isSure = numberOf.size === 0
+    while (!isSure) {
+      const { floor } = this.#known
+      await this.#makeSlots(operation)
+      found = await this.#takeRows([...numberOf.keys()], operation.atMost)
+      // Where rows have been removed meanwhile, some of ours may have been among them.
+      isSure = found !== null || floor === this.#known.floor
+    }
     const taken = (found === null ? [] : found.split(' ')).map((each) => {
       const [bits, token] = each.split(':') as [string, string]
       const number = numberOf.get(bits)!
@@ -165,7 +172,10 @@ export class TablePermits {
       const values = [keys, atMost, me, member.epoch, member.dead]
       try {
         const [row] = await member.runner.rows<TakenRow>(STATEMENTS.take, values)
-        if (row!.floor !== null) return row!.taken
+        if (row!.floor !== null) {
+          this.#known.isCurrent(row!.floor)
+          return row!.taken
+        }
         await member.lookAgain()
       } catch (error) {
         if (!(error instanceof OutcomeUnknown)) throw error
@@ -185,7 +195,7 @@ export class TablePermits {
       const values = [bits, String(member.id), member.epoch]
       const [row] = await member.runner.rowsAtLast<{ floor: string | null }>(STATEMENTS.make, values)
       if (row!.floor === null) await member.lookAgain()
-      else this.#known.add(all)
+      else if (this.#known.isCurrent(row!.floor)) this.#known.add(all)
     }
   }
 
@@ -203,6 +213,16 @@ interface TakenRow {
 }
 
 export type { Told }
+
+/** The same for a row that is there after all, and for one that is not any more. */
+const KNOWN: Readonly<Record<number, number>> = {
+  [CODE.newQueue]: CODE.queue,
+  [CODE.newShared]: CODE.insistShared,
+}
+const NEW: Readonly<Record<number, number>> = {
+  [CODE.queue]: CODE.newQueue,
+  [CODE.insistShared]: CODE.newShared,
+}
 
 const STATEMENTS = {
   make: { name: 'lockpool_make_slots', text: MAKE_SLOTS },
