@@ -87,7 +87,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.#borrows = dialect.join !== undefined
     this.process = processInWords(options.applicationName)
     this.#sender = Math.floor(random.next() * 2 ** 48).toString(36)
-    this.connections = makePool(factory, poolOptions(options, spare), { clock, random })
+    this.connections = makePool(factory, poolOptions(options, spare), {
+      clock,
+      random,
+      openFailed: () => this.#primaryMayBeDown(),
+    })
     const guard = dialect.guard.bind(dialect)
     const hashOf = dialect.hashOf ?? null
     const { agenda } = this
@@ -258,7 +262,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   lost(session: Session, reason: string, locks: number, error?: Error): void {
-    if (this.sessions.all.length === 0) this.primary.down()
+    this.#primaryMayBeDown()
     this.events.emit('session:lost', {
       session: session.id,
       reason,
@@ -286,6 +290,10 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   listening(): void {
     this.keys.listening()
     this.semaphores.listening()
+  }
+
+  #primaryMayBeDown(): void {
+    if (this.sessions.all.length === 0) this.primary.down()
   }
 
   #reportBoard(dialect: Dialect<C>): ReportBoard<C> {

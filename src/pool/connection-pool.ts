@@ -32,6 +32,8 @@ export interface PoolPorts {
   readonly clock?: Clock
   /** Default: real randomness. */
   readonly random?: Random
+  /** Called when a connection could not be opened. A listener would do as well, but borrowers can count and remove those. */
+  readonly openFailed?: () => void
 }
 
 /**
@@ -72,7 +74,10 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     const random = ports.random ?? systemRandom
     this.#stock = new Stock(guarded, this.#options, { clock, random }, this.#events, {
       changed: () => this.#serve(),
-      openFailed: (error, isLast) => this.#openFailed(error, isLast),
+      openFailed: (error, isLast) => {
+        ports.openFailed?.()
+        this.#openFailed(error, isLast)
+      },
       ended: (connection, error) => this.connectionEnded(connection, error),
       gone: (connection) => this.connectionGone(connection),
     })

@@ -127,7 +127,7 @@ test.each([
   [['rnu'], 64, /^lockpool: unknown command rnu; did you mean run\?\nlockpool: see lockpool --help\n$/],
   [['--versoin'], 64, /did you mean --version\?/],
   [['run', '', '--', 'true'], 64, /must not be empty/],
-  [['run', 'x'.repeat(1025), '--', 'true'], 64, /may have 1024 characters/],
+  [['run', 'x'.repeat(1025), '--', 'true'], 64, /at most 1024 characters, got 1025/],
 ])('a wrong command line ends with 64 and says why: %#', async (args, code, message) => {
   const it = lockpool(args)
 

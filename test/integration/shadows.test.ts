@@ -224,7 +224,7 @@ async function transactions(a: LockPool, b: LockPool): Promise<void> {
     expect(await tx.lockRows('orders', { name: names }, { strength: 'share' })).toHaveLength(2)
     await b.transaction(async (other) => {
       const late = await rejection(other.lock('in transaction', { timeoutMs: 50 }))
-      expect(late).toMatchObject({ code: 'LOCK_TIMEOUT', holder: expect.stringContaining('process') })
+      expect(late).toMatchObject({ code: 'LOCK_TIMEOUT', holder: expect.stringContaining('pid') })
       await rejection(other.lock('in transaction', { timeoutMs: 0 }))
     })
   })

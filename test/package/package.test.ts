@@ -220,7 +220,7 @@ export async function program(): Promise<bigint> {
 // @ts-expect-error not a connection
 new LockPool({ connection: 5 })
 // @ts-expect-error neither is what stands in it
-new LockPool({ connection: { port: 'a' } })
+new LockPool({ connection: { port: true } })
 export const internal = (lock: Lock): void => {
   // @ts-expect-error our own business
   lock.lose('x')

@@ -68,7 +68,7 @@ export function compileToRun(): Map<string, string[]> {
 /** The server of the tests, and any port that is free. */
 function hereInsteadOf(code: string): string {
   return code
-    .replaceAll(`'postgres://localhost/app'`, `process.env['DATABASE_URL']!`)
+    .replaceAll(/'postgres:\/\/(?:localhost\/app|app@db1,db2[^']*)'/g, `process.env['DATABASE_URL']!`)
     .replaceAll(/\.listen\(\d+/g, '.listen(0')
 }
 

@@ -1,5 +1,6 @@
 import { BackendMismatchError } from '../../base/errors.js'
 import { quoted } from '../../base/printable.js'
+import { sqlState } from './postgres-errors.js'
 import type { Backend } from './backend.js'
 import { CLAIM_BACKEND, READ_BACKEND, READ_BACKEND_FOR_ROWS } from './backend-sql.js'
 import type { OwnValue } from './own-query.js'
@@ -29,6 +30,14 @@ export type Ask = (text: string, values: OwnValue[]) => Promise<readonly object[
 export async function claimBackend(ask: Ask, claim: BackendClaim): Promise<void> {
   const row = (await read(ask, claim)) ?? (await write(ask, claim))
   if (row !== undefined && row.backend !== claim.backend) throw mismatch(row, claim)
+}
+
+/** Locked by a statement of somebody, as DDL is; the table or the schema is gone, or the right to use it; read-only. */
+const FAULTS: ReadonlySet<string> = new Set(['55P03', '42P01', '3F000', 'XX000', '42501', '25006'])
+
+/** Whether `claimBackend` rejected because of the place where it is written down. Locks do not need that. */
+export function isPlaceGone(error: unknown): boolean {
+  return FAULTS.has(sqlState(error) ?? '')
 }
 
 async function read(ask: Ask, { namespace, backend }: BackendClaim): Promise<BackendRow | undefined> {

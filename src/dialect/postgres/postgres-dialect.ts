@@ -6,7 +6,7 @@ import type { NamedKey } from '../named-key.js'
 import type { SemaphoreCode } from '../permit-operation.js'
 import type { Queryable } from '../queryable.js'
 import { LeasedConnection } from './leased-connection.js'
-import { claimBackend, type BackendClaim } from './backend-claim.js'
+import { claimBackend, isPlaceGone, type BackendClaim } from './backend-claim.js'
 import { attach } from './postgres-attach.js'
 import { listen } from './postgres-bell.js'
 import { PostgresChannel } from './postgres-channel.js'
@@ -53,11 +53,20 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
     try {
       const facts = await attach(server, settings, second)
       await this.#channel.learn(server, settings.fencing !== 'off')
-      if (this.#claim !== null && facts.keepsBackend)
-        await claimBackend(async (text, values) => (await server.query(text, values)).rows, this.#claim)
+      if (facts.keepsBackend) await this.#claimBackend(server)
       return new PostgresLink(server, facts, settings, this.#channel, ended)
     } catch (error) {
       throw explain(error)
+    }
+  }
+
+  /** While the schema is being changed or dropped, locks go on without it. */
+  async #claimBackend(server: ServerConnection): Promise<void> {
+    if (this.#claim === null) return
+    try {
+      await claimBackend(async (text, values) => (await server.query(text, values)).rows, this.#claim)
+    } catch (error) {
+      if (!isPlaceGone(error)) throw error
     }
   }
 

@@ -1,8 +1,7 @@
 import type { Clock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
 import type { ServerName } from '../../dialect/server-name.js'
-import type { Emitter, Listener } from '../../base/emitter.js'
-import type { PoolEvents } from '../../pool/pool-events.js'
+import type { Emitter } from '../../base/emitter.js'
 import type { LockEvents } from '../lock-events.js'
 import type { LockPoolOptions } from '../lock-pool-options.js'
 
@@ -115,10 +114,6 @@ export class PrimaryWatch {
 interface Watched {
   readonly clock: Clock
   readonly events: Emitter<LockEvents>
-  readonly connections: {
-    on(event: 'connection:failed', listener: Listener<PoolEvents['connection:failed']>): unknown
-  }
-  readonly sessions: { readonly all: readonly unknown[] }
   warn(message: string): void
 }
 
@@ -129,9 +124,5 @@ export function watchPrimary(
   const { clock } = engine
   const changed = (event: LockEvents['primary:changed']): void => engine.events.emit('primary:changed', event)
   const warn = (message: string): void => engine.warn(message)
-  const watch = new PrimaryWatch({ clock, changed, warn }, otherCluster === 'allow')
-  engine.connections.on('connection:failed', () => {
-    if (engine.sessions.all.length === 0) watch.down()
-  })
-  return watch
+  return new PrimaryWatch({ clock, changed, warn }, otherCluster === 'allow')
 }
