@@ -54,21 +54,6 @@ const KNOW_DRIVER: Readonly<Record<string, readonly string[]>> = {
 const CIRCLES: readonly (readonly string[])[] = [
   // The table loads its commands when they are asked for, and one of them writes the table down for shells.
   ['src/cli/command-table.ts', 'src/cli/commands/completion.ts'],
-  ['src/cli/inspect/end-holders.ts', 'src/cli/inspect/key-argument.ts', 'src/cli/mysql/watch.ts'],
-  ['src/dialect/mysql/bell.ts', 'src/dialect/mysql/bells.ts'],
-  [
-    'src/dialect/postgres/backend-claim.ts',
-    'src/dialect/postgres/backend.ts',
-    'src/dialect/postgres/postgres-dialect.ts',
-    'src/dialect/postgres/table/join.ts',
-    'src/dialect/postgres/table/table-dialect.ts',
-  ],
-  ['src/dialect/postgres/table/table-link.ts', 'src/dialect/postgres/table/table-permits.ts'],
-  [
-    'src/serve/session/client-label.ts',
-    'src/serve/session/client-session.ts',
-    'src/serve/session/session-ports.ts',
-  ],
 ]
 
 describe('layers', () => {

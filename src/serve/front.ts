@@ -8,7 +8,8 @@ import { FatalError, SqlError } from './messages/sql-error.js'
 import type { ClientLink } from './session/client-link.js'
 import { AbortStock } from './session/abort-stock.js'
 import { ClientSession } from './session/client-session.js'
-import type { Identity, SessionPorts } from './session/session-ports.js'
+import type { Identity } from './session/identity.js'
+import type { SessionPorts } from './session/session-ports.js'
 import { StartingConnection, type Arrival, type StartupRules } from './startup/connection.js'
 
 /** How a front listens, and what it lets in. */
@@ -26,7 +27,7 @@ export interface FrontOptions {
 
 /** What a front is made of, in addition to its options. */
 export type FrontPorts = Omit<
-  SessionPorts,
+  SessionPorts<ClientSession>,
   'aborts' | 'deadlines' | 'ended' | 'allSessions' | 'idleTimeoutMs'
 >
 
@@ -41,7 +42,7 @@ const BACKLOG = 4096
 /** The wire front: listens, lets clients in, and knows all that are there. */
 export class Front {
   readonly #options: FrontOptions
-  readonly #ports: SessionPorts
+  readonly #ports: SessionPorts<ClientSession>
   readonly #server: Server
   readonly #starting = new Set<StartingConnection>()
   readonly #sessions = new Map<number, ClientSession>()

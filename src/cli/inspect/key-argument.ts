@@ -2,9 +2,10 @@ import { InvalidKeyError } from '../../base/errors.js'
 import { checkKey } from '../../dialect/check-key.js'
 import type { LockKey } from '../../dialect/lock-key.js'
 import { encodeKey, encodeSemaphore } from '../../dialect/postgres/postgres-key.js'
-import { keyNameRow, type KeyNameRow } from '../../dialect/postgres/postgres-key-names.js'
+import { keyNameRow } from '../../dialect/postgres/postgres-key-names.js'
 import { titled, type ServerLock, type ServerLockKind } from '../../inspect/server-lock.js'
 import { CONNECTION_FLAGS } from '../connection.js'
+import type { KeyCoder } from './key-coder.js'
 import { isMysql } from '../mysql/address.js'
 import { toggle, type Flag, type FlagValues } from '../flags.js'
 import { rawKey } from '../raw-key.js'
@@ -31,14 +32,6 @@ export interface WantedLocks {
   readonly isOne: (lock: ServerLock) => boolean
   /** Hints if there is no such lock, but one of the same name of another kind: most likely a flag was forgotten. */
   readonly elsewhere: (locks: readonly ServerLock[]) => readonly string[]
-}
-
-/** How a database calls keys. */
-export interface KeyCoder {
-  /** As `ServerLock.id` of a lock has it. */
-  lockId(key: LockKey, namespace: string): string
-  semaphoreId(key: LockKey, namespace: string): string
-  nameRow(name: string, namespace: string, isSemaphore: boolean): KeyNameRow
 }
 
 const POSTGRES_KEYS: KeyCoder = {

@@ -5,6 +5,7 @@ import { systemClock } from '../../base/clock.js'
 import { InvalidOptionError } from '../../base/errors.js'
 import { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Evaluator } from '../../serve/session/passing.js'
+import type { ClientSession } from '../../serve/session/client-session.js'
 import type { SessionPorts } from '../../serve/session/session-ports.js'
 import { PassingSession } from '../../serve/upstream/passing-session.js'
 import { UpstreamEvaluator } from '../../serve/upstream/upstream-evaluator.js'
@@ -23,7 +24,7 @@ const LEASE_TIMEOUT_MS = 30_000
 /** Where statements go that are not about locks, and what evaluates arguments of those that are. */
 export interface FrontUpstream {
   readonly evaluator: Evaluator
-  readonly passingFor: SessionPorts['passingFor']
+  readonly passingFor: SessionPorts<ClientSession>['passingFor']
   close(): Promise<void>
 }
 

@@ -1,7 +1,14 @@
 import type { Wanted } from './interest-book.js'
 import { interrupt } from './bell-sql.js'
-import type { Bell } from './bell.js'
 import type { ServerConnection } from './server-connection.js'
+
+/** The connection on which a pool listens. */
+interface Wakeable {
+  readonly id: number
+  readonly isAsleep: boolean
+  wake(): void
+  answered(keys: readonly { readonly name: string }[]): void
+}
 
 /** What the lock sessions of one pool and the connection on which it listens know of each other. */
 export class Bells {
@@ -9,7 +16,7 @@ export class Bells {
   readonly armed: Map<string, Wanted> = new Map()
   readonly sessions: Set<ServerConnection> = new Set()
   /** Usually one; for a moment there may be the next one already. */
-  readonly #bells = new Set<Bell>()
+  readonly #bells = new Set<Wakeable>()
 
   joined(session: ServerConnection): void {
     this.sessions.add(session)
@@ -26,11 +33,11 @@ export class Bells {
     this.changed()
   }
 
-  listens(bell: Bell): void {
+  listens(bell: Wakeable): void {
     this.#bells.add(bell)
   }
 
-  stopped(bell: Bell): void {
+  stopped(bell: Wakeable): void {
     this.#bells.delete(bell)
   }
 

@@ -1,9 +1,11 @@
 import { BackendMismatchError } from '../../base/errors.js'
 import { quoted } from '../../base/printable.js'
 import { sqlState } from './postgres-errors.js'
-import type { Backend } from './backend.js'
 import { CLAIM_BACKEND, READ_BACKEND, READ_BACKEND_FOR_ROWS } from './backend-sql.js'
 import type { OwnValue } from './own-query.js'
+
+/** How the locks of a namespace are kept. */
+export type Backend = 'advisory' | 'table'
 
 /** Who wants to keep the locks of a namespace in which way. */
 export interface BackendClaim {

@@ -6,10 +6,6 @@ import { clientConfig, readConnection, type PostgresConfig } from './postgres-co
 import type { PostgresConnection } from './postgres-connection.js'
 import { PostgresDialect } from './postgres-dialect.js'
 import { TableDialect } from './table/table-dialect.js'
-
-/** How locks are kept: as session locks of the server, or as rows with leases. */
-export type Backend = 'advisory' | 'table'
-
 export interface ReadBackend {
   readonly problems: readonly string[]
   dialect(pool: { readonly applicationName: string; readonly namespace: string }): Dialect<PostgresConnection>

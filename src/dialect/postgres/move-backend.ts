@@ -1,6 +1,6 @@
 import { sleep, type Clock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
-import type { Backend } from './backend.js'
+import type { Backend } from './backend-claim.js'
 import { READ_BACKEND } from './backend-sql.js'
 import {
   BEGIN_MOVE,

@@ -1,5 +1,5 @@
 import type { Settings } from './client-settings.js'
-import type { Identity } from './session-ports.js'
+import type { Identity } from './identity.js'
 
 /** As the pool has it. */
 const MAX_LABEL = 200

@@ -21,7 +21,8 @@ import { PreparedStatements } from './prepared-statements.js'
 import type { QuerySession } from './query-session.js'
 import { Reported } from './reported.js'
 import { Settings } from './client-settings.js'
-import type { Identity, SessionPorts } from './session-ports.js'
+import type { Identity } from './identity.js'
+import type { SessionPorts } from './session-ports.js'
 import { runSimpleQuery } from './simple-query.js'
 import { StatementTimes } from './statement-times.js'
 import { Transaction } from './transaction.js'
@@ -46,7 +47,7 @@ export class ClientSession extends Expiring implements QuerySession {
   readonly prepared: PreparedStatements = new PreparedStatements()
   readonly passing: Passing | null
   readonly label: ClientLabel
-  readonly #ports: SessionPorts
+  readonly #ports: SessionPorts<ClientSession>
   readonly #reader: MessageReader
   readonly #times: StatementTimes
   readonly #reported: Reported
@@ -61,7 +62,7 @@ export class ClientSession extends Expiring implements QuerySession {
     identity: Identity,
     atStart: ReadonlyMap<string, string>,
     wire: { readonly link: ClientLink; readonly reader: MessageReader },
-    ports: SessionPorts,
+    ports: SessionPorts<ClientSession>,
   ) {
     super()
     this.identity = identity

@@ -3,23 +3,11 @@ import type { Deadlines } from '../../base/deadlines.js'
 import type { LockSource } from '../locks/lock-source.js'
 import type { PermitSource } from '../locks/own-calls.js'
 import type { AbortStock } from './abort-stock.js'
-import type { ClientSession } from './client-session.js'
 import type { ServerSettings } from './client-settings.js'
 import type { Evaluator, Passing } from './passing.js'
 
-/** Who a client is. */
-export interface Identity {
-  readonly user: string
-  readonly database: string
-  /** `host:port`. */
-  readonly address: string
-  /** By which a cancel names it, and which `pg_backend_pid()` answers. */
-  readonly processId: number
-  readonly secret: number
-}
-
 /** What all sessions have in common. */
-export interface SessionPorts {
+export interface SessionPorts<ClientSession> {
   readonly clock: Clock
   readonly aborts: AbortStock
   readonly deadlines: Deadlines

@@ -1,6 +1,6 @@
 import { ConnectionError } from '../../../base/errors.js'
 import type { Holding, LockLink, TableUse } from '../../dialect.js'
-import type { KeyCode, LockMode } from '../../lock-key.js'
+import type { KeyCode } from '../../lock-key.js'
 import {
   SAID,
   type Answer,
@@ -17,14 +17,8 @@ import { TableAsker } from './table-asker.js'
 import { answerOf, codeOf, isGrant, type Asked, type Told } from './table-batch.js'
 import { CODE, FLAG } from './table-batch-sql.js'
 import { TablePermits } from './table-permits.js'
+import type { Held } from './held.js'
 import type { Waits } from './waits.js'
-
-/** What this member has, and the token of its row. */
-export interface Held {
-  readonly key: PostgresKey
-  readonly mode: LockMode
-  readonly token: bigint
-}
 
 /** Rows with leases, as one lock session has them. No connection belongs to it: each statement borrows one. */
 export class TableLink implements LockLink {

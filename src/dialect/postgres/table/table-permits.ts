@@ -7,7 +7,7 @@ import { OutcomeUnknown } from './statement-runner.js'
 import type { TableAsker } from './table-asker.js'
 import type { Asked, Told } from './table-batch.js'
 import { CODE } from './table-batch-sql.js'
-import type { Held } from './table-link.js'
+import type { Held } from './held.js'
 import type { Waits } from './waits.js'
 
 type Done = Omit<PermitReply, 'otherPermits'>
