@@ -8,10 +8,10 @@ import {
   KEY_FLAGS,
   locksOfSession,
   wantedLocks,
-  type KeyCoder,
   type KeyFlags,
   type WantedLocks,
 } from '../inspect/key-argument.js'
+import type { KeyCoder } from '../inspect/key-coder.js'
 import { COLOR_ENVIRONMENT } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 

@@ -7,14 +7,11 @@ import { EXIT } from '../exit-codes.js'
 import type { Terminal } from '../terminal.js'
 import { jsonLine, printable } from '../../base/printable.js'
 import type { WantedLocks } from './key-argument.js'
-import type { ServerWatch } from './server-watch.js'
+import type { Inspector } from './inspector.js'
 import { holderLines } from './who-view.js'
 
 /** The exit code if the lock was free, or the answer was no. */
 export const NOTHING_ENDED = 1
-
-/** Shows the holders of a lock, and ends their sessions. */
-export type Inspector = Pick<ServerWatch, 'look' | 'end'>
 
 export interface BreakOrder {
   readonly wanted: WantedLocks

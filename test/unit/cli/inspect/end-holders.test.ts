@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { endHolders, type BreakOrder, type Inspector } from '../../../../src/cli/inspect/end-holders.js'
+import { endHolders, type BreakOrder } from '../../../../src/cli/inspect/end-holders.js'
+import type { Inspector } from '../../../../src/cli/inspect/inspector.js'
 import { wantedLocks } from '../../../../src/cli/inspect/key-argument.js'
 import type { Channel, Terminal } from '../../../../src/cli/terminal.js'
 import type { SessionEnd } from '../../../../src/dialect/server-state.js'
