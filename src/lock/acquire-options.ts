@@ -74,14 +74,20 @@ export class Requests {
   #make(options: AcquireOptions, patience: Patience, frame: AnyFrame | null): LockRequest {
     const { mode = 'exclusive', signal, timeoutMs = this.#defaultTimeoutMs, label } = options
     const purpose = label === undefined || label === '' ? null : label
-    const request = { mode, signal, frame, purpose, isStandby: false }
+    const isStandby = false
+    // Each is written out: to spread one object into another costs more than all the rest of a shared lock (measured).
     if (timeoutMs > 0) {
       const waitsWhileDown = patience === 'wait' && this.#waitsWhileDown(options)
-      return { ...request, patience, timeoutMs, waitsWhileDown }
+      return { mode, patience, timeoutMs, signal, frame, purpose, waitsWhileDown, isStandby }
     }
     // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
     const single = patience === 'ask' ? patience : 'once'
-    return { ...request, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, waitsWhileDown: false }
+    const waitsWhileDown = false
+    return {
+      ...{ mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame, purpose },
+      waitsWhileDown,
+      isStandby,
+    }
   }
 
   #waitsWhileDown({ timeoutMs }: AcquireOptions): boolean {

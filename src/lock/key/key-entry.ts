@@ -128,10 +128,9 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   /** Takes steps until there is nothing more to do now. */
   advance(): void {
-    let step = nextStep(this)
-    while (this.#take(step)) step = nextStep(this)
-    // The next holder, here, has it already.
-    if (!isGivingUp(step) && this.state !== 'releasing' && this.state !== 'yielding') this.gaveUp()
+    while (this.#take(nextStep(this)));
+    // The next holder, here, has it already; or it is gone.
+    if (this.turn === null || this.isHeld) this.gaveUp()
   }
 
   /** The server's answer. */
@@ -154,13 +153,18 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.touch()
   }
 
-  /** The batch failed, and the server has been brought to hold nothing for this key unless it was held before. */
-  failed(error: LockError, mayAsk: boolean): void {
+  /**
+   * The batch failed, and the server has been brought to hold nothing for this key unless it was held before. Unless that is
+   * known a release is not confirmed: the session is about to be lost, which says so.
+   */
+  failed(error: LockError, mayAsk: boolean, isKnown = true): void {
     const { kind } = this
     this.move(this.#isStaying ? 'held' : 'idle')
     if (kind === 'release' || kind === 'relinquish' || kind === 'yield') {
-      this.gaveUp()
-      this.ring()
+      if (isKnown) {
+        this.gaveUp()
+        this.ring()
+      }
     } else if (!mayAsk && kind !== 'leave' && kind !== 'unmark') this.refuseHead(error)
     this.touch()
   }
@@ -469,7 +473,3 @@ const HURRIED_BELOW_MS = 50
 
 /** From then on a reader does not give way to writers elsewhere: one may be said to wait, and never come. */
 const LATE_MS = 10_000
-
-function isGivingUp(step: Step): boolean {
-  return step === 'release' || step === 'relinquish' || step === 'yield'
-}

@@ -100,15 +100,17 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.touch()
   }
 
-  /** The server has been brought to have for it what `holding` says. */
-  failed(error: LockError, mayAsk: boolean): void {
+  /** The server has been brought to have for it what `holding` says, if that is known. */
+  failed(error: LockError, mayAsk: boolean, isKnown = true): void {
     const isRelease = this.state === 'releasing' || this.state === 'yielding'
     const asked = this.#asked
     this.#asked = 0
     this.move('idle')
     if (isRelease) {
-      this.gaveUp([])
-      this.ring()
+      if (isKnown) {
+        this.gaveUp([])
+        this.ring()
+      }
     } else if (!mayAsk) this.refuse(error, asked)
     this.touch()
   }

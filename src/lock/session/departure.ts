@@ -39,14 +39,17 @@ export interface Answered {
 export interface KeyRequest extends LockOperation {
   /** Before `delayMs` no caller may be told of a grant. */
   answered(answer: Answer, token: DrawnToken | null, delayMs: number, batch: Answered): void
-  /** It has not been carried out. `mayAsk`: nothing is wrong with what was asked, and it may be asked for again at once. */
-  failed(error: LockError, mayAsk: boolean): void
+  /**
+   * It has not been carried out. `mayAsk`: nothing is wrong with what was asked, and it may be asked for again at once.
+   * `isKnown`, by default: what the server has is known; if not, the session is lost next.
+   */
+  failed(error: LockError, mayAsk: boolean, isKnown?: boolean): void
 }
 
 /** The entry of a semaphore, whose operation is on the wire. */
 export interface PermitRequest {
   replied(reply: PermitReply, batch: Answered): void
-  failed(error: LockError, mayAsk: boolean): void
+  failed(error: LockError, mayAsk: boolean, isKnown?: boolean): void
 }
 
 /** The most operations in one statement. It takes the server some milliseconds, which a heartbeat can wait. */

@@ -93,7 +93,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
 
   /** Begins the heartbeats. It may find the lease over already, so whoever is then to be told must know the session by now. */
   start(): void {
-    this.#lease.start()
+    if (!this.isOver) this.#lease.start()
     if (!this.isOver) this.#chores.start()
   }
 
@@ -360,7 +360,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   #lostByFailure(requests: readonly (KeyRequest | PermitRequest)[], error: LockError, cause: Error): void {
     if (this.isOver) return
     this.#host.agenda.run(() => {
-      for (const request of requests) request.failed(error, false)
+      for (const request of requests) request.failed(error, false, false)
       this.lose('what it held could not be told after a failed batch', cause)
     })
   }

@@ -198,7 +198,7 @@ export class Sessions<C extends object> implements SessionHost {
   /** The pool of connections has listeners of its own; and the session may be used again before they are called. */
   #retireIfIdle(session: Session): void {
     this.agenda.tell(() => {
-      if (session.state === 'idle') void this.#retire(session)
+      if (session.state === 'idle' && session.clientCount === 0) void this.#retire(session)
     })
   }
 
@@ -352,6 +352,8 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   #welcome(session: Session): void {
+    // It may have ended before anybody knew of it.
+    if (session.isOver) return this.#openFailed(new ConnectionError('the session ended at once'), false)
     this.#lastFailure = null
     this.#host.opened(session)
     this.#readiness?.resolve()
