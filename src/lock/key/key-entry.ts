@@ -111,19 +111,14 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   override release(lock: Lock): boolean {
     this.removeHolder(lock)
-    if (this.givingUp !== null || this.isHeld) return this.#confirmAtOnce(lock)
+    // Others here hold it, or another release tells the server: there is no step to take.
+    if (this.givingUp !== null || this.isHeld) {
+      this.confirm(lock)
+      return true
+    }
     this.givingUp = lock
     this.touch()
     return this.givingUp !== lock
-  }
-
-  /** Others here hold it, or another release tells the server. */
-  #confirmAtOnce(lock: Lock): true {
-    this.host.agenda.run(() => {
-      this.confirm(lock)
-      this.touch()
-    })
-    return true
   }
 
   /** Takes steps until there is nothing more to do now. */
