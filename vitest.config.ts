@@ -24,10 +24,10 @@ const config: ViteUserConfig = defineConfig({
           globalSetup: ['test/support/server-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Servers and timers are waited for most of the time: on two cores four files at once take half as long as two
-          // (measured: 250 s instead of 420). A group of its own, because the others have another number of workers, and
+          // Servers and timers are waited for most of the time: on two cores three files at once take much less than two one
+          // after the other. With four some tests met their limits. A group of its own, because the others have another number of workers, and
           // would make it late as well.
-          maxWorkers: 4,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

@@ -91,7 +91,7 @@ test('while a lock is held and waited for, nothing waits inside the server', asy
   const [a, b] = [world.pool(), world.pool()]
   const held = await a.acquire('orders')
   const waiting = b.acquire('orders')
-  await expect.poll(async () => (await world.locks()).length).toBeGreaterThan(1)
+  await expect.poll(async () => (await world.locks()).length, { timeout: 10_000 }).toBeGreaterThan(1)
 
   const activity = async (): Promise<unknown> => {
     const { rows } = await world.database.query<{ waiting: string; active: string }>(
@@ -101,8 +101,8 @@ test('while a lock is held and waited for, nothing waits inside the server', asy
     return rows
   }
 
-  // A look may fall into a poll, which takes a fraction of a millisecond.
-  await expect.poll(activity).toEqual([{ waiting: '0', active: '0' }])
+  // A look may fall into a poll, which takes a fraction of a millisecond, and more on a busy machine.
+  await expect.poll(activity, { timeout: 10_000 }).toEqual([{ waiting: '0', active: '0' }])
   await held.release()
   await (await waiting).release()
 })
