@@ -25,8 +25,8 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Servers and timers are waited for most of the time: on two cores three files at once take much less than two one
-          // after the other. With four some tests met their limits. A group of its own, because the others have another number of workers, and
-          // would make it late as well.
+          // after the other. With four one test met its limit. A group of its own, because the others have another number of
+          // workers, and would make it late as well.
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
