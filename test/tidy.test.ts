@@ -108,7 +108,6 @@ describe('size', () => {
     'src/lock/key/key-entry.ts': 'every step of one key and every answer to it, in one state machine',
     'src/lock/semaphore/semaphore-entry.ts': 'every step of one semaphore',
     'src/lock/session/session.ts': 'all that is on one wire, and in which order',
-    'src/lock/session/sessions.ts': 'which session, when another, when none: one topic',
     'src/pool/connection-pool.ts': 'the whole life of a borrower; a third of it is documentation',
     'src/testing/fake-server.ts': 'all that a server does, and all that can go wrong with it',
     'test/contract/lock-link.contract.ts': 'one suite for every dialect',

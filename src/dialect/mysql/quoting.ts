@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../../base/errors.js'
 import { show } from '../../base/options.js'
+import { checkValue, checkWhere, tableParts } from '../row-choice.js'
 
 const MAX_IDENTIFIER = 64
 
@@ -9,12 +10,7 @@ const MAX_IDENTIFIER = 64
  * @throws {InvalidOptionError}
  */
 export function quoteTable(table: string): string {
-  if (typeof table !== 'string')
-    throw new InvalidOptionError([`a table is named by a string, got ${show(table)}`])
-  const parts = table.split('.')
-  if (parts.length > 2)
-    throw new InvalidOptionError([`a table is "table" or "database.table", got ${show(table)}`])
-  return parts.map(quoteIdentifier).join('.')
+  return tableParts(table, 'database').map(quoteIdentifier).join('.')
 }
 
 function quoteIdentifier(name: string): string {
@@ -37,12 +33,11 @@ export interface Condition {
  * @throws {InvalidOptionError} above all for `undefined`, which would otherwise lock more rows than were meant.
  */
 export function whereAll(where: Readonly<Record<string, unknown>>): Condition {
-  if (typeof where !== 'object' || where === null || Array.isArray(where))
-    throw new InvalidOptionError([`"where" must be an object of columns and values, got ${show(where)}`])
+  checkWhere(where)
   const values: unknown[] = []
   const terms = Object.entries(where).map(([column, value]) => {
     const name = quoteIdentifier(column)
-    if (value === undefined) throw new InvalidOptionError([`"where" has no value for ${show(column)}`])
+    checkValue(column, value)
     if (value === null) return `${name} IS NULL`
     if (!Array.isArray(value)) {
       values.push(plain(column, value))

@@ -1,9 +1,8 @@
-import { backoffDelay, type Backoff } from '../../base/backoff.js'
-import { sleep } from '../../base/clock.js'
-import { InvalidOptionError, LockDeadlockError, TransactionFailedError } from '../../base/errors.js'
+import { LockDeadlockError, TransactionFailedError } from '../../base/errors.js'
 import { onAbort } from '../../base/on-abort.js'
-import { integer, oneOf, resolveOptions, show, type OptionTable } from '../../base/options.js'
+import { oneOf, resolveOptions, type OptionTable } from '../../base/options.js'
 import type { Random } from '../../base/random.js'
+import { checkBody, checkSignal, isSoOfCause, RETRIES, withRetries } from '../transaction-retries.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { LockTransaction } from './lock-transaction.js'
 import { DEADLOCK, errorNumber } from './mysql-errors.js'
@@ -36,14 +35,8 @@ type OwnOptions = Omit<TransactionOptions, 'signal'>
 
 const OPTIONS: OptionTable<OwnOptions> = {
   isolation: oneOf(Object.keys(ISOLATION) as IsolationLevel[], 'repeatable read'),
-  retries: integer({ default: 0, min: 0, max: 100 }),
+  retries: RETRIES,
 }
-
-/** Two that have just collided should not do so again. */
-const RETRY: Backoff = { firstMs: 5, factor: 2, capMs: 1000, jitter: 1 }
-
-/** Errors have causes, but hardly more than so many. */
-const DEEPEST = 10
 
 /** What a transaction needs of the pool. */
 export interface TransactionPorts extends TransactionTools {
@@ -57,22 +50,11 @@ export async function runTransaction<T>(
   body: (tx: LockTransaction) => Promise<T>,
   options: TransactionOptions = {},
 ): Promise<T> {
-  if (typeof body !== 'function')
-    throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
+  checkBody(body)
   const { isolation, retries } = resolveOptions<OwnOptions>(options, OPTIONS, ['signal'])
   const { signal } = options
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new InvalidOptionError([`"signal" must be an AbortSignal, got ${show(signal)}`])
-  for (let attempt = 0; ; attempt++) {
-    signal?.throwIfAborted()
-    try {
-      return await runOnce(ports, body, isolation, signal)
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (attempt >= retries || !isCollision(error)) throw error
-      await sleep(ports.clock, backoffDelay(RETRY, attempt, ports.random), signal)
-    }
-  }
+  checkSignal(signal)
+  return withRetries(ports, { retries, signal }, isCollision, () => runOnce(ports, body, isolation, signal))
 }
 
 async function runOnce<T>(
@@ -131,10 +113,5 @@ async function giveBack(locks: readonly HeldLock[]): Promise<void> {
 
 /** Whether the same again may well succeed: by the error, or by that of the driver or of ours behind it. */
 function isCollision(error: unknown): boolean {
-  let cause = error
-  for (let depth = 0; depth < DEEPEST && typeof cause === 'object' && cause !== null; depth++) {
-    if (errorNumber(cause) === DEADLOCK || cause instanceof LockDeadlockError) return true
-    cause = (cause as { cause?: unknown }).cause
-  }
-  return false
+  return isSoOfCause(error, (cause) => errorNumber(cause) === DEADLOCK || cause instanceof LockDeadlockError)
 }

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { InvalidOptionError } from '../../base/errors.js'
 import { show } from '../../base/options.js'
+import { checkValue, checkWhere, tableParts } from '../row-choice.js'
 
 /** NAMEDATALEN - 1: the server cuts off what is longer, and would take another table than was meant. */
 const MAX_IDENTIFIER_BYTES = 63
@@ -12,12 +13,7 @@ const MAX_IDENTIFIER_BYTES = 63
  * @throws {InvalidOptionError}
  */
 export function quoteTable(table: string): string {
-  if (typeof table !== 'string')
-    throw new InvalidOptionError([`a table is named by a string, got ${show(table)}`])
-  const parts = table.split('.')
-  if (parts.length > 2)
-    throw new InvalidOptionError([`a table is "table" or "schema.table", got ${show(table)}`])
-  return parts.map(quoteIdentifier).join('.')
+  return tableParts(table, 'schema').map(quoteIdentifier).join('.')
 }
 
 /** @throws {InvalidOptionError} */
@@ -47,12 +43,11 @@ export function whereAll(
   where: Readonly<Record<string, unknown>>,
   schemas: Readonly<Record<string, string>> = {},
 ): Condition {
-  if (typeof where !== 'object' || where === null || Array.isArray(where))
-    throw new InvalidOptionError([`"where" must be an object of columns and values, got ${show(where)}`])
+  checkWhere(where)
   const values: unknown[] = []
   const terms = Object.entries(where).map(([column, value]) => {
     const name = quoteIdentifier(column)
-    if (value === undefined) throw new InvalidOptionError([`"where" has no value for ${show(column)}`])
+    checkValue(column, value)
     if (value === null) return `${name} IS NULL`
     values.push(value)
     const schema = Object.hasOwn(schemas, column) ? quoteIdentifier(schemas[column]!) : 'pg_catalog'

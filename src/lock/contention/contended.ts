@@ -3,9 +3,8 @@ import { Fifo } from '../../base/fifo.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import type { OperationKind } from '../../dialect/lock-operation.js'
-import type { Departure } from '../session/departure.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { Client, Rung } from '../session/departure.js'
+import type { Client, Departure, Rung } from '../session/departure.js'
 import type { Session } from '../session/session.js'
 import type { Tenant } from '../session/sessions.js'
 import type { Dirty } from './agenda.js'
@@ -193,11 +192,11 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   protected loseRace(): void {
-    this.sleep!.lostRace(() => this.#session!.claim(this.key))
+    this.sleep!.lostRace(() => this.#session!.signals.claim(this.key))
   }
 
   protected ring(): void {
-    this.#session?.ring(this)
+    this.#session?.signals.ring(this)
   }
 
   /** Callers here got nothing. Those without patience, and those whose time is up, leave. */

@@ -127,9 +127,9 @@ export class DeadlockDetector implements Seeker {
     if (wait.isVerifying || held === null) return
     wait.isVerifying = true
     const [isHeld, isWanted] = await Promise.all([
-      place.isHeld || isTrue(place.session?.isHeldElsewhere(place.key)),
+      place.isHeld || isTrue(place.session?.signals.isHeldElsewhere(place.key)),
       // A writer in a process that reads the key itself waits there without interest: it can't be seen from here.
-      hold.mode === 'shared' || held.queue.size > 0 || isTrue(held.session?.isWanted(held.key)),
+      hold.mode === 'shared' || held.queue.size > 0 || isTrue(held.session?.signals.isWanted(held.key)),
     ])
     wait.isVerifying = false
     if (isHeld && isWanted && hold.isHeld && !wait.inQueue.hasLeft) this.#refuse(wait, steps)
@@ -215,7 +215,7 @@ export class DeadlockDetector implements Seeker {
   #send(probe: Omit<Probe, 'keyId' | 'mode'>, entry: KeyEntry, mode: LockMode): void {
     if (!mayBeHeldElsewhere(entry) || probe.steps.length > MAX_STEPS || !this.#budget.spend()) return
     const text = encodeProbe({ ...probe, keyId: entry.key.id, mode })
-    if (text !== null) entry.session?.tell(text)
+    if (text !== null) entry.session?.signals.tell(text)
   }
 
   #stepsOf(way: Way): Step[] {

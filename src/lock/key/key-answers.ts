@@ -52,7 +52,7 @@ const DOUBTED = 'doubted'
 
 type Row = Readonly<Record<string, After>>
 
-export const GRANTED: After = { learn: [], to: 'ours', react: [] }
+const GRANTED: After = { learn: [], to: 'ours', react: [] }
 
 const ASLEEP: Row = {
   [SAID.granted]: GRANTED,

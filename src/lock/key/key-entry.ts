@@ -7,14 +7,13 @@ import type { Answer, OperationKind } from '../../dialect/lock-operation.js'
 import { INTEREST_ENTRIES } from '../contention/parking.js'
 import { Others } from '../contention/others.js'
 import { Turn } from '../contention/turn.js'
-import type { Departure } from '../session/departure.js'
+import type { Answered, Departure, KeyRequest } from '../session/departure.js'
 import type { DrawnToken } from '../handle/drawn-token.js'
-import { after, GRANTED, type Lesson, type Reaction } from './key-answers.js'
+import { after, type Lesson, type Reaction } from './key-answers.js'
 import { nextStep, type KeyFacts, type KeyState, type Step } from './key-state.js'
 import { LocalKey } from './local-key.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { Answered, KeyRequest } from '../session/departure.js'
 
 /**
  * One key, as this process stands towards the server. `nextStep` says what is done in a state, and `after` what comes of the
@@ -97,7 +96,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   askForHolder(): Promise<string | null> | null {
     const isAsleep = this.state === 'waiting' || this.state === 'inLine'
     if (!isAsleep || this.session === null) return null
-    this.#lookup ??= this.session.holderOf(this.key).finally(() => (this.#lookup = null))
+    this.#lookup ??= this.session.signals.holderOf(this.key).finally(() => (this.#lookup = null))
     return this.#lookup
   }
 
@@ -131,19 +130,19 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** The server's answer. */
   answered(answer: Answer, token: DrawnToken | null, delayMs: number, batch: Answered): void {
     const { now } = batch
-    const row = after(this.kind, answer, this.#others !== null && this.#others.areDoubted(now))
-    if (row === GRANTED) {
+    const { learn, to, react } = after(
+      this.kind,
+      answer,
+      this.#others !== null && this.#others.areDoubted(now),
+    )
+    if (to === 'ours') {
       this.#granted(token, delayMs, batch)
       // Nothing is to be done until it is released: that is most grants.
       if (this.mode === 'exclusive' && this.isHeld) return
     } else {
-      for (const lesson of row.learn) this.#learn(lesson, now)
-      if (row.to === 'asBefore') this.move(this.#isStaying ? 'held' : 'idle')
-      else {
-        assert(row.to !== 'ours', 'only what was granted is ours')
-        this.move(row.to)
-      }
-      for (const reaction of row.react) this.#react(reaction, now)
+      for (const lesson of learn) this.#learn(lesson, now)
+      this.move(to === 'asBefore' ? (this.#isStaying ? 'held' : 'idle') : to)
+      for (const reaction of react) this.#react(reaction, now)
     }
     this.touch()
   }
@@ -421,7 +420,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       this.verify()
       if (this.state !== 'delayed') return
       this.move('held')
-      this.session!.settled(this)
+      this.session!.signals.settled(this)
       const now = this.now()
       this.turn = new Turn(token, now, 0)
       this.passOn(stamp, now)

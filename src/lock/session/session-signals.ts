@@ -43,6 +43,7 @@ export class SessionSignals {
     })
   }
 
+  /** Without waiting for others that are to be rung for. */
   ringNow(requests: readonly Rung[]): void {
     // Those who want the key again here wait for the answer, and nobody waits for ever.
     const late = (): Error => new ConnectionError('the server did not answer in time')
@@ -62,12 +63,14 @@ export class SessionSignals {
     })
   }
 
+  /** Asks the other waiting processes for the next turn. */
   claim(key: KeyCode): void {
     this.#host.link
       .claim(key)
       .catch((error: unknown) => this.#host.warn('announcing a turn failed', error as Error))
   }
 
+  /** Tells the other waiting processes something of the deadlock detector's. */
   tell(message: string): void {
     this.#host.link
       .tell(message)
@@ -88,14 +91,14 @@ export class SessionSignals {
     }
   }
 
-  /** What delayed the grant of this key need delay nobody else. Sent at once, and so before its release. */
+  /** What delayed the grant of this key need delay no other process. Sent at once, and so before its release. */
   settled({ key, mode }: { readonly key: KeyCode; readonly mode: LockMode }): void {
     this.#host.link.settled(key, mode).catch((error: unknown) => {
       this.#host.warn('a hold record of a former holder could not be removed', error as Error)
     })
   }
 
-  /** In words, for a message to those who have waited in vain; null if it can't be told. */
+  /** In words, for a message to callers who have waited in vain; null if it can't be told. */
   async holderOf(key: KeyCode): Promise<string | null> {
     if (this.#host.isOver || this.#lookups >= MAX_LOOKUPS) return null
     this.#lookups++

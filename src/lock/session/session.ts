@@ -2,7 +2,6 @@ import { assert, assertMove } from '../../base/assert.js'
 import type { Clock, Instant } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
 import type { LinkSettings, LockLink } from '../../dialect/dialect.js'
-import type { KeyCode } from '../../dialect/lock-key.js'
 import type { BatchReply } from '../../dialect/lock-operation.js'
 import type { PermitReply } from '../../dialect/permit-operation.js'
 import type { Agenda } from '../contention/agenda.js'
@@ -13,7 +12,6 @@ import {
   type KeyRequest,
   type PermitRequest,
   type Request,
-  type Rung,
 } from './departure.js'
 import { drawn } from '../handle/drawn-token.js'
 import { NO_LONGER_HELD, recover } from './failed-batch.js'
@@ -71,10 +69,11 @@ const NO_REPLIES: readonly PermitReply[] = []
 export class Session implements LeaseHost, ChoresHost, SignalsHost {
   readonly id: number
   readonly link: LockLink
+  /** What it says to other processes, and asks about them. */
+  readonly signals: SessionSignals = new SessionSignals(this)
   readonly #host: SessionHost
   readonly #lease: SessionLease
   readonly #chores: SessionChores
-  readonly #signals = new SessionSignals(this)
   #noFencing: string | null
   #state: SessionState = 'idle'
   #clientCount = 0
@@ -124,6 +123,11 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return this.#clientCount
   }
 
+  /** Nothing is on it: it can be given up. */
+  get isUnused(): boolean {
+    return this.#state === 'idle' && this.#clientCount === 0
+  }
+
   clientAdded(): void {
     this.#clientCount++
   }
@@ -155,40 +159,6 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     } finally {
       if (isOutermost) agenda.end()
     }
-  }
-
-  /** Wakes the other processes that wait for its key. */
-  ring(request: Rung): void {
-    this.#signals.ring(request)
-  }
-
-  /** Asks the other waiting processes for the next turn. */
-  claim(key: KeyCode): void {
-    this.#signals.claim(key)
-  }
-
-  /** Tells the other waiting processes something of the deadlock detector's. */
-  tell(message: string): void {
-    this.#signals.tell(message)
-  }
-
-  /** What delayed the grant of this key need delay no other process. Sent at once, and so before its release. */
-  settled(request: KeyRequest): void {
-    this.#signals.settled(request)
-  }
-
-  /** In words, for a message to callers who have waited in vain; null if it can't be told. */
-  holderOf(key: KeyCode): Promise<string | null> {
-    return this.#signals.holderOf(key)
-  }
-
-  isHeldElsewhere(key: KeyCode): Promise<boolean> {
-    return this.#signals.isHeldElsewhere(key)
-  }
-
-  /** Whether another session is interested in a key that this one holds. It rings, and wakes those in vain. */
-  isWanted(key: KeyCode): Promise<boolean> {
-    return this.#signals.isWanted(key)
   }
 
   /** Declares everything lost if the lease has run out. Asked at every use, because timers are late after a pause. */
@@ -269,7 +239,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
         failed,
       )
     }
-    if (rings.length > 0) this.#signals.ringNow(rings)
+    if (rings.length > 0) this.signals.ringNow(rings)
   }
 
   /** At once, each a statement of its own. */

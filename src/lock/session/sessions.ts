@@ -2,15 +2,14 @@ import type { Cancel, Clock, Instant } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { ConnectionError, LockError, PoolClosedError } from '../../base/errors.js'
 import { inTime } from '../../base/in-time.js'
-import { orAbort } from '../../base/or-abort.js'
 import { SESSION_LOCKS } from '../../dialect/capabilities.js'
-import type { Another, Dialect, LinkSettings, LockLink } from '../../dialect/dialect.js'
+import type { Dialect, LinkSettings, LockLink } from '../../dialect/dialect.js'
 import type { Agenda } from '../contention/agenda.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
-import { borrowFrom } from './borrow.js'
 import type { Client } from './departure.js'
 import type { SessionHost } from './session.js'
+import { SessionOpener } from './session-opener.js'
 import { Session, type SessionState } from './session.js'
 import { Unhoused } from './unhoused.js'
 
@@ -19,12 +18,6 @@ import { Unhoused } from './unhoused.js'
  * proportion to the locks its session holds (about 60 ns each), and two sessions keep two server processes busy.
  */
 const SPREAD_FROM = 200
-
-/**
- * How long making a connection a lock session may take: two round trips, the fence at the very first, and behind a pooler
- * a test with a second connection.
- */
-const ATTACH_TIMEOUT_MS = 10_000
 
 /**
  * How soon a session is looked for again for those who wait for the server, where the pool has no opinion: the connection could
@@ -78,6 +71,7 @@ export class Sessions<C extends object> implements SessionHost {
   /** Sessions that take no more keys, because their connection is wanted back. */
   readonly #leaving = new Set<Session>()
   readonly #homeless: Unhoused<Tenant>
+  readonly #opener: SessionOpener<C>
   readonly #opening = new Set<AbortController>()
   readonly #partings = new Set<Promise<void>>()
   #readiness: Deferred<void> | null = null
@@ -95,6 +89,14 @@ export class Sessions<C extends object> implements SessionHost {
     this.clock = host.clock
     this.wants = options.link
     this.#homeless = new Unhoused(host.clock, () => this.#openOne())
+    this.#opener = new SessionOpener(pool, dialect, options, {
+      clock: host.clock,
+      joined: (link) => host.joined(link),
+      left: (link) => host.left(link),
+      make: (...parts) => this.#make(...parts),
+      spare: (session) => this.#spare(session),
+      abandon: (link) => this.#abandon(link),
+    })
   }
 
   get all(): readonly Session[] {
@@ -154,7 +156,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#homeless.takeAll()
     const retiring: Promise<void>[] = []
     for (const session of this.#sessions) {
-      if (session.state === 'idle') retiring.push(this.#retire(session))
+      if (session.isUnused) retiring.push(this.#retire(session))
       else session.lose('the pool was closed')
     }
     await Promise.all(retiring)
@@ -198,7 +200,7 @@ export class Sessions<C extends object> implements SessionHost {
   /** The pool of connections has listeners of its own; and the session may be used again before they are called. */
   #retireIfIdle(session: Session): void {
     this.agenda.tell(() => {
-      if (session.state === 'idle' && session.clientCount === 0) void this.#retire(session)
+      if (session.isUnused) void this.#retire(session)
     })
   }
 
@@ -233,9 +235,7 @@ export class Sessions<C extends object> implements SessionHost {
     const opening = new AbortController()
     this.#opening.add(opening)
     this.agenda.tell(() => {
-      const opened =
-        this.#dialect.join === undefined ? this.#open(opening.signal) : this.#join(opening.signal)
-      opened.then(
+      this.#opener.open(opening.signal).then(
         (session) => {
           this.#opening.delete(opening)
           this.#welcome(session)
@@ -248,107 +248,12 @@ export class Sessions<C extends object> implements SessionHost {
     })
   }
 
-  async #open(signal: AbortSignal): Promise<Session> {
-    let session: Session | null = null
-    const onWanted = (): boolean => session !== null && this.#spare(session)
-    // Where there is only one connection, whoever came first goes first.
-    const reserved = !this.#options.sharesOneConnection
-    const lease = await this.#pool.connect({ reserved, timeoutMs: Infinity, signal, onWanted })
-    const attachedAt = this.clock.instant()
-    const ended = (cause: Error): void => {
-      if (session === null) attempt.abort(cause)
-      // What is wrong by our own judgement says so itself.
-      else session.lose(cause instanceof LockError ? cause.message : 'its connection ended', cause)
-    }
-    const attempt = new AbortController()
-    const lender = this.#lender(attempt.signal)
-    const cancel = this.clock.after(ATTACH_TIMEOUT_MS, () => {
-      const what = lender.isInUse
-        ? 'a second connection, to test the first, did not work'
-        : 'the server did not answer'
-      attempt.abort(new ConnectionError(`${what} within ${ATTACH_TIMEOUT_MS} ms`))
-    })
-    let joining: LockLink | null = null
-    try {
-      const another = this.#options.sharesOneConnection ? null : lender.lend
-      const link = await orAbort(
-        this.#dialect.attach(lease, this.#options.link, ended, another),
-        attempt.signal,
-      )
-      joining = link
-      await orAbort(this.#host.joined(link), attempt.signal)
-      const heardOf = await orAbort(this.#renewed(link, attachedAt), attempt.signal)
-      session = new Session(this.#nextId++, link, heardOf, this)
-      this.#leases.set(session, lease)
-      this.#sessions = [...this.#leases.keys()]
-      return session
-    } catch (error) {
-      if (joining !== null) this.#host.left(joining)
-      lease.release(error as Error)
-      throw error
-    } finally {
-      cancel()
-    }
-  }
-
-  /** As `#open`, for a session that belongs to no connection. */
-  async #join(signal: AbortSignal): Promise<Session> {
-    let session: Session | null = null
-    const attempt = new AbortController()
-    const ended = (cause: Error): void => {
-      if (session === null) attempt.abort(cause)
-      else session.lose(cause.message, cause)
-    }
-    const given = AbortSignal.any([signal, attempt.signal])
-    const borrow = borrowFrom(this.#pool, this.clock, Math.min(this.#options.link.leaseMs, ATTACH_TIMEOUT_MS))
-    const joinedAt = this.clock.instant()
-    const joining = this.#dialect.join!(borrow, this.#options.link, ended)
-    try {
-      const link = await orAbort(joining, given)
-      await orAbort(this.#host.joined(link), given)
-      const heardOf = await orAbort(this.#renewed(link, joinedAt), given)
-      session = new Session(this.#nextId++, link, heardOf, this)
-      this.#leases.set(session, null)
-      this.#sessions = [...this.#leases.keys()]
-      return session
-    } catch (error) {
-      joining.then(
-        (link) => {
-          this.#host.left(link)
-          this.#abandon(link)
-        },
-        () => undefined,
-      )
-      throw error
-    }
-  }
-
-  /** Attaching may have taken long, as where others have our tables locked. Any answer renews the lease. */
-  async #renewed(link: LockLink, attachedAt: Instant): Promise<Instant> {
-    if (this.clock.since(attachedAt) < link.leaseMs / 3) return attachedAt
-    const sentAt = this.clock.instant()
-    await link.heartbeat()
-    return sentAt
-  }
-
-  /** For a dialect that needs a second connection to judge the first. When the attempt is over, so is the loan. */
-  #lender(signal: AbortSignal): { readonly lend: Another<C>; isInUse: boolean } {
-    const lender = {
-      isInUse: false,
-      lend: async <T>(use: (connection: C) => Promise<T>): Promise<T> => {
-        lender.isInUse = true
-        const second = await this.#pool.connect({ reserved: true, timeoutMs: Infinity, signal })
-        try {
-          const result = await orAbort(use(second), signal)
-          second.release()
-          return result
-        } catch (error) {
-          second.release(error as Error)
-          throw error
-        }
-      },
-    }
-    return lender
+  /** It must be known before its connection can be said to have ended. */
+  #make(link: LockLink, heardOf: Instant, lease: (C & Lease) | null): Session {
+    const session = new Session(this.#nextId++, link, heardOf, this)
+    this.#leases.set(session, lease)
+    this.#sessions = [...this.#leases.keys()]
+    return session
   }
 
   #welcome(session: Session): void {
@@ -380,7 +285,7 @@ export class Sessions<C extends object> implements SessionHost {
 
   /** Somebody else wants a connection: whether this one will be free soon. */
   #spare(session: Session): boolean {
-    if (session.state === 'idle' && session.clientCount === 0) {
+    if (session.isUnused) {
       void this.#retire(session)
       return true
     }
@@ -420,7 +325,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#cancelSweep = null
     const now = this.clock.now()
     for (const [session, since] of [...this.#idleSince]) {
-      if (session.clientCount === 0 && now - since >= this.#options.idleTimeoutMs) void this.#retire(session)
+      if (session.isUnused && now - since >= this.#options.idleTimeoutMs) void this.#retire(session)
     }
     if (this.#leases.size > 0) {
       this.#cancelSweep = this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())

@@ -1,47 +1,51 @@
 import { expect, test } from 'vitest'
-import { fakeWorld } from '../../../support/fake-world.js'
+import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
+import { fakeWorld, type FakeWorld } from '../../../support/fake-world.js'
 
-test('a session that a listener of session:opened ends leaves no timer', async () => {
+/** What listeners are told of sessions. */
+function storyOf(locks: FakeLockPool): string[] {
+  const story: string[] = []
+  locks.on('session:lost', ({ session }) => story.push(`lost ${session}`))
+  locks.on('session:opened', ({ session }) => story.push(`opened ${session}`))
+  return story
+}
+
+function endSessions(world: FakeWorld, locks: FakeLockPool): void {
+  for (const { serverId } of locks.snapshot().sessions) world.server.end(world.server.connection(serverId))
+}
+
+/** With the pool closed, before a lease is over. */
+async function timersLeft(world: FakeWorld, locks: FakeLockPool): Promise<number> {
+  await Promise.all([locks.close({ graceMs: 0 }), world.clock.run(100)])
+  return world.clock.armed
+}
+
+test('a session that a listener of its opening ends leaves no timer', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 2, leaseMs: 60_000 })
-  let n = 0
-  const told: string[] = []
-  locks.on('session:lost', () => told.push('lost'))
+  let isFirst = true
   locks.on('session:opened', () => {
-    told.push('opened')
-    if (n++ === 0)
-      for (const { serverId } of locks.snapshot().sessions)
-        world.server.end(world.server.connection(serverId))
+    if (isFirst) endSessions(world, locks)
+    isFirst = false
   })
-  const a = locks.acquire('a', { timeoutMs: 5000 })
-  a.catch(() => 0)
+  const lock = locks.acquire('orders', { timeoutMs: 5000 })
   await world.clock.run(1000)
-  const closing = locks.close({ graceMs: 0 })
-  await world.clock.run(100)
-  await closing
-  expect(world.clock.armed).toBe(0)
+
+  expect((await lock).state).toBe('held')
+  expect(await timersLeft(world, locks)).toBe(0)
 })
 
-test('a session that ends before anybody knows of it is not told of as opened, and leaves no timer', async () => {
+test('a session that ends before anybody knows of it is never told of as opened, and leaves no timer', async () => {
   const world = fakeWorld()
-  const locks = world.pool({ max: 2 })
-  const told: string[] = []
-  locks.on('session:lost', () => told.push('lost'))
-  locks.on('session:opened', () => told.push('opened'))
-  const p = locks.acquire('a', { timeoutMs: 5000 })
-  p.catch(() => 0)
-  for (let i = 0; i < 2000; i++) {
-    await Promise.resolve()
-    const s = locks.snapshot().sessions
-    if (s.length > 0) {
-      world.server.end(world.server.connection(s[0]!.serverId))
-      break
-    }
-  }
+  const locks = world.pool({ max: 2, leaseMs: 60_000 })
+  const story = storyOf(locks)
+  const lock = locks.acquire('orders', { timeoutMs: 5000 })
+  // Between the moment in which it is made, and that in which its pool welcomes it.
+  while (locks.snapshot().sessions.length === 0) await Promise.resolve()
+  endSessions(world, locks)
   await world.clock.run(1000)
-  const closing = locks.close({ graceMs: 0 })
-  await world.clock.run(100)
-  await closing
-  expect(world.clock.armed).toBe(0)
-  expect(told[0], 'it was never opened, for its users').toBe('lost')
+
+  expect((await lock).state, 'by the next one').toBe('held')
+  expect(story).toEqual(['lost 1', 'opened 2'])
+  expect(await timersLeft(world, locks)).toBe(0)
 })

@@ -1,0 +1,151 @@
+import type { Clock, Instant } from '../../base/clock.js'
+import { ConnectionError, LockError } from '../../base/errors.js'
+import { orAbort } from '../../base/or-abort.js'
+import type { Another, Dialect, LinkSettings, LockLink } from '../../dialect/dialect.js'
+import type { ConnectionPool } from '../../pool/connection-pool.js'
+import type { Lease } from '../../pool/lease.js'
+import { borrowFrom } from './borrow.js'
+import type { Session } from './session.js'
+
+/**
+ * How long making a connection a lock session may take: two round trips, the fence at the very first, and behind a pooler
+ * a test with a second connection.
+ */
+const ATTACH_TIMEOUT_MS = 10_000
+
+interface OpenerHost<C extends object> {
+  readonly clock: Clock
+  /** Before its first lock; may reject, and there is no session. */
+  joined(link: LockLink): Promise<void>
+  left(link: LockLink): void
+  make(link: LockLink, heardOf: Instant, lease: (C & Lease) | null): Session
+  /** A borrower wants its connection: whether that will be free soon. */
+  spare(session: Session): boolean
+  abandon(link: LockLink): void
+}
+
+interface OpenerOptions {
+  readonly link: LinkSettings
+  readonly sharesOneConnection: boolean
+}
+
+/** How a lock session comes to be: on a connection of its own, or over connections that are borrowed for each statement. */
+export class SessionOpener<C extends object> {
+  readonly #pool: ConnectionPool<C>
+  readonly #dialect: Dialect<C>
+  readonly #options: OpenerOptions
+  readonly #host: OpenerHost<C>
+
+  constructor(pool: ConnectionPool<C>, dialect: Dialect<C>, options: OpenerOptions, host: OpenerHost<C>) {
+    this.#pool = pool
+    this.#dialect = dialect
+    this.#options = options
+    this.#host = host
+  }
+
+  /** Rejects with what is wrong, or when the signal aborts. */
+  open(signal: AbortSignal): Promise<Session> {
+    return this.#dialect.join === undefined ? this.#attach(signal) : this.#join(signal)
+  }
+
+  async #attach(signal: AbortSignal): Promise<Session> {
+    let session: Session | null = null
+    const onWanted = (): boolean => session !== null && this.#host.spare(session)
+    // Where there is only one connection, whoever came first goes first.
+    const reserved = !this.#options.sharesOneConnection
+    const lease = await this.#pool.connect({ reserved, timeoutMs: Infinity, signal, onWanted })
+    const attachedAt = this.#host.clock.instant()
+    const ended = (cause: Error): void => {
+      if (session === null) attempt.abort(cause)
+      // What is wrong by our own judgement says so itself.
+      else session.lose(cause instanceof LockError ? cause.message : 'its connection ended', cause)
+    }
+    const attempt = new AbortController()
+    const lender = this.#lender(attempt.signal)
+    const cancel = this.#host.clock.after(ATTACH_TIMEOUT_MS, () => {
+      const what = lender.isInUse
+        ? 'a second connection, to test the first, did not work'
+        : 'the server did not answer'
+      attempt.abort(new ConnectionError(`${what} within ${ATTACH_TIMEOUT_MS} ms`))
+    })
+    let joining: LockLink | null = null
+    try {
+      const another = this.#options.sharesOneConnection ? null : lender.lend
+      const link = await orAbort(
+        this.#dialect.attach(lease, this.#options.link, ended, another),
+        attempt.signal,
+      )
+      joining = link
+      await orAbort(this.#host.joined(link), attempt.signal)
+      const heardOf = await orAbort(this.#renewed(link, attachedAt), attempt.signal)
+      return (session = this.#host.make(link, heardOf, lease))
+    } catch (error) {
+      if (joining !== null) this.#host.left(joining)
+      lease.release(error as Error)
+      throw error
+    } finally {
+      cancel()
+    }
+  }
+
+  /** As `#attach`, for a session that belongs to no connection. */
+  async #join(signal: AbortSignal): Promise<Session> {
+    let session: Session | null = null
+    const attempt = new AbortController()
+    const ended = (cause: Error): void => {
+      if (session === null) attempt.abort(cause)
+      else session.lose(cause.message, cause)
+    }
+    const given = AbortSignal.any([signal, attempt.signal])
+    const borrow = borrowFrom(
+      this.#pool,
+      this.#host.clock,
+      Math.min(this.#options.link.leaseMs, ATTACH_TIMEOUT_MS),
+    )
+    const joinedAt = this.#host.clock.instant()
+    const joining = this.#dialect.join!(borrow, this.#options.link, ended)
+    try {
+      const link = await orAbort(joining, given)
+      await orAbort(this.#host.joined(link), given)
+      const heardOf = await orAbort(this.#renewed(link, joinedAt), given)
+      return (session = this.#host.make(link, heardOf, null))
+    } catch (error) {
+      joining.then(
+        (link) => {
+          this.#host.left(link)
+          this.#host.abandon(link)
+        },
+        () => undefined,
+      )
+      throw error
+    }
+  }
+
+  /** Attaching may have taken long, as where others have our tables locked. Any answer renews the lease. */
+  async #renewed(link: LockLink, attachedAt: Instant): Promise<Instant> {
+    if (this.#host.clock.since(attachedAt) < link.leaseMs / 3) return attachedAt
+    const sentAt = this.#host.clock.instant()
+    await link.heartbeat()
+    return sentAt
+  }
+
+  /** For a dialect that needs a second connection to judge the first. When the attempt is over, so is the loan. */
+  #lender(signal: AbortSignal): { readonly lend: Another<C>; isInUse: boolean } {
+    const lender = {
+      isInUse: false,
+      lend: async <T>(use: (connection: C) => Promise<T>): Promise<T> => {
+        lender.isInUse = true
+        const second = await this.#pool.connect({ reserved: true, timeoutMs: Infinity, signal })
+        try {
+          const result = await orAbort(use(second), signal)
+          second.release()
+          return result
+        } catch (error) {
+          second.release(error as Error)
+          throw error
+        }
+      },
+    }
+    return lender
+  }
+}
