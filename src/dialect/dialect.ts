@@ -84,6 +84,16 @@ export interface LockLink {
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
 
+  /** Whether it can wait for a key in the server. It may change with any answer. */
+  readonly canLineUp: boolean
+
+  /**
+   * Waits for the key in the server's own queue, for `waitMs` at most, behind all others who wait there and have it, and
+   * takes it. Whoever gives it up thereby gives it to the first in line, and wakes nobody else. Answers `free`, `granted` or
+   * `no`. Whatever is asked meanwhile is answered behind it.
+   */
+  lineUp(operation: LockOperation, waitMs: number): Promise<BatchReply>
+
   /** Carries out what is asked about the permits of one semaphore. If it rejects, it may have been carried out in part. */
   permits(operation: PermitOperation): Promise<PermitReply>
 
@@ -92,6 +102,9 @@ export interface LockLink {
    * it may get lost, or come twice. Sent right behind `run`, without waiting for its answer, it takes effect after it.
    */
   ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>>
+
+  /** Whether another session waits for a key that this one holds, asleep or in line. Wakes nobody. */
+  isWanted(key: KeyCode): Promise<boolean>
 
   /** Tells the other waiting processes that this one has lost a race for the key and asks for the next turn. */
   claim(key: KeyCode): Promise<void>
@@ -153,22 +166,8 @@ export interface LockLink {
   abandon?(): Promise<void>
 }
 
-/**
- * How a wait in line ended: nobody was before us, and nobody had the key (`free`); others were before us, but nobody had it
- * when our turn came (`next`); somebody had it, and has given it up (`come`); readers have it, for whom the line is not made
- * (`read`); or our turn has not come within a fraction of a second, and the place is lost (`late`).
- */
-export type Turn = 'free' | 'next' | 'come' | 'read' | 'late'
-
 /** A connection that listens. */
 export interface Listening {
-  /** Whether it can wait in line for a key. */
-  readonly canLineUp: boolean
-  /**
-   * Waits in line, behind all other processes that do so, until nobody has the key in exclusive mode. The next in line then
-   * leaves us a few milliseconds to take it. Nothing is heard meanwhile: it comes later.
-   */
-  lineUp(key: KeyCode): Promise<Turn>
   /** Resolves if what is said can still be heard. A network that has gone dark says nothing of itself. */
   check(): Promise<void>
   /** Hears nothing more of those who may be anybody, or does again. What processes say under their secret it always hears. */

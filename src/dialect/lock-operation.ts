@@ -1,14 +1,15 @@
 import type { KeyCode, LockMode } from './lock-key.js'
 
 /**
- * What can be asked of the server about one key. None of them ever waits in the server: that move does not exist, so a
- * release can't queue behind somebody's wait.
+ * What can be asked of the server about one key. Only `lineUp` waits in the server, and it goes alone: a release can't queue
+ * behind somebody's wait.
  *
  * *Interest* is a mark that this session waits for a key; it ends with the session. It is set before the attempt that
  * decides to sleep, and looked for after the unlock: either the waiter's attempt sees the key free, or the releaser sees
  * the interest. No wake-up is lost.
  *
  * - `try`      take it if it is free. A shared attempt also gives way to a waiting writer.
+ * - `lineUp`   wait for it in the server's own queue, then take it: see `LockLink.lineUp`.
  * - `wait`     set interest, then as `try`; when granted, interest is dropped again.
  * - `queue`    exclusive only: set interest, and leave it at that. For a session that has just had its turn: the others have
  *              been rung for, and are on their way. Readers may be among them, so there is no mark of a waiting writer yet.
@@ -28,6 +29,7 @@ import type { KeyCode, LockMode } from './lock-key.js'
  */
 export type OperationKind =
   | 'try'
+  | 'lineUp'
   | 'wait'
   | 'queue'
   | 'retry'
@@ -59,9 +61,11 @@ export function endsCleanly({ kind, mode }: LockOperation): boolean {
 export type Answer = string
 
 export const SAID = {
-  /** `try`, `wait`, `retry`, `poll`, `join`, `rejoin`: it is ours. `yield`: it stays ours. The token is that of the reply. */
+  /** `try`, `lineUp`, `wait`, `retry`, `poll`, `join`, `rejoin`: it is ours. `yield`: it stays ours. The token is that of the reply. */
   granted: 'g',
-  /** `try`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
+  /** `lineUp`: it is ours, and it was free when we came. */
+  free: 'f',
+  /** `try`, `lineUp`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
   no: 'n',
   /**
    * `release`, `relinquish`: given up, and nobody else is interested. `yield`: given up for those who stand in line. `leave`:
@@ -79,6 +83,17 @@ export const SAID = {
    */
   crowded: 'c',
 } as const
+
+/** Whether an attempt was granted. */
+export function isGranted(answer: Answer | undefined): boolean {
+  return answer === SAID.granted || answer === SAID.free
+}
+
+/**
+ * The longest that anything waits in the server for a lock. Less than the usual `deadlock_timeout` of a second, after which
+ * PostgreSQL may log that somebody waits; and what a session can do without anything else.
+ */
+export const LONGEST_WAIT_MS = 250
 
 /** The answers to a batch. */
 export interface BatchReply {

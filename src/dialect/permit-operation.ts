@@ -15,15 +15,16 @@ export interface SemaphoreCode {
 }
 
 /**
- * What can be asked about the permits of one semaphore. Nothing waits in the server, and interest is as for locks.
+ * What can be asked about the permits of one semaphore. Interest is as for locks.
  *
  * - `take`     slots that are free, up to `atMost`.
+ * - `lineUp`   wait in the server's own queue for the slot `from`, for `waitMs` at most, then as `take`.
  * - `wait`     set interest, then as `take`.
  * - `retry`    interest is set: as `take`. After `wait` and `retry` interest is kept only if there were not enough slots.
  * - `leave`    drop interest.
  * - `release`  give slots up, and say whether somebody else may be interested.
  */
-export type PermitKind = 'take' | 'wait' | 'retry' | 'leave' | 'release'
+export type PermitKind = 'take' | 'lineUp' | 'wait' | 'retry' | 'leave' | 'release'
 
 export interface PermitOperation {
   readonly kind: PermitKind
@@ -37,6 +38,8 @@ export interface PermitOperation {
   readonly enters: boolean
   /** Nothing of the semaphore is held after this: nor is its shape. */
   readonly exits: boolean
+  /** `lineUp`: how long it may take for the turn to come. */
+  readonly waitMs: number
   /** Whether to look for those who use the semaphore with another number of permits. */
   readonly looks: boolean
 }
@@ -51,12 +54,13 @@ export interface PermitReply {
   readonly taken: readonly TakenPermit[]
   /**
    * - `done`      carried out; no interest is set.
+   * - `free`      `lineUp`: carried out, and the slot was free at once.
    * - `waiting`   interest is set: there were not enough slots.
    * - `crowded`   there were not enough slots, and interest could not be set: each `retry` tries that again.
    * - `wanted`    given up, and somebody may have to be woken.
    * - `awaited`   given up, and nobody need be woken: others stand in line for one of the slots.
    */
-  readonly said: 'done' | 'waiting' | 'crowded' | 'wanted' | 'awaited'
+  readonly said: 'done' | 'free' | 'waiting' | 'crowded' | 'wanted' | 'awaited'
   /** Slots that were to be given up and were not held. */
   readonly missing: readonly number[]
   /** How many permits somebody else takes the semaphore to have; null if nobody was found. */

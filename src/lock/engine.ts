@@ -105,6 +105,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
       dialect,
       {
         limit: max - spare,
+        max,
         // A session has a pulse, which keeps the process.
         idleTimeoutMs: options.allowExitOnIdle ? Math.min(idleTimeoutMs, 1000) : idleTimeoutMs,
         link: linkSettings(options, this.#sender),
@@ -221,7 +222,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   get line(): Line {
-    return this.doorbell
+    return this.sessions.line
   }
 
   asleep(): void {

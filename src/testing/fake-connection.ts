@@ -71,7 +71,7 @@ export class FakeConnection {
   }
 
   /** @internal As `ask`, for what waits in the server. Until it is answered nothing else is heard or said here. */
-  askLater<T>(work: (answer: (result: T) => void) => void): Promise<T> {
+  askLater<T>(work: (answer: (result: T) => void, fail: (error: Error) => void) => void): Promise<T> {
     if (this.#end !== null) return Promise.reject(this.#end)
     return new Promise((resolve, reject) => {
       this.#unanswered.add(reject)
@@ -87,14 +87,17 @@ export class FakeConnection {
           this.#server.statements++
           this.#heard()
           this.#behind = []
+          const fail = (error: Error): void => {
+            answer(() => reject(error))
+            this.#goOn()
+          }
           try {
             work((result) => {
               answer(() => resolve(result))
               this.#goOn()
-            })
+            }, fail)
           } catch (error) {
-            answer(() => reject(error))
-            this.#goOn()
+            fail(error as Error)
           }
         })
       })

@@ -1,20 +1,25 @@
 import type { Cancel, Clock } from '../base/clock.js'
-import type { Turn } from '../dialect/dialect.js'
+import type { KeyCode, LockMode } from '../dialect/lock-key.js'
 import type { FakeLockTable, Owner } from './fake-lock-table.js'
 
-/** As in a real server: how long one waits, and how long the head of a line leaves others standing behind it. */
-const WAIT_MS = 250
-const LEAVE_MS = 5
-
-interface Place {
+/** Somebody who waits for a key. */
+export interface FakeWait {
   readonly owner: Owner
-  readonly tell: (turn: Turn) => void
-  cancel: Cancel
-  /** It was its turn, and the key is not taken yet. */
-  isLeaving: boolean
+  readonly key: KeyCode
+  readonly mode: LockMode
+  readonly waitMs: number
+  /** Its turn has come, at once or not, or never: it takes the key now, or does not get it. */
+  readonly then: (turn: 'free' | 'come' | 'late') => void
 }
 
-/** The lines in which processes wait for keys. */
+interface Place extends FakeWait {
+  cancel: Cancel
+}
+
+/**
+ * The queues in which sessions wait for keys, as in a real server: in the order in which they came, and nobody who comes
+ * later gets past those who wait.
+ */
 export class FakeLines {
   readonly #clock: Clock
   readonly #table: FakeLockTable
@@ -25,57 +30,47 @@ export class FakeLines {
     this.#table = table
     table.changed = (keyId) => this.#changed(keyId)
     table.isAwaited = (keyId) => this.#lines.has(keyId)
+    table.isBehind = (keyId, mode) => this.#isBehind(keyId, mode)
   }
 
-  /** `tell` is told how the wait has ended. */
-  wait(owner: Owner, keyId: string, tell: (turn: Turn) => void): void {
-    const line = this.#lines.get(keyId) ?? []
-    const place: Place = { owner, tell, cancel: () => undefined, isLeaving: false }
-    line.push(place)
-    this.#lines.set(keyId, line)
-    if (line.length === 1 && this.#isFree(keyId)) return this.#turnOf(keyId, place, 'free')
-    place.cancel = this.#clock.after(WAIT_MS, () => {
-      place.tell('late')
-      this.#leave(keyId, place)
-    })
+  wait(wait: FakeWait): void {
+    const { key, mode } = wait
+    if (!this.#isBehind(key.id, mode) && this.#mayTake(wait)) return wait.then('free')
+    const place: Place = { ...wait, cancel: () => undefined }
+    this.#lines.set(key.id, [...(this.#lines.get(key.id) ?? []), place])
+    place.cancel = this.#clock.after(wait.waitMs, () => this.#leave(place, 'late'))
   }
 
   /** A session has ended. */
   end(owner: Owner): void {
-    for (const [keyId, line] of this.#lines)
-      for (const place of line.filter((each) => each.owner === owner)) this.#leave(keyId, place)
+    for (const line of [...this.#lines.values()])
+      for (const place of line) if (place.owner === owner) this.#leave(place, null)
   }
 
-  #changed(keyId: string, turn: Turn = 'come'): void {
+  #changed(keyId: string): void {
     const head = this.#lines.get(keyId)?.[0]
-    if (head === undefined) return
-    const isFree = this.#isFree(keyId)
-    if (head.isLeaving && !isFree) this.#leave(keyId, head)
-    else if (!head.isLeaving && isFree) this.#turnOf(keyId, head, turn)
+    if (head !== undefined && this.#mayTake(head)) this.#leave(head, 'come')
   }
 
-  #turnOf(keyId: string, place: Place, turn: Turn): void {
+  #leave(place: Place, turn: 'come' | 'late' | null): void {
     place.cancel()
-    if (turn !== 'come' && this.#table.holders(keyId).length > 0) {
-      place.tell('read')
-      return this.#leave(keyId, place)
-    }
-    place.isLeaving = true
-    place.cancel = this.#clock.after(LEAVE_MS, () => this.#leave(keyId, place))
-    place.tell(turn)
+    const { id } = place.key
+    const line = (this.#lines.get(id) ?? []).filter((each) => each !== place)
+    if (line.length === 0) this.#lines.delete(id)
+    else this.#lines.set(id, line)
+    // It takes the key in the same moment, and whoever is next is looked after then.
+    if (turn !== null) place.then(turn)
+    this.#changed(id)
   }
 
-  #leave(keyId: string, place: Place): void {
-    place.cancel()
+  /** Whether one who comes now has to wait behind others. */
+  #isBehind(keyId: string, mode: LockMode): boolean {
     const line = this.#lines.get(keyId)
-    const at = line === undefined ? -1 : line.indexOf(place)
-    if (at < 0) return
-    line!.splice(at, 1)
-    if (line!.length === 0) this.#lines.delete(keyId)
-    else this.#changed(keyId, 'next')
+    return line !== undefined && (mode === 'exclusive' || line.some((place) => place.mode === 'exclusive'))
   }
 
-  #isFree(keyId: string): boolean {
-    return this.#table.holders(keyId).every(({ mode }) => mode === 'shared')
+  #mayTake({ owner, key, mode }: FakeWait): boolean {
+    const others = this.#table.holders(key.id).filter((holder) => holder.owner !== owner)
+    return mode === 'exclusive' ? others.length === 0 : others.every((holder) => holder.mode === 'shared')
   }
 }

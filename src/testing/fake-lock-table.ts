@@ -78,17 +78,24 @@ export class FakeLockTable {
   changed: ((keyId: string) => void) | null = null
   /** @internal Whether processes stand in line for a key. */
   isAwaited: (keyId: string) => boolean = () => false
+  /** @internal Whether others who wait for it in line go first. */
+  isBehind: (keyId: string, mode: LockMode) => boolean = () => false
 
   /** @internal Carries out one operation, at once. */
   apply(owner: Owner, { kind, mode, key }: LockOperation): Answer {
     return this.#with(key, (record) =>
-      kind === 'yield' ? this.#yield(owner, key.id, record) : this.#answer(owner, kind, mode, record),
+      kind === 'yield' ? this.#yield(owner, key.id, record) : this.#answer(owner, kind, mode, key.id, record),
     )
+  }
+
+  /** @internal Takes a key for one whose turn it is. */
+  takeInTurn(owner: Owner, key: KeyCode, mode: LockMode): boolean {
+    return this.#record(key).take(owner, mode)
   }
 
   /** @internal Takes a key if no other session has it. */
   take(owner: Owner, key: KeyCode, mode: LockMode): boolean {
-    return this.#with(key, (record) => record.take(owner, mode))
+    return this.#with(key, (record) => this.#take(owner, key.id, mode, record))
   }
 
   /** @internal False if it was not held. */
@@ -215,21 +222,30 @@ export class FakeLockTable {
     return record.setInterest(owner) ? SAID.waiting : SAID.crowded
   }
 
+  /** Its own lock stands in no session's way, and then nor do others who wait. */
+  #take(owner: Owner, keyId: string, mode: LockMode, record: KeyRecord): boolean {
+    const hasIt = record.exclusive === owner || (mode === 'shared' && record.shared.has(owner))
+    return (hasIt || !this.isBehind(keyId, mode)) && record.take(owner, mode)
+  }
+
   #answer(
     owner: Owner,
     kind: Exclude<LockOperation['kind'], 'yield'>,
     mode: LockMode,
+    keyId: string,
     record: KeyRecord,
   ): Answer {
     const givesWay = mode === 'shared' && record.givesWayToWriter(owner)
     switch (kind) {
+      case 'lineUp':
+        return record.take(owner, mode) ? SAID.granted : SAID.no
       case 'try':
-        return !givesWay && record.take(owner, mode) ? SAID.granted : SAID.no
+        return !givesWay && this.#take(owner, keyId, mode, record) ? SAID.granted : SAID.no
       case 'wait':
       case 'queue':
       case 'poll':
       case 'retry':
-        return this.#attempt(owner, kind, mode, record)
+        return this.#attempt(owner, kind, mode, keyId, record)
       case 'join':
         assert(mode === 'shared', 'only readers join')
         return givesWay ? SAID.no : SAID.granted
@@ -257,11 +273,12 @@ export class FakeLockTable {
     owner: Owner,
     kind: 'wait' | 'queue' | 'poll' | 'retry',
     mode: LockMode,
+    keyId: string,
     record: KeyRecord,
   ): Answer {
     const isInterested = record.setInterest(owner)
     const givesWay = kind !== 'retry' && mode === 'shared' && record.givesWayToWriter(owner)
-    if (kind !== 'queue' && !givesWay && record.take(owner, mode)) {
+    if (kind !== 'queue' && !givesWay && this.#take(owner, keyId, mode, record)) {
       record.endInterest(owner)
       return SAID.granted
     }

@@ -1,5 +1,5 @@
 import type { KeyCode, LockMode } from '../dialect/lock-key.js'
-import { SAID, type LockOperation } from '../dialect/lock-operation.js'
+import { isGranted, type LockOperation } from '../dialect/lock-operation.js'
 import type { Owner } from './fake-lock-table.js'
 
 /** One key: the lease of the writer that has marked it, and of each reader. */
@@ -30,7 +30,7 @@ export class FakeMarks {
     answers: string,
   ): readonly number[] | null {
     const delaysMs = operations.map((operation, i) => {
-      if (answers[i] !== SAID.granted || operation.kind === 'join') return 0
+      if (!isGranted(answers[i]) || operation.kind === 'join') return 0
       const delayMs = this.#markOne(owner, leaseMs, operation)
       return operation.kind === 'yield' ? 0 : delayMs
     })

@@ -12,13 +12,14 @@ export function fakeSemaphore(keyId: string, permits: number): SemaphoreCode {
   }
 }
 
-/** What the operations on permits mean. Nothing is done after so many slots. */
+/** What the operations on permits mean. Nothing is done after so many slots. `isTurn`: the first slot is next for this session. */
 export function carryOutPermits(
   table: FakeLockTable,
   owner: Owner,
   operation: PermitOperation,
   draw: () => string | null,
   slotsBeforeFault: number,
+  isTurn = false,
 ): PermitReply {
   const { kind, semaphore } = operation
   const reply: PermitReply = { taken: [], said: 'done', missing: [], otherPermits: null }
@@ -36,6 +37,7 @@ export function carryOutPermits(
     return { ...reply, missing, said }
   }
   const isInterested = kind !== 'take' && table.setInterest(owner, semaphore.key)
+  if (isTurn) table.takeInTurn(owner, semaphore.slot(operation.from), 'exclusive')
   const taken = take(table, owner, operation, draw, slotsBeforeFault)
   if (operation.enters && (taken.length > 0 || kind === 'wait')) table.take(owner, semaphore.shape, 'shared')
   const isEnough = taken.length === operation.atMost

@@ -10,11 +10,11 @@ import type {
   LinkSettings,
   LockLink,
   TableUse,
-  Turn,
 } from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
 import {
   endsCleanly,
+  isGranted,
   SAID,
   TOKEN_STEP,
   type BatchReply,
@@ -96,7 +96,7 @@ export class FakeServer {
   settled = 0
   /** What strict pools have agreed on. */
   strictLeaseMs: number = Infinity
-  /** Whether processes can wait in line for keys, on the connections that listen. */
+  /** Whether sessions can wait in line for keys. */
   hasLines = true
   /** Statements carried out, of all kinds. */
   statements = 0
@@ -159,9 +159,7 @@ export class FakeServer {
       const stop = (): Promise<void> => connection.ask(() => void (connection.ears = null))
       const nothing = (): Promise<void> => connection.ask(() => undefined)
       const hear = (strangers: boolean): Promise<void> => connection.ask(() => this.hushed?.(strangers))
-      const lineUp = (key: KeyCode): Promise<Turn> =>
-        connection.askLater((tell) => this.#lines.wait(connection.serverId, key.id, tell))
-      return { canLineUp: this.hasLines, lineUp, check: nothing, hear, stop }
+      return { check: nothing, hear, stop }
     },
     guard: async (_transaction: Queryable, guarded: Guarded) => this.#guard.check(guarded),
     recordLeader: (connection, record) =>
@@ -182,8 +180,8 @@ export class FakeServer {
   /** Ends a session: its locks are free, and its client learns of it unless it is cut off. */
   end(connection: FakeConnection, cause: Error = new Error('terminated by the administrator')): void {
     if (!this.connections.delete(connection)) return
-    this.table.end(connection.serverId)
     this.#lines.end(connection.serverId)
+    this.table.end(connection.serverId)
     this.#announced.delete(connection.serverId)
     connection.ended(cause)
   }
@@ -249,8 +247,10 @@ export class FakeServer {
       shortfall: null,
       keepsNames: this.#keepsNames,
       keepsReports: this.#keepsReports,
-      run: (operations) => this.#runMarked(connection, operations, settings, draws()),
-      permits: (operation) => connection.ask(() => this.#permits(owner, operation, draws())),
+      canLineUp: this.hasLines,
+      lineUp: (operation, waitMs) => this.#marked(connection, [operation], settings, () => this.#lineUp(connection, operation, waitMs, draws())),
+      run: (operations) => this.#marked(connection, operations, settings, () => connection.ask(() => this.#run(owner, operations, draws()))),
+      permits: (operation) => this.#askPermits(connection, operation, draws()),
       settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
       settle: () => connection.ask(() => void this.settled++),
       goesWithoutTokens: (error) => {
@@ -263,6 +263,7 @@ export class FakeServer {
           noFencing = this.tokenFault === null ? null : String(this.tokenFault)
         }),
       ring: (keys) => connection.ask(() => this.#ring(owner, keys, settings.sender)),
+      isWanted: ({ id }) => connection.ask(() => this.table.isWanted(owner, id) || this.table.isAwaited(id)),
       claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
       tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, settings.sender))),
       announce: (sender, entries) => connection.ask(() => this.#announce(owner, sender, entries)),
@@ -276,21 +277,60 @@ export class FakeServer {
   }
 
   /** In strict mode three statements, as in a real server: the session may end between any two of them. */
-  async #runMarked(
+  async #marked(
     connection: FakeConnection,
     operations: readonly LockOperation[],
     { strict, leaseMs }: LinkSettings,
+    run: () => Promise<BatchReply>,
+  ): Promise<BatchReply> {
+    const owner = connection.serverId
+    if (!strict) return run()
+    const ended = operations.filter(endsCleanly)
+    const unmarked = ended.length === 0 ? null : connection.ask(() => this.marks.unmark(owner, ended))
+    const [, reply] = await Promise.all([unmarked, run()])
+    if (![...reply.answers].some(isGranted)) return reply
+    const mark = (): readonly number[] | null => this.marks.mark(owner, leaseMs, operations, reply.answers)
+    return { ...reply, delaysMs: await connection.ask(mark) }
+  }
+
+  #lineUp(
+    connection: FakeConnection,
+    operation: LockOperation,
+    waitMs: number,
     draws: boolean,
   ): Promise<BatchReply> {
     const owner = connection.serverId
-    const run = (): BatchReply => this.#run(owner, operations, draws)
-    if (!strict) return connection.ask(run)
-    const ended = operations.filter(endsCleanly)
-    const unmarked = ended.length === 0 ? null : connection.ask(() => this.marks.unmark(owner, ended))
-    const [, reply] = await Promise.all([unmarked, connection.ask(run)])
-    if (!reply.answers.includes(SAID.granted)) return reply
-    const mark = (): readonly number[] | null => this.marks.mark(owner, leaseMs, operations, reply.answers)
-    return { ...reply, delaysMs: await connection.ask(mark) }
+    const { key, mode } = operation
+    return connection.askLater((tell, fail) => {
+      const then = (turn: 'free' | 'come' | 'late'): void => {
+        try {
+          if (turn === 'late') return tell({ answers: SAID.no, token: null, delaysMs: null })
+          const reply = this.#run(owner, [operation], draws)
+          tell(turn === 'free' && reply.answers === SAID.granted ? { ...reply, answers: SAID.free } : reply)
+        } catch (error) {
+          fail(error as Error)
+        }
+      }
+      this.#lines.wait({ owner, key, mode, waitMs, then })
+    })
+  }
+
+  #askPermits(connection: FakeConnection, operation: PermitOperation, draws: boolean): Promise<PermitReply> {
+    const owner = connection.serverId
+    const { kind, semaphore, from, waitMs } = operation
+    if (kind !== 'lineUp') return connection.ask(() => this.#permits(owner, operation, draws))
+    const key = semaphore.slot(from)
+    return connection.askLater((tell, fail) => {
+      const then = (turn: 'free' | 'come' | 'late'): void => {
+        try {
+          const reply = this.#permits(owner, { ...operation, kind: 'take' }, draws, turn !== 'late')
+          tell(turn === 'free' ? { ...reply, said: 'free' } : reply)
+        } catch (error) {
+          fail(error as Error)
+        }
+      }
+      this.#lines.wait({ owner, key, mode: 'exclusive', waitMs, then })
+    })
   }
 
   #run(owner: number, operations: readonly LockOperation[], hasTokens: boolean): BatchReply {
@@ -308,7 +348,7 @@ export class FakeServer {
       answers += this.table.apply(owner, operation)
     }
     if (fault !== undefined) throw fault.error
-    const isNeeded = hasTokens && answers.includes(SAID.granted)
+    const isNeeded = hasTokens && [...answers].some(isGranted)
     if (isNeeded && this.tokenFault !== null) throw this.tokenFault
     return { answers, token: isNeeded ? String((this.#token += TOKEN_STEP)) : null, delaysMs: null }
   }
@@ -319,7 +359,7 @@ export class FakeServer {
   }
 
   /** A fault strikes when so many slots are taken, or given up. */
-  #permits(owner: number, operation: PermitOperation, draws: boolean): PermitReply {
+  #permits(owner: number, operation: PermitOperation, draws: boolean, isTurn = false): PermitReply {
     const fault = this.#batchFaults.shift()
     const isFull = this.table.size >= this.#capacity
     if (isFull && operation.kind !== 'release' && operation.kind !== 'leave')
@@ -328,7 +368,7 @@ export class FakeServer {
       if (draws && this.tokenFault !== null) throw this.tokenFault
       return draws ? String((this.#token += TOKEN_STEP)) : null
     }
-    const reply = carryOutPermits(this.table, owner, operation, draw, fault?.after ?? Infinity)
+    const reply = carryOutPermits(this.table, owner, operation, draw, fault?.after ?? Infinity, isTurn)
     if (fault !== undefined) throw fault.error
     return reply
   }

@@ -41,10 +41,6 @@ export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): Proc
       listen: async (connection, ears) => {
         const listening = await gate.answered(dialect.listen(connection, earsThrough(gate, ears)))
         return {
-          get canLineUp() {
-            return listening.canLineUp
-          },
-          lineUp: (key) => gate.answered(listening.lineUp(key)),
           check: () => gate.answered(listening.check()),
           hear: (strangers) => gate.answered(listening.hear(strangers)),
           stop: () => gate.answered(listening.stop()),
@@ -71,8 +67,10 @@ function linkThrough(gate: Gate, link: LockLink): LockLink {
   return {
     ...link,
     run: (operations) => gate.answered(link.run(operations)),
+    lineUp: (operation, waitMs) => gate.answered(link.lineUp(operation, waitMs)),
     permits: (operation) => gate.answered(link.permits(operation)),
     ring: (keys) => gate.answered(link.ring(keys)),
+    isWanted: (key) => gate.answered(link.isWanted(key)),
     claim: (key) => gate.answered(link.claim(key)),
     tell: (message) => gate.answered(link.tell(message)),
     announce: (sender, entries) => gate.answered(link.announce(sender, entries)),

@@ -33,6 +33,8 @@ function serverOperation(
   interest: InterestBook,
 ): ServerOperation {
   switch (kind) {
+    case 'lineUp':
+      return 'try'
     case 'try':
     case 'yield':
     case 'queue':

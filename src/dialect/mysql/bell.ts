@@ -1,26 +1,15 @@
-import type { Clock } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { PoolerDetectedError } from '../../base/errors.js'
-import type { Ears, Listening, Turn } from '../dialect.js'
-import type { KeyCode } from '../lock-key.js'
+import type { Ears, Listening } from '../dialect.js'
 import { SWITCHED } from './attach.js'
-import { LINE_UP, lineParameters, PUT_UP, SLEEP, SLEEP_UNTIL_FREE, TAKE_DOWN } from './bell-sql.js'
+import { PUT_UP, SLEEP, SLEEP_UNTIL_FREE, TAKE_DOWN } from './bell-sql.js'
 import type { Bells } from './bells.js'
-import { bellName, LINE_SUFFIX } from './lock-names.js'
+import { bellName } from './lock-names.js'
 import { errorNumber, INTERRUPTED } from './mysql-errors.js'
 import type { OwnRow, ServerConnection } from './server-connection.js'
 
-/** How long the head of a line leaves others standing behind it: its session is about to take the lock. */
-const LEAVE_MS = 5
-
 /** More than these are not looked at one by one: all are told to look. */
 const MOST_LOOKED_AT = 1000
-
-/** A wait in line that was asked for. */
-interface Place {
-  readonly name: string
-  readonly turn: Deferred<Turn>
-}
 
 /**
  * The connection on which a process listens. It sleeps inside the server, and holds a name for each lock session of the
@@ -29,13 +18,10 @@ interface Place {
  * late interruption must not hit anybody's statement.
  */
 export class Bell implements Listening {
-  readonly canLineUp: boolean
   readonly #server: ServerConnection
   readonly #bells: Bells
   readonly #ears: Ears
-  readonly #clock: Clock
   readonly #shown = new Map<ServerConnection, string>()
-  readonly #places: Place[] = []
   readonly #checks: Deferred<void>[] = []
   /** There is something to do: resolves when it is no use to go on waiting. */
   #stir = new Deferred<void>()
@@ -43,16 +29,10 @@ export class Bell implements Listening {
   #isOver = false
   /** Nothing more is said. */
   readonly #isDead = new Deferred<void>()
-  /** The lock whose line we are the head of, until it is taken. */
-  #taken: { readonly name: string; readonly done: Deferred<void> } | null = null
-
-  /** MySQL counts the time that GET_LOCK may wait in whole seconds: there nobody waits in line. */
-  constructor(server: ServerConnection, bells: Bells, ears: Ears, clock: Clock, canLineUp: boolean) {
+  constructor(server: ServerConnection, bells: Bells, ears: Ears) {
     this.#server = server
     this.#bells = bells
     this.#ears = ears
-    this.#clock = clock
-    this.canLineUp = canLineUp
   }
 
   /** What the server calls its session. */
@@ -71,14 +51,6 @@ export class Bell implements Listening {
     this.#bells.listens(this)
     await this.#showSessions()
     void this.#live()
-  }
-
-  lineUp({ id: name }: KeyCode): Promise<Turn> {
-    const place: Place = { name, turn: new Deferred() }
-    if (this.#isOver) return Promise.resolve('late')
-    this.#places.push(place)
-    this.wake()
-    return place.turn.promise
   }
 
   /** Resolves when the statement under way is over. */
@@ -108,21 +80,13 @@ export class Bell implements Listening {
     if (this.#isAsleep) this.#bells.disturb(this.#server.threadId)
   }
 
-  /** One of our sessions has had an answer about these. */
-  answered(keys: readonly { readonly name: string }[]): void {
-    const taken = this.#taken
-    if (taken !== null && keys.some(({ name }) => name === taken.name)) taken.done.resolve()
-  }
-
   async #live(): Promise<void> {
     try {
       while (!this.#isOver) {
         const stir = (this.#stir = new Deferred<void>())
         await this.#showSessions()
         await this.#answerChecks()
-        const place = this.#places.shift()
-        if (place !== undefined) await this.#waitInLine(place)
-        else if (this.#bells.armed.size > 0) await this.#sleep()
+        if (this.#bells.armed.size > 0) await this.#sleep()
         else await stir.promise
       }
     } catch (error) {
@@ -190,30 +154,6 @@ export class Bell implements Listening {
     this.#ears.rung(name, UNKNOWN)
   }
 
-  async #waitInLine({ name, turn }: Place): Promise<void> {
-    const line = `${name}${LINE_SUFFIX}`
-    let told: Turn = 'late'
-    try {
-      const row = await this.#ask(LINE_UP, lineParameters(name))
-      told = turnOf(row)
-    } catch (error) {
-      if (errorNumber(error) !== INTERRUPTED) {
-        turn.resolve('late')
-        throw error
-      }
-    }
-    if (told !== 'late') {
-      const taken = (this.#taken = { name, done: new Deferred<void>() })
-      const cancel = this.#clock.after(LEAVE_MS, () => taken.done.resolve())
-      turn.resolve(told)
-      await taken.done.promise
-      cancel()
-      this.#taken = null
-    }
-    await this.#ask(TAKE_DOWN, [line])
-    turn.resolve('late')
-  }
-
   async #ask(sql: string, values: readonly string[]): Promise<OwnRow> {
     const row = await this.#server.ask(sql, values)
     if (Number(row.at(-1)) !== this.#server.threadId) throw new PoolerDetectedError(SWITCHED)
@@ -225,8 +165,6 @@ export class Bell implements Listening {
     this.#isOver = true
     this.#bells.stopped(this)
     this.#stir.resolve()
-    this.#taken?.done.resolve()
-    for (const { turn } of this.#places.splice(0)) turn.resolve('late')
     for (const check of this.#checks.splice(0)) check.reject(cause)
     this.#ears.ended(cause)
   }
@@ -234,9 +172,3 @@ export class Bell implements Listening {
 
 /** An interruption does not say whose it was. */
 const UNKNOWN = ''
-
-function turnOf([place, key]: OwnRow): Turn {
-  if (key === 'c') return 'come'
-  if (key !== 'f') return 'late'
-  return place === 'h' ? 'free' : 'next'
-}

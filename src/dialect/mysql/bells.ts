@@ -7,7 +7,6 @@ interface Wakeable {
   readonly id: number
   readonly isAsleep: boolean
   wake(): void
-  answered(keys: readonly { readonly name: string }[]): void
 }
 
 /** What the lock sessions of one pool and the connection on which it listens know of each other. */
@@ -44,11 +43,6 @@ export class Bells {
   /** There is something for the bell to do that it does not know of. */
   changed(): void {
     for (const bell of this.#bells) bell.wake()
-  }
-
-  /** A session of ours has been answered about these keys: one that was waited for in line may have been taken. */
-  answered(keys: readonly { readonly name: string }[]): void {
-    for (const bell of this.#bells) bell.answered(keys)
   }
 
   /** Interrupts the sleep of a bell of our own. False if there is no session to say it: the sleep ends by itself. */

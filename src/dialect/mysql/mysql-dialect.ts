@@ -1,4 +1,3 @@
-import { globalClock, type Clock } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
 import type { Capabilities } from '../capabilities.js'
 import type { Another, Dialect, Ears, Guarded, LinkSettings, Listening, LockLink } from '../dialect.js'
@@ -46,14 +45,12 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
   readonly hashOf: (keyId: string) => number = hashOf
   readonly #database: string | null
   readonly #names: LockNames
-  readonly #clock: Clock
   readonly #bells = new Bells()
 
   /** `database` is that of all connections, as the program has written it. */
-  constructor(database: string | null, clock: Clock = globalClock) {
+  constructor(database: string | null) {
     this.#database = database
     this.#names = new LockNames(database)
-    this.#clock = clock
   }
 
   encodeKey(key: LockKey, namespace: string): KeyCode {
@@ -89,7 +86,7 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
     try {
       const { isMariaDb } = await checkServer(server, this.#database)
       await server.say(settingsOf(isMariaDb, BELL_LEASE_S))
-      const bell = new Bell(server, this.#bells, ears, this.#clock, isMariaDb)
+      const bell = new Bell(server, this.#bells, ears)
       await bell.start()
       return bell
     } catch (error) {

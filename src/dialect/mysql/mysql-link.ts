@@ -76,12 +76,20 @@ export class MysqlLink implements LockLink {
     return this.noFencing === null
   }
 
+  /** Nothing of ours waits in the server here. */
+  get canLineUp(): boolean {
+    return false
+  }
+
+  lineUp(operation: LockOperation): Promise<BatchReply> {
+    return this.run([operation])
+  }
+
   async run(operations: readonly LockOperation[]): Promise<BatchReply> {
     const asked = askedOf(operations, this.#interest)
     try {
       const reply = asked.length === 1 ? await this.#runOne(asked[0]!) : await this.#runAll(asked)
       this.#account(asked, reply.answers)
-      this.#bells.answered(asked)
       return reply
     } catch (error) {
       for (const { name } of asked)
@@ -108,6 +116,10 @@ export class MysqlLink implements LockLink {
 
   ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
     return ring(this.#server, keys)
+  }
+
+  async isWanted(key: KeyCode): Promise<boolean> {
+    return (await this.ring([key])).has(key.id)
   }
 
   /** There is no way to tell all others something. Who stands in line comes in order without it. */

@@ -68,6 +68,7 @@ function decode(
       if (said === MARKED.done) book.mark(key)
       return SAID.done
     case 'try':
+    case 'lineUp':
     case 'join':
     case 'rejoin':
     case 'leave':

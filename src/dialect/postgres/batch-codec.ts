@@ -113,6 +113,7 @@ export class BatchEncoder {
   #codeOf(i: number, kind: OperationKind, isExclusive: boolean, key: PostgresKey): number {
     switch (kind) {
       case 'try':
+      case 'lineUp':
         return isExclusive ? CODE.tryExclusive : CODE.tryShared
       case 'release':
       case 'relinquish':
@@ -218,6 +219,7 @@ export class BatchEncoder {
 
 const GRANTS: Readonly<Record<OperationKind, boolean>> = {
   try: true,
+  lineUp: true,
   wait: true,
   queue: false,
   retry: true,

@@ -1,109 +1,85 @@
-import { LINE_CLASS } from './postgres-key.js'
+import { LONGEST_WAIT_MS } from '../lock-operation.js'
+import { LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from './postgres-key.js'
 
 /**
- * Waiting in line for a key, on the connection that listens. One transaction, whose statements are sent together: whatever
- * becomes of the client, the server ends it by itself, and with it every lock that it took.
- *
- * The line is the server's own queue for a lock in a class of ours. Who has that is the head of it, and waits for the key
- * itself to be free. DO, because it can catch that a wait has taken too long: otherwise the server would log an error. What
- * it is about comes and goes in settings, so that the text is the same for all keys: pg_stat_statements keeps each text.
+ * Waiting in line for a key, in the server's own queue for it. Two statements that go before the one that takes the key, with
+ * a single Sync behind all three. So they are one transaction, which the server ends by itself whatever becomes of the client,
+ * and one round trip. What is waited for is the key as a lock of this transaction; with that, nobody else can have been
+ * quicker when the session takes the same key for itself.
  */
 
-/** How long one wait lasts at most. Shorter than `deadlock_timeout`, after which a server may log that somebody waits. */
-export const LINE_MS = 250
-
-/** How long the head of the line leaves others standing behind it, once the key was free: its session is about to take it. */
-const LEAVE_MS = 5
-
-/** How often it is looked whether the key has been taken. */
-const LOOK_MS = 0.4
+/** How much longer than a wait `deadlock_timeout` must be at least: after that time a server may log that somebody waits. */
+const AMPLE = 1.2
 
 /** Whether the server would log a wait as short as ours. */
-export const LINE_FACTS: string = `
-SELECT
-  pg_catalog.current_setting('log_lock_waits') OPERATOR(pg_catalog.=) 'on'
+export const LOGS_WAITS: string = `pg_catalog.current_setting('log_lock_waits') OPERATOR(pg_catalog.=) 'on'
     AND pg_catalog.date_part('epoch', pg_catalog.current_setting('deadlock_timeout')::interval)
-      OPERATOR(pg_catalog.<=) ${(LINE_MS * 1.2) / 1000} AS logs`
-
-/** With these in force the names in what follows are the server's own. */
-const BEGIN_LINE: string = `
-BEGIN;
-SET LOCAL statement_timeout = 0;
-SET LOCAL lock_timeout = ${LINE_MS};
-SET LOCAL search_path = pg_catalog`
-
-/** What is waited for is tried first, to tell who has waited from who has not. The key is held no longer than that it is known to be free. */
-const WAIT_IN_LINE: string = `
-DO $$
-DECLARE
-  key text[] DEFAULT string_to_array(current_setting('lockpool.line'), ' ');
-  turn text DEFAULT 'free';
-BEGIN
-  PERFORM set_config('lockpool.turn', 'late', true);
-  IF NOT pg_try_advisory_xact_lock(${LINE_CLASS}, key[1]::int4) THEN
-    turn = 'next';
-    PERFORM pg_advisory_xact_lock(${LINE_CLASS}, key[1]::int4);
-  END IF;
-  BEGIN
-    IF key[3] IS NULL THEN
-      IF pg_try_advisory_xact_lock(key[2]::int8) THEN
-        RAISE triggered_action_exception;
-      ELSIF pg_try_advisory_xact_lock_shared(key[2]::int8) THEN
-        turn = 'read';
-      ELSE
-        turn = 'come';
-        PERFORM pg_advisory_xact_lock_shared(key[2]::int8);
-      END IF;
-    ELSIF pg_try_advisory_xact_lock(key[2]::int4, key[3]::int4) THEN
-      RAISE triggered_action_exception;
-    ELSIF pg_try_advisory_xact_lock_shared(key[2]::int4, key[3]::int4) THEN
-      turn = 'read';
-    ELSE
-      turn = 'come';
-      PERFORM pg_advisory_xact_lock_shared(key[2]::int4, key[3]::int4);
-    END IF;
-    RAISE triggered_action_exception;
-  EXCEPTION WHEN triggered_action_exception THEN
-    PERFORM set_config('lockpool.turn', turn, true);
-  END;
-EXCEPTION WHEN OTHERS THEN
-  PERFORM set_config('lockpool.turn', 'late', true);
-END
-$$;
-SELECT pg_catalog.current_setting('lockpool.turn') AS turn`
+      OPERATOR(pg_catalog.<=) ${(LONGEST_WAIT_MS * AMPLE) / 1000}`
 
 /**
- * `name` is the hash of the key, and the key, in digits: a bigint, or two integers. All of it is one message: each would
- * cost both sides as much as the wait itself.
+ * Comes to the line: says so, in a lock that is shared by all who stand there, for those who give way to them to see; then
+ * tries the key, to tell who has to wait from who has not. A writer also says that it is one, as far as no other has said so,
+ * for readers to give way. `$1` is how long it may wait, `$2` the key in digits, `$3` and `$4` its hashes.
  */
-export function waitInLine(name: string): string {
-  return `${BEGIN_LINE};
-SELECT pg_catalog.set_config('lockpool.line', '${name}', true);${WAIT_IN_LINE}`
-}
+const comeToLine = (mark: string, tryKey: string): string => `
+SELECT
+  set_config('lock_timeout', $1, true),
+  set_config('lockpool.key', $2, true),
+  CASE
+    WHEN pg_try_advisory_xact_lock_shared(${LINE_CLASS}, $3::int4) IS NULL THEN ''
+    ${mark}
+    WHEN ${tryKey} THEN 'free'
+    ELSE 'come'
+  END`
 
-/** The place at the head is kept until the key has been taken, by whomever, or for a few milliseconds. */
-export const LEAVE_LINE: string = `
+const MARK = `WHEN pg_try_advisory_xact_lock(${WRITER_CLASS}, $3::int4)
+      AND pg_try_advisory_xact_lock(${WRITER_CHECK_CLASS}, $4::int4) IS NULL THEN ''`
+
+/**
+ * Waits. DO, because it can catch that a wait has taken too long: otherwise the server would log an error. What it is about
+ * comes in a setting, so that the text is the same for all keys: pg_stat_statements keeps each text.
+ */
+const waitFor = (lock: string): string => `
 DO $$
-DECLARE
-  key text[] DEFAULT string_to_array(current_setting('lockpool.line'), ' ');
 BEGIN
-  IF current_setting('lockpool.turn') IN ('late', 'read') THEN
-    RETURN;
-  END IF;
-  FOR i IN 1..${Math.ceil(LEAVE_MS / LOOK_MS)} LOOP
-    IF key[3] IS NULL THEN
-      EXIT WHEN NOT pg_try_advisory_lock_shared(key[2]::int8);
-      PERFORM pg_advisory_unlock_shared(key[2]::int8);
-    ELSE
-      EXIT WHEN NOT pg_try_advisory_lock_shared(key[2]::int4, key[3]::int4);
-      PERFORM pg_advisory_unlock_shared(key[2]::int4, key[3]::int4);
-    END IF;
-    PERFORM pg_sleep(${LOOK_MS / 1000});
-  END LOOP;
-EXCEPTION WHEN OTHERS THEN
+  PERFORM ${lock};
+EXCEPTION WHEN lock_not_available THEN
   NULL;
 END
-$$;
-COMMIT`
+$$`
 
-export const ABANDON_LINE = `ROLLBACK`
+/** Takes it: granted if the wait has not been in vain, or somebody has given it up just now. */
+const takeIt = (tryKey: string, fence: string): string => `
+SELECT
+  CASE
+    WHEN NOT ${tryKey} THEN 'n'
+    WHEN ${fence}::regclass IS NULL THEN 'g'
+    ELSE nextval(${fence}::regclass)::text
+  END AS said,
+  pg_backend_pid() AS pid`
+
+/** The steps of one kind of key in one mode. */
+export interface LineSql {
+  readonly come: string
+  readonly wait: string
+  readonly take: string
+}
+
+const BIGINT = `($2::text)::int8`
+const KEY = `current_setting('lockpool.key')`
+const PAIR = `split_part($2::text, ' ', 1)::int4, split_part($2::text, ' ', 2)::int4`
+const PAIR_KEY = `split_part(${KEY}, ' ', 1)::int4, split_part(${KEY}, ' ', 2)::int4`
+
+function lineSql(suffix: '' | '_shared', isPair: boolean): LineSql {
+  const mark = suffix === '' ? MARK : ''
+  return {
+    come: comeToLine(mark, `pg_try_advisory_xact_lock${suffix}(${isPair ? PAIR : BIGINT})`),
+    wait: waitFor(`pg_advisory_xact_lock${suffix}(${isPair ? PAIR_KEY : `${KEY}::int8`})`),
+    take: takeIt(`pg_try_advisory_lock${suffix}(${isPair ? '$1::int4, $2::int4' : '$1::int8'})`, isPair ? '$3' : '$2'),
+  }
+}
+
+export const EXCLUSIVE_LINE: LineSql = lineSql('', false)
+export const SHARED_LINE: LineSql = lineSql('_shared', false)
+export const EXCLUSIVE_PAIR_LINE: LineSql = lineSql('', true)
+export const SHARED_PAIR_LINE: LineSql = lineSql('_shared', true)

@@ -15,6 +15,8 @@ export interface ServerFacts extends Equipment {
   readonly pid: number
   readonly capacity: number
   readonly capacityPerSession: number
+  /** Whether its log would say that a session of ours waits in line. */
+  readonly logsWaits: boolean
 }
 
 /** idle_session_timeout, without which nothing frees the locks of a process that hangs, came with PostgreSQL 14. */
@@ -26,6 +28,7 @@ interface FactsRow {
   readonly version_text: string
   readonly product: string
   readonly is_standby: boolean
+  readonly logs_waits: boolean
   readonly capacity: number
   readonly capacity_per_session: number
   /** Statements of ours that the server session knows. */
@@ -60,7 +63,8 @@ export async function attach(
     throw new ConnectionError(message, { retryAfterMs: SOON_MS })
   }
   const inForce = untilNotCanceled(() => takePossession(server, settings.leaseMs))
-  return { pid, capacity, capacityPerSession, ...(await equip(server, settings, inForce)) }
+  const logsWaits = first.logs_waits
+  return { pid, capacity, capacityPerSession, logsWaits, ...(await equip(server, settings, inForce)) }
 }
 
 /** Two statements in one message, because the first makes sure that the second has the time it takes. */

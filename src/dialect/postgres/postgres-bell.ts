@@ -1,9 +1,7 @@
-import type { Ears, Listening, Turn } from '../dialect.js'
-import type { KeyCode } from '../lock-key.js'
+import type { Ears, Listening } from '../dialect.js'
 import { PUBLIC_CHANNEL, type PostgresChannel } from './postgres-channel.js'
 import type { PostgresKey } from './postgres-key.js'
 import { HEARTBEAT, listenTo, NEVER_TOO_IDLE, UNLISTEN, unlistenTo } from './postgres-sql.js'
-import { PostgresLine } from './postgres-line.js'
 import type { ConnectionEvents } from './postgres-connection.js'
 import type { ServerConnection } from './server-connection.js'
 
@@ -63,7 +61,6 @@ class Bell implements Listening {
   readonly #channel: PostgresChannel
   readonly #ears: Ears
   readonly #forget: () => void
-  readonly #line: PostgresLine
   /** Where it listens; null while it listens to nobody. */
   #heard: string | null = null
   #hearsStrangers = true
@@ -72,22 +69,13 @@ class Bell implements Listening {
     this.#server = server
     this.#channel = channel
     this.#ears = ears
-    this.#line = new PostgresLine(server)
     this.#forget = server.onEnd((cause) => ears.ended(cause))
     server.on('notification', this.#notified)
   }
 
   async start(): Promise<void> {
     this.#server.isPrompt = true
-    await Promise.all([this.#server.query(NEVER_TOO_IDLE), this.#line.start(), this.#listen()])
-  }
-
-  get canLineUp(): boolean {
-    return this.#line.isOpen
-  }
-
-  lineUp(key: KeyCode): Promise<Turn> {
-    return this.#line.wait(key as PostgresKey)
+    await Promise.all([this.#server.query(NEVER_TOO_IDLE), this.#listen()])
   }
 
   async check(): Promise<void> {

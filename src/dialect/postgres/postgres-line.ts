@@ -1,43 +1,101 @@
-import type { Turn } from '../dialect.js'
-import { ABANDON_LINE, LEAVE_LINE, LINE_FACTS, waitInLine } from './line-sql.js'
+import type { LockMode } from '../lock-key.js'
+import { SAID, type BatchReply } from '../lock-operation.js'
+import {
+  EXCLUSIVE_LINE,
+  EXCLUSIVE_PAIR_LINE,
+  SHARED_LINE,
+  SHARED_PAIR_LINE,
+  type LineSql,
+} from './line-sql.js'
+import type { OwnValue } from './own-query.js'
 import type { PostgresKey } from './postgres-key.js'
-import type { ServerConnection } from './server-connection.js'
+import type { Prepared, ServerConnection } from './server-connection.js'
 
-/** A connection's place in the lines for keys: in one at a time. */
+/** A session's place in the line for a key. */
 export class PostgresLine {
   readonly #server: ServerConnection
-  #isOpen = false
+  #isOpen: boolean
 
-  constructor(server: ServerConnection) {
+  /** `isOpen`: this server lets us wait in it without a line in its log. */
+  constructor(server: ServerConnection, isOpen: boolean) {
     this.#server = server
+    this.#isOpen = isOpen
   }
 
-  /** Whether this server lets us wait in it, without a line in its log. */
   get isOpen(): boolean {
     return this.#isOpen
   }
 
-  async start(): Promise<void> {
-    const { rows } = await this.#server.query<{ logs: boolean }>(LINE_FACTS)
-    this.#isOpen = !rows[0]!.logs
+  async lineUp(
+    key: PostgresKey,
+    mode: LockMode,
+    waitMs: number,
+    fence: string | null,
+    check: (pid: number) => void,
+  ): Promise<BatchReply> {
+    const { take } = stepsFor(key, mode)
+    const values = key.isPair ? [key.high, key.low, fence] : [key.bits, fence]
+    const { row, isFree } = await this.behind<{ said: string; pid: number }>(key, mode, waitMs, take, values)
+    check(row.pid)
+    if (row.said === SAID.no) return { answers: SAID.no, token: null, delaysMs: null }
+    const token = row.said === SAID.granted ? null : row.said
+    return { answers: isFree ? SAID.free : SAID.granted, token, delaysMs: null }
   }
 
-  /** All of it is sent at once: the server must not depend on us to end it. */
-  async wait(key: PostgresKey): Promise<Turn> {
-    const server = this.#server
-    const waited = server.query<{ turn: Turn }>(waitInLine(nameOf(key)))
-    const left = server.command(LEAVE_LINE)
-    Promise.all([waited, left]).catch(() => this.#failed())
-    return (await waited).rows[0]!.turn
-  }
-
-  /** It has no PL/pgSQL, say: we do without. */
-  #failed(): void {
-    this.#isOpen = false
-    this.#server.command(ABANDON_LINE).catch(() => undefined)
+  /**
+   * The one row of a statement, behind a wait for the key. All of it is sent at once: the server must not depend on us to end
+   * the wait.
+   */
+  async behind<Row extends object>(
+    key: PostgresKey,
+    mode: LockMode,
+    waitMs: number,
+    statement: Prepared,
+    values: OwnValue[],
+  ): Promise<{ row: Row; isFree: boolean }> {
+    const { come, wait } = stepsFor(key, mode)
+    const digits = key.isPair ? `${key.high} ${key.low}` : key.bits
+    const steps = [
+      { statement: come, values: [String(waitMs), digits, String(key.hash), String(key.check)] },
+      { statement: wait, values: [] },
+    ]
+    try {
+      const { rows, first } = await this.#server.stepped<Row>(steps, statement, values)
+      return { row: rows[0]!, isFree: first !== null && first[LINE_COLUMN] === 'free' }
+    } catch (error) {
+      // It has no PL/pgSQL, say: we do without.
+      this.#isOpen = false
+      throw error
+    }
   }
 }
 
-function nameOf({ hash, bits, high, low, isPair }: PostgresKey): string {
-  return isPair ? `${hash} ${high} ${low}` : `${hash} ${bits}`
+const LINE_COLUMN = 2
+
+interface Steps {
+  readonly come: Prepared
+  readonly wait: Prepared
+  readonly take: Prepared
+}
+
+function named(suffix: string, { come, wait, take }: LineSql): Steps {
+  return {
+    come: { name: `lockpool_come${suffix}`, text: come },
+    wait: { name: `lockpool_wait${suffix}`, text: wait },
+    take: { name: `lockpool_take_next${suffix}`, text: take },
+  }
+}
+
+const STEPS = {
+  exclusive: named('', EXCLUSIVE_LINE),
+  shared: named('_shared', SHARED_LINE),
+}
+
+const PAIR_STEPS = {
+  exclusive: named('_pair', EXCLUSIVE_PAIR_LINE),
+  shared: named('_shared_pair', SHARED_PAIR_LINE),
+}
+
+function stepsFor({ isPair }: PostgresKey, mode: LockMode): Steps {
+  return (isPair ? PAIR_STEPS : STEPS)[mode]
 }

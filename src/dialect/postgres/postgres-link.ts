@@ -15,9 +15,10 @@ import { sqlState } from './postgres-errors.js'
 import { PostgresFence } from './postgres-fence.js'
 import { advisoryLocation, type PostgresKey } from './postgres-key.js'
 import type { PostgresMarks } from './postgres-marks.js'
+import { PostgresLine } from './postgres-line.js'
 import { carryOutPermits } from './postgres-permits.js'
 import { makeHold } from './postgres-reconcile.js'
-import { HEARTBEAT, RING, TELL } from './postgres-sql.js'
+import { HEARTBEAT, IS_WANTED, RING, TELL } from './postgres-sql.js'
 import { RESET_SETTINGS } from './settings-sql.js'
 import { serverName } from './server-identity.js'
 import { SETTLED } from './timeline-sql.js'
@@ -41,6 +42,7 @@ export class PostgresLink implements LockLink {
   readonly #started: string | null
   readonly #marks: PostgresMarks | null
   readonly #batches: PostgresBatches
+  readonly #line: PostgresLine
   readonly #sender: string
   readonly #channel: PostgresChannel
   readonly #ended: (cause: Error) => void
@@ -66,6 +68,7 @@ export class PostgresLink implements LockLink {
     this.#server = server
     this.#fence = new PostgresFence(server, facts, settings)
     this.#started = facts.started
+    this.#line = new PostgresLine(server, !facts.logsWaits)
     this.#marks = facts.marks
     this.#sender = settings.sender
     this.#channel = channel
@@ -87,6 +90,21 @@ export class PostgresLink implements LockLink {
     return this.#marks.around(operations, () => this.#runAll(operations))
   }
 
+  get canLineUp(): boolean {
+    return this.#line.isOpen
+  }
+
+  lineUp(operation: LockOperation, waitMs: number): Promise<BatchReply> {
+    const lineUp = async (): Promise<BatchReply> => {
+      const key = operation.key as PostgresKey
+      const { oid } = this.#fence
+      return this.#fence.drawn(await this.#line.lineUp(key, operation.mode, waitMs, oid, this.#checkPid))
+    }
+    return this.#marks === null ? lineUp() : this.#marks.around([operation], lineUp)
+  }
+
+  readonly #checkPid = (pid: number): void => this.#checkSession(pid)
+
   async #runAll(operations: readonly LockOperation[]): Promise<BatchReply> {
     const isBehindPooler = this.serverId !== this.#server.processID
     return this.#fence.drawn(await this.#batches.run(operations, isBehindPooler))
@@ -94,7 +112,7 @@ export class PostgresLink implements LockLink {
 
   async permits(operation: PermitOperation): Promise<PermitReply> {
     const { book } = this.#batches
-    return this.#fence.drawnForPermits(await carryOutPermits(this.#askOne, operation, this.#fence.oid, book))
+    return this.#fence.drawnForPermits(await carryOutPermits(this.#askOne, this.#askInLine, operation, this.#fence.oid, book))
   }
 
   settled(key: KeyCode, mode: LockMode): Promise<void> {
@@ -125,6 +143,11 @@ export class PostgresLink implements LockLink {
       for (const { wanted: some } of rows) for (const id of some.split(' ')) wanted.add(id)
     }
     return wanted
+  }
+
+  async isWanted(key: KeyCode): Promise<boolean> {
+    const { hash } = key as PostgresKey
+    return (await this.#askOne<{ is_wanted: boolean; pid: number }>(STATEMENTS.isWanted, [hash])).is_wanted
   }
 
   async claim(key: KeyCode): Promise<void> {
@@ -181,6 +204,17 @@ export class PostgresLink implements LockLink {
     return row!
   }
 
+  readonly #askInLine = async <Row extends { readonly pid: number }>(
+    key: PostgresKey,
+    waitMs: number,
+    statement: Prepared,
+    values: OwnValue[],
+  ): Promise<{ readonly row: Row; readonly isFree: boolean }> => {
+    const answer = await this.#line.behind<Row>(key, 'exclusive', waitMs, statement, values)
+    this.#checkSession(answer.row.pid)
+    return answer
+  }
+
   async #ask<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
     try {
       return await this.#server.prepared<Row>(statement, values)
@@ -215,6 +249,7 @@ const INVALID_SQL_STATEMENT_NAME = '26000'
 
 const STATEMENTS = {
   ring: { name: 'lockpool_ring', text: RING },
+  isWanted: { name: 'lockpool_is_wanted', text: IS_WANTED },
   tell: { name: 'lockpool_tell', text: TELL },
   heartbeat: { name: 'lockpool_heartbeat', text: HEARTBEAT },
   holders: { name: 'lockpool_holders', text: ADVISORY_HOLDERS },

@@ -1,5 +1,5 @@
 import type { KeyCode, LockMode } from '../lock-key.js'
-import { endsCleanly, SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
+import { endsCleanly, isGranted, type BatchReply, type LockOperation } from '../lock-operation.js'
 import type { OwnValue } from './own-query.js'
 import { MARK, NAME_SESSION, SETTLE, UNMARK } from './fencing-sql.js'
 import { sqlState } from './postgres-errors.js'
@@ -35,7 +35,7 @@ export class PostgresMarks {
     const [, reply] = await Promise.all([this.#unmark(operations.filter(endsCleanly)), run()])
     const granted: number[] = []
     for (let i = 0; i < operations.length; i++) {
-      if (reply.answers[i] === SAID.granted && marks(operations[i]!)) granted.push(i)
+      if (isGranted(reply.answers[i]) && marks(operations[i]!)) granted.push(i)
     }
     return granted.length === 0 ? reply : { ...reply, delaysMs: await this.#mark(operations, granted) }
   }

@@ -9,24 +9,35 @@ import {
 } from './permit-sql.js'
 import type { InterestBook } from './interest-book.js'
 import type { OwnValue } from './own-query.js'
-import { shapesOf, type PostgresSemaphore } from './postgres-key.js'
+import { shapesOf, type PostgresKey, type PostgresSemaphore } from './postgres-key.js'
 import type { Prepared } from './server-connection.js'
 
 /** Sends a statement that answers one row, and with it the session that has carried it out. */
 type Ask = <Row extends { readonly pid: number }>(statement: Prepared, values: OwnValue[]) => Promise<Row>
+
+/** As `Ask`, behind a wait in line for a key. */
+type AskInLine = <Row extends { readonly pid: number }>(
+  key: PostgresKey,
+  waitMs: number,
+  statement: Prepared,
+  values: OwnValue[],
+) => Promise<{ readonly row: Row; readonly isFree: boolean }>
 
 type Done = Omit<PermitReply, 'otherPermits'>
 
 /** Statements of their own, beside the batches of locks: they answer with a number of rows that nobody knows beforehand. */
 export async function carryOutPermits(
   ask: Ask,
+  askInLine: AskInLine,
   operation: PermitOperation,
   fence: string | null,
   book: InterestBook,
 ): Promise<PermitReply> {
   // Sent behind it: of two who come at once, the later to look sees the other.
   const [done, otherPermits] = await Promise.all([
-    carryOut(ask, operation, fence, book),
+    operation.kind === 'lineUp'
+      ? carryOutInLine(askInLine, operation, fence, book)
+      : carryOut(ask, operation, fence, book),
     operation.looks ? lookForOthers(ask, operation) : null,
   ])
   return { ...done, otherPermits }
@@ -40,6 +51,7 @@ function carryOut(
 ): Promise<Done> {
   switch (operation.kind) {
     case 'take':
+    case 'lineUp':
       if (operation.atMost === 1 && operation.slots.length === 0) return takeOne(ask, operation, fence)
       return take(ask, operation, fence, null, false)
     case 'wait':
@@ -50,6 +62,24 @@ function carryOut(
     case 'release':
       return release(ask, operation)
   }
+}
+
+/** One of the slots is waited for; which of them is taken is another matter. */
+async function carryOutInLine(
+  askInLine: AskInLine,
+  operation: PermitOperation,
+  fence: string | null,
+  book: InterestBook,
+): Promise<Done> {
+  const slot = (operation.semaphore as PostgresSemaphore).slot(operation.from)
+  let wasFree = false
+  const ask: Ask = async (statement, values) => {
+    const { row, isFree } = await askInLine<never>(slot, operation.waitMs, statement, values)
+    wasFree = isFree
+    return row
+  }
+  const done = await carryOut(ask, operation, fence, book)
+  return wasFree ? { ...done, said: 'free' } : done
 }
 
 /** With interest set, by this or by an earlier attempt, or by that in another key of the same hash. */
@@ -80,7 +110,7 @@ async function take(
   const { kind, atMost, from, slots, enters } = operation
   const { key, permits, shape } = operation.semaphore as PostgresSemaphore
   const entered = enters ? shape.bits : null
-  const isFirst = kind === 'take'
+  const isFirst = kind === 'take' || kind === 'lineUp'
   const values = [key.bits, permits, from, slots, fence, atMost, entered, hash, sets, !isFirst]
   const row = await ask<{ taken: string; said: Done['said']; pid: number }>(STATEMENTS.take, values)
   return { taken: takenOf(row.taken), said: row.said, missing: [] }

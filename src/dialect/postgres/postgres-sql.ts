@@ -1,4 +1,5 @@
-import { INTEREST_CLASS, POOL_CLASS, SHARE_CLASS, TEST_CLASS } from './postgres-key.js'
+import { LOGS_WAITS } from './line-sql.js'
+import { INTEREST_CLASS, LINE_CLASS, POOL_CLASS, SHARE_CLASS, TEST_CLASS } from './postgres-key.js'
 
 /** What a lock session, a listener or the clean-up of a returned connection sends besides batches. */
 
@@ -22,6 +23,17 @@ FROM (
     ELSE true END
 ) AS looked
 WHERE wanted IS NOT NULL`
+
+/** Whether anybody is interested in a key, or stands in line for it. */
+export const IS_WANTED: string = `
+SELECT
+  CASE
+    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $1::int4) THEN true
+    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $1::int4) IS NULL THEN true
+    WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, $1::int4) THEN true
+    ELSE NOT pg_advisory_unlock(${LINE_CLASS}, $1::int4)
+  END AS is_wanted,
+  pg_backend_pid() AS pid`
 
 export const TELL = `SELECT pg_notify($1::text, $2)`
 
@@ -98,7 +110,7 @@ export const UNLISTEN = `UNLISTEN *; RESET idle_session_timeout`
 /**
  * The first word to a server. The setting ends with the statement: a pooler may be about to give this session to strangers.
  */
-export const FACTS = `
+export const FACTS: string = `
 SET LOCAL statement_timeout = 0;
 SELECT
   pg_catalog.pg_backend_pid() AS pid,
@@ -106,6 +118,7 @@ SELECT
   pg_catalog.current_setting('server_version') AS version_text,
   pg_catalog.version() AS product,
   pg_catalog.pg_is_in_recovery() AS is_standby,
+  ${LOGS_WAITS} AS logs_waits,
   (SELECT pg_catalog.count(*)
     FROM pg_catalog.pg_prepared_statements
     WHERE NOT from_sql AND pg_catalog.starts_with(name, 'lockpool_'))::int AS prepared,

@@ -14,6 +14,7 @@ import {
   type ClientInternals,
 } from './driver-client.js'
 import { hostInWords } from './hosts/host-list.js'
+import { OwnParse, SteppedQuery, type Step } from './line-query.js'
 import { OwnCommand, OwnQuery, type OwnValue } from './own-query.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
 
@@ -237,6 +238,33 @@ export class ServerConnection implements PostgresConnection {
       }
       this.#client.query(new OwnQuery<Row>(text, values, told, name))
     })
+  }
+
+  /** As `prepared`, behind other statements in the same transaction. Of those it answers the first row of the first. */
+  stepped<Row extends pg.QueryResultRow>(
+    steps: readonly Step[],
+    statement: Prepared,
+    values: OwnValue[],
+  ): Promise<{ rows: Row[]; first: readonly (string | null)[] | null }> {
+    for (const step of steps) this.#parse(step.statement)
+    this.#parse(statement)
+    this.#inFlight++
+    return new Promise((resolve, reject) => {
+      const told = (error: Error | undefined, result: pg.ResultBuilder<Row>): void => {
+        this.#answered(null)
+        if (error) reject(error)
+        else resolve({ rows: result.rows, first: query.first })
+      }
+      const query = new SteppedQuery<Row>(steps, statement, values, told)
+      this.#client.query(query)
+    })
+  }
+
+  /** If it fails, so does what needs it. */
+  #parse(statement: Prepared): void {
+    if (!OwnParse.isNeeded(statement, this.#internals.connection)) return
+    this.#inFlight++
+    this.#client.query(new OwnParse(statement, () => this.#answered(null)))
   }
 
   /** Statements of ours whose answers nobody reads. */

@@ -61,8 +61,6 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   abstract rang(isWanted: boolean): void
   /** It is its turn: what it asks now, if anything. */
   protected abstract departing(departure: Departure): void
-  /** The place in line is lost: another is taken, or it is waited for in another way. */
-  protected abstract placeLost(): void
   /** The state has been written. */
   protected abstract entered(to: State | CommonState, from: State | CommonState): void
 
@@ -95,7 +93,6 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   get wake(): Wake {
-    if (this.state === 'inLine') return this.line!.hasCome ? 'rung' : 'no'
     return this.sleep === null ? 'no' : this.sleep.wake
   }
 
@@ -155,9 +152,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   protected get ownLine(): PlaceInLine {
-    return (this.line ??= new PlaceInLine(this.host, this.machine.maxLate, (hasCome) =>
-      this.#lineEnded(hasCome),
-    ))
+    return (this.line ??= new PlaceInLine(this.machine.maxLate))
   }
 
   /** False: it hears when there is a session. */
@@ -179,10 +174,22 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     this.#isToDepart = false
   }
 
-  protected lineUp(key: KeyCode): void {
-    const line = this.ownLine
-    this.move('inLine')
-    line.lineUp(key)
+  /** Whether it is on a session that waits for it alone. */
+  protected get isAlone(): boolean {
+    return this.#session !== null && this.#session.clientCount === 1 && this.#session.link.canLineUp
+  }
+
+  /** As `ask`, on a session of its own. */
+  protected askInLine(): void {
+    if (this.#isToDepart) return
+    if (!this.isAlone) this.#session = this.host.line.assignAlone(this)
+    this.ask()
+  }
+
+  /** It is known that others want it, and the server gives it to those in line in their order. */
+  protected get isWorthALine(): boolean {
+    const { line } = this
+    return line !== null && line.isBusy(this.now())
   }
 
   /** Whoever is served first has waited longest. */
@@ -220,16 +227,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     this.#stand = is
     this.entered(to, was.state)
     if (was.hasInterest !== is.hasInterest) this.host.interestChanged(is.hasInterest)
-    if (was.state === 'inLine') this.line!.stepOut()
     if (was.isAsleep) this.host.awake()
     if (is.isAsleep) this.host.asleep(this)
-  }
-
-  #lineEnded(hasCome: boolean): void {
-    if (!hasCome) {
-      this.move('idle')
-      this.placeLost()
-    }
-    this.touch()
   }
 }

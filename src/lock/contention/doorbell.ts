@@ -2,14 +2,11 @@ import { assertMove } from '../../base/assert.js'
 import type { Cancel, Clock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
 import { inTime } from '../../base/in-time.js'
-import type { Dialect, Ears, Listening, Turn } from '../../dialect/dialect.js'
-import type { KeyCode } from '../../dialect/lock-key.js'
+import type { Dialect, Ears, Listening } from '../../dialect/dialect.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
 import { Budget } from '../budget.js'
 import type { Agenda } from './agenda.js'
-import { LineWaits } from './line-waits.js'
-import type { Line } from './place-in-line.js'
 
 /** How long to go on listening when nobody sleeps any more: contention comes in bursts. */
 const LINGER_MS = 5000
@@ -19,9 +16,6 @@ const TRY_AGAIN_MS = 500
 
 /** How long to wait for the server when listening begins or ends. */
 const ANSWER_TIMEOUT_MS = 10_000
-
-/** The server ends a wait in line after a quarter of a second: by then its word should be here. */
-const LINE_TIMEOUT_MS = 1000
 
 /** How often to make sure that the bell can be heard, while anybody sleeps. */
 const CHECK_EVERY_MS = 5000
@@ -49,9 +43,6 @@ export const DOORBELL_MOVES: Readonly<Record<DoorbellState, readonly DoorbellSta
   deaf: ['opening', 'deaf', 'off'],
 }
 
-const NO_TURN = Promise.resolve('late' as const)
-const NOT_ANY_MORE = { turn: NO_TURN, over: NO_TURN }
-
 export interface DoorbellHost {
   readonly agenda: Agenda
   rung(keyId: string, sender: string): void
@@ -64,10 +55,9 @@ export interface DoorbellHost {
 
 /**
  * Hears when locks of other processes become free, while anybody here sleeps for one. It needs a connection of its own,
- * without locks; it takes one only if one is free, and gives it back to whoever asks: without it the sleepers poll. The same
- * connection stands in line for keys that go from one process to the next; what it locks for that ends with each wait.
+ * without locks; it takes one only if one is free, and gives it back to whoever asks: without it the sleepers poll.
  */
-export class Doorbell<C extends object> implements Line {
+export class Doorbell<C extends object> {
   readonly #pool: ConnectionPool<C>
   readonly #max: number
   readonly #dialect: Dialect<C>
@@ -75,15 +65,12 @@ export class Doorbell<C extends object> implements Line {
   readonly #host: DoorbellHost
   #state: DoorbellState = 'off'
   #sleepers = 0
-  /** Of these, those that do without the bell as soon as they can stand in line. */
-  #impatient = 0
   #cancelTimer: Cancel | null = null
   #cancelCheck: Cancel | null = null
   readonly #strangers: Budget
   #cancelHush: Cancel | null = null
   #current: { readonly lease: C & Lease; readonly listening: Listening } | null = null
   #isClosed = false
-  readonly #waits: LineWaits
 
   constructor(pool: ConnectionPool<C>, max: number, dialect: Dialect<C>, clock: Clock, host: DoorbellHost) {
     this.#pool = pool
@@ -91,34 +78,11 @@ export class Doorbell<C extends object> implements Line {
     this.#dialect = dialect
     this.#clock = clock
     this.#host = host
-    this.#waits = new LineWaits(clock)
     this.#strangers = new Budget(clock, STRANGE_PER_SECOND)
   }
 
   get state(): DoorbellState {
     return this.#state
-  }
-
-  /** Whoever sleeps without standing in line has to hear the bell. */
-  mayLineUp(isAsleep: boolean): boolean {
-    if (this.#state !== 'listening' || this.#isClosed || !this.#current!.listening.canLineUp) return false
-    return this.#sleepers <= this.#waits.size + this.#impatient + (isAsleep ? 1 : 0)
-  }
-
-  impatient(by: 1 | -1): void {
-    this.#impatient += by
-  }
-
-  /** Never rejects: if the connection ends, or says nothing, the place is lost. */
-  lineUp(key: KeyCode, isWanted: () => boolean): Promise<Turn> {
-    return this.#waits.run(() => {
-      const current = this.#current
-      if (current === null || !isWanted()) return NOT_ANY_MORE
-      const over = current.listening.lineUp(key)
-      const silence = (): Error => new ConnectionError('no word of the line')
-      const turn = inTime(this.#clock, LINE_TIMEOUT_MS, over, silence).catch((): Turn => 'late')
-      return { turn, over }
-    })
   }
 
   /** One more sleeps. */

@@ -1,6 +1,6 @@
 import { InvariantError } from '../../base/assert.js'
 
-/** The states that every machine has. Interest is set in `waiting`; in `inLine` the server says whose turn it is. */
+/** The states that every machine has. Interest is set in `waiting`; in `inLine` its session waits in the server. */
 export type CommonState = 'idle' | 'waiting' | 'inLine'
 
 /** A state, and what it means to all that is contended for. */
@@ -39,7 +39,7 @@ export class Machine<State extends string> {
           next,
           hasInterest: states.withInterest.includes(state),
           needsSession: !states.withoutSession.includes(state),
-          isAsleep: state === 'waiting' || state === 'inLine',
+          isAsleep: state === 'waiting',
         },
       ]),
     )

@@ -1,27 +1,21 @@
-import type { Clock } from '../../base/clock.js'
-import type { KeyCode } from '../../dialect/lock-key.js'
-import type { Turn } from '../../dialect/dialect.js'
-import type { OperationKind } from '../../dialect/lock-operation.js'
+import { LONGEST_WAIT_MS, type OperationKind } from '../../dialect/lock-operation.js'
+import type { Session } from '../session/session.js'
+import type { Tenant } from '../session/sessions.js'
 
-/** The line of this process: it has one connection to wait with. */
+/** The sessions of this process, to one that would stand in line: it needs one for itself, because others would wait as well. */
 export interface Line {
-  /** Whether an entry can wait in it now, or behind others of this process that do. It is asleep already, or would be. */
-  mayLineUp(isAsleep: boolean): boolean
-  /** One more of those asleep would rather stand in line than hear the bell, or one less. */
-  impatient(by: 1 | -1): void
-  /** Never rejects. `isWanted` is asked when the wait begins, which may be later. */
-  lineUp(key: KeyCode, isWanted: () => boolean): Promise<Turn>
+  /** Whether there is a session that it can have for itself now. */
+  mayLineUp(entry: Tenant): boolean
+  /** Puts it on that session, off the one that it is on; null if there is none any more. */
+  assignAlone(entry: Tenant): Session | null
+  /** It would stand in line, if there were a session for it. */
+  wantAlone(): void
 }
 
-export interface LineHost {
-  readonly clock: Clock
-  readonly line: Line
-}
+/** How a wait in line ended: nobody was there, somebody was, or the turn did not come. */
+export type LineEnd = 'free' | 'come' | 'late'
 
-/** How often readers may have the key when our turn comes, before nobody stands in line for a while. */
-const VAIN = 3
-
-/** How long nobody stands in line then: readers may have the key again and again, or a stranger be in the way. */
+/** How long nobody stands in line after a few places were lost: a stranger may be in the way. */
 const REST_MS = 5000
 
 /** So many turns in a row that were had at once: nobody else wants it any more. */
@@ -36,45 +30,52 @@ const BUSY_MS = 2000
  */
 const QUICK_MS = 2000
 
+/** Who has so little time left does not stand in line, which is told of its end less promptly. */
+const LEAST_MS = 5
+
+/**
+ * The server gives a key to those in its queue before anybody else comes, so who only listens would never have it. After so
+ * long a time in which others listened, nobody stands in line for a while, and all are equal.
+ */
+const PATIENT_MS = 500
+const BREAK_MS = 250
+
+/** Longer without a word of those who listen, and there are none. */
+const FORGOTTEN_MS = 1000
+
 /** Whether a wait that ended with this attempt, after so long, was one of those. */
 export function wasQuick(kind: OperationKind, waitedMs: number): boolean {
   return (kind === 'retry' || kind === 'poll') && waitedMs < QUICK_MS
 }
 
+/** How long to wait in line for who has so much time left; 0 if that is not worth it. */
+export function waitInLineMs(leftMs: number): number {
+  return leftMs < LEAST_MS ? 0 : Math.min(LONGEST_WAIT_MS, Math.ceil(leftMs))
+}
+
 /**
- * How a process waits in line for a key at the server, where it has a connection to wait with. The server wakes the one
- * whose turn it is, and nobody else, in the order in which they came. It decides who tries when, never who holds the lock.
+ * Whether it is worth standing in line for a key, in the queue of the server: that gives it to those who wait there one
+ * after the other, in the order in which they came, and wakes nobody else.
  */
 export class PlaceInLine {
-  readonly #host: LineHost
   readonly #maxLate: number
-  readonly #told: (hasCome: boolean) => void
-  /** The wait that is under way. */
-  #wait: object | null = null
-  #turn: Turn | null = null
-  #isVain = false
-  #inVain = 0
   #late = 0
   /** Turns that were had at once, in a row. */
   #free = 0
   #restsUntil = 0
   #busyUntil = 0
+  /** Others have been listening since then, and were heard of last. */
+  #listenedSince = -Infinity
+  #listenedAt = -Infinity
 
-  /** `told` is called when the turn has come, or when the place is lost; when that happens too often, nobody lines up for a while. */
-  constructor(host: LineHost, maxLate: number, told: (hasCome: boolean) => void) {
-    this.#host = host
+  /** When so many places in a row are lost, nobody lines up for a while. */
+  constructor(maxLate: number) {
     this.#maxLate = maxLate
-    this.#told = told
-  }
-
-  /** It is our turn. */
-  get hasCome(): boolean {
-    return this.#turn !== null
   }
 
   /** Others wanted it a moment ago, and it has not been in vain to wait in line for it. */
   isBusy(now: number): boolean {
-    return now < this.#busyUntil && !this.#isVain && now >= this.#restsUntil
+    return now < this.#busyUntil && now >= this.#restsUntil
   }
 
   /** Others have been found to want it now. */
@@ -82,56 +83,26 @@ export class PlaceInLine {
     this.#busyUntil = now + BUSY_MS
   }
 
-  /** Nobody here waits any more. */
-  end(): void {
-    this.#isVain = false
+  /** When it was given up, others were listening for it. */
+  othersListen(now: number): void {
+    if (now - this.#listenedAt > FORGOTTEN_MS) this.#listenedSince = now
+    this.#listenedAt = now
+    if (now - this.#listenedSince < PATIENT_MS || !this.isBusy(now)) return
+    this.#listenedAt = -Infinity
+    this.#restsUntil = now + BREAK_MS
   }
 
-  lineUp(key: KeyCode): void {
-    const wait = (this.#wait = {})
-    this.#turn = null
-    const isWanted = (): boolean => this.#wait === wait
-    void this.#host.line.lineUp(key, isWanted).then((turn) => {
-      if (isWanted()) this.#ended(turn)
-    })
-  }
-
-  /** It is waited for no longer. What the server still does for it is heard by nobody. */
-  stepOut(): void {
-    this.#wait = null
-  }
-
-  /** An attempt was granted, or not. If no turn led to it, it says nothing of the line. */
-  attempted(isGranted: boolean): void {
-    const turn = this.#turn
-    this.#turn = null
-    if (isGranted) this.#isVain = false
-    if (turn === null) return
+  ended(turn: LineEnd, now: number): void {
+    if (turn === 'late') return this.#lost(now)
     this.#late = 0
-    if (isGranted) this.#inVain = 0
-    this.#free = turn === 'free' && isGranted ? this.#free + 1 : 0
-    if (this.#free === 0) this.seen(this.#host.clock.now())
+    this.#free = turn === 'free' ? this.#free + 1 : 0
+    if (this.#free === 0) this.seen(now)
     else if (this.#free >= ALONE) this.#busyUntil = 0
   }
 
-  #ended(turn: Turn): void {
-    this.#wait = null
-    this.#turn = isTurn(turn) ? turn : null
-    if (turn === 'late' && ++this.#late >= this.#maxLate) this.#rest()
-    if (turn === 'read') {
-      // Readers would go on while a writer is known to nobody.
-      this.#isVain = true
-      if (++this.#inVain >= VAIN) this.#rest()
-    }
-    this.#told(isTurn(turn))
+  #lost(now: number): void {
+    if (++this.#late < this.#maxLate) return
+    this.#late = 0
+    this.#restsUntil = now + REST_MS
   }
-
-  #rest(): void {
-    this.#inVain = this.#late = 0
-    this.#restsUntil = this.#host.clock.now() + REST_MS
-  }
-}
-
-function isTurn(turn: Turn): boolean {
-  return turn !== 'late' && turn !== 'read'
 }

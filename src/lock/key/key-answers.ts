@@ -6,10 +6,10 @@ import type { KeyState } from './key-state.js'
 export type Lesson =
   /** The key was not free: the next attempt sets interest first. */
   | 'contended'
-  /** The attempt that a turn in line led to was in vain. */
-  | 'turnMissed'
   /** Other processes want it now: it is worth a place in line. */
   | 'hot'
+  /** When it was given up, others had asked to be woken. */
+  | 'othersListen'
   /** The process that it was given up for has come, or there is none. */
   | 'othersCame'
   /** It was rung for, and another process was quicker. */
@@ -69,12 +69,12 @@ const JOINING: Row = {
 
 const RELEASED: Row = {
   [SAID.done]: { learn: ['othersCame'], to: 'idle', react: ['gaveUp'] },
-  [SAID.doneAndWanted]: { learn: [], to: 'ringing', react: ['ringForOthers', 'gaveUp'] },
+  [SAID.doneAndWanted]: { learn: ['othersListen'], to: 'ringing', react: ['ringForOthers', 'gaveUp'] },
   [DOUBTED]: { learn: [], to: 'idle', react: ['gaveUp'] },
   [SAID.no]: { learn: [], to: 'idle', react: ['notHeld'] },
 }
 
-const YIELDED: After = { learn: [], to: 'waiting', react: ['ring', 'gaveUp', 'giveWay'] }
+const YIELDED: After = { learn: ['othersListen'], to: 'waiting', react: ['ring', 'gaveUp', 'giveWay'] }
 
 /**
  * What each answer to each question means. With `nextStep` it is the whole machine: that says what is asked in a state, and
@@ -83,7 +83,13 @@ const YIELDED: After = { learn: [], to: 'waiting', react: ['ring', 'gaveUp', 'gi
 export const AFTER: Readonly<Record<OperationKind, Row>> = {
   try: {
     [SAID.granted]: GRANTED,
-    [SAID.no]: { learn: ['contended', 'turnMissed'], to: 'idle', react: ['refuse'] },
+    [SAID.no]: { learn: ['contended'], to: 'idle', react: ['refuse'] },
+  },
+  // Callers whose time is up are told who has it, and so not refused at once.
+  lineUp: {
+    [SAID.granted]: GRANTED,
+    [SAID.free]: GRANTED,
+    [SAID.no]: { learn: ['contended'], to: 'idle', react: [] },
   },
   wait: ASLEEP,
   queue: { [SAID.waiting]: QUEUED, [SAID.crowded]: QUEUED },

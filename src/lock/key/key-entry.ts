@@ -3,9 +3,10 @@ import type { Cancel } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
-import type { Answer, OperationKind } from '../../dialect/lock-operation.js'
+import { SAID, type Answer, type OperationKind } from '../../dialect/lock-operation.js'
 import { INTEREST_ENTRIES } from '../contention/parking.js'
 import { Others } from '../contention/others.js'
+import { waitInLineMs, type LineEnd } from '../contention/place-in-line.js'
 import { Turn } from '../contention/turn.js'
 import type { Answered, Departure, KeyRequest } from '../session/departure.js'
 import type { DrawnToken } from '../handle/drawn-token.js'
@@ -29,8 +30,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** While it is delayed. */
   #cancelDelay: Cancel | null = null
   #isMarked = false
-  /** It is asleep, and would rather stand in line. */
-  #isImpatient = false
+  /** It was rung for, and others were quicker. */
+  #hasLostRace = false
   /** It outlasts a rest, for a caller who comes again at once. */
   #others: Others | null = null
   /** Under way, for all who want to know. */
@@ -55,11 +56,10 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   get mayLineUp(): boolean {
-    const { line } = this
-    if (line === null || !line.isBusy(this.now())) return false
+    if (!this.isWorthALine || (this.state === 'waiting' && !this.#hasLostRace)) return false
     const { first } = this.queue
-    if (first === null || first.mode !== 'exclusive' || first.patience !== 'wait') return false
-    return this.host.line.mayLineUp(false)
+    if (first === null || first.patience !== 'wait') return false
+    return waitInLineMs(first.leftMs(this.now())) > 0 && this.host.line.mayLineUp(this)
   }
 
   get isLate(): boolean {
@@ -88,14 +88,14 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** Whether an answer on the wire may be this waiter's lock. */
   isAskingFor(waiter: LockWaiter<WaitedFor>): boolean {
     const { state } = this
-    const isAsking = state === 'trying' || state === 'asking' || state === 'joining'
+    const isAsking = state === 'trying' || state === 'asking' || state === 'inLine' || state === 'joining'
     return isAsking && (waiter === this.queue.first || (waiter.mode === 'shared' && this.mode === 'shared'))
   }
 
   /** Who in another process has it, if that is what is waited for; null if it is not, or nobody can be asked. */
   askForHolder(): Promise<string | null> | null {
-    const isAsleep = this.state === 'waiting' || this.state === 'inLine'
-    if (!isAsleep || this.session === null) return null
+    const isElsewhere = this.state === 'waiting' || this.state === 'inLine'
+    if (!isElsewhere || this.session === null) return null
     this.#lookup ??= this.session.signals.holderOf(this.key).finally(() => (this.#lookup = null))
     return this.#lookup
   }
@@ -135,6 +135,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       answer,
       this.#others !== null && this.#others.areDoubted(now),
     )
+    if (this.kind === 'lineUp') this.ownLine.ended(lineEndOf(answer), now)
     if (to === 'ours') {
       this.#granted(token, delayMs, batch)
       // Nothing is to be done until it is released: that is most grants.
@@ -220,9 +221,6 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
         this.verify()
         if (this.state === 'held') this.grant(this.queue.first!, this.now())
         return true
-      case 'stepOut':
-        this.move('idle')
-        return true
       case 'lineUp':
       case 'try':
       case 'wait':
@@ -246,7 +244,6 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (this.state === 'ringing') this.move('idle')
     this.#isAtRest = true
     this.sleep?.end()
-    this.line?.end()
     this.host.forget(this)
     this.leaveSession()
   }
@@ -259,11 +256,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       this.refuseHead(admission)
       return true
     }
-    if (step !== 'lineUp') this.ask()
-    else if (this.assign()) {
-      this.mode = this.queue.first!.mode
-      this.lineUp(this.key)
-    }
+    if (step === 'lineUp') this.askInLine()
+    else this.ask()
     return false
   }
 
@@ -273,6 +267,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'try':
         this.mode = this.queue.first!.mode
         return this.#leave(departure, step, 'trying')
+      case 'lineUp':
+        return this.#leaveForLine(departure)
       case 'wait':
       case 'queue':
         return this.#leaveWithInterest(departure, step)
@@ -297,8 +293,6 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'rest':
       case 'forget':
       case 'handOff':
-      case 'lineUp':
-      case 'stepOut':
         // Time has passed since it was to ask.
         return this.touch()
     }
@@ -311,7 +305,17 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     departure.ask(this)
   }
 
+  #leaveForLine(departure: Departure): void {
+    // Others have come to this session since.
+    if (!this.isAlone) return this.touch()
+    const first = this.queue.first!
+    this.mode = first.mode
+    this.#leave(departure, 'lineUp', 'inLine')
+    departure.waitMs = waitInLineMs(first.leftMs(this.now()))
+  }
+
   #leaveWithInterest(departure: Departure, step: 'wait' | 'queue'): void {
+    if (this.isWorthALine) this.host.line.wantAlone()
     const admission = this.host.admit(this, INTEREST_ENTRIES)
     if (admission === 'later') return
     if (admission !== 'now') return this.#noRoom(step)
@@ -327,23 +331,19 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     else this.touch()
   }
 
-  /** The key is waited for in another way. */
-  protected placeLost(): void {
-    this.contended = true
-  }
-
   #learn(lesson: Lesson, now: number): void {
     switch (lesson) {
       case 'contended':
         this.contended = true
         return
-      case 'turnMissed':
-        return this.line?.attempted(false)
+      case 'othersListen':
+        return this.line?.othersListen(now)
       case 'hot':
         return this.ownLine.seen(now)
       case 'othersCame':
         return this.#others?.came()
       case 'raceLost':
+        this.#hasLostRace = true
         return this.loseRace()
       case 'marked':
       case 'unmarked':
@@ -397,7 +397,6 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   #granted(token: DrawnToken | null, delayMs: number, { now, stamp, tripMs }: Answered): void {
     if (this.sleep !== null) this.#sleptUntil(now)
     this.learnFrom(this.kind, now)
-    this.line?.attempted(true)
     this.contended = this.#isMarked = this.isDraining = false
     this.turn = new Turn(token, now, tripMs)
     this.move(delayMs > 0 ? 'delayed' : 'held')
@@ -439,18 +438,13 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.move('idle')
   }
 
-  #countImpatient(isImpatient: boolean): void {
-    if (isImpatient !== this.#isImpatient) this.host.line.impatient(isImpatient ? 1 : -1)
-    this.#isImpatient = isImpatient
-  }
-
   protected entered(to: KeyState, from: KeyState): void {
     if (from === 'delayed') this.#endDelay()
     if (to === 'idle' || to === 'ringing') this.isDraining = false
     if (to === 'idle' || to === 'ringing' || to === 'waiting') this.turn = null
     if (to === 'waiting') this.#isMarked = false
     assert(this.turn !== null || !NEEDS_TURN.has(to), 'the server has it as ours')
-    this.#countImpatient(to === 'waiting' && this.line !== null && this.line.isBusy(this.now()))
+    if (to !== 'waiting') this.#hasLostRace = false
   }
 
   #endDelay(): void {
@@ -461,6 +455,11 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
 /** States in which the server has the key as ours, by its last answer. */
 const NEEDS_TURN: ReadonlySet<KeyState> = new Set(['delayed', 'held', 'joining', 'releasing', 'yielding'])
+
+function lineEndOf(answer: Answer): LineEnd {
+  if (answer === SAID.free) return 'free'
+  return answer === SAID.granted ? 'come' : 'late'
+}
 
 /** A caller with less time than this is not made to wait for others. */
 const HURRIED_BELOW_MS = 50

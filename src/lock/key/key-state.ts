@@ -8,7 +8,7 @@ import type { Wake } from '../contention/sleep.js'
  * - `idle`       nothing is held, marked or asked
  * - `trying`     a first attempt is under way
  * - `asking`     an attempt with interest set, or to be set, is under way
- * - `inLine`     another process has it, or had it a moment ago; the server tells when it is this process's turn
+ * - `inLine`     the session waits for it in the server, behind others who do: it is this process's when its turn has come
  * - `waiting`    another process has it; interest is set, as far as it can be; asleep until the bell rings or the poll is due
  * - `delayed`    this process has it at the server, and tells nobody until the lease of one who may believe to have it is over
  * - `held`       this process has it, for local holders or about to be passed on
@@ -37,7 +37,7 @@ export type KeyState =
 /** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server knows nothing of it. */
 export const KEY_MOVES: Readonly<Record<KeyState, readonly KeyState[]>> = {
   idle: ['inLine', 'trying', 'asking', 'marking'],
-  inLine: ['trying', 'idle'],
+  inLine: ['delayed', 'held', 'idle'],
   trying: ['delayed', 'held', 'idle'],
   asking: ['delayed', 'held', 'waiting', 'idle'],
   waiting: ['asking', 'leaving', 'idle'],
@@ -92,7 +92,6 @@ export type Step =
   | 'forget'
   | 'handOff'
   | 'lineUp'
-  | 'stepOut'
   | 'try'
   | 'wait'
   | 'queue'
@@ -112,13 +111,9 @@ export function nextStep(facts: KeyFacts): Step {
   switch (facts.state) {
     case 'idle':
       return nextIdle(facts)
-    case 'inLine':
-      // Readers do not stand in line.
-      if (facts.head !== 'exclusive') return 'stepOut'
-      return facts.wake === 'no' && !facts.isHurried ? 'rest' : 'try'
     case 'waiting':
       // Interest of a writer is marked as such, so it is not right for a reader.
-      if (facts.head !== facts.mode) return 'leave'
+      if (facts.head !== facts.mode || facts.mayLineUp) return 'leave'
       if (facts.wake === 'no') return 'rest'
       return facts.wake === 'rung' || (facts.isLate && facts.mode === 'shared') ? 'retry' : 'poll'
     case 'delayed':
@@ -135,6 +130,7 @@ export function nextStep(facts: KeyFacts): Step {
       return facts.isGivingWay ? 'rest' : 'try'
     case 'trying':
     case 'asking':
+    case 'inLine':
     case 'joining':
     case 'marking':
     case 'releasing':

@@ -10,6 +10,8 @@ export type PermitReaction =
   | 'gaveUp'
   /** Others that permits were given up for are not doubted any more. */
   | 'trustOthers'
+  /** When permits were given up, others had asked to be woken. */
+  | 'othersListen'
   | 'ring'
   /** Others have the time to come. */
   | 'giveWay'
@@ -26,7 +28,7 @@ export interface AfterPermits {
 type Row = Readonly<Partial<Record<PermitReply['said'] | 'doubted', AfterPermits>>>
 
 /** The states in which something is on the wire. */
-export type AskingState = 'taking' | 'asking' | 'releasing' | 'yielding' | 'leaving'
+export type AskingState = 'taking' | 'inLine' | 'asking' | 'releasing' | 'yielding' | 'leaving'
 
 /**
  * What each reply means in each state that has something on the wire. With `nextSemaphoreStep` it is the whole machine. What
@@ -35,6 +37,7 @@ export type AskingState = 'taking' | 'asking' | 'releasing' | 'yielding' | 'leav
  */
 export const AFTER_PERMITS: Readonly<Record<AskingState, Row>> = {
   taking: { done: { to: 'idle', react: [] } },
+  inLine: { done: { to: 'idle', react: [] }, free: { to: 'idle', react: [] } },
   asking: {
     done: { to: 'idle', react: [] },
     waiting: { to: 'waiting', react: ['fallAsleep'] },
@@ -42,13 +45,13 @@ export const AFTER_PERMITS: Readonly<Record<AskingState, Row>> = {
   },
   releasing: {
     done: { to: 'idle', react: ['gaveUp', 'trustOthers'] },
-    wanted: { to: 'idle', react: ['gaveUp', 'ring', 'giveWay'] },
+    wanted: { to: 'idle', react: ['gaveUp', 'othersListen', 'ring', 'giveWay'] },
     doubted: { to: 'idle', react: ['gaveUp'] },
     awaited: { to: 'idle', react: ['gaveUp', 'trustOthers', 'lineGoesFirst', 'giveWay'] },
   },
   yielding: {
     done: { to: 'waiting', react: ['gaveUp', 'trustOthers', 'lookAgain'] },
-    wanted: { to: 'waiting', react: ['gaveUp', 'ring', 'giveWay'] },
+    wanted: { to: 'waiting', react: ['gaveUp', 'othersListen', 'ring', 'giveWay'] },
     doubted: { to: 'waiting', react: ['gaveUp', 'lookAgain'] },
     awaited: { to: 'waiting', react: ['gaveUp', 'trustOthers', 'lineGoesFirst', 'giveWay'] },
   },

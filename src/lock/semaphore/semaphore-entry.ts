@@ -5,6 +5,7 @@ import type { KeyCode } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
 import { Courtesy } from '../contention/courtesy.js'
 import { INTEREST_ENTRIES } from '../contention/parking.js'
+import { waitInLineMs, type LineEnd } from '../contention/place-in-line.js'
 import { GIVE_WAY_MS } from '../contention/sleep.js'
 import type { Departure } from '../session/departure.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
@@ -14,15 +15,13 @@ import { afterReply, type PermitReaction } from './permit-answers.js'
 import { nextSemaphoreStep, type SemaphoreFacts, type SemaphoreStep } from './semaphore-state.js'
 
 /** What a step asks of the server. */
-type Asking = 'take' | 'wait' | 'retry' | 'poll'
+type Asking = 'take' | 'lineUp' | 'wait' | 'retry' | 'poll'
 
 /**
  * One semaphore, as this process stands towards the server. All its permits are on one session. `nextSemaphoreStep` says
  * what is done in a state, and `afterReply` what comes of the reply; here both are carried out.
  */
 export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, PermitRequest {
-  /** Whose release is waited for in line. */
-  #slotInLine = 0
   /** It was rung for, and others were quicker. */
   #hasLostRace = false
   #cancelGiveWay: Cancel | null = null
@@ -48,13 +47,11 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   /** With permits here it is another matter: some of them may be given up any moment. */
   get mayLineUp(): boolean {
-    const { line } = this
-    const isAsleep = this.state === 'waiting'
-    if (isAsleep ? !this.#hasLostRace : !this.contended) return false
-    if (line === null || !line.isBusy(this.now())) return false
+    if (this.state === 'waiting' ? !this.#hasLostRace : !this.contended) return false
+    if (!this.isWorthALine || this.permitsHere > 0 || this.semaphore.permits > MAX_LINES) return false
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false
-    return this.permitsHere === 0 && this.semaphore.permits <= MAX_LINES && this.host.line.mayLineUp(isAsleep)
+    return waitInLineMs(first.leftMs(this.now())) > 0 && this.host.line.mayLineUp(this)
   }
 
   /** Whether an answer on the wire may be this waiter's permit. */
@@ -92,7 +89,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   replied(reply: PermitReply, { now, tripMs }: Answered): void {
     const { state } = this
     const { to, react } = afterReply(state, reply.said, this.#courtesy.isResting(now))
-    const isTaking = state === 'taking' || state === 'asking'
+    const isTaking = state === 'taking' || state === 'inLine' || state === 'asking'
+    if (state === 'inLine') this.ownLine.ended(lineEndOf(reply), now)
     if (isTaking) this.#tookSome(reply, now, tripMs)
     this.move(to)
     for (const reaction of react) this.#react(reaction, reply, now)
@@ -152,14 +150,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
         this.verify()
         this.handOff()
         return true
-      case 'stepOut':
-        this.move('idle')
-        return true
       case 'lineUp':
-        // There is a line for each permit. Each is as good, as long as they are few.
-        if (!this.assign()) return false
-        this.#slotInLine = this.#anySlot()
-        this.lineUp(this.semaphore.slot(this.#slotInLine))
+        this.askInLine()
         return false
       case 'take':
       case 'wait':
@@ -177,7 +169,6 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     if (this.#isForgotten) return
     this.#isForgotten = true
     this.sleep?.end()
-    this.line?.end()
     this.#endGivingWay()
     this.host.forget(this)
     this.leaveSession()
@@ -186,6 +177,10 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   protected departing(departure: Departure): void {
     const step = nextSemaphoreStep(this)
     switch (step) {
+      case 'lineUp':
+        // Others have come to this session since.
+        if (!this.isAlone) return this.touch()
+        return this.#leaveToTake(departure, step)
       case 'take':
       case 'wait':
       case 'retry':
@@ -201,16 +196,9 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'rest':
       case 'forget':
       case 'handOff':
-      case 'lineUp':
-      case 'stepOut':
         // Time has passed since it was to ask.
         return this.touch()
     }
-  }
-
-  /** One of the other permits may have become free meanwhile. */
-  protected placeLost(): void {
-    this.contended = false
   }
 
   #anySlot(): number {
@@ -218,17 +206,20 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   #leaveToTake(departure: Departure, step: Asking): void {
+    if (step === 'wait' && this.isWorthALine) this.host.line.wantAlone()
     const atMost = this.#admitted(step)
     if (atMost === 0) return
     this.sleep?.attempt()
     const details = {
       atMost,
-      from: this.state === 'inLine' ? this.#slotInLine : this.#anySlot(),
+      // There is a line for each permit. Each is as good, as long as they are few.
+      from: this.#anySlot(),
       slots: [...this.slots.keys()],
-      enters: this.permitsHere === 0 && (this.state === 'idle' || this.state === 'inLine'),
+      enters: this.permitsHere === 0 && this.state === 'idle',
       looks: this.host.isLookDue(this),
+      waitMs: step === 'lineUp' ? waitInLineMs(this.queue.first!.leftMs(this.now())) : 0,
     }
-    this.move(step === 'take' ? 'taking' : 'asking')
+    this.move(step === 'take' ? 'taking' : step === 'lineUp' ? 'inLine' : 'asking')
     this.#asked = atMost
     this.#asking = step
     this.#count()
@@ -257,7 +248,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   /** Without room for interest it is tried again now and then, as if no wake-up came. */
   #noRoom(step: Asking, full: LockError): void {
     this.contended = this.contended && step !== 'wait'
-    if (step === 'take') this.refuse(full, 1)
+    if (step === 'take' || step === 'lineUp') this.refuse(full, 1)
     else {
       this.sleep?.attempt()
       this.ownSleep.fallAsleep()
@@ -265,13 +256,12 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   #operation(departure: Departure, kind: PermitKind, details: Partial<PermitOperation>): void {
-    const nothing = { atMost: 0, from: 0, slots: [], enters: false, exits: false, looks: false }
+    const nothing = { atMost: 0, from: 0, slots: [], enters: false, exits: false, waitMs: 0, looks: false }
     departure.askPermits(this, { kind, semaphore: this.semaphore, ...nothing, ...details })
   }
 
   #tookSome({ taken, otherPermits }: PermitReply, now: number, tripMs: number): void {
     const isEnough = taken.length === this.#asked
-    this.line?.attempted(taken.length > 0)
     if (taken.length > 0) this.learnFrom(this.#asking === 'take' ? 'try' : this.#asking, now)
     this.#hasLostRace = taken.length === 0 && this.#asking === 'retry'
     if (this.#hasLostRace) this.ownLine.seen(now)
@@ -297,6 +287,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
         return reaction === 'fallAsleep' ? this.ownSleep.fallAsleep() : this.ownSleep.crowded()
       case 'gaveUp':
         return this.gaveUp(missing)
+      case 'othersListen':
+        return this.line?.othersListen(now)
       case 'trustOthers':
         return this.#courtesy.wasRight()
       case 'ring':
@@ -348,6 +340,11 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   protected entered(): void {}
+}
+
+function lineEndOf({ taken, said }: PermitReply): LineEnd {
+  if (taken.length === 0) return 'late'
+  return said === 'free' ? 'free' : 'come'
 }
 
 /** A waiter stands in line for one permit, and the others may become free meanwhile: with more it is better to listen. */

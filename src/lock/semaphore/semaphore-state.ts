@@ -8,7 +8,7 @@ import type { Wake } from '../contention/sleep.js'
  * - `idle`       nothing is asked, and no interest is set
  * - `taking`     a first attempt is under way
  * - `asking`     an attempt with interest set, or to be set, is under way
- * - `inLine`     as `waiting`, without interest: the server tells when one of the permits is free for this process
+ * - `inLine`     the session waits for one of the permits in the server, behind others who do
  * - `waiting`    other processes have what is wanted; interest is set; asleep until the bell rings or the poll is due
  * - `releasing`  permits are being given up
  * - `yielding`   as `releasing`, with interest set: others have their turn
@@ -20,7 +20,7 @@ export type SemaphoreState =
 /** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server knows nothing of it. */
 export const SEMAPHORE_MOVES: Readonly<Record<SemaphoreState, readonly SemaphoreState[]>> = {
   idle: ['inLine', 'taking', 'asking', 'releasing'],
-  inLine: ['taking', 'idle'],
+  inLine: ['idle'],
   taking: ['idle'],
   asking: ['waiting', 'idle'],
   waiting: ['asking', 'yielding', 'leaving', 'idle'],
@@ -62,7 +62,6 @@ export type SemaphoreStep =
   | 'forget'
   | 'handOff'
   | 'lineUp'
-  | 'stepOut'
   | 'take'
   | 'wait'
   | 'retry'
@@ -78,9 +77,6 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
   switch (facts.state) {
     case 'idle':
       return nextIdle(facts)
-    case 'inLine':
-      if (facts.wanted === 0) return 'stepOut'
-      return facts.wake === 'no' ? 'rest' : 'take'
     case 'waiting':
       if (facts.spare > 0) return 'yield'
       if (facts.wanted === 0 || facts.mayLineUp) return 'leave'
@@ -88,6 +84,7 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
       return facts.wake === 'rung' ? 'retry' : 'poll'
     case 'taking':
     case 'asking':
+    case 'inLine':
     case 'releasing':
     case 'yielding':
     case 'leaving':

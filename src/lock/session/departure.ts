@@ -31,7 +31,7 @@ export interface Answered {
   readonly now: number
   /** The last arrival of a caller when the batch left. */
   readonly stamp: number
-  /** Milliseconds from its departure. */
+  /** Milliseconds from the departure of a batch, and be it an earlier one, if this had to wait in the server. */
   readonly tripMs: number
 }
 
@@ -69,6 +69,8 @@ export class Departure {
   readonly permits: Departed[] = []
   /** Releases that are rung for right behind the batch. */
   readonly rings: Rung[] = []
+  /** The one request of the batch waits in the server, for so long at most; 0 if it does not. */
+  waitMs = 0
 
   constructor(session: object) {
     this.session = session
@@ -79,7 +81,7 @@ export class Departure {
   }
 
   get isFull(): boolean {
-    return this.keys.length >= MAX_BATCH
+    return this.waitMs > 0 || this.keys.length >= MAX_BATCH
   }
 
   /** What `request` says of itself is its operation. */
@@ -98,5 +100,6 @@ export class Departure {
   /** A statement of its own, sent and answered with the batch. */
   askPermits(request: PermitRequest, operation: PermitOperation): void {
     this.permits.push({ request, operation })
+    this.waitMs = operation.waitMs
   }
 }

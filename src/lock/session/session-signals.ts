@@ -81,11 +81,11 @@ export class SessionSignals {
     return (await this.holderOf(key)) !== null
   }
 
-  /** Whether another session is interested in a key that this one holds. It rings, and wakes those in vain. */
+  /** Whether another session waits for a key that this one holds. */
   async isWanted(key: KeyCode): Promise<boolean> {
     if (this.#host.isOver) return false
     try {
-      return (await this.#host.link.ring([key])).has(key.id)
+      return await this.#host.link.isWanted(key)
     } catch {
       return false
     }

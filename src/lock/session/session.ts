@@ -22,20 +22,22 @@ import { SessionSignals, type SignalsHost } from './session-signals.js'
 /**
  * - `idle`       holds nothing, has nothing on the wire: may be given up
  * - `executing`  one batch of operations is on the wire
+ * - `inLine`     waits in the server, for a fraction of a second, for the only key it is used for
  * - `holding`    is in use for at least one key, and has nothing on the wire
  * - `closing`    given up; nothing more is sent
  * - `closed`     gone, and every lock with it
  */
-export type SessionState = 'idle' | 'executing' | 'holding' | 'closing' | 'closed'
+export type SessionState = 'idle' | 'executing' | 'inLine' | 'holding' | 'closing' | 'closed'
 
 /**
- * Every legal move. What is missing is a state in which the session waits inside the server: it never does, so a release
- * can't queue behind somebody's wait, and the server's idle timer always runs.
+ * Every legal move. A session waits inside the server for one key only, and only while it is used for no other: so a release
+ * can't queue behind somebody's wait.
  */
 export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[]>> = {
-  idle: ['executing', 'closing', 'closed'],
+  idle: ['executing', 'inLine', 'closing', 'closed'],
   executing: ['idle', 'holding', 'closed'],
-  holding: ['executing', 'idle', 'closed'],
+  inLine: ['idle', 'holding', 'closed'],
+  holding: ['executing', 'inLine', 'idle', 'closed'],
   closing: ['closed'],
   closed: [],
 }
@@ -71,6 +73,8 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   readonly link: LockLink
   /** What it says to other processes, and asks about them. */
   readonly signals: SessionSignals = new SessionSignals(this)
+  /** Until then others are better off on another session: this one has waited in line a moment ago. On the clock. */
+  asideUntil = 0
   readonly #host: SessionHost
   readonly #lease: SessionLease
   readonly #chores: SessionChores
@@ -79,6 +83,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   #clientCount = 0
   #open: Request[] = []
   #isFlushPlanned = false
+  #tripMs = 0
 
   /** `heardOf` is a moment before a statement was sent that the server has answered with the lease in force. */
   constructor(id: number, link: LockLink, heardOf: Instant, host: SessionHost) {
@@ -106,7 +111,12 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
 
   /** Whether a statement is on the wire whose answer renews the lease. */
   get isExecuting(): boolean {
-    return this.#state === 'executing' && !this.#isRenewedByBeats
+    return this.isUnderWay && !this.#isRenewedByBeats
+  }
+
+  /** Whether a batch is on the wire. */
+  get isUnderWay(): boolean {
+    return this.#state === 'executing' || this.#state === 'inLine'
   }
 
   get state(): SessionState {
@@ -144,7 +154,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   }
 
   #planFlush(): void {
-    if (this.#isFlushPlanned || this.#state === 'executing') return
+    if (this.#isFlushPlanned || this.isUnderWay) return
     this.#isFlushPlanned = true
     // Not queueMicrotask, which makes an async resource each time.
     void NOW.then(this.#plannedFlush)
@@ -203,12 +213,12 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   }
 
   #flush(): void {
-    if (this.isOver || this.#state === 'executing') return
+    if (this.isOver || this.isUnderWay) return
     const departure = this.#departing()
     // To depart may have shown that the lease has run out.
     if (this.isOver) return
     if (departure.isEmpty) return this.#flushRest()
-    this.#move('executing')
+    this.#move(departure.waitMs > 0 ? 'inLine' : 'executing')
     this.#send(departure)
   }
 
@@ -227,12 +237,12 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   }
 
   #send(departure: Departure): void {
-    const { keys, permits, rings } = departure
+    const { keys, permits, rings, waitMs } = departure
     const sentAt = this.#isRenewedByBeats ? this.clock.instant() : this.#lease.sent()
     const stamp = this.#host.arrivals
     const failed = (error: unknown): void => void this.#failed(departure, error)
     if (permits.length === 0) {
-      this.link.run(keys).then((reply) => this.#answered(departure, reply, NO_REPLIES, sentAt, stamp), failed)
+      this.#run(keys, waitMs).then((reply) => this.#answered(departure, reply, NO_REPLIES, sentAt, stamp), failed)
     } else {
       this.#sendAll(departure).then(
         ([reply, replies]) => this.#answered(departure, reply, replies, sentAt, stamp),
@@ -240,6 +250,10 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
       )
     }
     if (rings.length > 0) this.signals.ringNow(rings)
+  }
+
+  #run(keys: readonly KeyRequest[], waitMs: number): Promise<BatchReply> {
+    return waitMs > 0 ? this.link.lineUp(keys[0]!, waitMs) : this.link.run(keys)
   }
 
   /** At once, each a statement of its own. */
@@ -260,10 +274,11 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     const isOutermost = agenda.begin()
     try {
       if (!this.#hasHeard(sentAt)) return
+      if (this.#state === 'executing') this.#tripMs = this.clock.since(sentAt)
       this.#rest()
       if (this.link.noFencing !== this.#noFencing) this.tokensChanged()
       // One look at the clock is enough for a thousand grants.
-      const batch = { now: this.clock.now(), stamp, tripMs: this.clock.since(sentAt) }
+      const batch = { now: this.clock.now(), stamp, tripMs: this.#tripMs }
       if (reply !== null) this.#tell(keys, reply, batch)
       for (const [i, { request }] of permits.entries()) request.replied(replies[i]!, batch)
       this.#flushRest()

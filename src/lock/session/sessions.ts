@@ -9,6 +9,7 @@ import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
 import type { Client } from './departure.js'
 import type { SessionHost } from './session.js'
+import { LineSessions } from './line-sessions.js'
 import { SessionOpener } from './session-opener.js'
 import { Session, type SessionState } from './session.js'
 import { Unhoused } from './unhoused.js'
@@ -48,6 +49,8 @@ export interface SessionsHost extends Pick<
 export interface SessionsOptions {
   /** Sessions never take more connections than this out of the pool. */
   readonly limit: number
+  /** The most connections of the pool. */
+  readonly max: number
   readonly idleTimeoutMs: number
   readonly link: LinkSettings
   /** Whether a session that holds locks is asked to make room: only where sessions and others share one connection. */
@@ -71,6 +74,7 @@ export class Sessions<C extends object> implements SessionHost {
   /** Sessions that take no more keys, because their connection is wanted back. */
   readonly #leaving = new Set<Session>()
   readonly #homeless: Unhoused<Tenant>
+  readonly line: LineSessions
   readonly #opener: SessionOpener<C>
   readonly #opening = new Set<AbortController>()
   readonly #partings = new Set<Promise<void>>()
@@ -89,6 +93,12 @@ export class Sessions<C extends object> implements SessionHost {
     this.clock = host.clock
     this.wants = options.link
     this.#homeless = new Unhoused(host.clock, () => this.#openOne())
+    this.line = new LineSessions({
+      clock: host.clock,
+      all: () => this.#sessions,
+      isUsable: (session) => this.#isUsable(session),
+      openForLine: () => this.#openForLine(),
+    })
     this.#opener = new SessionOpener(pool, dialect, options, {
       clock: host.clock,
       joined: (link) => host.joined(link),
@@ -131,9 +141,9 @@ export class Sessions<C extends object> implements SessionHost {
 
   /** The session with the least to do; or null, and the entry is told when there is one, or that there can't be. */
   assign(entry: Tenant): Session | null {
-    const session = this.#leastUsed()
-    if (session === null || session.clientCount >= SPREAD_FROM) this.#openOne()
-    if (session === null) this.#homeless.add(entry)
+    const session = this.line.leastUsed()
+    if (session === null || session.clientCount >= SPREAD_FROM || this.line.isAside(session)) this.#openOne()
+    if (session === null) this.#waitForOne(entry)
     else session.clientAdded()
     return session
   }
@@ -189,6 +199,8 @@ export class Sessions<C extends object> implements SessionHost {
 
   moved(session: Session, from: SessionState): void {
     this.#host.moved(session, from)
+    if (session.state === 'inLine') this.line.began(session)
+    else if (from === 'inLine' && this.#homeless.size > 0 && this.#isUsable(session)) this.#house()
     if (session.state === 'idle') {
       this.#idleSince.set(session, this.clock.now())
       // Some of those who wait for a connection may be sessions of ours: this one is as good.
@@ -213,17 +225,20 @@ export class Sessions<C extends object> implements SessionHost {
     this.#host.lost(session, reason, locks, cause)
   }
 
-  #leastUsed(): Session | null {
-    let best: Session | null = null
-    for (const session of this.#sessions) {
-      if (session.state === 'closing' || session.state === 'closed' || this.#isLeaving(session)) continue
-      if (best === null || session.clientCount < best.clientCount) best = session
-    }
-    return best
+  #waitForOne(entry: Tenant): void {
+    this.#homeless.add(entry)
+    if (this.#opening.size === 0 && this.#sessions.length > 0) this.line.isInTheWay()
   }
 
-  #isLeaving(session: Session): boolean {
-    return this.#leaving.size > 0 && this.#leaving.has(session)
+  /** Whether keys may be put on it. */
+  #isUsable(session: Session): boolean {
+    return !session.isOver && (this.#leaving.size === 0 || !this.#leaving.has(session))
+  }
+
+  /** For one who waits in line. It is no reason to take a connection from anybody. */
+  #openForLine(): void {
+    const { idleCount, totalCount } = this.#pool
+    if (idleCount > 0 || totalCount < this.#options.max) this.#openOne()
   }
 
   #openOne(): void {
@@ -267,7 +282,11 @@ export class Sessions<C extends object> implements SessionHost {
     session.start()
     if (session.state === 'idle') this.#idleSince.set(session, this.clock.now())
     this.#cancelSweep ??= this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
-    // Each asks again for all it needs: the first of them may have found the session lost.
+    this.#house()
+  }
+
+  /** Each asks again for all it needs: the first of them may have found the session lost. */
+  #house(): void {
     this.agenda.run(() => {
       for (const entry of this.#homeless.takeAll()) entry.proceed()
     })

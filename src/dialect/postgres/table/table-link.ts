@@ -64,6 +64,15 @@ export class TableLink implements LockLink {
     )
   }
 
+  /** Nothing of ours waits in the server here. */
+  get canLineUp(): boolean {
+    return false
+  }
+
+  lineUp(operation: LockOperation): Promise<BatchReply> {
+    return this.run([operation])
+  }
+
   async run(operations: readonly LockOperation[]): Promise<BatchReply> {
     const answers: (Answer | null)[] = operations.map(() => null)
     const tokens: (string | null)[] = operations.map(() => null)
@@ -173,6 +182,10 @@ export class TableLink implements LockLink {
     const found = new Set(rows.map(({ key }) => key))
     for (const { id, bits: each } of held) if (!found.has(each)) wanted.delete(id)
     return wanted
+  }
+
+  async isWanted(key: KeyCode): Promise<boolean> {
+    return (await this.ring([key])).has(key.id)
   }
 
   /** Waiters stand in order in the row itself. */

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { backoffDelay, type Backoff } from '../../../base/backoff.js'
 import { systemClock, type Cancel } from '../../../base/clock.js'
 import type { Random } from '../../../base/random.js'
-import type { Ears, Listening, Turn } from '../../dialect.js'
+import type { Ears, Listening } from '../../dialect.js'
 import { TOKEN_STEP } from '../../lock-operation.js'
 import type { ConnectionEvents } from '../postgres-connection.js'
 import { HEARTBEAT, listenTo, unlistenTo } from '../postgres-sql.js'
@@ -61,7 +61,6 @@ export interface ListeningPorts {
  * notifications where there is a connection to a server session of its own. The first waiter looks often, the others rarely.
  */
 class RowWatch implements Listening {
-  readonly canLineUp = false
   readonly #looker: ServerConnection
   readonly #bell: ServerConnection | null
   readonly #ports: ListeningPorts
@@ -91,10 +90,6 @@ class RowWatch implements Listening {
     waits.added = (wait) => this.#add(wait)
     waits.isWatched = true
     for (const wait of waits.all) this.#add(wait)
-  }
-
-  lineUp(): Promise<Turn> {
-    return Promise.resolve('late')
   }
 
   async check(): Promise<void> {

@@ -1,0 +1,96 @@
+import type pg from 'pg'
+import { OwnQuery, type OwnValue } from './own-query.js'
+import type { Prepared } from './server-connection.js'
+
+/** What `pg` has and its types leave out. */
+interface Wire {
+  readonly submittedNamedStatements: Record<string, string>
+  readonly parsedStatements: Record<string, string>
+  parse(statement: Prepared): void
+  bind(portal: { readonly statement: string; readonly values: readonly unknown[] }): void
+  execute(portal: { readonly portal: string }): void
+  sync(): void
+}
+
+/** A statement that goes before another, in the same transaction. */
+export interface Step {
+  readonly statement: Prepared
+  /** In text. */
+  readonly values: readonly string[]
+}
+
+/** Lets the server know a named statement, and nothing else. */
+export class OwnParse extends OwnQuery<pg.QueryResultRow> {
+  readonly #statement: Prepared
+
+  constructor(statement: Prepared, told: (error: Error | undefined) => void) {
+    super(statement.text, undefined, told, statement.name)
+    this.#statement = statement
+  }
+
+  static isNeeded({ name }: Prepared, connection: unknown): boolean {
+    const { parsedStatements, submittedNamedStatements } = connection as Wire
+    return parsedStatements[name] === undefined && submittedNamedStatements[name] === undefined
+  }
+
+  /** Called by `submit`. */
+  prepare(connection: pg.Connection): void {
+    const wire = connection as unknown as Wire
+    const { name, text } = this.#statement
+    wire.parse(this.#statement)
+    wire.submittedNamedStatements[name] = text
+    wire.sync()
+  }
+}
+
+/**
+ * A statement behind others that it needs, all of them known to the server by name: one message, one transaction, and one
+ * answer. Of the others only the first row of the first is of interest.
+ */
+export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
+  readonly #steps: readonly Step[]
+  /** By column, in text; null until it has come. */
+  first: readonly (string | null)[] | null = null
+  #isLast = false
+
+  constructor(
+    steps: readonly Step[],
+    { name, text }: Prepared,
+    values: OwnValue[],
+    told: (error: Error | undefined, result: pg.ResultBuilder<Row>) => void,
+  ) {
+    super(text, values, told, name)
+    this.#steps = steps
+  }
+
+  /** Called by `submit`. What it does by itself is bind, describe and execute the statement, and end the transaction. */
+  prepare(connection: pg.Connection): void {
+    const wire = connection as unknown as Wire
+    for (const { statement, values } of this.#steps) {
+      wire.bind({ statement: statement.name, values })
+      wire.execute({ portal: '' })
+    }
+    ;(OwnQuery.prototype as unknown as { prepare(connection: pg.Connection): void }).prepare.call(this, connection)
+  }
+
+  /** Only the last is described. */
+  handleRowDescription(message: unknown): void {
+    this.#isLast = true
+    inherited.handleRowDescription.call(this, message)
+  }
+
+  handleDataRow(message: { readonly fields: readonly (string | null)[] }): void {
+    if (this.#isLast) inherited.handleDataRow.call(this, message)
+    else this.first ??= message.fields
+  }
+
+  handleCommandComplete(message: unknown, connection: pg.Connection): void {
+    if (this.#isLast) inherited.handleCommandComplete.call(this, message, connection)
+  }
+}
+
+const inherited = OwnQuery.prototype as unknown as {
+  handleRowDescription(message: unknown): void
+  handleDataRow(message: unknown): void
+  handleCommandComplete(message: unknown, connection: pg.Connection): void
+}
