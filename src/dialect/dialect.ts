@@ -84,11 +84,11 @@ export interface LockLink {
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
 
-  /** Whether it can wait for a key in the server. It may change with any answer. */
-  readonly canLineUp: boolean
+  /** How long it may wait for a key in the server; 0 if it can't. It may change with any answer. */
+  readonly longestWaitMs: number
 
   /**
-   * Waits for the key in the server's own queue, for `waitMs` at most, behind all others who wait there and have it, and
+   * Waits for the key in the server's own queue, for `waitMs` at most (and no longer than `longestWaitMs`), behind all others who wait there and have it, and
    * takes it. Whoever gives it up thereby gives it to the first in line, and wakes nobody else. Answers `free`, `granted` or
    * `no`. Whatever is asked meanwhile is answered behind it.
    */

@@ -89,12 +89,6 @@ export function isGranted(answer: Answer | undefined): boolean {
   return answer === SAID.granted || answer === SAID.free
 }
 
-/**
- * The longest that anything waits in the server for a lock. Less than the usual `deadlock_timeout` of a second, after which
- * PostgreSQL may log that somebody waits; and what a session can do without anything else.
- */
-export const LONGEST_WAIT_MS = 250
-
 /** The answers to a batch. */
 export interface BatchReply {
   /** One character per operation, in their order. */

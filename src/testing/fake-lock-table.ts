@@ -228,6 +228,11 @@ export class FakeLockTable {
     return (hasIt || !this.isBehind(keyId, mode)) && record.take(owner, mode)
   }
 
+  /** A writer who stands in line is marked as such. */
+  #givesWay(owner: Owner, keyId: string, mode: LockMode, record: KeyRecord): boolean {
+    return mode === 'shared' && (record.givesWayToWriter(owner) || this.isBehind(keyId, 'shared'))
+  }
+
   #answer(
     owner: Owner,
     kind: Exclude<LockOperation['kind'], 'yield'>,
@@ -235,7 +240,7 @@ export class FakeLockTable {
     keyId: string,
     record: KeyRecord,
   ): Answer {
-    const givesWay = mode === 'shared' && record.givesWayToWriter(owner)
+    const givesWay = this.#givesWay(owner, keyId, mode, record)
     switch (kind) {
       case 'lineUp':
         return record.take(owner, mode) ? SAID.granted : SAID.no
@@ -277,7 +282,7 @@ export class FakeLockTable {
     record: KeyRecord,
   ): Answer {
     const isInterested = record.setInterest(owner)
-    const givesWay = kind !== 'retry' && mode === 'shared' && record.givesWayToWriter(owner)
+    const givesWay = kind !== 'retry' && this.#givesWay(owner, keyId, mode, record)
     if (kind !== 'queue' && !givesWay && this.#take(owner, keyId, mode, record)) {
       record.endInterest(owner)
       return SAID.granted

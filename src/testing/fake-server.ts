@@ -2,15 +2,7 @@ import { assert } from '../base/assert.js'
 import { globalClock, type Cancel, type Clock } from '../base/clock.js'
 import { ConnectionError, LockError, LockTableFullError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type {
-  Dialect,
-  Ears,
-  Guarded,
-  Holding,
-  LinkSettings,
-  LockLink,
-  TableUse,
-} from '../dialect/dialect.js'
+import type { Dialect, Ears, Guarded, Holding, LinkSettings, LockLink, TableUse } from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
 import {
   endsCleanly,
@@ -247,9 +239,15 @@ export class FakeServer {
       shortfall: null,
       keepsNames: this.#keepsNames,
       keepsReports: this.#keepsReports,
-      canLineUp: this.hasLines,
-      lineUp: (operation, waitMs) => this.#marked(connection, [operation], settings, () => this.#lineUp(connection, operation, waitMs, draws())),
-      run: (operations) => this.#marked(connection, operations, settings, () => connection.ask(() => this.#run(owner, operations, draws()))),
+      longestWaitMs: this.hasLines ? 750 : 0,
+      lineUp: (operation, waitMs) =>
+        this.#marked(connection, [operation], settings, () =>
+          this.#lineUp(connection, operation, waitMs, draws()),
+        ),
+      run: (operations) =>
+        this.#marked(connection, operations, settings, () =>
+          connection.ask(() => this.#run(owner, operations, draws())),
+        ),
       permits: (operation) => this.#askPermits(connection, operation, draws()),
       settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
       settle: () => connection.ask(() => void this.settled++),

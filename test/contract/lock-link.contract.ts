@@ -340,80 +340,168 @@ export function describeLockLink<C extends object>(
     describe('in the line for a key', () => {
       beforeEach((context) => needs(context, 'line'))
 
-      test('one who finds it free has his turn at once, and keeps the head of the line until he has it', async () => {
-        const [a, first, second] = [await link('a'), await listener(), await listener()]
+      const WAIT_MS = 500
+      const lineUp = async (of: LockLink, mode = '', name: LockKey = 'orders'): Promise<string> =>
+        (await of.lineUp(op(`lineUp${mode}`, name), WAIT_MS)).answers
+      /** What has been sent is at the server, whatever the session of `of` waits for. */
+      const settled = (): Promise<void> => pause(30)
 
-        // The head of the line is kept for a few milliseconds. On a busy machine the second may come later than that.
-        const comeBoth = async (): Promise<unknown> => {
-          const [one, other] = await Promise.all([first.lineUp(key('orders')), second.lineUp(key('orders'))])
-          return [one, other].toSorted()
-        }
-        await expect.poll(comeBoth, { timeout: 10_000 }).toEqual(['free', 'next'])
-        expect(await ask(a, 'try', 'orders')).toBe('g')
+      test('one who finds it free has it at once, and says so', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+
+        expect(await lineUp(a)).toBe('f')
+        expect(await ask(b, 'try')).toBe('n')
+        expect(await ask(a, 'release')).toBe('d')
+        expect(await lineUp(b)).toBe('f')
       })
 
-      test('those who wait come in their order, one each time it is given up', async () => {
+      test('those who wait have it in their order, each with a greater token, and nobody gets past them', async () => {
         const a = await link('a')
-        await ask(a, 'try', 'orders')
-        const come: number[] = []
-        const waits: Promise<unknown>[] = []
-        for (const place of [1, 2, 3]) {
-          const stands = await listener()
-          waits.push(stands.lineUp(key('orders')).then(() => come.push(place)))
-          await pause(10)
+        await ask(a, 'try')
+        const line = [await link('b'), await link('c'), await link('d')]
+        const had: number[] = []
+        const waits: Promise<string | null>[] = []
+        for (const [place, each] of line.entries()) {
+          const waited = each.lineUp(op('lineUp'), 5000).then(({ answers, token, tokens }) => {
+            expect(answers).toBe('g')
+            had.push(place)
+            return tokens === undefined ? token : tokens[0]!
+          })
+          waits.push(waited)
+          await settled()
         }
-        for (const wait of waits) {
-          await ask(a, 'release', 'orders')
-          await wait
-          await ask(a, 'try', 'orders')
+        let before = 0n
+        for (const [place, holder] of [a, ...line.slice(0, -1)].entries()) {
+          expect(await ask(holder, 'release')).toBe('d')
+          expect(await ask(a, 'try'), 'it goes to the next at once').toBe('n')
+          const token = BigInt((await waits[place])!)
+          expect(token).toBeGreaterThan(before)
+          before = token
         }
 
-        expect(come).toEqual([1, 2, 3])
+        expect(had).toEqual([0, 1, 2])
       })
 
-      test('a wait that takes long has no turn, and nothing of it is left', async () => {
-        const [a, b, stands] = [await link('a'), await link('b'), await listener()]
-        await ask(a, 'try', 'orders')
+      test('a wait that takes long ends without it, and nothing of it is left', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        await ask(a, 'try')
 
-        expect(await stands.lineUp(key('orders'))).toBe('late')
+        expect((await b.lineUp(op('lineUp'), 60)).answers).toBe('n')
 
-        expect(await ask(a, 'yield', 'orders'), 'nobody stands in line').toBe('g')
-        await ask(a, 'release', 'orders')
-        expect(await ask(b, 'try', 'orders')).toBe('g')
-        await stands.check()
+        expect(await ask(a, 'yield'), 'nobody stands in line').toBe('g')
+        expect(await world.leftovers()).toBe(1)
+        await ask(a, 'release')
+        expect(await ask(b, 'try')).toBe('g')
       })
 
       test('a key is yielded to those who stand there, without interest of our own', async () => {
-        const [a, b, stands] = [await link('a'), await link('b'), await listener()]
-        await ask(a, 'try', 'orders')
-        const turn = stands.lineUp(key('orders'))
-        await pause(20)
+        const [a, b] = [await link('a'), await link('b')]
+        await ask(a, 'try')
+        const turn = lineUp(b)
+        await settled()
 
-        expect(await ask(a, 'yield', 'orders')).toBe('d')
+        expect(await a.isWanted(key('orders'))).toBe(true)
+        expect(await ask(a, 'yield')).toBe('d')
 
-        expect(await turn).toBe('come')
-        expect(await ask(b, 'try', 'orders')).toBe('g')
-        expect(await ask(b, 'release', 'orders'), 'and a is not interested').toBe('d')
+        expect(await turn).toBe('g')
+        expect(await b.isWanted(key('orders'))).toBe(false)
+        expect(await ask(b, 'release'), 'and a is not interested').toBe('d')
       })
 
-      test('a reader is nobody to wait for', async (context) => {
+      test('readers and writers have it in their order, readers behind one another at once', async (context) => {
         needs(context, 'shared mode')
-        const [a, stands] = [await link('a'), await listener()]
-        await ask(a, 'try shared', 'orders')
+        const [a, b, c, d, e] = [
+          await link('a'),
+          await link('b'),
+          await link('c'),
+          await link('d'),
+          await link('e'),
+        ]
+        await ask(a, 'try')
+        const readers = [lineUp(b, ' shared')]
+        await settled()
+        readers.push(lineUp(c, ' shared'))
+        await settled()
+        const writer = lineUp(d)
+        await settled()
+        await ask(a, 'release')
 
-        expect(await stands.lineUp(key('orders'))).toBe('read')
+        expect(await Promise.all(readers)).toEqual(['g', 'g'])
+        expect(await ask(e, 'try shared'), 'who comes later does not get past the writer').toBe('n')
+        expect(await ask(b, 'join shared'), 'nor by way of one who reads already').toBe('n')
+        await ask(b, 'release shared')
+        await ask(c, 'release shared')
+        expect(await writer).toBe('g')
+        await ask(d, 'release')
+        expect(await ask(e, 'try shared'), 'and the mark of the writer is gone').toBe('g')
       })
 
-      test('a pair of integers has a line as well', async () => {
-        const [a, stands] = [await link('a'), await listener()]
-        const pair = world.dialect.encodeKey([7, -8], 'contract')
-        await a.run([{ kind: 'try', mode: 'exclusive', key: pair }])
+      test('a pair of integers has a line as well, for writers and readers', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        for (const mode of modes()) {
+          await ask(a, 'try', [7, -8])
+          const turn = lineUp(b, mode, [7, -8])
+          await settled()
+          await ask(a, 'release', [7, -8])
+          expect(await turn).toBe('g')
+          expect(await ask(a, 'try', [7, -8])).toBe('n')
+          await ask(b, `release${mode}`, [7, -8])
+        }
+      })
 
-        const turn = stands.lineUp(pair)
-        await pause(10)
-        await a.run([{ kind: 'release', mode: 'exclusive', key: pair }])
+      test('a session that ends while it waits is not waited for', async () => {
+        const [a, b, c] = [await link('a'), await link('b'), await link('c')]
+        await ask(a, 'try')
+        const gone = lineUp(b).catch(() => 'ended')
+        await settled()
+        const turn = lineUp(c)
+        await settled()
+        await world.terminate(b.serverId)
+        expect(await gone).toBe('ended')
+        await ask(a, 'release')
 
-        expect(await turn).toBe('come')
+        expect(await turn).toBe('g')
+      })
+
+      test('what is sent behind a wait is answered behind it', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        await ask(a, 'try')
+        const order: string[] = []
+        const both = [
+          lineUp(b).then((answer) => order.push(answer)),
+          ask(b, 'try', 'other').then((answer) => order.push(`other ${answer}`)),
+        ]
+        await settled()
+        expect(order).toEqual([])
+        await ask(a, 'release')
+        await Promise.all(both)
+
+        expect(order).toEqual(['g', 'other g'])
+      })
+
+      test('one of several permits is waited for, and had when it is given up', async () => {
+        const [a, b] = [await link('a'), await link('b')]
+        const semaphore = world.dialect.encodeSemaphore('seats', 2, 'contract')
+        const permits = (of: LockLink, operation: Partial<PermitOperation>): Promise<PermitReply> =>
+          of.permits({
+            ...{ kind: 'take', semaphore, atMost: 1, from: 0, slots: [], enters: true, exits: false },
+            ...{ waitMs: 0, looks: false, ...operation },
+          })
+        await permits(a, { atMost: 2 })
+        const waiting = permits(b, { kind: 'lineUp', from: 1, waitMs: 5000 })
+        await settled()
+
+        expect((await permits(a, { kind: 'release', slots: [1], enters: false })).said).toBe('awaited')
+        expect(await waiting).toMatchObject({ taken: [{ slot: 1 }], said: 'done' })
+        expect(await permits(b, { kind: 'lineUp', from: 0, waitMs: 50, slots: [1] })).toMatchObject({
+          taken: [],
+          said: 'done',
+        })
+        await permits(a, { kind: 'release', slots: [0], exits: true, enters: false })
+        expect(await permits(a, { kind: 'lineUp', from: 0, waitMs: 50 })).toMatchObject({
+          taken: [{ slot: 0 }],
+          said: 'free',
+        })
       })
     })
 
@@ -496,6 +584,7 @@ export function describeLockLink<C extends object>(
           slots: [],
           enters: false,
           exits: false,
+          waitMs: 0,
           looks: false,
           ...operation,
         })
@@ -617,7 +706,7 @@ export function describeLockLink<C extends object>(
         expect((await ask(a, { slots: [0, 1], looks: true })).otherPermits).toBe(3)
         await b.permits({
           ...{ kind: 'leave', semaphore: semaphore(3), atMost: 0, from: 0, slots: [] },
-          ...{ enters: false, exits: true, looks: false },
+          ...{ enters: false, exits: true, waitMs: 0, looks: false },
         })
         expect((await ask(a, { slots: [0, 1], looks: true })).otherPermits).toBeNull()
       })

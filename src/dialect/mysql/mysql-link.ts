@@ -77,9 +77,7 @@ export class MysqlLink implements LockLink {
   }
 
   /** Nothing of ours waits in the server here. */
-  get canLineUp(): boolean {
-    return false
-  }
+  readonly longestWaitMs = 0
 
   lineUp(operation: LockOperation): Promise<BatchReply> {
     return this.run([operation])

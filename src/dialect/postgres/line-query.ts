@@ -70,7 +70,10 @@ export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
       wire.bind({ statement: statement.name, values })
       wire.execute({ portal: '' })
     }
-    ;(OwnQuery.prototype as unknown as { prepare(connection: pg.Connection): void }).prepare.call(this, connection)
+    ;(OwnQuery.prototype as unknown as { prepare(connection: pg.Connection): void }).prepare.call(
+      this,
+      connection,
+    )
   }
 
   /** Only the last is described. */

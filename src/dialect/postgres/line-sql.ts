@@ -1,4 +1,3 @@
-import { LONGEST_WAIT_MS } from '../lock-operation.js'
 import { LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from './postgres-key.js'
 
 /**
@@ -8,13 +7,9 @@ import { LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from './postgres-key.js'
  * quicker when the session takes the same key for itself.
  */
 
-/** How much longer than a wait `deadlock_timeout` must be at least: after that time a server may log that somebody waits. */
-const AMPLE = 1.2
-
-/** Whether the server would log a wait as short as ours. */
-export const LOGS_WAITS: string = `pg_catalog.current_setting('log_lock_waits') OPERATOR(pg_catalog.=) 'on'
-    AND pg_catalog.date_part('epoch', pg_catalog.current_setting('deadlock_timeout')::interval)
-      OPERATOR(pg_catalog.<=) ${(LONGEST_WAIT_MS * AMPLE) / 1000}`
+/** How long somebody may wait before the server looks why, in milliseconds: then it may log it. */
+export const QUIET_WAIT_MS = `pg_catalog.date_part('epoch', pg_catalog.current_setting('deadlock_timeout')::interval)
+    OPERATOR(pg_catalog.*) 1000`
 
 /**
  * Comes to the line: says so, in a lock that is shared by all who stand there, for those who give way to them to see; then
@@ -75,7 +70,10 @@ function lineSql(suffix: '' | '_shared', isPair: boolean): LineSql {
   return {
     come: comeToLine(mark, `pg_try_advisory_xact_lock${suffix}(${isPair ? PAIR : BIGINT})`),
     wait: waitFor(`pg_advisory_xact_lock${suffix}(${isPair ? PAIR_KEY : `${KEY}::int8`})`),
-    take: takeIt(`pg_try_advisory_lock${suffix}(${isPair ? '$1::int4, $2::int4' : '$1::int8'})`, isPair ? '$3' : '$2'),
+    take: takeIt(
+      `pg_try_advisory_lock${suffix}(${isPair ? '$1::int4, $2::int4' : '$1::int8'})`,
+      isPair ? '$3' : '$2',
+    ),
   }
 }
 

@@ -15,8 +15,8 @@ export interface ServerFacts extends Equipment {
   readonly pid: number
   readonly capacity: number
   readonly capacityPerSession: number
-  /** Whether its log would say that a session of ours waits in line. */
-  readonly logsWaits: boolean
+  /** How long a session may wait for a lock without a line in the server's log. */
+  readonly quietWaitMs: number
 }
 
 /** idle_session_timeout, without which nothing frees the locks of a process that hangs, came with PostgreSQL 14. */
@@ -28,7 +28,7 @@ interface FactsRow {
   readonly version_text: string
   readonly product: string
   readonly is_standby: boolean
-  readonly logs_waits: boolean
+  readonly quiet_wait_ms: number
   readonly capacity: number
   readonly capacity_per_session: number
   /** Statements of ours that the server session knows. */
@@ -63,8 +63,8 @@ export async function attach(
     throw new ConnectionError(message, { retryAfterMs: SOON_MS })
   }
   const inForce = untilNotCanceled(() => takePossession(server, settings.leaseMs))
-  const logsWaits = first.logs_waits
-  return { pid, capacity, capacityPerSession, logsWaits, ...(await equip(server, settings, inForce)) }
+  const quietWaitMs = first.quiet_wait_ms
+  return { pid, capacity, capacityPerSession, quietWaitMs, ...(await equip(server, settings, inForce)) }
 }
 
 /** Two statements in one message, because the first makes sure that the second has the time it takes. */

@@ -14,16 +14,16 @@ import type { Prepared, ServerConnection } from './server-connection.js'
 /** A session's place in the line for a key. */
 export class PostgresLine {
   readonly #server: ServerConnection
-  #isOpen: boolean
+  #longestWaitMs: number
 
-  /** `isOpen`: this server lets us wait in it without a line in its log. */
-  constructor(server: ServerConnection, isOpen: boolean) {
+  /** `quietWaitMs` is how long one may wait in this server without a line in its log. */
+  constructor(server: ServerConnection, quietWaitMs: number) {
     this.#server = server
-    this.#isOpen = isOpen
+    this.#longestWaitMs = quietWaitMs < SHORTEST_MS ? 0 : Math.min(Math.floor(quietWaitMs * SAFE), LONGEST_MS)
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen
+  get longestWaitMs(): number {
+    return this.#longestWaitMs
   }
 
   async lineUp(
@@ -64,13 +64,22 @@ export class PostgresLine {
       return { row: rows[0]!, isFree: first !== null && first[LINE_COLUMN] === 'free' }
     } catch (error) {
       // It has no PL/pgSQL, say: we do without.
-      this.#isOpen = false
+      this.#longestWaitMs = 0
       throw error
     }
   }
 }
 
 const LINE_COLUMN = 2
+
+/** In one go. A wait that was given up by the client goes on for as long, and so does one on a network that has gone dark. */
+const LONGEST_MS = 750
+
+/** Of the time that is not logged, in which the end of the wait must be. */
+const SAFE = 0.75
+
+/** For less it is not worth it. */
+const SHORTEST_MS = 100
 
 interface Steps {
   readonly come: Prepared

@@ -68,7 +68,7 @@ export class PostgresLink implements LockLink {
     this.#server = server
     this.#fence = new PostgresFence(server, facts, settings)
     this.#started = facts.started
-    this.#line = new PostgresLine(server, !facts.logsWaits)
+    this.#line = new PostgresLine(server, facts.quietWaitMs)
     this.#marks = facts.marks
     this.#sender = settings.sender
     this.#channel = channel
@@ -90,8 +90,8 @@ export class PostgresLink implements LockLink {
     return this.#marks.around(operations, () => this.#runAll(operations))
   }
 
-  get canLineUp(): boolean {
-    return this.#line.isOpen
+  get longestWaitMs(): number {
+    return this.#line.longestWaitMs
   }
 
   lineUp(operation: LockOperation, waitMs: number): Promise<BatchReply> {
@@ -112,7 +112,9 @@ export class PostgresLink implements LockLink {
 
   async permits(operation: PermitOperation): Promise<PermitReply> {
     const { book } = this.#batches
-    return this.#fence.drawnForPermits(await carryOutPermits(this.#askOne, this.#askInLine, operation, this.#fence.oid, book))
+    return this.#fence.drawnForPermits(
+      await carryOutPermits(this.#askOne, this.#askInLine, operation, this.#fence.oid, book),
+    )
   }
 
   settled(key: KeyCode, mode: LockMode): Promise<void> {

@@ -1,4 +1,4 @@
-import { LOGS_WAITS } from './line-sql.js'
+import { QUIET_WAIT_MS } from './line-sql.js'
 import { INTEREST_CLASS, LINE_CLASS, POOL_CLASS, SHARE_CLASS, TEST_CLASS } from './postgres-key.js'
 
 /** What a lock session, a listener or the clean-up of a returned connection sends besides batches. */
@@ -118,7 +118,7 @@ SELECT
   pg_catalog.current_setting('server_version') AS version_text,
   pg_catalog.version() AS product,
   pg_catalog.pg_is_in_recovery() AS is_standby,
-  ${LOGS_WAITS} AS logs_waits,
+  ${QUIET_WAIT_MS} AS quiet_wait_ms,
   (SELECT pg_catalog.count(*)
     FROM pg_catalog.pg_prepared_statements
     WHERE NOT from_sql AND pg_catalog.starts_with(name, 'lockpool_'))::int AS prepared,

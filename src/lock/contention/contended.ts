@@ -61,6 +61,8 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   abstract rang(isWanted: boolean): void
   /** It is its turn: what it asks now, if anything. */
   protected abstract departing(departure: Departure): void
+  /** So many turns in a row that were had at once: nobody else wants it any more. */
+  protected abstract readonly aloneAfter: number
   /** The state has been written. */
   protected abstract entered(to: State | CommonState, from: State | CommonState): void
 
@@ -152,7 +154,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   protected get ownLine(): PlaceInLine {
-    return (this.line ??= new PlaceInLine(this.machine.maxLate))
+    return (this.line ??= new PlaceInLine(this.aloneAfter))
   }
 
   /** False: it hears when there is a session. */
@@ -176,7 +178,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
 
   /** Whether it is on a session that waits for it alone. */
   protected get isAlone(): boolean {
-    return this.#session !== null && this.#session.clientCount === 1 && this.#session.link.canLineUp
+    return this.#session !== null && this.#session.clientCount === 1 && this.#session.link.longestWaitMs > 0
   }
 
   /** As `ask`, on a session of its own. */
@@ -184,6 +186,12 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     if (this.#isToDepart) return
     if (!this.isAlone) this.#session = this.host.line.assignAlone(this)
     this.ask()
+  }
+
+  /** How long to wait in line, for the caller who is first. */
+  protected get lineMs(): number {
+    const longestMs = this.host.line.longestWaitMs(this.#session!)
+    return Math.min(longestMs, Math.ceil(this.queue.first!.leftMs(this.now())))
   }
 
   /** It is known that others want it, and the server gives it to those in line in their order. */

@@ -18,8 +18,6 @@ export interface Stand<State extends string> {
 
 /** The states of something that is contended for, and its moves. */
 export class Machine<State extends string> {
-  /** So many lost places in line, a quarter of a second each, and it is waited for in another way. */
-  readonly maxLate: number
   readonly #stands: ReadonlyMap<State, Stand<State>>
 
   constructor(
@@ -27,7 +25,6 @@ export class Machine<State extends string> {
     states: {
       readonly withInterest: readonly State[]
       readonly withoutSession: readonly State[]
-      readonly maxLate: number
     },
   ) {
     const all = Object.entries(moves) as [State, readonly State[]][]
@@ -43,7 +40,6 @@ export class Machine<State extends string> {
         },
       ]),
     )
-    this.maxLate = states.maxLate
   }
 
   of(state: State): Stand<State> {

@@ -1,4 +1,4 @@
-import { LONGEST_WAIT_MS, type OperationKind } from '../../dialect/lock-operation.js'
+import type { OperationKind } from '../../dialect/lock-operation.js'
 import type { Session } from '../session/session.js'
 import type { Tenant } from '../session/sessions.js'
 
@@ -8,6 +8,8 @@ export interface Line {
   mayLineUp(entry: Tenant): boolean
   /** Puts it on that session, off the one that it is on; null if there is none any more. */
   assignAlone(entry: Tenant): Session | null
+  /** How long it may wait there. Less where nobody else could have a session meanwhile. */
+  longestWaitMs(session: Session): number
   /** It would stand in line, if there were a session for it. */
   wantAlone(): void
 }
@@ -15,11 +17,12 @@ export interface Line {
 /** How a wait in line ended: nobody was there, somebody was, or the turn did not come. */
 export type LineEnd = 'free' | 'come' | 'late'
 
-/** How long nobody stands in line after a few places were lost: a stranger may be in the way. */
+/**
+ * After so long without a turn it is listened for, as long again: then somebody has it for long, or is in the way. Where very
+ * many stand in line it takes long as well, and places are lost on the way; but so would every other way of waiting.
+ */
+const HOPELESS_MS = 4000
 const REST_MS = 5000
-
-/** So many turns in a row that were had at once: nobody else wants it any more. */
-const ALONE = 3
 
 /** Whoever had to wait in line stands in line again at once, for so long: it is known that others want the key. */
 const BUSY_MS = 2000
@@ -37,7 +40,7 @@ const LEAST_MS = 5
  * The server gives a key to those in its queue before anybody else comes, so who only listens would never have it. After so
  * long a time in which others listened, nobody stands in line for a while, and all are equal.
  */
-const PATIENT_MS = 500
+const PATIENT_MS = 1000
 const BREAK_MS = 250
 
 /** Longer without a word of those who listen, and there are none. */
@@ -48,9 +51,9 @@ export function wasQuick(kind: OperationKind, waitedMs: number): boolean {
   return (kind === 'retry' || kind === 'poll') && waitedMs < QUICK_MS
 }
 
-/** How long to wait in line for who has so much time left; 0 if that is not worth it. */
-export function waitInLineMs(leftMs: number): number {
-  return leftMs < LEAST_MS ? 0 : Math.min(LONGEST_WAIT_MS, Math.ceil(leftMs))
+/** Whether who has so much time left has enough of it to stand in line. */
+export function hasTimeForLine(leftMs: number): boolean {
+  return leftMs >= LEAST_MS
 }
 
 /**
@@ -58,8 +61,9 @@ export function waitInLineMs(leftMs: number): number {
  * after the other, in the order in which they came, and wakes nobody else.
  */
 export class PlaceInLine {
-  readonly #maxLate: number
-  #late = 0
+  readonly #aloneAfter: number
+  /** The first place of those in a row that were lost; null if there was a turn since. */
+  #lateSince: number | null = null
   /** Turns that were had at once, in a row. */
   #free = 0
   #restsUntil = 0
@@ -68,9 +72,9 @@ export class PlaceInLine {
   #listenedSince = -Infinity
   #listenedAt = -Infinity
 
-  /** When so many places in a row are lost, nobody lines up for a while. */
-  constructor(maxLate: number) {
-    this.#maxLate = maxLate
+  /** After so many turns in a row that were had at once nobody else wants it any more. */
+  constructor(aloneAfter: number) {
+    this.#aloneAfter = aloneAfter
   }
 
   /** Others wanted it a moment ago, and it has not been in vain to wait in line for it. */
@@ -94,15 +98,16 @@ export class PlaceInLine {
 
   ended(turn: LineEnd, now: number): void {
     if (turn === 'late') return this.#lost(now)
-    this.#late = 0
+    this.#lateSince = null
     this.#free = turn === 'free' ? this.#free + 1 : 0
     if (this.#free === 0) this.seen(now)
-    else if (this.#free >= ALONE) this.#busyUntil = 0
+    else if (this.#free >= this.#aloneAfter) this.#busyUntil = 0
   }
 
   #lost(now: number): void {
-    if (++this.#late < this.#maxLate) return
-    this.#late = 0
+    this.#lateSince ??= now
+    if (now - this.#lateSince < HOPELESS_MS) return
+    this.#lateSince = null
     this.#restsUntil = now + REST_MS
   }
 }

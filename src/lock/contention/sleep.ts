@@ -47,8 +47,8 @@ export class Sleep {
   readonly #host: SleepHost
   readonly #awoken: () => void
   #wake: Wake = 'no'
-  /** The bell rang while an attempt was under way, which may have been decided before. */
-  #isRungMeanwhile = false
+  /** A reason to look that has come while an attempt was under way, which may have been decided before. */
+  #meanwhile: Wake = 'no'
   #cancelPoll: Cancel | null = null
   #cancelStandBack: Cancel | null = null
   #polls = 0
@@ -106,7 +106,7 @@ export class Sleep {
   attempt(): void {
     this.#cancelTimers()
     this.#wake = 'no'
-    this.#isRungMeanwhile = false
+    this.#meanwhile = 'no'
   }
 
   /** The wait is over, one way or another. */
@@ -138,7 +138,7 @@ export class Sleep {
     this.#hadItsTurn(sender)
     this.#gaveWayInVain = false
     if (!isAsleep) {
-      this.#isRungMeanwhile = true
+      this.#meanwhile = 'rung'
       return
     }
     // The others have come, and this was one of them.
@@ -148,7 +148,7 @@ export class Sleep {
 
   /** There is a reason to look again, now. */
   awake(wake: Wake, isAsleep: boolean): void {
-    if (!isAsleep) this.#isRungMeanwhile = true
+    if (!isAsleep) this.#meanwhile = this.#meanwhile === 'rung' ? 'rung' : wake
     else {
       this.#wake = wake
       this.#awoken()
@@ -158,9 +158,9 @@ export class Sleep {
   #sleepFor(delayMs: number, then: () => void): void {
     this.#cancelTimers()
     this.#cancelPoll = this.#host.clock.after(delayMs, then)
-    if (!this.#isRungMeanwhile) return
-    const owesMs = this.#owesMs(this.#host.clock.now())
-    if (owesMs === 0) this.#wake = 'rung'
+    if (this.#meanwhile === 'no') return
+    const owesMs = this.#meanwhile === 'poll' ? 0 : this.#owesMs(this.#host.clock.now())
+    if (owesMs === 0) this.#wake = this.#meanwhile
     else this.#awakeAfter(owesMs)
   }
 

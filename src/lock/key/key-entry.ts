@@ -6,7 +6,8 @@ import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../../dialect/lock-operation.js'
 import { INTEREST_ENTRIES } from '../contention/parking.js'
 import { Others } from '../contention/others.js'
-import { waitInLineMs, type LineEnd } from '../contention/place-in-line.js'
+import { hasTimeForLine, type LineEnd } from '../contention/place-in-line.js'
+import type { Wake } from '../contention/sleep.js'
 import { Turn } from '../contention/turn.js'
 import type { Answered, Departure, KeyRequest } from '../session/departure.js'
 import type { DrawnToken } from '../handle/drawn-token.js'
@@ -59,12 +60,16 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (!this.isWorthALine || (this.state === 'waiting' && !this.#hasLostRace)) return false
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false
-    return waitInLineMs(first.leftMs(this.now())) > 0 && this.host.line.mayLineUp(this)
+    return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayLineUp(this)
   }
 
   get isLate(): boolean {
     const { first } = this.queue
     return first !== null && this.now() - first.since >= LATE_MS
+  }
+
+  protected get aloneAfter(): number {
+    return 3
   }
 
   override isBusyFor(mode: LockMode): boolean {
@@ -186,17 +191,18 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (this.state === 'ringing') {
       this.#rungFor()
       this.touch()
-    } else if (!isWanted) this.#stir()
+    } else if (!isWanted) this.#stir('rung')
   }
 
   /** Wake-ups can be heard from now on; earlier ones were missed. */
   listening(): void {
-    this.#stir()
+    // A look, and no race: to lose it says nothing of others who want the key.
+    this.#stir('poll')
   }
 
   /** Nobody will ring for us: those we gave it up for have gone, or may have rung already. */
-  #stir(): void {
-    if (this.#isToHear) this.ownSleep.awake('rung', this.state === 'waiting')
+  #stir(wake: Wake): void {
+    if (this.#isToHear) this.ownSleep.awake(wake, this.state === 'waiting')
   }
 
   /** Whether it sleeps, or is about to. */
@@ -308,10 +314,9 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   #leaveForLine(departure: Departure): void {
     // Others have come to this session since.
     if (!this.isAlone) return this.touch()
-    const first = this.queue.first!
-    this.mode = first.mode
+    this.mode = this.queue.first!.mode
     this.#leave(departure, 'lineUp', 'inLine')
-    departure.waitMs = waitInLineMs(first.leftMs(this.now()))
+    departure.waitMs = this.lineMs
   }
 
   #leaveWithInterest(departure: Departure, step: 'wait' | 'queue'): void {

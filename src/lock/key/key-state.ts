@@ -51,11 +51,10 @@ export const KEY_MOVES: Readonly<Record<KeyState, readonly KeyState[]>> = {
   leaving: ['idle'],
 }
 
-/** With what the states mean to all that is contended for. Three lost places in line are given another try: that is a second. */
+/** With what the states mean to all that is contended for. */
 export const KEY_MACHINE: Machine<KeyState> = new Machine(KEY_MOVES, {
   withInterest: ['waiting', 'asking', 'leaving'],
   withoutSession: ['idle'],
-  maxLate: 4,
 })
 
 /** All that the next step depends on. An entry has it as properties, so that nothing is built to take a step. */

@@ -5,7 +5,7 @@ import type { KeyCode } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
 import { Courtesy } from '../contention/courtesy.js'
 import { INTEREST_ENTRIES } from '../contention/parking.js'
-import { waitInLineMs, type LineEnd } from '../contention/place-in-line.js'
+import { hasTimeForLine, type LineEnd } from '../contention/place-in-line.js'
 import { GIVE_WAY_MS } from '../contention/sleep.js'
 import type { Departure } from '../session/departure.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
@@ -51,7 +51,12 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     if (!this.isWorthALine || this.permitsHere > 0 || this.semaphore.permits > MAX_LINES) return false
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false
-    return waitInLineMs(first.leftMs(this.now())) > 0 && this.host.line.mayLineUp(this)
+    return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayLineUp(this)
+  }
+
+  /** Of several permits some may be free while there is a line for others. */
+  protected get aloneAfter(): number {
+    return 3 * this.semaphore.permits
   }
 
   /** Whether an answer on the wire may be this waiter's permit. */
@@ -135,7 +140,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   /** Wake-ups can be heard from now on; earlier ones were missed. */
   listening(): void {
-    this.ownSleep.awake('rung', this.state === 'waiting')
+    // A look, and no race: to lose it says nothing of others who want permits.
+    this.ownSleep.awake('poll', this.state === 'waiting')
   }
 
   /** Carries one step out, or asks for it. True if there may be another. */
@@ -217,7 +223,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       slots: [...this.slots.keys()],
       enters: this.permitsHere === 0 && this.state === 'idle',
       looks: this.host.isLookDue(this),
-      waitMs: step === 'lineUp' ? waitInLineMs(this.queue.first!.leftMs(this.now())) : 0,
+      waitMs: step === 'lineUp' ? Math.min(this.lineMs, LINE_MS) : 0,
     }
     this.move(step === 'take' ? 'taking' : step === 'lineUp' ? 'inLine' : 'asking')
     this.#asked = atMost
@@ -346,6 +352,9 @@ function lineEndOf({ taken, said }: PermitReply): LineEnd {
   if (taken.length === 0) return 'late'
   return said === 'free' ? 'free' : 'come'
 }
+
+/** Whoever stands in line for one permit does not see that another is free. */
+const LINE_MS = 250
 
 /** A waiter stands in line for one permit, and the others may become free meanwhile: with more it is better to listen. */
 const MAX_LINES = 8

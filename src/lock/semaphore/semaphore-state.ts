@@ -29,11 +29,10 @@ export const SEMAPHORE_MOVES: Readonly<Record<SemaphoreState, readonly Semaphore
   leaving: ['idle'],
 }
 
-/** With what the states mean to all that is contended for. One lost place in line is given another try: that is half a second. */
+/** With what the states mean to all that is contended for. */
 export const SEMAPHORE_MACHINE: Machine<SemaphoreState> = new Machine(SEMAPHORE_MOVES, {
   withInterest: ['asking', 'waiting', 'yielding', 'leaving'],
   withoutSession: ['idle'],
-  maxLate: 2,
 })
 
 /** All that the next step depends on. */

@@ -8,15 +8,20 @@ const ASIDE_MS = 2000
 
 /**
  * Where somebody had to wait for a session because the only one waited in line, none does for so long. So with too few
- * connections the most that a wait in line can cost others is a quarter of a second out of ten.
+ * connections the most that a wait in line can cost others is a tenth of a second out of ten.
  */
 const REST_MS = 10_000
+
+/** The only session does not wait for longer in one go: others may come for it. */
+const ONLY_ONE_MS = 100
 
 interface LineHost {
   readonly clock: Clock
   all(): readonly Session[]
   /** Whether keys may be put on it. */
   isUsable(session: Session): boolean
+  /** Whether there is room for another. */
+  mayOpen(): boolean
   /** Opens another, if there is room. */
   openForLine(): void
 }
@@ -43,6 +48,11 @@ export class LineSessions implements Line {
     alone.clientAdded()
     session?.clientRemoved()
     return alone
+  }
+
+  longestWaitMs({ link }: Session): number {
+    const mayBeAlone = this.#host.all().length < 2 && !this.#host.mayOpen()
+    return mayBeAlone ? Math.min(link.longestWaitMs, ONLY_ONE_MS) : link.longestWaitMs
   }
 
   wantAlone(): void {
@@ -79,7 +89,7 @@ export class LineSessions implements Line {
   #aloneFor({ session }: Tenant): Session | null {
     let empty: Session | null = null
     for (const each of this.#host.all()) {
-      if (!each.link.canLineUp || !this.#host.isUsable(each)) continue
+      if (each.link.longestWaitMs === 0 || !this.#host.isUsable(each)) continue
       if (each === session && each.clientCount === 1) return each
       if (each.isUnused) empty = each
     }

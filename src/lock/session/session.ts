@@ -242,7 +242,10 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     const stamp = this.#host.arrivals
     const failed = (error: unknown): void => void this.#failed(departure, error)
     if (permits.length === 0) {
-      this.#run(keys, waitMs).then((reply) => this.#answered(departure, reply, NO_REPLIES, sentAt, stamp), failed)
+      this.#run(keys, waitMs).then(
+        (reply) => this.#answered(departure, reply, NO_REPLIES, sentAt, stamp),
+        failed,
+      )
     } else {
       this.#sendAll(departure).then(
         ([reply, replies]) => this.#answered(departure, reply, replies, sentAt, stamp),

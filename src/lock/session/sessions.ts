@@ -97,7 +97,10 @@ export class Sessions<C extends object> implements SessionHost {
       clock: host.clock,
       all: () => this.#sessions,
       isUsable: (session) => this.#isUsable(session),
-      openForLine: () => this.#openForLine(),
+      mayOpen: () => this.#mayOpenForLine(),
+      openForLine: () => {
+        if (this.#mayOpenForLine()) this.#openOne()
+      },
     })
     this.#opener = new SessionOpener(pool, dialect, options, {
       clock: host.clock,
@@ -235,10 +238,11 @@ export class Sessions<C extends object> implements SessionHost {
     return !session.isOver && (this.#leaving.size === 0 || !this.#leaving.has(session))
   }
 
-  /** For one who waits in line. It is no reason to take a connection from anybody. */
-  #openForLine(): void {
+  /** To wait in line is no reason to take a connection from anybody. */
+  #mayOpenForLine(): boolean {
     const { idleCount, totalCount } = this.#pool
-    if (idleCount > 0 || totalCount < this.#options.max) this.#openOne()
+    const { limit, max } = this.#options
+    return this.#leases.size < limit && (idleCount > 0 || totalCount < max)
   }
 
   #openOne(): void {

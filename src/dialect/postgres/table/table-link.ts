@@ -65,9 +65,7 @@ export class TableLink implements LockLink {
   }
 
   /** Nothing of ours waits in the server here. */
-  get canLineUp(): boolean {
-    return false
-  }
+  readonly longestWaitMs = 0
 
   lineUp(operation: LockOperation): Promise<BatchReply> {
     return this.run([operation])

@@ -1,18 +1,15 @@
 /** The bell by itself: when it takes a connection, what it hears on it, and when it gives it back. */
 import { expect, test } from 'vitest'
-import type { Ears, Turn } from '../../../../src/dialect/dialect.js'
-import type { KeyCode } from '../../../../src/dialect/lock-key.js'
+import type { Ears } from '../../../../src/dialect/dialect.js'
 import { Agenda } from '../../../../src/lock/contention/agenda.js'
 import { Doorbell } from '../../../../src/lock/contention/doorbell.js'
 import { ManualClock, settle } from '../../../../src/testing/manual-clock.js'
-
-const KEY = { id: 'k' } as unknown as KeyCode
 
 function bellOf(max = 2) {
   const clock = new ManualClock()
   const seen: unknown[] = []
   const pool = { idleCount: 1, totalCount: 2, isClosed: false, wanted: [] as (() => boolean)[], connects: 0 }
-  const answers = { check: () => Promise.resolve(), turn: () => Promise.resolve<Turn>('late') }
+  const answers = { check: () => Promise.resolve() }
   const ears: Ears[] = []
   const connect = (options: { reserved: boolean; onWanted: () => boolean }): Promise<object> => {
     pool.connects++
@@ -24,8 +21,6 @@ function bellOf(max = 2) {
     listen: (_: object, given: Ears) => {
       ears.push(given)
       return Promise.resolve({
-        canLineUp: true,
-        lineUp: () => answers.turn(),
         check: () => answers.check(),
         hear: (strangers: boolean) => (seen.push(['hear', strangers]), Promise.resolve()),
         stop: () => Promise.resolve(),
@@ -151,52 +146,6 @@ test('strangers who flood it are not heard for half a minute, and then it is as 
   expect(seen.slice(3)).toEqual([['hear', true], 'listening'])
   await bell.close()
   expect([bell.state, clock.armed]).toEqual(['off', 0])
-})
-
-test('who is the only one asleep may wait in line on it, or all who are in no need of the bell, one at a time', async () => {
-  const { bell, clock, answers } = bellOf()
-  const isWanted = (): boolean => true
-  expect(bell.mayLineUp(false)).toBe(false)
-  bell.asleep()
-  expect(bell.mayLineUp(true), 'not yet').toBe(false)
-  await settle()
-  expect([bell.mayLineUp(true), bell.mayLineUp(false)]).toEqual([true, false])
-  bell.asleep()
-  expect(bell.mayLineUp(true)).toBe(false)
-  bell.impatient(1)
-  expect(bell.mayLineUp(true)).toBe(true)
-  bell.impatient(-1)
-  bell.awake()
-
-  const begun: ((turn: Turn) => void)[] = []
-  answers.turn = () => new Promise((resolve) => begun.push(resolve))
-  const first = bell.lineUp(KEY, isWanted)
-  expect(bell.mayLineUp(false), 'behind it').toBe(true)
-  const second = bell.lineUp(KEY, isWanted)
-  const unwanted = bell.lineUp(KEY, () => false)
-  await settle()
-  expect(begun.length).toBe(1)
-  begun[0]!('free')
-  expect(await first).toBe('free')
-  await settle()
-  expect(begun.length).toBe(2)
-  begun[1]!('come')
-  expect([await second, await unwanted]).toEqual(['come', 'late'])
-  expect(begun.length, 'nobody wanted it any more').toBe(2)
-  await settle()
-
-  const silent = bell.lineUp(KEY, isWanted)
-  await clock.run(120_000)
-  expect(await silent, 'no word of it').toBe('late')
-  const behind = bell.lineUp(KEY, isWanted)
-  await clock.run(1001)
-  expect(await behind, 'it still waits there').toBe('late')
-  begun[2]!('late')
-  await settle()
-  answers.turn = () => Promise.reject(new Error('gone'))
-  expect(await bell.lineUp(KEY, isWanted)).toBe('late')
-  await bell.close()
-  expect(bell.mayLineUp(true)).toBe(false)
 })
 
 test('after the end nobody is listened for', async () => {

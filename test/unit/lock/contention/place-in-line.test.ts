@@ -1,112 +1,75 @@
 import { expect, test } from 'vitest'
-import type { Turn } from '../../../../src/dialect/dialect.js'
-import { PlaceInLine, wasQuick } from '../../../../src/lock/contention/place-in-line.js'
-import { ManualClock, settle } from '../../../../src/testing/manual-clock.js'
+import { hasTimeForLine, PlaceInLine, wasQuick } from '../../../../src/lock/contention/place-in-line.js'
 
-const KEY = { id: 'orders' }
+test('a key is one to stand in line for while others want it, and for two seconds more', () => {
+  const place = new PlaceInLine(3)
+  expect(place.isBusy(0)).toBe(false)
 
-/** A place in a line that answers what it is told to. */
-function placeIn(maxLate = 4): {
-  place: PlaceInLine
-  clock: ManualClock
-  told: boolean[]
-  turn: (turn: Turn) => Promise<void>
-} {
-  const clock = new ManualClock()
-  const told: boolean[] = []
-  let answer: (turn: Turn) => void = () => undefined
-  const line = {
-    mayLineUp: () => true,
-    impatient: () => undefined,
-    lineUp: (): Promise<Turn> => new Promise((resolve) => (answer = resolve)),
-  }
-  const place = new PlaceInLine({ clock, line }, maxLate, (hasCome) => told.push(hasCome))
-  const turn = async (given: Turn): Promise<void> => {
-    place.lineUp(KEY)
-    answer(given)
-    await settle()
-  }
-  return { place, clock, told, turn }
-}
+  place.seen(0)
+  expect([place.isBusy(0), place.isBusy(1999), place.isBusy(2000)]).toEqual([true, true, false])
 
-const isBusy = ({ place, clock }: { place: PlaceInLine; clock: ManualClock }): boolean =>
-  place.isBusy(clock.now())
-
-test('a key is one to stand in line for while others want it, and for two seconds more', async () => {
-  const it = placeIn()
-  expect(isBusy(it)).toBe(false)
-
-  it.place.seen(it.clock.now())
-  await it.clock.run(1999)
-  expect(isBusy(it)).toBe(true)
-  await it.clock.run(2)
-  expect(isBusy(it)).toBe(false)
-
-  await it.turn('come')
-  expect([it.told, it.place.hasCome]).toEqual([[true], true])
-  it.place.attempted(true)
-  expect([isBusy(it), it.place.hasCome]).toEqual([true, false])
+  place.ended('come', 5000)
+  expect([place.isBusy(6999), place.isBusy(7000)]).toEqual([true, false])
 })
 
-test('three turns in a row that are had at once say that nobody else wants it', async () => {
-  const it = placeIn()
-  it.place.seen(it.clock.now())
-  for (const turn of ['free', 'free', 'next', 'free', 'free'] as const) {
-    await it.turn(turn)
-    it.place.attempted(true)
-    expect(isBusy(it), turn).toBe(true)
+test('so many turns in a row that were had at once say that nobody else wants it', () => {
+  const place = new PlaceInLine(3)
+  place.seen(0)
+  for (const end of ['free', 'free', 'come', 'free', 'free'] as const) {
+    place.ended(end, 10)
+    expect(place.isBusy(10), end).toBe(true)
   }
-  await it.turn('free')
-  it.place.attempted(true)
-  expect(isBusy(it)).toBe(false)
+  place.ended('free', 10)
+  expect(place.isBusy(10)).toBe(false)
 })
 
-test('one that was had by somebody quicker is stood in line for again', async () => {
-  const it = placeIn()
-  for (let i = 0; i < 10; i++) {
-    await it.turn('free')
-    it.place.attempted(false)
-    expect(isBusy(it)).toBe(true)
+test('places that are lost for four seconds are not taken any more for five', () => {
+  const place = new PlaceInLine(3)
+  const lose = (now: number): void => {
+    place.seen(now)
+    place.ended('late', now)
   }
+  lose(0)
+  lose(3999)
+  expect(place.isBusy(3999)).toBe(true)
+  place.ended('come', 4000)
+  lose(5000)
+  lose(8999)
+  expect(place.isBusy(8999), 'there was a turn in between').toBe(true)
+  lose(9000)
+  place.seen(13_999)
+  expect(place.isBusy(13_999)).toBe(false)
+  place.seen(14_000)
+  expect(place.isBusy(14_000)).toBe(true)
+
+  lose(14_000)
+  expect(place.isBusy(14_000), 'the count begins anew').toBe(true)
 })
 
-test('while readers have it, it is waited for in another way, and if they have it often, for five seconds', async () => {
-  const it = placeIn()
-  for (let i = 0; i < 3; i++) {
-    it.place.seen(it.clock.now())
-    await it.turn('read')
-    expect([it.told.at(-1), it.place.hasCome, isBusy(it)]).toEqual([false, false, false])
-    if (i === 0) it.place.attempted(true)
-    else it.place.end()
-    // An attempt that no turn led to says nothing of the line.
-    expect(isBusy(it)).toBe(i < 2)
+test('where others only listen, nobody stands in line for a quarter of a second out of one and a quarter', () => {
+  const place = new PlaceInLine(3)
+  const released = (now: number): boolean => {
+    place.seen(now)
+    place.othersListen(now)
+    return place.isBusy(now)
   }
-  await it.clock.run(4999)
-  it.place.seen(it.clock.now())
-  expect(isBusy(it)).toBe(false)
-  await it.clock.run(1)
-  expect(isBusy(it)).toBe(true)
+  expect([released(0), released(600), released(999)]).toEqual([true, true, true])
+  expect(released(1000)).toBe(false)
+  expect([released(1249), released(1250)]).toEqual([false, true])
+  expect([released(1300), released(2248)]).toEqual([true, true])
+  expect(released(2249), 'counted from the break').toBe(false)
 })
 
-test('places that are lost again and again are not taken any more for a while', async () => {
-  const it = placeIn(2)
-  it.place.seen(it.clock.now())
-  await it.turn('late')
-  expect(isBusy(it)).toBe(true)
-  await it.turn('come')
-  it.place.attempted(true)
-  await it.turn('late')
-  expect(isBusy(it), 'one in a row').toBe(true)
-  await it.turn('late')
-  expect([it.told, isBusy(it)]).toEqual([[false, true, false, false], false])
-})
-
-test('who has stepped out is told nothing', async () => {
-  const it = placeIn()
-  const waiting = it.turn('come')
-  it.place.stepOut()
-  await waiting
-  expect([it.told, it.place.hasCome]).toEqual([[], false])
+test('others who were not heard of for a second have gone', () => {
+  const place = new PlaceInLine(3)
+  place.seen(0)
+  place.othersListen(0)
+  place.othersListen(1001)
+  place.seen(1900)
+  place.othersListen(1900)
+  expect(place.isBusy(1900)).toBe(true)
+  place.othersListen(2001)
+  expect(place.isBusy(2001)).toBe(false)
 })
 
 test('a wait was quick if it was slept through, and for less than two seconds', () => {
@@ -114,4 +77,13 @@ test('a wait was quick if it was slept through, and for less than two seconds', 
   expect(wasQuick('poll', 5)).toBe(true)
   expect(wasQuick('retry', 2000)).toBe(false)
   expect(wasQuick('try', 5)).toBe(false)
+})
+
+test('who has no time left does not stand in line', () => {
+  expect([hasTimeForLine(5), hasTimeForLine(Infinity), hasTimeForLine(4.9), hasTimeForLine(-1)]).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ])
 })

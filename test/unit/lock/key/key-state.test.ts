@@ -8,7 +8,7 @@ import {
 } from '../../../../src/lock/key/key-state.js'
 
 const STATES = Object.keys(KEY_MOVES) as KeyState[]
-const AT_REST: ReadonlySet<KeyState> = new Set(['idle', 'inLine', 'waiting', 'delayed', 'held'])
+const AT_REST: ReadonlySet<KeyState> = new Set(['idle', 'waiting', 'delayed', 'held'])
 /** The ringing is a statement of its own: who can't wait for others need not wait for that either. */
 const isUnderWay = ({ state, isMarked, isGivingWay, isClosing, head, mayLineUp }: KeyFacts): boolean =>
   state === 'ringing'
@@ -21,7 +21,6 @@ const LEADS_TO: Partial<Record<Step, KeyState>> = {
   wait: 'asking',
   queue: 'asking',
   lineUp: 'inLine',
-  stepOut: 'idle',
   retry: 'asking',
   poll: 'asking',
   join: 'joining',
@@ -50,7 +49,7 @@ function* allFacts(): Generator<KeyFacts> {
                       for (const mayHandOff of booleans)
                         for (const isLate of mode === 'shared' ? booleans : [false])
                           for (const isClosing of booleans)
-                            for (const mayLineUp of head === 'exclusive' ? booleans : [false])
+                            for (const mayLineUp of head === null ? [false] : booleans)
                               yield {
                                 state,
                                 mode,
@@ -111,11 +110,9 @@ test('nothing is left at the server for a key that nobody here has to do with', 
         ? 'release'
         : facts.state === 'waiting'
           ? 'leave'
-          : facts.state === 'inLine'
-            ? 'stepOut'
-            : facts.isMarked
-              ? 'unmark'
-              : 'forget'
+          : facts.isMarked
+            ? 'unmark'
+            : 'forget'
     expect(nextStep(facts)).toBe(expected)
   }
 })

@@ -10,11 +10,12 @@ import { SEMAPHORE_MOVES, type SemaphoreState } from '../../../../src/lock/semap
 
 type Said = PermitReply['said']
 
-const SAID: readonly Said[] = ['done', 'waiting', 'crowded', 'wanted', 'awaited']
+const SAID: readonly Said[] = ['done', 'free', 'waiting', 'crowded', 'wanted', 'awaited']
 
 /** As `PermitReply` says in its comments. */
 const ANSWERED: Readonly<Record<AskingState, readonly Said[]>> = {
   taking: ['done'],
+  inLine: ['done', 'free'],
   asking: ['done', 'waiting', 'crowded'],
   releasing: ['done', 'wanted', 'awaited'],
   yielding: ['done', 'wanted', 'awaited'],

@@ -8,12 +8,11 @@ import {
 } from '../../../../src/lock/semaphore/semaphore-state.js'
 
 const STATES = Object.keys(SEMAPHORE_MOVES) as SemaphoreState[]
-const AT_REST: ReadonlySet<SemaphoreState> = new Set(['idle', 'inLine', 'waiting'])
+const AT_REST: ReadonlySet<SemaphoreState> = new Set(['idle', 'waiting'])
 
 /** Which state the entry goes to for each step that asks the server; the others ask nothing. */
 const LEADS_TO: Partial<Record<SemaphoreStep, SemaphoreState>> = {
   lineUp: 'inLine',
-  stepOut: 'idle',
   take: 'taking',
   wait: 'asking',
   retry: 'asking',
