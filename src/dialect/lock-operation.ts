@@ -84,6 +84,11 @@ export const SAID = {
   crowded: 'c',
 } as const
 
+/** Whether any of these answers was a grant. */
+export function hasGranted(answers: string): boolean {
+  return answers.includes(SAID.granted) || answers.includes(SAID.free)
+}
+
 /** Whether an attempt was granted. */
 export function isGranted(answer: Answer | undefined): boolean {
   return answer === SAID.granted || answer === SAID.free

@@ -21,14 +21,15 @@ import { OrderlyEmitter } from './contention/orderly-emitter.js'
 import { LeakWatch } from './handle/leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
-import type { Line } from './contention/place-in-line.js'
+import type { Line } from './contention/line.js'
 import { watchPrimary, type PrimaryWatch } from './session/primary-watch.js'
 import { Semaphores } from './semaphore/semaphores.js'
 import { ReportBoard } from './session/report-board.js'
 import { sessionReports } from './session/session-reports.js'
 import type { Client } from './session/departure.js'
 import type { Session, SessionState } from './session/session.js'
-import { Sessions, type SessionsHost, type Tenant } from './session/sessions.js'
+import { Sessions, type SessionsHost } from './session/sessions.js'
+import type { Tenant } from './session/tenant.js'
 import { TableBudget, type BudgetHost } from './table-budget.js'
 
 /** The database to lock in, and time and chance. */
@@ -100,19 +101,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.arbiter = new Arbiter(ports, maxWaiting, this.events, this)
     this.keys = new Keys(ports, this.arbiter)
     this.semaphores = new Semaphores(this.arbiter)
-    this.sessions = new Sessions(
-      this.connections,
-      dialect,
-      {
-        limit: max - spare,
-        max,
-        // A session has a pulse, which keeps the process.
-        idleTimeoutMs: options.allowExitOnIdle ? Math.min(idleTimeoutMs, 1000) : idleTimeoutMs,
-        link: linkSettings(options, this.#sender),
-        sharesOneConnection: max === 1,
-      },
-      this,
-    )
+    // A session has a pulse, which keeps the process.
+    const sessionIdleMs = options.allowExitOnIdle ? Math.min(idleTimeoutMs, 1000) : idleTimeoutMs
+    const link = linkSettings(options, this.#sender)
+    const sessionOptions = { limit: max - spare, max, idleTimeoutMs: sessionIdleMs, link }
+    this.sessions = new Sessions(this.connections, dialect, sessionOptions, this)
     this.#budget = new TableBudget(options.maxHeldLocks, this.#sender, this)
     this.#namespace = options.namespace
     this.#names = isTold(options) ? this.#keyNames(dialect) : null

@@ -1,6 +1,10 @@
 import type { Cancel, Clock } from '../base/clock.js'
 import type { KeyCode, LockMode } from '../dialect/lock-key.js'
+import type { FakeConnection } from './fake-connection.js'
 import type { FakeLockTable, Owner } from './fake-lock-table.js'
+
+/** How a wait ended. */
+export type FakeTurn = 'free' | 'come' | 'late'
 
 /** Somebody who waits for a key. */
 export interface FakeWait {
@@ -9,7 +13,7 @@ export interface FakeWait {
   readonly mode: LockMode
   readonly waitMs: number
   /** Its turn has come, at once or not, or never: it takes the key now, or does not get it. */
-  readonly then: (turn: 'free' | 'come' | 'late') => void
+  readonly ended: (turn: FakeTurn) => void
 }
 
 interface Place extends FakeWait {
@@ -35,10 +39,28 @@ export class FakeLines {
 
   wait(wait: FakeWait): void {
     const { key, mode } = wait
-    if (!this.#isBehind(key.id, mode) && this.#mayTake(wait)) return wait.then('free')
+    if (!this.#isBehind(key.id, mode) && this.#mayTake(wait)) return wait.ended('free')
     const place: Place = { ...wait, cancel: () => undefined }
     this.#lines.set(key.id, [...(this.#lines.get(key.id) ?? []), place])
     place.cancel = this.#clock.after(wait.waitMs, () => this.#leave(place, 'late'))
+  }
+
+  /** What `act` answers when the wait of this connection is over. */
+  during<T>(
+    connection: FakeConnection,
+    { key, mode, waitMs }: Omit<FakeWait, 'owner' | 'ended'>,
+    act: (turn: FakeTurn) => T,
+  ): Promise<T> {
+    return connection.askLater((tell, fail) => {
+      const ended = (turn: FakeTurn): void => {
+        try {
+          tell(act(turn))
+        } catch (error) {
+          fail(error as Error)
+        }
+      }
+      this.wait({ owner: connection.serverId, key, mode, waitMs, ended })
+    })
   }
 
   /** A session has ended. */
@@ -59,7 +81,7 @@ export class FakeLines {
     if (line.length === 0) this.#lines.delete(id)
     else this.#lines.set(id, line)
     // It takes the key in the same moment, and whoever is next is looked after then.
-    if (turn !== null) place.then(turn)
+    if (turn !== null) place.ended(turn)
     this.#changed(id)
   }
 

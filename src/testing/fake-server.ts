@@ -6,7 +6,7 @@ import type { Dialect, Ears, Guarded, Holding, LinkSettings, LockLink, TableUse 
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
 import {
   endsCleanly,
-  isGranted,
+  hasGranted,
   SAID,
   TOKEN_STEP,
   type BatchReply,
@@ -240,15 +240,7 @@ export class FakeServer {
       keepsNames: this.#keepsNames,
       keepsReports: this.#keepsReports,
       longestWaitMs: this.hasLines ? 750 : 0,
-      lineUp: (operation, waitMs) =>
-        this.#marked(connection, [operation], settings, () =>
-          this.#lineUp(connection, operation, waitMs, draws()),
-        ),
-      run: (operations) =>
-        this.#marked(connection, operations, settings, () =>
-          connection.ask(() => this.#run(owner, operations, draws())),
-        ),
-      permits: (operation) => this.#askPermits(connection, operation, draws()),
+      ...this.#operations(connection, settings, draws),
       settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
       settle: () => connection.ask(() => void this.settled++),
       goesWithoutTokens: (error) => {
@@ -260,10 +252,7 @@ export class FakeServer {
         connection.ask(() => {
           noFencing = this.tokenFault === null ? null : String(this.tokenFault)
         }),
-      ring: (keys) => connection.ask(() => this.#ring(owner, keys, settings.sender)),
-      isWanted: ({ id }) => connection.ask(() => this.table.isWanted(owner, id) || this.table.isAwaited(id)),
-      claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, settings.sender))),
-      tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, settings.sender))),
+      ...this.#messages(connection, settings.sender),
       announce: (sender, entries) => connection.ask(() => this.#announce(owner, sender, entries)),
       tableUse: (ours) => connection.ask(() => this.#tableUse(ours)),
       holderOf: (key) => connection.ask(() => this.#holderOf(owner, key)),
@@ -271,6 +260,38 @@ export class FakeServer {
       reconcile: (expected) =>
         connection.ask((): readonly Holding[] => this.table.reconcile(owner, expected)),
       detach: () => connection.ask(() => void (connection.leaseMs = Infinity)),
+    }
+  }
+
+  #operations(
+    connection: FakeConnection,
+    settings: LinkSettings,
+    draws: () => boolean,
+  ): Pick<LockLink, 'run' | 'lineUp' | 'permits'> {
+    const owner = connection.serverId
+    return {
+      run: (operations) =>
+        this.#marked(connection, operations, settings, () =>
+          connection.ask(() => this.#run(owner, operations, draws())),
+        ),
+      lineUp: (operation, waitMs) =>
+        this.#marked(connection, [operation], settings, () =>
+          this.#lineUp(connection, operation, waitMs, draws()),
+        ),
+      permits: (operation) => this.#askPermits(connection, operation, draws()),
+    }
+  }
+
+  #messages(
+    connection: FakeConnection,
+    sender: string,
+  ): Pick<LockLink, 'ring' | 'isWanted' | 'claim' | 'tell'> {
+    const owner = connection.serverId
+    return {
+      ring: (keys) => connection.ask(() => this.#ring(owner, keys, sender)),
+      isWanted: ({ id }) => connection.ask(() => this.table.isWanted(owner, id) || this.table.isAwaited(id)),
+      claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, sender))),
+      tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, sender))),
     }
   }
 
@@ -286,7 +307,7 @@ export class FakeServer {
     const ended = operations.filter(endsCleanly)
     const unmarked = ended.length === 0 ? null : connection.ask(() => this.marks.unmark(owner, ended))
     const [, reply] = await Promise.all([unmarked, run()])
-    if (![...reply.answers].some(isGranted)) return reply
+    if (!hasGranted(reply.answers)) return reply
     const mark = (): readonly number[] | null => this.marks.mark(owner, leaseMs, operations, reply.answers)
     return { ...reply, delaysMs: await connection.ask(mark) }
   }
@@ -297,37 +318,22 @@ export class FakeServer {
     waitMs: number,
     draws: boolean,
   ): Promise<BatchReply> {
-    const owner = connection.serverId
     const { key, mode } = operation
-    return connection.askLater((tell, fail) => {
-      const then = (turn: 'free' | 'come' | 'late'): void => {
-        try {
-          if (turn === 'late') return tell({ answers: SAID.no, token: null, delaysMs: null })
-          const reply = this.#run(owner, [operation], draws)
-          tell(turn === 'free' && reply.answers === SAID.granted ? { ...reply, answers: SAID.free } : reply)
-        } catch (error) {
-          fail(error as Error)
-        }
-      }
-      this.#lines.wait({ owner, key, mode, waitMs, then })
+    return this.#lines.during(connection, { key, mode, waitMs }, (turn) => {
+      if (turn === 'late') return { answers: SAID.no, token: null, delaysMs: null }
+      const reply = this.#run(connection.serverId, [operation], draws)
+      return turn === 'free' ? { ...reply, answers: SAID.free } : reply
     })
   }
 
   #askPermits(connection: FakeConnection, operation: PermitOperation, draws: boolean): Promise<PermitReply> {
-    const owner = connection.serverId
     const { kind, semaphore, from, waitMs } = operation
+    const { serverId: owner } = connection
     if (kind !== 'lineUp') return connection.ask(() => this.#permits(owner, operation, draws))
-    const key = semaphore.slot(from)
-    return connection.askLater((tell, fail) => {
-      const then = (turn: 'free' | 'come' | 'late'): void => {
-        try {
-          const reply = this.#permits(owner, { ...operation, kind: 'take' }, draws, turn !== 'late')
-          tell(turn === 'free' ? { ...reply, said: 'free' } : reply)
-        } catch (error) {
-          fail(error as Error)
-        }
-      }
-      this.#lines.wait({ owner, key, mode: 'exclusive', waitMs, then })
+    const wait = { key: semaphore.slot(from), mode: 'exclusive', waitMs } as const
+    return this.#lines.during(connection, wait, (turn) => {
+      const reply = this.#permits(owner, { ...operation, kind: 'take' }, draws, turn !== 'late')
+      return turn === 'free' ? { ...reply, said: 'free' } : reply
     })
   }
 
@@ -346,7 +352,7 @@ export class FakeServer {
       answers += this.table.apply(owner, operation)
     }
     if (fault !== undefined) throw fault.error
-    const isNeeded = hasTokens && [...answers].some(isGranted)
+    const isNeeded = hasTokens && hasGranted(answers)
     if (isNeeded && this.tokenFault !== null) throw this.tokenFault
     return { answers, token: isNeeded ? String((this.#token += TOKEN_STEP)) : null, delaysMs: null }
   }

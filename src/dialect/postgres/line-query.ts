@@ -1,6 +1,5 @@
 import type pg from 'pg'
-import { OwnQuery, type OwnValue } from './own-query.js'
-import type { Prepared } from './server-connection.js'
+import { OwnQuery, type OwnValue, type Prepared } from './own-query.js'
 
 /** What `pg` has and its types leave out. */
 interface Wire {
@@ -11,6 +10,9 @@ interface Wire {
   execute(portal: { readonly portal: string }): void
   sync(): void
 }
+
+/** By column, in text. */
+export type TextRow = readonly (string | null)[]
 
 /** A statement that goes before another, in the same transaction. */
 export interface Step {
@@ -49,8 +51,8 @@ export class OwnParse extends OwnQuery<pg.QueryResultRow> {
  */
 export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
   readonly #steps: readonly Step[]
-  /** By column, in text; null until it has come. */
-  first: readonly (string | null)[] | null = null
+  readonly #heard: (first: TextRow) => void
+  #hasHeard = false
   #isLast = false
 
   constructor(
@@ -58,9 +60,11 @@ export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
     { name, text }: Prepared,
     values: OwnValue[],
     told: (error: Error | undefined, result: pg.ResultBuilder<Row>) => void,
+    heard: (first: TextRow) => void,
   ) {
     super(text, values, told, name)
     this.#steps = steps
+    this.#heard = heard
   }
 
   /** Called by `submit`. What it does by itself is bind, describe and execute the statement, and end the transaction. */
@@ -82,9 +86,10 @@ export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
     inherited.handleRowDescription.call(this, message)
   }
 
-  handleDataRow(message: { readonly fields: readonly (string | null)[] }): void {
-    if (this.#isLast) inherited.handleDataRow.call(this, message)
-    else this.first ??= message.fields
+  handleDataRow(message: { readonly fields: TextRow }): void {
+    if (this.#isLast) return inherited.handleDataRow.call(this, message)
+    if (!this.#hasHeard) this.#heard(message.fields)
+    this.#hasHeard = true
   }
 
   handleCommandComplete(message: unknown, connection: pg.Connection): void {

@@ -14,7 +14,7 @@ export const QUIET_WAIT_MS = `pg_catalog.date_part('epoch', pg_catalog.current_s
 /**
  * Comes to the line: says so, in a lock that is shared by all who stand there, for those who give way to them to see; then
  * tries the key, to tell who has to wait from who has not. A writer also says that it is one, as far as no other has said so,
- * for readers to give way. `$1` is how long it may wait, `$2` the key in digits, `$3` and `$4` its hashes.
+ * for readers to give way. `$1` is how long it may wait, `$2` the key in digits, `$3` its hash and, for a writer, `$4` the other one.
  */
 const comeToLine = (mark: string, tryKey: string): string => `
 SELECT

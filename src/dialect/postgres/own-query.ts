@@ -6,6 +6,12 @@ type Plain = string | number | boolean | null
 /** A value in a statement of ours. Its form on the wire depends on nothing that can be set in `pg`: that of a `Date` does. */
 export type OwnValue = Plain | Buffer | readonly Plain[]
 
+/** A statement that is parsed once per connection, under its name. */
+export interface Prepared {
+  readonly name: string
+  readonly text: string
+}
+
 /** What `pg` has and its types leave out. */
 interface QueryInternals {
   name?: string

@@ -10,6 +10,7 @@ import {
   TRY_ONE,
 } from './batch-sql.js'
 import { MARK, SETTLE, UNMARK } from './fencing-sql.js'
+import { EXCLUSIVE_LINE, EXCLUSIVE_PAIR_LINE, SHARED_LINE, SHARED_PAIR_LINE } from './line-sql.js'
 import {
   LEAVE_PERMITS,
   OTHER_PERMITS,
@@ -23,6 +24,7 @@ import {
   ANNOUNCE_SHARE,
   HEARTBEAT,
   HELD_BY,
+  IS_WANTED,
   RING,
   TABLE_USE,
   TELL,
@@ -39,6 +41,7 @@ const STATEMENTS: readonly string[] = [
     RETRY_ONE,
     RETRY_ONE_MARKED,
     SHARED_BATCH,
+    IS_WANTED,
     RING,
     TABLE_USE,
     TELL,
@@ -49,6 +52,9 @@ const STATEMENTS: readonly string[] = [
   ],
   ...[TAKE_PERMITS, TAKE_ONE_PERMIT, RELEASE_ONE_PERMIT, RELEASE_PERMITS, LEAVE_PERMITS, OTHER_PERMITS],
   ...[MARK, SETTLE, UNMARK],
+  ...[EXCLUSIVE_LINE, EXCLUSIVE_PAIR_LINE, SHARED_LINE, SHARED_PAIR_LINE].flatMap((line) =>
+    Object.values(line),
+  ),
 ]
 
 /** Too short to be told from the beginning of anybody's statement. */

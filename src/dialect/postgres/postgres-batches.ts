@@ -1,3 +1,4 @@
+import type { OwnValue, Prepared } from './own-query.js'
 import type { Cancel, Clock } from '../../base/clock.js'
 import { SAID, type BatchReply, type LockOperation } from '../lock-operation.js'
 import { decodeAnswers, wantedIn } from './batch-answers.js'
@@ -14,11 +15,9 @@ import {
   SHARED_BATCH,
   TRY_ONE,
 } from './batch-sql.js'
-import type { OwnValue } from './own-query.js'
 import { InterestBook } from './interest-book.js'
 import { bucketsIn } from './key-hash.js'
 import { BUCKET_CLASS, INTEREST_CLASS, type PostgresKey } from './postgres-key.js'
-import type { Prepared } from './server-connection.js'
 
 /** What sends a batch. */
 export interface BatchPorts {

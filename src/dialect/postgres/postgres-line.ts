@@ -7,9 +7,19 @@ import {
   SHARED_PAIR_LINE,
   type LineSql,
 } from './line-sql.js'
-import type { OwnValue } from './own-query.js'
 import type { PostgresKey } from './postgres-key.js'
-import type { Prepared, ServerConnection } from './server-connection.js'
+import type { TextRow } from './line-query.js'
+import type { OwnValue, Prepared } from './own-query.js'
+import type { ServerConnection } from './server-connection.js'
+
+/** A wait for a key. */
+export interface LineWait {
+  readonly key: PostgresKey
+  readonly mode: LockMode
+  readonly waitMs: number
+  /** Told whether there was nothing to wait for. */
+  readonly heard: (wasFree: boolean) => void
+}
 
 /** A session's place in the line for a key. */
 export class PostgresLine {
@@ -35,7 +45,9 @@ export class PostgresLine {
   ): Promise<BatchReply> {
     const { take } = stepsFor(key, mode)
     const values = key.isPair ? [key.high, key.low, fence] : [key.bits, fence]
-    const { row, isFree } = await this.behind<{ said: string; pid: number }>(key, mode, waitMs, take, values)
+    let isFree = false
+    const heard = (wasFree: boolean): void => void (isFree = wasFree)
+    const row = await this.behind<{ said: string; pid: number }>({ key, mode, waitMs, heard }, take, values)
     check(row.pid)
     if (row.said === SAID.no) return { answers: SAID.no, token: null, delaysMs: null }
     const token = row.said === SAID.granted ? null : row.said
@@ -47,21 +59,21 @@ export class PostgresLine {
    * the wait.
    */
   async behind<Row extends object>(
-    key: PostgresKey,
-    mode: LockMode,
-    waitMs: number,
+    { key, mode, waitMs, heard }: LineWait,
     statement: Prepared,
     values: OwnValue[],
-  ): Promise<{ row: Row; isFree: boolean }> {
+  ): Promise<Row> {
     const { come, wait } = stepsFor(key, mode)
     const digits = key.isPair ? `${key.high} ${key.low}` : key.bits
+    const hashed = [String(waitMs), digits, String(key.hash)]
     const steps = [
-      { statement: come, values: [String(waitMs), digits, String(key.hash), String(key.check)] },
+      { statement: come, values: mode === 'shared' ? hashed : [...hashed, String(key.check)] },
       { statement: wait, values: [] },
     ]
     try {
-      const { rows, first } = await this.#server.stepped<Row>(steps, statement, values)
-      return { row: rows[0]!, isFree: first !== null && first[LINE_COLUMN] === 'free' }
+      const first = (row: TextRow): void => heard(row[LINE_COLUMN] === 'free')
+      const [row] = await this.#server.stepped<Row>(steps, statement, values, first)
+      return row!
     } catch (error) {
       // It has no PL/pgSQL, say: we do without.
       this.#longestWaitMs = 0

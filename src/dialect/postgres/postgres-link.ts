@@ -5,7 +5,6 @@ import type { ServerName } from '../server-name.js'
 import type { KeyCode, LockMode } from '../lock-key.js'
 import type { BatchReply, LockOperation } from '../lock-operation.js'
 import type { PermitOperation, PermitReply } from '../permit-operation.js'
-import type { OwnValue } from './own-query.js'
 import { Announcement, tableUse } from './postgres-announcement.js'
 import { PostgresBatches } from './postgres-batches.js'
 import { callMessage, ringMessages } from './postgres-bell.js'
@@ -15,7 +14,7 @@ import { sqlState } from './postgres-errors.js'
 import { PostgresFence } from './postgres-fence.js'
 import { advisoryLocation, type PostgresKey } from './postgres-key.js'
 import type { PostgresMarks } from './postgres-marks.js'
-import { PostgresLine } from './postgres-line.js'
+import { PostgresLine, type LineWait } from './postgres-line.js'
 import { carryOutPermits } from './postgres-permits.js'
 import { makeHold } from './postgres-reconcile.js'
 import { HEARTBEAT, IS_WANTED, RING, TELL } from './postgres-sql.js'
@@ -24,7 +23,8 @@ import { serverName } from './server-identity.js'
 import { SETTLED } from './timeline-sql.js'
 import { ADVISORY_HOLDERS } from './transaction-sql.js'
 import { holdersInWords, type HolderRow } from './transaction-words.js'
-import type { Prepared, ServerConnection } from './server-connection.js'
+import type { OwnValue, Prepared } from './own-query.js'
+import type { ServerConnection } from './server-connection.js'
 
 /** A connection to PostgreSQL in use for locks. */
 export class PostgresLink implements LockLink {
@@ -207,14 +207,13 @@ export class PostgresLink implements LockLink {
   }
 
   readonly #askInLine = async <Row extends { readonly pid: number }>(
-    key: PostgresKey,
-    waitMs: number,
+    wait: LineWait,
     statement: Prepared,
     values: OwnValue[],
-  ): Promise<{ readonly row: Row; readonly isFree: boolean }> => {
-    const answer = await this.#line.behind<Row>(key, 'exclusive', waitMs, statement, values)
-    this.#checkSession(answer.row.pid)
-    return answer
+  ): Promise<Row> => {
+    const row = await this.#line.behind<Row>(wait, statement, values)
+    this.#checkSession(row.pid)
+    return row
   }
 
   async #ask<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {

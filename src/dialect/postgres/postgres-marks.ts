@@ -1,10 +1,10 @@
 import type { KeyCode, LockMode } from '../lock-key.js'
 import { endsCleanly, isGranted, type BatchReply, type LockOperation } from '../lock-operation.js'
-import type { OwnValue } from './own-query.js'
 import { MARK, NAME_SESSION, SETTLE, UNMARK } from './fencing-sql.js'
 import { sqlState } from './postgres-errors.js'
 import { strictFailure } from './postgres-schema.js'
-import type { Prepared, ServerConnection } from './server-connection.js'
+import type { OwnValue, Prepared } from './own-query.js'
+import type { ServerConnection } from './server-connection.js'
 
 /**
  * The marks of a strict session: a row in `lockpool.hold` for as long as a key is held, and for longer only if that ended

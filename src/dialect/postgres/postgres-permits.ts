@@ -1,3 +1,4 @@
+import type { OwnValue, Prepared } from './own-query.js'
 import type { PermitOperation, PermitReply, TakenPermit } from '../permit-operation.js'
 import {
   LEAVE_PERMITS,
@@ -8,20 +9,18 @@ import {
   TAKE_PERMITS,
 } from './permit-sql.js'
 import type { InterestBook } from './interest-book.js'
-import type { OwnValue } from './own-query.js'
-import { shapesOf, type PostgresKey, type PostgresSemaphore } from './postgres-key.js'
-import type { Prepared } from './server-connection.js'
+import type { LineWait } from './postgres-line.js'
+import { shapesOf, type PostgresSemaphore } from './postgres-key.js'
 
 /** Sends a statement that answers one row, and with it the session that has carried it out. */
 type Ask = <Row extends { readonly pid: number }>(statement: Prepared, values: OwnValue[]) => Promise<Row>
 
 /** As `Ask`, behind a wait in line for a key. */
 type AskInLine = <Row extends { readonly pid: number }>(
-  key: PostgresKey,
-  waitMs: number,
+  wait: LineWait,
   statement: Prepared,
   values: OwnValue[],
-) => Promise<{ readonly row: Row; readonly isFree: boolean }>
+) => Promise<Row>
 
 type Done = Omit<PermitReply, 'otherPermits'>
 
@@ -71,15 +70,18 @@ async function carryOutInLine(
   fence: string | null,
   book: InterestBook,
 ): Promise<Done> {
-  const slot = (operation.semaphore as PostgresSemaphore).slot(operation.from)
-  let wasFree = false
-  const ask: Ask = async (statement, values) => {
-    const { row, isFree } = await askInLine<never>(slot, operation.waitMs, statement, values)
-    wasFree = isFree
-    return row
+  const { semaphore, from, waitMs } = operation
+  let isFree = false
+  const heard = (wasFree: boolean): void => void (isFree = wasFree)
+  const wait: LineWait = {
+    key: (semaphore as PostgresSemaphore).slot(from),
+    mode: 'exclusive',
+    waitMs,
+    heard,
   }
+  const ask: Ask = (statement, values) => askInLine(wait, statement, values)
   const done = await carryOut(ask, operation, fence, book)
-  return wasFree ? { ...done, said: 'free' } : done
+  return isFree ? { ...done, said: 'free' } : done
 }
 
 /** With interest set, by this or by an earlier attempt, or by that in another key of the same hash. */

@@ -14,15 +14,9 @@ import {
   type ClientInternals,
 } from './driver-client.js'
 import { hostInWords } from './hosts/host-list.js'
-import { OwnParse, SteppedQuery, type Step } from './line-query.js'
-import { OwnCommand, OwnQuery, type OwnValue } from './own-query.js'
+import { OwnParse, SteppedQuery, type Step, type TextRow } from './line-query.js'
+import { OwnCommand, OwnQuery, type OwnValue, type Prepared } from './own-query.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'
-
-/** A statement that is parsed once per connection, under its name. */
-export interface Prepared {
-  readonly name: string
-  readonly text: string
-}
 
 /** What tells a primary, since PostgreSQL 14. */
 const REPORTED = ['in_hot_standby', 'default_transaction_read_only'] as const
@@ -240,12 +234,13 @@ export class ServerConnection implements PostgresConnection {
     })
   }
 
-  /** As `prepared`, behind other statements in the same transaction. Of those it answers the first row of the first. */
+  /** As `prepared`, behind other statements in the same transaction. Of those `heard` is told the first row of the first. */
   stepped<Row extends pg.QueryResultRow>(
     steps: readonly Step[],
     statement: Prepared,
     values: OwnValue[],
-  ): Promise<{ rows: Row[]; first: readonly (string | null)[] | null }> {
+    heard: (first: TextRow) => void,
+  ): Promise<Row[]> {
     for (const step of steps) this.#parse(step.statement)
     this.#parse(statement)
     this.#inFlight++
@@ -253,10 +248,9 @@ export class ServerConnection implements PostgresConnection {
       const told = (error: Error | undefined, result: pg.ResultBuilder<Row>): void => {
         this.#answered(null)
         if (error) reject(error)
-        else resolve({ rows: result.rows, first: query.first })
+        else resolve(result.rows)
       }
-      const query = new SteppedQuery<Row>(steps, statement, values, told)
-      this.#client.query(query)
+      this.#client.query(new SteppedQuery<Row>(steps, statement, values, told, heard))
     })
   }
 

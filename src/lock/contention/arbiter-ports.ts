@@ -4,9 +4,9 @@ import type { Random } from '../../base/random.js'
 import type { Dialect } from '../../dialect/dialect.js'
 import type { Agenda } from './agenda.js'
 import type { LeakWatch } from '../handle/leak-watch.js'
-import type { Line } from './place-in-line.js'
+import type { Line } from './line.js'
 import type { Session } from '../session/session.js'
-import type { Tenant } from '../session/sessions.js'
+import type { Tenant } from '../session/tenant.js'
 
 export interface ArbiterPorts {
   readonly agenda: Agenda

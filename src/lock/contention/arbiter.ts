@@ -11,11 +11,11 @@ import { isHoldTraced, traceHold, traceHoldEnd } from '../handle/trace.js'
 import { noneYet, type LockCounters } from '../lock-counters.js'
 import type { LockEvents } from '../lock-events.js'
 import type { Session } from '../session/session.js'
-import type { Tenant } from '../session/sessions.js'
+import type { Tenant } from '../session/tenant.js'
 import type { Agenda } from './agenda.js'
 import type { ArbiterLinks, ArbiterPorts } from './arbiter-ports.js'
 import { INTEREST_ENTRIES, Parking, type Parked } from './parking.js'
-import type { Line } from './place-in-line.js'
+import type { Line } from './line.js'
 
 /** What is the same for everything that callers here contend for: who may come, what is counted, and what listeners hear. */
 export class Arbiter {

@@ -6,9 +6,9 @@ import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import type { Parked } from './parking.js'
 import type { Session } from '../session/session.js'
-import type { Tenant } from '../session/sessions.js'
+import type { Tenant } from '../session/tenant.js'
 import type { Agenda } from './agenda.js'
-import type { Line } from './place-in-line.js'
+import type { Line } from './line.js'
 
 /** What everything that is contended for needs of the rest of the pool, and what it tells it. */
 export interface ContendedHost {

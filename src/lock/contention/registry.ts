@@ -5,12 +5,12 @@ import type { Random } from '../../base/random.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import type { Session } from '../session/session.js'
-import type { Tenant } from '../session/sessions.js'
+import type { Tenant } from '../session/tenant.js'
 import type { Agenda } from './agenda.js'
 import type { Arbiter } from './arbiter.js'
 import type { ContendedHost } from './contended-host.js'
 import type { Parked } from './parking.js'
-import type { Line } from './place-in-line.js'
+import type { Line } from './line.js'
 
 /** Something that callers here contend for, as its registry sees it. */
 interface Registered extends Parked, Tenant {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.js'
-import type { Line } from '../contention/place-in-line.js'
+import type { Line } from '../contention/line.js'
 import type { Session } from './session.js'
-import type { Tenant } from './sessions.js'
+import type { Tenant } from './tenant.js'
 
 /** A session that has just waited in line is likely to do so again: for so long, others go to other sessions if there are any. */
 const ASIDE_MS = 2000

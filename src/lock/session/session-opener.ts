@@ -26,7 +26,8 @@ interface OpenerHost<C extends object> {
 
 interface OpenerOptions {
   readonly link: LinkSettings
-  readonly sharesOneConnection: boolean
+  /** The most connections of the pool. Sessions and others share it if it is 1. */
+  readonly max: number
 }
 
 /** How a lock session comes to be: on a connection of its own, or over connections that are borrowed for each statement. */
@@ -52,7 +53,7 @@ export class SessionOpener<C extends object> {
     let session: Session | null = null
     const onWanted = (): boolean => session !== null && this.#host.spare(session)
     // Where there is only one connection, whoever came first goes first.
-    const reserved = !this.#options.sharesOneConnection
+    const reserved = this.#options.max > 1
     const lease = await this.#pool.connect({ reserved, timeoutMs: Infinity, signal, onWanted })
     const attachedAt = this.#host.clock.instant()
     const ended = (cause: Error): void => {
@@ -70,7 +71,7 @@ export class SessionOpener<C extends object> {
     })
     let joining: LockLink | null = null
     try {
-      const another = this.#options.sharesOneConnection ? null : lender.lend
+      const another = this.#options.max === 1 ? null : lender.lend
       const link = await orAbort(
         this.#dialect.attach(lease, this.#options.link, ended, another),
         attempt.signal,

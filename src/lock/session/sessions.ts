@@ -12,6 +12,7 @@ import type { SessionHost } from './session.js'
 import { LineSessions } from './line-sessions.js'
 import { SessionOpener } from './session-opener.js'
 import { Session, type SessionState } from './session.js'
+import type { Tenant } from './tenant.js'
 import { Unhoused } from './unhoused.js'
 
 /**
@@ -25,14 +26,6 @@ const SPREAD_FROM = 200
  * be opened, and was of no use.
  */
 const LOOK_AGAIN_MS = 300
-
-/** Whoever wants a session: the entry of a key, or of a semaphore. */
-export interface Tenant {
-  readonly session: Session | null
-  /** There may be one now. */
-  proceed(): void
-  sessionFailed(error: LockError): void
-}
 
 export interface SessionsHost extends Pick<
   SessionHost,
@@ -53,8 +46,6 @@ export interface SessionsOptions {
   readonly max: number
   readonly idleTimeoutMs: number
   readonly link: LinkSettings
-  /** Whether a session that holds locks is asked to make room: only where sessions and others share one connection. */
-  readonly sharesOneConnection: boolean
 }
 
 /** The lock sessions of this process: which one a key goes to, when there is another, and when one is given back. */
@@ -312,7 +303,7 @@ export class Sessions<C extends object> implements SessionHost {
       void this.#retire(session)
       return true
     }
-    if (!this.#options.sharesOneConnection) return false
+    if (this.#options.max > 1) return false
     this.#leaving.add(session)
     return true
   }

@@ -4,10 +4,10 @@ import { LockError } from '../../../base/errors.js'
 import { systemRandom } from '../../../base/random.js'
 import type { Borrow } from '../../dialect.js'
 import { LeasedConnection } from '../leased-connection.js'
-import type { OwnValue } from '../own-query.js'
 import type { PostgresConnection } from '../postgres-connection.js'
 import { sqlState } from '../postgres-errors.js'
-import type { Prepared, ServerConnection } from '../server-connection.js'
+import type { OwnValue, Prepared } from '../own-query.js'
+import type { ServerConnection } from '../server-connection.js'
 
 /** Serialization failure and deadlock: the server has undone the statement, and asks for it again. */
 const UNDONE: ReadonlySet<string> = new Set(['40001', '40P01'])

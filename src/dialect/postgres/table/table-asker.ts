@@ -1,4 +1,4 @@
-import type { Prepared } from '../server-connection.js'
+import type { Prepared } from '../own-query.js'
 import type { Member } from './member.js'
 import type { KnownRows } from './rows.js'
 import { OutcomeUnknown } from './statement-runner.js'
