@@ -1,4 +1,4 @@
-/** Who waits for one key alone stands in line for it at the server, with the connection that listens. */
+/** A process that waits for a key which goes from one to the next stands in line for it, in the server, on a session of its own. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { encodeKey, LINE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
@@ -10,13 +10,12 @@ const world = lockWorld()
 
 const { hash } = encodeKey('hot', '')
 
-/** Sessions that hold, and that wait for, the lock by which the line is made. */
-async function inLine(): Promise<{ granted: boolean; pid: number }[]> {
-  const { rows } = await world.database.query<{ granted: boolean; pid: number }>(
-    `SELECT granted, pid FROM pg_locks
-     WHERE locktype = 'advisory' AND objsubid = 2 AND classid::int8 = $1 AND objid::int8 = $2
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-     ORDER BY granted DESC`,
+/** Sessions that say that they stand in line. */
+async function inLine(): Promise<{ pid: number }[]> {
+  const { rows } = await world.database.query<{ pid: number }>(
+    `SELECT pid FROM pg_locks
+     WHERE locktype = 'advisory' AND objsubid = 2 AND classid::int8 = $1 AND objid::int8 = $2 AND granted
+       AND mode = 'ShareLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     [LINE_CLASS, hash >>> 0],
   )
   return rows
@@ -28,8 +27,8 @@ type Pool = ReturnType<typeof world.pool>
  * Pools among which the key goes from one to the next, until the first of them keeps it: then each of the others stands in
  * line for it.
  */
-async function hotIn(count: number): Promise<{ pools: Pool[]; held: Lock; waits: Promise<Lock>[] }> {
-  const pools = Array.from({ length: count }, () => world.pool({ max: 3 }))
+async function hotIn(count: number, max = 3): Promise<{ pools: Pool[]; held: Lock; waits: Promise<Lock>[] }> {
+  const pools = Array.from({ length: count }, () => world.pool({ max }))
   await Promise.all(pools.map((pool) => pool.ready()))
   let isKept = false
   const turn = async (lock: Lock): Promise<void> => {
@@ -53,7 +52,6 @@ async function hotIn(count: number): Promise<{ pools: Pool[]; held: Lock; waits:
 
 test('one is woken after the other, and nobody else', async () => {
   const { pools, held, waits } = await hotIn(4)
-  expect((await inLine()).map(({ granted }) => granted)).toEqual([true, false, false])
   const waiters = async (): Promise<number> => {
     const locks = await pools[0]!.inspect()
     return locks.reduce((sum, lock) => sum + lock.waiters.length, 0)
@@ -94,17 +92,72 @@ test('callers of one process give the key up for another that stands in line', a
   expect(grants[1], grants.join()).toBeGreaterThan(20)
 })
 
-test('one that has more to wait for hears of all of it', async () => {
-  const { pools, held, waits } = await hotIn(2)
+test.each([
+  ['another session', 3],
+  ['the same session, which then stands in line no more', 2],
+])('a process that stands in line has other keys, on %s', async (_, max) => {
+  const { pools, held, waits } = await hotIn(2, max)
   const [a, b] = pools as [Pool, Pool]
   const kept = await a.acquire('other')
   const other = b.acquire('other')
-  await expect.poll(inLine).toEqual([])
+  for (let i = 0; i < 20; i++) await (await b.acquire(`cold ${i}`)).release()
+  expect(held.state).toBe('held')
 
   await kept.release()
   await (await other).release()
   await held.release()
   await (await waits[0]!).release()
+})
+
+test('readers stand in line as well: nobody is left behind among readers and writers', async () => {
+  const pools = Array.from({ length: 4 }, () => world.pool({ max: 3 }))
+  const grants = pools.map(() => 0)
+  let isOver = false
+  let writers = 0
+  let readers = 0
+  const working = pools.map(async (pool, place) => {
+    const mode = place < 2 ? 'shared' : 'exclusive'
+    while (!isOver) {
+      const lock = await pool.acquire('hot', { mode })
+      if (mode === 'shared') readers++
+      else writers++
+      expect(writers === 0 || (writers === 1 && readers === 0), `${writers} write, ${readers} read`).toBe(
+        true,
+      )
+      grants[place]!++
+      await pause(2)
+      if (mode === 'shared') readers--
+      else writers--
+      await lock.release()
+    }
+  })
+  await pause(2000)
+  isOver = true
+  await Promise.all(working)
+
+  for (const each of grants) expect(each, grants.join()).toBeGreaterThan(30)
+})
+
+test('one that can only listen, because its session holds other locks, is not left behind by those in line', async () => {
+  const pools = [world.pool({ max: 3 }), world.pool({ max: 3 }), world.pool({ max: 2 })]
+  // With two connections there is one session, and it is never alone with the key.
+  const other = await pools[2]!.acquire('other')
+  const grants = pools.map(() => 0)
+  let isOver = false
+  const working = pools.map(async (pool, place) => {
+    while (!isOver) {
+      const lock = await pool.acquire('hot')
+      grants[place]!++
+      await pause(2)
+      await lock.release()
+    }
+  })
+  await pause(6000)
+  isOver = true
+  await Promise.all(working)
+  await other.release()
+
+  expect(grants[2], grants.join()).toBeGreaterThan(3)
 })
 
 test('a stranger in the line keeps nobody from the key', async () => {
