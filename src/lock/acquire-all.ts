@@ -18,11 +18,11 @@ export async function acquireAll(
   wanted: readonly Wanted[],
   request: LockRequest,
 ): Promise<LockGroup> {
-  const distinct = [...new Map(wanted.map((each) => [each.code.id, each])).values()]
+  const parts = partsOf(wanted)
   const { refusal } = arbiter
   if (refusal !== null) throw refusal
   const until = arbiter.clock.now() + request.timeoutMs
-  const attempt = new Attempt(keys, distinct, request, until)
+  const attempt = new Attempt(keys, parts, request, until)
   arbiter.groupCame()
   try {
     let refused = await attempt.tryRest(request.patience === 'once' ? 'once' : 'ask')
@@ -32,7 +32,7 @@ export async function acquireAll(
     }
     return new LockGroup(
       request.mode,
-      distinct.map(({ code }) => attempt.held.get(code.id)!),
+      parts.map(({ lock }) => lock!),
     )
   } catch (error) {
     await attempt.giveBack(() => true)
@@ -42,57 +42,96 @@ export async function acquireAll(
   }
 }
 
+/** One of the keys, and its lock as soon as it is held. */
+interface Part extends Wanted {
+  lock: Lock | null
+}
+
+/** In the order in which they are named, each once. */
+function partsOf(wanted: readonly Wanted[]): Part[] {
+  const seen = new Set<string>()
+  const parts: Part[] = []
+  for (const { code, label } of wanted) {
+    const { size } = seen
+    if (seen.add(code.id).size > size) parts.push({ code, label, lock: null })
+  }
+  return parts
+}
+
 /** What one call of `acquireAll` has so far. */
 class Attempt {
-  readonly held: Map<string, Lock> = new Map()
   readonly #keys: Keys
-  readonly #inOrder: readonly Wanted[]
+  readonly #parts: readonly Part[]
   readonly #request: LockRequest
   readonly #until: number
 
-  constructor(keys: Keys, distinct: readonly Wanted[], request: LockRequest, until: number) {
+  constructor(keys: Keys, parts: readonly Part[], request: LockRequest, until: number) {
     this.#keys = keys
-    this.#inOrder = distinct.toSorted((a, b) => (a.code.id < b.code.id ? -1 : 1))
+    this.#parts = parts
     this.#request = request
     this.#until = until
   }
 
   /** Tries what is missing, all at once. Answers the first, in order, that is not free; null if nothing is missing. */
-  async tryRest(patience: Patience): Promise<Wanted | null> {
-    // While others were waited for, one may have been lost.
-    for (const [id, lock] of this.held) if (lock.state !== 'held') this.held.delete(id)
-    const all = this.#inOrder.filter(({ code }) => !this.held.has(code.id))
-    // Behind one that others of this process hold or wait for nothing need be tried: it would only be given back.
-    const busy = all.findIndex(({ code }) => this.#keys.isBusy(code, this.#request.mode))
-    const missing = busy < 0 || patience === 'once' ? all : all.slice(0, busy)
-    const request = this.#requestNow(patience)
-    const outcomes = await Promise.allSettled(missing.map((each) => this.#acquire(each, request)))
-    let failure: PromiseRejectedResult | null = null
-    let refused: Wanted | null = null
-    for (const [i, outcome] of outcomes.entries()) {
-      if (outcome.status === 'rejected') failure ??= outcome
-      else if (outcome.value === null) refused ??= missing[i]!
-      else this.held.set(missing[i]!.code.id, outcome.value)
+  async tryRest(patience: Patience): Promise<Part | null> {
+    let missing: Part[] = []
+    for (const part of this.#parts) {
+      // While others were waited for, one may have been lost.
+      if (part.lock !== null && part.lock.state !== 'held') part.lock = null
+      if (part.lock === null) missing.push(part)
     }
-    if (failure !== null) throw failure.reason
-    return refused ?? all[missing.length] ?? null
+    // Behind one that others of this process hold or wait for nothing need be tried: it would only be given back.
+    const busy = patience === 'once' ? null : firstOf(missing, (part) => this.#isBusy(part))
+    if (busy !== null) missing = missing.filter((part) => part.code.id < busy.code.id)
+    await this.#take(missing, this.#requestNow(patience))
+    return firstOf(missing, ({ lock }) => lock === null) ?? busy
   }
 
   /** Holding only what comes before it. */
-  async waitFor(refused: Wanted): Promise<void> {
+  async waitFor(refused: Part): Promise<void> {
     await this.giveBack((id) => id > refused.code.id)
-    const lock = await this.#acquire(refused, this.#requestNow('wait'))
-    this.held.set(refused.code.id, lock!)
+    refused.lock = await this.#acquire(refused, this.#requestNow('wait'))
   }
 
   /** One that was lost meanwhile is gone as well. */
   async giveBack(isMeant: (id: string) => boolean): Promise<void> {
-    const meant = [...this.held].filter(([id]) => isMeant(id))
-    for (const [id] of meant) this.held.delete(id)
-    await Promise.allSettled(meant.map(([, lock]) => lock.release()))
+    const meant: Lock[] = []
+    for (const part of this.#parts) {
+      if (part.lock === null || !isMeant(part.code.id)) continue
+      meant.push(part.lock)
+      part.lock = null
+    }
+    await Promise.allSettled(meant.map((lock) => lock.release()))
   }
 
-  #acquire({ code, label }: Wanted, request: LockRequest): Promise<Lock | null> {
+  /** Not `Promise.allSettled`, which makes an object and an array element for each: here that is as much as all the rest. */
+  async #take(parts: readonly Part[], request: LockRequest): Promise<void> {
+    if (parts.length === 0) return
+    const failures: unknown[] = []
+    await new Promise<void>((resolve) => {
+      let open = parts.length
+      const settled = (): void => {
+        if (--open === 0) resolve()
+      }
+      const failed = (error: unknown): void => {
+        failures.push(error)
+        settled()
+      }
+      for (const part of parts) {
+        this.#acquire(part, request).then((lock) => {
+          part.lock = lock
+          settled()
+        }, failed)
+      }
+    })
+    if (failures.length > 0) throw failures[0]
+  }
+
+  #isBusy({ code }: Part): boolean {
+    return this.#keys.isBusy(code, this.#request.mode)
+  }
+
+  #acquire({ code, label }: Part, request: LockRequest): Promise<Lock | null> {
     const { signal } = request
     if (signal?.aborted) return Promise.reject(signal.reason)
     return this.#keys.acquire(code, label, request, true)
@@ -103,4 +142,12 @@ class Attempt {
     const timeoutMs = Math.max(this.#until - this.#keys.clock.now(), 0)
     return { ...this.#request, patience, timeoutMs }
   }
+}
+
+/** Of those that are meant, the first in the order of all keys, which is the same for everybody; null if there is none. */
+function firstOf(parts: readonly Part[], isMeant: (part: Part) => boolean): Part | null {
+  let first: Part | null = null
+  for (const part of parts)
+    if (isMeant(part) && (first === null || part.code.id < first.code.id)) first = part
+  return first
 }

@@ -206,6 +206,10 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     if (first !== null && wasQuick(kind, now - first.since)) this.ownLine.seen(now)
   }
 
+  protected get hasLostRace(): boolean {
+    return this.sleep !== null && this.sleep.hasLostRace
+  }
+
   protected loseRace(): void {
     this.sleep!.lostRace(() => this.#session!.signals.claim(this.key))
   }

@@ -47,6 +47,7 @@ export class Sleep {
   readonly #host: SleepHost
   readonly #awoken: () => void
   #wake: Wake = 'no'
+  #hasLostRace = false
   /** A reason to look that has come while an attempt was under way, which may have been decided before. */
   #meanwhile: Wake = 'no'
   #cancelPoll: Cancel | null = null
@@ -67,6 +68,11 @@ export class Sleep {
   constructor(host: SleepHost, awoken: () => void) {
     this.#host = host
     this.#awoken = awoken
+  }
+
+  /** Since the last attempt began: another process was quicker after a wake-up. */
+  get hasLostRace(): boolean {
+    return this.#hasLostRace
   }
 
   get wake(): Wake {
@@ -104,6 +110,7 @@ export class Sleep {
 
   /** An attempt begins: there is no reason for another until something happens. */
   attempt(): void {
+    this.#hasLostRace = false
     this.#cancelTimers()
     this.#wake = 'no'
     this.#meanwhile = 'no'
@@ -111,6 +118,7 @@ export class Sleep {
 
   /** The wait is over, one way or another. */
   end(): void {
+    this.#hasLostRace = false
     this.#cancelTimers()
     this.#polls = this.#crowds = this.#spentUntil = 0
     this.#gaveWayInVain = false
@@ -123,6 +131,7 @@ export class Sleep {
 
   /** Somebody else was quicker after the bell: says so, unless it is known. */
   lostRace(claim: () => void): void {
+    this.#hasLostRace = true
     if (this.#stoodBackFor > 0) this.#courtesy.wasRight()
     this.#stoodBackFor = 0
     this.#spentUntil = Math.max(this.#spentUntil, this.#host.clock.now()) + VAIN_RING_MS

@@ -31,12 +31,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** While it is delayed. */
   #cancelDelay: Cancel | null = null
   #isMarked = false
-  /** It was rung for, and others were quicker. */
-  #hasLostRace = false
   /** It outlasts a rest, for a caller who comes again at once. */
   #others: Others | null = null
-  /** Under way, for all who want to know. */
-  #lookup: Promise<string | null> | null = null
   #isAtRest = false
 
   get isMarked(): boolean {
@@ -57,7 +53,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   get mayLineUp(): boolean {
-    if (!this.isWorthALine || (this.state === 'waiting' && !this.#hasLostRace)) return false
+    if (!this.isWorthALine || (this.state === 'waiting' && !this.hasLostRace)) return false
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false
     return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayLineUp(this)
@@ -101,8 +97,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   askForHolder(): Promise<string | null> | null {
     const isElsewhere = this.state === 'waiting' || this.state === 'inLine'
     if (!isElsewhere || this.session === null) return null
-    this.#lookup ??= this.session.signals.holderOf(this.key).finally(() => (this.#lookup = null))
-    return this.#lookup
+    return this.session.signals.holderOf(this.key)
   }
 
   /** What the server should have for this key, if nothing is in doubt. */
@@ -348,7 +343,6 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'othersCame':
         return this.#others?.came()
       case 'raceLost':
-        this.#hasLostRace = true
         return this.loseRace()
       case 'marked':
       case 'unmarked':
@@ -449,7 +443,6 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (to === 'idle' || to === 'ringing' || to === 'waiting') this.turn = null
     if (to === 'waiting') this.#isMarked = false
     assert(this.turn !== null || !NEEDS_TURN.has(to), 'the server has it as ours')
-    if (to !== 'waiting') this.#hasLostRace = false
   }
 
   #endDelay(): void {

@@ -22,8 +22,6 @@ type Asking = 'take' | 'lineUp' | 'wait' | 'retry' | 'poll'
  * what is done in a state, and `afterReply` what comes of the reply; here both are carried out.
  */
 export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, PermitRequest {
-  /** It was rung for, and others were quicker. */
-  #hasLostRace = false
   #cancelGiveWay: Cancel | null = null
   readonly #courtesy = new Courtesy()
   #gaveWayInVain = false
@@ -47,7 +45,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   /** With permits here it is another matter: some of them may be given up any moment. */
   get mayLineUp(): boolean {
-    if (this.state === 'waiting' ? !this.#hasLostRace : !this.contended) return false
+    if (this.state === 'waiting' ? !this.hasLostRace : !this.contended) return false
     if (!this.isWorthALine || this.permitsHere > 0 || this.semaphore.permits > MAX_LINES) return false
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false
@@ -269,8 +267,10 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   #tookSome({ taken, otherPermits }: PermitReply, now: number, tripMs: number): void {
     const isEnough = taken.length === this.#asked
     if (taken.length > 0) this.learnFrom(this.#asking === 'take' ? 'try' : this.#asking, now)
-    this.#hasLostRace = taken.length === 0 && this.#asking === 'retry'
-    if (this.#hasLostRace) this.ownLine.seen(now)
+    if (taken.length === 0 && this.#asking === 'retry') {
+      this.ownLine.seen(now)
+      this.loseRace()
+    }
     this.#asked = 0
     this.take(taken, now, tripMs)
     const mismatch = this.host.looked(this, otherPermits)
@@ -289,7 +289,6 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     switch (reaction) {
       case 'fallAsleep':
       case 'sleepCrowded':
-        if (this.#hasLostRace) this.loseRace()
         return reaction === 'fallAsleep' ? this.ownSleep.fallAsleep() : this.ownSleep.crowded()
       case 'gaveUp':
         return this.gaveUp(missing)

@@ -10,6 +10,7 @@ import type { Rung } from './departure.js'
 const MAX_LOOKUPS = 4
 
 const NOW = Promise.resolve()
+const NOBODY_KNOWS = Promise.resolve(null)
 
 export interface SignalsHost {
   readonly agenda: Agenda
@@ -26,7 +27,7 @@ export interface SignalsHost {
 export class SessionSignals {
   readonly #host: SignalsHost
   #toRing: Rung[] = []
-  #lookups = 0
+  readonly #lookups = new Map<string, Promise<string | null>>()
 
   constructor(host: SignalsHost) {
     this.#host = host
@@ -98,17 +99,17 @@ export class SessionSignals {
     })
   }
 
-  /** In words, for a message to callers who have waited in vain; null if it can't be told. */
-  async holderOf(key: KeyCode): Promise<string | null> {
-    if (this.#host.isOver || this.#lookups >= MAX_LOOKUPS) return null
-    this.#lookups++
-    try {
-      return await this.#host.link.holderOf(key)
-    } catch {
+  /** In words, for a message to callers who have waited in vain; null if it can't be told. One look for all who ask meanwhile. */
+  holderOf(key: KeyCode): Promise<string | null> {
+    const underWay = this.#lookups.get(key.id)
+    if (underWay !== undefined) return underWay
+    if (this.#host.isOver || this.#lookups.size >= MAX_LOOKUPS) return NOBODY_KNOWS
+    const lookup = this.#host.link
+      .holderOf(key)
       // It would have been nice to know, and nothing more.
-      return null
-    } finally {
-      this.#lookups--
-    }
+      .catch(() => null)
+      .finally(() => this.#lookups.delete(key.id))
+    this.#lookups.set(key.id, lookup)
+    return lookup
   }
 }
