@@ -111,54 +111,6 @@ FROM (
 ) AS waiting`
 
 /**
- * In one order for all pools, so that none waits for another in a circle. An empty text is none: a session may have been told
- * that arrays have no nulls (`array_nulls`).
- */
-export const WRITE_KEY_NAMES = `
-INSERT INTO lockpool.key_name AS known (key, name, namespace, shapes, seen)
-SELECT
-  key,
-  name,
-  namespace,
-  CASE WHEN pg_catalog.length(shapes) OPERATOR(pg_catalog.>) 0 THEN shapes::bigint END,
-  pg_catalog.clock_timestamp()
-FROM ROWS FROM (
-  pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]),
-  pg_catalog.unnest($3::pg_catalog.text[]), pg_catalog.unnest($4::pg_catalog.text[])
-) AS named (key, name, namespace, shapes)
-ORDER BY key
-ON CONFLICT (key) DO UPDATE
-SET name = excluded.name, namespace = excluded.namespace, shapes = excluded.shapes, seen = excluded.seen`
-
-/**
- * What nobody has used for a week goes, and the oldest of more than a hundred thousand. Sent behind every write, and carried
- * out behind one in thirty: the server draws the number first, and mostly looks no further.
- */
-export const SWEEP_KEY_NAMES = `
-DELETE FROM lockpool.key_name
-WHERE (SELECT pg_catalog.random()) OPERATOR(pg_catalog.<) 0.03
-  AND (seen OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '7 days')
-    OR key OPERATOR(pg_catalog.=) ANY (SELECT key FROM lockpool.key_name ORDER BY seen DESC OFFSET 100000))`
-
-/** Semaphores all, because only with them their slots can be told from other keys; names of locks where they are needed. */
-export const KEY_NAMES = `
-SELECT key, name, namespace, shapes::text AS shapes
-FROM lockpool.key_name
-WHERE shapes IS NOT NULL OR key = ANY ($1::text[])`
-
-/** What processes say of their sessions. When a session began is not for every role to see: then it is null. */
-export const REPORTS = `
-SELECT
-  report.session,
-  report.content,
-  report.clock_ms::text AS clock_ms,
-  (extract(epoch FROM clock_timestamp() - report.seen) * 1000)::int8::text AS age_ms,
-  backend.backend_start = report.begun AS is_same
-FROM lockpool.report AS report
-JOIN pg_catalog.pg_stat_activity AS backend ON backend.pid = report.session
-WHERE backend.datname = current_database() AND report.content IS NOT NULL`
-
-/**
  * Ends a session, and waits until it is gone. No row if it has ended: its number may be another one's by now. Both are null
  * for those who may not see it, and then the function says that they may not end it either.
  */

@@ -7,10 +7,6 @@ import { LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from './postgres-key.js'
  * quicker when the session takes the same key for itself.
  */
 
-/** How long somebody may wait before the server looks why, in milliseconds: then it may log it. */
-export const QUIET_WAIT_MS = `pg_catalog.date_part('epoch', pg_catalog.current_setting('deadlock_timeout')::interval)
-    OPERATOR(pg_catalog.*) 1000`
-
 /**
  * Comes to the line: says so, in a lock that is shared by all who stand there, for those who give way to them to see; then
  * tries the key, to tell who has to wait from who has not. A writer also says that it is one, as far as no other has said so,

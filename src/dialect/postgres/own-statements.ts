@@ -9,7 +9,7 @@ import {
   SHARED_BATCH,
   TRY_ONE,
 } from './batch-sql.js'
-import { MARK, SETTLE, UNMARK } from './fencing-sql.js'
+import { MARK, SETTLE, UNMARK } from './hold-record-sql.js'
 import { EXCLUSIVE_LINE, EXCLUSIVE_PAIR_LINE, SHARED_LINE, SHARED_PAIR_LINE } from './line-sql.js'
 import {
   LEAVE_PERMITS,
@@ -19,19 +19,16 @@ import {
   TAKE_ONE_PERMIT,
   TAKE_PERMITS,
 } from './permit-sql.js'
+import { HELD_BY, UNLOCK_EACH } from './reconcile-sql.js'
 import {
   ANNOUNCE_POOL,
   ANNOUNCE_SHARE,
-  HEARTBEAT,
-  HELD_BY,
-  IS_WANTED,
-  RING,
   TABLE_USE,
-  TELL,
-  UNLOCK_EACH,
   WITHDRAW_POOL,
   WITHDRAW_SHARE,
-} from './postgres-sql.js'
+} from './announcement-sql.js'
+import { IS_WANTED, RING, TELL } from './notify-sql.js'
+import { HEARTBEAT } from './heartbeat-sql.js'
 
 /** What a session sends while it holds locks of a pool. */
 const STATEMENTS: readonly string[] = [

@@ -1,5 +1,11 @@
 import type { TableUse } from '../dialect.js'
-import { ANNOUNCE_POOL, ANNOUNCE_SHARE, TABLE_USE, WITHDRAW_POOL, WITHDRAW_SHARE } from './postgres-sql.js'
+import {
+  ANNOUNCE_POOL,
+  ANNOUNCE_SHARE,
+  TABLE_USE,
+  WITHDRAW_POOL,
+  WITHDRAW_SHARE,
+} from './announcement-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /**

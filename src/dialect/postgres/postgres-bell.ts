@@ -1,7 +1,8 @@
 import type { Ears, Listening } from '../dialect.js'
 import { PUBLIC_CHANNEL, type PostgresChannel } from './postgres-channel.js'
 import type { PostgresKey } from './postgres-key.js'
-import { HEARTBEAT, listenTo, NEVER_TOO_IDLE, UNLISTEN, unlistenTo } from './postgres-sql.js'
+import { listenTo, NEVER_TOO_IDLE, UNLISTEN, unlistenTo } from './notify-sql.js'
+import { HEARTBEAT } from './heartbeat-sql.js'
 import type { ConnectionEvents } from './postgres-connection.js'
 import type { ServerConnection } from './server-connection.js'
 

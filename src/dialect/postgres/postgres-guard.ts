@@ -2,7 +2,7 @@ import { FencingUnavailableError, StaleTokenError } from '../../base/errors.js'
 import { quoted } from '../../base/printable.js'
 import type { Guarded } from '../dialect.js'
 import type { Queryable } from '../queryable.js'
-import { GUARD_READ, GUARD_WRITE } from './fencing-sql.js'
+import { GUARD_READ, GUARD_WRITE } from './guard-sql.js'
 import { isNotInstalled } from './postgres-errors.js'
 
 /**

@@ -8,7 +8,8 @@ import type {
   ServerSession,
   ServerState,
 } from '../server-state.js'
-import { BLOCKERS, KEY_NAMES, LOCKS, SERVER_FACTS, SESSIONS } from './inspect-sql.js'
+import { BLOCKERS, LOCKS, SERVER_FACTS, SESSIONS } from './inspect-sql.js'
+import { KEY_NAMES } from './key-names-sql.js'
 import { decodeLock, isMark, wholeMs, type RawLock } from './lock-rows.js'
 import { readReports } from './postgres-reports.js'
 import { KeyNameBook, type KeyNameRow } from './postgres-key-names.js'

@@ -1,6 +1,6 @@
 import type { KeyCode, LockMode } from '../lock-key.js'
 import { endsCleanly, isGranted, type BatchReply, type LockOperation } from '../lock-operation.js'
-import { MARK, NAME_SESSION, SETTLE, UNMARK } from './fencing-sql.js'
+import { MARK, NAME_SESSION, SETTLE, UNMARK } from './hold-record-sql.js'
 import { sqlState } from './postgres-errors.js'
 import { strictFailure } from './postgres-schema.js'
 import type { OwnValue, Prepared } from './own-query.js'

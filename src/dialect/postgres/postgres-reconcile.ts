@@ -9,7 +9,7 @@ import {
   WRITER_CLASS,
   type PostgresKey,
 } from './postgres-key.js'
-import { HELD_BY, UNLOCK_EACH } from './postgres-sql.js'
+import { HELD_BY, UNLOCK_EACH } from './reconcile-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** One advisory lock as pg_locks shows it. */

@@ -1,6 +1,6 @@
 import type { Queryable } from '../queryable.js'
 import { decodeReport, type ReportRow, type SessionReport } from '../session-report.js'
-import { REPORTS } from './inspect-sql.js'
+import { REPORTS } from './report-sql.js'
 import { SWEEP_REPORTS, WRITE_REPORTS } from './report-sql.js'
 
 export async function writeReports(

@@ -1,6 +1,6 @@
 import { hashName } from './postgres-key.js'
 import { ROLLBACK } from './dirt-sql.js'
-import { TEST_BEGIN, TEST_COMMIT, TEST_LOOK, TEST_TRY, TEST_UNLOCK } from './postgres-sql.js'
+import { TEST_BEGIN, TEST_COMMIT, TEST_LOOK, TEST_TRY, TEST_UNLOCK } from './self-test-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** How often all steps are gone through: strangers who use the same pooler can hide what it does once, not five times. */

@@ -42,3 +42,15 @@ export const SWEEP_REPORTS = `
 DELETE FROM lockpool.report
 WHERE (SELECT pg_catalog.random()) OPERATOR(pg_catalog.<) 0.01
   AND seen OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '2 hours')`
+
+/** What processes say of their sessions. When a session began is not for every role to see: then it is null. */
+export const REPORTS = `
+SELECT
+  report.session,
+  report.content,
+  report.clock_ms::text AS clock_ms,
+  (extract(epoch FROM clock_timestamp() - report.seen) * 1000)::int8::text AS age_ms,
+  backend.backend_start = report.begun AS is_same
+FROM lockpool.report AS report
+JOIN pg_catalog.pg_stat_activity AS backend ON backend.pid = report.session
+WHERE backend.datname = current_database() AND report.content IS NOT NULL`

@@ -13,7 +13,7 @@ import {
   watchReports,
   type ClientInternals,
 } from './driver-client.js'
-import { hostInWords } from './hosts/host-list.js'
+import { hostInWords } from './host.js'
 import { OwnParse, SteppedQuery, type Step, type TextRow } from './line-query.js'
 import { OwnCommand, OwnQuery, type OwnValue, type Prepared } from './own-query.js'
 import type { ConnectionEvents, PostgresConnection } from './postgres-connection.js'

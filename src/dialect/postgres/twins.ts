@@ -1,5 +1,5 @@
 import { PoolerDetectedError } from '../../base/errors.js'
-import { HEARTBEAT } from './postgres-sql.js'
+import { HEARTBEAT } from './heartbeat-sql.js'
 import type { ServerConnection } from './server-connection.js'
 
 /** What is wrong with a server, or with what stands before it, that has one session for several connections. */

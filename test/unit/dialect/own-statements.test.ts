@@ -1,12 +1,23 @@
 import { expect, test } from 'vitest'
 import * as batches from '../../../src/dialect/postgres/batch-sql.js'
-import * as fencing from '../../../src/dialect/postgres/fencing-sql.js'
+import * as announcements from '../../../src/dialect/postgres/announcement-sql.js'
+import * as heartbeats from '../../../src/dialect/postgres/heartbeat-sql.js'
+import * as holds from '../../../src/dialect/postgres/hold-record-sql.js'
+import * as notifications from '../../../src/dialect/postgres/notify-sql.js'
+import * as reconciling from '../../../src/dialect/postgres/reconcile-sql.js'
 import { isLockpoolStatement } from '../../../src/dialect/postgres/own-statements.js'
 import * as permits from '../../../src/dialect/postgres/permit-sql.js'
-import * as locks from '../../../src/dialect/postgres/postgres-sql.js'
 import { read } from '../../support/repository.js'
 
-const SQL: Readonly<Record<string, unknown>> = { ...batches, ...fencing, ...permits, ...locks }
+const SQL: Readonly<Record<string, unknown>> = {
+  ...batches,
+  ...announcements,
+  ...heartbeats,
+  ...holds,
+  ...notifications,
+  ...permits,
+  ...reconciling,
+}
 
 /** The constants that the sender prepares, by its source. */
 function preparedIn(file: string): string[] {

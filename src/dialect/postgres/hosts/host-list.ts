@@ -1,13 +1,7 @@
 import pg from 'pg'
 import { show } from '../../../base/options.js'
+import type { Host } from '../host.js'
 import { hostParts, withHostAlone } from './url-hosts.js'
-
-/** One server of a list, by its name. */
-export interface Host {
-  /** A name, an address, or the folder of a Unix socket. */
-  readonly host: string
-  readonly port: number
-}
 
 /**
  * Which of the servers will do: `primary` is one that is no standby; `read-write` is a primary whose sessions may write
@@ -85,12 +79,6 @@ export function withHost<S extends Settings>(settings: S, { host, port }: Host):
   return connectionString.startsWith('/')
     ? { ...settings, connectionString: text, port }
     : { ...settings, connectionString: text }
-}
-
-/** As people write it: `host:port`, `[::1]:5432`, or the path of a socket. */
-export function hostInWords({ host, port }: Host): string {
-  if (host.startsWith('/')) return `${host}/.s.PGSQL.${port}`
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function hostListIn(settings: Settings, environment: HostVariables): HostList | null {

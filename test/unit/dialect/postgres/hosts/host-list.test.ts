@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { hostInWords, hostsOf, withHost } from '../../../../../src/dialect/postgres/hosts/host-list.js'
+import { hostsOf, withHost } from '../../../../../src/dialect/postgres/hosts/host-list.js'
+import { hostInWords } from '../../../../../src/dialect/postgres/host.js'
 import {
   clientConfig,
   readConnection,

@@ -1,9 +1,6 @@
 import { expect, test } from 'vitest'
-import {
-  hostInWords,
-  type Host,
-  type TargetSession,
-} from '../../../../../src/dialect/postgres/hosts/host-list.js'
+import { type TargetSession } from '../../../../../src/dialect/postgres/hosts/host-list.js'
+import { hostInWords, type Host } from '../../../../../src/dialect/postgres/host.js'
 import { hostFailure } from '../../../../../src/dialect/postgres/hosts/host-failure.js'
 import {
   AGAIN_AFTER_MS,

@@ -1,4 +1,4 @@
-/** The marks of strict mode, and guards. */
+/** The hold records of strict mode. */
 
 /**
  * Marks what this session was just granted, `$1` the keys and `$2` their holders, and answers which of them must wait, and
@@ -41,25 +41,6 @@ WHERE hold.key = given_up.key AND hold.holder = given_up.holder AND hold.session
 
 /** A reader has waited for the writer whose mark was left over. It still has the key, so this can't be a new writer's. */
 export const SETTLE = `DELETE FROM lockpool.hold WHERE key = $1 AND holder = ''`
-
-/**
- * No row: somebody with a greater token has been here. A row has nothing in it, because it is read by the caller's own client,
- * which may read values in whatever way.
- */
-export const GUARD_WRITE = `
-INSERT INTO lockpool.guard AS seen (resource, token)
-VALUES ($1, $2)
-ON CONFLICT (resource) DO UPDATE SET token = excluded.token
-WHERE seen.token OPERATOR(pg_catalog.<=) excluded.token AND seen.reader_token OPERATOR(pg_catalog.<=) excluded.token
-RETURNING NULL AS seen`
-
-/** Readers hold the lock together, in any order, so they make way only for writers, and writers for both. */
-export const GUARD_READ = `
-INSERT INTO lockpool.guard AS seen (resource, token, reader_token)
-VALUES ($1, 0, $2)
-ON CONFLICT (resource) DO UPDATE SET reader_token = greatest(seen.reader_token, excluded.reader_token)
-WHERE seen.token OPERATOR(pg_catalog.<=) excluded.reader_token
-RETURNING NULL AS seen`
 
 /** Names this session in its marks, for longer than its process id would. */
 export const NAME_SESSION = `SELECT gen_random_uuid()::text AS session`
