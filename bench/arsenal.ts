@@ -11,7 +11,7 @@ import {
   TEST_CLASS,
   WRITER_CHECK_CLASS,
   WRITER_CLASS,
-} from '../src/dialect/postgres/postgres-key.js'
+} from '../src/dialect/postgres/keys/key.js'
 import { ANNOUNCE, HOLD_SMALL, OVERHEAR, REPEAT, SEIZE, SHOUT } from './arsenal-sql.js'
 
 const CLASSES = [

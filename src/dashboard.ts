@@ -6,7 +6,7 @@ import { DashboardSource, type Victim } from './dashboard/dashboard-source.js'
 import { ErrorLog, writeError } from './dashboard/error-log.js'
 import { RequestHandler } from './dashboard/handler.js'
 import { watchPool } from './dashboard/watch-pool.js'
-import { endSession } from './dialect/postgres/careful-look.js'
+import { endSession } from './dialect/postgres/inspect/careful-look.js'
 import type { LockPool } from './postgres-lock-pool.js'
 
 export { nodeListener } from './dashboard/node-listener.js'

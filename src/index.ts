@@ -33,8 +33,12 @@ export {
   tryLockIn,
   type FreeLockStatementOptions,
   type LockInOptions,
-} from './dialect/postgres/free-lock-in.js'
-export type { LockInClient, LockStatement, LockStatementOptions } from './dialect/postgres/lock-in.js'
+} from './dialect/postgres/transaction/lock-in-without-pool.js'
+export type {
+  LockInClient,
+  LockStatement,
+  LockStatementOptions,
+} from './dialect/postgres/transaction/lock-in.js'
 export type {
   LockRowsOptions,
   LockTableOptions,
@@ -43,15 +47,15 @@ export type {
   RowWait,
   TableLockMode,
   TransactionLockOptions,
-} from './dialect/postgres/lock-transaction.js'
+} from './dialect/postgres/transaction/lock-transaction.js'
 export type { KeyName, ServerSession } from './dialect/server-state.js'
-export type { IsolationLevel, TransactionOptions } from './dialect/postgres/run-transaction.js'
-export type { ConnectionEvents, PostgresConnection } from './dialect/postgres/postgres-connection.js'
-export type { ClientEvents } from './dialect/postgres/emitting-pool.js'
-export type { PostgresPool } from './dialect/postgres/postgres-pool.js'
-export type { LeasedConnection } from './dialect/postgres/leased-connection.js'
-export { hashName } from './dialect/postgres/postgres-key.js'
-export type { PostgresConfig } from './dialect/postgres/postgres-config.js'
+export type { IsolationLevel, TransactionOptions } from './dialect/postgres/transaction/run-transaction.js'
+export type { ConnectionEvents, PostgresConnection } from './dialect/postgres/connection/connection.js'
+export type { ClientEvents } from './dialect/postgres/pool/emitting-pool.js'
+export type { PostgresPool } from './dialect/postgres/pool/pool.js'
+export type { LeasedConnection } from './dialect/postgres/pool/leased-connection.js'
+export { hashName } from './dialect/postgres/keys/key.js'
+export type { PostgresConfig } from './dialect/postgres/config/connection-config.js'
 export type { LockHolder, LockWaiter, ServerLock, ServerLockKind } from './inspect/server-lock.js'
 export type { Campaign, TermBody } from './lock/campaign/campaign.js'
 export type { CampaignOptions, HandOverOptions, StepDownOptions } from './lock/campaign/campaign-options.js'

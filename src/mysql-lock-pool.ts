@@ -2,17 +2,17 @@ import { hostname } from 'node:os'
 import { systemClock } from './base/clock.js'
 import { checkIsObject, show } from './base/options.js'
 import { systemRandom } from './base/random.js'
-import { mysqlConfig, type MysqlConfig } from './dialect/mysql/mysql-config.js'
-import type { MysqlConnection } from './dialect/mysql/mysql-connection.js'
+import { mysqlConfig, type MysqlConfig } from './dialect/mysql/config/connection-config.js'
+import type { MysqlConnection } from './dialect/mysql/connection/connection.js'
 import { MysqlDialect } from './dialect/mysql/mysql-dialect.js'
-import { MysqlFactory } from './dialect/mysql/mysql-factory.js'
-import { MysqlPool } from './dialect/mysql/mysql-pool.js'
-import type { LockTransaction } from './dialect/mysql/lock-transaction.js'
+import { MysqlFactory } from './dialect/mysql/pool/factory.js'
+import { MysqlPool } from './dialect/mysql/pool/pool.js'
+import type { LockTransaction } from './dialect/mysql/transaction/lock-transaction.js'
 import {
   runTransaction,
   type TransactionOptions,
   type TransactionPorts,
-} from './dialect/mysql/run-transaction.js'
+} from './dialect/mysql/transaction/run-transaction.js'
 import {
   resolveLockPoolOptions,
   type LockPoolOptions as DialectLockPoolOptions,

@@ -23,18 +23,18 @@ export {
 } from './base/errors.js'
 export type { LeaderInfo } from './dialect/leader.js'
 export type { LockKey, LockMode } from './dialect/lock-key.js'
-export type { LeasedConnection } from './dialect/mysql/leased-connection.js'
+export type { LeasedConnection } from './dialect/mysql/pool/leased-connection.js'
 export type {
   LockRowsOptions,
   LockTransaction,
   RowStrength,
   RowWait,
   TransactionLockOptions,
-} from './dialect/mysql/lock-transaction.js'
-export type { MysqlConfig } from './dialect/mysql/mysql-config.js'
-export type { MysqlConnection } from './dialect/mysql/mysql-connection.js'
-export type { MysqlPool } from './dialect/mysql/mysql-pool.js'
-export type { IsolationLevel, TransactionOptions } from './dialect/mysql/run-transaction.js'
+} from './dialect/mysql/transaction/lock-transaction.js'
+export type { MysqlConfig } from './dialect/mysql/config/connection-config.js'
+export type { MysqlConnection } from './dialect/mysql/connection/connection.js'
+export type { MysqlPool } from './dialect/mysql/pool/pool.js'
+export type { IsolationLevel, TransactionOptions } from './dialect/mysql/transaction/run-transaction.js'
 export type { Guardable } from './dialect/queryable.js'
 export type { AcquireOptions, TryAcquireOptions } from './lock/acquire-options.js'
 export type { Campaign, TermBody } from './lock/campaign/campaign.js'

@@ -4,8 +4,8 @@ import { onAbort } from './base/on-abort.js'
 import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
 import { checkKey } from './dialect/check-key.js'
-import { lookCarefully } from './dialect/postgres/careful-look.js'
-import { hookProblems, HOOKS, type ConnectionHooks } from './dialect/postgres/connection-hooks.js'
+import { lookCarefully } from './dialect/postgres/inspect/careful-look.js'
+import { hookProblems, HOOKS, type ConnectionHooks } from './dialect/postgres/pool/connection-hooks.js'
 import {
   lockInOf,
   lockStatementOf,
@@ -13,21 +13,28 @@ import {
   type LockInClient,
   type LockStatement,
   type LockStatementOptions,
-} from './dialect/postgres/lock-in.js'
-import type { LockTransaction, TransactionLockOptions } from './dialect/postgres/lock-transaction.js'
+} from './dialect/postgres/transaction/lock-in.js'
+import type {
+  LockTransaction,
+  TransactionLockOptions,
+} from './dialect/postgres/transaction/lock-transaction.js'
 import type { LockKey, LockMode } from './dialect/lock-key.js'
-import { clientConfig, readConnection, type PostgresConfig } from './dialect/postgres/postgres-config.js'
-import type { PostgresConnection } from './dialect/postgres/postgres-connection.js'
-import { PostgresPool } from './dialect/postgres/postgres-pool.js'
-import { PostgresFactory } from './dialect/postgres/postgres-factory.js'
-import { encodeKey } from './dialect/postgres/postgres-key.js'
-import { readBackend } from './dialect/postgres/backend.js'
-import { namedRow } from './dialect/postgres/postgres-key-names.js'
+import {
+  clientConfig,
+  readConnection,
+  type PostgresConfig,
+} from './dialect/postgres/config/connection-config.js'
+import type { PostgresConnection } from './dialect/postgres/connection/connection.js'
+import { PostgresPool } from './dialect/postgres/pool/pool.js'
+import { PostgresFactory } from './dialect/postgres/pool/factory.js'
+import { encodeKey } from './dialect/postgres/keys/key.js'
+import { readBackend } from './dialect/postgres/backend/choose-backend.js'
+import { namedRow } from './dialect/postgres/records/key-names.js'
 import {
   runTransaction,
   type TransactionOptions,
   type TransactionPorts,
-} from './dialect/postgres/run-transaction.js'
+} from './dialect/postgres/transaction/run-transaction.js'
 import type { ServerLock } from './inspect/server-lock.js'
 import { snapshotOf, type LockSnapshot } from './inspect/snapshot.js'
 import { keyInWords, keyText } from './dialect/key-words.js'

@@ -7,7 +7,7 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { OptionSpec } from '../src/base/options.js'
-import { HOOKS } from '../src/dialect/postgres/connection-hooks.js'
+import { HOOKS } from '../src/dialect/postgres/pool/connection-hooks.js'
 import { DASHBOARD_OPTIONS, resolveDashboardOptions } from '../src/dashboard/dashboard-options.js'
 import { EMBEDDED_POSTGRES_OPTIONS } from '../src/embedded/embedded-postgres-options.js'
 import { CAMPAIGN_MOVES } from '../src/lock/campaign/campaign-state.js'
@@ -98,13 +98,65 @@ describe('layers', () => {
   })
 })
 
+describe.each(['src/dialect/postgres/', 'src/dialect/mysql/'])('rooms of %s', (house) => {
+  const rooms = tableRows(section(ARCHITECTURE, `\`${house}\``)).map(([room, , allowed]) => ({
+    room: room!.replaceAll('`', ''),
+    allowed: allowed === 'nothing' ? [] : allowed!.split(', '),
+  }))
+  const files = SOURCES.filter(({ path }) => path.startsWith(house))
+  const roomOf = (path: string): string => path.slice(house.length).split('/').slice(0, -1).join('/')
+
+  test('the table in ARCHITECTURE.md has every room once, behind those that it may import', () => {
+    const found = new Set(files.map(({ path }) => roomOf(path)).filter((room) => room !== ''))
+    expect(rooms.map(({ room }) => room).toSorted()).toEqual([...found].toSorted())
+    const early = rooms.flatMap(({ room, allowed }, i) =>
+      allowed
+        .filter((other) => !rooms.slice(0, i).some((row) => row.room === other))
+        .map((other) => [room, other]),
+    )
+    expect(early).toEqual([])
+  })
+
+  test('a room imports what the table allows, and nothing that stands in no room', () => {
+    const wrong = files.flatMap((file) => {
+      const room = roomOf(file.path)
+      if (room === '') return []
+      const { allowed } = rooms.find((row) => row.room === room)!
+      return importsOf(file)
+        .filter((target) => target.startsWith(house) && roomOf(target) !== room)
+        .filter((target) => !allowed.includes(roomOf(target)))
+        .map((target) => `${file.path} may not import ${target}`)
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test('what the table allows is made use of', () => {
+    const wrong = rooms.flatMap(({ room, allowed }) => {
+      const targets = files.filter(({ path }) => roomOf(path) === room).flatMap(importsOf)
+      return allowed
+        .filter((other) => !targets.some((target) => target.startsWith(`${house}${other}/`)))
+        .map((other) => `${room} does not need ${other}`)
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test('the tests of a room stand in a folder of its name', () => {
+    const folder = house.replace('src/', 'test/unit/')
+    const wrong = filesOf(folder, '.test.ts')
+      .map(({ path }) => path)
+      .filter((path) => !rooms.some(({ room }) => path.startsWith(`${folder}${room}/`)))
+    expect(wrong).toEqual([])
+  })
+})
+
 describe('size', () => {
   const MAX_LINES = 350
   const MAX_FUNCTION_LINES = 40
   /** Longer all the same, each with its reason. One that has become short enough must leave this list. */
   const LONG_FILES: Readonly<Record<string, string>> = {
     'src/base/errors.ts': 'all errors, one below the other',
-    'src/dialect/postgres/server-connection.ts': 'all that is sent on one connection, and in which order',
+    'src/dialect/postgres/connection/server-connection.ts':
+      'all that is sent on one connection, and in which order',
     'src/lock/key/key-entry.ts': 'every step of one key and every answer to it, in one state machine',
     'src/lock/semaphore/semaphore-entry.ts': 'every step of one semaphore',
     'src/lock/session/session.ts': 'all that is on one wire, and in which order',

@@ -3,7 +3,7 @@ import { InvariantError } from '../base/assert.js'
 import { systemClock, type Clock } from '../base/clock.js'
 import { ConnectionError, InvalidOptionError } from '../base/errors.js'
 import { printable } from '../base/printable.js'
-import type { ServerConnection } from '../dialect/postgres/server-connection.js'
+import type { ServerConnection } from '../dialect/postgres/connection/server-connection.js'
 import { connectionSource } from './connection.js'
 import { EXIT, exitNameOf } from './exit-codes.js'
 import type { Terminal } from './terminal.js'
@@ -24,7 +24,7 @@ export async function configOf(
   { err }: Terminal,
 ): Promise<ClientConfig | number> {
   const source = connectionSource(url, process.env)
-  const { clientConfig, readConnection } = await import('../dialect/postgres/postgres-config.js')
+  const { clientConfig, readConnection } = await import('../dialect/postgres/config/connection-config.js')
   const { settings, problem } = readConnection(source?.url)
   if (problem === null) return clientConfig(settings, applicationName)
   err.write(`lockpool: ${source === null ? problem : problem.replace('"connection"', source.source)}\n`)
@@ -95,7 +95,7 @@ export async function explainFailure(error: unknown, { err }: Terminal): Promise
   if (error instanceof TypeError || error instanceof InvariantError) throw error
   const { EmbeddedPostgresError } = await import('../embedded/embedded-postgres-error.js')
   const isPlain = error instanceof EmbeddedPostgresError || error instanceof InvalidOptionError
-  const { explain } = await import('../dialect/postgres/postgres-errors.js')
+  const { explain } = await import('../dialect/postgres/connection/server-errors.js')
   // An error that came from another process has a code of the library, but no class.
   const known = exitNameOf(error) === 'internal' ? explain(error) : (error as Error)
   err.write(`lockpool: ${isPlain ? '' : 'the database cannot be used: '}${printable(known.message)}\n`)

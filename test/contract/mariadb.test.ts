@@ -1,7 +1,7 @@
 import { describe } from 'vitest'
-import { mysqlConfig } from '../../src/dialect/mysql/mysql-config.js'
+import { mysqlConfig } from '../../src/dialect/mysql/config/connection-config.js'
 import { MysqlDialect } from '../../src/dialect/mysql/mysql-dialect.js'
-import { MysqlFactory } from '../../src/dialect/mysql/mysql-factory.js'
+import { MysqlFactory } from '../../src/dialect/mysql/pool/factory.js'
 import { noMariaDb, OwnMariaDb } from '../support/own-mariadb.js'
 import { describeLockLink } from './lock-link.contract.js'
 

@@ -1,6 +1,6 @@
-import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/config/connection-config.js'
 import { PostgresDialect } from '../../src/dialect/postgres/postgres-dialect.js'
-import { PostgresFactory } from '../../src/dialect/postgres/postgres-factory.js'
+import { PostgresFactory } from '../../src/dialect/postgres/pool/factory.js'
 import { createDatabase } from '../support/database.js'
 import { describeLockLink } from './lock-link.contract.js'
 

@@ -1,6 +1,6 @@
 import { systemRandom } from '../../src/base/random.js'
-import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
-import { PostgresFactory } from '../../src/dialect/postgres/postgres-factory.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/config/connection-config.js'
+import { PostgresFactory } from '../../src/dialect/postgres/pool/factory.js'
 import { TableDialect } from '../../src/dialect/postgres/table/table-dialect.js'
 import { createDatabase } from '../support/database.js'
 import { describeLockLink } from './lock-link.contract.js'

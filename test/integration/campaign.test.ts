@@ -45,7 +45,7 @@ test('an older leader that is late does not write over a newer one', async () =>
     )
   ).rows
 
-  const { recordLeader } = await import('../../src/dialect/postgres/postgres-leader.js')
+  const { recordLeader } = await import('../../src/dialect/postgres/records/leader.js')
   await locks.connections.use((connection) =>
     recordLeader(connection, { key: { id: row!.key }, name: 'old', token: 1n, session: row!.session }),
   )

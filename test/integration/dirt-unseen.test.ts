@@ -1,7 +1,7 @@
 /** What borrowers leave without a word of it in any of their statements: behind functions, views, triggers, operators. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { LeasedConnection } from '../../src/dialect/postgres/leased-connection.js'
-import type { PostgresPool } from '../../src/dialect/postgres/postgres-pool.js'
+import type { LeasedConnection } from '../../src/dialect/postgres/pool/leased-connection.js'
+import type { PostgresPool } from '../../src/dialect/postgres/pool/pool.js'
 import type { PoolEvents } from '../../src/pool/pool-events.js'
 import { createDatabase } from '../support/database.js'
 import { lockWorld } from '../support/lock-world.js'

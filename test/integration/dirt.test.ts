@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { PostgresPool } from '../../src/dialect/postgres/postgres-pool.js'
+import type { PostgresPool } from '../../src/dialect/postgres/pool/pool.js'
 import type { PoolEvents } from '../../src/pool/pool-events.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'

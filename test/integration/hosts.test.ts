@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cluster } from '../../chaos/cluster.js'
-import type { PostgresConfig } from '../../src/dialect/postgres/postgres-config.js'
+import type { PostgresConfig } from '../../src/dialect/postgres/config/connection-config.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { lockpool } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'

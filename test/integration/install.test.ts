@@ -1,8 +1,8 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { ServerConnection } from '../../src/dialect/postgres/server-connection.js'
-import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
+import { ServerConnection } from '../../src/dialect/postgres/connection/server-connection.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/config/connection-config.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
@@ -184,7 +184,7 @@ test('a longer lease waits for replicas that are known of', async () => {
   const client = await connected(world.database.url)
   await world.database.query(`SELECT pg_create_physical_replication_slot('a_replica')`)
   try {
-    const { decideStrictLease } = await import('../../src/dialect/postgres/strict-lease.js')
+    const { decideStrictLease } = await import('../../src/dialect/postgres/fencing/strict-lease.js')
     const clock = new ManualClock()
     const decision = decideStrictLease(client, 9000, clock)
     let settled = false

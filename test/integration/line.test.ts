@@ -1,7 +1,7 @@
 /** A process that waits for a key which goes from one to the next stands in line for it, in the server, on a session of its own. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { encodeKey, LINE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
+import { encodeKey, LINE_CLASS } from '../../src/dialect/postgres/keys/key.js'
 import type { Lock } from '../../src/lock/handle/lock.js'
 import { lockWorld } from '../support/lock-world.js'
 import { strangerIn } from '../support/stranger.js'

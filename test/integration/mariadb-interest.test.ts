@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { LockLink } from '../../src/dialect/dialect.js'
 import type { OperationKind } from '../../src/dialect/lock-operation.js'
-import { mysqlConfig } from '../../src/dialect/mysql/mysql-config.js'
-import type { MysqlConnection } from '../../src/dialect/mysql/mysql-connection.js'
+import { mysqlConfig } from '../../src/dialect/mysql/config/connection-config.js'
+import type { MysqlConnection } from '../../src/dialect/mysql/connection/connection.js'
 import { MysqlDialect } from '../../src/dialect/mysql/mysql-dialect.js'
-import { MysqlFactory } from '../../src/dialect/mysql/mysql-factory.js'
+import { MysqlFactory } from '../../src/dialect/mysql/pool/factory.js'
 import { SeenTokens } from '../../src/dialect/seen-tokens.js'
 import { noMariaDb, OwnMariaDb } from '../support/own-mariadb.js'
 

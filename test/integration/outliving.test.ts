@@ -1,7 +1,7 @@
 import Cursor from 'pg-cursor'
 import { beforeAll, expect, test } from 'vitest'
 import { Deferred } from '../../src/base/deferred.js'
-import type { LockTransaction } from '../../src/dialect/postgres/lock-transaction.js'
+import type { LockTransaction } from '../../src/dialect/postgres/transaction/lock-transaction.js'
 import { lockpool, script } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'

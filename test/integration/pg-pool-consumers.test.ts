@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { ConnectionPool } from '../../src/pool/connection-pool.js'
-import { PostgresPool } from '../../src/dialect/postgres/postgres-pool.js'
+import { PostgresPool } from '../../src/dialect/postgres/pool/pool.js'
 import { lockWorld } from '../support/lock-world.js'
 import { StubFactory } from '../support/stub-factory.js'
 

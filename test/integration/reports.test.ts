@@ -1,7 +1,11 @@
 import { hostname } from 'node:os'
 import { beforeAll, expect, test } from 'vitest'
-import { CREATE_REPORTS } from '../../src/dialect/postgres/report-sql.js'
-import { CREATE_KEY_NAMES, CREATE_OBJECTS, CREATE_SCHEMA } from '../../src/dialect/postgres/schema-sql.js'
+import { CREATE_REPORTS } from '../../src/dialect/postgres/records/report-sql.js'
+import {
+  CREATE_KEY_NAMES,
+  CREATE_OBJECTS,
+  CREATE_SCHEMA,
+} from '../../src/dialect/postgres/schema/schema-sql.js'
 import type { LockHolder, ServerLock } from '../../src/inspect/server-lock.js'
 import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { lockpool, script } from '../support/command-line.js'

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { SCHEMA_CLASS } from '../../src/dialect/postgres/postgres-key.js'
+import { SCHEMA_CLASS } from '../../src/dialect/postgres/keys/key.js'
 import { createDatabase } from '../support/database.js'
 import { lockWorld } from '../support/lock-world.js'
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { encodeSemaphore } from '../../src/dialect/postgres/postgres-key.js'
+import { encodeSemaphore } from '../../src/dialect/postgres/keys/key.js'
 import { rejection } from '../support/fake-world.js'
 import { script, type Started } from '../support/command-line.js'
 import { lockWorld, lossOf } from '../support/lock-world.js'

@@ -1,7 +1,7 @@
 /** An attempt to lock in a transaction that fails is an error at the server too: one, whatever was sent behind it. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { EmbeddedPostgres } from '../../src/embedded/index.js'
-import type { LockTransaction } from '../../src/dialect/postgres/lock-transaction.js'
+import type { LockTransaction } from '../../src/dialect/postgres/transaction/lock-transaction.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { startServer } from '../support/own-server.js'
 import { complaints } from '../support/server-log.js'

@@ -2,17 +2,13 @@ import { mkdtemp, rm, chmod } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { CLIENT_CHECK, CLIENT_CHECK_MS } from '../../src/dialect/postgres/client-check-sql.js'
+import { CLIENT_CHECK, CLIENT_CHECK_MS } from '../../src/dialect/postgres/connection/client-check-sql.js'
 import { startServer } from '../support/own-server.js'
 import { lockWorld } from '../support/lock-world.js'
 import { rejection } from '../support/fake-world.js'
-import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
-import {
-  LOCK_SESSION,
-  lockSessionSettings,
-  putInForce,
-} from '../../src/dialect/postgres/postgres-settings.js'
-import { ServerConnection } from '../../src/dialect/postgres/server-connection.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/config/connection-config.js'
+import { LOCK_SESSION, lockSessionSettings, putInForce } from '../../src/dialect/postgres/session/settings.js'
+import { ServerConnection } from '../../src/dialect/postgres/connection/server-connection.js'
 import { WirePooler } from '../support/wire-pooler.js'
 
 const world = lockWorld()

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
-import { PostgresChannel } from '../../src/dialect/postgres/postgres-channel.js'
+import { PostgresChannel } from '../../src/dialect/postgres/notify/channel.js'
 import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { lockWorld } from '../support/lock-world.js'
 import { strangerIn } from '../support/stranger.js'

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import pg from 'pg'
-import type { Prepared } from '../../src/dialect/postgres/own-query.js'
+import type { Prepared } from '../../src/dialect/postgres/connection/own-query.js'
 import type { StatementRunner } from '../../src/dialect/postgres/table/statement-runner.js'
 import { tidyRows } from '../../src/dialect/postgres/table/tidy.js'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import type { Lock } from '../../src/lock/handle/lock.js'
-import { POOL_CLASS, SHARE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
+import { POOL_CLASS, SHARE_CLASS } from '../../src/dialect/postgres/keys/key.js'
 import { shareRules } from '../../src/lock/share-plan.js'
 import { lockWorld } from '../support/lock-world.js'
 import { startServer } from '../support/own-server.js'

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import type { LockTransaction } from '../../src/dialect/postgres/lock-transaction.js'
+import type { LockTransaction } from '../../src/dialect/postgres/transaction/lock-transaction.js'
 import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'

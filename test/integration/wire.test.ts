@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import { HEARTBEAT } from '../../src/dialect/postgres/heartbeat-sql.js'
+import { HEARTBEAT } from '../../src/dialect/postgres/connection/heartbeat-sql.js'
 import { lockWorld, lossOf } from '../support/lock-world.js'
 import { rejection } from '../support/fake-world.js'
 import { WirePooler, type PoolerRules } from '../support/wire-pooler.js'

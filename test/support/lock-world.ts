@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import type { LockKey } from '../../src/dialect/lock-key.js'
 import type { Lock } from '../../src/lock/handle/lock.js'
-import { POOL_CLASS, SHARE_CLASS } from '../../src/dialect/postgres/postgres-key.js'
+import { POOL_CLASS, SHARE_CLASS } from '../../src/dialect/postgres/keys/key.js'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { createDatabase, type TestDatabase } from './database.js'
 

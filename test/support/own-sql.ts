@@ -9,7 +9,7 @@ const EVALUATED = [
   { type: 'text', text: "'1'" },
 ] as const
 
-/** One statement of ours, and its name: `inspect-sql LOCKS`. */
+/** One statement of ours, and its name: `inspect/inspect-sql LOCKS`. */
 export interface OwnStatement {
   readonly name: string
   readonly text: string
@@ -24,7 +24,7 @@ export async function ownStatements(): Promise<OwnStatement[]> {
   const found = await Promise.all(
     files.map(async ({ path }) => {
       const module = (await import(pathToFileURL(join(ROOT, path)).href)) as Record<string, unknown>
-      const file = path.replace(/.*\/(.*)\.ts$/, '$1')
+      const file = path.replace(/.*\/(.*\/.*)\.ts$/, '$1')
       return Object.entries(module).flatMap(([name, value]) => textsOf(`${file} ${name}`, value))
     }),
   )
@@ -35,7 +35,7 @@ const ANY: readonly unknown[] = ['some', '', 'share', 'block']
 
 /** Of functions that take something else. */
 const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
-  'evaluation-sql evaluationSql': [
+  'sql/evaluation-sql evaluationSql': [
     [
       { type: 'int8', text: '1' },
       { type: 'int4', text: '$1' },

@@ -1,4 +1,4 @@
-import { hashesOf } from '../../src/dialect/postgres/key-hash.js'
+import { hashesOf } from '../../src/dialect/postgres/keys/key-hash.js'
 
 /** Another bigint key with the same hash, found by undoing what `hashesOf` does, for what comes once in four billion. */
 export function twinOf(key: bigint): bigint {

@@ -4,63 +4,66 @@
  * therefore `pg_catalog.` to every name.
  */
 import { expect, test } from 'vitest'
-import { IS_BUILT_IN } from '../../src/dialect/postgres/equality-sql.js'
-import { whereAll } from '../../src/dialect/postgres/quoting.js'
-import { lockRowsStatement } from '../../src/dialect/postgres/transaction-sql.js'
+import { IS_BUILT_IN } from '../../src/dialect/postgres/transaction/equality-sql.js'
+import { whereAll } from '../../src/dialect/postgres/transaction/quoting.js'
+import { lockRowsStatement } from '../../src/dialect/postgres/transaction/transaction-sql.js'
 import { namesIn, type SqlName } from '../support/sql-names.js'
 import { ownStatements } from '../support/own-sql.js'
 
 /** Sent only where we have set the search path ourselves, and test/integration/shadows.test.ts holds it against a server. */
 const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
   'in a look, behind BEGIN_LOOK or OWN_NAMES': [
-    'inspect-sql SERVER_FACTS',
-    'inspect-sql LOCKS',
-    'inspect-sql SESSIONS',
-    'inspect-sql BLOCKERS',
-    'key-names-sql KEY_NAMES',
-    'report-sql REPORTS',
-    'doctor-sql DOCTOR_FACTS',
-    'reach-sql reachStatement',
+    'inspect/inspect-sql SERVER_FACTS',
+    'inspect/inspect-sql LOCKS',
+    'inspect/inspect-sql SESSIONS',
+    'inspect/inspect-sql BLOCKERS',
+    'records/key-names-sql KEY_NAMES',
+    'records/report-sql REPORTS',
+    'doctor/doctor-sql DOCTOR_FACTS',
+    'reset/reach-sql reachStatement',
   ],
   'by a lock session, whose settings are in force': [
-    'batch-sql TRY_ONE',
-    'batch-sql RETRY_ONE',
-    'batch-sql RELEASE_ONE',
-    'batch-sql PLAIN_BATCH',
-    'batch-sql BATCH',
-    'batch-sql PAIR_BATCH',
-    'batch-sql RETRY_ONE_MARKED',
-    'batch-sql SHARED_BATCH',
-    'batch-sql DROP_STALE',
-    'line-sql EXCLUSIVE_LINE',
-    'line-sql SHARED_LINE',
-    'line-sql EXCLUSIVE_PAIR_LINE',
-    'line-sql SHARED_PAIR_LINE',
-    'notify-sql RING',
-    'notify-sql IS_WANTED',
-    'notify-sql TELL',
-    'announcement-sql ANNOUNCE_POOL',
-    'announcement-sql ANNOUNCE_SHARE',
-    'announcement-sql WITHDRAW_POOL',
-    'announcement-sql WITHDRAW_SHARE',
-    'announcement-sql TABLE_USE',
-    'reconcile-sql HELD_BY',
-    'reconcile-sql UNLOCK_EACH',
-    'permit-sql TAKE_PERMITS',
-    'permit-sql TAKE_ONE_PERMIT',
-    'permit-sql RELEASE_ONE_PERMIT',
-    'permit-sql RELEASE_PERMITS',
-    'permit-sql LEAVE_PERMITS',
-    'permit-sql OTHER_PERMITS',
-    'hold-record-sql MARK',
-    'hold-record-sql UNMARK',
-    'hold-record-sql SETTLE',
-    'hold-record-sql NAME_SESSION',
+    'locks/batch-sql TRY_ONE',
+    'locks/batch-sql RETRY_ONE',
+    'locks/batch-sql RELEASE_ONE',
+    'locks/batch-sql PLAIN_BATCH',
+    'locks/batch-sql BATCH',
+    'locks/batch-sql PAIR_BATCH',
+    'locks/batch-sql RETRY_ONE_MARKED',
+    'locks/batch-sql SHARED_BATCH',
+    'locks/batch-sql DROP_STALE',
+    'locks/server-queue-sql EXCLUSIVE_LINE',
+    'locks/server-queue-sql SHARED_LINE',
+    'locks/server-queue-sql EXCLUSIVE_PAIR_LINE',
+    'locks/server-queue-sql SHARED_PAIR_LINE',
+    'notify/notify-sql RING',
+    'notify/notify-sql IS_WANTED',
+    'notify/notify-sql TELL',
+    'locks/announcement-sql ANNOUNCE_POOL',
+    'locks/announcement-sql ANNOUNCE_SHARE',
+    'locks/announcement-sql WITHDRAW_POOL',
+    'locks/announcement-sql WITHDRAW_SHARE',
+    'locks/announcement-sql TABLE_USE',
+    'locks/reconcile-sql HELD_BY',
+    'locks/reconcile-sql UNLOCK_EACH',
+    'locks/permit-sql TAKE_PERMITS',
+    'locks/permit-sql TAKE_ONE_PERMIT',
+    'locks/permit-sql RELEASE_ONE_PERMIT',
+    'locks/permit-sql RELEASE_PERMITS',
+    'locks/permit-sql LEAVE_PERMITS',
+    'locks/permit-sql OTHER_PERMITS',
+    'fencing/hold-record-sql MARK',
+    'fencing/hold-record-sql UNMARK',
+    'fencing/hold-record-sql SETTLE',
+    'fencing/hold-record-sql NAME_SESSION',
   ],
 }
 
 /** Parts of statements, and statements about tables of the user's, which he names as he likes. */
-const OF_THE_USER = ['transaction-sql TABLE_MODES', 'transaction-sql lockRowsStatement']
+const OF_THE_USER = [
+  'transaction/transaction-sql TABLE_MODES',
+  'transaction/transaction-sql lockRowsStatement',
+]
 
 const looksUp = ({ schema }: SqlName): boolean => schema === null
 

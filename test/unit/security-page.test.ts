@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import * as keys from '../../src/dialect/postgres/postgres-key.js'
-import { CREATE_BATCH_FUNCTIONS } from '../../src/dialect/postgres/table/table-schema-sql.js'
-import { PUBLIC_CHANNEL } from '../../src/dialect/postgres/postgres-channel.js'
+import * as keys from '../../src/dialect/postgres/keys/key.js'
+import { CREATE_BATCH_FUNCTIONS } from '../../src/dialect/postgres/table/schema-sql.js'
+import { PUBLIC_CHANNEL } from '../../src/dialect/postgres/notify/channel.js'
 import { filesOf, read, ROOT, section, tableRows } from '../support/repository.js'
 
 const PAGE = 'docs/concepts/security.md'

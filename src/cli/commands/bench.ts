@@ -58,7 +58,7 @@ export const command: Command<BenchFlags> = {
     const address = { url: flags.url, applicationName: 'lockpool bench' }
     return withServer(address, terminal, async (connection, config) => {
       const { DOCTOR_FACTS } = await import('../doctor/doctor-sql.js')
-      const { lookOnce } = await import('../../dialect/postgres/careful-look.js')
+      const { lookOnce } = await import('../../dialect/postgres/inspect/careful-look.js')
       const { product, may_draw_tokens: hasTokens } = await lookOnce<{
         product: string
         may_draw_tokens: boolean

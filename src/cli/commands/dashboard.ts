@@ -104,7 +104,7 @@ async function listenerOf(
 
 /** The driver's message may be empty, or not explain the server's code. */
 async function explained<T>(answer: Promise<T>): Promise<T> {
-  const { explain } = await import('../../dialect/postgres/postgres-errors.js')
+  const { explain } = await import('../../dialect/postgres/connection/server-errors.js')
   return answer.catch((error: unknown) => {
     throw explain(error)
   })

@@ -107,7 +107,7 @@ async function checksOf(
 }
 
 async function look(config: ClientConfig, source: string, wishes: Wishes): Promise<Check[]> {
-  const { explain } = await import('../../dialect/postgres/postgres-errors.js')
+  const { explain } = await import('../../dialect/postgres/connection/server-errors.js')
   const { gatherFacts } = await import('../doctor/gather.js')
   try {
     const connection = await openConnection(config)

@@ -13,15 +13,15 @@ import {
   keyNameGrantsTo,
   queueUp,
   UPGRADE_TIMELINE,
-} from '../../dialect/postgres/schema-sql.js'
-import { CREATE_REPORTS, reportGrantsTo } from '../../dialect/postgres/report-sql.js'
+} from '../../dialect/postgres/schema/schema-sql.js'
+import { CREATE_REPORTS, reportGrantsTo } from '../../dialect/postgres/records/report-sql.js'
 import {
   CREATE_BATCH_FUNCTIONS,
   CREATE_TABLES,
   tableGrantsTo,
-} from '../../dialect/postgres/table/table-schema-sql.js'
-import { decideStrictLease } from '../../dialect/postgres/strict-lease.js'
-import { within } from '../../dialect/postgres/timeline-sql.js'
+} from '../../dialect/postgres/table/schema-sql.js'
+import { decideStrictLease } from '../../dialect/postgres/fencing/strict-lease.js'
+import { within } from '../../dialect/postgres/timeline/timeline-sql.js'
 import { UsageError } from '../usage-error.js'
 
 type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &

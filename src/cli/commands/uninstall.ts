@@ -3,7 +3,7 @@ import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
-import { DROP_SCHEMA } from '../../dialect/postgres/schema-sql.js'
+import { DROP_SCHEMA } from '../../dialect/postgres/schema/schema-sql.js'
 import { UsageError } from '../usage-error.js'
 
 type UninstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & Readonly<Record<'yes', Flag<true>>> & ErrandFlags

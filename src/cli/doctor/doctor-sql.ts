@@ -1,4 +1,4 @@
-import { momentText } from '../../dialect/postgres/moment-sql.js'
+import { momentText } from '../../dialect/postgres/connection/moment-sql.js'
 
 /** The queries of the doctor. They change nothing. */
 

@@ -1,4 +1,4 @@
-import { sqlState } from '../../dialect/postgres/postgres-errors.js'
+import { sqlState } from '../../dialect/postgres/connection/server-errors.js'
 import { STANDBY } from '../../inspect/findings.js'
 import { titled, waitersOf, type LockHolder, type ServerLock } from '../../inspect/server-lock.js'
 import { sessionInWords } from '../../inspect/session-in-words.js'

@@ -1,5 +1,5 @@
 import type { LockKey } from '../../dialect/lock-key.js'
-import type { KeyNameRow } from '../../dialect/postgres/postgres-key-names.js'
+import type { KeyNameRow } from '../../dialect/postgres/records/key-names.js'
 
 /** How a database calls keys. */
 export interface KeyCoder {

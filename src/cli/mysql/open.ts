@@ -1,9 +1,9 @@
 import type { ConnectionOptions } from 'mysql2'
 import { ConnectionError, InvalidOptionError } from '../../base/errors.js'
-import { loadDriver } from '../../dialect/mysql/driver.js'
-import { mysqlConfig } from '../../dialect/mysql/mysql-config.js'
-import { explain } from '../../dialect/mysql/mysql-errors.js'
-import { ServerConnection } from '../../dialect/mysql/server-connection.js'
+import { loadDriver } from '../../dialect/mysql/connection/driver.js'
+import { mysqlConfig } from '../../dialect/mysql/config/connection-config.js'
+import { explain } from '../../dialect/mysql/connection/server-errors.js'
+import { ServerConnection } from '../../dialect/mysql/connection/server-connection.js'
 import { connectionSource } from '../connection.js'
 import type { ServerAddress } from '../server.js'
 

@@ -1,6 +1,6 @@
-import { readConnection, clientConfig } from '../../dialect/postgres/postgres-config.js'
+import { readConnection, clientConfig } from '../../dialect/postgres/config/connection-config.js'
 import { PrimaryFinder } from '../../dialect/postgres/hosts/primary-finder.js'
-import { RawConnection } from '../../dialect/postgres/raw-connection.js'
+import { RawConnection } from '../../dialect/postgres/pool/raw-connection.js'
 import { systemClock } from '../../base/clock.js'
 import { InvalidOptionError } from '../../base/errors.js'
 import { ConnectionPool } from '../../pool/connection-pool.js'

@@ -1,6 +1,6 @@
 import { systemClock, type Cancel } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
-import { explain } from '../../dialect/postgres/postgres-errors.js'
+import { explain } from '../../dialect/postgres/connection/server-errors.js'
 import type { ServerSession } from '../../dialect/server-state.js'
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { sessionInWords } from '../../inspect/session-in-words.js'

@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteLiteral } from '../../dialect/postgres/quoting.js'
+import { quoteIdentifier, quoteLiteral } from '../../dialect/postgres/transaction/quoting.js'
 
 /** Ends a transaction without a trace. */
 export const ROLLBACK_UPSTREAM = 'ROLLBACK'

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { LockDeadlockError } from '../../../src/base/errors.js'
 import { asciiOf, jsonLine, printable, printableLines, quoted } from '../../../src/base/printable.js'
-import { explain } from '../../../src/dialect/postgres/postgres-errors.js'
-import { holdersInWords } from '../../../src/dialect/postgres/transaction-words.js'
+import { explain } from '../../../src/dialect/postgres/connection/server-errors.js'
+import { holdersInWords } from '../../../src/dialect/postgres/transaction/transaction-words.js'
 import { keyInWords, semaphoreInWords } from '../../../src/dialect/key-words.js'
 
 /** One of each kind: ESC, newline, DEL, CSI, NEL, the line separators, and what turns text around. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { InvalidOptionError } from '../../../src/base/errors.js'
-import { hashName } from '../../../src/dialect/postgres/postgres-key.js'
+import { hashName } from '../../../src/dialect/postgres/keys/key.js'
 import { PostgresDialect } from '../../../src/dialect/postgres/postgres-dialect.js'
 import { KeyBook } from '../../../src/lock/key/key-book.js'
 import type { LockKey } from '../../../src/dialect/lock-key.js'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hashName } from '../../../src/dialect/postgres/postgres-key.js'
+import { hashName } from '../../../src/dialect/postgres/keys/key.js'
 import type { Lock } from '../../../src/lock/handle/lock.js'
 import { fakeWorld, rejection, stateOf } from '../../support/fake-world.js'
 

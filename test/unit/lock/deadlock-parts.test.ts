@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { printable } from '../../../src/base/printable.js'
-import { LONGEST_MESSAGE } from '../../../src/dialect/postgres/sealed.js'
+import { LONGEST_MESSAGE } from '../../../src/dialect/postgres/notify/sealed-message.js'
 import { isGreater } from '../../../src/lock/deadlock/framed-wait.js'
 import { decodeProbe, encodeProbe, MAX_PROBE_BYTES } from '../../../src/lock/deadlock/probe.js'
 import { SeenProbes } from '../../../src/lock/deadlock/seen-probes.js'

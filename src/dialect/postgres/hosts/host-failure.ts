@@ -1,7 +1,7 @@
 import { ConnectionError, LockError } from '../../../base/errors.js'
-import { explain, SOON_MS } from '../postgres-errors.js'
-import { type HostList } from './host-list.js'
-import { hostInWords } from '../host.js'
+import { explain, SOON_MS } from '../connection/server-errors.js'
+import type { HostList } from './host-list.js'
+import { hostInWords } from '../connection/host.js'
 import type { Outcome } from './host-race.js'
 
 /** Why no server of a race will do: with one way to one server, what that said; else each host, and what it said. */

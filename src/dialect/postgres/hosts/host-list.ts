@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { show } from '../../../base/options.js'
-import type { Host } from '../host.js'
+import type { Host } from '../connection/host.js'
 import { hostParts, withHostAlone } from './url-hosts.js'
 
 /**

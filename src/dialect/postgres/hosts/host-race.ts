@@ -2,7 +2,7 @@ import type { Cancel, Clock } from '../../../base/clock.js'
 import { Deferred } from '../../../base/deferred.js'
 import { onAbort } from '../../../base/on-abort.js'
 import type { TargetSession } from './host-list.js'
-import type { Host } from '../host.js'
+import type { Host } from '../connection/host.js'
 
 /** What a server says of itself, as far as it matters here. */
 export type Role = 'primary' | 'standby' | 'read-only'

@@ -1,4 +1,4 @@
-import type { ServerConnection } from '../server-connection.js'
+import type { ServerConnection } from '../connection/server-connection.js'
 import type { TargetSession } from './host-list.js'
 import type { Role } from './host-race.js'
 import { ROLE } from './role-sql.js'

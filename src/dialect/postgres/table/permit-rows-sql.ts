@@ -1,6 +1,6 @@
 import { TOKEN_STEP } from '../../lock-operation.js'
 import { own } from './own-words.js'
-import { gate, TABLE_CHANNEL } from './table-batch-sql.js'
+import { gate, TABLE_CHANNEL } from './batch-sql.js'
 
 /** The permits of a semaphore: a row for each slot, one with the waiters, and one for each number of permits in use. */
 

@@ -1,6 +1,6 @@
 import type { Queryable } from '../../queryable.js'
 import type { Interest, LockRow, ServerSession, ServerState, SessionEnd } from '../../server-state.js'
-import { hashesOf } from '../key-hash.js'
+import { hashesOf } from '../keys/key-hash.js'
 import { END_MEMBER, ROWS_IN_USE } from './rows-state-sql.js'
 
 export { isMember } from './member-id.js'

@@ -3,11 +3,11 @@ import { sleep, systemClock } from '../../../base/clock.js'
 import { LockError } from '../../../base/errors.js'
 import { systemRandom } from '../../../base/random.js'
 import type { Borrow } from '../../dialect.js'
-import { LeasedConnection } from '../leased-connection.js'
-import type { PostgresConnection } from '../postgres-connection.js'
-import { sqlState } from '../postgres-errors.js'
-import type { OwnValue, Prepared } from '../own-query.js'
-import type { ServerConnection } from '../server-connection.js'
+import { LeasedConnection } from '../pool/leased-connection.js'
+import type { PostgresConnection } from '../connection/connection.js'
+import { sqlState } from '../connection/server-errors.js'
+import type { OwnValue, Prepared } from '../connection/own-query.js'
+import type { ServerConnection } from '../connection/server-connection.js'
 
 /** Serialization failure and deadlock: the server has undone the statement, and asks for it again. */
 const UNDONE: ReadonlySet<string> = new Set(['40001', '40P01'])

@@ -1,5 +1,5 @@
 import type { LockMode } from '../../lock-key.js'
-import type { PostgresKey } from '../postgres-key.js'
+import type { PostgresKey } from '../keys/key.js'
 
 /** One key, or one semaphore, that a member waits for. */
 export interface Wait {

@@ -1,12 +1,12 @@
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { hostsOf, withHost } from '../../../../../src/dialect/postgres/hosts/host-list.js'
-import { hostInWords } from '../../../../../src/dialect/postgres/host.js'
+import { hostInWords } from '../../../../../src/dialect/postgres/connection/host.js'
 import {
   clientConfig,
   readConnection,
   type PostgresConfig,
-} from '../../../../../src/dialect/postgres/postgres-config.js'
+} from '../../../../../src/dialect/postgres/config/connection-config.js'
 import { LockPool } from '../../../../../src/postgres-lock-pool.js'
 
 beforeEach(() => {

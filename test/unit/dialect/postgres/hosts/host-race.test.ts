@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { type TargetSession } from '../../../../../src/dialect/postgres/hosts/host-list.js'
-import { hostInWords, type Host } from '../../../../../src/dialect/postgres/host.js'
+import type { TargetSession } from '../../../../../src/dialect/postgres/hosts/host-list.js'
+import { hostInWords, type Host } from '../../../../../src/dialect/postgres/connection/host.js'
 import { hostFailure } from '../../../../../src/dialect/postgres/hosts/host-failure.js'
 import {
   AGAIN_AFTER_MS,

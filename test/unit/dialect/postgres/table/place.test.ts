@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { encodeKey } from '../../../../../src/dialect/postgres/postgres-key.js'
+import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
 import { isAmongFirst, placeOf, type PlaceRow } from '../../../../../src/dialect/postgres/table/place.js'
 import type { Wait } from '../../../../../src/dialect/postgres/table/waits.js'
 

@@ -1,0 +1,125 @@
+import { ConnectionError } from '../../../base/errors.js'
+import { TOKEN_STEP } from '../../lock-operation.js'
+import {
+  CREATE_FENCE,
+  CREATE_GUARD,
+  CREATE_LEADER,
+  CREATE_RUN,
+  ENTER_RUN,
+  HEADROOM,
+  INSERT_FENCE,
+  LEAVE_RUN,
+  LIFT_CEILING,
+  RAISE_FENCE,
+  READ_CEILING,
+  READ_RUN,
+  WRITE_RUN,
+} from './fence-sql.js'
+import { CREATE_KEY_NAME } from '../inspect/inspect-sql.js'
+import { errorNumber, NO_SUCH_TABLE } from '../connection/server-errors.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+
+const STEP = BigInt(TOKEN_STEP)
+
+/** What tokens are made of while one server runs. */
+interface Run {
+  readonly origin: bigint
+  readonly base: bigint
+}
+
+/**
+ * Where fencing tokens come from. UUID_SHORT() counts up over all sessions while the server runs, at no cost, and begins
+ * anew when it starts, by its clock. MariaDB's sequences go back in a crash. So each run of a server has an origin above all
+ * tokens before it: a row that is on disk before the first token of the run is drawn. A table in memory tells whether this
+ * run has one.
+ */
+export class Fence {
+  readonly #server: ServerConnection
+  readonly #run: Run
+  #ceiling: bigint
+  #isLifting = false
+
+  private constructor(server: ServerConnection, run: Run) {
+    this.#server = server
+    this.#run = run
+    this.#ceiling = run.origin + HEADROOM
+  }
+
+  /**
+   * `identity` names the server, `seen` is a token that this process has been given.
+   *
+   * @throws what the server says if the tables are not there and may not be made
+   */
+  static async find(server: ServerConnection, identity: string, seen: string): Promise<Fence> {
+    const run = (await readRun(server, identity)) ?? (await beginRun(server, identity, seen))
+    return new Fence(server, run)
+  }
+
+  /** The token for what UUID_SHORT() has answered, in decimal digits. */
+  token(drawn: string): string {
+    const { origin, base } = this.#run
+    const places = BigInt(drawn) - base
+    if (places <= 0n) throw new ConnectionError('the server draws fencing tokens that go back')
+    const token = origin + places * STEP
+    if (token > this.#ceiling - HEADROOM / 2n) this.#lift(token)
+    return String(token)
+  }
+
+  /** Long before it is reached, so that nobody has to wait. */
+  #lift(token: bigint): void {
+    if (this.#isLifting) return
+    this.#isLifting = true
+    this.#server.say(LIFT_CEILING, [String(token)]).then(
+      () => {
+        this.#ceiling = token + HEADROOM
+        this.#isLifting = false
+      },
+      () => (this.#isLifting = false),
+    )
+  }
+}
+
+async function readRun(server: ServerConnection, identity: string): Promise<Run | null> {
+  try {
+    const row = (await server.say(READ_RUN))[0]
+    if (row === undefined || row[0] !== identity) return null
+    return { origin: BigInt(row[1]!), base: BigInt(row[2]!) }
+  } catch (error) {
+    if (errorNumber(error) === NO_SUCH_TABLE) return null
+    throw error
+  }
+}
+
+/** One session at a time, and those that come later find what the first has written. */
+async function beginRun(server: ServerConnection, identity: string, seen: string): Promise<Run> {
+  const isAlone = Number((await server.say(ENTER_RUN))[0]![0]) === 1
+  if (!isAlone) throw new ConnectionError('another session was too long about the tables of fencing tokens')
+  try {
+    const begun = await readRun(server, identity)
+    if (begun !== null) return begun
+    await makeTables(server)
+    await server.say(RAISE_FENCE, [seen])
+    const [ceiling, base] = (await server.say(READ_CEILING))[0] as readonly [string, string]
+    const origin = BigInt(ceiling) - HEADROOM
+    await server.say(WRITE_RUN, [identity, String(origin), base])
+    return { origin, base: BigInt(base) }
+  } finally {
+    await server.say(LEAVE_RUN)
+  }
+}
+
+/** Made only where they are missing: who may write them need not be allowed to make them. */
+async function makeTables(server: ServerConnection): Promise<void> {
+  try {
+    await server.say(INSERT_FENCE)
+    await server.say(READ_RUN)
+  } catch (error) {
+    if (errorNumber(error) !== NO_SUCH_TABLE) throw error
+    await server.say(CREATE_FENCE)
+    await server.say(CREATE_RUN)
+    await server.say(CREATE_GUARD)
+    await server.say(CREATE_LEADER)
+    await server.say(CREATE_KEY_NAME)
+    await server.say(INSERT_FENCE)
+  }
+}

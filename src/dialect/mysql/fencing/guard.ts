@@ -1,0 +1,30 @@
+import { FencingUnavailableError, StaleTokenError } from '../../../base/errors.js'
+import { quoted } from '../../../base/printable.js'
+import type { Guarded } from '../../dialect.js'
+import type { Guardable } from '../../queryable.js'
+import { GUARD_READ, GUARD_WRITE } from './guard-sql.js'
+import { errorNumber, isDenied, NO_SUCH_TABLE } from '../connection/server-errors.js'
+
+/**
+ * The check at the resource that fencing needs, by a connection or transaction of `mysql2/promise`. Any other error is the
+ * caller's own business, and comes to it as the driver has it.
+ */
+export async function guard(transaction: Guardable, { resource, token }: Guarded): Promise<void> {
+  let stored: unknown
+  try {
+    await transaction.query(GUARD_WRITE, [resource, resource, String(token)])
+    stored = firstValue(await transaction.query(GUARD_READ, [resource]))
+  } catch (error) {
+    if (errorNumber(error) !== NO_SUCH_TABLE && !isDenied(error)) throw error
+    const message = `the table lockpool_guard is not in this database, or this user may not write it: a lock session that may makes it`
+    throw new FencingUnavailableError(message, { cause: error })
+  }
+  if (BigInt(String(stored)) <= token) return
+  throw new StaleTokenError(`a later holder has written to ${quoted(resource)}: token ${token} is stale`)
+}
+
+/** Rows are objects, or arrays where the program has asked its driver for them. */
+function firstValue(answer: unknown): unknown {
+  const [rows] = answer as readonly [readonly object[]]
+  return Object.values(rows[0]!)[0]
+}

@@ -1,0 +1,91 @@
+import { assert } from '../../../base/assert.js'
+import { SAID, type LockOperation, type OperationKind } from '../../lock-operation.js'
+import { OPERATIONS, type ServerOperation, type Statement } from './batch-sql.js'
+import type { InterestBook } from '../notify/registration-book.js'
+import { INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
+
+/** One operation as it is asked of the server. */
+export interface Asked {
+  readonly operation: ServerOperation
+  readonly kind: OperationKind
+  readonly name: string
+  /** The name under which this session keeps its interest in it. */
+  readonly slot: string | null
+}
+
+/** Which operations leave interest, if they are not granted. */
+const ASKS: ReadonlySet<OperationKind> = new Set(['wait', 'queue', 'retry', 'poll', 'yield'])
+
+/** What each operation is at the server, by what is known of the interest of this session. */
+export function askedOf(operations: readonly LockOperation[], interest: InterestBook): Asked[] {
+  return operations.map(({ kind, mode, key: { id: name } }) => {
+    assert(mode === 'exclusive', 'named locks have one mode')
+    const slot = interest.slotOf(name)
+    if (ASKS.has(kind)) interest.asks(name, true)
+    return { operation: serverOperation(kind, name, slot, interest), kind, name, slot }
+  })
+}
+
+function serverOperation(
+  kind: OperationKind,
+  name: string,
+  slot: string | null,
+  interest: InterestBook,
+): ServerOperation {
+  switch (kind) {
+    case 'lineUp':
+      return 'try'
+    case 'try':
+    case 'yield':
+    case 'queue':
+      return kind
+    case 'release':
+    case 'relinquish':
+      return interest.isContended(name) ? 'releaseWide' : 'release'
+    case 'wait':
+    case 'retry':
+    case 'poll':
+      if (slot === null) return 'wait'
+      return slot.endsWith(INTEREST_SUFFIXES[0]!) ? 'retry' : 'promote'
+    case 'leave':
+      return slot === null ? 'depart' : 'leave'
+    case 'join':
+    case 'rejoin':
+    case 'mark':
+    case 'unmark':
+      return assert(false, 'only readers do this') as never
+  }
+}
+
+/** The parameters of one operation that has a statement to itself. */
+export function parametersOf({ names }: Statement, { name, slot }: Asked): string[] {
+  return names.map((each) => {
+    if (each === 'k') return name
+    if (each === 's') return slot!
+    return `${name}${each === 'l' ? LINE_SUFFIX : INTEREST_SUFFIXES[Number(each)]!}`
+  })
+}
+
+/** The parameter of a batch. Names have no character that JSON would escape. */
+export function batchParameter(asked: readonly Asked[]): string {
+  const rows = asked.map(({ operation, name, slot }) => {
+    const code = OPERATIONS[operation].code
+    return slot === null ? `[${code},"${name}"]` : `[${code},"${name}","${slot}"]`
+  })
+  return `[${rows.join(',')}]`
+}
+
+/** What the server's answer to one operation means, and what it says of the interest of this session. */
+export function settle(answer: string, { kind, name }: Asked, interest: InterestBook): string {
+  if (answer >= '0' && answer <= '9') {
+    interest.set(name, answer)
+    return kind === 'retry' || kind === 'poll' ? SAID.no : SAID.waiting
+  }
+  const givesUp = kind === 'release' || kind === 'relinquish' || kind === 'leave'
+  if (givesUp && answer !== SAID.doneAndWanted) interest.calm(name)
+  // With interest set before, and not granted.
+  if (answer === SAID.no && kind === 'wait') return SAID.waiting
+  const isOver = answer === SAID.granted || kind === 'leave' || kind === 'yield'
+  if (isOver && answer !== SAID.crowded) interest.drop(name)
+  return answer
+}

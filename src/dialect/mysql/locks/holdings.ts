@@ -1,0 +1,87 @@
+import type { Holding } from '../../dialect.js'
+import type { InterestBook } from '../notify/registration-book.js'
+
+/** What of all this a session should have, and what it must not have. */
+export interface Reckoning {
+  /** Names that it should have, each with what for. */
+  readonly expected: readonly { readonly name: string; readonly holding: Holding }[]
+  /** Names that it may have and should not. */
+  readonly unwanted: readonly string[]
+}
+
+/**
+ * What one session has at the server, as far as it knows. There is no way to ask for a list of one's own named locks, so
+ * what a failed statement may have taken is remembered until that is cleared up.
+ */
+export class Holdings {
+  readonly #held = new Set<string>()
+  /** Names that it may have or not: statements that would have taken them have failed. */
+  readonly #doubtful = new Set<string>()
+  /** Of semaphores, by the ids of their shapes: the name that stands for the shape. */
+  readonly #shapes = new Map<string, string>()
+
+  took(name: string): void {
+    this.#held.add(name)
+  }
+
+  gave(name: string): void {
+    this.#held.delete(name)
+  }
+
+  shapeOf(id: string): string | null {
+    return this.#shapes.get(id) ?? null
+  }
+
+  tookShape(id: string, name: string): void {
+    this.#shapes.set(id, name)
+  }
+
+  gaveShape(id: string): void {
+    this.#shapes.delete(id)
+  }
+
+  /** A statement about these names has failed, and may have been carried out in part. */
+  doubt(names: Iterable<string>): void {
+    for (const name of names) this.#doubtful.add(name)
+  }
+
+  reckon(expected: readonly Holding[], interest: InterestBook): Reckoning {
+    const wanted = new Map<string, Holding>()
+    const missing: { name: string; holding: Holding }[] = []
+    for (const holding of expected) {
+      const { key, what } = holding
+      if (what === 'exclusive') wanted.set(key.id, holding)
+      else if (what === 'shared') {
+        const shape = this.#shapes.get(key.id)
+        if (shape !== undefined) wanted.set(shape, holding)
+        // A shape for which others stand is not missing; a name that is none is not there.
+        else if (!isShape(key.id)) missing.push({ name: key.id, holding })
+      } else {
+        const slot = interest.slotOf(key.id)
+        if (slot !== null && !this.#doubtful.has(slot)) wanted.set(slot, holding)
+      }
+    }
+    const slots = [...interest.names].map((name) => interest.slotOf(name)!)
+    const all = new Set([...this.#held, ...this.#shapes.values(), ...slots, ...this.#doubtful])
+    return {
+      expected: [...[...wanted].map(([name, holding]) => ({ name, holding })), ...missing],
+      unwanted: [...all].filter((name) => !wanted.has(name)),
+    }
+  }
+
+  /** The server has been brought to hold exactly `expected` less `missing`. */
+  settled({ expected }: Reckoning, missing: ReadonlySet<string>, interest: InterestBook): void {
+    const present = new Set(expected.map(({ name }) => name).filter((name) => !missing.has(name)))
+    this.#doubtful.clear()
+    for (const name of [...interest.names]) if (!present.has(interest.slotOf(name)!)) interest.drop(name)
+    for (const [id, name] of [...this.#shapes]) if (!present.has(name)) this.#shapes.delete(id)
+    this.#held.clear()
+    const interestSlots = new Set([...interest.names].map((name) => interest.slotOf(name)!))
+    const shapes = new Set(this.#shapes.values())
+    for (const name of present) if (!interestSlots.has(name) && !shapes.has(name)) this.#held.add(name)
+  }
+}
+
+export function isShape(id: string): boolean {
+  return id.includes('=')
+}

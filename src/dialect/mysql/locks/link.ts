@@ -1,0 +1,243 @@
+import { ConnectionError, PoolerDetectedError } from '../../../base/errors.js'
+import type { Holding, LinkSettings, LockLink, TableUse } from '../../dialect.js'
+import type { KeyCode } from '../../lock-key.js'
+import { SAID, type BatchReply, type LockOperation } from '../../lock-operation.js'
+import type { PermitOperation, PermitReply } from '../../permit-operation.js'
+import { HOLDER_OF, WHO } from '../session/attach-sql.js'
+import { findFencing, SWITCHED, type Fencing, type ServerFacts } from '../session/attach.js'
+import { askedOf, batchParameter, parametersOf, settle, type Asked } from './batch.js'
+import { BATCH_WITH_TOKEN, BATCH_WITHOUT_TOKEN, RECONCILE, WITH_TOKEN, WITHOUT_TOKEN } from './batch-sql.js'
+import type { Bells } from '../notify/listeners.js'
+import { Fence } from '../fencing/fence.js'
+import { Holdings, isShape } from './holdings.js'
+import { InterestBook } from '../notify/registration-book.js'
+import { INTEREST_SUFFIXES } from '../keys/lock-names.js'
+import { doubtfulNames, Permits } from './permits.js'
+import { ring } from '../notify/notify.js'
+import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
+
+const NOBODY: TableUse = {
+  ...{ pools: 0, announced: 0, claimants: 0, claimed: 0, claimedHeld: 0, unannounced: 0, costMs: 0 },
+}
+
+/** A session has a name twice at most, but a statement may have been sent again. */
+const MAX_RELEASES = 8
+
+/** One connection that holds named locks. */
+export class MysqlLink implements LockLink {
+  readonly serverId: number
+  /** Named locks are kept in memory, without a limit that is worth to be counted. */
+  readonly capacity: number = Infinity
+  readonly capacityPerSession: number = Infinity
+  readonly leaseMs: number
+  readonly settleMs: number = 0
+  readonly shortfall: string | null = null
+  readonly keepsReports: boolean = false
+  readonly #server: ServerConnection
+  readonly #facts: ServerFacts
+  readonly #settings: LinkSettings
+  readonly #bells: Bells
+  readonly #holdings = new Holdings()
+  readonly #interest: InterestBook
+  readonly #ended: (cause: Error) => void
+  readonly #forget: () => void
+  #fencing: Fencing
+
+  constructor(
+    server: ServerConnection,
+    facts: ServerFacts,
+    fencing: Fencing,
+    settings: LinkSettings,
+    bells: Bells,
+    ended: (cause: Error) => void,
+  ) {
+    this.serverId = server.threadId
+    this.leaseMs = settings.leaseMs
+    this.#server = server
+    this.#facts = facts
+    this.#fencing = fencing
+    this.#settings = settings
+    this.#bells = bells
+    this.#ended = ended
+    this.#interest = new InterestBook(bells.armed, () => bells.changed())
+    bells.joined(server)
+    this.#forget = server.onEnd((cause) => {
+      this.#over()
+      ended(cause)
+    })
+  }
+
+  get noFencing(): string | null {
+    return typeof this.#fencing === 'string' ? this.#fencing : null
+  }
+
+  /** The table of names is made with those of the tokens. */
+  get keepsNames(): boolean {
+    return this.noFencing === null
+  }
+
+  /** Nothing of ours waits in the server here. */
+  readonly longestWaitMs = 0
+
+  lineUp(operation: LockOperation): Promise<BatchReply> {
+    return this.run([operation])
+  }
+
+  async run(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const asked = askedOf(operations, this.#interest)
+    try {
+      const reply = asked.length === 1 ? await this.#runOne(asked[0]!) : await this.#runAll(asked)
+      this.#account(asked, reply.answers)
+      return reply
+    } catch (error) {
+      for (const { name } of asked)
+        this.#holdings.doubt([name, ...INTEREST_SUFFIXES.map((slot) => `${name}${slot}`)])
+      throw error
+    }
+  }
+
+  async permits(operation: PermitOperation): Promise<PermitReply> {
+    const fencing = this.#fencing
+    const permits = new Permits({
+      ask: (sql, values) => this.#ask(sql, values),
+      holdings: this.#holdings,
+      interest: this.#interest,
+      token: typeof fencing === 'string' ? null : (drawn) => this.#saw(fencing.token(drawn)),
+    })
+    try {
+      return await permits.run(operation)
+    } catch (error) {
+      this.#holdings.doubt(doubtfulNames(operation))
+      throw error
+    }
+  }
+
+  ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
+    return ring(this.#server, keys)
+  }
+
+  async isWanted(key: KeyCode): Promise<boolean> {
+    return (await this.ring([key])).has(key.id)
+  }
+
+  /** There is no way to tell all others something. Who stands in line comes in order without it. */
+  async claim(_key: KeyCode): Promise<void> {}
+
+  async tell(_message: string): Promise<void> {}
+
+  async announce(_sender: string, _entries: number): Promise<void> {}
+
+  async tableUse(_ours: readonly number[]): Promise<TableUse> {
+    return NOBODY
+  }
+
+  async settled(): Promise<void> {}
+
+  async settle(): Promise<void> {}
+
+  /** Drawing one needs no table. */
+  goesWithoutTokens(_error: unknown): boolean {
+    return false
+  }
+
+  async findTokens(): Promise<void> {
+    this.#fencing = await findFencing(this.#server, this.#facts, this.#settings)
+  }
+
+  async holderOf({ id }: KeyCode): Promise<string | null> {
+    const [holder] = await this.#ask(HOLDER_OF, [id])
+    if (holder === null || Number(holder) === this.serverId) return null
+    const row = (await this.#server.say(WHO, [holder!]))[0]
+    return row === undefined ? `connection ${holder}` : `connection ${holder} of ${row[0]} at ${row[1]}`
+  }
+
+  async heartbeat(): Promise<void> {
+    await this.#server.ping()
+  }
+
+  async reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
+    const reckoning = this.#holdings.reckon(expected, this.#interest)
+    const missing = new Set<string>()
+    let unwanted = reckoning.unwanted
+    const asked = reckoning.expected.map(({ name }) => name)
+    for (let round = 0; round < MAX_RELEASES && (round === 0 || unwanted.length > 0); round++) {
+      const names = [...(round === 0 ? asked : []), ...unwanted]
+      if (names.length === 0) break
+      const answers = await this.#reconcileNames(names, round === 0 ? asked.length : 0)
+      for (const [i, name] of names.entries()) if (answers[i] === 'm') missing.add(name)
+      unwanted = names.filter((_, i) => answers[i] === '2')
+    }
+    if (unwanted.length > 0) throw new ConnectionError('a session has a lock more often than can be')
+    this.#holdings.settled(reckoning, missing, this.#interest)
+    return reckoning.expected
+      .filter(({ name, holding: { key, what } }) => {
+        const isLock = what === 'exclusive' || (what === 'shared' && !isShape(key.id))
+        return isLock && missing.has(name)
+      })
+      .map(({ holding }) => holding)
+  }
+
+  async detach(): Promise<void> {
+    this.#over()
+    this.#forget()
+    await this.#server.reset()
+  }
+
+  async #runOne(asked: Asked): Promise<BatchReply> {
+    const fencing = this.#fencing
+    const statements = typeof fencing === 'string' ? WITHOUT_TOKEN : WITH_TOKEN
+    const statement = statements[asked.operation]
+    const answer = String((await this.#ask(statement.sql, parametersOf(statement, asked)))[0])
+    if (answer.length === 1)
+      return { answers: settle(answer, asked, this.#interest), token: null, delaysMs: null }
+    const token = this.#saw((fencing as Fence).token(answer))
+    return { answers: settle(SAID.granted, asked, this.#interest), token, delaysMs: null }
+  }
+
+  async #runAll(asked: readonly Asked[]): Promise<BatchReply> {
+    const fencing = this.#fencing
+    const sql = typeof fencing === 'string' ? BATCH_WITHOUT_TOKEN : BATCH_WITH_TOKEN
+    const [told, drawn] = await this.#ask(sql, [batchParameter(asked)])
+    const all = String(told)
+    if (all.length !== asked.length)
+      throw new ConnectionError(`the server answered ${all.length} of ${asked.length} operations`)
+    let answers = ''
+    for (let i = 0; i < asked.length; i++) answers += settle(all[i]!, asked[i]!, this.#interest)
+    const isDrawn = drawn !== null && typeof fencing !== 'string'
+    return { answers, token: isDrawn ? this.#saw(fencing.token(String(drawn))) : null, delaysMs: null }
+  }
+
+  #account(asked: readonly Asked[], answers: string): void {
+    for (let i = 0; i < asked.length; i++) {
+      const { name, kind } = asked[i]!
+      const answer = answers[i]
+      if (answer === SAID.granted) this.#holdings.took(name)
+      else if (kind === 'release' || kind === 'relinquish' || kind === 'yield') this.#holdings.gave(name)
+    }
+  }
+
+  async #reconcileNames(names: readonly string[], expected: number): Promise<string> {
+    const rows = names.map((name, i) => `[${i < expected ? 1 : 0},"${name}"]`)
+    const [answers] = await this.#ask(RECONCILE, [`[${rows.join(',')}]`])
+    return String(answers)
+  }
+
+  /** Every statement says, in its last column, on which session it has run. */
+  async #ask(sql: string, values: readonly string[]): Promise<OwnRow> {
+    const row = await this.#server.ask(sql, values)
+    if (Number(row.at(-1)) === this.serverId) return row
+    const cause = new PoolerDetectedError(SWITCHED)
+    this.#ended(cause)
+    throw cause
+  }
+
+  #saw(token: string): string {
+    this.#settings.seen.saw(token)
+    return token
+  }
+
+  #over(): void {
+    this.#interest.clear()
+    this.#bells.left(this.#server)
+  }
+}

@@ -1,0 +1,46 @@
+import { INTEREST_SUFFIXES, SHAPE_SLOTS } from '../keys/lock-names.js'
+
+const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
+
+/**
+ * Rows of `[1, slot]` try to take it, rows of `[0, slot]` look whether it is free. Each answer is a token, `g` where there
+ * are none, `f` for one that is free, or `n`.
+ */
+function take(token: string): string {
+  return (
+    `SELECT GROUP_CONCAT(CASE WHEN o = 1 THEN IF(GET_LOCK(k, 0) = 1, ${token}, 'n') ` +
+    `WHEN IS_FREE_LOCK(k) = 1 THEN 'f' ELSE 'n' END SEPARATOR ','), CONNECTION_ID() ` +
+    `FROM JSON_TABLE(?, '$[*]' COLUMNS (o TINYINT PATH '$[0]', k ${NAME} PATH '$[1]')) AS t`
+  )
+}
+
+export const TAKE_SLOTS: string = take(`CAST(UUID_SHORT() AS CHAR)`)
+export const TAKE_SLOTS_PLAIN: string = take(`'g'`)
+
+/** `d`: given up. `a`: given up, and somebody stands in line for it. `n`: it was not held. */
+export const GIVE_SLOTS: string =
+  `SELECT GROUP_CONCAT(IF(RELEASE_LOCK(k) = 1, IF(IS_USED_LOCK(CONCAT(k, '/l')) IS NULL, 'd', 'a'), 'n') SEPARATOR ''), ` +
+  `CONNECTION_ID() FROM JSON_TABLE(?, '$[*]' COLUMNS (k ${NAME} PATH '$')) AS t`
+
+/** Of the names given, takes the first that is free, and answers its place; `n` if none is. */
+export const TAKE_FIRST: Readonly<Record<number, string>> = {
+  [SHAPE_SLOTS]: takeFirst(SHAPE_SLOTS),
+  [INTEREST_SUFFIXES.length]: takeFirst(INTEREST_SUFFIXES.length),
+}
+
+function takeFirst(count: number): string {
+  const attempts = Array.from({ length: count }, (_, i) => `WHEN GET_LOCK(?, 0) = 1 THEN '${i}'`)
+  return `SELECT CASE ${attempts.join(' ')} ELSE 'n' END, CONNECTION_ID()`
+}
+
+/** Whether another session has one of the names under which interest in `?` is kept. */
+export const IS_WANTED: string =
+  `SELECT COALESCE(${INTEREST_SUFFIXES.map(() => `NULLIF(IS_USED_LOCK(?), CONNECTION_ID())`).join(', ')}) IS NOT NULL, ` +
+  `CONNECTION_ID()`
+
+export const GIVE_ONE: string = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
+
+/** All numbers of permits that sessions take the semaphore `?` to have, of those in the array. */
+export const OTHER_SHAPES: string =
+  `SELECT GROUP_CONCAT(IF(COALESCE(${Array.from({ length: SHAPE_SLOTS }, (_, i) => `IS_USED_LOCK(CONCAT(?, '=', n, '/${i}'))`).join(', ')}) ` +
+  `IS NULL, NULL, n)), CONNECTION_ID() FROM JSON_TABLE(?, '$[*]' COLUMNS (n INT PATH '$')) AS t`

@@ -1,0 +1,167 @@
+import type { PermitOperation, PermitReply, SemaphoreCode, TakenPermit } from '../../permit-operation.js'
+import type { Holdings } from './holdings.js'
+import type { InterestBook } from '../notify/registration-book.js'
+import { INTEREST_SUFFIXES, SHAPE_SLOTS } from '../keys/lock-names.js'
+import {
+  GIVE_ONE,
+  GIVE_SLOTS,
+  IS_WANTED,
+  OTHER_SHAPES,
+  TAKE_FIRST,
+  TAKE_SLOTS,
+  TAKE_SLOTS_PLAIN,
+} from './permit-sql.js'
+import type { OwnRow } from '../connection/server-connection.js'
+
+/** Rounds in which slots were free that were gone when they were to be taken. In each, somebody else was served. */
+const MAX_ROUNDS = 8
+
+const MOST_PERMITS = 1000
+
+/** All numbers of permits that there may be. */
+const ALL_NUMBERS = `[${Array.from({ length: MOST_PERMITS }, (_, i) => i + 1).join(',')}]`
+
+/** What permits need of a lock session. */
+export interface PermitTools {
+  readonly ask: (sql: string, values: readonly string[]) => Promise<OwnRow>
+  readonly holdings: Holdings
+  readonly interest: InterestBook
+  /** The token for what the server drew; null where there are none. */
+  readonly token: ((drawn: string) => string) | null
+}
+
+/** Slots are names of their own, and the server counts them by what is really held. */
+export class Permits {
+  readonly #tools: PermitTools
+
+  constructor(tools: PermitTools) {
+    this.#tools = tools
+  }
+
+  async run(operation: PermitOperation): Promise<PermitReply> {
+    const { kind, semaphore } = operation
+    if (kind === 'leave') {
+      await this.#endInterest(semaphore)
+      if (operation.exits) await this.#exit(semaphore)
+      return NOTHING
+    }
+    if (kind === 'release') return this.#release(operation)
+    const isWaiting = kind !== 'take'
+    const isInterested = isWaiting && (await this.#setInterest(semaphore))
+    const taken = await this.#take(operation)
+    if (operation.enters && (taken.length > 0 || kind === 'wait')) await this.#enter(semaphore)
+    const isEnough = taken.length === operation.atMost
+    if (isEnough && isWaiting) await this.#endInterest(semaphore)
+    const said = !isWaiting || isEnough ? 'done' : isInterested ? 'waiting' : 'crowded'
+    return { ...NOTHING, taken, said, otherPermits: operation.looks ? await this.#others(semaphore) : null }
+  }
+
+  async #take({ semaphore, from, slots, atMost }: PermitOperation): Promise<TakenPermit[]> {
+    const { permits } = semaphore
+    const order = Array.from({ length: permits }, (_, i) => (from + i) % permits)
+    let candidates = order.filter((slot) => !slots.includes(slot))
+    const taken: TakenPermit[] = []
+    for (let round = 0; round < MAX_ROUNDS && taken.length < atMost && candidates.length > 0; round++)
+      candidates = await this.#round(semaphore, candidates, atMost - taken.length, taken)
+    return taken
+  }
+
+  /** Tries as many as are wanted, looks at the others, and answers which of those seem to be free. */
+  async #round(
+    semaphore: SemaphoreCode,
+    candidates: readonly number[],
+    wanted: number,
+    taken: TakenPermit[],
+  ): Promise<number[]> {
+    const { ask, token, holdings } = this.#tools
+    const rows = candidates.map((slot, i) => `[${i < wanted ? 1 : 0},"${semaphore.slot(slot).id}"]`)
+    const [text] = await ask(token === null ? TAKE_SLOTS_PLAIN : TAKE_SLOTS, [`[${rows.join(',')}]`])
+    const answers = String(text).split(',')
+    const free: number[] = []
+    for (const [i, slot] of candidates.entries()) {
+      const answer = answers[i]
+      if (answer === 'f') free.push(slot)
+      else if (answer !== 'n' && answer !== undefined) {
+        holdings.took(semaphore.slot(slot).id)
+        taken.push({ slot, token: token === null ? null : token(answer) })
+      }
+    }
+    return free
+  }
+
+  async #release({ semaphore, slots, exits }: PermitOperation): Promise<PermitReply> {
+    const { ask, holdings } = this.#tools
+    const names = slots.map((slot) => semaphore.slot(slot).id)
+    const [answers] = names.length === 0 ? [''] : await ask(GIVE_SLOTS, [JSON.stringify(names)])
+    for (const name of names) holdings.gave(name)
+    if (exits) await this.#exit(semaphore)
+    const told = String(answers)
+    const isWanted = Number((await ask(IS_WANTED, interestNames(semaphore)))[0]) === 1
+    const said = isWanted ? 'wanted' : told.includes('a') ? 'awaited' : 'done'
+    return { ...NOTHING, missing: slots.filter((_, i) => told[i] === 'n'), said }
+  }
+
+  async #setInterest({ key: { id } }: SemaphoreCode): Promise<boolean> {
+    const { ask, interest } = this.#tools
+    interest.asks(id, false)
+    if (interest.slotOf(id) !== null) return true
+    const names = INTEREST_SUFFIXES.map((suffix) => `${id}${suffix}`)
+    const [place] = await ask(TAKE_FIRST[INTEREST_SUFFIXES.length]!, names)
+    if (place === 'n') return false
+    interest.set(id, String(place))
+    return true
+  }
+
+  async #endInterest({ key: { id } }: SemaphoreCode): Promise<void> {
+    const { ask, interest } = this.#tools
+    const slot = interest.slotOf(id)
+    if (slot !== null) await ask(GIVE_ONE, [slot])
+    interest.drop(id)
+  }
+
+  /** Where all names that stand for this shape are taken, others tell of it. */
+  async #enter(semaphore: SemaphoreCode): Promise<void> {
+    const { ask, holdings } = this.#tools
+    if (holdings.shapeOf(semaphore.shape.id) !== null) return
+    const names = shapeNames(semaphore)
+    const [place] = await ask(TAKE_FIRST[SHAPE_SLOTS]!, names)
+    if (place !== 'n') holdings.tookShape(semaphore.shape.id, names[Number(place)]!)
+  }
+
+  async #exit({ shape }: SemaphoreCode): Promise<void> {
+    const { ask, holdings } = this.#tools
+    const name = holdings.shapeOf(shape.id)
+    if (name === null) return
+    await ask(GIVE_ONE, [name])
+    holdings.gaveShape(shape.id)
+  }
+
+  async #others({ key: { id }, permits }: SemaphoreCode): Promise<number | null> {
+    const names = Array.from({ length: SHAPE_SLOTS }, () => id)
+    const [numbers] = await this.#tools.ask(OTHER_SHAPES, [...names, ALL_NUMBERS])
+    if (numbers === null) return null
+    return (
+      String(numbers)
+        .split(',')
+        .map(Number)
+        .find((each) => each !== permits) ?? null
+    )
+  }
+}
+
+/** All names that an operation which has failed may have taken. */
+export function doubtfulNames({ semaphore, slots }: PermitOperation): string[] {
+  const all = Array.from({ length: semaphore.permits }, (_, slot) => slot)
+  const others = all.filter((slot) => !slots.includes(slot)).map((slot) => semaphore.slot(slot).id)
+  return [...others, ...interestNames(semaphore), ...shapeNames(semaphore)]
+}
+
+const NOTHING: PermitReply = { taken: [], said: 'done', missing: [], otherPermits: null }
+
+function shapeNames({ shape }: SemaphoreCode): string[] {
+  return Array.from({ length: SHAPE_SLOTS }, (_, i) => `${shape.id}/${i}`)
+}
+
+function interestNames({ key: { id } }: SemaphoreCode): string[] {
+  return INTEREST_SUFFIXES.map((suffix) => `${id}${suffix}`)
+}

@@ -1,0 +1,54 @@
+import type { Wanted } from './registration-book.js'
+import { interrupt } from './notify-sql.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+
+/** The connection on which a pool listens. */
+interface Wakeable {
+  readonly id: number
+  readonly isAsleep: boolean
+  wake(): void
+}
+
+/** What the lock sessions of one pool and the connection on which it listens know of each other. */
+export class Bells {
+  /** What is waited for, and was not told to be free since it was last asked for. */
+  readonly armed: Map<string, Wanted> = new Map()
+  readonly sessions: Set<ServerConnection> = new Set()
+  /** Usually one; for a moment there may be the next one already. */
+  readonly #bells = new Set<Wakeable>()
+
+  joined(session: ServerConnection): void {
+    this.sessions.add(session)
+    this.changed()
+  }
+
+  /** It will do nothing more for us. */
+  left(session: ServerConnection): void {
+    if (!this.sessions.has(session)) return
+    // With the last of them there is nobody left to disturb a bell that is about to be given up.
+    if (this.sessions.size === 1 && !session.hasEnded)
+      for (const bell of this.#bells) if (bell.isAsleep) this.disturb(bell.id)
+    this.sessions.delete(session)
+    this.changed()
+  }
+
+  listens(bell: Wakeable): void {
+    this.#bells.add(bell)
+  }
+
+  stopped(bell: Wakeable): void {
+    this.#bells.delete(bell)
+  }
+
+  /** There is something for the bell to do that it does not know of. */
+  changed(): void {
+    for (const bell of this.#bells) bell.wake()
+  }
+
+  /** Interrupts the sleep of a bell of our own. False if there is no session to say it: the sleep ends by itself. */
+  disturb(bell: number): boolean {
+    const [session] = this.sessions
+    session?.say(interrupt(bell)).catch(() => undefined)
+    return session !== undefined
+  }
+}

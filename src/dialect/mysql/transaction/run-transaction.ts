@@ -1,0 +1,117 @@
+import { LockDeadlockError, TransactionFailedError } from '../../../base/errors.js'
+import { onAbort } from '../../../base/on-abort.js'
+import { oneOf, resolveOptions, type OptionTable } from '../../../base/options.js'
+import type { Random } from '../../../base/random.js'
+import { checkBody, checkSignal, isSoOfCause, RETRIES, withRetries } from '../../transaction-retries.js'
+import { LeasedConnection } from '../pool/leased-connection.js'
+import type { LockTransaction } from './lock-transaction.js'
+import { DEADLOCK, errorNumber } from '../connection/server-errors.js'
+import type { MysqlPool } from '../pool/pool.js'
+import { MysqlTransaction, type HeldLock, type TransactionTools } from './transaction.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+import { BEGIN, COMMIT, ISOLATION, ROLLBACK } from '../connection/transaction-sql.js'
+
+/** See "Transaction Isolation Levels" in the documentation of InnoDB. */
+export type IsolationLevel = keyof typeof ISOLATION
+
+/** How a transaction runs. */
+export interface TransactionOptions {
+  /** Whatever the server's own default is. Default `'repeatable read'`. */
+  readonly isolation?: IsolationLevel
+
+  /**
+   * How often the body is run again after a deadlock (LOCK_DEADLOCK, or 1213 of a statement), in a new transaction and after
+   * a short, growing delay. Whatever else it did must then bear repetition.
+   *
+   * Default 0. From 0 to 100.
+   */
+  readonly retries?: number
+
+  /** Ends the transaction at once: its connection is closed. */
+  readonly signal?: AbortSignal
+}
+
+type OwnOptions = Omit<TransactionOptions, 'signal'>
+
+const OPTIONS: OptionTable<OwnOptions> = {
+  isolation: oneOf(Object.keys(ISOLATION) as IsolationLevel[], 'repeatable read'),
+  retries: RETRIES,
+}
+
+/** What a transaction needs of the pool. */
+export interface TransactionPorts extends TransactionTools {
+  readonly pool: MysqlPool
+  readonly random: Random
+}
+
+/** @see LockPool.transaction */
+export async function runTransaction<T>(
+  ports: TransactionPorts,
+  body: (tx: LockTransaction) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> {
+  checkBody(body)
+  const { isolation, retries } = resolveOptions<OwnOptions>(options, OPTIONS, ['signal'])
+  const { signal } = options
+  checkSignal(signal)
+  return withRetries(ports, { retries, signal }, isCollision, () => runOnce(ports, body, isolation, signal))
+}
+
+async function runOnce<T>(
+  ports: TransactionPorts,
+  body: (tx: LockTransaction) => Promise<T>,
+  isolation: IsolationLevel,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const connection = await ports.pool.connect(signal === undefined ? {} : { signal })
+  const forget = signal && onAbort(signal, () => connection.release(true))
+  const server = LeasedConnection.serverOf(connection)
+  const tx = new MysqlTransaction(connection, server, ports)
+  try {
+    server.isUsed = true
+    await server.say(ISOLATION[isolation])
+    await server.say(BEGIN)
+    const result = await body(tx)
+    await tx.end()
+    await commit(server, tx)
+    connection.release()
+    return result
+  } catch (error) {
+    await tx.end()
+    await server.say(ROLLBACK).then(
+      () => connection.release(),
+      (failure: Error) => connection.release(failure),
+    )
+    throw error
+  } finally {
+    await giveBack(tx.locks)
+    forget?.()
+  }
+}
+
+async function commit(server: ServerConnection, tx: MysqlTransaction): Promise<void> {
+  if (tx.rolledBack !== null) {
+    const message = 'the server rolled the transaction back, and the body swallowed the error'
+    throw new TransactionFailedError(message, false, { cause: tx.rolledBack })
+  }
+  // What such a lock guards may be in the hands of another by now.
+  for (const { signal } of tx.locks) signal.throwIfAborted()
+  try {
+    await server.say(COMMIT)
+  } catch (error) {
+    // The server has answered: it is not committed.
+    if (errorNumber(error) !== undefined) throw error
+    const message = 'the connection was lost during COMMIT: whether it is committed is not known'
+    throw new TransactionFailedError(message, true, { cause: error })
+  }
+}
+
+/** They are held until the transaction has ended. One that was lost meanwhile has done no harm: it is committed. */
+async function giveBack(locks: readonly HeldLock[]): Promise<void> {
+  await Promise.all(locks.map((lock) => lock.release().catch(() => undefined)))
+}
+
+/** Whether the same again may well succeed: by the error, or by that of the driver or of ours behind it. */
+function isCollision(error: unknown): boolean {
+  return isSoOfCause(error, (cause) => errorNumber(cause) === DEADLOCK || cause instanceof LockDeadlockError)
+}

@@ -1,0 +1,177 @@
+import type { Clock } from '../../../base/clock.js'
+import { ConnectionError, LockDeadlockError, LockTimeoutError } from '../../../base/errors.js'
+import { durationOrInfinity, oneOf, resolveOptions, type OptionTable } from '../../../base/options.js'
+import type { LockKey } from '../../lock-key.js'
+import type { LockRowsOptions, LockTransaction, TransactionLockOptions } from './lock-transaction.js'
+import type { MysqlConnection } from '../connection/connection.js'
+import { DEADLOCK, errorNumber, LOCK_WAIT_TIMEOUT, NOT_AT_ONCE } from '../connection/server-errors.js'
+import { quoteTable, whereAll } from './quoting.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+import {
+  LOCK_WAITS,
+  lockRowsStatement,
+  ROW_STRENGTHS,
+  ROW_WAITS,
+  SET_LOCK_WAITS,
+} from '../connection/transaction-sql.js'
+
+/** A lock of the pool that ends with the transaction. */
+export interface HeldLock {
+  readonly signal: AbortSignal
+  release(): Promise<void>
+}
+
+/** What a transaction needs of the pool it belongs to. */
+export interface TransactionTools {
+  readonly clock: Clock
+  readonly defaultTimeoutMs: number
+  /** How this process is called in messages to people. */
+  readonly process: string
+  acquire(key: LockKey, options: TransactionLockOptions): Promise<HeldLock>
+  tryAcquire(key: LockKey): Promise<HeldLock | null>
+}
+
+const ONE_DAY_MS = 86_400_000
+
+/** The longest that the server takes: a year. */
+const FOR_EVER_S = 31_536_000
+
+/** A transaction that is open on `connection`. */
+export class MysqlTransaction implements LockTransaction {
+  readonly #connection: MysqlConnection
+  readonly #server: ServerConnection
+  readonly #tools: TransactionTools
+  readonly #locks: HeldLock[] = []
+  /** The statements of one call stay together. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #isOver = false
+  #rolledBack: unknown = null
+
+  constructor(connection: MysqlConnection, server: ServerConnection, tools: TransactionTools) {
+    this.#connection = connection
+    this.#server = server
+    this.#tools = tools
+  }
+
+  /** What the server has rolled the transaction back for by itself; null if it has not. */
+  get rolledBack(): unknown {
+    return this.#rolledBack
+  }
+
+  /** Locks taken through it. */
+  get locks(): readonly HeldLock[] {
+    return this.#locks
+  }
+
+  readonly query: MysqlConnection['query'] = ((...args: Parameters<MysqlConnection['query']>) =>
+    this.#inTurn(() => this.#connection.query(...args))) as MysqlConnection['query']
+
+  readonly execute: MysqlConnection['execute'] = ((...args: Parameters<MysqlConnection['execute']>) =>
+    this.#inTurn(() => this.#connection.execute(...args))) as MysqlConnection['execute']
+
+  async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
+    this.#check()
+    this.#keep(await this.#tools.acquire(key, options))
+  }
+
+  async tryLock(key: LockKey): Promise<boolean> {
+    this.#check()
+    const lock = await this.#tools.tryAcquire(key)
+    if (lock !== null) this.#keep(lock)
+    return lock !== null
+  }
+
+  async lockRows<Row = Record<string, unknown>>(
+    table: string,
+    where: Readonly<Record<string, unknown>>,
+    options: LockRowsOptions = {},
+  ): Promise<Row[]> {
+    const { strength, wait, timeoutMs } = resolveOptions<LockRowsOptions>(options, this.#rowOptions)
+    const { terms, values } = whereAll(where)
+    const product = this.#server.isMariaDb ? 'mariadb' : 'mysql'
+    const text = lockRowsStatement(quoteTable(table), terms, strength, wait, product)
+    return this.#inTurn(async () => {
+      const since = this.#tools.clock.now()
+      const [rows, tables, rollsBack] = (await this.#server.say(LOCK_WAITS))[0] as readonly [
+        number,
+        number,
+        unknown,
+      ]
+      const seconds = timeoutMs === Infinity ? FOR_EVER_S : Math.ceil(timeoutMs / 1000)
+      await this.#server.say(SET_LOCK_WAITS, [seconds, seconds])
+      try {
+        return (await this.#connection.query(text, [...values]))[0] as Row[]
+      } catch (error) {
+        if (errorNumber(error) === LOCK_WAIT_TIMEOUT && Number(rollsBack) === 1) this.#rolledBack = error
+        throw this.#explained(error, `rows of ${table}`, this.#tools.clock.now() - since)
+      } finally {
+        if (!this.#server.hasEnded) await this.#server.say(SET_LOCK_WAITS, [rows, tables])
+      }
+    })
+  }
+
+  /** For whoever opened it: nothing more is sent. */
+  async end(): Promise<void> {
+    this.#isOver = true
+    await this.#turn
+  }
+
+  get #rowOptions(): OptionTable<LockRowsOptions> {
+    const range = { default: this.#tools.defaultTimeoutMs, min: 1, max: ONE_DAY_MS }
+    return {
+      strength: oneOf(Object.keys(ROW_STRENGTHS) as (keyof typeof ROW_STRENGTHS)[], 'update'),
+      wait: oneOf(Object.keys(ROW_WAITS) as (keyof typeof ROW_WAITS)[], 'block'),
+      timeoutMs: durationOrInfinity(range),
+    }
+  }
+
+  /** One that comes after the end is given back at once. */
+  #keep(lock: HeldLock): void {
+    if (!this.#isOver) this.#locks.push(lock)
+    else {
+      void lock.release().catch(() => undefined)
+      throw overError()
+    }
+  }
+
+  #explained(error: unknown, what: string, waitedMs: number): unknown {
+    const number = errorNumber(error)
+    if (number === LOCK_WAIT_TIMEOUT || number === NOT_AT_ONCE)
+      return new LockTimeoutError({ key: what, phase: 'locking', waitedMs }, { cause: error })
+    if (number !== DEADLOCK) return error
+    const { process } = this.#tools
+    return new LockDeadlockError(
+      { key: what, cycle: [{ process, holds: null, waitsFor: what }] },
+      { cause: error },
+    )
+  }
+
+  #check(): void {
+    if (this.#isOver) throw overError()
+    if (this.#rolledBack !== null)
+      throw new ConnectionError('the server has rolled this transaction back', {
+        cause: this.#rolledBack,
+        retryable: false,
+      })
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const acted = this.#turn.then(async () => {
+      this.#check()
+      try {
+        return await act()
+      } catch (error) {
+        // Whatever is sent behind it would not be in a transaction.
+        const cause = error instanceof LockDeadlockError ? error.cause : error
+        if (errorNumber(cause) === DEADLOCK) this.#rolledBack = error
+        throw error
+      }
+    })
+    this.#turn = acted.catch(() => undefined)
+    return acted
+  }
+}
+
+function overError(): ConnectionError {
+  return new ConnectionError('this transaction is over', { retryable: false })
+}

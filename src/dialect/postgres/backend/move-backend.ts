@@ -1,0 +1,133 @@
+import { sleep, type Clock } from '../../../base/clock.js'
+import { ConnectionError } from '../../../base/errors.js'
+import type { Backend } from '../schema/backend-claim.js'
+import { READ_BACKEND } from '../schema/backend-sql.js'
+import {
+  BEGIN_MOVE,
+  END_MOVE,
+  LAST_WORDS,
+  MEMBERS,
+  TOKENS_TO_ROWS,
+  TOKENS_TO_SEQUENCE,
+} from './move-backend-sql.js'
+import { isLockpoolStatement } from '../locks/own-statements.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+import { BURY } from '../table/member-sql.js'
+import { Observer } from '../table/observer.js'
+
+export interface Move {
+  readonly namespace: string
+  readonly to: Backend
+  /** For people. */
+  readonly by: string
+  /** How long pools of the old kind may take to be closed. */
+  readonly timeoutMs: number
+}
+
+/** What became of it. `inTheWay`: who still uses the old backend, in words; it stays what it was then. */
+export type Moved = { readonly from: Backend | null } | { readonly inTheWay: string }
+
+const LOOK_EVERY_MS = 500
+
+/** So many looks in a row have to find nobody: a session may be between two statements of which the first is nobody's. */
+const QUIET_LOOKS = 3
+
+/**
+ * Moves the locks of a namespace to another backend. First nobody can begin any more, then it waits until no session and no
+ * member of a pool is left, then tokens are made to go on above all that were given, and then the other kind may begin.
+ */
+export async function moveBackend(connection: ServerConnection, move: Move, clock: Clock): Promise<Moved> {
+  const { namespace, to, by, timeoutMs } = move
+  const [{ before }] = await rows<[{ before: Backend | 'moving' | null }]>(connection, BEGIN_MOVE, [
+    namespace,
+    by,
+  ])
+  const from = before === 'moving' ? other(to) : before
+  const end = (backend: Backend): Promise<unknown> => connection.query(END_MOVE, [namespace, backend, by])
+  try {
+    const inTheWay = from === to ? null : await untilQuiet(connection, { namespace, from, timeoutMs }, clock)
+    if (inTheWay !== null) {
+      await end(from ?? other(to))
+      return { inTheWay }
+    }
+    await moveTokens(connection, to)
+    await end(to)
+    return { from }
+  } catch (error) {
+    await end(from ?? other(to)).catch(() => undefined)
+    throw error
+  }
+}
+
+async function untilQuiet(
+  connection: ServerConnection,
+  { namespace, from, timeoutMs }: { namespace: string; from: Backend | null; timeoutMs: number },
+  clock: Clock,
+): Promise<string | null> {
+  const observer = new Observer(clock)
+  const until = clock.now() + timeoutMs
+  for (let quiet = 0; ;) {
+    const users = [
+      ...(from === 'table' ? [] : await sessions(connection)),
+      ...(from === 'advisory' ? [] : await members(connection, namespace, observer, clock)),
+    ]
+    quiet = users.length === 0 ? quiet + 1 : 0
+    if (quiet === QUIET_LOOKS) return null
+    if (clock.now() >= until && users.length > 0) return users.join(', ')
+    await sleep(clock, LOOK_EVERY_MS)
+  }
+}
+
+/** Of pools with session locks, whatever their namespace, which the server does not know. */
+async function sessions(connection: ServerConnection): Promise<string[]> {
+  const found = await rows<{ pid: number; application: string; query: string | null }[]>(
+    connection,
+    LAST_WORDS,
+    [],
+  )
+  const unseen = found.filter(({ query }) => query === null || query === '<insufficient privilege>')
+  if (unseen.length > 0) {
+    throw new ConnectionError(
+      `this role may not see what ${unseen.length} other sessions do, of which some may be lock sessions: move as a role that may (pg_monitor)`,
+      { retryable: false },
+    )
+  }
+  return found
+    .filter(
+      ({ query }) =>
+        isLockpoolStatement(query!) || READ_BACKEND.trim().startsWith(query!.trim().slice(0, 60)),
+    )
+    .map(({ pid, application }) => `${application} (pid ${pid})`)
+}
+
+/** Of pools with rows. One whose heartbeat stands still for its lease is buried, as by any member. */
+async function members(
+  connection: ServerConnection,
+  namespace: string,
+  observer: Observer,
+  clock: Clock,
+): Promise<string[]> {
+  const sentAt = clock.now()
+  const [row] = await rows<{ others: string | null; living: string | null }[]>(connection, MEMBERS, [
+    namespace,
+  ])
+  for (const { id, beat } of observer.saw(row!.others, sentAt)) await connection.query(BURY, [id, beat])
+  return row!.living === null ? [] : [row!.living]
+}
+
+async function moveTokens(connection: ServerConnection, to: Backend): Promise<void> {
+  if (to === 'advisory') await connection.query(TOKENS_TO_SEQUENCE)
+  else await connection.query(TOKENS_TO_ROWS.join(';'))
+}
+
+async function rows<Rows extends readonly object[]>(
+  connection: ServerConnection,
+  text: string,
+  values: (string | number)[],
+): Promise<Rows> {
+  return (await connection.query(text, values)).rows as unknown as Rows
+}
+
+function other(backend: Backend): Backend {
+  return backend === 'table' ? 'advisory' : 'table'
+}

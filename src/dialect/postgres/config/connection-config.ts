@@ -1,0 +1,167 @@
+import pg from 'pg'
+import { show } from '../../../base/options.js'
+import { fateOf } from './driver-settings.js'
+import { readGiven } from './given-connection.js'
+import { HOSTS, hostsOf, splitHosts, type TargetSession } from '../hosts/host-list.js'
+
+/** What `pg` takes, and several hosts as libpq writes them. */
+export interface PostgresSettings extends Omit<pg.ClientConfig, 'host' | 'port'> {
+  /** Several are tried in this order, with the last that was the primary first: an array, or a text with commas. */
+  readonly host?: string | readonly string[] | undefined
+  /** One for all hosts, or one for each. */
+  readonly port?: number | string | readonly (number | string)[] | undefined
+  /**
+   * Which of the hosts is suitable: one that is not a standby (`primary`), one that also lets sessions write (`read-write`), or
+   * `any`, with a preference for a primary. Locks need the primary. Default `primary` if there are several hosts.
+   */
+  readonly target_session_attrs?: TargetSession | undefined
+}
+
+/**
+ * Where and how to connect: a connection string or a URL, or an object with what `pg` takes (`host`, `port`, `user`,
+ * `database`, `password` as a value or a function, `ssl`, `options`, ...). There may be several hosts:
+ * `postgres://a,b:5433/db?target_session_attrs=primary`.
+ */
+export type PostgresConfig = string | URL | pg.ClientConfig | PostgresSettings
+
+/** What can be connected with, and what is wrong with it: in words and without its password; null if it can be used. */
+export interface ReadConnection {
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly problem: string | null
+}
+
+/** Keepalive probes start after this much silence; without them a vanished server is noticed only by a heartbeat. */
+const KEEPALIVE_AFTER_MS = 10_000
+
+const USUAL_FORM = 'postgres://user@host:5432/database is the usual form'
+
+/** What was given, else `DATABASE_URL`, else the PG* variables that `pg` reads itself. An empty variable is not set. */
+export function readConnection(connection: PostgresConfig | undefined): ReadConnection {
+  const fromEnvironment = process.env['DATABASE_URL'] || undefined
+  const isFromEnvironment = connection === undefined && fromEnvironment !== undefined
+  const source = isFromEnvironment ? 'DATABASE_URL' : '"connection"'
+  const given = readGiven(connection === undefined ? (fromEnvironment ?? {}) : connection)
+  if ('problem' in given) return { settings: {}, problem: `${source} ${given.problem}` }
+  const split = splitHosts(given.settings, process.env)
+  if ('problem' in split) return { settings: {}, problem: `${source} ${split.problem}` }
+  const { settings } = split
+  const problem = stringProblem(settings) ?? settingProblem(settings) ?? driverProblem(settings)
+  return { settings, problem: problem === null ? null : `${source}${problem}` }
+}
+
+/** The settings of every connection, to the first host, with the list of hosts if there is one beside them: what is the driver's own business as it was given, and what is not without. */
+export function clientConfig(
+  settings: Readonly<Record<string, unknown>>,
+  applicationName: string,
+): pg.ClientConfig {
+  const taken = Object.entries(settings).filter(([name]) => fateOf(name) !== 'left out')
+  const { connectionString, ...config } = Object.fromEntries(taken)
+  return {
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_AFTER_MS,
+    application_name: applicationName,
+    ...(typeof connectionString === 'string' && { connectionString: withPlainSslMode(connectionString) }),
+    ...config,
+    ...listed(settings),
+    pipeline: true,
+  }
+}
+
+/** Under a name that `pg` does not see. */
+function listed(settings: object): object {
+  const list = hostsOf(settings)
+  return list === null ? {} : { [HOSTS]: list }
+}
+
+/** With these the driver verifies as with `verify-full`, and warns that it may not do so for ever: then it is to be said. */
+function withPlainSslMode(url: string): string {
+  if (/[?&]uselibpqcompat=true(?:[&#]|$)/.test(url)) return url
+  return url.replaceAll(/(?<=[?&]sslmode=)(?:prefer|require|verify-ca)(?=[&#]|$)/g, 'verify-full')
+}
+
+/** What the driver makes of a string it does not understand is a connection to somewhere else. */
+function stringProblem({ connectionString: text, host }: Readonly<Record<string, unknown>>): string | null {
+  if (text === undefined || text === null || (text === '' && typeof host === 'string')) return null
+  if (typeof text !== 'string') return `: "connectionString" must be a text, got ${show(text)}`
+  if (text === '') return ` can't be understood (it is empty): ${USUAL_FORM}`
+  if (text.startsWith('/')) return null
+  const [, scheme, slashes] = /^([a-z][a-z0-9+.-]*):(\/\/)?/i.exec(text) ?? []
+  const isKnown = scheme !== undefined && /^(?:postgres(?:ql)?|pg|socket)$/i.test(scheme)
+  if (!isKnown && slashes !== undefined)
+    return ` can't be understood (${scheme}: is not PostgreSQL): ${USUAL_FORM}`
+  // The driver would take it for a path, and look for a host called "base".
+  if (!isKnown) return ` can't be understood (not a URL): ${USUAL_FORM}`
+  return queryProblem(text)
+}
+
+/** What libpq takes and the driver takes no notice of, which leads to another server or database. */
+function queryProblem(text: string): string | null {
+  const query = new URLSearchParams(/\?([^#]*)/.exec(text)?.[1] ?? '')
+  if (query.has('service')) return ' has "service" in it, and pg reads no service files'
+  const [, host = '', database = ''] = /^[^:]+:\/\/(?:[^/?#]*@)?([^/?#]*)(?:\/([^?#]*))?/.exec(text) ?? []
+  if (query.has('hostaddr') && host === '' && !query.has('host'))
+    return ' has "hostaddr" in it, which pg knows as "host"'
+  if (query.has('dbname') && database === '')
+    return ' has "dbname" in it, and pg takes the database from the path of the URL'
+  return null
+}
+
+const TEXTS = [
+  'host',
+  'user',
+  'database',
+  'options',
+  'application_name',
+  'fallback_application_name',
+] as const
+
+/** What the driver would stumble over only when it is connected, in the middle of an event of a socket. */
+function settingProblem(settings: Readonly<Record<string, unknown>>): string | null {
+  const isNothing = (value: unknown): boolean => value === undefined || value === null
+  const wrong = (name: string, what: string): string =>
+    `: "${name}" must be ${what}, got ${show(settings[name])}`
+  for (const name of TEXTS)
+    if (!isNothing(settings[name]) && typeof settings[name] !== 'string') return wrong(name, 'a text')
+  const { password, types, stream, keepAliveInitialDelayMillis: delay, connection } = settings
+  if (!isNothing(password) && typeof password !== 'string' && typeof password !== 'function')
+    return `: "password" must be a text or a function, and is a ${typeof password}`
+  if (!isNothing(types) && typeof (types as Partial<pg.CustomTypesConfig>).getTypeParser !== 'function')
+    return wrong('types', 'an object with getTypeParser')
+  if (!isNothing(stream) && typeof stream !== 'function')
+    return wrong('stream', 'a function that makes one for each connection')
+  if (!isNothing(delay) && typeof delay !== 'number') return wrong('keepAliveInitialDelayMillis', 'a number')
+  if (!isNothing(connection)) return ' has "connection" in it: what is in there belongs one level higher'
+  return null
+}
+
+/** What a client is asked that is made and never connected. */
+interface Trial {
+  readonly port: number
+  readonly ssl: unknown
+  readonly replication: string | boolean | undefined
+}
+
+/** What a server takes for no. */
+const NO = /^(?:f(?:a(?:l(?:se?)?)?)?|no?|off?|0)$/i
+
+function driverProblem(settings: Readonly<Record<string, unknown>>): string | null {
+  let trial: Trial
+  try {
+    // Opens nothing, but parses everything, files of certificates included. A stream of the program's might open something.
+    const { stream: _, ...config } = clientConfig(settings, 'lockpool')
+    trial = new pg.Client({ ...config, connection: {} } as pg.ClientConfig) as unknown as Trial
+  } catch (error) {
+    // The driver's own message may quote the whole string, and the error even carries it as a property.
+    const code = (error as { code?: unknown }).code
+    const detail =
+      code === 'ERR_INVALID_URL' ? 'not a URL' : code === 'ENOENT' ? 'a file it names is missing' : 'unusable'
+    return ` can't be understood (${detail}): ${USUAL_FORM}`
+  }
+  const { port, ssl, replication } = trial
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) return ': the port is not one'
+  if (typeof ssl !== 'boolean' && (typeof ssl !== 'object' || ssl === null))
+    return `: "ssl" must be true, false or an object, got ${show(ssl)}`
+  if (replication && !NO.test(String(replication)))
+    return ': "replication" asks for a connection on which there are no locks'
+  return null
+}

@@ -1,0 +1,95 @@
+import { ConnectionError, LockError, LockTableFullError, PoolerDetectedError } from '../../../base/errors.js'
+import { printable } from '../../../base/printable.js'
+import { isState, isWorthRetrying } from './retryable-errors.js'
+
+/** The SQLSTATE of an error that the server sent. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && isState(code) ? code : undefined
+}
+
+/** lock_not_available: the time was up, or with NOWAIT it was not free. */
+export const LOCK_NOT_AVAILABLE = '55P03'
+
+export const DEADLOCK_DETECTED = '40P01'
+
+/**
+ * Whether the time was up while it waited for a table, and not for a row of it, which the server would say where it was.
+ * Messages come in the server's language; the name of the function that reports does not.
+ */
+export function isWaitForTable(error: unknown): boolean {
+  const { routine, where } = (error ?? {}) as { routine?: unknown; where?: unknown }
+  return routine === 'ProcessInterrupts' && where === undefined
+}
+
+/** No such table, no such schema, no right to use them. */
+const NOT_INSTALLED: ReadonlySet<string> = new Set(['42P01', '3F000', '42501'])
+
+/** Whether a statement failed because something of schema `lockpool` is not there for this role. */
+export function isNotInstalled(error: unknown): boolean {
+  return NOT_INSTALLED.has(sqlState(error) ?? '')
+}
+
+/** Whether a statement failed because the database's encoding lacks a character of what was sent. */
+export function isNotEncodable(error: unknown): boolean {
+  return sqlState(error) === '22P05'
+}
+
+/** What kept a statement from an object of ours, for people. */
+export function inWords(error: unknown, object: string): string {
+  const { message } = explain(error)
+  return sqlState(error) === LOCK_NOT_AVAILABLE
+    ? `a statement of somebody else has ${object} locked, or what belongs to it: ${message}`
+    : message
+}
+
+/** @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export function explain(error: unknown): LockError {
+  if (error instanceof LockError) return error
+  const code = sqlState(error)
+  // Names that others have given are in it, and functions of theirs may say anything.
+  const message = printable(messageOf(error))
+  if (code === '53200' && isLockTable(error, message)) {
+    return new LockTableFullError(
+      `the server's lock table is full: raise its max_locks_per_transaction, or lower "maxHeldLocks" where it is set (${message})`,
+      {
+        cause: error,
+      },
+    )
+  }
+  // PgBouncer's own answer to a setting that is given at the start; PostgreSQL would say 42704.
+  if (code === '08P01' && message.includes('startup parameter')) {
+    return new PoolerDetectedError(
+      `a connection pooler refuses the connection: ${message}. Connect lockpool to the server itself, or leave that ` +
+        "parameter out and use session pooling, or backend: 'table'",
+      { cause: error },
+    )
+  }
+  return new ConnectionError(code === undefined ? message : `${message} (${code})`, {
+    cause: error,
+    retryable: isWorthRetrying(error),
+    retryAfterMs: code !== undefined && IN_CHANGE.has(code) ? SOON_MS : null,
+  })
+}
+
+/** How soon a server is asked again that starts, stops or is a standby: a fail-over is over from one moment to the next. */
+export const SOON_MS = 250
+
+/** admin_shutdown, crash_shutdown, cannot_connect_now: it starts, recovers or stops. */
+const IN_CHANGE: ReadonlySet<string> = new Set(['57P01', '57P02', '57P03'])
+
+/** Memory of a process runs out under the same code. The setting is named in every language of the server. */
+function isLockTable(error: unknown, message: string): boolean {
+  const { hint } = error as { hint?: unknown }
+  return message.includes('shared memory') || (typeof hint === 'string' && /max_\w*locks_per/.test(hint))
+}
+
+/** Some errors of Node's net module have an empty message: one per address that was tried. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
+  if (error instanceof Error && error.message.includes('client password must be a'))
+    return `the server asks for a password, and none was given (${error.message})`
+  if (error instanceof Error && error.message !== '') return error.message
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : String(error)
+}

@@ -1,0 +1,25 @@
+import { FencingUnavailableError, StaleTokenError } from '../../../base/errors.js'
+import { quoted } from '../../../base/printable.js'
+import type { Guarded } from '../../dialect.js'
+import type { Queryable } from '../../queryable.js'
+import { GUARD_READ, GUARD_WRITE } from './guard-sql.js'
+import { isNotInstalled } from '../connection/server-errors.js'
+
+/**
+ * The check at the resource that fencing needs: the row stays locked until the caller's transaction ends, so whoever comes
+ * with another token waits for that, and then sees this one. Any other error is the caller's own business, and comes to it
+ * as the driver has it.
+ */
+export async function guard(transaction: Queryable, { resource, token, mode }: Guarded): Promise<void> {
+  const statement = mode === 'exclusive' ? GUARD_WRITE : GUARD_READ
+  let rows: unknown[]
+  try {
+    ;({ rows } = await transaction.query(statement, [resource, String(token)]))
+  } catch (error) {
+    if (!isNotInstalled(error)) throw error
+    const message = `the table lockpool.guard can't be used in this database: "lockpool install" makes it, with --role for other roles than its own`
+    throw new FencingUnavailableError(message, { cause: error })
+  }
+  if (rows.length > 0) return
+  throw new StaleTokenError(`a later holder has written to ${quoted(resource)}: token ${token} is stale`)
+}

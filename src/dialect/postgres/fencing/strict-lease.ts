@@ -1,0 +1,59 @@
+import { sleep, type Clock } from '../../../base/clock.js'
+import { ConnectionError } from '../../../base/errors.js'
+import { OWN_NAMES } from '../connection/look-sql.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+import { COMMITTED, LEASE_AND_WAIT, raiseWait, replicasBehind, setLease } from './strict-lease-sql.js'
+
+/** How long replicas may take to replay one transaction, and how often they are looked at. */
+const PATIENCE_MS = 30_000
+const LOOK_EVERY_MS = 200
+
+interface LeaseRow {
+  readonly strict_lease_ms: number | null
+  readonly longest_lease_ms: number
+}
+
+interface ReplicaRow {
+  readonly name: string
+  readonly why: string
+}
+
+/**
+ * Decides how long a lease of a strict pool may be in this database. What they wait after a fail-over is raised before, and
+ * every replica has heard of it by then: so nobody overlaps, whichever of them takes over, and when. Sessions that are there
+ * keep the lease they have.
+ *
+ * @throws {ConnectionError} a replica has not heard of it in time, or can't be seen to have: leases are what they were
+ */
+export async function decideStrictLease(
+  connection: ServerConnection,
+  leaseMs: number,
+  clock: Clock,
+): Promise<void> {
+  const [before] = await send<LeaseRow>(connection, LEASE_AND_WAIT)
+  if (before === undefined || before.longest_lease_ms < leaseMs) await send(connection, ...raiseWait(leaseMs))
+  const isRaised = before === undefined || leaseMs > (before.strict_lease_ms ?? 0)
+  if (isRaised) await untilAllHaveIt(connection, clock)
+  await send(connection, ...setLease(leaseMs))
+}
+
+async function untilAllHaveIt(connection: ServerConnection, clock: Clock): Promise<void> {
+  const [committed] = await send<{ position: string }>(connection, COMMITTED)
+  for (const until = clock.now() + PATIENCE_MS; ;) {
+    const behind = await send<ReplicaRow>(connection, replicasBehind(committed!.position))
+    if (behind.length === 0) return
+    if (clock.now() > until) {
+      const who = behind.map(({ name, why }) => `${name} (${why})`).join(', ')
+      throw new ConnectionError(
+        `not every replica is known to have heard of the longer lease, and so it was not raised: ${who}. Connect those ` +
+          'that may be promoted, drop the slots of those that are gone, and look as a role that may (pg_monitor)',
+      )
+    }
+    await sleep(clock, LOOK_EVERY_MS)
+  }
+}
+
+/** In one transaction; the rows of the last statement. */
+async function send<Row>(connection: ServerConnection, ...statements: readonly string[]): Promise<Row[]> {
+  return (await connection.query<Row>([OWN_NAMES, ...statements].join(';'))).rows
+}

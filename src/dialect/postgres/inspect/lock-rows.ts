@@ -1,0 +1,96 @@
+import type { LockRow, LockTarget } from '../../server-state.js'
+import { hashesOf } from '../keys/key-hash.js'
+import {
+  BUCKET_CLASS,
+  INTEREST_CLASS,
+  LINE_CLASS,
+  POOL_CLASS,
+  SCHEMA_CLASS,
+  SHARE_CLASS,
+  TEST_CLASS,
+  WRITER_CHECK_CLASS,
+  WRITER_CLASS,
+} from '../keys/key.js'
+
+/** A row of pg_locks, as LOCKS selects it. */
+export interface RawLock {
+  readonly type: string
+  /** With its schema, because a look does not see by the search path of its session. */
+  readonly relation: string | null
+  readonly page: number | null
+  readonly tuple: number | null
+  readonly transaction: string | null
+  readonly class: number
+  readonly object: number
+  readonly sub: number
+  readonly pid: number
+  readonly mode: string
+  readonly granted: boolean
+  readonly waited_ms: string | null
+}
+
+/** `objsubid` of an advisory key that is a pair; a bigint has 1. */
+const PAIR = 2
+
+const MARK_CLASSES: ReadonlySet<number> = new Set([
+  INTEREST_CLASS,
+  BUCKET_CLASS,
+  WRITER_CLASS,
+  WRITER_CHECK_CLASS,
+  TEST_CLASS,
+  POOL_CLASS,
+  SHARE_CLASS,
+  LINE_CLASS,
+])
+
+/** Whether it is no lock of anybody's, but something by which lockpools tell each other what they do. */
+export function isMark({ type, sub, class: first }: RawLock): boolean {
+  return type === 'advisory' && sub === PAIR && MARK_CLASSES.has(first)
+}
+
+export function decodeLock(raw: RawLock): LockRow {
+  return {
+    target: targetOf(raw),
+    pid: raw.pid,
+    mode: modeOf(raw),
+    isGranted: raw.granted,
+    waitedMs: wholeMs(raw.waited_ms),
+  }
+}
+
+function targetOf(raw: RawLock): LockTarget {
+  const { type, page, tuple, transaction } = raw
+  const relation = raw.relation?.replace(/^public\./, '') ?? null
+  if (type === 'advisory') return advisoryTarget(raw)
+  if (type === 'relation' && relation !== null) return { kind: 'table', table: relation }
+  if (type === 'tuple' && relation !== null)
+    return { kind: 'row', table: relation, page: page!, tuple: tuple! }
+  if (type === 'transactionid' && transaction !== null) return { kind: 'transaction', transaction }
+  return { kind: 'other', what: relation === null ? type : `${type} of ${relation}` }
+}
+
+function advisoryTarget({ class: first, object, sub }: RawLock): LockTarget {
+  const high = first | 0
+  const low = object | 0
+  if (sub === PAIR && first === SCHEMA_CLASS) return { kind: 'other', what: 'the making of schema lockpool' }
+  const bits = String(BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(object)))
+  const isPair = sub === PAIR
+  return {
+    kind: 'advisory',
+    id: isPair ? `p${bits}` : bits,
+    key: isPair ? `${high},${low}` : bits,
+    hash: hashesOf(high, low, isPair).hash,
+  }
+}
+
+/** `AccessShareLock` is `access share` in the language of SQL. */
+function modeOf({ type, mode }: RawLock): string {
+  if (type === 'advisory') return mode === 'ExclusiveLock' ? 'exclusive' : 'shared'
+  const words = mode.replace(/Lock$/, '').replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')
+  return words.toLowerCase()
+}
+
+/** The driver leaves a bigint as text. What began after the server had looked at its clock is 0 old. */
+export function wholeMs(ms: string | null): number | null {
+  return ms === null ? null : Math.max(0, Number(ms))
+}

@@ -1,0 +1,54 @@
+import { POOL_CLASS, SHARE_CLASS } from '../keys/key.js'
+
+/** A pool announces itself, and how much of the lock table it may use: locks that exclude nobody, and end with the session. */
+export const ANNOUNCE_POOL: string = `SELECT pg_try_advisory_lock_shared(${POOL_CLASS}, $1::int4) AS is_said`
+
+export const ANNOUNCE_SHARE: string = `SELECT pg_try_advisory_lock_shared(${SHARE_CLASS}, $1::int4) AS is_said`
+
+export const WITHDRAW_POOL: string = `SELECT pg_advisory_unlock_shared(${POOL_CLASS}, $1::int4)`
+
+export const WITHDRAW_SHARE: string = `SELECT pg_advisory_unlock_shared(${SHARE_CLASS}, $1::int4)`
+
+/**
+ * What all others have announced, in all databases of the server, because they share one lock table. Every session of a
+ * pool announces the same; while that changes, the larger counts. Anybody can announce anything: a session counts as one
+ * pool, and what it says counts in full only if its role is ours, or may use our schema. Not others are the sessions `$1`, and
+ * those of the pool `$2`, which may be leaving. It costs as much as there are locks, so they are walked through once.
+ */
+export const TABLE_USE: string = `
+WITH sessions AS MATERIALIZED (
+  SELECT
+    pid,
+    count(*) AS held,
+    max(objid::int8) FILTER (WHERE objsubid = 2 AND classid::int8 = ${POOL_CLASS}) AS pool,
+    max(objid::int8) FILTER (WHERE objsubid = 2 AND classid::int8 = ${SHARE_CLASS}) AS share
+  FROM pg_catalog.pg_locks
+  WHERE locktype = 'advisory' AND granted AND pid <> ALL ($1::int4[])
+  GROUP BY pid
+), roles AS MATERIALIZED (
+  SELECT
+    pid,
+    usesysid = (SELECT usesysid FROM pg_stat_get_activity(pg_backend_pid()))
+      OR coalesce(has_schema_privilege(usesysid, to_regnamespace('lockpool'), 'USAGE'), false)
+      AS is_known
+  FROM pg_stat_get_activity(NULL::int4)
+), pools AS (
+  SELECT
+    coalesce(roles.is_known, false) AS is_known,
+    sessions.pool,
+    max(sessions.share) AS share,
+    sum(sessions.held) AS held
+  FROM sessions
+  LEFT JOIN roles ON roles.pid = sessions.pid
+  WHERE sessions.pool IS NOT NULL AND sessions.share IS NOT NULL
+  GROUP BY coalesce(roles.is_known, false), sessions.pool
+)
+SELECT
+  count(*) FILTER (WHERE is_known AND pool <> $2::int8)::int4 AS pools,
+  coalesce(sum(share) FILTER (WHERE is_known AND pool <> $2::int8), 0)::float8 AS announced,
+  count(*) FILTER (WHERE NOT is_known)::int4 AS claimants,
+  coalesce(sum(share) FILTER (WHERE NOT is_known), 0)::float8 AS claimed,
+  coalesce(sum(held) FILTER (WHERE NOT is_known), 0)::float8 AS "claimedHeld",
+  (SELECT coalesce(sum(held), 0) FROM sessions WHERE pool IS NULL OR share IS NULL)::int4 AS unannounced,
+  (date_part('epoch', clock_timestamp() - statement_timestamp()) * 1000)::float8 AS "costMs"
+FROM pools`

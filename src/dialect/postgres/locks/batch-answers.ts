@@ -1,0 +1,112 @@
+import { SAID, type LockOperation, type OperationKind } from '../../lock-operation.js'
+import type { EncodedBatch, Trailer } from './batch-codec.js'
+import { CODE, MARKED } from './batch-sql.js'
+import { bitOf, type InterestBook } from './registration-book.js'
+import type { PostgresKey } from '../keys/key.js'
+
+/** Of the buckets that were looked into, a bit each, those that somebody is interested in. */
+export function wantedIn(said: string, { trailer }: EncodedBatch): number {
+  const { from, looks, buckets } = trailer
+  let wanted = 0
+  for (let i = 0; i < buckets.length; i++)
+    if (said[from + looks.length + i] === SAID.doneAndWanted) wanted |= 1 << buckets[i]!
+  return wanted
+}
+
+/**
+ * The answers to the operations, as the lock layer knows them. `wanted` are those of the buckets that were looked into: a
+ * release of a key in one of them says that somebody may be interested.
+ */
+export function decodeAnswers(
+  said: string,
+  operations: readonly LockOperation[],
+  batch: EncodedBatch,
+  wanted: number,
+  book: InterestBook,
+): string {
+  const { codes, hashes, rowOf, trailer } = batch
+  if (hashes === null && wanted === 0 && trailer.looks.length === 0)
+    return said.length === operations.length ? said : said.slice(0, operations.length)
+  for (const { row, bit } of trailer.entries) if (said[row] === SAID.crowded) book.exit(bit)
+  let answers = ''
+  for (let i = 0; i < operations.length; i++) {
+    const row = rowOf === null ? i : rowOf[i]!
+    answers += decode(operations[i]!, codes[row]!, said[row]!, wanted, book)
+  }
+  return trailer.looks.length === 0 ? answers : withLooks(answers, said, trailer)
+}
+
+/** The releases that were looked after in their very keys. */
+function withLooks(answers: string, said: string, { from, looks }: Trailer): string {
+  const all = answers.split('')
+  for (let i = 0; i < looks.length; i++)
+    if (said[from + i] === SAID.doneAndWanted && all[looks[i]!] === SAID.done)
+      all[looks[i]!] = SAID.doneAndWanted
+  return all.join('')
+}
+
+function decode(
+  { kind, key: code }: LockOperation,
+  row: number,
+  said: string,
+  wanted: number,
+  book: InterestBook,
+): string {
+  const key = code as PostgresKey
+  switch (kind) {
+    case 'wait':
+    case 'queue':
+    case 'retry':
+    case 'poll':
+      return interested(kind, row, said, key, book)
+    case 'yield':
+      return yielded(row, said, key, book)
+    case 'release':
+    case 'relinquish':
+      return said === SAID.done && (wanted & bitOf(key.hash)) !== 0 ? SAID.doneAndWanted : said
+    case 'mark':
+      if (said === MARKED.done) book.mark(key)
+      return SAID.done
+    case 'try':
+    case 'lineUp':
+    case 'join':
+    case 'rejoin':
+    case 'leave':
+    case 'unmark':
+      return said
+  }
+}
+
+/** Interest is in the book since the batch was encoded; it is there, unless the key was granted or it could not be set. */
+function interested(
+  kind: OperationKind,
+  row: number,
+  said: string,
+  key: PostgresKey,
+  book: InterestBook,
+): string {
+  if (said === SAID.granted) {
+    if (SHARES_INTEREST.has(row)) book.remove(key)
+    else book.gone(key.hash)
+    if (row === CODE.retryMarked) book.unmark(key)
+    return said
+  }
+  if (said === MARKED.waiting || said === MARKED.no) book.mark(key)
+  if (said === SAID.crowded) book.gone(key.hash)
+  if (!book.hasInterest(key) || !book.hasEntered(key.hash)) return SAID.crowded
+  return kind === 'wait' || kind === 'queue' ? SAID.waiting : SAID.no
+}
+
+function yielded(row: number, said: string, key: PostgresKey, book: InterestBook): string {
+  const isShared = row === CODE.releaseExclusive
+  if (said !== (isShared ? SAID.done : SAID.waiting)) {
+    if (isShared) book.remove(key)
+    else book.gone(key.hash)
+    return said
+  }
+  if (row === CODE.yieldAndEnter) book.enter(key.hash)
+  return book.hasEntered(key.hash) ? SAID.waiting : SAID.crowded
+}
+
+/** Interest under the hash is that of another key as well, and is left where it is. */
+const SHARES_INTEREST: ReadonlySet<number> = new Set([CODE.tryExclusive, CODE.tryShared, CODE.takeShared])

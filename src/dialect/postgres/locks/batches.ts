@@ -1,0 +1,209 @@
+import type { OwnValue, Prepared } from '../connection/own-query.js'
+import type { Cancel, Clock } from '../../../base/clock.js'
+import { SAID, type BatchReply, type LockOperation } from '../../lock-operation.js'
+import { decodeAnswers, wantedIn } from './batch-answers.js'
+import { BatchEncoder, type EncodedBatch } from './batch-codec.js'
+import {
+  BATCH,
+  DROP_STALE,
+  MARKED,
+  PAIR_BATCH,
+  PLAIN_BATCH,
+  RELEASE_ONE,
+  RETRY_ONE,
+  RETRY_ONE_MARKED,
+  SHARED_BATCH,
+  TRY_ONE,
+} from './batch-sql.js'
+import { InterestBook } from './registration-book.js'
+import { bucketsIn } from '../keys/key-hash.js'
+import { BUCKET_CLASS, INTEREST_CLASS, type PostgresKey } from '../keys/key.js'
+
+/** What sends a batch. */
+export interface BatchPorts {
+  readonly clock: Clock
+  /** The sequence that tokens are drawn from, if there is one. */
+  readonly fence: () => string | null
+  /** The rows of a statement, without a look at which session has carried it out. */
+  readonly prepared: <Row extends object>(statement: Prepared, values: OwnValue[]) => Promise<Row[]>
+  /** The one row of a statement that says which session has carried it out. */
+  readonly ask: <Row extends { readonly pid: number }>(
+    statement: Prepared,
+    values: OwnValue[],
+  ) => Promise<Row>
+}
+
+/** The batches of one session: which statements they become, and what the session has by their answers. */
+export class PostgresBatches {
+  readonly book: InterestBook = new InterestBook()
+  readonly #encoder = new BatchEncoder(this.book)
+  readonly #serverId: number
+  readonly #ports: BatchPorts
+  /** Buckets that somebody was interested in of late, a bit each. */
+  #wanted = 0
+  #batches = 0
+  /** Buckets that were not needed when it was last looked. */
+  #wasStale = 0
+  #cancelDrop: Cancel | null = null
+
+  constructor(serverId: number, ports: BatchPorts) {
+    this.#serverId = serverId
+    this.#ports = ports
+  }
+
+  /**
+   * A batch of one is most often one of three things, which have statements of their own. Those do not say which session has
+   * carried them out, so behind a pooler they are not used.
+   */
+  run(operations: readonly LockOperation[], isBehindPooler: boolean): Promise<BatchReply> {
+    const [first] = operations
+    if (isBehindPooler || operations.length > 1 || first!.mode === 'shared') return this.#runMany(operations)
+    const key = first!.key as PostgresKey
+    if (key.isPair) return this.#runMany(operations)
+    if (first!.kind === 'try') return this.#tryOne(key)
+    if (first!.kind === 'release') return this.#releaseOne(key)
+    if ((first!.kind === 'retry' || first!.kind === 'poll') && this.#isOrdinary(key))
+      return this.#retryOne(key)
+    return this.#runMany(operations)
+  }
+
+  /** Nothing is held and nothing is under way any more. */
+  async end(): Promise<void> {
+    this.#cancelDrop?.()
+    this.#cancelDrop = null
+    const strays = this.#dropStale(0)
+    // Their buckets are not needed any more either.
+    await Promise.all([strays, this.#dropStale(this.book.stale)])
+  }
+
+  /** Interest is set as it should be, and for this key alone. */
+  #isOrdinary(key: PostgresKey): boolean {
+    return this.book.hasInterest(key) && this.book.isAlone(key) && this.book.hasEntered(key.hash)
+  }
+
+  async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {
+    const [row] = await this.#ports.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#ports.fence()])
+    return attempted(row!.said)
+  }
+
+  async #retryOne(key: PostgresKey): Promise<BatchReply> {
+    const { book } = this
+    const statement = book.isMarked(key) ? STATEMENTS.retryMarked : STATEMENTS.retryOne
+    const values = [key.bits, key.hash, key.check, this.#ports.fence()]
+    const [row] = await this.#ports.prepared<{ said: string }>(statement, values)
+    if (row!.said === MARKED.no) book.mark(key)
+    if (row!.said === SAID.no || row!.said === MARKED.no) return attempted(SAID.no)
+    book.unmark(key)
+    book.gone(key.hash)
+    this.#planDrop()
+    return attempted(row!.said)
+  }
+
+  async #releaseOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
+    const [row] = await this.#ports.prepared<{ said: string }>(STATEMENTS.releaseOne, [bits, hash])
+    return { answers: row!.said, token: null, delaysMs: null }
+  }
+
+  /** Bigint keys and pairs are two statements, because their functions differ; nearly always there is only one kind. */
+  async #runMany(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const { isPair } = operations[0]!.key as PostgresKey
+    if (isAll(operations, isPair)) return this.#runBatch(operations, isPair)
+    const pairs = operations.filter((operation) => (operation.key as PostgresKey).isPair)
+    const bigints = operations.filter((operation) => !(operation.key as PostgresKey).isPair)
+    // The later statement's token is drawn while what both have granted is held.
+    const [first, second] = await Promise.all([this.#runBatch(bigints, false), this.#runBatch(pairs, true)])
+    const answers = { bigint: first.answers[Symbol.iterator](), pair: second.answers[Symbol.iterator]() }
+    const inOrder = operations.map(
+      ({ key }) => answers[(key as PostgresKey).isPair ? 'pair' : 'bigint'].next().value!,
+    )
+    return { answers: inOrder.join(''), token: second.token ?? first.token, delaysMs: null }
+  }
+
+  async #runBatch(operations: readonly LockOperation[], isPair: boolean): Promise<BatchReply> {
+    if (this.#batches++ % LEARN_AGAIN_AFTER === 0) this.#wanted = 0
+    const batch = this.#encoder.encode(operations, this.#wanted)
+    const { codes, keys, hashes, mayGrant } = batch
+    const fence = mayGrant ? this.#ports.fence() : null
+    const statement = isPair ? STATEMENTS.pairs : statementFor(batch)
+    const isPlain = statement === STATEMENTS.plain
+    const values = isPlain ? [codes, keys, fence] : [codes, keys, fence, hashes]
+    const { answers, token } = await this.#ports.ask<BatchRow>(statement, values)
+    const wanted = wantedIn(answers, batch)
+    this.#wanted |= wanted
+    const decoded = decodeAnswers(answers, operations, batch, wanted, this.book)
+    this.#planDrop()
+    return { answers: decoded, token, delaysMs: null }
+  }
+
+  /**
+   * In buckets that the session needs no more others would look for its interest in vain. But whoever has waited for a key
+   * often waits for it again, so they are left only after a while.
+   */
+  #planDrop(): void {
+    const { stale, strays } = this.book
+    if (stale !== 0 || strays.size > 0) this.#cancelDrop ??= this.#ports.clock.after(LINGER_MS, this.#drop)
+  }
+
+  readonly #drop = (): void => {
+    this.#cancelDrop = null
+    const { stale } = this.book
+    // If it fails, so does whatever comes next.
+    this.#dropStale(stale & this.#wasStale).catch(() => undefined)
+    this.#wasStale = stale
+    this.#planDrop()
+  }
+
+  async #dropStale(buckets: number): Promise<void> {
+    const { book } = this
+    const strays = [...book.strays]
+    const numbers = [...strays, ...bucketsIn(buckets)]
+    if (numbers.length === 0) return
+    for (const hash of strays) book.gone(hash)
+    book.exit(buckets)
+    const classes = numbers.map((_, i) => (i < strays.length ? INTEREST_CLASS : BUCKET_CLASS))
+    await this.#ports.prepared(STATEMENTS.dropStale, [classes, numbers, this.#serverId])
+  }
+}
+
+function statementFor({ hashes, isBrief }: EncodedBatch): Prepared {
+  if (hashes === null) return STATEMENTS.plain
+  return isBrief ? STATEMENTS.shared : STATEMENTS.full
+}
+
+function isAll(operations: readonly LockOperation[], isPair: boolean): boolean {
+  for (const { key } of operations) if ((key as PostgresKey).isPair !== isPair) return false
+  return true
+}
+
+interface BatchRow {
+  readonly answers: string
+  readonly token: string | null
+  readonly pid: number
+}
+
+/** `said` is the token of what was granted, where there are tokens. */
+function attempted(said: string): BatchReply {
+  if (said === SAID.no || said === SAID.granted) return { answers: said, token: null, delaysMs: null }
+  return { answers: SAID.granted, token: said, delaysMs: null }
+}
+
+/** How often it is looked for buckets that are not needed: those that were not the last time either are left. */
+const LINGER_MS = 25
+
+/**
+ * In a bucket that somebody is interested in, releases look for interest in their very key, which costs the server as much
+ * as they do. After so many batches the bucket is looked into again: by then whoever waited may have gone.
+ */
+const LEARN_AGAIN_AFTER = 256
+
+const STATEMENTS = {
+  tryOne: { name: 'lockpool_try', text: TRY_ONE },
+  retryOne: { name: 'lockpool_retry', text: RETRY_ONE },
+  retryMarked: { name: 'lockpool_retry_marked', text: RETRY_ONE_MARKED },
+  releaseOne: { name: 'lockpool_release', text: RELEASE_ONE },
+  plain: { name: 'lockpool_plain', text: PLAIN_BATCH },
+  shared: { name: 'lockpool_shared', text: SHARED_BATCH },
+  full: { name: 'lockpool_batch', text: BATCH },
+  pairs: { name: 'lockpool_pairs', text: PAIR_BATCH },
+  dropStale: { name: 'lockpool_drop_stale', text: DROP_STALE },
+} as const

@@ -1,0 +1,126 @@
+import { INTEREST_CLASS, LINE_CLASS } from '../keys/key.js'
+
+/**
+ * Every statement about permits of semaphores.
+ *
+ * `$1` is the bigint key of slot 0; slots are the keys from there on. `$7` is the key of the shape, or null if that is held
+ * already: the functions that lock are not called with null.
+ */
+
+/**
+ * Takes free slots, `$6` of them at most, beginning with slot `$3` of `$2`, and without those in `$4`, which this session
+ * has. LIMIT ends the scan with the last slot that is needed: none is locked that is not answered. Each token is drawn after
+ * its slot is granted, in the same row, from the sequence `$5`, if there is one.
+ *
+ * `$8` is the hash that interest is kept under, and null where it is not for this statement to set or drop; `$9` says
+ * whether to set it, first of all: whoever gives a slot up after the scan has passed it finds it. It is dropped again if
+ * there were enough slots. `$10`: this is not a first attempt, so whoever gets too few waits. `crowded`: it could not be set,
+ * which keeps no slot from being taken. The scan names `is_ready` only to come after it.
+ */
+export const TAKE_PERMITS: string = `
+SELECT
+  coalesce(string_agg(slot || ':' || coalesce(token::text, ''), ' '), '') AS taken,
+  CASE
+    WHEN count(slot) > 0 OR $10::bool THEN pg_try_advisory_lock_shared($7::int8)
+  END AS entered,
+  CASE
+    WHEN NOT is_ready THEN CASE WHEN count(slot) < $6::int4 THEN 'crowded' ELSE 'done' END
+    WHEN $8::int4 IS NULL THEN CASE WHEN count(slot) < $6::int4 AND $10::bool THEN 'waiting' ELSE 'done' END
+    WHEN count(slot) < $6::int4 THEN 'waiting'
+    WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, $8::int4) THEN 'done'
+    ELSE 'done'
+  END AS said,
+  pg_backend_pid() AS pid
+FROM (
+  SELECT CASE WHEN $9::bool THEN pg_try_advisory_lock_shared(${INTEREST_CLASS}, $8::int4) ELSE true END AS is_ready
+) AS interest
+LEFT JOIN LATERAL (
+  SELECT
+    slot,
+    CASE WHEN $5::regclass IS NOT NULL THEN nextval($5::regclass) END AS token
+  FROM generate_series($3::int4, $3::int4 + $2::int4 - CASE WHEN is_ready THEN 1 ELSE 1 END) AS place
+  CROSS JOIN LATERAL (SELECT place % $2::int4 AS slot) AS candidate
+  WHERE CASE
+    WHEN slot = ANY ($4::int4[]) THEN false
+    ELSE pg_try_advisory_lock($1::int8 + slot)
+  END
+  LIMIT $6::int4
+) AS granted ON true
+GROUP BY is_ready`
+
+/**
+ * As TAKE_PERMITS for a session that has no slot and wants one, without a look at interest, which is what a caller who has
+ * the pool to himself sends. Without the aggregate it takes a third off the statement (measured). `$4` is the sequence, `$5` the
+ * key of the shape. Answers a row in any case, and a slot if one was free.
+ */
+export const TAKE_ONE_PERMIT = `
+SELECT
+  slot,
+  CASE WHEN slot IS NOT NULL AND $4::regclass IS NOT NULL THEN nextval($4::regclass) END AS token,
+  CASE WHEN slot IS NOT NULL THEN pg_try_advisory_lock_shared($5::int8) END AS entered,
+  pg_backend_pid() AS pid
+FROM (SELECT) AS always
+LEFT JOIN LATERAL (
+  SELECT place % $2::int4 AS slot
+  FROM generate_series($3::int4, $3::int4 + $2::int4 - 1) AS place
+  WHERE pg_try_advisory_lock($1::int8 + place % $2::int4)
+  LIMIT 1
+) AS granted ON true`
+
+/** As RELEASE_PERMITS for one slot. */
+export const RELEASE_ONE_PERMIT: string = `
+SELECT
+  CASE WHEN pg_advisory_unlock($1::int8 + $2::int4) THEN 'd' ELSE 'n' END AS answers,
+  CASE WHEN $4::int8 IS NOT NULL THEN pg_advisory_unlock_shared($4::int8) END AS exited,
+  CASE
+    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $3::int4) THEN 'wanted'
+    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) IS NULL THEN 'wanted'
+    WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, $5::int4) THEN 'awaited'
+    WHEN pg_advisory_unlock(${LINE_CLASS}, $5::int4) THEN 'done'
+    ELSE 'done'
+  END AS said,
+  pg_backend_pid() AS pid`
+
+/**
+ * Gives the slots `$2` up, and then looks for interest under the hash `$3`, and whether others stand in line for one of
+ * them, under the hashes `$5`: a character for each slot, then the answer of the look. `$4` is the key of the shape if
+ * nothing is held any more, else null.
+ */
+export const RELEASE_PERMITS: string = `
+SELECT
+  string_agg(CASE WHEN pg_advisory_unlock($1::int8 + slot) THEN 'd' ELSE 'n' END, '' ORDER BY place) AS answers,
+  pg_advisory_unlock_shared($4::int8) AS exited,
+  CASE
+    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $3::int4) THEN 'wanted'
+    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) IS NULL THEN 'wanted'
+    WHEN bool_or(CASE
+      WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, line) THEN true
+      WHEN pg_advisory_unlock(${LINE_CLASS}, line) THEN false
+      ELSE false END) THEN 'awaited'
+    ELSE 'done'
+  END AS said,
+  pg_backend_pid() AS pid
+FROM unnest($2::int4[], $5::int4[]) WITH ORDINALITY AS released (slot, line, place)`
+
+/** Drops interest under the hash `$1`, if it is not null, and the shape `$2` if nothing is held any more. */
+export const LEAVE_PERMITS: string = `
+SELECT
+  pg_advisory_unlock_shared(${INTEREST_CLASS}, $1::int4) AS has_left,
+  pg_advisory_unlock_shared($2::int8) AS exited,
+  pg_backend_pid() AS pid`
+
+/**
+ * With how many permits others use the semaphore. Shapes are bigint keys in a row, from `$1`, each for its number, which is
+ * its last ten bits. pg_locks shows a bigint key in two halves.
+ */
+export const OTHER_PERMITS = `
+SELECT
+  min(k & 1023)::int4 AS permits,
+  pg_backend_pid() AS pid
+FROM (
+  SELECT classid::int8 << 32 | objid::int8 AS k
+  FROM pg_catalog.pg_locks
+  WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid <> pg_backend_pid()
+    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+) AS held
+WHERE k >> 10 = $1::int8 >> 10 AND k & 1023 <> $2::int8`

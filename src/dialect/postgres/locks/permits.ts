@@ -1,0 +1,174 @@
+import type { OwnValue, Prepared } from '../connection/own-query.js'
+import type { PermitOperation, PermitReply, TakenPermit } from '../../permit-operation.js'
+import {
+  LEAVE_PERMITS,
+  OTHER_PERMITS,
+  RELEASE_ONE_PERMIT,
+  RELEASE_PERMITS,
+  TAKE_ONE_PERMIT,
+  TAKE_PERMITS,
+} from './permit-sql.js'
+import type { InterestBook } from './registration-book.js'
+import type { LineWait } from './server-queue.js'
+import { shapesOf, type PostgresSemaphore } from '../keys/key.js'
+
+/** Sends a statement that answers one row, and with it the session that has carried it out. */
+type Ask = <Row extends { readonly pid: number }>(statement: Prepared, values: OwnValue[]) => Promise<Row>
+
+/** As `Ask`, behind a wait in line for a key. */
+type AskInLine = <Row extends { readonly pid: number }>(
+  wait: LineWait,
+  statement: Prepared,
+  values: OwnValue[],
+) => Promise<Row>
+
+type Done = Omit<PermitReply, 'otherPermits'>
+
+/** Statements of their own, beside the batches of locks: they answer with a number of rows that nobody knows beforehand. */
+export async function carryOutPermits(
+  ask: Ask,
+  askInLine: AskInLine,
+  operation: PermitOperation,
+  fence: string | null,
+  book: InterestBook,
+): Promise<PermitReply> {
+  // Sent behind it: of two who come at once, the later to look sees the other.
+  const [done, otherPermits] = await Promise.all([
+    operation.kind === 'lineUp'
+      ? carryOutInLine(askInLine, operation, fence, book)
+      : carryOut(ask, operation, fence, book),
+    operation.looks ? lookForOthers(ask, operation) : null,
+  ])
+  return { ...done, otherPermits }
+}
+
+function carryOut(
+  ask: Ask,
+  operation: PermitOperation,
+  fence: string | null,
+  book: InterestBook,
+): Promise<Done> {
+  switch (operation.kind) {
+    case 'take':
+    case 'lineUp':
+      if (operation.atMost === 1 && operation.slots.length === 0) return takeOne(ask, operation, fence)
+      return take(ask, operation, fence, null, false)
+    case 'wait':
+    case 'retry':
+      return takeOrWait(ask, operation, fence, book)
+    case 'leave':
+      return leave(ask, operation, book)
+    case 'release':
+      return release(ask, operation)
+  }
+}
+
+/** One of the slots is waited for; which of them is taken is another matter. */
+async function carryOutInLine(
+  askInLine: AskInLine,
+  operation: PermitOperation,
+  fence: string | null,
+  book: InterestBook,
+): Promise<Done> {
+  const { semaphore, from, waitMs } = operation
+  let isFree = false
+  const heard = (wasFree: boolean): void => void (isFree = wasFree)
+  const wait: LineWait = {
+    key: (semaphore as PostgresSemaphore).slot(from),
+    mode: 'exclusive',
+    waitMs,
+    heard,
+  }
+  const ask: Ask = (statement, values) => askInLine(wait, statement, values)
+  const done = await carryOut(ask, operation, fence, book)
+  return isFree ? { ...done, said: 'free' } : done
+}
+
+/** With interest set, by this or by an earlier attempt, or by that in another key of the same hash. */
+async function takeOrWait(
+  ask: Ask,
+  operation: PermitOperation,
+  fence: string | null,
+  book: InterestBook,
+): Promise<Done> {
+  const { key } = operation.semaphore as PostgresSemaphore
+  const isAlone = book.isAlone(key)
+  const sets = isAlone && !book.isSet(key.hash)
+  book.add(key)
+  const done = await take(ask, operation, fence, isAlone ? key.hash : null, sets)
+  if (done.said === 'waiting') return done
+  if (isAlone) book.gone(key.hash)
+  else book.remove(key)
+  return done
+}
+
+async function take(
+  ask: Ask,
+  operation: PermitOperation,
+  fence: string | null,
+  hash: number | null,
+  sets: boolean,
+): Promise<Done> {
+  const { kind, atMost, from, slots, enters } = operation
+  const { key, permits, shape } = operation.semaphore as PostgresSemaphore
+  const entered = enters ? shape.bits : null
+  const isFirst = kind === 'take' || kind === 'lineUp'
+  const values = [key.bits, permits, from, slots, fence, atMost, entered, hash, sets, !isFirst]
+  const row = await ask<{ taken: string; said: Done['said']; pid: number }>(STATEMENTS.take, values)
+  return { taken: takenOf(row.taken), said: row.said, missing: [] }
+}
+
+async function takeOne(ask: Ask, operation: PermitOperation, fence: string | null): Promise<Done> {
+  const { from, enters } = operation
+  const { key, permits, shape } = operation.semaphore as PostgresSemaphore
+  const values = [key.bits, permits, from, fence, enters ? shape.bits : null]
+  const { slot, token } = await ask<{ slot: number | null; token: string | null; pid: number }>(
+    STATEMENTS.takeOne,
+    values,
+  )
+  return { taken: slot === null ? [] : [{ slot, token }], said: 'done', missing: [] }
+}
+
+async function release(ask: Ask, { semaphore, slots, exits }: PermitOperation): Promise<Done> {
+  const { key, shape, slot } = semaphore as PostgresSemaphore
+  const isOne = slots.length === 1
+  const lines = slots.map((number) => slot(number).hash)
+  const exited = exits ? shape.bits : null
+  const values = [key.bits, isOne ? slots[0]! : slots, key.hash, exited, isOne ? lines[0]! : lines]
+  const statement = isOne ? STATEMENTS.releaseOne : STATEMENTS.release
+  const row = await ask<{ answers: string; said: Done['said']; pid: number }>(statement, values)
+  return { taken: [], said: row.said, missing: slots.filter((_, i) => row.answers[i] === 'n') }
+}
+
+async function leave(ask: Ask, { semaphore, exits }: PermitOperation, book: InterestBook): Promise<Done> {
+  const { key, shape } = semaphore as PostgresSemaphore
+  const drops = book.hasInterest(key) && book.isAlone(key)
+  if (drops) book.gone(key.hash)
+  else book.remove(key)
+  await ask(STATEMENTS.leave, [drops ? key.hash : null, exits ? shape.bits : null])
+  return { taken: [], said: 'done', missing: [] }
+}
+
+async function lookForOthers(ask: Ask, { semaphore }: PermitOperation): Promise<number | null> {
+  const values = [shapesOf(semaphore as PostgresSemaphore), semaphore.permits]
+  const row = await ask<{ permits: number | null; pid: number }>(STATEMENTS.others, values)
+  return row.permits
+}
+
+/** `slot:token slot:token ...` */
+function takenOf(text: string): TakenPermit[] {
+  if (text === '') return []
+  return text.split(' ').map((each) => {
+    const [slot, token] = each.split(':') as [string, string]
+    return { slot: Number(slot), token: token === '' ? null : token }
+  })
+}
+
+const STATEMENTS = {
+  take: { name: 'lockpool_take_permits', text: TAKE_PERMITS },
+  takeOne: { name: 'lockpool_take_permit', text: TAKE_ONE_PERMIT },
+  releaseOne: { name: 'lockpool_release_permit', text: RELEASE_ONE_PERMIT },
+  release: { name: 'lockpool_release_permits', text: RELEASE_PERMITS },
+  leave: { name: 'lockpool_leave_permits', text: LEAVE_PERMITS },
+  others: { name: 'lockpool_other_permits', text: OTHER_PERMITS },
+} as const

@@ -1,0 +1,111 @@
+import { ConnectionError } from '../../../base/errors.js'
+import type { Holding } from '../../dialect.js'
+import type { InterestBook } from './registration-book.js'
+import { bucketOf } from '../keys/key-hash.js'
+import {
+  BUCKET_CLASS,
+  INTEREST_CLASS,
+  WRITER_CHECK_CLASS,
+  WRITER_CLASS,
+  type PostgresKey,
+} from '../keys/key.js'
+import { HELD_BY, UNLOCK_EACH } from './reconcile-sql.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+
+/** One advisory lock as pg_locks shows it. */
+interface ServerHold {
+  readonly bits: string
+  readonly is_pair: boolean
+  readonly is_exclusive: boolean
+}
+
+/** The mark for a key may be in twice, by halves, if two keys of the session share one; pg_locks does not count. */
+const MAX_ROUNDS = 5
+
+/**
+ * Makes a session hold exactly `expected`. What is too much is unlocked, which works even with a full lock table;
+ * what is missing is answered, except interest and marks: the next attempt sets them again. The book says what the session
+ * has of those.
+ */
+export async function makeHold(
+  server: ServerConnection,
+  serverId: number,
+  expected: readonly Holding[],
+  book: InterestBook,
+): Promise<readonly Holding[]> {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const { rows } = await server.query<ServerHold>(HELD_BY, [serverId])
+    const held = new Set(rows.map(nameOf))
+    const allowed = new Set(expected.flatMap((holding) => holdsOf(holding, held)).map(nameOf))
+    const extra = rows.filter((hold) => !allowed.has(nameOf(hold)))
+    if (extra.length === 0) {
+      rewrite(book, expected, held)
+      return expected.filter((holding) => isLock(holding) && !held.has(nameOf(lockOf(holding))))
+    }
+    await server.query(UNLOCK_EACH, [
+      extra.map((hold) => hold.bits),
+      extra.map((hold) => hold.is_pair),
+      extra.map((hold) => hold.is_exclusive),
+      serverId,
+    ])
+  }
+  throw new ConnectionError('the session holds locks that it cannot release')
+}
+
+function isLock({ what }: Holding): boolean {
+  return what === 'exclusive' || what === 'shared'
+}
+
+/** After a failed batch nobody knows how far it came. */
+function rewrite(book: InterestBook, expected: readonly Holding[], held: ReadonlySet<string>): void {
+  book.clear()
+  for (const holding of expected) {
+    if (isLock(holding)) continue
+    const key = holding.key as PostgresKey
+    if (marksOf(key, held).length > 0) book.mark(key)
+    if (holding.what === 'mark') continue
+    if (held.has(nameOf(interestIn(key)))) book.add(key)
+    if (held.has(nameOf(bucketFor(key)))) book.enter(key.hash)
+  }
+}
+
+/** What one holding is at the server. What goes with interest may be there or not. */
+function holdsOf(holding: Holding, held: ReadonlySet<string>): ServerHold[] {
+  const key = holding.key as PostgresKey
+  if (isLock(holding)) return [lockOf(holding)]
+  if (holding.what === 'mark') return marksOf(key, held)
+  return [interestIn(key), bucketFor(key), ...marksOf(key, held)]
+}
+
+function lockOf({ key, what }: Holding): ServerHold {
+  const { bits, isPair } = key as PostgresKey
+  return { bits, is_pair: isPair, is_exclusive: what === 'exclusive' }
+}
+
+function interestIn({ hash }: PostgresKey): ServerHold {
+  return { bits: pairBits(INTEREST_CLASS, hash), is_pair: true, is_exclusive: false }
+}
+
+function bucketFor({ hash }: PostgresKey): ServerHold {
+  return { bits: pairBits(BUCKET_CLASS, bucketOf(hash)), is_pair: true, is_exclusive: false }
+}
+
+/** Both halves, or nothing: a mark is not left half set. */
+function marksOf({ hash, check }: PostgresKey, held: ReadonlySet<string>): ServerHold[] {
+  const halves = [
+    { bits: pairBits(WRITER_CLASS, hash), is_pair: true, is_exclusive: true },
+    { bits: pairBits(WRITER_CHECK_CLASS, check), is_pair: true, is_exclusive: true },
+  ]
+  return halves.every((half) => held.has(nameOf(half))) ? halves : []
+}
+
+function nameOf(hold: ServerHold): string {
+  return `${hold.is_pair ? 'p' : ''}${hold.bits}${hold.is_exclusive ? 'x' : 's'}`
+}
+
+/** As HELD_BY shows a pair: pg_locks has both halves as unsigned numbers. */
+function pairBits(first: number, second: number): string {
+  return String(
+    BigInt.asIntN(64, (BigInt.asUintN(32, BigInt(first)) << 32n) | BigInt.asUintN(32, BigInt(second))),
+  )
+}

@@ -1,0 +1,122 @@
+import type { LockMode } from '../../lock-key.js'
+import { SAID, type BatchReply } from '../../lock-operation.js'
+import {
+  EXCLUSIVE_LINE,
+  EXCLUSIVE_PAIR_LINE,
+  SHARED_LINE,
+  SHARED_PAIR_LINE,
+  type LineSql,
+} from './server-queue-sql.js'
+import type { PostgresKey } from '../keys/key.js'
+import type { TextRow } from '../connection/stepped-query.js'
+import type { OwnValue, Prepared } from '../connection/own-query.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+
+/** A wait for a key. */
+export interface LineWait {
+  readonly key: PostgresKey
+  readonly mode: LockMode
+  readonly waitMs: number
+  /** Told whether there was nothing to wait for. */
+  readonly heard: (wasFree: boolean) => void
+}
+
+/** A session's place in the line for a key. */
+export class PostgresLine {
+  readonly #server: ServerConnection
+  #longestWaitMs: number
+
+  /** `quietWaitMs` is how long one may wait in this server without a line in its log. */
+  constructor(server: ServerConnection, quietWaitMs: number) {
+    this.#server = server
+    this.#longestWaitMs = quietWaitMs < SHORTEST_MS ? 0 : Math.min(Math.floor(quietWaitMs * SAFE), LONGEST_MS)
+  }
+
+  get longestWaitMs(): number {
+    return this.#longestWaitMs
+  }
+
+  async lineUp(
+    key: PostgresKey,
+    mode: LockMode,
+    waitMs: number,
+    fence: string | null,
+    check: (pid: number) => void,
+  ): Promise<BatchReply> {
+    const { take } = stepsFor(key, mode)
+    const values = key.isPair ? [key.high, key.low, fence] : [key.bits, fence]
+    let isFree = false
+    const heard = (wasFree: boolean): void => void (isFree = wasFree)
+    const row = await this.behind<{ said: string; pid: number }>({ key, mode, waitMs, heard }, take, values)
+    check(row.pid)
+    if (row.said === SAID.no) return { answers: SAID.no, token: null, delaysMs: null }
+    const token = row.said === SAID.granted ? null : row.said
+    return { answers: isFree ? SAID.free : SAID.granted, token, delaysMs: null }
+  }
+
+  /**
+   * The one row of a statement, behind a wait for the key. All of it is sent at once: the server must not depend on us to end
+   * the wait.
+   */
+  async behind<Row extends object>(
+    { key, mode, waitMs, heard }: LineWait,
+    statement: Prepared,
+    values: OwnValue[],
+  ): Promise<Row> {
+    const { come, wait } = stepsFor(key, mode)
+    const digits = key.isPair ? `${key.high} ${key.low}` : key.bits
+    const hashed = [String(waitMs), digits, String(key.hash)]
+    const steps = [
+      { statement: come, values: mode === 'shared' ? hashed : [...hashed, String(key.check)] },
+      { statement: wait, values: [] },
+    ]
+    try {
+      const first = (row: TextRow): void => heard(row[LINE_COLUMN] === 'free')
+      const [row] = await this.#server.stepped<Row>(steps, statement, values, first)
+      return row!
+    } catch (error) {
+      // It has no PL/pgSQL, say: we do without.
+      this.#longestWaitMs = 0
+      throw error
+    }
+  }
+}
+
+const LINE_COLUMN = 2
+
+/** In one go. A wait that was given up by the client goes on for as long, and so does one on a network that has gone dark. */
+const LONGEST_MS = 750
+
+/** Of the time that is not logged, in which the end of the wait must be. */
+const SAFE = 0.75
+
+/** For less it is not worth it. */
+const SHORTEST_MS = 100
+
+interface Steps {
+  readonly come: Prepared
+  readonly wait: Prepared
+  readonly take: Prepared
+}
+
+function named(suffix: string, { come, wait, take }: LineSql): Steps {
+  return {
+    come: { name: `lockpool_come${suffix}`, text: come },
+    wait: { name: `lockpool_wait${suffix}`, text: wait },
+    take: { name: `lockpool_take_next${suffix}`, text: take },
+  }
+}
+
+const STEPS = {
+  exclusive: named('', EXCLUSIVE_LINE),
+  shared: named('_shared', SHARED_LINE),
+}
+
+const PAIR_STEPS = {
+  exclusive: named('_pair', EXCLUSIVE_PAIR_LINE),
+  shared: named('_shared_pair', SHARED_PAIR_LINE),
+}
+
+function stepsFor({ isPair }: PostgresKey, mode: LockMode): Steps {
+  return (isPair ? PAIR_STEPS : STEPS)[mode]
+}

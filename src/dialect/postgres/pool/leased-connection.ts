@@ -1,0 +1,300 @@
+import { EventEmitter } from 'node:events'
+import pg from 'pg'
+import { ConnectionError } from '../../../base/errors.js'
+import type { Lease } from '../../../pool/lease.js'
+import type { Queryable, QueryConfig, QueryResult } from '../../queryable.js'
+import { tell, type Callback } from '../connection/callback.js'
+import { Dirt } from '../reset/session-state.js'
+import { preparedText } from '../connection/driver-client.js'
+import { Forwarding } from './event-forwarding.js'
+import type { ConnectionEvents, PostgresConnection } from '../connection/connection.js'
+import { Reach } from '../reset/reach.js'
+import { released, releasedTwice } from './released-errors.js'
+import { ServerConnection } from '../connection/server-connection.js'
+
+/** As Node types it. */
+type AnyListener = (...args: any[]) => void
+
+/** How values of each type are read: without the types' names for numbers, which add nothing here. */
+interface Parsers {
+  getTypeParser(oid: number, format?: string): (value: any) => any
+  setTypeParser(oid: number, ...parser: unknown[]): void
+}
+
+/**
+ * A checked-out connection, usable wherever a client of `pg` is. It ends with the checkout: a borrower that keeps it longer
+ * gets an error, and cannot disturb the next borrower.
+ */
+export class LeasedConnection extends EventEmitter implements PostgresConnection, Lease, pg.PoolClient {
+  /**
+   * Checks the connection in. With `true` or an error it is closed instead, because the borrower no longer trusts it. A second
+   * call throws if another borrower has the connection by then, because that is a bug in the program. If the connection was
+   * closed or has ended by itself, a second call does nothing, because several parts of a program may want to close it.
+   */
+  readonly release: (destroy?: unknown) => void
+  /** What the types of `pg` name, and `pg` itself has not, or a borrower must not touch. */
+  declare readonly copyFrom: never
+  declare readonly copyTo: never
+  declare readonly pauseDrain: never
+  declare readonly resumeDrain: never
+  declare readonly connection: never
+  readonly #server: ServerConnection
+  readonly #dirt: Dirt
+  /** These two are made only for those who ask for them. */
+  #types: Parsers | null = null
+  #forwarding: Forwarding | null = null
+  #released: ((destroy: boolean | Error | undefined, client: LeasedConnection) => void) | null = null
+  #isOver = false
+  #isBack = false
+
+  constructor(server: ServerConnection, lease: Lease, dirt: Dirt) {
+    super()
+    this.#server = server
+    this.#dirt = dirt
+    this.release = (destroy) => {
+      if (this.#isBack && !server.hasEnded) throw releasedTwice()
+      if (this.#isOver) return
+      this.#end()
+      const asTold = destroy instanceof Error ? destroy : Boolean(destroy)
+      this.#isBack = asTold === false
+      lease.release(asTold)
+      this.#released?.(asTold || undefined, this)
+    }
+  }
+
+  /** For lock sessions, which clean up after themselves: the connection under a lease. */
+  static serverOf(connection: PostgresConnection): ServerConnection {
+    if (connection instanceof LeasedConnection) return connection.#server
+    return connection as ServerConnection
+  }
+
+  /** For statements of our own on a loan of whoever's: beneath it they are read in our way, and leave nothing behind. */
+  static beneath(connection: Queryable): Queryable {
+    return connection instanceof LeasedConnection ? connection.#server : connection
+  }
+
+  /** As somebody has it who has given it back. */
+  static released(connection: PostgresConnection): LeasedConnection {
+    const client = LeasedConnection.lentFor(LeasedConnection.serverOf(connection))
+    client.#end()
+    return client
+  }
+
+  /** @internal Without being borrowed from a pool: until `endLoan`. */
+  static lentFor(server: ServerConnection): LeasedConnection {
+    const release = (destroy?: boolean | Error): void => void (destroy && server.destroy())
+    const lease = { release, [Symbol.asyncDispose]: () => Promise.resolve() }
+    return new LeasedConnection(server, lease, new Dirt(new Reach()))
+  }
+
+  /** @internal It is over, whoever still has it. */
+  static endLoan(client: LeasedConnection): void {
+    client.#end()
+  }
+
+  /** Its backend pid: `pid` in `pg_stat_activity` and `pg_locks`. */
+  get processID(): number {
+    return this.#server.processID
+  }
+
+  get user(): string | undefined {
+    return this.#server.client.user
+  }
+
+  get database(): string | undefined {
+    return this.#server.client.database
+  }
+
+  get host(): string {
+    return this.#server.client.host
+  }
+
+  get port(): number {
+    return this.#server.client.port
+  }
+
+  get ssl(): boolean {
+    return this.#server.client.ssl
+  }
+
+  get binary(): boolean {
+    return (this.#server.client as unknown as { readonly binary: boolean }).binary
+  }
+
+  get pipeline(): boolean {
+    return this.#server.client.pipeline
+  }
+
+  query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
+  query<Row = Record<string, unknown>>(config: QueryConfig, values?: unknown[]): Promise<QueryResult<Row>>
+  query<Row>(text: string | QueryConfig, callback: Callback<QueryResult<Row>>): void
+  query<Row>(text: string | QueryConfig, values: unknown[], callback: Callback<QueryResult<Row>>): void
+  /** A cursor or query stream. From then on, what this borrower sends goes one statement at a time. */
+  query<Query extends pg.Submittable>(query: Query): Query
+  query<Row>(
+    query: string | QueryConfig | pg.Submittable,
+    values?: unknown[] | Callback<QueryResult<Row>>,
+    callback?: Callback<QueryResult<Row>>,
+  ): unknown {
+    if (query === null || query === undefined) throw new TypeError(`a query is a text or an object with one`)
+    if (typeof query === 'object' && 'submit' in query) return this.#submit(query, values, callback)
+    const inside = typeof query === 'object' ? (query as { callback?: unknown }).callback : undefined
+    // Also beside a callback of the caller's: the driver looks for one there, and then answers no promise.
+    if (typeof inside === 'function')
+      return this.#told(query, values, callback ?? (inside as Callback<QueryResult<Row>>))
+    if (typeof values === 'function') return tell(this.#query<Row>(query), values)
+    if (callback !== undefined) return tell(this.#query<Row>(query, values), callback)
+    return this.#query<Row>(query, values)
+  }
+
+  override on<Name extends keyof ConnectionEvents>(
+    event: Name,
+    listener: (event: ConnectionEvents[Name]) => void,
+  ): this
+  override on(event: string | symbol, listener: AnyListener): this
+  override on(event: string | symbol, listener: AnyListener): this {
+    this.#forward(event)
+    return super.on(event, listener)
+  }
+
+  override addListener(event: string | symbol, listener: AnyListener): this {
+    return this.on(event, listener)
+  }
+
+  override prependListener(event: string | symbol, listener: AnyListener): this {
+    this.#forward(event)
+    return super.prependListener(event, listener)
+  }
+
+  escapeIdentifier(name: string): string {
+    return pg.escapeIdentifier(name)
+  }
+
+  escapeLiteral(text: string): string {
+    return pg.escapeLiteral(text)
+  }
+
+  getTypeParser(oid: number, format?: 'text' | 'binary'): (value: any) => any {
+    return this.#parsers.getTypeParser(oid, format)
+  }
+
+  /** For this borrower alone. */
+  setTypeParser(oid: number, ...parser: unknown[]): void {
+    this.#types ??= new pg.TypeOverrides(this.#server.client)
+    this.#types.setTypeParser(oid, ...parser)
+  }
+
+  /** By the last answer: `I` outside of a transaction, `T` within one, `E` within one that has failed. */
+  getTransactionStatus(): ReturnType<pg.Client['getTransactionStatus']> {
+    return this.#server.client.getTransactionStatus()
+  }
+
+  /** It is connected: this is an error, as with a client of `pg`. */
+  connect(): Promise<never>
+  connect(callback: (error: Error) => void): void
+  connect(callback?: (error: Error) => void): Promise<never> | void {
+    const refused = Promise.reject<never>(
+      new ConnectionError('it is connected already', { retryable: false }),
+    )
+    return callback === undefined ? refused : tell(refused, callback as Callback<never>)
+  }
+
+  /** Gives it back to be closed, and resolves when it is. */
+  end(): Promise<void>
+  end(callback: (error: Error) => void): void
+  end(callback?: (error: Error) => void): Promise<void> | void {
+    const isOver = this.#isOver
+    const ended = new Promise<void>(
+      (resolve) => void (isOver ? resolve() : this.#server.onEnd(() => resolve())),
+    )
+    if (!isOver) this.release(true)
+    return callback === undefined ? ended : tell(ended, callback as Callback<void>)
+  }
+
+  /** @internal For the pool: one statement, and the connection is given back. */
+  askOnce<Row>(
+    query: string | QueryConfig,
+    values: unknown[] | undefined,
+    done: Callback<QueryResult<Row>>,
+  ): void {
+    this.#look(query, values)
+    this.#server.ask<Row>(query, values, (error, result) => {
+      const giveBack = (): void => {
+        this.release()
+        done(error, result)
+      }
+      // What else has come with an error is read first: then the connection is at rest, and need not be asked whether it is.
+      if (error) queueMicrotask(giveBack)
+      else giveBack()
+    })
+  }
+
+  /** @internal For the pool: who is told when the borrower is done. */
+  onRelease(listener: (destroy: boolean | Error | undefined, client: LeasedConnection) => void): void {
+    this.#released = listener
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isOver) this.release()
+  }
+
+  #query<Row>(query: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    if (this.#isOver) return Promise.reject(released())
+    this.#look(query, values)
+    return this.#server.relay<Row>(this.#types === null ? query : this.#typed(query), values)
+  }
+
+  #told<Row>(
+    query: string | QueryConfig,
+    values: unknown[] | Callback<QueryResult<Row>> | undefined,
+    callback: Callback<QueryResult<Row>> | undefined,
+  ): void {
+    const told = (typeof values === 'function' ? values : callback)!
+    if (this.#isOver) return tell(Promise.reject(released()), told)
+    const given = typeof values === 'function' ? undefined : values
+    this.#look(query, given)
+    this.#server.ask<Row>(query, given, (error, result) => process.nextTick(told, error, result))
+  }
+
+  /** What the server will carry out: one that is known to the driver by its name needs no text, and without either it is not sent. */
+  #textOf({ text, name }: { readonly text?: unknown; readonly name?: unknown }): string {
+    if (typeof text === 'string') return text
+    return (typeof name === 'string' ? preparedText(this.#server.client, name) : undefined) ?? ''
+  }
+
+  #submit(
+    query: pg.Submittable & { text?: string; cursor?: { text?: string } },
+    ...rest: unknown[]
+  ): unknown {
+    if (this.#isOver) throw released()
+    this.#dirt.look(query.text ?? query.cursor?.text)
+    this.#server.submit(query, ...rest)
+    return query
+  }
+
+  #look(query: string | QueryConfig, values: unknown[] | undefined): void {
+    if (typeof query === 'string') this.#dirt.look(query, values)
+    else this.#dirt.look(this.#textOf(query), values ?? query.values)
+  }
+
+  #typed(query: string | QueryConfig): QueryConfig {
+    const types = this.#parsers
+    return typeof query === 'string' ? { text: query, types } : { types, ...query }
+  }
+
+  get #parsers(): Parsers {
+    return this.#types ?? this.#server.client
+  }
+
+  /** Asks the connection for what is told, while somebody listens to it here. */
+  #forward(event: string | symbol): void {
+    if (this.#isOver || !Forwarding.concerns(event)) return
+    this.#forwarding ??= new Forwarding(this.#server, this)
+    this.#forwarding.begin(event)
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#forwarding?.end()
+  }
+}

@@ -1,0 +1,220 @@
+import type pg from 'pg'
+import { Deferred } from '../../../base/deferred.js'
+import { LockError, PoolClosedError } from '../../../base/errors.js'
+import type { ConnectionFactory } from '../../../pool/connection-factory.js'
+import { systemClock, type Clock } from '../../../base/clock.js'
+import type { PoolPorts } from '../../../pool/connection-pool.js'
+import type { PoolEvents } from '../../../pool/pool-events.js'
+import type { PoolOptions } from '../../../pool/pool-options.js'
+import type { ConnectOptions } from '../../../pool/connect-request.js'
+import type { QueryConfig, QueryResult } from '../../queryable.js'
+import { tellAsPool } from '../connection/callback.js'
+import type { ConnectionHooks } from './connection-hooks.js'
+import { EmittingPool } from './emitting-pool.js'
+import { LeasedConnection } from './leased-connection.js'
+import { optionsOfPg } from './pg-pool-options.js'
+import type { PostgresConnection } from '../connection/connection.js'
+
+type PoolCallback<T> = (error?: Error, result?: T) => void
+
+type ConnectCallback = (
+  error: Error | undefined,
+  client: LeasedConnection | undefined,
+  release: (destroy?: unknown) => void,
+) => void
+
+const NOTHING = (): void => undefined
+
+/** Connections to PostgreSQL, wherever a `pg.Pool` would do. Lock sessions come from it too, and are not seen. */
+export class PostgresPool extends EmittingPool implements pg.Pool {
+  // Drizzle knows a pool by this word in the name of its class, and minifiers change names.
+  static {
+    Object.defineProperty(this, 'name', { value: 'PostgresPool' })
+  }
+
+  /** What this pool was made with, in the words of `pg.Pool`. */
+  readonly options: pg.PoolOptions
+  /** Connections that have been lent to somebody. Whom to is not kept: a client that is forgotten must be found to be. */
+  readonly #lent = new WeakSet<PostgresConnection>()
+  /** Borrowers and those who wait to be. */
+  #callers = 0
+  #ending: Deferred<void> | null = null
+  #ended = false
+
+  readonly #clock: Clock
+
+  /** `config` and `log` are what the connections were made with, and who is told of all that happens to them. */
+  constructor(
+    { config, log }: { readonly config: pg.ClientConfig } & Pick<ConnectionHooks, 'log'>,
+    factory: ConnectionFactory<PostgresConnection>,
+    options: PoolOptions,
+    ports: PoolPorts,
+  ) {
+    super(factory, options, ports)
+    this.options = optionsOfPg(config, options)
+    this.#clock = ports.clock ?? systemClock
+    if (log !== undefined) for (const event of POOL_EVENTS) this.on(event, (what) => log(event, what))
+  }
+
+  /** Whether `end()` was called, or the lock pool is closed. */
+  get ending(): boolean {
+    return this.#ending !== null || this.isClosed
+  }
+
+  /** Whether `end()` is done. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  override connect(options?: ConnectOptions): Promise<LeasedConnection>
+  override connect(callback: ConnectCallback): void
+  override connect(how?: ConnectOptions | ConnectCallback): Promise<LeasedConnection> | void {
+    if (typeof how !== 'function') return this.#connect(how ?? {})
+    tellAsPool(this.#connect({}), (error, client) => how(error, client, client?.release ?? NOTHING))
+  }
+
+  override use<T>(body: (client: LeasedConnection) => T | Promise<T>, options?: ConnectOptions): Promise<T> {
+    return super.use((connection) => body(connection as LeasedConnection), options)
+  }
+
+  /** One statement on a connection that is borrowed for it. */
+  query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
+  query<Row = Record<string, unknown>>(config: QueryConfig, values?: unknown[]): Promise<QueryResult<Row>>
+  query<Row>(text: string | QueryConfig, callback: PoolCallback<QueryResult<Row>>): void
+  query<Row>(text: string | QueryConfig, values: unknown[], callback: PoolCallback<QueryResult<Row>>): void
+  /** Only so that the type is that of a `pg.Pool`, which can't do it either: nobody would know when it is done. */
+  query<Query extends pg.Submittable>(query: Query): Query
+  query<Row>(
+    text: string | QueryConfig | pg.Submittable,
+    values?: unknown[] | PoolCallback<QueryResult<Row>>,
+    callback?: PoolCallback<QueryResult<Row>>,
+  ): unknown {
+    if (typeof text === 'function')
+      return tellAsPool(Promise.reject(notForPool(text)), text as PoolCallback<never>)
+    const isShort = typeof values === 'function'
+    const given = isShort ? undefined : values
+    const told = isShort ? values : callback
+    const answer = isStatement(text) ? this.#query<Row>(text, given) : Promise.reject(notForPool(text))
+    if (told === undefined) return answer
+    return tellAsPool(answer, told)
+  }
+
+  /**
+   * Lends no more, and resolves when every borrower is done and has had its answer. Who waits already is still served. Locks
+   * go on: a library that is done with its pool must not end the locks of the program. `close()` of the lock pool ends the
+   * connections.
+   *
+   * @throws {PoolClosedError} it was called before
+   */
+  end(): Promise<void>
+  end(callback: (error?: Error) => void): void
+  end(callback?: (error?: Error) => void): Promise<void> | void {
+    const isSecond = this.#ending !== null
+    const ending = (this.#ending ??= new Deferred<void>())
+    if (!isSecond) this.#endIfDone()
+    const answer = isSecond
+      ? Promise.reject<void>(new PoolClosedError('Called end on pool more than once'))
+      : ending.promise
+    if (callback === undefined) return answer
+    tellAsPool(answer, callback)
+  }
+
+  protected override connectionEnded(connection: PostgresConnection, error: Error): void {
+    if (this.listenerCount('error') === 0) return
+    this.tell('error', error, LeasedConnection.released(connection))
+  }
+
+  /** Of one that only lock sessions had nobody has heard. */
+  protected override connectionGone(connection: PostgresConnection): void {
+    if (this.#lent.has(connection) && this.listenerCount('remove') > 0)
+      this.tell('remove', LeasedConnection.released(connection))
+  }
+
+  /** A statement that fails costs only itself: the connection goes back, where `pg.Pool` would close it. */
+  #query<Row>(text: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    // One promise, as in `pg.Pool`: this is what most programs do most of the time.
+    return new Promise<QueryResult<Row>>((resolve, reject) => {
+      this.connect().then((client) => {
+        client.askOnce<Row>(text, values, (error, result) => {
+          if (error) reject(error)
+          else resolve(result!)
+        })
+      }, reject)
+    }).catch((error: Error) => {
+      // As `pg` does: it leads to whoever sent the statement, and not to who has read the answer. Ours are told to many.
+      if (!(error instanceof LockError)) Error.captureStackTrace(error)
+      throw error
+    })
+  }
+
+  #connect(options: ConnectOptions): Promise<LeasedConnection> {
+    // Lock sessions, which may be asked to give back, are no borrowers of the program's.
+    if (options.reserved || options.onWanted !== undefined)
+      return super.connect(options) as Promise<LeasedConnection>
+    if (this.#ending !== null) return Promise.reject(new PoolClosedError())
+    this.#callers++
+    const connected = super.connect(options) as Promise<LeasedConnection>
+    return connected.then(this.#lend, this.#refused)
+  }
+
+  readonly #refused = (error: unknown): never => {
+    this.#left()
+    throw error
+  }
+
+  readonly #lend = (client: LeasedConnection): LeasedConnection => {
+    client.onRelease(this.#released)
+    const server = LeasedConnection.serverOf(client)
+    const isNew = !this.#lent.has(server)
+    this.#lent.add(server)
+    if (isNew) this.tell('connect', client)
+    this.tell('acquire', client)
+    return client
+  }
+
+  readonly #released = (error: boolean | Error | undefined, client: LeasedConnection): void => {
+    this.tell('release', error, client)
+  }
+
+  /** Lock sessions are no borrowers of the program's. */
+  protected override loanEnded(isAsked: boolean): void {
+    if (!isAsked) this.#left()
+  }
+
+  #left(): void {
+    this.#callers--
+    this.#endIfDone()
+  }
+
+  #endIfDone(): void {
+    const ending = this.#ending
+    if (ending === null || this.#callers > 0) return
+    this.#ended = true
+    // The last borrower has given back, and is about to learn of its answer: that comes first, as with a `pg.Pool`.
+    this.#clock.after(0, () => ending.resolve())
+  }
+}
+
+/** All of them: the compiler sees to it. */
+const POOL_EVENTS = Object.keys({
+  'connection:opened': 0,
+  'connection:lent': 0,
+  'connection:returned': 0,
+  'connection:failed': 0,
+  'connection:cleaned': 0,
+  'connection:overdue': 0,
+  'connection:forgotten': 0,
+  'connection:closed': 0,
+} satisfies Record<keyof PoolEvents, 0>) as (keyof PoolEvents)[]
+
+function isStatement(text: unknown): text is string | QueryConfig {
+  return typeof text === 'string' || (typeof text === 'object' && text !== null && !('submit' in text))
+}
+
+function notForPool(query: unknown): TypeError {
+  if (typeof query === 'object' && query !== null)
+    return new TypeError('a cursor or query stream needs a connection of its own: borrow one with connect()')
+  return new TypeError(
+    `a query is a text or an object with one, not ${query === null ? 'null' : typeof query}`,
+  )
+}

@@ -1,0 +1,68 @@
+import { BackendMismatchError } from '../../../base/errors.js'
+import { quoted } from '../../../base/printable.js'
+import { sqlState } from '../connection/server-errors.js'
+import { CLAIM_BACKEND, READ_BACKEND, READ_BACKEND_FOR_ROWS } from './backend-sql.js'
+import type { OwnValue } from '../connection/own-query.js'
+
+/** How the locks of a namespace are kept. */
+export type Backend = 'advisory' | 'table'
+
+/** Who wants to keep the locks of a namespace in which way. */
+export interface BackendClaim {
+  readonly namespace: string
+  readonly backend: Backend
+  /** For people. */
+  readonly by: string
+}
+
+interface BackendRow {
+  readonly backend: string
+  readonly used_by: string
+  readonly since: string
+}
+
+/** Sends one statement, and answers its rows. */
+export type Ask = (text: string, values: OwnValue[]) => Promise<readonly object[]>
+
+/**
+ * Writes down how the locks of a namespace are kept, unless that is written down.
+ *
+ * @throws {BackendMismatchError} they are kept in another way
+ */
+export async function claimBackend(ask: Ask, claim: BackendClaim): Promise<void> {
+  const row = (await read(ask, claim)) ?? (await write(ask, claim))
+  if (row !== undefined && row.backend !== claim.backend) throw mismatch(row, claim)
+}
+
+/** Locked by a statement of somebody, as DDL is; the table or the schema is gone, or the right to use it; read-only. */
+const FAULTS: ReadonlySet<string> = new Set(['55P03', '42P01', '3F000', 'XX000', '42501', '25006'])
+
+/** Whether `claimBackend` rejected because of the place where it is written down. Locks do not need that. */
+export function isPlaceGone(error: unknown): boolean {
+  return FAULTS.has(sqlState(error) ?? '')
+}
+
+async function read(ask: Ask, { namespace, backend }: BackendClaim): Promise<BackendRow | undefined> {
+  const text = backend === 'table' ? READ_BACKEND_FOR_ROWS : READ_BACKEND
+  return (await ask(text, [namespace]))[0] as BackendRow | undefined
+}
+
+async function write(ask: Ask, claim: BackendClaim): Promise<BackendRow | undefined> {
+  await ask(CLAIM_BACKEND, [claim.namespace, claim.backend, claim.by])
+  return read(ask, claim)
+}
+
+function mismatch(row: BackendRow, { namespace, backend }: BackendClaim): BackendMismatchError {
+  const where = namespace === '' ? 'this database' : `namespace ${quoted(namespace)} of this database`
+  if (row.backend === 'moving') {
+    return new BackendMismatchError(
+      `the locks of ${where} are being moved to another backend by ${row.used_by} since ${row.since}`,
+      { retryable: true },
+    )
+  }
+  return new BackendMismatchError(
+    `this pool has backend "${backend}", and the locks of ${where} are kept with backend "${row.backend}", by ${row.used_by} since ` +
+      `${row.since}: the two do not exclude each other. Use the same for all pools, or another "namespace"; ` +
+      `"lockpool migrate-backend --to ${backend}" changes it when nobody holds anything`,
+  )
+}

@@ -1,0 +1,220 @@
+import { StrictUnavailableError } from '../../../base/errors.js'
+import type { LinkSettings } from '../../dialect.js'
+import { followOld } from '../timeline/old-timeline.js'
+import { explain, inWords, sqlState } from '../connection/server-errors.js'
+import type { FenceObject, Follower } from '../timeline/fence-place.js'
+import { followTimeline, type TimelineFacts } from '../timeline/timeline.js'
+import {
+  CREATE_OBJECTS,
+  CREATE_SCHEMA,
+  FIND_OBJECTS,
+  MAY_CREATE,
+  OBJECT_COUNT,
+  queueUp,
+  UPGRADE_TIMELINE,
+} from './schema-sql.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+import { within, type ServerIdentity } from '../timeline/timeline-sql.js'
+
+/** What of schema `lockpool` a lock session can use. */
+export interface SchemaFacts {
+  /** The sequence that tokens are drawn from, or null. */
+  readonly fence: string | null
+  readonly noFencing: string | null
+  /** What has been drawn from it by now, at least. */
+  readonly last: string
+  readonly shortfall: string | null
+  /** Whether the names of keys may be written down. */
+  readonly keepsNames: boolean
+  /** Whether there is a place to say since when locks are held. */
+  readonly keepsReports: boolean
+  /** Whether it can be written down how the locks of a namespace are kept. */
+  readonly keepsBackend: boolean
+  /** No lease of a strict pool may be longer. */
+  readonly strictLeaseMs: number
+  /** See `settleMs` of LockLink. */
+  readonly settleMs: number
+  /** When this server started, by its own name for it. */
+  readonly started: string | null
+  /** Which server this is; null if it was not asked. */
+  readonly identity: ServerIdentity | null
+}
+
+/** How long a look at the schema may wait for others, and for whom it may make what is missing. */
+export interface Patience {
+  /** For a lock on one of our objects, in milliseconds. */
+  readonly lockMs: number
+  /** For those who make the schema at the same time: looks, 50 ms apart. 0: nothing is made. */
+  readonly looks: number
+}
+
+/** Nothing is held yet. Many may come at the same time, after a restart of the server, and do the same. */
+export const AT_FIRST: Patience = { lockMs: 1000, looks: 20 }
+
+/** Whatever else the session is asked waits meanwhile. */
+export const IN_PASSING: Patience = { lockMs: 50, looks: 2 }
+
+export const LOOK_ONLY: Patience = { ...IN_PASSING, looks: 0 }
+
+type ObjectName =
+  'fence' | 'timeline' | 'run' | 'guard' | 'hold' | 'leader' | 'backend' | 'key_name' | 'report'
+
+interface FoundObject {
+  readonly name: ObjectName | null
+  readonly oid: string
+  readonly is_usable: boolean
+  /** The sequence may be moved; of tables, they may be altered. */
+  readonly is_movable: boolean
+  readonly is_right: boolean
+}
+
+type Objects = Readonly<Partial<Record<ObjectName, FoundObject>>>
+
+/** Sent with other statements of an attach, so that it costs no round trip of its own. */
+export async function findObjects(server: ServerConnection): Promise<FoundObject[]> {
+  return (await server.query<FoundObject>(FIND_OBJECTS)).rows
+}
+
+/**
+ * Makes what is missing, if the role may. What can't be had is said where it is needed: at once for strict mode, by
+ * `lock.token` for tokens; locks alone need none of it.
+ *
+ * @throws {StrictUnavailableError}
+ */
+export async function useSchema(
+  server: ServerConnection,
+  found: readonly FoundObject[],
+  { fencing, strict, leaseMs, seen }: LinkSettings,
+  patience: Patience,
+): Promise<SchemaFacts> {
+  const { objects, refusal } = await makeMissing(server, found, patience)
+  const noMarks = strict
+    ? (problemOf('table', 'hold', objects, refusal) ?? problemOf('table', 'timeline', objects, refusal))
+    : null
+  if (noMarks !== null) throw cantBeStrict(noMarks)
+  const noFence = fencing === 'off' ? '"fencing" is off' : problemOf('sequence', 'fence', objects, refusal)
+  const timeline = await follow(server, objects, {
+    fence: noFence === null ? fenceOf(objects) : null,
+    strictLeaseMs: strict ? leaseMs : null,
+    seen: seen.greatest,
+    patienceMs: patience.lockMs,
+  })
+  if (strict && timeline.problem !== null) throw cantBeStrict(timeline.problem)
+  const noFencing = noFence ?? timeline.noTokens
+  const { last, shortfall, strictLeaseMs, settleMs, started, identity } = timeline
+  return {
+    fence: noFencing === null ? objects.fence!.oid : null,
+    noFencing,
+    last,
+    shortfall,
+    keepsNames: objects.key_name?.is_usable === true,
+    keepsReports: objects.report?.is_usable === true,
+    keepsBackend: objects.backend?.is_usable === true,
+    strictLeaseMs,
+    settleMs,
+    started,
+    identity,
+  }
+}
+
+function cantBeStrict(problem: string | Error): StrictUnavailableError {
+  if (typeof problem === 'string')
+    return new StrictUnavailableError(`strict mode is not possible: ${problem}`)
+  return strictFailure(problem, 'lockpool.timeline')
+}
+
+/** For a statement of strict mode that failed at the server. */
+export function strictFailure(error: Error, object: string): StrictUnavailableError {
+  const cause = 'cause' in error && error.cause instanceof Error ? error.cause : error
+  return new StrictUnavailableError(`strict mode is not possible: ${inWords(cause, object)}`, {
+    cause,
+    retryable: sqlState(cause) === '55P03',
+  })
+}
+
+function fenceOf({ fence }: Objects): FenceObject | null {
+  return fence === undefined ? null : { oid: fence.oid, isMovable: fence.is_movable }
+}
+
+async function follow(
+  server: ServerConnection,
+  objects: Objects,
+  follower: Follower,
+): Promise<TimelineFacts> {
+  const { timeline, run } = objects
+  if (timeline?.is_usable !== true) {
+    return {
+      problem: null,
+      noTokens: null,
+      last: '0',
+      shortfall: 'the timeline can not be stored: after a crash or a fail-over tokens may fall back',
+      strictLeaseMs: Infinity,
+      settleMs: 0,
+      started: null,
+      identity: null,
+    }
+  }
+  const isCurrent = timeline.is_right && run?.is_usable === true && run.is_right
+  return isCurrent ? followTimeline(server, follower) : followOld(server, follower)
+}
+
+const RIGHT = {
+  fence: 'a persistent SEQUENCE of bigint, INCREMENT 1024, CACHE 1, NO CYCLE, without MAXVALUE',
+  hold: 'not UNLOGGED',
+  timeline: 'not UNLOGGED',
+} as const
+
+/** Null if the object can be used. */
+function problemOf(
+  kind: 'table' | 'sequence',
+  name: 'fence' | 'timeline' | 'hold',
+  objects: Objects,
+  refusal: string | null,
+): string | null {
+  const object = objects[name]
+  const title = `the ${kind} lockpool.${name}`
+  if (object === undefined) {
+    const why = refusal === null ? '' : `, and it can't be created: ${refusal}`
+    return `there is no ${kind} lockpool.${name}${why} ("lockpool install" makes it)`
+  }
+  if (!object.is_right && name !== 'timeline') return `${title} is not as lockpool makes it (${RIGHT[name]})`
+  return object.is_usable
+    ? null
+    : `this role may not use ${title} ("lockpool install --role ROLE" grants what is needed)`
+}
+
+/** For those who use nothing else of the schema, and make nothing. */
+export function keepsBackend(found: readonly FoundObject[]): boolean {
+  return found.some(({ name, is_usable }) => name === 'backend' && is_usable)
+}
+
+async function makeMissing(
+  server: ServerConnection,
+  found: readonly FoundObject[],
+  { lockMs, looks }: Patience,
+): Promise<{ objects: Objects; refusal: string | null }> {
+  const objects = byName(found)
+  // What people are to see is kept where somebody has decided so, and not because a pool came by.
+  const { key_name: _, report: __, timeline, ...others } = objects
+  const isComplete = timeline !== undefined && Object.keys(others).length === OBJECT_COUNT - 1
+  const isOld = timeline?.is_right === false && timeline.is_movable
+  if ((isComplete && !isOld) || looks === 0) return { objects, refusal: null }
+  const { rows } = await server.query<{ may_create: boolean }>(MAY_CREATE)
+  if (rows[0]?.may_create !== true) return { objects, refusal: 'permission denied for this role' }
+  // A role that may not make schemas may still have been given one.
+  const statements = found.length === 0 ? [CREATE_SCHEMA, ...CREATE_OBJECTS] : [...CREATE_OBJECTS]
+  if (isOld) statements.push(UPGRADE_TIMELINE)
+  let refusal: string | null = null
+  try {
+    // One message, and so one transaction: all of it or nothing.
+    await server.query(within(lockMs, queueUp(looks), ...statements))
+  } catch (error) {
+    // Another process may have been quicker. What is there now counts.
+    refusal = explain(error).message
+  }
+  return { objects: byName(await findObjects(server)), refusal }
+}
+
+function byName(found: readonly FoundObject[]): Objects {
+  return Object.fromEntries(found.flatMap((object) => (object.name === null ? [] : [[object.name, object]])))
+}

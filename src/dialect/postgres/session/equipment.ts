@@ -1,0 +1,59 @@
+import type { LinkSettings } from '../../dialect.js'
+import { PostgresMarks } from '../fencing/hold-records.js'
+import { AT_FIRST, findObjects, keepsBackend, useSchema, type SchemaFacts } from '../schema/schema.js'
+import { lockSessionSettings, putInForce } from './settings.js'
+import { identityOf } from '../timeline/timeline.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+import { untilNotCanceled } from '../connection/until-not-canceled.js'
+
+/** What a lock session has besides locks. */
+export interface Equipment extends SchemaFacts {
+  /** The lease in force. */
+  readonly leaseMs: number
+  /** In strict mode. */
+  readonly marks: PostgresMarks | null
+}
+
+/**
+ * Gives a session what schema `lockpool` has for it. `inForce` resolves when its settings are, for the lease that was asked
+ * for; in strict mode the database may have decided on a shorter one, which is put in force then.
+ */
+export async function equip(
+  server: ServerConnection,
+  settings: LinkSettings,
+  inForce: Promise<void>,
+): Promise<Equipment> {
+  const { strict, leaseMs } = settings
+  if (settings.fencing === 'off' && !strict) {
+    // At once, to cost no round trip of its own.
+    const found = untilNotCanceled(() => findObjects(server))
+    const [identity, objects] = await Promise.all([identityOf(server), found, inForce])
+    return { ...NOTHING, keepsBackend: keepsBackend(objects), leaseMs, identity }
+  }
+  // Behind the settings on the wire, so already with them.
+  const [found] = await Promise.all([untilNotCanceled(() => findObjects(server)), inForce])
+  const naming = strict ? PostgresMarks.nameSession(server) : null
+  const [schema, session] = await Promise.all([useSchema(server, found, settings, AT_FIRST), naming])
+  if (session === null) return { ...schema, leaseMs, marks: null }
+  const inDatabaseMs = Math.min(leaseMs, schema.strictLeaseMs)
+  const marks = new PostgresMarks(server, session, inDatabaseMs)
+  if (inDatabaseMs === leaseMs) return { ...schema, leaseMs, marks }
+  await putInForce(server, lockSessionSettings(inDatabaseMs))
+  const shortened = `"leaseMs" is ${leaseMs}, and the strict pools of this database have agreed on ${inDatabaseMs} at most, which is in force ("lockpool install --strict-lease" raises it)`
+  const shortfall = schema.shortfall === null ? shortened : `${schema.shortfall}; ${shortened}`
+  return { ...schema, leaseMs: inDatabaseMs, marks, shortfall }
+}
+
+const NOTHING = {
+  fence: null,
+  noFencing: '"fencing" is off',
+  last: '0',
+  shortfall: null,
+  keepsNames: false,
+  keepsReports: false,
+  keepsBackend: false,
+  strictLeaseMs: Infinity,
+  settleMs: 0,
+  started: null,
+  marks: null,
+} as const

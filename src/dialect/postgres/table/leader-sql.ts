@@ -1,0 +1,19 @@
+import { momentText } from '../connection/moment-sql.js'
+import { own } from './own-words.js'
+
+/** Who leads, where locks are rows: what it has written down counts while the row of the lock has the token of its term. */
+export const RECORD_TABLE_LEADER: string = own(`
+INSERT INTO lockpool.leader AS stored (key, name, token, session, since)
+VALUES ($1, $2, $3, 0, pg_catalog.clock_timestamp())
+ON CONFLICT (key) DO UPDATE
+SET name = excluded.name, token = excluded.token, session = excluded.session, since = excluded.since
+WHERE stored.token {<} excluded.token`)
+
+/** A term may be numbered on from the token of the row, by less than a step. */
+export const READ_TABLE_LEADER: string = own(`
+SELECT leader.name, leader.token::pg_catalog.text AS token, ${momentText('leader.since')} AS since
+FROM lockpool.lease AS l
+JOIN lockpool.member AS member ON member.id {=} l.owner AND NOT member.dead
+LEFT JOIN lockpool.leader AS leader
+  ON leader.key {=} $1 AND leader.token {>=} l.token AND leader.token {<} (l.token {+} 1024)
+WHERE l.key {=} $2::bigint`)

@@ -1,0 +1,317 @@
+import { ConnectionError } from '../../../base/errors.js'
+import type { Holding, LockLink, TableUse } from '../../dialect.js'
+import type { KeyCode } from '../../lock-key.js'
+import {
+  SAID,
+  type Answer,
+  type BatchReply,
+  type LockOperation,
+  type OperationKind,
+} from '../../lock-operation.js'
+import type { PermitOperation, PermitReply } from '../../permit-operation.js'
+import type { PostgresKey } from '../keys/key.js'
+import { HOLDERS, WANTED_BY_OTHERS } from './member-sql.js'
+import type { Member } from './member.js'
+import { KnownRows } from './rows.js'
+import { TableAsker } from './asker.js'
+import { answerOf, codeOf, isGrant, type Asked, type Told } from './batch.js'
+import { CODE, FLAG } from './batch-sql.js'
+import { TablePermits } from './permits.js'
+import type { Held } from './held.js'
+import type { Waits } from './waits.js'
+
+/** Rows with leases, as one lock session has them. No connection belongs to it: each statement borrows one. */
+export class TableLink implements LockLink {
+  readonly serverId: number
+  /** There is no table of locks that could be full. */
+  readonly capacity: number = Infinity
+  readonly capacityPerSession: number = Infinity
+  readonly leaseMs: number
+  readonly settleMs = 0
+  readonly shortfall: string | null
+  readonly keepsNames: boolean
+  readonly keepsReports = false
+  readonly noFencing: string | null
+  readonly renewedBy = 'heartbeat'
+  readonly #member: Member
+  readonly #waits: Waits
+  readonly #known: KnownRows
+  readonly #held = new Map<string, Held>()
+  /** Being given up: the statement wakes the next waiter. */
+  readonly #parting = new Set<string>()
+  /** Of operations that failed: nobody knows what became of them until `reconcile`. */
+  readonly #doubtful = new Map<string, PostgresKey>()
+  readonly #asker: TableAsker
+  readonly #permits: TablePermits
+
+  constructor(member: Member, waits: Waits, facts: TableFacts) {
+    this.serverId = member.id
+    this.leaseMs = member.leaseMs
+    this.shortfall = facts.shortfall
+    this.keepsNames = facts.keepsNames
+    this.noFencing = facts.noFencing
+    this.#member = member
+    this.#known = new KnownRows(facts.floor)
+    this.#waits = waits
+    this.#asker = new TableAsker(member, this.#known, facts.hasFunctions)
+    this.#permits = new TablePermits(
+      member,
+      this.#asker,
+      this.#known,
+      this.#held,
+      waits,
+      facts.noFencing === null,
+    )
+  }
+
+  /** Nothing of ours waits in the server here. */
+  readonly longestWaitMs = 0
+
+  lineUp(operation: LockOperation): Promise<BatchReply> {
+    return this.run([operation])
+  }
+
+  async run(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const answers: (Answer | null)[] = operations.map(() => null)
+    const tokens: (string | null)[] = operations.map(() => null)
+    let open = operations.map((_, i) => i)
+    for (const { kind, key } of operations) if (GIVES.has(kind)) this.#parting.add(key.id)
+    try {
+      for (let round = 0; open.length > 0; round++) {
+        if (round === MOST_ROUNDS) throw new ConnectionError('rows of locks come and go')
+        const asked = open.map((i) => this.#asked(operations[i]!))
+        // oxlint-disable-next-line no-await-in-loop -- each round is about what the one before has left
+        const told = await this.#tell(asked)
+        open = open.filter((i, at) => {
+          const each = told[at]!
+          if (each === 'again') return true
+          const answer = this.#settle(operations[i]!, each)
+          answers[i] = answer
+          if (each !== null && isGrant(answer) && this.noFencing === null) tokens[i] = each.token
+          return false
+        })
+      }
+    } catch (error) {
+      for (const { key } of operations) this.#doubtful.set(key.id, key as PostgresKey)
+      throw error
+    } finally {
+      if (this.#parting.size > 0) for (const { key } of operations) this.#parting.delete(key.id)
+    }
+    return { answers: answers.join(''), token: null, tokens, delaysMs: null }
+  }
+
+  /** What is asked of a row, or of a key without one. Null: it is known what the answer is. */
+  #asked(operation: LockOperation): Asked | null {
+    const key = operation.key as PostgresKey
+    const { kind } = operation
+    const held = this.#held.get(key.id)
+    if ((kind === 'retry' || kind === 'poll') && this.#isKnownToWait(operation)) return null
+    const gives = GIVES.has(kind)
+    if (gives && held?.mode !== operation.mode) return null
+    const code = codeOf(operation, this.#known.has(key.id) || held !== undefined)
+    if (code === null) return null
+    const pass = code === CODE.waitExclusive ? (this.#waits.of(key.id)?.passToken ?? null) : null
+    return {
+      operation: { kind, mode: operation.mode, key },
+      code: pass === null ? code : CODE.passExclusive,
+      token: pass ?? (gives ? held!.token : 0n),
+    }
+  }
+
+  /** It stands among the waiters, and is told when it is its turn: asking before that would be a write for nothing. */
+  #isKnownToWait({ key, mode }: LockOperation): boolean {
+    const wait = this.#waits.of(key.id)
+    if (wait === undefined || wait.mode !== mode || wait.memberId !== String(this.serverId)) return false
+    if (this.#waits.isWatched && !wait.isRung) return true
+    wait.isRung = false
+    return false
+  }
+
+  async #tell(asked: readonly (Asked | null)[]): Promise<(Told | null | 'again')[]> {
+    const wanted = asked.filter((each) => each !== null)
+    const { floor } = this.#known
+    const told = wanted.length === 0 ? [] : await this.#asker.ask(wanted)
+    const isOther = floor !== this.#known.floor
+    let at = 0
+    return asked.map((each) => {
+      if (each === null) return null
+      const answer = told[at++]!
+      if (answer !== null) return answer
+      // A row that was to be new is there already; or one that was known has been removed.
+      return each.code > CODE.look || isOther ? 'again' : null
+    })
+  }
+
+  #settle(operation: LockOperation, told: Told | null): Answer {
+    const { kind, mode } = operation
+    const key = operation.key as PostgresKey
+    const answer = answerOf(operation, told)
+    if (answer === SAID.granted) {
+      this.#held.set(key.id, { key, mode, token: BigInt(told!.token) })
+      this.#waits.remove(key.id)
+    } else if (GIVES.has(kind)) this.#held.delete(key.id)
+    if (kind === 'leave' || kind === 'release') this.#waits.remove(key.id)
+    if (isStillWaiting(operation, answer))
+      this.#waits.add({ key, mode, memberId: String(this.serverId), isSemaphore: false })
+    return answer
+  }
+
+  permits(operation: PermitOperation): Promise<PermitReply> {
+    return this.#permits.carryOut(operation).catch((error: unknown) => {
+      for (const key of this.#permits.keysOf(operation)) this.#doubtful.set(key.id, key)
+      throw error
+    })
+  }
+
+  /** The release has woken the next already. For what is still held it is looked whether anybody waits. */
+  async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
+    const held = (keys as readonly PostgresKey[]).filter(
+      ({ id }) => this.#held.has(id) && !this.#parting.has(id),
+    )
+    const wanted = new Set(keys.map(({ id }) => id))
+    if (held.length === 0) return wanted
+    const me = String(this.serverId)
+    const bits = held.map((key) => key.bits)
+    const rows = await this.#member.runner.rowsAtLast<{ key: string }>(STATEMENTS.wanted, [
+      bits,
+      me,
+      `-${me}`,
+    ])
+    const found = new Set(rows.map(({ key }) => key))
+    for (const { id, bits: each } of held) if (!found.has(each)) wanted.delete(id)
+    return wanted
+  }
+
+  async isWanted(key: KeyCode): Promise<boolean> {
+    return (await this.ring([key])).has(key.id)
+  }
+
+  /** Waiters stand in order in the row itself. */
+  claim(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  tell(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  announce(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  tableUse(): Promise<TableUse> {
+    const nothing = { pools: 0, announced: 0, claimants: 0, claimed: 0, claimedHeld: 0 }
+    return Promise.resolve({ ...nothing, unannounced: 0, costMs: 0 })
+  }
+
+  settled(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  settle(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  goesWithoutTokens(): boolean {
+    return false
+  }
+
+  findTokens(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async holderOf(key: KeyCode): Promise<string | null> {
+    const values = [(key as PostgresKey).bits, String(this.serverId)]
+    const rows = await this.#member.runner.rowsAtLast<{ id: string; name: string }>(
+      STATEMENTS.holders,
+      values,
+    )
+    const words = rows.map(({ id, name }) => `${name}, lock session ${id}`)
+    return words.length === 0 ? null : words.join('; ')
+  }
+
+  heartbeat(): Promise<void> {
+    return this.#member.beat()
+  }
+
+  async reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
+    await this.#member.raiseEpoch()
+    const keys = new Map(this.#doubtful)
+    for (const { key } of this.#held.values()) keys.set(key.id, key)
+    for (const wait of this.#waits.all)
+      if (wait.memberId === String(this.serverId)) keys.set(wait.key.id, wait.key)
+    for (const { key } of expected) keys.delete(key.id)
+    await this.#all([...keys.values()], CODE.drop)
+    for (const key of keys.values()) {
+      this.#held.delete(key.id)
+      this.#waits.remove(key.id)
+    }
+    const stays = expected.filter(({ what }) => what === 'exclusive' || what === 'shared')
+    const told = await this.#all(
+      stays.map(({ key }) => key as PostgresKey),
+      CODE.look,
+    )
+    this.#doubtful.clear()
+    return stays.filter((holding, i) => !this.#isThere(holding, told[i]!))
+  }
+
+  #isThere({ key, what }: Holding, told: Told | null): boolean {
+    const flag = what === 'exclusive' ? FLAG.owns : FLAG.reads
+    const isHeld = told !== null && (told.flags & flag) !== 0
+    if (isHeld && what !== 'interest' && what !== 'mark')
+      this.#held.set(key.id, { key: key as PostgresKey, mode: what, token: BigInt(told.token) })
+    if (!isHeld) this.#held.delete(key.id)
+    return isHeld
+  }
+
+  async #all(keys: readonly PostgresKey[], code: number): Promise<(Told | null)[]> {
+    const told: (Told | null)[] = []
+    for (let from = 0; from < keys.length; from += MOST_AT_ONCE) {
+      const part = keys.slice(from, from + MOST_AT_ONCE)
+      const asked = part.map((key): Asked => ({
+        operation: { kind: 'release', mode: 'exclusive', key },
+        code,
+        token: 0n,
+      }))
+      // oxlint-disable-next-line no-await-in-loop -- one after the other, to keep each short
+      told.push(...(await this.#asker.ask(asked)))
+    }
+    return told
+  }
+
+  async detach(): Promise<void> {
+    this.#waits.forget(String(this.serverId))
+    await this.#member.leave()
+  }
+
+  async abandon(): Promise<void> {
+    this.#waits.forget(String(this.serverId))
+    await this.#member.abandon()
+  }
+}
+
+/** What a member finds when it joins. */
+export interface TableFacts {
+  /** See `KnownRows`. */
+  readonly floor: string
+  readonly hasFunctions: boolean
+  readonly keepsNames: boolean
+  readonly shortfall: string | null
+  readonly noFencing: string | null
+}
+
+/** A key is asked for as new, then as known, and once more if rows were removed meanwhile. */
+const MOST_ROUNDS = 20
+
+const MOST_AT_ONCE = 1000
+
+const GIVES: ReadonlySet<OperationKind> = new Set(['release', 'relinquish', 'yield'])
+
+function isStillWaiting({ kind }: LockOperation, answer: Answer): boolean {
+  return answer === SAID.waiting || ((kind === 'retry' || kind === 'poll') && answer === SAID.no)
+}
+
+const STATEMENTS = {
+  holders: { name: 'lockpool_table_holders', text: HOLDERS },
+  wanted: { name: 'lockpool_table_wanted', text: WANTED_BY_OTHERS },
+} as const

@@ -1,0 +1,126 @@
+import {
+  ask,
+  isCollision,
+  MOST_ATTEMPTS,
+  serverError,
+  settled,
+  valueOf,
+  type Settled,
+} from './ask-timeline.js'
+import { inWords, sqlState } from '../connection/server-errors.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+import { beginRun, LAST_TOKEN, moveToFloor, NEAR, raiseFloor, readFence } from './timeline-sql.js'
+
+/** The sequence that tokens are drawn from. */
+export interface FenceObject {
+  readonly oid: string
+  /** Whether this role may move it. */
+  readonly isMovable: boolean
+}
+
+/** Why the timeline is followed, and by whom. */
+export interface Follower {
+  /** Null if there are to be no tokens, or there is no sequence. */
+  readonly fence: FenceObject | null
+  /** The lease of a strict pool, or null. */
+  readonly strictLeaseMs: number | null
+  /** The greatest token this process has seen. */
+  readonly seen: string
+  /** How long somebody's lock on one of our objects may be waited for. */
+  readonly patienceMs: number
+}
+
+export interface FenceRow {
+  readonly run: string | null
+  readonly last: string
+  readonly clock: string
+}
+
+/** When the server started, and which database this is, by its own names for them. */
+export interface StartRow {
+  readonly started: string
+  readonly database: string
+}
+
+/** The run of the server, for this sequence: a copy of the database has another, and so has one that was restored. */
+export function runOf({ started, database }: StartRow, { oid }: FenceObject): string {
+  return `${started}/${database}/${oid}`
+}
+
+/**
+ * - `begin`    nobody has moved it in this run of the server, so nobody draws
+ * - `raise`    this process has seen a greater token
+ * - `approach` it is behind the clock: not wrong by itself, but another server may have been in use meanwhile
+ */
+export type Move = 'begin' | 'raise' | 'approach' | 'none'
+
+export function moveOf({ run, last, clock }: FenceRow, thisRun: string, seen: string): Move {
+  if (run !== thisRun) return 'begin'
+  if (BigInt(seen) > BigInt(last)) return 'raise'
+  return BigInt(clock) > BigInt(last) + NEAR ? 'approach' : 'none'
+}
+
+export function isUsedUp({ last }: FenceRow, seen: string): boolean {
+  return BigInt(last) > LAST_TOKEN || BigInt(seen) > LAST_TOKEN
+}
+
+export interface Place {
+  readonly noTokens: string | null
+  readonly last: string
+  readonly isClockless: boolean
+}
+
+/** Sees to it that the sequence is where it has to be in this run of the server: `first` is what has been read of it by now. */
+export async function placeFence(
+  server: ServerConnection,
+  follower: Follower,
+  run: string,
+  first: Settled<FenceRow | undefined> | null,
+): Promise<Place> {
+  const { patienceMs, seen } = follower
+  const fence = follower.fence!
+  let latest = first
+  try {
+    for (let attempt = 0; ; attempt++) {
+      const row =
+        latest === null ? await ask<FenceRow>(server, patienceMs, readFence(fence.oid)) : valueOf(latest)
+      latest = null
+      const there = { last: row!.last, isClockless: row!.clock === '0' }
+      if (isUsedUp(row!, seen)) return { ...there, noTokens: USED_UP }
+      const move = moveOf(row!, run, seen)
+      if (move === 'none' || (move === 'approach' && !fence.isMovable)) return { ...there, noTokens: null }
+      if (!fence.isMovable) return { ...there, noTokens: NOT_MOVABLE }
+      if (attempt === MOST_ATTEMPTS) return { ...there, noTokens: NOT_MOVED }
+      await carryOut(server, move, follower, run)
+      if (move === 'approach') return { ...there, noTokens: null }
+    }
+  } catch (error) {
+    const isTooFar = sqlState(serverError(error)) === NUMERIC_OUT_OF_RANGE
+    return { noTokens: isTooFar ? USED_UP : inWords(error, 'lockpool.fence'), last: '0', isClockless: false }
+  }
+}
+
+const NUMERIC_OUT_OF_RANGE = '22003'
+
+const USED_UP = 'tokens are used up: the sequence lockpool.fence has come close to 2^63, where it ends'
+
+const NOT_MOVED = 'the sequence lockpool.fence could not be moved to where it has to be'
+
+const NOT_MOVABLE =
+  'the timeline could not be followed: permission denied to move the sequence lockpool.fence ("lockpool install --role ROLE" grants what is needed)'
+
+async function carryOut(
+  server: ServerConnection,
+  move: Move,
+  { fence, seen, patienceMs }: Follower,
+  run: string,
+): Promise<void> {
+  const { oid } = fence!
+  // Two transactions, sent at once: the second goes by what is committed.
+  const messages =
+    move === 'begin' ? [beginRun(oid, run, seen)] : [raiseFloor(oid, run, seen), moveToFloor(oid, run)]
+  const results = await Promise.all(messages.map((message) => settled(ask(server, patienceMs, ...message))))
+  for (const result of results) {
+    if (move !== 'approach' && 'error' in result && !isCollision(result.error)) throw result.error
+  }
+}

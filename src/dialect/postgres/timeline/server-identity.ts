@@ -1,0 +1,13 @@
+import type { ServerName } from '../../server-name.js'
+import type { ServerIdentity } from './timeline-sql.js'
+
+/** What the server says of itself, in the terms of every dialect. A timeline is written as eight hexadecimal digits. */
+export function serverName(host: string, identity: ServerIdentity | null): ServerName {
+  const timeline = Number.parseInt(identity?.name ?? '', 16)
+  return {
+    host,
+    timeline: Number.isNaN(timeline) ? null : timeline,
+    system: identity?.system ?? null,
+    started: identity?.started ?? null,
+  }
+}

@@ -1,0 +1,158 @@
+import {
+  ask,
+  isCollision,
+  MOST_ATTEMPTS,
+  serverError,
+  settled,
+  valueOf,
+  type Settled,
+} from './ask-timeline.js'
+import { ConnectionError } from '../../../base/errors.js'
+import { placeFence, runOf, type FenceRow, type Follower, type StartRow } from './fence-place.js'
+import { explain, inWords } from '../connection/server-errors.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+import {
+  CURRENT_START,
+  CURRENT_SYSTEM,
+  CURRENT_TIMELINE,
+  followServer,
+  READ_TIMELINE,
+  readFence,
+  type ServerIdentity,
+} from './timeline-sql.js'
+
+/** No strict pool decides on a longer lease by itself, so a server that has not heard of the decision can wait for it. */
+export const LONGEST_STRICT_LEASE_MS = 30_000
+
+export interface TimelineFacts {
+  /** Why marks are not to be trusted, or null. */
+  readonly problem: Error | null
+  /** Why there are no tokens, or null. */
+  readonly noTokens: string | null
+  /** What has been drawn by now, at least. */
+  readonly last: string
+  /** What is not guarded against, or null. */
+  readonly shortfall: string | null
+  /** No lease of a strict pool may be longer. */
+  readonly strictLeaseMs: number
+  /** So long strict pools have to wait, from now, for holders on another server whose marks are not here; 0 if no more. */
+  readonly settleMs: number
+  /** When this server started, by its own name for it. */
+  readonly started: string | null
+  /** Which server this is; null if it was not asked. */
+  readonly identity: ServerIdentity | null
+}
+
+export interface TimelineRow {
+  readonly name: string | null
+  readonly system: string | null
+  readonly started: string | null
+  readonly longest_lease_ms: number
+  readonly strict_lease_ms: number | null
+  readonly settling_ms: number
+}
+
+/**
+ * Sees whether this is another server, or another run of it, than the one that tokens and marks were last used on. It may not
+ * have heard of the last of them. Once the first session has seen to that, it costs one round trip and no write.
+ */
+export async function followTimeline(server: ServerConnection, follower: Follower): Promise<TimelineFacts> {
+  const { fence, patienceMs } = follower
+  // At once, to cost one round trip.
+  const stored = settled(ask<TimelineRow>(server, patienceMs, READ_TIMELINE))
+  const placed = fence === null ? null : settled(ask<FenceRow>(server, patienceMs, readFence(fence.oid)))
+  const [identity, start] = await whichServer(server)
+  let row: TimelineRow | null
+  let isNew: boolean
+  try {
+    ;[row, isNew] = await followed(server, follower, identity, await stored)
+  } catch (error) {
+    return failed(serverError(error), identity)
+  }
+  const place =
+    fence === null
+      ? null
+      : await placeFence(server, follower, runOf(start, fence), isNew ? null : await placed)
+  return {
+    problem: null,
+    noTokens: place?.noTokens ?? null,
+    last: place?.last ?? '0',
+    shortfall: place?.isClockless === true ? CLOCKLESS : null,
+    strictLeaseMs: row?.strict_lease_ms ?? Infinity,
+    settleMs: row?.settling_ms ?? 0,
+    started: identity.started,
+    identity,
+  }
+}
+
+function failed(error: unknown, identity: ServerIdentity): TimelineFacts {
+  const problem = explain(error)
+  const noTokens = `the timeline could not be followed: ${inWords(error, 'lockpool.timeline')}`
+  const { started } = identity
+  const unlimited = { shortfall: null, strictLeaseMs: Infinity, settleMs: 0 }
+  return { problem, noTokens, last: '0', ...unlimited, started, identity }
+}
+
+const CLOCKLESS =
+  "the server's clock shows a year before 1970 or after 2200: after a fail-over tokens may fall back"
+
+/** Which server this is. Null where the role may not ask, or the server is of a kind that has none. */
+export async function identityOf(server: ServerConnection): Promise<ServerIdentity> {
+  return (await whichServer(server))[0]
+}
+
+async function whichServer(server: ServerConnection): Promise<[ServerIdentity, StartRow]> {
+  const name = server.query<{ name: string }>(CURRENT_TIMELINE).catch(() => null)
+  const system = server.query<{ system: string }>(CURRENT_SYSTEM).catch(() => null)
+  const [{ rows }, ofName, ofSystem] = await Promise.all([
+    server.query<StartRow>(CURRENT_START),
+    name,
+    system,
+  ])
+  const start = rows[0]!
+  return [
+    {
+      name: ofName?.rows[0]?.name ?? null,
+      system: ofSystem?.rows[0]?.system ?? null,
+      started: start.started,
+    },
+    start,
+  ]
+}
+
+/** What is written down, when it is about this server; and whether it had to be written. */
+async function followed(
+  server: ServerConnection,
+  { strictLeaseMs, patienceMs }: Follower,
+  identity: ServerIdentity,
+  stored: Settled<TimelineRow | undefined>,
+): Promise<[TimelineRow | null, boolean]> {
+  for (let attempt = 0; ; attempt++) {
+    const row = attempt === 0 ? valueOf(stored) : await ask<TimelineRow>(server, patienceMs, READ_TIMELINE)
+    if (!isToBeFollowed(row ?? null, identity, strictLeaseMs !== null)) return [row ?? null, attempt > 0]
+    const decision = strictLeaseMs === null ? null : Math.min(strictLeaseMs, LONGEST_STRICT_LEASE_MS)
+    const statements = followServer(identity, decision, LONGEST_STRICT_LEASE_MS)
+    const { error } = await settled(ask(server, patienceMs, ...statements))
+    const isOver = attempt === MOST_ATTEMPTS
+    if (error !== undefined && (isOver || !isCollision(error))) throw error
+    if (isOver)
+      throw new ConnectionError('the identity of the server could not be recorded', { retryable: true })
+  }
+}
+
+/** Whether something has to be written down. What can't be told, now or then, is no difference. */
+export function isToBeFollowed(
+  row: TimelineRow | null,
+  identity: ServerIdentity,
+  isStrict: boolean,
+): boolean {
+  if (row === null || row.started === null) return true
+  const differs = (there: string | null, here: string | null): boolean =>
+    there !== null && here !== null && there !== here
+  return (
+    row.started !== identity.started ||
+    differs(row.name, identity.name) ||
+    differs(row.system, identity.system) ||
+    (isStrict && row.strict_lease_ms === null)
+  )
+}

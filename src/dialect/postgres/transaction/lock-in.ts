@@ -1,0 +1,175 @@
+import type { Clock } from '../../../base/clock.js'
+import {
+  InvalidOptionError,
+  LockReentryError,
+  LockTimeoutError,
+  TransactionFailedError,
+} from '../../../base/errors.js'
+import { show } from '../../../base/options.js'
+import type { LockKey, LockMode } from '../../lock-key.js'
+import type { QueryResult } from '../../queryable.js'
+import { deadlockedWithoutWords } from './lock-attempt.js'
+import type { TransactionLockOptions } from './lock-transaction.js'
+import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, sqlState } from '../connection/server-errors.js'
+import type { PostgresKey } from '../keys/key.js'
+import { keyValues, PostgresTransaction, type TransactionTools } from './transaction.js'
+import {
+  LOCK_IN_TIME,
+  LOCK_IN_TRANSACTION,
+  TRY_LOCK_IN_TRANSACTION,
+  WON_IN_TRANSACTION,
+} from './transaction-sql.js'
+import { checkChoice, checkNames, timeoutSetting } from './transaction-words.js'
+
+/** The options of the statement of a pool. */
+export interface LockStatementOptions {
+  /** Default `'exclusive'`. */
+  readonly mode?: LockMode
+  /**
+   * One attempt, whose result is in the column `granted`. Otherwise it waits, as long as the session's `lock_timeout` allows.
+   *
+   * Default false.
+   */
+  readonly try?: boolean
+}
+
+/** A statement that the program sends itself. */
+export interface LockStatement {
+  /** With `$1` and `$2` for the values. */
+  readonly text: string
+  /** Two numbers, or one number as text. */
+  readonly values: unknown[]
+  /** The same with the values inlined, which are numbers: for libraries that take only a text. */
+  readonly sql: string
+}
+
+/** A client of `pg`, or anything with its `query`, that has a transaction open. */
+export interface LockInClient {
+  /** Sends one statement with its values. */
+  query(text: string, values?: unknown[]): Promise<Pick<QueryResult, 'rows'>>
+  /** By the last answer: `I` is idle, outside of any transaction. Clients of `pg` have it. */
+  getTransactionStatus?(): string | null
+}
+
+/** What is locked, and how it is called. */
+export interface LockInTarget {
+  readonly code: PostgresKey
+  /** In a sentence. */
+  readonly what: string
+  readonly text: string
+}
+
+/** @see LockPool.lockIn */
+export async function lockInOf(
+  tools: TransactionTools,
+  client: LockInClient,
+  key: LockKey,
+  options: TransactionLockOptions = {},
+): Promise<void> {
+  if (client instanceof PostgresTransaction && client.isOf(tools)) return client.lock(key, options)
+  checkNames(options, 'mode', 'timeoutMs')
+  const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
+  const setting = timeoutSetting(options.timeoutMs ?? tools.defaultTimeoutMs)
+  const target = { code: tools.encode(key), what: tools.inWords(key), text: tools.text(key) }
+  const isAgain = tools.isHeldAround(target.code.id, null)
+  if (isAgain || options.timeoutMs === 0) {
+    if (await send(client, target, ask(WON_IN_TRANSACTION, target.code, mode), tools.clock)) return
+    if (isAgain) throw new LockReentryError(target.what)
+    throw new LockTimeoutError({ key: target.what, phase: 'locking', waitedMs: 0 })
+  }
+  const { text, values: ofKey } = ask(LOCK_IN_TIME, target.code, mode)
+  const values = [options.timeoutMs !== undefined, String(setting), ...ofKey]
+  await send(client, target, { text, values }, tools.clock)
+}
+
+/** @see LockPool.tryLockIn */
+export async function tryLockInOf(
+  tools: TransactionTools,
+  client: LockInClient,
+  key: LockKey,
+  options: { readonly mode?: LockMode } = {},
+): Promise<boolean> {
+  if (client instanceof PostgresTransaction && client.isOf(tools)) return client.tryLock(key, options)
+  checkNames(options, 'mode')
+  const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
+  const target = { code: tools.encode(key), what: tools.inWords(key), text: tools.text(key) }
+  return send(client, target, ask(WON_IN_TRANSACTION, target.code, mode), tools.clock)
+}
+
+/** @see LockPool.lockStatement */
+export function lockStatementOf(
+  tools: TransactionTools,
+  key: LockKey,
+  options: LockStatementOptions = {},
+): LockStatement {
+  checkNames(options, 'mode', 'try')
+  const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
+  return statement(tools.encode(key), mode, checkFlag('try', options.try, false))
+}
+
+type ByMode = Readonly<Record<LockMode, Readonly<Record<'bigint' | 'pair', string>>>>
+
+/** One of these, for this key. */
+export function ask(
+  statements: ByMode,
+  code: PostgresKey,
+  mode: LockMode,
+): Pick<LockStatement, 'text' | 'values'> {
+  return { text: statements[mode][code.isPair ? 'pair' : 'bigint'], values: keyValues(code) }
+}
+
+/** For whoever sends it himself: to wait, or as one attempt. */
+export function statement(code: PostgresKey, mode: LockMode, isTry: boolean): LockStatement {
+  const { text, values } = ask(isTry ? TRY_LOCK_IN_TRANSACTION : LOCK_IN_TRANSACTION, code, mode)
+  // In quotes, because a cast binds closer than a minus.
+  const sql = text.replaceAll(/\$(\d)/g, (_, place: string) => `'${String(values[Number(place) - 1])}'`)
+  return { text, values, sql }
+}
+
+/**
+ * Answers whether there is a row. What is in it is not looked at: clients of others read values in whatever way. What the server says of waits is told in our words; the transaction has failed then.
+ */
+export async function send(
+  client: LockInClient,
+  target: LockInTarget,
+  { text, values }: Pick<LockStatement, 'text' | 'values'>,
+  clock: Clock,
+): Promise<boolean> {
+  checkClient(client)
+  const since = clock.now()
+  let rows: readonly unknown[]
+  try {
+    ;({ rows } = await client.query(text, values))
+  } catch (error) {
+    throw explained(target, error, clock.now() - since)
+  }
+  if (client.getTransactionStatus?.() === 'I') {
+    throw new TransactionFailedError('lockIn needs an open transaction: the lock has already ended', false)
+  }
+  return rows.length > 0
+}
+
+function explained({ code, what, text }: LockInTarget, error: unknown, waitedMs: number): unknown {
+  const state = sqlState(error)
+  if (state === DEADLOCK_DETECTED)
+    return deadlockedWithoutWords({ what, wanted: text }, new Map([[code.id, text]]), error)
+  if (state !== LOCK_NOT_AVAILABLE) return error
+  return new LockTimeoutError({ key: what, phase: 'locking', waitedMs }, { cause: error })
+}
+
+/** A pool sends each statement on whatever connection is free: the lock would be gone before the call returns. */
+function checkClient(client: LockInClient): void {
+  const problem =
+    typeof (client as Partial<LockInClient> | null)?.query !== 'function'
+      ? `must be a client with a transaction open, got ${show(client)}`
+      : 'totalCount' in client && 'idleCount' in client
+        ? 'is a pool: it must be the client that has the transaction open'
+        : null
+  if (problem !== null) throw new InvalidOptionError([`"client" ${problem}`])
+}
+
+/** @throws {InvalidOptionError} */
+export function checkFlag(name: string, value: boolean | undefined, fallback: boolean): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? fallback
+  throw new InvalidOptionError([`"${name}" must be true or false, got ${show(value)}`])
+}

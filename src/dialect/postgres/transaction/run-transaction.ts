@@ -1,0 +1,130 @@
+import type { Clock } from '../../../base/clock.js'
+import { LockDeadlockError, TransactionFailedError } from '../../../base/errors.js'
+import { onAbort } from '../../../base/on-abort.js'
+import { oneOf, resolveOptions, type OptionTable } from '../../../base/options.js'
+import type { Random } from '../../../base/random.js'
+import type { ConnectionPool } from '../../../pool/connection-pool.js'
+import type { Lease } from '../../../pool/lease.js'
+import { checkBody, checkSignal, isSoOfCause, RETRIES, withRetries } from '../../transaction-retries.js'
+import { LeasedConnection } from '../pool/leased-connection.js'
+import type { LockTransaction } from './lock-transaction.js'
+import type { PostgresConnection } from '../connection/connection.js'
+import { DEADLOCK_DETECTED, sqlState } from '../connection/server-errors.js'
+import { PostgresTransaction, type LockedKeys, type TransactionTools } from './transaction.js'
+import { BEGIN, beginStatement, COMMIT, ROLLBACK_TRANSACTION } from './transaction-sql.js'
+
+/** See "Transaction Isolation" in PostgreSQL's documentation. */
+export type IsolationLevel = keyof typeof BEGIN
+
+/** How a transaction runs. */
+export interface TransactionOptions {
+  /** Whatever the role's own default is. Default `'read committed'`. */
+  readonly isolation?: IsolationLevel
+
+  /**
+   * How often the body is run again after a deadlock (LOCK_DEADLOCK, or 40P01 of a statement) or a serialization failure
+   * (40001), in a new transaction and after a short, growing delay. Whatever else it did must then bear repetition.
+   *
+   * Default 0. From 0 to 100.
+   */
+  readonly retries?: number
+
+  /** Ends the transaction at once: its connection is closed, and what it waits for or does at the server is canceled. */
+  readonly signal?: AbortSignal
+}
+
+type OwnOptions = Omit<TransactionOptions, 'signal'>
+
+const OPTIONS: OptionTable<OwnOptions> = {
+  isolation: oneOf(Object.keys(BEGIN) as IsolationLevel[], 'read committed'),
+  retries: RETRIES,
+}
+
+const SERIALIZATION_FAILURE = '40001'
+
+/** What a transaction needs of the pool. */
+export interface TransactionPorts extends TransactionTools {
+  readonly pool: ConnectionPool<PostgresConnection>
+  readonly clock: Clock
+  readonly random: Random
+  /** Runs `body` as one in which these keys are held. */
+  runTransacting<T>(keys: LockedKeys, body: () => T): T
+}
+
+/** @see LockPool.transaction */
+export async function runTransaction<T>(
+  ports: TransactionPorts,
+  body: (tx: LockTransaction) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> {
+  checkBody(body)
+  const { isolation, retries } = resolveOptions<OwnOptions>(options, OPTIONS, ['signal'])
+  const { signal } = options
+  checkSignal(signal)
+  return withRetries(ports, { retries, signal }, isCollision, () => runOnce(ports, body, isolation, signal))
+}
+
+async function runOnce<T>(
+  ports: TransactionPorts,
+  body: (tx: LockTransaction) => Promise<T>,
+  isolation: IsolationLevel,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const connection = await ports.pool.connect(signal === undefined ? {} : { signal })
+  const abort = (): void => connection.release(true)
+  const forget = signal && onAbort(signal, abort)
+  const direct = LeasedConnection.serverOf(connection)
+  const tx = new PostgresTransaction(connection, direct, ports)
+  try {
+    await direct.query(beginStatement(isolation, direct.hasClientCheck))
+    const result = await ports.runTransacting(tx.locked, () => body(tx))
+    await tx.end()
+    // Constraints that are checked as late as here may wait for locks, as long as they like.
+    tx.settle()
+    await commit(direct)
+    connection.release()
+    return result
+  } catch (error) {
+    await tx.end()
+    await rollBack(connection, direct)
+    throw error
+  } finally {
+    tx.over()
+    forget?.()
+  }
+}
+
+/** A transaction that has failed is rolled back by COMMIT, and the server does not call that an error. */
+async function commit(direct: PostgresConnection): Promise<void> {
+  let command: string
+  try {
+    command = (await direct.query(COMMIT)).command
+  } catch (error) {
+    // Deferred constraints and serialization failures are reported here; they have a SQLSTATE, a lost connection has none.
+    if (sqlState(error) !== undefined) throw error
+    const message = 'the connection was lost during COMMIT: whether it is committed is not known'
+    throw new TransactionFailedError(message, true, { cause: error })
+  }
+  if (command === 'ROLLBACK') {
+    const message = 'an error inside the transaction was swallowed: everything was rolled back'
+    throw new TransactionFailedError(message, false)
+  }
+}
+
+async function rollBack(connection: PostgresConnection & Lease, direct: PostgresConnection): Promise<void> {
+  try {
+    await direct.query(ROLLBACK_TRANSACTION)
+    connection.release()
+  } catch (error) {
+    connection.release(error as Error)
+  }
+}
+
+/** Whether the same again may well succeed: by the error, or by that of the driver or of ours behind it. */
+function isCollision(error: unknown): boolean {
+  return isSoOfCause(error, (cause) => {
+    const state = sqlState(cause)
+    const isServers = state === DEADLOCK_DETECTED || state === SERIALIZATION_FAILURE
+    return isServers || cause instanceof LockDeadlockError
+  })
+}

@@ -1,0 +1,280 @@
+import type { Clock } from '../../../base/clock.js'
+import { ConnectionError, InvalidOptionError, LockReentryError } from '../../../base/errors.js'
+import type { LockKey, LockMode } from '../../lock-key.js'
+import type { Queryable, QueryConfig, QueryResult } from '../../queryable.js'
+import { deadlocked, timedOut, type LockAttempt } from './lock-attempt.js'
+import type {
+  LockRowsOptions,
+  LockTableOptions,
+  LockTransaction,
+  TableLockMode,
+  TransactionLockOptions,
+} from './lock-transaction.js'
+import { TABLE_HOLDERS } from './in-the-way-sql.js'
+import {
+  DEADLOCK_DETECTED,
+  isWaitForTable,
+  LOCK_NOT_AVAILABLE,
+  sqlState,
+} from '../connection/server-errors.js'
+import { advisoryLocation, type PostgresKey } from '../keys/key.js'
+import { FIND_EQUALITY, IS_BUILT_IN } from './equality-sql.js'
+import { quoteTable, whereAll, type Condition } from './quoting.js'
+import { CONFLICTING_MODES, MODES_WITH_ROWS } from './table-modes.js'
+import { checkChoice, checkNames, timeoutSetting } from './transaction-words.js'
+import {
+  ADVISORY_HOLDERS,
+  LOCK_IN_TRANSACTION,
+  lockRowsStatement,
+  lockTableStatement,
+  ROLLBACK_TO_SAVEPOINT,
+  ROW_STRENGTHS,
+  ROW_WAITS,
+  SAVEPOINT,
+  SET_LOCK_TIMEOUT,
+  SETTLE_ATTEMPT,
+  TABLE_MODES,
+  TRY_LOCK_IN_TRANSACTION,
+} from './transaction-sql.js'
+
+/** The keys that a transaction has locked: the ids of their codes, and what they are called. */
+export type LockedKeys = ReadonlyMap<string, string>
+
+/** What a transaction needs of the pool it belongs to. */
+export interface TransactionTools {
+  readonly clock: Clock
+  readonly defaultTimeoutMs: number
+  encode(key: LockKey): PostgresKey
+  inWords(key: LockKey): string
+  text(key: LockKey): string
+  /** Whether a body around this call holds the key, in another way than by the transaction that has locked `own`. */
+  isHeldAround(keyId: string, own: LockedKeys | null): boolean
+}
+
+/** A transaction that is open on `connection`; `direct` is the same without a look at what its statements leave behind. */
+export class PostgresTransaction implements LockTransaction {
+  readonly #connection: Queryable
+  readonly #direct: Queryable
+  readonly #tools: TransactionTools
+  readonly #locked = new Map<string, string>()
+  /** The statements of one attempt stay together, and so does the way back when it fails. */
+  #turn: Promise<unknown> = Promise.resolve()
+  /** An attempt has succeeded, and its savepoint and its time limit are still there. */
+  #isUnsettled = false
+  #isOver = false
+
+  constructor(connection: Queryable, direct: Queryable, tools: TransactionTools) {
+    this.#connection = connection
+    this.#direct = direct
+    this.#tools = tools
+  }
+
+  /** Those that it has locked so far; none when it is over. */
+  get locked(): LockedKeys {
+    return this.#locked
+  }
+
+  /** Whether keys mean the same to it and to whoever has these tools. */
+  isOf(tools: TransactionTools): boolean {
+    return this.#tools === tools
+  }
+
+  query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
+  query<Row = Record<string, unknown>>(config: QueryConfig): Promise<QueryResult<Row>>
+  query<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    return this.#inTurn(() => this.#connection.query<Row>(textOrConfig as string, values))
+  }
+
+  async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
+    checkNames(options, 'mode', 'timeoutMs')
+    const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
+    const code = this.#tools.encode(key)
+    const setting = timeoutSetting(options.timeoutMs ?? this.#tools.defaultTimeoutMs)
+    const what = this.#tools.inWords(key)
+    const text = LOCK_IN_TRANSACTION[mode][code.isPair ? 'pair' : 'bigint']
+    const holders = (): readonly [string, unknown[]] => [ADVISORY_HOLDERS, advisoryLocation(code)]
+    const isAgain = this.#tools.isHeldAround(code.id, this.#locked)
+    if (isAgain || options.timeoutMs === 0) {
+      if (await this.#tryLock(key, code, mode)) return
+      if (isAgain) throw new LockReentryError(what)
+      throw await this.#inTurn(() => timedOut(this.#direct, { what, holders }, 0))
+    }
+    const wanted = this.#tools.text(key)
+    await this.#attempt({ what, wanted, text, values: keyValues(code), timeoutMs: setting, holders })
+    this.#locked.set(code.id, wanted)
+  }
+
+  async tryLock(key: LockKey, options: { readonly mode?: LockMode } = {}): Promise<boolean> {
+    checkNames(options, 'mode')
+    const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
+    return this.#tryLock(key, this.#tools.encode(key), mode)
+  }
+
+  async lockRows<Row = Record<string, unknown>>(
+    table: string,
+    where: Readonly<Record<string, unknown>>,
+    options: LockRowsOptions = {},
+  ): Promise<Row[]> {
+    checkNames(options, 'strength', 'wait', 'timeoutMs')
+    const strength = checkChoice('strength', options.strength, ROW_STRENGTHS, 'update')
+    const wait = checkChoice('wait', options.wait, ROW_WAITS, 'block')
+    const name = quoteTable(table)
+    const what = `rows of ${table}`
+    const timeoutMs = this.#timeout(options.timeoutMs, wait)
+    const holders = (error: unknown): readonly [string, unknown[]] => {
+      const modes = isWaitForTable(error) ? CONFLICTING_MODES['row share'] : MODES_WITH_ROWS
+      return [TABLE_HOLDERS, [name, modes]]
+    }
+    const attempt = ({ terms, values }: Condition, first?: () => Promise<unknown>): LockAttempt => {
+      const text = lockRowsStatement(name, terms, strength, wait)
+      return { what, wanted: what, text, values, isTheirs: true, timeoutMs, holders, ...(first && { first }) }
+    }
+    return this.#lockRows<Row>(name, where, attempt)
+  }
+
+  async lockTable(table: string, mode: TableLockMode, options: LockTableOptions = {}): Promise<void> {
+    checkNames(options, 'wait', 'timeoutMs')
+    const checked = checkChoice('mode', mode, TABLE_MODES)
+    const wait = checkChoice('wait', options.wait, { block: '', nowait: '' }, 'block')
+    const name = quoteTable(table)
+    const what = `table ${table}`
+    await this.#attempt({
+      what,
+      wanted: what,
+      text: lockTableStatement(name, checked, wait),
+      values: [],
+      timeoutMs: this.#timeout(options.timeoutMs, wait),
+      holders: () => [TABLE_HOLDERS, [name, CONFLICTING_MODES[checked]]],
+    })
+  }
+
+  /** For whoever opened it: nothing more is sent. */
+  async end(): Promise<void> {
+    this.#isOver = true
+    await this.#turn
+  }
+
+  /**
+   * Sends what is left of the last attempt, for whoever sends something behind it. In the flight of the attempt it would be
+   * refused if that failed, and the server would write each refusal into its log.
+   */
+  settle(): void {
+    if (!this.#isUnsettled) return
+    this.#isUnsettled = false
+    // It fails with the connection only, and so does what is sent behind it.
+    this.#direct.query(SETTLE_ATTEMPT).catch(() => undefined)
+  }
+
+  /** It has been committed or rolled back: nothing is locked any more. */
+  over(): void {
+    this.#locked.clear()
+  }
+
+  /**
+   * Without waiting for rows there is still the table, for whose lock NOWAIT and SKIP LOCKED wait like all others: behind a
+   * migration, say.
+   */
+  #timeout(timeoutMs: number | undefined, wait: 'block' | 'nowait' | 'skip locked'): number {
+    const setting = timeoutSetting(timeoutMs === undefined ? this.#tools.defaultTimeoutMs : timeoutMs)
+    if (timeoutMs !== 0) return setting
+    // For the server 0 is without end, and for us it is no wait at all: that is what `nowait` is for.
+    if (wait === 'block') throw new InvalidOptionError(['"timeoutMs" can\'t be 0 here: use wait: "nowait"'])
+    return 1
+  }
+
+  async #tryLock(key: LockKey, code: PostgresKey, mode: LockMode): Promise<boolean> {
+    const text = TRY_LOCK_IN_TRANSACTION[mode][code.isPair ? 'pair' : 'bigint']
+    const { rows } = await this.#inTurn(() => this.#direct.query<{ granted: boolean }>(text, keyValues(code)))
+    const { granted } = rows[0]!
+    if (granted) this.#locked.set(code.id, this.#tools.text(key))
+    return granted
+  }
+
+  /** Nearly always the server's own operators are right. Only if they are not is there a second flight, and the first did nothing. */
+  async #lockRows<Row>(
+    table: string,
+    where: Readonly<Record<string, unknown>>,
+    attempt: (condition: Condition, first?: () => Promise<unknown>) => LockAttempt,
+  ): Promise<Row[]> {
+    const condition = whereAll(where)
+    if (condition.values.length === 0) return (await this.#attempt<Row>(attempt(condition))).rows
+    let schemas: Readonly<Record<string, string>> = {}
+    const first = async (): Promise<void> => {
+      schemas = await findEquality(this.#direct, table, Object.keys(where))
+    }
+    const ifBuiltIn = { ...condition, terms: [IS_BUILT_IN, ...condition.terms] }
+    const { rows } = await this.#attempt<Row>(attempt(ifBuiltIn, first))
+    if (Object.keys(schemas).length === 0) return rows
+    return (await this.#attempt<Row>(attempt(whereAll(where, schemas)))).rows
+  }
+
+  #attempt<Row>(attempt: LockAttempt): Promise<QueryResult<Row>> {
+    return this.#inTurn(async () => {
+      const since = this.#tools.clock.now()
+      const [saved, , known, made] = await Promise.allSettled(this.#send<Row>(attempt))
+      if (made.status === 'fulfilled') {
+        this.#isUnsettled = true
+        return made.value
+      }
+      // Without the savepoint there is nothing to go back to: the transaction had failed before.
+      if (saved.status === 'rejected') throw saved.reason
+      await this.#direct.query(ROLLBACK_TO_SAVEPOINT)
+      const { reason } = known.status === 'rejected' ? known : made
+      throw await this.#explained(attempt, reason, this.#tools.clock.now() - since)
+    })
+  }
+
+  /** All in one flight: when one has failed, the server refuses those behind it. */
+  #send<Row>({ text, values, timeoutMs, first, isTheirs = false }: LockAttempt): Flight<Row> {
+    const direct = this.#direct
+    return [
+      direct.query(SAVEPOINT),
+      direct.query(SET_LOCK_TIMEOUT, [String(timeoutMs)]),
+      first?.() ?? NOTHING,
+      (isTheirs ? this.#connection : direct).query<Row>(text, values),
+    ]
+  }
+
+  async #explained(attempt: LockAttempt, error: unknown, waitedMs: number): Promise<unknown> {
+    const state = sqlState(error)
+    if (state === LOCK_NOT_AVAILABLE) return timedOut(this.#direct, attempt, waitedMs, error)
+    if (state === DEADLOCK_DETECTED) return deadlocked(this.#direct, attempt, this.#locked, error)
+    return error
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#isOver) {
+      return Promise.reject(new ConnectionError('this transaction is over', { retryable: false }))
+    }
+    const acted = this.#turn.then(() => {
+      this.settle()
+      return act()
+    })
+    this.#turn = acted.catch(() => undefined)
+    return acted
+  }
+}
+
+const NOTHING = Promise.resolve()
+
+/** What the statements of an attempt come to. */
+type Flight<Row> = [
+  saved: Promise<unknown>,
+  set: Promise<unknown>,
+  known: Promise<unknown>,
+  made: Promise<QueryResult<Row>>,
+]
+
+/** The schemas of the operators that are not the server's own, by column. */
+async function findEquality(
+  direct: Queryable,
+  table: string,
+  columns: readonly string[],
+): Promise<Record<string, string>> {
+  const { rows } = await direct.query<{ schemas: string }>(FIND_EQUALITY, [table, columns])
+  return JSON.parse(rows[0]!.schemas) as Record<string, string>
+}
+
+export function keyValues({ bits, isPair, high, low }: PostgresKey): (string | number)[] {
+  return isPair ? [high, low] : [bits]
+}

@@ -1,0 +1,164 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer, Socket, type AddressInfo, type Server } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { afterEach, expect, test } from 'vitest'
+import {
+  requestCancel,
+  type CancelTarget,
+} from '../../../../../src/dialect/postgres/connection/cancel-request.js'
+import { ManualClock } from '../../../../../src/testing/manual-clock.js'
+
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
+/** Process 7, key -2. */
+const CANCEL = Buffer.from([0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 7, 255, 255, 255, 254])
+
+const open = new Set<Socket | Server>()
+afterEach(() => {
+  for (const each of open) {
+    if (each instanceof Socket) each.destroy()
+    else each.close()
+  }
+  open.clear()
+})
+
+/** Somebody who is connected to. */
+async function server(accept: (socket: Socket) => void): Promise<number> {
+  const listening = createServer((socket) => {
+    open.add(socket)
+    socket.on('error', () => undefined)
+    accept(socket)
+  })
+  open.add(listening)
+  listening.listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  return (listening.address() as AddressInfo).port
+}
+
+function target(port: number, more: Partial<CancelTarget> = {}): CancelTarget {
+  return {
+    processID: 7,
+    secretKey: -2,
+    host: '127.0.0.1',
+    port,
+    address: undefined,
+    ssl: false,
+    sslNegotiation: 'postgres',
+    makeStream: undefined,
+    ...more,
+  }
+}
+
+/** Takes what comes until it is a whole request, and closes, as PostgreSQL does. */
+function heard(socket: Socket, requests: Buffer[]): void {
+  const parts: Buffer[] = []
+  socket.on('data', (bytes) => {
+    parts.push(bytes)
+    const all = Buffer.concat(parts)
+    if (all.length < CANCEL.length) return
+    requests.push(all)
+    socket.end()
+  })
+}
+
+test('a request has the process and its key, and is made once more a little later', async () => {
+  const clock = new ManualClock()
+  const requests: Buffer[] = []
+  const port = await server((socket) => heard(socket, requests))
+
+  await requestCancel(target(port), clock)
+  expect(requests).toEqual([CANCEL])
+  clock.advance(500)
+  await expect.poll(() => requests).toEqual([CANCEL, CANCEL])
+  await expect.poll(() => clock.armed).toBe(0)
+})
+
+test('it goes to the address of the session, whatever its name stands for now', async () => {
+  const requests: Buffer[] = []
+  const port = await server((socket) => heard(socket, requests))
+
+  await requestCancel(target(port, { host: 'gone.invalid', address: '127.0.0.1' }), new ManualClock())
+
+  expect(requests).toEqual([CANCEL])
+})
+
+test.each(['postgres', 'direct'])('with TLS (%s) nobody on the way can read the key', async (negotiation) => {
+  const requests: Buffer[] = []
+  const tls = new URL('../../../../support/tls', import.meta.url)
+  const [key, cert] = ['server.key', 'server.crt'].map((name) => readFileSync(new URL(name, tls)))
+  const isDirect = negotiation === 'direct'
+  const secure = (socket: Socket): void =>
+    heard(new TLSSocket(socket, { isServer: true, key, cert, ALPNProtocols: ['postgresql'] }), requests)
+  const port = await server((socket) => {
+    if (isDirect) return secure(socket)
+    socket.once('data', (bytes) => {
+      if (!bytes.equals(SSL_REQUEST)) return void requests.push(bytes)
+      socket.write('S')
+      secure(socket)
+    })
+  })
+  const ssl = { ca: cert!.toString() }
+
+  await requestCancel(
+    target(port, { ssl, sslNegotiation: negotiation, address: '127.0.0.1' }),
+    new ManualClock(),
+  )
+
+  expect(requests).toEqual([CANCEL])
+})
+
+test('who has sockets of his own is asked for them', async () => {
+  const requests: Buffer[] = []
+  const port = await server((socket) => heard(socket, requests))
+  let made = 0
+  const makeStream = (): Socket => {
+    made++
+    return new Socket()
+  }
+
+  await requestCancel(target(port, { makeStream, address: '10.1.2.3' }), new ManualClock())
+
+  expect(requests).toEqual([CANCEL])
+  expect(made).toBe(1)
+})
+
+test('a server that says nothing is not waited for, and no socket is left', async () => {
+  const clock = new ManualClock()
+  let closed = 0
+  let came = 0
+  const port = await server((socket) => {
+    came++
+    socket.resume()
+    socket.on('close', () => closed++)
+  })
+
+  const requested = requestCancel(target(port), clock)
+  await expect.poll(() => came).toBe(1)
+  clock.advance(1000)
+  await requested
+  await expect.poll(() => came).toBe(2)
+  clock.advance(1000)
+
+  await expect.poll(() => closed).toBe(2)
+  expect(clock.armed).toBe(0)
+})
+
+test('whatever goes wrong, it is no error', async () => {
+  const port = await server((socket) => socket.resetAndDestroy())
+  const nobody = await server(() => undefined)
+  for (const each of open)
+    if (!(each instanceof Socket) && (each.address() as AddressInfo).port === nobody) each.close()
+  const broken = (): never => {
+    throw new Error('no sockets today')
+  }
+  const wrong = [
+    target(port),
+    target(nobody),
+    target(port, { ssl: { ca: 'none' } }),
+    target(port, { makeStream: broken }),
+    target(-1),
+    target(port, { host: '/nowhere/at/all' }),
+  ]
+
+  for (const each of wrong) await requestCancel(each, new ManualClock())
+})

@@ -1,0 +1,112 @@
+import { EventEmitter } from 'node:events'
+import { describe, expect, test, vi } from 'vitest'
+import {
+  callMessage,
+  hear,
+  listen,
+  ringMessages,
+} from '../../../../../src/dialect/postgres/notify/notifications.js'
+import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
+import { PostgresChannel } from '../../../../../src/dialect/postgres/notify/channel.js'
+import type { ServerConnection } from '../../../../../src/dialect/postgres/connection/server-connection.js'
+import type { Ears } from '../../../../../src/dialect/dialect.js'
+
+const channel = new PostgresChannel()
+
+/** A connection as far as a bell needs one, which lives longer than the bell. */
+class StubServer extends EventEmitter {
+  readonly asked: string[] = []
+  readonly #endListeners = new Set<(cause: Error) => void>()
+
+  get server(): ServerConnection {
+    return this as unknown as ServerConnection
+  }
+
+  query(sql: string): Promise<object> {
+    this.asked.push(sql)
+    return Promise.resolve({ rows: [{ logs: false }] })
+  }
+
+  onEnd(listener: (cause: Error) => void): () => void {
+    this.#endListeners.add(listener)
+    return () => void this.#endListeners.delete(listener)
+  }
+
+  end(): void {
+    for (const listener of this.#endListeners) listener(new Error('gone'))
+  }
+
+  claim(key: string): void {
+    this.emit('notification', { channel: channel.name, payload: callMessage('other', 'claim', key) })
+  }
+}
+
+function earsFor(heard: string[], name: string): Ears {
+  return {
+    strange: () => undefined,
+    rung: (key) => heard.push(`${name} rung ${key}`),
+    claimed: (key) => heard.push(`${name} claimed ${key}`),
+    told: (message) => heard.push(`${name} told ${message}`),
+    ended: () => heard.push(`${name} ended`),
+  }
+}
+
+test('a bell that has been hung up hears nothing more of its connection, not even its end', async () => {
+  const stub = new StubServer()
+  const heard: string[] = []
+  const listening = await listen(stub.server, channel, earsFor(heard, 'bell'))
+  stub.claim('1')
+  expect(heard).toEqual(['bell claimed 1'])
+
+  await listening.stop()
+  // The connection goes on, for whoever borrows it, and they may listen as well.
+  stub.claim('2')
+  stub.end()
+
+  expect(heard).toEqual(['bell claimed 1'])
+  expect(stub.listenerCount('notification')).toBe(0)
+})
+
+test('a connection that is the bell again and again tells each notification once', async () => {
+  const stub = new StubServer()
+  const heard: string[] = []
+  for (const name of ['first', 'second', 'third']) {
+    const listening = await listen(stub.server, channel, earsFor(heard, name))
+    stub.claim(name)
+    await listening.stop()
+  }
+
+  expect(heard).toEqual(['first claimed first', 'second claimed second', 'third claimed third'])
+})
+
+describe('messages', () => {
+  test('messages stay within what a notification may carry', () => {
+    const keys = Array.from({ length: 1000 }, (_, i) => encodeKey(-(2n ** 63n) + BigInt(i), ''))
+
+    const messages = ringMessages('abcdefghij', keys)
+
+    expect(messages.flatMap(({ ids }) => ids)).toEqual(keys.map(({ id }) => id))
+    for (const { head, ids } of messages) expect(head.length + ids.join(' ').length).toBeLessThan(8000)
+  })
+
+  test.each(['', ' ', 'x', 'x ring', 'x fly 1 2', '\u0000', `x ring${' 1'.repeat(3)}`])(
+    'what is not understood is not heard: %j',
+    (payload) => {
+      const ears = { rung: vi.fn(), claimed: vi.fn(), told: vi.fn() }
+
+      hear(payload, ears, () => null)
+
+      expect(ears.rung.mock.calls).toEqual(
+        payload.startsWith('x ring 1')
+          ? [
+              ['1', 'x'],
+              ['1', 'x'],
+              ['1', 'x'],
+            ]
+          : [],
+      )
+      expect(ears.claimed).not.toHaveBeenCalled()
+      expect(ears.told).not.toHaveBeenCalled()
+    },
+  )
+})

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { expect, test, vi } from 'vitest'
+import { hear } from '../../../../../src/dialect/postgres/notify/notifications.js'
+import {
+  LONGEST_MESSAGE,
+  Seal,
+  secretName,
+} from '../../../../../src/dialect/postgres/notify/sealed-message.js'
+
+const SECRET = randomBytes(32)
+
+test('what is sealed is read by those who know the secret, and fits into a notification', () => {
+  const [one, other] = [new Seal(SECRET, 'here'), new Seal(Buffer.from(SECRET), 'here')]
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', maxLength: 300 }), (message) => {
+      expect(other.open(one.close(message)!)).toBe(message)
+    }),
+  )
+  const longest = one.close('x'.repeat(LONGEST_MESSAGE))!
+  expect(`0123456789 tell ${longest}`.length).toBeLessThan(8000)
+  expect(other.open(longest)).toHaveLength(LONGEST_MESSAGE)
+  expect(one.close('x'.repeat(LONGEST_MESSAGE + 1))).toBeNull()
+})
+
+test('the same message never looks the same, and shows nothing of itself', () => {
+  const seal = new Seal(SECRET, 'here')
+  const sealed = Array.from({ length: 50 }, () => seal.close('invoice 4711 of process 17 on alpha')!)
+
+  expect(new Set(sealed).size).toBe(50)
+  for (const each of sealed) {
+    expect(each).toMatch(/^[\w-]+$/)
+    expect(Buffer.from(each, 'base64url').toString('latin1')).not.toMatch(/invoice|4711|alpha/)
+  }
+})
+
+test('what was made without the secret, for another place, or changed on the way, is no message', () => {
+  const seal = new Seal(SECRET, 'here')
+  const sealed = seal.close('a message')!
+  const bytes = Buffer.from(sealed, 'base64url')
+
+  expect(new Seal(randomBytes(32), 'here').open(sealed)).toBeNull()
+  expect(new Seal(SECRET, 'there').open(sealed)).toBeNull()
+  for (let i = 0; i < bytes.length; i++) {
+    const changed = Buffer.from(bytes)
+    changed[i]! ^= 1
+    expect(seal.open(changed.toString('base64url'))).toBeNull()
+    expect(seal.open(bytes.subarray(0, i).toString('base64url'))).toBeNull()
+  }
+  expect(secretName(SECRET, 'here')).not.toBe(secretName(SECRET, 'there'))
+})
+
+test.each([
+  '',
+  ' ',
+  'tell',
+  'x tell',
+  'x tell ',
+  'x tell AAAA',
+  `x tell ${'A'.repeat(8000)}`,
+  'x tell ["a.1",1,"k","exclusive",[["a.1","p",null,"k"]]]',
+  `x tell ${'['.repeat(7000)}`,
+  `x tell {"__proto__":{"isListening":true}}`,
+  '\0 tell \0',
+  `${'x'.repeat(7990)} tell`,
+  'x TELL AAAA',
+  'x tell2 AAAA',
+])('"%s" tells nobody anything', (payload) => {
+  const ears = { rung: vi.fn(), claimed: vi.fn(), told: vi.fn() }
+  const seal = new Seal(SECRET, 'here')
+
+  hear(payload, ears, (sealed) => seal.open(sealed))
+
+  for (const ear of Object.values(ears)) expect(ear).not.toHaveBeenCalled()
+})
+
+test('of a message that names more keys than any of ours, no more are heard', () => {
+  const ears = { rung: vi.fn(), claimed: vi.fn(), told: vi.fn() }
+
+  hear(`x ring${' 1'.repeat(3900)}`, ears, () => null)
+
+  expect(ears.rung.mock.calls.length).toBe(300)
+})

@@ -1,0 +1,202 @@
+import { expect, test } from 'vitest'
+import { Deferred } from '../../../../../src/base/deferred.js'
+import { Reach, type KnownText } from '../../../../../src/dialect/postgres/reset/reach.js'
+import type { ServerConnection } from '../../../../../src/dialect/postgres/connection/server-connection.js'
+import { ManualClock } from '../../../../../src/testing/manual-clock.js'
+
+/** A server that is asked and answers when it is told to. */
+class Asked {
+  readonly questions: string[] = []
+  readonly #answers: Deferred<{ rows: unknown[] }>[] = []
+
+  readonly server = {
+    query: (text: string) => {
+      const answer = new Deferred<{ rows: unknown[] }>()
+      this.questions.push(text)
+      this.#answers.push(answer)
+      return answer.promise
+    },
+  } as unknown as ServerConnection
+
+  get isWaiting(): boolean {
+    return this.#answers.length > 0
+  }
+
+  /** With the names that reach something, and by what. */
+  async answers(
+    risky: Readonly<Record<string, 'reading' | 'writing'>> = {},
+    isStrange = false,
+  ): Promise<void> {
+    const rows = Object.entries(risky).map(([name, risk]) => ({ name: name as string | null, risk }))
+    if (isStrange) rows.push({ name: null, risk: 'reading' })
+    this.#answers.shift()!.resolve({ rows })
+    await new Promise((resolve) => process.nextTick(resolve))
+  }
+
+  async fails(): Promise<void> {
+    this.#answers.shift()!.reject(new Error('no'))
+    await new Promise((resolve) => process.nextTick(resolve))
+  }
+}
+
+interface World {
+  readonly clock: ManualClock
+  readonly reach: Reach
+  readonly asked: Asked
+  /** Sends the question that is due, if any. */
+  learn: () => void
+  text: (text: string) => KnownText
+  /** Whether it is trusted; what it names is wanted otherwise. */
+  trusts: (text: string) => boolean
+}
+
+function world(): World {
+  const clock = new ManualClock()
+  clock.advance(10_000)
+  const reach = new Reach(clock)
+  const asked = new Asked()
+  const text = (sql: string): KnownText => reach.textOf(sql)
+  const trusts = (sql: string): boolean => {
+    if (reach.trusts(text(sql))) return true
+    reach.wants(text(sql))
+    return false
+  }
+  return { clock, reach, asked, text, trusts, learn: () => void reach.learn(asked.server) }
+}
+
+const READ = 'SELECT id FROM orders'
+const WRITE = 'INSERT INTO orders VALUES (1)'
+
+test('a text is trusted once its names are known to reach nothing, and no sooner', async () => {
+  const { asked, trusts, learn } = world()
+  expect(trusts(READ)).toBe(false)
+  learn()
+  expect(trusts(READ)).toBe(false)
+  await asked.answers()
+
+  expect(trusts(READ)).toBe(true)
+  expect(asked.questions).toHaveLength(1)
+  expect(asked.questions[0]).toContain('"orders"')
+  expect(trusts('BEGIN'), 'it names nothing').toBe(true)
+})
+
+test('what only writing reaches is no matter for who reads', async () => {
+  const { asked, trusts, learn } = world()
+  trusts(READ)
+  trusts(WRITE)
+  learn()
+  await asked.answers({ orders: 'writing' })
+
+  expect([trusts(READ), trusts(WRITE)]).toEqual([true, false])
+})
+
+test('a name that is a risk distrusts every text with it, and no other', async () => {
+  const { asked, trusts, learn } = world()
+  trusts(READ)
+  trusts('SELECT 1 AS one')
+  learn()
+  await asked.answers({ orders: 'reading' })
+
+  expect([trusts(READ), trusts('SELECT orders FROM x'), trusts('SELECT 1 AS one')]).toEqual([
+    false,
+    false,
+    true,
+  ])
+})
+
+test('with operators of users nothing that has a name is trusted, until they are gone', async () => {
+  const { asked, clock, reach, trusts, learn } = world()
+  trusts(READ)
+  learn()
+  await asked.answers({}, true)
+  expect(trusts(READ)).toBe(false)
+
+  clock.advance(1000)
+  learn()
+  await asked.answers()
+  expect(trusts(READ)).toBe(true)
+  expect(reach.losses).toBe(1)
+})
+
+test('all that is known is asked for again after a second, and what is trusted no longer is counted', async () => {
+  const { asked, clock, reach, trusts, learn } = world()
+  trusts(READ)
+  learn()
+  await asked.answers()
+  clock.advance(999)
+  learn()
+  expect(asked.questions).toHaveLength(1)
+
+  clock.advance(1)
+  expect(reach.isDue).toBe(true)
+  learn()
+  expect(trusts(READ), 'until the answer is there').toBe(true)
+  expect(reach.isDue, 'it is asked').toBe(false)
+  await asked.answers({ orders: 'reading' })
+
+  expect(trusts(READ)).toBe(false)
+  expect(reach.losses).toBe(1)
+})
+
+test('a change by somebody here puts all in doubt, until a question that was sent behind it is answered', async () => {
+  const { asked, clock, reach, trusts, learn } = world()
+  trusts(READ)
+  learn()
+  await asked.answers()
+  clock.advance(1000)
+  learn()
+
+  reach.doubt()
+  expect(trusts(READ)).toBe(false)
+  await asked.answers()
+  expect(trusts(READ), 'that was asked before').toBe(false)
+  clock.advance(50)
+  learn()
+  await asked.answers()
+
+  expect(trusts(READ)).toBe(true)
+})
+
+test('without an answer nothing is trusted, and it is asked again, but not at once', async () => {
+  const { asked, clock, trusts, learn } = world()
+  trusts(READ)
+  learn()
+  await asked.fails()
+  expect(trusts(READ)).toBe(false)
+  learn()
+  expect(asked.questions).toHaveLength(1)
+
+  clock.advance(50)
+  learn()
+  await asked.answers()
+  expect(trusts(READ)).toBe(true)
+})
+
+test('programs that think of ever new names ask twenty times a second at most, and are not remembered for ever', async () => {
+  const { asked, clock, trusts, learn } = world()
+  for (let i = 0; i < 6000; i++) {
+    trusts(`SELECT 1 AS name_${i}`)
+    learn()
+    if (asked.isWaiting) await asked.answers()
+    clock.advance(1)
+  }
+  expect(asked.questions.length).toBeLessThanOrEqual(6000 / 50 + 1)
+  expect(asked.questions.at(-1)!.length).toBeLessThan(5000 * 30)
+})
+
+test('a text is looked at once a second, or each time if it has left something', () => {
+  const { clock, reach, text } = world()
+  const call = text('SELECT my_function()')
+  expect([reach.isWorthALook(call), reach.isWorthALook(call)]).toEqual([true, false])
+  clock.advance(1000)
+  expect(reach.isWorthALook(call)).toBe(true)
+  call.hasLeft = true
+  expect(reach.isWorthALook(call)).toBe(true)
+})
+
+test('a very long text is read no further than for what it says itself', () => {
+  const { text, trusts } = world()
+  const long = `INSERT INTO t VALUES ${'(1), '.repeat(3000)} (set_config('a.b', '', false))`
+  expect(trusts(long)).toBe(false)
+  expect(text(long)).toMatchObject({ names: null, signs: { isTelling: true, custom: ['a.b'] } })
+})

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest'
+import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
+import {
+  answerOf,
+  codeOf,
+  decodeAsk,
+  encodeAsk,
+  type Asked,
+} from '../../../../../src/dialect/postgres/table/batch.js'
+import { CODE, FLAG } from '../../../../../src/dialect/postgres/table/batch-sql.js'
+
+function asked(key: bigint, code: number = CODE.tryExclusive): Asked {
+  return { operation: { kind: 'try', mode: 'exclusive', key: encodeKey(key, '') }, code, token: 0n }
+}
+
+describe('rows of a batch', () => {
+  test('come in the order of their keys as the server has it, whatever the order they were asked in', () => {
+    const keys = [
+      5n,
+      -1n,
+      2n ** 40n,
+      -(2n ** 63n),
+      2n ** 63n - 1n,
+      0n,
+      -(2n ** 40n),
+      2n ** 31n,
+      2n ** 32n - 1n,
+    ]
+    const { order } = encodeAsk(keys.map((key) => asked(key)))
+    expect(order.map((i) => keys[i])).toEqual(keys.toSorted((a, b) => (a < b ? -1 : 1)))
+  })
+
+  test('answers go back to who asked', () => {
+    const batch = [asked(9n), asked(-4n, CODE.newExclusive), asked(3n)]
+    const { order } = encodeAsk(batch)
+    const told = decodeAsk({ floor: '0', made: '-4:1024', done: `3:${FLAG.owns}:4096` }, batch, order)
+    expect(told).toEqual([{ flags: FLAG.owns, token: '4096' }, { flags: FLAG.owns, token: '1024' }, null])
+  })
+
+  test('first attempts and releases alone are brief', () => {
+    const isBrief = (...codes: number[]): boolean =>
+      encodeAsk(codes.map((code, i) => asked(BigInt(i), code))).isBrief
+    expect(isBrief(CODE.tryExclusive, CODE.releaseExclusive, CODE.newExclusive)).toBe(true)
+    expect(isBrief(CODE.tryExclusive, CODE.waitExclusive)).toBe(false)
+  })
+})
+
+test('without a row there is nothing to give up, to join or to leave', () => {
+  for (const kind of ['join', 'rejoin', 'leave', 'release', 'relinquish', 'mark', 'unmark', 'yield'] as const)
+    expect(codeOf({ kind, mode: 'exclusive' }, false)).toBeNull()
+})
+
+test.each([
+  ['try', FLAG.owns, 'g'],
+  ['try', null, 'n'],
+  ['wait', FLAG.owns | FLAG.isAwaited, 'g'],
+  ['wait', FLAG.waits, 'w'],
+  ['wait', null, 'w'],
+  ['retry', FLAG.waits | FLAG.isFree, 'n'],
+  ['release', FLAG.isFree, 'd'],
+  ['release', FLAG.isFree | FLAG.isAwaited, 'r'],
+  ['release', null, 'n'],
+  ['leave', FLAG.isFree, 'r'],
+  ['leave', FLAG.isAwaited, 'd'],
+  ['yield', FLAG.owns, 'g'],
+  ['yield', FLAG.waits | FLAG.isFree | FLAG.isAwaited, 'w'],
+  ['yield', null, 'n'],
+] as const)('%s of a row that says %s is answered with %s', (kind, flags, answer) => {
+  expect(answerOf({ kind }, flags === null ? null : { flags, token: '1024' })).toBe(answer)
+})
