@@ -28,7 +28,7 @@ import type { PostgresConnection } from './dialect/postgres/connection/connectio
 import { PostgresPool } from './dialect/postgres/pool/pool.js'
 import { PostgresFactory } from './dialect/postgres/pool/factory.js'
 import { encodeKey } from './dialect/postgres/keys/key.js'
-import { readBackend } from './dialect/postgres/backend/choose-backend.js'
+import { readBackend } from './dialect/postgres/choose-backend.js'
 import { namedRow } from './dialect/postgres/records/key-names.js'
 import {
   runTransaction,

@@ -84,7 +84,7 @@ test('it goes to the address of the session, whatever its name stands for now', 
 
 test.each(['postgres', 'direct'])('with TLS (%s) nobody on the way can read the key', async (negotiation) => {
   const requests: Buffer[] = []
-  const tls = new URL('../../../../support/tls', import.meta.url)
+  const tls = new URL('../../../../support/tls/', import.meta.url)
   const [key, cert] = ['server.key', 'server.crt'].map((name) => readFileSync(new URL(name, tls)))
   const isDirect = negotiation === 'direct'
   const secure = (socket: Socket): void =>

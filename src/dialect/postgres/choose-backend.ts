@@ -1,11 +1,11 @@
 import { hostname } from 'node:os'
-import { systemRandom } from '../../../base/random.js'
-import { show } from '../../../base/options.js'
-import type { Dialect } from '../../dialect.js'
-import { clientConfig, readConnection, type PostgresConfig } from '../config/connection-config.js'
-import type { PostgresConnection } from '../connection/connection.js'
-import { PostgresDialect } from '../postgres-dialect.js'
-import { TableDialect } from '../table/table-dialect.js'
+import { systemRandom } from '../../base/random.js'
+import { show } from '../../base/options.js'
+import type { Dialect } from '../dialect.js'
+import { clientConfig, readConnection, type PostgresConfig } from './config/connection-config.js'
+import type { PostgresConnection } from './connection/connection.js'
+import { PostgresDialect } from './postgres-dialect.js'
+import { TableDialect } from './table/table-dialect.js'
 export interface ReadBackend {
   readonly problems: readonly string[]
   dialect(pool: { readonly applicationName: string; readonly namespace: string }): Dialect<PostgresConnection>
