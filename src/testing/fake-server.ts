@@ -88,8 +88,8 @@ export class FakeServer {
   settled = 0
   /** What strict pools have agreed on. */
   strictLeaseMs: number = Infinity
-  /** Whether sessions can wait in line for keys. */
-  hasLines = true
+  /** How long a session can wait in line for a key; 0 if it can't. Milliseconds. */
+  longestWaitMs = 750
   /** Statements carried out, of all kinds. */
   statements = 0
   /** @internal Told when a listener wants to hear less, or more again. */
@@ -239,7 +239,7 @@ export class FakeServer {
       shortfall: null,
       keepsNames: this.#keepsNames,
       keepsReports: this.#keepsReports,
-      longestWaitMs: this.hasLines ? 750 : 0,
+      longestWaitMs: this.longestWaitMs,
       ...this.#operations(connection, settings, draws),
       settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
       settle: () => connection.ask(() => void this.settled++),

@@ -47,7 +47,7 @@ export class SemaphoreTown {
     this.#scenario = scenario
     const random = new SeededRandom(seed + 1)
     this.server = new FakeServer({ clock: this.clock, random, latencyMs: scenario.latencyMs })
-    this.server.hasLines = scenario.hasLines ?? true
+    if (scenario.hasLines === false) this.server.longestWaitMs = 0
     this.grants = Array.from({ length: scenario.processes }, () => 0)
     this.#pools = this.grants.map(
       (_, i) =>

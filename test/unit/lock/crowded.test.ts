@@ -23,7 +23,7 @@ describe('where a stranger keeps interest from being set', () => {
 
   test('whoever waits asks soon, and then less and less often', async () => {
     const world = fakeWorld()
-    world.server.hasLines = false
+    world.server.longestWaitMs = 0
     const [a, b] = [world.pool(), world.pool()]
     const held = await a.acquire('orders')
     world.server.table.crowd(KEY, true)

@@ -3,7 +3,7 @@ import { fakeWorld, stateOf } from '../../support/fake-world.js'
 
 test('a flood on the channel that is open to all is heard for a moment, then not at all for a while, and callers poll', async () => {
   const world = fakeWorld()
-  world.server.hasLines = false
+  world.server.longestWaitMs = 0
   const [a, b] = [world.pool(), world.pool()]
   const warnings: string[] = []
   b.on('warning', ({ message }) => warnings.push(message))

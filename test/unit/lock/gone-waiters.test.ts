@@ -62,7 +62,7 @@ test.each([
 
 test('a lock that is given up for others that have died meanwhile is asked for again at once', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
-  world.server.hasLines = false
+  world.server.longestWaitMs = 0
   const [here, dies] = [await hearing(world), world.pool()]
   const acquired = here.acquire('orders')
   await world.clock.run(50)

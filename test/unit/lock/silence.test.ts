@@ -61,7 +61,7 @@ test('a bell that can not be switched on for want of an answer is given up, and 
 
 test('a bell that can not be switched off for want of an answer costs its connection, and no more', async () => {
   const world = fakeWorld({ latencyMs: 1 })
-  world.server.hasLines = false
+  world.server.longestWaitMs = 0
   const [holder, waiter] = [world.pool(), world.pool({ max: 2, leaseMs: 86_400_000 })]
   const held = holder.acquire('orders')
   await world.clock.run(50)

@@ -90,7 +90,7 @@ describe('a key that one caller in each of several processes wants again and aga
 
   test('is had a round trip sooner, once it is known to be wanted', async () => {
     const world = fakeWorld({ latencyMs: 1 })
-    world.server.hasLines = false
+    world.server.longestWaitMs = 0
     const pools = [world.pool(), world.pool()] as const
     const took: number[] = []
     const first = pools[0].acquire('hot')
@@ -121,7 +121,7 @@ describe('a key that one caller in each of several processes wants again and aga
 
   test('is asked for by one with little time left, whoever is to go first', async () => {
     const world = fakeWorld({ latencyMs: 0.2 })
-    world.server.hasLines = false
+    world.server.longestWaitMs = 0
     const [a, b] = [world.pool(), world.pool()]
     const first = a.acquire('hot')
     const other = b.acquire('other')
@@ -144,7 +144,7 @@ describe('a key that one caller in each of several processes wants again and aga
 
   test('is had again at once by one who asks without patience, and soon by one whom nobody followed', async () => {
     const world = fakeWorld({ latencyMs: 0.2 })
-    world.server.hasLines = false
+    world.server.longestWaitMs = 0
     const [a, b] = [world.pool(), world.pool()]
     const given = new AbortController()
     const held = world.clock.run(10).then(() => undefined)

@@ -200,7 +200,7 @@ test('one who gave way and whom nobody followed goes on without the poll', async
 test('a bell that rings while an attempt is under way is not forgotten', async () => {
   let travel = (): number => 0
   const world = fakeWorld({ latencyMs: 1, random: { next: () => travel() } })
-  world.server.hasLines = false
+  world.server.longestWaitMs = 0
   const [a, b] = [world.pool({ max: 1 }), world.pool()]
   const [permit] = await takeAll(a, 1)
   const waiting = b.semaphore('s', 1).acquire()

@@ -1,0 +1,167 @@
+/**
+ * Goal: the order among processes that want one key all the time, without faults.
+ * Method: each has one caller, who holds it for two milliseconds and wants it again at once; every message takes a time of
+ * its own. A caller is overtaken by every grant to one who asked later. Time is virtual.
+ */
+import { expect, test } from 'vitest'
+import { sleep } from '../../src/base/clock.js'
+import type { LockMode } from '../../src/dialect/lock-key.js'
+import { FakeServer } from '../../src/testing/fake-server.js'
+import { ManualClock } from '../../src/testing/manual-clock.js'
+import { SeededRandom } from '../../src/testing/seeded-random.js'
+import { runSeeds } from './seeds.js'
+import { SimProcess } from './sim-process.js'
+import { Witness } from './witness.js'
+
+const HOLD_MS = 2
+const LEASE_MS = 15_000
+/** Until they have found each other. */
+const START_MS = 3000
+const LENGTH_MS = 10_000
+
+interface Rivalry {
+  readonly processes: number
+  /** The share of callers who read. */
+  readonly readers: number
+  /** How long a session may wait in the server; 0 if it can't. */
+  readonly waitMs: number
+  /** So many have one session, which has another lock, and so can't wait there. */
+  readonly listeners: number
+}
+
+interface Course {
+  /** The most that a caller was overtaken. */
+  readonly overtaken: number
+  /** The smallest share of a process, 1 being fair. */
+  readonly leastShare: number
+  /** The longest wait, in holds. */
+  readonly longest: number
+}
+
+class Rivals {
+  readonly #clock = new ManualClock()
+  readonly #rivalry: Rivalry
+  readonly #seed: number
+  readonly #asked: number[] = []
+  readonly #grants: number[]
+  #overtaken = 0
+  #longestMs = 0
+  #isOver = false
+
+  constructor(seed: number, rivalry: Rivalry) {
+    this.#seed = seed
+    this.#rivalry = rivalry
+    this.#grants = Array.from({ length: rivalry.processes }, () => 0)
+  }
+
+  async run(): Promise<void> {
+    const clock = this.#clock
+    const random = new SeededRandom(this.#seed)
+    const server = new FakeServer({ clock, random: new SeededRandom(this.#seed + 1), latencyMs: 0.3 })
+    server.longestWaitMs = this.#rivalry.waitMs
+    const complain = (what: string): never => {
+      throw new Error(what)
+    }
+    const witness = new Witness(clock, LEASE_MS, () => false, complain)
+    const processes = this.#grants.map((_, place) => {
+      const options = { max: place < this.#rivalry.listeners ? 2 : 3, leaseMs: LEASE_MS }
+      return new SimProcess(clock, server, witness, {
+        ...{ name: `p${place}`, seed: this.#seed * 31 + place, rate: 1, options },
+      })
+    })
+    const living = processes.map((process, place) =>
+      this.#live(process, place, random.chance(this.#rivalry.readers) ? 'shared' : 'exclusive'),
+    )
+    await clock.run(START_MS + LENGTH_MS)
+    this.#isOver = true
+    const ended = Promise.all(living).then(() => Promise.all(processes.map(({ pool }) => pool.close())))
+    await clock.run(20_000)
+    await ended
+    expect(server.connections.size).toBe(0)
+  }
+
+  get course(): Course {
+    const fair = this.#grants.reduce((sum, each) => sum + each) / this.#grants.length
+    return {
+      overtaken: this.#overtaken,
+      leastShare: Math.min(...this.#grants) / fair,
+      longest: this.#longestMs / HOLD_MS,
+    }
+  }
+
+  async #live({ pool }: SimProcess, place: number, mode: LockMode): Promise<void> {
+    const other = place < this.#rivalry.listeners ? await pool.acquire(`other ${place}`) : null
+    while (!this.#isOver) {
+      const askedAt = this.#clock.now()
+      this.#asked[place] = askedAt
+      let overtaken = 0
+      const overtakes = (other: number): void => {
+        if (other > askedAt) overtaken++
+      }
+      this.#passers.add(overtakes)
+      const lock = await pool.acquire('hot', { mode })
+      this.#passers.delete(overtakes)
+      for (const passed of this.#passers) passed(askedAt)
+      if (askedAt >= START_MS && !this.#isOver) {
+        this.#grants[place]!++
+        this.#overtaken = Math.max(this.#overtaken, overtaken)
+        this.#longestMs = Math.max(this.#longestMs, this.#clock.now() - askedAt)
+      }
+      await sleep(this.#clock, HOLD_MS)
+      await lock.release()
+    }
+    await other?.release()
+  }
+
+  readonly #passers = new Set<(askedAt: number) => void>()
+}
+
+async function worstOf(count: number, rivalry: Rivalry): Promise<Course> {
+  const courses: Course[] = []
+  await runSeeds(
+    count,
+    (seed) => new Rivals(seed, rivalry),
+    ({ course }) => courses.push(course),
+  )
+  return {
+    overtaken: Math.max(...courses.map(({ overtaken }) => overtaken)),
+    leastShare: Math.min(...courses.map(({ leastShare }) => leastShare)),
+    longest: Math.max(...courses.map(({ longest }) => longest)),
+  }
+}
+
+const EIGHT: Rivalry = { processes: 8, readers: 0, waitMs: 750, listeners: 0 }
+
+test.each([
+  ['writers', 0, 1],
+  ['readers and writers', 0.4, 3],
+])('in the queue of the server %s come in the order in which they ask', async (_, readers, atMost) => {
+  const { overtaken, leastShare, longest } = await worstOf(6, { ...EIGHT, readers })
+
+  // Two that ask within the time of a message may come in either order.
+  expect(overtaken).toBeLessThanOrEqual(atMost)
+  expect(leastShare).toBeGreaterThan(0.98)
+  expect(longest).toBeLessThan(10)
+})
+
+test('where a round takes longer than one may wait in the server, all are served as well', async () => {
+  const { leastShare, longest } = await worstOf(4, { ...EIGHT, processes: 24, waitMs: 20 })
+
+  expect(leastShare).toBeGreaterThan(0.5)
+  expect(longest).toBeLessThan(24 * 20)
+})
+
+test('one that can only listen has its turn among those that wait in the server', async () => {
+  const { leastShare, longest } = await worstOf(4, { ...EIGHT, listeners: 1 })
+
+  expect(leastShare).toBeGreaterThan(0.1)
+  expect(longest * HOLD_MS).toBeLessThan(1500)
+})
+
+test('where nobody can wait in the server, all have their share', async () => {
+  const { overtaken, leastShare, longest } = await worstOf(3, { ...EIGHT, processes: 6, waitMs: 0 })
+
+  expect(overtaken).toBeLessThan(20)
+  expect(leastShare).toBeGreaterThan(0.9)
+  expect(longest).toBeLessThan(30)
+})
