@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { cpus, loadavg } from 'node:os'
 import { parseOptions, USAGE, type BenchOptions } from './options.js'
 import { GROUPS } from './groups.js'
-import type { Row } from './row.js'
+import type { Group, Row } from './row.js'
 import { serverFacts } from './server.js'
 import { table } from './table.js'
 import { WorkerProcess } from './worker.js'
@@ -12,10 +12,17 @@ import type { GroupQuestion } from './workers/group.js'
 const SERVER_SETTINGS = { max_connections: 200, max_locks_per_transaction: 1024 }
 
 /** The server to measure on: the one that was named, or one that lives as long as the benchmark. */
-async function startServer({ url }: BenchOptions): Promise<{ url: string; stop: () => Promise<void> }> {
+async function startServer(
+  { url }: BenchOptions,
+  groups: readonly Group[],
+): Promise<{ url: string; stop: () => Promise<void> }> {
   if (url !== null) return { url, stop: () => Promise.resolve() }
   const { startEmbeddedPostgres } = await import('../src/embedded/index.js')
-  const server = await startEmbeddedPostgres({ settings: SERVER_SETTINGS, durable: true })
+  const settings = Object.assign(
+    { ...SERVER_SETTINGS },
+    ...groups.map(({ serverSettings }) => serverSettings),
+  )
+  const server = await startEmbeddedPostgres({ settings, durable: true })
   return { url: server.url, stop: () => server.stop() }
 }
 
@@ -39,10 +46,11 @@ function thisMachine(): { node: string; cores: number; cpu: string; load: number
 
 async function main(options: BenchOptions): Promise<void> {
   const { only, rounds, seconds } = options
-  const names = GROUPS.filter(({ name, isOnlyWhenNamed = false }) =>
+  const groups = GROUPS.filter(({ name, isOnlyWhenNamed = false }) =>
     only.length === 0 ? !isOnlyWhenNamed : only.includes(name),
-  ).map(({ name }) => name)
-  const server = await startServer(options)
+  )
+  const names = groups.map(({ name }) => name)
+  const server = await startServer(options, groups)
   try {
     const facts = await serverFacts(server.url)
     const machine = thisMachine()

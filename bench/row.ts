@@ -36,6 +36,8 @@ export interface Group {
   readonly name: string
   /** For what takes long: it is no part of a run of everything. */
   readonly isOnlyWhenNamed?: boolean
+  /** What the server needs for it beyond the usual, if it is one that is started for the benchmark. */
+  readonly serverSettings?: Readonly<Record<string, number>>
   readonly run: (bench: Bench) => Promise<readonly Row[]>
 }
 

@@ -1,64 +1,140 @@
+import type pg from 'pg'
 import { alone, compared, type Bench, type Group, type Row } from '../row.js'
+import { serverCpu } from '../server-cpu.js'
+import { connectTo } from '../server.js'
 import { WorkerProcess } from '../worker.js'
 import type { FrontAnswer, WirePairsAnswer, WirePairsQuestion } from '../workers/front-terms.js'
 
-const CLIENTS = [1, 100] as const
+/** How many clients, and what a client of `lockpool serve` has to reach of a session straight at the server. */
+const CROWDS = [
+  { clients: 1, who: 'one client', ratio: 0.4 },
+  { clients: 100, who: '100 clients', ratio: 2 },
+  { clients: 1000, who: '1,000 clients', ratio: 5 },
+] as const
 
-/** What a client of `lockpool serve` has to reach of a session straight at the server. */
-const TARGETS: Readonly<Record<(typeof CLIENTS)[number], number>> = { 1: 0.4, 100: 2 }
+/** Of the front's own processor, for one pair. */
+const FRONT_MICROSECONDS = 60
 
-const MICROSECONDS_A_PAIR = 60
+/** Of the server's processor, against the sessions of straight clients. */
+const SERVER_PART = 1 / 20
 
+type Crowd = (typeof CROWDS)[number]
+type FrontProcess = WorkerProcess<Record<string, never>, FrontAnswer>
 type Clients = WorkerProcess<WirePairsQuestion, WirePairsAnswer>
 
 /** Clients that lock and unlock through a front, against the same clients straight at the server. */
-export const serve: Group = { name: 'serve', isOnlyWhenNamed: true, run }
+export const serve: Group = {
+  name: 'serve',
+  isOnlyWhenNamed: true,
+  serverSettings: { max_connections: 1100, max_locks_per_transaction: 256 },
+  run,
+}
 
 async function run(bench: Bench): Promise<readonly Row[]> {
-  await using front = new WorkerProcess<Record<string, never>, FrontAnswer>('front', [bench.url])
+  await using front: FrontProcess = new WorkerProcess('front', [bench.url])
   const { port } = await front.ask({})
   const through = new URL(bench.url)
   through.port = String(port)
   through.hostname = '127.0.0.1'
+  const server = await connectTo(bench.url)
   const rows: Row[] = []
-  for (const clients of CLIENTS) rows.push(...(await measure(bench, front, through.href, clients)))
+  for (const crowd of CROWDS)
+    rows.push(...(await new Contest(bench, front, server, through.href, crowd).rows()))
+  await server.end()
   return rows
 }
 
-async function measure(
-  { url, rounds, seconds, say }: Bench,
-  front: WorkerProcess<Record<string, never>, FrontAnswer>,
-  through: string,
-  clients: (typeof CLIENTS)[number],
-): Promise<Row[]> {
-  const [ours, straight, cpu]: [number[], number[], number[]] = [[], [], []]
-  await using fronted: Clients = new WorkerProcess('wire-pairs', [through, String(clients)])
-  await using direct: Clients = new WorkerProcess('wire-pairs', [url, String(clients)])
-  for (let round = 0; round < rounds; round++) {
-    say(`${clients} clients, round ${round + 1}`)
-    straight.push((await direct.ask({ seconds })).pairsPerSecond)
-    const before = await front.ask({})
-    const { pairsPerSecond } = await fronted.ask({ seconds })
-    const after = await front.ask({})
-    ours.push(pairsPerSecond)
-    cpu.push((after.cpuMicroseconds - before.cpuMicroseconds) / (pairsPerSecond * seconds))
+/** What was used of processors for one pair. */
+interface Side {
+  readonly pairsPerSecond: number[]
+  readonly clientCpu: number[]
+  readonly serverCpu: number[]
+}
+
+const side = (): Side => ({ pairsPerSecond: [], clientCpu: [], serverCpu: [] })
+
+class Contest {
+  readonly #ours = side()
+  readonly #straight = side()
+  readonly #frontCpu: number[] = []
+
+  readonly #bench: Bench
+  readonly #front: FrontProcess
+  readonly #server: pg.Client
+  readonly #through: string
+  readonly #crowd: Crowd
+
+  constructor(bench: Bench, front: FrontProcess, server: pg.Client, through: string, crowd: Crowd) {
+    this.#bench = bench
+    this.#front = front
+    this.#server = server
+    this.#through = through
+    this.#crowd = crowd
   }
-  const who = clients === 1 ? 'one client' : `${clients} clients`
-  return [
-    compared({
-      what: `lockpool serve, ${who}: lock and unlock`,
-      unit: 'pairs/s',
-      ours,
-      reference: { name: 'straight at the server', figures: straight },
-      target: { of: 'ratio', is: 'at least', limit: TARGETS[clients] },
-    }),
-    alone({
-      what: `lockpool serve, ${who}: the front's own processor time`,
+
+  async rows(): Promise<Row[]> {
+    const [bench, crowd] = [this.#bench, this.#crowd]
+    const count = String(crowd.clients)
+    await using fronted: Clients = new WorkerProcess('wire-pairs', [this.#through, count])
+    // Until one of them is asked something it may still be connecting.
+    await fronted.ask({ seconds: 0.1 })
+    await using direct: Clients = new WorkerProcess('wire-pairs', [bench.url, count])
+    await direct.ask({ seconds: 0.1 })
+    for (let round = 0; round < bench.rounds; round++) {
+      bench.say(`${crowd.who}, round ${round + 1}`)
+      await this.#measure(direct, this.#straight)
+      const before = await this.#front.ask({})
+      const pairs = await this.#measure(fronted, this.#ours)
+      const after = await this.#front.ask({})
+      this.#frontCpu.push((after.cpuMicroseconds - before.cpuMicroseconds) / pairs)
+    }
+    return this.#table()
+  }
+
+  async #measure(clients: Clients, side: Side): Promise<number> {
+    const before = await serverCpu(this.#server)
+    const { pairsPerSecond, pairs, cpuMicroseconds } = await clients.ask({ seconds: this.#bench.seconds })
+    const after = await serverCpu(this.#server)
+    side.pairsPerSecond.push(pairsPerSecond)
+    side.clientCpu.push(cpuMicroseconds / pairs)
+    if (before !== null && after !== null) side.serverCpu.push((after - before) / pairs)
+    return pairs
+  }
+
+  #table(): Row[] {
+    const { who, clients, ratio } = this.#crowd
+    const [ours, straight] = [this.#ours, this.#straight]
+    const isJudged = clients === 100
+    const name = 'straight at the server'
+    const rows = [
+      compared({
+        what: `lockpool serve, ${who}: lock and unlock`,
+        unit: 'pairs/s',
+        ours: ours.pairsPerSecond,
+        reference: { name, figures: straight.pairsPerSecond },
+        target: { of: 'ratio', is: 'at least', limit: ratio },
+      }),
+      alone({
+        what: `lockpool serve, ${who}: the front's own processor time`,
+        unit: 'us a pair',
+        ours: this.#frontCpu,
+        ...(isJudged ? { target: { of: 'ours', is: 'at most', limit: FRONT_MICROSECONDS } as const } : {}),
+      }),
+      compared({
+        what: `lockpool serve, ${who}: processor time of the clients that measure it`,
+        unit: 'us a pair',
+        ours: ours.clientCpu,
+        reference: { name, figures: straight.clientCpu },
+      }),
+    ]
+    if (straight.serverCpu.length === 0) return rows
+    const server = compared({
+      what: `lockpool serve, ${who}: processor time of the server`,
       unit: 'us a pair',
-      ours: cpu,
-      ...(clients === 1
-        ? {}
-        : { target: { of: 'ours', is: 'at most', limit: MICROSECONDS_A_PAIR } as const }),
-    }),
-  ]
+      ours: ours.serverCpu,
+      reference: { name, figures: straight.serverCpu },
+      ...(isJudged ? { target: { of: 'ratio', is: 'at most', limit: SERVER_PART } as const } : {}),
+    })
+    return [...rows, server]
+  }
 }

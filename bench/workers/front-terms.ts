@@ -10,4 +10,7 @@ export interface WirePairsQuestion {
 
 export interface WirePairsAnswer {
   readonly pairsPerSecond: number
+  readonly pairs: number
+  /** Of the process of the clients. */
+  readonly cpuMicroseconds: number
 }

@@ -1,26 +1,55 @@
-import { rate } from '../measure.js'
-import { connectTo } from '../server.js'
+import { performance } from 'node:perf_hooks'
+import { cpuUsage } from 'node:process'
 import { serve } from '../worker.js'
 import type { WirePairsAnswer, WirePairsQuestion } from './front-terms.js'
+import { WireClient } from './wire-client.js'
 
 const [url = '', clients = ''] = process.argv.slice(2)
 
-const sessions = await Promise.all(Array.from({ length: Number(clients) }, () => connectTo(url)))
+/** Sessions of a server are processes: opened all at once, some would not be let in. */
+const AT_ONCE = 20
+
+const sessions: WireClient[] = []
+while (sessions.length < Number(clients)) {
+  const count = Math.min(AT_ONCE, Number(clients) - sessions.length)
+  sessions.push(...(await Promise.all(Array.from({ length: count }, () => WireClient.open(url)))))
+}
 let next = 0
+
+/** Lock and unlock, again and again, until the time is up; answers how often. */
+function goRound(session: WireClient, endsAt: number): Promise<number> {
+  return new Promise((resolve) => {
+    let pairs = 0
+    const lock = (): void => {
+      if (performance.now() >= endsAt) return resolve(pairs)
+      const key = next++
+      session.ask(`SELECT pg_advisory_lock(${key})`, () =>
+        session.ask(`SELECT pg_advisory_unlock(${key})`, () => {
+          pairs++
+          lock()
+        }),
+      )
+    }
+    lock()
+  })
+}
 
 serve(
   async ({ seconds }: WirePairsQuestion): Promise<WirePairsAnswer> => {
-    const pairsPerSecond = await rate(sessions.length, seconds, async (goesOn, index) => {
-      const session = sessions[index]!
-      while (goesOn()) {
-        const key = next++
-        await session.query(`SELECT pg_advisory_lock(${key})`)
-        await session.query(`SELECT pg_advisory_unlock(${key})`)
-      }
-    })
-    return { pairsPerSecond }
+    const startedAt = performance.now()
+    const before = cpuUsage()
+    const endsAt = startedAt + seconds * 1000
+    const counts = await Promise.all(sessions.map((session) => goRound(session, endsAt)))
+    const { user, system } = cpuUsage(before)
+    const pairs = counts.reduce((sum, count) => sum + count, 0)
+    return {
+      pairsPerSecond: (pairs / (performance.now() - startedAt)) * 1000,
+      pairs,
+      cpuMicroseconds: user + system,
+    }
   },
-  async () => {
-    await Promise.all(sessions.map((session) => session.end()))
+  () => {
+    for (const session of sessions) session.end()
+    return Promise.resolve()
   },
 )
