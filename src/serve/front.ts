@@ -10,6 +10,7 @@ import { AbortStock } from './session/abort-stock.js'
 import { ClientSession } from './session/client-session.js'
 import type { Identity } from './session/identity.js'
 import type { SessionPorts } from './session/session-ports.js'
+import { KnownTexts } from './sql/known-texts.js'
 import { StartingConnection, type Arrival, type StartupRules } from './startup/connection.js'
 
 /** How a front listens, and what it lets in. */
@@ -28,7 +29,7 @@ export interface FrontOptions {
 /** What a front is made of, in addition to its options. */
 export type FrontPorts = Omit<
   SessionPorts<ClientSession>,
-  'aborts' | 'deadlines' | 'ended' | 'allSessions' | 'idleTimeoutMs'
+  'aborts' | 'texts' | 'deadlines' | 'ended' | 'allSessions' | 'idleTimeoutMs'
 >
 
 /** What a client sends while its statement runs may grow so far. */
@@ -60,6 +61,7 @@ export class Front {
     this.#ports = {
       ...ports,
       aborts: new AbortStock(),
+      texts: new KnownTexts(),
       deadlines: new Deadlines(ports.clock),
       idleTimeoutMs: options.idleTimeoutMs,
       allSessions: () => this.#sessions.values(),

@@ -14,21 +14,22 @@ const LOCK_TYPE: Readonly<Record<LockMode, string>> = { exclusive: 'ExclusiveLoc
  * Does what a function of the `pg_advisory` family does, and answers what it would. `tell` is for the warning that goes
  * with an unlock of what is not held.
  */
-export async function callLock(
+export function callLock(
   call: LockCall,
   key: LockKey,
   owner: LockOwner,
   patience: Patience,
   tell: (notice: Report) => void,
-): Promise<Value> {
+): Value | Promise<Value> {
   const { action, mode, scope } = call
-  if (action === 'lock') {
-    await owner.acquire(key, mode, scope, patience)
-    return VOID
-  }
+  if (action === 'lock') return owner.acquire(key, mode, scope, patience)?.then(toVoid) ?? VOID
   if (action === 'try') return owner.tryAcquire(key, mode, scope, patience)
-  const isReleased = await owner.release(key, mode)
+  const released = owner.release(key, mode)
+  if (released !== null) return released.then(toTrue)
   const message = `you don't own a lock of type ${LOCK_TYPE[mode]}`
-  if (!isReleased) tell({ severity: 'WARNING', code: '01000', message })
-  return isReleased
+  tell({ severity: 'WARNING', code: '01000', message })
+  return false
 }
+
+const toVoid = (): Value => VOID
+const toTrue = (): Value => true

@@ -71,24 +71,39 @@ export class LockOwner {
   }
 
   /**
-   * Waits for a lock.
+   * Waits for a lock. Null if the client has it already, and so has it once more.
    *
    * @throws as `LockPool.acquire`
    * @throws {SqlError} 0A000 if the client holds it shared and wants it alone
    */
-  async acquire(key: LockKey, mode: LockMode, scope: LockScope, patience: Patience): Promise<void> {
+  acquire(key: LockKey, mode: LockMode, scope: LockScope, patience: Patience): Promise<void> | null {
     const id = idOf(key)
-    if (this.#again(id, mode, scope)) return
+    if (this.#again(id, mode, scope)) return null
+    return this.#acquire(id, key, mode, scope, patience)
+  }
+
+  async #acquire(
+    id: string,
+    key: LockKey,
+    mode: LockMode,
+    scope: LockScope,
+    patience: Patience,
+  ): Promise<void> {
     // Most locks are free. A client that holds others tries first, because a wait has to look at each lock that is held.
     const isFirst = this.#holds.size === 0
     let lock = isFirst ? null : await this.#source.tryAcquire(key, mode, patience)
     this.#awaited = id
     try {
-      lock ??= await runHoldingAll(this.#locks(), () => this.#source.acquire(key, mode, patience))
+      lock ??= await (isFirst ? this.#source.acquire(key, mode, patience) : this.#wait(key, mode, patience))
     } finally {
       this.#awaited = null
     }
     this.#keep(id, key, mode, scope, lock)
+  }
+
+  /** With all that is held known, so that a deadlock is found. */
+  #wait(key: LockKey, mode: LockMode, patience: Patience): Promise<Lock> {
+    return runHoldingAll(this.#locks(), () => this.#source.acquire(key, mode, patience))
   }
 
   /** One attempt: false if the lock is not free. */
@@ -102,17 +117,16 @@ export class LockOwner {
   }
 
   /**
-   * Releases what was taken once, for the session. False if the client does not have it: nothing has changed then.
-   * Resolves when others can have it.
+   * Releases what was taken once, for the session. Null if the client does not have it: nothing has changed then. Resolves
+   * when others can have it.
    *
    * @throws {LockLostError}
    */
-  async release(key: LockKey, mode: LockMode): Promise<boolean> {
+  release(key: LockKey, mode: LockMode): Promise<void> | null {
     const id = idOf(key)
     const hold = this.#holds.get(id)
-    if (hold === undefined || hold.counts.session[mode] === 0) return false
-    await this.#giveBack(id, hold, 'session', mode)
-    return true
+    if (hold === undefined || hold.counts.session[mode] === 0) return null
+    return this.#giveBack(id, hold, 'session', mode)
   }
 
   /** Releases everything that was taken for the session. */
@@ -131,9 +145,14 @@ export class LockOwner {
   }
 
   /** Releases what the transaction took since `mark`; since its beginning, at its end. */
-  async rollBackTo(mark: number): Promise<void> {
-    const taken = this.#taken?.splice(mark) ?? []
-    if (this.#taken?.length === 0) this.#taken = null
+  rollBackTo(mark: number): Promise<void> {
+    if (this.#taken === null) return DONE
+    return this.#rollBackTo(mark, this.#taken)
+  }
+
+  async #rollBackTo(mark: number, all: Taken[]): Promise<void> {
+    const taken = all.splice(mark)
+    if (all.length === 0) this.#taken = null
     const released: Promise<void>[] = []
     for (const { id, mode } of taken.toReversed()) {
       const hold = this.#holds.get(id)

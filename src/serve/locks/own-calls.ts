@@ -83,12 +83,17 @@ export async function callOwn(
       return isAcquired ? tokenOf(owner.lockOf(name)) : null
     }
     case 'release':
-      return (await owner.release(name, 'exclusive')) || (await permitOwner.release(name))
+      return (await isReleased(owner.release(name, 'exclusive'))) || (await permitOwner.release(name))
     case 'permit':
       return BigInt(await permitOwner.acquire(name, permits ?? 1, patience))
     case 'token':
       return tokenOf(owner.lockOf(name))
   }
+}
+
+async function isReleased(released: Promise<void> | null): Promise<boolean> {
+  await released
+  return released !== null
 }
 
 function patienceOf(usual: Patience, timeoutMs: number | null): Patience {

@@ -1,3 +1,5 @@
+import { keepListening } from '../../base/on-abort.js'
+
 /** At most this many are kept for later statements. */
 const MOST_KEPT = 1000
 
@@ -9,10 +11,16 @@ export class AbortStock {
   readonly #kept: AbortController[] = []
 
   take(): AbortController {
-    return this.#kept.pop() ?? new AbortController()
+    return this.#kept.pop() ?? made()
   }
 
   giveBack(controller: AbortController): void {
     if (!controller.signal.aborted && this.#kept.length < MOST_KEPT) this.#kept.push(controller)
   }
+}
+
+function made(): AbortController {
+  const controller = new AbortController()
+  keepListening(controller.signal)
+  return controller
 }

@@ -10,14 +10,18 @@ export type Evaluate = (evaluation: Evaluation, bound: Bound) => Promise<readonl
 /** What a function of the lock family is called with. */
 export type ArgumentValue = bigint | string | null
 
+/** @throws {SqlError} a value that is none of its type */
+export function localValues(parts: readonly Argument[], bound: Bound): readonly ArgumentValue[] {
+  return parts.map((part) => localValue(part, bound))
+}
+
 /** @throws {SqlError} a value that is none of its type, or what the upstream says */
-export async function argumentValues(
+export async function evaluatedValues(
   parts: readonly Argument[],
-  evaluation: Evaluation | null,
+  evaluation: Evaluation,
   bound: Bound,
   evaluate: Evaluate,
-): Promise<ArgumentValue[]> {
-  if (evaluation === null) return parts.map((part) => localValue(part, bound))
+): Promise<readonly ArgumentValue[]> {
   const values = await evaluate(evaluation, bound)
   return parts.map((part, at) => typed(values[at] ?? null, part.type))
 }

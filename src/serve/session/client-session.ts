@@ -10,6 +10,7 @@ import { ProtocolError } from '../messages/protocol-error.js'
 import { FatalError, SqlError } from '../messages/sql-error.js'
 import { UpstreamError } from '../messages/upstream-error.js'
 import type { Value } from '../messages/values.js'
+import type { KnownTexts } from '../sql/known-texts.js'
 import type { SessionFunction } from '../sql/statement.js'
 import type { Evaluate } from './arguments.js'
 import { ClientLabel } from './client-label.js'
@@ -87,6 +88,10 @@ export class ClientSession extends Expiring implements QuerySession {
   evaluate(...[evaluation, bound]: Parameters<Evaluate>): ReturnType<Evaluate> {
     const where = evaluation.isPure ? this.evaluator : (this.passing ?? this.evaluator)
     return where.evaluate(evaluation, bound)
+  }
+
+  get texts(): KnownTexts {
+    return this.#ports.texts
   }
 
   get mayPin(): boolean {
@@ -202,7 +207,8 @@ export class ClientSession extends Expiring implements QuerySession {
       for (;;) {
         const message = this.#isOver ? null : this.#reader.next()
         if (message === null) break
-        await this.#handle(message)
+        const handled = this.#handle(message)
+        if (handled !== undefined) await handled
         if (this.link.isFull) await this.link.drained()
       }
     } catch (error) {
@@ -215,8 +221,9 @@ export class ClientSession extends Expiring implements QuerySession {
     this.#watchIdle()
   }
 
-  async #handle({ type, body }: Message): Promise<void> {
-    if (this.#skipsToSync && type !== FRONTEND.sync && type !== FRONTEND.terminate) return
+  // Not async, as most of what lies between a message and its lock: each promise on that way costs as much as a lock.
+  #handle({ type, body }: Message): void | Promise<void> {
+    if (this.#skipsToSync && type !== FRONTEND.sync && type !== FRONTEND.terminate) return undefined
     if (EXTENDED.has(type)) return this.#extended(type, body)
     switch (type) {
       case FRONTEND.query:
@@ -243,25 +250,35 @@ export class ClientSession extends Expiring implements QuerySession {
     }
   }
 
-  async #extended(type: number, body: Buffer): Promise<void> {
+  #extended(type: number, body: Buffer): void | Promise<void> {
     try {
-      if (type === FRONTEND.parse) runParse(readParse(body), this)
-      else if (type === FRONTEND.bind) await runBind(readBind(body), this)
-      else if (type === FRONTEND.describe) await runDescribe(readNamed(body), this)
-      else if (type === FRONTEND.execute) await runExecute(readExecute(body), this)
-      else await runClose(readNamed(body), this)
+      return this.#runExtended(type, body)?.catch((error: unknown) => this.#extendedFailed(error))
     } catch (error) {
-      await this.#tell(error)
-      this.#skipsToSync = true
+      return this.#extendedFailed(error)
     }
+  }
+
+  #runExtended(type: number, body: Buffer): void | Promise<void> {
+    if (type === FRONTEND.parse) return runParse(readParse(body), this)
+    if (type === FRONTEND.bind) return runBind(readBind(body), this)
+    if (type === FRONTEND.describe) return runDescribe(readNamed(body), this)
+    if (type === FRONTEND.execute) return runExecute(readExecute(body), this)
+    return runClose(readNamed(body), this)
+  }
+
+  async #extendedFailed(error: unknown): Promise<void> {
+    await this.#tell(error)
+    this.#skipsToSync = true
   }
 
   /** Runs the rest of a group of statements, ends the transaction that it was without a BEGIN, and says so. */
   async #group(run: () => void | Promise<void>): Promise<void> {
     try {
-      await run()
-      await this.passing?.sync()
-      await this.transaction.leave()
+      const running = run()
+      if (running !== undefined) await running
+      if (this.passing !== null) await this.passing.sync()
+      const ending = this.transaction.leave()
+      if (ending !== null) await ending
     } catch (error) {
       await this.#tell(error)
       await this.passing?.sync()

@@ -70,11 +70,11 @@ export function checkEvaluations(statement: Statement, mayPass: boolean): void {
 }
 
 /** Runs a statement that is answered here. @throws {SqlError} {LockError} */
-export async function runHere(
+export function runHere(
   statement: Statement,
   bound: Bound,
   context: StatementContext,
-): Promise<Outcome> {
+): Outcome | Promise<Outcome> {
   switch (statement.kind) {
     case 'select':
       return runSelect(statement, bound, context)

@@ -12,7 +12,6 @@ import { formatAt, type BindMessage, type NamedMessage, type ParseMessage } from
 import { describeAsText } from '../messages/usual-answers.js'
 import { SqlError } from '../messages/sql-error.js'
 import { TYPE } from '../messages/values.js'
-import { recognize } from '../sql/recognize.js'
 import type { Statement } from '../sql/statement.js'
 import { bind, checkValues, parameterTypes } from './bound.js'
 import { TAG } from './command-tags-sql.js'
@@ -28,8 +27,7 @@ import { mayPass } from './simple-query.js'
 /** @throws {SqlError} */
 export function runParse({ name, text, types }: ParseMessage, session: QuerySession): void {
   if (name === '') session.prepared.remove(name)
-  const { standardConformingStrings } = session.settings
-  const { statements, problem } = recognize(text, { standardConformingStrings })
+  const { statements, problem } = session.texts.recognize(text, session.settings)
   if (problem !== null) throw new SqlError('42601', problem.message, { position: problem.position })
   if (statements.length > 1)
     throw new SqlError('42601', 'cannot insert multiple commands into a prepared statement')
@@ -45,28 +43,44 @@ export function runParse({ name, text, types }: ParseMessage, session: QuerySess
 }
 
 /** @throws {SqlError} {UpstreamError} */
-export async function runBind(message: BindMessage, session: QuerySession): Promise<void> {
-  const { portal: name, statement: statementName } = message
-  const prepared = session.prepared.statement(statementName)
+export function runBind(message: BindMessage, session: QuerySession): void | Promise<void> {
+  const prepared = session.prepared.statement(message.statement)
   checkMayRun(prepared.statement, session)
   if (prepared.statement === null && session.transaction.hasFailed) throw aborted()
-  const types = await typesOf(prepared, session)
+  const types = typesOf(prepared, session)
+  if (!(types instanceof Promise)) return bindWith(types, message, prepared, session)
+  return types.then((asked) => bindWith(asked, message, prepared, session))
+}
+
+function bindWith(
+  types: readonly number[],
+  message: BindMessage,
+  prepared: Prepared,
+  session: QuerySession,
+): void | Promise<void> {
+  const { portal: name, statement: statementName } = message
   const bound = bind(message, types, statementName)
   session.prepared.addPortal({ name, prepared, bound, hasRun: false })
   session.transaction.enter()
   const { statement, declared } = prepared
   if (statement !== null && !isHere(statement, session)) {
     if (statement.kind === 'suspicious') session.passing!.pin()
-    await session.passing!.bind(statement.text, declared, bound)
-  } else checkValues(bound)
+    const binding = session.passing!.bind(statement.text, declared, bound)
+    return binding.then(() => session.link.send(BIND_COMPLETE))
+  }
+  checkValues(bound)
   session.link.send(BIND_COMPLETE)
 }
 
 /** @throws {SqlError} {UpstreamError} */
-export async function runDescribe({ kind, name }: NamedMessage, session: QuerySession): Promise<void> {
-  const { link, prepared } = session
+export function runDescribe({ kind, name }: NamedMessage, session: QuerySession): void | Promise<void> {
+  const { prepared } = session
   if (kind === 'portal') return describePortal(prepared.portal(name), session)
-  const described = prepared.statement(name)
+  return describeStatement(prepared.statement(name), session)
+}
+
+async function describeStatement(described: Prepared, session: QuerySession): Promise<void> {
+  const { link } = session
   const { statement, declared } = described
   if (statement !== null && !isHere(statement, session)) {
     const { types, rows } = await session.passing!.describe(statement.text, declared)
@@ -79,7 +93,7 @@ export async function runDescribe({ kind, name }: NamedMessage, session: QuerySe
   link.send(columns === null ? NO_DATA : describeAsText(columns))
 }
 
-async function describePortal({ name, prepared, bound }: Portal, session: QuerySession): Promise<void> {
+function describePortal({ name, prepared, bound }: Portal, session: QuerySession): void | Promise<void> {
   const { statement } = prepared
   if (statement !== null && !isHere(statement, session)) return session.passing!.describePortal(name)
   const columns = statement === null ? null : resultColumns(statement, bound.types)
@@ -111,7 +125,7 @@ export async function runExecute(
 }
 
 /** A portal that has run has no more rows, and a command can't run twice. */
-async function outcomeOf(portal: Portal, statement: Statement, session: QuerySession): Promise<Outcome> {
+function outcomeOf(portal: Portal, statement: Statement, session: QuerySession): Outcome | Promise<Outcome> {
   if (!portal.hasRun) {
     portal.hasRun = true
     return runStatement(statement, portal.bound, session)
@@ -121,13 +135,15 @@ async function outcomeOf(portal: Portal, statement: Statement, session: QuerySes
   throw new SqlError('55000', `portal "${portal.name}" cannot be run`)
 }
 
-export async function runClose({ kind, name }: NamedMessage, session: QuerySession): Promise<void> {
-  if (kind === 'statement') session.prepared.remove(name)
+export function runClose({ kind, name }: NamedMessage, session: QuerySession): void | Promise<void> {
+  const { link, prepared, passing } = session
+  if (kind === 'statement') prepared.remove(name)
   else {
-    const statement = session.prepared.removePortal(name)?.prepared.statement ?? null
-    if (statement !== null && !isHere(statement, session)) await session.passing!.closePortal(name)
+    const statement = prepared.removePortal(name)?.prepared.statement ?? null
+    if (statement !== null && !isHere(statement, session))
+      return passing!.closePortal(name).then(() => link.send(CLOSE_COMPLETE))
   }
-  session.link.send(CLOSE_COMPLETE)
+  link.send(CLOSE_COMPLETE)
 }
 
 function isHere(statement: Statement, { passing }: QuerySession): boolean {
@@ -135,13 +151,14 @@ function isHere(statement: Statement, { passing }: QuerySession): boolean {
 }
 
 /** What the client has left open, and can't be inferred here, is asked of the upstream, once. */
-async function typesOf(prepared: Prepared, session: QuerySession): Promise<readonly number[]> {
+function typesOf(prepared: Prepared, session: QuerySession): readonly number[] | Promise<readonly number[]> {
   const { statement, types, declared } = prepared
   if (statement === null || types.every((type) => type !== null)) return types as readonly number[]
-  const asked = await askTypes(statement, declared, session)
-  const known = types.map((type, at) => type ?? (asked[at] || TYPE.text))
-  prepared.types = known
-  return known
+  return askTypes(statement, declared, session).then((asked) => {
+    const known = types.map((type, at) => type ?? (asked[at] || TYPE.text))
+    prepared.types = known
+    return known
+  })
 }
 
 async function askTypes(

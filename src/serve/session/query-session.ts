@@ -1,11 +1,13 @@
 import type { ClientLink } from './client-link.js'
 import type { Passing } from './passing.js'
 import type { Evaluator } from './passing.js'
+import type { KnownTexts } from '../sql/known-texts.js'
 import type { StatementContext } from './statement-context.js'
 
 /** One client, as the two query protocols see it. */
 export interface QuerySession extends StatementContext {
   readonly link: ClientLink
+  readonly texts: KnownTexts
   readonly evaluator: Evaluator
   /** Null where other statements are refused. */
   readonly passing: Passing | null

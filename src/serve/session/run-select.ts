@@ -3,7 +3,7 @@ import { callOwn } from '../locks/own-calls.js'
 import type { Report } from '../messages/backend.js'
 import { decodeText, TYPE, type Value } from '../messages/values.js'
 import type { Argument, Column, ColumnValue, LockCall, OwnCall, SelectStatement } from '../sql/statement.js'
-import { argumentValues, keyOf, type ArgumentValue } from './arguments.js'
+import { evaluatedValues, keyOf, localValues, type ArgumentValue } from './arguments.js'
 import { TAG } from './command-tags-sql.js'
 import type { Bound } from './bound.js'
 import { evaluationError } from './evaluation-error.js'
@@ -20,7 +20,8 @@ export async function runSelect(
   const notices: Report[] = []
   const row: Value[] = []
   for (const column of statement.columns) {
-    const value = await columnValue(column.value, bound, context, notices)
+    const pending = columnValue(column.value, bound, context, notices)
+    const value = pending instanceof Promise ? await pending : pending
     if (!column.isHidden) row.push(cast(column, value, bound))
   }
   return oneRow(row, TAG.selectOne, notices)
@@ -48,33 +49,36 @@ function columnValue(
   }
 }
 
-async function lockValue(
+function lockValue(
   call: LockCall,
   bound: Bound,
   context: StatementContext,
   notices: Report[],
-): Promise<Value> {
+): Value | Promise<Value> {
   const { locks, permits } = context
-  if (call.action === 'unlock-all') {
-    await Promise.all([locks.releaseAll(), permits.releaseAll()])
-    return VOID
+  if (call.action === 'unlock-all')
+    return Promise.all([locks.releaseAll(), permits.releaseAll()]).then(() => VOID)
+  const lockWith = (values: readonly ArgumentValue[]): Value | Promise<Value> => {
+    const key = keyOf(values)
+    if (key === null) return null
+    return callLock(call, key, locks, context.patience(), (notice) => notices.push(notice))
   }
-  const key = keyOf(await valuesFor(call, call.key, bound, context))
-  if (key === null) return null
-  return callLock(call, key, locks, context.patience(), (notice) => notices.push(notice))
+  const values = valuesFor(call, call.key, bound, context)
+  return values instanceof Promise ? values.then(lockWith) : lockWith(values)
 }
 
-async function valuesFor(
+function valuesFor(
   call: LockCall | OwnCall,
   parts: readonly Argument[],
   bound: Bound,
   context: StatementContext,
-): Promise<readonly ArgumentValue[]> {
-  try {
-    return await argumentValues(parts, call.evaluation, bound, (...asked) => context.evaluate(...asked))
-  } catch (error) {
-    throw evaluationError(error, call.is === 'own' ? `lockpool.${call.function}` : call.function)
-  }
+): readonly ArgumentValue[] | Promise<readonly ArgumentValue[]> {
+  if (call.evaluation === null) return localValues(parts, bound)
+  return evaluatedValues(parts, call.evaluation, bound, (...asked) => context.evaluate(...asked)).catch(
+    (error: unknown) => {
+      throw evaluationError(error, call.is === 'own' ? `lockpool.${call.function}` : call.function)
+    },
+  )
 }
 
 async function ownValue(call: OwnCall, bound: Bound, context: StatementContext): Promise<Value> {

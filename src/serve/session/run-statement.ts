@@ -6,6 +6,7 @@ import type { Statement } from '../sql/statement.js'
 import type { Bound } from './bound.js'
 import { runHere } from './executor.js'
 import type { Outcome } from './outcome.js'
+import type { Passing } from './passing.js'
 import type { QuerySession } from './query-session.js'
 
 /** What a transaction that is open at the upstream has to hear of as well. */
@@ -19,23 +20,32 @@ function concernsUpstream(statement: Statement): boolean {
  *
  * @throws {SqlError} {LockError} {UpstreamError}
  */
-export async function runStatement(
+export function runStatement(
   statement: Statement,
   bound: Bound,
   session: QuerySession,
-): Promise<Outcome> {
+): Outcome | Promise<Outcome> {
   session.begin()
   session.transaction.enter()
-  const { passing, transaction } = session
-  if (passing?.isHeld === true && concernsUpstream(statement)) {
-    const isCommit = statement.kind === 'transaction' && statement.action === 'commit'
-    try {
-      await passing.command(isCommit && transaction.hasFailed ? passing.rollback : statement.text)
-    } catch (error) {
-      // A COMMIT that fails ends the transaction all the same.
-      if (isCommit) await transaction.rollBack()
-      throw error
-    }
+  const { passing } = session
+  if (passing?.isHeld !== true || !concernsUpstream(statement)) return runHere(statement, bound, session)
+  return runThereAndHere(statement, bound, session, passing)
+}
+
+async function runThereAndHere(
+  statement: Statement,
+  bound: Bound,
+  session: QuerySession,
+  passing: Passing,
+): Promise<Outcome> {
+  const { transaction } = session
+  const isCommit = statement.kind === 'transaction' && statement.action === 'commit'
+  try {
+    await passing.command(isCommit && transaction.hasFailed ? passing.rollback : statement.text)
+  } catch (error) {
+    // A COMMIT that fails ends the transaction all the same.
+    if (isCommit) await transaction.rollBack()
+    throw error
   }
   return runHere(statement, bound, session)
 }

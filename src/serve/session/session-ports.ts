@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.js'
 import type { Deadlines } from '../../base/deadlines.js'
 import type { LockSource } from '../locks/lock-source.js'
 import type { PermitSource } from '../locks/own-calls.js'
+import type { KnownTexts } from '../sql/known-texts.js'
 import type { AbortStock } from './abort-stock.js'
 import type { ServerSettings } from './client-settings.js'
 import type { Evaluator, Passing } from './passing.js'
@@ -10,6 +11,7 @@ import type { Evaluator, Passing } from './passing.js'
 export interface SessionPorts<ClientSession> {
   readonly clock: Clock
   readonly aborts: AbortStock
+  readonly texts: KnownTexts
   readonly deadlines: Deadlines
   readonly server: ServerSettings & { readonly version: string; readonly database: string }
   readonly source: LockSource & PermitSource

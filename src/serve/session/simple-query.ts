@@ -1,7 +1,6 @@
 import { EMPTY_QUERY } from '../messages/backend.js'
 import { SqlError } from '../messages/sql-error.js'
 import { describeAsText } from '../messages/usual-answers.js'
-import { recognize } from '../sql/recognize.js'
 import type { Statement } from '../sql/statement.js'
 import { UNBOUND } from './bound.js'
 import { checkEvaluations, checkMayRun, isAnsweredHere, refusal } from './executor.js'
@@ -14,15 +13,18 @@ import { complete, runStatement, sendOutcome } from './run-statement.js'
  *
  * @throws {SqlError} {LockError} {UpstreamError} and what came behind in the string has not run
  */
-export async function runSimpleQuery(text: string, session: QuerySession): Promise<void> {
+export function runSimpleQuery(text: string, session: QuerySession): void | Promise<void> {
   session.prepared.remove('')
-  const { standardConformingStrings } = session.settings
-  const { statements, problem } = recognize(text, { standardConformingStrings })
+  const { statements, problem } = session.texts.recognize(text, session.settings)
   if (problem !== null) throw new SqlError('42601', problem.message, { position: problem.position })
   if (statements.length === 0) return session.link.send(EMPTY_QUERY)
   if (statements.every((each) => each.kind === 'other')) return passAll(text, statements, session)
-  if (statements.length > 1) session.transaction.enterSeveral()
-  for (const statement of statements) await runOne(statement, statements.length > 1, session)
+  return statements.length === 1 ? runOne(statements[0]!, false, session) : runSeveral(statements, session)
+}
+
+async function runSeveral(statements: readonly Statement[], session: QuerySession): Promise<void> {
+  session.transaction.enterSeveral()
+  for (const statement of statements) await runOne(statement, true, session)
 }
 
 /** In one piece: their transaction, if there is no BEGIN, is the upstream's own. */

@@ -95,23 +95,23 @@ export class Transaction {
   }
 
   /** The end of a group: COMMIT of what had no BEGIN. */
-  async leave(): Promise<void> {
+  leave(): Promise<void> | null {
     this.#isSeveral = false
-    if (this.#state === 'implicit') await this.#end(true)
+    return this.#state === 'implicit' ? this.#end(true) : null
   }
 
-  commit(): Promise<void> {
-    return this.#end(true)
+  async commit(): Promise<void> {
+    await this.#end(true)
   }
 
-  rollBack(): Promise<void> {
-    return this.#end(false)
+  async rollBack(): Promise<void> {
+    await this.#end(false)
   }
 
   /** A statement has failed: what the transaction has taken since the last savepoint is released at once. */
   async fail(): Promise<void> {
     this.#isSeveral = false
-    if (this.#state === 'implicit') return this.#end(false)
+    if (this.#state === 'implicit') return void (await this.#end(false))
     if (this.#state !== 'open') return
     this.#move('failed')
     await this.#goBackTo(this.#savepoints.at(-1) ?? null)
@@ -149,15 +149,16 @@ export class Transaction {
     this.#before = this.#settings.mark
   }
 
-  async #end(isCommit: boolean): Promise<void> {
-    if (this.#state === 'none') return
+  /** Null if there is nothing to wait for. */
+  #end(isCommit: boolean): Promise<void> | null {
+    if (this.#state === 'none') return null
     if (!isCommit) this.#settings.goBackTo(this.#before!)
     this.#settings.keep()
     this.#savepoints = []
     this.#before = null
     this.#begunWith = null
     this.#move('none')
-    await this.#locks.rollBackTo(0)
+    return this.#locks.mark === 0 ? null : this.#locks.rollBackTo(0)
   }
 
   async #goBackTo(savepoint: Savepoint | null): Promise<void> {

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
-import { onAbort } from '../../../src/base/on-abort.js'
+import { keepListening, onAbort } from '../../../src/base/on-abort.js'
 
 test('many who wait for one signal are one listener, and are all told, once', () => {
   const controller = new AbortController()
@@ -29,4 +29,18 @@ test('when the last has gone no listener is left, and the next is heard all the 
   controller.abort()
 
   expect(told).toEqual(['heard'])
+})
+
+test('a signal that serves one wait after the other keeps its listener, and tells who waits then', () => {
+  const controller = new AbortController()
+  const told: string[] = []
+  keepListening(controller.signal)
+  onAbort(controller.signal, () => told.push('gone'))()
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1)
+
+  onAbort(controller.signal, () => told.push('heard'))
+  controller.abort()
+
+  expect(told).toEqual(['heard'])
+  expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
 })
