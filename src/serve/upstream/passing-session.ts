@@ -70,6 +70,7 @@ export class PassingSession implements Passing {
   }
 
   get isHeld(): boolean {
+    this.#becomeBlock()
     return this.#lease !== null && this.#isBlock
   }
 
@@ -92,7 +93,12 @@ export class PassingSession implements Passing {
 
   async command(text: string): Promise<void> {
     const connection = await this.#ready()
-    if (!this.#isUnsynced) return this.#quietly(connection, text)
+    if (!this.#isUnsynced) {
+      await this.#quietly(connection, text)
+      // What comes behind COMMIT in the same query string is a group of its own.
+      if (connection.status === 'I') this.#isBlock = false
+      return
+    }
     const values = { portal: '', formats: [], values: [], resultFormats: [] }
     await this.#askUnsynced(connection, [send.parse(text, []), send.bind(values)], bindComplete, nothing)
     await this.#askUnsynced(connection, [send.execute('', 0)], commandComplete, nothing)
@@ -154,6 +160,7 @@ export class PassingSession implements Passing {
     if (this.#isUnsynced && !this.#isDeaf && !this.#isBlock)
       await this.command(ROLLBACK_UPSTREAM).catch(ignore)
     await this.#synced(connection).catch(ignore)
+    this.#becomeBlock()
     if (this.#isGroup) await this.#quietly(connection, ROLLBACK_UPSTREAM).catch(ignore)
     this.#isGroup = false
   }
@@ -189,17 +196,24 @@ export class PassingSession implements Passing {
     lease.release(isBroken)
   }
 
+  /** After BEGIN what was in a group so far belongs to the block, and is not undone by an error behind a savepoint. */
+  #becomeBlock(): void {
+    if (!this.#isGroup || !this.#client.transaction.isBlock) return
+    this.#isGroup = false
+    this.#isBlock = true
+  }
+
   /** A connection with the client's settings, in its transaction. */
   async #ready(): Promise<UpstreamConnection> {
     const { transaction } = this.#client
     const connection = await this.#take()
     if (connection.hasEnded) throw gone()
     if (!this.#isBlock && !this.#isUnsynced && !this.#isGroup) await this.#adopt(connection)
+    this.#becomeBlock()
     if (transaction.isBlock && !this.#isBlock) {
       await this.#synced(connection)
       this.#isBlock = true
-      // What was in a group so far belongs to the block.
-      if (!this.#isGroup) await this.#quietly(connection, transaction.begunWith!)
+      await this.#quietly(connection, transaction.begunWith!)
       for (const name of transaction.savepoints) await this.#quietly(connection, savepointSql(name))
     }
     return connection

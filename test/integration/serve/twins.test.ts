@@ -126,6 +126,38 @@ test.each<[string, readonly Group[]]>([
     ],
   ],
   [
+    'a block takes over what stands before its BEGIN in the same query string',
+    [
+      query('SELECT 1; BEGIN; SAVEPOINT a'),
+      query('SELECT pg_advisory_xact_lock(1)'),
+      query('SELECT 1 / 0'),
+      query('ROLLBACK TO a'),
+      query('SELECT 2'),
+      query('COMMIT'),
+    ],
+  ],
+  [
+    'an error in a block does not undo what stands before its BEGIN in the same query string',
+    [
+      query('CREATE TABLE kept (n int); BEGIN; SAVEPOINT a'),
+      query('SELECT 1 / 0'),
+      query('ROLLBACK TO a'),
+      query('INSERT INTO kept VALUES (1)'),
+      query('COMMIT'),
+      query('SELECT n + 0 AS n FROM kept'),
+      query('DROP TABLE kept'),
+    ],
+  ],
+  [
+    'what stands behind COMMIT in the same query string is undone by an error',
+    [
+      query('CREATE TABLE undone (n int); BEGIN; SELECT 1; COMMIT'),
+      query('BEGIN; SELECT 1; COMMIT; INSERT INTO undone VALUES (1); SELECT 1 / 0'),
+      query('SELECT n + 0 AS n FROM undone'),
+      query('DROP TABLE undone'),
+    ],
+  ],
+  [
     'a query string ends the unnamed statement',
     [
       [...executed({ text: LOCK, values: ['7'] }), SYNC],
