@@ -83,13 +83,15 @@ async function describeStatement(described: Prepared, session: QuerySession): Pr
   const { link } = session
   const { statement, declared } = described
   if (statement !== null && !isHere(statement, session)) {
+    if (session.transaction.hasFailed) throw aborted()
     const { types, rows } = await session.passing!.describe(statement.text, declared)
     described.types = types
     return link.send(parameterDescription(types), rows ?? NO_DATA)
   }
   const types = await typesOf(described, session)
-  link.send(parameterDescription(types))
   const columns = statement === null ? null : resultColumns(statement, types)
+  if (columns !== null && session.transaction.hasFailed) throw aborted()
+  link.send(parameterDescription(types))
   link.send(columns === null ? NO_DATA : describeAsText(columns))
 }
 
@@ -98,6 +100,7 @@ function describePortal({ name, prepared, bound }: Portal, session: QuerySession
   if (statement !== null && !isHere(statement, session)) return session.passing!.describePortal(name)
   const columns = statement === null ? null : resultColumns(statement, bound.types)
   if (columns === null) return session.link.send(NO_DATA)
+  if (session.transaction.hasFailed) throw aborted()
   const formats = bound.message!.resultFormats
   session.link.send(rowDescription(columns, (at) => formatAt(formats, at)))
 }

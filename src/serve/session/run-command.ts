@@ -85,10 +85,10 @@ export function runSet({ name, value, scope }: SetStatement, context: StatementC
   const isLocal = scope === 'local'
   if (FORMS_WITHOUT_SETTING.has(name)) return done(name === 'constraints' ? TAG.setConstraints : TAG.set)
   if (name === 'role' || name === 'session_authorization') return setRole(name, value)
-  if (isLocal && !transaction.holdsLocal)
-    return done(TAG.set, warning('25P01', `${TAG.setLocal} can only be used in transaction blocks`))
   settings.set(name, value, isLocal)
-  return done(TAG.set)
+  if (!isLocal || transaction.holdsLocal) return done(TAG.set)
+  // It is set all the same: what follows in the same pipeline finds it.
+  return done(TAG.set, warning('25P01', `${TAG.setLocal} can only be used in transaction blocks`))
 }
 
 function setRole(name: string, value: string | null): Outcome {

@@ -82,9 +82,9 @@ export class Transaction {
     this.#isSeveral = true
   }
 
-  /** A statement has run, and its group goes on. */
+  /** A statement of a pipeline has run, and its group goes on; one that has ended the transaction begins another. */
   goesOn(): void {
-    if (!this.isBlock) this.#isSeveral = true
+    if (!this.isBlock) this.#isSeveral = this.#state === 'implicit'
   }
 
   /** BEGIN. What came before it in the same group belongs to it. */

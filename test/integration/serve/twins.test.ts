@@ -128,7 +128,7 @@ test.each<[string, readonly Group[]]>([
   [
     'a block takes over what stands before its BEGIN in the same query string',
     [
-      query('SELECT 1; BEGIN; SAVEPOINT a'),
+      query('SELECT generate_series(1, 2); BEGIN; SAVEPOINT a'),
       query('SELECT pg_advisory_xact_lock(1)'),
       query('SELECT 1 / 0'),
       query('ROLLBACK TO a'),
@@ -151,10 +151,44 @@ test.each<[string, readonly Group[]]>([
   [
     'what stands behind COMMIT in the same query string is undone by an error',
     [
-      query('CREATE TABLE undone (n int); BEGIN; SELECT 1; COMMIT'),
-      query('BEGIN; SELECT 1; COMMIT; INSERT INTO undone VALUES (1); SELECT 1 / 0'),
+      query('CREATE TABLE undone (n int)'),
+      query('BEGIN; INSERT INTO undone VALUES (1); COMMIT; INSERT INTO undone VALUES (2); SELECT 1 / 0'),
       query('SELECT n + 0 AS n FROM undone'),
       query('DROP TABLE undone'),
+    ],
+  ],
+  [
+    'a local setting behind ROLLBACK in a pipeline is warned of, and holds up to the Sync',
+    [
+      [
+        ...executed({ text: 'SELECT 1' }),
+        ...executed({ text: 'ROLLBACK' }),
+        ...executed({ text: "SET LOCAL lock_timeout = '7s'" }),
+        ...executed({ text: 'SHOW lock_timeout' }),
+        SYNC,
+      ],
+      [
+        ...executed({ text: 'ROLLBACK' }),
+        ...executed({ text: "SET LOCAL lock_timeout = '7s'" }),
+        ...executed({ text: 'SHOW lock_timeout' }),
+        SYNC,
+      ],
+    ],
+  ],
+  [
+    'rows are not described in a transaction that has failed, and what has none is',
+    [
+      [
+        { is: 'parse', name: 's', text: LOCK, types: [20] },
+        { is: 'parse', name: 't', text: 'SET lock_timeout = 9', types: [] },
+        { is: 'parse', name: 'u', text: 'SELECT generate_series(1, 3)', types: [] },
+        SYNC,
+      ],
+      query('BEGIN'),
+      query('SELECT 1 / 0'),
+      [{ is: 'describe', kind: 'S', name: 's' }, SYNC],
+      [{ is: 'describe', kind: 'S', name: 't' }, SYNC],
+      [{ is: 'describe', kind: 'S', name: 'u' }, SYNC],
     ],
   ],
   [
