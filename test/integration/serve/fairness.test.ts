@@ -1,0 +1,45 @@
+import type pg from 'pg'
+import { expect, test } from 'vitest'
+import { ask, serveWorld } from '../../support/serve-world.js'
+
+const world = serveWorld()
+
+/**
+ * How often each has to have had the lock before the test ends. How long that takes is not said: a front that finds out only by
+ * a look now and then that a lock is free comes last among programs that wait in the server.
+ */
+const TURNS = 5
+
+test(
+  'a hot key goes to the clients of two fronts and to programs straight at the server, and each comes to its turn',
+  { timeout: 60_000 },
+  async () => {
+    const [here, there] = [await world.front(), await world.front()]
+    const clients: Record<string, pg.Client> = {}
+    for (const [name, front] of [
+      ['here', here],
+      ['there', there],
+    ] as const)
+      for (let i = 0; i < 3; i++) clients[`${name} ${i}`] = await world.client(front)
+    for (let i = 0; i < 2; i++) clients[`straight ${i}`] = await world.direct()
+
+    const turns = new Map(Object.keys(clients).map((name) => [name, 0]))
+    const overlaps: string[] = []
+    const holders = new Set<string>()
+    const isOver = (): boolean => [...turns.values()].every((count) => count >= TURNS)
+    const goRound = async (name: string, client: pg.Client): Promise<void> => {
+      while (!isOver()) {
+        expect(await ask(client, 'SELECT pg_advisory_lock(1)')).toEqual([['']])
+        holders.add(name)
+        if (holders.size > 1) overlaps.push([...holders].join(' and '))
+        turns.set(name, turns.get(name)! + 1)
+        await ask(client, 'SELECT 1')
+        holders.delete(name)
+        expect(await ask(client, 'SELECT pg_advisory_unlock(1)')).toEqual([[true]])
+      }
+    }
+    await Promise.all(Object.entries(clients).map(([name, client]) => goRound(name, client)))
+
+    expect(overlaps).toEqual([])
+  },
+)
