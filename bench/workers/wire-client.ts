@@ -1,6 +1,6 @@
 import { PrimaryFinder } from '../../src/dialect/postgres/hosts/primary-finder.js'
-import { clientConfig, readConnection } from '../../src/dialect/postgres/postgres-config.js'
-import { RawConnection } from '../../src/dialect/postgres/raw-connection.js'
+import { clientConfig, readConnection } from '../../src/dialect/postgres/config/connection-config.js'
+import { RawConnection } from '../../src/dialect/postgres/pool/raw-connection.js'
 
 /** The letter of RowDescription: every answer here begins with it, but for an error. */
 const ROW_DESCRIPTION = 0x54
