@@ -12,6 +12,7 @@ const open = await openFront(
     max: 5,
     maxClients: 10_000,
     usersFile: null,
+    authQuery: null,
     tls: null,
     others: { kind: 'refuse' },
     mayPin: false,

@@ -13,6 +13,7 @@ const ORDER: Omit<ServeOrder, 'url'> = {
   max: 5,
   maxClients: 100,
   usersFile: null,
+  authQuery: null,
   tls: null,
   others: { kind: 'refuse' },
   mayPin: false,

@@ -7,6 +7,9 @@ import { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Evaluator } from '../../serve/session/passing.js'
 import type { ClientSession } from '../../serve/session/client-session.js'
 import type { SessionPorts } from '../../serve/session/session-ports.js'
+import type { SecretOf } from '../../serve/startup/users.js'
+import { AuthQuery } from '../../serve/upstream/auth-query.js'
+import { ShortLeases } from '../../serve/upstream/short-leases.js'
 import { PassingSession } from '../../serve/upstream/passing-session.js'
 import { UpstreamEvaluator } from '../../serve/upstream/upstream-evaluator.js'
 import {
@@ -24,25 +27,32 @@ const LEASE_TIMEOUT_MS = 30_000
 /** Where statements go that are not about locks, and what evaluates arguments of those that are. */
 export interface FrontUpstream {
   readonly evaluator: Evaluator
+  /** Null without --auth-query. */
+  readonly secretOf: SecretOf | null
   readonly passingFor: SessionPorts<ClientSession>['passingFor']
   close(): Promise<void>
 }
 
 /** Opens nothing before something is asked for. @throws {InvalidOptionError} */
-export function openUpstream({ others, max }: ServeOrder, url: string | undefined): FrontUpstream {
+export function openUpstream(
+  { others, max, authQuery }: ServeOrder,
+  url: string | undefined,
+  tell: (message: string) => void,
+): FrontUpstream {
   const closing = new AbortController()
   const open = carrierTo(url, 'lockpool serve')
   // Expressions are evaluated one by one, so one connection is enough. It is not one of those that are passed on: a client in a
   // transaction would wait for the one that it has.
   const evaluating = new ConnectionPool(upstreamFactory(open), { min: 0, max: 1 })
+  // A flood of logins must not delay the clients that have logged in.
+  const asking = new ConnectionPool(upstreamFactory(open), { min: 0, max: 1 })
   const pool = new ConnectionPool(upstreamFactory(open), { min: 0, max })
+  const leasesOf = (connections: typeof pool): ShortLeases =>
+    new ShortLeases(new PooledUpstream(connections, LEASE_TIMEOUT_MS), systemClock, closing.signal)
   const passing = passingSource(others, new PooledUpstream(pool, LEASE_TIMEOUT_MS))
   return {
-    evaluator: new UpstreamEvaluator(
-      new PooledUpstream(evaluating, LEASE_TIMEOUT_MS),
-      systemClock,
-      closing.signal,
-    ),
+    evaluator: new UpstreamEvaluator(leasesOf(evaluating)),
+    secretOf: authQuery === null ? null : new AuthQuery(leasesOf(asking), authQuery, tell).secretOf,
     passingFor:
       passing === null
         ? null
@@ -50,7 +60,7 @@ export function openUpstream({ others, max }: ServeOrder, url: string | undefine
             new PassingSession(session, { source: passing, clock: systemClock, allSessions }),
     close: async () => {
       closing.abort()
-      await Promise.all([pool.close({ graceMs: 0 }), evaluating.close({ graceMs: 0 })])
+      await Promise.all([pool, evaluating, asking].map((each) => each.close({ graceMs: 0 })))
     },
   }
 }

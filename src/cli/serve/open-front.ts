@@ -15,6 +15,8 @@ export interface OpenFront {
   readonly front: Front
   /** Whose locks the clients have. */
   readonly pool: LockPool
+  /** Reads users and certificate again, for connections to come. @throws {BadFileError} and nothing has changed */
+  reload(): Promise<void>
   /** Ends what is behind it. The front itself has to be drained before. */
   close(): Promise<void>
 }
@@ -30,9 +32,9 @@ export async function openFront(
   url: string | undefined,
   tell: (message: string) => void,
 ): Promise<OpenFront> {
-  const rules = await readRules(order)
+  const upstream = openUpstream(order, url, tell)
+  const rules = await readRules(order, upstream.secretOf)
   const pool = openLocks(order, url, tell)
-  const upstream = openUpstream(order, url)
   const close = async (): Promise<void> => {
     await Promise.all([pool.close({ graceMs: 0 }), upstream.close()])
   }
@@ -61,7 +63,10 @@ export async function openFront(
       },
     )
     pool.on('lock:lost', () => front.lockLost())
-    return { front, pool, close }
+    const reload = async (): Promise<void> => {
+      front.rules = await readRules(order, upstream.secretOf)
+    }
+    return { front, pool, reload, close }
   } catch (error) {
     await close()
     throw error

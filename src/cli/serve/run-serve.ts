@@ -2,7 +2,6 @@ import { systemClock, sleep } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { jsonLine, printable } from '../../base/printable.js'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../embedded/index.js'
-import type { Front } from '../../serve/front.js'
 import { Watchdog } from '../../serve/watchdog/watchdog.js'
 import { isMysql } from '../mysql/address.js'
 import type { ExitStatus } from '../command.js'
@@ -12,9 +11,9 @@ import { SignalDesk } from '../run/signals.js'
 import { explainFailure } from '../server.js'
 import type { Terminal } from '../terminal.js'
 import { MetricsServer } from './metrics-server.js'
-import { openFront } from './open-front.js'
+import { openFront, type OpenFront } from './open-front.js'
 import type { ServeOrder } from './serve-order.js'
-import { BadFileError, readRules } from './startup-files.js'
+import { BadFileError } from './startup-files.js'
 
 /** Runs a front until a signal ends it. */
 export async function runServe(order: ServeOrder, terminal: Terminal): Promise<ExitStatus> {
@@ -57,7 +56,7 @@ async function serve(
   const watchdog = new Watchdog(systemClock, order.leaseMs / 2, tell)
   try {
     if (order.metrics !== null) await metrics.listen(order.metrics)
-    return await listenUntilTold(open.front, order, signals, terminal)
+    return await listenUntilTold(open, order, signals, terminal)
   } finally {
     metrics.close()
     watchdog.close()
@@ -66,11 +65,12 @@ async function serve(
 }
 
 async function listenUntilTold(
-  front: Front,
+  open: OpenFront,
   order: ServeOrder,
   { desk, told }: Signals,
   terminal: Terminal,
 ): Promise<ExitStatus> {
+  const { front } = open
   try {
     const { port } = await front.listen()
     announce(order, port, terminal)
@@ -79,7 +79,7 @@ async function listenUntilTold(
     return EXIT.unavailable
   }
   desk.handler = (signal) => {
-    if (signal === 'SIGHUP') void reload(front, order, terminal)
+    if (signal === 'SIGHUP') void reload(open, terminal)
     else if (signal !== 'SIGUSR1' && signal !== 'SIGUSR2') told.resolve(signal)
   }
   await told.promise
@@ -94,9 +94,9 @@ async function listenUntilTold(
 }
 
 /** Reports what is wrong with the files, and keeps what was read before. */
-async function reload(front: Front, order: ServeOrder, { err }: Terminal): Promise<void> {
+async function reload(open: OpenFront, { err }: Terminal): Promise<void> {
   try {
-    front.rules = await readRules(order)
+    await open.reload()
     err.write('lockpool: users and certificate were read again\n')
   } catch (error) {
     err.write(`lockpool: nothing was changed: ${printable((error as Error).message)}\n`)

@@ -22,7 +22,7 @@ function duration(words: Pick<Flag<number>, 'meaning' | 'default'>): Flag<number
 }
 
 export type ServeFlags = typeof CONNECTION_FLAGS &
-  Readonly<Record<'listen' | 'users' | 'tls-cert' | 'tls-key' | 'metrics', Flag<string>>> &
+  Readonly<Record<'listen' | 'users' | 'auth-query' | 'tls-cert' | 'tls-key' | 'metrics', Flag<string>>> &
   Readonly<
     Record<'max' | 'max-clients' | 'lease' | 'grace' | 'login-timeout' | 'idle-timeout', Flag<number>>
   > &
@@ -47,6 +47,10 @@ export const SERVE_FLAGS: ServeFlags = {
   }),
   trust: toggle({ meaning: 'any user may log in without a password; only on a loopback address' }),
   'tls-cert': textFlag('FILE', { meaning: 'certificate chain (PEM), for clients that ask for TLS' }),
+  'auth-query': textFlag('SQL', {
+    meaning:
+      'a statement that answers name and secret of the user $1, for names that --users does not have, as auth_query of PgBouncer',
+  }),
   'tls-key': textFlag('FILE', { meaning: 'its private key (PEM)' }),
   others: {
     value: 'refuse|pass|URL',
@@ -90,8 +94,9 @@ export interface ServeOrder {
   readonly port: number
   readonly max: number
   readonly maxClients: number
-  /** Null trusts every client. */
+  /** Without a file and without a query every client is trusted. */
   readonly usersFile: string | null
+  readonly authQuery: string | null
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   readonly others: Others
   readonly mayPin: boolean
@@ -117,10 +122,11 @@ export function readServeOrder({
   if (args.length > 0 || rest !== null) throw new UsageError('lockpool serve takes no arguments')
   const { host, port } = readAddress('--listen', flags.listen ?? DEFAULT_LISTEN)
   const isDev = flags.dev === true
-  const isTrusting = flags.trust === true || (isDev && flags.users === undefined)
+  const knowsUsers = flags.users !== undefined || flags['auth-query'] !== undefined
+  const isTrusting = flags.trust === true || (isDev && !knowsUsers)
   if (isDev && flags.url !== undefined)
     throw new UsageError('--dev has a database of its own: leave out --url')
-  checkWhoMayLogIn(host, isTrusting, flags.users)
+  checkWhoMayLogIn(host, isTrusting, knowsUsers)
   const others = flags.others ?? { kind: 'refuse' }
   const mayPin = flags.unknown === 'pin'
   if (mayPin && others.kind === 'refuse') throw new UsageError('--unknown pin needs --others pass or URL')
@@ -131,7 +137,8 @@ export function readServeOrder({
     port,
     max: flags.max ?? DEFAULT_MAX,
     maxClients: flags['max-clients'] ?? DEFAULT_MAX_CLIENTS,
-    usersFile: isTrusting ? null : flags.users!,
+    usersFile: flags.users ?? null,
+    authQuery: flags['auth-query'] ?? null,
     tls: readTls(flags['tls-cert'], flags['tls-key']),
     others,
     mayPin,
@@ -161,10 +168,10 @@ function readTls(certFile: string | undefined, keyFile: string | undefined): Ser
 }
 
 /** @throws {UsageError} */
-function checkWhoMayLogIn(host: string, isTrusting: boolean, users: string | undefined): void {
-  if (isTrusting && users !== undefined) throw new UsageError('--users and --trust exclude each other')
-  if (!isTrusting && users === undefined)
-    throw new UsageError('who may log in? --users FILE, or on a loopback address --trust')
+function checkWhoMayLogIn(host: string, isTrusting: boolean, knowsUsers: boolean): void {
+  if (isTrusting && knowsUsers) throw new UsageError('--trust excludes --users and --auth-query')
+  if (!isTrusting && !knowsUsers)
+    throw new UsageError('who may log in? --users FILE or --auth-query SQL, or on a loopback address --trust')
   const shown = host.includes(':') ? `[${host}]` : host
   if (isTrusting && !LOOPBACK_HOSTS.includes(shown) && !(isIPv4(host) && host.startsWith('127.')))
     throw new UsageError(`--trust is for loopback addresses only, and ${host} is none: use --users FILE`)

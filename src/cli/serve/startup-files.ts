@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { StartupRules } from '../../serve/startup/connection.js'
-import { readUsers, type Users } from '../../serve/startup/users.js'
+import { readUsers, Users, type SecretOf } from '../../serve/startup/users.js'
 import type { ServeOrder } from './serve-order.js'
 
 /** A file that was named on the command line can't be used. */
@@ -12,9 +12,12 @@ export class BadFileError extends Error {
 }
 
 /** Reads who may log in, and with which certificate. @throws {BadFileError} */
-export async function readRules(order: ServeOrder): Promise<StartupRules> {
+export async function readRules(order: ServeOrder, secretOf: SecretOf | null): Promise<StartupRules> {
   const { usersFile, tls, loginTimeoutMs } = order
-  const users = usersFile === null ? null : await usersIn(usersFile)
+  const isTrusting = usersFile === null && secretOf === null
+  const users = isTrusting
+    ? null
+    : new Users(usersFile === null ? new Map() : await usersIn(usersFile), secretOf)
   if (tls === null) return { users, secureContext: null, loginTimeoutMs }
   const [cert, key] = await Promise.all([textOf(tls.certFile), textOf(tls.keyFile)])
   try {
@@ -26,7 +29,7 @@ export async function readRules(order: ServeOrder): Promise<StartupRules> {
   }
 }
 
-async function usersIn(file: string): Promise<Users> {
+async function usersIn(file: string): ReturnType<typeof readUsers> {
   const content = await textOf(file)
   try {
     return await readUsers(content)

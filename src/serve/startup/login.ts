@@ -79,13 +79,14 @@ export function readOptions(options: string): [name: string, value: string][] {
 }
 
 async function authenticate(user: string, users: Users, wire: LoginWire): Promise<void> {
-  const exchange = new ScramExchange(users.verifier(user))
+  const { verifier, isKnown } = await users.find(user)
+  const exchange = new ScramExchange(verifier)
   wire.send(SASL)
   const first = exchange.first(readInitialResponse(await password(wire)))
   if (first === null) throw new ProtocolError('malformed SCRAM message')
   wire.send(authentication(11, [Buffer.from(first)]))
   const proof = exchange.final((await password(wire)).toString('utf8'))
-  if (proof === null || !users.has(user))
+  if (proof === null || !isKnown)
     throw new FatalError('28P01', `password authentication failed for user "${user}"`)
   wire.send(authentication(12, [Buffer.from(proof)]))
 }

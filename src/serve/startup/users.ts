@@ -8,13 +8,17 @@ export class UsersFileError extends Error {
   }
 }
 
-/** Who may log in. */
-export interface Users {
-  /** What to check the password of this name with: for a name that is not known, one that nothing fits. */
-  verifier(name: string): ScramVerifier
-  has(name: string): boolean
-  readonly size: number
+/** What the password of a client is checked with. */
+export interface Credentials {
+  /** For a name that is not known, one that nothing fits. */
+  readonly verifier: ScramVerifier
+  readonly isKnown: boolean
 }
+
+/** Asks for the secret of a user elsewhere: a password, or a SCRAM verifier. Null if there is no such user. */
+export type SecretOf = (name: string) => Promise<string | null>
+
+const IS_MD5 = /^md5[0-9a-f]{32}$/
 
 const LINE = /^\s*"((?:[^"]|"")*)"\s+"((?:[^"]|"")*)"/
 
@@ -24,7 +28,7 @@ const LINE = /^\s*"((?:[^"]|"")*)"\s+"((?:[^"]|"")*)"/
  *
  * @throws {UsersFileError}
  */
-export async function readUsers(content: string): Promise<Users> {
+export async function readUsers(content: string): Promise<ReadonlyMap<string, ScramVerifier>> {
   const verifiers = new Map<string, ScramVerifier>()
   for (const [index, line] of content.split('\n').entries()) {
     if (/^\s*(?:[;#].*)?$/.test(line)) continue
@@ -34,12 +38,12 @@ export async function readUsers(content: string): Promise<Users> {
     verifiers.set(name, await verifierOf(name, secret, index + 1))
   }
   if (verifiers.size === 0) throw new UsersFileError('there is no user in it')
-  return new KnownUsers(verifiers)
+  return verifiers
 }
 
 async function verifierOf(name: string, secret: string, line: number): Promise<ScramVerifier> {
   if (name === '' || secret === '') throw new UsersFileError(`line ${line} has an empty name or password`)
-  if (/^md5[0-9a-f]{32}$/.test(secret))
+  if (IS_MD5.test(secret))
     throw new UsersFileError(`line ${line} has an MD5 hash, which can't be used for SCRAM-SHA-256`)
   if (!secret.startsWith('SCRAM-SHA-256$')) return makeVerifier(secret)
   const verifier = parseVerifier(secret)
@@ -51,26 +55,31 @@ function unquoted(text: string): string {
   return text.replaceAll('""', '"')
 }
 
-class KnownUsers implements Users {
+/** Who may log in: the users of a file, and users that are known elsewhere. */
+export class Users {
   readonly #verifiers: ReadonlyMap<string, ScramVerifier>
+  readonly #secretOf: SecretOf | null
   readonly #secret = randomBytes(32)
   readonly #iterations: number
 
-  constructor(verifiers: ReadonlyMap<string, ScramVerifier>) {
+  constructor(verifiers: ReadonlyMap<string, ScramVerifier>, secretOf: SecretOf | null = null) {
     this.#verifiers = verifiers
-    this.#iterations = verifiers.values().next().value!.iterations
+    this.#secretOf = secretOf
+    const [first] = verifiers.values()
+    this.#iterations = first?.iterations ?? USUAL_ITERATIONS
   }
 
-  get size(): number {
-    return this.#verifiers.size
+  /** @throws what asking elsewhere throws */
+  async find(name: string): Promise<Credentials> {
+    const verifier = this.#verifiers.get(name) ?? (await this.#findElsewhere(name))
+    return { verifier: verifier ?? this.#mock(name), isKnown: verifier !== null }
   }
 
-  has(name: string): boolean {
-    return this.#verifiers.has(name)
-  }
-
-  verifier(name: string): ScramVerifier {
-    return this.#verifiers.get(name) ?? this.#mock(name)
+  /** Without a password or a verifier there is no such user: an MD5 hash proves nothing to a client that speaks SCRAM. */
+  async #findElsewhere(name: string): Promise<ScramVerifier | null> {
+    const secret = (await this.#secretOf?.(name)) ?? ''
+    if (secret === '' || IS_MD5.test(secret)) return null
+    return secret.startsWith('SCRAM-SHA-256$') ? parseVerifier(secret) : makeVerifier(secret)
   }
 
   /** The same name gets the same salt each time, or an attacker could see that it does not exist. */
@@ -85,3 +94,6 @@ class KnownUsers implements Users {
     }
   }
 }
+
+/** Of PostgreSQL. */
+const USUAL_ITERATIONS = 4096

@@ -10,6 +10,7 @@ function order(...argv: string[]): ServeOrder {
 describe('the order for lockpool serve', () => {
   test('has its defaults', () => {
     expect(order('--trust')).toEqual({
+      authQuery: null,
       host: '127.0.0.1',
       port: 6543,
       max: 5,
@@ -53,6 +54,7 @@ describe('the order for lockpool serve', () => {
       ['--trust', '--listen', '127.0.0.1.example:1'],
     ],
     ['users and trust', ['--trust', '--users', 'file']],
+    ['users that are asked for, and trust', ['--trust', '--auth-query', 'SELECT 1']],
     ['a certificate without a key', ['--trust', '--tls-cert', 'file']],
     ['a lease of less than a second', ['--trust', '--lease', '500ms']],
     ['to pin where everything is refused', ['--trust', '--unknown', 'pin']],
