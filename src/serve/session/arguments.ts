@@ -1,7 +1,7 @@
 import type { LockKey } from '../../dialect/lock-key.js'
 import { SqlError } from '../messages/sql-error.js'
 import { fits, TYPE, toInteger, type Value } from '../messages/values.js'
-import type { Argument, ArgumentType, Evaluation, ParameterType } from '../sql/statement.js'
+import type { Argument, ArgumentType, Evaluation, ParameterType, SelectStatement } from '../sql/statement.js'
 import type { Bound } from './bound.js'
 
 /** Asks the upstream for the values of a `SELECT` of one row, as text. */
@@ -13,6 +13,14 @@ export type ArgumentValue = bigint | string | null
 /** @throws {SqlError} a value that is none of its type */
 export function localValues(parts: readonly Argument[], bound: Bound): readonly ArgumentValue[] {
   return parts.map((part) => localValue(part, bound))
+}
+
+/** PostgreSQL plans at Bind, and carries out casts of constants then. @throws {SqlError} */
+export function checkCasts({ columns }: SelectStatement, bound: Bound): void {
+  for (const { value } of columns) {
+    if (value.is !== 'lock' || value.evaluation !== null) continue
+    for (const part of value.key) if (part.is === 'parameter' && part.isCast) localValue(part, bound)
+  }
 }
 
 /** @throws {SqlError} a value that is none of its type, or what the upstream says */

@@ -15,6 +15,7 @@ import { TYPE } from '../messages/values.js'
 import type { Statement } from '../sql/statement.js'
 import { bind, checkValues, parameterTypes } from './bound.js'
 import { TAG } from './command-tags-sql.js'
+import { checkCasts } from './arguments.js'
 import { checkDeclared } from './declared-types.js'
 import { aborted, checkEvaluations, checkMayRun, isAnsweredHere, refusal } from './executor.js'
 import { done, type Outcome } from './outcome.js'
@@ -69,6 +70,7 @@ function bindWith(
     return binding.then(() => session.link.send(BIND_COMPLETE))
   }
   checkValues(bound)
+  if (statement?.kind === 'select') checkCasts(statement, bound)
   session.link.send(BIND_COMPLETE)
 }
 

@@ -1,6 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
-import { message } from '../../../src/serve/messages/backend.js'
+import { int32, message } from '../../../src/serve/messages/backend.js'
 import { FRONTEND } from '../../../src/serve/messages/frontend.js'
 import { ask, serveWorld } from '../../support/serve-world.js'
 import * as wire from '../../support/wire-client.js'
@@ -124,5 +127,84 @@ describe('clients that mean no good, or are broken', () => {
     const silent = await Promise.all(Array.from({ length: 30 }, () => connect(front)))
     await Promise.all(silent.map((each) => each.closed()))
     expect(await ask(await world.client(front), 'SELECT 1')).toEqual([[1]])
+  })
+
+  test('that stop in the middle of their login lose their connection in time, however slowly they go on', async () => {
+    const front = await world.front({ maxClients: 1000, loginTimeoutMs: 1000 })
+    const half = await Promise.all(Array.from({ length: 200 }, () => connect(front)))
+    const startup = Buffer.concat([message(0, Buffer.from('user\0me\0\0')).subarray(1)])
+    for (const [i, client] of half.entries()) {
+      if (i % 3 === 0) client.send(startup.subarray(0, 6))
+      if (i % 3 === 1) client.send(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]))
+    }
+    const slow = half[0]!
+    const drip = setInterval(() => slow.send(Buffer.from([0])), 50)
+    expect(await ask(await world.client(front), 'SELECT pg_try_advisory_lock(1)')).toEqual([[true]])
+    await Promise.all(half.map((each) => each.closed()))
+    clearInterval(drip)
+    expect(front.front.clients).toBe(1)
+    expect(front.front.refused).toBe(200)
+  })
+
+  test('that guess passwords get nothing but a refusal, and do not delay a client that waits', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lockpool-users-'))
+    const usersFile = join(folder, 'users.txt')
+    await writeFile(usersFile, '"app" "secret"\n')
+    const front = await world.front({ usersFile })
+    await rm(folder, { recursive: true })
+    const [holder, waiter] = await Promise.all(
+      [1, 2].map(() => world.client(front, { user: 'app', password: 'secret' })),
+    )
+    await ask(holder!, 'SELECT pg_advisory_lock(1)')
+    const waiting = ask(waiter!, 'SELECT pg_advisory_lock(1)')
+    const guess = async (at: number): Promise<unknown> => {
+      const user = at % 2 === 0 ? 'app' : `nobody ${at}`
+      return await world.client(front, { user, password: `guess ${at}` }).catch((error: unknown) => error)
+    }
+    for (let round = 0; round < 5; round++) {
+      const refusals = await Promise.all(Array.from({ length: 20 }, (_, i) => guess(round * 20 + i)))
+      for (const refusal of refusals) expect(refusal).toMatchObject({ code: '28P01' })
+    }
+    await ask(holder!, 'SELECT pg_advisory_unlock(1)')
+    expect(await waiting).toEqual([['']])
+    expect([front.front.clients, front.front.refused]).toEqual([2, 100])
+  })
+
+  test('that do not read their answers do not hold up others, and get all when they read', async () => {
+    const front = await world.front()
+    const deaf = await connect(front)
+    await deaf.logIn()
+    deaf.socket.pause()
+    const count = 30_000
+    const one = wire.query('SELECT version()')
+    for (let i = 0; i < count; i += 1000) deaf.send(...Array.from({ length: 1000 }, () => one))
+    expect(await ask(await world.client(front), 'SELECT 1')).toEqual([[1]])
+    deaf.socket.resume()
+    expect((await deaf.until('Z', count)).split(' ').filter((type) => type === 'D')).toHaveLength(count)
+  })
+
+  test('that cancel without the secret of a session cancel nothing', async () => {
+    const front = await world.front()
+    const client = await connect(front)
+    client.startup({ user: 'somebody', database: 'postgres' })
+    await client.until('Z')
+    const key = client.bodies('K')[0]!
+    await world.database.query('SELECT pg_advisory_lock(1)')
+    client.take()
+    client.send(wire.query('SELECT pg_advisory_lock(1)'))
+    const cancel = async (processId: number, secret: number): Promise<void> => {
+      const body = Buffer.concat([int32(16), int32(80_877_102), int32(processId), int32(secret)])
+      const canceler = await connect(front)
+      canceler.send(body)
+      await canceler.closed()
+    }
+    const [processId, secret] = [key.readInt32BE(0), key.readInt32BE(4)]
+    for (let i = 1; i <= 50; i++) await cancel(processId, secret ^ i)
+    await cancel(processId + 1, secret)
+    expect(client.states).toEqual([])
+    await cancel(processId, secret)
+    await client.until('Z')
+    expect(client.states).toEqual(['57014'])
+    await world.database.query('SELECT pg_advisory_unlock(1)')
   })
 })

@@ -115,6 +115,15 @@ test.each<[string, readonly Group[]]>([
     ],
   ],
   [
+    'a cast out of its range fails at Bind',
+    [
+      [
+        ...executed({ text: LOCK.replace('$1', '$1::int'), types: [20], values: ['5000000000'] }).slice(0, 2),
+        SYNC,
+      ],
+    ],
+  ],
+  [
     'a portal that is closed before its last row makes room for another of its name',
     [
       [
