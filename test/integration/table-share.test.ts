@@ -138,7 +138,7 @@ test('a pool of few locks announces nothing, one of many does, and takes it back
  * Method: on a small server strangers of a role without rights, in this database and in another, announce the most there is
  * under many names, ours among them, and hold the numbers that a pool would announce itself by.
  */
-test('forged announcements starve nobody, in whatever database and under whatever name they are made', async () => {
+test('forged announcements starve no pool, whatever their database and name', async () => {
   await using server = await startServer({ max_locks_per_transaction: 64, max_connections: 40 })
   const owner = new pg.Client(server.url)
   owner.on('error', () => undefined)
