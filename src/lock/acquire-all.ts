@@ -6,12 +6,12 @@ import { LockGroup } from './handle/lock-group.js'
 import type { LockRequest, Patience } from './handle/lock-waiter.js'
 
 /**
- * All of them, or none.
+ * All of the locks, or none.
  *
- * They are tried together, which is one batch if they are free. If one is not, it is waited for while holding only those
- * that come before it in an order that is the same for everybody; the others are given back and tried again. Whoever waits
- * holds nothing greater than what it waits for, so no circle of such waits can close. Each wait makes the part that is held
- * from the front longer, so there are at most as many waits as keys.
+ * The pool tries them together, which is one batch if all are free. If one is not, the call waits for it while it holds
+ * only the locks that precede it in an order that is the same for all callers; it releases the others and tries them
+ * again. A waiter holds no lock that is greater than the one it waits for, so such waits cannot form a cycle. Each wait
+ * extends the held prefix, so there are at most as many waits as keys.
  */
 export async function acquireAll(
   { arbiter, keys }: { readonly arbiter: Arbiter; readonly keys: Keys },
@@ -47,7 +47,7 @@ interface Part extends Wanted {
   lock: Lock | null
 }
 
-/** In the order in which they are named, each once. */
+/** In the order in which the caller named them, each once. */
 function partsOf(wanted: readonly Wanted[]): Part[] {
   const seen = new Set<string>()
   const parts: Part[] = []
@@ -58,7 +58,7 @@ function partsOf(wanted: readonly Wanted[]): Part[] {
   return parts
 }
 
-/** What one call of `acquireAll` has so far. */
+/** What one call of `acquireAll` holds so far. */
 class Attempt {
   readonly #keys: Keys
   readonly #parts: readonly Part[]
@@ -72,28 +72,28 @@ class Attempt {
     this.#until = until
   }
 
-  /** Tries what is missing, all at once. Answers the first, in order, that is not free; null if nothing is missing. */
+  /** Tries all missing locks at once. Returns the first, in order, that is not free; null if none is missing. */
   async tryRest(patience: Patience): Promise<Part | null> {
     let missing: Part[] = []
     for (const part of this.#parts) {
-      // While others were waited for, one may have been lost.
+      // During a wait one may have been lost.
       if (part.lock !== null && part.lock.state !== 'held') part.lock = null
       if (part.lock === null) missing.push(part)
     }
-    // Behind one that others of this process hold or wait for nothing need be tried: it would only be given back.
+    // Behind a lock that local callers hold or wait for, no others are tried: they would only be released again.
     const busy = patience === 'once' ? null : firstOf(missing, (part) => this.#isBusy(part))
     if (busy !== null) missing = missing.filter((part) => part.code.id < busy.code.id)
     await this.#take(missing, this.#requestNow(patience))
     return firstOf(missing, ({ lock }) => lock === null) ?? busy
   }
 
-  /** Holding only what comes before it. */
+  /** Holds only the locks that precede it. */
   async waitFor(refused: Part): Promise<void> {
     await this.giveBack((id) => id > refused.code.id)
     refused.lock = await this.#acquire(refused, this.#requestNow('wait'))
   }
 
-  /** One that was lost meanwhile is gone as well. */
+  /** A lock that was lost meanwhile is gone as well. */
   async giveBack(isMeant: (id: string) => boolean): Promise<void> {
     const meant: Lock[] = []
     for (const part of this.#parts) {
@@ -137,14 +137,14 @@ class Attempt {
     return this.#keys.acquire(code, label, request, true)
   }
 
-  /** With what is left of the time. */
+  /** With the remaining time. */
   #requestNow(patience: Patience): LockRequest {
     const timeoutMs = Math.max(this.#until - this.#keys.clock.now(), 0)
     return { ...this.#request, patience, timeoutMs }
   }
 }
 
-/** Of those that are meant, the first in the order of all keys, which is the same for everybody; null if there is none. */
+/** Of the selected keys the first in the order that is the same for all callers; null if none is selected. */
 function firstOf(parts: readonly Part[], isMeant: (part: Part) => boolean): Part | null {
   let first: Part | null = null
   for (const part of parts)

@@ -38,20 +38,20 @@ const LONGEST_LABEL = 200
 /** How long a single attempt may take, connecting included. */
 const ATTEMPT_TIMEOUT_MS = 30_000
 
-/** No options at all: what most calls have. */
+/** No options at all: the usual case. */
 export const NO_OPTIONS: AcquireOptions = {}
 
 type WhileDown = Required<LockPoolOptions>['whileDown']
 
-/** Makes of what callers say what the arbiter is asked. */
+/** Translates the options of callers into requests to the arbiter. */
 export class Requests {
   readonly #defaultTimeoutMs: number
   readonly #whileDown: WhileDown
   readonly #noSharing: string | null
-  /** What is asked for without options, outside of all bodies. Nothing in it depends on the call, so it is made once. */
+  /** The request without options, outside of all bodies. It does not depend on the call, so it is created once. */
   #usual: LockRequest | null = null
 
-  /** `noSharing` says why there is no shared mode, where there is none. */
+  /** `noSharing` says why there is no shared mode, if there is none. */
   constructor(defaultTimeoutMs: number, whileDown: WhileDown, noSharing: string | null = null) {
     this.#defaultTimeoutMs = defaultTimeoutMs
     this.#whileDown = whileDown
@@ -75,12 +75,12 @@ export class Requests {
     const { mode = 'exclusive', signal, timeoutMs = this.#defaultTimeoutMs, label } = options
     const purpose = label === undefined || label === '' ? null : label
     const isStandby = false
-    // Each is written out: to spread one object into another costs more than all the rest of a shared lock (measured).
+    // Written out: spreading one object into another costs more than all the rest of a shared lock (measured).
     if (timeoutMs > 0) {
       const waitsWhileDown = patience === 'wait' && this.#waitsWhileDown(options)
       return { mode, patience, timeoutMs, signal, frame, purpose, waitsWhileDown, isStandby }
     }
-    // One attempt takes as long as the server takes to answer: that is bounded, but not by 0.
+    // One attempt takes as long as the server's answer: that is bounded, but not by 0.
     const single = patience === 'ask' ? patience : 'once'
     const waitsWhileDown = false
     return {
@@ -95,7 +95,7 @@ export class Requests {
   }
 }
 
-/** Runs at every call, so it builds nothing while all is well. */
+/** Runs at every call, so it allocates nothing unless an option is wrong. */
 function checkRequest(options: AcquireOptions, known: ReadonlySet<string>): void {
   if (typeof options !== 'object' || options === null)
     throw new InvalidOptionError([`options must be an object, got ${show(options)}`])

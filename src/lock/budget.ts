@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js'
 
-/** So much per second and no more: what anybody may send us must not keep us busy. */
+/** A limit per second for what other roles may send us, so that it cannot keep us busy. */
 export class Budget {
   readonly #clock: Clock
   readonly #perSecond: number
@@ -13,7 +13,7 @@ export class Budget {
     this.#since = clock.now()
   }
 
-  /** False if there is none left. */
+  /** False if the budget is used up. */
   spend(): boolean {
     const now = this.#clock.now()
     if (now - this.#since >= 1000) {

@@ -3,7 +3,7 @@ import { SeenTokens } from '../dialect/seen-tokens.js'
 import type { PoolOptions } from '../pool/pool-options.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
 
-/** What lock sessions are told of the options. */
+/** The options for lock sessions. */
 export function linkSettings(
   { leaseMs, fencing, strict }: Required<LockPoolOptions>,
   sender: string,
@@ -11,12 +11,12 @@ export function linkSettings(
   return { leaseMs, fencing, strict, sender, seen: new SeenTokens() }
 }
 
-/** With one connection in all, what people are to see would have to wait for locks. */
+/** With one connection in total, reports for people would have to wait for locks. */
 export function isTold({ keyNames, max }: Required<LockPoolOptions>): boolean {
   return keyNames !== 'off' && max > 1
 }
 
-/** Those that a pool of locks hands on to its pool of connections. */
+/** The options that a lock pool passes on to its connection pool. */
 export function poolOptions(options: Required<LockPoolOptions>, reserved: number): PoolOptions {
   const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options
   const { maxUses, allowExitOnIdle, leakWarningMs, connectTimeoutMs } = options

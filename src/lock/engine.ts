@@ -32,13 +32,13 @@ import { Sessions, type SessionsHost } from './session/sessions.js'
 import type { Tenant } from './session/tenant.js'
 import { TableBudget, type BudgetHost } from './table-budget.js'
 
-/** The database to lock in, and time and chance. */
+/** The database to lock in, the clock and the random generator. */
 export interface EnginePorts<C extends object> {
   readonly factory: ConnectionFactory<C>
   readonly dialect: Dialect<C>
   readonly clock: Clock
   readonly random: Random
-  /** How the pool is made, where a pool that can more is wanted. Default: a plain one. */
+  /** Creates the connection pool, for subclasses. Default: a plain one. */
   readonly makePool?: MakePool<C>
 }
 
@@ -49,8 +49,8 @@ export type MakePool<C extends object> = (
 ) => ConnectionPool<C>
 
 /**
- * The parts, and how they are tied: the arbiter decides, sessions carry out, the doorbell wakes, and all connections
- * come from one pool. Each part knows only what it needs of the others; the rest is here.
+ * The parts, and their connections: the arbiter decides, sessions execute, the notification listener wakes, and all
+ * connections come from one pool. Each part knows only what it needs of the others; the rest is here.
  */
 export class Engine<C extends object> implements ArbiterLinks, SessionsHost, DoorbellHost, BudgetHost {
   readonly clock: Clock
@@ -62,7 +62,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly keys: Keys
   readonly semaphores: Semaphores
   readonly sessions: Sessions<C>
-  /** How this process is called in messages to people. */
+  /** The name of this process in messages. */
   readonly process: string
   readonly doorbell: Doorbell<C>
   readonly leaks: LeakWatch | null
@@ -72,7 +72,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly #reports: ReportBoard<C> | null
   readonly #namespace: string
   readonly #sender: string
-  /** Aborts when the pool is closed: nobody is told then that it is ready. */
+  /** Aborts when the pool is closed: then no caller learns that it is ready. */
   readonly #closing = new AbortController()
   readonly #borrows: boolean
   #shortfall: string | null = null
@@ -81,7 +81,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   constructor(options: Required<LockPoolOptions>, parts: EnginePorts<C>) {
     const { factory, dialect, clock, random, makePool = (...all) => new ConnectionPool(...all) } = parts
     const { max, maxWaiting, idleTimeoutMs, leakWarningMs } = options
-    // One place that sessions leave to borrowers, and one that borrowers leave to sessions.
+    // Sessions leave one place to borrowers, and borrowers leave one to sessions.
     const spare = max > 1 ? 1 : 0
     this.clock = clock
     this.random = random
@@ -101,7 +101,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.arbiter = new Arbiter(ports, maxWaiting, this.events, this)
     this.keys = new Keys(ports, this.arbiter)
     this.semaphores = new Semaphores(this.arbiter)
-    // A session has a pulse, which keeps the process.
+    // A session sends heartbeats, which keeps the process alive.
     const sessionIdleMs = options.allowExitOnIdle ? Math.min(idleTimeoutMs, 1000) : idleTimeoutMs
     const link = linkSettings(options, this.#sender)
     const sessionOptions = { limit: max - spare, max, idleTimeoutMs: sessionIdleMs, link }
@@ -121,7 +121,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     await orAbort(this.sessions.ready(), signal)
   }
 
-  /** Refuses those who wait, gives holders and borrowers `graceMs`, and ends what is left. */
+  /** Refuses waiters, gives holders and borrowers `graceMs`, and ends what is left. */
   async close(graceMs: number): Promise<void> {
     this.#closing.abort(new PoolClosedError())
     const since = this.clock.now()
@@ -136,7 +136,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.#budget.close()
     this.#names?.close()
     this.#reports?.close()
-    // Sessions without a connection of their own need one to say that they are gone.
+    // Sessions without a connection of their own need one to report that they are gone.
     if (this.#borrows) await this.sessions.close()
     const leftMs = Math.max(Math.ceil(graceMs - (this.clock.now() - since)), 0)
     await Promise.all([
@@ -199,7 +199,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.#budget.left(link)
   }
 
-  /** Of the keys that somebody here holds or waits for, as far as they have names. */
+  /** The names of the keys that callers here hold or wait for, if they have names. */
   namesInUse(): Iterable<NamedKey> {
     return namesInUse(this.keys, this.semaphores, this.#namespace)
   }
@@ -236,14 +236,14 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.tokensChanged(session.link.noFencing)
     this.events.emit('session:opened', { session: session.id, serverId: session.link.serverId })
     const { shortfall } = session.link
-    // Once for all sessions that find the same.
+    // Once for all sessions with the same finding.
     if (shortfall !== null && shortfall !== this.#shortfall) this.warn(shortfall)
     this.#shortfall = shortfall
   }
 
   tokensChanged(noFencing: string | null): void {
     this.arbiter.noFencing = noFencing
-    // Once for all sessions that find so, whatever each of them finds.
+    // Once for all sessions that find so, whatever the finding of each.
     const isNews = noFencing !== null && this.#noFencing === null
     if (isNews && this.sessions.wants.fencing !== 'off')
       this.warn(`locks have no fencing tokens for now: ${noFencing}`)
@@ -266,7 +266,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   rung(keyId: string, sender: string): void {
-    // Our own bell is for the others: whoever rings has just had its turn.
+    // Our own wake-ups are for other processes: this one has just had its turn.
     if (sender === this.#sender) return
     this.keys.rung(keyId, sender)
     this.semaphores.rung(keyId, sender)
@@ -307,7 +307,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 }
 
-/** How this process is called when others are told whom they wait for. */
+/** The name of this process in messages to processes that wait for it. */
 function processInWords(applicationName: string): string {
   return `process ${process.pid} on ${hostname()} (${applicationName})`
 }

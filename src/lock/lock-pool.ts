@@ -165,7 +165,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     try {
       result = await runHolding(lock, () => body(lock))
     } catch (error) {
-      // The body's own error says more than that of a release which fails because the lock was lost.
+      // The body's own error says more than that of a release that fails because the lock was lost.
       await lock.release().catch(() => undefined)
       throw error
     }
@@ -287,17 +287,17 @@ export class LockPool<C extends object> implements AsyncDisposable {
     return this.#engine.reports(0)
   }
 
-  /** For pools that can more: runs the body of a transaction in which these keys are held, also those that are added. */
+  /** For subclasses: runs the body of a transaction in which these keys are held, including keys that are added later. */
   protected runTransacting<T>(keys: KeysOfTransaction, body: () => T): T {
     return runTransacting(this.#engine.keys, keys, body)
   }
 
-  /** For pools that can more: whether who asks for it here would wait for itself. Its own transaction does not count. */
+  /** For subclasses: whether a request for it here would wait for itself. The request's own transaction does not count. */
   protected isHeldAround(keyId: string, ownKeys: KeysOfTransaction | null): boolean {
     return this.#engine.keys.isHeldAround(keyId, ownKeys)
   }
 
-  /** What the caller gets: the lock itself, unless leaks are looked for. */
+  /** What the caller gets: the lock itself, unless the pool looks for leaks. */
   #watched(acquired: Promise<Lock | null>, entrance: 'acquire' | 'tryAcquire'): Promise<Lock | null> {
     const { leaks } = this.#engine
     if (leaks === null) return acquired
@@ -326,7 +326,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     }
   }
 
-  /** On its own: a closure on the way of each caller costs, whether it is made or not. */
+  /** A function of its own: creating a closure for each caller costs time, even if it is not used. */
   #traced(code: KeyCode, key: LockKey, request: LockRequest): Promise<Lock | null> {
     return traceAcquire([key], request.mode, () => this.#engine.keys.acquire(code, key, request))
   }

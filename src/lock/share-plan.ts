@@ -1,44 +1,44 @@
-/** All lockpools of a server together announce no more than this part of its lock table. */
+/** All pools of a server together announce no more than this part of its lock table. */
 const ANNOUNCED_PART = 1 / 2
 
 /**
- * What a session may use without a word, of what each connection brings to the table: if every connection there can be were
- * such a session, all of them would use a half of it. The table really has room for a fifth more than is counted here
- * (background processes bring entries too), which is for everybody else.
+ * What a session may use without announcing, as a part of what each connection adds to the table: if every possible
+ * connection were such a session, all of them together would use half of the table. The table really has room for a fifth
+ * more than is counted here (background processes add entries too), which is for all other programs.
  */
 const SILENT_PART = 1 / 2
 
-/** Locks that nobody has announced count against what may be announced, as far as they are more than this part of the table. */
+/** Locks without an announcement reduce what may be announced, as far as they exceed this part of the table. */
 const TOLERATED_PART = 1 / 8
 
-/** Announcements of roles that are not known to use lockpool here keep no more than this part from those that are. */
+/** Announcements of roles that are not known to use lockpool here take no more than this part from the others. */
 const STRANGERS_PART = 1 / 2
 
-/** Of what may be announced, this is left for a pool that may come next, if a fair part is not less. */
+/** This part of what may be announced stays free for the next pool, if a fair part is not less. */
 const NEWCOMERS_PART = 1 / 4
 
-/** A pool gets as much again as it needs, so that it need not ask again at once. */
+/** A pool gets twice what it needs, so that it need not ask again at once. */
 const HEADROOM = 2
 
 /** The lock table of a server. */
 export interface LockTable {
   /** How many entries it has room for. */
   readonly capacity: number
-  /** How many of them each connection brings: `max_locks_per_transaction`. */
+  /** How many of them each connection adds: `max_locks_per_transaction`. */
   readonly perSession: number
 }
 
-/** What lockpools may use of a lock table, in entries. */
+/** What pools may use of a lock table, in entries. */
 export interface ShareRules {
-  /** All that announce what they use, together. */
+  /** All pools that announce their use, together. */
   readonly together: number
-  /** One that is alone. */
+  /** A single pool without others. */
   readonly alone: number
-  /** Each session of one, whatever others have announced. */
+  /** Each session of a pool, whatever others have announced. */
   readonly floor: number
 }
 
-/** Pure: what everybody who speaks of shares goes by. */
+/** Pure: the limits that all pools share. */
 export function shareRules({ capacity, perSession }: LockTable): ShareRules {
   const together = Math.floor(capacity * ANNOUNCED_PART)
   return {
@@ -50,15 +50,15 @@ export function shareRules({ capacity, perSession }: LockTable): ShareRules {
 
 /** What is known of the use of the table by others. */
 export interface OthersUse {
-  /** Pools that have announced something, of roles that may use lockpool here. */
+  /** Pools with an announcement, of roles that may use lockpool here. */
   readonly pools: number
   /** What those have announced. */
   readonly announced: number
-  /** What is announced by other roles: by pools of other databases, or by anybody. */
+  /** Announcements of other roles: of pools in other databases, or of strangers. */
   readonly claimed: number
   /** Locks that the sessions of those really hold. */
   readonly claimedHeld: number
-  /** Locks of sessions that have announced nothing. */
+  /** Locks of sessions without an announcement. */
   readonly unannounced: number
 }
 
@@ -66,15 +66,15 @@ export interface OthersUse {
 export interface TableView {
   /** Entries that all pools together may announce. */
   readonly limit: number
-  /** Pools besides this one that have announced something. */
+  /** Other pools with an announcement. */
   readonly otherPools: number
-  /** What those have announced, and what counts as if. */
+  /** What those have announced, and what counts as an announcement. */
   readonly others: number
 }
 
 /**
- * Pure: what of the table there is for pools to share. What a stranger says costs the others no more than a part, and what he
- * really holds is no longer there for anybody.
+ * Pure: the part of the table that pools may share. The announcements of strangers cost the others no more than a part;
+ * locks that strangers really hold are not available to any pool.
  */
 export function viewOf(table: LockTable, use: OthersUse): TableView {
   const { together } = shareRules(table)
@@ -92,16 +92,16 @@ export interface ShareNeeds {
   readonly share: number
   /** Entries in use: never taken away. */
   readonly used: number
-  /** Entries in use and asked for. */
+  /** Entries in use and wanted. */
   readonly needed: number
-  /** Not after others have been seen to grow at the same time. */
+  /** Not after other pools were seen to grow at the same time. */
   readonly mayExceedFair: boolean
 }
 
 /**
- * Pure: how many entries a pool should have. One that needs little gets what it needs and as much again. One that needs
- * more gets a fair part, counting one for a pool that may come next; and beyond that only half of what is left, as long
- * as something stays free for a newcomer. What it uses beyond its part it keeps, and it shrinks as it releases.
+ * Pure: how many entries a pool should have. A pool that needs little gets twice what it needs. A pool that needs more
+ * gets a fair part, counting one pool that may come next; and beyond that only half of what is left, while something
+ * stays free for a newcomer. It keeps what it uses beyond its part, and shrinks as it releases.
  */
 export function planShare(view: TableView, needs: ShareNeeds): number {
   const { share, used, needed, mayExceedFair } = needs

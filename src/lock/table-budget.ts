@@ -5,26 +5,29 @@ import type { Random } from '../base/random.js'
 import type { LockLink, TableUse } from '../dialect/dialect.js'
 import { planShare, shareRules, viewOf, type LockTable, type TableView } from './share-plan.js'
 
-/** A look is not repeated at once. */
+/** A look is not repeated before this. */
 const LOOK_AGAIN_MS = 1000
 
 /**
- * A look costs the server time in proportion to all locks there are (60 ms at 40,000, measured). All pools together spend no
+ * A look costs the server time in proportion to all its locks (60 ms at 40,000, measured). All pools together spend no
  * more than this part of a processor on it: the more it costs, and the more pools there are, the rarer it is.
  */
 const LOOKING_PART = 1 / 100
 
-/** However expensive looks are, or somebody makes them seem to be, there is one after this long. */
+/** However expensive looks are, or a stranger makes them appear, there is one after this long. */
 const RAREST_MS = 600_000
 
-/** When a pool that has announced something looks whether others need it: soon after it has grown, then more and more rarely. */
+/**
+ * When a pool with an announcement checks whether others need entries: soon after it has grown, then more and more
+ * rarely.
+ */
 const RHYTHM: Backoff = { firstMs: 2000, factor: 2, capMs: 32_000, jitter: 0.25 }
 
 /** Pools that grow at the same time see each other, step back, and try again at different times. */
 const ATTEMPTS = 3
 const APART_MS = 20
 
-/** From this part of what a pool may use it is worth a warning. */
+/** From this part of its limit on, a pool warns. */
 const WARN_FROM = 0.8
 
 export interface BudgetHost {
@@ -34,35 +37,35 @@ export interface BudgetHost {
   readonly used: number
   /** Entries that callers wait to be allowed to use. */
   readonly asking: number
-  /** It has turned out whether there is room for them. */
+  /** The budget knows now whether there is room for them. */
   settled(): void
   warn(message: string, error?: Error): void
 }
 
 /**
- * How much of the server's lock table this pool may use. A full table breaks everybody's statements, so pools share a part
- * of it. Each announces in the server how much it wants to use, then looks at what all have announced, and uses it only if
- * that fits: of two that do so at once, the later sees both. So what may be used in all stays below the limit, whatever
- * pools come and go. Every session of a pool announces the same, so that it stands as long as there are locks to cover.
+ * How much of the server's lock table this pool may use. A full table breaks the statements of all programs, so pools
+ * share a part of it. Each announces at the server how much it wants to use, then reads all announcements, and uses it
+ * only if they fit: if two do so at once, the later one sees both. So the total stays below the limit, whatever pools
+ * come and go. Every session of a pool announces the same, so the announcement lasts as long as there are locks to cover.
  */
 export class TableBudget {
   readonly #host: BudgetHost
   readonly #sender: string
-  /** `maxHeldLocks`, if it is a number: then nothing is announced, and the rest here is not in use. */
+  /** `maxHeldLocks`, if it is a number: then nothing is announced, and the rest of this class is unused. */
   readonly #fixed: number | null
   readonly #links = new Set<LockLink>()
   #table: LockTable = UNKNOWN
   /** At the last look. */
   #view: TableView | null = null
-  /** What is announced and has been found to fit. Zero where what goes without a word is enough. */
+  /** What is announced and was found to fit. Zero if the allowance without announcement is enough. */
   #share = 0
   #announced = 0
   /** What it could have had at the last look. */
   #ceiling = Infinity
   #lookedAt = -Infinity
-  /** What the last look has cost, in the time that is to pass for it. */
+  /** The cost of the last look, as the time that must pass because of it. */
   #priceMs = 0
-  /** When that time has passed for all looks so far, those included by which it has grown. */
+  /** When that time is over for all looks so far, including those by which it has grown. */
   #paidAt = -Infinity
   #isLooking = false
   #cancelRhythm: Cancel | null = null
@@ -82,12 +85,12 @@ export class TableBudget {
     return this.#fixed ?? Math.max(this.#share, this.#silent)
   }
 
-  /** What goes without a word. Whatever others announce, it is not taken away. */
+  /** The allowance without announcement. Announcements of others do not reduce it. */
   get #silent(): number {
     return shareRules(this.#table).floor * Math.max(this.#links.size, 1)
   }
 
-  /** Whether so many more entries may be used. `later`: `grow` may help. */
+  /** Whether this many more entries may be used. `later`: `grow` may help. */
   room(entries: number): 'now' | 'later' | LockError {
     const used = this.#host.used + entries
     const most = this.#fixed ?? Math.max(this.#ceiling, this.#silent)
@@ -96,7 +99,7 @@ export class TableBudget {
     return this.#mayLook(used) ? 'later' : this.#full()
   }
 
-  /** Looks whether more can be had, and says `settled` when that is known. */
+  /** Looks whether more is available, and calls `settled` when that is known. */
   grow(): void {
     if (this.#isLooking || this.#isClosed) return
     this.#isLooking = true
@@ -113,7 +116,7 @@ export class TableBudget {
       })
   }
 
-  /** A session has opened. What is announced is so by it as well, before its first lock. */
+  /** A session has opened. It announces the same as the others before its first lock. */
   async joined(link: LockLink): Promise<void> {
     this.#table = { capacity: link.capacity, perSession: link.capacityPerSession }
     this.#links.add(link)
@@ -121,8 +124,8 @@ export class TableBudget {
   }
 
   /**
-   * A session is given up or lost. With the last, nothing is announced any more, and nothing is known of the table: the
-   * next session comes first, and whoever asked is asked again.
+   * A session was checked in or lost. After the last one nothing is announced, and nothing is known of the table: the
+   * next session comes first, and requests are decided again.
    */
   left(link: LockLink): void {
     this.#links.delete(link)
@@ -141,7 +144,7 @@ export class TableBudget {
     this.#stopRhythm()
   }
 
-  /** At once, where the last look has shown that there is more to be had; and else now and then. */
+  /** At once if the last look has shown that more is available; otherwise now and then. */
   #mayLook(used: number): boolean {
     if (this.#fixed !== null || this.#isClosed) return false
     if (this.#isLooking || used <= this.#ceiling) return true
@@ -149,7 +152,7 @@ export class TableBudget {
   }
 
   async #look(): Promise<void> {
-    // Callers come in crowds: all of this moment are to be counted.
+    // Callers come in crowds: count all callers of this moment.
     await NOW
     let mayExceedFair = true
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -168,9 +171,9 @@ export class TableBudget {
     }
   }
 
-  /** False if others grew at the same time, and it got less than there seemed to be. */
+  /** False if others grew at the same time, and it got less than seemed available. */
   async #growTo(needed: number, mayExceedFair: boolean): Promise<boolean> {
-    // Something must be announced for others to count us.
+    // It must announce something for others to count it.
     await this.#announce(Math.max(this.#share, 1))
     const plan = this.#plan(await this.#use(), needed, mayExceedFair)
     if (plan > this.#share) {
@@ -202,7 +205,7 @@ export class TableBudget {
     if (this.#announced !== share) await this.#announce(share)
   }
 
-  /** By every session, so that it stands as long as there are locks to cover. */
+  /** By every session, so that it lasts as long as there are locks to cover. */
   async #announce(share: number): Promise<void> {
     this.#announced = share
     const links = [...this.#links]
@@ -213,7 +216,7 @@ export class TableBudget {
     }
   }
 
-  /** What all others announce, by any session that is still there: by now all of ours have announced what we do. */
+  /** The announcements of all others, read by any session that is still there: by now all of ours announce the same. */
   async #use(): Promise<TableUse> {
     const ours = [...this.#links].map(({ serverId }) => serverId)
     for (const link of [...this.#links]) {

@@ -17,7 +17,7 @@ const BANNED: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b(?:has|have) to do with\b/i, 'concerns, uses, affects'],
   [/\bwill do\b/i, 'is suitable, is enough'],
   [/\bbeside\b/i, 'next to, alongside, compared with'],
-  [/\ba lockpool\b/i, 'lockpool, a pool, a process that uses lockpool'],
+  [/\b[Aa] lockpool\b/, 'lockpool, a pool, a process that uses lockpool'],
   [/\bcircles?\b/i, 'cycle'],
   [/\b(?:bell|ears|deaf)\b/i, 'notification listener, polling'],
   [/\bfail-overs?\b/i, 'failover'],
@@ -26,9 +26,20 @@ const BANNED: readonly (readonly [pattern: RegExp, instead: string])[] = [
 ]
 
 /** Folders of `src` whose comments and messages are clean. Others are added when they are. */
-const CLEAN_SOURCES = ['base', 'cli', 'dashboard', 'embedded', 'inspect', 'pool', 'serve', 'telemetry'].map(
-  (folder) => `src/${folder}/`,
-)
+const CLEAN_SOURCES = [
+  'base',
+  'cli',
+  'dashboard',
+  'embedded',
+  'inspect',
+  'lock',
+  'pool',
+  'serve',
+  'telemetry',
+].map((folder) => `src/${folder}/`)
+
+/** Identifiers in these files still have the words that the glossary replaces. */
+const NOT_YET: readonly string[] = ['src/lock/contention/doorbell.ts']
 
 /** Pages that are clean. Others are added when they are. */
 const CLEAN_PAGES: readonly string[] = [
@@ -101,7 +112,9 @@ const CLEAN_PAGES: readonly string[] = [
 
 /** Every banned phrase in what is clean, with its place. */
 export function bannedPhrases(): string[] {
-  const sources = filesOf('src', '.ts').filter(({ path }) => isBelow(path, CLEAN_SOURCES))
+  const sources = filesOf('src', '.ts').filter(
+    ({ path }) => isBelow(path, CLEAN_SOURCES) && !NOT_YET.includes(path),
+  )
   const clean = CLEAN_PAGES.map((path) => ({ path, text: read(path) }))
   return [...sources.map(withoutLiterals), ...clean.map(withoutCode)].flatMap(phrasesIn)
 }

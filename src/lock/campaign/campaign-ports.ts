@@ -5,14 +5,14 @@ import type { LeaderInfo } from '../../dialect/leader.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockEvents } from '../lock-events.js'
 
-/** What a campaign needs of its pool. */
+/** What a campaign needs from its pool. */
 export interface CampaignPorts {
   readonly clock: Clock
   readonly random: Random
   readonly events: Emitter<LockEvents>
-  /** Waits for the key for as long as it takes. */
+  /** Waits for the key without a limit. */
   acquire(signal: AbortSignal): Promise<Lock>
-  /** Writes down who leads; resolves after the first attempt, and never rejects. */
+  /** Records the leader; resolves after the first attempt, and never rejects. */
   announce(lock: Lock, name: string, term: AbortSignal): Promise<void>
   leader(): Promise<LeaderInfo | null>
   warn(message: string, error?: Error): void

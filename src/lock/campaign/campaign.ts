@@ -22,10 +22,10 @@ import type { CampaignPorts } from './campaign-ports.js'
 import { CAMPAIGN_MOVES, type CampaignState } from './campaign-state.js'
 import { Term } from './term.js'
 
-/** What `run` runs in each term. */
+/** The body that `run` runs in each term. */
 export type TermBody = (term: Term) => void | Promise<void>
 
-/** Between attempts to stand while the server is away. */
+/** The pause between attempts while the server is unavailable. */
 const RETRY: Backoff = { firstMs: 100, factor: 2, capMs: 5000, jitter: 0.5 }
 
 /**
@@ -44,7 +44,7 @@ export class Campaign implements AsyncDisposable {
   readonly #done: Promise<void>
   #state: CampaignState = 'standing'
   #term: { readonly term: Term; readonly over: AbortController } | null = null
-  /** What the term has set going, and what must have stopped before this process leads again. */
+  /** The work of the term, which must have stopped before this process leads again. */
   #work: Promise<void>[] = []
   #body: TermBody | null = null
   /** Why the body of `run` ended the campaign. */
@@ -150,12 +150,12 @@ export class Campaign implements AsyncDisposable {
     this.#term?.over.abort(reason)
   }
 
-  /** The whole life: each turn is one election, or one attempt that failed. */
+  /** The whole life: each round is one election, or one attempt that failed. */
   async #standAgainAndAgain(): Promise<void> {
     const stop = this.#stop.signal
     for (let failures = 0; !stop.aborted;) {
       const lock = await this.#stand(failures)
-      // Looked at here, right before it leads: it may have been told to stop while the lock was on its way.
+      // Checked right before it leads: it may have been stopped while the lock was on its way.
       if (stop.aborted) await lock?.release().catch(() => undefined)
       else if (lock === null) this.#pauseMs = backoffDelay(RETRY, failures++, this.#ports.random)
       else {
@@ -171,7 +171,7 @@ export class Campaign implements AsyncDisposable {
     this.#move('ended')
   }
 
-  /** Null if it could not. */
+  /** Null if there was no election. */
   async #stand(failures: number): Promise<Lock | null> {
     const stop = this.#stop.signal
     try {
@@ -209,14 +209,14 @@ export class Campaign implements AsyncDisposable {
     const { events } = this.#ports
     events.emit('leader:elected', { key: keyText(this.key), name: this.name, token: term.tokenText })
     this.#naming = this.#ports.announce(lock, this.name, term.signal)
-    // As bodies that hold the lock: whoever asks for the same key inside is told so, instead of waiting for itself.
+    // Like bodies that hold the lock: a request for the same key inside is refused, instead of waiting for itself.
     runHolding(lock, () => {
       this.#tell('onElected', () => this.#options.onElected?.(term))
       if (this.#body !== null) this.#start(term, this.#body)
     })
   }
 
-  /** Releases the key when the work has stopped, or its time is up. Answers how it was lost, if it was. */
+  /** Releases the key when the work has stopped, or its time is up. Returns how the lock was lost, if it was. */
   async #leave(lock: Lock, term: AbortSignal): Promise<LockLostError | null> {
     if (term.reason instanceof LockLostError && lock.state === 'lost') return term.reason
     const enough = new AbortController()
@@ -233,7 +233,7 @@ export class Campaign implements AsyncDisposable {
     }
   }
 
-  /** Until nothing of the last term runs any more: two terms must not overlap in one process either. */
+  /** Waits until no work of the last term runs any more: two terms must not overlap in one process either. */
   async #stopped(): Promise<void> {
     const stopped = Promise.all(this.#work)
     this.#work = []
@@ -258,13 +258,13 @@ export class Campaign implements AsyncDisposable {
     this.#work.push(running())
   }
 
-  /** A body that stops because it was told to is no news. */
+  /** A body that stops as requested is not worth a warning. */
   #afterTerm(term: Term, error: unknown): void {
     const isExpected = error === term.signal.reason || error instanceof LockLostError
     if (!isExpected) this.#warn('the body failed after its term', error)
   }
 
-  /** Callbacks are guests: what they throw is reported, and changes nothing. */
+  /** Errors of callbacks are reported, and change nothing. */
   #tell(name: string, callback: () => void | Promise<void>): void {
     const running = async (): Promise<void> => {
       try {
@@ -281,7 +281,7 @@ export class Campaign implements AsyncDisposable {
     this.#ports.warn(`campaign for ${keyInWords(this.key)}: ${message}`, asError)
   }
 
-  /** The only writer of the state. */
+  /** Only this method writes the state. */
   #move(to: CampaignState): void {
     assertMove(CAMPAIGN_MOVES, this.#state, to, `campaign for ${keyInWords(this.key)}`)
     this.#state = to

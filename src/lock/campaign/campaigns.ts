@@ -8,7 +8,7 @@ import type { CampaignOptions } from './campaign-options.js'
 import { Campaign } from './campaign.js'
 import { LeaderBoard } from './leader-board.js'
 
-/** The campaigns of one pool: how they are tied to its parts, and how they end with it. */
+/** The campaigns of one pool: their ties to its parts, and their end with it. */
 export class Campaigns<C extends object> {
   readonly #engine: Engine<C>
   readonly #board: LeaderBoard<C>
@@ -47,9 +47,9 @@ export class Campaigns<C extends object> {
     for (const campaign of this.#running) campaign.end(new PoolClosedError(), graceMs)
   }
 
-  /** In no frame: a campaign that is begun inside a body outlives it. */
+  /** Outside of all frames: a campaign that is started inside a body outlives it. */
   #acquire(code: KeyCode, label: LockKey, signal: AbortSignal, purpose: string | null): Promise<Lock> {
-    // A campaign rests while the server is away, and says so.
+    // While the server is unavailable a campaign rests, and reports it.
     const patience = { patience: 'wait', timeoutMs: Infinity, waitsWhileDown: false } as const
     const request = { mode: 'exclusive', ...patience, signal, frame: null, purpose, isStandby: true } as const
     return this.#engine.keys.acquire(code, label, request) as Promise<Lock>
@@ -57,7 +57,7 @@ export class Campaigns<C extends object> {
 
   #announce(key: KeyCode, lock: Lock, name: string, term: AbortSignal): Promise<void> {
     const session = this.#engine.keys.find(key.id)?.session?.link.serverId
-    // Lost already: whoever leads now writes its own.
+    // The term is lost already: the next leader writes its own record.
     if (session === undefined || !lock.isHeld) return Promise.resolve()
     const hasToken = lock.tokenText !== null
     return this.#board.write(hasToken ? { key, name, token: lock.token, session } : null, term)

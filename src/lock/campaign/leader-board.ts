@@ -7,7 +7,7 @@ import type { LeaderInfo, LeaderRecord } from '../../dialect/leader.js'
 import type { KeyCode } from '../../dialect/lock-key.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 
-/** Between attempts to write a name down. */
+/** The pause between attempts to record a name. */
 const RETRY: Backoff = { firstMs: 500, factor: 2, capMs: 30_000, jitter: 0.5 }
 
 export interface LeaderBoardPorts<C extends object> {
@@ -19,13 +19,13 @@ export interface LeaderBoardPorts<C extends object> {
 }
 
 /**
- * Where leaders write down who they are, for all to see. Nothing of an election depends on it: what can't be written is
- * tried again or reported, and the leader leads.
+ * Where leaders record their names, for all processes to read. No election depends on it: a failed write is repeated or
+ * reported, and the leader leads.
  */
 export class LeaderBoard<C extends object> {
   readonly #ports: LeaderBoardPorts<C>
   readonly #isAlone: boolean
-  /** Reasons that stay are reported once, not at each election. */
+  /** Lasting reasons are reported once, not at each election. */
   #reported: string | null = null
 
   /** `isAlone`: there is one connection, and the lock is on it. */
@@ -40,8 +40,8 @@ export class LeaderBoard<C extends object> {
   }
 
   /**
-   * Resolves after the first attempt; others follow in the background, no longer than the term. Never rejects. The record is
-   * null where there are no tokens.
+   * Resolves after the first attempt; others follow in the background, at most until the end of the term. Never rejects.
+   * The record is null if there are no tokens.
    */
   async write(record: LeaderRecord | null, term: AbortSignal): Promise<void> {
     if (record === null) return this.#report('there are no fencing tokens')

@@ -30,7 +30,7 @@ export class Term {
 
   /** Aborts when the term is over: with a LockLostError if it was lost, otherwise with the reason why it was given up. */
   get signal(): AbortSignal {
-    // Whoever looks after a pause of the process learns of the loss here, before any timer fires.
+    // After a pause of the process this access finds the loss, before any timer fires.
     if (!this.#signal.aborted) void this.#lock.signal
     return this.#signal
   }

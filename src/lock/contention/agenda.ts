@@ -1,29 +1,29 @@
 /** Something whose facts an event may change, and which then takes its steps. */
 export interface Dirty {
-  /** Where it is on the agenda; null if it is not. Only the agenda writes it. */
+  /** The next item on the agenda; null if this one is not on it. Only the agenda writes it. */
   nextDirty: Dirty | null
-  /** Takes steps until there is nothing more to do now. */
+  /** Takes steps until nothing more can be done now. */
   advance(): void
 }
 
-/** Behind the last one that is on the agenda. */
+/** Marks the end of the agenda. */
 const END: Dirty = { nextDirty: null, advance: () => undefined }
 
 /**
- * Events run to completion. An outside event (a call, an answer, a wake-up, a timer, a loss) first changes facts; then
- * everything whose facts have changed takes its steps, once; and only then is the code of users called: listeners,
- * subscribers, and whatever hangs on an abort signal. So none of that code ever runs in the middle of a walk, and what it
- * does is an event of its own.
+ * Events run to completion. An outside event (a call, an answer, a wake-up, a timer, a loss) first changes facts. Then
+ * each item whose facts have changed takes its steps, once. Only then does user code run: listeners, subscribers, and
+ * handlers of abort signals. So user code never runs in the middle of an event, and a call that it makes is an event of
+ * its own.
  */
 export class Agenda {
   #isOpen = false
   #isTelling = false
-  // Links in the things themselves: an array would be filled and emptied at every event.
+  // Links in the items themselves: an array would be filled and emptied at every event.
   #first: Dirty = END
   #last: Dirty = END
   readonly #effects: (() => void)[] = []
 
-  /** Runs the event, or a part of the one that is under way. */
+  /** Runs an event, or a part of the current one. */
   run<T>(event: () => T): T {
     const isOutermost = this.begin()
     try {
@@ -33,7 +33,7 @@ export class Agenda {
     }
   }
 
-  /** As `run`, without a closure: if it answers true, `end` must follow, whatever happens in between. */
+  /** Like `run`, without a closure: if it returns true, the caller must call `end`, whatever happens in between. */
   begin(): boolean {
     if (this.#isOpen) return false
     this.#isOpen = true
@@ -45,7 +45,7 @@ export class Agenda {
     if (this.#effects.length > 0) this.#tell()
   }
 
-  /** Its facts have changed. Outside an event that is one by itself. */
+  /** The item's facts have changed. Outside an event, this is an event of its own. */
   touch(item: Dirty): void {
     if (item.nextDirty === null) {
       item.nextDirty = END
@@ -56,7 +56,7 @@ export class Agenda {
     if (!this.#isOpen) this.end()
   }
 
-  /** Calls `effect`, which may run anybody's code, when the event is over; in the order in which they come. */
+  /** Calls `effect`, which may run user code, at the end of the event. Effects run in the order of their calls. */
   tell(effect: () => void): void {
     this.#effects.push(effect)
     if (!this.#isOpen) this.#tell()
@@ -65,7 +65,7 @@ export class Agenda {
   #drain(): void {
     this.#isOpen = true
     try {
-      // Steps may change the facts of others, which come behind.
+      // Steps may change the facts of other items, which are then appended.
       while (this.#first !== END) {
         const item = this.#first
         this.#first = item.nextDirty!
@@ -78,7 +78,7 @@ export class Agenda {
   }
 
   #tell(): void {
-    // What is told may be an event, with effects of its own: they come behind those that are there.
+    // An effect may start an event with effects of its own. They are appended.
     if (this.#isTelling) return
     this.#isTelling = true
     const effects = this.#effects

@@ -13,7 +13,7 @@ export interface ArbiterPorts {
   readonly clock: Clock
   readonly random: Random
   readonly sender: string
-  /** How this process is called in messages to people. */
+  /** The name of this process in messages. */
   readonly process: string
   readonly guard: Dialect<never>['guard']
   readonly hashOf: ((keyId: string) => number) | null
@@ -26,7 +26,7 @@ export interface ArbiterLinks {
   readonly line: Line
   assign(entry: Tenant): Session | null
   unassign(entry: Tenant): void
-  /** Whether so many more entries of the lock table may be used; `makeRoom` tries to find out. */
+  /** Whether this many more entries of the server's lock table may be used; `makeRoom` tries to find out. */
   room(entries: number): 'now' | 'later' | LockError
   makeRoom(): void
   asleep(): void

@@ -17,7 +17,7 @@ import type { ArbiterLinks, ArbiterPorts } from './arbiter-ports.js'
 import { INTEREST_ENTRIES, Parking, type Parked } from './parking.js'
 import type { Line } from './line.js'
 
-/** What is the same for everything that callers here contend for: who may come, what is counted, and what listeners hear. */
+/** What keys and semaphores have in common: the limit of waiting callers, the counters, and the events. */
 export class Arbiter {
   readonly agenda: Agenda
   readonly clock: Clock
@@ -51,7 +51,7 @@ export class Arbiter {
     return this.#waiting
   }
 
-  /** How many callers have come so far. */
+  /** The number of callers so far. */
   get arrivals(): number {
     return this.#arrivals
   }
@@ -64,7 +64,7 @@ export class Arbiter {
     return this.#links.lastFailure
   }
 
-  /** Entries of the server's lock table that interest in keys takes. */
+  /** The lock-table entries that waiter registrations use. */
   get interestEntries(): number {
     return this.#interested * INTEREST_ENTRIES
   }
@@ -77,7 +77,7 @@ export class Arbiter {
     this.#interested += isSet ? 1 : -1
   }
 
-  /** Why nobody may come now, or null. */
+  /** Why a new caller is refused now, or null. */
   get refusal(): LockError | null {
     return (
       this.#closed ?? (this.#waiting >= this.#maxWaiting ? new PoolSaturatedError(this.#maxWaiting) : null)
@@ -88,13 +88,13 @@ export class Arbiter {
     return this.#isClosing ? new PoolClosedError() : null
   }
 
-  /** One more caller, until it has `left`. */
+  /** Counts one more caller, until it has `left`. */
   arrive(isPart = false): number {
     if (!isPart) this.#waiting++
     return ++this.#arrivals
   }
 
-  /** A caller who asks for several keys: one more, however many they are, until it has left. */
+  /** Counts a caller that asks for several keys as one, until it has left. */
   groupCame(): void {
     this.#waiting++
   }
@@ -103,7 +103,7 @@ export class Arbiter {
     this.#waiting--
   }
 
-  /** From now on all who come are refused. */
+  /** From now on all new callers are refused. */
   close(): void {
     this.#isClosing = true
   }
@@ -125,12 +125,12 @@ export class Arbiter {
     return this.#links.isListening
   }
 
-  /** One more waits for other processes, or asks them something. */
+  /** One more entry waits for other processes, or asks the server about them. */
   listen(): void {
     this.#links.asleep()
   }
 
-  /** One less. */
+  /** One entry less. */
   unlisten(): void {
     this.#links.awake()
   }

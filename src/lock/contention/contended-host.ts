@@ -10,37 +10,43 @@ import type { Tenant } from '../session/tenant.js'
 import type { Agenda } from './agenda.js'
 import type { Line } from './line.js'
 
-/** What everything that is contended for needs of the rest of the pool, and what it tells it. */
+/** What a contended entry needs from the rest of the pool, and reports to it. */
 export interface ContendedHost {
   readonly agenda: Agenda
   readonly clock: Clock
   readonly random: Random
-  /** The name of this process in rings and claims. */
+  /** The name of this process in wake-ups and tickets. */
   readonly sender: string
-  /** In which one entry at a time waits for its turn. */
+  /** One event at a time: entries take their steps on it. */
   readonly line: Line
   /** Why there are no fencing tokens, or null. */
   readonly noFencing: string | null
   /** Why there is no session, if there is none. */
   readonly lastFailure: LockError | null
-  /** The pool takes no more callers, and waits for nothing. */
+  /** The pool refuses new callers, and waits for nothing. */
   readonly isClosing: boolean
 
   /**
-   * Whether so many more entries of the server's lock table may be used for it. Not now: `proceed` is called when that is
-   * known; never: the error says why.
+   * Whether this many more entries of the server's lock table may be used for it. If the answer is not known yet, the
+   * pool calls `proceed` when it is; if the answer is never, the error says why.
    */
   admit(entry: Parked, entries: number): 'now' | 'later' | LockError
-  /** A session for it; or null, and `proceed` or `sessionFailed` is called when that changes. */
+  /**
+   * A session for the entry. If there is none, the answer is null, and the pool calls `proceed` or `sessionFailed` when
+   * that changes.
+   */
   assign(entry: Tenant): Session | null
 
-  /** Interest in it is set in the server, or is not any more. */
+  /** The entry's waiter registration was set at the server, or removed. */
   interestChanged(isSet: boolean): void
-  /** It now waits for other processes. */
+  /** The entry now waits for other processes. */
   asleep(entry: { readonly queue: Fifo<LockWaiter<WaitedFor>> }): void
   awake(): void
 
-  /** `now` is when, on the clock: a caller that knows it passes it on, because a look costs as much as telling of it. */
+  /**
+   * `now` is the current time: a caller that knows it passes it on, because reading the clock costs as much as emitting
+   * the event.
+   */
   acquired(lock: Lock, waiter: LockWaiter<WaitedFor>, isHandOff: boolean, now: number): void
   released(lock: Lock, now?: number): void
   lost(error: LockLostError, lock: Lock): void

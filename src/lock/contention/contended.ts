@@ -14,12 +14,12 @@ import { PlaceInLine, wasQuick } from './place-in-line.js'
 import { Sleep, type Wake } from './sleep.js'
 
 /**
- * What callers here contend for with other processes: a key, or the permits of a semaphore. The base is about the others:
- * on which session it is, how it sleeps and stands in line, what wakes it. Which callers here have it, and what is asked of
- * the server, is for those who extend it.
+ * Something that callers here contend for with other processes: a key, or the permits of a semaphore. This base class
+ * handles the other processes: the session, the wait for a wake-up, the place in the server's queue. Subclasses know the
+ * local callers, and what to ask of the server.
  *
- * There is one operation under way at most. What it is about is decided when it leaves: until then callers gather, and go
- * with it.
+ * There is at most one operation under way. The entry chooses it when the batch leaves: until then callers gather, and
+ * share it.
  */
 export abstract class Contended<State extends string, Host extends ContendedHost>
   implements Dirty, Tenant, WaitedFor, Client, Rung
@@ -30,13 +30,13 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   protected readonly host: Host
   /** A first attempt has just failed. */
   protected contended = false
-  /** Made when it first stands in line. It outlasts a rest. */
+  /** Created when the entry first waits in the server's queue. It survives a rest. */
   protected line: PlaceInLine | null = null
-  /** Made at the first contention: most keys never need one. */
+  /** Created at the first contention: most keys never need it. */
   protected sleep: Sleep | null = null
   #stand: Stand<State | CommonState>
   #session: Session | null = null
-  /** It waits for the next departure of its session. */
+  /** The entry waits for the next departure of its session. */
   #isToDepart = false
 
   constructor(label: LockKey, host: Host, machine: Machine<State | CommonState>) {
@@ -45,10 +45,10 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     this.#stand = machine.of('idle')
   }
 
-  /** What is rung for. */
+  /** The id of the key in wake-ups. */
   abstract readonly key: KeyCode
   abstract readonly isHeld: boolean
-  /** In a sentence. */
+  /** The key in a sentence. */
   abstract readonly inWords: string
 
   protected abstract readonly machine: Machine<State | CommonState>
@@ -59,11 +59,11 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   abstract holding(): readonly Holding[]
   abstract lost(reason: string, cause?: Error): void
   abstract rang(isWanted: boolean): void
-  /** It is its turn: what it asks now, if anything. */
+  /** The batch is leaving: returns what the entry asks now, if anything. */
   protected abstract departing(departure: Departure): void
-  /** So many turns in a row that were had at once: nobody else wants it any more. */
+  /** After this many waits in the queue that found the key free, no other process wants it. */
   protected abstract readonly aloneAfter: number
-  /** The state has been written. */
+  /** Called after each change of the state. */
   protected abstract entered(to: State | CommonState, from: State | CommonState): void
 
   get state(): State | CommonState {
@@ -106,17 +106,17 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     return this.host.clock.now()
   }
 
-  /** Its facts have changed. */
+  /** The entry's facts have changed. */
   touch(): void {
     this.host.agenda.touch(this)
   }
 
-  /** There may be a session for it now, or room. */
+  /** A session or room in the lock table may be available now. */
   proceed(): void {
     this.touch()
   }
 
-  /** There can be no session. Callers who were waiting before the trouble keep their turn until their own deadline. */
+  /** No session can be opened. Callers that were waiting before the failure keep their place until their own deadline. */
   sessionFailed(error: LockError): void {
     this.host.agenda.run(() => {
       for (const waiter of this.queue) {
@@ -126,7 +126,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     })
   }
 
-  /** Declares it lost if the lease has run out, however late it is asked. */
+  /** Declares the session lost if its lease is over, however late this is called. */
   verify(): void {
     this.#session?.verify()
   }
@@ -134,7 +134,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   /** A waiter has gone, served or not. */
   left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
     this.host.left(waiter, isGranted)
-    // Whoever grants goes on by itself.
+    // A grant continues with the next step by itself.
     if (!isGranted) this.touch()
   }
 
@@ -143,7 +143,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   depart(departure: Departure): void {
-    // It may have lost its place among the requests of this session, and be on another.
+    // The entry may have left the requests of this session, and be on another one.
     if (departure.session !== this.#session) return
     this.#isToDepart = false
     this.departing(departure)
@@ -157,50 +157,50 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     return (this.line ??= new PlaceInLine(this.aloneAfter))
   }
 
-  /** False: it hears when there is a session. */
+  /** False: the pool will report when there is a session. */
   protected assign(): boolean {
     this.#session ??= this.host.assign(this)
     return this.#session !== null
   }
 
-  /** Asks the server at the next departure of its session, for whatever is to be asked then. */
+  /** Asks the server at the next departure of the entry's session. The entry chooses the operation then. */
   protected ask(): void {
     if (this.#isToDepart || !this.assign()) return
     this.#isToDepart = true
     this.#session!.submit(this)
   }
 
-  /** There is no session any more, or nothing to use one for. */
+  /** There is no session any more, or no use for one. */
   protected leaveSession(): void {
     this.#session = null
     this.#isToDepart = false
   }
 
-  /** Whether it is on a session that waits for it alone. */
+  /** Whether the entry is the only one on its session. */
   protected get isAlone(): boolean {
     return this.#session !== null && this.#session.clientCount === 1 && this.#session.link.longestWaitMs > 0
   }
 
-  /** As `ask`, on a session of its own. */
+  /** Like `ask`, on a session without other keys. */
   protected askInLine(): void {
     if (this.#isToDepart) return
     if (!this.isAlone) this.#session = this.host.line.assignAlone(this)
     this.ask()
   }
 
-  /** How long to wait in line, for the caller who is first. */
+  /** How long the first caller's request may wait in the server's queue. */
   protected get lineMs(): number {
     const longestMs = this.host.line.longestWaitMs(this.#session!)
     return Math.min(longestMs, Math.ceil(this.queue.first!.leftMs(this.now())))
   }
 
-  /** It is known that others want it, and the server gives it to those in line in their order. */
+  /** Other processes want it, and the server passes it on in the order of its queue. */
   protected get isWorthALine(): boolean {
     const { line } = this
     return line !== null && line.isBusy(this.now())
   }
 
-  /** Whoever is served first has waited longest. */
+  /** The caller that is served first has waited longest. */
   protected learnFrom(kind: OperationKind, now: number): void {
     const { first } = this.queue
     if (first !== null && wasQuick(kind, now - first.since)) this.ownLine.seen(now)
@@ -218,19 +218,19 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     this.#session?.signals.ring(this)
   }
 
-  /** Callers here got nothing. Those without patience, and those whose time is up, leave. */
+  /** The attempt failed. Callers whose policy is not to wait, or whose time is up, are refused. */
   protected refused(): void {
     for (const waiter of this.queue) {
       if (waiter.patience !== 'wait' || waiter.isOverdue) waiter.notGranted()
     }
   }
 
-  /** What was held is gone. Callers who wait keep their turn. */
+  /** The session and the locks on it are gone. Waiting callers keep their place. */
   protected seasoned(): void {
     for (const waiter of this.queue) waiter.isSeasoned = true
   }
 
-  /** The only writer of the state. */
+  /** Only this method writes the state. */
   protected move(to: State | CommonState): void {
     const { machine } = this
     const was = this.#stand

@@ -8,30 +8,30 @@ import type { Lease } from '../../pool/lease.js'
 import { Budget } from '../budget.js'
 import type { Agenda } from './agenda.js'
 
-/** How long to go on listening when nobody sleeps any more: contention comes in bursts. */
+/** How long to keep listening when no caller waits any more: contention comes in bursts. */
 const LINGER_MS = 5000
 
-/** How long until the next attempt when there was no connection to listen on, or it has ended. */
+/** How long until the next attempt when no connection was available, or it has ended. */
 const TRY_AGAIN_MS = 500
 
 /** How long to wait for the server when listening begins or ends. */
 const ANSWER_TIMEOUT_MS = 10_000
 
-/** How often to make sure that the bell can be heard, while anybody sleeps. */
+/** How often to check that notifications arrive while callers are waiting. */
 const CHECK_EVERY_MS = 5000
 
 /**
- * Where anybody can ring, more messages in a second than our own processes have to say are somebody's flood. Hearing them
- * costs a processor some ten microseconds each, so for a while none is heard, and sleepers poll.
+ * On a channel that any role can use, more messages in a second than our own processes can send are a flood. Each costs a
+ * processor about ten microseconds. So the process stops listening for a while, and waiters poll.
  */
 const STRANGE_PER_SECOND = 4000
 const HUSH_MS = 30_000
 
 /**
- * - `off`        nobody sleeps
- * - `opening`    a connection is being had, or LISTEN is under way
- * - `listening`  the bell can be heard
- * - `deaf`       there is no connection for it now; sleepers poll
+ * - `off`        no caller waits
+ * - `opening`    the pool is opening a connection, or LISTEN is under way
+ * - `listening`  notifications arrive
+ * - `deaf`       no connection is available now; waiters poll
  */
 export type DoorbellState = 'off' | 'opening' | 'listening' | 'deaf'
 
@@ -48,14 +48,15 @@ export interface DoorbellHost {
   rung(keyId: string, sender: string): void
   claimed(keyId: string, sender: string): void
   told(message: string, sender: string): void
-  /** From now on the bell is heard. What rang before was not. */
+  /** From now on notifications arrive. Earlier ones were missed. */
   listening(): void
   warn(message: string, error?: Error): void
 }
 
 /**
- * Hears when locks of other processes become free, while anybody here sleeps for one. It needs a connection of its own,
- * without locks; it takes one only if one is free, and gives it back to whoever asks: without it the sleepers poll.
+ * Receives a notification when another process releases a lock, while callers here wait for one. The listener needs a
+ * connection without locks. It takes one only if one is free, and releases it when a borrower or a session needs it:
+ * without it, waiters poll.
  */
 export class Doorbell<C extends object> {
   readonly #pool: ConnectionPool<C>
@@ -85,7 +86,7 @@ export class Doorbell<C extends object> {
     return this.#state
   }
 
-  /** One more sleeps. */
+  /** One more entry waits. */
   asleep(): void {
     this.#sleepers++
     if (this.#sleepers > 1) return
@@ -93,7 +94,7 @@ export class Doorbell<C extends object> {
     this.#listen()
   }
 
-  /** One less. */
+  /** One entry less. */
   awake(): void {
     this.#sleepers--
     if (this.#sleepers > 0) return
@@ -111,11 +112,11 @@ export class Doorbell<C extends object> {
 
   #listen(): void {
     if (this.#isClosed || this.#state === 'opening' || this.#state === 'listening') return
-    // With one connection for everything, sessions need it more.
+    // If this is the only connection, sessions need it more.
     const isRoom = this.#max > 1 && (this.#pool.idleCount > 0 || this.#pool.totalCount < this.#max)
     if (!isRoom || this.#pool.isClosed) return this.#tryAgain()
     this.#move('opening')
-    // The pool of connections has listeners of its own.
+    // The connection pool has listeners of its own.
     this.#host.agenda.tell(() => {
       this.#open().catch((error: unknown) => {
         if (this.#isClosed) return
@@ -126,7 +127,7 @@ export class Doorbell<C extends object> {
   }
 
   async #open(): Promise<void> {
-    let lent: (C & Lease) | null = null // It may be asked back before we have it here.
+    let lent: (C & Lease) | null = null // The pool may ask for it before it arrives here.
     const lease = (lent = await this.#pool.connect({ reserved: true, onWanted: () => this.#give(lent) }))
     let end: Error | undefined
     const ears: Ears = {
@@ -141,7 +142,7 @@ export class Doorbell<C extends object> {
     }
     try {
       const listening = await this.#answered(this.#dialect.listen(lease, ears))
-      // It may have ended while its answer was on the way to us.
+      // The connection may have ended while the answer was on its way.
       if (end !== undefined) throw end
       this.#current = { lease, listening }
     } catch (error) {
@@ -169,7 +170,7 @@ export class Doorbell<C extends object> {
     const current = this.#current!
     try {
       await this.#answered(current.listening.hear(strangers))
-      // What rang meanwhile was not heard.
+      // Notifications sent meanwhile were missed.
       if (strangers && this.#current === current) this.#host.listening()
     } catch (error) {
       this.#fail(current, error)
@@ -180,7 +181,7 @@ export class Doorbell<C extends object> {
     this.#cancelCheck = this.#clock.after(CHECK_EVERY_MS, () => void this.#check())
   }
 
-  /** Without an answer the bell may be ringing unheard: sleepers poll until there is another connection to listen on. */
+  /** Without an answer, notifications may be lost: waiters poll until another connection listens. */
   async #check(): Promise<void> {
     const current = this.#current!
     try {
@@ -197,7 +198,7 @@ export class Doorbell<C extends object> {
     this.#ended()
   }
 
-  /** Somebody waits for a connection in vain. */
+  /** A caller waits for a connection in vain. */
   #give(lease: (C & Lease) | null): boolean {
     if (this.#current?.lease !== lease) return false
     void this.#hangUp('deaf')
@@ -235,7 +236,7 @@ export class Doorbell<C extends object> {
     }
   }
 
-  /** Whoever waits for the connection would wait for ever, if the server is silent. */
+  /** If the server is silent, a caller that needs the connection would wait forever. */
   #answered<T>(answer: Promise<T>): Promise<T> {
     const late = (): Error => new ConnectionError(`the server did not answer within ${ANSWER_TIMEOUT_MS} ms`)
     return inTime(this.#clock, ANSWER_TIMEOUT_MS, answer, late)
@@ -251,7 +252,7 @@ export class Doorbell<C extends object> {
     })
   }
 
-  /** The only writer of the state. */
+  /** Only this method writes the state. */
   #move(to: DoorbellState): void {
     assertMove(DOORBELL_MOVES, this.#state, to, 'doorbell')
     this.#state = to

@@ -1,22 +1,25 @@
 import { InvariantError } from '../../base/assert.js'
 
-/** The states that every machine has. Interest is set in `waiting`; in `inLine` its session waits in the server. */
+/**
+ * The states that every machine has. In `waiting` the waiter registration is set; in `inLine` the session waits in the
+ * server's queue.
+ */
 export type CommonState = 'idle' | 'waiting' | 'inLine'
 
-/** A state, and what it means to all that is contended for. */
+/** A state, and its properties. */
 export interface Stand<State extends string> {
   readonly state: State
-  /** Every state that it may move to. */
+  /** Every state that may follow. */
   readonly next: readonly State[]
-  /** Interest is, or may be, set in the server. */
+  /** The waiter registration is, or may be, set at the server. */
   readonly hasInterest: boolean
-  /** It is never entered without a session. */
+  /** The state is never entered without a session. */
   readonly needsSession: boolean
-  /** Another process has what is wanted. */
+  /** Another process has it. */
   readonly isAsleep: boolean
 }
 
-/** The states of something that is contended for, and its moves. */
+/** The states of a contended entry, and its moves. */
 export class Machine<State extends string> {
   readonly #stands: ReadonlyMap<State, Stand<State>>
 
@@ -46,7 +49,10 @@ export class Machine<State extends string> {
     return this.#stands.get(state)!
   }
 
-  /** Throws unless there is such a move, and what the new state needs. Only then `who` makes its name, which is costly. */
+  /**
+   * Throws unless the move is legal and the entry meets the precondition of the new state. `who` makes the name only
+   * then, because that is costly.
+   */
   assertMove(from: Stand<State>, to: Stand<State>, hasSession: boolean, who: { toString(): string }): void {
     if (!from.next.includes(to.state))
       throw new InvariantError(`${who.toString()}: ${from.state} -> ${to.state}`)

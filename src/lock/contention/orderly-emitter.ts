@@ -1,7 +1,7 @@
 import { Emitter } from '../../base/emitter.js'
 import type { Agenda } from './agenda.js'
 
-/** An emitter whose listeners are called when the event that they hear of has run to completion. */
+/** An emitter that calls its listeners at the end of the event. */
 export class OrderlyEmitter<E extends { [Name in keyof E]: unknown }> extends Emitter<E> {
   readonly #agenda: Agenda
 

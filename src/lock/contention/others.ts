@@ -1,19 +1,19 @@
 import { Courtesy } from './courtesy.js'
 import { GIVE_WAY_MS } from './sleep.js'
 
-/** The ring for a release: not sent before the release is answered, sent right behind it, or answered. */
+/** The wake-up for a release: not sent before the release is answered, sent with it, or answered. */
 type Ring = 'unsent' | 'sent' | 'answered'
 
-/** What a process knows of the others that want a key which it gives up. Made when it is first rung for. */
+/** What this process knows about other processes that want a key which it releases. Created at the first wake-up. */
 export class Others {
-  /** When the key was last rung for. */
+  /** At the last release another process was waiting. */
   #wereThere = false
   #ring: Ring = 'unsent'
-  /** On the clock; 0 if there is nobody. */
+  /** A time on the clock; 0 if this process need not yield. */
   #goFirstUntil = 0
   readonly #courtesy = new Courtesy()
 
-  /** A release is about to be sent. Whether it is to be rung for right behind: it was wanted the last time. */
+  /** A release is about to be sent. Returns whether to send the wake-up with it: a process was waiting the last time. */
   releasing(now: number): boolean {
     const rings = this.#wereThere && !this.areDoubted(now)
     this.#ring = rings ? 'sent' : 'unsent'
@@ -21,50 +21,53 @@ export class Others {
   }
 
   /**
-   * Of the last release. In strict mode it may be `answered` before the release itself is: there the answer of a batch is
-   * the last of several.
+   * The wake-up of the last release. In strict mode it may be `answered` before the release itself: there the answer of a
+   * batch is the last of several.
    */
   get ring(): Ring {
     return this.#ring
   }
 
-  /** The server has said whether anybody was there to hear it. */
+  /** The server has said whether a process was waiting. */
   rang(areThere: boolean): void {
     this.#wereThere = areThere
     if (this.#ring === 'sent') this.#ring = 'answered'
   }
 
-  /** Who is quick to ask again would have the key before they have heard the bell, and again, and again. */
+  /** Without this, a process that asks again at once would always take the key before the others receive the wake-up. */
   letGoFirst(now: number): void {
     this.#goFirstUntil = this.#wereThere && !this.areDoubted(now) ? now + GIVE_WAY_MS : 0
   }
 
-  /** It was given up for those who stand in line at the server, who are on their way. */
+  /** This process released the key for processes in the server's queue, which are about to get it. */
   stoodInLine(now: number): void {
     this.#goFirstUntil = now + GIVE_WAY_MS
   }
 
-  /** Whether they are still to be let go first. */
+  /** Whether this process still yields. */
   goFirst(now: number): boolean {
     return now < this.#goFirstUntil
   }
 
-  /** They are not waited for any longer. */
+  /** It stops yielding. */
   forget(): void {
     this.#goFirstUntil = 0
   }
 
-  /** Somebody is said to want the key, has been let go first again and again, and has not come: that is not asked about now. */
+  /**
+   * A process seems to want the key, has had precedence repeatedly, and has not come: the server is not asked about it
+   * now.
+   */
   areDoubted(now: number): boolean {
     return this.#courtesy.isResting(now)
   }
 
-  /** They were let go first, had the time to come, and it was still free. */
+  /** This process yielded, the others had time to come, and the key was still free. */
   cameNot(now: number): void {
     this.#courtesy.wasInVain(now)
   }
 
-  /** One of them has it, or nobody wants it any more. */
+  /** Another process has the key, or none wants it any more. */
   came(): void {
     this.#courtesy.wasRight()
   }

@@ -1,11 +1,14 @@
 import type { LockError } from '../../base/errors.js'
 
-/** What interest costs besides the key: itself and, for a writer, both halves of its mark; a session has 32 buckets at most. */
+/**
+ * The lock-table entries of a waiter registration, besides the key: the registration itself and, for a writer, both
+ * halves of its intent; a session has at most 32 buckets.
+ */
 export const INTEREST_ENTRIES = 3
 
-/** Whoever needs room in the server's lock table: the entry of a key, or of a semaphore. */
+/** An entry that needs room in the server's lock table. */
 export interface Parked {
-  /** It has turned out whether there is room. */
+  /** The pool knows now whether there is room. */
   proceed(): void
 }
 
@@ -14,17 +17,17 @@ export interface ParkingLinks {
   makeRoom(): void
 }
 
-/** Those that wait until it is known whether there is room for them in the server's lock table. */
+/** Entries that wait until the pool knows whether the server's lock table has room for them. */
 export class Parking {
   readonly #links: ParkingLinks
-  /** How much each needs. */
+  /** How much room each needs. */
   readonly #parked = new Map<Parked, number>()
 
   constructor(links: ParkingLinks) {
     this.#links = links
   }
 
-  /** What they need, in all. */
+  /** How much room they need in total. */
   get entries(): number {
     let sum = 0
     for (const entries of this.#parked.values()) sum += entries
@@ -34,7 +37,7 @@ export class Parking {
   admit(entry: Parked, entries: number): 'now' | 'later' | LockError {
     const room = this.#links.room(entries)
     if (room !== 'later') return room
-    // Before the look begins, for it to count this one.
+    // Before the look begins, so that it counts this entry.
     this.#parked.set(entry, entries)
     this.#links.makeRoom()
     return room

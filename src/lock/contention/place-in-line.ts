@@ -1,79 +1,80 @@
 import type { OperationKind } from '../../dialect/lock-operation.js'
 
-/** How a wait in line ended: nobody was there, somebody was, or the turn did not come. */
+/** How a wait in the queue ended: the key was free at once, the server granted it, or the time ran out. */
 export type LineEnd = 'free' | 'come' | 'late'
 
 /**
- * After so long without a turn it is listened for, as long again: then somebody has it for long, or is in the way. Where very
- * many stand in line it takes long as well, and places are lost on the way; but so would every other way of waiting.
+ * After this long without a grant the entry listens instead, for this long: another process keeps the key, or is in the
+ * way. With very many processes in the queue it takes long as well, and places get lost; but so would every other way of
+ * waiting.
  */
 const HOPELESS_MS = 4000
 const REST_MS = 5000
 
-/** Whoever had to wait in line stands in line again at once, for so long: it is known that others want the key. */
+/** An entry that had to wait in the queue uses it again at once for this long: other processes are known to want the key. */
 const BUSY_MS = 2000
 
 /**
- * Who had it soon after a wait for another process is likely to wait for it again, and not for long: then it is worth a
- * place in line. One that is held for long is better listened for.
+ * An entry that got the key this soon after a wait for another process is likely to wait for it again, and not for long:
+ * then the queue is worth it. For a key that is held for long, listening is better.
  */
 const QUICK_MS = 2000
 
-/** Who has so little time left does not stand in line, which is told of its end less promptly. */
+/** A caller with less time than this does not use the queue, which reports the end of its time less promptly. */
 const LEAST_MS = 5
 
 /**
- * The server gives a key to those in its queue before anybody else comes, so who only listens would never have it. After so
- * long a time in which others listened, nobody stands in line for a while, and all are equal.
+ * The server grants a key to its own queue first, so a process that only listens would never get it. After this long with
+ * listening processes, a process stops using the queue for a while, so that all have the same chance.
  */
 const PATIENT_MS = 1000
 const BREAK_MS = 250
 
-/** Longer without a word of those who listen, and there are none. */
+/** After this long without a sign of listening processes, there are none. */
 const FORGOTTEN_MS = 1000
 
-/** Whether a wait that ended with this attempt, after so long, was one of those. */
+/** Whether a wait that ended with this attempt was short enough for the queue. */
 export function wasQuick(kind: OperationKind, waitedMs: number): boolean {
   return (kind === 'retry' || kind === 'poll') && waitedMs < QUICK_MS
 }
 
-/** Whether who has so much time left has enough of it to stand in line. */
+/** Whether a caller has enough time left for the queue. */
 export function hasTimeForLine(leftMs: number): boolean {
   return leftMs >= LEAST_MS
 }
 
 /**
- * Whether it is worth standing in line for a key, in the queue of the server: that gives it to those who wait there one
- * after the other, in the order in which they came, and wakes nobody else.
+ * Whether to wait for a key in the server's own queue. The server grants the key to one waiter after the other, in the
+ * order in which they came, and wakes no other.
  */
 export class PlaceInLine {
   readonly #aloneAfter: number
-  /** The first place of those in a row that were lost; null if there was a turn since. */
+  /** The first of several waits in a row without a grant; null if there was a grant since. */
   #lateSince: number | null = null
-  /** Turns that were had at once, in a row. */
+  /** The number of waits in a row that found the key free. */
   #free = 0
   #restsUntil = 0
   #busyUntil = 0
-  /** Others have been listening since then, and were heard of last. */
+  /** Since when other processes have been listening, and when the last sign of them came. */
   #listenedSince = -Infinity
   #listenedAt = -Infinity
 
-  /** After so many turns in a row that were had at once nobody else wants it any more. */
+  /** After this many waits in a row that found the key free, no other process wants it any more. */
   constructor(aloneAfter: number) {
     this.#aloneAfter = aloneAfter
   }
 
-  /** Others wanted it a moment ago, and it has not been in vain to wait in line for it. */
+  /** Other processes wanted the key a moment ago, and waiting in the queue has worked. */
   isBusy(now: number): boolean {
     return now < this.#busyUntil && now >= this.#restsUntil
   }
 
-  /** Others have been found to want it now. */
+  /** Other processes want the key now. */
   seen(now: number): void {
     this.#busyUntil = now + BUSY_MS
   }
 
-  /** When it was given up, others were listening for it. */
+  /** At the release, other processes were listening for it. */
   othersListen(now: number): void {
     if (now - this.#listenedAt > FORGOTTEN_MS) this.#listenedSince = now
     this.#listenedAt = now

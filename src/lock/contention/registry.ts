@@ -12,7 +12,7 @@ import type { ContendedHost } from './contended-host.js'
 import type { Parked } from './parking.js'
 import type { Line } from './line.js'
 
-/** Something that callers here contend for, as its registry sees it. */
+/** A contended entry, as its registry sees it. */
 interface Registered extends Parked, Tenant {
   readonly queue: Fifo<LockWaiter<WaitedFor>>
   touch(): void
@@ -22,8 +22,8 @@ interface Registered extends Parked, Tenant {
 }
 
 /**
- * All of one kind that callers here contend for: the keys, or the semaphores. It finds the one that a caller or another
- * process means; what is the same for all kinds, the arbiter does.
+ * All entries of one kind: the keys, or the semaphores. The registry finds the entry that a caller or another process
+ * means. The arbiter does what is the same for all kinds.
  */
 export abstract class Registry<Entry extends Registered> implements ContendedHost {
   readonly agenda: Agenda
@@ -41,9 +41,9 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
     this.sender = arbiter.sender
   }
 
-  /** Those in use. They may come and go during a walk. */
+  /** The entries in use. They may change during a walk. */
   abstract readonly entries: Iterable<Entry>
-  /** Of those in use. */
+  /** The number of entries in use. */
   abstract readonly size: number
   abstract find(keyId: string): Entry | null
 
@@ -63,7 +63,7 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
     return this.arbiter.isClosing
   }
 
-  /** The arbiter refuses who comes; this refuses who waits. Resolves when nothing is held or under way any more. */
+  /** The arbiter refuses new callers; this refuses waiters. Resolves when nothing is held or under way any more. */
   close(closed: LockError): Promise<void> {
     this.agenda.run(() => {
       for (const entry of this.entries) {
@@ -77,17 +77,17 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
     })
   }
 
-  /** The process `sender` rang for a key. */
+  /** The process `sender` sent a wake-up for a key. */
   rung(keyId: string, sender: string): void {
     this.find(keyId)?.rung(sender)
   }
 
-  /** The process `sender` asks for the next turn. */
+  /** The process `sender` has a ticket for the key. */
   claimed(keyId: string, sender: string): void {
     this.find(keyId)?.claimed(sender)
   }
 
-  /** Wake-ups can be heard from now on. */
+  /** From now on wake-ups arrive. */
   listening(): void {
     this.agenda.run(() => {
       for (const entry of this.entries) entry.listening()
@@ -131,10 +131,10 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
     this.arbiter.left(waiter, isGranted)
   }
 
-  /** Callers of an entry that now waits for other processes. */
+  /** Wakes the callers of an entry that now waits for other processes. */
   protected abstract announceWaiting(queue: Fifo<LockWaiter<WaitedFor>>): void
 
-  /** There is nothing more to know about this entry, and it is out of `entries`. */
+  /** The entry is unused, and no longer in `entries`. */
   protected leftBy(entry: Entry): void {
     this.arbiter.leftBy(entry)
     if (this.size === 0) this.#onEmpty?.()

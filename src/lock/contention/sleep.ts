@@ -3,52 +3,55 @@ import type { Cancel, Clock } from '../../base/clock.js'
 import type { Random } from '../../base/random.js'
 import { Courtesy } from './courtesy.js'
 
-/** Behind the bell, which can be missed, and for holders that do not ring: an attempt now and then. */
+/** In addition to wake-ups, which can be lost, and for holders that send none: a try now and then. */
 const POLL: Backoff = { firstMs: 50, factor: 2, capMs: 800, jitter: 0.25 }
 
-/** Where interest can't be set: what is in the way is mostly gone at once, and if not, somebody has meddled. */
+/** If a registration cannot be set, the obstacle is usually gone at once; if not, a foreign program holds it. */
 const CROWDED: Backoff = { firstMs: 1, factor: 4, capMs: 800, jitter: 0.25 }
 
-/** How long a process leaves the way free for each one that has asked for the next turn before it, up to so many. */
+/** How long a process holds back for each earlier ticket, up to this many tickets. */
 const STAND_BACK_MS = 2
 const MAX_STAND_BACK = 4
 
-/** What a ring costs that led to nothing, and how much may be spent at once: anybody can ring without end. */
+/** The price of a wake-up without success, and the credit for them: any role can send wake-ups without end. */
 const VAIN_RING_MS = 5
 const CREDIT_MS = 160
 
 /**
- * How long a process that has given something up for others leaves them the way free. They hear the bell within about half
- * a millisecond, and one that is asked to stand back for two others comes within four more.
+ * How long a process that has released something for others yields. A wake-up reaches them within about half a
+ * millisecond, and a process that holds back for two tickets comes within four more.
  */
 export const GIVE_WAY_MS = 5
 
-/** More processes than this do not queue in order. It bounds what a stranger's messages can make us remember. */
+/**
+ * More processes than this have no order among their tickets. It limits how much a stranger's messages can make us
+ * remember.
+ */
 const MAX_CLAIMS = 64
 
-/** Why a sleeper should look again: not yet, because the bell rang, or because time has passed. */
+/** Why a waiting entry should look again: not yet, because of a wake-up, or because time has passed. */
 export type Wake = 'no' | 'rung' | 'poll'
 
 export interface SleepHost {
   readonly clock: Clock
   readonly random: Random
-  /** The name of this process in rings and claims. */
+  /** The name of this process in wake-ups and tickets. */
   readonly sender: string
 }
 
 /**
- * How an entry sleeps while another process has the lock, what wakes it, and whom it lets go first when the bell rings.
+ * How an entry waits while another process has the lock, what wakes it, and to which processes it yields after a wake-up.
  *
- * All waiting processes hear the bell, and the quickest would win every time. So a process that loses such a race claims
- * the next turn, for all to hear, and whoever hears of claims before its own stands back a little. Claims change delays,
- * never who may hold the lock, so that a lost or a false one costs some milliseconds and nothing else.
+ * All waiting processes receive the wake-up, and the fastest would win every time. So a process that loses such a race
+ * announces a ticket for the next turn, and the others hold back a little for earlier tickets. Tickets change delays,
+ * never who may hold the lock, so a lost or forged ticket costs some milliseconds and nothing else.
  */
 export class Sleep {
   readonly #host: SleepHost
   readonly #awoken: () => void
   #wake: Wake = 'no'
   #hasLostRace = false
-  /** A reason to look that has come while an attempt was under way, which may have been decided before. */
+  /** A reason to look that came while an attempt was under way, which the server may have answered before. */
   #meanwhile: Wake = 'no'
   #cancelPoll: Cancel | null = null
   #cancelStandBack: Cancel | null = null
@@ -56,15 +59,15 @@ export class Sleep {
   #crowds = 0
   #isGivingWay = false
   #gaveWayInVain = false
-  /** Who has asked for the next turn, in the order in which the server passed it on. */
+  /** The processes with tickets, in the order in which the server delivered them. */
   #claims: string[] = []
   #stoodBackFor = 0
-  /** To those who have claimed the next turn. */
+  /** Limits yielding to processes with tickets. */
   readonly #courtesy = new Courtesy()
-  /** Rings that led to nothing are paid off by then, on the clock. */
+  /** Wake-ups without success are paid off by this time on the clock. */
   #spentUntil = 0
 
-  /** `awoken` is called when `wake` has come to say why. */
+  /** The entry calls `awoken` when `wake` has changed. */
   constructor(host: SleepHost, awoken: () => void) {
     this.#host = host
     this.#awoken = awoken
@@ -79,12 +82,12 @@ export class Sleep {
     return this.#wake
   }
 
-  /** The others had the time to come, and did not, by all that could be heard. */
+  /** The other processes had the time to come and did not, as far as this process can tell. */
   get gaveWayInVain(): boolean {
     return this.#gaveWayInVain
   }
 
-  /** Until the bell rings, or the poll is due. */
+  /** Waits for a wake-up, or until the poll is due. */
   fallAsleep(): void {
     this.#crowds = 0
     this.#gaveWayInVain = false
@@ -92,13 +95,13 @@ export class Sleep {
     this.#sleepFor(delayMs, () => this.awake('poll', true))
   }
 
-  /** As `fallAsleep`, where the bell may not be rung for us: looks again soon, and then less and less often. */
+  /** Like `fallAsleep`, if wake-ups may not reach this process: it looks again soon, and then less and less often. */
   crowded(): void {
     const delayMs = backoffDelay(CROWDED, this.#crowds++, this.#host.random)
     this.#sleepFor(delayMs, () => this.awake('poll', true))
   }
 
-  /** As `fallAsleep`, by a process that has just had its turn: until the others have had the time to come. */
+  /** Like `fallAsleep`, after this process had its turn: it waits until the others have had the time to come. */
   giveWay(): void {
     this.#gaveWayInVain = false
     this.#sleepFor(GIVE_WAY_MS, () => {
@@ -108,7 +111,7 @@ export class Sleep {
     this.#isGivingWay = true
   }
 
-  /** An attempt begins: there is no reason for another until something happens. */
+  /** An attempt begins: no other is needed until something happens. */
   attempt(): void {
     this.#hasLostRace = false
     this.#cancelTimers()
@@ -122,14 +125,14 @@ export class Sleep {
     this.#cancelTimers()
     this.#polls = this.#crowds = this.#spentUntil = 0
     this.#gaveWayInVain = false
-    // Those we stood back for and who did not come may be dead.
+    // Processes with precedence that did not come may be dead.
     if (this.#stoodBackFor > 0) this.#courtesy.wasInVain(this.#host.clock.now())
     this.#claims.splice(0, this.#stoodBackFor)
     this.#stoodBackFor = 0
     this.#hadItsTurn(this.#host.sender)
   }
 
-  /** Somebody else was quicker after the bell: says so, unless it is known. */
+  /** Another process was faster after the wake-up: announces a ticket, unless there is one. */
   lostRace(claim: () => void): void {
     this.#hasLostRace = true
     if (this.#stoodBackFor > 0) this.#courtesy.wasRight()
@@ -142,7 +145,7 @@ export class Sleep {
     if (!this.#claims.includes(sender) && this.#claims.length < MAX_CLAIMS) this.#claims.push(sender)
   }
 
-  /** The bell rang, by the process `sender`, which has thereby had its turn. Those with earlier claims are let go first. */
+  /** A wake-up from the process `sender`, which has therefore had its turn. Processes with earlier tickets go first. */
   rung(sender: string, isAsleep: boolean): void {
     this.#hadItsTurn(sender)
     this.#gaveWayInVain = false
@@ -150,12 +153,12 @@ export class Sleep {
       this.#meanwhile = 'rung'
       return
     }
-    // The others have come, and this was one of them.
+    // The other processes have come, and this was one of them.
     if (this.#isGivingWay) this.fallAsleep()
     this.#standBack()
   }
 
-  /** There is a reason to look again, now. */
+  /** There is a reason to look again now. */
   awake(wake: Wake, isAsleep: boolean): void {
     if (!isAsleep) this.#meanwhile = this.#meanwhile === 'rung' ? 'rung' : wake
     else {
@@ -189,7 +192,7 @@ export class Sleep {
     this.#cancelStandBack = this.#host.clock.after(delayMs, () => this.awake('rung', true))
   }
 
-  /** How long rings are not followed, because too many have led to nothing. */
+  /** How long wake-ups are ignored, because too many were without success. */
   #owesMs(now: number): number {
     return Math.max(0, this.#spentUntil - now - CREDIT_MS)
   }

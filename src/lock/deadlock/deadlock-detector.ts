@@ -10,7 +10,7 @@ import { framesHolding } from '../handle/holding-context.js'
 import { keyInWords, keyText } from '../../dialect/key-words.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import { FramedWait, isGreater, type Circle, type Seeker, type Step } from './framed-wait.js'
+import { FramedWait, isGreater, type Cycle, type Seeker, type Step } from './framed-wait.js'
 import { decodeProbe, encodeProbe, MAX_STEPS, type Probe } from './probe.js'
 import { SeenProbes } from './seen-probes.js'
 import {
@@ -22,20 +22,26 @@ import {
   type Reached,
 } from './wait-graph.js'
 
-/** A wait that lasts so long begins to look for a circle it may be in, and looks again every so often, a little apart. */
+/**
+ * A wait of this duration starts a search for a cycle through it, and repeats the search at this interval, with some
+ * jitter.
+ */
 export const DETECT_AFTER_MS = 800
 const JITTER = 0.25
 
-/** With more waits than this each looks less often, so that a process does not send more than about so much a second. */
+/**
+ * With more waits than this each searches less often, so that a process does not send more than about this many probes a
+ * second.
+ */
 const WAITS_AT_FULL_RATE = 64
 
-/** Probes heard and sent. */
+/** Probes received and sent. */
 const PROBES_PER_SECOND = 1000
 
 type Way = Reached<FramedWait, Lock>
 
 export interface DetectorHost {
-  /** Whether what other processes tell can be heard. */
+  /** Whether messages of other processes arrive. */
   readonly isListening: boolean
   find(keyId: string): KeyEntry | null
   readonly entries: Iterable<KeyEntry>
@@ -45,9 +51,10 @@ export interface DetectorHost {
 }
 
 /**
- * Finds those who wait for each other in a circle. Within the process that is known when the wait begins that closes it.
- * Between processes a wait that lasts sends a probe along those it waits for (edge chasing: Chandy, Misra and Haas 1983);
- * if it comes back there is a circle, and if the very same comes back again it has been there all the time in between.
+ * Finds cycles of callers that wait for each other. Within the process a cycle is known when the wait begins that closes
+ * it. For cycles between processes, a long wait sends a probe along the waits it depends on (edge chasing: Chandy, Misra
+ * and Haas 1983). If the probe comes back there is a cycle, and if the very same one comes back again, the cycle existed
+ * all the time in between.
  */
 export class DeadlockDetector implements Seeker {
   readonly #host: DetectorHost
@@ -78,16 +85,16 @@ export class DeadlockDetector implements Seeker {
     this.#budget = new Budget(ports.clock, PROBES_PER_SECOND)
   }
 
-  /** Somebody inside `innermost` waits. Refused at once if that closes a circle in this process. */
+  /** A caller inside `innermost` waits. It is refused at once if that closes a cycle in this process. */
   began(waiter: LockWaiter<KeyEntry>, innermost: AnyFrame): void {
     const frames = framesHolding(innermost)
     if (frames.length === 0 || this.#isClosed) return
     const wait = new FramedWait(this.#idOf(waiter), waiter, frames, this)
     this.#waits.set(waiter, wait)
     waiter.isFramed = true
-    const circle = this.#circleHere(wait)
-    if (circle === null) this.#deadlines.add(this.#delayMs(), wait)
-    else this.#refuse(wait, circle)
+    const cycle = this.#cycleHere(wait)
+    if (cycle === null) this.#deadlines.add(this.#delayMs(), wait)
+    else this.#refuse(wait, cycle)
   }
 
   ended(waiter: LockWaiter): void {
@@ -102,40 +109,41 @@ export class DeadlockDetector implements Seeker {
   due(wait: FramedWait): void {
     this.#deadlines.add(this.#delayMs(), wait)
     if (!wait.isListening && mayBeHeldElsewhere(wait.place)) {
-      // Whoever waits behind others of its process does not listen yet.
+      // A caller that waits behind local callers does not listen yet.
       wait.isListening = true
       this.#host.listen()
     }
     this.#search(wait, false)
   }
 
-  closed(wait: FramedWait, round: number, circle: Circle): void {
+  closed(wait: FramedWait, round: number, cycle: Cycle): void {
     if (round !== wait.round || wait.inQueue.hasLeft) return
-    const name = circle.steps.map((step) => step.wait).join(' ')
-    if (wait.foundBefore.has(name)) return void this.#verify(wait, circle)
+    const name = cycle.steps.map((step) => step.wait).join(' ')
+    if (wait.foundBefore.has(name)) return void this.#verify(wait, cycle)
     wait.found.add(name)
     if (wait.found.size === 1 && !wait.isConfirming) this.#search(wait, true)
   }
 
   /**
-   * What others say is not enough to refuse somebody. What is waited for must be held, and what is held must be waited for,
-   * here or, as the server says, elsewhere: else it was a mistake, or is too late, and the search goes on.
+   * Messages of other processes are not enough to refuse a caller. Each awaited lock must be held, and each held lock
+   * must be awaited, here or, according to the server, in another process. Otherwise the message was wrong, or is too
+   * late, and the search continues.
    */
-  async #verify(wait: FramedWait, { steps, hold }: Circle): Promise<void> {
+  async #verify(wait: FramedWait, { steps, hold }: Cycle): Promise<void> {
     const { place } = wait
     const held = this.#entryOf(hold)
     if (wait.isVerifying || held === null) return
     wait.isVerifying = true
     const [isHeld, isWanted] = await Promise.all([
       place.isHeld || isTrue(place.session?.signals.isHeldElsewhere(place.key)),
-      // A writer in a process that reads the key itself waits there without interest: it can't be seen from here.
+      // A writer in a process that reads the key itself waits there without a registration: this process cannot see it.
       hold.mode === 'shared' || held.queue.size > 0 || isTrue(held.session?.signals.isWanted(held.key)),
     ])
     wait.isVerifying = false
     if (isHeld && isWanted && hold.isHeld && !wait.inQueue.hasLeft) this.#refuse(wait, steps)
   }
 
-  /** A probe of another process, or of one that was. Nobody else can have sealed it. */
+  /** A probe of another process, which may be gone. Only holders of the secret can have sealed it. */
   told(text: string): void {
     if (this.#isClosed || !this.#budget.spend()) return
     const probe = decodeProbe(text)
@@ -158,7 +166,7 @@ export class DeadlockDetector implements Seeker {
     return this.#periodMs * Math.ceil((this.#waits.size + 1) / WAITS_AT_FULL_RATE)
   }
 
-  #circleHere(wait: FramedWait): Step[] | null {
+  #cycleHere(wait: FramedWait): Step[] | null {
     const passed = new Set<FramedWait>()
     let closing: Way | null = null
     const mayEnter = (way: Way): boolean => {
@@ -181,7 +189,8 @@ export class DeadlockDetector implements Seeker {
   #passOn(probe: Probe, entry: KeyEntry, passed: Set<string>): void {
     const writer = probe.mode === 'shared' && entry.head === 'exclusive' ? entry.queue.first : null
     if (writer === null) return this.#follow(probe, holdersAgainst(entry, probe.mode), passed)
-    // A reader waits for the writer who waits here, and with it for those who read here and elsewhere.
+    // A reader waits for the writer ahead of it here, and so for the readers here and elsewhere for which that writer
+    // waits.
     const id = this.#idOf(writer)
     if (passed.has(id)) return
     passed.add(id)
@@ -191,7 +200,7 @@ export class DeadlockDetector implements Seeker {
     this.#send(longer, entry, 'exclusive')
   }
 
-  /** On from locks that are held here, to all who wait in their bodies and whose own wait does not take precedence. */
+  /** Continues from locks held here to all waiters in their bodies whose own wait does not take precedence. */
   #follow(probe: Omit<Probe, 'keyId' | 'mode'>, holds: readonly Lock[], passed: Set<string>): void {
     const closings: Way[] = []
     const mayEnter = (way: Way): boolean => {
@@ -205,7 +214,7 @@ export class DeadlockDetector implements Seeker {
       const steps = [...probe.steps, ...this.#stepsOf(way)]
       this.#send({ ...probe, steps }, way.wait.place, wantedMode(way.wait))
     }
-    // Last, because it may end the wait and change what was walked on.
+    // Last, because it may end the wait and change the graph that was walked.
     for (const way of closings) {
       const steps = close(probe.steps, way, this.#process)
       way.wait.closed(probe.round, { steps, hold: way.hold })
@@ -232,9 +241,9 @@ export class DeadlockDetector implements Seeker {
   }
 
   #refuse(wait: FramedWait, steps: readonly Step[]): void {
-    const circle = steps.map(({ process, holds, waitsFor }) => ({ process, holds, waitsFor }))
+    const cycle = steps.map(({ process, holds, waitsFor }) => ({ process, holds, waitsFor }))
     const key = keyInWords(wait.place.label)
-    if (wait.inQueue.refuse(new LockDeadlockError({ key, cycle: circle }))) this.#host.deadlocked()
+    if (wait.inQueue.refuse(new LockDeadlockError({ key, cycle }))) this.#host.deadlocked()
   }
 
   #idOf(waiter: LockWaiter): string {
@@ -246,7 +255,7 @@ async function isTrue(answer: Promise<boolean> | undefined): Promise<boolean> {
   return (await answer) === true
 }
 
-/** The steps of a way that has come back to where it began: there it is known at last what the first one holds. */
+/** The steps of a path that has come back to its start: only there it is known what the first caller holds. */
 function close(steps: readonly Step[], closing: Way, process: string): Step[] {
   const [first, ...rest] = steps
   const here = wayTo(closing).slice(0, -1)

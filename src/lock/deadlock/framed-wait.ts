@@ -6,40 +6,43 @@ import type { Frame } from '../handle/frame.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter } from '../handle/lock-waiter.js'
 
-/** Whoever looks for the circles that a wait may be in: the detector of its pool. */
+/** Searches for the cycles that a wait may be part of: the detector of its pool. */
 export interface Seeker {
   due(wait: FramedWait): void
-  closed(wait: FramedWait, round: number, circle: Circle): void
+  closed(wait: FramedWait, round: number, cycle: Cycle): void
 }
 
-/** One step of a circle, with the wait by which it is told from others. */
+/** One step of a cycle, with the id of the wait. */
 export interface Step extends DeadlockStep {
   readonly wait: string
 }
 
-/** Those who wait for each other, beginning with whoever asks, and the lock by which it keeps the last of them waiting. */
-export interface Circle {
+/**
+ * The callers of a cycle, beginning with the one that searches, and the lock by which that one keeps the last of them
+ * waiting.
+ */
+export interface Cycle {
   readonly steps: readonly Step[]
   readonly hold: Lock
 }
 
-/** A caller who waits for a lock inside a body that holds another: nobody else can be part of a deadlock. */
+/** A caller that waits for a lock inside a body that holds another: only such callers can be part of a deadlock. */
 export class FramedWait extends Expiring {
-  /** Never used again, so that the same id later is the same wait, and has lasted all the time in between. */
+  /** Never reused, so the same id later is the same wait, and has lasted all the time in between. */
   readonly id: string
   readonly inQueue: LockWaiter<KeyEntry>
   readonly frames: readonly Frame[]
   readonly #seeker: Seeker
-  /** Looking for circles goes in rounds: what comes back of an earlier one does not count. */
+  /** A search goes in rounds: a probe of an earlier round does not count. */
   round = 0
-  /** Whether this round was started at once, to see a circle for the second time. */
+  /** Whether this round was started at once, to see a cycle for the second time. */
   isConfirming = false
-  /** Circles found in this round and in the one before, as the ids of their waits. */
+  /** Cycles found in this round and in the previous one, as the ids of their waits. */
   found: Set<string> = new Set()
   foundBefore: ReadonlySet<string> = new Set()
-  /** Whether the server is being asked if a circle that was found twice can be. */
+  /** Whether the server is being asked to confirm a cycle that was found twice. */
   isVerifying = false
-  /** Whether it has asked for the bell to be listened to. */
+  /** Whether it has asked the process to listen for notifications. */
   isListening = false
 
   constructor(id: string, waiter: LockWaiter<KeyEntry>, frames: readonly Frame[], seeker: Seeker) {
@@ -70,9 +73,9 @@ export class FramedWait extends Expiring {
     this.#seeker.due(this)
   }
 
-  /** The way that began here in `round` has come back. */
-  closed(round: number, circle: Circle): void {
-    this.#seeker.closed(this, round, circle)
+  /** The path that began here in `round` has come back. */
+  closed(round: number, cycle: Cycle): void {
+    this.#seeker.closed(this, round, cycle)
   }
 
   ended(): void {
@@ -81,8 +84,8 @@ export class FramedWait extends Expiring {
 }
 
 /**
- * Of the waits in a circle the greatest is refused, and all others leave it to that one. Numbers count the callers of a
- * process, so it is the youngest of those in one process; between processes any order will do that all agree on.
+ * Of the waits in a cycle the one with the greatest id is refused, and all processes agree on that. Ids count the callers
+ * of a process, so within a process it is the youngest; between processes any agreed order is suitable.
  */
 export function isGreater(one: string, other: string): boolean {
   const [first, second] = [numberOf(one), numberOf(other)]

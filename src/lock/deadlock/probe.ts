@@ -2,24 +2,24 @@ import { printable } from '../../base/printable.js'
 import type { LockMode } from '../../dialect/lock-key.js'
 import type { Step } from './framed-wait.js'
 
-/** What goes from process to process: somebody's way along those who wait for each other, and where it goes on. */
+/** A message from process to process: a path along callers that wait for each other, and where it continues. */
 export interface Probe {
-  /** The wait it began at. */
+  /** The wait at which it began. */
   readonly from: string
   readonly round: number
-  /** What the last on the way waits for. */
+  /** What the last waiter of the path waits for. */
   readonly keyId: string
   readonly mode: LockMode
   readonly steps: readonly Step[]
 }
 
-/** Longer ways are not followed. */
+/** Longer paths are not followed. */
 export const MAX_STEPS = 16
 
-/** In bytes: what can be told. */
+/** The limit of a message, in bytes. */
 export const MAX_PROBE_BYTES = 5900
 
-/** Of each name, in bytes as they are sent. Sixteen steps of three names, ids and quotes stay within the limit. */
+/** The limit of each name, in bytes as sent. Sixteen steps of three names, ids and quotes stay within the limit. */
 const NAME_BUDGET = 100
 
 /** Null if it is too long to be sent. */
@@ -34,7 +34,10 @@ export function encodeProbe({ from, round, keyId, mode, steps }: Probe): string 
   return Buffer.byteLength(text) > MAX_PROBE_BYTES || steps.length > MAX_STEPS ? null : text
 }
 
-/** Another version may send one, so nothing is taken for granted: null if it is not understood. What it says is shown to people. */
+/**
+ * Another version may have sent it, so every field is checked: null if it is not understood. Its names are shown to
+ * people.
+ */
 export function decodeProbe(text: string): Probe | null {
   if (text.length > MAX_PROBE_BYTES) return null
   let parts: unknown

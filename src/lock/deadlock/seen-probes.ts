@@ -1,7 +1,7 @@
-/** Of so many searches it is remembered where they have been. */
+/** The number of searches whose visited waits are remembered. */
 const MAX_REMEMBERED = 256
 
-/** Which waits a round of somebody's search has passed already: by another way it need not pass them again. */
+/** The waits that a round of a search has visited: on another path it need not visit them again. */
 export class SeenProbes {
   readonly #rounds = new Map<string, { readonly round: number; readonly passed: Set<string> }>()
 
@@ -9,7 +9,7 @@ export class SeenProbes {
   passed(from: string, round: number): Set<string> | null {
     const known = this.#rounds.get(from)
     if (known !== undefined && known.round >= round) return known.round === round ? known.passed : null
-    // Moves it to the end, which is where the youngest are.
+    // Moves it to the end, where the newest are.
     this.#rounds.delete(from)
     if (this.#rounds.size >= MAX_REMEMBERED) this.#rounds.delete(this.#rounds.keys().next().value!)
     const passed = new Set<string>()

@@ -1,33 +1,33 @@
 import type { LockMode } from '../../dialect/lock-key.js'
 
-/** A lock that is held in this process. `frame` is the body it is held for, if that is known. */
+/** A lock that is held in this process. `frame` is the body that holds it, if known. */
 export interface Hold {
   readonly frame: { readonly waits: ReadonlySet<object> | null } | null
 }
 
-/** One who waits for a key, inside a body that holds another. */
+/** A waiter for a key, inside a body that holds another. */
 export interface Wait {
   readonly mode: LockMode
   readonly place: Place
-  /** Those who came before it for this key, and those who come after. */
+  /** The waiters for this key that came before it, and those that came after it. */
   readonly inQueue: { readonly mode: LockMode }
 }
 
-/** One key, as this process knows it: an entry of the arbiter. */
+/** One key, as this process knows it: its entry. */
 export interface Place {
   readonly mode: LockMode
   readonly holders: readonly Hold[]
   readonly queue: Iterable<{ readonly mode: LockMode }>
 }
 
-/** How a wait was reached: the body that waits holds `hold`, which `previous` waits for. */
+/** How a wait was reached: the body that waits holds `hold`, for which `previous` waits. */
 export interface Reached<W extends Wait, H extends Hold> {
   readonly wait: W
   readonly hold: H
   readonly previous: Reached<W, H> | null
 }
 
-/** Those who hold a key here, and keep `mode` out. */
+/** The local holders of a key that keep `mode` out. */
 export function holdersAgainst<H extends Hold>(
   place: Place & { readonly holders: readonly H[] },
   mode: LockMode,
@@ -35,7 +35,7 @@ export function holdersAgainst<H extends Hold>(
   return mode === 'exclusive' || place.mode === 'exclusive' ? place.holders : []
 }
 
-/** A reader behind a writer waits for all that the writer waits for. */
+/** A reader behind a writer waits for everything the writer waits for. */
 export function wantedMode(wait: Wait): LockMode {
   if (wait.mode === 'exclusive') return 'exclusive'
   for (const ahead of wait.place.queue) {
@@ -45,15 +45,15 @@ export function wantedMode(wait: Wait): LockMode {
   return 'shared'
 }
 
-/** Whether other processes may be holding it as well, or instead. */
+/** Whether other processes may hold it as well, or instead. */
 export function mayBeHeldElsewhere(place: Place): boolean {
   return place.holders.length === 0 || place.mode === 'shared'
 }
 
 /**
- * All waits that have to end before the locks `from` are given up, as far as this process knows: those inside their bodies,
- * those inside the bodies of the locks these wait for, and so on. The nearest come first, so the first way to anybody is a
- * shortest. `mayEnter` is asked once for each way to a wait, and must not say yes to the same twice.
+ * All waits that must end before the locks `from` are released, as far as this process knows: those inside their bodies,
+ * those inside the bodies of the locks these wait for, and so on. The nearest come first, so the first path to any wait
+ * is a shortest one. `mayEnter` is called once for each path to a wait, and must not accept the same wait twice.
  */
 export function* reachable<W extends Wait, H extends Hold>(
   from: readonly H[],
@@ -70,7 +70,7 @@ export function* reachable<W extends Wait, H extends Hold>(
     }
   }
   add(from, null)
-  // The line grows while it is walked.
+  // The queue grows while it is walked.
   for (const reached of line) {
     if (!mayEnter(reached)) continue
     yield reached

@@ -1,6 +1,6 @@
 /**
- * The fencing token that one statement of the server drew, for everything the statement granted. What follows without the
- * server, from caller to caller, is numbered on from it. Read for the first who asks, once for all: a batch grants hundreds.
+ * The fencing token that one statement of the server drew, for all its grants. Hand-offs from caller to caller count on
+ * from it. It is parsed at the first use, once for all: a batch grants hundreds of locks.
  */
 export class DrawnToken {
   readonly #digits: string
@@ -10,7 +10,7 @@ export class DrawnToken {
     this.#digits = digits
   }
 
-  /** The one that many places on. */
+  /** The token this many places later. */
   after(places: number): bigint {
     this.#value ??= BigInt(this.#digits)
     return places === 0 ? this.#value : this.#value + BigInt(places)

@@ -1,19 +1,19 @@
 /** A lock that a body holds. */
 interface FramedLock {
   readonly isHeld: boolean
-  /** Where its keeper keeps it. */
+  /** The index at its keeper. */
   readonly place: number
 }
 
 /**
- * A body that runs while a lock is held, as `withLock` runs it. It is what tells who holds a lock: whatever is asked for
- * inside, at any depth, the lock waits for. A bare `acquire` gives no such knowledge, because the code after it and the
- * code beside it can't be told apart.
+ * A body that runs while a lock is held, in `withLock`. It shows which code holds a lock: the lock waits for every
+ * request inside the body, at any depth. A bare `acquire` shows nothing, because the code after it cannot be distinguished
+ * from unrelated code.
  */
 export class Frame {
   readonly lock: FramedLock
   parent: AnyFrame | null
-  /** Those inside who wait for another lock. Made when there is one: most bodies wait for nothing. */
+  /** The waits inside the body for other locks. Created with the first one: most bodies wait for nothing. */
   waits: Set<object> | null = null
 
   constructor(lock: FramedLock, parent: AnyFrame | null) {
@@ -22,17 +22,17 @@ export class Frame {
   }
 }
 
-/** The ids of keys that a transaction has locked so far. None any more when it is over. */
+/** The ids of keys that a transaction has locked so far; empty when it is over. */
 export interface KeysOfTransaction {
   has(keyId: string): boolean
 }
 
 /**
- * A body that runs in a transaction, as `transaction` runs it. What it has locked there is held for as long as the body
- * runs, on another connection than those of lock sessions: whoever asks for it inside waits for itself.
+ * A body that runs in a transaction, in `transaction`. Its keys are held while the body runs, on a connection that is not
+ * a lock session: a request inside for one of them would wait for itself.
  */
 export class TransactionFrame {
-  /** Whose keys they are: other pools may have other namespaces, or another server. */
+  /** The book of its keys: other pools may have other namespaces, or another server. */
   readonly pool: object
   readonly keys: KeysOfTransaction
   readonly parent: AnyFrame | null
@@ -44,5 +44,5 @@ export class TransactionFrame {
   }
 }
 
-/** What may be around a call. */
+/** The frames that may be around a call. */
 export type AnyFrame = Frame | TransactionFrame

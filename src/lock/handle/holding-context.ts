@@ -4,15 +4,15 @@ import type { Lock } from './lock.js'
 
 const storage = new AsyncLocalStorage<AnyFrame>()
 
-/** Until a body has run there is nothing to look for: programs that only call `acquire` do not pay for the looking. */
+/** Before the first body has run there is nothing to look for: programs that only call `acquire` do not pay for it. */
 let isInUse = false
 
-/** The innermost body this is called in; null outside of all. */
+/** The innermost body around this call; null outside of all. */
 export function currentFrame(): AnyFrame | null {
   return isInUse ? (storage.getStore() ?? null) : null
 }
 
-/** Runs `body` as one that holds `lock`, inside those that this is called in. */
+/** Runs `body` as one that holds `lock`, inside the bodies around this call. */
 export function runHolding<T>(lock: Lock, body: () => T): T {
   const frame = new Frame(lock, currentFrame())
   lock.frame = frame
@@ -21,8 +21,8 @@ export function runHolding<T>(lock: Lock, body: () => T): T {
 }
 
 /**
- * Runs `body` as one inside of bodies that hold each of these locks, in whatever order they were taken and are given back:
- * for whoever holds locks over many calls, as a client session of `lockpool serve` does.
+ * Runs `body` as if inside bodies that hold each of these locks, whatever the order of their acquires and releases: for
+ * an owner that holds locks over many calls, such as a client session of `lockpool serve`.
  */
 export function runHoldingAll<T>(locks: Iterable<Lock>, body: () => T): T {
   let innermost: Frame | null = null
@@ -36,15 +36,15 @@ export function runHoldingAll<T>(locks: Iterable<Lock>, body: () => T): T {
   return storage.run(innermost, body)
 }
 
-/** Runs `body` as that of a transaction, inside those that this is called in. */
+/** Runs `body` as the body of a transaction, inside the bodies around this call. */
 export function runTransacting<T>(pool: object, keys: KeysOfTransaction, body: () => T): T {
   isInUse = true
   return storage.run(new TransactionFrame(pool, keys, currentFrame()), body)
 }
 
 /**
- * Whether a body around this call holds the key, which has these holders in this process: by a lock, or in a transaction
- * other than that of `ownKeys`.
+ * Whether a body around this call holds the key, which has these local holders: by a lock, or in a transaction other than
+ * that of `ownKeys`.
  */
 export function isHeldAround(
   pool: object,
@@ -59,12 +59,12 @@ export function isHeldAround(
   return false
 }
 
-/** Whether it was locked in that transaction. */
+/** Whether the key was locked in that transaction. */
 export function isIn({ pool, keys }: TransactionFrame, ofPool: object, keyId: string): boolean {
   return pool === ofPool && keys.has(keyId)
 }
 
-/** The frames around, from the inside, whose locks are still held. */
+/** The frames around this call, innermost first, whose locks are still held. */
 export function framesHolding(innermost: AnyFrame | null): Frame[] {
   const frames: Frame[] = []
   for (let frame = innermost; frame !== null; frame = frame.parent) {

@@ -6,8 +6,8 @@ import type { Lock } from './lock.js'
 import type { LockEvents } from '../lock-events.js'
 
 /**
- * Finds locks and permits that nobody gives back: those held for too long are reported, and those whose holder has forgotten them are
- * released as well. Only with `leakWarningMs`: without it no stack is taken, and callers have the locks themselves.
+ * Finds leaked locks and permits: it reports those that are held for too long, and also releases those whose holder has
+ * dropped them. Only with `leakWarningMs`: without it no stack is captured, and callers get the locks themselves.
  */
 export class LeakWatch {
   readonly #events: Emitter<LockEvents>
@@ -28,7 +28,7 @@ export class LeakWatch {
   }
 
   /**
-   * What the caller gets in place of the lock, which the pool itself keeps: when nobody has this any more, nobody can
+   * What the caller gets in place of the lock, which the pool itself keeps: when this is garbage-collected, no code can
    * release the lock.
    */
   handle<Kind extends Lock>(lock: Kind): Kind {
@@ -37,7 +37,7 @@ export class LeakWatch {
     return handle
   }
 
-  /** It was released or lost. */
+  /** The lock was released or lost. */
   ended(lock: Lock): void {
     const outstanding = this.#held.get(lock)
     if (outstanding === undefined) return
@@ -51,7 +51,7 @@ export class LeakWatch {
     const outstanding = this.#held.get(lock)
     if (outstanding === undefined || !lock.isHeld) return
     this.#report('lock:forgotten', lock, outstanding.origin)
-    // Whether it was lost meanwhile is told by an event of its own.
+    // A loss meanwhile has an event of its own.
     lock.release().catch(() => undefined)
   }
 
@@ -61,10 +61,10 @@ export class LeakWatch {
   }
 }
 
-/** Whoever keeps only the signal still relies on the lock. */
+/** A caller that keeps only the signal still relies on the lock. */
 const reliedOn = new WeakMap<AbortSignal, Lock>()
 
-/** Everything is asked of the lock itself, whose private parts a proxy does not have. */
+/** Every access goes to the lock itself, because a proxy does not have its private members. */
 const HANDLE: ProxyHandler<Lock> = {
   get(lock, name, handle: Lock): unknown {
     const value: unknown = Reflect.get(lock, name, lock)

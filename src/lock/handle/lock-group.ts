@@ -7,7 +7,7 @@ export class LockGroup implements AsyncDisposable {
   readonly mode: LockMode
   /** One lock per key, in the order of the keys; a key that was named twice has one lock. */
   readonly locks: readonly Lock[]
-  /** Made only for those who look at `signal`. */
+  /** Created only if `signal` is used. */
   #signal: AbortSignal | null = null
 
   constructor(mode: LockMode, locks: readonly Lock[]) {

@@ -6,17 +6,18 @@ import type { AnyFrame } from './frame.js'
 import { Lock } from './lock.js'
 
 /**
- * What a caller does when the lock is not free: `wait` for it, fail as timed out after the `once` attempt, or just `ask`
- * and take no for an answer. `again` is for a reader inside a body that reads the same key: it goes in as long as no writer
- * waits, because the writer waits for that body. `inside` is for the body of a transaction that has locked the same key: the
- * server knows in which mode, and whether it has given it back since (ROLLBACK TO SAVEPOINT), so it is asked, once.
+ * The wait policy of a caller when the lock is not free: `wait` for it, fail with a timeout after `once` attempt, or
+ * `ask` and accept a refusal. `again` is for a reader inside a body that reads the same key: it enters unless a writer
+ * waits, because the writer waits for that body. `inside` is for the body of a transaction that has locked the same key:
+ * the server knows in which mode, and whether the transaction has released it since (ROLLBACK TO SAVEPOINT), so the pool
+ * asks it, once.
  */
 export type Patience = 'wait' | 'once' | 'ask' | 'again' | 'inside'
 
 /**
- * How long past its deadline a caller is kept whose attempt is on the wire. The answer is then the server's: granted or
- * certainly not held. Without it the lock could be granted at the very moment the caller is told that it was not. And as
- * long at most it takes to ask who has the lock, which makes an error that somebody can do something about.
+ * How long a caller waits past its deadline if its attempt is on the wire. The server then decides: granted, or certainly
+ * not held. Without this the server could grant the lock at the very moment at which the caller gets a timeout. It is
+ * also the limit for asking who holds the lock, which makes the error more useful.
  */
 export const ANSWER_GRACE_MS = 200
 
@@ -25,20 +26,20 @@ export interface LockRequest {
   readonly patience: Patience
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
-  /** The innermost body it is asked for in. */
+  /** The innermost body around the request. */
   readonly frame: AnyFrame | null
-  /** What the caller says it is for: see `AcquireOptions.label`. */
+  /** The caller's label: see `AcquireOptions.label`. */
   readonly purpose: string | null
-  /** Whether it waits, until its time is up, for a server that is away or has no primary. */
+  /** Whether it waits, until its deadline, for a server that is unavailable or has no primary. */
   readonly waitsWhileDown: boolean
-  /** Whether it may wait for ever and nothing is wrong: who stands for leadership waits as long as another leads. */
+  /** Whether it may wait forever without a problem: a candidate for leadership waits while another leads. */
   readonly isStandby: boolean
 }
 
-/** What a caller waits for: the entry of a key, or of a semaphore. */
+/** The entry that a caller waits for: of a key, or of a semaphore. */
 export interface WaitedFor {
   readonly label: LockKey
-  /** In a sentence. */
+  /** The key in a sentence. */
   readonly inWords: string
   readonly queue: {
     readonly first: object | null
@@ -49,18 +50,18 @@ export interface WaitedFor {
   readonly isHeld: boolean
   readonly lastFailure: LockError | null
   now(): number
-  /** Whether an answer on the wire may be what this waiter wants. */
+  /** Whether an answer on the wire may grant this waiter what it wants. */
   isAskingFor(waiter: object): boolean
-  /** Who in another process has it, if that can be asked. */
+  /** The holder in another process, if the server can be asked. */
   askForHolder(): Promise<string | null> | null
-  /** It has gone, served or not. */
+  /** The waiter has gone, served or not. */
   left(waiter: object, isGranted: boolean): void
 }
 
-/** Beside the first, which says that it has left. */
+/** A second observer, besides the entry, that hears when the waiter has gone. */
 const MARK = { announced: 2, seasoned: 4, part: 8, framed: 16, overdue: 32, timedOut: 64 } as const
 
-/** One caller who wants a lock. */
+/** One caller that wants a lock. */
 export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock | null> {
   /** The order in which callers of this process came, over all keys. */
   readonly arrival: number
@@ -94,7 +95,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     return this.#request.isStandby
   }
 
-  /** Whether listeners have been told that it has to wait. */
+  /** Whether listeners know that it has to wait. */
   get isAnnounced(): boolean {
     return this.has(MARK.announced)
   }
@@ -104,8 +105,8 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
   }
 
   /**
-   * Whether it keeps its turn while the server is away: it was waiting when a session was lost, or waits for the server as well,
-   * unless that says what no time mends.
+   * Whether it keeps its place while the server is unavailable: it was waiting when a session was lost, or its policy is
+   * to wait for the server, unless waiting cannot fix the error.
    */
   get isSeasoned(): boolean {
     if (this.has(MARK.seasoned)) return true
@@ -118,7 +119,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     this.mark(MARK.seasoned, is)
   }
 
-  /** Of a group, which counts as one caller. */
+  /** The waiters of a group count as one caller. */
   get isPart(): boolean {
     return this.has(MARK.part)
   }
@@ -127,7 +128,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     this.mark(MARK.part, is)
   }
 
-  /** Whether the detector of deadlocks knows of it. */
+  /** Whether the deadlock detector knows of it. */
   get isFramed(): boolean {
     return this.has(MARK.framed)
   }
@@ -145,12 +146,12 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     return this.has(MARK.overdue)
   }
 
-  /** It has left, or is about to, because its time was up. */
+  /** It has gone, or is about to, because its time was up. */
   get hasTimedOut(): boolean {
     return this.has(MARK.timedOut)
   }
 
-  /** The lock was not to be had. Callers without patience leave. */
+  /** The lock was not available. Callers whose policy is not to wait are refused. */
   notGranted(): void {
     if (this.patience === 'ask') this.offer(null)
     else if (this.patience === 'again' || this.patience === 'inside')

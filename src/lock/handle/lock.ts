@@ -7,7 +7,10 @@ import type { DrawnToken } from './drawn-token.js'
 import type { Frame } from './frame.js'
 import { keyInWords } from '../../dialect/key-words.js'
 
-/** `releasing`: given back, but the server has not confirmed it yet. To the outside that is `released` already. */
+/**
+ * `releasing`: the caller has released it, but the server has not confirmed it yet. The public state is `released`
+ * already.
+ */
 type HandleState = 'held' | 'releasing' | 'released' | 'lost'
 
 const HANDLE_MOVES: Readonly<Record<HandleState, readonly HandleState[]>> = {
@@ -17,17 +20,17 @@ const HANDLE_MOVES: Readonly<Record<HandleState, readonly HandleState[]>> = {
   lost: [],
 }
 
-/** Who keeps the key of a lock: the arbiter's entry for it. */
+/** The keeper of a lock: the entry of its key. */
 export interface LockKeeper {
   readonly label: LockKey
   readonly mode: LockMode
   readonly noFencing: string | null
   now(): number
-  /** Declares the lock lost if its lease has run out, however late it is asked. */
+  /** Declares the lock lost if its lease is over, however late this is called. */
   verify(): void
-  /** Without a name of a resource, that of the key is taken. */
+  /** Without a name for the resource, the name of the key is used. */
   guard(transaction: Queryable, resource: string | undefined, token: bigint, mode: LockMode): Promise<void>
-  /** True if that was all; else the lock is told later, by `confirmReleased` or `lose`. */
+  /** True if the release is complete; otherwise the keeper calls `confirmReleased` or `lose` later. */
   release(lock: Lock): boolean
 }
 
@@ -43,7 +46,7 @@ class Loss {
     this.#controller = controller
   }
 
-  /** Holders that look before it was told find it aborted all the same. */
+  /** A holder that looks at the signal before it aborts finds it aborted already. */
   get signal(): AbortSignal {
     this.tell()
     return this.#controller?.signal ?? AbortSignal.abort(this.error)
@@ -65,18 +68,18 @@ export class Lock implements AsyncDisposable {
   readonly #tokenOffset: number
   readonly #since: number
   #state: HandleState = 'held'
-  /** Of the release, while the server is asked for it. */
+  /** The promise of the release, while it is under way. */
   #confirmation: Deferred<void> | null = null
-  /** Made for those who look at `signal`, if any do: it would be half of the memory of a held lock. Or how it was lost. */
+  /** The signal, created at its first use: it would be half of the memory of a held lock. Or how the lock was lost. */
   #fate: AbortController | Loss | null = null
 
-  /** @internal The body that runs while it is held, if `withLock` runs one. */
+  /** @internal The body that runs while it is held, in `withLock`. */
   frame: Frame | null = null
 
   /** The `label` of its `AcquireOptions`; null without. */
   label: string | null = null
 
-  /** @internal For the keeper: where it keeps this lock. */
+  /** @internal For the keeper: its index of this lock. */
   place = 0
 
   constructor(keeper: LockKeeper, token: DrawnToken | null, tokenOffset: number, now: number) {
@@ -116,7 +119,7 @@ export class Lock implements AsyncDisposable {
     return this.#state === 'releasing' ? 'released' : this.#state
   }
 
-  /** As `state`, by what is known without a look at the clock. */
+  /** Like `state`, by what is known without a look at the clock. */
   get isHeld(): boolean {
     return this.#state === 'held'
   }
@@ -134,7 +137,7 @@ export class Lock implements AsyncDisposable {
     return this.#keeper.now() - this.#since
   }
 
-  /** @internal As `heldMs`, for whoever has just looked at the clock. */
+  /** @internal Like `heldMs`, for a caller that has just read the clock. */
   heldMsAt(now: number): number {
     return now - this.#since
   }
@@ -167,7 +170,7 @@ export class Lock implements AsyncDisposable {
     if (this.#state === 'held') {
       this.#move('releasing')
       const isAll = this.#keeper.release(this)
-      // Giving it back may have shown that its lease has run out.
+      // The release may have found the lease over.
       if (!isAll && this.#loss === null) this.#confirmation = new Deferred()
     }
     if (this.#loss !== null) return this.#confirmation?.promise ?? Promise.reject(this.#loss)
@@ -185,7 +188,7 @@ export class Lock implements AsyncDisposable {
     this.#confirmation?.resolve()
   }
 
-  /** @internal For the keeper: it is gone. Answers how; `tellLoss` must follow. */
+  /** @internal For the keeper: the lock is lost. Returns how; `tellLoss` must follow. */
   lose(reason: string, cause?: Error): LockLostError {
     this.#move('lost')
     const details = { key: this.toString(), heldMs: this.heldMs, reason }
@@ -195,7 +198,7 @@ export class Lock implements AsyncDisposable {
     return loss
   }
 
-  /** @internal Calls whatever hangs on its signal. */
+  /** @internal Aborts the signal. */
   tellLoss(): void {
     ;(this.#fate as Loss).tell()
   }

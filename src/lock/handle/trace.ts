@@ -5,7 +5,7 @@ import { keyText } from '../../dialect/key-words.js'
 import type { Lock } from './lock.js'
 import type { LockGroup } from './lock-group.js'
 
-/** What subscribers of `lockpool:acquire` are told: at the start, and with `result` or `error` when it is over. */
+/** What subscribers of `lockpool:acquire` receive: at the start, and with `result` or `error` at the end. */
 export interface AcquireTrace {
   readonly keys: readonly string[]
   readonly mode: LockMode
@@ -14,13 +14,13 @@ export interface AcquireTrace {
   error?: unknown
 }
 
-/** What subscribers of `lockpool:hold` are told, from the grant (`start`) to the release or the loss (`asyncEnd`). */
+/** What subscribers of `lockpool:hold` receive, from the grant (`start`) to the release or the loss (`asyncEnd`). */
 export interface HoldTrace {
   readonly key: string
   readonly mode: LockMode
   /** Decimal digits; null if there are no tokens. */
   readonly token: string | null
-  /** Milliseconds; set when it is over. */
+  /** Milliseconds; set at the end. */
   heldMs?: number
   /** Set if it was lost. */
   error?: LockLostError
@@ -33,7 +33,7 @@ const HOLD: Channel<HoldTrace> = tracingChannel('lockpool:hold')
 
 const holds = new WeakMap<Lock, HoldTrace>()
 
-/** Whether anybody follows it. If nobody does, all this costs is the look (3 ns, measured). */
+/** Whether there is a subscriber. If there is none, tracing costs only this check (3 ns, measured). */
 export function isAcquireTraced(): boolean {
   return ACQUIRE.hasSubscribers
 }
@@ -47,7 +47,7 @@ export function traceAcquire<T extends Lock | LockGroup | null>(
   return ACQUIRE.tracePromise(acquire, { keys: keys.map(keyText), mode })
 }
 
-/** Whether anybody follows how long locks are held. */
+/** Whether there is a subscriber for how long locks are held. */
 export function isHoldTraced(): boolean {
   return HOLD.hasSubscribers
 }
@@ -60,7 +60,7 @@ export function traceHold(lock: Lock): void {
   HOLD.end.publish(trace)
 }
 
-/** `error` says how it was lost, if it was. */
+/** `error` says how the lock was lost, if it was. */
 export function traceHoldEnd(lock: Lock, error?: LockLostError): void {
   if (!HOLD.hasSubscribers) return
   const trace = holds.get(lock)

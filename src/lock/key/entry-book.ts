@@ -5,13 +5,13 @@ import { EntryTable } from './entry-table.js'
 import { Lately } from './lately.js'
 
 /**
- * So many entries that nobody has to do with any more may be kept. Who releases a key often wants it again at once, and to
- * make its entry anew was more than a quarter of the CPU time of a lock (measured). They are all let go when they are
- * more, and more than those in use. That of a key which has not come before is not kept at all.
+ * The number of unused entries that are kept. A caller that releases a key often wants it again at once, and creating its
+ * entry anew took more than a quarter of the CPU time of a lock (measured). When there are more, and more than there are
+ * entries in use, all of them are dropped. The entry of a key that was used only once is not kept.
  */
 const KEPT = 1024
 
-/** The entries of a pool, one for each key that anybody here has to do with. */
+/** The entries of a pool, one for each key that is in use in this process. */
 export class EntryBook {
   readonly #host: KeyHost
   readonly #entries: EntryTable
@@ -23,7 +23,7 @@ export class EntryBook {
     this.#entries = new EntryTable(hashOf)
   }
 
-  /** Of those in use. */
+  /** The number of entries in use. */
   get size(): number {
     return this.#entries.size - this.#resting
   }
@@ -52,16 +52,16 @@ export class EntryBook {
     return entry
   }
 
-  /** One of them has come to rest: there is nothing more to know about its key. */
+  /** An entry is at rest: it has no facts to remember about its key. */
   rested(entry: KeyEntry): void {
     this.#resting++
-    // Whose turn it is must be known to who comes again at once, however rare the key is.
+    // An entry that yields must survive for a caller that comes again at once, however rarely the key is used.
     if (!entry.isRegular && !entry.isForOthers) return this.#drop(entry)
     if (this.#resting <= KEPT || this.#resting * 2 <= this.#entries.size) return
     for (const each of this.#entries.all()) if (each.isAtRest) this.#drop(each)
   }
 
-  /** Those in use, in no order. They may come to rest during the walk, and others come. */
+  /** The entries in use, in no order. During the walk entries may come to rest, and new ones may appear. */
   *[Symbol.iterator](): IterableIterator<KeyEntry> {
     for (const entry of this.#entries.all()) if (!entry.isAtRest) yield entry
   }

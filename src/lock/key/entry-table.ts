@@ -4,17 +4,17 @@ import type { KeyEntry } from './key-entry.js'
 const LEAST_BUCKETS = 64
 
 /**
- * Entries by the hashes of their keys. Not a `Map`: one in which keys come and go without end is made anew again and again,
- * and whatever an old one held lives on until the garbage collector has found it out, which takes long (measured: a third
+ * Entries by the hashes of their keys. Not a `Map`: when keys come and go without end, a `Map` is rebuilt again and
+ * again, and the objects of an old one survive until the garbage collector notices, which takes long (measured: a third
  * of the CPU time of a lock of a new name).
  */
 export class EntryTable {
   readonly #hashOf: (keyId: string) => number
-  /** The first entry of each; an entry knows the next. Two to each at most, on average. */
+  /** The first entry of each bucket; an entry links to the next. On average a bucket has at most two. */
   #buckets = empty(LEAST_BUCKETS)
   #size = 0
 
-  /** `hashOf` is for keys that do not have their hashes with them. */
+  /** `hashOf` is for keys that do not carry their hashes. */
   constructor(hashOf: ((keyId: string) => number) | null) {
     this.#hashOf = hashOf ?? hashOfText
   }
@@ -29,7 +29,7 @@ export class EntryTable {
     let entry = this.#buckets[hash & (this.#buckets.length - 1)] ?? null
     while (entry !== null) {
       const { key } = entry
-      // The ids are costly: they are looked at only if the hashes are equal.
+      // Ids are expensive: they are compared only if the hashes are equal.
       if (key === code || (key.hash === hash && key.id === code.id)) return entry
       entry = entry.nextInTable
     }
@@ -47,14 +47,14 @@ export class EntryTable {
     return null
   }
 
-  /** One that is not in it. */
+  /** The entry must not be in the table. */
   add(entry: KeyEntry): void {
     if (this.#size === this.#buckets.length * 2) this.#resize(this.#size)
     this.#size++
     this.#insert(entry)
   }
 
-  /** One that is in it. */
+  /** The entry must be in the table. */
   remove(entry: KeyEntry): void {
     const bucket = this.#bucketOf(entry)
     let before = this.#buckets[bucket]!

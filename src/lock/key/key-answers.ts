@@ -4,41 +4,44 @@ import type { KeyState } from './key-state.js'
 
 /** What an entry learns from an answer, before it moves. */
 export type Lesson =
-  /** The key was not free: the next attempt sets interest first. */
+  /** The key was not free: the next attempt sets a waiter registration first. */
   | 'contended'
-  /** Other processes want it now: it is worth a place in line. */
+  /** Other processes want the key now: the server's queue is worth it. */
   | 'hot'
-  /** When it was given up, others had asked to be woken. */
+  /** At the release, other processes were waiting for a wake-up. */
   | 'othersListen'
-  /** The process that it was given up for has come, or there is none. */
+  /** The process with precedence has come, or there is none. */
   | 'othersCame'
-  /** It was rung for, and another process was quicker. */
+  /** After a wake-up, another process was faster. */
   | 'raceLost'
-  /** The mark of a local writer is set, or is not any more. */
+  /** The intent of a local writer is set, or was removed. */
   | 'marked'
   | 'unmarked'
-  /** A writer elsewhere waits: no more readers may join. */
+  /** A writer in another process waits: no more readers may join. */
   | 'draining'
-  /** Others stand in line at the server, and are on their way. */
+  /** Other processes are in the server's queue, and are about to get the key. */
   | 'lineGoesFirst'
 
 /** What an entry does about an answer, after it has moved. */
 export type Reaction =
   | 'ring'
-  /** As `ring`, unless it was rung for behind the release. */
+  /** Like `ring`, unless the wake-up was sent with the release. */
   | 'ringForOthers'
   | 'fallAsleep'
   | 'sleepCrowded'
   | 'giveWay'
-  /** Others are said to want it, and have not come again and again: it is tried for at once. */
+  /** Other processes seem to want the key, and have failed to come repeatedly: this process tries at once. */
   | 'lookAgain'
   /** The release is confirmed. */
   | 'gaveUp'
   | 'notHeld'
-  /** Callers without patience leave. */
+  /** Callers whose policy is not to wait are refused. */
   | 'refuse'
 
-/** `ours` is the state for a key that is ours; `asBefore` is `held` if it is ours, and `idle` if not. */
+/**
+ * `ours` is the state for a key that this process has; `asBefore` is `held` if this process has the key, and `idle` if
+ * not.
+ */
 export type Target = KeyState | 'ours' | 'asBefore'
 
 export interface After {
@@ -47,7 +50,7 @@ export interface After {
   readonly react: readonly Reaction[]
 }
 
-/** Somebody is said to want the key, has been let go first again and again, and has not come: a variant of an answer. */
+/** A variant of an answer: another process seems to want the key, has had precedence repeatedly, and has not come. */
 const DOUBTED = 'doubted'
 
 type Row = Readonly<Record<string, After>>
@@ -77,15 +80,15 @@ const RELEASED: Row = {
 const YIELDED: After = { learn: ['othersListen'], to: 'waiting', react: ['ring', 'gaveUp', 'giveWay'] }
 
 /**
- * What each answer to each question means. With `nextStep` it is the whole machine: that says what is asked in a state, and
- * this what comes of it. What is not here is never answered.
+ * What each answer to each operation means. Together with `nextStep` it is the whole machine: `nextStep` chooses the
+ * operation in a state, and this table says what follows from the answer. Answers that are not in the table do not exist.
  */
 export const AFTER: Readonly<Record<OperationKind, Row>> = {
   try: {
     [SAID.granted]: GRANTED,
     [SAID.no]: { learn: ['contended'], to: 'idle', react: ['refuse'] },
   },
-  // Callers whose time is up are told who has it, and so not refused at once.
+  // Callers whose time is up get an error that names the holder, so they are not refused at once.
   lineUp: {
     [SAID.granted]: GRANTED,
     [SAID.free]: GRANTED,
@@ -145,9 +148,10 @@ const SAYS_WANTED: Readonly<Partial<Record<OperationKind, readonly Answer[]>>> =
 }
 
 /**
- * Pure: what comes of an answer. `doubtsOthers`: other processes that are said to want the key are not believed now.
+ * Pure: what follows from an answer. `doubtsOthers`: this process currently ignores signs that other processes want the
+ * key.
  *
- * @throws {InvariantError} for an answer that this question does not have
+ * @throws {InvariantError} for an answer that the operation does not have
  */
 export function after(kind: OperationKind, answer: Answer, doubtsOthers: boolean): After {
   const isDoubtful = doubtsOthers && SAYS_WANTED[kind]?.includes(answer) === true

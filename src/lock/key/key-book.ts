@@ -7,15 +7,15 @@ import { Lately } from './lately.js'
 
 const REMEMBERED_NAMES = 4096
 
-/** A key, as it was given and as the dialect speaks of it. */
+/** A key, as the caller gave it and as the dialect encodes it. */
 export interface Wanted {
   readonly code: KeyCode
   readonly label: LockKey
 }
 
 /**
- * Turns what users give into what the dialect speaks of. A name costs a hash, so those are remembered that come again: up to
- * twice `REMEMBERED_NAMES`, in two generations, of which the older is dropped whole.
+ * Encodes the keys of callers for the dialect. Hashing a name is costly, so names that come again are remembered: up to
+ * twice `REMEMBERED_NAMES`, in two generations, of which the older is dropped as a whole.
  */
 export class KeyBook {
   readonly #dialect: Pick<Dialect<never>, 'encodeKey'>
@@ -51,7 +51,7 @@ export class KeyBook {
     return code
   }
 
-  /** @throws {InvalidKeyError} naming every wrong one at once. */
+  /** @throws {InvalidKeyError} naming all wrong keys at once. */
   codes(keys: Iterable<LockKey>): Wanted[] {
     if (
       typeof keys === 'string' ||

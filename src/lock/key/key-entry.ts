@@ -18,20 +18,20 @@ import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 
 /**
- * One key, as this process stands towards the server. `nextStep` says what is done in a state, and `after` what comes of the
- * answer; here both are carried out.
+ * One key, from this process towards the server. `nextStep` chooses the step for a state, and `after` says what follows
+ * from the answer; the entry executes both.
  */
 export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
-  /** For the table that it is in. */
+  /** The next entry of the same bucket in the entry table. */
   nextInTable: KeyEntry | null = null
-  /** Whether its key has come before: then it is kept when it rests. */
+  /** Whether the key was used before: then the entry is kept when it rests. */
   isRegular = false
-  /** What is being asked of the server: the entry is its own operation. */
+  /** The operation at the server: the entry is its own operation. */
   kind: OperationKind = 'try'
-  /** While it is delayed. */
+  /** The lock-delay, in the state `delayed`. */
   #cancelDelay: Cancel | null = null
   #isMarked = false
-  /** It outlasts a rest, for a caller who comes again at once. */
+  /** Survives a rest, for a caller that comes again at once. */
   #others: Others | null = null
   #isAtRest = false
 
@@ -43,7 +43,10 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     return this.isForOthers && !this.isHurried && !this.#isShortOfTime
   }
 
-  /** It was given up here a moment ago, and others are being rung for, or were. It outlasts the rest, for who comes again. */
+  /**
+   * This process released the key a moment ago, and is notifying others, or has done so. It survives the rest, for a
+   * caller that comes again.
+   */
   get isForOthers(): boolean {
     return this.state === 'ringing' || (this.#others !== null && this.#others.goFirst(this.now()))
   }
@@ -72,28 +75,31 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     return this.state === 'delayed' || super.isBusyFor(mode)
   }
 
-  /** Nobody has to do with its key: there is nothing to know about it, and nothing is assigned to it. */
+  /** Unused: no holder, no waiter, no session. */
   get isAtRest(): boolean {
     return this.#isAtRest
   }
 
-  /** As new, for a caller who wants its key again. */
+  /** As if new, for a caller that wants the key again. */
   reopen(label: LockKey): void {
     this.#isAtRest = false
     this.label = label
-    // A caller who comes again at once must know whose turn it is.
+    // If a caller comes again at once, the entry must know which process has precedence.
     if (!this.isForOthers) this.sleep = null
     this.contended = false
   }
 
-  /** Whether an answer on the wire may be this waiter's lock. */
+  /** Whether an answer on the wire may grant this waiter the lock. */
   isAskingFor(waiter: LockWaiter<WaitedFor>): boolean {
     const { state } = this
     const isAsking = state === 'trying' || state === 'asking' || state === 'inLine' || state === 'joining'
     return isAsking && (waiter === this.queue.first || (waiter.mode === 'shared' && this.mode === 'shared'))
   }
 
-  /** Who in another process has it, if that is what is waited for; null if it is not, or nobody can be asked. */
+  /**
+   * The holder in another process, if that is what the waiter waits for; null if it is not, or if the server cannot be
+   * asked.
+   */
   askForHolder(): Promise<string | null> | null {
     const isElsewhere = this.state === 'waiting' || this.state === 'inLine'
     if (!isElsewhere || this.session === null) return null
@@ -110,7 +116,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   override release(lock: Lock): boolean {
     this.removeHolder(lock)
-    // Others here hold it, or another release tells the server: there is no step to take.
+    // Other local callers hold the lock, or another release is under way: there is no step to take.
     if (this.givingUp !== null || this.isHeld) {
       this.confirm(lock)
       return true
@@ -120,10 +126,10 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     return this.givingUp !== lock
   }
 
-  /** Takes steps until there is nothing more to do now. */
+  /** Takes steps until nothing more can be done now. */
   advance(): void {
     while (this.#take(nextStep(this)));
-    // The next holder, here, has it already; or it is gone.
+    // The next local holder has it already, or it is lost.
     if (this.turn === null || this.isHeld) this.gaveUp()
   }
 
@@ -138,7 +144,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (this.kind === 'lineUp') this.ownLine.ended(lineEndOf(answer), now)
     if (to === 'ours') {
       this.#granted(token, delayMs, batch)
-      // Nothing is to be done until it is released: that is most grants.
+      // The next step comes with the release: that is the case for most grants.
       if (this.mode === 'exclusive' && this.isHeld) return
     } else {
       for (const lesson of learn) this.#learn(lesson, now)
@@ -149,8 +155,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   /**
-   * The batch failed, and the server has been brought to hold nothing for this key unless it was held before. Unless that is
-   * known a release is not confirmed: the session is about to be lost, which says so.
+   * The batch failed, and the server now holds nothing for this key that it did not hold before. Unless that is known, a
+   * release is not confirmed: then the session is about to be lost, which reports it.
    */
   failed(error: LockError, mayAsk: boolean, isKnown = true): void {
     const { kind } = this
@@ -164,7 +170,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.touch()
   }
 
-  /** The server does not have what it should: the lock is gone, and the session with it or not. */
+  /** The server does not have the lock that it should have: the lock is lost, with or without the session. */
   lost(reason: string, cause?: Error): void {
     this.sleep?.end()
     this.#isMarked = false
@@ -174,7 +180,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.touch()
   }
 
-  /** The process `sender` rang for this key, and has thereby had its turn. */
+  /** The process `sender` sent a wake-up for this key, and has therefore had its turn. */
   rung(sender: string): void {
     const sleep = this.#isToHear ? this.ownSleep : this.sleep
     sleep?.rung(sender, this.state === 'waiting')
@@ -189,28 +195,28 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     } else if (!isWanted) this.#stir('rung')
   }
 
-  /** Wake-ups can be heard from now on; earlier ones were missed. */
+  /** From now on wake-ups arrive; earlier ones were missed. */
   listening(): void {
-    // A look, and no race: to lose it says nothing of others who want the key.
+    // This is a look, not a race: losing it says nothing about other processes.
     this.#stir('poll')
   }
 
-  /** Nobody will ring for us: those we gave it up for have gone, or may have rung already. */
+  /** No wake-up will come: the processes to which it yielded have gone, or have sent it already. */
   #stir(wake: Wake): void {
     if (this.#isToHear) this.ownSleep.awake(wake, this.state === 'waiting')
   }
 
-  /** Whether it sleeps, or is about to. */
+  /** Whether it waits for another process, or is about to. */
   get #isToHear(): boolean {
     return this.state === 'waiting' || this.state === 'asking' || this.state === 'yielding'
   }
 
-  /** Whether it is ours and not being given up, whatever else is under way. */
+  /** Whether this process has the key and is not releasing it, whatever else is under way. */
   get #isStaying(): boolean {
     return this.turn !== null && this.state !== 'releasing' && this.state !== 'yielding'
   }
 
-  /** Carries one step out, or asks for it. True if there may be another. */
+  /** Executes one step, or asks for it. True if there may be another. */
   #take(step: Step): boolean {
     switch (step) {
       case 'rest':
@@ -249,7 +255,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.leaveSession()
   }
 
-  /** A key that is on no session yet needs room for itself. */
+  /** A key without a session needs room for itself. */
   #askFor(step: Step): boolean {
     const admission = this.session === null ? this.host.admit(this, 1) : 'now'
     if (admission === 'later') return false
@@ -294,7 +300,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'rest':
       case 'forget':
       case 'handOff':
-        // Time has passed since it was to ask.
+        // Time has passed since the entry was to ask.
         return this.touch()
     }
   }
@@ -307,7 +313,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   #leaveForLine(departure: Departure): void {
-    // Others have come to this session since.
+    // Other keys have been assigned to this session since.
     if (!this.isAlone) return this.touch()
     this.mode = this.queue.first!.mode
     this.#leave(departure, 'lineUp', 'inLine')
@@ -323,7 +329,10 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.#leave(departure, step, 'asking')
   }
 
-  /** Without room for interest a caller who waits is not refused: the key is tried for now and then, as if no wake-up came. */
+  /**
+   * Without room for a registration a waiting caller is not refused: the process tries the key now and then, as if no
+   * wake-up came.
+   */
   #noRoom(step: 'wait' | 'queue'): void {
     this.contended = false
     this.#others?.forget()
@@ -352,7 +361,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
         this.isDraining = true
         return
       case 'lineGoesFirst':
-        // A caller who can't join them waits elsewhere until they have come.
+        // A caller that cannot use the queue waits until those processes have come.
         this.#others ??= new Others()
         return this.#others.stoodInLine(now)
     }
@@ -386,13 +395,13 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (this.#isShortOfTime) this.ownSleep.awake('rung', true)
   }
 
-  /** A caller who has not the time to let others go first might never be asked for at all. */
+  /** The server might never be asked for a caller without the time to yield. */
   get #isShortOfTime(): boolean {
     const { first } = this.queue
     return first !== null && first.leftMs(this.now()) <= HURRIED_BELOW_MS
   }
 
-  /** It is ours, or stays ours. */
+  /** This process has the key, or keeps it. */
   #granted(token: DrawnToken | null, delayMs: number, { now, stamp, tripMs }: Answered): void {
     if (this.sleep !== null) this.#sleptUntil(now)
     this.learnFrom(this.kind, now)
@@ -406,13 +415,13 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.refused()
   }
 
-  /** It is ours, by whatever was waited for. */
+  /** This process has the key: the lock-delay, or whatever else it waited for, is over. */
   #sleptUntil(now: number): void {
     if (this.sleep!.gaveWayInVain) (this.#others ??= new Others()).cameNot(now)
     this.sleep!.end()
   }
 
-  /** No holder that was cut off can believe any more to have it. */
+  /** By now the lease of any holder that was cut off is over. */
   #delayOver(token: DrawnToken | null, stamp: number): void {
     this.host.agenda.run(() => {
       this.verify()
@@ -451,7 +460,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 }
 
-/** States in which the server has the key as ours, by its last answer. */
+/** States in which the server has granted the key to this process, by its last answer. */
 const NEEDS_TURN: ReadonlySet<KeyState> = new Set(['delayed', 'held', 'joining', 'releasing', 'yielding'])
 
 function lineEndOf(answer: Answer): LineEnd {
@@ -459,8 +468,8 @@ function lineEndOf(answer: Answer): LineEnd {
   return answer === SAID.granted ? 'come' : 'late'
 }
 
-/** A caller with less time than this is not made to wait for others. */
+/** A caller with less time than this does not wait for other processes. */
 const HURRIED_BELOW_MS = 50
 
-/** From then on a reader does not give way to writers elsewhere: one may be said to wait, and never come. */
+/** From then on a reader no longer yields to writers in other processes: a registered writer may never come. */
 const LATE_MS = 10_000

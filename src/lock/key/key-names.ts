@@ -8,39 +8,39 @@ import type { Keys } from './keys.js'
 import { keyText } from '../../dialect/key-words.js'
 import type { Semaphores } from '../semaphore/semaphores.js'
 
-/** Keys that are held for less are mostly gone before anybody could look, and cost nothing. */
+/** Locks held for less are usually gone before a person could look, and cost nothing. */
 const LOOK_EVERY_MS = 1000
 
-/** At most so many in one statement, and so in a second: a name for everything is not worth a flood. */
+/** The most names in one statement, and so in a second: complete names are not worth a flood. */
 const BATCH = 500
 
-/** A name is written again after this long, so that what is in use is not swept away with what is not. */
+/** A name is written again after this long, so that the cleanup of unused names does not remove it. */
 const WRITE_AGAIN_MS = 3_600_000
 
-/** Names of which it is known that they are written. When there are more, all are forgotten, and some written again. */
+/** The number of names that are known to be written. When there are more, all are forgotten, and some are written again. */
 const REMEMBERED = 50_000
 
-/** Rarer when the last attempt has failed: nothing depends on it. */
+/** Less often when the last attempt has failed: nothing depends on it. */
 const RETRY_MS = 60_000
 
-/** The connection is borrowed from the program's own, so this waits for one no longer than nobody notices. */
+/** The connection comes from the pool, which the program needs, so the wait for one is too short to be noticed. */
 const PATIENCE_MS = 1000
 
-/** A connection of the program's is not kept from it by a silent server. */
+/** A silent server keeps a connection from the program no longer than this. */
 const ANSWER_LIMIT_MS = 10_000
 
 export interface KeyNamesPorts<C extends object> {
   readonly connections: ConnectionPool<C>
   readonly dialect: Dialect<C>
   readonly clock: Clock
-  /** Names of the keys that somebody here holds or waits for. */
+  /** Names of the keys that callers here hold or wait for. */
   inUse(): Iterable<NamedKey>
   warn(message: string, error?: Error): void
 }
 
 /**
- * Writes down what the keys in use are called, where the database has a place for that, so that others can see names instead
- * of numbers. It looks around once a second rather than at each lock, which costs the way of a lock nothing at all.
+ * Records the names of the keys in use, where the database has a table for that, so that people see names instead of
+ * numbers. It collects them once a second rather than at each lock, so the path of a lock costs nothing more.
  */
 export class KeyNames<C extends object> {
   readonly #ports: KeyNamesPorts<C>
@@ -60,7 +60,7 @@ export class KeyNames<C extends object> {
     if (this.#links.size === 1) this.#lookIn(LOOK_EVERY_MS)
   }
 
-  /** With the last session nothing is held any more. The server may come back without what was written. */
+  /** When the last session is gone, nothing is held any more. The server may come back without the names. */
   left(link: LockLink): void {
     this.#links.delete(link)
     if (this.#links.size === 0) this.#stop()
@@ -84,7 +84,7 @@ export class KeyNames<C extends object> {
   async #look(): Promise<void> {
     const names = this.#unwritten()
     const error = names.length === 0 ? null : await this.#write(names)
-    // Closed meanwhile, or the last session is gone, and perhaps another has come.
+    // The pool was closed meanwhile, or the last session is gone, and perhaps there is a new one.
     if (this.#isClosed || this.#links.size === 0) return
     this.#cancel?.()
     this.#lookIn(error === null ? LOOK_EVERY_MS : RETRY_MS)
@@ -123,7 +123,7 @@ export class KeyNames<C extends object> {
   }
 }
 
-/** What is in use here, as far as it has a name. Raw keys say all that there is to say, unless they are of a semaphore. */
+/** The keys in use here that have a name. A raw key needs none, unless it belongs to a semaphore. */
 export function* namesInUse(
   { entries }: Pick<Keys, 'entries'>,
   semaphores: Pick<Semaphores, 'entries'>,

@@ -3,21 +3,22 @@ import { Machine } from '../contention/machine.js'
 import type { Wake } from '../contention/sleep.js'
 
 /**
- * One key, as this process stands towards the server:
+ * One key, from this process towards the server:
  *
- * - `idle`       nothing is held, marked or asked
+ * - `idle`       nothing is held, set or asked
  * - `trying`     a first attempt is under way
- * - `asking`     an attempt with interest set, or to be set, is under way
- * - `inLine`     the session waits for it in the server, behind others who do: it is this process's when its turn has come
- * - `waiting`    another process has it; interest is set, as far as it can be; asleep until the bell rings or the poll is due
- * - `delayed`    this process has it at the server, and tells nobody until the lease of one who may believe to have it is over
+ * - `asking`     an attempt with a waiter registration, set or to be set, is under way
+ * - `inLine`     the session waits for the key in the server's queue; the server grants it when its turn has come
+ * - `waiting`    another process has it; the registration is set, as far as possible; waits for a wake-up or the poll
+ * - `delayed`    the server has granted it, but no caller gets it before the lease of a previous holder is over: the
+ *                lock-delay
  * - `held`       this process has it, for local holders or about to be passed on
  * - `joining`    held in shared mode, and a token for more readers is being drawn
- * - `marking`    held in shared mode, or not at all; the mark of a local writer is being set or taken back
- * - `releasing`  being given up
- * - `ringing`    given up; those who wait elsewhere are being rung for, and whether there are any will be known
- * - `yielding`   being given up if anybody else is interested
- * - `leaving`    interest is being dropped: nobody here waits any more
+ * - `marking`    held in shared mode, or not at all; the intent of a local writer is being set or removed
+ * - `releasing`  a release is under way
+ * - `ringing`    released; a wake-up is under way, and its answer will say whether other processes are waiting
+ * - `yielding`   a release is under way that takes effect only if another process is interested
+ * - `leaving`    the registration is being removed: no caller here waits any more
  */
 export type KeyState =
   | 'idle'
@@ -34,7 +35,10 @@ export type KeyState =
   | 'yielding'
   | 'leaving'
 
-/** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server knows nothing of it. */
+/**
+ * Every legal move. Each state may also fall back to `idle`: when its session is lost, the server no longer knows the
+ * key.
+ */
 export const KEY_MOVES: Readonly<Record<KeyState, readonly KeyState[]>> = {
   idle: ['inLine', 'trying', 'asking', 'marking'],
   inLine: ['delayed', 'held', 'idle'],
@@ -51,38 +55,41 @@ export const KEY_MOVES: Readonly<Record<KeyState, readonly KeyState[]>> = {
   leaving: ['idle'],
 }
 
-/** With what the states mean to all that is contended for. */
+/** The machine, with the properties of its states. */
 export const KEY_MACHINE: Machine<KeyState> = new Machine(KEY_MOVES, {
   withInterest: ['waiting', 'asking', 'leaving'],
   withoutSession: ['idle'],
 })
 
-/** All that the next step depends on. An entry has it as properties, so that nothing is built to take a step. */
+/** All facts for the choice of the next step. An entry has them as properties, so a step allocates nothing. */
 export interface KeyFacts {
   readonly state: KeyState
-  /** The mode of what is held, or of what is being waited for. */
+  /** The mode in which the key is held or wanted. */
   readonly mode: LockMode
-  /** What the first local waiter wants; null if nobody waits. */
+  /** What the first local waiter wants; null if no caller waits. */
   readonly head: LockMode | null
   readonly holderCount: number
-  /** A first attempt has just failed: set interest before the next. */
+  /** A first attempt has just failed: set a registration before the next. */
   readonly isContended: boolean
-  /** Others are being rung for, or were a moment ago, when it was given up here: they go first, if who is first here has the time. */
+  /**
+   * This process has just released the key and notified others: they have precedence, unless the first local waiter is
+   * short of time.
+   */
   readonly isGivingWay: boolean
-  /** The first local waiter can't wait: whatever is known of others, the server is asked now. */
+  /** The first local waiter cannot wait: the server is asked now, whatever is known of other processes. */
   readonly isHurried: boolean
-  /** The first local waiter has to wait for others, by all that is known, and can do so in the server's line. */
+  /** The first local waiter has to wait for other processes, as far as is known, and can do so in the server's queue. */
   readonly mayLineUp: boolean
-  /** A writer elsewhere waits: no more readers may join. */
+  /** A writer in another process waits: no more readers may join. */
   readonly isDraining: boolean
-  /** The mark is set that keeps readers elsewhere from joining. */
+  /** The intent is set that keeps readers in other processes out. */
   readonly isMarked: boolean
   readonly wake: Wake
-  /** The first local waiter has waited for so long that, as a reader, it does not give way to writers any more. */
+  /** The first local waiter is a reader that has waited too long to yield to writers any more. */
   readonly isLate: boolean
-  /** Whether the turn lets the lock pass to another local caller. */
+  /** Whether the cohort turn lets the lock pass to another local caller. */
   readonly mayHandOff: boolean
-  /** The pool is being closed: a delay is not waited out. */
+  /** The pool is closing: a lock-delay is not waited for. */
   readonly isClosing: boolean
 }
 
@@ -105,24 +112,24 @@ export type Step =
   | 'relinquish'
   | 'yield'
 
-/** Pure: what to do about a key now. While an operation is under way the answer is always to rest. */
+/** Pure: the next step for a key. While an operation is under way it is always to rest. */
 export function nextStep(facts: KeyFacts): Step {
   switch (facts.state) {
     case 'idle':
       return nextIdle(facts)
     case 'waiting':
-      // Interest of a writer is marked as such, so it is not right for a reader.
+      // A writer's registration includes its intent, so it is wrong for a reader.
       if (facts.head !== facts.mode || facts.mayLineUp) return 'leave'
       if (facts.wake === 'no') return 'rest'
       return facts.wake === 'rung' || (facts.isLate && facts.mode === 'shared') ? 'retry' : 'poll'
     case 'delayed':
-      // Kept though nobody here waits any more: nobody else could have it earlier, and a delay begun anew for each who
-      // comes would never end.
+      // Kept although no caller here waits any more: no other process could have it earlier, and a delay that began again
+      // for each caller would never end.
       return facts.isClosing && facts.head === null ? 'relinquish' : 'rest'
     case 'held':
       return facts.mode === 'exclusive' ? nextExclusive(facts) : nextShared(facts)
     case 'ringing':
-      // A mark has to be taken back first, and one thing is done at a time.
+      // The intent has to be removed first, and only one operation is under way at a time.
       if (facts.isMarked) return 'rest'
       if (facts.isClosing && facts.head === null) return 'forget'
       if (facts.mayLineUp) return 'lineUp'
@@ -149,13 +156,13 @@ function nextIdle({ isMarked, head, mayLineUp, isContended, isGivingWay }: KeyFa
 
 function nextExclusive(facts: KeyFacts): Step {
   if (facts.holderCount > 0) return 'rest'
-  // To a reader it is not passed on: the server knows it as exclusive, and readers elsewhere would be kept out.
+  // It is not passed to a reader: the server knows it as exclusive, and readers in other processes would be kept out.
   if (facts.head !== 'exclusive') return 'release'
   return facts.mayHandOff ? 'handOff' : 'yield'
 }
 
 function nextShared({ holderCount, head, isDraining, isHurried, isMarked, wake, isLate }: KeyFacts): Step {
-  // The writer may have gone, without a word that would reach those who hold the key.
+  // The writer may have gone without a message that reaches the holders.
   const mayJoin = head === 'shared' && (!isDraining || isHurried || wake !== 'no')
   if (holderCount === 0 && !mayJoin) return 'release'
   if (isMarked && head !== 'exclusive') return 'unmark'

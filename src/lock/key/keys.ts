@@ -16,7 +16,7 @@ import { EntryBook } from './entry-book.js'
 import type { KeyEntry } from './key-entry.js'
 import type { KeyHost } from './local-key.js'
 
-/** Who in this process has which key, and who waits for it: one entry for each key that is held or wanted here. */
+/** Holders and waiters of keys in this process: one entry for each key that is held or wanted here. */
 export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
   readonly guard: (transaction: Queryable, guarded: Guarded) => Promise<void>
   readonly detector: DeadlockDetector
@@ -41,7 +41,7 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
     return this.#entries.find(keyId)
   }
 
-  /** `isPart`: of what a group asks for. The group was let in as one caller, and is not stopped half-way. */
+  /** `isPart`: one key of a group. The group was admitted as one caller, and is not stopped halfway. */
   acquire(code: KeyCode, label: LockKey, request: LockRequest, isPart = false): Promise<Lock | null> {
     const { arbiter } = this
     const refusal = !isPart ? arbiter.refusal : arbiter.isClosing ? new PoolClosedError() : null
@@ -69,7 +69,10 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
     return isHeldAround(this, keyId, this.find(keyId)?.holders ?? [], ownKeys)
   }
 
-  /** Whether a caller who wants it now would have to wait for others of this process, or let those of others go first. */
+  /**
+   * Whether a caller that wants it now would have to wait for other local callers, or would have to yield to other
+   * processes.
+   */
   isBusy(code: KeyCode, mode: LockMode): boolean {
     return this.#entries.isBusy(code, mode)
   }
@@ -106,7 +109,7 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
     super.left(waiter, isGranted)
   }
 
-  /** The others wait for it, and were announced when they came. */
+  /** The others wait for the same answer, and were announced when they came. */
   protected announceWaiting({ first }: Fifo<LockWaiter<WaitedFor>>): void {
     if (first !== null) this.arbiter.announce(first)
   }

@@ -1,22 +1,28 @@
-/** So many hashes are known at most. */
+/** The number of hashes that are remembered. */
 const KNOWN = 8192
 
 /**
- * Which keys came of late, by their hashes. A name that is new each time should leave nothing behind, and a name that comes
- * again should cost less: what is remembered for a key is remembered from its second time on. This tells which time it is,
- * and costs no memory but its own: what lives on for a while has to be copied by the garbage collector, and that was a
- * quarter of the CPU time of a lock of a new name (measured).
+ * The hashes of recently used keys. A name that is new each time should leave nothing behind, and a name that comes again
+ * should cost less: a key is remembered from its second use on. This table recognizes the second use without allocating:
+ * objects that survive for a while have to be copied by the garbage collector, and that was a quarter of the CPU time of
+ * a lock of a new name (measured).
  */
 export class Lately {
-  /** Two places for each hash, so that two keys in turn do not make each other new. */
+  /** Two places for each hash, so that two keys in alternation do not evict each other. */
   readonly #hashes = new Int32Array(KNOWN)
-  /** Which of the two is given up. By turns of all, so that three keys in turn do not make each other new for ever. */
+  /**
+   * Which of the two is evicted. It alternates over all keys, so that three keys in rotation do not evict each other
+   * forever.
+   */
   #turn = 0
 
-  /** Whether it came before. From now on it did. Wrong now and then: after many others, or because of a twin. */
+  /**
+   * Whether the key was used before; from now on it was. Sometimes wrong: after many other keys, or if another key has
+   * the same hash.
+   */
   came(hash: number): boolean {
     const hashes = this.#hashes
-    // The lowest bits may be the same for all that come.
+    // The lowest bits may be the same for all keys.
     const place = (hash >>> 8) & (KNOWN - 2)
     if (hashes[place] === hash || hashes[place + 1] === hash) return true
     hashes[place + this.#turn] = hash

@@ -15,29 +15,29 @@ import { Lock, type LockKeeper } from '../handle/lock.js'
 import type { LockRequest, LockWaiter } from '../handle/lock-waiter.js'
 import type { Turn } from '../contention/turn.js'
 
-/** What a key needs of the rest of the pool, and what it tells it. */
+/** What a key needs from the rest of the pool, and reports to it. */
 export interface KeyHost extends ContendedHost {
-  /** There is nothing more to know about this key. */
+  /** The entry has no facts to remember about its key. */
   forget(entry: LocalKey): void
-  /** The server has granted it, and no caller is told for so long. */
+  /** The server has granted the key, and no caller gets it for this long. */
   delayed(entry: LocalKey, delayMs: number): void
   guard(transaction: Queryable, guarded: Guarded): Promise<void>
 }
 
 /**
- * One key in this process, without the server: who holds it here, and who waits here, in order. A server session is
- * re-entrant, so two callers on one connection would both be told yes; this is where they are told apart.
+ * One key in this process, without the server: its holders, and its waiters in order. A server session is re-entrant, so
+ * two callers on one connection would both get the lock; this class keeps them apart.
  */
 export abstract class LocalKey extends Contended<KeyState, KeyHost> implements LockKeeper {
   readonly key: KeyCode
   declare readonly queue: Fifo<LockWaiter>
-  /** In no order: each lock knows its place. */
-  holders: Lock[] = NOBODY
-  /** The mode of what is held, or of what is being waited for. */
+  /** In no order: each lock knows its index. */
+  holders: Lock[] = NO_HOLDERS
+  /** The mode in which the key is held or wanted. */
   mode: LockMode = 'exclusive'
-  /** A writer elsewhere waits: no more readers may join. */
+  /** A writer in another process waits: no more readers may join. */
   isDraining = false
-  /** Set while the server has this key as ours, by its last answer. */
+  /** Set while the server has granted this key to us, by its last answer. */
   protected turn: Turn | null = null
   /** Its release, or yield, is under way. */
   protected givingUp: Lock | null = null
@@ -68,7 +68,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     return this.turn!.mayContinue(this.now())
   }
 
-  /** In a sentence. */
+  /** The key in a sentence. */
   get inWords(): string {
     return keyInWords(this.label)
   }
@@ -78,15 +78,15 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     return this.host.guard(transaction, guarded)
   }
 
-  /** Whether somebody who can't wait need not even ask. */
+  /** Whether a caller that cannot wait need not even ask the server. */
   isBusyFor(mode: LockMode): boolean {
     if (this.queue.size > 0) return true
     return this.isHeld && (mode === 'exclusive' || this.mode === 'exclusive')
   }
 
   /**
-   * A request inside a body that holds this key already would wait for itself: null. A reader inside a reader may go in if
-   * it needs no waiting, and so may whoever asks inside a transaction.
+   * A request inside a body that already holds this key would wait for itself: null. A reader inside a reader may enter
+   * if it need not wait, and so may any request inside a transaction.
    */
   asAgain(request: LockRequest): LockRequest | null {
     let isInside = false
@@ -104,13 +104,13 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
 
   abstract release(lock: Lock): boolean
 
-  /** To the first who waits here; in shared mode to all readers at the head. */
+  /** Passes the lock to the first local waiter; in shared mode to all readers at the head of the queue. */
   protected passOn(stamp: number, now: number): void {
     if (this.mode === 'exclusive') {
       if (this.head === 'exclusive') this.grant(this.queue.first!, now)
       return
     }
-    // Readers who came after the batch left need a token drawn after they came.
+    // Readers that came after the batch left need a token drawn after they came.
     for (const waiter of this.queue) {
       if (waiter.mode !== 'shared' || waiter.arrival > stamp || this.turn!.room === 0) break
       this.grant(waiter, now)
@@ -129,7 +129,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     this.host.acquired(lock, waiter, this.mode === 'exclusive' && offset > 0, now)
   }
 
-  /** The first who waits, and with a reader all readers behind it. */
+  /** The first waiter and, if it is a reader, all readers that follow it. */
   protected refuseHead(error: LockError): void {
     const head = this.queue.first
     for (const waiter of this.queue) {
@@ -151,7 +151,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     this.host.released(lock, now)
   }
 
-  /** What was being given up is given up. */
+  /** A release is under way, and is completed. */
   protected gaveUp(now?: number): void {
     const lock = this.givingUp
     if (lock === null) return
@@ -159,7 +159,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     this.confirm(lock, now)
   }
 
-  /** We had it, by all we know, and the server says no: somebody has meddled with the session. */
+  /** By all we know this process had the key, and the server says no: a foreign program has used the session. */
   protected wasNotHeld(): void {
     const reason = 'the server says that it was not held: something else has unlocked it'
     const lock = this.givingUp
@@ -167,14 +167,14 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     if (lock !== null) this.host.lost(lock.lose(reason), lock)
   }
 
-  /** All that is held here is gone. Those who wait keep their turn. */
+  /** All local holders have lost the lock. Waiting callers keep their place. */
   protected loseHolders(reason: string, cause?: Error): void {
     const lost = this.givingUp === null ? this.holders : [...this.holders, this.givingUp]
     this.givingUp = null
-    this.holders = NOBODY
+    this.holders = NO_HOLDERS
     for (const lock of lost) this.host.lost(lock.lose(reason, cause), lock)
     this.seasoned()
   }
 }
 
-const NOBODY: Lock[] = []
+const NO_HOLDERS: Lock[] = []

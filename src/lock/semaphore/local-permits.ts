@@ -12,34 +12,37 @@ import { Turn } from '../contention/turn.js'
 import { HeldPermit } from './permit.js'
 import { SEMAPHORE_MACHINE, type SemaphoreState } from './semaphore-state.js'
 
-/** One permit that the server has as ours. */
+/** One permit that the server has granted to this process. */
 interface Slot {
   readonly number: number
   readonly turn: Turn
   holder: HeldPermit | null
-  /** Its last holder, who has released it and is not told yet: that is when another here has it, or the server answers. */
+  /**
+   * Its last holder, which has released it and waits for the confirmation: until another local holder has it, or the
+   * server answers.
+   */
   leaver: HeldPermit | null
 }
 
-/** What a semaphore needs of the rest of the pool, and what it tells it. */
+/** What a semaphore needs from the rest of the pool, and reports to it. */
 export interface SemaphoreHost extends ContendedHost {
   forget(entry: LocalPermits): void
-  /** So many more entries of the lock table are used for permits, or are about to be. */
+  /** The lock-table entries that permits use changed by this many, or are about to. */
   entriesChanged(by: number): void
-  /** Whether it is time to look for those who use it with another number of permits. */
+  /** Whether it is time to look for processes that use another number of permits. */
   isLookDue(entry: LocalPermits): boolean
-  /** What the look has found: an error if another process does. */
+  /** The result of that look: an error if there is such a process. */
   looked(entry: LocalPermits, otherPermits: number | null): InvalidOptionError | null
 }
 
-/** One semaphore in this process, without the server: which permits are here, who holds them, and who waits, in order. */
+/** One semaphore in this process, without the server: the permits that are here, their holders, and the waiters in order. */
 export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHost> implements LockKeeper {
   readonly semaphore: SemaphoreCode
   /** A slot is held exclusively. */
   readonly mode: LockMode = 'exclusive'
-  /** Those that are here to stay, by their numbers. */
+  /** The permits that stay here, by their numbers. */
   protected readonly slots: Map<number, Slot> = new Map()
-  /** Of these, those that nobody holds any more. */
+  /** Of these, the permits without a holder. */
   readonly #spare: Slot[] = []
   /** Their release is under way. */
   #givingUp: readonly Slot[] = []
@@ -73,7 +76,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     return Math.min(this.queue.size, this.semaphore.permits - this.slots.size)
   }
 
-  /** Whether whoever waits here waits for others of this process. */
+  /** Whether waiters here wait for local holders. */
   get isHeld(): boolean {
     return this.slots.size === this.semaphore.permits
   }
@@ -82,12 +85,12 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     return this.#passable() !== null
   }
 
-  /** Whether somebody who can't wait need not even ask. */
+  /** Whether a caller that cannot wait need not even ask the server. */
   get isBusy(): boolean {
     return this.queue.size > 0 || (this.isHeld && !this.mayHandOff)
   }
 
-  /** Those who hold a permit. */
+  /** The holders of permits. */
   get holders(): HeldPermit[] {
     return [...this.slots.values()].flatMap(({ holder }) => holder ?? [])
   }
@@ -115,7 +118,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     }
   }
 
-  /** One spare permit goes to the first who waits. */
+  /** One spare permit goes to the first waiter. */
   protected handOff(): void {
     const slot = this.#passable()
     const waiter = this.queue.first
@@ -134,14 +137,14 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     this.host.acquired(permit, waiter, offset > 0, now)
   }
 
-  /** The spare ones leave. Answers their numbers. */
+  /** The spare permits are being released. Returns their numbers. */
   protected giveUpSpare(): number[] {
     this.#givingUp = this.#spare.splice(0)
     for (const { number } of this.#givingUp) this.slots.delete(number)
     return this.#givingUp.map(({ number }) => number)
   }
 
-  /** They have left, except those that the server did not have as ours: somebody has meddled with the session. */
+  /** They are released, except those that the server had not granted to us: a foreign program has used the session. */
   protected gaveUp(missing: readonly number[]): void {
     const slots = this.#givingUp
     this.#givingUp = []
@@ -153,7 +156,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     }
   }
 
-  /** All permits are gone. Those who wait keep their turn. */
+  /** All permits are lost. Waiting callers keep their place. */
   protected losePermits(reason: string, cause?: Error): void {
     const gone = [...this.slots.values(), ...this.#givingUp]
     this.slots.clear()
@@ -166,7 +169,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     this.seasoned()
   }
 
-  /** The first so many who wait. */
+  /** The first waiters, at most this many. */
   protected refuse(error: LockError, count: number): void {
     let left = count
     for (const waiter of this.queue) {

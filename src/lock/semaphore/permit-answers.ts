@@ -6,18 +6,21 @@ import type { SemaphoreState } from './semaphore-state.js'
 export type PermitReaction =
   | 'fallAsleep'
   | 'sleepCrowded'
-  /** What was given up is gone. */
+  /** The released permits are gone. */
   | 'gaveUp'
-  /** Others that permits were given up for are not doubted any more. */
+  /** The processes to which permits were released are no longer doubted. */
   | 'trustOthers'
-  /** When permits were given up, others had asked to be woken. */
+  /** At the release, other processes were waiting for a wake-up. */
   | 'othersListen'
   | 'ring'
-  /** Others have the time to come. */
+  /** This process yields. */
   | 'giveWay'
-  /** Others stand in line at the server, which wakes them. */
+  /** Other processes are in the server's queue, which wakes them. */
   | 'lineGoesFirst'
-  /** What callers here wait for may be the very permits that were given up, and no other process rings for them. */
+  /**
+   * Callers here may wait for the very permits that were just released, and no other process will send a wake-up for
+   * them.
+   */
   | 'lookAgain'
 
 export interface AfterPermits {
@@ -31,9 +34,9 @@ type Row = Readonly<Partial<Record<PermitReply['said'] | 'doubted', AfterPermits
 export type AskingState = 'taking' | 'inLine' | 'asking' | 'releasing' | 'yielding' | 'leaving'
 
 /**
- * What each reply means in each state that has something on the wire. With `nextSemaphoreStep` it is the whole machine. What
- * was taken, and who gets it, is another matter. `doubted`: others are said to want permits, and have not come again and
- * again.
+ * What each reply means in each state that has something on the wire. Together with `nextSemaphoreStep` it is the whole
+ * machine. The permits that were granted, and their holders, are handled elsewhere. `doubted`: other processes seem to
+ * want permits, and have failed to come repeatedly.
  */
 export const AFTER_PERMITS: Readonly<Record<AskingState, Row>> = {
   taking: { done: { to: 'idle', react: [] } },
@@ -59,7 +62,7 @@ export const AFTER_PERMITS: Readonly<Record<AskingState, Row>> = {
 }
 
 /**
- * Pure: what comes of a reply.
+ * Pure: what follows from a reply.
  *
  * @throws {InvariantError} for a reply that this state does not have, or if nothing was asked
  */
@@ -71,6 +74,6 @@ export function afterReply(
   const row: Row | undefined = (AFTER_PERMITS as Partial<Record<SemaphoreState, Row>>)[state]
   const found = row?.[said === 'wanted' && doubtsOthers ? 'doubted' : said]
   if (found === undefined)
-    throw new InvariantError(`a semaphore in ${state} was told ${JSON.stringify(said)}`)
+    throw new InvariantError(`a semaphore in ${state} got the reply ${JSON.stringify(said)}`)
   return found
 }

@@ -18,16 +18,16 @@ import { nextSemaphoreStep, type SemaphoreFacts, type SemaphoreStep } from './se
 type Asking = 'take' | 'lineUp' | 'wait' | 'retry' | 'poll'
 
 /**
- * One semaphore, as this process stands towards the server. All its permits are on one session. `nextSemaphoreStep` says
- * what is done in a state, and `afterReply` what comes of the reply; here both are carried out.
+ * One semaphore, from this process towards the server. All its permits are on one session. `nextSemaphoreStep` chooses
+ * the step for a state, and `afterReply` says what follows from the reply; the entry executes both.
  */
 export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, PermitRequest {
   #cancelGiveWay: Cancel | null = null
   readonly #courtesy = new Courtesy()
   #gaveWayInVain = false
-  /** When permits were last sent back, on the clock. */
+  /** When permits were last released for other processes, on the clock. */
   #sentBackAt = 0
-  /** Permits that are being asked for, and why. */
+  /** The permits that are being asked for, and the reason. */
   #asked = 0
   #asking: Asking = 'take'
   #counted = 0
@@ -39,11 +39,11 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   get isGivingWay(): boolean {
     if (this.#cancelGiveWay === null || this.isClosing) return false
-    // A caller who can't wait asks now.
+    // A caller that cannot wait asks now.
     return this.queue.first === null || this.queue.first.patience === 'wait'
   }
 
-  /** With permits here it is another matter: some of them may be given up any moment. */
+  /** Only without permits here: a local holder may release one at any moment. */
   get mayLineUp(): boolean {
     if (this.state === 'waiting' ? !this.hasLostRace : !this.contended) return false
     if (!this.isWorthALine || this.permitsHere > 0 || this.semaphore.permits > MAX_LINES) return false
@@ -52,12 +52,12 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayLineUp(this)
   }
 
-  /** Of several permits some may be free while there is a line for others. */
+  /** Of several permits some may be free while processes queue for others. */
   protected get aloneAfter(): number {
     return 3 * this.semaphore.permits
   }
 
-  /** Whether an answer on the wire may be this waiter's permit. */
+  /** Whether an answer on the wire may grant this waiter a permit. */
   isAskingFor(waiter: LockWaiter<WaitedFor>): boolean {
     let place = 0
     for (const each of this.queue) {
@@ -67,7 +67,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     return false
   }
 
-  /** They are many. */
+  /** A semaphore has many holders. */
   askForHolder(): null {
     return null
   }
@@ -83,7 +83,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     return held
   }
 
-  /** Takes steps until there is nothing more to do now. */
+  /** Takes steps until nothing more can be done now. */
   advance(): void {
     while (this.#take(nextSemaphoreStep(this)));
     this.#count()
@@ -101,7 +101,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.touch()
   }
 
-  /** The server has been brought to have for it what `holding` says, if that is known. */
+  /** The server now has for this semaphore what `holding` says, if that is known. */
   failed(error: LockError, mayAsk: boolean, isKnown = true): void {
     const isRelease = this.state === 'releasing' || this.state === 'yielding'
     const asked = this.#asked
@@ -126,23 +126,23 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.touch()
   }
 
-  /** The process `sender` rang, and has thereby had its turn. */
+  /** The process `sender` sent a wake-up, and has therefore had its turn. */
   rung(sender: string): void {
     this.ownSleep.rung(sender, this.state === 'waiting' && !this.isGivingWay)
   }
 
   rang(isWanted: boolean): void {
-    // Those we gave way to have gone.
+    // The processes to which this one yielded have gone.
     if (!isWanted) this.#gaveWay()
   }
 
-  /** Wake-ups can be heard from now on; earlier ones were missed. */
+  /** From now on wake-ups arrive; earlier ones were missed. */
   listening(): void {
-    // A look, and no race: to lose it says nothing of others who want permits.
+    // This is a look, not a race: losing it says nothing about other processes.
     this.ownSleep.awake('poll', this.state === 'waiting')
   }
 
-  /** Carries one step out, or asks for it. True if there may be another. */
+  /** Executes one step, or asks for it. True if there may be another. */
   #take(step: SemaphoreStep): boolean {
     switch (step) {
       case 'rest':
@@ -182,7 +182,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     const step = nextSemaphoreStep(this)
     switch (step) {
       case 'lineUp':
-        // Others have come to this session since.
+        // Other keys have been assigned to this session since.
         if (!this.isAlone) return this.touch()
         return this.#leaveToTake(departure, step)
       case 'take':
@@ -200,7 +200,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'rest':
       case 'forget':
       case 'handOff':
-        // Time has passed since it was to ask.
+        // Time has passed since the entry was to ask.
         return this.touch()
     }
   }
@@ -216,7 +216,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.sleep?.attempt()
     const details = {
       atMost,
-      // There is a line for each permit. Each is as good, as long as they are few.
+      // Each permit has a queue. While there are few permits, each queue is as good as another.
       from: this.#anySlot(),
       slots: [...this.slots.keys()],
       enters: this.permitsHere === 0 && this.state === 'idle',
@@ -237,7 +237,10 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.#operation(departure, 'release', { slots, exits: this.permitsHere === 0 && step === 'release' })
   }
 
-  /** How many of those that are wanted there is room for in the lock table. With none, callers are told later or now. */
+  /**
+   * For how many of the wanted permits the lock table has room. If for none, the callers hear that later, or get an error
+   * now.
+   */
   #admitted(step: Asking): number {
     const interest = step === 'wait' ? INTEREST_ENTRIES : 0
     const admission = this.host.admit(this, this.wanted + interest)
@@ -249,7 +252,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     return 0
   }
 
-  /** Without room for interest it is tried again now and then, as if no wake-up came. */
+  /** Without room for a registration this process tries now and then, as if no wake-up came. */
   #noRoom(step: Asking, full: LockError): void {
     this.contended = this.contended && step !== 'wait'
     if (step === 'take' || step === 'lineUp') this.refuse(full, 1)
@@ -301,7 +304,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'giveWay':
         return this.#giveWay(now)
       case 'lineGoesFirst':
-        // A caller who wants permits here stands behind them, or lets them go first.
+        // Local callers that want permits wait behind those processes, or yield to them.
         this.contended = true
         return this.ownLine.seen(now)
       case 'lookAgain':
@@ -309,14 +312,14 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     }
   }
 
-  /** Those that permits were given up for have taken them, or never came. */
+  /** The processes for which permits were released have taken them, or never came. */
   #judgeOthers(isEnough: boolean, now: number): void {
     if (!isEnough) this.#courtesy.wasRight()
     else if (this.#gaveWayInVain) this.#courtesy.wasInVain(now)
     this.#gaveWayInVain = false
   }
 
-  /** The ring takes a way to the others, and their attempt one to the server: together as long as the release took. */
+  /** The wake-up travels to the others, and their attempt to the server: together that takes as long as the release took. */
   #giveWay(now: number): void {
     const delayMs = GIVE_WAY_MS + now - this.#sentBackAt
     this.#cancelGiveWay ??= this.host.clock.after(delayMs, () => {
@@ -325,7 +328,10 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     })
   }
 
-  /** The others have had the time to come. No process rings for those that are left over: they are tried for. */
+  /**
+   * The others have had the time to come. No process sends a wake-up for the permits that are left, so this one tries
+   * them.
+   */
   #gaveWay(): void {
     this.#endGivingWay()
     this.contended = true
@@ -337,7 +343,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.#cancelGiveWay = null
   }
 
-  /** What it takes of the lock table, besides the shape. */
+  /** Its lock-table entries, besides the shape. */
   #count(): void {
     const entries = this.permitsHere + this.#asked
     if (entries !== this.#counted) this.host.entriesChanged(entries - this.#counted)
@@ -352,8 +358,11 @@ function lineEndOf({ taken, said }: PermitReply): LineEnd {
   return said === 'free' ? 'free' : 'come'
 }
 
-/** Whoever stands in line for one permit does not see that another is free. */
+/** A process in the queue of one permit does not see that another is free. */
 const LINE_MS = 250
 
-/** A waiter stands in line for one permit, and the others may become free meanwhile: with more it is better to listen. */
+/**
+ * A waiter queues for one permit, and the others may become free meanwhile: with more permits than this it is better to
+ * listen.
+ */
 const MAX_LINES = 8

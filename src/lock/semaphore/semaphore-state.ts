@@ -2,22 +2,22 @@ import { Machine } from '../contention/machine.js'
 import type { Wake } from '../contention/sleep.js'
 
 /**
- * One semaphore, as this process stands towards the server. How many permits it has is another matter: it may have some
- * in every state.
+ * One semaphore, from this process towards the server. The number of its permits is separate: it may have some in every
+ * state.
  *
- * - `idle`       nothing is asked, and no interest is set
+ * - `idle`       nothing is asked, and no waiter registration is set
  * - `taking`     a first attempt is under way
- * - `asking`     an attempt with interest set, or to be set, is under way
- * - `inLine`     the session waits for one of the permits in the server, behind others who do
- * - `waiting`    other processes have what is wanted; interest is set; asleep until the bell rings or the poll is due
- * - `releasing`  permits are being given up
- * - `yielding`   as `releasing`, with interest set: others have their turn
- * - `leaving`    interest is being dropped: nobody here waits any more
+ * - `asking`     an attempt with a registration, set or to be set, is under way
+ * - `inLine`     the session waits for one of the permits in the server's queue
+ * - `waiting`    other processes have the permits; the registration is set; waits for a wake-up or the poll
+ * - `releasing`  a release of permits is under way
+ * - `yielding`   like `releasing`, with the registration set: other processes have their turn
+ * - `leaving`    the registration is being removed: no caller here waits any more
  */
 export type SemaphoreState =
   'idle' | 'inLine' | 'taking' | 'asking' | 'waiting' | 'releasing' | 'yielding' | 'leaving'
 
-/** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server knows nothing of it. */
+/** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server no longer knows it. */
 export const SEMAPHORE_MOVES: Readonly<Record<SemaphoreState, readonly SemaphoreState[]>> = {
   idle: ['inLine', 'taking', 'asking', 'releasing'],
   inLine: ['idle'],
@@ -29,29 +29,29 @@ export const SEMAPHORE_MOVES: Readonly<Record<SemaphoreState, readonly Semaphore
   leaving: ['idle'],
 }
 
-/** With what the states mean to all that is contended for. */
+/** The machine, with the properties of its states. */
 export const SEMAPHORE_MACHINE: Machine<SemaphoreState> = new Machine(SEMAPHORE_MOVES, {
   withInterest: ['asking', 'waiting', 'yielding', 'leaving'],
   withoutSession: ['idle'],
 })
 
-/** All that the next step depends on. */
+/** All facts for the choice of the next step. */
 export interface SemaphoreFacts {
   readonly state: SemaphoreState
-  /** Callers here who wait, up to the number of permits that this process does not have. */
+  /** Waiting callers here, up to the number of permits that this process does not have. */
   readonly wanted: number
   readonly isWaitedFor: boolean
-  /** Permits that this process has, held by somebody or not. */
+  /** Permits that this process has, with or without a holder. */
   readonly permitsHere: number
-  /** Of these, permits that nobody holds any more. */
+  /** Of these, permits without a holder. */
   readonly spare: number
   /** Whether one of the spare permits may pass to another local caller. */
   readonly mayHandOff: boolean
-  /** A first attempt has just failed: set interest before the next. */
+  /** A first attempt has just failed: set a registration before the next. */
   readonly isContended: boolean
-  /** Those here who wait can do so in the server's line. */
+  /** The waiters here can use the server's queue. */
   readonly mayLineUp: boolean
-  /** Permits were given up for others, who are to have the time to come. */
+  /** Permits were released for other processes, and this process yields. */
   readonly isGivingWay: boolean
   readonly wake: Wake
 }
@@ -69,9 +69,9 @@ export type SemaphoreStep =
   | 'yield'
   | 'leave'
 
-/** Pure: what to do about a semaphore now. */
+/** Pure: the next step for a semaphore. */
 export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
-  // Whatever is under way is about other permits.
+  // Whatever is under way concerns other permits.
   if (facts.isWaitedFor && facts.mayHandOff) return 'handOff'
   switch (facts.state) {
     case 'idle':
@@ -93,9 +93,9 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
 
 function nextIdle(facts: SemaphoreFacts): SemaphoreStep {
   if (facts.spare > 0) return 'release'
-  // Who comes again at once must know that it has had its turn.
+  // If a caller comes again at once, the entry must know that it has had its turn.
   if (facts.permitsHere === 0 && !facts.isWaitedFor) return facts.isGivingWay ? 'rest' : 'forget'
-  // With every permit here, the next one comes from somebody here.
+  // If every permit is here, the next one comes from a local holder.
   if (facts.wanted === 0) return 'rest'
   if (facts.mayLineUp) return 'lineUp'
   if (facts.isGivingWay) return 'rest'

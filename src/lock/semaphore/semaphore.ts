@@ -31,7 +31,7 @@ export interface PermitOptions {
 /** The same for a single attempt. */
 export type TryPermitOptions = Omit<PermitOptions, 'timeoutMs'>
 
-/** What a semaphore needs of its pool. */
+/** What a semaphore needs from its pool. */
 export interface SemaphorePorts {
   readonly semaphores: Semaphores
   readonly leaks: LeakWatch | null
@@ -104,7 +104,7 @@ export class Semaphore {
       // Not a frame: a waiter for a permit waits for any of them, which is no step of a cycle.
       result = await body(permit)
     } catch (error) {
-      // The body's own error says more than that of a release which fails because the permit was lost.
+      // The body's own error says more than that of a release that fails because the permit was lost.
       await permit.release().catch(() => undefined)
       throw error
     }
@@ -112,7 +112,7 @@ export class Semaphore {
     return result
   }
 
-  /** What the caller gets: the permit itself, unless leaks are looked for. */
+  /** What the caller gets: the permit itself, unless the pool looks for leaks. */
   #watched(
     acquired: Promise<HeldPermit | null>,
     entrance: 'acquire' | 'tryAcquire',

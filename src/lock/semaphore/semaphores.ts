@@ -9,10 +9,13 @@ import type { HeldPermit } from './permit.js'
 import { SemaphoreEntry } from './semaphore-entry.js'
 import type { SemaphoreHost } from './local-permits.js'
 
-/** How long others with another number of permits may go unnoticed. A look costs the server time per lock there is. */
+/** How long another number of permits may go unnoticed. A look costs the server time per lock. */
 const LOOK_AGAIN_MS = 10_000
 
-/** Semaphores whose numbers are remembered: up to twice as many, in two generations, of which the older is dropped whole. */
+/**
+ * The number of semaphores whose permits are remembered: up to twice as many, in two generations, of which the older is
+ * dropped as a whole.
+ */
 const REMEMBERED = 4096
 
 interface Remembered {
@@ -39,7 +42,7 @@ export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHos
     return this.#entries.get(keyId) ?? null
   }
 
-  /** Entries of the server's lock table that permits take. */
+  /** Entries of the server's lock table that permits use. */
   get permitEntries(): number {
     return this.#permitEntries
   }
@@ -102,7 +105,7 @@ export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHos
     return mismatch(entry.label, entry.semaphore.permits, otherPermits, 'in another process')
   }
 
-  /** Any of them may be served next. */
+  /** Any of the waiters may be served next. */
   protected announceWaiting(queue: Fifo<LockWaiter<WaitedFor>>): void {
     for (const waiter of queue) this.arbiter.announce(waiter)
   }

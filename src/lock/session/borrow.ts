@@ -5,7 +5,7 @@ import type { Borrow } from '../../dialect/dialect.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 
 /**
- * Lends a connection for one statement. Both the wait for a connection and the statement end after `patienceMs`: a
+ * Checks out a connection for one statement. The wait for a connection and the statement each end after `patienceMs`: a
  * connection that does not answer is closed, so that it does not use up the pool.
  */
 export function borrowFrom<C extends object>(

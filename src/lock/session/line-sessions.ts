@@ -3,34 +3,37 @@ import type { Line } from '../contention/line.js'
 import type { Session } from './session.js'
 import type { Tenant } from './tenant.js'
 
-/** A session that has just waited in line is likely to do so again: for so long, others go to other sessions if there are any. */
+/**
+ * A session that has just waited in the server's queue is likely to do so again: for this long, other keys go to other
+ * sessions if there are any.
+ */
 const ASIDE_MS = 2000
 
 /**
- * Where somebody had to wait for a session because the only one waited in line, none does for so long. So with too few
- * connections the most that a wait in line can cost others is a tenth of a second out of ten.
+ * If a caller had to wait for a session because the only one waited in the queue, no session queues for this long. So
+ * with too few connections a wait in the queue costs others at most a tenth of a second out of ten.
  */
 const REST_MS = 10_000
 
-/** The only session does not wait for longer in one go: others may come for it. */
+/** The only session does not wait longer than this at a time: other keys may need it. */
 const ONLY_ONE_MS = 100
 
 interface LineHost {
   readonly clock: Clock
   all(): readonly Session[]
-  /** Whether keys may be put on it. */
+  /** Whether keys may be assigned to it. */
   isUsable(session: Session): boolean
-  /** Whether there is room for another. */
+  /** Whether there is room for another session. */
   mayOpen(): boolean
-  /** Opens another, if there is room. */
+  /** Opens another session, if there is room. */
   openForLine(): void
 }
 
-/** Which sessions wait in line in the server, each for one key, and which are left for all other keys. */
+/** Which sessions wait in the server's queue, each for one key, and which are available for all other keys. */
 export class LineSessions implements Line {
   readonly #host: LineHost
   #restsUntil = 0
-  /** Of all sessions, the latest. */
+  /** The latest such time of all sessions. */
   #asideUntil = 0
 
   constructor(host: LineHost) {
@@ -59,17 +62,17 @@ export class LineSessions implements Line {
     this.#host.openForLine()
   }
 
-  /** It begins to wait in line. */
+  /** The session begins to wait in the queue. */
   began(session: Session): void {
     session.asideUntil = this.#asideUntil = this.#host.clock.now() + ASIDE_MS
   }
 
-  /** Every session waits in line, there can be no other, and somebody needs one. */
+  /** Every session waits in the queue, no other can be opened, and a caller needs one. */
   isInTheWay(): void {
     this.#restsUntil = this.#host.clock.now() + REST_MS
   }
 
-  /** The session with the least to do, of those that do not wait in line; if possible, none that soon will again. */
+  /** The session with the fewest keys among those that do not wait in the queue; preferably one that will not do so soon. */
   leastUsed(): Session | null {
     const now = this.#asideUntil === 0 ? 0 : this.#host.clock.now()
     if (now >= this.#asideUntil) this.#asideUntil = 0
@@ -81,7 +84,7 @@ export class LineSessions implements Line {
     return best
   }
 
-  /** Whether it is about to wait in line again, as far as can be told, and is used for that. */
+  /** Whether the session will probably wait in the queue again soon, and is in use for that. */
   isAside(session: Session): boolean {
     return session.clientCount > 0 && session.asideUntil > 0 && session.asideUntil > this.#host.clock.now()
   }

@@ -5,30 +5,30 @@ import type { Emitter } from '../../base/emitter.js'
 import type { LockEvents } from '../lock-events.js'
 import type { LockPoolOptions } from '../lock-pool-options.js'
 
-/** What is known of the server that locks are taken on, as plain JSON. */
+/** What is known of the server on which locks are taken, as plain JSON. */
 export interface PrimarySnapshot {
-  /** As it was connected to: `host:port`. Behind a balancer that is the balancer. */
+  /** The address of the connection: `host:port`. With a load balancer it is the balancer's. */
   readonly host: string
-  /** Of PostgreSQL: it grows with each promotion. Null where it can't be told. */
+  /** PostgreSQL's timeline: it grows with each promotion. Null if unknown. */
   readonly timeline: number | null
-  /** How often the primary has changed since the pool was made. */
+  /** How often the primary has changed since the pool was created. */
   readonly changes: number
   /** How long the pool had no primary at the last change, in milliseconds; 0 before the first. */
   readonly downMs: number
 }
 
-/** How a server stands to the one before it. */
+/** How a server relates to the previous one. */
 export type Succession =
-  /** The same, or a restart of it, as far as can be told. */
+  /** The same server, or a restart of it, as far as can be determined. */
   | 'same'
-  /** Another one has been promoted. */
+  /** Another server has been promoted. */
   | 'promoted'
-  /** Its history is older than one that was seen before: an old primary has come back. */
+  /** Its history is older than one seen before: an old primary has come back. */
   | 'returned'
-  /** It has nothing to do with the one before: another cluster. */
+  /** It is not related to the previous server: another cluster. */
   | 'stranger'
 
-/** Pure: what has become of the server. What can't be told is no difference. */
+/** Pure: the relation to the previous server. Unknown facts count as equal. */
 export function succession(before: ServerName, now: ServerName): Succession {
   if (before.system !== null && now.system !== null && before.system !== now.system) return 'stranger'
   if (before.timeline !== null && now.timeline !== null) {
@@ -45,7 +45,7 @@ export interface PrimaryWatchHost {
   warn(message: string): void
 }
 
-/** Sees when the locks of this pool go to another server than before, and for how long there was none. */
+/** Notices when the locks of this pool move to another server, and how long there was none. */
 export class PrimaryWatch {
   readonly #host: PrimaryWatchHost
   readonly #allowsStrangers: boolean
@@ -67,7 +67,7 @@ export class PrimaryWatch {
   /**
    * A session is about to be used on this server.
    *
-   * @throws {ConnectionError} it belongs to another cluster than the one before
+   * @throws {ConnectionError} it belongs to another cluster than the previous server
    */
   check(server: ServerName): void {
     const last = this.#last
@@ -85,7 +85,7 @@ export class PrimaryWatch {
     const now = this.#host.clock.now()
     const downMs = this.#downSince === null ? 0 : Math.round(now - this.#downSince)
     const became = last === null ? 'same' : succession(last, server)
-    // What could not be told this time is as it was.
+    // Facts that are unknown this time stay as they were.
     this.#last = {
       ...server,
       timeline: server.timeline ?? (became === 'same' ? (last?.timeline ?? null) : null),
@@ -110,7 +110,7 @@ export class PrimaryWatch {
   }
 }
 
-/** What the engine has of use for it. */
+/** The parts of the engine that it uses. */
 interface Watched {
   readonly clock: Clock
   readonly events: Emitter<LockEvents>

@@ -7,26 +7,26 @@ import type { ConnectionPool } from '../../pool/connection-pool.js'
 
 const LOOK_EVERY_MS = 1000
 
-/** What is held or waited for this long is told. What is over sooner is over before anybody could look, and costs nothing. */
+/** Locks and waits of this duration are reported. Shorter ones end before a person could look, and cost nothing. */
 export const TELL_FROM_MS = 2000
 
-/** A session of which there is nothing to tell is told of again after this long, so that it is not swept away. */
+/** A session without anything to report is reported again after this long, so that the cleanup does not remove it. */
 const TELL_AGAIN_MS = 3_600_000
 
-/** Rarer when the last attempt has failed: nothing depends on it. */
+/** Less often when the last attempt has failed: nothing depends on it. */
 const RETRY_MS = 60_000
 
-/** The connection is borrowed from the program's own, so this waits for one no longer than nobody notices. */
+/** The connection comes from the pool, which the program needs, so the wait for one is too short to be noticed. */
 const PATIENCE_MS = 1000
 
-/** A connection of the program's is not kept from it by a silent server. */
+/** A silent server keeps a connection from the program no longer than this. */
 const ANSWER_LIMIT_MS = 10_000
 
 export interface ReportBoardPorts<C extends object> {
   readonly connections: ConnectionPool<C>
   readonly dialect: Dialect<C>
   readonly clock: Clock
-  /** What there is to tell of each session here. */
+  /** What there is to report of each session here. */
   reports(fromMs: number): readonly SessionReport[]
   warn(message: string, error?: Error): void
 }
@@ -39,10 +39,10 @@ interface Told {
 }
 
 /**
- * Writes down, where the database has a place for that, since when the locks of this process are held, what for, and by which
- * process: the server knows none of it, and whoever is called because something is stuck needs all of it. Once a second, and
- * only of what lasts, so that the way of a lock costs nothing more. It is written rather than asked for, because whoever is
- * stuck may be past answering.
+ * Records, where the database has a table for that, since when the locks of this process are held, what for, and by which
+ * process. The server knows none of it, and an operator who looks into a stuck lock needs all of it. It does so once a
+ * second, and only for what lasts, so the path of a lock costs nothing more. It is recorded in advance, because a stuck
+ * process may be unable to answer.
  */
 export class ReportBoard<C extends object> {
   readonly #ports: ReportBoardPorts<C>
@@ -92,7 +92,7 @@ export class ReportBoard<C extends object> {
     this.#lookIn(error === null ? LOOK_EVERY_MS : RETRY_MS)
   }
 
-  /** Of the sessions that have something to tell, or have had: whoever reads it relies on what was said a moment ago. */
+  /** Sessions that have something to report, or had: readers rely on the latest report. */
   #news(now: number): News[] {
     return this.#ports.reports(TELL_FROM_MS).flatMap((report) => {
       const { serverId } = report
@@ -117,7 +117,7 @@ export class ReportBoard<C extends object> {
       if (!this.#isReported && !this.#isClosed)
         this.#ports.warn('ages of locks are not recorded', error as Error)
       this.#isReported = true
-      // Nobody can tell what of it has arrived.
+      // It is unknown how much of the report has arrived.
       this.#told.clear()
       return error as Error
     }
@@ -125,7 +125,7 @@ export class ReportBoard<C extends object> {
     return null
   }
 
-  /** As it is now: for a connection it may have been waited. */
+  /** The state of now: the report may have waited for a connection. */
   async #writeTo(connection: C): Promise<void> {
     const now = this.#ports.clock.now()
     const news = this.#news(now)

@@ -1,32 +1,38 @@
 import type { Cancel, Clock } from '../../base/clock.js'
 import type { LockLink } from '../../dialect/dialect.js'
 
-/** Between looks for tokens, while there are none. Others may have to repair something, so there is no hurry. */
+/**
+ * The time between searches for tokens while there are none. Another role may have to repair something, so there is no
+ * hurry.
+ */
 const FIRST_LOOK_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
 
 export interface ChoresHost {
   readonly clock: Clock
   readonly link: Pick<LockLink, 'noFencing' | 'settleMs' | 'settle' | 'findTokens'>
-  /** Whether there are to be tokens at all. */
+  /** Whether the pool wants tokens at all. */
   readonly isFencing: boolean
-  /** By what the link says now. */
+  /** According to the link now. */
   tokensChanged(): void
   warn(message: string, error?: Error): void
 }
 
-/** What a session does beside its batches, now and then: it looks for tokens it has lost, and says when the server has settled. */
+/**
+ * The occasional work of a session besides its batches: it looks for lost tokens, and reports when the lock-delay is
+ * over.
+ */
 export class SessionChores {
   readonly #host: ChoresHost
   #cancelLook: Cancel | null = null
   #cancelSettling: Cancel | null = null
   #looks = 0
-  /** Null while they are being looked for. */
+  /** Null while the session looks for them. */
   #foundAt: number | null
-  /** No grant may be told before, where that matters. */
+  /** No caller may get a lock before this time, in strict mode. */
   readonly settledAt: number
 
-  /** Made when the session is attached. */
+  /** Set when the session is attached. */
   constructor(host: ChoresHost) {
     this.#host = host
     this.#foundAt = host.clock.now()
@@ -53,7 +59,7 @@ export class SessionChores {
     this.#cancelLook = this.#cancelSettling = null
   }
 
-  /** If there are none. Looks that keep finding what is lost again at once become rare all the same. */
+  /** Looks for tokens if there are none. If tokens get lost again soon after each search, searches become rare too. */
   lookForTokens(): void {
     const { clock, link, isFencing } = this.#host
     if (!isFencing || link.noFencing === null || this.#cancelLook !== null) return
@@ -68,9 +74,9 @@ export class SessionChores {
     try {
       await link.findTokens()
     } catch {
-      // The connection: its end is told elsewhere.
+      // A failure of the connection is reported elsewhere.
     }
-    // It may have been stopped meanwhile.
+    // The chores may have been stopped meanwhile.
     if (this.#cancelLook === null) return
     this.#cancelLook = null
     if (link.noFencing === null) this.#foundAt = clock.now()

@@ -2,18 +2,19 @@ import type { Cancel, Clock, Instant } from '../../base/clock.js'
 
 export interface LeaseHost {
   readonly clock: Clock
-  /** Whether a statement is on the wire, whose answer is a sign of life. */
+  /** Whether a statement is on the wire whose answer is a sign of life. */
   readonly isExecuting: boolean
   /** Asks the server for a sign of life. */
   beat(): void
-  /** The server may have freed everything. */
+  /** The server may have released everything. */
   leaseOver(silentMs: number): void
 }
 
 /**
- * What keeps the locks of one session: a lease that the server grants, and that every statement renews. The server frees
- * the locks of a session it has not heard of for `leaseMs`. This side gives up some time before that, counted from when the
- * last statement that was answered was *sent*: the server's clock started later.
+ * What keeps the locks of one session: a lease that the server grants, and that every statement renews. The server
+ * releases the locks of a session from which it has heard nothing for `leaseMs`. This side declares them lost some time
+ * before that, counted from the moment at which it *sent* the last statement that was answered: the server's clock
+ * started later.
  */
 export class SessionLease {
   readonly #host: LeaseHost
@@ -23,7 +24,7 @@ export class SessionLease {
   #lastSent: Instant
   #cancelPulse: Cancel | null = null
 
-  /** `heardOf` is a moment before a statement was sent that the server has answered with the lease in force. */
+  /** `heardOf` is a moment before the departure of a statement that the server has answered with the lease in force. */
   constructor(leaseMs: number, heardOf: Instant, host: LeaseHost) {
     this.#host = host
     this.#beatMs = leaseMs / 3
@@ -31,7 +32,7 @@ export class SessionLease {
     this.#heardOf = this.#lastSent = heardOf
   }
 
-  /** Milliseconds since the last statement that was answered was sent. */
+  /** Milliseconds since the departure of the last statement that was answered. */
   get silentMs(): number {
     return this.#host.clock.since(this.#heardOf)
   }
@@ -43,17 +44,17 @@ export class SessionLease {
 
   /** The statement that left at `sentAt` was answered. */
   heard(sentAt: Instant): void {
-    // Answers come in the order of the statements, but a batch sent later may have set it already.
+    // Answers arrive in the order of the statements, but a batch that was sent later may have set it already.
     if (sentAt.monotonic > this.#heardOf.monotonic) this.#heardOf = sentAt
   }
 
-  /** Asked at every use, because timers are late after a pause. */
+  /** Checked at every use, because timers are late after a pause. */
   verify(): void {
     const { silentMs } = this
     if (silentMs >= this.#safeMs) this.#host.leaseOver(silentMs)
   }
 
-  /** Keeps it alive with one small statement per session, whatever that holds, and ends it when it can't. */
+  /** Keeps the lease alive with one small statement per session, however many locks it has, and ends it when that fails. */
   start(): void {
     this.#cancelPulse = null
     const { silentMs } = this
@@ -71,7 +72,7 @@ export class SessionLease {
   }
 }
 
-/** How long before the server's own time is up a session gives up: for the clocks' rates and one look at the clock. */
+/** A session gives up this long before the server's own time is up: for different clock rates and one look at the clock. */
 export function leaseMargin(leaseMs: number): number {
   return Math.max(200, leaseMs / 10)
 }

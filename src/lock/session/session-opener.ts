@@ -8,29 +8,29 @@ import { borrowFrom } from './borrow.js'
 import type { Session } from './session.js'
 
 /**
- * How long making a connection a lock session may take: two round trips, the fence at the very first, and behind a pooler
- * a test with a second connection.
+ * How long it may take to make a connection a lock session: two round trips, the fence on the very first use, and behind
+ * a pooler a test with a second connection.
  */
 const ATTACH_TIMEOUT_MS = 10_000
 
 interface OpenerHost<C extends object> {
   readonly clock: Clock
-  /** Before its first lock; may reject, and there is no session. */
+  /** Called before the session's first lock; if it rejects, there is no session. */
   joined(link: LockLink): Promise<void>
   left(link: LockLink): void
   make(link: LockLink, heardOf: Instant, lease: (C & Lease) | null): Session
-  /** A borrower wants its connection: whether that will be free soon. */
+  /** A borrower wants the connection: returns whether it will be free soon. */
   spare(session: Session): boolean
   abandon(link: LockLink): void
 }
 
 interface OpenerOptions {
   readonly link: LinkSettings
-  /** The most connections of the pool. Sessions and others share it if it is 1. */
+  /** The most connections of the pool. If it is 1, sessions and borrowers share it. */
   readonly max: number
 }
 
-/** How a lock session comes to be: on a connection of its own, or over connections that are borrowed for each statement. */
+/** Opens lock sessions: on a connection of its own, or over connections that are borrowed for each statement. */
 export class SessionOpener<C extends object> {
   readonly #pool: ConnectionPool<C>
   readonly #dialect: Dialect<C>
@@ -44,7 +44,7 @@ export class SessionOpener<C extends object> {
     this.#host = host
   }
 
-  /** Rejects with what is wrong, or when the signal aborts. */
+  /** Rejects with the reason, or when the signal aborts. */
   open(signal: AbortSignal): Promise<Session> {
     return this.#dialect.join === undefined ? this.#attach(signal) : this.#join(signal)
   }
@@ -52,13 +52,13 @@ export class SessionOpener<C extends object> {
   async #attach(signal: AbortSignal): Promise<Session> {
     let session: Session | null = null
     const onWanted = (): boolean => session !== null && this.#host.spare(session)
-    // Where there is only one connection, whoever came first goes first.
+    // If there is only one connection, the first to come goes first.
     const reserved = this.#options.max > 1
     const lease = await this.#pool.connect({ reserved, timeoutMs: Infinity, signal, onWanted })
     const attachedAt = this.#host.clock.instant()
     const ended = (cause: Error): void => {
       if (session === null) attempt.abort(cause)
-      // What is wrong by our own judgement says so itself.
+      // Our own errors say what is wrong.
       else session.lose(cause instanceof LockError ? cause.message : 'its connection ended', cause)
     }
     const attempt = new AbortController()
@@ -89,7 +89,7 @@ export class SessionOpener<C extends object> {
     }
   }
 
-  /** As `#attach`, for a session that belongs to no connection. */
+  /** Like `#attach`, for a session without a connection of its own. */
   async #join(signal: AbortSignal): Promise<Session> {
     let session: Session | null = null
     const attempt = new AbortController()
@@ -122,7 +122,7 @@ export class SessionOpener<C extends object> {
     }
   }
 
-  /** Attaching may have taken long, as where others have our tables locked. Any answer renews the lease. */
+  /** Attaching may have taken long, for example if another session has locked our tables. Any answer renews the lease. */
   async #renewed(link: LockLink, attachedAt: Instant): Promise<Instant> {
     if (this.#host.clock.since(attachedAt) < link.leaseMs / 3) return attachedAt
     const sentAt = this.#host.clock.instant()
@@ -130,7 +130,10 @@ export class SessionOpener<C extends object> {
     return sentAt
   }
 
-  /** For a dialect that needs a second connection to judge the first. When the attempt is over, so is the loan. */
+  /**
+   * For a dialect that needs a second connection to test the first. When the attempt is over, that connection is checked
+   * in.
+   */
   #lender(signal: AbortSignal): { readonly lend: Another<C>; isInUse: boolean } {
     const lender = {
       isInUse: false,

@@ -4,7 +4,7 @@ import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import type { Session } from './session.js'
 
-/** What in this process has keys, and callers who wait for them: the arbiter and the semaphores. */
+/** The parts of this process that have keys and waiting callers: the arbiter and the semaphores. */
 export interface Reporting {
   readonly now: number
   readonly sessions: Iterable<Session>
@@ -33,7 +33,7 @@ interface Draft {
   readonly waits: Map<string, ReportedWait>
 }
 
-/** Every session of this process, with what is held or waited for on it for `fromMs` or longer. */
+/** Every session of this process, with the locks and waits on it that have lasted `fromMs` or longer. */
 export function sessionReports(parts: Reporting, fromMs: number): SessionReport[] {
   const { now } = parts
   const drafts = new Map<Session, Draft>()
@@ -58,7 +58,7 @@ export function sessionReports(parts: Reporting, fromMs: number): SessionReport[
   return [...drafts.values()].map(({ session, holds, waits }) => ({
     serverId: session.link.serverId,
     ...{ process, holds, waits },
-    // Without a limit what is missing is given back already, or being given back.
+    // Without a limit the entries that are missing are released already, or about to be.
     completeFromMs: fromMs > 0 ? fromMs : null,
   }))
 }
@@ -76,7 +76,7 @@ function oldestOf(holders: readonly Lock[], now: number): ReportedHold | null {
   return oldest
 }
 
-/** Who stands for leadership is meant to wait, and nobody has to look into that. */
+/** A candidate is meant to wait, and needs no attention. */
 function addWait(
   { waits }: Draft,
   keyId: string,

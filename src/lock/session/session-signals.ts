@@ -6,7 +6,7 @@ import type { KeyCode, LockMode } from '../../dialect/lock-key.js'
 import type { Agenda } from '../contention/agenda.js'
 import type { Rung } from './departure.js'
 
-/** Looks at who holds what, at the same time: each takes the server a walk through all locks there are. */
+/** The most questions for holders at the same time: each makes the server walk through all its locks. */
 const MAX_LOOKUPS = 4
 
 const NOW = Promise.resolve()
@@ -21,8 +21,8 @@ export interface SignalsHost {
 }
 
 /**
- * What a session says to other processes and asks about them, beside its batches: each a statement of its own. None of it
- * decides who holds a lock: if it fails, nothing else has.
+ * What a session sends to other processes and asks about them, besides its batches: each in a statement of its own. None
+ * of it decides who holds a lock: if it fails, nothing else has failed.
  */
 export class SessionSignals {
   readonly #host: SignalsHost
@@ -33,7 +33,7 @@ export class SessionSignals {
     this.#host = host
   }
 
-  /** Wakes the other processes that wait for its key. */
+  /** Wakes the other processes that wait for the key. */
   ring(request: Rung): void {
     this.#toRing.push(request)
     if (this.#toRing.length > 1) return
@@ -44,9 +44,9 @@ export class SessionSignals {
     })
   }
 
-  /** Without waiting for others that are to be rung for. */
+  /** Sent without waiting for further wake-ups. */
   ringNow(requests: readonly Rung[]): void {
-    // Those who want the key again here wait for the answer, and nobody waits for ever.
+    // Local callers that want the key again wait for the answer, and none may wait forever.
     const late = (): Error => new ConnectionError('the server did not answer in time')
     const ringing = this.#host.link.ring(requests.map(({ key }) => key))
     inTime(this.#host.clock, this.#host.link.leaseMs, ringing, late).then(
@@ -64,14 +64,14 @@ export class SessionSignals {
     })
   }
 
-  /** Asks the other waiting processes for the next turn. */
+  /** Announces a ticket to the other waiting processes. */
   claim(key: KeyCode): void {
     this.#host.link
       .claim(key)
       .catch((error: unknown) => this.#host.warn('announcing a turn failed', error as Error))
   }
 
-  /** Tells the other waiting processes something of the deadlock detector's. */
+  /** Sends a message of the deadlock detector to the other waiting processes. */
   tell(message: string): void {
     this.#host.link
       .tell(message)
@@ -92,21 +92,24 @@ export class SessionSignals {
     }
   }
 
-  /** What delayed the grant of this key need delay no other process. Sent at once, and so before its release. */
+  /** The reason for the lock-delay of this key need not delay another process. Sent at once, and so before the release. */
   settled({ key, mode }: { readonly key: KeyCode; readonly mode: LockMode }): void {
     this.#host.link.settled(key, mode).catch((error: unknown) => {
       this.#host.warn('a hold record of a former holder could not be removed', error as Error)
     })
   }
 
-  /** In words, for a message to callers who have waited in vain; null if it can't be told. One look for all who ask meanwhile. */
+  /**
+   * The holder in words, for a message to callers that have waited in vain; null if it is unknown. One look for all
+   * callers that ask meanwhile.
+   */
   holderOf(key: KeyCode): Promise<string | null> {
     const underWay = this.#lookups.get(key.id)
     if (underWay !== undefined) return underWay
     if (this.#host.isOver || this.#lookups.size >= MAX_LOOKUPS) return NOBODY_KNOWS
     const lookup = this.#host.link
       .holderOf(key)
-      // It would have been nice to know, and nothing more.
+      // The answer would have been useful, but nothing depends on it.
       .catch(() => null)
       .finally(() => this.#lookups.delete(key.id))
     this.#lookups.set(key.id, lookup)

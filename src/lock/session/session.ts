@@ -20,18 +20,18 @@ import { SessionLease, type LeaseHost } from './session-lease.js'
 import { SessionSignals, type SignalsHost } from './session-signals.js'
 
 /**
- * - `idle`       holds nothing, has nothing on the wire: may be given up
+ * - `idle`       holds nothing, has nothing on the wire: may be checked in
  * - `executing`  one batch of operations is on the wire
- * - `inLine`     waits in the server, for a fraction of a second, for the only key it is used for
+ * - `inLine`     waits in the server's queue, for a fraction of a second, for its only key
  * - `holding`    is in use for at least one key, and has nothing on the wire
- * - `closing`    given up; nothing more is sent
+ * - `closing`    being checked in; nothing more is sent
  * - `closed`     gone, and every lock with it
  */
 export type SessionState = 'idle' | 'executing' | 'inLine' | 'holding' | 'closing' | 'closed'
 
 /**
- * Every legal move. A session waits inside the server for one key only, and only while it is used for no other: so a release
- * can't queue behind somebody's wait.
+ * Every legal move. A session waits inside the server for one key only, and only while it has no other: so a release
+ * cannot queue behind the wait of another caller.
  */
 export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[]>> = {
   idle: ['executing', 'inLine', 'closing', 'closed'],
@@ -45,18 +45,18 @@ export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[
 export interface SessionHost {
   readonly agenda: Agenda
   readonly clock: Clock
-  /** Whether locks are to have tokens, and are to be told of only when no holder elsewhere can believe to have them. */
+  /** Whether locks should have tokens, and wait for the lock-delay. */
   readonly wants: Pick<LinkSettings, 'fencing' | 'strict'>
-  /** The last arrival of a caller, to tell who came before a batch left. */
+  /** The last arrival of a caller, to tell which callers came before a batch left. */
   readonly arrivals: number
-  /** Whose keys `session` is used for. Asked only when something has gone wrong. */
+  /** The users of `session`. Only asked when something has gone wrong. */
   clientsOf(session: Session): readonly Client[]
   explain(error: unknown): LockError
   moved(session: Session, from: SessionState): void
-  /** Gone, with so many locks or none. Its connection is to be thrown away. */
+  /** The session is gone, with this many locks or none. Its connection must be closed. */
   lost(session: Session, reason: string, locks: number, cause?: Error): void
   warn(message: string, error?: Error): void
-  /** There are no tokens, and why, or there are again. */
+  /** Tokens have become unavailable, with the reason, or available again. */
   tokensChanged(noFencing: string | null): void
 }
 
@@ -65,15 +65,17 @@ const NOW = Promise.resolve()
 const NO_REPLIES: readonly PermitReply[] = []
 
 /**
- * One connection, and the many keys it is used for. Operations gather while a batch is on the wire and leave together
- * when its answer has come: one caller pays one round trip, a thousand share it, and no timer is involved.
+ * One connection, and the many keys on it. Operations gather while a batch is on the wire, and leave together when its
+ * answer arrives: a single caller pays one round trip, a thousand callers share it, and there is no timer.
  */
 export class Session implements LeaseHost, ChoresHost, SignalsHost {
   readonly id: number
   readonly link: LockLink
-  /** What it says to other processes, and asks about them. */
+  /** Its messages to other processes, and its questions about them. */
   readonly signals: SessionSignals = new SessionSignals(this)
-  /** Until then others are better off on another session: this one has waited in line a moment ago. On the clock. */
+  /**
+   * Until this time on the clock other keys should go to another session: this one has just waited in the server's queue.
+   */
   asideUntil = 0
   readonly #host: SessionHost
   readonly #lease: SessionLease
@@ -85,7 +87,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   #isFlushPlanned = false
   #tripMs = 0
 
-  /** `heardOf` is a moment before a statement was sent that the server has answered with the lease in force. */
+  /** `heardOf` is a moment before the departure of a statement that the server has answered with the lease in force. */
   constructor(id: number, link: LockLink, heardOf: Instant, host: SessionHost) {
     this.id = id
     this.link = link
@@ -95,7 +97,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     this.#noFencing = link.noFencing
   }
 
-  /** Begins the heartbeats. It may find the lease over already, so whoever is then to be told must know the session by now. */
+  /** Starts the heartbeats. The lease may be over already, so the caller must know the session before it calls this. */
   start(): void {
     if (!this.isOver) this.#lease.start()
     if (!this.isOver) this.#chores.start()
@@ -123,17 +125,17 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return this.#state
   }
 
-  /** Milliseconds since the last statement that was answered was sent. */
+  /** Milliseconds since the departure of the last statement that was answered. */
   get silentMs(): number {
     return this.#lease.silentMs
   }
 
-  /** Keys it is used for. */
+  /** The number of its users. */
   get clientCount(): number {
     return this.#clientCount
   }
 
-  /** Nothing is on it: it can be given up. */
+  /** It has no users and no batch: it can be checked in. */
   get isUnused(): boolean {
     return this.#state === 'idle' && this.#clientCount === 0
   }
@@ -147,7 +149,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     if (this.#clientCount === 0 && this.#state === 'holding') this.#move('idle')
   }
 
-  /** It leaves with the next batch; what it asks is decided then. */
+  /** The request leaves with the next batch, and chooses its operation then. */
   submit(request: Request): void {
     this.#open.push(request)
     this.#planFlush()
@@ -156,7 +158,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   #planFlush(): void {
     if (this.#isFlushPlanned || this.isUnderWay) return
     this.#isFlushPlanned = true
-    // Not queueMicrotask, which makes an async resource each time.
+    // Not queueMicrotask, which creates an async resource each time.
     void NOW.then(this.#plannedFlush)
   }
 
@@ -171,12 +173,12 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     }
   }
 
-  /** Declares everything lost if the lease has run out. Asked at every use, because timers are late after a pause. */
+  /** Declares everything lost if the lease is over. Checked at every use, because timers are late after a pause. */
   verify(): void {
     if (!this.isOver) this.#lease.verify()
   }
 
-  /** Everything this session held is lost, as of now. */
+  /** All locks of this session are lost now. */
   lose(reason: string, cause?: Error): void {
     if (this.isOver) return
     this.#host.agenda.run(() => {
@@ -188,7 +190,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     })
   }
 
-  /** Gives the connection up, with nothing on it. */
+  /** Checks in the connection, without locks. */
   async close(): Promise<void> {
     assert(this.#clientCount === 0, 'a session in use is not given up')
     this.#move('closing')
@@ -215,7 +217,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   #flush(): void {
     if (this.isOver || this.isUnderWay) return
     const departure = this.#departing()
-    // To depart may have shown that the lease has run out.
+    // The departure may have found the lease over.
     if (this.isOver) return
     if (departure.isEmpty) return this.#flushRest()
     this.#move(departure.waitMs > 0 ? 'inLine' : 'executing')
@@ -259,7 +261,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return waitMs > 0 ? this.link.lineUp(keys[0]!, waitMs) : this.link.run(keys)
   }
 
-  /** At once, each a statement of its own. */
+  /** Sent at once, each in a statement of its own. */
   #sendAll({ keys, permits }: Departure): Promise<[BatchReply | null, PermitReply[]]> {
     const reply = keys.length === 0 ? null : this.link.run(keys)
     return Promise.all([reply, Promise.all(permits.map(({ operation }) => this.link.permits(operation)))])
@@ -309,14 +311,16 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return this.link.renewedBy === 'heartbeat'
   }
 
-  /** A statement that was sent then is answered. False if the lease is over all the same: only heartbeats renew it. */
+  /**
+   * The statement that was sent then is answered. False if the lease is over nevertheless: then only heartbeats renew it.
+   */
   #hasHeard(sentAt: Instant): boolean {
     if (this.#isRenewedByBeats) this.verify()
     else this.#lease.heard(sentAt)
     return !this.isOver
   }
 
-  /** In strict mode, on a server to which marks of others may not have come. */
+  /** In strict mode, on a server that may lack the hold records of other processes. */
   get #isSettling(): boolean {
     return this.#chores.settledAt > 0 && this.#host.wants.strict
   }
@@ -349,11 +353,11 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     if (this.isOver) return
     this.#host.agenda.run(() => {
       for (const request of requests) request.failed(error, false, false)
-      this.lose('what it held could not be told after a failed batch', cause)
+      this.lose('its locks are unknown after a failed batch', cause)
     })
   }
 
-  /** The server does not have what it should for this one: the session is no longer used for it. */
+  /** The server does not have the lock that this user should have: the session is no longer used for it. */
   #forget(client: Client, why: LockError): void {
     this.clientRemoved()
     client.lost(NO_LONGER_HELD, why)
@@ -393,7 +397,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return `session ${this.id}`
   }
 
-  /** The only writer of the state. */
+  /** Only this method writes the state. */
   #move(to: SessionState): void {
     const from = this.#state
     assertMove(SESSION_MOVES, from, to, this)

@@ -16,14 +16,14 @@ import type { Tenant } from './tenant.js'
 import { Unhoused } from './unhoused.js'
 
 /**
- * From this many keys on a session, another is opened if there is room. Every statement costs the server time in
- * proportion to the locks its session holds (about 60 ns each), and two sessions keep two server processes busy.
+ * From this many keys per session, another session is opened if there is room. The server needs time for every statement
+ * in proportion to the locks of its session (about 60 ns each), and two sessions keep two server processes busy.
  */
 const SPREAD_FROM = 200
 
 /**
- * How soon a session is looked for again for those who wait for the server, where the pool has no opinion: the connection could
- * be opened, and was of no use.
+ * How soon the pool looks for a session again for callers that wait for the server, if the connection pool has no
+ * opinion: the connection could be opened, but was not suitable.
  */
 const LOOK_AGAIN_MS = 300
 
@@ -31,7 +31,7 @@ export interface SessionsHost extends Pick<
   SessionHost,
   'agenda' | 'clock' | 'arrivals' | 'warn' | 'tokensChanged' | 'clientsOf'
 > {
-  /** Before its first lock; may reject, and there is no session. */
+  /** Called before the session's first lock; if it rejects, there is no session. */
   joined(link: LockLink): Promise<void>
   left(link: LockLink): void
   opened(session: Session): void
@@ -40,7 +40,7 @@ export interface SessionsHost extends Pick<
 }
 
 export interface SessionsOptions {
-  /** Sessions never take more connections than this out of the pool. */
+  /** Sessions never take more connections than this from the pool. */
   readonly limit: number
   /** The most connections of the pool. */
   readonly max: number
@@ -48,7 +48,7 @@ export interface SessionsOptions {
   readonly link: LinkSettings
 }
 
-/** The lock sessions of this process: which one a key goes to, when there is another, and when one is given back. */
+/** The lock sessions of this process: which one a key is assigned to, when another is opened, and when one is checked in. */
 export class Sessions<C extends object> implements SessionHost {
   readonly agenda: Agenda
   readonly clock: Clock
@@ -57,12 +57,14 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #dialect: Dialect<C>
   readonly #options: SessionsOptions
   readonly #host: SessionsHost
-  /** Null for a session that belongs to no connection. */
+  /** Null for a session without a connection of its own. */
   readonly #leases = new Map<Session, (C & Lease) | null>()
-  /** Those that have a lease, to be walked at every lock: that of a map costs more than the rest of it. */
+  /**
+   * The sessions that have a lease, for a walk at every lock: walking a map costs more than everything else in that walk.
+   */
   #sessions: readonly Session[] = []
   readonly #idleSince = new Map<Session, number>()
-  /** Sessions that take no more keys, because their connection is wanted back. */
+  /** Sessions that take no more keys, because the pool needs their connection. */
   readonly #leaving = new Set<Session>()
   readonly #homeless: Unhoused<Tenant>
   readonly line: LineSessions
@@ -107,7 +109,7 @@ export class Sessions<C extends object> implements SessionHost {
     return this.#sessions
   }
 
-  /** Keys that sessions are used for. */
+  /** The number of users of all sessions. */
   get keys(): number {
     let keys = 0
     for (const session of this.#sessions) keys += session.clientCount
@@ -123,7 +125,7 @@ export class Sessions<C extends object> implements SessionHost {
     return this.#lastFailure ?? (this.#opening.size > 0 ? this.#pool.openingTrouble : null)
   }
 
-  /** Resolves when there is a session, and the server has thereby been found fit; rejects when there can't be. */
+  /** Resolves when there is a session, which shows that the server is suitable; rejects when there cannot be one. */
   ready(): Promise<void> {
     if (this.#isClosed) return Promise.reject(new PoolClosedError())
     if (this.#leases.size > 0) return Promise.resolve()
@@ -133,7 +135,7 @@ export class Sessions<C extends object> implements SessionHost {
     return promise
   }
 
-  /** The session with the least to do; or null, and the entry is told when there is one, or that there can't be. */
+  /** The session with the fewest keys; or null, and the entry hears when there is one, or that there cannot be one. */
   assign(entry: Tenant): Session | null {
     const session = this.line.leastUsed()
     if (session === null || session.clientCount >= SPREAD_FROM || this.line.isAside(session)) this.#openOne()
@@ -145,11 +147,11 @@ export class Sessions<C extends object> implements SessionHost {
   unassign(entry: Tenant): void {
     entry.session?.clientRemoved()
     if (this.#homeless.size === 0 || !this.#homeless.delete(entry) || this.#readiness !== null) return
-    // Nobody waits for a connection any more: give up the place in its queue.
+    // No entry waits for a connection any more: leave the pool's queue.
     for (const opening of this.#opening) this.agenda.tell(() => opening.abort())
   }
 
-  /** Gives back what holds nothing; what holds something is lost. */
+  /** Checks in sessions without locks; sessions with locks are lost. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelSweep?.()
@@ -167,7 +169,7 @@ export class Sessions<C extends object> implements SessionHost {
     await Promise.all(this.#partings)
   }
 
-  /** What no connection belongs to does not end with one. */
+  /** A session without a connection of its own does not end with one. */
   #abandon(link: LockLink): void {
     const parting = link.abandon?.()
     if (parting === undefined) return
@@ -197,13 +199,13 @@ export class Sessions<C extends object> implements SessionHost {
     else if (from === 'inLine' && this.#homeless.size > 0 && this.#isUsable(session)) this.#house()
     if (session.state === 'idle') {
       this.#idleSince.set(session, this.clock.now())
-      // Some of those who wait for a connection may be sessions of ours: this one is as good.
+      // Some waiters for a connection may be our own sessions: this one is as good.
       const isWanted = this.#pool.waitingCount > this.#opening.size
       if (this.#leaving.has(session) || isWanted) this.#retireIfIdle(session)
     } else this.#idleSince.delete(session)
   }
 
-  /** The pool of connections has listeners of its own; and the session may be used again before they are called. */
+  /** The connection pool has listeners of its own, and the session may be used again before they are called. */
   #retireIfIdle(session: Session): void {
     this.agenda.tell(() => {
       if (session.isUnused) void this.#retire(session)
@@ -224,12 +226,12 @@ export class Sessions<C extends object> implements SessionHost {
     if (this.#opening.size === 0 && this.#sessions.length > 0) this.line.isInTheWay()
   }
 
-  /** Whether keys may be put on it. */
+  /** Whether keys may be assigned to it. */
   #isUsable(session: Session): boolean {
     return !session.isOver && (this.#leaving.size === 0 || !this.#leaving.has(session))
   }
 
-  /** To wait in line is no reason to take a connection from anybody. */
+  /** A wait in the server's queue does not justify taking a connection from a borrower. */
   #mayOpenForLine(): boolean {
     const { idleCount, totalCount } = this.#pool
     const { limit, max } = this.#options
@@ -258,7 +260,7 @@ export class Sessions<C extends object> implements SessionHost {
     })
   }
 
-  /** It must be known before its connection can be said to have ended. */
+  /** The session must be known before its connection can be reported as ended. */
   #make(link: LockLink, heardOf: Instant, lease: (C & Lease) | null): Session {
     const session = new Session(this.#nextId++, link, heardOf, this)
     this.#leases.set(session, lease)
@@ -267,7 +269,7 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   #welcome(session: Session): void {
-    // It may have ended before anybody knew of it.
+    // It may have ended before it was known.
     if (session.isOver) return this.#openFailed(new ConnectionError('the session ended at once'), false)
     this.#lastFailure = null
     this.#host.opened(session)
@@ -288,7 +290,7 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   #openFailed(error: unknown, isGivenUp: boolean): void {
-    // Nobody wanted it any more; but somebody may have come since.
+    // No entry wanted it any more; but one may have come since.
     const isWanted = this.#homeless.size > 0 || this.#readiness !== null
     if (isGivenUp) return isWanted && !this.#isClosed ? this.#openOne() : undefined
     const failure = (this.#lastFailure = this.#dialect.explain(error))
@@ -297,7 +299,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.agenda.run(() => this.#homeless.failed(failure, this.#pool.openingPauseMs || LOOK_AGAIN_MS))
   }
 
-  /** Somebody else wants a connection: whether this one will be free soon. */
+  /** Another user wants a connection: returns whether this one will be free soon. */
   #spare(session: Session): boolean {
     if (session.isUnused) {
       void this.#retire(session)
@@ -309,8 +311,8 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   /**
-   * Never rejects: a connection that can't be made an ordinary one again is closed. So is one that is not heard of for a
-   * lease, as at any other time: its pulse is over, and whoever waits for the connection would wait for ever.
+   * Never rejects: a connection that cannot be reset is closed. So is one that is silent for a lease, as at any other
+   * time: its heartbeats have stopped, and a caller that needs the connection would wait forever.
    */
   async #retire(session: Session): Promise<void> {
     const lease = this.#takeLease(session)
@@ -334,7 +336,7 @@ export class Sessions<C extends object> implements SessionHost {
     return lease
   }
 
-  /** Gives back sessions that have been of no use for `idleTimeoutMs`; the pool then decides about the connection. */
+  /** Checks in sessions that have been unused for `idleTimeoutMs`; the pool then decides about the connection. */
   #sweep(): void {
     this.#cancelSweep = null
     const now = this.clock.now()

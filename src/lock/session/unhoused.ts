@@ -1,27 +1,27 @@
 import type { Cancel, Clock } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
 
-/** Who waits for a session and is told if none can be had. */
+/** An entry that waits for a session and hears if none can be opened. */
 interface Unlucky {
   sessionFailed(error: LockError): void
 }
 
 /**
- * Who waits for a session. When none could be opened, each is told once, so that callers who do not wait for the server are
- * refused; those who do keep their place here, and a session is looked for again after a pause. Whoever comes during the pause
- * is told at once: the server has just been asked.
+ * The entries that wait for a session. When none could be opened, each hears it once, so that callers that do not wait
+ * for the server are refused. The others keep their place here, and the pool looks for a session again after a pause. An
+ * entry that comes during the pause hears it at once: the server has just been tried.
  */
 export class Unhoused<T extends Unlucky> {
   readonly #clock: Clock
   readonly #again: () => void
   readonly #waiting = new Set<T>()
-  /** Those who have not been told of the last failure. */
+  /** Entries that have not heard of the last failure. */
   readonly #untold = new Set<T>()
   /** Set during a pause. */
   #cancelPause: Cancel | null = null
   #failure: LockError | null = null
 
-  /** `again` is called when a pause is over, if somebody waits. */
+  /** `again` is called at the end of a pause, if an entry waits. */
   constructor(clock: Clock, again: () => void) {
     this.#clock = clock
     this.#again = again
@@ -31,7 +31,7 @@ export class Unhoused<T extends Unlucky> {
     return this.#waiting.size
   }
 
-  /** Whether the server has just been asked, in vain, and is not to be asked now. */
+  /** Whether the server has just been tried, in vain, and is not tried again now. */
   get isPausing(): boolean {
     return this.#cancelPause !== null
   }
@@ -51,13 +51,13 @@ export class Unhoused<T extends Unlucky> {
     return true
   }
 
-  /** No session could be opened. If that may change, those who stay are looked after again in `pauseMs`. */
+  /** No session could be opened. If that may change, the pool looks again in `pauseMs` for the entries that stay. */
   failed(error: LockError, pauseMs: number): void {
     this.#endPause()
     this.#failure = error
     const told = error.retryable ? [...this.#untold] : [...this.#waiting]
     this.#untold.clear()
-    // Whoever stays for all that comes back by itself.
+    // An entry that stays nevertheless adds itself again.
     if (!error.retryable) this.#waiting.clear()
     for (const tenant of told) tenant.sessionFailed(error)
     if (this.#waiting.size === 0) return
@@ -67,7 +67,7 @@ export class Unhoused<T extends Unlucky> {
     })
   }
 
-  /** Empties it: there is a session, or will be none. */
+  /** Empties it: there is a session, or there will be none. */
   takeAll(): T[] {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
