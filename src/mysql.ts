@@ -1,4 +1,4 @@
-/** `lockpool/mysql`: locks in MariaDB and MySQL. The package `mysql2` has to be installed beside it. */
+/** `lockpool/mysql`: locks in MariaDB and MySQL. It needs the package `mysql2`. */
 export {
   ConnectionError,
   FencingUnavailableError,

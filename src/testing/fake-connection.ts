@@ -3,7 +3,7 @@ import type { Ears } from '../dialect/dialect.js'
 
 const NOW = Promise.resolve()
 
-/** What a connection needs of its server. */
+/** What a connection needs from its server. */
 interface FakeConnectionHost {
   statements: number
   readonly clock: Clock
@@ -12,28 +12,28 @@ interface FakeConnectionHost {
   travelMs(): number
 }
 
-/** One connection to a FakeServer. Messages arrive in order, each way. */
+/** One connection to a FakeServer. Messages arrive in order in each direction. */
 export class FakeConnection {
-  /** What the server calls it. */
+  /** The server's id of its session. */
   readonly serverId: number
   readonly #server: FakeConnectionHost
   readonly #endListeners: ((cause: Error) => void)[] = []
   readonly #unanswered = new Set<(cause: Error) => void>()
   /** Why the server ended it. */
   #gone: Error | null = null
-  /** The same, when the client has learnt of it. */
+  /** The same, once the client knows it. */
   #end: Error | null = null
   #isCutOff = false
   #cancelLease: Cancel | null = null
-  /** What has come behind a statement that waits in the server; null if none does. */
+  /** Statements that follow one that waits in the server; null if none waits. */
   #behind: (() => void)[] | null = null
   #arrivesAt = 0
   #returnsAt = 0
-  /** How long the server keeps what it holds while it says nothing. */
+  /** How long the server keeps the session's locks without hearing from it. */
   leaseMs: number = Infinity
-  /** @internal Who is told of notifications. */
+  /** @internal The receiver of notifications. */
   ears: Ears | null = null
-  /** Answers are lost: the server hears and does what it is asked. */
+  /** Answers are lost: the server receives and executes statements. */
   isMute = false
 
   constructor(serverId: number, server: FakeConnectionHost) {
@@ -46,12 +46,12 @@ export class FakeConnection {
     return this.#end === null
   }
 
-  /** Messages are lost, both ways: the client does not even learn of the end. */
+  /** Messages are lost in both directions: the client does not even learn of the end. */
   get isCutOff(): boolean {
     return this.#isCutOff
   }
 
-  /** After a cut is mended, each side learns at once if the other has ended the session meanwhile. */
+  /** When the network is restored, each side learns at once if the other has ended the session meanwhile. */
   set isCutOff(isCut: boolean) {
     this.#isCutOff = isCut
     if (isCut) return
@@ -59,7 +59,7 @@ export class FakeConnection {
     else if (this.#end !== null) this.#server.end(this, this.#end)
   }
 
-  /** Told once, at once if it has ended already. */
+  /** Called once; at once if the connection has ended already. */
   onEnd(listener: (cause: Error) => void): void {
     if (this.#end === null) this.#endListeners.push(listener)
     else listener(this.#end)
@@ -70,7 +70,10 @@ export class FakeConnection {
     return this.askLater((answer) => answer(work()))
   }
 
-  /** @internal As `ask`, for what waits in the server. Until it is answered nothing else is heard or said here. */
+  /**
+   * @internal Like `ask`, for a statement that waits in the server. Until it is answered the session executes nothing
+   * else.
+   */
   askLater<T>(work: (answer: (result: T) => void, fail: (error: Error) => void) => void): Promise<T> {
     if (this.#end !== null) return Promise.reject(this.#end)
     return new Promise((resolve, reject) => {
@@ -104,7 +107,7 @@ export class FakeConnection {
     })
   }
 
-  /** @internal A notification for whoever listens here. */
+  /** @internal A notification for a listener on this connection. */
   hear(tell: (ears: Ears) => void): void {
     this.#inTurn(() => {
       if (this.ears === null || this.isCutOff) return
@@ -124,7 +127,7 @@ export class FakeConnection {
     if (!this.#isCutOff) this.#learnOfEnd(cause)
   }
 
-  /** @internal The client has given up on it. The server knows nothing of that. */
+  /** @internal The client has closed it, without the server's knowledge. */
   leave(cause: Error): void {
     this.#learnOfEnd(cause)
   }
@@ -142,7 +145,7 @@ export class FakeConnection {
     else this.#behind.push(act)
   }
 
-  /** A statement is done, and those behind it are carried out, up to the next that waits. */
+  /** A statement is done, and the statements that follow are executed, up to the next one that waits. */
   #goOn(): void {
     const behind = this.#behind ?? []
     this.#behind = null
@@ -154,7 +157,7 @@ export class FakeConnection {
     this.#cancelLease = this.#server.armLease(this)
   }
 
-  /** After the message before it in the same direction, whatever time it takes. */
+  /** After the previous message in the same direction, however long that takes. */
   #inOrder(direction: 'there' | 'back', act: () => void): void {
     const { clock } = this.#server
     const now = clock.now()
@@ -162,7 +165,7 @@ export class FakeConnection {
     const at = Math.max(due, direction === 'there' ? this.#arrivesAt : this.#returnsAt)
     if (direction === 'there') this.#arrivesAt = at
     else this.#returnsAt = at
-    // By a promise: test frameworks put timers and queueMicrotask in the hands of the test, and no message would arrive.
+    // With a promise: test frameworks control timers and queueMicrotask, so no message would arrive.
     if (at === now) void NOW.then(act)
     else clock.after(at - now, act)
   }

@@ -1,7 +1,7 @@
 import { StaleTokenError } from '../base/errors.js'
 import type { Guarded } from '../dialect/dialect.js'
 
-/** The greatest tokens that have been at each resource, in memory: of no transaction, so a rollback takes nothing back. */
+/** The greatest token of each resource, in memory: outside of transactions, so a rollback undoes nothing. */
 export class FakeGuard {
   readonly #writers = new Map<string, bigint>()
   readonly #readers = new Map<string, bigint>()

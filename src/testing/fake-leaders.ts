@@ -1,10 +1,10 @@
 import type { LeaderInfo, LeaderRecord } from '../dialect/leader.js'
 
-/** What leaders have written down, in memory. */
+/** The records of leaders, in memory. */
 export class FakeLeaders {
   readonly #records = new Map<string, LeaderRecord & { readonly since: Date }>()
 
-  /** An older leader does not write over a newer one. */
+  /** An older leader does not overwrite a newer one. */
   record(record: LeaderRecord, since: Date): void {
     const stored = this.#records.get(record.key.id)
     if (stored === undefined || stored.token < record.token)

@@ -6,13 +6,13 @@ import type { FakeLockTable, Owner } from './fake-lock-table.js'
 /** How a wait ended. */
 export type FakeTurn = 'free' | 'come' | 'late'
 
-/** Somebody who waits for a key. */
+/** A session that waits for a key. */
 export interface FakeWait {
   readonly owner: Owner
   readonly key: KeyCode
   readonly mode: LockMode
   readonly waitMs: number
-  /** Its turn has come, at once or not, or never: it takes the key now, or does not get it. */
+  /** The wait is over: it takes the key now if it was granted, or does not get it. */
   readonly ended: (turn: FakeTurn) => void
 }
 
@@ -21,8 +21,8 @@ interface Place extends FakeWait {
 }
 
 /**
- * The queues in which sessions wait for keys, as in a real server: in the order in which they came, and nobody who comes
- * later gets past those who wait.
+ * The queues in which sessions wait for keys, as in a real server: in the order in which they came, and a later session
+ * cannot overtake them.
  */
 export class FakeLines {
   readonly #clock: Clock
@@ -45,7 +45,7 @@ export class FakeLines {
     place.cancel = this.#clock.after(wait.waitMs, () => this.#leave(place, 'late'))
   }
 
-  /** What `act` answers when the wait of this connection is over. */
+  /** The result of `act` when the wait of this connection is over. */
   during<T>(
     connection: FakeConnection,
     { key, mode, waitMs }: Omit<FakeWait, 'owner' | 'ended'>,
@@ -80,12 +80,12 @@ export class FakeLines {
     const line = (this.#lines.get(id) ?? []).filter((each) => each !== place)
     if (line.length === 0) this.#lines.delete(id)
     else this.#lines.set(id, line)
-    // It takes the key in the same moment, and whoever is next is looked after then.
+    // It takes the key at the same moment, and then the next waiter is considered.
     if (turn !== null) place.ended(turn)
     this.#changed(id)
   }
 
-  /** Whether one who comes now has to wait behind others. */
+  /** Whether a session that comes now has to wait behind others. */
   #isBehind(keyId: string, mode: LockMode): boolean {
     const line = this.#lines.get(keyId)
     return line !== undefined && (mode === 'exclusive' || line.some((place) => place.mode === 'exclusive'))

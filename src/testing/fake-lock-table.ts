@@ -3,20 +3,20 @@ import type { Holding } from '../dialect/dialect.js'
 import type { KeyCode, LockMode } from '../dialect/lock-key.js'
 import { SAID, type Answer, type LockOperation } from '../dialect/lock-operation.js'
 
-/** Who holds something: in a real server, a server process. */
+/** A holder: in a real server, a server process. */
 export type Owner = number
 
 /** No session has this number. */
 const STRANGER: Owner = -1
 
-/** One key, as a server knows it. Like PostgreSQL's, a session's own locks never stand in its way. */
+/** One key, as a server knows it. As in PostgreSQL, a session's own locks never block it. */
 class KeyRecord {
   exclusive: Owner | null = null
   readonly shared: Set<Owner> = new Set()
   readonly interested: Set<Owner> = new Set()
-  /** The session that has marked that a writer waits; the first to try has it. */
+  /** The session that has set the intent of a writer; the first to try has it. */
   writer: Owner | null = null
-  /** A stranger has what interest in it is kept under: nobody can set any, and to all it looks as if somebody had. */
+  /** A stranger holds the lock for registrations exclusively: no session can register, and to all it looks as if one had. */
   isCrowded = false
 
   get isUnused(): boolean {
@@ -46,7 +46,7 @@ class KeyRecord {
     return true
   }
 
-  /** By a session that has nothing of it. */
+  /** For a session that holds nothing of it. */
   couldBeHad(mode: LockMode): boolean {
     return this.exclusive === null && (mode === 'shared' || this.shared.size === 0)
   }
@@ -59,7 +59,7 @@ class KeyRecord {
     return this.writer !== null && this.writer !== owner
   }
 
-  /** False if somebody is in the way. */
+  /** False if another session is in the way. */
   setInterest(owner: Owner): boolean {
     if (!this.isCrowded) this.interested.add(owner)
     return this.interested.has(owner)
@@ -71,24 +71,24 @@ class KeyRecord {
   }
 }
 
-/** The lock table of a server, in memory: what the operations mean, with nothing of how they get there. */
+/** The lock table of a server, in memory: the meaning of operations, without their transport. */
 export class FakeLockTable {
   readonly #records = new Map<string, KeyRecord>()
-  /** @internal Told of every key about which something may have changed. */
+  /** @internal Called for every key that may have changed. */
   changed: ((keyId: string) => void) | null = null
-  /** @internal Whether processes stand in line for a key. */
+  /** @internal Whether processes are in the queue of a key. */
   isAwaited: (keyId: string) => boolean = () => false
-  /** @internal Whether others who wait for it in line go first. */
+  /** @internal Whether other processes in its queue go first. */
   isBehind: (keyId: string, mode: LockMode) => boolean = () => false
 
-  /** @internal Carries out one operation, at once. */
+  /** @internal Executes one operation at once. */
   apply(owner: Owner, { kind, mode, key }: LockOperation): Answer {
     return this.#with(key, (record) =>
       kind === 'yield' ? this.#yield(owner, key.id, record) : this.#answer(owner, kind, mode, key.id, record),
     )
   }
 
-  /** @internal Takes a key for one whose turn it is. */
+  /** @internal Takes a key for a session whose turn it is. */
   takeInTurn(owner: Owner, key: KeyCode, mode: LockMode): boolean {
     return this.#record(key).take(owner, mode)
   }
@@ -108,12 +108,12 @@ export class FakeLockTable {
     return this.#with(key, (record) => record.setInterest(owner))
   }
 
-  /** @internal A stranger takes what interest in the key is kept under, for itself, or lets it go. */
+  /** @internal A stranger takes the lock for registrations of the key exclusively, or releases it. */
   crowd(keyId: string, isCrowded: boolean): void {
     this.#with({ id: keyId }, (record) => (record.isCrowded = isCrowded))
   }
 
-  /** @internal A session that is none of a pool's sets a mark of ours, and never comes. */
+  /** @internal A session that is not part of a pool sets one of our intents, and never comes. */
   forge(keyId: string, what: 'interest' | 'writer'): void {
     this.#with({ id: keyId }, (record) => {
       if (what === 'interest') record.interested.add(STRANGER)
@@ -121,12 +121,12 @@ export class FakeLockTable {
     })
   }
 
-  /** @internal Takes that back. */
+  /** @internal Removes that. */
   unforge(keyId: string): void {
     this.#with({ id: keyId }, (record) => record.endInterest(STRANGER))
   }
 
-  /** @internal It does no more. */
+  /** @internal It stops doing so. */
   endInterest(owner: Owner, key: KeyCode): void {
     this.#with(key, (record) => record.endInterest(owner))
   }
@@ -136,12 +136,12 @@ export class FakeLockTable {
     return [...this.#records].filter(([, { isHeld }]) => isHeld).map(([id]) => id)
   }
 
-  /** Whether any session but `owner` is interested. */
+  /** Whether any session but `owner` is registered. */
   isWanted(owner: Owner, keyId: string): boolean {
     return this.#records.get(keyId)?.wantedBesides(owner) ?? false
   }
 
-  /** @internal A session has ended: nothing of it is left. */
+  /** @internal A session has ended: all its locks are released. */
   end(owner: Owner): void {
     for (const [id, record] of this.#records) {
       record.drop(owner, 'exclusive')
@@ -152,7 +152,7 @@ export class FakeLockTable {
     }
   }
 
-  /** Who has a key, and how. */
+  /** The holders of a key, and their mode. */
   holders(keyId: string): readonly { readonly owner: Owner; readonly mode: LockMode }[] {
     const record = this.#records.get(keyId)
     if (record === undefined) return []
@@ -160,7 +160,7 @@ export class FakeLockTable {
     return record.exclusive === null ? shared : [{ owner: record.exclusive, mode: 'exclusive' }, ...shared]
   }
 
-  /** @internal Everything one session has. With interest the mark goes without saying. */
+  /** @internal All locks of one session. A registration implies the intent. */
   heldBy(owner: Owner): Holding[] {
     return [...this.#records].flatMap(([id, record]) => {
       const key = { id }
@@ -182,7 +182,7 @@ export class FakeLockTable {
     return size
   }
 
-  /** @internal Makes a session hold exactly `expected`, and answers what of it was missing. */
+  /** @internal Makes a session hold exactly `expected`, and returns the missing ones. */
   reconcile(owner: Owner, expected: readonly Holding[]): Holding[] {
     const nameOf = ({ key, what }: Holding): string => `${what} ${key.id}`
     const allowed = new Set(expected.map(nameOf))
@@ -222,13 +222,13 @@ export class FakeLockTable {
     return record.setInterest(owner) ? SAID.waiting : SAID.crowded
   }
 
-  /** Its own lock stands in no session's way, and then nor do others who wait. */
+  /** Its own lock blocks no session, and then other waiters do not either. */
   #take(owner: Owner, keyId: string, mode: LockMode, record: KeyRecord): boolean {
     const hasIt = record.exclusive === owner || (mode === 'shared' && record.shared.has(owner))
     return (hasIt || !this.isBehind(keyId, mode)) && record.take(owner, mode)
   }
 
-  /** A writer who stands in line is marked as such. */
+  /** A writer in the queue has its intent set. */
   #givesWay(owner: Owner, keyId: string, mode: LockMode, record: KeyRecord): boolean {
     return mode === 'shared' && (record.givesWayToWriter(owner) || this.isBehind(keyId, 'shared'))
   }

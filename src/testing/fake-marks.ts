@@ -2,27 +2,27 @@ import type { KeyCode, LockMode } from '../dialect/lock-key.js'
 import { isGranted, type LockOperation } from '../dialect/lock-operation.js'
 import type { Owner } from './fake-lock-table.js'
 
-/** One key: the lease of the writer that has marked it, and of each reader. */
+/** One key: the lease of the writer with a hold record, and of each reader. */
 interface Marks {
   writer: { readonly owner: Owner; readonly leaseMs: number } | null
   readonly readers: Map<Owner, number>
 }
 
-/** The durable marks of strict sessions: they outlive sessions, and restarts. */
+/** The durable hold records of strict sessions: they survive sessions and restarts. */
 export class FakeMarks {
   readonly #byKey = new Map<string, Marks>()
 
-  /** Keys that are marked. */
+  /** Keys with a record. */
   get size(): number {
     return this.#byKey.size
   }
 
-  /** Before a batch, for those operations in it that end a hold cleanly. */
+  /** Before a batch, for its operations that end a lock cleanly. */
   unmark(owner: Owner, operations: readonly LockOperation[]): void {
     for (const { key, mode } of operations) this.#drop(owner, key.id, mode)
   }
 
-  /** After a batch: marks what was granted, and answers what has to be waited for first; null if nothing. */
+  /** After a batch: records the grants, and returns the lock-delays; null if there are none. */
   mark(
     owner: Owner,
     leaseMs: number,
@@ -37,7 +37,7 @@ export class FakeMarks {
     return delaysMs.some((delayMs) => delayMs > 0) ? delaysMs : null
   }
 
-  /** A reader has waited for the writer whose mark was left over. */
+  /** A reader has waited for the writer whose record was left over. */
   settled(key: KeyCode, mode: LockMode): void {
     const marks = this.#byKey.get(key.id)
     if (marks === undefined || mode === 'exclusive') return

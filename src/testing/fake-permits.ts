@@ -12,7 +12,10 @@ export function fakeSemaphore(keyId: string, permits: number): SemaphoreCode {
   }
 }
 
-/** What the operations on permits mean. Nothing is done after so many slots. `isTurn`: the first slot is next for this session. */
+/**
+ * The meaning of operations on permits. After this many slots nothing more is done. `isTurn`: the first slot is next for
+ * this session.
+ */
 export function carryOutPermits(
   table: FakeLockTable,
   owner: Owner,

@@ -23,43 +23,43 @@ import { FakeLockTable } from './fake-lock-table.js'
 import { FakeMarks } from './fake-marks.js'
 import { carryOutPermits, fakeSemaphore } from './fake-permits.js'
 
-/** What a server in memory is like. */
+/** The properties of a server in memory. */
 export interface FakeServerOptions {
-  /** Default: the real one, or what a test framework with fake timers has put in its place. */
+  /** Default: the real clock, or the fake timers of a test framework. */
   readonly clock?: Clock
-  /** With it, every message takes a time of its own, up to `latencyMs`. */
+  /** With it, every message takes a random time, up to `latencyMs`. */
   readonly random?: Random
-  /** How long a message takes, each way. Default 0: it arrives at once, but is answered later. */
+  /** How long a message takes, in each direction. Default 0: it arrives at once, but is answered later. */
   readonly latencyMs?: number
-  /** Size of the lock table. Default: without end. */
+  /** Size of the lock table. Default: unlimited. */
   readonly capacity?: number
-  /** What each connection brings of it. Default: an eighth. */
+  /** The part of it that each connection adds. Default: an eighth. */
   readonly capacityPerSession?: number
-  /** Whether names of keys are written down. Default: no. */
+  /** Whether it keeps names of keys. Default: no. */
   readonly keepsNames?: boolean
   readonly keepsReports?: boolean
 }
 
-/** A fault to come: the batch that is struck carries out `after` operations, and fails. */
+/** A planned fault: the batch executes `after` operations, and fails. */
 interface BatchFault {
   readonly after: number
   readonly error: Error
 }
 
 /**
- * A lock server in memory, to test with: connections and a dialect as of a real one. It can refuse, delay, fail half-way,
- * fall silent and die, and what it says of who holds what is the truth.
+ * A lock server in memory, for tests: connections and a dialect like those of a real server. It can refuse, delay, fail
+ * halfway, fall silent and die, and it knows the true holders.
  */
 export class FakeServer {
-  /** Who holds what. */
+  /** All holders. */
   readonly table: FakeLockTable = new FakeLockTable()
-  /** @internal Of holds in strict mode. */
+  /** @internal The hold records of strict mode. */
   readonly marks: FakeMarks = new FakeMarks()
-  /** Those that are open. */
+  /** The open connections. */
   readonly connections: Set<FakeConnection> = new Set()
-  /** What keys are called, by their ids, as far as that was written down. */
+  /** The names of keys, by their ids, if they were recorded. */
   readonly names: Map<string, string> = new Map()
-  /** All that was ever written of sessions. */
+  /** Everything that was ever recorded about sessions. */
   readonly reports: (ReportRow & { readonly clockMs: number })[] = []
   readonly clock: Clock
   readonly #random: Random | null
@@ -75,30 +75,30 @@ export class FakeServer {
   readonly #leaders = new FakeLeaders()
   #nextId = 1
   #token = 0
-  /** Why nobody can connect, or null. */
+  /** Why connecting is impossible, or null. */
   refuses: Error | null = null
   /** Whether connecting gets no answer at all. */
   isSilent = false
-  /** The chance of each notification to get lost. */
+  /** The probability that a notification is lost. */
   notificationLoss = 0
-  /** What becomes of draws: with it they fail, and so does what comes with them; until it is gone there are no tokens. */
+  /** A fault of token draws: with it they fail, together with their batch; until it is gone there are no tokens. */
   tokenFault: Error | null = null
-  /** See `settleMs` of LockLink; and how often it was said to be over. */
+  /** See `settleMs` of LockLink; and how often its end was reported. */
   settleMs = 0
   settled = 0
-  /** What strict pools have agreed on. */
+  /** The lease that strict pools have agreed on. */
   strictLeaseMs: number = Infinity
   /** How long a session can wait in line for a key; 0 if it can't. Milliseconds. */
   longestWaitMs = 750
-  /** Statements carried out, of all kinds. */
+  /** The number of executed statements of all kinds. */
   statements = 0
-  /** @internal Told when a listener wants to hear less, or more again. */
+  /** @internal Called when a listener wants fewer messages, or more again. */
   hushed: ((strangers: boolean) => void) | null = null
   /** @internal Of these, looks at what others use of the lock table. */
   looks = 0
-  /** @internal What such a look costs the server, in milliseconds. */
+  /** @internal The cost of such a look for the server, in milliseconds. */
   lookCostMs = 0
-  /** @internal What strangers announce of the lock table. */
+  /** @internal Announcements of strangers about the lock table. */
   claims: { claimants: number; claimed: number; claimedHeld: number } = NO_CLAIMS
 
   constructor(options: FakeServerOptions = {}) {
@@ -113,7 +113,7 @@ export class FakeServer {
     this.#keepsReports = options.keepsReports ?? false
   }
 
-  /** @internal For a pool: how to connect to this server. */
+  /** @internal For a pool: connects to this server. */
   readonly factory = {
     open: async (signal: AbortSignal): Promise<FakeConnection> => {
       if (this.isSilent)
@@ -135,7 +135,7 @@ export class FakeServer {
     onEnd: (connection: FakeConnection, ended: (cause: Error) => void): void => connection.onEnd(ended),
   }
 
-  /** @internal For a lock pool: how to lock in this server. */
+  /** @internal For a lock pool: locks in this server. */
   readonly dialect: Dialect<FakeConnection> = {
     encodeKey: (key: LockKey, namespace: string): KeyCode => ({ id: fakeKeyId(key, namespace) }),
     encodeSemaphore: (key, permits, namespace) => fakeSemaphore(fakeKeyId(key, namespace), permits),
@@ -169,7 +169,7 @@ export class FakeServer {
       error instanceof LockError ? error : new ConnectionError(String(error), { cause: error }),
   }
 
-  /** Ends a session: its locks are free, and its client learns of it unless it is cut off. */
+  /** Ends a session: its locks are released, and its client learns of it unless the network is cut. */
   end(connection: FakeConnection, cause: Error = new Error('terminated by the administrator')): void {
     if (!this.connections.delete(connection)) return
     this.#lines.end(connection.serverId)
@@ -185,19 +185,19 @@ export class FakeServer {
     return found
   }
 
-  /** All sessions end at once, and connecting is refused until `start`. */
+  /** All sessions end at once, and connections are refused until `start`. */
   stop(): void {
     this.refuses = new Error('the server is shutting down')
     for (const connection of [...this.connections])
       this.end(connection, new Error('the server is shutting down'))
   }
 
-  /** Connecting is possible again. */
+  /** Accepts connections again. */
   start(): void {
     this.refuses = null
   }
 
-  /** @internal Starts the idle timer of a session: when its lease has run out, the server ends it. */
+  /** @internal Starts the idle timer of a session: when its lease is over, the server ends it. */
   armLease(connection: FakeConnection): Cancel {
     return this.clock.after(connection.leaseMs, () => this.end(connection, new Error('idle-session timeout')))
   }
@@ -217,7 +217,7 @@ export class FakeServer {
     return ms === 0 ? Promise.resolve() : new Promise((resolve) => void this.clock.after(ms, resolve))
   }
 
-  /** The server does not hear of it if the connection is cut. */
+  /** The server does not learn of it if the network is cut. */
   #endByClient(connection: FakeConnection, cause: Error): void {
     if (connection.isCutOff) connection.leave(cause)
     else this.end(connection, cause)
@@ -295,7 +295,7 @@ export class FakeServer {
     }
   }
 
-  /** In strict mode three statements, as in a real server: the session may end between any two of them. */
+  /** Three statements in strict mode, as in a real server: the session may end between any two of them. */
   async #marked(
     connection: FakeConnection,
     operations: readonly LockOperation[],
@@ -362,7 +362,7 @@ export class FakeServer {
     return others.length === 0 ? null : others.map((holder) => `session ${holder.owner}`).join(' and ')
   }
 
-  /** A fault strikes when so many slots are taken, or given up. */
+  /** A fault strikes when this many slots are taken or released. */
   #permits(owner: number, operation: PermitOperation, draws: boolean, isTurn = false): PermitReply {
     const fault = this.#batchFaults.shift()
     const isFull = this.table.size >= this.#capacity

@@ -5,7 +5,7 @@ interface Timer extends Due {
   readonly action: () => void
 }
 
-/** A clock that stands still until it is told to move. */
+/** A clock that moves only when a test advances it. */
 export class ManualClock implements Clock {
   #monotonic = 0
   #wall = 1_000_000
@@ -13,7 +13,7 @@ export class ManualClock implements Clock {
   readonly #timers = new TimerHeap<Timer>()
   #fired = 0
 
-  /** Timers that have not fired and were not cancelled. */
+  /** Timers that have not fired and were not canceled. */
   get armed(): number {
     return this.#timers.size
   }
@@ -23,22 +23,22 @@ export class ManualClock implements Clock {
     return this.#fired
   }
 
-  /** Milliseconds since it was made, without those spent suspended. */
+  /** Milliseconds since it was created, without those spent suspended. */
   now(): number {
     return this.#monotonic
   }
 
-  /** This moment, on both clocks. */
+  /** The current time of both clocks. */
   instant(): Instant {
     return { monotonic: this.#monotonic, wall: this.#wall }
   }
 
-  /** By whichever clock advanced more. */
+  /** By the clock that advanced more. */
   since(then: Instant): number {
     return Math.max(this.#monotonic - then.monotonic, this.#wall - then.wall)
   }
 
-  /** Arms a timer, which fires when the clock is moved past it. */
+  /** Sets a timer, which fires when the clock moves past it. */
   after(delayMs: number, action: () => void): Cancel {
     if (delayMs === Infinity) return () => undefined
     const timer = { at: this.#monotonic + Math.max(delayMs, 0), order: this.#order++, place: -1, action }
@@ -46,14 +46,14 @@ export class ManualClock implements Clock {
     return () => this.#timers.remove(timer)
   }
 
-  /** Lets time pass. Timers fire in order, each at its time, and what they arm fires as well if it falls due. */
+  /** Lets time pass. Timers fire in order, each at its time, and timers that they set fire too if they fall due. */
   advance(ms: number): void {
     const end = this.#monotonic + ms
     for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) this.#fire(timer)
     this.#moveTo(end)
   }
 
-  /** As `advance`, but lets promises settle after every timer: for code that goes on after an await. */
+  /** Like `advance`, but lets promises settle after every timer: for code that continues after an await. */
   async run(ms: number): Promise<void> {
     const end = this.#monotonic + ms
     await settle()
@@ -65,12 +65,14 @@ export class ManualClock implements Clock {
     await settle()
   }
 
-  /** The process is suspended: the wall clock goes on, the monotonic one does not, and no timer fires. */
+  /** The process is suspended: the wall clock continues, the monotonic one does not, and no timer fires. */
   suspend(ms: number): void {
     this.#wall += ms
   }
 
-  /** The process is stopped, or its event loop blocked: both clocks go on, and timers fire late, at the next `advance`. */
+  /**
+   * The process is stopped, or its event loop blocked: both clocks continue, and timers fire late, at the next `advance`.
+   */
   stall(ms: number): void {
     this.#monotonic += ms
     this.#wall += ms
@@ -94,13 +96,13 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets everything that waits only for promises go on. */
+/** Lets everything run that waits only for promises. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** The same without a turn of the event loop, which takes several times as long; nothing from outside gets through. */
+/** The same without a turn of the event loop, which takes several times as long; no outside event gets through. */
 function promisesSettled(): Promise<void> {
-  // A tick that is asked for by a promise comes when the queue of promises has run dry, and not before.
+  // A tick that is requested in a promise comes when the queue of promises is empty, and not before.
   return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)))
 }

@@ -1,6 +1,6 @@
 import type { Random } from '../base/random.js'
 
-/** Chance that repeats: the same seed gives the same numbers. (mulberry32, public domain, by Tommy Ettinger.) */
+/** Repeatable random numbers: the same seed gives the same sequence. (mulberry32, public domain, by Tommy Ettinger.) */
 export class SeededRandom implements Random {
   #state: number
 
@@ -21,12 +21,12 @@ export class SeededRandom implements Random {
     return Math.floor(this.next() * limit)
   }
 
-  /** One of them, all with the same chance. */
+  /** One of them, all with the same probability. */
   pick<T>(choices: readonly T[]): T {
     return choices[this.below(choices.length)]!
   }
 
-  /** True so often: `chance` from 0 to 1. */
+  /** True with this probability: `chance` from 0 to 1. */
   chance(chance: number): boolean {
     return this.next() < chance
   }

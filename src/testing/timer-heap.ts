@@ -1,12 +1,12 @@
-/** Something that is due at a time. Those due at the same time go in the order they came. */
+/** Something that is due at a time. Items due at the same time keep their order. */
 export interface Due {
   readonly at: number
   readonly order: number
-  /** Where it is in the heap, so that it can be taken out; -1 when it is not in it. */
+  /** Its index in the heap, so that it can be removed; -1 if it is not in the heap. */
   place: number
 }
 
-/** What is due next, among many: a binary heap whose members know their places. */
+/** A binary heap of items by due time. Items know their index. */
 export class TimerHeap<T extends Due> {
   readonly #members: T[] = []
 
@@ -23,7 +23,7 @@ export class TimerHeap<T extends Due> {
     this.#rise(member, this.#members.length - 1)
   }
 
-  /** One that is not in it any more is left alone. */
+  /** An item that is not in the heap is ignored. */
   remove(member: T): void {
     const { place } = member
     if (place < 0) return

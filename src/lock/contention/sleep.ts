@@ -73,7 +73,7 @@ export class Sleep {
     this.#awoken = awoken
   }
 
-  /** Since the last attempt began: another process was quicker after a wake-up. */
+  /** Since the last attempt began: another process was faster after a wake-up. */
   get hasLostRace(): boolean {
     return this.#hasLostRace
   }
