@@ -18,7 +18,7 @@ describe('what onConnect has set', () => {
     ['a reset', 'RESET ALL'],
     ['an open transaction', `BEGIN; SET LOCAL work_mem = '9MB'`],
     ['a lock and settings', `SELECT pg_advisory_lock(1); SET search_path = nowhere`],
-  ])('is there for every borrower, also behind one who has left %s', async (_, text) => {
+  ])('is there for every borrower, also after one that has left %s', async (_, text) => {
     const { connections } = world.pool({ min: 0, max: 2, onConnect: greet })
     for (let i = 0; i < 2; i++) {
       expect((await connections.query(GREETED)).rows).toEqual([{ mem: '7MB', greeted: 'yes' }])

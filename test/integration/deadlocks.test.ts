@@ -25,7 +25,7 @@ async function tangle(
 const refused = (outcomes: readonly PromiseSettledResult<void>[]): unknown[] =>
   outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
 
-test.each([2, 3])('of %i pools in a circle one is told, and in words', async (count) => {
+test.each([2, 3])('of %i pools in a cycle one is refused, and in words', async (count) => {
   const keys = Array.from({ length: count }, (_, i) => `key "${i}" 🔑`)
   const since = performance.now()
 

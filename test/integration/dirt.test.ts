@@ -60,7 +60,7 @@ const DIRT: readonly (readonly [kind: string, statements: readonly string[], fou
   ],
 ]
 
-test.each(DIRT)('%s is not left to the next borrower, and told with where it was taken', async (...row) => {
+test.each(DIRT)('%s is not left to the next borrower, and reported with the place of the checkout', async (...row) => {
   const [, statements, expected] = row
   const { connections } = world.pool({ max: 2 })
   const cleaned = cleanedOf(connections)

@@ -20,7 +20,7 @@ test.each([
   ['a user that does not exist', { username: 'nobody_here' }, /authentication failed|does not exist/, false],
   ['a port where nothing listens', { port: '1' }, /ECONNREFUSED/, true],
   ['a host that does not exist', { hostname: 'nowhere.invalid' }, /ENOTFOUND|EAI_AGAIN/, true],
-] as const)('%s is said clearly, at once, to everybody', async (_, change, message, retryable) => {
+] as const)('%s is reported clearly, at once, to every caller', async (_, change, message, retryable) => {
   const locks = world.pool({ connection: urlWith((url) => Object.assign(url, change)) })
 
   const errors = await Promise.all([

@@ -7,7 +7,7 @@ import { TcpProxy } from '../support/tcp-proxy.js'
 /** What is wrong with a pg.Pool, and must not be wrong here. */
 const world = lockWorld()
 
-test('a lock that a borrower leaves is free, and not given to the next borrower as his own', async () => {
+test('a lock that a borrower leaves is free, and does not look like a lock of the next borrower', async () => {
   const { connections } = world.pool({ max: 2 })
   const other = new pg.Client(world.database.url)
   await other.connect()
@@ -24,7 +24,7 @@ test('a lock that a borrower leaves is free, and not given to the next borrower 
   }
 })
 
-test('a newcomer does not overtake who waits, also when a connection comes back broken', async () => {
+test('a newcomer does not overtake a waiter, also when a connection comes back broken', async () => {
   const { connections } = world.pool({ max: 2 })
   const first = await connections.connect()
   const order: string[] = []
@@ -79,7 +79,7 @@ test('a statement under way does not hold up the next borrower while there is an
   await slow
 })
 
-test('a connection whose end is never confirmed gives way to who waits', async () => {
+test('a connection whose end is never confirmed makes room for a waiter', async () => {
   await using proxy = await TcpProxy.to(world.database.url)
   const { connections } = world.pool({ connection: proxy.url, max: 2 })
   const client = await connections.connect()

@@ -19,7 +19,7 @@ describe('options', () => {
     for (const client of lent) client.release()
   })
 
-  test('min connections are there before anybody asks for one', async () => {
+  test('min connections are there before the first checkout', async () => {
     const { connections } = world.pool({ min: 2 })
 
     await connections.ready()
@@ -134,7 +134,7 @@ describe('clients', () => {
     expect(found).toEqual([])
   })
 
-  test('what the driver can not send costs its connection, and nobody waits for it', async () => {
+  test('a query that the driver cannot send costs its connection, and no caller waits for it', async () => {
     const { connections } = world.pool({ max: 2 })
     const client = await connections.connect()
     const unreadable = {
@@ -161,7 +161,7 @@ describe('clients', () => {
     expect((await connections.query('SELECT 1 AS n')).rows).toEqual([{ n: 1 }])
   })
 
-  test('a client that is ended is given back to be closed', async () => {
+  test('a client that is ended is released to be closed', async () => {
     const { connections } = world.pool({ max: 2 })
     const client = await connections.connect()
 
@@ -191,7 +191,7 @@ describe('clients', () => {
     expect((await connections.connect()).pipeline, 'the next borrower has pipelining again').toBe(true)
   })
 
-  test('a cursor that was not closed costs its connection, and is told with where it was taken', async () => {
+  test('a cursor that was not closed costs its connection, and is reported with the place of its checkout', async () => {
     const { connections } = world.pool({ max: 2 })
     const closed: unknown[] = []
     connections.on('connection:closed', (event) => closed.push(event))
@@ -228,7 +228,7 @@ describe('errors and the end', () => {
     })
   })
 
-  test('a dead backend that nobody listens to, borrowed or idle, does not end the process', async () => {
+  test('a dead backend without a listener, borrowed or idle, does not end the process', async () => {
     const it = script(
       `import { LockPool } from 'lockpool'
        const locks = new LockPool({ connection: process.env.TEST_DATABASE, applicationName: 'lockpool test' })
@@ -252,7 +252,7 @@ describe('errors and the end', () => {
     expect(it.out.toString()).toBe('57P01 1\n')
   })
 
-  test('end serves those who wait, and leaves locks and connections alone', async () => {
+  test('end serves waiters, and leaves locks and connections alone', async () => {
     const locks = world.pool({ max: 2 })
     const { connections } = locks
     const lock = await locks.acquire('key')

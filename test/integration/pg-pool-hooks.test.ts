@@ -34,7 +34,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     if (password !== '') expect(pool.options.password ?? pool.options.connectionString).toContain(password)
   })
 
-  test('closes a client that was lent maxUses times, and serves who waits with another', async () => {
+  test('closes a client after maxUses checkouts, and serves the next waiter with another', async () => {
     const pool = make({ max: 1, maxUses: 2 })
     const pids: number[] = []
     for (let i = 0; i < 5; i++) {
@@ -48,7 +48,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(new Set(pids).size).toBe(3)
   })
 
-  test('calls onConnect for each new connection, and awaits it before anybody has it', async () => {
+  test('calls onConnect for each new connection, and awaits it before the first checkout', async () => {
     let calls = 0
     const pool = make({
       onConnect: async (client) => {
@@ -114,7 +114,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(told.every((message) => typeof message === 'string')).toBe(true)
   })
 
-  test('throws at a second release of what is lent to others by now', async () => {
+  test('throws at a second release of a client that another borrower has by now', async () => {
     const pool = make({ max: 1 })
     const client = await pool.connect()
     client.release()
@@ -144,7 +144,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(await new Promise((resolve) => pool.end((error?: Error) => resolve(error)))).toBeInstanceOf(Error)
   })
 
-  test('ends when everybody has had his answer: promises, callbacks, errors', async () => {
+  test('ends after all answers: promises, callbacks, errors', async () => {
     // A pg.Pool forgets who waits.
     const pool = make({ max: 30 })
     const told: string[] = []
@@ -169,7 +169,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(told).toHaveLength(24)
   })
 
-  test('says undefined to its callbacks where there is no error', async () => {
+  test('passes undefined to callbacks if there is no error', async () => {
     const pool = make()
     const errors = [
       await new Promise((resolve) => pool.query('SELECT 1', (error) => resolve(error))),
@@ -186,7 +186,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(errors).toEqual([undefined, undefined, undefined, undefined])
   })
 
-  test('calls back with an error who gives it a function for a query', async () => {
+  test('calls back with an error if the query is a function', async () => {
     const pool = make()
 
     expect(await new Promise((resolve) => pool.query(resolve as never))).toBeInstanceOf(Error)

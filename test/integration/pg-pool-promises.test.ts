@@ -54,7 +54,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     ])
   })
 
-  test('lends a client by promise and by callback, with a way to give it back', async () => {
+  test('checks out a client by promise and by callback, with a way to release it', async () => {
     const pool = make()
     const client = await pool.connect()
     client.release()
@@ -118,7 +118,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     again.release()
   })
 
-  test('refuses who waits for longer than connectionTimeoutMillis', async () => {
+  test('refuses a caller that waits for longer than connectionTimeoutMillis', async () => {
     const pool = make({ max: 1, connectionTimeoutMillis: 1000 })
     const client = await pool.connect()
 

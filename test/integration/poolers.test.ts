@@ -69,7 +69,7 @@ test('the second connection goes back: two are enough, also for the locks that f
   await locks.close()
 })
 
-test('a server that says yes to everybody is found out behind a pooler', async () => {
+test('a server that grants every request is found out behind a pooler', async () => {
   await world.database.query(`
     CREATE SCHEMA stub;
     CREATE FUNCTION stub.yes(int, int) RETURNS bool LANGUAGE sql AS 'SELECT true'`)

@@ -24,7 +24,7 @@ test('more min than max is refused', () => {
   )
 })
 
-test('who comes when all are borrowed waits for the first that comes back', async () => {
+test('a caller waits for the first check-in if all connections are borrowed', async () => {
   const { connections } = world.pool({ max: 2 })
   const first = await connections.connect()
   const waiting = connections.connect()
@@ -36,7 +36,7 @@ test('who comes when all are borrowed waits for the first that comes back', asyn
   second.release()
 })
 
-test('whoever does not want to wait is told at once', async () => {
+test('a caller that does not want to wait gets an error at once', async () => {
   const { connections } = world.pool({ max: 2, onExhausted: 'fail' })
   const client = await connections.connect()
 
@@ -46,7 +46,7 @@ test('whoever does not want to wait is told at once', async () => {
   ;(await connections.connect()).release()
 })
 
-test('opening one connection does not keep others from being lent and given back', async () => {
+test('opening one connection does not delay checkouts and check-ins of others', async () => {
   await using proxy = await TcpProxy.to(world.database.url)
   const locks = world.pool({ connection: proxy.url, max: 3 })
   const first = await locks.connections.connect()
@@ -78,7 +78,7 @@ test('two calls never get the same connection, and what belongs together is pass
   expect(pids[2]).not.toBe(pids[0])
 })
 
-test('a connection can only be given back by whoever has it, and once', async () => {
+test('only its borrower can check in a connection, and only once', async () => {
   const { connections } = world.pool({ max: 2 })
   const first = await connections.connect()
   first.release()
@@ -155,7 +155,7 @@ test('an idle connection that has died is not lent', async () => {
   next.release()
 })
 
-test('close lets borrowers finish, ends what is left, refuses who comes, and may be called again', async () => {
+test('close lets borrowers finish, ends the rest, refuses new callers, and may be called again', async () => {
   const locks = world.pool({ max: 3 })
   const { connections } = locks
   const [quick, slow] = await Promise.all([connections.connect(), connections.connect()])

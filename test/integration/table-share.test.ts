@@ -60,7 +60,7 @@ test.each([
   [10, 60],
   [64, 40],
 ])(
-  'pools that take all they may leave room for everybody else: %i entries for each of %i connections',
+  'pools that take their maximum leave room for all others: %i entries for each of %i connections',
   async (max_locks_per_transaction, max_connections) => {
     await using server = await startServer({ max_locks_per_transaction, max_connections })
     const capacity = max_locks_per_transaction * max_connections

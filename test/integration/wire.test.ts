@@ -95,7 +95,7 @@ test('every question on a lock session is complete: nothing is flushed without i
   await a.close()
 })
 
-test('what a heartbeat did not tell, an unlock behind our back, is told as a loss by the release', async () => {
+test('what a heartbeat did not tell, an unlock behind our back, is reported as a loss by the release', async () => {
   let isMeddling = false
   await using between = await wire({
     rewrite: (sql) =>

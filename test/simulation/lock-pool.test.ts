@@ -52,7 +52,7 @@ async function runAll(count: number, scenario: (seed: number) => Scenario): Prom
  * Goal: exclusion, growing tokens, and that everybody is served and nothing left over, whatever the schedule.
  * Method: processes and callers with random keys, modes, timeouts, aborts and holds; every message takes a time of its own.
  */
-test('without faults nobody waits for the poll', async () => {
+test('without faults no caller waits for the poll', async () => {
   const { grants, grantedByPoll } = await runAll(60, () => QUIET)
 
   expect(grantedByPoll, 'wake-ups that were lost').toBe(0)

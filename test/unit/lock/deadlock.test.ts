@@ -137,7 +137,7 @@ describe('within a process', () => {
 })
 
 describe('between processes', () => {
-  test.each([2, 3, 8])('of %i in a circle one is refused within two seconds', async (count) => {
+  test.each([2, 3, 8])('of %i in a cycle one is refused within two seconds', async (count) => {
     const world = fakeWorld({ latencyMs: 2 })
     const tasks = Array.from(
       { length: count },

@@ -154,7 +154,7 @@ test('those who wait locally get the lock again, not the lost one', async () => 
   expect(lock.token).toBeGreaterThan(lost.token)
 })
 
-test('those who waited through a restart of the server keep their turn; newcomers learn the cause', async () => {
+test('callers that waited through a restart of the server keep their place; newcomers learn the cause', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const held = await a.acquire('orders')

@@ -81,7 +81,7 @@ test('a bell that can not be switched off for want of an answer costs its connec
   bell.isCutOff = false
 })
 
-test('a bell that goes dark is noticed while somebody sleeps, and replaced', async () => {
+test('a listener that goes silent is noticed while a caller waits, and replaced', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   const [holder, waiter] = [world.pool(), world.pool()]
   const warnings: string[] = []
@@ -113,7 +113,7 @@ test('a bell that goes dark is noticed while somebody sleeps, and replaced', asy
   bell.isCutOff = false
 })
 
-test('the end of a connection that was the bell once is not that of the bell', async () => {
+test('the end of a connection that was the listener once is not that of the bell', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const [holder, waiter] = [world.pool(), world.pool()]
   const listeners = () => [...world.server.connections].filter(({ ears }) => ears !== null)

@@ -141,7 +141,7 @@ test.each([
   },
 )
 
-test('one who waits here has the permit that was given up here, if nobody else waits', async () => {
+test('one who waits here has the permit that was given up here, if no other process waits', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const [a, b] = [world.pool(), world.pool()]
   const mine = a.semaphore('s', 2).acquire()
