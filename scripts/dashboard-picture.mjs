@@ -2,7 +2,7 @@
  * Takes the pictures of docs/guides/dashboard.md: npm run docs:dashboard [-- FOLDER]
  *
  * On a PostgreSQL of its own, with programs that hold and wait. `LOCKS=2000` holds so many, `LOCKS=0` none; `WIDTH=400` is
- * how wide the page is, or `WIDTH=390,1024` for one picture each; `BESIDE=1` for that of `lockpool dashboard`; `SECONDS=40` how long it is there before; `CHROMIUM` where the browser is, if not at
+ * how wide the page is, or `WIDTH=390,1024` for one picture each; `BESIDE=1` for that of `lockpool dashboard`; `PROBLEMS=6` adds blocked sessions for this many problems; `SECONDS=40` how long it is there before; `CHROMIUM` where the browser is, if not at
  * /usr/bin/chromium.
  */
 import { execFileSync, spawn } from 'node:child_process'
@@ -82,6 +82,11 @@ async function scene() {
     reports.acquire('month end', { timeoutMs: 600_000 }),
     billing.acquire('month end', { timeoutMs: 600_000 }),
   ]
+  for (let i = 1; i < Number(process.env.PROBLEMS ?? 1); i++) {
+    await stranger(`batch ${i}`, `SELECT pg_advisory_lock(${100 + i})`, 'BEGIN', 'SELECT 1')
+    const waiter = await stranger(`importer ${i}`)
+    waits.push(waiter.query(`SELECT pg_advisory_lock(${100 + i})`))
+  }
   for (const wait of waits) wait.catch(() => undefined)
   return [...Array.from({ length: 12 }, (_, i) => work(billing, i)), work(reports, 3)]
 }

@@ -54,6 +54,7 @@ button.danger { color: var(--problem); border-color: currentColor; }
 .every { color: var(--muted); font-size: 12.5px; }
 main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; margin: 0 auto; }
 .health { max-height: 33vh; overflow: auto; }
+.health::after { content: ""; position: sticky; bottom: 0; display: block; height: 26px; margin-top: -10px; background: linear-gradient(transparent, var(--ground)); pointer-events: none; }
 .troubles { display: grid; gap: 8px; }
 .troubles:not(:empty) { margin-bottom: 10px; }
 .trouble { display: grid; grid-template-columns: auto 1fr; gap: 2px 10px; padding: 9px 12px; border-radius: var(--radius); border: 1px solid var(--line); border-left: 4px solid; background: var(--surface); }
@@ -99,7 +100,7 @@ main { display: grid; gap: 14px; padding: 14px 20px 24px; max-width: 1800px; mar
 .chip[data-key="here"]::before { background: var(--accent); }
 .chip[aria-pressed="true"] { border-color: var(--accent); background: var(--raised); box-shadow: inset 0 0 0 1px var(--accent); }
 .chip b { font-weight: 600; }
-#filter { flex: 1 1 190px; min-width: 0; }
+#filter { flex: 1 1 300px; min-width: 0; }
 .scroll { overflow: auto; height: min(62vh, 760px); min-height: 200px; contain: strict; border-radius: 0 0 var(--radius) var(--radius); }
 .scroll.few { height: auto; min-height: 0; contain: none; }
 table { border-collapse: separate; border-spacing: 0; width: 100%; table-layout: fixed; min-width: 560px; }
@@ -178,10 +179,12 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
   tbody td { padding: 0 8px; }
   thead button { padding: 0 8px; }
   th:nth-child(4), td:nth-child(4), col:nth-child(4) { display: none; }
-  col:nth-child(1) { width: 30%; }
-  col:nth-child(2) { width: 23%; }
-  col:nth-child(3) { width: 18%; }
-  col:nth-child(5) { width: 29%; }
+  col:nth-child(1) { width: 33%; }
+  col:nth-child(2) { width: 24%; }
+  col:nth-child(3) { width: 16%; }
+  col:nth-child(5) { width: 27%; }
+  td .host { display: none; }
+  .health { max-height: 50vh; }
   .queue li { grid-template-columns: 22px 1fr auto; }
 }
 @media (forced-colors: active) { .chip::before, .live::before { forced-color-adjust: none; } }

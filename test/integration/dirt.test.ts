@@ -60,25 +60,28 @@ const DIRT: readonly (readonly [kind: string, statements: readonly string[], fou
   ],
 ]
 
-test.each(DIRT)('%s is not left to the next borrower, and reported with the place of the checkout', async (...row) => {
-  const [, statements, expected] = row
-  const { connections } = world.pool({ max: 2 })
-  const cleaned = cleanedOf(connections)
-  const first = await connections.connect()
-  const pid = first.processID
+test.each(DIRT)(
+  '%s is not left to the next borrower, and reported with the place of the checkout',
+  async (...row) => {
+    const [, statements, expected] = row
+    const { connections } = world.pool({ max: 2 })
+    const cleaned = cleanedOf(connections)
+    const first = await connections.connect()
+    const pid = first.processID
 
-  for (const statement of statements) await first.query(statement).catch(() => undefined)
-  first.release()
-  const second = await connections.connect()
+    for (const statement of statements) await first.query(statement).catch(() => undefined)
+    first.release()
+    const second = await connections.connect()
 
-  expect(second.processID, 'the same connection, made clean').toBe(pid)
-  const [traces] = (await second.query(TRACES)).rows
-  expect(Object.values(traces!), JSON.stringify(traces)).not.toContain(false)
-  expect(cleaned.map(({ found }) => found)).toEqual([expected])
-  expect(cleaned[0]!.where!.split('\n')[0], 'the borrower comes first').toMatch(/dirt\.test\.ts/)
-  second.release()
-  await world.database.query('DROP ROLE IF EXISTS left_over_role')
-})
+    expect(second.processID, 'the same connection, made clean').toBe(pid)
+    const [traces] = (await second.query(TRACES)).rows
+    expect(Object.values(traces!), JSON.stringify(traces)).not.toContain(false)
+    expect(cleaned.map(({ found }) => found)).toEqual([expected])
+    expect(cleaned[0]!.where!.split('\n')[0], 'the borrower comes first').toMatch(/dirt\.test\.ts/)
+    second.release()
+    await world.database.query('DROP ROLE IF EXISTS left_over_role')
+  },
+)
 
 test('twelve kinds of dirt are tested in the table above', () => {
   expect(DIRT).toHaveLength(12)

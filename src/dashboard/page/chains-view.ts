@@ -36,7 +36,7 @@ function node({ pid, wait }: ChainJson, sessions: Sessions): HTMLElement {
     'div',
     { class: isOutside ? 'node outside' : 'node' },
     el('strong', {}, sessionName(session, pid)),
-    pid === 0 ? null : ` process ${pid}`,
+    pid === 0 ? null : ` pid ${pid}`,
     wait === null
       ? el('span', { class: 'dim' }, session === undefined ? '' : sessionState(session))
       : el(

@@ -1,13 +1,18 @@
-import type { LockJson, StateJson } from '../state-json.js'
+import type { LockJson, SessionJson, StateJson } from '../state-json.js'
 import { el, setAttribute, setText } from './dom.js'
 import { longestWait, tokenOf } from './select-locks.js'
-import { age, count, duration, sessionName } from './words.js'
+import { age, applicationName, count, duration, hostWords } from './words.js'
+
+/** The digits of a token that fit into its column. */
+const TOKEN_END = 9
 
 /** One row of the table, used for one lock after the other. */
 export class LockRow {
   readonly #title = el('span')
   readonly #kind = el('span', { class: 'kind' })
   readonly #holder = el('span')
+  readonly #host = el('span', { class: 'host' })
+  readonly #others = el('span')
   readonly #label = el('span', { class: 'label dim' })
   readonly #age = el('td', { class: 'number' })
   readonly #token = el('td', { class: 'number dim' })
@@ -16,7 +21,7 @@ export class LockRow {
     'tr',
     { class: 'row' },
     el('td', {}, this.#title, this.#kind),
-    el('td', {}, this.#holder, this.#label),
+    el('td', {}, this.#holder, this.#host, this.#others, this.#label),
     this.#age,
     this.#token,
     this.#waiters,
@@ -33,13 +38,28 @@ export class LockRow {
     setAttribute(this.element, 'aria-rowindex', String(index + 2))
     setText(this.#title, lock.title)
     setText(this.#kind, kindOf(lock))
-    setText(this.#holder, holderOf(lock, sessions))
+    this.#showHolder(lock, sessions)
     setText(this.#label, labelOf(lock))
     setText(this.#age, lock.holders.length === 0 ? '' : age(oldest(lock)))
-    setText(this.#token, tokenOf(lock) ?? '')
+    const token = tokenOf(lock)
+    setText(this.#token, token === null ? '' : shortToken(token))
+    setAttribute(this.#token, 'title', token ?? '')
     setText(this.#waiters, waitersOf(lock))
     setAttribute(this.#waiters, 'class', lock.waiters.length === 0 ? 'number dim' : 'number waited')
   }
+
+  #showHolder({ holders }: LockJson, sessions: StateJson['sessions']): void {
+    const [first, ...others] = holders
+    const session = sessions[String(first?.pid)]
+    setText(this.#holder, first === undefined ? '–' : holderOf(first, session))
+    setText(this.#host, first === undefined ? '' : hostWords(session, first.pid))
+    setText(this.#others, others.length === 0 ? '' : ` and ${count(others.length, 'other', 'others')}`)
+  }
+}
+
+/** The end of a token, which tells it from others: tokens of the same minute begin with the same ten digits. */
+function shortToken(token: string): string {
+  return token.length <= TOKEN_END ? token : `…${token.slice(-TOKEN_END)}`
 }
 
 /** What is unusual about the lock: nearly all are advisory and exclusive. */
@@ -53,14 +73,9 @@ function isShared({ mode }: LockJson['holders'][number]): boolean {
   return mode === 'shared'
 }
 
-function holderOf({ holders }: LockJson, sessions: StateJson['sessions']): string {
-  const [first, ...others] = holders
-  if (first === undefined) return '–'
-  const name =
-    first.isHere && sessions[String(first.pid)] === undefined
-      ? 'this process'
-      : sessionName(sessions[String(first.pid)], first.pid)
-  return others.length === 0 ? name : `${name} and ${count(others.length, 'other', 'others')}`
+/** For a lock of this process without a known session, the process itself. */
+function holderOf({ isHere, pid }: LockJson['holders'][number], session: SessionJson | undefined): string {
+  return applicationName(session, isHere && session === undefined ? null : pid)
 }
 
 function labelOf({ holders }: LockJson): string {

@@ -17,11 +17,11 @@ interface Column {
 }
 
 const COLUMNS: readonly Column[] = [
-  { sortBy: 'title', title: 'Lock', width: '28%' },
-  { sortBy: 'holder', title: 'Held by', width: '30%' },
-  { sortBy: 'age', title: 'Age', width: '13%', isNumber: true },
-  { sortBy: 'token', title: 'Token', width: '11%', isNumber: true },
-  { sortBy: 'waiters', title: 'Waiters', width: '18%', isNumber: true },
+  { sortBy: 'title', title: 'Lock', width: '25%' },
+  { sortBy: 'holder', title: 'Held by', width: '31%' },
+  { sortBy: 'age', title: 'Age', width: '12%', isNumber: true },
+  { sortBy: 'token', title: 'Token', width: '15%', isNumber: true },
+  { sortBy: 'waiters', title: 'Waiters', width: '17%', isNumber: true },
 ]
 
 export interface TablePorts {

@@ -43,10 +43,19 @@ export function grouped(number: number): string {
 
 /** `billing · 10.0.0.7`; for an unknown session its pid. */
 export function sessionName(session: SessionJson | undefined, pid: number | null): string {
+  return applicationName(session, pid) + hostWords(session, pid)
+}
+
+/** `billing`; for an unknown session its pid. */
+export function applicationName(session: SessionJson | undefined, pid: number | null): string {
   if (pid === 0) return 'a prepared transaction'
-  if (session === undefined) return pid === null ? 'this process' : `process ${pid}`
-  const name = session.application === '' ? 'no name' : session.application
-  return session.host === null ? name : `${name} · ${session.host}`
+  if (session === undefined) return pid === null ? 'this process' : `pid ${pid}`
+  return session.application === '' ? 'no name' : session.application
+}
+
+/** ` · 10.0.0.7`, or nothing. */
+export function hostWords(session: SessionJson | undefined, pid: number | null): string {
+  return pid === 0 || !session || session.host === null ? '' : ` · ${session.host}`
 }
 
 /** `88 on web-3`, the client process; null if it is unknown. */
