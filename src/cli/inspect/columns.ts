@@ -11,6 +11,8 @@ export interface Column<Row> {
   readonly widest?: number
   /** Left out where there is not room for all; the first of them first. */
   readonly isExtra?: boolean
+  /** Left out in a window that is too narrow even for cut cells; the first of them first. */
+  readonly isSpare?: boolean
   /** Left out where there is nothing in it. */
   readonly isOptional?: boolean
 }
@@ -49,7 +51,7 @@ const GAP = '  '
 const NARROWEST = 8
 
 /** The columns that are drawn, each as wide as there is room for: of those that may be cut, the widest gives way first. */
-function fitting<C extends Drawn & Pick<Column<never>, 'widest' | 'isExtra'>>(
+function fitting<C extends Drawn & Pick<Column<never>, 'widest' | 'isExtra' | 'isSpare'>>(
   columns: readonly C[],
   width: number,
 ): readonly C[] {
@@ -57,6 +59,8 @@ function fitting<C extends Drawn & Pick<Column<never>, 'widest' | 'isExtra'>>(
   const drawn = columns.map((each) => ({ ...each, width: Math.min(each.width, each.widest ?? Infinity) }))
   for (const extra of drawn.filter(({ isExtra }) => isExtra === true))
     if (excessOf(drawn, width) > 0) drawn.splice(drawn.indexOf(extra), 1)
+  for (const spare of drawn.filter(({ isSpare }) => isSpare === true))
+    if (excessOf(drawn.map(atNarrowest), width) > 0) drawn.splice(drawn.indexOf(spare), 1)
   const soft = drawn.filter(({ widest }) => widest !== undefined)
   for (let excess = excessOf(drawn, width); excess > 0; excess--) {
     const widest = soft.toSorted((a, b) => b.width - a.width)[0]
@@ -64,6 +68,10 @@ function fitting<C extends Drawn & Pick<Column<never>, 'widest' | 'isExtra'>>(
     widest.width--
   }
   return drawn
+}
+
+function atNarrowest({ cells, width, widest }: Drawn & Pick<Column<never>, 'widest'>): Drawn {
+  return { cells, width: widest === undefined ? width : Math.min(width, NARROWEST) }
 }
 
 function excessOf(columns: readonly Drawn[], width: number): number {

@@ -11,7 +11,7 @@ export const LOCK_COLUMNS: readonly Column<ServerLock>[] = [
   { title: 'kind', cell: ({ kind }) => kind, isExtra: true },
   { title: 'held by (pid, client)', cell: heldBy, widest: 44 },
   { title: 'mode', cell: modeOf, widest: 24, isExtra: true },
-  { title: 'for', cell: heldFor },
+  { title: 'for', cell: heldFor, isSpare: true },
   { title: 'label', cell: labelOf, widest: 32, isExtra: true, isOptional: true },
   {
     title: 'waiting',

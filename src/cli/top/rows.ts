@@ -95,13 +95,17 @@ interface Wait {
 const WAIT_COLUMNS: readonly Column<Wait>[] = [
   { title: 'waits (pid, client)', cell: ({ waiter }) => sessionInBrief(waiter.session), widest: 44 },
   { title: 'for', cell: ({ lock }) => titled(lock), widest: 32 },
-  { title: 'mode', cell: ({ waiter }) => waiter.mode ?? '', widest: 20 },
+  { title: 'mode', cell: ({ waiter }) => waiter.mode ?? '', widest: 20, isSpare: true },
   {
     title: 'time',
     cell: ({ waiter }) => (waiter.waitedMs === null ? '' : durationInWords(waiter.waitedMs)),
     isRight: true,
   },
-  { title: 'where', cell: ({ waiter }) => (waiter.isOutside ? 'its process' : 'server') },
+  {
+    title: 'where',
+    cell: ({ waiter }) => (waiter.isOutside ? 'its process' : 'server'),
+    isSpare: true,
+  },
   { title: 'behind', cell: ({ waiter }) => waiter.blockedBy.join(' '), widest: 24 },
 ]
 

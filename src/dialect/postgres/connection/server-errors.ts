@@ -89,6 +89,8 @@ function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
   if (error instanceof Error && error.message.includes('client password must be a'))
     return `the server asks for a password, and none was given (${error.message})`
+  if (error instanceof Error && error.message.includes('no PostgreSQL user name specified'))
+    return 'no user name: set DATABASE_URL or PGUSER, or pass "connection". The environment has no USER either'
   if (error instanceof Error && error.message !== '') return error.message
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' ? code : String(error)

@@ -40,8 +40,8 @@ export abstract class EmittingPool extends Both implements EventEmitter {
   declare readonly prependOnceListener: (event: string | symbol, listener: AnyListener) => this
   declare readonly eventNames: () => (string | symbol)[]
   declare readonly listenerCount: (event: string | symbol, listener?: Function) => number
-  declare readonly listeners: (event: string | symbol) => Function[]
-  declare readonly rawListeners: (event: string | symbol) => Function[]
+  declare readonly listeners: (event: string | symbol) => AnyListener[]
+  declare readonly rawListeners: (event: string | symbol) => AnyListener[]
   declare readonly getMaxListeners: () => number
   declare readonly setMaxListeners: (count: number) => this
 

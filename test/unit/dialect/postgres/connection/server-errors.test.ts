@@ -17,6 +17,12 @@ describe('errors', () => {
       true,
       /starting up/,
     ],
+    [
+      { code: '28000', message: 'no PostgreSQL user name specified in startup packet' },
+      'CONNECTION_FAILED',
+      false,
+      /^no user name: set DATABASE_URL or PGUSER/,
+    ],
     [{ code: '53300', message: 'too many clients' }, 'CONNECTION_FAILED', true, /too many/],
     [
       Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' }),

@@ -1,0 +1,13 @@
+import { EventEmitter } from 'node:events'
+import { expect, test } from 'vitest'
+import type { EmittingPool } from '../../../../../src/dialect/postgres/pool/emitting-pool.js'
+
+type Listeners = EmittingPool['listeners'] & EmittingPool['rawListeners']
+
+test('lists listeners as the types of newer versions of Node say, which the compiler checks', () => {
+  const listeners: Listeners = () => new EventEmitter().listeners('x') as ReturnType<Listeners>
+  // Node 26: functions that can be called. Types of Node 20 say `Function[]`.
+  const callable: ((...args: any[]) => void)[] = listeners('connect')
+
+  expect(callable).toEqual([])
+})
