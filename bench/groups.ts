@@ -11,6 +11,7 @@ import { oneCaller } from './rows/one-caller.js'
 import { outage } from './rows/outage.js'
 import { poolAlone } from './rows/pool-alone.js'
 import { processes } from './rows/processes.js'
+import { rowsWithLeases } from './rows/rows-with-leases.js'
 import { semaphore } from './rows/semaphore.js'
 import { serve } from './rows/serve.js'
 import { strangers } from './rows/strangers.js'
@@ -33,6 +34,7 @@ export const GROUPS: readonly Group[] = [
   strangers,
   telemetry,
   serve,
+  rowsWithLeases,
   lease,
   outage,
   poolAlone,

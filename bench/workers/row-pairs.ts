@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto'
+import { cpuUsage } from 'node:process'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import { LockPool, type LockPoolOptions } from '../../src/index.js'
+import { rate, type GoesOn } from '../measure.js'
+import { connectTo } from '../server.js'
+import { serve } from '../worker.js'
+import { RUN_UP_SECONDS, type PairsAnswer, type PairsQuestion } from './pairs-terms.js'
+import { CALLERS, POOL_CALLERS, POOL_SIZE, type RowPairsKind } from './row-pairs-terms.js'
+
+/** As people write it: a row per lock, which is taken over when it has expired. */
+const TABLE = `
+CREATE TABLE IF NOT EXISTS lock_by_hand (name text PRIMARY KEY, owner uuid NOT NULL, expires_at timestamptz NOT NULL)`
+const LOCK = `
+INSERT INTO lock_by_hand (name, owner, expires_at) VALUES ($1, $2, now() + interval '15 s')
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
+WHERE lock_by_hand.expires_at < now()
+RETURNING name`
+const UNLOCK = `DELETE FROM lock_by_hand WHERE name = $1 AND owner = $2`
+
+const BARE_TABLE = `CREATE TABLE IF NOT EXISTS bare_row (id int PRIMARY KEY, owner int) WITH (fillfactor = 50)`
+const BARE_ROW = `INSERT INTO bare_row (id) VALUES (1) ON CONFLICT DO NOTHING`
+const BARE_WRITE = `UPDATE bare_row SET owner = $1 WHERE id = 1`
+
+const EXPIRES_MS = 15_000
+const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`
+
+interface Side {
+  /** Pairs a second, for about so long. */
+  run(seconds: number): Promise<number>
+  end(): Promise<void>
+}
+
+const [kind = '', url = '', callers = String(CALLERS)] = process.argv.slice(2)
+
+function openSide(): Promise<Side> {
+  switch (kind as RowPairsKind) {
+    case 'new names':
+      return throughLockpool('table', withNewNames)
+    case 'the same names':
+      return throughLockpool('table', withSameNames)
+    case 'session locks':
+      return throughLockpool('advisory', withNewNames)
+    case 'a lock table by hand':
+      return byHand()
+    case 'two bare writes':
+      return bareWrites()
+    case 'Redis':
+      return throughRedis(false)
+    case 'Redis, pipelined':
+      return throughRedis(true)
+  }
+}
+
+type Work = (locks: LockPool, goesOn: GoesOn, index: number) => Promise<void>
+
+async function throughLockpool(backend: LockPoolOptions['backend'] & string, work: Work): Promise<Side> {
+  // Names of keys would be written over the place that is kept for borrowers.
+  const locks = new LockPool({ connection: url, backend, max: 3, namespace: backend, keyNames: 'off' })
+  await locks.ready()
+  return {
+    run: (seconds) => rate(Number(callers), seconds, (goesOn, index) => work(locks, goesOn, index)),
+    end: () => locks.close(),
+  }
+}
+
+let invoices = 0
+
+/** As most programs have them: no name comes twice. */
+function newName(): string {
+  return `invoice ${process.pid} ${invoices++}`
+}
+
+async function withNewNames(locks: LockPool, goesOn: GoesOn): Promise<void> {
+  while (goesOn()) {
+    const lock = await locks.acquire(newName())
+    await lock.release()
+  }
+}
+
+async function withSameNames(locks: LockPool, goesOn: GoesOn, index: number): Promise<void> {
+  while (goesOn()) {
+    const lock = await locks.acquire(`shop ${index}`)
+    await lock.release()
+  }
+}
+
+/** Without named statements, as behind any pooler that may not keep them. */
+async function byHand(): Promise<Side> {
+  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE })
+  await pool.query(TABLE)
+  const caller = async (goesOn: GoesOn): Promise<void> => {
+    while (goesOn()) {
+      const values = [newName(), randomUUID()]
+      const { rowCount } = await pool.query(LOCK, values)
+      if (rowCount !== 1) throw new Error('a name that nobody has was refused')
+      await pool.query(UNLOCK, values)
+    }
+  }
+  return { run: (seconds) => rate(POOL_CALLERS, seconds, caller), end: () => pool.end() }
+}
+
+/** What a lock and an unlock can't be cheaper than where each is a write: one row, without any condition. */
+async function bareWrites(): Promise<Side> {
+  const server = await connectTo(url)
+  await server.query(BARE_TABLE)
+  await server.query(BARE_ROW)
+  const caller = async (goesOn: GoesOn): Promise<void> => {
+    while (goesOn()) for (const owner of [1, null]) await server.query(BARE_WRITE, [owner])
+  }
+  return { run: (seconds) => rate(1, seconds, caller), end: () => server.end() }
+}
+
+function throughRedis(enableAutoPipelining: boolean): Promise<Side> {
+  const client = new Redis(url, { enableAutoPipelining, connectionName: 'lockpool-bench' })
+  client.defineCommand('releaseLock', { numberOfKeys: 1, lua: RELEASE })
+  const scripted = client as Redis & { releaseLock(key: string, value: string): Promise<number> }
+  const caller = async (goesOn: GoesOn): Promise<void> => {
+    while (goesOn()) {
+      const name = `lockpool-bench:${newName()}`
+      const value = randomUUID()
+      if ((await client.set(name, value, 'PX', EXPIRES_MS, 'NX')) === null)
+        throw new Error('a name that nobody has was refused')
+      await scripted.releaseLock(name, value)
+    }
+  }
+  return Promise.resolve({
+    run: (seconds) => rate(CALLERS, seconds, caller),
+    end: async () => void (await client.quit()),
+  })
+}
+
+const side = await openSide()
+serve(
+  async ({ seconds }: PairsQuestion): Promise<PairsAnswer> => {
+    await side.run(RUN_UP_SECONDS)
+    const before = cpuUsage()
+    const pairsPerSecond = await side.run(seconds)
+    const { user, system } = cpuUsage(before)
+    return { pairsPerSecond, cpuMicrosecondsPerPair: (user + system) / (pairsPerSecond * seconds) }
+  },
+  () => side.end(),
+)
