@@ -1,9 +1,17 @@
-import type { Prepared } from '../connection/own-query.js'
+import { decodeBrief, encodeBrief, isBrief, type BriefRow } from './brief-batch.js'
+import { BRIEF_BATCH, CALL_BRIEF_BATCH } from './brief-batch-sql.js'
 import type { Member } from './member.js'
 import type { KnownRows } from './rows.js'
 import { OutcomeUnknown } from './statement-runner.js'
 import { decodeAsk, encodeAsk, type Asked, type AskRow, type Told } from './batch.js'
-import { BATCH, BRIEF_BATCH, CALL_BATCH, CALL_BRIEF_BATCH, CODE, FLAG } from './batch-sql.js'
+import { BATCH, CALL_BATCH, CODE, FLAG } from './batch-sql.js'
+
+interface Reply {
+  readonly floor: string | null
+  readonly told: (Told | null)[]
+}
+
+const NOTHING: (Told | null)[] = []
 
 /**
  * Carries out batches of row operations of one member, with exact answers: where the answer to a statement is lost, it first
@@ -37,27 +45,34 @@ export class TableAsker {
 
   /** Null: nothing has happened, because the epoch was raised meanwhile, or the member is dead. */
   async #askOnce(asked: readonly Asked[]): Promise<(Told | null)[] | null> {
-    const member = this.#member
-    const { codes, keys, tokens, isBrief, order } = encodeAsk(asked)
-    const me = String(member.id)
-    const values = [codes, keys, tokens, me, `-${me}`, member.epoch, member.dead]
-    const [row] = await member.runner.rows<AskRow>(this.#statement(isBrief), values)
-    const { floor } = row!
+    const { floor, told } = await (isBrief(asked) ? this.#askBriefly(asked) : this.#askAll(asked))
     if (floor === null) return null
-    const told = decodeAsk(row!, asked, order)
     if (this.#known.isCurrent(floor)) this.#learn(asked, told)
     return told
+  }
+
+  async #askAll(asked: readonly Asked[]): Promise<Reply> {
+    const { id, epoch, dead, runner } = this.#member
+    const { codes, keys, tokens, order } = encodeAsk(asked)
+    const values = [codes, keys, tokens, String(id), `-${id}`, epoch, dead]
+    const [row] = await runner.rows<AskRow>(this.#hasFunctions ? STATEMENTS.call : STATEMENTS.batch, values)
+    return { floor: row!.floor, told: decodeAsk(row!, asked, order) }
+  }
+
+  async #askBriefly(asked: readonly Asked[]): Promise<Reply> {
+    const { id, epoch, dead, runner } = this.#member
+    const { made, keys, tokens, releases, order } = encodeBrief(asked)
+    const values = [made, keys, tokens, String(id), epoch, dead, releases]
+    const statement = this.#hasFunctions ? STATEMENTS.callBrief : STATEMENTS.brief
+    const [row] = await runner.rows<BriefRow>(statement, values)
+    const { floor } = row!
+    return { floor, told: floor === null ? NOTHING : decodeBrief(row!, asked, order) }
   }
 
   /** A row that was told of is there, and so is one that could not be made. */
   #learn(asked: readonly Asked[], told: readonly (Told | null)[]): void {
     for (const [i, { operation, code }] of asked.entries())
-      if (told[i] !== null || code > CODE.look) this.#known.add(operation.key.id)
-  }
-
-  #statement(isBrief: boolean): Prepared {
-    if (this.#hasFunctions) return isBrief ? STATEMENTS.callBrief : STATEMENTS.call
-    return isBrief ? STATEMENTS.brief : STATEMENTS.batch
+      if (told[i] !== null || code > CODE.look) this.#known.add(operation.key)
   }
 
   /** A batch is carried out as a whole, or not at all. What the rows do not tell for certain is asked again. */

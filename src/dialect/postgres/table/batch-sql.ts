@@ -181,23 +181,5 @@ WITH ${GATE}, ${OPERATIONS}, ${MADE}, u AS (
 )
 ${ANSWER}`)
 
-/** First attempts and releases, exclusive ones: nearly all there is where nobody is in anybody's way. */
-export const BRIEF_BATCH: string = own(`
-WITH ${GATE}, ${OPERATIONS}, ${MADE}, u AS (
-  UPDATE lockpool.lease AS l SET
-    owner = CASE WHEN ${is(CODE.tryExclusive)} THEN $4::bigint END,
-    readers = CASE WHEN ${is(CODE.tryExclusive)} THEN NULL ELSE l.readers END,
-    waiters = CASE WHEN ${is(CODE.tryExclusive)} AND l.waiters IS NOT NULL THEN ${OTHERS} ELSE l.waiters END,
-    token = l.token {+} CASE WHEN ${is(CODE.tryExclusive)} THEN ${TOKEN_STEP} ELSE 0 END
-  FROM o
-  WHERE l.key {=} o.k AND CASE
-    WHEN ${is(CODE.tryExclusive)} THEN ${FREE_FOR_WRITER}
-    WHEN ${is(CODE.releaseExclusive)} THEN l.owner {=} $4::bigint AND l.token {=} o.t
-    ELSE false END
-  RETURNING o.i, ${FLAGS} AS flags, l.token, l.key, l.owner, l.waiters, ${is(CODE.releaseExclusive)} AS gives
-)
-${ANSWER}`)
-
-/** The same through the functions that `lockpool install --backend table` makes, and pools that may. */
+/** The same through the function that `lockpool install --backend table` makes, and pools that may. */
 export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_1($1, $2, $3, $4, $5, $6, $7)`
-export const CALL_BRIEF_BATCH = `SELECT * FROM lockpool.table_brief_batch_1($1, $2, $3, $4, $5, $6, $7)`

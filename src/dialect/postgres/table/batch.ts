@@ -21,28 +21,32 @@ export interface EncodedAsk {
   readonly codes: Buffer
   readonly keys: Buffer
   readonly tokens: Buffer
-  readonly isBrief: boolean
   /** Which of the asked stands in each row. */
   readonly order: readonly number[]
 }
 
 /** Sorted by key: batches that lock rows in one order never wait for each other in a circle. */
+export function inOrder(which: number[], asked: readonly Asked[]): readonly number[] {
+  if (which.length > 1) which.sort((a, b) => compare(asked[a]!.operation.key, asked[b]!.operation.key))
+  return which
+}
+
 export function encodeAsk(asked: readonly Asked[]): EncodedAsk {
-  const order = asked.map((_, i) => i)
-  if (order.length > 1) order.sort((a, b) => compare(asked[a]!.operation.key, asked[b]!.operation.key))
-  const codes = Buffer.allocUnsafe(asked.length)
-  const keys = new Int8List(asked.length)
-  const tokens = new Int8List(asked.length)
-  let isBrief = true
+  const order = inOrder(
+    asked.map((_, i) => i),
+    asked,
+  )
+  const count = asked.length
+  const codes = Buffer.allocUnsafe(count)
+  const keys = new Int8List(count)
+  const tokens = new Int8List(count)
   for (const [row, i] of order.entries()) {
     const { operation, code, token } = asked[i]!
-    isBrief &&= code === CODE.tryExclusive || code === CODE.releaseExclusive || code === CODE.newExclusive
     codes[row] = code
     keys.write(row, operation.key.high, operation.key.low)
     tokens.writeBig(row, token)
   }
-  const count = asked.length
-  return { codes, keys: keys.finish(count), tokens: tokens.finish(count), isBrief, order }
+  return { codes, keys: keys.finish(count), tokens: tokens.finish(count), order }
 }
 
 function compare(a: PostgresKey, b: PostgresKey): number {

@@ -6,4 +6,85 @@ export interface Held {
   readonly key: PostgresKey
   readonly mode: LockMode
   readonly token: bigint
+  /** A statement is on the way that gives it up: that wakes the next waiter. */
+  isParting: boolean
+}
+
+interface Kept extends Held {
+  next: Kept | null
+}
+
+const LEAST_BUCKETS = 64
+
+/**
+ * What a member has, by the bits of keys. Not a `Map` of ids, for the reasons of `EntryTable`: locks come and go without end,
+ * and an id is made only of what is looked at by people.
+ */
+export class HeldRows {
+  #buckets: (Kept | null)[] = empty(LEAST_BUCKETS)
+  #size = 0
+
+  get(key: PostgresKey): Held | null {
+    let kept = this.#buckets[this.#bucketOf(key)] ?? null
+    while (kept !== null && !isSame(kept.key, key)) kept = kept.next
+    return kept
+  }
+
+  set(key: PostgresKey, mode: LockMode, token: bigint): void {
+    this.delete(key)
+    if (this.#size === this.#buckets.length * 2) this.#resize(this.#size)
+    this.#size++
+    this.#insert({ key, mode, token, isParting: false, next: null })
+  }
+
+  delete(key: PostgresKey): void {
+    const bucket = this.#bucketOf(key)
+    let before: Kept | null = null
+    let kept = this.#buckets[bucket] ?? null
+    while (kept !== null && !isSame(kept.key, key)) {
+      before = kept
+      kept = kept.next
+    }
+    if (kept === null) return
+    if (before === null) this.#buckets[bucket] = kept.next
+    else before.next = kept.next
+    this.#size--
+    const { length } = this.#buckets
+    if (length > LEAST_BUCKETS && this.#size * 8 < length) this.#resize(length / 4)
+  }
+
+  /** In no order. */
+  all(): Held[] {
+    return this.#all()
+  }
+
+  #all(): Kept[] {
+    const all: Kept[] = []
+    for (const first of this.#buckets) for (let kept = first; kept !== null; kept = kept.next) all.push(kept)
+    return all
+  }
+
+  #resize(length: number): void {
+    const all = this.#all()
+    this.#buckets = empty(length)
+    for (const kept of all) this.#insert(kept)
+  }
+
+  #insert(kept: Kept): void {
+    const bucket = this.#bucketOf(kept.key)
+    kept.next = this.#buckets[bucket] ?? null
+    this.#buckets[bucket] = kept
+  }
+
+  #bucketOf({ hash }: PostgresKey): number {
+    return hash & (this.#buckets.length - 1)
+  }
+}
+
+function isSame(a: PostgresKey, b: PostgresKey): boolean {
+  return a === b || (a.high === b.high && a.low === b.low)
+}
+
+function empty(length: number): (Kept | null)[] {
+  return Array.from({ length }, () => null)
 }

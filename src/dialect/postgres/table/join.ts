@@ -11,7 +11,7 @@ import { JOIN, TABLE_SERVER } from './member-sql.js'
 import { Member } from './member.js'
 import { StatementRunner } from './statement-runner.js'
 import type { TableFacts } from './link.js'
-import { CREATE_BATCH_FUNCTIONS, CREATE_TABLES, FIND_TABLES } from './schema-sql.js'
+import { CREATE_BATCH_FUNCTIONS, CREATE_TABLES, FIND_TABLES, FUNCTION_COUNT } from './schema-sql.js'
 
 export interface Joining {
   readonly id: number
@@ -29,7 +29,6 @@ interface Found {
 }
 
 const TABLES = 4
-const FUNCTIONS = 2
 
 /** Makes what is missing, if this role may, and puts a row for a lock session into \`lockpool.member\`. */
 export async function join(
@@ -55,7 +54,7 @@ export async function join(
   const member = new Member(id, settings.leaseMs, runner, ended)
   // Who is dead has to be known from the first attempt on.
   await member.beat()
-  const hasFunctions = found.functions === FUNCTIONS
+  const hasFunctions = found.functions === FUNCTION_COUNT
   return {
     member,
     facts: {
@@ -72,7 +71,7 @@ export async function join(
 
 async function findOrMake(connection: ServerConnection): Promise<Found> {
   const found = await find(connection)
-  if (found.is_usable && found.tables === TABLES && found.functions === FUNCTIONS) return found
+  if (found.is_usable && found.tables === TABLES && found.functions === FUNCTION_COUNT) return found
   const mayCreate = (await connection.query<{ may_create: boolean }>(MAY_CREATE)).rows[0]?.may_create === true
   if (!mayCreate) return checked(found)
   let refusal: unknown

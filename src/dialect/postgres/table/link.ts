@@ -17,7 +17,7 @@ import { TableAsker } from './asker.js'
 import { answerOf, codeOf, isGrant, type Asked, type Told } from './batch.js'
 import { CODE, FLAG } from './batch-sql.js'
 import { TablePermits } from './permits.js'
-import type { Held } from './held.js'
+import { HeldRows } from './held.js'
 import type { Waits } from './waits.js'
 
 /** Rows with leases, as one lock session has them. No connection belongs to it: each statement borrows one. */
@@ -36,9 +36,7 @@ export class TableLink implements LockLink {
   readonly #member: Member
   readonly #waits: Waits
   readonly #known: KnownRows
-  readonly #held = new Map<string, Held>()
-  /** Being given up: the statement wakes the next waiter. */
-  readonly #parting = new Set<string>()
+  readonly #held = new HeldRows()
   /** Of operations that failed: nobody knows what became of them until `reconcile`. */
   readonly #doubtful = new Map<string, PostgresKey>()
   readonly #asker: TableAsker
@@ -75,7 +73,6 @@ export class TableLink implements LockLink {
     const answers: (Answer | null)[] = operations.map(() => null)
     const tokens: (string | null)[] = operations.map(() => null)
     let open = operations.map((_, i) => i)
-    for (const { kind, key } of operations) if (GIVES.has(kind)) this.#parting.add(key.id)
     try {
       for (let round = 0; open.length > 0; round++) {
         if (round === MOST_ROUNDS) throw new ConnectionError('rows of locks come and go')
@@ -92,10 +89,13 @@ export class TableLink implements LockLink {
         })
       }
     } catch (error) {
-      for (const { key } of operations) this.#doubtful.set(key.id, key as PostgresKey)
+      for (const operation of operations) {
+        const key = operation.key as PostgresKey
+        this.#doubtful.set(key.id, key)
+        const held = this.#held.get(key)
+        if (held !== null) held.isParting = false
+      }
       throw error
-    } finally {
-      if (this.#parting.size > 0) for (const { key } of operations) this.#parting.delete(key.id)
     }
     return { answers: answers.join(''), token: null, tokens, delaysMs: null }
   }
@@ -103,16 +103,19 @@ export class TableLink implements LockLink {
   /** What is asked of a row, or of a key without one. Null: it is known what the answer is. */
   #asked(operation: LockOperation): Asked | null {
     const key = operation.key as PostgresKey
-    const { kind } = operation
-    const held = this.#held.get(key.id)
+    const { kind, mode } = operation
+    const held = this.#held.get(key)
     if ((kind === 'retry' || kind === 'poll') && this.#isKnownToWait(operation)) return null
     const gives = GIVES.has(kind)
-    if (gives && held?.mode !== operation.mode) return null
-    const code = codeOf(operation, this.#known.has(key.id) || held !== undefined)
+    if (gives) {
+      if (held === null || held.mode !== mode) return null
+      held.isParting = true
+    }
+    const code = codeOf(operation, held !== null || this.#known.has(key))
     if (code === null) return null
     const pass = code === CODE.waitExclusive ? (this.#waits.of(key.id)?.passToken ?? null) : null
     return {
-      operation: { kind, mode: operation.mode, key },
+      operation: operation as Asked['operation'],
       code: pass === null ? code : CODE.passExclusive,
       token: pass ?? (gives ? held!.token : 0n),
     }
@@ -147,10 +150,10 @@ export class TableLink implements LockLink {
     const key = operation.key as PostgresKey
     const answer = answerOf(operation, told)
     if (answer === SAID.granted) {
-      this.#held.set(key.id, { key, mode, token: BigInt(told!.token) })
-      this.#waits.remove(key.id)
-    } else if (GIVES.has(kind)) this.#held.delete(key.id)
-    if (kind === 'leave' || kind === 'release') this.#waits.remove(key.id)
+      this.#held.set(key, mode, BigInt(told!.token))
+      this.#waits.remove(key)
+    } else if (GIVES.has(kind)) this.#held.delete(key)
+    if (kind === 'leave' || kind === 'release') this.#waits.remove(key)
     if (isStillWaiting(operation, answer))
       this.#waits.add({ key, mode, memberId: String(this.serverId), isSemaphore: false })
     return answer
@@ -165,9 +168,7 @@ export class TableLink implements LockLink {
 
   /** The release has woken the next already. For what is still held it is looked whether anybody waits. */
   async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
-    const held = (keys as readonly PostgresKey[]).filter(
-      ({ id }) => this.#held.has(id) && !this.#parting.has(id),
-    )
+    const held = (keys as readonly PostgresKey[]).filter((key) => this.#held.get(key)?.isParting === false)
     const wanted = new Set(keys.map(({ id }) => id))
     if (held.length === 0) return wanted
     const me = String(this.serverId)
@@ -237,14 +238,14 @@ export class TableLink implements LockLink {
   async reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
     await this.#member.raiseEpoch()
     const keys = new Map(this.#doubtful)
-    for (const { key } of this.#held.values()) keys.set(key.id, key)
+    for (const { key } of this.#held.all()) keys.set(key.id, key)
     for (const wait of this.#waits.all)
       if (wait.memberId === String(this.serverId)) keys.set(wait.key.id, wait.key)
     for (const { key } of expected) keys.delete(key.id)
     await this.#all([...keys.values()], CODE.drop)
     for (const key of keys.values()) {
-      this.#held.delete(key.id)
-      this.#waits.remove(key.id)
+      this.#held.delete(key)
+      this.#waits.remove(key)
     }
     const stays = expected.filter(({ what }) => what === 'exclusive' || what === 'shared')
     const told = await this.#all(
@@ -259,8 +260,8 @@ export class TableLink implements LockLink {
     const flag = what === 'exclusive' ? FLAG.owns : FLAG.reads
     const isHeld = told !== null && (told.flags & flag) !== 0
     if (isHeld && what !== 'interest' && what !== 'mark')
-      this.#held.set(key.id, { key: key as PostgresKey, mode: what, token: BigInt(told.token) })
-    if (!isHeld) this.#held.delete(key.id)
+      this.#held.set(key as PostgresKey, what, BigInt(told.token))
+    if (!isHeld) this.#held.delete(key as PostgresKey)
     return isHeld
   }
 

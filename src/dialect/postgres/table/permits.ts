@@ -7,7 +7,7 @@ import { OutcomeUnknown } from './statement-runner.js'
 import type { TableAsker } from './asker.js'
 import type { Asked, Told } from './batch.js'
 import { CODE } from './batch-sql.js'
-import type { Held } from './held.js'
+import type { HeldRows } from './held.js'
 import type { Waits } from './waits.js'
 
 type Done = Omit<PermitReply, 'otherPermits'>
@@ -17,7 +17,7 @@ export class TablePermits {
   readonly #member: Member
   readonly #asker: TableAsker
   readonly #known: KnownRows
-  readonly #held: Map<string, Held>
+  readonly #held: HeldRows
   readonly #waits: Waits
   readonly #hasTokens: boolean
 
@@ -25,7 +25,7 @@ export class TablePermits {
     member: Member,
     asker: TableAsker,
     known: KnownRows,
-    held: Map<string, Held>,
+    held: HeldRows,
     waits: Waits,
     hasTokens: boolean,
   ) {
@@ -76,7 +76,7 @@ export class TablePermits {
   async #takeOrWait(operation: PermitOperation): Promise<Done> {
     const { key, shape } = operation.semaphore as PostgresSemaphore
     const first = operation.kind === 'wait' || this.#waits.of(key.id) === undefined
-    const asked = first ? [this.#asked(key, this.#known.has(key.id) ? CODE.queue : CODE.newQueue)] : []
+    const asked = first ? [this.#asked(key, this.#known.has(key) ? CODE.queue : CODE.newQueue)] : []
     if (operation.enters) asked.push(this.#enter(shape))
     if (asked.length > 0) await this.#ask(asked)
     const taken = await this.#takeSlots(operation)
@@ -85,13 +85,13 @@ export class TablePermits {
       return { taken, said: 'waiting', missing: [] }
     }
     await this.#ask([this.#asked(key, CODE.leave)])
-    this.#waits.remove(key.id)
+    this.#waits.remove(key)
     return { taken, said: 'done', missing: [] }
   }
 
   async #leave({ semaphore, exits }: PermitOperation): Promise<Done> {
     const { key, shape } = semaphore as PostgresSemaphore
-    this.#waits.remove(key.id)
+    this.#waits.remove(key)
     await this.#ask([this.#asked(key, CODE.leave), ...(exits ? [this.#exit(shape)] : [])])
     return { taken: [], said: 'done', missing: [] }
   }
@@ -100,11 +100,11 @@ export class TablePermits {
     const { key, shape, slot } = semaphore as PostgresSemaphore
     const keys = slots.map((number) => slot(number))
     const asked = keys.map((each) =>
-      this.#asked(each, CODE.releaseExclusive, this.#held.get(each.id)?.token ?? -1n),
+      this.#asked(each, CODE.releaseExclusive, this.#held.get(each)?.token ?? -1n),
     )
     const told = await this.#asker.ask(exits ? [...asked, this.#exit(shape)] : asked)
-    for (const { id } of keys) this.#held.delete(id)
-    if (exits) this.#held.delete(shape.id)
+    for (const each of keys) this.#held.delete(each)
+    if (exits) this.#held.delete(shape)
     const values = [key.bits, String(this.#member.id), slots.length]
     const [row] = await this.#member.runner.rowsAtLast<{ woken: number }>(STATEMENTS.wake, values)
     const missing = slots.filter((_, i) => told[i] === null)
@@ -112,12 +112,12 @@ export class TablePermits {
   }
 
   #enter(shape: PostgresKey): Asked {
-    this.#held.set(shape.id, { key: shape, mode: 'shared', token: 0n })
-    return this.#asked(shape, this.#known.has(shape.id) ? CODE.insistShared : CODE.newShared)
+    this.#held.set(shape, 'shared', 0n)
+    return this.#asked(shape, this.#known.has(shape) ? CODE.insistShared : CODE.newShared)
   }
 
   #exit(shape: PostgresKey): Asked {
-    this.#held.delete(shape.id)
+    this.#held.delete(shape)
     return this.#asked(shape, CODE.releaseShared)
   }
 
@@ -131,7 +131,7 @@ export class TablePermits {
     const told = await this.#asker.ask(asked)
     const again: Asked[] = []
     for (const [i, each] of asked.entries()) {
-      const isKnown = this.#known.has(each.operation.key.id)
+      const isKnown = this.#known.has(each.operation.key)
       if (told[i] !== null) continue
       if (each.code > CODE.look) again.push({ ...each, code: KNOWN[each.code]! })
       else if (!isKnown && NEW[each.code] !== undefined) again.push({ ...each, code: NEW[each.code]! })
@@ -158,7 +158,7 @@ export class TablePermits {
       const [bits, token] = each.split(':') as [string, string]
       const number = numberOf.get(bits)!
       const key = slot(number)
-      this.#held.set(key.id, { key, mode: 'exclusive', token: BigInt(token) })
+      this.#held.set(key, 'exclusive', BigInt(token))
       return { slot: number, token: this.#hasTokens ? token : null }
     })
     // In the order in which they were looked for.
@@ -190,13 +190,13 @@ export class TablePermits {
   async #makeSlots({ semaphore }: PermitOperation): Promise<void> {
     const { key, permits, slot } = semaphore as PostgresSemaphore
     const member = this.#member
-    const all = `slots ${key.id} ${permits}`
-    while (!this.#known.has(all)) {
+    const all = `${key.id} ${permits}`
+    while (!this.#known.hasSlotsOf(all)) {
       const bits = Array.from({ length: permits }, (_, i) => slot(i).bits)
       const values = [bits, String(member.id), member.epoch]
       const [row] = await member.runner.rowsAtLast<{ floor: string | null }>(STATEMENTS.make, values)
       if (row!.floor === null) await member.lookAgain()
-      else if (this.#known.isCurrent(row!.floor)) this.#known.add(all)
+      else if (this.#known.isCurrent(row!.floor)) this.#known.addSlotsOf(all)
     }
   }
 

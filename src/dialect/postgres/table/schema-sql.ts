@@ -1,6 +1,7 @@
 import { own } from './own-words.js'
 import { quoteIdentifier } from '../schema/schema-sql.js'
-import { BATCH, BRIEF_BATCH } from './batch-sql.js'
+import { BRIEF_BATCH } from './brief-batch-sql.js'
+import { BATCH } from './batch-sql.js'
 
 /** The objects of rows with leases, in schema `lockpool`: how they are made, granted and found. */
 
@@ -55,25 +56,46 @@ const FUNCTION_SETTINGS = `
   SET plan_cache_mode = force_generic_plan
   SET jit = off`
 
-const ARGUMENTS = 'pg_catalog.bytea, bigint[], bigint[], bigint, bigint, bigint, bigint[]'
+interface BatchFunction {
+  readonly name: string
+  readonly takes: string
+  readonly answers: string
+  readonly statement: string
+}
 
-function batchFunction(name: string, statement: string): string {
-  return `
-CREATE OR REPLACE FUNCTION lockpool.${name} (${ARGUMENTS})
-RETURNS TABLE (floor pg_catalog.text, made pg_catalog.text, done pg_catalog.text, rung bigint)
+/** What it is called with, or what it answers, is another function: processes of both kinds may be there at once. */
+const FUNCTIONS: readonly BatchFunction[] = [
+  {
+    name: 'table_batch_1',
+    takes: 'pg_catalog.bytea, bigint[], bigint[], bigint, bigint, bigint, bigint[]',
+    answers: 'floor pg_catalog.text, made pg_catalog.text, done pg_catalog.text, rung bigint',
+    statement: BATCH,
+  },
+  {
+    name: 'table_brief_batch_2',
+    takes: 'bigint[], bigint[], bigint[], bigint, bigint, bigint[], bigint',
+    answers:
+      'floor pg_catalog.text, made pg_catalog.text, taken pg_catalog.text, tokens pg_catalog.text, ' +
+      'released pg_catalog.text, awaited pg_catalog.text, rung bigint',
+    statement: BRIEF_BATCH,
+  },
+]
+
+/** How many there are. */
+export const FUNCTION_COUNT: number = FUNCTIONS.length
+
+/** A plan that is made once for each server connection, whoever borrows that from a pooler. */
+export const CREATE_BATCH_FUNCTIONS: readonly string[] = FUNCTIONS.map(
+  ({ name, takes, answers, statement }) => `
+CREATE OR REPLACE FUNCTION lockpool.${name} (${takes})
+RETURNS TABLE (${answers})
 LANGUAGE plpgsql${FUNCTION_SETTINGS}
 AS $$
 BEGIN
   RETURN QUERY ${statement};
 END
-$$`
-}
-
-/** A plan that is made once for each server connection, whoever borrows that from a pooler. */
-export const CREATE_BATCH_FUNCTIONS: readonly string[] = [
-  batchFunction('table_batch_1', BATCH),
-  batchFunction('table_brief_batch_1', BRIEF_BATCH),
-]
+$$`,
+)
 
 export const CREATE_TABLES: readonly string[] = [CREATE_MEMBER, CREATE_LEASE, CREATE_FLOOR, FILL_FLOOR]
 
@@ -82,9 +104,7 @@ export function tableGrantsTo(role: string): readonly string[] {
   const name = quoteIdentifier(role)
   return [
     `GRANT SELECT, INSERT, UPDATE, DELETE ON lockpool.member, lockpool.lease, lockpool.floor TO ${name}`,
-    ...['table_batch_1', 'table_brief_batch_1'].map(
-      (each) => `GRANT EXECUTE ON FUNCTION lockpool.${each} (${ARGUMENTS}) TO ${name}`,
-    ),
+    ...FUNCTIONS.map((each) => `GRANT EXECUTE ON FUNCTION lockpool.${each.name} (${each.takes}) TO ${name}`),
   ]
 }
 
@@ -98,7 +118,7 @@ SELECT
   (
     SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_proc AS proc
     WHERE proc.pronamespace {=} namespace.oid
-      AND proc.proname {=} ANY (ARRAY['table_batch_1', 'table_brief_batch_1'])
+      AND proc.proname {=} ANY (ARRAY[${FUNCTIONS.map(({ name }) => `'${name}'`).join(', ')}])
       AND pg_catalog.has_function_privilege(proc.oid, 'EXECUTE')
   ) AS functions
 FROM pg_catalog.pg_namespace AS namespace

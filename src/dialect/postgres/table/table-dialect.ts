@@ -38,7 +38,7 @@ export const ROWS: Capabilities = {
   tokens: 'per operation',
   passesTo: 'first waiter',
   leaseGranularityMs: 1,
-  sessions: 1,
+  sessions: 2,
 }
 
 export interface TableDialectOptions {

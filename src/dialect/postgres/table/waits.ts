@@ -47,8 +47,9 @@ export class Waits {
     this.added(added)
   }
 
-  remove(keyId: string): void {
-    this.#byKey.delete(keyId)
+  remove(key: PostgresKey): void {
+    // The id of a key is made only where it is of use.
+    if (this.#byKey.size > 0) this.#byKey.delete(key.id)
   }
 
   /** A member has gone. */

@@ -36,13 +36,6 @@ describe('rows of a batch', () => {
     const told = decodeAsk({ floor: '0', made: '-4:1024', done: `3:${FLAG.owns}:4096` }, batch, order)
     expect(told).toEqual([{ flags: FLAG.owns, token: '4096' }, { flags: FLAG.owns, token: '1024' }, null])
   })
-
-  test('first attempts and releases alone are brief', () => {
-    const isBrief = (...codes: number[]): boolean =>
-      encodeAsk(codes.map((code, i) => asked(BigInt(i), code))).isBrief
-    expect(isBrief(CODE.tryExclusive, CODE.releaseExclusive, CODE.newExclusive)).toBe(true)
-    expect(isBrief(CODE.tryExclusive, CODE.waitExclusive)).toBe(false)
-  })
 })
 
 test('without a row there is nothing to give up, to join or to leave', () => {
