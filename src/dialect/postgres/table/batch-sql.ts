@@ -1,5 +1,6 @@
 import { TOKEN_STEP } from '../../lock-operation.js'
 import { own } from './own-words.js'
+import { IS_ON_TIMELINE } from './timeline-sql.js'
 
 /**
  * Batches of operations on rows with leases. Each operation is a change of one row that is decided from that row and the
@@ -41,13 +42,17 @@ export const CODE = {
 /** What is told of a row after the operation. */
 export const FLAG = { owns: 1, reads: 2, waits: 4, isAwaited: 8, isFree: 16 } as const
 
-/** Only while the member lives, and in this epoch: the lock on its row keeps both as they are until the batch is over. */
+/**
+ * Only while the member lives, in this epoch, and on the timeline on which it has joined: the lock on its row keeps the first
+ * two as they are until the batch is over.
+ */
 export function gate(member: string, epoch: string): string {
   return own(`
 gate AS MATERIALIZED (
   SELECT member.floor
   FROM lockpool.member AS member
   WHERE member.id {=} ${member}::bigint AND member.epoch {=} ${epoch}::bigint AND NOT member.dead
+    AND ${IS_ON_TIMELINE}
   FOR KEY SHARE
 )`)
 }
@@ -182,4 +187,4 @@ WITH ${GATE}, ${OPERATIONS}, ${MADE}, u AS (
 ${ANSWER}`)
 
 /** The same through the function that `lockpool install --backend table` makes, and pools that may. */
-export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_1($1, $2, $3, $4, $5, $6, $7)`
+export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_2($1, $2, $3, $4, $5, $6, $7)`

@@ -9,6 +9,7 @@ import type { ServerConnection } from '../connection/server-connection.js'
 import { within } from '../timeline/timeline-sql.js'
 import { JOIN, TABLE_SERVER } from './member-sql.js'
 import { Member } from './member.js'
+import { settle } from './settle.js'
 import { StatementRunner } from './statement-runner.js'
 import type { TableFacts } from './link.js'
 import { CREATE_BATCH_FUNCTIONS, CREATE_TABLES, FIND_TABLES, FUNCTION_COUNT } from './schema-sql.js'
@@ -48,9 +49,11 @@ export async function join(
     await claimBackend(ask, { namespace, backend: 'table', by: name })
     return { ...tables, keepsNames: objects.some((each) => each.name === 'key_name' && each.is_usable) }
   })
-  const values = [String(id), settings.leaseMs, namespace, name]
+  const timeline = await settle(runner, settings.leaseMs)
+  const values = [String(id), settings.leaseMs, namespace, name, timeline]
   const [row] = await runner.rows<{ floor: string }>({ name: 'lockpool_join_members', text: JOIN }, values)
-  if (row === undefined) throw missing('the row of lockpool.floor')
+  if (row === undefined)
+    throw new ConnectionError('lockpool.floor has no row, or that of another timeline of the server')
   const member = new Member(id, settings.leaseMs, runner, ended)
   // Who is dead has to be known from the first attempt on.
   await member.beat()

@@ -1,19 +1,30 @@
 import { own } from './own-words.js'
+import { IS_ON_TIMELINE } from './timeline-sql.js'
 
 /** What members say of themselves, and of each other. */
 
-/** The floor is read under a lock, so that whoever raises it sees this member, or is seen by it. */
+/**
+ * The floor is read under a lock, so that whoever raises it sees this member, or is seen by it. Without a row the rows are
+ * believed on another timeline by now.
+ */
 export const JOIN: string = own(`
-INSERT INTO lockpool.member (id, floor, lease_ms, namespace, name)
-SELECT $1::bigint, floor.floor, $2::int, $3::pg_catalog.text, $4::pg_catalog.text
-FROM (SELECT floor FROM lockpool.floor FOR SHARE) AS floor
+INSERT INTO lockpool.member (id, floor, lease_ms, namespace, name, timeline)
+SELECT $1::bigint, floor.floor, $2::int, $3::pg_catalog.text, $4::pg_catalog.text, $5::pg_catalog.text
+FROM (
+  SELECT believed.floor FROM lockpool.floor AS believed
+  WHERE $5::pg_catalog.text IS NULL OR believed.timeline {=} $5::pg_catalog.text
+  FOR SHARE
+) AS floor
 RETURNING floor::pg_catalog.text AS floor`)
 
-/** The answer is the look at the others as well. `beat` is null if this member was buried. */
+/**
+ * The answer is the look at the others as well. `beat` is null if this member was buried, or has joined on another timeline of
+ * the server.
+ */
 export const BEAT: string = own(`
 WITH mine AS (
   UPDATE lockpool.member AS member SET beat = member.beat {+} 1
-  WHERE member.id {=} $1::bigint AND NOT member.dead
+  WHERE member.id {=} $1::bigint AND NOT member.dead AND ${IS_ON_TIMELINE}
   RETURNING member.beat
 )
 SELECT
@@ -45,7 +56,7 @@ WHERE member.id {=} $1::bigint AND member.epoch {<} $2::bigint`)
 
 /** No row, or a dead one: it was buried. */
 export const LOOK_AT_MEMBER: string = own(`
-SELECT member.epoch::pg_catalog.text AS epoch, member.dead
+SELECT member.epoch::pg_catalog.text AS epoch, member.dead, ${IS_ON_TIMELINE} AS is_current
 FROM lockpool.member AS member WHERE member.id {=} $1::bigint`)
 
 /** What a dead member has left. Behind RAISE_EPOCH, as a statement of its own: nothing of it comes after this. */

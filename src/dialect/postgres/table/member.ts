@@ -17,6 +17,15 @@ export class Buried extends ConnectionError {
   }
 }
 
+/** The server is another one than that on which it has joined, and may lack what was written last. */
+export class Moved extends ConnectionError {
+  constructor() {
+    super(
+      'the server was replaced by a replica (its timeline is another one), which may lack the last grants: locks of before do not count there',
+    )
+  }
+}
+
 /** One row of `lockpool.member`: the owner of whatever one lock session has, over whichever connections. */
 export class Member {
   readonly id: number
@@ -52,7 +61,7 @@ export class Member {
       STATEMENTS.beat,
       [String(this.id)],
     )
-    if (row!.beat === null) throw this.#isDead()
+    if (row!.beat === null) throw await this.#whyNot()
     const standing = this.observer.saw(row!.others, sentAt)
     for (const { id, beat } of standing) void this.#bury(id, beat)
     const { leftOver } = this.observer
@@ -83,10 +92,8 @@ export class Member {
 
   /** Something was refused at the gate: it is dead, or the epoch has been raised meanwhile. */
   async lookAgain(): Promise<void> {
-    const [row] = await this.runner.rowsAtLast<{ epoch: string; dead: boolean }>(STATEMENTS.look, [
-      String(this.id),
-    ])
-    if (row === undefined || row.dead) throw this.#isDead()
+    const row = await this.#look()
+    if (row === undefined || row.dead || !row.is_current) throw this.#isOver(row)
     this.#epoch = BigInt(row.epoch)
   }
 
@@ -111,8 +118,17 @@ export class Member {
     }
   }
 
-  #isDead(): Buried {
-    const cause = new Buried()
+  /** A heartbeat was refused. */
+  async #whyNot(): Promise<Error> {
+    return this.#isOver(await this.#look())
+  }
+
+  async #look(): Promise<MemberRow | undefined> {
+    return (await this.runner.rowsAtLast<MemberRow>(STATEMENTS.look, [String(this.id)]))[0]
+  }
+
+  #isOver(row: MemberRow | undefined): Error {
+    const cause = row?.is_current === false ? new Moved() : new Buried()
     this.runner.isOver = true
     this.#buried(cause)
     return cause
@@ -139,6 +155,12 @@ export class Member {
     await runner.rowsAtLast(STATEMENTS.sweep, [id, `-${id}`])
     await runner.rowsAtLast(STATEMENTS.forget, [id])
   }
+}
+
+interface MemberRow {
+  readonly epoch: string
+  readonly dead: boolean
+  readonly is_current: boolean
 }
 
 const STATEMENTS = {

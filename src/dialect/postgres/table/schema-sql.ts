@@ -9,7 +9,7 @@ import { BATCH } from './batch-sql.js'
  * One row per lock session. `beat` goes up with each heartbeat. `epoch` goes up where the outcome of a statement is not
  * known: statements of an older epoch do nothing any more. `dead` never goes back to false, and an id is never used again.
  * With `epoch` and `floor` in a unique index, changing one of them waits for every statement that has passed the gate, and a
- * heartbeat does not.
+ * heartbeat does not. What it has is believed on one timeline of the server alone.
  */
 export const CREATE_MEMBER = `
 CREATE TABLE IF NOT EXISTS lockpool.member (
@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS lockpool.member (
   lease_ms integer NOT NULL,
   namespace pg_catalog.text NOT NULL,
   name pg_catalog.text NOT NULL,
+  timeline pg_catalog.text,
   UNIQUE (id, epoch, floor)
 ) WITH (fillfactor = 20)`
 
@@ -38,12 +39,21 @@ CREATE TABLE IF NOT EXISTS lockpool.lease (
   token bigint NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)`
 
-/** One row: no new row of a lock begins with a smaller token. It is above that of every row that was ever removed. */
+/**
+ * One row: no new row of a lock begins with a smaller token. It is above that of every row that was ever removed. And the
+ * timeline of the server on which rows are believed.
+ */
 export const CREATE_FLOOR = `
 CREATE TABLE IF NOT EXISTS lockpool.floor (
   is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-  floor bigint NOT NULL
+  floor bigint NOT NULL,
+  timeline pg_catalog.text
 )`
+
+/** Those of an earlier build. */
+export const ADD_TIMELINES: readonly string[] = ['member', 'floor'].map(
+  (table) => `ALTER TABLE lockpool.${table} ADD COLUMN IF NOT EXISTS timeline pg_catalog.text`,
+)
 
 export const FILL_FLOOR = `INSERT INTO lockpool.floor (floor) VALUES (0) ON CONFLICT (is_only) DO NOTHING`
 
@@ -66,7 +76,7 @@ interface BatchFunction {
 /** What it is called with, or what it answers, is another function: processes of both kinds may be there at once. */
 const FUNCTIONS: readonly BatchFunction[] = [
   {
-    name: 'table_batch_1',
+    name: 'table_batch_2',
     takes: 'pg_catalog.bytea, bigint[], bigint[], bigint, bigint, bigint, bigint[]',
     answers: 'floor pg_catalog.text, made pg_catalog.text, done pg_catalog.text, rung bigint',
     statement: BATCH,
@@ -97,7 +107,13 @@ END
 $$`,
 )
 
-export const CREATE_TABLES: readonly string[] = [CREATE_MEMBER, CREATE_LEASE, CREATE_FLOOR, FILL_FLOOR]
+export const CREATE_TABLES: readonly string[] = [
+  CREATE_MEMBER,
+  CREATE_LEASE,
+  CREATE_FLOOR,
+  FILL_FLOOR,
+  ...ADD_TIMELINES,
+]
 
 /** What a role needs that did not create the objects. */
 export function tableGrantsTo(role: string): readonly string[] {
@@ -114,7 +130,10 @@ SELECT
   coalesce(pg_catalog.bool_and(pg_catalog.has_table_privilege(class.oid, 'SELECT')
     AND pg_catalog.has_table_privilege(class.oid, 'INSERT') AND pg_catalog.has_table_privilege(class.oid, 'UPDATE')
     AND (class.relname {=} 'backend' OR pg_catalog.has_table_privilege(class.oid, 'DELETE'))), false) AS is_usable,
-  pg_catalog.count(*)::int AS tables,
+  pg_catalog.count(*) FILTER (WHERE NOT class.relname {=} ANY (ARRAY['member', 'floor']) OR EXISTS (
+    SELECT FROM pg_catalog.pg_attribute AS attribute
+    WHERE attribute.attrelid {=} class.oid AND attribute.attname {=} 'timeline' AND NOT attribute.attisdropped
+  ))::int AS tables,
   (
     SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_proc AS proc
     WHERE proc.pronamespace {=} namespace.oid
