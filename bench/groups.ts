@@ -4,6 +4,7 @@ import { crowd } from './rows/crowd.js'
 import { fairness } from './rows/fairness.js'
 import { handOff } from './rows/hand-off.js'
 import { hotKey } from './rows/hot-key.js'
+import { hotRows } from './rows/hot-rows.js'
 import { lease } from './rows/lease.js'
 import { manyHeld } from './rows/many-held.js'
 import { memory } from './rows/memory.js'
@@ -35,6 +36,7 @@ export const GROUPS: readonly Group[] = [
   telemetry,
   serve,
   rowsWithLeases,
+  hotRows,
   lease,
   outage,
   poolAlone,

@@ -1,5 +1,5 @@
 /** In which ways the processes of the benchmark take turns. */
-export type ContestantName = 'lockpool' | 'blocking' | 'semaphore'
+export type ContestantName = 'lockpool' | 'blocking' | 'semaphore' | 'rows, notified' | 'rows, polling'
 
 /** Of the semaphore. */
 export const PERMITS = 3

@@ -6,7 +6,8 @@ import { PERMITS, type ContestantName } from './turns-terms.js'
 /** Longer than any round: who has to wait for longer than the default is counted, and does not fail. */
 const PATIENCE = { timeoutMs: 120_000 }
 
-const [url = ''] = process.argv.slice(2)
+/** The second leads there through a pooler in transaction mode, for those who come that way. */
+const [url = '', pooled = ''] = process.argv.slice(2)
 
 serveTurns((name) => {
   switch (name as ContestantName) {
@@ -16,6 +17,10 @@ serveTurns((name) => {
       return withSemaphore()
     case 'blocking':
       return withBlockingStatements()
+    case 'rows, notified':
+      return withRows(url)
+    case 'rows, polling':
+      return withRows(pooled)
   }
 })
 
@@ -24,7 +29,15 @@ function openPool(): Promise<LockPool> {
 }
 
 async function withLockpool(): Promise<Contestant> {
-  const locks = await openPool()
+  return contestant(await openPool())
+}
+
+async function withRows(connection: string): Promise<Contestant> {
+  const settings = { backend: 'table', namespace: 'rows', applicationName: 'lockpool-bench-turns' } as const
+  return contestant(await new LockPool({ connection, ...settings }).ready())
+}
+
+function contestant(locks: LockPool): Contestant {
   return {
     lock: async (key) => {
       const lock = await locks.acquire(key, PATIENCE)

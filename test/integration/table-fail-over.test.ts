@@ -62,7 +62,7 @@ test('what is written on another timeline counts for nobody, and a wait settles 
   const holder = open()
   const lock = await holder.acquire('orders')
   let cause = ''
-  lock.signal.addEventListener('abort', () => (cause = String((lock.signal.reason as Error).message)))
+  lock.signal.addEventListener('abort', () => (cause = (lock.signal.reason as Error).message))
   await database.query(`
     UPDATE lockpool.member SET timeline = '00000000';
     UPDATE lockpool.floor SET timeline = '00000000';
