@@ -27,6 +27,8 @@ async function run(bench: Bench): Promise<readonly Row[]> {
   await using bouncer = await PgBouncer.to(bench.url, {
     pool_mode: 'transaction',
     default_pool_size: SERVER_CONNECTIONS,
+    // Transactions are counted when all who did them have gone.
+    server_idle_timeout: 1,
   })
   const rows: Row[] = []
   for (const count of [4, 16]) rows.push(...(await measure(bench, bouncer.url, count)))
