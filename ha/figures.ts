@@ -1,4 +1,4 @@
-import { readAsks } from '../chaos/check/asks.js'
+import { readAsks, type Ask } from '../chaos/check/asks.js'
 import type { Life, Moment } from '../chaos/history.js'
 import { CYCLE_KEY, LONG_KEY } from './orders.js'
 
@@ -25,6 +25,11 @@ export interface Timings {
   readonly holderToldMs: number | null
   /** From the strike until that lock was granted again. */
   readonly longGrantedMs: number | null
+  /**
+   * The longest wait of one caller for the lock that is taken again and again, once it was granted again: one who is left behind
+   * shows here. Null if nobody was granted it.
+   */
+  readonly slowestCallerMs: number | null
   /** How often two nodes took writes at the same time, by turns. */
   readonly twoPrimaries: number
   readonly refused: number
@@ -63,12 +68,19 @@ export function timingsOf({ struckAt, oldPrimary, lives, writes }: Seen): Timing
     firstGrantAfterMs: firstGrant === undefined || back === null ? null : Math.round(firstGrant - back),
     holderToldMs: sinceStrike(toldAt),
     longGrantedMs: sinceStrike(againAt),
+    slowestCallerMs: firstGrant === undefined ? null : slowestSince(firstGrant, cycle),
     twoPrimaries: alternations(
       writes.filter(({ at }) => at > struckAt),
       oldPrimary,
     ),
     refused: asks.filter(({ code }) => code !== null && code !== 'GRANTED' && code !== 'ABORTED').length,
   }
+}
+
+/** Those who still wait in the end count too. */
+function slowestSince(since: Moment, asks: readonly Ask[]): number {
+  const waits = asks.map(({ askedAt, settledAt }) => (settledAt ?? since) - Math.max(askedAt, since))
+  return Math.round(Math.max(0, ...waits))
 }
 
 const ascending = (a: number, b: number): number => a - b

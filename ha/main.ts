@@ -8,14 +8,14 @@ import { runRound, type RoundResult } from './round.js'
 import { summary } from './summary.js'
 
 async function main(options: HaOptions): Promise<void> {
-  const { faults, isStrict, minutes, way, isSync, json } = options
+  const { faults, strict, minutes, way, isSync, json } = options
   const programs = findPrograms(way)
   const write = (text: string): void => void process.stdout.write(text)
   const say = (what: string): void => {
     if (process.stdout.isTTY) write(`\r\x1b[K${what}`.slice(0, 100))
   }
   write(
-    `ha: three nodes of Patroni${isSync ? ', synchronous' : ''}; ${isStrict ? 'strict' : 'plain'} mode, by ${way === 'hosts' ? 'a list of hosts' : 'HAProxy'}\n`,
+    `ha: three nodes of Patroni${isSync ? ', synchronous' : ''}; ${strict.map((is) => (is ? 'strict' : 'plain')).join(' and ')} mode, by ${way === 'hosts' ? 'a list of hosts' : 'HAProxy'}\n`,
   )
   say('starting the cluster')
   const cluster = await PatroniCluster.start(programs, options, (made) => {
@@ -24,20 +24,28 @@ async function main(options: HaOptions): Promise<void> {
     process.once('SIGTERM', () => void made.stop().then(() => process.exit(143)))
   })
   const rounds: RoundResult[] = []
+  let failure: unknown = null
   try {
     const until = sharedNow() + minutes * 60_000
     for (let i = 0; i < faults.length || sharedNow() < until; i++) {
       const fault = faults[i % faults.length]!
-      const result = await runRound(cluster, fault, options, say)
-      rounds.push(result)
-      write(`${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(i + 1, FAULTS[fault].means, result)}\n`)
+      const results = await runRound(cluster, fault, options, say)
+      rounds.push(...results)
+      // After each, so that whoever ends the run keeps what it has shown.
+      if (json !== null)
+        await writeFile(json, `${JSON.stringify({ version: 1, options, rounds }, null, 2)}\n`)
+      for (const result of results)
+        write(`${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(i + 1, FAULTS[fault].means, result)}\n`)
     }
+  } catch (error) {
+    // What the rounds before it have shown is still worth knowing.
+    failure = error
   } finally {
     await cluster.stop()
   }
   const findings = rounds.reduce((sum, round) => sum + round.findings.length, 0)
   write(`\n${rounds.length} rounds, ${findings} findings\n`)
-  if (json !== null) await writeFile(json, `${JSON.stringify({ version: 1, options, rounds }, null, 2)}\n`)
+  if (failure !== null) throw failure
   process.exit(findings === 0 ? 0 : 1)
 }
 

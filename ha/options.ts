@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util'
 import { FAULT_NAMES, type FaultName } from './faults.js'
 
-export const USAGE: string = `usage: npm run ha -- --fault ${FAULT_NAMES.join('|')} [--strict] [--minutes N]
+export const USAGE: string = `usage: npm run ha -- --fault ${FAULT_NAMES.join('|')} [--strict] [--both] [--minutes N]
        [--way hosts|balancer] [--sync] [--quick] [--lease MS] [--newcomer]
-       [--away S] [--json FILE]
+       [--away S] [--json FILE] [--keep FOLDER]
 
   --fault F     what happens to the primary of a three-node Patroni cluster; several with commas, or "all"
   --strict      pools with \`strict: true\`
+  --both        three processes without it, and three with it, on the same cluster
   --minutes N   rounds for so long; one of each fault at least (default 1)
   --way W       how workers find the primary: a list of all hosts (default), or HAProxy
   --sync        with synchronous_mode of Patroni
@@ -15,6 +16,7 @@ export const USAGE: string = `usage: npm run ha -- --fault ${FAULT_NAMES.join('|
   --newcomer    a fourth process starts when there is a new primary: it knows of nothing that was before
   --away S      the old primary comes back so many seconds after there is a new one (default 5)
   --json FILE   where the results go
+  --keep FOLDER where the logs of the cluster and the journals of a round go that shows something, or can't be finished
 
 Needs Patroni, etcd, PostgreSQL 14 or later and, for --way balancer, HAProxy. Nothing is installed. On Debian:
   apt-get install patroni etcd-server haproxy`
@@ -24,7 +26,8 @@ export type Way = 'hosts' | 'balancer'
 /** What was asked for on the command line. */
 export interface HaOptions {
   readonly faults: readonly FaultName[]
-  readonly isStrict: boolean
+  /** For each crew whether its pools are strict. */
+  readonly strict: readonly boolean[]
   readonly minutes: number
   readonly way: Way
   readonly isSync: boolean
@@ -33,6 +36,7 @@ export interface HaOptions {
   readonly hasNewcomer: boolean
   readonly awayMs: number
   readonly json: string | null
+  readonly keep: string | null
 }
 
 /** @throws {TypeError} saying what can't be understood. */
@@ -42,6 +46,7 @@ export function parseOptions(args: readonly string[]): HaOptions {
     options: {
       fault: { type: 'string' },
       strict: { type: 'boolean', default: false },
+      both: { type: 'boolean', default: false },
       minutes: { type: 'string', default: '1' },
       way: { type: 'string', default: 'hosts' },
       sync: { type: 'boolean', default: false },
@@ -50,13 +55,14 @@ export function parseOptions(args: readonly string[]): HaOptions {
       newcomer: { type: 'boolean', default: false },
       away: { type: 'string', default: '5' },
       json: { type: 'string' },
+      keep: { type: 'string' },
     },
   })
   if (values.way !== 'hosts' && values.way !== 'balancer')
     throw misuse(`--way must be hosts or balancer, got "${values.way}"`)
   return {
     faults: faultsIn(values.fault),
-    isStrict: values.strict,
+    strict: values.both ? [false, true] : [values.strict],
     minutes: positive('minutes', values.minutes),
     way: values.way,
     isSync: values.sync,
@@ -65,6 +71,7 @@ export function parseOptions(args: readonly string[]): HaOptions {
     hasNewcomer: values.newcomer,
     awayMs: positive('away', values.away) * 1000,
     json: values.json ?? null,
+    keep: values.keep ?? null,
   }
 }
 

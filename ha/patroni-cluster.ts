@@ -1,7 +1,7 @@
 import { execFile, fork, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chownSync, chmodSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { mkdtemp, mkdir, rm } from 'node:fs/promises'
+import { cp, mkdtemp, mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -156,6 +156,15 @@ export class PatroniCluster {
       .split('\n')
       .slice(-20)
       .join('\n')
+  }
+
+  /** Copies what all programs have written, and this folder beside it. */
+  async keep(journals: string, target: string): Promise<void> {
+    await cp(journals, target, { recursive: true })
+    for (const name of this.#children.keys()) {
+      const log = `${name}.log`
+      await cp(join(this.plan.folder, log), join(target, log)).catch(() => undefined)
+    }
   }
 
   async stop(): Promise<void> {

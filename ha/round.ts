@@ -2,21 +2,21 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { check, type Verdict } from '../chaos/check.js'
-import { readAsks } from '../chaos/check/asks.js'
 import type { Finding } from '../chaos/check/finding.js'
 import { sharedNow, type History, type Moment } from '../chaos/history.js'
 import { withClient } from '../chaos/with-client.js'
+import { Crew } from './crew.js'
 import { FAULTS, type FaultName } from './faults.js'
 import { timingsOf, type Timings } from './figures.js'
 import { LEFTOVERS } from './ha-sql.js'
 import type { HaOptions } from './options.js'
-import { CYCLE_KEY, LONG_KEY } from './orders.js'
 import type { PatroniCluster } from './patroni-cluster.js'
 import { isPrimary, leaderOf, successorOf, type Member } from './patroni-view.js'
 import { Prober } from './prober.js'
-import { HaWorker, type Telling } from './worker-process.js'
+import type { Telling } from './worker-process.js'
 
 const WORKERS = ['a', 'b', 'c']
+const NEWCOMER = 'd'
 
 /** How long a cluster may take to have a primary again, and to be whole again. */
 const FAIL_OVER_LIMIT_MS = 120_000
@@ -25,8 +25,7 @@ const WHOLE_LIMIT_MS = 180_000
 /** How long all are watched when they are there again. */
 const WATCHED_MS = 10_000
 
-/** How long pools may take to get going, and the server to let go of what they left. */
-const WARM_LIMIT_MS = 60_000
+/** How long the server may take to let go of what they left. */
 const CLEAN_LIMIT_MS = 20_000
 
 const LOOK_EVERY_MS = 100
@@ -34,6 +33,7 @@ const LOOK_EVERY_MS = 100
 /** What one round showed. */
 export interface RoundResult extends Verdict {
   readonly fault: FaultName
+  readonly isStrict: boolean
   readonly timings: Timings
   /** The cluster in Patroni's words, before and after. */
   readonly before: readonly Member[]
@@ -44,23 +44,32 @@ export interface RoundResult extends Verdict {
   readonly told: readonly string[]
 }
 
-/** One fault on a whole cluster, under three processes that lock. */
+/** One fault on a whole cluster, under three processes that lock; with both modes three of each, and a result for each. */
 export async function runRound(
   cluster: PatroniCluster,
   fault: FaultName,
   options: HaOptions,
   say: (what: string) => void,
-): Promise<RoundResult> {
+): Promise<readonly RoundResult[]> {
   const folder = await mkdtemp(join(cluster.plan.folder, 'journal-'))
   await cluster.whole(WHOLE_LIMIT_MS)
   const before = await cluster.members()
   const primary = cluster.nodeOf(leaderOf(before)!)
   const standby = cluster.nodeOf(successorOf(before)!)
   say('starting')
-  const workers = WORKERS.map((process) => startWorker(cluster, folder, process, options))
+  const url = cluster.urlBy(options.way)
+  const { leaseMs, strict } = options
+  const crews = strict.map((isStrict) => new Crew({ url, leaseMs, isStrict, folder }))
+  for (const crew of crews) for (const name of WORKERS) crew.start(name)
+  const stopAll = (): Promise<unknown> => Promise.all(crews.map((crew) => crew.stop()))
   const prober = new Prober(cluster.nodes, (node) => cluster.urlOf(node))
+  const keptIn =
+    options.keep === null
+      ? null
+      : join(options.keep, `${new Date().toISOString().replaceAll(':', '')} ${fault}`)
+  let isClean = false
   try {
-    await warm(workers)
+    await Promise.all(crews.map((crew) => crew.warm()))
     say(fault)
     const struckAt = sharedNow()
     const steps: string[] = []
@@ -68,7 +77,7 @@ export async function runRound(
     const undo = await FAULTS[fault].strike(cluster, primary, standby)
     step('struck')
     await newPrimary(cluster, primary.name, FAULTS[fault].mayStay, step)
-    if (options.hasNewcomer) workers.push(startWorker(cluster, folder, 'd', options))
+    if (options.hasNewcomer) for (const crew of crews) crew.start(NEWCOMER)
     await sleep(options.awayMs)
     say(`${fault}: the old primary comes back`)
     undo()
@@ -76,61 +85,27 @@ export async function runRound(
     await cluster.whole(WHOLE_LIMIT_MS)
     step('whole again')
     await sleep(WATCHED_MS)
-    const again = await grantedAgain(workers, struckAt)
-    await Promise.all(workers.map((worker) => worker.stop()))
+    const served = await Promise.all(crews.map((crew) => crew.grantedAgain(struckAt)))
+    await stopAll()
     await prober.stop()
     const after = await cluster.members()
     const leaks = await leftoversOf(cluster.urlOf(cluster.nodeOf(leaderOf(after)!)))
-    const lives = workers.map(({ life }) => life)
-    const history = historyOf(lives, options, leaks)
-    const timings = timingsOf({ struckAt, oldPrimary: primary.name, lives, writes: prober.writes })
-    const told = workers.flatMap((worker) => worker.told.map((telling) => inWords(worker, telling, struckAt)))
-    const verdict = check(history)
-    const findings = again ? verdict.findings : [...verdict.findings, NOBODY_SERVED]
-    return { fault, timings, before, after, steps, told, ...verdict, findings }
+    const results = crews.map(({ lives, isStrict, told }, i): RoundResult => {
+      const verdict = check(historyOf(lives, leaseMs, isStrict, leaks))
+      return {
+        ...{ fault, isStrict, before, after, steps, ...verdict },
+        timings: timingsOf({ struckAt, oldPrimary: primary.name, lives, writes: prober.writes }),
+        told: told.map(({ process, telling }) => inWords(process, telling, struckAt)),
+        findings: served[i] === true ? verdict.findings : [...verdict.findings, NOBODY_SERVED],
+      }
+    })
+    isClean = results.every(({ findings }) => findings.length === 0)
+    return results
   } finally {
-    await Promise.all([...workers.map((worker) => worker.stop()), prober.stop()])
+    await Promise.all([stopAll(), prober.stop()])
+    if (!isClean && keptIn !== null) await cluster.keep(folder, keptIn)
     await rm(folder, { recursive: true })
   }
-}
-
-function startWorker(
-  cluster: PatroniCluster,
-  folder: string,
-  process: string,
-  { leaseMs, isStrict, way }: HaOptions,
-): HaWorker {
-  const url = cluster.urlBy(way)
-  return new HaWorker({ process, url, journal: join(folder, `${process}.jsonl`), leaseMs, isStrict })
-}
-
-/** Until the one lock is held, and the other goes from one to the next. */
-async function warm(workers: readonly HaWorker[]): Promise<void> {
-  for (const until = sharedNow() + WARM_LIMIT_MS; sharedNow() < until;) {
-    await sleep(500)
-    const asks = readAsks(workers.map(({ life }) => life)).filter(({ code }) => code === 'GRANTED')
-    const cycles = asks.filter(({ key }) => key === CYCLE_KEY)
-    const all = workers.every(({ orders }) => cycles.some(({ process }) => process === orders.process))
-    if (all && cycles.length > 50 && asks.some(({ key }) => key === LONG_KEY)) return
-  }
-  throw new Error(`the workers do not get going: no grants of "${CYCLE_KEY}"`)
-}
-
-/** Strict pools wait a lease after a failover, so this may take a while. */
-async function grantedAgain(workers: readonly HaWorker[], struckAt: Moment): Promise<boolean> {
-  for (const until = sharedNow() + WARM_LIMIT_MS; sharedNow() < until;) {
-    const asks = readAsks(workers.map(({ life }) => life))
-    // The last answers of the old primary may come a little later than the strike.
-    const since = Math.max(
-      struckAt,
-      ...asks.filter(({ isLost }) => isLost).map(({ endedAt }) => endedAt ?? 0),
-    )
-    const isServed = (process: string): boolean =>
-      asks.some((ask) => ask.process === process && ask.code === 'GRANTED' && ask.settledAt! > since)
-    if (workers.every(({ orders }) => isServed(orders.process))) return true
-    await sleep(500)
-  }
-  return false
 }
 
 const NOBODY_SERVED: Finding = { kind: 'lost-wake-up', what: 'a process was granted nothing after the fault' }
@@ -162,7 +137,8 @@ async function newPrimary(
 
 function historyOf(
   lives: History['lives'],
-  { leaseMs, isStrict }: HaOptions,
+  leaseMs: number,
+  isStrict: boolean,
   leaks: readonly string[],
 ): History {
   const none = { strikes: [], calms: [], sightings: [], writes: [] }
@@ -178,7 +154,7 @@ async function leftoversOf(url: string): Promise<string[]> {
   }
 }
 
-function inWords({ orders }: HaWorker, telling: Telling, struckAt: Moment): string {
+function inWords(process: string, telling: Telling, struckAt: Moment): string {
   const { what, at, host, timeline, downMs, message, code } = telling
   const said =
     what === 'primary'
@@ -186,7 +162,7 @@ function inWords({ orders }: HaWorker, telling: Telling, struckAt: Moment): stri
       : what === 'refused'
         ? `refused: ${code} ${message}`
         : `warning: ${message}`
-  return `${seconds(at - struckAt)} ${orders.process} ${said}`
+  return `${seconds(at - struckAt)} ${process} ${said}`
 }
 
 function seconds(ms: number): string {

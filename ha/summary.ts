@@ -4,14 +4,15 @@ const MOST_FINDINGS = 20
 
 /** What a round showed, for people. */
 export function summary(number: number, means: string, result: RoundResult): string {
-  const { fault, timings, findings, figures, before, after, steps, told } = result
+  const { fault, isStrict, timings, findings, figures, before, after, steps, told } = result
   const lines = [
-    `round ${number}, ${fault} (${means}): ${findings.length === 0 ? 'nothing found' : `${findings.length} FINDINGS`}`,
+    `round ${number}, ${isStrict ? 'strict' : 'plain'}, ${fault} (${means}): ${findings.length === 0 ? 'nothing found' : `${findings.length} FINDINGS`}`,
     `  Patroni: ${steps.join('; ')}`,
     `  before ${clusterInWords(before)}; after ${clusterInWords(after)}`,
     `  the database was away for ${seconds(timings.databaseAwayMs)}, and back ${seconds(timings.databaseBackMs)} after the fault`,
     `  without grants for ${seconds(timings.withoutGrantsMs)}; the first ${seconds(timings.firstGrantAfterMs)} after the database was back`,
     `  the holder was told after ${seconds(timings.holderToldMs)}, and its lock granted again after ${seconds(timings.longGrantedMs)}`,
+    `  the caller who waited longest once locks were granted again: ${seconds(timings.slowestCallerMs)}`,
     `  ${figures.grants} grants, ${figures.losses} lost, ${timings.refused} refused, ${timings.twoPrimaries} writes of the old primary beside a new one`,
     ...told.map((line) => `  told ${line}`),
     ...findings.slice(0, MOST_FINDINGS).map(({ kind, what }) => `  ! ${kind}: ${what}`),

@@ -25,7 +25,11 @@ class Worker {
     this.#orders = orders
     this.#journal = new Journal(orders.journal)
     const { url: connection, leaseMs, isStrict: strict, process: name } = orders
-    this.#locks = new LockPool({ connection, max: 3, leaseMs, strict, applicationName: `ha ${name}` })
+    const namespace = strict ? 'strict' : 'plain'
+    this.#locks = new LockPool({
+      ...{ connection, max: 3, leaseMs, strict, namespace },
+      applicationName: `ha ${name}`,
+    })
     this.#locks.on('primary:changed', (event) =>
       process.send?.({ what: 'primary', at: sharedNow(), ...event }),
     )

@@ -11,16 +11,19 @@ describe('the command line', () => {
   test('one fault, several, or all', () => {
     expect(parseOptions(['--fault', 'switchover'])).toMatchObject({
       faults: ['switchover'],
-      isStrict: false,
+      strict: [false],
+      keep: null,
       minutes: 1,
       way: 'hosts',
       leaseMs: 15_000,
     })
     expect(parseOptions(['--fault', 'freeze,crash', '--strict', '--minutes', '7'])).toMatchObject({
       faults: ['freeze', 'crash'],
-      isStrict: true,
+      strict: [true],
       minutes: 7,
     })
+    expect(parseOptions(['--fault', 'crash', '--both'])).toMatchObject({ strict: [false, true] })
+    expect(parseOptions(['--fault', 'crash', '--keep', 'here'])).toMatchObject({ keep: 'here' })
     expect(parseOptions(['--fault', 'all']).faults).toEqual(FAULT_NAMES)
     for (const name of FAULT_NAMES) expect(USAGE).toContain(name)
   })
@@ -112,9 +115,28 @@ describe('the timings of a round', () => {
       firstGrantAfterMs: 200,
       holderToldMs: 100,
       longGrantedMs: 3300,
+      slowestCallerMs: 100,
       twoPrimaries: 0,
       refused: 1,
     })
+  })
+
+  test('a caller who is left behind shows, if it is granted something late or never', () => {
+    const asked = { what: 'asked', key: 'cycle', mode: 'exclusive', withinMs: 60_000, wall } as const
+    const slowest = (last: Life['events']): number | null =>
+      timingsOf({
+        ...{ struckAt: 1000, oldPrimary: 'old', writes },
+        lives: [
+          life([
+            ...granted('1', 'cycle', 4200),
+            { ...asked, ask: '2', at: 500 },
+            ...last,
+            ...granted('3', 'cycle', 9000),
+          ]),
+        ],
+      }).slowestCallerMs
+    expect(slowest([{ what: 'granted', ask: '2', token: '5000', at: 5000, wall }])).toBe(800)
+    expect(slowest([]), 'it waited until the process ended').toBe(85_800)
   })
 
   test('an old primary that writes again beside a new one is counted', () => {
