@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { lockpool } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
+import { TcpProxy } from '../support/tcp-proxy.js'
 
 const world = lockWorld()
 
@@ -195,4 +196,34 @@ test('what happens is told as JSON, without the arguments of the command', async
     { ...head, event: 'released', heldMs: duration },
   ])
   expect(it.err).not.toContain('a-secret')
+})
+
+test('with --wait a run waits for a database that is away, and says so', async () => {
+  await using proxy = await TcpProxy.to(world.database.url)
+  proxy.isRefusing = true
+  const runs = (...flags: string[]) =>
+    lockpool(['run', ...flags, '--json', '--wait', '60s', '--', 'echo', 'ran'], { url: proxy.url })
+
+  const its = [runs('k'), runs('m', 'n'), runs('s', '--permits', '2')]
+  for (const it of its) {
+    const reason = expect.stringMatching(/ECONNRESET|ended/)
+    expect(await it.tells('unreachable')).toMatchObject({ key: expect.any(String), reason, waitMs: 60_000 })
+  }
+  const hasty = lockpool(['run', 'k', '--', 'echo', 'ran'], { url: proxy.url })
+  expect(await hasty.ended, 'without --wait it is told at once').toBe(69)
+  proxy.isRefusing = false
+
+  expect(await Promise.all(its.map((it) => it.ended))).toEqual([0, 0, 0])
+  expect(its.map((it) => it.out.toString())).toEqual(['ran\n', 'ran\n', 'ran\n'])
+  for (const it of its) expect(it.events.filter(({ event }) => event === 'unreachable')).toHaveLength(1)
+})
+
+test('when the time to wait is over, a run says what is wrong with the database', async () => {
+  const url = 'postgres://u:hidden@127.0.0.1:1/x'
+  const it = lockpool(['run', 'k', '--wait', '1s', '--', 'echo', 'ran'], { url })
+
+  expect(await it.ended).toBe(69)
+  expect(it.err).toBe(
+    'lockpool: the database cannot be used: connect ECONNREFUSED 127.0.0.1:1; gave up after 1s\n',
+  )
 })

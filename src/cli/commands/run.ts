@@ -12,6 +12,7 @@ export const command: Command<RunFlags> = {
   description: [
     'Waits for the lock named KEY, runs CMD while holding it, and exits as CMD did. CMD starts only once the lock is held. It runs without a shell, with the standard streams of lockpool.',
     'With several keys it takes all of the locks or none, and cannot deadlock with other such runs. With --permits it takes one of N permits of a semaphore, so up to N runs work at once.',
+    'With --wait it also waits for a database that is away, as in a failover. Without --wait it exits at once, with 69.',
     'If the lock is lost while CMD runs, because the database went away or ended the session, CMD and everything it has started get SIGTERM, after --kill-after SIGKILL, and the exit code is 76. With --timeout the same happens when the time is over, with the exit code 124.',
     'SIGINT, SIGTERM, SIGHUP and SIGQUIT are passed on to CMD and everything it has started, SIGUSR1 and SIGUSR2 to CMD alone. While lockpool waits for the lock, each of them ends the wait.',
     'The lock is held as long as lockpool runs and can reach the database. If lockpool is killed with SIGKILL, the lock is free at once, and CMD continues without it. If lockpool is stopped with SIGSTOP, the same happens after 15 seconds.',

@@ -1,3 +1,4 @@
+import { durationText } from '../durations.js'
 import { EXIT, exitNameOf, type ExitName } from '../exit-codes.js'
 import type { RunOrder } from './run-order.js'
 
@@ -17,8 +18,13 @@ export function failure(error: unknown, order: Asked): Failure {
   let name: ExitName = exitNameOf(error)
   // A single attempt is answered with yes or no. If it took too long, the server did not answer.
   if (name === 'busy' && order.waitMs === 0) name = 'unavailable'
-  const { code, message, stack } = error as Error & { code?: unknown }
+  const { code, message, stack, cause } = error as Error & { code?: unknown }
   if (name === 'internal') return { code: 'UNEXPECTED', message: stack ?? message, exitCode: EXIT.internal }
+  if (code === 'LOCK_TIMEOUT' && name === 'unavailable') {
+    const why = cause instanceof Error ? cause.message : 'it does not answer'
+    const after = order.waitMs === 0 ? '' : `; gave up after ${durationText(order.waitMs)}`
+    return { code, message: `the database cannot be used: ${why}${after}`, exitCode: EXIT[name] }
+  }
   return { code: String(code), message: inOurWords(String(code), message, order), exitCode: EXIT[name] }
 }
 

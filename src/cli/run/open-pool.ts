@@ -1,3 +1,4 @@
+import type { LockError } from '../../base/errors.js'
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { isMysql } from '../mysql/address.js'
 import type { LockPoolOptions } from '../../lock/lock-pool-options.js'
@@ -18,6 +19,8 @@ export async function openPool(order: RunOrder, report: Report, namesHolders: bo
     min: 0,
     max: namesHolders ? 3 : 2,
     acquireTimeoutMs: waitMs,
+    // Who has said how long to wait means it, whatever there is to wait for. Without a limit a wrong address would never show.
+    whileDown: waitMs === Infinity ? ('auto' as const) : ('wait' as const),
     applicationName: 'lockpool run',
     namespace,
     ...(connection === null ? {} : { connection: connection.url }),
@@ -42,8 +45,21 @@ export async function openPool(order: RunOrder, report: Report, namesHolders: bo
     const where = timeline === null ? host : `${host}, timeline ${timeline}`
     warn(`the primary has changed: it is ${where}, and was away for ${durationInWords(downMs)}`)
   })
+  reportDown(pool, waitMs, report)
   pool.on('session:lost', ({ reason }) => warn(`a connection was lost: ${reason}`))
   return pool
+}
+
+/** Once: the lock is waited for, and so is the database. */
+function reportDown(pool: RunPool, waitMs: number, report: Report): void {
+  if (waitMs === 0 || waitMs === Infinity) return
+  let isReported = false
+  pool.connections.on('connection:failed', ({ error }) => {
+    // What no time mends ends the run, and is its message then.
+    if (isReported || (error as Partial<LockError>).retryable === false) return
+    isReported = true
+    report('unreachable', { reason: error.message, waitMs })
+  })
 }
 
 /** The driver comes with it, so not before the command line has been understood. */

@@ -6,6 +6,8 @@ import { durationText } from '../durations.js'
 export interface RunEvents {
   /** The lock is not free. `waitMs` is null without a limit. */
   waiting: { readonly mode: LockMode; readonly waitMs: number | null }
+  /** The database can't be used at this moment, and the time to wait is not over. */
+  unreachable: { readonly reason: string; readonly waitMs: number }
   /** While waiting: who holds it, in words. */
   blocked: { readonly holders: readonly string[] }
   /** `permit` is there with `--permits` only. */
@@ -51,6 +53,11 @@ export const TELLINGS: { readonly [Name in RunEventName]: Telling<RunEvents[Name
     shown: 'on a terminal',
     text: ({ waitMs }, lock) =>
       `waiting for ${lock}${waitMs === null ? '' : `, for at most ${durationText(waitMs)}`}`,
+  },
+  unreachable: {
+    shown: 'on a terminal',
+    text: ({ reason, waitMs }) =>
+      `the database cannot be used, waiting for it for at most ${durationText(waitMs)}: ${reason}`,
   },
   blocked: {
     shown: 'on a terminal',

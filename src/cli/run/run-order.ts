@@ -24,7 +24,10 @@ export type RunFlags = typeof CONNECTION_FLAGS &
   Readonly<Record<'no-wait' | 'shared' | 'raw' | 'json' | 'verbose', Flag<true>>>
 
 export const RUN_FLAGS: RunFlags = {
-  wait: duration({ meaning: 'give up after this long; 0 is one attempt', default: 'no limit' }),
+  wait: duration({
+    meaning: 'give up after this long, also if the database is away; 0 is one attempt',
+    default: 'no limit',
+  }),
   'no-wait': toggle({ short: 'n', meaning: 'give up at once if the lock is not free' }),
   shared: toggle({ meaning: 'share the lock with other runs that use --shared' }),
   permits: countFlag({ meaning: 'take one of N permits of the semaphore KEY, instead of a lock' }, 1, 1000),

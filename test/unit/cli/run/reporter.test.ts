@@ -6,6 +6,7 @@ import { ManualClock } from '../../../../src/testing/manual-clock.js'
 
 const EVENTS: RunEvents = {
   waiting: { mode: 'exclusive', waitMs: null },
+  unreachable: { reason: 'connect ECONNREFUSED', waitMs: 60_000 },
   blocked: { holders: ['billing (pid 1)', 'reports (pid 2)'] },
   acquired: { mode: 'shared', token: '1024', waitedMs: 12 },
   started: { pid: 7, command: 'sh' },
