@@ -2,7 +2,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { lockpool } from '../support/command-line.js'
+import { lockpool, type Started } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
@@ -226,4 +226,21 @@ test('when the time to wait is over, a run says what is wrong with the database'
   expect(it.err).toBe(
     'lockpool: the database cannot be used: connect ECONNREFUSED 127.0.0.1:1; gave up after 1s\n',
   )
+})
+
+test('where nobody has said which database or which user, a failure says so', async () => {
+  const { hostname, port } = new URL(world.database.url)
+  const bare = (args: string[], env: NodeJS.ProcessEnv): Started =>
+    lockpool(args, { env: { USER: 'somebody', ...env } })
+  const all = [
+    bare(['run', 'k', '--', 'true'], { PGPORT: port, PGHOST: hostname }),
+    bare(['ls'], { PGPORT: port, PGHOST: hostname }),
+    bare(['doctor'], { PGPORT: port, PGHOST: hostname }),
+  ]
+
+  expect(await Promise.all(all.map((it) => it.ended))).toEqual([69, 69, 1])
+  for (const it of all)
+    expect(it.err + it.out.toString()).toContain(
+      '; no user was given, so it is that of the system, "somebody": name one in the address (postgres://user@host), or in PGUSER',
+    )
 })

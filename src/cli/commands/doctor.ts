@@ -4,7 +4,7 @@ import { systemClock } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { ConnectionError } from '../../base/errors.js'
 import type { Command } from '../command.js'
-import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, connectionSource } from '../connection.js'
+import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, connectionSource, withOurSources } from '../connection.js'
 import { examine, explainUnreachable } from '../doctor/checks.js'
 import type { Check, CheckStatus } from '../doctor/verdict.js'
 import { EXIT, exitRows } from '../exit-codes.js'
@@ -125,7 +125,8 @@ async function look(config: ClientConfig, source: string, wishes: Wishes): Promi
   } catch (error) {
     // A bug is shown with its stack.
     if (error instanceof TypeError || error instanceof InvariantError) throw error
-    return [explainUnreachable((error as { code?: string }).code, explain(error).message, source)]
+    const message = withOurSources(explain(error).message)
+    return [explainUnreachable(codeOf(error), message, source)]
   }
 }
 
@@ -165,4 +166,10 @@ function summary(checks: readonly Check[]): string {
   const [failures, warnings] = [count('failure'), count('warning')]
   if (failures > 0) return `${failures} of ${checks.length} checks failed: locks do not work here yet`
   return warnings === 0 ? 'all is well' : `locks work; ${warnings} of ${checks.length} checks have warnings`
+}
+
+/** What the system or the server said, also where it has been explained. */
+function codeOf(error: unknown): string | undefined {
+  const { code, cause } = error as { code?: string; cause?: { code?: string } }
+  return error instanceof ConnectionError ? (cause?.code ?? code) : code
 }

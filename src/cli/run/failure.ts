@@ -1,3 +1,4 @@
+import { withOurSources } from '../connection.js'
 import { durationText } from '../durations.js'
 import { EXIT, exitNameOf, type ExitName } from '../exit-codes.js'
 import type { RunOrder } from './run-order.js'
@@ -23,14 +24,18 @@ export function failure(error: unknown, order: Asked): Failure {
   if (code === 'LOCK_TIMEOUT' && name === 'unavailable') {
     const why = cause instanceof Error ? cause.message : 'it does not answer'
     const after = order.waitMs === 0 ? '' : `; gave up after ${durationText(order.waitMs)}`
-    return { code, message: `the database cannot be used: ${why}${after}`, exitCode: EXIT[name] }
+    return {
+      code,
+      message: `the database cannot be used: ${withOurSources(why)}${after}`,
+      exitCode: EXIT[name],
+    }
   }
   return { code: String(code), message: inOurWords(String(code), message, order), exitCode: EXIT[name] }
 }
 
 /** The library's messages name its options; users of the command line know flags and variables. */
 function inOurWords(code: string, message: string, { connection }: Asked): string {
-  if (code === 'CONNECTION_FAILED') return `the database cannot be used: ${message}`
+  if (code === 'CONNECTION_FAILED') return `the database cannot be used: ${withOurSources(message)}`
   const flagged = message.replace('"namespace"', '--namespace')
   return connection === null ? flagged : flagged.replace('"connection"', connection.source)
 }

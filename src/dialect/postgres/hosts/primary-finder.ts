@@ -6,6 +6,7 @@ import { ServerConnection } from '../connection/server-connection.js'
 import { socketTo } from '../connection/socket-to.js'
 import type { Progress } from '../../../pool/connection-factory.js'
 import { SOON_MS } from '../connection/server-errors.js'
+import { withWhatIsLeftOpen } from './left-open.js'
 import { hostFailure, inWords, isInChange } from './host-failure.js'
 import { hostsOf, withHost, type HostList } from './host-list.js'
 import type { Host } from '../connection/host.js'
@@ -55,7 +56,8 @@ export class PrimaryFinder {
       if (this.#isListed) this.#lastPrimary = host
       return connection
     } catch (error) {
-      throw error === null ? hostFailure(this.#list, race.outcomes) : error
+      if (error !== null) throw error
+      throw withWhatIsLeftOpen(hostFailure(this.#list, race.outcomes), this.#config, process.env)
     }
   }
 
