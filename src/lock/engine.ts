@@ -22,6 +22,7 @@ import { LeakWatch } from './handle/leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
 import type { Line } from './contention/line.js'
+import { untilAnswered } from './session/getting-ready.js'
 import { watchPrimary, type PrimaryWatch } from './session/primary-watch.js'
 import { Semaphores } from './semaphore/semaphores.js'
 import { ReportBoard } from './session/report-board.js'
@@ -117,8 +118,11 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   async ready(): Promise<void> {
     const { signal } = this.#closing
     signal.throwIfAborted()
-    await orAbort(this.connections.ready(), signal)
-    await orAbort(this.sessions.ready(), signal)
+    const attempt = async (): Promise<void> => {
+      await orAbort(this.connections.ready(), signal)
+      await orAbort(this.sessions.ready(), signal)
+    }
+    await untilAnswered(attempt, this.connections, this.clock, signal)
   }
 
   /** Refuses waiters, gives holders and borrowers `graceMs`, and ends what is left. */

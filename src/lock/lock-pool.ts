@@ -84,7 +84,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   /**
    * Opens `min` connections and checks that the server is suitable. Idempotent. Without it the first call of `acquire` does
-   * the same.
+   * the same. A server that refuses is reported at once; one that does not answer within `connectTimeoutMs` is tried three
+   * times, because where many processes start at once the machine is slow.
    *
    * @throws {ConnectionError} the server cannot be reached, refuses the connection, is too old, or is read-only
    * @throws {PoolerDetectedError} statements go to more than one server session

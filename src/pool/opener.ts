@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '../base/clock.js'
 import { ConnectionError, LockError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { GuardedFactory } from './guarded-factory.js'
+import { NoAnswer } from './no-answer.js'
 
 /**
  * While the server is down, one attempt at a time, at most two a second, and never more than 1.8 s apart: fast enough to
@@ -174,7 +175,7 @@ export class Opener<C extends object> {
       const found = this.#factory.progress(attempt.signal)
       const why = found === null ? '' : `: ${found.said}`
       const message = `no connection within ${connectTimeoutMs} ms${why}`
-      fail(new ConnectionError(message, { retryAfterMs: found?.retryAfterMs ?? null }))
+      fail(new NoAnswer(message, { retryAfterMs: found?.retryAfterMs ?? null }))
     })
     const succeed = (connection: C): void => {
       if (end()) this.#succeeded(connection, this.#clock.now() - startedAt)
