@@ -12,25 +12,34 @@ export interface Member {
 const LIMIT_MS = 1000
 
 /** What the cluster is by its own word: asks one node after the other. Empty if none answers. */
-export async function membersOf(nodes: readonly NodePlan[]): Promise<readonly Member[]> {
+export async function membersOf(nodes: readonly Pick<NodePlan, 'restPort'>[]): Promise<readonly Member[]> {
   for (const { restPort } of nodes) {
-    const answer = await ask(restPort, 'cluster')
-    if (answer?.ok === true) return ((await answer.json()) as { members: Member[] }).members
+    const { members } = (await ask(restPort, 'cluster', (answer) => answer.json())) as Partial<Cluster>
+    if (members !== undefined) return members
   }
   return []
 }
 
-/** Whether this node says that it is the primary. */
-export async function isPrimary({ restPort }: NodePlan): Promise<boolean> {
-  return (await ask(restPort, 'primary'))?.status === 200
+interface Cluster {
+  readonly members: readonly Member[]
 }
 
-/** Null where it is not to be reached. */
-async function ask(port: number, path: string): Promise<Response | null> {
+/** Whether this node says that it is the primary. */
+export async function isPrimary({ restPort }: Pick<NodePlan, 'restPort'>): Promise<boolean> {
+  return (await ask(restPort, 'primary', (answer) => answer.status)) === 200
+}
+
+/**
+ * An empty object where it is not to be reached, or does not say it to the end: a node that is cut off or stopped may fall silent
+ * in mid-answer.
+ */
+async function ask(port: number, path: string, read: (answer: Response) => unknown): Promise<unknown> {
   try {
-    return await fetch(`http://127.0.0.1:${port}/${path}`, { signal: AbortSignal.timeout(LIMIT_MS) })
+    return await read(
+      await fetch(`http://127.0.0.1:${port}/${path}`, { signal: AbortSignal.timeout(LIMIT_MS) }),
+    )
   } catch {
-    return null
+    return {}
   }
 }
 

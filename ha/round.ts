@@ -88,6 +88,7 @@ export async function runRound(
     const served = await Promise.all(crews.map((crew) => crew.grantedAgain(struckAt)))
     await stopAll()
     await prober.stop()
+    await cluster.whole(WHOLE_LIMIT_MS)
     const after = await cluster.members()
     const leaks = await leftoversOf(cluster.urlOf(cluster.nodeOf(leaderOf(after)!)))
     const results = crews.map(({ lives, isStrict, told }, i): RoundResult => {
@@ -145,12 +146,16 @@ function historyOf(
   return { leaseMs, isStrict, endedAt: sharedNow(), lives, leaks, ...none }
 }
 
-/** What the server still has of workers that have ended. */
+/** What the server still has of workers that have ended. Asked again if it does not answer. */
 async function leftoversOf(url: string): Promise<string[]> {
-  for (const until = sharedNow() + CLEAN_LIMIT_MS; ;) {
-    const { rows } = await withClient(url, (client) => client.query<{ what: string; n: number }>(LEFTOVERS))
-    if (rows.length === 0 || sharedNow() > until) return rows.map(({ what, n }) => `${n} of ${what}`)
-    await sleep(500)
+  for (const until = sharedNow() + CLEAN_LIMIT_MS; ; await sleep(500)) {
+    const isLast = sharedNow() > until
+    try {
+      const { rows } = await withClient(url, (client) => client.query<{ what: string; n: number }>(LEFTOVERS))
+      if (rows.length === 0 || isLast) return rows.map(({ what, n }) => `${n} of ${what}`)
+    } catch (error) {
+      if (isLast) throw error
+    }
   }
 }
 

@@ -1,10 +1,12 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { Life } from '../../../chaos/history.js'
 import { balancerConfig, patroniConfig, type ClusterPlan } from '../../../ha/cluster-config.js'
 import { FAULT_NAMES } from '../../../ha/faults.js'
 import { timingsOf } from '../../../ha/figures.js'
 import { parseOptions, USAGE } from '../../../ha/options.js'
-import { isWhole, leaderOf, successorOf } from '../../../ha/patroni-view.js'
+import { isPrimary, isWhole, leaderOf, membersOf, successorOf } from '../../../ha/patroni-view.js'
 import { read } from '../../support/repository.js'
 
 describe('the command line', () => {
@@ -83,6 +85,33 @@ describe('a cluster', () => {
     expect(successorOf([leader, replica, { ...replica, name: 'c', role: 'sync_standby' }])).toBe('c')
     expect(successorOf([leader, replica])).toBe('b')
     expect(successorOf([leader])).toBeNull()
+  })
+})
+
+describe('what Patroni says', () => {
+  test('a node that falls silent in mid-answer, or says nonsense, is passed over', async () => {
+    const members = [{ name: 'a', role: 'leader', state: 'running', timeline: 1 }]
+    const cut = createServer((_, response) => {
+      response.writeHead(200).write('{"members": [')
+      setImmediate(() => response.destroy())
+    })
+    const wrong = createServer((_, response) => response.end('<html>'))
+    const right = createServer((_, response) => response.end(JSON.stringify({ members })))
+    const all = [cut, wrong, right]
+    const nodes = await Promise.all(
+      all.map(async (server) => {
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+        return { restPort: (server.address() as AddressInfo).port }
+      }),
+    )
+    try {
+      expect(await membersOf(nodes)).toEqual(members)
+      expect(await membersOf(nodes.slice(0, 2))).toEqual([])
+      expect(await Promise.all(nodes.map(isPrimary))).toEqual([true, true, true])
+      expect(await isPrimary({ restPort: 1 })).toBe(false)
+    } finally {
+      for (const server of all) server.close()
+    }
   })
 })
 
