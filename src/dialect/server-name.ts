@@ -8,4 +8,6 @@ export interface ServerName {
   readonly system: string | null
   /** Another one after each start. */
   readonly started: string | null
+  /** Of this one server, where it has a name for itself: of MySQL and MariaDB. It stays over a start. */
+  readonly instance: string | null
 }

@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 /** A wire that can fail: it stands between a client and a server, and passes on what they say while it is told to. */
 export class TcpProxy implements AsyncDisposable {
   readonly #server: Server
-  readonly #target: URL
+  #target: URL
   readonly #pairs = new Set<readonly [client: Socket, server: Socket]>()
   readonly #damaged = new Set<readonly [client: Socket, server: Socket]>()
   /** What is sent in this direction is lost, and neither side is told. */
@@ -35,6 +35,11 @@ export class TcpProxy implements AsyncDisposable {
     url.hostname = '127.0.0.1'
     url.port = String((this.#server.address() as AddressInfo).port)
     return url.href
+  }
+
+  /** New connections go to another server from now on, as behind a name or a floating address after a failover. */
+  leadTo(target: string): void {
+    this.#target = new URL(target)
   }
 
   get connections(): number {

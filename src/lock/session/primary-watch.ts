@@ -35,6 +35,8 @@ export function succession(before: ServerName, now: ServerName): Succession {
     if (now.timeline > before.timeline) return 'promoted'
     return now.timeline < before.timeline ? 'returned' : 'same'
   }
+  if (before.instance !== null && now.instance !== null)
+    return before.instance === now.instance ? 'same' : 'promoted'
   const isAnother = before.host !== now.host && before.started !== now.started
   return isAnother ? 'promoted' : 'same'
 }

@@ -5,7 +5,7 @@ import { succession } from '../../../src/lock/session/primary-watch.js'
 import type { LockPoolOptions } from '../../../src/lock/lock-pool-options.js'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
 
-const FIRST: ServerName = { host: 'a:5432', timeline: 3, system: '77', started: '1.5' }
+const FIRST: ServerName = { host: 'a:5432', timeline: 3, system: '77', started: '1.5', instance: null }
 
 test.each<[string, Partial<ServerName>, ReturnType<typeof succession>]>([
   ['the same', {}, 'same'],
@@ -19,8 +19,17 @@ test.each<[string, Partial<ServerName>, ReturnType<typeof succession>]>([
   ['no timeline, another host, another start', { host: 'b', timeline: null, started: '2' }, 'promoted'],
   ['no timeline, another host', { host: 'b', timeline: null }, 'same'],
   ['no timeline, a restart', { timeline: null, started: '2' }, 'same'],
+  ['one that has told no name for itself', { timeline: null, instance: 'db1' }, 'same'],
 ])('how a server stands to the one before: %s', (_, change, expected) => {
   expect(succession(FIRST, { ...FIRST, ...change })).toBe(expected)
+})
+
+test('servers that have names for themselves are told apart by these, wherever they are', () => {
+  const one: ServerName = { host: 'vip:3306', timeline: null, system: null, started: null, instance: 'db1' }
+  expect(succession(one, one)).toBe('same')
+  expect(succession(one, { ...one, host: 'other:3306' })).toBe('same')
+  expect(succession(one, { ...one, instance: 'db2' })).toBe('promoted')
+  expect(succession(one, { ...one, instance: null })).toBe('same')
 })
 
 /** A pool whose server can be another one at the next attach, and all that the pool tells. */

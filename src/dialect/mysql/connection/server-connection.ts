@@ -81,6 +81,12 @@ export class ServerConnection implements MysqlConnection {
     return this.#connection.threadId
   }
 
+  /** Where it leads to: `host:port`, or the path of a socket. */
+  get place(): string {
+    const { host = 'localhost', port = 3306, socketPath } = this.#connection.config
+    return socketPath ?? `${host.includes(':') ? `[${host}]` : host}:${port}`
+  }
+
   /** By what it said at the handshake. */
   get isMariaDb(): boolean {
     return /mariadb/i.test(this.#connection._handshakePacket?.serverVersion ?? '')

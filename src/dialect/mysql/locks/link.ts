@@ -2,6 +2,7 @@ import { ConnectionError, PoolerDetectedError } from '../../../base/errors.js'
 import type { Holding, LinkSettings, LockLink, TableUse } from '../../dialect.js'
 import type { KeyCode } from '../../lock-key.js'
 import { SAID, type BatchReply, type LockOperation } from '../../lock-operation.js'
+import type { ServerName } from '../../server-name.js'
 import type { PermitOperation, PermitReply } from '../../permit-operation.js'
 import { HOLDER_OF, WHO } from '../session/attach-sql.js'
 import { findFencing, SWITCHED, type Fencing, type ServerFacts } from '../session/attach.js'
@@ -26,6 +27,7 @@ const MAX_RELEASES = 8
 /** One connection that holds named locks. */
 export class MysqlLink implements LockLink {
   readonly serverId: number
+  readonly server: ServerName
   /** Named locks are kept in memory, without a limit that is worth to be counted. */
   readonly capacity: number = Infinity
   readonly capacityPerSession: number = Infinity
@@ -52,6 +54,9 @@ export class MysqlLink implements LockLink {
     ended: (cause: Error) => void,
   ) {
     this.serverId = server.threadId
+    // What of it belongs to one cluster, and in which order they were primaries, these servers do not say.
+    const untold = { timeline: null, system: null, started: null }
+    this.server = { host: server.place, ...untold, instance: facts.identity }
     this.leaseMs = settings.leaseMs
     this.#server = server
     this.#facts = facts

@@ -7,6 +7,8 @@ import { sqlState } from '../connection/server-errors.js'
 import { CREATE_OBJECTS, CREATE_SCHEMA, MAY_CREATE, queueUp } from '../schema/schema-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { within } from '../timeline/timeline-sql.js'
+import { identityOf } from '../timeline/timeline.js'
+import { serverName } from '../timeline/server-identity.js'
 import { JOIN, TABLE_SERVER } from './member-sql.js'
 import { Member } from './member.js'
 import { settle } from './settle.js'
@@ -47,7 +49,8 @@ export async function join(
     const objects = await findObjects(connection)
     const ask: Ask = async (text, values) => (await connection.query(text, values)).rows
     await claimBackend(ask, { namespace, backend: 'table', by: name })
-    return { ...tables, keepsNames: objects.some((each) => each.name === 'key_name' && each.is_usable) }
+    const keepsNames = objects.some((each) => each.name === 'key_name' && each.is_usable)
+    return { ...tables, keepsNames, server: serverName(connection.place, await identityOf(connection)) }
   })
   const timeline = await settle(runner, settings.leaseMs)
   const values = [String(id), settings.leaseMs, namespace, name, timeline]
@@ -61,6 +64,7 @@ export async function join(
   return {
     member,
     facts: {
+      server: found.server,
       floor: row.floor,
       hasFunctions,
       keepsNames: found.keepsNames,

@@ -8,6 +8,7 @@ import {
   type LockOperation,
   type OperationKind,
 } from '../../lock-operation.js'
+import type { ServerName } from '../../server-name.js'
 import type { PermitOperation, PermitReply } from '../../permit-operation.js'
 import type { PostgresKey } from '../keys/key.js'
 import { HOLDERS, WANTED_BY_OTHERS } from './member-sql.js'
@@ -23,6 +24,8 @@ import type { Waits } from './waits.js'
 /** Rows with leases, as one lock session has them. No connection belongs to it: each statement borrows one. */
 export class TableLink implements LockLink {
   readonly serverId: number
+  /** As it was when the session began: rows outlive a failover that is shorter than the lease, and the session with them. */
+  readonly server: ServerName
   /** There is no table of locks that could be full. */
   readonly capacity: number = Infinity
   readonly capacityPerSession: number = Infinity
@@ -44,6 +47,7 @@ export class TableLink implements LockLink {
 
   constructor(member: Member, waits: Waits, facts: TableFacts) {
     this.serverId = member.id
+    this.server = facts.server
     this.leaseMs = member.leaseMs
     this.shortfall = facts.shortfall
     this.keepsNames = facts.keepsNames
@@ -293,6 +297,7 @@ export class TableLink implements LockLink {
 
 /** What a member finds when it joins. */
 export interface TableFacts {
+  readonly server: ServerName
   /** See `KnownRows`. */
   readonly floor: string
   readonly hasFunctions: boolean

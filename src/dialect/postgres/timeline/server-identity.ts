@@ -9,5 +9,6 @@ export function serverName(host: string, identity: ServerIdentity | null): Serve
     timeline: Number.isNaN(timeline) ? null : timeline,
     system: identity?.system ?? null,
     started: identity?.started ?? null,
+    instance: null,
   }
 }

@@ -7,8 +7,9 @@ test('a timeline is a number, however PostgreSQL writes it, and what was not tol
     timeline: 31,
     system: '77',
     started: '1.5',
+    instance: null,
   })
-  const unknown = { host: 'a:1', timeline: null, system: null, started: null }
+  const unknown = { host: 'a:1', timeline: null, system: null, started: null, instance: null }
   expect(serverName('a:1', null)).toEqual(unknown)
   expect(serverName('a:1', { name: null, system: null, started: '2' })).toEqual({ ...unknown, started: '2' })
 })
