@@ -52,7 +52,7 @@ export function connectionSource(
   return fromEnv === '' ? null : { url: fromEnv, source: 'LOCKPOOL_URL' }
 }
 
-/** What the library says of an address that nobody has given, for users of the command line. */
+/** What the library says of an address that is missing, for users of the command line. */
 export function withOurSources(message: string): string {
   return message.replace('("connection", DATABASE_URL', '(--url, LOCKPOOL_URL, DATABASE_URL')
 }

@@ -1,4 +1,4 @@
 import { ConnectionError } from '../base/errors.js'
 
-/** An attempt to connect was given up because its time was over: nobody has refused it. */
+/** An attempt to connect was given up because its time was over. No server has refused it. */
 export class NoAnswer extends ConnectionError {}
