@@ -131,16 +131,114 @@ test('a server that is silent is asked again after a second, beside the first at
   })
 })
 
-test('when no host will do, the error names each and what it said, and it is worth another try', async () => {
-  const places = [at(cluster.standbyPort!), at(NOBODY), 'nowhere.invalid:5432']
-  await withPool(urlOf(places), async (locks) => {
-    const error = await rejection(locks.acquire('one'))
-    expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: true })
-    expect(error.message).toContain(`none of 3 hosts is a primary: ${places[0]} is a read-only standby; `)
-    expect(error.message).toContain(`${places[1]} says: connect ECONNREFUSED`)
-    expect(error.message).toContain('nowhere.invalid:5432 says: getaddrinfo ENOTFOUND')
-    expect(error.message).not.toContain(new URL(cluster.urlOf('postgres')).password)
-  })
+/** What a list comes to where no host will do: each is named, with what it said. */
+interface BadList {
+  readonly what: string
+  readonly places: () => readonly string[]
+  readonly message: () => string
+  readonly query?: string
+  readonly isWorthRetrying?: boolean
+  readonly isSoon?: boolean
+}
+
+const BAD_LISTS: readonly BadList[] = [
+  {
+    what: 'all down, on ports of their own',
+    places: () => ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'],
+    message: () =>
+      'none of 3 hosts is a primary: 127.0.0.1:1 says: connect ECONNREFUSED 127.0.0.1:1; ' +
+      '127.0.0.1:2 says: connect ECONNREFUSED 127.0.0.1:2; 127.0.0.1:3 says: connect ECONNREFUSED 127.0.0.1:3',
+  },
+  {
+    what: 'all standbys',
+    places: () => [at(cluster.standbyPort!), `[::ffff:127.0.0.1]:${cluster.standbyPort!}`],
+    message: () =>
+      `none of 2 hosts is a primary: ${at(cluster.standbyPort!)} is a read-only standby; ` +
+      `[::ffff:127.0.0.1]:${cluster.standbyPort!} is a read-only standby`,
+    isSoon: true,
+  },
+  {
+    what: 'a standby, and no server behind the other',
+    places: () => [at(cluster.standbyPort!), '127.0.0.1:1'],
+    message: () =>
+      `none of 2 hosts is a primary: ${at(cluster.standbyPort!)} is a read-only standby; ` +
+      '127.0.0.1:1 says: connect ECONNREFUSED 127.0.0.1:1',
+    isSoon: true,
+  },
+  {
+    what: 'names that are not known',
+    places: () => ['one.invalid', 'two.invalid:7'],
+    message: () =>
+      'none of 2 hosts is a primary: one.invalid:5432 says: getaddrinfo ENOTFOUND one.invalid; ' +
+      'two.invalid:7 says: getaddrinfo ENOTFOUND two.invalid',
+  },
+  {
+    what: 'addresses of version 6',
+    places: () => ['[::1]:1', '[::1]:2'],
+    message: () =>
+      'none of 2 hosts is a primary: [::1]:1 says: connect ECONNREFUSED ::1:1; ' +
+      '[::1]:2 says: connect ECONNREFUSED ::1:2',
+  },
+  {
+    what: 'sockets that are not there, beside an address',
+    places: () => ['%2Fnonexistent', '%2Ftmp%2Fnot-there:7', '127.0.0.1:1'],
+    message: () =>
+      'none of 3 hosts is a primary: /nonexistent/.s.PGSQL.5432 says: connect ENOENT /nonexistent/.s.PGSQL.5432; ' +
+      '/tmp/not-there/.s.PGSQL.7 says: connect ENOENT /tmp/not-there/.s.PGSQL.7; ' +
+      '127.0.0.1:1 says: connect ECONNREFUSED 127.0.0.1:1',
+  },
+  {
+    what: 'a primary whose sessions only read, where they have to write',
+    places: () => [at(cluster.port), '127.0.0.1:1'],
+    message: () =>
+      `none of 2 hosts is a writable primary: ${at(cluster.port)} is a primary whose sessions only read ` +
+      '(default_transaction_read_only); 127.0.0.1:1 says: connect ECONNREFUSED 127.0.0.1:1',
+    query: '?target_session_attrs=read-write&options=-c%20default_transaction_read_only%3Don',
+    isSoon: true,
+  },
+  {
+    what: 'settings that no server takes',
+    places: () => [at(cluster.port), at(cluster.standbyPort!)],
+    message: () =>
+      `none of 2 hosts is a primary: ${at(cluster.port)} says: unrecognized configuration parameter "nonsense" (42704); ` +
+      `${at(cluster.standbyPort!)} says: unrecognized configuration parameter "nonsense" (42704)`,
+    query: '?options=-c%20nonsense%3D1',
+    isWorthRetrying: false,
+  },
+]
+
+test.each(BAD_LISTS)(
+  'when no host will do, the error names each and what it said: $what',
+  async ({ places, message, query = '', isWorthRetrying = true, isSoon = false }) => {
+    await withPool(urlOf(places(), query), async (locks) => {
+      const error = await rejection(locks.acquire('one'))
+      expect(error.message).toBe(message())
+      expect(error).toMatchObject({
+        name: 'ConnectionError',
+        code: 'CONNECTION_FAILED',
+        retryable: isWorthRetrying,
+        retryAfterMs: isSoon ? 250 : null,
+      })
+      expect(error.message).not.toContain(new URL(cluster.urlOf('postgres')).password)
+      if (!isWorthRetrying) return
+      // Whoever has said how long to wait is told the same in the end.
+      expect(await rejection(locks.acquire('one', { timeoutMs: 900 }))).toMatchObject({
+        code: 'LOCK_TIMEOUT',
+        phase: 'connecting',
+        cause: { code: 'CONNECTION_FAILED', message: message() },
+      })
+    })
+  },
+)
+
+test('a host that says nothing is named as well, when the time for connecting is over', async () => {
+  const locks = new LockPool({ connection: urlOf(['127.0.0.1:1', at(silent.port)]), connectTimeoutMs: 500 })
+  const error = await rejection(locks.acquire('one'))
+  expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: true, retryAfterMs: null })
+  expect(error.message).toBe(
+    `no connection within 500 ms: 127.0.0.1:1 says: connect ECONNREFUSED 127.0.0.1:1; ${at(silent.port)} says nothing`,
+  )
+  await locks.close({ graceMs: 0 })
 })
 
 test('commands take lists of hosts too, and any server if that is said', async () => {
