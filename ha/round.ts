@@ -30,6 +30,9 @@ const CLEAN_LIMIT_MS = 20_000
 
 const LOOK_EVERY_MS = 100
 
+/** Three processes that hold for 20 ms in turn: whoever waits so long is left behind. */
+const LEFT_BEHIND_MS = 10_000
+
 /** What one round showed. */
 export interface RoundResult extends Verdict {
   readonly fault: FaultName
@@ -93,11 +96,16 @@ export async function runRound(
     const leaks = await leftoversOf(cluster.urlOf(cluster.nodeOf(leaderOf(after)!)))
     const results = crews.map(({ lives, isStrict, told }, i): RoundResult => {
       const verdict = check(historyOf(lives, leaseMs, isStrict, leaks))
+      const timings = timingsOf({ struckAt, oldPrimary: primary.name, lives, writes: prober.writes })
       return {
         ...{ fault, isStrict, before, after, steps, ...verdict },
-        timings: timingsOf({ struckAt, oldPrimary: primary.name, lives, writes: prober.writes }),
         told: told.map(({ process, telling }) => inWords(process, telling, struckAt)),
-        findings: served[i] === true ? verdict.findings : [...verdict.findings, NOBODY_SERVED],
+        timings,
+        findings: [
+          ...verdict.findings,
+          ...(served[i] === true ? [] : [NOBODY_SERVED]),
+          ...leftBehind(timings),
+        ],
       }
     })
     isClean = results.every(({ findings }) => findings.length === 0)
@@ -110,6 +118,16 @@ export async function runRound(
 }
 
 const NOBODY_SERVED: Finding = { kind: 'lost-wake-up', what: 'a process was granted nothing after the fault' }
+
+function leftBehind({ slowestCallerMs }: Timings): readonly Finding[] {
+  if (slowestCallerMs === null || slowestCallerMs < LEFT_BEHIND_MS) return []
+  return [
+    {
+      kind: 'lost-wake-up',
+      what: `a caller waited ${seconds(slowestCallerMs)} while others were granted locks`,
+    },
+  ]
+}
 
 async function newPrimary(
   cluster: PatroniCluster,

@@ -128,23 +128,45 @@ describe('lists of hosts', () => {
 
 describe('lists that are none', () => {
   test.each<[string, PostgresConfig, string]>([
-    ['an empty host', 'postgres://a,,b/db', 'empty host in its list of 3'],
-    ['a comma at the end', { host: 'a,' }, 'empty host in its list of 2'],
+    [
+      'an empty host',
+      'postgres://a,,b/db',
+      'has an empty host in its list of 3, which would be a server on this machine',
+    ],
+    [
+      'a comma at the end',
+      { host: 'a,' },
+      'has an empty host in its list of 2, which would be a server on this machine',
+    ],
     ['an empty list', { host: [] }, 'has an empty list as "host"'],
-    ['too many ports', 'postgres:///db?host=a,b&port=1,2,3', '3 ports for 2 hosts'],
-    ['ports without hosts', { host: 'a', port: '1,2' }, '2 ports for one host'],
-    ['a port too large', 'postgres://a:1,b:99999/db', '"99999" in its list of ports'],
-    ['a port that is a word', 'postgres://a:x,b/db', '"x" in its list of ports'],
-    ['no text', { host: ['a', 5] as never }, '5 in its list of hosts'],
-    ['a port within a host', { host: ['a:1', 'b:2'] }, 'ports belong into "port"'],
-    ['a space', { host: 'a b,c' }, '"a b" in its list of hosts'],
-    ['a standby', 'postgres://a,b/db?target_session_attrs=prefer-standby', 'excludes nobody on the primary'],
-    ['a word', 'postgres://a/db?target_session_attrs=master', '"master" as target_session_attrs'],
+    ['too many ports', 'postgres:///db?host=a,b&port=1,2,3', 'has 3 ports for 2 hosts'],
+    ['ports without hosts', { host: 'a', port: '1,2' }, 'has 2 ports for one host'],
+    ['a port too large', 'postgres://a:1,b:99999/db', 'has "99999" in its list of ports, which is no port'],
+    ['a port that is a word', 'postgres://a:x,b/db', 'has "x" in its list of ports, which is no port'],
+    ['no text', { host: ['a', 5] as never }, 'has 5 in its list of hosts'],
+    [
+      'a port within a host',
+      { host: ['a:1', 'b:2'] },
+      'has "a:1" in its list of hosts: ports belong into "port", in the same order',
+    ],
+    ['a space', { host: 'a b,c' }, 'has "a b" in its list of hosts, which is no host'],
+    [
+      'a standby',
+      'postgres://a,b/db?target_session_attrs=prefer-standby',
+      'has target_session_attrs=prefer-standby in it, and a lock on a standby excludes nobody on the primary',
+    ],
+    [
+      'a word',
+      'postgres://a/db?target_session_attrs=master',
+      'has "master" as target_session_attrs, which must be "any" or "primary" or "read-write"',
+    ],
     ['too many', { host: Array.from({ length: 33 }, (_, i) => `h${i}`) }, 'has 33 hosts, and may have 32'],
   ])('%s', (_, connection, problem) => {
-    const read = readConnection(connection)
-    expect(read.problem).toContain(problem)
-    expect(() => new LockPool({ connection })).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }))
+    const message = `"connection" ${problem}`
+    expect(readConnection(connection).problem).toBe(message)
+    expect(() => new LockPool({ connection })).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
+    )
   })
 
   test('the environment can be wrong as well', () => {
