@@ -31,7 +31,7 @@ interface Seen {
   readonly locks: LockPool
   readonly changes: { readonly host: string; readonly downMs: number }[]
   readonly lost: Promise<unknown>
-  leadAway(): void
+  readonly leadAway: () => void
 }
 
 /** A pool that holds a lock on the first server. */
