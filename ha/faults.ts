@@ -9,6 +9,8 @@ export interface Fault {
   strike(cluster: PatroniCluster, primary: NodePlan, standby: NodePlan): Promise<() => void>
   /** Whether the same node may be the primary afterwards. */
   readonly mayStay: boolean
+  /** Whether the old primary ends its sessions by itself, and so frees their locks before their clients can know. */
+  readonly endsSessions: boolean
 }
 
 const nothing = (): void => undefined
@@ -17,6 +19,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   switchover: {
     means: 'an operator makes another node the primary',
     mayStay: false,
+    endsSessions: true,
     async strike(cluster, primary, standby) {
       const to = ['--leader', primary.name, '--candidate', standby.name]
       await cluster.control('switchover', ...to, '--force', 'lockpool')
@@ -26,6 +29,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   restart: {
     means: 'an operator restarts PostgreSQL on the primary',
     mayStay: true,
+    endsSessions: true,
     async strike(cluster, primary) {
       await cluster.control('restart', 'lockpool', primary.name, '--force')
       return nothing
@@ -34,6 +38,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   crash: {
     means: 'SIGKILL of the postmaster; Patroni starts it again in place, or another node takes over',
     mayStay: true,
+    endsSessions: true,
     strike(cluster, primary) {
       const postmaster = cluster.postmasterOf(primary)
       if (postmaster !== null) signal(postmaster, 'SIGKILL')
@@ -43,6 +48,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   'node-death': {
     means: 'SIGKILL of Patroni and all processes of PostgreSQL',
     mayStay: false,
+    endsSessions: false,
     strike(cluster, primary) {
       const server = cluster.serverOf(primary)
       for (const pid of [cluster.patroniOf(primary), ...server]) signal(pid, 'SIGKILL')
@@ -52,6 +58,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   partition: {
     means: 'the primary is cut off from etcd, and its clients are not',
     mayStay: false,
+    endsSessions: true,
     strike(cluster, primary) {
       const relay = cluster.relayOf(primary)
       signal(relay, 'SIGSTOP')
@@ -61,6 +68,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   freeze: {
     means: 'SIGSTOP of Patroni and all processes of PostgreSQL, and later SIGCONT: an old primary comes back',
     mayStay: false,
+    endsSessions: false,
     strike(cluster, primary) {
       const all = [cluster.patroniOf(primary), ...cluster.serverOf(primary)]
       for (const pid of all) signal(pid, 'SIGSTOP')

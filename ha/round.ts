@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { check, type Verdict } from '../chaos/check.js'
+import type { Verdict } from '../chaos/check.js'
 import type { Finding } from '../chaos/check/finding.js'
 import { sharedNow, type History, type Moment } from '../chaos/history.js'
 import { withClient } from '../chaos/with-client.js'
@@ -12,6 +12,7 @@ import { LEFTOVERS } from './ha-sql.js'
 import type { HaOptions } from './options.js'
 import type { PatroniCluster } from './patroni-cluster.js'
 import { isPrimary, leaderOf, successorOf, type Member } from './patroni-view.js'
+import { withEnding } from './overlaps.js'
 import { Prober } from './prober.js'
 import type { Telling } from './worker-process.js'
 
@@ -95,17 +96,16 @@ export async function runRound(
     const after = await cluster.members()
     const leaks = await leftoversOf(cluster.urlOf(cluster.nodeOf(leaderOf(after)!)))
     const results = crews.map(({ lives, isStrict, told }, i): RoundResult => {
-      const verdict = check(historyOf(lives, leaseMs, isStrict, leaks))
+      const history = historyOf(lives, leaseMs, isStrict, leaks)
       const timings = timingsOf({ struckAt, oldPrimary: primary.name, lives, writes: prober.writes })
+      const { databaseBackMs } = timings
+      const backAt = databaseBackMs === null ? null : struckAt + databaseBackMs
+      const ending = FAULTS[fault].endsSessions ? { from: struckAt, to: backAt } : null
+      const { findings, figures } = withEnding(history, ending)
       return {
-        ...{ fault, isStrict, before, after, steps, ...verdict },
+        ...{ fault, isStrict, before, after, steps, timings, figures },
         told: told.map(({ process, telling }) => inWords(process, telling, struckAt)),
-        timings,
-        findings: [
-          ...verdict.findings,
-          ...(served[i] === true ? [] : [NOBODY_SERVED]),
-          ...leftBehind(timings),
-        ],
+        findings: [...findings, ...(served[i] === true ? [] : [NOBODY_SERVED]), ...leftBehind(timings)],
       }
     })
     isClean = results.every(({ findings }) => findings.length === 0)

@@ -14,6 +14,11 @@ export function summary(number: number, means: string, result: RoundResult): str
     `  the holder was told after ${seconds(timings.holderToldMs)}, and its lock granted again after ${seconds(timings.longGrantedMs)}`,
     `  the caller who waited longest once locks were granted again: ${seconds(timings.slowestCallerMs)}`,
     `  ${figures.grants} grants, ${figures.losses} lost, ${timings.refused} refused, ${timings.twoPrimaries} writes of the old primary beside a new one`,
+    ...(figures.excusedOverlaps === 0
+      ? []
+      : [
+          `  ${figures.excusedOverlaps} overlaps that plain mode allows, while the server stopped, of at most ${figures.worstExcusedOverlapMs.toFixed(1)} ms`,
+        ]),
     ...told.map((line) => `  told ${line}`),
     ...findings.slice(0, MOST_FINDINGS).map(({ kind, what }) => `  ! ${kind}: ${what}`),
   ]

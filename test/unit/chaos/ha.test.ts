@@ -6,6 +6,7 @@ import { balancerConfig, patroniConfig, type ClusterPlan } from '../../../ha/clu
 import { FAULT_NAMES } from '../../../ha/faults.js'
 import { timingsOf } from '../../../ha/figures.js'
 import { parseOptions, USAGE } from '../../../ha/options.js'
+import { withEnding, type Ending } from '../../../ha/overlaps.js'
 import { isPrimary, isWhole, leaderOf, membersOf, successorOf } from '../../../ha/patroni-view.js'
 import { read } from '../../support/repository.js'
 
@@ -171,5 +172,46 @@ describe('the timings of a round', () => {
   test('an old primary that writes again beside a new one is counted', () => {
     const both = [...writes, { at: 5000, node: 'old' }]
     expect(timingsOf({ struckAt: 1000, oldPrimary: 'old', lives: [], writes: both }).twoPrimaries).toBe(1)
+  })
+})
+
+describe('overlaps while a server stops', () => {
+  const wall = 0
+  const life = (process: string, at: number): Life => ({
+    process,
+    endedAt: 90_000,
+    how: 'exited',
+    events: [
+      { what: 'asked', ask: process, key: 'cycle', mode: 'exclusive', withinMs: 1000, at: at - 10, wall },
+      { what: 'granted', ask: process, token: String(at), at, wall },
+      { what: 'held', ask: process, at, wall },
+      { what: 'held', ask: process, at: at + 500, wall },
+      { what: 'lost', ask: process, reason: 'its connection ended', at: at + 500, wall },
+    ],
+  })
+  const verdict = (
+    secondAt: number,
+    isStrict = false,
+    ending = { from: 1000, to: 3000 } as Ending | null,
+  ) => {
+    const none = { strikes: [], calms: [], sightings: [], writes: [], leaks: [] }
+    const lives = [life('a', secondAt - 200), life('b', secondAt)]
+    const { findings, figures } = withEnding(
+      { ...none, lives, isStrict, leaseMs: 15_000, endedAt: 90_000 },
+      ending,
+    )
+    return [findings.map(({ kind }) => kind), figures.excusedOverlaps, figures.worstExcusedOverlapMs]
+  }
+
+  test('are what plain mode allows, if the second was granted before the database was back', () => {
+    expect(verdict(1500)).toEqual([[], 1, 300])
+    expect(verdict(3100)).toEqual([['overlap'], 0, 0])
+    expect(verdict(900), 'before the fault').toEqual([['overlap'], 0, 0])
+    expect(verdict(1500, true), 'never in strict mode').toEqual([['overlap'], 0, 0])
+    expect(verdict(1500, false, null), 'of a server that does not end its sessions').toEqual([
+      ['overlap'],
+      0,
+      0,
+    ])
   })
 })
