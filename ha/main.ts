@@ -36,6 +36,9 @@ async function main(options: HaOptions): Promise<void> {
         await writeFile(json, `${JSON.stringify({ version: 1, options, rounds }, null, 2)}\n`)
       for (const result of results)
         write(`${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(i + 1, FAULTS[fault].means, result)}\n`)
+      // There is no cluster left for another round.
+      const unfinished = results[0]?.unfinished ?? null
+      if (unfinished !== null) throw new Error(unfinished)
     }
   } catch (error) {
     // What the rounds before it have shown is still worth knowing.
