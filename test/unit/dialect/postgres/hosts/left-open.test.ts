@@ -53,12 +53,6 @@ test('a user that nobody has named is said to be that of the system', () => {
   expect(told(noDatabase, { connectionString: 'postgres://h' })).toContain(NO_USER)
 })
 
-test('a system without a user is told of', () => {
-  pg.defaults.user = undefined
-  const error = withWhatIsLeftOpen(NO_ROLE, { host: 'h' }, {}) as Error
-  expect(error.message).toMatch(/; no user was given, and the system names none: .*PGUSER$/)
-})
-
 test.each<[string, pg.ClientConfig, Record<string, string>]>([
   ['an object', { host: 'h', user: 'u' }, {}],
   ['a URL', { connectionString: 'postgres://u@h/x' }, {}],
