@@ -160,9 +160,7 @@ test('a database that can not be had: 69 or 78, nothing is started, and no passw
   ]
   const secret = new URL(world.database.url).password
 
-  const its = cases.map(([url]) =>
-    lockpool(['run', 'k', '-v', '--wait', '4s', '--', 'echo', 'ran'], { url }),
-  )
+  const its = cases.map(([url]) => lockpool(['run', 'k', '-v', '--wait', '4s', '--', 'echo', 'ran'], { url }))
   const json = lockpool(['run', 'k', '--json', '--url', cases[0]![0], '--', 'echo', 'ran', 'hidden'])
 
   expect(await Promise.all(its.map((it) => it.ended))).toEqual(cases.map(([, code]) => code))

@@ -12,7 +12,7 @@ interface Opening {
   readonly openingPauseMs: number
 }
 
-/** Tries again where nobody has answered. Whoever refuses has answered, and is not asked again. */
+/** Tries again where no server has answered. A refusal is an answer, so a server that refuses is not asked again. */
 export async function untilAnswered(
   attempt: () => Promise<void>,
   pool: Opening,

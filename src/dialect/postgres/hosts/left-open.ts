@@ -54,9 +54,6 @@ function userHints(config: pg.ClientConfig, environment: HostVariables): string[
   // A system that has no user either is explained by the error itself.
   if (!taken) return []
   return [
-    'no user was given, and the system names none: name one in the address (postgres://user@host), or in PGUSER',
-  ]
-  return [
     `no user was given, so it is that of the system, "${taken}": name one in the address (postgres://user@host), or in PGUSER`,
   ]
 }
