@@ -110,6 +110,12 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#stock.shelf.size
   }
 
+  /** @internal Whether the next connection is one that a caller releases. */
+  get isLentOut(): boolean {
+    const { total, coming, tally } = this.#stock
+    return total >= this.#options.max && coming + tally.closing === 0
+  }
+
   /** Callers in the queue. */
   get waitingCount(): number {
     return this.#line.size

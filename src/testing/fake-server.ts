@@ -90,6 +90,8 @@ export class FakeServer {
   strictLeaseMs: number = Infinity
   /** How long a session can wait in line for a key; 0 if it can't. Milliseconds. */
   longestWaitMs = 750
+  /** @internal What the next wait in the queue for a key fails with. */
+  lineFault: Error | null = null
   /** The number of executed statements of all kinds. */
   statements = 0
   /** @internal Called when a listener wants fewer messages, or more again. */
@@ -319,6 +321,9 @@ export class FakeServer {
     draws: boolean,
   ): Promise<BatchReply> {
     const { key, mode } = operation
+    const fault = this.lineFault
+    this.lineFault = null
+    if (fault !== null) return connection.askLater((_, fail) => fail(fault))
     return this.#lines.during(connection, { key, mode, waitMs }, (turn) => {
       if (turn === 'late') return { answers: SAID.no, token: null, delaysMs: null }
       const reply = this.#run(connection.serverId, [operation], draws)

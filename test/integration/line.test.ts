@@ -196,3 +196,51 @@ test('who goes away leaves nothing in it', async () => {
   await expect.poll(inLine).toEqual([])
   await held.release()
 })
+
+/** Processes among which the key goes from one to the next, for so long. */
+async function working(pools: readonly Pool[], ms: number): Promise<number> {
+  let isOver = false
+  let grants = 0
+  const all = pools.map(async (pool) => {
+    while (!isOver) {
+      const lock = await pool.acquire('hot')
+      grants++
+      await pause(5)
+      await lock.release()
+    }
+  })
+  await pause(ms)
+  isOver = true
+  await Promise.all(all)
+  return grants
+}
+
+test('a wait that is canceled is not the failure of a caller', async () => {
+  const pools = Array.from({ length: 3 }, () => world.pool({ max: 3 }))
+  const ending = working(pools, 2000)
+  let canceled = 0
+  for (let i = 0; i < 40; i++) {
+    const { rowCount } = await world.database.query(
+      `SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+       WHERE wait_event = 'advisory' AND datname = current_database() LIMIT 1`,
+    )
+    canceled += rowCount ?? 0
+    await pause(20)
+  }
+
+  expect(await ending).toBeGreaterThan(20)
+  expect(canceled).toBeGreaterThan(0)
+})
+
+test('without PL/pgSQL nobody stands in line, and each session has found that out once', async () => {
+  await world.database.query('DROP EXTENSION plpgsql')
+  const pools = Array.from({ length: 2 }, () => world.pool({ max: 2 }))
+  const warnings: string[] = []
+  for (const pool of pools) pool.on('warning', ({ error }) => warnings.push(error?.message ?? ''))
+
+  expect(await working(pools, 1500)).toBeGreaterThan(20)
+
+  await world.database.query('CREATE EXTENSION plpgsql')
+  expect([1, 2]).toContain(warnings.length)
+  for (const warning of warnings) expect(warning).toContain('"plpgsql" does not exist')
+})

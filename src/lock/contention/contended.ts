@@ -10,7 +10,7 @@ import type { Tenant } from '../session/tenant.js'
 import type { Dirty } from './agenda.js'
 import type { ContendedHost } from './contended-host.js'
 import type { CommonState, Machine, Stand } from './machine.js'
-import { PlaceInLine, wasQuick } from './place-in-line.js'
+import { hasTimeForLine, PlaceInLine, wasQuick } from './place-in-line.js'
 import { Sleep, type Wake } from './sleep.js'
 
 /**
@@ -55,7 +55,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
 
   abstract advance(): void
   abstract isAskingFor(waiter: LockWaiter<WaitedFor>): boolean
-  abstract askForHolder(): Promise<string | null> | null
+  abstract askForHolder(waiter: LockWaiter<WaitedFor>): Promise<string | null> | null
   abstract holding(): readonly Holding[]
   abstract lost(reason: string, cause?: Error): void
   abstract rang(isWanted: boolean): void
@@ -76,6 +76,12 @@ export abstract class Contended<State extends string, Host extends ContendedHost
 
   get hasSession(): boolean {
     return this.#session !== null
+  }
+
+  /** To say something to other processes, or to ask about them, at once: a session that waits in line has to wait first. */
+  get sessionToSpeak(): Session | null {
+    const { session } = this
+    return session?.state === 'inLine' ? (this.host.line.leastUsed() ?? session) : session
   }
 
   get lastFailure(): LockError | null {
@@ -104,6 +110,11 @@ export abstract class Contended<State extends string, Host extends ContendedHost
 
   now(): number {
     return this.host.clock.now()
+  }
+
+  /** The time of day. */
+  protected get wall(): number {
+    return this.host.clock.instant().wall
   }
 
   /** The entry's facts have changed. */
@@ -191,13 +202,14 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   /** How long the first caller's request may wait in the server's queue. */
   protected get lineMs(): number {
     const longestMs = this.host.line.longestWaitMs(this.#session!)
-    return Math.min(longestMs, Math.ceil(this.queue.first!.leftMs(this.now())))
+    const leftMs = Math.min(this.queue.first!.leftMs(this.now()), this.line!.msUntilBreak(this.wall))
+    return Math.min(longestMs, Math.ceil(leftMs))
   }
 
   /** Other processes want it, and the server passes it on in the order of its queue. */
   protected get isWorthALine(): boolean {
     const { line } = this
-    return line !== null && line.isBusy(this.now())
+    return line !== null && line.isBusy(this.now()) && hasTimeForLine(line.msUntilBreak(this.wall))
   }
 
   /** The caller that is served first has waited longest. */

@@ -12,6 +12,8 @@ export interface Line {
   assignAlone(entry: Tenant): Session | null
   /** How long the entry may wait there: less if no other key could have a session meanwhile. */
   longestWaitMs(session: Session): number
+  /** A session that does not wait in the queue; null if each of them does, or there is none. */
+  leastUsed(): Session | null
   /** The entry would wait in the queue if it had a session to itself. */
   wantAlone(): void
 }

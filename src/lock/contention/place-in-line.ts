@@ -24,18 +24,28 @@ const QUICK_MS = 2000
 const LEAST_MS = 5
 
 /**
- * The server grants a key to its own queue first, so a process that only listens would never get it. After this long with
- * listening processes, a process stops using the queue for a while, so that all have the same chance.
+ * The server grants a key to its own queue first, so a process that only listens would never get it. While processes listen,
+ * all leave the queue at the start of each cycle, so that they have the same chance. Cycles are those of the wall clock: a
+ * break helps only if all processes take it at the same time. If clocks differ by more than a break, a process that listens
+ * waits until the queue is empty.
  */
-const PATIENT_MS = 1000
+const CYCLE_MS = 1250
 const BREAK_MS = 250
 
-/** After this long without a sign of listening processes, there are none. */
-const FORGOTTEN_MS = 1000
+/** For this long after a break, processes that left the queue for it may still listen. */
+const ECHO_MS = 500
+
+/** After a sign of listening processes, this many cycles begin with a break: not every process gets the key in each cycle. */
+const REMEMBERED_CYCLES = 2
 
 /** Whether a wait that ended with this attempt was short enough for the queue. */
 export function wasQuick(kind: OperationKind, waitedMs: number): boolean {
   return (kind === 'retry' || kind === 'poll') && waitedMs < QUICK_MS
+}
+
+function cycleAt(wall: number): { cycle: number; since: number } {
+  const cycle = Math.floor(wall / CYCLE_MS)
+  return { cycle, since: wall - cycle * CYCLE_MS }
 }
 
 /** Whether a caller has enough time left for the queue. */
@@ -55,9 +65,8 @@ export class PlaceInLine {
   #free = 0
   #restsUntil = 0
   #busyUntil = 0
-  /** Since when other processes have been listening, and when the last sign of them came. */
-  #listenedSince = -Infinity
-  #listenedAt = -Infinity
+  /** The last cycle with a sign of listening processes. */
+  #listenedIn = -Infinity
 
   /** After this many waits in a row that found the key free, no other process wants it any more. */
   constructor(aloneAfter: number) {
@@ -74,13 +83,21 @@ export class PlaceInLine {
     this.#busyUntil = now + BUSY_MS
   }
 
-  /** At the release, other processes were listening for it. */
-  othersListen(now: number): void {
-    if (now - this.#listenedAt > FORGOTTEN_MS) this.#listenedSince = now
-    this.#listenedAt = now
-    if (now - this.#listenedSince < PATIENT_MS || !this.isBusy(now)) return
-    this.#listenedAt = -Infinity
-    this.#restsUntil = now + BREAK_MS
+  /** At the release, other processes were listening for it. `wall` is the time of day. */
+  othersListen(wall: number): void {
+    const { cycle, since } = cycleAt(wall)
+    if (since >= BREAK_MS + ECHO_MS) this.#listenedIn = cycle
+  }
+
+  /** Milliseconds until all processes leave the queue; 0 during a break. */
+  msUntilBreak(wall: number): number {
+    const { cycle, since } = cycleAt(wall)
+    if (since < BREAK_MS && this.#hasBreak(cycle)) return 0
+    return this.#hasBreak(cycle + 1) ? CYCLE_MS - since : Infinity
+  }
+
+  #hasBreak(cycle: number): boolean {
+    return this.#listenedIn < cycle && this.#listenedIn >= cycle - REMEMBERED_CYCLES
   }
 
   ended(turn: LineEnd, now: number): void {

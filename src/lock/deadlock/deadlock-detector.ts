@@ -135,7 +135,7 @@ export class DeadlockDetector implements Seeker {
     if (wait.isVerifying || held === null) return
     wait.isVerifying = true
     const [isHeld, isWanted] = await Promise.all([
-      place.isHeld || isTrue(place.session?.signals.isHeldElsewhere(place.key)),
+      place.isHeld || isTrue(place.sessionToSpeak?.signals.isHeldElsewhere(place.key)),
       // A writer in a process that reads the key itself waits there without a registration: this process cannot see it.
       hold.mode === 'shared' || held.queue.size > 0 || isTrue(held.session?.signals.isWanted(held.key)),
     ])
@@ -224,7 +224,7 @@ export class DeadlockDetector implements Seeker {
   #send(probe: Omit<Probe, 'keyId' | 'mode'>, entry: KeyEntry, mode: LockMode): void {
     if (!mayBeHeldElsewhere(entry) || probe.steps.length > MAX_STEPS || !this.#budget.spend()) return
     const text = encodeProbe({ ...probe, keyId: entry.key.id, mode })
-    if (text !== null) entry.session?.signals.tell(text)
+    if (text !== null) entry.sessionToSpeak?.signals.tell(text)
   }
 
   #stepsOf(way: Way): Step[] {

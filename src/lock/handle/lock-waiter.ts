@@ -52,8 +52,8 @@ export interface WaitedFor {
   now(): number
   /** Whether an answer on the wire may grant this waiter what it wants. */
   isAskingFor(waiter: object): boolean
-  /** The holder in another process, if the server can be asked. */
-  askForHolder(): Promise<string | null> | null
+  /** The holder in another process, if the server can be asked for this waiter. */
+  askForHolder(waiter: object): Promise<string | null> | null
   /** The waiter has gone, served or not. */
   left(waiter: object, isGranted: boolean): void
 }
@@ -173,7 +173,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
 
   protected override outOfTime(deadlines: Deadlines): void {
     if (this.isOverdue) return this.timeOut()
-    const holder = this.entry.askForHolder()
+    const holder = this.entry.askForHolder(this)
     if (holder === null && !this.entry.isAskingFor(this)) return this.timeOut()
     this.mark(MARK.overdue)
     deadlines.add(ANSWER_GRACE_MS, this)

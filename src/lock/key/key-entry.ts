@@ -10,6 +10,7 @@ import { hasTimeForLine, type LineEnd } from '../contention/place-in-line.js'
 import type { Wake } from '../contention/sleep.js'
 import { Turn } from '../contention/turn.js'
 import type { Answered, Departure, KeyRequest } from '../session/departure.js'
+import type { Session } from '../session/session.js'
 import type { DrawnToken } from '../handle/drawn-token.js'
 import { after, type Lesson, type Reaction } from './key-answers.js'
 import { nextStep, type KeyFacts, type KeyState, type Step } from './key-state.js'
@@ -92,7 +93,9 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** Whether an answer on the wire may grant this waiter the lock. */
   isAskingFor(waiter: LockWaiter<WaitedFor>): boolean {
     const { state } = this
-    const isAsking = state === 'trying' || state === 'asking' || state === 'inLine' || state === 'joining'
+    // A wait in the queue ends in time for the first waiter, and for no other.
+    if (state === 'inLine') return waiter === this.queue.first
+    const isAsking = state === 'trying' || state === 'asking' || state === 'joining'
     return isAsking && (waiter === this.queue.first || (waiter.mode === 'shared' && this.mode === 'shared'))
   }
 
@@ -100,10 +103,15 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
    * The holder in another process, if that is what the waiter waits for; null if it is not, or if the server cannot be
    * asked.
    */
-  askForHolder(): Promise<string | null> | null {
-    const isElsewhere = this.state === 'waiting' || this.state === 'inLine'
-    if (!isElsewhere || this.session === null) return null
-    return this.session.signals.holderOf(this.key)
+  askForHolder(waiter: LockWaiter<WaitedFor>): Promise<string | null> | null {
+    return this.#sessionToAsk(waiter)?.signals.holderOf(this.key) ?? null
+  }
+
+  /** A session that waits in the queue answers when that wait is over, which is soon only for the first waiter. */
+  #sessionToAsk(waiter: LockWaiter<WaitedFor>): Session | null {
+    if (this.state === 'waiting') return this.session
+    if (this.state !== 'inLine') return null
+    return this.host.line.leastUsed() ?? (waiter === this.queue.first ? this.session : null)
   }
 
   /** What the server should have for this key, if nothing is in doubt. */
@@ -346,7 +354,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
         this.contended = true
         return
       case 'othersListen':
-        return this.line?.othersListen(now)
+        return this.line?.othersListen(this.wall)
       case 'hot':
         return this.ownLine.seen(now)
       case 'othersCame':

@@ -59,6 +59,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   /** Whether an answer on the wire may grant this waiter a permit. */
   isAskingFor(waiter: LockWaiter<WaitedFor>): boolean {
+    // A wait in the queue ends in time for the first waiter, and for no other.
+    if (this.state === 'inLine') return waiter === this.queue.first
     let place = 0
     for (const each of this.queue) {
       if (place++ >= this.#asked) return false
@@ -296,7 +298,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'gaveUp':
         return this.gaveUp(missing)
       case 'othersListen':
-        return this.line?.othersListen(now)
+        return this.line?.othersListen(this.wall)
       case 'trustOthers':
         return this.#courtesy.wasRight()
       case 'ring':

@@ -18,6 +18,12 @@ const REST_MS = 10_000
 /** The only session does not wait longer than this at a time: other keys may need it. */
 const ONLY_ONE_MS = 100
 
+/**
+ * No answer comes during a wait, and before it there may be none for a third of the lease: it must not be over by then. Only
+ * with leases below three seconds is a wait shorter for that.
+ */
+const OF_LEASE = 0.25
+
 interface LineHost {
   readonly clock: Clock
   all(): readonly Session[]
@@ -25,8 +31,8 @@ interface LineHost {
   isUsable(session: Session): boolean
   /** Whether there is room for another session. */
   mayOpen(): boolean
-  /** Opens another session, if there is room. */
-  openForLine(): void
+  /** Opens another session. */
+  open(): void
 }
 
 /** Which sessions wait in the server's queue, each for one key, and which are available for all other keys. */
@@ -54,12 +60,13 @@ export class LineSessions implements Line {
   }
 
   longestWaitMs({ link }: Session): number {
+    const longestMs = Math.min(link.longestWaitMs, Math.floor(link.leaseMs * OF_LEASE))
     const mayBeAlone = this.#host.all().length < 2 && !this.#host.mayOpen()
-    return mayBeAlone ? Math.min(link.longestWaitMs, ONLY_ONE_MS) : link.longestWaitMs
+    return mayBeAlone ? Math.min(longestMs, ONLY_ONE_MS) : longestMs
   }
 
   wantAlone(): void {
-    this.#host.openForLine()
+    if (this.#host.mayOpen()) this.#host.open()
   }
 
   /** The session begins to wait in the queue. */

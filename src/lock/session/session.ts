@@ -325,13 +325,15 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return this.#chores.settledAt > 0 && this.#host.wants.strict
   }
 
-  async #failed({ keys, permits }: Departure, error: unknown): Promise<void> {
+  async #failed({ keys, permits, waitMs }: Departure, error: unknown): Promise<void> {
     if (this.isOver) return
     const sentAt = this.clock.instant()
     const explained = this.#host.explain(error)
     const requests = [...keys, ...permits.map(({ request }) => request)]
-    const mayAsk = this.link.goesWithoutTokens(error)
-    if (mayAsk) this.tokensChanged()
+    const goesWithout = this.link.goesWithoutTokens(error)
+    // Only the wait in the queue may have failed: the server has no PL/pgSQL, or an administrator has canceled the wait.
+    const mayAsk = goesWithout || waitMs > 0
+    if (goesWithout) this.tokensChanged()
     else this.#host.warn('a batch of lock operations failed', explained)
     let losers: readonly Client[]
     try {

@@ -21,10 +21,7 @@ import { Unhoused } from './unhoused.js'
  */
 const SPREAD_FROM = 200
 
-/**
- * How soon the pool looks for a session again for callers that wait for the server, if the connection pool has no
- * opinion: the connection could be opened, but was not suitable.
- */
+/** How soon the pool looks for a session again if a connection could be opened, but was not suitable. */
 const LOOK_AGAIN_MS = 300
 
 export interface SessionsHost extends Pick<
@@ -91,9 +88,7 @@ export class Sessions<C extends object> implements SessionHost {
       all: () => this.#sessions,
       isUsable: (session) => this.#isUsable(session),
       mayOpen: () => this.#mayOpenForLine(),
-      openForLine: () => {
-        if (this.#mayOpenForLine()) this.#openOne()
-      },
+      open: () => this.#openOne(),
     })
     this.#opener = new SessionOpener(pool, dialect, options, {
       clock: host.clock,
@@ -223,7 +218,8 @@ export class Sessions<C extends object> implements SessionHost {
 
   #waitForOne(entry: Tenant): void {
     this.#homeless.add(entry)
-    if (this.#opening.size === 0 && this.#sessions.length > 0) this.line.isInTheWay()
+    const isComing = this.#opening.size > 0 && !this.#pool.isLentOut
+    if (!isComing && this.#sessions.length > 0) this.line.isInTheWay()
   }
 
   /** Whether keys may be assigned to it. */
@@ -241,9 +237,8 @@ export class Sessions<C extends object> implements SessionHost {
   #openOne(): void {
     const usable = this.#leases.size - this.#leaving.size
     const limit = Math.min(this.#options.limit, (this.#dialect.can ?? SESSION_LOCKS).sessions)
-    const isEnough = this.#opening.size > 0 || usable >= limit
-    if (this.#homeless.isPausing && this.#readiness === null) return
-    if (isEnough || this.#isClosed) return
+    const isPausing = this.#homeless.isPausing && this.#readiness === null
+    if (isPausing || this.#opening.size > 0 || usable >= limit || this.#isClosed) return
     const opening = new AbortController()
     this.#opening.add(opening)
     this.agenda.tell(() => {
@@ -307,6 +302,7 @@ export class Sessions<C extends object> implements SessionHost {
     }
     if (this.#options.max > 1) return false
     this.#leaving.add(session)
+    if (this.#homeless.size > 0) this.#openOne()
     return true
   }
 
@@ -333,6 +329,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#leaving.delete(session)
     this.#idleSince.delete(session)
     this.#host.left(session.link)
+    if (this.#homeless.size > 0) this.#openOne()
     return lease
   }
 

@@ -11,6 +11,7 @@ import type { PostgresKey } from '../keys/key.js'
 import type { TextRow } from '../connection/stepped-query.js'
 import type { OwnValue, Prepared } from '../connection/own-query.js'
 import type { ServerConnection } from '../connection/server-connection.js'
+import { sqlState } from '../connection/server-errors.js'
 
 /** A wait for a key. */
 export interface LineWait {
@@ -25,6 +26,8 @@ export interface LineWait {
 export class PostgresLine {
   readonly #server: ServerConnection
   #longestWaitMs: number
+  /** In a row. */
+  #failures = 0
 
   /** `quietWaitMs` is how long one may wait in this server without a line in its log. */
   constructor(server: ServerConnection, quietWaitMs: number) {
@@ -73,16 +76,19 @@ export class PostgresLine {
     try {
       const first = (row: TextRow): void => heard(row[LINE_COLUMN] === 'free')
       const [row] = await this.#server.stepped<Row>(steps, statement, values, first)
+      this.#failures = 0
       return row!
     } catch (error) {
-      // It has no PL/pgSQL, say: we do without.
-      this.#longestWaitMs = 0
+      if (++this.#failures >= MAX_FAILURES || sqlState(error) === UNDEFINED_OBJECT) this.#longestWaitMs = 0
       throw error
     }
   }
 }
 
 const LINE_COLUMN = 2
+
+/** The server has no PL/pgSQL. */
+const UNDEFINED_OBJECT = '42704'
 
 /** In one go. A wait that was given up by the client goes on for as long, and so does one on a network that has gone dark. */
 const LONGEST_MS = 750
@@ -92,6 +98,9 @@ const SAFE = 0.75
 
 /** For less it is not worth it. */
 const SHORTEST_MS = 100
+
+/** One may have been canceled, or the sequence of tokens was gone: with more it is the wait itself that does not work. */
+const MAX_FAILURES = 3
 
 interface Steps {
   readonly come: Prepared

@@ -46,30 +46,28 @@ test('places that are lost for four seconds are not taken any more for five', ()
   expect(place.isBusy(14_000), 'the count begins anew').toBe(true)
 })
 
-test('where others only listen, nobody stands in line for a quarter of a second out of one and a quarter', () => {
+test('where others listen, the next two cycles begin with a break', () => {
   const place = new PlaceInLine(3)
-  const released = (now: number): boolean => {
-    place.seen(now)
-    place.othersListen(now)
-    return place.isBusy(now)
-  }
-  expect([released(0), released(600), released(999)]).toEqual([true, true, true])
-  expect(released(1000)).toBe(false)
-  expect([released(1249), released(1250)]).toEqual([false, true])
-  expect([released(1300), released(2248)]).toEqual([true, true])
-  expect(released(2249), 'counted from the break').toBe(false)
+  expect(place.msUntilBreak(1249)).toBe(Infinity)
+
+  place.othersListen(2000)
+  expect(place.msUntilBreak(2000)).toBe(500)
+  expect([2499, 2500, 2749, 2750].map((wall) => place.msUntilBreak(wall))).toEqual([1, 0, 0, 1000])
+  expect([3749, 3750, 3999, 4000].map((wall) => place.msUntilBreak(wall))).toEqual([1, 0, 0, Infinity])
 })
 
-test('others who were not heard of for a second have gone', () => {
+test('a cycle that others were first found to listen in is not its own break', () => {
   const place = new PlaceInLine(3)
-  place.seen(0)
-  place.othersListen(0)
-  place.othersListen(1001)
-  place.seen(1900)
-  place.othersListen(1900)
-  expect(place.isBusy(1900)).toBe(true)
-  place.othersListen(2001)
-  expect(place.isBusy(2001)).toBe(false)
+  place.othersListen(2000)
+  expect(place.msUntilBreak(1250)).toBe(1250)
+})
+
+test('who listens in a break, or soon after it, may have taken it: that is no reason for another', () => {
+  const place = new PlaceInLine(3)
+  for (const wall of [2500, 2749, 3249]) place.othersListen(wall)
+  expect(place.msUntilBreak(3250)).toBe(Infinity)
+  place.othersListen(3250)
+  expect(place.msUntilBreak(3250)).toBe(500)
 })
 
 test('a wait was quick if it was slept through, and for less than two seconds', () => {
