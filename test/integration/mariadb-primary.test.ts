@@ -8,9 +8,13 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'an address that leads to anoth
   const urls: string[] = []
 
   beforeAll(async () => {
-    servers.push(...(await Promise.all([OwnMariaDb.start(), OwnMariaDb.start()])))
-    for (const server of servers) urls.push(await server.createDatabase())
-  }, 60_000)
+    // One after the other: a port that is free is taken only when its server has started.
+    for (let i = 0; i < 2; i++) {
+      const server = await OwnMariaDb.start()
+      servers.push(server)
+      urls.push(await server.createDatabase())
+    }
+  }, 120_000)
 
   afterAll(() => Promise.all(servers.map((server) => server[Symbol.asyncDispose]())))
 
