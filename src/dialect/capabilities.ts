@@ -2,7 +2,7 @@
 export type Feature =
   /** `shared` as a mode. */
   | 'shared mode'
-  /** `Listening.lineUp`. */
+  /** `LockLink.lineUp`: a session waits in the server's own queue for a key. */
   | 'line'
   /** `LockLink.claim` and `tell`: processes say things to each other. */
   | 'messages'

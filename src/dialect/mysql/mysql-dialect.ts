@@ -19,7 +19,7 @@ import type { MysqlConnection } from './connection/connection.js'
 import { explain } from './connection/server-errors.js'
 import { MysqlLink } from './locks/link.js'
 
-/** The server gives up what it holds for a process that hangs: its place at the head of a line. Seconds. */
+/** The server gives up what it holds for a process that hangs: the names by which it is found. Seconds. */
 const BELL_LEASE_S = 15
 
 /** What named locks are not. */
@@ -39,18 +39,32 @@ const NAMED_LOCKS: Capabilities = {
   sessions: Infinity,
 }
 
+/** What those of MySQL are not, besides. */
+const NAMED_LOCKS_OF_MYSQL: Capabilities = {
+  ...NAMED_LOCKS,
+  gaps: {
+    ...NAMED_LOCKS.gaps,
+    line: 'GET_LOCK waits for whole seconds in MySQL, which is longer than a statement of a lock session may take: waiters are woken instead',
+  },
+}
+
 /** Named locks of MariaDB 10.6 and MySQL 8.0, and later, as one pool speaks of them. */
 export class MysqlDialect implements Dialect<MysqlConnection> {
-  readonly can: Capabilities = NAMED_LOCKS
   readonly hashOf: (keyId: string) => number = hashOf
   readonly #database: string | null
   readonly #names: LockNames
   readonly #bells = new Bells()
+  #isMariaDb = true
 
   /** `database` is that of all connections, as the program has written it. */
   constructor(database: string | null) {
     this.#database = database
     this.#names = new LockNames(database)
+  }
+
+  /** Until a server was met, it is taken for MariaDB. */
+  get can(): Capabilities {
+    return this.#isMariaDb ? NAMED_LOCKS : NAMED_LOCKS_OF_MYSQL
   }
 
   encodeKey(key: LockKey, namespace: string): KeyCode {
@@ -74,6 +88,7 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
       const facts = await checkServer(server, this.#database)
       await putInForce(server, facts, settings.leaseMs)
       const fencing = await findFencing(server, facts, settings)
+      this.#isMariaDb = facts.isMariaDb
       forget()
       return new MysqlLink(server, facts, fencing, settings, this.#bells, ended)
     } catch (error) {

@@ -21,7 +21,12 @@ export const SHAPE_SLOTS = 2
 /** The suffixes under which interest is kept. */
 export const INTEREST_SUFFIXES: readonly string[] = Array.from({ length: INTEREST_SLOTS }, (_, i) => `/${i}`)
 
-/** The suffix under which processes stand in line. */
+/** The names under which interest in the key of this name is kept. */
+export function interestNames(id: string): string[] {
+  return INTEREST_SUFFIXES.map((suffix) => `${id}${suffix}`)
+}
+
+/** The suffix of the name that whoever is at the head of the line for a key has. */
 export const LINE_SUFFIX = '/l'
 
 /** Held by the connection on which a process listens, for each of its lock sessions: by the number of the session. */

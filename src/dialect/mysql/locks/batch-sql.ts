@@ -1,4 +1,5 @@
 import { INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
+import { TOKEN } from './line-sql.js'
 
 /**
  * What the operations are in SQL. In these texts `:k` is the name of the lock, `:0` to `:3` are the names under which
@@ -78,9 +79,6 @@ function single(sql: string, token: string): Statement {
   })
   return { sql: `SELECT ${text}, CONNECTION_ID()`, names }
 }
-
-/** Drawn from one counter of the server: of all that are drawn while it runs, a later one is greater. */
-const TOKEN = `CAST(UUID_SHORT() AS CHAR)`
 
 const KINDS = Object.keys(OPERATIONS) as ServerOperation[]
 

@@ -33,8 +33,6 @@ function serverOperation(
   interest: InterestBook,
 ): ServerOperation {
   switch (kind) {
-    case 'lineUp':
-      return 'try'
     case 'try':
     case 'yield':
     case 'queue':
@@ -54,6 +52,8 @@ function serverOperation(
     case 'mark':
     case 'unmark':
       return assert(false, 'only readers do this') as never
+    case 'lineUp':
+      return assert(false, 'it has a statement of its own') as never
   }
 }
 

@@ -12,7 +12,9 @@ import type { Bells } from '../notify/listeners.js'
 import { Fence } from '../fencing/fence.js'
 import { Holdings, isShape } from './holdings.js'
 import { InterestBook } from '../notify/registration-book.js'
-import { INTEREST_SUFFIXES } from '../keys/lock-names.js'
+import { interestNames } from '../keys/lock-names.js'
+import { lineOf, MysqlLine, type Turn } from './line.js'
+import { IS_WANTED_OR_AWAITED } from './permit-sql.js'
 import { doubtfulNames, Permits } from './permits.js'
 import { ring } from '../notify/notify.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
@@ -41,6 +43,7 @@ export class MysqlLink implements LockLink {
   readonly #bells: Bells
   readonly #holdings = new Holdings()
   readonly #interest: InterestBook
+  readonly #line: MysqlLine
   readonly #ended: (cause: Error) => void
   readonly #forget: () => void
   #fencing: Fencing
@@ -64,6 +67,10 @@ export class MysqlLink implements LockLink {
     this.#settings = settings
     this.#bells = bells
     this.#ended = ended
+    this.#line = new MysqlLine(facts.isMariaDb, {
+      ask: (sql, values) => this.#ask(sql, values),
+      waits: (isWaiting) => bells.waits(server, isWaiting),
+    })
     this.#interest = new InterestBook(bells.armed, () => bells.changed())
     bells.joined(server)
     this.#forget = server.onEnd((cause) => {
@@ -81,11 +88,19 @@ export class MysqlLink implements LockLink {
     return this.noFencing === null
   }
 
-  /** Nothing of ours waits in the server here. */
-  readonly longestWaitMs = 0
+  get longestWaitMs(): number {
+    return this.#line.longestWaitMs
+  }
 
-  lineUp(operation: LockOperation): Promise<BatchReply> {
-    return this.run([operation])
+  async lineUp({ key: { id: name } }: LockOperation, waitMs: number): Promise<BatchReply> {
+    try {
+      const { said, token } = await this.#lineUp(name, waitMs)
+      if (said !== SAID.no) this.#holdings.took(name)
+      return { answers: said, token, delaysMs: null }
+    } catch (error) {
+      this.#holdings.doubt([name, lineOf(name)])
+      throw error
+    }
   }
 
   async run(operations: readonly LockOperation[]): Promise<BatchReply> {
@@ -95,8 +110,7 @@ export class MysqlLink implements LockLink {
       this.#account(asked, reply.answers)
       return reply
     } catch (error) {
-      for (const { name } of asked)
-        this.#holdings.doubt([name, ...INTEREST_SUFFIXES.map((slot) => `${name}${slot}`)])
+      for (const { name } of asked) this.#holdings.doubt([name, ...interestNames(name)])
       throw error
     }
   }
@@ -105,6 +119,7 @@ export class MysqlLink implements LockLink {
     const fencing = this.#fencing
     const permits = new Permits({
       ask: (sql, values) => this.#ask(sql, values),
+      lineUp: (name, waitMs) => this.#lineUp(name, waitMs),
       holdings: this.#holdings,
       interest: this.#interest,
       token: typeof fencing === 'string' ? null : (drawn) => this.#saw(fencing.token(drawn)),
@@ -121,8 +136,9 @@ export class MysqlLink implements LockLink {
     return ring(this.#server, keys)
   }
 
-  async isWanted(key: KeyCode): Promise<boolean> {
-    return (await this.ring([key])).has(key.id)
+  async isWanted({ id }: KeyCode): Promise<boolean> {
+    const [isWanted] = await this.#ask(IS_WANTED_OR_AWAITED, [...interestNames(id), lineOf(id)])
+    return Number(isWanted) === 1
   }
 
   /** There is no way to tell all others something. Who stands in line comes in order without it. */
@@ -188,6 +204,13 @@ export class MysqlLink implements LockLink {
     await this.#server.reset()
   }
 
+  async #lineUp(name: string, waitMs: number): Promise<{ said: Turn['said']; token: string | null }> {
+    const fencing = this.#fencing
+    const isDrawing = typeof fencing !== 'string'
+    const { said, drawn } = await this.#line.lineUp(name, waitMs, isDrawing)
+    return { said, token: isDrawing && drawn !== null ? this.#saw(fencing.token(drawn)) : null }
+  }
+
   async #runOne(asked: Asked): Promise<BatchReply> {
     const fencing = this.#fencing
     const statements = typeof fencing === 'string' ? WITHOUT_TOKEN : WITH_TOKEN
@@ -228,7 +251,7 @@ export class MysqlLink implements LockLink {
   }
 
   /** Every statement says, in its last column, on which session it has run. */
-  async #ask(sql: string, values: readonly string[]): Promise<OwnRow> {
+  async #ask(sql: string, values: readonly (string | number)[]): Promise<OwnRow> {
     const row = await this.#server.ask(sql, values)
     if (Number(row.at(-1)) === this.serverId) return row
     const cause = new PoolerDetectedError(SWITCHED)

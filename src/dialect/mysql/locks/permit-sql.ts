@@ -1,4 +1,5 @@
-import { INTEREST_SUFFIXES, SHAPE_SLOTS } from '../keys/lock-names.js'
+import { INTEREST_SUFFIXES, LINE_SUFFIX, SHAPE_SLOTS } from '../keys/lock-names.js'
+import { TOKEN } from './line-sql.js'
 
 const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
 
@@ -14,12 +15,16 @@ function take(token: string): string {
   )
 }
 
-export const TAKE_SLOTS: string = take(`CAST(UUID_SHORT() AS CHAR)`)
+export const TAKE_SLOTS: string = take(TOKEN)
 export const TAKE_SLOTS_PLAIN: string = take(`'g'`)
 
-/** `d`: given up. `a`: given up, and somebody stands in line for it. `n`: it was not held. */
+/**
+ * `d`: given up. `a`: given up, and somebody stands in line for it. `n`: it was not held. The look comes first: whoever gets
+ * it has left the line a moment later.
+ */
 export const GIVE_SLOTS: string =
-  `SELECT GROUP_CONCAT(IF(RELEASE_LOCK(k) = 1, IF(IS_USED_LOCK(CONCAT(k, '/l')) IS NULL, 'd', 'a'), 'n') SEPARATOR ''), ` +
+  `SELECT GROUP_CONCAT(IF(IS_USED_LOCK(CONCAT(k, '${LINE_SUFFIX}')) IS NULL, ` +
+  `IF(RELEASE_LOCK(k) = 1, 'd', 'n'), IF(RELEASE_LOCK(k) = 1, 'a', 'n')) SEPARATOR ''), ` +
   `CONNECTION_ID() FROM JSON_TABLE(?, '$[*]' COLUMNS (k ${NAME} PATH '$')) AS t`
 
 /** Of the names given, takes the first that is free, and answers its place; `n` if none is. */
@@ -34,9 +39,15 @@ function takeFirst(count: number): string {
 }
 
 /** Whether another session has one of the names under which interest in `?` is kept. */
-export const IS_WANTED: string =
-  `SELECT COALESCE(${INTEREST_SUFFIXES.map(() => `NULLIF(IS_USED_LOCK(?), CONNECTION_ID())`).join(', ')}) IS NOT NULL, ` +
-  `CONNECTION_ID()`
+export const IS_WANTED: string = isUsed(INTEREST_SUFFIXES.length)
+
+/** Whether another session has one of these, or stands in line for it: that is one name more. */
+export const IS_WANTED_OR_AWAITED: string = isUsed(INTEREST_SUFFIXES.length + 1)
+
+function isUsed(names: number): string {
+  const users = Array.from({ length: names }, () => `NULLIF(IS_USED_LOCK(?), CONNECTION_ID())`)
+  return `SELECT COALESCE(${users.join(', ')}) IS NOT NULL, CONNECTION_ID()`
+}
 
 export const GIVE_ONE: string = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
 

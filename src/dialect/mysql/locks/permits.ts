@@ -1,7 +1,8 @@
 import type { PermitOperation, PermitReply, SemaphoreCode, TakenPermit } from '../../permit-operation.js'
+import { SAID, type Answer } from '../../lock-operation.js'
 import type { Holdings } from './holdings.js'
 import type { InterestBook } from '../notify/registration-book.js'
-import { INTEREST_SUFFIXES, SHAPE_SLOTS } from '../keys/lock-names.js'
+import { INTEREST_SLOTS, interestNames, SHAPE_SLOTS } from '../keys/lock-names.js'
 import {
   GIVE_ONE,
   GIVE_SLOTS,
@@ -11,6 +12,7 @@ import {
   TAKE_SLOTS,
   TAKE_SLOTS_PLAIN,
 } from './permit-sql.js'
+import { lineOf } from './line.js'
 import type { OwnRow } from '../connection/server-connection.js'
 
 /** Rounds in which slots were free that were gone when they were to be taken. In each, somebody else was served. */
@@ -24,6 +26,11 @@ const ALL_NUMBERS = `[${Array.from({ length: MOST_PERMITS }, (_, i) => i + 1).jo
 /** What permits need of a lock session. */
 export interface PermitTools {
   readonly ask: (sql: string, values: readonly string[]) => Promise<OwnRow>
+  /** Waits in line for one slot, and takes it. */
+  readonly lineUp: (
+    name: string,
+    waitMs: number,
+  ) => Promise<{ readonly said: Answer; readonly token: string | null }>
   readonly holdings: Holdings
   readonly interest: InterestBook
   /** The token for what the server drew; null where there are none. */
@@ -46,6 +53,7 @@ export class Permits {
       return NOTHING
     }
     if (kind === 'release') return this.#release(operation)
+    if (kind === 'lineUp') return this.#lineUp(operation)
     const isWaiting = kind !== 'take'
     const isInterested = isWaiting && (await this.#setInterest(semaphore))
     const taken = await this.#take(operation)
@@ -56,10 +64,32 @@ export class Permits {
     return { ...NOTHING, taken, said, otherPermits: operation.looks ? await this.#others(semaphore) : null }
   }
 
-  async #take({ semaphore, from, slots, atMost }: PermitOperation): Promise<TakenPermit[]> {
-    const { permits } = semaphore
-    const order = Array.from({ length: permits }, (_, i) => (from + i) % permits)
-    let candidates = order.filter((slot) => !slots.includes(slot))
+  /** One slot is waited for, and what else is wanted is taken as it is found. */
+  async #lineUp(operation: PermitOperation): Promise<PermitReply> {
+    const { semaphore, slots, waitMs, atMost } = operation
+    const slot = this.#order(operation)[0]!
+    const { said, token } = await this.#tools.lineUp(semaphore.slot(slot).id, waitMs)
+    const taken: TakenPermit[] = []
+    if (said !== SAID.no) {
+      this.#tools.holdings.took(semaphore.slot(slot).id)
+      taken.push({ slot, token })
+    }
+    const rest = { ...operation, slots: [...slots, ...taken.map((each) => each.slot)] }
+    taken.push(...(await this.#take({ ...rest, atMost: atMost - taken.length })))
+    if (operation.enters && taken.length > 0) await this.#enter(semaphore)
+    const otherPermits = operation.looks ? await this.#others(semaphore) : null
+    return { ...NOTHING, taken, said: said === SAID.free ? 'free' : 'done', otherPermits }
+  }
+
+  /** The slots that this session does not have, in the order in which they are tried. */
+  #order({ semaphore: { permits }, from, slots }: PermitOperation): number[] {
+    const all = Array.from({ length: permits }, (_, i) => (from + i) % permits)
+    return all.filter((slot) => !slots.includes(slot))
+  }
+
+  async #take(operation: PermitOperation): Promise<TakenPermit[]> {
+    const { semaphore, atMost } = operation
+    let candidates = this.#order(operation)
     const taken: TakenPermit[] = []
     for (let round = 0; round < MAX_ROUNDS && taken.length < atMost && candidates.length > 0; round++)
       candidates = await this.#round(semaphore, candidates, atMost - taken.length, taken)
@@ -96,7 +126,7 @@ export class Permits {
     for (const name of names) holdings.gave(name)
     if (exits) await this.#exit(semaphore)
     const told = String(answers)
-    const isWanted = Number((await ask(IS_WANTED, interestNames(semaphore)))[0]) === 1
+    const isWanted = Number((await ask(IS_WANTED, interestNames(semaphore.key.id)))[0]) === 1
     const said = isWanted ? 'wanted' : told.includes('a') ? 'awaited' : 'done'
     return { ...NOTHING, missing: slots.filter((_, i) => told[i] === 'n'), said }
   }
@@ -105,8 +135,7 @@ export class Permits {
     const { ask, interest } = this.#tools
     interest.asks(id, false)
     if (interest.slotOf(id) !== null) return true
-    const names = INTEREST_SUFFIXES.map((suffix) => `${id}${suffix}`)
-    const [place] = await ask(TAKE_FIRST[INTEREST_SUFFIXES.length]!, names)
+    const [place] = await ask(TAKE_FIRST[INTEREST_SLOTS]!, interestNames(id))
     if (place === 'n') return false
     interest.set(id, String(place))
     return true
@@ -150,18 +179,15 @@ export class Permits {
 }
 
 /** All names that an operation which has failed may have taken. */
-export function doubtfulNames({ semaphore, slots }: PermitOperation): string[] {
+export function doubtfulNames({ kind, semaphore, slots }: PermitOperation): string[] {
   const all = Array.from({ length: semaphore.permits }, (_, slot) => slot)
   const others = all.filter((slot) => !slots.includes(slot)).map((slot) => semaphore.slot(slot).id)
-  return [...others, ...interestNames(semaphore), ...shapeNames(semaphore)]
+  const lines = kind === 'lineUp' ? others.map(lineOf) : []
+  return [...others, ...lines, ...interestNames(semaphore.key.id), ...shapeNames(semaphore)]
 }
 
 const NOTHING: PermitReply = { taken: [], said: 'done', missing: [], otherPermits: null }
 
 function shapeNames({ shape }: SemaphoreCode): string[] {
   return Array.from({ length: SHAPE_SLOTS }, (_, i) => `${shape.id}/${i}`)
-}
-
-function interestNames({ key: { id } }: SemaphoreCode): string[] {
-  return INTEREST_SUFFIXES.map((suffix) => `${id}${suffix}`)
 }

@@ -14,6 +14,8 @@ export class Bells {
   /** What is waited for, and was not told to be free since it was last asked for. */
   readonly armed: Map<string, Wanted> = new Map()
   readonly sessions: Set<ServerConnection> = new Set()
+  /** Sessions that wait in the server, and say nothing else meanwhile. */
+  readonly #waiting = new Set<ServerConnection>()
   /** Usually one; for a moment there may be the next one already. */
   readonly #bells = new Set<Wakeable>()
 
@@ -32,6 +34,11 @@ export class Bells {
     this.changed()
   }
 
+  waits(session: ServerConnection, isWaiting: boolean): void {
+    if (isWaiting) this.#waiting.add(session)
+    else this.#waiting.delete(session)
+  }
+
   listens(bell: Wakeable): void {
     this.#bells.add(bell)
   }
@@ -47,7 +54,8 @@ export class Bells {
 
   /** Interrupts the sleep of a bell of our own. False if there is no session to say it: the sleep ends by itself. */
   disturb(bell: number): boolean {
-    const [session] = this.sessions
+    const [first] = this.sessions
+    const session = [...this.sessions].find((each) => !this.#waiting.has(each)) ?? first
     session?.say(interrupt(bell)).catch(() => undefined)
     return session !== undefined
   }

@@ -1,12 +1,9 @@
-import { BELL_PREFIX, INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
+import { BELL_PREFIX, INTEREST_SUFFIXES } from '../keys/lock-names.js'
 
 const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
 
 /** Seconds. Shorter than any `long_query_time` that somebody would set, so that no log has it. */
 const SLEEP_S = 2
-
-/** Seconds. One who has not come to the head of a line by then, or to the lock, has lost its place. */
-const LINE_S = 0.25
 
 /** For each key, separated by commas, those who wait for it in other sessions: the connection that listens for each, or 0. */
 export const WHO_WAITS: string =
@@ -35,20 +32,3 @@ export const SLEEP_UNTIL_FREE: string =
   `FROM JSON_TABLE(?, '$[*]' COLUMNS (i FOR ORDINALITY, k ${NAME} PATH '$')) AS t) AS d`
 
 export const SLEEP: string = `SELECT SLEEP(${SLEEP_S}), CONNECTION_ID()`
-
-/**
- * Waits in line for the lock, whose name is the last two parameters; the others are the name of the line. Whoever has that is
- * the head of the line. It has the lock no longer than that it is known to be free. `h` or `q`: nobody was before us, or
- * somebody was. Then `f`: the lock was free; `c`: it has been given up; `l`: it was not, or there was no place.
- */
-export const LINE_UP: string =
-  `SELECT CASE WHEN GET_LOCK(?, 0) = 1 THEN 'h' WHEN GET_LOCK(?, ${LINE_S}) = 1 THEN 'q' ELSE 'l' END, ` +
-  `CASE WHEN COALESCE(IS_USED_LOCK(?), 0) <> CONNECTION_ID() THEN 'l' ` +
-  `WHEN GET_LOCK(?, 0) = 1 THEN IF(RELEASE_LOCK(?) = 1, 'f', 'f') ` +
-  `WHEN GET_LOCK(?, ${LINE_S}) = 1 THEN IF(RELEASE_LOCK(?) = 1, 'c', 'c') ELSE 'l' END, CONNECTION_ID()`
-
-/** The parameters of `LINE_UP`, for the lock of this name. */
-export function lineParameters(name: string): string[] {
-  const line = `${name}${LINE_SUFFIX}`
-  return [line, line, line, name, name, name, name]
-}

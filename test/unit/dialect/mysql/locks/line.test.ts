@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { MysqlLine } from '../../../../../src/dialect/mysql/locks/line.js'
+import { MysqlDialect } from '../../../../../src/dialect/mysql/mysql-dialect.js'
+
+const line = (answer: () => Promise<(string | number)[]>, states: boolean[] = []): MysqlLine =>
+  new MysqlLine(true, { ask: answer, waits: (isWaiting) => states.push(isWaiting) })
+
+test('where GET_LOCK waits for whole seconds there is no line', () => {
+  const tools = { ask: () => Promise.reject(new Error()), waits: () => undefined }
+  expect(new MysqlLine(false, tools).longestWaitMs).toBe(0)
+  expect(new MysqlLine(true, tools).longestWaitMs).toBeGreaterThan(0)
+})
+
+test('an answer is what became of it, and what was drawn', async () => {
+  expect(await line(async () => ['f', 7]).lineUp('a', 5, false)).toEqual({ said: 'f', drawn: null })
+  expect(await line(async () => ['g12', 7]).lineUp('a', 5, true)).toEqual({ said: 'g', drawn: '12' })
+  expect(await line(async () => ['n', 7]).lineUp('a', 5, true)).toEqual({ said: 'n', drawn: null })
+})
+
+test('the wait is over however it ends', async () => {
+  const states: boolean[] = []
+  const failing = line(() => Promise.reject(new Error('interrupted')), states)
+
+  await expect(failing.lineUp('a', 5, true)).rejects.toThrow('interrupted')
+
+  expect(states).toEqual([true, false])
+})
+
+test('a pool takes its server for MariaDB until it has met it', () => {
+  expect(new MysqlDialect('shop').can.gaps.line).toBeUndefined()
+})
