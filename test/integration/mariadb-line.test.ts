@@ -100,10 +100,8 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     const [holder, head] = [await link(), await link()]
     const connection = await factory.open(new AbortController().signal)
     connections.push(connection)
-    const settings = {
-      ...{ leaseMs: 60_000, fencing: 'off', strict: false, sender: 'x' },
-      seen: new SeenTokens(),
-    } as const
+    const rest = { fencing: 'off', strict: false, sender: 'x', seen: new SeenTokens() } as const
+    const settings = { leaseMs: 60_000, ...rest }
     const plain = await dialect.attach(connection, settings, () => undefined, null)
     expect(await plain.lineUp(op('lineUp'), 100)).toMatchObject({ answers: 'f', token: null })
     await ask(plain, 'release')
@@ -117,6 +115,31 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     expect(await turn).toMatchObject({ answers: 'g', token: null })
     await ask(plain, 'release')
     expect((await behind).token).not.toBeNull()
+  })
+
+  test('one who only listens is told that there is a line, though the lock is never free', async () => {
+    const [holder, first, second, listener] = [await link(), await link(), await link(), await link()]
+    const connection = await factory.open(new AbortController().signal)
+    connections.push(connection)
+    const heard: string[] = []
+    const ignore = (): void => undefined
+    const ears = { strange: ignore, claimed: ignore, told: ignore, ended: ignore }
+    const listening = await dialect.listen(connection, { ...ears, rung: (keyId) => void heard.push(keyId) })
+    await ask(holder, 'try')
+    const turns = [first.lineUp(op('lineUp'), 750)]
+    await expect.poll(waiting).toBe(1)
+    turns.push(second.lineUp(op('lineUp'), 750))
+    await expect.poll(waiting).toBe(2)
+    expect(await ask(listener, 'wait')).toBe('w')
+
+    expect(await ask(holder, 'release')).toBe('r')
+    await holder.ring([key()])
+
+    await expect.poll(() => heard).toEqual([key().id])
+    expect((await turns[0]!).answers, 'the server has given it to the first').toBe('g')
+    await ask(first, 'release')
+    expect((await turns[1]!).answers).toBe('g')
+    await listening.stop()
   })
 
   test('processes that pass a key on wait for it in the server, one behind the other', async () => {

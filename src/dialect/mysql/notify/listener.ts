@@ -2,7 +2,7 @@ import { Deferred } from '../../../base/deferred.js'
 import { PoolerDetectedError } from '../../../base/errors.js'
 import type { Ears, Listening } from '../../dialect.js'
 import { SWITCHED } from '../session/attach.js'
-import { PUT_UP, SLEEP, SLEEP_UNTIL_FREE, TAKE_DOWN } from './notify-sql.js'
+import { PUT_UP, SLEEP, SLEEP_UNTIL_FREE, SLEEP_UNTIL_FREE_OR_IN_LINE, TAKE_DOWN } from './notify-sql.js'
 import type { Bells } from './listeners.js'
 import { bellName } from '../keys/lock-names.js'
 import { errorNumber, INTERRUPTED } from '../connection/server-errors.js'
@@ -27,6 +27,8 @@ export class Bell implements Listening {
   #stir = new Deferred<void>()
   #isAsleep = false
   #isOver = false
+  /** Somebody may have given up a lock that we listen for. */
+  #wasInterrupted = false
   /** Nothing more is said. */
   readonly #isDead = new Deferred<void>()
   constructor(server: ServerConnection, bells: Bells, ears: Ears) {
@@ -126,12 +128,12 @@ export class Bell implements Listening {
   async #sleep(): Promise<void> {
     const locks = [...this.#bells.armed.values()].filter(({ isLock }) => isLock)
     const names = locks.length > MOST_LOOKED_AT ? [] : locks.map(({ name }) => name)
+    const look = this.#wasInterrupted ? SLEEP_UNTIL_FREE_OR_IN_LINE : SLEEP_UNTIL_FREE
+    this.#wasInterrupted = false
     this.#isAsleep = true
     try {
       const row =
-        names.length === 0
-          ? await this.#ask(SLEEP, [])
-          : await this.#ask(SLEEP_UNTIL_FREE, [JSON.stringify(names)])
+        names.length === 0 ? await this.#ask(SLEEP, []) : await this.#ask(look, [JSON.stringify(names)])
       if (names.length > 0 && row[0] !== null)
         for (const place of String(row[0]).split(',')) this.#tell(names[Number(place) - 1]!)
     } catch (error) {
@@ -144,6 +146,7 @@ export class Bell implements Listening {
 
   /** The next look tells which locks are free. Nothing tells which semaphore has a free slot. */
   #interrupted(areLooked: boolean): void {
+    this.#wasInterrupted = true
     for (const { name, isLock } of [...this.#bells.armed.values()])
       if (!isLock || !areLooked) this.#tell(name)
   }

@@ -1,4 +1,4 @@
-import { BELL_PREFIX, INTEREST_SUFFIXES } from '../keys/lock-names.js'
+import { BELL_PREFIX, INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
 
 const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
 
@@ -23,12 +23,28 @@ export function interrupt(id: number): string {
 export const PUT_UP = `SELECT GET_LOCK(?, 0), CONNECTION_ID()`
 export const TAKE_DOWN = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
 
+const IS_FREE = `IS_FREE_LOCK(k) = 1`
+
 /**
  * Answers at once which of the names are free, by their places in the array; if none is, it sleeps until it is interrupted.
  * A release before this look is seen by it, and one behind it interrupts the sleep.
  */
-export const SLEEP_UNTIL_FREE: string =
-  `SELECT d.f, IF(d.f IS NULL, SLEEP(${SLEEP_S}), 0), CONNECTION_ID() FROM (SELECT GROUP_CONCAT(IF(IS_FREE_LOCK(k) = 1, i, NULL)) AS f ` +
-  `FROM JSON_TABLE(?, '$[*]' COLUMNS (i FOR ORDINALITY, k ${NAME} PATH '$')) AS t) AS d`
+export const SLEEP_UNTIL_FREE: string = sleepUntil(IS_FREE)
+
+/**
+ * As the first, after an interruption: answers those that others stand in line for as well. Such a lock is never free, and whoever only listens for
+ * it has to know that there is a line.
+ */
+export const SLEEP_UNTIL_FREE_OR_IN_LINE: string = sleepUntil(
+  `${IS_FREE} OR IS_USED_LOCK(CONCAT(k, '${LINE_SUFFIX}')) IS NOT NULL`,
+)
+
+function sleepUntil(condition: string): string {
+  return (
+    `SELECT d.f, IF(d.f IS NULL, SLEEP(${SLEEP_S}), 0), CONNECTION_ID() ` +
+    `FROM (SELECT GROUP_CONCAT(IF(${condition}, i, NULL)) AS f ` +
+    `FROM JSON_TABLE(?, '$[*]' COLUMNS (i FOR ORDINALITY, k ${NAME} PATH '$')) AS t) AS d`
+  )
+}
 
 export const SLEEP: string = `SELECT SLEEP(${SLEEP_S}), CONNECTION_ID()`
