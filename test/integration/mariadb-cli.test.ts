@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { lockpool } from '../support/command-line.js'
+import { lockpool, MAIN } from '../support/command-line.js'
 import { mariaDbWorld } from '../support/mariadb-world.js'
 import { noMariaDb } from '../support/own-mariadb.js'
+import { hasTmux, VirtualTerminal } from '../support/tmux.js'
 
 interface Outcome {
   readonly exit: number | NodeJS.Signals
@@ -24,7 +25,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
     expect(BigInt(ran.out.trim())).toBeGreaterThan(0n)
 
     const lock = await world.pool().acquire('job')
-    const busy = await run('run', 'job', '--wait', '300ms', '--', 'true')
+    const busy = await run('run', 'job', '--wait', '2s', '--', 'true')
     expect(busy).toMatchObject({ exit: 75, err: expect.stringContaining('holds it') })
     expect(await run('run', 'job', '--shared', '--', 'true')).toMatchObject({ exit: 78 })
     await lock.release()
@@ -66,6 +67,44 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
     await expect.poll(() => permit.state).toBe('lost')
   })
 
+  test('top prints one snapshot without a terminal', async () => {
+    const lock = await world.pool().acquire('nightly')
+    await expect.poll(async () => (await run('top')).out, { timeout: 10_000 }).toMatch(/^nightly +advisory/m)
+    expect(JSON.parse((await run('top', '--json')).out)).toMatchObject({ locks: [{ title: 'nightly' }] })
+    await lock.release()
+  })
+
+  test.skipIf(!hasTmux)('top goes on looking after the server was away, and ends sessions', async () => {
+    const lock = await world.pool().acquire('first')
+    const env = {
+      PATH: process.env['PATH'],
+      TERM: 'xterm-256color',
+      LANG: 'C.UTF-8',
+      LOCKPOOL_URL: world.url,
+    }
+    using terminal = new VirtualTerminal(env, 110, 20)
+    await terminal.shows('ready>')
+    terminal.type(`${process.execPath} ${MAIN} top -i 200ms; echo "exit $?"`, 'Enter')
+    await terminal.shows(/^first +advisory/m)
+
+    await world.server.halt('SIGKILL')
+    await terminal.shows(/cannot be used/)
+    await world.server.boot()
+    await expect.poll(() => lock.state, { timeout: 10_000 }).toBe('lost')
+    const next = await world.pool().acquire('second', { timeoutMs: 20_000 })
+    await terminal.shows(/^second +advisory/m)
+    terminal.type('/', 's', 'e', 'c', 'o', 'n', 'd', 'Enter')
+    await terminal.shows(/only with "second"/)
+    terminal.type('Down', 'K')
+    await terminal.shows(/End lockpool .*\?/)
+    terminal.type('y')
+
+    await expect.poll(() => next.state, { timeout: 10_000 }).toBe('lost')
+    await terminal.shows(/has ended/)
+    terminal.type('q')
+    await terminal.shows(/exit 0/)
+  })
+
   test('without a list of locks those are found whose names are known', async () => {
     const pool = world.pool()
     const lock = await pool.acquire('unlisted')
@@ -91,7 +130,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
       await world.server.query('SET GLOBAL read_only = 0')
     }
     expect(await run('doctor', '--url', 'mysql://x:y@127.0.0.1:1/z')).toMatchObject({ exit: 1 })
-    expect(await run('top', '--url', world.url)).toMatchObject({
+    expect(await run('dashboard', '--url', world.url)).toMatchObject({
       exit: expect.any(Number),
       err: expect.stringContaining('not PostgreSQL'),
     })

@@ -5,7 +5,9 @@ import type { KeyCode } from '../../src/dialect/lock-key.js'
 import type { LockOperation, OperationKind } from '../../src/dialect/lock-operation.js'
 import { mysqlConfig } from '../../src/dialect/mysql/config/connection-config.js'
 import type { MysqlConnection } from '../../src/dialect/mysql/connection/connection.js'
+import { lookAround } from '../../src/dialect/mysql/inspect/read-server-state.js'
 import { MysqlDialect } from '../../src/dialect/mysql/mysql-dialect.js'
+import { LeasedConnection } from '../../src/dialect/mysql/pool/leased-connection.js'
 import { MysqlFactory } from '../../src/dialect/mysql/pool/factory.js'
 import { SeenTokens } from '../../src/dialect/seen-tokens.js'
 import { LockPool } from '../../src/mysql-lock-pool.js'
@@ -72,6 +74,11 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     await expect.poll(waiting).toBe(1)
     const turn = second.lineUp(op('lineUp'), 700)
     await expect.poll(waiting).toBe(2)
+    const { interests } = await lookAround(LeasedConnection.serverOf(connections[0]!), [])
+    expect(
+      interests.map(({ pid }) => pid),
+      'of those in line the first is seen',
+    ).toEqual([head.serverId])
 
     await server.query(`KILL QUERY ${head.serverId}`)
     expect((await cut).answers).toBe('n')

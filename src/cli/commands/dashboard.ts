@@ -45,9 +45,9 @@ export const command: Command<DashboardFlags> = {
   async run({ flags, args, rest, terminal }) {
     if (rest !== null) throw new UsageError('lockpool dashboard takes no arguments')
     const order = readDashboardOrder(flags, args, process.env)
-    const { withWatch } = await import('../inspect/server-watch.js')
+    const { withPostgresWatch } = await import('../inspect/server-watch.js')
     const address = { url: flags.url, applicationName: 'lockpool dashboard' }
-    return withWatch(address, terminal, async (watch) => {
+    return withPostgresWatch(address, terminal, async (watch) => {
       // A wrong address is better reported here than on the page.
       const { server } = await watch.look()
       return serve(watch, order, server.database, terminal)

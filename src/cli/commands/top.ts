@@ -52,8 +52,8 @@ export const command: Command<TopFlags> = {
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool top takes no arguments')
-    const { withWatch } = await import('../inspect/server-watch.js')
-    return withWatch({ url: flags.url, applicationName: 'lockpool top' }, terminal, async (watch) => {
+    const { withInspector } = await import('../inspect/with-inspector.js')
+    return withInspector({ url: flags.url, applicationName: 'lockpool top' }, terminal, async (watch) => {
       const first = await watch.look()
       const { out, isInteractive, width } = terminal
       if (flags.json === true) out.write(`${jsonLine(snapshotJson(first))}\n`)

@@ -4,19 +4,42 @@ import { ConnectionError } from '../../base/errors.js'
 import { endSession, lookCarefully } from '../../dialect/postgres/inspect/careful-look.js'
 import type { InspectOptions } from '../../dialect/postgres/inspect/read-server-state.js'
 import type { Queryable } from '../../dialect/queryable.js'
-import type { ServerSession, SessionEnd } from '../../dialect/server-state.js'
+import type { ServerSession, ServerState, SessionEnd } from '../../dialect/server-state.js'
 import { snapshotOf, type LockSnapshot } from '../../inspect/snapshot.js'
 import type { ExitStatus } from '../command.js'
 import { configOf, explainFailure, hangUp, openConnection, type ServerAddress } from '../server.js'
 import type { Terminal } from '../terminal.js'
 
-/** The part of a connection that is used. */
-export interface WatchedConnection extends Queryable {
-  /** Where it leads to. */
+/** A connection through which the locks of a server are seen, and sessions are ended. */
+export interface WatchedConnection {
+  /** Where it leads to, if that is known. */
+  readonly place: string | null
+  look(options: InspectOptions): Promise<ServerState>
+  end(session: SessionToEnd): Promise<SessionEnd>
+  onEnd(listener: () => void): void
+  close(): Promise<void>
+  destroy(): void
+}
+
+export type SessionToEnd = Pick<ServerSession, 'pid' | 'startedAt'>
+
+/** The part of a connection to PostgreSQL that is used. */
+export interface PostgresToWatch extends Queryable {
   readonly place?: string
   onEnd(listener: () => void): void
   close(): Promise<void>
   destroy(): void
+}
+
+export function watchedPostgres(connection: PostgresToWatch): WatchedConnection {
+  return {
+    place: connection.place ?? null,
+    look: (options) => lookCarefully(connection, options),
+    end: ({ pid, startedAt }) => endSession(connection, pid, startedAt),
+    onEnd: (listener) => connection.onEnd(listener),
+    close: () => connection.close(),
+    destroy: () => connection.destroy(),
+  }
 }
 
 export interface WatchPorts {
@@ -59,12 +82,12 @@ export class ServerWatch {
 
   look(options: Partial<InspectOptions> = {}): Promise<LockSnapshot> {
     return this.#ask(async (connection) =>
-      snapshotOf(await lookCarefully(connection, { everything: false, names: [], ...options })),
+      snapshotOf(await connection.look({ everything: false, names: [], ...options })),
     )
   }
 
-  end({ pid, startedAt }: Pick<ServerSession, 'pid' | 'startedAt'>): Promise<SessionEnd> {
-    return this.#ask((connection) => endSession(connection, pid, startedAt))
+  end(session: SessionToEnd): Promise<SessionEnd> {
+    return this.#ask((connection) => connection.end(session))
   }
 
   async close(): Promise<void> {
@@ -108,7 +131,7 @@ export class ServerWatch {
     try {
       const connection = await line.connection
       connection.onEnd(forget)
-      this.#place = connection.place ?? null
+      this.#place = connection.place
       return connection
     } catch (error) {
       forget()
@@ -125,15 +148,24 @@ export class ServerWatch {
   }
 }
 
-/** Gives `use` a connected watch. An error of the address or the server is printed in one line, and is the exit code. */
-export async function withWatch(
+/** As `withInspector`, for PostgreSQL. */
+export async function withPostgresWatch(
   address: ServerAddress,
   terminal: Terminal,
   use: (watch: ServerWatch) => Promise<ExitStatus>,
 ): Promise<ExitStatus> {
   const config = await configOf(address, terminal)
   if (typeof config === 'number') return config
-  const watch = new ServerWatch({ clock: systemClock, open: (signal) => openConnection(config, signal) })
+  return withWatch(async (signal) => watchedPostgres(await openConnection(config, signal)), terminal, use)
+}
+
+/** Gives `use` a connected watch. An error of the server is printed in one line, and is the exit code. */
+export async function withWatch(
+  open: WatchPorts['open'],
+  terminal: Terminal,
+  use: (watch: ServerWatch) => Promise<ExitStatus>,
+): Promise<ExitStatus> {
+  const watch = new ServerWatch({ clock: systemClock, open })
   try {
     await watch.connect()
     return await use(watch)

@@ -19,11 +19,16 @@ export function mysqlConfigOf({ url, applicationName }: ServerAddress): Connecti
   return { ...config, connectAttributes: { program_name: applicationName, ...config.connectAttributes } }
 }
 
-/** @throws {ConnectionError} */
-export async function openMysql(config: ConnectionOptions): Promise<ServerConnection> {
+/**
+ * `signal` ends the attempt before its time.
+ *
+ * @throws {ConnectionError}
+ */
+export async function openMysql(config: ConnectionOptions, signal?: AbortSignal): Promise<ServerConnection> {
   const limit = AbortSignal.timeout(CONNECT_LIMIT_MS)
+  const either = signal === undefined ? limit : AbortSignal.any([limit, signal])
   try {
-    return await ServerConnection.open(await loadDriver(), config, limit)
+    return await ServerConnection.open(await loadDriver(), config, either)
   } catch (error) {
     if (!limit.aborted) throw explain(error)
     throw new ConnectionError(`the server did not answer within ${CONNECT_LIMIT_MS / 1000} s`, {

@@ -1,67 +1,49 @@
-import { systemClock } from '../../base/clock.js'
-import { ConnectionError } from '../../base/errors.js'
-import { inTime } from '../../base/in-time.js'
 import { LockNames } from '../../dialect/mysql/keys/lock-names.js'
-import { endSession, lookAround } from '../../dialect/mysql/inspect/read-server-state.js'
+import { endSession, lookAround, type NamedLock } from '../../dialect/mysql/inspect/read-server-state.js'
 import { explain } from '../../dialect/mysql/connection/server-errors.js'
 import type { ServerConnection } from '../../dialect/mysql/connection/server-connection.js'
-import type { InspectOptions } from '../../dialect/postgres/inspect/read-server-state.js'
-import type { ServerSession, SessionEnd } from '../../dialect/server-state.js'
-import { snapshotOf, type LockSnapshot } from '../../inspect/snapshot.js'
+import type { KeyNameRow } from '../../dialect/postgres/records/key-names.js'
 import type { ExitStatus } from '../command.js'
-import type { Inspector } from '../inspect/inspector.js'
 import type { KeyCoder } from '../inspect/key-coder.js'
-import { explainFailure, hangUp, type ServerAddress } from '../server.js'
+import { withWatch, type ServerWatch, type WatchedConnection } from '../inspect/server-watch.js'
+import { explainFailure, type ServerAddress } from '../server.js'
 import type { Terminal } from '../terminal.js'
 import { mysqlConfigOf, openMysql } from './open.js'
 
-/** Longer than a statement of ours may take: by then it is the server or the network that says nothing. */
-const PATIENCE_MS = 10_000
-
-/** Looks at the named locks of a server through one connection. */
-class MysqlWatch implements Inspector {
-  readonly #server: ServerConnection
-
-  constructor(server: ServerConnection) {
-    this.#server = server
-  }
-
-  async look({ names = [] }: Partial<InspectOptions> = {}): Promise<LockSnapshot> {
-    const given = [...names].map(({ key, name, namespace, shapes }) => ({
-      ...{ id: key, name, namespace },
-      permits: shapes === null ? null : 0,
-    }))
-    return snapshotOf(await this.#answered(lookAround(this.#server, given)))
-  }
-
-  end({ pid }: Pick<ServerSession, 'pid'>): Promise<SessionEnd> {
-    return this.#answered(endSession(this.#server, pid))
-  }
-
-  async #answered<T>(question: Promise<T>): Promise<T> {
-    const late = (): Error => new ConnectionError(`the server has not answered for ${PATIENCE_MS / 1000} s`)
-    try {
-      return await inTime(systemClock, PATIENCE_MS, question, late)
-    } catch (error) {
-      throw explain(error)
-    }
+function watched(server: ServerConnection): WatchedConnection {
+  return {
+    place: null,
+    look: ({ names }) => explained(lookAround(server, [...names].map(namedLock))),
+    end: ({ pid }) => explained(endSession(server, pid)),
+    onEnd: (listener) => void server.onEnd(listener),
+    close: () => server.close(),
+    destroy: () => server.destroy(),
   }
 }
 
-/** As `withWatch`, for MariaDB and MySQL. */
+function namedLock({ key, name, namespace, shapes }: KeyNameRow): NamedLock {
+  return { id: key, name, namespace, permits: shapes === null ? null : 0 }
+}
+
+async function explained<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw explain(error)
+  }
+}
+
+/** As `withInspector`, for MariaDB and MySQL. */
 export async function withMysqlWatch(
   address: ServerAddress,
   terminal: Terminal,
-  use: (watch: Inspector) => Promise<ExitStatus>,
+  use: (watch: ServerWatch) => Promise<ExitStatus>,
 ): Promise<ExitStatus> {
-  let server: ServerConnection | null = null
   try {
-    server = await openMysql(mysqlConfigOf(address))
-    return await use(new MysqlWatch(server))
+    const config = mysqlConfigOf(address)
+    return await withWatch(async (signal) => watched(await openMysql(config, signal)), terminal, use)
   } catch (error) {
     return await explainFailure(error, terminal)
-  } finally {
-    if (server !== null) await hangUp(server)
   }
 }
 

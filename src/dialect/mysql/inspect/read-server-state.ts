@@ -188,8 +188,8 @@ function sorted(
     if (INTERNAL.test(name)) continue
     const [, base, suffix] = OURS.exec(name) ?? []
     if (base !== undefined) owners.add(pid)
-    if (suffix === 'l') continue
-    if (base !== undefined && suffix !== undefined && /^\d$/.test(suffix))
+    // The head of a line waits as well; those behind it are in no list of the server.
+    if (base !== undefined && suffix !== undefined && /^(?:\d|l)$/.test(suffix))
       interests.push({ pid, hash: hashOf(base), isWriter: true })
     else
       locks.push({ target: targetOf(name), pid, mode: modeOf(name, names), isGranted: true, waitedMs: null })

@@ -1,5 +1,10 @@
 import { afterEach, expect, test } from 'vitest'
-import { ServerWatch, type WatchedConnection } from '../../../../src/cli/inspect/server-watch.js'
+import {
+  ServerWatch,
+  watchedPostgres,
+  type PostgresToWatch,
+  type WatchedConnection,
+} from '../../../../src/cli/inspect/server-watch.js'
 import type { QueryResult } from '../../../../src/dialect/queryable.js'
 import { SERVER_FACTS, TERMINATE } from '../../../../src/dialect/postgres/inspect/inspect-sql.js'
 import { BEGIN_LOOK, END_LOOK } from '../../../../src/dialect/postgres/connection/look-sql.js'
@@ -58,7 +63,7 @@ function watching(connections: readonly (Connection | null)[] = []): {
       return new Promise((_, fail) => signal.addEventListener('abort', () => fail(new Error('ended'))))
     const connection = given ?? new Connection()
     opened.push(connection)
-    return Promise.resolve(connection as unknown as WatchedConnection)
+    return Promise.resolve(watchedPostgres(connection as unknown as PostgresToWatch))
   }
   return { watch: new ServerWatch({ clock, open }), opened }
 }
