@@ -95,4 +95,262 @@ describe('sleeping', () => {
 
     expect(claim).toHaveBeenCalledTimes(1)
   })
+
+  /** Loses so many races for the key, at one moment. */
+  const lose = (sleep: Sleep, races: number): void => {
+    for (let i = 0; i < races; i++) sleep.lostRace(() => undefined)
+  }
+
+  test('a claim that is on its way to all processes is made anew, one that has come is not', () => {
+    const { sleep } = sleeper()
+    const claim = vi.fn()
+    sleep.claimed('other')
+    sleep.lostRace(claim)
+    sleep.lostRace(claim)
+    expect(claim).toHaveBeenCalledTimes(2)
+  })
+
+  test('where interest can not be set, it looks soon, then less and less often, until it can', () => {
+    const { clock, awoken, sleep } = sleeper()
+    const waitsMs = (): number => {
+      const since = clock.now()
+      const before = awoken.mock.calls.length
+      while (awoken.mock.calls.length === before) clock.advance(1)
+      expect(sleep.wake).toBe('poll')
+      sleep.attempt()
+      return clock.now() - since
+    }
+    const crowded = [1, 2, 3, 4, 5, 6, 7].map(() => (sleep.crowded(), waitsMs()))
+    expect(crowded).toEqual([1, 4, 16, 64, 256, 800, 800])
+
+    sleep.fallAsleep()
+    expect(waitsMs()).toBe(50)
+    sleep.crowded()
+    expect(waitsMs()).toBe(1)
+
+    sleep.crowded()
+    sleep.end()
+    sleep.crowded()
+    expect(waitsMs(), 'the next wait begins anew').toBe(1)
+    sleep.fallAsleep()
+    expect(waitsMs()).toBe(50)
+    sleep.end()
+  })
+
+  test('who gives way to others that ring has not waited in vain, and then waits for the poll', () => {
+    const { clock, awoken, sleep } = sleeper()
+    expect(sleep.gaveWayInVain).toBe(false)
+    sleep.giveWay()
+    clock.advance(1)
+    sleep.rung('other', true)
+    expect([awoken.mock.calls.length, sleep.wake, sleep.gaveWayInVain]).toEqual([1, 'rung', false])
+
+    clock.advance(48)
+    expect(awoken, 'nothing comes 5 ms after').toHaveBeenCalledTimes(1)
+    clock.advance(2)
+    expect([awoken.mock.calls.length, sleep.wake, sleep.gaveWayInVain]).toEqual([2, 'poll', false])
+    sleep.end()
+  })
+
+  test('who gives way and hears nothing has waited in vain, until something new happens', () => {
+    const news: ((sleep: Sleep) => void)[] = [
+      (sleep) => sleep.fallAsleep(),
+      (sleep) => sleep.giveWay(),
+      (sleep) => sleep.end(),
+      (sleep) => sleep.rung('other', true),
+      (sleep) => sleep.rung('other', false),
+    ]
+    for (const happens of news) {
+      const { clock, sleep } = sleeper()
+      sleep.giveWay()
+      clock.advance(5)
+      sleep.attempt()
+      expect(sleep.gaveWayInVain).toBe(true)
+      happens(sleep)
+      expect(sleep.gaveWayInVain).toBe(false)
+      sleep.end()
+    }
+  })
+
+  test('a bell that is heard later is no end to the poll of who has not given way', () => {
+    const { clock, awoken, sleep } = sleeper()
+    sleep.fallAsleep()
+    clock.advance(40)
+    sleep.claimed('other')
+    sleep.rung('stranger', true)
+    clock.advance(2)
+    expect([awoken.mock.calls.length, sleep.wake]).toEqual([1, 'rung'])
+    clock.advance(8)
+    expect([awoken.mock.calls.length, sleep.wake]).toEqual([2, 'poll'])
+    sleep.end()
+  })
+
+  test('a bell that rings while others are let go first begins that time anew', () => {
+    const { clock, awoken, sleep } = sleeper()
+    sleep.claimed('other')
+    sleep.rung('stranger', true)
+    clock.advance(1.5)
+    sleep.rung('stranger', true)
+    clock.advance(1.9)
+    expect(awoken).not.toHaveBeenCalled()
+    clock.advance(0.1)
+    expect(awoken).toHaveBeenCalledTimes(1)
+    clock.advance(10)
+    expect(awoken).toHaveBeenCalledTimes(1)
+    sleep.end()
+    expect(clock.armed).toBe(0)
+  })
+
+  test('at most four are let go first', () => {
+    const { clock, awoken, sleep } = sleeper()
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) sleep.claimed(name)
+    sleep.rung('stranger', true)
+    clock.advance(7.9)
+    expect(awoken).not.toHaveBeenCalled()
+    clock.advance(0.1)
+    expect(awoken).toHaveBeenCalledTimes(1)
+  })
+
+  test('no more than 64 claims are remembered', () => {
+    const { sleep } = sleeper()
+    const claim = vi.fn()
+    for (let i = 0; i < 63; i++) sleep.claimed(`stranger ${i}`)
+    sleep.claimed('me')
+    sleep.lostRace(claim)
+    expect(claim, 'the last of them is known').not.toHaveBeenCalled()
+    sleep.end()
+    sleep.claimed('one more')
+    sleep.claimed('me')
+    sleep.lostRace(claim)
+    expect(claim).toHaveBeenCalledTimes(1)
+  })
+
+  test('who has had its turn claims the next as everybody does, behind the others', () => {
+    const { clock, awoken, sleep } = sleeper()
+    sleep.claimed('me')
+    sleep.claimed('other')
+    sleep.end()
+    sleep.claimed('me')
+    sleep.rung('stranger', true)
+    expect(awoken, 'the other goes first').not.toHaveBeenCalled()
+    clock.advance(2)
+    expect(awoken).toHaveBeenCalledTimes(1)
+    sleep.end()
+  })
+
+  /** It lets one that has claimed the next turn go first, in vain. */
+  const letGoInVain = (clock: ManualClock, sleep: Sleep): void => {
+    sleep.claimed('liar')
+    sleep.rung('stranger', true)
+    clock.advance(2)
+    sleep.end()
+  }
+
+  test('those who claim and never come are not let go first any more after eight times in vain', () => {
+    const { clock, awoken, sleep } = sleeper()
+    for (let i = 0; i < 9; i++) {
+      letGoInVain(clock, sleep)
+      expect(awoken).toHaveBeenCalledTimes(i + 1)
+    }
+    sleep.claimed('liar')
+    sleep.rung('stranger', true)
+    expect(awoken, 'at once').toHaveBeenCalledTimes(10)
+    sleep.end()
+  })
+
+  test('one that claims and comes is let go first again', () => {
+    const { clock, awoken, sleep } = sleeper()
+    for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
+    sleep.claimed('honest')
+    sleep.rung('stranger', true)
+    clock.advance(2)
+    lose(sleep, 1)
+    for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
+    const before = awoken.mock.calls.length
+    sleep.claimed('honest')
+    sleep.rung('stranger', true)
+    expect(awoken).toHaveBeenCalledTimes(before)
+    sleep.end()
+  })
+
+  test('turns that were had, and races that were lost, with nobody let go first say nothing of those who claim', () => {
+    const { clock, awoken, sleep } = sleeper()
+    for (let i = 0; i < 20; i++) sleep.end()
+    for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
+    lose(sleep, 1)
+    letGoInVain(clock, sleep)
+    const before = awoken.mock.calls.length
+    sleep.claimed('liar')
+    sleep.rung('stranger', true)
+    expect(awoken, 'doubted').toHaveBeenCalledTimes(before + 1)
+    sleep.end()
+  })
+
+  test('after 32 races lost at once every ring that leads to nothing costs five milliseconds, until the wait is over', () => {
+    const { clock, awoken, sleep } = sleeper()
+    clock.advance(1000)
+    lose(sleep, 32)
+    sleep.rung('stranger', true)
+    expect(awoken).toHaveBeenCalledTimes(1)
+    lose(sleep, 2)
+    sleep.rung('stranger', true)
+    clock.advance(9.9)
+    expect(awoken).toHaveBeenCalledTimes(1)
+    clock.advance(0.1)
+    expect([awoken.mock.calls.length, sleep.wake]).toEqual([2, 'rung'])
+
+    clock.advance(5)
+    lose(sleep, 1)
+    sleep.rung('stranger', true)
+    expect(awoken, 'paid off as time passes').toHaveBeenCalledTimes(3)
+    lose(sleep, 9)
+    sleep.end()
+    sleep.rung('stranger', true)
+    expect(awoken).toHaveBeenCalledTimes(4)
+  })
+
+  test('a ring during an attempt waits for what is owed as well; time that has passed does not', () => {
+    const { clock, awoken, sleep } = sleeper()
+    lose(sleep, 34)
+    sleep.attempt()
+    sleep.rung('stranger', false)
+    sleep.fallAsleep()
+    expect(sleep.wake).toBe('no')
+    clock.advance(9.9)
+    expect(awoken).not.toHaveBeenCalled()
+    clock.advance(0.1)
+    expect([awoken.mock.calls.length, sleep.wake]).toEqual([1, 'rung'])
+
+    lose(sleep, 4)
+    sleep.attempt()
+    sleep.awake('poll', false)
+    sleep.fallAsleep()
+    expect(sleep.wake).toBe('poll')
+    sleep.end()
+  })
+
+  test('a look that is due and a ring during one attempt are a ring, in whichever order they come', () => {
+    const heard = (...reasons: ('rung' | 'poll')[]): string => {
+      const { awoken, sleep } = sleeper()
+      sleep.attempt()
+      for (const reason of reasons) sleep.awake(reason, false)
+      expect(awoken).not.toHaveBeenCalled()
+      sleep.fallAsleep()
+      sleep.end()
+      return sleep.wake
+    }
+    expect([heard('poll'), heard('rung', 'poll'), heard('poll', 'rung')]).toEqual(['poll', 'rung', 'rung'])
+  })
+
+  test('an attempt ends every other reason to look', () => {
+    const { clock, awoken, sleep } = sleeper()
+    sleep.claimed('other')
+    sleep.fallAsleep()
+    sleep.rung('stranger', true)
+    sleep.attempt()
+    expect(clock.armed).toBe(0)
+    clock.advance(1000)
+    expect(awoken).not.toHaveBeenCalled()
+    expect(sleep.wake).toBe('no')
+  })
 })

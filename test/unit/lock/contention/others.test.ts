@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import { Others } from '../../../../src/lock/contention/others.js'
+
+/** Known to want the key. */
+function wanting(): Others {
+  const others = new Others()
+  others.rang(true)
+  return others
+}
+
+test('a release is rung for right behind it only if others were there the last time', () => {
+  const others = new Others()
+  expect(others.releasing(0)).toBe(false)
+  expect(others.ring).toBe('unsent')
+
+  others.rang(true)
+  expect(others.ring, 'that was no ring sent behind a release').toBe('unsent')
+  expect(others.releasing(0)).toBe(true)
+  expect(others.ring).toBe('sent')
+
+  others.rang(false)
+  expect(others.ring).toBe('answered')
+  expect(others.releasing(0)).toBe(false)
+  expect(others.ring).toBe('unsent')
+})
+
+test('others that were there are let go first for five milliseconds', () => {
+  const others = wanting()
+  expect(others.goFirst(100)).toBe(false)
+  others.letGoFirst(100)
+  expect([others.goFirst(100), others.goFirst(104.9), others.goFirst(105)]).toEqual([true, true, false])
+})
+
+test('nobody is let go first where nobody was there', () => {
+  const others = new Others()
+  others.letGoFirst(100)
+  expect(others.goFirst(100)).toBe(false)
+
+  const left = wanting()
+  left.letGoFirst(100)
+  left.rang(false)
+  left.letGoFirst(100)
+  expect(left.goFirst(100)).toBe(false)
+})
+
+test('processes in the queue of the server are let go first as well, until they are known to be gone', () => {
+  const others = new Others()
+  others.stoodInLine(100)
+  expect([others.goFirst(100), others.goFirst(104.9), others.goFirst(105)]).toEqual([true, true, false])
+
+  others.stoodInLine(200)
+  others.forget()
+  expect(others.goFirst(200)).toBe(false)
+})
+
+test('after nine times in vain they are doubted for a tenth of a second, and neither rung for nor let go first', () => {
+  const others = wanting()
+  for (let i = 0; i < 8; i++) others.cameNot(0)
+  expect([others.areDoubted(0), others.releasing(0)]).toEqual([false, true])
+
+  others.cameNot(0)
+  others.letGoFirst(0)
+  expect([others.areDoubted(0), others.releasing(0), others.goFirst(0)]).toEqual([true, false, false])
+  expect([others.areDoubted(99), others.areDoubted(100)]).toEqual([true, false])
+})
+
+test('one that comes is believed again', () => {
+  const others = wanting()
+  for (let i = 0; i < 9; i++) others.cameNot(0)
+  others.came()
+  expect([others.areDoubted(0), others.releasing(0)]).toEqual([false, true])
+  for (let i = 0; i < 8; i++) others.cameNot(0)
+  expect(others.areDoubted(0), 'counted anew').toBe(false)
+})
