@@ -146,6 +146,11 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     return this.has(MARK.overdue)
   }
 
+  /** The grace for an answer on the wire is not part of the caller's time. */
+  override leftMs(now: number): number {
+    return this.isOverdue ? 0 : super.leftMs(now)
+  }
+
   /** It has gone, or is about to, because its time was up. */
   get hasTimedOut(): boolean {
     return this.has(MARK.timedOut)

@@ -329,7 +329,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   #leaveWithInterest(departure: Departure, step: 'wait' | 'queue'): void {
-    if (this.isWorthALine) this.host.line.wantAlone()
+    if (this.isWorthALine && !this.isAlone) this.host.line.wantAlone()
     const admission = this.host.admit(this, INTEREST_ENTRIES)
     if (admission === 'later') return
     if (admission !== 'now') return this.#noRoom(step)

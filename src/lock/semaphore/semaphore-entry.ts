@@ -212,7 +212,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   #leaveToTake(departure: Departure, step: Asking): void {
-    if (step === 'wait' && this.isWorthALine) this.host.line.wantAlone()
+    if (step === 'wait' && this.isWorthALine && !this.isAlone) this.host.line.wantAlone()
     const atMost = this.#admitted(step)
     if (atMost === 0) return
     this.sleep?.attempt()

@@ -66,7 +66,9 @@ export class LineSessions implements Line {
   }
 
   wantAlone(): void {
-    if (this.#host.mayOpen()) this.#host.open()
+    // Where the server has no queue, another session would not help.
+    const isOfUse = this.#host.all().some(({ link }) => link.longestWaitMs > 0)
+    if (isOfUse && this.#host.mayOpen()) this.#host.open()
   }
 
   /** The session begins to wait in the queue. */

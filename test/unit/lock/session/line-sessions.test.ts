@@ -92,10 +92,13 @@ describe('a key that is to wait in the server', () => {
     expect([busy.clientCount, other.clientCount]).toEqual([2, before])
   })
 
-  test('asks for one more session', () => {
-    const { lines, opened } = linesOf([])
-    lines.wantAlone()
-    expect(opened).toEqual([0])
+  test('asks for one more session, if its server has a queue', () => {
+    const wantAlone = (longestWaitMs: number): number => {
+      const { lines, opened } = linesOf([new StubSession(2, 'holding', longestWaitMs)])
+      lines.wantAlone()
+      return opened.length
+    }
+    expect([wantAlone(750), wantAlone(0)]).toEqual([1, 0])
   })
 })
 

@@ -1,0 +1,226 @@
+/** A key that goes from one process to the next: who waits for it in the server's queue, for how long, and who does not. */
+import { describe, expect, test } from 'vitest'
+import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
+import type { LockPoolOptions } from '../../../../src/lock/lock-pool-options.js'
+import type { Lock } from '../../../../src/lock/handle/lock.js'
+import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../../support/fake-world.js'
+
+/** What came of a promise, and when, on the clock of the world. */
+function timed<T>({ clock }: FakeWorld, promise: Promise<T>): Promise<{ value: T; at: number }> {
+  return promise.then((value) => ({ value, at: clock.now() }))
+}
+
+async function taken(world: FakeWorld, pool: FakeLockPool, key = 'hot'): Promise<Lock> {
+  const acquired = pool.acquire(key)
+  await world.clock.run(20)
+  return acquired
+}
+
+async function given(world: FakeWorld, lock: Lock): Promise<void> {
+  const released = lock.release()
+  await world.clock.run(20)
+  await released
+}
+
+const sessionStates = (pool: FakeLockPool): string[] => pool.snapshot().sessions.map(({ state }) => state)
+
+/** Two processes, a millisecond away from the server. `waits` knows that others want the key; `holds` has it. */
+async function hotKey(options: LockPoolOptions = {}): Promise<{
+  world: FakeWorld
+  holds: FakeLockPool
+  waits: FakeLockPool
+  lock: Lock
+}> {
+  const world = fakeWorld({ latencyMs: 1 })
+  const [holds, waits] = [world.pool(), world.pool(options)]
+  const first = await taken(world, holds)
+  const woken = waits.acquire('hot')
+  await world.clock.run(50)
+  await given(world, first)
+  await given(world, await woken)
+  return { world, holds, waits, lock: await taken(world, holds) }
+}
+
+describe('a process that got the key soon after it had waited for it', () => {
+  test('waits in the server the next time, and has the key as soon as it is given back', async () => {
+    const { world, waits, lock } = await hotKey()
+    const next = timed(world, waits.acquire('hot'))
+    await world.clock.run(20)
+    expect(sessionStates(waits)).toEqual(['inLine'])
+    expect(waits.snapshot().keys).toMatchObject([{ key: 'hot', state: 'waiting' }])
+
+    const since = world.clock.now()
+    await given(world, lock)
+    const { value, at } = await next
+    expect(at - since, 'one way to the server, and one from it').toBe(2)
+    await given(world, value)
+  })
+
+  test('only listens if that was two seconds ago', async () => {
+    const { world, waits, lock } = await hotKey()
+    await world.clock.run(2000)
+    const next = waits.acquire('hot')
+    await world.clock.run(20)
+    expect(sessionStates(waits)).toEqual(['holding'])
+    await given(world, lock)
+    await given(world, await next)
+  })
+
+  test('only listens if it had waited for two seconds', async () => {
+    const world = fakeWorld({ latencyMs: 1 })
+    const [holds, waits] = [world.pool(), world.pool()]
+    const first = await taken(world, holds)
+    const woken = waits.acquire('hot')
+    await world.clock.run(2100)
+    await given(world, first)
+    await given(world, await woken)
+    const second = await taken(world, holds)
+    const next = waits.acquire('hot')
+    await world.clock.run(20)
+    expect(sessionStates(waits)).toEqual(['holding'])
+    await given(world, second)
+    await given(world, await next)
+  })
+
+  test('does not wait in the server for one who only asks, and finds the key taken', async () => {
+    const { world, waits, lock } = await hotKey()
+    const asked = waits.tryAcquire('hot')
+    await world.clock.run(5)
+    expect(await asked).toBeNull()
+    await given(world, lock)
+  })
+
+  test('does not wait in the server for one who has no time left', async () => {
+    const { world, waits, lock } = await hotKey()
+    const outcome = rejection(waits.acquire('hot', { timeoutMs: 4 }))
+    await world.clock.run(3)
+    expect(sessionStates(waits)).toEqual(['executing'])
+    await world.clock.run(300)
+    expect(await outcome).toMatchObject({ code: 'LOCK_TIMEOUT' })
+    await given(world, lock)
+  })
+
+  test('waits there no longer than its caller has time, who is told then', async () => {
+    const { world, waits, lock } = await hotKey()
+    const since = world.clock.now()
+    const outcome = timed(world, rejection(waits.acquire('hot', { timeoutMs: 100 })))
+    await world.clock.run(90)
+    expect(sessionStates(waits)).toEqual(['inLine'])
+    await world.clock.run(30)
+    expect(sessionStates(waits)).toEqual(['idle'])
+    await world.clock.run(300)
+    const { value, at } = await outcome
+    expect(value).toMatchObject({ code: 'LOCK_TIMEOUT', phase: 'locking' })
+    expect(at - since).toBeLessThanOrEqual(110)
+    await given(world, lock)
+  })
+
+  test('waits there for three quarters of a second at a time, and only listens when two seconds brought nothing', async () => {
+    const { world, waits, lock } = await hotKey()
+    const since = world.clock.now()
+    const next = waits.acquire('hot')
+    await world.clock.run(700)
+    const before = world.server.statements
+    await world.clock.run(100)
+    expect(world.server.statements - before, 'one wait ends, and the next begins').toBeLessThanOrEqual(3)
+    expect(sessionStates(waits)).toEqual(['inLine'])
+    const states: string[] = []
+    while (world.clock.now() < since + 5000) {
+      await world.clock.run(50)
+      states.push(...sessionStates(waits))
+    }
+    const listensAfterMs = 800 + states.indexOf('holding') * 50
+    expect(listensAfterMs).toBeGreaterThan(1900)
+    expect(listensAfterMs).toBeLessThan(3000)
+    expect(states.slice(states.indexOf('holding'))).not.toContain('inLine')
+    expect(await stateOf(next)).toBe('pending')
+    await given(world, lock)
+    await given(world, await next)
+  })
+
+  test('only listens if its server has no queue that tells', async () => {
+    const world = fakeWorld({ latencyMs: 1 })
+    world.server.longestWaitMs = 0
+    const [holds, waits] = [world.pool(), world.pool()]
+    const first = await taken(world, holds)
+    const woken = waits.acquire('hot')
+    await world.clock.run(50)
+    await given(world, first)
+    await given(world, await woken)
+    const second = await taken(world, holds)
+    const next = waits.acquire('hot')
+    await world.clock.run(20)
+    expect(sessionStates(waits)).toEqual(['holding'])
+    await given(world, second)
+    await given(world, await next)
+  })
+})
+
+describe('a process whose session serves other keys', () => {
+  test('waits on another session, and the other keys never wait behind it', async () => {
+    const { world, waits, lock } = await hotKey()
+    const other = await taken(world, waits, 'other')
+    const next = waits.acquire('hot')
+    await world.clock.run(20)
+    // The first wait is for the bell; a session of its own is being opened.
+    expect(waits.snapshot().sessions.length).toBe(2)
+
+    const since = world.clock.now()
+    const released = timed(world, other.release())
+    await world.clock.run(20)
+    expect((await released).at - since).toBe(2)
+    await given(world, lock)
+    await given(world, await next)
+
+    const again = await taken(world, waits, 'other')
+    const more = waits.acquire('hot')
+    await world.clock.run(20)
+    await given(world, await more)
+    await given(world, again)
+  })
+
+  test('leaves its bell for the queue when it has lost the key to a quicker process, on a session of its own', async () => {
+    const { world, waits, holds, lock } = await hotKey()
+    const other = await taken(world, waits, 'other')
+    const next = waits.acquire('hot')
+    await world.clock.run(50)
+    const states = new Set<string>()
+    let held = lock
+    for (let i = 0; i < 20; i++) {
+      const released = held.release()
+      const again = holds.acquire('hot')
+      for (let ms = 0; ms < 10; ms++) {
+        await world.clock.run(1)
+        for (const state of sessionStates(waits)) states.add(state)
+      }
+      await released
+      await world.clock.run(20)
+      if ((await stateOf(again)) === 'fulfilled') held = await again
+      else {
+        await given(world, await next)
+        await world.clock.run(20)
+        held = await again
+        break
+      }
+    }
+    expect(await stateOf(next)).toBe('fulfilled')
+    await given(world, held)
+    await given(world, other)
+  })
+
+  test('waits for a tenth of a second at a time, where the pool can have no other session', async () => {
+    const { world, waits, lock } = await hotKey({ max: 1 })
+    const next = waits.acquire('hot')
+    await world.clock.run(50)
+    expect(sessionStates(waits)).toEqual(['inLine'])
+    const since = world.clock.now()
+    const other = timed(world, waits.acquire('other'))
+    await world.clock.run(200)
+    const { value, at } = await other
+    expect(at - since).toBeLessThanOrEqual(60)
+    await given(world, value)
+    await given(world, lock)
+    await world.clock.run(1000)
+    await given(world, await next)
+  })
+})
