@@ -78,9 +78,10 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
       return nextIdle(facts)
     case 'waiting':
       if (facts.spare > 0) return 'yield'
-      if (facts.wanted === 0 || facts.mayLineUp) return 'leave'
-      if (facts.wake === 'no' || facts.isGivingWay) return 'rest'
-      return facts.wake === 'rung' ? 'retry' : 'poll'
+      if (facts.wanted === 0) return 'leave'
+      // Who stands in line for one permit does not see that another is free: a reason to look goes first.
+      if (facts.wake !== 'no' && !facts.isGivingWay) return facts.wake === 'rung' ? 'retry' : 'poll'
+      return facts.mayLineUp ? 'leave' : 'rest'
     case 'taking':
     case 'asking':
     case 'inLine':

@@ -29,16 +29,19 @@ async function hotKey(options: LockPoolOptions = {}): Promise<{
   world: FakeWorld
   holds: FakeLockPool
   waits: FakeLockPool
+  /** A third process, which has a session. */
+  quick: FakeLockPool
   lock: Lock
 }> {
   const world = fakeWorld({ latencyMs: 1 })
-  const [holds, waits] = [world.pool(), world.pool(options)]
+  const [holds, waits, quick] = [world.pool(), world.pool(options), world.pool()]
+  await Promise.all([quick.ready(), world.clock.run(20)])
   const first = await taken(world, holds)
   const woken = waits.acquire('hot')
   await world.clock.run(50)
   await given(world, first)
   await given(world, await woken)
-  return { world, holds, waits, lock: await taken(world, holds) }
+  return { world, holds, waits, quick, lock: await taken(world, holds) }
 }
 
 describe('a process that got the key soon after it had waited for it', () => {
@@ -179,32 +182,23 @@ describe('a process whose session serves other keys', () => {
     await given(world, again)
   })
 
-  test('leaves its bell for the queue when it has lost the key to a quicker process, on a session of its own', async () => {
-    const { world, waits, holds, lock } = await hotKey()
+  test('leaves its bell for the queue when another process was quicker, on the session that serves no other key', async () => {
+    const { world, waits, quick, lock } = await hotKey()
     const other = await taken(world, waits, 'other')
     const next = waits.acquire('hot')
     await world.clock.run(50)
-    const states = new Set<string>()
-    let held = lock
-    for (let i = 0; i < 20; i++) {
-      const released = held.release()
-      const again = holds.acquire('hot')
-      for (let ms = 0; ms < 10; ms++) {
-        await world.clock.run(1)
-        for (const state of sessionStates(waits)) states.add(state)
-      }
-      await released
-      await world.clock.run(20)
-      if ((await stateOf(again)) === 'fulfilled') held = await again
-      else {
-        await given(world, await next)
-        await world.clock.run(20)
-        held = await again
-        break
-      }
-    }
-    expect(await stateOf(next)).toBe('fulfilled')
-    await given(world, held)
+    expect(sessionStates(waits)).toEqual(['holding', 'idle'])
+
+    const released = lock.release()
+    const taking = quick.tryAcquire('hot')
+    await world.clock.run(20)
+    await released
+    expect(sessionStates(waits)).toEqual(['holding', 'inLine'])
+    const served = timed(world, next)
+    const since = world.clock.now()
+    await given(world, (await taking)!)
+    expect((await served).at - since).toBe(2)
+    await given(world, await next)
     await given(world, other)
   })
 
@@ -222,5 +216,48 @@ describe('a process whose session serves other keys', () => {
     await given(world, lock)
     await world.clock.run(1000)
     await given(world, await next)
+  })
+})
+
+describe('processes that only listen', () => {
+  test('have the key in the order in which they lost it to a quicker one', async () => {
+    const world = fakeWorld({ latencyMs: 1 })
+    world.server.longestWaitMs = 0
+    // Who was first to connect hears the bell first.
+    const [holds, ...others] = ['holds', 'a', 'b', 'c'].map(() => world.pool())
+    const first = await taken(world, holds!)
+    const order: number[] = []
+    let isOver = false
+    const working = others.map(async (pool, place) => {
+      while (!isOver) {
+        const lock = await pool.acquire('hot')
+        order.push(place)
+        await new Promise<void>((resolve) => void world.clock.after(50, resolve))
+        await lock.release()
+      }
+    })
+    await world.clock.run(200)
+    await given(world, first)
+    await world.clock.run(600)
+    isOver = true
+    await world.clock.run(1000)
+    await Promise.all(working)
+    expect(order.slice(0, 9)).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2])
+  })
+
+  test('go on listening while other keys come and go', async () => {
+    const world = fakeWorld()
+    const [holds, waits] = [world.pool(), world.pool()]
+    const lock = await holds.acquire('hot')
+    const next = waits.acquire('hot', { timeoutMs: 60_000 })
+    await world.clock.run(1000)
+    for (let i = 0; i < 10; i++) await (await waits.acquire('other')).release()
+    await world.clock.run(20_000)
+    expect(waits.snapshot().doorbell).toBe('listening')
+    const served = timed(world, next)
+    const since = world.clock.now()
+    await Promise.all([lock.release(), world.clock.run(1000)])
+    expect((await served).at - since).toBeLessThan(20)
+    await (await next).release()
   })
 })

@@ -10,11 +10,12 @@ class StubSession {
   isUsable = true
   readonly link: { readonly longestWaitMs: number }
 
-  constructor(
-    public clientCount: number,
-    public state: SessionState = clientCount === 0 ? 'idle' : 'holding',
-    longestWaitMs = 750,
-  ) {
+  clientCount: number
+  readonly state: SessionState
+
+  constructor(clientCount: number, state?: SessionState, longestWaitMs = 750) {
+    this.clientCount = clientCount
+    this.state = state ?? (clientCount === 0 ? 'idle' : 'holding')
     this.link = { longestWaitMs }
   }
 
