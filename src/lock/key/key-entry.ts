@@ -456,7 +456,6 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   protected entered(to: KeyState, from: KeyState): void {
     if (from === 'delayed') this.#endDelay()
-    if (to === 'idle' || to === 'ringing') this.isDraining = false
     if (to === 'idle' || to === 'ringing' || to === 'waiting') this.turn = null
     if (to === 'waiting') this.#isMarked = false
     assert(this.turn !== null || !NEEDS_TURN.has(to), 'the server has it as ours')

@@ -182,3 +182,159 @@ test('listeners and counters are told how long was waited and held, and who left
     lost: 0,
   })
 })
+
+test('a bell that rings while an attempt is under way is not forgotten', async () => {
+  let travel = (): number => 0
+  const world = fakeWorld({ latencyMs: 1, random: { next: () => travel() } })
+  world.server.longestWaitMs = 0
+  const [a, b] = [world.pool({ max: 1 }), world.pool()]
+  const lock = await a.acquire('orders')
+  const waiting = b.acquire('orders')
+  await world.clock.run(20)
+  // The attempt of the poll gets there at once, and its answer takes its time.
+  const ways = [0, 8]
+  travel = () => ways.shift() ?? 0
+  while (ways.length > 0) await world.clock.run(1)
+  expect(b.snapshot().keys).toMatchObject([{ state: 'asking' }])
+
+  await lock.release()
+  await world.clock.run(10)
+
+  expect(await stateOf(waiting)).toBe('fulfilled')
+  await (await waiting).release()
+})
+
+test('a bell that no process was meant to hear at this moment changes nothing', async () => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool(), world.pool()]
+  const lock = await a.acquire('orders')
+  const elsewhere = b.acquire('orders')
+  await world.clock.run(20)
+  // The holder hears a bell for its own key, and so does a process without it.
+  const owner = b.snapshot().sessions[0]!.serverId
+  for (const connection of world.server.connections)
+    if (connection.serverId !== owner) connection.hear((ears) => ears.rung('/orders', 'a stranger'))
+  await world.clock.run(100)
+  expect([lock.state, await stateOf(elsewhere)]).toEqual(['held', 'pending'])
+  await lock.release()
+  await world.clock.run(100)
+  await (await elsewhere).release()
+})
+
+test('an attempt that fails after the key was given back does not make it ours again', async () => {
+  const world = fakeWorld({ latencyMs: 1 })
+  const locks = world.pool()
+  const acquired = locks.acquire('report')
+  await world.clock.run(50)
+  const reader = locks.acquire('report', { mode: 'shared' })
+  const outcome = rejection(reader)
+  const released = (await acquired).release()
+  await world.clock.run(1.5)
+  // The release has come to the server. What is asked next fails.
+  world.server.failNextBatch(0)
+  await world.clock.run(100)
+  await released
+  expect(await stateOf(reader)).toBe('rejected')
+  expect((await outcome).message).toContain('out of shared memory')
+  expect(world.server.table.size).toBe(0)
+})
+
+test('an impatient attempt that fails while others are rung for does not make the key ours again', async () => {
+  const world = fakeWorld({ latencyMs: 1 })
+  world.server.longestWaitMs = 0
+  const [a, b] = [world.pool(), world.pool()]
+  const acquired = a.acquire('orders')
+  await world.clock.run(50)
+  const elsewhere = b.acquire('orders')
+  await world.clock.run(300)
+  const released = (await acquired).release()
+  await world.clock.run(2)
+  expect(a.snapshot().keys).toMatchObject([{ state: 'ringing' }])
+  world.server.failNextBatch(0)
+  const impatient = rejection(a.tryAcquire('orders'))
+  await world.clock.run(100)
+  await released
+  expect((await impatient).message).toContain('out of shared memory')
+  expect(await stateOf(elsewhere)).toBe('fulfilled')
+  await Promise.all([(await elsewhere).release(), world.clock.run(50)])
+})
+
+test('an attempt that fails after the key was given up for others does not make it ours again', async () => {
+  const world = fakeWorld({ latencyMs: 1 })
+  world.server.longestWaitMs = 0
+  const [a, b] = [world.pool(), world.pool()]
+  const acquired = a.acquire('orders')
+  await world.clock.run(50)
+  const [mine, theirs] = [a.acquire('orders'), b.acquire('orders')]
+  const outcome = rejection(mine)
+  await world.clock.run(300)
+  await Promise.all([(await acquired).release(), world.clock.run(20)])
+  const other = await theirs
+  expect(a.snapshot().keys).toMatchObject([{ state: 'waiting', holders: [] }])
+  const released = other.release()
+  await world.clock.run(2)
+  world.server.failNextBatch(0)
+  await world.clock.run(50)
+  await released
+  expect(await stateOf(mine)).toBe('rejected')
+  await outcome
+  expect(world.server.table.size).toBe(0)
+})
+
+test('each wait begins with frequent looks, however long the one before it was', async () => {
+  const world = fakeWorld()
+  world.server.longestWaitMs = 0
+  world.server.notificationLoss = 1
+  const [a, b] = [world.pool(), world.pool()]
+  const servedAfter = async (heldMs: number): Promise<number> => {
+    const lock = await a.acquire('orders')
+    const waiting = b.acquire('orders')
+    await world.clock.run(heldMs)
+    const served = at(world, waiting)
+    const since = world.clock.now()
+    await Promise.all([lock.release(), world.clock.run(2000)])
+    await (await waiting).release()
+    await world.clock.run(100)
+    return (await served) - since
+  }
+  await servedAfter(8000)
+  expect(await servedAfter(10)).toBeLessThan(70)
+})
+
+test('a writer that gives up while it is waited for elsewhere leaves nothing behind in one statement', async () => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool(), world.pool()]
+  const [mine, theirs] = [
+    await a.acquire('report', { mode: 'shared' }),
+    await b.acquire('report', { mode: 'shared' }),
+  ]
+  const controller = new AbortController()
+  const writer = rejection(a.acquire('report', { signal: controller.signal }))
+  await world.clock.run(50)
+  await mine.release()
+  await world.clock.run(50)
+  expect(a.snapshot().keys).toMatchObject([{ state: 'waiting', mode: 'exclusive' }])
+  const before = world.server.statements
+  controller.abort(new Error('changed its mind'))
+  await world.clock.run(10)
+  await writer
+  expect(
+    world.server.statements - before,
+    'the end of the wait, and a ring for readers at most',
+  ).toBeLessThanOrEqual(2)
+  expect((await b.acquire('report', { mode: 'shared' })).state).toBe('held')
+  await theirs.release()
+})
+
+test('a caller who waits is not blamed on a connection that could not be opened for others', async () => {
+  const world = fakeWorld()
+  const [a, b] = [world.pool(), world.pool({ max: 3 })]
+  const lock = await a.acquire('orders')
+  const held = await Promise.all(Array.from({ length: 200 }, (_, i) => b.acquire(`key ${i}`)))
+  world.server.refuses = new Error('no more connections')
+  const outcome = rejection(b.acquire('orders', { timeoutMs: 500 }))
+  await world.clock.run(1000)
+  expect((await outcome).cause).toBeUndefined()
+  world.server.start()
+  await Promise.all([...held, lock].map((each) => each.release()))
+})
