@@ -338,3 +338,27 @@ test('a caller who waits is not blamed on a connection that could not be opened 
   world.server.start()
   await Promise.all([...held, lock].map((each) => each.release()))
 })
+
+test('an attempt that fails is told to the first caller, and to the readers right behind a reader', async () => {
+  const after = async (...modes: ('shared' | 'exclusive')[]): Promise<string[]> => {
+    const world = fakeWorld()
+    const locks = world.pool()
+    await locks.ready()
+    world.server.failNextBatch(0)
+    const outcomes = modes.map((mode) =>
+      locks.acquire('report', { mode }).then(
+        (lock) => lock.release().then(() => 'served'),
+        () => 'refused',
+      ),
+    )
+    await world.clock.run(100)
+    return Promise.all(outcomes)
+  }
+  expect(await after('exclusive', 'shared', 'exclusive')).toEqual(['refused', 'served', 'served'])
+  expect(await after('shared', 'shared', 'exclusive', 'shared')).toEqual([
+    'refused',
+    'refused',
+    'served',
+    'served',
+  ])
+})
