@@ -35,7 +35,8 @@ async function hotKey(options: LockPoolOptions = {}): Promise<{
 }> {
   const world = fakeWorld({ latencyMs: 1 })
   const [holds, waits, quick] = [world.pool(), world.pool(options), world.pool()]
-  await Promise.all([quick.ready(), world.clock.run(20)])
+  // Long after the start, so that no time is taken for a span.
+  await Promise.all([quick.ready(), world.clock.run(5000)])
   const first = await taken(world, holds)
   const woken = waits.acquire('hot')
   await world.clock.run(50)
@@ -213,9 +214,33 @@ describe('a process whose session serves other keys', () => {
     const { value, at } = await other
     expect(at - since).toBeLessThanOrEqual(60)
     await given(world, value)
+    const states = new Set<string>()
+    for (let ms = 0; ms < 1000; ms += 10) {
+      await world.clock.run(10)
+      for (const state of sessionStates(waits)) states.add(state)
+    }
+    expect([...states], 'somebody had to wait for it').not.toContain('inLine')
     await given(world, lock)
     await world.clock.run(1000)
     await given(world, await next)
+  })
+
+  test.each([
+    ['only listens where every connection is in use', 3, 2, 1],
+    ['opens a session where the pool has room', 4, 1, 2],
+  ])('%s', async (_, max, count, sessions) => {
+    const { world, waits, lock } = await hotKey({ max })
+    const borrowed = Array.from({ length: count }, () => waits.connections.connect())
+    const other = await taken(world, waits, 'other')
+    const next = waits.acquire('hot')
+    await world.clock.run(20)
+    const { waiting } = waits.snapshot().connections
+    expect({ sessions: waits.snapshot().sessions.length, waiting }).toEqual({ sessions, waiting: 0 })
+    for (const connection of await Promise.all(borrowed)) connection.release()
+    await given(world, lock)
+    await world.clock.run(1000)
+    await given(world, await next)
+    await given(world, other)
   })
 })
 

@@ -362,3 +362,25 @@ test('an attempt that fails is told to the first caller, and to the readers righ
     'served',
   ])
 })
+
+test('a reader who comes while an answer is on its way has a token that is drawn after it came', async () => {
+  let travel = (): number => 0
+  const world = fakeWorld({ latencyMs: 1, random: { next: () => travel() } })
+  const [a, b] = [world.pool(), world.pool()]
+  await Promise.all([a.ready(), b.ready()])
+  // The first reader's attempt gets there at once, and its answer takes its time.
+  const ways = [0, 30]
+  travel = () => ways.shift() ?? 0
+  const first = a.acquire('report', { mode: 'shared' })
+  await world.clock.run(5)
+  const elsewhere = await b.acquire('report', { mode: 'shared' })
+  const later = a.acquire('report', { mode: 'shared' })
+  await world.clock.run(5)
+  expect(await stateOf(first), 'the answer has not come').toBe('pending')
+  await world.clock.run(50)
+
+  const [one, other] = [await first, await later]
+  expect(elsewhere.token).toBeGreaterThan(one.token)
+  expect(other.token, 'it asked after that was granted').toBeGreaterThan(elsewhere.token)
+  await Promise.all([one, other, elsewhere].map((lock) => lock.release()))
+})
