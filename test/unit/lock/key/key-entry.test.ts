@@ -384,3 +384,55 @@ test('a reader who comes while an answer is on its way has a token that is drawn
   expect(other.token, 'it asked after that was granted').toBeGreaterThan(elsewhere.token)
   await Promise.all([one, other, elsewhere].map((lock) => lock.release()))
 })
+
+test('of callers who come while the key is being given back, none has it by the turn that is over', async () => {
+  const world = fakeWorld({ latencyMs: 1 })
+  const locks = world.pool()
+  const acquired = locks.acquire('orders')
+  await world.clock.run(50)
+  const released = (await acquired).release()
+  await world.clock.run(1)
+  const refused = rejection(locks.acquire('orders'))
+  const next = locks.acquire('orders')
+  await world.clock.run(0.5)
+  // The release has come to the server. The first attempt after it fails.
+  world.server.failNextBatch(0)
+  await world.clock.run(50)
+  await released
+  expect((await refused).message).toContain('out of shared memory')
+  const { serverId } = locks.snapshot().sessions[0]!
+  expect((await next).state).toBe('held')
+  expect(world.server.table.heldBy(serverId)).toMatchObject([{ what: 'exclusive' }])
+  await Promise.all([(await next).release(), world.clock.run(50)])
+})
+
+test('a reader whose time is up while it joins others has the lock, if the answer says so', async () => {
+  const world = fakeWorld({ latencyMs: 50 })
+  const locks = world.pool()
+  const first = locks.acquire('report', { mode: 'shared' })
+  await world.clock.run(1000)
+  const second = locks.acquire('report', { mode: 'shared', timeoutMs: 60 })
+  await world.clock.run(101)
+  expect(await stateOf(second)).toBe('fulfilled')
+  await Promise.all([(await first).release(), (await second).release(), world.clock.run(300)])
+})
+
+test('a waiter whose time is up while it looks again has the lock, if the answer says so', async () => {
+  const world = fakeWorld({ latencyMs: 20 })
+  world.server.longestWaitMs = 0
+  const [a, b] = [world.pool(), world.pool()]
+  const acquired = a.acquire('orders')
+  await world.clock.run(500)
+  const since = world.clock.now()
+  const waiting = b.acquire('orders', { timeoutMs: 2110 }).then((lock) => {
+    return { lock, afterMs: world.clock.now() - since }
+  })
+  await world.clock.run(2000)
+  // To the server 20 ms, and back; the ring, and the bell; then the attempt is on its way from 80 ms to 120 ms.
+  const released = (await acquired).release()
+  await world.clock.run(300)
+  await released
+  const { lock, afterMs } = await waiting
+  expect(afterMs).toBe(2120)
+  await Promise.all([lock.release(), world.clock.run(300)])
+})
