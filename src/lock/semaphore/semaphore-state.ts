@@ -79,7 +79,7 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
     case 'waiting':
       if (facts.spare > 0) return 'yield'
       if (facts.wanted === 0) return 'leave'
-      // Who stands in line for one permit does not see that another is free: a reason to look goes first.
+      // A session that waits for one permit does not see that another is free, so a reason to look comes first.
       if (facts.wake !== 'no' && !facts.isGivingWay) return facts.wake === 'rung' ? 'retry' : 'poll'
       return facts.mayLineUp ? 'leave' : 'rest'
     case 'taking':

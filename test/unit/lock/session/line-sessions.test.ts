@@ -8,15 +8,15 @@ import { ManualClock } from '../../../../src/testing/manual-clock.js'
 class StubSession {
   asideUntil = 0
   isUsable = true
-  readonly link: { readonly longestWaitMs: number }
+  readonly link: { readonly longestWaitMs: number; readonly leaseMs: number }
 
   clientCount: number
   readonly state: SessionState
 
-  constructor(clientCount: number, state?: SessionState, longestWaitMs = 750) {
+  constructor(clientCount: number, state?: SessionState, longestWaitMs = 750, leaseMs = 15_000) {
     this.clientCount = clientCount
     this.state = state ?? (clientCount === 0 ? 'idle' : 'holding')
-    this.link = { longestWaitMs }
+    this.link = { longestWaitMs, leaseMs }
   }
 
   get isUnused(): boolean {
@@ -43,7 +43,7 @@ function linesOf(sessions: StubSession[], { mayOpen = false } = {}) {
     all: () => sessions.map(real),
     isUsable: (session) => (session as unknown as StubSession).isUsable,
     mayOpen: () => mayOpen,
-    openForLine: () => opened.push(clock.now()),
+    open: () => opened.push(clock.now()),
   })
   return { clock, lines, opened, least: () => lines.leastUsed() as unknown as StubSession | null }
 }
@@ -93,13 +93,13 @@ describe('a key that is to wait in the server', () => {
     expect([busy.clientCount, other.clientCount]).toEqual([2, before])
   })
 
-  test('asks for one more session, if its server has a queue', () => {
-    const wantAlone = (longestWaitMs: number): number => {
-      const { lines, opened } = linesOf([new StubSession(2, 'holding', longestWaitMs)])
+  test('asks for one more session, if its server has a queue and there is room', () => {
+    const wantAlone = (longestWaitMs: number, mayOpen: boolean): number => {
+      const { lines, opened } = linesOf([new StubSession(2, 'holding', longestWaitMs)], { mayOpen })
       lines.wantAlone()
       return opened.length
     }
-    expect([wantAlone(750), wantAlone(0)]).toEqual([1, 0])
+    expect([wantAlone(750, true), wantAlone(0, true), wantAlone(750, false)]).toEqual([1, 0, 0])
   })
 })
 
@@ -108,6 +108,11 @@ describe('how long a session waits in one go', () => {
     const session = new StubSession(1)
     expect(linesOf([session, new StubSession(1)]).lines.longestWaitMs(real(session))).toBe(750)
     expect(linesOf([session], { mayOpen: true }).lines.longestWaitMs(real(session))).toBe(750)
+  })
+
+  test('a quarter of its lease at most, because no answer renews that meanwhile', () => {
+    const session = new StubSession(1, 'holding', 750, 1000)
+    expect(linesOf([session, new StubSession(1)]).lines.longestWaitMs(real(session))).toBe(250)
   })
 
   test('a tenth of a second, where it is the only one', () => {
