@@ -338,7 +338,7 @@ describe('errors and events', () => {
     const events = SOURCES.flatMap(({ text }) => [
       ...text.matchAll(/^export interface \w+Events \{$([\s\S]*?)^\}$/gm),
     ])
-      .flatMap(([, body]) => [...body!.matchAll(/^ {2}'?([\w:]+)'?: \{/gm)])
+      .flatMap(([, body]) => [...body!.matchAll(/^ {2}'?([\w:-]+)'?: \{/gm)])
       .map(([, name]) => `\`${name}\``)
     expect(EVENTS.toSorted()).toEqual(events.toSorted())
   })
@@ -406,6 +406,23 @@ describe('documents', () => {
 
   test('clean pages and folders have no word that the glossary replaces, and no phrase that is hard to read', () => {
     expect(bannedPhrases()).toEqual([])
+  })
+
+  test('public types, the JSON of the dashboard and the documentation have no public name that the glossary replaces', () => {
+    const rows = tableRows(section(read('GLOSSARY.md'), 'Replaced words that users see'))
+    const names = rows.flatMap(([, replaced]) =>
+      [...replaced!.matchAll(/`([\w:]+)`/g)].map(([, name]) => name!),
+    )
+    const pattern = new RegExp(`(?:['\`]|\\breadonly )(${names.join('|')})(?:['\`]|\\??:)`)
+    const wrong = [...filesOf('src/dashboard', '.ts'), ...filesOf('docs', '.md')].flatMap(({ path, text }) =>
+      text
+        .split('\n')
+        .map((line) => pattern.exec(line)?.[1])
+        .filter((found) => found !== undefined)
+        .map((found) => `${path}: ${found}`),
+    )
+    expect(names.length).toBeGreaterThan(8)
+    expect(wrong).toEqual([])
   })
 
   test('nothing names a path of one machine', () => {

@@ -39,7 +39,7 @@ interface Look {
   readonly since: number
   readonly at: number
   readonly snapshot: LockSnapshot | null
-  readonly blindness: string | null
+  readonly unavailable: string | null
 }
 
 /** Combines what the server reports and what this process knows into the state that a page shows. */
@@ -57,7 +57,7 @@ export class DashboardSource {
 
   async state(): Promise<Omit<StateJson, 'mayEnd' | 'csrf'>> {
     const { clock, title, pool } = this.#ports
-    const { since, at: lookedAt, snapshot, blindness } = await this.#freshLook()
+    const { since, at: lookedAt, snapshot, unavailable } = await this.#freshLook()
     const own = pool === null ? null : pool.snapshot()
     const at = Math.round(clock.instant().wall)
     const merged = mergeLocks(snapshot?.locks ?? [], own)
@@ -76,9 +76,9 @@ export class DashboardSource {
       at,
       title: title === '' ? (snapshot?.server.database ?? 'lockpool') : title,
       server: snapshot === null ? null : serverJson(snapshot),
-      blindness,
+      unavailable,
       process,
-      health: healthOf({ snapshot, blindness, pool: own }),
+      health: healthOf({ snapshot, unavailable, pool: own }),
       locks,
       sessions: Object.fromEntries(
         (snapshot?.sessions ?? []).map((session) => [
@@ -123,8 +123,8 @@ export class DashboardSource {
   async #lookNow(): Promise<Look> {
     const { look, clock, report } = this.#ports
     const since = clock.now()
-    const done = (snapshot: LockSnapshot | null, blindness: string | null): Look => {
-      this.#look = { since, at: clock.now(), snapshot, blindness }
+    const done = (snapshot: LockSnapshot | null, unavailable: string | null): Look => {
+      this.#look = { since, at: clock.now(), snapshot, unavailable }
       return this.#look
     }
     if (look === null) return done(null, 'this pool has no server that can be inspected')
@@ -158,7 +158,7 @@ function processJson({
   state,
   connections,
   sessions,
-  doorbell,
+  listener,
   held,
   waiting,
   counters,
@@ -168,7 +168,7 @@ function processJson({
     state,
     connections: { used: leased, open: total, max, waiting: connections.waiting },
     lockSessions: sessions.length,
-    ...{ doorbell, held, waiting },
+    ...{ listener, held, waiting },
     counters: { ...counters },
   }
 }

@@ -9,7 +9,7 @@ import type { SentenceJson } from './state-json.js'
 export interface Vitals {
   readonly snapshot: LockSnapshot | null
   /** Why there is no snapshot. */
-  readonly blindness: string | null
+  readonly unavailable: string | null
   readonly pool: PoolSnapshot | null
 }
 
@@ -20,9 +20,9 @@ const CONNECTIONS_PROBLEM_FROM = 0.95
 const RANK = { problem: 0, warning: 1, ok: 2 } as const
 
 /** The health in sentences: problems first, then what is fine, so that silence is never good news. */
-export function healthOf({ snapshot, blindness, pool }: Vitals): SentenceJson[] {
+export function healthOf({ snapshot, unavailable, pool }: Vitals): SentenceJson[] {
   const sentences = [
-    ...(snapshot === null ? [blindSentence(blindness)] : serverSentences(snapshot)),
+    ...(snapshot === null ? [unavailableSentence(unavailable)] : serverSentences(snapshot)),
     ...(pool === null ? [] : poolSentences(pool)),
     // Findings of the server cover this, if there are any.
     ...(pool === null || snapshot !== null ? [] : stuckSentences(pool)),
@@ -30,11 +30,11 @@ export function healthOf({ snapshot, blindness, pool }: Vitals): SentenceJson[] 
   return sentences.toSorted((a, b) => RANK[a.severity] - RANK[b.severity])
 }
 
-function blindSentence(blindness: string | null): SentenceJson {
+function unavailableSentence(unavailable: string | null): SentenceJson {
   return sentence(
     'blind',
     'warning',
-    `The server cannot be inspected: ${blindness ?? 'not tried yet'}.`,
+    `The server cannot be inspected: ${unavailable ?? 'not tried yet'}.`,
     'The page shows only the locks of this process.',
   )
 }
@@ -81,7 +81,7 @@ function connectionSentence({ server: { connections } }: LockSnapshot): Sentence
 }
 
 function poolSentences(pool: PoolSnapshot): SentenceJson[] {
-  const { connections, counters, doorbell, state } = pool
+  const { connections, counters, listener, state } = pool
   const worries: readonly (false | readonly [code: string, text: string, advice: string | null])[] = [
     state !== 'open' && ['closing', `The pool of this process is ${state}.`, null],
     connections.waiting > 0 && [
@@ -89,8 +89,8 @@ function poolSentences(pool: PoolSnapshot): SentenceJson[] {
       `${connections.waiting} callers in this process wait for a connection: all ${connections.max} are checked out.`,
       'Find out what keeps connections, or raise max.',
     ],
-    doorbell === 'deaf' && [
-      'deaf',
+    listener === 'polling' && [
+      'polling',
       'This process gets no wake-ups when locks become free, and polls.',
       'It needs a connection to listen on: raise max, or see the event "warning".',
     ],

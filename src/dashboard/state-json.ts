@@ -8,9 +8,9 @@ export interface StateJson {
   /** By the clock of the process that serves the page, as all moments in here. */
   readonly at: number
   readonly title: string
-  /** Null while the server cannot be inspected; `blindness` says why. */
+  /** Null while the server cannot be inspected; `unavailable` says why. */
   readonly server: ServerJson | null
-  readonly blindness: string | null
+  readonly unavailable: string | null
   /** Null for a standalone dashboard. */
   readonly process: ProcessJson | null
   readonly health: readonly SentenceJson[]
@@ -46,7 +46,7 @@ export interface ProcessJson {
     readonly waiting: number
   }
   readonly lockSessions: number
-  readonly doorbell: string
+  readonly listener: string
   readonly held: number
   readonly waiting: number
   readonly counters: Readonly<Record<string, number>>

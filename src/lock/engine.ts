@@ -29,6 +29,7 @@ import { ReportBoard } from './session/report-board.js'
 import { sessionReports } from './session/session-reports.js'
 import type { Client } from './session/departure.js'
 import type { Session, SessionState } from './session/session.js'
+import { SESSION_STATE_NAMES } from './state-names.js'
 import { Sessions, type SessionsHost } from './session/sessions.js'
 import type { Tenant } from './session/tenant.js'
 import { TableBudget, type BudgetHost } from './table-budget.js'
@@ -256,7 +257,8 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 
   moved(session: Session, from: SessionState): void {
     if (!this.events.hears('session:moved')) return
-    this.events.emit('session:moved', { session: session.id, from, to: session.state })
+    const [was, is] = [SESSION_STATE_NAMES[from], SESSION_STATE_NAMES[session.state]]
+    this.events.emit('session:moved', { session: session.id, from: was, to: is })
   }
 
   lost(session: Session, reason: string, locks: number, error?: Error): void {

@@ -1,12 +1,16 @@
 import type { LockMode } from '../dialect/lock-key.js'
-import type { SessionState } from './session/session.js'
+import type { SessionStateName } from './state-names.js'
 
 /** The events of a LockPool. Keys are shown as text; durations are milliseconds. */
 export interface LockEvents {
   /** A connection has become a lock session. */
   'session:opened': { readonly session: number; readonly serverId: number }
   /** A lock session changed its state. Often: several times per batch. */
-  'session:moved': { readonly session: number; readonly from: SessionState; readonly to: SessionState }
+  'session:moved': {
+    readonly session: number
+    readonly from: SessionStateName
+    readonly to: SessionStateName
+  }
   /** A lock session ended with locks on it: its locks are lost. */
   'session:lost': {
     readonly session: number

@@ -38,6 +38,7 @@ import { checkPermits, Semaphore } from './semaphore/semaphore.js'
 import { thisProcess } from './session/session-reports.js'
 import { semaphoreSnapshots } from './semaphore/semaphore-snapshot.js'
 import { keySnapshots, sessionSnapshot, type PoolSnapshot } from './snapshot.js'
+import { LISTENER_STATES } from './state-names.js'
 import { isAcquireTraced, traceAcquire } from './handle/trace.js'
 
 /** The database to lock in; for tests also clock and randomness. */
@@ -223,7 +224,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
       state: this.#state,
       process: thisProcess(),
       connections: { min: this.#options.min, max: this.#options.max, ...connections.counts() },
-      doorbell: doorbell.state,
+      listener: LISTENER_STATES[doorbell.state],
       sessions: [...sessions.all].map(sessionSnapshot),
       primary: primary.snapshot(),
       held: [...keys, ...counted].reduce((sum, key) => sum + key.holders.length, 0),

@@ -3,13 +3,18 @@ import type { ProcessName } from '../dialect/session-report.js'
 import type { PoolCounts } from '../pool/pool-events.js'
 import type { Keys } from './key/keys.js'
 import type { LockCounters } from './lock-counters.js'
-import type { DoorbellState } from './contention/doorbell.js'
 import type { KeyEntry } from './key/key-entry.js'
-import type { KeyState } from './key/key-state.js'
 import { keyText } from '../dialect/key-words.js'
 import type { PrimarySnapshot } from './session/primary-watch.js'
+import {
+  KEY_STATE_NAMES,
+  SESSION_STATE_NAMES,
+  type KeyStateName,
+  type ListenerState,
+  type SessionStateName,
+} from './state-names.js'
 import type { SemaphoreSnapshot } from './semaphore/semaphore-snapshot.js'
-import type { Session, SessionState } from './session/session.js'
+import type { Session } from './session/session.js'
 
 /** One lock session. */
 export interface SessionSnapshot {
@@ -17,8 +22,7 @@ export interface SessionSnapshot {
   readonly id: number
   /** Its id at the server: for PostgreSQL its backend pid. */
   readonly serverId: number
-  /** `executing` while a batch is on the wire, else `holding` if it holds locks, or `idle`. */
-  readonly state: SessionState
+  readonly state: SessionStateName
   /** The number of its keys. */
   readonly keys: number
   /** Milliseconds since its last answer. */
@@ -29,8 +33,7 @@ export interface SessionSnapshot {
 export interface KeySnapshot {
   /** As text. */
   readonly key: string
-  /** Its state: the state machine is in ARCHITECTURE.md. */
-  readonly state: Exclude<KeyState, 'inLine'>
+  readonly state: KeyStateName
   /** The mode in which it is held, or wanted. */
   readonly mode: LockMode
   /** The `id` of the session that has it, or tries to get it. */
@@ -61,7 +64,7 @@ export interface PoolSnapshot {
   /** Lock sessions, checked-out connections and the one that listens. */
   readonly connections: PoolCounts & { readonly min: number; readonly max: number }
   /** The state of the notification listener. While it does not listen, waiting callers poll. */
-  readonly doorbell: DoorbellState
+  readonly listener: ListenerState
   readonly sessions: readonly SessionSnapshot[]
   /** The server that has the locks; null until the first session, and if it is unknown. */
   readonly primary: PrimarySnapshot | null
@@ -80,7 +83,7 @@ export function sessionSnapshot(session: Session): SessionSnapshot {
   return {
     id: session.id,
     serverId: session.link.serverId,
-    state: session.state,
+    state: SESSION_STATE_NAMES[session.state],
     keys: session.clientCount,
     silentMs: Math.round(session.silentMs),
   }
@@ -95,7 +98,7 @@ export function keySnapshots(registry: Keys): KeySnapshot[] {
 function keySnapshot(entry: KeyEntry, now: number): KeySnapshot {
   return {
     key: keyText(entry.label),
-    state: entry.state === 'inLine' ? 'waiting' : entry.state,
+    state: KEY_STATE_NAMES[entry.state],
     mode: entry.mode,
     session: entry.session?.id ?? null,
     holders: [...entry.holders].map((lock) => ({

@@ -385,7 +385,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     // A checkout runs foreign code: it must find neither this caller in the queue nor this connection among the idle ones.
     if (!waiter.claim()) return
     try {
-      const waitedMs = this.#events.hears('connection:lent') ? waiter.waitedMs : 0
+      const waitedMs = this.#events.hears('connection:checked-out') ? waiter.waitedMs : 0
       waiter.fulfil(this.#lender.lend(waiter, waiter.origin, waitedMs))
     } catch (error) {
       waiter.fail(error)

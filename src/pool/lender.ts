@@ -57,7 +57,7 @@ export class Lender<C extends object> {
   lend(to: Borrower, origin: Origin | null, waitedMs: number): C & Lease {
     const { isReserved, onWanted } = to
     const slot = this.#stock.lend(isReserved, onWanted)
-    const lentAt = this.#events.hears('connection:returned') ? this.#clock.now() : null
+    const lentAt = this.#events.hears('connection:checked-in') ? this.#clock.now() : null
     let isOver = false
     const release = (destroy: boolean | Error = false): void => {
       if (isOver) return
@@ -77,8 +77,8 @@ export class Lender<C extends object> {
       // Only the garbage collection of a separate object shows that the borrower cannot check it in any more.
       if (loan !== null && lent !== slot.connection) this.#loans!.lent(lent, loan)
       this.#count++
-      if (this.#events.hears('connection:lent'))
-        this.#events.emit('connection:lent', { id: slot.id, waitedMs })
+      if (this.#events.hears('connection:checked-out'))
+        this.#events.emit('connection:checked-out', { id: slot.id, waitedMs })
       return lent
     } catch (error) {
       // It had no borrower, so no checkout is over.
@@ -90,7 +90,7 @@ export class Lender<C extends object> {
   }
 
   #tellReturned(id: number, lentAt: number): void {
-    this.#events.emit('connection:returned', { id, heldMs: this.#clock.now() - lentAt })
+    this.#events.emit('connection:checked-in', { id, heldMs: this.#clock.now() - lentAt })
   }
 }
 

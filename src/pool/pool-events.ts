@@ -14,9 +14,9 @@ export interface PoolEvents {
   /** A connection is open. */
   'connection:opened': { readonly id: number; readonly tookMs: number }
   /** A connection was checked out. `waitedMs` is 0 if one was available. */
-  'connection:lent': { readonly id: number; readonly waitedMs: number }
+  'connection:checked-out': { readonly id: number; readonly waitedMs: number }
   /** A connection was checked in. Emitted for checkouts that began while there was a listener. */
-  'connection:returned': { readonly id: number; readonly heldMs: number }
+  'connection:checked-in': { readonly id: number; readonly heldMs: number }
   /** Opening a connection failed. Callers are refused with this error if there is no other connection. */
   'connection:failed': { readonly error: Error }
   /**

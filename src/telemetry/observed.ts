@@ -82,19 +82,19 @@ export function recordDurations(
   const onAcquired = ({ mode, waitedMs }: LockEvents['lock:acquired']): void => waited[mode](waitedMs / 1000)
   const onReleased = ({ mode, heldMs }: LockEvents['lock:released']): void => held[mode](heldMs / 1000)
   const onOpened = ({ tookMs }: PoolEvents['connection:opened']): void => created(tookMs / 1000)
-  const onLent = ({ waitedMs }: PoolEvents['connection:lent']): void => queued(waitedMs / 1000)
-  const onReturned = ({ heldMs }: PoolEvents['connection:returned']): void => used(heldMs / 1000)
+  const onLent = ({ waitedMs }: PoolEvents['connection:checked-out']): void => queued(waitedMs / 1000)
+  const onReturned = ({ heldMs }: PoolEvents['connection:checked-in']): void => used(heldMs / 1000)
   const { connections } = locks
   locks.on('lock:acquired', onAcquired)
   locks.on('lock:released', onReleased)
   connections.on('connection:opened', onOpened)
-  connections.on('connection:lent', onLent)
-  connections.on('connection:returned', onReturned)
+  connections.on('connection:checked-out', onLent)
+  connections.on('connection:checked-in', onReturned)
   return () => {
     locks.off('lock:acquired', onAcquired)
     locks.off('lock:released', onReleased)
     connections.off('connection:opened', onOpened)
-    connections.off('connection:lent', onLent)
-    connections.off('connection:returned', onReturned)
+    connections.off('connection:checked-out', onLent)
+    connections.off('connection:checked-in', onReturned)
   }
 }

@@ -17,7 +17,7 @@ test('with a full notification queue a release is a release, and who waits finds
   a.on('warning', ({ message, error }) => warnings.push(`${message}: ${String(error)}`))
   const held = await a.acquire('orders')
   const waiting = b.acquire('orders')
-  await expect.poll(() => b.snapshot().doorbell).toBe('listening')
+  await expect.poll(() => b.snapshot().listener).toBe('listening')
   // A listener in a transaction keeps the queue from being emptied.
   await clients[0].query('LISTEN anything')
   await clients[0].query('BEGIN; SELECT 1')
@@ -42,7 +42,7 @@ test('a listener that is ended while callers sleep, and every message of it lost
   const [a, b] = [world.pool(), world.pool()]
   const held = await a.acquire('orders')
   const waiting = b.acquire('orders')
-  await expect.poll(() => b.snapshot().doorbell).toBe('listening')
+  await expect.poll(() => b.snapshot().listener).toBe('listening')
   const known = new Set([a, b].flatMap((locks) => locks.snapshot().sessions.map(({ serverId }) => serverId)))
   const listeners = (await world.sessions()).filter((pid) => !known.has(pid))
 
@@ -56,7 +56,7 @@ test('messages of strangers on our channel wake nobody up for good, and free not
   const [a, b] = [world.pool(), world.pool()]
   const held = await a.acquire(5n)
   const waiting = b.acquire(5n)
-  await expect.poll(() => b.snapshot().doorbell).toBe('listening')
+  await expect.poll(() => b.snapshot().listener).toBe('listening')
 
   for (const payload of [
     '',
@@ -89,7 +89,7 @@ test('a process that is stopped while messages for it pile up keeps none of its 
        await locks.acquire(8n)
        locks.acquire(9n).catch(() => undefined)
        const look = setInterval(() => {
-         if (locks.snapshot().doorbell !== 'listening') return
+         if (locks.snapshot().listener !== 'listening') return
          clearInterval(look)
          console.log('listening')
        }, 10)`,

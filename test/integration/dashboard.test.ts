@@ -37,7 +37,7 @@ test('a handler shows the pool and its server, and leaves nothing on the connect
   const response = await handler(new Request('http://localhost/api/state'))
 
   const state = (await response.json()) as StateJson
-  expect(state.blindness).toBeNull()
+  expect(state.unavailable).toBeNull()
   expect(state.locks).toMatchObject([
     { title: 'orders', holders: [{ isHere: true, token: String(lock.token) }], waiters: [] },
   ])
@@ -105,7 +105,7 @@ describe('lockpool dashboard', () => {
       return (await sessions()).filter((pid) => pid !== before).length
     }
     await expect.poll(others, { timeout: 10_000 }).toBe(1)
-    expect(await stateAt(url)).toMatchObject({ blindness: null })
+    expect(await stateAt(url)).toMatchObject({ unavailable: null })
   })
 
   test('where others can reach it, looking needs the token', async () => {

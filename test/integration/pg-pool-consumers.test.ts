@@ -102,25 +102,27 @@ test('its own events are those of an emitter: once, in front, in order, counted 
   const { connections } = world.pool({ min: 0, max: 2 })
   const told: string[] = []
   const listener = (): void => void told.push('on')
-  connections.on('connection:lent', listener)
-  connections.once('connection:lent', () => told.push('once'))
-  connections.prependListener('connection:lent', () => told.push('first'))
-  connections.prependOnceListener('connection:lent', () => told.push('first, once'))
+  connections.on('connection:checked-out', listener)
+  connections.once('connection:checked-out', () => told.push('once'))
+  connections.prependListener('connection:checked-out', () => told.push('first'))
+  connections.prependOnceListener('connection:checked-out', () => told.push('first, once'))
   const opened = EventEmitter.once(connections, 'connection:opened')
-  expect(connections.listenerCount('connection:lent')).toBe(4)
-  expect(connections.eventNames()).toEqual(expect.arrayContaining(['connection:lent', 'connection:opened']))
-  expect(connections.listeners('connection:lent')).toContain(listener)
+  expect(connections.listenerCount('connection:checked-out')).toBe(4)
+  expect(connections.eventNames()).toEqual(
+    expect.arrayContaining(['connection:checked-out', 'connection:opened']),
+  )
+  expect(connections.listeners('connection:checked-out')).toContain(listener)
 
   await connections.query('SELECT 1')
   await connections.query('SELECT 1')
-  connections.off('connection:lent', listener)
+  connections.off('connection:checked-out', listener)
   await connections.query('SELECT 1')
-  connections.removeAllListeners('connection:lent')
+  connections.removeAllListeners('connection:checked-out')
   await connections.query('SELECT 1')
 
   expect(told).toEqual(['first, once', 'first', 'on', 'once', 'first', 'on', 'first'])
   expect(await opened).toMatchObject([{ id: 1 }])
-  expect(connections.listenerCount('connection:lent')).toBe(0)
+  expect(connections.listenerCount('connection:checked-out')).toBe(0)
   expect(connections.eventNames()).toEqual([])
 })
 
@@ -131,10 +133,10 @@ test('a listener of its own events that throws keeps them from nobody else', asy
   const heard: string[] = []
   process.on('uncaughtException', note)
   try {
-    connections.on('connection:lent', () => {
+    connections.on('connection:checked-out', () => {
       throw new Error('mine')
     })
-    connections.on('connection:lent', function (this: unknown) {
+    connections.on('connection:checked-out', function (this: unknown) {
       heard.push(this === connections ? 'its own pool' : 'another')
     })
     await connections.query('SELECT 1')

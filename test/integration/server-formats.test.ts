@@ -75,7 +75,7 @@ test.each(FORMATS)('with $DateStyle, in $TimeZone, everything reads the same', a
 
   const handler = dashboardHandler(locks)
   const state = (await (await handler(new Request('http://localhost/api/state'))).json()) as StateJson
-  expect(state.blindness).toBeNull()
+  expect(state.unavailable).toBeNull()
   expect(Object.values(state.sessions).every(({ startedAt }) => ISO.test(startedAt!))).toBe(true)
   handler.close()
   await campaign.resign()

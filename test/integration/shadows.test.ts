@@ -260,7 +260,7 @@ async function dashboards(locks: LockPool): Promise<void> {
   const lock = await locks.acquire('shown')
   const handler = dashboardHandler(locks)
   const response = await handler(new Request('http://localhost/api/state'))
-  expect(await response.json()).toMatchObject({ blindness: null, locks: [{ title: 'shown' }] })
+  expect(await response.json()).toMatchObject({ unavailable: null, locks: [{ title: 'shown' }] })
   handler.close()
   await lock.release()
 }

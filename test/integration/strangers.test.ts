@@ -18,7 +18,7 @@ async function overhear(client: pg.Client): Promise<string[]> {
 }
 
 const listening = (locks: LockPool): Promise<void> =>
-  expect.poll(() => locks.snapshot().doorbell, { timeout: 10_000 }).toBe('listening')
+  expect.poll(() => locks.snapshot().listener, { timeout: 10_000 }).toBe('listening')
 
 test('a stranger who hears and repeats all there is to hear can make nobody believe in a deadlock', async () => {
   await using stranger = await strangerIn(world.database.url)

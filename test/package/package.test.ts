@@ -205,6 +205,7 @@ import { FakeLockPool } from 'lockpool/testing'
 import { startEmbeddedPostgres } from 'lockpool/embedded'
 import { dashboardHandler } from 'lockpool/dashboard'
 import * as telemetry from 'lockpool/telemetry'
+import type { PoolCounts, SessionSnapshot } from 'lockpool/advanced'
 
 const locks = new LockPool({ connection: { host: 'db', port: 5432 }, max: 3 })
 
@@ -221,6 +222,8 @@ export async function program(): Promise<bigint> {
 new LockPool({ connection: 5 })
 // @ts-expect-error neither is what stands in it
 new LockPool({ connection: { port: true } })
+export const sessions: readonly SessionSnapshot[] = locks.snapshot().sessions
+export const counts: PoolCounts = locks.snapshot().connections
 export const internal = (lock: Lock): void => {
   // @ts-expect-error our own business
   lock.lose('x')

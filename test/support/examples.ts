@@ -26,6 +26,7 @@ const SOURCES = {
   'lockpool/pool': ['../../src/pool/index.ts'],
   'lockpool/testing': ['../../src/testing.ts'],
   'lockpool/embedded': ['../../src/embedded/index.ts'],
+  'lockpool/advanced': ['../../src/advanced.ts'],
   'lockpool/telemetry': ['../../src/telemetry/index.ts'],
   'lockpool/dashboard': ['../../src/dashboard.ts'],
   'lockpool/mysql': ['../../src/mysql.ts'],

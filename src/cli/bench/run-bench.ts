@@ -197,8 +197,8 @@ export class Bench {
 async function isWaitingIn(pool: LockPool): Promise<void> {
   const until = systemClock.now() + PATIENCE_MS
   while (systemClock.now() < until) {
-    const { keys, doorbell } = pool.snapshot()
-    if (doorbell === 'listening' && keys.some(({ state }) => state === 'waiting')) return
+    const { keys, listener } = pool.snapshot()
+    if (listener === 'listening' && keys.some(({ state }) => state === 'waiting')) return
     await new Promise<void>((resolve) => void systemClock.after(1, resolve))
   }
   throw noNotification()

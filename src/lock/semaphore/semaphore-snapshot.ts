@@ -1,5 +1,5 @@
 import { keyText } from '../../dialect/key-words.js'
-import type { SemaphoreState } from './semaphore-state.js'
+import { SEMAPHORE_STATE_NAMES, type SemaphoreStateName } from '../state-names.js'
 import type { Semaphores } from './semaphores.js'
 
 /** A semaphore whose permits this process holds or waits for. */
@@ -8,8 +8,7 @@ export interface SemaphoreSnapshot {
   readonly key: string
   /** The number of permits, across all processes. */
   readonly permits: number
-  /** Its state: the state machine is in ARCHITECTURE.md. */
-  readonly state: Exclude<SemaphoreState, 'inLine'>
+  readonly state: SemaphoreStateName
   /** The `id` of the session that has its permits. */
   readonly session: number | null
   /** In this process. */
@@ -28,7 +27,7 @@ export function semaphoreSnapshots(semaphores: Semaphores): SemaphoreSnapshot[] 
   return [...semaphores.entries].map((entry) => ({
     key: keyText(entry.label),
     permits: entry.semaphore.permits,
-    state: entry.state === 'inLine' ? 'waiting' : entry.state,
+    state: SEMAPHORE_STATE_NAMES[entry.state],
     session: entry.session?.id ?? null,
     holders: entry.holders.map((permit) => ({
       number: permit.number,

@@ -9,7 +9,7 @@ import { held, key, serverSession, serverState } from '../../support/server-stat
 test('beside the programs: locks, sessions, chains and sentences of the server', async () => {
   const state = await new DashboardWorld().state()
 
-  expect(state).toMatchObject({ version: 1, title: 'app', process: null, blindness: null })
+  expect(state).toMatchObject({ version: 1, title: 'app', process: null, unavailable: null })
   expect(state.locks).toMatchObject([
     { id: 'advisory 7', holders: [{ pid: 1, isHere: false }], waiters: [{ pid: 2, atLeastMs: 8000 }] },
   ])
@@ -45,12 +45,12 @@ test('a server that can not be asked is a sentence, and is asked again', async (
   let answer: () => Promise<ReturnType<typeof snapshotOf>> = () => Promise.reject(new Error('no route'))
   const world = new DashboardWorld({}, { look: () => answer() })
   const blind = await world.state()
-  expect(blind).toMatchObject({ server: null, blindness: 'no route', locks: [] })
+  expect(blind).toMatchObject({ server: null, unavailable: 'no route', locks: [] })
   expect(blind.health).toMatchObject([{ severity: 'warning', code: 'blind' }])
   expect(blind.history.held).toEqual([null])
   answer = () => Promise.resolve(snapshotOf(serverState()))
   world.clock.advance(1000)
-  expect(await world.state()).toMatchObject({ blindness: null, server: { database: 'app' } })
+  expect(await world.state()).toMatchObject({ unavailable: null, server: { database: 'app' } })
 })
 
 test('a look that fails, or that others had, ends nothing that was seen', async () => {

@@ -230,7 +230,7 @@ describe('who may end a session', () => {
 describe('what goes wrong', () => {
   test('a look that fails is on the page and in the log, and the page is answered', async () => {
     const world = new DashboardWorld({}, { look: () => Promise.reject(new Error('the server is away')) })
-    expect((await world.state()).blindness).toBe('the server is away')
+    expect((await world.state()).unavailable).toBe('the server is away')
     expect(world.reported).toMatchObject([{ message: 'the server is away' }])
   })
 

@@ -6,7 +6,7 @@ import { fakeWorld } from '../../support/fake-world.js'
 test('the dashboard of a pool says where the primary is, once it has changed', () => {
   const pool = fakeWorld().pool().snapshot()
   const sentences = (primary: PrimarySnapshot | null): string[] =>
-    healthOf({ snapshot: null, blindness: null, pool: { ...pool, primary } })
+    healthOf({ snapshot: null, unavailable: null, pool: { ...pool, primary } })
       .filter(({ code }) => code === 'primary')
       .map(({ text }) => text)
   const primary = { host: 'b:5432', timeline: 4, changes: 0, downMs: 0 }

@@ -20,9 +20,9 @@ test('a bell that nobody needs any more is asked no more whether it can be heard
     const waiting = rejection(waiter.acquire('orders', { timeoutMs: 1000 }))
     await world.clock.run(1500)
     expect(await waiting).toMatchObject({ code: 'LOCK_TIMEOUT' })
-    expect(waiter.snapshot().doorbell).toBe('listening')
+    expect(waiter.snapshot().listener).toBe('listening')
     await world.clock.run(4700)
-    expect(waiter.snapshot().doorbell).toBe('off')
+    expect(waiter.snapshot().listener).toBe('off')
   }
   const before = checks
   await world.clock.run(60_000)

@@ -19,7 +19,7 @@ async function hearing(world: FakeWorld): Promise<FakeLockPool> {
   await held
   void rejection(pool.acquire('something else', { timeoutMs: Infinity }))
   await world.clock.run(50)
-  expect(pool.snapshot().doorbell).toBe('listening')
+  expect(pool.snapshot().listener).toBe('listening')
   return pool
 }
 

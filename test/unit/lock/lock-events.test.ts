@@ -105,7 +105,7 @@ test('a snapshot is plain JSON, and knows who holds and who waits', async () => 
     ],
   })
   expect(theirs).toMatchObject({
-    doorbell: 'listening',
+    listener: 'listening',
     held: 0,
     waiting: 1,
     keys: [{ state: 'waiting', holders: [] }],
@@ -174,13 +174,13 @@ test('the bell gives its connection to whoever needs it, and waiting callers pol
   const held = await a.acquire('orders')
   const waiting = b.acquire('orders')
   await world.clock.run(40)
-  expect(b.snapshot().doorbell).toBe('listening')
+  expect(b.snapshot().listener).toBe('listening')
 
   const borrowing = b.connections.connect()
   // It stands in line, which takes no longer than this.
   await world.clock.run(260)
   const lease = await borrowing
-  expect(b.snapshot().doorbell).toBe('deaf')
+  expect(b.snapshot().listener).toBe('polling')
   await held.release()
   await world.clock.run(200)
   expect((await waiting).state).toBe('held')
@@ -194,11 +194,11 @@ test('sessions and the bell are given back when they are of no use for long', as
   const waiting = rejection(a.acquire('orders', { timeoutMs: 100 }))
   await world.clock.run(200)
   await waiting
-  expect(a.snapshot()).toMatchObject({ doorbell: 'listening', sessions: [{ state: 'idle' }] })
+  expect(a.snapshot()).toMatchObject({ listener: 'listening', sessions: [{ state: 'idle' }] })
 
   await world.clock.run(60_000)
 
-  expect(a.snapshot()).toMatchObject({ doorbell: 'off', sessions: [], connections: { total: 0 } })
+  expect(a.snapshot()).toMatchObject({ listener: 'off', sessions: [], connections: { total: 0 } })
   await held.release()
 })
 

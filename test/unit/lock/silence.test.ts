@@ -48,9 +48,9 @@ test('a bell that can not be switched on for want of an answer is given up, and 
   const bell = await cutNext(world)
 
   await world.clock.run(9000)
-  expect(waiter.snapshot().doorbell).toBe('opening')
+  expect(waiter.snapshot().listener).toBe('opening')
   await world.clock.run(3000)
-  expect(waiter.snapshot().doorbell, 'on another connection').toBe('listening')
+  expect(waiter.snapshot().listener, 'on another connection').toBe('listening')
   expect(world.server.connections.has(bell), 'nobody tells the server').toBe(true)
 
   bell.isCutOff = false
@@ -68,13 +68,13 @@ test('a bell that can not be switched off for want of an answer costs its connec
   const lock = await held
   const waiting = waiter.acquire('orders', { timeoutMs: Infinity })
   await world.clock.run(500)
-  expect(waiter.snapshot().doorbell).toBe('listening')
+  expect(waiter.snapshot().listener).toBe('listening')
   const bell = [...world.server.connections].find(({ ears }) => ears !== null)!
   bell.isCutOff = true
 
   await Promise.all([lock.release(), world.clock.run(2000)])
   await Promise.all([(await waiting).release(), world.clock.run(5100)])
-  expect(waiter.snapshot().doorbell).toBe('off')
+  expect(waiter.snapshot().listener).toBe('off')
   await world.clock.run(10_100)
   expect(waiter.snapshot().connections.leased, 'the session alone').toBe(1)
   // The server has no reason to end a session that only listens, until TCP gives up.
@@ -93,7 +93,7 @@ test('a listener that goes silent is noticed while a caller waits, and replaced'
   await world.clock.run(500)
   const bell = [...world.server.connections].find(({ ears }) => ears !== null)!
   await world.clock.run(20_000)
-  expect(waiter.snapshot().doorbell).toBe('listening')
+  expect(waiter.snapshot().listener).toBe('listening')
   expect(bell.ears, 'one that can be heard is kept').not.toBeNull()
   expect(warnings).toEqual([])
 
@@ -101,7 +101,7 @@ test('a listener that goes silent is noticed while a caller waits, and replaced'
   await world.clock.run(15_100)
   expect(warnings.join()).toMatch(/wake-up notifications do not arrive/)
   await world.clock.run(1000)
-  expect(waiter.snapshot().doorbell, 'on another connection').toBe('listening')
+  expect(waiter.snapshot().listener, 'on another connection').toBe('listening')
 
   // Between two polls, which are most of a second apart by now.
   const releasedAt = world.clock.now()
@@ -137,7 +137,7 @@ test('the end of a connection that was the listener once is not that of the bell
   await world.clock.run(10)
 
   expect(listeners()).toEqual([now])
-  expect(waiter.snapshot().doorbell).toBe('listening')
+  expect(waiter.snapshot().listener).toBe('listening')
   for (const each of [borrowed, more]) (await each).release()
   await Promise.all([(await held).release(), world.clock.run(50)])
   await Promise.all([(await waiting).release(), world.clock.run(50)])
@@ -158,7 +158,7 @@ test('a bell whose connection ends as it begins to listen is replaced', async ()
   const waiting = waiter.acquire('orders')
   await world.clock.run(5000)
 
-  expect(waiter.snapshot().doorbell).toBe('listening')
+  expect(waiter.snapshot().listener).toBe('listening')
   expect([...world.server.connections].filter(({ ears }) => ears !== null)).toHaveLength(1)
   expect(waiter.snapshot().connections.leased, 'a session and the bell').toBe(2)
   await Promise.all([lock.release(), world.clock.run(100)])

@@ -18,8 +18,8 @@ afterEach(() => void process.off('uncaughtException', note))
 
 const EVENTS = [
   'connection:opened',
-  'connection:lent',
-  'connection:returned',
+  'connection:checked-out',
+  'connection:checked-in',
   'connection:closed',
   'connection:failed',
 ] as const

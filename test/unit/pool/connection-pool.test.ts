@@ -302,7 +302,7 @@ describe('waiting', () => {
   test('who was told to look again has waited since it came', async () => {
     const { pool, clock } = poolOf({ max: 1, onExhausted: { retry: { attempts: 3, backoffMs: 100 } } })
     const waited: number[] = []
-    pool.on('connection:lent', ({ waitedMs }) => waited.push(waitedMs))
+    pool.on('connection:checked-out', ({ waitedMs }) => waited.push(waitedMs))
     const held = await pool.connect()
     const second = pool.connect()
     await clock.run(150)

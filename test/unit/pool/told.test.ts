@@ -23,8 +23,8 @@ describe('what is told', () => {
     const { pool, clock, factory } = poolOf({ max: 1 })
     const [opened, lent, returned] = [
       told(pool, 'connection:opened'),
-      told(pool, 'connection:lent'),
-      told(pool, 'connection:returned'),
+      told(pool, 'connection:checked-out'),
+      told(pool, 'connection:checked-in'),
     ]
     await clock.run(1000)
     factory.isSlow = true

@@ -57,7 +57,7 @@ export interface LockTransaction extends Pick<MysqlConnection, 'query' | 'execut
    * its elements; no columns at all means every row), and answers them.
    *
    * @throws {LockTimeoutError} not in time, or with `'nowait'` not at once
-   * @throws {LockDeadlockError} the server has found that this wait closes a circle, and has rolled the transaction back
+   * @throws {LockDeadlockError} the server has found that this wait closes a cycle, and has rolled the transaction back
    * @throws {InvalidOptionError}
    */
   lockRows<Row = Record<string, unknown>>(

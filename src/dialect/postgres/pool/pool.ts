@@ -198,8 +198,8 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
 /** All of them: the compiler sees to it. */
 const POOL_EVENTS = Object.keys({
   'connection:opened': 0,
-  'connection:lent': 0,
-  'connection:returned': 0,
+  'connection:checked-out': 0,
+  'connection:checked-in': 0,
   'connection:failed': 0,
   'connection:cleaned': 0,
   'connection:overdue': 0,

@@ -209,7 +209,7 @@ test('a bell that rings while an attempt is under way is not forgotten', async (
   const ways = [0, 8]
   travel = () => ways.shift() ?? 0
   while (ways.length > 0) await world.clock.run(1)
-  expect(b.snapshot().semaphores[0]!.state).toBe('asking')
+  expect(b.snapshot().semaphores[0]!.state).toBe('polling')
 
   await permit!.release()
   await world.clock.run(10)

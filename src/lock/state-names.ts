@@ -1,0 +1,80 @@
+import type { DoorbellState } from './contention/doorbell.js'
+import type { KeyState } from './key/key-state.js'
+import type { SemaphoreState } from './semaphore/semaphore-state.js'
+import type { SessionState } from './session/session.js'
+
+/** The states of the notification listener of a process, as `snapshot()` shows them. */
+export type ListenerState = 'off' | 'opening' | 'listening' | 'polling'
+
+/**
+ * The states of a key in this process, as `snapshot()` shows them: `polling` is an attempt by a waiter, `queued` a wait in the
+ * server's own queue, `registering-intent` the announcement of a waiting writer, and `notifying` the wake-up of waiters in
+ * other processes. The state machine is in ARCHITECTURE.md.
+ */
+export type KeyStateName =
+  | 'idle'
+  | 'trying'
+  | 'polling'
+  | 'queued'
+  | 'waiting'
+  | 'delayed'
+  | 'held'
+  | 'joining'
+  | 'registering-intent'
+  | 'releasing'
+  | 'notifying'
+  | 'yielding'
+  | 'leaving'
+
+/**
+ * The states of a lock session, as `snapshot()` and events show them: `executing` while a batch is on the wire, `queued` while it
+ * waits in the server for the only key it is used for, else `holding` if it holds locks, or `idle`.
+ */
+export type SessionStateName = 'idle' | 'executing' | 'queued' | 'holding' | 'closing' | 'closed'
+
+/** The states of a semaphore in this process, as `snapshot()` shows them. */
+export type SemaphoreStateName =
+  'idle' | 'taking' | 'polling' | 'queued' | 'waiting' | 'releasing' | 'yielding' | 'leaving'
+
+export const LISTENER_STATES: Readonly<Record<DoorbellState, ListenerState>> = {
+  off: 'off',
+  opening: 'opening',
+  listening: 'listening',
+  deaf: 'polling',
+}
+
+export const KEY_STATE_NAMES: Readonly<Record<KeyState, KeyStateName>> = {
+  idle: 'idle',
+  trying: 'trying',
+  asking: 'polling',
+  inLine: 'queued',
+  waiting: 'waiting',
+  delayed: 'delayed',
+  held: 'held',
+  joining: 'joining',
+  marking: 'registering-intent',
+  releasing: 'releasing',
+  ringing: 'notifying',
+  yielding: 'yielding',
+  leaving: 'leaving',
+}
+
+export const SEMAPHORE_STATE_NAMES: Readonly<Record<SemaphoreState, SemaphoreStateName>> = {
+  idle: 'idle',
+  taking: 'taking',
+  asking: 'polling',
+  inLine: 'queued',
+  waiting: 'waiting',
+  releasing: 'releasing',
+  yielding: 'yielding',
+  leaving: 'leaving',
+}
+
+export const SESSION_STATE_NAMES: Readonly<Record<SessionState, SessionStateName>> = {
+  idle: 'idle',
+  executing: 'executing',
+  inLine: 'queued',
+  holding: 'holding',
+  closing: 'closing',
+  closed: 'closed',
+}
