@@ -144,7 +144,7 @@ function phrasesIn({ path, text }: RepositoryFile): string[] {
 
 /** Names of values, which are not prose. */
 function withoutLiterals({ path, text }: RepositoryFile): RepositoryFile {
-  return { path, text: text.replaceAll(/['`](?:deaf|nobody)['`]/g, '') }
+  return { path, text: text.replaceAll(/['`](?:deaf|nobody)['`]|\bdeaf(?=: ')/g, '') }
 }
 
 function withoutCode({ path, text }: RepositoryFile): RepositoryFile {
