@@ -1,0 +1,14 @@
+/** Runs webpack of the project in the folder given, with the configuration in the working directory: its own CLI is another package. */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const webpack = createRequire(join(process.argv[2], 'package.json'))('webpack')
+const { default: config } = await import(pathToFileURL(join(process.cwd(), 'webpack.config.mjs')).href)
+
+webpack({ ...config, context: process.cwd() }, (error, stats) => {
+  if (error !== null) throw error
+  if (!stats.hasErrors()) return
+  process.stderr.write(stats.toString('errors-only'))
+  process.exitCode = 1
+})
