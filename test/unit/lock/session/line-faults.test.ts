@@ -49,7 +49,7 @@ async function inLine(world: FakeWorld, options: LockPoolOptions): Promise<InLin
 }
 
 function stands(pool: FakeLockPool): boolean {
-  return pool.snapshot().sessions.some(({ state }) => state === 'inLine')
+  return pool.snapshot().sessions.some(({ state }) => state === 'queued')
 }
 
 /** Of the pool's first session. */
