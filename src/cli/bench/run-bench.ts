@@ -198,7 +198,8 @@ async function isWaitingIn(pool: LockPool): Promise<void> {
   const until = systemClock.now() + PATIENCE_MS
   while (systemClock.now() < until) {
     const { keys, listener } = pool.snapshot()
-    if (listener === 'listening' && keys.some(({ state }) => state === 'waiting' || state === 'queued')) return
+    if (listener === 'listening' && keys.some(({ state }) => state === 'waiting' || state === 'queued'))
+      return
     await new Promise<void>((resolve) => void systemClock.after(1, resolve))
   }
   throw noNotification()
