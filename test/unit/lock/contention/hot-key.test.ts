@@ -278,7 +278,7 @@ describe('processes that only listen', () => {
     await world.clock.run(1000)
     for (let i = 0; i < 10; i++) await (await waits.acquire('other')).release()
     await world.clock.run(20_000)
-    expect(waits.snapshot().doorbell).toBe('listening')
+    expect(waits.snapshot().listener).toBe('listening')
     const served = timed(world, next)
     const since = world.clock.now()
     await Promise.all([lock.release(), world.clock.run(1000)])
