@@ -106,6 +106,12 @@ export interface LockLink {
   /** Whether another session waits for a key that this one holds, asleep or in line. Wakes nobody. */
   isWanted(key: KeyCode): Promise<boolean>
 
+  /**
+   * Whether sessions wait for the key in the server's own queue, those of other programs included. It costs the server a look
+   * at all its locks.
+   */
+  isQueuedFor(key: KeyCode): Promise<boolean>
+
   /** Tells the other waiting processes that this one has lost a race for the key and asks for the next turn. */
   claim(key: KeyCode): Promise<void>
 

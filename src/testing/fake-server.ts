@@ -287,10 +287,11 @@ export class FakeServer {
   #messages(
     connection: FakeConnection,
     sender: string,
-  ): Pick<LockLink, 'ring' | 'isWanted' | 'claim' | 'tell'> {
+  ): Pick<LockLink, 'ring' | 'isWanted' | 'isQueuedFor' | 'claim' | 'tell'> {
     const owner = connection.serverId
     return {
       ring: (keys) => connection.ask(() => this.#ring(owner, keys, sender)),
+      isQueuedFor: ({ id }) => connection.ask(() => this.table.isAwaited(id)),
       isWanted: ({ id }) => connection.ask(() => this.table.isWanted(owner, id) || this.table.isAwaited(id)),
       claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, sender))),
       tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, sender))),

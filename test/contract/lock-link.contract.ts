@@ -14,6 +14,8 @@ export interface ContractWorld<C extends object> {
   readonly dialect: Dialect<C>
   /** How many locks and marks of any kind are left in the server, by the server. */
   leftovers(): Promise<number>
+  /** Whether `isQueuedFor` can be told. Default: yes. */
+  readonly tellsWhoQueues?: boolean
   /** Ends a session in the server, as an administrator would. */
   terminate(serverId: number): Promise<void>
   close(): Promise<void>
@@ -401,10 +403,13 @@ export function describeLockLink<C extends object>(
         await settled()
 
         expect(await a.isWanted(key('orders'))).toBe(true)
+        if (world.tellsWhoQueues !== false) expect(await a.isQueuedFor(key('orders'))).toBe(true)
+        expect(await a.isQueuedFor(key('other'))).toBe(false)
         expect(await ask(a, 'yield')).toBe('d')
 
         expect(await turn).toBe('g')
         expect(await b.isWanted(key('orders'))).toBe(false)
+        expect(await b.isQueuedFor(key('orders'))).toBe(false)
         expect(await ask(b, 'release'), 'and a is not interested').toBe('d')
       })
 

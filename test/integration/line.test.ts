@@ -244,3 +244,33 @@ test('without PL/pgSQL nobody stands in line, and each session has found that ou
   expect([1, 2]).toContain(warnings.length)
   for (const warning of warnings) expect(warning).toContain('"plpgsql" does not exist')
 })
+
+test('among programs that lock without lockpool, and queue in the server, a process comes to its turn as they do', async () => {
+  const pool = world.pool({ max: 3 })
+  const { bits } = encodeKey('hot', '')
+  const grants = [0, 0, 0]
+  let isOver = false
+  const programs = [0, 1].map(async (place) => {
+    await using stranger = await strangerIn(world.database.url)
+    const client = await stranger.connect()
+    while (!isOver) {
+      await client.query('SELECT pg_advisory_lock($1)', [bits])
+      grants[place]!++
+      await pause(3)
+      await client.query('SELECT pg_advisory_unlock($1)', [bits])
+    }
+  })
+  const ours = (async () => {
+    while (!isOver) {
+      const lock = await pool.acquire('hot')
+      grants[2]!++
+      await pause(3)
+      await lock.release()
+    }
+  })()
+  await pause(3000)
+  isOver = true
+  await Promise.all([...programs, ours])
+
+  expect(grants[2], grants.join()).toBeGreaterThan(20)
+})

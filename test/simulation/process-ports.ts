@@ -70,6 +70,7 @@ function linkThrough(gate: Gate, link: LockLink): LockLink {
     lineUp: (operation, waitMs) => gate.answered(link.lineUp(operation, waitMs)),
     permits: (operation) => gate.answered(link.permits(operation)),
     ring: (keys) => gate.answered(link.ring(keys)),
+    isQueuedFor: (key) => gate.answered(link.isQueuedFor(key)),
     isWanted: (key) => gate.answered(link.isWanted(key)),
     claim: (key) => gate.answered(link.claim(key)),
     tell: (message) => gate.answered(link.tell(message)),

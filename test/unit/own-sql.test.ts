@@ -32,6 +32,7 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
     'locks/batch-sql RETRY_ONE_MARKED',
     'locks/batch-sql SHARED_BATCH',
     'locks/batch-sql DROP_STALE',
+    'locks/server-queue-sql IS_QUEUED_FOR',
     'locks/server-queue-sql EXCLUSIVE_LINE',
     'locks/server-queue-sql SHARED_LINE',
     'locks/server-queue-sql EXCLUSIVE_PAIR_LINE',

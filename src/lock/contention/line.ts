@@ -14,6 +14,8 @@ export interface Line {
   longestWaitMs(session: Session): number
   /** A session that does not wait in the queue; null if each of them does, or there is none. */
   leastUsed(): Session | null
+  /** Whether the server may be asked now who waits in its queue. The look is costly, and polls are many. */
+  mayLook(): boolean
   /** The entry would wait in the queue if it had a session to itself. */
   wantAlone(): void
 }

@@ -141,6 +141,11 @@ export class Sleep {
     if (!this.#claims.includes(this.#host.sender)) claim()
   }
 
+  /** Other programs wait for it in the server's queue, and the server passes nobody on to those who only try. */
+  sawQueue(): void {
+    this.#hasLostRace = true
+  }
+
   claimed(sender: string): void {
     if (!this.#claims.includes(sender) && this.#claims.length < MAX_CLAIMS) this.#claims.push(sender)
   }

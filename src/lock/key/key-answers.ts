@@ -14,6 +14,8 @@ export type Lesson =
   | 'othersCame'
   /** After a wake-up, another process was faster. */
   | 'raceLost'
+  /** An attempt without a wake-up failed: programs that send none may be waiting for it in the server. */
+  | 'pollLost'
   /** The intent of a local writer is set, or was removed. */
   | 'marked'
   | 'unmarked'
@@ -111,8 +113,8 @@ export const AFTER: Readonly<Record<OperationKind, Row>> = {
   },
   poll: {
     [SAID.granted]: GRANTED,
-    [SAID.no]: { learn: ['othersCame'], to: 'waiting', react: ['fallAsleep', 'refuse'] },
-    [SAID.crowded]: { learn: ['othersCame'], to: 'waiting', react: ['sleepCrowded', 'refuse'] },
+    [SAID.no]: { learn: ['othersCame', 'pollLost'], to: 'waiting', react: ['fallAsleep', 'refuse'] },
+    [SAID.crowded]: { learn: ['othersCame', 'pollLost'], to: 'waiting', react: ['sleepCrowded', 'refuse'] },
   },
   join: JOINING,
   rejoin: JOINING,

@@ -348,6 +348,20 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     else this.touch()
   }
 
+  /** Programs that lock without lockpool send no wake-ups. If they queue in the server, only a place there is of use. */
+  #lookForQueue(): void {
+    const { line } = this.host
+    if (this.session === null || !line.mayLineUp(this) || !line.mayLook()) return
+    void this.session.signals.isQueuedFor(this.key).then((isQueued) => {
+      if (!isQueued || this.state !== 'waiting') return
+      this.host.agenda.run(() => {
+        this.ownLine.seen(this.now())
+        this.ownSleep.sawQueue()
+        this.touch()
+      })
+    })
+  }
+
   #learn(lesson: Lesson, now: number): void {
     switch (lesson) {
       case 'contended':
@@ -361,6 +375,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
         return this.#others?.came()
       case 'raceLost':
         return this.loseRace()
+      case 'pollLost':
+        return this.#lookForQueue()
       case 'marked':
       case 'unmarked':
         this.#isMarked = lesson === 'marked'

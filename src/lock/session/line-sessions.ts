@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.js'
+import { Budget } from '../budget.js'
 import type { Line } from '../contention/line.js'
 import type { Session } from './session.js'
 import type { Tenant } from './tenant.js'
@@ -24,6 +25,9 @@ const ONLY_ONE_MS = 100
  */
 const OF_LEASE = 0.25
 
+/** Each look takes the server a walk through all its locks. */
+const LOOKS_PER_SECOND = 4
+
 interface LineHost {
   readonly clock: Clock
   all(): readonly Session[]
@@ -38,12 +42,14 @@ interface LineHost {
 /** Which sessions wait in the server's queue, each for one key, and which are available for all other keys. */
 export class LineSessions implements Line {
   readonly #host: LineHost
+  readonly #looks: Budget
   #restsUntil = 0
   /** The latest such time of all sessions. */
   #asideUntil = 0
 
   constructor(host: LineHost) {
     this.#host = host
+    this.#looks = new Budget(host.clock, LOOKS_PER_SECOND)
   }
 
   mayLineUp(entry: Tenant): boolean {
@@ -63,6 +69,10 @@ export class LineSessions implements Line {
     const longestMs = Math.min(link.longestWaitMs, Math.floor(link.leaseMs * OF_LEASE))
     const mayBeAlone = this.#host.all().length < 2 && !this.#host.mayOpen()
     return mayBeAlone ? Math.min(longestMs, ONLY_ONE_MS) : longestMs
+  }
+
+  mayLook(): boolean {
+    return this.#looks.spend()
   }
 
   wantAlone(): void {

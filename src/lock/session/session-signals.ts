@@ -82,6 +82,16 @@ export class SessionSignals {
     return (await this.holderOf(key)) !== null
   }
 
+  /** Whether other programs, or processes, wait for the key in the server's queue. */
+  async isQueuedFor(key: KeyCode): Promise<boolean> {
+    if (this.#host.isOver) return false
+    try {
+      return await this.#host.link.isQueuedFor(key)
+    } catch {
+      return false
+    }
+  }
+
   /** Whether another session waits for a key that this one holds. */
   async isWanted(key: KeyCode): Promise<boolean> {
     if (this.#host.isOver) return false

@@ -136,6 +136,11 @@ export class MysqlLink implements LockLink {
     return ring(this.#server, keys)
   }
 
+  /** No statement without special rights shows which sessions wait in GET_LOCK. */
+  async isQueuedFor(_key: KeyCode): Promise<boolean> {
+    return false
+  }
+
   async isWanted({ id }: KeyCode): Promise<boolean> {
     const [isWanted] = await this.#ask(IS_WANTED_OR_AWAITED, [...interestNames(id), lineOf(id)])
     return Number(isWanted) === 1

@@ -67,10 +67,18 @@ export class PostgresBatches {
     return this.#runMany(operations)
   }
 
-  /** Nothing is held and nothing is under way any more. */
-  async end(): Promise<void> {
+  /**
+   * What the session has is being looked at and mended: buckets that were left meanwhile would be left twice, which the
+   * server notes in its log. The next batch plans for it again.
+   */
+  rest(): void {
     this.#cancelDrop?.()
     this.#cancelDrop = null
+  }
+
+  /** Nothing is held and nothing is under way any more. */
+  async end(): Promise<void> {
+    this.rest()
     const strays = this.#dropStale(0)
     // Their buckets are not needed any more either.
     await Promise.all([strays, this.#dropStale(this.book.stale)])

@@ -15,6 +15,7 @@ import { PostgresFence } from '../fencing/fence.js'
 import { advisoryLocation, type PostgresKey } from '../keys/key.js'
 import type { PostgresMarks } from '../fencing/hold-records.js'
 import { PostgresLine, type LineWait } from './server-queue.js'
+import { IS_QUEUED_FOR } from './server-queue-sql.js'
 import { carryOutPermits } from './permits.js'
 import { makeHold } from './reconcile.js'
 import { IS_WANTED, RING, TELL } from '../notify/notify-sql.js'
@@ -153,6 +154,12 @@ export class PostgresLink implements LockLink {
     return (await this.#askOne<{ is_wanted: boolean; pid: number }>(STATEMENTS.isWanted, [hash])).is_wanted
   }
 
+  async isQueuedFor(key: KeyCode): Promise<boolean> {
+    const values = advisoryLocation(key as PostgresKey)
+    const row = await this.#askOne<{ is_queued_for: boolean; pid: number }>(STATEMENTS.isQueuedFor, values)
+    return row.is_queued_for
+  }
+
   async claim(key: KeyCode): Promise<void> {
     await this.#ask(STATEMENTS.tell, [this.#channel.name, callMessage(this.#sender, 'claim', key.id)])
   }
@@ -184,6 +191,7 @@ export class PostgresLink implements LockLink {
   }
 
   reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
+    this.#batches.rest()
     return makeHold(this.#server, this.serverId, expected, this.#batches.book)
   }
 
@@ -252,6 +260,7 @@ const INVALID_SQL_STATEMENT_NAME = '26000'
 const STATEMENTS = {
   ring: { name: 'lockpool_ring', text: RING },
   isWanted: { name: 'lockpool_is_wanted', text: IS_WANTED },
+  isQueuedFor: { name: 'lockpool_is_queued_for', text: IS_QUEUED_FOR },
   tell: { name: 'lockpool_tell', text: TELL },
   heartbeat: { name: 'lockpool_heartbeat', text: HEARTBEAT },
   holders: { name: 'lockpool_holders', text: ADVISORY_HOLDERS },

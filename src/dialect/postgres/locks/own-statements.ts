@@ -10,7 +10,13 @@ import {
   TRY_ONE,
 } from './batch-sql.js'
 import { MARK, SETTLE, UNMARK } from '../fencing/hold-record-sql.js'
-import { EXCLUSIVE_LINE, EXCLUSIVE_PAIR_LINE, SHARED_LINE, SHARED_PAIR_LINE } from './server-queue-sql.js'
+import {
+  EXCLUSIVE_LINE,
+  EXCLUSIVE_PAIR_LINE,
+  IS_QUEUED_FOR,
+  SHARED_LINE,
+  SHARED_PAIR_LINE,
+} from './server-queue-sql.js'
 import {
   LEAVE_PERMITS,
   OTHER_PERMITS,
@@ -38,6 +44,7 @@ const STATEMENTS: readonly string[] = [
     RETRY_ONE,
     RETRY_ONE_MARKED,
     SHARED_BATCH,
+    IS_QUEUED_FOR,
     IS_WANTED,
     RING,
     TABLE_USE,

@@ -26,6 +26,17 @@ SELECT
 const MARK = `WHEN pg_try_advisory_xact_lock(${WRITER_CLASS}, $3::int4)
       AND pg_try_advisory_xact_lock(${WRITER_CHECK_CLASS}, $4::int4) IS NULL THEN ''`
 
+/** Whether anybody waits for the key `$1`, `$2`, `$3`, as pg_locks shows it. */
+export const IS_QUEUED_FOR = `
+SELECT
+  EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND NOT granted
+      AND classid::bigint = $1 AND objid::bigint = $2 AND objsubid = $3::smallint
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  ) AS is_queued_for,
+  pg_backend_pid() AS pid`
+
 /**
  * Waits. DO, because it can catch that a wait has taken too long: otherwise the server would log an error. What it is about
  * comes in a setting, so that the text is the same for all keys: pg_stat_statements keeps each text.

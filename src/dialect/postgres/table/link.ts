@@ -187,6 +187,11 @@ export class TableLink implements LockLink {
     return wanted
   }
 
+  /** Here no process waits in the server. */
+  async isQueuedFor(_key: KeyCode): Promise<boolean> {
+    return false
+  }
+
   async isWanted(key: KeyCode): Promise<boolean> {
     return (await this.ring([key])).has(key.id)
   }
