@@ -12,6 +12,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'named locks', () => {
     return {
       factory: new MysqlFactory(config),
       dialect: new MysqlDialect(config.database!),
+      tellsWhoQueues: false,
       leftovers: async () => (await server.namedLocks()).length,
       terminate: (serverId) => server.kill(serverId),
       close: () => server[Symbol.asyncDispose](),

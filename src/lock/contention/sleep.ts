@@ -141,7 +141,7 @@ export class Sleep {
     if (!this.#claims.includes(this.#host.sender)) claim()
   }
 
-  /** Other programs wait for it in the server's queue, and the server passes nobody on to those who only try. */
+  /** Other programs wait for it in the server's queue. An attempt from outside that queue never succeeds. */
   sawQueue(): void {
     this.#hasLostRace = true
   }

@@ -7,6 +7,7 @@ import * as notifications from '../../../../../src/dialect/postgres/notify/notif
 import * as reconciling from '../../../../../src/dialect/postgres/locks/reconcile-sql.js'
 import { isLockpoolStatement } from '../../../../../src/dialect/postgres/locks/own-statements.js'
 import * as permits from '../../../../../src/dialect/postgres/locks/permit-sql.js'
+import * as queues from '../../../../../src/dialect/postgres/locks/server-queue-sql.js'
 import { read } from '../../../../support/repository.js'
 
 const SQL: Readonly<Record<string, unknown>> = {
@@ -16,6 +17,7 @@ const SQL: Readonly<Record<string, unknown>> = {
   ...holds,
   ...notifications,
   ...permits,
+  ...queues,
   ...reconciling,
 }
 

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { PostgresBatches } from '../../../../../src/dialect/postgres/locks/batches.js'
+import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
+import { ManualClock, settle } from '../../../../../src/testing/manual-clock.js'
+
+/** A session whose attempts are refused, with interest set; what it sends is kept. */
+function waitingSession(): { batches: PostgresBatches; clock: ManualClock; sent: string[] } {
+  const clock = new ManualClock()
+  const sent: string[] = []
+  const batches = new PostgresBatches(1, {
+    clock,
+    fence: () => null,
+    prepared: ({ name }) => {
+      sent.push(name)
+      return Promise.resolve([])
+    },
+    ask: ({ name }, [codes]) => {
+      sent.push(name)
+      // The bucket is entered, and the key is somebody else's.
+      const answers = 'g'.repeat((codes as Buffer).length - 1) + 'w'
+      return Promise.resolve({ answers, token: null, pid: 1 } as never)
+    },
+  })
+  return { batches, clock, sent }
+}
+
+test('what a session does not need any more is left after a while, and not while the session is being mended', async () => {
+  const { batches, clock, sent } = waitingSession()
+  await batches.run([{ kind: 'wait', mode: 'exclusive', key: encodeKey('orders', '') }], false)
+  batches.book.gone(encodeKey('orders', '').hash)
+  await batches.run([{ kind: 'wait', mode: 'exclusive', key: encodeKey('other', '') }], false)
+  expect(clock.armed).toBe(1)
+
+  batches.rest()
+  expect(clock.armed).toBe(0)
+  await clock.run(1000)
+  await settle()
+  expect(sent).not.toContain('lockpool_drop_stale')
+})
