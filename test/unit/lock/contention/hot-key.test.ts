@@ -50,8 +50,8 @@ describe('a process that got the key soon after it had waited for it', () => {
     const { world, waits, lock } = await hotKey()
     const next = timed(world, waits.acquire('hot'))
     await world.clock.run(20)
-    expect(sessionStates(waits)).toEqual(['inLine'])
-    expect(waits.snapshot().keys).toMatchObject([{ key: 'hot', state: 'waiting' }])
+    expect(sessionStates(waits)).toEqual(['queued'])
+    expect(waits.snapshot().keys).toMatchObject([{ key: 'hot', state: 'queued' }])
 
     const since = world.clock.now()
     await given(world, lock)
@@ -109,7 +109,7 @@ describe('a process that got the key soon after it had waited for it', () => {
     const since = world.clock.now()
     const outcome = timed(world, rejection(waits.acquire('hot', { timeoutMs: 100 })))
     await world.clock.run(90)
-    expect(sessionStates(waits)).toEqual(['inLine'])
+    expect(sessionStates(waits)).toEqual(['queued'])
     await world.clock.run(30)
     expect(sessionStates(waits)).toEqual(['idle'])
     await world.clock.run(300)
@@ -127,7 +127,7 @@ describe('a process that got the key soon after it had waited for it', () => {
     const before = world.server.statements
     await world.clock.run(100)
     expect(world.server.statements - before, 'one wait ends, and the next begins').toBeLessThanOrEqual(3)
-    expect(sessionStates(waits)).toEqual(['inLine'])
+    expect(sessionStates(waits)).toEqual(['queued'])
     const states: string[] = []
     while (world.clock.now() < since + 5000) {
       await world.clock.run(50)
@@ -136,7 +136,7 @@ describe('a process that got the key soon after it had waited for it', () => {
     const listensAfterMs = 800 + states.indexOf('holding') * 50
     expect(listensAfterMs).toBeGreaterThan(1900)
     expect(listensAfterMs).toBeLessThan(3000)
-    expect(states.slice(states.indexOf('holding'))).not.toContain('inLine')
+    expect(states.slice(states.indexOf('holding'))).not.toContain('queued')
     expect(await stateOf(next)).toBe('pending')
     await given(world, lock)
     await given(world, await next)
@@ -194,7 +194,7 @@ describe('a process whose session serves other keys', () => {
     const taking = quick.tryAcquire('hot')
     await world.clock.run(20)
     await released
-    expect(sessionStates(waits)).toEqual(['holding', 'inLine'])
+    expect(sessionStates(waits)).toEqual(['holding', 'queued'])
     const served = timed(world, next)
     const since = world.clock.now()
     await given(world, (await taking)!)
@@ -207,7 +207,7 @@ describe('a process whose session serves other keys', () => {
     const { world, waits, lock } = await hotKey({ max: 1 })
     const next = waits.acquire('hot')
     await world.clock.run(50)
-    expect(sessionStates(waits)).toEqual(['inLine'])
+    expect(sessionStates(waits)).toEqual(['queued'])
     const since = world.clock.now()
     const other = timed(world, waits.acquire('other'))
     await world.clock.run(200)
@@ -219,7 +219,7 @@ describe('a process whose session serves other keys', () => {
       await world.clock.run(10)
       for (const state of sessionStates(waits)) states.add(state)
     }
-    expect([...states], 'somebody had to wait for it').not.toContain('inLine')
+    expect([...states], 'somebody had to wait for it').not.toContain('queued')
     await given(world, lock)
     await world.clock.run(1000)
     await given(world, await next)

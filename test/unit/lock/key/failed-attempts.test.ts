@@ -75,7 +75,7 @@ test('an impatient attempt that fails while others are rung for does not make th
   await world.clock.run(300)
   const released = (await acquired).release()
   await world.clock.run(2)
-  expect(a.snapshot().keys).toMatchObject([{ state: 'ringing' }])
+  expect(a.snapshot().keys).toMatchObject([{ state: 'notifying' }])
   world.server.failNextBatch(0)
   const impatient = rejection(a.tryAcquire('orders'))
   await world.clock.run(100)

@@ -155,7 +155,7 @@ test('a bell that rings while an attempt is under way is not forgotten', async (
   const ways = [0, 8]
   travel = () => ways.shift() ?? 0
   while (ways.length > 0) await world.clock.run(1)
-  expect(b.snapshot().keys).toMatchObject([{ state: 'asking' }])
+  expect(b.snapshot().keys).toMatchObject([{ state: 'polling' }])
 
   await lock.release()
   await world.clock.run(10)

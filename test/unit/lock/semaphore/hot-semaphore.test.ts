@@ -56,7 +56,7 @@ async function afterLostRace(permits: number, timeoutMs = 60_000, mine = 0) {
 describe('a process that wanted a permit, and found another process quicker', () => {
   test('waits in the server, and has the permit as soon as it is given back', async () => {
     const { world, waits, held, next } = await afterLostRace(1)
-    expect(sessionStates(waits)).toEqual(['inLine'])
+    expect(sessionStates(waits)).toEqual(['queued'])
     const served = next.then(() => world.clock.now())
     const since = world.clock.now()
     await given(world, held)
@@ -68,7 +68,7 @@ describe('a process that wanted a permit, and found another process quicker', ()
     const { world, waits, held, next } = await afterLostRace(2)
     const before = world.server.statements
     await world.clock.run(200)
-    expect([world.server.statements - before, ...sessionStates(waits)]).toEqual([0, 'inLine'])
+    expect([world.server.statements - before, ...sessionStates(waits)]).toEqual([0, 'queued'])
     await world.clock.run(60)
     expect(world.server.statements).toBeGreaterThan(before)
     await given(world, held)
@@ -83,7 +83,7 @@ describe('a process that wanted a permit, and found another process quicker', ()
     'of %i permits: waits there is %s, because of many permits another is likely to come',
     async (permits, is) => {
       const { world, held, next, states } = await afterLostRace(permits)
-      expect(states.includes('inLine')).toBe(is)
+      expect(states.includes('queued')).toBe(is)
       await given(world, held)
       await world.clock.run(1000)
       await given(world, [await next])
@@ -92,7 +92,7 @@ describe('a process that wanted a permit, and found another process quicker', ()
 
   test('only listens while it has a permit itself, which may be given back any moment', async () => {
     const { world, held, own, next, states } = await afterLostRace(2, 60_000, 1)
-    expect(states).not.toContain('inLine')
+    expect(states).not.toContain('queued')
     await given(world, own)
     expect(await stateOf(next)).toBe('fulfilled')
     await given(world, [...held, await next])
@@ -100,7 +100,7 @@ describe('a process that wanted a permit, and found another process quicker', ()
 
   test('only listens if its caller has no time left', async () => {
     const { world, held, outcome, states } = await afterLostRace(1, 58)
-    expect(states).not.toContain('inLine')
+    expect(states).not.toContain('queued')
     await world.clock.run(300)
     expect(await outcome).toMatchObject({ code: 'LOCK_TIMEOUT' })
     await given(world, held)
@@ -109,7 +109,7 @@ describe('a process that wanted a permit, and found another process quicker', ()
   test('leaves the queue when the time of its caller is up, and does not come back for nobody', async () => {
     const { world, waits, held, since, ...seen } = await afterLostRace(1, 150)
     const late = rejection(seen.next).then((error) => ({ error, afterMs: world.clock.now() - since }))
-    expect(sessionStates(waits)).toEqual(['inLine'])
+    expect(sessionStates(waits)).toEqual(['queued'])
     await world.clock.run(90)
     expect(sessionStates(waits)).toEqual(['idle'])
     const { error, afterMs } = await late
@@ -123,7 +123,7 @@ describe('a process that wanted a permit, and found another process quicker', ()
     const acquired = waits.acquire('other')
     await world.clock.run(50)
     expect((await acquired).state).toBe('held')
-    expect(sessionStates(waits)).toEqual(['inLine', 'holding'])
+    expect(sessionStates(waits)).toEqual(['queued', 'holding'])
     const since = world.clock.now()
     const released = (await acquired).release().then(() => world.clock.now() - since)
     await world.clock.run(20)
