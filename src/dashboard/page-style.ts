@@ -184,7 +184,6 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
   col:nth-child(3) { width: 16%; }
   col:nth-child(5) { width: 27%; }
   td .host { display: none; }
-  .health { max-height: 50vh; }
   .queue li { grid-template-columns: 22px 1fr auto; }
 }
 @media (forced-colors: active) { .chip::before, .live::before { forced-color-adjust: none; } }

@@ -33,9 +33,10 @@ export function carryOutPermits(
   }
   if (kind === 'release') {
     const slots = operation.slots.slice(0, slotsBeforeFault)
+    // Before they have it: a real server takes longer to wake them than to look.
+    const isAwaited = slots.some((slot) => table.isAwaited(semaphore.slot(slot).id))
     const missing = slots.filter((slot) => !table.drop(owner, semaphore.slot(slot), 'exclusive'))
     if (operation.exits) table.drop(owner, semaphore.shape, 'shared')
-    const isAwaited = slots.some((slot) => table.isAwaited(semaphore.slot(slot).id))
     const said = table.isWanted(owner, semaphore.key.id) ? 'wanted' : isAwaited ? 'awaited' : 'done'
     return { ...reply, missing, said }
   }
