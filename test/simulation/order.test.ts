@@ -36,6 +36,8 @@ interface Course {
   readonly leastShare: number
   /** The longest wait, in holds. */
   readonly longest: number
+  /** What the server is asked for each grant. */
+  readonly statements: number
 }
 
 class Rivals {
@@ -46,6 +48,7 @@ class Rivals {
   readonly #grants: number[]
   #overtaken = 0
   #longestMs = 0
+  #statements = 0
   #isOver = false
 
   constructor(seed: number, rivalry: Rivalry) {
@@ -72,7 +75,10 @@ class Rivals {
     const living = processes.map((process, place) =>
       this.#live(process, place, random.chance(this.#rivalry.readers) ? 'shared' : 'exclusive'),
     )
-    await clock.run(START_MS + LENGTH_MS)
+    await clock.run(START_MS)
+    const before = server.statements
+    await clock.run(LENGTH_MS)
+    this.#statements = server.statements - before
     this.#isOver = true
     const ended = Promise.all(living).then(() => Promise.all(processes.map(({ pool }) => pool.close())))
     await clock.run(20_000)
@@ -86,6 +92,7 @@ class Rivals {
       overtaken: this.#overtaken,
       leastShare: Math.min(...this.#grants) / fair,
       longest: this.#longestMs / HOLD_MS,
+      statements: this.#statements / this.#grants.reduce((sum, each) => sum + each),
     }
   }
 
@@ -127,6 +134,7 @@ async function worstOf(count: number, rivalry: Rivalry): Promise<Course> {
     overtaken: Math.max(...courses.map(({ overtaken }) => overtaken)),
     leastShare: Math.min(...courses.map(({ leastShare }) => leastShare)),
     longest: Math.max(...courses.map(({ longest }) => longest)),
+    statements: Math.max(...courses.map(({ statements }) => statements)),
   }
 }
 
@@ -142,6 +150,14 @@ test.each([
   expect(overtaken).toBeLessThanOrEqual(atMost)
   expect(leastShare).toBeGreaterThan(0.98)
   expect(longest).toBeLessThan(10)
+})
+
+test('thirty-two that begin at once find the queue, and stay in it', async () => {
+  const { statements, leastShare } = await worstOf(3, { ...EIGHT, processes: 32 })
+
+  // Two would be a lock and an unlock.
+  expect(statements).toBeLessThan(2.1)
+  expect(leastShare).toBeGreaterThan(0.98)
 })
 
 test('where a round takes longer than one may wait in the server, all are served as well', async () => {

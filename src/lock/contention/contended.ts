@@ -218,8 +218,13 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     if (first !== null && wasQuick(kind, now - first.since)) this.ownLine.seen(now)
   }
 
-  protected get hasLostRace(): boolean {
+  private get hasLostRace(): boolean {
     return this.sleep !== null && this.sleep.hasLostRace
+  }
+
+  /** Whether an entry that listens has a reason to wait in the server's queue instead. */
+  protected get prefersLine(): boolean {
+    return this.hasLostRace || (this.line !== null && this.line.queuedLately(this.now()))
   }
 
   protected loseRace(): void {

@@ -65,6 +65,7 @@ export class PlaceInLine {
   #free = 0
   #restsUntil = 0
   #busyUntil = 0
+  #queuedAt = -Infinity
   /** The last cycle with a sign of listening processes. */
   #listenedIn = -Infinity
 
@@ -76,6 +77,14 @@ export class PlaceInLine {
   /** Other processes wanted the key a moment ago, and waiting in the queue has worked. */
   isBusy(now: number): boolean {
     return now < this.#busyUntil && now >= this.#restsUntil
+  }
+
+  /**
+   * This process waited in the queue a moment ago, and left it for a break. It goes back after the break. If it waited for
+   * another lost race first, processes would still listen when the next cycle begins, and ask for the next break.
+   */
+  queuedLately(now: number): boolean {
+    return now - this.#queuedAt < BUSY_MS
   }
 
   /** Other processes want the key now. */
@@ -101,6 +110,7 @@ export class PlaceInLine {
   }
 
   ended(turn: LineEnd, now: number): void {
+    this.#queuedAt = now
     if (turn === 'late') return this.#lost(now)
     this.#lateSince = null
     this.#free = turn === 'free' ? this.#free + 1 : 0

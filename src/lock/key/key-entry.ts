@@ -57,7 +57,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   get mayLineUp(): boolean {
-    if (!this.isWorthALine || (this.state === 'waiting' && !this.hasLostRace)) return false
+    if (!this.isWorthALine || (this.state === 'waiting' && !this.prefersLine)) return false
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false
     return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayLineUp(this)

@@ -45,7 +45,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   /** Only without permits here: a local holder may release one at any moment. */
   get mayLineUp(): boolean {
-    if (this.state === 'waiting' ? !this.hasLostRace : !this.contended) return false
+    if (this.state === 'waiting' ? !this.prefersLine : !this.contended) return false
     if (!this.isWorthALine || this.permitsHere > 0 || this.semaphore.permits > MAX_LINES) return false
     const { first } = this.queue
     if (first === null || first.patience !== 'wait') return false

@@ -70,6 +70,14 @@ test('who listens in a break, or soon after it, may have taken it: that is no re
   expect(place.msUntilBreak(3250)).toBe(500)
 })
 
+test('who has waited in the queue goes back to it for two seconds, without another lost race', () => {
+  const place = new PlaceInLine(3)
+  expect(place.queuedLately(0)).toBe(false)
+
+  place.ended('late', 1000)
+  expect([place.queuedLately(2999), place.queuedLately(3000)]).toEqual([true, false])
+})
+
 test('a wait was quick if it was slept through, and for less than two seconds', () => {
   expect(wasQuick('retry', 1999)).toBe(true)
   expect(wasQuick('poll', 5)).toBe(true)
