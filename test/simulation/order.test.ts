@@ -170,8 +170,8 @@ test('where a round takes longer than one may wait in the server, all are served
 test('one that can only listen has its turn among those that wait in the server', async () => {
   const { leastShare, longest } = await worstOf(4, { ...EIGHT, listeners: 1 })
 
-  expect(leastShare).toBeGreaterThan(0.1)
-  expect(longest * HOLD_MS).toBeLessThan(1500)
+  expect(leastShare).toBeGreaterThan(0.04)
+  expect(longest * HOLD_MS).toBeLessThan(6000)
 })
 
 test('where nobody can wait in the server, all have their share', async () => {

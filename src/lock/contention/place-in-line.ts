@@ -29,11 +29,17 @@ const LEAST_MS = 5
  * break helps only if all processes take it at the same time. If clocks differ by more than a break, a process that listens
  * waits until the queue is empty.
  */
-const CYCLE_MS = 1250
+const CYCLE_MS = 2500
 const BREAK_MS = 250
 
 /** For this long after a break, processes that left the queue for it may still listen. */
-const ECHO_MS = 500
+const ECHO_MS = 1500
+
+/**
+ * Signs in this many cycles in a row, and processes do listen. One cycle says nothing: processes that begin at the same moment
+ * all listen at first (32 of them needed 10 transactions per grant instead of 4, with a break after the first sign; measured).
+ */
+const SIGNED_CYCLES = 2
 
 /** After a sign of listening processes, this many cycles begin with a break: not every process gets the key in each cycle. */
 const REMEMBERED_CYCLES = 2
@@ -68,6 +74,8 @@ export class PlaceInLine {
   #queuedAt = -Infinity
   /** The last cycle with a sign of listening processes. */
   #listenedIn = -Infinity
+  /** The number of such cycles in a row. */
+  #signed = 0
 
   /** After this many waits in a row that found the key free, no other process wants it any more. */
   constructor(aloneAfter: number) {
@@ -95,7 +103,9 @@ export class PlaceInLine {
   /** At the release, other processes were listening for it. `wall` is the time of day. */
   othersListen(wall: number): void {
     const { cycle, since } = cycleAt(wall)
-    if (since >= BREAK_MS + ECHO_MS) this.#listenedIn = cycle
+    if (since < BREAK_MS + ECHO_MS || cycle === this.#listenedIn) return
+    this.#signed = cycle - this.#listenedIn <= REMEMBERED_CYCLES ? this.#signed + 1 : 1
+    this.#listenedIn = cycle
   }
 
   /** Milliseconds until all processes leave the queue; 0 during a break. */
@@ -106,7 +116,8 @@ export class PlaceInLine {
   }
 
   #hasBreak(cycle: number): boolean {
-    return this.#listenedIn < cycle && this.#listenedIn >= cycle - REMEMBERED_CYCLES
+    const isSigned = this.#listenedIn < cycle && this.#listenedIn >= cycle - REMEMBERED_CYCLES
+    return isSigned && this.#signed >= SIGNED_CYCLES
   }
 
   ended(turn: LineEnd, now: number): void {

@@ -46,28 +46,38 @@ test('places that are lost for four seconds are not taken any more for five', ()
   expect(place.isBusy(14_000), 'the count begins anew').toBe(true)
 })
 
-test('where others listen, the next two cycles begin with a break', () => {
+test('where others listen in two cycles, the next two begin with a break', () => {
   const place = new PlaceInLine(3)
-  expect(place.msUntilBreak(1249)).toBe(Infinity)
+  expect(place.msUntilBreak(2499)).toBe(Infinity)
 
   place.othersListen(2000)
-  expect(place.msUntilBreak(2000)).toBe(500)
-  expect([2499, 2500, 2749, 2750].map((wall) => place.msUntilBreak(wall))).toEqual([1, 0, 0, 1000])
-  expect([3749, 3750, 3999, 4000].map((wall) => place.msUntilBreak(wall))).toEqual([1, 0, 0, Infinity])
+  expect(place.msUntilBreak(2000), 'they may all have begun just now').toBe(Infinity)
+  place.othersListen(4400)
+  place.othersListen(4500)
+  expect(place.msUntilBreak(4500)).toBe(500)
+  expect([4999, 5000, 5249, 5250].map((wall) => place.msUntilBreak(wall))).toEqual([1, 0, 0, 2250])
+  expect([7499, 7500, 7749, 7750].map((wall) => place.msUntilBreak(wall))).toEqual([1, 0, 0, Infinity])
 })
 
-test('a cycle that others were first found to listen in is not its own break', () => {
+test('signs with two cycles in between say nothing', () => {
   const place = new PlaceInLine(3)
-  place.othersListen(2000)
-  expect(place.msUntilBreak(1250)).toBe(1250)
+  for (const wall of [2000, 9900]) place.othersListen(wall)
+  expect(place.msUntilBreak(9900)).toBe(Infinity)
+})
+
+test('a cycle that others were found to listen in is not its own break', () => {
+  const place = new PlaceInLine(3)
+  for (const wall of [2000, 4500]) place.othersListen(wall)
+  expect(place.msUntilBreak(2500)).toBe(2500)
 })
 
 test('who listens in a break, or soon after it, may have taken it: that is no reason for another', () => {
   const place = new PlaceInLine(3)
-  for (const wall of [2500, 2749, 3249]) place.othersListen(wall)
-  expect(place.msUntilBreak(3250)).toBe(Infinity)
-  place.othersListen(3250)
-  expect(place.msUntilBreak(3250)).toBe(500)
+  place.othersListen(4500)
+  for (const wall of [5000, 5249, 6749]) place.othersListen(wall)
+  expect(place.msUntilBreak(6749)).toBe(Infinity)
+  place.othersListen(6750)
+  expect(place.msUntilBreak(6750)).toBe(750)
 })
 
 test('who has waited in the queue goes back to it for two seconds, without another lost race', () => {
