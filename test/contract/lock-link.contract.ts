@@ -496,7 +496,9 @@ export function describeLockLink<C extends object>(
         const waiting = permits(b, { kind: 'lineUp', from: 1, waitMs: 5000 })
         await settled()
 
-        expect((await permits(a, { kind: 'release', slots: [1], enters: false })).said).toBe('awaited')
+        // The waiter may have it, and have left the line, before the release has looked.
+        const { said } = await permits(a, { kind: 'release', slots: [1], enters: false })
+        expect(['awaited', 'done']).toContain(said)
         expect(await waiting).toMatchObject({ taken: [{ slot: 1 }], said: 'done' })
         expect(await permits(b, { kind: 'lineUp', from: 0, waitMs: 50, slots: [1] })).toMatchObject({
           taken: [],
