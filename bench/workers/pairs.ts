@@ -1,19 +1,15 @@
-import { cpuUsage } from 'node:process'
 import pg from 'pg'
 import { hashName, LockPool } from '../../src/index.js'
 import { rate, type GoesOn } from '../measure.js'
 import { connectTo } from '../server.js'
-import { serve } from '../worker.js'
+import { servePairs, type Side } from '../pairs-side.js'
 import {
   APPLICATION,
   POOL_SIZE,
   CALLERS,
   REFERENCE_CALLERS,
-  RUN_UP_SECONDS,
   SESSIONS,
-  type PairsAnswer,
   type PairsKind,
-  type PairsQuestion,
 } from './pairs-terms.js'
 
 const LOCK = { name: 'lock', text: 'SELECT pg_try_advisory_lock($1)' }
@@ -25,12 +21,6 @@ SELECT
   count(CASE WHEN pg_try_advisory_lock(k) THEN nextval('lockpool.fence') END),
   count(CASE WHEN pg_advisory_unlock(k) THEN 1 END)
 FROM generate_series(1, $1::int8) AS keys (k)`
-
-/** Pairs a second, for about so long. */
-interface Side {
-  run(seconds: number): Promise<number>
-  end(): Promise<void>
-}
 
 const [kind = '', url = '', pairsPerStatement = ''] = process.argv.slice(2)
 
@@ -129,14 +119,4 @@ async function serverAlone(pairs: number): Promise<Side> {
   return { run, end: () => server.end() }
 }
 
-const side = await openSide()
-serve(
-  async ({ seconds }: PairsQuestion): Promise<PairsAnswer> => {
-    await side.run(RUN_UP_SECONDS)
-    const before = cpuUsage()
-    const pairsPerSecond = await side.run(seconds)
-    const { user, system } = cpuUsage(before)
-    return { pairsPerSecond, cpuMicrosecondsPerPair: (user + system) / (pairsPerSecond * seconds) }
-  },
-  () => side.end(),
-)
+servePairs(await openSide())

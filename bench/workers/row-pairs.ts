@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { cpuUsage } from 'node:process'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { LockPool, type LockPoolOptions } from '../../src/index.js'
 import { rate, type GoesOn } from '../measure.js'
 import { connectTo } from '../server.js'
-import { serve } from '../worker.js'
-import { RUN_UP_SECONDS, type PairsAnswer, type PairsQuestion } from './pairs-terms.js'
+import { servePairs, type Side } from '../pairs-side.js'
 import { CALLERS, POOL_CALLERS, POOL_SIZE, type RowPairsKind } from './row-pairs-terms.js'
 
 /** As people write it: a row per lock, which is taken over when it has expired. */
@@ -25,12 +23,6 @@ const BARE_WRITE = `UPDATE bare_row SET owner = $1 WHERE id = 1`
 
 const EXPIRES_MS = 15_000
 const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`
-
-interface Side {
-  /** Pairs a second, for about so long. */
-  run(seconds: number): Promise<number>
-  end(): Promise<void>
-}
 
 const [kind = '', url = '', callers = String(CALLERS)] = process.argv.slice(2)
 
@@ -131,14 +123,4 @@ function throughRedis(enableAutoPipelining: boolean): Promise<Side> {
   })
 }
 
-const side = await openSide()
-serve(
-  async ({ seconds }: PairsQuestion): Promise<PairsAnswer> => {
-    await side.run(RUN_UP_SECONDS)
-    const before = cpuUsage()
-    const pairsPerSecond = await side.run(seconds)
-    const { user, system } = cpuUsage(before)
-    return { pairsPerSecond, cpuMicrosecondsPerPair: (user + system) / (pairsPerSecond * seconds) }
-  },
-  () => side.end(),
-)
+servePairs(await openSide())

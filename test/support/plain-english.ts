@@ -85,6 +85,7 @@ const CLEAN_PAGES: readonly string[] = [
   'docs/decisions/0019-mariadb-and-mysql.md',
   'docs/decisions/0020-finding-the-primary.md',
   'docs/decisions/0021-one-contention-core.md',
+  'docs/decisions/0023-wait-for-the-key-itself.md',
   'docs/decisions/0022-a-front-that-locks.md',
   'docs/guides/as-pg-pool.md',
   'docs/guides/dashboard.md',

@@ -207,7 +207,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   /** Other processes want it, and the server passes it on in the order of its queue. */
-  protected get isWorthALine(): boolean {
+  get #isWorthALine(): boolean {
     const { line } = this
     return line !== null && line.isBusy(this.now()) && hasTimeForLine(line.msUntilBreak(this.wall))
   }
@@ -218,13 +218,22 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     if (first !== null && wasQuick(kind, now - first.since)) this.ownLine.seen(now)
   }
 
-  private get hasLostRace(): boolean {
-    return this.sleep !== null && this.sleep.hasLostRace
-  }
-
   /** Whether an entry that listens has a reason to wait in the server's queue instead. */
   protected get prefersLine(): boolean {
-    return this.hasLostRace || (this.line !== null && this.line.queuedLately(this.now()))
+    const isInVain = this.sleep !== null && this.sleep.isInVain
+    return isInVain || (this.line !== null && this.line.queuedLately(this.now()))
+  }
+
+  /** Whether the first caller can wait in the server's queue now. */
+  protected get canLineUp(): boolean {
+    const { first } = this.queue
+    if (first === null || first.patience !== 'wait' || !this.#isWorthALine) return false
+    return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayLineUp(this)
+  }
+
+  /** The entry registers as a waiter instead. If it only lacks a session to itself, it will have one the next time. */
+  protected insteadOfLine(): void {
+    if (this.#isWorthALine && !this.isAlone) this.host.line.wantAlone()
   }
 
   protected loseRace(): void {

@@ -50,7 +50,7 @@ export class Sleep {
   readonly #host: SleepHost
   readonly #awoken: () => void
   #wake: Wake = 'no'
-  #hasLostRace = false
+  #isInVain = false
   /** A reason to look that came while an attempt was under way, which the server may have answered before. */
   #meanwhile: Wake = 'no'
   #cancelPoll: Cancel | null = null
@@ -74,8 +74,8 @@ export class Sleep {
   }
 
   /** Since the last attempt began: another process was faster after a wake-up. */
-  get hasLostRace(): boolean {
-    return this.#hasLostRace
+  get isInVain(): boolean {
+    return this.#isInVain
   }
 
   get wake(): Wake {
@@ -113,7 +113,7 @@ export class Sleep {
 
   /** An attempt begins: no other is needed until something happens. */
   attempt(): void {
-    this.#hasLostRace = false
+    this.#isInVain = false
     this.#cancelTimers()
     this.#wake = 'no'
     this.#meanwhile = 'no'
@@ -121,7 +121,7 @@ export class Sleep {
 
   /** The wait is over, one way or another. */
   end(): void {
-    this.#hasLostRace = false
+    this.#isInVain = false
     this.#cancelTimers()
     this.#polls = this.#crowds = this.#spentUntil = 0
     this.#gaveWayInVain = false
@@ -134,7 +134,7 @@ export class Sleep {
 
   /** Another process was faster after the wake-up: announces a ticket, unless there is one. */
   lostRace(claim: () => void): void {
-    this.#hasLostRace = true
+    this.#isInVain = true
     if (this.#stoodBackFor > 0) this.#courtesy.wasRight()
     this.#stoodBackFor = 0
     this.#spentUntil = Math.max(this.#spentUntil, this.#host.clock.now()) + VAIN_RING_MS
@@ -143,7 +143,7 @@ export class Sleep {
 
   /** Other programs wait for it in the server's queue. An attempt from outside that queue never succeeds. */
   sawQueue(): void {
-    this.#hasLostRace = true
+    this.#isInVain = true
   }
 
   claimed(sender: string): void {

@@ -6,7 +6,7 @@ import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../../dialect/lock-operation.js'
 import { INTEREST_ENTRIES } from '../contention/parking.js'
 import { Others } from '../contention/others.js'
-import { hasTimeForLine, type LineEnd } from '../contention/place-in-line.js'
+import type { LineEnd } from '../contention/place-in-line.js'
 import type { Wake } from '../contention/sleep.js'
 import { Turn } from '../contention/turn.js'
 import type { Answered, Departure, KeyRequest } from '../session/departure.js'
@@ -57,10 +57,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   get mayLineUp(): boolean {
-    if (!this.isWorthALine || (this.state === 'waiting' && !this.prefersLine)) return false
-    const { first } = this.queue
-    if (first === null || first.patience !== 'wait') return false
-    return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayLineUp(this)
+    return (this.state !== 'waiting' || this.prefersLine) && this.canLineUp
   }
 
   get isLate(): boolean {
@@ -329,7 +326,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   #leaveWithInterest(departure: Departure, step: 'wait' | 'queue'): void {
-    if (this.isWorthALine && !this.isAlone) this.host.line.wantAlone()
+    this.insteadOfLine()
     const admission = this.host.admit(this, INTEREST_ENTRIES)
     if (admission === 'later') return
     if (admission !== 'now') return this.#noRoom(step)

@@ -5,7 +5,7 @@ import type { KeyCode } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
 import { Courtesy } from '../contention/courtesy.js'
 import { INTEREST_ENTRIES } from '../contention/parking.js'
-import { hasTimeForLine, type LineEnd } from '../contention/place-in-line.js'
+import type { LineEnd } from '../contention/place-in-line.js'
 import { GIVE_WAY_MS } from '../contention/sleep.js'
 import type { Departure } from '../session/departure.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
@@ -46,10 +46,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   /** Only without permits here: a local holder may release one at any moment. */
   get mayLineUp(): boolean {
     if (this.state === 'waiting' ? !this.prefersLine : !this.contended) return false
-    if (!this.isWorthALine || this.permitsHere > 0 || this.semaphore.permits > MAX_LINES) return false
-    const { first } = this.queue
-    if (first === null || first.patience !== 'wait') return false
-    return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayLineUp(this)
+    return this.permitsHere === 0 && this.semaphore.permits <= MAX_LINES && this.canLineUp
   }
 
   /** Of several permits some may be free while processes queue for others. */
@@ -212,7 +209,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   #leaveToTake(departure: Departure, step: Asking): void {
-    if (step === 'wait' && this.isWorthALine && !this.isAlone) this.host.line.wantAlone()
+    if (step === 'wait') this.insteadOfLine()
     const atMost = this.#admitted(step)
     if (atMost === 0) return
     this.sleep?.attempt()

@@ -2,17 +2,17 @@ import { sleep, type Clock } from '../../base/clock.js'
 import { NoAnswer } from '../../pool/no-answer.js'
 
 /**
- * So often a server is asked that has not answered in time. All processes of a machine often start at the same moment, and
- * then it is the machine that is slow: 40 at once have been seen to take longer than one attempt may.
+ * The most attempts with a server that does not answer in time. All processes of a machine often start at the same moment, and
+ * then the machine is slow: 40 at once took longer than one attempt may (measured).
  */
 const MOST_ATTEMPTS = 3
 
 interface Opening {
-  /** How long no attempt is made after one that failed. */
+  /** The pause after a failed attempt, in milliseconds. */
   readonly openingPauseMs: number
 }
 
-/** Tries again where no server has answered. A refusal is an answer, so a server that refuses is not asked again. */
+/** Tries again if no server has answered. A refusal is an answer, so it ends the attempts. */
 export async function untilAnswered(
   attempt: () => Promise<void>,
   pool: Opening,

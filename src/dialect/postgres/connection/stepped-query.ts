@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { OwnQuery, type OwnValue, type Prepared } from './own-query.js'
 
-/** What `pg` has and its types leave out. */
+/** Internals of `pg` that its types leave out. */
 interface Wire {
   readonly submittedNamedStatements: Record<string, string>
   readonly parsedStatements: Record<string, string>
@@ -11,7 +11,7 @@ interface Wire {
   sync(): void
 }
 
-/** By column, in text. */
+/** The values of a row in text, by column. */
 export type TextRow = readonly (string | null)[]
 
 /** A statement that goes before another, in the same transaction. */
@@ -21,7 +21,7 @@ export interface Step {
   readonly values: readonly string[]
 }
 
-/** Lets the server know a named statement, and nothing else. */
+/** Parses a named statement, and does nothing else. */
 export class OwnParse extends OwnQuery<pg.QueryResultRow> {
   readonly #statement: Prepared
 
@@ -46,8 +46,8 @@ export class OwnParse extends OwnQuery<pg.QueryResultRow> {
 }
 
 /**
- * A statement behind others that it needs, all of them known to the server by name: one message, one transaction, and one
- * answer. Of the others only the first row of the first is of interest.
+ * A statement behind other statements that it needs: one message, one transaction and one answer. The server must know all of
+ * them by name. Of the other statements, only the first row of the first one is read.
  */
 export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
   readonly #steps: readonly Step[]

@@ -1,16 +1,6 @@
 import type { LockRow, LockTarget } from '../../server-state.js'
 import { hashesOf } from '../keys/key-hash.js'
-import {
-  BUCKET_CLASS,
-  INTEREST_CLASS,
-  LINE_CLASS,
-  POOL_CLASS,
-  SCHEMA_CLASS,
-  SHARE_CLASS,
-  TEST_CLASS,
-  WRITER_CHECK_CLASS,
-  WRITER_CLASS,
-} from '../keys/key.js'
+import { SCHEMA_CLASS, SIGNAL_CLASSES } from '../keys/key.js'
 
 /** A row of pg_locks, as LOCKS selects it. */
 export interface RawLock {
@@ -32,20 +22,11 @@ export interface RawLock {
 /** `objsubid` of an advisory key that is a pair; a bigint has 1. */
 const PAIR = 2
 
-const MARK_CLASSES: ReadonlySet<number> = new Set([
-  INTEREST_CLASS,
-  BUCKET_CLASS,
-  WRITER_CLASS,
-  WRITER_CHECK_CLASS,
-  TEST_CLASS,
-  POOL_CLASS,
-  SHARE_CLASS,
-  LINE_CLASS,
-])
+const SIGNALS: ReadonlySet<number> = new Set(SIGNAL_CLASSES)
 
-/** Whether it is no lock of anybody's, but something by which lockpools tell each other what they do. */
+/** Whether it is not a lock of a program, but a signal between lock sessions. */
 export function isMark({ type, sub, class: first }: RawLock): boolean {
-  return type === 'advisory' && sub === PAIR && MARK_CLASSES.has(first)
+  return type === 'advisory' && sub === PAIR && SIGNALS.has(first)
 }
 
 export function decodeLock(raw: RawLock): LockRow {

@@ -21,7 +21,8 @@ export const SHARE_CLASS = 0x6c6b7073
 export const LINE_CLASS = 0x6c6b706c
 export const SCHEMA_CLASS = 0x6c6b7064
 
-const RESERVED_CLASSES: ReadonlySet<number> = new Set([
+/** The classes in which lock sessions tell each other what they do. */
+export const SIGNAL_CLASSES: readonly number[] = [
   INTEREST_CLASS,
   BUCKET_CLASS,
   WRITER_CLASS,
@@ -30,8 +31,9 @@ const RESERVED_CLASSES: ReadonlySet<number> = new Set([
   POOL_CLASS,
   SHARE_CLASS,
   LINE_CLASS,
-  SCHEMA_CLASS,
-])
+]
+
+const RESERVED_CLASSES: ReadonlySet<number> = new Set([...SIGNAL_CLASSES, SCHEMA_CLASS])
 
 /** An advisory key. PostgreSQL keeps the bigint keys and the pairs of int4 apart, so `id` does as well. */
 export interface PostgresKey extends KeyCode, KeyHashes {

@@ -1,16 +1,17 @@
 import { LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from '../keys/key.js'
 
 /**
- * Waiting in line for a key, in the server's own queue for it. Two statements that go before the one that takes the key, with
- * a single Sync behind all three. So they are one transaction, which the server ends by itself whatever becomes of the client,
- * and one round trip. What is waited for is the key as a lock of this transaction; with that, nobody else can have been
- * quicker when the session takes the same key for itself.
+ * A wait for a key in the server's own queue. Two statements go before the one that takes the key, with a single Sync behind
+ * all three. So they are one transaction and one round trip, and the server ends the transaction by itself even if the client
+ * has gone. The session waits for the key as a lock of the transaction. With that lock, no other session can be faster when
+ * the session takes the same key as a session lock.
  */
 
 /**
- * Comes to the line: says so, in a lock that is shared by all who stand there, for those who give way to them to see; then
- * tries the key, to tell who has to wait from who has not. A writer also says that it is one, as far as no other has said so,
- * for readers to give way. `$1` is how long it may wait, `$2` the key in digits, `$3` its hash and, for a writer, `$4` the other one.
+ * Announces the wait in a lock that all waiting sessions share, so that holders with local waiters can see it. Then tries the
+ * key, which tells whether there is anything to wait for. A writer also takes the intent locks of waiting writers, unless
+ * another writer has them, so that readers yield. `$1` is the longest wait in milliseconds, `$2` the key in digits, `$3` its
+ * hash and, for a writer, `$4` its second hash.
  */
 const comeToLine = (mark: string, tryKey: string): string => `
 SELECT
@@ -23,10 +24,13 @@ SELECT
     ELSE 'come'
   END`
 
-const MARK = `WHEN pg_try_advisory_xact_lock(${WRITER_CLASS}, $3::int4)
-      AND pg_try_advisory_xact_lock(${WRITER_CHECK_CLASS}, $4::int4) IS NULL THEN ''`
+/** The second lock only with the first. */
+const MARK = `WHEN CASE
+      WHEN pg_try_advisory_xact_lock(${WRITER_CLASS}, $3::int4)
+        THEN pg_try_advisory_xact_lock(${WRITER_CHECK_CLASS}, $4::int4) IS NULL
+      ELSE false END THEN ''`
 
-/** Whether anybody waits for the key `$1`, `$2`, `$3`, as pg_locks shows it. */
+/** Whether any session waits for the key. `$1`, `$2` and `$3` are the key as pg_locks shows it. */
 export const IS_QUEUED_FOR = `
 SELECT
   EXISTS (
@@ -38,8 +42,8 @@ SELECT
   pg_backend_pid() AS pid`
 
 /**
- * Waits. DO, because it can catch that a wait has taken too long: otherwise the server would log an error. What it is about
- * comes in a setting, so that the text is the same for all keys: pg_stat_statements keeps each text.
+ * Waits. A DO block can catch the timeout; otherwise the server would log an error. The key comes from a setting, so that the
+ * text is the same for all keys: pg_stat_statements keeps each text.
  */
 const waitFor = (lock: string): string => `
 DO $$
@@ -50,7 +54,7 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$`
 
-/** Takes it: granted if the wait has not been in vain, or somebody has given it up just now. */
+/** Takes the key. That succeeds after a successful wait, or if another session has released the key just now. */
 const takeIt = (tryKey: string, fence: string): string => `
 SELECT
   CASE

@@ -18,18 +18,18 @@ export interface LineWait {
   readonly key: PostgresKey
   readonly mode: LockMode
   readonly waitMs: number
-  /** Told whether there was nothing to wait for. */
+  /** Called with true if the key was free at once. */
   readonly heard: (wasFree: boolean) => void
 }
 
-/** A session's place in the line for a key. */
+/** The waits of one session in the server's queue. */
 export class PostgresLine {
   readonly #server: ServerConnection
   #longestWaitMs: number
-  /** In a row. */
+  /** The number of failed waits in a row. */
   #failures = 0
 
-  /** `quietWaitMs` is how long one may wait in this server without a line in its log. */
+  /** `quietWaitMs` is the longest wait that this server does not log. */
   constructor(server: ServerConnection, quietWaitMs: number) {
     this.#server = server
     this.#longestWaitMs = quietWaitMs < SHORTEST_MS ? 0 : Math.min(Math.floor(quietWaitMs * SAFE), LONGEST_MS)
@@ -58,8 +58,8 @@ export class PostgresLine {
   }
 
   /**
-   * The one row of a statement, behind a wait for the key. All of it is sent at once: the server must not depend on us to end
-   * the wait.
+   * Runs a statement behind a wait for the key, and returns its one row. Everything is sent at once, because the server must be
+   * able to end the wait without the client.
    */
   async behind<Row extends object>(
     { key, mode, waitMs, heard }: LineWait,
@@ -90,16 +90,16 @@ const LINE_COLUMN = 2
 /** The server has no PL/pgSQL. */
 const UNDEFINED_OBJECT = '42704'
 
-/** In one go. A wait that was given up by the client goes on for as long, and so does one on a network that has gone dark. */
+/** The longest wait. If the client gives up, or the network fails, the wait in the server goes on until its end. */
 const LONGEST_MS = 750
 
-/** Of the time that is not logged, in which the end of the wait must be. */
+/** A wait must end within this part of the time that the server does not log. */
 const SAFE = 0.75
 
-/** For less it is not worth it. */
+/** Shorter waits are not worth it. */
 const SHORTEST_MS = 100
 
-/** One may have been canceled, or the sequence of tokens was gone: with more it is the wait itself that does not work. */
+/** One failure may be a cancel, or a missing token sequence. After this many, waiting itself does not work here. */
 const MAX_FAILURES = 3
 
 interface Steps {
