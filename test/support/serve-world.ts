@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import net from 'node:net'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { openFront, type OpenFront } from '../../src/cli/serve/open-front.js'
@@ -112,12 +110,4 @@ export async function ask(client: pg.Client, text: string, values?: unknown[]): 
     const { code, message } = error as pg.DatabaseError
     return `${code} ${message}`
   }
-}
-
-/** A socket to a front that speaks for itself. */
-export async function rawSocket({ port }: { readonly port: number }): Promise<net.Socket> {
-  const socket = net.connect(port, '127.0.0.1')
-  await once(socket, 'connect')
-  socket.on('error', () => undefined)
-  return socket
 }

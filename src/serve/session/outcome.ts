@@ -30,7 +30,3 @@ export function column(name: string, type: number): Column {
 export function warning(code: string, message: string): Report {
   return { severity: 'WARNING', code, message }
 }
-
-export function notice(code: string, message: string): Report {
-  return { severity: 'NOTICE', code, message }
-}

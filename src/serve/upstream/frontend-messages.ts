@@ -4,8 +4,6 @@ import { FRONTEND, type BindMessage, type Format } from '../messages/frontend.js
 /** What is sent to the upstream, as a client of it. */
 export const SYNC: Buffer = message(FRONTEND.sync)
 export const FLUSH: Buffer = message(FRONTEND.flush)
-export const TERMINATE: Buffer = message(FRONTEND.terminate)
-
 const PORTAL = Buffer.from('P')
 const STATEMENT = Buffer.from('S')
 

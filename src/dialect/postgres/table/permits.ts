@@ -5,7 +5,7 @@ import { MAKE_SLOTS, OTHER_SHAPES, OWN_SLOTS, TAKE_SLOTS, WAKE_WAITERS } from '.
 import type { KnownRows } from './rows.js'
 import { OutcomeUnknown } from './statement-runner.js'
 import type { TableAsker } from './asker.js'
-import type { Asked, Told } from './batch.js'
+import type { Asked } from './batch.js'
 import { CODE } from './batch-sql.js'
 import type { HeldRows } from './held.js'
 import type { Waits } from './waits.js'
@@ -212,8 +212,6 @@ interface TakenRow {
   readonly floor: string | null
   readonly taken: string | null
 }
-
-export type { Told }
 
 /** The same for a row that is there after all, and for one that is not any more. */
 const KNOWN: Readonly<Record<number, number>> = {
