@@ -239,10 +239,16 @@ export interface Dialect<C extends object> {
 
   /**
    * As `attach`, for a database whose lock sessions belong to no connection. Where it is there, `attach` is not called.
+   * When the signal aborts, no statement of it is repeated, and what it may have written is removed before it rejects.
    *
    * @throws {LockError} saying what is wrong with the server, or between us and it.
    */
-  join?(borrow: Borrow<C>, settings: LinkSettings, ended: (cause: Error) => void): Promise<LockLink>
+  join?(
+    borrow: Borrow<C>,
+    settings: LinkSettings,
+    ended: (cause: Error) => void,
+    signal: AbortSignal,
+  ): Promise<LockLink>
 
   /** Starts listening. The connection must hold no locks: a paused client that listens can keep its session alive. */
   listen(connection: C, ears: Ears): Promise<Listening>

@@ -62,7 +62,7 @@ export function describeLockLink<C extends object>(
       const made =
         dialect.join === undefined
           ? await dialect.attach(connection, all, tell, null)
-          : await dialect.join((use) => use(connection), all, tell)
+          : await dialect.join((use) => use(connection), all, tell, new AbortController().signal)
       links.push(made)
       return made
     }

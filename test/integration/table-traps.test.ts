@@ -57,6 +57,7 @@ async function member(leaseMs = 60_000): Promise<{ link: LockLink; lent: Set<Pos
     },
     { leaseMs, fencing: 'auto', strict: false, sender: 's', seen: new SeenTokens() },
     (cause) => ended.push(cause),
+    new AbortController().signal,
   )
   links.push(link)
   return { link, lent }

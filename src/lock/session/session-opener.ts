@@ -22,6 +22,8 @@ interface OpenerHost<C extends object> {
   /** A borrower wants the connection: returns whether it will be free soon. */
   spare(session: Session): boolean
   abandon(link: LockLink): void
+  /** An attempt that was given up runs on: the pool stays open for it. */
+  unfinished(work: Promise<void>): void
 }
 
 interface OpenerOptions {
@@ -104,19 +106,22 @@ export class SessionOpener<C extends object> {
       Math.min(this.#options.link.leaseMs, ATTACH_TIMEOUT_MS),
     )
     const joinedAt = this.#host.clock.instant()
-    const joining = this.#dialect.join!(borrow, this.#options.link, ended)
+    const joining = this.#dialect.join!(borrow, this.#options.link, ended, given)
     try {
       const link = await orAbort(joining, given)
       await orAbort(this.#host.joined(link), given)
       const heardOf = await orAbort(this.#renewed(link, joinedAt), given)
       return (session = this.#host.make(link, heardOf, null))
     } catch (error) {
-      joining.then(
-        (link) => {
-          this.#host.left(link)
-          this.#host.abandon(link)
-        },
-        () => undefined,
+      const host = this.#host
+      host.unfinished(
+        joining.then(
+          (link) => {
+            host.left(link)
+            host.abandon(link)
+          },
+          () => undefined,
+        ),
       )
       throw error
     }

@@ -67,7 +67,8 @@ export class Sessions<C extends object> implements SessionHost {
   readonly line: LineSessions
   readonly #opener: SessionOpener<C>
   readonly #opening = new Set<AbortController>()
-  readonly #partings = new Set<Promise<void>>()
+  /** What may still use connections: attempts to open a session, and sessions that give up what they had. */
+  readonly #unfinished = new Set<Promise<void>>()
   #readiness: Deferred<void> | null = null
   #lastFailure: LockError | null = null
   #nextId = 1
@@ -97,6 +98,7 @@ export class Sessions<C extends object> implements SessionHost {
       make: (...parts) => this.#make(...parts),
       spare: (session) => this.#spare(session),
       abandon: (link) => this.#abandon(link),
+      unfinished: (work) => this.#await(work),
     })
   }
 
@@ -161,15 +163,19 @@ export class Sessions<C extends object> implements SessionHost {
       else session.lose('the pool was closed')
     }
     await Promise.all(retiring)
-    await Promise.all(this.#partings)
+    // An attempt that was given up may leave a session to abandon.
+    while (this.#unfinished.size > 0) await Promise.all(this.#unfinished)
   }
 
   /** A session without a connection of its own does not end with one. */
   #abandon(link: LockLink): void {
     const parting = link.abandon?.()
-    if (parting === undefined) return
-    this.#partings.add(parting)
-    void parting.finally(() => this.#partings.delete(parting))
+    if (parting !== undefined) this.#await(parting)
+  }
+
+  #await(work: Promise<void>): void {
+    this.#unfinished.add(work)
+    void work.finally(() => this.#unfinished.delete(work))
   }
 
   clientsOf(session: Session): readonly Client[] {
@@ -242,7 +248,7 @@ export class Sessions<C extends object> implements SessionHost {
     const opening = new AbortController()
     this.#opening.add(opening)
     this.agenda.tell(() => {
-      this.#opener.open(opening.signal).then(
+      const attempt = this.#opener.open(opening.signal).then(
         (session) => {
           this.#opening.delete(opening)
           this.#welcome(session)
@@ -252,6 +258,7 @@ export class Sessions<C extends object> implements SessionHost {
           this.#openFailed(error, opening.signal.aborted)
         },
       )
+      this.#await(attempt)
     })
   }
 

@@ -1,8 +1,10 @@
 import { ConnectionError } from '../../../base/errors.js'
+import { onAbort } from '../../../base/on-abort.js'
 import type { Borrow, LinkSettings } from '../../dialect.js'
 import type { PostgresConnection } from '../connection/connection.js'
 import { findObjects } from '../schema/schema.js'
 import { claimBackend, type Ask } from '../schema/backend-claim.js'
+import type { OwnValue } from '../connection/own-query.js'
 import { sqlState } from '../connection/server-errors.js'
 import { CREATE_OBJECTS, CREATE_SCHEMA, MAY_CREATE, queueUp } from '../schema/schema-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
@@ -23,6 +25,8 @@ export interface Joining {
   readonly namespace: string
   readonly settings: LinkSettings
   readonly ended: (cause: Error) => void
+  /** The session is not wanted any more. */
+  readonly signal: AbortSignal
 }
 
 interface Found {
@@ -38,8 +42,21 @@ export async function join(
   borrow: Borrow<PostgresConnection>,
   joining: Joining,
 ): Promise<{ member: Member; facts: TableFacts }> {
-  const { id, name, namespace, settings, ended } = joining
+  const { signal, settings } = joining
+  signal.throwIfAborted()
   const runner = new StatementRunner(borrow, settings.leaseMs)
+  const stopAbort = onAbort(signal, () => (runner.isOver = true))
+  try {
+    return await joinOver(runner, joining)
+  } finally {
+    stopAbort()
+  }
+}
+
+async function joinOver(
+  runner: StatementRunner,
+  { id, name, namespace, settings, ended, signal }: Joining,
+): Promise<{ member: Member; facts: TableFacts }> {
   const found = await runner.on(async (connection) => {
     const [server] = (await connection.query<{ pid: number; is_standby: boolean }>(TABLE_SERVER)).rows
     if (server!.is_standby)
@@ -52,20 +69,16 @@ export async function join(
     const keepsNames = objects.some((each) => each.name === 'key_name' && each.is_usable)
     return { ...tables, keepsNames, server: serverName(connection.place, await identityOf(connection)) }
   })
-  const timeline = await settle(runner, settings.leaseMs)
+  const timeline = await settle(runner, settings.leaseMs, signal)
   const values = [String(id), settings.leaseMs, namespace, name, timeline]
-  const [row] = await runner.rows<{ floor: string }>({ name: 'lockpool_join_members', text: JOIN }, values)
-  if (row === undefined)
-    throw new ConnectionError('lockpool.floor has no row, or that of another timeline of the server')
   const member = new Member(id, settings.leaseMs, runner, ended)
-  // Who is dead has to be known from the first attempt on.
-  await member.beat()
+  const floor = await enter(member, values)
   const hasFunctions = found.functions === FUNCTION_COUNT
   return {
     member,
     facts: {
       server: found.server,
-      floor: row.floor,
+      floor,
       hasFunctions,
       keepsNames: found.keepsNames,
       shortfall: hasFunctions
@@ -73,6 +86,24 @@ export async function join(
         : 'the functions of backend "table" are not there, so the server plans each batch anew ("lockpool install --backend table" makes them)',
       noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
     },
+  }
+}
+
+/**
+ * Inserts the row. If that or the first look at the others fails, the row goes again: without a session behind it, it would
+ * stay until another member has seen it stand still for a lease.
+ */
+async function enter(member: Member, values: OwnValue[]): Promise<string> {
+  try {
+    const [row] = await member.runner.rows<{ floor: string }>(STATEMENTS.join, values)
+    if (row === undefined)
+      throw new ConnectionError('lockpool.floor has no row, or that of another timeline of the server')
+    // From the first attempt on this member must know which others are dead.
+    await member.beat()
+    return row.floor
+  } catch (error) {
+    await member.leave().catch(() => undefined)
+    throw error
   }
 }
 
@@ -127,3 +158,5 @@ function missing(what: string, cause?: unknown): ConnectionError {
     },
   )
 }
+
+const STATEMENTS = { join: { name: 'lockpool_join_members', text: JOIN } } as const

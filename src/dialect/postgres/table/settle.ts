@@ -11,20 +11,30 @@ const LOOK_EVERY_MS = 500
  * grants, so nobody joins before every holder of the timeline before has stopped to believe in what it has: none of them can
  * send a heartbeat that counts, so that is a lease from now, by our own clock.
  */
-export async function settle(runner: StatementRunner, leaseMs: number): Promise<string | null> {
+export async function settle(
+  runner: StatementRunner,
+  leaseMs: number,
+  signal: AbortSignal,
+): Promise<string | null> {
   for (;;) {
     // oxlint-disable-next-line no-await-in-loop -- it may change meanwhile
     const timeline = await currentTimeline(runner)
     if (timeline === null) return null
     // oxlint-disable-next-line no-await-in-loop -- the same
-    if (await isSettled(runner, timeline, leaseMs)) return timeline
+    if (await isSettled(runner, timeline, leaseMs, signal)) return timeline
   }
 }
 
 /** False: the timeline has changed meanwhile. */
-async function isSettled(runner: StatementRunner, timeline: string, leaseMs: number): Promise<boolean> {
+async function isSettled(
+  runner: StatementRunner,
+  timeline: string,
+  leaseMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   const since = systemClock.now()
   for (;;) {
+    signal.throwIfAborted()
     // oxlint-disable-next-line no-await-in-loop -- a look after the other
     const [row] = await runner.rowsAtLast<Believed>(STATEMENTS.believed, [])
     const { timeline: believed, longest_lease_ms: longest } = row!
@@ -34,7 +44,7 @@ async function isSettled(runner: StatementRunner, timeline: string, leaseMs: num
     else {
       const leftMs = since + Math.max(longest, leaseMs) - systemClock.now()
       // oxlint-disable-next-line no-await-in-loop -- a wait is what it is for
-      if (leftMs > 0) await sleep(systemClock, Math.min(leftMs, LOOK_EVERY_MS))
+      if (leftMs > 0) await sleep(systemClock, Math.min(leftMs, LOOK_EVERY_MS), signal)
       // oxlint-disable-next-line no-await-in-loop -- at the end
       else if ((await currentTimeline(runner)) === timeline)
         // oxlint-disable-next-line no-await-in-loop -- at the end

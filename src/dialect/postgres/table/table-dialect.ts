@@ -73,11 +73,12 @@ export class TableDialect implements Dialect<PostgresConnection> {
     borrow: Borrow<PostgresConnection>,
     settings: LinkSettings,
     ended: (cause: Error) => void,
+    signal: AbortSignal,
   ): Promise<LockLink> {
     const { by, namespace, random } = this.#options
     const id = drawMemberId(random)
     try {
-      const { member, facts } = await join(borrow, { id, name: by, namespace, settings, ended })
+      const { member, facts } = await join(borrow, { id, name: by, namespace, settings, ended, signal })
       this.#waits.dead = () => member.dead
       return new TableLink(member, this.#waits, facts)
     } catch (error) {
