@@ -11,7 +11,7 @@ import { HOOKS } from '../src/dialect/postgres/pool/connection-hooks.js'
 import { DASHBOARD_OPTIONS, resolveDashboardOptions } from '../src/dashboard/dashboard-options.js'
 import { EMBEDDED_POSTGRES_OPTIONS } from '../src/embedded/embedded-postgres-options.js'
 import { CAMPAIGN_MOVES } from '../src/lock/campaign/campaign-state.js'
-import { DOORBELL_MOVES } from '../src/lock/contention/doorbell.js'
+import { LISTENER_MOVES } from '../src/lock/contention/notification-listener.js'
 import { KEY_MOVES } from '../src/lock/key/key-state.js'
 import { LOCK_POOL_OPTIONS } from '../src/lock/lock-pool-options.js'
 import { SEMAPHORE_MOVES } from '../src/lock/semaphore/semaphore-state.js'
@@ -241,7 +241,7 @@ describe('state machines', () => {
     SESSION_MOVES,
     KEY_MOVES,
     SEMAPHORE_MOVES,
-    DOORBELL_MOVES,
+    LISTENER_MOVES,
     CAMPAIGN_MOVES,
   }
 

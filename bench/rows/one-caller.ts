@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { BatchEncoder } from '../../src/dialect/postgres/locks/batch-codec.js'
 import { encodeKey } from '../../src/dialect/postgres/keys/key.js'
 import { PLAIN_BATCH } from '../../src/dialect/postgres/locks/batch-sql.js'
-import { InterestBook } from '../../src/dialect/postgres/locks/registration-book.js'
+import { RegistrationBook } from '../../src/dialect/postgres/locks/registration-book.js'
 import type { OperationKind } from '../../src/dialect/lock-operation.js'
 import { LockPool } from '../../src/index.js'
 import { inTurn, rate } from '../measure.js'
@@ -64,6 +64,6 @@ async function bareClient(url: string): Promise<pg.Client> {
 
 function statement(kind: OperationKind, fence: string | null): pg.QueryArrayConfig {
   const operation = { kind, mode: 'exclusive', key: encodeKey(KEY, 'bare') } as const
-  const { codes, keys } = new BatchEncoder(new InterestBook()).encode([operation], 0)
+  const { codes, keys } = new BatchEncoder(new RegistrationBook()).encode([operation], 0)
   return { name: 'plain', text: PLAIN_BATCH, values: [codes, keys, fence], rowMode: 'array' }
 }

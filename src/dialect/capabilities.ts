@@ -2,12 +2,12 @@
 export type Feature =
   /** `shared` as a mode. */
   | 'shared mode'
-  /** `LockLink.lineUp`: a session waits in the server's own queue for a key. */
+  /** `LockLink.enqueue`: a session waits in the server's own queue for a key. */
   | 'line'
   /** `LockLink.claim` and `tell`: processes say things to each other. */
   | 'messages'
   /** `LockLink.ring`: a wake-up is a call of its own. Without it a release wakes the next waiter by itself. */
-  | 'ring'
+  | 'notify'
   /** `LockLink.announce` and `tableUse`: there is one lock table that all locks of the server share. */
   | 'lock table'
   /** Marks of holders that outlive them. A database that frees locks only when the lease is over needs none. */

@@ -42,10 +42,10 @@ export interface TableUse {
   /** What those have announced. */
   readonly announced: number
   /** The same of other roles: pools of other databases, or anybody who says so. */
-  readonly claimants: number
-  readonly claimed: number
+  readonly foreignPools: number
+  readonly foreignAnnounced: number
   /** Locks of our kind that sessions of those hold. */
-  readonly claimedHeld: number
+  readonly foreignHeld: number
   /** Locks of our kind that sessions hold without having announced anything. */
   readonly unannounced: number
   /** What it has cost the server to find out, in milliseconds. */
@@ -73,7 +73,7 @@ export interface LockLink {
    * So long after the attach strict pools must tell nobody of a grant, because another server may have been in use whose marks
    * are not known here; 0 if that is not to be feared. When it is over, any session may say so, with `settle`.
    */
-  readonly settleMs: number
+  readonly attachDelayMs: number
   /** What this server or role does not allow, with the consequence; null if nothing is missing. */
   readonly shortfall: string | null
   /** Whether there is a place where the names of keys are to be written, by `writeNames`. */
@@ -92,7 +92,7 @@ export interface LockLink {
    * takes it. Whoever gives it up thereby gives it to the first in line, and wakes nobody else. Answers `free`, `granted` or
    * `no`. Whatever is asked meanwhile is answered behind it.
    */
-  lineUp(operation: LockOperation, waitMs: number): Promise<BatchReply>
+  enqueue(operation: LockOperation, waitMs: number): Promise<BatchReply>
 
   /** Carries out what is asked about the permits of one semaphore. If it rejects, it may have been carried out in part. */
   permits(operation: PermitOperation): Promise<PermitReply>
@@ -101,7 +101,7 @@ export interface LockLink {
    * Wakes those processes that are interested in any of the keys, and answers the ids of the keys that somebody is. A hint:
    * it may get lost, or come twice. Sent right behind `run`, without waiting for its answer, it takes effect after it.
    */
-  ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>>
+  notify(keys: readonly KeyCode[]): Promise<ReadonlySet<string>>
 
   /** Whether another session waits for a key that this one holds, asleep or in line. Wakes nobody. */
   isWanted(key: KeyCode): Promise<boolean>
@@ -113,13 +113,13 @@ export interface LockLink {
   isQueuedFor(key: KeyCode): Promise<boolean>
 
   /** Tells the other waiting processes that this one has lost a race for the key and asks for the next turn. */
-  claim(key: KeyCode): Promise<void>
+  sendTicket(key: KeyCode): Promise<void>
 
   /**
    * Tells the other waiting processes something of the lock layer's own, at most 5900 bytes of UTF-8: so that only they can
    * read it, and nobody else can say it. A hint, like a ring; told to nobody where this role does not know what they share.
    */
-  tell(message: string): Promise<void>
+  broadcast(message: string): Promise<void>
 
   /**
    * Announces for all to see that the pool `sender` may use so many entries of the lock table, until this session says
@@ -134,10 +134,10 @@ export interface LockLink {
    * The delay that came with a grant has been waited out, and the key is still held: nobody else need wait for the same.
    * A hint: if it gets lost, somebody waits for nothing.
    */
-  settled(key: KeyCode, mode: LockMode): Promise<void>
+  delayEnded(key: KeyCode, mode: LockMode): Promise<void>
 
   /** `settleMs` have passed. A hint: if it gets lost, somebody waits for nothing. */
-  settle(): Promise<void>
+  attachDelayEnded(): Promise<void>
 
   /**
    * Whether `run` or `permits` rejected with `error` because of the tokens that were to be drawn. If so, from now on none are:
@@ -173,28 +173,28 @@ export interface LockLink {
 }
 
 /** A connection that listens. */
-export interface Listening {
+export interface ListeningConnection {
   /** Resolves if what is said can still be heard. A network that has gone dark says nothing of itself. */
   check(): Promise<void>
   /** Hears nothing more of those who may be anybody, or does again. What processes say under their secret it always hears. */
-  hear(strangers: boolean): Promise<void>
+  receivePublic(strangers: boolean): Promise<void>
   /** The connection can be used for something else then. */
   stop(): Promise<void>
 }
 
 /** Whom a listening connection tells. `sender` is who rang, claimed or told; of rings and claims that may be made up. */
-export interface Ears {
+export interface NotificationHandlers {
   /** One more message has come that may be anybody's. It is told of before what it says. */
-  strange(): void
-  rung(keyId: string, sender: string): void
-  claimed(keyId: string, sender: string): void
-  told(message: string, sender: string): void
+  onPublicMessage(): void
+  onWakeUp(keyId: string, sender: string): void
+  onTicket(keyId: string, sender: string): void
+  onMessage(message: string, sender: string): void
   /** The connection ended: nothing is heard any more. */
-  ended(cause: Error): void
+  onEnd(cause: Error): void
 }
 
 /** Lends a second connection while `use` runs, and takes it back however that ends. */
-export type Another<C> = <T>(use: (connection: C) => Promise<T>) => Promise<T>
+export type BorrowSecond<C> = <T>(use: (connection: C) => Promise<T>) => Promise<T>
 
 /** Where a session that needs a connection only for the length of a statement borrows one. */
 export interface Borrow<C> {
@@ -234,7 +234,7 @@ export interface Dialect<C extends object> {
     connection: C,
     settings: LinkSettings,
     ended: (cause: Error) => void,
-    another: Another<C> | null,
+    another: BorrowSecond<C> | null,
   ): Promise<LockLink>
 
   /**
@@ -251,7 +251,7 @@ export interface Dialect<C extends object> {
   ): Promise<LockLink>
 
   /** Starts listening. The connection must hold no locks: a paused client that listens can keep its session alive. */
-  listen(connection: C, ears: Ears): Promise<Listening>
+  listen(connection: C, handlers: NotificationHandlers): Promise<ListeningConnection>
 
   /**
    * In the caller's own transaction: stores the token for the resource, and keeps what is stored until that ends.

@@ -1,7 +1,7 @@
 import type { KeyCode, LockMode } from './lock-key.js'
 
 /**
- * What can be asked of the server about one key. Only `lineUp` waits in the server, and it goes alone: a release can't queue
+ * What can be asked of the server about one key. Only `enqueue` waits in the server, and it goes alone: a release can't queue
  * behind somebody's wait.
  *
  * *Interest* is a mark that this session waits for a key; it ends with the session. It is set before the attempt that
@@ -9,7 +9,7 @@ import type { KeyCode, LockMode } from './lock-key.js'
  * the interest. No wake-up is lost.
  *
  * - `try`      take it if it is free. A shared attempt also gives way to a waiting writer.
- * - `lineUp`   wait for it in the server's own queue, then take it: see `LockLink.lineUp`.
+ * - `enqueue`   wait for it in the server's own queue, then take it: see `LockLink.enqueue`.
  * - `wait`     set interest, then as `try`; when granted, interest is dropped again.
  * - `queue`    exclusive only: set interest, and leave it at that. For a session that has just had its turn: the others have
  *              been rung for, and are on their way. Readers may be among them, so there is no mark of a waiting writer yet.
@@ -29,7 +29,7 @@ import type { KeyCode, LockMode } from './lock-key.js'
  */
 export type OperationKind =
   | 'try'
-  | 'lineUp'
+  | 'enqueue'
   | 'wait'
   | 'queue'
   | 'retry'
@@ -61,11 +61,11 @@ export function endsCleanly({ kind, mode }: LockOperation): boolean {
 export type Answer = string
 
 export const SAID = {
-  /** `try`, `lineUp`, `wait`, `retry`, `poll`, `join`, `rejoin`: it is ours. `yield`: it stays ours. The token is that of the reply. */
+  /** `try`, `enqueue`, `wait`, `retry`, `poll`, `join`, `rejoin`: it is ours. `yield`: it stays ours. The token is that of the reply. */
   granted: 'g',
-  /** `lineUp`: it is ours, and it was free when we came. */
+  /** `enqueue`: it is ours, and it was free when we came. */
   free: 'f',
-  /** `try`, `lineUp`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
+  /** `try`, `enqueue`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
   no: 'n',
   /**
    * `release`, `relinquish`: given up, and nobody else is interested. `yield`: given up for those who stand in line. `leave`:

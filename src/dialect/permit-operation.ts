@@ -18,13 +18,13 @@ export interface SemaphoreCode {
  * What can be asked about the permits of one semaphore. Interest is as for locks.
  *
  * - `take`     slots that are free, up to `atMost`.
- * - `lineUp`   wait in the server's own queue for the slot `from`, for `waitMs` at most, then as `take`.
+ * - `enqueue`   wait in the server's own queue for the slot `from`, for `waitMs` at most, then as `take`.
  * - `wait`     set interest, then as `take`.
  * - `retry`    interest is set: as `take`. After `wait` and `retry` interest is kept only if there were not enough slots.
  * - `leave`    drop interest.
  * - `release`  give slots up, and say whether somebody else may be interested.
  */
-export type PermitKind = 'take' | 'lineUp' | 'wait' | 'retry' | 'leave' | 'release'
+export type PermitKind = 'take' | 'enqueue' | 'wait' | 'retry' | 'leave' | 'release'
 
 export interface PermitOperation {
   readonly kind: PermitKind
@@ -38,7 +38,7 @@ export interface PermitOperation {
   readonly enters: boolean
   /** Nothing of the semaphore is held after this: nor is its shape. */
   readonly exits: boolean
-  /** `lineUp`: how long it may take for the turn to come. */
+  /** `enqueue`: how long it may take for the turn to come. */
   readonly waitMs: number
   /** Whether to look for those who use the semaphore with another number of permits. */
   readonly looks: boolean
@@ -54,7 +54,7 @@ export interface PermitReply {
   readonly taken: readonly TakenPermit[]
   /**
    * - `done`      carried out; no interest is set.
-   * - `free`      `lineUp`: carried out, and the slot was free at once.
+   * - `free`      `enqueue`: carried out, and the slot was free at once.
    * - `waiting`   interest is set: there were not enough slots.
    * - `crowded`   there were not enough slots, and interest could not be set: each `retry` tries that again.
    * - `wanted`    given up, and somebody may have to be woken.

@@ -14,7 +14,7 @@ import { Agenda } from './contention/agenda.js'
 import { Arbiter } from './contention/arbiter.js'
 import type { ArbiterLinks } from './contention/arbiter-ports.js'
 import { isTold, linkSettings, poolOptions } from './engine-options.js'
-import { Doorbell, type DoorbellHost } from './contention/doorbell.js'
+import { NotificationListener, type NotificationListenerHost } from './contention/notification-listener.js'
 import { Keys } from './key/keys.js'
 import { KeyNames, namesInUse } from './key/key-names.js'
 import { OrderlyEmitter } from './contention/orderly-emitter.js'
@@ -29,7 +29,6 @@ import { ReportBoard } from './session/report-board.js'
 import { sessionReports } from './session/session-reports.js'
 import type { Client } from './session/departure.js'
 import type { Session, SessionState } from './session/session.js'
-import { SESSION_STATE_NAMES } from './state-names.js'
 import { Sessions, type SessionsHost } from './session/sessions.js'
 import type { Tenant } from './session/tenant.js'
 import { TableBudget, type BudgetHost } from './table-budget.js'
@@ -54,7 +53,9 @@ export type MakePool<C extends object> = (
  * The parts, and their connections: the arbiter decides, sessions execute, the notification listener wakes, and all
  * connections come from one pool. Each part knows only what it needs of the others; the rest is here.
  */
-export class Engine<C extends object> implements ArbiterLinks, SessionsHost, DoorbellHost, BudgetHost {
+export class Engine<C extends object>
+  implements ArbiterLinks, SessionsHost, NotificationListenerHost, BudgetHost
+{
   readonly clock: Clock
   readonly random: Random
   readonly agenda: Agenda = new Agenda()
@@ -66,7 +67,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   readonly sessions: Sessions<C>
   /** The name of this process in messages. */
   readonly process: string
-  readonly doorbell: Doorbell<C>
+  readonly listener: NotificationListener<C>
   readonly leaks: LeakWatch | null
   readonly primary: PrimaryWatch
   readonly #budget: TableBudget
@@ -112,7 +113,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     this.#namespace = options.namespace
     this.#names = isTold(options) ? this.#keyNames(dialect) : null
     this.#reports = isTold(options) ? this.#reportBoard(dialect) : null
-    this.doorbell = new Doorbell(this.connections, max, dialect, clock, this)
+    this.listener = new NotificationListener(this.connections, max, dialect, clock, this)
     this.primary = watchPrimary(this, options.otherCluster)
   }
 
@@ -146,7 +147,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     const leftMs = Math.max(Math.ceil(graceMs - (this.clock.now() - since)), 0)
     await Promise.all([
       this.sessions.close(),
-      this.doorbell.close(),
+      this.listener.close(),
       this.connections.close({ graceMs: leftMs }),
     ])
   }
@@ -160,7 +161,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   get isListening(): boolean {
-    return this.doorbell.state === 'listening'
+    return this.listener.state === 'listening'
   }
 
   assign(entry: Tenant): Session | null {
@@ -180,7 +181,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
   }
 
   get used(): number {
-    return this.sessions.keys + this.arbiter.interestEntries + this.semaphores.permitEntries
+    return this.sessions.keys + this.arbiter.registrationEntries + this.semaphores.permitEntries
   }
 
   get asking(): number {
@@ -223,12 +224,12 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     return this.sessions.line
   }
 
-  asleep(): void {
-    this.doorbell.asleep()
+  waitBegan(): void {
+    this.listener.addWaiter()
   }
 
-  awake(): void {
-    this.doorbell.awake()
+  waitEnded(): void {
+    this.listener.removeWaiter()
   }
 
   clientsOf(session: Session): (Client & Tenant)[] {
@@ -257,8 +258,7 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
 
   moved(session: Session, from: SessionState): void {
     if (!this.events.hears('session:moved')) return
-    const [was, is] = [SESSION_STATE_NAMES[from], SESSION_STATE_NAMES[session.state]]
-    this.events.emit('session:moved', { session: session.id, from: was, to: is })
+    this.events.emit('session:moved', { session: session.id, from, to: session.state })
   }
 
   lost(session: Session, reason: string, locks: number, error?: Error): void {
@@ -271,19 +271,19 @@ export class Engine<C extends object> implements ArbiterLinks, SessionsHost, Doo
     })
   }
 
-  rung(keyId: string, sender: string): void {
+  woken(keyId: string, sender: string): void {
     // Our own wake-ups are for other processes: this one has just had its turn.
     if (sender === this.#sender) return
-    this.keys.rung(keyId, sender)
-    this.semaphores.rung(keyId, sender)
+    this.keys.woken(keyId, sender)
+    this.semaphores.woken(keyId, sender)
   }
 
-  claimed(keyId: string, sender: string): void {
-    this.keys.claimed(keyId, sender)
-    this.semaphores.claimed(keyId, sender)
+  ticketReceived(keyId: string, sender: string): void {
+    this.keys.ticketReceived(keyId, sender)
+    this.semaphores.ticketReceived(keyId, sender)
   }
 
-  told(message: string, sender: string): void {
+  messageReceived(message: string, sender: string): void {
     if (sender !== this.#sender) this.keys.detector.told(message)
   }
 

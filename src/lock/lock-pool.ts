@@ -38,7 +38,6 @@ import { checkPermits, Semaphore } from './semaphore/semaphore.js'
 import { thisProcess } from './session/session-reports.js'
 import { semaphoreSnapshots } from './semaphore/semaphore-snapshot.js'
 import { keySnapshots, sessionSnapshot, type PoolSnapshot } from './snapshot.js'
-import { LISTENER_STATES } from './state-names.js'
 import { isAcquireTraced, traceAcquire } from './handle/trace.js'
 
 /** The database to lock in; for tests also clock and randomness. */
@@ -216,7 +215,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
 
   /** The state of this process as plain JSON, without a request to the server. */
   snapshot(): PoolSnapshot {
-    const { arbiter, connections, doorbell, keys: entries, primary, semaphores, sessions } = this.#engine
+    const { arbiter, connections, listener, keys: entries, primary, semaphores, sessions } = this.#engine
     const keys = keySnapshots(entries)
     const counted = semaphoreSnapshots(semaphores)
     return {
@@ -224,7 +223,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
       state: this.#state,
       process: thisProcess(),
       connections: { min: this.#options.min, max: this.#options.max, ...connections.counts() },
-      listener: LISTENER_STATES[doorbell.state],
+      listener: listener.state,
       sessions: [...sessions.all].map(sessionSnapshot),
       primary: primary.snapshot(),
       held: [...keys, ...counted].reduce((sum, key) => sum + key.holders.length, 0),

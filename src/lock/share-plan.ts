@@ -55,9 +55,9 @@ export interface OthersUse {
   /** What those have announced. */
   readonly announced: number
   /** Announcements of other roles: of pools in other databases, or of strangers. */
-  readonly claimed: number
+  readonly foreignAnnounced: number
   /** Locks that the sessions of those really hold. */
-  readonly claimedHeld: number
+  readonly foreignHeld: number
   /** Locks of sessions without an announcement. */
   readonly unannounced: number
 }
@@ -78,10 +78,10 @@ export interface TableView {
  */
 export function viewOf(table: LockTable, use: OthersUse): TableView {
   const { together } = shareRules(table)
-  const believed = Math.max(together * STRANGERS_PART, use.claimedHeld)
+  const believed = Math.max(together * STRANGERS_PART, use.foreignHeld)
   const tooSilent = Math.max(use.unannounced - table.capacity * TOLERATED_PART, 0)
   return {
-    limit: Math.max(Math.floor(together - Math.min(use.claimed, believed)), 0),
+    limit: Math.max(Math.floor(together - Math.min(use.foreignAnnounced, believed)), 0),
     otherPools: use.pools,
     others: use.announced + tooSilent,
   }

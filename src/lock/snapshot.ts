@@ -8,7 +8,6 @@ import { keyText } from '../dialect/key-words.js'
 import type { PrimarySnapshot } from './session/primary-watch.js'
 import {
   KEY_STATE_NAMES,
-  SESSION_STATE_NAMES,
   type KeyStateName,
   type ListenerState,
   type SessionStateName,
@@ -83,7 +82,7 @@ export function sessionSnapshot(session: Session): SessionSnapshot {
   return {
     id: session.id,
     serverId: session.link.serverId,
-    state: SESSION_STATE_NAMES[session.state],
+    state: session.state,
     keys: session.clientCount,
     silentMs: Math.round(session.silentMs),
   }

@@ -1,7 +1,4 @@
-import type { DoorbellState } from './contention/doorbell.js'
 import type { KeyState } from './key/key-state.js'
-import type { SemaphoreState } from './semaphore/semaphore-state.js'
-import type { SessionState } from './session/session.js'
 
 /** The states of the notification listener of a process, as `snapshot()` shows them. */
 export type ListenerState = 'off' | 'opening' | 'listening' | 'polling'
@@ -36,45 +33,18 @@ export type SessionStateName = 'idle' | 'executing' | 'queued' | 'holding' | 'cl
 export type SemaphoreStateName =
   'idle' | 'taking' | 'polling' | 'queued' | 'waiting' | 'releasing' | 'yielding' | 'leaving'
 
-export const LISTENER_STATES: Readonly<Record<DoorbellState, ListenerState>> = {
-  off: 'off',
-  opening: 'opening',
-  listening: 'listening',
-  deaf: 'polling',
-}
-
 export const KEY_STATE_NAMES: Readonly<Record<KeyState, KeyStateName>> = {
   idle: 'idle',
   trying: 'trying',
-  asking: 'polling',
-  inLine: 'queued',
+  polling: 'polling',
+  queued: 'queued',
   waiting: 'waiting',
   delayed: 'delayed',
   held: 'held',
   joining: 'joining',
-  marking: 'registering-intent',
+  registeringIntent: 'registering-intent',
   releasing: 'releasing',
-  ringing: 'notifying',
+  notifying: 'notifying',
   yielding: 'yielding',
   leaving: 'leaving',
-}
-
-export const SEMAPHORE_STATE_NAMES: Readonly<Record<SemaphoreState, SemaphoreStateName>> = {
-  idle: 'idle',
-  taking: 'taking',
-  asking: 'polling',
-  inLine: 'queued',
-  waiting: 'waiting',
-  releasing: 'releasing',
-  yielding: 'yielding',
-  leaving: 'leaving',
-}
-
-export const SESSION_STATE_NAMES: Readonly<Record<SessionState, SessionStateName>> = {
-  idle: 'idle',
-  executing: 'executing',
-  inLine: 'queued',
-  holding: 'holding',
-  closing: 'closing',
-  closed: 'closed',
 }

@@ -231,9 +231,9 @@ export class TableBudget {
     throw new Error('there is no session to look with')
   }
 
-  #pay({ costMs, pools, claimants }: TableUse): void {
+  #pay({ costMs, pools, foreignPools }: TableUse): void {
     const now = this.#host.clock.now()
-    this.#priceMs = Math.min((costMs * (pools + claimants + 1)) / LOOKING_PART, RAREST_MS)
+    this.#priceMs = Math.min((costMs * (pools + foreignPools + 1)) / LOOKING_PART, RAREST_MS)
     this.#paidAt = Math.min(Math.max(this.#paidAt, now) + this.#priceMs, now + RAREST_MS)
   }
 

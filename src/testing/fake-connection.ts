@@ -1,5 +1,5 @@
 import type { Cancel, Clock } from '../base/clock.js'
-import type { Ears } from '../dialect/dialect.js'
+import type { NotificationHandlers } from '../dialect/dialect.js'
 
 const NOW = Promise.resolve()
 
@@ -32,7 +32,7 @@ export class FakeConnection {
   /** How long the server keeps the session's locks without hearing from it. */
   leaseMs: number = Infinity
   /** @internal The receiver of notifications. */
-  ears: Ears | null = null
+  handlers: NotificationHandlers | null = null
   /** Answers are lost: the server receives and executes statements. */
   isMute = false
 
@@ -108,11 +108,11 @@ export class FakeConnection {
   }
 
   /** @internal A notification for a listener on this connection. */
-  hear(tell: (ears: Ears) => void): void {
+  hear(tell: (handlers: NotificationHandlers) => void): void {
     this.#inTurn(() => {
-      if (this.ears === null || this.isCutOff) return
+      if (this.handlers === null || this.isCutOff) return
       this.#inOrder('back', () => {
-        if (this.ears !== null) tell(this.ears)
+        if (this.handlers !== null) tell(this.handlers)
       })
     })
   }
@@ -121,7 +121,7 @@ export class FakeConnection {
   ended(cause: Error): void {
     this.#cancelLease?.()
     this.#cancelLease = null
-    this.ears = null
+    this.handlers = null
     this.#behind = null
     this.#gone = cause
     if (!this.#isCutOff) this.#learnOfEnd(cause)

@@ -242,7 +242,7 @@ export class FakeLockTable {
   ): Answer {
     const givesWay = this.#givesWay(owner, keyId, mode, record)
     switch (kind) {
-      case 'lineUp':
+      case 'enqueue':
         return record.take(owner, mode) ? SAID.granted : SAID.no
       case 'try':
         return !givesWay && this.#take(owner, keyId, mode, record) ? SAID.granted : SAID.no

@@ -2,7 +2,15 @@ import { assert } from '../base/assert.js'
 import { globalClock, type Cancel, type Clock } from '../base/clock.js'
 import { ConnectionError, LockError, LockTableFullError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
-import type { Dialect, Ears, Guarded, Holding, LinkSettings, LockLink, TableUse } from '../dialect/dialect.js'
+import type {
+  Dialect,
+  NotificationHandlers,
+  Guarded,
+  Holding,
+  LinkSettings,
+  LockLink,
+  TableUse,
+} from '../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../dialect/lock-key.js'
 import {
   endsCleanly,
@@ -101,7 +109,7 @@ export class FakeServer {
   /** @internal The cost of such a look for the server, in milliseconds. */
   lookCostMs = 0
   /** @internal Announcements of strangers about the lock table. */
-  claims: { claimants: number; claimed: number; claimedHeld: number } = NO_CLAIMS
+  foreign: { foreignPools: number; foreignAnnounced: number; foreignHeld: number } = NO_FOREIGN_POOLS
 
   constructor(options: FakeServerOptions = {}) {
     const { clock = globalClock, random, latencyMs = 0, capacity = Infinity } = options
@@ -147,13 +155,13 @@ export class FakeServer {
       await connection.ask(() => (connection.leaseMs = leaseMs))
       return this.#link(connection, { ...settings, leaseMs })
     },
-    listen: async (connection, ears) => {
-      connection.onEnd((cause) => ears.ended(cause))
-      await connection.ask(() => (connection.ears = ears))
-      const stop = (): Promise<void> => connection.ask(() => void (connection.ears = null))
+    listen: async (connection, handlers) => {
+      connection.onEnd((cause) => handlers.onEnd(cause))
+      await connection.ask(() => (connection.handlers = handlers))
+      const stop = (): Promise<void> => connection.ask(() => void (connection.handlers = null))
       const nothing = (): Promise<void> => connection.ask(() => undefined)
       const hear = (strangers: boolean): Promise<void> => connection.ask(() => this.hushed?.(strangers))
-      return { check: nothing, hear, stop }
+      return { check: nothing, receivePublic: hear, stop }
     },
     guard: async (_transaction: Queryable, guarded: Guarded) => this.#guard.check(guarded),
     recordLeader: (connection, record) =>
@@ -232,7 +240,7 @@ export class FakeServer {
     return {
       serverId: owner,
       leaseMs: settings.leaseMs,
-      settleMs: this.settleMs,
+      attachDelayMs: this.settleMs,
       capacity: this.#capacity,
       capacityPerSession: this.#capacityPerSession,
       get noFencing() {
@@ -243,8 +251,8 @@ export class FakeServer {
       keepsReports: this.#keepsReports,
       longestWaitMs: this.longestWaitMs,
       ...this.#operations(connection, settings, draws),
-      settled: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
-      settle: () => connection.ask(() => void this.settled++),
+      delayEnded: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
+      attachDelayEnded: () => connection.ask(() => void this.settled++),
       goesWithoutTokens: (error) => {
         if (!draws() || error !== this.tokenFault) return false
         noFencing = String(this.tokenFault)
@@ -269,16 +277,16 @@ export class FakeServer {
     connection: FakeConnection,
     settings: LinkSettings,
     draws: () => boolean,
-  ): Pick<LockLink, 'run' | 'lineUp' | 'permits'> {
+  ): Pick<LockLink, 'run' | 'enqueue' | 'permits'> {
     const owner = connection.serverId
     return {
       run: (operations) =>
         this.#marked(connection, operations, settings, () =>
           connection.ask(() => this.#run(owner, operations, draws())),
         ),
-      lineUp: (operation, waitMs) =>
+      enqueue: (operation, waitMs) =>
         this.#marked(connection, [operation], settings, () =>
-          this.#lineUp(connection, operation, waitMs, draws()),
+          this.#enqueue(connection, operation, waitMs, draws()),
         ),
       permits: (operation) => this.#askPermits(connection, operation, draws()),
     }
@@ -287,14 +295,16 @@ export class FakeServer {
   #messages(
     connection: FakeConnection,
     sender: string,
-  ): Pick<LockLink, 'ring' | 'isWanted' | 'isQueuedFor' | 'claim' | 'tell'> {
+  ): Pick<LockLink, 'notify' | 'isWanted' | 'isQueuedFor' | 'sendTicket' | 'broadcast'> {
     const owner = connection.serverId
     return {
-      ring: (keys) => connection.ask(() => this.#ring(owner, keys, sender)),
+      notify: (keys) => connection.ask(() => this.#ring(owner, keys, sender)),
       isQueuedFor: ({ id }) => connection.ask(() => this.table.isAwaited(id)),
       isWanted: ({ id }) => connection.ask(() => this.table.isWanted(owner, id) || this.table.isAwaited(id)),
-      claim: (key) => connection.ask(() => this.#tellAll((ears) => ears.claimed(key.id, sender))),
-      tell: (message) => connection.ask(() => this.#tellAll((ears) => ears.told(message, sender))),
+      sendTicket: (key) =>
+        connection.ask(() => this.#tellAll((handlers) => handlers.onTicket(key.id, sender))),
+      broadcast: (message) =>
+        connection.ask(() => this.#tellAll((handlers) => handlers.onMessage(message, sender))),
     }
   }
 
@@ -315,7 +325,7 @@ export class FakeServer {
     return { ...reply, delaysMs: await connection.ask(mark) }
   }
 
-  #lineUp(
+  #enqueue(
     connection: FakeConnection,
     operation: LockOperation,
     waitMs: number,
@@ -335,7 +345,7 @@ export class FakeServer {
   #askPermits(connection: FakeConnection, operation: PermitOperation, draws: boolean): Promise<PermitReply> {
     const { kind, semaphore, from, waitMs } = operation
     const { serverId: owner } = connection
-    if (kind !== 'lineUp') return connection.ask(() => this.#permits(owner, operation, draws))
+    if (kind !== 'enqueue') return connection.ask(() => this.#permits(owner, operation, draws))
     const wait = { key: semaphore.slot(from), mode: 'exclusive', waitMs } as const
     return this.#lines.during(connection, wait, (turn) => {
       const reply = this.#permits(owner, { ...operation, kind: 'take' }, draws, turn !== 'late')
@@ -400,18 +410,18 @@ export class FakeServer {
       pools: others.size,
       announced: [...others.values()].reduce((sum, each) => sum + each, 0),
       unannounced: silent.reduce((sum, each) => sum + this.table.heldBy(each).length, 0),
-      ...this.claims,
+      ...this.foreign,
       costMs: this.lookCostMs,
     }
   }
 
   #ring(owner: number, keys: readonly KeyCode[], sender: string): ReadonlySet<string> {
     const wanted = keys.map(({ id }) => id).filter((id) => this.table.isWanted(owner, id))
-    for (const id of wanted) this.#tellAll((ears) => ears.rung(id, sender))
+    for (const id of wanted) this.#tellAll((handlers) => handlers.onWakeUp(id, sender))
     return new Set(wanted)
   }
 
-  #tellAll(tell: (ears: Ears) => void): void {
+  #tellAll(tell: (handlers: NotificationHandlers) => void): void {
     for (const connection of this.connections) {
       const isLost = this.notificationLoss > 0 && (this.#random?.next() ?? 0) < this.notificationLoss
       if (!isLost) connection.hear(tell)
@@ -419,7 +429,7 @@ export class FakeServer {
   }
 }
 
-const NO_CLAIMS = { claimants: 0, claimed: 0, claimedHeld: 0 }
+const NO_FOREIGN_POOLS = { foreignPools: 0, foreignAnnounced: 0, foreignHeld: 0 }
 
 function fakeKeyId(key: LockKey, namespace: string): string {
   if (typeof key === 'string') return `${namespace}/${key}`

@@ -1,7 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Feature } from '../../src/dialect/capabilities.js'
-import type { Dialect, Holding, LinkSettings, Listening, LockLink } from '../../src/dialect/dialect.js'
+import type {
+  Dialect,
+  Holding,
+  LinkSettings,
+  ListeningConnection,
+  LockLink,
+} from '../../src/dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../src/dialect/lock-key.js'
 import type { LockOperation, OperationKind } from '../../src/dialect/lock-operation.js'
 import type { PermitOperation, PermitReply, SemaphoreCode } from '../../src/dialect/permit-operation.js'
@@ -343,18 +349,18 @@ export function describeLockLink<C extends object>(
       beforeEach((context) => needs(context, 'line'))
 
       const WAIT_MS = 500
-      const lineUp = async (of: LockLink, mode = '', name: LockKey = 'orders'): Promise<string> =>
-        (await of.lineUp(op(`lineUp${mode}`, name), WAIT_MS)).answers
+      const enqueue = async (of: LockLink, mode = '', name: LockKey = 'orders'): Promise<string> =>
+        (await of.enqueue(op(`enqueue${mode}`, name), WAIT_MS)).answers
       /** What has been sent is at the server, whatever the session of `of` waits for. */
       const settled = (): Promise<void> => pause(30)
 
       test('one who finds it free has it at once, and says so', async () => {
         const [a, b] = [await link('a'), await link('b')]
 
-        expect(await lineUp(a)).toBe('f')
+        expect(await enqueue(a)).toBe('f')
         expect(await ask(b, 'try')).toBe('n')
         expect(await ask(a, 'release')).toBe('d')
-        expect(await lineUp(b)).toBe('f')
+        expect(await enqueue(b)).toBe('f')
       })
 
       test('those who wait have it in their order, each with a greater token, and nobody gets past them', async () => {
@@ -364,7 +370,7 @@ export function describeLockLink<C extends object>(
         const had: number[] = []
         const waits: Promise<string | null>[] = []
         for (const [place, each] of line.entries()) {
-          const waited = each.lineUp(op('lineUp'), 5000).then(({ answers, token, tokens }) => {
+          const waited = each.enqueue(op('enqueue'), 5000).then(({ answers, token, tokens }) => {
             expect(answers).toBe('g')
             had.push(place)
             return tokens === undefined ? token : tokens[0]!
@@ -388,7 +394,7 @@ export function describeLockLink<C extends object>(
         const [a, b] = [await link('a'), await link('b')]
         await ask(a, 'try')
 
-        expect((await b.lineUp(op('lineUp'), 60)).answers).toBe('n')
+        expect((await b.enqueue(op('enqueue'), 60)).answers).toBe('n')
 
         expect(await ask(a, 'yield'), 'nobody stands in line').toBe('g')
         expect(await world.leftovers()).toBe(1)
@@ -399,7 +405,7 @@ export function describeLockLink<C extends object>(
       test('a key is yielded to those who stand there, without interest of our own', async () => {
         const [a, b] = [await link('a'), await link('b')]
         await ask(a, 'try')
-        const turn = lineUp(b)
+        const turn = enqueue(b)
         await settled()
 
         expect(await a.isWanted(key('orders'))).toBe(true)
@@ -423,11 +429,11 @@ export function describeLockLink<C extends object>(
           await link('e'),
         ]
         await ask(a, 'try')
-        const readers = [lineUp(b, ' shared')]
+        const readers = [enqueue(b, ' shared')]
         await settled()
-        readers.push(lineUp(c, ' shared'))
+        readers.push(enqueue(c, ' shared'))
         await settled()
-        const writer = lineUp(d)
+        const writer = enqueue(d)
         await settled()
         await ask(a, 'release')
 
@@ -445,7 +451,7 @@ export function describeLockLink<C extends object>(
         const [a, b] = [await link('a'), await link('b')]
         for (const mode of modes()) {
           await ask(a, 'try', [7, -8])
-          const turn = lineUp(b, mode, [7, -8])
+          const turn = enqueue(b, mode, [7, -8])
           await settled()
           await ask(a, 'release', [7, -8])
           expect(await turn).toBe('g')
@@ -457,9 +463,9 @@ export function describeLockLink<C extends object>(
       test('a session that ends while it waits is not waited for', async () => {
         const [a, b, c] = [await link('a'), await link('b'), await link('c')]
         await ask(a, 'try')
-        const gone = lineUp(b).catch(() => 'ended')
+        const gone = enqueue(b).catch(() => 'ended')
         await settled()
-        const turn = lineUp(c)
+        const turn = enqueue(c)
         await settled()
         await world.terminate(b.serverId)
         expect(await gone).toBe('ended')
@@ -473,7 +479,7 @@ export function describeLockLink<C extends object>(
         await ask(a, 'try')
         const order: string[] = []
         const both = [
-          lineUp(b).then((answer) => order.push(answer)),
+          enqueue(b).then((answer) => order.push(answer)),
           ask(b, 'try', 'other').then((answer) => order.push(`other ${answer}`)),
         ]
         await settled()
@@ -493,19 +499,19 @@ export function describeLockLink<C extends object>(
             ...{ waitMs: 0, looks: false, ...operation },
           })
         await permits(a, { atMost: 2 })
-        const waiting = permits(b, { kind: 'lineUp', from: 1, waitMs: 5000 })
+        const waiting = permits(b, { kind: 'enqueue', from: 1, waitMs: 5000 })
         await settled()
 
         // The waiter may have it, and have left the line, before the release has looked.
         const { said } = await permits(a, { kind: 'release', slots: [1], enters: false })
         expect(['awaited', 'done']).toContain(said)
         expect(await waiting).toMatchObject({ taken: [{ slot: 1 }], said: 'done' })
-        expect(await permits(b, { kind: 'lineUp', from: 0, waitMs: 50, slots: [1] })).toMatchObject({
+        expect(await permits(b, { kind: 'enqueue', from: 0, waitMs: 50, slots: [1] })).toMatchObject({
           taken: [],
           said: 'done',
         })
         await permits(a, { kind: 'release', slots: [0], exits: true, enters: false })
-        expect(await permits(a, { kind: 'lineUp', from: 0, waitMs: 50 })).toMatchObject({
+        expect(await permits(a, { kind: 'enqueue', from: 0, waitMs: 50 })).toMatchObject({
           taken: [{ slot: 0 }],
           said: 'free',
         })
@@ -513,15 +519,15 @@ export function describeLockLink<C extends object>(
     })
 
     test('the bell reaches those who listen, if somebody is interested', async (context) => {
-      needs(context, 'ring')
+      needs(context, 'notify')
       const [a, b] = [await link('a'), await link('b')]
-      const heard = await ears()
+      const heard = await handlers()
       await ask(a, 'try', 'wanted')
       await ask(a, 'try', 'not wanted')
       await ask(b, 'wait', 'wanted')
 
       await a.run([op('release', 'wanted'), op('release', 'not wanted')])
-      const wanted = await a.ring([key('wanted'), key('not wanted')])
+      const wanted = await a.notify([key('wanted'), key('not wanted')])
 
       expect([...wanted]).toEqual([key('wanted').id])
       await expect.poll(() => heard).toEqual([`rung ${key('wanted').id} by ${has('messages') ? 'a' : ''}`])
@@ -530,9 +536,9 @@ export function describeLockLink<C extends object>(
     test('a claim reaches those who listen', async (context) => {
       needs(context, 'messages')
       const b = await link('b')
-      const heard = await ears()
+      const heard = await handlers()
 
-      await b.claim(key('wanted'))
+      await b.sendTicket(key('wanted'))
 
       await expect.poll(() => heard).toEqual([`claimed ${key('wanted').id} by b`])
     })
@@ -540,24 +546,24 @@ export function describeLockLink<C extends object>(
     test('what one tells reaches those who listen, spaces and all, up to the longest', async (context) => {
       needs(context, 'messages')
       const a = await link('a')
-      const heard = await ears()
+      const heard = await handlers()
       const longest = '["x y", "é🔑"]'.padEnd(5895, '.')
 
-      await a.tell(longest)
+      await a.broadcast(longest)
 
       await expect.poll(() => heard).toEqual([`told ${longest} by a`])
     })
 
     test('many keys can be rung for at once', async (context) => {
-      needs(context, 'ring')
+      needs(context, 'notify')
       const [a, b] = [await link('a'), await link('b')]
-      const heard = await ears()
+      const heard = await handlers()
       const names = Array.from({ length: 700 }, (_, i) => `key ${i}`)
       await a.run(names.map((name) => op('try', name)))
       await b.run(names.map((name) => op('wait', name)))
 
       await a.run(names.map((name) => op('release', name)))
-      const wanted = await a.ring(names.map(key))
+      const wanted = await a.notify(names.map(key))
 
       expect(wanted.size).toBe(700)
       await expect.poll(() => heard.length).toBe(700)
@@ -675,7 +681,7 @@ export function describeLockLink<C extends object>(
         })
         expect(await ask(b, { kind: 'retry', atMost: 1, slots: [4] })).toMatchObject({ said: 'waiting' })
         expect((await ask(a, { kind: 'release', slots: [0] })).said).toBe('wanted')
-        expect([...(await a.ring([semaphore(5).key]))]).toEqual([semaphore(5).key.id])
+        expect([...(await a.notify([semaphore(5).key]))]).toEqual([semaphore(5).key.id])
         expect(await ask(b, { kind: 'retry', atMost: 1, slots: [4] })).toMatchObject({
           taken: [{ slot: 0 }],
           said: 'done',
@@ -841,10 +847,10 @@ export function describeLockLink<C extends object>(
         await world.terminate(a.serverId)
 
         expect(await delayOf(b, 'try shared', 's1')).toBe(24_000)
-        await b.settled(key('s1'), 'shared')
+        await b.delayEnded(key('s1'), 'shared')
         expect(await delayOf(c, 'try shared', 's1')).toBe(0)
         expect(await delayOf(b, 'try', 's2')).toBe(24_000)
-        await b.settled(key('s2'), 'exclusive')
+        await b.delayEnded(key('s2'), 'exclusive')
         await ask(b, 'release', 's2')
         expect(await delayOf(c, 'try', 's2')).toBe(0)
       })
@@ -932,19 +938,19 @@ export function describeLockLink<C extends object>(
       await world.factory.check!(connections[0]!)
     })
 
-    async function listener(heard: string[] = []): Promise<Listening> {
+    async function listener(heard: string[] = []): Promise<ListeningConnection> {
       const connection = await world.factory.open(new AbortController().signal)
       connections.push(connection)
       return world.dialect.listen(connection, {
-        rung: (id, sender) => heard.push(`rung ${id} by ${sender}`),
-        claimed: (id, sender) => heard.push(`claimed ${id} by ${sender}`),
-        told: (message, sender) => heard.push(`told ${message} by ${sender}`),
-        strange: () => undefined,
-        ended: () => undefined,
+        onWakeUp: (id, sender) => heard.push(`rung ${id} by ${sender}`),
+        onTicket: (id, sender) => heard.push(`claimed ${id} by ${sender}`),
+        onMessage: (message, sender) => heard.push(`told ${message} by ${sender}`),
+        onPublicMessage: () => undefined,
+        onEnd: () => undefined,
       })
     }
 
-    async function ears(): Promise<string[]> {
+    async function handlers(): Promise<string[]> {
       const heard: string[] = []
       await listener(heard)
       return heard

@@ -59,7 +59,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     expect(head.longestWaitMs).toBeGreaterThan(300)
 
     const since = performance.now()
-    const both = await Promise.all([head.lineUp(op('lineUp'), 300), second.lineUp(op('lineUp'), 300)])
+    const both = await Promise.all([head.enqueue(op('enqueue'), 300), second.enqueue(op('enqueue'), 300)])
 
     expect(both.map(({ answers }) => answers)).toEqual(['n', 'n'])
     expect(performance.now() - since).toBeGreaterThanOrEqual(290)
@@ -70,9 +70,9 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     const [holder, head, second] = [await link(), await link(), await link()]
     await ask(holder, 'try')
     // The server says NULL for a wait that was interrupted, and goes on with the statement.
-    const cut = head.lineUp(op('lineUp'), 700)
+    const cut = head.enqueue(op('enqueue'), 700)
     await expect.poll(waiting).toBe(1)
-    const turn = second.lineUp(op('lineUp'), 700)
+    const turn = second.enqueue(op('enqueue'), 700)
     await expect.poll(waiting).toBe(2)
     const { interests } = await lookAround(LeasedConnection.serverOf(connections[0]!), [])
     expect(
@@ -96,7 +96,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     const [holder, head] = [await link(), await link(2000)]
     await ask(holder, 'try')
     const turns: string[] = []
-    for (let round = 0; round < 3; round++) turns.push((await head.lineUp(op('lineUp'), 750)).answers)
+    for (let round = 0; round < 3; round++) turns.push((await head.enqueue(op('enqueue'), 750)).answers)
 
     expect(turns.join('')).toBe('nnn')
     await ask(holder, 'release')
@@ -110,12 +110,12 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     const rest = { fencing: 'off', strict: false, sender: 'x', seen: new SeenTokens() } as const
     const settings = { leaseMs: 60_000, ...rest }
     const plain = await dialect.attach(connection, settings, () => undefined, null)
-    expect(await plain.lineUp(op('lineUp'), 100)).toMatchObject({ answers: 'f', token: null })
+    expect(await plain.enqueue(op('enqueue'), 100)).toMatchObject({ answers: 'f', token: null })
     await ask(plain, 'release')
     await ask(holder, 'try')
-    const turn = plain.lineUp(op('lineUp'), 700)
+    const turn = plain.enqueue(op('enqueue'), 700)
     await expect.poll(waiting).toBe(1)
-    const behind = head.lineUp(op('lineUp'), 700)
+    const behind = head.enqueue(op('enqueue'), 700)
     await expect.poll(waiting).toBe(2)
     await ask(holder, 'release')
 
@@ -130,17 +130,20 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     connections.push(connection)
     const heard: string[] = []
     const ignore = (): void => undefined
-    const ears = { strange: ignore, claimed: ignore, told: ignore, ended: ignore }
-    const listening = await dialect.listen(connection, { ...ears, rung: (keyId) => void heard.push(keyId) })
+    const handlers = { onPublicMessage: ignore, onTicket: ignore, onMessage: ignore, onEnd: ignore }
+    const listening = await dialect.listen(connection, {
+      ...handlers,
+      onWakeUp: (keyId) => void heard.push(keyId),
+    })
     await ask(holder, 'try')
-    const turns = [first.lineUp(op('lineUp'), 750)]
+    const turns = [first.enqueue(op('enqueue'), 750)]
     await expect.poll(waiting).toBe(1)
-    turns.push(second.lineUp(op('lineUp'), 750))
+    turns.push(second.enqueue(op('enqueue'), 750))
     await expect.poll(waiting).toBe(2)
     expect(await ask(listener, 'wait')).toBe('w')
 
     expect(await ask(holder, 'release')).toBe('r')
-    await holder.ring([key()])
+    await holder.notify([key()])
 
     await expect.poll(() => heard).toEqual([key().id])
     expect((await turns[0]!).answers, 'the server has given it to the first').toBe('g')

@@ -1,4 +1,4 @@
-import type { Dialect, Ears, LockLink } from '../../src/dialect/dialect.js'
+import type { Dialect, NotificationHandlers, LockLink } from '../../src/dialect/dialect.js'
 import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 import type { FakeConnection } from '../../src/testing/fake-connection.js'
 import type { FakeServer } from '../../src/testing/fake-server.js'
@@ -38,11 +38,11 @@ export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): Proc
         const told = (cause: Error): void => gate.arrive(() => ended(cause))
         return linkThrough(gate, await gate.answered(dialect.attach(connection, settings, told, another)))
       },
-      listen: async (connection, ears) => {
-        const listening = await gate.answered(dialect.listen(connection, earsThrough(gate, ears)))
+      listen: async (connection, handlers) => {
+        const listening = await gate.answered(dialect.listen(connection, earsThrough(gate, handlers)))
         return {
           check: () => gate.answered(listening.check()),
-          hear: (strangers) => gate.answered(listening.hear(strangers)),
+          receivePublic: (strangers) => gate.answered(listening.receivePublic(strangers)),
           stop: () => gate.answered(listening.stop()),
         }
       },
@@ -52,13 +52,13 @@ export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): Proc
   }
 }
 
-function earsThrough(gate: Gate, ears: Ears): Ears {
+function earsThrough(gate: Gate, handlers: NotificationHandlers): NotificationHandlers {
   return {
-    rung: (keyId, sender) => gate.arrive(() => ears.rung(keyId, sender)),
-    claimed: (keyId, sender) => gate.arrive(() => ears.claimed(keyId, sender)),
-    told: (message, sender) => gate.arrive(() => ears.told(message, sender)),
-    strange: () => gate.arrive(() => ears.strange()),
-    ended: (cause) => gate.arrive(() => ears.ended(cause)),
+    onWakeUp: (keyId, sender) => gate.arrive(() => handlers.onWakeUp(keyId, sender)),
+    onTicket: (keyId, sender) => gate.arrive(() => handlers.onTicket(keyId, sender)),
+    onMessage: (message, sender) => gate.arrive(() => handlers.onMessage(message, sender)),
+    onPublicMessage: () => gate.arrive(() => handlers.onPublicMessage()),
+    onEnd: (cause) => gate.arrive(() => handlers.onEnd(cause)),
   }
 }
 
@@ -67,16 +67,16 @@ function linkThrough(gate: Gate, link: LockLink): LockLink {
   return {
     ...link,
     run: (operations) => gate.answered(link.run(operations)),
-    lineUp: (operation, waitMs) => gate.answered(link.lineUp(operation, waitMs)),
+    enqueue: (operation, waitMs) => gate.answered(link.enqueue(operation, waitMs)),
     permits: (operation) => gate.answered(link.permits(operation)),
-    ring: (keys) => gate.answered(link.ring(keys)),
+    notify: (keys) => gate.answered(link.notify(keys)),
     isQueuedFor: (key) => gate.answered(link.isQueuedFor(key)),
     isWanted: (key) => gate.answered(link.isWanted(key)),
-    claim: (key) => gate.answered(link.claim(key)),
-    tell: (message) => gate.answered(link.tell(message)),
+    sendTicket: (key) => gate.answered(link.sendTicket(key)),
+    broadcast: (message) => gate.answered(link.broadcast(message)),
     announce: (sender, entries) => gate.answered(link.announce(sender, entries)),
     tableUse: (ours) => gate.answered(link.tableUse(ours)),
-    settled: (key, mode) => gate.answered(link.settled(key, mode)),
+    delayEnded: (key, mode) => gate.answered(link.delayEnded(key, mode)),
     holderOf: (key) => gate.answered(link.holderOf(key)),
     heartbeat: () => gate.answered(link.heartbeat()),
     reconcile: (expected) => gate.answered(link.reconcile(expected)),

@@ -39,13 +39,6 @@ const CLEAN_SOURCES = [
   'testing',
 ].map((folder) => `src/${folder}/`)
 
-/** Identifiers in these files still have the words that the glossary replaces. */
-const NOT_YET: ReadonlySet<string> = new Set([
-  'src/lock/contention/doorbell.ts',
-  'src/testing/fake-connection.ts',
-  'src/testing/fake-server.ts',
-])
-
 /** Pages that are clean. Others are added when they are. */
 const CLEAN_PAGES: readonly string[] = [
   'ARCHITECTURE.md',
@@ -123,9 +116,7 @@ const CLEAN_PAGES: readonly string[] = [
 
 /** Every banned phrase in what is clean, with its place. */
 export function bannedPhrases(): string[] {
-  const sources = filesOf('src', '.ts').filter(
-    ({ path }) => isBelow(path, CLEAN_SOURCES) && !NOT_YET.has(path),
-  )
+  const sources = filesOf('src', '.ts').filter(({ path }) => isBelow(path, CLEAN_SOURCES))
   const clean = CLEAN_PAGES.map((path) => ({ path, text: read(path) }))
   return [...sources.map(withoutLiterals), ...clean.map(withoutCode)].flatMap(phrasesIn)
 }

@@ -1,14 +1,22 @@
 import type { LockError } from '../../base/errors.js'
 import type { Capabilities } from '../capabilities.js'
-import type { Another, Dialect, Ears, Guarded, LinkSettings, Listening, LockLink } from '../dialect.js'
+import type {
+  BorrowSecond,
+  Dialect,
+  NotificationHandlers,
+  Guarded,
+  LinkSettings,
+  ListeningConnection,
+  LockLink,
+} from '../dialect.js'
 import type { LeaderInfo, LeaderRecord } from '../leader.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
 import type { SemaphoreCode } from '../permit-operation.js'
 import type { Queryable } from '../queryable.js'
 import { settings as settingsOf } from './session/attach-sql.js'
 import { checkServer, findFencing, leaseSeconds, putInForce } from './session/attach.js'
-import { Bell } from './notify/listener.js'
-import { Bells } from './notify/listeners.js'
+import { MysqlListener } from './notify/listener.js'
+import { NotificationListeners } from './notify/listeners.js'
 import type { NamedKey } from '../named-key.js'
 import { guard } from './fencing/guard.js'
 import { readLeader, recordLeader } from './records/leader.js'
@@ -53,7 +61,7 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
   readonly hashOf: (keyId: string) => number = hashOf
   readonly #database: string | null
   readonly #names: LockNames
-  readonly #bells = new Bells()
+  readonly #listeners = new NotificationListeners()
   #isMariaDb = true
 
   /** `database` is that of all connections, as the program has written it. */
@@ -79,7 +87,7 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
     connection: MysqlConnection,
     settings: LinkSettings,
     ended: (cause: Error) => void,
-    _another: Another<MysqlConnection> | null,
+    _another: BorrowSecond<MysqlConnection> | null,
   ): Promise<LockLink> {
     const server = LeasedConnection.serverOf(connection)
     leaseSeconds(settings.leaseMs)
@@ -90,18 +98,18 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
       const fencing = await findFencing(server, facts, settings)
       this.#isMariaDb = facts.isMariaDb
       forget()
-      return new MysqlLink(server, facts, fencing, settings, this.#bells, ended)
+      return new MysqlLink(server, facts, fencing, settings, this.#listeners, ended)
     } catch (error) {
       throw explain(error)
     }
   }
 
-  async listen(connection: MysqlConnection, ears: Ears): Promise<Listening> {
+  async listen(connection: MysqlConnection, handlers: NotificationHandlers): Promise<ListeningConnection> {
     const server = LeasedConnection.serverOf(connection)
     try {
       const { isMariaDb } = await checkServer(server, this.#database)
       await server.say(settingsOf(isMariaDb, BELL_LEASE_S))
-      const bell = new Bell(server, this.#bells, ears)
+      const bell = new MysqlListener(server, this.#listeners, handlers)
       await bell.start()
       return bell
     } catch (error) {

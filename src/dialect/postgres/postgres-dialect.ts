@@ -1,5 +1,13 @@
 import type { LockError } from '../../base/errors.js'
-import type { Another, Dialect, Ears, Guarded, LinkSettings, Listening, LockLink } from '../dialect.js'
+import type {
+  BorrowSecond,
+  Dialect,
+  NotificationHandlers,
+  Guarded,
+  LinkSettings,
+  ListeningConnection,
+  LockLink,
+} from '../dialect.js'
 import type { LeaderInfo, LeaderRecord } from '../leader.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
 import type { NamedKey } from '../named-key.js'
@@ -44,11 +52,11 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
     connection: PostgresConnection,
     settings: LinkSettings,
     ended: (cause: Error) => void,
-    another: Another<PostgresConnection> | null,
+    another: BorrowSecond<PostgresConnection> | null,
   ): Promise<LockLink> {
     const server = LeasedConnection.serverOf(connection)
     server.onEnd(ended)
-    const second: Another<ServerConnection> | null =
+    const second: BorrowSecond<ServerConnection> | null =
       another && ((use) => another((lent) => use(LeasedConnection.serverOf(lent))))
     try {
       const facts = await attach(server, settings, second)
@@ -70,8 +78,8 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
     }
   }
 
-  listen(connection: PostgresConnection, ears: Ears): Promise<Listening> {
-    return listen(LeasedConnection.serverOf(connection), this.#channel, ears)
+  listen(connection: PostgresConnection, handlers: NotificationHandlers): Promise<ListeningConnection> {
+    return listen(LeasedConnection.serverOf(connection), this.#channel, handlers)
   }
 
   guard(transaction: Queryable, guarded: Guarded): Promise<void> {

@@ -29,6 +29,6 @@ export interface ArbiterLinks {
   /** Whether this many more entries of the server's lock table may be used; `makeRoom` tries to find out. */
   room(entries: number): 'now' | 'later' | LockError
   makeRoom(): void
-  asleep(): void
-  awake(): void
+  waitBegan(): void
+  waitEnded(): void
 }

@@ -14,7 +14,7 @@ import type { Session } from '../session/session.js'
 import type { Tenant } from '../session/tenant.js'
 import type { Agenda } from './agenda.js'
 import type { ArbiterLinks, ArbiterPorts } from './arbiter-ports.js'
-import { INTEREST_ENTRIES, Parking, type Parked } from './parking.js'
+import { REGISTRATION_ENTRIES, Parking, type Parked } from './parking.js'
 import type { Line } from './line.js'
 
 /** What keys and semaphores have in common: the limit of waiting callers, the counters, and the events. */
@@ -65,15 +65,15 @@ export class Arbiter {
   }
 
   /** The lock-table entries that waiter registrations use. */
-  get interestEntries(): number {
-    return this.#interested * INTEREST_ENTRIES
+  get registrationEntries(): number {
+    return this.#interested * REGISTRATION_ENTRIES
   }
 
   admit(entry: Parked, entries: number): 'now' | 'later' | LockError {
     return this.parking.admit(entry, entries)
   }
 
-  interestChanged(isSet: boolean): void {
+  registrationChanged(isSet: boolean): void {
     this.#interested += isSet ? 1 : -1
   }
 
@@ -127,12 +127,12 @@ export class Arbiter {
 
   /** One more entry waits for other processes, or asks the server about them. */
   listen(): void {
-    this.#links.asleep()
+    this.#links.waitBegan()
   }
 
   /** One entry less. */
   unlisten(): void {
-    this.#links.awake()
+    this.#links.waitEnded()
   }
 
   delayed(key: string, mode: LockMode, delayMs: number): void {

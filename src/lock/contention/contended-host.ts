@@ -38,10 +38,10 @@ export interface ContendedHost {
   assign(entry: Tenant): Session | null
 
   /** The entry's waiter registration was set at the server, or removed. */
-  interestChanged(isSet: boolean): void
+  registrationChanged(isSet: boolean): void
   /** The entry now waits for other processes. */
-  asleep(entry: { readonly queue: Fifo<LockWaiter<WaitedFor>> }): void
-  awake(): void
+  waitBegan(entry: { readonly queue: Fifo<LockWaiter<WaitedFor>> }): void
+  waitEnded(): void
 
   /**
    * `now` is the current time: a caller that knows it passes it on, because reading the clock costs as much as emitting

@@ -4,14 +4,14 @@ import type { Holding } from '../../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import type { OperationKind } from '../../dialect/lock-operation.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { Client, Departure, Rung } from '../session/departure.js'
+import type { Client, Departure, NotifyRequest } from '../session/departure.js'
 import type { Session } from '../session/session.js'
 import type { Tenant } from '../session/tenant.js'
 import type { Dirty } from './agenda.js'
 import type { ContendedHost } from './contended-host.js'
 import type { CommonState, Machine, Stand } from './machine.js'
 import { hasTimeForLine, PlaceInLine, wasQuick } from './place-in-line.js'
-import { Sleep, type Wake } from './sleep.js'
+import { RemoteWait, type Wake } from './sleep.js'
 
 /**
  * Something that callers here contend for with other processes: a key, or the permits of a semaphore. This base class
@@ -22,7 +22,7 @@ import { Sleep, type Wake } from './sleep.js'
  * share it.
  */
 export abstract class Contended<State extends string, Host extends ContendedHost>
-  implements Dirty, Tenant, WaitedFor, Client, Rung
+  implements Dirty, Tenant, WaitedFor, Client, NotifyRequest
 {
   label: LockKey
   readonly queue: Fifo<LockWaiter<WaitedFor>> = new Fifo()
@@ -33,7 +33,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   /** Created when the entry first waits in the server's queue. It survives a rest. */
   protected line: PlaceInLine | null = null
   /** Created at the first contention: most keys never need it. */
-  protected sleep: Sleep | null = null
+  protected remoteWait: RemoteWait | null = null
   #stand: Stand<State | CommonState>
   #session: Session | null = null
   /** The entry waits for the next departure of its session. */
@@ -58,7 +58,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   abstract askForHolder(waiter: LockWaiter<WaitedFor>): Promise<string | null> | null
   abstract holding(): readonly Holding[]
   abstract lost(reason: string, cause?: Error): void
-  abstract rang(isWanted: boolean): void
+  abstract notified(isWanted: boolean): void
   /** The batch is leaving: returns what the entry asks now, if anything. */
   protected abstract departing(departure: Departure): void
   /** After this many waits in the queue that found the key free, no other process wants it. */
@@ -81,7 +81,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   /** To say something to other processes, or to ask about them, at once: a session that waits in line has to wait first. */
   get sessionToSpeak(): Session | null {
     const { session } = this
-    return session?.state === 'inLine' ? (this.host.line.leastUsed() ?? session) : session
+    return session?.state === 'queued' ? (this.host.line.leastUsed() ?? session) : session
   }
 
   get lastFailure(): LockError | null {
@@ -101,7 +101,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   get wake(): Wake {
-    return this.sleep === null ? 'no' : this.sleep.wake
+    return this.remoteWait === null ? 'no' : this.remoteWait.wake
   }
 
   toString(): string {
@@ -133,7 +133,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
       for (const waiter of this.queue) {
         if (!waiter.isSeasoned) waiter.refuse(error)
       }
-      if (this.queue.size > 0) this.ownSleep.fallAsleep()
+      if (this.queue.size > 0) this.ownRemoteWait.wait()
     })
   }
 
@@ -149,8 +149,8 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     if (!isGranted) this.touch()
   }
 
-  claimed(sender: string): void {
-    this.ownSleep.claimed(sender)
+  ticketReceived(sender: string): void {
+    this.ownRemoteWait.ticketReceived(sender)
   }
 
   depart(departure: Departure): void {
@@ -160,8 +160,8 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     this.departing(departure)
   }
 
-  protected get ownSleep(): Sleep {
-    return (this.sleep ??= new Sleep(this.host, () => this.touch()))
+  protected get ownRemoteWait(): RemoteWait {
+    return (this.remoteWait ??= new RemoteWait(this.host, () => this.touch()))
   }
 
   protected get ownLine(): PlaceInLine {
@@ -220,15 +220,15 @@ export abstract class Contended<State extends string, Host extends ContendedHost
 
   /** Whether an entry that listens has a reason to wait in the server's queue instead. */
   protected get prefersLine(): boolean {
-    const isInVain = this.sleep !== null && this.sleep.isInVain
+    const isInVain = this.remoteWait !== null && this.remoteWait.isInVain
     return isInVain || (this.line !== null && this.line.queuedLately(this.now()))
   }
 
   /** Whether the first caller can wait in the server's queue now. */
-  protected get canLineUp(): boolean {
+  protected get canEnqueue(): boolean {
     const { first } = this.queue
     if (first === null || first.patience !== 'wait' || !this.#isWorthALine) return false
-    return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayLineUp(this)
+    return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayEnqueue(this)
   }
 
   /** The entry registers as a waiter instead. If it only lacks a session to itself, it will have one the next time. */
@@ -237,11 +237,11 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   protected loseRace(): void {
-    this.sleep!.lostRace(() => this.#session!.signals.claim(this.key))
+    this.remoteWait!.lostRace(() => this.#session!.signals.sendTicket(this.key))
   }
 
-  protected ring(): void {
-    this.#session?.signals.ring(this)
+  protected notifyWaiters(): void {
+    this.#session?.signals.notify(this)
   }
 
   /** The attempt failed. Callers whose policy is not to wait, or whose time is up, are refused. */
@@ -264,8 +264,8 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     machine.assertMove(was, is, this.#session !== null, this)
     this.#stand = is
     this.entered(to, was.state)
-    if (was.hasInterest !== is.hasInterest) this.host.interestChanged(is.hasInterest)
-    if (was.isAsleep) this.host.awake()
-    if (is.isAsleep) this.host.asleep(this)
+    if (was.hasRegistration !== is.hasRegistration) this.host.registrationChanged(is.hasRegistration)
+    if (was.isWaiting) this.host.waitEnded()
+    if (is.isWaiting) this.host.waitBegan(this)
   }
 }

@@ -2,7 +2,7 @@
  * Other processes may fail to come this many times before they are doubted: on a busy machine waiters are not always
  * fast.
  */
-const PATIENCE = 8
+const TOLERATED_MISSES = 8
 
 /** How long this process does not yield after one more time in vain, at first and at most. */
 const FIRST_REST_MS = 100
@@ -13,7 +13,7 @@ const LONGEST_REST_MS = 800
  * session can forge. A waiter that never comes must not slow down the others. So after several times in vain this process
  * stops yielding for a while, longer each time. A waiter that does come waits for the end of that pause at most.
  */
-export class Courtesy {
+export class Precedence {
   #inVain = 0
   /** A time on the clock. */
   #restsUntil = 0
@@ -24,7 +24,7 @@ export class Courtesy {
 
   /** This process yielded, and no other process came. */
   wasInVain(now: number): void {
-    const doubts = ++this.#inVain - PATIENCE
+    const doubts = ++this.#inVain - TOLERATED_MISSES
     if (doubts > 0) this.#restsUntil = now + Math.min(FIRST_REST_MS * 2 ** (doubts - 1), LONGEST_REST_MS)
   }
 

@@ -7,7 +7,7 @@ import type { Tenant } from '../session/tenant.js'
  */
 export interface Line {
   /** Whether there is a session that the entry can have to itself now. */
-  mayLineUp(entry: Tenant): boolean
+  mayEnqueue(entry: Tenant): boolean
   /** Moves the entry to that session; null if there is none any more. */
   assignAlone(entry: Tenant): Session | null
   /** How long the entry may wait there: less if no other key could have a session meanwhile. */

@@ -1,10 +1,10 @@
 import { InvariantError } from '../../base/assert.js'
 
 /**
- * The states that every machine has. In `waiting` the waiter registration is set; in `inLine` the session waits in the
+ * The states that every machine has. In `waiting` the waiter registration is set; in `queued` the session waits in the
  * server's queue.
  */
-export type CommonState = 'idle' | 'waiting' | 'inLine'
+export type CommonState = 'idle' | 'waiting' | 'queued'
 
 /** A state, and its properties. */
 export interface Stand<State extends string> {
@@ -12,11 +12,11 @@ export interface Stand<State extends string> {
   /** Every state that may follow. */
   readonly next: readonly State[]
   /** The waiter registration is, or may be, set at the server. */
-  readonly hasInterest: boolean
+  readonly hasRegistration: boolean
   /** The state is never entered without a session. */
   readonly needsSession: boolean
   /** Another process has it. */
-  readonly isAsleep: boolean
+  readonly isWaiting: boolean
 }
 
 /** The states of a contended entry, and its moves. */
@@ -26,7 +26,7 @@ export class Machine<State extends string> {
   constructor(
     moves: Readonly<Record<State, readonly State[]>>,
     states: {
-      readonly withInterest: readonly State[]
+      readonly withRegistration: readonly State[]
       readonly withoutSession: readonly State[]
     },
   ) {
@@ -37,9 +37,9 @@ export class Machine<State extends string> {
         {
           state,
           next,
-          hasInterest: states.withInterest.includes(state),
+          hasRegistration: states.withRegistration.includes(state),
           needsSession: !states.withoutSession.includes(state),
-          isAsleep: state === 'waiting',
+          isWaiting: state === 'waiting',
         },
       ]),
     )

@@ -1,5 +1,5 @@
-import { Courtesy } from './courtesy.js'
-import { GIVE_WAY_MS } from './sleep.js'
+import { Precedence } from './courtesy.js'
+import { YIELD_MS } from './sleep.js'
 
 /** The wake-up for a release: not sent before the release is answered, sent with it, or answered. */
 type Ring = 'unsent' | 'sent' | 'answered'
@@ -11,7 +11,7 @@ export class Others {
   #ring: Ring = 'unsent'
   /** A time on the clock; 0 if this process need not yield. */
   #goFirstUntil = 0
-  readonly #courtesy = new Courtesy()
+  readonly #courtesy = new Precedence()
 
   /** A release is about to be sent. Returns whether to send the wake-up with it: a process was waiting the last time. */
   releasing(now: number): boolean {
@@ -36,12 +36,12 @@ export class Others {
 
   /** Without this, a process that asks again at once would always take the key before the others receive the wake-up. */
   letGoFirst(now: number): void {
-    this.#goFirstUntil = this.#wereThere && !this.areDoubted(now) ? now + GIVE_WAY_MS : 0
+    this.#goFirstUntil = this.#wereThere && !this.areDoubted(now) ? now + YIELD_MS : 0
   }
 
   /** This process released the key for processes in the server's queue, which are about to get it. */
   stoodInLine(now: number): void {
-    this.#goFirstUntil = now + GIVE_WAY_MS
+    this.#goFirstUntil = now + YIELD_MS
   }
 
   /** Whether this process still yields. */

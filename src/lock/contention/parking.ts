@@ -4,7 +4,7 @@ import type { LockError } from '../../base/errors.js'
  * The lock-table entries of a waiter registration, besides the key: the registration itself and, for a writer, both
  * halves of its intent; a session has at most 32 buckets.
  */
-export const INTEREST_ENTRIES = 3
+export const REGISTRATION_ENTRIES = 3
 
 /** An entry that needs room in the server's lock table. */
 export interface Parked {

@@ -16,8 +16,8 @@ import type { Line } from './line.js'
 interface Registered extends Parked, Tenant {
   readonly queue: Fifo<LockWaiter<WaitedFor>>
   touch(): void
-  rung(sender: string): void
-  claimed(sender: string): void
+  woken(sender: string): void
+  ticketReceived(sender: string): void
   listening(): void
 }
 
@@ -78,13 +78,13 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
   }
 
   /** The process `sender` sent a wake-up for a key. */
-  rung(keyId: string, sender: string): void {
-    this.find(keyId)?.rung(sender)
+  woken(keyId: string, sender: string): void {
+    this.find(keyId)?.woken(sender)
   }
 
   /** The process `sender` has a ticket for the key. */
-  claimed(keyId: string, sender: string): void {
-    this.find(keyId)?.claimed(sender)
+  ticketReceived(keyId: string, sender: string): void {
+    this.find(keyId)?.ticketReceived(sender)
   }
 
   /** From now on wake-ups arrive. */
@@ -102,16 +102,16 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
     return this.arbiter.assign(entry)
   }
 
-  interestChanged(isSet: boolean): void {
-    this.arbiter.interestChanged(isSet)
+  registrationChanged(isSet: boolean): void {
+    this.arbiter.registrationChanged(isSet)
   }
 
-  asleep({ queue }: { readonly queue: Fifo<LockWaiter<WaitedFor>> }): void {
+  waitBegan({ queue }: { readonly queue: Fifo<LockWaiter<WaitedFor>> }): void {
     this.arbiter.listen()
     this.announceWaiting(queue)
   }
 
-  awake(): void {
+  waitEnded(): void {
     this.arbiter.unlisten()
   }
 

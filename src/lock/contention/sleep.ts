@@ -1,7 +1,7 @@
 import { backoffDelay, type Backoff } from '../../base/backoff.js'
 import type { Cancel, Clock } from '../../base/clock.js'
 import type { Random } from '../../base/random.js'
-import { Courtesy } from './courtesy.js'
+import { Precedence } from './courtesy.js'
 
 /** In addition to wake-ups, which can be lost, and for holders that send none: a try now and then. */
 const POLL: Backoff = { firstMs: 50, factor: 2, capMs: 800, jitter: 0.25 }
@@ -14,25 +14,25 @@ const STAND_BACK_MS = 2
 const MAX_STAND_BACK = 4
 
 /** The price of a wake-up without success, and the credit for them: any role can send wake-ups without end. */
-const VAIN_RING_MS = 5
+const VAIN_WAKE_UP_MS = 5
 const CREDIT_MS = 160
 
 /**
  * How long a process that has released something for others yields. A wake-up reaches them within about half a
  * millisecond, and a process that holds back for two tickets comes within four more.
  */
-export const GIVE_WAY_MS = 5
+export const YIELD_MS = 5
 
 /**
  * More processes than this have no order among their tickets. It limits how much a stranger's messages can make us
  * remember.
  */
-const MAX_CLAIMS = 64
+const MAX_TICKETS = 64
 
 /** Why a waiting entry should look again: not yet, because of a wake-up, or because time has passed. */
-export type Wake = 'no' | 'rung' | 'poll'
+export type Wake = 'no' | 'woken' | 'poll'
 
-export interface SleepHost {
+export interface RemoteWaitHost {
   readonly clock: Clock
   readonly random: Random
   /** The name of this process in wake-ups and tickets. */
@@ -46,9 +46,9 @@ export interface SleepHost {
  * announces a ticket for the next turn, and the others hold back a little for earlier tickets. Tickets change delays,
  * never who may hold the lock, so a lost or forged ticket costs some milliseconds and nothing else.
  */
-export class Sleep {
-  readonly #host: SleepHost
-  readonly #awoken: () => void
+export class RemoteWait {
+  readonly #host: RemoteWaitHost
+  readonly #onWake: () => void
   #wake: Wake = 'no'
   #isInVain = false
   /** A reason to look that came while an attempt was under way, which the server may have answered before. */
@@ -57,20 +57,20 @@ export class Sleep {
   #cancelStandBack: Cancel | null = null
   #polls = 0
   #crowds = 0
-  #isGivingWay = false
-  #gaveWayInVain = false
+  #isYielding = false
+  #yieldedInVain = false
   /** The processes with tickets, in the order in which the server delivered them. */
-  #claims: string[] = []
+  #tickets: string[] = []
   #stoodBackFor = 0
   /** Limits yielding to processes with tickets. */
-  readonly #courtesy = new Courtesy()
+  readonly #precedence = new Precedence()
   /** Wake-ups without success are paid off by this time on the clock. */
   #spentUntil = 0
 
   /** The entry calls `awoken` when `wake` has changed. */
-  constructor(host: SleepHost, awoken: () => void) {
+  constructor(host: RemoteWaitHost, awoken: () => void) {
     this.#host = host
-    this.#awoken = awoken
+    this.#onWake = awoken
   }
 
   /** Since the last attempt began: another process was faster after a wake-up. */
@@ -83,32 +83,32 @@ export class Sleep {
   }
 
   /** The other processes had the time to come and did not, as far as this process can tell. */
-  get gaveWayInVain(): boolean {
-    return this.#gaveWayInVain
+  get yieldedInVain(): boolean {
+    return this.#yieldedInVain
   }
 
   /** Waits for a wake-up, or until the poll is due. */
-  fallAsleep(): void {
+  wait(): void {
     this.#crowds = 0
-    this.#gaveWayInVain = false
+    this.#yieldedInVain = false
     const delayMs = backoffDelay(POLL, this.#polls++, this.#host.random)
-    this.#sleepFor(delayMs, () => this.awake('poll', true))
+    this.#waitFor(delayMs, () => this.wakeUp('poll', true))
   }
 
   /** Like `fallAsleep`, if wake-ups may not reach this process: it looks again soon, and then less and less often. */
-  crowded(): void {
+  waitCrowded(): void {
     const delayMs = backoffDelay(CROWDED, this.#crowds++, this.#host.random)
-    this.#sleepFor(delayMs, () => this.awake('poll', true))
+    this.#waitFor(delayMs, () => this.wakeUp('poll', true))
   }
 
   /** Like `fallAsleep`, after this process had its turn: it waits until the others have had the time to come. */
-  giveWay(): void {
-    this.#gaveWayInVain = false
-    this.#sleepFor(GIVE_WAY_MS, () => {
-      this.#gaveWayInVain = true
+  yield(): void {
+    this.#yieldedInVain = false
+    this.#waitFor(YIELD_MS, () => {
+      this.#yieldedInVain = true
       this.#standBack()
     })
-    this.#isGivingWay = true
+    this.#isYielding = true
   }
 
   /** An attempt begins: no other is needed until something happens. */
@@ -124,21 +124,21 @@ export class Sleep {
     this.#isInVain = false
     this.#cancelTimers()
     this.#polls = this.#crowds = this.#spentUntil = 0
-    this.#gaveWayInVain = false
+    this.#yieldedInVain = false
     // Processes with precedence that did not come may be dead.
-    if (this.#stoodBackFor > 0) this.#courtesy.wasInVain(this.#host.clock.now())
-    this.#claims.splice(0, this.#stoodBackFor)
+    if (this.#stoodBackFor > 0) this.#precedence.wasInVain(this.#host.clock.now())
+    this.#tickets.splice(0, this.#stoodBackFor)
     this.#stoodBackFor = 0
-    this.#hadItsTurn(this.#host.sender)
+    this.#removeTicket(this.#host.sender)
   }
 
   /** Another process was faster after the wake-up: announces a ticket, unless there is one. */
   lostRace(claim: () => void): void {
     this.#isInVain = true
-    if (this.#stoodBackFor > 0) this.#courtesy.wasRight()
+    if (this.#stoodBackFor > 0) this.#precedence.wasRight()
     this.#stoodBackFor = 0
-    this.#spentUntil = Math.max(this.#spentUntil, this.#host.clock.now()) + VAIN_RING_MS
-    if (!this.#claims.includes(this.#host.sender)) claim()
+    this.#spentUntil = Math.max(this.#spentUntil, this.#host.clock.now()) + VAIN_WAKE_UP_MS
+    if (!this.#tickets.includes(this.#host.sender)) claim()
   }
 
   /** Other programs wait for it in the server's queue. An attempt from outside that queue never succeeds. */
@@ -146,55 +146,55 @@ export class Sleep {
     this.#isInVain = true
   }
 
-  claimed(sender: string): void {
-    if (!this.#claims.includes(sender) && this.#claims.length < MAX_CLAIMS) this.#claims.push(sender)
+  ticketReceived(sender: string): void {
+    if (!this.#tickets.includes(sender) && this.#tickets.length < MAX_TICKETS) this.#tickets.push(sender)
   }
 
   /** A wake-up from the process `sender`, which has therefore had its turn. Processes with earlier tickets go first. */
-  rung(sender: string, isAsleep: boolean): void {
-    this.#hadItsTurn(sender)
-    this.#gaveWayInVain = false
+  woken(sender: string, isAsleep: boolean): void {
+    this.#removeTicket(sender)
+    this.#yieldedInVain = false
     if (!isAsleep) {
-      this.#meanwhile = 'rung'
+      this.#meanwhile = 'woken'
       return
     }
     // The other processes have come, and this was one of them.
-    if (this.#isGivingWay) this.fallAsleep()
+    if (this.#isYielding) this.wait()
     this.#standBack()
   }
 
   /** There is a reason to look again now. */
-  awake(wake: Wake, isAsleep: boolean): void {
-    if (!isAsleep) this.#meanwhile = this.#meanwhile === 'rung' ? 'rung' : wake
+  wakeUp(wake: Wake, isAsleep: boolean): void {
+    if (!isAsleep) this.#meanwhile = this.#meanwhile === 'woken' ? 'woken' : wake
     else {
       this.#wake = wake
-      this.#awoken()
+      this.#onWake()
     }
   }
 
-  #sleepFor(delayMs: number, then: () => void): void {
+  #waitFor(delayMs: number, then: () => void): void {
     this.#cancelTimers()
     this.#cancelPoll = this.#host.clock.after(delayMs, then)
     if (this.#meanwhile === 'no') return
     const owesMs = this.#meanwhile === 'poll' ? 0 : this.#owesMs(this.#host.clock.now())
     if (owesMs === 0) this.#wake = this.#meanwhile
-    else this.#awakeAfter(owesMs)
+    else this.#wakeUpAfter(owesMs)
   }
 
   #standBack(): void {
     const now = this.#host.clock.now()
-    const mine = this.#claims.indexOf(this.#host.sender)
-    const before = mine < 0 ? this.#claims.length : mine
-    this.#stoodBackFor = this.#courtesy.isResting(now) ? 0 : Math.min(before, MAX_STAND_BACK)
+    const mine = this.#tickets.indexOf(this.#host.sender)
+    const before = mine < 0 ? this.#tickets.length : mine
+    this.#stoodBackFor = this.#precedence.isResting(now) ? 0 : Math.min(before, MAX_STAND_BACK)
     this.#cancelStandBack?.()
     this.#cancelStandBack = null
     const delayMs = Math.max(this.#stoodBackFor * STAND_BACK_MS, this.#owesMs(now))
-    if (delayMs === 0) this.awake('rung', true)
-    else this.#awakeAfter(delayMs)
+    if (delayMs === 0) this.wakeUp('woken', true)
+    else this.#wakeUpAfter(delayMs)
   }
 
-  #awakeAfter(delayMs: number): void {
-    this.#cancelStandBack = this.#host.clock.after(delayMs, () => this.awake('rung', true))
+  #wakeUpAfter(delayMs: number): void {
+    this.#cancelStandBack = this.#host.clock.after(delayMs, () => this.wakeUp('woken', true))
   }
 
   /** How long wake-ups are ignored, because too many were without success. */
@@ -202,15 +202,15 @@ export class Sleep {
     return Math.max(0, this.#spentUntil - now - CREDIT_MS)
   }
 
-  #hadItsTurn(sender: string): void {
-    const at = this.#claims.indexOf(sender)
-    if (at >= 0) this.#claims.splice(at, 1)
+  #removeTicket(sender: string): void {
+    const at = this.#tickets.indexOf(sender)
+    if (at >= 0) this.#tickets.splice(at, 1)
   }
 
   #cancelTimers(): void {
     this.#cancelPoll?.()
     this.#cancelStandBack?.()
     this.#cancelPoll = this.#cancelStandBack = null
-    this.#isGivingWay = false
+    this.#isYielding = false
   }
 }

@@ -224,7 +224,7 @@ export class DeadlockDetector implements Seeker {
   #send(probe: Omit<Probe, 'keyId' | 'mode'>, entry: KeyEntry, mode: LockMode): void {
     if (!mayBeHeldElsewhere(entry) || probe.steps.length > MAX_STEPS || !this.#budget.spend()) return
     const text = encodeProbe({ ...probe, keyId: entry.key.id, mode })
-    if (text !== null) entry.sessionToSpeak?.signals.tell(text)
+    if (text !== null) entry.sessionToSpeak?.signals.broadcast(text)
   }
 
   #stepsOf(way: Way): Step[] {

@@ -26,12 +26,12 @@ export type Lesson =
 
 /** What an entry does about an answer, after it has moved. */
 export type Reaction =
-  | 'ring'
+  | 'notify'
   /** Like `ring`, unless the wake-up was sent with the release. */
-  | 'ringForOthers'
-  | 'fallAsleep'
-  | 'sleepCrowded'
-  | 'giveWay'
+  | 'notifyUnlessSent'
+  | 'wait'
+  | 'waitCrowded'
+  | 'yield'
   /** Other processes seem to want the key, and have failed to come repeatedly: this process tries at once. */
   | 'lookAgain'
   /** The release is confirmed. */
@@ -61,25 +61,25 @@ const GRANTED: After = { learn: [], to: 'ours', react: [] }
 
 const ASLEEP: Row = {
   [SAID.granted]: GRANTED,
-  [SAID.waiting]: { learn: [], to: 'waiting', react: ['fallAsleep', 'refuse'] },
-  [SAID.crowded]: { learn: [], to: 'waiting', react: ['sleepCrowded', 'refuse'] },
+  [SAID.waiting]: { learn: [], to: 'waiting', react: ['wait', 'refuse'] },
+  [SAID.crowded]: { learn: [], to: 'waiting', react: ['waitCrowded', 'refuse'] },
 }
 
-const QUEUED: After = { learn: [], to: 'waiting', react: ['giveWay', 'refuse'] }
+const QUEUED: After = { learn: [], to: 'waiting', react: ['yield', 'refuse'] }
 
 const JOINING: Row = {
   [SAID.granted]: GRANTED,
-  [SAID.no]: { learn: ['draining'], to: 'held', react: ['fallAsleep', 'refuse'] },
+  [SAID.no]: { learn: ['draining'], to: 'held', react: ['wait', 'refuse'] },
 }
 
 const RELEASED: Row = {
   [SAID.done]: { learn: ['othersCame'], to: 'idle', react: ['gaveUp'] },
-  [SAID.doneAndWanted]: { learn: ['othersListen'], to: 'ringing', react: ['ringForOthers', 'gaveUp'] },
+  [SAID.doneAndWanted]: { learn: ['othersListen'], to: 'notifying', react: ['notifyUnlessSent', 'gaveUp'] },
   [DOUBTED]: { learn: [], to: 'idle', react: ['gaveUp'] },
   [SAID.no]: { learn: [], to: 'idle', react: ['notHeld'] },
 }
 
-const YIELDED: After = { learn: ['othersListen'], to: 'waiting', react: ['ring', 'gaveUp', 'giveWay'] }
+const YIELDED: After = { learn: ['othersListen'], to: 'waiting', react: ['notify', 'gaveUp', 'yield'] }
 
 /**
  * What each answer to each operation means. Together with `nextStep` it is the whole machine: `nextStep` chooses the
@@ -91,7 +91,7 @@ export const AFTER: Readonly<Record<OperationKind, Row>> = {
     [SAID.no]: { learn: ['contended'], to: 'idle', react: ['refuse'] },
   },
   // Callers whose time is up get an error that names the holder, so they are not refused at once.
-  lineUp: {
+  enqueue: {
     [SAID.granted]: GRANTED,
     [SAID.free]: GRANTED,
     [SAID.no]: { learn: ['contended'], to: 'idle', react: [] },
@@ -103,32 +103,32 @@ export const AFTER: Readonly<Record<OperationKind, Row>> = {
     [SAID.no]: {
       learn: ['othersCame', 'hot', 'raceLost'],
       to: 'waiting',
-      react: ['fallAsleep', 'refuse'],
+      react: ['wait', 'refuse'],
     },
     [SAID.crowded]: {
       learn: ['othersCame', 'hot', 'raceLost'],
       to: 'waiting',
-      react: ['sleepCrowded', 'refuse'],
+      react: ['waitCrowded', 'refuse'],
     },
   },
   poll: {
     [SAID.granted]: GRANTED,
-    [SAID.no]: { learn: ['othersCame', 'pollLost'], to: 'waiting', react: ['fallAsleep', 'refuse'] },
-    [SAID.crowded]: { learn: ['othersCame', 'pollLost'], to: 'waiting', react: ['sleepCrowded', 'refuse'] },
+    [SAID.no]: { learn: ['othersCame', 'pollLost'], to: 'waiting', react: ['wait', 'refuse'] },
+    [SAID.crowded]: { learn: ['othersCame', 'pollLost'], to: 'waiting', react: ['waitCrowded', 'refuse'] },
   },
   join: JOINING,
   rejoin: JOINING,
   mark: {
     [SAID.done]: { learn: ['marked'], to: 'asBefore', react: [] },
-    [SAID.doneAndWanted]: { learn: ['marked'], to: 'asBefore', react: ['ring'] },
+    [SAID.doneAndWanted]: { learn: ['marked'], to: 'asBefore', react: ['notify'] },
   },
   unmark: {
     [SAID.done]: { learn: ['unmarked'], to: 'asBefore', react: [] },
-    [SAID.doneAndWanted]: { learn: ['unmarked'], to: 'asBefore', react: ['ring'] },
+    [SAID.doneAndWanted]: { learn: ['unmarked'], to: 'asBefore', react: ['notify'] },
   },
   leave: {
     [SAID.done]: { learn: [], to: 'idle', react: [] },
-    [SAID.doneAndWanted]: { learn: [], to: 'idle', react: ['ring'] },
+    [SAID.doneAndWanted]: { learn: [], to: 'idle', react: ['notify'] },
   },
   release: RELEASED,
   relinquish: RELEASED,
@@ -138,7 +138,7 @@ export const AFTER: Readonly<Record<OperationKind, Row>> = {
     [SAID.done]: { learn: ['hot', 'lineGoesFirst'], to: 'idle', react: ['gaveUp'] },
     [SAID.waiting]: YIELDED,
     [SAID.crowded]: YIELDED,
-    [DOUBTED]: { learn: [], to: 'waiting', react: ['gaveUp', 'giveWay', 'lookAgain'] },
+    [DOUBTED]: { learn: [], to: 'waiting', react: ['gaveUp', 'yield', 'lookAgain'] },
   },
 }
 

@@ -4,7 +4,7 @@ import type { LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../../dialect/lock-operation.js'
-import { INTEREST_ENTRIES } from '../contention/parking.js'
+import { REGISTRATION_ENTRIES } from '../contention/parking.js'
 import { Others } from '../contention/others.js'
 import type { LineEnd } from '../contention/place-in-line.js'
 import type { Wake } from '../contention/sleep.js'
@@ -49,15 +49,15 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
    * caller that comes again.
    */
   get isForOthers(): boolean {
-    return this.state === 'ringing' || (this.#others !== null && this.#others.goFirst(this.now()))
+    return this.state === 'notifying' || (this.#others !== null && this.#others.goFirst(this.now()))
   }
 
   get isHurried(): boolean {
     return this.queue.first !== null && this.queue.first.patience !== 'wait'
   }
 
-  get mayLineUp(): boolean {
-    return (this.state !== 'waiting' || this.prefersLine) && this.canLineUp
+  get mayEnqueue(): boolean {
+    return (this.state !== 'waiting' || this.prefersLine) && this.canEnqueue
   }
 
   get isLate(): boolean {
@@ -83,7 +83,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.#isAtRest = false
     this.label = label
     // If a caller comes again at once, the entry must know which process has precedence.
-    if (!this.isForOthers) this.sleep = null
+    if (!this.isForOthers) this.remoteWait = null
     this.contended = false
   }
 
@@ -91,8 +91,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   isAskingFor(waiter: LockWaiter<WaitedFor>): boolean {
     const { state } = this
     // A wait in the queue ends in time for the first waiter, and for no other.
-    if (state === 'inLine') return waiter === this.queue.first
-    const isAsking = state === 'trying' || state === 'asking' || state === 'joining'
+    if (state === 'queued') return waiter === this.queue.first
+    const isAsking = state === 'trying' || state === 'polling' || state === 'joining'
     return isAsking && (waiter === this.queue.first || (waiter.mode === 'shared' && this.mode === 'shared'))
   }
 
@@ -107,7 +107,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** A session that waits in the queue answers when that wait is over, which is soon only for the first waiter. */
   #sessionToAsk(waiter: LockWaiter<WaitedFor>): Session | null {
     if (this.state === 'waiting') return this.session
-    if (this.state !== 'inLine') return null
+    if (this.state !== 'queued') return null
     return this.host.line.leastUsed() ?? (waiter === this.queue.first ? this.session : null)
   }
 
@@ -146,7 +146,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       answer,
       this.#others !== null && this.#others.areDoubted(now),
     )
-    if (this.kind === 'lineUp') this.ownLine.ended(lineEndOf(answer), now)
+    if (this.kind === 'enqueue') this.ownLine.ended(lineEndOf(answer), now)
     if (to === 'ours') {
       this.#granted(token, delayMs, batch)
       // The next step comes with the release: that is the case for most grants.
@@ -169,7 +169,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (kind === 'release' || kind === 'relinquish' || kind === 'yield') {
       if (isKnown) {
         this.gaveUp()
-        this.ring()
+        this.notifyWaiters()
       }
     } else if (!mayAsk && kind !== 'leave' && kind !== 'unmark') this.refuseHead(error)
     this.touch()
@@ -177,7 +177,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   /** The server does not have the lock that it should have: the lock is lost, with or without the session. */
   lost(reason: string, cause?: Error): void {
-    this.sleep?.end()
+    this.remoteWait?.end()
     this.#isMarked = false
     if (this.state !== 'idle') this.move('idle')
     this.leaveSession()
@@ -186,18 +186,18 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   /** The process `sender` sent a wake-up for this key, and has therefore had its turn. */
-  rung(sender: string): void {
-    const sleep = this.#isToHear ? this.ownSleep : this.sleep
-    sleep?.rung(sender, this.state === 'waiting')
+  woken(sender: string): void {
+    const sleep = this.#isToHear ? this.ownRemoteWait : this.remoteWait
+    sleep?.woken(sender, this.state === 'waiting')
   }
 
-  rang(isWanted: boolean): void {
+  notified(isWanted: boolean): void {
     this.#others ??= new Others()
     this.#others.rang(isWanted)
-    if (this.state === 'ringing') {
-      this.#rungFor()
+    if (this.state === 'notifying') {
+      this.#wakeUpSent()
       this.touch()
-    } else if (!isWanted) this.#stir('rung')
+    } else if (!isWanted) this.#stir('woken')
   }
 
   /** From now on wake-ups arrive; earlier ones were missed. */
@@ -208,12 +208,12 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   /** No wake-up will come: the processes to which it yielded have gone, or have sent it already. */
   #stir(wake: Wake): void {
-    if (this.#isToHear) this.ownSleep.awake(wake, this.state === 'waiting')
+    if (this.#isToHear) this.ownRemoteWait.wakeUp(wake, this.state === 'waiting')
   }
 
   /** Whether it waits for another process, or is about to. */
   get #isToHear(): boolean {
-    return this.state === 'waiting' || this.state === 'asking' || this.state === 'yielding'
+    return this.state === 'waiting' || this.state === 'polling' || this.state === 'yielding'
   }
 
   /** Whether this process has the key and is not releasing it, whatever else is under way. */
@@ -233,7 +233,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
         this.verify()
         if (this.state === 'held') this.grant(this.queue.first!, this.now())
         return true
-      case 'lineUp':
+      case 'enqueue':
       case 'try':
       case 'wait':
       case 'queue':
@@ -253,9 +253,9 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   #rest(): void {
     if (this.#isAtRest) return
-    if (this.state === 'ringing') this.move('idle')
+    if (this.state === 'notifying') this.move('idle')
     this.#isAtRest = true
-    this.sleep?.end()
+    this.remoteWait?.end()
     this.host.forget(this)
     this.leaveSession()
   }
@@ -268,7 +268,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       this.refuseHead(admission)
       return true
     }
-    if (step === 'lineUp') this.askInLine()
+    if (step === 'enqueue') this.askInLine()
     else this.ask()
     return false
   }
@@ -279,26 +279,26 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'try':
         this.mode = this.queue.first!.mode
         return this.#leave(departure, step, 'trying')
-      case 'lineUp':
+      case 'enqueue':
         return this.#leaveForLine(departure)
       case 'wait':
       case 'queue':
         return this.#leaveWithInterest(departure, step)
       case 'retry':
       case 'poll':
-        return this.#leave(departure, step, 'asking')
+        return this.#leave(departure, step, 'polling')
       case 'join':
       case 'rejoin':
         return this.#leave(departure, step, 'joining')
       case 'mark':
       case 'unmark':
-        return this.#leave(departure, step, 'marking')
+        return this.#leave(departure, step, 'registeringIntent')
       case 'leave':
-        this.sleep!.end()
+        this.remoteWait!.end()
         return this.#leave(departure, step, 'leaving')
       case 'release':
       case 'relinquish':
-        if (this.#others?.releasing(this.now()) === true) departure.ringBehind(this)
+        if (this.#others?.releasing(this.now()) === true) departure.notifyAfter(this)
         return this.#leave(departure, step, 'releasing')
       case 'yield':
         return this.#leave(departure, step, 'yielding')
@@ -311,7 +311,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   #leave(departure: Departure, kind: OperationKind, state: KeyState): void {
-    this.sleep?.attempt()
+    this.remoteWait?.attempt()
     this.move(state)
     this.kind = kind
     departure.ask(this)
@@ -321,17 +321,17 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     // Other keys have been assigned to this session since.
     if (!this.isAlone) return this.touch()
     this.mode = this.queue.first!.mode
-    this.#leave(departure, 'lineUp', 'inLine')
+    this.#leave(departure, 'enqueue', 'queued')
     departure.waitMs = this.lineMs
   }
 
   #leaveWithInterest(departure: Departure, step: 'wait' | 'queue'): void {
     this.insteadOfLine()
-    const admission = this.host.admit(this, INTEREST_ENTRIES)
+    const admission = this.host.admit(this, REGISTRATION_ENTRIES)
     if (admission === 'later') return
     if (admission !== 'now') return this.#noRoom(step)
     this.mode = this.queue.first!.mode
-    this.#leave(departure, step, 'asking')
+    this.#leave(departure, step, 'polling')
   }
 
   /**
@@ -341,19 +341,19 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   #noRoom(step: 'wait' | 'queue'): void {
     this.contended = false
     this.#others?.forget()
-    if (step === 'wait') this.ownSleep.fallAsleep()
+    if (step === 'wait') this.ownRemoteWait.wait()
     else this.touch()
   }
 
   /** Programs that lock without lockpool send no wake-ups. If they queue in the server, only a place there is of use. */
   #lookForQueue(): void {
     const { line } = this.host
-    if (this.session === null || !line.mayLineUp(this) || !line.mayLook()) return
+    if (this.session === null || !line.mayEnqueue(this) || !line.mayLook()) return
     void this.session.signals.isQueuedFor(this.key).then((isQueued) => {
       if (!isQueued || this.state !== 'waiting') return
       this.host.agenda.run(() => {
         this.ownLine.seen(this.now())
-        this.ownSleep.sawQueue()
+        this.ownRemoteWait.sawQueue()
         this.touch()
       })
     })
@@ -390,18 +390,18 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   #react(reaction: Reaction, now: number): void {
     switch (reaction) {
-      case 'ring':
-        return this.ring()
-      case 'ringForOthers':
-        return this.#ringForOthers()
-      case 'fallAsleep':
-        return this.ownSleep.fallAsleep()
-      case 'sleepCrowded':
-        return this.ownSleep.crowded()
-      case 'giveWay':
-        return this.#giveWay()
+      case 'notify':
+        return this.notifyWaiters()
+      case 'notifyUnlessSent':
+        return this.#notifyUnlessSent()
+      case 'wait':
+        return this.ownRemoteWait.wait()
+      case 'waitCrowded':
+        return this.ownRemoteWait.waitCrowded()
+      case 'yield':
+        return this.#yield()
       case 'lookAgain':
-        return this.ownSleep.awake('rung', true)
+        return this.ownRemoteWait.wakeUp('woken', true)
       case 'gaveUp':
         return this.gaveUp(now)
       case 'notHeld':
@@ -411,9 +411,9 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     }
   }
 
-  #giveWay(): void {
-    this.ownSleep.giveWay()
-    if (this.#isShortOfTime) this.ownSleep.awake('rung', true)
+  #yield(): void {
+    this.ownRemoteWait.yield()
+    if (this.#isShortOfTime) this.ownRemoteWait.wakeUp('woken', true)
   }
 
   /** The server might never be asked for a caller without the time to yield. */
@@ -424,7 +424,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   /** This process has the key, or keeps it. */
   #granted(token: DrawnToken | null, delayMs: number, { now, stamp, tripMs }: Answered): void {
-    if (this.sleep !== null) this.#sleptUntil(now)
+    if (this.remoteWait !== null) this.#sleptUntil(now)
     this.learnFrom(this.kind, now)
     this.contended = this.#isMarked = this.isDraining = false
     this.turn = new Turn(token, now, tripMs)
@@ -438,8 +438,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   /** This process has the key: the lock-delay, or whatever else it waited for, is over. */
   #sleptUntil(now: number): void {
-    if (this.sleep!.gaveWayInVain) (this.#others ??= new Others()).cameNot(now)
-    this.sleep!.end()
+    if (this.remoteWait!.yieldedInVain) (this.#others ??= new Others()).cameNot(now)
+    this.remoteWait!.end()
   }
 
   /** By now the lease of any holder that was cut off is over. */
@@ -448,7 +448,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       this.verify()
       if (this.state !== 'delayed') return
       this.move('held')
-      this.session!.signals.settled(this)
+      this.session!.signals.delayEnded(this)
       const now = this.now()
       this.turn = new Turn(token, now, 0)
       this.passOn(stamp, now)
@@ -456,20 +456,20 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     })
   }
 
-  #ringForOthers(): void {
+  #notifyUnlessSent(): void {
     const ring = this.#others === null ? 'unsent' : this.#others.ring
-    if (ring === 'unsent') this.ring()
-    else if (ring === 'answered') this.#rungFor()
+    if (ring === 'unsent') this.notifyWaiters()
+    else if (ring === 'answered') this.#wakeUpSent()
   }
 
-  #rungFor(): void {
+  #wakeUpSent(): void {
     this.#others!.letGoFirst(this.now())
     this.move('idle')
   }
 
   protected entered(to: KeyState, from: KeyState): void {
     if (from === 'delayed') this.#endDelay()
-    if (to === 'idle' || to === 'ringing' || to === 'waiting') this.turn = null
+    if (to === 'idle' || to === 'notifying' || to === 'waiting') this.turn = null
     if (to === 'waiting') this.#isMarked = false
     assert(this.turn !== null || !NEEDS_TURN.has(to), 'the server has it as ours')
   }

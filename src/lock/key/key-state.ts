@@ -7,31 +7,31 @@ import type { Wake } from '../contention/sleep.js'
  *
  * - `idle`       nothing is held, set or asked
  * - `trying`     a first attempt is under way
- * - `asking`     an attempt with a waiter registration, set or to be set, is under way
- * - `inLine`     the session waits for the key in the server's queue; the server grants it when its turn has come
+ * - `polling`     an attempt with a waiter registration, set or to be set, is under way
+ * - `queued`     the session waits for the key in the server's queue; the server grants it when its turn has come
  * - `waiting`    another process has it; the registration is set, as far as possible; waits for a wake-up or the poll
  * - `delayed`    the server has granted it, but no caller gets it before the lease of a previous holder is over: the
  *                lock-delay
  * - `held`       this process has it, for local holders or about to be passed on
  * - `joining`    held in shared mode, and a token for more readers is being drawn
- * - `marking`    held in shared mode, or not at all; the intent of a local writer is being set or removed
+ * - `registeringIntent`    held in shared mode, or not at all; the intent of a local writer is being set or removed
  * - `releasing`  a release is under way
- * - `ringing`    released; a wake-up is under way, and its answer will say whether other processes are waiting
+ * - `notifying`    released; a wake-up is under way, and its answer will say whether other processes are waiting
  * - `yielding`   a release is under way that takes effect only if another process is interested
  * - `leaving`    the registration is being removed: no caller here waits any more
  */
 export type KeyState =
   | 'idle'
   | 'trying'
-  | 'asking'
-  | 'inLine'
+  | 'polling'
+  | 'queued'
   | 'waiting'
   | 'delayed'
   | 'held'
   | 'joining'
-  | 'marking'
+  | 'registeringIntent'
   | 'releasing'
-  | 'ringing'
+  | 'notifying'
   | 'yielding'
   | 'leaving'
 
@@ -40,24 +40,24 @@ export type KeyState =
  * key.
  */
 export const KEY_MOVES: Readonly<Record<KeyState, readonly KeyState[]>> = {
-  idle: ['inLine', 'trying', 'asking', 'marking'],
-  inLine: ['delayed', 'held', 'idle'],
+  idle: ['queued', 'trying', 'polling', 'registeringIntent'],
+  queued: ['delayed', 'held', 'idle'],
   trying: ['delayed', 'held', 'idle'],
-  asking: ['delayed', 'held', 'waiting', 'idle'],
-  waiting: ['asking', 'leaving', 'idle'],
+  polling: ['delayed', 'held', 'waiting', 'idle'],
+  waiting: ['polling', 'leaving', 'idle'],
   delayed: ['held', 'releasing', 'idle'],
-  held: ['joining', 'marking', 'releasing', 'yielding', 'idle'],
+  held: ['joining', 'registeringIntent', 'releasing', 'yielding', 'idle'],
   joining: ['held', 'idle'],
-  marking: ['held', 'idle'],
-  releasing: ['ringing', 'idle'],
-  ringing: ['inLine', 'trying', 'idle'],
+  registeringIntent: ['held', 'idle'],
+  releasing: ['notifying', 'idle'],
+  notifying: ['queued', 'trying', 'idle'],
   yielding: ['held', 'waiting', 'idle'],
   leaving: ['idle'],
 }
 
 /** The machine, with the properties of its states. */
 export const KEY_MACHINE: Machine<KeyState> = new Machine(KEY_MOVES, {
-  withInterest: ['waiting', 'asking', 'leaving'],
+  withRegistration: ['waiting', 'polling', 'leaving'],
   withoutSession: ['idle'],
 })
 
@@ -79,7 +79,7 @@ export interface KeyFacts {
   /** The first local waiter cannot wait: the server is asked now, whatever is known of other processes. */
   readonly isHurried: boolean
   /** The first local waiter has to wait for other processes, as far as is known, and can do so in the server's queue. */
-  readonly mayLineUp: boolean
+  readonly mayEnqueue: boolean
   /** A writer in another process waits: no more readers may join. */
   readonly isDraining: boolean
   /** The intent is set that keeps readers in other processes out. */
@@ -97,7 +97,7 @@ export type Step =
   | 'rest'
   | 'forget'
   | 'handOff'
-  | 'lineUp'
+  | 'enqueue'
   | 'try'
   | 'wait'
   | 'queue'
@@ -119,26 +119,26 @@ export function nextStep(facts: KeyFacts): Step {
       return nextIdle(facts)
     case 'waiting':
       // A writer's registration includes its intent, so it is wrong for a reader.
-      if (facts.head !== facts.mode || facts.mayLineUp) return 'leave'
+      if (facts.head !== facts.mode || facts.mayEnqueue) return 'leave'
       if (facts.wake === 'no') return 'rest'
-      return facts.wake === 'rung' || (facts.isLate && facts.mode === 'shared') ? 'retry' : 'poll'
+      return facts.wake === 'woken' || (facts.isLate && facts.mode === 'shared') ? 'retry' : 'poll'
     case 'delayed':
       // Kept although no caller here waits any more: no other process could have it earlier, and a delay that began again
       // for each caller would never end.
       return facts.isClosing && facts.head === null ? 'relinquish' : 'rest'
     case 'held':
       return facts.mode === 'exclusive' ? nextExclusive(facts) : nextShared(facts)
-    case 'ringing':
+    case 'notifying':
       // The intent has to be removed first, and only one operation is under way at a time.
       if (facts.isMarked) return 'rest'
       if (facts.isClosing && facts.head === null) return 'forget'
-      if (facts.mayLineUp) return 'lineUp'
+      if (facts.mayEnqueue) return 'enqueue'
       return facts.isGivingWay ? 'rest' : 'try'
     case 'trying':
-    case 'asking':
-    case 'inLine':
+    case 'polling':
+    case 'queued':
     case 'joining':
-    case 'marking':
+    case 'registeringIntent':
     case 'releasing':
     case 'yielding':
     case 'leaving':
@@ -146,10 +146,10 @@ export function nextStep(facts: KeyFacts): Step {
   }
 }
 
-function nextIdle({ isMarked, head, mayLineUp, isContended, isGivingWay }: KeyFacts): Step {
+function nextIdle({ isMarked, head, mayEnqueue, isContended, isGivingWay }: KeyFacts): Step {
   if (isMarked) return head === 'exclusive' ? 'wait' : 'unmark'
   if (head === null) return 'forget'
-  if (mayLineUp) return 'lineUp'
+  if (mayEnqueue) return 'enqueue'
   if (isContended) return 'wait'
   return isGivingWay && head === 'exclusive' ? 'queue' : 'try'
 }

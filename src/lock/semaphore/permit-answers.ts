@@ -4,17 +4,17 @@ import type { SemaphoreState } from './semaphore-state.js'
 
 /** What a semaphore does about a reply, after it has moved. */
 export type PermitReaction =
-  | 'fallAsleep'
-  | 'sleepCrowded'
+  | 'wait'
+  | 'waitCrowded'
   /** The released permits are gone. */
   | 'gaveUp'
   /** The processes to which permits were released are no longer doubted. */
   | 'trustOthers'
   /** At the release, other processes were waiting for a wake-up. */
   | 'othersListen'
-  | 'ring'
+  | 'notify'
   /** This process yields. */
-  | 'giveWay'
+  | 'yield'
   /** Other processes are in the server's queue, which wakes them. */
   | 'lineGoesFirst'
   /**
@@ -31,7 +31,7 @@ export interface AfterPermits {
 type Row = Readonly<Partial<Record<PermitReply['said'] | 'doubted', AfterPermits>>>
 
 /** The states in which something is on the wire. */
-export type AskingState = 'taking' | 'inLine' | 'asking' | 'releasing' | 'yielding' | 'leaving'
+export type AskingState = 'taking' | 'queued' | 'polling' | 'releasing' | 'yielding' | 'leaving'
 
 /**
  * What each reply means in each state that has something on the wire. Together with `nextSemaphoreStep` it is the whole
@@ -40,23 +40,23 @@ export type AskingState = 'taking' | 'inLine' | 'asking' | 'releasing' | 'yieldi
  */
 export const AFTER_PERMITS: Readonly<Record<AskingState, Row>> = {
   taking: { done: { to: 'idle', react: [] } },
-  inLine: { done: { to: 'idle', react: [] }, free: { to: 'idle', react: [] } },
-  asking: {
+  queued: { done: { to: 'idle', react: [] }, free: { to: 'idle', react: [] } },
+  polling: {
     done: { to: 'idle', react: [] },
-    waiting: { to: 'waiting', react: ['fallAsleep'] },
-    crowded: { to: 'waiting', react: ['sleepCrowded'] },
+    waiting: { to: 'waiting', react: ['wait'] },
+    crowded: { to: 'waiting', react: ['waitCrowded'] },
   },
   releasing: {
     done: { to: 'idle', react: ['gaveUp', 'trustOthers'] },
-    wanted: { to: 'idle', react: ['gaveUp', 'othersListen', 'ring', 'giveWay'] },
+    wanted: { to: 'idle', react: ['gaveUp', 'othersListen', 'notify', 'yield'] },
     doubted: { to: 'idle', react: ['gaveUp'] },
-    awaited: { to: 'idle', react: ['gaveUp', 'trustOthers', 'lineGoesFirst', 'giveWay'] },
+    awaited: { to: 'idle', react: ['gaveUp', 'trustOthers', 'lineGoesFirst', 'yield'] },
   },
   yielding: {
     done: { to: 'waiting', react: ['gaveUp', 'trustOthers', 'lookAgain'] },
-    wanted: { to: 'waiting', react: ['gaveUp', 'othersListen', 'ring', 'giveWay'] },
+    wanted: { to: 'waiting', react: ['gaveUp', 'othersListen', 'notify', 'yield'] },
     doubted: { to: 'waiting', react: ['gaveUp', 'lookAgain'] },
-    awaited: { to: 'waiting', react: ['gaveUp', 'trustOthers', 'lineGoesFirst', 'giveWay'] },
+    awaited: { to: 'waiting', react: ['gaveUp', 'trustOthers', 'lineGoesFirst', 'yield'] },
   },
   leaving: { done: { to: 'idle', react: [] } },
 }

@@ -3,10 +3,10 @@ import type { LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { KeyCode } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
-import { Courtesy } from '../contention/courtesy.js'
-import { INTEREST_ENTRIES } from '../contention/parking.js'
+import { Precedence } from '../contention/courtesy.js'
+import { REGISTRATION_ENTRIES } from '../contention/parking.js'
 import type { LineEnd } from '../contention/place-in-line.js'
-import { GIVE_WAY_MS } from '../contention/sleep.js'
+import { YIELD_MS } from '../contention/sleep.js'
 import type { Departure } from '../session/departure.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import type { Answered, PermitRequest } from '../session/departure.js'
@@ -15,7 +15,7 @@ import { afterReply, type PermitReaction } from './permit-answers.js'
 import { nextSemaphoreStep, type SemaphoreFacts, type SemaphoreStep } from './semaphore-state.js'
 
 /** What a step asks of the server. */
-type Asking = 'take' | 'lineUp' | 'wait' | 'retry' | 'poll'
+type Asking = 'take' | 'enqueue' | 'wait' | 'retry' | 'poll'
 
 /**
  * One semaphore, from this process towards the server. All its permits are on one session. `nextSemaphoreStep` chooses
@@ -23,7 +23,7 @@ type Asking = 'take' | 'lineUp' | 'wait' | 'retry' | 'poll'
  */
 export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, PermitRequest {
   #cancelGiveWay: Cancel | null = null
-  readonly #courtesy = new Courtesy()
+  readonly #courtesy = new Precedence()
   #gaveWayInVain = false
   /** When permits were last released for other processes, on the clock. */
   #sentBackAt = 0
@@ -44,9 +44,9 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   /** Only without permits here: a local holder may release one at any moment. */
-  get mayLineUp(): boolean {
+  get mayEnqueue(): boolean {
     if (this.state === 'waiting' ? !this.prefersLine : !this.contended) return false
-    return this.permitsHere === 0 && this.semaphore.permits <= MAX_LINES && this.canLineUp
+    return this.permitsHere === 0 && this.semaphore.permits <= MAX_LINES && this.canEnqueue
   }
 
   /** Of several permits some may be free while processes queue for others. */
@@ -57,7 +57,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   /** Whether an answer on the wire may grant this waiter a permit. */
   isAskingFor(waiter: LockWaiter<WaitedFor>): boolean {
     // A wait in the queue ends in time for the first waiter, and for no other.
-    if (this.state === 'inLine') return waiter === this.queue.first
+    if (this.state === 'queued') return waiter === this.queue.first
     let place = 0
     for (const each of this.queue) {
       if (place++ >= this.#asked) return false
@@ -91,8 +91,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   replied(reply: PermitReply, { now, tripMs }: Answered): void {
     const { state } = this
     const { to, react } = afterReply(state, reply.said, this.#courtesy.isResting(now))
-    const isTaking = state === 'taking' || state === 'inLine' || state === 'asking'
-    if (state === 'inLine') this.ownLine.ended(lineEndOf(reply), now)
+    const isTaking = state === 'taking' || state === 'queued' || state === 'polling'
+    if (state === 'queued') this.ownLine.ended(lineEndOf(reply), now)
     if (isTaking) this.#tookSome(reply, now, tripMs)
     this.move(to)
     for (const reaction of react) this.#react(reaction, reply, now)
@@ -109,14 +109,14 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     if (isRelease) {
       if (isKnown) {
         this.gaveUp([])
-        this.ring()
+        this.notifyWaiters()
       }
     } else if (!mayAsk) this.refuse(error, asked)
     this.touch()
   }
 
   lost(reason: string, cause?: Error): void {
-    this.sleep?.end()
+    this.remoteWait?.end()
     this.#endGivingWay()
     this.#asked = 0
     if (this.state !== 'idle') this.move('idle')
@@ -126,11 +126,11 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   /** The process `sender` sent a wake-up, and has therefore had its turn. */
-  rung(sender: string): void {
-    this.ownSleep.rung(sender, this.state === 'waiting' && !this.isGivingWay)
+  woken(sender: string): void {
+    this.ownRemoteWait.woken(sender, this.state === 'waiting' && !this.isGivingWay)
   }
 
-  rang(isWanted: boolean): void {
+  notified(isWanted: boolean): void {
     // The processes to which this one yielded have gone.
     if (!isWanted) this.#gaveWay()
   }
@@ -138,7 +138,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   /** From now on wake-ups arrive; earlier ones were missed. */
   listening(): void {
     // This is a look, not a race: losing it says nothing about other processes.
-    this.ownSleep.awake('poll', this.state === 'waiting')
+    this.ownRemoteWait.wakeUp('poll', this.state === 'waiting')
   }
 
   /** Executes one step, or asks for it. True if there may be another. */
@@ -153,7 +153,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
         this.verify()
         this.handOff()
         return true
-      case 'lineUp':
+      case 'enqueue':
         this.askInLine()
         return false
       case 'take':
@@ -171,7 +171,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   #forget(): void {
     if (this.#isForgotten) return
     this.#isForgotten = true
-    this.sleep?.end()
+    this.remoteWait?.end()
     this.#endGivingWay()
     this.host.forget(this)
     this.leaveSession()
@@ -180,7 +180,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   protected departing(departure: Departure): void {
     const step = nextSemaphoreStep(this)
     switch (step) {
-      case 'lineUp':
+      case 'enqueue':
         // Other keys have been assigned to this session since.
         if (!this.isAlone) return this.touch()
         return this.#leaveToTake(departure, step)
@@ -193,7 +193,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'yield':
         return this.#leaveToRelease(departure, step)
       case 'leave':
-        this.sleep!.end()
+        this.remoteWait!.end()
         this.move('leaving')
         return this.#operation(departure, 'leave', { exits: this.permitsHere === 0 })
       case 'rest':
@@ -212,7 +212,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     if (step === 'wait') this.insteadOfLine()
     const atMost = this.#admitted(step)
     if (atMost === 0) return
-    this.sleep?.attempt()
+    this.remoteWait?.attempt()
     const details = {
       atMost,
       // Each permit has a queue. While there are few permits, each queue is as good as another.
@@ -220,9 +220,9 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       slots: [...this.slots.keys()],
       enters: this.permitsHere === 0 && this.state === 'idle',
       looks: this.host.isLookDue(this),
-      waitMs: step === 'lineUp' ? Math.min(this.lineMs, LINE_MS) : 0,
+      waitMs: step === 'enqueue' ? Math.min(this.lineMs, LINE_MS) : 0,
     }
-    this.move(step === 'take' ? 'taking' : step === 'lineUp' ? 'inLine' : 'asking')
+    this.move(step === 'take' ? 'taking' : step === 'enqueue' ? 'queued' : 'polling')
     this.#asked = atMost
     this.#asking = step
     this.#count()
@@ -241,7 +241,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
    * now.
    */
   #admitted(step: Asking): number {
-    const interest = step === 'wait' ? INTEREST_ENTRIES : 0
+    const interest = step === 'wait' ? REGISTRATION_ENTRIES : 0
     const admission = this.host.admit(this, this.wanted + interest)
     if (admission === 'now') return this.wanted
     if (admission === 'later') return 0
@@ -254,10 +254,10 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   /** Without room for a registration this process tries now and then, as if no wake-up came. */
   #noRoom(step: Asking, full: LockError): void {
     this.contended = this.contended && step !== 'wait'
-    if (step === 'take' || step === 'lineUp') this.refuse(full, 1)
+    if (step === 'take' || step === 'enqueue') this.refuse(full, 1)
     else {
-      this.sleep?.attempt()
-      this.ownSleep.fallAsleep()
+      this.remoteWait?.attempt()
+      this.ownRemoteWait.wait()
     }
   }
 
@@ -284,30 +284,30 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   #afterTaking(): void {
     if (this.contended) this.refused()
-    else this.sleep?.end()
+    else this.remoteWait?.end()
   }
 
   #react(reaction: PermitReaction, { missing }: PermitReply, now: number): void {
     switch (reaction) {
-      case 'fallAsleep':
-      case 'sleepCrowded':
-        return reaction === 'fallAsleep' ? this.ownSleep.fallAsleep() : this.ownSleep.crowded()
+      case 'wait':
+      case 'waitCrowded':
+        return reaction === 'wait' ? this.ownRemoteWait.wait() : this.ownRemoteWait.waitCrowded()
       case 'gaveUp':
         return this.gaveUp(missing)
       case 'othersListen':
         return this.line?.othersListen(this.wall)
       case 'trustOthers':
         return this.#courtesy.wasRight()
-      case 'ring':
-        return this.ring()
-      case 'giveWay':
-        return this.#giveWay(now)
+      case 'notify':
+        return this.notifyWaiters()
+      case 'yield':
+        return this.#yield(now)
       case 'lineGoesFirst':
         // Local callers that want permits wait behind those processes, or yield to them.
         this.contended = true
         return this.ownLine.seen(now)
       case 'lookAgain':
-        return this.ownSleep.awake('poll', true)
+        return this.ownRemoteWait.wakeUp('poll', true)
     }
   }
 
@@ -319,8 +319,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   /** The wake-up travels to the others, and their attempt to the server: together that takes as long as the release took. */
-  #giveWay(now: number): void {
-    const delayMs = GIVE_WAY_MS + now - this.#sentBackAt
+  #yield(now: number): void {
+    const delayMs = YIELD_MS + now - this.#sentBackAt
     this.#cancelGiveWay ??= this.host.clock.after(delayMs, () => {
       this.#gaveWayInVain = true
       this.#gaveWay()
@@ -334,7 +334,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   #gaveWay(): void {
     this.#endGivingWay()
     this.contended = true
-    this.ownSleep.awake('poll', true)
+    this.ownRemoteWait.wakeUp('poll', true)
   }
 
   #endGivingWay(): void {

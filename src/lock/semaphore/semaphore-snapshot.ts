@@ -1,5 +1,5 @@
 import { keyText } from '../../dialect/key-words.js'
-import { SEMAPHORE_STATE_NAMES, type SemaphoreStateName } from '../state-names.js'
+import type { SemaphoreStateName } from '../state-names.js'
 import type { Semaphores } from './semaphores.js'
 
 /** A semaphore whose permits this process holds or waits for. */
@@ -27,7 +27,7 @@ export function semaphoreSnapshots(semaphores: Semaphores): SemaphoreSnapshot[] 
   return [...semaphores.entries].map((entry) => ({
     key: keyText(entry.label),
     permits: entry.semaphore.permits,
-    state: SEMAPHORE_STATE_NAMES[entry.state],
+    state: entry.state,
     session: entry.session?.id ?? null,
     holders: entry.holders.map((permit) => ({
       number: permit.number,

@@ -7,23 +7,23 @@ import type { Wake } from '../contention/sleep.js'
  *
  * - `idle`       nothing is asked, and no waiter registration is set
  * - `taking`     a first attempt is under way
- * - `asking`     an attempt with a registration, set or to be set, is under way
- * - `inLine`     the session waits for one of the permits in the server's queue
+ * - `polling`     an attempt with a registration, set or to be set, is under way
+ * - `queued`     the session waits for one of the permits in the server's queue
  * - `waiting`    other processes have the permits; the registration is set; waits for a wake-up or the poll
  * - `releasing`  a release of permits is under way
  * - `yielding`   like `releasing`, with the registration set: other processes have their turn
  * - `leaving`    the registration is being removed: no caller here waits any more
  */
 export type SemaphoreState =
-  'idle' | 'inLine' | 'taking' | 'asking' | 'waiting' | 'releasing' | 'yielding' | 'leaving'
+  'idle' | 'queued' | 'taking' | 'polling' | 'waiting' | 'releasing' | 'yielding' | 'leaving'
 
 /** Every legal move. Each state may also fall back to `idle`: when its session is lost, the server no longer knows it. */
 export const SEMAPHORE_MOVES: Readonly<Record<SemaphoreState, readonly SemaphoreState[]>> = {
-  idle: ['inLine', 'taking', 'asking', 'releasing'],
-  inLine: ['idle'],
+  idle: ['queued', 'taking', 'polling', 'releasing'],
+  queued: ['idle'],
   taking: ['idle'],
-  asking: ['waiting', 'idle'],
-  waiting: ['asking', 'yielding', 'leaving', 'idle'],
+  polling: ['waiting', 'idle'],
+  waiting: ['polling', 'yielding', 'leaving', 'idle'],
   releasing: ['idle'],
   yielding: ['waiting', 'idle'],
   leaving: ['idle'],
@@ -31,7 +31,7 @@ export const SEMAPHORE_MOVES: Readonly<Record<SemaphoreState, readonly Semaphore
 
 /** The machine, with the properties of its states. */
 export const SEMAPHORE_MACHINE: Machine<SemaphoreState> = new Machine(SEMAPHORE_MOVES, {
-  withInterest: ['asking', 'waiting', 'yielding', 'leaving'],
+  withRegistration: ['polling', 'waiting', 'yielding', 'leaving'],
   withoutSession: ['idle'],
 })
 
@@ -50,7 +50,7 @@ export interface SemaphoreFacts {
   /** A first attempt has just failed: set a registration before the next. */
   readonly isContended: boolean
   /** The waiters here can use the server's queue. */
-  readonly mayLineUp: boolean
+  readonly mayEnqueue: boolean
   /** Permits were released for other processes, and this process yields. */
   readonly isGivingWay: boolean
   readonly wake: Wake
@@ -60,7 +60,7 @@ export type SemaphoreStep =
   | 'rest'
   | 'forget'
   | 'handOff'
-  | 'lineUp'
+  | 'enqueue'
   | 'take'
   | 'wait'
   | 'retry'
@@ -80,11 +80,11 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
       if (facts.spare > 0) return 'yield'
       if (facts.wanted === 0) return 'leave'
       // A session that waits for one permit does not see that another is free, so a reason to look comes first.
-      if (facts.wake !== 'no' && !facts.isGivingWay) return facts.wake === 'rung' ? 'retry' : 'poll'
-      return facts.mayLineUp ? 'leave' : 'rest'
+      if (facts.wake !== 'no' && !facts.isGivingWay) return facts.wake === 'woken' ? 'retry' : 'poll'
+      return facts.mayEnqueue ? 'leave' : 'rest'
     case 'taking':
-    case 'asking':
-    case 'inLine':
+    case 'polling':
+    case 'queued':
     case 'releasing':
     case 'yielding':
     case 'leaving':
@@ -98,7 +98,7 @@ function nextIdle(facts: SemaphoreFacts): SemaphoreStep {
   if (facts.permitsHere === 0 && !facts.isWaitedFor) return facts.isGivingWay ? 'rest' : 'forget'
   // If every permit is here, the next one comes from a local holder.
   if (facts.wanted === 0) return 'rest'
-  if (facts.mayLineUp) return 'lineUp'
+  if (facts.mayEnqueue) return 'enqueue'
   if (facts.isGivingWay) return 'rest'
   return facts.isContended ? 'wait' : 'take'
 }

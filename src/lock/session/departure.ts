@@ -13,10 +13,10 @@ export interface Client {
 }
 
 /** Something for which wake-ups are sent. */
-export interface Rung {
+export interface NotifyRequest {
   readonly key: KeyCode
   /** The wake-up was sent. Says whether another process was waiting; true also if that is unknown. */
-  rang(isWanted: boolean): void
+  notified(isWanted: boolean): void
 }
 
 /** A request that leaves with the next batch. */
@@ -68,7 +68,7 @@ export class Departure {
   readonly keys: KeyRequest[] = []
   readonly permits: Departed[] = []
   /** Releases whose wake-up is sent right after the batch. */
-  readonly rings: Rung[] = []
+  readonly notifications: NotifyRequest[] = []
   /** The only request of the batch waits in the server's queue, for at most this long; 0 if it does not. */
   waitMs = 0
 
@@ -93,8 +93,8 @@ export class Departure {
    * If another process is known to want the key, the wake-up follows the release without waiting for its answer. That
    * saves the waiters a round trip. Statements take effect in the order in which they are sent.
    */
-  ringBehind(request: Rung): void {
-    this.rings.push(request)
+  notifyAfter(request: NotifyRequest): void {
+    this.notifications.push(request)
   }
 
   /** A statement of its own, sent and answered with the batch. */

@@ -52,7 +52,7 @@ export class LineSessions implements Line {
     this.#looks = new Budget(host.clock, LOOKS_PER_SECOND)
   }
 
-  mayLineUp(entry: Tenant): boolean {
+  mayEnqueue(entry: Tenant): boolean {
     return this.#host.clock.now() >= this.#restsUntil && this.#aloneFor(entry) !== null
   }
 
@@ -97,7 +97,7 @@ export class LineSessions implements Line {
     if (now >= this.#asideUntil) this.#asideUntil = 0
     let best: Session | null = null
     for (const session of this.#host.all()) {
-      if (session.state === 'inLine' || !this.#host.isUsable(session)) continue
+      if (session.state === 'queued' || !this.#host.isUsable(session)) continue
       if (best === null || isBetter(session, best, now)) best = session
     }
     return best

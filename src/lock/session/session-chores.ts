@@ -10,7 +10,7 @@ const LONGEST_PAUSE_MS = 60_000
 
 export interface ChoresHost {
   readonly clock: Clock
-  readonly link: Pick<LockLink, 'noFencing' | 'settleMs' | 'settle' | 'findTokens'>
+  readonly link: Pick<LockLink, 'noFencing' | 'attachDelayMs' | 'attachDelayEnded' | 'findTokens'>
   /** Whether the pool wants tokens at all. */
   readonly isFencing: boolean
   /** According to the link now. */
@@ -36,15 +36,15 @@ export class SessionChores {
   constructor(host: ChoresHost) {
     this.#host = host
     this.#foundAt = host.clock.now()
-    this.settledAt = host.link.settleMs === 0 ? 0 : host.clock.now() + host.link.settleMs
+    this.settledAt = host.link.attachDelayMs === 0 ? 0 : host.clock.now() + host.link.attachDelayMs
   }
 
   start(): void {
     const { clock, link } = this.#host
-    if (link.settleMs > 0) {
-      this.#cancelSettling = clock.after(link.settleMs, () => {
+    if (link.attachDelayMs > 0) {
+      this.#cancelSettling = clock.after(link.attachDelayMs, () => {
         link
-          .settle()
+          .attachDelayEnded()
           .catch((error: unknown) =>
             this.#host.warn('the server could not be said to have settled', error as Error),
           )

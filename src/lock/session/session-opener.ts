@@ -1,7 +1,7 @@
 import type { Clock, Instant } from '../../base/clock.js'
 import { ConnectionError, LockError } from '../../base/errors.js'
 import { orAbort } from '../../base/or-abort.js'
-import type { Another, Dialect, LinkSettings, LockLink } from '../../dialect/dialect.js'
+import type { BorrowSecond, Dialect, LinkSettings, LockLink } from '../../dialect/dialect.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
 import { borrowFrom } from './borrow.js'
@@ -139,7 +139,7 @@ export class SessionOpener<C extends object> {
    * For a dialect that needs a second connection to test the first. When the attempt is over, that connection is checked
    * in.
    */
-  #lender(signal: AbortSignal): { readonly lend: Another<C>; isInUse: boolean } {
+  #lender(signal: AbortSignal): { readonly lend: BorrowSecond<C>; isInUse: boolean } {
     const lender = {
       isInUse: false,
       lend: async <T>(use: (connection: C) => Promise<T>): Promise<T> => {

@@ -4,7 +4,7 @@ import { inTime } from '../../base/in-time.js'
 import type { LockLink } from '../../dialect/dialect.js'
 import type { KeyCode, LockMode } from '../../dialect/lock-key.js'
 import type { Agenda } from '../contention/agenda.js'
-import type { Rung } from './departure.js'
+import type { NotifyRequest } from './departure.js'
 
 /** The most questions for holders at the same time: each makes the server walk through all its locks. */
 const MAX_LOOKUPS = 4
@@ -26,7 +26,7 @@ export interface SignalsHost {
  */
 export class SessionSignals {
   readonly #host: SignalsHost
-  #toRing: Rung[] = []
+  #toNotify: NotifyRequest[] = []
   readonly #lookups = new Map<string, Promise<string | null>>()
 
   constructor(host: SignalsHost) {
@@ -34,47 +34,47 @@ export class SessionSignals {
   }
 
   /** Wakes the other processes that wait for the key. */
-  ring(request: Rung): void {
-    this.#toRing.push(request)
-    if (this.#toRing.length > 1) return
+  notify(request: NotifyRequest): void {
+    this.#toNotify.push(request)
+    if (this.#toNotify.length > 1) return
     void NOW.then(() => {
-      const requests = this.#toRing
-      this.#toRing = []
-      if (!this.#host.isOver) this.ringNow(requests)
+      const requests = this.#toNotify
+      this.#toNotify = []
+      if (!this.#host.isOver) this.notifyNow(requests)
     })
   }
 
   /** Sent without waiting for further wake-ups. */
-  ringNow(requests: readonly Rung[]): void {
+  notifyNow(requests: readonly NotifyRequest[]): void {
     // Local callers that want the key again wait for the answer, and none may wait forever.
     const late = (): Error => new ConnectionError('the server did not answer in time')
-    const ringing = this.#host.link.ring(requests.map(({ key }) => key))
+    const ringing = this.#host.link.notify(requests.map(({ key }) => key))
     inTime(this.#host.clock, this.#host.link.leaseMs, ringing, late).then(
-      (wanted) => this.#rang(requests, (request) => wanted.has(request.key.id)),
+      (wanted) => this.#notified(requests, (request) => wanted.has(request.key.id)),
       (error: unknown) => {
         this.#host.warn('ringing failed', error as Error)
-        this.#rang(requests, () => true)
+        this.#notified(requests, () => true)
       },
     )
   }
 
-  #rang(requests: readonly Rung[], isWanted: (request: Rung) => boolean): void {
+  #notified(requests: readonly NotifyRequest[], isWanted: (request: NotifyRequest) => boolean): void {
     this.#host.agenda.run(() => {
-      for (const request of requests) request.rang(isWanted(request))
+      for (const request of requests) request.notified(isWanted(request))
     })
   }
 
   /** Announces a ticket to the other waiting processes. */
-  claim(key: KeyCode): void {
+  sendTicket(key: KeyCode): void {
     this.#host.link
-      .claim(key)
+      .sendTicket(key)
       .catch((error: unknown) => this.#host.warn('announcing a turn failed', error as Error))
   }
 
   /** Sends a message of the deadlock detector to the other waiting processes. */
-  tell(message: string): void {
+  broadcast(message: string): void {
     this.#host.link
-      .tell(message)
+      .broadcast(message)
       .catch((error: unknown) => this.#host.warn('looking for a deadlock failed', error as Error))
   }
 
@@ -103,8 +103,8 @@ export class SessionSignals {
   }
 
   /** The reason for the lock-delay of this key need not delay another process. Sent at once, and so before the release. */
-  settled({ key, mode }: { readonly key: KeyCode; readonly mode: LockMode }): void {
-    this.#host.link.settled(key, mode).catch((error: unknown) => {
+  delayEnded({ key, mode }: { readonly key: KeyCode; readonly mode: LockMode }): void {
+    this.#host.link.delayEnded(key, mode).catch((error: unknown) => {
       this.#host.warn('a hold record of a former holder could not be removed', error as Error)
     })
   }

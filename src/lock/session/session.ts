@@ -22,22 +22,22 @@ import { SessionSignals, type SignalsHost } from './session-signals.js'
 /**
  * - `idle`       holds nothing, has nothing on the wire: may be checked in
  * - `executing`  one batch of operations is on the wire
- * - `inLine`     waits in the server's queue, for a fraction of a second, for its only key
+ * - `queued`     waits in the server's queue, for a fraction of a second, for its only key
  * - `holding`    is in use for at least one key, and has nothing on the wire
  * - `closing`    being checked in; nothing more is sent
  * - `closed`     gone, and every lock with it
  */
-export type SessionState = 'idle' | 'executing' | 'inLine' | 'holding' | 'closing' | 'closed'
+export type SessionState = 'idle' | 'executing' | 'queued' | 'holding' | 'closing' | 'closed'
 
 /**
  * Every legal move. A session waits inside the server for one key only, and only while it has no other: so a release
  * cannot queue behind the wait of another caller.
  */
 export const SESSION_MOVES: Readonly<Record<SessionState, readonly SessionState[]>> = {
-  idle: ['executing', 'inLine', 'closing', 'closed'],
+  idle: ['executing', 'queued', 'closing', 'closed'],
   executing: ['idle', 'holding', 'closed'],
-  inLine: ['idle', 'holding', 'closed'],
-  holding: ['executing', 'inLine', 'idle', 'closed'],
+  queued: ['idle', 'holding', 'closed'],
+  holding: ['executing', 'queued', 'idle', 'closed'],
   closing: ['closed'],
   closed: [],
 }
@@ -118,7 +118,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
 
   /** Whether a batch is on the wire. */
   get isUnderWay(): boolean {
-    return this.#state === 'executing' || this.#state === 'inLine'
+    return this.#state === 'executing' || this.#state === 'queued'
   }
 
   get state(): SessionState {
@@ -220,7 +220,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     // The departure may have found the lease over.
     if (this.isOver) return
     if (departure.isEmpty) return this.#flushRest()
-    this.#move(departure.waitMs > 0 ? 'inLine' : 'executing')
+    this.#move(departure.waitMs > 0 ? 'queued' : 'executing')
     this.#send(departure)
   }
 
@@ -239,7 +239,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   }
 
   #send(departure: Departure): void {
-    const { keys, permits, rings, waitMs } = departure
+    const { keys, permits, notifications: rings, waitMs } = departure
     const sentAt = this.#isRenewedByBeats ? this.clock.instant() : this.#lease.sent()
     const stamp = this.#host.arrivals
     const failed = (error: unknown): void => void this.#failed(departure, error)
@@ -254,11 +254,11 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
         failed,
       )
     }
-    if (rings.length > 0) this.signals.ringNow(rings)
+    if (rings.length > 0) this.signals.notifyNow(rings)
   }
 
   #run(keys: readonly KeyRequest[], waitMs: number): Promise<BatchReply> {
-    return waitMs > 0 ? this.link.lineUp(keys[0]!, waitMs) : this.link.run(keys)
+    return waitMs > 0 ? this.link.enqueue(keys[0]!, waitMs) : this.link.run(keys)
   }
 
   /** Sent at once, each in a statement of its own. */

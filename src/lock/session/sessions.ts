@@ -8,10 +8,9 @@ import type { Agenda } from '../contention/agenda.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
 import type { Client } from './departure.js'
-import type { SessionHost } from './session.js'
 import { LineSessions } from './line-sessions.js'
 import { SessionOpener } from './session-opener.js'
-import { Session, type SessionState } from './session.js'
+import { Session, type SessionHost, type SessionState } from './session.js'
 import type { Tenant } from './tenant.js'
 import { Unhoused } from './unhoused.js'
 
@@ -56,9 +55,7 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #host: SessionsHost
   /** Null for a session without a connection of its own. */
   readonly #leases = new Map<Session, (C & Lease) | null>()
-  /**
-   * The sessions that have a lease, for a walk at every lock: walking a map costs more than everything else in that walk.
-   */
+  /** The keys of `#leases`, walked at every lock: a walk over the map would cost more than all else there. */
   #sessions: readonly Session[] = []
   readonly #idleSince = new Map<Session, number>()
   /** Sessions that take no more keys, because the pool needs their connection. */
@@ -196,8 +193,8 @@ export class Sessions<C extends object> implements SessionHost {
 
   moved(session: Session, from: SessionState): void {
     this.#host.moved(session, from)
-    if (session.state === 'inLine') this.line.began(session)
-    else if (from === 'inLine' && this.#homeless.size > 0 && this.#isUsable(session)) this.#house()
+    if (session.state === 'queued') this.line.began(session)
+    else if (from === 'queued' && this.#homeless.size > 0 && this.#isUsable(session)) this.#house()
     if (session.state === 'idle') {
       this.#idleSince.set(session, this.clock.now())
       // Some waiters for a connection may be our own sessions: this one is as good.
@@ -347,8 +344,7 @@ export class Sessions<C extends object> implements SessionHost {
     for (const [session, since] of [...this.#idleSince]) {
       if (session.isUnused && now - since >= this.#options.idleTimeoutMs) void this.#retire(session)
     }
-    if (this.#leases.size > 0) {
-      this.#cancelSweep = this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
-    }
+    if (this.#leases.size === 0) return
+    this.#cancelSweep = this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
   }
 }

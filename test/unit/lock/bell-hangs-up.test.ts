@@ -6,8 +6,8 @@ test('a bell that nobody needs any more is asked no more whether it can be heard
   const { dialect } = world.server
   const listen = dialect.listen.bind(dialect)
   let checks = 0
-  vi.spyOn(dialect, 'listen').mockImplementation(async (connection, ears) => {
-    const listening = await listen(connection, ears)
+  vi.spyOn(dialect, 'listen').mockImplementation(async (connection, handlers) => {
+    const listening = await listen(connection, handlers)
     return { ...listening, check: () => (checks++, listening.check()) }
   })
   const [holder, waiter] = [world.pool(), world.pool({ max: 3 })]

@@ -8,14 +8,15 @@ async function liar(world: FakeWorld, keyId: string): Promise<() => void> {
   const answer = (message: string): void => {
     const probe = decodeProbe(message)!
     const forged = encodeProbe({ ...probe, keyId, mode: 'exclusive' })!
-    for (const other of world.server.connections) if (other !== connection) other.ears?.told(forged, 'liar')
+    for (const other of world.server.connections)
+      if (other !== connection) other.handlers?.onMessage(forged, 'liar')
   }
   await world.server.dialect.listen(connection, {
-    told: answer,
-    rung: () => undefined,
-    claimed: () => undefined,
-    strange: () => undefined,
-    ended: () => undefined,
+    onMessage: answer,
+    onWakeUp: () => undefined,
+    onTicket: () => undefined,
+    onPublicMessage: () => undefined,
+    onEnd: () => undefined,
   })
   return () => world.server.factory.destroy(connection)
 }
@@ -48,11 +49,11 @@ test('a search whose answer comes again and again is over once, whatever is repe
   const heard: string[] = []
   const connection = await world.server.factory.open(new AbortController().signal)
   await world.server.dialect.listen(connection, {
-    told: (message) => heard.push(message),
-    rung: () => undefined,
-    claimed: () => undefined,
-    strange: () => undefined,
-    ended: () => undefined,
+    onMessage: (message) => heard.push(message),
+    onWakeUp: () => undefined,
+    onTicket: () => undefined,
+    onPublicMessage: () => undefined,
+    onEnd: () => undefined,
   })
   const second = await holder.acquire('second')
   const outcome = rejection(
@@ -65,7 +66,7 @@ test('a search whose answer comes again and again is over once, whatever is repe
   for (let i = 0; i < 100; i++)
     for (const message of heard.slice(0, before))
       for (const other of world.server.connections)
-        if (other !== connection) other.ears?.told(message, 'again')
+        if (other !== connection) other.handlers?.onMessage(message, 'again')
   await world.clock.run(100)
 
   expect(heard.length - before, 'nobody passes on what has been passed on').toBeLessThanOrEqual(1)

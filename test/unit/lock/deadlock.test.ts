@@ -247,9 +247,9 @@ describe('between processes', () => {
     const inside = b.withLock('y', () => b.withLock('x', () => undefined))
     await world.clock.run(100)
     for (const connection of world.server.connections) {
-      if (connection.ears === null) continue
-      const { ears } = connection
-      connection.ears = { ...ears, told: () => told++ }
+      if (connection.handlers === null) continue
+      const { handlers } = connection
+      connection.handlers = { ...handlers, onMessage: () => told++ }
     }
     await world.clock.run(600)
     expect(told).toBe(0)

@@ -1,7 +1,7 @@
 /** What is decided from plain values, each by itself. */
 import { describe, expect, test } from 'vitest'
 import { InvalidOptionError } from '../../../src/base/errors.js'
-import { Courtesy } from '../../../src/lock/contention/courtesy.js'
+import { Precedence } from '../../../src/lock/contention/courtesy.js'
 import {
   currentFrame,
   framesHolding,
@@ -13,8 +13,8 @@ import type { Lock } from '../../../src/lock/handle/lock.js'
 import { resolveLockPoolOptions } from '../../../src/lock/lock-pool-options.js'
 
 describe('courtesy', () => {
-  function inVain(times: number): Courtesy {
-    const courtesy = new Courtesy()
+  function inVain(times: number): Precedence {
+    const courtesy = new Precedence()
     for (let i = 0; i < times; i++) courtesy.wasInVain(0)
     return courtesy
   }

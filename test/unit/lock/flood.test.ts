@@ -10,14 +10,14 @@ test('a flood on the channel that is open to all is heard for a moment, then not
   const held = await a.acquire('k')
   const waiting = b.acquire('k', { timeoutMs: 100_000 })
   await world.clock.run(50)
-  const listener = [...world.server.connections].find(({ ears }) => ears !== null)!
+  const listener = [...world.server.connections].find(({ handlers }) => handlers !== null)!
   const hush: boolean[] = []
   world.server.hushed = (strangers) => hush.push(strangers)
 
-  for (let i = 0; i < 3999; i++) listener.ears!.strange()
+  for (let i = 0; i < 3999; i++) listener.handlers!.onPublicMessage()
   await world.clock.run(10)
   expect(hush).toEqual([])
-  for (let i = 0; i < 10_000; i++) listener.ears!.strange()
+  for (let i = 0; i < 10_000; i++) listener.handlers!.onPublicMessage()
   await world.clock.run(10)
   expect(hush).toEqual([false])
   expect(warnings).toEqual(['the notification channel is flooded: waiting callers poll for a while'])

@@ -4,23 +4,23 @@ import type { FakeConnection } from '../../../src/testing/fake-connection.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
 const bells = (world: FakeWorld): FakeConnection[] =>
-  [...world.server.connections].filter(({ ears }) => ears !== null)
+  [...world.server.connections].filter(({ handlers }) => handlers !== null)
 
 /** What is heard on this connection from now on arrives only when the function is called. */
 function holdBack(bell: FakeConnection): () => number {
-  const ears = bell.ears!
+  const handlers = bell.handlers!
   const late: (() => void)[] = []
   let probes = 0
-  bell.ears = {
-    ...ears,
-    rung: (...heard) => late.push(() => ears.rung(...heard)),
-    told: (...heard) => {
+  bell.handlers = {
+    ...handlers,
+    onWakeUp: (...heard) => late.push(() => handlers.onWakeUp(...heard)),
+    onMessage: (...heard) => {
       probes++
-      late.push(() => ears.told(...heard))
+      late.push(() => handlers.onMessage(...heard))
     },
   }
   return () => {
-    bell.ears = ears
+    bell.handlers = handlers
     for (const deliver of late) deliver()
     return probes
   }

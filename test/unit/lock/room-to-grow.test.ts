@@ -7,7 +7,7 @@ import { ManualClock, settle } from '../../../src/testing/manual-clock.js'
 import { SeededRandom } from '../../../src/testing/seeded-random.js'
 
 const NOBODY: TableUse = {
-  ...{ pools: 0, announced: 0, claimants: 0, claimed: 0, claimedHeld: 0, unannounced: 0 },
+  ...{ pools: 0, announced: 0, foreignPools: 0, foreignAnnounced: 0, foreignHeld: 0, unannounced: 0 },
   costMs: 0,
 }
 
@@ -144,7 +144,7 @@ test('where nothing is left it keeps what it uses, says who has the rest, and do
 })
 
 test.each([
-  ['by what it costs, and how many pools look', { costMs: 30, pools: 2, claimants: 1 }, 12_000],
+  ['by what it costs, and how many pools look', { costMs: 30, pools: 2, foreignPools: 1 }, 12_000],
   ['as often as that, whatever it costs', { costMs: 1_000_000 }, 600_000],
 ])('looks are rare: %s', async (_, use, ms) => {
   const { budget, clock, world, linkTo, grow } = budgetOf()

@@ -7,7 +7,7 @@ const DEFAULTS = { capacity: 6400, perSession: 64 }
 
 /** What each of so many pools gets that all want as much as they can have, one after the other. */
 function partOf(table: typeof DEFAULTS, pools: number): number {
-  const use = { pools: pools - 1, announced: 0, claimed: 0, claimedHeld: 0, unannounced: 0 }
+  const use = { pools: pools - 1, announced: 0, foreignAnnounced: 0, foreignHeld: 0, unannounced: 0 }
   const needs = { share: 0, used: 0, needed: table.capacity, mayExceedFair: false }
   return planShare(viewOf(table, use), needs)
 }

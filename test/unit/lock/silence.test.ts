@@ -69,7 +69,7 @@ test('a bell that can not be switched off for want of an answer costs its connec
   const waiting = waiter.acquire('orders', { timeoutMs: Infinity })
   await world.clock.run(500)
   expect(waiter.snapshot().listener).toBe('listening')
-  const bell = [...world.server.connections].find(({ ears }) => ears !== null)!
+  const bell = [...world.server.connections].find(({ handlers }) => handlers !== null)!
   bell.isCutOff = true
 
   await Promise.all([lock.release(), world.clock.run(2000)])
@@ -91,10 +91,10 @@ test('a listener that goes silent is noticed while a caller waits, and replaced'
   const lock = await held
   const waiting = waiter.acquire('orders', { timeoutMs: Infinity })
   await world.clock.run(500)
-  const bell = [...world.server.connections].find(({ ears }) => ears !== null)!
+  const bell = [...world.server.connections].find(({ handlers }) => handlers !== null)!
   await world.clock.run(20_000)
   expect(waiter.snapshot().listener).toBe('listening')
-  expect(bell.ears, 'one that can be heard is kept').not.toBeNull()
+  expect(bell.handlers, 'one that can be heard is kept').not.toBeNull()
   expect(warnings).toEqual([])
 
   bell.isCutOff = true
@@ -116,7 +116,7 @@ test('a listener that goes silent is noticed while a caller waits, and replaced'
 test('the end of a connection that was the listener once is not that of the bell', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const [holder, waiter] = [world.pool(), world.pool()]
-  const listeners = () => [...world.server.connections].filter(({ ears }) => ears !== null)
+  const listeners = () => [...world.server.connections].filter(({ handlers }) => handlers !== null)
   const held = holder.acquire('orders')
   await world.clock.run(10)
   const impatient = waiter.acquire('orders', { timeoutMs: 500 }).catch(() => null)
@@ -131,7 +131,7 @@ test('the end of a connection that was the listener once is not that of the bell
   const waiting = waiter.acquire('orders')
   await world.clock.run(300)
   const [now] = listeners()
-  expect([once!.ears, now === once], 'another connection is the bell now').toEqual([null, false])
+  expect([once!.handlers, now === once], 'another connection is the bell now').toEqual([null, false])
 
   world.server.end(once!)
   await world.clock.run(10)
@@ -148,8 +148,8 @@ test('a bell whose connection ends as it begins to listen is replaced', async ()
   const { dialect } = world.server
   const listen = dialect.listen.bind(dialect)
   let bells = 0
-  vi.spyOn(dialect, 'listen').mockImplementation(async (connection, ears) => {
-    const stop = await listen(connection, ears)
+  vi.spyOn(dialect, 'listen').mockImplementation(async (connection, handlers) => {
+    const stop = await listen(connection, handlers)
     if (bells++ === 0) world.server.end(connection)
     return stop
   })
@@ -159,7 +159,7 @@ test('a bell whose connection ends as it begins to listen is replaced', async ()
   await world.clock.run(5000)
 
   expect(waiter.snapshot().listener).toBe('listening')
-  expect([...world.server.connections].filter(({ ears }) => ears !== null)).toHaveLength(1)
+  expect([...world.server.connections].filter(({ handlers }) => handlers !== null)).toHaveLength(1)
   expect(waiter.snapshot().connections.leased, 'a session and the bell').toBe(2)
   await Promise.all([lock.release(), world.clock.run(100)])
   await (await waiting).release()

@@ -25,15 +25,15 @@ test('one who needs little gets that and as much again; the first pool takes wha
 
 test('what strangers say costs a part at most, and what they hold is really gone', () => {
   const table = { capacity: 6400, perSession: 64 }
-  const use = { pools: 1, announced: 100, claimed: 0, claimedHeld: 0, unannounced: 0 }
-  const forged = { ...use, claimed: 50 * (2 ** 31 - 1) }
+  const use = { pools: 1, announced: 100, foreignAnnounced: 0, foreignHeld: 0, unannounced: 0 }
+  const forged = { ...use, foreignAnnounced: 50 * (2 ** 31 - 1) }
 
   expect(shareRules(table)).toEqual({ together: 3200, alone: 2400, floor: 32 })
   expect(viewOf(table, use)).toEqual({ limit: 3200, otherPools: 1, others: 100 })
-  expect(viewOf(table, { ...use, claimed: 1000 }).limit).toBe(2200)
+  expect(viewOf(table, { ...use, foreignAnnounced: 1000 }).limit).toBe(2200)
   expect(viewOf(table, forged).limit).toBe(1600)
-  expect(viewOf(table, { ...forged, claimedHeld: 2000 }).limit).toBe(1200)
-  expect(viewOf(table, { ...forged, claimedHeld: 20_000 }).limit).toBe(0)
+  expect(viewOf(table, { ...forged, foreignHeld: 2000 }).limit).toBe(1200)
+  expect(viewOf(table, { ...forged, foreignHeld: 20_000 }).limit).toBe(0)
   expect(viewOf(table, { ...use, unannounced: 900 }).others).toBe(200)
 })
 
@@ -148,7 +148,7 @@ test('who has taken nearly all gives way as it releases, and takes again what ot
  */
 test('forged announcements cost a pool a half of what it could have, and never what its sessions bring', async () => {
   const world = fakeWorld({ capacity: 800, capacityPerSession: 80 })
-  world.server.claims = { claimants: 50, claimed: 50 * 2 ** 31, claimedHeld: 100 }
+  world.server.foreign = { foreignPools: 50, foreignAnnounced: 50 * 2 ** 31, foreignHeld: 100 }
   const [first, second] = [world.pool(), world.pool()]
   const taken = (locks: typeof first, count: number, name: string): Promise<number> =>
     Promise.allSettled(Array.from({ length: count }, (_, i) => locks.acquire(`${name} ${i}`))).then(
@@ -158,7 +158,7 @@ test('forged announcements cost a pool a half of what it could have, and never w
   const many = taken(first, 300, 'first')
   await world.clock.run(100)
   expect(await many).toBeGreaterThanOrEqual(100)
-  world.server.claims = { claimants: 50, claimed: 50 * 2 ** 31, claimedHeld: 100_000 }
+  world.server.foreign = { foreignPools: 50, foreignAnnounced: 50 * 2 ** 31, foreignHeld: 100_000 }
   await world.clock.run(2000)
   const few = taken(second, 40, 'second')
   await world.clock.run(100)

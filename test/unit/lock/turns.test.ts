@@ -131,7 +131,8 @@ describe('a key that one caller in each of several processes wants again and aga
     const elsewhere = a.acquire('other')
     await world.clock.run(300)
     // It does not come, though it is rung for.
-    for (const connection of world.server.connections) if (connection.ears !== null) connection.ears = null
+    for (const connection of world.server.connections)
+      if (connection.handlers !== null) connection.handlers = null
     const released = (await first).release()
     const again = a.acquire('hot', { timeoutMs: 3 })
     await world.clock.run(10)

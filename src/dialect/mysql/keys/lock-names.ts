@@ -30,7 +30,7 @@ export function interestNames(id: string): string[] {
 export const LINE_SUFFIX = '/l'
 
 /** Held by the connection on which a process listens, for each of its lock sessions: by the number of the session. */
-export function bellName(serverId: number): string {
+export function listenerName(serverId: number): string {
   return `${BELL_PREFIX}${serverId}`
 }
 

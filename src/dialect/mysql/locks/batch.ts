@@ -1,7 +1,7 @@
 import { assert } from '../../../base/assert.js'
 import { SAID, type LockOperation, type OperationKind } from '../../lock-operation.js'
 import { OPERATIONS, type ServerOperation, type Statement } from './batch-sql.js'
-import type { InterestBook } from '../notify/registration-book.js'
+import type { RegistrationBook } from '../notify/registration-book.js'
 import { INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
 
 /** One operation as it is asked of the server. */
@@ -17,7 +17,7 @@ export interface Asked {
 const ASKS: ReadonlySet<OperationKind> = new Set(['wait', 'queue', 'retry', 'poll', 'yield'])
 
 /** What each operation is at the server, by what is known of the interest of this session. */
-export function askedOf(operations: readonly LockOperation[], interest: InterestBook): Asked[] {
+export function askedOf(operations: readonly LockOperation[], interest: RegistrationBook): Asked[] {
   return operations.map(({ kind, mode, key: { id: name } }) => {
     assert(mode === 'exclusive', 'named locks have one mode')
     const slot = interest.slotOf(name)
@@ -30,7 +30,7 @@ function serverOperation(
   kind: OperationKind,
   name: string,
   slot: string | null,
-  interest: InterestBook,
+  interest: RegistrationBook,
 ): ServerOperation {
   switch (kind) {
     case 'try':
@@ -52,7 +52,7 @@ function serverOperation(
     case 'mark':
     case 'unmark':
       return assert(false, 'only readers do this') as never
-    case 'lineUp':
+    case 'enqueue':
       return assert(false, 'it has a statement of its own') as never
   }
 }
@@ -76,7 +76,7 @@ export function batchParameter(asked: readonly Asked[]): string {
 }
 
 /** What the server's answer to one operation means, and what it says of the interest of this session. */
-export function settle(answer: string, { kind, name }: Asked, interest: InterestBook): string {
+export function settle(answer: string, { kind, name }: Asked, interest: RegistrationBook): string {
   if (answer >= '0' && answer <= '9') {
     interest.set(name, answer)
     return kind === 'retry' || kind === 'poll' ? SAID.no : SAID.waiting

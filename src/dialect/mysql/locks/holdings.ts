@@ -1,5 +1,5 @@
 import type { Holding } from '../../dialect.js'
-import type { InterestBook } from '../notify/registration-book.js'
+import type { RegistrationBook } from '../notify/registration-book.js'
 
 /** What of all this a session should have, and what it must not have. */
 export interface Reckoning {
@@ -45,7 +45,7 @@ export class Holdings {
     for (const name of names) this.#doubtful.add(name)
   }
 
-  reckon(expected: readonly Holding[], interest: InterestBook): Reckoning {
+  reckon(expected: readonly Holding[], interest: RegistrationBook): Reckoning {
     const wanted = new Map<string, Holding>()
     const missing: { name: string; holding: Holding }[] = []
     for (const holding of expected) {
@@ -70,7 +70,7 @@ export class Holdings {
   }
 
   /** The server has been brought to hold exactly `expected` less `missing`. */
-  settled({ expected }: Reckoning, missing: ReadonlySet<string>, interest: InterestBook): void {
+  settled({ expected }: Reckoning, missing: ReadonlySet<string>, interest: RegistrationBook): void {
     const present = new Set(expected.map(({ name }) => name).filter((name) => !missing.has(name)))
     this.#doubtful.clear()
     for (const name of [...interest.names]) if (!present.has(interest.slotOf(name)!)) interest.drop(name)

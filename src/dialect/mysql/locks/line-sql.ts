@@ -12,7 +12,7 @@ const REST_S = `LEAST(?, GREATEST(0, ? - TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSD
  *
  * Answers `f` and a token if nobody was there, `g` and a token if somebody was, or `n`.
  */
-function lineUp(token: string): string {
+function enqueue(token: string): string {
   const leaving = (said: string): string => `IF(RELEASE_LOCK(?) = 1, '${said}', '${said}')`
   const has = (said: string): string => (token === '' ? leaving(said) : `CONCAT(${leaving(said)}, ${token})`)
   return (
@@ -24,8 +24,8 @@ function lineUp(token: string): string {
   )
 }
 
-export const LINE_UP: string = lineUp(TOKEN)
-export const LINE_UP_PLAIN: string = lineUp('')
+export const LINE_UP: string = enqueue(TOKEN)
+export const LINE_UP_PLAIN: string = enqueue('')
 
 /** For a lock of this name, `line` being the name of the line. */
 export function lineParameters(name: string, line: string, waitMs: number): (string | number)[] {

@@ -28,7 +28,7 @@ export class MysqlLine {
     this.#tools = tools
   }
 
-  async lineUp(name: string, waitMs: number, drawsToken: boolean): Promise<Turn> {
+  async enqueue(name: string, waitMs: number, drawsToken: boolean): Promise<Turn> {
     const { ask, waits } = this.#tools
     waits(true)
     try {

@@ -8,10 +8,10 @@ import { HOLDER_OF, WHO } from '../session/attach-sql.js'
 import { findFencing, SWITCHED, type Fencing, type ServerFacts } from '../session/attach.js'
 import { askedOf, batchParameter, parametersOf, settle, type Asked } from './batch.js'
 import { BATCH_WITH_TOKEN, BATCH_WITHOUT_TOKEN, RECONCILE, WITH_TOKEN, WITHOUT_TOKEN } from './batch-sql.js'
-import type { Bells } from '../notify/listeners.js'
+import type { NotificationListeners } from '../notify/listeners.js'
 import { Fence } from '../fencing/fence.js'
 import { Holdings, isShape } from './holdings.js'
-import { InterestBook } from '../notify/registration-book.js'
+import { RegistrationBook } from '../notify/registration-book.js'
 import { interestNames } from '../keys/lock-names.js'
 import { lineOf, MysqlLine, type Turn } from './line.js'
 import { IS_WANTED_OR_AWAITED } from './permit-sql.js'
@@ -20,7 +20,15 @@ import { ring } from '../notify/notify.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
 
 const NOBODY: TableUse = {
-  ...{ pools: 0, announced: 0, claimants: 0, claimed: 0, claimedHeld: 0, unannounced: 0, costMs: 0 },
+  ...{
+    pools: 0,
+    announced: 0,
+    foreignPools: 0,
+    foreignAnnounced: 0,
+    foreignHeld: 0,
+    unannounced: 0,
+    costMs: 0,
+  },
 }
 
 /** A session has a name twice at most, but a statement may have been sent again. */
@@ -34,15 +42,15 @@ export class MysqlLink implements LockLink {
   readonly capacity: number = Infinity
   readonly capacityPerSession: number = Infinity
   readonly leaseMs: number
-  readonly settleMs: number = 0
+  readonly attachDelayMs: number = 0
   readonly shortfall: string | null = null
   readonly keepsReports: boolean = false
   readonly #server: ServerConnection
   readonly #facts: ServerFacts
   readonly #settings: LinkSettings
-  readonly #bells: Bells
+  readonly #listeners: NotificationListeners
   readonly #holdings = new Holdings()
-  readonly #interest: InterestBook
+  readonly #interest: RegistrationBook
   readonly #line: MysqlLine
   readonly #ended: (cause: Error) => void
   readonly #forget: () => void
@@ -53,7 +61,7 @@ export class MysqlLink implements LockLink {
     facts: ServerFacts,
     fencing: Fencing,
     settings: LinkSettings,
-    bells: Bells,
+    bells: NotificationListeners,
     ended: (cause: Error) => void,
   ) {
     this.serverId = server.threadId
@@ -65,13 +73,13 @@ export class MysqlLink implements LockLink {
     this.#facts = facts
     this.#fencing = fencing
     this.#settings = settings
-    this.#bells = bells
+    this.#listeners = bells
     this.#ended = ended
     this.#line = new MysqlLine(facts.isMariaDb, {
       ask: (sql, values) => this.#ask(sql, values),
       waits: (isWaiting) => bells.waits(server, isWaiting),
     })
-    this.#interest = new InterestBook(bells.armed, () => bells.changed())
+    this.#interest = new RegistrationBook(bells.armed, () => bells.changed())
     bells.joined(server)
     this.#forget = server.onEnd((cause) => {
       this.#over()
@@ -92,9 +100,9 @@ export class MysqlLink implements LockLink {
     return this.#line.longestWaitMs
   }
 
-  async lineUp({ key: { id: name } }: LockOperation, waitMs: number): Promise<BatchReply> {
+  async enqueue({ key: { id: name } }: LockOperation, waitMs: number): Promise<BatchReply> {
     try {
-      const { said, token } = await this.#lineUp(name, waitMs)
+      const { said, token } = await this.#enqueue(name, waitMs)
       if (said !== SAID.no) this.#holdings.took(name)
       return { answers: said, token, delaysMs: null }
     } catch (error) {
@@ -119,7 +127,7 @@ export class MysqlLink implements LockLink {
     const fencing = this.#fencing
     const permits = new Permits({
       ask: (sql, values) => this.#ask(sql, values),
-      lineUp: (name, waitMs) => this.#lineUp(name, waitMs),
+      enqueue: (name, waitMs) => this.#enqueue(name, waitMs),
       holdings: this.#holdings,
       interest: this.#interest,
       token: typeof fencing === 'string' ? null : (drawn) => this.#saw(fencing.token(drawn)),
@@ -132,7 +140,7 @@ export class MysqlLink implements LockLink {
     }
   }
 
-  ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
+  notify(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
     return ring(this.#server, keys)
   }
 
@@ -147,9 +155,9 @@ export class MysqlLink implements LockLink {
   }
 
   /** There is no way to tell all others something. Who stands in line comes in order without it. */
-  async claim(_key: KeyCode): Promise<void> {}
+  async sendTicket(_key: KeyCode): Promise<void> {}
 
-  async tell(_message: string): Promise<void> {}
+  async broadcast(_message: string): Promise<void> {}
 
   async announce(_sender: string, _entries: number): Promise<void> {}
 
@@ -157,9 +165,9 @@ export class MysqlLink implements LockLink {
     return NOBODY
   }
 
-  async settled(): Promise<void> {}
+  async delayEnded(): Promise<void> {}
 
-  async settle(): Promise<void> {}
+  async attachDelayEnded(): Promise<void> {}
 
   /** Drawing one needs no table. */
   goesWithoutTokens(_error: unknown): boolean {
@@ -209,10 +217,10 @@ export class MysqlLink implements LockLink {
     await this.#server.reset()
   }
 
-  async #lineUp(name: string, waitMs: number): Promise<{ said: Turn['said']; token: string | null }> {
+  async #enqueue(name: string, waitMs: number): Promise<{ said: Turn['said']; token: string | null }> {
     const fencing = this.#fencing
     const isDrawing = typeof fencing !== 'string'
-    const { said, drawn } = await this.#line.lineUp(name, waitMs, isDrawing)
+    const { said, drawn } = await this.#line.enqueue(name, waitMs, isDrawing)
     return { said, token: isDrawing && drawn !== null ? this.#saw(fencing.token(drawn)) : null }
   }
 
@@ -271,6 +279,6 @@ export class MysqlLink implements LockLink {
 
   #over(): void {
     this.#interest.clear()
-    this.#bells.left(this.#server)
+    this.#listeners.left(this.#server)
   }
 }

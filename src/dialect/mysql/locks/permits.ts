@@ -1,7 +1,7 @@
 import type { PermitOperation, PermitReply, SemaphoreCode, TakenPermit } from '../../permit-operation.js'
 import { SAID, type Answer } from '../../lock-operation.js'
 import type { Holdings } from './holdings.js'
-import type { InterestBook } from '../notify/registration-book.js'
+import type { RegistrationBook } from '../notify/registration-book.js'
 import { INTEREST_SLOTS, interestNames, SHAPE_SLOTS } from '../keys/lock-names.js'
 import {
   GIVE_ONE,
@@ -27,12 +27,12 @@ const ALL_NUMBERS = `[${Array.from({ length: MOST_PERMITS }, (_, i) => i + 1).jo
 export interface PermitTools {
   readonly ask: (sql: string, values: readonly string[]) => Promise<OwnRow>
   /** Waits in line for one slot, and takes it. */
-  readonly lineUp: (
+  readonly enqueue: (
     name: string,
     waitMs: number,
   ) => Promise<{ readonly said: Answer; readonly token: string | null }>
   readonly holdings: Holdings
-  readonly interest: InterestBook
+  readonly interest: RegistrationBook
   /** The token for what the server drew; null where there are none. */
   readonly token: ((drawn: string) => string) | null
 }
@@ -53,7 +53,7 @@ export class Permits {
       return NOTHING
     }
     if (kind === 'release') return this.#release(operation)
-    if (kind === 'lineUp') return this.#lineUp(operation)
+    if (kind === 'enqueue') return this.#enqueue(operation)
     const isWaiting = kind !== 'take'
     const isInterested = isWaiting && (await this.#setInterest(semaphore))
     const taken = await this.#take(operation)
@@ -65,10 +65,10 @@ export class Permits {
   }
 
   /** One slot is waited for, and what else is wanted is taken as it is found. */
-  async #lineUp(operation: PermitOperation): Promise<PermitReply> {
+  async #enqueue(operation: PermitOperation): Promise<PermitReply> {
     const { semaphore, slots, waitMs, atMost } = operation
     const slot = this.#order(operation)[0]!
-    const { said, token } = await this.#tools.lineUp(semaphore.slot(slot).id, waitMs)
+    const { said, token } = await this.#tools.enqueue(semaphore.slot(slot).id, waitMs)
     const taken: TakenPermit[] = []
     if (said !== SAID.no) {
       this.#tools.holdings.took(semaphore.slot(slot).id)
@@ -182,7 +182,7 @@ export class Permits {
 export function doubtfulNames({ kind, semaphore, slots }: PermitOperation): string[] {
   const all = Array.from({ length: semaphore.permits }, (_, slot) => slot)
   const others = all.filter((slot) => !slots.includes(slot)).map((slot) => semaphore.slot(slot).id)
-  const lines = kind === 'lineUp' ? others.map(lineOf) : []
+  const lines = kind === 'enqueue' ? others.map(lineOf) : []
   return [...others, ...lines, ...interestNames(semaphore.key.id), ...shapeNames(semaphore)]
 }
 

@@ -1,10 +1,10 @@
 import { Deferred } from '../../../base/deferred.js'
 import { PoolerDetectedError } from '../../../base/errors.js'
-import type { Ears, Listening } from '../../dialect.js'
+import type { NotificationHandlers, ListeningConnection } from '../../dialect.js'
 import { SWITCHED } from '../session/attach.js'
 import { PUT_UP, SLEEP, SLEEP_UNTIL_FREE, SLEEP_UNTIL_FREE_OR_IN_LINE, TAKE_DOWN } from './notify-sql.js'
-import type { Bells } from './listeners.js'
-import { bellName } from '../keys/lock-names.js'
+import type { NotificationListeners } from './listeners.js'
+import { listenerName } from '../keys/lock-names.js'
 import { errorNumber, INTERRUPTED } from '../connection/server-errors.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
 
@@ -17,10 +17,10 @@ const MOST_LOOKED_AT = 1000
  * looks which of the locks are free. It carries out one statement at a time, and is used for nothing else ever after: a
  * late interruption must not hit anybody's statement.
  */
-export class Bell implements Listening {
+export class MysqlListener implements ListeningConnection {
   readonly #server: ServerConnection
-  readonly #bells: Bells
-  readonly #ears: Ears
+  readonly #listeners: NotificationListeners
+  readonly #handlers: NotificationHandlers
   readonly #shown = new Map<ServerConnection, string>()
   readonly #checks: Deferred<void>[] = []
   /** There is something to do: resolves when it is no use to go on waiting. */
@@ -31,10 +31,10 @@ export class Bell implements Listening {
   #wasInterrupted = false
   /** Nothing more is said. */
   readonly #isDead = new Deferred<void>()
-  constructor(server: ServerConnection, bells: Bells, ears: Ears) {
+  constructor(server: ServerConnection, bells: NotificationListeners, handlers: NotificationHandlers) {
     this.#server = server
-    this.#bells = bells
-    this.#ears = ears
+    this.#listeners = bells
+    this.#handlers = handlers
   }
 
   /** What the server calls its session. */
@@ -50,7 +50,7 @@ export class Bell implements Listening {
   /** Resolves when it can be found by those who ring. */
   async start(): Promise<void> {
     this.#server.onEnd((cause) => this.#end(cause))
-    this.#bells.listens(this)
+    this.#listeners.listens(this)
     await this.#showSessions()
     void this.#live()
   }
@@ -65,11 +65,11 @@ export class Bell implements Listening {
   }
 
   /** Nobody can be told anything here but that a lock may be free. */
-  async hear(_strangers: boolean): Promise<void> {}
+  async receivePublic(_strangers: boolean): Promise<void> {}
 
   /** Its connection ends with it. A server does not notice in the middle of a sleep that its client has gone. */
   async stop(): Promise<void> {
-    const isHeard = !this.#isAsleep || this.#bells.disturb(this.#server.threadId)
+    const isHeard = !this.#isAsleep || this.#listeners.disturb(this.#server.threadId)
     this.#end(new Error('it does not listen any more'))
     if (!isHeard) return this.#server.destroy()
     await this.#isDead.promise
@@ -79,7 +79,7 @@ export class Bell implements Listening {
   /** There is something to do. */
   wake(): void {
     this.#stir.resolve()
-    if (this.#isAsleep) this.#bells.disturb(this.#server.threadId)
+    if (this.#isAsleep) this.#listeners.disturb(this.#server.threadId)
   }
 
   async #live(): Promise<void> {
@@ -88,7 +88,7 @@ export class Bell implements Listening {
         const stir = (this.#stir = new Deferred<void>())
         await this.#showSessions()
         await this.#answerChecks()
-        if (this.#bells.armed.size > 0) await this.#sleep()
+        if (this.#listeners.armed.size > 0) await this.#sleep()
         else await stir.promise
       }
     } catch (error) {
@@ -112,21 +112,21 @@ export class Bell implements Listening {
 
   /** By the names of the sessions whoever rings finds this connection. */
   async #showSessions(): Promise<void> {
-    for (const session of this.#bells.sessions) {
+    for (const session of this.#listeners.sessions) {
       if (this.#shown.has(session)) continue
-      const name = bellName(session.threadId)
+      const name = listenerName(session.threadId)
       this.#shown.set(session, name)
       await this.#ask(PUT_UP, [name])
     }
     for (const [session, name] of this.#shown) {
-      if (this.#bells.sessions.has(session)) continue
+      if (this.#listeners.sessions.has(session)) continue
       this.#shown.delete(session)
       await this.#ask(TAKE_DOWN, [name])
     }
   }
 
   async #sleep(): Promise<void> {
-    const locks = [...this.#bells.armed.values()].filter(({ isLock }) => isLock)
+    const locks = [...this.#listeners.armed.values()].filter(({ isLock }) => isLock)
     const names = locks.length > MOST_LOOKED_AT ? [] : locks.map(({ name }) => name)
     const look = this.#wasInterrupted ? SLEEP_UNTIL_FREE_OR_IN_LINE : SLEEP_UNTIL_FREE
     this.#wasInterrupted = false
@@ -147,14 +147,14 @@ export class Bell implements Listening {
   /** The next look tells which locks are free. Nothing tells which semaphore has a free slot. */
   #interrupted(areLooked: boolean): void {
     this.#wasInterrupted = true
-    for (const { name, isLock } of [...this.#bells.armed.values()])
+    for (const { name, isLock } of [...this.#listeners.armed.values()])
       if (!isLock || !areLooked) this.#tell(name)
   }
 
   /** Once for each attempt: one that is told again and again, and does not come, would keep us awake. */
   #tell(name: string): void {
-    this.#bells.armed.delete(name)
-    this.#ears.rung(name, UNKNOWN)
+    this.#listeners.armed.delete(name)
+    this.#handlers.onWakeUp(name, UNKNOWN)
   }
 
   async #ask(sql: string, values: readonly string[]): Promise<OwnRow> {
@@ -166,10 +166,10 @@ export class Bell implements Listening {
   #end(cause: Error): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#bells.stopped(this)
+    this.#listeners.stopped(this)
     this.#stir.resolve()
     for (const check of this.#checks.splice(0)) check.reject(cause)
-    this.#ears.ended(cause)
+    this.#handlers.onEnd(cause)
   }
 }
 

@@ -10,14 +10,14 @@ interface Wakeable {
 }
 
 /** What the lock sessions of one pool and the connection on which it listens know of each other. */
-export class Bells {
+export class NotificationListeners {
   /** What is waited for, and was not told to be free since it was last asked for. */
   readonly armed: Map<string, Wanted> = new Map()
   readonly sessions: Set<ServerConnection> = new Set()
   /** Sessions that wait in the server, and say nothing else meanwhile. */
   readonly #waiting = new Set<ServerConnection>()
   /** Usually one; for a moment there may be the next one already. */
-  readonly #bells = new Set<Wakeable>()
+  readonly #listeners = new Set<Wakeable>()
 
   joined(session: ServerConnection): void {
     this.sessions.add(session)
@@ -29,7 +29,7 @@ export class Bells {
     if (!this.sessions.has(session)) return
     // With the last of them there is nobody left to disturb a bell that is about to be given up.
     if (this.sessions.size === 1 && !session.hasEnded)
-      for (const bell of this.#bells) if (bell.isAsleep) this.disturb(bell.id)
+      for (const bell of this.#listeners) if (bell.isAsleep) this.disturb(bell.id)
     this.sessions.delete(session)
     this.changed()
   }
@@ -40,16 +40,16 @@ export class Bells {
   }
 
   listens(bell: Wakeable): void {
-    this.#bells.add(bell)
+    this.#listeners.add(bell)
   }
 
   stopped(bell: Wakeable): void {
-    this.#bells.delete(bell)
+    this.#listeners.delete(bell)
   }
 
   /** There is something for the bell to do that it does not know of. */
   changed(): void {
-    for (const bell of this.#bells) bell.wake()
+    for (const bell of this.#listeners) bell.wake()
   }
 
   /** Interrupts the sleep of a bell of our own. False if there is no session to say it: the sleep ends by itself. */

@@ -14,7 +14,7 @@ const MOST_CONTENDED = 10_000
  * The keys that lock sessions of this process wait for, and under which of its names each keeps its interest. The bell asks
  * what it has to look after.
  */
-export class InterestBook {
+export class RegistrationBook {
   readonly #slots = new Map<string, string>()
   /** Keys that this session has waited for and may have: others may wait for them still. */
   readonly #contended = new Set<string>()

@@ -46,9 +46,9 @@ WITH sessions AS MATERIALIZED (
 SELECT
   count(*) FILTER (WHERE is_known AND pool <> $2::int8)::int4 AS pools,
   coalesce(sum(share) FILTER (WHERE is_known AND pool <> $2::int8), 0)::float8 AS announced,
-  count(*) FILTER (WHERE NOT is_known)::int4 AS claimants,
-  coalesce(sum(share) FILTER (WHERE NOT is_known), 0)::float8 AS claimed,
-  coalesce(sum(held) FILTER (WHERE NOT is_known), 0)::float8 AS "claimedHeld",
+  count(*) FILTER (WHERE NOT is_known)::int4 AS "foreignPools",
+  coalesce(sum(share) FILTER (WHERE NOT is_known), 0)::float8 AS "foreignAnnounced",
+  coalesce(sum(held) FILTER (WHERE NOT is_known), 0)::float8 AS "foreignHeld",
   (SELECT coalesce(sum(held), 0) FROM sessions WHERE pool IS NULL OR share IS NULL)::int4 AS unannounced,
   (date_part('epoch', clock_timestamp() - statement_timestamp()) * 1000)::float8 AS "costMs"
 FROM pools`

@@ -1,7 +1,7 @@
 import { SAID, type LockOperation, type OperationKind } from '../../lock-operation.js'
 import type { EncodedBatch, Trailer } from './batch-codec.js'
 import { CODE, MARKED } from './batch-sql.js'
-import { bitOf, type InterestBook } from './registration-book.js'
+import { bitOf, type RegistrationBook } from './registration-book.js'
 import type { PostgresKey } from '../keys/key.js'
 
 /** Of the buckets that were looked into, a bit each, those that somebody is interested in. */
@@ -22,7 +22,7 @@ export function decodeAnswers(
   operations: readonly LockOperation[],
   batch: EncodedBatch,
   wanted: number,
-  book: InterestBook,
+  book: RegistrationBook,
 ): string {
   const { codes, hashes, rowOf, trailer } = batch
   if (hashes === null && wanted === 0 && trailer.looks.length === 0)
@@ -50,7 +50,7 @@ function decode(
   row: number,
   said: string,
   wanted: number,
-  book: InterestBook,
+  book: RegistrationBook,
 ): string {
   const key = code as PostgresKey
   switch (kind) {
@@ -68,7 +68,7 @@ function decode(
       if (said === MARKED.done) book.mark(key)
       return SAID.done
     case 'try':
-    case 'lineUp':
+    case 'enqueue':
     case 'join':
     case 'rejoin':
     case 'leave':
@@ -83,7 +83,7 @@ function interested(
   row: number,
   said: string,
   key: PostgresKey,
-  book: InterestBook,
+  book: RegistrationBook,
 ): string {
   if (said === SAID.granted) {
     if (SHARES_INTEREST.has(row)) book.remove(key)
@@ -93,11 +93,11 @@ function interested(
   }
   if (said === MARKED.waiting || said === MARKED.no) book.mark(key)
   if (said === SAID.crowded) book.gone(key.hash)
-  if (!book.hasInterest(key) || !book.hasEntered(key.hash)) return SAID.crowded
+  if (!book.hasRegistration(key) || !book.hasEntered(key.hash)) return SAID.crowded
   return kind === 'wait' || kind === 'queue' ? SAID.waiting : SAID.no
 }
 
-function yielded(row: number, said: string, key: PostgresKey, book: InterestBook): string {
+function yielded(row: number, said: string, key: PostgresKey, book: RegistrationBook): string {
   const isShared = row === CODE.releaseExclusive
   if (said !== (isShared ? SAID.done : SAID.waiting)) {
     if (isShared) book.remove(key)

@@ -1,7 +1,7 @@
 import type { LockOperation, OperationKind } from '../../lock-operation.js'
 import { BatchRows } from './batch-rows.js'
 import { CODE } from './batch-sql.js'
-import { bitOf, type InterestBook } from './registration-book.js'
+import { bitOf, type RegistrationBook } from './registration-book.js'
 import { bucketOf, BUCKETS, bucketsIn } from '../keys/key-hash.js'
 import type { PostgresKey } from '../keys/key.js'
 
@@ -44,7 +44,7 @@ const NO_ROWS = new BatchRows(0, false)
  * make (measured), as much as all else of a small batch.
  */
 export class BatchEncoder {
-  readonly #book: InterestBook
+  readonly #book: RegistrationBook
   #operations: readonly LockOperation[] = NONE
   #wanted = 0
   #rows: BatchRows = NO_ROWS
@@ -54,7 +54,7 @@ export class BatchEncoder {
   #seenBuckets = 0
   #isBrief = true
 
-  constructor(book: InterestBook) {
+  constructor(book: RegistrationBook) {
     this.#book = book
   }
 
@@ -113,7 +113,7 @@ export class BatchEncoder {
   #codeOf(i: number, kind: OperationKind, isExclusive: boolean, key: PostgresKey): number {
     switch (kind) {
       case 'try':
-      case 'lineUp':
+      case 'enqueue':
         return isExclusive ? CODE.tryExclusive : CODE.tryShared
       case 'release':
       case 'relinquish':
@@ -204,7 +204,7 @@ export class BatchEncoder {
   }
 
   #dropInterest(i: number, key: PostgresKey): void {
-    if (!this.#book.hasInterest(key)) return
+    if (!this.#book.hasRegistration(key)) return
     if (!this.#book.isAlone(key)) return this.#book.remove(key)
     this.#before(i)
     this.#rows.add(CODE.dropInterest, key)
@@ -219,7 +219,7 @@ export class BatchEncoder {
 
 const GRANTS: Readonly<Record<OperationKind, boolean>> = {
   try: true,
-  lineUp: true,
+  enqueue: true,
   wait: true,
   queue: false,
   retry: true,

@@ -8,7 +8,7 @@ import { BUCKET_CLASS, INTEREST_CLASS, LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CL
  * it into a condition that is never true.
  *
  * Nothing is unlocked that is not held, and but for the locks themselves nothing is locked twice: the server would write a
- * warning into its log, or count. So the session knows what it holds (`InterestBook`), and a row asks for just that.
+ * warning into its log, or count. So the session knows what it holds (`RegistrationBook`), and a row asks for just that.
  */
 
 /** Codes of rows in the batch, as the SQL below knows them. Most operations are one row. */

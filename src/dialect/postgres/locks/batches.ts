@@ -15,7 +15,7 @@ import {
   SHARED_BATCH,
   TRY_ONE,
 } from './batch-sql.js'
-import { InterestBook } from './registration-book.js'
+import { RegistrationBook } from './registration-book.js'
 import { bucketsIn } from '../keys/key-hash.js'
 import { BUCKET_CLASS, INTEREST_CLASS, type PostgresKey } from '../keys/key.js'
 
@@ -35,7 +35,7 @@ export interface BatchPorts {
 
 /** The batches of one session: which statements they become, and what the session has by their answers. */
 export class PostgresBatches {
-  readonly book: InterestBook = new InterestBook()
+  readonly book: RegistrationBook = new RegistrationBook()
   readonly #encoder = new BatchEncoder(this.book)
   readonly #serverId: number
   readonly #ports: BatchPorts
@@ -86,7 +86,7 @@ export class PostgresBatches {
 
   /** Interest is set as it should be, and for this key alone. */
   #isOrdinary(key: PostgresKey): boolean {
-    return this.book.hasInterest(key) && this.book.isAlone(key) && this.book.hasEntered(key.hash)
+    return this.book.hasRegistration(key) && this.book.isAlone(key) && this.book.hasEntered(key.hash)
   }
 
   async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {

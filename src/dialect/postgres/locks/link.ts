@@ -7,7 +7,7 @@ import type { BatchReply, LockOperation } from '../../lock-operation.js'
 import type { PermitOperation, PermitReply } from '../../permit-operation.js'
 import { Announcement, tableUse } from './announcement.js'
 import { PostgresBatches } from './batches.js'
-import { callMessage, ringMessages } from '../notify/notifications.js'
+import { callMessage, notifyMessages } from '../notify/notifications.js'
 import type { PostgresChannel } from '../notify/channel.js'
 import type { ServerFacts } from '../session/attach.js'
 import { sqlState } from '../connection/server-errors.js'
@@ -35,7 +35,7 @@ export class PostgresLink implements LockLink {
   readonly capacity: number
   readonly capacityPerSession: number
   readonly leaseMs: number
-  readonly settleMs: number
+  readonly attachDelayMs: number
   readonly shortfall: string | null
   readonly keepsNames: boolean
   readonly keepsReports: boolean
@@ -63,7 +63,7 @@ export class PostgresLink implements LockLink {
     this.capacity = facts.capacity
     this.capacityPerSession = facts.capacityPerSession
     this.leaseMs = facts.leaseMs
-    this.settleMs = facts.settleMs
+    this.attachDelayMs = facts.settleMs
     this.shortfall = facts.shortfall
     this.keepsNames = facts.keepsNames
     this.keepsReports = facts.keepsReports
@@ -96,13 +96,13 @@ export class PostgresLink implements LockLink {
     return this.#line.longestWaitMs
   }
 
-  lineUp(operation: LockOperation, waitMs: number): Promise<BatchReply> {
-    const lineUp = async (): Promise<BatchReply> => {
+  enqueue(operation: LockOperation, waitMs: number): Promise<BatchReply> {
+    const enqueue = async (): Promise<BatchReply> => {
       const key = operation.key as PostgresKey
       const { oid } = this.#fence
-      return this.#fence.drawn(await this.#line.lineUp(key, operation.mode, waitMs, oid, this.#checkPid))
+      return this.#fence.drawn(await this.#line.enqueue(key, operation.mode, waitMs, oid, this.#checkPid))
     }
-    return this.#marks === null ? lineUp() : this.#marks.around([operation], lineUp)
+    return this.#marks === null ? enqueue() : this.#marks.around([operation], enqueue)
   }
 
   readonly #checkPid = (pid: number): void => this.#checkSession(pid)
@@ -119,12 +119,12 @@ export class PostgresLink implements LockLink {
     )
   }
 
-  settled(key: KeyCode, mode: LockMode): Promise<void> {
+  delayEnded(key: KeyCode, mode: LockMode): Promise<void> {
     return this.#marks === null ? Promise.resolve() : this.#marks.settled(key, mode)
   }
 
-  async settle(): Promise<void> {
-    if (this.#started !== null) await this.#server.query(SETTLED, [this.settleMs, this.#started])
+  async attachDelayEnded(): Promise<void> {
+    if (this.#started !== null) await this.#server.query(SETTLED, [this.attachDelayMs, this.#started])
   }
 
   goesWithoutTokens(error: unknown): boolean {
@@ -135,9 +135,9 @@ export class PostgresLink implements LockLink {
     return this.#fence.find()
   }
 
-  async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
+  async notify(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
     const wanted = new Set<string>()
-    for (const { head, ids, hashes } of ringMessages(this.#sender, keys as readonly PostgresKey[])) {
+    for (const { head, ids, hashes } of notifyMessages(this.#sender, keys as readonly PostgresKey[])) {
       const rows = await this.#ask<{ wanted: string }>(STATEMENTS.ring, [
         head,
         ids,
@@ -160,11 +160,11 @@ export class PostgresLink implements LockLink {
     return row.is_queued_for
   }
 
-  async claim(key: KeyCode): Promise<void> {
+  async sendTicket(key: KeyCode): Promise<void> {
     await this.#ask(STATEMENTS.tell, [this.#channel.name, callMessage(this.#sender, 'claim', key.id)])
   }
 
-  async tell(message: string): Promise<void> {
+  async broadcast(message: string): Promise<void> {
     const { secretName } = this.#channel
     const sealed = this.#channel.seal(message)
     if (secretName === null || sealed === null) return

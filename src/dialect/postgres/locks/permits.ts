@@ -8,7 +8,7 @@ import {
   TAKE_ONE_PERMIT,
   TAKE_PERMITS,
 } from './permit-sql.js'
-import type { InterestBook } from './registration-book.js'
+import type { RegistrationBook } from './registration-book.js'
 import type { LineWait } from './server-queue.js'
 import { shapesOf, type PostgresSemaphore } from '../keys/key.js'
 
@@ -30,11 +30,11 @@ export async function carryOutPermits(
   askInLine: AskInLine,
   operation: PermitOperation,
   fence: string | null,
-  book: InterestBook,
+  book: RegistrationBook,
 ): Promise<PermitReply> {
   // Sent behind it: of two who come at once, the later to look sees the other.
   const [done, otherPermits] = await Promise.all([
-    operation.kind === 'lineUp'
+    operation.kind === 'enqueue'
       ? carryOutInLine(askInLine, operation, fence, book)
       : carryOut(ask, operation, fence, book),
     operation.looks ? lookForOthers(ask, operation) : null,
@@ -46,11 +46,11 @@ function carryOut(
   ask: Ask,
   operation: PermitOperation,
   fence: string | null,
-  book: InterestBook,
+  book: RegistrationBook,
 ): Promise<Done> {
   switch (operation.kind) {
     case 'take':
-    case 'lineUp':
+    case 'enqueue':
       if (operation.atMost === 1 && operation.slots.length === 0) return takeOne(ask, operation, fence)
       return take(ask, operation, fence, null, false)
     case 'wait':
@@ -68,7 +68,7 @@ async function carryOutInLine(
   askInLine: AskInLine,
   operation: PermitOperation,
   fence: string | null,
-  book: InterestBook,
+  book: RegistrationBook,
 ): Promise<Done> {
   const { semaphore, from, waitMs } = operation
   let isFree = false
@@ -89,7 +89,7 @@ async function takeOrWait(
   ask: Ask,
   operation: PermitOperation,
   fence: string | null,
-  book: InterestBook,
+  book: RegistrationBook,
 ): Promise<Done> {
   const { key } = operation.semaphore as PostgresSemaphore
   const isAlone = book.isAlone(key)
@@ -112,7 +112,7 @@ async function take(
   const { kind, atMost, from, slots, enters } = operation
   const { key, permits, shape } = operation.semaphore as PostgresSemaphore
   const entered = enters ? shape.bits : null
-  const isFirst = kind === 'take' || kind === 'lineUp'
+  const isFirst = kind === 'take' || kind === 'enqueue'
   const values = [key.bits, permits, from, slots, fence, atMost, entered, hash, sets, !isFirst]
   const row = await ask<{ taken: string; said: Done['said']; pid: number }>(STATEMENTS.take, values)
   return { taken: takenOf(row.taken), said: row.said, missing: [] }
@@ -140,9 +140,9 @@ async function release(ask: Ask, { semaphore, slots, exits }: PermitOperation): 
   return { taken: [], said: row.said, missing: slots.filter((_, i) => row.answers[i] === 'n') }
 }
 
-async function leave(ask: Ask, { semaphore, exits }: PermitOperation, book: InterestBook): Promise<Done> {
+async function leave(ask: Ask, { semaphore, exits }: PermitOperation, book: RegistrationBook): Promise<Done> {
   const { key, shape } = semaphore as PostgresSemaphore
-  const drops = book.hasInterest(key) && book.isAlone(key)
+  const drops = book.hasRegistration(key) && book.isAlone(key)
   if (drops) book.gone(key.hash)
   else book.remove(key)
   await ask(STATEMENTS.leave, [drops ? key.hash : null, exits ? shape.bits : null])

@@ -1,6 +1,6 @@
 import { ConnectionError } from '../../../base/errors.js'
 import type { Holding } from '../../dialect.js'
-import type { InterestBook } from './registration-book.js'
+import type { RegistrationBook } from './registration-book.js'
 import { bucketOf } from '../keys/key-hash.js'
 import {
   BUCKET_CLASS,
@@ -31,7 +31,7 @@ export async function makeHold(
   server: ServerConnection,
   serverId: number,
   expected: readonly Holding[],
-  book: InterestBook,
+  book: RegistrationBook,
 ): Promise<readonly Holding[]> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const { rows } = await server.query<ServerHold>(HELD_BY, [serverId])
@@ -57,7 +57,7 @@ function isLock({ what }: Holding): boolean {
 }
 
 /** After a failed batch nobody knows how far it came. */
-function rewrite(book: InterestBook, expected: readonly Holding[], held: ReadonlySet<string>): void {
+function rewrite(book: RegistrationBook, expected: readonly Holding[], held: ReadonlySet<string>): void {
   book.clear()
   for (const holding of expected) {
     if (isLock(holding)) continue

@@ -9,7 +9,7 @@ type Interested = Pick<PostgresKey, 'id' | 'hash'>
  *
  * Interest under one hash is set once, whatever number of keys of this session it stands for.
  */
-export class InterestBook {
+export class RegistrationBook {
   /**
    * By hash, the key that interest is set for; several, or none any more, in the one case of billions that keys share it.
    */
@@ -23,7 +23,7 @@ export class InterestBook {
   #entered = 0
   #needed = 0
 
-  hasInterest({ id, hash }: Interested): boolean {
+  hasRegistration({ id, hash }: Interested): boolean {
     const keys = this.#keys.get(hash)
     if (keys === undefined) return false
     return isList(keys) ? keys.some((key) => key.id === id) : keys.id === id
@@ -64,7 +64,7 @@ export class InterestBook {
       this.#keys.set(key.hash, key)
       this.#hashesIn[bucketOf(key.hash)]!++
       this.#needed |= bitOf(key.hash)
-    } else if (!this.hasInterest(key)) {
+    } else if (!this.hasRegistration(key)) {
       const all = isList(keys) ? [...keys, key] : [keys, key]
       this.#keys.set(key.hash, all.length === 1 ? key : all)
       this.#strays.delete(key.hash)
@@ -74,7 +74,7 @@ export class InterestBook {
   /** The key does without interest. What was set stays, for other keys or for none. */
   remove(key: Interested): void {
     const keys = this.#keys.get(key.hash)
-    if (keys === undefined || !this.hasInterest(key)) return
+    if (keys === undefined || !this.hasRegistration(key)) return
     const left = isList(keys) ? keys.filter(({ id }) => id !== key.id) : []
     this.#keys.set(key.hash, left.length === 1 ? left[0]! : left)
     if (left.length === 0) this.#strays.add(key.hash)

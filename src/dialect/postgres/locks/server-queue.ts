@@ -39,7 +39,7 @@ export class PostgresLine {
     return this.#longestWaitMs
   }
 
-  async lineUp(
+  async enqueue(
     key: PostgresKey,
     mode: LockMode,
     waitMs: number,

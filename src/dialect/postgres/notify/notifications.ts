@@ -1,4 +1,4 @@
-import type { Ears, Listening } from '../../dialect.js'
+import type { NotificationHandlers, ListeningConnection } from '../../dialect.js'
 import { PUBLIC_CHANNEL, type PostgresChannel } from './channel.js'
 import type { PostgresKey } from '../keys/key.js'
 import { listenTo, NEVER_TOO_IDLE, UNLISTEN, unlistenTo } from './notify-sql.js'
@@ -18,7 +18,7 @@ export function callMessage(sender: string, call: Call, content: string): string
 }
 
 /** The parameters of as many RING statements as the keys need. The server fills in the keys that are wanted. */
-export function ringMessages(
+export function notifyMessages(
   sender: string,
   keys: readonly PostgresKey[],
 ): { head: string; ids: string[]; hashes: number[] }[] {
@@ -40,37 +40,37 @@ export function ringMessages(
  */
 export function hear(
   payload: string,
-  ears: Pick<Ears, 'rung' | 'claimed' | 'told'>,
+  handlers: Pick<NotificationHandlers, 'onWakeUp' | 'onTicket' | 'onMessage'>,
   unseal: (sealed: string) => string | null,
 ): void {
   const [sender, call, ...contents] = payload.split(' ', KEYS_PER_MESSAGE + 2)
   if (sender === undefined || sender === '') return
   if (call === 'tell') {
     const message = unseal(contents[0] ?? '')
-    if (message !== null) ears.told(message, sender)
+    if (message !== null) handlers.onMessage(message, sender)
     return
   }
   for (const id of contents) {
-    if (call === 'ring') ears.rung(id, sender)
-    else if (call === 'claim') ears.claimed(id, sender)
+    if (call === 'ring') handlers.onWakeUp(id, sender)
+    else if (call === 'claim') handlers.onTicket(id, sender)
   }
 }
 
 /** Listens on the channel that a pool knows of, or may have learned of since. */
-class Bell implements Listening {
+class PostgresListener implements ListeningConnection {
   readonly #server: ServerConnection
   readonly #channel: PostgresChannel
-  readonly #ears: Ears
+  readonly #handlers: NotificationHandlers
   readonly #forget: () => void
   /** Where it listens; null while it listens to nobody. */
   #heard: string | null = null
   #hearsStrangers = true
 
-  constructor(server: ServerConnection, channel: PostgresChannel, ears: Ears) {
+  constructor(server: ServerConnection, channel: PostgresChannel, handlers: NotificationHandlers) {
     this.#server = server
     this.#channel = channel
-    this.#ears = ears
-    this.#forget = server.onEnd((cause) => ears.ended(cause))
+    this.#handlers = handlers
+    this.#forget = server.onEnd((cause) => handlers.onEnd(cause))
     server.on('notification', this.#notified)
   }
 
@@ -83,7 +83,7 @@ class Bell implements Listening {
     await Promise.all([this.#listen(), this.#server.query(HEARTBEAT)])
   }
 
-  async hear(strangers: boolean): Promise<void> {
+  async receivePublic(strangers: boolean): Promise<void> {
     this.#hearsStrangers = strangers
     await this.#listen()
   }
@@ -112,20 +112,20 @@ class Bell implements Listening {
   readonly #notified = ({ channel, payload }: ConnectionEvents['notification']): void => {
     if (channel !== this.#heard || payload === undefined) return
     if (channel === PUBLIC_CHANNEL) {
-      this.#ears.strange()
+      this.#handlers.onPublicMessage()
       // By which it may have said that it wants to hear no more.
       if (!this.#hearsStrangers) return
     }
-    hear(payload, this.#ears, (sealed) => this.#channel.unseal(sealed))
+    hear(payload, this.#handlers, (sealed) => this.#channel.unseal(sealed))
   }
 }
 
 export async function listen(
   server: ServerConnection,
   channel: PostgresChannel,
-  ears: Ears,
-): Promise<Listening> {
-  const bell = new Bell(server, channel, ears)
+  handlers: NotificationHandlers,
+): Promise<ListeningConnection> {
+  const bell = new PostgresListener(server, channel, handlers)
   await bell.start()
   return bell
 }

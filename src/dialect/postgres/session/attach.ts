@@ -1,5 +1,5 @@
 import { ConnectionError, PoolerDetectedError } from '../../../base/errors.js'
-import type { Another, LinkSettings } from '../../dialect.js'
+import type { BorrowSecond, LinkSettings } from '../../dialect.js'
 import { equip, type Equipment } from './equipment.js'
 import { explain, sqlState, SOON_MS } from '../connection/server-errors.js'
 import { findFlaw } from './self-test.js'
@@ -46,7 +46,7 @@ const ONE_PROCESS = /pglite|wasm|emscripten/i
 export async function attach(
   server: ServerConnection,
   settings: LinkSettings,
-  another: Another<ServerConnection> | null,
+  another: BorrowSecond<ServerConnection> | null,
 ): Promise<ServerFacts> {
   server.isPrompt = true
   const first = await untilNotCanceled(() => firstLook(server))
@@ -100,7 +100,7 @@ async function testPooler(
   server: ServerConnection,
   pid: number,
   sender: string,
-  another: Another<ServerConnection> | null,
+  another: BorrowSecond<ServerConnection> | null,
 ): Promise<void> {
   if (another === null) {
     throw new PoolerDetectedError(

@@ -94,7 +94,7 @@ export function codeOf({ kind, mode }: Pick<LockOperation, 'kind' | 'mode'>, has
   const isExclusive = mode === 'exclusive'
   switch (kind) {
     case 'try':
-    case 'lineUp':
+    case 'enqueue':
       if (!hasRow) return isExclusive ? CODE.newExclusive : CODE.newShared
       return isExclusive ? CODE.tryExclusive : CODE.tryShared
     case 'wait':
@@ -134,7 +134,7 @@ export function answerOf({ kind }: Pick<LockOperation, 'kind'>, told: Told | nul
   const has = (flags & (FLAG.owns | FLAG.reads)) !== 0 && (flags & FLAG.waits) === 0
   switch (kind) {
     case 'try':
-    case 'lineUp':
+    case 'enqueue':
     case 'retry':
     case 'poll':
       return told !== null && has ? SAID.granted : SAID.no

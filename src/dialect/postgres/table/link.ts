@@ -30,7 +30,7 @@ export class TableLink implements LockLink {
   readonly capacity: number = Infinity
   readonly capacityPerSession: number = Infinity
   readonly leaseMs: number
-  readonly settleMs = 0
+  readonly attachDelayMs = 0
   readonly shortfall: string | null
   readonly keepsNames: boolean
   readonly keepsReports = false
@@ -69,7 +69,7 @@ export class TableLink implements LockLink {
   /** Nothing of ours waits in the server here. */
   readonly longestWaitMs = 0
 
-  lineUp(operation: LockOperation): Promise<BatchReply> {
+  enqueue(operation: LockOperation): Promise<BatchReply> {
     return this.run([operation])
   }
 
@@ -171,7 +171,7 @@ export class TableLink implements LockLink {
   }
 
   /** The release has woken the next already. For what is still held it is looked whether anybody waits. */
-  async ring(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
+  async notify(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
     const held = (keys as readonly PostgresKey[]).filter((key) => this.#held.get(key)?.isParting === false)
     const wanted = new Set(keys.map(({ id }) => id))
     if (held.length === 0) return wanted
@@ -193,15 +193,15 @@ export class TableLink implements LockLink {
   }
 
   async isWanted(key: KeyCode): Promise<boolean> {
-    return (await this.ring([key])).has(key.id)
+    return (await this.notify([key])).has(key.id)
   }
 
   /** Waiters stand in order in the row itself. */
-  claim(): Promise<void> {
+  sendTicket(): Promise<void> {
     return Promise.resolve()
   }
 
-  tell(): Promise<void> {
+  broadcast(): Promise<void> {
     return Promise.resolve()
   }
 
@@ -210,15 +210,15 @@ export class TableLink implements LockLink {
   }
 
   tableUse(): Promise<TableUse> {
-    const nothing = { pools: 0, announced: 0, claimants: 0, claimed: 0, claimedHeld: 0 }
+    const nothing = { pools: 0, announced: 0, foreignPools: 0, foreignAnnounced: 0, foreignHeld: 0 }
     return Promise.resolve({ ...nothing, unannounced: 0, costMs: 0 })
   }
 
-  settled(): Promise<void> {
+  delayEnded(): Promise<void> {
     return Promise.resolve()
   }
 
-  settle(): Promise<void> {
+  attachDelayEnded(): Promise<void> {
     return Promise.resolve()
   }
 

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { backoffDelay, type Backoff } from '../../../base/backoff.js'
 import { systemClock, type Cancel } from '../../../base/clock.js'
 import type { Random } from '../../../base/random.js'
-import type { Ears, Listening } from '../../dialect.js'
+import type { NotificationHandlers, ListeningConnection } from '../../dialect.js'
 import { TOKEN_STEP } from '../../lock-operation.js'
 import type { ConnectionEvents } from '../connection/connection.js'
 import { listenTo, unlistenTo } from '../notify/notify-sql.js'
@@ -53,7 +53,7 @@ interface Watched extends Pace {
 
 export interface ListeningPorts {
   readonly waits: Waits
-  readonly ears: Ears
+  readonly handlers: NotificationHandlers
   readonly random: Random
 }
 
@@ -61,7 +61,7 @@ export interface ListeningPorts {
  * Tells a pool when it is its turn: by looking at the rows of what it waits for, on a connection of the pool, and by
  * notifications where there is a connection to a server session of its own. The first waiter looks often, the others rarely.
  */
-class RowWatch implements Listening {
+class RowWatch implements ListeningConnection {
   readonly #looker: ServerConnection
   readonly #bell: ServerConnection | null
   readonly #ports: ListeningPorts
@@ -97,7 +97,7 @@ class RowWatch implements Listening {
     await Promise.all([this.#looker.query(HEARTBEAT), this.#bell?.query(HEARTBEAT)])
   }
 
-  hear(): Promise<void> {
+  receivePublic(): Promise<void> {
     return Promise.resolve()
   }
 
@@ -114,7 +114,7 @@ class RowWatch implements Listening {
     if (this.#isStopped) return
     this.#end()
     if (this.#bell !== null && this.#bell !== this.#looker) this.#bell.destroy()
-    this.#ports.ears.ended(cause)
+    this.#ports.handlers.onEnd(cause)
   }
 
   #end(): void {
@@ -240,7 +240,7 @@ class RowWatch implements Listening {
   /** `key waiter waiter ...`: anybody may say so, and the worst that comes of it is an attempt. */
   readonly #notified = ({ channel, payload }: ConnectionEvents['notification']): void => {
     if (channel !== TABLE_CHANNEL || payload === undefined || payload.length > 400) return
-    this.#ports.ears.strange()
+    this.#ports.handlers.onPublicMessage()
     const [bits, ...waiters] = payload.split(' ')
     for (const wait of this.#ports.waits.all) {
       if (wait.key.bits === bits && isAmongFirst(wait, waiters)) this.#ring(wait)
@@ -249,7 +249,7 @@ class RowWatch implements Listening {
 
   #ring(wait: Wait): void {
     wait.isRung = true
-    this.#ports.ears.rung(wait.key.id, '')
+    this.#ports.handlers.onWakeUp(wait.key.id, '')
   }
 }
 
@@ -265,7 +265,7 @@ export async function listenForRows(
   looker: ServerConnection,
   listenConfig: pg.ClientConfig | null,
   ports: ListeningPorts,
-): Promise<Listening> {
+): Promise<ListeningConnection> {
   looker.isPrompt = true
   const bell = listenConfig === null ? await itselfIfDirect(looker) : await open(listenConfig)
   const watch = new RowWatch(looker, bell, ports)

@@ -52,7 +52,7 @@ export class TablePermits {
   #do(operation: PermitOperation): Promise<Done> {
     switch (operation.kind) {
       case 'take':
-      case 'lineUp':
+      case 'enqueue':
         return this.#take(operation)
       case 'wait':
       case 'retry':

@@ -2,7 +2,15 @@ import type pg from 'pg'
 import { ConnectionError, type LockError } from '../../../base/errors.js'
 import type { Random } from '../../../base/random.js'
 import type { Capabilities } from '../../capabilities.js'
-import type { Borrow, Dialect, Ears, Guarded, LinkSettings, Listening, LockLink } from '../../dialect.js'
+import type {
+  Borrow,
+  Dialect,
+  NotificationHandlers,
+  Guarded,
+  LinkSettings,
+  ListeningConnection,
+  LockLink,
+} from '../../dialect.js'
 import type { LeaderInfo, LeaderRecord } from '../../leader.js'
 import type { KeyCode, LockKey } from '../../lock-key.js'
 import type { NamedKey } from '../../named-key.js'
@@ -28,7 +36,7 @@ export const ROWS: Capabilities = {
     line: 'waiters stand in order in the row of the lock',
     messages:
       'processes hear only that a lock was given up: a deadlock between processes ends with a timeout',
-    ring: 'a release wakes the next waiter by itself',
+    notify: 'a release wakes the next waiter by itself',
     'lock table': 'rows are as many as the disk has room for',
     'strict marks': 'a lock is free only when the lease of its holder is over, so no mark is needed',
     'ends with the connection':
@@ -92,11 +100,11 @@ export class TableDialect implements Dialect<PostgresConnection> {
     )
   }
 
-  listen(connection: PostgresConnection, ears: Ears): Promise<Listening> {
+  listen(connection: PostgresConnection, handlers: NotificationHandlers): Promise<ListeningConnection> {
     const { listenConfig, random } = this.#options
     return listenForRows(LeasedConnection.serverOf(connection), listenConfig, {
       waits: this.#waits,
-      ears,
+      handlers,
       random,
     })
   }

@@ -1,23 +1,27 @@
 import { describe, expect, test, vi } from 'vitest'
-import { Sleep } from '../../../../src/lock/contention/sleep.js'
+import { RemoteWait } from '../../../../src/lock/contention/sleep.js'
 import { ManualClock } from '../../../../src/testing/manual-clock.js'
 
 describe('a sleeper that others deceive', () => {
   const sleeper = () => {
     const clock = new ManualClock()
     const awoken = vi.fn()
-    return { clock, awoken, sleep: new Sleep({ clock, random: { next: () => 0 }, sender: 'me' }, awoken) }
+    return {
+      clock,
+      awoken,
+      sleep: new RemoteWait({ clock, random: { next: () => 0 }, sender: 'me' }, awoken),
+    }
   }
 
   /** Loses so many races for the key, at one moment. */
-  const lose = (sleep: Sleep, races: number): void => {
+  const lose = (sleep: RemoteWait, races: number): void => {
     for (let i = 0; i < races; i++) sleep.lostRace(() => undefined)
   }
 
   /** It lets one that has claimed the next turn go first, in vain. */
-  const letGoInVain = (clock: ManualClock, sleep: Sleep): void => {
-    sleep.claimed('liar')
-    sleep.rung('stranger', true)
+  const letGoInVain = (clock: ManualClock, sleep: RemoteWait): void => {
+    sleep.ticketReceived('liar')
+    sleep.woken('stranger', true)
     clock.advance(2)
     sleep.end()
   }
@@ -28,8 +32,8 @@ describe('a sleeper that others deceive', () => {
       letGoInVain(clock, sleep)
       expect(awoken).toHaveBeenCalledTimes(i + 1)
     }
-    sleep.claimed('liar')
-    sleep.rung('stranger', true)
+    sleep.ticketReceived('liar')
+    sleep.woken('stranger', true)
     expect(awoken, 'at once').toHaveBeenCalledTimes(10)
     sleep.end()
   })
@@ -37,14 +41,14 @@ describe('a sleeper that others deceive', () => {
   test('one that claims and comes is let go first again', () => {
     const { clock, awoken, sleep } = sleeper()
     for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
-    sleep.claimed('honest')
-    sleep.rung('stranger', true)
+    sleep.ticketReceived('honest')
+    sleep.woken('stranger', true)
     clock.advance(2)
     lose(sleep, 1)
     for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
     const before = awoken.mock.calls.length
-    sleep.claimed('honest')
-    sleep.rung('stranger', true)
+    sleep.ticketReceived('honest')
+    sleep.woken('stranger', true)
     expect(awoken).toHaveBeenCalledTimes(before)
     sleep.end()
   })
@@ -56,8 +60,8 @@ describe('a sleeper that others deceive', () => {
     lose(sleep, 1)
     letGoInVain(clock, sleep)
     const before = awoken.mock.calls.length
-    sleep.claimed('liar')
-    sleep.rung('stranger', true)
+    sleep.ticketReceived('liar')
+    sleep.woken('stranger', true)
     expect(awoken, 'doubted').toHaveBeenCalledTimes(before + 1)
     sleep.end()
   })
@@ -66,22 +70,22 @@ describe('a sleeper that others deceive', () => {
     const { clock, awoken, sleep } = sleeper()
     clock.advance(1000)
     lose(sleep, 32)
-    sleep.rung('stranger', true)
+    sleep.woken('stranger', true)
     expect(awoken).toHaveBeenCalledTimes(1)
     lose(sleep, 2)
-    sleep.rung('stranger', true)
+    sleep.woken('stranger', true)
     clock.advance(9.9)
     expect(awoken).toHaveBeenCalledTimes(1)
     clock.advance(0.1)
-    expect([awoken.mock.calls.length, sleep.wake]).toEqual([2, 'rung'])
+    expect([awoken.mock.calls.length, sleep.wake]).toEqual([2, 'woken'])
 
     clock.advance(5)
     lose(sleep, 1)
-    sleep.rung('stranger', true)
+    sleep.woken('stranger', true)
     expect(awoken, 'paid off as time passes').toHaveBeenCalledTimes(3)
     lose(sleep, 9)
     sleep.end()
-    sleep.rung('stranger', true)
+    sleep.woken('stranger', true)
     expect(awoken).toHaveBeenCalledTimes(4)
   })
 
@@ -89,40 +93,44 @@ describe('a sleeper that others deceive', () => {
     const { clock, awoken, sleep } = sleeper()
     lose(sleep, 34)
     sleep.attempt()
-    sleep.rung('stranger', false)
-    sleep.fallAsleep()
+    sleep.woken('stranger', false)
+    sleep.wait()
     expect(sleep.wake).toBe('no')
     clock.advance(9.9)
     expect(awoken).not.toHaveBeenCalled()
     clock.advance(0.1)
-    expect([awoken.mock.calls.length, sleep.wake]).toEqual([1, 'rung'])
+    expect([awoken.mock.calls.length, sleep.wake]).toEqual([1, 'woken'])
 
     lose(sleep, 4)
     sleep.attempt()
-    sleep.awake('poll', false)
-    sleep.fallAsleep()
+    sleep.wakeUp('poll', false)
+    sleep.wait()
     expect(sleep.wake).toBe('poll')
     sleep.end()
   })
 
   test('a look that is due and a ring during one attempt are a ring, in whichever order they come', () => {
-    const heard = (...reasons: ('rung' | 'poll')[]): string => {
+    const heard = (...reasons: ('woken' | 'poll')[]): string => {
       const { awoken, sleep } = sleeper()
       sleep.attempt()
-      for (const reason of reasons) sleep.awake(reason, false)
+      for (const reason of reasons) sleep.wakeUp(reason, false)
       expect(awoken).not.toHaveBeenCalled()
-      sleep.fallAsleep()
+      sleep.wait()
       sleep.end()
       return sleep.wake
     }
-    expect([heard('poll'), heard('rung', 'poll'), heard('poll', 'rung')]).toEqual(['poll', 'rung', 'rung'])
+    expect([heard('poll'), heard('woken', 'poll'), heard('poll', 'woken')]).toEqual([
+      'poll',
+      'woken',
+      'woken',
+    ])
   })
 
   test('an attempt ends every other reason to look', () => {
     const { clock, awoken, sleep } = sleeper()
-    sleep.claimed('other')
-    sleep.fallAsleep()
-    sleep.rung('stranger', true)
+    sleep.ticketReceived('other')
+    sleep.wait()
+    sleep.woken('stranger', true)
     sleep.attempt()
     expect(clock.armed).toBe(0)
     clock.advance(1000)

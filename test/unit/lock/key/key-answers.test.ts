@@ -7,15 +7,15 @@ import { KEY_MACHINE, KEY_MOVES, type KeyState } from '../../../../src/lock/key/
 /** The state in which each question is on the wire. */
 const ASKED_IN: Readonly<Record<OperationKind, KeyState>> = {
   try: 'trying',
-  lineUp: 'inLine',
-  wait: 'asking',
-  queue: 'asking',
-  retry: 'asking',
-  poll: 'asking',
+  enqueue: 'queued',
+  wait: 'polling',
+  queue: 'polling',
+  retry: 'polling',
+  poll: 'polling',
   join: 'joining',
   rejoin: 'joining',
-  mark: 'marking',
-  unmark: 'marking',
+  mark: 'registeringIntent',
+  unmark: 'registeringIntent',
   leave: 'leaving',
   release: 'releasing',
   relinquish: 'releasing',
@@ -28,7 +28,7 @@ const ANSWERS = Object.values(SAID) as Answer[]
 /** As `SAID` says in its comments. */
 const ANSWERED: Readonly<Record<OperationKind, string>> = {
   try: 'gn',
-  lineUp: 'gfn',
+  enqueue: 'gfn',
   wait: 'gwc',
   queue: 'wc',
   retry: 'gnc',
@@ -89,12 +89,10 @@ test('a release is confirmed or found missing exactly once, and nothing else is'
 
 test('whatever waits for a wake-up has a time at which it looks by itself', () => {
   for (const { kind, answer, row } of allRows()) {
-    const sleeps = ['fallAsleep', 'sleepCrowded', 'giveWay'].filter((each) =>
-      row.react.includes(each as never),
-    )
+    const sleeps = ['wait', 'waitCrowded', 'yield'].filter((each) => row.react.includes(each as never))
     const isToSleep = row.to === 'waiting' || row.to === 'held'
     expect(sleeps.length, `${kind} ${answer}`).toBe(isToSleep ? 1 : 0)
-    expect(sleeps.includes('sleepCrowded')).toBe(
+    expect(sleeps.includes('waitCrowded')).toBe(
       answer === SAID.crowded && kind !== 'queue' && kind !== 'yield',
     )
   }
@@ -106,7 +104,7 @@ test('others that want the key are woken, once, unless they are doubted', () => 
     const isWanted =
       answer === SAID.doneAndWanted ||
       (kind === 'yield' && (answer === SAID.waiting || answer === SAID.crowded))
-    const rings = row.react.filter((each) => each === 'ring' || each === 'ringForOthers')
+    const rings = row.react.filter((each) => each === 'notify' || each === 'notifyUnlessSent')
     expect(rings.length, `${kind} ${answer}`).toBe(isWanted && !(doubts && isRelease) ? 1 : 0)
   }
 })
@@ -121,7 +119,7 @@ test('a caller that can not wait hears of every attempt that was in vain', () =>
 test('a race is lost after a wake-up only, and those who listen are seen when it is given up', () => {
   for (const { kind, row } of allRows()) {
     if (row.learn.includes('raceLost')) expect(kind).toBe('retry')
-    expect(row.learn.includes('contended')).toBe((kind === 'try' || kind === 'lineUp') && row.to === 'idle')
+    expect(row.learn.includes('contended')).toBe((kind === 'try' || kind === 'enqueue') && row.to === 'idle')
     if (row.learn.includes('othersListen')) expect(['release', 'relinquish', 'yield']).toContain(kind)
   }
   expect(AFTER.retry[SAID.no]!.learn).toEqual(['othersCame', 'hot', 'raceLost'])

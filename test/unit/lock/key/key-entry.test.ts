@@ -173,7 +173,8 @@ test('a bell that no process was meant to hear at this moment changes nothing', 
   // The holder hears a bell for its own key, and so does a process without it.
   const owner = b.snapshot().sessions[0]!.serverId
   for (const connection of world.server.connections)
-    if (connection.serverId !== owner) connection.hear((ears) => ears.rung('/orders', 'a stranger'))
+    if (connection.serverId !== owner)
+      connection.hear((handlers) => handlers.onWakeUp('/orders', 'a stranger'))
   await world.clock.run(100)
   expect([lock.state, await stateOf(elsewhere)]).toEqual(['held', 'pending'])
   await lock.release()

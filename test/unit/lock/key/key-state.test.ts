@@ -10,23 +10,23 @@ import {
 const STATES = Object.keys(KEY_MOVES) as KeyState[]
 const AT_REST: ReadonlySet<KeyState> = new Set(['idle', 'waiting', 'delayed', 'held'])
 /** The ringing is a statement of its own: who can't wait for others need not wait for that either. */
-const isUnderWay = ({ state, isMarked, isGivingWay, isClosing, head, mayLineUp }: KeyFacts): boolean =>
-  state === 'ringing'
-    ? isMarked || (isGivingWay && !mayLineUp && !(isClosing && head === null))
+const isUnderWay = ({ state, isMarked, isGivingWay, isClosing, head, mayEnqueue }: KeyFacts): boolean =>
+  state === 'notifying'
+    ? isMarked || (isGivingWay && !mayEnqueue && !(isClosing && head === null))
     : !AT_REST.has(state)
 
 /** Which state the entry goes to for each step that asks the server; the others ask nothing. */
 const LEADS_TO: Partial<Record<Step, KeyState>> = {
   try: 'trying',
-  wait: 'asking',
-  queue: 'asking',
-  lineUp: 'inLine',
-  retry: 'asking',
-  poll: 'asking',
+  wait: 'polling',
+  queue: 'polling',
+  enqueue: 'queued',
+  retry: 'polling',
+  poll: 'polling',
   join: 'joining',
   rejoin: 'joining',
-  mark: 'marking',
-  unmark: 'marking',
+  mark: 'registeringIntent',
+  unmark: 'registeringIntent',
   leave: 'leaving',
   release: 'releasing',
   relinquish: 'releasing',
@@ -40,7 +40,7 @@ function* allFacts(): Generator<KeyFacts> {
     for (const mode of ['exclusive', 'shared'] as const)
       for (const head of [null, 'exclusive', 'shared'] as const)
         for (const holderCount of [0, 1, 2])
-          for (const wake of ['no', 'rung', 'poll'] as const)
+          for (const wake of ['no', 'woken', 'poll'] as const)
             for (const isContended of booleans)
               for (const isGivingWay of booleans)
                 for (const isHurried of booleans)
@@ -49,7 +49,7 @@ function* allFacts(): Generator<KeyFacts> {
                       for (const mayHandOff of booleans)
                         for (const isLate of mode === 'shared' ? booleans : [false])
                           for (const isClosing of booleans)
-                            for (const mayLineUp of head === null ? [false] : booleans)
+                            for (const mayEnqueue of head === null ? [false] : booleans)
                               yield {
                                 state,
                                 mode,
@@ -59,7 +59,7 @@ function* allFacts(): Generator<KeyFacts> {
                                 isContended,
                                 isGivingWay,
                                 isHurried,
-                                mayLineUp,
+                                mayEnqueue,
                                 isDraining,
                                 isMarked,
                                 mayHandOff,
@@ -134,7 +134,7 @@ test('what is delayed is given to nobody, and given up only when the pool is clo
 test('who has just given it up for others queues before it asks', () => {
   for (const facts of allFacts()) {
     const isFree = facts.state === 'idle' && !facts.isMarked && !facts.isContended
-    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay && !facts.mayLineUp
+    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay && !facts.mayEnqueue
     expect(nextStep(facts) === 'queue').toBe(mayQueue)
   }
 })
@@ -149,7 +149,7 @@ test('at the end of a turn the others are looked for before the lock is passed o
     isContended: false,
     isGivingWay: false,
     isHurried: false,
-    mayLineUp: false,
+    mayEnqueue: false,
     isDraining: false,
     isMarked: false,
     mayHandOff: true,

@@ -15,8 +15,8 @@ const SAID: readonly Said[] = ['done', 'free', 'waiting', 'crowded', 'wanted', '
 /** As `PermitReply` says in its comments. */
 const ANSWERED: Readonly<Record<AskingState, readonly Said[]>> = {
   taking: ['done'],
-  inLine: ['done', 'free'],
-  asking: ['done', 'waiting', 'crowded'],
+  queued: ['done', 'free'],
+  polling: ['done', 'waiting', 'crowded'],
   releasing: ['done', 'wanted', 'awaited'],
   yielding: ['done', 'wanted', 'awaited'],
   leaving: ['done'],
@@ -45,9 +45,7 @@ test('every reply leads along a move that is legal', () => {
 
 test('interest that is kept has a time at which it is looked for by itself, or others to wait for', () => {
   for (const { row } of allRows()) {
-    const wakes = row.react.filter((each) =>
-      ['fallAsleep', 'sleepCrowded', 'giveWay', 'lookAgain'].includes(each),
-    )
+    const wakes = row.react.filter((each) => ['wait', 'waitCrowded', 'yield', 'lookAgain'].includes(each))
     if (row.to === 'waiting') expect(wakes).toHaveLength(1)
   }
 })
@@ -56,8 +54,8 @@ test('what was given up is gone, once, whoever is said to want it', () => {
   for (const { state, said, doubts, row } of allRows()) {
     const isRelease = state === 'releasing' || state === 'yielding'
     expect(row.react.filter((each) => each === 'gaveUp')).toHaveLength(isRelease ? 1 : 0)
-    expect(row.react.includes('ring')).toBe(said === 'wanted' && !doubts)
-    expect(row.react.includes('giveWay')).toBe(said === 'awaited' || (said === 'wanted' && !doubts))
+    expect(row.react.includes('notify')).toBe(said === 'wanted' && !doubts)
+    expect(row.react.includes('yield')).toBe(said === 'awaited' || (said === 'wanted' && !doubts))
     expect(row.react.includes('trustOthers')).toBe(isRelease && said !== 'wanted')
     expect(row.react.includes('lineGoesFirst')).toBe(said === 'awaited')
   }

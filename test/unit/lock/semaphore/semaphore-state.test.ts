@@ -12,11 +12,11 @@ const AT_REST: ReadonlySet<SemaphoreState> = new Set(['idle', 'waiting'])
 
 /** Which state the entry goes to for each step that asks the server; the others ask nothing. */
 const LEADS_TO: Partial<Record<SemaphoreStep, SemaphoreState>> = {
-  lineUp: 'inLine',
+  enqueue: 'queued',
   take: 'taking',
-  wait: 'asking',
-  retry: 'asking',
-  poll: 'asking',
+  wait: 'polling',
+  retry: 'polling',
+  poll: 'polling',
   release: 'releasing',
   yield: 'yielding',
   leave: 'leaving',
@@ -32,10 +32,10 @@ function* allFacts(): Generator<SemaphoreFacts> {
           for (const mayHandOff of spare > 0 ? booleans : [false])
             for (const isContended of booleans)
               for (const isGivingWay of booleans)
-                for (const mayLineUp of permitsHere === 0 && waiters > 0 ? booleans : [false])
-                  for (const wake of ['no', 'rung', 'poll'] as const)
+                for (const mayEnqueue of permitsHere === 0 && waiters > 0 ? booleans : [false])
+                  for (const wake of ['no', 'woken', 'poll'] as const)
                     // Who stands in line has nothing.
-                    if (state !== 'inLine' || permitsHere === 0)
+                    if (state !== 'queued' || permitsHere === 0)
                       yield {
                         ...{
                           state,
@@ -45,7 +45,7 @@ function* allFacts(): Generator<SemaphoreFacts> {
                           isContended,
                           isGivingWay,
                           wake,
-                          mayLineUp,
+                          mayEnqueue,
                         },
                         isWaitedFor: waiters > 0,
                         wanted: Math.min(waiters, 2 - permitsHere),

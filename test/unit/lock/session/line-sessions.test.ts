@@ -54,7 +54,7 @@ describe('a key that is to wait in the server', () => {
     const { lines } = linesOf([new StubSession(0), own])
     const entry = entryOn(own)
 
-    expect(lines.mayLineUp(entry)).toBe(true)
+    expect(lines.mayEnqueue(entry)).toBe(true)
     expect(lines.assignAlone(entry)).toBe(own)
     expect(own.clientCount).toBe(1)
   })
@@ -64,7 +64,7 @@ describe('a key that is to wait in the server', () => {
     const { lines } = linesOf([busy, empty])
     const entry = entryOn(busy)
 
-    expect(lines.mayLineUp(entry)).toBe(true)
+    expect(lines.mayEnqueue(entry)).toBe(true)
     expect(lines.assignAlone(entry)).toBe(empty)
     expect([busy.clientCount, empty.clientCount]).toEqual([1, 1])
   })
@@ -88,7 +88,7 @@ describe('a key that is to wait in the server', () => {
     const before = other.clientCount
     const entry = entryOn(busy)
 
-    expect(lines.mayLineUp(entry)).toBe(false)
+    expect(lines.mayEnqueue(entry)).toBe(false)
     expect(lines.assignAlone(entry)).toBe(busy)
     expect([busy.clientCount, other.clientCount]).toEqual([2, before])
   })
@@ -128,11 +128,11 @@ test('where every session waited and a caller needed one, none waits for ten sec
   clock.advance(500)
   lines.isInTheWay()
 
-  expect(lines.mayLineUp(entryOn(null))).toBe(false)
+  expect(lines.mayEnqueue(entryOn(null))).toBe(false)
   clock.advance(9999)
-  expect(lines.mayLineUp(entryOn(null))).toBe(false)
+  expect(lines.mayEnqueue(entryOn(null))).toBe(false)
   clock.advance(1)
-  expect(lines.mayLineUp(entryOn(null))).toBe(true)
+  expect(lines.mayEnqueue(entryOn(null))).toBe(true)
 })
 
 describe('a key that comes', () => {
@@ -143,7 +143,7 @@ describe('a key that comes', () => {
   })
 
   test('goes to no session that waits in the server, and to none that takes no more keys', () => {
-    const inLine = new StubSession(1, 'inLine')
+    const inLine = new StubSession(1, 'queued')
     const leaving = Object.assign(new StubSession(0), { isUsable: false })
     const other = new StubSession(5)
     expect(linesOf([inLine, leaving, other]).least()).toBe(other)

@@ -12,16 +12,16 @@ test('where GET_LOCK waits for whole seconds there is no line', () => {
 })
 
 test('an answer is what became of it, and what was drawn', async () => {
-  expect(await line(async () => ['f', 7]).lineUp('a', 5, false)).toEqual({ said: 'f', drawn: null })
-  expect(await line(async () => ['g12', 7]).lineUp('a', 5, true)).toEqual({ said: 'g', drawn: '12' })
-  expect(await line(async () => ['n', 7]).lineUp('a', 5, true)).toEqual({ said: 'n', drawn: null })
+  expect(await line(async () => ['f', 7]).enqueue('a', 5, false)).toEqual({ said: 'f', drawn: null })
+  expect(await line(async () => ['g12', 7]).enqueue('a', 5, true)).toEqual({ said: 'g', drawn: '12' })
+  expect(await line(async () => ['n', 7]).enqueue('a', 5, true)).toEqual({ said: 'n', drawn: null })
 })
 
 test('the wait is over however it ends', async () => {
   const states: boolean[] = []
   const failing = line(() => Promise.reject(new Error('interrupted')), states)
 
-  await expect(failing.lineUp('a', 5, true)).rejects.toThrow('interrupted')
+  await expect(failing.enqueue('a', 5, true)).rejects.toThrow('interrupted')
 
   expect(states).toEqual([true, false])
 })

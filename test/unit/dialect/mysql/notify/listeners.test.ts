@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Bells } from '../../../../../src/dialect/mysql/notify/listeners.js'
+import { NotificationListeners } from '../../../../../src/dialect/mysql/notify/listeners.js'
 import type { ServerConnection } from '../../../../../src/dialect/mysql/connection/server-connection.js'
 
 interface Said {
@@ -17,7 +17,7 @@ function session(): Said {
 }
 
 test('a session that waits in line is not asked to wake the bell: what it is told it does behind its wait', () => {
-  const bells = new Bells()
+  const bells = new NotificationListeners()
   const [first, second] = [session(), session()]
   bells.joined(first.session)
   bells.joined(second.session)
@@ -34,5 +34,5 @@ test('a session that waits in line is not asked to wake the bell: what it is tol
 })
 
 test('without a session nobody can say it', () => {
-  expect(new Bells().disturb(7)).toBe(false)
+  expect(new NotificationListeners().disturb(7)).toBe(false)
 })

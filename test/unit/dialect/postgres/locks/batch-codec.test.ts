@@ -3,7 +3,7 @@ import type { LockOperation } from '../../../../../src/dialect/lock-operation.js
 import { decodeAnswers, wantedIn } from '../../../../../src/dialect/postgres/locks/batch-answers.js'
 import { BatchEncoder, type EncodedBatch } from '../../../../../src/dialect/postgres/locks/batch-codec.js'
 import { CODE } from '../../../../../src/dialect/postgres/locks/batch-sql.js'
-import { InterestBook } from '../../../../../src/dialect/postgres/locks/registration-book.js'
+import { RegistrationBook } from '../../../../../src/dialect/postgres/locks/registration-book.js'
 import { encodeKey, type PostgresKey } from '../../../../../src/dialect/postgres/keys/key.js'
 
 const op = (text: string, key: string | PostgresKey = 'orders'): LockOperation => {
@@ -23,7 +23,7 @@ const twin = (key: string): PostgresKey => {
 
 /** One session: what it sends for an operation, and what becomes of the answers. */
 function session() {
-  const book = new InterestBook()
+  const book = new RegistrationBook()
   const encoder = new BatchEncoder(book)
   const encode = (operations: readonly LockOperation[], wanted = 0): EncodedBatch =>
     encoder.encode(operations, wanted)

@@ -103,7 +103,7 @@ describe('a batch', () => {
     const { link, names } = linked({ marks: marks as unknown as ServerFacts['marks'] })
 
     await link.run([ASKED])
-    await link.settled(KEY, 'shared')
+    await link.delayEnded(KEY, 'shared')
 
     expect(around).toEqual([[ASKED], [KEY, 'shared']])
     expect(names()).toEqual(['lockpool_try'])
@@ -111,7 +111,7 @@ describe('a batch', () => {
 
   test('has nothing to settle without marks', async () => {
     const { link, sent } = linked()
-    await link.settled(KEY, 'exclusive')
+    await link.delayEnded(KEY, 'exclusive')
 
     expect(sent).toEqual([])
   })
@@ -119,11 +119,11 @@ describe('a batch', () => {
 
 test('that the time after a fail-over is over is written down where there was one', async () => {
   const never = linked()
-  await never.link.settle()
+  await never.link.attachDelayEnded()
   expect(never.sent).toEqual([])
 
   const after = linked({ started: 'then' })
-  await after.link.settle()
+  await after.link.attachDelayEnded()
   expect(after.sent).toEqual([[SETTLED, [70, 'then']]])
 })
 
@@ -137,7 +137,7 @@ describe('what is told to others', () => {
     }
     const { link, sent } = linked({}, answers, await secretChannel())
 
-    const wanted = await link.ring(keys)
+    const wanted = await link.notify(keys)
 
     expect(sent.length).toBeGreaterThan(1)
     expect(sent.flatMap(([, values]) => values[1])).toEqual(keys.map(({ id }) => id))
@@ -153,28 +153,28 @@ describe('what is told to others', () => {
 
   test('a claim goes where everybody listens who may', async () => {
     const open = linked()
-    await open.link.claim(KEY)
+    await open.link.sendTicket(KEY)
     expect(open.sent).toEqual([['lockpool_tell', [PUBLIC_CHANNEL, `me claim ${KEY.id}`]]])
 
     const channel = await secretChannel()
     const closed = linked({}, {}, channel)
-    await closed.link.claim(KEY)
+    await closed.link.sendTicket(KEY)
     expect(closed.sent).toEqual([['lockpool_tell', [channel.secretName, `me claim ${KEY.id}`]]])
   })
 
   test('what has to be true is told under the secret, or not at all', async () => {
     const open = linked()
-    await open.link.tell('probe')
+    await open.link.broadcast('probe')
     expect(open.sent).toEqual([])
 
     const channel = await secretChannel()
     const closed = linked({}, {}, channel)
-    await closed.link.tell('probe')
+    await closed.link.broadcast('probe')
     const [[name, [where, message]]] = closed.sent as [[string, [string, string]]]
     expect([name, where]).toEqual(['lockpool_tell', channel.secretName])
     expect(channel.unseal(/^me tell (.*)$/.exec(message)![1]!)).toBe('probe')
 
-    await closed.link.tell('x'.repeat(100_000))
+    await closed.link.broadcast('x'.repeat(100_000))
     expect(closed.sent).toHaveLength(1)
   })
 })

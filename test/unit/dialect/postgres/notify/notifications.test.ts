@@ -4,12 +4,12 @@ import {
   callMessage,
   hear,
   listen,
-  ringMessages,
+  notifyMessages,
 } from '../../../../../src/dialect/postgres/notify/notifications.js'
 import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
 import { PostgresChannel } from '../../../../../src/dialect/postgres/notify/channel.js'
 import type { ServerConnection } from '../../../../../src/dialect/postgres/connection/server-connection.js'
-import type { Ears } from '../../../../../src/dialect/dialect.js'
+import type { NotificationHandlers } from '../../../../../src/dialect/dialect.js'
 
 const channel = new PostgresChannel()
 
@@ -41,13 +41,13 @@ class StubServer extends EventEmitter {
   }
 }
 
-function earsFor(heard: string[], name: string): Ears {
+function earsFor(heard: string[], name: string): NotificationHandlers {
   return {
-    strange: () => undefined,
-    rung: (key) => heard.push(`${name} rung ${key}`),
-    claimed: (key) => heard.push(`${name} claimed ${key}`),
-    told: (message) => heard.push(`${name} told ${message}`),
-    ended: () => heard.push(`${name} ended`),
+    onPublicMessage: () => undefined,
+    onWakeUp: (key) => heard.push(`${name} rung ${key}`),
+    onTicket: (key) => heard.push(`${name} claimed ${key}`),
+    onMessage: (message) => heard.push(`${name} told ${message}`),
+    onEnd: () => heard.push(`${name} ended`),
   }
 }
 
@@ -83,7 +83,7 @@ describe('messages', () => {
   test('messages stay within what a notification may carry', () => {
     const keys = Array.from({ length: 1000 }, (_, i) => encodeKey(-(2n ** 63n) + BigInt(i), ''))
 
-    const messages = ringMessages('abcdefghij', keys)
+    const messages = notifyMessages('abcdefghij', keys)
 
     expect(messages.flatMap(({ ids }) => ids)).toEqual(keys.map(({ id }) => id))
     for (const { head, ids } of messages) expect(head.length + ids.join(' ').length).toBeLessThan(8000)
@@ -92,11 +92,11 @@ describe('messages', () => {
   test.each(['', ' ', 'x', 'x ring', 'x fly 1 2', '\u0000', `x ring${' 1'.repeat(3)}`])(
     'what is not understood is not heard: %j',
     (payload) => {
-      const ears = { rung: vi.fn(), claimed: vi.fn(), told: vi.fn() }
+      const handlers = { onWakeUp: vi.fn(), onTicket: vi.fn(), onMessage: vi.fn() }
 
-      hear(payload, ears, () => null)
+      hear(payload, handlers, () => null)
 
-      expect(ears.rung.mock.calls).toEqual(
+      expect(handlers.onWakeUp.mock.calls).toEqual(
         payload.startsWith('x ring 1')
           ? [
               ['1', 'x'],
@@ -105,8 +105,8 @@ describe('messages', () => {
             ]
           : [],
       )
-      expect(ears.claimed).not.toHaveBeenCalled()
-      expect(ears.told).not.toHaveBeenCalled()
+      expect(handlers.onTicket).not.toHaveBeenCalled()
+      expect(handlers.onMessage).not.toHaveBeenCalled()
     },
   )
 })

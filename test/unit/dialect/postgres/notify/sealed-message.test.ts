@@ -66,18 +66,18 @@ test.each([
   'x TELL AAAA',
   'x tell2 AAAA',
 ])('"%s" tells nobody anything', (payload) => {
-  const ears = { rung: vi.fn(), claimed: vi.fn(), told: vi.fn() }
+  const handlers = { onWakeUp: vi.fn(), onTicket: vi.fn(), onMessage: vi.fn() }
   const seal = new Seal(SECRET, 'here')
 
-  hear(payload, ears, (sealed) => seal.open(sealed))
+  hear(payload, handlers, (sealed) => seal.open(sealed))
 
-  for (const ear of Object.values(ears)) expect(ear).not.toHaveBeenCalled()
+  for (const ear of Object.values(handlers)) expect(ear).not.toHaveBeenCalled()
 })
 
 test('of a message that names more keys than any of ours, no more are heard', () => {
-  const ears = { rung: vi.fn(), claimed: vi.fn(), told: vi.fn() }
+  const handlers = { onWakeUp: vi.fn(), onTicket: vi.fn(), onMessage: vi.fn() }
 
-  hear(`x ring${' 1'.repeat(3900)}`, ears, () => null)
+  hear(`x ring${' 1'.repeat(3900)}`, handlers, () => null)
 
-  expect(ears.rung.mock.calls.length).toBe(300)
+  expect(handlers.onWakeUp.mock.calls.length).toBe(300)
 })

@@ -2,7 +2,7 @@ import { assertMove } from '../../base/assert.js'
 import type { Cancel, Clock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
 import { inTime } from '../../base/in-time.js'
-import type { Dialect, Ears, Listening } from '../../dialect/dialect.js'
+import type { Dialect, NotificationHandlers, ListeningConnection } from '../../dialect/dialect.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
 import { Budget } from '../budget.js'
@@ -31,23 +31,25 @@ const HUSH_MS = 30_000
  * - `off`        no caller waits
  * - `opening`    the pool is opening a connection, or LISTEN is under way
  * - `listening`  notifications arrive
- * - `deaf`       no connection is available now; waiters poll
+ * - `polling`       no connection is available now; waiters poll
  */
-export type DoorbellState = 'off' | 'opening' | 'listening' | 'deaf'
+export type NotificationListenerState = 'off' | 'opening' | 'listening' | 'polling'
 
 /** Every legal move. */
-export const DOORBELL_MOVES: Readonly<Record<DoorbellState, readonly DoorbellState[]>> = {
-  off: ['opening', 'deaf'],
-  opening: ['listening', 'deaf'],
-  listening: ['off', 'deaf'],
-  deaf: ['opening', 'deaf', 'off'],
+export const LISTENER_MOVES: Readonly<
+  Record<NotificationListenerState, readonly NotificationListenerState[]>
+> = {
+  off: ['opening', 'polling'],
+  opening: ['listening', 'polling'],
+  listening: ['off', 'polling'],
+  polling: ['opening', 'polling', 'off'],
 }
 
-export interface DoorbellHost {
+export interface NotificationListenerHost {
   readonly agenda: Agenda
-  rung(keyId: string, sender: string): void
-  claimed(keyId: string, sender: string): void
-  told(message: string, sender: string): void
+  woken(keyId: string, sender: string): void
+  ticketReceived(keyId: string, sender: string): void
+  messageReceived(message: string, sender: string): void
   /** From now on notifications arrive. Earlier ones were missed. */
   listening(): void
   warn(message: string, error?: Error): void
@@ -58,22 +60,28 @@ export interface DoorbellHost {
  * connection without locks. It takes one only if one is free, and releases it when a borrower or a session needs it:
  * without it, waiters poll.
  */
-export class Doorbell<C extends object> {
+export class NotificationListener<C extends object> {
   readonly #pool: ConnectionPool<C>
   readonly #max: number
   readonly #dialect: Dialect<C>
   readonly #clock: Clock
-  readonly #host: DoorbellHost
-  #state: DoorbellState = 'off'
-  #sleepers = 0
+  readonly #host: NotificationListenerHost
+  #state: NotificationListenerState = 'off'
+  #waiters = 0
   #cancelTimer: Cancel | null = null
   #cancelCheck: Cancel | null = null
   readonly #strangers: Budget
   #cancelHush: Cancel | null = null
-  #current: { readonly lease: C & Lease; readonly listening: Listening } | null = null
+  #current: { readonly lease: C & Lease; readonly listening: ListeningConnection } | null = null
   #isClosed = false
 
-  constructor(pool: ConnectionPool<C>, max: number, dialect: Dialect<C>, clock: Clock, host: DoorbellHost) {
+  constructor(
+    pool: ConnectionPool<C>,
+    max: number,
+    dialect: Dialect<C>,
+    clock: Clock,
+    host: NotificationListenerHost,
+  ) {
     this.#pool = pool
     this.#max = max
     this.#dialect = dialect
@@ -82,24 +90,24 @@ export class Doorbell<C extends object> {
     this.#strangers = new Budget(clock, STRANGE_PER_SECOND)
   }
 
-  get state(): DoorbellState {
+  get state(): NotificationListenerState {
     return this.#state
   }
 
   /** One more entry waits. */
-  asleep(): void {
-    this.#sleepers++
-    if (this.#sleepers > 1) return
+  addWaiter(): void {
+    this.#waiters++
+    if (this.#waiters > 1) return
     this.#stopTimer()
     this.#listen()
   }
 
   /** One entry less. */
-  awake(): void {
-    this.#sleepers--
-    if (this.#sleepers > 0) return
+  removeWaiter(): void {
+    this.#waiters--
+    if (this.#waiters > 0) return
     this.#stopTimer()
-    if (this.#state === 'deaf') this.#move('off')
+    if (this.#state === 'polling') this.#move('off')
     if (this.#state === 'listening')
       this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#hangUp('off'))
   }
@@ -130,18 +138,18 @@ export class Doorbell<C extends object> {
     let lent: (C & Lease) | null = null // The pool may ask for it before it arrives here.
     const lease = (lent = await this.#pool.connect({ reserved: true, onWanted: () => this.#give(lent) }))
     let end: Error | undefined
-    const ears: Ears = {
-      rung: (keyId, sender) => this.#host.rung(keyId, sender),
-      claimed: (keyId, sender) => this.#host.claimed(keyId, sender),
-      told: (message, sender) => this.#host.told(message, sender),
-      strange: () => void (this.#strangers.spend() || this.#hush()),
-      ended: (cause) => {
+    const handlers: NotificationHandlers = {
+      onWakeUp: (keyId, sender) => this.#host.woken(keyId, sender),
+      onTicket: (keyId, sender) => this.#host.ticketReceived(keyId, sender),
+      onMessage: (message, sender) => this.#host.messageReceived(message, sender),
+      onPublicMessage: () => void (this.#strangers.spend() || this.#hush()),
+      onEnd: (cause) => {
         end = cause
         if (this.#current?.lease === lease) this.#ended()
       },
     }
     try {
-      const listening = await this.#answered(this.#dialect.listen(lease, ears))
+      const listening = await this.#answered(this.#dialect.listen(lease, handlers))
       // The connection may have ended while the answer was on its way.
       if (end !== undefined) throw end
       this.#current = { lease, listening }
@@ -152,7 +160,7 @@ export class Doorbell<C extends object> {
     this.#move('listening')
     if (this.#isClosed) return this.#hangUp('off')
     this.#checkLater()
-    if (this.#sleepers === 0) this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#hangUp('off'))
+    if (this.#waiters === 0) this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#hangUp('off'))
     else this.#host.listening()
   }
 
@@ -169,7 +177,7 @@ export class Doorbell<C extends object> {
   async #hear(strangers: boolean): Promise<void> {
     const current = this.#current!
     try {
-      await this.#answered(current.listening.hear(strangers))
+      await this.#answered(current.listening.receivePublic(strangers))
       // Notifications sent meanwhile were missed.
       if (strangers && this.#current === current) this.#host.listening()
     } catch (error) {
@@ -201,8 +209,8 @@ export class Doorbell<C extends object> {
   /** A caller waits for a connection in vain. */
   #give(lease: (C & Lease) | null): boolean {
     if (this.#current?.lease !== lease) return false
-    void this.#hangUp('deaf')
-    if (this.#sleepers > 0) this.#tryAgain()
+    void this.#hangUp('polling')
+    if (this.#waiters > 0) this.#tryAgain()
     return true
   }
 
@@ -213,7 +221,7 @@ export class Doorbell<C extends object> {
     current.lease.release(true)
     this.#move('off')
     this.#stopTimer()
-    if (this.#sleepers > 0) this.#tryAgain()
+    if (this.#waiters > 0) this.#tryAgain()
   }
 
   #forget(): void {
@@ -223,7 +231,7 @@ export class Doorbell<C extends object> {
     this.#cancelCheck = this.#cancelHush = null
   }
 
-  async #hangUp(next: 'off' | 'deaf'): Promise<void> {
+  async #hangUp(next: 'off' | 'polling'): Promise<void> {
     const current = this.#current
     if (current === null) return
     this.#forget()
@@ -244,17 +252,17 @@ export class Doorbell<C extends object> {
 
   #tryAgain(): void {
     if (this.#isClosed) return
-    this.#move('deaf')
+    this.#move('polling')
     this.#stopTimer()
     this.#cancelTimer = this.#clock.after(TRY_AGAIN_MS, () => {
       this.#cancelTimer = null
-      if (this.#sleepers > 0) this.#listen()
+      if (this.#waiters > 0) this.#listen()
     })
   }
 
   /** Only this method writes the state. */
-  #move(to: DoorbellState): void {
-    assertMove(DOORBELL_MOVES, this.#state, to, 'doorbell')
+  #move(to: NotificationListenerState): void {
+    assertMove(LISTENER_MOVES, this.#state, to, 'listener')
     this.#state = to
   }
 

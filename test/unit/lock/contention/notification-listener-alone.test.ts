@@ -1,8 +1,8 @@
 /** The bell by itself: when it takes a connection, what it hears on it, and when it gives it back. */
 import { expect, test } from 'vitest'
-import type { Ears } from '../../../../src/dialect/dialect.js'
+import type { NotificationHandlers } from '../../../../src/dialect/dialect.js'
 import { Agenda } from '../../../../src/lock/contention/agenda.js'
-import { Doorbell } from '../../../../src/lock/contention/doorbell.js'
+import { NotificationListener } from '../../../../src/lock/contention/notification-listener.js'
 import { ManualClock, settle } from '../../../../src/testing/manual-clock.js'
 
 function bellOf(max = 2) {
@@ -10,7 +10,7 @@ function bellOf(max = 2) {
   const seen: unknown[] = []
   const pool = { idleCount: 1, totalCount: 2, isClosed: false, wanted: [] as (() => boolean)[], connects: 0 }
   const answers = { check: () => Promise.resolve() }
-  const ears: Ears[] = []
+  const handlers: NotificationHandlers[] = []
   const connect = (options: { reserved: boolean; onWanted: () => boolean }): Promise<object> => {
     pool.connects++
     pool.wanted.push(options.onWanted)
@@ -18,8 +18,8 @@ function bellOf(max = 2) {
     return Promise.resolve({ id, release: (error?: unknown) => seen.push(['back', id, error === undefined]) })
   }
   const dialect = {
-    listen: (_: object, given: Ears) => {
-      ears.push(given)
+    listen: (_: object, given: NotificationHandlers) => {
+      handlers.push(given)
       return Promise.resolve({
         check: () => answers.check(),
         hear: (strangers: boolean) => (seen.push(['hear', strangers]), Promise.resolve()),
@@ -29,19 +29,19 @@ function bellOf(max = 2) {
   }
   const host = {
     agenda: new Agenda(),
-    rung: (...of: string[]) => seen.push(['rung', ...of]),
-    claimed: (...of: string[]) => seen.push(['claimed', ...of]),
-    told: (...of: string[]) => seen.push(['told', ...of]),
+    woken: (...of: string[]) => seen.push(['woken', ...of]),
+    ticketReceived: (...of: string[]) => seen.push(['ticketReceived', ...of]),
+    messageReceived: (...of: string[]) => seen.push(['messageReceived', ...of]),
     listening: () => seen.push('listening'),
     warn: (message: string) => seen.push(`warning: ${message}`),
   }
-  const bell = new Doorbell({ ...pool, connect } as never, max, dialect as never, clock, host)
-  return { bell, clock, seen, pool, answers, ears }
+  const bell = new NotificationListener({ ...pool, connect } as never, max, dialect as never, clock, host)
+  return { bell, clock, seen, pool, answers, handlers }
 }
 
 test('a connection that is asked back before it has arrived is not given back, and nothing fails', async () => {
   const { bell, pool } = bellOf()
-  bell.asleep()
+  bell.addWaiter()
   for (let tick = 0; pool.wanted.length === 0 && tick < 10; tick++) await Promise.resolve()
 
   expect(pool.wanted[0]!()).toBe(false)
@@ -50,24 +50,24 @@ test('a connection that is asked back before it has arrived is not given back, a
 })
 
 test('it listens while somebody sleeps, hears everything, and lingers a little', async () => {
-  const { bell, clock, seen, pool, ears } = bellOf()
-  bell.asleep()
-  bell.asleep()
+  const { bell, clock, seen, pool, handlers } = bellOf()
+  bell.addWaiter()
+  bell.addWaiter()
   await settle()
   expect([bell.state, pool.connects, seen]).toEqual(['listening', 1, ['listening']])
-  ears[0]!.rung('k', 'a')
-  ears[0]!.claimed('k', 'b')
-  ears[0]!.told('news', 'c')
+  handlers[0]!.onWakeUp('k', 'a')
+  handlers[0]!.onTicket('k', 'b')
+  handlers[0]!.onMessage('news', 'c')
   expect(seen.slice(1)).toEqual([
-    ['rung', 'k', 'a'],
-    ['claimed', 'k', 'b'],
-    ['told', 'news', 'c'],
+    ['woken', 'k', 'a'],
+    ['ticketReceived', 'k', 'b'],
+    ['messageReceived', 'news', 'c'],
   ])
 
-  bell.awake()
+  bell.removeWaiter()
   await clock.run(200_000)
   expect(bell.state, 'one still sleeps').toBe('listening')
-  bell.awake()
+  bell.removeWaiter()
   expect(bell.state).toBe('listening')
   await clock.run(200_000)
   expect([bell.state, seen.at(-1), clock.armed]).toEqual(['off', ['back', 1, true], 0])
@@ -75,68 +75,68 @@ test('it listens while somebody sleeps, hears everything, and lingers a little',
 
 test('with one connection for everything it takes none', async () => {
   const { bell, clock, pool } = bellOf(1)
-  bell.asleep()
+  bell.addWaiter()
   await settle()
-  expect([bell.state, pool.connects, clock.armed]).toEqual(['deaf', 0, 1])
-  bell.awake()
+  expect([bell.state, pool.connects, clock.armed]).toEqual(['polling', 0, 1])
+  bell.removeWaiter()
   expect([bell.state, clock.armed]).toEqual(['off', 0])
 })
 
 test('whoever wants the connection gets it, and it is tried again while somebody sleeps', async () => {
   const { bell, clock, seen, pool } = bellOf()
-  bell.asleep()
+  bell.addWaiter()
   await settle()
   expect(pool.wanted[0]!()).toBe(true)
   await settle()
-  expect([bell.state, seen.at(-1)]).toEqual(['deaf', ['back', 1, true]])
+  expect([bell.state, seen.at(-1)]).toEqual(['polling', ['back', 1, true]])
   expect(pool.wanted[0]!(), 'it has it no more').toBe(false)
   await clock.run(60_000)
   expect([bell.state, pool.connects]).toEqual(['listening', 2])
   expect(pool.wanted[0]!(), 'nor another').toBe(false)
 
-  bell.awake()
+  bell.removeWaiter()
   expect(pool.wanted[1]!()).toBe(true)
   await clock.run(60_000)
-  expect([bell.state, pool.connects, clock.armed]).toEqual(['deaf', 2, 0])
+  expect([bell.state, pool.connects, clock.armed]).toEqual(['polling', 2, 0])
 })
 
 test('an end is followed by another try if somebody sleeps, and by none if not', async () => {
-  const { bell, clock, ears, pool } = bellOf()
-  bell.asleep()
+  const { bell, clock, handlers, pool } = bellOf()
+  bell.addWaiter()
   await settle()
-  ears[0]!.ended(new Error('gone'))
-  ears[0]!.ended(new Error('again'))
-  expect(bell.state).toBe('deaf')
+  handlers[0]!.onEnd(new Error('gone'))
+  handlers[0]!.onEnd(new Error('again'))
+  expect(bell.state).toBe('polling')
   await clock.run(60_000)
   expect([bell.state, pool.connects]).toEqual(['listening', 2])
-  ears[0]!.ended(new Error('late'))
+  handlers[0]!.onEnd(new Error('late'))
   expect(bell.state, 'it is about another').toBe('listening')
 
-  bell.awake()
-  ears[1]!.ended(new Error('gone'))
+  bell.removeWaiter()
+  handlers[1]!.onEnd(new Error('gone'))
   await clock.run(60_000)
   expect([bell.state, pool.connects, clock.armed]).toEqual(['off', 2, 0])
 })
 
 test('a check without an answer makes it deaf, and says so once', async () => {
   const { bell, clock, answers, seen } = bellOf()
-  bell.asleep()
+  bell.addWaiter()
   await settle()
   answers.check = () => Promise.reject(new Error('silence'))
   for (let i = 0; i < 200 && bell.state === 'listening'; i++) await clock.run(500)
-  expect(bell.state).toBe('deaf')
+  expect(bell.state).toBe('polling')
   expect(seen.filter((each) => String(each).startsWith('warning'))).toHaveLength(1)
   answers.check = () => Promise.resolve()
-  bell.awake()
+  bell.removeWaiter()
   await bell.close()
   expect(clock.armed).toBe(0)
 })
 
 test('strangers who flood it are not heard for half a minute, and then it is as if it had just begun', async () => {
-  const { bell, clock, ears, seen } = bellOf()
-  bell.asleep()
+  const { bell, clock, handlers, seen } = bellOf()
+  bell.addWaiter()
   await settle()
-  for (let i = 0; i < 20_000; i++) ears[0]!.strange()
+  for (let i = 0; i < 20_000; i++) handlers[0]!.onPublicMessage()
   await settle()
   expect(seen.slice(1)).toEqual([
     expect.stringMatching(/^warning: the notification channel is flooded/),
@@ -151,7 +151,7 @@ test('strangers who flood it are not heard for half a minute, and then it is as 
 test('after the end nobody is listened for', async () => {
   const { bell, clock, pool } = bellOf()
   await bell.close()
-  bell.asleep()
+  bell.addWaiter()
   await settle()
   expect([bell.state, pool.connects, clock.armed]).toEqual(['off', 0, 0])
 })
