@@ -98,7 +98,7 @@ describe('layers', () => {
   })
 })
 
-describe.each(['src/dialect/postgres/', 'src/dialect/mysql/'])('rooms of %s', (house) => {
+describe.each(['src/dialect/postgres/', 'src/dialect/mysql/', 'src/serve/'])('rooms of %s', (house) => {
   const rooms = tableRows(section(ARCHITECTURE, `\`${house}\``)).map(([room, , allowed]) => ({
     room: room!.replaceAll('`', ''),
     allowed: allowed === 'nothing' ? [] : allowed!.split(', '),

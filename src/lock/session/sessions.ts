@@ -2,6 +2,7 @@ import type { Cancel, Clock, Instant } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { ConnectionError, LockError, PoolClosedError } from '../../base/errors.js'
 import { inTime } from '../../base/in-time.js'
+import { Unfinished } from '../../base/unfinished.js'
 import { SESSION_LOCKS } from '../../dialect/capabilities.js'
 import type { Dialect, LinkSettings, LockLink } from '../../dialect/dialect.js'
 import type { Agenda } from '../contention/agenda.js'
@@ -65,7 +66,7 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #opener: SessionOpener<C>
   readonly #opening = new Set<AbortController>()
   /** What may still use connections: attempts to open a session, and sessions that give up what they had. */
-  readonly #unfinished = new Set<Promise<void>>()
+  readonly #unfinished = new Unfinished()
   #readiness: Deferred<void> | null = null
   #lastFailure: LockError | null = null
   #nextId = 1
@@ -95,7 +96,7 @@ export class Sessions<C extends object> implements SessionHost {
       make: (...parts) => this.#make(...parts),
       spare: (session) => this.#spare(session),
       abandon: (link) => this.#abandon(link),
-      unfinished: (work) => this.#await(work),
+      unfinished: (work) => this.#unfinished.add(work),
     })
   }
 
@@ -161,18 +162,13 @@ export class Sessions<C extends object> implements SessionHost {
     }
     await Promise.all(retiring)
     // An attempt that was given up may leave a session to abandon.
-    while (this.#unfinished.size > 0) await Promise.all(this.#unfinished)
+    await this.#unfinished.ended()
   }
 
   /** A session without a connection of its own does not end with one. */
   #abandon(link: LockLink): void {
     const parting = link.abandon?.()
-    if (parting !== undefined) this.#await(parting)
-  }
-
-  #await(work: Promise<void>): void {
-    this.#unfinished.add(work)
-    void work.finally(() => this.#unfinished.delete(work))
+    if (parting !== undefined) this.#unfinished.add(parting)
   }
 
   clientsOf(session: Session): readonly Client[] {
@@ -255,7 +251,7 @@ export class Sessions<C extends object> implements SessionHost {
           this.#openFailed(error, opening.signal.aborted)
         },
       )
-      this.#await(attempt)
+      this.#unfinished.add(attempt)
     })
   }
 

@@ -4,8 +4,8 @@ import type { LockSource } from '../locks/lock-source.js'
 import type { PermitSource } from '../locks/own-calls.js'
 import type { KnownTexts } from '../sql/known-texts.js'
 import type { AbortStock } from './abort-stock.js'
-import type { ServerSettings } from './client-settings.js'
-import type { Evaluator, Passing } from './passing.js'
+import type { ServerSettings } from '../client/client-settings.js'
+import type { Evaluator, Passing } from '../upstream/passing.js'
 
 /** What all sessions have in common. */
 export interface SessionPorts<ClientSession> {

@@ -3,7 +3,7 @@ import { LockTimeoutError } from '../../base/errors.js'
 import type { Patience } from '../locks/lock-source.js'
 import { SqlError } from '../messages/sql-error.js'
 import type { AbortStock } from './abort-stock.js'
-import type { Settings } from './client-settings.js'
+import type { Settings } from '../client/client-settings.js'
 
 /** The pool waits at most a day, or for ever. */
 const LONGEST_MS = 86_400_000

@@ -1,7 +1,7 @@
 import { BACKEND } from '../messages/backend.js'
 import type { Message } from '../messages/message-reader.js'
 import { SqlError } from '../messages/sql-error.js'
-import type { Bound } from '../session/bound.js'
+import type { Bound } from '../prepared/bound.js'
 import type { Evaluation } from '../sql/statement.js'
 import { bind, execute, parse } from './frontend-messages.js'
 import { readRow } from './read-description.js'

@@ -1,7 +1,7 @@
 import { BACKEND } from '../messages/backend.js'
 import { BodyReader } from '../messages/body-reader.js'
 import type { Message } from '../messages/message-reader.js'
-import type { Description } from '../session/passing.js'
+import type { Description } from './passing.js'
 
 /** Of the answers to Parse and Describe of a statement. */
 export function readDescription(answers: readonly Message[]): Description {

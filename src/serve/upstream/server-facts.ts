@@ -1,5 +1,5 @@
 import type { Queryable } from '../../dialect/queryable.js'
-import type { ServerSettings } from '../session/client-settings.js'
+import type { ServerSettings } from '../client/client-settings.js'
 import { READ_IDENTITY, READ_SETTINGS } from './facts-sql.js'
 
 /** Settings that a session has of its own: those of the session that was asked say nothing. */

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { Unfinished } from '../../../base/unfinished.js'
 import type { ConnectionFactory, Progress } from '../../../pool/connection-factory.js'
 import type { Lease } from '../../../pool/lease.js'
 import { checkGreeted, greet, type ConnectionHooks } from './connection-hooks.js'
@@ -21,7 +22,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   readonly #dirt = new WeakMap<PostgresConnection, Dirt>()
   /** All connections are to one database, as one role. */
   readonly #reach = new Reach()
-  readonly #cancels = new Set<Promise<void>>()
+  readonly #cancels = new Unfinished()
 
   constructor(config: pg.ClientConfig, hooks: ConnectionHooks = {}, ports: FinderPorts = {}) {
     this.#finder = new PrimaryFinder(config, ports)
@@ -65,7 +66,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
 
   /** When the server has been told to give up what was under way: who ends the process before that has not told it. */
   async settled(): Promise<void> {
-    await Promise.all(this.#cancels)
+    await this.#cancels.ended()
   }
 
   async check(connection: PostgresConnection): Promise<void> {
@@ -125,8 +126,6 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   }
 
   #mind(canceled: Promise<void> | null): void {
-    if (canceled === null || this.#cancels.has(canceled)) return
-    this.#cancels.add(canceled)
-    void canceled.then(() => this.#cancels.delete(canceled))
+    if (canceled !== null) this.#cancels.add(canceled)
   }
 }

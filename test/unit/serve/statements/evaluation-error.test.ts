@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { errorFields, readErrorFields } from '../../../../src/serve/messages/error-fields.js'
 import { UpstreamError } from '../../../../src/serve/messages/upstream-error.js'
-import { evaluationError } from '../../../../src/serve/session/evaluation-error.js'
+import { evaluationError } from '../../../../src/serve/statements/evaluation-error.js'
 
 test('an error of an evaluation names the function that the client called, and no place in a text it did not write', () => {
   const upstream = new UpstreamError(

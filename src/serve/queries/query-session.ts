@@ -1,8 +1,8 @@
-import type { ClientLink } from './client-link.js'
-import type { Passing } from './passing.js'
-import type { Evaluator } from './passing.js'
+import type { ClientLink } from '../client/client-link.js'
+import type { Passing } from '../upstream/passing.js'
+import type { Evaluator } from '../upstream/passing.js'
 import type { KnownTexts } from '../sql/known-texts.js'
-import type { StatementContext } from './statement-context.js'
+import type { StatementContext } from '../statements/statement-context.js'
 
 /** One client, as the two query protocols see it. */
 export interface QuerySession extends StatementContext {

@@ -1,6 +1,6 @@
 import { SqlError } from '../messages/sql-error.js'
 import type { Statement } from '../sql/statement.js'
-import type { Bound } from './bound.js'
+import type { Bound } from '../prepared/bound.js'
 import type { Outcome } from './outcome.js'
 import {
   notOffered,

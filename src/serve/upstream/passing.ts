@@ -1,5 +1,5 @@
 import type { Evaluation } from '../sql/statement.js'
-import type { Bound } from './bound.js'
+import type { Bound } from '../prepared/bound.js'
 
 /** How one client's statements reach the upstream. Answers of the upstream go to the client as they come. */
 export interface Passing {

@@ -2,10 +2,10 @@ import { EMPTY_QUERY } from '../messages/backend.js'
 import { SqlError } from '../messages/sql-error.js'
 import { describeAsText } from '../messages/usual-answers.js'
 import type { Statement } from '../sql/statement.js'
-import { UNBOUND } from './bound.js'
-import { checkEvaluations, checkMayRun, isAnsweredHere, refusal } from './executor.js'
+import { UNBOUND } from '../prepared/bound.js'
+import { checkEvaluations, checkMayRun, isAnsweredHere, refusal } from '../statements/executor.js'
 import type { QuerySession } from './query-session.js'
-import { resultColumns } from './result-columns.js'
+import { resultColumns } from '../statements/result-columns.js'
 import { complete, runStatement, sendOutcome } from './run-statement.js'
 
 /**

@@ -3,10 +3,10 @@ import type { Patience } from '../locks/lock-source.js'
 import type { PermitOwner } from '../locks/own-calls.js'
 import type { Value } from '../messages/values.js'
 import type { SessionFunction } from '../sql/statement.js'
-import type { Evaluate } from './arguments.js'
-import type { PreparedStatements } from './prepared-statements.js'
-import type { Settings } from './client-settings.js'
-import type { Transaction } from './transaction.js'
+import type { Evaluate } from '../prepared/arguments.js'
+import type { PreparedStatements } from '../prepared/prepared-statements.js'
+import type { Settings } from '../client/client-settings.js'
+import type { Transaction } from '../client/transaction.js'
 
 /** What a statement uses: all that belongs to one client. */
 export interface StatementContext {
