@@ -49,6 +49,14 @@ SELECT DISTINCT objid::text AS key
 FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 1 AND granted`
 
+/** The same of locks that are rows. The process that has each, and the token, only of writers. */
+export const HELD_ROWS = `
+SELECT l.key::text AS key, l.token::text AS token, member.name AS holder, l.owner IS NOT NULL AND member.id IS NULL AS is_orphan
+FROM lockpool.lease AS l
+LEFT JOIN lockpool.member AS member ON member.id = l.owner
+WHERE (l.owner IS NOT NULL OR cardinality(l.readers) > 0) AND member.dead IS NOT TRUE
+  AND l.key < 2147483648 AND l.key > 0`
+
 /** Sessions of the workers: `chaos w3.1` are the pool's. */
 export const SESSIONS = `
 SELECT
@@ -68,6 +76,17 @@ export const LEFT_LOCKS = `
 SELECT format('%s lock (%s, %s, %s) of process %s', mode, classid, objid, objsubid, pid) AS what
 FROM pg_locks
 WHERE locktype = 'advisory'`
+
+/** Rows that name a process other than `$1`. */
+export const LEFT_ROWS = `
+SELECT format('row of key %s: owner %s, readers %s, waiters %s', key, owner, readers, waiters) AS what
+FROM lockpool.lease
+WHERE (owner IS NOT NULL OR cardinality(readers) > 0 OR cardinality(waiters) > 0)
+  AND NOT EXISTS (SELECT FROM lockpool.member WHERE id = owner AND name LIKE '%(' || $1 || ')')
+UNION ALL
+SELECT format('member %s of %s, %s', id, name, CASE WHEN dead THEN 'dead' ELSE 'alive' END)
+FROM lockpool.member
+WHERE name NOT LIKE '%(' || $1 || ')'`
 
 export const LEFT_SESSIONS = `
 SELECT format('session %s of %s: %s, %s', pid, application_name, state, query) AS what

@@ -1,6 +1,7 @@
 import { isHold, readAsks } from './check/asks.js'
 import type { Finding } from './check/finding.js'
 import {
+  findLostGrants,
   findLostWakeUps,
   findMisbehaviour,
   findOutlivedDeadlines,
@@ -50,6 +51,7 @@ export function check(history: History, patience: Patience = PATIENCE): Verdict 
     ...findTokenRegressions(asks),
     ...badWrites.filter(({ isExcused }) => !isExcused).map(({ kind, what }): Finding => ({ kind, what })),
     ...findLostWakeUps(asks, history, patience),
+    ...findLostGrants(asks, history, patience),
     ...findOutlivedDeadlines(asks, history, patience),
     ...takeOverFindings(takeOvers, history.leaseMs, patience),
     ...findUnknownErrors(asks),

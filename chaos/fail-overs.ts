@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sometime, type Scene, type StrikeKind } from './strike-kind.js'
+import { aimAt, sometime, type Scene, type StrikeKind } from './strike-kind.js'
 
 /** How long, in leases, a replica may have heard nothing when it has to take over. */
 const LONGEST_LAG = 1.2
@@ -9,13 +9,13 @@ const LONGEST_LAG = 1.2
  * program. The replica is behind more often than not, so locks, tokens, marks and writes are lost.
  */
 async function failOver(scene: Scene): Promise<void> {
-  const { cluster, workers, random, leaseMs } = scene
+  const { cluster, random, leaseMs } = scene
   const lagMs = random.chance(0.3) ? 0 : LONGEST_LAG * leaseMs * random.next()
   // Whoever connects too soon finds a server that takes no writes.
-  if (random.chance(0.3)) for (const { proxy } of workers) proxy.aimAt(cluster.standbyPort!)
+  if (random.chance(0.3)) aimAt(scene, cluster.standbyPort!)
   const signal = random.chance(0.7) ? 'SIGKILL' : 'SIGQUIT'
   await cluster.failOver({ whileBehind: () => sleep(lagMs), signal })
-  for (const { proxy } of workers) proxy.aimAt(cluster.port)
+  aimAt(scene, cluster.port)
 }
 
 export const FAIL_OVERS: readonly StrikeKind[] = [

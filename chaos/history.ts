@@ -67,10 +67,18 @@ export interface Strike extends Span {
   readonly isSilence: boolean
 }
 
+export interface Holder {
+  /** `w2.3`; null if it is no worker, or none that is known. */
+  readonly process: string | null
+  readonly token: string
+}
+
 /** Which keys somebody has, by the server's own lock table. */
 export interface Sighting {
   readonly at: Moment
   readonly held: ReadonlySet<string>
+  /** By key, the process that the server takes to have it, and since which token; of locks that are rows alone. */
+  readonly holders?: ReadonlyMap<string, Holder>
 }
 
 /** A write to the guarded row that the server accepted, in the order in which it did. */

@@ -14,10 +14,12 @@ interface Round extends Verdict {
 }
 
 async function main(options: ChaosOptions): Promise<void> {
-  const { minutes, isStrict, workers, json, scenario } = options
+  const { minutes, isStrict, backend, workers, json, scenario } = options
   const write = (text: string): void => void process.stdout.write(text)
   if (scenario !== null) return runScenario(scenario, options.rounds, write)
-  write(`chaos: ${minutes} rounds of a minute, ${workers} processes, ${isStrict ? 'strict' : 'plain'} mode\n`)
+  write(
+    `chaos: ${minutes} rounds of a minute, ${workers} processes, ${isStrict ? 'strict' : 'plain'} mode, ${backend}\n`,
+  )
   const rounds: Round[] = []
   const cluster = await Cluster.startedBy(startEmbeddedPostgres)
   try {
@@ -25,17 +27,20 @@ async function main(options: ChaosOptions): Promise<void> {
       const say = (what: string): void => {
         if (process.stdout.isTTY) write(`\r\x1b[Kround ${seed}: ${what}`.slice(0, 100))
       }
-      const history = await runRound(cluster, { seed, ms: ROUND_MS, workers, isStrict, say })
+      const history = await runRound(cluster, { seed, ms: ROUND_MS, workers, isStrict, backend, say })
       const verdict = check(history)
       rounds.push({ seed, ...verdict })
-      write(`${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(seed, isStrict, verdict)}\n`)
+      write(
+        `${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(seed, backend === 'table' ? '--backend table' : isStrict ? '--strict' : '', verdict)}\n`,
+      )
     }
   } finally {
     await cluster.stop()
   }
   const findings = rounds.reduce((sum, round) => sum + round.findings.length, 0)
   write(`\n${rounds.length} rounds, ${findings} findings\n`)
-  if (json !== null) await writeFile(json, `${JSON.stringify({ version: 1, isStrict, rounds }, null, 2)}\n`)
+  if (json !== null)
+    await writeFile(json, `${JSON.stringify({ version: 1, isStrict, backend, rounds }, null, 2)}\n`)
   // What is still on its way in a proxy is on its way to nobody.
   process.exit(findings === 0 ? 0 : 1)
 }

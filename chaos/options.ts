@@ -1,13 +1,16 @@
 import { parseArgs } from 'node:util'
 
+export type Backend = 'advisory' | 'table'
+
 const SCENARIO_NAMES: readonly string[] = ['unflushed', 'return', 'leases']
 
-export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--workers N] [--json FILE]
+export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--backend advisory|table] [--workers N] [--json FILE]
        npm run chaos -- --scenario unflushed|return|leases [--rounds N]
 
   --minutes N   rounds of a minute each (default 2)
   --seed N      of the first round; the next has the next (default: by chance)
   --strict      with \`strict: true\`: then nothing may overlap, whatever the server does
+  --backend B   table: locks as rows, behind a PgBouncer in transaction mode, with the checks of --strict (default: advisory)
   --workers N   processes that contend (default 4)
   --json FILE   where the results go
   --scenario S  one thing again and again instead, as hard as it gets: a crash with tokens that are not written (unflushed),
@@ -18,7 +21,9 @@ export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict
 export interface ChaosOptions {
   readonly minutes: number
   readonly seed: number
+  /** Whether nothing may overlap, whatever the server does. */
   readonly isStrict: boolean
+  readonly backend: Backend
   readonly workers: number
   readonly json: string | null
   readonly scenario: string | null
@@ -33,16 +38,19 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
       minutes: { type: 'string', default: '2' },
       seed: { type: 'string' },
       strict: { type: 'boolean', default: false },
+      backend: { type: 'string', default: 'advisory' },
       workers: { type: 'string', default: '4' },
       json: { type: 'string' },
       scenario: { type: 'string' },
       rounds: { type: 'string', default: '10' },
     },
   })
+  const backend = backendOf(values.backend)
   return {
     minutes: positive('minutes', values.minutes),
     seed: values.seed === undefined ? Math.floor(Math.random() * 1e6) : positive('seed', values.seed),
-    isStrict: values.strict,
+    isStrict: values.strict || backend === 'table',
+    backend,
     workers: positive('workers', values.workers),
     json: values.json ?? null,
     scenario: scenarioOf(values.scenario),
@@ -53,6 +61,11 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
 function scenarioOf(name: string | undefined): string | null {
   if (name === undefined || SCENARIO_NAMES.includes(name)) return name ?? null
   throw new TypeError(`--scenario must be one of ${SCENARIO_NAMES.join(', ')}, got "${name}"`)
+}
+
+function backendOf(name: string): Backend {
+  if (name === 'advisory' || name === 'table') return name
+  throw new TypeError(`--backend must be advisory or table, got "${name}"`)
 }
 
 function positive(name: string, text: string): number {

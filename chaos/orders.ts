@@ -1,3 +1,5 @@
+import type { Backend } from './options.js'
+
 /** What a worker is told at its start: JSON on its command line. */
 export interface Orders {
   /** Its name, and which life of it this is: `w2.3`. */
@@ -8,6 +10,9 @@ export interface Orders {
   readonly seed: number
   readonly leaseMs: number
   readonly isStrict: boolean
+  readonly backend: Backend
+  /** Where it listens past the pooler; null: it only looks. */
+  readonly listenUrl: string | null
   readonly keys: number
   readonly callers: number
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { SeededRandom } from '../src/testing/seeded-random.js'
 import type { Cluster } from './cluster.js'
 import type { Watch } from './watch.js'
+import type { Pooler } from './pooler.js'
 import type { WorkerProcess } from './worker-process.js'
 
 /** What a strike can lay hands on. */
@@ -11,6 +12,14 @@ export interface Scene {
   readonly cluster: Cluster
   readonly workers: readonly WorkerProcess[]
   readonly watch: Watch
+  /** In front of the server, with `backend: 'table'`. */
+  readonly pooler: Pooler | null
+}
+
+/** From now on new connections go to that server. */
+export function aimAt({ workers, pooler }: Scene, port: number): void {
+  if (pooler !== null) pooler.network.aimAt(port)
+  else for (const { proxy } of workers) proxy.aimAt(port)
 }
 
 /** One kind of fault. `act` resolves when it is over and everything works again. */

@@ -1,5 +1,5 @@
-import type { SeededRandom } from '../src/testing/seeded-random.js'
 import { FAIL_OVERS } from './fail-overs.js'
+import { POOLER_STRIKES } from './pooler-strikes.js'
 import { sometime, type Scene, type StrikeKind } from './strike-kind.js'
 import type { WorkerProcess } from './worker-process.js'
 
@@ -214,15 +214,18 @@ const SERVER_STRIKES: readonly StrikeKind[] = [
   },
 ]
 
-export const STRIKES: readonly StrikeKind[] = [
+const STRIKES: readonly StrikeKind[] = [
   ...WORKER_STRIKES,
   ...NETWORK_STRIKES,
   ...SERVER_STRIKES,
   ...FAIL_OVERS,
 ]
 
-export function pickStrike(random: SeededRandom): StrikeKind {
-  const total = STRIKES.reduce((sum, { weight }) => sum + weight, 0)
+const BEHIND_A_POOLER: readonly StrikeKind[] = [...STRIKES, ...POOLER_STRIKES]
+
+export function pickStrike({ random, pooler }: Scene): StrikeKind {
+  const kinds = pooler === null ? STRIKES : BEHIND_A_POOLER
+  const total = kinds.reduce((sum, { weight }) => sum + weight, 0)
   let left = random.next() * total
-  return STRIKES.find(({ weight }) => (left -= weight) < 0) ?? STRIKES[0]!
+  return kinds.find(({ weight }) => (left -= weight) < 0) ?? kinds[0]!
 }

@@ -4,7 +4,7 @@ import type { Verdict } from './check.js'
 const MOST_FINDINGS = 20
 
 /** What a round showed, for people. */
-export function summary(seed: number, isStrict: boolean, { findings, figures }: Verdict): string {
+export function summary(seed: number, flags: string, { findings, figures }: Verdict): string {
   const { asks, grants, handOffs, losses, guardedWrites, refusals, strikes } = figures
   const lines = [
     `round ${seed}: ${findings.length === 0 ? 'nothing found' : `${findings.length} FINDINGS`}`,
@@ -21,7 +21,7 @@ export function summary(seed: number, isStrict: boolean, { findings, figures }: 
     lines.push(`  writes on a value that a fail-over had taken back: ${figures.excusedUpdates}`)
   for (const { kind, what } of findings.slice(0, MOST_FINDINGS)) lines.push(`  ! ${kind}: ${what}`)
   if (findings.length > 0) {
-    lines.push(`  again: npm run chaos -- --minutes 1 --seed ${seed}${isStrict ? ' --strict' : ''}`)
+    lines.push(`  again: npm run chaos -- --minutes 1 --seed ${seed}${flags === '' ? '' : ` ${flags}`}`)
   }
   return lines.join('\n')
 }

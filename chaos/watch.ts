@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { HELD_KEYS, LEFT_LOCKS, LEFT_SESSIONS, SESSIONS, TERMINATE } from './chaos-sql.js'
-import { sharedNow, type Sighting } from './history.js'
+import {
+  HELD_KEYS,
+  HELD_ROWS,
+  LEFT_LOCKS,
+  LEFT_ROWS,
+  LEFT_SESSIONS,
+  SESSIONS,
+  TERMINATE,
+} from './chaos-sql.js'
+import { sharedNow, type Holder, type Sighting } from './history.js'
+import type { Backend } from './options.js'
 
 const LOOK_EVERY_MS = 100
 
@@ -17,17 +26,32 @@ export interface SeenSession {
   readonly idles: boolean
 }
 
+interface HeldRow {
+  readonly key: string
+  readonly token: string
+  readonly holder: string | null
+  /** It names a member that is not there. */
+  readonly is_orphan: boolean
+}
+
+/** `process 88 on web-3 (chaos w2.3)` */
+function processOf(name: string): string | null {
+  return /\(chaos (w\S+)\)$/.exec(name)?.[1] ?? null
+}
+
 /** Looks at the server past the network that chaos plays with. Every look may fail: the server may be gone. */
 export class Watch {
   readonly sightings: Sighting[] = []
   readonly #url: () => string
+  readonly #backend: Backend
   #client: pg.Client | null = null
   #isStopping = false
   #watching: Promise<void> | null = null
 
   /** `url` is asked for each connection: the server may be another one by then. */
-  constructor(url: () => string) {
+  constructor(url: () => string, backend: Backend) {
     this.#url = url
+    this.#backend = backend
   }
 
   begin(): void {
@@ -50,9 +74,10 @@ export class Watch {
     await this.#rows(TERMINATE, [pids]).catch(() => undefined)
   }
 
-  /** Whatever a worker has left in the server. */
-  async leftovers(): Promise<readonly string[]> {
+  /** Whatever a worker has left in the server. `own` is the name of the application that cleans up. */
+  async leftovers(own: string): Promise<readonly string[]> {
     const found = [
+      ...(this.#backend === 'table' ? await this.#rows<{ what: string }>(LEFT_ROWS, [own]) : []),
       ...(await this.#rows<{ what: string }>(LEFT_LOCKS)),
       ...(await this.#rows<{ what: string }>(LEFT_SESSIONS)),
     ]
@@ -62,13 +87,27 @@ export class Watch {
   async #watch(): Promise<void> {
     while (!this.#isStopping) {
       try {
-        const rows = await this.#rows<{ key: string }>(HELD_KEYS)
-        this.sightings.push({ at: sharedNow(), held: new Set(rows.map(({ key }) => key)) })
+        this.sightings.push(await this.#look())
       } catch {
         // What was not seen says nothing.
       }
       await sleep(LOOK_EVERY_MS)
     }
+  }
+
+  async #look(): Promise<Sighting> {
+    if (this.#backend === 'advisory') {
+      const rows = await this.#rows<{ key: string }>(HELD_KEYS)
+      return { at: sharedNow(), held: new Set(rows.map(({ key }) => key)) }
+    }
+    const rows = await this.#rows<HeldRow>(HELD_ROWS)
+    const holders = rows
+      .filter(({ holder, is_orphan: isOrphan }) => holder !== null || isOrphan)
+      .map(({ key, token, holder }): [string, Holder] => [
+        key,
+        { process: holder === null ? null : processOf(holder), token },
+      ])
+    return { at: sharedNow(), held: new Set(rows.map(({ key }) => key)), holders: new Map(holders) }
   }
 
   async #rows<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]> {

@@ -81,6 +81,11 @@ export class WorkerProcess {
     this.#child!.kill('SIGCONT')
   }
 
+  /** Sets the time of day, as that process sees it. */
+  stepClock(stepMs: number): void {
+    if (this.#child!.connected) this.#child!.send(stepMs)
+  }
+
   /** Tells it that it is over. It closes its pool, and must then end by itself. */
   async stop(): Promise<void> {
     const child = this.#child!

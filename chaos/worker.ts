@@ -32,13 +32,17 @@ class Worker {
   #step = 'working'
 
   constructor(orders: Orders) {
-    const { process: name, url, journal, seed, leaseMs, isStrict } = orders
+    const { process: name, url, journal, seed, leaseMs, isStrict, backend, listenUrl } = orders
     this.#orders = orders
     this.#journal = new Journal(journal)
     this.#random = new SeededRandom(seed)
     this.#row = new GuardedRow(url, `chaos ${name} data`)
     const options = { connection: url, applicationName: `chaos ${name}`, max: 3, leaseMs }
-    this.#locks = new LockPool({ ...options, strict: isStrict })
+    this.#locks = new LockPool({
+      ...options,
+      ...(backend === 'advisory' ? { strict: isStrict } : { backend }),
+      ...(listenUrl === null ? {} : { listenConnection: listenUrl }),
+    })
     process.on('unhandledRejection', (reason) => this.#unhandled(reason))
     process.on('uncaughtException', (error) => this.#unhandled(error))
   }
@@ -181,8 +185,17 @@ function codeOf(error: unknown): string {
   return code ?? `${name}: ${message}`
 }
 
+/** The time of day is what an administrator sets; the monotonic clock goes on. */
+function stepClock(stepMs: number): void {
+  const before = Date.now
+  Date.now = () => before() + stepMs
+}
+
 const worker = new Worker(JSON.parse(process.argv[2] ?? '{}') as Orders)
-process.on('message', () => worker.stop())
+process.on('message', (message) => {
+  if (typeof message === 'number') stepClock(message)
+  else worker.stop()
+})
 process.on('disconnect', () => worker.stop())
 await worker.work()
 // Nothing of the pool may keep the process: it must end by itself now.

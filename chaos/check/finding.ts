@@ -5,6 +5,7 @@ export type FindingKind =
   | 'stale-write'
   | 'lost-update'
   | 'lost-wake-up'
+  | 'lost-grant'
   | 'outlived-deadline'
   | 'slow-take-over'
   | 'unknown-error'

@@ -1,4 +1,4 @@
-import type { History, Life, Sighting, Span, Strike } from '../history.js'
+import type { History, Holder, Life, Sighting, Span, Strike } from '../history.js'
 import { isHold, type Ask, type Hold } from './asks.js'
 import type { Finding } from './finding.js'
 
@@ -51,22 +51,82 @@ function freeSpans(key: string, looks: readonly Sighting[], atLeastMs: number): 
   return spans.filter(({ from, to }) => to - from >= atLeastMs)
 }
 
+/** A key that the server takes a process to have, and no caller in that process has had it all the while. */
+export function findLostGrants(asks: readonly Ask[], history: History, { freeMs }: Patience): Finding[] {
+  const findings: Finding[] = []
+  for (const calm of history.calms) {
+    const looks = history.sightings.filter(({ at }) => at >= calm.from && at <= calm.to)
+    for (const key of new Set(looks.flatMap(({ held }) => [...held]))) {
+      for (const { from, to, holder } of heldSpans(key, looks, freeMs)) {
+        const isKnown = asks.some(
+          (ask) =>
+            ask.key === key &&
+            ask.process === holder.process &&
+            ask.heldFrom !== null &&
+            ask.heldFrom <= to &&
+            (ask.endedAt ?? Infinity) >= from,
+        )
+        if (isKnown) continue
+        const what = `${holder.process ?? 'no process'} had key ${key} with token ${holder.token} for ${Math.round(to - from)} ms, by the server, and no caller in it`
+        findings.push({ kind: 'lost-grant', what })
+      }
+    }
+  }
+  return findings
+}
+
+/** While the server names the same process and the same token. */
+function heldSpans(
+  key: string,
+  looks: readonly Sighting[],
+  atLeastMs: number,
+): (Span & { holder: Holder })[] {
+  const spans: { from: number; to: number; holder: Holder }[] = []
+  let open: (typeof spans)[number] | null = null
+  for (const { at, holders } of looks) {
+    const holder = holders?.get(key)
+    const isSame =
+      open !== null &&
+      at - open.to <= LONGEST_GAP_MS &&
+      holder?.token === open.holder.token &&
+      holder.process === open.holder.process
+    if (isSame) open!.to = at
+    else if (holder === undefined) open = null
+    else spans.push((open = { from: at, to: at, holder }))
+  }
+  return spans.filter(({ from, to }) => to - from >= atLeastMs)
+}
+
 /** Callers who were answered long after their time was up, or never. */
 export function findOutlivedDeadlines(
   asks: readonly Ask[],
-  { strikes, endedAt }: History,
+  { strikes, lives, endedAt }: History,
   { lateMs }: Patience,
 ): Finding[] {
   const pauses = strikes.filter(({ isPause }) => isPause)
+  const stalls = new Map(lives.map(({ process, events }) => [process, stallsOf(events)]))
   return asks.flatMap((ask): Finding[] => {
     const { id, key, process, askedAt, settledAt, withinMs } = ask
     if (settledAt === null)
       return [{ kind: 'outlived-deadline', what: `${id} was never answered, for key ${key}` }]
     const until = Math.min(settledAt, endedAt)
-    const mine = pauses.filter((pause) => pause.process === process)
+    const paused = pauses.filter((pause) => pause.process === process)
+    const stalled = stalls.get(process)!
+    const mine = stalled.length > 0 ? stalled : paused
     const lateBy = until - askedAt - withinMs - overlapMs(mine, { from: askedAt, to: until })
     if (lateBy <= lateMs) return []
     return [{ kind: 'outlived-deadline', what: `${id} was answered ${Math.round(lateBy)} ms too late` }]
+  })
+}
+
+/** How often a process counts, whatever happens. If it is much longer, the process has not run in between. */
+const COUNT_MS = 500
+
+function stallsOf(events: Life['events']): Span[] {
+  const counts = events.filter(({ what }) => what === 'counted')
+  return counts.slice(1).flatMap(({ at }, i) => {
+    const from = counts[i]!.at + COUNT_MS
+    return at - from > COUNT_MS ? [{ from, to: at }] : []
   })
 }
 

@@ -30,8 +30,25 @@ export interface ServerFacts {
   readonly connections: { readonly used: number; readonly max: number }
   /** Whether names of keys are recorded here, and this role may read them. */
   readonly hasKeyNames: boolean
+  /**
+   * The session whose snapshot the server has to keep old versions of rows for, if locks are rows here. Null: there is none
+   * that matters.
+   */
+  readonly oldSnapshot?: OldSnapshot | null
   /** Whether processes record the ages of their locks here, and this role may read them. */
   readonly hasReports?: boolean
+}
+
+/** A snapshot that has been open while other transactions changed rows. */
+export interface OldSnapshot {
+  /** 0 stands for a prepared transaction. */
+  readonly pid: number
+  /** Its `application_name`. */
+  readonly application: string
+  /** For how long its transaction has been open. */
+  readonly openMs: number
+  /** Transactions that have begun since. */
+  readonly transactions: number
 }
 
 /** One session of the server. Fields that this role may not see are null. */

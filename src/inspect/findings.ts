@@ -1,6 +1,13 @@
 import type { ServerSession } from '../dialect/server-state.js'
 import { causesOf, mostWanted, type Cause } from './causes.js'
 import { durationInWords } from './durations-in-words.js'
+import {
+  isTooOld,
+  SNAPSHOT_ADVICE,
+  SNAPSHOT_LIMITS,
+  snapshotInWords,
+  type SnapshotLimits,
+} from './old-snapshot.js'
 import { refOf, titled, type LockRef, type LockWaiter, type ServerLock } from './server-lock.js'
 import { processInWords, sessionInWords, stateInWords } from './session-in-words.js'
 import type { LockSnapshot } from './snapshot.js'
@@ -14,6 +21,7 @@ export type FindingCode =
   | 'prepared_transaction'
   | 'endless_wait'
   | 'lock_table'
+  | 'old_snapshot'
   | 'standby'
 
 /** Something in a snapshot that needs a person's attention. */
@@ -32,7 +40,7 @@ export interface Finding {
 }
 
 /** The limits from which something is reported: milliseconds, and fractions of the lock table. */
-export interface FindingLimits {
+export interface FindingLimits extends SnapshotLimits {
   readonly waitMs: number
   readonly heldMs: number
   readonly idleMs: number
@@ -46,6 +54,7 @@ export const FINDING_LIMITS: FindingLimits = {
   idleMs: 60_000,
   endlessMs: 300_000,
   tableFrom: 0.5,
+  ...SNAPSHOT_LIMITS,
 }
 
 /** Nearly full: the next large transaction makes all statements fail. */
@@ -66,6 +75,7 @@ export function findingsOf(snapshot: LockSnapshot, limits: FindingLimits = FINDI
   const findings = [
     ...standbyFinding(snapshot),
     ...tableFinding(snapshot, limits),
+    ...oldSnapshotFinding(snapshot, limits),
     ...byWeight.map(({ finding }) => finding),
     ...endlessFinding(snapshot, explained, limits),
   ]
@@ -102,6 +112,22 @@ function tableFinding({ server }: LockSnapshot, { tableFrom }: FindingLimits): F
         'When it is full, all statements that lock fail (53200). Raise max_locks_per_transaction, or hold fewer locks at once.',
       endPid: null,
       pids: [],
+      lock: null,
+    },
+  ]
+}
+
+function oldSnapshotFinding({ server: { oldSnapshot } }: LockSnapshot, limits: FindingLimits): Finding[] {
+  if (!oldSnapshot || !isTooOld(oldSnapshot, limits)) return []
+  const pid = oldSnapshot.pid === 0 ? null : oldSnapshot.pid
+  return [
+    {
+      code: 'old_snapshot',
+      severity: 'warning',
+      text: `${snapshotInWords(oldSnapshot)}.`,
+      advice: SNAPSHOT_ADVICE,
+      endPid: pid,
+      pids: pid === null ? [] : [pid],
       lock: null,
     },
   ]

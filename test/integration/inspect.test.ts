@@ -214,3 +214,24 @@ test('ls --fail-on is an exit code for scripts', async () => {
   await client.query('COMMIT')
   await wait
 })
+
+test('where locks are rows, the session whose snapshot is kept open is known', async () => {
+  const locks = world.pool({ backend: 'table', namespace: 'snapshots' })
+  await locks.ready()
+  const reader = await stranger('a report')
+  await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class')
+  await locks.withLock('orders', async () => undefined)
+  const watch = await stranger('watch')
+  const look = async (): Promise<unknown> =>
+    (await readServerState(watch, { everything: false, names: [] })).server.oldSnapshot
+
+  const { rows } = await reader.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  expect(await look()).toMatchObject({
+    pid: rows[0]!.pid,
+    application: 'a report',
+    openMs: expect.any(Number),
+    transactions: expect.any(Number),
+  })
+  await reader.query('COMMIT')
+  await expect.poll(async () => ((await look()) as { pid: number } | null)?.pid).not.toBe(rows[0]!.pid)
+})

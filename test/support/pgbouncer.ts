@@ -72,7 +72,11 @@ export class PgBouncer implements AsyncDisposable {
   }
 
   reload(): void {
-    this.#process?.kill('SIGHUP')
+    this.signal('SIGHUP')
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process?.kill(name)
   }
 
   /** As a crash, and the start after it. */

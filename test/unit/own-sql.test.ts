@@ -17,6 +17,7 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
     'inspect/inspect-sql LOCKS',
     'inspect/inspect-sql SESSIONS',
     'inspect/inspect-sql BLOCKERS',
+    'inspect/inspect-sql OLDEST_SNAPSHOT',
     'records/key-names-sql KEY_NAMES',
     'records/report-sql REPORTS',
     'doctor/doctor-sql DOCTOR_FACTS',

@@ -1,4 +1,5 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
+import { isTooOld, SNAPSHOT_ADVICE, snapshotInWords } from '../../inspect/old-snapshot.js'
 import { shareRules } from '../../lock/share-plan.js'
 import { AVAILABILITY_CHECKS } from './availability-checks.js'
 import type { Check, Verdict } from './verdict.js'
@@ -228,6 +229,13 @@ const CHECKS: Readonly<Record<string, Examine>> = {
           text,
           'The server is far away. Concurrent callers share round trips; a loop that acquires one lock after the other does not.',
         )
+  },
+
+  snapshots: ({ oldSnapshot }) => {
+    if (oldSnapshot === undefined) return ok('no lock is a row of this database')
+    return oldSnapshot === null || !isTooOld(oldSnapshot)
+      ? ok('no session keeps old versions of the rows of locks')
+      : warning(snapshotInWords(oldSnapshot), SNAPSHOT_ADVICE)
   },
 
   notifications: ({ notificationMs, server }) => {

@@ -1,3 +1,4 @@
+import type { OldSnapshot } from '../../dialect/server-state.js'
 import type { PatroniFacts, PatroniSilence } from './patroni.js'
 
 /** The facts that the checks examine. Durations are milliseconds. */
@@ -17,6 +18,8 @@ export interface DoctorFacts {
   readonly notificationMs: number | null
   /** Null on a standby, where no pool would lock. */
   readonly lockSession: LockSessionOutcome | null
+  /** Of sessions in this database, if locks are rows in it: see `ServerFacts`. Left out where they are not. */
+  readonly oldSnapshot?: OldSnapshot | null
   /** What matters in a failover; left out on a standby. */
   readonly availability?: AvailabilityFacts
 }

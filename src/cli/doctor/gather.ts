@@ -7,6 +7,7 @@ import { explain, sqlState } from '../../dialect/postgres/connection/server-erro
 import { identityOf } from '../../dialect/postgres/timeline/timeline.js'
 import { serverName } from '../../dialect/postgres/timeline/server-identity.js'
 import { SERVER_FACTS } from '../../dialect/postgres/inspect/inspect-sql.js'
+import { lookAtSnapshots } from '../../dialect/postgres/inspect/old-snapshot.js'
 import type { ServerConnection } from '../../dialect/postgres/connection/server-connection.js'
 import { LockPool } from '../../postgres-lock-pool.js'
 import type {
@@ -26,6 +27,7 @@ const ROUND_TRIPS = 21
 interface LockTable {
   readonly lock_entries: number
   readonly lock_capacity: number
+  readonly has_rows: boolean
 }
 
 const NOTIFICATION_LIMIT_MS = 2000
@@ -49,13 +51,18 @@ export async function gatherFacts(
   const askedAt = systemClock.instant().wall
   const server = await lookOnce<ServerRow>(connection, DOCTOR_FACTS)
   const answeredAt = systemClock.instant().wall
-  const { lock_entries: used, lock_capacity: capacity } = await lookOnce<LockTable>(connection, SERVER_FACTS)
+  const {
+    lock_entries: used,
+    lock_capacity: capacity,
+    has_rows: hasRows,
+  } = await lookOnce<LockTable>(connection, SERVER_FACTS)
   return {
     source,
     address: addressOf(connection),
     server,
     announcedPid: connection.processID,
     lockTable: { used, capacity },
+    ...(hasRows ? { oldSnapshot: await lookAtSnapshots(connection) } : {}),
     clockOffsetMs: Date.parse(server.at) - (askedAt + answeredAt) / 2,
     roundTripMs: await measureRoundTrip(connection),
     // A standby refuses both, which says nothing.

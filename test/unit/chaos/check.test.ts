@@ -140,6 +140,24 @@ test('a key that is free while somebody waits for it is a wake-up that was lost,
   expect(kinds({ lives: [waiting], sightings: looks([]), calms: [] })).toEqual([])
 })
 
+test('a grant that never reached a caller is found, by the row that names its process', () => {
+  const looks = (process: string | null, tokens = () => '7') =>
+    Array.from({ length: 50 }, (_, i) => ({
+      at: 1000 + i * 100,
+      held: new Set(['1']),
+      holders: new Map([['1', { process, token: tokens() }]]),
+    }))
+  const calms = [{ from: 500, to: 8000 }]
+  const lives = [hold('w1', 900, 6000, 7)]
+  let token = 0
+
+  expect(kinds({ lives, calms, sightings: looks('w1') })).toEqual([])
+  expect(kinds({ lives, calms, sightings: looks('w2') })).toEqual(['lost-grant'])
+  expect(kinds({ lives, calms, sightings: looks(null) })).toEqual(['lost-grant'])
+  expect(kinds({ lives, calms: [], sightings: looks('w2') })).toEqual([])
+  expect(kinds({ lives, calms, sightings: looks('w2', () => String(token++)) })).toEqual([])
+})
+
 test('an answer long after the deadline is found, time in which the process was stopped aside', () => {
   const late = life('w1', [
     [0, asked('w1/1', 'exclusive', 1000)],
@@ -149,6 +167,15 @@ test('an answer long after the deadline is found, time in which the process was 
 
   expect(kinds({ lives: [late] })).toEqual(['outlived-deadline'])
   expect(kinds({ lives: [late], strikes: stopped })).toEqual([])
+  const counted = (...at: number[]): Life => ({
+    ...late,
+    events: [
+      ...late.events,
+      ...at.map((each) => ({ what: 'counted' as const, handedOff: 0, at: each, wall: each })),
+    ],
+  })
+  expect(kinds({ lives: [counted(500, 8600, 9100)] }), 'it did not run').toEqual([])
+  expect(kinds({ lives: [counted(500, 1000, 1500, 2000)] })).toEqual(['outlived-deadline'])
   expect(kinds({ lives: [life('w1', [[0, asked('w1/1')]], { endedAt: null })] })).toEqual([
     'outlived-deadline',
   ])

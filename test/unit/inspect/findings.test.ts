@@ -136,6 +136,32 @@ test.each([
   expect(found.map((each) => each.severity)).toEqual(severity === null ? [] : [severity])
 })
 
+test.each([
+  [59_000, 90_000, null],
+  [60_000, 999, null],
+  [60_000, 1000, 9],
+])(
+  'a snapshot that is open for %i ms and %i transactions is reported with its session: %s',
+  (openMs, transactions, pid) => {
+    const { server } = serverState()
+    const oldSnapshot = { pid: 9, application: 'pg_dump', openMs, transactions }
+    const found = findings({ server: { ...server, oldSnapshot } })
+    expect(found.map(({ code, endPid }) => [code, endPid])).toEqual(
+      pid === null ? [] : [['old_snapshot', pid]],
+    )
+  },
+)
+
+test('a prepared transaction with an old snapshot has no session to end', () => {
+  const { server } = serverState()
+  const oldSnapshot = { pid: 0, application: '', openMs: 90_000, transactions: 5000 }
+  const [finding] = findings({ server: { ...server, oldSnapshot } })
+  expect(finding).toMatchObject({ code: 'old_snapshot', endPid: null, pids: [] })
+  expect(finding!.text).toMatch(
+    /^A prepared transaction has kept a snapshot open for 1 m 30 s, in which 5000/,
+  )
+})
+
 test('problems come before warnings', () => {
   const found = findings({
     sessions: [serverSession(1, { state: 'idle', stateMs: 10 * MINUTE })],

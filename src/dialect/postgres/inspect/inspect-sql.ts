@@ -81,6 +81,29 @@ WHERE seen.locktype = 'advisory'
     WHERE wanted.locktype = seen.locktype AND wanted.relation IS NOT DISTINCT FROM seen.relation
       AND wanted.transactionid IS NOT DISTINCT FROM seen.transactionid)`
 
+/**
+ * The oldest snapshot in this database, or prepared transaction. A row is there only if other transactions have begun since:
+ * a statement that has just started has a snapshot as well. Null ages are those of sessions that this role may not see.
+ */
+export const OLDEST_SNAPSHOT = `
+SELECT pid, application, open_ms, transactions
+FROM (
+  SELECT
+    pid,
+    coalesce(application_name, '') AS application,
+    (extract(epoch FROM clock_timestamp() - xact_start) * 1000)::int8::text AS open_ms,
+    age(backend_xmin) AS transactions
+  FROM pg_catalog.pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL
+  UNION ALL
+  SELECT 0, '', (extract(epoch FROM clock_timestamp() - prepared) * 1000)::int8::text, age(transaction)
+  FROM pg_catalog.pg_prepared_xacts
+  WHERE database = current_database()
+) AS snapshots
+WHERE open_ms IS NOT NULL AND transactions > 0
+ORDER BY transactions DESC
+LIMIT 1`
+
 /** Of this database, and the server's own workers, which lock tables too. */
 export const SESSIONS: string = `
 SELECT

@@ -4,11 +4,13 @@ import type {
   Announcement,
   Interest,
   LockRow,
+  OldSnapshot,
   ServerFacts,
   ServerSession,
   ServerState,
 } from '../../server-state.js'
 import { BLOCKERS, LOCKS, SERVER_FACTS, SESSIONS } from './inspect-sql.js'
+import { oldestSnapshot } from './old-snapshot.js'
 import { KEY_NAMES } from '../records/key-names-sql.js'
 import { decodeLock, isMark, wholeMs, type RawLock } from './lock-rows.js'
 import { readReports } from '../records/reports.js'
@@ -24,7 +26,7 @@ export interface InspectOptions {
   readonly names: Iterable<KeyNameRow>
 }
 
-/** Reads what a server knows of the locks in its database, in one round trip, and one more for each of rows with leases, names and reports where they are kept. */
+/** Reads what a server knows of the locks in its database, in one round trip, two more where locks are rows, and one for each of names and reports where they are kept. */
 export async function readServerState(
   connection: Queryable,
   { everything, names }: InspectOptions,
@@ -36,10 +38,11 @@ export async function readServerState(
     connection.query<SessionRow>(SESSIONS),
     connection.query<{ pid: number; blockers: number[] }>(BLOCKERS),
   ])
-  const server = toFacts(facts.rows[0]!)
+  const hasRows = facts.rows[0]!.has_rows
+  const server = toFacts(facts.rows[0]!, hasRows ? await oldestSnapshot(connection) : null)
   const marks = locks.rows.filter(isMark)
   // Of pools with backend 'table', whose locks the server does not know as such.
-  const kept = facts.rows[0]!.has_rows ? await readRows(connection) : NO_ROWS
+  const kept = hasRows ? await readRows(connection) : NO_ROWS
   const rows = [...locks.rows.filter((row) => !isMark(row)).map(decodeLock), ...kept.locks]
   const [stored, reports] = await Promise.all([
     server.hasKeyNames ? readNames(connection, rows) : [],
@@ -77,7 +80,7 @@ interface FactsRow {
   readonly has_rows: boolean
 }
 
-function toFacts(row: FactsRow): ServerFacts {
+function toFacts(row: FactsRow, oldSnapshot: OldSnapshot | null): ServerFacts {
   return {
     at: new Date(row.at),
     version: row.version,
@@ -87,6 +90,7 @@ function toFacts(row: FactsRow): ServerFacts {
     connections: { used: row.connections, max: row.max_connections },
     hasKeyNames: row.has_key_names,
     hasReports: row.has_reports,
+    oldSnapshot,
   }
 }
 

@@ -65,6 +65,18 @@ test.each<[string, Partial<DoctorFacts>, Partial<ServerRow>, string[]]>([
   ],
   ['an old one', {}, { version_number: 130_010 }, ['server: failure']],
   ['a standby', {}, { is_standby: true }, ['primary: failure']],
+  [
+    'a snapshot that has been open for long',
+    { oldSnapshot: { pid: 9, application: 'pg_dump', openMs: 90_000, transactions: 40_000 } },
+    {},
+    ['snapshots: warning'],
+  ],
+  [
+    'a snapshot that costs nothing',
+    { oldSnapshot: { pid: 9, application: 'psql', openMs: 90_000, transactions: 3 } },
+    {},
+    [],
+  ],
   ['session pooling', { announcedPid: 8 }, {}, ['pooler: warning']],
   [
     'transaction pooling',

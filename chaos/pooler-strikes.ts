@@ -1,0 +1,60 @@
+import { sometime, type Scene, type StrikeKind } from './strike-kind.js'
+
+const HOUR_MS = 3_600_000
+
+async function inWeather(
+  scene: Scene,
+  change: (network: NonNullable<Scene['pooler']>['network']) => void,
+  from: number,
+  to: number,
+): Promise<void> {
+  const { network } = scene.pooler!
+  change(network)
+  await sometime(scene, from, to)
+  network.mend()
+}
+
+/** What happens to a pooler in transaction mode, and to what its clients sent through it; and clocks that are set. */
+export const POOLER_STRIKES: readonly StrikeKind[] = [
+  {
+    kind: 'kill -9 of the pooler, and another one',
+    weight: 3,
+    act: ({ pooler }) => pooler!.restart(),
+  },
+  {
+    kind: 'SIGSTOP of the pooler',
+    weight: 3,
+    async act(scene) {
+      scene.pooler!.pause()
+      await sometime(scene, 0.1, 1.5)
+      scene.pooler!.resume()
+    },
+  },
+  {
+    kind: 'answers to the pooler are lost',
+    weight: 4,
+    act: (scene) => inWeather(scene, ({ toClient }) => (toClient.isLossy = true), 0.1, 1),
+  },
+  {
+    kind: 'connections of the pooler are reset',
+    weight: 3,
+    act: async ({ pooler }) => pooler!.network.reset(),
+  },
+  {
+    kind: 'a slow network behind the pooler',
+    weight: 2,
+    act: (scene) =>
+      inWeather(
+        scene,
+        ({ toServer, toClient }) => (toServer.delayMs = toClient.delayMs = scene.random.below(60)),
+        1,
+        2,
+      ),
+  },
+  {
+    kind: 'the clock of a process is set by an hour',
+    weight: 4,
+    hits: 'worker',
+    act: async ({ random }, worker) => worker.stepClock(random.chance(0.5) ? HOUR_MS : -HOUR_MS),
+  },
+]
