@@ -67,38 +67,38 @@ LEFT JOIN LATERAL (
   LIMIT 1
 ) AS granted ON true`
 
+/**
+ * `d`: released. `a`: released, and a session is in the server's queue for it. `n`: it was not held. The queue is looked at
+ * first: a session that gets the slot has left the queue a moment later.
+ */
+const giveUp = (slot: string, line: string): string => `CASE
+    WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, ${line}) THEN CASE WHEN pg_advisory_unlock(${slot}) THEN 'a' ELSE 'n' END
+    WHEN pg_advisory_unlock(${LINE_CLASS}, ${line}) IS NULL THEN 'n'
+    WHEN pg_advisory_unlock(${slot}) THEN 'd'
+    ELSE 'n' END`
+
+const LOOK_FOR_INTEREST = `CASE
+    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $3::int4) THEN 'wanted'
+    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) THEN 'done'
+    ELSE 'done' END`
+
 /** As RELEASE_PERMITS for one slot. */
 export const RELEASE_ONE_PERMIT: string = `
 SELECT
-  CASE WHEN pg_advisory_unlock($1::int8 + $2::int4) THEN 'd' ELSE 'n' END AS answers,
+  ${giveUp('$1::int8 + $2::int4', '$5::int4')} AS answers,
   CASE WHEN $4::int8 IS NOT NULL THEN pg_advisory_unlock_shared($4::int8) END AS exited,
-  CASE
-    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $3::int4) THEN 'wanted'
-    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) IS NULL THEN 'wanted'
-    WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, $5::int4) THEN 'awaited'
-    WHEN pg_advisory_unlock(${LINE_CLASS}, $5::int4) THEN 'done'
-    ELSE 'done'
-  END AS said,
+  ${LOOK_FOR_INTEREST} AS said,
   pg_backend_pid() AS pid`
 
 /**
- * Gives the slots `$2` up, and then looks for interest under the hash `$3`, and whether others stand in line for one of
- * them, under the hashes `$5`: a character for each slot, then the answer of the look. `$4` is the key of the shape if
- * nothing is held any more, else null.
+ * Releases the slots `$2`, whose queues have the hashes `$5`, and then looks for registrations under the hash `$3`. `$4` is the
+ * key of the shape if nothing is held any more, else null.
  */
 export const RELEASE_PERMITS: string = `
 SELECT
-  string_agg(CASE WHEN pg_advisory_unlock($1::int8 + slot) THEN 'd' ELSE 'n' END, '' ORDER BY place) AS answers,
+  string_agg(${giveUp('$1::int8 + slot', 'line')}, '' ORDER BY place) AS answers,
   pg_advisory_unlock_shared($4::int8) AS exited,
-  CASE
-    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $3::int4) THEN 'wanted'
-    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) IS NULL THEN 'wanted'
-    WHEN bool_or(CASE
-      WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, line) THEN true
-      WHEN pg_advisory_unlock(${LINE_CLASS}, line) THEN false
-      ELSE false END) THEN 'awaited'
-    ELSE 'done'
-  END AS said,
+  ${LOOK_FOR_INTEREST} AS said,
   pg_backend_pid() AS pid
 FROM unnest($2::int4[], $5::int4[]) WITH ORDINALITY AS released (slot, line, place)`
 

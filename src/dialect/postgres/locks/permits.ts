@@ -137,7 +137,9 @@ async function release(ask: Ask, { semaphore, slots, exits }: PermitOperation): 
   const values = [key.bits, isOne ? slots[0]! : slots, key.hash, exited, isOne ? lines[0]! : lines]
   const statement = isOne ? STATEMENTS.releaseOne : STATEMENTS.release
   const row = await ask<{ answers: string; said: Done['said']; pid: number }>(statement, values)
-  return { taken: [], said: row.said, missing: slots.filter((_, i) => row.answers[i] === 'n') }
+  const isAwaited = row.said === 'done' && row.answers.includes('a')
+  const missing = slots.filter((_, i) => row.answers[i] === 'n')
+  return { taken: [], said: isAwaited ? 'awaited' : row.said, missing }
 }
 
 async function leave(ask: Ask, { semaphore, exits }: PermitOperation, book: RegistrationBook): Promise<Done> {
