@@ -33,7 +33,7 @@ export class FakeLines {
     this.#clock = clock
     this.#table = table
     table.changed = (keyId) => this.#changed(keyId)
-    table.isAwaited = (keyId) => this.#lines.has(keyId)
+    table.isQueuedFor = (keyId) => this.#lines.has(keyId)
     table.isBehind = (keyId, mode) => this.#isBehind(keyId, mode)
   }
 

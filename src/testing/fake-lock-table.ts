@@ -16,12 +16,14 @@ class KeyRecord {
   readonly interested: Set<Owner> = new Set()
   /** The session that has set the intent of a writer; the first to try has it. */
   writer: Owner | null = null
+  /** A stranger pretends to wait in the queue of the key. */
+  isSaidToBeAwaited = false
   /** A stranger holds the lock for registrations exclusively: no session can register, and to all it looks as if one had. */
   isCrowded = false
 
   get isUnused(): boolean {
     const isHeld = this.isHeld || this.interested.size > 0 || this.writer !== null
-    return !isHeld && !this.isCrowded
+    return !isHeld && !this.isCrowded && !this.isSaidToBeAwaited
   }
 
   get isHeld(): boolean {
@@ -77,7 +79,7 @@ export class FakeLockTable {
   /** @internal Called for every key that may have changed. */
   changed: ((keyId: string) => void) | null = null
   /** @internal Whether processes are in the queue of a key. */
-  isAwaited: (keyId: string) => boolean = () => false
+  isQueuedFor: (keyId: string) => boolean = () => false
   /** @internal Whether other processes in its queue go first. */
   isBehind: (keyId: string, mode: LockMode) => boolean = () => false
 
@@ -114,16 +116,20 @@ export class FakeLockTable {
   }
 
   /** @internal A session that is not part of a pool sets one of our intents, and never comes. */
-  forge(keyId: string, what: 'interest' | 'writer'): void {
+  forge(keyId: string, what: 'interest' | 'writer' | 'place in the queue'): void {
     this.#with({ id: keyId }, (record) => {
       if (what === 'interest') record.interested.add(STRANGER)
-      else record.writer = STRANGER
+      else if (what === 'writer') record.writer = STRANGER
+      else record.isSaidToBeAwaited = true
     })
   }
 
   /** @internal Removes that. */
   unforge(keyId: string): void {
-    this.#with({ id: keyId }, (record) => record.endInterest(STRANGER))
+    this.#with({ id: keyId }, (record) => {
+      record.endInterest(STRANGER)
+      record.isSaidToBeAwaited = false
+    })
   }
 
   /** @internal It stops doing so. */
@@ -134,6 +140,11 @@ export class FakeLockTable {
   /** Keys that any session holds. */
   get heldIds(): string[] {
     return [...this.#records].filter(([, { isHeld }]) => isHeld).map(([id]) => id)
+  }
+
+  /** @internal Whether processes seem to be in the queue of a key. */
+  isAwaited(keyId: string): boolean {
+    return this.isQueuedFor(keyId) || this.#records.get(keyId)?.isSaidToBeAwaited === true
   }
 
   /** Whether any session but `owner` is registered. */

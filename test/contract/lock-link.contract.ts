@@ -527,7 +527,7 @@ export function describeLockLink<C extends object>(
         const release = (slots: number[]): Promise<PermitReply> =>
           permits(a, { kind: 'release', slots, enters: false })
         await permits(a, { atMost: 5 })
-        const waiting = permits(b, { kind: 'lineUp', from: 3, waitMs: 5000 })
+        const waiting = permits(b, { kind: 'enqueue', from: 3, waitMs: 5000 })
         await settled()
 
         expect(await release([0, 1])).toMatchObject({ said: 'done', missing: [] })
@@ -541,7 +541,7 @@ export function describeLockLink<C extends object>(
         // A process that needs a wake-up matters more than one that does not.
         await permits(b, { atMost: 4, slots: [3], enters: false })
         await permits(c, { kind: 'wait' })
-        const inLine = permits(a, { kind: 'lineUp', from: 3, waitMs: 5000 })
+        const inLine = permits(a, { kind: 'enqueue', from: 3, waitMs: 5000 })
         await settled()
         const both = await permits(b, { kind: 'release', slots: [3], enters: false })
         expect(both).toMatchObject({ said: 'wanted', missing: [] })

@@ -8,7 +8,7 @@ export type PermitReaction =
   | 'waitCrowded'
   /** The released permits are gone. */
   | 'gaveUp'
-  /** The processes to which permits were released are no longer doubted. */
+  /** No other process wants permits any more. */
   | 'trustOthers'
   /** At the release, other processes were waiting for a wake-up. */
   | 'othersListen'
@@ -50,13 +50,13 @@ export const AFTER_PERMITS: Readonly<Record<AskingState, Row>> = {
     done: { to: 'idle', react: ['gaveUp', 'trustOthers'] },
     wanted: { to: 'idle', react: ['gaveUp', 'othersListen', 'notify', 'yield'] },
     doubted: { to: 'idle', react: ['gaveUp'] },
-    awaited: { to: 'idle', react: ['gaveUp', 'trustOthers', 'lineGoesFirst', 'yield'] },
+    awaited: { to: 'idle', react: ['gaveUp', 'lineGoesFirst', 'yield'] },
   },
   yielding: {
     done: { to: 'waiting', react: ['gaveUp', 'trustOthers', 'lookAgain'] },
     wanted: { to: 'waiting', react: ['gaveUp', 'othersListen', 'notify', 'yield'] },
     doubted: { to: 'waiting', react: ['gaveUp', 'lookAgain'] },
-    awaited: { to: 'waiting', react: ['gaveUp', 'trustOthers', 'lineGoesFirst', 'yield'] },
+    awaited: { to: 'waiting', react: ['gaveUp', 'lineGoesFirst', 'yield'] },
   },
   leaving: { done: { to: 'idle', react: [] } },
 }
@@ -72,7 +72,8 @@ export function afterReply(
   doubtsOthers: boolean,
 ): AfterPermits {
   const row: Row | undefined = (AFTER_PERMITS as Partial<Record<SemaphoreState, Row>>)[state]
-  const found = row?.[said === 'wanted' && doubtsOthers ? 'doubted' : said]
+  const isDoubtful = doubtsOthers && (said === 'wanted' || said === 'awaited')
+  const found = row?.[isDoubtful ? 'doubted' : said]
   if (found === undefined)
     throw new InvariantError(`a semaphore in ${state} got the reply ${JSON.stringify(said)}`)
   return found

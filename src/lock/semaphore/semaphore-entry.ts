@@ -1,7 +1,7 @@
 import type { Cancel } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
-import type { KeyCode } from '../../dialect/lock-key.js'
+import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
 import { Precedence } from '../contention/courtesy.js'
 import { REGISTRATION_ENTRIES } from '../contention/parking.js'
@@ -23,6 +23,7 @@ type Asking = 'take' | 'enqueue' | 'wait' | 'retry' | 'poll'
  */
 export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, PermitRequest {
   #cancelGiveWay: Cancel | null = null
+  /** Survives a rest, for a caller that comes again. */
   readonly #courtesy = new Precedence()
   #gaveWayInVain = false
   /** When permits were last released for other processes, on the clock. */
@@ -31,7 +32,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   #asked = 0
   #asking: Asking = 'take'
   #counted = 0
-  #isForgotten = false
+  #isAtRest = false
 
   get key(): KeyCode {
     return this.semaphore.key
@@ -41,6 +42,19 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     if (this.#cancelGiveWay === null || this.isClosing) return false
     // A caller that cannot wait asks now.
     return this.queue.first === null || this.queue.first.patience === 'wait'
+  }
+
+  /** Unused: no permit, no waiter, no session. */
+  get isAtRest(): boolean {
+    return this.#isAtRest
+  }
+
+  /** For a caller that comes again. */
+  reopen(label: LockKey): void {
+    this.#isAtRest = false
+    this.label = label
+    this.remoteWait = null
+    this.contended = false
   }
 
   /** Only without permits here: a local holder may release one at any moment. */
@@ -92,7 +106,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     const { state } = this
     const { to, react } = afterReply(state, reply.said, this.#courtesy.isResting(now))
     const isTaking = state === 'taking' || state === 'queued' || state === 'polling'
-    if (state === 'queued') this.ownLine.ended(lineEndOf(reply), now)
+    if (state === 'queued') this.#leftLine(lineEndOf(reply), now)
     if (isTaking) this.#tookSome(reply, now, tripMs)
     this.move(to)
     for (const reaction of react) this.#react(reaction, reply, now)
@@ -147,7 +161,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'rest':
         return false
       case 'forget':
-        this.#forget()
+        this.#rest()
         return false
       case 'handOff':
         this.verify()
@@ -168,11 +182,13 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     }
   }
 
-  #forget(): void {
-    if (this.#isForgotten) return
-    this.#isForgotten = true
-    this.remoteWait?.end()
+  #rest(): void {
+    if (this.#isAtRest) return
+    this.#isAtRest = true
     this.#endGivingWay()
+    // Until the next caller comes, others may come and go unseen.
+    this.#gaveWayInVain = false
+    this.remoteWait?.end()
     this.host.forget(this)
     this.leaveSession()
   }
@@ -264,6 +280,11 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   #operation(departure: Departure, kind: PermitKind, details: Partial<PermitOperation>): void {
     const nothing = { atMost: 0, from: 0, slots: [], enters: false, exits: false, waitMs: 0, looks: false }
     departure.askPermits(this, { kind, semaphore: this.semaphore, ...nothing, ...details })
+  }
+
+  #leftLine(end: LineEnd, now: number): void {
+    this.ownLine.ended(end, now)
+    if (end === 'come') this.#gaveWayInVain = false
   }
 
   #tookSome({ taken, otherPermits }: PermitReply, now: number, tripMs: number): void {

@@ -6,8 +6,9 @@ import type { SemaphoreCode } from '../../dialect/permit-operation.js'
 import { Registry } from '../contention/registry.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from '../handle/lock-waiter.js'
 import type { HeldPermit } from './permit.js'
-import { SemaphoreEntry } from './semaphore-entry.js'
 import type { SemaphoreHost } from './local-permits.js'
+import { SemaphoreBook } from './semaphore-book.js'
+import type { SemaphoreEntry } from './semaphore-entry.js'
 
 /** How long another number of permits may go unnoticed. A look costs the server time per lock. */
 const LOOK_AGAIN_MS = 10_000
@@ -25,13 +26,13 @@ interface Remembered {
 
 /** The semaphores that are held or wanted in this process. */
 export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHost {
-  readonly #entries = new Map<string, SemaphoreEntry>()
+  readonly #entries = new SemaphoreBook(this)
   #recent = new Map<string, Remembered>()
   #older = new Map<string, Remembered>()
   #permitEntries = 0
 
-  get entries(): IterableIterator<SemaphoreEntry> {
-    return this.#entries.values()
+  get entries(): Iterable<SemaphoreEntry> {
+    return this.#entries
   }
 
   get size(): number {
@@ -39,7 +40,7 @@ export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHos
   }
 
   find(keyId: string): SemaphoreEntry | null {
-    return this.#entries.get(keyId) ?? null
+    return this.#entries.find(keyId)
   }
 
   /** Entries of the server's lock table that permits use. */
@@ -67,10 +68,10 @@ export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHos
   #acquire(semaphore: SemaphoreCode, label: LockKey, request: LockRequest): Promise<HeldPermit | null> {
     const refusal = this.arbiter.refusal
     if (refusal !== null) return Promise.reject(refusal)
-    let entry = this.#entries.get(semaphore.key.id)
-    if (entry === undefined) {
+    let entry = this.find(semaphore.key.id)
+    if (entry === null) {
       this.remember(semaphore, label)
-      this.#entries.set(semaphore.key.id, (entry = new SemaphoreEntry(semaphore, label, this)))
+      entry = this.#entries.open(semaphore, label)
     }
     const { isBusy } = entry
     const arrival = this.arbiter.arrive()
@@ -82,7 +83,7 @@ export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHos
   }
 
   forget(entry: SemaphoreEntry): void {
-    this.#entries.delete(entry.key.id)
+    this.#entries.rested()
     this.leftBy(entry)
   }
 

@@ -116,6 +116,35 @@ describe('one who says that he waits and never comes', () => {
     world.server.table.unforge(KEY)
   })
 
+  test.each([1, 3, 20])('nor does it cost a single caller of a semaphore of %i more', async (permits) => {
+    for (const forged of [
+      ['interest'],
+      ['place in the queue'],
+      ['interest', 'place in the queue'],
+    ] as const) {
+      const world = fakeWorld({ latencyMs: 0.3 })
+      const locks = world.pool()
+      const ids = ['semaphore:/s', ...Array.from({ length: permits }, (_, i) => `semaphore:/s:${i}`)]
+      for (const what of forged) for (const id of ids) world.server.table.forge(id, what)
+      let sections = 0
+      let isOver = false
+      const working = (async () => {
+        while (!isOver) {
+          const permit = await locks.semaphore('s', permits).acquire({ timeoutMs: 60_000 })
+          sections++
+          await permit.release()
+        }
+      })()
+      for (let i = 0; i < 100; i++) await world.clock.run(20)
+      isOver = true
+      await world.clock.run(50)
+      await working
+
+      expect(sections, forged.join()).toBeGreaterThan(1666 * 0.9)
+      for (const id of ids) world.server.table.unforge(id)
+    }
+  })
+
   test('does not keep one who does come waiting for longer than a second', async () => {
     const world = fakeWorld({ latencyMs: 0.3 })
     const [a, b] = [world.pool(), world.pool()]

@@ -55,8 +55,8 @@ test('what was given up is gone, once, whoever is said to want it', () => {
     const isRelease = state === 'releasing' || state === 'yielding'
     expect(row.react.filter((each) => each === 'gaveUp')).toHaveLength(isRelease ? 1 : 0)
     expect(row.react.includes('notify')).toBe(said === 'wanted' && !doubts)
-    expect(row.react.includes('yield')).toBe(said === 'awaited' || (said === 'wanted' && !doubts))
-    expect(row.react.includes('trustOthers')).toBe(isRelease && said !== 'wanted')
-    expect(row.react.includes('lineGoesFirst')).toBe(said === 'awaited')
+    expect(row.react.includes('yield')).toBe((said === 'wanted' || said === 'awaited') && !doubts)
+    expect(row.react.includes('trustOthers')).toBe(isRelease && said === 'done')
+    expect(row.react.includes('lineGoesFirst')).toBe(said === 'awaited' && !doubts)
   }
 })
