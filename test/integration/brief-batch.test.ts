@@ -4,15 +4,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { encodeKey } from '../../src/dialect/postgres/keys/key.js'
 import { decodeBrief, encodeBrief, type BriefRow } from '../../src/dialect/postgres/table/brief-batch.js'
 import { BRIEF_BATCH, CALL_BRIEF_BATCH } from '../../src/dialect/postgres/table/brief-batch-sql.js'
-import {
-  answerOf,
-  decodeAsk,
-  encodeAsk,
-  type Asked,
-  type AskRow,
-  type Told,
-} from '../../src/dialect/postgres/table/batch.js'
-import { BATCH, CODE } from '../../src/dialect/postgres/table/batch-sql.js'
+import { decodeAsk, encodeAsk, type AskRow } from '../../src/dialect/postgres/table/batch.js'
+import { BATCH } from '../../src/dialect/postgres/table/batch-sql.js'
+import { answerOf, CODE, type Asked, type Told } from '../../src/dialect/rows/operations.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 import { createDatabase, type TestDatabase } from '../support/database.js'

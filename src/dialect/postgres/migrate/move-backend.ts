@@ -1,5 +1,6 @@
 import { sleep, type Clock } from '../../../base/clock.js'
 import { ConnectionError } from '../../../base/errors.js'
+import { Observer } from '../../rows/observer.js'
 import type { Backend } from '../schema/backend-claim.js'
 import { READ_BACKEND } from '../schema/backend-sql.js'
 import {
@@ -13,7 +14,6 @@ import {
 import { isLockpoolStatement } from '../locks/own-statements.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { BURY } from '../table/member-sql.js'
-import { Observer } from '../table/observer.js'
 
 export interface Move {
   readonly namespace: string

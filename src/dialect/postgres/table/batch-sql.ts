@@ -1,4 +1,5 @@
 import { TOKEN_STEP } from '../../lock-operation.js'
+import { CODE, FLAG } from '../../rows/operations.js'
 import { own } from './own-words.js'
 import { IS_ON_TIMELINE } from './timeline-sql.js'
 
@@ -10,38 +11,6 @@ import { IS_ON_TIMELINE } from './timeline-sql.js'
  * Parameters: `$1` a code per operation, `$2` its key, `$3` a token for some; `$4` the member that asks, `$5` the same with a
  * minus, `$6` its epoch, `$7` members that are marked dead. Keys come in order, so that no two batches lock each other out.
  */
-export const CODE = {
-  tryExclusive: 1,
-  tryShared: 2,
-  /** Takes it, or stands among the waiters. */
-  waitExclusive: 3,
-  waitShared: 4,
-  /** The same past writers that wait. */
-  insistShared: 5,
-  queue: 6,
-  join: 7,
-  rejoin: 8,
-  leave: 9,
-  releaseExclusive: 10,
-  releaseShared: 11,
-  mark: 12,
-  unmark: 13,
-  yield: 14,
-  /** As `waitExclusive`, past the first waiter, who has not come since the row had the token that is given. */
-  passExclusive: 15,
-  /** Gives up whatever the member has or waits for. */
-  drop: 16,
-  /** Changes nothing, and says what is there. */
-  look: 17,
-  /** For keys that no row is known of. */
-  newExclusive: 21,
-  newShared: 22,
-  newQueue: 23,
-} as const
-
-/** What is told of a row after the operation. */
-export const FLAG = { owns: 1, reads: 2, waits: 4, isAwaited: 8, isFree: 16 } as const
-
 /**
  * Only while the member lives, in this epoch, and on the timeline on which it has joined: the lock on its row keeps the first
  * two as they are until the batch is over.

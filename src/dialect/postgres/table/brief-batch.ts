@@ -1,7 +1,6 @@
 import { TOKEN_STEP } from '../../lock-operation.js'
+import { CODE, FLAG, inOrder, type Asked, type Told } from '../../rows/operations.js'
 import { Int8List } from '../locks/batch-rows.js'
-import { inOrder, type Asked, type Told } from './batch.js'
-import { CODE, FLAG } from './batch-sql.js'
 
 /** Which of the asked stand in each list of a brief batch. */
 export interface BriefOrder {

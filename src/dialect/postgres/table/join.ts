@@ -1,6 +1,9 @@
 import { ConnectionError } from '../../../base/errors.js'
 import { onAbort } from '../../../base/on-abort.js'
 import type { Borrow, LinkSettings } from '../../dialect.js'
+import type { RowFacts } from '../../rows/link.js'
+import { Member } from '../../rows/member.js'
+import { settle } from '../../rows/settle.js'
 import type { PostgresConnection } from '../connection/connection.js'
 import { findObjects } from '../schema/schema.js'
 import { claimBackend, type Ask } from '../schema/backend-claim.js'
@@ -12,10 +15,9 @@ import { within } from '../timeline/timeline-sql.js'
 import { identityOf } from '../timeline/timeline.js'
 import { serverName } from '../timeline/server-identity.js'
 import { JOIN, TABLE_SERVER } from './member-sql.js'
-import { Member } from './member.js'
-import { settle } from './settle.js'
+import { placeStore } from './place-store.js'
+import { PostgresRows } from './row-store.js'
 import { StatementRunner } from './statement-runner.js'
-import type { TableFacts } from './link.js'
 import { CREATE_BATCH_FUNCTIONS, CREATE_TABLES, FIND_TABLES, FUNCTION_COUNT } from './schema-sql.js'
 
 export interface Joining {
@@ -41,7 +43,7 @@ const TABLES = 4
 export async function join(
   borrow: Borrow<PostgresConnection>,
   joining: Joining,
-): Promise<{ member: Member; facts: TableFacts }> {
+): Promise<{ member: Member; facts: RowFacts }> {
   const { signal, settings } = joining
   signal.throwIfAborted()
   const runner = new StatementRunner(borrow, settings.leaseMs)
@@ -56,7 +58,7 @@ export async function join(
 async function joinOver(
   runner: StatementRunner,
   { id, name, namespace, settings, ended, signal }: Joining,
-): Promise<{ member: Member; facts: TableFacts }> {
+): Promise<{ member: Member; facts: RowFacts }> {
   const found = await runner.on(async (connection) => {
     const [server] = (await connection.query<{ pid: number; is_standby: boolean }>(TABLE_SERVER)).rows
     if (server!.is_standby)
@@ -69,17 +71,16 @@ async function joinOver(
     const keepsNames = objects.some((each) => each.name === 'key_name' && each.is_usable)
     return { ...tables, keepsNames, server: serverName(connection.place, await identityOf(connection)) }
   })
-  const timeline = await settle(runner, settings.leaseMs, signal)
+  const timeline = await settle(placeStore(runner), settings.leaseMs, signal)
   const values = [String(id), settings.leaseMs, namespace, name, timeline]
-  const member = new Member(id, settings.leaseMs, runner, ended)
-  const floor = await enter(member, values)
   const hasFunctions = found.functions === FUNCTION_COUNT
+  const member = new Member(id, settings.leaseMs, new PostgresRows(runner, hasFunctions), ended)
+  const floor = await enter(runner, member, values)
   return {
     member,
     facts: {
       server: found.server,
       floor,
-      hasFunctions,
       keepsNames: found.keepsNames,
       shortfall: hasFunctions
         ? null
@@ -93,9 +94,9 @@ async function joinOver(
  * Inserts the row. If that or the first look at the others fails, the row goes again: without a session behind it, it would
  * stay until another member has seen it stand still for a lease.
  */
-async function enter(member: Member, values: OwnValue[]): Promise<string> {
+async function enter(runner: StatementRunner, member: Member, values: OwnValue[]): Promise<string> {
   try {
-    const [row] = await member.runner.rows<{ floor: string }>(STATEMENTS.join, values)
+    const [row] = await runner.rows<{ floor: string }>(STATEMENTS.join, values)
     if (row === undefined)
       throw new ConnectionError('lockpool.floor has no row, or that of another timeline of the server')
     // From the first attempt on this member must know which others are dead.

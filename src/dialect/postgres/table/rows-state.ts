@@ -3,7 +3,7 @@ import type { Interest, LockRow, ServerSession, ServerState, SessionEnd } from '
 import { hashesOf } from '../keys/key-hash.js'
 import { END_MEMBER, ROWS_IN_USE } from './rows-state-sql.js'
 
-export { isMember } from './member-id.js'
+export { isMember } from '../../rows/member-id.js'
 
 /** Locks that are rows, as the locks of a server are shown. */
 export type RowsState = Pick<ServerState, 'sessions' | 'locks' | 'interests'>

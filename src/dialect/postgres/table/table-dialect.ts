@@ -16,6 +16,9 @@ import type { KeyCode, LockKey } from '../../lock-key.js'
 import type { NamedKey } from '../../named-key.js'
 import type { SemaphoreCode } from '../../permit-operation.js'
 import type { Queryable } from '../../queryable.js'
+import { RowLink } from '../../rows/link.js'
+import { drawMemberId } from '../../rows/member-id.js'
+import { Waits } from '../../rows/waits.js'
 import { LeasedConnection } from '../pool/leased-connection.js'
 import type { PostgresConnection } from '../connection/connection.js'
 import { explain } from '../connection/server-errors.js'
@@ -23,12 +26,9 @@ import { guard } from '../fencing/guard.js'
 import { hashOf } from '../keys/key.js'
 import { writeNames } from '../records/key-names.js'
 import { join } from './join.js'
-import { drawMemberId } from './member-id.js'
 import { encodeTableKey, encodeTableSemaphore } from './key.js'
 import { readTableLeader, recordTableLeader } from './leader.js'
-import { TableLink } from './link.js'
 import { listenForRows } from './listening.js'
-import { Waits } from './waits.js'
 
 /** What rows with leases can do, and what not. */
 export const ROWS: Capabilities = {
@@ -88,7 +88,7 @@ export class TableDialect implements Dialect<PostgresConnection> {
     try {
       const { member, facts } = await join(borrow, { id, name: by, namespace, settings, ended, signal })
       this.#waits.dead = () => member.dead
-      return new TableLink(member, this.#waits, facts)
+      return new RowLink(member, this.#waits, facts)
     } catch (error) {
       throw explain(error)
     }

@@ -1,13 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
-import {
-  answerOf,
-  codeOf,
-  decodeAsk,
-  encodeAsk,
-  type Asked,
-} from '../../../../../src/dialect/postgres/table/batch.js'
-import { CODE, FLAG } from '../../../../../src/dialect/postgres/table/batch-sql.js'
+import { decodeAsk, encodeAsk } from '../../../../../src/dialect/postgres/table/batch.js'
+import { CODE, FLAG, type Asked } from '../../../../../src/dialect/rows/operations.js'
 
 function asked(key: bigint, code: number = CODE.tryExclusive): Asked {
   return { operation: { kind: 'try', mode: 'exclusive', key: encodeKey(key, '') }, code, token: 0n }
@@ -36,28 +30,4 @@ describe('rows of a batch', () => {
     const told = decodeAsk({ floor: '0', made: '-4:1024', done: `3:${FLAG.owns}:4096` }, batch, order)
     expect(told).toEqual([{ flags: FLAG.owns, token: '4096' }, { flags: FLAG.owns, token: '1024' }, null])
   })
-})
-
-test('without a row there is nothing to give up, to join or to leave', () => {
-  for (const kind of ['join', 'rejoin', 'leave', 'release', 'relinquish', 'mark', 'unmark', 'yield'] as const)
-    expect(codeOf({ kind, mode: 'exclusive' }, false)).toBeNull()
-})
-
-test.each([
-  ['try', FLAG.owns, 'g'],
-  ['try', null, 'n'],
-  ['wait', FLAG.owns | FLAG.isAwaited, 'g'],
-  ['wait', FLAG.waits, 'w'],
-  ['wait', null, 'w'],
-  ['retry', FLAG.waits | FLAG.isFree, 'n'],
-  ['release', FLAG.isFree, 'd'],
-  ['release', FLAG.isFree | FLAG.isAwaited, 'r'],
-  ['release', null, 'n'],
-  ['leave', FLAG.isFree, 'r'],
-  ['leave', FLAG.isAwaited, 'd'],
-  ['yield', FLAG.owns, 'g'],
-  ['yield', FLAG.waits | FLAG.isFree | FLAG.isAwaited, 'w'],
-  ['yield', null, 'n'],
-] as const)('%s of a row that says %s is answered with %s', (kind, flags, answer) => {
-  expect(answerOf({ kind }, flags === null ? null : { flags, token: '1024' })).toBe(answer)
 })

@@ -6,8 +6,7 @@ import {
   isBrief,
   type BriefRow,
 } from '../../../../../src/dialect/postgres/table/brief-batch.js'
-import type { Asked } from '../../../../../src/dialect/postgres/table/batch.js'
-import { CODE, FLAG } from '../../../../../src/dialect/postgres/table/batch-sql.js'
+import { CODE, FLAG, type Asked } from '../../../../../src/dialect/rows/operations.js'
 
 const { newExclusive, tryExclusive, releaseExclusive, waitExclusive, newShared } = CODE
 

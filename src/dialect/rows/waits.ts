@@ -1,9 +1,9 @@
-import type { LockMode } from '../../lock-key.js'
-import type { PostgresKey } from '../keys/key.js'
+import type { LockMode } from '../lock-key.js'
+import type { RowKey } from './row-key.js'
 
 /** One key, or one semaphore, that a member waits for. */
 export interface Wait {
-  readonly key: PostgresKey
+  readonly key: RowKey
   readonly memberId: string
   readonly mode: LockMode
   /** The row of a semaphore is never taken: whether there is a permit only its slots tell. */
@@ -47,7 +47,7 @@ export class Waits {
     this.added(added)
   }
 
-  remove(key: PostgresKey): void {
+  remove(key: RowKey): void {
     // The id of a key is made only where it is of use.
     if (this.#byKey.size > 0) this.#byKey.delete(key.id)
   }

@@ -1,35 +1,23 @@
-import { decodeBrief, encodeBrief, isBrief, type BriefRow } from './brief-batch.js'
-import { BRIEF_BATCH, CALL_BRIEF_BATCH } from './brief-batch-sql.js'
 import type { Member } from './member.js'
-import type { KnownRows } from './rows.js'
+import type { KnownRows } from './known-rows.js'
+import { CODE, FLAG, type Asked, type Told } from './operations.js'
 import { OutcomeUnknown } from './statement-runner.js'
-import { decodeAsk, encodeAsk, type Asked, type AskRow, type Told } from './batch.js'
-import { BATCH, CALL_BATCH, CODE, FLAG } from './batch-sql.js'
-
-interface Reply {
-  readonly floor: string | null
-  readonly told: (Told | null)[]
-}
-
-const NOTHING: (Told | null)[] = []
 
 /**
  * Carries out batches of row operations of one member, with exact answers: where the answer to a statement is lost, it first
  * makes sure that the statement is over, then looks what it has done.
  */
-export class TableAsker {
+export class RowAsker {
   readonly #member: Member
   readonly #known: KnownRows
-  readonly #hasFunctions: boolean
 
-  constructor(member: Member, known: KnownRows, hasFunctions: boolean) {
+  constructor(member: Member, known: KnownRows) {
     this.#member = member
     this.#known = known
-    this.#hasFunctions = hasFunctions
   }
 
   /** What was told of each. Null: the row is as it was, or there is none. */
-  async ask(asked: readonly Asked[]): Promise<(Told | null)[]> {
+  async ask(asked: readonly Asked[]): Promise<readonly (Told | null)[]> {
     for (;;) {
       try {
         const told = await this.#askOnce(asked)
@@ -44,29 +32,11 @@ export class TableAsker {
   }
 
   /** Null: nothing has happened, because the epoch was raised meanwhile, or the member is dead. */
-  async #askOnce(asked: readonly Asked[]): Promise<(Told | null)[] | null> {
-    const { floor, told } = await (isBrief(asked) ? this.#askBriefly(asked) : this.#askAll(asked))
+  async #askOnce(asked: readonly Asked[]): Promise<readonly (Told | null)[] | null> {
+    const { floor, told } = await this.#member.store.batch(asked, this.#member.asking)
     if (floor === null) return null
     if (this.#known.isCurrent(floor)) this.#learn(asked, told)
     return told
-  }
-
-  async #askAll(asked: readonly Asked[]): Promise<Reply> {
-    const { id, epoch, dead, runner } = this.#member
-    const { codes, keys, tokens, order } = encodeAsk(asked)
-    const values = [codes, keys, tokens, String(id), `-${id}`, epoch, dead]
-    const [row] = await runner.rows<AskRow>(this.#hasFunctions ? STATEMENTS.call : STATEMENTS.batch, values)
-    return { floor: row!.floor, told: decodeAsk(row!, asked, order) }
-  }
-
-  async #askBriefly(asked: readonly Asked[]): Promise<Reply> {
-    const { id, epoch, dead, runner } = this.#member
-    const { made, keys, tokens, releases, order } = encodeBrief(asked)
-    const values = [made, keys, tokens, String(id), epoch, dead, releases]
-    const statement = this.#hasFunctions ? STATEMENTS.callBrief : STATEMENTS.brief
-    const [row] = await runner.rows<BriefRow>(statement, values)
-    const { floor } = row!
-    return { floor, told: floor === null ? NOTHING : decodeBrief(row!, asked, order) }
   }
 
   /** A row that was told of is there, and so is one that could not be made. */
@@ -115,10 +85,3 @@ function resultOf({ code, token, operation }: Asked, now: Told | null): Told | n
       return 'again'
   }
 }
-
-const STATEMENTS = {
-  batch: { name: 'lockpool_table_batch', text: BATCH },
-  brief: { name: 'lockpool_table_brief', text: BRIEF_BATCH },
-  call: { name: 'lockpool_call_batch', text: CALL_BATCH },
-  callBrief: { name: 'lockpool_call_brief', text: CALL_BRIEF_BATCH },
-} as const

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Observer } from '../../../../../src/dialect/postgres/table/observer.js'
-import { ManualClock } from '../../../../../src/testing/manual-clock.js'
+import { Observer } from '../../../../src/dialect/rows/observer.js'
+import { ManualClock } from '../../../../src/testing/manual-clock.js'
 
 const LEASE_MS = 1000
 

@@ -1,5 +1,5 @@
-import { isGreaterToken } from '../../seen-tokens.js'
-import type { PostgresKey } from '../keys/key.js'
+import { isGreaterToken } from '../seen-tokens.js'
+import type { RowKey } from './row-key.js'
 
 const LEAST_PLACES = 1024
 
@@ -39,13 +39,13 @@ export class KnownRows {
     return floor === this.#floor
   }
 
-  has({ high, low }: PostgresKey): boolean {
+  has({ high, low }: RowKey): boolean {
     const places = this.#places
     const at = placeOf(high, low, places)
     return places[at] === high && places[at + 1] === low
   }
 
-  add({ high, low }: PostgresKey): void {
+  add({ high, low }: RowKey): void {
     if (this.#added * 4 >= this.#places.length && this.#places.length < MOST_PLACES * 2) this.#grow()
     this.#added++
     put(high, low, this.#places)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
-import { isAmongFirst, placeOf, type PlaceRow } from '../../../../../src/dialect/postgres/table/place.js'
-import type { Wait } from '../../../../../src/dialect/postgres/table/waits.js'
+import { encodeKey } from '../../../../src/dialect/postgres/keys/key.js'
+import { isAmongFirst, placeOf, type PlaceRow } from '../../../../src/dialect/rows/place.js'
+import type { Wait } from '../../../../src/dialect/rows/waits.js'
 
 const wait = (mode: 'exclusive' | 'shared', isSemaphore = false): Wait => ({
   key: encodeKey(1n, ''),

@@ -1,21 +1,19 @@
-import type { PermitOperation, PermitReply, TakenPermit } from '../../permit-operation.js'
-import { shapesOf, type PostgresKey, type PostgresSemaphore } from '../keys/key.js'
+import type { PermitOperation, PermitReply, TakenPermit } from '../permit-operation.js'
+import type { RowAsker } from './asker.js'
+import type { HeldRows } from './held-rows.js'
+import type { KnownRows } from './known-rows.js'
 import type { Member } from './member.js'
-import { MAKE_SLOTS, OTHER_SHAPES, OWN_SLOTS, TAKE_SLOTS, WAKE_WAITERS } from './permit-rows-sql.js'
-import type { KnownRows } from './rows.js'
+import { CODE, type Asked } from './operations.js'
+import type { RowKey, RowSemaphore } from './row-key.js'
 import { OutcomeUnknown } from './statement-runner.js'
-import type { TableAsker } from './asker.js'
-import type { Asked } from './batch.js'
-import { CODE } from './batch-sql.js'
-import type { HeldRows } from './held.js'
 import type { Waits } from './waits.js'
 
 type Done = Omit<PermitReply, 'otherPermits'>
 
 /** A semaphore and the permits of one member. A slot is a row that has an owner, its waiters stand in a row of their own. */
-export class TablePermits {
+export class RowPermits {
   readonly #member: Member
-  readonly #asker: TableAsker
+  readonly #asker: RowAsker
   readonly #known: KnownRows
   readonly #held: HeldRows
   readonly #waits: Waits
@@ -23,7 +21,7 @@ export class TablePermits {
 
   constructor(
     member: Member,
-    asker: TableAsker,
+    asker: RowAsker,
     known: KnownRows,
     held: HeldRows,
     waits: Waits,
@@ -44,8 +42,8 @@ export class TablePermits {
   }
 
   /** Every row that an operation may have changed. */
-  keysOf({ semaphore }: PermitOperation): PostgresKey[] {
-    const { key, shape, permits, slot } = semaphore as PostgresSemaphore
+  keysOf({ semaphore }: PermitOperation): RowKey[] {
+    const { key, shape, permits, slot } = semaphore as RowSemaphore
     return [key, shape, ...Array.from({ length: permits }, (_, i) => slot(i))]
   }
 
@@ -65,7 +63,7 @@ export class TablePermits {
   }
 
   async #take(operation: PermitOperation): Promise<Done> {
-    const { shape } = operation.semaphore as PostgresSemaphore
+    const { shape } = operation.semaphore as RowSemaphore
     if (operation.enters) await this.#ask([this.#enter(shape)])
     const taken = await this.#takeSlots(operation)
     if (operation.enters && taken.length === 0) await this.#ask([this.#exit(shape)])
@@ -74,7 +72,7 @@ export class TablePermits {
 
   /** Stands among the waiters before it looks: either it sees what is given up, or whoever gives it up sees it. */
   async #takeOrWait(operation: PermitOperation): Promise<Done> {
-    const { key, shape } = operation.semaphore as PostgresSemaphore
+    const { key, shape } = operation.semaphore as RowSemaphore
     const first = operation.kind === 'wait' || this.#waits.of(key.id) === undefined
     const asked = first ? [this.#asked(key, this.#known.has(key) ? CODE.queue : CODE.newQueue)] : []
     if (operation.enters) asked.push(this.#enter(shape))
@@ -90,14 +88,14 @@ export class TablePermits {
   }
 
   async #leave({ semaphore, exits }: PermitOperation): Promise<Done> {
-    const { key, shape } = semaphore as PostgresSemaphore
+    const { key, shape } = semaphore as RowSemaphore
     this.#waits.remove(key)
     await this.#ask([this.#asked(key, CODE.leave), ...(exits ? [this.#exit(shape)] : [])])
     return { taken: [], said: 'done', missing: [] }
   }
 
   async #release({ semaphore, slots, exits }: PermitOperation): Promise<Done> {
-    const { key, shape, slot } = semaphore as PostgresSemaphore
+    const { key, shape, slot } = semaphore as RowSemaphore
     const keys = slots.map((number) => slot(number))
     const asked = keys.map((each) =>
       this.#asked(each, CODE.releaseExclusive, this.#held.get(each)?.token ?? -1n),
@@ -105,23 +103,22 @@ export class TablePermits {
     const told = await this.#asker.ask(exits ? [...asked, this.#exit(shape)] : asked)
     for (const each of keys) this.#held.delete(each)
     if (exits) this.#held.delete(shape)
-    const values = [key.bits, String(this.#member.id), slots.length]
-    const [row] = await this.#member.runner.rowsAtLast<{ woken: number }>(STATEMENTS.wake, values)
+    const woken = await this.#member.store.wake(key.bits, this.#member.id, slots.length)
     const missing = slots.filter((_, i) => told[i] === null)
-    return { taken: [], said: row!.woken > 0 ? 'wanted' : 'done', missing }
+    return { taken: [], said: woken > 0 ? 'wanted' : 'done', missing }
   }
 
-  #enter(shape: PostgresKey): Asked {
+  #enter(shape: RowKey): Asked {
     this.#held.set(shape, 'shared', 0n)
     return this.#asked(shape, this.#known.has(shape) ? CODE.insistShared : CODE.newShared)
   }
 
-  #exit(shape: PostgresKey): Asked {
+  #exit(shape: RowKey): Asked {
     this.#held.delete(shape)
     return this.#asked(shape, CODE.releaseShared)
   }
 
-  #asked(key: PostgresKey, code: number, token = 0n): Asked {
+  #asked(key: RowKey, code: number, token = 0n): Asked {
     const mode = code === CODE.insistShared || code === CODE.newShared ? 'shared' : 'exclusive'
     return { operation: { kind: 'wait', mode, key }, code, token }
   }
@@ -140,7 +137,7 @@ export class TablePermits {
   }
 
   async #takeSlots(operation: PermitOperation): Promise<readonly TakenPermit[]> {
-    const { slot, permits } = operation.semaphore as PostgresSemaphore
+    const { slot, permits } = operation.semaphore as RowSemaphore
     const own = new Set(operation.slots)
     const numbers = Array.from({ length: permits }, (_, i) => (operation.from + i) % permits)
     const numberOf = new Map<string, number>()
@@ -169,48 +166,37 @@ export class TablePermits {
   async #takeRows(keys: readonly string[], atMost: number): Promise<string | null> {
     const member = this.#member
     for (;;) {
-      const me = String(member.id)
-      const values = [keys, atMost, me, member.epoch, member.dead]
       try {
-        const [row] = await member.runner.rows<TakenRow>(STATEMENTS.take, values)
-        if (row!.floor !== null) {
-          this.#known.isCurrent(row!.floor)
-          return row!.taken
+        const { floor, taken } = await member.store.takeSlots(keys, atMost, member.asking)
+        if (floor !== null) {
+          this.#known.isCurrent(floor)
+          return taken
         }
         await member.lookAgain()
       } catch (error) {
         if (!(error instanceof OutcomeUnknown)) throw error
         await member.raiseEpoch()
-        const [row] = await member.runner.rowsAtLast<{ taken: string | null }>(STATEMENTS.own, [keys, me])
-        if (row!.taken !== null) return row!.taken
+        const own = await member.store.ownSlots(keys, member.id)
+        if (own !== null) return own
       }
     }
   }
 
   async #makeSlots({ semaphore }: PermitOperation): Promise<void> {
-    const { key, permits, slot } = semaphore as PostgresSemaphore
+    const { key, permits, slot } = semaphore as RowSemaphore
     const member = this.#member
     const all = `${key.id} ${permits}`
     while (!this.#known.hasSlotsOf(all)) {
       const bits = Array.from({ length: permits }, (_, i) => slot(i).bits)
-      const values = [bits, String(member.id), member.epoch]
-      const [row] = await member.runner.rowsAtLast<{ floor: string | null }>(STATEMENTS.make, values)
-      if (row!.floor === null) await member.lookAgain()
-      else if (this.#known.isCurrent(row!.floor)) this.#known.addSlotsOf(all)
+      const floor = await member.store.makeSlots(bits, member.asking)
+      if (floor === null) await member.lookAgain()
+      else if (this.#known.isCurrent(floor)) this.#known.addSlotsOf(all)
     }
   }
 
-  async #others({ semaphore }: PermitOperation): Promise<number | null> {
-    const { shape } = semaphore as PostgresSemaphore
-    const values = [shapesOf(semaphore as PostgresSemaphore), shape.bits, this.#member.dead]
-    const [row] = await this.#member.runner.rowsAtLast<{ permits: number }>(STATEMENTS.others, values)
-    return row?.permits ?? null
+  #others({ semaphore }: PermitOperation): Promise<number | null> {
+    return this.#member.store.otherPermits(semaphore as RowSemaphore, this.#member.dead)
   }
-}
-
-interface TakenRow {
-  readonly floor: string | null
-  readonly taken: string | null
 }
 
 /** The same for a row that is there after all, and for one that is not any more. */
@@ -222,11 +208,3 @@ const NEW: Readonly<Record<number, number>> = {
   [CODE.queue]: CODE.newQueue,
   [CODE.insistShared]: CODE.newShared,
 }
-
-const STATEMENTS = {
-  make: { name: 'lockpool_make_slots', text: MAKE_SLOTS },
-  take: { name: 'lockpool_take_slots', text: TAKE_SLOTS },
-  own: { name: 'lockpool_own_slots', text: OWN_SLOTS },
-  wake: { name: 'lockpool_wake_waiters', text: WAKE_WAITERS },
-  others: { name: 'lockpool_other_shapes', text: OTHER_SHAPES },
-} as const

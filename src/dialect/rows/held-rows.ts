@@ -1,9 +1,9 @@
-import type { LockMode } from '../../lock-key.js'
-import type { PostgresKey } from '../keys/key.js'
+import type { LockMode } from '../lock-key.js'
+import type { RowKey } from './row-key.js'
 
 /** What this member has, and the token of its row. */
 export interface Held {
-  readonly key: PostgresKey
+  readonly key: RowKey
   readonly mode: LockMode
   readonly token: bigint
   /** A statement is on the way that gives it up: that wakes the next waiter. */
@@ -24,20 +24,20 @@ export class HeldRows {
   #buckets: (Kept | null)[] = empty(LEAST_BUCKETS)
   #size = 0
 
-  get(key: PostgresKey): Held | null {
+  get(key: RowKey): Held | null {
     let kept = this.#buckets[this.#bucketOf(key)] ?? null
     while (kept !== null && !isSame(kept.key, key)) kept = kept.next
     return kept
   }
 
-  set(key: PostgresKey, mode: LockMode, token: bigint): void {
+  set(key: RowKey, mode: LockMode, token: bigint): void {
     this.delete(key)
     if (this.#size === this.#buckets.length * 2) this.#resize(this.#size)
     this.#size++
     this.#insert({ key, mode, token, isParting: false, next: null })
   }
 
-  delete(key: PostgresKey): void {
+  delete(key: RowKey): void {
     const bucket = this.#bucketOf(key)
     let before: Kept | null = null
     let kept = this.#buckets[bucket] ?? null
@@ -76,12 +76,12 @@ export class HeldRows {
     this.#buckets[bucket] = kept
   }
 
-  #bucketOf({ hash }: PostgresKey): number {
+  #bucketOf({ hash }: RowKey): number {
     return hash & (this.#buckets.length - 1)
   }
 }
 
-function isSame(a: PostgresKey, b: PostgresKey): boolean {
+function isSame(a: RowKey, b: RowKey): boolean {
   return a === b || (a.high === b.high && a.low === b.low)
 }
 

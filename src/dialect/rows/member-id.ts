@@ -1,4 +1,4 @@
-import type { Random } from '../../../base/random.js'
+import type { Random } from '../../base/random.js'
 
 /** Process ids of a server are below. */
 const FIRST_ID = 2 ** 32

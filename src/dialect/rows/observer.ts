@@ -1,4 +1,4 @@
-import type { Clock } from '../../../base/clock.js'
+import type { Clock } from '../../base/clock.js'
 
 /** A member whose counter has stood still for the whole of its lease. */
 export interface Standing {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
-import { HeldRows } from '../../../../../src/dialect/postgres/table/held.js'
-import { KnownRows } from '../../../../../src/dialect/postgres/table/rows.js'
-import { SeededRandom } from '../../../../../src/testing/seeded-random.js'
+import { encodeKey } from '../../../../src/dialect/postgres/keys/key.js'
+import { HeldRows } from '../../../../src/dialect/rows/held-rows.js'
+import { KnownRows } from '../../../../src/dialect/rows/known-rows.js'
+import { SeededRandom } from '../../../../src/testing/seeded-random.js'
 
 const key = (bits: bigint): ReturnType<typeof encodeKey> => encodeKey(bits, '')
 

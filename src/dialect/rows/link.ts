@@ -1,28 +1,26 @@
-import { ConnectionError } from '../../../base/errors.js'
-import type { Holding, LockLink, TableUse } from '../../dialect.js'
-import type { KeyCode } from '../../lock-key.js'
+import { ConnectionError } from '../../base/errors.js'
+import type { Holding, LockLink, TableUse } from '../dialect.js'
+import type { KeyCode } from '../lock-key.js'
 import {
   SAID,
   type Answer,
   type BatchReply,
   type LockOperation,
   type OperationKind,
-} from '../../lock-operation.js'
-import type { ServerName } from '../../server-name.js'
-import type { PermitOperation, PermitReply } from '../../permit-operation.js'
-import type { PostgresKey } from '../keys/key.js'
-import { HOLDERS, WANTED_BY_OTHERS } from './member-sql.js'
+} from '../lock-operation.js'
+import type { PermitOperation, PermitReply } from '../permit-operation.js'
+import type { ServerName } from '../server-name.js'
+import { RowAsker } from './asker.js'
+import { HeldRows } from './held-rows.js'
+import { KnownRows } from './known-rows.js'
 import type { Member } from './member.js'
-import { KnownRows } from './rows.js'
-import { TableAsker } from './asker.js'
-import { answerOf, codeOf, isGrant, type Asked, type Told } from './batch.js'
-import { CODE, FLAG } from './batch-sql.js'
-import { TablePermits } from './permits.js'
-import { HeldRows } from './held.js'
+import { answerOf, CODE, codeOf, FLAG, isGrant, type Asked, type Told } from './operations.js'
+import { RowPermits } from './permits.js'
+import type { RowKey } from './row-key.js'
 import type { Waits } from './waits.js'
 
 /** Rows with leases, as one lock session has them. No connection belongs to it: each statement borrows one. */
-export class TableLink implements LockLink {
+export class RowLink implements LockLink {
   readonly serverId: number
   /** As it was when the session began: rows outlive a failover that is shorter than the lease, and the session with them. */
   readonly server: ServerName
@@ -41,11 +39,11 @@ export class TableLink implements LockLink {
   readonly #known: KnownRows
   readonly #held = new HeldRows()
   /** Of operations that failed: nobody knows what became of them until `reconcile`. */
-  readonly #doubtful = new Map<string, PostgresKey>()
-  readonly #asker: TableAsker
-  readonly #permits: TablePermits
+  readonly #doubtful = new Map<string, RowKey>()
+  readonly #asker: RowAsker
+  readonly #permits: RowPermits
 
-  constructor(member: Member, waits: Waits, facts: TableFacts) {
+  constructor(member: Member, waits: Waits, facts: RowFacts) {
     this.serverId = member.id
     this.server = facts.server
     this.leaseMs = member.leaseMs
@@ -55,8 +53,8 @@ export class TableLink implements LockLink {
     this.#member = member
     this.#known = new KnownRows(facts.floor)
     this.#waits = waits
-    this.#asker = new TableAsker(member, this.#known, facts.hasFunctions)
-    this.#permits = new TablePermits(
+    this.#asker = new RowAsker(member, this.#known)
+    this.#permits = new RowPermits(
       member,
       this.#asker,
       this.#known,
@@ -94,7 +92,7 @@ export class TableLink implements LockLink {
       }
     } catch (error) {
       for (const operation of operations) {
-        const key = operation.key as PostgresKey
+        const key = operation.key as RowKey
         this.#doubtful.set(key.id, key)
         const held = this.#held.get(key)
         if (held !== null) held.isParting = false
@@ -106,7 +104,7 @@ export class TableLink implements LockLink {
 
   /** What is asked of a row, or of a key without one. Null: it is known what the answer is. */
   #asked(operation: LockOperation): Asked | null {
-    const key = operation.key as PostgresKey
+    const key = operation.key as RowKey
     const { kind, mode } = operation
     const held = this.#held.get(key)
     if ((kind === 'retry' || kind === 'poll') && this.#isKnownToWait(operation)) return null
@@ -151,7 +149,7 @@ export class TableLink implements LockLink {
 
   #settle(operation: LockOperation, told: Told | null): Answer {
     const { kind, mode } = operation
-    const key = operation.key as PostgresKey
+    const key = operation.key as RowKey
     const answer = answerOf(operation, told)
     if (answer === SAID.granted) {
       this.#held.set(key, mode, BigInt(told!.token))
@@ -172,17 +170,11 @@ export class TableLink implements LockLink {
 
   /** The release has woken the next already. For what is still held it is looked whether anybody waits. */
   async notify(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
-    const held = (keys as readonly PostgresKey[]).filter((key) => this.#held.get(key)?.isParting === false)
+    const held = (keys as readonly RowKey[]).filter((key) => this.#held.get(key)?.isParting === false)
     const wanted = new Set(keys.map(({ id }) => id))
     if (held.length === 0) return wanted
-    const me = String(this.serverId)
     const bits = held.map((key) => key.bits)
-    const rows = await this.#member.runner.rowsAtLast<{ key: string }>(STATEMENTS.wanted, [
-      bits,
-      me,
-      `-${me}`,
-    ])
-    const found = new Set(rows.map(({ key }) => key))
+    const found = new Set(await this.#member.store.wantedByOthers(bits, this.serverId))
     for (const { id, bits: each } of held) if (!found.has(each)) wanted.delete(id)
     return wanted
   }
@@ -231,12 +223,8 @@ export class TableLink implements LockLink {
   }
 
   async holderOf(key: KeyCode): Promise<string | null> {
-    const values = [(key as PostgresKey).bits, String(this.serverId)]
-    const rows = await this.#member.runner.rowsAtLast<{ id: string; name: string }>(
-      STATEMENTS.holders,
-      values,
-    )
-    const words = rows.map(({ id, name }) => `${name}, lock session ${id}`)
+    const holders = await this.#member.store.holders((key as RowKey).bits, this.serverId)
+    const words = holders.map(({ id, name }) => `${name}, lock session ${id}`)
     return words.length === 0 ? null : words.join('; ')
   }
 
@@ -258,7 +246,7 @@ export class TableLink implements LockLink {
     }
     const stays = expected.filter(({ what }) => what === 'exclusive' || what === 'shared')
     const told = await this.#all(
-      stays.map(({ key }) => key as PostgresKey),
+      stays.map(({ key }) => key as RowKey),
       CODE.look,
     )
     this.#doubtful.clear()
@@ -269,12 +257,12 @@ export class TableLink implements LockLink {
     const flag = what === 'exclusive' ? FLAG.owns : FLAG.reads
     const isHeld = told !== null && (told.flags & flag) !== 0
     if (isHeld && what !== 'interest' && what !== 'mark')
-      this.#held.set(key as PostgresKey, what, BigInt(told.token))
-    if (!isHeld) this.#held.delete(key as PostgresKey)
+      this.#held.set(key as RowKey, what, BigInt(told.token))
+    if (!isHeld) this.#held.delete(key as RowKey)
     return isHeld
   }
 
-  async #all(keys: readonly PostgresKey[], code: number): Promise<(Told | null)[]> {
+  async #all(keys: readonly RowKey[], code: number): Promise<(Told | null)[]> {
     const told: (Told | null)[] = []
     for (let from = 0; from < keys.length; from += MOST_AT_ONCE) {
       const part = keys.slice(from, from + MOST_AT_ONCE)
@@ -301,11 +289,10 @@ export class TableLink implements LockLink {
 }
 
 /** What a member finds when it joins. */
-export interface TableFacts {
+export interface RowFacts {
   readonly server: ServerName
   /** See `KnownRows`. */
   readonly floor: string
-  readonly hasFunctions: boolean
   readonly keepsNames: boolean
   readonly shortfall: string | null
   readonly noFencing: string | null
@@ -321,8 +308,3 @@ const GIVES: ReadonlySet<OperationKind> = new Set(['release', 'relinquish', 'yie
 function isStillWaiting({ kind }: LockOperation, answer: Answer): boolean {
   return answer === SAID.waiting || ((kind === 'retry' || kind === 'poll') && answer === SAID.no)
 }
-
-const STATEMENTS = {
-  holders: { name: 'lockpool_table_holders', text: HOLDERS },
-  wanted: { name: 'lockpool_table_wanted', text: WANTED_BY_OTHERS },
-} as const

@@ -1,0 +1,40 @@
+import type { PlaceStore } from '../../rows/settle.js'
+import { sqlState } from '../connection/server-errors.js'
+import type { StatementRunner } from './statement-runner.js'
+import { BEGIN_TIMELINE, BELIEVED_TIMELINE, SETTLE_TIMELINE, TABLE_TIMELINE } from './timeline-sql.js'
+
+/** What speaks PostgreSQL, and has no write-ahead log of its own. */
+const NOT_SUPPORTED = '0A000'
+
+/** The timeline of a PostgreSQL server begins anew with each promotion. */
+export function placeStore(runner: StatementRunner): PlaceStore {
+  return {
+    current: async () => {
+      try {
+        const [row] = await runner.rowsAtLast<{ timeline: string }>(STATEMENTS.current, [])
+        return row!.timeline
+      } catch (error) {
+        if (sqlState(error) !== NOT_SUPPORTED) throw error
+        return null
+      }
+    },
+    believed: async () => {
+      const [row] = await runner.rowsAtLast<Believed>(STATEMENTS.believed, [])
+      return { timeline: row!.timeline, longestLeaseMs: row!.longest_lease_ms }
+    },
+    begin: async (timeline) => void (await runner.rowsAtLast(STATEMENTS.begin, [timeline])),
+    settle: async (timeline) => void (await runner.rowsAtLast(STATEMENTS.settle, [timeline])),
+  }
+}
+
+interface Believed {
+  readonly timeline: string | null
+  readonly longest_lease_ms: number
+}
+
+const STATEMENTS = {
+  current: { name: 'lockpool_table_timeline', text: TABLE_TIMELINE },
+  believed: { name: 'lockpool_believed', text: BELIEVED_TIMELINE },
+  begin: { name: 'lockpool_begin_timeline', text: BEGIN_TIMELINE },
+  settle: { name: 'lockpool_settle_timeline', text: SETTLE_TIMELINE },
+} as const
