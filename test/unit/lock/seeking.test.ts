@@ -27,7 +27,7 @@ function detectorOf() {
   const entryOf = (id: string, holders: Lock[] = []): KeyEntry => {
     const entry = {
       ...{ key: { id }, label: id, mode: 'exclusive', holders, queue: { first: null, size: 0 }, head: null },
-      sessionToSpeak: { signals: { tell: (text: string) => seen.told.push(text) } },
+      sessionToSpeak: { signals: { broadcast: (text: string) => seen.told.push(text) } },
     } as unknown as KeyEntry
     entries.push(entry)
     return entry

@@ -22,7 +22,7 @@ function bellOf(max = 2) {
       handlers.push(given)
       return Promise.resolve({
         check: () => answers.check(),
-        hear: (strangers: boolean) => (seen.push(['hear', strangers]), Promise.resolve()),
+        receivePublic: (strangers: boolean) => (seen.push(['receivePublic', strangers]), Promise.resolve()),
         stop: () => Promise.resolve(),
       })
     },
@@ -140,10 +140,10 @@ test('strangers who flood it are not heard for half a minute, and then it is as 
   await settle()
   expect(seen.slice(1)).toEqual([
     expect.stringMatching(/^warning: the notification channel is flooded/),
-    ['hear', false],
+    ['receivePublic', false],
   ])
   await clock.run(30_000)
-  expect(seen.slice(3)).toEqual([['hear', true], 'listening'])
+  expect(seen.slice(3)).toEqual([['receivePublic', true], 'listening'])
   await bell.close()
   expect([bell.state, clock.armed]).toEqual(['off', 0])
 })
