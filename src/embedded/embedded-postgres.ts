@@ -44,7 +44,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
   #stopped: Promise<void> | null = null
   #lastLog: string | null = null
 
-  /** Takes over a server that is ready. */
+  /** @internal Takes over a server that is ready. */
   constructor(
     guard: Guard,
     plan: ServerPlan,

@@ -60,7 +60,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
   #state: PoolSnapshot['state'] = 'open'
   #closing: Promise<void> | null = null
 
-  /** Opens nothing yet. `options` must have been resolved. */
+  /** @internal Opens nothing yet. `options` must have been resolved. */
   constructor(options: Required<LockPoolOptions>, ports: LockPoolPorts<C>) {
     this.#options = options
     this.#engine = new Engine(options, {
@@ -278,22 +278,22 @@ export class LockPool<C extends object> implements AsyncDisposable {
     return this.close()
   }
 
-  /** Names of the keys that this process holds or waits for. */
+  /** @internal Names of the keys that this process holds or waits for. */
   protected namesInUse(): Iterable<NamedKey> {
     return this.#engine.namesInUse()
   }
 
-  /** Since when its locks are held, and its callers wait. */
+  /** @internal Since when its locks are held, and its callers wait. */
   protected reports(): SessionReport[] {
     return this.#engine.reports(0)
   }
 
-  /** For subclasses: runs the body of a transaction in which these keys are held, including keys that are added later. */
+  /** @internal For subclasses: runs the body of a transaction in which these keys are held, including keys that are added later. */
   protected runTransacting<T>(keys: KeysOfTransaction, body: () => T): T {
     return runTransacting(this.#engine.keys, keys, body)
   }
 
-  /** For subclasses: whether a request for it here would wait for itself. The request's own transaction does not count. */
+  /** @internal For subclasses: whether a request for it here would wait for itself. The request's own transaction does not count. */
   protected isHeldAround(keyId: string, ownKeys: KeysOfTransaction | null): boolean {
     return this.#engine.keys.isHeldAround(keyId, ownKeys)
   }

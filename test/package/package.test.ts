@@ -9,6 +9,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 let consumer = ''
 let published: readonly string[] = []
+let weight = 0
+
+/** With all types and pages. */
+const MAX_UNPACKED_BYTES = 1_000_000
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   readonly version: string
@@ -19,12 +23,15 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as
 /** What npm would publish, in the `node_modules` of somebody who has installed it, beside its dependencies alone. */
 beforeAll(() => {
   consumer = mkdtempSync(join(tmpdir(), 'lockpool-consumer-'))
-  // The global setup has built it, and building it again would pull it from under the other tests.
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', consumer]
+  // The global setup has built dist, and building it again would pull it from under the other tests.
+  const folder = join(consumer, 'package')
+  execFileSync(process.execPath, [join(ROOT, 'scripts/package.mjs'), folder], { timeout: 120_000 })
+  const args = ['pack', folder, '--json', '--pack-destination', consumer]
   const [packed] = JSON.parse(
-    execFileSync('npm', args, { cwd: ROOT, encoding: 'utf8', timeout: 120_000 }),
-  ) as [{ filename: string; files: { path: string }[] }]
+    execFileSync('npm', args, { cwd: consumer, encoding: 'utf8', timeout: 120_000 }),
+  ) as [{ filename: string; unpackedSize: number; files: { path: string }[] }]
   published = packed.files.map(({ path }) => path)
+  weight = packed.unpackedSize
   const modules = join(consumer, 'node_modules')
   mkdirSync(join(modules, 'lockpool'), { recursive: true })
   const tarball = join(consumer, packed.filename)
@@ -97,11 +104,13 @@ test('the program runs, and knows its version', () => {
 })
 
 test('the library pulls in pg, and no server', () => {
-  const reached = reach(join(consumer, 'node_modules/lockpool/dist/index.js'))
+  const built = reach(join(ROOT, 'dist/index.js'))
+  expect([...built.files].filter((path) => /\/(embedded|cli|testing)\//.test(path))).toEqual([])
+  expect(built.files.size).toBeGreaterThan(20)
 
+  const reached = reach(join(consumer, 'node_modules/lockpool/dist/index.js'))
   expect([...reached.packages]).toEqual(['pg'])
-  expect([...reached.files].filter((path) => /\/(embedded|cli|testing)\//.test(path))).toEqual([])
-  expect(reached.files.size).toBeGreaterThan(20)
+  expect(reached.files.size).toBeGreaterThan(3)
   expect([...reach(join(consumer, 'node_modules/lockpool/dist/pool/index.js')).packages]).toEqual([])
 })
 
@@ -165,19 +174,19 @@ test.each(['esm', 'cjs'] as const)('a bundle (%s) has the whole page in it', asy
 })
 
 test('what is published is the program, its types and its documents, and nothing of the tests', () => {
-  for (const path of ['LICENSE', 'README.md', 'llms.txt', 'dist/index.js', 'dist/index.d.ts'])
+  for (const path of ['LICENSE', 'README.md', 'SECURITY.md', 'llms.txt', 'dist/index.js', 'dist/index.d.ts'])
     expect(published).toContain(path)
   const strange = published.filter((path) => !PUBLISHED.some((pattern) => pattern.test(path)))
   expect(strange).toEqual([])
 })
 
-const PUBLISHED = [
-  /^dist\/.*\.(js|d\.ts)$/,
-  /^docs\/.*\.(md|svg|png|json)$/,
-  /^examples\/.*\.ts$/,
-  /^[A-Z]+(\.md)?$/,
-  /^(llms\.txt|package\.json)$/,
-]
+const PUBLISHED = [/^dist\/.*\.(js|d\.ts)$/, /^[A-Z]+(\.md)?$/, /^(llms\.txt|package\.json)$/]
+
+test('the package is small, and its types are those of the entry points alone', () => {
+  expect(weight).toBeLessThan(MAX_UNPACKED_BYTES)
+  const internal = /^dist\/(?:lock\/session\/session|lock\/engine|dialect\/dialect|serve\/.*|cli\/.*)\.d\.ts$/
+  expect(published.filter((path) => internal.test(path))).toEqual([])
+})
 
 test('every link and picture of a published page leads to something published', () => {
   const dead = published
@@ -260,15 +269,28 @@ test.each([
   },
 )
 
+/** As `tsc` writes them. */
 const IMPORT = /^(?:import|export)\b(?:[\w\s{},*$]*\bfrom)?\s*'([^']+)'|\bimport\('([^']+)'\)/gm
+
+/** A minified module has all its imports at the start. Behind them only those on demand count: texts of others follow. */
+const MINIFIED_IMPORT = /\bfrom"([^"]+)"|(?:^|;)import"([^"]+)"/gm
+const ON_DEMAND = /\bimport\("([^"]+)"\)/g
+
+function importsOf(text: string): readonly string[] {
+  const [head] = /^(?:#!.*\n)?(?:import[^;\n]*;)*/.exec(text)!
+  const isMinified = /\bfrom"/.test(head)
+  const found = isMinified
+    ? [...head.matchAll(MINIFIED_IMPORT), ...text.matchAll(ON_DEMAND)]
+    : [...text.matchAll(IMPORT)]
+  return found.map(([, fixed, onDemand]) => fixed ?? onDemand!)
+}
 
 /** All that importing `entry` loads, also what is imported only on demand. */
 function reach(entry: string): { files: Set<string>; packages: Set<string> } {
   const files = new Set([entry])
   const packages = new Set<string>()
   for (const file of files) {
-    for (const [, fixed, onDemand] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
-      const from = fixed ?? onDemand!
+    for (const from of importsOf(readFileSync(file, 'utf8'))) {
       if (from.startsWith('.')) files.add(join(dirname(file), from))
       else if (!from.startsWith('node:')) packages.add(from)
     }

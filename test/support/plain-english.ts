@@ -80,6 +80,7 @@ const CLEAN_PAGES: readonly string[] = [
   'docs/decisions/0021-one-contention-core.md',
   'docs/decisions/0023-wait-for-the-key-itself.md',
   'docs/decisions/0022-a-front-that-locks.md',
+  'docs/decisions/0024-what-the-package-holds.md',
   'docs/guides/as-pg-pool.md',
   'docs/guides/dashboard.md',
   'docs/guides/fastify.md',

@@ -14,9 +14,7 @@ describe('llms.txt', () => {
     expect(items.filter((item) => !/^- \[.+\]\(.+\)/.test(item))).toEqual([])
   })
 
-  test('every link leads to a file that is published', () => {
-    const { files } = JSON.parse(read('package.json')) as { files: string[] }
-    expect(files).toEqual(expect.arrayContaining(['llms.txt', 'docs', 'CHANGELOG.md']))
+  test('every link leads to a page for users', () => {
     const wrong = LINKS.filter(
       (link) => !/^docs\/.*\.md$|^CHANGELOG\.md$/.test(link) || !existsSync(join(ROOT, link)),
     )

@@ -54,7 +54,7 @@ export class Campaign implements AsyncDisposable {
   #graceMs = DEFAULT_GRACE_MS
   #pauseMs = 0
 
-  /** `options` must have been checked. */
+  /** @internal `options` must have been checked. */
   constructor(key: LockKey, name: string, options: CampaignOptions, ports: CampaignPorts) {
     this.key = key
     this.name = name

@@ -8,6 +8,7 @@ export class Term {
   readonly #lock: Lock
   readonly #signal: AbortSignal
 
+  /** @internal */
   constructor(lock: Lock, signal: AbortSignal, since: Date) {
     this.#lock = lock
     this.#signal = signal

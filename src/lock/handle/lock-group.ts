@@ -10,6 +10,7 @@ export class LockGroup implements AsyncDisposable {
   /** Created only if `signal` is used. */
   #signal: AbortSignal | null = null
 
+  /** @internal */
   constructor(mode: LockMode, locks: readonly Lock[]) {
     this.mode = mode
     this.locks = locks

@@ -82,6 +82,7 @@ export class Lock implements AsyncDisposable {
   /** @internal For the keeper: its index of this lock. */
   place = 0
 
+  /** @internal */
   constructor(keeper: LockKeeper, token: DrawnToken | null, tokenOffset: number, now: number) {
     this.key = keeper.label
     this.mode = keeper.mode

@@ -53,6 +53,7 @@ export class Semaphore {
   readonly #code: SemaphoreCode
   readonly #ports: SemaphorePorts
 
+  /** @internal */
   constructor(key: LockKey, code: SemaphoreCode, ports: SemaphorePorts) {
     this.key = key
     this.permits = code.permits

@@ -62,6 +62,7 @@ export class MysqlPool extends ConnectionPool<MysqlConnection> {
     tell(ending.promise, callback)
   }
 
+  /** @internal */
   protected override loanEnded(isAsked: boolean): void {
     if (!isAsked) this.#left()
   }

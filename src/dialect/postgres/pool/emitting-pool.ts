@@ -138,7 +138,7 @@ export abstract class EmittingPool extends Both implements EventEmitter {
     }
   }
 
-  /** A listener that throws can't keep a connection from its borrower: its error reaches the process as an uncaught one. */
+  /** @internal A listener that throws can't keep a connection from its borrower: its error reaches the process as an uncaught one. */
   protected tell<Name extends keyof ClientEvents>(event: Name, ...args: ClientEvents[Name]): void {
     try {
       this.emit(event, ...args)

@@ -47,6 +47,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   #isOver = false
   #isBack = false
 
+  /** @internal */
   constructor(server: ServerConnection, lease: Lease, dirt: Dirt) {
     super()
     this.#server = server
@@ -62,18 +63,18 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     }
   }
 
-  /** For lock sessions, which clean up after themselves: the connection under a lease. */
+  /** @internal For lock sessions, which clean up after themselves: the connection under a lease. */
   static serverOf(connection: PostgresConnection): ServerConnection {
     if (connection instanceof LeasedConnection) return connection.#server
     return connection as ServerConnection
   }
 
-  /** For statements of our own on a loan of whoever's: beneath it they are read in our way, and leave nothing behind. */
+  /** @internal For statements of our own on a loan of whoever's: beneath it they are read in our way, and leave nothing behind. */
   static beneath(connection: Queryable): Queryable {
     return connection instanceof LeasedConnection ? connection.#server : connection
   }
 
-  /** As somebody has it who has given it back. */
+  /** @internal As somebody has it who has given it back. */
   static released(connection: PostgresConnection): LeasedConnection {
     const client = LeasedConnection.lentFor(LeasedConnection.serverOf(connection))
     client.#end()

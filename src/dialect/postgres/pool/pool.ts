@@ -119,12 +119,13 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     tellAsPool(answer, callback)
   }
 
+  /** @internal */
   protected override connectionEnded(connection: PostgresConnection, error: Error): void {
     if (this.listenerCount('error') === 0) return
     this.tell('error', error, LeasedConnection.released(connection))
   }
 
-  /** Of one that only lock sessions had nobody has heard. */
+  /** @internal Of one that only lock sessions had nobody has heard. */
   protected override connectionGone(connection: PostgresConnection): void {
     if (this.#lent.has(connection) && this.listenerCount('remove') > 0)
       this.tell('remove', LeasedConnection.released(connection))
@@ -176,7 +177,7 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     this.tell('release', error, client)
   }
 
-  /** Lock sessions are no borrowers of the program's. */
+  /** @internal Lock sessions are no borrowers of the program's. */
   protected override loanEnded(isAsked: boolean): void {
     if (!isAsked) this.#left()
   }

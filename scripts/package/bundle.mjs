@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { build } from 'esbuild'
+
+/** A file that the library starts as a process, or reads, next to itself. */
+const NEXT_TO_IT = /new URL\(\s*["']([\w./-]+)["'],\s*import\.meta\.url\)/g
+
+/**
+ * The modules of dist in a few files: every entry point under its own name, and what they share in files next to `dist/`.
+ * Names are shortened, but class and property names that users can see are not: errors set their names as strings.
+ */
+export async function bundle(root, entries) {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: [
+      ...entries.map((path) => ({ in: path, out: path.replace(/^\.?\/?dist\/|\.js$/g, '') })),
+      ...processesOf(root).map((path) => ({ in: path, out: path.replace(/^.*\/|\.js$/g, '') })),
+    ],
+    ...{ outdir: 'dist', bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20' },
+    ...{ packages: 'external', minify: true, charset: 'utf8', legalComments: 'none' },
+    ...{ sourcemap: 'external', write: false, logLevel: 'warning' },
+  })
+  const files = outputFiles.map(({ path, text }) => [relative(root, path), text])
+  const modules = new Map(files.filter(([path]) => path.endsWith('.js')))
+  const missing = missingNextTo(modules)
+  if (missing.length > 0)
+    throw new Error(`these files are not where modules look for them: ${missing.join(', ')}`)
+  return { modules, maps: new Map(files.filter(([path]) => path.endsWith('.map'))) }
+}
+
+/** Modules that run as processes of their own: nothing imports them. */
+function processesOf(root) {
+  const paths = readdirSync(join(root, 'dist'), { recursive: true }).map((path) => join('dist', path))
+  return paths
+    .filter((path) => path.endsWith('.js'))
+    .flatMap((path) =>
+      [...readFileSync(join(root, path), 'utf8').matchAll(NEXT_TO_IT)].map(([, file]) =>
+        join(dirname(path), file),
+      ),
+    )
+    .filter((path) => path.endsWith('.js') && existsSync(join(root, path)))
+}
+
+function missingNextTo(modules) {
+  return [...modules].flatMap(([path, text]) =>
+    [...text.matchAll(NEXT_TO_IT)]
+      .map(([, file]) => join(dirname(path), file))
+      .filter((target) => !modules.has(target) && target !== 'package.json'),
+  )
+}
