@@ -136,7 +136,7 @@ export interface LockLink {
    */
   delayEnded(key: KeyCode, mode: LockMode): Promise<void>
 
-  /** `settleMs` have passed. A hint: if it gets lost, somebody waits for nothing. */
+  /** `attachDelayMs` have passed. A hint: if it gets lost, somebody waits for nothing. */
   attachDelayEnded(): Promise<void>
 
   /**

@@ -3,7 +3,7 @@ import type { Keys } from './key/keys.js'
 import type { Wanted } from './key/key-book.js'
 import type { Lock } from './handle/lock.js'
 import { LockGroup } from './handle/lock-group.js'
-import type { LockRequest, Patience } from './handle/lock-waiter.js'
+import type { LockRequest, WaitPolicy } from './handle/lock-waiter.js'
 
 /**
  * All of the locks, or none.
@@ -25,7 +25,7 @@ export async function acquireAll(
   const attempt = new Attempt(keys, parts, request, until)
   arbiter.groupCame()
   try {
-    let refused = await attempt.tryRest(request.patience === 'once' ? 'once' : 'ask')
+    let refused = await attempt.tryRest(request.waitPolicy === 'once' ? 'once' : 'ask')
     while (refused !== null) {
       await attempt.waitFor(refused)
       refused = await attempt.tryRest('ask')
@@ -73,7 +73,7 @@ class Attempt {
   }
 
   /** Tries all missing locks at once. Returns the first, in order, that is not free; null if none is missing. */
-  async tryRest(patience: Patience): Promise<Part | null> {
+  async tryRest(waitPolicy: WaitPolicy): Promise<Part | null> {
     let missing: Part[] = []
     for (const part of this.#parts) {
       // During a wait one may have been lost.
@@ -81,9 +81,9 @@ class Attempt {
       if (part.lock === null) missing.push(part)
     }
     // Behind a lock that local callers hold or wait for, no others are tried: they would only be released again.
-    const busy = patience === 'once' ? null : firstOf(missing, (part) => this.#isBusy(part))
+    const busy = waitPolicy === 'once' ? null : firstOf(missing, (part) => this.#isBusy(part))
     if (busy !== null) missing = missing.filter((part) => part.code.id < busy.code.id)
-    await this.#take(missing, this.#requestNow(patience))
+    await this.#take(missing, this.#requestNow(waitPolicy))
     return firstOf(missing, ({ lock }) => lock === null) ?? busy
   }
 
@@ -141,9 +141,9 @@ class Attempt {
   }
 
   /** With the remaining time. */
-  #requestNow(patience: Patience): LockRequest {
+  #requestNow(waitPolicy: WaitPolicy): LockRequest {
     const timeoutMs = Math.max(this.#until - this.#keys.clock.now(), 0)
-    return { ...this.#request, patience, timeoutMs }
+    return { ...this.#request, waitPolicy, timeoutMs }
   }
 }
 

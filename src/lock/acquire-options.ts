@@ -4,7 +4,7 @@ import type { LockMode } from '../dialect/lock-key.js'
 import type { AnyFrame } from './handle/frame.js'
 import { currentFrame } from './handle/holding-context.js'
 import { LOCK_POOL_OPTIONS, type LockPoolOptions } from './lock-pool-options.js'
-import type { LockRequest, Patience } from './handle/lock-waiter.js'
+import type { LockRequest, WaitPolicy } from './handle/lock-waiter.js'
 
 /** The options of one acquire. */
 export interface AcquireOptions {
@@ -59,32 +59,32 @@ export class Requests {
   }
 
   /** @throws {InvalidOptionError} {ModeUnsupportedError} */
-  from(options: AcquireOptions, known: ReadonlySet<string>, patience: Patience): LockRequest {
+  from(options: AcquireOptions, known: ReadonlySet<string>, waitPolicy: WaitPolicy): LockRequest {
     const frame = currentFrame()
-    if (options !== NO_OPTIONS || patience !== 'wait' || frame !== null) {
+    if (options !== NO_OPTIONS || waitPolicy !== 'wait' || frame !== null) {
       checkRequest(options, known)
       if (this.#noSharing !== null && options.mode === 'shared')
         throw new ModeUnsupportedError(`there are no shared locks here: ${this.#noSharing}`)
-      return this.#make(options, patience, frame)
+      return this.#make(options, waitPolicy, frame)
     }
-    this.#usual ??= this.#make(options, patience, null)
+    this.#usual ??= this.#make(options, waitPolicy, null)
     return this.#usual
   }
 
-  #make(options: AcquireOptions, patience: Patience, frame: AnyFrame | null): LockRequest {
+  #make(options: AcquireOptions, waitPolicy: WaitPolicy, frame: AnyFrame | null): LockRequest {
     const { mode = 'exclusive', signal, timeoutMs = this.#defaultTimeoutMs, label } = options
     const purpose = label === undefined || label === '' ? null : label
     const isStandby = false
     // Written out: spreading one object into another costs more than all the rest of a shared lock (measured).
     if (timeoutMs > 0) {
-      const waitsWhileDown = patience === 'wait' && this.#waitsWhileDown(options)
-      return { mode, patience, timeoutMs, signal, frame, purpose, waitsWhileDown, isStandby }
+      const waitsWhileDown = waitPolicy === 'wait' && this.#waitsWhileDown(options)
+      return { mode, waitPolicy, timeoutMs, signal, frame, purpose, waitsWhileDown, isStandby }
     }
     // One attempt takes as long as the server's answer: that is bounded, but not by 0.
-    const single = patience === 'ask' ? patience : 'once'
+    const single = waitPolicy === 'ask' ? waitPolicy : 'once'
     const waitsWhileDown = false
     return {
-      ...{ mode, patience: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame, purpose },
+      ...{ mode, waitPolicy: single, timeoutMs: ATTEMPT_TIMEOUT_MS, signal, frame, purpose },
       waitsWhileDown,
       isStandby,
     }

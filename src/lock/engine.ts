@@ -12,7 +12,7 @@ import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
 import type { PoolOptions } from '../pool/pool-options.js'
 import { Agenda } from './contention/agenda.js'
 import { Arbiter } from './contention/arbiter.js'
-import type { ArbiterLinks } from './contention/arbiter-ports.js'
+import type { ArbiterHost } from './contention/arbiter-ports.js'
 import { isTold, linkSettings, poolOptions } from './engine-options.js'
 import { NotificationListener, type NotificationListenerHost } from './contention/notification-listener.js'
 import { Keys } from './key/keys.js'
@@ -21,7 +21,7 @@ import { OrderlyEmitter } from './contention/orderly-emitter.js'
 import { LeakWatch } from './handle/leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
-import type { Line } from './contention/line.js'
+import type { ServerQueue } from './contention/server-queue.js'
 import { untilAnswered } from './session/getting-ready.js'
 import { watchPrimary, type PrimaryWatch } from './session/primary-watch.js'
 import { Semaphores } from './semaphore/semaphores.js'
@@ -30,7 +30,7 @@ import { sessionReports } from './session/session-reports.js'
 import type { Client } from './session/departure.js'
 import type { Session, SessionState } from './session/session.js'
 import { Sessions, type SessionsHost } from './session/sessions.js'
-import type { Tenant } from './session/tenant.js'
+import type { SessionRequester } from './session/session-requester.js'
 import { TableBudget, type BudgetHost } from './table-budget.js'
 
 /** The database to lock in, the clock and the random generator. */
@@ -54,7 +54,7 @@ export type MakePool<C extends object> = (
  * connections come from one pool. Each part knows only what it needs of the others; the rest is here.
  */
 export class Engine<C extends object>
-  implements ArbiterLinks, SessionsHost, NotificationListenerHost, BudgetHost
+  implements ArbiterHost, SessionsHost, NotificationListenerHost, BudgetHost
 {
   readonly clock: Clock
   readonly random: Random
@@ -164,11 +164,11 @@ export class Engine<C extends object>
     return this.listener.state === 'listening'
   }
 
-  assign(entry: Tenant): Session | null {
+  assign(entry: SessionRequester): Session | null {
     return this.sessions.assign(entry)
   }
 
-  unassign(entry: Tenant): void {
+  unassign(entry: SessionRequester): void {
     this.sessions.unassign(entry)
   }
 
@@ -185,11 +185,11 @@ export class Engine<C extends object>
   }
 
   get asking(): number {
-    return this.arbiter.parking.entries
+    return this.arbiter.roomQueue.entries
   }
 
   settled(): void {
-    this.arbiter.parking.settled()
+    this.arbiter.roomQueue.roomKnown()
   }
 
   joined(link: LockLink): Promise<void> {
@@ -220,8 +220,8 @@ export class Engine<C extends object>
     )
   }
 
-  get line(): Line {
-    return this.sessions.line
+  get serverQueue(): ServerQueue {
+    return this.sessions.serverQueue
   }
 
   waitBegan(): void {
@@ -232,7 +232,7 @@ export class Engine<C extends object>
     this.listener.removeWaiter()
   }
 
-  clientsOf(session: Session): (Client & Tenant)[] {
+  clientsOf(session: Session): (Client & SessionRequester)[] {
     const all = [...this.keys.entries, ...this.semaphores.entries]
     return all.filter((entry) => entry.session === session)
   }

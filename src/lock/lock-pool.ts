@@ -33,7 +33,7 @@ import type { Lock } from './handle/lock.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockGroup } from './handle/lock-group.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
-import type { LockRequest, Patience } from './handle/lock-waiter.js'
+import type { LockRequest, WaitPolicy } from './handle/lock-waiter.js'
 import { checkPermits, Semaphore } from './semaphore/semaphore.js'
 import { thisProcess } from './session/session-reports.js'
 import { semaphoreSnapshots } from './semaphore/semaphore-snapshot.js'
@@ -314,10 +314,10 @@ export class LockPool<C extends object> implements AsyncDisposable {
     key: LockKey,
     options: AcquireOptions,
     known: ReadonlySet<string>,
-    patience: Patience,
+    waitPolicy: WaitPolicy,
   ): Promise<Lock | null> {
     try {
-      const request = this.#requests.from(options, known, patience)
+      const request = this.#requests.from(options, known, waitPolicy)
       const code = this.#keys.code(key)
       if (request.signal?.aborted) return Promise.reject(request.signal.reason)
       if (!isAcquireTraced()) return this.#engine.keys.acquire(code, key, request)

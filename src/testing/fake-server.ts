@@ -91,8 +91,8 @@ export class FakeServer {
   notificationLoss = 0
   /** A fault of token draws: with it they fail, together with their batch; until it is gone there are no tokens. */
   tokenFault: Error | null = null
-  /** See `settleMs` of LockLink; and how often its end was reported. */
-  settleMs = 0
+  /** See `attachDelayMs` of LockLink; and how often its end was reported. */
+  attachDelayMs = 0
   settled = 0
   /** The lease that strict pools have agreed on. */
   strictLeaseMs: number = Infinity
@@ -240,7 +240,7 @@ export class FakeServer {
     return {
       serverId: owner,
       leaseMs: settings.leaseMs,
-      attachDelayMs: this.settleMs,
+      attachDelayMs: this.attachDelayMs,
       capacity: this.#capacity,
       capacityPerSession: this.#capacityPerSession,
       get noFencing() {

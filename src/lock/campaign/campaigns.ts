@@ -50,8 +50,8 @@ export class Campaigns<C extends object> {
   /** Outside of all frames: a campaign that is started inside a body outlives it. */
   #acquire(code: KeyCode, label: LockKey, signal: AbortSignal, purpose: string | null): Promise<Lock> {
     // While the server is unavailable a campaign rests, and reports it.
-    const patience = { patience: 'wait', timeoutMs: Infinity, waitsWhileDown: false } as const
-    const request = { mode: 'exclusive', ...patience, signal, frame: null, purpose, isStandby: true } as const
+    const waiting = { waitPolicy: 'wait', timeoutMs: Infinity, waitsWhileDown: false } as const
+    const request = { mode: 'exclusive', ...waiting, signal, frame: null, purpose, isStandby: true } as const
     return this.#engine.keys.acquire(code, label, request) as Promise<Lock>
   }
 

@@ -1,13 +1,13 @@
 /** Something whose facts an event may change, and which then takes its steps. */
-export interface Dirty {
+export interface AgendaItem {
   /** The next item on the agenda; null if this one is not on it. Only the agenda writes it. */
-  nextDirty: Dirty | null
+  nextItem: AgendaItem | null
   /** Takes steps until nothing more can be done now. */
   advance(): void
 }
 
 /** Marks the end of the agenda. */
-const END: Dirty = { nextDirty: null, advance: () => undefined }
+const END: AgendaItem = { nextItem: null, advance: () => undefined }
 
 /**
  * Events run to completion. An outside event (a call, an answer, a wake-up, a timer, a loss) first changes facts. Then
@@ -17,10 +17,10 @@ const END: Dirty = { nextDirty: null, advance: () => undefined }
  */
 export class Agenda {
   #isOpen = false
-  #isTelling = false
+  #isRunningEffects = false
   // Links in the items themselves: an array would be filled and emptied at every event.
-  #first: Dirty = END
-  #last: Dirty = END
+  #first: AgendaItem = END
+  #last: AgendaItem = END
   readonly #effects: (() => void)[] = []
 
   /** Runs an event, or a part of the current one. */
@@ -42,24 +42,24 @@ export class Agenda {
 
   end(): void {
     this.#drain()
-    if (this.#effects.length > 0) this.#tell()
+    if (this.#effects.length > 0) this.#runEffects()
   }
 
   /** The item's facts have changed. Outside an event, this is an event of its own. */
-  touch(item: Dirty): void {
-    if (item.nextDirty === null) {
-      item.nextDirty = END
+  touch(item: AgendaItem): void {
+    if (item.nextItem === null) {
+      item.nextItem = END
       if (this.#first === END) this.#first = item
-      else this.#last.nextDirty = item
+      else this.#last.nextItem = item
       this.#last = item
     }
     if (!this.#isOpen) this.end()
   }
 
   /** Calls `effect`, which may run user code, at the end of the event. Effects run in the order of their calls. */
-  tell(effect: () => void): void {
+  defer(effect: () => void): void {
     this.#effects.push(effect)
-    if (!this.#isOpen) this.#tell()
+    if (!this.#isOpen) this.#runEffects()
   }
 
   #drain(): void {
@@ -68,8 +68,8 @@ export class Agenda {
       // Steps may change the facts of other items, which are then appended.
       while (this.#first !== END) {
         const item = this.#first
-        this.#first = item.nextDirty!
-        item.nextDirty = null
+        this.#first = item.nextItem!
+        item.nextItem = null
         item.advance()
       }
     } finally {
@@ -77,17 +77,17 @@ export class Agenda {
     }
   }
 
-  #tell(): void {
+  #runEffects(): void {
     // An effect may start an event with effects of its own. They are appended.
-    if (this.#isTelling) return
-    this.#isTelling = true
+    if (this.#isRunningEffects) return
+    this.#isRunningEffects = true
     const effects = this.#effects
     let done = 0
     try {
       while (done < effects.length) effects[done++]!()
     } finally {
       effects.splice(0, done)
-      this.#isTelling = false
+      this.#isRunningEffects = false
     }
   }
 }

@@ -4,9 +4,9 @@ import type { Random } from '../../base/random.js'
 import type { Dialect } from '../../dialect/dialect.js'
 import type { Agenda } from './agenda.js'
 import type { LeakWatch } from '../handle/leak-watch.js'
-import type { Line } from './line.js'
+import type { ServerQueue } from './server-queue.js'
 import type { Session } from '../session/session.js'
-import type { Tenant } from '../session/tenant.js'
+import type { SessionRequester } from '../session/session-requester.js'
 
 export interface ArbiterPorts {
   readonly agenda: Agenda
@@ -19,13 +19,13 @@ export interface ArbiterPorts {
   readonly hashOf: ((keyId: string) => number) | null
 }
 
-export interface ArbiterLinks {
+export interface ArbiterHost {
   readonly leaks: LeakWatch | null
   readonly lastFailure: LockError | null
   readonly isListening: boolean
-  readonly line: Line
-  assign(entry: Tenant): Session | null
-  unassign(entry: Tenant): void
+  readonly serverQueue: ServerQueue
+  assign(entry: SessionRequester): Session | null
+  unassign(entry: SessionRequester): void
   /** Whether this many more entries of the server's lock table may be used; `makeRoom` tries to find out. */
   room(entries: number): 'now' | 'later' | LockError
   makeRoom(): void

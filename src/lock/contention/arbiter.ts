@@ -11,11 +11,11 @@ import { isHoldTraced, traceHold, traceHoldEnd } from '../handle/trace.js'
 import { noneYet, type LockCounters } from '../lock-counters.js'
 import type { LockEvents } from '../lock-events.js'
 import type { Session } from '../session/session.js'
-import type { Tenant } from '../session/tenant.js'
+import type { SessionRequester } from '../session/session-requester.js'
 import type { Agenda } from './agenda.js'
-import type { ArbiterLinks, ArbiterPorts } from './arbiter-ports.js'
-import { REGISTRATION_ENTRIES, Parking, type Parked } from './parking.js'
-import type { Line } from './line.js'
+import type { ArbiterHost, ArbiterPorts } from './arbiter-ports.js'
+import { REGISTRATION_ENTRIES, RoomQueue, type RoomRequester } from './room-queue.js'
+import type { ServerQueue } from './server-queue.js'
 
 /** What keys and semaphores have in common: the limit of waiting callers, the counters, and the events. */
 export class Arbiter {
@@ -25,9 +25,9 @@ export class Arbiter {
   readonly sender: string
   readonly counters: LockCounters = noneYet()
   readonly deadlines: Deadlines
-  readonly parking: Parking
+  readonly roomQueue: RoomQueue
   readonly #events: Emitter<LockEvents>
-  readonly #links: ArbiterLinks
+  readonly #links: ArbiterHost
   readonly #maxWaiting: number
   #waiting = 0
   #interested = 0
@@ -35,7 +35,7 @@ export class Arbiter {
   #isClosing = false
   noFencing: string | null = null
 
-  constructor(ports: ArbiterPorts, maxWaiting: number, events: Emitter<LockEvents>, links: ArbiterLinks) {
+  constructor(ports: ArbiterPorts, maxWaiting: number, events: Emitter<LockEvents>, links: ArbiterHost) {
     this.agenda = ports.agenda
     this.clock = ports.clock
     this.random = ports.random
@@ -44,7 +44,7 @@ export class Arbiter {
     this.deadlines = new Deadlines(this.clock)
     this.#events = events
     this.#links = links
-    this.parking = new Parking(links)
+    this.roomQueue = new RoomQueue(links)
   }
 
   get waiting(): number {
@@ -69,8 +69,8 @@ export class Arbiter {
     return this.#interested * REGISTRATION_ENTRIES
   }
 
-  admit(entry: Parked, entries: number): 'now' | 'later' | LockError {
-    return this.parking.admit(entry, entries)
+  admit(entry: RoomRequester, entries: number): 'now' | 'later' | LockError {
+    return this.roomQueue.admit(entry, entries)
   }
 
   registrationChanged(isSet: boolean): void {
@@ -108,17 +108,17 @@ export class Arbiter {
     this.#isClosing = true
   }
 
-  assign(entry: Tenant): Session | null {
+  assign(entry: SessionRequester): Session | null {
     return this.#links.assign(entry)
   }
 
-  leftBy(entry: Parked & Tenant): void {
-    this.parking.leave(entry)
+  leftBy(entry: RoomRequester & SessionRequester): void {
+    this.roomQueue.leave(entry)
     this.#links.unassign(entry)
   }
 
-  get line(): Line {
-    return this.#links.line
+  get line(): ServerQueue {
+    return this.#links.serverQueue
   }
 
   get isListening(): boolean {
@@ -142,7 +142,7 @@ export class Arbiter {
   acquired(lock: Lock, waiter: LockWaiter<WaitedFor>, isHandOff: boolean, now: number): void {
     this.counters.acquired++
     if (isHandOff) this.counters.handedOff++
-    if (isHoldTraced()) this.agenda.tell(() => traceHold(lock))
+    if (isHoldTraced()) this.agenda.defer(() => traceHold(lock))
     if (!this.#events.hears('lock:acquired')) return
     const waitedMs = now - waiter.since
     this.#events.emit('lock:acquired', { key: keyText(lock.key), mode: lock.mode, waitedMs })
@@ -150,7 +150,7 @@ export class Arbiter {
 
   released(lock: Lock, now?: number): void {
     this.counters.released++
-    if (isHoldTraced()) this.agenda.tell(() => traceHoldEnd(lock))
+    if (isHoldTraced()) this.agenda.defer(() => traceHoldEnd(lock))
     this.#links.leaks?.ended(lock)
     if (!this.#events.hears('lock:released')) return
     const heldMs = now === undefined ? lock.heldMs : lock.heldMsAt(now)
@@ -159,7 +159,7 @@ export class Arbiter {
 
   lost(error: LockLostError, lock: Lock): void {
     this.counters.lost++
-    this.agenda.tell(() => {
+    this.agenda.defer(() => {
       lock.tellLoss()
       traceHoldEnd(lock, error)
     })

@@ -4,11 +4,11 @@ import type { Fifo } from '../../base/fifo.js'
 import type { Random } from '../../base/random.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { Parked } from './parking.js'
+import type { RoomRequester } from './room-queue.js'
 import type { Session } from '../session/session.js'
-import type { Tenant } from '../session/tenant.js'
+import type { SessionRequester } from '../session/session-requester.js'
 import type { Agenda } from './agenda.js'
-import type { Line } from './line.js'
+import type { ServerQueue } from './server-queue.js'
 
 /** What a contended entry needs from the rest of the pool, and reports to it. */
 export interface ContendedHost {
@@ -18,7 +18,7 @@ export interface ContendedHost {
   /** The name of this process in wake-ups and tickets. */
   readonly sender: string
   /** One event at a time: entries take their steps on it. */
-  readonly line: Line
+  readonly serverQueue: ServerQueue
   /** Why there are no fencing tokens, or null. */
   readonly noFencing: string | null
   /** Why there is no session, if there is none. */
@@ -30,12 +30,12 @@ export interface ContendedHost {
    * Whether this many more entries of the server's lock table may be used for it. If the answer is not known yet, the
    * pool calls `proceed` when it is; if the answer is never, the error says why.
    */
-  admit(entry: Parked, entries: number): 'now' | 'later' | LockError
+  admit(entry: RoomRequester, entries: number): 'now' | 'later' | LockError
   /**
    * A session for the entry. If there is none, the answer is null, and the pool calls `proceed` or `sessionFailed` when
    * that changes.
    */
-  assign(entry: Tenant): Session | null
+  assign(entry: SessionRequester): Session | null
 
   /** The entry's waiter registration was set at the server, or removed. */
   registrationChanged(isSet: boolean): void

@@ -6,12 +6,12 @@ import type { OperationKind } from '../../dialect/lock-operation.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import type { Client, Departure, NotifyRequest } from '../session/departure.js'
 import type { Session } from '../session/session.js'
-import type { Tenant } from '../session/tenant.js'
-import type { Dirty } from './agenda.js'
+import type { SessionRequester } from '../session/session-requester.js'
+import type { AgendaItem } from './agenda.js'
 import type { ContendedHost } from './contended-host.js'
-import type { CommonState, Machine, Stand } from './machine.js'
-import { hasTimeForLine, PlaceInLine, wasQuick } from './place-in-line.js'
-import { RemoteWait, type Wake } from './sleep.js'
+import type { CommonState, Machine, StateInfo } from './machine.js'
+import { hasTimeForQueue, QueuePolicy, wasQuick } from './queue-policy.js'
+import { RemoteWait, type Wake } from './remote-wait.js'
 
 /**
  * Something that callers here contend for with other processes: a key, or the permits of a semaphore. This base class
@@ -22,19 +22,19 @@ import { RemoteWait, type Wake } from './sleep.js'
  * share it.
  */
 export abstract class Contended<State extends string, Host extends ContendedHost>
-  implements Dirty, Tenant, WaitedFor, Client, NotifyRequest
+  implements AgendaItem, SessionRequester, WaitedFor, Client, NotifyRequest
 {
   label: LockKey
   readonly queue: Fifo<LockWaiter<WaitedFor>> = new Fifo()
-  nextDirty: Dirty | null = null
+  nextItem: AgendaItem | null = null
   protected readonly host: Host
   /** A first attempt has just failed. */
   protected contended = false
   /** Created when the entry first waits in the server's queue. It survives a rest. */
-  protected line: PlaceInLine | null = null
+  protected queuePolicy: QueuePolicy | null = null
   /** Created at the first contention: most keys never need it. */
   protected remoteWait: RemoteWait | null = null
-  #stand: Stand<State | CommonState>
+  #stand: StateInfo<State | CommonState>
   #session: Session | null = null
   /** The entry waits for the next departure of its session. */
   #isToDepart = false
@@ -81,7 +81,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   /** To say something to other processes, or to ask about them, at once: a session that waits in line has to wait first. */
   get sessionToSpeak(): Session | null {
     const { session } = this
-    return session?.state === 'queued' ? (this.host.line.leastUsed() ?? session) : session
+    return session?.state === 'queued' ? (this.host.serverQueue.leastUsed() ?? session) : session
   }
 
   get lastFailure(): LockError | null {
@@ -131,7 +131,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   sessionFailed(error: LockError): void {
     this.host.agenda.run(() => {
       for (const waiter of this.queue) {
-        if (!waiter.isSeasoned) waiter.refuse(error)
+        if (!waiter.keepsPlace) waiter.refuse(error)
       }
       if (this.queue.size > 0) this.ownRemoteWait.wait()
     })
@@ -164,8 +164,8 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     return (this.remoteWait ??= new RemoteWait(this.host, () => this.touch()))
   }
 
-  protected get ownLine(): PlaceInLine {
-    return (this.line ??= new PlaceInLine(this.aloneAfter))
+  protected get ownQueuePolicy(): QueuePolicy {
+    return (this.queuePolicy ??= new QueuePolicy(this.aloneAfter))
   }
 
   /** False: the pool will report when there is a session. */
@@ -193,47 +193,47 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   /** Like `ask`, on a session without other keys. */
-  protected askInLine(): void {
+  protected askInServerQueue(): void {
     if (this.#isToDepart) return
-    if (!this.isAlone) this.#session = this.host.line.assignAlone(this)
+    if (!this.isAlone) this.#session = this.host.serverQueue.assignAlone(this)
     this.ask()
   }
 
   /** How long the first caller's request may wait in the server's queue. */
-  protected get lineMs(): number {
-    const longestMs = this.host.line.longestWaitMs(this.#session!)
-    const leftMs = Math.min(this.queue.first!.leftMs(this.now()), this.line!.msUntilBreak(this.wall))
+  protected get queueWaitMs(): number {
+    const longestMs = this.host.serverQueue.longestWaitMs(this.#session!)
+    const leftMs = Math.min(this.queue.first!.leftMs(this.now()), this.queuePolicy!.msUntilBreak(this.wall))
     return Math.min(longestMs, Math.ceil(leftMs))
   }
 
   /** Other processes want it, and the server passes it on in the order of its queue. */
-  get #isWorthALine(): boolean {
-    const { line } = this
-    return line !== null && line.isBusy(this.now()) && hasTimeForLine(line.msUntilBreak(this.wall))
+  get #isQueueWorthwhile(): boolean {
+    const { queuePolicy: line } = this
+    return line !== null && line.isBusy(this.now()) && hasTimeForQueue(line.msUntilBreak(this.wall))
   }
 
   /** The caller that is served first has waited longest. */
   protected learnFrom(kind: OperationKind, now: number): void {
     const { first } = this.queue
-    if (first !== null && wasQuick(kind, now - first.since)) this.ownLine.seen(now)
+    if (first !== null && wasQuick(kind, now - first.since)) this.ownQueuePolicy.seen(now)
   }
 
   /** Whether an entry that listens has a reason to wait in the server's queue instead. */
-  protected get prefersLine(): boolean {
+  protected get prefersServerQueue(): boolean {
     const isInVain = this.remoteWait !== null && this.remoteWait.isInVain
-    return isInVain || (this.line !== null && this.line.queuedLately(this.now()))
+    return isInVain || (this.queuePolicy !== null && this.queuePolicy.queuedLately(this.now()))
   }
 
   /** Whether the first caller can wait in the server's queue now. */
   protected get canEnqueue(): boolean {
     const { first } = this.queue
-    if (first === null || first.patience !== 'wait' || !this.#isWorthALine) return false
-    return hasTimeForLine(first.leftMs(this.now())) && this.host.line.mayEnqueue(this)
+    if (first === null || first.waitPolicy !== 'wait' || !this.#isQueueWorthwhile) return false
+    return hasTimeForQueue(first.leftMs(this.now())) && this.host.serverQueue.mayEnqueue(this)
   }
 
   /** The entry registers as a waiter instead. If it only lacks a session to itself, it will have one the next time. */
-  protected insteadOfLine(): void {
-    if (this.#isWorthALine && !this.isAlone) this.host.line.wantAlone()
+  protected registerInstead(): void {
+    if (this.#isQueueWorthwhile && !this.isAlone) this.host.serverQueue.wantAlone()
   }
 
   protected loseRace(): void {
@@ -247,13 +247,13 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   /** The attempt failed. Callers whose policy is not to wait, or whose time is up, are refused. */
   protected refused(): void {
     for (const waiter of this.queue) {
-      if (waiter.patience !== 'wait' || waiter.isOverdue) waiter.notGranted()
+      if (waiter.waitPolicy !== 'wait' || waiter.isOverdue) waiter.notGranted()
     }
   }
 
   /** The session and the locks on it are gone. Waiting callers keep their place. */
-  protected seasoned(): void {
-    for (const waiter of this.queue) waiter.isSeasoned = true
+  protected keepPlaces(): void {
+    for (const waiter of this.queue) waiter.keepsPlace = true
   }
 
   /** Only this method writes the state. */

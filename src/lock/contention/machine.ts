@@ -7,7 +7,7 @@ import { InvariantError } from '../../base/assert.js'
 export type CommonState = 'idle' | 'waiting' | 'queued'
 
 /** A state, and its properties. */
-export interface Stand<State extends string> {
+export interface StateInfo<State extends string> {
   readonly state: State
   /** Every state that may follow. */
   readonly next: readonly State[]
@@ -21,7 +21,7 @@ export interface Stand<State extends string> {
 
 /** The states of a contended entry, and its moves. */
 export class Machine<State extends string> {
-  readonly #stands: ReadonlyMap<State, Stand<State>>
+  readonly #stands: ReadonlyMap<State, StateInfo<State>>
 
   constructor(
     moves: Readonly<Record<State, readonly State[]>>,
@@ -45,7 +45,7 @@ export class Machine<State extends string> {
     )
   }
 
-  of(state: State): Stand<State> {
+  of(state: State): StateInfo<State> {
     return this.#stands.get(state)!
   }
 
@@ -53,7 +53,12 @@ export class Machine<State extends string> {
    * Throws unless the move is legal and the entry meets the precondition of the new state. `who` makes the name only
    * then, because that is costly.
    */
-  assertMove(from: Stand<State>, to: Stand<State>, hasSession: boolean, who: { toString(): string }): void {
+  assertMove(
+    from: StateInfo<State>,
+    to: StateInfo<State>,
+    hasSession: boolean,
+    who: { toString(): string },
+  ): void {
     if (!from.next.includes(to.state))
       throw new InvariantError(`${who.toString()}: ${from.state} -> ${to.state}`)
     if (!hasSession && to.needsSession)

@@ -125,7 +125,7 @@ export class NotificationListener<C extends object> {
     if (!isRoom || this.#pool.isClosed) return this.#tryAgain()
     this.#move('opening')
     // The connection pool has listeners of its own.
-    this.#host.agenda.tell(() => {
+    this.#host.agenda.defer(() => {
       this.#open().catch((error: unknown) => {
         if (this.#isClosed) return
         this.#host.warn('listening failed; waiting callers poll', error as Error)

@@ -1,5 +1,5 @@
-import { Precedence } from './courtesy.js'
-import { YIELD_MS } from './sleep.js'
+import { Precedence } from './precedence.js'
+import { YIELD_MS } from './remote-wait.js'
 
 /** The wake-up for a release: not sent before the release is answered, sent with it, or answered. */
 type Ring = 'unsent' | 'sent' | 'answered'

@@ -5,15 +5,15 @@ import type { Random } from '../../base/random.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import type { Session } from '../session/session.js'
-import type { Tenant } from '../session/tenant.js'
+import type { SessionRequester } from '../session/session-requester.js'
 import type { Agenda } from './agenda.js'
 import type { Arbiter } from './arbiter.js'
 import type { ContendedHost } from './contended-host.js'
-import type { Parked } from './parking.js'
-import type { Line } from './line.js'
+import type { RoomRequester } from './room-queue.js'
+import type { ServerQueue } from './server-queue.js'
 
 /** A contended entry, as its registry sees it. */
-interface Registered extends Parked, Tenant {
+interface Registered extends RoomRequester, SessionRequester {
   readonly queue: Fifo<LockWaiter<WaitedFor>>
   touch(): void
   woken(sender: string): void
@@ -47,7 +47,7 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
   abstract readonly size: number
   abstract find(keyId: string): Entry | null
 
-  get line(): Line {
+  get serverQueue(): ServerQueue {
     return this.arbiter.line
   }
 
@@ -94,11 +94,11 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
     })
   }
 
-  admit(entry: Parked, entries: number): 'now' | 'later' | LockError {
+  admit(entry: RoomRequester, entries: number): 'now' | 'later' | LockError {
     return this.arbiter.admit(entry, entries)
   }
 
-  assign(entry: Tenant): Session | null {
+  assign(entry: SessionRequester): Session | null {
     return this.arbiter.assign(entry)
   }
 

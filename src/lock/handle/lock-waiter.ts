@@ -12,7 +12,7 @@ import { Lock } from './lock.js'
  * the server knows in which mode, and whether the transaction has released it since (ROLLBACK TO SAVEPOINT), so the pool
  * asks it, once.
  */
-export type Patience = 'wait' | 'once' | 'ask' | 'again' | 'inside'
+export type WaitPolicy = 'wait' | 'once' | 'ask' | 'again' | 'inside'
 
 /**
  * How long a caller waits past its deadline if its attempt is on the wire. The server then decides: granted, or certainly
@@ -23,7 +23,7 @@ export const ANSWER_GRACE_MS = 200
 
 export interface LockRequest {
   readonly mode: LockMode
-  readonly patience: Patience
+  readonly waitPolicy: WaitPolicy
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
   /** The innermost body around the request. */
@@ -59,7 +59,7 @@ export interface WaitedFor {
 }
 
 /** A second observer, besides the entry, that hears when the waiter has gone. */
-const MARK = { announced: 2, seasoned: 4, part: 8, framed: 16, overdue: 32, timedOut: 64 } as const
+const FLAG = { announced: 2, seasoned: 4, part: 8, framed: 16, overdue: 32, timedOut: 64 } as const
 
 /** One caller that wants a lock. */
 export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock | null> {
@@ -83,8 +83,8 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     return this.#request.mode
   }
 
-  get patience(): Patience {
-    return this.#request.patience
+  get waitPolicy(): WaitPolicy {
+    return this.#request.waitPolicy
   }
 
   get purpose(): string | null {
@@ -97,44 +97,44 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
 
   /** Whether listeners know that it has to wait. */
   get isAnnounced(): boolean {
-    return this.has(MARK.announced)
+    return this.has(FLAG.announced)
   }
 
   set isAnnounced(is: boolean) {
-    this.mark(MARK.announced, is)
+    this.mark(FLAG.announced, is)
   }
 
   /**
    * Whether it keeps its place while the server is unavailable: it was waiting when a session was lost, or its policy is
    * to wait for the server, unless waiting cannot fix the error.
    */
-  get isSeasoned(): boolean {
-    if (this.has(MARK.seasoned)) return true
+  get keepsPlace(): boolean {
+    if (this.has(FLAG.seasoned)) return true
     if (!this.#request.waitsWhileDown) return false
     const { lastFailure } = this.entry
     return lastFailure === null || (lastFailure.code === 'CONNECTION_FAILED' && lastFailure.retryable)
   }
 
-  set isSeasoned(is: boolean) {
-    this.mark(MARK.seasoned, is)
+  set keepsPlace(is: boolean) {
+    this.mark(FLAG.seasoned, is)
   }
 
   /** The waiters of a group count as one caller. */
   get isPart(): boolean {
-    return this.has(MARK.part)
+    return this.has(FLAG.part)
   }
 
   set isPart(is: boolean) {
-    this.mark(MARK.part, is)
+    this.mark(FLAG.part, is)
   }
 
   /** Whether the deadlock detector knows of it. */
   get isFramed(): boolean {
-    return this.has(MARK.framed)
+    return this.has(FLAG.framed)
   }
 
   set isFramed(is: boolean) {
-    this.mark(MARK.framed, is)
+    this.mark(FLAG.framed, is)
   }
 
   get label(): LockKey {
@@ -143,7 +143,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
 
   /** Its time is up, and it only waits for an answer on the wire. */
   get isOverdue(): boolean {
-    return this.has(MARK.overdue)
+    return this.has(FLAG.overdue)
   }
 
   /** The grace for an answer on the wire is not part of the caller's time. */
@@ -153,15 +153,15 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
 
   /** It has gone, or is about to, because its time was up. */
   get hasTimedOut(): boolean {
-    return this.has(MARK.timedOut)
+    return this.has(FLAG.timedOut)
   }
 
   /** The lock was not available. Callers whose policy is not to wait are refused. */
   notGranted(): void {
-    if (this.patience === 'ask') this.offer(null)
-    else if (this.patience === 'again' || this.patience === 'inside')
+    if (this.waitPolicy === 'ask') this.offer(null)
+    else if (this.waitPolicy === 'again' || this.waitPolicy === 'inside')
       this.refuse(new LockReentryError(this.entry.inWords))
-    else if (this.patience === 'once' || this.isOverdue) this.timeOut()
+    else if (this.waitPolicy === 'once' || this.isOverdue) this.timeOut()
   }
 
   timeOut(holder: string | null = null): void {
@@ -172,7 +172,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
       holder,
     }
     const cause = this.entry.lastFailure
-    this.mark(MARK.timedOut)
+    this.mark(FLAG.timedOut)
     this.refuse(new LockTimeoutError(details, cause === null ? undefined : { cause }))
   }
 
@@ -180,7 +180,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     if (this.isOverdue) return this.timeOut()
     const holder = this.entry.askForHolder(this)
     if (holder === null && !this.entry.isAskingFor(this)) return this.timeOut()
-    this.mark(MARK.overdue)
+    this.mark(FLAG.overdue)
     deadlines.add(ANSWER_GRACE_MS, this)
     void holder?.then((words) => this.timeOut(words))
   }

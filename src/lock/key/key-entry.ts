@@ -4,11 +4,11 @@ import type { LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../../dialect/lock-operation.js'
-import { REGISTRATION_ENTRIES } from '../contention/parking.js'
+import { REGISTRATION_ENTRIES } from '../contention/room-queue.js'
 import { Others } from '../contention/others.js'
-import type { LineEnd } from '../contention/place-in-line.js'
-import type { Wake } from '../contention/sleep.js'
-import { Turn } from '../contention/turn.js'
+import type { QueueWaitEnd } from '../contention/queue-policy.js'
+import type { Wake } from '../contention/remote-wait.js'
+import { CohortTurn } from '../contention/cohort-turn.js'
 import type { Answered, Departure, KeyRequest } from '../session/departure.js'
 import type { Session } from '../session/session.js'
 import type { DrawnToken } from '../handle/drawn-token.js'
@@ -53,11 +53,11 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   get isHurried(): boolean {
-    return this.queue.first !== null && this.queue.first.patience !== 'wait'
+    return this.queue.first !== null && this.queue.first.waitPolicy !== 'wait'
   }
 
   get mayEnqueue(): boolean {
-    return (this.state !== 'waiting' || this.prefersLine) && this.canEnqueue
+    return (this.state !== 'waiting' || this.prefersServerQueue) && this.canEnqueue
   }
 
   get isLate(): boolean {
@@ -108,7 +108,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   #sessionToAsk(waiter: LockWaiter<WaitedFor>): Session | null {
     if (this.state === 'waiting') return this.session
     if (this.state !== 'queued') return null
-    return this.host.line.leastUsed() ?? (waiter === this.queue.first ? this.session : null)
+    return this.host.serverQueue.leastUsed() ?? (waiter === this.queue.first ? this.session : null)
   }
 
   /** What the server should have for this key, if nothing is in doubt. */
@@ -146,7 +146,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       answer,
       this.#others !== null && this.#others.areDoubted(now),
     )
-    if (this.kind === 'enqueue') this.ownLine.ended(lineEndOf(answer), now)
+    if (this.kind === 'enqueue') this.ownQueuePolicy.ended(queueWaitEndOf(answer), now)
     if (to === 'ours') {
       this.#granted(token, delayMs, batch)
       // The next step comes with the release: that is the case for most grants.
@@ -268,7 +268,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       this.refuseHead(admission)
       return true
     }
-    if (step === 'enqueue') this.askInLine()
+    if (step === 'enqueue') this.askInServerQueue()
     else this.ask()
     return false
   }
@@ -322,11 +322,11 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (!this.isAlone) return this.touch()
     this.mode = this.queue.first!.mode
     this.#leave(departure, 'enqueue', 'queued')
-    departure.waitMs = this.lineMs
+    departure.waitMs = this.queueWaitMs
   }
 
   #leaveWithInterest(departure: Departure, step: 'wait' | 'queue'): void {
-    this.insteadOfLine()
+    this.registerInstead()
     const admission = this.host.admit(this, REGISTRATION_ENTRIES)
     if (admission === 'later') return
     if (admission !== 'now') return this.#noRoom(step)
@@ -347,12 +347,12 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   /** Programs that lock without lockpool send no wake-ups. If they queue in the server, only a place there is of use. */
   #lookForQueue(): void {
-    const { line } = this.host
+    const { serverQueue: line } = this.host
     if (this.session === null || !line.mayEnqueue(this) || !line.mayLook()) return
     void this.session.signals.isQueuedFor(this.key).then((isQueued) => {
       if (!isQueued || this.state !== 'waiting') return
       this.host.agenda.run(() => {
-        this.ownLine.seen(this.now())
+        this.ownQueuePolicy.seen(this.now())
         this.ownRemoteWait.sawQueue()
         this.touch()
       })
@@ -365,9 +365,9 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
         this.contended = true
         return
       case 'othersListen':
-        return this.line?.othersListen(this.wall)
+        return this.queuePolicy?.othersListen(this.wall)
       case 'hot':
-        return this.ownLine.seen(now)
+        return this.ownQueuePolicy.seen(now)
       case 'othersCame':
         return this.#others?.came()
       case 'raceLost':
@@ -427,7 +427,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (this.remoteWait !== null) this.#sleptUntil(now)
     this.learnFrom(this.kind, now)
     this.contended = this.#isMarked = this.isDraining = false
-    this.turn = new Turn(token, now, tripMs)
+    this.turn = new CohortTurn(token, now, tripMs)
     this.move(delayMs > 0 ? 'delayed' : 'held')
     this.gaveUp(now)
     if (delayMs === 0) return this.passOn(stamp, now)
@@ -450,7 +450,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       this.move('held')
       this.session!.signals.delayEnded(this)
       const now = this.now()
-      this.turn = new Turn(token, now, 0)
+      this.turn = new CohortTurn(token, now, 0)
       this.passOn(stamp, now)
       this.touch()
     })
@@ -483,7 +483,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 /** States in which the server has granted the key to this process, by its last answer. */
 const NEEDS_TURN: ReadonlySet<KeyState> = new Set(['delayed', 'held', 'joining', 'releasing', 'yielding'])
 
-function lineEndOf(answer: Answer): LineEnd {
+function queueWaitEndOf(answer: Answer): QueueWaitEnd {
   if (answer === SAID.free) return 'free'
   return answer === SAID.granted ? 'come' : 'late'
 }

@@ -1,6 +1,6 @@
 import type { LockMode } from '../../dialect/lock-key.js'
 import { Machine } from '../contention/machine.js'
-import type { Wake } from '../contention/sleep.js'
+import type { Wake } from '../contention/remote-wait.js'
 
 /**
  * One key, from this process towards the server:

@@ -49,17 +49,17 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
     const entry = this.#entries.open(code, label)
     const again = entry.asAgain(request)
     if (again === null) {
-      return request.patience === 'ask'
+      return request.waitPolicy === 'ask'
         ? Promise.resolve(null)
         : Promise.reject(new LockReentryError(keyInWords(label)))
     }
     const isBusy = entry.isBusyFor(request.mode)
     const waiter = new LockWaiter(entry, again, arbiter.arrive(isPart), arbiter.deadlines)
     if (isPart) waiter.isPart = true
-    if (again.patience === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
+    if (again.waitPolicy === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
     if (waiter.hasLeft) return waiter.promise
     if (isBusy) arbiter.announce(waiter)
-    if (isBusy && again.patience !== 'wait' && again.patience !== 'again') waiter.notGranted()
+    if (isBusy && again.waitPolicy !== 'wait' && again.waitPolicy !== 'again') waiter.notGranted()
     else entry.touch()
     return waiter.promise
   }

@@ -13,7 +13,7 @@ import { isIn } from '../handle/holding-context.js'
 import { keyInWords } from '../../dialect/key-words.js'
 import { Lock, type LockKeeper } from '../handle/lock.js'
 import type { LockRequest, LockWaiter } from '../handle/lock-waiter.js'
-import type { Turn } from '../contention/turn.js'
+import type { CohortTurn } from '../contention/cohort-turn.js'
 
 /** What a key needs from the rest of the pool, and reports to it. */
 export interface KeyHost extends ContendedHost {
@@ -38,7 +38,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
   /** A writer in another process waits: no more readers may join. */
   isDraining = false
   /** Set while the server has granted this key to us, by its last answer. */
-  protected turn: Turn | null = null
+  protected turn: CohortTurn | null = null
   /** Its release, or yield, is under way. */
   protected givingUp: Lock | null = null
 
@@ -95,11 +95,11 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
       if (frame instanceof TransactionFrame) isInTransaction ||= isIn(frame, this.host, this.key.id)
       else if (this.holders[frame.lock.place] === frame.lock) isInside = true
     }
-    if (isInTransaction && request.patience !== 'ask') return { ...request, patience: 'inside' }
+    if (isInTransaction && request.waitPolicy !== 'ask') return { ...request, waitPolicy: 'inside' }
     if (!isInside) return request
     if (request.mode === 'exclusive' || this.mode === 'exclusive') return null
     if (this.head === 'exclusive') return null
-    return request.patience === 'ask' ? request : { ...request, patience: 'again' }
+    return request.waitPolicy === 'ask' ? request : { ...request, waitPolicy: 'again' }
   }
 
   abstract release(lock: Lock): boolean
@@ -173,7 +173,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     this.givingUp = null
     this.holders = NO_HOLDERS
     for (const lock of lost) this.host.lost(lock.lose(reason, cause), lock)
-    this.seasoned()
+    this.keepPlaces()
   }
 }
 

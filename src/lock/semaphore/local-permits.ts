@@ -8,14 +8,14 @@ import type { Machine } from '../contention/machine.js'
 import { drawn } from '../handle/drawn-token.js'
 import { semaphoreInWords } from '../../dialect/key-words.js'
 import type { Lock, LockKeeper } from '../handle/lock.js'
-import { Turn } from '../contention/turn.js'
+import { CohortTurn } from '../contention/cohort-turn.js'
 import { HeldPermit } from './permit.js'
 import { SEMAPHORE_MACHINE, type SemaphoreState } from './semaphore-state.js'
 
 /** One permit that the server has granted to this process. */
 interface Slot {
   readonly number: number
-  readonly turn: Turn
+  readonly turn: CohortTurn
   holder: HeldPermit | null
   /**
    * Its last holder, which has released it and waits for the confirmation: until another local holder has it, or the
@@ -112,7 +112,12 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
   protected take(taken: readonly TakenPermit[], now: number, tripMs: number): void {
     for (const { slot: number, token } of taken) {
       assert(!this.slots.has(number), 'a slot that is here is not asked for')
-      const slot: Slot = { number, turn: new Turn(drawn(token), now, tripMs), holder: null, leaver: null }
+      const slot: Slot = {
+        number,
+        turn: new CohortTurn(drawn(token), now, tripMs),
+        holder: null,
+        leaver: null,
+      }
       this.slots.set(number, slot)
       this.#spare.push(slot)
     }
@@ -166,7 +171,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
       const permit = holder ?? leaver
       if (permit !== null) this.#lose(permit, reason, cause)
     }
-    this.seasoned()
+    this.keepPlaces()
   }
 
   /** The first waiters, at most this many. */

@@ -3,10 +3,10 @@ import type { LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
-import { Precedence } from '../contention/courtesy.js'
-import { REGISTRATION_ENTRIES } from '../contention/parking.js'
-import type { LineEnd } from '../contention/place-in-line.js'
-import { YIELD_MS } from '../contention/sleep.js'
+import { Precedence } from '../contention/precedence.js'
+import { REGISTRATION_ENTRIES } from '../contention/room-queue.js'
+import type { QueueWaitEnd } from '../contention/queue-policy.js'
+import { YIELD_MS } from '../contention/remote-wait.js'
 import type { Departure } from '../session/departure.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import type { Answered, PermitRequest } from '../session/departure.js'
@@ -41,7 +41,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   get isGivingWay(): boolean {
     if (this.#cancelGiveWay === null || this.isClosing) return false
     // A caller that cannot wait asks now.
-    return this.queue.first === null || this.queue.first.patience === 'wait'
+    return this.queue.first === null || this.queue.first.waitPolicy === 'wait'
   }
 
   /** Unused: no permit, no waiter, no session. */
@@ -59,7 +59,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   /** Only without permits here: a local holder may release one at any moment. */
   get mayEnqueue(): boolean {
-    if (this.state === 'waiting' ? !this.prefersLine : !this.contended) return false
+    if (this.state === 'waiting' ? !this.prefersServerQueue : !this.contended) return false
     return this.permitsHere === 0 && this.semaphore.permits <= MAX_LINES && this.canEnqueue
   }
 
@@ -106,7 +106,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     const { state } = this
     const { to, react } = afterReply(state, reply.said, this.#courtesy.isResting(now))
     const isTaking = state === 'taking' || state === 'queued' || state === 'polling'
-    if (state === 'queued') this.#leftLine(lineEndOf(reply), now)
+    if (state === 'queued') this.#leftQueue(queueWaitEndOf(reply), now)
     if (isTaking) this.#tookSome(reply, now, tripMs)
     this.move(to)
     for (const reaction of react) this.#react(reaction, reply, now)
@@ -168,7 +168,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
         this.handOff()
         return true
       case 'enqueue':
-        this.askInLine()
+        this.askInServerQueue()
         return false
       case 'take':
       case 'wait':
@@ -225,7 +225,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   #leaveToTake(departure: Departure, step: Asking): void {
-    if (step === 'wait') this.insteadOfLine()
+    if (step === 'wait') this.registerInstead()
     const atMost = this.#admitted(step)
     if (atMost === 0) return
     this.remoteWait?.attempt()
@@ -236,7 +236,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       slots: [...this.slots.keys()],
       enters: this.permitsHere === 0 && this.state === 'idle',
       looks: this.host.isLookDue(this),
-      waitMs: step === 'enqueue' ? Math.min(this.lineMs, LINE_MS) : 0,
+      waitMs: step === 'enqueue' ? Math.min(this.queueWaitMs, LINE_MS) : 0,
     }
     this.move(step === 'take' ? 'taking' : step === 'enqueue' ? 'queued' : 'polling')
     this.#asked = atMost
@@ -282,8 +282,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     departure.askPermits(this, { kind, semaphore: this.semaphore, ...nothing, ...details })
   }
 
-  #leftLine(end: LineEnd, now: number): void {
-    this.ownLine.ended(end, now)
+  #leftQueue(end: QueueWaitEnd, now: number): void {
+    this.ownQueuePolicy.ended(end, now)
     if (end === 'come') this.#gaveWayInVain = false
   }
 
@@ -291,7 +291,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     const isEnough = taken.length === this.#asked
     if (taken.length > 0) this.learnFrom(this.#asking === 'take' ? 'try' : this.#asking, now)
     if (taken.length === 0 && this.#asking === 'retry') {
-      this.ownLine.seen(now)
+      this.ownQueuePolicy.seen(now)
       this.loseRace()
     }
     this.#asked = 0
@@ -316,7 +316,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'gaveUp':
         return this.gaveUp(missing)
       case 'othersListen':
-        return this.line?.othersListen(this.wall)
+        return this.queuePolicy?.othersListen(this.wall)
       case 'trustOthers':
         return this.#courtesy.wasRight()
       case 'notify':
@@ -326,7 +326,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'lineGoesFirst':
         // Local callers that want permits wait behind those processes, or yield to them.
         this.contended = true
-        return this.ownLine.seen(now)
+        return this.ownQueuePolicy.seen(now)
       case 'lookAgain':
         return this.ownRemoteWait.wakeUp('poll', true)
     }
@@ -373,7 +373,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   protected entered(): void {}
 }
 
-function lineEndOf({ taken, said }: PermitReply): LineEnd {
+function queueWaitEndOf({ taken, said }: PermitReply): QueueWaitEnd {
   if (taken.length === 0) return 'late'
   return said === 'free' ? 'free' : 'come'
 }

@@ -1,5 +1,5 @@
 import { Machine } from '../contention/machine.js'
-import type { Wake } from '../contention/sleep.js'
+import type { Wake } from '../contention/remote-wait.js'
 
 /**
  * One semaphore, from this process towards the server. The number of its permits is separate: it may have some in every

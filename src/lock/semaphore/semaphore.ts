@@ -5,7 +5,7 @@ import type { LockKey } from '../../dialect/lock-key.js'
 import type { SemaphoreCode } from '../../dialect/permit-operation.js'
 import { NO_OPTIONS, type Requests } from '../acquire-options.js'
 import type { LeakWatch } from '../handle/leak-watch.js'
-import type { Patience } from '../handle/lock-waiter.js'
+import type { WaitPolicy } from '../handle/lock-waiter.js'
 import type { HeldPermit, Permit } from './permit.js'
 import type { Semaphores } from './semaphores.js'
 
@@ -131,10 +131,10 @@ export class Semaphore {
   #request(
     options: PermitOptions,
     known: ReadonlySet<string>,
-    patience: Patience,
+    waitPolicy: WaitPolicy,
   ): Promise<HeldPermit | null> {
     try {
-      const request = this.#ports.requests.from(options, known, patience)
+      const request = this.#ports.requests.from(options, known, waitPolicy)
       if (request.signal?.aborted) return Promise.reject(request.signal.reason)
       return this.#ports.semaphores.acquire(this.#code, this.key, request)
     } catch (error) {

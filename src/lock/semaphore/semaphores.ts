@@ -77,7 +77,7 @@ export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHos
     const arrival = this.arbiter.arrive()
     const waiter = new LockWaiter<SemaphoreEntry>(entry, request, arrival, this.arbiter.deadlines)
     if (isBusy) this.arbiter.announce(waiter)
-    if (isBusy && request.patience !== 'wait') waiter.notGranted()
+    if (isBusy && request.waitPolicy !== 'wait') waiter.notGranted()
     else entry.touch()
     return waiter.promise as Promise<HeldPermit | null>
   }

@@ -9,11 +9,11 @@ import type { Agenda } from '../contention/agenda.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
 import type { Client } from './departure.js'
-import { LineSessions } from './line-sessions.js'
+import { QueueSessions } from './queue-sessions.js'
 import { SessionOpener } from './session-opener.js'
 import { Session, type SessionHost, type SessionState } from './session.js'
-import type { Tenant } from './tenant.js'
-import { Unhoused } from './unhoused.js'
+import type { SessionRequester } from './session-requester.js'
+import { WaitingEntries } from './waiting-entries.js'
 
 /**
  * From this many keys per session, another session is opened if there is room. The server needs time for every statement
@@ -61,8 +61,8 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #idleSince = new Map<Session, number>()
   /** Sessions that take no more keys, because the pool needs their connection. */
   readonly #leaving = new Set<Session>()
-  readonly #homeless: Unhoused<Tenant>
-  readonly line: LineSessions
+  readonly #waitingEntries: WaitingEntries<SessionRequester>
+  readonly serverQueue: QueueSessions
   readonly #opener: SessionOpener<C>
   readonly #opening = new Set<AbortController>()
   /** What may still use connections: attempts to open a session, and sessions that give up what they had. */
@@ -81,8 +81,8 @@ export class Sessions<C extends object> implements SessionHost {
     this.agenda = host.agenda
     this.clock = host.clock
     this.wants = options.link
-    this.#homeless = new Unhoused(host.clock, () => this.#openOne())
-    this.line = new LineSessions({
+    this.#waitingEntries = new WaitingEntries(host.clock, () => this.#openOne())
+    this.serverQueue = new QueueSessions({
       clock: host.clock,
       all: () => this.#sessions,
       isUsable: (session) => this.#isUsable(session),
@@ -131,19 +131,21 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   /** The session with the fewest keys; or null, and the entry hears when there is one, or that there cannot be one. */
-  assign(entry: Tenant): Session | null {
-    const session = this.line.leastUsed()
-    if (session === null || session.clientCount >= SPREAD_FROM || this.line.isAside(session)) this.#openOne()
+  assign(entry: SessionRequester): Session | null {
+    const session = this.serverQueue.leastUsed()
+    if (session === null || session.clientCount >= SPREAD_FROM || this.serverQueue.isAside(session))
+      this.#openOne()
     if (session === null) this.#waitForOne(entry)
     else session.clientAdded()
     return session
   }
 
-  unassign(entry: Tenant): void {
+  unassign(entry: SessionRequester): void {
     entry.session?.clientRemoved()
-    if (this.#homeless.size === 0 || !this.#homeless.delete(entry) || this.#readiness !== null) return
+    if (this.#waitingEntries.size === 0 || !this.#waitingEntries.delete(entry) || this.#readiness !== null)
+      return
     // No entry waits for a connection any more: leave the pool's queue.
-    for (const opening of this.#opening) this.agenda.tell(() => opening.abort())
+    for (const opening of this.#opening) this.agenda.defer(() => opening.abort())
   }
 
   /** Checks in sessions without locks; sessions with locks are lost. */
@@ -154,7 +156,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#readiness?.reject(new PoolClosedError())
     this.#readiness = null
     for (const opening of this.#opening) opening.abort()
-    this.#homeless.takeAll()
+    this.#waitingEntries.takeAll()
     const retiring: Promise<void>[] = []
     for (const session of this.#sessions) {
       if (session.isUnused) retiring.push(this.#retire(session))
@@ -189,8 +191,9 @@ export class Sessions<C extends object> implements SessionHost {
 
   moved(session: Session, from: SessionState): void {
     this.#host.moved(session, from)
-    if (session.state === 'queued') this.line.began(session)
-    else if (from === 'queued' && this.#homeless.size > 0 && this.#isUsable(session)) this.#house()
+    if (session.state === 'queued') this.serverQueue.began(session)
+    else if (from === 'queued' && this.#waitingEntries.size > 0 && this.#isUsable(session))
+      this.#serveWaitingEntries()
     if (session.state === 'idle') {
       this.#idleSince.set(session, this.clock.now())
       // Some waiters for a connection may be our own sessions: this one is as good.
@@ -201,24 +204,24 @@ export class Sessions<C extends object> implements SessionHost {
 
   /** The connection pool has listeners of its own, and the session may be used again before they are called. */
   #retireIfIdle(session: Session): void {
-    this.agenda.tell(() => {
+    this.agenda.defer(() => {
       if (session.isUnused) void this.#retire(session)
     })
   }
 
   lost(session: Session, reason: string, locks: number, cause?: Error): void {
     const lease = this.#takeLease(session)
-    this.agenda.tell(() => {
+    this.agenda.defer(() => {
       lease?.release(cause ?? true)
       this.#abandon(session.link)
     })
     this.#host.lost(session, reason, locks, cause)
   }
 
-  #waitForOne(entry: Tenant): void {
-    this.#homeless.add(entry)
+  #waitForOne(entry: SessionRequester): void {
+    this.#waitingEntries.add(entry)
     const isComing = this.#opening.size > 0 && !this.#pool.isLentOut
-    if (!isComing && this.#sessions.length > 0) this.line.isInTheWay()
+    if (!isComing && this.#sessions.length > 0) this.serverQueue.isInTheWay()
   }
 
   /** Whether keys may be assigned to it. */
@@ -236,15 +239,15 @@ export class Sessions<C extends object> implements SessionHost {
   #openOne(): void {
     const usable = this.#leases.size - this.#leaving.size
     const limit = Math.min(this.#options.limit, (this.#dialect.can ?? SESSION_LOCKS).sessions)
-    const isPausing = this.#homeless.isPausing && this.#readiness === null
+    const isPausing = this.#waitingEntries.isPausing && this.#readiness === null
     if (isPausing || this.#opening.size > 0 || usable >= limit || this.#isClosed) return
     const opening = new AbortController()
     this.#opening.add(opening)
-    this.agenda.tell(() => {
+    this.agenda.defer(() => {
       const attempt = this.#opener.open(opening.signal).then(
         (session) => {
           this.#opening.delete(opening)
-          this.#welcome(session)
+          this.#opened(session)
         },
         (error: unknown) => {
           this.#opening.delete(opening)
@@ -263,7 +266,7 @@ export class Sessions<C extends object> implements SessionHost {
     return session
   }
 
-  #welcome(session: Session): void {
+  #opened(session: Session): void {
     // It may have ended before it was known.
     if (session.isOver) return this.#openFailed(new ConnectionError('the session ended at once'), false)
     this.#lastFailure = null
@@ -274,24 +277,24 @@ export class Sessions<C extends object> implements SessionHost {
     session.start()
     if (session.state === 'idle') this.#idleSince.set(session, this.clock.now())
     this.#cancelSweep ??= this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
-    this.#house()
+    this.#serveWaitingEntries()
   }
 
   /** Each asks again for all it needs: the first of them may have found the session lost. */
-  #house(): void {
+  #serveWaitingEntries(): void {
     this.agenda.run(() => {
-      for (const entry of this.#homeless.takeAll()) entry.proceed()
+      for (const entry of this.#waitingEntries.takeAll()) entry.proceed()
     })
   }
 
   #openFailed(error: unknown, isGivenUp: boolean): void {
     // No entry wanted it any more; but one may have come since.
-    const isWanted = this.#homeless.size > 0 || this.#readiness !== null
+    const isWanted = this.#waitingEntries.size > 0 || this.#readiness !== null
     if (isGivenUp) return isWanted && !this.#isClosed ? this.#openOne() : undefined
     const failure = (this.#lastFailure = this.#dialect.explain(error))
     this.#readiness?.reject(failure)
     this.#readiness = null
-    this.agenda.run(() => this.#homeless.failed(failure, this.#pool.openingPauseMs || LOOK_AGAIN_MS))
+    this.agenda.run(() => this.#waitingEntries.failed(failure, this.#pool.openingPauseMs || LOOK_AGAIN_MS))
   }
 
   /** Another user wants a connection: returns whether this one will be free soon. */
@@ -302,7 +305,7 @@ export class Sessions<C extends object> implements SessionHost {
     }
     if (this.#options.max > 1) return false
     this.#leaving.add(session)
-    if (this.#homeless.size > 0) this.#openOne()
+    if (this.#waitingEntries.size > 0) this.#openOne()
     return true
   }
 
@@ -329,7 +332,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#leaving.delete(session)
     this.#idleSince.delete(session)
     this.#host.left(session.link)
-    if (this.#homeless.size > 0) this.#openOne()
+    if (this.#waitingEntries.size > 0) this.#openOne()
     return lease
   }
 

@@ -1,7 +1,7 @@
 /** What is decided from plain values, each by itself. */
 import { describe, expect, test } from 'vitest'
 import { InvalidOptionError } from '../../../src/base/errors.js'
-import { Precedence } from '../../../src/lock/contention/courtesy.js'
+import { Precedence } from '../../../src/lock/contention/precedence.js'
 import {
   currentFrame,
   framesHolding,

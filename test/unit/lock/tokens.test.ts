@@ -125,7 +125,7 @@ async function granted(lock: Promise<Lock>): Promise<boolean> {
 
 test('on a server that has not settled a strict pool tells of no grant before, and says when it has', async () => {
   const world = fakeWorld()
-  world.server.settleMs = SETTLE_MS
+  world.server.attachDelayMs = SETTLE_MS
   const locks = world.pool({ strict: true })
   const delays: number[] = []
   locks.on('lock:delayed', ({ delayMs }) => delays.push(delayMs))
@@ -149,7 +149,7 @@ test('on a server that has not settled a strict pool tells of no grant before, a
 
 test('a pool that is not strict does not wait, and says all the same when the server has settled', async () => {
   const world = fakeWorld()
-  world.server.settleMs = SETTLE_MS
+  world.server.attachDelayMs = SETTLE_MS
   const locks = world.pool()
 
   expect((await locks.acquire('orders')).state).toBe('held')
@@ -162,7 +162,7 @@ test('a leftover mark delays for longer than what is left of settling', async ()
   const world = fakeWorld()
   const killed = world.pool({ strict: true, leaseMs: 4 * SETTLE_MS })
   await killed.acquire('orders')
-  world.server.settleMs = SETTLE_MS
+  world.server.attachDelayMs = SETTLE_MS
   for (const { serverId } of killed.snapshot().sessions) world.server.end(world.server.connection(serverId))
   const next = world.pool({ strict: true, leaseMs: 4 * SETTLE_MS })
   const waiting = next.acquire('orders', { timeoutMs: Infinity })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { drawn } from '../../../src/lock/handle/drawn-token.js'
-import { MAX_HAND_OFFS, Turn, TURN_MS } from '../../../src/lock/contention/turn.js'
+import { MAX_HAND_OFFS, CohortTurn, TURN_MS } from '../../../src/lock/contention/cohort-turn.js'
 import { SeededRandom } from '../../../src/testing/seeded-random.js'
 import { fakeWorld } from '../../support/fake-world.js'
 import { shares, takingTurns, type Turns } from '../../support/taking-turns.js'
 
 test('a turn is bounded by time and by count, and its tokens stay below the next of the server', () => {
-  const turn = new Turn(drawn('1024'), 0, 0)
+  const turn = new CohortTurn(drawn('1024'), 0, 0)
   expect(turn.mayContinue(TURN_MS - 0.1)).toBe(true)
   expect(turn.mayContinue(TURN_MS)).toBe(false)
 
@@ -19,7 +19,7 @@ test('a turn is bounded by time and by count, and its tokens stay below the next
 
 test('a turn lasts for twenty answers where those take long, and for a tenth of a second at most', () => {
   const endsAt = (tripMs: number): number => {
-    const turn = new Turn(null, 0, tripMs)
+    const turn = new CohortTurn(null, 0, tripMs)
     let now = 0
     while (turn.mayContinue(now)) now++
     return now

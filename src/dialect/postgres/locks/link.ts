@@ -63,7 +63,7 @@ export class PostgresLink implements LockLink {
     this.capacity = facts.capacity
     this.capacityPerSession = facts.capacityPerSession
     this.leaseMs = facts.leaseMs
-    this.attachDelayMs = facts.settleMs
+    this.attachDelayMs = facts.attachDelayMs
     this.shortfall = facts.shortfall
     this.keepsNames = facts.keepsNames
     this.keepsReports = facts.keepsReports

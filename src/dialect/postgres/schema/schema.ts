@@ -32,8 +32,8 @@ export interface SchemaFacts {
   readonly keepsBackend: boolean
   /** No lease of a strict pool may be longer. */
   readonly strictLeaseMs: number
-  /** See `settleMs` of LockLink. */
-  readonly settleMs: number
+  /** See `attachDelayMs` of LockLink. */
+  readonly attachDelayMs: number
   /** When this server started, by its own name for it. */
   readonly started: string | null
   /** Which server this is; null if it was not asked. */
@@ -101,7 +101,7 @@ export async function useSchema(
   })
   if (strict && timeline.problem !== null) throw cantBeStrict(timeline.problem)
   const noFencing = noFence ?? timeline.noTokens
-  const { last, shortfall, strictLeaseMs, settleMs, started, identity } = timeline
+  const { last, shortfall, strictLeaseMs, attachDelayMs, started, identity } = timeline
   return {
     fence: noFencing === null ? objects.fence!.oid : null,
     noFencing,
@@ -111,7 +111,7 @@ export async function useSchema(
     keepsReports: objects.report?.is_usable === true,
     keepsBackend: objects.backend?.is_usable === true,
     strictLeaseMs,
-    settleMs,
+    attachDelayMs,
     started,
     identity,
   }
@@ -149,7 +149,7 @@ async function follow(
       last: '0',
       shortfall: 'the timeline can not be stored: after a crash or a fail-over tokens may fall back',
       strictLeaseMs: Infinity,
-      settleMs: 0,
+      attachDelayMs: 0,
       started: null,
       identity: null,
     }

@@ -53,7 +53,7 @@ const NOTHING = {
   keepsReports: false,
   keepsBackend: false,
   strictLeaseMs: Infinity,
-  settleMs: 0,
+  attachDelayMs: 0,
   started: null,
   marks: null,
 } as const

@@ -21,14 +21,14 @@ export async function followOld(
   const leaseMs = strictLeaseMs ?? 0
   let noTokens: string | null = null
   let problem: Error | null = null
-  let settleMs = 0
+  let attachDelayMs = 0
   try {
     const [name, row] = await Promise.all([currentTimeline(server), storedTimeline(server)])
-    settleMs = row?.settling_ms ?? 0
+    attachDelayMs = row?.settling_ms ?? 0
     if (row === null || row.name === null || row.longest_lease_ms < leaseMs)
       await server.query(storeOldTimeline(name, leaseMs))
     if (name !== null && row !== null && row.name !== null && row.name !== name) {
-      settleMs = Math.max(row.longest_lease_ms, leaseMs)
+      attachDelayMs = Math.max(row.longest_lease_ms, leaseMs)
       await server.query(followOldTimeline(name, fence?.oid ?? null))
     }
   } catch (error) {
@@ -40,7 +40,7 @@ export async function followOld(
     'schema lockpool is of an older version: after a crash, or on another server, tokens may fall back, and strict pools ' +
     'may overlap ("lockpool install" brings it up to date)'
   const unknown = { started: null, identity: null }
-  return { problem, noTokens, last: '0', shortfall, strictLeaseMs: Infinity, settleMs, ...unknown }
+  return { problem, noTokens, last: '0', shortfall, strictLeaseMs: Infinity, attachDelayMs, ...unknown }
 }
 
 async function currentTimeline(server: ServerConnection): Promise<string | null> {

@@ -36,7 +36,7 @@ export interface TimelineFacts {
   /** No lease of a strict pool may be longer. */
   readonly strictLeaseMs: number
   /** So long strict pools have to wait, from now, for holders on another server whose marks are not here; 0 if no more. */
-  readonly settleMs: number
+  readonly attachDelayMs: number
   /** When this server started, by its own name for it. */
   readonly started: string | null
   /** Which server this is; null if it was not asked. */
@@ -79,7 +79,7 @@ export async function followTimeline(server: ServerConnection, follower: Followe
     last: place?.last ?? '0',
     shortfall: place?.isClockless === true ? CLOCKLESS : null,
     strictLeaseMs: row?.strict_lease_ms ?? Infinity,
-    settleMs: row?.settling_ms ?? 0,
+    attachDelayMs: row?.settling_ms ?? 0,
     started: identity.started,
     identity,
   }
@@ -89,7 +89,7 @@ function failed(error: unknown, identity: ServerIdentity): TimelineFacts {
   const problem = explain(error)
   const noTokens = `the timeline could not be followed: ${inWords(error, 'lockpool.timeline')}`
   const { started } = identity
-  const unlimited = { shortfall: null, strictLeaseMs: Infinity, settleMs: 0 }
+  const unlimited = { shortfall: null, strictLeaseMs: Infinity, attachDelayMs: 0 }
   return { problem, noTokens, last: '0', ...unlimited, started, identity }
 }
 

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { Agenda, type Dirty } from '../../../../src/lock/contention/agenda.js'
+import { Agenda, type AgendaItem } from '../../../../src/lock/contention/agenda.js'
 import { OrderlyEmitter } from '../../../../src/lock/contention/orderly-emitter.js'
 
 /** Something that writes down when it takes its steps. */
-function thing(log: string[], name: string, steps: () => void = () => undefined): Dirty {
+function thing(log: string[], name: string, steps: () => void = () => undefined): AgendaItem {
   return {
-    nextDirty: null,
+    nextItem: null,
     advance: () => {
       log.push(name)
       steps()
@@ -48,14 +48,14 @@ test('code of users runs after every walk, and what it does is an event of its o
   const log: string[] = []
   const late = thing(log, 'late')
   const first = thing(log, 'first', () =>
-    agenda.tell(() => {
+    agenda.defer(() => {
       log.push('told')
       agenda.touch(late)
       log.push('touched')
     }),
   )
   agenda.run(() => {
-    agenda.tell(() => log.push('told before'))
+    agenda.defer(() => log.push('told before'))
     agenda.touch(first)
     agenda.touch(thing(log, 'second'))
   })
@@ -65,8 +65,8 @@ test('code of users runs after every walk, and what it does is an event of its o
 test('what is told while something is told comes behind it', () => {
   const agenda = new Agenda()
   const log: string[] = []
-  agenda.tell(() => {
-    agenda.tell(() => log.push('inner'))
+  agenda.defer(() => {
+    agenda.defer(() => log.push('inner'))
     log.push('outer')
   })
   expect(log).toEqual(['outer', 'inner'])
@@ -99,13 +99,13 @@ test('a mistake in one walk, or in one effect, takes nothing from the others', (
 
   expect(() =>
     agenda.run(() => {
-      agenda.tell(() => {
+      agenda.defer(() => {
         throw new Error('effect')
       })
-      agenda.tell(() => log.push('second effect'))
+      agenda.defer(() => log.push('second effect'))
     }),
   ).toThrow('effect')
-  agenda.tell(() => log.push('third'))
+  agenda.defer(() => log.push('third'))
   expect(log.slice(3)).toEqual(['second effect', 'third'])
 })
 

@@ -17,7 +17,7 @@ function openSession() {
   const losses: string[] = []
   const link = {
     leaseMs: LEASE_MS,
-    settleMs: 0,
+    attachDelayMs: 0,
     noFencing: null,
     heartbeat: () => {
       const beat = new Deferred<void>()

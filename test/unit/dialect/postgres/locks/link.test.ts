@@ -49,7 +49,7 @@ function linked(facts: Partial<ServerFacts> = {}, answers: Answers = {}, channel
       noFencing: null,
       last: '0',
       started: null,
-      settleMs: 70,
+      attachDelayMs: 70,
       ...facts,
     } as ServerFacts,
     { leaseMs: 10_000, fencing: 'auto', strict: false, sender: 'me', seen: new SeenTokens() },

@@ -22,7 +22,7 @@ const LONGEST_TURN_MS = 100
  * One stay of a lock in this process, from one answer of the server to the next. Lock cohorting (Dice, Marathe and Shavit
  * 2012): the lock passes between local callers at no cost, a bounded number of times and for a bounded time.
  */
-export class Turn {
+export class CohortTurn {
   /** The token that the server drew. */
   readonly token: DrawnToken | null
   readonly #endsAt: number

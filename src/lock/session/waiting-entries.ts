@@ -2,7 +2,7 @@ import type { Cancel, Clock } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
 
 /** An entry that waits for a session and hears if none can be opened. */
-interface Unlucky {
+interface WaitingEntry {
   sessionFailed(error: LockError): void
 }
 
@@ -11,12 +11,12 @@ interface Unlucky {
  * for the server are refused. The others keep their place here, and the pool looks for a session again after a pause. An
  * entry that comes during the pause hears it at once: the server has just been tried.
  */
-export class Unhoused<T extends Unlucky> {
+export class WaitingEntries<T extends WaitingEntry> {
   readonly #clock: Clock
   readonly #again: () => void
   readonly #waiting = new Set<T>()
   /** Entries that have not heard of the last failure. */
-  readonly #untold = new Set<T>()
+  readonly #unnotified = new Set<T>()
   /** Set during a pause. */
   #cancelPause: Cancel | null = null
   #failure: LockError | null = null
@@ -38,14 +38,14 @@ export class Unhoused<T extends Unlucky> {
 
   add(tenant: T): void {
     this.#waiting.add(tenant)
-    this.#untold.add(tenant)
-    if (this.isPausing && this.#untold.size === 1) queueMicrotask(() => this.#tellDuringPause())
+    this.#unnotified.add(tenant)
+    if (this.isPausing && this.#unnotified.size === 1) queueMicrotask(() => this.#failDuringPause())
   }
 
   /** True if it was the last. */
   delete(tenant: T): boolean {
     if (!this.#waiting.delete(tenant)) return false
-    this.#untold.delete(tenant)
+    this.#unnotified.delete(tenant)
     if (this.#waiting.size > 0) return false
     this.#endPause()
     return true
@@ -55,8 +55,8 @@ export class Unhoused<T extends Unlucky> {
   failed(error: LockError, pauseMs: number): void {
     this.#endPause()
     this.#failure = error
-    const told = error.retryable ? [...this.#untold] : [...this.#waiting]
-    this.#untold.clear()
+    const told = error.retryable ? [...this.#unnotified] : [...this.#waiting]
+    this.#unnotified.clear()
     // An entry that stays nevertheless adds itself again.
     if (!error.retryable) this.#waiting.clear()
     for (const tenant of told) tenant.sessionFailed(error)
@@ -71,15 +71,15 @@ export class Unhoused<T extends Unlucky> {
   takeAll(): T[] {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
-    this.#untold.clear()
+    this.#unnotified.clear()
     this.#endPause()
     return waiting
   }
 
-  #tellDuringPause(): void {
+  #failDuringPause(): void {
     if (!this.isPausing) return
-    const told = [...this.#untold]
-    this.#untold.clear()
+    const told = [...this.#unnotified]
+    this.#unnotified.clear()
     for (const tenant of told) tenant.sessionFailed(this.#failure!)
   }
 

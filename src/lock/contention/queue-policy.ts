@@ -1,7 +1,7 @@
 import type { OperationKind } from '../../dialect/lock-operation.js'
 
 /** How a wait in the queue ended: the key was free at once, the server granted it, or the time ran out. */
-export type LineEnd = 'free' | 'come' | 'late'
+export type QueueWaitEnd = 'free' | 'come' | 'late'
 
 /**
  * After this long without a grant the entry listens instead, for this long: another process keeps the key, or is in the
@@ -55,7 +55,7 @@ function cycleAt(wall: number): { cycle: number; since: number } {
 }
 
 /** Whether a caller has enough time left for the queue. */
-export function hasTimeForLine(leftMs: number): boolean {
+export function hasTimeForQueue(leftMs: number): boolean {
   return leftMs >= LEAST_MS
 }
 
@@ -63,7 +63,7 @@ export function hasTimeForLine(leftMs: number): boolean {
  * Whether to wait for a key in the server's own queue. The server grants the key to one waiter after the other, in the
  * order in which they came, and wakes no other.
  */
-export class PlaceInLine {
+export class QueuePolicy {
   readonly #aloneAfter: number
   /** The first of several waits in a row without a grant; null if there was a grant since. */
   #lateSince: number | null = null
@@ -120,7 +120,7 @@ export class PlaceInLine {
     return isSigned && this.#signed >= SIGNED_CYCLES
   }
 
-  ended(turn: LineEnd, now: number): void {
+  ended(turn: QueueWaitEnd, now: number): void {
     this.#queuedAt = now
     if (turn === 'late') return this.#lost(now)
     this.#lateSince = null

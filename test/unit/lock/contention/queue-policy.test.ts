@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { hasTimeForLine, PlaceInLine, wasQuick } from '../../../../src/lock/contention/place-in-line.js'
+import { hasTimeForQueue, QueuePolicy, wasQuick } from '../../../../src/lock/contention/queue-policy.js'
 
 test('a key is one to stand in line for while others want it, and for two seconds more', () => {
-  const place = new PlaceInLine(3)
+  const place = new QueuePolicy(3)
   expect(place.isBusy(0)).toBe(false)
 
   place.seen(0)
@@ -13,7 +13,7 @@ test('a key is one to stand in line for while others want it, and for two second
 })
 
 test('so many turns in a row that were had at once say that nobody else wants it', () => {
-  const place = new PlaceInLine(3)
+  const place = new QueuePolicy(3)
   place.seen(0)
   for (const end of ['free', 'free', 'come', 'free', 'free'] as const) {
     place.ended(end, 10)
@@ -24,7 +24,7 @@ test('so many turns in a row that were had at once say that nobody else wants it
 })
 
 test('places that are lost for four seconds are not taken any more for five', () => {
-  const place = new PlaceInLine(3)
+  const place = new QueuePolicy(3)
   const lose = (now: number): void => {
     place.seen(now)
     place.ended('late', now)
@@ -47,7 +47,7 @@ test('places that are lost for four seconds are not taken any more for five', ()
 })
 
 test('where others listen in two cycles, the next two begin with a break', () => {
-  const place = new PlaceInLine(3)
+  const place = new QueuePolicy(3)
   expect(place.msUntilBreak(2499)).toBe(Infinity)
 
   place.othersListen(2000)
@@ -60,19 +60,19 @@ test('where others listen in two cycles, the next two begin with a break', () =>
 })
 
 test('signs with two cycles in between say nothing', () => {
-  const place = new PlaceInLine(3)
+  const place = new QueuePolicy(3)
   for (const wall of [2000, 9900]) place.othersListen(wall)
   expect(place.msUntilBreak(9900)).toBe(Infinity)
 })
 
 test('a cycle that others were found to listen in is not its own break', () => {
-  const place = new PlaceInLine(3)
+  const place = new QueuePolicy(3)
   for (const wall of [2000, 4500]) place.othersListen(wall)
   expect(place.msUntilBreak(2500)).toBe(2500)
 })
 
 test('who listens in a break, or soon after it, may have taken it: that is no reason for another', () => {
-  const place = new PlaceInLine(3)
+  const place = new QueuePolicy(3)
   place.othersListen(4500)
   for (const wall of [5000, 5249, 6749]) place.othersListen(wall)
   expect(place.msUntilBreak(6749)).toBe(Infinity)
@@ -81,7 +81,7 @@ test('who listens in a break, or soon after it, may have taken it: that is no re
 })
 
 test('who has waited in the queue goes back to it for two seconds, without another lost race', () => {
-  const place = new PlaceInLine(3)
+  const place = new QueuePolicy(3)
   expect(place.queuedLately(0)).toBe(false)
 
   place.ended('late', 1000)
@@ -96,7 +96,7 @@ test('a wait was quick if it was slept through, and for less than two seconds', 
 })
 
 test('who has no time left does not stand in line', () => {
-  expect([hasTimeForLine(5), hasTimeForLine(Infinity), hasTimeForLine(4.9), hasTimeForLine(-1)]).toEqual([
+  expect([hasTimeForQueue(5), hasTimeForQueue(Infinity), hasTimeForQueue(4.9), hasTimeForQueue(-1)]).toEqual([
     true,
     true,
     false,

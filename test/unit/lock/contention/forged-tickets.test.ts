@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { RemoteWait } from '../../../../src/lock/contention/sleep.js'
+import { RemoteWait } from '../../../../src/lock/contention/remote-wait.js'
 import { ManualClock } from '../../../../src/testing/manual-clock.js'
 
 describe('a sleeper that others deceive', () => {

@@ -1,7 +1,7 @@
 import { backoffDelay, type Backoff } from '../../base/backoff.js'
 import type { Cancel, Clock } from '../../base/clock.js'
 import type { Random } from '../../base/random.js'
-import { Precedence } from './courtesy.js'
+import { Precedence } from './precedence.js'
 
 /** In addition to wake-ups, which can be lost, and for holders that send none: a try now and then. */
 const POLL: Backoff = { firstMs: 50, factor: 2, capMs: 800, jitter: 0.25 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { LineSessions } from '../../../../src/lock/session/line-sessions.js'
+import { QueueSessions } from '../../../../src/lock/session/queue-sessions.js'
 import type { Session, SessionState } from '../../../../src/lock/session/session.js'
-import type { Tenant } from '../../../../src/lock/session/tenant.js'
+import type { SessionRequester } from '../../../../src/lock/session/session-requester.js'
 import { ManualClock } from '../../../../src/testing/manual-clock.js'
 
 /** What is known of a session here: how many keys it serves, and how long it can wait in the server. */
@@ -33,12 +33,13 @@ class StubSession {
 }
 
 const real = (session: StubSession | null): Session => session as unknown as Session
-const entryOn = (session: StubSession | null): Tenant => ({ session: real(session) }) as unknown as Tenant
+const entryOn = (session: StubSession | null): SessionRequester =>
+  ({ session: real(session) }) as unknown as SessionRequester
 
 function linesOf(sessions: StubSession[], { mayOpen = false } = {}) {
   const clock = new ManualClock()
   const opened: number[] = []
-  const lines = new LineSessions({
+  const lines = new QueueSessions({
     clock,
     all: () => sessions.map(real),
     isUsable: (session) => (session as unknown as StubSession).isUsable,

@@ -2,7 +2,7 @@ import type { LockError } from '../../base/errors.js'
 import type { Session } from './session.js'
 
 /** An entry that wants a session: of a key, or of a semaphore. */
-export interface Tenant {
+export interface SessionRequester {
   readonly session: Session | null
   /** There may be a session for it now. */
   proceed(): void

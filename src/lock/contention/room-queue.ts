@@ -7,49 +7,49 @@ import type { LockError } from '../../base/errors.js'
 export const REGISTRATION_ENTRIES = 3
 
 /** An entry that needs room in the server's lock table. */
-export interface Parked {
+export interface RoomRequester {
   /** The pool knows now whether there is room. */
   proceed(): void
 }
 
-export interface ParkingLinks {
+export interface RoomQueueHost {
   room(entries: number): 'now' | 'later' | LockError
   makeRoom(): void
 }
 
 /** Entries that wait until the pool knows whether the server's lock table has room for them. */
-export class Parking {
-  readonly #links: ParkingLinks
+export class RoomQueue {
+  readonly #links: RoomQueueHost
   /** How much room each needs. */
-  readonly #parked = new Map<Parked, number>()
+  readonly #waiting = new Map<RoomRequester, number>()
 
-  constructor(links: ParkingLinks) {
+  constructor(links: RoomQueueHost) {
     this.#links = links
   }
 
   /** How much room they need in total. */
   get entries(): number {
     let sum = 0
-    for (const entries of this.#parked.values()) sum += entries
+    for (const entries of this.#waiting.values()) sum += entries
     return sum
   }
 
-  admit(entry: Parked, entries: number): 'now' | 'later' | LockError {
+  admit(entry: RoomRequester, entries: number): 'now' | 'later' | LockError {
     const room = this.#links.room(entries)
     if (room !== 'later') return room
     // Before the look begins, so that it counts this entry.
-    this.#parked.set(entry, entries)
+    this.#waiting.set(entry, entries)
     this.#links.makeRoom()
     return room
   }
 
-  settled(): void {
-    const parked = [...this.#parked.keys()]
-    this.#parked.clear()
+  roomKnown(): void {
+    const parked = [...this.#waiting.keys()]
+    this.#waiting.clear()
     for (const entry of parked) entry.proceed()
   }
 
-  leave(entry: Parked): void {
-    if (this.#parked.size > 0) this.#parked.delete(entry)
+  leave(entry: RoomRequester): void {
+    if (this.#waiting.size > 0) this.#waiting.delete(entry)
   }
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.js'
 import { Budget } from '../budget.js'
-import type { Line } from '../contention/line.js'
+import type { ServerQueue } from '../contention/server-queue.js'
 import type { Session } from './session.js'
-import type { Tenant } from './tenant.js'
+import type { SessionRequester } from './session-requester.js'
 
 /**
  * A session that has just waited in the server's queue is likely to do so again: for this long, other keys go to other
@@ -28,7 +28,7 @@ const OF_LEASE = 0.25
 /** Each look takes the server a walk through all its locks. */
 const LOOKS_PER_SECOND = 4
 
-interface LineHost {
+interface QueueSessionsHost {
   readonly clock: Clock
   all(): readonly Session[]
   /** Whether keys may be assigned to it. */
@@ -40,23 +40,23 @@ interface LineHost {
 }
 
 /** Which sessions wait in the server's queue, each for one key, and which are available for all other keys. */
-export class LineSessions implements Line {
-  readonly #host: LineHost
+export class QueueSessions implements ServerQueue {
+  readonly #host: QueueSessionsHost
   readonly #looks: Budget
   #restsUntil = 0
   /** The latest such time of all sessions. */
   #asideUntil = 0
 
-  constructor(host: LineHost) {
+  constructor(host: QueueSessionsHost) {
     this.#host = host
     this.#looks = new Budget(host.clock, LOOKS_PER_SECOND)
   }
 
-  mayEnqueue(entry: Tenant): boolean {
+  mayEnqueue(entry: SessionRequester): boolean {
     return this.#host.clock.now() >= this.#restsUntil && this.#aloneFor(entry) !== null
   }
 
-  assignAlone(entry: Tenant): Session | null {
+  assignAlone(entry: SessionRequester): Session | null {
     const { session } = entry
     const alone = this.#aloneFor(entry)
     if (alone === null || alone === session) return session
@@ -108,7 +108,7 @@ export class LineSessions implements Line {
     return session.clientCount > 0 && session.asideUntil > 0 && session.asideUntil > this.#host.clock.now()
   }
 
-  #aloneFor({ session }: Tenant): Session | null {
+  #aloneFor({ session }: SessionRequester): Session | null {
     let empty: Session | null = null
     for (const each of this.#host.all()) {
       if (each.link.longestWaitMs === 0 || !this.#host.isUsable(each)) continue
