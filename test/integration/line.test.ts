@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { encodeKey, LINE_CLASS } from '../../src/dialect/postgres/keys/key.js'
+import type { AcquireOptions } from '../../src/lock/acquire-options.js'
 import type { Lock } from '../../src/lock/handle/lock.js'
 import { lockWorld } from '../support/lock-world.js'
 import { strangerIn } from '../support/stranger.js'
@@ -73,23 +74,41 @@ test('one is woken after the other, and nobody else', async () => {
   await expect.poll(inLine).toEqual([])
 })
 
+/** What each has got out of so many grants: a machine that is busy takes longer, and gives the same. */
+async function sharesOf(
+  total: number,
+  callers: readonly ((work: () => Promise<void>) => Promise<void>)[],
+): Promise<number[]> {
+  const grants = callers.map(() => 0)
+  let given = 0
+  await Promise.all(
+    callers.map(async (serve, place) => {
+      const work = async (): Promise<void> => {
+        grants[place]!++
+        given++
+        await pause(2)
+      }
+      while (given < total) await serve(work)
+    }),
+  )
+  return grants
+}
+
+const callerOf = (pool: Pool, options: AcquireOptions = {}) => {
+  return async (work: () => Promise<void>): Promise<void> => {
+    const lock = await pool.acquire('hot', options)
+    await work()
+    await lock.release()
+  }
+}
+
 test('callers of one process give the key up for another that stands in line', async () => {
   const [a, b] = [world.pool({ max: 3 }), world.pool({ max: 3 })]
-  let isOver = false
-  const grants = [0, 0]
-  const working = [a, a, a, a, b].map(async (pool) => {
-    while (!isOver) {
-      const lock = await pool.acquire('hot')
-      grants[pool === a ? 0 : 1]!++
-      await pause(1)
-      await lock.release()
-    }
-  })
-  await pause(1500)
-  isOver = true
-  await Promise.all(working)
-
-  expect(grants[1], grants.join()).toBeGreaterThan(20)
+  const grants = await sharesOf(
+    600,
+    [a, a, a, a, b].map((pool) => callerOf(pool)),
+  )
+  expect(grants[4], grants.join()).toBeGreaterThan(6)
 })
 
 test.each([
@@ -111,30 +130,22 @@ test.each([
 
 test('readers stand in line as well: nobody is left behind among readers and writers', async () => {
   const pools = Array.from({ length: 4 }, () => world.pool({ max: 3 }))
-  const grants = pools.map(() => 0)
-  let isOver = false
-  let writers = 0
-  let readers = 0
-  const working = pools.map(async (pool, place) => {
-    const mode = place < 2 ? 'shared' : 'exclusive'
-    while (!isOver) {
-      const lock = await pool.acquire('hot', { mode })
-      if (mode === 'shared') readers++
-      else writers++
-      expect(writers === 0 || (writers === 1 && readers === 0), `${writers} write, ${readers} read`).toBe(
-        true,
-      )
-      grants[place]!++
-      await pause(2)
-      if (mode === 'shared') readers--
-      else writers--
-      await lock.release()
-    }
-  })
-  await pause(2000)
-  isOver = true
-  await Promise.all(working)
-
+  const inside = { shared: 0, exclusive: 0 }
+  const grants = await sharesOf(
+    600,
+    pools.map((pool, place) => {
+      const mode = place < 2 ? 'shared' : 'exclusive'
+      const serve = callerOf(pool, { mode })
+      return (work) =>
+        serve(async () => {
+          inside[mode]++
+          const { shared, exclusive } = inside
+          expect(exclusive === 0 || (exclusive === 1 && shared === 0), JSON.stringify(inside)).toBe(true)
+          await work()
+          inside[mode]--
+        })
+    }),
+  )
   for (const each of grants) expect(each, grants.join()).toBeGreaterThan(30)
 })
 
@@ -142,22 +153,18 @@ test('one that can only listen, because its session holds other locks, is not le
   const pools = [world.pool({ max: 3 }), world.pool({ max: 3 }), world.pool({ max: 2 })]
   // With two connections there is one session, and it is never alone with the key.
   const other = await pools[2]!.acquire('other')
-  const grants = pools.map(() => 0)
+  let served = 0
   let isOver = false
-  const working = pools.map(async (pool, place) => {
-    while (!isOver) {
-      const lock = await pool.acquire('hot')
-      grants[place]!++
-      await pause(2)
-      await lock.release()
-    }
+  const serve = pools.map((pool) => callerOf(pool))
+  const busy = serve.slice(0, 2).map(async (each) => {
+    while (!isOver) await each(() => pause(2))
   })
-  await pause(6000)
+  await expect.poll(inLine).not.toEqual([])
+  // A grant may take two cycles of the clock. Whoever is left behind makes this test run into its limit.
+  while (served < 4) await serve[2]!(async () => void served++)
   isOver = true
-  await Promise.all(working)
+  await Promise.all(busy)
   await other.release()
-
-  expect(grants[2], grants.join()).toBeGreaterThan(3)
 })
 
 test('a stranger in the line keeps nobody from the key', async () => {
@@ -165,13 +172,10 @@ test('a stranger in the line keeps nobody from the key', async () => {
   const client = await stranger.connect()
   const { held, waits } = await hotIn(2)
   await client.query('SELECT pg_advisory_lock($1, $2)', [LINE_CLASS, hash])
-  await pause(2000)
+  await pause(1000)
 
-  const since = performance.now()
   await held.release()
   await (await waits[0]!).release()
-
-  expect(performance.now() - since).toBeLessThan(1000)
 })
 
 test('a session that is ended while it stands there costs its process the place, and nothing else', async () => {
@@ -197,29 +201,16 @@ test('who goes away leaves nothing in it', async () => {
   await held.release()
 })
 
-/** Processes among which the key goes from one to the next, for so long. */
-async function working(pools: readonly Pool[], ms: number): Promise<number> {
-  let isOver = false
-  let grants = 0
-  const all = pools.map(async (pool) => {
-    while (!isOver) {
-      const lock = await pool.acquire('hot')
-      grants++
-      await pause(5)
-      await lock.release()
-    }
-  })
-  await pause(ms)
-  isOver = true
-  await Promise.all(all)
-  return grants
-}
-
 test('a wait that is canceled is not the failure of a caller', async () => {
   const pools = Array.from({ length: 3 }, () => world.pool({ max: 3 }))
-  const ending = working(pools, 2000)
+  const ending = sharesOf(
+    200,
+    pools.map((pool) => callerOf(pool)),
+  )
   let canceled = 0
-  for (let i = 0; i < 40; i++) {
+  let isOver = false
+  void ending.finally(() => (isOver = true))
+  while (!isOver) {
     const { rowCount } = await world.database.query(
       `SELECT pg_cancel_backend(pid) FROM pg_stat_activity
        WHERE wait_event = 'advisory' AND datname = current_database() LIMIT 1`,
@@ -228,7 +219,7 @@ test('a wait that is canceled is not the failure of a caller', async () => {
     await pause(20)
   }
 
-  expect(await ending).toBeGreaterThan(20)
+  await ending
   expect(canceled).toBeGreaterThan(0)
 })
 
@@ -238,7 +229,10 @@ test('without PL/pgSQL nobody stands in line, and each session has found that ou
   const warnings: string[] = []
   for (const pool of pools) pool.on('warning', ({ error }) => warnings.push(error?.message ?? ''))
 
-  expect(await working(pools, 1500)).toBeGreaterThan(20)
+  await sharesOf(
+    100,
+    pools.map((pool) => callerOf(pool)),
+  )
 
   await world.database.query('CREATE EXTENSION plpgsql')
   expect([1, 2]).toContain(warnings.length)
@@ -248,29 +242,15 @@ test('without PL/pgSQL nobody stands in line, and each session has found that ou
 test('among programs that lock without lockpool, and queue in the server, a process comes to its turn as they do', async () => {
   const pool = world.pool({ max: 3 })
   const { bits } = encodeKey('hot', '')
-  const grants = [0, 0, 0]
-  let isOver = false
-  const programs = [0, 1].map(async (place) => {
-    await using stranger = await strangerIn(world.database.url)
-    const client = await stranger.connect()
-    while (!isOver) {
+  await using one = await strangerIn(world.database.url)
+  await using other = await strangerIn(world.database.url)
+  const programs = [await one.connect(), await other.connect()].map((client) => {
+    return async (work: () => Promise<void>): Promise<void> => {
       await client.query('SELECT pg_advisory_lock($1)', [bits])
-      grants[place]!++
-      await pause(3)
+      await work()
       await client.query('SELECT pg_advisory_unlock($1)', [bits])
     }
   })
-  const ours = (async () => {
-    while (!isOver) {
-      const lock = await pool.acquire('hot')
-      grants[2]!++
-      await pause(3)
-      await lock.release()
-    }
-  })()
-  await pause(3000)
-  isOver = true
-  await Promise.all([...programs, ours])
-
+  const grants = await sharesOf(300, [...programs, callerOf(pool)])
   expect(grants[2], grants.join()).toBeGreaterThan(20)
 })

@@ -63,12 +63,12 @@ export class Started {
 
   /** Waits for it to write `text` to standard output. */
   async says(text: string): Promise<void> {
-    await expect.poll(() => this.out.toString(), { timeout: 10_000 }).toContain(text)
+    await expect.poll(() => this.out.toString(), { timeout: 60_000 }).toContain(text)
   }
 
   async tells(event: string): Promise<ToldEvent> {
     const find = (): ToldEvent | undefined => this.events.find((each) => each.event === event)
-    await expect.poll(find, { timeout: 10_000, message: this.err }).toBeDefined()
+    await expect.poll(find, { timeout: 60_000, message: this.err }).toBeDefined()
     return find()!
   }
 }
