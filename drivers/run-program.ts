@@ -55,7 +55,11 @@ const LOGIN = {
 
 async function readLocks(admin: Client): Promise<Locks> {
   const { rows } = await admin.query<{ key: string; mode: string }>(ADVISORY_LOCKS)
-  return rows.map(({ key, mode }) => `${key} ${mode}`)
+  // A session that has both modes has the stronger one alone for a front.
+  const exclusive = new Set(rows.filter(({ mode }) => mode === 'ExclusiveLock').map(({ key }) => key))
+  return rows
+    .filter(({ key, mode }) => mode === 'ExclusiveLock' || !exclusive.has(key))
+    .map(({ key, mode }) => `${key} ${mode}`)
 }
 
 /** A server session, and a front, may give up a lock a moment after its client knows that. */

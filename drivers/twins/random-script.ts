@@ -18,11 +18,14 @@ const FUNCTIONS = [
   'pg_advisory_unlock_shared',
 ]
 
-/** A key of a function has one mode, so that no session goes from shared to exclusive, which the front does not offer. */
-const keyOf = (random: SeededRandom, name: string): string =>
-  name.includes('shared')
-    ? random.pick(['11', '12', '3, 4'])
-    : random.pick(['1', '2', '-3', '1, 2', "'5'", "hashtext('a')", 'NULL'])
+const EXCLUSIVE_KEYS = ['1', '2', '-3', '1, 2', "'5'", "hashtext('a')", 'NULL']
+const SHARED_KEYS = ['11', '12', '3, 4']
+
+/** Usually a key of a function has one mode, so that locks are granted at all. */
+function keyOf(random: SeededRandom, name: string): string {
+  const isShared = name.includes('shared') !== random.chance(0.2)
+  return random.pick(isShared ? SHARED_KEYS : EXCLUSIVE_KEYS)
+}
 
 function lockCall(random: SeededRandom): string {
   if (random.chance(0.05)) return 'pg_advisory_unlock_all()'

@@ -32,6 +32,16 @@ export class Fifo<T extends Queueable> {
     this.#size++
   }
 
+  addFirst(item: T): void {
+    item.previous = null
+    item.next = this.#first
+    item.queue = this
+    if (this.#first === null) this.#last = item
+    else this.#first.previous = item
+    this.#first = item
+    this.#size++
+  }
+
   /** False if it is not, or no longer, in this queue. */
   remove(item: T): boolean {
     if (item.queue !== this) return false

@@ -2,6 +2,8 @@
 export type Feature =
   /** `shared` as a mode. */
   | 'shared mode'
+  /** `upgrade` and `downgrade`: a holder changes between shared and exclusive, and holds the key all the time. */
+  | 'conversion'
   /** `LockLink.enqueue`: a session waits in the server's own queue for a key. */
   | 'line'
   /** `LockLink.claim` and `tell`: processes say things to each other. */

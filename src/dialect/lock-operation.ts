@@ -18,6 +18,8 @@ import type { KeyCode, LockMode } from './lock-key.js'
  * - `poll`     as `retry`, but a shared attempt gives way to a waiting writer.
  * - `join`     this session has the key in shared mode: draw a token for more local readers, unless a writer waits.
  * - `rejoin`   as `join`, by one who has waited for long: whether a writer waits or not.
+ * - `upgrade`  this session has the key in shared mode, for one local reader: make it exclusive, if no other session has it.
+ * - `downgrade`  this session has it in exclusive mode: make it shared, without a moment in which it has nothing.
  * - `leave`    drop interest. If the key could be had in the end, somebody may have given it up, or may not have taken it,
  *              counting on us: say so, for the others to be woken.
  * - `release`  give it up, and say whether somebody else may be interested.
@@ -36,6 +38,8 @@ export type OperationKind =
   | 'poll'
   | 'join'
   | 'rejoin'
+  | 'upgrade'
+  | 'downgrade'
   | 'leave'
   | 'release'
   | 'relinquish'
@@ -61,11 +65,11 @@ export function endsCleanly({ kind, mode }: LockOperation): boolean {
 export type Answer = string
 
 export const SAID = {
-  /** `try`, `enqueue`, `wait`, `retry`, `poll`, `join`, `rejoin`: it is ours. `yield`: it stays ours. The token is that of the reply. */
+  /** `try`, `enqueue`, `wait`, `retry`, `poll`, `join`, `rejoin`, `upgrade`, `downgrade`: it is ours. `yield`: it stays ours. The token is that of the reply. */
   granted: 'g',
   /** `enqueue`: it is ours, and it was free when we came. */
   free: 'f',
-  /** `try`, `enqueue`, `retry`, `poll`, `join`: not granted. `release`, `yield`: it was not held. */
+  /** `try`, `enqueue`, `retry`, `poll`, `join`, `upgrade`: not granted. `release`, `yield`, `downgrade`: it was not held. */
   no: 'n',
   /**
    * `release`, `relinquish`: given up, and nobody else is interested. `yield`: given up for those who stand in line. `leave`:

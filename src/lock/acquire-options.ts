@@ -1,5 +1,6 @@
 import { InvalidOptionError, ModeUnsupportedError } from '../base/errors.js'
 import { show } from '../base/options.js'
+import type { Capabilities } from '../dialect/capabilities.js'
 import type { LockMode } from '../dialect/lock-key.js'
 import type { AnyFrame } from './handle/frame.js'
 import { currentFrame } from './handle/holding-context.js'
@@ -41,21 +42,31 @@ const ATTEMPT_TIMEOUT_MS = 30_000
 /** No options at all: the usual case. */
 export const NO_OPTIONS: AcquireOptions = {}
 
-type WhileDown = Required<LockPoolOptions>['whileDown']
+type RequestDefaults = Pick<Required<LockPoolOptions>, 'acquireTimeoutMs' | 'whileDown' | 'strict'>
 
 /** Translates the options of callers into requests to the arbiter. */
 export class Requests {
   readonly #defaultTimeoutMs: number
-  readonly #whileDown: WhileDown
+  readonly #whileDown: RequestDefaults['whileDown']
   readonly #noSharing: string | null
+  readonly #noConversion: string | null
   /** The request without options, outside of all bodies. It does not depend on the call, so it is created once. */
   #usual: LockRequest | null = null
 
-  /** `noSharing` says why there is no shared mode, if there is none. */
-  constructor(defaultTimeoutMs: number, whileDown: WhileDown, noSharing: string | null = null) {
-    this.#defaultTimeoutMs = defaultTimeoutMs
-    this.#whileDown = whileDown
-    this.#noSharing = noSharing
+  /** `can`: of the database, if it cannot do everything. */
+  constructor(options: RequestDefaults, can?: Capabilities) {
+    this.#defaultTimeoutMs = options.acquireTimeoutMs
+    this.#whileDown = options.whileDown
+    this.#noSharing = can?.gaps['shared mode'] ?? null
+    this.#noConversion = options.strict
+      ? 'a record of strict mode is about one mode'
+      : (can?.gaps.conversion ?? null)
+  }
+
+  /** Of a holder that wants the other mode. @throws {InvalidOptionError} {ModeUnsupportedError} */
+  ofConversion(options: AcquireOptions, waitPolicy: WaitPolicy): LockRequest {
+    if (this.#noConversion === null) return this.from(options, ACQUIRE_OPTIONS, waitPolicy)
+    throw new ModeUnsupportedError(`a lock cannot change its mode here: ${this.#noConversion}`)
   }
 
   /** @throws {InvalidOptionError} {ModeUnsupportedError} */

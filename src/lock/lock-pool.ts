@@ -72,8 +72,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     })
     this.#dialect = ports.dialect
     this.#keys = new KeyBook(ports.dialect, options.namespace)
-    const noSharing = ports.dialect.can?.gaps['shared mode'] ?? null
-    this.#requests = new Requests(options.acquireTimeoutMs, options.whileDown, noSharing)
+    this.#requests = new Requests(options, ports.dialect.can)
     this.#campaigns = new Campaigns(this.#engine, ports.dialect, options.max === 1)
   }
 
@@ -122,6 +121,19 @@ export class LockPool<C extends object> implements AsyncDisposable {
    */
   tryAcquire(key: LockKey, options: TryAcquireOptions = NO_OPTIONS): Promise<Lock | null> {
     return this.#watched(this.#request(key, options, TRY_ACQUIRE_OPTIONS, 'ask'), 'tryAcquire')
+  }
+
+  /**
+   * @internal For an owner that counts like a server session: the holder of `held` gets its key in the other mode, and has
+   * one of the two at any moment. Null if `waitPolicy` is to ask, and others read as well.
+   *
+   * @throws as `acquire`, and `held` is still held
+   * @throws {ModeUnsupportedError} in strict mode, and where locks are rows
+   */
+  async convert(held: Lock, options: AcquireOptions, waitPolicy: 'wait' | 'ask'): Promise<Lock | null> {
+    const request = this.#requests.ofConversion(options, waitPolicy)
+    request.signal?.throwIfAborted()
+    return this.#engine.keys.convert(this.#keys.code(held.key), request, held)
   }
 
   /**

@@ -5,7 +5,7 @@ export type ListenerState = 'off' | 'opening' | 'listening' | 'polling'
 
 /**
  * The states of a key in this process, as `snapshot()` shows them: `polling` is an attempt by a waiter, `queued` a wait in the
- * server's own queue, `registering-intent` the announcement of a waiting writer, and `notifying` the wake-up of waiters in
+ * server's own queue, `converting` a change between shared and exclusive, `registering-intent` the announcement of a waiting writer, and `notifying` the wake-up of waiters in
  * other processes. The state machine is in ARCHITECTURE.md.
  */
 export type KeyStateName =
@@ -17,6 +17,7 @@ export type KeyStateName =
   | 'delayed'
   | 'held'
   | 'joining'
+  | 'converting'
   | 'registering-intent'
   | 'releasing'
   | 'notifying'
@@ -42,6 +43,7 @@ export const KEY_STATE_NAMES: Readonly<Record<KeyState, KeyStateName>> = {
   delayed: 'delayed',
   held: 'held',
   joining: 'joining',
+  converting: 'converting',
   registeringIntent: 'registering-intent',
   releasing: 'releasing',
   notifying: 'notifying',

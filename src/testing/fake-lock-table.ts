@@ -267,6 +267,12 @@ export class FakeLockTable {
         return givesWay ? SAID.no : SAID.granted
       case 'rejoin':
         return SAID.granted
+      case 'upgrade':
+        return this.#upgrade(owner, record)
+      case 'downgrade':
+        if (!record.drop(owner, 'exclusive')) return SAID.no
+        record.shared.add(owner)
+        return SAID.granted
       case 'leave':
         record.endInterest(owner)
         return record.couldBeHad(mode === 'exclusive' ? 'shared' : 'exclusive')
@@ -283,6 +289,13 @@ export class FakeLockTable {
         if (!record.drop(owner, mode)) return SAID.no
         return record.wantedBesides(owner) ? SAID.doneAndWanted : SAID.done
     }
+  }
+
+  #upgrade(owner: Owner, record: KeyRecord): Answer {
+    if (!record.shared.has(owner) || !record.take(owner, 'exclusive')) return SAID.no
+    record.drop(owner, 'shared')
+    if (record.writer === owner) record.writer = null
+    return SAID.granted
   }
 
   #attempt(

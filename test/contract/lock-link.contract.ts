@@ -98,6 +98,30 @@ export function describeLockLink<C extends object>(
     const ask = async (of: LockLink, text: string, name: LockKey = 'orders'): Promise<string> =>
       (await of.run([op(text, name)])).answers
 
+    test('the only reader becomes the writer, and a reader again', async (context) => {
+      needs(context, 'conversion')
+      const [a, b] = [await link('a'), await link('b')]
+      await ask(a, 'try shared')
+      await ask(b, 'try shared')
+      expect(await ask(a, 'upgrade shared')).toBe('n')
+      await ask(a, 'mark shared')
+      expect(await ask(a, 'upgrade shared')).toBe('n')
+      await ask(b, 'release shared')
+      expect(await ask(a, 'upgrade shared')).toBe('g')
+      expect(await ask(b, 'try shared')).toBe('n')
+      expect(await a.reconcile([{ key: key('orders'), what: 'exclusive' }])).toEqual([])
+
+      expect(await ask(a, 'downgrade')).toBe('g')
+      expect(await ask(b, 'try')).toBe('n')
+      expect(await ask(b, 'try shared'), 'the mark has gone').toBe('g')
+      expect(await a.reconcile([{ key: key('orders'), what: 'shared' }])).toEqual([])
+      expect(await ask(a, 'downgrade'), 'it is not exclusive').toBe('n')
+      expect(await ask(a, 'release shared')).toMatch(/^[dr]$/)
+      expect(await ask(b, 'release shared')).toBe('d')
+      expect(await ask(a, 'upgrade shared'), 'it is not held').toBe('n')
+      expect(await ask(b, 'try')).toBe('g')
+    })
+
     test('one has it at a time', async () => {
       const [a, b] = [await link('a'), await link('b')]
 

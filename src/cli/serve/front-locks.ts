@@ -1,3 +1,4 @@
+import type { Lock } from '../../lock/handle/lock.js'
 import { LockPool } from '../../postgres-lock-pool.js'
 import type { LockSource } from '../../serve/locks/lock-source.js'
 import type { PermitSource } from '../../serve/locks/own-calls.js'
@@ -31,11 +32,20 @@ export function openLocks(
   return pool
 }
 
-export function sourceOf(pool: LockPool): LockSource & PermitSource {
+const SHARED = { mode: 'shared', timeoutMs: Infinity } as const
+
+const labelOf = ({ label }: Lock): { readonly label?: string } => (label === null ? {} : { label })
+
+/** `isStrict`: locks of a strict pool keep their mode. */
+export function sourceOf(pool: LockPool, isStrict: boolean): LockSource & PermitSource {
   return {
     acquire: (key, mode, { timeoutMs, signal, label }) =>
       pool.acquire(key, { mode, timeoutMs, signal, label }),
     tryAcquire: (key, mode, { signal, label }) => pool.tryAcquire(key, { mode, signal, label }),
+    upgrade: (lock, { timeoutMs, signal, label }, mayWait) =>
+      pool.convert(lock, { mode: 'exclusive', timeoutMs, signal, label }, mayWait ? 'wait' : 'ask'),
+    downgrade: (lock) =>
+      isStrict ? null : (pool.convert(lock, { ...SHARED, ...labelOf(lock) }, 'wait') as Promise<Lock>),
     permit: (name, permits, { timeoutMs, signal, label }) =>
       pool.semaphore(name, permits).acquire({ timeoutMs, signal, label }),
   }

@@ -55,7 +55,7 @@ export async function openFront(
       {
         clock: systemClock,
         server,
-        source: sourceOf(pool),
+        source: sourceOf(pool, order.isStrict),
         evaluator: upstream.evaluator,
         passingFor: upstream.passingFor,
         mayPin: order.mayPin,

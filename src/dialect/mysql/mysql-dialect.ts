@@ -35,6 +35,7 @@ const NAMED_LOCKS: Capabilities = {
   gaps: {
     'shared mode':
       'GET_LOCK has one mode. Backend "table", locks in rows, has both, and is not made for MySQL yet',
+    conversion: 'GET_LOCK has one mode',
     messages:
       'a server can wake a session of another process, and can tell it nothing: processes do not find deadlocks among each other',
     'lock table': 'named locks are kept in memory, without a limit',

@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.js'
 import { SAID, type Answer, type LockOperation } from '../lock-operation.js'
 import type { RowKey } from './row-key.js'
 
@@ -93,6 +94,9 @@ export function codeOf({ kind, mode }: Pick<LockOperation, 'kind' | 'mode'>, has
     case 'unmark':
     case 'yield':
       return hasRow ? WITH_ROW[kind][isExclusive ? 0 : 1] : null
+    case 'upgrade':
+    case 'downgrade':
+      return assert(false, 'rows are not converted') as never
   }
 }
 
@@ -134,6 +138,9 @@ export function answerOf({ kind }: Pick<LockOperation, 'kind'>, told: Told | nul
       return SAID.done
     case 'unmark':
       return SAID.doneAndWanted
+    case 'upgrade':
+    case 'downgrade':
+      return assert(false, 'rows are not converted') as never
     case 'yield':
       if (told === null) return SAID.no
       return (flags & FLAG.owns) !== 0 ? SAID.granted : SAID.waiting

@@ -14,6 +14,7 @@ import { FramedWait, isGreater, type Cycle, type Seeker, type Step } from './fra
 import { decodeProbe, encodeProbe, MAX_STEPS, type Probe } from './probe.js'
 import { SeenProbes } from './seen-probes.js'
 import {
+  blockersOf,
   holdersAgainst,
   mayBeHeldElsewhere,
   reachable,
@@ -173,7 +174,7 @@ export class DeadlockDetector implements Seeker {
       if (way.wait === wait) closing ??= way
       return closing === null && !passed.has(way.wait) && passed.add(way.wait) !== null
     }
-    for (const _ of reachable<FramedWait, Lock>(holdersAgainst(wait.place, wantedMode(wait)), mayEnter));
+    for (const _ of reachable<FramedWait, Lock>(blockersOf(wait.place, wait), mayEnter));
     return closing === null ? null : close([this.#step(wait, null)], closing, this.#process)
   }
 
@@ -182,7 +183,7 @@ export class DeadlockDetector implements Seeker {
     wait.nextRound(isConfirming)
     const first = this.#step(wait, null)
     const probe = { from: wait.id, round: wait.round, steps: [first] }
-    this.#follow(probe, holdersAgainst(wait.place, wantedMode(wait)), new Set([wait.id]))
+    this.#follow(probe, blockersOf(wait.place, wait), new Set([wait.id]))
     this.#send(probe, wait.place, wantedMode(wait))
   }
 

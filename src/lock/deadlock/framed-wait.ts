@@ -3,6 +3,7 @@ import type { DeadlockStep } from '../../base/errors.js'
 import type { LockMode } from '../../dialect/lock-key.js'
 import type { KeyEntry } from '../key/key-entry.js'
 import type { Frame } from '../handle/frame.js'
+import { ConversionWaiter } from '../handle/conversion-waiter.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter } from '../handle/lock-waiter.js'
 
@@ -60,6 +61,10 @@ export class FramedWait extends Expiring {
 
   get place(): KeyEntry {
     return this.inQueue.entry
+  }
+
+  get held(): Lock | null {
+    return this.inQueue instanceof ConversionWaiter ? this.inQueue.held : null
   }
 
   nextRound(isConfirming: boolean): void {

@@ -9,6 +9,8 @@ export interface Hold {
 export interface Wait {
   readonly mode: LockMode
   readonly place: Place
+  /** Its own lock on this key, in the other mode: it does not wait for that. */
+  readonly held?: Hold | null
   /** The waiters for this key that came before it, and those that came after it. */
   readonly inQueue: { readonly mode: LockMode }
 }
@@ -33,6 +35,15 @@ export function holdersAgainst<H extends Hold>(
   mode: LockMode,
 ): readonly H[] {
   return mode === 'exclusive' || place.mode === 'exclusive' ? place.holders : []
+}
+
+/** The local holders for which a waiter waits: those of its `place`. */
+export function blockersOf<H extends Hold>(
+  place: Place & { readonly holders: readonly H[] },
+  wait: Wait,
+): readonly H[] {
+  const holders = holdersAgainst(place, wantedMode(wait))
+  return wait.held ? holders.filter((hold) => hold !== wait.held) : holders
 }
 
 /** A reader behind a writer waits for everything the writer waits for. */
@@ -75,7 +86,7 @@ export function* reachable<W extends Wait, H extends Hold>(
     if (!mayEnter(reached)) continue
     yield reached
     const { wait } = reached
-    add(holdersAgainst(wait.place as Place & { readonly holders: readonly H[] }, wantedMode(wait)), reached)
+    add(blockersOf(wait.place as Place & { readonly holders: readonly H[] }, wait), reached)
   }
 }
 

@@ -44,6 +44,7 @@ export interface WaitedFor {
   readonly queue: {
     readonly first: object | null
     add(waiter: object): void
+    addFirst(waiter: object): void
     remove(waiter: object): boolean
   }
   readonly hasSession: boolean

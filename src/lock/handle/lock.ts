@@ -156,7 +156,7 @@ export class Lock implements AsyncDisposable {
    */
   async guard(transaction: Guardable, resource?: string): Promise<void> {
     const { state } = this
-    if (state === 'lost') throw this.#loss!
+    if (state === 'lost') throw this.loss!
     if (state === 'released') throw new StaleTokenError(`${this.toString()} has been released`)
     await this.#keeper.guard(transaction as Queryable, resource, this.token, this.mode)
   }
@@ -172,9 +172,9 @@ export class Lock implements AsyncDisposable {
       this.#move('releasing')
       const isAll = this.#keeper.release(this)
       // The release may have found the lease over.
-      if (!isAll && this.#loss === null) this.#confirmation = new Deferred()
+      if (!isAll && this.loss === null) this.#confirmation = new Deferred()
     }
-    if (this.#loss !== null) return this.#confirmation?.promise ?? Promise.reject(this.#loss)
+    if (this.loss !== null) return this.#confirmation?.promise ?? Promise.reject(this.loss)
     return this.#confirmation === null ? DONE : this.#confirmation.promise
   }
 
@@ -204,7 +204,8 @@ export class Lock implements AsyncDisposable {
     ;(this.#fate as Loss).tell()
   }
 
-  get #loss(): LockLostError | null {
+  /** @internal How it was lost; null if it was not. */
+  get loss(): LockLostError | null {
     return this.#fate instanceof Loss ? this.#fate.error : null
   }
 

@@ -37,6 +37,8 @@ export type Reaction =
   /** The release is confirmed. */
   | 'gaveUp'
   | 'notHeld'
+  /** The server does not have what local holders hold. */
+  | 'holdersLost'
   /** Callers whose policy is not to wait are refused. */
   | 'refuse'
 
@@ -118,6 +120,14 @@ export const AFTER: Readonly<Record<OperationKind, Row>> = {
   },
   join: JOINING,
   rejoin: JOINING,
+  upgrade: {
+    [SAID.granted]: GRANTED,
+    [SAID.no]: { learn: ['contended'], to: 'held', react: ['wait', 'refuse'] },
+  },
+  downgrade: {
+    [SAID.granted]: GRANTED,
+    [SAID.no]: { learn: [], to: 'idle', react: ['holdersLost'] },
+  },
   mark: {
     [SAID.done]: { learn: ['marked'], to: 'asBefore', react: [] },
     [SAID.doneAndWanted]: { learn: ['marked'], to: 'asBefore', react: ['notify'] },

@@ -1,6 +1,6 @@
 import { assert } from '../../base/assert.js'
 import type { Cancel } from '../../base/clock.js'
-import type { LockError } from '../../base/errors.js'
+import { StaleTokenError, type LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../../dialect/lock-operation.js'
@@ -12,9 +12,10 @@ import { CohortTurn } from '../contention/cohort-turn.js'
 import type { Answered, Departure, KeyRequest } from '../session/departure.js'
 import type { Session } from '../session/session.js'
 import type { DrawnToken } from '../handle/drawn-token.js'
+import { ConversionWaiter } from '../handle/conversion-waiter.js'
 import { after, type Lesson, type Reaction } from './key-answers.js'
-import { nextStep, type KeyFacts, type KeyState, type Step } from './key-state.js'
-import { LocalKey } from './local-key.js'
+import { nextStep, type Conversion, type KeyFacts, type KeyState, type Step } from './key-state.js'
+import { LocalKey, NOT_HELD } from './local-key.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 
@@ -60,6 +61,14 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     return (this.state !== 'waiting' || this.prefersServerQueue) && this.canEnqueue
   }
 
+  get conversion(): Conversion | null {
+    const { first } = this.queue
+    if (this.mode === 'shared') return first instanceof ConversionWaiter ? 'upgrade' : null
+    // A caller may have gone while its upgrade was on the wire.
+    const isTooMuch = this.holders.length > 0 && this.holders[0]!.mode === 'shared'
+    return isTooMuch || first instanceof ConversionWaiter ? 'downgrade' : null
+  }
+
   get isLate(): boolean {
     const { first } = this.queue
     return first !== null && this.now() - first.since >= LATE_MS
@@ -92,6 +101,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     const { state } = this
     // A wait in the queue ends in time for the first waiter, and for no other.
     if (state === 'queued') return waiter === this.queue.first
+    if (state === 'converting') return waiter === this.queue.first
     const isAsking = state === 'trying' || state === 'polling' || state === 'joining'
     return isAsking && (waiter === this.queue.first || (waiter.mode === 'shared' && this.mode === 'shared'))
   }
@@ -121,6 +131,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   override release(lock: Lock): boolean {
     this.removeHolder(lock)
+    if (this.queue.first instanceof ConversionWaiter) this.#endConversion(lock)
     // Other local callers hold the lock, or another release is under way: there is no step to take.
     if (this.givingUp !== null || this.isHeld) {
       this.confirm(lock)
@@ -129,6 +140,14 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.givingUp = lock
     this.touch()
     return this.givingUp !== lock
+  }
+
+  /** A holder has gone: its own conversion ends, and that of another may be possible now. */
+  #endConversion(lock: Lock): void {
+    for (const waiter of this.queue)
+      if (waiter instanceof ConversionWaiter && waiter.held === lock)
+        waiter.refuse(new StaleTokenError(`${this.inWords} has been released`))
+    this.touch()
   }
 
   /** Takes steps until nothing more can be done now. */
@@ -147,7 +166,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       this.#others !== null && this.#others.areDoubted(now),
     )
     if (this.kind === 'enqueue') this.ownQueuePolicy.ended(queueWaitEndOf(answer), now)
-    if (to === 'ours') {
+    if (to === 'ours' && this.state === 'converting') this.#converted(token, batch)
+    else if (to === 'ours') {
       this.#granted(token, delayMs, batch)
       // The next step comes with the release: that is the case for most grants.
       if (this.mode === 'exclusive' && this.isHeld) return
@@ -241,6 +261,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'poll':
       case 'join':
       case 'rejoin':
+      case 'upgrade':
+      case 'downgrade':
       case 'mark':
       case 'unmark':
       case 'leave':
@@ -290,6 +312,9 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'join':
       case 'rejoin':
         return this.#leave(departure, step, 'joining')
+      case 'upgrade':
+      case 'downgrade':
+        return this.#leave(departure, step, 'converting')
       case 'mark':
       case 'unmark':
         return this.#leave(departure, step, 'registeringIntent')
@@ -377,6 +402,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'marked':
       case 'unmarked':
         this.#isMarked = lesson === 'marked'
+        // An upgrade is tried again: readers elsewhere may have gone before the intent was set.
+        if (this.#isMarked && this.conversion !== null) this.contended = false
         return
       case 'draining':
         this.isDraining = true
@@ -406,6 +433,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
         return this.gaveUp(now)
       case 'notHeld':
         return this.wasNotHeld()
+      case 'holdersLost':
+        return this.loseHolders(NOT_HELD)
       case 'refuse':
         return this.refused()
     }
@@ -434,6 +463,21 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.#cancelDelay = this.host.clock.after(delayMs, () => this.#delayOver(token, stamp))
     this.host.delayed(this, delayMs)
     this.refused()
+  }
+
+  /** The only local holder has the key in the other mode, or has asked for that and gone. */
+  #converted(token: DrawnToken | null, { now, tripMs }: Answered): void {
+    this.mode = this.mode === 'shared' ? 'exclusive' : 'shared'
+    this.contended = this.#isMarked = this.isDraining = false
+    this.remoteWait?.end()
+    this.turn = new CohortTurn(token, now, tripMs)
+    this.move('held')
+    const { first } = this.queue
+    if (this.mode === 'shared') this.notifyWaiters()
+    if (first instanceof ConversionWaiter && first.mode === this.mode) {
+      this.grant(first, now)
+      void first.held.release()
+    }
   }
 
   /** This process has the key: the lock-delay, or whatever else it waited for, is over. */
@@ -481,7 +525,14 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 }
 
 /** States in which the server has granted the key to this process, by its last answer. */
-const NEEDS_TURN: ReadonlySet<KeyState> = new Set(['delayed', 'held', 'joining', 'releasing', 'yielding'])
+const NEEDS_TURN: ReadonlySet<KeyState> = new Set([
+  'delayed',
+  'held',
+  'joining',
+  'converting',
+  'releasing',
+  'yielding',
+])
 
 function queueWaitEndOf(answer: Answer): QueueWaitEnd {
   if (answer === SAID.free) return 'free'

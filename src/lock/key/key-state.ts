@@ -14,6 +14,7 @@ import type { Wake } from '../contention/remote-wait.js'
  *                lock-delay
  * - `held`       this process has it, for local holders or about to be passed on
  * - `joining`    held in shared mode, and a token for more readers is being drawn
+ * - `converting` held, and the only local holder is getting it in the other mode
  * - `registeringIntent`    held in shared mode, or not at all; the intent of a local writer is being set or removed
  * - `releasing`  a release is under way
  * - `notifying`    released; a wake-up is under way, and its answer will say whether other processes are waiting
@@ -29,6 +30,7 @@ export type KeyState =
   | 'delayed'
   | 'held'
   | 'joining'
+  | 'converting'
   | 'registeringIntent'
   | 'releasing'
   | 'notifying'
@@ -46,8 +48,9 @@ export const KEY_MOVES: Readonly<Record<KeyState, readonly KeyState[]>> = {
   polling: ['delayed', 'held', 'waiting', 'idle'],
   waiting: ['polling', 'leaving', 'idle'],
   delayed: ['held', 'releasing', 'idle'],
-  held: ['joining', 'registeringIntent', 'releasing', 'yielding', 'idle'],
+  held: ['joining', 'converting', 'registeringIntent', 'releasing', 'yielding', 'idle'],
   joining: ['held', 'idle'],
+  converting: ['held', 'idle'],
   registeringIntent: ['held', 'idle'],
   releasing: ['notifying', 'idle'],
   notifying: ['queued', 'trying', 'idle'],
@@ -69,6 +72,11 @@ export interface KeyFacts {
   /** What the first local waiter wants; null if no caller waits. */
   readonly head: LockMode | null
   readonly holderCount: number
+  /**
+   * `upgrade`: the first local waiter reads the key and wants it exclusively. `downgrade`: the only local holder wants no
+   * more than to read.
+   */
+  readonly conversion: Conversion | null
   /** A first attempt has just failed: set a registration before the next. */
   readonly isContended: boolean
   /**
@@ -93,6 +101,8 @@ export interface KeyFacts {
   readonly isClosing: boolean
 }
 
+export type Conversion = 'upgrade' | 'downgrade'
+
 export type Step =
   | 'rest'
   | 'forget'
@@ -105,6 +115,8 @@ export type Step =
   | 'poll'
   | 'join'
   | 'rejoin'
+  | 'upgrade'
+  | 'downgrade'
   | 'mark'
   | 'unmark'
   | 'leave'
@@ -138,6 +150,7 @@ export function nextStep(facts: KeyFacts): Step {
     case 'polling':
     case 'queued':
     case 'joining':
+    case 'converting':
     case 'registeringIntent':
     case 'releasing':
     case 'yielding':
@@ -155,17 +168,26 @@ function nextIdle({ isMarked, head, mayEnqueue, isContended, isGivingWay }: KeyF
 }
 
 function nextExclusive(facts: KeyFacts): Step {
+  if (facts.conversion === 'downgrade') return 'downgrade'
   if (facts.holderCount > 0) return 'rest'
   // It is not passed to a reader: the server knows it as exclusive, and readers in other processes would be kept out.
   if (facts.head !== 'exclusive') return 'release'
   return facts.mayHandOff ? 'handOff' : 'yield'
 }
 
-function nextShared({ holderCount, head, isDraining, isHurried, isMarked, wake, isLate }: KeyFacts): Step {
+function nextShared(facts: KeyFacts): Step {
+  const { holderCount, head, isDraining, isHurried, isMarked, wake, isLate, conversion } = facts
+  if (conversion === 'upgrade') return nextUpgrade(facts)
   // The writer may have gone without a message that reaches the holders.
   const mayJoin = head === 'shared' && (!isDraining || isHurried || wake !== 'no')
   if (holderCount === 0 && !mayJoin) return 'release'
   if (isMarked && head !== 'exclusive') return 'unmark'
   if (mayJoin) return isLate ? 'rejoin' : 'join'
   return head === 'exclusive' && !isMarked ? 'mark' : 'rest'
+}
+
+/** Readers here are waited for without the server; of readers elsewhere there is no wake-up, so it is tried now and then. */
+function nextUpgrade({ holderCount, isContended, isHurried, isMarked, wake }: KeyFacts): Step {
+  if (holderCount === 1 && (!isContended || isHurried || wake !== 'no')) return 'upgrade'
+  return isMarked ? 'rest' : 'mark'
 }

@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.js'
 import { LockReentryError, PoolClosedError } from '../../base/errors.js'
 import type { Fifo } from '../../base/fifo.js'
 import type { Guarded } from '../../dialect/dialect.js'
@@ -10,6 +11,7 @@ import { Registry } from '../contention/registry.js'
 import { DeadlockDetector, type DetectorHost } from '../deadlock/deadlock-detector.js'
 import type { KeysOfTransaction } from '../handle/frame.js'
 import { isHeldAround } from '../handle/holding-context.js'
+import { ConversionWaiter } from '../handle/conversion-waiter.js'
 import type { Lock } from '../handle/lock.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from '../handle/lock-waiter.js'
 import { EntryBook } from './entry-book.js'
@@ -60,6 +62,29 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
     if (waiter.hasLeft) return waiter.promise
     if (isBusy) arbiter.announce(waiter)
     if (isBusy && again.waitPolicy !== 'wait' && again.waitPolicy !== 'again') waiter.notGranted()
+    else entry.touch()
+    return waiter.promise
+  }
+
+  /**
+   * Gives a holder its key in the other mode, and releases `held` then. To read no more than before it need not wait. Null if
+   * it may only `ask`, and others read as well.
+   *
+   * @throws {LockLostError} it is lost
+   */
+  convert(code: KeyCode, request: LockRequest, held: Lock): Promise<Lock | null> {
+    const { arbiter } = this
+    const entry = this.find(code.id)
+    if (held.loss !== null) return Promise.reject(held.loss)
+    assert(entry !== null && entry.holders[held.place] === held, 'only a holder converts')
+    const isUpgrade = request.mode === 'exclusive'
+    if (isUpgrade && arbiter.refusal !== null) return Promise.reject(arbiter.refusal)
+    const waiter = new ConversionWaiter(entry, request, arbiter.arrive(), arbiter.deadlines, held)
+    if (request.waitPolicy === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
+    if (waiter.hasLeft) return waiter.promise
+    const isBusy = isUpgrade && entry.holderCount > 1
+    if (isBusy) arbiter.announce(waiter)
+    if (isBusy && request.waitPolicy !== 'wait') waiter.notGranted()
     else entry.touch()
     return waiter.promise
   }

@@ -4,6 +4,7 @@ import type { Fifo } from '../../base/fifo.js'
 import type { Guarded } from '../../dialect/dialect.js'
 import type { KeyCode, LockKey, LockMode } from '../../dialect/lock-key.js'
 import type { Queryable } from '../../dialect/queryable.js'
+import { ConversionWaiter } from '../handle/conversion-waiter.js'
 import { Contended } from '../contention/contended.js'
 import type { ContendedHost } from '../contention/contended-host.js'
 import type { Machine } from '../contention/machine.js'
@@ -112,6 +113,8 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     }
     // Readers that came after the batch left need a token drawn after they came.
     for (const waiter of this.queue) {
+      // It waits for all other readers, and these came before it.
+      if (waiter instanceof ConversionWaiter) continue
       if (waiter.mode !== 'shared' || waiter.arrival > stamp || this.turn!.room === 0) break
       this.grant(waiter, now)
     }
@@ -161,10 +164,9 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
 
   /** By all we know this process had the key, and the server says no: a foreign program has used the session. */
   protected wasNotHeld(): void {
-    const reason = 'the server says that it was not held: something else has unlocked it'
     const lock = this.givingUp
     this.givingUp = null
-    if (lock !== null) this.host.lost(lock.lose(reason), lock)
+    if (lock !== null) this.host.lost(lock.lose(NOT_HELD), lock)
   }
 
   /** All local holders have lost the lock. Waiting callers keep their place. */
@@ -173,8 +175,11 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     this.givingUp = null
     this.holders = NO_HOLDERS
     for (const lock of lost) this.host.lost(lock.lose(reason, cause), lock)
+    for (const waiter of this.queue) if (waiter instanceof ConversionWaiter) waiter.refuse(waiter.held.loss)
     this.keepPlaces()
   }
 }
+
+export const NOT_HELD = 'the server says that it was not held: something else has unlocked it'
 
 const NO_HOLDERS: Lock[] = []

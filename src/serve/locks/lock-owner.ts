@@ -1,7 +1,6 @@
 import { runHoldingAll } from '../../lock/handle/holding-context.js'
 import type { Lock } from '../../lock/handle/lock.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
-import { SqlError } from '../messages/sql-error.js'
 import type { LockSource, Patience } from './lock-source.js'
 
 /** Until when a lock is held: for as long as the session lasts, or the transaction. */
@@ -12,7 +11,8 @@ type Counts = Readonly<Record<LockScope, Record<LockMode, number>>>
 /** One key that the client holds, in one or both modes, as often as it asked. */
 interface Hold {
   readonly key: LockKey
-  readonly lock: Lock
+  /** Exclusive if the client has it exclusively at all, but for what `LockSource` cannot do. */
+  lock: Lock
   readonly counts: Counts
 }
 
@@ -74,11 +74,11 @@ export class LockOwner {
    * Waits for a lock. Null if the client has it already, and so has it once more.
    *
    * @throws as `LockPool.acquire`
-   * @throws {SqlError} 0A000 if the client holds it shared and wants it alone
    */
   acquire(key: LockKey, mode: LockMode, scope: LockScope, patience: Patience): Promise<void> | null {
     const id = idOf(key)
-    if (this.#again(id, mode, scope)) return null
+    const hold = this.#holds.get(id)
+    if (hold !== undefined) return this.#again(id, hold, mode, scope, patience)
     return this.#acquire(id, key, mode, scope, patience)
   }
 
@@ -109,7 +109,8 @@ export class LockOwner {
   /** One attempt: false if the lock is not free. */
   async tryAcquire(key: LockKey, mode: LockMode, scope: LockScope, patience: Patience): Promise<boolean> {
     const id = idOf(key)
-    if (this.#again(id, mode, scope)) return true
+    const hold = this.#holds.get(id)
+    if (hold !== undefined) return this.#tryAgain(id, hold, mode, scope, patience)
     const lock = await this.#source.tryAcquire(key, mode, patience)
     if (lock === null) return false
     this.#keep(id, key, mode, scope, lock)
@@ -126,7 +127,8 @@ export class LockOwner {
     const id = idOf(key)
     const hold = this.#holds.get(id)
     if (hold === undefined || hold.counts.session[mode] === 0) return null
-    return this.#giveBack(id, hold, 'session', mode)
+    hold.counts.session[mode]--
+    return this.#changed(id, hold) ?? DONE
   }
 
   /** Releases everything that was taken for the session. */
@@ -134,7 +136,8 @@ export class LockOwner {
     const released: Promise<void>[] = []
     for (const [id, hold] of this.#holds) {
       Object.assign(hold.counts.session, none())
-      if (isUnused(hold)) released.push(this.#drop(id, hold))
+      const change = this.#changed(id, hold)
+      if (change !== null) released.push(change)
     }
     await Promise.all(released)
   }
@@ -153,12 +156,15 @@ export class LockOwner {
   async #rollBackTo(mark: number, all: Taken[]): Promise<void> {
     const taken = all.splice(mark)
     if (all.length === 0) this.#taken = null
-    const released: Promise<void>[] = []
+    const changed = new Map<string, Hold>()
     for (const { id, mode } of taken.toReversed()) {
       const hold = this.#holds.get(id)
-      if (hold !== undefined) released.push(this.#giveBack(id, hold, 'transaction', mode))
+      if (hold === undefined) continue
+      hold.counts.transaction[mode]--
+      changed.set(id, hold)
     }
-    await Promise.all(released)
+    // Once for each key: a lock that is changing its mode cannot be released.
+    await Promise.all([...changed].map(([id, hold]) => this.#changed(id, hold) ?? DONE))
   }
 
   /** The client has gone: releases everything at once, also what is still on its way to it. */
@@ -173,16 +179,46 @@ export class LockOwner {
     for (const { lock } of this.#holds.values()) yield lock
   }
 
-  /** Takes the lock once more, if the client has it. */
-  #again(id: string, mode: LockMode, scope: LockScope): boolean {
-    const hold = this.#holds.get(id)
-    if (hold === undefined) return false
-    if (mode === 'exclusive' && hold.lock.mode === 'shared')
-      throw new SqlError('0A000', 'lockpool cannot turn a shared advisory lock into an exclusive one', {
-        hint: 'Release the shared lock first.',
-      })
-    this.#count(id, hold, mode, scope)
+  /** Takes the lock once more. Null without a wait. */
+  #again(id: string, hold: Hold, mode: LockMode, scope: LockScope, patience: Patience): Promise<void> | null {
+    if (isCovered(hold, mode)) {
+      this.#count(id, hold, mode, scope)
+      return null
+    }
+    return this.#upgrade(id, hold, scope, patience)
+  }
+
+  async #upgrade(id: string, hold: Hold, scope: LockScope, patience: Patience): Promise<void> {
+    this.#awaited = id
+    try {
+      const lock = await runHoldingAll(this.#locks(), () => this.#source.upgrade(hold.lock, patience, true))
+      this.#replace(id, hold, lock!, scope)
+    } finally {
+      this.#awaited = null
+    }
+  }
+
+  async #tryAgain(
+    id: string,
+    hold: Hold,
+    mode: LockMode,
+    scope: LockScope,
+    patience: Patience,
+  ): Promise<boolean> {
+    if (isCovered(hold, mode)) {
+      this.#count(id, hold, mode, scope)
+      return true
+    }
+    const lock = await this.#source.upgrade(hold.lock, patience, false)
+    if (lock === null) return false
+    this.#replace(id, hold, lock, scope)
     return true
+  }
+
+  #replace(id: string, hold: Hold, lock: Lock, scope: LockScope): void {
+    if (this.#isClosed) return abandon(lock)
+    hold.lock = lock
+    this.#count(id, hold, 'exclusive', scope)
   }
 
   #keep(id: string, key: LockKey, mode: LockMode, scope: LockScope, lock: Lock): void {
@@ -197,9 +233,18 @@ export class LockOwner {
     if (scope === 'transaction') (this.#taken ??= []).push({ id, mode })
   }
 
-  #giveBack(id: string, hold: Hold, scope: LockScope, mode: LockMode): Promise<void> {
-    hold.counts[scope][mode]--
-    return isUnused(hold) ? this.#drop(id, hold) : DONE
+  /** Fewer are counted: releases what is not needed any more. Null if nothing is to be done. */
+  #changed(id: string, hold: Hold): Promise<void> | null {
+    if (isUnused(hold)) return this.#drop(id, hold)
+    const isTooMuch = hold.lock.mode === 'exclusive' && countOf(hold, 'exclusive') === 0
+    return isTooMuch
+      ? (this.#source.downgrade(hold.lock)?.then((lock) => this.#weaken(hold, lock)) ?? null)
+      : null
+  }
+
+  #weaken(hold: Hold, lock: Lock): void {
+    if (this.#isClosed) abandon(lock)
+    else hold.lock = lock
   }
 
   #drop(id: string, { lock }: Hold): Promise<void> {
@@ -219,8 +264,17 @@ function none(): Record<LockMode, number> {
   return { exclusive: 0, shared: 0 }
 }
 
-function isUnused({ counts: { session, transaction } }: Hold): boolean {
-  return session.exclusive + session.shared + transaction.exclusive + transaction.shared === 0
+function isUnused(hold: Hold): boolean {
+  return countOf(hold, 'exclusive') + countOf(hold, 'shared') === 0
+}
+
+function countOf({ counts: { session, transaction } }: Hold, mode: LockMode): number {
+  return session[mode] + transaction[mode]
+}
+
+/** Whether what the client has is enough for one more. */
+function isCovered({ lock }: Hold, mode: LockMode): boolean {
+  return mode === 'shared' || lock.mode === 'exclusive'
 }
 
 /** Two keys exclude each other if and only if these are equal: a name never equals a number. */

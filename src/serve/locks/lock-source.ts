@@ -16,4 +16,8 @@ export interface LockSource {
   acquire(key: LockKey, mode: LockMode, patience: Patience): Promise<Lock>
   /** Null if it is not free. */
   tryAcquire(key: LockKey, mode: LockMode, patience: Patience): Promise<Lock | null>
+  /** Makes a shared lock exclusive: the one that takes its place. Null if it must not wait, and others read as well. */
+  upgrade(lock: Lock, patience: Patience, mayWait: boolean): Promise<Lock | null>
+  /** Makes an exclusive lock shared; null if that is not possible here, and then it stays as it is. */
+  downgrade(lock: Lock): Promise<Lock> | null
 }

@@ -4,6 +4,7 @@ import { describeAsText } from '../messages/usual-answers.js'
 import type { Statement } from '../sql/statement.js'
 import { UNBOUND } from '../prepared/bound.js'
 import { checkEvaluations, checkMayRun, isAnsweredHere, refusal } from '../statements/executor.js'
+import type { Outcome } from '../statements/outcome.js'
 import type { QuerySession } from './query-session.js'
 import { resultColumns } from '../statements/result-columns.js'
 import { complete, runStatement, sendOutcome } from './run-statement.js'
@@ -45,7 +46,7 @@ async function runOne(statement: Statement, isPart: boolean, session: QuerySessi
     const columns = resultColumns(statement, [])
     if (statement.parameterCount > 0) throw new SqlError('42P02', 'there is no parameter $1')
     if (columns !== null) link.send(describeAsText(columns))
-    const outcome = await runStatement(statement, UNBOUND, session)
+    const outcome = await runUnnamed(statement, session)
     sendOutcome(session, outcome, columns, [])
     return complete(session, outcome)
   }
@@ -55,6 +56,19 @@ async function runOne(statement: Statement, isPart: boolean, session: QuerySessi
   if (statement.kind === 'suspicious') passing!.pin()
   if (isPart) await passing!.enterGroup()
   await passing!.query(statement.text)
+}
+
+/** It has the unnamed portal while it runs, and leaves it behind in a block that it fails. */
+async function runUnnamed(statement: Statement, session: QuerySession): Promise<Outcome> {
+  const { prepared, transaction } = session
+  prepared.removePortal('')
+  try {
+    return await runStatement(statement, UNBOUND, session)
+  } catch (error) {
+    const unnamed = { name: '', statement, declared: [], types: [] }
+    if (transaction.isBlock) prepared.addPortal({ name: '', prepared: unnamed, bound: UNBOUND, hasRun: true })
+    throw error
+  }
 }
 
 /** Whether a statement that is not answered here may go to the upstream. */

@@ -59,6 +59,47 @@ describe('lock functions over the wire', () => {
     expect(await ask(one, 'SELECT pg_advisory_unlock_all()')).toEqual([['']])
   })
 
+  test('make the last reader the writer, whoever reads, and a reader again', async () => {
+    const [here, there] = [await world.front(), await world.front()]
+    const [one, beside] = await two(here)
+    const elsewhere = await world.client(there)
+    const direct = await world.direct()
+    const readers = [beside, elsewhere, direct]
+    for (const reader of [one, ...readers]) await ask(reader, 'SELECT pg_advisory_lock_shared(1)')
+    expect(await ask(one, 'SELECT pg_try_advisory_lock(1)')).toEqual([[false]])
+    const upgrade = ask(one, 'SELECT pg_advisory_lock(1)')
+    await waits(here)
+    for (const reader of readers) {
+      expect(await Promise.race([upgrade, sleep(20)])).toBeUndefined()
+      expect(await ask(reader, 'SELECT pg_advisory_unlock_shared(1)')).toEqual([[true]])
+    }
+    expect(await upgrade).toEqual([['']])
+    for (const reader of readers)
+      expect(await ask(reader, 'SELECT pg_try_advisory_lock_shared(1)')).toEqual([[false]])
+    // A writer that waits in the server does not keep it from reading again.
+    const writing = ask(direct, 'SELECT pg_advisory_lock(1)')
+    await sleep(50)
+    expect(await ask(one, 'SELECT pg_advisory_unlock(1)')).toEqual([[true]])
+    expect(await world.isFree(1)).toBe(false)
+    expect(await Promise.race([writing, sleep(50)])).toBeUndefined()
+    expect(await ask(one, 'SELECT pg_advisory_unlock_shared(1)')).toEqual([[true]])
+    expect(await writing).toEqual([['']])
+  })
+
+  test('find that two readers that want to write wait for each other, at one front and at two', async () => {
+    const [here, there] = [await world.front(), await world.front()]
+    for (const other of [here, there]) {
+      const [one, two] = [await world.client(here), await world.client(other)]
+      for (const reader of [one, two]) await ask(reader, 'SELECT pg_advisory_lock_shared(2)')
+      const answers = [one, two].map(async (client) => {
+        const answer = await ask(client, 'SELECT pg_advisory_lock(2)')
+        await ask(client, 'SELECT pg_advisory_unlock_all()')
+        return answer
+      })
+      expect((await Promise.all(answers)).map(String).toSorted()).toEqual(['', '40P01 deadlock detected'])
+    }
+  })
+
   test('take constants, parameters and expressions, which the server evaluates', async () => {
     const client = await world.client(await world.front())
     expect(await ask(client, 'SELECT pg_advisory_lock($1)', ['9223372036854775807'])).toEqual([['']])

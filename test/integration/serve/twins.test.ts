@@ -201,6 +201,33 @@ test.each<[string, readonly Group[]]>([
     ],
   ],
   [
+    'a query string has the unnamed portal, and leaves it behind if it fails a block',
+    [
+      query('BEGIN'),
+      query('SAVEPOINT a'),
+      query('ROLLBACK TO b'),
+      [{ is: 'describe', kind: 'P', name: '' }, { is: 'execute', portal: '', max: 0 }, SYNC],
+      query('ROLLBACK TO a'),
+      [{ is: 'describe', kind: 'P', name: '' }, SYNC],
+      query('ROLLBACK'),
+      [...executed({ text: 'SELECT 1' }).slice(0, 2), ...query('SHOW lock_timeout')],
+      [{ is: 'execute', portal: '', max: 0 }, SYNC],
+    ],
+  ],
+  [
+    'a session that reads a key becomes its writer, and a reader again',
+    [
+      query('SELECT pg_advisory_lock_shared(11)'),
+      query('SELECT pg_advisory_lock(11)'),
+      query('SELECT pg_advisory_unlock(11)'),
+      query('BEGIN'),
+      query('SAVEPOINT a'),
+      query('SELECT pg_advisory_xact_lock(11), pg_advisory_xact_lock_shared(11)'),
+      query('ROLLBACK TO a'),
+      query('COMMIT'),
+    ],
+  ],
+  [
     'a query string ends the unnamed statement',
     [
       [...executed({ text: LOCK, values: ['7'] }), SYNC],

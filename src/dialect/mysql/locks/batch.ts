@@ -49,6 +49,8 @@ function serverOperation(
       return slot === null ? 'depart' : 'leave'
     case 'join':
     case 'rejoin':
+    case 'upgrade':
+    case 'downgrade':
     case 'mark':
     case 'unmark':
       return assert(false, 'only readers do this') as never

@@ -64,6 +64,9 @@ function decode(
     case 'release':
     case 'relinquish':
       return said === SAID.done && (wanted & bitOf(key.hash)) !== 0 ? SAID.doneAndWanted : said
+    case 'upgrade':
+      if (row === CODE.upgradeMarked && said === SAID.granted) book.unmark(key)
+      return said
     case 'mark':
       if (said === MARKED.done) book.mark(key)
       return SAID.done
@@ -71,6 +74,7 @@ function decode(
     case 'enqueue':
     case 'join':
     case 'rejoin':
+    case 'downgrade':
     case 'leave':
     case 'unmark':
       return said

@@ -135,6 +135,10 @@ export class BatchEncoder {
         return CODE.joinShared
       case 'rejoin':
         return CODE.rejoinShared
+      case 'upgrade':
+        return this.#book.isMarked(key) ? CODE.upgradeMarked : CODE.upgrade
+      case 'downgrade':
+        return CODE.downgrade
       case 'mark':
         return this.#book.isMarked(key) ? CODE.nothing : CODE.mark
       case 'unmark':
@@ -226,6 +230,8 @@ const GRANTS: Readonly<Record<OperationKind, boolean>> = {
   poll: true,
   join: true,
   rejoin: true,
+  upgrade: true,
+  downgrade: true,
   leave: false,
   release: false,
   relinquish: false,

@@ -49,6 +49,12 @@ export const CODE = {
   nothing: 25,
   /** As `joinShared`, without giving way to a writer: nothing but a token. */
   rejoinShared: 26,
+  /** From shared to exclusive. */
+  upgrade: 27,
+  /** As `upgrade`; the mark is set, and is dropped as well if the key is granted. */
+  upgradeMarked: 28,
+  /** From exclusive to shared. */
+  downgrade: 29,
 } as const
 
 /** What the statements say besides the answers of `SAID`: the same, and the mark of a waiting writer is this session's now. */
@@ -206,6 +212,32 @@ const yieldTo = (giveUp: string, enters: boolean): string => `CASE
         ${enters ? `WHEN pg_advisory_unlock_shared(${BUCKET_CLASS}, ${HASH} & 31) IS NULL THEN 'n'` : ''}
         ELSE 'n' END`
 
+const DROP_MARK = `CASE
+          WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) IS NULL THEN 'g'
+          WHEN pg_advisory_unlock(${WRITER_CHECK_CLASS}, ${CHECK}) IS NULL THEN 'g'
+          ELSE 'g' END`
+
+/** The new lock before the old one goes. What was not there to go has been unlocked by others: then nothing is gained. */
+const upgrade = (key: string, granted: string): string => `CASE
+        WHEN NOT pg_try_advisory_lock(${key}) THEN 'n'
+        WHEN pg_advisory_unlock_shared(${key}) THEN ${granted}
+        WHEN pg_advisory_unlock(${key}) THEN 'n'
+        ELSE 'n' END`
+
+/**
+ * Up to PostgreSQL 16 the attempt is refused if another session waits for the key, although this one has it. Then the
+ * lock that waits is granted without a wait.
+ */
+const downgrade = (key: string): string => `CASE
+        WHEN pg_try_advisory_lock_shared(${key}) THEN CASE
+          WHEN pg_advisory_unlock(${key}) THEN 'g'
+          WHEN pg_advisory_unlock_shared(${key}) THEN 'n'
+          ELSE 'n' END
+        WHEN pg_advisory_lock_shared(${key}) IS NULL THEN 'n'
+        WHEN pg_advisory_unlock(${key}) THEN 'g'
+        WHEN pg_advisory_unlock_shared(${key}) THEN 'n'
+        ELSE 'n' END`
+
 /**
  * One batch: a character per row, each answering for itself, in order. `$1` has a byte for each row, its code; `$2` the
  * keys; `$3` is the sequence of the fence, or null if nothing can be granted; `$4` the two hashes of each key. The lists
@@ -279,7 +311,10 @@ const batch = (key: string): string => `${plainRows(key)}${sharedRows(key)}
         WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, ${HASH}) THEN 'd'
         ELSE 'd' END
       WHEN ${CODE.nothing} THEN 'r'
-      WHEN ${CODE.rejoinShared} THEN 'g'${FROM_ROWS}`
+      WHEN ${CODE.rejoinShared} THEN 'g'
+      WHEN ${CODE.upgrade} THEN ${upgrade(key, "'g'")}
+      WHEN ${CODE.upgradeMarked} THEN ${upgrade(key, DROP_MARK)}
+      WHEN ${CODE.downgrade} THEN ${downgrade(key)}${FROM_ROWS}`
 
 export const BATCH: string = batch('k')
 

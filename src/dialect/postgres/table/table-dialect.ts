@@ -33,6 +33,7 @@ import { listenForRows } from './listening.js'
 /** What rows with leases can do, and what not. */
 export const ROWS: Capabilities = {
   gaps: {
+    conversion: 'a row knows each holder in one mode, with the token of that',
     line: 'waiters stand in order in the row of the lock',
     messages:
       'processes hear only that a lock was given up: a deadlock between processes ends with a timeout',

@@ -14,6 +14,8 @@ const ASKED_IN: Readonly<Record<OperationKind, KeyState>> = {
   poll: 'polling',
   join: 'joining',
   rejoin: 'joining',
+  upgrade: 'converting',
+  downgrade: 'converting',
   mark: 'registeringIntent',
   unmark: 'registeringIntent',
   leave: 'leaving',
@@ -35,6 +37,8 @@ const ANSWERED: Readonly<Record<OperationKind, string>> = {
   poll: 'gnc',
   join: 'gn',
   rejoin: 'gn',
+  upgrade: 'gn',
+  downgrade: 'gn',
   mark: 'dr',
   unmark: 'dr',
   leave: 'dr',
@@ -111,7 +115,7 @@ test('others that want the key are woken, once, unless they are doubted', () => 
 
 test('a caller that can not wait hears of every attempt that was in vain', () => {
   for (const { kind, answer, row } of allRows()) {
-    const isAttempt = ['try', 'wait', 'queue', 'retry', 'poll', 'join', 'rejoin'].includes(kind)
+    const isAttempt = ['try', 'wait', 'queue', 'retry', 'poll', 'join', 'rejoin', 'upgrade'].includes(kind)
     expect(row.react.includes('refuse'), `${kind} ${answer}`).toBe(isAttempt && !isGranted(answer))
   }
 })
@@ -119,7 +123,8 @@ test('a caller that can not wait hears of every attempt that was in vain', () =>
 test('a race is lost after a wake-up only, and those who listen are seen when it is given up', () => {
   for (const { kind, row } of allRows()) {
     if (row.learn.includes('raceLost')) expect(kind).toBe('retry')
-    expect(row.learn.includes('contended')).toBe((kind === 'try' || kind === 'enqueue') && row.to === 'idle')
+    const isFirst = kind === 'try' || kind === 'enqueue' || kind === 'upgrade'
+    expect(row.learn.includes('contended')).toBe(isFirst && row.to !== 'ours')
     if (row.learn.includes('othersListen')) expect(['release', 'relinquish', 'yield']).toContain(kind)
   }
   expect(AFTER.retry[SAID.no]!.learn).toEqual(['othersCame', 'hot', 'raceLost'])

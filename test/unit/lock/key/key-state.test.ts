@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
+import type { LockMode } from '../../../../src/dialect/lock-key.js'
 import {
   KEY_MOVES,
   nextStep,
+  type Conversion,
   type KeyFacts,
   type KeyState,
   type Step,
@@ -25,12 +27,19 @@ const LEADS_TO: Partial<Record<Step, KeyState>> = {
   poll: 'polling',
   join: 'joining',
   rejoin: 'joining',
+  upgrade: 'converting',
+  downgrade: 'converting',
   mark: 'registeringIntent',
   unmark: 'registeringIntent',
   leave: 'leaving',
   release: 'releasing',
   relinquish: 'releasing',
   yield: 'yielding',
+}
+
+function conversions(mode: LockMode, head: LockMode | null, holderCount: number): (Conversion | null)[] {
+  if (mode === 'exclusive') return holderCount === 1 ? [null, 'downgrade'] : [null]
+  return head === 'exclusive' && holderCount > 0 ? [null, 'upgrade'] : [null]
 }
 
 /** Every combination of facts there is. */
@@ -50,22 +59,24 @@ function* allFacts(): Generator<KeyFacts> {
                         for (const isLate of mode === 'shared' ? booleans : [false])
                           for (const isClosing of booleans)
                             for (const mayEnqueue of head === null ? [false] : booleans)
-                              yield {
-                                state,
-                                mode,
-                                head,
-                                holderCount,
-                                wake,
-                                isContended,
-                                isGivingWay,
-                                isHurried,
-                                mayEnqueue,
-                                isDraining,
-                                isMarked,
-                                mayHandOff,
-                                isLate,
-                                isClosing,
-                              }
+                              for (const conversion of conversions(mode, head, holderCount))
+                                yield {
+                                  conversion,
+                                  state,
+                                  mode,
+                                  head,
+                                  holderCount,
+                                  wake,
+                                  isContended,
+                                  isGivingWay,
+                                  isHurried,
+                                  mayEnqueue,
+                                  isDraining,
+                                  isMarked,
+                                  mayHandOff,
+                                  isLate,
+                                  isClosing,
+                                }
 }
 
 test('every step is a legal move', () => {
@@ -87,7 +98,16 @@ test('a writer never gets a lock that somebody holds, and nobody one that a writ
     const step = nextStep(facts)
     expect(step).not.toBe('handOff')
     expect(step).not.toBe('release')
-    if (facts.mode === 'exclusive') expect(step).toBe('rest')
+    if (facts.mode === 'exclusive') expect(step).toBe(facts.conversion === null ? 'rest' : 'downgrade')
+  }
+})
+
+test('a reader becomes a writer when no other reader is left, here or, as far as is known, elsewhere', () => {
+  for (const facts of allFacts()) {
+    if (facts.state !== 'held' || facts.conversion !== 'upgrade') continue
+    const mayTry = !facts.isContended || facts.isHurried || facts.wake !== 'no'
+    const otherwise = facts.isMarked ? 'rest' : 'mark'
+    expect(nextStep(facts)).toBe(facts.holderCount === 1 && mayTry ? 'upgrade' : otherwise)
   }
 })
 
@@ -145,6 +165,7 @@ test('at the end of a turn the others are looked for before the lock is passed o
     mode: 'exclusive',
     head: 'exclusive',
     holderCount: 0,
+    conversion: null,
     wake: 'no',
     isContended: false,
     isGivingWay: false,

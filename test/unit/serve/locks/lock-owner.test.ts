@@ -12,6 +12,10 @@ function sourceOf(pool: FakeLockPool): LockSource {
     acquire: (key, mode, { timeoutMs, signal, label }) =>
       pool.acquire(key, { mode, timeoutMs, signal, label }),
     tryAcquire: (key, mode, { signal, label }) => pool.tryAcquire(key, { mode, signal, label }),
+    upgrade: (lock, { timeoutMs, signal, label }, mayWait) =>
+      pool.convert(lock, { timeoutMs, signal, label }, mayWait ? 'wait' : 'ask'),
+    downgrade: (lock) =>
+      pool.convert(lock, { mode: 'shared', timeoutMs: Infinity }, 'wait').then((shared) => shared!),
   }
 }
 
@@ -78,11 +82,51 @@ describe('the locks of one client', () => {
     await one.releaseAll()
   })
 
-  test('that are shared can not be made exclusive', async () => {
-    const [one] = clients(1) as [LockOwner]
+  test('that are shared become exclusive as well, and are shared again when that is given back', async () => {
+    const [one, two] = clients(2) as [LockOwner, LockOwner]
     await one.acquire(1n, 'shared', 'session', PATIENT)
-    expect(() => one.acquire(1n, ...EXCLUSIVE, PATIENT)).toThrow(expect.objectContaining({ state: '0A000' }))
-    await one.releaseAll()
+    await two.acquire(1n, 'shared', 'session', PATIENT)
+    expect(await one.tryAcquire(1n, ...EXCLUSIVE, PATIENT)).toBe(false)
+    const waiting = one.acquire(1n, ...EXCLUSIVE, PATIENT)!
+    expect([await stateOf(waiting), one.awaited]).toEqual(['pending', '1'])
+    await two.release(1n, 'shared')
+    await waiting
+    expect([one.awaited, await two.tryAcquire(1n, 'shared', 'session', PATIENT)]).toEqual([null, false])
+    await one.release(1n, 'exclusive')
+    expect(await two.tryAcquire(1n, 'shared', 'session', PATIENT)).toBe(true)
+    await Promise.all([one.releaseAll(), two.releaseAll()])
+  })
+
+  test('of the transaction are weaker after a rollback to a savepoint', async () => {
+    const [one, two] = clients(2) as [LockOwner, LockOwner]
+    await one.acquire(1n, 'shared', 'transaction', PATIENT)
+    const { mark } = one
+    await one.acquire(1n, 'exclusive', 'transaction', PATIENT)
+    expect(await two.tryAcquire(1n, 'shared', 'session', PATIENT)).toBe(false)
+    await one.rollBackTo(mark)
+    expect(await two.tryAcquire(1n, 'shared', 'session', PATIENT)).toBe(true)
+    await one.rollBackTo(0)
+    await two.releaseAll()
+  })
+
+  test('in both modes are given back at once', async () => {
+    const [one, two] = clients(2) as [LockOwner, LockOwner]
+    await one.acquire(1n, 'shared', 'transaction', PATIENT)
+    await one.acquire(1n, 'exclusive', 'transaction', PATIENT)
+    await one.rollBackTo(0)
+    expect([one.size, await two.tryAcquire(1n, ...EXCLUSIVE, PATIENT)]).toEqual([0, true])
+    await two.releaseAll()
+  })
+
+  test('that are changing are free when the client goes', async () => {
+    const [one, two] = clients(2) as [LockOwner, LockOwner]
+    await one.acquire(1n, 'shared', 'session', PATIENT)
+    const upgrade = one.acquire(1n, ...EXCLUSIVE, PATIENT)!
+    one.close()
+    await rejection(upgrade)
+    await settle()
+    expect(await two.tryAcquire(1n, ...EXCLUSIVE, PATIENT)).toBe(true)
+    two.close()
   })
 
   test('are free at once when the client goes, also the one that it waits for', async () => {
