@@ -28,6 +28,12 @@ async function write(client: pg.Client, lock: Lock, writer: string, resource?: s
   }
 }
 
+async function guarded(client: pg.Client, lock: Lock, resource: string): Promise<void> {
+  await client.query('BEGIN')
+  await lock.guard(client, resource)
+  await client.query('COMMIT')
+}
+
 async function ledger(): Promise<string[]> {
   const { rows } = await world.database.query<{ writer: string }>('SELECT writer FROM ledger')
   return rows.map(({ writer }) => writer)
@@ -95,8 +101,8 @@ test('readers make way for writers, and not for one another', async () => {
   const writer = await pools[0]!.acquire('write')
 
   const latestFirst = readers.toSorted((a, b) => (a.token > b.token ? -1 : 1))
-  for (const reader of latestFirst) await reader.guard(client, 'it')
-  await writer.guard(client, 'it')
+  for (const reader of latestFirst) await guarded(client, reader, 'it')
+  await guarded(client, writer, 'it')
 
   for (const reader of readers) {
     expect(await rejection(reader.guard(client, 'it'))).toMatchObject({ code: 'STALE_TOKEN' })
@@ -108,7 +114,7 @@ test('a writer is refused where a later reader has been', async () => {
   const locks = world.pool()
   const writer = await locks.acquire('write')
   const reader = await locks.acquire('read', { mode: 'shared' })
-  await reader.guard(client, 'what was read')
+  await guarded(client, reader, 'what was read')
 
   expect(await rejection(writer.guard(client, 'what was read'))).toMatchObject({ code: 'STALE_TOKEN' })
 })
@@ -116,7 +122,15 @@ test('a writer is refused where a later reader has been', async () => {
 test('on a connection of the pool, too, and never after a release or a loss', async () => {
   const locks = world.pool()
   const lock = await locks.acquire('orders')
-  await locks.connections.use((connection) => lock.guard(connection))
+  await locks.connections.use(async (connection) => {
+    expect(await rejection(lock.guard(connection)), 'it would guard nothing').toMatchObject({
+      code: 'TRANSACTION_FAILED',
+    })
+    await connection.query('BEGIN')
+    await lock.guard(connection)
+    await connection.query('COMMIT')
+  })
+  expect(await rejection(lock.guard(locks.connections as never))).toMatchObject({ code: 'INVALID_OPTION' })
   await lock.release()
   const lost = await locks.acquire('invoices')
   await world.terminate(...locks.snapshot().sessions.map(({ serverId }) => serverId))

@@ -54,7 +54,7 @@ test('install makes what a role without rights needs for tokens and strict mode,
     expect(await objects()).toEqual(ALL)
     const locks = world.pool({ connection: url.href, strict: true })
     const lock = await locks.acquire('orders')
-    await locks.connections.use((connection) => lock.guard(connection))
+    await locks.transaction((tx) => lock.guard(tx))
     expect(lock.token).toBeGreaterThan(0n)
     await world.database.query(`UPDATE lockpool.timeline SET name = '000000FF'`)
     expect((await world.pool({ connection: url.href }).acquire('later')).token).toBeGreaterThan(lock.token)

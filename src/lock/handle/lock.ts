@@ -152,6 +152,8 @@ export class Lock implements AsyncDisposable {
    * @throws {StaleTokenError} a later holder has written, or the lock was released
    * @throws {LockLostError} the lock is lost
    * @throws {FencingUnavailableError} there are no tokens, or there is no table: `lockpool install` creates it
+   * @throws {InvalidOptionError} a pool, or no client at all
+   * @throws {TransactionFailedError} no transaction is open, as far as the client knows: later writes are not protected
    * @throws errors of the transaction itself, unchanged
    */
   async guard(transaction: Guardable, resource?: string): Promise<void> {

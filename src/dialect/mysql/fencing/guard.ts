@@ -1,4 +1,5 @@
-import { FencingUnavailableError, StaleTokenError } from '../../../base/errors.js'
+import { FencingUnavailableError, InvalidOptionError, StaleTokenError } from '../../../base/errors.js'
+import { show } from '../../../base/options.js'
 import { quoted } from '../../../base/printable.js'
 import type { Guarded } from '../../dialect.js'
 import type { Guardable } from '../../queryable.js'
@@ -10,6 +11,7 @@ import { errorNumber, isDenied, NO_SUCH_TABLE } from '../connection/server-error
  * caller's own business, and comes to it as the driver has it.
  */
 export async function guard(transaction: Guardable, { resource, token }: Guarded): Promise<void> {
+  checkClient(transaction)
   let stored: unknown
   try {
     await transaction.query(GUARD_WRITE, [resource, resource, String(token)])
@@ -21,6 +23,18 @@ export async function guard(transaction: Guardable, { resource, token }: Guarded
   }
   if (BigInt(String(stored)) <= token) return
   throw new StaleTokenError(`a later holder has written to ${quoted(resource)}: token ${token} is stale`)
+}
+
+/** A pool sends each statement on any free connection: the guard would end before the write. */
+function checkClient(client: unknown): void {
+  const { query, getConnection } = (client ?? {}) as Record<string, unknown>
+  const problem =
+    typeof query !== 'function'
+      ? `must be a connection with a transaction open, got ${show(client)}`
+      : typeof getConnection === 'function'
+        ? 'is a pool: it must be the connection that has the transaction open'
+        : null
+  if (problem !== null) throw new InvalidOptionError([`"transaction" ${problem}`])
 }
 
 /** Rows are objects, or arrays where the program has asked its driver for them. */

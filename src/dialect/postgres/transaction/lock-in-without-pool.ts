@@ -7,8 +7,9 @@ import type { LockKey, LockMode } from '../../lock-key.js'
 import {
   ask,
   checkFlag,
-  send,
+  locked,
   statement,
+  won,
   type LockInClient,
   type LockInTarget,
   type LockStatement,
@@ -51,7 +52,7 @@ export interface FreeLockStatementOptions extends LockInOptions {
  */
 export async function lockIn(client: LockInClient, key: LockKey, options: LockInOptions): Promise<void> {
   const { target, mode } = read(key, options, ['mode', 'namespace'])
-  await send(client, target, ask(LOCK_IN_TRANSACTION, target.code, mode), systemClock)
+  await locked(client, target, ask(LOCK_IN_TRANSACTION, target.code, mode), systemClock)
 }
 
 /**
@@ -65,7 +66,7 @@ export async function tryLockIn(
   options: LockInOptions,
 ): Promise<boolean> {
   const { target, mode } = read(key, options, ['mode', 'namespace'])
-  return send(client, target, ask(WON_IN_TRANSACTION, target.code, mode), systemClock)
+  return won(client, target, ask(WON_IN_TRANSACTION, target.code, mode), systemClock)
 }
 
 /**

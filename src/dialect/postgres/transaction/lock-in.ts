@@ -1,15 +1,10 @@
 import type { Clock } from '../../../base/clock.js'
-import {
-  InvalidOptionError,
-  LockReentryError,
-  LockTimeoutError,
-  TransactionFailedError,
-} from '../../../base/errors.js'
+import { InvalidOptionError, LockReentryError, LockTimeoutError } from '../../../base/errors.js'
 import { show } from '../../../base/options.js'
 import type { LockKey, LockMode } from '../../lock-key.js'
-import type { QueryResult } from '../../queryable.js'
 import { deadlockedWithoutWords } from './lock-attempt.js'
 import type { TransactionLockOptions } from './lock-transaction.js'
+import { askProgramClient, assertTransactionOpen, type ProgramClient } from '../connection/program-client.js'
 import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, sqlState } from '../connection/server-errors.js'
 import type { PostgresKey } from '../keys/key.js'
 import { keyValues, PostgresTransaction, type TransactionTools } from './transaction.js'
@@ -44,12 +39,7 @@ export interface LockStatement {
 }
 
 /** A client of `pg`, or anything with its `query`, that has a transaction open. */
-export interface LockInClient {
-  /** Sends one statement with its values. */
-  query(text: string, values?: unknown[]): Promise<Pick<QueryResult, 'rows'>>
-  /** By the last answer: `I` is idle, outside of any transaction. Clients of `pg` have it. */
-  getTransactionStatus?(): string | null
-}
+export type LockInClient = ProgramClient
 
 /** What is locked, and how it is called. */
 export interface LockInTarget {
@@ -73,13 +63,13 @@ export async function lockInOf(
   const target = { code: tools.encode(key), what: tools.inWords(key), text: tools.text(key) }
   const isAgain = tools.isHeldAround(target.code.id, null)
   if (isAgain || options.timeoutMs === 0) {
-    if (await send(client, target, ask(WON_IN_TRANSACTION, target.code, mode), tools.clock)) return
+    if (await won(client, target, ask(WON_IN_TRANSACTION, target.code, mode), tools.clock)) return
     if (isAgain) throw new LockReentryError(target.what)
     throw new LockTimeoutError({ key: target.what, phase: 'locking', waitedMs: 0 })
   }
   const { text, values: ofKey } = ask(LOCK_IN_TIME, target.code, mode)
   const values = [options.timeoutMs !== undefined, String(setting), ...ofKey]
-  await send(client, target, { text, values }, tools.clock)
+  await locked(client, target, { text, values }, tools.clock)
 }
 
 /** @see LockPool.tryLockIn */
@@ -93,7 +83,7 @@ export async function tryLockInOf(
   checkNames(options, 'mode')
   const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
   const target = { code: tools.encode(key), what: tools.inWords(key), text: tools.text(key) }
-  return send(client, target, ask(WON_IN_TRANSACTION, target.code, mode), tools.clock)
+  return won(client, target, ask(WON_IN_TRANSACTION, target.code, mode), tools.clock)
 }
 
 /** @see LockPool.lockStatement */
@@ -126,27 +116,38 @@ export function statement(code: PostgresKey, mode: LockMode, isTry: boolean): Lo
   return { text, values, sql }
 }
 
+/** As `won`, for a statement that waits until it has the lock. */
+export async function locked(
+  client: LockInClient,
+  target: LockInTarget,
+  asked: Pick<LockStatement, 'text' | 'values'>,
+  clock: Clock,
+): Promise<void> {
+  if (await won(client, target, asked, clock)) return
+  // The server answers a row for every lock. A stand-in for a client that answers none has locked nothing.
+  throw new InvalidOptionError([
+    `"client" has not run the statement: there is no row in its answer, so ${target.what} is not locked`,
+  ])
+}
+
 /**
- * Answers whether there is a row. What is in it is not looked at: clients of others read values in whatever way. What the server says of waits is told in our words; the transaction has failed then.
+ * Whether there is a row. The row itself is not read, because clients of the program may parse values in any way. A deadlock
+ * or a timeout of the server becomes an error of ours; the transaction has failed then.
  */
-export async function send(
+export async function won(
   client: LockInClient,
   target: LockInTarget,
   { text, values }: Pick<LockStatement, 'text' | 'values'>,
   clock: Clock,
 ): Promise<boolean> {
-  checkClient(client)
   const since = clock.now()
-  let rows: readonly unknown[]
   try {
-    ;({ rows } = await client.query(text, values))
+    const rows = await askProgramClient(client, text, values)
+    assertTransactionOpen(client, 'lockIn')
+    return rows.length > 0
   } catch (error) {
     throw explained(target, error, clock.now() - since)
   }
-  if (client.getTransactionStatus?.() === 'I') {
-    throw new TransactionFailedError('lockIn needs an open transaction: the lock has already ended', false)
-  }
-  return rows.length > 0
 }
 
 function explained({ code, what, text }: LockInTarget, error: unknown, waitedMs: number): unknown {
@@ -155,17 +156,6 @@ function explained({ code, what, text }: LockInTarget, error: unknown, waitedMs:
     return deadlockedWithoutWords({ what, wanted: text }, new Map([[code.id, text]]), error)
   if (state !== LOCK_NOT_AVAILABLE) return error
   return new LockTimeoutError({ key: what, phase: 'locking', waitedMs }, { cause: error })
-}
-
-/** A pool sends each statement on whatever connection is free: the lock would be gone before the call returns. */
-function checkClient(client: LockInClient): void {
-  const problem =
-    typeof (client as Partial<LockInClient> | null)?.query !== 'function'
-      ? `must be a client with a transaction open, got ${show(client)}`
-      : 'totalCount' in client && 'idleCount' in client
-        ? 'is a pool: it must be the client that has the transaction open'
-        : null
-  if (problem !== null) throw new InvalidOptionError([`"client" ${problem}`])
 }
 
 /** @throws {InvalidOptionError} */
