@@ -1,3 +1,4 @@
+import { throwIfAborted } from './base/abort-signal.js'
 import { systemClock } from './base/clock.js'
 import { BackendMismatchError } from './base/errors.js'
 import { onAbort } from './base/on-abort.js'
@@ -168,7 +169,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
       const own = this.reports().map((report) => [report.serverId, report] as const)
       return snapshotOf({ ...state, reports: new Map([...(state.reports ?? []), ...own]) })
     } catch (error) {
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       throw error
     } finally {
       forget?.()

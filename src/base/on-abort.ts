@@ -5,6 +5,37 @@ export type Cancel = () => void
 class Acts extends Set<() => void> {
   /** The listener stays when nothing is to happen any more. */
   isKept = false
+  readonly #signal: AbortSignal
+
+  constructor(signal: AbortSignal) {
+    super()
+    this.#signal = signal
+  }
+
+  listen(): void {
+    guarded(() => this.#signal.addEventListener('abort', this.#tell))
+  }
+
+  unlisten(): void {
+    guarded(() => this.#signal.removeEventListener('abort', this.#tell))
+  }
+
+  readonly #tell = (): void => {
+    waiting.delete(this.#signal)
+    this.unlisten()
+    for (const act of this) act()
+  }
+}
+
+/** The signal may be an object of the program. Its error reaches the process like that of a listener. */
+function guarded(call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
 }
 
 /** The waiters of each signal. One listener per signal serves all of them. */
@@ -21,7 +52,7 @@ export function onAbort(signal: AbortSignal, act: () => void): Cancel {
     if (!mine.delete(act) || mine.size > 0 || mine.isKept) return
     if (waiting.get(signal) !== mine) return
     waiting.delete(signal)
-    signal.removeEventListener('abort', tellAll)
+    mine.unlisten()
   }
 }
 
@@ -35,15 +66,8 @@ export function keepListening(signal: AbortSignal): void {
 }
 
 function listenTo(signal: AbortSignal): Acts {
-  const acts = new Acts()
+  const acts = new Acts(signal)
   waiting.set(signal, acts)
-  signal.addEventListener('abort', tellAll)
+  acts.listen()
   return acts
-}
-
-function tellAll(this: AbortSignal): void {
-  const acts = waiting.get(this)
-  waiting.delete(this)
-  this.removeEventListener('abort', tellAll)
-  for (const act of acts ?? []) act()
 }

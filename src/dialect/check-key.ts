@@ -7,9 +7,17 @@ const MAX_NAME_LENGTH = 1024
 
 const FIRST_SURROGATE = 0xd800
 const LAST_SURROGATE = 0xdfff
+const LONE_SURROGATE = /\p{Surrogate}/u
 
-/** What a namespace may be. */
-export const NAMESPACE: OptionSpec<string> = text('', 200)
+const ANY_NAMESPACE = text('', 200)
+
+/** What a namespace may be. Two that are not well-formed Unicode could be one namespace at the server. */
+export const NAMESPACE: OptionSpec<string> = {
+  ...ANY_NAMESPACE,
+  problem: (value) =>
+    ANY_NAMESPACE.problem(value) ??
+    (LONE_SURROGATE.test(value as string) ? 'must be well-formed Unicode' : null),
+}
 
 /** @throws {InvalidKeyError} if this can't be a key in any database. */
 export function checkKey(key: LockKey): void {
@@ -46,5 +54,9 @@ function checkRawKey(key: LockKey): void {
     throw new InvalidKeyError(
       `a lock key is a name, a bigint, or a pair of 32-bit integers, not ${show(key)}`,
     )
+  }
+  for (const half of key as readonly unknown[]) {
+    if (typeof half !== 'number' || (half | 0) !== half)
+      throw new InvalidKeyError(`a raw pair must be two signed 32-bit integers, got ${show(half)}`)
   }
 }

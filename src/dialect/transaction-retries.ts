@@ -1,3 +1,4 @@
+import { isAbortSignal, throwIfAborted } from '../base/abort-signal.js'
 import { backoffDelay, type Backoff } from '../base/backoff.js'
 import { sleep, type Clock } from '../base/clock.js'
 import { InvalidOptionError } from '../base/errors.js'
@@ -21,7 +22,7 @@ export function checkBody(body: unknown): void {
 
 /** @throws {InvalidOptionError} */
 export function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
+  if (signal !== undefined && !isAbortSignal(signal))
     throw new InvalidOptionError([`"signal" must be an AbortSignal, got ${show(signal)}`])
 }
 
@@ -37,11 +38,11 @@ export async function withRetries<T>(
   once: () => Promise<T>,
 ): Promise<T> {
   for (let attempt = 0; ; attempt++) {
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     try {
       return await once()
     } catch (error) {
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       if (attempt >= retries || !isCollision(error)) throw error
       await sleep(clock, backoffDelay(PAUSE, attempt, random), signal)
     }

@@ -1,5 +1,6 @@
+import { isAbortSignal } from '../base/abort-signal.js'
 import { InvalidOptionError, ModeUnsupportedError } from '../base/errors.js'
-import { show } from '../base/options.js'
+import { checkIsObject, show } from '../base/options.js'
 import type { Capabilities } from '../dialect/capabilities.js'
 import type { LockMode } from '../dialect/lock-key.js'
 import type { AnyFrame } from './handle/frame.js'
@@ -108,8 +109,7 @@ export class Requests {
 
 /** Runs at every call, so it allocates nothing unless an option is wrong. */
 function checkRequest(options: AcquireOptions, known: ReadonlySet<string>): void {
-  if (typeof options !== 'object' || options === null)
-    throw new InvalidOptionError([`options must be an object, got ${show(options)}`])
+  checkIsObject(options)
   let problems: string[] | null = null
   for (const name in options) {
     if (!known.has(name)) (problems ??= []).push(`unknown option "${name}"`)
@@ -122,7 +122,7 @@ function checkRequest(options: AcquireOptions, known: ReadonlySet<string>): void
     const problem = LOCK_POOL_OPTIONS.acquireTimeoutMs.problem(timeoutMs)
     if (problem !== null) (problems ??= []).push(`"timeoutMs" ${problem}, got ${show(timeoutMs)}`)
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  if (signal !== undefined && !isAbortSignal(signal)) {
     ;(problems ??= []).push(`"signal" must be an AbortSignal, got ${show(signal)}`)
   }
   if (label !== undefined && (typeof label !== 'string' || label.length > LONGEST_LABEL)) {

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../base/abort-signal.js'
 import { systemClock, type Clock } from '../base/clock.js'
 import type { Listener } from '../base/emitter.js'
 import { InvalidOptionError, PoolClosedError } from '../base/errors.js'
@@ -145,7 +146,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
   async acquireAll(keys: Iterable<LockKey>, options: AcquireOptions = NO_OPTIONS): Promise<LockGroup> {
     const request = this.#requests.from(options, ACQUIRE_OPTIONS, 'wait')
     const wanted = this.#keys.codes(keys)
-    request.signal?.throwIfAborted()
+    throwIfAborted(request.signal)
     const origin = this.#engine.leaks && originOf(this, 'acquireAll')
     const labels = wanted.map(({ label }) => label)
     const group = await traceAcquire(labels, request.mode, () => acquireAll(this.#engine, wanted, request))

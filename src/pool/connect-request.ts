@@ -1,3 +1,4 @@
+import { isAbortSignal } from '../base/abort-signal.js'
 import { InvalidOptionError } from '../base/errors.js'
 import { checkIsObject, show } from '../base/options.js'
 import { POOL_OPTIONS } from './pool-options.js'
@@ -37,7 +38,7 @@ export function connectRequest(options: ConnectOptions, defaultMs: number): Conn
   const { timeoutMs = defaultMs, signal, reserved = false, onWanted } = options
   const wrong = POOL_OPTIONS.acquireTimeoutMs.problem(timeoutMs)
   const problems = wrong === null ? [] : [`"timeoutMs" ${wrong}, got ${show(timeoutMs)}`]
-  if (signal !== undefined && !isSignal(signal))
+  if (signal !== undefined && !isAbortSignal(signal))
     problems.push(`"signal" must be an AbortSignal, got ${show(signal)}`)
   if (typeof reserved !== 'boolean') problems.push(`"reserved" must be true or false, got ${show(reserved)}`)
   if (onWanted !== undefined && typeof onWanted !== 'function')
@@ -49,12 +50,6 @@ export function connectRequest(options: ConnectOptions, defaultMs: number): Conn
     isReserved: reserved,
     onWanted: onWanted === undefined ? null : () => asked(onWanted),
   }
-}
-
-/** Also one of another realm, as test environments have. */
-function isSignal(signal: unknown): boolean {
-  const { addEventListener, removeEventListener } = (signal ?? {}) as Record<string, unknown>
-  return typeof addEventListener === 'function' && typeof removeEventListener === 'function'
 }
 
 /** A callback that throws counts as no. The error reaches the process like that of a listener. */

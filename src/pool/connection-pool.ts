@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../base/abort-signal.js'
 import { sleep, systemClock, type Clock } from '../base/clock.js'
 import { Deadlines } from '../base/deadlines.js'
 import { Deferred } from '../base/deferred.js'
@@ -306,7 +307,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     for (let attempt = 0; attempt < attempts; attempt++) {
       const leftMs = timeoutMs - (this.#clock.now() - since)
       await this.#naps.sleep(Math.min(backoffMs, leftMs), signal)
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       if (this.#isClosed) throw new PoolClosedError()
       const waitedMs = this.#clock.now() - since
       if (waitedMs >= timeoutMs) throw this.#timedOut(waitedMs)

@@ -1,3 +1,4 @@
+import { isAbortSignal } from '../../base/abort-signal.js'
 import { InvalidOptionError } from '../../base/errors.js'
 import { checkIsObject, integer, show, text } from '../../base/options.js'
 import type { LockLostError } from '../../base/errors.js'
@@ -59,7 +60,7 @@ export function checkCampaignOptions(options: CampaignOptions): void {
     .map((option) => `unknown option "${option}"`)
   const nameProblem = name === undefined ? null : name === '' ? 'must not be empty' : NAMES.problem(name)
   if (nameProblem !== null) problems.push(`"name" ${nameProblem}, got ${show(name)}`)
-  if (signal !== undefined && !(signal instanceof AbortSignal))
+  if (signal !== undefined && !isAbortSignal(signal))
     problems.push(`"signal" must be an AbortSignal, got ${show(signal)}`)
   for (const [option, value] of Object.entries({ onElected, onDeposed })) {
     if (value !== undefined && typeof value !== 'function')

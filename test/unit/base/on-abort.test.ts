@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { keepListening, onAbort } from '../../../src/base/on-abort.js'
 
 test('many who wait for one signal are one listener, and are all told, once', () => {
@@ -43,4 +43,42 @@ test('a signal that serves one wait after the other keeps its listener, and tell
 
   expect(told).toEqual(['heard'])
   expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+})
+
+test('a signal whose methods throw stops no caller: the error is reported like that of a listener', () => {
+  const thrown: (() => void)[] = []
+  const queued = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((call) => void thrown.push(call))
+  const broken = {
+    aborted: false,
+    addEventListener: () => {
+      throw new Error('no listener')
+    },
+    removeEventListener: () => {
+      throw new Error('none to remove')
+    },
+  } as unknown as AbortSignal
+  try {
+    const cancel = onAbort(broken, () => expect.unreachable())
+    onAbort(broken, () => expect.unreachable())()
+    cancel()
+  } finally {
+    queued.mockRestore()
+  }
+  expect(thrown).toHaveLength(2)
+  for (const [i, message] of ['no listener', 'none to remove'].entries()) expect(thrown[i]).toThrow(message)
+})
+
+test('a signal that calls its listeners without itself as `this` is heard', () => {
+  const listeners: (() => void)[] = []
+  const signal = {
+    aborted: false,
+    addEventListener: (_: string, listener: () => void) => void listeners.push(listener),
+    removeEventListener: (_: string, listener: () => void) =>
+      void listeners.splice(listeners.indexOf(listener), 1),
+  } as unknown as AbortSignal
+  let calls = 0
+  onAbort(signal, () => calls++)
+  for (const listener of [...listeners]) listener()
+  expect(calls).toBe(1)
+  expect(listeners).toEqual([])
 })

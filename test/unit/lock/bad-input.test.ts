@@ -59,6 +59,13 @@ test.each<[what: string, key: unknown, message: RegExp]>([
   ['a symbol', Symbol('x'), /not Symbol/],
   ['an array of one', [1], /pair/],
   ['an array of three', [1, 2, 3], /pair/],
+  ['a pair of bigints', [1n, 2n], /pair must be two signed 32-bit integers, got 1n/],
+  ['a pair of which one is a bigint', [1, 2n], /pair must be .* got 2n/],
+  ['a pair of symbols', [Symbol('x'), Symbol('y')], /pair must be .* got Symbol\(x\)/],
+  ['a pair of texts', ['1', '2'], /pair must be/],
+  ['a pair beyond 32 bits', [0, 2 ** 31], /pair must be .* got 2147483648/],
+  ['a pair with a hole', [, 1], /pair must be .* got undefined/], // eslint-disable-line no-sparse-arrays
+  ['a pair of objects that are no numbers', [{ valueOf: () => expect.unreachable() }, 1], /pair must be/],
 ])('%s is no key, for any call, and the server is not asked', async (_, key, message) => {
   const world = fakeWorld()
   const locks = world.pool()
@@ -67,6 +74,10 @@ test.each<[what: string, key: unknown, message: RegExp]>([
     rejection(locks.acquire(key as LockKey)),
     rejection(locks.tryAcquire(key as LockKey)),
     rejection(locks.withLock(key as LockKey, () => undefined)),
+    rejection(locks.acquireAll([key as LockKey])),
+    rejection(locks.leader(key as LockKey)),
+    rejection((async () => locks.semaphore(key as LockKey, 1).acquire())()),
+    rejection((async () => locks.campaign(key as LockKey).resign())()),
   ])
 
   for (const error of errors) {
@@ -175,3 +186,27 @@ function thrown(action: () => unknown): unknown {
   }
   return null
 }
+
+test('a namespace with half a character is refused: it would be the same as every other such namespace', () => {
+  for (const namespace of ['\ud800', 'a\udfff', '\udfff\ud800']) {
+    expect(() => new LockPool({ connection: 'postgres://nowhere', namespace })).toThrowError(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringMatching(/well-formed/) }),
+    )
+  }
+  expect(
+    () => new LockPool({ connection: 'postgres://nowhere', namespace: 'tenant \u{1f511}' }),
+  ).not.toThrow()
+})
+
+test('options in the form of an array are refused, even an empty one', async () => {
+  const locks = fakeWorld().pool()
+  const array = [] as object
+  for (const refused of [
+    locks.acquire('a', array),
+    locks.tryAcquire('a', array),
+    locks.withLock('a', array, () => undefined),
+    locks.acquireAll(['a'], array),
+    locks.semaphore('a', 1).acquire(array),
+  ])
+    expect(await rejection(refused)).toMatchObject({ code: 'INVALID_OPTION' })
+})
