@@ -1,10 +1,10 @@
 import { hostname } from 'node:os'
 import { systemClock } from './base/clock.js'
-import { checkIsObject, show } from './base/options.js'
+import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
+import { backendProblems, chooseBackend } from './dialect/mysql/choose-backend.js'
 import { mysqlConfig, type MysqlConfig } from './dialect/mysql/config/connection-config.js'
 import type { MysqlConnection } from './dialect/mysql/connection/connection.js'
-import { MysqlDialect } from './dialect/mysql/mysql-dialect.js'
 import { MysqlFactory } from './dialect/mysql/pool/factory.js'
 import { MysqlPool } from './dialect/mysql/pool/pool.js'
 import type { LockTransaction } from './dialect/mysql/transaction/lock-transaction.js'
@@ -28,15 +28,22 @@ export interface LockPoolOptions extends DialectLockPoolOptions {
    */
   readonly connection?: MysqlConfig
 
-  /** How locks are kept: `'named'` is GET_LOCK, on one server. Default `'named'`. */
-  readonly backend?: 'named'
+  /**
+   * How locks are kept. `'named'`: GET_LOCK of lock sessions, exclusive locks on one server. `'table'`: rows with leases in the
+   * database of the connection, in both modes, on one server, through a proxy, or in a Galera cluster (with a `leaseMs` of 20000
+   * at least). The two do not exclude each other: the first pool of a namespace decides, and another kind is refused
+   * (`BACKEND_MISMATCH`).
+   *
+   * Default `'named'`.
+   */
+  readonly backend?: 'named' | 'table'
 
   /**
-   * How long the server keeps the locks of a process it does not hear of: it becomes `wait_timeout` of lock sessions. A third
+   * How long the locks of a process that is not heard of are kept: with `'named'` it becomes `wait_timeout` of lock sessions. A third
    * of it is the rhythm of the heartbeats. Nine tenths of it after the last sign of life, or 200 ms before its end if that is
    * earlier, the process declares its locks lost by itself.
    *
-   * Default 15000. From 2000 to 86400000 (one day), in whole seconds.
+   * Default 15000. From 2000 to 86400000 (one day), with `'named'` in whole seconds.
    */
   readonly leaseMs?: number
 
@@ -96,7 +103,7 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
     const attributes = { program_name: resolved.applicationName, ...config.connectAttributes }
     super(resolved, {
       factory: new MysqlFactory({ ...config, connectAttributes: attributes }),
-      dialect: new MysqlDialect(config.database ?? null),
+      dialect: chooseBackend(options.backend, config.database ?? null, resolved),
       makePool: (...parts) => new MysqlPool(...parts),
     })
     this.#transactions = {
@@ -127,18 +134,4 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
   transaction<T>(body: (tx: LockTransaction) => Promise<T>, options?: TransactionOptions): Promise<T> {
     return runTransaction(this.#transactions, body, options)
   }
-}
-
-/** What named locks can't do, as early as it can be said. */
-function backendProblems({ backend, leaseMs, strict }: LockPoolOptions): string[] {
-  const problems: string[] = []
-  if (backend !== undefined && backend !== 'named')
-    problems.push(`"backend" must be "named" (there is no other yet), got ${show(backend)}`)
-  if (Number.isInteger(leaseMs) && (leaseMs! % 1000 !== 0 || leaseMs! < 2000))
-    problems.push(
-      `"leaseMs" must be whole seconds, 2000 at least, because the server counts in seconds: got ${leaseMs}`,
-    )
-  if (strict === true)
-    problems.push('"strict" can\'t be kept with named locks: the server has nothing that outlives a session')
-  return problems
 }

@@ -19,11 +19,13 @@ import { MysqlListener } from './notify/listener.js'
 import { NotificationListeners } from './notify/listeners.js'
 import type { NamedKey } from '../named-key.js'
 import { guard } from './fencing/guard.js'
+import { claimBackendIfPossible, isPlaceGone, type BackendClaim } from './records/backend-claim.js'
 import { readLeader, recordLeader } from './records/leader.js'
 import { LeasedConnection } from './pool/leased-connection.js'
 import { hashOf, LockNames } from './keys/lock-names.js'
 import { writeNames } from './inspect/read-server-state.js'
 import type { MysqlConnection } from './connection/connection.js'
+import type { ServerConnection } from './connection/server-connection.js'
 import { explain } from './connection/server-errors.js'
 import { MysqlLink } from './locks/link.js'
 
@@ -33,8 +35,7 @@ const BELL_LEASE_S = 15
 /** What named locks are not. */
 const NAMED_LOCKS: Capabilities = {
   gaps: {
-    'shared mode':
-      'GET_LOCK has one mode. Backend "table", locks in rows, has both, and is not made for MySQL yet',
+    'shared mode': 'GET_LOCK has one mode. Backend "table", locks in rows, has both',
     conversion: 'GET_LOCK has one mode',
     messages:
       'a server can wake a session of another process, and can tell it nothing: processes do not find deadlocks among each other',
@@ -61,13 +62,15 @@ const NAMED_LOCKS_OF_MYSQL: Capabilities = {
 export class MysqlDialect implements Dialect<MysqlConnection> {
   readonly hashOf: (keyId: string) => number = hashOf
   readonly #database: string | null
+  readonly #claim: BackendClaim | null
   readonly #names: LockNames
   readonly #listeners = new NotificationListeners()
   #isMariaDb = true
 
-  /** `database` is that of all connections, as the program has written it. */
-  constructor(database: string | null) {
+  /** `database` is that of all connections, as the program has written it. Every lock session makes the claim, where there is a place for it. */
+  constructor(database: string | null, claim: BackendClaim | null = null) {
     this.#database = database
+    this.#claim = claim
     this.#names = new LockNames(database)
   }
 
@@ -97,11 +100,22 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
       const facts = await checkServer(server, this.#database)
       await putInForce(server, facts, settings.leaseMs)
       const fencing = await findFencing(server, facts, settings)
+      if (typeof fencing !== 'string') await this.#claimBackend(server)
       this.#isMariaDb = facts.isMariaDb
       forget()
       return new MysqlLink(server, facts, fencing, settings, this.#listeners, ended)
     } catch (error) {
       throw explain(error)
+    }
+  }
+
+  /** Locks go on where it can't be written down. */
+  async #claimBackend(server: ServerConnection): Promise<void> {
+    if (this.#claim === null) return
+    try {
+      await claimBackendIfPossible(server, this.#claim)
+    } catch (error) {
+      if (!isPlaceGone(error)) throw error
     }
   }
 

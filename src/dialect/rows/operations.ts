@@ -69,6 +69,14 @@ function compare(a: RowKey, b: RowKey): number {
   return a.high === b.high ? (a.low >>> 0) - (b.low >>> 0) : a.high - b.high
 }
 
+/** Whether it is first attempts and releases alone, exclusive ones: nearly all there is where processes are not in each other's way. */
+export function isBrief(asked: readonly Asked[]): boolean {
+  for (const { code } of asked)
+    if (code !== CODE.tryExclusive && code !== CODE.releaseExclusive && code !== CODE.newExclusive)
+      return false
+  return true
+}
+
 /** Which code an operation has where a row is known to be there, and where none is. Null: without a row there is nothing to ask. */
 export function codeOf({ kind, mode }: Pick<LockOperation, 'kind' | 'mode'>, hasRow: boolean): number | null {
   const isExclusive = mode === 'exclusive'

@@ -176,9 +176,18 @@ export class RowPermits {
       } catch (error) {
         if (!(error instanceof OutcomeUnknown)) throw error
         await member.raiseEpoch()
-        const own = await member.store.ownSlots(keys, member.id)
+        const own = await this.#ownRows(keys)
         if (own !== null) return own
       }
+    }
+  }
+
+  async #ownRows(keys: readonly string[]): Promise<string | null> {
+    const member = this.#member
+    for (;;) {
+      const { floor, taken } = await member.store.ownSlots(keys, member.asking)
+      if (floor !== null) return taken
+      await member.lookAgain()
     }
   }
 

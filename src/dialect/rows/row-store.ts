@@ -16,6 +16,12 @@ export interface Reply {
   readonly told: readonly (Told | null)[]
 }
 
+/** Slots of a semaphore, as `key:token key:token`; null: none. `floor` as in a batch. */
+export interface TakenSlots {
+  readonly floor: string | null
+  readonly taken: string | null
+}
+
 /** What the row of a member says. */
 export interface MemberState {
   readonly epoch: string
@@ -55,14 +61,10 @@ export interface RowStore {
   batch(asked: readonly Asked[], asking: Asking): Promise<Reply>
   /** Makes rows for the slots of a semaphore. Answers the floor; null as in a batch. */
   makeSlots(keys: readonly string[], asking: Asking): Promise<string | null>
-  /** Takes the first that are free, in the order of the keys. `taken` is `key:token key:token`. */
-  takeSlots(
-    keys: readonly string[],
-    atMost: number,
-    asking: Asking,
-  ): Promise<{ readonly floor: string | null; readonly taken: string | null }>
-  /** Which of them the member has, as `taken`. */
-  ownSlots(keys: readonly string[], id: number): Promise<string | null>
+  /** Takes the first that are free, in the order of the keys. */
+  takeSlots(keys: readonly string[], atMost: number, asking: Asking): Promise<TakenSlots>
+  /** Which of them the member has, behind everything that it has done. */
+  ownSlots(keys: readonly string[], asking: Asking): Promise<TakenSlots>
   /** Wakes the first of those who stand in the row, other than the member. Answers how many rows have such. */
   wake(key: string, id: number, atMost: number): Promise<number>
   /** The number of permits that somebody else takes the semaphore to have; null if nobody does. */

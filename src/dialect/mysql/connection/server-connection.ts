@@ -120,6 +120,20 @@ export class ServerConnection implements MysqlConnection {
     ).then((rows) => (Array.isArray(rows) ? rows : []))
   }
 
+  /** A procedure of ours, prepared: the rows that it answers. */
+  call(sql: string, values: readonly (string | number | null)[]): Promise<readonly OwnRow[]> {
+    return this.#answered<readonly [OwnRow[], unknown]>((done) =>
+      this.#connection.execute({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
+    ).then(([rows]) => rows)
+  }
+
+  /** A statement of ours that changes rows: how many it was about. */
+  change(sql: string, values: readonly (string | number | null)[]): Promise<number> {
+    return this.#answered<{ readonly affectedRows: number }>((done) =>
+      this.#connection.query({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
+    ).then(({ affectedRows }) => affectedRows)
+  }
+
   ping(): Promise<void> {
     return this.#answered((done) => this.#connection.ping(done))
   }

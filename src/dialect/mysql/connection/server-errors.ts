@@ -11,7 +11,7 @@ export const NOT_AT_ONCE = 3572
 const DENIED: ReadonlySet<number> = new Set([1044, 1045, 1142, 1143, 1227, 1370])
 /** Neither the same statement nor another connection helps. */
 const HOPELESS: ReadonlySet<number> = new Set([
-  1044, 1045, 1049, 1064, 1142, 1143, 1227, 1251, 1305, 1370, 4031,
+  1044, 1045, 1049, 1054, 1064, 1142, 1143, 1146, 1227, 1251, 1305, 1318, 1370, 4031,
 ])
 const OUT_OF_MEMORY: ReadonlySet<number> = new Set([1037, 1041])
 
@@ -24,6 +24,11 @@ export function errorNumber(error: unknown): number | undefined {
 /** Whether the role may not do that. */
 export function isDenied(error: unknown): boolean {
   return DENIED.has(errorNumber(error) ?? 0)
+}
+
+/** Whether neither the same statement nor another connection would help. */
+export function isHopeless(error: unknown): boolean {
+  return HOPELESS.has(errorNumber(error) ?? 0)
 }
 
 /** What a failed operation means for its caller. */

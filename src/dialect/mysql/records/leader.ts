@@ -24,7 +24,15 @@ export async function recordLeader(
 /** Null if nobody leads. What was written down counts only while the session that it was written for has the lock. */
 export async function readLeader(server: ServerConnection, key: KeyCode): Promise<LeaderInfo | null> {
   const holder = (await server.say(HOLDER, [key.id]))[0]![0]!
-  if (holder === null) return null
+  return holder === null ? null : leaderOf(server, key, holder)
+}
+
+/** What a session that has the key has written down. */
+export async function leaderOf(
+  server: ServerConnection,
+  key: KeyCode,
+  holder: string | number,
+): Promise<LeaderInfo> {
   try {
     const row = (await server.say(READ_LEADER, [key.id, holder]))[0]
     if (row === undefined) return UNKNOWN

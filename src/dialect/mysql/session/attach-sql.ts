@@ -6,7 +6,8 @@ SELECT CONNECTION_ID(), VERSION(), @@version_comment, @@global.read_only, DATABA
 /** Not every server has all of these. */
 export const MORE_FACTS = `
 SHOW VARIABLES WHERE Variable_name IN (
-  'wsrep_on', 'super_read_only', 'innodb_read_only', 'server_uuid', 'server_uid', 'group_replication_group_name')`
+  'wsrep_on', 'super_read_only', 'innodb_read_only', 'server_uuid', 'server_uid', 'group_replication_group_name',
+  'innodb_flush_log_at_trx_commit', 'log_bin', 'binlog_format')`
 
 /** What every connection of ours has in common: answers are not cut, and no statement is ended for taking long. */
 const COMMON = `SET SESSION sql_mode = 'STRICT_TRANS_TABLES', group_concat_max_len = 16777216, autocommit = 1`

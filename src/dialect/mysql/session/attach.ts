@@ -5,82 +5,37 @@ import {
   StrictUnavailableError,
 } from '../../../base/errors.js'
 import type { LinkSettings } from '../../dialect.js'
-import { FACTS, IN_FORCE, MORE_FACTS, settings } from './attach-sql.js'
+import { IN_FORCE, settings } from './attach-sql.js'
+import { checkDatabase, readServer, type ReadServer } from './read-server.js'
 import { Fence } from '../fencing/fence.js'
 import { explain, isDenied } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /** What is known of a server that will do. */
-export interface ServerFacts {
-  readonly isMariaDb: boolean
-  /** Names this server among all. */
-  readonly identity: string
-  readonly database: string | null
-}
+export type ServerFacts = Pick<ReadServer, 'isMariaDb' | 'identity' | 'database'>
 
 /** A fencing source, or why there is none. */
 export type Fencing = Fence | string
 
-/** What named locks need came with these. */
-const OLDEST_MARIADB = 10_06
-const OLDEST_MYSQL = 8_00
-
 /** Which database was asked for, as the program has written it. */
 export async function checkServer(server: ServerConnection, database: string | null): Promise<ServerFacts> {
-  const row = (await server.say(FACTS))[0]!
-  const [id, version, comment, readOnly, current, foldsNames, where] = row
-  if (Number(id) !== server.threadId) throw new PoolerDetectedError(SWITCHED)
-  const isMariaDb = checkProduct(String(version), String(comment))
-  const more = new Map((await server.say(MORE_FACTS)).map(([name, value]) => [name, String(value)]))
-  const isOn = (name: string): boolean => /^(?:on|1)$/i.test(more.get(name) ?? '')
-  if (isOn('wsrep_on'))
+  const facts = await readServer(server)
+  if (!facts.isOwnSession) throw new PoolerDetectedError(SWITCHED)
+  if (facts.isCluster)
     throw new ConnectionError(
-      'this server is a node of a Galera cluster, where a named lock excludes nobody on the other nodes. Backend "table", locks in rows, is not made for MySQL yet',
+      'this server is a node of a Galera cluster, where a named lock excludes nobody on the other nodes: backend "table" keeps locks in rows, which do',
       { retryable: false },
     )
-  if ((more.get('group_replication_group_name') ?? '') !== '')
+  if (facts.group !== null)
     throw new ConnectionError(
-      'this server is in a replication group, where a named lock excludes nobody on the other servers. Backend "table", locks in rows, is not made for MySQL yet',
+      'this server is in a replication group, where a named lock excludes nobody on the other servers',
       { retryable: false },
     )
   // Worth another try: a fail-over makes it the primary, or leads the same name to another server.
-  if (Number(readOnly) !== 0 || isOn('super_read_only') || isOn('innodb_read_only'))
+  if (facts.isReadOnly)
     throw new ConnectionError('this server is read-only: a named lock here excludes nobody on the primary')
-  checkDatabase(database, Number(foldsNames))
-  const identity = `${where} ${more.get('server_uuid') ?? more.get('server_uid') ?? ''}`.trim()
-  return { isMariaDb, identity, database: current === null ? null : String(current) }
-}
-
-/** True if it is MariaDB. */
-function checkProduct(version: string, comment: string): boolean {
-  const product = `${version} ${comment}`
-  const other = /vitess|planetscale|tidb|oceanbase|singlestore|clickhouse/i.exec(product)
-  if (other !== null)
-    throw new ConnectionError(
-      `this server is ${other[0]}, where named locks are not known to exclude anybody`,
-      {
-        retryable: false,
-      },
-    )
-  const isMariaDb = /mariadb/i.test(product)
-  // Behind replication, MariaDB calls itself 5.5.5-10.11.
-  const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(version.replace(/^5\.5\.5-/, '')) ?? []
-  const number = Number(major) * 100 + Number(minor)
-  if (number >= (isMariaDb ? OLDEST_MARIADB : OLDEST_MYSQL)) return isMariaDb
-  throw new ConnectionError(
-    `${isMariaDb ? 'MariaDB' : 'MySQL'} ${version} is too old: lock sessions need JSON_TABLE, which came with ` +
-      'MariaDB 10.6 and MySQL 8.0',
-    { retryable: false },
-  )
-}
-
-/** Names of locks have the database in them as it was written: two ways to write one database would be two namespaces. */
-function checkDatabase(database: string | null, foldsNames: number): void {
-  if (database === null || foldsNames === 0 || database === database.toLowerCase()) return
-  throw new ConnectionError(
-    `this server takes "${database}" and "${database.toLowerCase()}" for one database: write its name in lower case`,
-    { retryable: false },
-  )
+  checkDatabase(database, facts.foldsNames)
+  return facts
 }
 
 /** The settings that the lease depends on, read back. */

@@ -31,13 +31,6 @@ export interface BriefRow {
   readonly awaited: string | null
 }
 
-export function isBrief(asked: readonly Asked[]): boolean {
-  for (const { code } of asked)
-    if (code !== CODE.tryExclusive && code !== CODE.releaseExclusive && code !== CODE.newExclusive)
-      return false
-  return true
-}
-
 export function encodeBrief(asked: readonly Asked[]): EncodedBrief {
   const made: number[] = []
   const rows: number[] = []

@@ -1,9 +1,9 @@
-import type { Asked } from '../../rows/operations.js'
+import { isBrief, type Asked } from '../../rows/operations.js'
 import { shapesOf, type RowSemaphore } from '../../rows/row-key.js'
-import type { Asking, MemberState, Reply, RowStore } from '../../rows/row-store.js'
+import type { Asking, MemberState, Reply, RowStore, TakenSlots } from '../../rows/row-store.js'
 import { decodeAsk, encodeAsk, type AskRow } from './batch.js'
 import { BATCH, CALL_BATCH } from './batch-sql.js'
-import { decodeBrief, encodeBrief, isBrief, type BriefRow } from './brief-batch.js'
+import { decodeBrief, encodeBrief, type BriefRow } from './brief-batch.js'
 import { BRIEF_BATCH, CALL_BRIEF_BATCH } from './brief-batch-sql.js'
 import {
   ABANDON,
@@ -108,22 +108,15 @@ export class PostgresRows implements RowStore {
     return row!.floor
   }
 
-  async takeSlots(
-    keys: readonly string[],
-    atMost: number,
-    { id, epoch, dead }: Asking,
-  ): Promise<{ floor: string | null; taken: string | null }> {
+  async takeSlots(keys: readonly string[], atMost: number, { id, epoch, dead }: Asking): Promise<TakenSlots> {
     const values = [keys, atMost, String(id), epoch, dead]
-    const [row] = await this.#runner.rows<{ floor: string | null; taken: string | null }>(
-      STATEMENTS.take,
-      values,
-    )
+    const [row] = await this.#runner.rows<TakenSlots>(STATEMENTS.take, values)
     return row!
   }
 
-  async ownSlots(keys: readonly string[], id: number): Promise<string | null> {
+  async ownSlots(keys: readonly string[], { id }: Asking): Promise<TakenSlots> {
     const [row] = await this.#runner.rowsAtLast<{ taken: string | null }>(STATEMENTS.own, [keys, String(id)])
-    return row!.taken
+    return { floor: '', taken: row!.taken }
   }
 
   async wake(key: string, id: number, atMost: number): Promise<number> {

@@ -3,10 +3,9 @@ import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
 import {
   decodeBrief,
   encodeBrief,
-  isBrief,
   type BriefRow,
 } from '../../../../../src/dialect/postgres/table/brief-batch.js'
-import { CODE, FLAG, type Asked } from '../../../../../src/dialect/rows/operations.js'
+import { CODE, FLAG, isBrief, type Asked } from '../../../../../src/dialect/rows/operations.js'
 
 const { newExclusive, tryExclusive, releaseExclusive, waitExclusive, newShared } = CODE
 

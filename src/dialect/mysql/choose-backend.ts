@@ -1,0 +1,42 @@
+import { hostname } from 'node:os'
+import { show } from '../../base/options.js'
+import { systemRandom } from '../../base/random.js'
+import type { Dialect } from '../dialect.js'
+import type { MysqlConnection } from './connection/connection.js'
+import { MysqlDialect } from './mysql-dialect.js'
+import { MysqlTableDialect } from './table/table-dialect.js'
+
+/** How locks are kept, and what the program has said of it. */
+export interface BackendOptions {
+  readonly backend?: unknown
+  readonly leaseMs?: number | undefined
+  readonly strict?: boolean | undefined
+}
+
+/** What a backend can't do, as early as it can be said. */
+export function backendProblems({ backend = 'named', leaseMs, strict }: BackendOptions): string[] {
+  const problems: string[] = []
+  if (backend !== 'named' && backend !== 'table')
+    problems.push(`"backend" must be "named" or "table", got ${show(backend)}`)
+  if (backend === 'named' && Number.isInteger(leaseMs) && (leaseMs! % 1000 !== 0 || leaseMs! < 2000))
+    problems.push(
+      `"leaseMs" must be whole seconds, 2000 at least, because the server counts in seconds: got ${leaseMs}`,
+    )
+  if (backend === 'table' && Number.isInteger(leaseMs) && leaseMs! < 2000)
+    problems.push(`"leaseMs" must be 2000 at least with backend "table": got ${leaseMs}`)
+  if (backend === 'named' && strict === true)
+    problems.push('"strict" can\'t be kept with named locks: the server has nothing that outlives a session')
+  return problems
+}
+
+/** `database` is that of all connections, as the program has written it. */
+export function chooseBackend(
+  backend: unknown,
+  database: string | null,
+  pool: { readonly applicationName: string; readonly namespace: string },
+): Dialect<MysqlConnection> {
+  const { applicationName, namespace } = pool
+  const by = `process ${process.pid} on ${hostname()} (${applicationName})`
+  if (backend === 'table') return new MysqlTableDialect({ by, namespace, database, random: systemRandom })
+  return new MysqlDialect(database, { namespace, backend: 'named', by })
+}

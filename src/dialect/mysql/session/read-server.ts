@@ -1,0 +1,82 @@
+import { ConnectionError } from '../../../base/errors.js'
+import type { ServerConnection } from '../connection/server-connection.js'
+import { FACTS, MORE_FACTS } from './attach-sql.js'
+
+/** What a server says of itself, before it is used for locks. */
+export interface ReadServer {
+  readonly isMariaDb: boolean
+  /** Names this server among all. */
+  readonly identity: string
+  readonly database: string | null
+  /** Whether it takes two spellings of the name of a database for one. */
+  readonly foldsNames: boolean
+  /** Whether a statement runs in the session that the handshake has told of. */
+  readonly isOwnSession: boolean
+  /** A node of a Galera cluster. */
+  readonly isCluster: boolean
+  /** The replication group that it is in. */
+  readonly group: string | null
+  readonly isReadOnly: boolean
+  /** Whether what has been committed is on disk. The nodes of a cluster have it from each other. */
+  readonly isDurable: boolean
+  /** Whether replicas are told of statements only, and not of rows. */
+  readonly logsStatements: boolean
+}
+
+/** What our statements need came with these. */
+const OLDEST_MARIADB = 10_06
+const OLDEST_MYSQL = 8_00
+
+/** @throws {ConnectionError} it is another product, or too old */
+export async function readServer(server: ServerConnection): Promise<ReadServer> {
+  const row = (await server.say(FACTS))[0]!
+  const [id, version, comment, readOnly, current, foldsNames, where] = row
+  const isMariaDb = checkProduct(String(version), String(comment))
+  const more = new Map((await server.say(MORE_FACTS)).map(([name, value]) => [name, String(value)]))
+  const isOn = (name: string): boolean => /^(?:on|1)$/i.test(more.get(name) ?? '')
+  const isCluster = isOn('wsrep_on')
+  return {
+    isMariaDb,
+    identity: `${where} ${more.get('server_uuid') ?? more.get('server_uid') ?? ''}`.trim(),
+    database: current === null ? null : String(current),
+    foldsNames: Number(foldsNames) !== 0,
+    isOwnSession: Number(id) === server.threadId,
+    isCluster,
+    group: more.get('group_replication_group_name') || null,
+    isReadOnly: Number(readOnly) !== 0 || isOn('super_read_only') || isOn('innodb_read_only'),
+    isDurable: isCluster || more.get('innodb_flush_log_at_trx_commit') === '1',
+    logsStatements: isOn('log_bin') && more.get('binlog_format') === 'STATEMENT',
+  }
+}
+
+/** True if it is MariaDB. */
+function checkProduct(version: string, comment: string): boolean {
+  const product = `${version} ${comment}`
+  const other = /vitess|planetscale|tidb|oceanbase|singlestore|clickhouse/i.exec(product)
+  if (other !== null)
+    throw new ConnectionError(
+      `this server is ${other[0]}, where named locks are not known to exclude anybody`,
+      {
+        retryable: false,
+      },
+    )
+  const isMariaDb = /mariadb/i.test(product)
+  // Behind replication, MariaDB calls itself 5.5.5-10.11.
+  const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(version.replace(/^5\.5\.5-/, '')) ?? []
+  const number = Number(major) * 100 + Number(minor)
+  if (number >= (isMariaDb ? OLDEST_MARIADB : OLDEST_MYSQL)) return isMariaDb
+  throw new ConnectionError(
+    `${isMariaDb ? 'MariaDB' : 'MySQL'} ${version} is too old: lock sessions need JSON_TABLE, which came with ` +
+      'MariaDB 10.6 and MySQL 8.0',
+    { retryable: false },
+  )
+}
+
+/** Names of locks have the database in them as it was written: two ways to write one database would be two namespaces. */
+export function checkDatabase(database: string | null, foldsNames: boolean): void {
+  if (database === null || !foldsNames || database === database.toLowerCase()) return
+  throw new ConnectionError(
+    `this server takes "${database}" and "${database.toLowerCase()}" for one database: write its name in lower case`,
+    { retryable: false },
+  )
+}

@@ -1,0 +1,126 @@
+import { ConnectionError, InvalidOptionError } from '../../../base/errors.js'
+import { onAbort } from '../../../base/on-abort.js'
+import type { Borrow, LinkSettings } from '../../dialect.js'
+import type { RowFacts } from '../../rows/link.js'
+import { Member } from '../../rows/member.js'
+import { settle } from '../../rows/settle.js'
+import type { MysqlConnection } from '../connection/connection.js'
+import { claimBackend } from '../records/backend-claim.js'
+import { checkDatabase, readServer, type ReadServer } from '../session/read-server.js'
+import { CALL_JOIN, PLACE } from './member-sql.js'
+import { placeStore } from './place-store.js'
+import { MysqlRows } from './row-store.js'
+import { findOrMakeRows } from './schema.js'
+import { StatementRunner } from './statement-runner.js'
+
+/** The nodes of a cluster need five to six seconds to give up one that is lost, and commit nothing meanwhile. */
+const LEAST_CLUSTER_LEASE_MS = 20_000
+
+export interface Joining {
+  readonly id: number
+  /** How people find the process. */
+  readonly name: string
+  readonly namespace: string
+  /** Of all connections, as the program has written it. */
+  readonly database: string | null
+  readonly settings: LinkSettings
+  readonly ended: (cause: Error) => void
+  /** The session is not wanted any more. */
+  readonly signal: AbortSignal
+}
+
+/** Makes what is missing, if this user may, and puts rows for a lock session into \`lockpool_member\` and \`lockpool_gate\`. */
+export async function join(
+  borrow: Borrow<MysqlConnection>,
+  joining: Joining,
+): Promise<{ member: Member; facts: RowFacts }> {
+  const { signal, settings } = joining
+  signal.throwIfAborted()
+  const runner = new StatementRunner(borrow, settings.leaseMs)
+  const stopAbort = onAbort(signal, () => (runner.isOver = true))
+  try {
+    return await joinOver(runner, joining)
+  } finally {
+    stopAbort()
+  }
+}
+
+async function joinOver(
+  runner: StatementRunner,
+  { id, name, namespace, database, settings, ended, signal }: Joining,
+): Promise<{ member: Member; facts: RowFacts }> {
+  const found = await runner.on(async (connection) => {
+    const server = await readServer(connection)
+    check(server, database, settings)
+    await findOrMakeRows(connection, placeOf(server))
+    await claimBackend(connection, { namespace, backend: 'table', by: name })
+    return { server, host: connection.place }
+  })
+  const place = placeOf(found.server)
+  const where = await settle(placeStore(runner, place), settings.leaseMs, signal)
+  const member = new Member(id, settings.leaseMs, new MysqlRows(runner, place), ended)
+  const floor = await enter(runner, member, [id, settings.leaseMs, namespace, name, where])
+  return { member, facts: factsOf(found.server, found.host, floor, settings) }
+}
+
+function factsOf(server: ReadServer, host: string, floor: string, settings: LinkSettings): RowFacts {
+  return {
+    server: { host, timeline: null, system: null, started: null, instance: server.identity },
+    floor,
+    keepsNames: true,
+    shortfall: server.isDurable
+      ? null
+      : 'innodb_flush_log_at_trx_commit is not 1, so a crash of the server may take back the last locks that were granted',
+    noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
+  }
+}
+
+function placeOf({ isMariaDb }: ReadServer): string {
+  return PLACE[isMariaDb ? 'mariadb' : 'mysql']
+}
+
+function check(server: ReadServer, database: string | null, { leaseMs }: LinkSettings): void {
+  checkDatabase(database, server.foldsNames)
+  if (server.database === null)
+    throw new ConnectionError('backend "table" needs a database in the connection, for its tables', {
+      retryable: false,
+    })
+  if (server.group !== null)
+    throw new ConnectionError(
+      'this server is in a replication group, on which backend "table" has not been tested: it is not offered there',
+      { retryable: false },
+    )
+  if (server.isReadOnly) throw new ConnectionError('this server is read-only, where no lock can be written')
+  if (server.logsStatements)
+    throw new ConnectionError(
+      'binlog_format is STATEMENT, with which the isolation level of backend "table" can\'t be used: ROW or MIXED',
+      { retryable: false },
+    )
+  if (server.isCluster && leaseMs < LEAST_CLUSTER_LEASE_MS)
+    throw new InvalidOptionError([
+      `"leaseMs" must be ${LEAST_CLUSTER_LEASE_MS} at least on a Galera cluster, which commits nothing for some seconds when ` +
+        `it loses a node: got ${leaseMs}`,
+    ])
+}
+
+/**
+ * Inserts the rows. If that or the first look at the others fails, they go again: without a session behind them, they would
+ * stay until another member has seen them stand still for a lease.
+ */
+async function enter(
+  runner: StatementRunner,
+  member: Member,
+  values: readonly (string | number | null)[],
+): Promise<string> {
+  try {
+    const [row] = await runner.call(CALL_JOIN, values)
+    if (row === undefined || row[0] === null)
+      throw new ConnectionError('lockpool_floor has no row, or that of another server')
+    // From the first attempt on this member must know which others are dead.
+    await member.beat()
+    return String(row[0])
+  } catch (error) {
+    await member.leave().catch(() => undefined)
+    throw error
+  }
+}

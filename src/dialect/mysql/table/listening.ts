@@ -1,0 +1,46 @@
+import type { Random } from '../../../base/random.js'
+import type { ListeningConnection, NotificationHandlers } from '../../dialect.js'
+import type { PlaceRow } from '../../rows/place.js'
+import { RowWatch, type Looker } from '../../rows/row-watch.js'
+import type { Waits } from '../../rows/waits.js'
+import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
+import { PLACES } from './member-sql.js'
+
+export interface ListeningPorts {
+  readonly waits: Waits
+  readonly handlers: NotificationHandlers
+  readonly random: Random
+}
+
+/** There is nothing to be notified by: the first waiter of a key looks at its row every few milliseconds, others rarely. */
+export async function listenForRows(
+  connection: ServerConnection,
+  ports: ListeningPorts,
+): Promise<ListeningConnection> {
+  const watch = new RowWatch({ ...ports, looker: lookerOn(connection), source: null })
+  watch.start()
+  return watch
+}
+
+function lookerOn(connection: ServerConnection): Looker {
+  return {
+    places: async (keys, dead) => {
+      const gone = new Set(dead)
+      return (await connection.say(PLACES, [`[${keys.join(',')}]`])).map((row) => placeRow(row, gone))
+    },
+    check: () => connection.ping(),
+    onEnd: (ended) => connection.onEnd(ended),
+  }
+}
+
+function placeRow([key, token, owner, readers, waiters]: OwnRow, dead: ReadonlySet<string>): PlaceRow {
+  return {
+    key: String(key),
+    token: String(token),
+    is_unowned: owner === null || dead.has(String(owner)),
+    is_unread: String(readers)
+      .split(' ')
+      .every((reader) => reader === '' || dead.has(reader)),
+    waiters: waiters === '' || waiters === undefined ? null : String(waiters),
+  }
+}

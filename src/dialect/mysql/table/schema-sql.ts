@@ -1,0 +1,97 @@
+import { batch, brief, PURGE, take } from './batch-sql.js'
+import { beat, JOIN, SETTLE, SWEEP, TIDY } from './member-sql.js'
+
+/** The tables of rows with leases, in the database of the connection. */
+
+const MEMBERS = `VARCHAR(20000) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ' '`
+
+/**
+ * One row per lock session. \`beat\` goes up with each heartbeat. \`dead\` never goes back to 0, and an id is never used again.
+ * What it has is believed on one server, or one cluster, alone.
+ */
+export const CREATE_MEMBER: string = `
+CREATE TABLE IF NOT EXISTS lockpool_member (
+  id BIGINT NOT NULL PRIMARY KEY,
+  beat BIGINT NOT NULL DEFAULT 0,
+  dead TINYINT NOT NULL DEFAULT 0,
+  lease_ms INT NOT NULL,
+  namespace VARCHAR(200) CHARACTER SET utf8mb4 NOT NULL,
+  name VARCHAR(1000) CHARACTER SET utf8mb4 NOT NULL,
+  place VARCHAR(700) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL COMMENT 'the server on which it has joined'
+) ENGINE = InnoDB`
+
+/**
+ * One row per lock session, which each of its statements writes: \`epoch\` goes up where the outcome of a statement is not known,
+ * and statements of an older epoch do nothing. Apart from the member, so that no heartbeat waits for a batch.
+ */
+export const CREATE_GATE: string = `
+CREATE TABLE IF NOT EXISTS lockpool_gate (
+  id BIGINT NOT NULL PRIMARY KEY,
+  epoch BIGINT NOT NULL DEFAULT 0,
+  floor BIGINT NOT NULL COMMENT 'tokens of new rows begin above it',
+  uses BIGINT NOT NULL DEFAULT 0
+) ENGINE = InnoDB`
+
+/**
+ * One row per key, with everything about it. \`owner\` has it exclusively, \`readers\` have it shared. \`waiters\` stand in the order
+ * in which they came: a writer as its id, a reader as minus its id. A lock that was given up is kept for the first of them.
+ * \`freed\` is who has given up the grant of \`token\`.
+ */
+export const CREATE_LEASE: string = `
+CREATE TABLE IF NOT EXISTS lockpool_lease (
+  k BIGINT NOT NULL PRIMARY KEY,
+  owner BIGINT NULL,
+  freed BIGINT NULL,
+  token BIGINT NOT NULL,
+  readers ${MEMBERS},
+  waiters ${MEMBERS}
+) ENGINE = InnoDB`
+
+/** One row: no new row of a lock begins with a smaller token. And the server on which rows are believed. */
+export const CREATE_FLOOR: string = `
+CREATE TABLE IF NOT EXISTS lockpool_floor (
+  id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
+  floor BIGINT NOT NULL,
+  place VARCHAR(700) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  uses BIGINT NOT NULL DEFAULT 0
+) ENGINE = InnoDB`
+
+export const FILL_FLOOR: string = `INSERT IGNORE INTO lockpool_floor (id, floor) VALUES (1, 0)`
+
+export const TABLES: readonly string[] = ['member', 'gate', 'lease', 'floor'].map(
+  (name) => `lockpool_${name}`,
+)
+
+export const CREATE_TABLES: readonly string[] = [
+  CREATE_MEMBER,
+  CREATE_GATE,
+  CREATE_LEASE,
+  CREATE_FLOOR,
+  FILL_FLOOR,
+]
+
+/** By their names. What it is called with, or what it answers, is another procedure: processes of both kinds may be there at once. */
+export function procedures(place: string): ReadonlyMap<string, string> {
+  return new Map([
+    ['lockpool_purge_1', PURGE],
+    ['lockpool_brief_1', brief(place)],
+    ['lockpool_batch_1', batch(place)],
+    ['lockpool_take_1', take(place)],
+    ['lockpool_join_1', JOIN],
+    ['lockpool_beat_1', beat(place)],
+    ['lockpool_sweep_1', SWEEP],
+    ['lockpool_tidy_1', TIDY],
+    ['lockpool_settle_1', SETTLE],
+  ])
+}
+
+/** What of it is there, as far as this user may see. */
+export const FIND_TABLES: string = `
+SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND LEFT(TABLE_NAME, 9) = 'lockpool_'`
+
+export const FIND_PROCEDURES: string = `
+SELECT ROUTINE_NAME FROM information_schema.ROUTINES
+WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_TYPE = 'PROCEDURE' AND LEFT(ROUTINE_NAME, 9) = 'lockpool_'`
+
+/** A procedure keeps what is set when it is made. */
+export const PLAIN_MODE: string = `SET SESSION sql_mode = 'STRICT_TRANS_TABLES'`

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest'
+import {
+  decodeBatch,
+  decodeBrief,
+  encodeBatch,
+  encodeBrief,
+} from '../../../../../src/dialect/mysql/table/batch.js'
+import { encodeRowKey } from '../../../../../src/dialect/mysql/table/key.js'
+import { CODE, FLAG, type Asked } from '../../../../../src/dialect/rows/operations.js'
+import { OutcomeUnknown } from '../../../../../src/dialect/rows/statement-runner.js'
+
+const { tryExclusive, newExclusive, releaseExclusive, waitShared } = CODE
+
+function asked(name: string, code: number, token = 0n): Asked {
+  return { operation: { kind: 'try', mode: 'exclusive', key: encodeRowKey(name, '') }, code, token }
+}
+
+const bitsOf = ({ operation }: Asked): bigint => BigInt(operation.key.bits)
+
+test('operations are sent in the order of their keys as the server has it', () => {
+  const batch = Array.from({ length: 50 }, (_, i) => asked(`key ${i}`, waitShared, BigInt(i)))
+  const { operations, order } = encodeBatch(batch)
+  const sorted = batch.toSorted((a, b) => (bitsOf(a) < bitsOf(b) ? -1 : 1))
+  expect(order.map((i) => batch[i])).toEqual(sorted)
+  expect(operations).toBe(
+    `[${sorted.map((each) => `[${bitsOf(each)},${waitShared},${each.token}]`).join(',')}]`,
+  )
+})
+
+test('answers go back to who asked, and what is left out has not been done', () => {
+  const batch = ['a', 'b', 'c'].map((name) => asked(name, waitShared))
+  const { order } = encodeBatch(batch)
+  const told = decodeBatch(' 3:2:4096', batch, order)
+  const last = order[2]!
+  expect(told[last]).toEqual({ flags: FLAG.reads, token: '4096' })
+  expect(told.filter((each) => each === null)).toHaveLength(2)
+  expect(decodeBatch('', batch, order)).toEqual([null, null, null])
+})
+
+test('a brief batch tells what was made, taken, given up, and who has to ask as the first waiter', () => {
+  const batch = [
+    asked('new', newExclusive),
+    asked('free', tryExclusive),
+    asked('taken', tryExclusive),
+    asked('first', tryExclusive),
+    asked('ours', releaseExclusive, 2048n),
+    asked('lost', releaseExclusive, 1024n),
+    asked('wanted', releaseExclusive, 3072n),
+  ]
+  const brief = encodeBrief(batch)
+  const words: Readonly<Record<number, string>> = { 1: '5120', 2: 'n', 3: 'q', 4: 'd', 5: 'n', 6: 'w' }
+  const done = brief.order.map((i) => words[i]).join(' ')
+  const { told, first } = decodeBrief(['2048', 1, null, done], batch, brief)
+  expect(told).toEqual([
+    { flags: FLAG.owns, token: '3072' },
+    { flags: FLAG.owns, token: '5120' },
+    null,
+    null,
+    { flags: FLAG.isFree, token: '' },
+    null,
+    { flags: FLAG.isFree | FLAG.isAwaited, token: '' },
+  ])
+  expect(first).toEqual([3])
+})
+
+test('of rows that were to be new, those that others have made meanwhile are not ours', () => {
+  const batch = [asked('a', newExclusive), asked('b', newExclusive)]
+  const { told } = decodeBrief(['0', 1, batch[1]!.operation.key.bits, null], batch, encodeBrief(batch))
+  expect(told).toEqual([null, { flags: FLAG.owns, token: '1024' }])
+})
+
+test('an answer that was cut is no answer: what has happened is looked for', () => {
+  const batch = [asked('a', tryExclusive), asked('b', tryExclusive)]
+  expect(() => decodeBrief(['0', 0, null, '1024'], batch, encodeBrief(batch))).toThrow(OutcomeUnknown)
+})
