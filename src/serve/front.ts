@@ -137,8 +137,13 @@ export class Front {
   async #accept(socket: Socket): Promise<void> {
     const starting = new StartingConnection(socket, this.#rules, this.#ports.clock)
     this.#starting.add(starting)
-    // Connections that have not logged in must not keep out clients that do.
-    if (this.#isDraining || this.#starting.size > this.#options.maxClients) starting.destroy()
+    if (this.#isDraining) starting.destroy()
+    // Connections that do not log in must not keep out clients that do: the oldest has had the most time for it.
+    if (this.#starting.size > this.#options.maxClients)
+      for (const oldest of this.#starting) {
+        oldest.destroy()
+        break
+      }
     const arrival = await starting.arrive()
     this.#starting.delete(starting)
     if (arrival === null) {

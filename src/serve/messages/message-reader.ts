@@ -15,6 +15,9 @@ const MAX_STARTUP_BYTES = 10_000
 /** Before a client is known it may send so much in one message: a password, not more. */
 export const MAX_LOGIN_BYTES = 10_000
 
+/** Smaller chunks are joined, so that each byte is copied a few times at most. */
+const SMALL_BYTES = 4096
+
 const NOTHING: Buffer = Buffer.alloc(0)
 
 /**
@@ -31,6 +34,11 @@ export class MessageReader {
   #chunks: Buffer[] = []
   #length = 0
 
+  /** How many buffers hold what waits. */
+  get buffers(): number {
+    return this.#chunks.length + 1
+  }
+
   /** Bytes that wait for the rest of a message. */
   get pending(): number {
     return this.#length - this.#at
@@ -46,6 +54,17 @@ export class MessageReader {
     }
     this.#chunks.push(chunk)
     this.#length += chunk.length
+    this.#joinSmall()
+  }
+
+  /** A client that sends byte by byte must not make us keep a buffer for each. */
+  #joinSmall(): void {
+    const chunks = this.#chunks
+    for (let last = chunks.length - 1; last > 0; last--) {
+      const [before, behind] = [chunks[last - 1]!, chunks[last]!]
+      if (before.length > behind.length || before.length >= SMALL_BYTES) return
+      chunks.splice(last - 1, 2, Buffer.concat([before, behind]))
+    }
   }
 
   /**

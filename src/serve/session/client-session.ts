@@ -176,7 +176,8 @@ export class ClientSession extends Expiring implements QuerySession {
     if (this.#isOver) return
     this.#isOver = true
     this.callOff()
-    this.#times.cancel(new FatalError('08006', 'the client has gone'))
+    // An error costs more than all else of this, and ten thousand clients may go at once.
+    if (this.#isWorking) this.#times.cancel(new FatalError('08006', 'the client has gone'))
     this.locks.close()
     this.permits.close()
     this.passing?.close()

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startFront, startServer, type Server, type Target } from '../../../drivers/target.js'
+import { DRIVER_TRACES } from '../../../drivers/twins/driver-traces.js'
 import type { Frame } from '../../../drivers/twins/frames.js'
 import type { Group } from '../../../drivers/twins/random-script.js'
 import { compareScript, inWords, runTwins, type Ports } from '../../../drivers/twins/twins.js'
@@ -235,6 +236,7 @@ test.each<[string, readonly Group[]]>([
       [{ is: 'bind', portal: '', name: '', formats: [], values: ['8'], results: [] }, SYNC],
     ],
   ],
+  ...Object.entries(DRIVER_TRACES),
 ])('%s', async (_, script) => {
   const difference = await compareScript(
     0,

@@ -37,6 +37,21 @@ describe('messages of a client', () => {
     )
   })
 
+  test('that come byte by byte take no more room than their bytes', () => {
+    const from = reader(1 << 20)
+    const body = Buffer.alloc(200_000, 'x')
+    const bytes = message(0x51, body)
+    let most = 0
+    for (let at = 0; at < bytes.length - 1; at++) {
+      from.push(bytes.subarray(at, at + 1))
+      most = Math.max(most, from.buffers)
+    }
+    expect(most).toBeLessThan(100)
+    expect(from.next()).toBeNull()
+    from.push(bytes.subarray(-1))
+    expect(from.next()!.body.equals(body)).toBe(true)
+  })
+
   test('that are longer than allowed are refused before they are there', () => {
     const from = reader(100)
     from.push(Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff]))
