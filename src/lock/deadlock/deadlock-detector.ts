@@ -121,7 +121,7 @@ export class DeadlockDetector implements Seeker {
     if (round !== wait.round || wait.inQueue.hasLeft) return
     const name = cycle.steps.map((step) => step.wait).join(' ')
     if (wait.foundBefore.has(name)) return void this.#verify(wait, cycle)
-    wait.found.add(name)
+    wait.found = new Set([...wait.found, name])
     if (wait.found.size === 1 && !wait.isConfirming) this.#search(wait, true)
   }
 

@@ -7,6 +7,8 @@ import { ConversionWaiter } from '../handle/conversion-waiter.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter } from '../handle/lock-waiter.js'
 
+const NONE: ReadonlySet<string> = new Set()
+
 /** Searches for the cycles that a wait may be part of: the detector of its pool. */
 export interface Seeker {
   due(wait: FramedWait): void
@@ -39,8 +41,8 @@ export class FramedWait extends Expiring {
   /** Whether this round was started at once, to see a cycle for the second time. */
   isConfirming = false
   /** Cycles found in this round and in the previous one, as the ids of their waits. */
-  found: Set<string> = new Set()
-  foundBefore: ReadonlySet<string> = new Set()
+  found: ReadonlySet<string> = NONE
+  foundBefore: ReadonlySet<string> = NONE
   /** Whether the server is being asked to confirm a cycle that was found twice. */
   isVerifying = false
   /** Whether it has asked the process to listen for notifications. */
@@ -71,7 +73,7 @@ export class FramedWait extends Expiring {
     this.round++
     this.isConfirming = isConfirming
     this.foundBefore = this.found
-    this.found = new Set()
+    this.found = NONE
   }
 
   expire(): void {

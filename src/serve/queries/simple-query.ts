@@ -4,7 +4,6 @@ import { describeAsText } from '../messages/usual-answers.js'
 import type { Statement } from '../sql/statement.js'
 import { UNBOUND } from '../prepared/bound.js'
 import { checkEvaluations, checkMayRun, isAnsweredHere, refusal } from '../statements/executor.js'
-import type { Outcome } from '../statements/outcome.js'
 import type { QuerySession } from './query-session.js'
 import { resultColumns } from '../statements/result-columns.js'
 import { complete, runStatement, sendOutcome } from './run-statement.js'
@@ -46,9 +45,15 @@ async function runOne(statement: Statement, isPart: boolean, session: QuerySessi
     const columns = resultColumns(statement, [])
     if (statement.parameterCount > 0) throw new SqlError('42P02', 'there is no parameter $1')
     if (columns !== null) link.send(describeAsText(columns))
-    const outcome = await runUnnamed(statement, session)
-    sendOutcome(session, outcome, columns, [])
-    return complete(session, outcome)
+    session.prepared.removePortal('')
+    try {
+      const outcome = await runStatement(statement, UNBOUND, session)
+      sendOutcome(session, outcome, columns, [])
+      return complete(session, outcome)
+    } catch (error) {
+      if (session.transaction.isBlock) leavePortal(statement, session)
+      throw error
+    }
   }
   if (!mayPass(statement, session)) throw refusal(statement)
   session.begin()
@@ -58,17 +63,10 @@ async function runOne(statement: Statement, isPart: boolean, session: QuerySessi
   await passing!.query(statement.text)
 }
 
-/** It has the unnamed portal while it runs, and leaves it behind in a block that it fails. */
-async function runUnnamed(statement: Statement, session: QuerySession): Promise<Outcome> {
-  const { prepared, transaction } = session
-  prepared.removePortal('')
-  try {
-    return await runStatement(statement, UNBOUND, session)
-  } catch (error) {
-    const unnamed = { name: '', statement, declared: [], types: [] }
-    if (transaction.isBlock) prepared.addPortal({ name: '', prepared: unnamed, bound: UNBOUND, hasRun: true })
-    throw error
-  }
+/** What failed a block leaves its portal behind, in which it ran. */
+function leavePortal(statement: Statement, { prepared }: QuerySession): void {
+  const unnamed = { name: '', statement, declared: [], types: [] }
+  prepared.addPortal({ name: '', prepared: unnamed, bound: UNBOUND, hasRun: true })
 }
 
 /** Whether a statement that is not answered here may go to the upstream. */

@@ -12,7 +12,21 @@ import { typeOf } from './result-columns.js'
 import type { StatementContext } from './statement-context.js'
 
 /** Runs the columns of a SELECT one after the other, as PostgreSQL does. @throws {SqlError} {LockError} */
-export async function runSelect(
+export function runSelect(
+  statement: SelectStatement,
+  bound: Bound,
+  context: StatementContext,
+): Outcome | Promise<Outcome> {
+  const [first] = statement.columns
+  if (statement.columns.length > 1 || first === undefined || first.isHidden)
+    return runColumns(statement, bound, context)
+  const notices: Report[] = []
+  const pending = columnValue(first.value, bound, context, notices)
+  const outcomeOf = (value: Value): Outcome => oneRow([cast(first, value, bound)], TAG.selectOne, notices)
+  return pending instanceof Promise ? pending.then(outcomeOf) : outcomeOf(pending)
+}
+
+async function runColumns(
   statement: SelectStatement,
   bound: Bound,
   context: StatementContext,

@@ -73,7 +73,7 @@ test('a wait is known to the bodies around it until it ends, and forgets what it
     isListening: false,
   })
 
-  wait.found.add('circle')
+  wait.found = new Set(['circle'])
   wait.nextRound(true)
   expect([wait.round, wait.isConfirming, [...wait.foundBefore], wait.found.size]).toEqual([
     1,
