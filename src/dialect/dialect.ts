@@ -8,6 +8,7 @@ import type { PermitOperation, PermitReply, SemaphoreCode } from './permit-opera
 import type { Queryable } from './queryable.js'
 import type { SeenTokens } from './seen-tokens.js'
 import type { ServerName } from './server-name.js'
+import type { ReleaseRequest } from './release-request.js'
 import type { ReportRow } from './session-report.js'
 
 /** What the lock layer asks of every lock session. */
@@ -80,6 +81,8 @@ export interface LockLink {
   readonly keepsNames: boolean
   /** Whether there is a place to say since when its locks are held, by `writeReports`. */
   readonly keepsReports: boolean
+  /** Whether there is a place where other programs ask for its locks, read by `takeReleaseRequests`. Default false. */
+  readonly hearsRequests?: boolean
 
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
@@ -276,6 +279,9 @@ export interface Dialect<C extends object> {
 
   /** Writes down what processes say of their sessions, for others to see: `clockMs` is now, by the clock they speak of. */
   writeReports(connection: C, rows: readonly ReportRow[], clockMs: number): Promise<void>
+
+  /** Requests of other programs to holders of locks on these sessions, each of them once. On a borrowed connection. */
+  takeReleaseRequests?(connection: C, serverIds: readonly number[]): Promise<readonly ReleaseRequest[]>
 
   /** What a failed operation means for its caller. */
   explain(error: unknown): LockError

@@ -6,6 +6,8 @@ import { orAbort } from '../base/or-abort.js'
 import type { Random } from '../base/random.js'
 import type { Dialect, LockLink } from '../dialect/dialect.js'
 import type { NamedKey } from '../dialect/named-key.js'
+import { keyText } from '../dialect/key-words.js'
+import type { ReleaseRequest } from '../dialect/release-request.js'
 import type { SessionReport } from '../dialect/session-report.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
 import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
@@ -26,6 +28,7 @@ import { untilAnswered } from './session/getting-ready.js'
 import { watchPrimary, type PrimaryWatch } from './session/primary-watch.js'
 import { Semaphores } from './semaphore/semaphores.js'
 import { ReportBoard } from './session/report-board.js'
+import { requestedLocks } from './session/requested-locks.js'
 import { sessionReports } from './session/session-reports.js'
 import type { Client } from './session/departure.js'
 import type { Session, SessionState } from './session/session.js'
@@ -299,7 +302,18 @@ export class Engine<C extends object>
   #reportBoard(dialect: Dialect<C>): ReportBoard<C> {
     const { connections, clock } = this
     const reports = this.reports.bind(this)
-    return new ReportBoard({ connections, dialect, clock, reports, warn: this.warn.bind(this) })
+    return new ReportBoard({
+      ...{ connections, dialect, clock, reports, warn: this.warn.bind(this) },
+      requested: (request) => this.agenda.run(() => this.#requested(request)),
+    })
+  }
+
+  #requested(request: ReleaseRequest): void {
+    for (const lock of requestedLocks(request, this.keys.entries, this.semaphores.entries)) {
+      const { key, mode, heldMs } = lock
+      this.events.emit('lock:requested', { key: keyText(key), mode, heldMs, reason: request.reason })
+      this.agenda.defer(() => lock.request(request.reason))
+    }
   }
 
   #keyNames(dialect: Dialect<C>): KeyNames<C> {

@@ -46,6 +46,16 @@ export interface LockEvents {
     readonly heldMs: number
     readonly where: string
   }
+  /**
+   * Another program asks for the lock (`lockpool break KEY --ask`), for this reason if it gave one. `lock.requested` aborts.
+   * The lock stays held until it is released.
+   */
+  'lock:requested': {
+    readonly key: string
+    readonly mode: LockMode
+    readonly heldMs: number
+    readonly reason: string | null
+  }
   /** The lock ended without `release`. */
   'lock:lost': {
     readonly key: string

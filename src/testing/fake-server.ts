@@ -22,6 +22,7 @@ import {
 } from '../dialect/lock-operation.js'
 import type { PermitOperation, PermitReply } from '../dialect/permit-operation.js'
 import type { Queryable } from '../dialect/queryable.js'
+import type { ReleaseRequest } from '../dialect/release-request.js'
 import type { ReportRow } from '../dialect/session-report.js'
 import { FakeConnection } from './fake-connection.js'
 import { FakeGuard } from './fake-guard.js'
@@ -69,6 +70,8 @@ export class FakeServer {
   readonly names: Map<string, string> = new Map()
   /** Everything that was ever recorded about sessions. */
   readonly reports: (ReportRow & { readonly clockMs: number })[] = []
+  /** Requests for locks that no process has read yet. */
+  releaseRequests: readonly ReleaseRequest[] = []
   readonly clock: Clock
   readonly #random: Random | null
   readonly #latencyMs: number
@@ -175,8 +178,16 @@ export class FakeServer {
       connection.ask(() => names.forEach(({ code, name }) => this.names.set(code.id, name))),
     writeReports: (connection, rows, clockMs) =>
       connection.ask(() => rows.forEach((row) => this.reports.push({ ...row, clockMs }))),
+    takeReleaseRequests: (connection, serverIds) =>
+      connection.ask(() => this.#takeReleaseRequests(serverIds)),
     explain: (error) =>
       error instanceof LockError ? error : new ConnectionError(String(error), { cause: error }),
+  }
+
+  #takeReleaseRequests(serverIds: readonly number[]): readonly ReleaseRequest[] {
+    const taken = this.releaseRequests.filter(({ serverId }) => serverIds.includes(serverId))
+    this.releaseRequests = this.releaseRequests.filter((request) => !taken.includes(request))
+    return taken
   }
 
   /** Ends a session: its locks are released, and its client learns of it unless the network is cut. */
@@ -249,6 +260,7 @@ export class FakeServer {
       shortfall: null,
       keepsNames: this.#keepsNames,
       keepsReports: this.#keepsReports,
+      hearsRequests: this.#keepsReports,
       longestWaitMs: this.longestWaitMs,
       ...this.#operations(connection, settings, draws),
       delayEnded: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),

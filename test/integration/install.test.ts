@@ -34,7 +34,19 @@ async function objects(): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-const ALL = ['backend', 'fence', 'guard', 'hold', 'key_name', 'leader', 'report', 'run', 'secret', 'timeline']
+const ALL = [
+  'backend',
+  'fence',
+  'guard',
+  'hold',
+  'key_name',
+  'leader',
+  'release_request',
+  'report',
+  'run',
+  'secret',
+  'timeline',
+]
 
 test('install makes what a role without rights needs for tokens and strict mode, and can be repeated', async () => {
   await world.database.query(`CREATE ROLE "The App" LOGIN PASSWORD 'app'; CREATE ROLE worker`)

@@ -14,6 +14,10 @@ import {
   queueUp,
   UPGRADE_TIMELINE,
 } from '../../dialect/postgres/schema/schema-sql.js'
+import {
+  CREATE_RELEASE_REQUESTS,
+  releaseRequestGrantsTo,
+} from '../../dialect/postgres/records/release-request-sql.js'
 import { CREATE_REPORTS, reportGrantsTo } from '../../dialect/postgres/records/report-sql.js'
 import {
   CREATE_BATCH_FUNCTIONS,
@@ -39,7 +43,7 @@ const FLAGS: InstallFlags = {
   }),
   'no-key-names': toggle({
     meaning:
-      'leave out the tables in which pools record names of keys and ages of locks, for lockpool ls, who, top and dashboard',
+      'leave out the tables for names of keys, ages of locks and requests to holders, for lockpool ls, who, top, break --ask and dashboard',
   }),
   backend: {
     value: 'BACKEND',
@@ -75,7 +79,8 @@ function statementsFor({ backend, keyNames, roles }: Wanted): readonly string[] 
   const names = [
     CREATE_KEY_NAMES,
     CREATE_REPORTS,
-    ...roles.flatMap((role) => [keyNameGrantsTo(role), reportGrantsTo(role)]),
+    CREATE_RELEASE_REQUESTS,
+    ...roles.flatMap((role) => [keyNameGrantsTo(role), reportGrantsTo(role), releaseRequestGrantsTo(role)]),
   ]
   const rows = [...CREATE_TABLES, ...CREATE_BATCH_FUNCTIONS, ...roles.flatMap(tableGrantsTo)]
   return [
@@ -91,8 +96,8 @@ function statementsFor({ backend, keyNames, roles }: Wanted): readonly string[] 
 export const command: Command<InstallFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Creates the schema lockpool in a database: a sequence for fencing tokens, small tables for guards, leaders, strict mode and facts about the server, a secret for messages between processes, and two tables for people who inspect locks: names of keys, and ages of locks. Existing objects are kept, or upgraded.',
-    'A pool whose role may create a schema does the same at its first use, except for the last two tables. Locks alone need none of it.',
+    'Creates the schema lockpool in a database: a sequence for fencing tokens, small tables for guards, leaders, strict mode and facts about the server, a secret for messages between processes, and three tables for people who inspect locks: names of keys, ages of locks, and requests to holders. Existing objects are kept, or upgraded.',
+    'A pool whose role may create a schema does the same at its first use, except for the last three tables. Locks alone need none of it.',
   ],
   flags: FLAGS,
   environment: CONNECTION_ENVIRONMENT,

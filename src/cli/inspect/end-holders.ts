@@ -7,20 +7,13 @@ import { EXIT } from '../exit-codes.js'
 import type { Terminal } from '../terminal.js'
 import { jsonLine, printable } from '../../base/printable.js'
 import type { WantedLocks } from './key-argument.js'
+import { askHolders } from './ask-holders.js'
+import type { BreakOrder } from './break-order.js'
 import type { Inspector } from './inspector.js'
 import { holderLines } from './who-view.js'
 
 /** The exit code if the lock was free, or the answer was no. */
 export const NOTHING_ENDED = 1
-
-export interface BreakOrder {
-  readonly wanted: WantedLocks
-  /** Only this one of the holders. */
-  readonly pid: number | null
-  /** No confirmation is needed. */
-  readonly isSure: boolean
-  readonly isJson: boolean
-}
 
 /** The result for one session. */
 interface Ended {
@@ -60,6 +53,11 @@ export async function endHolders(
     return EXIT.unavailable
   }
   if (!isJson) out.write(`${hitLines(wanted, holders, before, terminal).join('\n')}\n`)
+  if (order.ask !== null) {
+    const status = await askHolders(inspector, order, order.ask, before, terminal)
+    if (status !== 'force') return status
+    return carryOut(inspector, order, await stillHolding(inspector, order, holders), before, terminal)
+  }
   const question =
     holders.length === 1 ? 'End this session? [y/N] ' : `End these ${holders.length} sessions? [y/N] `
   if (!isSure && !/^y(es)?$/i.test(await terminal.ask(question))) {
@@ -124,7 +122,7 @@ async function carryOut(
 }
 
 /** Each session once, also if it has several permits. */
-function holdersOf({ locks }: LockSnapshot, { wanted, pid }: BreakOrder): LockHolder[] {
+export function holdersOf({ locks }: LockSnapshot, { wanted, pid }: BreakOrder): LockHolder[] {
   const bySession = new Map<number, LockHolder>()
   for (const { holders } of locks.filter(wanted.isOne))
     for (const holder of holders)

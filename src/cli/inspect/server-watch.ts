@@ -3,7 +3,9 @@ import { Deferred } from '../../base/deferred.js'
 import { ConnectionError } from '../../base/errors.js'
 import { endSession, lookCarefully } from '../../dialect/postgres/inspect/careful-look.js'
 import type { InspectOptions } from '../../dialect/postgres/inspect/read-server-state.js'
+import { askForRelease, withdrawRequest } from '../../dialect/postgres/records/release-requests.js'
 import type { Queryable } from '../../dialect/queryable.js'
+import type { ReleaseRequest } from '../../dialect/release-request.js'
 import type { ServerSession, ServerState, SessionEnd } from '../../dialect/server-state.js'
 import { snapshotOf, type LockSnapshot } from '../../inspect/snapshot.js'
 import type { ExitStatus } from '../command.js'
@@ -16,9 +18,18 @@ export interface WatchedConnection {
   readonly place: string | null
   look(options: InspectOptions): Promise<ServerState>
   end(session: SessionToEnd): Promise<SessionEnd>
+  /** Asks the holder of a lock to release it. Null where no holder can be asked. */
+  readonly requests: ReleaseRequests | null
   onEnd(listener: () => void): void
   close(): Promise<void>
   destroy(): void
+}
+
+export interface ReleaseRequests {
+  /** False if the session has ended. */
+  ask(request: ReleaseRequest, startedAt: string | null): Promise<boolean>
+  /** True if the holder has not read it. */
+  withdraw(request: ReleaseRequest): Promise<boolean>
 }
 
 export type SessionToEnd = Pick<ServerSession, 'pid' | 'startedAt'>
@@ -36,6 +47,10 @@ export function watchedPostgres(connection: PostgresToWatch): WatchedConnection 
     place: connection.place ?? null,
     look: (options) => lookCarefully(connection, options),
     end: ({ pid, startedAt }) => endSession(connection, pid, startedAt),
+    requests: {
+      ask: (request, startedAt) => askForRelease(connection, request, startedAt),
+      withdraw: (request) => withdrawRequest(connection, request),
+    },
     onEnd: (listener) => connection.onEnd(listener),
     close: () => connection.close(),
     destroy: () => connection.destroy(),
@@ -88,6 +103,16 @@ export class ServerWatch {
 
   end(session: SessionToEnd): Promise<SessionEnd> {
     return this.#ask((connection) => connection.end(session))
+  }
+
+  /** @throws {RequestsUnsupportedError} */
+  askForRelease(request: ReleaseRequest, startedAt: string | null): Promise<boolean> {
+    return this.#ask((connection) => requestsOf(connection).ask(request, startedAt))
+  }
+
+  /** True if the holder has not read it. */
+  withdrawRequest(request: ReleaseRequest): Promise<boolean> {
+    return this.#ask((connection) => requestsOf(connection).withdraw(request))
   }
 
   async close(): Promise<void> {
@@ -146,6 +171,14 @@ export class ServerWatch {
     line?.attempt.abort()
     void line?.connection.then((connection) => connection.destroy()).catch(() => undefined)
   }
+}
+
+/** A database where no holder can be asked. */
+export class RequestsUnsupportedError extends Error {}
+
+function requestsOf({ requests }: WatchedConnection): ReleaseRequests {
+  if (requests === null) throw new RequestsUnsupportedError()
+  return requests
 }
 
 /** As `withInspector`, for PostgreSQL. */

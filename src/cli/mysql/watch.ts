@@ -15,6 +15,7 @@ function watched(server: ServerConnection): WatchedConnection {
     place: null,
     look: ({ names }) => explained(lookAround(server, [...names].map(namedLock))),
     end: ({ pid }) => explained(endSession(server, pid)),
+    requests: null,
     onEnd: (listener) => void server.onEnd(listener),
     close: () => server.close(),
     destroy: () => server.destroy(),

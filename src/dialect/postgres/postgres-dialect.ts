@@ -23,7 +23,9 @@ import { explain } from './connection/server-errors.js'
 import { guard } from './fencing/guard.js'
 import { encodeKey, encodeSemaphore, hashOf } from './keys/key.js'
 import { writeNames } from './records/key-names.js'
+import { takeReleaseRequests } from './records/release-requests.js'
 import { writeReports } from './records/reports.js'
+import type { ReleaseRequest } from '../release-request.js'
 import type { ReportRow } from '../session-report.js'
 import { readLeader, recordLeader } from './records/leader.js'
 import { PostgresLink } from './locks/link.js'
@@ -100,6 +102,13 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
 
   writeReports(connection: PostgresConnection, rows: readonly ReportRow[], clockMs: number): Promise<void> {
     return writeReports(connection, rows, clockMs)
+  }
+
+  takeReleaseRequests(
+    connection: PostgresConnection,
+    sessions: readonly number[],
+  ): Promise<readonly ReleaseRequest[]> {
+    return takeReleaseRequests(LeasedConnection.beneath(connection), sessions)
   }
 
   explain(error: unknown): LockError {

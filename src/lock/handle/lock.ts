@@ -36,6 +36,15 @@ export interface LockKeeper {
 
 const DONE = Promise.resolve()
 
+/** The signals of locks that another program asks for, or whose holder listens for that. Few locks have one. */
+const requests = new WeakMap<Lock, AbortController>()
+
+function requestsFor(lock: Lock): AbortController {
+  let controller = requests.get(lock)
+  if (controller === undefined) requests.set(lock, (controller = new AbortController()))
+  return controller
+}
+
 /** How a lock was lost, and the signal that says so. */
 class Loss {
   readonly error: LockLostError
@@ -133,6 +142,14 @@ export class Lock implements AsyncDisposable {
     return this.#fate.signal
   }
 
+  /**
+   * Aborts once if another program asks for the lock: `lockpool break KEY --ask`. The lock stays held. A holder that can
+   * stop early does so and releases it; others may ignore the request.
+   */
+  get requested(): AbortSignal {
+    return requestsFor(this).signal
+  }
+
   /** Milliseconds since it was granted. */
   get heldMs(): number {
     return this.#keeper.now() - this.#since
@@ -183,6 +200,14 @@ export class Lock implements AsyncDisposable {
   /** Like `release`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release()
+  }
+
+  /** @internal Another program asks for it. */
+  request(reason: string | null): void {
+    if (this.#state !== 'held') return
+    requestsFor(this).abort(
+      new Error(`${this.toString()} is requested${reason === null ? '' : `: ${reason}`}`),
+    )
   }
 
   /** @internal For the keeper: the release is confirmed. */

@@ -21,6 +21,8 @@ export interface Permit extends AsyncDisposable {
   readonly state: 'held' | 'released' | 'lost'
   /** Aborts once, with a LockLostError as its reason, if the permit is lost. Never after a release. */
   readonly signal: AbortSignal
+  /** Aborts once if another program asks for the permit: see `Lock.requested`. */
+  readonly requested: AbortSignal
   /** Milliseconds since it was granted. */
   readonly heldMs: number
   /** The `label` of its options; null without. */

@@ -2,6 +2,7 @@ import type { Cancel, Clock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
 import { inTime } from '../../base/in-time.js'
 import type { Dialect, LockLink } from '../../dialect/dialect.js'
+import type { ReleaseRequest } from '../../dialect/release-request.js'
 import { encodeReport, type ReportRow, type SessionReport } from '../../dialect/session-report.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 
@@ -28,6 +29,8 @@ export interface ReportBoardPorts<C extends object> {
   readonly clock: Clock
   /** What there is to report of each session here. */
   reports(fromMs: number): readonly SessionReport[]
+  /** Another program asks for a lock of this process. */
+  requested(request: ReleaseRequest): void
   warn(message: string, error?: Error): void
 }
 
@@ -42,7 +45,7 @@ interface Told {
  * Records, where the database has a table for that, since when the locks of this process are held, what for, and by which
  * process. The server knows none of it, and an operator who looks into a stuck lock needs all of it. It does so once a
  * second, and only for what lasts, so the path of a lock costs nothing more. It is recorded in advance, because a stuck
- * process may be unable to answer.
+ * process may be unable to answer. With each record it also reads whether other programs ask for these locks.
  */
 export class ReportBoard<C extends object> {
   readonly #ports: ReportBoardPorts<C>
@@ -132,5 +135,16 @@ export class ReportBoard<C extends object> {
     if (news.length === 0) return
     await this.#ports.dialect.writeReports(connection, news, now)
     for (const { serverId, told } of news) if (this.#links.has(serverId)) this.#told.set(serverId, told)
+    await this.#takeRequests(connection, news)
+  }
+
+  async #takeRequests(connection: C, news: readonly News[]): Promise<void> {
+    const { dialect } = this.#ports
+    const hearing = news
+      .map(({ serverId }) => serverId)
+      .filter((serverId) => this.#links.get(serverId)?.hearsRequests === true)
+    if (hearing.length === 0 || dialect.takeReleaseRequests === undefined) return
+    for (const request of await dialect.takeReleaseRequests(connection, hearing))
+      this.#ports.requested(request)
   }
 }

@@ -39,6 +39,7 @@ export class PostgresLink implements LockLink {
   readonly shortfall: string | null
   readonly keepsNames: boolean
   readonly keepsReports: boolean
+  readonly hearsRequests: boolean
   readonly #server: ServerConnection
   readonly #fence: PostgresFence
   readonly #started: string | null
@@ -67,6 +68,7 @@ export class PostgresLink implements LockLink {
     this.shortfall = facts.shortfall
     this.keepsNames = facts.keepsNames
     this.keepsReports = facts.keepsReports
+    this.hearsRequests = facts.hearsRequests
     this.#server = server
     this.#fence = new PostgresFence(server, facts, settings)
     this.#started = facts.started

@@ -163,7 +163,7 @@ SELECT
     WHEN class.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.has_sequence_privilege(class.oid, 'USAGE')
     ELSE pg_catalog.has_table_privilege(class.oid, 'SELECT') AND pg_catalog.has_table_privilege(class.oid, 'INSERT')
       AND pg_catalog.has_table_privilege(class.oid, 'UPDATE') AND CASE
-        WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['hold', 'run', 'key_name', 'report'])
+        WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['hold', 'run', 'key_name', 'report', 'release_request'])
           THEN pg_catalog.has_table_privilege(class.oid, 'DELETE')
         ELSE true END
     END AS is_usable,
@@ -171,7 +171,7 @@ SELECT
     WHEN class.relkind OPERATOR(pg_catalog.=) 'S' THEN pg_catalog.has_sequence_privilege(class.oid, 'UPDATE')
     ELSE pg_catalog.pg_has_role(class.relowner, 'USAGE') END AS is_movable,
   CASE
-    WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['run', 'key_name', 'report'])
+    WHEN class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['run', 'key_name', 'report', 'release_request'])
       THEN class.relpersistence OPERATOR(pg_catalog.=) 'u'
     ELSE class.relpersistence OPERATOR(pg_catalog.=) 'p' END
   AND CASE
@@ -188,7 +188,7 @@ FROM pg_catalog.pg_namespace AS namespace
 LEFT JOIN pg_catalog.pg_class AS class
   ON class.relnamespace OPERATOR(pg_catalog.=) namespace.oid
   AND (class.relname OPERATOR(pg_catalog.=) 'fence' AND class.relkind OPERATOR(pg_catalog.=) 'S'
-    OR class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['timeline', 'run', 'guard', 'hold', 'leader', 'backend', 'key_name', 'report'])
+    OR class.relname OPERATOR(pg_catalog.=) ANY (ARRAY['timeline', 'run', 'guard', 'hold', 'leader', 'backend', 'key_name', 'report', 'release_request'])
       AND class.relkind OPERATOR(pg_catalog.=) 'r')
 LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid OPERATOR(pg_catalog.=) class.oid
 WHERE namespace.nspname OPERATOR(pg_catalog.=) 'lockpool'`

@@ -28,6 +28,8 @@ export interface SchemaFacts {
   readonly keepsNames: boolean
   /** Whether there is a place to say since when locks are held. */
   readonly keepsReports: boolean
+  /** Whether there is a place where others ask holders to release locks. */
+  readonly hearsRequests: boolean
   /** Whether it can be written down how the locks of a namespace are kept. */
   readonly keepsBackend: boolean
   /** No lease of a strict pool may be longer. */
@@ -57,7 +59,16 @@ export const IN_PASSING: Patience = { lockMs: 50, looks: 2 }
 export const LOOK_ONLY: Patience = { ...IN_PASSING, looks: 0 }
 
 type ObjectName =
-  'fence' | 'timeline' | 'run' | 'guard' | 'hold' | 'leader' | 'backend' | 'key_name' | 'report'
+  | 'fence'
+  | 'timeline'
+  | 'run'
+  | 'guard'
+  | 'hold'
+  | 'leader'
+  | 'backend'
+  | 'key_name'
+  | 'report'
+  | 'release_request'
 
 interface FoundObject {
   readonly name: ObjectName | null
@@ -109,6 +120,7 @@ export async function useSchema(
     shortfall,
     keepsNames: objects.key_name?.is_usable === true,
     keepsReports: objects.report?.is_usable === true,
+    hearsRequests: objects.release_request?.is_usable === true,
     keepsBackend: objects.backend?.is_usable === true,
     strictLeaseMs,
     attachDelayMs,
@@ -195,7 +207,7 @@ async function makeMissing(
 ): Promise<{ objects: Objects; refusal: string | null }> {
   const objects = byName(found)
   // What people are to see is kept where somebody has decided so, and not because a pool came by.
-  const { key_name: _, report: __, timeline, ...others } = objects
+  const { key_name: _, report: __, release_request: ___, timeline, ...others } = objects
   const isComplete = timeline !== undefined && Object.keys(others).length === OBJECT_COUNT - 1
   const isOld = timeline?.is_right === false && timeline.is_movable
   if ((isComplete && !isOld) || looks === 0) return { objects, refusal: null }

@@ -51,6 +51,7 @@ const NOTHING = {
   shortfall: null,
   keepsNames: false,
   keepsReports: false,
+  hearsRequests: false,
   keepsBackend: false,
   strictLeaseMs: Infinity,
   attachDelayMs: 0,

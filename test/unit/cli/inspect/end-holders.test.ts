@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
-import { endHolders, type BreakOrder } from '../../../../src/cli/inspect/end-holders.js'
+import type { BreakOrder } from '../../../../src/cli/inspect/break-order.js'
+import { endHolders } from '../../../../src/cli/inspect/end-holders.js'
 import type { Inspector } from '../../../../src/cli/inspect/inspector.js'
 import { wantedLocks } from '../../../../src/cli/inspect/key-argument.js'
+import { RequestsUnsupportedError } from '../../../../src/cli/inspect/server-watch.js'
 import type { Channel, Terminal } from '../../../../src/cli/terminal.js'
 import type { SessionEnd } from '../../../../src/dialect/server-state.js'
 import { snapshotOf } from '../../../../src/inspect/snapshot.js'
@@ -12,6 +14,7 @@ const ORDER: BreakOrder = {
   pid: null,
   isSure: false,
   isJson: false,
+  ask: null,
 }
 
 /** Looks see one holder after the other; what is asked is answered with `answer`. */
@@ -20,8 +23,10 @@ async function breakWith(
   holders: readonly (number | null)[],
   more: Partial<BreakOrder> = {},
   fate: SessionEnd = 'gone',
-): Promise<{ code: number; ended: unknown[]; told: string; questions: string[] }> {
+  isUnread = false,
+): Promise<{ asked: unknown[]; code: number; ended: unknown[]; told: string; questions: string[] }> {
   const ended: unknown[] = []
+  const asked: unknown[] = []
   const questions: string[] = []
   let told = ''
   const channel: Channel = {
@@ -45,6 +50,12 @@ async function breakWith(
       ended.push(pid)
       return fate
     },
+    askForRelease: async (request, startedAt) => {
+      if (more.ask?.reason === 'in MariaDB') throw new RequestsUnsupportedError()
+      asked.push({ ...request, startedAt })
+      return true
+    },
+    withdrawRequest: async () => isUnread,
     look: async () => {
       const pid = holders[Math.min(looks++, holders.length - 1)] ?? null
       const sessions = [1, 2].map((each) => serverSession(each, { startedAt: `start of ${each}` }))
@@ -52,7 +63,7 @@ async function breakWith(
     },
   }
   const code = await endHolders(inspector, { ...ORDER, ...more }, terminal)
-  return { code, ended, told, questions }
+  return { asked, code, ended, told, questions }
 }
 
 test.each(['y', 'yes', 'Y'])('%s ends the holder that was shown', async (answer) => {
@@ -93,4 +104,37 @@ test('a prepared transaction has no session to end', async () => {
   const { code, ended, told } = await breakWith('y', [0])
   expect({ code, ended }).toEqual({ code: 69, ended: [] })
   expect(told).toMatch(/pg_prepared_xacts/)
+})
+
+const ASK = { reason: 'maintenance', waitMs: 0, isForced: false }
+
+test('with --ask a holder that releases the lock keeps its session', async () => {
+  const { code, ended, asked, told, questions } = await breakWith('n', [1, null], { ask: ASK })
+  expect({ code, ended, questions }).toEqual({ code: 0, ended: [], questions: [] })
+  expect(asked).toEqual([
+    { serverId: 1, keyId: '42', permit: null, reason: 'maintenance', startedAt: 'start of 1' },
+  ])
+  expect(told).toMatch(/key 42 was released\n$/)
+})
+
+test.each([
+  [true, 'has not read the request'],
+  [false, 'has read the request, and still holds it'],
+])('with --ask a holder that keeps the lock is named, and not ended', async (isUnread, words) => {
+  const { code, ended, told } = await breakWith('n', [1], { ask: ASK }, 'gone', isUnread)
+  expect({ code, ended }).toEqual({ code: 1, ended: [] })
+  expect(told).toContain(words)
+})
+
+test('with --force it is ended after that; a new holder is not', async () => {
+  const forced = { ask: { ...ASK, isForced: true }, isSure: true }
+  expect(await breakWith('n', [1, 1, 1, null], forced)).toMatchObject({ code: 0, ended: [1] })
+  expect(await breakWith('n', [1, 2], forced)).toMatchObject({ code: 0, ended: [] })
+})
+
+test('where no holder can be asked, nothing is ended, not even with --force', async () => {
+  const ask = { ...ASK, reason: 'in MariaDB', isForced: true }
+  const { code, ended, told } = await breakWith('n', [1], { ask })
+  expect({ code, ended }).toEqual({ code: 69, ended: [] })
+  expect(told).toMatch(/holders in MariaDB and MySQL cannot be asked/)
 })

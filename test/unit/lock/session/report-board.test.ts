@@ -139,3 +139,39 @@ test.each(['', 'null', '[]', '{"process":{}}', '{"holds":[],"waits":[]}', 'not J
     expect(decodeReport(7, text, 0, 0, true)).toBeNull()
   },
 )
+
+test('a request for a lock reaches its holder once: the event, and the signal of the lock', async () => {
+  const world = fakeWorld({ keepsReports: true })
+  const locks = world.pool()
+  const heard: unknown[] = []
+  locks.on('lock:requested', (event) => heard.push(event))
+  const [lock, other] = [await locks.acquire('orders'), await locks.acquire('other')]
+  const { serverId } = locks.snapshot().sessions[0]!
+  const keyId = world.server.dialect.encodeKey('orders', '').id
+  world.server.releaseRequests = [
+    { serverId, keyId, permit: null, reason: 'maintenance' },
+    { serverId: serverId + 1000, keyId, permit: null, reason: 'another session' },
+  ]
+  await world.clock.run(4000)
+
+  expect(heard).toEqual([
+    { key: 'orders', mode: 'exclusive', heldMs: expect.any(Number), reason: 'maintenance' },
+  ])
+  expect(lock.requested.aborted).toBe(true)
+  expect(String(lock.requested.reason)).toContain('maintenance')
+  expect([lock.state, other.requested.aborted, lock.signal.aborted]).toEqual(['held', false, false])
+  await lock.release()
+})
+
+test('a request for a permit reaches the holder of that permit', async () => {
+  const world = fakeWorld({ keepsReports: true })
+  const locks = world.pool()
+  const permits = [await locks.semaphore('pdf', 2).acquire(), await locks.semaphore('pdf', 2).acquire()]
+  const { serverId } = locks.snapshot().sessions[0]!
+  const keyId = world.server.dialect.encodeSemaphore('pdf', 2, '').key.id
+  world.server.releaseRequests = [{ serverId, keyId, permit: 2, reason: null }]
+  await world.clock.run(4000)
+
+  const asked = permits.filter(({ requested }) => requested.aborted)
+  expect(asked.map(({ number }) => number)).toEqual([2])
+})
