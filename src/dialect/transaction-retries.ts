@@ -2,29 +2,58 @@ import { isAbortSignal, throwIfAborted } from '../base/abort-signal.js'
 import { backoffDelay, type Backoff } from '../base/backoff.js'
 import { sleep, type Clock } from '../base/clock.js'
 import { InvalidOptionError } from '../base/errors.js'
-import { integer, show, type OptionSpec } from '../base/options.js'
+import { integer, oneOf, resolveOptions, show, type OptionTable } from '../base/options.js'
 import type { Random } from '../base/random.js'
 
-/** How often the body of a transaction may run again. */
-export const RETRIES: OptionSpec<number> = integer({ default: 0, min: 0, max: 100 })
+/** The options of a transaction, in any database. */
+export interface TransactionSettings<Isolation extends string> {
+  readonly isolation?: Isolation
+  /** How often the body may run again. */
+  readonly retries?: number
+  readonly signal?: AbortSignal
+}
+
+export interface CheckedTransaction<Isolation extends string> {
+  readonly isolation: Isolation
+  readonly retries: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** The options, as a table: without the signal, which has no default. */
+export type TransactionTable<Isolation extends string> = OptionTable<
+  Omit<TransactionSettings<Isolation>, 'signal'>
+>
+
+export function transactionTable<Isolation extends string>(
+  isolations: Readonly<Record<Isolation, string>>,
+  fallback: Isolation,
+): TransactionTable<Isolation> {
+  return {
+    isolation: oneOf(Object.keys(isolations) as Isolation[], fallback),
+    retries: integer({ default: 0, min: 0, max: 100 }),
+  }
+}
+
+/** @throws {InvalidOptionError} */
+export function checkTransaction<Isolation extends string>(
+  body: unknown,
+  options: TransactionSettings<Isolation>,
+  table: TransactionTable<Isolation>,
+): CheckedTransaction<Isolation> {
+  if (typeof body !== 'function')
+    throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
+  const { isolation, retries } = resolveOptions(options, table, ['signal'])
+  const { signal } = options
+  if (signal !== undefined && !isAbortSignal(signal))
+    throw new InvalidOptionError([`"signal" must be an AbortSignal, got ${show(signal)}`])
+  return { isolation, retries, signal }
+}
 
 /** Two that have just collided should not do so again. */
 const PAUSE: Backoff = { firstMs: 5, factor: 2, capMs: 1000, jitter: 1 }
 
 /** Errors have causes, but hardly more than so many. */
 const DEEPEST = 10
-
-/** @throws {InvalidOptionError} */
-export function checkBody(body: unknown): void {
-  if (typeof body !== 'function')
-    throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
-}
-
-/** @throws {InvalidOptionError} */
-export function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !isAbortSignal(signal))
-    throw new InvalidOptionError([`"signal" must be an AbortSignal, got ${show(signal)}`])
-}
 
 /**
  * Runs a transaction, and again after each collision, up to `retries` times.

@@ -1,12 +1,7 @@
-import type { Cancel, Clock } from '../../base/clock.js'
-import { ConnectionError } from '../../base/errors.js'
-import { inTime } from '../../base/in-time.js'
 import type { Dialect, LockLink } from '../../dialect/dialect.js'
 import type { ReleaseRequest } from '../../dialect/release-request.js'
 import { encodeReport, type ReportRow, type SessionReport } from '../../dialect/session-report.js'
-import type { ConnectionPool } from '../../pool/connection-pool.js'
-
-const LOOK_EVERY_MS = 1000
+import { Recorder, type RecorderPorts } from './recorder.js'
 
 /** Locks and waits of this duration are reported. Shorter ones end before a person could look, and cost nothing. */
 export const TELL_FROM_MS = 2000
@@ -14,24 +9,12 @@ export const TELL_FROM_MS = 2000
 /** A session without anything to report is reported again after this long, so that the cleanup does not remove it. */
 const TELL_AGAIN_MS = 3_600_000
 
-/** Less often when the last attempt has failed: nothing depends on it. */
-const RETRY_MS = 60_000
-
-/** The connection comes from the pool, which the program needs, so the wait for one is too short to be noticed. */
-const PATIENCE_MS = 1000
-
-/** A silent server keeps a connection from the program no longer than this. */
-const ANSWER_LIMIT_MS = 10_000
-
-export interface ReportBoardPorts<C extends object> {
-  readonly connections: ConnectionPool<C>
+export interface ReportBoardPorts<C extends object> extends RecorderPorts<C> {
   readonly dialect: Dialect<C>
-  readonly clock: Clock
   /** What there is to report of each session here. */
   reports(fromMs: number): readonly SessionReport[]
   /** Another program asks for a lock of this process. */
   requested(request: ReleaseRequest): void
-  warn(message: string, error?: Error): void
 }
 
 type News = ReportRow & { readonly told: Told }
@@ -51,48 +34,34 @@ export class ReportBoard<C extends object> {
   readonly #ports: ReportBoardPorts<C>
   readonly #links = new Map<number, LockLink>()
   readonly #told = new Map<number, Told>()
-  #cancel: Cancel | null = null
-  #isClosed = false
-  #isReported = false
+  readonly #recorder: Recorder<C>
 
   constructor(ports: ReportBoardPorts<C>) {
     this.#ports = ports
+    this.#recorder = new Recorder(ports, {
+      consequence: 'ages of locks are not recorded',
+      isDue: () => this.#news(ports.clock.now()).length > 0,
+      write: (connection) => this.#writeTo(connection),
+      failed: () => this.#told.clear(),
+    })
   }
 
   joined(link: LockLink): void {
-    if (!link.keepsReports || this.#isClosed) return
+    if (!link.keepsReports || this.#recorder.isClosed) return
     this.#links.set(link.serverId, link)
     this.#told.delete(link.serverId)
-    if (this.#links.size === 1) this.#lookIn(LOOK_EVERY_MS)
+    this.#recorder.start()
   }
 
   left(link: LockLink): void {
     if (this.#links.get(link.serverId) !== link) return
     this.#links.delete(link.serverId)
     this.#told.delete(link.serverId)
-    if (this.#links.size === 0) this.#stop()
+    if (this.#links.size === 0) this.#recorder.stop()
   }
 
   close(): void {
-    this.#isClosed = true
-    this.#stop()
-  }
-
-  #stop(): void {
-    this.#cancel?.()
-    this.#cancel = null
-  }
-
-  #lookIn(delayMs: number): void {
-    this.#cancel?.()
-    this.#cancel = this.#ports.clock.after(delayMs, () => void this.#look())
-  }
-
-  async #look(): Promise<void> {
-    const isNews = this.#news(this.#ports.clock.now()).length > 0
-    const error = isNews ? await this.#write() : null
-    if (this.#isClosed || this.#links.size === 0) return
-    this.#lookIn(error === null ? LOOK_EVERY_MS : RETRY_MS)
+    this.#recorder.close()
   }
 
   /** Sessions that have something to report, or had: readers rely on the latest report. */
@@ -107,25 +76,6 @@ export class ReportBoard<C extends object> {
       if (isSame && isQuiet && now - before.at < TELL_AGAIN_MS) return []
       return [{ serverId, content: isSame && !isQuiet ? null : content, told: { content, at: now } }]
     })
-  }
-
-  async #write(): Promise<Error | null> {
-    const { connections, clock } = this.#ports
-    const late = (): Error => new ConnectionError(`the server did not answer within ${ANSWER_LIMIT_MS} ms`)
-    try {
-      await connections.use((connection) => inTime(clock, ANSWER_LIMIT_MS, this.#writeTo(connection), late), {
-        timeoutMs: PATIENCE_MS,
-      })
-    } catch (error) {
-      if (!this.#isReported && !this.#isClosed)
-        this.#ports.warn('ages of locks are not recorded', error as Error)
-      this.#isReported = true
-      // It is unknown how much of the report has arrived.
-      this.#told.clear()
-      return error as Error
-    }
-    this.#isReported = false
-    return null
   }
 
   /** The state of now: the report may have waited for a connection. */

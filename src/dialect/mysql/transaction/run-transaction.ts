@@ -1,8 +1,13 @@
 import { LockDeadlockError, TransactionFailedError } from '../../../base/errors.js'
 import { onAbort } from '../../../base/on-abort.js'
-import { oneOf, resolveOptions, type OptionTable } from '../../../base/options.js'
 import type { Random } from '../../../base/random.js'
-import { checkBody, checkSignal, isSoOfCause, RETRIES, withRetries } from '../../transaction-retries.js'
+import {
+  checkTransaction,
+  isSoOfCause,
+  transactionTable,
+  withRetries,
+  type TransactionTable,
+} from '../../transaction-retries.js'
 import { LeasedConnection } from '../pool/leased-connection.js'
 import type { LockTransaction } from './lock-transaction.js'
 import { DEADLOCK, errorNumber } from '../connection/server-errors.js'
@@ -31,12 +36,7 @@ export interface TransactionOptions {
   readonly signal?: AbortSignal
 }
 
-type OwnOptions = Omit<TransactionOptions, 'signal'>
-
-const OPTIONS: OptionTable<OwnOptions> = {
-  isolation: oneOf(Object.keys(ISOLATION) as IsolationLevel[], 'repeatable read'),
-  retries: RETRIES,
-}
+const OPTIONS: TransactionTable<IsolationLevel> = transactionTable(ISOLATION, 'repeatable read')
 
 /** What a transaction needs of the pool. */
 export interface TransactionPorts extends TransactionTools {
@@ -50,10 +50,7 @@ export async function runTransaction<T>(
   body: (tx: LockTransaction) => Promise<T>,
   options: TransactionOptions = {},
 ): Promise<T> {
-  checkBody(body)
-  const { isolation, retries } = resolveOptions<OwnOptions>(options, OPTIONS, ['signal'])
-  const { signal } = options
-  checkSignal(signal)
+  const { isolation, retries, signal } = checkTransaction(body, options, OPTIONS)
   return withRetries(ports, { retries, signal }, isCollision, () => runOnce(ports, body, isolation, signal))
 }
 

@@ -1,11 +1,16 @@
 import type { Clock } from '../../../base/clock.js'
 import { LockDeadlockError, TransactionFailedError } from '../../../base/errors.js'
 import { onAbort } from '../../../base/on-abort.js'
-import { oneOf, resolveOptions, type OptionTable } from '../../../base/options.js'
 import type { Random } from '../../../base/random.js'
 import type { ConnectionPool } from '../../../pool/connection-pool.js'
 import type { Lease } from '../../../pool/lease.js'
-import { checkBody, checkSignal, isSoOfCause, RETRIES, withRetries } from '../../transaction-retries.js'
+import {
+  checkTransaction,
+  isSoOfCause,
+  transactionTable,
+  withRetries,
+  type TransactionTable,
+} from '../../transaction-retries.js'
 import { LeasedConnection } from '../pool/leased-connection.js'
 import type { LockTransaction } from './lock-transaction.js'
 import type { PostgresConnection } from '../connection/connection.js'
@@ -33,12 +38,7 @@ export interface TransactionOptions {
   readonly signal?: AbortSignal
 }
 
-type OwnOptions = Omit<TransactionOptions, 'signal'>
-
-const OPTIONS: OptionTable<OwnOptions> = {
-  isolation: oneOf(Object.keys(BEGIN) as IsolationLevel[], 'read committed'),
-  retries: RETRIES,
-}
+const OPTIONS: TransactionTable<IsolationLevel> = transactionTable(BEGIN, 'read committed')
 
 const SERIALIZATION_FAILURE = '40001'
 
@@ -57,10 +57,7 @@ export async function runTransaction<T>(
   body: (tx: LockTransaction) => Promise<T>,
   options: TransactionOptions = {},
 ): Promise<T> {
-  checkBody(body)
-  const { isolation, retries } = resolveOptions<OwnOptions>(options, OPTIONS, ['signal'])
-  const { signal } = options
-  checkSignal(signal)
+  const { isolation, retries, signal } = checkTransaction(body, options, OPTIONS)
   return withRetries(ports, { retries, signal }, isCollision, () => runOnce(ports, body, isolation, signal))
 }
 
