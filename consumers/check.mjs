@@ -23,7 +23,8 @@ function run(command, args, cwd = folder) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,
     encoding: 'utf8',
-    timeout: 5 * MINUTES,
+    // The installation takes two minutes on a machine that has nothing else to do.
+    timeout: 20 * MINUTES,
     env: { ...process.env, NO_COLOR: '1', NEXT_TELEMETRY_DISABLED: '1', CI: '1' },
   })
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}${error ?? ''}`)
