@@ -1,5 +1,5 @@
 import type { Arbiter } from './contention/arbiter.js'
-import type { Keys } from './key/keys.js'
+import type { Keys } from './keys.js'
 import type { Wanted } from './key/key-book.js'
 import type { Lock } from './handle/lock.js'
 import { LockGroup } from './handle/lock-group.js'

@@ -1,7 +1,7 @@
 import type { LockMode } from '../dialect/lock-key.js'
 import type { ProcessName } from '../dialect/session-report.js'
 import type { PoolCounts } from '../pool/pool-events.js'
-import type { Keys } from './key/keys.js'
+import type { Keys } from './keys.js'
 import type { LockCounters } from './lock-counters.js'
 import type { KeyEntry } from './key/key-entry.js'
 import { keyText } from '../dialect/key-words.js'

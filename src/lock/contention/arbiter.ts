@@ -12,10 +12,10 @@ import { noneYet, type LockCounters } from '../lock-counters.js'
 import type { LockEvents } from '../lock-events.js'
 import type { Session } from '../session/session.js'
 import type { SessionRequester } from '../session/session-requester.js'
-import type { Agenda } from './agenda.js'
+import type { Agenda } from '../agenda/agenda.js'
 import type { ArbiterHost, ArbiterPorts } from './arbiter-ports.js'
 import { REGISTRATION_ENTRIES, RoomQueue, type RoomRequester } from './room-queue.js'
-import type { ServerQueue } from './server-queue.js'
+import type { ServerQueue } from '../session/server-queue.js'
 
 /** What keys and semaphores have in common: the limit of waiting callers, the counters, and the events. */
 export class Arbiter {

@@ -7,8 +7,8 @@ import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import type { RoomRequester } from './room-queue.js'
 import type { Session } from '../session/session.js'
 import type { SessionRequester } from '../session/session-requester.js'
-import type { Agenda } from './agenda.js'
-import type { ServerQueue } from './server-queue.js'
+import type { Agenda } from '../agenda/agenda.js'
+import type { ServerQueue } from '../session/server-queue.js'
 
 /** What a contended entry needs from the rest of the pool, and reports to it. */
 export interface ContendedHost {

@@ -6,7 +6,7 @@ import type { Dialect, NotificationHandlers, ListeningConnection } from '../../d
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
 import { Budget } from '../budget.js'
-import type { Agenda } from './agenda.js'
+import type { Agenda } from '../agenda/agenda.js'
 
 /** How long to keep listening when no caller waits any more: contention comes in bursts. */
 const LINGER_MS = 5000

@@ -6,11 +6,11 @@ import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import type { Session } from '../session/session.js'
 import type { SessionRequester } from '../session/session-requester.js'
-import type { Agenda } from './agenda.js'
+import type { Agenda } from '../agenda/agenda.js'
 import type { Arbiter } from './arbiter.js'
 import type { ContendedHost } from './contended-host.js'
 import type { RoomRequester } from './room-queue.js'
-import type { ServerQueue } from './server-queue.js'
+import type { ServerQueue } from '../session/server-queue.js'
 
 /** A contended entry, as its registry sees it. */
 interface Registered extends RoomRequester, SessionRequester {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js'
 import { Budget } from '../budget.js'
-import type { ServerQueue } from '../contention/server-queue.js'
+import type { ServerQueue } from './server-queue.js'
 import type { Session } from './session.js'
 import type { SessionRequester } from './session-requester.js'
 

@@ -3,7 +3,7 @@ import { ConnectionError } from '../../base/errors.js'
 import { inTime } from '../../base/in-time.js'
 import type { LockLink } from '../../dialect/dialect.js'
 import type { KeyCode, LockMode } from '../../dialect/lock-key.js'
-import type { Agenda } from '../contention/agenda.js'
+import type { Agenda } from '../agenda/agenda.js'
 import type { NotifyRequest } from './departure.js'
 
 /** The most questions for holders at the same time: each makes the server walk through all its locks. */

@@ -4,7 +4,7 @@ import type { LockError } from '../../base/errors.js'
 import type { LinkSettings, LockLink } from '../../dialect/dialect.js'
 import type { BatchReply } from '../../dialect/lock-operation.js'
 import type { PermitReply } from '../../dialect/permit-operation.js'
-import type { Agenda } from '../contention/agenda.js'
+import type { Agenda } from '../agenda/agenda.js'
 import {
   Departure,
   type Answered,

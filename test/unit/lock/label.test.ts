@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sessionReports } from '../../../src/lock/session/session-reports.js'
+import { sessionReports } from '../../../src/lock/records/session-reports.js'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
 
 test('a label is on the lock, and in the snapshot beside whoever holds or waits', async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { LockLink } from '../../../src/dialect/dialect.js'
 import type { ReportRow, SessionReport } from '../../../src/dialect/session-report.js'
-import { ReportBoard } from '../../../src/lock/session/report-board.js'
+import { ReportBoard } from '../../../src/lock/records/report-board.js'
 import { ManualClock, settle } from '../../../src/testing/manual-clock.js'
 
 /** What it has, it has had since two seconds before the beginning. */

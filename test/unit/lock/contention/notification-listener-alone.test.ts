@@ -1,7 +1,7 @@
 /** The bell by itself: when it takes a connection, what it hears on it, and when it gives it back. */
 import { expect, test } from 'vitest'
 import type { NotificationHandlers } from '../../../../src/dialect/dialect.js'
-import { Agenda } from '../../../../src/lock/contention/agenda.js'
+import { Agenda } from '../../../../src/lock/agenda/agenda.js'
 import { NotificationListener } from '../../../../src/lock/contention/notification-listener.js'
 import { ManualClock, settle } from '../../../../src/testing/manual-clock.js'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Deferred } from '../../../../src/base/deferred.js'
 import type { LockLink } from '../../../../src/dialect/dialect.js'
-import { Agenda } from '../../../../src/lock/contention/agenda.js'
+import { Agenda } from '../../../../src/lock/agenda/agenda.js'
 import { leaseMargin } from '../../../../src/lock/session/session-lease.js'
 import { Session } from '../../../../src/lock/session/session.js'
 import { ManualClock, settle } from '../../../../src/testing/manual-clock.js'

@@ -1,9 +1,9 @@
 import type { Dialect, LockLink } from '../../dialect/dialect.js'
+import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import type { NamedKey } from '../../dialect/named-key.js'
-import type { Keys } from './keys.js'
+import type { SemaphoreCode } from '../../dialect/permit-operation.js'
 import { keyText } from '../../dialect/key-words.js'
-import { Recorder, type RecorderPorts } from '../session/recorder.js'
-import type { Semaphores } from '../semaphore/semaphores.js'
+import { Recorder, type RecorderPorts } from './recorder.js'
 
 /** The most names in one statement, and so in a second: complete names are not worth a flood. */
 const BATCH = 500
@@ -82,13 +82,19 @@ export class KeyNames<C extends object> {
   }
 }
 
+interface NamedSemaphore {
+  readonly key: KeyCode
+  readonly label: LockKey
+  readonly semaphore: SemaphoreCode
+}
+
 /** The keys in use here that have a name. A raw key needs none, unless it belongs to a semaphore. */
 export function* namesInUse(
-  { entries }: Pick<Keys, 'entries'>,
-  semaphores: Pick<Semaphores, 'entries'>,
+  keys: { readonly entries: Iterable<{ readonly key: KeyCode; readonly label: LockKey }> },
+  semaphores: { readonly entries: Iterable<NamedSemaphore> },
   namespace: string,
 ): Generator<NamedKey> {
-  for (const { key, label } of entries)
+  for (const { key, label } of keys.entries)
     if (typeof label === 'string') yield { code: key, name: label, namespace, semaphore: null }
   for (const { key, label, semaphore } of semaphores.entries)
     yield { code: key, name: keyText(label), namespace, semaphore }

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import type { ProcessName, ReportedHold, ReportedWait, SessionReport } from '../../dialect/session-report.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { Session } from './session.js'
+import type { Session } from '../session/session.js'
 
 /** The parts of this process that have keys and waiting callers: the arbiter and the semaphores. */
 export interface Reporting {

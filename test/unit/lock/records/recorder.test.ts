@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Recorder, type Records } from '../../../../src/lock/session/recorder.js'
+import { Recorder, type Records } from '../../../../src/lock/records/recorder.js'
 import { ConnectionPool } from '../../../../src/pool/connection-pool.js'
 import { ManualClock } from '../../../../src/testing/manual-clock.js'
 import { StubFactory } from '../../../support/stub-factory.js'

@@ -1,5 +1,5 @@
-import type { Session } from '../session/session.js'
-import type { SessionRequester } from '../session/session-requester.js'
+import type { Session } from './session.js'
+import type { SessionRequester } from './session-requester.js'
 
 /**
  * The sessions, as seen by an entry that wants to wait in the server's queue: it needs one without other keys, because

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { Agenda, type AgendaItem } from '../../../../src/lock/contention/agenda.js'
-import { OrderlyEmitter } from '../../../../src/lock/contention/orderly-emitter.js'
+import { Agenda, type AgendaItem } from '../../../../src/lock/agenda/agenda.js'
+import { OrderlyEmitter } from '../../../../src/lock/agenda/orderly-emitter.js'
 
 /** Something that writes down when it takes its steps. */
 function thing(log: string[], name: string, steps: () => void = () => undefined): AgendaItem {
