@@ -10,6 +10,7 @@ import { withWhatIsLeftOpen } from './left-open.js'
 import { hostFailure, inWords, isInChange } from './host-failure.js'
 import { hostsOf, withHost, type HostList } from './host-list.js'
 import type { Host } from '../connection/host.js'
+import { HostOrder } from './host-order.js'
 import { HostRace, type Found, type Place, type RacePorts } from './host-race.js'
 import { roleOf } from './role.js'
 
@@ -21,8 +22,7 @@ export interface FinderPorts {
 }
 
 /**
- * Opens connections to the server that will do, wherever it is at that moment. It remembers which host was the primary, and asks
- * that one first.
+ * Opens connections to the server that will do, wherever it is at that moment: see `HostOrder` for which host is asked first.
  */
 export class PrimaryFinder {
   readonly #config: pg.ClientConfig
@@ -31,14 +31,15 @@ export class PrimaryFinder {
   readonly #isListed: boolean
   readonly #clock: Clock
   readonly #namesTo: (name: string) => Promise<readonly string[]>
+  readonly #order: HostOrder
   readonly #races = new WeakMap<AbortSignal, HostRace<ServerConnection>>()
-  #lastPrimary: Host | null = null
 
   constructor(config: pg.ClientConfig, { clock = systemClock, resolve = addressesOf }: FinderPorts = {}) {
     this.#config = config
     const list = hostsOf(config)
     this.#isListed = list !== null
     this.#list = list ?? { hosts: [onlyHostOf(config)], target: 'any' }
+    this.#order = new HostOrder(this.#list.hosts)
     this.#clock = clock
     this.#namesTo = resolve
   }
@@ -49,13 +50,14 @@ export class PrimaryFinder {
    * @throws what the server says, where there is one; {ConnectionError} saying what each has said, where there are several
    */
   async open(signal: AbortSignal): Promise<ServerConnection> {
-    const race = new HostRace(this.#inOrder, this.#list.target, this.#ports, signal)
+    const race = new HostRace(this.#order.hosts, this.#list.target, this.#ports, signal)
     this.#races.set(signal, race)
     try {
       const { connection, host } = await race.winner
-      if (this.#isListed) this.#lastPrimary = host
+      if (this.#isListed) this.#order.opened(host)
       return connection
     } catch (error) {
+      this.#order.failed(race.outcomes)
       if (error !== null) throw error
       throw withWhatIsLeftOpen(hostFailure(this.#list, race.outcomes), this.#config, process.env)
     }
@@ -66,12 +68,6 @@ export class PrimaryFinder {
     const outcomes = this.#races.get(signal)?.outcomes ?? []
     if (outcomes.length === 0) return null
     return { said: inWords(outcomes), retryAfterMs: outcomes.some(isInChange) ? SOON_MS : null }
-  }
-
-  get #inOrder(): readonly Host[] {
-    const { hosts } = this.#list
-    const last = this.#lastPrimary
-    return last === null ? hosts : [last, ...hosts.filter((host) => host !== last)]
   }
 
   get #ports(): RacePorts<ServerConnection> {
