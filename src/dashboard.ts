@@ -2,7 +2,7 @@
 import { systemClock } from './base/clock.js'
 import { pageAssets } from './dashboard/assets.js'
 import { resolveDashboardOptions, type DashboardOptions } from './dashboard/dashboard-options.js'
-import { DashboardSource, type Victim } from './dashboard/dashboard-source.js'
+import { DashboardSource, type EndTarget } from './dashboard/dashboard-source.js'
 import { ErrorLog, writeError } from './dashboard/error-log.js'
 import { RequestHandler } from './dashboard/handler.js'
 import { watchPool } from './dashboard/watch-pool.js'
@@ -38,7 +38,7 @@ export function dashboardHandler(locks: LockPool, options: DashboardOptions = {}
     title: '',
     pool: locks,
     look: () => locks.inspectAll({ timeoutMs: PATIENCE_MS }),
-    end: async ({ pid, startedAt }: Victim) => {
+    end: async ({ pid, startedAt }: EndTarget) => {
       const connection = await connections.connect({ timeoutMs: PATIENCE_MS })
       try {
         return await endSession(connection, pid, startedAt)

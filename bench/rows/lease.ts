@@ -44,7 +44,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   return [
     compared({
       what: `${among}: borrow, query, give back`,
-      unit: 'loans/s',
+      unit: 'checkouts/s',
       ours: borrowed.lockpool,
       reference: against(borrowed['pg.Pool']),
       target: { of: 'ratio', is: 'at least', limit: 1 },
@@ -67,10 +67,10 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   ]
 }
 
-/** Loans a second. Notes the wait that one in a hundred exceeds. */
+/** Checkouts a second. Notes the wait that one in a hundred exceeds. */
 async function borrow(pool: Pool, seconds: number, p99: number[]): Promise<number> {
   const waited: number[] = []
-  const loans = await rate(CALLERS, seconds, async (goesOn, index) => {
+  const checkouts = await rate(CALLERS, seconds, async (goesOn, index) => {
     while (goesOn()) {
       const from = performance.now()
       const client = await pool.connect()
@@ -80,7 +80,7 @@ async function borrow(pool: Pool, seconds: number, p99: number[]): Promise<numbe
     }
   })
   p99.push(percentile(waited, 0.99))
-  return loans
+  return checkouts
 }
 
 function ask(pool: Pool, seconds: number): Promise<number> {

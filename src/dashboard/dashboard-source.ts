@@ -7,11 +7,11 @@ import { chainsJson } from './chain-json.js'
 import { healthOf } from './health.js'
 import { History } from './history.js'
 import { mergeLocks, ownPids } from './merge-locks.js'
-import { Sightings } from './sightings.js'
+import { Observations } from './observations.js'
 import type { ProcessJson, ServerJson, SessionJson, StateJson } from './state-json.js'
 
 /** The session to end: the one with this pid, if it is still the session that began at `startedAt`. */
-export interface Victim {
+export interface EndTarget {
   readonly pid: number
   /** As the server writes it. */
   readonly startedAt: string
@@ -24,7 +24,7 @@ export interface DashboardPorts {
   /** Inspects the server; null if the pool's server cannot be inspected. */
   readonly look: (() => Promise<LockSnapshot>) | null
   /** Ends a session, and returns the result. */
-  readonly end: ((victim: Victim) => Promise<SessionEnd>) | null
+  readonly end: ((target: EndTarget) => Promise<SessionEnd>) | null
   /** The pool of this process; null for a standalone dashboard. */
   readonly pool: { snapshot(): PoolSnapshot } | null
   /** Called with the reason when the server could not be inspected. */
@@ -46,7 +46,7 @@ interface Look {
 export class DashboardSource {
   readonly history: History
   readonly #ports: DashboardPorts
-  readonly #sightings = new Sightings()
+  readonly #observations = new Observations()
   #look: Look | null = null
   #looking: Promise<Look> | null = null
 
@@ -62,7 +62,7 @@ export class DashboardSource {
     const at = Math.round(clock.instant().wall)
     const merged = mergeLocks(snapshot?.locks ?? [], own)
     // A lock that is missing because the inspection failed has not necessarily gone.
-    const locks = snapshot === null ? merged : this.#sightings.look(merged, since, lookedAt)
+    const locks = snapshot === null ? merged : this.#observations.look(merged, since, lookedAt)
     const process = own === null ? null : processJson(own)
     this.history.amounts(
       process === null
@@ -96,11 +96,11 @@ export class DashboardSource {
    *
    * @throws the error of the server
    */
-  async end(victim: Victim): Promise<SessionEnd> {
+  async end(target: EndTarget): Promise<SessionEnd> {
     const shown = this.#look?.snapshot?.sessions ?? []
-    if (!shown.some(({ pid, startedAt }) => pid === victim.pid && startedAt === victim.startedAt))
+    if (!shown.some(({ pid, startedAt }) => pid === target.pid && startedAt === target.startedAt))
       return 'none'
-    const ended = (await this.#ports.end?.(victim)) ?? 'none'
+    const ended = (await this.#ports.end?.(target)) ?? 'none'
     // The next state must show the result. Sessions of the previous state can still be ended until then.
     if (this.#look !== null) this.#look = { ...this.#look, at: -Infinity }
     return ended

@@ -1,11 +1,11 @@
-import type { Victim } from './dashboard-source.js'
+import type { EndTarget } from './dashboard-source.js'
 import type { ProblemJson } from './state-json.js'
 
 /** More than enough to name a session. */
 const LONGEST_BODY = 1000
 
 /** The session that a request wants to end, or what is wrong with it. The pid is there twice: once as a person typed it. */
-export async function readEnding(request: Request): Promise<Victim | ProblemJson> {
+export async function readEnding(request: Request): Promise<EndTarget | ProblemJson> {
   const body = await readObject(request)
   if (body === null) return wrong('the body must be a small JSON object')
   const { pid, startedAt, confirm } = body

@@ -84,10 +84,10 @@ export class RequestHandler {
   async #end(request: Request, url: URL): Promise<Response> {
     const refusal = this.#guard.refusalOfEnding(request, url)
     if (refusal !== null) return refuse(request, refusal)
-    const victim = await readEnding(request)
-    if ('error' in victim) return jsonResponse(request, victim, 400)
+    const target = await readEnding(request)
+    if ('error' in target) return jsonResponse(request, target, 400)
     try {
-      const end = await this.#ports.source.end(victim)
+      const end = await this.#ports.source.end(target)
       const answer: EndedJson = { ended: end !== 'none', isStillThere: end === 'there' }
       return await jsonResponse(request, answer, answer.ended ? 200 : 409)
     } catch (error) {

@@ -6,7 +6,7 @@ import type { PoolSnapshot } from '../lock/snapshot.js'
 import type { SentenceJson } from './state-json.js'
 
 /** The input of `healthOf`. */
-export interface Vitals {
+export interface PoolStatus {
   readonly snapshot: LockSnapshot | null
   /** Why there is no snapshot. */
   readonly unavailable: string | null
@@ -20,7 +20,7 @@ const CONNECTIONS_PROBLEM_FROM = 0.95
 const RANK = { problem: 0, warning: 1, ok: 2 } as const
 
 /** The health in sentences: problems first, then what is fine, so that silence is never good news. */
-export function healthOf({ snapshot, unavailable, pool }: Vitals): SentenceJson[] {
+export function healthOf({ snapshot, unavailable, pool }: PoolStatus): SentenceJson[] {
   const sentences = [
     ...(snapshot === null ? [unavailableSentence(unavailable)] : serverSentences(snapshot)),
     ...(pool === null ? [] : poolSentences(pool)),

@@ -33,7 +33,7 @@ export interface LinkSettings {
  */
 export interface Holding {
   readonly key: KeyCode
-  readonly what: LockMode | 'interest' | 'mark'
+  readonly what: LockMode | 'registration' | 'intent'
 }
 
 /** What others use of the server's lock table, in entries, from one pool's point of view. A session counts as one pool at most. */

@@ -24,8 +24,8 @@ import type { KeyCode, LockMode } from './lock-key.js'
  *              counting on us: say so, for the others to be woken.
  * - `release`  give it up, and say whether somebody else may be interested.
  * - `relinquish`  as `release`, before the delay of the grant has run out: the next one is delayed as well.
- * - `mark`     this session has the key in shared mode, and a local writer waits: keep readers elsewhere from joining.
- * - `unmark`   take that back, for the readers to be woken.
+ * - `setIntent` this session has the key in shared mode, and a local writer waits: keep readers elsewhere from joining.
+ * - `clearIntent` take that back, for the readers to be woken.
  * - `yield`    exclusive only: if no other session is interested, and nobody stands in line for it, keep it and draw a new
  *              token; if somebody is interested, set interest, then give it up; if others only stand in line, give it up.
  */
@@ -43,8 +43,8 @@ export type OperationKind =
   | 'leave'
   | 'release'
   | 'relinquish'
-  | 'mark'
-  | 'unmark'
+  | 'setIntent'
+  | 'clearIntent'
   | 'yield'
 
 export interface LockOperation {

@@ -19,13 +19,13 @@ import { connectRequest, type ConnectOptions, type ConnectRequest } from './conn
 import type { ConnectionFactory } from './connection-factory.js'
 import { GuardedFactory } from './guarded-factory.js'
 import type { Lease } from './lease.js'
-import { Lender } from './lender.js'
-import { Loans } from './loans.js'
-import { Naps } from './naps.js'
+import { CheckoutDesk } from './checkout-desk.js'
+import { Checkouts } from './checkouts.js'
+import { RetryWaits } from './retry-waits.js'
 import type { PoolCounts, PoolEvents } from './pool-events.js'
 import { POOL_OPTIONS, poolOptionConflicts, type PoolOptions } from './pool-options.js'
 import { PoolWaiter, WaitingLine } from './pool-waiter.js'
-import { Stock } from './stock.js'
+import { Slots } from './slots.js'
 
 /** Clock and randomness, for tests that must not depend on either. */
 export interface PoolPorts {
@@ -48,12 +48,12 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   readonly #deadlines: Deadlines
   readonly #events = new Emitter<PoolEvents>()
   readonly #line = new WaitingLine<C>()
-  readonly #stock: Stock<C>
+  readonly #slots: Slots<C>
   /** Null unless leaks are looked for. */
-  readonly #loans: Loans | null
-  readonly #lender: Lender<C>
+  readonly #checkouts: Checkouts | null
+  readonly #desk: CheckoutDesk<C>
   /** Callers that retry later. */
-  readonly #naps: Naps
+  readonly #retryWaits: RetryWaits
   /** The request of a caller without options. */
   readonly #usual: ConnectRequest
   #timeouts = 0
@@ -71,9 +71,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#usual = connectRequest({}, this.#options.acquireTimeoutMs)
     const clock = (this.#clock = ports.clock ?? systemClock)
     this.#deadlines = new Deadlines(clock)
-    this.#naps = new Naps(clock)
+    this.#retryWaits = new RetryWaits(clock)
     const random = ports.random ?? systemRandom
-    this.#stock = new Stock(guarded, this.#options, { clock, random }, this.#events, {
+    this.#slots = new Slots(guarded, this.#options, { clock, random }, this.#events, {
       changed: () => this.#serve(),
       openFailed: (error, isLast) => {
         ports.openFailed?.()
@@ -83,13 +83,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       gone: (connection) => this.connectionGone(connection),
     })
     const { leakWarningMs } = this.#options
-    this.#loans = leakWarningMs > 0 ? new Loans(clock, leakWarningMs, this.#events) : null
-    this.#lender = new Lender({
+    this.#checkouts = leakWarningMs > 0 ? new Checkouts(clock, leakWarningMs, this.#events) : null
+    this.#desk = new CheckoutDesk({
       factory: guarded,
-      stock: this.#stock,
+      slots: this.#slots,
       clock,
       events: this.#events,
-      loans: this.#loans,
+      checkouts: this.#checkouts,
       ended: (isAsked) => this.loanEnded(isAsked),
     })
     if (this.#options.openAtStart) this.#serve()
@@ -98,22 +98,22 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /** Every constructed pool is an instance, also if its prototype chain is that of another class. */
   static [Symbol.hasInstance](value: unknown): boolean {
     if (this !== ConnectionPool) return Function.prototype[Symbol.hasInstance].call(this, value)
-    return typeof value === 'object' && value !== null && #stock in value
+    return typeof value === 'object' && value !== null && #slots in value
   }
 
   /** Connections that exist, counting those opening and closing. Never more than `max`. */
   get totalCount(): number {
-    return this.#stock.total
+    return this.#slots.total
   }
 
   /** Idle connections. */
   get idleCount(): number {
-    return this.#stock.shelf.size
+    return this.#slots.idle.size
   }
 
   /** @internal Whether the next connection is one that a caller releases. */
   get isLentOut(): boolean {
-    const { total, coming, tally } = this.#stock
+    const { total, coming, tally } = this.#slots
     return total >= this.#options.max && coming + tally.closing === 0
   }
 
@@ -124,12 +124,12 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** Checked-out connections. */
   get leasedCount(): number {
-    return this.#stock.tally.leased
+    return this.#slots.tally.leased
   }
 
   /** Checked-out connections that are too old: they are closed when they come back. */
   get expiredCount(): number {
-    return this.#stock.old
+    return this.#slots.old
   }
 
   /** Whether the pool hands out no more connections. */
@@ -139,12 +139,12 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** @internal Why connections cannot be opened: a failure, or a server that does not answer. Otherwise null. */
   get openingTrouble(): LockError | null {
-    return this.#stock.opener.trouble(0)
+    return this.#slots.opener.trouble(0)
   }
 
   /** @internal How long no attempt to connect is made, after one that failed; 0 if one may be made now. */
   get openingPauseMs(): number {
-    return this.#stock.opener.pauseMs
+    return this.#slots.opener.pauseMs
   }
 
   /** All counts at once, as plain numbers. */
@@ -154,8 +154,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       idle: this.idleCount,
       leased: this.leasedCount,
       waiting: this.waitingCount,
-      ...this.#stock.counts(),
-      leases: this.#lender.count,
+      ...this.#slots.counts(),
+      leases: this.#desk.count,
       timeouts: this.#timeouts,
     }
   }
@@ -179,7 +179,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    */
   ready(): Promise<this> {
     if (this.#isClosed) return Promise.reject(new PoolClosedError())
-    if (this.#stock.live >= this.#options.min) return Promise.resolve(this)
+    if (this.#slots.live >= this.#options.min) return Promise.resolve(this)
     const readiness = (this.#readiness ??= new Deferred()).promise.then(() => this)
     this.#serve()
     return readiness
@@ -210,8 +210,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     const isAccounted = isReserved || request.onWanted !== null
     const origin = isAccounted || !this.#asksForOrigins() ? null : originOf(this, 'connect')
     if (this.#line.size === 0 && (isReserved || this.#ordinaryRoom() > 0)) {
-      const slot = this.#stock.shelf.peek()
-      if (slot !== undefined && this.#stock.shelf.fitness(slot) === 'fit')
+      const slot = this.#slots.idle.peek()
+      if (slot !== undefined && this.#slots.idle.fitness(slot) === 'fit')
         return this.#lendNow(request, origin)
     }
     const { onExhausted } = this.#options
@@ -239,10 +239,10 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   drain(): Promise<void> {
     this.#isClosed = true
     this.#line.refuseAll(new PoolClosedError())
-    this.#naps.wakeAll()
+    this.#retryWaits.wakeAll()
     this.#readiness?.reject(new PoolClosedError())
     this.#readiness = null
-    return this.#stock.end()
+    return this.#slots.end()
   }
 
   /**
@@ -251,10 +251,10 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @throws {InvalidOptionError} without closing anything
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    const cancel = this.#clock.after(graceOf(options), () => this.#stock.cutOff())
+    const cancel = this.#clock.after(graceOf(options), () => this.#slots.cutOff())
     await this.drain()
     cancel()
-    this.#loans?.close()
+    this.#checkouts?.close()
     const enough = new AbortController()
     const patience = sleep(this.#clock, this.#options.closeTimeoutMs, enough.signal)
     await Promise.race([this.#factory.settled(), patience])
@@ -277,7 +277,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   #lendNow(request: ConnectRequest, origin: Origin | null): Promise<C & Lease> {
     try {
-      return Promise.resolve(this.#lender.lend(request, origin, 0))
+      return Promise.resolve(this.#desk.checkOut(request, origin, 0))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -286,13 +286,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /** `since` is when the caller came, if it came earlier. */
   #wait(request: ConnectRequest, origin: Origin | null, since?: number): Promise<C & Lease> {
     if (this.#isFull) return Promise.reject(new PoolSaturatedError(this.#options.maxWaiting))
-    const cause = this.#stock.downBecause
+    const cause = this.#slots.downBecause
     if (cause !== null) return Promise.reject(cause)
     const waiter = new PoolWaiter<C>(this.#line, request, this.#deadlines, this.#clock, this.#timedOut)
     waiter.origin = origin
     if (since !== undefined) waiter.cameAt(since)
     this.#serve()
-    if (!waiter.hasLeft) this.#askBack(waiter)
+    if (!waiter.hasLeft) this.#requestBack(waiter)
     return waiter.promise
   }
 
@@ -306,7 +306,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     if (this.#isFull) throw new PoolSaturatedError(this.#options.maxWaiting)
     for (let attempt = 0; attempt < attempts; attempt++) {
       const leftMs = timeoutMs - (this.#clock.now() - since)
-      await this.#naps.sleep(Math.min(backoffMs, leftMs), signal)
+      await this.#retryWaits.sleep(Math.min(backoffMs, leftMs), signal)
       throwIfAborted(signal)
       if (this.#isClosed) throw new PoolClosedError()
       const waitedMs = this.#clock.now() - since
@@ -319,13 +319,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** Whether the limit of waiting callers is reached, including those that retry later. */
   get #isFull(): boolean {
-    return this.#line.size + this.#naps.size >= this.#options.maxWaiting
+    return this.#line.size + this.#retryWaits.size >= this.#options.maxWaiting
   }
 
   /** The phase of a caller whose time is over. An attempt that has just begun is not to blame. */
   readonly #timedOut = (waitedMs: number): LockTimeoutError => {
     this.#timeouts++
-    const cause = this.#stock.opener.trouble(waitedMs / 2)
+    const cause = this.#slots.opener.trouble(waitedMs / 2)
     return cause === null
       ? new LockTimeoutError({ key: 'a connection', phase: 'queueing', waitedMs })
       : new LockTimeoutError({ key: 'a connection', phase: 'connecting', waitedMs }, { cause })
@@ -335,13 +335,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   #isExhausted(isReserved: boolean): boolean {
     const room = this.#ordinaryRoom()
     if (!isReserved && room <= this.#line.ordinary.size) return true
-    const free = this.#options.max - this.#stock.total
-    return this.#stock.coming + free <= this.#line.servable(room)
+    const free = this.#options.max - this.#slots.total
+    return this.#slots.coming + free <= this.#line.servable(room)
   }
 
   #exhausted(): PoolExhaustedError {
     return new PoolExhaustedError(
-      `no connection is free: ${this.#stock.tally.leased} of at most ${this.#options.max} are checked out`,
+      `no connection is free: ${this.#slots.tally.leased} of at most ${this.#options.max} are checked out`,
     )
   }
 
@@ -349,18 +349,18 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   #serve(): void {
     if (this.#isClosed) return
     for (let waiter = this.#next(); waiter !== null; waiter = this.#next()) {
-      const slot = this.#stock.shelf.peek()
+      const slot = this.#slots.idle.peek()
       if (slot === undefined) break
-      const fitness = this.#stock.shelf.fitness(slot)
-      if (fitness === 'expired') this.#stock.closeNext()
+      const fitness = this.#slots.idle.fitness(slot)
+      if (fitness === 'expired') this.#slots.closeNext()
       else if (fitness === 'unchecked' && !waiter.isImpatient) {
         // One check per waiting caller, not one per connection that needs it.
-        if (this.#stock.tally.checking >= this.#line.servable(this.#ordinaryRoom())) break
-        this.#stock.checkNext()
+        if (this.#slots.tally.checking >= this.#line.servable(this.#ordinaryRoom())) break
+        this.#slots.checkNext()
       } else this.#lendTo(waiter)
     }
-    this.#stock.open(this.#line.servable(this.#ordinaryRoom()))
-    if (this.#readiness !== null && this.#stock.live >= this.#options.min) {
+    this.#slots.open(this.#line.servable(this.#ordinaryRoom()))
+    if (this.#readiness !== null && this.#slots.live >= this.#options.min) {
       this.#readiness.resolve()
       this.#readiness = null
     }
@@ -371,15 +371,15 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /** For a caller that would wait: asks borrowers with `onWanted` for a connection that would help. */
-  #askBack(waiter: PoolWaiter<C>): void {
+  #requestBack(waiter: PoolWaiter<C>): void {
     const room = this.#ordinaryRoom()
-    if (!waiter.isReserved && room <= 0) this.#stock.askBack((slot) => !slot.isReserved)
-    else if (this.#stock.coming < this.#line.servable(room)) this.#stock.askBack(() => true)
+    if (!waiter.isReserved && room <= 0) this.#slots.requestBack((slot) => !slot.isReserved)
+    else if (this.#slots.coming < this.#line.servable(room)) this.#slots.requestBack(() => true)
   }
 
   /** How many more ordinary callers may get a connection. */
   #ordinaryRoom(): number {
-    return this.#options.max - this.#options.reserved - this.#stock.tally.ordinaryLeased
+    return this.#options.max - this.#options.reserved - this.#slots.tally.ordinaryLeased
   }
 
   #lendTo(waiter: PoolWaiter<C>): void {
@@ -387,7 +387,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     if (!waiter.claim()) return
     try {
       const waitedMs = this.#events.hears('connection:checked-out') ? waiter.waitedMs : 0
-      waiter.fulfil(this.#lender.lend(waiter, waiter.origin, waitedMs))
+      waiter.fulfil(this.#desk.checkOut(waiter, waiter.origin, waitedMs))
     } catch (error) {
       waiter.fail(error)
     }
@@ -395,7 +395,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** A stack costs microseconds, so it is taken only if it may be reported. */
   #asksForOrigins(): boolean {
-    return this.#loans !== null || this.#events.hears('connection:cleaned')
+    return this.#checkouts !== null || this.#events.hears('connection:cleaned')
   }
 
   #openFailed(error: LockError, isLast: boolean): void {
@@ -403,7 +403,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#readiness?.reject(error)
     this.#readiness = null
     // If no connection can come back, waiting callers get the cause; otherwise they keep their place.
-    if (this.#stock.live === 0) this.#line.refuseAll(error)
-    else if (this.#line.size > 0) this.#stock.opener.probeLater()
+    if (this.#slots.live === 0) this.#line.refuseAll(error)
+    else if (this.#line.size > 0) this.#slots.opener.probeLater()
   }
 }

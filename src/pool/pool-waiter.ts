@@ -4,7 +4,7 @@ import { Fifo } from '../base/fifo.js'
 import type { Origin } from '../base/overdue.js'
 import { Waiter } from '../base/waiter.js'
 import type { ConnectRequest } from './connect-request.js'
-import type { Borrower } from './lender.js'
+import type { Borrower } from './checkout-desk.js'
 import type { Lease } from './lease.js'
 import type { OnWanted } from './slot.js'
 

@@ -41,7 +41,7 @@ export class Slot<C> {
   endsAt: number = Infinity
   /** It should be replaced: it is closed when another is there, or when it comes back. The tally sets it. */
   isOld = false
-  /** Loans so far. */
+  /** Checkouts so far. */
   uses = 0
   /** `Infinity` while it has not idled at all: it has just come back, and a caller may be waiting for it. */
   idleSince = 0

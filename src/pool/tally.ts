@@ -2,7 +2,7 @@ import type { OnWanted, Slot, SlotState } from './slot.js'
 
 /**
  * How many connections are in which state, kept along with their moves. `idle` is left out: that and `leased` are on the
- * way of every loan, and the list of those that are idle has a length.
+ * way of every checkout, and the list of those that are idle has a length.
  */
 export class Tally<C> {
   checking = 0

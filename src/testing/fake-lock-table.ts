@@ -116,9 +116,9 @@ export class FakeLockTable {
   }
 
   /** @internal A session that is not part of a pool sets one of our intents, and never comes. */
-  forge(keyId: string, what: 'interest' | 'writer' | 'place in the queue'): void {
+  forge(keyId: string, what: 'registration' | 'writer' | 'place in the queue'): void {
     this.#with({ id: keyId }, (record) => {
-      if (what === 'interest') record.interested.add(STRANGER)
+      if (what === 'registration') record.interested.add(STRANGER)
       else if (what === 'writer') record.writer = STRANGER
       else record.isSaidToBeAwaited = true
     })
@@ -178,8 +178,8 @@ export class FakeLockTable {
       const held: Holding[] = []
       if (record.exclusive === owner) held.push({ key, what: 'exclusive' })
       if (record.shared.has(owner)) held.push({ key, what: 'shared' })
-      if (record.interested.has(owner)) held.push({ key, what: 'interest' })
-      else if (record.writer === owner) held.push({ key, what: 'mark' })
+      if (record.interested.has(owner)) held.push({ key, what: 'registration' })
+      else if (record.writer === owner) held.push({ key, what: 'intent' })
       return held
     })
   }
@@ -201,7 +201,7 @@ export class FakeLockTable {
     for (const holding of held) {
       if (allowed.has(nameOf(holding))) continue
       const record = this.#record(holding.key)
-      if (holding.what === 'interest' || holding.what === 'mark') record.endInterest(owner)
+      if (holding.what === 'registration' || holding.what === 'intent') record.endInterest(owner)
       else record.drop(owner, holding.what)
       if (record.isUnused) this.#records.delete(holding.key.id)
       this.changed?.(holding.key.id)
@@ -278,10 +278,10 @@ export class FakeLockTable {
         return record.couldBeHad(mode === 'exclusive' ? 'shared' : 'exclusive')
           ? SAID.doneAndWanted
           : SAID.done
-      case 'mark':
+      case 'setIntent':
         record.writer ??= owner
         return SAID.done
-      case 'unmark':
+      case 'clearIntent':
         if (record.writer === owner) record.writer = null
         return SAID.doneAndWanted
       case 'release':

@@ -351,9 +351,9 @@ export function describeLockLink<C extends object>(
       const [a, b] = [await link('a'), await link('b')]
       await ask(a, 'try shared')
 
-      expect(await ask(a, 'mark shared')).toBe('d')
+      expect(await ask(a, 'setIntent shared')).toBe('d')
       expect(await ask(b, 'try shared')).toBe('n')
-      expect(await ask(a, 'unmark shared')).toBe('r')
+      expect(await ask(a, 'clearIntent shared')).toBe('r')
       expect(await ask(b, 'try shared')).toBe('g')
     })
 
@@ -361,7 +361,7 @@ export function describeLockLink<C extends object>(
       needs(context, 'shared mode')
       const [a, b] = [await link('a'), await link('b')]
       await ask(a, 'try shared')
-      await ask(a, 'mark shared')
+      await ask(a, 'setIntent shared')
       await ask(a, 'release shared')
 
       expect(await ask(a, 'wait')).toBe('g')
@@ -633,7 +633,9 @@ export function describeLockLink<C extends object>(
       const kept: Holding = { key: key('kept'), what: 'exclusive' }
       const missing: Holding = { key: key('missing'), what: 'shared' }
 
-      expect(await a.reconcile([kept, missing, { key: key('busy'), what: 'interest' }])).toEqual([missing])
+      expect(await a.reconcile([kept, missing, { key: key('busy'), what: 'registration' }])).toEqual([
+        missing,
+      ])
 
       expect(await ask(b, 'try', 'kept')).toBe('n')
       expect((await b.run([op('try', 'extra'), op('try', 'read'), op('try', [3, 4])])).answers).toBe('ggg')
@@ -816,7 +818,7 @@ export function describeLockLink<C extends object>(
           { key: slot(1), what: 'exclusive' },
           { key: shape, what: 'shared' },
           { key: slot(2), what: 'exclusive' },
-          { key: semaphoreKey, what: 'interest' },
+          { key: semaphoreKey, what: 'registration' },
         ]
 
         expect(await a.reconcile(expected)).toEqual([])

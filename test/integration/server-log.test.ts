@@ -158,7 +158,7 @@ describe('whatever is asked in whatever order', () => {
   function asks(state: State, mode: LockMode): OperationKind[] {
     if (state === 'nothing') return mode === 'shared' ? ['try', 'wait'] : ['try', 'wait', 'queue']
     if (state === 'waiting') return ['retry', 'poll', 'leave']
-    return mode === 'shared' ? ['release', 'join', 'mark', 'unmark'] : ['release', 'yield']
+    return mode === 'shared' ? ['release', 'join', 'setIntent', 'clearIntent'] : ['release', 'yield']
   }
 
   function after(kind: OperationKind, answer: string, state: State): State {
@@ -190,10 +190,11 @@ describe('whatever is asked in whatever order', () => {
     }
 
     async end(): Promise<void> {
-      for (const kind of ['leave', 'unmark', 'release'] as const) {
+      for (const kind of ['leave', 'clearIntent', 'release'] as const) {
         const those = this.#keys.filter(
           ({ state, mode }) =>
-            state === (kind === 'leave' ? 'waiting' : 'held') && (kind !== 'unmark' || mode === 'shared'),
+            state === (kind === 'leave' ? 'waiting' : 'held') &&
+            (kind !== 'clearIntent' || mode === 'shared'),
         )
         if (those.length > 0) await this.#run(those, () => kind)
       }
@@ -209,7 +210,7 @@ describe('whatever is asked in whatever order', () => {
       })
       // A mark goes with the lock.
       const marked = operations.filter(({ kind, mode }) => kind === 'release' && mode === 'shared')
-      if (marked.length > 0) await this.#link.run(marked.map((each) => ({ ...each, kind: 'unmark' })))
+      if (marked.length > 0) await this.#link.run(marked.map((each) => ({ ...each, kind: 'clearIntent' })))
       const { answers } = await this.#link.run(operations)
       entries.forEach((entry, i) => {
         expect(`${operations[i]!.kind} ${answers[i]!}`).not.toMatch(/^(release|yield) n$/)

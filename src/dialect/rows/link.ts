@@ -256,7 +256,7 @@ export class RowLink implements LockLink {
   #isThere({ key, what }: Holding, told: Told | null): boolean {
     const flag = what === 'exclusive' ? FLAG.owns : FLAG.reads
     const isHeld = told !== null && (told.flags & flag) !== 0
-    if (isHeld && what !== 'interest' && what !== 'mark')
+    if (isHeld && what !== 'registration' && what !== 'intent')
       this.#held.set(key as RowKey, what, BigInt(told.token))
     if (!isHeld) this.#held.delete(key as RowKey)
     return isHeld

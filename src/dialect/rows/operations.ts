@@ -20,8 +20,8 @@ export const CODE = {
   leave: 9,
   releaseExclusive: 10,
   releaseShared: 11,
-  mark: 12,
-  unmark: 13,
+  setIntent: 12,
+  clearIntent: 13,
   yield: 14,
   /** As `waitExclusive`, past the first waiter, who has not come since the row had the token that is given. */
   passExclusive: 15,
@@ -98,8 +98,8 @@ export function codeOf({ kind, mode }: Pick<LockOperation, 'kind' | 'mode'>, has
     case 'leave':
     case 'release':
     case 'relinquish':
-    case 'mark':
-    case 'unmark':
+    case 'setIntent':
+    case 'clearIntent':
     case 'yield':
       return hasRow ? WITH_ROW[kind][isExclusive ? 0 : 1] : null
     case 'upgrade':
@@ -114,8 +114,8 @@ const WITH_ROW = {
   leave: [CODE.leave, CODE.leave],
   release: [CODE.releaseExclusive, CODE.releaseShared],
   relinquish: [CODE.releaseExclusive, CODE.releaseShared],
-  mark: [CODE.mark, CODE.mark],
-  unmark: [CODE.unmark, CODE.unmark],
+  setIntent: [CODE.setIntent, CODE.setIntent],
+  clearIntent: [CODE.clearIntent, CODE.clearIntent],
   yield: [CODE.yield, CODE.yield],
 } as const
 
@@ -142,9 +142,9 @@ export function answerOf({ kind }: Pick<LockOperation, 'kind'>, told: Told | nul
     case 'relinquish':
       if (told === null) return SAID.no
       return (flags & FLAG.isAwaited) !== 0 ? SAID.doneAndWanted : SAID.done
-    case 'mark':
+    case 'setIntent':
       return SAID.done
-    case 'unmark':
+    case 'clearIntent':
       return SAID.doneAndWanted
     case 'upgrade':
     case 'downgrade':

@@ -128,11 +128,11 @@ export const AFTER: Readonly<Record<OperationKind, Row>> = {
     [SAID.granted]: GRANTED,
     [SAID.no]: { learn: [], to: 'idle', react: ['holdersLost'] },
   },
-  mark: {
+  setIntent: {
     [SAID.done]: { learn: ['marked'], to: 'asBefore', react: [] },
     [SAID.doneAndWanted]: { learn: ['marked'], to: 'asBefore', react: ['notify'] },
   },
-  unmark: {
+  clearIntent: {
     [SAID.done]: { learn: ['unmarked'], to: 'asBefore', react: [] },
     [SAID.doneAndWanted]: { learn: ['unmarked'], to: 'asBefore', react: ['notify'] },
   },

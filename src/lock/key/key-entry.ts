@@ -124,8 +124,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** What the server should have for this key, if nothing is in doubt. */
   holding(): readonly Holding[] {
     const { key } = this
-    if (this.state === 'waiting') return [{ key, what: 'interest' }]
-    const mark: Holding[] = this.#isMarked ? [{ key, what: 'mark' }] : []
+    if (this.state === 'waiting') return [{ key, what: 'registration' }]
+    const mark: Holding[] = this.#isMarked ? [{ key, what: 'intent' }] : []
     return this.#isStaying ? [{ key, what: this.mode }, ...mark] : mark
   }
 
@@ -191,7 +191,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
         this.gaveUp()
         this.notifyWaiters()
       }
-    } else if (!mayAsk && kind !== 'leave' && kind !== 'unmark') this.refuseHead(error)
+    } else if (!mayAsk && kind !== 'leave' && kind !== 'clearIntent') this.refuseHead(error)
     this.touch()
   }
 
@@ -263,8 +263,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'rejoin':
       case 'upgrade':
       case 'downgrade':
-      case 'mark':
-      case 'unmark':
+      case 'setIntent':
+      case 'clearIntent':
       case 'leave':
       case 'release':
       case 'relinquish':
@@ -315,8 +315,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'upgrade':
       case 'downgrade':
         return this.#leave(departure, step, 'converting')
-      case 'mark':
-      case 'unmark':
+      case 'setIntent':
+      case 'clearIntent':
         return this.#leave(departure, step, 'registeringIntent')
       case 'leave':
         this.remoteWait!.end()

@@ -117,8 +117,8 @@ export type Step =
   | 'rejoin'
   | 'upgrade'
   | 'downgrade'
-  | 'mark'
-  | 'unmark'
+  | 'setIntent'
+  | 'clearIntent'
   | 'leave'
   | 'release'
   | 'relinquish'
@@ -160,7 +160,7 @@ export function nextStep(facts: KeyFacts): Step {
 }
 
 function nextIdle({ isMarked, head, mayEnqueue, isContended, isGivingWay }: KeyFacts): Step {
-  if (isMarked) return head === 'exclusive' ? 'wait' : 'unmark'
+  if (isMarked) return head === 'exclusive' ? 'wait' : 'clearIntent'
   if (head === null) return 'forget'
   if (mayEnqueue) return 'enqueue'
   if (isContended) return 'wait'
@@ -181,13 +181,13 @@ function nextShared(facts: KeyFacts): Step {
   // The writer may have gone without a message that reaches the holders.
   const mayJoin = head === 'shared' && (!isDraining || isHurried || wake !== 'no')
   if (holderCount === 0 && !mayJoin) return 'release'
-  if (isMarked && head !== 'exclusive') return 'unmark'
+  if (isMarked && head !== 'exclusive') return 'clearIntent'
   if (mayJoin) return isLate ? 'rejoin' : 'join'
-  return head === 'exclusive' && !isMarked ? 'mark' : 'rest'
+  return head === 'exclusive' && !isMarked ? 'setIntent' : 'rest'
 }
 
 /** Readers here are waited for without the server; of readers elsewhere there is no wake-up, so it is tried now and then. */
 function nextUpgrade({ holderCount, isContended, isHurried, isMarked, wake }: KeyFacts): Step {
   if (holderCount === 1 && (!isContended || isHurried || wake !== 'no')) return 'upgrade'
-  return isMarked ? 'rest' : 'mark'
+  return isMarked ? 'rest' : 'setIntent'
 }

@@ -91,7 +91,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       key: this.semaphore.slot(number),
       what: 'exclusive',
     }))
-    if (this.state === 'waiting') held.push({ key, what: 'interest' })
+    if (this.state === 'waiting') held.push({ key, what: 'registration' })
     if (held.length > 0) held.push({ key: shape, what: 'shared' })
     return held
   }

@@ -147,12 +147,12 @@ describe('who may look', () => {
 })
 
 describe('who may end a session', () => {
-  const victim = { pid: 1, startedAt: BEGUN, confirm: '1' }
+  const target = { pid: 1, startedAt: BEGUN, confirm: '1' }
   const open = () => new DashboardWorld({ token: TOKEN, ending: true })
 
   test('nobody, unless it is allowed', async () => {
     const world = new DashboardWorld({ token: TOKEN })
-    expect(await problemOf(await world.end(victim))).toEqual([403, 'READ_ONLY'])
+    expect(await problemOf(await world.end(target))).toEqual([403, 'READ_ONLY'])
     expect((await world.state()).mayEnd).toBe(false)
     expect(world.ended).toEqual([])
   })
@@ -160,11 +160,11 @@ describe('who may end a session', () => {
   test('the page, with the token', async () => {
     const world = open()
     expect((await world.state()).mayEnd).toBe(true)
-    const answer = await world.end(victim)
+    const answer = await world.end(target)
     expect([answer.status, await answer.json()]).toEqual([200, { ended: true, isStillThere: false }])
     expect(world.ended).toEqual([{ pid: 1, startedAt: BEGUN }])
     // Gone already, or another has its process id now.
-    expect((await world.end({ ...victim, pid: 2, confirm: '2' })).status).toBe(409)
+    expect((await world.end({ ...target, pid: 2, confirm: '2' })).status).toBe(409)
   })
 
   test('one that is still there is told to be so', async () => {
@@ -173,14 +173,14 @@ describe('who may end a session', () => {
       { end: () => Promise.resolve('there' as const) },
     )
     await world.state()
-    const answer = await world.end(victim)
+    const answer = await world.end(target)
     expect([answer.status, await answer.json()]).toEqual([200, { ended: true, isStillThere: true }])
   })
 
   test('only whom the page has shown, and only as long as it is that session', async () => {
     const world = open()
     expect((await world.end({ pid: 3, startedAt: BEGUN, confirm: '3' })).status).toBe(409)
-    expect((await world.end({ ...victim, startedAt: '2025-12-31 00:00:00+00' })).status).toBe(409)
+    expect((await world.end({ ...target, startedAt: '2025-12-31 00:00:00+00' })).status).toBe(409)
     expect(world.ended).toEqual([])
   })
 
@@ -198,18 +198,18 @@ describe('who may end a session', () => {
     ['under a strange name', { host: 'evil.example', origin: 'http://evil.example' }, 403, 'HOST_REFUSED'],
   ])('not %s', async (_, headers, status, code) => {
     const world = open()
-    expect(await problemOf(await world.end(victim, headers))).toEqual([status, code])
+    expect(await problemOf(await world.end(target, headers))).toEqual([status, code])
     expect(world.ended).toEqual([])
   })
 
   test.each([
-    ['a process id that was not typed again', { ...victim, confirm: '' }],
-    ['another process id typed', { ...victim, confirm: '2' }],
+    ['a process id that was not typed again', { ...target, confirm: '' }],
+    ['another process id typed', { ...target, confirm: '2' }],
     ['no beginning', { pid: 1, confirm: '1' }],
-    ['a process id that is none', { ...victim, pid: 0, confirm: '0' }],
-    ['a list', [victim]],
+    ['a process id that is none', { ...target, pid: 0, confirm: '0' }],
+    ['a list', [target]],
     ['no JSON', '{'],
-    ['more than it should be', { ...victim, more: 'x'.repeat(2000) }],
+    ['more than it should be', { ...target, more: 'x'.repeat(2000) }],
   ])('not with %s', async (_, body) => {
     const world = open()
     expect(await problemOf(await world.end(body))).toEqual([400, 'WRONG_BODY'])
@@ -219,7 +219,7 @@ describe('who may end a session', () => {
   test('what the server objects to is told', async () => {
     const end = () => Promise.reject(new Error('must be a superuser'))
     const world = new DashboardWorld({ token: TOKEN, ending: true }, { end })
-    const answer = await world.end(victim)
+    const answer = await world.end(target)
     expect(answer.status).toBe(502)
     expect(await answer.json()).toEqual({
       error: { code: 'SERVER_REFUSED', message: 'must be a superuser' },

@@ -62,7 +62,7 @@ describe('where a stranger keeps interest from being set', () => {
 
     const owner = b.snapshot().sessions[0]!.serverId
     expect(world.server.table.isWanted(-2, KEY)).toBe(true)
-    expect(world.server.table.heldBy(owner)).toMatchObject([{ what: 'interest' }])
+    expect(world.server.table.heldBy(owner)).toMatchObject([{ what: 'registration' }])
     await held.release()
     await world.clock.run(1)
     await (await waiting).release()
@@ -96,7 +96,7 @@ describe('one who says that he waits and never comes', () => {
   test('costs those who do the work a few milliseconds now and then', async () => {
     const world = fakeWorld({ latencyMs: 0.3 })
     const locks = world.pool()
-    world.server.table.forge(KEY, 'interest')
+    world.server.table.forge(KEY, 'registration')
     let sections = 0
     let isOver = false
     const working = (async () => {
@@ -118,9 +118,9 @@ describe('one who says that he waits and never comes', () => {
 
   test.each([1, 3, 20])('nor does it cost a single caller of a semaphore of %i more', async (permits) => {
     for (const forged of [
-      ['interest'],
+      ['registration'],
       ['place in the queue'],
-      ['interest', 'place in the queue'],
+      ['registration', 'place in the queue'],
     ] as const) {
       const world = fakeWorld({ latencyMs: 0.3 })
       const locks = world.pool()
@@ -148,7 +148,7 @@ describe('one who says that he waits and never comes', () => {
   test('does not keep one who does come waiting for longer than a second', async () => {
     const world = fakeWorld({ latencyMs: 0.3 })
     const [a, b] = [world.pool(), world.pool()]
-    world.server.table.forge(KEY, 'interest')
+    world.server.table.forge(KEY, 'registration')
     let isOver = false
     const working = Array.from({ length: 3 }, async () => {
       while (!isOver) {

@@ -121,7 +121,7 @@ describe('the tally', () => {
 
   test('counts who can be asked, and who draws on the reserved, for as long as they have it', () => {
     const { tally, slot } = counted()
-    const loans = [
+    const checkouts = [
       [slot(), true, null],
       [slot(), false, () => true],
       [slot(), false, null],
@@ -130,18 +130,18 @@ describe('the tally', () => {
       const { leased, ordinaryLeased, askable } = tally
       return { leased, ordinaryLeased, askable }
     }
-    for (const [one, isReserved, onWanted] of loans) {
+    for (const [one, isReserved, onWanted] of checkouts) {
       one.move('leased')
       tally.lent(one, isReserved, onWanted)
     }
     expect(seen()).toEqual({ leased: 3, ordinaryLeased: 2, askable: 1 })
 
-    loans[0][0].move('idle')
+    checkouts[0][0].move('idle')
     expect(seen()).toEqual({ leased: 2, ordinaryLeased: 2, askable: 1 })
-    loans[1][0].move('cleaning')
+    checkouts[1][0].move('cleaning')
     expect(seen()).toEqual({ leased: 1, ordinaryLeased: 1, askable: 0 })
-    expect([loans[1][0].onWanted, tally.cleaning]).toEqual([null, 1])
-    loans[2][0].move('closed')
+    expect([checkouts[1][0].onWanted, tally.cleaning]).toEqual([null, 1])
+    checkouts[2][0].move('closed')
     expect(seen()).toEqual({ leased: 0, ordinaryLeased: 0, askable: 0 })
     expect(tally.closed).toBe(1)
   })

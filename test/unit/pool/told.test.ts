@@ -19,7 +19,7 @@ function told<Name extends keyof PoolEvents>(pool: ConnectionPool<Stub>, name: N
 }
 
 describe('what is told', () => {
-  test('how long opening, waiting and a loan took', async () => {
+  test('how long opening, waiting and a checkout took', async () => {
     const { pool, clock, factory } = poolOf({ max: 1 })
     const [opened, lent, returned] = [
       told(pool, 'connection:opened'),
@@ -150,7 +150,7 @@ describe('what is told', () => {
   })
 })
 
-test('pools that can more are told of ends and of loans', async () => {
+test('pools that can more are told of ends and of checkouts', async () => {
   const seen: unknown[] = []
   class Told extends ConnectionPool<Stub> {
     protected override connectionEnded({ id }: Stub, { message }: Error): void {
@@ -160,7 +160,7 @@ test('pools that can more are told of ends and of loans', async () => {
       seen.push(['gone', id])
     }
     protected override loanEnded(isAsked: boolean): void {
-      seen.push(['loan', isAsked])
+      seen.push(['checkout', isAsked])
     }
   }
   const factory = new StubFactory()
@@ -176,9 +176,9 @@ test('pools that can more are told of ends and of loans', async () => {
   await pool.close({ graceMs: 0 })
 
   expect(seen).toEqual([
-    ['loan', false],
-    ['loan', true],
-    ['loan', true],
+    ['checkout', false],
+    ['checkout', true],
+    ['checkout', true],
     ['ended', 1, 'the server has gone'],
     ['gone', 1],
   ])

@@ -187,7 +187,7 @@ describe('maxUses', () => {
     expect(factory.closed).toHaveLength(2)
   })
 
-  test('counts loans, not checks, and min is there again at once', async () => {
+  test('counts checkouts, not checks, and min is there again at once', async () => {
     const { pool, clock, factory } = poolOf({ min: 1, max: 2, maxUses: 2, checkAfterIdleMs: 0 })
     ;(await pool.connect()).release()
     await clock.run(10)

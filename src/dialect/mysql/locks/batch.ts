@@ -51,8 +51,8 @@ function serverOperation(
     case 'rejoin':
     case 'upgrade':
     case 'downgrade':
-    case 'mark':
-    case 'unmark':
+    case 'setIntent':
+    case 'clearIntent':
       return assert(false, 'only readers do this') as never
     case 'enqueue':
       return assert(false, 'it has a statement of its own') as never

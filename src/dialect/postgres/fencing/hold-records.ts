@@ -14,7 +14,7 @@ import type { ServerConnection } from '../connection/server-connection.js'
  * Marks are removed before the unlock, and made after the grant. Whatever fails in between leaves a mark too many, never
  * one too few: somebody waits for nothing.
  */
-export class PostgresMarks {
+export class PostgresHoldRecords {
   readonly #server: ServerConnection
   readonly #session: string
   readonly #leaseMs: number

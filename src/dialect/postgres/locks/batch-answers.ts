@@ -67,7 +67,7 @@ function decode(
     case 'upgrade':
       if (row === CODE.upgradeMarked && said === SAID.granted) book.unmark(key)
       return said
-    case 'mark':
+    case 'setIntent':
       if (said === MARKED.done) book.mark(key)
       return SAID.done
     case 'try':
@@ -76,7 +76,7 @@ function decode(
     case 'rejoin':
     case 'downgrade':
     case 'leave':
-    case 'unmark':
+    case 'clearIntent':
       return said
   }
 }

@@ -139,9 +139,9 @@ export class BatchEncoder {
         return this.#book.isMarked(key) ? CODE.upgradeMarked : CODE.upgrade
       case 'downgrade':
         return CODE.downgrade
-      case 'mark':
-        return this.#book.isMarked(key) ? CODE.nothing : CODE.mark
-      case 'unmark':
+      case 'setIntent':
+        return this.#book.isMarked(key) ? CODE.nothing : CODE.setIntent
+      case 'clearIntent':
         if (!this.#book.isMarked(key)) return CODE.nothing
         this.#book.unmark(key)
         return CODE.dropMark
@@ -235,7 +235,7 @@ const GRANTS: Readonly<Record<OperationKind, boolean>> = {
   leave: false,
   release: false,
   relinquish: false,
-  mark: false,
-  unmark: false,
+  setIntent: false,
+  clearIntent: false,
   yield: true,
 }

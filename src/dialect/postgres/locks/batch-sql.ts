@@ -30,7 +30,7 @@ export const CODE = {
   yieldExclusive: 13,
   /** Whether anybody is interested in any key of a bucket: asked once per bucket, after all releases. */
   lookIntoBucket: 14,
-  mark: 15,
+  setIntent: 15,
   dropMark: 16,
   queueExclusive: 17,
   /** Whether anybody is interested in a key with this hash: asked after all releases. */
@@ -296,7 +296,7 @@ const batch = (key: string): string => `${plainRows(key)}${sharedRows(key)}
         ELSE 'r' END
       WHEN ${CODE.yieldExclusive} THEN ${yieldTo(`pg_advisory_unlock(${key})`, false)}
       WHEN ${CODE.yieldAndEnter} THEN ${yieldTo(`pg_advisory_unlock(${key})`, true)}
-      WHEN ${CODE.mark} THEN CASE ${setMark(HASH, CHECK, 'd', MARKED.done)} END
+      WHEN ${CODE.setIntent} THEN CASE ${setMark(HASH, CHECK, 'd', MARKED.done)} END
       WHEN ${CODE.dropMark} THEN CASE
         WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) IS NULL THEN 'r'
         WHEN pg_advisory_unlock(${WRITER_CHECK_CLASS}, ${CHECK}) THEN 'r'

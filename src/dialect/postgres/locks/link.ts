@@ -13,7 +13,7 @@ import type { ServerFacts } from '../session/attach.js'
 import { sqlState } from '../connection/server-errors.js'
 import { PostgresFence } from '../fencing/fence.js'
 import { advisoryLocation, type PostgresKey } from '../keys/key.js'
-import type { PostgresMarks } from '../fencing/hold-records.js'
+import type { PostgresHoldRecords } from '../fencing/hold-records.js'
 import { PostgresLine, type LineWait } from './server-queue.js'
 import { IS_QUEUED_FOR } from './server-queue-sql.js'
 import { carryOutPermits } from './permits.js'
@@ -43,7 +43,7 @@ export class PostgresLink implements LockLink {
   readonly #server: ServerConnection
   readonly #fence: PostgresFence
   readonly #started: string | null
-  readonly #marks: PostgresMarks | null
+  readonly #marks: PostgresHoldRecords | null
   readonly #batches: PostgresBatches
   readonly #line: PostgresLine
   readonly #sender: string

@@ -63,7 +63,7 @@ function rewrite(book: RegistrationBook, expected: readonly Holding[], held: Rea
     if (isLock(holding)) continue
     const key = holding.key as PostgresKey
     if (marksOf(key, held).length > 0) book.mark(key)
-    if (holding.what === 'mark') continue
+    if (holding.what === 'intent') continue
     if (held.has(nameOf(interestIn(key)))) book.add(key)
     if (held.has(nameOf(bucketFor(key)))) book.enter(key.hash)
   }
@@ -73,7 +73,7 @@ function rewrite(book: RegistrationBook, expected: readonly Holding[], held: Rea
 function holdsOf(holding: Holding, held: ReadonlySet<string>): ServerHold[] {
   const key = holding.key as PostgresKey
   if (isLock(holding)) return [lockOf(holding)]
-  if (holding.what === 'mark') return marksOf(key, held)
+  if (holding.what === 'intent') return marksOf(key, held)
   return [interestIn(key), bucketFor(key), ...marksOf(key, held)]
 }
 

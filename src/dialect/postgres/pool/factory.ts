@@ -3,7 +3,7 @@ import { Unfinished } from '../../../base/unfinished.js'
 import type { ConnectionFactory, Progress } from '../../../pool/connection-factory.js'
 import type { Lease } from '../../../pool/lease.js'
 import { checkGreeted, greet, type ConnectionHooks } from './connection-hooks.js'
-import { Dirt, type TellFound } from '../reset/session-state.js'
+import { SessionState, type TellFound } from '../reset/session-state.js'
 import { keepProcess } from '../connection/driver-client.js'
 import { PrimaryFinder, type FinderPorts } from '../hosts/primary-finder.js'
 import { LeasedConnection } from './leased-connection.js'
@@ -19,7 +19,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   readonly #finder: PrimaryFinder
   readonly #hooks: ConnectionHooks
   readonly #isGreeted: boolean
-  readonly #dirt = new WeakMap<PostgresConnection, Dirt>()
+  readonly #dirt = new WeakMap<PostgresConnection, SessionState>()
   /** All connections are to one database, as one role. */
   readonly #reach = new Reach()
   readonly #cancels = new Unfinished()
@@ -39,7 +39,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
         await greet(connection, this.#hooks, signal)
         checkGreeted(connection)
       }
-      this.#dirt.set(connection, new Dirt(this.#reach))
+      this.#dirt.set(connection, new SessionState(this.#reach))
       return connection
     } catch (error) {
       connection?.destroy()

@@ -4,7 +4,7 @@ import { ConnectionError } from '../../../base/errors.js'
 import type { Lease } from '../../../pool/lease.js'
 import type { Queryable, QueryConfig, QueryResult } from '../../queryable.js'
 import { tell, type Callback } from '../connection/callback.js'
-import { Dirt } from '../reset/session-state.js'
+import { SessionState } from '../reset/session-state.js'
 import { preparedText } from '../connection/driver-client.js'
 import { Forwarding } from './event-forwarding.js'
 import type { ConnectionEvents, PostgresConnection } from '../connection/connection.js'
@@ -39,7 +39,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   declare readonly resumeDrain: never
   declare readonly connection: never
   readonly #server: ServerConnection
-  readonly #dirt: Dirt
+  readonly #dirt: SessionState
   /** These two are made only for those who ask for them. */
   #types: Parsers | null = null
   #forwarding: Forwarding | null = null
@@ -48,7 +48,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   #isBack = false
 
   /** @internal */
-  constructor(server: ServerConnection, lease: Lease, dirt: Dirt) {
+  constructor(server: ServerConnection, lease: Lease, dirt: SessionState) {
     super()
     this.#server = server
     this.#dirt = dirt
@@ -85,7 +85,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   static lentFor(server: ServerConnection): LeasedConnection {
     const release = (destroy?: boolean | Error): void => void (destroy && server.destroy())
     const lease = { release, [Symbol.asyncDispose]: () => Promise.resolve() }
-    return new LeasedConnection(server, lease, new Dirt(new Reach()))
+    return new LeasedConnection(server, lease, new SessionState(new Reach()))
   }
 
   /** @internal It is over, whoever still has it. */

@@ -11,7 +11,7 @@ import { sqlState } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /** What is to be done behind a borrower. */
-export interface SweepOrder {
+export interface ResetOrder {
   /** Whether what there is to clean is looked at before, to be told. */
   readonly looks: boolean
   /** What may be settings with a dot, and can't be seen otherwise. */
@@ -49,7 +49,7 @@ const NAMED = 10
 const LOOK = { name: 'lockpool_left', text: LEFT } as const
 
 /** What became of it. */
-export interface Swept {
+export interface ResetResult {
   readonly found: readonly string[]
   /** Whether the server lacks statements that the driver has prepared, and believes to be there. */
   readonly isForgotten: boolean
@@ -61,7 +61,7 @@ export interface Swept {
  *
  * @throws what the server says: then it is not clean
  */
-export async function sweep(server: ServerConnection, order: SweepOrder): Promise<Swept> {
+export async function reset(server: ServerConnection, order: ResetOrder): Promise<ResetResult> {
   const { looks, isOnce, custom } = order
   const prepared = server.parsedStatements
   server.hasLostSettings = true

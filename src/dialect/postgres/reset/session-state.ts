@@ -2,7 +2,7 @@ import { DEALLOCATE_ALL } from './session-state-sql.js'
 import type { KnownText, Reach } from './reach.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { settingsAmong } from './signs-of-state.js'
-import { sweep, type Swept } from './reset.js'
+import { reset, type ResetResult } from './reset.js'
 
 /** So many names that may be settings are asked about. */
 const MOST_CUSTOM = 200
@@ -17,7 +17,7 @@ export type TellFound = (found: readonly string[]) => void
  * statement behind it, without waiting. What there was to clean is another question, and dearer. It is asked where a text says
  * that there is something, and else once a second for each text; nobody who leaves something each time is missed.
  */
-export class Dirt {
+export class SessionState {
   readonly #reach: Reach
   #isUsed = false
   /** Texts that are not known to leave nothing. */
@@ -140,13 +140,13 @@ export class Dirt {
   }
 
   /** All of it is sent before this returns. */
-  async #sweep(server: ServerConnection): Promise<Swept> {
+  async #sweep(server: ServerConnection): Promise<ResetResult> {
     const texts = [...this.#doubtful]
     const worthALook = texts.filter((text) => this.#reach.isWorthALook(text))
     const looks = this.#isTelling || worthALook.length > 0
     const custom = [...this.#custom].slice(0, MOST_CUSTOM)
     const isOnce = !this.#isTelling || this.#hasDeallocated
-    const sweeping = sweep(server, { looks, custom, isOnce })
+    const sweeping = reset(server, { looks, custom, isOnce })
     if (this.#hasDefined) this.#reach.doubt()
     this.#losses = this.#reach.losses
     this.#forget()

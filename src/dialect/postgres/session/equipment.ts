@@ -1,5 +1,5 @@
 import type { LinkSettings } from '../../dialect.js'
-import { PostgresMarks } from '../fencing/hold-records.js'
+import { PostgresHoldRecords } from '../fencing/hold-records.js'
 import { AT_FIRST, findObjects, keepsBackend, useSchema, type SchemaFacts } from '../schema/schema.js'
 import { lockSessionSettings, putInForce } from './settings.js'
 import { identityOf } from '../timeline/timeline.js'
@@ -11,7 +11,7 @@ export interface Equipment extends SchemaFacts {
   /** The lease in force. */
   readonly leaseMs: number
   /** In strict mode. */
-  readonly marks: PostgresMarks | null
+  readonly marks: PostgresHoldRecords | null
 }
 
 /**
@@ -32,11 +32,11 @@ export async function equip(
   }
   // Behind the settings on the wire, so already with them.
   const [found] = await Promise.all([untilNotCanceled(() => findObjects(server)), inForce])
-  const naming = strict ? PostgresMarks.nameSession(server) : null
+  const naming = strict ? PostgresHoldRecords.nameSession(server) : null
   const [schema, session] = await Promise.all([useSchema(server, found, settings, AT_FIRST), naming])
   if (session === null) return { ...schema, leaseMs, marks: null }
   const inDatabaseMs = Math.min(leaseMs, schema.strictLeaseMs)
-  const marks = new PostgresMarks(server, session, inDatabaseMs)
+  const marks = new PostgresHoldRecords(server, session, inDatabaseMs)
   if (inDatabaseMs === leaseMs) return { ...schema, leaseMs, marks }
   await putInForce(server, lockSessionSettings(inDatabaseMs))
   const shortened = `"leaseMs" is ${leaseMs}, and the strict pools of this database have agreed on ${inDatabaseMs} at most, which is in force ("lockpool install --strict-lease" raises it)`

@@ -79,8 +79,8 @@ const CHANGES = `
       ELSE l.readers END,
     waiters = CASE
       WHEN ${is(CODE.passExclusive)} AND ${TAKES} AND NOT ${IS_MY_TURN} THEN (${OTHERS})[2:]
-      WHEN ${TAKES} OR ${READS_ALONG} OR ${is(CODE.leave, CODE.unmark, CODE.drop)} THEN ${OTHERS}
-      WHEN ${is(CODE.waitExclusive, CODE.passExclusive, CODE.queue, CODE.mark)} THEN ${withWriter}
+      WHEN ${TAKES} OR ${READS_ALONG} OR ${is(CODE.leave, CODE.clearIntent, CODE.drop)} THEN ${OTHERS}
+      WHEN ${is(CODE.waitExclusive, CODE.passExclusive, CODE.queue, CODE.setIntent)} THEN ${withWriter}
       WHEN ${is(CODE.waitShared, CODE.insistShared)} THEN ${withReader}
       WHEN ${is(CODE.yield)} AND ${IS_AWAITED} THEN pg_catalog.array_append(${OTHERS}, $4::bigint)
       ELSE l.waiters END,
@@ -101,8 +101,8 @@ const IS_CHANGED = `CASE
     WHEN ${is(CODE.queue)} THEN NOT ${WRITER_WAITS_HERE}
     WHEN ${is(CODE.join)} THEN ${READS} AND ${NO_WRITER_WAITS}
     WHEN ${is(CODE.rejoin, CODE.releaseShared)} THEN ${READS}
-    WHEN ${is(CODE.mark)} THEN ${READS} AND NOT ${WRITER_WAITS_HERE}
-    WHEN ${is(CODE.leave, CODE.unmark, CODE.drop, CODE.look)} THEN true
+    WHEN ${is(CODE.setIntent)} THEN ${READS} AND NOT ${WRITER_WAITS_HERE}
+    WHEN ${is(CODE.leave, CODE.clearIntent, CODE.drop, CODE.look)} THEN true
     ELSE false END`
 
 const FLAGS = `
@@ -143,7 +143,14 @@ SELECT
     WHERE u.gives AND u.owner IS NULL AND pg_catalog.cardinality(u.waiters) {>} 0
   ) AS rung`
 
-const GIVES = is(CODE.releaseExclusive, CODE.releaseShared, CODE.leave, CODE.unmark, CODE.yield, CODE.drop)
+const GIVES = is(
+  CODE.releaseExclusive,
+  CODE.releaseShared,
+  CODE.leave,
+  CODE.clearIntent,
+  CODE.yield,
+  CODE.drop,
+)
 
 /** Any operations. */
 export const BATCH: string = own(`

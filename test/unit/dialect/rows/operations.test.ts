@@ -2,7 +2,16 @@ import { expect, test } from 'vitest'
 import { answerOf, codeOf, FLAG } from '../../../../src/dialect/rows/operations.js'
 
 test('without a row there is nothing to give up, to join or to leave', () => {
-  for (const kind of ['join', 'rejoin', 'leave', 'release', 'relinquish', 'mark', 'unmark', 'yield'] as const)
+  for (const kind of [
+    'join',
+    'rejoin',
+    'leave',
+    'release',
+    'relinquish',
+    'setIntent',
+    'clearIntent',
+    'yield',
+  ] as const)
     expect(codeOf({ kind, mode: 'exclusive' }, false)).toBeNull()
 })
 

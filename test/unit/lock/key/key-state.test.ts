@@ -29,8 +29,8 @@ const LEADS_TO: Partial<Record<Step, KeyState>> = {
   rejoin: 'joining',
   upgrade: 'converting',
   downgrade: 'converting',
-  mark: 'registeringIntent',
-  unmark: 'registeringIntent',
+  setIntent: 'registeringIntent',
+  clearIntent: 'registeringIntent',
   leave: 'leaving',
   release: 'releasing',
   relinquish: 'releasing',
@@ -106,7 +106,7 @@ test('a reader becomes a writer when no other reader is left, here or, as far as
   for (const facts of allFacts()) {
     if (facts.state !== 'held' || facts.conversion !== 'upgrade') continue
     const mayTry = !facts.isContended || facts.isHurried || facts.wake !== 'no'
-    const otherwise = facts.isMarked ? 'rest' : 'mark'
+    const otherwise = facts.isMarked ? 'rest' : 'setIntent'
     expect(nextStep(facts)).toBe(facts.holderCount === 1 && mayTry ? 'upgrade' : otherwise)
   }
 })
@@ -131,7 +131,7 @@ test('nothing is left at the server for a key that nobody here has to do with', 
         : facts.state === 'waiting'
           ? 'leave'
           : facts.isMarked
-            ? 'unmark'
+            ? 'clearIntent'
             : 'forget'
     expect(nextStep(facts)).toBe(expected)
   }

@@ -192,7 +192,7 @@ test('one who says that he waits for permits, and never comes, costs callers who
   const world = fakeWorld({ latencyMs: 0.3 })
   const locks = world.pool()
   const jobs = locks.semaphore('jobs', 1)
-  world.server.table.forge('semaphore:/jobs', 'interest')
+  world.server.table.forge('semaphore:/jobs', 'registration')
   let sections = 0
   let isOver = false
   const working = [1, 2, 3].map(async () => {

@@ -66,7 +66,7 @@ test('a caller that can wait lets the others come first that are said to want it
   const afterRelease = async (ask: () => Promise<unknown>): Promise<number> => {
     const acquired = jobs.acquire()
     await world.clock.run(50)
-    world.server.table.forge('semaphore:/jobs', 'interest')
+    world.server.table.forge('semaphore:/jobs', 'registration')
     const released = (await acquired).release()
     await world.clock.run(1)
     await released

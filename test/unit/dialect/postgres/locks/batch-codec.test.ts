@@ -60,7 +60,7 @@ describe('rows', () => {
     expect(session().encode([op('release', 'a')])).toMatchObject({ hashes: null, mayGrant: false })
   })
 
-  test.each(['leave', 'wait', 'mark', 'yield', 'release'])('a thousand times %s fit', (kind) => {
+  test.each(['leave', 'wait', 'setIntent', 'yield', 'release'])('a thousand times %s fit', (kind) => {
     const { encode, book } = session()
     const keys = Array.from({ length: 1000 }, (_, i) => encodeKey(`key ${i}`, ''))
     for (const key of keys) {
@@ -101,7 +101,7 @@ describe('rows', () => {
   })
 
   test('what is never granted draws no token', () => {
-    for (const kind of ['release', 'relinquish', 'leave', 'unmark', 'queue', 'mark shared'])
+    for (const kind of ['release', 'relinquish', 'leave', 'clearIntent', 'queue', 'setIntent shared'])
       expect(session().encode([op(kind)]).mayGrant, kind).toBe(false)
     for (const kind of ['try', 'wait', 'retry', 'poll', 'yield', 'join shared', 'rejoin shared'])
       expect(session().encode([op(kind)]).mayGrant, kind).toBe(true)
@@ -177,17 +177,17 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
   test('the mark of a reader whose writer waits is set and taken back once', () => {
     const { run } = session()
 
-    expect(run('D', op('mark shared'))).toEqual({ rows: ['mark'], answers: 'd' })
-    expect(run('r', op('mark shared'))).toEqual({ rows: ['nothing'], answers: 'd' })
+    expect(run('D', op('setIntent shared'))).toEqual({ rows: ['setIntent'], answers: 'd' })
+    expect(run('r', op('setIntent shared'))).toEqual({ rows: ['nothing'], answers: 'd' })
     expect(run('rdw', op('wait')).rows, 'its writer asks in its own right').toEqual([
       ...['dropMark', 'enterBucket', 'waitExclusive'],
     ])
-    expect(run('r', op('unmark shared'))).toEqual({ rows: ['nothing'], answers: 'r' })
-    expect(run('d', op('mark shared', 'other')).answers, 'another session has it').toBe('d')
-    expect(run('r', op('unmark shared', 'other')).rows).toEqual(['nothing'])
-    expect(run('D', op('mark shared', 'third')).rows).toEqual(['mark'])
-    expect(run('r', op('unmark shared', 'third')).rows).toEqual(['dropMark'])
-    expect(run('r', op('unmark shared', 'third')).rows).toEqual(['nothing'])
+    expect(run('r', op('clearIntent shared'))).toEqual({ rows: ['nothing'], answers: 'r' })
+    expect(run('d', op('setIntent shared', 'other')).answers, 'another session has it').toBe('d')
+    expect(run('r', op('clearIntent shared', 'other')).rows).toEqual(['nothing'])
+    expect(run('D', op('setIntent shared', 'third')).rows).toEqual(['setIntent'])
+    expect(run('r', op('clearIntent shared', 'third')).rows).toEqual(['dropMark'])
+    expect(run('r', op('clearIntent shared', 'third')).rows).toEqual(['nothing'])
   })
 
   test('where interest can not be set the next attempt tries again, and there is nothing to drop', () => {

@@ -8,12 +8,12 @@ import type { GuardedFactory } from './guarded-factory.js'
 import { Opener } from './opener.js'
 import type { CloseReason, PoolEvents } from './pool-events.js'
 import type { PoolOptions } from './pool-options.js'
-import { Shelf } from './shelf.js'
+import { IdleSlots } from './idle-slots.js'
 import { Slot, type OnWanted, type SlotState } from './slot.js'
 import { Tally } from './tally.js'
 import { planUpkeep, UpkeepTimer } from './upkeep.js'
 
-export interface StockHost<C> {
+export interface SlotsHost<C> {
   /** Something became idle, or a place became free: callers may be served. */
   changed(): void
   /** An attempt to open failed. `isLast` means that no other is under way. */
@@ -25,16 +25,16 @@ export interface StockHost<C> {
 }
 
 /** The connections of a pool: how many, in which state, and how each begins and ends. */
-export class Stock<C extends object> {
+export class Slots<C extends object> {
   readonly #factory: GuardedFactory<C>
   readonly #options: Required<PoolOptions>
   readonly #clock: Clock
   readonly #random: Random
   readonly #events: Emitter<PoolEvents>
-  readonly #host: StockHost<C>
+  readonly #host: SlotsHost<C>
   readonly opener: Opener<C>
   /** The idle ones. */
-  readonly shelf: Shelf<C>
+  readonly idle: IdleSlots<C>
   /** How many are in which state. */
   readonly tally: Tally<C> = new Tally()
   readonly #upkeep: UpkeepTimer
@@ -49,7 +49,7 @@ export class Stock<C extends object> {
     options: Required<PoolOptions>,
     ports: { readonly clock: Clock; readonly random: Random },
     events: Emitter<PoolEvents>,
-    host: StockHost<C>,
+    host: SlotsHost<C>,
   ) {
     this.#factory = factory
     this.#options = options
@@ -57,7 +57,7 @@ export class Stock<C extends object> {
     this.#random = ports.random
     this.#events = events
     this.#host = host
-    this.shelf = new Shelf(factory, options, ports.clock)
+    this.idle = new IdleSlots(factory, options, ports.clock)
     this.#upkeep = new UpkeepTimer(ports.clock, !options.allowExitOnIdle, () => this.#maintain())
     this.opener = new Opener(factory, options, ports.clock, ports.random, {
       opened: (connection, tookMs) => this.#add(connection, tookMs),
@@ -79,7 +79,7 @@ export class Stock<C extends object> {
   /** Connections that will become idle, or are, without a borrower's doing. */
   get coming(): number {
     const { checking, cleaning } = this.tally
-    return this.shelf.size + checking + cleaning + this.opener.opening
+    return this.idle.size + checking + cleaning + this.opener.opening
   }
 
   /** Of those that are out, the ones whose lifetime is over. */
@@ -105,8 +105,8 @@ export class Stock<C extends object> {
   }
 
   /** Takes what `peek` showed. */
-  lend(isReserved: boolean, onWanted: OnWanted | null): Slot<C> {
-    const slot = this.shelf.take()
+  checkOut(isReserved: boolean, onWanted: OnWanted | null): Slot<C> {
+    const slot = this.idle.take()
     slot.move('leased')
     slot.uses++
     this.tally.lent(slot, isReserved, onWanted)
@@ -115,24 +115,24 @@ export class Stock<C extends object> {
 
   /** Checks what `peek` showed; it comes back as idle, or not at all. */
   checkNext(): void {
-    const slot = this.shelf.take()
+    const slot = this.idle.take()
     slot.move('checking')
     this.#settle(slot, 'checking', this.#factory.check(slot.connection!), 'failed its check')
   }
 
   /** Closes what `peek` showed: the timer that should have done it is late. */
   closeNext(): void {
-    this.#close(this.shelf.take(), 'old')
+    this.#close(this.idle.take(), 'old')
   }
 
   /** `origin` is where it was borrowed, if that is known. */
-  takeBack(slot: Slot<C>, destroy: boolean | Error, origin: Origin | null): void {
+  checkIn(slot: Slot<C>, destroy: boolean | Error, origin: Origin | null): void {
     // It may have ended while it was out.
     if (slot.state !== 'leased') return
     if (destroy !== false) {
       return this.#drop(slot, 'released as broken', destroy === true ? undefined : destroy)
     }
-    const tell = this.#events.hears('connection:cleaned') ? this.#teller(slot.id, origin) : IGNORE
+    const tell = this.#events.hears('connection:cleaned') ? this.#leftoversReporter(slot.id, origin) : IGNORE
     const cleaning = this.#factory.clean(slot.connection!, tell)
     if (cleaning === null) return this.#toIdle(slot)
     slot.move('cleaning')
@@ -140,7 +140,7 @@ export class Stock<C extends object> {
   }
 
   /** Asks borrowers with `onWanted`, until one promises to check in a connection that `helps`. */
-  askBack(helps: (slot: Slot<C>) => boolean): void {
+  requestBack(helps: (slot: Slot<C>) => boolean): void {
     if (this.tally.askable === 0) return
     for (const slot of this.#slots) {
       if (slot.state === 'leased' && helps(slot) && slot.onWanted?.()) return
@@ -161,7 +161,7 @@ export class Stock<C extends object> {
     this.#ending = new Deferred()
     this.#upkeep.close()
     this.opener.close()
-    for (const slot of this.shelf.takeAll()) this.#close(slot, 'pool closed')
+    for (const slot of this.idle.takeAll()) this.#close(slot, 'pool closed')
     if (this.#slots.size === 0) this.#ending.resolve()
     return this.#ending.promise
   }
@@ -217,10 +217,10 @@ export class Stock<C extends object> {
     if (slot.uses >= this.#options.maxUses) return this.#drop(slot, 'used up')
     if (slot.isOld && !this.#isKept(slot)) return this.#drop(slot, 'old')
     slot.move('idle')
-    this.shelf.put(slot)
+    this.idle.put(slot)
     this.#host.changed()
     if (slot.state !== 'idle') return
-    this.shelf.rests(slot)
+    this.idle.rests(slot)
     this.#upkeep.within(this.#options.idleTimeoutMs, slot.idleSince)
     if (slot.isOld) this.#upkeep.within(slot.endsAt - slot.idleSince, slot.idleSince)
   }
@@ -231,7 +231,7 @@ export class Stock<C extends object> {
     return this.live <= min && this.#slots.size < max && this.#clock.now() < slot.endsAt
   }
 
-  #teller(id: number, origin: Origin | null): (found: readonly string[]) => void {
+  #leftoversReporter(id: number, origin: Origin | null): (found: readonly string[]) => void {
     return (found) => {
       if (!Array.isArray(found) || found.length === 0) return
       this.#events.emit('connection:cleaned', { id, found, where: origin && originInWords(origin) })
@@ -272,7 +272,7 @@ export class Stock<C extends object> {
     timeoutMs: number = this.#options.closeTimeoutMs,
   ): void {
     slot.move('closing')
-    this.#tellClosed(slot, reason, error, origin)
+    this.#emitClosed(slot, reason, error, origin)
     const connection = slot.connection!
     const destroy = (): void => {
       if (slot.state === 'closed') return
@@ -281,7 +281,7 @@ export class Stock<C extends object> {
     }
     const gone = (): void => {
       cancel()
-      if (slot.state !== 'closed') this.#forget(slot)
+      if (slot.state !== 'closed') this.#remove(slot)
     }
     const cancel = this.#clock.after(timeoutMs, destroy)
     this.#factory.close(connection).then(gone, destroy)
@@ -291,15 +291,15 @@ export class Stock<C extends object> {
   #ended(slot: Slot<C>, cause: Error): void {
     if (slot.state === 'closing' || slot.state === 'closed') return
     this.opener.suspect()
-    if (slot.state === 'idle') this.shelf.takeOut([slot])
-    this.#tellClosed(slot, 'ended by itself', cause)
+    if (slot.state === 'idle') this.idle.takeOut([slot])
+    this.#emitClosed(slot, 'ended by itself', cause)
     this.#host.ended(slot.connection!, cause)
     const failure = slot.uses === 0 ? this.opener.ended(slot.openedAt, cause) : null
-    this.#forget(slot)
+    this.#remove(slot)
     if (failure !== null) this.#openFailed(failure, this.opener.opening)
   }
 
-  #forget(slot: Slot<C>): void {
+  #remove(slot: Slot<C>): void {
     slot.move('closed')
     this.#slots.delete(slot)
     this.#factory.forget(slot.connection!)
@@ -308,7 +308,7 @@ export class Stock<C extends object> {
     else if (this.#slots.size === 0) this.#ending.resolve()
   }
 
-  #tellClosed(slot: Slot<C>, reason: CloseReason, error?: Error, origin?: Origin | null): void {
+  #emitClosed(slot: Slot<C>, reason: CloseReason, error?: Error, origin?: Origin | null): void {
     if (!this.#events.hears('connection:closed')) return
     this.#events.emit('connection:closed', {
       id: slot.id,
@@ -324,10 +324,10 @@ export class Stock<C extends object> {
       old: this.tally.old,
       hasRoom: this.#slots.size < this.#options.max,
     }
-    const plan = planUpkeep(this.shelf.slots, this.#slots, strength, this.#clock.now(), this.#options)
+    const plan = planUpkeep(this.idle.slots, this.#slots, strength, this.#clock.now(), this.#options)
     for (const slot of plan.aged) this.tally.aged(slot)
     // All at once, because a listener for a closed one may check out another.
-    this.shelf.takeOut(plan.close.map(({ slot }) => slot))
+    this.idle.takeOut(plan.close.map(({ slot }) => slot))
     for (const { slot, reason } of plan.close) if (slot.state === 'idle') this.#close(slot, reason)
     this.#upkeep.within(plan.nextInMs)
     for (const slot of plan.aged) slot.onWanted?.()

@@ -3,48 +3,48 @@ import type { Emitter } from '../base/emitter.js'
 import type { Origin } from '../base/overdue.js'
 import type { GuardedFactory } from './guarded-factory.js'
 import type { Lease } from './lease.js'
-import type { Loans } from './loans.js'
+import type { Checkouts } from './checkouts.js'
 import type { PoolEvents } from './pool-events.js'
 import type { OnWanted } from './slot.js'
-import type { Stock } from './stock.js'
+import type { Slots } from './slots.js'
 
-/** What of a caller matters for his loan. */
+/** What of a caller matters for his checkout. */
 export interface Borrower {
   readonly isReserved: boolean
   readonly onWanted: OnWanted | null
 }
 
-export interface LenderPorts<C extends object> {
+export interface CheckoutDeskHost<C extends object> {
   readonly factory: GuardedFactory<C>
-  readonly stock: Stock<C>
+  readonly slots: Slots<C>
   readonly clock: Clock
   readonly events: Emitter<PoolEvents>
   /** Null unless leaks are looked for. */
-  readonly loans: Loans | null
-  /** A loan is over, also one that its borrower has forgotten. `isAsked` are those that can be asked back. */
+  readonly checkouts: Checkouts | null
+  /** A checkout is over, also one that its borrower has forgotten. `isAsked` are those that can be asked back. */
   readonly ended: (isAsked: boolean) => void
 }
 
-/** Makes an idle connection into a loan, and a loan into an idle connection again. */
-export class Lender<C extends object> {
+/** Makes an idle connection into a checkout, and a checkout into an idle connection again. */
+export class CheckoutDesk<C extends object> {
   readonly #factory: GuardedFactory<C>
-  readonly #stock: Stock<C>
+  readonly #slots: Slots<C>
   readonly #clock: Clock
   readonly #events: Emitter<PoolEvents>
-  readonly #loans: Loans | null
+  readonly #checkouts: Checkouts | null
   readonly #ended: (isAsked: boolean) => void
   #count = 0
 
-  constructor({ factory, stock, clock, events, loans, ended }: LenderPorts<C>) {
+  constructor({ factory, slots, clock, events, checkouts, ended }: CheckoutDeskHost<C>) {
     this.#factory = factory
-    this.#stock = stock
+    this.#slots = slots
     this.#clock = clock
     this.#events = events
-    this.#loans = loans
+    this.#checkouts = checkouts
     this.#ended = ended
   }
 
-  /** Loans so far. */
+  /** Checkouts so far. */
   get count(): number {
     return this.#count
   }
@@ -52,22 +52,22 @@ export class Lender<C extends object> {
   /**
    * Lends what the stock would hand out next.
    *
-   * @throws {ConnectionError} the factory can't make a loan of it, and it is closed.
+   * @throws {ConnectionError} the factory can't make a checkout of it, and it is closed.
    */
-  lend(to: Borrower, origin: Origin | null, waitedMs: number): C & Lease {
+  checkOut(to: Borrower, origin: Origin | null, waitedMs: number): C & Lease {
     const { isReserved, onWanted } = to
-    const slot = this.#stock.lend(isReserved, onWanted)
+    const slot = this.#slots.checkOut(isReserved, onWanted)
     const lentAt = this.#events.hears('connection:checked-in') ? this.#clock.now() : null
     let isOver = false
     const release = (destroy: boolean | Error = false): void => {
       if (isOver) return
       isOver = true
       this.#ended(isReserved || onWanted !== null)
-      if (loan !== null) this.#loans!.end(loan)
-      if (lentAt !== null) this.#tellReturned(slot.id, lentAt)
-      this.#stock.takeBack(slot, destroy === false ? false : asTold(destroy), origin)
+      if (checkout !== null) this.#checkouts!.end(checkout)
+      if (lentAt !== null) this.#emitCheckedIn(slot.id, lentAt)
+      this.#slots.checkIn(slot, destroy === false ? false : asTold(destroy), origin)
     }
-    const loan = origin && (this.#loans?.begin(slot.id, origin, release) ?? null)
+    const checkout = origin && (this.#checkouts?.begin(slot.id, origin, release) ?? null)
     const dispose = (): Promise<void> => {
       release()
       return DONE
@@ -75,7 +75,7 @@ export class Lender<C extends object> {
     try {
       const lent = this.#factory.lease(slot.connection!, { release, [Symbol.asyncDispose]: dispose })
       // Only the garbage collection of a separate object shows that the borrower cannot check it in any more.
-      if (loan !== null && lent !== slot.connection) this.#loans!.lent(lent, loan)
+      if (checkout !== null && lent !== slot.connection) this.#checkouts!.lent(lent, checkout)
       this.#count++
       if (this.#events.hears('connection:checked-out'))
         this.#events.emit('connection:checked-out', { id: slot.id, waitedMs })
@@ -83,13 +83,13 @@ export class Lender<C extends object> {
     } catch (error) {
       // It had no borrower, so no checkout is over.
       isOver = true
-      if (loan !== null) this.#loans!.end(loan)
-      this.#stock.takeBack(slot, error as Error, origin)
+      if (checkout !== null) this.#checkouts!.end(checkout)
+      this.#slots.checkIn(slot, error as Error, origin)
       throw error
     }
   }
 
-  #tellReturned(id: number, lentAt: number): void {
+  #emitCheckedIn(id: number, lentAt: number): void {
     this.#events.emit('connection:checked-in', { id, heldMs: this.#clock.now() - lentAt })
   }
 }

@@ -26,7 +26,7 @@ test('a connection that its borrower has forgotten is given back and reported', 
 
   await collect(() => forgotten.length > 0)
 
-  expect(forgotten).toEqual([{ id: 1, heldMs: 0, where: expect.stringMatching(/loans\.test\.ts/) }])
+  expect(forgotten).toEqual([{ id: 1, heldMs: 0, where: expect.stringMatching(/checkouts\.test\.ts/) }])
   const next = await waiting
   expect([next.id, kept.id]).toEqual([1, 2])
   next.release()

@@ -10,48 +10,53 @@ interface Terms {
 }
 
 /** One connection that is out, and where it was taken. */
-export type Loan = Outstanding<Terms>
+export type Checkout = Outstanding<Terms>
 
 /**
  * Finds connections that are not checked in: those that are checked out for too long are reported, and those whose
  * borrower has leaked them are checked in as well. Only with `leakWarningMs`.
  */
-export class Loans {
+export class Checkouts {
   readonly #clock: Clock
   readonly #events: Emitter<PoolEvents>
   readonly #overdue: OverdueWatch<Terms>
-  readonly #forgotten: FinalizationRegistry<Loan>
+  readonly #forgotten: FinalizationRegistry<Checkout>
 
   constructor(clock: Clock, afterMs: number, events: Emitter<PoolEvents>) {
     this.#clock = clock
     this.#events = events
-    this.#overdue = new OverdueWatch(clock, afterMs, (loan) => this.#report('connection:overdue', loan))
-    this.#forgotten = new FinalizationRegistry((loan) => {
-      this.#report('connection:forgotten', loan)
-      loan.what.giveBack()
+    this.#overdue = new OverdueWatch(clock, afterMs, (checkout) =>
+      this.#report('connection:overdue', checkout),
+    )
+    this.#forgotten = new FinalizationRegistry((checkout) => {
+      this.#report('connection:forgotten', checkout)
+      checkout.what.giveBack()
     })
   }
 
   /** `giveBack` must not hold what the borrower has, or it would never be found to be forgotten. */
-  begin(id: number, origin: Origin, giveBack: () => void): Loan {
+  begin(id: number, origin: Origin, giveBack: () => void): Checkout {
     return this.#overdue.begin({ id, since: this.#clock.now(), giveBack }, origin)
   }
 
   /** The borrower's handle, if it is a separate object: once it is garbage-collected, the connection cannot be checked in any more. */
-  lent(lease: object, loan: Loan): void {
-    this.#forgotten.register(lease, loan, loan)
+  lent(lease: object, checkout: Checkout): void {
+    this.#forgotten.register(lease, checkout, checkout)
   }
 
-  end(loan: Loan): void {
-    this.#overdue.end(loan)
-    this.#forgotten.unregister(loan)
+  end(checkout: Checkout): void {
+    this.#overdue.end(checkout)
+    this.#forgotten.unregister(checkout)
   }
 
   close(): void {
     this.#overdue.close()
   }
 
-  #report(event: 'connection:overdue' | 'connection:forgotten', { what: { id, since }, origin }: Loan): void {
+  #report(
+    event: 'connection:overdue' | 'connection:forgotten',
+    { what: { id, since }, origin }: Checkout,
+  ): void {
     this.#events.emit(event, { id, heldMs: this.#clock.now() - since, where: originInWords(origin) })
   }
 }

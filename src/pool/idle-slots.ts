@@ -5,7 +5,7 @@ import type { Slot } from './slot.js'
 /** Whether a connection can be lent as it is, has to be checked first, or has lived too long. */
 export type Fitness = 'fit' | 'unchecked' | 'expired'
 
-export interface ShelfRules {
+export interface IdleRules {
   readonly checkAfterIdleMs: number
   readonly allowExitOnIdle: boolean
 }
@@ -13,7 +13,7 @@ export interface ShelfRules {
 /**
  * The idle connections, the most recently used last: that one is handed out first, so that those not needed can idle away.
  */
-export class Shelf<C extends object> {
+export class IdleSlots<C extends object> {
   readonly #factory: GuardedFactory<C>
   /** Longer than any idling, where there is no check to be made. */
   readonly #checkAfterIdleMs: number
@@ -21,7 +21,7 @@ export class Shelf<C extends object> {
   readonly #clock: Clock
   readonly #slots: Slot<C>[] = []
 
-  constructor(factory: GuardedFactory<C>, rules: ShelfRules, clock: Clock) {
+  constructor(factory: GuardedFactory<C>, rules: IdleRules, clock: Clock) {
     this.#factory = factory
     this.#checkAfterIdleMs = factory.checks ? rules.checkAfterIdleMs : Infinity
     this.#letsExit = rules.allowExitOnIdle

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Sightings } from '../../../src/dashboard/sightings.js'
+import { Observations } from '../../../src/dashboard/observations.js'
 import type { HolderJson, LockJson } from '../../../src/dashboard/state-json.js'
 
 const UNKNOWN = { atLeastMs: 0, atMostMs: null }
@@ -26,7 +26,7 @@ function lockOf(...holders: HolderJson[]): LockJson {
 }
 
 test('of what was there at the first look nothing is known, however often it is seen again', () => {
-  const eyes = new Sightings()
+  const eyes = new Observations()
   for (const at of [0, 2000, 4000, 600_000]) {
     const [seen] = eyes.look([lock(1)], at, at)
     expect(seen!.holders).toMatchObject([UNKNOWN])
@@ -34,14 +34,14 @@ test('of what was there at the first look nothing is known, however often it is 
 })
 
 test('what comes between two looks has an age from above, counted from the beginning of the look that did not show it', () => {
-  const eyes = new Sightings()
+  const eyes = new Observations()
   eyes.look([lock(1)], 0, 300)
   expect(eyes.look([lock(1, 2)], 2000, 2100)[0]!.holders[1]).toMatchObject({ atLeastMs: 0, atMostMs: 2100 })
   expect(eyes.look([lock(1, 2)], 5000, 5500)[0]!.holders[1]).toMatchObject({ atLeastMs: 0, atMostMs: 5500 })
 })
 
 test('a key that is taken again and again is never held for longer than it may have been', () => {
-  const eyes = new Sightings()
+  const eyes = new Observations()
   eyes.look([], 0, 0)
   // Each look meets another hold of a few milliseconds by the same session: nobody can see that from here.
   for (let at = 1000; at <= 24_000; at += 1000) {
@@ -53,7 +53,7 @@ test('a key that is taken again and again is never held for longer than it may h
 })
 
 test('what somebody knows is not made worse', () => {
-  const eyes = new Sightings()
+  const eyes = new Observations()
   eyes.look([], 0, 0)
   const known = { atLeastMs: 90_000, atMostMs: 90_000 }
   expect(eyes.look([lockOf(holder(1, known))], 2000, 2000)[0]!.holders[0]).toMatchObject(known)
@@ -62,14 +62,14 @@ test('what somebody knows is not made worse', () => {
 })
 
 test('what was held here a look ago may be what the server still shows', () => {
-  const eyes = new Sightings()
+  const eyes = new Observations()
   eyes.look([], 0, 0)
   eyes.look([lockOf(holder(1, { isHere: true, atLeastMs: 3_600_000, atMostMs: 3_600_000 }))], 1000, 1000)
   expect(eyes.look([lock(1)], 2000, 2000)[0]!.holders[0]).toMatchObject(UNKNOWN)
 })
 
 test('permits and waiters are told apart', () => {
-  const eyes = new Sightings()
+  const eyes = new Observations()
   const waiter = { pid: 1, mode: null, label: null, isOutside: true, isHere: false, ...UNKNOWN }
   eyes.look([lockOf(holder(1, { permit: 1 }))], 0, 0)
   const both = { ...lockOf(holder(1, { permit: 1 }), holder(1, { permit: 2 })), waiters: [waiter] }

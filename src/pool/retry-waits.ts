@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js'
 import { onAbort } from '../base/on-abort.js'
 
 /** Callers that retry later. They are in no queue, so they are kept here to be woken up. */
-export class Naps {
+export class RetryWaits {
   readonly #clock: Clock
   readonly #sleepers = new Set<() => void>()
 

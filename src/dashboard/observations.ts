@@ -5,7 +5,7 @@ import type { AgeJson, HolderJson, LockJson, WaiterJson } from './state-json.js'
  * between. That is an upper limit of its age, as long as every snapshot shows it. There is no lower limit: between two
  * snapshots it may have been released and acquired again.
  */
-export class Sightings {
+export class Observations {
   /** When each lock was last known to be missing; null if it was in the first snapshot. */
   #known = new Map<string, number | null>()
   /** When the last snapshot began. What it did not show was missing at some moment after that. */
