@@ -151,8 +151,8 @@ const ONE_OPERATION = `
         WHEN ${isOneOf(CODE.queue)} THEN NOT writer_waits
         WHEN ${isOneOf(CODE.join)} THEN reads_it AND no_writer_waits
         WHEN ${isOneOf(CODE.rejoin, CODE.releaseShared)} THEN reads_it
-        WHEN ${isOneOf(CODE.mark)} THEN reads_it AND NOT writer_waits
-        WHEN ${isOneOf(CODE.leave, CODE.unmark, CODE.drop, CODE.look)} THEN TRUE
+        WHEN ${isOneOf(CODE.setIntent)} THEN reads_it AND NOT writer_waits
+        WHEN ${isOneOf(CODE.leave, CODE.clearIntent, CODE.drop, CODE.look)} THEN TRUE
         ELSE FALSE END;`
 
 const CHANGE = `
@@ -170,8 +170,8 @@ const CHANGE = `
           WHEN ${isOneOf(CODE.releaseShared)} THEN SET has_readers = REPLACE(has_readers, ${me}, ' ');
           WHEN ${isOneOf(CODE.drop)} THEN
             SET has_owner = NULLIF(has_owner, me), has_readers = REPLACE(has_readers, ${me}, ' '), has_waiters = others;
-          WHEN ${isOneOf(CODE.leave, CODE.unmark)} THEN SET has_waiters = others;
-          WHEN ${isOneOf(CODE.waitExclusive, CODE.passExclusive, CODE.queue, CODE.mark)} THEN
+          WHEN ${isOneOf(CODE.leave, CODE.clearIntent)} THEN SET has_waiters = others;
+          WHEN ${isOneOf(CODE.waitExclusive, CODE.passExclusive, CODE.queue, CODE.setIntent)} THEN
             IF NOT writer_waits THEN SET has_waiters = CONCAT(others, me, ' '); END IF;
           WHEN ${isOneOf(CODE.waitShared, CODE.insistShared)} THEN
             IF NOT reader_waits THEN SET has_waiters = CONCAT(others, '-', me, ' '); END IF;
