@@ -82,7 +82,7 @@ describe('layers', () => {
     expect(wrong).toEqual([])
   })
 
-  test('no files import each other in a circle, not even for a type', () => {
+  test('no files import each other in a cycle, not even for a type', () => {
     expect(circles(new Map(SOURCES.map((file) => [file.path, importsOf(file)])))).toEqual(CIRCLES)
   })
 

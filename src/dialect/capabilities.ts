@@ -6,33 +6,36 @@ export type Feature =
   | 'conversion'
   /** `LockLink.enqueue`: a session waits in the server's own queue for a key. */
   | 'line'
-  /** `LockLink.claim` and `tell`: processes say things to each other. */
+  /** `LockLink.sendTicket` and `broadcast`: messages between processes. */
   | 'messages'
-  /** `LockLink.ring`: a wake-up is a call of its own. Without it a release wakes the next waiter by itself. */
+  /** `LockLink.notify`: a wake-up is a call of its own. Without it, the release itself wakes the next waiter. */
   | 'notify'
   /** `LockLink.announce` and `tableUse`: there is one lock table that all locks of the server share. */
   | 'lock table'
-  /** Marks of holders that outlive them. A database that frees locks only when the lease is over needs none. */
+  /** Hold records that outlive their holders. A database that frees locks only at the end of a lease needs none. */
   | 'strict marks'
   /** A session that ends frees its locks at once. Without it they are free when the lease is over. */
   | 'ends with the connection'
 
-/** What a database can do for the lock layer, as data: tests ask for what is there, and documents say what is not. */
+/**
+ * What a database can do for the lock layer, as data: tests ask for the capabilities, and the documentation lists the
+ * gaps.
+ */
 export interface Capabilities {
-  /** What is not there, each with the reason and what follows. */
+  /** Missing capabilities, each with the reason and the consequence. */
   readonly gaps: Readonly<Partial<Record<Feature, string>>>
   /** What renews the lease of a session: every statement that is answered, or only `LockLink.heartbeat`. */
   readonly renewedBy: 'statement' | 'heartbeat'
   /** A token for everything that a batch was granted, or one per operation. */
   readonly tokens: 'per batch' | 'per operation'
   /**
-   * Who gets a lock that was given up. `anybody`: whoever asks first. `first waiter`: the database keeps the waiters in
-   * order, and a lock that somebody waits for is kept for the first of them.
+   * Which waiter gets a released lock. `anybody`: the first process that asks. `first waiter`: the database keeps the
+   * waiters in order, and reserves a released lock for the first of them.
    */
   readonly passesTo: 'anybody' | 'first waiter'
   /** A lease is a multiple of this, in milliseconds. */
   readonly leaseGranularityMs: number
-  /** The most lock sessions that are of use to one pool; Infinity if it is bounded by connections alone. */
+  /** The largest useful number of lock sessions for one pool; Infinity if only connections limit it. */
   readonly sessions: number
 }
 

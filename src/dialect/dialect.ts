@@ -11,45 +11,48 @@ import type { ServerName } from './server-name.js'
 import type { ReleaseRequest } from './release-request.js'
 import type { ReportRow } from './session-report.js'
 
-/** What the lock layer asks of every lock session. */
+/** The settings of every lock session. */
 export interface LinkSettings {
-  /** The server frees a session's locks this long after it last heard of it. Milliseconds. */
+  /** How long the server keeps the locks of a session without a sign of life, in milliseconds. */
   readonly leaseMs: number
   readonly fencing: 'auto' | 'off'
   /**
-   * Whether holds are marked durably, so that whoever gets a key after an unclean end is told to wait until nobody can
-   * believe any more to have it.
+   * Whether each hold has a durable record, so that the next holder after an unclean end waits until the previous
+   * lease is over.
    */
   readonly strict: boolean
-  /** Names this pool in what it tells others. */
+  /** The name of this pool in messages to other processes. */
   readonly sender: string
-  /** What the sessions of this pool have been given so far; they add to it. */
+  /** The tokens that sessions of this pool have received; they add to it. */
   readonly seen: SeenTokens
 }
 
 /**
- * Something a session may have at the server: a lock, interest in one (with a waiting writer's mark or without), or the mark
- * alone, which others may have been quicker to set.
+ * Something that a session may hold at the server: a lock, a waiter registration (with or without an intent), or the
+ * intent alone, which another process may have set first.
  */
 export interface Holding {
   readonly key: KeyCode
   readonly what: LockMode | 'registration' | 'intent'
 }
 
-/** What others use of the server's lock table, in entries, from one pool's point of view. A session counts as one pool at most. */
+/**
+ * How other pools use the server's lock table, in entries, from one pool's point of view. A session counts as at most
+ * one pool.
+ */
 export interface TableUse {
   /** Pools that have announced something, of roles that may use lockpool here. */
   readonly pools: number
-  /** What those have announced. */
+  /** The entries that those pools have announced. */
   readonly announced: number
-  /** The same of other roles: pools of other databases, or anybody who says so. */
+  /** The same for other roles: pools of other databases, or any session that claims to be one. */
   readonly foreignPools: number
   readonly foreignAnnounced: number
-  /** Locks of our kind that sessions of those hold. */
+  /** Advisory locks held by sessions of those roles. */
   readonly foreignHeld: number
-  /** Locks of our kind that sessions hold without having announced anything. */
+  /** Advisory locks of sessions that have announced nothing. */
   readonly unannounced: number
-  /** What it has cost the server to find out, in milliseconds. */
+  /** The cost of this query on the server, in milliseconds. */
   readonly costMs: number
 }
 
@@ -58,9 +61,9 @@ export interface TableUse {
  * that rejects has left the connection usable, unless `ended` was called.
  */
 export interface LockLink {
-  /** What the server calls this session: for PostgreSQL its backend's process id. */
+  /** The server's id of this session: for PostgreSQL, the backend pid. */
   readonly serverId: number
-  /** Which server this is; left out where that can't be told. */
+  /** Which server this is; absent if that is unknown. */
   readonly server?: ServerName
   /** How many locks the server's table has room for, over all sessions. */
   readonly capacity: number
@@ -71,148 +74,171 @@ export interface LockLink {
   /** Why there are no fencing tokens, or null if there are. It may change with any answer. */
   readonly noFencing: string | null
   /**
-   * So long after the attach strict pools must tell nobody of a grant, because another server may have been in use whose marks
-   * are not known here; 0 if that is not to be feared. When it is over, any session may say so, with `settle`.
+   * In strict mode, no caller gets a grant for this long after the attach: another server may have been in use, and
+   * its hold records are unknown here. 0 if that cannot be. Then any session may report its end with
+   * `attachDelayEnded`.
    */
   readonly attachDelayMs: number
-  /** What this server or role does not allow, with the consequence; null if nothing is missing. */
+  /** What this server or role does not allow, and the consequence; null if nothing is missing. */
   readonly shortfall: string | null
-  /** Whether there is a place where the names of keys are to be written, by `writeNames`. */
+  /** Whether `writeNames` has a table for the names of keys. */
   readonly keepsNames: boolean
-  /** Whether there is a place to say since when its locks are held, by `writeReports`. */
+  /** Whether `writeReports` has a table for the times of acquisition. */
   readonly keepsReports: boolean
-  /** Whether there is a place where other programs ask for its locks, read by `takeReleaseRequests`. Default false. */
+  /** Whether there is a table of requests for its locks, read by `takeReleaseRequests`. Default false. */
   readonly hearsRequests?: boolean
 
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
 
-  /** How long it may wait for a key in the server; 0 if it can't. It may change with any answer. */
+  /** How long one wait in the server's queue may last; 0 if there is none. Any answer may change it. */
   readonly longestWaitMs: number
 
   /**
-   * Waits for the key in the server's own queue, for `waitMs` at most (and no longer than `longestWaitMs`), behind all others who wait there and have it, and
-   * takes it. Whoever gives it up thereby gives it to the first in line, and wakes nobody else. Answers `free`, `granted` or
-   * `no`. Whatever is asked meanwhile is answered behind it.
+   * Waits for the key in the server's own queue, behind the holder and all earlier waiters, for at most `waitMs` (and
+   * no longer than `longestWaitMs`), and takes it. A release passes the key to the first waiter in the queue and wakes
+   * no other. The answer is `free`, `granted` or `no`. Later calls are answered after this one.
    */
   enqueue(operation: LockOperation, waitMs: number): Promise<BatchReply>
 
-  /** Carries out what is asked about the permits of one semaphore. If it rejects, it may have been carried out in part. */
+  /**
+   * Carries out an operation on the permits of one semaphore. If it rejects, the server may have carried it out in
+   * part.
+   */
   permits(operation: PermitOperation): Promise<PermitReply>
 
   /**
-   * Wakes those processes that are interested in any of the keys, and answers the ids of the keys that somebody is. A hint:
-   * it may get lost, or come twice. Sent right behind `run`, without waiting for its answer, it takes effect after it.
+   * Wakes the processes with a registration for any of the keys, and returns the ids of the keys that have one. Best
+   * effort: a wake-up may be lost or repeated. Sent right after `run`, without waiting for its answer, it takes effect
+   * after it.
    */
   notify(keys: readonly KeyCode[]): Promise<ReadonlySet<string>>
 
-  /** Whether another session waits for a key that this one holds, asleep or in line. Wakes nobody. */
+  /**
+   * Whether another session waits for a key that this one holds, registered or in the server's queue. Wakes no
+   * process.
+   */
   isWanted(key: KeyCode): Promise<boolean>
 
   /**
-   * Whether sessions wait for the key in the server's own queue, those of other programs included. It costs the server a look
-   * at all its locks.
+   * Whether sessions, also those of other programs, wait for the key in the server's queue. It costs the server a walk
+   * through all its locks.
    */
   isQueuedFor(key: KeyCode): Promise<boolean>
 
-  /** Tells the other waiting processes that this one has lost a race for the key and asks for the next turn. */
+  /**
+   * Tells the other waiting processes that this one has lost a race for the key, and has a ticket for the next turn.
+   */
   sendTicket(key: KeyCode): Promise<void>
 
   /**
-   * Tells the other waiting processes something of the lock layer's own, at most 5900 bytes of UTF-8: so that only they can
-   * read it, and nobody else can say it. A hint, like a ring; told to nobody where this role does not know what they share.
+   * Sends a message of the lock layer, of at most 5900 bytes of UTF-8, to the other waiting processes. Only they can
+   * read it, and only they can have sent it. Best effort, like a wake-up; not sent if this role does not know their
+   * shared secret.
    */
   broadcast(message: string): Promise<void>
 
   /**
-   * Announces for all to see that the pool `sender` may use so many entries of the lock table, until this session says
-   * otherwise or ends. What it announced before stands until then.
+   * Announces to all sessions that the pool `sender` may use this many entries of the lock table, until this session
+   * announces another number or ends. Until then the previous announcement stays in force.
    */
   announce(sender: string, entries: number): Promise<void>
 
-  /** What all others announce, and use. `ours` are the server's numbers of the sessions that are not others. */
+  /** What all other pools announce and use. `ours` are the server's ids of this pool's own sessions. */
   tableUse(ours: readonly number[]): Promise<TableUse>
 
   /**
-   * The delay that came with a grant has been waited out, and the key is still held: nobody else need wait for the same.
-   * A hint: if it gets lost, somebody waits for nothing.
+   * The lock-delay of a grant is over, and the key is still held: no later holder needs to wait for the same reason.
+   * Best effort: if it is lost, a later holder waits in vain.
    */
   delayEnded(key: KeyCode, mode: LockMode): Promise<void>
 
-  /** `attachDelayMs` have passed. A hint: if it gets lost, somebody waits for nothing. */
+  /** `attachDelayMs` have passed. Best effort: if it is lost, another session waits in vain. */
   attachDelayEnded(): Promise<void>
 
   /**
-   * Whether `run` or `permits` rejected with `error` because of the tokens that were to be drawn. If so, from now on none are:
-   * what was asked for may be asked for again.
+   * Whether `run` or `permits` rejected because a token could not be drawn. If so, none is drawn from now on, and the
+   * operations may be repeated.
    */
   goesWithoutTokens(error: unknown): boolean
 
-  /** Looks whether there are tokens by now; `noFencing` says so afterwards. */
+  /** Checks whether tokens are available by now; then `noFencing` is up to date. */
   findTokens(): Promise<void>
 
-  /** Who has a key, in words for a message; null if nobody has, or we may not see who. */
+  /** The holder of a key, as text for a message; null if there is none, or this role may not see it. */
   holderOf(key: KeyCode): Promise<string | null>
 
   heartbeat(): Promise<void>
 
   /**
-   * After a failed batch: makes the server hold exactly `expected` for this session, and answers what of it was missing.
-   * Interest and marks are never missing: the next attempt sets them again.
+   * After a failed batch: makes the server hold exactly `expected` for this session, and returns the missing part of
+   * it. Registrations and intents are never missing: the next attempt sets them again.
    */
   reconcile(expected: readonly Holding[]): Promise<readonly Holding[]>
 
-  /** Undoes `attach`, so that the connection can be used for something else. Nothing may be held. */
+  /** Undoes `attach`, so that the connection is free for another use. Nothing may be held. */
   detach(): Promise<void>
 
-  /** As `Capabilities.renewedBy`. Default `statement`. */
+  /** See `Capabilities.renewedBy`. Default `statement`. */
   readonly renewedBy?: Capabilities['renewedBy']
 
   /**
-   * The session is given up with all it holds, and everybody here has been told. For links that no connection belongs to,
-   * whose locks would otherwise stay until the lease is over. Never rejects.
+   * The session has ended with all that it held, and all callers here know. For links without a connection of their
+   * own, whose locks would otherwise stay until the lease is over. Never rejects.
    */
   abandon?(): Promise<void>
 }
 
 /** A connection that listens. */
 export interface ListeningConnection {
-  /** Resolves if what is said can still be heard. A network that has gone dark says nothing of itself. */
+  /** Resolves if notifications still arrive. A dead network reports nothing by itself. */
   check(): Promise<void>
-  /** Hears nothing more of those who may be anybody, or does again. What processes say under their secret it always hears. */
+  /**
+   * Stops or resumes receiving on the public channel, where any role can send. Messages on the secret channel always
+   * arrive.
+   */
   receivePublic(strangers: boolean): Promise<void>
-  /** The connection can be used for something else then. */
+  /** Afterwards the connection is free for another use. */
   stop(): Promise<void>
 }
 
-/** Whom a listening connection tells. `sender` is who rang, claimed or told; of rings and claims that may be made up. */
+/**
+ * The handlers for notifications. `sender` is the process that sent a wake-up, ticket or message; in wake-ups and
+ * tickets it can be forged.
+ */
 export interface NotificationHandlers {
-  /** One more message has come that may be anybody's. It is told of before what it says. */
+  /** A message on the public channel, where any role can send. Called before the handler for its content. */
   onPublicMessage(): void
   onWakeUp(keyId: string, sender: string): void
   onTicket(keyId: string, sender: string): void
   onMessage(message: string, sender: string): void
-  /** The connection ended: nothing is heard any more. */
+  /** The connection has ended: no more notifications arrive. */
   onEnd(cause: Error): void
 }
 
-/** Lends a second connection while `use` runs, and takes it back however that ends. */
+/** Provides a second connection while `use` runs, and checks it in afterwards, also after a failure. */
 export type BorrowSecond<C> = <T>(use: (connection: C) => Promise<T>) => Promise<T>
 
-/** Where a session that needs a connection only for the length of a statement borrows one. */
+/** Provides a connection for one statement to a session without a connection of its own. */
 export interface Borrow<C> {
-  /** Takes the connection back however `use` ends; one that `use` fails on is not used again if `isBroken` says so. */
+  /**
+   * Checks the connection in when `use` ends, also after a failure. If `use` fails and `isBroken` returns true, the
+   * connection is closed.
+   */
   <T>(use: (connection: C) => Promise<T>, isBroken: (error: unknown) => boolean): Promise<T>
 }
 
-/** Who is about to write what, or to read it. */
+/** The holder that is about to write or read a resource. */
 export interface Guarded {
   readonly resource: string
   readonly token: bigint
   readonly mode: LockMode
 }
 
-/** What the lock layer needs to know of a database. A second database is a second folder, and nothing else. */
+/**
+ * What the lock layer needs from a database. Another database is another folder with an implementation of this
+ * interface.
+ */
 export interface Dialect<C extends object> {
   /** Default: `SESSION_LOCKS`. */
   readonly can?: Capabilities
@@ -220,18 +246,18 @@ export interface Dialect<C extends object> {
   /** @throws {InvalidKeyError} if the key can't be one in this database. */
   encodeKey(key: LockKey, namespace: string): KeyCode
 
-  /** The `hash` of the key with this id, where keys have one; of what is no id, any number. */
+  /** The `hash` of the key with this id, if keys have one; for any other text, any number. */
   readonly hashOf?: (keyId: string) => number
 
   /** @throws {InvalidKeyError} if the key can't be one in this database. */
   encodeSemaphore(key: LockKey, permits: number, namespace: string): SemaphoreCode
 
   /**
-   * Makes a connection a lock session: checks that the server will do, and that the settings are in force. `ended` may
-   * be told a LockError, whose message then says why the locks of the session are lost. `another` is for checks that need
-   * two connections at once; it is null where there can't be two.
+   * Makes a connection a lock session: checks that the server is suitable and the settings are in force. `ended` may
+   * get a LockError, whose message explains why the locks of the session are lost. `another` provides a second
+   * connection for checks that need two at once; null if there can be only one.
    *
-   * @throws {LockError} saying what is wrong with the server, or between us and it.
+   * @throws {LockError} what is wrong with the server, or with the connection to it
    */
   attach(
     connection: C,
@@ -241,10 +267,11 @@ export interface Dialect<C extends object> {
   ): Promise<LockLink>
 
   /**
-   * As `attach`, for a database whose lock sessions belong to no connection. Where it is there, `attach` is not called.
-   * When the signal aborts, no statement of it is repeated, and what it may have written is removed before it rejects.
+   * Like `attach`, for a database whose lock sessions have no connection of their own. If it exists, `attach` is not
+   * called. When the signal aborts, no statement is repeated, and everything that may have been written is removed
+   * before the promise rejects.
    *
-   * @throws {LockError} saying what is wrong with the server, or between us and it.
+   * @throws {LockError} what is wrong with the server, or with the connection to it
    */
   join?(
     borrow: Borrow<C>,
@@ -257,32 +284,36 @@ export interface Dialect<C extends object> {
   listen(connection: C, handlers: NotificationHandlers): Promise<ListeningConnection>
 
   /**
-   * In the caller's own transaction: stores the token for the resource, and keeps what is stored until that ends.
+   * In the caller's own transaction: stores the token for the resource, and keeps the row locked until the transaction
+   * ends.
    *
-   * @throws {StaleTokenError} a later holder has been there
-   * @throws {FencingUnavailableError} there is nowhere to store it
+   * @throws {StaleTokenError} a later holder has stored a token
+   * @throws {FencingUnavailableError} there is no table for it
    */
   guard(transaction: Queryable, guarded: Guarded): Promise<void>
 
   /**
-   * Writes down who leads, unless a later leader has. On a borrowed connection: a lock session has no time for it.
+   * Records the leader, unless a later one is recorded. Runs on a borrowed connection, because lock sessions are busy.
    *
-   * @throws {FencingUnavailableError} there is nowhere to write it
+   * @throws {FencingUnavailableError} there is no table for it
    */
   recordLeader(connection: C, record: LeaderRecord): Promise<void>
 
-  /** Who holds the key exclusively, by what was written down; null if nobody does. Needs no rights. */
+  /** The recorded exclusive holder of the key; null if there is none. Needs no privileges. */
   readLeader(connection: C, key: KeyCode): Promise<LeaderInfo | null>
 
-  /** Writes down what keys are called, for others to see. On a borrowed connection: a lock session has no time for it. */
+  /** Records the names of keys for other sessions. Runs on a borrowed connection, because lock sessions are busy. */
   writeNames(connection: C, names: readonly NamedKey[]): Promise<void>
 
-  /** Writes down what processes say of their sessions, for others to see: `clockMs` is now, by the clock they speak of. */
+  /**
+   * Records the reports of processes about their sessions. `clockMs` is the current time on the clock that the reports
+   * use.
+   */
   writeReports(connection: C, rows: readonly ReportRow[], clockMs: number): Promise<void>
 
-  /** Requests of other programs to holders of locks on these sessions, each of them once. On a borrowed connection. */
+  /** Takes the requests of other programs to holders on these sessions, each once. Runs on a borrowed connection. */
   takeReleaseRequests?(connection: C, serverIds: readonly number[]): Promise<readonly ReleaseRequest[]>
 
-  /** What a failed operation means for its caller. */
+  /** The LockError for a failed operation. */
   explain(error: unknown): LockError
 }

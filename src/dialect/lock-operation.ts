@@ -1,33 +1,35 @@
 import type { KeyCode, LockMode } from './lock-key.js'
 
 /**
- * What can be asked of the server about one key. Only `enqueue` waits in the server, and it goes alone: a release can't queue
- * behind somebody's wait.
+ * The operations on one key. Only `enqueue` waits in the server, and it is sent alone: a release must not queue behind
+ * another entry's wait.
  *
- * *Interest* is a mark that this session waits for a key; it ends with the session. It is set before the attempt that
- * decides to sleep, and looked for after the unlock: either the waiter's attempt sees the key free, or the releaser sees
- * the interest. No wake-up is lost.
+ * A *registration* says that this session waits for a key; it ends with the session. It is set before the attempt that
+ * decides to wait, and checked after the unlock: either the waiter's attempt finds the key free, or the releasing
+ * session finds the registration. So no wake-up is lost.
  *
- * - `try`      take it if it is free. A shared attempt also gives way to a waiting writer.
- * - `enqueue`   wait for it in the server's own queue, then take it: see `LockLink.enqueue`.
- * - `wait`     set interest, then as `try`; when granted, interest is dropped again.
- * - `queue`    exclusive only: set interest, and leave it at that. For a session that has just had its turn: the others have
- *              been rung for, and are on their way. Readers may be among them, so there is no mark of a waiting writer yet.
- * - `retry`    interest is set and the bell has rung: take it if it is free; when granted, drop interest. A reader who has
- *              waited for long asks like this as well.
- * - `poll`     as `retry`, but a shared attempt gives way to a waiting writer.
+ * - `try`      take it if it is free. A shared attempt also yields to a waiting writer.
+ * - `enqueue`  wait for it in the server's own queue, then take it: see `LockLink.enqueue`.
+ * - `wait`     set a registration, then like `try`; when granted, the registration is removed.
+ * - `queue`    exclusive only: set a registration, and nothing else. For a session that has just had its turn: the
+ *              other processes have been notified, and are about to try. Readers may be among them, so no intent is
+ *              set yet.
+ * - `retry`    a registration is set and a wake-up has arrived: take it if it is free; when granted, remove the
+ *              registration. Also for a reader that has waited long.
+ * - `poll`     like `retry`, but a shared attempt yields to a waiting writer.
  * - `join`     this session has the key in shared mode: draw a token for more local readers, unless a writer waits.
- * - `rejoin`   as `join`, by one who has waited for long: whether a writer waits or not.
+ * - `rejoin`   like `join`, for a reader that has waited long: whether or not a writer waits.
  * - `upgrade`  this session has the key in shared mode, for one local reader: make it exclusive, if no other session has it.
  * - `downgrade`  this session has it in exclusive mode: make it shared, without a moment in which it has nothing.
- * - `leave`    drop interest. If the key could be had in the end, somebody may have given it up, or may not have taken it,
- *              counting on us: say so, for the others to be woken.
- * - `release`  give it up, and say whether somebody else may be interested.
- * - `relinquish`  as `release`, before the delay of the grant has run out: the next one is delayed as well.
- * - `setIntent` this session has the key in shared mode, and a local writer waits: keep readers elsewhere from joining.
- * - `clearIntent` take that back, for the readers to be woken.
- * - `yield`    exclusive only: if no other session is interested, and nobody stands in line for it, keep it and draw a new
- *              token; if somebody is interested, set interest, then give it up; if others only stand in line, give it up.
+ * - `leave`    remove the registration. If the key could have been taken at the end, another process may have released
+ *              it, or not taken it, because of this registration: the answer says so, so that the others are notified.
+ * - `release`  release it, and report whether another process may be registered.
+ * - `relinquish`  like `release`, before the lock-delay of the grant is over: the next grant is delayed as well.
+ * - `setIntent`  this session has the key in shared mode, and a local writer waits: keep readers in other processes
+ *                from joining.
+ * - `clearIntent`  undo that, so that those readers can be notified.
+ * - `yield`    exclusive only: if no other session is registered or in the queue, keep it and draw a new token; if one
+ *              is registered, set a registration, then release it; if others are only in the queue, release it.
  */
 export type OperationKind =
   | 'try'
@@ -54,36 +56,43 @@ export interface LockOperation {
 }
 
 /**
- * Whether the mark of a strict session goes before the operation. A writer that gives up before its delay has run out
- * leaves its mark, which stands for what was left over as well; a reader has left that where it was.
+ * Whether the hold record of a strict session is removed before the operation. A writer that gives the lock up before
+ * its lock-delay is over leaves its record, which also covers older records; a reader has left those in place.
  */
 export function endsCleanly({ kind, mode }: LockOperation): boolean {
   return kind === 'release' || kind === 'yield' || (kind === 'relinquish' && mode === 'shared')
 }
 
-/** What the server says to one operation: one character, so that the answers to a batch are one string. */
+/** The server's answer to one operation: one character, so that the answers to a batch form one string. */
 export type Answer = string
 
 export const SAID = {
-  /** `try`, `enqueue`, `wait`, `retry`, `poll`, `join`, `rejoin`, `upgrade`, `downgrade`: it is ours. `yield`: it stays ours. The token is that of the reply. */
+  /**
+   * `try`, `enqueue`, `wait`, `retry`, `poll`, `join`, `rejoin`, `upgrade`, `downgrade`: granted. `yield`: kept. The
+   * token is that of the reply.
+   */
   granted: 'g',
-  /** `enqueue`: it is ours, and it was free when we came. */
+  /** `enqueue`: granted, and the key was free at once. */
   free: 'f',
   /** `try`, `enqueue`, `retry`, `poll`, `join`, `upgrade`: not granted. `release`, `yield`, `downgrade`: it was not held. */
   no: 'n',
   /**
-   * `release`, `relinquish`: given up, and nobody else is interested. `yield`: given up for those who stand in line. `leave`:
-   * somebody has it. `mark`: done, or not needed.
+   * `release`, `relinquish`: released, and no other session is registered. `yield`: released for sessions in the
+   * queue. `leave`: another session has it. `setIntent`: done, or not needed.
    */
   done: 'd',
-  /** Done, and somebody may have to be woken. */
+  /** Done, and another process may need a wake-up. */
   doneAndWanted: 'r',
-  /** `wait`, `queue`: not granted, interest is set. `yield`: given up, interest is set, somebody else is interested. */
+  /**
+   * `wait`, `queue`: not granted, the registration is set. `yield`: released, the registration is set, and another
+   * session is registered.
+   */
   waiting: 'w',
   /**
-   * `wait`, `queue`, `retry`, `poll`: not granted. `yield`: given up. Somebody else keeps interest from being set, or not all
-   * of it is there: each `retry` and `poll` sets what is missing, and until then nobody may ring. For an instant it may be
-   * one who looks for interest; for longer only a stranger, and while he does, all who release take somebody to be interested.
+   * `wait`, `queue`, `retry`, `poll`: not granted. `yield`: released. Another session keeps the registration, or a
+   * part of it, from being set: each `retry` and `poll` sets the missing part, and until then wake-ups may not arrive.
+   * For an instant that can be a session that checks for registrations; for longer only a foreign program, and
+   * meanwhile each release finds a registration.
    */
   crowded: 'c',
 } as const
@@ -103,19 +112,20 @@ export interface BatchReply {
   /** One character per operation, in their order. */
   readonly answers: string
   /**
-   * The fencing token of everything this batch was granted, in decimal digits; null if nothing could be, or there are no
-   * tokens. It is drawn after the last operation, while all that was granted is still held. So for each key it is greater
-   * than the tokens of those who had it before, who drew theirs before they gave it up, and smaller than of those after.
+   * The fencing token of all grants of this batch, in decimal digits; null if nothing could be granted, or there are
+   * no tokens. It is drawn after the last operation, while everything granted is still held. So for each key it is
+   * greater than the tokens of earlier holders, which drew theirs before they released the key, and smaller than those
+   * of later ones.
    */
   readonly token: string | null
   /**
-   * Where each lock numbers its own holders: the token of each operation that was granted, and null for the others. `token`
-   * is null then.
+   * For databases in which each lock numbers its own holders: the token of each granted operation, null for the
+   * others. Then `token` is null.
    */
   readonly tokens?: readonly (string | null)[]
   /**
-   * Milliseconds, per operation, that what it was granted must stay with this session before anybody is told: until then
-   * somebody who was cut off may still believe to have it. Null if there is nothing to wait for.
+   * Per operation, how many milliseconds the grant must stay with this session before a caller gets it: until then a
+   * disconnected holder may still believe that it has the lock. Null if there is no delay.
    */
   readonly delaysMs: readonly number[] | null
 }

@@ -245,7 +245,7 @@ export function describeLockLink<C extends object>(
       expect(await tokenOf(a, 'try')).toBeNull()
     })
 
-    test('interest is seen by whoever releases, until it is dropped', async (context) => {
+    test('a release sees a registration until it is removed', async (context) => {
       needsNoOrder(context)
       const [a, b] = [await link('a'), await link('b')]
       await ask(a, 'try')
@@ -257,7 +257,7 @@ export function describeLockLink<C extends object>(
       expect(await ask(a, 'release')).toBe('d')
     })
 
-    test('once interest was seen, whoever releases keys that nobody wants is still not told that somebody does', async () => {
+    test('after a registration was seen, a release of unwanted keys still reports that none is wanted', async () => {
       const [a, b] = [await link('a'), await link('b')]
       const names = Array.from({ length: 400 }, (_, i) => `key ${i}`)
       const [first, second = first] = modes()
@@ -280,7 +280,7 @@ export function describeLockLink<C extends object>(
       expect(given).toMatchObject({ answers: `${'d'.repeat(400)}rn`, token: null })
     })
 
-    test('waiting for a free key takes it, and leaves no interest', async () => {
+    test('waiting for a free key takes it, and leaves no registration', async () => {
       const [a, b] = [await link('a'), await link('b')]
 
       const shared = has('shared mode') ? ' shared' : ''
@@ -290,7 +290,7 @@ export function describeLockLink<C extends object>(
       expect(await ask(b, `release${shared}`, 'read')).toBe('d')
     })
 
-    test('one who queues has interest and nothing else, though the key is free', async (context) => {
+    test('a queue operation sets a registration and nothing else, though the key is free', async (context) => {
       needsNoOrder(context)
       const [a, b] = [await link('a'), await link('b')]
 
@@ -307,7 +307,7 @@ export function describeLockLink<C extends object>(
       for (const mode of modes().slice(1)) expect(await ask(b, `try${mode}`)).toBe('g')
     })
 
-    test('one who leaves a key that could be had says so', async () => {
+    test('a process that leaves a key which was free reports that', async () => {
       const [a, b] = [await link('a'), await link('b')]
       await ask(a, 'try')
       await ask(b, 'wait')
@@ -378,7 +378,7 @@ export function describeLockLink<C extends object>(
       /** What has been sent is at the server, whatever the session of `of` waits for. */
       const settled = (): Promise<void> => pause(30)
 
-      test('one who finds it free has it at once, and says so', async () => {
+      test('a caller that finds it free gets it at once, with that answer', async () => {
         const [a, b] = [await link('a'), await link('b')]
 
         expect(await enqueue(a)).toBe('f')
@@ -387,7 +387,7 @@ export function describeLockLink<C extends object>(
         expect(await enqueue(b)).toBe('f')
       })
 
-      test('those who wait have it in their order, each with a greater token, and nobody gets past them', async () => {
+      test('waiters get it in their order, each with a greater token, and none is overtaken', async () => {
         const a = await link('a')
         await ask(a, 'try')
         const line = [await link('b'), await link('c'), await link('d')]
@@ -426,7 +426,7 @@ export function describeLockLink<C extends object>(
         expect(await ask(b, 'try')).toBe('g')
       })
 
-      test('a key is yielded to those who stand there, without interest of our own', async () => {
+      test('a key is yielded to processes in the queue, without a registration of our own', async () => {
         const [a, b] = [await link('a'), await link('b')]
         await ask(a, 'try')
         const turn = enqueue(b)
@@ -573,7 +573,7 @@ export function describeLockLink<C extends object>(
       })
     })
 
-    test('the bell reaches those who listen, if somebody is interested', async (context) => {
+    test('a wake-up reaches listening processes, if one is registered', async (context) => {
       needs(context, 'notify')
       const [a, b] = [await link('a'), await link('b')]
       const heard = await handlers()
@@ -588,7 +588,7 @@ export function describeLockLink<C extends object>(
       await expect.poll(() => heard).toEqual([`rung ${key('wanted').id} by ${has('messages') ? 'a' : ''}`])
     })
 
-    test('a claim reaches those who listen', async (context) => {
+    test('a ticket reaches listening processes', async (context) => {
       needs(context, 'messages')
       const b = await link('b')
       const heard = await handlers()
@@ -598,7 +598,7 @@ export function describeLockLink<C extends object>(
       await expect.poll(() => heard).toEqual([`claimed ${key('wanted').id} by b`])
     })
 
-    test('what one tells reaches those who listen, spaces and all, up to the longest', async (context) => {
+    test('a message reaches listening processes with its spaces, up to the maximum length', async (context) => {
       needs(context, 'messages')
       const a = await link('a')
       const heard = await handlers()
@@ -609,7 +609,7 @@ export function describeLockLink<C extends object>(
       await expect.poll(() => heard).toEqual([`told ${longest} by a`])
     })
 
-    test('many keys can be rung for at once', async (context) => {
+    test('one wake-up can name many keys', async (context) => {
       needs(context, 'notify')
       const [a, b] = [await link('a'), await link('b')]
       const heard = await handlers()
@@ -721,14 +721,14 @@ export function describeLockLink<C extends object>(
         expect(await world.leftovers()).toBe(3)
       })
 
-      test('what is not held is told when it is given up', async () => {
+      test('the release of a lock that is not held is reported', async () => {
         const a = await link('a')
         await ask(a, { atMost: 2 })
 
         expect((await ask(a, { kind: 'release', slots: [1, 2, 0, 3] })).missing).toEqual([2, 3])
       })
 
-      test('interest is seen by whoever gives up, until it is dropped or enough is granted', async () => {
+      test('a release sees a registration until it is removed or enough is granted', async () => {
         const [a, b] = [await link('a'), await link('b')]
         await ask(a, { atMost: 4, enters: true })
 
@@ -749,7 +749,7 @@ export function describeLockLink<C extends object>(
         expect((await ask(a, { kind: 'release', slots: [2] })).said).toBe('done')
       })
 
-      test('one who waits and is granted enough at once has left no interest', async () => {
+      test('a waiter that gets enough at once leaves no registration', async () => {
         const [a, b] = [await link('a'), await link('b')]
 
         const { taken, said } = await ask(b, { kind: 'wait', atMost: 2, enters: true })
@@ -761,7 +761,7 @@ export function describeLockLink<C extends object>(
         expect(await world.leftovers()).toBe(0)
       })
 
-      test('whoever takes it to have another number of permits is found, as long as it holds or waits', async () => {
+      test('a conflicting number of permits is detected while the semaphore is held or waited for', async () => {
         const [a, b] = [await link('a'), await link('b')]
         await ask(a, { enters: true })
         await ask(a, { enters: true, semaphore: semaphore(7, 'other') })
@@ -797,7 +797,7 @@ export function describeLockLink<C extends object>(
         expect((await a.run([op('try', name)])).answers).toBe('g')
       })
 
-      test('a session that ends frees its permits and its interest', async (context) => {
+      test('a session that ends frees its permits and its registration', async (context) => {
         needs(context, 'ends with the connection')
         const [a, b] = [await link('a'), await link('b')]
         await ask(a, { atMost: 5, enters: true })
@@ -852,7 +852,7 @@ export function describeLockLink<C extends object>(
         return delayMs
       }
 
-      test('what is given up cleanly delays nobody', async () => {
+      test('a clean release delays no later holder', async () => {
         const [a, b] = [await strict('a'), await strict('b')]
 
         for (const mode of ['', ' shared']) {
@@ -869,7 +869,7 @@ export function describeLockLink<C extends object>(
         await ask(a, 'leave', 'clean')
       })
 
-      test('a writer who ends uncleanly delays everybody by its lease', async () => {
+      test('a writer that ends uncleanly delays all later holders by its lease', async () => {
         const [a, b, c] = [await strict('a', 12_000), await strict('b'), await strict('c')]
         await a.run([op('try', 'w1'), op('try', 'w2'), op('try', [4, 4])])
 
@@ -898,7 +898,7 @@ export function describeLockLink<C extends object>(
         expect(await delayOf(c, 'try', 'r'), 'and no trace of them is left').toBe(0)
       })
 
-      test('a delay that was waited out is over for everybody', async () => {
+      test('a lock-delay that is over delays no later holder', async () => {
         const [a, b, c] = [await strict('a'), await strict('b'), await strict('c')]
         await a.run([op('try', 's1'), op('try', 's2')])
         await world.terminate(a.serverId)
@@ -957,7 +957,7 @@ export function describeLockLink<C extends object>(
       })
     })
 
-    test('who has a key can be asked, in words', async () => {
+    test('the holder of a key is available as text', async () => {
       const [a, b] = [await link('a'), await link('b')]
       await ask(a, 'try')
 
@@ -968,7 +968,7 @@ export function describeLockLink<C extends object>(
       expect(await b.holderOf(key('orders'))).toBeNull()
     })
 
-    test('a session that is ended frees its locks and its interest, and its client is told', async (context) => {
+    test('a terminated session frees its locks and its registration, and its client gets an error', async (context) => {
       needs(context, 'ends with the connection')
       const [a, b] = [await link('a'), await link('b')]
       await ask(a, 'try')

@@ -99,7 +99,7 @@ test('requests of one customer are served one after the other, by all instances,
   expect(mostOfAll).toBeGreaterThan(1)
 })
 
-test('a request that would wait for too long is told to come back', async () => {
+test('a request that would wait too long gets the advice to come back', async () => {
   let finish: (() => void) | null = null
   const serve = (): Promise<string> => new Promise((resolve) => (finish = () => resolve('done')))
   const [first, second] = await services(serve, 1000)
@@ -113,7 +113,7 @@ test('a request that would wait for too long is told to come back', async () => 
   expect(await (await served).text()).toBe('done')
 })
 
-test('a cache entry that everybody misses is computed once', async () => {
+test('a cache entry that all processes miss is computed once', async () => {
   const entries = new Map<string, string>()
   const cache: Cache = {
     get: (key) => Promise.resolve(entries.has(key) ? { value: entries.get(key)!, isStale: false } : null),
@@ -129,7 +129,7 @@ test('a cache entry that everybody misses is computed once', async () => {
   expect(new Set(values)).toEqual(new Set(['value 1']))
 })
 
-test('who would wait too long for a new value has the old one', async () => {
+test('a caller that would wait too long for a new value gets the old one', async () => {
   const cache: Cache = {
     get: () => Promise.resolve({ value: 'old', isStale: true }),
     set: () => Promise.resolve(),

@@ -42,7 +42,7 @@ class Witness implements Watcher {
  * free of them, flood our channel, repeat what they overhear, and announce more than there is. What it costs is measured by
  * `npm run bench -- --only strangers`.
  */
-test('against all that strangers have, four pools make no error, give no wrong answer, and each gets on', async () => {
+test('against everything that foreign roles can do, four pools make no error, give no wrong answer, and make progress', async () => {
   await using stranger = await strangerIn(world.database.url)
   const pools = Array.from({ length: 4 }, () => world.pool())
   await Promise.all(pools.map((locks) => locks.ready()))

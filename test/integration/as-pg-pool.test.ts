@@ -105,7 +105,7 @@ test('callbacks are answered, for queries, connections and the end', async () =>
   expect(await rejection(connections.query('SELECT 1'))).toMatchObject({ code: 'POOL_CLOSED' })
 })
 
-test('connections are told of as pg.Pool tells of its clients', async () => {
+test('connections are reported as pg.Pool reports its clients', async () => {
   const { connections } = world.pool({ max: 2 })
   const told: string[] = []
   connections.on('connect', (client) => told.push(`connect ${client.processID > 0}`))
@@ -144,7 +144,7 @@ test('a backend that dies is an event for its borrower and for the pool, and the
   expect((await connections.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
 })
 
-test('an outage is told at once with its cause, costs few attempts, and is over when the server is back', async () => {
+test('an outage is reported at once with its cause, costs few attempts, and is over when the server is back', async () => {
   const server = await startServer()
   const locks = new LockPool({ connection: server.url, max: 10 })
   const db = new Kysely<Tables>({

@@ -83,7 +83,7 @@ test('and in one that has everything', async () => {
   }
 })
 
-test('a lock of a transaction is refused to a pool with rows: it would exclude nobody', async () => {
+test('a pool with rows refuses transaction locks, because they would exclude no holder', async () => {
   const locks = pool({ backend: 'table', namespace: 'rows' })
 
   expect(await rejection(locks.transaction((tx) => tx.lock('orders')))).toMatchObject({
@@ -100,7 +100,7 @@ test('what is wrong with these options is said at once', () => {
   )
 })
 
-test('a namespace is moved when nobody uses it any more, and tokens go on above all that were given', async () => {
+test('a namespace is moved when no pool uses it, and tokens continue above all earlier ones', async () => {
   await using other = await createDatabase()
   const on = (backend: 'advisory' | 'table'): LockPool =>
     pool({ connection: other.url, backend, leaseMs: 1000 })
@@ -142,7 +142,7 @@ test('a namespace is moved when nobody uses it any more, and tokens go on above 
   await lockOnce('advisory')
 })
 
-test('while a namespace is moved nobody begins', async () => {
+test('no pool starts while a namespace is moved', async () => {
   await database.query(
     `INSERT INTO lockpool.backend (namespace, backend, used_by) VALUES ('moved', 'moving', 'somebody')`,
   )

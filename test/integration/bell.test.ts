@@ -52,7 +52,7 @@ test('a listener that is ended while callers sleep, and every message of it lost
   expect((await waiting).state).toBe('held')
 })
 
-test('messages of strangers on our channel wake nobody up for good, and free nothing', async () => {
+test('foreign messages on our channel cannot keep waking processes, and free nothing', async () => {
   const [a, b] = [world.pool(), world.pool()]
   const held = await a.acquire(5n)
   const waiting = b.acquire(5n)

@@ -37,7 +37,7 @@ test('a statement under way is waited for, and one that takes too long costs the
   third.release()
 })
 
-test('whoever keeps a connection after its release can do nothing with it', async () => {
+test('a borrower can do nothing with a connection after its release', async () => {
   const { connections } = world.pool()
   const kept = await connections.connect()
   kept.release()
@@ -53,7 +53,7 @@ test('whoever keeps a connection after its release can do nothing with it', asyn
   next.release()
 })
 
-test('notifications reach the borrower who listens, and nobody after', async () => {
+test('notifications reach the borrower that listens, and none after', async () => {
   const { connections } = world.pool()
   const heard: string[] = []
   const listening = await connections.connect()
@@ -122,7 +122,7 @@ test('max: 1 with everything going on at once gets everything done', async () =>
   expect((await world.sessions()).length).toBeLessThanOrEqual(1 + 5)
 })
 
-test('a pool that is ended does not wait for a borrower who has forgotten his connection', async () => {
+test('an ended pool does not wait for a borrower that has forgotten its connection', async () => {
   const { connections } = world.pool({ max: 2, leakWarningMs: 60_000 })
   let forgotten = 0
   connections.on('connection:forgotten', () => forgotten++)

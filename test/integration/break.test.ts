@@ -92,7 +92,7 @@ test('break of a free lock, or without a terminal for the question, ends nothing
   await lock.release()
 })
 
-test('a role that may not end the session is told what it takes', async () => {
+test('a role that may not end the session gets the required privilege in the error', async () => {
   await world.database.query(`CREATE ROLE weak LOGIN PASSWORD 'x'`)
   try {
     const lock = await world.pool().acquire('orders')

@@ -4,7 +4,7 @@ import { script } from '../support/command-line.js'
 
 const world = lockWorld()
 
-test('everybody sees who leads, and a leader that is terminated leads no longer', async () => {
+test('all processes see the leader, and a terminated leader no longer leads', async () => {
   const [a, b] = [world.pool(), world.pool()]
   const first = a.campaign('scheduler', { name: 'first' })
   await expect.poll(() => first.state).toBe('leading')
@@ -53,7 +53,7 @@ test('an older leader that is late does not write over a newer one', async () =>
   expect(await campaign.leader()).toMatchObject({ name: 'new' })
 })
 
-test('a role without rights is elected all the same, and names are not to be had', async () => {
+test("a role without privileges can be elected, and the leader's name is unavailable", async () => {
   await world.pool().ready()
   await world.database.query(`
     CREATE ROLE candidate LOGIN PASSWORD 'x';

@@ -30,14 +30,14 @@ test('the server looks for its client on every connection, whatever its last use
   ])
 })
 
-test('who has it look more often keeps that', async () => {
+test('a process that polls more often keeps that interval', async () => {
   const options = '-c client_connection_check_interval=250'
   const locks = world.pool({ connection: { connectionString: world.database.url, options } })
 
   expect((await locks.connections.query(INTERVAL)).rows).toEqual([{ every: '250ms' }])
 })
 
-test('behind a pooler it is set for a transaction, and for nobody else', async () => {
+test('behind a pooler it is set for one transaction only', async () => {
   await using pooler = await WirePooler.to(world.database.url)
   const locks = world.pool({ connection: pooler.url, max: 1 })
 

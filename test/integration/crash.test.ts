@@ -11,7 +11,7 @@ const KEYS = 40
  * Goal: what is promised when the server crashes under everybody's feet, which it tells its clients in a notice at best.
  * Method: one of its processes is killed, which is anybody's; PostgreSQL then ends all sessions and recovers.
  */
-test('a server process that is killed takes all locks with it, each loss is told once, and tokens go on growing', async () => {
+test('a killed backend takes all its locks with it, each loss is reported once, and tokens go on growing', async () => {
   await using server = await startServer()
   const pools = [1, 2].map(() => new LockPool({ connection: server.url }))
   const told: string[] = []

@@ -44,7 +44,7 @@ test.each([2, 3])('of %i pools in a cycle one is refused, and in words', async (
   expect(performance.now() - since).toBeLessThan(10_000)
 })
 
-test('a circle within a pool is found at once', async () => {
+test('a cycle within a pool is found at once', async () => {
   const locks = world.pool()
   const outcomes = await tangle([
     [locks, 'a', 'b'],

@@ -41,7 +41,7 @@ test('the demo keeps its promises, says so as JSON, and leaves nothing', async (
   await expect.poll(leftovers, { timeout: 5000 }).toEqual([])
 })
 
-test('somebody who has seen enough presses Ctrl-C, and nothing is left', async () => {
+test('Ctrl-C ends it, and leaves nothing behind', async () => {
   const demo = lockpool(['demo', ...SMALL, '--seconds', '60', '--url', world.database.url])
   await expect.poll(leftovers, { timeout: 20_000 }).not.toEqual([])
 

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { isAlive, lockpool } from '../support/command-line.js'
 
-test('a command beside it finds the server, and its exit code is that of the command', async () => {
+test('a command that runs with it finds the server, and sets its exit code', async () => {
   const script = `
     const { default: pg } = await import('pg')
     const client = new pg.Client(process.env.DATABASE_URL)
@@ -20,7 +20,7 @@ test('a command beside it finds the server, and its exit code is that of the com
   expect(dev.out.toString()).toBe('all true\n')
 })
 
-test('without a command it runs until it is told to end, and then nothing of it is left', async () => {
+test('without a command it runs until it gets a signal, and leaves nothing behind', async () => {
   const dev = lockpool(['dev', '--json'])
   await dev.says('\n')
   const { version, url, processId } = JSON.parse(dev.out.toString()) as Record<

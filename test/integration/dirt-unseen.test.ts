@@ -58,7 +58,7 @@ async function expectClean(connections: PostgresPool): Promise<void> {
 
 describe('what is left by', () => {
   test.each(WAYS)(
-    '$name is cleaned and told, whatever was there before',
+    '$name is reset and reported, whatever was there before',
     async ({ made, statements, found }) => {
       if (made !== undefined) await world.database.query(made)
       const { connections } = world.pool({ max: 2 })
@@ -130,7 +130,7 @@ test('what is known to leave nothing is not asked about, and known no longer whe
   }
 })
 
-test('what several connections were left with, before it was known, nobody finds on any of them', async () => {
+test('state that several connections were left with, before it was known, is found on none of them', async () => {
   await world.database.query('CREATE TABLE late (id int)')
   const { connections } = world.pool({ max: 4 })
   const insert = async (): Promise<void> => {
@@ -165,7 +165,7 @@ test('a trigger that is made through the pool is known at once', async () => {
   await expectClean(connections)
 })
 
-test('a connection is lent again at once where only a function may have left something', async () => {
+test('a connection is checked out again at once if only a function may have left something', async () => {
   const { connections } = world.pool({ max: 2 })
   const cleaned = cleanedOf(connections)
   const first = await connections.connect()
@@ -181,7 +181,7 @@ test('a connection is lent again at once where only a function may have left som
   second.release()
 })
 
-test('who borrows it then and asks nothing, or closes it, is in nobody’s way', async () => {
+test('a borrower that runs nothing, or closes it, blocks no other caller', async () => {
   const { connections } = world.pool({ max: 2 })
   for (const destroy of [false, true]) {
     const cleaned = cleanedOf(connections)
@@ -195,7 +195,7 @@ test('who borrows it then and asks nothing, or closes it, is in nobody’s way',
   }
 })
 
-test('what can not be cleaned is used by nobody any more', async () => {
+test('a connection that cannot be reset is not used again', async () => {
   const { connections } = world.pool({ max: 2 })
   const first = await connections.connect()
   await first.query('SELECT sets()')

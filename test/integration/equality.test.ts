@@ -67,7 +67,7 @@ test('what is wrong is said as the server says it', async () => {
   })
 })
 
-test('an operator that somebody has put where it fits better is not called', async () => {
+test('a better-matching operator of another owner is not called', async () => {
   await world.database.query(`
     CREATE TABLE orders (id int, name varchar);
     INSERT INTO orders VALUES (1, 'one');

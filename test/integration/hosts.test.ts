@@ -80,7 +80,7 @@ async function portOf(locks: LockPool): Promise<number> {
   return rows[0]!.port
 }
 
-test('of a standby, a host where nobody is, and a silent one, the primary is found, for locks and for borrowers', async () => {
+test('among a standby, a host without a server, and a silent one, the primary is found, for locks and for borrowers', async () => {
   const { port, standbyPort } = cluster
   const places = [at(NOBODY), at(standbyPort!), at(silent.port), at(port)]
   await withPool(urlOf(places, '?target_session_attrs=read-write'), async (locks) => {
@@ -119,7 +119,7 @@ test('sockets and addresses of version 6 may be in a list', async () => {
   }
 })
 
-test('a server that is silent is asked again after a second, beside the first attempt', async () => {
+test('a silent server gets a second attempt after a second, in parallel with the first', async () => {
   await using way = await TcpProxy.to(cluster.urlOf('postgres'))
   way.isSilent = true
   await withPool(way.url, async (locks) => {
@@ -251,7 +251,7 @@ test('commands take lists of hosts too, and any server if that is said', async (
   expect(standby.out.toString()).toContain('standby')
 })
 
-test('after a fail-over the pool finds the new primary by itself, and asks it first from then on', async () => {
+test('after a failover the pool finds the new primary, and tries it first from then on', async () => {
   const places = [at(cluster.port), at(cluster.standbyPort!)]
   const standbyPort = cluster.standbyPort!
   await withPool(urlOf(places), async (locks) => {

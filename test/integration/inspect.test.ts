@@ -173,7 +173,7 @@ test('the table of names is swept of what is old', async () => {
   expect(await rest()).toBe(6)
 })
 
-test('a role that may not see what others do is told what it may see', async () => {
+test('a role that may not see other sessions gets the reason', async () => {
   await world.database.query(`CREATE ROLE looker LOGIN PASSWORD 'x'`)
   const url = new URL(world.database.url)
   url.username = 'looker'

@@ -91,7 +91,7 @@ test('what is printed is what is done', async () => {
   })
 })
 
-test('with --json a program is told what is there now, or what would be done', async () => {
+test('with --json the output is JSON: the present state, or the planned changes', async () => {
   const json = (...args: string[]): unknown => JSON.parse(onDatabase(...args, '--json').stdout)
 
   expect(json('install', '--role', 'postgres', '--no-key-names')).toEqual({
@@ -117,7 +117,7 @@ test('with --json a program is told what is there now, or what would be done', a
   expect(onDatabase('install', '--role', 'nobody there', '--json')).toMatchObject({ status: 69, stdout: '' })
 })
 
-test('uninstall drops it only when told so', async () => {
+test('uninstall drops it only with the flag', async () => {
   onDatabase('install')
 
   expect(onDatabase('uninstall')).toMatchObject({ status: 64, stdout: '' })

@@ -128,7 +128,7 @@ test.each([
   await (await waits[0]!).release()
 })
 
-test('readers stand in line as well: nobody is left behind among readers and writers', async () => {
+test('readers queue as well: neither readers nor writers are left behind', async () => {
   const pools = Array.from({ length: 4 }, () => world.pool({ max: 3 }))
   const inside = { shared: 0, exclusive: 0 }
   const grants = await sharesOf(
@@ -149,7 +149,7 @@ test('readers stand in line as well: nobody is left behind among readers and wri
   for (const each of grants) expect(each, grants.join()).toBeGreaterThan(30)
 })
 
-test('one that can only listen, because its session holds other locks, is not left behind by those in line', async () => {
+test('a process that can only listen, because its session holds other locks, is not left behind by the queue', async () => {
   const pools = [world.pool({ max: 3 }), world.pool({ max: 3 }), world.pool({ max: 2 })]
   // With two connections there is one session, and it is never alone with the key.
   const other = await pools[2]!.acquire('other')
@@ -167,7 +167,7 @@ test('one that can only listen, because its session holds other locks, is not le
   await other.release()
 })
 
-test('a stranger in the line keeps nobody from the key', async () => {
+test('a foreign session in the queue does not keep processes from the key', async () => {
   await using stranger = await strangerIn(world.database.url)
   const client = await stranger.connect()
   const { held, waits } = await hotIn(2)
@@ -223,7 +223,7 @@ test('a wait that is canceled is not the failure of a caller', async () => {
   expect(canceled).toBeGreaterThan(0)
 })
 
-test('without PL/pgSQL nobody stands in line, and each session has found that out once', async () => {
+test('without PL/pgSQL no session queues, and each session finds that out once', async () => {
   await world.database.query('DROP EXTENSION plpgsql')
   const pools = Array.from({ length: 2 }, () => world.pool({ max: 2 }))
   const warnings: string[] = []

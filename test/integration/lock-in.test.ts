@@ -75,7 +75,7 @@ test('readers go together, and an attempt is answered', async () => {
   expect(rows).toEqual([{ granted: false }])
 })
 
-test('it waits no longer than it is told to, than the session says, or than the pool', async () => {
+test("it waits no longer than its own option, the session's, or the pool's", async () => {
   const locks = world.pool({ acquireTimeoutMs: 70 })
   const held = await locks.acquire('orders', { timeoutMs: 20_000 })
 
@@ -105,7 +105,7 @@ test('it waits no longer than it is told to, than the session says, or than the 
   await held.release()
 })
 
-test('a circle is told as one, and may be tried again by transaction', async () => {
+test('a cycle is reported as a deadlock, and transaction may retry it', async () => {
   const locks = world.pool()
   const [one, other] = [await client(), await client()]
   await locks.lockIn(one, 'a')

@@ -18,7 +18,7 @@ test('what the pool says is what the server says', async () => {
   expect(await world.locks()).toEqual([])
 })
 
-test('a raw key is shared with a program that locks by itself', async () => {
+test('a raw key is shared with a program that uses advisory locks directly', async () => {
   const locks = world.pool()
   const one = await locks.acquire(123456789012n)
   const two = await locks.acquire([-5, 6])
@@ -107,7 +107,7 @@ test('while a lock is held and waited for, nothing waits inside the server', asy
   await (await waiting).release()
 })
 
-test('CREATE INDEX CONCURRENTLY is not held up by somebody who waits for a lock', async () => {
+test('CREATE INDEX CONCURRENTLY does not wait for a session that waits for a lock', async () => {
   const [a, b] = [world.pool(), world.pool()]
   await world.database.query('CREATE TABLE item (id int)')
   const held = await a.acquire('migration')
@@ -168,7 +168,7 @@ test('a thousand locks on a terminated session: a thousand signals, each once, a
   expect((await locks.acquire('key 0')).token).toBeGreaterThan(held[0]!.token)
 })
 
-test('an unlock behind our back is told as a loss', async () => {
+test('an unlock by another statement is reported as a loss', async () => {
   const locks = world.pool()
   const lock = await locks.acquire(99n)
   const [session] = locks.snapshot().sessions

@@ -19,7 +19,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
     return { exit, out: started.out.toString(), err: started.err }
   }
 
-  test('run holds the lock while the command runs, and says who has it when it can not be had', async () => {
+  test('run holds the lock while the command runs, and names the holder when the lock is unavailable', async () => {
     const ran = await run('run', 'job', '--', 'sh', '-c', 'echo "$LOCKPOOL_TOKEN"')
     expect(ran).toMatchObject({ exit: 0, err: '' })
     expect(BigInt(ran.out.trim())).toBeGreaterThan(0n)
@@ -105,7 +105,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
     await terminal.shows(/exit 0/)
   })
 
-  test('without a list of locks those are found whose names are known', async () => {
+  test('without a list of locks only locks with recorded names are found', async () => {
     const pool = world.pool()
     const lock = await pool.acquire('unlisted')
     await world.server.query(`UNINSTALL SONAME 'metadata_lock_info'`)

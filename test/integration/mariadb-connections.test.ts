@@ -111,7 +111,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'connections to MariaDB', () =>
       })
     })
 
-    test('a deadlock is told, and tried again where that is wanted', async () => {
+    test('a deadlock is reported, and retried if the options say so', async () => {
       const pool = world.pool()
       await pool.connections.query('CREATE TABLE t3 (id INT PRIMARY KEY)')
       await pool.connections.query('INSERT INTO t3 VALUES (1), (2)')

@@ -43,7 +43,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'interest in a named lock', () 
   const ask = async (of: LockLink, kind: OperationKind): Promise<string> =>
     (await of.run([{ kind, mode: 'exclusive', key: dialect.encodeKey('orders', '') }])).answers
 
-  test('four can be known to wait, and the fifth is told that it is not', async () => {
+  test('four can be registered as waiters, and the fifth learns that it is not', async () => {
     const [holder, ...waiters] = await Promise.all(Array.from({ length: 6 }, link))
     await ask(holder!, 'try')
 
@@ -56,7 +56,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'interest in a named lock', () 
     expect(await ask(holder!, 'release')).toBe('r')
   })
 
-  test('one who is left in another place than the first moves there, and is seen', async () => {
+  test('a waiter with another name than the first moves to that, and is seen', async () => {
     const [a, b, c] = [await link(), await link(), await link()]
     await ask(a, 'try')
     await ask(b, 'wait')
@@ -68,7 +68,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'interest in a named lock', () 
     expect(await ask(c, 'retry')).toBe('g')
   })
 
-  test('one who waited itself looks at all places when it gives up', async () => {
+  test('a former waiter looks at all registrations when it releases', async () => {
     const [a, b, c] = [await link(), await link(), await link()]
     await ask(a, 'try')
     await ask(b, 'wait')

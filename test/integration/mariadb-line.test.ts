@@ -124,7 +124,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     expect((await behind).token).not.toBeNull()
   })
 
-  test('one who only listens is told that there is a line, though the lock is never free', async () => {
+  test('a listening process learns of a queue even if the lock is never free', async () => {
     const [holder, first, second, listener] = [await link(), await link(), await link(), await link()]
     const connection = await factory.open(new AbortController().signal)
     connections.push(connection)

@@ -16,7 +16,7 @@ const orders = mysqlTable('orders', { id: int('id').primaryKey(), state: varchar
 describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'query builders on the connections of a pool', () => {
   const world = mariaDbWorld()
 
-  test('Drizzle asks, and has transactions, beside the locks', async () => {
+  test('Drizzle runs queries and transactions alongside the locks', async () => {
     const pool = world.pool()
     await pool.connections.query('CREATE OR REPLACE TABLE orders (id INT PRIMARY KEY, state VARCHAR(20))')
     // Its type asks for the class of mysql2; what it calls is there.

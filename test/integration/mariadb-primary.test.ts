@@ -18,7 +18,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'an address that leads to anoth
 
   afterAll(() => Promise.all(servers.map((server) => server[Symbol.asyncDispose]())))
 
-  test('is told of as another primary, and a connection that was lost is not', async () => {
+  test('is reported as another primary, and a lost connection is not', async () => {
     await using way = await TcpProxy.to(urls[0]!)
     const locks = new LockPool({ connection: way.url, leaseMs: 2000 })
     const changes: { readonly host: string; readonly downMs: number }[] = []

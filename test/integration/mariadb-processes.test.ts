@@ -55,7 +55,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'processes that hold locks in M
     await lock.release()
   })
 
-  test('those that wait while the server restarts have the lock when it is back, with a greater token', async () => {
+  test('callers that wait during a restart get the lock afterwards, with a greater token', async () => {
     const pool = world.pool({ leaseMs: LEASE_MS })
     const other = world.pool({ leaseMs: LEASE_MS })
     const lock = await pool.acquire('orders')
@@ -74,7 +74,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'processes that hold locks in M
     await next.release()
   })
 
-  test('a server that is stopped in its tracks costs the locks, and nobody has two of them', async () => {
+  test('a server that stops costs the locks, and no lock has two holders', async () => {
     const pool = world.pool({ leaseMs: LEASE_MS })
     const lock = await pool.acquire('orders')
 

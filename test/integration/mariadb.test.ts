@@ -48,7 +48,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
       expect(waits.toSorted((x, y) => x - y)[3], `of ${waits.map(Math.round).join(', ')} ms`).toBeLessThan(50)
     })
 
-    test('a hot key goes from process to process, and nobody is left out', async () => {
+    test('a hot key goes from process to process, and each gets it', async () => {
       const pools = [world.pool(), world.pool(), world.pool(), world.pool()]
       let holders = 0
       const turns = await Promise.all(
@@ -286,7 +286,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
       await connection.end()
     })
 
-    test('one of those who campaign leads, and all can tell who', async () => {
+    test('one of the candidates leads, and all processes can see which', async () => {
       const [a, b] = [world.pool(), world.pool()]
       const campaigns = [a.campaign('leader', { name: 'a' }), b.campaign('leader', { name: 'b' })]
 

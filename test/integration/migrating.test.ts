@@ -29,7 +29,7 @@ test('a lock of the package advisory-lock and its key here keep each other out',
   await unlock!()
 })
 
-test('a key of pg_advisory_lock is the same lock here, and one who waits for it gets it without a bell', async () => {
+test('a key of pg_advisory_lock is the same lock here, and a waiter gets it without a wake-up', async () => {
   const locks = world.pool()
   await using theirs = Object.assign(new pg.Client(world.database.url), {
     async [Symbol.asyncDispose](this: pg.Client) {

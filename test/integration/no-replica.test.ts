@@ -7,7 +7,7 @@ import { query } from '../support/query.js'
  * Goal: a required replica that does not answer, for which every commit of others waits for ever, costs no lock.
  * Method: there is none at all, and each way of using locks draws tokens, writes marks and attaches.
  */
-test('while a required synchronous replica is gone, locks are granted, kept and given back', async () => {
+test('while a required synchronous replica is gone, locks are granted, kept and released', async () => {
   await using server = await startServer()
   const options = { connection: server.url, leaseMs: 2000 }
   const [locks, strict] = [new LockPool(options), new LockPool({ ...options, strict: true })]

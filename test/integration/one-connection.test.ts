@@ -41,7 +41,7 @@ test('one connection for everything at once: every call ends in time, by success
   expect((await locks.acquire('after')).state).toBe('held')
 })
 
-test('closing with holders, waiters and borrowers: everybody is told, in time, and nothing is left', async () => {
+test('closing with holders, waiters and borrowers: each is informed in time, and nothing is left', async () => {
   const locks = world.pool({ max: 3 })
   const held = await Promise.all(['a', 'b'].map((key) => locks.acquire(key)))
   const lease = await locks.connections.connect()

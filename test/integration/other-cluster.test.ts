@@ -49,7 +49,7 @@ async function seen(way: TcpProxy, options: LockPoolOptions): Promise<Seen> {
 }
 
 describe.each(['advisory', 'table'] as const)('backend %s', (backend) => {
-  test('another cluster is refused, because nobody there knows of the locks of this one', async () => {
+  test('another cluster is refused, because it does not know the locks of this one', async () => {
     await using way = await TcpProxy.to(urls[0]!)
     const { locks, changes, lost, leadAway } = await seen(way, { backend })
     leadAway()
@@ -61,7 +61,7 @@ describe.each(['advisory', 'table'] as const)('backend %s', (backend) => {
     await locks.close({ graceMs: 0 })
   })
 
-  test('another cluster that is allowed is told of as another primary', async () => {
+  test('an allowed other cluster is reported as another primary', async () => {
     await using way = await TcpProxy.to(urls[0]!)
     const { locks, changes, lost, leadAway } = await seen(way, { backend, otherCluster: 'allow' })
     leadAway()

@@ -151,7 +151,7 @@ test('a guard that waits ends with its transaction', async () => {
   await lock.release()
 })
 
-test('who borrows next is not canceled for another', async () => {
+test('the next borrower is not canceled for an earlier one', async () => {
   const locks = world.pool({ max: 2 })
 
   for (let round = 0; round < 20; round++) {
@@ -241,7 +241,7 @@ test('a look at the locks that is aborted ends', async () => {
   await held.release()
 })
 
-test('a program that closes its pool and exits has told the server', async () => {
+test('a program that closes its pool and exits has ended its sessions at the server', async () => {
   await using proxy = await TcpProxy.to(world.database.url)
   const told = script(
     `

@@ -126,7 +126,7 @@ test('its own events are those of an emitter: once, in front, in order, counted 
   expect(connections.eventNames()).toEqual([])
 })
 
-test('a listener of its own events that throws keeps them from nobody else', async () => {
+test('a listener that throws does not keep an event from the other listeners', async () => {
   const { connections } = world.pool({ min: 0, max: 2 })
   const uncaught: unknown[] = []
   const note = (error: unknown): void => void uncaught.push(error)

@@ -89,7 +89,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     await expect.poll(() => pool.totalCount, { timeout: 5000 }).toBe(0)
   })
 
-  test('lends a connection when verify calls back, and refuses it with the error it calls back', async () => {
+  test('checks out a connection when verify calls back, and refuses it with the error of the callback', async () => {
     let calls = 0
     const good = make({
       verify: (client, done) => {

@@ -85,7 +85,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     second.release()
   })
 
-  test('lends at most max, to the others in the order they came, and counts', async () => {
+  test('checks out at most max connections, to the others in order of arrival, and counts', async () => {
     const pool = make({ max: 2 })
     const first = await Promise.all([pool.connect(), pool.connect()])
     const order: number[] = []
@@ -107,7 +107,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     })
   })
 
-  test('lends the connection that was used last, so that others can idle away', async () => {
+  test('checks out the connection that was used last, so that others can idle away', async () => {
     const pool = make({ max: 2 })
     const [a, b] = await Promise.all([pool.connect(), pool.connect()])
     a.release()

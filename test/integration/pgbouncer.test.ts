@@ -28,7 +28,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     await stop()
   })
 
-  test('session pooling works, and excludes those who are connected to the server itself', async () => {
+  test('session pooling works, and excludes sessions that are connected to the server directly', async () => {
     await using bouncer = await PgBouncer.to(world.database.url, { pool_mode: 'session' })
     const [a, b] = [world.pool({ connection: bouncer.url, leaseMs: 1000 }), world.pool()]
 
@@ -99,7 +99,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     await exited
   })
 
-  test('told to pool per transaction while locks are held: they are lost, and no more are handed out', async () => {
+  test('a pooler in transaction mode while locks are held: they are lost, and no more are granted', async () => {
     const settings = { default_pool_size: 20, server_round_robin: 1, min_pool_size: 5 }
     await using bouncer = await PgBouncer.to(world.database.url, { pool_mode: 'session', ...settings })
     const locks = world.pool({ connection: bouncer.url, leaseMs: 1500 })

@@ -52,7 +52,7 @@ test('without locks the same processes do lose something', async () => {
   expect(await count(4, 30, 'no')).toBeLessThan(120)
 })
 
-test('a process that is killed while it holds costs nobody else a turn', async () => {
+test('a process that is killed while it holds costs no other process a turn', async () => {
   const held = `
     import { LockPool } from 'lockpool'
     const locks = new LockPool({ connection: process.env.TEST_DATABASE, applicationName: 'lockpool test' })

@@ -140,7 +140,7 @@ test('an advisory lock does not outlive the loan', async () => {
   expect(await world.locks()).toEqual([])
 })
 
-test('an idle connection that has died is not lent', async () => {
+test('a dead idle connection is not checked out', async () => {
   const { connections } = world.pool({ max: 2 })
   const client = await connections.connect()
   const pid = client.processID

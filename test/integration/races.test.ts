@@ -99,7 +99,7 @@ test('releases that race with a loss: all of one lock say the same, and one end 
   }
 })
 
-test('a stranger who blocks in the server for the same key, and callers of the pool, both get their turns', async () => {
+test('a foreign session that blocks for the same key, and callers of the pool, both get their turns', async () => {
   const locks = world.pool()
   const stranger = new pg.Client(world.database.url)
   await stranger.connect()

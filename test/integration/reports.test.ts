@@ -29,7 +29,7 @@ const HOLDER = `
   console.log('held')
   setInterval(() => undefined, 1000)`
 
-test('everybody sees since when another process has a lock, what for, and which process that is', async () => {
+test('all processes see since when, for what purpose and by which process a lock is held', async () => {
   const looker = world.pool()
   const since = performance.now()
   const holder = script(HOLDER, { URL: world.database.url })
@@ -62,7 +62,7 @@ test('everybody sees since when another process has a lock, what for, and which 
   await holder.ended
 })
 
-test('a lock of lockpool that keeps others waiting is a finding, in a terminal beside them all', async () => {
+test('a lock of lockpool that blocks others is a finding in the terminal', async () => {
   const [holder, waiter] = [
     world.pool({ applicationName: 'billing' }),
     world.pool({ applicationName: 'reports' }),
@@ -88,7 +88,7 @@ test('a lock of lockpool that keeps others waiting is a finding, in a terminal b
   await Promise.all([holder.close({ graceMs: 0 }), waiter.close({ graceMs: 0 })])
 })
 
-test('a lock that is given back and taken again has never the age of the one before for longer than a moment', async () => {
+test('a lock that is released and acquired again shows the age of the earlier one for a moment at most', async () => {
   const [holder, looker] = [world.pool(), world.pool()]
   const first = await holder.acquire('orders')
   const age = async (): Promise<number> => (await lockOf(looker, 'orders'))?.holders[0]?.atLeastMs ?? 0

@@ -37,7 +37,7 @@ test('runs of one key never overlap, those of different keys do', async () => {
   await rm(root, { recursive: true })
 })
 
-test('those who share are there together, and keep others out', async () => {
+test('shared holders hold together, and exclude others', async () => {
   const readers = [1, 2].map(() => run('k', '--shared', '--', 'sh', '-c', 'echo ready; sleep 60'))
   await Promise.all(readers.map((it) => it.says('ready')))
 

@@ -41,7 +41,7 @@ test('what we say with -v goes to standard error alone', async () => {
   expect(it.err).toMatch(/^(lockpool: .+\n)+$/)
 })
 
-test('the command is told of its lock, by both kinds of names', async () => {
+test('the command gets its lock by both kinds of names', async () => {
   const variables = ['KEY', 'TOKEN', 'HOLDER'].flatMap((name) => [`$LOCK_${name}`, `$LOCKPOOL_${name}`])
   const print = `printf '%s\\n' ${[...variables, '$LOCKPOOL_MODE'].map((each) => `"${each}"`).join(' ')}`
 
@@ -68,7 +68,7 @@ test('arguments behind -- are not ours, not even those that look so', async () =
   expect(it.out.toString()).toBe('--json|--|$HOME|*||')
 })
 
-test('a lock that somebody else holds: 75, or what -E says, at once or when the time is up', async () => {
+test('a lock with another holder: exit code 75, or that of -E, at once or after the timeout', async () => {
   const held = await world.pool().acquire('k')
   const since = performance.now()
 
@@ -88,7 +88,7 @@ test('a lock that somebody else holds: 75, or what -E says, at once or when the 
   await held.release()
 })
 
-test('who waited in vain is told who has it', async () => {
+test('a caller that waited in vain gets the name of the holder', async () => {
   const held = await world.pool().acquire('k')
 
   // The server has a fifth of a second to say who it is, which a busy machine may not do every time.
@@ -145,7 +145,7 @@ test('help and version go to standard output and succeed', async () => {
   expect(its[3]!.out.toString()).toMatch(/^\d+\.\d+\.\d+\n$/)
 })
 
-test('a database that can not be had: 69 or 78, nothing is started, and no password is told', async () => {
+test('an unreachable database: exit code 69 or 78, no command is started, and no password is printed', async () => {
   const silent = createServer((socket) => socket.resume())
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   const { port } = silent.address() as AddressInfo
@@ -175,7 +175,7 @@ test('a database that can not be had: 69 or 78, nothing is started, and no passw
   await new Promise((resolve) => silent.close(resolve))
 })
 
-test('what happens is told as JSON, without the arguments of the command', async () => {
+test('events are written as JSON, without the arguments of the command', async () => {
   const it = run('k', '--json', '--', 'sh', '-c', 'exit 3', 'a-secret')
 
   expect(await it.ended).toBe(3)
@@ -226,7 +226,7 @@ test('when the time to wait is over, a run says what is wrong with the database'
   )
 })
 
-test('where nobody has said which database or which user, a failure says so', async () => {
+test('an error says if no database or no user was given', async () => {
   const { hostname, port } = new URL(world.database.url)
   const bare = (args: string[], env: NodeJS.ProcessEnv): Started =>
     lockpool(args, { env: { USER: 'somebody', ...env } })

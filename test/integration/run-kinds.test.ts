@@ -74,7 +74,7 @@ test('a run that waits says who holds the lock, and so does one that does not wa
   expect(await it.ended).toBe(0)
 })
 
-test('LOCKPOOL_NAMESPACE counts for run, who and break', async () => {
+test('LOCKPOOL_NAMESPACE applies to run, who and break', async () => {
   const held = await world.pool({ namespace: 'shop' }).acquire('k')
   const here = { url: world.database.url, env: { LOCKPOOL_NAMESPACE: 'shop' } }
 

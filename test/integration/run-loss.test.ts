@@ -16,7 +16,7 @@ function pidsOf(it: Started): number[] {
   return it.out.toString().trim().split('\n').map(Number)
 }
 
-test('the lock is lost: the command is told to end, and the exit code is 76', async () => {
+test('the lock is lost: the command gets a signal, and the exit code is 76', async () => {
   const it = run(
     'k',
     '--json',
@@ -36,7 +36,7 @@ test('the lock is lost: the command is told to end, and the exit code is 76', as
   expect(await it.tells('lost')).toMatchObject({ heldMs: expect.any(Number), reason: expect.any(String) })
 })
 
-test('who does not end is killed after the grace, with all it has started, in whatever group', async () => {
+test('a command that does not end is killed after the grace, with all processes it has started, in any group', async () => {
   const stubborn = `trap '' TERM INT HUP; echo $$; while :; do sleep 0.05; done`
   const it = run(
     'k',

@@ -57,7 +57,7 @@ test('a command that dies of the signal passed on: 128 and its number, and the l
   expect(await world.locks()).toEqual([])
 })
 
-test('the lock is kept until those the command has started have ended as well', async () => {
+test('the lock is kept until the processes of the command have ended as well', async () => {
   const it = run(
     'k',
     '--',

@@ -29,7 +29,7 @@ async function withStranger(body: (poorUrl: string) => Promise<void>): Promise<v
   }
 }
 
-test('a lock of a stranger keeps nobody from locking, nor from making the schema', async () => {
+test('a foreign lock does not prevent locking, or the creation of the schema', async () => {
   await withStranger(async (poorUrl) => {
     const poor = await world.pool({ connection: poorUrl }).acquire('orders')
     expect(() => poor.token).toThrowError(/permission denied.*lockpool install/)

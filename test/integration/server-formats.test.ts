@@ -82,7 +82,7 @@ test.each(FORMATS)('with $DateStyle, in $TimeZone, everything reads the same', a
   await lock.release()
 })
 
-test('a session is known again by when it began, whatever the formats of those who look and who end', async () => {
+test('a session is identified by its start time, whatever the date formats of the sessions that read it', async () => {
   const locks = world.pool()
   await locks.acquire('orders')
   const { sessions } = await locks.inspectAll()

@@ -103,7 +103,7 @@ test('everything that our SQL names has a shadow, and one that is found is count
   )
 })
 
-test('names of keys are not read from what somebody else has put in their place', async () => {
+test('names of keys are not read from a table that another owner has put in place', async () => {
   await admin.query(`
     CREATE SCHEMA lockpool;
     CREATE VIEW lockpool.key_name AS

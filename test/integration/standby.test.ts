@@ -48,7 +48,7 @@ test.each([['ls'], ['top', '--once']])('%s does not let "no locks" stand alone',
   )
 })
 
-test('to a script nobody says that a lock is free where nobody can know it', async () => {
+test('a script is never shown a lock as free if that is unknown', async () => {
   const who = await output('who', 'deploy')
   expect(who.status).toBe(69)
   expect(who.out).toContain('deploy is not held on this server, and has no waiters')

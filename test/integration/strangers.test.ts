@@ -20,7 +20,7 @@ async function overhear(client: pg.Client): Promise<string[]> {
 const listening = (locks: LockPool): Promise<void> =>
   expect.poll(() => locks.snapshot().listener, { timeout: 10_000 }).toBe('listening')
 
-test('a stranger who hears and repeats all there is to hear can make nobody believe in a deadlock', async () => {
+test('a stranger who receives and repeats all messages cannot fake a deadlock', async () => {
   await using stranger = await strangerIn(world.database.url)
   const [mouth, ear] = [await stranger.connect(), await stranger.connect()]
   const heard = await overhear(ear)
@@ -58,7 +58,7 @@ test('a stranger who hears and repeats all there is to hear can make nobody beli
   await (await (waiting as unknown as Promise<{ release(): Promise<void> }>)).release()
 })
 
-test('a stranger finds neither the secret nor the channel that is named by it', async () => {
+test('a foreign role finds neither the secret nor the channel that is named by it', async () => {
   await using stranger = await strangerIn(world.database.url)
   const client = await stranger.connect()
   const [a, b] = [world.pool(), world.pool()]
@@ -74,7 +74,7 @@ test('a stranger finds neither the secret nor the channel that is named by it', 
   await (await waiting).release()
 })
 
-test('with the right to read the secret, or without: whoever waits is woken', async () => {
+test('with the privilege to read the secret, or without: waiters are woken', async () => {
   await using stranger = await strangerIn(world.database.url)
   const knowing = [world.pool(), world.pool()] as const
   const ignorant = [
@@ -96,7 +96,7 @@ test('with the right to read the secret, or without: whoever waits is woken', as
   }
 })
 
-test('a flood of messages that anybody may send wakes nobody who knows the secret, and says nothing', async () => {
+test('a flood on the public channel wakes no process that knows the secret, and causes no warning', async () => {
   await using stranger = await strangerIn(world.database.url)
   const client = await stranger.connect()
   const [a, b] = [world.pool(), world.pool()]

@@ -142,7 +142,7 @@ test('on a new timeline tokens go on growing, and strict grants wait for the lon
   expect(delays).toHaveLength(1)
 })
 
-test('tokens grow over failovers, to replicas that have not heard of those before either', async () => {
+test('tokens grow over failovers, also to replicas that lack earlier ones', async () => {
   const promoted = (last: string): Promise<unknown> =>
     world.database.query(`
       UPDATE lockpool.timeline SET name = '000000FE';

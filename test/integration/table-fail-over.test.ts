@@ -51,7 +51,7 @@ test('a replica that lacks the last grants takes over: nothing is granted while 
   }
 }, 90_000)
 
-test('what is written on another timeline counts for nobody, and a wait settles it once for all', async () => {
+test('records of another timeline do not count, and one wait settles that for good', async () => {
   await using database = await createDatabase()
   const pools: LockPool[] = []
   const open = (): LockPool => {

@@ -29,7 +29,7 @@ const HOLDER = `
   console.log('held ' + lock.token)
   setInterval(() => undefined, 1000)`
 
-describe.runIf(hasPgBouncer)('behind a pooler that lends server sessions for a transaction', () => {
+describe.runIf(hasPgBouncer)('behind a pooler that assigns server sessions per transaction', () => {
   beforeAll(async () => {
     database = await createDatabase()
     bouncer = await PgBouncer.to(database.url, { pool_mode: 'transaction', default_pool_size: 3 })
@@ -44,7 +44,7 @@ describe.runIf(hasPgBouncer)('behind a pooler that lends server sessions for a t
     await database.drop()
   })
 
-  test('a process that is killed keeps its lock for the length of its lease, and no longer than somebody needs to see it', async () => {
+  test('a killed process keeps its lock until its lease is over, and no longer than its row is needed', async () => {
     const locks = pool({ leaseMs: 1500 })
     await locks.ready()
     const victim = script(HOLDER, { TEST_URL: bouncer.url })
@@ -62,7 +62,7 @@ describe.runIf(hasPgBouncer)('behind a pooler that lends server sessions for a t
     expect(rows, 'the one that is dead was cleaned up behind').toHaveLength(1)
   })
 
-  test('a process that is stopped has lost its lock before anybody else gets it, and knows when it goes on', async () => {
+  test('a stopped process loses its lock before another process gets it, and learns of that when it continues', async () => {
     const locks = pool({ leaseMs: 1500 })
     await locks.ready()
     const victim = script(HOLDER, { TEST_URL: bouncer.url })
@@ -124,7 +124,7 @@ describe.runIf(hasPgBouncer)('behind a pooler that lends server sessions for a t
     expect(grants).toBeGreaterThan(20)
   })
 
-  test('rows that nobody has are removed all the time: tokens of a key grow all the same, and nothing overlaps', async () => {
+  test('rows without a holder are removed all the time: tokens of a key still grow, and nothing overlaps', async () => {
     const all = [pool({ max: 3 }), pool({ max: 3 })]
     await Promise.all(all.map((locks) => locks.ready()))
     const client = new pg.Client(database.url)

@@ -181,7 +181,7 @@ test('an answer that is lost is found out, whether the statement comes to its en
   }
 })
 
-test('a release whose answer is lost is told as what it was', async () => {
+test('a release whose answer is lost is reported with its real outcome', async () => {
   const { link: a, lent } = await member()
   await ask(a, 'try')
   const other = await transaction()
@@ -228,7 +228,7 @@ test('a statement of a member that is being cleaned up behind is waited for, so 
   expect(await ask(b, 'try')).toBe('g')
 })
 
-test('a member that was buried is told so at its next word, whatever that is', async () => {
+test('an expired member learns of its expiry from its next statement', async () => {
   for (const word of ['try', 'heartbeat'] as const) {
     const { link: a } = await member()
     await ask(a, 'try')

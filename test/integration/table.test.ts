@@ -148,7 +148,7 @@ describe.each([
   })
 
   test.runIf(isThere)(
-    'whoever is marked dead by others is told of its loss, and the lock goes to the next',
+    'a member that others have expired learns of its loss, and the lock goes to the next',
     async () => {
       const [a, b] = [pool(urlOf(), { leaseMs: 1000 }), pool(urlOf(), { leaseMs: 1000 })]
       const held = await a.acquire('orders')

@@ -47,7 +47,7 @@ async function sslOf(connection: LockPoolOptions['connection']): Promise<unknown
   return rows[0]
 }
 
-test('locks are to be had over TLS, with the certificate checked', async () => {
+test('locks work over TLS, with the certificate checked', async () => {
   const ca = await readFile(new URL('server.crt', TLS), 'utf8')
 
   expect(await sslOf({ connectionString: server.url, ssl: { ca } })).toMatchObject({ ssl: true })
@@ -56,7 +56,7 @@ test('locks are to be had over TLS, with the certificate checked', async () => {
   expect(await sslOf(`${server.url}?sslmode=verify-full&sslrootcert=${file}`)).toMatchObject({ ssl: true })
 })
 
-test('a certificate that nobody vouches for is refused, unless that is asked for', async () => {
+test('a certificate without a trusted issuer is refused, unless the options allow it', async () => {
   await using locks = new LockPool({ connection: `${server.url}?sslmode=verify-full` })
 
   expect(await rejection(locks.acquire('orders'))).toMatchObject({

@@ -20,7 +20,7 @@ test('without a terminal it is one snapshot', async () => {
   await lock.release()
 })
 
-test('what is wrong is told as by every other command', async () => {
+test('errors are reported as by every other command', async () => {
   const unreachable = lockpool(['top'], { url: 'postgres://u:secret@127.0.0.1:1/db' })
   const hasty = lockpool(['top', '-i', '10ms'], { url: world.database.url })
 

@@ -152,7 +152,7 @@ const row =
   (tx) =>
     tx.lockRows('account', { id })
 
-test('of transactions that wait for each other one is told, in words', async () => {
+test('of transactions in a deadlock one gets the error, in words', async () => {
   const locks = world.pool()
 
   const outcomes = await tangle(locks, [
@@ -208,7 +208,7 @@ test.each([
   },
 )
 
-test('a circle of three is told with all three, by names where they are known', async () => {
+test('the error for a cycle of three describes all three, by name where the names are known', async () => {
   const locks = world.pool()
 
   const outcomes = await tangle(locks, [

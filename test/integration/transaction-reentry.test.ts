@@ -99,7 +99,7 @@ test.each(HAVE)('an attempt inside %s that has the key is answered with no', asy
   })
 })
 
-test('only those inside are refused: others wait, and so does who asks afterwards', async () => {
+test('only callers inside are refused: others wait, and so does a later caller', async () => {
   const locks = world.pool({ max: 4 })
   let beside!: Promise<unknown>
   let later!: () => Promise<unknown>

@@ -73,7 +73,7 @@ test('an error that the body swallows does not pass for a commit', async () => {
   expect(await rejection(swallowed)).toMatchObject({ code: 'TRANSACTION_FAILED', isUnknown: false })
 })
 
-test('a lock that is not to be had in time leaves the transaction usable, and says who has it', async () => {
+test('a lock that is not acquired in time leaves the transaction usable, and the error names the holder', async () => {
   const locks = world.pool()
   const held = await locks.acquire('orders')
 

@@ -114,7 +114,7 @@ test('the library pulls in pg, and no server', () => {
   expect([...reach(join(consumer, 'node_modules/lockpool/dist/pool/index.js')).packages]).toEqual([])
 })
 
-test('what can be bundled looks for nothing beside itself', () => {
+test('bundled modules read no files next to themselves', () => {
   for (const entry of ['index', 'pool/index', 'testing', 'telemetry/index', 'dashboard']) {
     const { files } = reach(join(consumer, `node_modules/lockpool/dist/${entry}.js`))
     const looking = [...files].filter((file) =>

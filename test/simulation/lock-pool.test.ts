@@ -59,7 +59,7 @@ test('without faults no caller waits for the poll', async () => {
   expect(grants).toBeGreaterThan(10)
 })
 
-test('one key for everybody', async () => {
+test('one key for all processes', async () => {
   const { grantedByPoll } = await runAll(40, () => ({ ...QUIET, keys: 1, processes: 4, readers: 0.2 }))
 
   expect(grantedByPoll, 'wake-ups that were lost').toBe(0)

@@ -167,14 +167,14 @@ test('where a round takes longer than one may wait in the server, all are served
   expect(longest).toBeLessThan(24 * 20)
 })
 
-test('one that can only listen has its turn among those that wait in the server', async () => {
+test('a process that can only listen gets its turn among processes in the server queue', async () => {
   const { leastShare, longest } = await worstOf(4, { ...EIGHT, listeners: 1 })
 
   expect(leastShare).toBeGreaterThan(0.04)
   expect(longest * HOLD_MS).toBeLessThan(6000)
 })
 
-test('where nobody can wait in the server, all have their share', async () => {
+test('where no process can wait in the server, all get their share', async () => {
   const { overtaken, leastShare, longest } = await worstOf(3, { ...EIGHT, processes: 6, waitMs: 0 })
 
   expect(overtaken).toBeLessThan(20)

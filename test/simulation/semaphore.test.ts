@@ -31,7 +31,7 @@ const QUIET: SemaphoreScenario = {
  * Goal: never more holders than permits, by the server and by those who hold; every permit comes back; nobody starves.
  * Method: processes and callers with random holds; every message takes a time of its own.
  */
-test('patient callers are all served, every process its share, and nobody waits for the poll', async () => {
+test('callers that wait are all served, every process gets its share, and none waits for the poll', async () => {
   const towns = await runAll(60, (seed) => ({ ...QUIET, permits: 1 + (seed % 5) }))
 
   for (const { grants } of towns) expect(Math.min(...grants)).toBeGreaterThan(0)
@@ -42,7 +42,7 @@ test('patient callers are all served, every process its share, and nobody waits 
   expect(longest('longestWaitMs')).toBeLessThan(500)
 })
 
-test('without a line nobody waits for the poll either', async () => {
+test('without a server queue no waiter depends on the poll either', async () => {
   const towns = await runAll(60, (seed) => ({ ...QUIET, permits: 1 + (seed % 5), hasLines: false }))
 
   // With a wake-up lost it would be free until the poll, which comes after 37 ms at least.

@@ -25,7 +25,7 @@ async function withRoles(names: readonly string[], run: (names: string[]) => Pro
 }
 
 describe('--auth-query', () => {
-  test('lets in who has a password in the database, as soon as it has one, and nobody else', async () => {
+  test('accepts users with a password in the database, as soon as they have one, and no others', async () => {
     const front = await world.front({ authQuery: SHADOW })
     await withRoles(['asked'], async ([name]) => {
       expect(await logIn(front, name!, 'secret')).toEqual([[name]])
@@ -39,13 +39,13 @@ describe('--auth-query', () => {
     expect(await logIn(front, "no'body", 'secret')).toBe('28P01')
   })
 
-  test('that gives more than one row lets nobody in', async () => {
+  test('that returns more than one row admits no client', async () => {
     const authQuery = `${SHADOW} UNION ALL ${SHADOW}`
     const front = await world.front({ authQuery })
     await withRoles(['twice'], async ([name]) => expect(await logIn(front, name!, 'secret')).toBe('28P01'))
   })
 
-  test('that fails lets nobody in, and tells the operator why, not the client', async () => {
+  test('that fails admits no client, and explains the reason to the operator, not to the client', async () => {
     const front = await world.front({ authQuery: 'SELECT nothing FROM nowhere WHERE $1 = 1' })
     expect(await logIn(front, 'app', 'secret')).toBe('58000')
     expect(front.told.join()).toContain('nowhere')

@@ -93,7 +93,7 @@ describe('clients that mean no good, or are broken', () => {
     expect(await client.until('Z')).toBe('T D C Z')
   })
 
-  test('that send far ahead of the answers are sent away, and those who send a little ahead are not', async () => {
+  test('that send far ahead of the answers are disconnected, and those that send a little ahead are not', async () => {
     const front = await world.front()
     await world.database.query('SELECT pg_advisory_lock(1)')
     const [greedy, eager] = [await connect(front), await connect(front)]
@@ -110,7 +110,7 @@ describe('clients that mean no good, or are broken', () => {
     expect(await eager.until('Z', 2)).toBe('T D C Z T D C Z')
   })
 
-  test('that take very many locks in one go hold them all, or are told that there is no room', async () => {
+  test('that take very many locks at once hold them all, or get an error that there is no room', async () => {
     const front = await world.front()
     const client = await connect(front)
     await client.logIn()

@@ -59,7 +59,7 @@ describe('lock functions over the wire', () => {
     expect(await ask(one, 'SELECT pg_advisory_unlock_all()')).toEqual([['']])
   })
 
-  test('make the last reader the writer, whoever reads, and a reader again', async () => {
+  test('the last reader becomes the writer, whichever reader it is, and then a reader again', async () => {
     const [here, there] = [await world.front(), await world.front()]
     const [one, beside] = await two(here)
     const elsewhere = await world.client(there)
@@ -184,7 +184,7 @@ describe('lock functions over the wire', () => {
     }
   })
 
-  test('are given back by DISCARD ALL, and by the end of the client, however it comes', async () => {
+  test('are released by DISCARD ALL, and by the end of the client, however it comes', async () => {
     const front = await world.front()
     const [one, other] = await two(front)
     await ask(one, "SELECT pg_advisory_lock(1), lockpool.acquire('x', 1000)")

@@ -33,7 +33,7 @@ describe('what is lost behind the front', () => {
     proxy.mend()
   })
 
-  test('a connection with an open transaction: its client is told at once, and its locks are free', async () => {
+  test('a connection with an open transaction: its client gets an error at once, and its locks are free', async () => {
     const front = await world.front({ others: { kind: 'pass' } })
     const client = await world.client(front)
     const codes = endings(client)

@@ -141,7 +141,7 @@ describe('the extended protocol', () => {
 })
 
 describe('a connection', () => {
-  test('is told no to GSS and to TLS where there is none, and logs in then', async () => {
+  test('gets a refusal of GSS, and of TLS where there is none, and logs in then', async () => {
     const client = await WireClient.connect(await world.front())
     const raw: Buffer[] = []
     client.socket.removeAllListeners('data')

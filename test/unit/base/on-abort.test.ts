@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { expect, test, vi } from 'vitest'
 import { keepListening, onAbort } from '../../../src/base/on-abort.js'
 
-test('many who wait for one signal are one listener, and are all told, once', () => {
+test('many waiters on one signal are one listener, and each is informed once', () => {
   const controller = new AbortController()
   const told: number[] = []
   const cancels = Array.from({ length: 20 }, (_, i) => onAbort(controller.signal, () => told.push(i)))

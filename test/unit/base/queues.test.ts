@@ -32,7 +32,7 @@ class Caller extends Waiter<string> {
   }
 }
 
-test('a queue is what an array would be, whoever leaves from wherever', () => {
+test('a queue behaves like an array, whichever element leaves from wherever it is', () => {
   const random = new SeededRandom(1)
   const queue = new Fifo<Item>()
   const model: Item[] = []
@@ -114,7 +114,7 @@ test('a deadline that is called off does not fall due, and the last one takes it
   expect(clock.armed).toBe(0)
 })
 
-test('whoever expires may call others off, and may ask for more time', () => {
+test('an expiring waiter may cancel others, and may ask for more time', () => {
   const clock = new ManualClock()
   const deadlines = new Deadlines(clock)
   const [first, second, third] = [new Alarm(), new Alarm(), new Alarm()]
@@ -130,7 +130,7 @@ test('whoever expires may call others off, and may ask for more time', () => {
   expect(clock.armed).toBe(0)
 })
 
-test('a waiter leaves once: whoever comes second learns that it has gone', async () => {
+test('a waiter leaves once: a second attempt to serve it fails', async () => {
   const clock = new ManualClock()
   const deadlines = new Deadlines(clock)
   const served = new Caller(deadlines, 100, undefined, 0)

@@ -32,7 +32,7 @@ test('is that of node, of texts of all characters, in as many pieces as they com
   )
 })
 
-test('a lone surrogate is what it is to everybody who encodes UTF-8', () => {
+test('a lone surrogate is encoded as every UTF-8 encoder does', () => {
   const unit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code))
   const surrogate = fc.integer({ min: 0xd800, max: 0xdfff }).map((code) => String.fromCharCode(code))
   fc.assert(

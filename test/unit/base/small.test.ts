@@ -72,7 +72,7 @@ test('a sleep ends at its time or with its signal, and leaves no timer', async (
   expect(clock.armed).toBe(0)
 })
 
-test('listeners hear what they listen to, until they are taken off', () => {
+test('listeners get their events until they are removed', () => {
   const emitter = new Emitter<{ ring: number }>()
   const listener = vi.fn()
   expect(emitter.hears('ring')).toBe(false)

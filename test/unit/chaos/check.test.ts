@@ -126,7 +126,7 @@ test('a fail-over excuses a write on a value that it took back, by who had the l
   expect(kinds({ lives, writes: stale, strikes: across })).toEqual(['stale-write'])
 })
 
-test('a key that is free while somebody waits for it is a wake-up that was lost, if nothing else was wrong', () => {
+test('a key that is free while a process waits for it means a lost wake-up, if nothing else failed', () => {
   const waiting = life('w1', [
     [0, asked('w1/1', 'exclusive', 60_000)],
     [9000, granted('w1/1', 1)],
@@ -181,7 +181,7 @@ test('an answer long after the deadline is found, time in which the process was 
   ])
 })
 
-test('a lock of somebody who fell silent that comes free too late is found', () => {
+test('a lock of a silent holder that is freed too late is found', () => {
   const silent = [strike({ isSilence: true, isPause: true, process: 'w1', from: 1000, to: 20_000 })]
   const holder = hold('w1', 500, 1000, 1)
   const next = (at: number): Life =>
@@ -195,7 +195,7 @@ test('a lock of somebody who fell silent that comes free too late is found', () 
   expect(kinds({ lives: [first, next(9000)], strikes: silent })).toEqual(['slow-take-over'])
 })
 
-test('an error that nobody was promised, an unhandled rejection, a process that stays and a leak are found', () => {
+test('an unexpected error, an unhandled rejection, a process that stays alive and a leak are found', () => {
   const refused = life('w1', [
     [0, asked('w1/1')],
     [5, { what: 'refused', ask: 'w1/1', code: 'InvariantError: x' }],

@@ -126,7 +126,7 @@ describe('the timings of a round', () => {
   const life = (events: Life['events']): Life => ({ process: 'a', events, endedAt: 90_000, how: 'exited' })
   const writes = [900, 990, 4000, 4100].map((at) => ({ at, node: at < 2000 ? 'old' : 'new' }))
 
-  test('how long the database was away, and how long nobody was granted a lock', () => {
+  test('how long the database was away, and how long no lock was granted', () => {
     const lives = [
       life([
         ...granted('1', 'cycle', 950),
@@ -169,7 +169,7 @@ describe('the timings of a round', () => {
     expect(slowest([]), 'it waited until the process ended').toBe(85_800)
   })
 
-  test('an old primary that writes again beside a new one is counted', () => {
+  test('an old primary that writes again next to a new one is counted', () => {
     const both = [...writes, { at: 5000, node: 'old' }]
     expect(timingsOf({ struckAt: 1000, oldPrimary: 'old', lives: [], writes: both }).twoPrimaries).toBe(1)
   })

@@ -6,7 +6,7 @@ import { blockedSnapshot, DashboardWorld } from '../../support/dashboard-world.j
 import { fakeWorld } from '../../support/fake-world.js'
 import { held, key, serverSession, serverState } from '../../support/server-state.js'
 
-test('beside the programs: locks, sessions, chains and sentences of the server', async () => {
+test('next to the programs: locks, sessions, chains and sentences of the server', async () => {
   const state = await new DashboardWorld().state()
 
   expect(state).toMatchObject({ version: 1, title: 'app', process: null, unavailable: null })
@@ -181,7 +181,7 @@ test('the same name in another namespace, held by others, stays what it is', asy
   await lock.release()
 })
 
-test('what happens in the pool is written down without anybody looking, until it is told to stop', async () => {
+test('the events of the pool are recorded until it is stopped, whether they are read or not', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const source = new DashboardSource({

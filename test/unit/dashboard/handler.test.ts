@@ -93,7 +93,7 @@ test('metrics say when the server can not be inspected', async () => {
 })
 
 describe('who may look', () => {
-  test('only under names of this host, or those it is told, whatever the port', async () => {
+  test('only under names of this host, or allowed names, on any port', async () => {
     const loopback = new DashboardWorld()
     for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1:7433', '[::1]:80'])
       expect((await loopback.get('/', { host })).status).toBe(200)
@@ -125,7 +125,7 @@ describe('who may look', () => {
     expect(world.looks).toBe(1)
   })
 
-  test.each([10, 1000])('who knows the token, while somebody guesses: %i times', async (guesses) => {
+  test.each([10, 1000])('a client with the token, while another one guesses: %i times', async (guesses) => {
     const world = new DashboardWorld({ token: TOKEN, readers: 'token', ending: true })
     const guess = (token: string) => world.get('/api/state', { authorization: `Bearer ${token}` })
     for (let i = 0; i < guesses; i++) {
@@ -167,7 +167,7 @@ describe('who may end a session', () => {
     expect((await world.end({ ...target, pid: 2, confirm: '2' })).status).toBe(409)
   })
 
-  test('one that is still there is told to be so', async () => {
+  test('a process that is still running is reported as running', async () => {
     const world = new DashboardWorld(
       { token: TOKEN, ending: true },
       { end: () => Promise.resolve('there' as const) },
@@ -216,7 +216,7 @@ describe('who may end a session', () => {
     expect(world.ended).toEqual([])
   })
 
-  test('what the server objects to is told', async () => {
+  test('an objection of the server is reported', async () => {
     const end = () => Promise.reject(new Error('must be a superuser'))
     const world = new DashboardWorld({ token: TOKEN, ending: true }, { end })
     const answer = await world.end(target)
@@ -248,7 +248,7 @@ describe('what goes wrong', () => {
     expect(world.reported).toMatchObject([{ name: 'TypeError', message: 'no such thing' }])
   })
 
-  test('the same is told once a minute, something else at once, and a log that fails hurts nobody', () => {
+  test('the same error is logged once a minute, another one at once, and a log that fails does no harm', () => {
     const clock = new ManualClock()
     const told: string[] = []
     const { report } = new ErrorLog((error) => {

@@ -36,7 +36,7 @@ test('each slot has its own amounts and quantiles, the last one as far as it has
   expect(holds.p99).toEqual([null, 500])
 })
 
-test('where nobody looked there is a gap, however long it was', () => {
+test('a time without samples is a gap, however long', () => {
   const clock = new ManualClock()
   const history = new History(clock)
   history.amounts(SOME)

@@ -52,7 +52,7 @@ test('a key that is taken again and again is never held for longer than it may h
   expect(eyes.look([lock(1)], 26_000, 26_000)[0]!.holders[0]).toMatchObject({ atMostMs: 1000 })
 })
 
-test('what somebody knows is not made worse', () => {
+test('existing knowledge is not made worse', () => {
   const eyes = new Observations()
   eyes.look([], 0, 0)
   const known = { atLeastMs: 90_000, atMostMs: 90_000 }
@@ -68,7 +68,7 @@ test('what was held here a look ago may be what the server still shows', () => {
   expect(eyes.look([lock(1)], 2000, 2000)[0]!.holders[0]).toMatchObject(UNKNOWN)
 })
 
-test('permits and waiters are told apart', () => {
+test('permits and waiters are distinguished', () => {
   const eyes = new Observations()
   const waiter = { pid: 1, mode: null, label: null, isOutside: true, isHere: false, ...UNKNOWN }
   eyes.look([lockOf(holder(1, { permit: 1 }))], 0, 0)

@@ -25,7 +25,7 @@ test('a quiet server is worth no look', () => {
   expect(findings(parts)).toEqual([])
 })
 
-test('whoever blocks others is named with what it does, and the length of the wait', () => {
+test('a blocker is named with its activity, and the length of the wait', () => {
   const found = findings({
     sessions: [serverSession(1, { state: 'idle in transaction', stateMs: 8000, host: '10.0.0.1' })],
     locks: [held(key(42), 1), wanted(key(42), 2, 7000), wanted(key(42), 3, 6000)],
@@ -89,7 +89,7 @@ test('of several locks it leads to the one that most wait for', () => {
   expect(finding).toMatchObject({ code: 'leak', lock: { kind: 'advisory', id: '2', title: '2' } })
 })
 
-test('a session is told of once, whatever it holds', () => {
+test('a session is reported once, whatever it holds', () => {
   const sessions = [serverSession(1, { state: 'idle', stateMs: 10 * MINUTE })]
   const [finding, ...more] = findings({
     sessions,
@@ -192,7 +192,7 @@ describe('one cause is one finding', () => {
     ]),
   }
 
-  test('at the root of the chain, with its victims counted in it, and nobody else is accused', () => {
+  test('at the root of the chain, with the sessions it blocks counted, and no other session is accused', () => {
     const found = findings(tangle)
     expect(found).toMatchObject([{ code: 'idle_in_transaction', severity: 'problem', pids: [1], endPid: 1 }])
     expect(found[0]!.text).toBe(
@@ -224,7 +224,7 @@ describe('one cause is one finding', () => {
     expect(words).not.toMatch(/pg_terminate_backend|lockpool top|\bK\b/)
   })
 
-  test('a wait that nobody can explain is a finding of its own', () => {
+  test('a wait without an explanation is a finding of its own', () => {
     const found = findings({ sessions: [serverSession(2)], locks: [wanted(key(1), 2, 6 * MINUTE)] })
     expect(found).toMatchObject([{ code: 'endless_wait', pids: [2], endPid: null }])
   })

@@ -26,7 +26,7 @@ function tree({ session, blocked }: Chain): string {
   return blocked.length === 0 ? `${session.pid}` : `${session.pid}(${blocked.map(tree).join(' ')})`
 }
 
-test('rows about one key are one lock, and those who wait stand in the order they came', () => {
+test('rows about one key are one lock, and waiters keep the order in which they came', () => {
   const locks = [
     wanted(key(7), 2, 10),
     held(key(7), 1),
@@ -85,7 +85,7 @@ test('slots of a semaphore are one lock with as many permits as its users say', 
   ])
 })
 
-test('who waits for a transaction while it has a tuple waits for that row, which the transaction has', () => {
+test('a session that waits for a transaction while it has a tuple waits for the row of that transaction', () => {
   const locks = [
     held(transaction(900), 1),
     held(row(5), 2, 'access exclusive'),
@@ -111,7 +111,7 @@ test('a transaction that is waited for without a row stays one', () => {
   expect(locksOf({ locks })).toEqual(['transaction 900: 1 < 2'])
 })
 
-test('how long a lock is held is told as far as the server knows', () => {
+test('the time for which a lock is held is reported as far as the server knows it', () => {
   const quiet = { state: 'idle', stateMs: 4000, sessionMs: 60_000 }
   const parts = {
     sessions: [
@@ -171,7 +171,7 @@ test('what a lockpool says of its own sessions is the age of their locks, and of
   expect(found.map(({ process: name }) => name?.host)).toEqual(['web-3', 'web-4', undefined])
 })
 
-test('chains have the cause at the top, and whoever waits for two stands below both', () => {
+test('chains start with the cause, and a session that waits for two appears below both', () => {
   const locks = [
     held(key(1), 1),
     wanted(key(1), 2, 10),
@@ -200,7 +200,7 @@ test('a crowd behind one holder is a crowd, although each of it is also behind t
   expect(snapshotOf(serverState({ locks, blockers })).chains.map(tree)).toEqual(['1(2 3 4)'])
 })
 
-test('a circle is cut, and so is a process that waits for what its own session has behind it', () => {
+test('a cycle is broken, also if a process waits for what its own session has queued behind it', () => {
   const locks = [held(key(1), 1), held(key(2), 2), wanted(key(1), 2, 1), wanted(key(2), 1, 1)]
   const blockers = new Map([
     [1, [2]],

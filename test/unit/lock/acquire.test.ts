@@ -356,7 +356,7 @@ async function ready(
   await done
 }
 
-test('a caller who has waited in vain for another process is told who has the lock', async () => {
+test('a caller that has waited in vain for another process gets the name of the holder', async () => {
   const world = fakeWorld({ latencyMs: 5 })
   const [a, b] = [world.pool(), world.pool()]
   const holding = a.acquire('orders')

@@ -32,7 +32,7 @@ async function threeHeld(world: FakeWorld): Promise<{ locks: FakeLockPool; held:
   return { locks, held: await acquired }
 }
 
-test('a lock that is found lost after a failed batch is not released with the next, and can be had again', async () => {
+test('a lock that a failed batch has lost is not released with the next, and can be acquired again', async () => {
   const world = fakeWorld({ latencyMs: 10 })
   const { locks, held } = await threeHeld(world)
   const [items, orders, bills] = held

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
 
-test('a bell that nobody needs any more is asked no more whether it can be heard, however often it is needed again', async () => {
+test('a listener without waiters is not checked any more, however often waiters come back', async () => {
   const world = fakeWorld()
   const { dialect } = world.server
   const listen = dialect.listen.bind(dialect)

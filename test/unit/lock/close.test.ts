@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fakeWorld, rejection, stateOf } from '../../support/fake-world.js'
 
-test('close refuses those who wait, waits for holders, and ends', async () => {
+test('close refuses waiters, waits for holders, and ends', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const held = await a.acquire('orders')

@@ -4,7 +4,7 @@ import { fakeWorld, stateOf } from '../../support/fake-world.js'
 
 const KEY = '/orders'
 
-describe('where a stranger keeps interest from being set', () => {
+describe('if a foreign session keeps a registration from being set', () => {
   test('a free key is granted all the same', async () => {
     const world = fakeWorld()
     const [a, b] = [world.pool(), world.pool()]
@@ -21,7 +21,7 @@ describe('where a stranger keeps interest from being set', () => {
     world.server.table.crowd(KEY, false)
   })
 
-  test('whoever waits asks soon, and then less and less often', async () => {
+  test('a waiter asks soon, and then less and less often', async () => {
     const world = fakeWorld()
     world.server.longestWaitMs = 0
     const [a, b] = [world.pool(), world.pool()]
@@ -48,7 +48,7 @@ describe('where a stranger keeps interest from being set', () => {
     world.server.table.crowd(KEY, false)
   })
 
-  test('interest is set when he has gone, and nothing of it is left behind by one who gives up', async () => {
+  test('a registration is set when the foreign session has gone, and a waiter that gives up leaves none behind', async () => {
     const world = fakeWorld()
     const [a, b, c] = [world.pool(), world.pool(), world.pool()]
     const held = await a.acquire('orders')
@@ -68,7 +68,7 @@ describe('where a stranger keeps interest from being set', () => {
     await (await waiting).release()
   })
 
-  test('a lock still goes round between those who share it with callers of their own', async () => {
+  test('a lock still passes between processes that share it with their own callers', async () => {
     const world = fakeWorld({ latencyMs: 0.3 })
     const pools = [world.pool(), world.pool()]
     world.server.table.crowd(KEY, true)
@@ -92,7 +92,7 @@ describe('where a stranger keeps interest from being set', () => {
   })
 })
 
-describe('one who says that he waits and never comes', () => {
+describe('a foreign session that registers and never comes', () => {
   test('costs those who do the work a few milliseconds now and then', async () => {
     const world = fakeWorld({ latencyMs: 0.3 })
     const locks = world.pool()
@@ -145,7 +145,7 @@ describe('one who says that he waits and never comes', () => {
     }
   })
 
-  test('does not keep one who does come waiting for longer than a second', async () => {
+  test('does not keep a process that does come waiting for longer than a second', async () => {
     const world = fakeWorld({ latencyMs: 0.3 })
     const [a, b] = [world.pool(), world.pool()]
     world.server.table.forge(KEY, 'registration')
@@ -173,7 +173,7 @@ describe('one who says that he waits and never comes', () => {
     world.server.table.unforge(KEY)
   })
 
-  test('keeps readers out for ten seconds at most, those who join included', async () => {
+  test('keeps readers out for ten seconds at most, also those that join', async () => {
     const world = fakeWorld()
     const [a, b] = [world.pool(), world.pool()]
     const reader = await a.acquire('orders', { mode: 'shared' })

@@ -31,7 +31,7 @@ test('two hundred callers of ten processes for one key: all served, in order wit
   expect(attempts).toBeLessThanOrEqual(2 * 10 + grants * 10)
 })
 
-test('closing with a thousand waiting callers, and locks held: each is told once, and nothing is left', async () => {
+test('closing with a thousand waiting callers, and locks held: each gets one error, and nothing is left', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const theirs = await b.acquire('theirs')

@@ -51,7 +51,7 @@ test('the longest names are cut so that sixteen steps can be sent', () => {
   expect(encodeProbe({ ...probe, steps: [...steps, steps[0]!] })).toBeNull()
 })
 
-test('what is not a probe is not understood, and hurts nobody', () => {
+test('text that is not a probe is ignored', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
       expect(decodeProbe(text)).toBeNull()
@@ -62,7 +62,7 @@ test('what is not a probe is not understood, and hurts nobody', () => {
   expect(decodeProbe('["a",1,"k","other",[["w","p",null,"k"]]]')).toBeNull()
 })
 
-test('of two waits one is greater, whoever compares them', () => {
+test('of two waits one is greater, in either order of comparison', () => {
   expect(isGreater('a.10', 'b.9')).toBe(true)
   expect(isGreater('b.9', 'a.10')).toBe(false)
   expect(isGreater('b.9', 'a.9')).toBe(true)
@@ -80,7 +80,7 @@ test('an earlier round is over when a later one has come, and what is remembered
   expect(seen.passed('x', 1)).not.toBeNull()
 })
 
-test('nobody is reached twice, and readers reach readers only through a writer', () => {
+test('no waiter is reached twice, and readers reach readers only through a writer', () => {
   const hold = (waits: Wait[]): Hold => ({ frame: { waits: new Set(waits) } })
   const queue: { mode: 'exclusive' | 'shared' }[] = []
   const end: Hold[] = []

@@ -51,7 +51,7 @@ describe('within a process', () => {
     expect(await later).toBe('later')
   })
 
-  test('a lock from acquire belongs to nobody: asking for it again waits', async () => {
+  test('a lock from acquire has no enclosing body: a second request for its key waits', async () => {
     const world = fakeWorld()
     const locks = world.pool()
     const first = await locks.acquire('a')
@@ -87,7 +87,7 @@ describe('within a process', () => {
     },
   )
 
-  test('whoever closes a circle is refused at once, and the others go on', async () => {
+  test('a caller that closes a cycle is refused at once, and the others continue', async () => {
     const world = fakeWorld()
     const locks = world.pool()
     const { outcomes, errors, done } = tangle(world, [
@@ -104,7 +104,7 @@ describe('within a process', () => {
     expect(locks.snapshot().counters).toMatchObject({ deadlocks: 1, refused: 1 })
   })
 
-  test('a circle of a thousand', async () => {
+  test('a cycle of a thousand', async () => {
     const world = fakeWorld()
     const locks = world.pool()
     const { outcomes, done } = tangle(
@@ -150,7 +150,7 @@ describe('between processes', () => {
     expect(errors[0]!.cycle).toHaveLength(count)
   })
 
-  test('a circle by way of two bodies in one process', async () => {
+  test('a cycle through two bodies in one process', async () => {
     const world = fakeWorld()
     const [a, b] = [world.pool(), world.pool()]
     const { outcomes, done } = tangle(world, [
@@ -163,7 +163,7 @@ describe('between processes', () => {
     expect(outcomes.toSorted()).toEqual(['LOCK_DEADLOCK', 'done', 'done'])
   })
 
-  test('a circle by way of a reader that gives way to a writer in a third process', async () => {
+  test('a cycle through a reader that yields to a writer in a third process', async () => {
     const world = fakeWorld()
     const [a, b, c] = [world.pool(), world.pool(), world.pool()]
     const shared = { mode: 'shared', timeoutMs: Infinity } as const
@@ -219,7 +219,7 @@ describe('between processes', () => {
     for (const locks of [a, b, c]) expect(locks.snapshot().counters.deadlocks).toBe(0)
   })
 
-  test('a circle that a timeout opens in time has no victim', async () => {
+  test('a cycle that a timeout breaks first has no refused waiter', async () => {
     const world = fakeWorld()
     const [a, b] = [world.pool(), world.pool()]
     const one = rejection(
@@ -238,7 +238,7 @@ describe('between processes', () => {
     expect(await other).toBe('done')
   })
 
-  test('nothing is told while nobody waits long inside a body', async () => {
+  test('no report is sent while no caller waits long inside a body', async () => {
     const world = fakeWorld()
     const [a, b] = [world.pool(), world.pool()]
     let told = 0

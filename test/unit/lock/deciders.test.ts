@@ -118,7 +118,7 @@ describe('options of a pool', () => {
     expect(problemsOf({ maxHeldLocks })).toEqual([expect.stringContaining('"auto" or an integer')])
   })
 
-  test('all problems are told at once, those found elsewhere too', () => {
+  test('all problems are reported at once, also those found elsewhere', () => {
     expect(problemsOf({ min: 3, max: 2 })).toEqual(['"min" (3) is more than "max" (2)'])
     expect(problemsOf({ min: 2, max: 2 })).toEqual([])
     expect(problemsOf({}, ['elsewhere'])).toEqual(['elsewhere'])
@@ -129,7 +129,7 @@ describe('options of a pool', () => {
     ])
   })
 
-  test('an error of a getter is nobody else’s', () => {
+  test('an error of a getter affects no other caller', () => {
     const boom = new Error('boom')
     const options = {
       get min(): number {

@@ -22,7 +22,7 @@ function endAt(
 
 const SHARED = { mode: 'shared', timeoutMs: Infinity } as const
 
-test('readers who are let in together lose it together when a listener ends the session by what it hears of one', async () => {
+test('readers that are granted together lose the lock together when a listener ends their session', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 2 })
   await locks.ready()
@@ -36,7 +36,7 @@ test('readers who are let in together lose it together when a listener ends the 
   expect(readers.map(({ state }) => state)).toEqual(['lost', 'lost', 'lost', 'lost'])
 })
 
-test('who hears that its lock has been given up for others may end the session by it', async () => {
+test('a listener of a release for others may end the session', async () => {
   const world = fakeWorld()
   const [here, elsewhere] = [world.pool({ max: 2 }), world.pool()]
   const lock = await here.acquire('orders')
@@ -56,7 +56,7 @@ test('who hears that its lock has been given up for others may end the session b
   expect(await Promise.all([next, theirs].map(stateOf))).toEqual(['fulfilled', 'fulfilled'])
 })
 
-test('and so may a listener that hears that it was handed on here, for want of others', async () => {
+test('and so may a listener of a local hand-off, when no other process waits', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 2 })
   const lock = await locks.acquire('orders')
@@ -71,7 +71,7 @@ test('and so may a listener that hears that it was handed on here, for want of o
   expect((await next).state).toBe('lost')
 })
 
-test('and whoever hears of a permit that it was taken, or given back, may do the same', async () => {
+test('and a listener of a granted or released permit may do the same', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 2 })
   const other = world.pool()
@@ -96,7 +96,7 @@ test('and whoever hears of a permit that it was taken, or given back, may do the
   expect(await Promise.all(theirs.map(stateOf))).toEqual(['fulfilled', 'fulfilled'])
 })
 
-test('and so may who hears of one of the locks that are found lost after a failed batch', async () => {
+test('and so may a listener of a lock that is found lost after a failed batch', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 2 })
   const held = await Promise.all(['a', 'b', 'c'].map((key) => locks.acquire(key)))
@@ -115,7 +115,7 @@ test('and so may who hears of one of the locks that are found lost after a faile
   expect(locks.snapshot().sessions).toMatchObject([{ keys: 3 }])
 })
 
-test('a batch that fails is told to each who asked once, though one of them ends the session', async () => {
+test('a failed batch is reported to each caller that asked once, though one of them ends the session', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 2 })
   const held = await locks.acquire('held')

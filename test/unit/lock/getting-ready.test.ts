@@ -37,7 +37,7 @@ test.each([0, 1])('ready() gives up after the third attempt without an answer (m
   expect(locks.connections.counts().failed).toBe(3)
 })
 
-test('ready() is told at once by a server that refuses', async () => {
+test('ready() rejects at once if a server refuses', async () => {
   const world = fakeWorld()
   world.server.stop()
   const locks = world.pool()

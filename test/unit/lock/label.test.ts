@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { sessionReports } from '../../../src/lock/records/session-reports.js'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
 
-test('a label is on the lock, and in the snapshot beside whoever holds or waits', async () => {
+test('a label appears on the lock, and in the snapshot with its holder or waiter', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const lock = await locks.acquire('month end', { label: 'closing November' })
@@ -47,7 +47,7 @@ test.each([
   expect(locks.snapshot().held).toBe(0)
 })
 
-test('who stands for leadership is named, and may wait for ever', async () => {
+test('a candidate is named, and may wait forever', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   await locks.acquire('leadership')

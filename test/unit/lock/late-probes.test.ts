@@ -26,7 +26,7 @@ function holdBack(bell: FakeConnection): () => number {
   }
 }
 
-test('a probe that comes back after its circle has been opened by a timeout has no victim', async () => {
+test('a probe that comes back after a timeout broke its cycle refuses no waiter', async () => {
   const world = fakeWorld()
   const [one, other, third, fourth] = [world.pool(), world.pool(), world.pool(), world.pool()]
   // The latest wait of all looks for the circle, and a process counts its callers.

@@ -2,7 +2,7 @@ import type { FakeLockPool } from '../../../src/fake-lock-pool.js'
 import { expect, test, vi } from 'vitest'
 import { fakeWorld, rejection, stateOf } from '../../support/fake-world.js'
 
-test('listeners are told what happens, in the words of the events', async () => {
+test('listeners get events in their own words', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const told: string[] = []
@@ -168,7 +168,7 @@ test('with one connection for all, borrowers and locks take turns', async () => 
   expect(world.server.connections.size).toBe(1)
 })
 
-test('the bell gives its connection to whoever needs it, and waiting callers poll', async () => {
+test('the listener gives up its connection to a caller that needs it, and waiting callers poll', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool({ max: 2 })]
   const held = await a.acquire('orders')
@@ -187,7 +187,7 @@ test('the bell gives its connection to whoever needs it, and waiting callers pol
   lease.release()
 })
 
-test('sessions and the bell are given back when they are of no use for long', async () => {
+test('sessions and the listener are checked in after a while without use', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool({ idleTimeoutMs: 10_000, min: 0 }), world.pool()]
   const held = await b.acquire('orders')

@@ -140,7 +140,7 @@ test('waiters outlive the session they waited on, and are served by the next', a
   expect((await waiting).state).toBe('held')
 })
 
-test('those who wait locally get the lock again, not the lost one', async () => {
+test('local waiters get the lock again, not the lost one', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const lost = await locks.acquire('orders')

@@ -17,7 +17,7 @@ async function endingAtTheSecond(world: FakeWorld): Promise<{ locks: FakeLockPoo
   return { locks, acquired }
 }
 
-test('a listener that ends the session by what it hears ends all that its batch was granted', async () => {
+test('a listener that ends the session at an event ends all grants of its batch', async () => {
   const world = fakeWorld()
   const { locks, acquired } = await endingAtTheSecond(world)
   const waiting = KEYS.map((key) => locks.acquire(key, { timeoutMs: Infinity }))

@@ -24,7 +24,7 @@ test.each<[string, Partial<ServerName>, ReturnType<typeof succession>]>([
   expect(succession(FIRST, { ...FIRST, ...change })).toBe(expected)
 })
 
-test('servers that have names for themselves are told apart by these, wherever they are', () => {
+test('servers with names of their own are distinguished by these, wherever they are', () => {
   const one: ServerName = { host: 'vip:3306', timeline: null, system: null, started: null, instance: 'db1' }
   expect(succession(one, one)).toBe('same')
   expect(succession(one, { ...one, host: 'other:3306' })).toBe('same')
@@ -56,7 +56,7 @@ function poolOn(options: LockPoolOptions = {}) {
   return { world, pool, changes, warnings, failOver }
 }
 
-test('a fail-over is told with where the primary is, and how long there was none', async () => {
+test('a failover is reported with the new primary, and the time without one', async () => {
   const { world, pool, changes, warnings, failOver } = poolOn()
   expect(pool.snapshot().primary).toBeNull()
   await pool.acquire('a')
@@ -96,7 +96,7 @@ test('an old primary that comes back is warned of', async () => {
   expect(warnings).toEqual([expect.stringContaining('back on timeline 2, after 3')])
 })
 
-test('another cluster is refused, and that is told at once also to those who wait for the server', async () => {
+test('another cluster is refused, and callers that wait for the server get the error at once', async () => {
   const { world, pool, changes, failOver } = poolOn()
   await pool.acquire('a')
   await failOver({ host: 'copy:5432', system: '78' }, 1000)

@@ -76,7 +76,7 @@ describe('a probe is sent', () => {
   const step = { wait: 'w', process: 'p', holds: null, waitsFor: 'k' }
   const probe = { from: 'a', round: 1, keyId: 'k', mode: 'shared', steps: [step] } as const
 
-  test('with no more steps, and no more bytes, than can be told', () => {
+  test('with no more steps, and no more bytes, than a message can hold', () => {
     const filled = (bytes: number): string | null => {
       const rest = JSON.stringify(PROBE).length - 1
       return encodeProbe({ ...probe, from: 'é'.repeat((bytes - rest) / 2) })

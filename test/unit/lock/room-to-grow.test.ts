@@ -67,7 +67,7 @@ test('until a session is there nothing is refused; each brings its part', async 
   expect(seen).toMatchObject({ announced: [], looks: [] })
 })
 
-test('who needs more announces something, looks, announces as much again as is needed, and looks again', async () => {
+test('a pool that needs more announces, looks, announces that much again, and looks again', async () => {
   const { budget, clock, linkTo, seen, grow } = budgetOf()
   await budget.joined(linkTo(1))
   await grow(10, 1)
@@ -88,7 +88,7 @@ test('who needs more announces something, looks, announces as much again as is n
   expect(clock.armed).toBe(0)
 })
 
-test('who needs no more than goes without a word says none', async () => {
+test('a pool that needs no more than is free without an announcement makes none', async () => {
   const { budget, clock, linkTo, seen, grow } = budgetOf()
   await budget.joined(linkTo(1))
   await grow(5, 5)
@@ -97,7 +97,7 @@ test('who needs no more than goes without a word says none', async () => {
   expect([budget.allowed, clock.armed]).toEqual([10, 0])
 })
 
-test('there is one look at a time, whoever asks meanwhile', async () => {
+test('there is one lookup at a time, however many callers ask meanwhile', async () => {
   const { budget, world, linkTo, seen, grow } = budgetOf()
   await budget.joined(linkTo(1))
   let shown: (use: TableUse) => void = () => undefined
@@ -162,7 +162,7 @@ test.each([
   budget.close()
 })
 
-test('who was disturbed takes the less of both, and tries again a little later, within its part', async () => {
+test('a disturbed process takes the smaller of both, and tries again a little later, within its share', async () => {
   const { budget, clock, world, linkTo, seen, grow } = budgetOf()
   await budget.joined(linkTo(1))
   world.uses = [NOBODY, others(490), NOBODY]
@@ -201,7 +201,7 @@ test('what was announced is announced by each session that comes, and ends with 
   expect([budget.allowed, budget.room(1), seen.announced.length]).toEqual([10, 'later', 3])
 })
 
-test('what can not be announced or looked up is a warning, and the pool is told all the same', async () => {
+test('a failed announcement or lookup is a warning, and the pool learns of it', async () => {
   const { budget, world, linkTo, seen, grow } = budgetOf()
   await budget.joined(linkTo(1))
   world.announce = () => Promise.reject(new Error('no'))
@@ -215,7 +215,7 @@ test('what can not be announced or looked up is a warning, and the pool is told 
   budget.close()
 })
 
-test('a session that goes meanwhile is nobody’s failure: another one looks', async () => {
+test('a session that ends meanwhile causes no failure: another session runs the query', async () => {
   const { budget, world, linkTo, seen, grow } = budgetOf()
   const [first, second] = [linkTo(1), linkTo(2)]
   await budget.joined(first)

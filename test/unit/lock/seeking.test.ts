@@ -83,7 +83,7 @@ test('the end is the end of all waits, and of listening for them', () => {
   expect([clock.armed, seen.listening]).toEqual([0, 0])
 })
 
-test('a wait for what this process alone has needs no ear, and tells nobody', () => {
+test('a wait for a lock of this process needs no listener, and sends nothing', () => {
   const { clock, seen, detector, entryOf, waiterFor, bodyWith } = detectorOf()
   const holder = bodyWith().lock as Lock
   detector.began(waiterFor(entryOf('ours', [holder])), bodyWith())
@@ -92,7 +92,7 @@ test('a wait for what this process alone has needs no ear, and tells nobody', ()
   detector.close()
 })
 
-test('nobody searches who could not hear the answer', () => {
+test('a process that cannot receive the answer does not search', () => {
   const { clock, seen, host, detector, entryOf, waiterFor, bodyWith } = detectorOf()
   host.isListening = false
   detector.began(waiterFor(entryOf('theirs')), bodyWith())
@@ -101,7 +101,7 @@ test('nobody searches who could not hear the answer', () => {
   detector.close()
 })
 
-test('a probe is passed on along those who wait here, once for each round, and not after the end', () => {
+test('a probe is passed on along the local waiters, once per round, and not after the end', () => {
   const { seen, detector, entryOf, waiterFor, bodyWith } = detectorOf()
   const frame = bodyWith()
   entryOf('ours', [frame.lock as Lock])

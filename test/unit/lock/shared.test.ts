@@ -105,7 +105,7 @@ test('when the writer gives up, readers may come again', async () => {
   await reader.release()
 })
 
-test('a reader who gave way to a writer elsewhere who has gone is not kept waiting for those who read', async () => {
+test('a reader that yielded to a writer which has gone does not wait for other readers', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const reading = await a.acquire('report', { mode: 'shared' })
@@ -140,7 +140,7 @@ test('readers behind a writer of their process are served together after it', as
   expect((await last).mode).toBe('exclusive')
 })
 
-test('there is no upgrade: a reader who asks for more waits like everybody', async () => {
+test('there is no upgrade: a reader that asks for more waits like every other caller', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const reader = await locks.acquire('report', { mode: 'shared' })

@@ -14,7 +14,7 @@ async function cutNext(world: FakeWorld): Promise<FakeConnection> {
   }
 }
 
-test('a session that is given back to a server that says nothing does not keep its place', async () => {
+test('a session that is checked in at a silent server does not keep its place', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   const locks = world.pool({ max: 1, leaseMs: 3000 })
   const acquired = locks.acquire('orders')
@@ -33,7 +33,7 @@ test('a session that is given back to a server that says nothing does not keep i
   ;(await borrowed).release()
 })
 
-test('a bell that can not be switched on for want of an answer is given up, and tried again', async () => {
+test('a listener that gets no answer to LISTEN is closed, and another attempt follows', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   const [holder, waiter] = [world.pool(), world.pool({ max: 2 })]
   const held = holder.acquire('orders')
@@ -59,7 +59,7 @@ test('a bell that can not be switched on for want of an answer is given up, and 
   await Promise.all([(await waiting).release(), world.clock.run(100)])
 })
 
-test('a bell that can not be switched off for want of an answer costs its connection, and no more', async () => {
+test('a listener that gets no answer to UNLISTEN costs its connection, and nothing else', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   world.server.longestWaitMs = 0
   const [holder, waiter] = [world.pool(), world.pool({ max: 2, leaseMs: 86_400_000 })]
@@ -113,7 +113,7 @@ test('a listener that goes silent is noticed while a caller waits, and replaced'
   bell.isCutOff = false
 })
 
-test('the end of a connection that was the listener once is not that of the bell', async () => {
+test('the end of a connection that was the listener once does not end the listener', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const [holder, waiter] = [world.pool(), world.pool()]
   const listeners = () => [...world.server.connections].filter(({ handlers }) => handlers !== null)
@@ -143,7 +143,7 @@ test('the end of a connection that was the listener once is not that of the bell
   await Promise.all([(await waiting).release(), world.clock.run(50)])
 })
 
-test('a bell whose connection ends as it begins to listen is replaced', async () => {
+test('a listener whose connection ends during LISTEN is replaced', async () => {
   const world = fakeWorld()
   const { dialect } = world.server
   const listen = dialect.listen.bind(dialect)

@@ -54,7 +54,7 @@ test('a clean release costs the next one nothing', async () => {
   expect(world.server.marks.size).toBe(0)
 })
 
-test('without strict mode nobody waits', async () => {
+test('without strict mode no caller waits', async () => {
   const world = fakeWorld()
   const [killed, next] = [world.pool(), world.pool()]
   await killed.acquire('orders')
@@ -78,7 +78,7 @@ test('an attempt during the delay is answered at once, and the delay goes on', a
   expect((await next.tryAcquire('orders'))?.state, 'one delay, not one for each attempt').toBe('held')
 })
 
-test('when nobody waits any more the delay is waited out, and the key is free', async () => {
+test('when no caller waits any more, the lock-delay runs out and the key is free', async () => {
   const { world, next } = await afterUncleanEnd()
   const controller = new AbortController()
   const outcomes = [
@@ -129,7 +129,7 @@ test('callers who wait during the delay are served in order when it is over, rea
   expect(world.server.marks.size).toBe(0)
 })
 
-test('who is lost during its delay leaves the rest of it to nobody: the next one waits it whole', async () => {
+test('a holder that is lost during its lock-delay shortens it for no other: the next one waits all of it', async () => {
   const { world, next } = await afterUncleanEnd()
   const waiting = next.acquire('orders', { timeoutMs: Infinity })
   await world.clock.run(LEASE_MS - 1)

@@ -12,7 +12,7 @@ const SILENT = 8
 
 const NEEDS = { share: 0, used: 0, needed: 1, mayExceedFair: true }
 
-test('one who needs little gets that and as much again; the first pool takes what others leave, but for a newcomer', () => {
+test('a pool with small needs gets twice that; the first pool takes what others leave, except for a newcomer', () => {
   const alone = { limit: 1000, otherPools: 0, others: 0 }
 
   expect(planShare(alone, { ...NEEDS, needed: 10 })).toBe(20)
@@ -23,7 +23,7 @@ test('one who needs little gets that and as much again; the first pool takes wha
   expect(planShare({ limit: 1000, otherPools: 4, others: 40 }, { ...NEEDS, needed: 5000 })).toBe(480)
 })
 
-test('what strangers say costs a part at most, and what they hold is really gone', () => {
+test('foreign announcements cost a share at most, and the locks they hold count in full', () => {
   const table = { capacity: 6400, perSession: 64 }
   const use = { pools: 1, announced: 100, foreignAnnounced: 0, foreignHeld: 0, unannounced: 0 }
   const forged = { ...use, foreignAnnounced: 50 * (2 ** 31 - 1) }
@@ -86,7 +86,7 @@ test.each([1, 2, 3, 4, 5, 6])(
   },
 )
 
-test('a crowd that starts at the same moment: most get their part at once, and nobody goes without for long', async () => {
+test('a crowd that starts at the same moment: most get their share at once, and no process waits long', async () => {
   const world = fakeWorld({ capacity: 800, capacityPerSession: 8 })
   const pools = Array.from({ length: 8 }, () => world.pool())
   const counts = pools.map(() => 0)
@@ -115,7 +115,7 @@ test('a crowd that starts at the same moment: most get their part at once, and n
   expect(world.server.table.size).toBeLessThanOrEqual(LIMIT + SILENT * pools.length)
 })
 
-test('who has taken nearly all gives way as it releases, and takes again what others give back', async () => {
+test('a pool with nearly all entries yields as it releases, and takes what others release', async () => {
   const world = fakeWorld({ capacity: 800, capacityPerSession: 8 })
   const [first, second] = [world.pool(), world.pool()]
   const held: Record<'first' | 'second', Lock[]> = { first: [], second: [] }

@@ -67,7 +67,7 @@ test('it is looked once a second, from when the first session is there until the
   expect(clock.armed).toBe(0)
 })
 
-test('a session that has come again is told of anew', async () => {
+test('a session that has come back is reported anew', async () => {
   const { board, clock, world, written } = boardOf()
   world.sessions = [session(1, 1)]
   board.joined(linkTo(1))
@@ -78,7 +78,7 @@ test('a session that has come again is told of anew', async () => {
   expect(written.map(([, rows]) => rows)).toEqual([['1 all'], ['1 all']])
 })
 
-test('after the end nothing is looked at, and nobody joins', async () => {
+test('after the end there are no lookups and no new members', async () => {
   const { board, clock, world, written } = boardOf()
   world.sessions = [session(1, 1)]
   board.joined(linkTo(1))
@@ -89,7 +89,7 @@ test('after the end nothing is looked at, and nobody joins', async () => {
   expect([written, clock.armed]).toEqual([[], 0])
 })
 
-test('a session of which there is nothing to tell is told of once, and again after an hour', async () => {
+test('a session without locks is reported once, and again after an hour', async () => {
   const { board, clock, world, written } = boardOf()
   world.sessions = [session(1)]
   // What is told says since when, and nothing here changes.
@@ -101,7 +101,7 @@ test('a session of which there is nothing to tell is told of once, and again aft
   board.close()
 })
 
-test('one that holds as much as it waits for is told of each time', async () => {
+test('a session that holds as much as it waits for is reported each time', async () => {
   const { board, clock, world, written } = boardOf()
   world.sessions = [session(1, 1, 1)]
   board.joined(linkTo(1))
@@ -156,7 +156,7 @@ test('what ends while it is being written is the end of it', async () => {
   expect([warnings, clock.armed, written.length]).toEqual([[], 0, 1])
 })
 
-test('and so is a session that leaves meanwhile: of one that takes its number all is told', async () => {
+test('and so is a session that leaves meanwhile: one that takes its number is reported in full', async () => {
   const { board, clock, world, written } = boardOf()
   let done: () => void = () => undefined
   world.sessions = [session(1, 1)]

@@ -11,7 +11,7 @@ function warningsOf(locks: FakeLockPool): string[] {
   return warnings
 }
 
-test('without its tokens a pool goes on: nobody is refused, nothing is lost, and one warning says why', async () => {
+test('without its tokens a pool continues: no caller is refused, nothing is lost, and one warning says why', async () => {
   const { server } = fakeWorld()
   const world = fakeWorld()
   const locks = world.pool({ max: 3 })
@@ -93,7 +93,7 @@ test('looks for tokens become rare, and end with the session', async () => {
   expect(world.clock.armed).toBe(0)
 })
 
-test('an error that is not about tokens is told as before', async () => {
+test('an error that is not about tokens is reported unchanged', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   await locks.acquire('held')

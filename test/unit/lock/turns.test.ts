@@ -17,7 +17,7 @@ test('a turn is bounded by time and by count, and its tokens stay below the next
   expect(MAX_HAND_OFFS).toBeLessThan(1024)
 })
 
-test('a turn lasts for twenty answers where those take long, and for a tenth of a second at most', () => {
+test('a turn lasts for twenty answers if those are slow, and for a tenth of a second at most', () => {
   const endsAt = (tripMs: number): number => {
     const turn = new CohortTurn(null, 0, tripMs)
     let now = 0
@@ -143,7 +143,7 @@ describe('a key that one caller in each of several processes wants again and aga
     await Promise.all([(await waiting).release(), (await elsewhere).release(), world.clock.run(50)])
   })
 
-  test('is had again at once by one who asks without patience, and soon by one whom nobody followed', async () => {
+  test('goes at once to a caller that does not wait, and soon to a process that no other followed', async () => {
     const world = fakeWorld({ latencyMs: 0.2 })
     world.server.longestWaitMs = 0
     const [a, b] = [world.pool(), world.pool()]

@@ -23,7 +23,7 @@ function worldWithout(): FakeWorld {
 }
 
 test.each(WAYS)(
-  'who waits for %s with a time limit of its own has it when the server is back',
+  'a caller that waits for %s with its own time limit gets it when the server is back',
   async (_, ask) => {
     const world = worldWithout()
     const waiting = ask(world.pool(), 60_000)
@@ -51,7 +51,7 @@ test.each(WAYS)(
   },
 )
 
-test.each(WAYS)('who has set no time limit for %s is told at once', async (_, ask) => {
+test.each(WAYS)('a caller without a time limit for %s gets its error at once', async (_, ask) => {
   const world = worldWithout()
   const pool = world.pool()
   const outcome = rejection(ask(pool))
@@ -59,7 +59,7 @@ test.each(WAYS)('who has set no time limit for %s is told at once', async (_, as
   expect(await outcome).toMatchObject({ code: 'CONNECTION_FAILED', retryable: true })
 })
 
-test('attempts that wait for nobody are told at once, also while others wait for the server', async () => {
+test('single attempts fail at once, also while other callers wait for the server', async () => {
   const world = worldWithout()
   const pool = world.pool()
   const waiting = rejection(pool.acquire('a', { timeoutMs: 9000 }))
@@ -90,7 +90,7 @@ test('"wait" makes every caller wait who may wait at all, and "fail" none', asyn
   expect(await patient).toMatchObject({ code: 'LOCK_TIMEOUT', phase: 'connecting' })
 })
 
-test('what no time mends is told at once, also to those who have waited for a while', async () => {
+test('a permanent error is reported at once, also to callers that have waited for a while', async () => {
   const world = worldWithout()
   const pool = world.pool()
   const waiting = rejection(pool.acquire('a', { timeoutMs: 60_000 }))
@@ -102,7 +102,7 @@ test('what no time mends is told at once, also to those who have waited for a wh
   expect(await waiting).toBe(wrong)
 })
 
-test('who waits for the server can call it off', async () => {
+test('a caller that waits for the server can be aborted', async () => {
   const world = worldWithout()
   const pool = world.pool({ min: 0 })
   const abort = new AbortController()
@@ -114,7 +114,7 @@ test('who waits for the server can call it off', async () => {
   expect(world.clock.armed, 'nobody asks any more').toBe(0)
 })
 
-test('a pool that is closed refuses those who wait for the server', async () => {
+test('a closing pool refuses callers that wait for the server', async () => {
   const world = worldWithout()
   const pool = world.pool()
   const waiting = rejection(pool.acquire('a', { timeoutMs: 60_000 }))

@@ -10,8 +10,8 @@ import { StubFactory } from '../../support/stub-factory.js'
 
 const poolOf = poolWorld()
 
-describe('who is asked for a connection', () => {
-  test('by an ordinary caller nobody who has a reserved one, and no more than one who promises', async () => {
+describe('borrowers that are asked for a connection', () => {
+  test('an ordinary caller displaces no reserved caller, and a reserved one displaces at most one', async () => {
     const { pool } = poolOf({ max: 4, reserved: 1 })
     const asked: string[] = []
     const holder = (name: string, gives: boolean, reserved = false): Promise<{ release(): void }> =>
@@ -60,7 +60,7 @@ describe('who is asked for a connection', () => {
   })
 })
 
-describe('who would have to wait is told so at once, if that is what he wants', () => {
+describe('a caller that would have to wait gets an answer at once, if its policy says so', () => {
   const fail = { onExhausted: 'fail' } as const
 
   test('an ordinary caller where only reserved ones are left; not one who may have them', async () => {
@@ -136,7 +136,7 @@ describe('who would have to wait is told so at once, if that is what he wants', 
 })
 
 describe('the server is down', () => {
-  test('a caller waits as long as somebody has a connection that may come back', async () => {
+  test('a caller waits as long as a borrower may check in its connection', async () => {
     const { pool, factory } = poolOf({ max: 2 })
     const lease = await pool.connect()
     factory.failure = new Error('down')

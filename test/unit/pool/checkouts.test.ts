@@ -35,7 +35,7 @@ test('a connection that its borrower has forgotten is given back and reported', 
   expect(clock.armed).toBe(0)
 })
 
-test('what was given back is not reported, and without the option nothing is', async () => {
+test('a checked-in connection is not reported, and without the option nothing is', async () => {
   const [watched, unwatched] = [poolOf(60_000), poolOf(0)]
   await (async () => (await watched.pool.connect()).release())()
   await (async () => void (await unwatched.pool.connect()))()

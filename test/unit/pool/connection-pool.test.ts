@@ -23,7 +23,7 @@ describe('opening', () => {
     expect((await fourth).id).toBe(leases[0].id)
   })
 
-  test('nothing is opened at the start if it is told so, and ready() opens min', async () => {
+  test('nothing is opened at the start if the options say so, and ready() opens min', async () => {
     const { pool, factory } = poolOf({ min: 2, openAtStart: false })
     await settle()
     expect(factory.attempts).toHaveLength(0)
@@ -107,7 +107,7 @@ describe('the server is down', () => {
     lease.release()
   })
 
-  test('callers are told the cause at once after the first failure, and one probe looks for its return', async () => {
+  test("callers get the cause at once after the first failure, and one probe checks for the server's return", async () => {
     const factory = new StubFactory()
     factory.failure = new Error('connection refused')
     const { pool, clock } = poolOf({ max: 10 }, factory)
@@ -133,7 +133,7 @@ describe('the server is down', () => {
     expect((await pool.connect()).id).toBe(1)
   })
 
-  test('without callers and without min nobody probes', async () => {
+  test('without callers and without min there are no probes', async () => {
     const factory = new StubFactory()
     factory.failure = new Error('connection refused')
     const { pool, clock } = poolOf({}, factory)
@@ -146,7 +146,7 @@ describe('the server is down', () => {
     expect((await pool.connect()).id, 'the next caller is the probe').toBe(1)
   })
 
-  test('callers keep their turn while somebody has a connection that may come back', async () => {
+  test('callers keep their turn while a borrower may check in its connection', async () => {
     const factory = new StubFactory()
     const { pool } = poolOf({ max: 2 }, factory)
     const lease = await pool.connect()
@@ -223,7 +223,7 @@ describe('the server is down', () => {
 })
 
 describe('waiting', () => {
-  test('first come, first served, whoever releases or destroys', async () => {
+  test('first come, first served, whichever borrower releases or destroys', async () => {
     const { pool } = poolOf({ max: 1 })
     let lease = await pool.connect()
     const order: number[] = []
@@ -299,7 +299,7 @@ describe('waiting', () => {
     expect((await pool.connect()).id).toBe(1)
   })
 
-  test('who was told to look again has waited since it came', async () => {
+  test('a process that polls again has waited since it came', async () => {
     const { pool, clock } = poolOf({ max: 1, onExhausted: { retry: { attempts: 3, backoffMs: 100 } } })
     const waited: number[] = []
     pool.on('connection:checked-out', ({ waitedMs }) => waited.push(waitedMs))
@@ -340,7 +340,7 @@ describe('waiting', () => {
     lease.release()
   })
 
-  test('reserved connections are for those who may have them, and they go first', async () => {
+  test('reserved connections go first, and only to reserved callers', async () => {
     const { pool } = poolOf({ max: 2, reserved: 1 })
     const ordinary = await pool.connect()
     const second = pool.connect()
@@ -356,7 +356,7 @@ describe('waiting', () => {
     expect((await second).id).toBe(reserved.id)
   })
 
-  test('who can spare a connection is asked for it when somebody waits in vain', async () => {
+  test('a borrower that can spare its connection is asked for it when a caller waits in vain', async () => {
     const { pool } = poolOf({ max: 2 })
     const asked: string[] = []
     const keeps = await pool.connect({ onWanted: () => (asked.push('keeps'), false) })
@@ -467,7 +467,7 @@ describe('returning', () => {
     expect(found).toEqual([])
   })
 
-  test('where a connection was taken is looked at only while somebody wants to know', async () => {
+  test('the place of a checkout is recorded only while a listener needs it', async () => {
     const { pool } = poolOf({ max: 1 })
     const capture = vi.spyOn(Error, 'captureStackTrace')
     const listener = (): void => undefined
@@ -577,7 +577,7 @@ describe('upkeep', () => {
     expect(factory.closed).toHaveLength(3)
   })
 
-  test('an old connection is asked back from those who can be asked', async () => {
+  test('an old connection is requested back from borrowers that can spare it', async () => {
     const { pool, clock } = poolOf({ maxLifetimeMs: 10_000 })
     let asked = 0
     const lease = await pool.connect({ onWanted: () => (asked++, true) })
@@ -620,7 +620,7 @@ describe('upkeep', () => {
 })
 
 describe('ending', () => {
-  test('close refuses those who wait, waits for borrowers, and cuts off the rest', async () => {
+  test('close refuses waiters, waits for borrowers, and cuts off the rest', async () => {
     const { pool, clock, factory } = poolOf({ max: 2 })
     const [kept, given] = await Promise.all([pool.connect(), pool.connect()])
     const waiting = rejection(pool.connect())

@@ -63,7 +63,7 @@ describe('a factory behind its guard', () => {
     expect(await factory.open(SIGNAL)).toBe(one)
   })
 
-  test('tells of an end once, also one that came before anybody asked', async () => {
+  test('reports an end once, also one that came before the listener', async () => {
     const ends: ((cause: unknown) => void)[] = []
     const factory = guarded({ onEnd: (_: Stub, ended: (cause: unknown) => void) => void ends.push(ended) })
     const [told, toldLate]: [Error[], Error[]] = [[], []]
@@ -77,7 +77,7 @@ describe('a factory behind its guard', () => {
     expect(toldLate).toEqual([a])
   })
 
-  test('that rejects when asked to tell of an end has told of one', async () => {
+  test('that rejects on a request for its end has reported one', async () => {
     const factory = guarded({ onEnd: () => Promise.reject(new Error('gone')) })
     const told: Error[] = []
     factory.onEnd(await factory.open(SIGNAL), (cause) => told.push(cause))

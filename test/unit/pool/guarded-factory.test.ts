@@ -164,7 +164,7 @@ test.each([
   )
 })
 
-test('a connection that is open already is not lent to two', async () => {
+test('an open connection is not checked out twice', async () => {
   const one = { id: 1 }
   const { pool, clock } = poolOf(
     { max: 2 },
@@ -182,7 +182,7 @@ test('a connection that is open already is not lent to two', async () => {
   expect((await pool.connect()).id, 'once it is closed it may come again').toBe(1)
 })
 
-test('a frozen connection needs a factory that wraps it, and the caller is told', async () => {
+test('a frozen connection needs a factory that wraps it, and the error says so', async () => {
   const { pool } = poolOf(
     {},
     { open: () => Promise.resolve(Object.freeze({ id: 1 })), close: () => Promise.resolve() },
@@ -208,7 +208,7 @@ test('a check that says false has failed', async () => {
   expect((await pool.connect()).id).toBe(2)
 })
 
-test('an end that is told twice, or too late, or without a cause, is one end', async () => {
+test('an end that is reported twice, or too late, or without a cause, is one end', async () => {
   const ends: ((cause?: unknown) => void)[] = []
   let id = 0
   const { pool } = poolOf(

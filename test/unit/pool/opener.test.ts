@@ -19,7 +19,7 @@ describe('a failure that is over', () => {
     expect(leases).toHaveLength(6)
   })
 
-  test('refuses nobody while it is found out whether it is over, and everybody with what is found then', async () => {
+  test('refuses no caller while the check is under way, and all callers with its result', async () => {
     const { pool, clock, factory } = poolOf({ max: 5 })
     factory.failure = new Error('the first')
     await rejection(pool.connect())
@@ -35,7 +35,7 @@ describe('a failure that is over', () => {
     for (const each of waiting) expect(await rejection(each)).toMatchObject({ message: 'the second' })
   })
 
-  test('is told at once only as long as nothing is being tried', async () => {
+  test('is reported at once only while no attempt is under way', async () => {
     const { pool, factory } = poolOf({ max: 5 })
     factory.isSlow = true
     const first = pool.connect()
@@ -55,7 +55,7 @@ describe('a failure that is over', () => {
   })
 })
 
-describe('what a caller is told whose time is up', () => {
+describe('the error of a caller whose time is up', () => {
   test('that the server is silent, if an attempt has no answer', async () => {
     const { pool, clock, factory } = poolOf({ max: 3, acquireTimeoutMs: 200 })
     factory.isSlow = true
@@ -83,7 +83,7 @@ describe('what a caller is told whose time is up', () => {
     expect(error.cause).toBeUndefined()
   })
 
-  test('the same if it was told to look again', async () => {
+  test('the same after a request to poll again', async () => {
     const onExhausted = { retry: { attempts: 9, backoffMs: 60 } }
     const { pool, clock, factory } = poolOf({ max: 1, acquireTimeoutMs: 200, onExhausted })
     factory.isSlow = true
@@ -139,7 +139,7 @@ test('the end of one that came too late has a deadline as well', async () => {
 describe('who was told to look again', () => {
   const onExhausted = { retry: { attempts: 5, backoffMs: 4000 } }
 
-  test('is told of the end of the pool at once, and keeps no timer', async () => {
+  test('learns of the end of the pool at once, and keeps no timer', async () => {
     const { pool, clock } = poolOf({ max: 1, onExhausted })
     const lease = await pool.connect()
     const looking = rejection(pool.connect())
@@ -154,7 +154,7 @@ describe('who was told to look again', () => {
     expect(clock.armed).toBe(0)
   })
 
-  test('counts among those who may wait', async () => {
+  test('counts as a caller that may wait', async () => {
     const { pool } = poolOf({ max: 1, onExhausted, maxWaiting: 2 })
     const lease = await pool.connect()
     const looking = [rejection(pool.connect()), rejection(pool.connect())]

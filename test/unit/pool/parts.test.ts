@@ -49,7 +49,7 @@ describe('what upkeep is due', () => {
     expect(close.map(({ reason }) => reason)).toEqual(['old'])
   })
 
-  test('of the old ones so many stay as min needs until others are there, and no more', () => {
+  test('as many old connections stay as min needs until others are there, and no more', () => {
     const old = [1, 2, 3].map(() => idle({ isOld: true, endsAt: NOW + 50 }))
 
     const { close, nextInMs } = plan(old, { old: 3 })
@@ -99,7 +99,7 @@ describe('the timer of upkeep', () => {
     expect(clock.armed).toBe(0)
   })
 
-  test.each([true, false])('keeps the process if it is told to: %s', (keeps) => {
+  test.each([true, false])('keeps the process alive if the option says so: %s', (keeps) => {
     const clock = new ManualClock()
     const after = vi.spyOn(clock as Clock, 'after')
     new UpkeepTimer(clock, keeps, () => undefined).within(10)
@@ -179,7 +179,7 @@ describe('how a connection is asked for', () => {
     )
   })
 
-  test('only who answers true will give back', () => {
+  test('only a borrower that returns true will check in', () => {
     const answers = [true, false, 'yes', undefined].map((answer) =>
       connectRequest({ onWanted: () => answer as boolean }, 100).onWanted!(),
     )
@@ -193,7 +193,7 @@ describe('how a connection is asked for', () => {
     })
   })
 
-  test('who throws when asked will not, and the error reaches the process', () => {
+  test('a handler that throws refuses, and the error reaches the process', () => {
     const later = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => undefined)
     try {
       const onWanted = (): boolean => {

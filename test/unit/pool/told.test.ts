@@ -150,7 +150,7 @@ describe('what is told', () => {
   })
 })
 
-test('pools that can more are told of ends and of checkouts', async () => {
+test('subclasses learn of ends and of checkouts', async () => {
   const seen: unknown[] = []
   class Told extends ConnectionPool<Stub> {
     protected override connectionEnded({ id }: Stub, { message }: Error): void {

@@ -163,7 +163,7 @@ describe('a connection that grows old', () => {
   })
 })
 
-test('an old one is never lent again because others wait', async () => {
+test('an old one is never checked out again because others wait', async () => {
   const { pool, clock } = poolOf({ max: 1, maxLifetimeMs: 10_000 })
   const lease = await pool.connect()
   const waiting = pool.connect()
@@ -175,7 +175,7 @@ test('an old one is never lent again because others wait', async () => {
 })
 
 describe('maxUses', () => {
-  test('closes a connection that was lent so often, and serves who waits with another', async () => {
+  test('closes a connection after this many checkouts, and serves a waiter with another', async () => {
     const { pool, factory } = poolOf({ max: 1, maxUses: 2 })
     const reasons: string[] = []
     pool.on('connection:closed', ({ reason }) => reasons.push(reason))
@@ -202,7 +202,7 @@ describe('maxUses', () => {
 })
 
 describe('who has no time', () => {
-  test('is lent an idle connection as it is, because to check it would be to wait', async () => {
+  test('gets an idle connection as it is, because a check would be a wait', async () => {
     const { pool, clock, factory } = poolOf({ max: 2 })
     ;(await pool.connect()).release()
     await clock.run(5000)

@@ -23,7 +23,7 @@ function telemetry() {
   return { meter: provider.getMeter('test'), collected, shutdown: () => provider.shutdown() }
 }
 
-test('a meter of OpenTelemetry is told all of it, under the names of its conventions', async () => {
+test('a meter of OpenTelemetry gets all measurements, under the names of its conventions', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 4 })
   const { meter, collected, shutdown } = telemetry()

@@ -16,7 +16,7 @@ function order(argv: readonly string[], token?: string): DashboardOrder {
   return readDashboardOrder(flags, args, token === undefined ? {} : { LOCKPOOL_DASHBOARD_TOKEN: token })
 }
 
-test('on loopback anybody may look, and without --allow-end there is no token', () => {
+test('on loopback access is open, and without --allow-end there is no token', () => {
   for (const args of [[], ['--listen', 'localhost'], ['--listen', '::1']])
     expect(order(args)).toMatchObject({
       isTokenOurs: false,

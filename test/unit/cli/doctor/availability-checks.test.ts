@@ -53,7 +53,7 @@ test('a Patroni that brings old leaders back is warned of', () => {
   expect(said('patroni', { patroni: null })).toMatch(/^ok: not asked/)
 })
 
-test('hosts, timeline and replication are told', () => {
+test('hosts, timeline and replication are reported', () => {
   expect(said('hosts', { hosts: 1, standbys: 0 })).toContain('no standby that could take over')
   expect(said('hosts', { hosts: 1 })).toContain('one address, and 2 standbys follow')
   expect(said('timeline', { timeline: 1 })).toBe('ok: timeline 1')

@@ -76,13 +76,13 @@ test.each(['', 'n', 'no', 'yess'])('%j ends nothing', async (answer) => {
   expect(await breakWith(answer, [1])).toMatchObject({ code: 1, ended: [] })
 })
 
-test('who got the lock while somebody was asked is not ended: it was not shown', async () => {
+test('a holder that got the lock during the question is not ended: it was not shown', async () => {
   const { code, ended, told } = await breakWith('y', [1, 2])
   expect({ code, ended }).toEqual({ code: 1, ended: [] })
   expect(told).toMatch(/the holder of key 42 has changed meanwhile/)
 })
 
-test('nobody is asked with --yes, or where nobody holds it', async () => {
+test('no question is asked with --yes, or without a holder', async () => {
   expect(await breakWith('n', [1, null], { isSure: true })).toMatchObject({
     code: 0,
     ended: [1],

@@ -122,7 +122,7 @@ test('a session is not ended in the middle of a look', async () => {
   await watch.close()
 })
 
-test('closing waits for nobody: not for a server that says nothing, and not for an attempt to connect', async () => {
+test('closing waits neither for a silent server nor for an attempt to connect', async () => {
   const stalled = watching()
   await stalled.watch.connect()
   stalled.opened[0]!.isStalled = true

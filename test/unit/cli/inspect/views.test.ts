@@ -92,7 +92,7 @@ test('chains are drawn below their cause, and findings with what to do', () => {
   ])
 })
 
-test('the same name in two namespaces is told apart wherever a lock is named', () => {
+test('the same name in two namespaces stays distinct wherever a lock is named', () => {
   const names = {
     nameOf: ({ id }: { id: string }) => ({ name: 'orders', namespace: id === '1' ? 'shop' : 'billing' }),
     semaphoreOf: () => null,
@@ -112,7 +112,7 @@ test('the same name in two namespaces is told apart wherever a lock is named', (
   for (const mention of mentions) expect(mention).toMatch(/orders \[(?:shop|billing)\]/)
 })
 
-test('in JSON sessions are told once, and everything can be written', () => {
+test('in JSON sessions appear once, and everything can be written', () => {
   const json = JSON.parse(JSON.stringify(snapshotJson(snapshot()))) as ReturnType<typeof snapshotJson>
   expect(json).toMatchObject({
     version: 1,

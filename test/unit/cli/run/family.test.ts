@@ -31,7 +31,7 @@ test('an orphan is found by its session, and its children with it', () => {
   expect(members(rows), 'without a session of its own it is lost').toEqual([])
 })
 
-test('whoever was seen before is known, unless another process has the number by now', () => {
+test('a process that was seen before is recognized, unless another process has its number by now', () => {
   const rows = [row(US, 1), row(20, 1), row(21, 1, { startedAt: 'later' })]
 
   expect(
@@ -46,7 +46,7 @@ test('whoever was seen before is known, unless another process has the number by
   ).toEqual([20])
 })
 
-test('a table that was read while it changed does not make a circle endless', () => {
+test('a table that changed while it was read does not make a cycle endless', () => {
   expect(members([row(12, US), row(13, 14), row(14, 13), row(15, 15)])).toEqual([12])
   expect(members([row(12, US), row(13, 12), row(12, 13)])).toEqual([12, 12, 13])
 })

@@ -58,7 +58,7 @@ function draw(state: TopState, columns = 100, rows = 14): Screen {
   return drawScreen({ state, snapshot: snapshot(), message: null }, { columns, rows }, marked)
 }
 
-test('keys are told apart in whatever a terminal sends at once', () => {
+test('keys are recognized in any chunk of terminal input', () => {
   expect(keysIn('q')).toEqual(['q'])
   expect(keysIn('\u001b[A\u001b[B\u001bOP\u001b[12~')).toEqual(['up', 'down', 'F1', 'F2'])
   expect(keysIn('\u001b[[C')).toEqual(['F3'])

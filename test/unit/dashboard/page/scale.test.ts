@@ -19,7 +19,7 @@ test('a row out of sight is scrolled to, no further than it takes', () => {
   expect(scrollToRow(20, 34, 0, 500, 32)).toBe(21 * 34 + 32 - 500)
 })
 
-test('a line is broken where nobody looked, and a value alone is a dot', () => {
+test('a chart line has a gap where no sample was taken, and a single value is a dot', () => {
   const at = (value: number): number => value
   expect(pathOf([1, 2, null, 3, null, 4, 5], at, at)).toBe('M0.0 1.0L1.0 2.0M3.0 3.0L3.0 3.0M5.0 4.0L6.0 5.0')
   expect(pathOf([], at, at)).toBe('')

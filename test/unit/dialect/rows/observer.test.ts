@@ -19,7 +19,7 @@ function world(): {
   return { clock, observer, look }
 }
 
-describe('who may be buried', () => {
+describe('members that may be removed', () => {
   test('a counter that stands still for a lease, from the receipt of one look to the sending of another', () => {
     const { clock, look } = world()
     expect(look(`1:7:${LEASE_MS}:`)).toEqual([])
@@ -61,7 +61,7 @@ describe('who may be buried', () => {
   })
 })
 
-describe('who is dead', () => {
+describe('expired members', () => {
   test('only who is marked, and not who is missing', () => {
     const { observer, look } = world()
     look(`1:7:${LEASE_MS}: 2:3:${LEASE_MS}:d`)
@@ -70,7 +70,7 @@ describe('who is dead', () => {
     expect(observer.dead).toEqual([])
   })
 
-  test('one that nobody cleans up behind is left over after two of its leases', () => {
+  test('one that no session cleans up is kept after two of its leases', () => {
     const { clock, observer, look } = world()
     look(`2:3:${LEASE_MS}:d`)
     expect(observer.leftOver).toBeNull()

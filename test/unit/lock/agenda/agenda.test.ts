@@ -62,7 +62,7 @@ test('code of users runs after every walk, and what it does is an event of its o
   expect(log).toEqual(['first', 'second', 'told before', 'told', 'late', 'touched'])
 })
 
-test('what is told while something is told comes behind it', () => {
+test('an event during an event comes after it', () => {
   const agenda = new Agenda()
   const log: string[] = []
   agenda.defer(() => {
@@ -109,7 +109,7 @@ test('a mistake in one walk, or in one effect, takes nothing from the others', (
   expect(log.slice(3)).toEqual(['second effect', 'third'])
 })
 
-test('listeners of a pool hear of an event when it has run to completion', () => {
+test('listeners of a pool get an event when it has run to completion', () => {
   const agenda = new Agenda()
   const emitter = new OrderlyEmitter<{ done: number }>(agenda)
   const heard: unknown[] = []

@@ -35,7 +35,7 @@ test('of all who campaign for a key one leads, and the others stand', async () =
   }
 })
 
-test('one who resigns is followed by another with a greater token, and does not stand again', async () => {
+test('a leader that resigns is followed by another with a greater token, and does not stand again', async () => {
   const world = fakeWorld()
   const first = world.pool().campaign('scheduler')
   await world.clock.run(100)
@@ -55,7 +55,7 @@ test('one who resigns is followed by another with a greater token, and does not 
   })
 })
 
-test('a loss ends the term, is told once, and is followed by another election with a greater token', async () => {
+test('a loss ends the term, is reported once, and is followed by another election with a greater token', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const terms: Term[] = []
@@ -83,7 +83,7 @@ test('a loss ends the term, is told once, and is followed by another election wi
   expect(terms[1]!.token).toBeGreaterThan(terms[0]!.token)
 })
 
-test('a pause of the process is noticed by whoever looks at the term', async () => {
+test('a body that checks the term notices a pause of the process', async () => {
   const world = fakeWorld()
   const campaign = world.pool({ leaseMs: 15_000 }).campaign('scheduler')
   await world.clock.run(100)
@@ -207,7 +207,7 @@ test('a campaign begun inside a body that holds the key waits for it, as it outl
   expect(campaign.state).toBe('leading')
 })
 
-test('without tokens elections work, and only names are not to be had', async () => {
+test('without tokens elections work, and only names are unavailable', async () => {
   const world = fakeWorld()
   const locks = world.pool({ fencing: 'off' })
   const warnings = warningsOf(locks)
@@ -231,7 +231,7 @@ test('with a single connection the leader keeps it for the lock, and does withou
   expect(warnings).toEqual([{ message: expect.stringContaining('"max" is 1') }])
 })
 
-test('nobody leads when all have gone', async () => {
+test('there is no leader when all candidates have gone', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const campaign = locks.campaign('scheduler')

@@ -4,7 +4,7 @@ import { fakeWorld, stateOf } from '../../../support/fake-world.js'
 
 const states = (...campaigns: Campaign[]): string[] => campaigns.map(({ state }) => state)
 
-test('one who steps down lets another go first, and stands again', async () => {
+test('a leader that steps down yields to another, and stands again', async () => {
   const world = fakeWorld()
   const first = world.pool().campaign('scheduler')
   await world.clock.run(100)
@@ -120,7 +120,7 @@ test('close hands over as soon as the work has stopped', async () => {
   expect(() => locks.campaign('scheduler')).toThrow(expect.objectContaining({ code: 'POOL_CLOSED' }))
 })
 
-test('close ends a term whose work does not stop: it is lost, and told so', async () => {
+test('close ends a term whose work does not stop: it is lost, and the work is informed', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const onDeposed = vi.fn()
@@ -135,7 +135,7 @@ test('close ends a term whose work does not stop: it is lost, and told so', asyn
   expect(onDeposed).toHaveBeenCalledTimes(1)
 })
 
-test('one who is told to stop at the moment of the election never leads', async () => {
+test('a candidate that is stopped at the moment of the election never leads', async () => {
   const world = fakeWorld()
   const abort = new AbortController()
   const onElected = vi.fn()

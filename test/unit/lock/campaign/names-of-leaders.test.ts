@@ -47,7 +47,7 @@ test('a name that can be written is written once, and only within the term', asy
   expect(warnings).toEqual([])
 })
 
-test('what fails is told once, and tried again less and less often, until it is written', async () => {
+test('a failure is reported once, and retried less and less often, until it is written', async () => {
   const down = new Error('down')
   const { board, clock, attempts, warnings } = boardOf([down, down, down, null])
   await board.write(RECORD, new AbortController().signal)
@@ -73,7 +73,7 @@ test('nothing more is tried when the term is over', async () => {
   expect(clock.armed).toBe(0)
 })
 
-test('a failure because the term is over is not told', async () => {
+test('a failure caused by the end of the term is not reported', async () => {
   const { board, clock, attempts, warnings } = boardOf([new Error('over')])
   await board.write(RECORD, AbortSignal.abort())
   await clock.run(100_000)
@@ -81,7 +81,7 @@ test('a failure because the term is over is not told', async () => {
   expect([attempts.length, warnings, clock.armed]).toEqual([1, [], 0])
 })
 
-test('a reason that stays is told once, and another one again', async () => {
+test('a lasting reason is reported once, and a new one again', async () => {
   const none = new FencingUnavailableError('no table')
   const { board, clock, attempts, warnings } = boardOf([none, none])
   const { signal } = new AbortController()

@@ -26,7 +26,7 @@ describe('a sleeper that others deceive', () => {
     sleep.end()
   }
 
-  test('those who claim and never come are not let go first any more after eight times in vain', () => {
+  test('processes that send tickets and never come lose precedence after eight times in vain', () => {
     const { clock, awoken, sleep } = sleeper()
     for (let i = 0; i < 9; i++) {
       letGoInVain(clock, sleep)
@@ -53,7 +53,7 @@ describe('a sleeper that others deceive', () => {
     sleep.end()
   })
 
-  test('turns that were had, and races that were lost, with nobody let go first say nothing of those who claim', () => {
+  test('won turns, and lost races without yielding, say nothing about processes with tickets', () => {
     const { clock, awoken, sleep } = sleeper()
     for (let i = 0; i < 20; i++) sleep.end()
     for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
@@ -66,7 +66,7 @@ describe('a sleeper that others deceive', () => {
     sleep.end()
   })
 
-  test('after 32 races lost at once every ring that leads to nothing costs five milliseconds, until the wait is over', () => {
+  test('after 32 races lost in a row each wake-up without success costs five milliseconds, until the wait is over', () => {
     const { clock, awoken, sleep } = sleeper()
     clock.advance(1000)
     lose(sleep, 32)
@@ -89,7 +89,7 @@ describe('a sleeper that others deceive', () => {
     expect(awoken).toHaveBeenCalledTimes(4)
   })
 
-  test('a ring during an attempt waits for what is owed as well; time that has passed does not', () => {
+  test('a wake-up during an attempt waits for the debt of earlier ones; a poll does not', () => {
     const { clock, awoken, sleep } = sleeper()
     lose(sleep, 34)
     sleep.attempt()
@@ -109,7 +109,7 @@ describe('a sleeper that others deceive', () => {
     sleep.end()
   })
 
-  test('a look that is due and a ring during one attempt are a ring, in whichever order they come', () => {
+  test('a due poll and a wake-up during one attempt count as a wake-up, in either order', () => {
     const heard = (...reasons: ('woken' | 'poll')[]): string => {
       const { awoken, sleep } = sleeper()
       sleep.attempt()

@@ -46,7 +46,7 @@ async function hotKey(options: LockPoolOptions = {}): Promise<{
 }
 
 describe('a process that got the key soon after it had waited for it', () => {
-  test('waits in the server the next time, and has the key as soon as it is given back', async () => {
+  test('waits in the server the next time, and gets the key at its release', async () => {
     const { world, waits, lock } = await hotKey()
     const next = timed(world, waits.acquire('hot'))
     await world.clock.run(20)
@@ -86,7 +86,7 @@ describe('a process that got the key soon after it had waited for it', () => {
     await given(world, await next)
   })
 
-  test('does not wait in the server for one who only asks, and finds the key taken', async () => {
+  test('does not wait in the server for a single attempt that finds the key taken', async () => {
     const { world, waits, lock } = await hotKey()
     const asked = waits.tryAcquire('hot')
     await world.clock.run(5)
@@ -94,7 +94,7 @@ describe('a process that got the key soon after it had waited for it', () => {
     await given(world, lock)
   })
 
-  test('does not wait in the server for one who has no time left', async () => {
+  test('does not wait in the server for a caller without time left', async () => {
     const { world, waits, lock } = await hotKey()
     const outcome = rejection(waits.acquire('hot', { timeoutMs: 4 }))
     await world.clock.run(3)
@@ -104,7 +104,7 @@ describe('a process that got the key soon after it had waited for it', () => {
     await given(world, lock)
   })
 
-  test('waits there no longer than its caller has time, who is told then', async () => {
+  test('waits there no longer than its caller has time, which then gets an error', async () => {
     const { world, waits, lock } = await hotKey()
     const since = world.clock.now()
     const outcome = timed(world, rejection(waits.acquire('hot', { timeoutMs: 100 })))
@@ -183,7 +183,7 @@ describe('a process whose session serves other keys', () => {
     await given(world, again)
   })
 
-  test('leaves its bell for the queue when another process was quicker, on the session that serves no other key', async () => {
+  test('switches from listening to the queue when another process was faster, on the session that serves no other key', async () => {
     const { world, waits, quick, lock } = await hotKey()
     const other = await taken(world, waits, 'other')
     const next = waits.acquire('hot')

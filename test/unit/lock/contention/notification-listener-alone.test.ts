@@ -39,7 +39,7 @@ function bellOf(max = 2) {
   return { bell, clock, seen, pool, answers, handlers }
 }
 
-test('a connection that is asked back before it has arrived is not given back, and nothing fails', async () => {
+test('a connection that is requested back before it has arrived is not checked in, and nothing fails', async () => {
   const { bell, pool } = bellOf()
   bell.addWaiter()
   for (let tick = 0; pool.wanted.length === 0 && tick < 10; tick++) await Promise.resolve()
@@ -49,7 +49,7 @@ test('a connection that is asked back before it has arrived is not given back, a
   expect(bell.state).toBe('listening')
 })
 
-test('it listens while somebody sleeps, hears everything, and lingers a little', async () => {
+test('it listens while a caller waits, receives all notifications, and lingers a little', async () => {
   const { bell, clock, seen, pool, handlers } = bellOf()
   bell.addWaiter()
   bell.addWaiter()
@@ -82,7 +82,7 @@ test('with one connection for everything it takes none', async () => {
   expect([bell.state, clock.armed]).toEqual(['off', 0])
 })
 
-test('whoever wants the connection gets it, and it is tried again while somebody sleeps', async () => {
+test('a caller that wants the connection gets it, and another attempt follows while callers wait', async () => {
   const { bell, clock, seen, pool } = bellOf()
   bell.addWaiter()
   await settle()
@@ -100,7 +100,7 @@ test('whoever wants the connection gets it, and it is tried again while somebody
   expect([bell.state, pool.connects, clock.armed]).toEqual(['polling', 2, 0])
 })
 
-test('an end is followed by another try if somebody sleeps, and by none if not', async () => {
+test('the listener tries again after an end if a process waits, and not otherwise', async () => {
   const { bell, clock, handlers, pool } = bellOf()
   bell.addWaiter()
   await settle()
@@ -118,7 +118,7 @@ test('an end is followed by another try if somebody sleeps, and by none if not',
   expect([bell.state, pool.connects, clock.armed]).toEqual(['off', 2, 0])
 })
 
-test('a check without an answer makes it deaf, and says so once', async () => {
+test('a check without an answer makes it poll, with one warning', async () => {
   const { bell, clock, answers, seen } = bellOf()
   bell.addWaiter()
   await settle()
@@ -132,7 +132,7 @@ test('a check without an answer makes it deaf, and says so once', async () => {
   expect(clock.armed).toBe(0)
 })
 
-test('strangers who flood it are not heard for half a minute, and then it is as if it had just begun', async () => {
+test('a flooded channel is ignored for half a minute, and then counted anew', async () => {
   const { bell, clock, handlers, seen } = bellOf()
   bell.addWaiter()
   await settle()
@@ -148,7 +148,7 @@ test('strangers who flood it are not heard for half a minute, and then it is as 
   expect([bell.state, clock.armed]).toEqual(['off', 0])
 })
 
-test('after the end nobody is listened for', async () => {
+test('after the end no process listens', async () => {
   const { bell, clock, pool } = bellOf()
   await bell.close()
   bell.addWaiter()

@@ -8,7 +8,7 @@ function wanting(): Others {
   return others
 }
 
-test('a release is rung for right behind it only if others were there the last time', () => {
+test('a wake-up follows a release at once only if another process was waiting the last time', () => {
   const others = new Others()
   expect(others.releasing(0)).toBe(false)
   expect(others.ring).toBe('unsent')
@@ -31,7 +31,7 @@ test('others that were there are let go first for five milliseconds', () => {
   expect([others.goFirst(100), others.goFirst(104.9), others.goFirst(105)]).toEqual([true, true, false])
 })
 
-test('nobody is let go first where nobody was there', () => {
+test('no process gets precedence where none was waiting', () => {
   const others = new Others()
   others.letGoFirst(100)
   expect(others.goFirst(100)).toBe(false)
@@ -53,7 +53,7 @@ test('processes in the queue of the server are let go first as well, until they 
   expect(others.goFirst(200)).toBe(false)
 })
 
-test('after nine times in vain they are doubted for a tenth of a second, and neither rung for nor let go first', () => {
+test('after nine times in vain they are doubted for a tenth of a second: no wake-up, no precedence', () => {
   const others = wanting()
   for (let i = 0; i < 8; i++) others.cameNot(0)
   expect([others.areDoubted(0), others.releasing(0)]).toEqual([false, true])

@@ -12,7 +12,7 @@ test('a key is one to stand in line for while others want it, and for two second
   expect([place.isBusy(6999), place.isBusy(7000)]).toEqual([true, false])
 })
 
-test('so many turns in a row that were had at once say that nobody else wants it', () => {
+test('this many free turns in a row mean that no other process wants it', () => {
   const place = new QueuePolicy(3)
   place.seen(0)
   for (const end of ['free', 'free', 'come', 'free', 'free'] as const) {
@@ -71,7 +71,7 @@ test('a cycle that others were found to listen in is not its own break', () => {
   expect(place.msUntilBreak(2500)).toBe(2500)
 })
 
-test('who listens in a break, or soon after it, may have taken it: that is no reason for another', () => {
+test('a process that listens in a break, or soon after it, may have taken it: that is no reason for another', () => {
   const place = new QueuePolicy(3)
   place.othersListen(4500)
   for (const wall of [5000, 5249, 6749]) place.othersListen(wall)
@@ -80,7 +80,7 @@ test('who listens in a break, or soon after it, may have taken it: that is no re
   expect(place.msUntilBreak(6750)).toBe(750)
 })
 
-test('who has waited in the queue goes back to it for two seconds, without another lost race', () => {
+test('a process that has waited in the queue goes back to it for two seconds, without another lost race', () => {
   const place = new QueuePolicy(3)
   expect(place.queuedLately(0)).toBe(false)
 
@@ -95,7 +95,7 @@ test('a wait was quick if it was slept through, and for less than two seconds', 
   expect(wasQuick('try', 5)).toBe(false)
 })
 
-test('who has no time left does not stand in line', () => {
+test('a caller without time left does not queue', () => {
   expect([hasTimeForQueue(5), hasTimeForQueue(Infinity), hasTimeForQueue(4.9), hasTimeForQueue(-1)]).toEqual([
     true,
     true,

@@ -31,7 +31,7 @@ describe('sleeping', () => {
     expect(clock.armed).toBe(0)
   })
 
-  test('who gives way looks after 5 ms, as if the bell had rung', () => {
+  test('a process that yields tries after 5 ms, as after a wake-up', () => {
     const { clock, awoken, sleep } = sleeper()
     sleep.yield()
     clock.advance(4.9)
@@ -41,7 +41,7 @@ describe('sleeping', () => {
     sleep.end()
   })
 
-  test('a bell that rings during an attempt is heard when it has failed, and not after the next', () => {
+  test('a wake-up during an attempt counts when that attempt fails, not after the next', () => {
     const { sleep } = sleeper()
     sleep.attempt()
     sleep.woken('other', false)
@@ -54,7 +54,7 @@ describe('sleeping', () => {
     sleep.end()
   })
 
-  test('those who have claimed the next turn go first, a little apart', () => {
+  test('processes with tickets for the next turn go first, a little apart', () => {
     const { clock, awoken, sleep } = sleeper()
     sleep.ticketReceived('first')
     sleep.ticketReceived('second')
@@ -74,7 +74,7 @@ describe('sleeping', () => {
     expect(awoken).toHaveBeenCalledTimes(3)
   })
 
-  test('claims of those who did not come are dropped, and a stranger can not make us remember without end', () => {
+  test('tickets of processes that did not come are dropped, and forged tickets are limited', () => {
     const { clock, awoken, sleep } = sleeper()
     sleep.ticketReceived('dead')
     sleep.woken('other', true)
@@ -109,7 +109,7 @@ describe('sleeping', () => {
     expect(claim).toHaveBeenCalledTimes(2)
   })
 
-  test('where interest can not be set, it looks soon, then less and less often, until it can', () => {
+  test('if a registration cannot be set, it polls soon, then less and less often, until it can', () => {
     const { clock, awoken, sleep } = sleeper()
     const waitsMs = (): number => {
       const since = clock.now()
@@ -136,7 +136,7 @@ describe('sleeping', () => {
     sleep.end()
   })
 
-  test('who gives way to others that ring has not waited in vain, and then waits for the poll', () => {
+  test('a process that yields and gets a wake-up has not yielded in vain, and then waits for the poll', () => {
     const { clock, awoken, sleep } = sleeper()
     expect(sleep.yieldedInVain).toBe(false)
     sleep.yield()
@@ -151,7 +151,7 @@ describe('sleeping', () => {
     sleep.end()
   })
 
-  test('who gives way and hears nothing has waited in vain, until something new happens', () => {
+  test('a process that yields and gets no wake-up has yielded in vain, until something new happens', () => {
     const news: ((sleep: RemoteWait) => void)[] = [
       (sleep) => sleep.wait(),
       (sleep) => sleep.yield(),
@@ -171,7 +171,7 @@ describe('sleeping', () => {
     }
   })
 
-  test('a bell that is heard later is no end to the poll of who has not given way', () => {
+  test('a later wake-up does not cancel the poll of a process that has not yielded', () => {
     const { clock, awoken, sleep } = sleeper()
     sleep.wait()
     clock.advance(40)
@@ -184,7 +184,7 @@ describe('sleeping', () => {
     sleep.end()
   })
 
-  test('a bell that rings while others are let go first begins that time anew', () => {
+  test('a wake-up while this process yields restarts the time that it yields', () => {
     const { clock, awoken, sleep } = sleeper()
     sleep.ticketReceived('other')
     sleep.woken('stranger', true)
@@ -224,7 +224,7 @@ describe('sleeping', () => {
     expect(claim).toHaveBeenCalledTimes(1)
   })
 
-  test('who has had its turn claims the next as everybody does, behind the others', () => {
+  test('a process that has had its turn announces a ticket like any other, behind the others', () => {
     const { clock, awoken, sleep } = sleeper()
     sleep.ticketReceived('me')
     sleep.ticketReceived('other')

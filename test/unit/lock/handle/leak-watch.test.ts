@@ -89,7 +89,7 @@ test('permits are watched as locks are, however they are acquired', async () => 
   await Promise.all([permit.release(), tried!.release(), body])
 })
 
-test('a permit that its holder has forgotten is released and reported, and can be had again', async () => {
+test('a permit that its holder has dropped is released and reported, and can be acquired again', async () => {
   const world = fakeWorld()
   const locks = world.pool({ leakWarningMs: 60_000 })
   const reports = reportsOf(locks)

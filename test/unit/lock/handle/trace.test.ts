@@ -23,7 +23,7 @@ function published(name: string): [phase: string, about: Record<string, unknown>
   return heard
 }
 
-test('who follows acquires is told of each, and how it ended', async () => {
+test('a subscriber to acquires gets each of them, and its end', async () => {
   const world = fakeWorld()
   const [locks, others] = [world.pool(), world.pool()]
   const held = await others.acquire('busy')
@@ -46,7 +46,7 @@ test('who follows acquires is told of each, and how it ended', async () => {
   expect(heard.filter(([phase]) => phase === 'error')).toHaveLength(1)
 })
 
-test('who follows holds is told of the grant, and of the release or the loss', async () => {
+test('a subscriber to holds gets the grant, and the release or the loss', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const before = await locks.acquire('before anybody listens')

@@ -16,7 +16,7 @@ function book() {
   return { entries, open: (i: number): KeyEntry => entries.open(code(i), `key ${i}`) }
 }
 
-test('an entry that has come to rest is not there any more, and is as new for whoever wants its key again', () => {
+test('an entry at rest is removed, and is new for a caller that wants its key again', () => {
   const { entries, open } = book()
   const entry = open(1)
   expect(entries.find('id 1')).toBe(entry)
@@ -120,7 +120,7 @@ test('two keys of one hash are two, in whatever order they come and go', () => {
   expect([...entries]).toEqual([other])
 })
 
-test('ids are made for nobody but those who share a hash, or ask by id', () => {
+test('ids are made only for keys that share a hash, or are asked for by id', () => {
   const { entries, hashed, idOf } = hashedBook()
   for (let i = 0; i < 5000; i++) entries.open(hashed(i), i === 0 ? 'zero' : `key ${i}`)
   for (const entry of entries) entry.advance()

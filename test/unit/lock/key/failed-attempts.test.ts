@@ -7,7 +7,7 @@ async function at<T>({ clock }: FakeWorld, promise: Promise<T>): Promise<number>
   return clock.now()
 }
 
-test('who waits for a lock still hears the bell after another batch of its session has failed', async () => {
+test('a waiter for a lock still gets the wake-up after another batch of its session has failed', async () => {
   const world = fakeWorld()
   const [holds, waits] = [world.pool(), world.pool({ max: 2 })]
 
@@ -65,7 +65,7 @@ test('an attempt that fails after the key was given back does not make it ours a
   expect(world.server.table.size).toBe(0)
 })
 
-test('an impatient attempt that fails while others are rung for does not make the key ours again', async () => {
+test('a single attempt that fails during a wake-up for others does not make the key ours again', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   world.server.longestWaitMs = 0
   const [a, b] = [world.pool(), world.pool()]
@@ -120,7 +120,7 @@ test('a caller who waits is not blamed on a connection that could not be opened 
   await Promise.all([...held, lock].map((each) => each.release()))
 })
 
-test('an attempt that fails is told to the first caller, and to the readers right behind a reader', async () => {
+test('a failed attempt is reported to the first caller, and to the readers right behind a reader', async () => {
   const after = async (...modes: ('shared' | 'exclusive')[]): Promise<string[]> => {
     const world = fakeWorld()
     const locks = world.pool()
@@ -144,7 +144,7 @@ test('an attempt that fails is told to the first caller, and to the readers righ
   ])
 })
 
-test('of callers who come while the key is being given back, none has it by the turn that is over', async () => {
+test('callers that come during a release do not get the key in the ending turn', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   const locks = world.pool()
   const acquired = locks.acquire('orders')

@@ -91,7 +91,7 @@ test('a release is confirmed or found missing exactly once, and nothing else is'
   }
 })
 
-test('whatever waits for a wake-up has a time at which it looks by itself', () => {
+test('every wait for a wake-up has a time for a poll', () => {
   for (const { kind, answer, row } of allRows()) {
     const sleeps = ['wait', 'waitCrowded', 'yield'].filter((each) => row.react.includes(each as never))
     const isToSleep = row.to === 'waiting' || row.to === 'held'
@@ -113,14 +113,14 @@ test('others that want the key are woken, once, unless they are doubted', () => 
   }
 })
 
-test('a caller that can not wait hears of every attempt that was in vain', () => {
+test('a caller that cannot wait gets the result of every failed attempt', () => {
   for (const { kind, answer, row } of allRows()) {
     const isAttempt = ['try', 'wait', 'queue', 'retry', 'poll', 'join', 'rejoin', 'upgrade'].includes(kind)
     expect(row.react.includes('refuse'), `${kind} ${answer}`).toBe(isAttempt && !isGranted(answer))
   }
 })
 
-test('a race is lost after a wake-up only, and those who listen are seen when it is given up', () => {
+test('a race is lost only after a wake-up, and a release sees listening processes', () => {
   for (const { kind, row } of allRows()) {
     if (row.learn.includes('raceLost')) expect(kind).toBe('retry')
     const isFirst = kind === 'try' || kind === 'enqueue' || kind === 'upgrade'

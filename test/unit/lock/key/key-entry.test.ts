@@ -44,7 +44,7 @@ test('a reader behind a writer is no part of the answer that the writer waits fo
   await Promise.all([(await writer).release(), world.clock.run(200)])
 })
 
-test('who waits for another caller of this process is told at once that the time is up', async () => {
+test('a caller that waits for another local caller gets its timeout at once', async () => {
   const world = fakeWorld({ latencyMs: 5 })
   const locks = world.pool()
   const held = locks.acquire('orders')
@@ -58,7 +58,7 @@ test('who waits for another caller of this process is told at once that the time
   await Promise.all([(await held).release(), world.clock.run(50)])
 })
 
-test('each caller whose time is up is told who has the lock then', async () => {
+test('each caller whose time is up gets the name of the current holder', async () => {
   const world = fakeWorld()
   const [a, b, waits] = [world.pool(), world.pool(), world.pool()]
   await Promise.all([b.ready(), waits.ready()])
@@ -106,7 +106,7 @@ test('a key that is waited for takes three entries of the lock table more, until
   await Promise.all(held.map((each) => each.release()))
 })
 
-test('listeners and counters are told how long was waited and held, and who left without', async () => {
+test('listeners and counters get the times of waits and holds, and who left without a grant', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const told: unknown[] = []
@@ -143,7 +143,7 @@ test('listeners and counters are told how long was waited and held, and who left
   })
 })
 
-test('a bell that rings while an attempt is under way is not forgotten', async () => {
+test('a wake-up while an attempt is under way is not lost', async () => {
   let travel = (): number => 0
   const world = fakeWorld({ latencyMs: 1, random: { next: () => travel() } })
   world.server.longestWaitMs = 0
@@ -164,7 +164,7 @@ test('a bell that rings while an attempt is under way is not forgotten', async (
   await (await waiting).release()
 })
 
-test('a bell that no process was meant to hear at this moment changes nothing', async () => {
+test('a wake-up that no process needs at this moment changes nothing', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const lock = await a.acquire('orders')

@@ -92,7 +92,7 @@ test('while an operation is under way nothing else is started', () => {
   }
 })
 
-test('a writer never gets a lock that somebody holds, and nobody one that a writer holds', () => {
+test('a writer never gets a lock with a holder, and no process gets a lock that a writer holds', () => {
   for (const facts of allFacts()) {
     if (facts.state !== 'held' || facts.holderCount === 0) continue
     const step = nextStep(facts)
@@ -121,7 +121,7 @@ test('a reader behind a writer does not join, within the process or across', () 
   }
 })
 
-test('nothing is left at the server for a key that nobody here has to do with', () => {
+test('nothing is left at the server for a key without local users', () => {
   for (const facts of allFacts()) {
     if (facts.head !== null || facts.holderCount > 0 || !AT_REST.has(facts.state)) continue
     if (facts.state === 'delayed') continue
@@ -137,21 +137,21 @@ test('nothing is left at the server for a key that nobody here has to do with', 
   }
 })
 
-test('whoever waits is always waited for: somebody holds, or an operation is under way, or the bell will ring', () => {
+test('every waiter waits for something: a holder, an operation under way, or a wake-up', () => {
   for (const facts of allFacts()) {
     if (facts.head === null || nextStep(facts) !== 'rest' || !AT_REST.has(facts.state)) continue
     expect(facts.holderCount > 0 || (facts.state !== 'idle' && facts.state !== 'held')).toBe(true)
   }
 })
 
-test('what is delayed is given to nobody, and given up only when the pool is closed and nobody waits', () => {
+test('a delayed key is granted to no caller, and released only when the pool is closed and no caller waits', () => {
   for (const facts of allFacts()) {
     if (facts.state !== 'delayed') continue
     expect(nextStep(facts)).toBe(facts.isClosing && facts.head === null ? 'relinquish' : 'rest')
   }
 })
 
-test('who has just given it up for others queues before it asks', () => {
+test('a process that has just released it for others queues before it tries', () => {
   for (const facts of allFacts()) {
     const isFree = facts.state === 'idle' && !facts.isMarked && !facts.isContended
     const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay && !facts.mayEnqueue

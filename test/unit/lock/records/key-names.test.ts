@@ -40,7 +40,7 @@ test('a name is not written twice, and written again before it could be swept aw
   expect(world.server.names.size).toBe(1)
 })
 
-test('a server that has lost what was written, and its sessions with it, is told again', async () => {
+test('a server that has lost its records, and its sessions, gets them again', async () => {
   const world = fakeWorld({ keepsNames: true })
   const locks = world.pool()
   await locks.acquire('kept')

@@ -15,7 +15,7 @@ function written(world: FakeWorld): string[] {
   })
 }
 
-test('what is held for two seconds is told once, and then that it still is, until it is given back', async () => {
+test('a lock that is held for two seconds is reported once, and then as still held, until its release', async () => {
   const world = fakeWorld({ keepsReports: true })
   const locks = world.pool()
   const lock = await locks.acquire('orders', { label: 'closing the month' })
@@ -49,7 +49,7 @@ test('a lock that is taken again is another one, and locks that come and go cost
   expect(written(busy)).toEqual([''])
 })
 
-test('who waits for long is told too, in whatever process', async () => {
+test('a long wait is reported too, in any process', async () => {
   const world = fakeWorld({ keepsReports: true })
   const [holder, waiter] = [world.pool({ keyNames: 'off' }), world.pool()]
   await holder.acquire('orders')
@@ -73,7 +73,7 @@ test.each([
   expect(world.server.reports).toEqual([])
 })
 
-test('when it can not be told, that is a warning, and a minute later all of it is told again', async () => {
+test('a failed report is a warning, and a minute later all of it is reported again', async () => {
   const world = fakeWorld({ keepsReports: true })
   const locks = world.pool()
   const warnings: string[] = []
@@ -125,7 +125,7 @@ test('what was said a while ago has grown older by that, and after a longer whil
   expect(decodeReport(7, text, 100_000, 6000, false)).toBeNull()
 })
 
-test('of more holds than anybody looks at the oldest are told, and nothing is said of the others', () => {
+test('of too many holds the oldest are reported, and the rest are left out', () => {
   const holds = new Map(Array.from({ length: 600 }, (_, i) => [`${i}`, { heldMs: i, label: null }]))
   const told = decodeReport(7, encodeReport({ ...REPORT, holds }, 1000), 1000, 0, true)!
   expect(told.holds.size).toBe(500)

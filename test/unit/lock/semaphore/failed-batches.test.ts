@@ -33,7 +33,7 @@ test('a permit whose return fails is free all the same, and who waits elsewhere 
   }
 })
 
-test('who waits for a permit still hears the bell after another batch of its session has failed', async () => {
+test('a waiter for a permit still gets the wake-up after another batch of its session has failed', async () => {
   const world = fakeWorld()
   const [holds, waits] = [world.pool(), world.pool({ max: 2 })]
 

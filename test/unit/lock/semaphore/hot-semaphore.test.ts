@@ -54,7 +54,7 @@ async function afterLostRace(permits: number, timeoutMs = 60_000, mine = 0) {
 }
 
 describe('a process that wanted a permit, and found another process quicker', () => {
-  test('waits in the server, and has the permit as soon as it is given back', async () => {
+  test('waits in the server, and gets the permit at its release', async () => {
     const { world, waits, held, next } = await afterLostRace(1)
     expect(sessionStates(waits)).toEqual(['queued'])
     const served = next.then(() => world.clock.now())
@@ -90,7 +90,7 @@ describe('a process that wanted a permit, and found another process quicker', ()
     },
   )
 
-  test('only listens while it has a permit itself, which may be given back any moment', async () => {
+  test('only listens while it has a permit itself, which may be released at any moment', async () => {
     const { world, held, own, next, states } = await afterLostRace(2, 60_000, 1)
     expect(states).not.toContain('queued')
     await given(world, own)
@@ -106,7 +106,7 @@ describe('a process that wanted a permit, and found another process quicker', ()
     await given(world, held)
   })
 
-  test('leaves the queue when the time of its caller is up, and does not come back for nobody', async () => {
+  test("leaves the queue when its caller's time is up, and does not come back without a caller", async () => {
     const { world, waits, held, since, ...seen } = await afterLostRace(1, 150)
     const late = rejection(seen.next).then((error) => ({ error, afterMs: world.clock.now() - since }))
     expect(sessionStates(waits)).toEqual(['queued'])
@@ -171,7 +171,7 @@ describe('where there is little room in the lock table', () => {
     await (await jobs.acquire()).release()
   })
 
-  test('one for whose interest there is none is not refused: it is tried for now and then', async () => {
+  test('a waiter without room for its registration is not refused: it tries now and then', async () => {
     const world = fakeWorld()
     const [holds, waits] = [world.pool(), world.pool({ maxHeldLocks: 2 })]
     const permit = await holds.semaphore('jobs', 1).acquire()
@@ -188,7 +188,7 @@ describe('where there is little room in the lock table', () => {
   })
 })
 
-test('one who says that he waits for permits, and never comes, costs callers who follow each other little', async () => {
+test('a foreign session that registers for permits, and never comes, costs successive callers little', async () => {
   const world = fakeWorld({ latencyMs: 0.3 })
   const locks = world.pool()
   const jobs = locks.semaphore('jobs', 1)

@@ -43,14 +43,14 @@ test('every reply leads along a move that is legal', () => {
   for (const { state, row } of allRows()) expect(SEMAPHORE_MOVES[state]).toContain(row.to)
 })
 
-test('interest that is kept has a time at which it is looked for by itself, or others to wait for', () => {
+test('a kept registration has a time for its next check, or other waiters to wait for', () => {
   for (const { row } of allRows()) {
     const wakes = row.react.filter((each) => ['wait', 'waitCrowded', 'yield', 'lookAgain'].includes(each))
     if (row.to === 'waiting') expect(wakes).toHaveLength(1)
   }
 })
 
-test('what was given up is gone, once, whoever is said to want it', () => {
+test('a released lock is gone, once, whichever process is said to want it', () => {
   for (const { state, said, doubts, row } of allRows()) {
     const isRelease = state === 'releasing' || state === 'yielding'
     expect(row.react.filter((each) => each === 'gaveUp')).toHaveLength(isRelease ? 1 : 0)

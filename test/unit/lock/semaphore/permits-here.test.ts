@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { fakeWorld, rejection, stateOf } from '../../../support/fake-world.js'
 
-test('one who only asks costs the server nothing where every permit is held here, or somebody here waits', async () => {
+test('a caller that only asks costs the server nothing if all permits are held here, or a local caller waits', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool().semaphore('jobs', 1), world.pool().semaphore('jobs', 1)]
   const permit = await a.acquire()
@@ -16,7 +16,7 @@ test('one who only asks costs the server nothing where every permit is held here
   await (await waiting).release()
 })
 
-test('one whose time is up is told whether it waited for others here or elsewhere', async () => {
+test('the error of a caller whose time is up says whether it waited for a local caller or another process', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool().semaphore('jobs', 2), world.pool().semaphore('jobs', 2)]
   const held = [await a.acquire(), await a.acquire()]
@@ -26,7 +26,7 @@ test('one whose time is up is told whether it waited for others here or elsewher
   await Promise.all(held.map((permit) => permit.release()))
 })
 
-test('a permit that the server did not have as ours is lost, and the others are given back', async () => {
+test('a permit that the server did not record for this session is lost, and the others are released', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const jobs = locks.semaphore('jobs', 3)
@@ -46,7 +46,7 @@ test('a permit that the server did not have as ours is lost, and the others are 
   expect(locks.snapshot().counters).toMatchObject({ released: 2, lost: 1 })
 })
 
-test('an attempt that fails is told to those it was for, and to nobody behind them', async () => {
+test('a failed attempt is reported to its own callers, and not to those behind them', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   await locks.ready()
@@ -85,7 +85,7 @@ test('a caller that can wait lets the others come first that are said to want it
   expect(await afterRelease(() => jobs.tryAcquire())).toBeLessThan(1)
 })
 
-test('a statement of the semaphore that fails leaves the permits that were there, and those who wait elsewhere are served', async () => {
+test('a failed semaphore statement leaves earlier permits in place, and waiters in other processes are served', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const jobs = a.semaphore('jobs', 2)

@@ -64,7 +64,7 @@ test('while something is under way nothing else is asked', () => {
     if (!AT_REST.has(facts.state)) expect(['rest', 'handOff']).toContain(nextSemaphoreStep(facts))
 })
 
-test('what nobody holds goes to somebody here, or back', () => {
+test('a connection without a borrower goes to a local caller, or is checked in', () => {
   for (const facts of allFacts()) {
     if (!AT_REST.has(facts.state) || facts.spare === 0) continue
     const step = nextSemaphoreStep(facts)
@@ -73,7 +73,7 @@ test('what nobody holds goes to somebody here, or back', () => {
   }
 })
 
-test('nothing is asked for when nobody waits, nor forgotten while somebody does or a permit is here', () => {
+test('no connection is requested without a waiter, and the request stays while there is a waiter or a permit', () => {
   for (const facts of allFacts()) {
     const step = nextSemaphoreStep(facts)
     if (facts.wanted === 0) expect(['take', 'wait', 'retry', 'poll']).not.toContain(step)
@@ -82,7 +82,7 @@ test('nothing is asked for when nobody waits, nor forgotten while somebody does 
   }
 })
 
-test('whoever waits sleeps only with interest set, with a time to wake, or behind others of this process', () => {
+test('a waiter waits only with a registration and a time to wake, or behind local callers', () => {
   for (const facts of allFacts()) {
     if (facts.state !== 'idle' || facts.wanted === 0 || nextSemaphoreStep(facts) !== 'rest') continue
     expect(facts.isGivingWay).toBe(true)

@@ -17,7 +17,7 @@ async function takeAll(pool: FakeLockPool, count: number, permits = count): Prom
   return Promise.all(Array.from({ length: count }, () => pool.semaphore('s', permits).acquire()))
 }
 
-test('so many hold it at once, over all processes, and no more', async () => {
+test('up to `permits` callers hold it at once, over all processes, and no more', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const first = await takeAll(a, 2, 3)
@@ -141,7 +141,7 @@ test.each([
   },
 )
 
-test('one who waits here has the permit that was given up here, if no other process waits', async () => {
+test('a local waiter gets the permit that was released here, if no other process waits', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const [a, b] = [world.pool(), world.pool()]
   const mine = a.semaphore('s', 2).acquire()
@@ -178,7 +178,7 @@ test('a pool that is closed while it lets others come has lost nothing', async (
   await Promise.all([(await waiting).release(), world.clock.run(50)])
 })
 
-test('one who gave way and whom nobody followed goes on without the poll', async () => {
+test('a process that yielded and was not followed continues without the poll', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const [permit] = await takeAll(a, 1)
@@ -197,7 +197,7 @@ test('one who gave way and whom nobody followed goes on without the poll', async
   expect(await stateOf(next)).toBe('fulfilled')
 })
 
-test('a bell that rings while an attempt is under way is not forgotten', async () => {
+test('a wake-up while an attempt is under way is not lost', async () => {
   let travel = (): number => 0
   const world = fakeWorld({ latencyMs: 1, random: { next: () => travel() } })
   world.server.longestWaitMs = 0
@@ -286,7 +286,7 @@ describe('refusals', () => {
     expect((await b.semaphore('s', 3).acquire()).state, 'and no longer when it does not').toBe('held')
   })
 
-  test('maxWaiting counts those who wait for permits', async () => {
+  test('maxWaiting counts callers that wait for permits', async () => {
     const pool = fakeWorld().pool({ maxWaiting: 1 })
     await takeAll(pool, 1)
     void rejection(pool.semaphore('s', 1).acquire())
@@ -294,7 +294,7 @@ describe('refusals', () => {
     expect(await rejection(pool.semaphore('s', 1).acquire())).toMatchObject({ code: 'POOL_SATURATED' })
   })
 
-  test('closing refuses those who wait, and waits for holders', async () => {
+  test('closing refuses waiters, and waits for holders', async () => {
     const pool = fakeWorld().pool()
     const [permit] = await takeAll(pool, 1)
     const waiting = rejection(pool.semaphore('s', 1).acquire())
@@ -329,7 +329,7 @@ describe('losses', () => {
     expect((await waiting).state).toBe('held')
   })
 
-  test('a statement that fails half-way leaves no permit that nobody has', async () => {
+  test('a statement that fails half-way leaves no permit without a holder', async () => {
     const world = fakeWorld()
     const pool = world.pool()
     const [kept] = await takeAll(pool, 1, 5)
@@ -345,7 +345,7 @@ describe('losses', () => {
     expect(kept!.state).toBe('held')
   })
 
-  test('a release that fails half-way has given back all of it', async () => {
+  test('a release that fails half-way has released everything', async () => {
     const world = fakeWorld()
     const pool = world.pool()
     const held = await takeAll(pool, 3, 4)
@@ -407,7 +407,7 @@ test('withPermit gives the permit back however the body ends', async () => {
   expect(pool.snapshot().held).toBe(0)
 })
 
-test('a body that holds a permit may ask for another, and for locks, and nobody is made a victim', async () => {
+test('a body that holds a permit may ask for another, and for locks, without a deadlock error', async () => {
   const world = fakeWorld()
   const pool = world.pool()
   const semaphore = pool.semaphore('s', 1)

@@ -26,7 +26,7 @@ function wantingAtRelease(locks: LockPool<FakeConnection>): Promise<Lock> {
   })
 }
 
-test('a key that a listener of the release asks for is not put on a session that is given back', async () => {
+test('a key that a release listener asks for is not assigned to a session that is being checked in', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 2 })
   const trouble = troubleOf(locks)

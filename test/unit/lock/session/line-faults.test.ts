@@ -91,7 +91,7 @@ test('the only connection is wanted back while its session waits in line: other 
   expect(await other()).toBe('fulfilled')
 })
 
-test('who has the only connection back is followed by those who came while it was in line, and not by later borrowers', async () => {
+test('a release of the only connection serves callers that came while it was queued, before later borrowers', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const { waits, abort } = await inLine(world, { max: 1 })
   const other = await wantsOther(world, waits)
@@ -139,7 +139,7 @@ test('where borrowers have all other connections, another key waits for the line
   for (const lease of await leases) lease.release()
 })
 
-test('a caller who has less time than the one that stands in line is told so when it is over', async () => {
+test('a caller with less time than the queued one gets its error when its own time is over', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const { waits } = await inLine(world, { max: 3 })
   const since = world.clock.now()
@@ -166,7 +166,7 @@ test('and who has it, if there is a session that can ask', async () => {
   expect(held.state).toBe('held')
 })
 
-test('the caller who stands in line is told who has it when its time is up', async () => {
+test('a queued caller gets the name of the holder when its time is up', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const { waits, abort } = await inLine(world, { max: 3 })
   abort()
@@ -204,7 +204,7 @@ test('a wait in line that fails is not the failure of who waits: the key is aske
   expect((await hot).state).toBe('held')
 })
 
-test('who can only listen has its turns, whenever the processes in line began', async () => {
+test('a process that can only listen gets its turns, whenever the processes in the queue began', async () => {
   const world = fakeWorld({ latencyMs: 0.3 })
   const listens = world.pool({ max: 2 })
   const other = listens.acquire('other')
@@ -236,7 +236,7 @@ test('who can only listen has its turns, whenever the processes in line began', 
   await world.clock.run(10)
 })
 
-test('a circle through processes that wait in line is found as soon as any other', async () => {
+test('a cycle through processes in the server queue is found as fast as any other', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const pools = [world.pool({ max: 5 }), world.pool({ max: 5 })] as const
   let isOver = false

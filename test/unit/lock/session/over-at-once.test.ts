@@ -35,7 +35,7 @@ test('a session that a listener of its opening ends leaves no timer', async () =
   expect(await timersLeft(world, locks)).toBe(0)
 })
 
-test('a session that ends before anybody knows of it is never told of as opened, and leaves no timer', async () => {
+test('a session that ends before it is known is never reported as opened, and leaves no timer', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 2, leaseMs: 60_000 })
   const story = storyOf(locks)

@@ -121,7 +121,7 @@ test('where answers take long, a lock stays longer with the callers of one proce
   expect(await handOffs(2.5)).toBeGreaterThan(60)
 })
 
-test('a batch that fails as its session ends is told as the end of that', async () => {
+test('a batch that fails as its session ends is reported as the end of that session', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   const locks = world.pool()
   const acquired = locks.acquire('orders')

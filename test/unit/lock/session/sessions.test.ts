@@ -24,7 +24,7 @@ describe('a lock session that serves no key', () => {
     await (await next).release()
   })
 
-  test('is kept while it is used, and given back when it was of no use for as long as a connection may be idle', async () => {
+  test('is kept while it is used, and checked in after the idle time of a connection', async () => {
     const world = fakeWorld()
     const locks = world.pool({ max: 3, idleTimeoutMs: 5000 })
     const lost: string[] = []
@@ -100,7 +100,7 @@ test('a session that holds the only connection for a lock takes no more keys whe
   await (await next).release()
 })
 
-test('when the last who waits for a session gives up, so does the pool its place among those who wait for a connection', async () => {
+test('when the last entry that waits for a session gives up, the pool leaves the connection queue', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 1 })
   const borrowed = await locks.connections.connect()
@@ -125,7 +125,7 @@ test('when the last who waits for a session gives up, so does the pool its place
   await (await next).release()
 })
 
-test('one who comes as the place among those who wait for a connection is being given up gets another', async () => {
+test('a caller that comes while the pool leaves the connection queue gets another place', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 1 })
   const borrowed = await locks.connections.connect()
@@ -161,7 +161,7 @@ test('ready() keeps its place when callers give up theirs', async () => {
   expect(idsOf(locks), 'one is enough').toEqual([1])
 })
 
-test('when the pool is closed, what a session holds is lost, and what holds nothing is given back', async () => {
+test('when the pool is closed, sessions with locks are lost, and sessions without are checked in', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 3 })
   const lost: string[] = []

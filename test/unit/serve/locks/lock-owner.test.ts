@@ -28,7 +28,7 @@ function clients(count: number): LockOwner[] {
 const EXCLUSIVE = ['exclusive', 'session'] as const
 
 describe('the locks of one client', () => {
-  test('are taken again and again, and given back as often', async () => {
+  test('are acquired again and again, and released as often', async () => {
     const [one, two] = clients(2) as [LockOwner, LockOwner]
     await one.acquire(1n, ...EXCLUSIVE, PATIENT)
     await one.acquire(1n, ...EXCLUSIVE, PATIENT)
@@ -45,7 +45,7 @@ describe('the locks of one client', () => {
     await two.releaseAll()
   })
 
-  test('of another mode are not given back by mistake', async () => {
+  test('of another mode are not released by mistake', async () => {
     const [one] = clients(1) as [LockOwner]
     await one.acquire(1n, ...EXCLUSIVE, PATIENT)
     expect(await released(one.release(1n, 'shared'))).toBe(false)
@@ -54,7 +54,7 @@ describe('the locks of one client', () => {
     expect([await released(one.release(1n, 'shared')), one.size]).toEqual([true, 0])
   })
 
-  test('of the transaction are not given back by an unlock, and end with it', async () => {
+  test('of the transaction are not released by an unlock, and end with it', async () => {
     const [one, two] = clients(2) as [LockOwner, LockOwner]
     await one.acquire(1n, 'exclusive', 'transaction', PATIENT)
     await one.acquire(2n, ...EXCLUSIVE, PATIENT)
@@ -82,7 +82,7 @@ describe('the locks of one client', () => {
     await one.releaseAll()
   })
 
-  test('that are shared become exclusive as well, and are shared again when that is given back', async () => {
+  test('that are shared become exclusive, and shared again after its release', async () => {
     const [one, two] = clients(2) as [LockOwner, LockOwner]
     await one.acquire(1n, 'shared', 'session', PATIENT)
     await two.acquire(1n, 'shared', 'session', PATIENT)
@@ -109,7 +109,7 @@ describe('the locks of one client', () => {
     await two.releaseAll()
   })
 
-  test('in both modes are given back at once', async () => {
+  test('in both modes are released at once', async () => {
     const [one, two] = clients(2) as [LockOwner, LockOwner]
     await one.acquire(1n, 'shared', 'transaction', PATIENT)
     await one.acquire(1n, 'exclusive', 'transaction', PATIENT)
@@ -143,7 +143,7 @@ describe('the locks of one client', () => {
     three.close()
   })
 
-  test('that close a circle are refused to the one who closes it', async () => {
+  test('that close a cycle are refused to the caller that closes it', async () => {
     const [one, two] = clients(2) as [LockOwner, LockOwner]
     await one.acquire(1n, ...EXCLUSIVE, PATIENT)
     await two.acquire(2n, ...EXCLUSIVE, PATIENT)

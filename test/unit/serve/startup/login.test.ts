@@ -37,7 +37,7 @@ describe('a login', () => {
     await expect(logIn(packet({}), null, NOBODY_ASKED)).rejects.toMatchObject({ state: '28000' })
   })
 
-  test('is told that protocol 3.0 is spoken, if it asks for a later one', async () => {
+  test('is offered protocol 3.0, if it asks for a later one', async () => {
     const sent: string[] = []
     const wire = {
       ...NOBODY_ASKED,

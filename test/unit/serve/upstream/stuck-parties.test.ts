@@ -14,15 +14,15 @@ function party(what: { waits?: string; wants?: boolean; has?: boolean; holds?: r
 describe('a client that waits for a connection to the upstream', () => {
   const holder = party({ wants: true, holds: ['a'] })
 
-  test('is stuck when the only connection is held by one who waits for its lock', () => {
+  test('is stuck when the only connection belongs to a borrower that waits for its lock', () => {
     expect(isStuck(holder, [holder, party({ has: true, waits: 'a' })])).toBe(true)
   })
 
-  test('is not when another connection is in the hands of one who goes on', () => {
+  test('is not when another connection belongs to a borrower that continues', () => {
     expect(isStuck(holder, [holder, party({ has: true, waits: 'a' }), party({ has: true })])).toBe(false)
   })
 
-  test('is not when the lock is held by nobody here, or by one who goes on', () => {
+  test('is not when the lock has no local holder, or one that continues', () => {
     expect(isStuck(holder, [holder, party({ has: true, waits: 'elsewhere' })])).toBe(false)
     const busy = party({ holds: ['b'] })
     expect(isStuck(holder, [holder, party({ has: true, waits: 'b' }), busy])).toBe(false)
@@ -33,7 +33,7 @@ describe('a client that waits for a connection to the upstream', () => {
     expect(isStuck(holder, [holder, between, party({ has: true, waits: 'b' })])).toBe(true)
   })
 
-  test('is not while it waits for nothing but connections that nobody has', () => {
+  test('is not while it waits only for connections without a borrower', () => {
     expect(isStuck(holder, [holder])).toBe(false)
   })
 })

@@ -33,7 +33,7 @@ test('what differs in anything is another lock', () => {
   expect(new Set(ids).size).toBe(ids.length)
 })
 
-test('the hash of a key can be told from its name', () => {
+test('the hash of a key follows from its name', () => {
   for (let i = 0; i < 100; i++) {
     const { id, hash } = names.key(`key ${i}`, '')
     expect(hashOf(id)).toBe(hash)

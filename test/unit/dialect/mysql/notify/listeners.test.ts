@@ -16,7 +16,7 @@ function session(): Said {
   return { session: { say, hasEnded: false } as unknown as ServerConnection, said }
 }
 
-test('a session that waits in line is not asked to wake the bell: what it is told it does behind its wait', () => {
+test('a session in the server queue is not used to wake the listener: its other statements run after its wait', () => {
   const bells = new NotificationListeners()
   const [first, second] = [session(), session()]
   bells.joined(first.session)
@@ -33,6 +33,6 @@ test('a session that waits in line is not asked to wake the bell: what it is tol
   expect(first.said).toEqual(['KILL QUERY 8', 'KILL QUERY 9'])
 })
 
-test('without a session nobody can say it', () => {
+test('without a session no message can be sent', () => {
   expect(new NotificationListeners().disturb(7)).toBe(false)
 })

@@ -93,7 +93,7 @@ describe('settings of the driver', () => {
     })
   })
 
-  test('what the server is told for borrowers, a lock session sets itself', () => {
+  test('a lock session sets the settings of borrowers itself', () => {
     const own = new Set(LOCK_SESSION.map(({ name }) => name))
     const told = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
     for (const name of told) {

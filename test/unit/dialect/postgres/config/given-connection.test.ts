@@ -108,7 +108,7 @@ describe('what says where the server is, in whatever shape', () => {
     expect(whereTo(connection)).toEqual(PARTS)
   })
 
-  test('the environment is left what nobody says, and an empty variable says nothing', () => {
+  test('the environment stays as it is without options, and an empty variable counts as unset', () => {
     const environment = { host: 'elsewhere', port: 1, user: 'nobody' }
     for (const connection of [{}, { connectionString: undefined }, { ssl: true }, Object.create(null)])
       expect(whereTo(connection)).toMatchObject(environment)

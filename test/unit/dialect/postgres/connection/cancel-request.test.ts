@@ -107,7 +107,7 @@ test.each(['postgres', 'direct'])('with TLS (%s) nobody on the way can read the 
   expect(requests).toEqual([CANCEL])
 })
 
-test('who has sockets of his own is asked for them', async () => {
+test('a program with sockets of its own is asked for them', async () => {
   const requests: Buffer[] = []
   const port = await server((socket) => heard(socket, requests))
   let made = 0

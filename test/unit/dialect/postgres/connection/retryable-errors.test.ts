@@ -111,7 +111,7 @@ describe('what the server says', () => {
     expect([...Object.keys(STATE_CLASSES), ...ofServersLikeIt].toSorted()).toEqual([...listed].toSorted())
   })
 
-  test('a full lock table is told from memory that runs out, in whatever language', () => {
+  test('a full lock table is distinguished from exhausted memory, in any language', () => {
     const full = fromServer('53200', 'gemeinsamer Speicher verbraucht', {
       hint: 'Sie müssen möglicherweise »max_locks_per_transaction« erhöhen.',
     })

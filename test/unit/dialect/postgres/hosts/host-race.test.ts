@@ -109,7 +109,7 @@ test('hosts that refuse or are standbys are passed over without a pause', async 
   expect(network.discarded).toEqual(['b'])
 })
 
-test('beside a host that is silent the next one is asked, and the first primary wins', async () => {
+test('while one host is silent the next one is tried, and the first primary wins', async () => {
   const network = new FakeNetwork({ b: { is: 'primary', afterMs: 10 } })
   expect(await outcome(network, network.race(['silent', 'b']))).toEqual({
     at: NEXT_AFTER_MS + 10,
@@ -129,7 +129,7 @@ test('a primary that answers late wins all the same', async () => {
   expect(await outcome(network, network.race(['a', 'b']))).toEqual({ at: 700, winner: 'a' })
 })
 
-test('a host that is silent for a second is asked once more beside, at the address its name has by then', async () => {
+test('a host that is silent for a second gets a second attempt, at the current address of its name', async () => {
   const network = new FakeNetwork({ new: { is: 'primary', afterMs: 10 } }, { a: ['old'] })
   const race = network.race(['a'])
   await network.clock.run(AGAIN_AFTER_MS - 1)
@@ -186,7 +186,7 @@ test('all addresses of a name are asked', async () => {
   expect(network.asked).toEqual(['one at 0', 'two at 0', 'three at 0'])
 })
 
-test('a connection that comes when another has won is given back', async () => {
+test('a connection that arrives when another has won is checked in', async () => {
   const network = new FakeNetwork({ a: { is: 'primary', afterMs: 260 }, b: { is: 'primary', afterMs: 15 } })
   expect(await outcome(network, network.race(['a', 'b']))).toEqual({ at: 260, winner: 'a' })
   expect(network.discarded).toEqual(['b'])

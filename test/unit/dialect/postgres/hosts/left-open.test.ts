@@ -44,7 +44,7 @@ test.each<[string, pg.ClientConfig, Record<string, string>]>([
   expect(withWhatIsLeftOpen(NOBODY, config, environment)).toBe(NOBODY)
 })
 
-test('a user that nobody has named is said to be that of the system', () => {
+test('the error says if the user was not given and is that of the system', () => {
   expect(told(NO_ROLE, { host: 'h' })).toBe(`role "root" does not exist (28000); ${NO_USER}`)
   expect(told(NO_ROLE, {})).toBe(`role "root" does not exist (28000); ${NO_ADDRESS}; ${NO_USER}`)
   const noPassword = new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string')

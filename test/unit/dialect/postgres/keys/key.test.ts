@@ -28,7 +28,7 @@ describe('keys', () => {
     })
   })
 
-  test('have a hash that can be told by the id, and what is no id has none of any meaning', () => {
+  test('have a hash that follows from the id, and any number for text that is no id', () => {
     const keys = ['orders', 'é', -1n, 2n ** 63n - 1n, -(2n ** 63n), [0, 1], [-1, 7], [-(2 ** 31), 0]] as const
     for (const key of keys) {
       const { id, hash } = encodeKey(key, '')

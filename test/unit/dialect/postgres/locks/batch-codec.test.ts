@@ -82,7 +82,7 @@ describe('rows', () => {
     expect(namesIn(encode([op('join shared'), op('rejoin shared')]))).toEqual(['joinShared', 'rejoinShared'])
   })
 
-  test('that give back what could not be used are as brief as releases', () => {
+  test('that release what could not be used are as short as releases', () => {
     const { isBrief, hashes } = session().encode([op('relinquish', 'a'), op('try', 'b')])
 
     expect({ isBrief, hashes }).toEqual({ isBrief: true, hashes: null })
@@ -148,7 +148,7 @@ describe('releases', () => {
 })
 
 describe('what a session has is neither taken again nor unlocked in vain', () => {
-  test('interest is set once, with its bucket, and dropped by the attempt that is granted', () => {
+  test('a registration is set once, with its bucket, and removed by the granted attempt', () => {
     const { run, book } = session()
 
     expect(run('dw', op('wait'))).toEqual({ rows: ['enterBucket', 'waitExclusive'], answers: 'w' })
@@ -159,7 +159,7 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
     expect(book.stale).toBe(0)
   })
 
-  test('a mark is set once by the session that got it, and dropped with the grant or the interest', () => {
+  test('an intent is set once by the session that got it, and removed with the grant or the registration', () => {
     const { run } = session()
 
     expect(run('dW', op('wait')).answers).toBe('w')
@@ -190,7 +190,7 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
     expect(run('r', op('clearIntent shared', 'third')).rows).toEqual(['nothing'])
   })
 
-  test('where interest can not be set the next attempt tries again, and there is nothing to drop', () => {
+  test('if a registration cannot be set the next attempt tries again, and there is nothing to remove', () => {
     const { run } = session()
 
     expect(run('dc', op('wait'))).toEqual({ rows: ['enterBucket', 'waitExclusive'], answers: 'c' })
@@ -201,7 +201,7 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
     expect(run('g', op('poll shared'))).toEqual({ rows: ['waitShared'], answers: 'g' })
   })
 
-  test('without the bucket interest is set all the same, and nobody is told to sleep soundly', () => {
+  test('without its bucket a registration is set all the same, and the answer is crowded', () => {
     const { run } = session()
 
     expect(run('cw', op('wait'))).toEqual({ rows: ['enterBucket', 'waitExclusive'], answers: 'c' })
@@ -210,7 +210,7 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
     expect(run('g', op('retry')).rows).toEqual(['retryExclusive'])
   })
 
-  test('who yields has what was set for it, and nothing if the key stays', () => {
+  test('a yielding session keeps its registration, and nothing if the key stays', () => {
     const { run, book } = session()
     const other = encodeKey('other', '')
 
@@ -235,7 +235,7 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
 })
 
 describe('two keys of one session with the same hash', () => {
-  test('are one interest, which the last of them drops', () => {
+  test('are one registration, which the last of them removes', () => {
     const { run, book } = session()
     run('dw', op('wait'))
 
@@ -250,7 +250,7 @@ describe('two keys of one session with the same hash', () => {
     expect(book.stale).not.toBe(0)
   })
 
-  test('that are granted in one batch leave interest behind, which the next to need it takes over', () => {
+  test('that are granted in one batch leave a registration behind, which the next to need it takes over', () => {
     const { run, book } = session()
     run('dw', op('wait'))
     run('n', op('wait', twin('orders')))
@@ -266,14 +266,14 @@ describe('two keys of one session with the same hash', () => {
     expect([book.isSet(encodeKey('orders', '').hash), book.strays.size]).toEqual([false, 0])
   })
 
-  test('in one batch: one that is granted takes the interest along, and the other asks again', () => {
+  test('in one batch: a grant removes the registration, and the other attempt asks again', () => {
     const { run } = session()
 
     expect(run('dgn', op('wait'), op('wait', twin('orders'))).answers).toBe('gc')
     expect(run('w', op('wait', twin('orders'))).rows).toEqual(['waitExclusive'])
   })
 
-  test('of which one is held and yields: it is given up, because nobody can tell who is interested', () => {
+  test('of which one is held and yields: it is released, because registrations are unknown', () => {
     const { run } = session()
     run('dw', op('wait', twin('orders')))
 

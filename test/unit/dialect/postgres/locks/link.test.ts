@@ -128,7 +128,7 @@ test('that the time after a fail-over is over is written down where there was on
 })
 
 describe('what is told to others', () => {
-  test('a ring says which keys are wanted, in as many messages as they need', async () => {
+  test('a wake-up names the wanted keys, in as many messages as they need', async () => {
     const keys = Array.from({ length: 1000 }, (_, i) => encodeKey(BigInt(i), ''))
     const answers = {
       lockpool_ring: (values: readonly unknown[]) => [
@@ -151,7 +151,7 @@ describe('what is told to others', () => {
     expect(wanted).toEqual(new Set(sent.flatMap(([, values]) => (values[1] as string[]).slice(0, 2))))
   })
 
-  test('a claim goes where everybody listens who may', async () => {
+  test('a ticket goes to the channel on which all permitted processes listen', async () => {
     const open = linked()
     await open.link.sendTicket(KEY)
     expect(open.sent).toEqual([['lockpool_tell', [PUBLIC_CHANNEL, `me claim ${KEY.id}`]]])
@@ -162,7 +162,7 @@ describe('what is told to others', () => {
     expect(closed.sent).toEqual([['lockpool_tell', [channel.secretName, `me claim ${KEY.id}`]]])
   })
 
-  test('what has to be true is told under the secret, or not at all', async () => {
+  test('messages that must be authentic are sent under the secret, or not at all', async () => {
     const open = linked()
     await open.link.broadcast('probe')
     expect(open.sent).toEqual([])
@@ -179,7 +179,7 @@ describe('what is told to others', () => {
   })
 })
 
-test('who holds a key is said in words', async () => {
+test('the holder of a key is described in words', async () => {
   const row = { pid: 12, application_name: 'billing', client_addr: '10.0.0.1' }
   const { link } = linked({}, { lockpool_holders: () => [row] })
 

@@ -51,7 +51,7 @@ function earsFor(heard: string[], name: string): NotificationHandlers {
   }
 }
 
-test('a bell that has been hung up hears nothing more of its connection, not even its end', async () => {
+test('a stopped listener ignores its connection, also when that ends', async () => {
   const stub = new StubServer()
   const heard: string[] = []
   const listening = await listen(stub.server, channel, earsFor(heard, 'bell'))
@@ -67,7 +67,7 @@ test('a bell that has been hung up hears nothing more of its connection, not eve
   expect(stub.listenerCount('notification')).toBe(0)
 })
 
-test('a connection that is the bell again and again tells each notification once', async () => {
+test('a connection that becomes the listener repeatedly delivers each notification once', async () => {
   const stub = new StubServer()
   const heard: string[] = []
   for (const name of ['first', 'second', 'third']) {

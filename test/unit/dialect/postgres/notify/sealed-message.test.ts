@@ -10,7 +10,7 @@ import {
 
 const SECRET = randomBytes(32)
 
-test('what is sealed is read by those who know the secret, and fits into a notification', () => {
+test('processes that know the secret can read a sealed message, which fits into a notification', () => {
   const [one, other] = [new Seal(SECRET, 'here'), new Seal(Buffer.from(SECRET), 'here')]
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 300 }), (message) => {

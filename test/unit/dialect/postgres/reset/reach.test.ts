@@ -138,7 +138,7 @@ test('all that is known is asked for again after a second, and what is trusted n
   expect(reach.losses).toBe(1)
 })
 
-test('a change by somebody here puts all in doubt, until a question that was sent behind it is answered', async () => {
+test('a local change makes all answers doubtful, until a later query is answered', async () => {
   const { asked, clock, reach, trusts, learn } = world()
   trusts(READ)
   learn()

@@ -72,7 +72,7 @@ test.each([
   expect(readStatement(text).names).toBeNull()
 })
 
-test('every name is told as the server would look for it, words of the grammar as well', () => {
+test('every name is compared as the server would, keywords included', () => {
   expect(readStatement(`SELECT Total, "Mixed", 'text', $1, 5 FROM a.B c -- comment`)).toEqual({
     names: ['select', 'total', 'Mixed', 'from', 'a', 'b', 'c'],
     isWriting: false,

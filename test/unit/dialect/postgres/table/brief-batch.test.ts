@@ -63,7 +63,7 @@ test('what is not listed is as usual', () => {
   ])
 })
 
-test('what was refused is told of as null, and who waits for what was given up', () => {
+test('a refusal is reported as null, with the waiters for what was released', () => {
   const answer = { ...USUAL, made: '-5', taken: '4', tokens: '8192', released: '3', awaited: '3' }
   expect(decodeBrief(answer, BATCH, encodeBrief(BATCH).order)).toEqual([
     { flags: FLAG.owns, token: '8192' },

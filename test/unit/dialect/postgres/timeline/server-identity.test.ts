@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { serverName } from '../../../../../src/dialect/postgres/timeline/server-identity.js'
 
-test('a timeline is a number, however PostgreSQL writes it, and what was not told is null', () => {
+test('a timeline is a number in any notation of PostgreSQL, and null if it is unknown', () => {
   expect(serverName('a:1', { name: '0000001F', system: '77', started: '1.5' })).toEqual({
     host: 'a:1',
     timeline: 31,

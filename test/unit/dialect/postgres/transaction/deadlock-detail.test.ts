@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { readDeadlock } from '../../../../../src/dialect/postgres/transaction/deadlock-detail.js'
 
-test('a circle is who waits, for what, from the one that is told', () => {
+test('the error describes the cycle, starting at its receiver', () => {
   const detail = `Process 11 waits for ExclusiveLock on advisory lock [5,4294967295,4294967295,1]; blocked by process 22.
 Process 22 waits for ShareLock on advisory lock [5,1,4294967295,2]; blocked by process 33.
 Process 33 waits for ShareLock on transaction 745; blocked by process 44.
