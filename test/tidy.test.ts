@@ -20,7 +20,7 @@ import { POOL_OPTIONS } from '../src/pool/pool-options.js'
 import { SLOT_MOVES } from '../src/pool/slot.js'
 import { checkExamples } from './support/examples.js'
 import { circles } from './support/circles.js'
-import { bannedPhrases } from './support/plain-english.js'
+import { bannedPhrases, bannedTitles } from './support/plain-english.js'
 import {
   blocks,
   codeOf,
@@ -424,6 +424,10 @@ describe('documents', () => {
 
   test('clean pages and folders have no word that the glossary replaces, and no phrase that is hard to read', () => {
     expect(bannedPhrases()).toEqual([])
+  })
+
+  test('titles of tests are plain English', () => {
+    expect(bannedTitles()).toEqual([])
   })
 
   test('public types, the JSON of the dashboard and the documentation have no public name that the glossary replaces', () => {

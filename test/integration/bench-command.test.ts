@@ -24,7 +24,7 @@ test('everything is measured, and the database is left as it was', async () => {
   expect(rows).toEqual([])
 })
 
-test('a server that can not be reached is told as by every other command', async () => {
+test('an unreachable server is reported as by every other command', async () => {
   const bench = lockpool(['bench'], { url: 'postgres://u:secret@127.0.0.1:1/db' })
 
   expect(await bench.ended).toBe(69)

@@ -115,7 +115,7 @@ describe('lockpool dashboard', () => {
     expect(await stateAt(here, { authorization: `Bearer ${token}` })).toMatchObject({ version: 1 })
   })
 
-  test('a port that is taken, an address that is not ours and a server that is not there are told in a line', async () => {
+  test('a port in use, a foreign address and a missing server are each reported in one line', async () => {
     const taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
     const { port } = taken.address() as AddressInfo

@@ -341,7 +341,7 @@ describe('packages with other contents', () => {
 
   const libraries = (): string => join(project, 'node_modules', name, 'native', 'lib')
 
-  test.runIf(isRoot)('nobody but root can reach them: the server has a copy', async () => {
+  test.runIf(isRoot)('only root can reach them: the server has a copy', async () => {
     await using owner = await own('stays', built, { cwd: project })
 
     expect(await ask(owner.server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])

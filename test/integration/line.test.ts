@@ -51,7 +51,7 @@ async function hotIn(count: number, max = 3): Promise<{ pools: Pool[]; held: Loc
   return { pools, held, waits }
 }
 
-test('one is woken after the other, and nobody else', async () => {
+test('one is woken after the other, and no other session', async () => {
   const { pools, held, waits } = await hotIn(4)
   const waiters = async (): Promise<number> => {
     const locks = await pools[0]!.inspect()

@@ -67,7 +67,7 @@ test('a try takes one statement, locks what it answers and nothing else, however
   }
 })
 
-test('another number of permits is refused with both numbers, also for one who waits', async () => {
+test('another number of permits is refused with both numbers, also for a waiter', async () => {
   const [a, b] = [world.pool(), world.pool()]
   const permit = await a.semaphore('s', 1).acquire()
 

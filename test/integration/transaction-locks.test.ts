@@ -57,7 +57,7 @@ const TABLE_WAITS: readonly (readonly [
 ]
 
 test.each(TABLE_WAITS)(
-  '%s waits for a table no longer than it is told to, and says who has it',
+  '%s waits for a table no longer than its option says, and names the holder',
   async (_, act) => {
     const locks = world.pool()
 

@@ -39,6 +39,20 @@ const CLEAN_SOURCES = [
   'testing',
 ].map((folder) => `src/${folder}/`)
 
+/** Files of `src/dialect` that are clean. */
+const CLEAN_FILES = ['capabilities', 'dialect', 'lock-operation'].map((file) => `src/dialect/${file}.ts`)
+
+/** What no title of a test contains. */
+const BANNED_IN_TITLES: readonly RegExp[] = [
+  /\b(?:whoever|nobody|somebody|everybody|anybody)\b/i,
+  /\bthose who\b/i,
+  /\b(?:be|been) had\b/i,
+  /\b(?:is|are|was|were|be|been) told\b/i,
+  /\bso (?:many|long)\b(?! as)/i,
+  /\b(?:beside|circles?|bells?|ears?|deaf|rung)\b/i,
+  /\bgiven? back\b/i,
+]
+
 /** Pages that are clean. Others are added when they are. */
 const CLEAN_PAGES: readonly string[] = [
   'ARCHITECTURE.md',
@@ -117,9 +131,20 @@ const CLEAN_PAGES: readonly string[] = [
 
 /** Every banned phrase in what is clean, with its place. */
 export function bannedPhrases(): string[] {
-  const sources = filesOf('src', '.ts').filter(({ path }) => isBelow(path, CLEAN_SOURCES))
+  const sources = filesOf('src', '.ts').filter(({ path }) =>
+    isBelow(path, [...CLEAN_SOURCES, ...CLEAN_FILES]),
+  )
   const clean = CLEAN_PAGES.map((path) => ({ path, text: read(path) }))
   return [...sources.map(withoutLiterals), ...clean.map(withoutCode)].flatMap(phrasesIn)
+}
+
+/** Every banned phrase in a title, with its file. */
+export function bannedTitles(): string[] {
+  return filesOf('test', '.ts').flatMap(({ path, text }) =>
+    [...text.matchAll(/\b(?:test|describe)\b[^'\n]*\(\s*'([^'\n]+)'/g)].flatMap(([, title = '']) =>
+      BANNED_IN_TITLES.some((pattern) => pattern.test(title)) ? [`${path}: ${title}`] : [],
+    ),
+  )
 }
 
 function isBelow(path: string, places: readonly string[]): boolean {

@@ -150,7 +150,7 @@ describe('who may end a session', () => {
   const target = { pid: 1, startedAt: BEGUN, confirm: '1' }
   const open = () => new DashboardWorld({ token: TOKEN, ending: true })
 
-  test('nobody, unless it is allowed', async () => {
+  test('no client, unless the options allow it', async () => {
     const world = new DashboardWorld({ token: TOKEN })
     expect(await problemOf(await world.end(target))).toEqual([403, 'READ_ONLY'])
     expect((await world.state()).mayEnd).toBe(false)

@@ -93,7 +93,7 @@ describe('if a foreign session keeps a registration from being set', () => {
 })
 
 describe('a foreign session that registers and never comes', () => {
-  test('costs those who do the work a few milliseconds now and then', async () => {
+  test('costs the working processes a few milliseconds now and then', async () => {
     const world = fakeWorld({ latencyMs: 0.3 })
     const locks = world.pool()
     world.server.table.forge(KEY, 'registration')

@@ -41,7 +41,7 @@ describe('courtesy', () => {
     ])
   })
 
-  test('is as at the beginning once somebody came', () => {
+  test('is as at the beginning once a process came', () => {
     const courtesy = inVain(12)
     courtesy.wasRight()
     expect(courtesy.isResting(1)).toBe(false)

@@ -119,7 +119,7 @@ describe('a key that one caller in each of several processes wants again and aga
     expect(Math.min(...shares(taken, 2))).toBeGreaterThan(0.4)
   })
 
-  test('is asked for by one with little time left, whoever is to go first', async () => {
+  test('a waiter with little time left asks for it, whichever process has precedence', async () => {
     const world = fakeWorld({ latencyMs: 0.2 })
     world.server.longestWaitMs = 0
     const [a, b] = [world.pool(), world.pool()]

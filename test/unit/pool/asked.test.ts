@@ -30,7 +30,7 @@ describe('borrowers that are asked for a connection', () => {
     ;(await waiting).release()
   })
 
-  test('by a reserved caller everybody', async () => {
+  test('a reserved caller displaces any borrower', async () => {
     const { pool } = poolOf({ max: 2, reserved: 1 })
     const asked: string[] = []
     const leases = [
@@ -45,7 +45,7 @@ describe('borrowers that are asked for a connection', () => {
     ;(await waiting).release()
   })
 
-  test('nobody while one is on its way', async () => {
+  test('no borrower while a connection is on its way', async () => {
     const { pool, factory } = poolOf({ max: 2 })
     const asked: string[] = []
     const lease = await pool.connect({ onWanted: () => (asked.push('asked'), false) })

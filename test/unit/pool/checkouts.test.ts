@@ -18,7 +18,7 @@ function poolOf(leakWarningMs: number): {
   return { pool, forgotten, clock }
 }
 
-test('a connection that its borrower has forgotten is given back and reported', async () => {
+test('a connection that its borrower has forgotten is checked in and reported', async () => {
   const { pool, forgotten, clock } = poolOf(60_000)
   await (async () => void (await pool.connect()))()
   const kept = await pool.connect()

@@ -7,7 +7,7 @@ import { StubFactory } from '../../support/stub-factory.js'
 const poolOf = poolWorld()
 
 describe('a failure that is over', () => {
-  test.each([0, 1])('refuses nobody, however many come at once (min %i)', async (min) => {
+  test.each([0, 1])('refuses no caller, however many come at once (min %i)', async (min) => {
     const { pool, clock, factory } = poolOf({ min, max: 5, openAtStart: false })
     factory.failure = new Error('a blip')
     await rejection(pool.connect())
@@ -136,7 +136,7 @@ test('the end of one that came too late has a deadline as well', async () => {
   expect(factory.destroyed).toHaveLength(1)
 })
 
-describe('who was told to look again', () => {
+describe('a process that polls again', () => {
   const onExhausted = { retry: { attempts: 5, backoffMs: 4000 } }
 
   test('learns of the end of the pool at once, and keeps no timer', async () => {

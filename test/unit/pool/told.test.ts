@@ -18,7 +18,7 @@ function told<Name extends keyof PoolEvents>(pool: ConnectionPool<Stub>, name: N
   return events
 }
 
-describe('what is told', () => {
+describe('reports', () => {
   test('how long opening, waiting and a checkout took', async () => {
     const { pool, clock, factory } = poolOf({ max: 1 })
     const [opened, lent, returned] = [

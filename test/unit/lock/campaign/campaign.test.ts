@@ -187,7 +187,7 @@ test('run starts the body again in the next term, whatever the body of a lost on
   expect(await stateOf(ran)).toBe('fulfilled')
 })
 
-test('a body that asks for its own key is told so', async () => {
+test('a body that asks for its own key gets an error', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const failed = rejection(

@@ -47,7 +47,7 @@ test('a wait whose end fails is no trouble of the next caller', async () => {
   await Promise.all([(await next).release(), world.clock.run(100)])
 })
 
-test('an attempt that fails after the key was given back does not make it ours again', async () => {
+test('an attempt that fails after the release does not make it ours again', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   const locks = world.pool()
   const acquired = locks.acquire('report')

@@ -154,7 +154,7 @@ test('a caller whose time is up keeps waiting for an answer that may be its perm
 })
 
 describe('where there is little room in the lock table', () => {
-  test('as many callers have a permit as there is room for, and the next is told', async () => {
+  test('as many callers have a permit as there is room for, and the next is refused', async () => {
     const world = fakeWorld()
     const locks = world.pool({ maxHeldLocks: 2 })
     const jobs = locks.semaphore('jobs', 3)

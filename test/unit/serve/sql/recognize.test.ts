@@ -83,7 +83,7 @@ describe('a lock call', () => {
     expect(words(text)).toEqual([said])
   })
 
-  test('stands beside constants and other calls, in their order', () => {
+  test('stands next to constants and other calls, in their order', () => {
     expect(words('SELECT 1 AS one, pg_try_advisory_lock(2) AS locked, pg_advisory_unlock(3)')).toEqual([
       'one: constant 1',
       'locked: try session exclusive 2',

@@ -18,7 +18,7 @@ describe('a file of users', () => {
     expect([nobody!.isKnown, app!.isKnown]).toEqual([false, true])
   })
 
-  test('comes before what is known elsewhere, where a hash that SCRAM has no use for is nobody', async () => {
+  test('comes before other sources, where a hash that SCRAM cannot use counts as no user', async () => {
     const verifier =
       'SCRAM-SHA-256$4096:c2FsdA==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU='
     const secrets: Record<string, string | null> = {

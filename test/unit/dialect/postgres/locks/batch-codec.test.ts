@@ -76,7 +76,7 @@ describe('rows', () => {
     expect(bytes.length).toBe(20 + 12 * codes.length)
   })
 
-  test('of readers say how they come to the lock: beside another of this process, or again', () => {
+  test('of readers say how they get the lock: together with another of this process, or again', () => {
     const { encode } = session()
 
     expect(namesIn(encode([op('join shared'), op('rejoin shared')]))).toEqual(['joinShared', 'rejoinShared'])

@@ -127,7 +127,7 @@ test('that the time after a fail-over is over is written down where there was on
   expect(after.sent).toEqual([[SETTLED, [70, 'then']]])
 })
 
-describe('what is told to others', () => {
+describe('messages to other processes', () => {
   test('a wake-up names the wanted keys, in as many messages as they need', async () => {
     const keys = Array.from({ length: 1000 }, (_, i) => encodeKey(BigInt(i), ''))
     const answers = {
