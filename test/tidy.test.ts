@@ -20,7 +20,7 @@ import { POOL_OPTIONS } from '../src/pool/pool-options.js'
 import { SLOT_MOVES } from '../src/pool/slot.js'
 import { checkExamples } from './support/examples.js'
 import { circles } from './support/circles.js'
-import { bannedPhrases, bannedTitles } from './support/plain-english.js'
+import { bannedPhrases, bannedTitles, replacedIdentifiers } from './support/plain-english.js'
 import {
   blocks,
   codeOf,
@@ -424,6 +424,10 @@ describe('documents', () => {
 
   test('clean pages and folders have no word that the glossary replaces, and no phrase that is hard to read', () => {
     expect(bannedPhrases()).toEqual([])
+  })
+
+  test('the code has no identifier that the glossary replaced', () => {
+    expect(replacedIdentifiers()).toEqual([])
   })
 
   test('titles of tests are plain English', () => {

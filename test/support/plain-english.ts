@@ -42,6 +42,21 @@ const CLEAN_SOURCES = [
 /** Files of `src/dialect` that are clean. */
 const CLEAN_FILES = ['capabilities', 'dialect', 'lock-operation'].map((file) => `src/dialect/${file}.ts`)
 
+/** Identifiers that GLOSSARY.md has replaced in `src`. */
+const REPLACED_IDENTIFIERS: ReadonlySet<string> = new Set(
+  (
+    'Circle Courtesy DOORBELL_MOVES Doorbell DoorbellHost DoorbellState ' +
+    'Ears GIVE_WAY_MS INTEREST_ENTRIES InterestBook Lender LenderPorts ' +
+    'LineSessions Loans MARK_CLASSES MAX_CLAIMS NO_CLAIMS Naps ' +
+    'Parked Parking PlaceInLine PostgresMarks Rung Shelf ' +
+    'ShelfRules Sightings Stock StockHost Tenant Unhoused ' +
+    'VAIN_RING_MS Vitals circleHere claimants claimedHeld countImpatient ' +
+    'hasInterest isRungMeanwhile lineUp mayLineUp ownLine ringBehind ' +
+    'ringForOthers ringMessages ringNow runMarked rungFor toRing ' +
+    'unhoused'
+  ).split(' '),
+)
+
 /** What no title of a test contains. */
 const BANNED_IN_TITLES: readonly RegExp[] = [
   /\b(?:whoever|nobody|somebody|everybody|anybody)\b/i,
@@ -136,6 +151,15 @@ export function bannedPhrases(): string[] {
   )
   const clean = CLEAN_PAGES.map((path) => ({ path, text: read(path) }))
   return [...sources.map(withoutLiterals), ...clean.map(withoutCode)].flatMap(phrasesIn)
+}
+
+/** Every replaced identifier in `src`, with its file. */
+export function replacedIdentifiers(): string[] {
+  return filesOf('src', '.ts').flatMap(({ path, text }) =>
+    [...new Set(text.match(/\w+/g))]
+      .filter((word) => REPLACED_IDENTIFIERS.has(word))
+      .map((word) => `${path}: ${word}`),
+  )
 }
 
 /** Every banned phrase in a title, with its file. */
