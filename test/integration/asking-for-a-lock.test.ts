@@ -95,7 +95,7 @@ test('a request to an earlier session of the same number, and one for another lo
   await lock.release()
 })
 
-test('without the table, or for a lock that nobody holds, the answer says so', async () => {
+test('without the table, or for a lock without a holder, the answer says so', async () => {
   const free = run('break', 'nothing', '--ask')
   expect(await free.ended).toBe(1)
   const stray = run('break', 'orders', '--force')
