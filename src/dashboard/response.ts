@@ -67,6 +67,11 @@ export function refuse(request: Request, { status, code, message }: Refusal): Pr
   return jsonResponse(request, problem, status, headers)
 }
 
+/**
+ * Next.js (16.4) drops the header `content-encoding` of what a route handler answers, so a browser could not read a compressed
+ * answer. Its requests have a `nextUrl`; it compresses answers itself.
+ */
 export function acceptsGzip(request: Request): boolean {
+  if ('nextUrl' in request) return false
   return /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '')
 }

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { ErrorLog } from '../../../src/dashboard/error-log.js'
+import { acceptsGzip } from '../../../src/dashboard/response.js'
 import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { DashboardWorld, problemOf, TOKEN } from '../../support/dashboard-world.js'
 
@@ -52,6 +53,12 @@ describe('what is answered', () => {
     }
     expect(version).toBe(1)
   })
+})
+
+test('a request of Next.js, which drops the header of compressed answers, gets one that is not compressed', async () => {
+  const request = new Request('http://localhost/', { headers: { 'accept-encoding': 'gzip' } })
+  expect(acceptsGzip(request)).toBe(true)
+  expect(acceptsGzip(Object.assign(request, { nextUrl: new URL(request.url) }))).toBe(false)
 })
 
 test('metrics are gauges that Prometheus can read, and need the token where reading does', async () => {
