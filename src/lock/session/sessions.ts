@@ -65,7 +65,7 @@ export class Sessions<C extends object> implements SessionHost {
   readonly serverQueue: QueueSessions
   readonly #opener: SessionOpener<C>
   readonly #opening = new Set<AbortController>()
-  /** What may still use connections: attempts to open a session, and sessions that give up what they had. */
+  /** What may still use connections: attempts to open a session, and sessions that are retired or abandoned. */
   readonly #unfinished = new Unfinished()
   #readiness: Deferred<void> | null = null
   #lastFailure: LockError | null = null
@@ -157,13 +157,10 @@ export class Sessions<C extends object> implements SessionHost {
     this.#readiness = null
     for (const opening of this.#opening) opening.abort()
     this.#waitingEntries.takeAll()
-    const retiring: Promise<void>[] = []
     for (const session of this.#sessions) {
-      if (session.isUnused) retiring.push(this.#retire(session))
+      if (session.isUnused) this.#unfinished.add(this.#checkIn(session))
       else session.lose('the pool was closed')
     }
-    await Promise.all(retiring)
-    // An attempt that was given up may leave a session to abandon.
     await this.#unfinished.ended()
   }
 
@@ -205,7 +202,7 @@ export class Sessions<C extends object> implements SessionHost {
   /** The connection pool has listeners of its own, and the session may be used again before they are called. */
   #retireIfIdle(session: Session): void {
     this.agenda.defer(() => {
-      if (session.isUnused) void this.#retire(session)
+      if (session.isUnused) this.#unfinished.add(this.#checkIn(session))
     })
   }
 
@@ -300,7 +297,7 @@ export class Sessions<C extends object> implements SessionHost {
   /** Another user wants a connection: returns whether this one will be free soon. */
   #spare(session: Session): boolean {
     if (session.isUnused) {
-      void this.#retire(session)
+      this.#unfinished.add(this.#checkIn(session))
       return true
     }
     if (this.#options.max > 1) return false
@@ -313,7 +310,7 @@ export class Sessions<C extends object> implements SessionHost {
    * Never rejects: a connection that cannot be reset is closed. So is one that is silent for a lease, as at any other
    * time: its heartbeats have stopped, and a caller that needs the connection would wait forever.
    */
-  async #retire(session: Session): Promise<void> {
+  async #checkIn(session: Session): Promise<void> {
     const lease = this.#takeLease(session)
     try {
       const { leaseMs } = this.#options.link
@@ -341,7 +338,8 @@ export class Sessions<C extends object> implements SessionHost {
     this.#cancelSweep = null
     const now = this.clock.now()
     for (const [session, since] of [...this.#idleSince]) {
-      if (session.isUnused && now - since >= this.#options.idleTimeoutMs) void this.#retire(session)
+      if (session.isUnused && now - since >= this.#options.idleTimeoutMs)
+        this.#unfinished.add(this.#checkIn(session))
     }
     if (this.#leases.size === 0) return
     this.#cancelSweep = this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
