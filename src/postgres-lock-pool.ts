@@ -182,7 +182,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
    * taken through `tx` end with it.
    *
    * @throws whatever the body throws
-   * @throws {TransactionFailedError} the body swallowed an error, or the answer to COMMIT was lost
+   * @throws {TransactionFailedError} the body swallowed an error or ended the transaction itself, or the answer to COMMIT was lost
    * @throws {ConnectionError} {LockTimeoutError} {PoolExhaustedError} {PoolSaturatedError} {PoolClosedError} no connection
    */
   transaction<T>(body: (tx: LockTransaction) => Promise<T>, options?: TransactionOptions): Promise<T> {

@@ -311,7 +311,8 @@ export class ConnectionError extends LockError {
 
 /**
  * The body of a transaction succeeded, but the transaction did not. A statement had failed and the body swallowed the
- * error; or the answer to COMMIT was lost (`isUnknown`), so it may be committed or not.
+ * error; or the body sent COMMIT or ROLLBACK itself; or the answer to COMMIT was lost. In the last two cases it may be
+ * committed or not (`isUnknown`). Also: a client has no transaction open for a lock or a guard.
  */
 export class TransactionFailedError extends LockError {
   static {

@@ -261,3 +261,43 @@ test('locks of a transaction leave a clean connection, at no cost', async () => 
 
   expect(cleaned).toEqual([])
 })
+
+test.each([
+  'COMMIT',
+  'ROLLBACK',
+  'COMMIT AND CHAIN',
+  'COMMIT; BEGIN',
+  'END; SELECT 1',
+  'ROLLBACK; SELECT 1/0',
+  `PREPARE TRANSACTION 'own'`,
+])('a body that ends its transaction itself (%s) learns that its locks have ended', async (text) => {
+  const locks = world.pool()
+  const kept = await rejection(
+    locks.transaction(async (tx) => {
+      await tx.lock('orders')
+      await tx.query(text).catch(() => undefined)
+      // Prepared transactions are off in most servers: then the transaction has only failed.
+      expect(await rejection(tx.tryLock('orders'))).toMatchObject({
+        code: text.startsWith('PREPARE') ? expect.anything() : 'TRANSACTION_FAILED',
+      })
+      await tx.query('SELECT 1').catch(() => undefined)
+    }),
+  )
+  expect(kept).toMatchObject({ code: 'TRANSACTION_FAILED', retryable: false })
+  const free = await locks.tryAcquire('orders')
+  expect(free).not.toBeNull()
+  await free!.release()
+})
+
+test('a body may set savepoints and go back to them', async () => {
+  const locks = world.pool()
+  const held = await locks.transaction(async (tx) => {
+    await tx.lock('orders')
+    await tx.query('SAVEPOINT own')
+    await tx.query('nonsense').catch(() => undefined)
+    await tx.query('ROLLBACK TO SAVEPOINT own')
+    await tx.query('RELEASE SAVEPOINT own; SELECT 1')
+    return tx.tryLock('invoices')
+  })
+  expect(held).toBe(true)
+})

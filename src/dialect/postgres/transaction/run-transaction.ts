@@ -76,6 +76,7 @@ async function runOnce<T>(
     await direct.query(beginStatement(isolation, direct.hasClientCheck))
     const result = await ports.runTransacting(tx.locked, () => body(tx))
     await tx.end()
+    tx.assertOpen()
     // Constraints that are checked as late as here may wait for locks, as long as they like.
     tx.settle()
     await commit(direct)
@@ -83,7 +84,8 @@ async function runOnce<T>(
     return result
   } catch (error) {
     await tx.end()
-    await rollBack(connection, direct)
+    if (tx.isEndedByBody) connection.release()
+    else await rollBack(connection, direct)
     throw error
   } finally {
     tx.over()

@@ -1,5 +1,10 @@
 import type { Clock } from '../../../base/clock.js'
-import { ConnectionError, InvalidOptionError, LockReentryError } from '../../../base/errors.js'
+import {
+  ConnectionError,
+  InvalidOptionError,
+  LockReentryError,
+  TransactionFailedError,
+} from '../../../base/errors.js'
 import type { LockKey, LockMode } from '../../lock-key.js'
 import type { Queryable, QueryConfig, QueryResult } from '../../queryable.js'
 import { deadlocked, timedOut, type LockAttempt } from './lock-attempt.js'
@@ -17,6 +22,7 @@ import {
   LOCK_NOT_AVAILABLE,
   sqlState,
 } from '../connection/server-errors.js'
+import type { ServerConnection } from '../connection/server-connection.js'
 import { advisoryLocation, type PostgresKey } from '../keys/key.js'
 import { FIND_EQUALITY, IS_BUILT_IN } from './equality-sql.js'
 import { quoteTable, whereAll, type Condition } from './quoting.js'
@@ -54,7 +60,7 @@ export interface TransactionTools {
 /** A transaction that is open on `connection`; `direct` is the same without a look at what its statements leave behind. */
 export class PostgresTransaction implements LockTransaction {
   readonly #connection: Queryable
-  readonly #direct: Queryable
+  readonly #direct: Direct
   readonly #tools: TransactionTools
   readonly #locked = new Map<string, string>()
   /** The statements of one attempt stay together, and so does the way back when it fails. */
@@ -62,8 +68,10 @@ export class PostgresTransaction implements LockTransaction {
   /** An attempt has succeeded, and its savepoint and its time limit are still there. */
   #isUnsettled = false
   #isOver = false
+  /** The body has sent COMMIT or ROLLBACK itself: nothing is locked any more. */
+  #isEndedByBody = false
 
-  constructor(connection: Queryable, direct: Queryable, tools: TransactionTools) {
+  constructor(connection: Queryable, direct: Direct, tools: TransactionTools) {
     this.#connection = connection
     this.#direct = direct
     this.#tools = tools
@@ -82,7 +90,16 @@ export class PostgresTransaction implements LockTransaction {
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig): Promise<QueryResult<Row>>
   query<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
-    return this.#inTurn(() => this.#connection.query<Row>(textOrConfig as string, values))
+    return this.#inTurn(async () => {
+      try {
+        const result = await this.#connection.query<Row>(textOrConfig as string, values)
+        this.#lookForEnd(result)
+        return result
+      } catch (error) {
+        this.#lookForEnd(null)
+        throw error
+      }
+    })
   }
 
   async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
@@ -146,6 +163,18 @@ export class PostgresTransaction implements LockTransaction {
       timeoutMs: this.#timeout(options.timeoutMs, wait),
       holders: () => [TABLE_HOLDERS, [name, CONFLICTING_MODES[checked]]],
     })
+  }
+
+  get isEndedByBody(): boolean {
+    return this.#isEndedByBody
+  }
+
+  /** @throws {TransactionFailedError} the body has ended it */
+  assertOpen(): void {
+    if (!this.#isEndedByBody) return
+    const message =
+      'a statement of the body has ended the transaction, and its locks with it; what came before may be committed'
+    throw new TransactionFailedError(message, true)
   }
 
   /** For whoever opened it: nothing more is sent. */
@@ -235,6 +264,13 @@ export class PostgresTransaction implements LockTransaction {
     ]
   }
 
+  /** Several statements in one text have a list of results. A chained transaction is another one, without the locks. */
+  #lookForEnd(result: unknown): void {
+    const results = [result].flat() as readonly (Partial<QueryResult> | null)[]
+    const isCommitted = results.some((each) => each?.command === 'COMMIT')
+    if (isCommitted || !this.#direct.isInTransaction) this.#isEndedByBody = true
+  }
+
   async #explained(attempt: LockAttempt, error: unknown, waitedMs: number): Promise<unknown> {
     const state = sqlState(error)
     if (state === LOCK_NOT_AVAILABLE) return timedOut(this.#direct, attempt, waitedMs, error)
@@ -247,6 +283,7 @@ export class PostgresTransaction implements LockTransaction {
       return Promise.reject(new ConnectionError('this transaction is over', { retryable: false }))
     }
     const acted = this.#turn.then(() => {
+      this.assertOpen()
       this.settle()
       return act()
     })
@@ -256,6 +293,8 @@ export class PostgresTransaction implements LockTransaction {
 }
 
 const NOTHING = Promise.resolve()
+
+type Direct = Queryable & Pick<ServerConnection, 'isInTransaction'>
 
 /** What the statements of an attempt come to. */
 type Flight<Row> = [
