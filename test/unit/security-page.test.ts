@@ -20,7 +20,9 @@ test('each class of our advisory keys has a row', () => {
 })
 
 test('each table, sequence and channel of ours has a row', () => {
-  const sql = filesOf('src', '-sql.ts').map(({ path }) => read(path))
+  const sql = filesOf('src', '-sql.ts')
+    .filter(({ path }) => !path.startsWith('src/dialect/mysql/'))
+    .map(({ path }) => read(path))
   const made = sql.flatMap((text) =>
     [...text.matchAll(/CREATE (?:UNLOGGED )?(?:TABLE|SEQUENCE) IF NOT EXISTS lockpool\.(\w+)/g)].map(
       ([, name]) => name!,
@@ -41,6 +43,23 @@ test('functions have a row, and run with the rights of their caller under a sear
     expect(text).toContain('SET search_path = pg_catalog, pg_temp')
     expect(text).not.toContain('SECURITY DEFINER')
   }
+})
+
+test('on MariaDB and MySQL each table has a row, and procedures run with the rights of their caller', () => {
+  const cells = tableRows(section(read(PAGE), 'On MariaDB and MySQL'))
+    .map(([what]) => what!)
+    .join('\n')
+  const sql = filesOf('src/dialect/mysql', '-sql.ts').map(({ path }) => read(path))
+  const made = sql.flatMap((text) =>
+    [...text.matchAll(/CREATE TABLE IF NOT EXISTS (\w+)/g)].map(([, name]) => name!),
+  )
+  expect(made.length).toBeGreaterThanOrEqual(8)
+  for (const name of made) expect(cells, name).toContain(`\`${name}\``)
+  const all = sql.join('\n')
+  expect(all).not.toMatch(/CREATE (OR REPLACE )?(FUNCTION|TRIGGER|VIEW|EVENT)/)
+  const routines = all.split(/CREATE PROCEDURE (?=lockpool_)/).slice(1)
+  expect(routines.length).toBeGreaterThanOrEqual(5)
+  for (const routine of routines) expect(routine.split('BEGIN')[0]).toContain('SQL SECURITY INVOKER')
 })
 
 test('each row names the tests that hold it, and they are there', () => {
