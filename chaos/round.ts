@@ -53,6 +53,7 @@ export async function runRound(cluster: Cluster, order: RoundOrder): Promise<His
       startWorker({ url: pooler?.url ?? cluster.urlOf(database), pooler, folder, index: i, order }),
     ),
   )
+  await Promise.all(workers.map((worker) => worker.untilReady()))
   watch.begin()
   const strikes = await strikeFor(order, {
     random,

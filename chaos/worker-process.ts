@@ -18,6 +18,7 @@ export class WorkerProcess {
   readonly #url: string
   readonly #lives: { orders: Orders; endedAt: Moment | null; how: Life['how'] }[] = []
   #child: ChildProcess | null = null
+  #ready: Promise<unknown> = Promise.resolve()
   /** A pause is in force: to be lifted before anything else can be asked of it. */
   isPaused = false
 
@@ -59,7 +60,13 @@ export class WorkerProcess {
       life.endedAt = sharedNow()
       if (code !== 0 && life.how === 'exited') life.how = 'crashed'
     })
+    this.#ready = Promise.race([once(child, 'message'), once(child, 'exit')])
     this.#child = child
+  }
+
+  /** It has a lock session, or has given up to get one, or ended. */
+  async untilReady(): Promise<void> {
+    await this.#ready
   }
 
   /** Without a word to anybody. Resolves when it is dead. */

@@ -49,6 +49,9 @@ class Worker {
 
   async work(): Promise<void> {
     this.#journal.write({ what: 'started', leaseMs: this.#orders.leaseMs })
+    // What strikes before there is a session to strike shows nothing.
+    await this.#locks.ready().catch(() => undefined)
+    process.send?.('ready')
     const looking = setInterval(() => this.#look(), LOOK_MS)
     const counting = setInterval(() => this.#count(), COUNT_MS)
     await Promise.all(Array.from({ length: this.#orders.callers }, () => this.#call()))

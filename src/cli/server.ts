@@ -13,6 +13,8 @@ export interface ServerAddress {
   readonly url: string | undefined
   /** In `pg_stat_activity`. */
   readonly applicationName: string
+  /** Instead of the database of the address. */
+  readonly database?: string
 }
 
 /**
@@ -20,15 +22,30 @@ export interface ServerAddress {
  * call it only after the command line has been parsed.
  */
 export async function configOf(
-  { url, applicationName }: ServerAddress,
+  { url, applicationName, database }: ServerAddress,
   { err }: Terminal,
 ): Promise<ClientConfig | number> {
   const source = connectionSource(url, process.env)
   const { clientConfig, readConnection } = await import('../dialect/postgres/config/connection-config.js')
   const { settings, problem } = readConnection(source?.url)
-  if (problem === null) return clientConfig(settings, applicationName)
+  if (problem === null) {
+    const config = clientConfig(settings, applicationName)
+    const chosen = database === undefined ? config : inDatabase(config, database)
+    if (chosen !== null) return chosen
+    err.write('lockpool: --database needs an address that begins with postgres://\n')
+    return EXIT.config
+  }
   err.write(`lockpool: ${source === null ? problem : problem.replace('"connection"', source.source)}\n`)
   return EXIT.config
+}
+
+/** An address wins over a name next to it, so the name goes into the address. Null: it has another form. */
+function inDatabase(config: ClientConfig, database: string): ClientConfig | null {
+  const { connectionString } = config
+  if (connectionString === undefined) return { ...config, database }
+  const [, server, rest] = /^(postgres(?:ql)?:\/\/[^/?#]*)[^?#]*(.*)$/s.exec(connectionString) ?? []
+  if (server === undefined) return null
+  return { ...config, connectionString: `${server}/${encodeURIComponent(database)}${rest!}` }
 }
 
 /** The time limit for a server that accepts a connection and then does not answer. */

@@ -219,3 +219,27 @@ test('a longer lease waits for replicas that are known of', async () => {
     await world.database.query(`SELECT pg_drop_replication_slot('a_replica')`)
   }
 })
+
+test('install makes a database of its own for locks, once, and installs there', async () => {
+  const name = `locks of ${new URL(world.database.url).pathname.slice(1)}`
+  try {
+    for (let times = 0; times < 2; times++) {
+      expect(onDatabase('install', '--backend', 'table', '--database', name)).toMatchObject({
+        status: 0,
+        stdout: `lockpool: schema lockpool is installed in database ${name}\n`,
+      })
+    }
+    expect(await objects()).toEqual([])
+    const url = new URL(world.database.url)
+    url.pathname = `/${encodeURIComponent(name)}`
+    const locks = world.pool({ connection: url.href, backend: 'table', namespace: 'of its own' })
+    await locks.withLock('orders', async () => undefined)
+    await locks.close()
+  } finally {
+    await world.database.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)
+  }
+  expect(onDatabase('install', '--database', name, '--print')).toMatchObject({
+    status: 64,
+    stderr: expect.stringContaining('--print'),
+  })
+})

@@ -1,10 +1,11 @@
 import { systemClock } from '../../base/clock.js'
+import { printable } from '../../base/printable.js'
 import { administer, ERRAND_FLAGS, type Errand, type ErrandFlags } from '../administer.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { parseDuration } from '../durations.js'
-import { exitRows } from '../exit-codes.js'
-import { listFlag, toggle, type Flag } from '../flags.js'
+import { EXIT, exitRows } from '../exit-codes.js'
+import { listFlag, toggle, type Flag, type FlagValues } from '../flags.js'
 import {
   CREATE_KEY_NAMES,
   CREATE_OBJECTS,
@@ -24,14 +25,18 @@ import {
   CREATE_TABLES,
   tableGrantsTo,
 } from '../../dialect/postgres/table/schema-sql.js'
+import { makeDatabase } from '../../dialect/postgres/schema/make-database.js'
 import { decideStrictLease } from '../../dialect/postgres/fencing/strict-lease.js'
 import { within } from '../../dialect/postgres/timeline/timeline-sql.js'
+import { withServer } from '../server.js'
+import type { Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
 type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'role', Flag<readonly string[]>>> &
   Readonly<Record<'no-key-names', Flag<true>>> &
   Readonly<Record<'backend', Flag<'advisory' | 'table'>>> &
+  Readonly<Record<'database', Flag<string>>> &
   Readonly<Record<'strict-lease', Flag<number>>> &
   ErrandFlags
 
@@ -51,6 +56,14 @@ const FLAGS: InstallFlags = {
     default: 'advisory',
     expects: 'advisory or table',
     read: (text) => (text === 'advisory' || text === 'table' ? text : null),
+  },
+  database: {
+    value: 'NAME',
+    meaning:
+      'the database to install in; it is created if it does not exist. Dumps and reports of other databases do not slow down the locks in it',
+    default: 'the database of the address',
+    expects: 'the name of a database, of 1 to 63 bytes',
+    read: (text) => (Buffer.byteLength(text) > 0 && Buffer.byteLength(text) <= 63 ? text : null),
   },
   'strict-lease': {
     value: 'DURATION',
@@ -93,6 +106,25 @@ function statementsFor({ backend, keyNames, roles }: Wanted): readonly string[] 
   ]
 }
 
+function makeFirst(database: string, url: string | undefined, terminal: Terminal): Promise<number> {
+  return withServer({ url, applicationName: 'lockpool install' }, terminal, async (connection) => {
+    await makeDatabase(connection, database)
+    return EXIT.ok
+  })
+}
+
+function checkFlags({ print, database, 'strict-lease': leaseMs }: FlagValues<InstallFlags>): void {
+  if (print !== true) return
+  if (leaseMs !== undefined)
+    throw new UsageError(
+      '--strict-lease and --print exclude each other: raising the lease has to check the replicas',
+    )
+  if (database !== undefined)
+    throw new UsageError(
+      '--database and --print exclude each other: a database cannot be created in a transaction',
+    )
+}
+
 export const command: Command<InstallFlags> = {
   usage: '[FLAGS]',
   description: [
@@ -107,6 +139,7 @@ export const command: Command<InstallFlags> = {
     ['lockpool install --strict-lease 60s', 'before strict pools use a longer "leaseMs"'],
     ['lockpool install --json', 'in a pipeline, for a program'],
     ['lockpool install --backend table --role app', 'for pools behind a pooler in transaction mode'],
+    ['lockpool install --backend table --database locks --role app', 'the same in a database of its own'],
   ],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
@@ -115,21 +148,23 @@ export const command: Command<InstallFlags> = {
     const keyNames = flags['no-key-names'] !== true
     const { backend = 'advisory' } = flags
     const leaseMs = flags['strict-lease']
-    if (leaseMs !== undefined && flags.print === true)
-      throw new UsageError(
-        '--strict-lease and --print exclude each other: raising the lease has to check the replicas',
-      )
+    checkFlags(flags)
+    const { database } = flags
+    const made = database === undefined ? EXIT.ok : await makeFirst(database, flags.url, terminal)
+    if (made !== EXIT.ok) return made
     const errand: Errand = {
+      ...(database === undefined ? {} : { database }),
       url: flags.url,
       applicationName: 'lockpool install',
       first: within(LONGEST_WAIT_MS, queueUp(20)),
       statements: statementsFor({ backend, keyNames, roles }),
-      done: 'lockpool: schema lockpool is installed',
+      done: `lockpool: schema lockpool is installed${database === undefined ? '' : ` in database ${printable(database)}`}`,
       facts: {
         installed: true,
         schema: 'lockpool',
         roles,
         keyNames,
+        ...(database === undefined ? {} : { database }),
         ...(backend === 'table' ? { backend } : {}),
         ...(leaseMs === undefined ? {} : { strictLeaseMs: leaseMs }),
       },

@@ -1,6 +1,6 @@
 import { ConnectionError } from '../../base/errors.js'
 import type { Holding, LockLink, TableUse } from '../dialect.js'
-import type { KeyCode } from '../lock-key.js'
+import type { KeyCode, LockMode } from '../lock-key.js'
 import {
   SAID,
   type Answer,
@@ -53,6 +53,7 @@ export class RowLink implements LockLink {
     this.#member = member
     this.#known = new KnownRows(facts.floor)
     this.#waits = waits
+    if (facts.secret !== null) waits.trust(String(member.id), facts.secret)
     this.#asker = new RowAsker(member, this.#known)
     this.#permits = new RowPermits(
       member,
@@ -102,19 +103,22 @@ export class RowLink implements LockLink {
     return { answers: answers.join(''), token: null, tokens, delaysMs: null }
   }
 
-  /** What is asked of a row, or of a key without one. Null: it is known what the answer is. */
-  #asked(operation: LockOperation): Asked | null {
+  /** What is asked of a row, or of a key without one; or what is known without asking. */
+  #asked(operation: LockOperation): Asked | Known {
     const key = operation.key as RowKey
     const { kind, mode } = operation
     const held = this.#held.get(key)
-    if ((kind === 'retry' || kind === 'poll') && this.#isKnownToWait(operation)) return null
+    if (kind === 'retry' || kind === 'poll') {
+      const known = this.#knownOf(operation)
+      if (known !== null) return known
+    }
     const gives = GIVES.has(kind)
     if (gives) {
-      if (held === null || held.mode !== mode) return null
+      if (held === null || held.mode !== mode) return UNCHANGED
       held.isParting = true
     }
     const code = codeOf(operation, held !== null || this.#known.has(key))
-    if (code === null) return null
+    if (code === null) return UNCHANGED
     const pass = code === CODE.waitExclusive ? (this.#waits.of(key.id)?.passToken ?? null) : null
     return {
       operation: operation as Asked['operation'],
@@ -123,23 +127,24 @@ export class RowLink implements LockLink {
     }
   }
 
-  /** It stands among the waiters, and is told when it is its turn: asking before that would be a write for nothing. */
-  #isKnownToWait({ key, mode }: LockOperation): boolean {
+  /** A waiter is told when it is its turn, or that it has the lock: asking would be a write for nothing. */
+  #knownOf({ key, mode }: LockOperation): Known | null {
     const wait = this.#waits.of(key.id)
-    if (wait === undefined || wait.mode !== mode || wait.memberId !== String(this.serverId)) return false
-    if (this.#waits.isWatched && !wait.isRung) return true
+    if (wait === undefined || wait.mode !== mode || wait.memberId !== String(this.serverId)) return null
+    if (wait.given !== null) return { known: { flags: FLAG.owns, token: wait.given } }
+    if (this.#waits.isWatched && !wait.isRung) return UNCHANGED
     wait.isRung = false
-    return false
+    return null
   }
 
-  async #tell(asked: readonly (Asked | null)[]): Promise<(Told | null | 'again')[]> {
-    const wanted = asked.filter((each) => each !== null)
+  async #tell(asked: readonly (Asked | Known)[]): Promise<(Told | null | 'again')[]> {
+    const wanted = asked.filter((each) => 'code' in each)
     const { floor } = this.#known
     const told = wanted.length === 0 ? [] : await this.#asker.ask(wanted)
     const isOther = floor !== this.#known.floor
     let at = 0
     return asked.map((each) => {
-      if (each === null) return null
+      if ('known' in each) return each.known
       const answer = told[at++]!
       if (answer !== null) return answer
       // A row that was to be new is there already; or one that was known has been removed.
@@ -156,9 +161,14 @@ export class RowLink implements LockLink {
       this.#waits.remove(key)
     } else if (GIVES.has(kind)) this.#held.delete(key)
     if (kind === 'leave' || kind === 'release') this.#waits.remove(key)
-    if (isStillWaiting(operation, answer))
-      this.#waits.add({ key, mode, memberId: String(this.serverId), isSemaphore: false })
+    if (isStillWaiting(operation, answer)) this.#wait(key, mode, told)
     return answer
+  }
+
+  #wait(key: RowKey, mode: LockMode, told: Told | null): void {
+    const since = told === null ? null : BigInt(told.token)
+    const before = told?.others ?? null
+    this.#waits.add({ key, mode, memberId: String(this.serverId), isSemaphore: false, since, before })
   }
 
   permits(operation: PermitOperation): Promise<PermitReply> {
@@ -278,7 +288,13 @@ export class RowLink implements LockLink {
   }
 
   async detach(): Promise<void> {
+    const keys = [...this.#waits.all].filter(({ memberId }) => memberId === String(this.serverId))
     this.#waits.forget(String(this.serverId))
+    // A waiter that has gone could be given the lock.
+    await this.#all(
+      keys.map(({ key }) => key),
+      CODE.drop,
+    )
     await this.#member.leave()
   }
 
@@ -293,10 +309,19 @@ export interface RowFacts {
   readonly server: ServerName
   /** See `KnownRows`. */
   readonly floor: string
+  /** Of the row of the member; null where locks are not given by notification. */
+  readonly secret: string | null
   readonly keepsNames: boolean
   readonly shortfall: string | null
   readonly noFencing: string | null
 }
+
+/** What is known without asking. Null: the row is as it was. */
+interface Known {
+  readonly known: Told | null
+}
+
+const UNCHANGED: Known = { known: null }
 
 /** A key is asked for as new, then as known, and once more if rows were removed meanwhile. */
 const MOST_ROUNDS = 20

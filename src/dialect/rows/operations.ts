@@ -50,6 +50,8 @@ export interface Asked {
 export interface Told {
   readonly flags: number
   readonly token: string
+  /** Of a waiter, how many others wait; left out where the database does not say. */
+  readonly others?: number
 }
 
 /** What a row that an operation has made is like. */

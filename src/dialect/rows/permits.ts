@@ -79,7 +79,14 @@ export class RowPermits {
     if (asked.length > 0) await this.#ask(asked)
     const taken = await this.#takeSlots(operation)
     if (taken.length < operation.atMost) {
-      this.#waits.add({ key, mode: 'exclusive', memberId: String(this.#member.id), isSemaphore: true })
+      this.#waits.add({
+        key,
+        mode: 'exclusive',
+        memberId: String(this.#member.id),
+        isSemaphore: true,
+        since: null,
+        before: null,
+      })
       return { taken, said: 'waiting', missing: [] }
     }
     await this.#ask([this.#asked(key, CODE.leave)])

@@ -6,6 +6,8 @@ export interface PlaceRow {
   readonly token: string
   readonly is_unowned: boolean
   readonly is_unread: boolean
+  /** A member; null: none, or the database never gives a lock to a waiter by itself. */
+  readonly owner: string | null
   readonly waiters: string | null
 }
 
@@ -30,12 +32,17 @@ export function placeOf({ memberId, mode, isSemaphore }: Wait, row: PlaceRow | n
   return { place: waiters.slice(0, at).filter(isWriter).length, isFree: row.is_unowned }
 }
 
-/** Of those that are woken: the first, if it is a writer, or all readers before the first writer. */
-export function isAmongFirst({ memberId, mode, isSemaphore }: Wait, waiters: readonly string[]): boolean {
-  if (isSemaphore) return waiters.includes(memberId)
-  if (mode === 'exclusive') return waiters[0] === memberId
-  const at = waiters.indexOf(`-${memberId}`)
-  return at >= 0 && !waiters.slice(0, at).some(isWriter)
+/**
+ * Whether the release has given it the lock. The token has grown since it began to wait: a row as it was before that, on a
+ * server that is behind, would say the same of an earlier hold.
+ */
+export function isGivenTo(wait: Wait, { owner, token }: PlaceRow): boolean {
+  return owner === wait.memberId && mayBeGiven(wait, token)
+}
+
+/** Whether this token can be that with which it is given the lock. */
+export function mayBeGiven({ mode, isSemaphore, since }: Wait, token: string): boolean {
+  return mode === 'exclusive' && !isSemaphore && since !== null && BigInt(token) > since
 }
 
 function isWriter(waiter: string): boolean {

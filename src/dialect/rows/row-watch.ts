@@ -2,40 +2,36 @@ import { backoffDelay, type Backoff } from '../../base/backoff.js'
 import { systemClock, type Cancel } from '../../base/clock.js'
 import type { Random } from '../../base/random.js'
 import type { ListeningConnection, NotificationHandlers } from '../dialect.js'
-import { TOKEN_STEP } from '../lock-operation.js'
-import { isAmongFirst, placeOf, type PlaceRow } from './place.js'
+import { HeardMembers } from './heard-members.js'
+import { nextLookMs, Paces } from './pace.js'
+import { isGivenTo, mayBeGiven, placeOf, type PlaceRow } from './place.js'
+import { isProof } from './proof.js'
 import type { Wait, Waits } from './waits.js'
 
-/** Between two looks at a key: per place before ours, and more the longer nothing happens there. */
-const LOOK: Backoff = { firstMs: 4, factor: 1.4, capMs: 1000, jitter: 0.25 }
+/** Until the first look at a key, where nothing is known of the place. */
+const FIRST_LOOK_MS = 4
 
-/** The same where notifications are heard, for what was missed, and for holders that died. */
+/** Where notifications are heard: for what was missed, and for holders that died. */
 const LOOK_BESIDE: Backoff = { firstMs: 250, factor: 1.5, capMs: 1000, jitter: 0.25 }
+
+/** Looks are shared by all keys that are due within this time, and spread by this part. */
+const TOGETHER_MS = 1
+const JITTER = 0.25
 
 /** A lock that is free and that the first waiter does not take for so long may be taken by the next: it may be dead, or paused. */
 const PASS_AFTER_MS = 250
 
-/** Whose place is that, or before, listens. */
-const NEAR = 1
-const LINGER_MS = 300
+/** A key, a token, and a proof of 64 digits. */
+const LONGEST_PAYLOAD = 120
 
-const MOST_PACES = 1000
+/** Notifications for keys of which it is not known yet that they are waited for. */
+const MOST_EARLY = 1000
 
-/** Who stands further back looks again when that part of the time should have passed that those before it need. */
-const SOON = 0.7
-
-/** How quickly a key goes from one to the next. */
-interface Pace {
-  token: string
-  /** When it was first seen with this token. */
-  tokenAt: number
-  /** How long a turn has taken of late, as far as that can be seen. */
-  turnMs: number
-}
-
-interface Watched extends Pace {
+interface Watched {
   /** How many stand before us, at the last look. */
   place: number
+  turnMs: number
+  token: string
   /** When the key was first seen to be free with this token; null while it is not. */
   freeSince: number | null
   looks: number
@@ -52,16 +48,16 @@ export interface Looker {
   onEnd(ended: (cause: Error) => void): () => void
 }
 
-/** Where notifications come from, if there are any. */
+/** Where notifications come from, if there are any. Each member has its own. */
 export interface NotificationSource {
-  /** Begins or ends. What was said before is not heard. */
-  hear(isNeeded: boolean): Promise<void>
-  /** `key waiter waiter ...`: anybody may say so. Answers how not to be told. */
-  onNotified(notified: (payload: string) => void): () => void
+  /** Begins and ends for some members. What was said before is not heard. */
+  hear(begin: readonly string[], end: readonly string[]): Promise<void>
+  /** `key`, or `key token proof` where the member has been given it. Answers how not to be told. */
+  onNotified(notified: (memberId: string, payload: string) => void): () => void
   check(): Promise<void>
   onEnd(ended: (cause: Error) => void): () => void
-  /** It hears no more. `isHearing` says whether it does now. */
-  stop(isHearing: boolean): Promise<void>
+  /** It hears no more: of these members it does now. */
+  stop(heard: readonly string[]): Promise<void>
   /** Something has ended it, or the connection beside it. */
   destroy(): void
 }
@@ -84,10 +80,9 @@ export class RowWatch implements ListeningConnection {
   readonly #ports: WatchPorts
   readonly #watched = new Map<Wait, Watched>()
   readonly #forget: (() => void)[] = []
-  readonly #paces = new Map<string, Pace>()
-  #hears = false
-  #isSwitching = false
-  #neededAt = -Infinity
+  readonly #paces = new Paces()
+  readonly #heard = new HeardMembers()
+  readonly #early = new Map<string, string>()
   #cancel: Cancel | null = null
   #isLooking = false
   #isStopped = false
@@ -122,7 +117,7 @@ export class RowWatch implements ListeningConnection {
 
   async stop(): Promise<void> {
     this.#end()
-    await this.#source?.stop(this.#hears)
+    await this.#source?.stop(this.#heard.all)
   }
 
   #ended(cause: Error): void {
@@ -141,36 +136,48 @@ export class RowWatch implements ListeningConnection {
     for (const forget of this.#forget.splice(0)) forget()
   }
 
-  /** The first look tells where it stands, and finds what was said before anybody listened for it. */
+  /** Where its place is known, the first look comes when its turn is near. */
   #add(wait: Wait): void {
     const now = systemClock.now()
-    const dueAt = now + backoffDelay(LOOK, 0, this.#ports.random)
-    const pace = this.#paces.get(wait.key.id) ?? { token: '', tokenAt: now, turnMs: LOOK.firstMs }
-    this.#watched.set(wait, { ...pace, place: 0, freeSince: null, looks: 0, dueAt })
+    const token = wait.since === null ? '' : String(wait.since)
+    const { turnMs } = this.#paces.saw(wait.key.id, token, now)
+    const place = wait.before ?? 0
+    const watched = { place, turnMs, token, freeSince: null, looks: 0, dueAt: now + FIRST_LOOK_MS }
+    this.#watched.set(wait, watched)
+    if (wait.before !== null) watched.dueAt = this.#nextLook(wait, watched, now)
+    const which = earlyOf(wait.memberId, wait.key.bits)
+    const early = this.#early.get(which)
+    if (early !== undefined) {
+      this.#early.delete(which)
+      this.#heardOf(wait, watched, early)
+    }
+    this.#mindSource(now)
     this.#plan()
   }
 
-  #remember(wait: Wait, { token, tokenAt, turnMs }: Watched): void {
-    if (this.#paces.size >= MOST_PACES) this.#paces.clear()
-    this.#paces.set(wait.key.id, { token, tokenAt, turnMs })
+  #nextLook(wait: Wait, watched: Watched, now: number): number {
+    const { random } = this.#ports
+    if (this.#heard.has(wait.memberId)) return now + backoffDelay(LOOK_BESIDE, watched.looks++, random)
+    const pace = this.#paces.saw(wait.key.id, watched.token, now)
+    return now + nextLookMs(pace, watched.place, now) * (1 + JITTER * random.next())
   }
 
-  /**
-   * Every session that listens is woken by every notification, whoever that is for. So only those listen whose turn is near;
-   * and for a while longer, because beginning and ending are statements as well.
-   */
+  /** What was said before is found by a look. */
   #mindSource(now: number): void {
-    if (this.#source === null || this.#isSwitching || this.#isStopped) return
-    for (const { place } of this.#watched.values()) if (place <= NEAR) this.#neededAt = now
-    const isNeeded = now - this.#neededAt < LINGER_MS
-    if (isNeeded === this.#hears) return
-    this.#isSwitching = true
-    this.#source.hear(isNeeded).then(
+    const source = this.#source
+    if (source === null || this.#isStopped) return
+    const change = this.#heard.next(this.#watched, now)
+    if (change === null) return
+    source.hear(change.begin, change.end).then(
       () => {
-        this.#hears = isNeeded
-        this.#isSwitching = false
-        // What was said before is found by a look.
-        if (isNeeded) for (const watched of this.#watched.values()) watched.dueAt = systemClock.now()
+        this.#heard.changed(change)
+        const at = systemClock.now()
+        for (const [wait, watched] of this.#watched) {
+          if (change.begin.includes(wait.memberId)) watched.dueAt = at
+          else if (change.end.includes(wait.memberId))
+            watched.dueAt = Math.min(watched.dueAt, this.#nextLook(wait, watched, at))
+        }
+        this.#mindSource(at)
         this.#plan()
       },
       (error: unknown) => this.#ended(error as Error),
@@ -187,7 +194,9 @@ export class RowWatch implements ListeningConnection {
       else dueAt = Math.min(dueAt, watched.dueAt)
     }
     if (dueAt === Infinity) return
-    this.#cancel = systemClock.after(Math.max(dueAt - systemClock.now(), 1), () => void this.#look())
+    const leftMs = dueAt - systemClock.now()
+    if (leftMs <= 0) void this.#look()
+    else this.#cancel = systemClock.after(leftMs, () => void this.#look())
   }
 
   async #look(): Promise<void> {
@@ -198,7 +207,11 @@ export class RowWatch implements ListeningConnection {
       const keys = due.map(([wait]) => wait.key.bits)
       const rows = await this.#looker.places(keys, this.#ports.waits.dead())
       const byKey = new Map(rows.map((row) => [row.key, row]))
-      for (const [wait, watched] of due) this.#saw(wait, watched, byKey.get(wait.key.bits) ?? null)
+      for (const [wait, watched] of due) {
+        // A wait for the same key that came meanwhile is another one.
+        if (this.#ports.waits.of(wait.key.id) === wait)
+          this.#saw(wait, watched, byKey.get(wait.key.bits) ?? null)
+      }
       this.#mindSource(systemClock.now())
     } catch (error) {
       if (!this.#isStopped) this.#ended(error as Error)
@@ -210,38 +223,37 @@ export class RowWatch implements ListeningConnection {
 
   /** Those that are due, and those that nearly are, so that they share a statement. */
   #due(): [Wait, Watched][] {
-    const now = systemClock.now() + 2
+    const now = systemClock.now()
     const due: [Wait, Watched][] = []
     for (const [wait, watched] of this.#watched) {
       if (this.#ports.waits.of(wait.key.id) !== wait) this.#watched.delete(wait)
-      else if (watched.dueAt <= now) due.push([wait, watched])
+      else if (watched.dueAt <= now + TOGETHER_MS) {
+        // Unless the look says otherwise, or something is said meanwhile.
+        watched.dueAt = Infinity
+        due.push([wait, watched])
+      }
     }
     return due
   }
 
   #saw(wait: Wait, watched: Watched, row: PlaceRow | null): void {
     const now = systemClock.now()
+    const isNewer = watched.dueAt <= now
     const { place, isFree } = placeOf(wait, row)
     watched.place = place
     const token = row?.token ?? ''
     if (token !== watched.token) {
-      watched.turnMs = turnOf(watched, token, now)
       watched.token = token
-      watched.tokenAt = now
       watched.looks = 0
       watched.freeSince = null
-      this.#remember(wait, watched)
     }
+    watched.turnMs = this.#paces.saw(wait.key.id, token, now).turnMs
     watched.freeSince = isFree ? (watched.freeSince ?? now) : null
-    const backoff = this.#hears && place <= NEAR ? LOOK_BESIDE : LOOK
-    watched.dueAt =
-      now +
-      Math.min(
-        Math.max(backoffDelay(backoff, watched.looks++, this.#ports.random), place * watched.turnMs * SOON),
-        backoff.capMs * 1.25,
-      )
-    if (!isFree || this.#ports.waits.of(wait.key.id) !== wait) return
-    const isPassing = place > 0 && watched.freeSince !== null && now - watched.freeSince >= PASS_AFTER_MS
+    // What was said while the look was under way may be newer than it.
+    if (!isNewer) watched.dueAt = this.#nextLook(wait, watched, now)
+    if (!isFree) return
+    if (row !== null && isGivenTo(wait, row)) wait.given = row.token
+    const isPassing = place > 0 && now - watched.freeSince! >= PASS_AFTER_MS
     if (place > 0 && !isPassing) {
       watched.dueAt = Math.min(watched.dueAt, now + PASS_AFTER_MS / 2 + 10 * place)
       return
@@ -250,14 +262,30 @@ export class RowWatch implements ListeningConnection {
     this.#ring(wait)
   }
 
-  /** `key waiter waiter ...`: anybody may say so, and the worst that comes of it is an attempt. */
-  readonly #notified = (payload: string): void => {
-    if (payload.length > 400) return
+  readonly #notified = (memberId: string, payload: string): void => {
+    if (payload.length > LONGEST_PAYLOAD) return
     this.#ports.handlers.onPublicMessage()
-    const [bits, ...waiters] = payload.split(' ')
-    for (const wait of this.#ports.waits.all) {
-      if (wait.key.bits === bits && isAmongFirst(wait, waiters)) this.#ring(wait)
+    this.#heard.isOfUse(systemClock.now())
+    const bits = payload.split(' ', 1)[0]!
+    const found = [...this.#watched].find(([wait]) => wait.key.bits === bits && wait.memberId === memberId)
+    if (found !== undefined) return this.#heardOf(found[0], found[1], payload)
+    // The answer that it waits may still be on its way, on another connection.
+    if (this.#early.size >= MOST_EARLY) this.#early.clear()
+    this.#early.set(earlyOf(memberId, bits), payload)
+  }
+
+  /** It is believed with a proof alone. Otherwise the row is looked at, or asked for. */
+  #heardOf(wait: Wait, watched: Watched, payload: string): void {
+    const [bits, token, proof] = payload.split(' ') as [string, string?, string?]
+    if (token === undefined) return this.#ring(wait)
+    const secret = this.#ports.waits.secretOf(wait.memberId)
+    if (/^\d{1,19}$/.test(token) && isProof(secret, bits, token, proof) && mayBeGiven(wait, token)) {
+      wait.given = token
+      watched.dueAt = Infinity
+      return this.#ring(wait)
     }
+    watched.dueAt = systemClock.now()
+    this.#plan()
   }
 
   #ring(wait: Wait): void {
@@ -266,9 +294,6 @@ export class RowWatch implements ListeningConnection {
   }
 }
 
-/** Each grant raises the token of a row by one step. */
-function turnOf({ token, tokenAt, turnMs }: Watched, now: string, at: number): number {
-  if (token === '' || now === '') return turnMs
-  const turns = Number((BigInt(now) - BigInt(token)) / BigInt(TOKEN_STEP))
-  return turns < 1 ? turnMs : (turnMs + (at - tokenAt) / turns) / 2
+function earlyOf(memberId: string, bits: string): string {
+  return `${memberId} ${bits}`
 }

@@ -45,6 +45,8 @@ const READER_WAITS_HERE = `coalesce($5::bigint {=} ANY (l.waiters), false)`
 const OTHERS = `pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $4::bigint), $5::bigint)`
 const IS_AWAITED = `coalesce(pg_catalog.cardinality(${OTHERS}) {>} 0, false)`
 
+const IS_MINE = `coalesce(l.owner {=} $4::bigint, false)`
+
 const IS_MY_TURN = `(${IS_UNAWAITED} OR l.waiters[1] {=} $4::bigint)`
 const FREE_FOR_WRITER = `(${IS_UNOWNED} AND ${IS_UNREAD} AND ${IS_MY_TURN})`
 const FREE_PAST_FIRST = `(${IS_UNOWNED} AND ${IS_UNREAD} AND (${IS_MY_TURN} OR l.token {=} o.t))`
@@ -52,9 +54,11 @@ const FREE_FOR_READER = `(${IS_UNOWNED} AND (${NO_WRITER_WAITS} OR l.waiters[1] 
 
 const is = (...codes: number[]): string => `(${codes.map((code) => `o.c {=} ${code}`).join(' OR ')})`
 
+/** A waiter may have been given it already. */
 const TAKES = `CASE
-  WHEN ${is(CODE.tryExclusive, CODE.waitExclusive)} THEN ${FREE_FOR_WRITER}
-  WHEN ${is(CODE.passExclusive)} THEN ${FREE_PAST_FIRST}
+  WHEN ${is(CODE.tryExclusive)} THEN ${FREE_FOR_WRITER}
+  WHEN ${is(CODE.waitExclusive)} THEN ${FREE_FOR_WRITER} OR ${IS_MINE}
+  WHEN ${is(CODE.passExclusive)} THEN ${FREE_PAST_FIRST} OR ${IS_MINE}
   ELSE false END`
 
 const READS_ALONG = `CASE
@@ -65,19 +69,43 @@ const READS_ALONG = `CASE
 const withWriter = `CASE WHEN ${WRITER_WAITS_HERE} THEN l.waiters ELSE pg_catalog.array_append(${OTHERS}, $4::bigint) END`
 const withReader = `CASE WHEN ${READER_WAITS_HERE} THEN l.waiters ELSE pg_catalog.array_append(${OTHERS}, $5::bigint) END`
 
+/** Whoever gives up something, or does not want it any more. */
+const GIVES = is(
+  CODE.releaseExclusive,
+  CODE.releaseShared,
+  CODE.leave,
+  CODE.clearIntent,
+  CODE.yield,
+  CODE.drop,
+)
+
+/**
+ * The same statement gives the lock to the first waiter, if that is a writer that is not known to be dead: it needs no
+ * statement of its own then, and no other process can be faster. For readers the lock is kept, and they come for it.
+ */
+const NEXT = `(CASE WHEN ${is(CODE.releaseExclusive, CODE.releaseShared)} THEN l.waiters ELSE ${OTHERS} END)`
+const IS_GIVEN_UP = `(${IS_UNOWNED} OR ${IS_MINE} AND ${is(CODE.releaseExclusive, CODE.yield, CODE.leave, CODE.drop)})`
+const IS_LEFT_UNREAD = `(l.readers IS NULL OR CASE WHEN ${is(CODE.releaseShared, CODE.drop)}
+        THEN pg_catalog.array_remove(l.readers, $4::bigint) ELSE l.readers END {<@} $7::bigint[])`
+const PASSES = `(${GIVES} AND l.waiters IS NOT NULL AND (${NEXT})[1] {>} 0 AND NOT (${NEXT})[1] {=} ANY ($7::bigint[])
+        AND ${IS_GIVEN_UP} AND ${IS_LEFT_UNREAD})`
+
 const CHANGES = `
     owner = CASE
       WHEN ${TAKES} THEN $4::bigint
+      WHEN ${PASSES} THEN (${NEXT})[1]
       WHEN ${READS_ALONG} OR ${is(CODE.releaseExclusive)} THEN NULL
       WHEN ${is(CODE.yield)} AND ${IS_AWAITED} THEN NULL
-      WHEN ${is(CODE.drop)} AND l.owner {=} $4::bigint THEN NULL
+      WHEN ${is(CODE.drop, CODE.leave)} AND l.owner {=} $4::bigint THEN NULL
       ELSE l.owner END,
     readers = CASE
-      WHEN ${TAKES} THEN NULL
+      WHEN ${TAKES} OR ${PASSES} THEN NULL
       WHEN ${READS_ALONG} AND NOT ${READS} THEN pg_catalog.array_append(l.readers, $4::bigint)
       WHEN ${is(CODE.releaseShared, CODE.drop)} THEN pg_catalog.array_remove(l.readers, $4::bigint)
       ELSE l.readers END,
     waiters = CASE
+      WHEN ${PASSES} AND ${is(CODE.yield)} THEN pg_catalog.array_append((${NEXT})[2:], $4::bigint)
+      WHEN ${PASSES} THEN (${NEXT})[2:]
       WHEN ${is(CODE.passExclusive)} AND ${TAKES} AND NOT ${IS_MY_TURN} THEN (${OTHERS})[2:]
       WHEN ${TAKES} OR ${READS_ALONG} OR ${is(CODE.leave, CODE.clearIntent, CODE.drop)} THEN ${OTHERS}
       WHEN ${is(CODE.waitExclusive, CODE.passExclusive, CODE.queue, CODE.setIntent)} THEN ${withWriter}
@@ -85,7 +113,7 @@ const CHANGES = `
       WHEN ${is(CODE.yield)} AND ${IS_AWAITED} THEN pg_catalog.array_append(${OTHERS}, $4::bigint)
       ELSE l.waiters END,
     token = l.token {+} CASE
-      WHEN ${TAKES} OR ${READS_ALONG} OR ${is(CODE.join, CODE.rejoin)} THEN ${TOKEN_STEP}
+      WHEN ${TAKES} OR ${PASSES} OR ${READS_ALONG} OR ${is(CODE.join, CODE.rejoin)} THEN ${TOKEN_STEP}
       WHEN ${is(CODE.yield)} AND NOT ${IS_AWAITED} THEN ${TOKEN_STEP}
       ELSE 0 END`
 
@@ -105,11 +133,13 @@ const IS_CHANGED = `CASE
     WHEN ${is(CODE.leave, CODE.clearIntent, CODE.drop, CODE.look)} THEN true
     ELSE false END`
 
+const WAITS = `(${WRITER_WAITS_HERE} OR ${READER_WAITS_HERE})`
+
 const FLAGS = `
     CASE WHEN l.owner {=} $4::bigint THEN ${FLAG.owns} ELSE 0 END
       {+} CASE WHEN ${READS} THEN ${FLAG.reads} ELSE 0 END
-      {+} CASE WHEN ${WRITER_WAITS_HERE} OR ${READER_WAITS_HERE} THEN ${FLAG.waits} ELSE 0 END
-      {+} CASE WHEN ${IS_AWAITED} THEN ${FLAG.isAwaited} ELSE 0 END
+      {+} CASE WHEN ${WAITS} THEN ${FLAG.waits} ELSE 0 END
+      {+} CASE WHEN ${IS_AWAITED} OR ${GIVES} AND l.owner {<>} $4::bigint THEN ${FLAG.isAwaited} ELSE 0 END
       {+} CASE WHEN ${IS_UNOWNED} THEN ${FLAG.isFree} ELSE 0 END`
 
 /** A row that is new is free. One that is there after all is not told of, and asked again as one that is known. */
@@ -128,39 +158,56 @@ made AS (
   RETURNING l.key, l.token
 )`
 
-/** The channel on which the first waiters of a key hear that it was given up. */
-export const TABLE_CHANNEL = 'lockpool_table_1'
+/**
+ * A member hears on a channel of its own, of which `member` is the id: a session is woken by every notification in its database,
+ * but only what is for it reaches its client.
+ */
+export const MEMBER_CHANNEL = 'lockpool_member_'
+
+/** The key; and if the member has been given it, the token, and the proof that this was said by one that may read its secret. */
+const notify = (member: string, payload: string): string =>
+  `pg_catalog.pg_notify(pg_catalog.concat('${MEMBER_CHANNEL}', pg_catalog.abs(${member})), pg_catalog.concat(${payload}))`
+
+/** See `isProof`. */
+const PROOF = `(
+      SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+        pg_catalog.concat_ws(' ', next.secret, u.key, u.token), 'UTF8')), 'hex')
+      FROM lockpool.member AS next WHERE next.id {=} u.owner)`
+
+/**
+ * Changed rows as `u`, and in `rung` the notifications that follow: to the owner that was given a row, or to waiters that may
+ * come. Readers come together, a writer alone.
+ */
+export function withNotifications(update: string): string {
+  return own(`
+u AS (${update}
+), rung AS (
+  SELECT pg_catalog.count(CASE WHEN u.owner IS NOT NULL
+    THEN ${notify('u.owner', `u.key, ' ', u.token, ' ', ${PROOF}`)}
+    ELSE ${notify('w.id', 'u.key')} END) AS n
+  FROM u
+  CROSS JOIN LATERAL pg_catalog.unnest(CASE WHEN u.owner IS NOT NULL THEN ARRAY[u.owner]
+    WHEN u.waiters[1] {>} 0 THEN u.waiters[1:1] ELSE u.waiters[1:8] END) AS w (id)
+  WHERE u.gives AND (u.owner IS NOT NULL OR u.waiters[1] {>} 0 OR w.id {<} 0)
+)`)
+}
 
 const ANSWER = `
 SELECT
   (SELECT gate.floor::pg_catalog.text FROM gate) AS floor,
   (SELECT pg_catalog.string_agg(pg_catalog.concat(made.key, ':', made.token), ' ') FROM made) AS made,
-  (SELECT pg_catalog.string_agg(pg_catalog.concat(u.i, ':', u.flags, ':', u.token), ' ') FROM u) AS done,
-  (
-    SELECT pg_catalog.count(pg_catalog.pg_notify('${TABLE_CHANNEL}',
-      pg_catalog.concat(u.key, ' ', pg_catalog.array_to_string(u.waiters[1:8], ' '))))
-    FROM u
-    WHERE u.gives AND u.owner IS NULL AND pg_catalog.cardinality(u.waiters) {>} 0
-  ) AS rung`
-
-const GIVES = is(
-  CODE.releaseExclusive,
-  CODE.releaseShared,
-  CODE.leave,
-  CODE.clearIntent,
-  CODE.yield,
-  CODE.drop,
-)
+  (SELECT pg_catalog.string_agg(pg_catalog.concat(u.i, ':', u.flags, ':', u.token, ':', u.others), ' ') FROM u) AS done,
+  (SELECT rung.n FROM rung) AS rung`
 
 /** Any operations. */
 export const BATCH: string = own(`
-WITH ${GATE}, ${OPERATIONS}, ${MADE}, u AS (
+WITH ${GATE}, ${OPERATIONS}, ${MADE}, ${withNotifications(`
   UPDATE lockpool.lease AS l SET ${CHANGES}
   FROM o
   WHERE l.key {=} o.k AND ${IS_CHANGED}
-  RETURNING o.i, ${FLAGS} AS flags, l.token, l.key, l.owner, l.waiters, ${GIVES} AS gives
-)
+  RETURNING o.i, ${FLAGS} AS flags, l.token, l.key, CASE WHEN l.owner {<>} $4::bigint THEN l.owner END AS owner, l.waiters, ${GIVES} AS gives,
+    CASE WHEN ${WAITS} THEN pg_catalog.cardinality(${OTHERS}) END AS others`)}
 ${ANSWER}`)
 
 /** The same through the function that `lockpool install --backend table` makes, and pools that may. */
-export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_2($1, $2, $3, $4, $5, $6, $7)`
+export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_3($1, $2, $3, $4, $5, $6, $7)`

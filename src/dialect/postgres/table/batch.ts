@@ -43,8 +43,9 @@ export function decodeAsk(
   const told = Array.from<Told | null>({ length: asked.length }).fill(null)
   if (done !== null) {
     for (const each of done.split(' ')) {
-      const [row, flags, token] = each.split(':') as [string, string, string]
-      told[order[Number(row) - 1]!] = { flags: Number(flags), token }
+      const [row, flags, token, others] = each.split(':') as [string, string, string, string]
+      const result = { flags: Number(flags), token }
+      told[order[Number(row) - 1]!] = others === '' ? result : { ...result, others: Number(others) }
     }
   }
   if (made !== null) {

@@ -1,6 +1,6 @@
 import { TOKEN_STEP } from '../../lock-operation.js'
 import { own } from './own-words.js'
-import { gate, TABLE_CHANNEL } from './batch-sql.js'
+import { gate, withNotifications } from './batch-sql.js'
 
 /**
  * First attempts and releases, exclusive ones: nearly all there is where processes are not in each other's way. It answers
@@ -21,6 +21,9 @@ const IS_MY_TURN =
 const othersOf = (row: string): string =>
   `pg_catalog.array_remove(pg_catalog.array_remove(${row}.waiters, $4::bigint), {-} $4::bigint)`
 
+/** The first waiter is given it at once, if that is a writer that is not known to be dead: see `BATCH`. */
+const PASSES = `(l.waiters[1] {>} 0 AND NOT l.waiters[1] {=} ANY ($6::bigint[]) AND ${IS_UNREAD})`
+
 /** A row that is new is free. One that is there after all is not counted, and asked again as one that is known. */
 const MADE = `
 made AS (
@@ -31,13 +34,12 @@ made AS (
   RETURNING l.key
 )`
 
-const CHANGED = `
-u AS (
+const CHANGED = withNotifications(`
   UPDATE lockpool.lease AS l SET
-    owner = CASE WHEN ${IS_TRY} THEN $4::bigint END,
+    owner = CASE WHEN ${IS_TRY} THEN $4::bigint WHEN ${PASSES} THEN l.waiters[1] END,
     readers = CASE WHEN ${IS_TRY} THEN NULL ELSE l.readers END,
-    waiters = CASE WHEN ${IS_TRY} AND l.waiters IS NOT NULL THEN ${othersOf('l')} ELSE l.waiters END,
-    token = l.token {+} CASE WHEN ${IS_TRY} THEN ${TOKEN_STEP} ELSE 0 END
+    waiters = CASE WHEN l.waiters IS NULL THEN NULL WHEN ${IS_TRY} THEN ${othersOf('l')} WHEN ${PASSES} THEN l.waiters[2:] ELSE l.waiters END,
+    token = l.token {+} CASE WHEN ${IS_TRY} OR ${PASSES} THEN ${TOKEN_STEP} ELSE 0 END
   FROM (
     SELECT
       pg_catalog.unnest($2::bigint[]) AS k,
@@ -47,8 +49,8 @@ u AS (
   WHERE EXISTS (SELECT FROM gate) AND l.key {=} o.k AND CASE
     WHEN ${IS_TRY} THEN ${IS_UNOWNED} AND ${IS_UNREAD} AND ${IS_MY_TURN}
     ELSE l.owner {=} $4::bigint AND l.token {=} o.t END
-  RETURNING o.i, o.t, l.key, l.token, CASE WHEN pg_catalog.cardinality(l.waiters) {>} 0 THEN l.waiters END AS waiters
-)`
+  RETURNING o.i, o.t, l.key, l.token, CASE WHEN l.owner {<>} $4::bigint THEN l.owner END AS owner, NOT ${IS_TRY} AS gives,
+    CASE WHEN pg_catalog.cardinality(l.waiters) {>} 0 THEN l.waiters END AS waiters`)
 
 const RELEASED = 'u.t {<>} 0'
 
@@ -64,23 +66,18 @@ SELECT
     THEN (SELECT pg_catalog.concat(pg_catalog.array_to_string(pg_catalog.array_agg(u.i), ' ')) FROM u WHERE ${RELEASED})
     END AS released,
   pg_catalog.array_to_string(done.awaited, ' ') AS awaited,
-  CASE WHEN done.is_waited_for THEN (
-    SELECT pg_catalog.count(pg_catalog.pg_notify('${TABLE_CHANNEL}',
-      pg_catalog.concat(u.key, ' ', pg_catalog.array_to_string(u.waiters[1:8], ' '))))
-    FROM u
-    WHERE ${RELEASED} AND u.waiters IS NOT NULL
-  ) END AS rung
+  CASE WHEN done.is_waited_for THEN (SELECT rung.n FROM rung) END AS rung
 FROM (
   SELECT
     pg_catalog.array_agg(u.i) FILTER (WHERE u.t {=} 0) AS taken,
     pg_catalog.array_agg(u.token) FILTER (WHERE u.t {=} 0) AS tokens,
     pg_catalog.count(*) FILTER (WHERE ${RELEASED}) AS released,
     pg_catalog.array_agg(u.i) FILTER (
-      WHERE ${RELEASED} AND u.waiters IS NOT NULL AND pg_catalog.cardinality(${othersOf('u')}) {>} 0
+      WHERE ${RELEASED} AND (u.owner IS NOT NULL OR u.waiters IS NOT NULL AND pg_catalog.cardinality(${othersOf('u')}) {>} 0)
     ) AS awaited,
-    pg_catalog.bool_or(u.waiters IS NOT NULL) FILTER (WHERE ${RELEASED}) AS is_waited_for
+    pg_catalog.bool_or(u.waiters IS NOT NULL OR u.owner IS NOT NULL) FILTER (WHERE ${RELEASED}) AS is_waited_for
   FROM u
 ) AS done`)
 
 /** The same through the function that `lockpool install --backend table` makes, and pools that may. */
-export const CALL_BRIEF_BATCH = `SELECT * FROM lockpool.table_brief_batch_2($1, $2, $3, $4, $5, $6, $7)`
+export const CALL_BRIEF_BATCH = `SELECT * FROM lockpool.table_brief_batch_3($1, $2, $3, $4, $5, $6, $7)`

@@ -31,6 +31,11 @@ export interface Joining {
   readonly signal: AbortSignal
 }
 
+interface Entered {
+  readonly floor: string
+  readonly secret: string
+}
+
 interface Found {
   readonly is_usable: boolean
   readonly tables: number
@@ -75,12 +80,13 @@ async function joinOver(
   const values = [String(id), settings.leaseMs, namespace, name, timeline]
   const hasFunctions = found.functions === FUNCTION_COUNT
   const member = new Member(id, settings.leaseMs, new PostgresRows(runner, hasFunctions), ended)
-  const floor = await enter(runner, member, values)
+  const { floor, secret } = await enter(runner, member, values)
   return {
     member,
     facts: {
       server: found.server,
       floor,
+      secret,
       keepsNames: found.keepsNames,
       shortfall: hasFunctions
         ? null
@@ -94,14 +100,14 @@ async function joinOver(
  * Inserts the row. If that or the first look at the others fails, the row goes again: without a session behind it, it would
  * stay until another member has seen it stand still for a lease.
  */
-async function enter(runner: StatementRunner, member: Member, values: OwnValue[]): Promise<string> {
+async function enter(runner: StatementRunner, member: Member, values: OwnValue[]): Promise<Entered> {
   try {
-    const [row] = await runner.rows<{ floor: string }>(STATEMENTS.join, values)
+    const [row] = await runner.rows<Entered>(STATEMENTS.join, values)
     if (row === undefined)
       throw new ConnectionError('lockpool.floor has no row, or that of another timeline of the server')
     // From the first attempt on this member must know which others are dead.
     await member.beat()
-    return row.floor
+    return row
   } catch (error) {
     await member.leave().catch(() => undefined)
     throw error

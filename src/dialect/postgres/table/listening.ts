@@ -5,10 +5,11 @@ import type { PlaceRow } from '../../rows/place.js'
 import { RowWatch, type NotificationSource, type Looker } from '../../rows/row-watch.js'
 import type { Waits } from '../../rows/waits.js'
 import type { ConnectionEvents } from '../connection/connection.js'
+import type { OwnValue } from '../connection/own-query.js'
 import { HEARTBEAT } from '../connection/heartbeat-sql.js'
 import { ServerConnection } from '../connection/server-connection.js'
 import { listenTo, unlistenTo } from '../notify/notify-sql.js'
-import { TABLE_CHANNEL } from './batch-sql.js'
+import { MEMBER_CHANNEL } from './batch-sql.js'
 import { PLACES } from './member-sql.js'
 
 const OPEN_TIMEOUT_MS = 5000
@@ -26,10 +27,11 @@ export async function listenForRows(
   ports: ListeningPorts,
 ): Promise<ListeningConnection> {
   looker.isPrompt = true
-  const source = listenConfig === null ? await itselfIfDirect(looker) : await open(listenConfig)
+  const isDirect = await leadsToOwnSession(looker)
+  const source = listenConfig === null ? (isDirect ? looker : null) : await open(listenConfig)
   const watch = new RowWatch({
     ...ports,
-    looker: lookerOn(looker),
+    looker: lookerOn(looker, isDirect),
     source: source && sourceOn(source, looker),
   })
   try {
@@ -41,9 +43,12 @@ export async function listenForRows(
   }
 }
 
-function lookerOn(connection: ServerConnection): Looker {
+function lookerOn(connection: ServerConnection, isDirect: boolean): Looker {
+  const rows = isDirect
+    ? (values: OwnValue[]) => connection.prepared<PlaceRow>(PLACES_STATEMENT, values)
+    : async (values: OwnValue[]) => (await connection.query<PlaceRow>(PLACES, values)).rows
   return {
-    places: async (keys, dead) => (await connection.query<PlaceRow>(PLACES, [keys, dead])).rows,
+    places: (keys, dead) => rows([keys, dead]),
     check: async () => void (await connection.query(HEARTBEAT)),
     onEnd: (ended) => connection.onEnd(ended),
   }
@@ -53,31 +58,38 @@ function lookerOn(connection: ServerConnection): Looker {
 function sourceOn(connection: ServerConnection, looker: ServerConnection): NotificationSource {
   const isOwn = connection !== looker
   return {
-    hear: async (isNeeded) => {
-      await connection.query(isNeeded ? listenTo(TABLE_CHANNEL) : unlistenTo(TABLE_CHANNEL))
+    hear: async (begin, end) => {
+      await connection.query([...begin.map(listenToMember), ...end.map(unlistenToMember)].join(';'))
     },
     onNotified: (notified) => {
       const told = ({ channel, payload }: ConnectionEvents['notification']): void => {
-        if (channel === TABLE_CHANNEL && payload !== undefined) notified(payload)
+        if (channel.startsWith(MEMBER_CHANNEL) && payload !== undefined)
+          notified(channel.slice(MEMBER_CHANNEL.length), payload)
       }
       connection.on('notification', told)
       return () => void connection.off('notification', told)
     },
     check: async () => void (await connection.query(HEARTBEAT)),
     onEnd: (ended) => (isOwn ? connection.onEnd(ended) : () => undefined),
-    stop: async (isHearing) => {
+    stop: async (heard) => {
       if (isOwn) connection.destroy()
-      else if (isHearing) await connection.query(unlistenTo(TABLE_CHANNEL))
+      else if (heard.length > 0) await connection.query(heard.map(unlistenToMember).join(';'))
     },
     destroy: () => isOwn && connection.destroy(),
   }
 }
 
+const listenToMember = (memberId: string): string => listenTo(`${MEMBER_CHANNEL}${memberId}`)
+const unlistenToMember = (memberId: string): string => unlistenTo(`${MEMBER_CHANNEL}${memberId}`)
+
 function open(config: pg.ClientConfig): Promise<ServerConnection> {
   return ServerConnection.open(config, AbortSignal.timeout(OPEN_TIMEOUT_MS))
 }
 
-async function itselfIfDirect(looker: ServerConnection): Promise<ServerConnection | null> {
-  const { rows } = await looker.query<{ pid: number }>(HEARTBEAT)
-  return rows[0]!.pid === looker.processID ? looker : null
+/** What is prepared there stays, and what is said to it is heard. */
+async function leadsToOwnSession(connection: ServerConnection): Promise<boolean> {
+  const { rows } = await connection.query<{ pid: number }>(HEARTBEAT)
+  return rows[0]!.pid === connection.processID
 }
+
+const PLACES_STATEMENT = { name: 'lockpool_places', text: PLACES } as const

@@ -1,3 +1,5 @@
+import { TOKEN_STEP } from '../../lock-operation.js'
+import { withNotifications } from './batch-sql.js'
 import { own } from './own-words.js'
 import { IS_ON_TIMELINE } from './timeline-sql.js'
 
@@ -15,7 +17,7 @@ FROM (
   WHERE $5::pg_catalog.text IS NULL OR believed.timeline {=} $5::pg_catalog.text
   FOR SHARE
 ) AS floor
-RETURNING floor::pg_catalog.text AS floor`)
+RETURNING floor::pg_catalog.text AS floor, secret`)
 
 /**
  * The answer is the look at the others as well. `beat` is null if this member was buried, or has joined on another timeline of
@@ -46,8 +48,14 @@ RETURNING member.id`)
 export const ABANDON: string = own(`
 UPDATE lockpool.member AS member SET dead = true WHERE member.id {=} $1::bigint AND NOT member.dead`)
 
-/** It has nothing. */
-export const LEAVE: string = own(`DELETE FROM lockpool.member AS member WHERE member.id {=} $1::bigint`)
+/** It has nothing, and waits for nothing. If a row names it nevertheless it stays: whatever is given to it would be nobody's. */
+export const LEAVE: string = own(`
+DELETE FROM lockpool.member AS member
+WHERE member.id {=} $1::bigint AND NOT EXISTS (
+  SELECT FROM lockpool.lease AS l
+  WHERE l.owner {=} $1::bigint OR $1::bigint {=} ANY (l.readers)
+    OR $1::bigint {=} ANY (l.waiters) OR $2::bigint {=} ANY (l.waiters))
+RETURNING member.id`)
 
 /** Waits for every statement of it that has passed the gate; those that come later do nothing. */
 export const RAISE_EPOCH: string = own(`
@@ -59,14 +67,25 @@ export const LOOK_AT_MEMBER: string = own(`
 SELECT member.epoch::pg_catalog.text AS epoch, member.dead, ${IS_ON_TIMELINE} AS is_current
 FROM lockpool.member AS member WHERE member.id {=} $1::bigint`)
 
+const LEFT_WAITERS = `pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $1::bigint), $2::bigint)`
+const LEFT_READERS = `pg_catalog.array_remove(l.readers, $1::bigint)`
+
+/** The first waiter is given what has become free, as by a release. One that is dead as well is swept, before or behind this. */
+const PASSES = `((l.owner IS NULL OR l.owner {=} $1::bigint) AND coalesce(pg_catalog.cardinality(${LEFT_READERS}), 0) {=} 0
+    AND (${LEFT_WAITERS})[1] {>} 0)`
+
 /** What a dead member has left. Behind RAISE_EPOCH, as a statement of its own: nothing of it comes after this. */
 export const SWEEP: string = own(`
-UPDATE lockpool.lease AS l SET
-  owner = CASE WHEN l.owner {=} $1::bigint THEN NULL ELSE l.owner END,
-  readers = pg_catalog.array_remove(l.readers, $1::bigint),
-  waiters = pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $1::bigint), $2::bigint)
-WHERE l.owner {=} $1::bigint OR $1::bigint {=} ANY (l.readers)
-  OR $1::bigint {=} ANY (l.waiters) OR $2::bigint {=} ANY (l.waiters)`)
+WITH ${withNotifications(`
+  UPDATE lockpool.lease AS l SET
+    owner = CASE WHEN ${PASSES} THEN (${LEFT_WAITERS})[1] WHEN l.owner {=} $1::bigint THEN NULL ELSE l.owner END,
+    readers = CASE WHEN ${PASSES} THEN NULL ELSE ${LEFT_READERS} END,
+    waiters = CASE WHEN ${PASSES} THEN (${LEFT_WAITERS})[2:] ELSE ${LEFT_WAITERS} END,
+    token = l.token {+} CASE WHEN ${PASSES} THEN ${TOKEN_STEP} ELSE 0 END
+  WHERE l.owner {=} $1::bigint OR $1::bigint {=} ANY (l.readers)
+    OR $1::bigint {=} ANY (l.waiters) OR $2::bigint {=} ANY (l.waiters)
+  RETURNING l.key, l.owner, l.waiters, l.token, true AS gives`)}
+SELECT rung.n FROM rung`)
 
 export const FORGET_DEAD: string = own(`
 DELETE FROM lockpool.member AS member WHERE member.id {=} $1::bigint AND member.dead`)
@@ -86,6 +105,7 @@ SELECT
   l.token::pg_catalog.text AS token,
   (l.owner IS NULL OR l.owner {=} ANY ($2::bigint[])) AS is_unowned,
   (l.readers IS NULL OR l.readers {<@} $2::bigint[]) AS is_unread,
+  l.owner::pg_catalog.text AS owner,
   pg_catalog.array_to_string(l.waiters, ' ') AS waiters
 FROM lockpool.lease AS l
 WHERE l.key {=} ANY ($1::bigint[])`)

@@ -1,6 +1,6 @@
 import { TOKEN_STEP } from '../../lock-operation.js'
 import { own } from './own-words.js'
-import { gate, TABLE_CHANNEL } from './batch-sql.js'
+import { gate, MEMBER_CHANNEL } from './batch-sql.js'
 
 /** The permits of a semaphore: a row for each slot, one with the waiters, and one for each number of permits in use. */
 
@@ -45,14 +45,11 @@ WHERE l.key {=} ANY ($1::bigint[]) AND l.owner {=} $2::bigint`)
 
 /** Wakes the first of those who wait for permits, other than the member itself. */
 export const WAKE_WAITERS: string = own(`
-SELECT pg_catalog.count(pg_catalog.pg_notify('${TABLE_CHANNEL}',
-  pg_catalog.concat(w.key, ' ', pg_catalog.array_to_string(w.waiters[1:$3::int], ' '))))::int AS woken
-FROM (
-  SELECT l.key, pg_catalog.array_remove(l.waiters, $2::bigint) AS waiters
-  FROM lockpool.lease AS l
-  WHERE l.key {=} $1::bigint
-) AS w
-WHERE pg_catalog.cardinality(w.waiters) {>} 0`)
+SELECT pg_catalog.count(pg_catalog.pg_notify(
+  pg_catalog.concat('${MEMBER_CHANNEL}', w.id), l.key::pg_catalog.text))::int AS woken
+FROM lockpool.lease AS l
+CROSS JOIN LATERAL pg_catalog.unnest((pg_catalog.array_remove(l.waiters, $2::bigint))[1:$3::int]) AS w (id)
+WHERE l.key {=} $1::bigint`)
 
 /** Somebody takes the semaphore to have another number of permits: \`$1\` is where the numbers begin, \`$2\` our own row. */
 export const OTHER_SHAPES: string = own(`

@@ -57,7 +57,10 @@ export class PostgresRows implements RowStore {
   }
 
   async leave(id: number): Promise<void> {
-    await this.#runner.rowsAtLast(STATEMENTS.leave, [String(id)])
+    const gone = await this.#runner.rowsAtLast(STATEMENTS.leave, [String(id), `-${id}`])
+    if (gone.length > 0) return
+    await this.abandon(id)
+    await this.sweep(String(id))
   }
 
   async abandon(id: number): Promise<void> {

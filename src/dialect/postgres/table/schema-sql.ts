@@ -9,7 +9,8 @@ import { BATCH } from './batch-sql.js'
  * One row per lock session. `beat` goes up with each heartbeat. `epoch` goes up where the outcome of a statement is not
  * known: statements of an older epoch do nothing any more. `dead` never goes back to false, and an id is never used again.
  * With `epoch` and `floor` in a unique index, changing one of them waits for every statement that has passed the gate, and a
- * heartbeat does not. What it has is believed on one timeline of the server alone.
+ * heartbeat does not. What it has is believed on one timeline of the server alone. With `secret` the others prove to it that it
+ * was given a lock: roles that may not read this table cannot.
  */
 export const CREATE_MEMBER = `
 CREATE TABLE IF NOT EXISTS lockpool.member (
@@ -22,6 +23,7 @@ CREATE TABLE IF NOT EXISTS lockpool.member (
   namespace pg_catalog.text NOT NULL,
   name pg_catalog.text NOT NULL,
   timeline pg_catalog.text,
+  secret pg_catalog.text NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
   UNIQUE (id, epoch, floor)
 ) WITH (fillfactor = 20)`
 
@@ -51,9 +53,13 @@ CREATE TABLE IF NOT EXISTS lockpool.floor (
 )`
 
 /** Those of an earlier build. */
-export const ADD_TIMELINES: readonly string[] = ['member', 'floor'].map(
-  (table) => `ALTER TABLE lockpool.${table} ADD COLUMN IF NOT EXISTS timeline pg_catalog.text`,
-)
+export const ADD_COLUMNS: readonly string[] = [
+  ...['member', 'floor'].map(
+    (table) => `ALTER TABLE lockpool.${table} ADD COLUMN IF NOT EXISTS timeline pg_catalog.text`,
+  ),
+  `ALTER TABLE lockpool.member
+    ADD COLUMN IF NOT EXISTS secret pg_catalog.text NOT NULL DEFAULT pg_catalog.gen_random_uuid()`,
+]
 
 export const FILL_FLOOR = `INSERT INTO lockpool.floor (floor) VALUES (0) ON CONFLICT (is_only) DO NOTHING`
 
@@ -76,13 +82,13 @@ interface BatchFunction {
 /** What it is called with, or what it answers, is another function: processes of both kinds may be there at once. */
 const FUNCTIONS: readonly BatchFunction[] = [
   {
-    name: 'table_batch_2',
+    name: 'table_batch_3',
     takes: 'pg_catalog.bytea, bigint[], bigint[], bigint, bigint, bigint, bigint[]',
     answers: 'floor pg_catalog.text, made pg_catalog.text, done pg_catalog.text, rung bigint',
     statement: BATCH,
   },
   {
-    name: 'table_brief_batch_2',
+    name: 'table_brief_batch_3',
     takes: 'bigint[], bigint[], bigint[], bigint, bigint, bigint[], bigint',
     answers:
       'floor pg_catalog.text, made pg_catalog.text, taken pg_catalog.text, tokens pg_catalog.text, ' +
@@ -112,7 +118,7 @@ export const CREATE_TABLES: readonly string[] = [
   CREATE_LEASE,
   CREATE_FLOOR,
   FILL_FLOOR,
-  ...ADD_TIMELINES,
+  ...ADD_COLUMNS,
 ]
 
 /** What a role needs that did not create the objects. */
@@ -132,7 +138,7 @@ SELECT
     AND (class.relname {=} 'backend' OR pg_catalog.has_table_privilege(class.oid, 'DELETE'))), false) AS is_usable,
   pg_catalog.count(*) FILTER (WHERE NOT class.relname {=} ANY (ARRAY['member', 'floor']) OR EXISTS (
     SELECT FROM pg_catalog.pg_attribute AS attribute
-    WHERE attribute.attrelid {=} class.oid AND attribute.attname {=} 'timeline' AND NOT attribute.attisdropped
+    WHERE attribute.attrelid {=} class.oid AND attribute.attname {=} CASE WHEN class.relname {=} 'member' THEN 'secret' ELSE 'timeline' END AND NOT attribute.attisdropped
   ))::int AS tables,
   (
     SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_proc AS proc

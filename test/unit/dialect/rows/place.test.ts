@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { encodeKey } from '../../../../src/dialect/postgres/keys/key.js'
-import { isAmongFirst, placeOf, type PlaceRow } from '../../../../src/dialect/rows/place.js'
+import { isGivenTo, placeOf, type PlaceRow } from '../../../../src/dialect/rows/place.js'
 import type { Wait } from '../../../../src/dialect/rows/waits.js'
 
 const wait = (mode: 'exclusive' | 'shared', isSemaphore = false): Wait => ({
@@ -8,6 +8,9 @@ const wait = (mode: 'exclusive' | 'shared', isSemaphore = false): Wait => ({
   memberId: '7',
   mode,
   isSemaphore,
+  since: 1024n,
+  before: null,
+  given: null,
   passToken: null,
   isRung: false,
 })
@@ -16,6 +19,7 @@ const row = (waiters: string, is_unowned = true, is_unread = true): PlaceRow => 
   token: '1024',
   is_unowned,
   is_unread,
+  owner: null,
   waiters,
 })
 
@@ -34,12 +38,25 @@ test.each([
   expect(placeOf(each, at)).toEqual(place)
 })
 
+const owned = (owner: string, token: string): PlaceRow => ({ ...row('8', false), owner, token })
+
 test.each([
-  ['the first writer', wait('exclusive'), ['7', '8'], true],
-  ['a later writer', wait('exclusive'), ['8', '7'], false],
-  ['readers before the first writer', wait('shared'), ['-8', '-7', '9'], true],
-  ['a reader behind a writer', wait('shared'), ['9', '-7'], false],
-  ['one that is not named', wait('shared'), ['-8'], false],
-] as const)('%s is woken: %s', (_, each, waiters, isWoken) => {
-  expect(isAmongFirst(each, waiters)).toBe(isWoken)
+  ['the member that the row names', wait('exclusive'), owned('7', '2048'), true],
+  ['another one', wait('exclusive'), owned('9', '2048'), false],
+  [
+    'a hold of before it began to wait, on a server that is behind',
+    wait('exclusive'),
+    owned('7', '1024'),
+    false,
+  ],
+  ['a reader, who comes for it', wait('shared'), owned('7', '2048'), false],
+  ['one that waits for a permit', wait('exclusive', true), owned('7', '2048'), false],
+  [
+    'one of whom it is not known since when it waits',
+    { ...wait('exclusive'), since: null },
+    owned('7', '2048'),
+    false,
+  ],
+] as const)('a lock is given to %s', (_, each, at, isGiven) => {
+  expect(isGivenTo(each, at)).toBe(isGiven)
 })

@@ -25,9 +25,18 @@ describe('rows of a batch', () => {
   })
 
   test('answers go back to who asked', () => {
-    const batch = [asked(9n), asked(-4n, CODE.newExclusive), asked(3n)]
+    const batch = [asked(9n), asked(-4n, CODE.newExclusive), asked(3n), asked(11n, CODE.waitExclusive)]
     const { order } = encodeAsk(batch)
-    const told = decodeAsk({ floor: '0', made: '-4:1024', done: `3:${FLAG.owns}:4096` }, batch, order)
-    expect(told).toEqual([{ flags: FLAG.owns, token: '4096' }, { flags: FLAG.owns, token: '1024' }, null])
+    const told = decodeAsk(
+      { floor: '0', made: '-4:1024', done: `3:${FLAG.owns}:4096: 4:${FLAG.waits}:1024:5` },
+      batch,
+      order,
+    )
+    expect(told).toEqual([
+      { flags: FLAG.owns, token: '4096' },
+      { flags: FLAG.owns, token: '1024' },
+      null,
+      { flags: FLAG.waits, token: '1024', others: 5 },
+    ])
   })
 })

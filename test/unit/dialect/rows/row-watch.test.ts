@@ -1,0 +1,155 @@
+/** Who is told that it is its turn, or that it has the lock, and by what. */
+import { createHash } from 'node:crypto'
+import { afterEach, expect, test } from 'vitest'
+import { encodeKey } from '../../../../src/dialect/postgres/keys/key.js'
+import type { PlaceRow } from '../../../../src/dialect/rows/place.js'
+import { RowWatch, type NotificationSource } from '../../../../src/dialect/rows/row-watch.js'
+import { Waits } from '../../../../src/dialect/rows/waits.js'
+import { SeededRandom } from '../../../../src/testing/seeded-random.js'
+
+const KEY = encodeKey(5n, '')
+const SECRET = 'only for us'
+
+const watches: RowWatch[] = []
+
+afterEach(() => Promise.all(watches.splice(0).map((watch) => watch.stop())))
+
+function proofOf(token: string, secret = SECRET): string {
+  return createHash('sha256').update(`${secret} ${KEY.bits} ${token}`).digest('hex')
+}
+
+function row(owner: string | null, token: string, waiters: string): PlaceRow {
+  return { key: KEY.bits, token, owner, is_unowned: owner === null, is_unread: true, waiters }
+}
+
+function world({ rows = [] as PlaceRow[] } = {}) {
+  const waits = new Waits()
+  waits.trust('7', SECRET)
+  const rung: string[] = []
+  const asked: string[][] = []
+  const heard: string[] = []
+  let notify: (memberId: string, payload: string) => void = () => undefined
+  const source: NotificationSource = {
+    hear: (begin, end) => {
+      heard.push(...begin, ...end.map((each) => `-${each}`))
+      return Promise.resolve()
+    },
+    onNotified: (notified) => {
+      notify = notified
+      return () => undefined
+    },
+    check: () => Promise.resolve(),
+    onEnd: () => () => undefined,
+    stop: () => Promise.resolve(),
+    destroy: () => undefined,
+  }
+  const watch = new RowWatch({
+    looker: {
+      places: (keys) => {
+        asked.push([...keys])
+        return Promise.resolve(rows)
+      },
+      check: () => Promise.resolve(),
+      onEnd: () => () => undefined,
+    },
+    source,
+    waits,
+    handlers: {
+      onPublicMessage: () => undefined,
+      onWakeUp: (keyId) => void rung.push(keyId),
+      onTicket: () => undefined,
+      onMessage: () => undefined,
+      onEnd: () => undefined,
+    },
+    random: new SeededRandom(1),
+  })
+  watches.push(watch)
+  watch.start()
+  const wait = (since: bigint | null = 1024n): void =>
+    waits.add({ key: KEY, mode: 'exclusive', memberId: '7', isSemaphore: false, since, before: 99 })
+  return { waits, rung, asked, heard, wait, rows, tell: (payload: string) => notify('7', payload) }
+}
+
+/** Looks answer at once here. */
+async function looks(): Promise<void> {
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+}
+
+test('a notification with a proof gives the lock without a look', async () => {
+  const { wait, tell, waits, rung, asked } = world()
+  wait()
+  tell(`${KEY.bits} 2048 ${proofOf('2048')}`)
+  await looks()
+
+  expect(waits.of(KEY.id)).toMatchObject({ given: '2048', isRung: true })
+  expect(rung).toEqual([KEY.id])
+  expect(asked).toEqual([])
+})
+
+test.each([
+  ['without a proof', '2048'],
+  ['with the proof of another secret', `2048 ${proofOf('2048', 'guessed')}`],
+  ['with the proof of another token', `2048 ${proofOf('4096')}`],
+  ['of an earlier turn, heard again', `1024 ${proofOf('1024')}`],
+  ['that is no number', `0x800 ${proofOf('0x800')}`],
+])('a notification %s only leads to a look', async (_, said) => {
+  const { wait, tell, waits, rung, asked, rows } = world()
+  rows.push(row('8', '2048', '7'))
+  wait()
+  tell(`${KEY.bits} ${said}`)
+  await looks()
+
+  expect(asked.length).toBeGreaterThan(0)
+  expect(waits.of(KEY.id)).toMatchObject({ given: null })
+  expect(rung).toEqual([])
+})
+
+test('a look at a row that names the member gives it the lock, if it was named since it began to wait', async () => {
+  const { wait, tell, waits, rung, rows } = world()
+  rows.push(row('7', '1024', ''))
+  wait()
+  tell(`${KEY.bits} 4096`)
+  await looks()
+  expect(waits.of(KEY.id)).toMatchObject({ given: null })
+
+  rows[0] = row('7', '3072', '')
+  tell(`${KEY.bits} 4096`)
+  await looks()
+  expect(waits.of(KEY.id)).toMatchObject({ given: '3072', isRung: true })
+  expect(rung).toContain(KEY.id)
+})
+
+test('what was said before it is known that a process waits is not lost', () => {
+  const { wait, tell, waits } = world()
+  tell(`${KEY.bits} 2048 ${proofOf('2048')}`)
+  wait()
+
+  expect(waits.of(KEY.id)).toMatchObject({ given: '2048' })
+})
+
+test('what was said of an earlier wait does not give the lock to the next', () => {
+  const { wait, tell, waits } = world()
+  tell(`${KEY.bits} 2048 ${proofOf('2048')}`)
+  wait(2048n)
+
+  expect(waits.of(KEY.id)).toMatchObject({ given: null })
+})
+
+test('a notification without a token, for readers and permits, leads to an attempt', () => {
+  const { wait, tell, rung, waits } = world()
+  wait()
+  tell(KEY.bits)
+
+  expect(rung).toEqual([KEY.id])
+  expect(waits.of(KEY.id)).toMatchObject({ given: null, isRung: true })
+})
+
+test('notifications are for one member', () => {
+  const { wait, tell, waits, rung } = world()
+  waits.add({ key: KEY, mode: 'exclusive', memberId: '8', isSemaphore: false, since: 1n, before: 0 })
+  tell(`${KEY.bits} 2048 ${proofOf('2048')}`)
+  expect(rung).toEqual([])
+  waits.remove(KEY)
+  wait()
+  expect(rung).toEqual([KEY.id])
+})
