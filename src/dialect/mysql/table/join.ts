@@ -67,6 +67,7 @@ function factsOf(server: ReadServer, host: string, floor: string, settings: Link
   return {
     server: { host, timeline: null, system: null, started: null, instance: server.identity },
     floor,
+    secret: null,
     keepsNames: true,
     shortfall: server.isDurable
       ? null

@@ -38,6 +38,8 @@ function placeRow([key, token, owner, readers, waiters]: OwnRow, dead: ReadonlyS
     key: String(key),
     token: String(token),
     is_unowned: owner === null || dead.has(String(owner)),
+    // A release here never gives a lock to a waiter by itself.
+    owner: null,
     is_unread: String(readers)
       .split(' ')
       .every((reader) => reader === '' || dead.has(reader)),
