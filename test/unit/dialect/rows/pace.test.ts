@@ -40,7 +40,7 @@ test('a waiter further back looks when its turn should be near', () => {
   expect(nextLookMs(pace, 10_000, 100)).toBe(1000)
 })
 
-test('so many keys are remembered that a program with other ones all the time does not grow', () => {
+test('at most a thousand keys are remembered', () => {
   const paces = new Paces()
   const kept = paces.saw('k0', '1024', 0)
   for (let i = 1; i <= 1000; i++) paces.saw(`k${i}`, '1024', 5)
