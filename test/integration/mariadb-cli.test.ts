@@ -135,4 +135,56 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
       err: expect.stringContaining('not PostgreSQL'),
     })
   })
+
+  describe('with locks in rows', () => {
+    const namespace = ['--namespace', 'rows']
+
+    test('install makes what they need, and run holds one in both modes', async () => {
+      expect(await run('install', '--backend', 'table')).toMatchObject({
+        exit: 0,
+        out: expect.stringContaining('backend "table"'),
+      })
+      expect(await run('install', '--backend', 'table', '--role', 'app')).toMatchObject({ exit: 64 })
+      const order = ['run', 'job', ...namespace, '--backend', 'table']
+      const ran = await run(...order, '--', 'sh', '-c', 'echo "$LOCKPOOL_TOKEN"')
+      expect(ran).toMatchObject({ exit: 0, err: '' })
+      expect(BigInt(ran.out.trim())).toBeGreaterThan(0n)
+      expect(await run(...order, '--shared', '--', 'true')).toMatchObject({ exit: 0 })
+      // The namespace has a backend by now.
+      expect(await run('run', 'job', ...namespace, '--', 'true')).toMatchObject({
+        exit: 78,
+        err: expect.stringContaining('backend "table"'),
+      })
+    })
+
+    test('ls and who show holders and waiters by name, and break ends the holder', async () => {
+      const table = { backend: 'table', namespace: 'rows' } as const
+      const [a, b] = [world.pool(table), world.pool(table)]
+      const lock = await a.acquire('invoice 12')
+      const permit = await a.semaphore('prints', 2).acquire()
+      const waiting = b.acquire('invoice 12')
+      const lost = new Promise((resolve) => lock.signal.addEventListener('abort', resolve))
+      const listed = async (): Promise<unknown[]> => {
+        const { locks } = JSON.parse((await run('ls', '--json')).out) as {
+          locks: { title: string; waiters: unknown[] }[]
+        }
+        return locks
+          .map(({ title, waiters }) => [title, waiters.length])
+          .toSorted((x, y) => (String(x) < String(y) ? -1 : 1))
+      }
+      // Names are written down once a second.
+      await expect.poll(listed, { timeout: 20_000, interval: 500 }).toEqual([
+        [expect.stringContaining('invoice 12'), 1],
+        [expect.stringContaining('prints'), 0],
+      ])
+      expect(await run('who', 'invoice 12', ...namespace)).toMatchObject({
+        exit: 0,
+        out: expect.stringContaining(`pid ${a.snapshot().sessions[0]!.serverId}`),
+      })
+      expect(await run('break', 'invoice 12', ...namespace, '--yes')).toMatchObject({ exit: 0 })
+      await lost
+      await permit.release().catch(() => undefined)
+      await (await waiting).release()
+    })
+  })
 })

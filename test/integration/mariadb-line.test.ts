@@ -5,7 +5,7 @@ import type { KeyCode } from '../../src/dialect/lock-key.js'
 import type { LockOperation, OperationKind } from '../../src/dialect/lock-operation.js'
 import { mysqlConfig } from '../../src/dialect/mysql/config/connection-config.js'
 import type { MysqlConnection } from '../../src/dialect/mysql/connection/connection.js'
-import { lookAround } from '../../src/dialect/mysql/inspect/read-server-state.js'
+import { lookAtLocks } from '../../src/dialect/mysql/look-around.js'
 import { MysqlDialect } from '../../src/dialect/mysql/mysql-dialect.js'
 import { LeasedConnection } from '../../src/dialect/mysql/pool/leased-connection.js'
 import { MysqlFactory } from '../../src/dialect/mysql/pool/factory.js'
@@ -74,7 +74,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     await expect.poll(waiting).toBe(1)
     const turn = second.enqueue(op('enqueue'), 700)
     await expect.poll(waiting).toBe(2)
-    const { interests } = await lookAround(LeasedConnection.serverOf(connections[0]!), [])
+    const { interests } = await lookAtLocks(LeasedConnection.serverOf(connections[0]!), [])
     expect(
       interests.map(({ pid }) => pid),
       'of those in line the first is seen',

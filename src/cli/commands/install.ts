@@ -26,6 +26,7 @@ import {
   tableGrantsTo,
 } from '../../dialect/postgres/table/schema-sql.js'
 import { makeDatabase } from '../../dialect/postgres/schema/make-database.js'
+import { isMysql } from '../mysql/address.js'
 import { decideStrictLease } from '../../dialect/postgres/fencing/strict-lease.js'
 import { within } from '../../dialect/postgres/timeline/timeline-sql.js'
 import { withServer } from '../server.js'
@@ -35,10 +36,14 @@ import { UsageError } from '../usage-error.js'
 type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'role', Flag<readonly string[]>>> &
   Readonly<Record<'no-key-names', Flag<true>>> &
-  Readonly<Record<'backend', Flag<'advisory' | 'table'>>> &
+  Readonly<Record<'backend', Flag<Backend>>> &
   Readonly<Record<'database', Flag<string>>> &
   Readonly<Record<'strict-lease', Flag<number>>> &
   ErrandFlags
+
+type Backend = 'advisory' | 'named' | 'table'
+
+const BACKENDS: readonly Backend[] = ['advisory', 'named', 'table']
 
 const FLAGS: InstallFlags = {
   url: CONNECTION_FLAGS.url,
@@ -52,10 +57,10 @@ const FLAGS: InstallFlags = {
   }),
   backend: {
     value: 'BACKEND',
-    meaning: 'table: also what pools with backend "table" need, which are three tables and two functions',
-    default: 'advisory',
-    expects: 'advisory or table',
-    read: (text) => (text === 'advisory' || text === 'table' ? text : null),
+    meaning: 'table: also what pools with backend "table" need, which are tables and functions',
+    default: 'advisory; with MariaDB and MySQL named',
+    expects: 'advisory, named or table',
+    read: (text) => BACKENDS.find((each) => each === text) ?? null,
   },
   database: {
     value: 'NAME',
@@ -106,6 +111,16 @@ function statementsFor({ backend, keyNames, roles }: Wanted): readonly string[] 
   ]
 }
 
+/** @throws {UsageError} what was given is for PostgreSQL */
+async function installInMysql(flags: FlagValues<InstallFlags>, terminal: Terminal): Promise<number> {
+  for (const name of ['role', 'no-key-names', 'database', 'strict-lease', 'print'] as const)
+    if (flags[name] !== undefined) throw new UsageError(`--${name} is for PostgreSQL`)
+  const { url, backend = 'named', json } = flags
+  if (backend === 'advisory') throw new UsageError('--backend advisory is for PostgreSQL')
+  const { installInMysql: install } = await import('../mysql/install.js')
+  return install({ url, backend, isJson: json === true }, terminal)
+}
+
 function makeFirst(database: string, url: string | undefined, terminal: Terminal): Promise<number> {
   return withServer({ url, applicationName: 'lockpool install' }, terminal, async (connection) => {
     await makeDatabase(connection, database)
@@ -129,6 +144,7 @@ export const command: Command<InstallFlags> = {
   usage: '[FLAGS]',
   description: [
     'Creates the schema lockpool in a database: a sequence for fencing tokens, small tables for guards, leaders, strict mode and facts about the server, a secret for messages between processes, and three tables for people who inspect locks: names of keys, ages of locks, and requests to holders. Existing objects are kept, or upgraded.',
+    'In MariaDB and MySQL: the tables that named locks need for tokens, guards, leaders and names, and with --backend table the tables and procedures of locks in rows.',
     'A pool whose role may create a schema does the same at its first use, except for the last three tables. Locks alone need none of it.',
   ],
   flags: FLAGS,
@@ -140,13 +156,16 @@ export const command: Command<InstallFlags> = {
     ['lockpool install --json', 'in a pipeline, for a program'],
     ['lockpool install --backend table --role app', 'for pools behind a pooler in transaction mode'],
     ['lockpool install --backend table --database locks --role app', 'the same in a database of its own'],
+    ['lockpool install --url mysql://db/shop --backend table', 'for locks in rows of InnoDB'],
   ],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool install takes no arguments')
+    if (isMysql(flags.url)) return installInMysql(flags, terminal)
+    if (flags.backend === 'named') throw new UsageError('--backend named is for MariaDB and MySQL')
     const roles = flags.role ?? []
     const keyNames = flags['no-key-names'] !== true
-    const { backend = 'advisory' } = flags
+    const backend = flags.backend === 'table' ? 'table' : 'advisory'
     const leaseMs = flags['strict-lease']
     checkFlags(flags)
     const { database } = flags

@@ -11,3 +11,8 @@ export const TABLES = `
 SELECT TABLE_NAME FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (
   'lockpool_fence', 'lockpool_run', 'lockpool_guard', 'lockpool_leader', 'lockpool_key_name')`
+
+export const ROW_TABLES = `
+SELECT TABLE_NAME FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (
+  'lockpool_member', 'lockpool_gate', 'lockpool_lease', 'lockpool_floor', 'lockpool_backend')`

@@ -1,15 +1,17 @@
 import { systemClock } from '../../base/clock.js'
 import { checkServer } from '../../dialect/mysql/session/attach.js'
+import { readServer } from '../../dialect/mysql/session/read-server.js'
 import { ALL_LOCKS } from '../../dialect/mysql/inspect/inspect-sql.js'
 import { explain } from '../../dialect/mysql/connection/server-errors.js'
 import type { ServerConnection } from '../../dialect/mysql/connection/server-connection.js'
 import type { Check } from '../doctor/verdict.js'
 import { hangUp } from '../server.js'
 import { mysqlConfigOf, openMysql } from './open.js'
-import { ROUND_TRIP, TABLES, TRY_BATCH, TRY_LOCK } from './doctor-sql.js'
+import { ROUND_TRIP, ROW_TABLES, TABLES, TRY_BATCH, TRY_LOCK } from './doctor-sql.js'
 
 const FAR_MS = 20
 const TABLE_COUNT = 5
+const ROW_TABLE_COUNT = 5
 const ROUND_TRIPS = 5
 
 function check(name: string, status: Check['status'], text: string, advice: string | null = null): Check {
@@ -47,6 +49,7 @@ export async function examineMysql(url: string | undefined, source: string): Pro
 
 async function checksOf(server: ServerConnection, database: string | null): Promise<Check[]> {
   try {
+    if ((await readServer(server)).isCluster) return await checksOfCluster(server, database)
     const { isMariaDb } = await checkServer(server, database)
     const product = isMariaDb ? 'MariaDB' : 'MySQL'
     return [
@@ -60,6 +63,26 @@ async function checksOf(server: ServerConnection, database: string | null): Prom
   } catch (error) {
     return [check('server', 'failure', explain(error).message)]
   }
+}
+
+/** Only locks in rows exclude each other there. */
+async function checksOfCluster(server: ServerConnection, database: string | null): Promise<Check[]> {
+  const advice = 'Use backend "table": a named lock has no effect on the other nodes.'
+  return [
+    check('server', 'warning', 'a node of a Galera cluster: locks are rows there, backend "table"', advice),
+    await rowsCheck(server, database),
+    await distanceCheck(server),
+  ]
+}
+
+async function rowsCheck(server: ServerConnection, database: string | null): Promise<Check> {
+  if (database === null)
+    return check('tables', 'failure', 'the URL names no database, in which locks could be rows')
+  const found = (await server.say(ROW_TABLES)).length
+  if (found === ROW_TABLE_COUNT) return check('tables', 'ok', 'the tables of backend "table" are there')
+  const advice =
+    'The first lock session of a user with CREATE and CREATE ROUTINE makes them, or "lockpool install --backend table".'
+  return check('tables', 'warning', 'the tables of backend "table" are missing', advice)
 }
 
 async function databaseCheck(database: string | null): Promise<Check> {

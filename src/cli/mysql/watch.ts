@@ -1,5 +1,6 @@
 import { LockNames } from '../../dialect/mysql/keys/lock-names.js'
-import { endSession, lookAround, type NamedLock } from '../../dialect/mysql/inspect/read-server-state.js'
+import type { NamedLock } from '../../dialect/mysql/inspect/read-server-state.js'
+import { endHolder, lookAtLocks } from '../../dialect/mysql/look-around.js'
 import { explain } from '../../dialect/mysql/connection/server-errors.js'
 import type { ServerConnection } from '../../dialect/mysql/connection/server-connection.js'
 import type { KeyNameRow } from '../../dialect/postgres/records/key-names.js'
@@ -13,8 +14,8 @@ import { mysqlConfigOf, openMysql } from './open.js'
 function watched(server: ServerConnection): WatchedConnection {
   return {
     place: null,
-    look: ({ names }) => explained(lookAround(server, [...names].map(namedLock))),
-    end: ({ pid }) => explained(endSession(server, pid)),
+    look: ({ names }) => explained(lookAtLocks(server, [...names].map(namedLock))),
+    end: ({ pid }) => explained(endHolder(server, pid)),
     requests: null,
     onEnd: (listener) => void server.onEnd(listener),
     close: () => server.close(),

@@ -5,7 +5,7 @@ import type { LockPoolOptions } from '../../lock/lock-pool-options.js'
 import type { RunPool } from './run-pool.js'
 import { holdersOf } from './holders.js'
 import type { Report } from './reporter.js'
-import type { RunOrder } from './run-order.js'
+import type { RunBackend, RunOrder } from './run-order.js'
 
 /**
  * A pool for one run: a connection that holds the lock, one that listens while the lock is waited for, and on a terminal
@@ -14,7 +14,7 @@ import type { RunOrder } from './run-order.js'
  * @throws {InvalidOptionError} among others if there is something wrong with the URL
  */
 export async function openPool(order: RunOrder, report: Report, namesHolders: boolean): Promise<RunPool> {
-  const { connection, mode, namespace, waitMs } = order
+  const { connection, mode, namespace, waitMs, backend } = order
   const options = {
     min: 0,
     max: namesHolders ? 3 : 2,
@@ -25,7 +25,7 @@ export async function openPool(order: RunOrder, report: Report, namesHolders: bo
     namespace,
     ...(connection === null ? {} : { connection: connection.url }),
   }
-  const pool = await poolOf(connection?.url, options)
+  const pool = await poolOf(connection?.url, options, backend)
   let isReported = false
   pool.on('waiter:queued', () => {
     // Several keys are waited for one after the other.
@@ -62,17 +62,29 @@ function reportDown(pool: RunPool, waitMs: number, report: Report): void {
   })
 }
 
+/** A Galera cluster takes no shorter ones. */
+const CLUSTER_LEASE_MS = 20_000
+
 /** The driver comes with it, so not before the command line has been understood. */
 async function poolOf(
   url: string | undefined,
   options: LockPoolOptions & { readonly connection?: string },
+  backend: RunBackend | null,
 ): Promise<RunPool> {
+  // What a database does not have, its pool refuses.
   if (isMysql(url)) {
     const { LockPool } = await import('../../mysql-lock-pool.js')
-    return new LockPool(options)
+    return new LockPool({
+      ...options,
+      ...(backend === null ? {} : { backend: backend as 'named' | 'table' }),
+      ...(backend === 'table' ? { leaseMs: CLUSTER_LEASE_MS } : {}),
+    })
   }
   const { LockPool } = await import('../../postgres-lock-pool.js')
-  return new LockPool(options)
+  return new LockPool({
+    ...options,
+    ...(backend === null ? {} : { backend: backend as 'advisory' | 'table' }),
+  })
 }
 
 async function reportHolders(order: RunOrder, pool: RunPool, report: Report): Promise<void> {

@@ -19,7 +19,13 @@ const exitCode: Pick<Flag<number>, 'value' | 'expects' | 'read'> = {
   read: (text) => (/^\d{1,3}$/.test(text) && Number(text) <= 255 ? Number(text) : null),
 }
 
+/** How the lock is kept. */
+export type RunBackend = 'advisory' | 'named' | 'table'
+
+const BACKENDS: readonly RunBackend[] = ['advisory', 'named', 'table']
+
 export type RunFlags = typeof CONNECTION_FLAGS &
+  Readonly<Record<'backend', Flag<RunBackend>>> &
   Readonly<Record<'wait' | 'timeout' | 'kill-after' | 'conflict-exit-code' | 'permits', Flag<number>>> &
   Readonly<Record<'no-wait' | 'shared' | 'raw' | 'json' | 'verbose', Flag<true>>>
 
@@ -47,6 +53,13 @@ export const RUN_FLAGS: RunFlags = {
     default: '5s',
   }),
   ...CONNECTION_FLAGS,
+  backend: {
+    value: 'BACKEND',
+    meaning: 'how locks are kept: advisory or table in PostgreSQL, named or table in MariaDB and MySQL',
+    default: 'advisory, or named',
+    expects: 'advisory, named or table',
+    read: (text) => BACKENDS.find((each) => each === text) ?? null,
+  },
   json: toggle({ meaning: 'report each step as JSON on standard error, one object per line' }),
   verbose: toggle({ short: 'v', meaning: 'report each step on standard error' }),
 }
@@ -68,6 +81,8 @@ export interface RunOrder {
   readonly busyExitCode: number
   readonly connection: ConnectionSource | null
   readonly namespace: string
+  /** Null: the usual one of the database. */
+  readonly backend: RunBackend | null
   readonly command: readonly string[]
   readonly isJson: boolean
   readonly isVerbose: boolean
@@ -101,6 +116,7 @@ export function readOrder(
     busyExitCode: flags['conflict-exit-code'] ?? EXIT.busy,
     connection: connectionSource(flags.url, env),
     namespace: namespaceOf(flags.namespace, env),
+    backend: flags.backend ?? null,
     command: rest,
     isJson: flags.json === true,
     isVerbose: flags.verbose === true,

@@ -56,6 +56,11 @@ export async function writeNames(server: ServerConnection, names: readonly Named
   await server.say(SWEEP_KEY_NAMES)
 }
 
+/** Locks that are kept in another way, and what is known of their names. */
+export interface OtherLocks extends Pick<ServerState, 'sessions' | 'locks' | 'interests'> {
+  readonly names: readonly NamedLock[]
+}
+
 /**
  * The named locks of a server and who has them. Where the server has no list of them, those whose names are written down, or
  * are given.
@@ -63,13 +68,17 @@ export async function writeNames(server: ServerConnection, names: readonly Named
 export async function lookAround(
   server: ServerConnection,
   given: readonly NamedLock[],
+  readOthers: (database: string | null, names: readonly NamedLock[]) => Promise<OtherLocks>,
 ): Promise<ServerState> {
   const facts = (await server.say(SERVER_FACTS))[0]!
   const open = Number((await server.say(OPEN_CONNECTIONS))[0]![1])
   const stored = await readNames(server)
-  const names = new LockNameBook([...(stored ?? []), ...given])
+  const known = [...(stored ?? []), ...given]
+  const others = await readOthers(facts[2] === null ? null : String(facts[2]), known)
+  const names = new LockNameBook([...known, ...others.names])
   const sessions = await readSessions(server)
-  const { locks, interests, owners } = sorted(await readLocks(server, names.all), names)
+  const own = sorted(await readLocks(server, known), names)
+  const locks = [...own.locks, ...others.locks]
   return {
     server: {
       at: new Date(Number(facts[0])),
@@ -80,10 +89,10 @@ export async function lookAround(
       connections: { used: open, max: Number(facts[4]) },
       hasKeyNames: stored !== null,
     },
-    sessions: sessions.map((row) => sessionOf(row, owners)),
+    sessions: [...sessions.map((row) => sessionOf(row, own.owners)), ...others.sessions],
     locks,
     blockers: new Map(),
-    interests,
+    interests: [...own.interests, ...others.interests],
     announcements: [],
     names,
   }
@@ -106,10 +115,6 @@ class LockNameBook implements KeyNames {
 
   constructor(names: readonly NamedLock[]) {
     for (const each of names) this.#locks.set(each.id, each)
-  }
-
-  get all(): Iterable<NamedLock> {
-    return this.#locks.values()
   }
 
   nameOf({ id }: AdvisoryTarget): KeyName | null {

@@ -4,6 +4,8 @@ import { CREATE_GUARD, CREATE_LEADER } from '../fencing/fence-sql.js'
 import { CREATE_KEY_NAME } from '../inspect/inspect-sql.js'
 import { errorNumber, isDenied } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
+import { readServer } from '../session/read-server.js'
+import { PLACE } from './member-sql.js'
 import { CREATE_TABLES, FIND_PROCEDURES, FIND_TABLES, PLAIN_MODE, procedures, TABLES } from './schema-sql.js'
 
 /** Another process was quicker. */
@@ -24,7 +26,13 @@ export async function findOrMakeRows(connection: ServerConnection, place: string
 }
 
 /** All of it, as `lockpool install --backend table` does. @throws what the server says */
-export async function makeRows(connection: ServerConnection, place: string): Promise<void> {
+export async function makeRowsOn(connection: ServerConnection): Promise<void> {
+  const { isMariaDb, database } = await readServer(connection)
+  if (database === null) throw new ConnectionError('the URL names no database', { retryable: false })
+  await makeRows(connection, PLACE[isMariaDb ? 'mariadb' : 'mysql'])
+}
+
+async function makeRows(connection: ServerConnection, place: string): Promise<void> {
   await connection.say(PLAIN_MODE)
   // What was set is undone before anybody else uses the connection.
   connection.isUsed = true

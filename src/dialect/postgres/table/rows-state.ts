@@ -1,6 +1,7 @@
 import type { Queryable } from '../../queryable.js'
 import type { Interest, LockRow, ServerSession, ServerState, SessionEnd } from '../../server-state.js'
 import { hashesOf } from '../keys/key-hash.js'
+import { memberSession } from '../../rows/member-session.js'
 import { END_MEMBER, ROWS_IN_USE } from './rows-state-sql.js'
 
 export { isMember } from '../../rows/member-id.js'
@@ -21,7 +22,7 @@ interface UsedRow {
 export async function readRows(connection: Queryable): Promise<RowsState> {
   const { rows } = await connection.query<UsedRow>(ROWS_IN_USE)
   const sessions = new Map<string, ServerSession>()
-  for (const row of rows) if (!sessions.has(row.id)) sessions.set(row.id, toSession(row))
+  for (const row of rows) if (!sessions.has(row.id)) sessions.set(row.id, memberSession(row.id, row.name))
   return {
     sessions: [...sessions.values()],
     locks: rows.filter(({ waits }) => !waits).map(toLock),
@@ -33,24 +34,6 @@ export async function readRows(connection: Queryable): Promise<RowsState> {
 export async function endMember(connection: Queryable, id: number): Promise<SessionEnd> {
   const { rows } = await connection.query(END_MEMBER, [id])
   return rows.length === 0 ? 'none' : 'gone'
-}
-
-/** `process 88 on web-3 (billing)` */
-const NAME = /^process (\d+) on (.*?) \((.*)\)$/
-
-function toSession({ id, name }: UsedRow): ServerSession {
-  const [, process, host, application] = NAME.exec(name) ?? []
-  const unknown = { user: null, state: null, waitsFor: null, query: null, startedAt: null }
-  const ages = { sessionMs: null, transactionMs: null, stateMs: null }
-  return {
-    pid: Number(id),
-    application: application ?? name,
-    host: null,
-    ...unknown,
-    ...ages,
-    process: process === undefined ? null : { host: host!, id: Number(process) },
-    isLockSession: true,
-  }
 }
 
 function toLock({ key, id, is_writer }: UsedRow): LockRow {

@@ -1,0 +1,20 @@
+import type { ServerSession } from '../server-state.js'
+
+/** `process 88 on web-3 (billing)` */
+const NAME = /^process (\d+) on (.*?) \((.*)\)$/
+
+/** A member, where sessions of a server are shown: what it has said of itself when it joined is all that is known of it. */
+export function memberSession(id: string, name: string): ServerSession {
+  const [, process, host, application] = NAME.exec(name) ?? []
+  const unknown = { user: null, state: null, waitsFor: null, query: null, startedAt: null }
+  const ages = { sessionMs: null, transactionMs: null, stateMs: null }
+  return {
+    pid: Number(id),
+    application: application ?? name,
+    host: null,
+    ...unknown,
+    ...ages,
+    process: process === undefined ? null : { host: host!, id: Number(process) },
+    isLockSession: true,
+  }
+}
