@@ -18,7 +18,7 @@ export async function bundle(root, entries) {
     ],
     ...{ outdir: 'dist', bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20' },
     ...{ packages: 'external', minify: true, charset: 'utf8', legalComments: 'none' },
-    ...{ sourcemap: 'external', write: false, logLevel: 'warning' },
+    ...{ sourcemap: 'external', write: false, logLevel: 'warning', chunkNames: '[hash]' },
   })
   const files = outputFiles.map(({ path, text }) => [relative(root, path), text])
   const modules = new Map(files.filter(([path]) => path.endsWith('.js')))

@@ -34,6 +34,15 @@ export interface LockKeeper {
   release(lock: Lock): boolean
 }
 
+/** A lock or a permit, as `JSON.stringify` writes it. */
+export interface LockInJson {
+  readonly key: Exclude<LockKey, bigint>
+  readonly mode: LockMode
+  readonly state: 'held' | 'released' | 'lost'
+  readonly token: string | null
+  readonly label: string | null
+}
+
 const DONE = Promise.resolve()
 
 /** The signals of locks that another program asks for, or whose holder listens for that. Few locks have one. */
@@ -116,6 +125,16 @@ export class Lock implements AsyncDisposable {
   /** The lock, in words. */
   toString(): string {
     return keyInWords(this.key)
+  }
+
+  /**
+   * What a log line needs. `state` is what is known without a look at the clock. A bigint key is a
+   * string, because JSON cannot hold a bigint.
+   */
+  toJSON(): LockInJson {
+    const state = this.#state === 'releasing' ? 'released' : this.#state
+    const key = typeof this.key === 'bigint' ? String(this.key) : this.key
+    return { key, mode: this.mode, state, token: this.tokenText, label: this.label }
   }
 
   /** As `token`, for JSON; null if there is none. */

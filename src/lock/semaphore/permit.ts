@@ -1,6 +1,6 @@
 import type { LockKey } from '../../dialect/lock-key.js'
 import { semaphoreInWords } from '../../dialect/key-words.js'
-import { Lock } from '../handle/lock.js'
+import { Lock, type LockInJson } from '../handle/lock.js'
 
 /** A held permit of a semaphore, until it is released or lost. */
 export interface Permit extends AsyncDisposable {
@@ -33,12 +33,23 @@ export interface Permit extends AsyncDisposable {
    * @throws {LockLostError} if it was lost before it was released, or the outcome is unknown
    */
   release(): Promise<void>
+  /** What a log line needs: see `Lock.toJSON`. */
+  toJSON(): PermitInJson
+}
+
+/** A permit, as `JSON.stringify` writes it. */
+export interface PermitInJson extends LockInJson {
+  readonly number: number
 }
 
 /** A permit is a lock on its slot. */
 export class HeldPermit extends Lock implements Permit {
   get number(): number {
     return this.place + 1
+  }
+
+  override toJSON(): PermitInJson {
+    return { ...super.toJSON(), number: this.number }
   }
 
   override toString(): string {
