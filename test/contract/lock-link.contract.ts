@@ -104,7 +104,7 @@ export function describeLockLink<C extends object>(
       await ask(a, 'try shared')
       await ask(b, 'try shared')
       expect(await ask(a, 'upgrade shared')).toBe('n')
-      await ask(a, 'mark shared')
+      await ask(a, 'setIntent shared')
       expect(await ask(a, 'upgrade shared')).toBe('n')
       await ask(b, 'release shared')
       expect(await ask(a, 'upgrade shared')).toBe('g')
