@@ -96,6 +96,8 @@ export class PostgresTransaction implements LockTransaction {
         this.#lookForEnd(result)
         return result
       } catch (error) {
+        // The driver rejects before the server has said in which state the transaction is.
+        await this.#direct.query('').catch(() => undefined)
         this.#lookForEnd(null)
         throw error
       }
