@@ -118,10 +118,10 @@ describe.runIf(hasPgBouncer)('behind a pooler that assigns server sessions per t
     }
     const striking = strike()
     const working = all.flatMap((locks) => [work(locks), work(locks), work(locks)])
-    await pause(4000)
+    // As long as that takes: pools that make no progress meet the time limit of the test.
+    while (grants < 25) await pause(50)
     isOver = true
     await Promise.all([striking, ...working])
-    expect(grants).toBeGreaterThan(20)
   })
 
   test('rows without a holder are removed all the time: tokens of a key still grow, and nothing overlaps', async () => {
