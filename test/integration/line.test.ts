@@ -237,7 +237,8 @@ test('without PL/pgSQL no session queues, and each session finds that out once',
     )
 
   await world.database.query('CREATE EXTENSION plpgsql')
-  expect([1, 2]).toContain(warnings.length)
+  // Two sessions in each pool.
+  expect(warnings.length).toBeLessThanOrEqual(4)
   for (const warning of warnings) expect(warning).toContain('"plpgsql" does not exist')
 })
 
