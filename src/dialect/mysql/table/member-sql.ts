@@ -191,12 +191,6 @@ SELECT CAST(COALESCE(g.epoch, 0) AS CHAR), IF(m.dead = 1 OR g.id IS NULL, 1, 0),
 FROM lockpool_member AS m LEFT JOIN lockpool_gate AS g ON g.id = m.id
 WHERE m.id = ?`
 
-/** Which of some slots the member has. One parameter for the keys: a list in JSON. */
-export const OWN_SLOTS: string = `
-SELECT CAST(l.k AS CHAR), CAST(l.token AS CHAR)
-FROM JSON_TABLE(?, '$[*]' COLUMNS (k BIGINT PATH '$')) AS s STRAIGHT_JOIN lockpool_lease AS l ON l.k = s.k
-WHERE l.owner = ?`
-
 /** Somebody takes the semaphore to have another number of permits. */
 export const OTHER_SHAPES: string = `
 SELECT l.k - CAST(? AS SIGNED), l.readers FROM lockpool_lease AS l
