@@ -353,8 +353,10 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
 
   #lostByFailure(requests: readonly (KeyRequest | PermitRequest)[], error: LockError, cause: Error): void {
     if (this.isOver) return
+    // As when the connection ends first: which of the two is heard first is a matter of the driver.
+    const mayAsk = error.code === 'CONNECTION_FAILED' && error.retryable
     this.#host.agenda.run(() => {
-      for (const request of requests) request.failed(error, false, false)
+      for (const request of requests) request.failed(error, mayAsk, false)
       this.lose('its locks are unknown after a failed batch', cause)
     })
   }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { rejection } from '../../../support/fake-world.js'
+import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
+import { rejection, stateOf } from '../../../support/fake-world.js'
 import { poolWithDialect } from '../../../support/pool-with-dialect.js'
 
 /** Whatever a failed batch has left behind can't be found out. */
@@ -34,5 +35,20 @@ test('nor is that of a permit', async () => {
   await clock.run(100)
 
   expect(await lost).toMatchObject({ code: 'LOCK_LOST' })
+  await Promise.all([locks.close({ graceMs: 0 }), clock.run(2000)])
+})
+
+test.each([
+  ['a lock', (locks: FakeLockPool) => locks.acquire('orders', { timeoutMs: 60_000 })],
+  ['a permit', (locks: FakeLockPool) => locks.semaphore('workers', 2).acquire({ timeoutMs: 60_000 })],
+])('a caller that waits for %s asks again on another session', async (_, acquire) => {
+  const { clock, server, locks } = withoutReconciling()
+  await locks.ready()
+  server.failNextBatch(0)
+
+  const asked = acquire(locks)
+  await clock.run(2000)
+
+  expect(await stateOf(asked)).toBe('fulfilled')
   await Promise.all([locks.close({ graceMs: 0 }), clock.run(2000)])
 })
