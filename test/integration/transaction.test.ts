@@ -272,6 +272,10 @@ test.each([
   'ROLLBACK',
   'COMMIT AND CHAIN',
   'COMMIT; BEGIN',
+  'ROLLBACK AND CHAIN',
+  'ROLLBACK /* all of it */ AND\n-- at once\nCHAIN',
+  'ROLLBACK; BEGIN',
+  'ROLLBACK; START TRANSACTION',
   'END; SELECT 1',
   'ROLLBACK; SELECT 1/0',
   `PREPARE TRANSACTION 'own'`,
@@ -300,6 +304,7 @@ test('a body may set savepoints and go back to them', async () => {
     await tx.query('SAVEPOINT own')
     await tx.query('nonsense').catch(() => undefined)
     await tx.query('ROLLBACK TO SAVEPOINT own')
+    await tx.query('ROLLBACK TO own; SELECT 1')
     await tx.query('RELEASE SAVEPOINT own; SELECT 1')
     return tx.tryLock('invoices')
   })

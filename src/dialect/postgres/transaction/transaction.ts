@@ -93,12 +93,12 @@ export class PostgresTransaction implements LockTransaction {
     return this.#inTurn(async () => {
       try {
         const result = await this.#connection.query<Row>(textOrConfig as string, values)
-        this.#lookForEnd(result)
+        this.#lookForEnd(result, textOrConfig)
         return result
       } catch (error) {
         // The driver rejects before the server has said in which state the transaction is.
         await this.#direct.query('').catch(() => undefined)
-        this.#lookForEnd(null)
+        this.#lookForEnd(null, textOrConfig)
         throw error
       }
     })
@@ -266,11 +266,11 @@ export class PostgresTransaction implements LockTransaction {
     ]
   }
 
-  /** Several statements in one text have a list of results. A chained transaction is another one, without the locks. */
-  #lookForEnd(result: unknown): void {
-    const results = [result].flat() as readonly (Partial<QueryResult> | null)[]
-    const isCommitted = results.some((each) => each?.command === 'COMMIT')
-    if (isCommitted || !this.#direct.isInTransaction) this.#isEndedByBody = true
+  /** Several statements in one text have a list of results. If a transaction follows, it is another one, without the locks. */
+  #lookForEnd(result: unknown, statement: string | QueryConfig): void {
+    const commands = [result].flat().map((each) => (each as Partial<QueryResult> | null)?.command ?? '')
+    const isAnother = commands.includes('COMMIT') || isRolledBackAndBegun(commands, statement)
+    if (isAnother || !this.#direct.isInTransaction) this.#isEndedByBody = true
   }
 
   async #explained(attempt: LockAttempt, error: unknown, waitedMs: number): Promise<unknown> {
@@ -292,6 +292,15 @@ export class PostgresTransaction implements LockTransaction {
     this.#turn = acted.catch(() => undefined)
     return acted
   }
+}
+
+/** The server answers `ROLLBACK` in both cases: before another transaction, and to `ROLLBACK TO SAVEPOINT`, which keeps the locks. */
+function isRolledBackAndBegun(commands: readonly string[], statement: string | QueryConfig): boolean {
+  const first = commands.indexOf('ROLLBACK')
+  if (first < 0) return false
+  const text = typeof statement === 'string' ? statement : statement.text
+  const isChained = /\band(?:\s|--.*|\/\*[\s\S]*?\*\/)+chain\b/i.test(text)
+  return isChained || commands.slice(first).some((command) => command === 'BEGIN' || command === 'START')
 }
 
 const NOTHING = Promise.resolve()

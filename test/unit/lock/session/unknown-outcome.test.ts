@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
+import type { LockPool } from '../../../../src/lock/lock-pool.js'
+import type { FakeConnection } from '../../../../src/testing/fake-connection.js'
 import { rejection, stateOf } from '../../../support/fake-world.js'
 import { poolWithDialect } from '../../../support/pool-with-dialect.js'
 
@@ -39,8 +40,11 @@ test('nor is that of a permit', async () => {
 })
 
 test.each([
-  ['a lock', (locks: FakeLockPool) => locks.acquire('orders', { timeoutMs: 60_000 })],
-  ['a permit', (locks: FakeLockPool) => locks.semaphore('workers', 2).acquire({ timeoutMs: 60_000 })],
+  ['a lock', (locks: LockPool<FakeConnection>) => locks.acquire('orders', { timeoutMs: 60_000 })],
+  [
+    'a permit',
+    (locks: LockPool<FakeConnection>) => locks.semaphore('workers', 2).acquire({ timeoutMs: 60_000 }),
+  ],
 ])('a caller that waits for %s asks again on another session', async (_, acquire) => {
   const { clock, server, locks } = withoutReconciling()
   await locks.ready()
