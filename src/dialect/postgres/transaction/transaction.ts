@@ -24,6 +24,7 @@ import {
 } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { advisoryLocation, type PostgresKey } from '../keys/key.js'
+import { isAnotherTransaction } from './another-transaction-sql.js'
 import { FIND_EQUALITY, IS_BUILT_IN } from './equality-sql.js'
 import { quoteTable, whereAll, type Condition } from './quoting.js'
 import { CONFLICTING_MODES, MODES_WITH_ROWS } from './table-modes.js'
@@ -266,11 +267,12 @@ export class PostgresTransaction implements LockTransaction {
     ]
   }
 
-  /** Several statements in one text have a list of results. If a transaction follows, it is another one, without the locks. */
+  /** Several statements in one text have a list of results. */
   #lookForEnd(result: unknown, statement: string | QueryConfig): void {
-    const commands = [result].flat().map((each) => (each as Partial<QueryResult> | null)?.command ?? '')
-    const isAnother = commands.includes('COMMIT') || isRolledBackAndBegun(commands, statement)
-    if (isAnother || !this.#direct.isInTransaction) this.#isEndedByBody = true
+    const commands = [result].flat().map((each) => (each as Partial<QueryResult> | null)?.command)
+    const text = typeof statement === 'string' ? statement : statement.text
+    const isOver = !this.#direct.isInTransaction || isAnotherTransaction(commands, text)
+    if (isOver) this.#isEndedByBody = true
   }
 
   async #explained(attempt: LockAttempt, error: unknown, waitedMs: number): Promise<unknown> {
@@ -292,15 +294,6 @@ export class PostgresTransaction implements LockTransaction {
     this.#turn = acted.catch(() => undefined)
     return acted
   }
-}
-
-/** The server answers `ROLLBACK` in both cases: before another transaction, and to `ROLLBACK TO SAVEPOINT`, which keeps the locks. */
-function isRolledBackAndBegun(commands: readonly string[], statement: string | QueryConfig): boolean {
-  const first = commands.indexOf('ROLLBACK')
-  if (first < 0) return false
-  const text = typeof statement === 'string' ? statement : statement.text
-  const isChained = /\band(?:\s|--.*|\/\*[\s\S]*?\*\/)+chain\b/i.test(text)
-  return isChained || commands.slice(first).some((command) => command === 'BEGIN' || command === 'START')
 }
 
 const NOTHING = Promise.resolve()

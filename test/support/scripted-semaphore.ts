@@ -1,0 +1,159 @@
+import { Deadlines } from '../../src/base/deadlines.js'
+import type { LockError } from '../../src/base/errors.js'
+import type { KeyCode } from '../../src/dialect/lock-key.js'
+import type { PermitOperation, PermitReply, TakenPermit } from '../../src/dialect/permit-operation.js'
+import { Agenda } from '../../src/lock/agenda/agenda.js'
+import { LockWaiter } from '../../src/lock/handle/lock-waiter.js'
+import type { SemaphoreHost } from '../../src/lock/semaphore/local-permits.js'
+import type { Permit } from '../../src/lock/semaphore/permit.js'
+import { SemaphoreEntry } from '../../src/lock/semaphore/semaphore-entry.js'
+import { Departure, type Request } from '../../src/lock/session/departure.js'
+import type { Session } from '../../src/lock/session/session.js'
+import { ManualClock } from '../../src/testing/manual-clock.js'
+
+const code = (id: string): KeyCode => ({ id })
+
+/** One semaphore whose session is the test: it sees each operation, and writes each reply. */
+export class ScriptedSemaphore {
+  readonly clock: ManualClock = new ManualClock()
+  readonly entry: SemaphoreEntry
+  /** What the pool answers if the entry asks for room in the lock table, by the number of entries. */
+  admit: (entries: number) => 'now' | 'later' | LockError = () => 'now'
+  /** The number between 0 and 1 that comes up at every draw. */
+  chance = 0
+  notifications = 0
+  tickets = 0
+  tableEntries = 0
+  wantsAlone = 0
+  isForgotten = false
+  readonly agenda: Agenda = new Agenda()
+  readonly #requests: Request[] = []
+  readonly #session: Session & { clientCount: number }
+  readonly #deadlines: Deadlines
+
+  /** Whether the entry may have a session to itself. */
+  mayEnqueue = true
+  /** How many entries of the lock table the entry asked for, each time. */
+  readonly admissions: number[] = []
+
+  constructor(permits: number) {
+    this.#deadlines = new Deadlines(this.clock)
+    this.#session = this.#makeSession()
+    const semaphore = { key: code('s'), shape: code('shape'), permits, slot: (n: number) => code(`s:${n}`) }
+    this.entry = new SemaphoreEntry(semaphore, 's', this.#makeHost())
+  }
+
+  /** Whether the session has no other keys, and may therefore wait in the server's queue. Default true. */
+  set isAlone(is: boolean) {
+    this.#session.clientCount = is ? 1 : 2
+  }
+
+  acquire(timeoutMs: number = Infinity, waitPolicy: 'wait' | 'ask' = 'wait'): Promise<Permit> {
+    const request = {
+      mode: 'exclusive',
+      waitPolicy,
+      timeoutMs,
+      signal: undefined,
+      frame: null,
+      purpose: null,
+      waitsWhileDown: false,
+      isStandby: false,
+    } as const
+    const waiter = new LockWaiter(this.entry, request, 1, this.#deadlines)
+    this.entry.touch()
+    return waiter.promise as Promise<unknown> as Promise<Permit>
+  }
+
+  /** The batch leaves. Returns the operation of the semaphore in it; null if it asks nothing. */
+  depart(): PermitOperation | null {
+    const departure = new Departure(this.#session)
+    for (const request of this.#requests.splice(0)) request.depart(departure)
+    return departure.permits[0]?.operation ?? null
+  }
+
+  reply(said: PermitReply['said'], slots: readonly number[] = [], more: Partial<PermitReply> = {}): void {
+    const taken: TakenPermit[] = slots.map((slot) => ({ slot, token: '1' }))
+    const batch = { now: this.clock.now(), stamp: 1, tripMs: 0 }
+    this.entry.replied({ taken, said, missing: [], otherPermits: null, ...more }, batch)
+  }
+
+  /** A first attempt that takes these slots. */
+  async taken(...slots: number[]): Promise<Permit[]> {
+    const asked = slots.map(() => this.acquire())
+    this.depart()
+    this.reply('done', slots)
+    return Promise.all(asked)
+  }
+
+  /** A caller that has found every permit taken, and waits for a wake-up. */
+  waiting(timeoutMs?: number): Promise<Permit> {
+    const asked = this.acquire(timeoutMs)
+    this.depart()
+    this.reply('done')
+    this.depart()
+    this.reply('waiting')
+    return asked
+  }
+
+  /** A caller that was woken, and found another process quicker: the semaphore is hot from now on. */
+  lostRace(): Promise<Permit> {
+    const asked = this.waiting()
+    this.entry.woken('other')
+    this.depart()
+    this.reply('waiting')
+    return asked
+  }
+
+  #makeSession(): Session & { clientCount: number } {
+    const session = {
+      state: 'idle',
+      clientCount: 1,
+      link: { longestWaitMs: 1000 },
+      signals: {
+        notify: () => void this.notifications++,
+        sendTicket: () => void this.tickets++,
+      },
+      submit: (request: Request) => void this.#requests.push(request),
+      verify: () => undefined,
+    }
+    return session as unknown as Session & { clientCount: number }
+  }
+
+  #makeHost(): SemaphoreHost {
+    const session = this.#session
+    const nothing = (): void => undefined
+    return {
+      agenda: this.agenda,
+      clock: this.clock,
+      random: { next: () => this.chance },
+      sender: 'us',
+      serverQueue: {
+        mayEnqueue: () => this.mayEnqueue,
+        assignAlone: () => session,
+        longestWaitMs: () => 1000,
+        leastUsed: () => session,
+        mayLook: () => false,
+        wantAlone: () => void this.wantsAlone++,
+      },
+      noFencing: null,
+      lastFailure: null,
+      isClosing: false,
+      admit: (_, entries) => {
+        this.admissions.push(entries)
+        return this.admit(entries)
+      },
+      assign: () => session,
+      registrationChanged: nothing,
+      waitBegan: nothing,
+      waitEnded: nothing,
+      acquired: nothing,
+      released: nothing,
+      lost: nothing,
+      left: nothing,
+      forget: () => void (this.isForgotten = true),
+      entriesChanged: (by) => void (this.tableEntries += by),
+      isLookDue: () => false,
+      looked: () => null,
+    }
+  }
+}
