@@ -57,6 +57,15 @@ LEFT JOIN lockpool.member AS member ON member.id = l.owner
 WHERE (l.owner IS NOT NULL OR cardinality(l.readers) > 0) AND member.dead IS NOT TRUE
   AND l.key < 2147483648 AND l.key > 0`
 
+/** For people: every row that names a process, and the processes. */
+export const ALL_ROWS = `
+SELECT key::text AS key, token::text AS token, owner, readers, waiters, NULL AS name, NULL::bigint AS beat, NULL::boolean AS dead
+FROM lockpool.lease
+WHERE owner IS NOT NULL OR cardinality(readers) > 0 OR cardinality(waiters) > 0
+UNION ALL
+SELECT NULL, NULL, id, NULL, NULL, name, beat, dead
+FROM lockpool.member`
+
 /** Sessions of the workers: `chaos w3.1` are the pool's. */
 export const SESSIONS = `
 SELECT

@@ -35,7 +35,7 @@ export type WorkerEvent = { readonly at: Moment; readonly wall: number } & (
   | { readonly what: 'releasing' | 'released'; readonly ask: string }
   | { readonly what: 'lost'; readonly ask: string; readonly reason: string }
   | { readonly what: 'refused'; readonly ask: string; readonly code: string }
-  | { readonly what: 'counted'; readonly handedOff: number }
+  | { readonly what: 'counted'; readonly handedOff: number; readonly keys?: readonly object[] }
   | { readonly what: 'unhandled'; readonly message: string }
   | { readonly what: 'closed' }
 )
@@ -79,6 +79,8 @@ export interface Sighting {
   readonly held: ReadonlySet<string>
   /** By key, the process that the server takes to have it, and since which token; of locks that are rows alone. */
   readonly holders?: ReadonlyMap<string, Holder>
+  /** What the server said, for people: the rows of keys, and of processes. */
+  readonly rows?: readonly object[]
 }
 
 /** A write to the guarded row that the server accepted, in the order in which it did. */

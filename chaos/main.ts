@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { startEmbeddedPostgres } from '../src/embedded/index.js'
 import { check, type Verdict } from './check.js'
 import { Cluster } from './cluster.js'
+import { Evidence } from './evidence.js'
 import { parseOptions, USAGE, type ChaosOptions } from './options.js'
-import { runRound } from './round.js'
+import { runRound, type RoundOrder } from './round.js'
 import { SCENARIOS } from './scenarios.js'
 import { summary } from './summary.js'
 
@@ -27,9 +28,14 @@ async function main(options: ChaosOptions): Promise<void> {
       const say = (what: string): void => {
         if (process.stdout.isTTY) write(`\r\x1b[Kround ${seed}: ${what}`.slice(0, 100))
       }
-      const history = await runRound(cluster, { seed, ms: ROUND_MS, workers, isStrict, backend, say })
+      await using evidence = await Evidence.ofRound(seed)
+      const { folder } = evidence
+      const order: RoundOrder = { seed, ms: ROUND_MS, workers, isStrict, backend, folder, say }
+      const history = await runRound(cluster, order)
       const verdict = check(history)
       rounds.push({ seed, ...verdict })
+      if (options.keep !== null && verdict.findings.length > 0)
+        await evidence.keep(options.keep, history, verdict.findings)
       write(
         `${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(seed, backend === 'table' ? '--backend table' : isStrict ? '--strict' : '', verdict)}\n`,
       )

@@ -4,7 +4,7 @@ export type Backend = 'advisory' | 'table'
 
 const SCENARIO_NAMES: readonly string[] = ['unflushed', 'return', 'leases']
 
-export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--backend advisory|table] [--workers N] [--json FILE]
+export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--backend advisory|table] [--workers N] [--json FILE] [--keep FOLDER]
        npm run chaos -- --scenario unflushed|return|leases [--rounds N]
 
   --minutes N   rounds of a minute each (default 2)
@@ -13,6 +13,7 @@ export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict
   --backend B   table: locks as rows, behind a PgBouncer in transaction mode, with the checks of --strict (default: advisory)
   --workers N   processes that contend (default 4)
   --json FILE   where the results go
+  --keep FOLDER where the journals of a round go that shows something, and what was seen of the server meanwhile
   --scenario S  one thing again and again instead, as hard as it gets: a crash with tokens that are not written (unflushed),
                 the return of an old primary (return), a fail-over with leases of 2 s and 30 s in strict mode (leases)
   --rounds N    of the scenario (default 10)`
@@ -26,6 +27,7 @@ export interface ChaosOptions {
   readonly backend: Backend
   readonly workers: number
   readonly json: string | null
+  readonly keep: string | null
   readonly scenario: string | null
   readonly rounds: number
 }
@@ -41,6 +43,7 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
       backend: { type: 'string', default: 'advisory' },
       workers: { type: 'string', default: '4' },
       json: { type: 'string' },
+      keep: { type: 'string' },
       scenario: { type: 'string' },
       rounds: { type: 'string', default: '10' },
     },
@@ -53,6 +56,7 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
     backend,
     workers: positive('workers', values.workers),
     json: values.json ?? null,
+    keep: values.keep ?? null,
     scenario: scenarioOf(values.scenario),
     rounds: positive('rounds', values.rounds),
   }

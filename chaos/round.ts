@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SeededRandom } from '../src/testing/seeded-random.js'
 import { ACCEPTED, ADD_KEY, CREATE_TABLES } from './chaos-sql.js'
@@ -37,12 +34,13 @@ export interface RoundOrder {
   readonly workers: number
   readonly isStrict: boolean
   readonly backend: Backend
+  /** Of the journals. */
+  readonly folder: string
   readonly say: (what: string) => void
 }
 
 /** One round: workers that contend, strikes by a seed, and everything that was seen. */
 export async function runRound(cluster: Cluster, order: RoundOrder): Promise<History> {
-  const folder = await mkdtemp(join(tmpdir(), 'lockpool-chaos-'))
   const database = `chaos_${order.seed}_${order.isStrict ? 'strict' : 'plain'}`
   await makeDatabase(cluster, database)
   const pooler = order.backend === 'table' ? await Pooler.to(cluster.urlOf(database)) : null
@@ -50,7 +48,7 @@ export async function runRound(cluster: Cluster, order: RoundOrder): Promise<His
   const random = new SeededRandom(order.seed)
   const workers = await Promise.all(
     Array.from({ length: order.workers }, (_, i) =>
-      startWorker({ url: pooler?.url ?? cluster.urlOf(database), pooler, folder, index: i, order }),
+      startWorker({ url: pooler?.url ?? cluster.urlOf(database), pooler, index: i, order }),
     ),
   )
   await Promise.all(workers.map((worker) => worker.untilReady()))
@@ -82,7 +80,6 @@ export async function runRound(cluster: Cluster, order: RoundOrder): Promise<His
     writes: await acceptedWrites(cluster.urlOf(database)),
     leaks,
   }
-  await rm(folder, { recursive: true })
   await dropDatabase(cluster, database)
   return history
 }
@@ -90,14 +87,13 @@ export async function runRound(cluster: Cluster, order: RoundOrder): Promise<His
 interface Place {
   readonly url: string
   readonly pooler: Pooler | null
-  readonly folder: string
   readonly index: number
   readonly order: RoundOrder
 }
 
 /** Behind a pooler every other process listens past it, and the others only look. */
-async function startWorker({ url, pooler, folder, index, order }: Place): Promise<WorkerProcess> {
-  const { seed, isStrict, backend } = order
+async function startWorker({ url, pooler, index, order }: Place): Promise<WorkerProcess> {
+  const { seed, isStrict, backend, folder } = order
   const name = `w${index + 1}`
   const listenUrl = index % 2 === 0 ? (pooler?.directUrl ?? null) : null
   return WorkerProcess.at(url, name, (life, byProxy) => ({

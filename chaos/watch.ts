@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import {
+  ALL_ROWS,
   HELD_KEYS,
   HELD_ROWS,
   LEFT_LOCKS,
@@ -107,7 +108,9 @@ export class Watch {
         key,
         { process: holder === null ? null : processOf(holder), token },
       ])
-    return { at: sharedNow(), held: new Set(rows.map(({ key }) => key)), holders: new Map(holders) }
+    const at = sharedNow()
+    const all = await this.#rows(ALL_ROWS)
+    return { at, held: new Set(rows.map(({ key }) => key)), holders: new Map(holders), rows: all }
   }
 
   async #rows<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]> {

@@ -164,7 +164,8 @@ class Worker {
   }
 
   #count(): void {
-    this.#journal.write({ what: 'counted', handedOff: this.#locks.snapshot().counters.handedOff })
+    const { counters, keys } = this.#locks.snapshot()
+    this.#journal.write({ what: 'counted', handedOff: counters.handedOff, keys })
   }
 
   #tellWhatKeeps(): void {

@@ -357,6 +357,22 @@ export function describeLockLink<C extends object>(
       expect(await ask(b, 'try shared')).toBe('g')
     })
 
+    test.each([
+      ['its own readers', false],
+      ['those of another session', true],
+    ])('a writer that leaves after %s have gone keeps nothing', async (_, hasOthers) => {
+      const [a, b] = [await link('a'), await link('b')]
+      if (!has('shared mode')) return
+      await ask(a, 'try shared')
+      if (hasOthers) await ask(b, 'try shared')
+      await ask(a, 'setIntent shared')
+      await ask(a, 'release shared')
+      if (hasOthers) await ask(b, 'release shared')
+      await ask(a, 'clearIntent shared')
+
+      expect(await ask(b, 'try')).toBe('g')
+    })
+
     test('a mark is dropped with the lock that it was for', async (context) => {
       needs(context, 'shared mode')
       const [a, b] = [await link('a'), await link('b')]

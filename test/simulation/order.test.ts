@@ -69,7 +69,7 @@ class Rivals {
     const processes = this.#grants.map((_, place) => {
       const options = { max: place < this.#rivalry.listeners ? 2 : 3, leaseMs: LEASE_MS }
       return new SimProcess(clock, server, witness, {
-        ...{ name: `p${place}`, seed: this.#seed * 31 + place, rate: 1, options },
+        ...{ name: `p${place}`, seed: this.#seed * 31 + place, rate: 1, options, rows: null },
       })
     })
     const living = processes.map((process, place) =>

@@ -3,6 +3,8 @@ import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 import type { FakeConnection } from '../../src/testing/fake-connection.js'
 import type { FakeServer } from '../../src/testing/fake-server.js'
 import type { Gate } from './gate.js'
+import { SimRowDialect, type RowPorts } from './rows/row-dialect.js'
+import type { RowWorld } from './rows/row-world.js'
 
 /** The server as one process sees it: everything that comes from there comes through the gate. */
 export interface ProcessPorts {
@@ -12,7 +14,34 @@ export interface ProcessPorts {
   readonly connections: ReadonlySet<FakeConnection>
 }
 
+/** What a process with rows has of its own. */
+export type OwnPorts = Pick<RowPorts, 'name' | 'clock' | 'random' | 'isNotified'>
+
 export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): ProcessPorts {
+  return { ...factoryThrough(gate, factory), dialect: dialectThrough(gate, dialect) }
+}
+
+/** Locks are rows: whatever comes from the server comes through the gate as well. */
+export function rowPortsThrough(
+  gate: Gate,
+  { factory }: FakeServer,
+  world: RowWorld,
+  own: OwnPorts,
+): ProcessPorts {
+  const dialect = new SimRowDialect({
+    ...own,
+    server: world.rows,
+    send: (connection, work) => gate.answered(world.send(connection, work)),
+    arrive: (told) => gate.arrive(told),
+    hear: world.hear,
+  })
+  return { ...factoryThrough(gate, factory), dialect }
+}
+
+function factoryThrough(
+  gate: Gate,
+  factory: FakeServer['factory'],
+): Pick<ProcessPorts, 'factory' | 'connections'> {
   const connections = new Set<FakeConnection>()
   return {
     connections,
@@ -32,23 +61,26 @@ export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): Proc
       check: (connection) => gate.answered(factory.check(connection)),
       onEnd: (connection, ended) => factory.onEnd(connection, (cause) => gate.arrive(() => ended(cause))),
     },
-    dialect: {
-      ...dialect,
-      attach: async (connection, settings, ended, another) => {
-        const told = (cause: Error): void => gate.arrive(() => ended(cause))
-        return linkThrough(gate, await gate.answered(dialect.attach(connection, settings, told, another)))
-      },
-      listen: async (connection, handlers) => {
-        const listening = await gate.answered(dialect.listen(connection, earsThrough(gate, handlers)))
-        return {
-          check: () => gate.answered(listening.check()),
-          receivePublic: (strangers) => gate.answered(listening.receivePublic(strangers)),
-          stop: () => gate.answered(listening.stop()),
-        }
-      },
-      recordLeader: (connection, record) => gate.answered(dialect.recordLeader(connection, record)),
-      readLeader: (connection, key) => gate.answered(dialect.readLeader(connection, key)),
+  }
+}
+
+function dialectThrough(gate: Gate, dialect: FakeServer['dialect']): ProcessPorts['dialect'] {
+  return {
+    ...dialect,
+    attach: async (connection, settings, ended, another) => {
+      const told = (cause: Error): void => gate.arrive(() => ended(cause))
+      return linkThrough(gate, await gate.answered(dialect.attach(connection, settings, told, another)))
     },
+    listen: async (connection, handlers) => {
+      const listening = await gate.answered(dialect.listen(connection, earsThrough(gate, handlers)))
+      return {
+        check: () => gate.answered(listening.check()),
+        receivePublic: (strangers) => gate.answered(listening.receivePublic(strangers)),
+        stop: () => gate.answered(listening.stop()),
+      }
+    },
+    recordLeader: (connection, record) => gate.answered(dialect.recordLeader(connection, record)),
+    readLeader: (connection, key) => gate.answered(dialect.readLeader(connection, key)),
   }
 }
 

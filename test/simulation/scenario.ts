@@ -21,6 +21,8 @@ export interface Scenario {
   readonly notificationLoss?: number
   /** How many permits the semaphore has that part of the calls ask for. Default 0: there is none. */
   readonly permits?: number
+  /** Locks are rows with leases, renewed by heartbeats; every other process looks at them, without notifications. */
+  readonly rows?: boolean
   /** Chance of each fault, per step. */
   readonly faults: Partial<Record<Fault, number>>
 }
@@ -38,6 +40,7 @@ export interface Scenario {
  * - `forward`    the wall clock of a process is set forward
  * - `back`       ... or back
  * - `crash`      a process ends without a word, and another one takes its place
+ * - `late`       a statement about rows is held up on its way
  */
 export type Fault =
   | 'kill'
@@ -52,8 +55,9 @@ export type Fault =
   | 'forward'
   | 'back'
   | 'crash'
+  | 'late'
 
-const CHANCES: Readonly<Record<Fault, number>> = {
+const CHANCES: Readonly<Record<Exclude<Fault, 'late'>, number>> = {
   kill: 0.03,
   cut: 0.04,
   mute: 0.03,
@@ -96,4 +100,11 @@ export function scenarioOf(seed: number, steps: number): Scenario {
     permits: random.pick([0, 0, 1, 3]),
     faults,
   }
+}
+
+/** The same with locks as rows: nothing makes the server let go early, so `strict` has no meaning. */
+export function rowsScenarioOf(seed: number, steps: number): Scenario {
+  const scenario = scenarioOf(seed, steps)
+  const late = new SeededRandom(seed ^ 0x1a7e).pick([0, 0.03, 0.1])
+  return { ...scenario, rows: true, strict: false, faults: { ...scenario.faults, late } }
 }

@@ -6,7 +6,8 @@ import type { ManualClock } from '../../src/testing/manual-clock.js'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 import { Gate } from './gate.js'
 import { ProcessClock } from './process-clock.js'
-import { portsThrough, type ProcessPorts } from './process-ports.js'
+import { portsThrough, rowPortsThrough, type ProcessPorts } from './process-ports.js'
+import type { RowWorld } from './rows/row-world.js'
 import type { Hold, Witness } from './witness.js'
 
 interface ProcessOrder {
@@ -15,6 +16,8 @@ interface ProcessOrder {
   /** Of its clocks, the server's being 1. */
   readonly rate: number
   readonly options: LockPoolOptions
+  /** With locks as rows: the rows, and whether the process is notified of them. */
+  readonly rows: { readonly world: RowWorld; readonly isNotified: boolean } | null
 }
 
 /** One life of a process: clocks of its own, a pool, and the holds that its callers believe in. */
@@ -38,13 +41,20 @@ export class SimProcess {
     this.#witness = witness
     this.#gate = new Gate((act) => void world.after(0, act))
     this.clock = new ProcessClock(world, this.#gate, order.rate)
-    this.#ports = portsThrough(this.#gate, server)
+    this.#ports = this.#portsOf(order)
     this.pool = new LockPool(resolveLockPoolOptions(order.options), {
       factory: this.#ports.factory,
       dialect: this.#ports.dialect,
       clock: this.clock,
       random: new SeededRandom(order.seed),
     })
+  }
+
+  #portsOf({ name, seed, rows }: ProcessOrder): ProcessPorts {
+    if (rows === null) return portsThrough(this.#gate, this.#server)
+    const { world, isNotified } = rows
+    const own = { name, clock: this.clock, random: new SeededRandom(seed ^ 0x40115), isNotified }
+    return rowPortsThrough(this.#gate, this.#server, world, own)
   }
 
   get isRunning(): boolean {

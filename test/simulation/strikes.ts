@@ -14,6 +14,9 @@ export interface StrikePorts {
   readonly witness: Witness
   readonly processes: () => readonly SimProcess[]
   readonly replace: (process: SimProcess) => void
+  readonly delayNext: () => void
+  /** Nothing else notices what was lost: no lease of the connection, that the server would have ended meanwhile. */
+  readonly breaksWhenMended: boolean
 }
 
 /** Longer than a lease more often than not, which is 1000 ms. */
@@ -63,6 +66,8 @@ export class Strikes {
         return process.clock.setWall(ms(HOUR_MS))
       case 'back':
         return process.clock.setWall(-ms(HOUR_MS))
+      case 'late':
+        return this.#ports.delayNext()
       case 'crash':
         return replace(process)
     }
@@ -95,7 +100,7 @@ export class Strikes {
   #mend(connection: FakeConnection): void {
     if (!this.#damaged.delete(connection)) return
     connection.isCutOff = false
-    if (!connection.isMute) return
+    if (!connection.isMute && !this.#ports.breaksWhenMended) return
     connection.isMute = false
     this.#end(connection)
   }

@@ -2,6 +2,8 @@ import { sleep } from '../../src/base/clock.js'
 import { FakeServer } from '../../src/testing/fake-server.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
+import { untilFree } from './rows/until-free.js'
+import { LONGEST_WAY_MS, RowWorld } from './rows/row-world.js'
 import { Caller, PERMIT, type Surroundings } from './caller.js'
 import type { Fault, Scenario } from './scenario.js'
 import { SimProcess } from './sim-process.js'
@@ -9,6 +11,8 @@ import { Strikes } from './strikes.js'
 import { Witness } from './witness.js'
 
 const LEASE_MS = 1000
+
+const JANITOR = 'janitor'
 
 /** After a grant, all look at what they have: whoever had it before may believe so for some milliseconds only. */
 const SOON_MS = 1
@@ -33,6 +37,8 @@ export class Town {
   readonly witness: Witness
   readonly #seed: number
   readonly #scenario: Scenario
+  /** With locks as rows. */
+  readonly #rows: RowWorld | null
   readonly #strikes: Strikes
   readonly #around: Surroundings
   readonly #processes: SimProcess[]
@@ -49,10 +55,12 @@ export class Town {
     this.#scenario = scenario
     const { clock } = this
     const random = (this.random = new SeededRandom(seed))
-    const { latencyMs, strict = false } = scenario
+    const { latencyMs } = scenario
+    const strict = scenario.strict === true || scenario.rows === true
     const server = (this.server = new FakeServer({ clock, random: new SeededRandom(seed + 1), latencyMs }))
     server.notificationLoss = scenario.notificationLoss ?? 0
-    const excuses = (key: string): boolean => !strict || key.startsWith(PERMIT)
+    this.#rows = scenario.rows === true ? new RowWorld(server, clock, new SeededRandom(seed + 2)) : null
+    const excuses = (key: string): boolean => !strict || (scenario.rows !== true && key.startsWith(PERMIT))
     const complain = (what: string): void => void this.#complaints.push(what)
     const witness = (this.witness = new Witness(clock, LEASE_MS, excuses, complain))
     const travel = (): Promise<void> => sleep(clock, random.below(latencyMs + 1))
@@ -61,8 +69,11 @@ export class Town {
     this.#around = { random, scenario, witness, complain, travel, isWinding, lookSoon }
     const processes = (): readonly SimProcess[] => this.#processes
     const replace = (process: SimProcess): void => this.#replace(process)
-    this.#strikes = new Strikes({ clock, random, server, witness, processes, replace })
-    this.#watchPolls()
+    const delayNext = (): void => this.#rows?.delayNext()
+    const breaksWhenMended = this.#rows !== null
+    const ports = { clock, random, server, witness, processes, replace, delayNext, breaksWhenMended }
+    this.#strikes = new Strikes(ports)
+    if (this.#rows === null) this.#watchPolls()
     this.#processes = Array.from({ length: scenario.processes }, (_, place) => this.#start(place))
   }
 
@@ -106,6 +117,7 @@ export class Town {
       seed: this.#seed * 31 + life,
       rate: 1 + drift * (2 * (drift === 0 ? 0 : this.random.next()) - 1),
       options: { max, leaseMs: LEASE_MS, strict },
+      rows: this.#rows && { world: this.#rows, isNotified: place % 2 === 0 },
     }
     const process = new SimProcess(this.clock, this.server, this.witness, order)
     for (let i = place; i < callers; i += processes) {
@@ -136,18 +148,40 @@ export class Town {
   async #windDown(): Promise<void> {
     this.#isWinding = true
     this.#strikes.endAll()
+    this.#rows?.endAll()
     const end = this.clock.now() + WINDING_MS
     while (this.#busy.size > 0 && this.clock.now() < end) await this.#live(100)
     if (this.#busy.size > 0) {
       const keys = this.#processes.map(({ pool }) => [...pool.snapshot().keys, ...pool.snapshot().semaphores])
-      throw new Error(`callers still wait: ${JSON.stringify(keys)}`)
+      throw new Error(`callers still wait: ${JSON.stringify(keys)} ${this.#rows?.inWords ?? ''}`)
     }
+    if (this.#rows !== null) await this.#tidyRows(this.#rows)
     let isClosed = false
     const closed = Promise.all(this.#processes.map(({ pool }) => pool.close({ graceMs: 0 })))
     void closed.then(() => (isClosed = true))
     const closing = this.clock.now() + CLOSING_MS
     while (this.clock.now() < closing && !(isClosed && this.#isEmpty())) await this.#live(100)
-    if (!isClosed || !this.#isEmpty()) throw new Error(`left over: ${JSON.stringify(this.#leftovers())}`)
+    if (!isClosed || !this.#isEmpty())
+      throw new Error(`left over: ${JSON.stringify(this.#leftovers())} ${this.#rows?.inWords ?? ''}`)
+  }
+
+  /** A process that was killed is buried by any other that has a session: one that holds something. */
+  async #tidyRows(world: RowWorld): Promise<void> {
+    const order = { name: JANITOR, seed: this.#seed, rate: 1, options: { leaseMs: LEASE_MS } }
+    const rows = { world, isNotified: true }
+    const janitor = new SimProcess(this.clock, this.server, this.witness, { ...order, rows })
+    this.#processes.push(janitor)
+    // It may be over before this is granted.
+    janitor.pool.acquire(JANITOR).catch(() => undefined)
+    const serverIds = (): number[] =>
+      this.#processes.flatMap(({ pool }) => pool.snapshot().sessions.map(({ serverId }) => serverId))
+    const live = (ms: number): Promise<void> => this.#live(ms)
+    // What is still on its way arrives first: it may be a process that joins, and is not there any more.
+    await live(LONGEST_WAY_MS)
+    await untilFree(
+      { clock: this.clock, rows: world.rows, sessions: () => new Set(serverIds()), live },
+      JANITOR,
+    )
   }
 
   #isEmpty(): boolean {
@@ -157,7 +191,8 @@ export class Town {
   #leftovers(): Record<string, number> {
     const { connections, table } = this.server
     const held = this.#processes.reduce((sum, { holds }) => sum + holds.size, 0)
-    return { connections: connections.size, table: table.size, timers: this.clock.armed, held }
+    const locks = this.#rows === null ? table.size : this.#rows.rows.named + this.#rows.rows.members.size
+    return { connections: connections.size, table: locks, timers: this.clock.armed, held }
   }
 
   /** A lock that is got by polling was not announced by a wake-up, unless that was on its way. */

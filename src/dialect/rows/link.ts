@@ -118,7 +118,6 @@ export class RowLink implements LockLink {
       held.isParting = true
     }
     const code = codeOf(operation, held !== null || this.#known.has(key))
-    if (code === null) return UNCHANGED
     const pass = code === CODE.waitExclusive ? (this.#waits.of(key.id)?.passToken ?? null) : null
     return {
       operation: operation as Asked['operation'],
@@ -288,14 +287,17 @@ export class RowLink implements LockLink {
   }
 
   async detach(): Promise<void> {
-    const keys = [...this.#waits.all].filter(({ memberId }) => memberId === String(this.serverId))
+    const waits = [...this.#waits.all].filter(({ memberId }) => memberId === String(this.serverId))
+    const keys = waits.map(({ key }) => key)
     this.#waits.forget(String(this.serverId))
-    // A waiter that has gone could be given the lock.
-    await this.#all(
-      keys.map(({ key }) => key),
-      CODE.drop,
-    )
-    await this.#member.leave()
+    try {
+      // A waiter that has gone could be given the lock.
+      await this.#all(keys, CODE.drop)
+      await this.#member.leave()
+    } catch (error) {
+      await this.#member.abandon()
+      throw error
+    }
   }
 
   async abandon(): Promise<void> {

@@ -1,4 +1,4 @@
-import { systemClock } from '../../base/clock.js'
+import { systemClock, type Clock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
 import { Observer } from './observer.js'
 import type { Asking, MemberState, RowStore } from './row-store.js'
@@ -29,18 +29,28 @@ export class Member {
   readonly id: number
   readonly leaseMs: number
   readonly store: RowStore
-  readonly observer: Observer = new Observer(systemClock)
+  readonly observer: Observer
+  readonly #clock: Clock
   /** Told once, when it turns out to be dead. */
   readonly #buried: (cause: Error) => void
   #epoch = 0n
   #raising: Promise<void> | null = null
-  #tidiedAt: number = systemClock.now()
+  #tidiedAt: number
 
-  constructor(id: number, leaseMs: number, store: RowStore, buried: (cause: Error) => void) {
+  constructor(
+    id: number,
+    leaseMs: number,
+    store: RowStore,
+    buried: (cause: Error) => void,
+    clock: Clock = systemClock,
+  ) {
     this.id = id
     this.leaseMs = leaseMs
     this.store = store
     this.#buried = buried
+    this.#clock = clock
+    this.observer = new Observer(clock)
+    this.#tidiedAt = clock.now()
   }
 
   /** As whom, and in which epoch, statements are sent. */
@@ -55,7 +65,7 @@ export class Member {
 
   /** @throws if the row says that this member is dead. */
   async beat(): Promise<void> {
-    const sentAt = systemClock.now()
+    const sentAt = this.#clock.now()
     const { beat, others } = await this.store.beat(this.id)
     if (beat === null) throw await this.#whyNot()
     const standing = this.observer.saw(others, sentAt)

@@ -79,8 +79,11 @@ export function isBrief(asked: readonly Asked[]): boolean {
   return true
 }
 
-/** Which code an operation has where a row is known to be there, and where none is. Null: without a row there is nothing to ask. */
-export function codeOf({ kind, mode }: Pick<LockOperation, 'kind' | 'mode'>, hasRow: boolean): number | null {
+/**
+ * Which code an operation has where a row is known to be there, and where none is. What gives something up is asked in any
+ * case: that no row is known does not say that there is none, and a row that goes on naming a waiter is given to it one day.
+ */
+export function codeOf({ kind, mode }: Pick<LockOperation, 'kind' | 'mode'>, hasRow: boolean): number {
   const isExclusive = mode === 'exclusive'
   switch (kind) {
     case 'try':
@@ -103,7 +106,7 @@ export function codeOf({ kind, mode }: Pick<LockOperation, 'kind' | 'mode'>, has
     case 'setIntent':
     case 'clearIntent':
     case 'yield':
-      return hasRow ? WITH_ROW[kind][isExclusive ? 0 : 1] : null
+      return WITH_ROW[kind][isExclusive ? 0 : 1]
     case 'upgrade':
     case 'downgrade':
       return assert(false, 'rows are not converted') as never

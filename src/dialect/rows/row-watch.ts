@@ -1,5 +1,5 @@
 import { backoffDelay, type Backoff } from '../../base/backoff.js'
-import { systemClock, type Cancel } from '../../base/clock.js'
+import { systemClock, type Cancel, type Clock } from '../../base/clock.js'
 import type { Random } from '../../base/random.js'
 import type { ListeningConnection, NotificationHandlers } from '../dialect.js'
 import { HeardMembers } from './heard-members.js'
@@ -68,6 +68,8 @@ export interface WatchPorts {
   readonly waits: Waits
   readonly handlers: NotificationHandlers
   readonly random: Random
+  /** Default: that of the system. */
+  readonly clock?: Clock
 }
 
 /**
@@ -78,6 +80,7 @@ export class RowWatch implements ListeningConnection {
   readonly #looker: Looker
   readonly #source: NotificationSource | null
   readonly #ports: WatchPorts
+  readonly #clock: Clock
   readonly #watched = new Map<Wait, Watched>()
   readonly #forget: (() => void)[] = []
   readonly #paces = new Paces()
@@ -91,6 +94,7 @@ export class RowWatch implements ListeningConnection {
     this.#looker = ports.looker
     this.#source = ports.source
     this.#ports = ports
+    this.#clock = ports.clock ?? systemClock
   }
 
   start(): void {
@@ -138,7 +142,7 @@ export class RowWatch implements ListeningConnection {
 
   /** Where its place is known, the first look comes when its turn is near. */
   #add(wait: Wait): void {
-    const now = systemClock.now()
+    const now = this.#clock.now()
     const token = wait.since === null ? '' : String(wait.since)
     const { turnMs } = this.#paces.saw(wait.key.id, token, now)
     const place = wait.before ?? 0
@@ -171,7 +175,7 @@ export class RowWatch implements ListeningConnection {
     source.hear(change.begin, change.end).then(
       () => {
         this.#heard.changed(change)
-        const at = systemClock.now()
+        const at = this.#clock.now()
         for (const [wait, watched] of this.#watched) {
           if (change.begin.includes(wait.memberId)) watched.dueAt = at
           else if (change.end.includes(wait.memberId))
@@ -194,9 +198,9 @@ export class RowWatch implements ListeningConnection {
       else dueAt = Math.min(dueAt, watched.dueAt)
     }
     if (dueAt === Infinity) return
-    const leftMs = dueAt - systemClock.now()
+    const leftMs = dueAt - this.#clock.now()
     if (leftMs <= 0) void this.#look()
-    else this.#cancel = systemClock.after(leftMs, () => void this.#look())
+    else this.#cancel = this.#clock.after(leftMs, () => void this.#look())
   }
 
   async #look(): Promise<void> {
@@ -212,7 +216,7 @@ export class RowWatch implements ListeningConnection {
         if (this.#ports.waits.of(wait.key.id) === wait)
           this.#saw(wait, watched, byKey.get(wait.key.bits) ?? null)
       }
-      this.#mindSource(systemClock.now())
+      this.#mindSource(this.#clock.now())
     } catch (error) {
       if (!this.#isStopped) this.#ended(error as Error)
     } finally {
@@ -223,7 +227,7 @@ export class RowWatch implements ListeningConnection {
 
   /** Those that are due, and those that nearly are, so that they share a statement. */
   #due(): [Wait, Watched][] {
-    const now = systemClock.now()
+    const now = this.#clock.now()
     const due: [Wait, Watched][] = []
     for (const [wait, watched] of this.#watched) {
       if (this.#ports.waits.of(wait.key.id) !== wait) this.#watched.delete(wait)
@@ -237,7 +241,7 @@ export class RowWatch implements ListeningConnection {
   }
 
   #saw(wait: Wait, watched: Watched, row: PlaceRow | null): void {
-    const now = systemClock.now()
+    const now = this.#clock.now()
     const isNewer = watched.dueAt <= now
     const { place, isFree } = placeOf(wait, row)
     watched.place = place
@@ -265,7 +269,7 @@ export class RowWatch implements ListeningConnection {
   readonly #notified = (memberId: string, payload: string): void => {
     if (payload.length > LONGEST_PAYLOAD) return
     this.#ports.handlers.onPublicMessage()
-    this.#heard.isOfUse(systemClock.now())
+    this.#heard.isOfUse(this.#clock.now())
     const bits = payload.split(' ', 1)[0]!
     const found = [...this.#watched].find(([wait]) => wait.key.bits === bits && wait.memberId === memberId)
     if (found !== undefined) return this.#heardOf(found[0], found[1], payload)
@@ -284,7 +288,7 @@ export class RowWatch implements ListeningConnection {
       watched.dueAt = Infinity
       return this.#ring(wait)
     }
-    watched.dueAt = systemClock.now()
+    watched.dueAt = this.#clock.now()
     this.#plan()
   }
 

@@ -1,7 +1,7 @@
 import { backoffDelay, type Backoff } from '../../base/backoff.js'
-import { sleep, systemClock } from '../../base/clock.js'
+import { sleep, systemClock, type Clock } from '../../base/clock.js'
 import { LockError } from '../../base/errors.js'
-import { systemRandom } from '../../base/random.js'
+import { systemRandom, type Random } from '../../base/random.js'
 import type { Borrow } from '../dialect.js'
 
 const AGAIN: Backoff = { firstMs: 1, factor: 2, capMs: 200, jitter: 1 }
@@ -31,6 +31,13 @@ export interface ErrorReader {
   isBroken(error: unknown): boolean
 }
 
+export interface RunnerPorts {
+  readonly clock: Clock
+  readonly random: Random
+}
+
+const SYSTEM: RunnerPorts = { clock: systemClock, random: systemRandom }
+
 /**
  * Sends statements of one member, each on whatever connection is free. What the server says to have undone is sent again, so
  * whoever gets an answer knows what has happened, and whoever gets `OutcomeUnknown` knows that he does not.
@@ -40,12 +47,14 @@ export class StatementRunner<C> {
   /** After so long without any success nothing is held any more. */
   readonly #patienceMs: number
   readonly #errors: ErrorReader
+  readonly #ports: RunnerPorts
   isOver = false
 
-  constructor(borrow: Borrow<C>, patienceMs: number, errors: ErrorReader) {
+  constructor(borrow: Borrow<C>, patienceMs: number, errors: ErrorReader, ports: RunnerPorts = SYSTEM) {
     this.#borrow = borrow
     this.#patienceMs = patienceMs
     this.#errors = errors
+    this.#ports = ports
   }
 
   /** On one connection: for the first look. */
@@ -55,7 +64,7 @@ export class StatementRunner<C> {
 
   /** @throws {OutcomeUnknown} and what the server says, after which nothing of it has happened. */
   async once<T>(send: (connection: C) => Promise<T>): Promise<T> {
-    const since = systemClock.now()
+    const since = this.#ports.clock.now()
     for (let attempt = 0; ; attempt++) {
       let isSent = false
       try {
@@ -65,28 +74,33 @@ export class StatementRunner<C> {
         })
       } catch (error) {
         const outcome = this.#errors.outcomeOf(error)
-        if (this.isOver || systemClock.now() - since > this.#patienceMs) throw error
+        if (this.isOver || this.#ports.clock.now() - since > this.#patienceMs) throw error
         if (outcome === 'lost') {
           if (isSent) throw new OutcomeUnknown(error)
           if (isRefusal(error)) throw error
         } else if (outcome === 'refused') throw error
-        await sleep(systemClock, backoffDelay(AGAIN, attempt, systemRandom))
+        await this.#pause(attempt)
       }
     }
   }
 
   /** As `once`, for what may be carried out twice. It is sent until there is an answer, or no time is left. */
   async atLast<T>(send: (connection: C) => Promise<T>): Promise<T> {
-    const since = systemClock.now()
+    const since = this.#ports.clock.now()
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.once(send)
       } catch (error) {
-        const isLate = this.isOver || systemClock.now() - since > this.#patienceMs
+        const isLate = this.isOver || this.#ports.clock.now() - since > this.#patienceMs
         if (!(error instanceof OutcomeUnknown) || isLate) throw error
-        await sleep(systemClock, backoffDelay(AGAIN, attempt, systemRandom))
+        await this.#pause(attempt)
       }
     }
+  }
+
+  #pause(attempt: number): Promise<void> {
+    const { clock, random } = this.#ports
+    return sleep(clock, backoffDelay(AGAIN, attempt, random))
   }
 }
 

@@ -82,9 +82,13 @@ const GIVES = is(
 /**
  * The same statement gives the lock to the first waiter, if that is a writer that is not known to be dead: it needs no
  * statement of its own then, and no other process can be faster. For readers the lock is kept, and they come for it.
+ *
+ * So a member may own a row before it knows, also one where it has left no more than the intent of a writer: who does not
+ * want it any more gives up that as well.
  */
 const NEXT = `(CASE WHEN ${is(CODE.releaseExclusive, CODE.releaseShared)} THEN l.waiters ELSE ${OTHERS} END)`
-const IS_GIVEN_UP = `(${IS_UNOWNED} OR ${IS_MINE} AND ${is(CODE.releaseExclusive, CODE.yield, CODE.leave, CODE.drop)})`
+const WANTS_NO_MORE = is(CODE.leave, CODE.clearIntent, CODE.drop)
+const IS_GIVEN_UP = `(${IS_UNOWNED} OR ${IS_MINE} AND (${is(CODE.releaseExclusive, CODE.yield)} OR ${WANTS_NO_MORE}))`
 const IS_LEFT_UNREAD = `(l.readers IS NULL OR CASE WHEN ${is(CODE.releaseShared, CODE.drop)}
         THEN pg_catalog.array_remove(l.readers, $4::bigint) ELSE l.readers END {<@} $7::bigint[])`
 const PASSES = `(${GIVES} AND l.waiters IS NOT NULL AND (${NEXT})[1] {>} 0 AND NOT (${NEXT})[1] {=} ANY ($7::bigint[])
@@ -96,7 +100,7 @@ const CHANGES = `
       WHEN ${PASSES} THEN (${NEXT})[1]
       WHEN ${READS_ALONG} OR ${is(CODE.releaseExclusive)} THEN NULL
       WHEN ${is(CODE.yield)} AND ${IS_AWAITED} THEN NULL
-      WHEN ${is(CODE.drop, CODE.leave)} AND l.owner {=} $4::bigint THEN NULL
+      WHEN ${WANTS_NO_MORE} AND l.owner {=} $4::bigint THEN NULL
       ELSE l.owner END,
     readers = CASE
       WHEN ${TAKES} OR ${PASSES} THEN NULL
@@ -107,7 +111,7 @@ const CHANGES = `
       WHEN ${PASSES} AND ${is(CODE.yield)} THEN pg_catalog.array_append((${NEXT})[2:], $4::bigint)
       WHEN ${PASSES} THEN (${NEXT})[2:]
       WHEN ${is(CODE.passExclusive)} AND ${TAKES} AND NOT ${IS_MY_TURN} THEN (${OTHERS})[2:]
-      WHEN ${TAKES} OR ${READS_ALONG} OR ${is(CODE.leave, CODE.clearIntent, CODE.drop)} THEN ${OTHERS}
+      WHEN ${TAKES} OR ${READS_ALONG} OR ${WANTS_NO_MORE} THEN ${OTHERS}
       WHEN ${is(CODE.waitExclusive, CODE.passExclusive, CODE.queue, CODE.setIntent)} THEN ${withWriter}
       WHEN ${is(CODE.waitShared, CODE.insistShared)} THEN ${withReader}
       WHEN ${is(CODE.yield)} AND ${IS_AWAITED} THEN pg_catalog.array_append(${OTHERS}, $4::bigint)
@@ -210,4 +214,4 @@ WITH ${GATE}, ${OPERATIONS}, ${MADE}, ${withNotifications(`
 ${ANSWER}`)
 
 /** The same through the function that `lockpool install --backend table` makes, and pools that may. */
-export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_3($1, $2, $3, $4, $5, $6, $7)`
+export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_4($1, $2, $3, $4, $5, $6, $7)`

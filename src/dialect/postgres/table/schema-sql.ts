@@ -82,7 +82,7 @@ interface BatchFunction {
 /** What it is called with, or what it answers, is another function: processes of both kinds may be there at once. */
 const FUNCTIONS: readonly BatchFunction[] = [
   {
-    name: 'table_batch_3',
+    name: 'table_batch_4',
     takes: 'pg_catalog.bytea, bigint[], bigint[], bigint, bigint, bigint, bigint[]',
     answers: 'floor pg_catalog.text, made pg_catalog.text, done pg_catalog.text, rung bigint',
     statement: BATCH,

@@ -1,18 +1,9 @@
 import { expect, test } from 'vitest'
 import { answerOf, codeOf, FLAG } from '../../../../src/dialect/rows/operations.js'
 
-test('without a row there is nothing to give up, to join or to leave', () => {
-  for (const kind of [
-    'join',
-    'rejoin',
-    'leave',
-    'release',
-    'relinquish',
-    'setIntent',
-    'clearIntent',
-    'yield',
-  ] as const)
-    expect(codeOf({ kind, mode: 'exclusive' }, false)).toBeNull()
+test('what gives something up is asked whether a row is known or not', () => {
+  for (const kind of ['join', 'rejoin', 'leave', 'release', 'setIntent', 'clearIntent', 'yield'] as const)
+    expect(codeOf({ kind, mode: 'exclusive' }, false)).toBe(codeOf({ kind, mode: 'exclusive' }, true))
 })
 
 test.each([
