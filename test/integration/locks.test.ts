@@ -218,7 +218,7 @@ test('a sequence that would give tokens out of order is not used', async () => {
   )
   const lock = await world.pool().acquire('orders')
 
-  expect(() => lock.token).toThrowError(/not as lockpool makes it/)
+  expect(() => lock.token).toThrowError(/not as lockpool creates it/)
   await lock.release()
   await world.database.query('DROP SEQUENCE lockpool.fence')
 })

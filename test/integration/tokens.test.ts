@@ -143,7 +143,7 @@ test.each([
   const texts = [permit.tokenText, lock.tokenText].filter((text) => text !== null)
 
   for (const text of texts) expect(BigInt(text)).toBeGreaterThan(before)
-  if (statement.includes('-1024')) expect(() => lock.token).toThrowError(/not as lockpool makes it/)
+  if (statement.includes('-1024')) expect(() => lock.token).toThrowError(/not as lockpool creates it/)
   else expect(texts).toHaveLength(2)
   expect(held.state).toBe('held')
   expect(lost).toEqual([])
@@ -192,7 +192,7 @@ test('while the marks are locked, a strict pool says so, keeps what it has, and 
     expect(error).toMatchObject({
       code: 'STRICT_UNAVAILABLE',
       retryable: true,
-      message: expect.stringMatching(/somebody else has lockpool\.hold locked/),
+      message: expect.stringMatching(/another session has locked lockpool\.hold/),
     })
     expect(await locks.tryAcquire('orders').catch((reason: { code: string }) => reason.code)).toBe(
       'STRICT_UNAVAILABLE',

@@ -30,6 +30,7 @@ const CLEAN_SOURCES = [
   'base',
   'cli',
   'dashboard',
+  'dialect/postgres',
   'embedded',
   'inspect',
   'lock',
@@ -184,9 +185,10 @@ function phrasesIn({ path, text }: RepositoryFile): string[] {
   )
 }
 
-/** Names of values, which are not prose. */
+/** Names of values and of pages, and comments within SQL, which is sent as it is. */
 function withoutLiterals({ path, text }: RepositoryFile): RepositoryFile {
-  return { path, text: text.replaceAll(/['`](?:deaf|nobody)['`]|\bdeaf(?=: ')/g, '') }
+  const names = /['`](?:deaf|nobody)['`]|\bdeaf(?=: ')|\bdocs\/\S+\.md\b|^ *-- .*$/gm
+  return { path, text: text.replaceAll(names, '') }
 }
 
 function withoutCode({ path, text }: RepositoryFile): RepositoryFile {

@@ -11,7 +11,7 @@ export interface ReadBackend {
   dialect(pool: { readonly applicationName: string; readonly namespace: string }): Dialect<PostgresConnection>
 }
 
-/** What the options say of it, and what is wrong with them. */
+/** Reads the options for the backend, with messages about those that are wrong. */
 export function readBackend(backend: unknown, listenConnection: PostgresConfig | undefined): ReadBackend {
   const listen = listenConnection === undefined ? null : readConnection(listenConnection)
   const problems: string[] = []

@@ -31,13 +31,13 @@ import { readLeader, recordLeader } from './records/leader.js'
 import { PostgresLink } from './locks/link.js'
 import type { ServerConnection } from './connection/server-connection.js'
 
-/** Advisory locks of PostgreSQL 14 and later, as one pool speaks of them. */
+/** Advisory locks of PostgreSQL 14 and later, for one pool. */
 export class PostgresDialect implements Dialect<PostgresConnection> {
   readonly hashOf: (keyId: string) => number = hashOf
   readonly #channel = new PostgresChannel()
   readonly #claim: BackendClaim | null
 
-  /** The claim is made by every lock session, where there is a place for it. */
+  /** Every lock session makes this claim, if the table for it exists. */
   constructor(claim: BackendClaim | null = null) {
     this.#claim = claim
   }
@@ -70,7 +70,7 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
     }
   }
 
-  /** While the schema is being changed or dropped, locks go on without it. */
+  /** Records the backend. While the schema is being changed or dropped, locks work without the record. */
   async #claimBackend(server: ServerConnection): Promise<void> {
     if (this.#claim === null) return
     try {

@@ -4,11 +4,13 @@ import { fateOf } from './driver-settings.js'
 import { readGiven } from './given-connection.js'
 import { HOSTS, hostsOf, splitHosts, type TargetSession } from '../hosts/host-list.js'
 
-/** What `pg` takes, and several hosts as libpq writes them. */
+/** The settings of `pg`, extended by lists of hosts as libpq has them. */
 export interface PostgresSettings extends Omit<pg.ClientConfig, 'host' | 'port'> {
-  /** Several are tried in this order, with the last that was the primary first: an array, or a text with commas. */
+  /**
+   * The host or hosts: an array, or a text with commas. The pool tries them in this order, but the last primary first.
+   */
   readonly host?: string | readonly string[] | undefined
-  /** One for all hosts, or one for each. */
+  /** One port for all hosts, or one for each. */
   readonly port?: number | string | readonly (number | string)[] | undefined
   /**
    * Which of the hosts is suitable: one that is not a standby (`primary`), one that also lets sessions write (`read-write`), or
@@ -18,24 +20,29 @@ export interface PostgresSettings extends Omit<pg.ClientConfig, 'host' | 'port'>
 }
 
 /**
- * Where and how to connect: a connection string or a URL, or an object with what `pg` takes (`host`, `port`, `user`,
- * `database`, `password` as a value or a function, `ssl`, `options`, ...). There may be several hosts:
+ * Where and how to connect: a connection string, a URL, or an object with settings of `pg` (`host`, `port`, `user`,
+ * `database`, `password` as a value or a function, `ssl`, `options`, ...). It may name several hosts:
  * `postgres://a,b:5433/db?target_session_attrs=primary`.
  */
 export type PostgresConfig = string | URL | pg.ClientConfig | PostgresSettings
 
-/** What can be connected with, and what is wrong with it: in words and without its password; null if it can be used. */
+/** Checked settings. `problem` says what is wrong with them, without the password; it is null if they can be used. */
 export interface ReadConnection {
   readonly settings: Readonly<Record<string, unknown>>
   readonly problem: string | null
 }
 
-/** Keepalive probes start after this much silence; without them a vanished server is noticed only by a heartbeat. */
+/**
+ * Keepalive probes start after this much silence. Without them, only a heartbeat notices that a server has vanished.
+ */
 const KEEPALIVE_AFTER_MS = 10_000
 
 const USUAL_FORM = 'postgres://user@host:5432/database is the usual form'
 
-/** What was given, else `DATABASE_URL`, else the PG* variables that `pg` reads itself. An empty variable is not set. */
+/**
+ * Reads the given connection, or `DATABASE_URL`, or else the PG* variables, which `pg` reads itself. An empty variable
+ * counts as not set.
+ */
 export function readConnection(connection: PostgresConfig | undefined): ReadConnection {
   const fromEnvironment = process.env['DATABASE_URL'] || undefined
   const isFromEnvironment = connection === undefined && fromEnvironment !== undefined
@@ -49,7 +56,10 @@ export function readConnection(connection: PostgresConfig | undefined): ReadConn
   return { settings, problem: problem === null ? null : `${source}${problem}` }
 }
 
-/** The settings of every connection, to the first host, with the list of hosts if there is one beside them: what is the driver's own business as it was given, and what is not without. */
+/**
+ * The settings for every connection, for the first host and with the list of hosts if there is one. Settings that do
+ * not apply to connections of a lock pool are left out.
+ */
 export function clientConfig(
   settings: Readonly<Record<string, unknown>>,
   applicationName: string,
@@ -67,19 +77,22 @@ export function clientConfig(
   }
 }
 
-/** Under a name that `pg` does not see. */
+/** The list of hosts, under a symbol that `pg` ignores. */
 function listed(settings: object): object {
   const list = hostsOf(settings)
   return list === null ? {} : { [HOSTS]: list }
 }
 
-/** With these the driver verifies as with `verify-full`, and warns that it may not do so for ever: then it is to be said. */
+/**
+ * Replaces these values of `sslmode` by `verify-full`. The driver already treats them like that, and warns that a later
+ * version may not.
+ */
 function withPlainSslMode(url: string): string {
   if (/[?&]uselibpqcompat=true(?:[&#]|$)/.test(url)) return url
   return url.replaceAll(/(?<=[?&]sslmode=)(?:prefer|require|verify-ca)(?=[&#]|$)/g, 'verify-full')
 }
 
-/** What the driver makes of a string it does not understand is a connection to somewhere else. */
+/** Refuses strings that the driver misunderstands: it would connect to another server. */
 function stringProblem({ connectionString: text, host }: Readonly<Record<string, unknown>>): string | null {
   if (text === undefined || text === null || (text === '' && typeof host === 'string')) return null
   if (typeof text !== 'string') return `: "connectionString" must be a text, got ${show(text)}`
@@ -89,12 +102,12 @@ function stringProblem({ connectionString: text, host }: Readonly<Record<string,
   const isKnown = scheme !== undefined && /^(?:postgres(?:ql)?|pg|socket)$/i.test(scheme)
   if (!isKnown && slashes !== undefined)
     return ` can't be understood (${scheme}: is not PostgreSQL): ${USUAL_FORM}`
-  // The driver would take it for a path, and look for a host called "base".
+  // The driver would take it for a path, and connect to a host called "base".
   if (!isKnown) return ` can't be understood (not a URL): ${USUAL_FORM}`
   return queryProblem(text)
 }
 
-/** What libpq takes and the driver takes no notice of, which leads to another server or database. */
+/** Refuses parameters of libpq that the driver ignores: the connection would lead to another server or database. */
 function queryProblem(text: string): string | null {
   const query = new URLSearchParams(/\?([^#]*)/.exec(text)?.[1] ?? '')
   if (query.has('service')) return ' has "service" in it, and pg reads no service files'
@@ -115,7 +128,7 @@ const TEXTS = [
   'fallback_application_name',
 ] as const
 
-/** What the driver would stumble over only when it is connected, in the middle of an event of a socket. */
+/** Refuses settings that would make the driver throw later, in the middle of a socket event. */
 function settingProblem(settings: Readonly<Record<string, unknown>>): string | null {
   const isNothing = (value: unknown): boolean => value === undefined || value === null
   const wrong = (name: string, what: string): string =>
@@ -134,24 +147,25 @@ function settingProblem(settings: Readonly<Record<string, unknown>>): string | n
   return null
 }
 
-/** What a client is asked that is made and never connected. */
+/** The properties that are read from a client that never connects. */
 interface Trial {
   readonly port: number
   readonly ssl: unknown
   readonly replication: string | boolean | undefined
 }
 
-/** What a server takes for no. */
+/** The values that a server accepts for false. */
 const NO = /^(?:f(?:a(?:l(?:se?)?)?)?|no?|off?|0)$/i
 
 function driverProblem(settings: Readonly<Record<string, unknown>>): string | null {
   let trial: Trial
   try {
-    // Opens nothing, but parses everything, files of certificates included. A stream of the program's might open something.
+    // This opens no connection, but parses everything, including files of certificates. `stream` is left out because
+    // the program's function might open something.
     const { stream: _, ...config } = clientConfig(settings, 'lockpool')
     trial = new pg.Client({ ...config, connection: {} } as pg.ClientConfig) as unknown as Trial
   } catch (error) {
-    // The driver's own message may quote the whole string, and the error even carries it as a property.
+    // The driver's own message may quote the whole string, and the error has it as a property.
     const code = (error as { code?: unknown }).code
     const detail =
       code === 'ERR_INVALID_URL' ? 'not a URL' : code === 'ENOENT' ? 'a file it names is missing' : 'unusable'

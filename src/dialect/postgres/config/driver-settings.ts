@@ -22,8 +22,8 @@ const POOLED = row('left out', 'options of `pg.Pool`: this pool has its own')
 const BY_SERVER = 'a lock session sets its own, and checks them'
 
 /**
- * Every setting that `pg` takes, in an object, in a connection string or from the environment. The only place where it is
- * decided what becomes of each; docs/reference/options.md shows it.
+ * Every setting that `pg` accepts, in an object, in a connection string or from the environment. This table alone
+ * decides how each is treated. docs/reference/options.md shows it.
  */
 export const DRIVER_SETTINGS: ReadonlyMap<string, DriverSetting> = new Map(
   Object.entries({
@@ -84,6 +84,6 @@ export const DRIVER_SETTINGS: ReadonlyMap<string, DriverSetting> = new Map(
 )
 
 export function fateOf(name: string): Fate {
-  // What `pg` may learn to take one day is its own business.
+  // Settings that later versions of `pg` may add are passed on.
   return DRIVER_SETTINGS.get(name)?.fate ?? 'as given'
 }

@@ -3,10 +3,13 @@ import { show } from '../../../base/options.js'
 import { DRIVER_SETTINGS } from './driver-settings.js'
 import { HOSTS } from '../hosts/host-list.js'
 
-/** What was given as a connection, as far as it is one. */
+/** The settings in a given connection, or the reason why it can't be used. */
 export type Given = { readonly settings: Readonly<Record<string, unknown>> } | { readonly problem: string }
 
-/** What `pg` calls otherwise, and would take no notice of: it would connect to wherever the environment says. */
+/**
+ * Common names that `pg` does not know. It would ignore such a setting and connect to the server that the environment
+ * names.
+ */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   url: 'connectionString',
   uri: 'connectionString',
@@ -26,20 +29,22 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   sslmode: 'ssl',
 }
 
-/** `statementTimeout`, `statement-timeout` and `statement_timeout` are one word. */
+/** Treats `statementTimeout`, `statement-timeout` and `statement_timeout` as the same name. */
 const inPlain = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '')
 
-/** Whether an object that has it is meant for `pg`, and for connecting. */
-function isTelling(name: string): boolean {
+/** Whether this setting shows that an object was meant for `pg`. */
+function isForConnecting(name: string): boolean {
   const fate = DRIVER_SETTINGS.get(name)?.fate
   return fate === 'as given' || fate === 'for borrowers'
 }
 
-const TELLING = new Map([...DRIVER_SETTINGS.keys()].filter(isTelling).map((name) => [inPlain(name), name]))
+const CONNECTION_SETTINGS = new Map(
+  [...DRIVER_SETTINGS.keys()].filter(isForConnecting).map((name) => [inPlain(name), name]),
+)
 
 /**
- * Reads an object as `pg` does, by asking it for what there is to know: getters, what is inherited and what is not
- * enumerable count as well. Once, so that what was checked is what is used.
+ * Reads an object once and in the way of `pg`: getters and inherited or non-enumerable properties count as well.
+ * Reading once ensures that the checked values are the ones that are used.
  */
 export function readGiven(given: unknown): Given {
   if (types.isStringObject(given) || typeof given === 'string')
@@ -48,7 +53,7 @@ export function readGiven(given: unknown): Given {
   const wrongKind = wrongKindOf(given)
   if (wrongKind !== null) return { problem: wrongKind }
   const settings: Record<string | symbol, unknown> = {}
-  // From settings of ours, which somebody hands on.
+  // The object has settings that were split by `splitHosts` before.
   if (HOSTS in (given as object)) settings[HOSTS] = (given as { [HOSTS]: unknown })[HOSTS]
   for (const name of namesIn(given as object)) {
     const value = ask(given as object, name)
@@ -70,7 +75,7 @@ function wrongKindOf(given: unknown): string | null {
   )
 }
 
-/** Every name that `pg` asks for, and whatever else is there to be seen: `pg` may learn more. */
+/** All names that `pg` reads, and all others that the object has, because a later version of `pg` may read more. */
 function namesIn(given: object): ReadonlySet<string> {
   const names = new Set(DRIVER_SETTINGS.keys())
   for (const name in given) names.add(name)
@@ -85,19 +90,19 @@ function otherNameIn(settings: Readonly<Record<string, unknown>>): string | null
   for (const name of Object.keys(settings)) {
     if (DRIVER_SETTINGS.has(name)) continue
     if (inPlain(name) === 'service') return `has "${name}" in it, and pg reads no service files`
-    const right = OTHER_NAMES[inPlain(name)] ?? TELLING.get(inPlain(name))
+    const right = OTHER_NAMES[inPlain(name)] ?? CONNECTION_SETTINGS.get(inPlain(name))
     if (right !== undefined && settings[right] === undefined)
       return `has "${name}" in it, which pg knows as "${right}"`
   }
   return null
 }
 
-/** An object that was meant for something else. An empty one leaves all to the environment. */
+/** Refuses an object that was meant for something else. An empty object is fine: then the environment decides. */
 function foreignIn(given: object, settings: Readonly<Record<string, unknown>>): string | null {
   const prototype: unknown = Object.getPrototypeOf(given)
   const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null
   const names = Object.keys(settings)
-  if (names.some(isTelling) || (isPlain && names.length === 0)) return null
+  if (names.some(isForConnecting) || (isPlain && names.length === 0)) return null
   const found =
     names.length === 0
       ? show(given)
@@ -108,21 +113,21 @@ function foreignIn(given: object, settings: Readonly<Record<string, unknown>>): 
   return `has nothing in it that pg knows of a connection: ${found}`
 }
 
-/** Also one of another realm, as tests and frames have them. */
+/** Also accepts a URL of another realm, as in tests and frames. */
 function isUrl(value: unknown): value is URL {
   if (typeof value !== 'object' || value === null || ask(value, Symbol.toStringTag) !== 'URL') return false
   return typeof ask(value, 'href') === 'string'
 }
 
-/** What is there, and can't be read. */
+/** The value of a property whose getter throws. */
 const THREW = Symbol('threw')
 
-/** Some objects throw for whatever they do not have: then it is not there. */
+/** Reads a property. Some objects throw for every property that they lack; that counts as undefined. */
 function ask(given: object, name: string | symbol): unknown {
   try {
     return (given as Record<string | symbol, unknown>)[name]
   } catch {
-    // Not with what the error says, which may be a secret.
+    // The error is not passed on, because its message may contain a secret.
     return name in given ? THREW : undefined
   }
 }

@@ -1,19 +1,19 @@
-/** As `pg` takes them: an error, or null and the result. */
+/** The form of a callback in `pg`: it gets an error, or null and the result. */
 export type Callback<T> = (error: Error | null, result?: T) => void
 
 /**
- * Tells a callback what became of a promise. It is called outside of any promise, so that what it throws is an uncaught
- * exception with its own stack, as with `pg`.
+ * Calls `callback` with the outcome of a promise. The call runs outside of any promise chain, so an error that the
+ * callback throws is an uncaught exception with its own stack, as with `pg`.
  */
-export function tell<T>(promise: Promise<T>, callback: Callback<T>): void {
+export function callBack<T>(promise: Promise<T>, callback: Callback<T>): void {
   promise.then(
     (result) => process.nextTick(callback, null, result),
     (error: unknown) => process.nextTick(callback, error),
   )
 }
 
-/** The same as a `pg.Pool` does it, which says undefined where a client says null. */
-export function tellAsPool<T>(promise: Promise<T>, callback: (error?: Error, result?: T) => void): void {
+/** Does the same in the way of `pg.Pool`, which passes undefined where a client passes null. */
+export function callBackAsPool<T>(promise: Promise<T>, callback: (error?: Error, result?: T) => void): void {
   promise.then(
     (result) => process.nextTick(callback, undefined, result),
     (error: unknown) => process.nextTick(callback, error),

@@ -3,27 +3,36 @@ import pg from 'pg'
 import { systemClock, type Clock } from '../../../base/clock.js'
 import { socketTo } from './socket-to.js'
 
-/** The session that is to give up what it does, and how its server is reached. */
+/** The session whose statement should be canceled, and the way to reach its server. */
 export interface CancelTarget {
   readonly processID: number
   readonly secretKey: number
   readonly host: string
   readonly port: number
-  /** Of the server that the session is with: a name may stand for several, or for another one by now. */
+  /**
+   * The address of the server that the session runs on. A host name may stand for several servers, or for another
+   * server by now.
+   */
   readonly address: string | undefined
   readonly ssl: pg.ClientConfig['ssl']
   readonly sslNegotiation: string
-  /** Makes the sockets, where the caller has a way of his own. */
+  /** Makes the sockets, if the caller has its own way to make them. */
   readonly makeStream: (() => net.Socket) | undefined
 }
 
-/** An attempt is given up after so long. Until then it keeps the process, which would end without having asked. */
+/**
+ * An attempt ends after this time. Until then its timer keeps the process alive: otherwise the process could end before
+ * it has sent the request.
+ */
 const ATTEMPT_LIMIT_MS = 1000
 
-/** The first request may come before the statement, if that was still on the wire, or end one with others behind it. */
+/**
+ * The request is sent a second time after this delay. The first request may arrive before the statement, if the
+ * statement was still on the wire, or it may cancel one statement while others are queued behind it.
+ */
 const AGAIN_AFTER_MS = 200
 
-/** What `pg` has, and its types leave out. */
+/** Members of `pg.Connection` that its types leave out. */
 type Wire = pg.Connection & {
   connect(portOrPath: number | string, host?: string): void
   requestSsl(): void
@@ -31,11 +40,12 @@ type Wire = pg.Connection & {
 }
 
 /**
- * Asks the server to give up what a session does, over a short connection of its own, as PostgreSQL wants it. Only for a
- * session whose own connection is closed already: a request that comes late then finds nobody, and not somebody's next
- * statement, because no other session ever has the same process and key.
+ * Asks the server to cancel the current statement of a session. PostgreSQL wants such a request on a short connection
+ * of its own. Call this only for a session whose own connection is closed already: then a late request finds no session
+ * at all. It can't hit the statement of another session, because no two sessions ever have the same process id and
+ * secret key.
  *
- * Resolves when the first request has been heard, or can't be. Never rejects.
+ * Resolves when the server has received the first request, or when the server can't be reached. Never rejects.
  */
 export async function requestCancel(target: CancelTarget, clock: Clock = systemClock): Promise<void> {
   clock.after(AGAIN_AFTER_MS, () => void attempt(target, clock))
@@ -43,8 +53,8 @@ export async function requestCancel(target: CancelTarget, clock: Clock = systemC
 }
 
 /**
- * The same, once, for a session that goes on. Whoever asks has to know that its statement is still under way: the request may
- * meet the next one.
+ * Sends one cancel request, for a session that continues afterwards. The caller must know that its statement is still
+ * running: otherwise the request may cancel the next statement.
  */
 export function requestCancelOnce(target: CancelTarget, clock: Clock = systemClock): Promise<void> {
   return attempt(target, clock)
@@ -61,7 +71,7 @@ function attempt(target: CancelTarget, clock: Clock): Promise<void> {
     const stopWaiting = clock.after(ATTEMPT_LIMIT_MS, done)
     try {
       wire = wireFor(target)
-      // The server closes it when the request is through, whatever came of it.
+      // The server closes the connection once it has handled the request, whatever the outcome.
       wire.on('end', done)
       wire.on('error', done)
       ask(wire, target)
@@ -77,7 +87,7 @@ function wireFor({ ssl, sslNegotiation, makeStream, address }: CancelTarget): Wi
   return new pg.Connection(config as pg.ConnectionConfig) as Wire
 }
 
-/** With TLS where the session has it: the key is a secret. */
+/** Uses TLS if the session uses it, because the key is a secret. */
 function ask(wire: Wire, { host, port, ssl, sslNegotiation, processID, secretKey }: CancelTarget): void {
   const cancel = (): void => wire.cancel(processID, secretKey)
   wire.on('connect', () => {

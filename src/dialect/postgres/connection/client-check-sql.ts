@@ -1,13 +1,17 @@
-/** By which the server notices, during a statement, that the client is gone. Otherwise it does when it has the answer. */
+/**
+ * With this setting the server notices during a statement that its client is gone. Without it, the server notices only
+ * when it sends the answer.
+ */
 export const CLIENT_CHECK = 'client_connection_check_interval'
 
-/** How often it looks. The look is a system call. */
+/** The interval of the check. Each check is one system call. */
 export const CLIENT_CHECK_MS = 1000
 
 /**
- * Sets it for a session, and answers one row where the server has it: since version 14, and not on Windows. It is not set
- * behind a pooler, where this session may be somebody else's next: another process answers there than the one of `$1`, that
- * we were told of at the start. Who has set it to less knows why.
+ * Enables the check for a session. Answers one row if the server supports the check (since version 14, not on Windows).
+ * The statement changes nothing behind a pooler, where this server session may serve another client next: there the
+ * backend that answers has another pid than `$1`, the one that was announced at login. A shorter interval that a role or a
+ * database has configured also stays.
  */
 export const SET_CLIENT_CHECK: string = `
 SELECT CASE
@@ -18,5 +22,5 @@ END AS set_to
 FROM (SELECT pg_catalog.current_setting('${CLIENT_CHECK}', true)::pg_catalog.interval AS value) AS setting
 WHERE value IS NOT NULL AND pg_catalog.version() OPERATOR(pg_catalog.!~*) 'mingw|msvc|visual|windows'`
 
-/** For one transaction: a pooler takes it nowhere. */
+/** Enables the check for one transaction, so that a pooler can't carry it over to another client. */
 export const SET_LOCAL_CLIENT_CHECK: string = `SET LOCAL ${CLIENT_CHECK} = ${CLIENT_CHECK_MS}`

@@ -1,16 +1,21 @@
 import { SET_CLIENT_CHECK } from './client-check-sql.js'
 import { sqlState } from './server-errors.js'
 
-/** Whether the server looks for its client during a statement: not at all, because it was so, or because we told it to. */
+/**
+ * Whether the server checks for its client during a statement: `none` if it doesn't, `there` if it did already, `ours`
+ * if we enabled the check.
+ */
 export type ClientCheck = 'none' | 'there' | 'ours'
 
-/** The connection that is asked. */
 interface Asked {
   readonly processID: number
   query(statement: string, values: [number]): Promise<{ readonly rows: readonly Record<string, unknown>[] }>
 }
 
-/** Tells it to, so that no statement outlives this process by much. Where that is not to be had it goes without. */
+/**
+ * Enables the check, so that no statement runs on for long after this process has died. Servers that don't support the
+ * check are used without it.
+ */
 export async function setClientCheck(server: Asked): Promise<ClientCheck> {
   try {
     const [row] = (await server.query(SET_CLIENT_CHECK, [server.processID])).rows

@@ -1,27 +1,27 @@
 import type { Queryable } from '../../queryable.js'
 
-/** What a connection tells its borrower, besides answers. */
+/** The events that a borrower can listen for. */
 export interface ConnectionEvents {
-  /** A NOTIFY on a channel that this connection listens on. */
+  /** A NOTIFY arrived on a channel that this connection listens on. */
   notification: { readonly channel: string; readonly payload?: string; readonly processId: number }
-  /** A notice or warning of the server. */
+  /** The server sent a notice or a warning. */
   notice: { readonly message?: string; readonly code?: string; readonly severity?: string }
-  /** It is broken. */
+  /** The connection is broken. */
   error: Error
-  /** It is closed. */
+  /** The connection is closed. */
   end: void
 }
 
-/** One connection to PostgreSQL, wherever a client of `pg` would do for queries. */
+/** One connection to PostgreSQL. It can replace a client of `pg` wherever only queries are needed. */
 export interface PostgresConnection extends Queryable {
-  /** The server process behind it: `pid` in `pg_stat_activity` and `pg_locks`. */
+  /** The pid of the server's backend: `pid` in `pg_stat_activity` and `pg_locks`. */
   readonly processID: number
-  /** Listens, until `off` or the end of the loan. */
+  /** Adds a listener. It stays until `off`, or until the connection is checked in. */
   on<Name extends keyof ConnectionEvents>(
     event: Name,
     listener: (event: ConnectionEvents[Name]) => void,
   ): this
-  /** Listens no more. */
+  /** Removes a listener. */
   off<Name extends keyof ConnectionEvents>(
     event: Name,
     listener: (event: ConnectionEvents[Name]) => void,

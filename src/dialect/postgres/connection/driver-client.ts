@@ -4,17 +4,17 @@ import type { CancelTarget } from './cancel-request.js'
 
 type Stream = EventEmitter & { destroy(error?: Error): void; readonly remoteAddress?: string }
 
-/** What a client of `pg` has and its types leave out, or call read-only. */
+/** Members of a client of `pg` that its types leave out or declare read-only. */
 export interface ClientInternals {
   readonly processID: number | null
   readonly secretKey: number | null
   readonly sslNegotiation: string
   pipeline: boolean
-  /** Whether the server has said the last word about all that it was sent. An error comes before that. */
+  /** Whether the server has answered completely (ReadyForQuery). An error message arrives earlier than that. */
   readonly readyForQuery: boolean
   readonly connection: {
     readonly stream: Stream
-    /** The texts of named statements that the server has. */
+    /** The texts of the named statements that the server has parsed, by name. */
     parsedStatements: Record<string, string>
     attachListeners(stream: Stream): void
     on(
@@ -30,9 +30,9 @@ export function internalsOf(client: pg.Client): ClientInternals {
 }
 
 /**
- * Connects. The driver throws at some of what a server may say to a newcomer, for example that it wants Kerberos, and it
- * does so where it reads the socket: that would end the process. Here it fails the attempt. `heard` is called for all that
- * comes until then.
+ * Connects. The driver throws at some answers of a server during login, for example at a demand for Kerberos. It throws
+ * inside the socket's event handler, which would end the process. Here such an error fails only the attempt to connect.
+ * `heard` is called for every piece of data until the login is complete.
  */
 export async function connectClient(client: pg.Client, heard: () => void): Promise<void> {
   const { connection } = internalsOf(client)
@@ -43,7 +43,7 @@ export async function connectClient(client: pg.Client, heard: () => void): Promi
     const read = stream.listeners('data').at(-1) as (bytes: Buffer) => void
     stream.removeListener('data', read)
     stream.on('data', (bytes: Buffer) => {
-      // Later it may be somebody's callback that throws, which is to be seen.
+      // After the login, an error may come from a callback of the program. It must stay visible.
       if (!isConnecting) return read(bytes)
       heard()
       try {
@@ -60,7 +60,7 @@ export async function connectClient(client: pg.Client, heard: () => void): Promi
   }
 }
 
-/** What the server reports of its settings, now and whenever one of them changes: only those that are asked for. */
+/** Returns a map of the named settings, kept up to date with what the server reports. */
 export function watchReports(client: pg.Client, names: readonly string[]): ReadonlyMap<string, string> {
   const reported = new Map<string, string>()
   internalsOf(client).connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
@@ -69,7 +69,7 @@ export function watchReports(client: pg.Client, names: readonly string[]): Reado
   return reported
 }
 
-/** Null if there is no way to open another connection to the same server. */
+/** Returns null if no other connection to the same server can be opened. */
 export function cancelTargetOf(client: pg.Client, { stream }: pg.ClientConfig): CancelTarget | null {
   const { processID, secretKey, sslNegotiation, connection } = internalsOf(client)
   const { host, port, ssl } = client
@@ -79,14 +79,14 @@ export function cancelTargetOf(client: pg.Client, { stream }: pg.ClientConfig): 
   return { processID, secretKey, host, port, address, ssl, sslNegotiation, makeStream }
 }
 
-/** Whether the process goes on for its sake. */
+/** Sets whether the open socket keeps the process alive. */
 export function keepProcess(client: pg.Client, isKept: boolean): void {
   const socket = client as unknown as { ref(): void; unref(): void }
   if (isKept) socket.ref()
   else socket.unref()
 }
 
-/** The text of a named statement that has been sent on it; undefined if none has. */
+/** The text of a named statement that was sent on this client, or undefined. */
 export function preparedText(client: pg.Client, name: string): string | undefined {
   return internalsOf(client).connection.parsedStatements[name]
 }

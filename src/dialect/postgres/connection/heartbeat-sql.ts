@@ -1,2 +1,5 @@
-/** Behind a pooler that changes its mind, the session that answers is no longer the one that holds the locks. */
+/**
+ * The heartbeat asks for the backend pid. Behind a pooler that has switched server sessions, another session answers
+ * than the one that holds the locks.
+ */
 export const HEARTBEAT = `SELECT pg_catalog.pg_backend_pid() AS pid`

@@ -1,13 +1,16 @@
-/** What a dashboard sends on a connection that others use too, so nothing of it may stay behind. */
+/**
+ * The dashboard sends these statements on a connection that other code uses too, so none of them may leave anything
+ * behind.
+ */
 
 /**
- * First in a transaction of ours on a connection that others use as well. In `public` there may be functions, operators and
- * types of anybody's, with the names of the server's own, and they would run with the rights of whoever looks. The temporary
- * schema is searched first unless it is named.
+ * The first statement in our transactions on a shared connection. Any user may have created functions, operators and
+ * types in `public` with the names of the server's own, and they would run with the rights of the user who inspects.
+ * PostgreSQL searches the temporary schema first unless the path names it.
  */
 export const OWN_NAMES = `SET LOCAL search_path = pg_catalog, pg_temp`
 
-/** Whoever looks must not become the next one that waits: for a catalog that somebody has locked, or on a busy server. */
+/** An inspection must not itself wait for long, neither for a locked catalog nor on a busy server. */
 export const BEGIN_LOOK: string = `BEGIN READ ONLY; ${OWN_NAMES}; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s'`
 
 export const END_LOOK = `COMMIT`

@@ -1,8 +1,8 @@
 type Parser = (text: string) => unknown
 
 /**
- * How our own statements read what the server answers: `pg`'s own way of the beginning, for the types that occur in them.
- * All others, bigint first of all, stay the text they are.
+ * The parsers for the answers to our own statements: the default parsers of `pg`, for the types that our statements
+ * return. Values of all other types, bigint above all, stay text.
  */
 const PARSERS: ReadonlyMap<number, Parser> = new Map<number, Parser>([
   [16, (text) => text === 't'],
@@ -16,7 +16,7 @@ const PARSERS: ReadonlyMap<number, Parser> = new Map<number, Parser>([
   ...[1003, 1009, 1015].map((oid): [number, Parser] => [oid, (text) => parseArray(text, asIs)]),
 ])
 
-/** The signature is that of `pg`; the format is always text. */
+/** Has the signature that `pg` wants. The format is always text. */
 export function parserOf(oid: number): Parser {
   return PARSERS.get(oid) ?? asIs
 }
@@ -25,10 +25,13 @@ function asIs(text: string): string {
   return text
 }
 
-/** An element of an array: in quotes, with what needs it behind a backslash, or as it is. */
+/**
+ * An element of an array. It is either in quotes, with special characters escaped by backslashes, or written without
+ * quotes.
+ */
 const ELEMENT = /"((?:[^"\\]|\\.)*)"|[^{},"]+/gs
 
-/** Of one dimension, which all of ours have. */
+/** Parses a one-dimensional array. All arrays of ours have one dimension. */
 function parseArray<T>(text: string, parse: (element: string) => T): (T | null)[] {
   return Array.from(text.matchAll(ELEMENT), ([whole, quoted]) => {
     if (quoted !== undefined) return parse(quoted.replaceAll(/\\(.)/gs, '$1'))

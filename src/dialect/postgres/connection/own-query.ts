@@ -3,16 +3,19 @@ import { parserOf } from './own-parsers.js'
 
 type Plain = string | number | boolean | null
 
-/** A value in a statement of ours. Its form on the wire depends on nothing that can be set in `pg`: that of a `Date` does. */
+/**
+ * A value for a statement of ours. These types look the same on the wire whatever is configured in `pg`; a `Date` does
+ * not.
+ */
 export type OwnValue = Plain | Buffer | readonly Plain[]
 
-/** A statement that is parsed once per connection, under its name. */
+/** A statement that is parsed once per connection and then used by its name. */
 export interface Prepared {
   readonly name: string
   readonly text: string
 }
 
-/** What `pg` has and its types leave out. */
+/** Members of `pg.Query` that its types leave out. */
 interface QueryInternals {
   name?: string
   binary: boolean
@@ -24,13 +27,14 @@ type Told<Row extends pg.QueryResultRow> = (error: Error | undefined, result: pg
 const OWN_TYPES = { getTypeParser: parserOf } as const
 
 /**
- * A statement of ours. A program may have told `pg` to ask for other formats, or to read types in its own way, for one
- * connection (`binary`, `types`) or for all (`pg.defaults`, `pg.types`). That is for its own statements: this one is
- * answered in text, and read by our parsers.
+ * A statement of ours. The program may have configured `pg` to request other formats or to parse types in its own way,
+ * for one connection (`binary`, `types`) or for all (`pg.defaults`, `pg.types`). That configuration is for the
+ * program's statements. A statement of ours always asks for text, and our own parsers read the answer.
  */
 export class OwnQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
   constructor(text: string, values: OwnValue[] | undefined, told: Told<Row>, name?: string) {
-    // Not as one object: `pg` copies its property descriptors, which is much of a tenth of a round trip (measured).
+    // Three arguments instead of one object: `pg` copies the property descriptors of an object, which costs nearly a
+    // tenth of a round trip (measured).
     super(text, values, told)
     const internals = this as unknown as QueryInternals
     internals._result._types = OWN_TYPES
@@ -39,7 +43,7 @@ export class OwnQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
 
   static {
     const { submit } = pg.Query.prototype
-    // The client calls it last, behind everything that it changes about a query.
+    // The client calls `submit` last, after it has changed the other properties of the query.
     this.prototype.submit = function (this: pg.Query, connection: pg.Connection) {
       ;(this as unknown as QueryInternals).binary = false
       return submit.call(this, connection)
@@ -47,7 +51,7 @@ export class OwnQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
   }
 }
 
-/** The same for who reads no answer: nothing is made of rows and results. */
+/** A statement of ours whose answer is not read. It builds no rows and no result. */
 export class OwnCommand<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
   handleRowDescription(): void {}
   handleDataRow(): void {}

@@ -2,18 +2,23 @@ import { InvalidOptionError, TransactionFailedError } from '../../../base/errors
 import { show } from '../../../base/options.js'
 import type { QueryResult } from '../../queryable.js'
 
-/** A client of the program, of `pg` or with the same `query`, that has a transaction open. */
+/**
+ * A client that belongs to the program and has an open transaction. It is a client of `pg`, or has the same `query`.
+ */
 export interface ProgramClient {
   /** Sends one statement with its values. */
   query(text: string, values?: unknown[]): Promise<Pick<QueryResult, 'rows'>>
-  /** By the last answer: `I` is idle, outside of any transaction. Clients of `pg` have it. */
+  /**
+   * The transaction status in the last answer. `I` means idle, outside of any transaction. Clients of `pg` have this
+   * method.
+   */
   getTransactionStatus?(): string | null
 }
 
 /**
- * The rows of one statement in the transaction of the program. Errors of the statement are thrown unchanged.
+ * Runs one statement in the program's transaction and returns its rows. Errors of the statement are thrown unchanged.
  *
- * @throws {InvalidOptionError} it is no such client, or it does not answer as one
+ * @throws {InvalidOptionError} `client` is not such a client, or its answer has no rows
  */
 export async function askProgramClient(
   client: ProgramClient,
@@ -31,13 +36,16 @@ export async function askProgramClient(
   return rows
 }
 
-/** @throws {TransactionFailedError} no transaction is open, as far as the client knows: what the statement locked is free again */
+/**
+ * @throws {TransactionFailedError} the client reports that no transaction is open, so the lock of the statement has
+ * ended already
+ */
 export function assertTransactionOpen(client: ProgramClient, call: string): void {
   if (client.getTransactionStatus?.() !== 'I') return
   throw new TransactionFailedError(`${call} needs an open transaction: what it locked is free again`, false)
 }
 
-/** A pool sends each statement on any free connection: the lock would have ended before the call returns. */
+/** Refuses pools. A pool sends each statement on any free connection, so the lock would end before the call returns. */
 function checkClient(client: ProgramClient): void {
   const problem =
     typeof (client as Partial<ProgramClient> | null | undefined)?.query !== 'function'

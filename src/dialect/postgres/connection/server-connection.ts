@@ -18,15 +18,15 @@ import { OwnParse, SteppedQuery, type Step, type TextRow } from './stepped-query
 import { OwnCommand, OwnQuery, type OwnValue, type Prepared } from './own-query.js'
 import type { ConnectionEvents, PostgresConnection } from './connection.js'
 
-/** What tells a primary, since PostgreSQL 14. */
+/** Settings that PostgreSQL reports by itself since version 14. They tell a primary from a standby. */
 const REPORTED = ['in_hot_standby', 'default_transaction_read_only'] as const
 
 type Reported = (typeof REPORTED)[number]
 
 /**
- * The connection itself, over one client of `pg` in pipeline mode. What goes through `query` and `prepared` are statements
- * of our own, and read alike whatever the client was configured with. Borrowers get it wrapped, and their statements are
- * passed on as the client has them.
+ * One connection, through one client of `pg` in pipeline mode. `query` and `prepared` send our own statements; their
+ * answers are parsed in the same way, whatever the client's configuration is. Borrowers get a wrapper of this
+ * connection. Their statements go through `relay`, `ask` and `submit`, with the client's configuration.
  */
 export class ServerConnection implements PostgresConnection {
   readonly #client: pg.Client
@@ -37,18 +37,18 @@ export class ServerConnection implements PostgresConnection {
   #end: Error | null = null
   #canceled: Promise<void> | null = null
   #clientCheck: ClientCheck = 'none'
-  /** All settings have been reset since the program set its own, if it does so when a connection is opened. */
+  /** True if the program sets its own settings when a connection opens, and all settings have been reset since then. */
   hasLostSettings = false
   /**
-   * It is being opened, is a lock session, or listens: none of its statements waits in the server for long. When it is given
-   * up in the middle of one, that is mostly over before a cancel request arrives, and the server would note in its log that
-   * it found nobody.
+   * True while the connection is opening, is a lock session, or listens: then none of its statements waits in the
+   * server for long. If such a connection is closed during a statement, no cancel request is sent. The statement would
+   * mostly be over before the request arrives, and the server would log that it found no such session.
    */
   isPrompt = true
-  /** While a cursor waits for what was sent before it, and others wait behind the cursor. */
+  /** Set while a cursor waits for the answers of earlier statements. Other statements wait behind the cursor. */
   #quiet: Deferred<void> | null = null
 
-  // Not an async method: that is a promise more for every statement of every borrower.
+  // These are not async methods: those would create one more promise for every statement of a borrower.
   readonly #answered = <T>(result: T): T => {
     if (--this.#inFlight === 0) this.#quiet?.resolve()
     return result
@@ -59,31 +59,38 @@ export class ServerConnection implements PostgresConnection {
     throw error
   }
 
-  /** The trace then leads to whoever sent the statement, and not to who has read the answer, as with `pg`. */
+  /**
+   * Makes the stack trace lead to the sender of the statement, as with `pg`, and not to the code that read the answer.
+   */
   readonly #ownFailed = (error: unknown): never => {
     if (error instanceof Error) Error.captureStackTrace(error)
     throw error
   }
 
-  /** Tells this connection from all others, wherever they are. */
+  /** A globally unique id of this connection. */
   readonly id: string = randomUUID()
 
   private constructor(client: pg.Client, config: pg.ClientConfig) {
     this.#client = client
     this.#config = config
     this.#reports = watchReports(client, REPORTED)
-    // The driver takes it from a dozen places, and enforces it by ending the connection, with every lock on it.
+    // The driver can get this timeout from many places, and enforces it by ending the connection, with every lock on
+    // it.
     this.#internals.connectionParameters.query_timeout = 0
-    // A dead backend says why, then the socket closes. Without a listener either would end the process.
+    // When a backend dies, the server sends an error, then the socket closes. Without listeners, either event would end
+    // the process.
     client.on('error', (error) => this.#ended(error))
     client.on('end', () => this.#ended(new Error('the connection was closed')))
-    // After a crash of another backend the server says good-bye in a notice.
+    // After a crash of another backend, the server announces the end of the session with a notice.
     client.on('notice', (notice) => {
       if (notice.code === '57P02') this.#ended(new Error(notice.message))
     })
   }
 
-  /** The signal ends the attempt, at whatever stage it is. `heard` is called for all that the server says until it lets us in. */
+  /**
+   * Opens a connection. An abort of the signal ends the attempt at any stage. `heard` is called for every piece of data
+   * until the login is complete.
+   */
   static async open(
     config: pg.ClientConfig,
     signal: AbortSignal,
@@ -92,7 +99,7 @@ export class ServerConnection implements PostgresConnection {
     const client = new pg.Client(config)
     const connection = new ServerConnection(client, config)
     const abort = (): void => connection.destroy()
-    const forgetSignal = onAbort(signal, abort)
+    const unsubscribe = onAbort(signal, abort)
     try {
       await connectClient(client, heard)
       await connection.setClientCheck()
@@ -102,7 +109,7 @@ export class ServerConnection implements PostgresConnection {
       connection.destroy()
       throw error
     } finally {
-      forgetSignal()
+      unsubscribe()
     }
   }
 
@@ -110,40 +117,43 @@ export class ServerConnection implements PostgresConnection {
     return this.#internals.processID ?? 0
   }
 
-  /** Where it leads to: `host:port`, or the path of a socket. */
+  /** Where the connection leads: `host:port`, or the path of a socket. */
   get place(): string {
     return hostInWords(this.#client)
   }
 
-  /** What the server last reported of one of `REPORTED` by itself, or null. */
+  /** The last value that the server reported for one of `REPORTED`, or null. */
   reported(name: Reported): string | null {
     return this.#reports.get(name) ?? null
   }
 
-  /** How many statements of ours have been prepared here, as far as the driver knows. */
+  /** The number of our statements that are prepared on this connection, as far as the driver knows. */
   get preparedCount(): number {
     const names = Object.keys(this.#internals.connection.parsedStatements)
     return names.filter((name) => name.startsWith('lockpool_')).length
   }
 
-  /** What the server has told of the session behind this connection: no two have ever had the same. Null if it tells nothing. */
+  /**
+   * The process id and secret key that the server announced at login. No two sessions have the same pair. Null if the
+   * server announced none.
+   */
   get sessionKey(): string | null {
     const { processID, secretKey } = this.#internals
     return processID === null || secretKey === null ? null : `${processID} ${secretKey}`
   }
 
-  /** Whether a transaction is open, failed or not, by the last answer. */
+  /** Whether a transaction is open, failed or not, according to the last answer. */
   get isInTransaction(): boolean {
     const status = this.#client.getTransactionStatus()
     return status === 'T' || status === 'E'
   }
 
-  /** Whether this server can be told to look for its client during a statement. */
+  /** Whether this server can check for its client during a statement. */
   get hasClientCheck(): boolean {
     return this.#clientCheck !== 'none'
   }
 
-  /** Whether it was we who told it to, so that it has to be told again once all settings are reset. */
+  /** Whether we enabled the client check. If so, it must be enabled again after a reset of all settings. */
   get hasSetClientCheck(): boolean {
     return this.#clientCheck === 'ours'
   }
@@ -152,17 +162,19 @@ export class ServerConnection implements PostgresConnection {
     this.#clientCheck = await setClientCheck(this)
   }
 
-  /** Whether it has ended by itself, or was ended. */
   get hasEnded(): boolean {
     return this.#end !== null
   }
 
-  /** Statements that are not answered yet. */
+  /** The number of statements that have no answer yet. */
   get inFlight(): number {
     return this.#inFlight
   }
 
-  /** A statement of ours; of several in one text, the last one answers. What has a config of its own is as that says. */
+  /**
+   * Sends a statement of ours. If the text has several statements, the result is that of the last one. A statement with
+   * a config object is sent as a borrower's statement.
+   */
   query<Row = Record<string, unknown>>(text: string, values?: OwnValue[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig): Promise<QueryResult<Row>>
   query<Row>(textOrConfig: string | QueryConfig, values?: OwnValue[]): Promise<QueryResult<Row>> {
@@ -171,7 +183,7 @@ export class ServerConnection implements PostgresConnection {
     return this.#own<Row>(OwnQuery, textOrConfig, values)
   }
 
-  /** A borrower's statement. */
+  /** Sends a borrower's statement. */
   relay<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
     if (this.#quiet !== null) return this.#quiet.promise.then(() => this.relay<Row>(textOrConfig, values))
     this.#inFlight++
@@ -179,7 +191,10 @@ export class ServerConnection implements PostgresConnection {
     return answer.then(this.#answered, this.#failed) as Promise<QueryResult<Row>>
   }
 
-  /** As `relay`, for who needs no promise of its own. Called while an answer is read: an error comes before the last word. */
+  /**
+   * Does the same as `relay` with a callback instead of a promise. The callback runs while the answer is read: for an
+   * error, that is before the answer is complete.
+   */
   ask<Row>(
     textOrConfig: string | QueryConfig,
     values: unknown[] | undefined,
@@ -195,8 +210,9 @@ export class ServerConnection implements PostgresConnection {
   }
 
   /**
-   * Sends a cursor, a query stream or the like. These stop between two answers, so nothing may be on the wire before or
-   * behind them: from now on statements go one at a time, as `pg` sends them by default, until `comeToRest`.
+   * Sends a cursor, a query stream or a similar object. Such objects pause in the middle of an answer, so no other
+   * statement may be on the wire before or after them. From now on statements go one at a time, as `pg` sends them by
+   * default, until `comeToRest`.
    */
   submit(query: pg.Submittable, ...callback: unknown[]): void {
     const send = (): void => {
@@ -212,8 +228,8 @@ export class ServerConnection implements PostgresConnection {
   }
 
   /**
-   * Whether nothing is under way, so that the transaction status is the last word. If so, statements are sent as they come
-   * again.
+   * Returns true if no statement is running, so that the transaction status is final. In that case it also switches
+   * back to pipeline mode.
    */
   comeToRest(): boolean {
     if (this.#inFlight > 0 || this.#quiet !== null || !this.#internals.readyForQuery) return false
@@ -221,7 +237,10 @@ export class ServerConnection implements PostgresConnection {
     return true
   }
 
-  /** The rows of a statement of ours that is prepared. It waits for no cursor: those who send it have the connection alone. */
+  /**
+   * Runs a prepared statement of ours and returns its rows. It does not wait for a cursor: callers of this method are
+   * the only users of the connection.
+   */
   prepared<Row extends pg.QueryResultRow>({ name, text }: Prepared, values: OwnValue[]): Promise<Row[]> {
     this.#inFlight++
     return new Promise((resolve, reject) => {
@@ -234,7 +253,10 @@ export class ServerConnection implements PostgresConnection {
     })
   }
 
-  /** As `prepared`, behind other statements in the same transaction. Of those `heard` is told the first row of the first. */
+  /**
+   * Does the same as `prepared`, after other statements in the same transaction. `heard` gets the first row of the
+   * first of those.
+   */
   stepped<Row extends pg.QueryResultRow>(
     steps: readonly Step[],
     statement: Prepared,
@@ -254,14 +276,14 @@ export class ServerConnection implements PostgresConnection {
     })
   }
 
-  /** If it fails, so does what needs it. */
+  /** A failure is not handled here, because the statement that needs it fails too. */
   #parse(statement: Prepared): void {
     if (!OwnParse.isNeeded(statement, this.#internals.connection)) return
     this.#inFlight++
     this.#client.query(new OwnParse(statement, () => this.#answered(null)))
   }
 
-  /** Statements of ours whose answers nobody reads. */
+  /** Sends statements of ours whose answers are not read. */
   command(text: string): Promise<unknown> {
     return this.#own(OwnCommand, text, undefined)
   }
@@ -282,31 +304,42 @@ export class ServerConnection implements PostgresConnection {
     return this
   }
 
-  /** Named statements that the driver believes the server to have. */
+  /** The number of named statements that the server has, as far as the driver knows. */
   get parsedStatements(): number {
     return Object.keys(this.#internals.connection.parsedStatements).length
   }
 
-  /** The server has none of the named statements any more: each is parsed again when it is needed. */
+  /**
+   * Makes the driver parse each named statement again before its next use, because the server has dropped all of them.
+   */
   forgetStatements(): void {
     this.#internals.connection.parsedStatements = {}
   }
 
-  /** Tells once, unless called off; at once if it has ended already. */
+  /**
+   * Calls the listener once, when the connection ends, or at once if it has ended. Returns a function that removes the
+   * listener.
+   */
   onEnd(listener: (cause: Error) => void): () => void {
     if (this.#end === null) this.#endListeners.add(listener)
     else listener(this.#end)
     return () => void this.#endListeners.delete(listener)
   }
 
-  /** Says good-bye and waits until the server has closed the connection. With a statement under way it can't. */
+  /**
+   * Closes the connection in an orderly way and waits until the server has closed it. While a statement runs, it
+   * destroys the connection instead.
+   */
   async close(): Promise<void> {
     if (this.#isBusy) this.destroy()
     await this.#client.end()
     await this.#canceled
   }
 
-  /** A statement that is under way is canceled: the server would go on with it, and keep its locks, until it is done. */
+  /**
+   * Closes the socket at once. If a statement is running, it is canceled: otherwise the server would finish it first,
+   * and keep its locks until then.
+   */
   destroy(): void {
     const target =
       this.#end === null && this.#canceled === null && this.#isBusy && !this.isPrompt
@@ -316,20 +349,26 @@ export class ServerConnection implements PostgresConnection {
     if (target !== null) this.#canceled = requestCancel(target)
   }
 
-  /** Settles when the server has been told that what was under way is of no use any more; null if nothing was. */
+  /**
+   * Resolves when the server has received the cancel request for the running statement. Null if no request was
+   * necessary.
+   */
   get canceled(): Promise<void> | null {
     return this.#canceled
   }
 
-  /** The client of `pg` itself, to be asked, not to be sent anything. */
+  /** The client of `pg`, for reading its properties. Nothing may be sent through it. */
   get client(): pg.Client {
     return this.#client
   }
 
-  /** Where the driver throws it may have sent some of it: then nobody knows what the next answer belongs to. */
+  /**
+   * If the driver throws, it may have sent a part of the statement. Then no later answer can be matched with its
+   * statement, so the connection is destroyed.
+   */
   #send(query: string | QueryConfig, values: unknown[] | undefined, told: unknown): unknown {
     try {
-      // The types of `pg` want more than it does.
+      // The types of `pg` are stricter than its code.
       return this.#client.query(query as string, values as unknown[], told as (error: Error) => void)
     } catch (error) {
       this.#answered(null)
@@ -339,7 +378,7 @@ export class ServerConnection implements PostgresConnection {
     }
   }
 
-  /** Also with a cursor, or something like it, which is not counted. */
+  /** Also covers cursors and similar objects, which `#inFlight` does not count. */
   get #isBusy(): boolean {
     return this.#inFlight > 0 || (!this.#client.pipeline && !this.#internals.readyForQuery)
   }
@@ -348,7 +387,8 @@ export class ServerConnection implements PostgresConnection {
     this.#inFlight++
     const answer = new Promise<QueryResult<Row>>((resolve, reject) => {
       const told = (error: Error | undefined, result: unknown): void => {
-        // Not a moment later: whose statement is answered next may give the connection back at once.
+        // Decrements the counter before the promise settles: the borrower may check the connection in as soon as it has
+        // the answer.
         this.#answered(null)
         if (error) reject(error)
         else resolve((Array.isArray(result) ? result.at(-1) : result) as QueryResult<Row>)
@@ -365,8 +405,8 @@ export class ServerConnection implements PostgresConnection {
   #ended(cause: Error): void {
     if (this.#end !== null) return
     this.#end = cause
-    // The server's good-bye may be the last that ever arrives: the close behind it can get lost, and an open socket would
-    // keep the process.
+    // This error may be the last thing that ever arrives. If the server's FIN gets lost, an open socket would keep the
+    // process alive.
     this.destroy()
     const listeners = [...this.#endListeners]
     this.#endListeners.clear()

@@ -8,38 +8,38 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' && isState(code) ? code : undefined
 }
 
-/** lock_not_available: the time was up, or with NOWAIT it was not free. */
+/** lock_not_available: a timeout ended the wait, or NOWAIT found the lock taken. */
 export const LOCK_NOT_AVAILABLE = '55P03'
 
 export const DEADLOCK_DETECTED = '40P01'
 
 /**
- * Whether the time was up while it waited for a table, and not for a row of it, which the server would say where it was.
- * Messages come in the server's language; the name of the function that reports does not.
+ * Whether the timeout ended a wait for a table, and not for a row of it. For a row, the error has a `where`. Messages
+ * come in the server's language; the name of the function that reports the error does not.
  */
 export function isWaitForTable(error: unknown): boolean {
   const { routine, where } = (error ?? {}) as { routine?: unknown; where?: unknown }
   return routine === 'ProcessInterrupts' && where === undefined
 }
 
-/** No such table, no such schema, no right to use them. */
+/** undefined_table, invalid_schema_name, insufficient_privilege. */
 const NOT_INSTALLED: ReadonlySet<string> = new Set(['42P01', '3F000', '42501'])
 
-/** Whether a statement failed because something of schema `lockpool` is not there for this role. */
+/** Whether a statement failed because an object of schema `lockpool` is missing or this role may not use it. */
 export function isNotInstalled(error: unknown): boolean {
   return NOT_INSTALLED.has(sqlState(error) ?? '')
 }
 
-/** Whether a statement failed because the database's encoding lacks a character of what was sent. */
+/** Whether a statement failed because the database's encoding lacks a character of the statement. */
 export function isNotEncodable(error: unknown): boolean {
   return sqlState(error) === '22P05'
 }
 
-/** What kept a statement from an object of ours, for people. */
+/** A message for people: why a statement failed on an object of ours. */
 export function inWords(error: unknown, object: string): string {
   const { message } = explain(error)
   return sqlState(error) === LOCK_NOT_AVAILABLE
-    ? `a statement of somebody else has ${object} locked, or what belongs to it: ${message}`
+    ? `another session has locked ${object}, or an object that belongs to it: ${message}`
     : message
 }
 
@@ -47,7 +47,7 @@ export function inWords(error: unknown, object: string): string {
 export function explain(error: unknown): LockError {
   if (error instanceof LockError) return error
   const code = sqlState(error)
-  // Names that others have given are in it, and functions of theirs may say anything.
+  // The message may contain names from other users, and their functions can put any text into it.
   const message = printable(messageOf(error))
   if (code === '53200' && isLockTable(error, message)) {
     return new LockTableFullError(
@@ -57,7 +57,7 @@ export function explain(error: unknown): LockError {
       },
     )
   }
-  // PgBouncer's own answer to a setting that is given at the start; PostgreSQL would say 42704.
+  // This is how PgBouncer answers a startup parameter that it does not support. PostgreSQL would send 42704.
   if (code === '08P01' && message.includes('startup parameter')) {
     return new PoolerDetectedError(
       `a connection pooler refuses the connection: ${message}. Connect lockpool to the server itself, or leave that ` +
@@ -72,19 +72,25 @@ export function explain(error: unknown): LockError {
   })
 }
 
-/** How soon a server is asked again that starts, stops or is a standby: a fail-over is over from one moment to the next. */
+/**
+ * The delay before another attempt at a server that starts, stops or is a standby. It is short because a failover can
+ * end at any moment.
+ */
 export const SOON_MS = 250
 
-/** admin_shutdown, crash_shutdown, cannot_connect_now: it starts, recovers or stops. */
+/** admin_shutdown, crash_shutdown, cannot_connect_now: the server starts, recovers or stops. */
 const IN_CHANGE: ReadonlySet<string> = new Set(['57P01', '57P02', '57P03'])
 
-/** Memory of a process runs out under the same code. The setting is named in every language of the server. */
+/**
+ * Tells a full lock table from a lack of process memory, which has the same SQLSTATE. The name of the setting is the
+ * same in every language of the server.
+ */
 function isLockTable(error: unknown, message: string): boolean {
   const { hint } = error as { hint?: unknown }
   return message.includes('shared memory') || (typeof hint === 'string' && /max_\w*locks_per/.test(hint))
 }
 
-/** Some errors of Node's net module have an empty message: one per address that was tried. */
+/** Some errors of Node's net module have an empty message: they contain one error for each address that was tried. */
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
   if (error instanceof Error && error.message.includes('client password must be a'))

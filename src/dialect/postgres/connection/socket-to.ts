@@ -1,6 +1,9 @@
 import net from 'node:net'
 
-/** A socket that goes to this address, whatever host it is told: `pg` tells it the name, which TLS needs. */
+/**
+ * Returns a socket that connects to this address, whatever host `connect` gets. `pg` passes the host name, which TLS
+ * needs.
+ */
 export function socketTo(address: string): net.Socket {
   const socket = new net.Socket()
   const connect = socket.connect.bind(socket)

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { OwnQuery, type OwnValue, type Prepared } from './own-query.js'
 
-/** Internals of `pg` that its types leave out. */
+/** Members of `pg.Connection` that its types leave out. */
 interface Wire {
   readonly submittedNamedStatements: Record<string, string>
   readonly parsedStatements: Record<string, string>
@@ -11,13 +11,13 @@ interface Wire {
   sync(): void
 }
 
-/** The values of a row in text, by column. */
+/** The values of a row as text, by column. */
 export type TextRow = readonly (string | null)[]
 
-/** A statement that goes before another, in the same transaction. */
+/** A statement that runs before another one, in the same transaction. */
 export interface Step {
   readonly statement: Prepared
-  /** In text. */
+  /** The values as text. */
   readonly values: readonly string[]
 }
 
@@ -46,8 +46,8 @@ export class OwnParse extends OwnQuery<pg.QueryResultRow> {
 }
 
 /**
- * A statement behind other statements that it needs: one message, one transaction and one answer. The server must know all of
- * them by name. Of the other statements, only the first row of the first one is read.
+ * A statement that runs after other statements that it needs: one message, one transaction and one answer. The server
+ * must know all of them by name. Of the other statements, only the first row of the first one is read.
  */
 export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
   readonly #steps: readonly Step[]
@@ -67,7 +67,7 @@ export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
     this.#heard = heard
   }
 
-  /** Called by `submit`. What it does by itself is bind, describe and execute the statement, and end the transaction. */
+  /** Called by `submit`. The inherited method binds, describes and executes the statement, and ends the transaction. */
   prepare(connection: pg.Connection): void {
     const wire = connection as unknown as Wire
     for (const { statement, values } of this.#steps) {
@@ -80,7 +80,7 @@ export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
     )
   }
 
-  /** Only the last is described. */
+  /** Only the last statement is described. */
   handleRowDescription(message: unknown): void {
     this.#isLast = true
     inherited.handleRowDescription.call(this, message)

@@ -1,6 +1,9 @@
 import { sqlState } from './server-errors.js'
 
-/** A role's default may leave a statement a millisecond, and a busy server may need more to lift even that. */
+/**
+ * Retries `work` when a statement timeout cancels it. The role's default for the timeout may be one millisecond, and a
+ * busy server may need longer than that to run the statement that lifts it.
+ */
 export async function untilNotCanceled<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

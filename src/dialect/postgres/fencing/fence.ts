@@ -8,23 +8,23 @@ import type { ServerConnection } from '../connection/server-connection.js'
 import { DRAW } from '../timeline/timeline-sql.js'
 
 /**
- * What a statement fails with because of the sequence it draws from: it is locked by somebody's statement; it, or the schema,
- * is gone, or was never one; the right to it is; it has come to its end.
+ * SQLSTATEs of errors that come from the sequence: another session has locked it; it or the schema was dropped; it is
+ * not a sequence; this role may not use it; it is exhausted.
  */
 const FAULTS: ReadonlySet<string> = new Set([
   ...['55P03', '42P01', '3F000', 'XX000', '42809', '42501', '2200H', '55000', '25006'],
 ])
 
 /**
- * Where one lock session draws its tokens. The sequence may be dropped, locked or set back while the session lives, and locks
- * must not suffer from that: it goes on without tokens then, and finds the sequence again.
+ * Draws the tokens of one lock session. The sequence may be dropped, locked or reset while the session lives. That must
+ * not harm locks: the session then continues without tokens, and looks for the sequence again.
  */
 export class PostgresFence {
   readonly #server: ServerConnection
   readonly #settings: LinkSettings
   #oid: string | null
   #noFencing: string | null
-  /** The greatest that this session must draw more than. Its statements draw one after the other. */
+  /** Each further token of this session must be larger than this. Its statements draw one after the other. */
   #last: string
 
   constructor(server: ServerConnection, { fence, noFencing, last }: SchemaFacts, settings: LinkSettings) {
@@ -35,7 +35,7 @@ export class PostgresFence {
     this.#last = this.#atLeast(last)
   }
 
-  /** The sequence; or null, while there are no tokens. */
+  /** The oid of the sequence, or null while there are no tokens. */
   get oid(): string | null {
     return this.#oid
   }
@@ -44,7 +44,10 @@ export class PostgresFence {
     return this.#noFencing
   }
 
-  /** With a token that is one. What was granted is held, so another may be drawn for it. */
+  /**
+   * Checks the token of a reply, and replaces it if it is invalid. The granted locks are held, so a later token is also
+   * valid for them.
+   */
   drawn(reply: BatchReply): BatchReply | Promise<BatchReply> {
     return reply.token === null || this.#drew(reply.token) ? reply : this.#drawnAgain(reply)
   }
@@ -60,7 +63,7 @@ export class PostgresFence {
     return { ...reply, token: await this.#drawAgain() }
   }
 
-  /** Whether the token is one: the sequence may have been set back under our feet. */
+  /** Whether the token is valid. The sequence may have been reset in the meantime. */
   #drew(token: string): boolean {
     if (!isGreaterToken(token, this.#last)) return false
     this.#last = token
@@ -68,22 +71,22 @@ export class PostgresFence {
     return true
   }
 
-  /** Whether a batch failed because it was to draw. If so, the next ones don't. */
+  /** Whether a batch failed because it drew a token. If so, the next batches draw none. */
   giveUp(error: unknown): boolean {
     if (this.#oid === null || !FAULTS.has(sqlState(error) ?? '')) return false
     this.#without(inWords(error, 'lockpool.fence'))
     return true
   }
 
-  /** Looks for the sequence, makes it if it is gone and the role may, and sees to it that it is where it has to be. */
+  /** Looks for the sequence, creates it if it is missing and the role may do so, and moves it to where it must be. */
   async find(): Promise<void> {
     const { strict } = this.#settings
     try {
       const found = await findObjects(this.#server)
-      // Marks that are gone must not come back empty while somebody believes in what they said.
+      // Missing hold records must not be recreated empty: other processes may still rely on what they said.
       const settings = strict ? { ...this.#settings, strict: false } : this.#settings
       const facts = await useSchema(this.#server, found, settings, strict ? LOOK_ONLY : IN_PASSING)
-      // Others have drawn meanwhile, here too.
+      // Other sessions have drawn tokens in the meantime, on this server as well.
       if (facts.fence !== null) this.#last = this.#atLeast(facts.last)
       this.#oid = facts.fence
       this.#noFencing = facts.noFencing
@@ -93,7 +96,9 @@ export class PostgresFence {
     }
   }
 
-  /** In place of one that was none, for what is held; null if there are no tokens any more. */
+  /**
+   * Draws a token in place of an invalid one, for locks that are held. Returns null if there are no tokens any more.
+   */
   async #drawAgain(): Promise<string | null> {
     this.#without('the sequence lockpool.fence has been set back')
     await this.find()
@@ -109,7 +114,9 @@ export class PostgresFence {
     return null
   }
 
-  /** Whatever is drawn from now on is greater than all that anybody here has seen, and than what was there. */
+  /**
+   * The lower bound for new tokens: the largest that this process has seen, and the last that the sequence has given.
+   */
   #atLeast(last: string): string {
     const { greatest } = this.#settings.seen
     return isGreaterToken(last, greatest) ? last : greatest

@@ -1,8 +1,8 @@
 /** How a guard remembers the largest token that a resource has seen. */
 
 /**
- * No row: somebody with a greater token has been here. A row has nothing in it, because it is read by the caller's own client,
- * which may read values in whatever way.
+ * Returns no row if a holder with a larger token has been here. The row contains only null, because the caller's own
+ * client reads it, and that client may parse values in any way.
  */
 export const GUARD_WRITE = `
 INSERT INTO lockpool.guard AS seen (resource, token)
@@ -11,7 +11,10 @@ ON CONFLICT (resource) DO UPDATE SET token = excluded.token
 WHERE seen.token OPERATOR(pg_catalog.<=) excluded.token AND seen.reader_token OPERATOR(pg_catalog.<=) excluded.token
 RETURNING NULL AS seen`
 
-/** Readers hold the lock together, in any order, so they make way only for writers, and writers for both. */
+/**
+ * Readers hold the lock at the same time, in any order. So only a later writer refuses a reader; a writer is refused by
+ * later readers and writers.
+ */
 export const GUARD_READ = `
 INSERT INTO lockpool.guard AS seen (resource, token, reader_token)
 VALUES ($1, 0, $2)

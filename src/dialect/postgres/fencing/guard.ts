@@ -7,9 +7,9 @@ import { askProgramClient, assertTransactionOpen } from '../connection/program-c
 import { isNotInstalled } from '../connection/server-errors.js'
 
 /**
- * The check at the resource that fencing needs: the row stays locked until the caller's transaction ends, so whoever comes
- * with another token waits for that, and then sees this one. Any other error is the caller's own business, and comes to it
- * as the driver has it.
+ * The check at the resource that fencing needs. The row stays locked until the caller's transaction ends. A caller with
+ * another token waits for that, and then sees this token. Any other error is passed on unchanged, because it concerns
+ * the caller.
  */
 export async function guard(transaction: Queryable, { resource, token, mode }: Guarded): Promise<void> {
   const statement = mode === 'exclusive' ? GUARD_WRITE : GUARD_READ

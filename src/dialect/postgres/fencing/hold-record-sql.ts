@@ -1,14 +1,15 @@
 /** The hold records of strict mode. */
 
 /**
- * Marks what this session was just granted, `$1` the keys and `$2` their holders, and answers which of them must wait, and
- * how long. A statement of its own, behind the grant, so that it sees all that was committed before the lock came free.
+ * Writes hold records for what this session was just granted, `$1` the keys and `$2` their holders. Returns which of
+ * the grants must wait, and for how long. It is a separate statement after the grant, so it sees everything that was
+ * committed before the lock became free.
  *
- * - A mark that is there already is left over: whoever made it has lost the key without giving it up. That includes our
- *   own marks, because a batch that failed may have left one in place of somebody else's.
- * - A writer takes the marks' place, with the longest of their leases: if it ends uncleanly while it still waits, that is
- *   what the next one has to wait.
- * - A reader leaves a writer's mark for the other readers to see, until it has waited; see SETTLE.
+ * - An existing record is a leftover: its session lost the key without releasing it. That includes our own records,
+ *   because a failed batch may have replaced the record of another session by ours.
+ * - A writer replaces all records of the key and takes the longest of their leases. If the writer ends uncleanly while
+ *   it still waits, the next holder must wait for that time.
+ * - A reader leaves a writer's record for other readers to see, until it has waited; see SETTLE.
  */
 export const MARK = `
 WITH granted AS (
@@ -33,14 +34,17 @@ WITH granted AS (
 SELECT (i - 1)::int AS place, lease_ms AS delay_ms
 FROM leftover`
 
-/** Before the unlock, and committed by then: an end that is clean leaves no mark. */
+/** Runs before the unlock and is committed by then, so a clean end leaves no record. */
 export const UNMARK = `
 DELETE FROM lockpool.hold AS hold
 USING unnest($1::text[], $2::text[]) AS given_up (key, holder)
 WHERE hold.key = given_up.key AND hold.holder = given_up.holder AND hold.session = $3`
 
-/** A reader has waited for the writer whose mark was left over. It still has the key, so this can't be a new writer's. */
+/**
+ * A reader has waited for the writer whose record was left over. The reader still holds the key, so the record can't
+ * belong to a new writer.
+ */
 export const SETTLE = `DELETE FROM lockpool.hold WHERE key = $1 AND holder = ''`
 
-/** Names this session in its marks, for longer than its process id would. */
+/** A name for this session in its hold records. Unlike a pid, it is never used again. */
 export const NAME_SESSION = `SELECT gen_random_uuid()::text AS session`

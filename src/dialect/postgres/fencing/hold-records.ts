@@ -7,19 +7,19 @@ import type { OwnValue, Prepared } from '../connection/own-query.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /**
- * The marks of a strict session: a row in `lockpool.hold` for as long as a key is held, and for longer only if that ended
- * uncleanly. Whoever is granted the key then learns of it, and how long the lease was. The marks depend on no clock of the
- * server, nor on how it came to let go.
+ * The hold records of a strict session. A row in `lockpool.hold` exists while a key is held, and longer only if the
+ * hold ended uncleanly. The next holder of the key then finds it, with the length of the lease. The records do not
+ * depend on any clock of the server, nor on the way in which the session ended.
  *
- * Marks are removed before the unlock, and made after the grant. Whatever fails in between leaves a mark too many, never
- * one too few: somebody waits for nothing.
+ * Records are deleted before the unlock and written after the grant. If something fails in between, there is a record
+ * too many, never one too few. The cost is an unnecessary wait.
  */
 export class PostgresHoldRecords {
   readonly #server: ServerConnection
   readonly #session: string
   readonly #leaseMs: number
 
-  /** `session` is what it calls itself in its marks. */
+  /** `session` is the name of the session in its records. */
   constructor(server: ServerConnection, session: string, leaseMs: number) {
     this.#server = server
     this.#session = session
@@ -30,7 +30,7 @@ export class PostgresHoldRecords {
     return (await server.query<{ session: string }>(NAME_SESSION)).rows[0]!.session
   }
 
-  /** Carries `run` out between the removal of the old marks and the making of the new. */
+  /** Runs `run` between the deletion of the old records and the insertion of the new ones. */
   async around(operations: readonly LockOperation[], run: () => Promise<BatchReply>): Promise<BatchReply> {
     const [, reply] = await Promise.all([this.#unmark(operations.filter(endsCleanly)), run()])
     const granted: number[] = []
@@ -41,12 +41,12 @@ export class PostgresHoldRecords {
   }
 
   async settled(key: KeyCode, mode: LockMode): Promise<void> {
-    // A writer has put its own mark in place of what was left over.
+    // A writer's own record has already replaced the leftover one.
     if (mode === 'exclusive') return
     await this.#carryOut(STATEMENTS.settle, [key.id])
   }
 
-  /** Committed before the server begins with the batch that is sent behind it. */
+  /** The deletion is committed before the server starts the batch, which is sent after it. */
   async #unmark(operations: readonly LockOperation[]): Promise<void> {
     if (operations.length === 0) return
     await this.#carryOut(STATEMENTS.unmark, [...this.#rowsOf(operations), this.#session])
@@ -59,13 +59,13 @@ export class PostgresHoldRecords {
     const delaysMs = operations.map(() => 0)
     for (const { place, delay_ms: delayMs } of rows) {
       const i = granted[place]!
-      // What was yielded and kept has not been away: nobody else can believe to have it.
+      // A lock that was offered and kept was held all the time, so no other process can believe that it has it.
       if (operations[i]!.kind !== 'yield') delaysMs[i] = delayMs
     }
     return delaysMs
   }
 
-  /** @throws {StrictUnavailableError} the table is locked, gone, or not for this role any more */
+  /** @throws {StrictUnavailableError} the table is locked or missing, or this role may no longer use it */
   async #carryOut<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
     try {
       return await this.#server.prepared<Row>(statement, values)
@@ -74,7 +74,7 @@ export class PostgresHoldRecords {
     }
   }
 
-  /** The keys, and who holds each of them. */
+  /** The keys, and the holder of each. */
   #rowsOf(operations: readonly LockOperation[]): [string[], string[]] {
     return [
       operations.map(({ key }) => key.id),
@@ -83,10 +83,10 @@ export class PostgresHoldRecords {
   }
 }
 
-/** A lock that was not to be had in time; no such table or schema, no right to use it. */
+/** lock_not_available, a missing table or schema, a missing right, a read-only transaction. */
 const FAULTS: ReadonlySet<string> = new Set(['55P03', '42P01', '3F000', 'XX000', '42501', '25006'])
 
-/** Readers who join have the mark of those who were there before. */
+/** Readers that join share the record of the readers before them. */
 function marks({ kind }: LockOperation): boolean {
   return kind !== 'join'
 }

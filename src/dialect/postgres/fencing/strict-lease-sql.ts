@@ -1,9 +1,12 @@
-/** How an operator changes the longest lease of strict pools. Sent by a connection of its own, behind OWN_NAMES. */
+/**
+ * How an operator changes the maximum lease of strict pools. The statements run on their own connection, after
+ * OWN_NAMES.
+ */
 
-/** Our own server's disk is enough, here as everywhere: that replicas have it is seen to by looking. */
+/** The disk of this server is enough, as for all our writes. A separate check ensures that replicas have the change. */
 const ON_THIS_DISK = `SET LOCAL synchronous_commit = local`
 
-/** What strict pools wait after a change of the server: no less than any lease may be from now on. */
+/** Sets what strict pools wait after a change of the server. It is at least as long as any lease from now on. */
 export function raiseWait(leaseMs: number): string[] {
   return [
     ON_THIS_DISK,
@@ -14,20 +17,20 @@ ON CONFLICT (is_only) DO UPDATE SET longest_lease_ms = greatest(stored.longest_l
   ]
 }
 
-/** What leases may be. */
+/** Sets the maximum lease. */
 export function setLease(leaseMs: number): string[] {
   return [ON_THIS_DISK, `UPDATE lockpool.timeline SET strict_lease_ms = ${leaseMs}`]
 }
 
 export const LEASE_AND_WAIT = `SELECT strict_lease_ms, longest_lease_ms FROM lockpool.timeline`
 
-/** Everything that is committed by now is before it. */
+/** A position in the WAL after everything that is committed. */
 export const COMMITTED = `SELECT pg_catalog.pg_current_wal_flush_lsn()::pg_catalog.text AS position`
 
 /**
- * Replicas that have not replayed what was committed before a position: those that are connected and behind it, or do not
- * tell this role; and those that are not connected, as far as a slot is kept for them. What follows by logical replication
- * is no replica.
+ * The replicas that may not have replayed everything before a position: connected ones that are behind it, or whose
+ * position this role may not see; and disconnected ones, as far as a slot exists for them. Subscribers of logical
+ * replication are not replicas.
  */
 export function replicasBehind(position: string): string {
   return `

@@ -4,7 +4,7 @@ import { OWN_NAMES } from '../connection/look-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { COMMITTED, LEASE_AND_WAIT, raiseWait, replicasBehind, setLease } from './strict-lease-sql.js'
 
-/** How long replicas may take to replay one transaction, and how often they are looked at. */
+/** How long replicas may take to replay one transaction, and how often they are checked. */
 const PATIENCE_MS = 30_000
 const LOOK_EVERY_MS = 200
 
@@ -19,11 +19,12 @@ interface ReplicaRow {
 }
 
 /**
- * Decides how long a lease of a strict pool may be in this database. What they wait after a fail-over is raised before, and
- * every replica has heard of it by then: so nobody overlaps, whichever of them takes over, and when. Sessions that are there
- * keep the lease they have.
+ * Changes the maximum lease of strict pools in this database. Before a longer lease is allowed, the wait after a
+ * failover is raised, and every replica has replayed that. So holders never overlap, whichever replica takes over at
+ * whatever moment. Existing sessions keep their lease.
  *
- * @throws {ConnectionError} a replica has not heard of it in time, or can't be seen to have: leases are what they were
+ * @throws {ConnectionError} a replica has not replayed the change in time, or this role can't see whether it has. The
+ * maximum lease stays as it was
  */
 export async function decideStrictLease(
   connection: ServerConnection,
@@ -53,7 +54,7 @@ async function untilAllHaveIt(connection: ServerConnection, clock: Clock): Promi
   }
 }
 
-/** In one transaction; the rows of the last statement. */
+/** Runs statements in one transaction and returns the rows of the last one. */
 async function send<Row>(connection: ServerConnection, ...statements: readonly string[]): Promise<Row[]> {
   return (await connection.query<Row>([OWN_NAMES, ...statements].join(';'))).rows
 }

@@ -4,7 +4,10 @@ import type { HostList } from './host-list.js'
 import { hostInWords } from '../connection/host.js'
 import type { Outcome } from './host-race.js'
 
-/** Why no server of a race will do: with one way to one server, what that said; else each host, and what it said. */
+/**
+ * The error for a race that found no suitable server. For a single address of a single host, it is that server's own
+ * error; otherwise it lists every host with its answer.
+ */
 export function hostFailure(list: HostList, outcomes: readonly Outcome[]): unknown {
   if (list.hosts.length === 1) {
     const errors = outcomes.filter(({ role }) => role === null).map(({ error }) => error)
@@ -16,13 +19,13 @@ export function hostFailure(list: HostList, outcomes: readonly Outcome[]): unkno
   const failures = outcomes.map(({ error }) => error).filter((error) => error !== null)
   return new ConnectionError(`${who} ${what}: ${inWords(outcomes)}`, {
     cause: failures.length === 0 ? undefined : new AggregateError(failures, 'the answers of the hosts'),
-    // A standby is worth another try: a fail-over makes it the primary.
+    // A standby is worth another attempt: a failover may make it the primary.
     retryable: outcomes.some(({ role, error }) => role !== null || explain(error).retryable),
     retryAfterMs: outcomes.some(isInChange) ? SOON_MS : null,
   })
 }
 
-/** A cluster that answers will have a primary soon. */
+/** Whether a host has answered in a way that promises a primary soon: it is a standby, or it starts or stops. */
 export function isInChange({ role, error }: Pick<Outcome, 'role' | 'error'>): boolean {
   if (role !== null) return true
   if (error === null) return false
@@ -30,7 +33,7 @@ export function isInChange({ role, error }: Pick<Outcome, 'role' | 'error'>): bo
   return explained instanceof ConnectionError && explained.retryAfterMs !== null
 }
 
-/** Each host, and what it has said so far. */
+/** Formats every host with its answer so far. */
 export function inWords(outcomes: readonly Outcome[]): string {
   return outcomes.map((outcome) => `${placeInWords(outcome)} ${saidInWords(outcome)}`).join('; ')
 }
@@ -48,7 +51,10 @@ function saidInWords({ error, role, isHeard }: Outcome): string {
   return `says: ${message}`
 }
 
-/** As Node has it for the addresses of a name: with the code that all have in common. */
+/**
+ * Builds the same error as Node for a name with several addresses: an AggregateError, with the code that all errors
+ * share.
+ */
 function allOf(errors: readonly unknown[]): Error {
   const codes = new Set(errors.map((error) => (error as { code?: unknown } | null)?.code))
   const all = new AggregateError(errors)

@@ -4,46 +4,50 @@ import type { Host } from '../connection/host.js'
 import { hostParts, withHostAlone } from './url-hosts.js'
 
 /**
- * Which of the servers will do: `primary` is one that is no standby; `read-write` is a primary whose sessions may write
- * unless they say otherwise; `any` is whichever answers, but a primary if one of them is.
+ * Which servers are suitable: `primary` is a server that is not a standby; `read-write` is a primary whose sessions may
+ * write by default; `any` is any server that answers, with a preference for a primary.
  */
 export type TargetSession = 'any' | 'primary' | 'read-write'
 
-/** Where a server may be, in the order in which they were given, and which of them will do. */
+/** The hosts in the order in which the user listed them, and which of them are suitable. */
 export interface HostList {
   readonly hosts: readonly Host[]
   readonly target: TargetSession
 }
 
-/** Settings of `pg` for the first host, with the whole list beside them, under a name that `pg` does not see. */
+/**
+ * The property of `pg` settings that holds the whole list of hosts. The settings themselves are for the first host.
+ * `pg` ignores symbols.
+ */
 export const HOSTS: unique symbol = Symbol('hosts')
 
-/** The variables that say where the server is, as libpq has them. */
+/** The environment variables of libpq that say where the server is. */
 export type HostVariables = Readonly<Record<string, string | undefined>>
 
-/** A list that is longer is none that somebody wrote by hand. */
+/** The maximum number of hosts. No list written by hand is longer. */
 const MOST_HOSTS = 32
 
-/** What PostgreSQL is built with. */
+/** PostgreSQL's default port. */
 const DEFAULT_PORT = 5432
 
 const TARGETS: readonly TargetSession[] = ['any', 'primary', 'read-write']
 
-/** What libpq knows besides, and where there are no locks. */
+/** Other values of libpq's option. With them, connections go to servers that have no locks. */
 const WITHOUT_LOCKS: ReadonlySet<string> = new Set(['read-only', 'standby', 'prefer-standby'])
 
-/** Wrong in what was given. Caught here. */
+/** The given hosts are wrong. `splitHosts` catches it. */
 class HostProblem extends Error {}
 
 type Settings = Readonly<Record<string | symbol, unknown>>
 
 /**
- * Takes several hosts out of settings, as libpq documents them: `host` and `port` with commas, or as arrays, in a URL, in an
- * object, or in `PGHOST` and `PGPORT`; and `target_session_attrs`, or `PGTARGETSESSIONATTRS`. What is left are settings for the
- * first host, which `pg` understands. Settings with one host and nothing said about which will do stay as they are.
+ * Extracts several hosts from settings, in the forms that libpq documents: `host` and `port` with commas, or as arrays,
+ * in a URL, in an object, or in `PGHOST` and `PGPORT`; and `target_session_attrs`, or `PGTARGETSESSIONATTRS`. The
+ * resulting settings are for the first host, in a form that `pg` understands. Settings with one host and without
+ * `target_session_attrs` stay unchanged.
  *
- * Unlike libpq, an empty host in a list is refused: it would stand for a server on this machine, and locks there exclude nobody
- * elsewhere.
+ * Unlike libpq, this refuses an empty host in a list. It would mean a server on this machine, and a lock there would
+ * not exclude holders on other machines.
  */
 export function splitHosts(
   settings: Settings,
@@ -59,11 +63,11 @@ export function splitHosts(
   }
 }
 
-/** The list behind settings that have been split, or null if they have one host as `pg` understands it. */
+/** The list that `splitHosts` has attached to settings, or null if they have a single host. */
 export function hostsOf(settings: object): HostList | null {
   const list = (settings as { [HOSTS]?: HostList })[HOSTS]
   if (list === undefined) return null
-  // Somebody may have taken such settings, and turned them to another server.
+  // The caller may have copied such settings and then changed the server.
   const { connectionString, host, port } = settings as Record<string, unknown>
   const own = withHost({ connectionString, host, port }, list.hosts[0]!)
   return own['connectionString'] === connectionString && own['host'] === host && own['port'] === port
@@ -71,7 +75,10 @@ export function hostsOf(settings: object): HostList | null {
     : null
 }
 
-/** The same settings for this host. A connection string wins over what stands beside it, so it is said in there. */
+/**
+ * The same settings for this host. `pg` prefers a connection string to the other settings, so the string changes if
+ * there is one.
+ */
 export function withHost<S extends Settings>(settings: S, { host, port }: Host): S {
   const { connectionString } = settings
   if (typeof connectionString !== 'string' || connectionString === '') return { ...settings, host, port }
@@ -131,7 +138,7 @@ function nameOf(name: string, count: number): string {
   return bare
 }
 
-/** One for each host, or one for all. Empty ones are the usual one. */
+/** One port for each host. A single given port applies to all hosts, and an empty one means the default port. */
 function portsOf(value: unknown, count: number): readonly number[] {
   const isNothing = value === undefined || value === null || value === ''
   const items = isNothing ? [''] : itemsOf(value, 'port')
@@ -150,7 +157,7 @@ function targetOf(value: unknown): TargetSession | null {
   if (TARGETS.includes(value as TargetSession)) return value as TargetSession
   if (WITHOUT_LOCKS.has(value as string))
     throw new HostProblem(
-      `has target_session_attrs=${value as string} in it, and a lock on a standby excludes nobody on the primary`,
+      `has target_session_attrs=${value as string} in it, and a lock on a standby does not exclude holders on the primary`,
     )
   throw new HostProblem(
     `has ${show(value)} as target_session_attrs, which must be ${TARGETS.map((each) => `"${each}"`).join(' or ')}`,

@@ -2,9 +2,9 @@ import type { Host } from '../connection/host.js'
 import type { Outcome } from './host-race.js'
 
 /**
- * The order in which hosts are asked. The host that was the primary last comes first, unless it did not answer in the last
- * attempt: then it comes last. A server that was frozen may still call itself the primary when it resumes, for the moment until
- * its cluster stops it; by then another host may be the primary.
+ * The order in which hosts are tried. The host that was the last primary comes first, unless it did not answer in the
+ * last attempt: then it comes last. A frozen server may still call itself the primary when it resumes, until its
+ * cluster stops it. By then another host may be the primary.
  */
 export class HostOrder {
   readonly #hosts: readonly Host[]

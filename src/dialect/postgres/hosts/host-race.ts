@@ -4,52 +4,58 @@ import { onAbort } from '../../../base/on-abort.js'
 import type { TargetSession } from './host-list.js'
 import type { Host } from '../connection/host.js'
 
-/** What a server says of itself, as far as it matters here. */
+/** The role of a server, as far as it matters for locks. */
 export type Role = 'primary' | 'standby' | 'read-only'
 
-/** One way to a server: a host, and of its name one address. Null where the driver finds the way by itself. */
+/** One address of one host. The address is null if the driver resolves the host by itself. */
 export interface Place {
   readonly host: Host
   readonly address: string | null
 }
 
-/** A connection, and what its server says it is. */
+/** A connection, and the role of its server. */
 export interface Found<C> {
   readonly connection: C
   readonly role: Role
 }
 
-/** What became of one way. */
+/** The result of the attempt at one place. */
 export interface Outcome {
   readonly place: Place
-  /** Null while it is under way. */
+  /** Null while the attempt is running, and after a success. */
   readonly error: unknown
   readonly role: Role | null
-  /** Whether it has said anything at all. */
+  /** Whether the server has sent any data. */
   readonly isHeard: boolean
 }
 
 export interface RacePorts<C> {
   readonly clock: Clock
-  /** The addresses of a name, as of now. Rejects if it has none. */
+  /** Resolves a name to its current addresses. Rejects if it has none. */
   resolve(host: Host): Promise<readonly string[]>
-  /** Not if the host is an address or a path, or the program has a way of its own. */
+  /** False if the host is an address or a path, or if the program makes its own sockets. */
   needsAddress(host: Host): boolean
-  /** `heard` is called for everything that the server says. */
+  /** Opens a connection. `heard` is called for every piece of data from the server. */
   open(place: Place, signal: AbortSignal, heard: () => void): Promise<Found<C>>
-  /** One that is not wanted. */
+  /** Closes a connection that is not needed. */
   discard(connection: C): void
-  /** Whether a host that failed with this may let us in in a moment: it starts, or stops. */
+  /** Whether a host that failed with this error starts or stops, so that it may soon accept connections. */
   isPassing(error: unknown): boolean
 }
 
-/** So long one may say nothing before the next is asked beside it. */
+/** If the current host has been silent for this long, the next host is tried at the same time. */
 export const NEXT_AFTER_MS = 250
 
-/** So long all may say nothing before those that are silent are asked a second time, at the addresses they have by then. */
+/**
+ * If all hosts have been silent for this long, the silent ones are tried a second time, at their addresses of that
+ * moment.
+ */
 export const AGAIN_AFTER_MS = 1000
 
-/** So soon a standby is asked again while another host is silent: it may be about to be promoted in the place of that one. */
+/**
+ * While another host is silent, standbys are asked again after this time: one of them may be about to become the
+ * primary.
+ */
 export const STANDBY_AGAIN_MS = 300
 
 interface Attempt {
@@ -65,10 +71,10 @@ interface Attempt {
 type Step = { readonly host: Host } | { readonly place: Place }
 
 /**
- * Looks for a server that will do among hosts, and all the addresses of their names. One is asked after the other: as soon as
- * one has failed, or beside one that has been silent for `NEXT_AFTER_MS`. The first that will do wins, and all others are given
- * up. There is no pause between them; between two races there is, which is the pool's. While one is silent, standbys are asked
- * again and again: one of them may be promoted in its place.
+ * Searches a list of hosts, and all addresses of their names, for a suitable server. It tries them one after the other:
+ * the next one starts as soon as one has failed, or while one has been silent for `NEXT_AFTER_MS`. The first suitable
+ * server wins, and all other attempts end. There is no pause within a race; the pool pauses between two races. While
+ * one host is silent, the race asks standbys again and again, because one of them may be promoted in its place.
  */
 export class HostRace<C> {
   readonly #ports: RacePorts<C>
@@ -76,34 +82,34 @@ export class HostRace<C> {
   readonly #steps: Step[]
   readonly #attempts: Attempt[] = []
   readonly #winner = new Deferred<Found<C> & { readonly host: Host }>()
-  readonly #forgetSignal: Cancel
+  readonly #unsubscribe: Cancel
   #resolving = 0
   #stopWaiting: Cancel | null = null
-  /** A standby that will do if there is no primary. */
+  /** A standby that is used if no host is a primary. */
   #fallback: (Found<C> & { readonly host: Host }) | null = null
   #isSecondRound = false
   #isOver = false
 
-  /** The signal ends it: what it rejects with then is the signal's reason. */
+  /** An abort of the signal ends the race. `winner` then rejects with the signal's reason. */
   constructor(hosts: readonly Host[], target: TargetSession, ports: RacePorts<C>, signal: AbortSignal) {
     this.#ports = ports
     this.#target = target
     this.#steps = hosts.map((host) => ({ host }))
-    this.#forgetSignal = onAbort(signal, () => this.#lose(signal.reason))
+    this.#unsubscribe = onAbort(signal, () => this.#lose(signal.reason))
     if (signal.aborted) this.#lose(signal.reason)
     else this.#next()
   }
 
   /**
-   * A connection to a server that will do.
+   * Resolves with a connection to a suitable server.
    *
-   * Rejects with `null` if there is none: `outcomes` then says what each has said.
+   * Rejects with `null` if no server is suitable: then `outcomes` has the answer of each.
    */
   get winner(): Promise<Found<C> & { readonly host: Host }> {
     return this.#winner.promise
   }
 
-  /** By now: the last of each way. */
+  /** The results so far: the latest attempt at each place. */
   get outcomes(): readonly Outcome[] {
     const last = new Map(this.#attempts.map((attempt) => [placeKey(attempt.place), attempt]))
     return [...last.values()].map(({ place, error, role, isHeard }) => ({ place, error, role, isHeard }))
@@ -119,7 +125,7 @@ export class HostRace<C> {
     this.#waitInSilence()
   }
 
-  /** All have been asked. */
+  /** All hosts have been tried once. */
   #nothingLeft(): void {
     const isPending = this.#resolving > 0 || this.#attempts.some(({ isOver }) => !isOver)
     if (isPending) return this.#waitInSilence()
@@ -138,7 +144,10 @@ export class HostRace<C> {
     })
   }
 
-  /** Whoever has said something is not asked twice: it is at work. */
+  /**
+   * Tries again the hosts that have been silent, or that may become the primary. A host that has sent data is busy and
+   * is not tried again.
+   */
   #allSilent(): void {
     if (this.#isOver) return
     const fallback = this.#fallback
@@ -156,7 +165,7 @@ export class HostRace<C> {
     return this.#changing().size > 0 ? STANDBY_AGAIN_MS : AGAIN_AFTER_MS
   }
 
-  /** Those to be asked a second time: once, and each of them is left alone afterwards. */
+  /** The hosts that get a second attempt because of their silence. This happens once per race. */
   #silentForLong(): readonly Host[] {
     const since = this.#ports.clock.now() - AGAIN_AFTER_MS
     const silent = this.#attempts.filter(({ isOver, isHeard }) => !isOver && !isHeard)
@@ -166,7 +175,7 @@ export class HostRace<C> {
     return silent.map(({ place }) => place.host)
   }
 
-  /** Those that answer, and may be the primary in a moment. */
+  /** The hosts that have answered and may soon be the primary. */
   #changing(): ReadonlySet<Host> {
     if (this.#target === 'any') return new Set()
     const over = this.#attempts.filter(
@@ -208,7 +217,7 @@ export class HostRace<C> {
     this.#attempts.push(attempt)
     const heard = (): void => {
       attempt.isHeard = true
-      // It is at work: the next one can wait.
+      // This server is working on the login, so the next host can wait.
       if (attempt === this.#attempts.at(-1) && this.#stopWaiting !== null) this.#waitInSilence()
     }
     this.#ports.open(place, attempt.abort.signal, heard).then(
@@ -246,12 +255,12 @@ export class HostRace<C> {
     this.#winner.reject(reason)
   }
 
-  /** Nothing of it goes on: no timer, no listener, no attempt. */
+  /** Stops everything: the timer, the listener for the signal, all attempts. */
   #end(): void {
     this.#isOver = true
     this.#stopWaiting?.()
     this.#stopWaiting = null
-    this.#forgetSignal()
+    this.#unsubscribe()
     if (this.#fallback !== null) this.#ports.discard(this.#fallback.connection)
     this.#fallback = null
     for (const { abort, isOver } of this.#attempts) if (!isOver) abort.abort()

@@ -4,12 +4,16 @@ import type { HostVariables } from './host-list.js'
 import { hostParts } from './url-hosts.js'
 import { explain, sqlState } from '../connection/server-errors.js'
 
-/** Of roles, passwords and databases: the name of the database is that of the user unless it is given. */
+/**
+ * SQLSTATEs of errors about roles, passwords and databases. The database is here because its name defaults to that of
+ * the user.
+ */
 const ABOUT_THE_USER: ReadonlySet<string> = new Set(['28000', '28P01', '3D000'])
 
 /**
- * Adds to a failure to connect what nobody has said, and the driver has made up: it goes to this machine, as the user of the
- * system, and then a wrong server answers about a wrong role. Other errors stay as they are.
+ * Adds hints to a connection error: which settings the user did not give, so that the driver used its defaults. Those
+ * lead to this machine, with the name of the operating system's user. Then a wrong server complains about a wrong role.
+ * Other errors stay unchanged.
  */
 export function withWhatIsLeftOpen(
   error: unknown,
@@ -29,13 +33,13 @@ export function withWhatIsLeftOpen(
   return new ConnectionError(`${known.message}; ${hints.join('; ')}`, { cause, retryable, retryAfterMs })
 }
 
-/** A missing password is missed by the driver, without a code. */
+/** The driver itself reports a missing password, without a code. */
 function isAboutTheUser(error: unknown): boolean {
   const isPassword = error instanceof Error && error.message.includes('client password must be a')
   return isPassword || ABOUT_THE_USER.has(sqlState(error) ?? '')
 }
 
-/** A stream of the program's own goes where it wants. */
+/** If the program makes its own sockets, it chooses the address. */
 function isPlaceGiven(
   { connectionString, host, port, stream }: pg.ClientConfig,
   environment: HostVariables,
@@ -51,7 +55,7 @@ function userHints(config: pg.ClientConfig, environment: HostVariables): string[
   const isInText = /^[^:]+:\/\/[^/@?#:]+(?::[^/@?#]*)?@|[?&]user=/.test(connectionString)
   if (user || isInText || environment['PGUSER']) return []
   const { user: taken } = pg.defaults
-  // A system that has no user either is explained by the error itself.
+  // If the operating system has no user name either, the error itself explains that.
   if (!taken) return []
   return [
     `no user was given, so it is that of the system, "${taken}": name one in the address (postgres://user@host), or in PGUSER`,

@@ -14,20 +14,20 @@ import { HostOrder } from './host-order.js'
 import { HostRace, type Found, type Place, type RacePorts } from './host-race.js'
 import { roleOf } from './role.js'
 
-/** Time and names, for tests that must not depend on either. */
+/** Time and name resolution, which tests replace. */
 export interface FinderPorts {
   readonly clock?: Clock
-  /** The addresses of a name, the best first. */
+  /** Resolves a name to its addresses, the best first. */
   readonly resolve?: (name: string) => Promise<readonly string[]>
 }
 
 /**
- * Opens connections to the server that will do, wherever it is at that moment: see `HostOrder` for which host is asked first.
+ * Opens connections to the suitable server, wherever it currently is. `HostOrder` decides which host is tried first.
  */
 export class PrimaryFinder {
   readonly #config: pg.ClientConfig
   readonly #list: HostList
-  /** Whether somebody has said which servers there are, or which of them will do. */
+  /** Whether the user has listed hosts or chosen a target. */
   readonly #isListed: boolean
   readonly #clock: Clock
   readonly #namesTo: (name: string) => Promise<readonly string[]>
@@ -45,9 +45,9 @@ export class PrimaryFinder {
   }
 
   /**
-   * The signal ends the attempt, at whatever stage it is.
+   * Opens a connection. An abort of the signal ends the attempt at any stage.
    *
-   * @throws what the server says, where there is one; {ConnectionError} saying what each has said, where there are several
+   * @throws the server's own error for a single server; {ConnectionError} with the answer of each server for several
    */
   async open(signal: AbortSignal): Promise<ServerConnection> {
     const race = new HostRace(this.#order.hosts, this.#list.target, this.#ports, signal)
@@ -63,7 +63,10 @@ export class PrimaryFinder {
     }
   }
 
-  /** What the attempt with this signal has found out so far, for whoever gives it up; null if that is nothing to tell. */
+  /**
+   * What the attempt with this signal has found out so far, for the caller that ends it. Null if there is nothing to
+   * report.
+   */
   progress(signal: AbortSignal): Progress | null {
     const outcomes = this.#races.get(signal)?.outcomes ?? []
     if (outcomes.length === 0) return null
@@ -78,7 +81,7 @@ export class PrimaryFinder {
       resolve: ({ host }) => this.#namesTo(host),
       open: (place, signal, heard) => this.#open(place, signal, heard),
       isPassing: (error) => isInChange({ role: null, error }),
-      // Politely: a server logs the other way of ending.
+      // Closes in an orderly way, because a server logs an abrupt end.
       discard: (connection) => void connection.close().catch(() => connection.destroy()),
     }
   }
@@ -100,14 +103,14 @@ export class PrimaryFinder {
   }
 }
 
-/** What the driver makes of settings that are no list. Opens nothing. */
+/** The host that the driver derives from settings without a list. Opens no connection. */
 function onlyHostOf(config: pg.ClientConfig): Host {
   const { stream: _, ...quiet } = config
   const { host, port } = new pg.Client({ ...quiet, connection: {} } as pg.ClientConfig)
   return { host, port }
 }
 
-/** In the order of the system, which is that of RFC 6724. */
+/** In the order of the operating system, which follows RFC 6724. */
 async function addressesOf(name: string): Promise<readonly string[]> {
   const all = await lookup(name, { all: true, verbatim: true })
   return all.map(({ address }) => address)

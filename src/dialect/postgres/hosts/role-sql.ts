@@ -1,4 +1,4 @@
-/** For servers that do not report it by themselves. */
+/** For servers that do not report these values by themselves. */
 export const ROLE = `
 SELECT
   pg_catalog.pg_is_in_recovery() AS is_standby,

@@ -9,8 +9,8 @@ interface RoleRow {
 }
 
 /**
- * What the server says it is. Since PostgreSQL 14 it says so by itself as a session begins, and whenever that changes; where it
- * has not, as behind a pooler, it is asked, unless anything will do.
+ * The role of the server. Since PostgreSQL 14 the server reports it when a session begins, and after each change. If no
+ * report has arrived, as behind a pooler, this asks the server, unless every role is suitable.
  */
 export async function roleOf(server: ServerConnection, target: TargetSession): Promise<Role> {
   const standby = server.reported('in_hot_standby')

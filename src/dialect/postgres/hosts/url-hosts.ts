@@ -1,17 +1,17 @@
-/** What a connection string says about hosts. Each is a list with commas, or nothing. */
+/** The hosts in a connection string. Each property is a list with commas, or empty. */
 export interface HostParts {
   readonly host: string
   readonly port: string
   readonly target: string
 }
 
-/** `scheme://user@hosts/database?settings`: before the hosts, the hosts, and behind them. */
+/** `scheme://user@hosts/database?settings`, in three parts: before the hosts, the hosts, and after them. */
 const URL_PARTS = /^([a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?)([^/?#]*)([^]*)$/i
 
-/** Settings in the query that say where the server is; libpq lets them win over the rest of the URL. */
+/** Query parameters that say where the server is. As in libpq, they override the rest of the URL. */
 const PLACES: ReadonlySet<string> = new Set(['host', 'port', 'target_session_attrs'])
 
-/** Null if it says nothing of hosts: it is no URL. */
+/** Returns null if the string is not a URL and so names no hosts. */
 export function hostParts(text: string): HostParts | null {
   const path = /^(\/\S*)/.exec(text)
   if (path !== null) return { host: path[1]!, port: '', target: '' }
@@ -19,7 +19,7 @@ export function hostParts(text: string): HostParts | null {
   if (url === null || /^socket:/i.test(text)) return null
   const query = new Map(queryOf(url[3]!).settings.map(({ name, value }) => [name, decoded(value)]))
   const places = url[2] === '' ? [] : url[2]!.split(',').map(placeIn)
-  // With one host the environment may say the port. With several, one that is not said is the usual one.
+  // With one host, the port may come from the environment. With several, a missing port is the default port.
   const ports = places.some(({ port }) => port !== '') || places.length > 1
   return {
     host: query.get('host') || places.map(({ host }) => decoded(host)).join(','),
@@ -28,7 +28,7 @@ export function hostParts(text: string): HostParts | null {
   }
 }
 
-/** The same string for this host alone. */
+/** The same connection string with this host as its only host. */
 export function withHostAlone(text: string, host: string, port: number): string {
   if (text.startsWith('/')) return text.replace(/^\S*/, () => host)
   const url = URL_PARTS.exec(text)
@@ -44,7 +44,7 @@ function hostInUrl(host: string): string {
   return host.includes(':') && !host.startsWith('/') ? `[${host}]` : encodeURIComponent(host)
 }
 
-/** Of what comes behind the hosts. */
+/** Splits the part of a URL that follows the hosts. */
 function queryOf(behind: string): {
   readonly head: string
   readonly settings: readonly { readonly name: string; readonly value: string; readonly text: string }[]
@@ -61,7 +61,7 @@ function queryOf(behind: string): {
   return { head, settings, tail }
 }
 
-/** A port stands behind the last colon, unless that is within the brackets of an address. */
+/** The port follows the last colon, unless that colon is inside the brackets of an IPv6 address. */
 function placeIn(text: string): { readonly host: string; readonly port: string } {
   const [, host = text, port = ''] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(text) ?? []
   return { host, port }

@@ -7,8 +7,8 @@ import { endMember, isMember } from '../table/rows-state.js'
 import { readServerState, type InspectOptions } from './read-server-state.js'
 
 /**
- * As `readServerState`, in a transaction with limits and a search path of its own, which end with it: for connections that
- * others use too, and for poolers, which may hand the session to others.
+ * Does the same as `readServerState`, in a transaction with its own limits and search path, which end with it. For
+ * connections that other code uses too, and for poolers, which may give the session to other clients.
  */
 export async function lookCarefully(connection: Queryable, options: InspectOptions): Promise<ServerState> {
   const own = LeasedConnection.beneath(connection)
@@ -18,22 +18,25 @@ export async function lookCarefully(connection: Queryable, options: InspectOptio
     await own.query(END_LOOK)
     return state
   } catch (error) {
-    // If that fails too, the connection is gone, or its pool cleans it.
+    // If this fails too, the connection is lost, or its pool resets it.
     await own.query(GIVE_UP_LOOK).catch(() => undefined)
     throw error
   }
 }
 
-/** What one statement without parameters answers, in a transaction that is one message: also through statement pooling. */
+/**
+ * Runs one statement without parameters and returns its only row. It is sent as one message, which is one transaction,
+ * so it works through statement pooling too.
+ */
 export async function lookOnce<Row>(connection: Queryable, statement: string): Promise<Row> {
   const own = LeasedConnection.beneath(connection)
   return (await own.query<Row>(`${OWN_NAMES}; ${statement}`)).rows[0]!
 }
 
 /**
- * Tells a session to end, if it is still the one that began then, and waits for that.
+ * Ends a session if it is still the one that began at `startedAt`, and waits until it is gone.
  *
- * @throws if the role may not
+ * @throws this role may not end it
  */
 export async function endSession(
   connection: Queryable,

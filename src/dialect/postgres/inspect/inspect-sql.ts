@@ -1,12 +1,12 @@
 import { momentText } from '../connection/moment-sql.js'
 
 /**
- * What an inspection asks the server. Nothing here takes a lock that anybody could wait for. Moments and durations are
- * written out here, as whole numbers and in UTC: how the server writes them itself depends on DateStyle, TimeZone,
- * IntervalStyle and extra_float_digits, which a role or a database may have set to anything.
+ * The statements of an inspection. None of them takes a lock that another session could wait for. They format times as
+ * UTC text and durations as whole numbers. The server's own format depends on DateStyle, TimeZone, IntervalStyle and
+ * extra_float_digits, which a role or a database may have set to any value.
  */
 
-/** Of a table that is not written ahead: a standby has its name, and refuses to read it. */
+/** SQL for whether this role may read a table of ours. A standby lists unlogged tables but refuses to read them. */
 function mayRead(table: string): string {
   return `coalesce(
     (SELECT
@@ -21,7 +21,7 @@ function mayRead(table: string): string {
     false)`
 }
 
-/** `lock_entries` counts from above: two sessions that share a lock are one entry. */
+/** `lock_entries` is an upper bound: two sessions that share a lock use one lock-table entry. */
 export const SERVER_FACTS: string = `
 SELECT
   ${momentText('clock_timestamp()')} AS at,
@@ -38,8 +38,8 @@ SELECT
   ${mayRead('lease')} AND ${mayRead('member')} AS has_rows`
 
 /**
- * Locks in this database: advisory ones, rows, tables in modes that keep writers out, and whatever somebody waits for.
- * `$1` adds all other locks on tables, indexes and transactions that are merely held.
+ * The locks in this database: advisory locks, row locks, table locks that keep writers out, and all locks that a
+ * session waits for. `$1` adds all other locks on tables, indexes and transactions.
  */
 export const LOCKS = `
 WITH seen AS MATERIALIZED (
@@ -82,8 +82,9 @@ WHERE seen.locktype = 'advisory'
       AND wanted.transactionid IS NOT DISTINCT FROM seen.transactionid)`
 
 /**
- * The oldest snapshot in this database, or prepared transaction. A row is there only if other transactions have begun since:
- * a statement that has just started has a snapshot as well. Null ages are those of sessions that this role may not see.
+ * The oldest snapshot, or prepared transaction, in this database. It is returned only if other transactions have begun
+ * since, because a statement that has just started has a snapshot too. Sessions that this role may not see have null
+ * ages and are left out.
  */
 export const OLDEST_SNAPSHOT = `
 SELECT pid, application, open_ms, transactions
@@ -104,7 +105,7 @@ WHERE open_ms IS NOT NULL AND transactions > 0
 ORDER BY transactions DESC
 LIMIT 1`
 
-/** Of this database, and the server's own workers, which lock tables too. */
+/** The sessions of this database, and the server's own workers, which lock tables too. */
 export const SESSIONS: string = `
 SELECT
   pid,
@@ -121,7 +122,10 @@ SELECT
 FROM pg_catalog.pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()`
 
-/** Each look holds up the whole lock manager for a moment, so a crowd of waiting sessions is not asked about in full. */
+/**
+ * Each call of pg_blocking_pids stops the whole lock manager for a moment, so at most 500 waiting sessions are asked
+ * about.
+ */
 export const BLOCKERS = `
 SELECT pid, pg_catalog.pg_blocking_pids(pid) AS blockers
 FROM (
@@ -134,8 +138,9 @@ FROM (
 ) AS waiting`
 
 /**
- * Ends a session, and waits until it is gone. No row if it has ended: its number may be another one's by now. Both are null
- * for those who may not see it, and then the function says that they may not end it either.
+ * Ends a session, and waits until it is gone. Returns no row if it has ended, because its pid may belong to another
+ * session by now. For a role that may not see the session, both times are null. Then pg_terminate_backend reports that
+ * the role may not end it.
  */
 export const TERMINATE = `
 SELECT pg_catalog.pg_terminate_backend(pid, 5000) AS is_gone

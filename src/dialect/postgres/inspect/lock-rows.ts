@@ -2,10 +2,10 @@ import type { LockRow, LockTarget } from '../../server-state.js'
 import { hashesOf } from '../keys/key-hash.js'
 import { SCHEMA_CLASS, SIGNAL_CLASSES } from '../keys/key.js'
 
-/** A row of pg_locks, as LOCKS selects it. */
+/** A row of pg_locks, in the form that LOCKS selects. */
 export interface RawLock {
   readonly type: string
-  /** With its schema, because a look does not see by the search path of its session. */
+  /** The name includes the schema, because an inspection does not use the search path of the session. */
   readonly relation: string | null
   readonly page: number | null
   readonly tuple: number | null
@@ -19,12 +19,12 @@ export interface RawLock {
   readonly waited_ms: string | null
 }
 
-/** `objsubid` of an advisory key that is a pair; a bigint has 1. */
+/** The `objsubid` of an advisory pair. For a bigint key it is 1. */
 const PAIR = 2
 
 const SIGNALS: ReadonlySet<number> = new Set(SIGNAL_CLASSES)
 
-/** Whether it is not a lock of a program, but a signal between lock sessions. */
+/** Whether it is an internal lock of lock sessions, and not a lock of a program. */
 export function isMark({ type, sub, class: first }: RawLock): boolean {
   return type === 'advisory' && sub === PAIR && SIGNALS.has(first)
 }
@@ -64,14 +64,14 @@ function advisoryTarget({ class: first, object, sub }: RawLock): LockTarget {
   }
 }
 
-/** `AccessShareLock` is `access share` in the language of SQL. */
+/** Converts a mode to the words of SQL: `AccessShareLock` becomes `access share`. */
 function modeOf({ type, mode }: RawLock): string {
   if (type === 'advisory') return mode === 'ExclusiveLock' ? 'exclusive' : 'shared'
   const words = mode.replace(/Lock$/, '').replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')
   return words.toLowerCase()
 }
 
-/** The driver leaves a bigint as text. What began after the server had looked at its clock is 0 old. */
+/** The driver returns a bigint as text. An event after the server has read its clock gets the age 0. */
 export function wholeMs(ms: string | null): number | null {
   return ms === null ? null : Math.max(0, Number(ms))
 }

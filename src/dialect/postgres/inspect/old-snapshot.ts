@@ -11,12 +11,15 @@ interface SnapshotRow {
   readonly transactions: number
 }
 
-/** The session or prepared transaction with the oldest snapshot; null if no transaction has begun since, or none may be seen. */
+/**
+ * The session or prepared transaction with the oldest snapshot. Null if no transaction has begun since, or if this role
+ * may not see any.
+ */
 export async function oldestSnapshot(connection: Queryable): Promise<OldSnapshot | null> {
   return decoded((await connection.query<SnapshotRow>(OLDEST_SNAPSHOT)).rows)
 }
 
-/** The same as one message: also through statement pooling. */
+/** Does the same in one message, so it works through statement pooling too. */
 export async function lookAtSnapshots(connection: Queryable): Promise<OldSnapshot | null> {
   const own = LeasedConnection.beneath(connection)
   return decoded((await own.query<SnapshotRow>(`${OWN_NAMES}; ${OLDEST_SNAPSHOT}`)).rows)

@@ -20,18 +20,21 @@ import { NO_ROWS, readRows } from '../table/rows-state.js'
 import { INTEREST_CLASS, LINE_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from '../keys/key.js'
 
 export interface InspectOptions {
-  /** Also what is merely held on tables, indexes and transactions, and keeps nobody waiting. */
+  /** Whether to include locks on tables, indexes and transactions for which no session waits. */
   readonly everything: boolean
-  /** Names that are known here, whatever the server knows. */
+  /** Names that the caller already knows. */
   readonly names: Iterable<KeyNameRow>
 }
 
-/** Reads what a server knows of the locks in its database, in one round trip, two more where locks are rows, and one for each of names and reports where they are kept. */
+/**
+ * Reads all locks in a database. This takes one round trip, two more if locks are rows, and one each for names and
+ * reports if the database has them.
+ */
 export async function readServerState(
   connection: Queryable,
   { everything, names }: InspectOptions,
 ): Promise<ServerState> {
-  // Locks first: a session that has been idle since before that had them before that.
+  // Locks are read first: a session that has been idle since before that moment already had them then.
   const [locks, facts, sessions, blockers] = await Promise.all([
     connection.query<RawLock>(LOCKS, [everything]),
     connection.query<FactsRow>(SERVER_FACTS),
@@ -41,7 +44,7 @@ export async function readServerState(
   const hasRows = facts.rows[0]!.has_rows
   const server = toFacts(facts.rows[0]!, hasRows ? await oldestSnapshot(connection) : null)
   const marks = locks.rows.filter(isMark)
-  // Of pools with backend 'table', whose locks the server does not know as such.
+  // The locks of pools with backend `table`, which are rows and not in pg_locks.
   const kept = hasRows ? await readRows(connection) : NO_ROWS
   const rows = [...locks.rows.filter((row) => !isMark(row)).map(decodeLock), ...kept.locks]
   const [stored, reports] = await Promise.all([
@@ -125,7 +128,10 @@ function toSession(row: SessionRow): ServerSession {
   }
 }
 
-/** The mark of a writer is there once per key: whoever was quicker to set it. */
+/**
+ * The waiter registrations. One counts as a writer's if its session also has the intent lock. Only one session at a
+ * time can have that for a key, so other waiting writers look like readers.
+ */
 function interestsOf(marks: readonly RawLock[]): Interest[] {
   const writers = new Set(
     marks.filter((mark) => mark.class === WRITER_CLASS).map(({ pid, object }) => `${pid} ${object}`),
@@ -137,12 +143,15 @@ function interestsOf(marks: readonly RawLock[]): Interest[] {
   }))
 }
 
-/** Who is at the head of a line waits for the key itself, and is seen to. */
+/** The session at the head of a server queue waits for the key itself, so pg_locks shows its wait already. */
 function isInterest({ class: kind, granted }: RawLock): boolean {
   return kind === INTEREST_CLASS || (kind === LINE_CLASS && !granted)
 }
 
-/** While a session changes its share it has two, and the larger counts. Whatever it says, it is of one pool. */
+/**
+ * A session that changes its share has two for a moment; the larger one counts. One session belongs to one pool,
+ * whatever else it announces.
+ */
 function announcementsOf(marks: readonly RawLock[]): Announcement[] {
   const greatest = (wanted: number): Map<number, number> => {
     const byPid = new Map<number, number>()

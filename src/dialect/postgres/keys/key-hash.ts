@@ -1,14 +1,20 @@
-/** What is kept beside a key on the server has 32 bits of its own to say which key it is about. */
+/**
+ * Two 32-bit hashes of a key. Registrations and similar records on the server have 32 bits each for the key that they
+ * concern.
+ */
 export interface KeyHashes {
-  /** Interest in the key is kept under this one. Keys that share it cost each other a wake-up for nothing. */
+  /**
+   * The number under which waiter registrations for the key are kept. Keys with the same hash cause each other an
+   * unnecessary wake-up.
+   */
   readonly hash: number
-  /** With `hash` it makes up all 64 bits of the key: what is marked with both is about this key and no other. */
+  /** Together with `hash` it determines all 64 bits of the key, so a record that has both concerns this key only. */
   readonly check: number
 }
 
 /**
- * A Feistel network: each round can be undone, so two keys of one kind never have both hashes in common. The server does
- * not compute them; it is told.
+ * Computes the hashes with a Feistel network. Each round can be undone, so no two keys of one kind have both hashes in
+ * common. The server does not compute the hashes; it gets them from us.
  */
 export function hashesOf(high: number, low: number, isPair: boolean): KeyHashes {
   let hash = low
@@ -20,28 +26,28 @@ export function hashesOf(high: number, low: number, isPair: boolean): KeyHashes 
   return { hash, check }
 }
 
-/** Of the 32 buckets that interest is also kept under, the one for this hash. */
+/** Registrations are also kept under 32 buckets. This is the bucket for a hash. */
 export function bucketOf(hash: number): number {
   return hash & (BUCKETS - 1)
 }
 
 export const BUCKETS = 32
 
-/** The buckets that are kept in `bits`, a bit each. */
+/** The buckets whose bits are set in `bits`. */
 export function bucketsIn(bits: number): number[] {
   const buckets: number[] = []
   for (let bucket = 0; bucket < BUCKETS; bucket++) if ((bits & (1 << bucket)) !== 0) buckets.push(bucket)
   return buckets
 }
 
-/** A pair and a bigint of the same bits are two keys. */
+/** Makes a pair and a bigint with the same bits different keys. */
 const PAIR = 0x7f4a7c15
 
 const ROUND_2 = 0x3c6ef372
 const ROUND_3 = 0x1b873593
 const ROUND_4 = 0x52dce729
 
-/** The end of MurmurHash3: every bit of the input changes each bit of the result in about half of all cases. */
+/** The final mix of MurmurHash3: every bit of the input changes each bit of the result in about half of all cases. */
 function scramble(input: number): number {
   let bits = input
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)

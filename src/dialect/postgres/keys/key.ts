@@ -6,10 +6,10 @@ import type { SemaphoreCode } from '../../permit-operation.js'
 import { hashesOf, type KeyHashes } from './key-hash.js'
 
 /**
- * The first integers of the pairs in which we keep interest ("lkpi"), the buckets of that ("lkpb") and the two halves of
- * the marks of waiting writers ("lkpw", "lkpx"), in which two connections are tested ("lkpt"), in which pools announce themselves ("lkpp") and
- * how much of the lock table they may use ("lkps"), in which processes stand in line for a key ("lkpl"), and in which those
- * queue up that make our schema ("lkpd"). Users' own pairs must not begin with one.
+ * The first integers of our internal advisory pairs. They are for waiter registrations ("lkpi"), the buckets of
+ * registrations ("lkpb"), the two halves of an intent lock ("lkpw", "lkpx"), the self-test of two connections ("lkpt"),
+ * announcements of pools ("lkpp") and of their shares of the lock table ("lkps"), server queues ("lkpl"), and the
+ * creation of our schema ("lkpd"). Users' own pairs must not begin with any of them.
  */
 export const INTEREST_CLASS = 0x6c6b7069
 export const BUCKET_CLASS = 0x6c6b7062
@@ -21,7 +21,7 @@ export const SHARE_CLASS = 0x6c6b7073
 export const LINE_CLASS = 0x6c6b706c
 export const SCHEMA_CLASS = 0x6c6b7064
 
-/** The classes in which lock sessions tell each other what they do. */
+/** The classes of the internal locks that lock sessions take. */
 export const SIGNAL_CLASSES: readonly number[] = [
   INTEREST_CLASS,
   BUCKET_CLASS,
@@ -35,26 +35,25 @@ export const SIGNAL_CLASSES: readonly number[] = [
 
 const RESERVED_CLASSES: ReadonlySet<number> = new Set([...SIGNAL_CLASSES, SCHEMA_CLASS])
 
-/** An advisory key. PostgreSQL keeps the bigint keys and the pairs of int4 apart, so `id` does as well. */
+/** An advisory key. PostgreSQL keeps bigint keys and pairs of int4 apart, and `id` does too. */
 export interface PostgresKey extends KeyCode, KeyHashes {
   readonly hash: number
-  /** The key as a bigint in decimal digits; of a pair, both halves put together. */
+  /** The key as a bigint in decimal digits. For a pair, it is both halves put together. */
   readonly bits: string
-  /** The same in two halves, as they are written on the wire. */
+  /** The two halves of `bits`, as they are sent on the wire. */
   readonly high: number
   readonly low: number
   readonly isPair: boolean
 }
 
 /**
- * What it can do without is made when somebody asks for it: most keys go over the wire as two numbers, and are never seen
- * again.
+ * Most keys are sent as two numbers and never used again, so the other properties are computed only when they are read.
  */
 abstract class AdvisoryKey implements PostgresKey {
   readonly high: number
   readonly low: number
   readonly hash: number
-  /** Which kind it is takes no memory of each. */
+  /** An abstract getter instead of a field, so it takes no memory per key. */
   abstract readonly isPair: boolean
   #id: string | null = null
 
@@ -118,7 +117,7 @@ export function encodeKey(key: LockKey, namespace: string): PostgresKey {
 
 const ID = /^(p?)(-?\d{1,20})$/
 
-/** The hash of the key with this id, which may come from anybody. */
+/** The hash of the key with this id. The id may come from any process, so it can have any content. */
 export function hashOf(keyId: string): number {
   const parts = ID.exec(keyId)
   if (parts === null) return 0
@@ -128,8 +127,9 @@ export function hashOf(keyId: string): number {
 
 /**
  * The first 64 bits of SHA-256 of namespace, NUL, name, in UTF-8. In SQL:
- * `('x' || left(encode(sha256(convert_to(namespace, 'UTF8') || '\x00' || convert_to(name, 'UTF8')), 'hex'), 16))::bit(64)::bigint`.
- * A collision of any two among a million names has a chance of 3 in 10^8.
+ * `('x' || left(encode(sha256(convert_to(namespace, 'UTF8') || '\x00' || convert_to(name, 'UTF8')), 'hex'),
+ * 16))::bit(64)::bigint`.
+ * Among a million names, the chance of any collision is 3 in 10^8.
  */
 export function hashName(name: string, namespace: string): bigint {
   const [high, low] = wordsOf(name, namespace)
@@ -147,10 +147,10 @@ function wordsOf(name: string, namespace: string): Int32Array {
   return SHA256.begin().add(namespace).add('\0').add(name).end()
 }
 
-/** Slots of a semaphore differ in their last bits. */
+/** The number of low bits in which the slots of a semaphore differ. */
 export const SLOT_BITS = 10
 
-/** A semaphore: `key` stands for no lock, and its `bits` are those of slot 0. */
+/** A semaphore. `key` is not a lock itself; its `bits` are those of slot 0. */
 export interface PostgresSemaphore extends SemaphoreCode {
   readonly key: PostgresKey
   readonly shape: PostgresKey
@@ -158,8 +158,9 @@ export interface PostgresSemaphore extends SemaphoreCode {
 }
 
 /**
- * Slots are bigint keys in a row, and so are the shapes by their numbers of permits: 54 bits of a hash, then the number.
- * What is hashed has a NUL more than a name can have, so that no lock and no semaphore are hashed from the same.
+ * The slots of a semaphore are consecutive bigint keys, and so are its shapes, one for each number of permits: 54 bits
+ * of a hash, then the number. The hashed text has one NUL more than a name can have, so a semaphore never has the same
+ * hash input as a lock.
  */
 export function encodeSemaphore(key: LockKey, permits: number, namespace: string): PostgresSemaphore {
   encodeKey(key, namespace)
@@ -176,7 +177,7 @@ export function encodeSemaphore(key: LockKey, permits: number, namespace: string
   }
 }
 
-/** Before the first shape of a semaphore. */
+/** The number just before the first shape of a semaphore. */
 export function shapesOf({ shape, permits }: PostgresSemaphore): string {
   return String(BigInt(shape.bits) - BigInt(permits))
 }
@@ -198,7 +199,7 @@ function toBigint(high: number, low: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low >>> 0)
 }
 
-/** Where pg_locks shows it: `classid`, `objid` and `objsubid`. */
+/** The location of a key in pg_locks: `classid`, `objid` and `objsubid`. */
 export function advisoryLocation({ high, low, isPair }: PostgresKey): number[] {
   return [high >>> 0, low >>> 0, isPair ? 2 : 1]
 }

@@ -1,6 +1,9 @@
 import { POOL_CLASS, SHARE_CLASS } from '../keys/key.js'
 
-/** A pool announces itself, and how much of the lock table it may use: locks that exclude nobody, and end with the session. */
+/**
+ * With these locks a pool announces itself and its share of the lock table. They exclude no session, and end with
+ * theirs.
+ */
 export const ANNOUNCE_POOL: string = `SELECT pg_try_advisory_lock_shared(${POOL_CLASS}, $1::int4) AS is_said`
 
 export const ANNOUNCE_SHARE: string = `SELECT pg_try_advisory_lock_shared(${SHARE_CLASS}, $1::int4) AS is_said`
@@ -10,10 +13,11 @@ export const WITHDRAW_POOL: string = `SELECT pg_advisory_unlock_shared(${POOL_CL
 export const WITHDRAW_SHARE: string = `SELECT pg_advisory_unlock_shared(${SHARE_CLASS}, $1::int4)`
 
 /**
- * What all others have announced, in all databases of the server, because they share one lock table. Every session of a
- * pool announces the same; while that changes, the larger counts. Anybody can announce anything: a session counts as one
- * pool, and what it says counts in full only if its role is ours, or may use our schema. Not others are the sessions `$1`, and
- * those of the pool `$2`, which may be leaving. It costs as much as there are locks, so they are walked through once.
+ * What other pools have announced, in all databases of the server, because those share one lock table. Every session of
+ * a pool announces the same; during a change the larger share counts. Any user can announce anything. So each session
+ * counts as one pool, and its share counts in full only if its role is ours or may use our schema. The sessions `$1`
+ * and the pool `$2` are our own, including sessions that are about to end. The cost grows with the number of locks, so
+ * pg_locks is read once.
  */
 export const TABLE_USE: string = `
 WITH sessions AS MATERIALIZED (

@@ -9,23 +9,26 @@ import {
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /**
- * Somebody may hold the very number that is to be announced, exclusively: then the next is as good. Of a share it is a little
- * more than is used, of a pool another name; and who would hold all of them in vain fills the lock table with his own.
+ * Another session may hold the exact number exclusively; then the next number is used. A share then is slightly too
+ * large, and a pool has another number. A user that wants to block all of them fills the lock table with its own locks.
  */
 const NUMBERS_TO_TRY = 16
 
-/** The numbers by which something is announced. */
+/** The numbers that a session has announced. */
 interface Said {
   readonly pool: number
   readonly share: number
 }
 
-/** What one session announces of its pool: taken before what all announce is looked at, given up only after. */
+/**
+ * The announcement of one session. It is made before the announcements of other pools are read, and withdrawn only
+ * afterwards.
+ */
 export class Announcement {
   readonly #server: ServerConnection
   readonly #pool: number
   #share = 0
-  /** As it was said. */
+  /** The current announcement. */
   #said: Said | null = null
   #last: Promise<void> = Promise.resolve()
 
@@ -34,7 +37,10 @@ export class Announcement {
     this.#pool = poolNumber(sender)
   }
 
-  /** What was announced before stands until the new is: where that fails, it still does. One change at a time. */
+  /**
+   * Changes the announcement. The previous one stays until the new one is made, and also if that fails. Changes run one
+   * at a time.
+   */
   change(share: number): Promise<void> {
     const changed = this.#last.then(() => this.#changeTo(share))
     this.#last = changed.catch(() => undefined)
@@ -51,7 +57,7 @@ export class Announcement {
   }
 
   async #say(before: Said | null, share: number): Promise<Said> {
-    // Nearly always both are said at once, in one round trip.
+    // Nearly always the first numbers are free, so both announcements take one round trip.
     const [pool, entries] = await Promise.all([
       before?.pool ?? this.#firstFree(ANNOUNCE_POOL, this.#pool),
       this.#firstFree(ANNOUNCE_SHARE, share),
@@ -76,7 +82,7 @@ export class Announcement {
   }
 }
 
-/** What all others announce, from the point of view of the pool `sender` and its sessions `ours`. */
+/** What other pools announce, from the point of view of the pool `sender` with its sessions `ours`. */
 export async function tableUse(
   server: ServerConnection,
   sender: string,
@@ -86,7 +92,10 @@ export async function tableUse(
   return rows[0]!
 }
 
-/** 32 bits of the 48 that a sender has. Two pools of one number would count as one, a chance of one in four thousand million. */
+/**
+ * 32 of the 48 bits of a sender. Two pools with the same number would count as one; the chance is one in four thousand
+ * million.
+ */
 function poolNumber(sender: string): number {
   return Number(BigInt.asIntN(32, BigInt(parseInt(sender, 36) || 0)))
 }

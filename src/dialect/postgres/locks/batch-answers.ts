@@ -4,7 +4,7 @@ import { CODE, MARKED } from './batch-sql.js'
 import { bitOf, type RegistrationBook } from './registration-book.js'
 import type { PostgresKey } from '../keys/key.js'
 
-/** Of the buckets that were looked into, a bit each, those that somebody is interested in. */
+/** The wanted buckets according to the checks in this batch, one bit each. */
 export function wantedIn(said: string, { trailer }: EncodedBatch): number {
   const { from, looks, buckets } = trailer
   let wanted = 0
@@ -14,8 +14,8 @@ export function wantedIn(said: string, { trailer }: EncodedBatch): number {
 }
 
 /**
- * The answers to the operations, as the lock layer knows them. `wanted` are those of the buckets that were looked into: a
- * release of a key in one of them says that somebody may be interested.
+ * The answers to the operations in the form of the lock layer. `wanted` comes from the checks of buckets: a release of
+ * a key in a wanted bucket reports that a process may be waiting.
  */
 export function decodeAnswers(
   said: string,
@@ -36,7 +36,7 @@ export function decodeAnswers(
   return trailer.looks.length === 0 ? answers : withLooks(answers, said, trailer)
 }
 
-/** The releases that were looked after in their very keys. */
+/** Applies the checks for exact keys to the answers of their releases. */
 function withLooks(answers: string, said: string, { from, looks }: Trailer): string {
   const all = answers.split('')
   for (let i = 0; i < looks.length; i++)
@@ -81,7 +81,10 @@ function decode(
   }
 }
 
-/** Interest is in the book since the batch was encoded; it is there, unless the key was granted or it could not be set. */
+/**
+ * The registration has been in the book since the batch was encoded. It is correct unless the key was granted or the
+ * registration could not be set.
+ */
 function interested(
   kind: OperationKind,
   row: number,
@@ -112,5 +115,5 @@ function yielded(row: number, said: string, key: PostgresKey, book: Registration
   return book.hasEntered(key.hash) ? SAID.waiting : SAID.crowded
 }
 
-/** Interest under the hash is that of another key as well, and is left where it is. */
+/** For these codes, the registration also serves another key, so it stays. */
 const SHARES_INTEREST: ReadonlySet<number> = new Set([CODE.tryExclusive, CODE.tryShared, CODE.takeShared])

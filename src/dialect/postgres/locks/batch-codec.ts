@@ -5,32 +5,32 @@ import { bitOf, type RegistrationBook } from './registration-book.js'
 import { bucketOf, BUCKETS, bucketsIn } from '../keys/key-hash.js'
 import type { PostgresKey } from '../keys/key.js'
 
-/** The parameters of a batch statement, and what is needed to read its answer. */
+/** The parameters of a batch statement, and the facts for decoding its answer. */
 export interface EncodedBatch {
   readonly codes: Buffer
   readonly keys: Buffer
-  /** Both hashes of the key of each row; null if the plain statement will do. */
+  /** Both hashes of the key of each row. Null if the plain statement is enough. */
   readonly hashes: Buffer | null
-  /** Whether it is nothing but first attempts and releases, in any mode. */
+  /** Whether the batch contains only first attempts and releases, in any mode. */
   readonly isBrief: boolean
-  /** Whether anything may be granted, so that a token is needed. */
+  /** Whether the batch may grant a lock, so that it needs a token. */
   readonly mayGrant: boolean
-  /** The row of each operation; null if they are the first rows, in order. */
+  /** The row of each operation. Null if the operations are the first rows, in order. */
   readonly rowOf: readonly number[] | null
-  /** What the other rows say. */
+  /** The meaning of the other rows. */
   readonly trailer: Trailer
 }
 
-/** Behind the rows of operations there are looks for interest in released keys, and then looks into buckets. */
+/** After the rows of operations come checks for registrations of released keys, and then checks of buckets. */
 export interface Trailer {
   readonly from: number
-  /** The releases that are looked after, each in its very key. */
+  /** The releases that have their own check, by the exact hash of the key. */
   readonly looks: readonly number[]
   readonly buckets: readonly number[]
   readonly entries: readonly Entered[]
 }
 
-/** The row of a bucket that was to be entered, and its bit. */
+/** The row that enters a bucket, and the bit of that bucket. */
 interface Entered {
   readonly row: number
   readonly bit: number
@@ -40,8 +40,8 @@ const NONE: readonly never[] = []
 const NO_ROWS = new BatchRows(0, false)
 
 /**
- * Makes batches of one session into rows. One for all of them: an object with private methods takes some microseconds to
- * make (measured), as much as all else of a small batch.
+ * Encodes the batches of one session as rows. One encoder serves all batches, because creating an object with private
+ * methods takes some microseconds (measured), as long as the rest of a small batch.
  */
 export class BatchEncoder {
   readonly #book: RegistrationBook
@@ -59,9 +59,9 @@ export class BatchEncoder {
   }
 
   /**
-   * There must be one operation at least: an array without elements is written in another way. `wanted` are the buckets, a
-   * bit each, of which it is known that somebody is interested in a key of theirs. What the batch does for certain is in
-   * the book from now on; the rest when it is decoded.
+   * Needs at least one operation, because an empty array has another encoding. `wanted` has a bit for each bucket in
+   * which some process has a registration. What the batch does for certain enters the book now; the rest follows when
+   * the answer is decoded.
    */
   encode(operations: readonly LockOperation[], wanted: number): EncodedBatch {
     this.#begin(operations, wanted)
@@ -82,7 +82,7 @@ export class BatchEncoder {
     for (const bucket of buckets) rows.addNumber(CODE.lookIntoBucket, bucket)
     const trailer = { from, looks, buckets, entries: this.#entries ?? NONE }
     const { codes, keys, hashes } = rows.finish()
-    // Not spread, which takes longer than all of this (measured).
+    // No object spread here: it takes longer than the rest of this method (measured).
     return { codes, keys, hashes, isBrief: this.#isBrief, mayGrant, rowOf: this.#rowOf, trailer }
   }
 
@@ -104,7 +104,7 @@ export class BatchEncoder {
     this.#isBrief = isBrief
     this.#operations = operations
     this.#wanted = wanted
-    // An operation enters a bucket or looks into one, if no other has done so before.
+    // Each operation enters or checks at most one bucket, and only if no earlier operation has done so.
     this.#rows = new BatchRows(count + extra + Math.min(count, 2 * BUCKETS), !isBrief || !isExclusive)
     this.#rowOf = this.#looks = this.#entries = null
     this.#seenBuckets = 0
@@ -152,7 +152,7 @@ export class BatchEncoder {
     const book = this.#book
     const isAlone = book.isAlone(key)
     const isSet = book.isSet(key.hash)
-    // What goes when the key is granted must be known before.
+    // Locks that the server must drop when it grants the key must be in the statement already.
     if (!isAlone || !isSet || !isExclusive) this.#dropMark(i, key)
     this.#enter(i, key.hash)
     book.add(key)
@@ -177,10 +177,10 @@ export class BatchEncoder {
   #yieldCode(i: number, key: PostgresKey): number {
     const isSet = this.#book.isSet(key.hash)
     this.#book.add(key)
-    // Interest is set here, for another key: it is not set again, and this one is given up in any case.
+    // The registration of another key with this hash exists and is not set again. This key is released in any case.
     if (isSet) return CODE.releaseExclusive
     if (this.#book.hasEntered(key.hash)) return CODE.yieldExclusive
-    // Alone in its batch it need not enter for nothing.
+    // An operation that is alone in its batch enters its bucket only if it yields.
     if (this.#operations.length === 1) return CODE.yieldAndEnter
     this.#enter(i, key.hash)
     return CODE.yieldExclusive
@@ -215,7 +215,7 @@ export class BatchEncoder {
     this.#book.gone(key.hash)
   }
 
-  /** A row goes before that of operation `i`, so that these have numbers of their own. */
+  /** An additional row precedes that of operation `i`, so row numbers no longer equal operation numbers. */
   #before(i: number): void {
     this.#rowOf ??= Array.from({ length: i }, (_, row) => row)
   }

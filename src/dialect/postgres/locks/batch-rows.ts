@@ -2,13 +2,16 @@ import type { PostgresKey } from '../keys/key.js'
 
 const INT8_OID = 20
 
-/** A binary array begins with: dimensions, whether it has nulls, the type of its elements, their number, the first index. */
+/**
+ * The header of a binary array: number of dimensions, whether there are nulls, type of the elements, their number,
+ * first index.
+ */
 const HEADER_BYTES = 20
 
-/** Each element: its length, then itself. */
+/** The length of an element, then its value. */
 const ELEMENT_BYTES = 12
 
-/** The rows of one batch statement, as they go over the wire: a byte string, and binary arrays of the same length. */
+/** The rows of one batch statement in the form of the wire: a byte string, and binary arrays of the same length. */
 export class BatchRows {
   readonly #codes: Buffer
   readonly #keys: Int8List
@@ -32,7 +35,7 @@ export class BatchRows {
     this.#count++
   }
 
-  /** A row that is about a number of 32 bits. */
+  /** Adds a row with a 32-bit number instead of a key. */
   addNumber(code: number, number: number): void {
     this.#codes[this.#count] = code
     this.#keys.write(this.#count, number >> 31, number)
@@ -49,10 +52,10 @@ export class BatchRows {
   }
 }
 
-/** A binary array of int8, as it goes over the wire. */
+/** A binary array of int8 in the form of the wire. */
 export class Int8List {
   readonly #bytes: Buffer
-  // Not `writeInt32BE`, which looks at its arguments each time.
+  // `writeInt32BE` would check its arguments each time.
   readonly #words: DataView
 
   constructor(atMost: number) {

@@ -3,68 +3,74 @@ import { BUCKET_CLASS, INTEREST_CLASS, LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CL
 /**
  * The statements of batches.
  *
- * CASE is used for order: PostgreSQL evaluates its conditions one after the other and no further than needed, which AND
- * does not promise. A function in a condition is there for what it does; where its result does not matter, IS NULL turns
- * it into a condition that is never true.
+ * CASE determines the order: PostgreSQL evaluates its conditions one after the other, and stops at the first that is
+ * true. AND promises no order. Functions in conditions are called for their effect. Where the result does not matter,
+ * IS NULL makes the condition false.
  *
- * Nothing is unlocked that is not held, and but for the locks themselves nothing is locked twice: the server would write a
- * warning into its log, or count. So the session knows what it holds (`RegistrationBook`), and a row asks for just that.
+ * A statement never unlocks what is not held, because the server would log a warning. Except for the locks themselves
+ * it locks nothing twice, because the server would count. So the session records what it holds (`RegistrationBook`),
+ * and each row contains exactly the necessary steps.
  */
 
-/** Codes of rows in the batch, as the SQL below knows them. Most operations are one row. */
+/** The codes of rows in a batch, as the SQL below uses them. Most operations are one row. */
 export const CODE = {
   tryExclusive: 1,
   releaseExclusive: 2,
   tryShared: 3,
   releaseShared: 4,
   joinShared: 5,
-  /** Sets interest first, and drops it again if the key is granted. */
+  /** Sets the registration first, and drops it if the key is granted. */
   waitExclusive: 6,
   waitShared: 7,
-  /** Interest is set, and is dropped if the key is granted. */
+  /** The registration is set already, and is dropped if the key is granted. */
   retryExclusive: 8,
   retryShared: 9,
   pollShared: 10,
   couldBeShared: 11,
   couldBeExclusive: 12,
   yieldExclusive: 13,
-  /** Whether anybody is interested in any key of a bucket: asked once per bucket, after all releases. */
+  /** Checks for registrations in a bucket: once per bucket, after all releases. */
   lookIntoBucket: 14,
   setIntent: 15,
   dropMark: 16,
   queueExclusive: 17,
-  /** Whether anybody is interested in a key with this hash: asked after all releases. */
+  /** Checks for registrations with this hash: after all releases. */
   lookForInterest: 18,
-  /** As `retryExclusive`; the mark is set, and is dropped as well. */
+  /** Like `retryExclusive`. The intent lock is held, and is dropped too. */
   retryMarked: 19,
-  /** As `waitShared`, without giving way to a writer. */
+  /** Like `waitShared`, without yielding to a writer. */
   insistShared: 20,
   enterBucket: 21,
   dropInterest: 22,
-  /** A reader who need not give way, and whose interest is somebody else's too. */
+  /** For a reader that need not yield, and whose registration also serves another key. */
   takeShared: 23,
-  /** As `yieldExclusive`, and enters the bucket if it gives way. */
+  /** Like `yieldExclusive`; also enters the bucket if it yields. */
   yieldAndEnter: 24,
-  /** Nothing is to be done, and somebody may have to be woken. */
+  /** Changes nothing; some process may have to be woken. */
   nothing: 25,
-  /** As `joinShared`, without giving way to a writer: nothing but a token. */
+  /** Like `joinShared`, without yielding to a writer: it only draws a token. */
   rejoinShared: 26,
-  /** From shared to exclusive. */
+  /** Converts a lock from shared to exclusive. */
   upgrade: 27,
-  /** As `upgrade`; the mark is set, and is dropped as well if the key is granted. */
+  /** Like `upgrade`. The intent lock is held, and is dropped if the key is granted. */
   upgradeMarked: 28,
-  /** From exclusive to shared. */
+  /** Converts a lock from exclusive to shared. */
   downgrade: 29,
 } as const
 
-/** What the statements say besides the answers of `SAID`: the same, and the mark of a waiting writer is this session's now. */
+/**
+ * Answers in addition to those of `SAID`. Each means the same as its counterpart there, and that this session now has
+ * the intent lock.
+ */
 export const MARKED = { waiting: 'W', no: 'N', done: 'D' } as const
 
 /** The hashes of the key of row i. Plain rows need none, so they are not a column of the batch. */
 const HASH = `(($4::int8[])[i::int4] >> 32)::int4`
 const CHECK = `((($4::int8[])[i::int4] << 32) >> 32)::int4`
 
-/** Two locks, so that the mark is about one key alone. The second only with the first. */
+/**
+ * The intent lock consists of two locks, so that it concerns exactly one key. The second is taken only after the first.
+ */
 const setMark = (hash: string, check: string, no: string, marked: string): string => `
           WHEN NOT pg_try_advisory_lock(${WRITER_CLASS}, ${hash}) THEN '${no}'
           WHEN pg_try_advisory_lock(${WRITER_CHECK_CLASS}, ${check}) THEN '${marked}'
@@ -72,8 +78,8 @@ const setMark = (hash: string, check: string, no: string, marked: string): strin
           ELSE '${no}'`
 
 /**
- * Whether a writer elsewhere waits for this very key. The mark is exclusive, so that readers who look for it do not
- * disturb one another.
+ * Whether a writer in another session waits for exactly this key. The intent lock is exclusive, so readers that check
+ * for it do not disturb each other.
  */
 const IS_MARKED = `CASE
           WHEN pg_try_advisory_lock_shared(${WRITER_CLASS}, ${HASH})
@@ -83,8 +89,9 @@ const IS_MARKED = `CASE
           ELSE true END`
 
 /**
- * A batch of one first attempt in exclusive mode: what a caller who has the pool to himself sends. The answer is the
- * token, or `g` if there are none, or `n`. Without the machinery of lists it takes a sixth off the round trip (measured).
+ * A batch of one first attempt in exclusive mode, which is what a pool with a single caller sends. The answer is the
+ * token, or `g` if there are no tokens, or `n` for a refusal. Without lists the round trip is a sixth shorter
+ * (measured).
  */
 export const TRY_ONE = `
 SELECT
@@ -94,7 +101,7 @@ SELECT
     ELSE nextval($2::regclass)::text
   END AS said`
 
-/** What is left to do for one attempt that is granted. */
+/** The rest of the statement once a single attempt is granted. */
 const DROP_INTEREST_OF_ONE = `
     WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, $2::int4) IS NULL THEN 'g'
     WHEN $4::regclass IS NULL THEN 'g'
@@ -102,8 +109,8 @@ const DROP_INTEREST_OF_ONE = `
   END AS said`
 
 /**
- * A batch of one attempt in exclusive mode by a session that is interested: what stands between a release and the next
- * holder. `$2` and `$3` are the hashes of the key.
+ * A batch of one attempt in exclusive mode by a session that has a registration: this statement is on the path from a
+ * release to the next holder. `$2` and `$3` are the hashes of the key.
  */
 export const RETRY_ONE: string = `
 SELECT
@@ -111,7 +118,7 @@ SELECT
     WHEN NOT pg_try_advisory_lock($1::int8) THEN CASE ${setMark('$2::int4', '$3::int4', 'n', MARKED.no)} END
     ${DROP_INTEREST_OF_ONE}`
 
-/** As RETRY_ONE, with the mark set. */
+/** Like RETRY_ONE, with the intent lock held. */
 export const RETRY_ONE_MARKED: string = `
 SELECT
   CASE
@@ -120,7 +127,7 @@ SELECT
     WHEN pg_advisory_unlock(${WRITER_CHECK_CLASS}, $3::int4) IS NULL THEN 'g'
     ${DROP_INTEREST_OF_ONE}`
 
-/** A batch of one release in exclusive mode. It looks for interest in the very key, rather than in its bucket. */
+/** A batch of one release in exclusive mode. It checks for registrations of the exact key rather than of its bucket. */
 export const RELEASE_ONE: string = `
 SELECT
   CASE
@@ -130,7 +137,7 @@ SELECT
     ELSE 'r'
   END AS said`
 
-/** Nobody but a session that is interested locks a hash, or a bucket, for longer than such a look. */
+/** Only sessions with a registration lock a hash or a bucket for longer than such a check takes. */
 const LOOKS = `
       WHEN ${CODE.lookForInterest} THEN CASE
         WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, k::int4) THEN 'r'
@@ -149,7 +156,7 @@ const FROM_ROWS = `
   pg_backend_pid() AS pid
 FROM unnest($2::int8[]) WITH ORDINALITY AS batch (k, i)`
 
-/** First attempts and releases in exclusive mode, which is what most batches are. */
+/** First attempts and releases in exclusive mode: most batches contain nothing else. */
 const plainRows = (key: string): string => `
 SELECT
   string_agg(
@@ -172,14 +179,14 @@ const sharedRows = (key: string): string => `
         ELSE 'n' END`
 
 /**
- * Batches of nothing but first attempts and releases, in exclusive mode, or in any. The same as the full one; on their own,
- * because starting that takes the server a tenth of a millisecond for all its branches (measured).
+ * Batches that contain only first attempts and releases, in exclusive mode or in any mode. The full statement could run
+ * them too, but the server needs a tenth of a millisecond to start it because of its many branches (measured).
  */
 export const PLAIN_BATCH: string = `${plainRows('k')}${FROM_ROWS}`
 
 export const SHARED_BATCH: string = `${plainRows('k')}${sharedRows('k')}${FROM_ROWS}`
 
-/** What follows a refused attempt to set interest: the key itself may be free. */
+/** The answer if the registration could not be set. The key itself may be free. */
 const withoutInterest = (tryKey: string): string => `CASE WHEN ${tryKey} THEN 'g' ELSE 'c' END`
 
 const SET_INTEREST = `pg_try_advisory_lock_shared(${INTEREST_CLASS}, ${HASH})`
@@ -189,8 +196,8 @@ const DROP_INTEREST = `
         ELSE 'g' END`
 
 /**
- * Nobody else is interested, and nobody stands in line: the key is kept. Else interest is set, if somebody is and if it can
- * be, and the key given up in any case.
+ * Keeps the key if no other process has a registration or is in the server queue. Otherwise sets a registration, if one
+ * can be set and another process has one, and releases the key in any case.
  */
 const yieldTo = (giveUp: string, enters: boolean): string => `CASE
         WHEN pg_try_advisory_lock(${INTEREST_CLASS}, ${HASH}) THEN CASE
@@ -217,7 +224,10 @@ const DROP_MARK = `CASE
           WHEN pg_advisory_unlock(${WRITER_CHECK_CLASS}, ${CHECK}) IS NULL THEN 'g'
           ELSE 'g' END`
 
-/** The new lock before the old one goes. What was not there to go has been unlocked by others: then nothing is gained. */
+/**
+ * Takes the new lock before dropping the old one. If the old one was not held, other code has unlocked it, and the
+ * upgrade fails.
+ */
 const upgrade = (key: string, granted: string): string => `CASE
         WHEN NOT pg_try_advisory_lock(${key}) THEN 'n'
         WHEN pg_advisory_unlock_shared(${key}) THEN ${granted}
@@ -225,8 +235,8 @@ const upgrade = (key: string, granted: string): string => `CASE
         ELSE 'n' END`
 
 /**
- * Up to PostgreSQL 16 the attempt is refused if another session waits for the key, although this one has it. Then the
- * lock that waits is granted without a wait.
+ * Up to PostgreSQL 16, the attempt is refused if another session waits for the key, although this session has it. In
+ * that case the function that waits grants the lock without waiting.
  */
 const downgrade = (key: string): string => `CASE
         WHEN pg_try_advisory_lock_shared(${key}) THEN CASE
@@ -239,17 +249,18 @@ const downgrade = (key: string): string => `CASE
         ELSE 'n' END`
 
 /**
- * One batch: a character per row, each answering for itself, in order. `$1` has a byte for each row, its code; `$2` the
- * keys; `$3` is the sequence of the fence, or null if nothing can be granted; `$4` the two hashes of each key. The lists
- * are sent in binary: a sixth off the server's work, and half of the bytes (measured).
+ * One batch. The answer has one character per row, in order. `$1` has the code of each row as a byte; `$2` has the
+ * keys; `$3` is the sequence of tokens, or null if nothing can be granted; `$4` has the two hashes of each key. The
+ * lists are sent in binary, which takes a sixth off the server's work and half of the bytes (measured).
  *
- * - The token is drawn when the aggregate is complete, that is after the last row; the lock layer says why that is the
- *   right moment. One per grant would cost more than the grants (measured), and a disk flush per batch.
- * - Interest in a key is a shared lock on its hash, and on the bucket of that, of which a session enters each once and
- *   leaves it some time after it was last needed.
- * - Where interest can't be set, the key is tried all the same: what others do to our marks must not keep it from anybody.
+ * - The token is drawn when the aggregate is complete, which is after the last row; the lock layer explains why that is
+ *   the right moment. One token per grant would cost more than the grants (measured), and a disk flush per batch.
+ * - A waiter registration is a shared lock on the hash of the key, and one on the bucket of that hash. A session enters
+ *   each bucket once, and leaves it some time after its last use.
+ * - If a registration can't be set, the key is still tried: locks that others take on our internal keys must not keep a
+ *   key from its callers.
  *
- * `key` is how the lock functions are to be given the key: as one bigint, or as two integers.
+ * `key` is the argument list of the lock functions: one bigint, or two integers.
  */
 const batch = (key: string): string => `${plainRows(key)}${sharedRows(key)}
       WHEN ${CODE.joinShared} THEN CASE
@@ -320,7 +331,7 @@ export const BATCH: string = batch('k')
 
 export const PAIR_BATCH: string = batch('(k >> 32)::int4, ((k << 32) >> 32)::int4')
 
-/** Interest that nobody needs any more, and buckets that nobody has needed for a while: the class and the number of each. */
+/** Drops registrations and buckets that are no longer needed: the class and the number of each. */
 export const DROP_STALE = `
 SELECT pg_advisory_unlock_shared(class, number)
 FROM unnest($1::int4[], $2::int4[]) AS stale (class, number)

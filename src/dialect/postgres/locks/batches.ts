@@ -19,30 +19,33 @@ import { RegistrationBook } from './registration-book.js'
 import { bucketsIn } from '../keys/key-hash.js'
 import { BUCKET_CLASS, INTEREST_CLASS, type PostgresKey } from '../keys/key.js'
 
-/** What sends a batch. */
+/** What batches need from their owner. */
 export interface BatchPorts {
   readonly clock: Clock
-  /** The sequence that tokens are drawn from, if there is one. */
+  /** The sequence of tokens, or null. */
   readonly fence: () => string | null
-  /** The rows of a statement, without a look at which session has carried it out. */
+  /** Runs a statement and returns its rows, without a check of the session that has run it. */
   readonly prepared: <Row extends object>(statement: Prepared, values: OwnValue[]) => Promise<Row[]>
-  /** The one row of a statement that says which session has carried it out. */
+  /** Runs a statement with one row, which names the session that has run it. */
   readonly ask: <Row extends { readonly pid: number }>(
     statement: Prepared,
     values: OwnValue[],
   ) => Promise<Row>
 }
 
-/** The batches of one session: which statements they become, and what the session has by their answers. */
+/**
+ * The batches of one session: the choice of their statements, and the record of what the session has according to the
+ * answers.
+ */
 export class PostgresBatches {
   readonly book: RegistrationBook = new RegistrationBook()
   readonly #encoder = new BatchEncoder(this.book)
   readonly #serverId: number
   readonly #ports: BatchPorts
-  /** Buckets that somebody was interested in of late, a bit each. */
+  /** Buckets in which some process recently had a registration, one bit each. */
   #wanted = 0
   #batches = 0
-  /** Buckets that were not needed when it was last looked. */
+  /** Buckets that were not needed at the last check. */
   #wasStale = 0
   #cancelDrop: Cancel | null = null
 
@@ -52,8 +55,8 @@ export class PostgresBatches {
   }
 
   /**
-   * A batch of one is most often one of three things, which have statements of their own. Those do not say which session has
-   * carried them out, so behind a pooler they are not used.
+   * A batch of one operation is usually one of three kinds, which have their own statements. Those do not return which
+   * session has run them, so they are not used behind a pooler.
    */
   run(operations: readonly LockOperation[], isBehindPooler: boolean): Promise<BatchReply> {
     const [first] = operations
@@ -68,23 +71,23 @@ export class PostgresBatches {
   }
 
   /**
-   * What the session has is being looked at and mended: buckets that were left meanwhile would be left twice, which the
-   * server notes in its log. The next batch plans for it again.
+   * Cancels the planned cleanup while the session is being reconciled. Otherwise both could leave the same bucket,
+   * which the server would log. The next batch plans the cleanup again.
    */
   rest(): void {
     this.#cancelDrop?.()
     this.#cancelDrop = null
   }
 
-  /** Nothing is held and nothing is under way any more. */
+  /** Drops all registrations. The session holds nothing, and no statement is running. */
   async end(): Promise<void> {
     this.rest()
     const strays = this.#dropStale(0)
-    // Their buckets are not needed any more either.
+    // Without the registrations, their buckets are not needed either.
     await Promise.all([strays, this.#dropStale(this.book.stale)])
   }
 
-  /** Interest is set as it should be, and for this key alone. */
+  /** Whether the registration is complete, and serves this key only. */
   #isOrdinary(key: PostgresKey): boolean {
     return this.book.hasRegistration(key) && this.book.isAlone(key) && this.book.hasEntered(key.hash)
   }
@@ -112,13 +115,16 @@ export class PostgresBatches {
     return { answers: row!.said, token: null, delaysMs: null }
   }
 
-  /** Bigint keys and pairs are two statements, because their functions differ; nearly always there is only one kind. */
+  /**
+   * Bigint keys and pairs need two statements, because their lock functions differ. Nearly always there is only one
+   * kind.
+   */
   async #runMany(operations: readonly LockOperation[]): Promise<BatchReply> {
     const { isPair } = operations[0]!.key as PostgresKey
     if (isAll(operations, isPair)) return this.#runBatch(operations, isPair)
     const pairs = operations.filter((operation) => (operation.key as PostgresKey).isPair)
     const bigints = operations.filter((operation) => !(operation.key as PostgresKey).isPair)
-    // The later statement's token is drawn while what both have granted is held.
+    // The second statement draws its token while the locks of both statements are held.
     const [first, second] = await Promise.all([this.#runBatch(bigints, false), this.#runBatch(pairs, true)])
     const answers = { bigint: first.answers[Symbol.iterator](), pair: second.answers[Symbol.iterator]() }
     const inOrder = operations.map(
@@ -144,8 +150,8 @@ export class PostgresBatches {
   }
 
   /**
-   * In buckets that the session needs no more others would look for its interest in vain. But whoever has waited for a key
-   * often waits for it again, so they are left only after a while.
+   * Plans to leave the buckets that the session no longer needs, because other processes would find them and check in
+   * vain. It happens after a delay: a process that has waited for a key often waits for it again.
    */
   #planDrop(): void {
     const { stale, strays } = this.book
@@ -155,7 +161,7 @@ export class PostgresBatches {
   readonly #drop = (): void => {
     this.#cancelDrop = null
     const { stale } = this.book
-    // If it fails, so does whatever comes next.
+    // If this fails, so does the next statement.
     this.#dropStale(stale & this.#wasStale).catch(() => undefined)
     this.#wasStale = stale
     this.#planDrop()
@@ -189,18 +195,18 @@ interface BatchRow {
   readonly pid: number
 }
 
-/** `said` is the token of what was granted, where there are tokens. */
+/** `said` is the token of the grant if there are tokens. */
 function attempted(said: string): BatchReply {
   if (said === SAID.no || said === SAID.granted) return { answers: said, token: null, delaysMs: null }
   return { answers: SAID.granted, token: said, delaysMs: null }
 }
 
-/** How often it is looked for buckets that are not needed: those that were not the last time either are left. */
+/** The interval of the check for unneeded buckets. Buckets that were also unneeded at the previous check are left. */
 const LINGER_MS = 25
 
 /**
- * In a bucket that somebody is interested in, releases look for interest in their very key, which costs the server as much
- * as they do. After so many batches the bucket is looked into again: by then whoever waited may have gone.
+ * While a bucket counts as wanted, each release checks for registrations of its exact key, which costs the server as
+ * much as the release itself. After this many batches the bucket is checked again, because the waiters may have gone.
  */
 const LEARN_AGAIN_AFTER = 256
 

@@ -14,7 +14,7 @@ import { sqlState } from '../connection/server-errors.js'
 import { PostgresFence } from '../fencing/fence.js'
 import { advisoryLocation, type PostgresKey } from '../keys/key.js'
 import type { PostgresHoldRecords } from '../fencing/hold-records.js'
-import { PostgresLine, type LineWait } from './server-queue.js'
+import { ServerQueue, type QueueWait } from './server-queue.js'
 import { IS_QUEUED_FOR } from './server-queue-sql.js'
 import { carryOutPermits } from './permits.js'
 import { makeHold } from './reconcile.js'
@@ -28,7 +28,7 @@ import { holdersInWords, type HolderRow } from '../transaction/transaction-words
 import type { OwnValue, Prepared } from '../connection/own-query.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** A connection to PostgreSQL in use for locks. */
+/** A connection to PostgreSQL that carries locks. */
 export class PostgresLink implements LockLink {
   readonly serverId: number
   readonly server: ServerName
@@ -45,13 +45,13 @@ export class PostgresLink implements LockLink {
   readonly #started: string | null
   readonly #marks: PostgresHoldRecords | null
   readonly #batches: PostgresBatches
-  readonly #line: PostgresLine
+  readonly #queue: ServerQueue
   readonly #sender: string
   readonly #channel: PostgresChannel
   readonly #ended: (cause: Error) => void
   #announcement: Announcement | null = null
 
-  /** `ended` is told if statements reach another server session than the one with the locks. */
+  /** Calls `ended` if statements reach another server session than the one that holds the locks. */
   constructor(
     server: ServerConnection,
     facts: ServerFacts,
@@ -72,7 +72,7 @@ export class PostgresLink implements LockLink {
     this.#server = server
     this.#fence = new PostgresFence(server, facts, settings)
     this.#started = facts.started
-    this.#line = new PostgresLine(server, facts.quietWaitMs)
+    this.#queue = new ServerQueue(server, facts.quietWaitMs)
     this.#marks = facts.marks
     this.#sender = settings.sender
     this.#channel = channel
@@ -95,14 +95,14 @@ export class PostgresLink implements LockLink {
   }
 
   get longestWaitMs(): number {
-    return this.#line.longestWaitMs
+    return this.#queue.longestWaitMs
   }
 
   enqueue(operation: LockOperation, waitMs: number): Promise<BatchReply> {
     const enqueue = async (): Promise<BatchReply> => {
       const key = operation.key as PostgresKey
       const { oid } = this.#fence
-      return this.#fence.drawn(await this.#line.enqueue(key, operation.mode, waitMs, oid, this.#checkPid))
+      return this.#fence.drawn(await this.#queue.enqueue(key, operation.mode, waitMs, oid, this.#checkPid))
     }
     return this.#marks === null ? enqueue() : this.#marks.around([operation], enqueue)
   }
@@ -117,7 +117,7 @@ export class PostgresLink implements LockLink {
   async permits(operation: PermitOperation): Promise<PermitReply> {
     const { book } = this.#batches
     return this.#fence.drawnForPermits(
-      await carryOutPermits(this.#askOne, this.#askInLine, operation, this.#fence.oid, book),
+      await carryOutPermits(this.#askOne, this.#askInQueue, operation, this.#fence.oid, book),
     )
   }
 
@@ -198,11 +198,11 @@ export class PostgresLink implements LockLink {
   }
 
   async detach(): Promise<void> {
-    // Under the settings of a lock session, still.
+    // These statements still run under the settings of a lock session.
     const dropped = this.#batches.end()
     const reset = this.#server.query(RESET_SETTINGS)
     this.#server.hasLostSettings = true
-    // Behind it, because it is one of those that are reset, and every connection has it.
+    // Sent after the reset, which also removes this setting. Every connection has it.
     const check = this.#server.setClientCheck()
     await Promise.all([dropped, this.#announcement?.change(0), reset, check])
     this.#server.isPrompt = false
@@ -217,12 +217,12 @@ export class PostgresLink implements LockLink {
     return row!
   }
 
-  readonly #askInLine = async <Row extends { readonly pid: number }>(
-    wait: LineWait,
+  readonly #askInQueue = async <Row extends { readonly pid: number }>(
+    wait: QueueWait,
     statement: Prepared,
     values: OwnValue[],
   ): Promise<Row> => {
-    const row = await this.#line.behind<Row>(wait, statement, values)
+    const row = await this.#queue.behind<Row>(wait, statement, values)
     this.#checkSession(row.pid)
     return row
   }
@@ -231,15 +231,16 @@ export class PostgresLink implements LockLink {
     try {
       return await this.#server.prepared<Row>(statement, values)
     } catch (error) {
-      // A session that we have prepared it in would know it.
+      // The session that holds the locks has this statement prepared, so another session has answered.
       if (sqlState(error) === INVALID_SQL_STATEMENT_NAME) this.#checkSession(null)
       throw error
     }
   }
 
   /**
-   * A pooler may be told to pool in another way while we run: what is held is then with a session out of our reach. And in
-   * an open transaction, which nothing of ours ever opens, the server would not watch the lease.
+   * Detects that statements reach another server session. A pooler may change its mode while the process runs; then the
+   * locks are in a session that is out of reach. It also detects an open transaction, in which the server would not
+   * enforce the lease. We never open one.
    */
   #checkSession(pid: number | null): void {
     if (pid === this.serverId && !this.#server.isInTransaction) return
@@ -250,7 +251,7 @@ export class PostgresLink implements LockLink {
           )
         : new PoolerDetectedError(
             `its statements reach another server session${pid === null ? '' : ` (${pid})`} than the one that holds ` +
-              `it (${this.serverId}): a connection pooler has changed over`,
+              `it (${this.serverId}): a connection pooler has switched server sessions`,
           )
     this.#ended(cause)
     throw cause

@@ -11,11 +11,11 @@ import {
 } from './batch-sql.js'
 import { MARK, SETTLE, UNMARK } from '../fencing/hold-record-sql.js'
 import {
-  EXCLUSIVE_LINE,
-  EXCLUSIVE_PAIR_LINE,
+  EXCLUSIVE_QUEUE,
+  EXCLUSIVE_PAIR_QUEUE,
   IS_QUEUED_FOR,
-  SHARED_LINE,
-  SHARED_PAIR_LINE,
+  SHARED_QUEUE,
+  SHARED_PAIR_QUEUE,
 } from './server-queue-sql.js'
 import {
   LEAVE_PERMITS,
@@ -36,7 +36,7 @@ import {
 import { IS_WANTED, RING, TELL } from '../notify/notify-sql.js'
 import { HEARTBEAT } from '../connection/heartbeat-sql.js'
 
-/** What a session sends while it holds locks of a pool. */
+/** All statements that a session may send while it holds locks of a pool. */
 const STATEMENTS: readonly string[] = [
   ...[ANNOUNCE_POOL, ANNOUNCE_SHARE, BATCH, HEARTBEAT, HELD_BY, PAIR_BATCH, PLAIN_BATCH, RELEASE_ONE],
   ...[
@@ -56,17 +56,17 @@ const STATEMENTS: readonly string[] = [
   ],
   ...[TAKE_PERMITS, TAKE_ONE_PERMIT, RELEASE_ONE_PERMIT, RELEASE_PERMITS, LEAVE_PERMITS, OTHER_PERMITS],
   ...[MARK, SETTLE, UNMARK],
-  ...[EXCLUSIVE_LINE, EXCLUSIVE_PAIR_LINE, SHARED_LINE, SHARED_PAIR_LINE].flatMap((line) =>
+  ...[EXCLUSIVE_QUEUE, EXCLUSIVE_PAIR_QUEUE, SHARED_QUEUE, SHARED_PAIR_QUEUE].flatMap((line) =>
     Object.values(line),
   ),
 ]
 
-/** Too short to be told from the beginning of anybody's statement. */
+/** Shorter texts could also be the beginning of another program's statement. */
 const SHORTEST = 24
 
 /**
- * Whether the last statement of a session is one that only lock sessions send. The server keeps no more of it than its
- * beginning (`track_activity_query_size`), and nothing else says what a session is for: its name may be anything.
+ * Whether the last statement of a session is one that only lock sessions send. The server keeps only the beginning of
+ * it (`track_activity_query_size`). Nothing else identifies a lock session: its application name can be anything.
  */
 export function isLockpoolStatement(query: string): boolean {
   return query.length >= SHORTEST && STATEMENTS.some((statement) => statement.startsWith(query))

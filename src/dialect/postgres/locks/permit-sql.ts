@@ -1,21 +1,22 @@
 import { INTEREST_CLASS, LINE_CLASS } from '../keys/key.js'
 
 /**
- * Every statement about permits of semaphores.
+ * The statements for permits of semaphores.
  *
- * `$1` is the bigint key of slot 0; slots are the keys from there on. `$7` is the key of the shape, or null if that is held
- * already: the functions that lock are not called with null.
+ * `$1` is the bigint key of slot 0; the other slots are the keys that follow. `$7` is the key of the shape, or null if
+ * it is held already. PostgreSQL does not call the lock functions with null.
  */
 
 /**
- * Takes free slots, `$6` of them at most, beginning with slot `$3` of `$2`, and without those in `$4`, which this session
- * has. LIMIT ends the scan with the last slot that is needed: none is locked that is not answered. Each token is drawn after
- * its slot is granted, in the same row, from the sequence `$5`, if there is one.
+ * Takes up to `$6` free slots, starting with slot `$3` of `$2`, and skipping those in `$4`, which this session has.
+ * LIMIT ends the scan with the last slot that is needed, so no slot is locked without being returned. Each token is
+ * drawn after its slot is granted, in the same row, from the sequence `$5`, if there is one.
  *
- * `$8` is the hash that interest is kept under, and null where it is not for this statement to set or drop; `$9` says
- * whether to set it, first of all: whoever gives a slot up after the scan has passed it finds it. It is dropped again if
- * there were enough slots. `$10`: this is not a first attempt, so whoever gets too few waits. `crowded`: it could not be set,
- * which keeps no slot from being taken. The scan names `is_ready` only to come after it.
+ * `$8` is the hash of the registration, or null if this statement must neither set nor drop it. `$9` says whether to
+ * set it before everything else: then a process that releases a slot which the scan has already passed finds it. It is
+ * dropped again if there were enough slots. `$10` says that this is not a first attempt, so a session that gets too few
+ * slots waits. `crowded` means that the registration could not be set; slots are taken all the same. The scan mentions
+ * `is_ready` only so that it runs afterwards.
  */
 export const TAKE_PERMITS: string = `
 SELECT
@@ -49,9 +50,9 @@ LEFT JOIN LATERAL (
 GROUP BY is_ready`
 
 /**
- * As TAKE_PERMITS for a session that has no slot and wants one, without a look at interest, which is what a caller who has
- * the pool to himself sends. Without the aggregate it takes a third off the statement (measured). `$4` is the sequence, `$5` the
- * key of the shape. Answers a row in any case, and a slot if one was free.
+ * Does the same as TAKE_PERMITS for a session that has no slot and wants one, without registrations: this is what a
+ * pool with a single caller sends. Without the aggregate the statement takes a third less time (measured). `$4` is the
+ * sequence, `$5` the key of the shape. Always returns one row, with a slot if one was free.
  */
 export const TAKE_ONE_PERMIT = `
 SELECT
@@ -68,8 +69,8 @@ LEFT JOIN LATERAL (
 ) AS granted ON true`
 
 /**
- * `d`: released. `a`: released, and a session is in the server's queue for it. `n`: it was not held. The queue is looked at
- * first: a session that gets the slot has left the queue a moment later.
+ * `d`: released. `a`: released, and a session is in the server's queue for the slot. `n`: it was not held. The queue is
+ * checked before the release, because a session that gets the slot leaves the queue a moment later.
  */
 const giveUp = (slot: string, line: string): string => `CASE
     WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, ${line}) THEN CASE WHEN pg_advisory_unlock(${slot}) THEN 'a' ELSE 'n' END
@@ -82,7 +83,7 @@ const LOOK_FOR_INTEREST = `CASE
     WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) THEN 'done'
     ELSE 'done' END`
 
-/** As RELEASE_PERMITS for one slot. */
+/** Does the same as RELEASE_PERMITS for one slot. */
 export const RELEASE_ONE_PERMIT: string = `
 SELECT
   ${giveUp('$1::int8 + $2::int4', '$5::int4')} AS answers,
@@ -91,8 +92,8 @@ SELECT
   pg_backend_pid() AS pid`
 
 /**
- * Releases the slots `$2`, whose queues have the hashes `$5`, and then looks for registrations under the hash `$3`. `$4` is the
- * key of the shape if nothing is held any more, else null.
+ * Releases the slots `$2`, whose queues have the hashes `$5`, and then checks for registrations under the hash `$3`.
+ * `$4` is the key of the shape if the session then holds no slot, otherwise null.
  */
 export const RELEASE_PERMITS: string = `
 SELECT
@@ -102,7 +103,7 @@ SELECT
   pg_backend_pid() AS pid
 FROM unnest($2::int4[], $5::int4[]) WITH ORDINALITY AS released (slot, line, place)`
 
-/** Drops interest under the hash `$1`, if it is not null, and the shape `$2` if nothing is held any more. */
+/** Drops the registration under the hash `$1`, if it is not null, and the shape `$2` if the session holds no slot. */
 export const LEAVE_PERMITS: string = `
 SELECT
   pg_advisory_unlock_shared(${INTEREST_CLASS}, $1::int4) AS has_left,
@@ -110,8 +111,8 @@ SELECT
   pg_backend_pid() AS pid`
 
 /**
- * With how many permits others use the semaphore. Shapes are bigint keys in a row, from `$1`, each for its number, which is
- * its last ten bits. pg_locks shows a bigint key in two halves.
+ * The number of permits with which other sessions use the semaphore. Shapes are consecutive bigint keys from `$1` on;
+ * the last ten bits of each are its number of permits. pg_locks shows a bigint key in two halves.
  */
 export const OTHER_PERMITS = `
 SELECT

@@ -9,33 +9,37 @@ import {
   TAKE_PERMITS,
 } from './permit-sql.js'
 import type { RegistrationBook } from './registration-book.js'
-import type { LineWait } from './server-queue.js'
+import type { QueueWait } from './server-queue.js'
 import { shapesOf, type PostgresSemaphore } from '../keys/key.js'
 
-/** Sends a statement that answers one row, and with it the session that has carried it out. */
+/** Runs a statement that returns one row, which names the session that has run it. */
 type Ask = <Row extends { readonly pid: number }>(statement: Prepared, values: OwnValue[]) => Promise<Row>
 
-/** As `Ask`, behind a wait in line for a key. */
-type AskInLine = <Row extends { readonly pid: number }>(
-  wait: LineWait,
+/** Does the same as `Ask`, after a wait for a key in the server queue. */
+type AskInQueue = <Row extends { readonly pid: number }>(
+  wait: QueueWait,
   statement: Prepared,
   values: OwnValue[],
 ) => Promise<Row>
 
 type Done = Omit<PermitReply, 'otherPermits'>
 
-/** Statements of their own, beside the batches of locks: they answer with a number of rows that nobody knows beforehand. */
+/**
+ * Runs an operation on permits. These are separate statements, not part of batches, because the number of rows in their
+ * answers is not known in advance.
+ */
 export async function carryOutPermits(
   ask: Ask,
-  askInLine: AskInLine,
+  askInQueue: AskInQueue,
   operation: PermitOperation,
   fence: string | null,
   book: RegistrationBook,
 ): Promise<PermitReply> {
-  // Sent behind it: of two who come at once, the later to look sees the other.
+  // The check is sent after the operation. If two processes come at the same time, the later check sees the other
+  // process.
   const [done, otherPermits] = await Promise.all([
     operation.kind === 'enqueue'
-      ? carryOutInLine(askInLine, operation, fence, book)
+      ? carryOutInQueue(askInQueue, operation, fence, book)
       : carryOut(ask, operation, fence, book),
     operation.looks ? lookForOthers(ask, operation) : null,
   ])
@@ -63,9 +67,9 @@ function carryOut(
   }
 }
 
-/** One of the slots is waited for; which of them is taken is another matter. */
-async function carryOutInLine(
-  askInLine: AskInLine,
+/** Waits in the server queue of one slot, and then takes whichever slot is free. */
+async function carryOutInQueue(
+  askInQueue: AskInQueue,
   operation: PermitOperation,
   fence: string | null,
   book: RegistrationBook,
@@ -73,18 +77,21 @@ async function carryOutInLine(
   const { semaphore, from, waitMs } = operation
   let isFree = false
   const heard = (wasFree: boolean): void => void (isFree = wasFree)
-  const wait: LineWait = {
+  const wait: QueueWait = {
     key: (semaphore as PostgresSemaphore).slot(from),
     mode: 'exclusive',
     waitMs,
     heard,
   }
-  const ask: Ask = (statement, values) => askInLine(wait, statement, values)
+  const ask: Ask = (statement, values) => askInQueue(wait, statement, values)
   const done = await carryOut(ask, operation, fence, book)
   return isFree ? { ...done, said: 'free' } : done
 }
 
-/** With interest set, by this or by an earlier attempt, or by that in another key of the same hash. */
+/**
+ * Takes slots with a registration. This attempt sets it, unless an earlier one, or another key with the same hash, has
+ * done so.
+ */
 async function takeOrWait(
   ask: Ask,
   operation: PermitOperation,

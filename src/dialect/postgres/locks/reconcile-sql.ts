@@ -1,9 +1,10 @@
 import { POOL_CLASS, SHARE_CLASS } from '../keys/key.js'
 
 /**
- * What a session holds, as pg_locks shows it: a bigint key in two halves with objsubid 1, a pair with objsubid 2. It must
- * work with a full lock table, and does because it names no shared catalog: locks on others take the fast path. Behind a
- * pooler that changes its mind, any session may be the one that is asked, hence the number. Announcements are left out.
+ * What a session holds, in the form of pg_locks: a bigint key in two halves with objsubid 1, a pair with objsubid 2.
+ * This must work with a full lock table. It does, because it uses no shared catalog, and locks on other catalogs take
+ * the fast path. Behind a pooler that switches sessions, another session may run this, so it takes the pid as a
+ * parameter. Announcements are left out.
  */
 export const HELD_BY: string = `
 SELECT
@@ -14,7 +15,7 @@ FROM pg_catalog.pg_locks
 WHERE locktype = 'advisory' AND pid = $1 AND granted
   AND NOT (objsubid = 2 AND classid::int8 IN (${POOL_CLASS}, ${SHARE_CLASS}))`
 
-/** Only in the session it is meant for: what another holds is not ours to unlock. */
+/** Runs only in the session that it is meant for, because locks of another session are not ours to release. */
 export const UNLOCK_EACH = `
 SELECT
   CASE

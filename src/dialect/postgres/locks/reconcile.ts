@@ -12,20 +12,23 @@ import {
 import { HELD_BY, UNLOCK_EACH } from './reconcile-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** One advisory lock as pg_locks shows it. */
+/** One advisory lock in the form of pg_locks. */
 interface ServerHold {
   readonly bits: string
   readonly is_pair: boolean
   readonly is_exclusive: boolean
 }
 
-/** The mark for a key may be in twice, by halves, if two keys of the session share one; pg_locks does not count. */
+/**
+ * If two keys of the session share one half of an intent lock, that half is locked twice. pg_locks shows it once, so
+ * several rounds may be needed.
+ */
 const MAX_ROUNDS = 5
 
 /**
- * Makes a session hold exactly `expected`. What is too much is unlocked, which works even with a full lock table;
- * what is missing is answered, except interest and marks: the next attempt sets them again. The book says what the session
- * has of those.
+ * Makes a session hold exactly `expected`. It unlocks what is superfluous, which works even with a full lock table. It
+ * returns the locks that are missing. Missing registrations and intent locks are not returned, because the next attempt
+ * sets them again. Afterwards the book matches the session.
  */
 export async function makeHold(
   server: ServerConnection,
@@ -56,7 +59,7 @@ function isLock({ what }: Holding): boolean {
   return what === 'exclusive' || what === 'shared'
 }
 
-/** After a failed batch nobody knows how far it came. */
+/** Rewrites the book from the facts, because it is unknown how far a failed batch came. */
 function rewrite(book: RegistrationBook, expected: readonly Holding[], held: ReadonlySet<string>): void {
   book.clear()
   for (const holding of expected) {
@@ -69,7 +72,7 @@ function rewrite(book: RegistrationBook, expected: readonly Holding[], held: Rea
   }
 }
 
-/** What one holding is at the server. What goes with interest may be there or not. */
+/** The locks on the server that belong to one holding. Those that accompany a registration may exist or not. */
 function holdsOf(holding: Holding, held: ReadonlySet<string>): ServerHold[] {
   const key = holding.key as PostgresKey
   if (isLock(holding)) return [lockOf(holding)]
@@ -90,7 +93,7 @@ function bucketFor({ hash }: PostgresKey): ServerHold {
   return { bits: pairBits(BUCKET_CLASS, bucketOf(hash)), is_pair: true, is_exclusive: false }
 }
 
-/** Both halves, or nothing: a mark is not left half set. */
+/** Returns both halves of an intent lock, or none: a half is never kept. */
 function marksOf({ hash, check }: PostgresKey, held: ReadonlySet<string>): ServerHold[] {
   const halves = [
     { bits: pairBits(WRITER_CLASS, hash), is_pair: true, is_exclusive: true },
@@ -103,7 +106,7 @@ function nameOf(hold: ServerHold): string {
   return `${hold.is_pair ? 'p' : ''}${hold.bits}${hold.is_exclusive ? 'x' : 's'}`
 }
 
-/** As HELD_BY shows a pair: pg_locks has both halves as unsigned numbers. */
+/** Converts a pair as HELD_BY does: pg_locks has both halves as unsigned numbers. */
 function pairBits(first: number, second: number): string {
   return String(
     BigInt.asIntN(64, (BigInt.asUintN(32, BigInt(first)) << 32n) | BigInt.asUintN(32, BigInt(second))),

@@ -4,22 +4,23 @@ import type { PostgresKey } from '../keys/key.js'
 type Interested = Pick<PostgresKey, 'id' | 'hash'>
 
 /**
- * What one session has at the server besides the locks themselves, so that it neither takes anything twice nor unlocks
- * what it does not have: interest in keys, by their hashes; the buckets of those; marks of waiting writers.
+ * What one session has on the server besides locks: registrations, by the hashes of their keys; the buckets of those
+ * hashes; and intent locks. With it, the session neither takes any of them twice nor unlocks one that it does not have.
  *
- * Interest under one hash is set once, whatever number of keys of this session it stands for.
+ * A registration under one hash is set once, however many keys of this session have that hash.
  */
 export class RegistrationBook {
   /**
-   * By hash, the key that interest is set for; several, or none any more, in the one case of billions that keys share it.
+   * By hash, the key that the registration is for. It is a list if several keys of this session share the hash, a case
+   * in billions; the list is empty when none of them needs the registration any more.
    */
   readonly #keys = new Map<number, Interested | readonly Interested[]>()
-  /** Hashes under which interest is set for no key any more. */
+  /** Hashes whose registration is set but not needed by any key. */
   readonly #strays = new Set<number>()
   readonly #marked = new Set<string>()
-  /** For each bucket, the hashes in it. */
+  /** The number of registered hashes in each bucket. */
   readonly #hashesIn = new Uint32Array(BUCKETS)
-  /** Buckets, a bit each: those that the session has entered, and those that it needs. */
+  /** One bit per bucket: those that the session has entered, and those that it needs. */
   #entered = 0
   #needed = 0
 
@@ -29,7 +30,7 @@ export class RegistrationBook {
     return isList(keys) ? keys.some((key) => key.id === id) : keys.id === id
   }
 
-  /** Whether interest is set under the hash, for whatever key. */
+  /** Whether a registration is set under the hash, for any key. */
   isSet(hash: number): boolean {
     return this.#keys.has(hash)
   }
@@ -38,7 +39,7 @@ export class RegistrationBook {
     return this.#marked.size > 0 && this.#marked.has(id)
   }
 
-  /** Whether interest under its hash stands, or would stand, for no other key. */
+  /** Whether the registration under this hash is, or would be, for this key only. */
   isAlone({ id, hash }: Interested): boolean {
     const keys = this.#keys.get(hash)
     return keys === undefined || (isList(keys) ? keys.length === 0 : keys.id === id)
@@ -48,12 +49,12 @@ export class RegistrationBook {
     return (this.#entered & bitOf(hash)) !== 0
   }
 
-  /** Buckets that the session has entered and does not need any more, a bit each. */
+  /** Buckets that the session has entered and no longer needs, one bit each. */
   get stale(): number {
     return this.#entered & ~this.#needed
   }
 
-  /** Hashes under which interest is to be dropped. */
+  /** Hashes whose registration should be dropped. */
   get strays(): ReadonlySet<number> {
     return this.#strays
   }
@@ -71,7 +72,9 @@ export class RegistrationBook {
     }
   }
 
-  /** The key does without interest. What was set stays, for other keys or for none. */
+  /**
+   * This key no longer needs a registration. The lock for it stays, for other keys or until it is dropped as a stray.
+   */
   remove(key: Interested): void {
     const keys = this.#keys.get(key.hash)
     if (keys === undefined || !this.hasRegistration(key)) return
@@ -80,7 +83,7 @@ export class RegistrationBook {
     if (left.length === 0) this.#strays.add(key.hash)
   }
 
-  /** Nothing is set under the hash, or not any more, for whatever keys it was. */
+  /** No registration is set under the hash any more, whatever keys it was for. */
   gone(hash: number): void {
     if (!this.#keys.delete(hash)) return
     this.#strays.delete(hash)
@@ -100,7 +103,7 @@ export class RegistrationBook {
     this.#entered |= bitOf(hash)
   }
 
-  /** It could not be entered, or has been left. */
+  /** These buckets could not be entered, or were left. */
   exit(buckets: number): void {
     this.#entered &= ~buckets
   }
@@ -114,7 +117,7 @@ export class RegistrationBook {
   }
 }
 
-/** The bit of the bucket that the hash is in. */
+/** The bit of the hash's bucket. */
 export function bitOf(hash: number): number {
   return 1 << bucketOf(hash)
 }

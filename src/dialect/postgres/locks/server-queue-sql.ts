@@ -13,7 +13,7 @@ import { LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from '../keys/key.js'
  * another writer has them, so that readers yield. `$1` is the longest wait in milliseconds, `$2` the key in digits, `$3` its
  * hash and, for a writer, `$4` its second hash.
  */
-const comeToLine = (mark: string, tryKey: string): string => `
+const enterQueue = (mark: string, tryKey: string): string => `
 SELECT
   set_config('lock_timeout', $1, true),
   set_config('lockpool.key', $2, true),
@@ -65,7 +65,7 @@ SELECT
   pg_backend_pid() AS pid`
 
 /** The steps of one kind of key in one mode. */
-export interface LineSql {
+export interface QueueSql {
   readonly come: string
   readonly wait: string
   readonly take: string
@@ -76,10 +76,10 @@ const KEY = `current_setting('lockpool.key')`
 const PAIR = `split_part($2::text, ' ', 1)::int4, split_part($2::text, ' ', 2)::int4`
 const PAIR_KEY = `split_part(${KEY}, ' ', 1)::int4, split_part(${KEY}, ' ', 2)::int4`
 
-function lineSql(suffix: '' | '_shared', isPair: boolean): LineSql {
+function queueSql(suffix: '' | '_shared', isPair: boolean): QueueSql {
   const mark = suffix === '' ? MARK : ''
   return {
-    come: comeToLine(mark, `pg_try_advisory_xact_lock${suffix}(${isPair ? PAIR : BIGINT})`),
+    come: enterQueue(mark, `pg_try_advisory_xact_lock${suffix}(${isPair ? PAIR : BIGINT})`),
     wait: waitFor(`pg_advisory_xact_lock${suffix}(${isPair ? PAIR_KEY : `${KEY}::int8`})`),
     take: takeIt(
       `pg_try_advisory_lock${suffix}(${isPair ? '$1::int4, $2::int4' : '$1::int8'})`,
@@ -88,7 +88,7 @@ function lineSql(suffix: '' | '_shared', isPair: boolean): LineSql {
   }
 }
 
-export const EXCLUSIVE_LINE: LineSql = lineSql('', false)
-export const SHARED_LINE: LineSql = lineSql('_shared', false)
-export const EXCLUSIVE_PAIR_LINE: LineSql = lineSql('', true)
-export const SHARED_PAIR_LINE: LineSql = lineSql('_shared', true)
+export const EXCLUSIVE_QUEUE: QueueSql = queueSql('', false)
+export const SHARED_QUEUE: QueueSql = queueSql('_shared', false)
+export const EXCLUSIVE_PAIR_QUEUE: QueueSql = queueSql('', true)
+export const SHARED_PAIR_QUEUE: QueueSql = queueSql('_shared', true)

@@ -1,11 +1,11 @@
 import type { LockMode } from '../../lock-key.js'
 import { SAID, type BatchReply } from '../../lock-operation.js'
 import {
-  EXCLUSIVE_LINE,
-  EXCLUSIVE_PAIR_LINE,
-  SHARED_LINE,
-  SHARED_PAIR_LINE,
-  type LineSql,
+  EXCLUSIVE_QUEUE,
+  EXCLUSIVE_PAIR_QUEUE,
+  SHARED_QUEUE,
+  SHARED_PAIR_QUEUE,
+  type QueueSql,
 } from './server-queue-sql.js'
 import type { PostgresKey } from '../keys/key.js'
 import type { TextRow } from '../connection/stepped-query.js'
@@ -14,7 +14,7 @@ import type { ServerConnection } from '../connection/server-connection.js'
 import { sqlState } from '../connection/server-errors.js'
 
 /** A wait for a key. */
-export interface LineWait {
+export interface QueueWait {
   readonly key: PostgresKey
   readonly mode: LockMode
   readonly waitMs: number
@@ -22,8 +22,8 @@ export interface LineWait {
   readonly heard: (wasFree: boolean) => void
 }
 
-/** The waits of one session in the server's queue. */
-export class PostgresLine {
+/** The waits of one session in the server queue. */
+export class ServerQueue {
   readonly #server: ServerConnection
   #longestWaitMs: number
   /** The number of failed waits in a row. */
@@ -62,7 +62,7 @@ export class PostgresLine {
    * able to end the wait without the client.
    */
   async behind<Row extends object>(
-    { key, mode, waitMs, heard }: LineWait,
+    { key, mode, waitMs, heard }: QueueWait,
     statement: Prepared,
     values: OwnValue[],
   ): Promise<Row> {
@@ -74,7 +74,7 @@ export class PostgresLine {
       { statement: wait, values: [] },
     ]
     try {
-      const first = (row: TextRow): void => heard(row[LINE_COLUMN] === 'free')
+      const first = (row: TextRow): void => heard(row[STATE_COLUMN] === 'free')
       const [row] = await this.#server.stepped<Row>(steps, statement, values, first)
       this.#failures = 0
       return row!
@@ -85,7 +85,7 @@ export class PostgresLine {
   }
 }
 
-const LINE_COLUMN = 2
+const STATE_COLUMN = 2
 
 /** The server has no PL/pgSQL. */
 const UNDEFINED_OBJECT = '42704'
@@ -108,7 +108,7 @@ interface Steps {
   readonly take: Prepared
 }
 
-function named(suffix: string, { come, wait, take }: LineSql): Steps {
+function named(suffix: string, { come, wait, take }: QueueSql): Steps {
   return {
     come: { name: `lockpool_come${suffix}`, text: come },
     wait: { name: `lockpool_wait${suffix}`, text: wait },
@@ -117,13 +117,13 @@ function named(suffix: string, { come, wait, take }: LineSql): Steps {
 }
 
 const STEPS = {
-  exclusive: named('', EXCLUSIVE_LINE),
-  shared: named('_shared', SHARED_LINE),
+  exclusive: named('', EXCLUSIVE_QUEUE),
+  shared: named('_shared', SHARED_QUEUE),
 }
 
 const PAIR_STEPS = {
-  exclusive: named('_pair', EXCLUSIVE_PAIR_LINE),
-  shared: named('_shared_pair', SHARED_PAIR_LINE),
+  exclusive: named('_pair', EXCLUSIVE_PAIR_QUEUE),
+  shared: named('_shared_pair', SHARED_PAIR_QUEUE),
 }
 
 function stepsFor({ isPair }: PostgresKey, mode: LockMode): Steps {

@@ -3,7 +3,7 @@ import { TOKEN_STEP } from '../../lock-operation.js'
 
 /** How the locks of a namespace are moved from one backend to the other. */
 
-/** From now on nobody of either kind begins. Answers what it was before. */
+/** From now on no pool with either backend can start in this namespace. Returns the previous backend. */
 export const BEGIN_MOVE: string = own(`
 WITH before AS (SELECT backend.backend FROM lockpool.backend AS backend WHERE backend.namespace {=} $1),
 moved AS (
@@ -18,14 +18,14 @@ export const END_MOVE: string = own(`
 UPDATE lockpool.backend AS backend SET backend = $2, used_by = $3, since = pg_catalog.now()
 WHERE backend.namespace {=} $1 AND backend.backend {=} 'moving'`)
 
-/** Other sessions of this database, and what each sent last. */
+/** The other sessions of this database, with the last statement of each. */
 export const LAST_WORDS: string = own(`
 SELECT activity.pid, coalesce(activity.application_name, '') AS application, activity.query
 FROM pg_catalog.pg_stat_activity AS activity
 WHERE activity.datname {=} pg_catalog.current_database() AND activity.pid {<>} pg_catalog.pg_backend_pid()
   AND activity.backend_type {=} 'client backend'`)
 
-/** Its members, as an observer reads them, with what they are called. */
+/** The members of the namespace, in the form that an observer reads, and with their names. */
 export const MEMBERS: string = own(`
 SELECT
   pg_catalog.string_agg(
@@ -35,7 +35,7 @@ SELECT
 FROM lockpool.member AS member
 WHERE member.namespace {=} $1`)
 
-/** Rows that nobody has go on above every token that the sequence has given. */
+/** Raises the tokens of all rows without a holder above every token that the sequence has given. */
 export const TOKENS_TO_ROWS: readonly string[] = [
   own(`
 UPDATE lockpool.floor AS floor
@@ -46,7 +46,7 @@ SET token = greatest(l.token, (SELECT fence.last_value FROM lockpool.fence AS fe
 WHERE l.owner IS NULL AND coalesce(pg_catalog.cardinality(l.readers), 0) {=} 0`),
 ]
 
-/** The sequence goes on above every token that a row has given. */
+/** Moves the sequence above every token that a row has given. */
 export const TOKENS_TO_SEQUENCE: string = own(`
 SELECT pg_catalog.setval('lockpool.fence', greatest(
   fence.last_value,

@@ -18,23 +18,27 @@ import { BURY } from '../table/member-sql.js'
 export interface Move {
   readonly namespace: string
   readonly to: Backend
-  /** For people. */
+  /** Names the caller for people. */
   readonly by: string
-  /** How long pools of the old kind may take to be closed. */
+  /** How long to wait for pools with the old backend to close. */
   readonly timeoutMs: number
 }
 
-/** What became of it. `inTheWay`: who still uses the old backend, in words; it stays what it was then. */
+/** The result. `inTheWay` lists who still uses the old backend, in words; then the backend has not changed. */
 export type Moved = { readonly from: Backend | null } | { readonly inTheWay: string }
 
 const LOOK_EVERY_MS = 500
 
-/** So many looks in a row have to find nobody: a session may be between two statements of which the first is nobody's. */
+/**
+ * How many checks in a row must find no user: a session may be between two statements, and the first of them need not
+ * be ours.
+ */
 const QUIET_LOOKS = 3
 
 /**
- * Moves the locks of a namespace to another backend. First nobody can begin any more, then it waits until no session and no
- * member of a pool is left, then tokens are made to go on above all that were given, and then the other kind may begin.
+ * Moves the locks of a namespace to another backend. First it keeps new sessions and members from starting. Then it
+ * waits until none are left. Then it moves the tokens, so that later tokens are larger than all earlier ones. Finally
+ * it allows the other backend.
  */
 export async function moveBackend(connection: ServerConnection, move: Move, clock: Clock): Promise<Moved> {
   const { namespace, to, by, timeoutMs } = move
@@ -78,7 +82,10 @@ async function untilQuiet(
   }
 }
 
-/** Of pools with session locks, whatever their namespace, which the server does not know. */
+/**
+ * The lock sessions of pools with session locks, in any namespace, because the server does not know the namespace of a
+ * session.
+ */
 async function sessions(connection: ServerConnection): Promise<string[]> {
   const found = await rows<{ pid: number; application: string; query: string | null }[]>(
     connection,
@@ -100,7 +107,10 @@ async function sessions(connection: ServerConnection): Promise<string[]> {
     .map(({ pid, application }) => `${application} (pid ${pid})`)
 }
 
-/** Of pools with rows. One whose heartbeat stands still for its lease is buried, as by any member. */
+/**
+ * The members of pools with rows. A member whose heartbeat has not moved for its lease is declared dead, as any other
+ * member would do.
+ */
 async function members(
   connection: ServerConnection,
   namespace: string,

@@ -2,10 +2,10 @@ import { Seal, secretName } from './sealed-message.js'
 import { CREATE_SECRET, FILL_SECRET, FIND_SECRET, HIDE_SECRET, READ_SECRET } from './secret-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** Where everybody may listen and notify: for processes that do not know the secret. */
+/** The channel on which every role may listen and notify, for processes that can't read the secret. */
 export const PUBLIC_CHANNEL = 'lockpool_1'
 
-/** A channel that strangers can't name, and a seal for those who come to know its name all the same. */
+/** A channel whose name other roles can't guess, and a seal for the case that they learn the name. */
 interface Secret {
   readonly channel: string
   readonly seal: Seal
@@ -20,36 +20,37 @@ interface SecretRow {
 }
 
 /**
- * Where the processes of one database tell each other things, as a pool knows it. Those whose roles may read the secret in
- * schema `lockpool` share a channel that nobody else can find, so nobody else can ring, claim, listen or flood there. A ring
- * is given on the public channel as well, for those who do not know the secret; what has to be true is told only under it.
+ * How the processes of one database send each other messages. Processes whose roles may read the secret in schema
+ * `lockpool` share a channel with a secret name, so no other role can notify, listen or flood there. Wake-ups are also
+ * sent on the public channel, for processes that can't read the secret. Messages whose content must be genuine are sent
+ * only sealed.
  */
 export class PostgresChannel {
   #secret: Secret | null = null
 
-  /** Where to listen. */
+  /** The channel on which a process listens. */
   get name(): string {
     return this.#secret?.channel ?? PUBLIC_CHANNEL
   }
 
-  /** The channel that a ring is given on besides the public one, or null. */
+  /** The channel on which wake-ups are sent in addition to the public one, or null. */
   get secretName(): string | null {
     return this.#secret?.channel ?? null
   }
 
-  /** Null if it can't be told, because there is no secret, or it is too long. */
+  /** Seals a message. Returns null if there is no secret, or if the message is too long. */
   seal(message: string): string | null {
     return this.#secret === null ? null : this.#secret.seal.close(message)
   }
 
-  /** Null if it comes from nobody who knows the secret. */
+  /** Opens a sealed message. Returns null if its sender does not know the secret. */
   unseal(sealed: string): string | null {
     return this.#secret === null ? null : this.#secret.seal.open(sealed)
   }
 
   /**
-   * Reads the secret, as a lock session is made. Locks need none, so whatever is in the way, it is done without.
-   * `mayMake`: the table of it too, where the schema is and it is not.
+   * Reads the secret while a lock session is set up. Locks don't need it, so any obstacle only means that there is no
+   * secret. With `mayMake`, it also creates the table if the schema exists and the table doesn't.
    */
   async learn(server: ServerConnection, mayMake: boolean): Promise<void> {
     try {
@@ -57,7 +58,7 @@ export class PostgresChannel {
       const value = rows[0] === undefined ? null : await readSecret(server, rows[0], mayMake)
       this.#use(value, rows[0]?.database ?? '')
     } catch {
-      // Somebody has it locked, or drops it just now.
+      // Another session may have locked the table, or is dropping it.
       this.#secret = null
     }
   }
@@ -73,7 +74,7 @@ export class PostgresChannel {
   }
 }
 
-/** Null if there is none to be had. */
+/** Returns null if the secret can't be read. */
 async function readSecret(
   server: ServerConnection,
   row: SecretRow,
@@ -88,7 +89,7 @@ async function readSecret(
   }
   const value = await read()
   if (value !== null || !row.may_fill) return value
-  // Restored without its contents.
+  // The table exists but is empty, for example after a restore without data.
   await server.query(FILL_SECRET)
   return read()
 }

@@ -6,18 +6,27 @@ import { HEARTBEAT } from '../connection/heartbeat-sql.js'
 import type { ConnectionEvents } from '../connection/connection.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** What one process tells the others: about keys, and, with `tell`, whatever the lock layer has to say. */
+/**
+ * The kinds of messages between processes: wake-ups (`ring`) and tickets (`claim`) for keys, and any message of the
+ * lock layer (`tell`).
+ */
 type Call = 'ring' | 'claim' | 'tell'
 
-/** A payload may have 7999 bytes; a key takes at most 22, and the head some 20. */
+/** A payload may have 7999 bytes. A key takes at most 22 bytes, and the head about 20. */
 const KEYS_PER_MESSAGE = 300
 
-/** `sender call key key ...`; keys are the ids of KeyCodes, which have no spaces. After `tell` all the rest is the message, sealed. */
+/**
+ * `sender call key key ...`. The keys are ids of KeyCodes, which contain no spaces. After `tell`, the rest is one
+ * sealed message.
+ */
 export function callMessage(sender: string, call: Call, content: string): string {
   return `${sender} ${call} ${content}`
 }
 
-/** The parameters of as many RING statements as the keys need. The server fills in the keys that are wanted. */
+/**
+ * The parameters for RING statements, as many as the keys need. The server adds only those keys that some process waits
+ * for.
+ */
 export function notifyMessages(
   sender: string,
   keys: readonly PostgresKey[],
@@ -35,10 +44,10 @@ export function notifyMessages(
 }
 
 /**
- * Anybody may notify on the public channel, and may come to know the other, so nothing is taken for granted: what is not
- * understood, or longer than anything of ours, is not heard; and what is told must have been sealed.
+ * Reads a notification. Any role may notify on the public channel, and may learn the name of the other one, so nothing
+ * is trusted: text that is malformed, or longer than ours can be, is ignored; and messages must be sealed.
  */
-export function hear(
+export function readNotification(
   payload: string,
   handlers: Pick<NotificationHandlers, 'onWakeUp' | 'onTicket' | 'onMessage'>,
   unseal: (sealed: string) => string | null,
@@ -56,21 +65,21 @@ export function hear(
   }
 }
 
-/** Listens on the channel that a pool knows of, or may have learned of since. */
+/** Listens on the channel that the pool knows, and changes to another one if the pool has learned the secret since. */
 class PostgresListener implements ListeningConnection {
   readonly #server: ServerConnection
   readonly #channel: PostgresChannel
   readonly #handlers: NotificationHandlers
-  readonly #forget: () => void
-  /** Where it listens; null while it listens to nobody. */
-  #heard: string | null = null
-  #hearsStrangers = true
+  readonly #unsubscribe: () => void
+  /** The channel on which it listens, or null if it listens on none. */
+  #listensOn: string | null = null
+  #receivesPublic = true
 
   constructor(server: ServerConnection, channel: PostgresChannel, handlers: NotificationHandlers) {
     this.#server = server
     this.#channel = channel
     this.#handlers = handlers
-    this.#forget = server.onEnd((cause) => handlers.onEnd(cause))
+    this.#unsubscribe = server.onEnd((cause) => handlers.onEnd(cause))
     server.on('notification', this.#notified)
   }
 
@@ -84,12 +93,12 @@ class PostgresListener implements ListeningConnection {
   }
 
   async receivePublic(strangers: boolean): Promise<void> {
-    this.#hearsStrangers = strangers
+    this.#receivesPublic = strangers
     await this.#listen()
   }
 
   async stop(): Promise<void> {
-    this.#forget()
+    this.#unsubscribe()
     this.#server.off('notification', this.#notified)
     await this.#server.query(UNLISTEN)
     this.#server.isPrompt = false
@@ -97,26 +106,27 @@ class PostgresListener implements ListeningConnection {
 
   async #listen(): Promise<void> {
     const { name } = this.#channel
-    const wanted = name === PUBLIC_CHANNEL && !this.#hearsStrangers ? null : name
-    const before = this.#heard
+    const wanted = name === PUBLIC_CHANNEL && !this.#receivesPublic ? null : name
+    const before = this.#listensOn
     if (wanted === before) return
-    this.#heard = wanted
+    this.#listensOn = wanted
     const steps: Promise<unknown>[] = []
     if (wanted !== null) steps.push(this.#server.query(listenTo(wanted)))
     if (before !== null) steps.push(this.#server.query(unlistenTo(before)))
-    // What a session sent last is shown to those who may see what all do, and the name of the channel is not for them.
+    // `pg_stat_activity` shows the last statement of a session to some roles, and they must not learn the name of the
+    // channel. So a harmless statement follows.
     steps.push(this.#server.query(HEARTBEAT))
     await Promise.all(steps)
   }
 
   readonly #notified = ({ channel, payload }: ConnectionEvents['notification']): void => {
-    if (channel !== this.#heard || payload === undefined) return
+    if (channel !== this.#listensOn || payload === undefined) return
     if (channel === PUBLIC_CHANNEL) {
       this.#handlers.onPublicMessage()
-      // By which it may have said that it wants to hear no more.
-      if (!this.#hearsStrangers) return
+      // The handler may have called `receivePublic(false)`.
+      if (!this.#receivesPublic) return
     }
-    hear(payload, this.#handlers, (sealed) => this.#channel.unseal(sealed))
+    readNotification(payload, this.#handlers, (sealed) => this.#channel.unseal(sealed))
   }
 }
 
@@ -125,7 +135,7 @@ export async function listen(
   channel: PostgresChannel,
   handlers: NotificationHandlers,
 ): Promise<ListeningConnection> {
-  const bell = new PostgresListener(server, channel, handlers)
-  await bell.start()
-  return bell
+  const listener = new PostgresListener(server, channel, handlers)
+  await listener.start()
+  return listener
 }

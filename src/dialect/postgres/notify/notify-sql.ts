@@ -1,12 +1,12 @@
 import { INTEREST_CLASS, LINE_CLASS } from '../keys/key.js'
 
-/** Wake-ups, and the connection that listens for them. */
+/** The statements that send wake-ups, and those of the connection that listens for them. */
 
 /**
- * Rings for those of the keys that somebody is interested in, which shows in the hash being locked by another session; on
- * the channel `$4` of those who know the secret too, if there is one.
- * Apart from the release: with a full queue it fails with 54000, and a release in the same statement would have happened
- * all the same, unreported (measured).
+ * Notifies for those of the keys that some process waits for: another session then has the registration's lock for the
+ * hash of the key. Notifies also on the secret channel `$4`, if it is not null. This is a separate statement from the
+ * release: when the queue of notifications is full, it fails with 54000, and a release in the same statement would have
+ * happened all the same, without an answer (measured).
  */
 export const RING: string = `
 SELECT
@@ -23,7 +23,7 @@ FROM (
 ) AS looked
 WHERE wanted IS NOT NULL`
 
-/** Whether anybody is interested in a key, or stands in line for it. */
+/** Whether some process has a registration for a key, or is in its server queue. */
 export const IS_WANTED: string = `
 SELECT
   CASE
@@ -36,10 +36,10 @@ SELECT
 
 export const TELL = `SELECT pg_notify($1::text, $2)`
 
-/** PostgreSQL's own listener must not be ended for being idle: that is what it is for. */
+/** PostgreSQL must not end the session of the listener for being idle, because it is idle on purpose. */
 export const NEVER_TOO_IDLE = `SET idle_session_timeout = 0`
 
-/** Names of channels are ours, and have letters, digits and underlines alone. */
+/** All channel names are ours and consist of letters, digits and underscores, so they need no quotes. */
 export function listenTo(channel: string): string {
   return `LISTEN ${channel}`
 }

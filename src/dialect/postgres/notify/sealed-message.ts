@@ -4,13 +4,18 @@ const CIPHER = 'aes-256-gcm'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** What a sealed message has at most, in characters: a notification carries 7999 bytes, and its head takes some. */
+/**
+ * The maximum length of a sealed message, in characters: a notification has room for 7999 bytes, including its head.
+ */
 const LONGEST_SEALED = 7960
 
 /** The longest message that can be sealed, in bytes. */
 export const LONGEST_MESSAGE: number = ((LONGEST_SEALED * 3) >> 2) - NONCE_BYTES - TAG_BYTES
 
-/** What only those can make, and read, who know `secret`. `place` is where it counts: a message of another place is none. */
+/**
+ * Encrypts and authenticates messages with a key that only owners of `secret` have. `place` is authenticated too: a
+ * message from another place does not open.
+ */
 export class Seal {
   readonly #key: Buffer
   readonly #place: Buffer
@@ -20,7 +25,7 @@ export class Seal {
     this.#place = Buffer.from(place)
   }
 
-  /** ASCII; null if the message is too long. */
+  /** Returns ASCII text, or null if the message is too long. */
   close(message: string): string | null {
     const text = Buffer.from(message)
     if (text.length > LONGEST_MESSAGE) return null
@@ -31,7 +36,7 @@ export class Seal {
     return Buffer.concat(parts).toString('base64url')
   }
 
-  /** Null if it was not made with this secret for this place, or is not whole. */
+  /** Returns null if the message was not sealed with this secret for this place, or was damaged. */
   open(sealed: string): string | null {
     if (sealed.length > LONGEST_SEALED) return null
     const bytes = Buffer.from(sealed, 'base64url')
@@ -49,7 +54,7 @@ export class Seal {
   }
 }
 
-/** The name of a channel that only those can know who know the secret. */
+/** The name of a channel that only owners of the secret can compute. */
 export function secretName(secret: Buffer, place: string): string {
   return derive(secret, 'lockpool channel 1', place).toString('hex').slice(0, 32)
 }

@@ -1,16 +1,16 @@
-/** The secret that processes of one database share, for what they tell each other. */
+/** The secret that processes of one database share, for the messages between them. */
 
-/** One row. Whoever may read it can tell the others anything; nobody else can. */
+/** A table of one row. A role that may read it can send genuine messages to other processes; no other role can. */
 export const CREATE_SECRET = `
 CREATE TABLE IF NOT EXISTS lockpool.secret (
   is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
   value pg_catalog.bytea NOT NULL
 )`
 
-/** By default privileges of a database everybody may be allowed to read new tables. */
+/** The default privileges of a database may allow all roles to read new tables. */
 export const HIDE_SECRET = `REVOKE ALL ON lockpool.secret FROM PUBLIC`
 
-/** 244 bits of the server's own strong chance. */
+/** 244 random bits from the server's cryptographic generator. */
 export const FILL_SECRET = `
 INSERT INTO lockpool.secret (value)
 SELECT pg_catalog.decode(
@@ -18,7 +18,10 @@ SELECT pg_catalog.decode(
     pg_catalog.concat(pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid()), '-', ''), 'hex')
 ON CONFLICT DO NOTHING`
 
-/** What there is, and what this role may do; no row if there is no schema, or none that it may use. */
+/**
+ * Whether the table exists, and what this role may do with it. Returns no row if the schema does not exist or this role
+ * may not use it.
+ */
 export const FIND_SECRET = `
 SELECT
   class.oid IS NOT NULL AS is_there,
@@ -34,7 +37,7 @@ LEFT JOIN pg_catalog.pg_class AS class
 WHERE namespace.nspname OPERATOR(pg_catalog.=) 'lockpool'
   AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')`
 
-/** In hexadecimal digits. */
+/** As hexadecimal digits. */
 export const READ_SECRET = `SELECT pg_catalog.encode(value, 'hex') AS value FROM lockpool.secret`
 
 export function secretGrantTo(role: string): string {

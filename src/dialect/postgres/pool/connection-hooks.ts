@@ -20,10 +20,10 @@ export interface ConnectionHooks {
   readonly log?: (event: string, what: object) => void
 }
 
-/** Their names. */
+/** The names of all hooks. */
 export const HOOKS = ['onConnect', 'verify', 'log'] as const
 
-/** What is wrong with them, in words. */
+/** Messages about hooks that are not functions. */
 export function hookProblems(hooks: { readonly [Name in keyof ConnectionHooks]?: unknown }): string[] {
   return HOOKS.filter((name) => !['undefined', 'function'].includes(typeof hooks[name])).map(
     (name) => `"${name}" must be a function, got ${show(hooks[name])}`,
@@ -31,17 +31,17 @@ export function hookProblems(hooks: { readonly [Name in keyof ConnectionHooks]?:
 }
 
 /**
- * Lets the program have a connection that nobody has had yet, or that has lost what it was given there. Whatever these do
- * wrong ends the attempt, and so does the signal.
+ * Passes a connection to the program's hooks, if it is new or has lost the settings that the hooks made. An error of a
+ * hook, or an abort of the signal, ends the attempt.
  *
- * @throws whatever they throw, reject with or call back
+ * @throws whatever a hook throws, rejects with or calls back with
  */
 export async function greet(
   server: ServerConnection,
   { onConnect, verify }: ConnectionHooks,
   signal: AbortSignal,
 ): Promise<void> {
-  // What is set here is to stay, so nobody looks for dirt.
+  // Settings made here must stay, so nothing is recorded for a reset.
   const client = LeasedConnection.lentFor(server)
   const greeting = async (): Promise<void> => {
     await onConnect?.(client)
@@ -54,14 +54,14 @@ export async function greet(
   }
 }
 
-/** @throws {ConnectionError} what it was left as is nothing to lend. */
+/** @throws {ConnectionError} the hooks have left the connection in a state in which it can't be used */
 export function checkGreeted(server: ServerConnection): void {
   if (server.hasEnded) throw new ConnectionError('the connection has ended in "onConnect" or "verify"')
   if (server.isInTransaction)
     throw new ConnectionError('"onConnect" has left a transaction open', { retryable: false })
 }
 
-/** Once, however often it is called; and a promise that is not asked for may reject as well. */
+/** Settles once, however often the callback is called. If the hook also returns a promise, its rejection counts too. */
 function calledBack(work: (done: (error?: Error | null) => void) => unknown): Promise<void> {
   return new Promise((resolve, reject) => {
     const answer = work((error) => (error ? reject(error) : resolve()))

@@ -9,21 +9,21 @@ import { graft } from './graft.js'
 import type { LeasedConnection } from './leased-connection.js'
 import type { PostgresConnection } from '../connection/connection.js'
 
-/** What a `pg.Pool` tells its listeners, as it tells it. */
+/** The events of a `pg.Pool`, with its names and arguments. */
 export interface ClientEvents {
-  /** A connection is lent for the first time. */
+  /** A connection is checked out for the first time. */
   connect: [client: LeasedConnection]
-  /** It is lent. */
+  /** A connection is checked out. */
   acquire: [client: LeasedConnection]
-  /** It has come back: with what `release` was called with. */
+  /** A connection was checked in. The first argument is what `release` was called with. */
   release: [error: boolean | Error | undefined, client: LeasedConnection]
-  /** It is closed. */
+  /** A connection is closed. */
   remove: [client: LeasedConnection]
-  /** It has ended by itself. */
+  /** A connection has ended by itself. */
   error: [error: Error, client: LeasedConnection]
 }
 
-/** As Node types it. */
+/** The type of listeners in Node's own types. */
 type AnyListener = (...args: any[]) => void
 
 const Both: typeof ConnectionPool<PostgresConnection> = graft(ConnectionPool<PostgresConnection>, pg.Pool)
@@ -31,11 +31,11 @@ const Both: typeof ConnectionPool<PostgresConnection> = graft(ConnectionPool<Pos
 const node = EventEmitter.prototype
 
 /**
- * The part of a pool that is an event emitter of Node's, because a `pg.Pool` is one, and an instance of `pg.Pool`, because
- * there are libraries that ask. The pool's own events, which begin with `connection:`, are told here too.
+ * The part of a pool that is an event emitter of Node, because a `pg.Pool` is one. It is also an instance of `pg.Pool`,
+ * because some libraries check that. The events of our own pool, which begin with `connection:`, are emitted here too.
  */
 export abstract class EmittingPool extends Both implements EventEmitter {
-  /** How each event of the pool's own that somebody listens to gets here. */
+  /** The forwarding listener of each of our own events that has a listener here. */
   readonly #followed = new Map<keyof PoolEvents, Listener<unknown>>()
   declare readonly prependOnceListener: (event: string | symbol, listener: AnyListener) => this
   declare readonly eventNames: () => (string | symbol)[]
@@ -47,11 +47,11 @@ export abstract class EmittingPool extends Both implements EventEmitter {
 
   constructor(factory: ConnectionFactory<PostgresConnection>, options: PoolOptions, ports: PoolPorts) {
     super(factory, options, ports)
-    // As the constructor of `pg.Pool` does, which is not called: it would make another pool.
+    // The constructor of `pg.Pool` does the same. It is not called, because it would create a second pool.
     ;(EventEmitter as unknown as (this: object) => void).call(this)
   }
 
-  /** Listens to the events of the pool, and to those that a `pg.Pool` has. */
+  /** Adds a listener for an event of the pool, or for an event that a `pg.Pool` has. */
   override on<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this
   override on<Name extends keyof ClientEvents>(
     event: Name,
@@ -63,7 +63,7 @@ export abstract class EmittingPool extends Both implements EventEmitter {
     return this.#follow(event)
   }
 
-  /** Listens no more. */
+  /** Removes a listener. */
   override off<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this
   override off<Name extends keyof ClientEvents>(
     event: Name,
@@ -75,12 +75,12 @@ export abstract class EmittingPool extends Both implements EventEmitter {
     return this.#follow(event)
   }
 
-  /** Listens once. */
+  /** Adds a listener for one event only. */
   once<Name extends keyof PoolEvents>(event: Name, listener: Listener<PoolEvents[Name]>): this
   once<Name extends keyof ClientEvents>(event: Name, listener: (...args: ClientEvents[Name]) => void): this
   once(event: string | symbol, listener: AnyListener): this
   once(event: string | symbol, listener: AnyListener): this {
-    // Which comes back to `on`, and to `removeListener`.
+    // Node's `once` calls `on`, and later `removeListener`.
     node.once.call(this, event, listener)
     return this
   }
@@ -104,12 +104,14 @@ export abstract class EmittingPool extends Both implements EventEmitter {
     return this
   }
 
-  /** An `error` nobody listens to ends nothing. */
+  /** Emits an event. An `error` without listeners does not throw. */
   emit(event: string | symbol, ...args: unknown[]): boolean {
     return this.listenerCount(event) > 0 && node.emit.call(this, event, ...args)
   }
 
-  /** The pool takes the trouble to tell of an event only while somebody listens to it. */
+  /**
+   * Subscribes to an event of the pool while it has listeners here, because the pool builds events only for listeners.
+   */
   #follow(event: string | symbol): this {
     if (!isOwn(event)) return this
     const followed = this.#followed.get(event)
@@ -125,7 +127,7 @@ export abstract class EmittingPool extends Both implements EventEmitter {
     return this
   }
 
-  /** As the pool itself tells them: one that throws keeps it from nobody else. */
+  /** Calls every listener, like the pool itself: one that throws does not keep the event from the others. */
   #tellAll(event: keyof PoolEvents, what: unknown): void {
     for (const listener of this.rawListeners(event)) {
       try {
@@ -138,7 +140,10 @@ export abstract class EmittingPool extends Both implements EventEmitter {
     }
   }
 
-  /** @internal A listener that throws can't keep a connection from its borrower: its error reaches the process as an uncaught one. */
+  /**
+   * @internal Emits an event. If a listener throws, the borrower still gets its connection, and the error becomes an
+   * uncaught exception.
+   */
   protected tell<Name extends keyof ClientEvents>(event: Name, ...args: ClientEvents[Name]): void {
     try {
       this.emit(event, ...args)

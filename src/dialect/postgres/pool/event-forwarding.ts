@@ -2,14 +2,14 @@ import type { EventEmitter } from 'node:events'
 import type { ConnectionEvents } from '../connection/connection.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** What a client of `pg` tells, once it is connected. */
+/** The events of a connected client of `pg`. */
 const FORWARDED: ReadonlySet<string | symbol> = new Set(['notification', 'notice', 'error', 'end', 'drain'])
 
-/** Hands what a connection tells on to the listeners of one borrower, for as long as he has it. */
+/** Forwards the events of a connection to the listeners of one borrower, until its check-in. */
 export class Forwarding {
   readonly #server: ServerConnection
   readonly #borrower: EventEmitter
-  /** How each is taken off again. */
+  /** Functions that remove the forwarding listeners. */
   readonly #stops = new Map<string | symbol, () => void>()
 
   constructor(server: ServerConnection, borrower: EventEmitter) {
@@ -17,7 +17,7 @@ export class Forwarding {
     this.#borrower = borrower
   }
 
-  /** Whether there is anything to hand on under that name. */
+  /** Whether the event is one that a connection emits. */
   static concerns(event: string | symbol): event is keyof ConnectionEvents {
     return FORWARDED.has(event)
   }
@@ -25,7 +25,7 @@ export class Forwarding {
   begin(event: keyof ConnectionEvents): void {
     if (this.#stops.has(event)) return
     const forward = (what: unknown): void => {
-      // An `error` without a listener would be thrown.
+      // Without a listener, emitting `error` would throw.
       if (this.#borrower.listenerCount(event) > 0) this.#borrower.emit(event, what)
     }
     this.#server.on(event, forward)

@@ -3,7 +3,7 @@ import { Unfinished } from '../../../base/unfinished.js'
 import type { ConnectionFactory, Progress } from '../../../pool/connection-factory.js'
 import type { Lease } from '../../../pool/lease.js'
 import { checkGreeted, greet, type ConnectionHooks } from './connection-hooks.js'
-import { SessionState, type TellFound } from '../reset/session-state.js'
+import { SessionState, type ReportFound } from '../reset/session-state.js'
 import { keepProcess } from '../connection/driver-client.js'
 import { PrimaryFinder, type FinderPorts } from '../hosts/primary-finder.js'
 import { LeasedConnection } from './leased-connection.js'
@@ -12,15 +12,15 @@ import { explain } from '../connection/server-errors.js'
 import { HEARTBEAT } from '../connection/heartbeat-sql.js'
 import { Reach } from '../reset/reach.js'
 import type { ServerConnection } from '../connection/server-connection.js'
-import { refuseTwin } from '../connection/shared-session.js'
+import { refuseSharedSession } from '../connection/shared-session.js'
 
-/** Opens, lends, checks, cleans and closes connections to PostgreSQL. */
+/** Opens, checks out, tests, resets and closes connections to PostgreSQL. */
 export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   readonly #finder: PrimaryFinder
   readonly #hooks: ConnectionHooks
   readonly #isGreeted: boolean
-  readonly #dirt = new WeakMap<PostgresConnection, SessionState>()
-  /** All connections are to one database, as one role. */
+  readonly #states = new WeakMap<PostgresConnection, SessionState>()
+  /** Shared by all connections, because they use the same database and the same role. */
   readonly #reach = new Reach()
   readonly #cancels = new Unfinished()
 
@@ -34,12 +34,12 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
     let connection: ServerConnection | null = null
     try {
       connection = await this.#finder.open(signal)
-      await refuseTwin(connection)
+      await refuseSharedSession(connection)
       if (this.#isGreeted) {
         await greet(connection, this.#hooks, signal)
         checkGreeted(connection)
       }
-      this.#dirt.set(connection, new SessionState(this.#reach))
+      this.#states.set(connection, new SessionState(this.#reach))
       return connection
     } catch (error) {
       connection?.destroy()
@@ -52,19 +52,19 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   }
 
   async close(connection: PostgresConnection): Promise<void> {
-    // With something under way nobody can take leave.
-    await this.#dirt.get(connection)!.underWay
+    // A connection with a running statement can't be closed in an orderly way.
+    await this.#states.get(connection)!.underWay
     const closed = (connection as ServerConnection).close()
-    this.#mind((connection as ServerConnection).canceled)
+    this.#track((connection as ServerConnection).canceled)
     return closed
   }
 
   destroy(connection: PostgresConnection): void {
     ;(connection as ServerConnection).destroy()
-    this.#mind((connection as ServerConnection).canceled)
+    this.#track((connection as ServerConnection).canceled)
   }
 
-  /** When the server has been told to give up what was under way: who ends the process before that has not told it. */
+  /** Resolves when the server has received all cancel requests. A process that ends earlier has not sent them. */
   async settled(): Promise<void> {
     await this.#cancels.ended()
   }
@@ -73,15 +73,15 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
     await connection.query(HEARTBEAT)
   }
 
-  clean(connection: PostgresConnection, tell: TellFound): Promise<readonly string[]> | null {
+  clean(connection: PostgresConnection, report: ReportFound): Promise<readonly string[]> | null {
     const server = connection as ServerConnection
-    const cleaning = this.#dirt.get(connection)!.clean(server, tell)
+    const cleaning = this.#states.get(connection)!.clean(server, report)
     const { onConnect } = this.#hooks
     if (onConnect === undefined || (cleaning === null && !server.hasLostSettings)) return cleaning
     return this.#greetAgain(server, { onConnect }, cleaning)
   }
 
-  /** What was set at its opening was cleaned off with what a borrower, or a lock session, had set. */
+  /** Calls the hook again, because the reset has also removed the settings that the hook made. */
   async #greetAgain(
     server: ServerConnection,
     hooks: ConnectionHooks,
@@ -90,7 +90,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
     const found = (await cleaning) ?? []
     if (!server.hasLostSettings) return found
     server.hasLostSettings = false
-    // The pool gives it up when it takes too long, and what it holds with it.
+    // The pool gives up a connection if this takes too long.
     await greet(server, hooks, new AbortController().signal)
     checkGreeted(server)
     return found
@@ -109,14 +109,17 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   }
 
   lease(connection: PostgresConnection, lease: Lease): PostgresConnection & Lease {
-    const dirt = this.#dirt.get(connection)!
+    const state = this.#states.get(connection)!
     const server = connection as ServerConnection
-    dirt.lend(server)
+    state.lend(server)
     if (server.hasLostSettings && this.#hooks.onConnect !== undefined) this.#greetBehind(server)
-    return new LeasedConnection(server, lease, dirt)
+    return new LeasedConnection(server, lease, state)
   }
 
-  /** It was cleaned once more just now. What is sent at once is sent before the borrower's first statement. */
+  /**
+   * Calls the hook after the reset of a checkout. Whatever the hook sends synchronously goes out before the borrower's
+   * first statement.
+   */
   #greetBehind(server: ServerConnection): void {
     server.hasLostSettings = false
     const { onConnect } = this.#hooks
@@ -125,7 +128,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
     )
   }
 
-  #mind(canceled: Promise<void> | null): void {
+  #track(canceled: Promise<void> | null): void {
     if (canceled !== null) this.#cancels.add(canceled)
   }
 }

@@ -1,10 +1,10 @@
 type Constructor<T> = abstract new (...given: never[]) => T
 
 /**
- * A class that constructs as `Class` does, and whose instances are also those of `Ancestor`: what asks for
- * `instanceof Ancestor` is told yes, and what they have from both is as in `Class`. The constructor of `Ancestor` is not
- * called. An object has one line of ancestors only, so the members of `Class` are copied to where that of `Ancestor` begins.
- * They must not need to be found by `instanceof Class`.
+ * Returns a class that constructs like `Class`, and whose instances also pass `instanceof Ancestor`. Members that both
+ * have come from `Class`. The constructor of `Ancestor` is not called. A prototype chain has no branches, so the
+ * members of `Class` are copied onto a chain that ends in the prototype of `Ancestor`. Therefore `instanceof Class` is
+ * false for the instances.
  */
 export function graft<C extends Constructor<object>>(Class: C, Ancestor: Constructor<object>): C {
   const lines: object[] = []

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { ConnectionError } from '../../../base/errors.js'
 import type { Lease } from '../../../pool/lease.js'
 import type { Queryable, QueryConfig, QueryResult } from '../../queryable.js'
-import { tell, type Callback } from '../connection/callback.js'
+import { callBack, type Callback } from '../connection/callback.js'
 import { SessionState } from '../reset/session-state.js'
 import { preparedText } from '../connection/driver-client.js'
 import { Forwarding } from './event-forwarding.js'
@@ -12,10 +12,10 @@ import { Reach } from '../reset/reach.js'
 import { released, releasedTwice } from './released-errors.js'
 import { ServerConnection } from '../connection/server-connection.js'
 
-/** As Node types it. */
+/** The type of listeners in Node's own types. */
 type AnyListener = (...args: any[]) => void
 
-/** How values of each type are read: without the types' names for numbers, which add nothing here. */
+/** The parsers of types by oid. `pg` declares oids as enums; plain numbers are enough here. */
 interface Parsers {
   getTypeParser(oid: number, format?: string): (value: any) => any
   setTypeParser(oid: number, ...parser: unknown[]): void
@@ -32,15 +32,15 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
    * closed or has ended by itself, a second call does nothing, because several parts of a program may want to close it.
    */
   readonly release: (destroy?: unknown) => void
-  /** What the types of `pg` name, and `pg` itself has not, or a borrower must not touch. */
+  /** Members that the types of `pg` declare. `pg` itself lacks them, or a borrower must not use them. */
   declare readonly copyFrom: never
   declare readonly copyTo: never
   declare readonly pauseDrain: never
   declare readonly resumeDrain: never
   declare readonly connection: never
   readonly #server: ServerConnection
-  readonly #dirt: SessionState
-  /** These two are made only for those who ask for them. */
+  readonly #state: SessionState
+  /** These two are created only when they are first used. */
   #types: Parsers | null = null
   #forwarding: Forwarding | null = null
   #released: ((destroy: boolean | Error | undefined, client: LeasedConnection) => void) | null = null
@@ -48,10 +48,10 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   #isBack = false
 
   /** @internal */
-  constructor(server: ServerConnection, lease: Lease, dirt: SessionState) {
+  constructor(server: ServerConnection, lease: Lease, state: SessionState) {
     super()
     this.#server = server
-    this.#dirt = dirt
+    this.#state = state
     this.release = (destroy) => {
       if (this.#isBack && !server.hasEnded) throw releasedTwice()
       if (this.#isOver) return
@@ -63,32 +63,35 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     }
   }
 
-  /** @internal For lock sessions, which clean up after themselves: the connection under a lease. */
+  /** @internal The connection below a checkout, for lock sessions, which clean up after themselves. */
   static serverOf(connection: PostgresConnection): ServerConnection {
     if (connection instanceof LeasedConnection) return connection.#server
     return connection as ServerConnection
   }
 
-  /** @internal For statements of our own on a loan of whoever's: beneath it they are read in our way, and leave nothing behind. */
+  /**
+   * @internal The connection below a checkout, for statements of our own: there our parsers read the answers, and no
+   * borrower state is recorded.
+   */
   static beneath(connection: Queryable): Queryable {
     return connection instanceof LeasedConnection ? connection.#server : connection
   }
 
-  /** @internal As somebody has it who has given it back. */
+  /** @internal A client in the state after its check-in, for events about the connection. */
   static released(connection: PostgresConnection): LeasedConnection {
     const client = LeasedConnection.lentFor(LeasedConnection.serverOf(connection))
     client.#end()
     return client
   }
 
-  /** @internal Without being borrowed from a pool: until `endLoan`. */
+  /** @internal Wraps a connection that was not checked out from a pool. `endLoan` ends it. */
   static lentFor(server: ServerConnection): LeasedConnection {
     const release = (destroy?: boolean | Error): void => void (destroy && server.destroy())
     const lease = { release, [Symbol.asyncDispose]: () => Promise.resolve() }
     return new LeasedConnection(server, lease, new SessionState(new Reach()))
   }
 
-  /** @internal It is over, whoever still has it. */
+  /** @internal Ends such a client, even if the program still has a reference to it. */
   static endLoan(client: LeasedConnection): void {
     client.#end()
   }
@@ -140,11 +143,11 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     if (query === null || query === undefined) throw new TypeError(`a query is a text or an object with one`)
     if (typeof query === 'object' && 'submit' in query) return this.#submit(query, values, callback)
     const inside = typeof query === 'object' ? (query as { callback?: unknown }).callback : undefined
-    // Also beside a callback of the caller's: the driver looks for one there, and then answers no promise.
+    // This must not reach the driver: it would call such a callback and never settle the promise.
     if (typeof inside === 'function')
       return this.#told(query, values, callback ?? (inside as Callback<QueryResult<Row>>))
-    if (typeof values === 'function') return tell(this.#query<Row>(query), values)
-    if (callback !== undefined) return tell(this.#query<Row>(query, values), callback)
+    if (typeof values === 'function') return callBack(this.#query<Row>(query), values)
+    if (callback !== undefined) return callBack(this.#query<Row>(query, values), callback)
     return this.#query<Row>(query, values)
   }
 
@@ -179,28 +182,31 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     return this.#parsers.getTypeParser(oid, format)
   }
 
-  /** For this borrower alone. */
+  /** Sets a parser for this borrower only. */
   setTypeParser(oid: number, ...parser: unknown[]): void {
     this.#types ??= new pg.TypeOverrides(this.#server.client)
     this.#types.setTypeParser(oid, ...parser)
   }
 
-  /** By the last answer: `I` outside of a transaction, `T` within one, `E` within one that has failed. */
+  /**
+   * The transaction status in the last answer: `I` outside of a transaction, `T` inside one, `E` inside one that has
+   * failed.
+   */
   getTransactionStatus(): ReturnType<pg.Client['getTransactionStatus']> {
     return this.#server.client.getTransactionStatus()
   }
 
-  /** It is connected: this is an error, as with a client of `pg`. */
+  /** Always fails, because the client is already connected. A client of `pg` does the same. */
   connect(): Promise<never>
   connect(callback: (error: Error) => void): void
   connect(callback?: (error: Error) => void): Promise<never> | void {
     const refused = Promise.reject<never>(
       new ConnectionError('it is connected already', { retryable: false }),
     )
-    return callback === undefined ? refused : tell(refused, callback as Callback<never>)
+    return callback === undefined ? refused : callBack(refused, callback as Callback<never>)
   }
 
-  /** Gives it back to be closed, and resolves when it is. */
+  /** Checks the connection in to be closed, and resolves when it is closed. */
   end(): Promise<void>
   end(callback: (error: Error) => void): void
   end(callback?: (error: Error) => void): Promise<void> | void {
@@ -209,10 +215,10 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
       (resolve) => void (isOver ? resolve() : this.#server.onEnd(() => resolve())),
     )
     if (!isOver) this.release(true)
-    return callback === undefined ? ended : tell(ended, callback as Callback<void>)
+    return callback === undefined ? ended : callBack(ended, callback as Callback<void>)
   }
 
-  /** @internal For the pool: one statement, and the connection is given back. */
+  /** @internal For the pool: runs one statement and checks the connection in. */
   askOnce<Row>(
     query: string | QueryConfig,
     values: unknown[] | undefined,
@@ -224,13 +230,14 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
         this.release()
         done(error, result)
       }
-      // What else has come with an error is read first: then the connection is at rest, and need not be asked whether it is.
+      // First the driver reads the rest of the answer. Then no statement is running, and the reset needs no extra
+      // question.
       if (error) queueMicrotask(giveBack)
       else giveBack()
     })
   }
 
-  /** @internal For the pool: who is told when the borrower is done. */
+  /** @internal For the pool: sets the listener that is called when the borrower checks in. */
   onRelease(listener: (destroy: boolean | Error | undefined, client: LeasedConnection) => void): void {
     this.#released = listener
   }
@@ -251,13 +258,16 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     callback: Callback<QueryResult<Row>> | undefined,
   ): void {
     const told = (typeof values === 'function' ? values : callback)!
-    if (this.#isOver) return tell(Promise.reject(released()), told)
+    if (this.#isOver) return callBack(Promise.reject(released()), told)
     const given = typeof values === 'function' ? undefined : values
     this.#look(query, given)
     this.#server.ask<Row>(query, given, (error, result) => process.nextTick(told, error, result))
   }
 
-  /** What the server will carry out: one that is known to the driver by its name needs no text, and without either it is not sent. */
+  /**
+   * The text that the server will execute. The driver needs no text for a statement that it knows by name. Without text
+   * and name, nothing is sent.
+   */
   #textOf({ text, name }: { readonly text?: unknown; readonly name?: unknown }): string {
     if (typeof text === 'string') return text
     return (typeof name === 'string' ? preparedText(this.#server.client, name) : undefined) ?? ''
@@ -268,14 +278,14 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     ...rest: unknown[]
   ): unknown {
     if (this.#isOver) throw released()
-    this.#dirt.look(query.text ?? query.cursor?.text)
+    this.#state.look(query.text ?? query.cursor?.text)
     this.#server.submit(query, ...rest)
     return query
   }
 
   #look(query: string | QueryConfig, values: unknown[] | undefined): void {
-    if (typeof query === 'string') this.#dirt.look(query, values)
-    else this.#dirt.look(this.#textOf(query), values ?? query.values)
+    if (typeof query === 'string') this.#state.look(query, values)
+    else this.#state.look(this.#textOf(query), values ?? query.values)
   }
 
   #typed(query: string | QueryConfig): QueryConfig {
@@ -287,7 +297,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     return this.#types ?? this.#server.client
   }
 
-  /** Asks the connection for what is told, while somebody listens to it here. */
+  /** Forwards an event of the connection from now on, because it has a listener here. */
   #forward(event: string | symbol): void {
     if (this.#isOver || !Forwarding.concerns(event)) return
     this.#forwarding ??= new Forwarding(this.#server, this)

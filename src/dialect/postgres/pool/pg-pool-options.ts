@@ -1,10 +1,10 @@
 import pg from 'pg'
 import { POOL_OPTIONS, type PoolOptions } from '../../../pool/pool-options.js'
 
-/** What enough is known of to be shown, and what would give a secret away is not. */
+/** Options with secrets. They exist but are not enumerable, so that no log shows them. */
 const HIDDEN = ['password', 'connectionString'] as const
 
-/** What a connection string may say besides where to connect to. */
+/** Settings that a connection string may contain besides the address. */
 const SAID = [
   'options',
   'application_name',
@@ -14,9 +14,10 @@ const SAID = [
 ] as const
 
 /**
- * The options of a pool in the words of `pg.Pool`: where it connects to, and how it keeps connections. There are programs
- * that open another connection with them, to cancel a statement for instance, so they must lead to the same server. The
- * password is there and is not enumerable, nor is a connection string, which may contain it; what that says stands beside it.
+ * The options of a pool in the form of `pg.Pool`: the address, and how connections are kept. Some programs use them to
+ * open another connection, for example to cancel a statement, so they must lead to the same server. The password is not
+ * enumerable. The connection string, which may contain it, is not enumerable either; its settings are repeated as
+ * separate options.
  */
 export function optionsOfPg(config: pg.ClientConfig, options: PoolOptions): pg.PoolOptions {
   const { pipeline: _, ...given } = config
@@ -44,7 +45,7 @@ export function optionsOfPg(config: pg.ClientConfig, options: PoolOptions): pg.P
   return Object.freeze(all)
 }
 
-/** There 0 is no limit, and there is no word for at once. */
+/** In `pg`, 0 means no limit, so the shortest duration is 1 ms. */
 function millis(duration: number): number {
   return duration === Infinity ? 0 : Math.max(duration, 1)
 }
@@ -55,7 +56,7 @@ interface Resolved extends pg.ClientConfig {
   readonly connectionParameters: Readonly<Record<(typeof SAID)[number], unknown>>
 }
 
-/** What the driver makes of it: of a string, of the environment and of its own defaults. Opens nothing. */
+/** The settings that the driver derives from the string, the environment and its own defaults. Opens no connection. */
 function resolved(config: pg.ClientConfig): Resolved {
   const { stream: _, ...quiet } = config
   return new pg.Client({ ...quiet, connection: {} } as pg.ClientConfig) as unknown as Resolved

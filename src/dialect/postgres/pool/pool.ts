@@ -8,7 +8,7 @@ import type { PoolEvents } from '../../../pool/pool-events.js'
 import type { PoolOptions } from '../../../pool/pool-options.js'
 import type { ConnectOptions } from '../../../pool/connect-request.js'
 import type { QueryConfig, QueryResult } from '../../queryable.js'
-import { tellAsPool } from '../connection/callback.js'
+import { callBackAsPool } from '../connection/callback.js'
 import type { ConnectionHooks } from './connection-hooks.js'
 import { EmittingPool } from './emitting-pool.js'
 import { LeasedConnection } from './leased-connection.js'
@@ -25,25 +25,31 @@ type ConnectCallback = (
 
 const NOTHING = (): void => undefined
 
-/** Connections to PostgreSQL, wherever a `pg.Pool` would do. Lock sessions come from it too, and are not seen. */
+/**
+ * A pool of connections to PostgreSQL that can replace a `pg.Pool`. Lock sessions come from it too, but the program
+ * does not see them.
+ */
 export class PostgresPool extends EmittingPool implements pg.Pool {
-  // Drizzle knows a pool by this word in the name of its class, and minifiers change names.
+  // Drizzle recognizes a pool by the word in the name of its class, and minifiers change names.
   static {
     Object.defineProperty(this, 'name', { value: 'PostgresPool' })
   }
 
-  /** What this pool was made with, in the words of `pg.Pool`. */
+  /** The options of this pool in the form of `pg.Pool`. */
   readonly options: pg.PoolOptions
-  /** Connections that have been lent to somebody. Whom to is not kept: a client that is forgotten must be found to be. */
+  /**
+   * Connections that borrowers have had. The clients themselves are not kept, so that garbage collection can find one
+   * that was never checked in.
+   */
   readonly #lent = new WeakSet<PostgresConnection>()
-  /** Borrowers and those who wait to be. */
+  /** The number of borrowers and of callers that wait for a connection. */
   #callers = 0
   #ending: Deferred<void> | null = null
   #ended = false
 
   readonly #clock: Clock
 
-  /** `config` and `log` are what the connections were made with, and who is told of all that happens to them. */
+  /** `config` is what the connections are made with. `log` is called for every event of theirs. */
   constructor(
     { config, log }: { readonly config: pg.ClientConfig } & Pick<ConnectionHooks, 'log'>,
     factory: ConnectionFactory<PostgresConnection>,
@@ -56,12 +62,12 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     if (log !== undefined) for (const event of POOL_EVENTS) this.on(event, (what) => log(event, what))
   }
 
-  /** Whether `end()` was called, or the lock pool is closed. */
+  /** Whether `end()` was called or the lock pool is closed. */
   get ending(): boolean {
     return this.#ending !== null || this.isClosed
   }
 
-  /** Whether `end()` is done. */
+  /** Whether `end()` has finished. */
   get ended(): boolean {
     return this.#ended
   }
@@ -70,19 +76,22 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
   override connect(callback: ConnectCallback): void
   override connect(how?: ConnectOptions | ConnectCallback): Promise<LeasedConnection> | void {
     if (typeof how !== 'function') return this.#connect(how ?? {})
-    tellAsPool(this.#connect({}), (error, client) => how(error, client, client?.release ?? NOTHING))
+    callBackAsPool(this.#connect({}), (error, client) => how(error, client, client?.release ?? NOTHING))
   }
 
   override use<T>(body: (client: LeasedConnection) => T | Promise<T>, options?: ConnectOptions): Promise<T> {
     return super.use((connection) => body(connection as LeasedConnection), options)
   }
 
-  /** One statement on a connection that is borrowed for it. */
+  /** Runs one statement on a connection that is checked out for it. */
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row>(text: string | QueryConfig, callback: PoolCallback<QueryResult<Row>>): void
   query<Row>(text: string | QueryConfig, values: unknown[], callback: PoolCallback<QueryResult<Row>>): void
-  /** Only so that the type is that of a `pg.Pool`, which can't do it either: nobody would know when it is done. */
+  /**
+   * Exists only to match the type of `pg.Pool`, which refuses cursors as well: the pool could not know when one is
+   * finished.
+   */
   query<Query extends pg.Submittable>(query: Query): Query
   query<Row>(
     text: string | QueryConfig | pg.Submittable,
@@ -90,21 +99,21 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     callback?: PoolCallback<QueryResult<Row>>,
   ): unknown {
     if (typeof text === 'function')
-      return tellAsPool(Promise.reject(notForPool(text)), text as PoolCallback<never>)
+      return callBackAsPool(Promise.reject(notForPool(text)), text as PoolCallback<never>)
     const isShort = typeof values === 'function'
     const given = isShort ? undefined : values
     const told = isShort ? values : callback
     const answer = isStatement(text) ? this.#query<Row>(text, given) : Promise.reject(notForPool(text))
     if (told === undefined) return answer
-    return tellAsPool(answer, told)
+    return callBackAsPool(answer, told)
   }
 
   /**
-   * Lends no more, and resolves when every borrower is done and has had its answer. Who waits already is still served. Locks
-   * go on: a library that is done with its pool must not end the locks of the program. `close()` of the lock pool ends the
-   * connections.
+   * Checks out no more connections, and resolves when every borrower has checked in and has its answer. Callers that
+   * wait already still get a connection. Locks stay: a library that ends its pool must not end the locks of the
+   * program. `close()` of the lock pool closes the connections.
    *
-   * @throws {PoolClosedError} it was called before
+   * @throws {PoolClosedError} `end()` was called before
    */
   end(): Promise<void>
   end(callback: (error?: Error) => void): void
@@ -116,7 +125,7 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
       ? Promise.reject<void>(new PoolClosedError('Called end on pool more than once'))
       : ending.promise
     if (callback === undefined) return answer
-    tellAsPool(answer, callback)
+    callBackAsPool(answer, callback)
   }
 
   /** @internal */
@@ -125,15 +134,15 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     this.tell('error', error, LeasedConnection.released(connection))
   }
 
-  /** @internal Of one that only lock sessions had nobody has heard. */
+  /** @internal Emits no event for a connection that only lock sessions have used. */
   protected override connectionGone(connection: PostgresConnection): void {
     if (this.#lent.has(connection) && this.listenerCount('remove') > 0)
       this.tell('remove', LeasedConnection.released(connection))
   }
 
-  /** A statement that fails costs only itself: the connection goes back, where `pg.Pool` would close it. */
+  /** Runs one statement. If it fails, the connection is checked in and kept; `pg.Pool` would close it. */
   #query<Row>(text: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
-    // One promise, as in `pg.Pool`: this is what most programs do most of the time.
+    // A single promise, as in `pg.Pool`, because most programs run mostly this code.
     return new Promise<QueryResult<Row>>((resolve, reject) => {
       this.connect().then((client) => {
         client.askOnce<Row>(text, values, (error, result) => {
@@ -142,14 +151,15 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
         })
       }, reject)
     }).catch((error: Error) => {
-      // As `pg` does: it leads to whoever sent the statement, and not to who has read the answer. Ours are told to many.
+      // Makes the stack trace lead to the caller that sent the statement, as in `pg`. Our own errors stay as they are,
+      // because one error may go to many callers.
       if (!(error instanceof LockError)) Error.captureStackTrace(error)
       throw error
     })
   }
 
   #connect(options: ConnectOptions): Promise<LeasedConnection> {
-    // Lock sessions, which may be asked to give back, are no borrowers of the program's.
+    // Lock sessions, which the pool may ask to check in, do not count as borrowers.
     if (options.reserved || options.onWanted !== undefined)
       return super.connect(options) as Promise<LeasedConnection>
     if (this.#ending !== null) return Promise.reject(new PoolClosedError())
@@ -177,7 +187,7 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     this.tell('release', error, client)
   }
 
-  /** @internal Lock sessions are no borrowers of the program's. */
+  /** @internal Lock sessions do not count as borrowers. */
   protected override loanEnded(isAsked: boolean): void {
     if (!isAsked) this.#left()
   }
@@ -191,12 +201,12 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     const ending = this.#ending
     if (ending === null || this.#callers > 0) return
     this.#ended = true
-    // The last borrower has given back, and is about to learn of its answer: that comes first, as with a `pg.Pool`.
+    // The last borrower has checked in and is about to get its answer. As with `pg.Pool`, the answer comes first.
     this.#clock.after(0, () => ending.resolve())
   }
 }
 
-/** All of them: the compiler sees to it. */
+/** The compiler ensures that this list is complete. */
 const POOL_EVENTS = Object.keys({
   'connection:opened': 0,
   'connection:checked-out': 0,

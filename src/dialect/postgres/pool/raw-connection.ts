@@ -7,8 +7,8 @@ import { explain } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /**
- * A connection whose protocol is spoken by others: the driver connects, encrypts and logs in, and then only carries bytes.
- * For `lockpool serve`, which passes on what clients say to it.
+ * A connection that carries raw bytes: the driver connects, encrypts and logs in, and then other code speaks the
+ * protocol. `lockpool serve` uses it to forward the messages of its clients.
  */
 export class RawConnection {
   readonly #connection: ServerConnection
@@ -19,11 +19,11 @@ export class RawConnection {
     this.#connection = connection
     this.#config = config
     this.#socket = internalsOf(connection.client).connection.stream as unknown as Socket
-    // The driver reads no more.
+    // From here on, the driver no longer reads.
     this.#socket.removeAllListeners('data')
   }
 
-  /** @throws {ConnectionError} as any connection of a pool */
+  /** @throws {ConnectionError} like any connection of a pool */
   static async open(
     finder: PrimaryFinder,
     config: pg.ClientConfig,
@@ -39,7 +39,7 @@ export class RawConnection {
     }
   }
 
-  /** Whoever reads it. Only one can. */
+  /** Sets the only reader of the data. */
   onData(read: (chunk: Buffer) => void): void {
     this.#socket.on('data', read)
   }
@@ -60,7 +60,7 @@ export class RawConnection {
     this.#socket.resume()
   }
 
-  /** Asks the server to give up the statement under way. The connection goes on. */
+  /** Asks the server to cancel the running statement. The connection stays open. */
   async cancel(): Promise<void> {
     const target = cancelTargetOf(this.#connection.client, this.#config)
     if (target !== null) await requestCancelOnce(target)

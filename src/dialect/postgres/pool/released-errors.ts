@@ -1,12 +1,12 @@
 import { ConnectionError } from '../../../base/errors.js'
 
-/** In the words of `pg.Pool`, which people search for. */
+/** The message is that of `pg.Pool`, because people search for it. */
 export function releasedTwice(): ConnectionError {
   const message = 'Release called on client which has already been released to the pool.'
   return new ConnectionError(message, { retryable: false })
 }
 
-/** A borrower goes on with what is not his any more. */
+/** The borrower has used a connection after its check-in. */
 export function released(): ConnectionError {
   return new ConnectionError('this connection was released', { retryable: false })
 }

@@ -1,8 +1,8 @@
-/** Names of keys for people, in schema `lockpool`. */
+/** The names of keys, for people, in schema `lockpool`. */
 
 /**
- * In one order for all pools, so that none waits for another in a circle. An empty text is none: a session may have been told
- * that arrays have no nulls (`array_nulls`).
+ * Inserts in the order of keys, which is the same for all pools, so no cycle of waits can form. An empty text stands
+ * for null, because a session may have `array_nulls` switched off.
  */
 export const WRITE_KEY_NAMES = `
 INSERT INTO lockpool.key_name AS known (key, name, namespace, shapes, seen)
@@ -21,8 +21,8 @@ ON CONFLICT (key) DO UPDATE
 SET name = excluded.name, namespace = excluded.namespace, shapes = excluded.shapes, seen = excluded.seen`
 
 /**
- * What nobody has used for a week goes, and the oldest of more than a hundred thousand. Sent behind every write, and carried
- * out behind one in thirty: the server draws the number first, and mostly looks no further.
+ * Deletes names that were not used for a week, and the oldest beyond a hundred thousand. Sent after every write, but
+ * executed in about one of thirty: the server draws a random number first, and usually stops there.
  */
 export const SWEEP_KEY_NAMES = `
 DELETE FROM lockpool.key_name
@@ -30,7 +30,7 @@ WHERE (SELECT pg_catalog.random()) OPERATOR(pg_catalog.<) 0.03
   AND (seen OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '7 days')
     OR key OPERATOR(pg_catalog.=) ANY (SELECT key FROM lockpool.key_name ORDER BY seen DESC OFFSET 100000))`
 
-/** Semaphores all, because only with them their slots can be told from other keys; names of locks where they are needed. */
+/** Reads all semaphores, whose slots would otherwise look like other keys, and the names of the given locks. */
 export const KEY_NAMES = `
 SELECT key, name, namespace, shapes::text AS shapes
 FROM lockpool.key_name

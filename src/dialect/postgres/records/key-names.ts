@@ -7,7 +7,10 @@ import { hashesOf } from '../keys/key-hash.js'
 import { isNotEncodable } from '../connection/server-errors.js'
 import { encodeKey, encodeSemaphore, shapesOf, SLOT_BITS, type PostgresSemaphore } from '../keys/key.js'
 
-/** A row of `lockpool.key_name`. Of a semaphore `key` is the id of its KeyCode, and `shapes` where its shapes begin. */
+/**
+ * A row of `lockpool.key_name`. For a semaphore, `key` is the id of its KeyCode, and `shapes` is the number just before
+ * its shapes.
+ */
 export interface KeyNameRow {
   readonly key: string
   readonly name: string
@@ -22,7 +25,10 @@ interface SemaphoreRange {
   readonly hash: number
 }
 
-/** Finds names by what pg_locks shows. The slots of a semaphore, and its shapes, are known by where their rows of keys begin. */
+/**
+ * Finds the names of keys in pg_locks. It recognizes slots and shapes of a semaphore by the range of keys that they are
+ * in.
+ */
 export class KeyNameBook implements KeyNames {
   readonly #names = new Map<string, KeyName>()
   readonly #ranges = new Map<string, SemaphoreRange>()
@@ -57,7 +63,7 @@ export class KeyNameBook implements KeyNames {
   }
 }
 
-/** What is known without asking anybody: somebody has said that there is a lock, or a semaphore, of this name. */
+/** The row for a given name of a lock or a semaphore, computed without the server. */
 export function keyNameRow(name: string, namespace: string, isSemaphore: boolean): KeyNameRow {
   if (!isSemaphore) return { key: encodeKey(name, namespace).id, name, namespace, shapes: null }
   const semaphore = encodeSemaphore(name, 1, namespace)
@@ -73,10 +79,13 @@ export async function writeNames(connection: Queryable, names: readonly NamedKey
   await Promise.all([writeRows(connection, names.map(namedRow), effort), connection.query(SWEEP_KEY_NAMES)])
 }
 
-/** So many may be sent to find the names that the encoding of the database lacks characters of. */
+/** The maximum number of statements for finding the names that the database's encoding can't represent. */
 const MOST_STATEMENTS = 32
 
-/** A name that the database can't hold is written in ASCII. One of them fails a statement for all, so the others are told apart. */
+/**
+ * Writes rows. A name that the database can't represent is written in ASCII. One such name makes the whole statement
+ * fail, so the rows are split to find it.
+ */
 async function writeRows(
   connection: Queryable,
   rows: readonly KeyNameRow[],
@@ -106,7 +115,7 @@ function columnsOf(rows: readonly KeyNameRow[]): unknown[] {
   return (['key', 'name', 'namespace', 'shapes'] as const).map((name) => rows.map((row) => row[name] ?? ''))
 }
 
-/** The row of keys that it is in. */
+/** The range of keys that it is in. */
 function rowOf(bits: bigint): string {
   return String(bits >> BigInt(SLOT_BITS))
 }

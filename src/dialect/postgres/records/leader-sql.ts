@@ -1,6 +1,9 @@
 import { momentText } from '../connection/moment-sql.js'
 
-/** Who leads: one row per key that was ever campaigned for. It stays, so that its token keeps older leaders out. */
+/**
+ * Records the leader, with one row per key that ever had a campaign. The row stays, so that its token keeps earlier
+ * leaders out.
+ */
 export const RECORD_LEADER = `
 INSERT INTO lockpool.leader AS stored (key, name, token, session, since)
 VALUES ($1, $2, $3, $4, pg_catalog.clock_timestamp())
@@ -9,8 +12,8 @@ SET name = excluded.name, token = excluded.token, session = excluded.session, si
 WHERE stored.token OPERATOR(pg_catalog.<) excluded.token`
 
 /**
- * No row if nobody holds the key. Whether somebody leads is a matter of the lock, not of what was written down: a leader
- * that died has left its row behind.
+ * Returns no row if no session holds the key. The lock decides whether there is a leader, not the record: a leader that
+ * died has left its row behind.
  */
 export const READ_LEADER: string = `
 SELECT leader.name, leader.token::pg_catalog.text AS token, ${momentText('leader.since')} AS since
@@ -25,7 +28,7 @@ WHERE held.locktype OPERATOR(pg_catalog.=) 'advisory' AND held.granted
     OPERATOR(pg_catalog.=) $2::bigint
   AND held.objsubid OPERATOR(pg_catalog.=) $3`
 
-/** The same where names can't be read. */
+/** Does the same for a role that may not read the names. */
 export const READ_LEADER_WITHOUT_NAME = `
 SELECT NULL AS name, NULL AS token, NULL AS since
 FROM pg_catalog.pg_locks AS held

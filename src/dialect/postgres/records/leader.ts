@@ -13,7 +13,7 @@ interface LeaderRow {
   readonly since: string | null
 }
 
-/** @throws {FencingUnavailableError} there is no table, or no right to write it */
+/** @throws {FencingUnavailableError} the table does not exist, or this role may not write it */
 export async function recordLeader(
   connection: Queryable,
   { key, name, token, session }: LeaderRecord,

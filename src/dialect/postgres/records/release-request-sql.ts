@@ -1,10 +1,10 @@
 import { quoteIdentifier } from '../schema/schema-sql.js'
 
-/** Where programs ask the holder of a lock to release it. */
+/** The table in which programs ask the holder of a lock to release it. */
 
 /**
- * One row per lock session and lock, until its process reads it. Nothing depends on it, so it is not logged, and empty after
- * a crash, as are the locks. `permit` is 0 for a lock.
+ * One row per lock session and lock, until the session's process reads it. No promise depends on it, so the table is
+ * unlogged. After a crash it is empty, like the locks. `permit` is 0 for a lock.
  */
 export const CREATE_RELEASE_REQUESTS = `
 CREATE UNLOGGED TABLE IF NOT EXISTS lockpool.release_request (
@@ -22,8 +22,8 @@ export function releaseRequestGrantsTo(role: string): string {
 }
 
 /**
- * No row if the session has ended: its number may belong to another one by now. Null for a start that this role may not see;
- * such a request is not made, because nobody could tell whom it reaches.
+ * Returns no row if the session has ended, because its pid may belong to another session by now. For a role that may
+ * not see when a session started, the start is null and no request is made, because it might reach another session.
  */
 export const ASK_FOR_RELEASE = `
 INSERT INTO lockpool.release_request (session, begun, key, permit, reason, asked)
@@ -34,19 +34,19 @@ ON CONFLICT (session, key, permit) DO UPDATE
 SET begun = excluded.begun, reason = excluded.reason, asked = excluded.asked
 RETURNING session`
 
-/** What sessions did not read within an hour they will not read. Sent before each request. */
+/** Deletes requests that no session has read within an hour. Sent before each request. */
 export const SWEEP_RELEASE_REQUESTS = `
 DELETE FROM lockpool.release_request
 WHERE asked OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '1 hour')`
 
-/** A row if the request has not been read. */
+/** Returns a row if the request was not read yet. */
 export const WITHDRAW_RELEASE_REQUEST = `
 DELETE FROM lockpool.release_request
 WHERE session OPERATOR(pg_catalog.=) $1::integer AND key OPERATOR(pg_catalog.=) $2::pg_catalog.text
   AND permit OPERATOR(pg_catalog.=) $3::integer
 RETURNING session`
 
-/** `is_same` is false for a request to an earlier session of the same number. */
+/** `is_same` is false for a request to an earlier session with the same pid. */
 export const TAKE_RELEASE_REQUESTS = `
 DELETE FROM lockpool.release_request AS request
 WHERE request.session OPERATOR(pg_catalog.=) ANY ($1::integer[])

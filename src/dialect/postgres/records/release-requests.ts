@@ -15,7 +15,7 @@ interface RequestRow {
   readonly is_same: boolean | null
 }
 
-/** Requests to these sessions, each of them once. */
+/** Reads and deletes the requests to these sessions. */
 export async function takeReleaseRequests(
   connection: Queryable,
   sessions: readonly number[],
@@ -31,7 +31,7 @@ export async function takeReleaseRequests(
     }))
 }
 
-/** Asks the session that began at `startedAt`. False if it has ended. */
+/** Asks the session that began at `startedAt`. Returns false if it has ended. */
 export async function askForRelease(
   connection: Queryable,
   { serverId, keyId, permit, reason }: ReleaseRequest,
@@ -42,7 +42,7 @@ export async function askForRelease(
   return rows.length > 0
 }
 
-/** True if the holder has not read the request. */
+/** Withdraws a request. Returns true if the holder had not read it. */
 export async function withdrawRequest(
   connection: Queryable,
   { serverId, keyId, permit }: ReleaseRequest,

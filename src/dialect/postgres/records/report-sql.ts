@@ -1,10 +1,14 @@
 import { quoteIdentifier } from '../schema/schema-sql.js'
 
-/** Where processes say of their own lock sessions what only they know: since when each lock is held, by whom, what for. */
+/**
+ * The table in which processes report facts about their own lock sessions that only they know: since when each lock is
+ * held, by whom, and for what.
+ */
 
 /**
- * One row per lock session. Nothing depends on it, so it is not written ahead, and empty after a crash, as are the locks.
- * `content` is what the process says, with moments of the clock that `clock_ms` is a moment of too, as of `seen`.
+ * One row per lock session. No promise depends on it, so the table is unlogged. After a crash it is empty, like the
+ * locks. `content` is the report. Its times are on the clock of the process; `clock_ms` is the reading of that clock at
+ * `seen`.
  */
 export const CREATE_REPORTS = `
 CREATE UNLOGGED TABLE IF NOT EXISTS lockpool.report (
@@ -20,8 +24,8 @@ export function reportGrantsTo(role: string): string {
 }
 
 /**
- * A content that is null has not changed. A session that has ended meanwhile is left out: its number may be another one's
- * soon, which is told by when it began.
+ * A null content means that the content has not changed. Sessions that have ended are left out: another session may get
+ * the same pid. `begun` tells the two apart.
  */
 export const WRITE_REPORTS = `
 INSERT INTO lockpool.report AS known (session, begun, content, clock_ms, seen)
@@ -37,13 +41,16 @@ SET
   clock_ms = excluded.clock_ms,
   seen = excluded.seen`
 
-/** Every session that is there says something once an hour. Sent behind each write, and mostly looks no further. */
+/**
+ * Deletes old rows. Every living session reports at least once an hour. Sent after every write; the server draws a
+ * random number first, and usually stops there.
+ */
 export const SWEEP_REPORTS = `
 DELETE FROM lockpool.report
 WHERE (SELECT pg_catalog.random()) OPERATOR(pg_catalog.<) 0.01
   AND seen OPERATOR(pg_catalog.<) (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '2 hours')`
 
-/** What processes say of their sessions. When a session began is not for every role to see: then it is null. */
+/** The reports of this database. `is_same` is null for a role that may not see when a session began. */
 export const REPORTS = `
 SELECT
   report.session,

@@ -23,7 +23,7 @@ interface StoredRow {
   readonly is_same: boolean | null
 }
 
-/** A row that another session of the same number has left is nobody's. */
+/** Reads all reports. Rows that an earlier session with the same pid has left are skipped. */
 export async function readReports(connection: Queryable): Promise<Map<number, SessionReport>> {
   const { rows } = await connection.query<StoredRow>(REPORTS)
   const reports = new Map<number, SessionReport>()

@@ -1,19 +1,22 @@
 /**
- * What a statement may say and still leave nothing on its session by itself. Not in here does not mean that something is
- * left, but that the server is asked.
+ * Words of statements that leave nothing on their session by themselves. For a statement with other words, the server
+ * is asked what is left.
  */
 
-/** What a statement that leaves nothing begins with. */
+/** The first words of statements that leave nothing. */
 export const PLAIN_BEGINNINGS: ReadonlySet<string> = words(
   'select insert update delete merge with values table show',
 )
 
-/** The same, and what they name is nothing that could run. What a commit runs was due to a statement before. */
+/**
+ * The first words of transaction statements. The names in them run no code: if a commit runs something, an earlier
+ * statement caused it.
+ */
 export const OF_TRANSACTIONS: ReadonlySet<string> = words(
   'begin start commit end rollback abort savepoint release',
 )
 
-/** Words of the grammar behind which a parenthesis calls nothing. */
+/** Grammar words that may precede a parenthesis without a function call. */
 export const BEFORE_PARENTHESIS: ReadonlySet<string> = words(`
   all and any array as between by case cast coalesce conflict cross cube distinct else except exclude exists filter for from
   full greatest group groups grouping having ilike in inner intersect interval into is join lateral least left like limit
@@ -21,7 +24,7 @@ export const BEFORE_PARENTHESIS: ReadonlySet<string> = words(`
   select set sets similar some then to union update using values when where window with within
   bit char character decimal float numeric precision time timestamp timestamptz timetz varchar varying`)
 
-/** Functions of the server's own that leave nothing behind: neither settings nor locks nor anything to be closed. */
+/** The server's own functions that leave nothing behind: no settings, no locks, nothing that must be closed. */
 export const PLAIN_FUNCTIONS: ReadonlySet<string> = words(`
   array_agg avg bit_and bit_or bool_and bool_or count cume_dist dense_rank every first_value json_agg json_object_agg jsonb_agg
   jsonb_object_agg lag last_value lead max min mode nth_value ntile percent_rank percentile_cont percentile_disc rank row_number

@@ -1,23 +1,30 @@
 import { OWN_NAMES } from '../connection/look-sql.js'
 
-/** What the names in a statement reach: code that nobody sees in its text, and that may leave anything on the session. */
+/**
+ * Statements that find out which code the names in a statement reach. The text of the statement does not show that
+ * code, and it may leave anything on the session.
+ */
 
-/** Of the server's own functions, those that leave something or run a text, as they show in an expression. */
+/**
+ * The server's own functions that leave something or that run a text as SQL, as they appear in the text of an
+ * expression.
+ */
 const HAZARDS = `'set_config|advisory|_to_xml|ts_stat|ts_rewrite|dblink|listen|pg_terminate|replication'`
 
-/** The server's own objects come first, and nobody else's are numbered below this. */
+/** Objects of users have this oid or a larger one. Smaller ones are the server's own. */
 const FIRST_OF_USERS = 16384
 
-/** Extensions are installed by those who are trusted with more than this. */
+/** Excludes objects of extensions: users who may install an extension are trusted more than this check requires. */
 const notOfExtension = (catalog: string, oid: string): string => `
     NOT EXISTS (SELECT FROM pg_depend WHERE classid = '${catalog}'::regclass AND objid = ${oid} AND deptype = 'e')`
 
 /**
- * Which of the names reach code of users, and by what: also reading, or only writing. A row without a name stands for all:
- * there are operators or casts, which have no name that could be seen. Anything of that name counts, in whatever schema.
+ * Finds the names that reach code of users, and whether reading runs it or only writing. A row without a name means all
+ * names: there are operators or casts of users, whose use no name shows. Every object with the name counts, in any
+ * schema.
  *
- * - Rows of partitions and children belong to a table, and so do those that its foreign keys take with them.
- * - Expressions of defaults, checks and indexes may run when it is read, too: the planner looks into them.
+ * - A table's partitions, children, and the tables that its foreign keys cascade to are included.
+ * - Expressions of defaults, checks and indexes count as run by reading, because the planner evaluates them.
  */
 const REACH = `
 WITH RECURSIVE own_function AS MATERIALIZED (
@@ -77,7 +84,10 @@ FROM (
 ) AS risky
 GROUP BY name`
 
-/** One message, and so one transaction, with a search path of its own. `names` is a literal: an array of texts as JSON. */
+/**
+ * The whole message is one transaction, so its search path ends with it. `names` is an SQL literal: a JSON array of
+ * texts.
+ */
 export function reachStatement(names: string): string {
   return `${OWN_NAMES}; SET LOCAL statement_timeout = '5s'; ${REACH.replace(
     'WITH RECURSIVE ',

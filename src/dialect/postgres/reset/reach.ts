@@ -5,51 +5,54 @@ import { signsIn, type Signs } from './signs-of-state.js'
 import { reachStatement } from './reach-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** What is known of one text, and of what its names reach. */
+/** What is known about one text and the names in it. */
 export interface KnownText extends Reading {
-  /** Of one without names. */
+  /** The signs in a text whose names could not be read. */
   readonly signs: Signs
-  /** In which state of knowledge it was found to leave nothing; 0 is none. */
+  /** The epoch in which the text was found to leave nothing. 0 means never. */
   trustedIn: number
-  /** When the server was last asked what it had left, and whether that was anything. */
+  /** When the server was last asked what this text had left. `hasLeft` says whether it had left anything. */
   lookedAt: number
   hasLeft: boolean
 }
 
-/** What a name stands for, in whatever schema: code that runs whenever it is read, only when it is written, or none. */
+/**
+ * What the objects of a name do, in any schema: they run user code whenever they are read, only when they are written,
+ * or never.
+ */
 type Risk = 'reading' | 'writing' | 'none'
 
-/** A table may be given a trigger at any time. So much later it is known. */
+/** A table may get a trigger at any time. This is how long that may stay unnoticed. */
 const KNOW_AGAIN_AFTER_MS = 1000
 
 const MOST_TEXTS = 1000
 
-/** Longer texts are mostly data, which differs every time. */
+/** Longer texts are mostly data, so the same text rarely comes again. */
 const LONGEST_TEXT = 10_000
 
 const MOST_NAMES = 5000
 
-/** At least so long between two questions. */
+/** The minimum time between two questions to the server. */
 const PAUSE_MS = 50
 
 /**
- * Knows of statements whether they leave anything on their session. A text that calls nothing may still reach code of
- * somebody's: behind a view, a trigger, a default, an operator. Which names do is asked of the server once for each, and
- * again for all of them once a second, always together with something else: it costs nobody a round trip.
+ * Knows whether statements leave anything on their session. A text without function calls may still reach code of
+ * users, behind a view, a trigger, a default or an operator. The server is asked about each name once, and about all
+ * names again once a second. The question is always sent together with other statements, so it costs no round trip.
  */
 export class Reach {
   readonly #clock: Clock
   readonly #texts = new Map<string, KnownText>()
   readonly #risks = new Map<string, Risk>()
-  /** A state of knowledge: what was trusted in an earlier one has to be looked at anew. */
+  /** A generation of knowledge. A text that was trusted in an earlier epoch is checked again. */
   #epoch = 1
-  /** Operators and casts have no names that could be seen: with those of users no text can be trusted. */
+  /** True if users have their own operators or casts. No name shows their use, so no text can be trusted. */
   #isStrange = false
-  /** What was found to be so then may have changed since. */
+  /** The time of the last complete check. Anything may have changed since then. */
   #knownAt = -Infinity
   #askedAt = -Infinity
   #isAsking = false
-  /** Somebody here has just changed what names stand for. */
+  /** True after a statement of this process has changed what names stand for. */
   #isInDoubt = false
   #doubts = 0
   #losses = 0
@@ -59,7 +62,10 @@ export class Reach {
     this.#clock = clock
   }
 
-  /** Begun anew when it is full: programs send the same texts again and again, or others every time. */
+  /**
+   * Empties the whole table when it is full. A program either sends the same few texts again and again, or different
+   * ones every time.
+   */
   textOf(text: string): KnownText {
     const known = this.#texts.get(text)
     if (known !== undefined) return known
@@ -70,22 +76,28 @@ export class Reach {
     return read
   }
 
-  /** Whether a statement leaves nothing behind, so that nobody need ask. */
+  /** Whether a statement leaves nothing behind, so that the server needs no question. */
   trusts(text: KnownText): boolean {
     return (text.trustedIn === this.#epoch && !this.#isInDoubt) || this.#findsHarmless(text)
   }
 
-  /** How often it was found that something is to be trusted no longer: until then it may have left anything, anywhere. */
+  /**
+   * How often something turned out to be no longer trustworthy. Before that moment, it may have left anything on any
+   * connection.
+   */
   get losses(): number {
     return this.#losses
   }
 
-  /** Whether it has been so long that something may have changed. */
+  /** Whether the last check is old enough that something may have changed. */
   get isDue(): boolean {
     return this.#clock.now() - this.#knownAt >= KNOW_AGAIN_AFTER_MS && !this.#isAsking
   }
 
-  /** Not more often than it may have changed, unless it has always been worth it. */
+  /**
+   * Whether to ask the server what this text has left. At most once a second, or every time if it left something
+   * before.
+   */
   isWorthALook(text: KnownText): boolean {
     const now = this.#clock.now()
     if (!text.hasLeft && now - text.lookedAt < KNOW_AGAIN_AFTER_MS) return false
@@ -93,21 +105,25 @@ export class Reach {
     return true
   }
 
-  /** A statement has made or changed something that names may stand for: nothing is trusted until the server was asked. */
+  /**
+   * A statement has created or changed an object that a name may stand for. Nothing is trusted until the server has
+   * been asked.
+   */
   doubt(): void {
     this.#isInDoubt = true
     this.#doubts++
     this.#knownAt = -Infinity
   }
 
-  /** What it does not know of the names of this is to be asked for. */
+  /** Adds the unknown names of a text to the next question. */
   wants({ names }: KnownText): void {
     if (names !== null) for (const name of names) if (!this.#risks.has(name)) this.#wanted.add(name)
   }
 
   /**
-   * Asks for what is wanted, and for all that is known if that is due; not too often, because programs may think of names
-   * without end. Sent with other things, and waited for by nobody.
+   * Asks the server about the wanted names, and about all known names if a check is due. There is a pause between
+   * questions, because a program may use new names all the time. The question goes out with other statements, and no
+   * caller waits for its answer.
    */
   async learn(server: ServerConnection): Promise<void> {
     const isDue = this.isDue
@@ -115,7 +131,7 @@ export class Reach {
     if (this.#isAsking || now - this.#askedAt < PAUSE_MS) return
     const names = new Set(this.#wanted)
     if (isDue) for (const name of this.#risks.keys()) names.add(name)
-    // Who only opens and closes transactions names nothing.
+    // A program that only opens and closes transactions uses no names.
     if (names.size === 0) return
     this.#wanted.clear()
     this.#isAsking = true
@@ -125,13 +141,13 @@ export class Reach {
       const list = pg.escapeLiteral(JSON.stringify([...names]))
       const { rows } = await server.query<RiskRow>(reachStatement(list))
       this.#learned(names, rows)
-      // What was changed after the question is not in the answer.
+      // The answer does not cover changes that were made after the question.
       if (isDue && doubts === this.#doubts) {
         this.#knownAt = now
         this.#isInDoubt = false
       }
     } catch {
-      // Whatever is not known is not trusted. If the connection is lost, its owner knows.
+      // Unknown names are not trusted. If the connection is lost, its owner notices.
     } finally {
       this.#isAsking = false
     }
@@ -165,7 +181,7 @@ export class Reach {
   }
 }
 
-const NO_SIGNS: Signs = { isTelling: false, deallocates: false, defines: false, custom: [] }
+const NO_SIGNS: Signs = { isExplicit: false, deallocates: false, defines: false, custom: [] }
 
 interface RiskRow {
   readonly name: string | null

@@ -1,14 +1,14 @@
 import { BEFORE_PARENTHESIS, OF_TRANSACTIONS, PLAIN_BEGINNINGS, PLAIN_FUNCTIONS } from './harmless-words.js'
 
-/** What the text of a statement tells of what it may leave behind. */
+/** What the text of a statement shows about the state that it may leave. */
 export interface Reading {
   /**
-   * Every name in it, if it leaves nothing by itself: a single statement of a usual kind, which calls functions of the
-   * server's own and no others. What is behind its names is another matter: a table can have triggers, a view calls what it
-   * likes. Null if anything may be left.
+   * All names in the statement, if it leaves nothing by itself: it is a single statement of a common kind and calls
+   * only harmless functions of the server. The names may still reach other code: a table can have triggers, and a view
+   * can call any function. Null if the statement may leave anything.
    */
   readonly names: readonly string[] | null
-  /** Whether rows are written, so that triggers may run. */
+  /** Whether the statement writes rows, so that triggers may run. */
   readonly isWriting: boolean
 }
 
@@ -21,19 +21,22 @@ interface Token {
   readonly text: string
 }
 
-/** One token, or space, or a comment; everything else is not understood, and that is an answer as well. */
+/**
+ * One token, or white space, or a comment. Text that does not match is not understood, and then the statement counts as
+ * unreadable.
+ */
 const TOKEN =
   /(?<space>[ \t\r\n\f]+|--[^\r\n]*)|(?<word>[A-Za-z_][A-Za-z0-9_]*)|"(?<quoted>(?:[^"]|"")+)"|(?<value>\$\d+|\d[\w.]*|'(?:[^']|'')*')|(?<other>::|[-+*/<>=~!@#%^&|`?:(),;.[\]])/y
 
-/** In these, text does not mean what it seems to: escapes, dollar quotes, letters of other alphabets in names. */
+/** Text that does not mean what it seems to: escapes, dollar quotes, names with non-ASCII letters. */
 const OBSCURE = /\\|\$(?!\d)|\b[uU]&|[^\p{ASCII}]/u
 
-/** NAMEDATALEN - 1: the server cuts off what is longer, and then it is another name. */
+/** NAMEDATALEN - 1. The server truncates longer names, which makes them other names. */
 const LONGEST_NAME = 63
 
 const WRITING: ReadonlySet<string> = new Set(['insert', 'update', 'delete', 'merge'])
 
-/** A few microseconds for a usual statement, so it is done once for each text. */
+/** Takes a few microseconds for a usual statement, so each text is read only once. */
 export function readStatement(text: string): Reading {
   const tokens = tokensOf(text)
   if (tokens === null) return UNREADABLE
@@ -53,7 +56,7 @@ export function readStatement(text: string): Reading {
     if (kind === 'word' && WRITING.has(name) && !['for', 'key'].includes(tokens[i - 1]?.text ?? ''))
       isWriting = true
   }
-  // An update of this view is a setting.
+  // An update of this view changes a setting.
   if (isWriting && names.has('pg_settings')) return UNREADABLE
   return { names: [...names], isWriting }
 }
@@ -62,12 +65,12 @@ function isPlain(tokens: readonly Token[], i: number): boolean {
   const { kind, text } = tokens[i]!
   if (kind === 'other') return text !== '(' || callsNothing(tokens, i - 1)
   if (kind !== 'word') return true
-  // SELECT INTO makes a table; PREPARE TRANSACTION and COMMIT PREPARED are another's business.
+  // SELECT INTO creates a table. PREPARE TRANSACTION and COMMIT PREPARED leave the transaction to another session.
   if (text === 'into') return ['insert', 'merge'].includes(tokens[i - 1]?.text ?? '')
   return text !== 'prepared' && text !== 'prepare'
 }
 
-/** Whether the parenthesis behind the token calls a function that may leave something. */
+/** Whether the parenthesis after this token calls nothing, or only a harmless function. */
 function callsNothing(tokens: readonly Token[], last: number): boolean {
   const name = tokens[last]
   if (name === undefined || name.kind === 'other' || name.kind === 'value') return true
@@ -78,7 +81,7 @@ function callsNothing(tokens: readonly Token[], last: number): boolean {
   const first = startOf(tokens, last)
   const isOfServer = first === last - 2 && tokens[first]!.text === 'pg_catalog'
   if (isOfServer && PLAIN_FUNCTIONS.has(name.text)) return true
-  // The columns of a table that is written to, or of an alias.
+  // The column list of a table that is written to, or of an alias.
   return ['into', 'as'].includes(tokens[first - 1]?.text ?? '') && tokens[first - 1]!.kind === 'word'
 }
 
@@ -86,14 +89,14 @@ function isQualified(tokens: readonly Token[], last: number): boolean {
   return tokens[last - 1]?.text === '.'
 }
 
-/** Where a name that ends here begins: with its schema. */
+/** The index where the name that ends here begins, including its schema. */
 function startOf(tokens: readonly Token[], last: number): number {
   let first = last
   while (isQualified(tokens, first) && first >= 2) first -= 2
   return first
 }
 
-/** Null if it is not one statement whose tokens are beyond doubt. */
+/** Returns null unless the text is one statement with unambiguous tokens. */
 function tokensOf(text: string): Token[] | null {
   if (OBSCURE.test(text)) return null
   const tokens: Token[] = []
@@ -110,7 +113,7 @@ function tokensOf(text: string): Token[] | null {
     if (groups === undefined) return null
     at = TOKEN.lastIndex
     if (groups['space'] !== undefined) continue
-    // Behind a semicolon there may be space, and nothing else.
+    // Only white space may follow a semicolon.
     if (isOver) return null
     const token = tokenOf(groups)
     if (token.text === ';') isOver = true
@@ -126,7 +129,7 @@ function tokenOf(groups: Readonly<Record<string, string | undefined>>): Token {
   return value === undefined ? { kind: 'other', text: groups['other']! } : { kind: 'value', text: '' }
 }
 
-/** Comments nest. Where the one ends that begins here; -1 if it does not. */
+/** Comments nest. Returns the position after the comment that begins here, or -1 if it does not end. */
 function endOfComment(text: string, from: number): number {
   let depth = 0
   for (let at = from; at < text.length; at++) {

@@ -10,19 +10,22 @@ import {
 import { sqlState } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** What is to be done behind a borrower. */
+/** What the reset after a borrower should do. */
 export interface ResetOrder {
-  /** Whether what there is to clean is looked at before, to be told. */
+  /** Whether to look first at what was left, so that it can be reported. */
   readonly looks: boolean
-  /** What may be settings with a dot, and can't be seen otherwise. */
+  /** Names of possible settings with a dot. No view of the server lists such settings. */
   readonly custom: readonly string[]
-  /** Whether it is a look that is not taken often, or where nothing can be prepared. */
+  /**
+   * Whether the query that looks should run unprepared, because it runs rarely or because prepared statements may be
+   * gone.
+   */
   readonly isOnce: boolean
 }
 
 type Kind = 'locks' | 'channels' | 'cursors' | 'prepared' | 'temporary'
 
-/** How each kind is called, in this order. */
+/** The words for each kind, in the order of the report. */
 const KINDS: readonly (readonly [kind: Kind, what: string])[] = [
   ['locks', 'advisory locks'],
   ['channels', 'subscriptions'],
@@ -37,42 +40,43 @@ interface Answer {
   readonly what_is_left: string
 }
 
-/** As LEFT answers. */
+/** The answer of LEFT. */
 type Left = Readonly<Record<Kind | 'settings' | 'identity', readonly string[]>> & {
   readonly custom: Custom
   readonly preparedCount: number
 }
 
-/** Of very many of a kind, this many are named. */
+/** The maximum number of names that the report lists for each kind. */
 const NAMED = 10
 
 const LOOK = { name: 'lockpool_left', text: LEFT } as const
 
-/** What became of it. */
+/** The result of a reset. */
 export interface ResetResult {
   readonly found: readonly string[]
-  /** Whether the server lacks statements that the driver has prepared, and believes to be there. */
+  /** Whether the server lacks prepared statements that the driver believes to exist. */
   readonly isForgotten: boolean
 }
 
 /**
- * Cleans everything there may be, in one flight, and answers what it was as far as it was looked at. Whatever is sent behind
- * it finds a clean session, answered or not.
+ * Resets everything that a borrower may have left, with statements that are all sent at once. Returns what was left, as
+ * far as it was looked at. Statements that are sent afterwards find a clean session, even before the answers have
+ * arrived.
  *
- * @throws what the server says: then it is not clean
+ * @throws the server's error: then the session is not clean
  */
 export async function reset(server: ServerConnection, order: ResetOrder): Promise<ResetResult> {
   const { looks, isOnce, custom } = order
   const prepared = server.parsedStatements
   server.hasLostSettings = true
-  // What is prepared stands in the way of the shorter way to clean.
+  // DISCARD ALL is cheaper, but it would also drop the driver's prepared statements.
   const isBare = prepared === 0 && (!looks || isOnce)
   const [, left, , , , after] = await Promise.all([
     server.isInTransaction ? server.command(ROLLBACK) : null,
     looks ? look(server, custom, isOnce) : null,
     server.command(isBare ? DISCARD_ALL : CLEAN_SESSION),
     server.hasSetClientCheck ? server.command(SET_CLIENT_CHECK_AGAIN) : null,
-    // An owner may have taken the language away, and then nobody can.
+    // This needs PL/pgSQL. The owner of the database may have revoked it, and then these statements stay.
     looks && !isBare ? server.command(DEALLOCATE_SQL).catch(whatServerSaid) : null,
     looks && custom.length > 0 ? server.query<{ custom: string }>(CUSTOM_SETTINGS, [custom]) : null,
   ])
@@ -82,7 +86,7 @@ export async function reset(server: ServerConnection, order: ResetOrder): Promis
   return { found, isForgotten }
 }
 
-/** What is left; or the SQLSTATE of the error that came instead. */
+/** Returns what was left, or the SQLSTATE of the server's error. */
 async function look(
   server: ServerConnection,
   custom: readonly string[],
@@ -98,12 +102,12 @@ async function look(
   }
 }
 
-/** It was told to be prepared, and is not any more. */
+/** invalid_sql_statement_name: the prepared statement no longer exists. */
 const STATEMENT_GONE = '26000'
 
 const QUERY_CANCELED = '57014'
 
-/** @throws the error itself if it is not the server's: then the connection is lost. */
+/** @throws the error itself if it is not from the server: then the connection is lost */
 function whatServerSaid(error: unknown): string {
   const state = sqlState(error)
   if (state === undefined) throw error

@@ -1,13 +1,14 @@
-/** What a borrower may have left on a connection: how it is looked for, and how it is cleaned. */
+/** How to find what a borrower left on a connection, and how to clean it. */
 
 import { CLIENT_CHECK, CLIENT_CHECK_MS } from '../connection/client-check-sql.js'
 
 export const ROLLBACK = `ROLLBACK`
 
 /**
- * All that is left, by kind. Of a role and a session authorization the view of all settings knows nothing; what our own
- * connections set is no trace of anybody. Of settings with a dot, which no view shows, `$1` are those that may have been set.
- * Prepared statements are those of SQL: the driver goes on using its own by name, and `preparedCount` says whether it can.
+ * Everything that was left, by kind. The role and the session authorization are read separately, because the view of
+ * all settings lacks them. The client check, which we set ourselves, is not counted. No view shows settings with a dot,
+ * so `$1` has the names that may have been set. `prepared` lists the statements of SQL's PREPARE. `preparedCount`
+ * counts those of the driver, which go on being used, and shows whether any are missing.
  */
 export const LEFT: string = `
 SELECT pg_catalog.json_build_object(
@@ -44,26 +45,29 @@ SELECT pg_catalog.json_build_object(
     WHERE pronamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()
     ORDER BY 1) END)::pg_catalog.text AS what_is_left`
 
-/** The settings of LEFT that have a dot, when all settings are what they were. */
+/** The values of the settings with a dot after a reset of all settings. */
 export const CUSTOM_SETTINGS = `
 SELECT pg_catalog.to_json(ARRAY(
   SELECT pg_catalog.current_setting(name, true)
   FROM pg_catalog.unnest($1::pg_catalog.text[]) AS name))::pg_catalog.text AS custom`
 
 /**
- * Cleans all that the server can clean without being told what it is, whatever there is: cheaper than to look. Settings come
- * first: what follows is then run by the role of the pool. RESET ALL does not reset the role; resetting the session
- * authorization does. CLOSE ALL closes also the cursors that outlive their transaction.
+ * Cleans everything at once, whatever was left; that is cheaper than looking first. The reset of the session
+ * authorization comes first, so that the pool's own role runs the rest. It also resets the role, which RESET ALL does
+ * not. CLOSE ALL also closes cursors that outlive their transaction.
  */
 export const CLEAN_SESSION = `RESET SESSION AUTHORIZATION; RESET ALL; UNLISTEN *; CLOSE ALL; SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP`
 
-/** The same in half the time (measured), with the sequences of the session. Takes away what the driver has prepared, and is no part of a transaction. */
+/**
+ * Does the same in half the time (measured), and also discards the session's sequence values. It drops the driver's
+ * prepared statements, and can't run inside a transaction.
+ */
 export const DISCARD_ALL = `DISCARD ALL`
 
-/** With all other settings ours is gone as well, so it is set again where it was. */
+/** The reset of all settings has removed our own client check too, so this enables it again. */
 export const SET_CLIENT_CHECK_AGAIN: string = `SET ${CLIENT_CHECK} = ${CLIENT_CHECK_MS}`
 
-/** Those of SQL alone. */
+/** Deallocates only the statements of SQL's PREPARE, not those of the driver. */
 export const DEALLOCATE_SQL = `
 DO $$ DECLARE statement pg_catalog.text; BEGIN
   FOR statement IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql

@@ -4,18 +4,19 @@ import type { ServerConnection } from '../connection/server-connection.js'
 import { settingsAmong } from './signs-of-state.js'
 import { reset, type ResetResult } from './reset.js'
 
-/** So many names that may be settings are asked about. */
+/** The maximum number of possible settings that the server is asked about. */
 const MOST_CUSTOM = 200
 
-/** Told what was found on a connection after it was lent again. */
-export type TellFound = (found: readonly string[]) => void
+/** Called with what was found on a connection after its next checkout. */
+export type ReportFound = (found: readonly string[]) => void
 
 /**
- * What borrowers may have left on a connection. Text does not tell: a function, a trigger or a view may leave what no
- * statement says. So everything is cleaned, unless the statements of the borrower are known to leave nothing (`Reach`). That
- * costs the server some microseconds, and nobody a round trip: it is sent behind the borrower, and the next one's first
- * statement behind it, without waiting. What there was to clean is another question, and dearer. It is asked where a text says
- * that there is something, and else once a second for each text; nobody who leaves something each time is missed.
+ * What borrowers may have left on a connection. The text of a statement does not show everything: a function, a trigger
+ * or a view may leave more. So everything is reset, unless the borrower's statements are known to leave nothing
+ * (`Reach`). The reset costs the server some microseconds and costs callers no round trip: it is sent after the
+ * borrower's statements, and the next borrower's first statement follows without waiting. Finding out what was left
+ * costs more. That happens if a text shows that it leaves something, and otherwise once a second for each text. A text
+ * that left something last time is looked at every time.
  */
 export class SessionState {
   readonly #reach: Reach
@@ -23,40 +24,40 @@ export class SessionState {
   /** Texts that are not known to leave nothing. */
   readonly #doubtful = new Set<KnownText>()
   readonly #custom = new Set<string>()
-  #isTelling = false
+  #isExplicit = false
   #hasDeallocated = false
   #hasDefined = false
   #isForgotten = false
   #underWay: Promise<void> | null = null
-  /** Those of what was trusted that are known here: see `lend`. */
+  /** The `losses` of `Reach` at the last reset. See `lend`. */
   #losses: number
-  /** Of the last borrower. */
-  #tell: TellFound = () => undefined
+  /** The callback of the last borrower. */
+  #report: ReportFound = () => undefined
 
   constructor(reach: Reach) {
     this.#reach = reach
     this.#losses = reach.losses
   }
 
-  /** Resolves when what was sent behind borrowers is answered; null if it is. */
+  /** Resolves when the statements after the borrowers are answered. Null if nothing is running. */
   get underWay(): Promise<void> | null {
     return this.#underWay
   }
 
-  /** Before anybody has it: what was trusted when it came back may have been found out since. */
+  /** Runs before a checkout. A text that was trusted at the check-in may have turned out to leave something since. */
   lend(server: ServerConnection): void {
-    if (this.#losses !== this.#reach.losses) this.#cleanBehind(server, this.#tell)
+    if (this.#losses !== this.#reach.losses) this.#cleanBehind(server, this.#report)
   }
 
-  /** Of a statement whose text is not known anything may be left. */
+  /** Records a borrower's statement. A statement without a known text may leave anything. */
   look(text: string = '', values?: readonly unknown[]): void {
     this.#isUsed = true
     const known = this.#reach.textOf(text)
     if (this.#reach.trusts(known)) return
     this.#doubtful.add(known)
     if (known.names !== null) return this.#reach.wants(known)
-    const { isTelling, deallocates, defines, custom } = known.signs
-    this.#isTelling ||= isTelling
+    const { isExplicit, deallocates, defines, custom } = known.signs
+    this.#isExplicit ||= isExplicit
     this.#hasDeallocated ||= deallocates
     if (defines) {
       this.#hasDefined = true
@@ -67,34 +68,35 @@ export class SessionState {
   }
 
   /**
-   * Null if it can be lent at once: there is nothing, or it is cleaned before anything that is sent from now on, and `tell` is
-   * told what it was. Otherwise cleans, and answers what was found; rejects if it can't.
+   * Cleans after a check-in. Returns null if the connection can be checked out at once: nothing was left, or the reset
+   * has been sent and precedes all later statements. In that case `report` gets what was found. Otherwise cleans first
+   * and resolves with what was found. Rejects if that fails.
    */
-  clean(server: ServerConnection, tell: TellFound): Promise<readonly string[]> | null {
-    this.#tell = tell
+  clean(server: ServerConnection, report: ReportFound): Promise<readonly string[]> | null {
+    this.#report = report
     const isAtRest = server.comeToRest()
     if (this.#isForgotten && isAtRest) this.#wait(this.#remind(server))
-    if (!isAtRest || server.isInTransaction || this.#isTelling) return this.#clean(server, isAtRest)
-    if (this.#doubtful.size > 0) this.#cleanBehind(server, tell)
+    if (!isAtRest || server.isInTransaction || this.#isExplicit) return this.#clean(server, isAtRest)
+    if (this.#doubtful.size > 0) this.#cleanBehind(server, report)
     else if (this.#isUsed && this.#reach.isDue) this.#wait(this.#reach.learn(server))
     this.#isUsed = false
     return null
   }
 
-  #cleanBehind(server: ServerConnection, tell: TellFound): void {
-    const sweeping = this.#sweep(server)
+  #cleanBehind(server: ServerConnection, report: ReportFound): void {
+    const resetting = this.#reset(server)
     const learning = this.#reach.learn(server)
-    const swept = sweeping.then(
+    const result = resetting.then(
       ({ found, isForgotten }) => {
-        // Whoever has it now may have prepared something, so the driver is brought up to date when it comes back.
+        // The current borrower may have prepared statements, so the driver's list is corrected at its check-in.
         if (isForgotten) this.#isForgotten = true
         const all = isForgotten ? [...found, DEALLOCATED] : found
-        if (all.length > 0) tell(all)
+        if (all.length > 0) report(all)
       },
-      // Nobody must use it then, whoever has it by now.
+      // A session that could not be cleaned must not be used, even if another borrower already has it.
       () => server.destroy(),
     )
-    this.#wait(swept.then(() => learning))
+    this.#wait(result.then(() => learning))
   }
 
   #wait(work: Promise<void>): void {
@@ -110,7 +112,8 @@ export class SessionState {
     if (!wasAtRest && !server.comeToRest()) {
       if (server.inFlight > 0) found.push(inFlightInWords(server.inFlight))
       else if (!server.client.pipeline) found.push('a cursor that was not closed')
-      // An error is told before its statement is over. Answers come in order: behind this one nothing else is under way, and the transaction status is the last word.
+      // An error arrives before its statement is over. Answers come in order, so after the answer to this one nothing
+      // else is running, and the transaction status is final.
       await server.query('')
       server.comeToRest()
     }
@@ -118,17 +121,20 @@ export class SessionState {
     this.#isUsed = false
     if (found.length === 0 && this.#doubtful.size === 0) return found
     const isCertain = this.#hasDeallocated
-    const sweeping = this.#sweep(server)
+    const resetting = this.#reset(server)
     this.#wait(this.#reach.learn(server))
-    const swept = await sweeping
-    found.push(...swept.found)
-    if (!isCertain && !swept.isForgotten) return found
+    const result = await resetting
+    found.push(...result.found)
+    if (!isCertain && !result.isForgotten) return found
     found.push(DEALLOCATED)
     await this.#remind(server)
     return found
   }
 
-  /** The driver believes that its own statements are still there. Now none is, and it knows. */
+  /**
+   * Makes the driver and the server agree: the driver believes that its statements still exist. Now neither side has
+   * any.
+   */
   async #remind(server: ServerConnection): Promise<void> {
     this.#isForgotten = false
     server.forgetStatements()
@@ -139,26 +145,26 @@ export class SessionState {
     }
   }
 
-  /** All of it is sent before this returns. */
-  async #sweep(server: ServerConnection): Promise<ResetResult> {
+  /** Sends everything before it returns. */
+  async #reset(server: ServerConnection): Promise<ResetResult> {
     const texts = [...this.#doubtful]
     const worthALook = texts.filter((text) => this.#reach.isWorthALook(text))
-    const looks = this.#isTelling || worthALook.length > 0
+    const looks = this.#isExplicit || worthALook.length > 0
     const custom = [...this.#custom].slice(0, MOST_CUSTOM)
-    const isOnce = !this.#isTelling || this.#hasDeallocated
-    const sweeping = reset(server, { looks, custom, isOnce })
+    const isOnce = !this.#isExplicit || this.#hasDeallocated
+    const resetting = reset(server, { looks, custom, isOnce })
     if (this.#hasDefined) this.#reach.doubt()
     this.#losses = this.#reach.losses
     this.#forget()
-    const swept = await sweeping
-    if (looks) for (const text of texts) text.hasLeft = swept.found.length > 0
-    return swept
+    const result = await resetting
+    if (looks) for (const text of texts) text.hasLeft = result.found.length > 0
+    return result
   }
 
   #forget(): void {
     this.#doubtful.clear()
     this.#custom.clear()
-    this.#isTelling = this.#hasDeallocated = this.#hasDefined = false
+    this.#isExplicit = this.#hasDeallocated = this.#hasDefined = false
   }
 }
 

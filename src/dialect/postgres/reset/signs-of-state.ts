@@ -1,17 +1,21 @@
-/** What a text says that may leave something on its session, where it is not known to leave nothing. */
+/** What a text shows about the state that it may leave, for texts that are not known to leave nothing. */
 export interface Signs {
-  /** It says so itself: then the connection is lent again when it is known to be clean. */
-  readonly isTelling: boolean
-  /** Takes away what the driver has prepared. */
+  /**
+   * The text itself says that it leaves something. Then the connection is checked out again only when it is known to be
+   * clean.
+   */
+  readonly isExplicit: boolean
+  /** The statement drops the driver's prepared statements. */
   readonly deallocates: boolean
-  /** Makes or changes what names stand for. */
+  /** The statement creates or changes objects that names may stand for. */
   readonly defines: boolean
-  /** What may be a setting with a dot in it. */
+  /** Names in the text that may be settings with a dot. */
   readonly custom: readonly string[]
 }
 
-const TELLING: readonly RegExp[] = [
-  // SET begins a statement, or it is that of an UPDATE. What is set for a transaction ends with it.
+const EXPLICIT: readonly RegExp[] = [
+  // Matches SET at the start of a statement, not the SET of an UPDATE. SET LOCAL and the like end with their
+  // transaction.
   /(?:^(?:\s*--[^\n]*\n)*|;|\*\/)\s*set\s+(?!local\b|transaction\b|constraints\b)/i,
   /\bset_config\b/i,
   /advisory_(?!xact_)/i,
@@ -29,20 +33,20 @@ const CUSTOM = /(?<![\w.$])[a-z_][\w$]*(?:\.[a-z_][\w$]*)+(?![\w.$])/gi
 
 const WHOLLY_CUSTOM = /^[a-z_][\w$]*(?:\.[a-z_][\w$]*)+$/i
 
-/** So many of one text. */
+/** The maximum number of names from one text. */
 const MOST_CUSTOM = 50
 
 export function signsIn(text: string): Signs {
   const deallocates = DEALLOCATES.test(text)
   return {
-    isTelling: deallocates || TELLING.some((pattern) => pattern.test(text)),
+    isExplicit: deallocates || EXPLICIT.some((pattern) => pattern.test(text)),
     deallocates,
     defines: DEFINES.test(text),
     custom: [...new Set(text.match(CUSTOM))].slice(0, MOST_CUSTOM),
   }
 }
 
-/** Of the values beside a text those that may be names of settings. */
+/** The values of a statement that may be names of settings. */
 export function settingsAmong(values: readonly unknown[]): string[] {
   return values
     .filter((value): value is string => typeof value === 'string' && WHOLLY_CUSTOM.test(value))

@@ -7,11 +7,11 @@ import type { OwnValue } from '../connection/own-query.js'
 /** How the locks of a namespace are kept. */
 export type Backend = 'advisory' | 'table'
 
-/** Who wants to keep the locks of a namespace in which way. */
+/** The request of a pool to keep the locks of a namespace with a backend. */
 export interface BackendClaim {
   readonly namespace: string
   readonly backend: Backend
-  /** For people. */
+  /** Names the pool for people. */
   readonly by: string
 }
 
@@ -21,23 +21,26 @@ interface BackendRow {
   readonly since: string
 }
 
-/** Sends one statement, and answers its rows. */
+/** Sends one statement and returns its rows. */
 export type Ask = (text: string, values: OwnValue[]) => Promise<readonly object[]>
 
 /**
- * Writes down how the locks of a namespace are kept, unless that is written down.
+ * Records how the locks of a namespace are kept, if there is no record yet.
  *
- * @throws {BackendMismatchError} they are kept in another way
+ * @throws {BackendMismatchError} the locks of the namespace are kept with another backend
  */
 export async function claimBackend(ask: Ask, claim: BackendClaim): Promise<void> {
   const row = (await read(ask, claim)) ?? (await write(ask, claim))
   if (row !== undefined && row.backend !== claim.backend) throw mismatch(row, claim)
 }
 
-/** Locked by a statement of somebody, as DDL is; the table or the schema is gone, or the right to use it; read-only. */
+/**
+ * The table is locked by another statement, such as DDL; or it is missing, or this role may not use it; or the
+ * transaction is read-only.
+ */
 const FAULTS: ReadonlySet<string> = new Set(['55P03', '42P01', '3F000', 'XX000', '42501', '25006'])
 
-/** Whether `claimBackend` rejected because of the place where it is written down. Locks do not need that. */
+/** Whether `claimBackend` rejected because it could not use its table. Locks do not depend on that table. */
 export function isPlaceGone(error: unknown): boolean {
   return FAULTS.has(sqlState(error) ?? '')
 }
@@ -63,6 +66,6 @@ function mismatch(row: BackendRow, { namespace, backend }: BackendClaim): Backen
   return new BackendMismatchError(
     `this pool has backend "${backend}", and the locks of ${where} are kept with backend "${row.backend}", by ${row.used_by} since ` +
       `${row.since}: the two do not exclude each other. Use the same for all pools, or another "namespace"; ` +
-      `"lockpool migrate-backend --to ${backend}" changes it when nobody holds anything`,
+      `"lockpool migrate-backend --to ${backend}" changes it while no lock is held`,
   )
 }

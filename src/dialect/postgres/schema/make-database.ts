@@ -4,14 +4,14 @@ import { createDatabase, FIND_DATABASE } from './database-sql.js'
 
 const ALREADY_THERE = '42P04'
 
-/** Creates a database, unless it is there. Answers whether it was created. */
+/** Creates a database unless it exists. Returns whether it was created. */
 export async function makeDatabase(connection: ServerConnection, name: string): Promise<boolean> {
   if ((await connection.query(FIND_DATABASE, [name])).rows.length > 0) return false
   try {
     await connection.query(createDatabase(name))
     return true
   } catch (error) {
-    // Another process was quicker.
+    // Another process has created it in the meantime.
     if (sqlState(error) !== ALREADY_THERE) throw error
     return false
   }

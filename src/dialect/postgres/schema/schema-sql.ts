@@ -3,15 +3,15 @@ import { SCHEMA_CLASS } from '../keys/key.js'
 import { backendGrantTo, CREATE_BACKEND } from './backend-sql.js'
 import { CREATE_SECRET, FILL_SECRET, HIDE_SECRET, secretGrantTo } from '../notify/secret-sql.js'
 
-/** The objects in schema `lockpool`: how they are made, brought up to date, granted, found and dropped. */
+/** The objects in schema `lockpool`: how they are created, updated, granted, found and dropped. */
 
-/** How many objects FIND_OBJECTS finds when all are there that pools make. */
+/** The number of objects that FIND_OBJECTS finds when all objects that pools create exist. */
 export const OBJECT_COUNT = 7
 
 /**
- * Processes that start at once must not collide, which IF NOT EXISTS does not see to: the one that comes first holds this
- * lock until its transaction ends, and the others look again so often, 50 ms apart. Then they go on all the same: anybody
- * may hold the lock, and the worst of it is a collision.
+ * Keeps processes that start at the same time from colliding, which IF NOT EXISTS does not do. The first process holds
+ * this lock until its transaction ends. The others try again up to `attempts` times, 50 ms apart, and then continue
+ * without the lock: any user can hold it, and the worst result is a collision.
  */
 export function queueUp(attempts: number): string {
   return `
@@ -23,25 +23,27 @@ WHERE CASE
 LIMIT 1`
 }
 
-/** Around the statements of a script that somebody else runs. */
+/** Around the statements of a script that an operator runs. */
 export const BEGIN_SCRIPT = `BEGIN`
 export const COMMIT_SCRIPT = `COMMIT`
 
 export const CREATE_SCHEMA = `CREATE SCHEMA IF NOT EXISTS lockpool`
 
-/** CACHE 1: with more, each session would draw from a stock of its own, out of order (measured: 1, 11, 2). */
+/** CACHE 1, because with more each session would draw from its own cache, out of order (measured: 1, 11, 2). */
 const CREATE_FENCE: string = `
 CREATE SEQUENCE IF NOT EXISTS lockpool.fence AS bigint
   INCREMENT ${TOKEN_STEP} MINVALUE ${TOKEN_STEP} START ${TOKEN_STEP} NO CYCLE CACHE 1`
 
 /**
- * One row. Which server that was that wrote it last: `name` is its timeline, `system` its system identifier, `started` the
- * moment its postmaster did. `since` is when that changed, for versions that go by the clock.
+ * A table of one row that describes the server that wrote it last: `name` is its timeline, `system` its system
+ * identifier, `started` the start of its postmaster. `since` is when that changed, for versions of lockpool that use
+ * the clock.
  *
- * - `floor`             no token above it is handed out before it says so; what was drawn since is above it
- * - `strict_lease_ms`   no lease of a strict pool is longer; null until the first comes
- * - `longest_lease_ms`  what strict pools wait after a change of the server: no lease can be longer that it may not know of
- * - `settling_ms`       the same, while nobody has waited it out since the last change
+ * - `floor`: no token above it is handed out until it is raised; every token drawn since then is above it
+ * - `strict_lease_ms`: the maximum lease of strict pools; null until there is one
+ * - `longest_lease_ms`: what strict pools wait after a change of the server. No lease that this server may not know of
+ *   can be longer
+ * - `settling_ms`: the same wait, as long as no pool has waited it out since the last change; then 0
  */
 const CREATE_TIMELINE = `
 CREATE TABLE IF NOT EXISTS lockpool.timeline (
@@ -56,7 +58,7 @@ CREATE TABLE IF NOT EXISTS lockpool.timeline (
   settling_ms integer NOT NULL DEFAULT 0
 )`
 
-/** One that an older version has made. */
+/** For a table that an older version of lockpool has created. */
 export const UPGRADE_TIMELINE = `
 ALTER TABLE lockpool.timeline
   ADD COLUMN IF NOT EXISTS system pg_catalog.text,
@@ -66,15 +68,16 @@ ALTER TABLE lockpool.timeline
   ADD COLUMN IF NOT EXISTS settling_ms integer NOT NULL DEFAULT 0`
 
 /**
- * A row for the run of the server in which the sequence was last moved to where it belongs. Not written ahead: PostgreSQL
- * empties it whenever it recovers, from a crash or as a replica, so while the row is there nothing was forgotten.
+ * One row for the run of the server in which the sequence was last moved to its place. The table is unlogged:
+ * PostgreSQL empties it whenever it recovers, after a crash or as a replica. So while the row exists, nothing was
+ * forgotten.
  */
 const CREATE_RUN = `
 CREATE UNLOGGED TABLE IF NOT EXISTS lockpool.run (
   run pg_catalog.text PRIMARY KEY
 )`
 
-/** What `lock.guard` has seen: per resource, the greatest token of a writer, and of a reader. */
+/** The tokens that `lock.guard` has seen: for each resource, the largest of a writer and the largest of a reader. */
 const CREATE_GUARD = `
 CREATE TABLE IF NOT EXISTS lockpool.guard (
   resource pg_catalog.text PRIMARY KEY,
@@ -83,8 +86,8 @@ CREATE TABLE IF NOT EXISTS lockpool.guard (
 )`
 
 /**
- * The marks of strict pools. A row is there exactly while a key is held, or after a hold has ended uncleanly. `holder` is
- * empty for the one who holds it exclusively, and names the session of a reader.
+ * The hold records of strict pools. A row exists while a key is held, or after a hold has ended uncleanly. `holder` is
+ * empty for an exclusive holder, and names the session of a reader.
  */
 const CREATE_HOLD = `
 CREATE TABLE IF NOT EXISTS lockpool.hold (
@@ -95,7 +98,10 @@ CREATE TABLE IF NOT EXISTS lockpool.hold (
   PRIMARY KEY (key, holder)
 )`
 
-/** Who leads, by campaign. `session` is the process id of the lock session: what it wrote counts while it holds the key. */
+/**
+ * The leaders of campaigns. `session` is the pid of the lock session. A row counts only while that session holds the
+ * key.
+ */
 const CREATE_LEADER = `
 CREATE TABLE IF NOT EXISTS lockpool.leader (
   key pg_catalog.text PRIMARY KEY,
@@ -105,7 +111,7 @@ CREATE TABLE IF NOT EXISTS lockpool.leader (
   since timestamp with time zone NOT NULL
 )`
 
-/** All but the schema itself, which a role may have without being allowed to make one. */
+/** All objects except the schema itself: a role may have the schema without the right to create one. */
 export const CREATE_OBJECTS: readonly string[] = [
   CREATE_FENCE,
   CREATE_TIMELINE,
@@ -120,8 +126,8 @@ export const CREATE_OBJECTS: readonly string[] = [
 ]
 
 /**
- * What keys are called, for people who look at locks. Nothing depends on it, so it is not written ahead, and empty after a
- * crash. `shapes` is there for semaphores: where the keys begin by which they name their numbers of permits.
+ * The names of keys, for people who look at locks. No promise depends on it, so the table is unlogged and empty after a
+ * crash. `shapes` is set for semaphores only: the number just before its shapes.
  */
 export const CREATE_KEY_NAMES = `
 CREATE UNLOGGED TABLE IF NOT EXISTS lockpool.key_name (
@@ -134,7 +140,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS lockpool.key_name (
 
 export const DROP_SCHEMA = `DROP SCHEMA IF EXISTS lockpool CASCADE`
 
-/** What a role needs that did not create the objects. */
+/** The grants for a role that did not create the objects. */
 export function grantsTo(role: string): readonly string[] {
   const name = quoteIdentifier(role)
   return [
@@ -152,8 +158,8 @@ export function keyNameGrantsTo(role: string): string {
 }
 
 /**
- * No row if there is no schema, and at least one without a name if there is. `is_right` is false for what somebody has
- * changed so that it does not do what it is for, and for a timeline of an older version.
+ * Returns no row if there is no schema, and at least one row, without a name, if there is one. `is_right` is false for
+ * an object that was altered so that it no longer works, and for a timeline table of an older version.
  */
 export const FIND_OBJECTS: string = `
 SELECT
@@ -193,7 +199,9 @@ LEFT JOIN pg_catalog.pg_class AS class
 LEFT JOIN pg_catalog.pg_sequence AS sequence ON sequence.seqrelid OPERATOR(pg_catalog.=) class.oid
 WHERE namespace.nspname OPERATOR(pg_catalog.=) 'lockpool'`
 
-/** Whether this role may make what is missing. Asked first, because a refusal would stand in the server's log. */
+/**
+ * Whether this role may create what is missing. This is asked first, because a refusal would be logged by the server.
+ */
 export const MAY_CREATE = `
 SELECT coalesce(
   (

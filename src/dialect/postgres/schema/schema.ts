@@ -16,44 +16,47 @@ import {
 import type { ServerConnection } from '../connection/server-connection.js'
 import { within, type ServerIdentity } from '../timeline/timeline-sql.js'
 
-/** What of schema `lockpool` a lock session can use. */
+/** The parts of schema `lockpool` that a lock session can use. */
 export interface SchemaFacts {
-  /** The sequence that tokens are drawn from, or null. */
+  /** The oid of the sequence of tokens, or null. */
   readonly fence: string | null
   readonly noFencing: string | null
-  /** What has been drawn from it by now, at least. */
+  /** A lower bound of the last token that was drawn. */
   readonly last: string
   readonly shortfall: string | null
-  /** Whether the names of keys may be written down. */
+  /** Whether this role may write the names of keys. */
   readonly keepsNames: boolean
-  /** Whether there is a place to say since when locks are held. */
+  /** Whether this role may write reports of its lock sessions. */
   readonly keepsReports: boolean
-  /** Whether there is a place where others ask holders to release locks. */
+  /** Whether other programs can ask holders here to release locks. */
   readonly hearsRequests: boolean
-  /** Whether it can be written down how the locks of a namespace are kept. */
+  /** Whether this role may record the backend of a namespace. */
   readonly keepsBackend: boolean
-  /** No lease of a strict pool may be longer. */
+  /** The maximum lease of strict pools. */
   readonly strictLeaseMs: number
   /** See `attachDelayMs` of LockLink. */
   readonly attachDelayMs: number
-  /** When this server started, by its own name for it. */
+  /** When this server started, in the server's own text. */
   readonly started: string | null
-  /** Which server this is; null if it was not asked. */
+  /** Which server this is. Null if the server was not asked. */
   readonly identity: ServerIdentity | null
 }
 
-/** How long a look at the schema may wait for others, and for whom it may make what is missing. */
+/** How long a check of the schema may wait for other sessions. */
 export interface Patience {
-  /** For a lock on one of our objects, in milliseconds. */
+  /** How long to wait for a lock on one of our objects, in milliseconds. */
   readonly lockMs: number
-  /** For those who make the schema at the same time: looks, 50 ms apart. 0: nothing is made. */
+  /**
+   * How many times to try for the creation lock while other processes create the schema, 50 ms apart. 0 means that
+   * nothing is created.
+   */
   readonly looks: number
 }
 
-/** Nothing is held yet. Many may come at the same time, after a restart of the server, and do the same. */
+/** The session holds no locks yet. After a restart of the server, many sessions may do this at the same time. */
 export const AT_FIRST: Patience = { lockMs: 1000, looks: 20 }
 
-/** Whatever else the session is asked waits meanwhile. */
+/** The session holds locks, and its other statements wait until this is finished. */
 export const IN_PASSING: Patience = { lockMs: 50, looks: 2 }
 
 export const LOOK_ONLY: Patience = { ...IN_PASSING, looks: 0 }
@@ -74,21 +77,21 @@ interface FoundObject {
   readonly name: ObjectName | null
   readonly oid: string
   readonly is_usable: boolean
-  /** The sequence may be moved; of tables, they may be altered. */
+  /** Whether this role may move the sequence, or alter the table. */
   readonly is_movable: boolean
   readonly is_right: boolean
 }
 
 type Objects = Readonly<Partial<Record<ObjectName, FoundObject>>>
 
-/** Sent with other statements of an attach, so that it costs no round trip of its own. */
+/** Sent together with other statements during an attach, so it costs no additional round trip. */
 export async function findObjects(server: ServerConnection): Promise<FoundObject[]> {
   return (await server.query<FoundObject>(FIND_OBJECTS)).rows
 }
 
 /**
- * Makes what is missing, if the role may. What can't be had is said where it is needed: at once for strict mode, by
- * `lock.token` for tokens; locks alone need none of it.
+ * Creates what is missing, if this role may do so. Strict mode fails at once if an object can't be used. Missing tokens
+ * are reported by `lock.token`. Locks need none of these objects.
  *
  * @throws {StrictUnavailableError}
  */
@@ -135,7 +138,7 @@ function cantBeStrict(problem: string | Error): StrictUnavailableError {
   return strictFailure(problem, 'lockpool.timeline')
 }
 
-/** For a statement of strict mode that failed at the server. */
+/** The error for a statement of strict mode that failed at the server. */
 export function strictFailure(error: Error, object: string): StrictUnavailableError {
   const cause = 'cause' in error && error.cause instanceof Error ? error.cause : error
   return new StrictUnavailableError(`strict mode is not possible: ${inWords(cause, object)}`, {
@@ -159,7 +162,7 @@ async function follow(
       problem: null,
       noTokens: null,
       last: '0',
-      shortfall: 'the timeline can not be stored: after a crash or a fail-over tokens may fall back',
+      shortfall: 'the timeline cannot be stored: after a crash or a failover tokens may fall back',
       strictLeaseMs: Infinity,
       attachDelayMs: 0,
       started: null,
@@ -176,7 +179,7 @@ const RIGHT = {
   timeline: 'not UNLOGGED',
 } as const
 
-/** Null if the object can be used. */
+/** Why an object can't be used, or null if it can. */
 function problemOf(
   kind: 'table' | 'sequence',
   name: 'fence' | 'timeline' | 'hold',
@@ -189,13 +192,14 @@ function problemOf(
     const why = refusal === null ? '' : `, and it can't be created: ${refusal}`
     return `there is no ${kind} lockpool.${name}${why} ("lockpool install" makes it)`
   }
-  if (!object.is_right && name !== 'timeline') return `${title} is not as lockpool makes it (${RIGHT[name]})`
+  if (!object.is_right && name !== 'timeline')
+    return `${title} is not as lockpool creates it (${RIGHT[name]})`
   return object.is_usable
     ? null
     : `this role may not use ${title} ("lockpool install --role ROLE" grants what is needed)`
 }
 
-/** For those who use nothing else of the schema, and make nothing. */
+/** For pools that use no other object of the schema and create none. */
 export function keepsBackend(found: readonly FoundObject[]): boolean {
   return found.some(({ name, is_usable }) => name === 'backend' && is_usable)
 }
@@ -206,22 +210,22 @@ async function makeMissing(
   { lockMs, looks }: Patience,
 ): Promise<{ objects: Objects; refusal: string | null }> {
   const objects = byName(found)
-  // What people are to see is kept where somebody has decided so, and not because a pool came by.
+  // Objects for people are created by an operator's decision (`lockpool install`), not by a pool.
   const { key_name: _, report: __, release_request: ___, timeline, ...others } = objects
   const isComplete = timeline !== undefined && Object.keys(others).length === OBJECT_COUNT - 1
   const isOld = timeline?.is_right === false && timeline.is_movable
   if ((isComplete && !isOld) || looks === 0) return { objects, refusal: null }
   const { rows } = await server.query<{ may_create: boolean }>(MAY_CREATE)
   if (rows[0]?.may_create !== true) return { objects, refusal: 'permission denied for this role' }
-  // A role that may not make schemas may still have been given one.
+  // A role without the right to create schemas may still have been given this one.
   const statements = found.length === 0 ? [CREATE_SCHEMA, ...CREATE_OBJECTS] : [...CREATE_OBJECTS]
   if (isOld) statements.push(UPGRADE_TIMELINE)
   let refusal: string | null = null
   try {
-    // One message, and so one transaction: all of it or nothing.
+    // One message is one transaction: all objects are created, or none.
     await server.query(within(lockMs, queueUp(looks), ...statements))
   } catch (error) {
-    // Another process may have been quicker. What is there now counts.
+    // Another process may have been faster. The objects that exist now count.
     refusal = explain(error).message
   }
   return { objects: byName(await findObjects(server)), refusal }

@@ -1,9 +1,13 @@
-/** How long a session may wait before the server looks why, in milliseconds: then it may log it. */
+/**
+ * How long a session may wait for a lock before the server checks for a deadlock, in milliseconds. At that moment the
+ * server may also log the wait.
+ */
 const QUIET_WAIT_MS = `pg_catalog.date_part('epoch', pg_catalog.current_setting('deadlock_timeout')::interval)
     OPERATOR(pg_catalog.*) 1000`
 
 /**
- * The first word to a server. The setting ends with the statement: a pooler may be about to give this session to strangers.
+ * The first statement to a server. SET LOCAL ends with the statement, because a pooler may give this session to another
+ * client next.
  */
 export const FACTS: string = `
 SET LOCAL statement_timeout = 0;
@@ -23,8 +27,8 @@ SELECT
       OPERATOR(pg_catalog.+) pg_catalog.current_setting('max_prepared_transactions')::int) AS capacity`
 
 /**
- * The name by which a lock session is told from another that has got the very same server session: the first one's stays.
- * It ends with RESET ALL, as all that is set.
+ * Stores an id in the server session. If another connection has already stored one in the same session, that id stays
+ * and is returned, so the collision shows. RESET ALL removes the id.
  */
 export const CLAIM_SESSION = `
 SELECT

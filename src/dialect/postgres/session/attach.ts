@@ -9,17 +9,17 @@ import type { ServerConnection } from '../connection/server-connection.js'
 import { ONE_SESSION } from '../connection/shared-session.js'
 import { untilNotCanceled } from '../connection/until-not-canceled.js'
 
-/** What has to be known of the server before locks are taken in it. */
+/** The facts about the server that a lock session needs. */
 export interface ServerFacts extends Equipment {
-  /** The server process that answers: not what the connection was told at its start, if a pooler told it. */
+  /** The pid of the backend that answers. A pooler may have announced another one at login. */
   readonly pid: number
   readonly capacity: number
   readonly capacityPerSession: number
-  /** How long a session may wait for a lock without a line in the server's log. */
+  /** How long a session may wait for a lock before the server may log it. */
   readonly quietWaitMs: number
 }
 
-/** idle_session_timeout, without which nothing frees the locks of a process that hangs, came with PostgreSQL 14. */
+/** PostgreSQL 14 introduced idle_session_timeout. Without it, nothing frees the locks of a process that hangs. */
 const OLDEST_VERSION = 140_000
 
 interface FactsRow {
@@ -31,17 +31,17 @@ interface FactsRow {
   readonly quiet_wait_ms: number
   readonly capacity: number
   readonly capacity_per_session: number
-  /** Statements of ours that the server session knows. */
+  /** How many of our prepared statements the server session has. */
   readonly prepared: number
 }
 
-/** PostgreSQL in WebAssembly, PGlite for one, is one process with one session. */
+/** PostgreSQL in WebAssembly, such as PGlite, is a single process with a single session. */
 const ONE_PROCESS = /pglite|wasm|emscripten/i
 
 /**
- * Makes sure that locks taken on this connection are worth something: the right kind of server, one session of it for all
- * statements, and the settings in force that the lease depends on. Two round trips; more only behind a pooler, and where
- * there is no fence yet.
+ * Ensures that locks on this connection really exclude others: the server must be suitable, one server session must run
+ * all statements of the connection, and the settings that the lease depends on must be in force. Takes two round trips.
+ * It takes more behind a pooler, and before the sequence exists.
  */
 export async function attach(
   server: ServerConnection,
@@ -52,14 +52,15 @@ export async function attach(
   const first = await untilNotCanceled(() => firstLook(server))
   const { pid, is_standby, capacity, capacity_per_session: capacityPerSession } = first
   checkProduct(first)
-  // As few as it has prepared itself: all others are those of another connection.
+  // More prepared statements than this connection has sent come from another connection in the same session.
   if (pid === server.processID && first.prepared > server.preparedCount)
     throw new PoolerDetectedError(ONE_SESSION)
-  // A pooler answers with its own key data (0 of 120 direct connections differed, 350 of 350 through PgBouncer).
+  // A pooler announces its own pid and key (0 of 120 direct connections differed, 350 of 350 through PgBouncer).
   if (pid !== server.processID) await testPooler(server, pid, settings.sender, another)
   if (is_standby) {
-    // Worth another try: a fail-over makes it the primary, or leads the same name to another server.
-    const message = 'this server is a read-only standby, where locks exclude nobody on the primary'
+    // Another attempt may succeed: a failover may make this server the primary, or lead the same name to another
+    // server.
+    const message = 'this server is a read-only standby, where locks do not exclude holders on the primary'
     throw new ConnectionError(message, { retryAfterMs: SOON_MS })
   }
   const inForce = untilNotCanceled(() => takePossession(server, settings.leaseMs))
@@ -67,7 +68,7 @@ export async function attach(
   return { pid, capacity, capacityPerSession, quietWaitMs, ...(await equip(server, settings, inForce)) }
 }
 
-/** Two statements in one message, because the first makes sure that the second has the time it takes. */
+/** One message with two statements: the first one lifts the statement timeout for the second. */
 async function firstLook(server: ServerConnection): Promise<FactsRow> {
   return (await server.query<FactsRow>(FACTS)).rows[0]!
 }
@@ -83,18 +84,21 @@ function checkProduct({ version, version_text, product }: FactsRow): void {
   )
 }
 
-/** The server answers one statement after the other, so of two connections with one session it tells one of them. */
+/**
+ * Two connections with one server session both run this. The server handles the statements one after the other, so one
+ * of the two gets the id of the other.
+ */
 async function takePossession(server: ServerConnection, leaseMs: number): Promise<void> {
   const inForce = putInForce(server, lockSessionSettings(leaseMs))
-  // Behind the settings, so that it has the time it takes.
+  // Sent after the settings, because they lift the statement timeout.
   const claim = server.query<{ session: string }>(CLAIM_SESSION, [server.id])
   const [, { rows }] = await Promise.all([inForce, claim])
   if (rows[0]!.session !== server.id) throw new PoolerDetectedError(ONE_SESSION)
 }
 
 /**
- * Something stands in between that is not the server: harmless if each connection keeps a server session of its own, as
- * with session pooling, and else the end of all exclusion. Only a test tells.
+ * A pooler is between this process and the server. That is harmless if each connection keeps its own server session, as
+ * with session pooling. Otherwise locks exclude no one. Only a test can tell the two apart.
  */
 async function testPooler(
   server: ServerConnection,
@@ -108,7 +112,7 @@ async function testPooler(
         'two connections at once: set "max" to 2 at least, or connect lockpool to the server itself, or use backend: \'table\'',
     )
   }
-  // Thrown inside, so that neither connection is used again.
+  // The error is thrown inside the callback, so that neither connection is used again.
   await another(async (second) => {
     const flaw = await findFlaw(server, second, pid, sender).catch(refusal)
     if (flaw === null) return
@@ -120,7 +124,7 @@ async function testPooler(
   })
 }
 
-/** Statement pooling refuses transactions with this, and ends the connection. */
+/** Statement pooling refuses transactions with this code and closes the connection. */
 function refusal(error: unknown): string {
   if (sqlState(error) === '08P01') return explain(error).message
   throw error

@@ -6,17 +6,17 @@ import { identityOf } from '../timeline/timeline.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { untilNotCanceled } from '../connection/until-not-canceled.js'
 
-/** What a lock session has besides locks. */
+/** What a lock session has in addition to locks. */
 export interface Equipment extends SchemaFacts {
   /** The lease in force. */
   readonly leaseMs: number
-  /** In strict mode. */
+  /** The hold records, in strict mode. */
   readonly marks: PostgresHoldRecords | null
 }
 
 /**
- * Gives a session what schema `lockpool` has for it. `inForce` resolves when its settings are, for the lease that was asked
- * for; in strict mode the database may have decided on a shorter one, which is put in force then.
+ * Finds or creates what a session needs in schema `lockpool`. `inForce` resolves when the settings for the configured
+ * lease are in force. In strict mode the database may have a shorter maximum lease; then this sets the shorter one.
  */
 export async function equip(
   server: ServerConnection,
@@ -25,12 +25,12 @@ export async function equip(
 ): Promise<Equipment> {
   const { strict, leaseMs } = settings
   if (settings.fencing === 'off' && !strict) {
-    // At once, to cost no round trip of its own.
+    // Both questions are sent at once, so this costs no additional round trip.
     const found = untilNotCanceled(() => findObjects(server))
     const [identity, objects] = await Promise.all([identityOf(server), found, inForce])
     return { ...NOTHING, keepsBackend: keepsBackend(objects), leaseMs, identity }
   }
-  // Behind the settings on the wire, so already with them.
+  // These statements are sent after the settings, so the settings already apply to them.
   const [found] = await Promise.all([untilNotCanceled(() => findObjects(server)), inForce])
   const naming = strict ? PostgresHoldRecords.nameSession(server) : null
   const [schema, session] = await Promise.all([useSchema(server, found, settings, AT_FIRST), naming])

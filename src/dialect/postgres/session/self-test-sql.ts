@@ -1,6 +1,6 @@
 import { TEST_CLASS } from '../keys/key.js'
 
-/** The steps of the test of two connections. Each says where it was carried out. */
+/** The steps of the test of two connections. Each step returns the pid of the backend that ran it. */
 export const TEST_BEGIN = `BEGIN`
 
 export const TEST_LOOK = `SELECT pg_catalog.pg_backend_pid() AS pid, $1::int IS NOT NULL AS said`

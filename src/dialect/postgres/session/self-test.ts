@@ -3,20 +3,21 @@ import { ROLLBACK } from '../reset/session-state-sql.js'
 import { TEST_BEGIN, TEST_COMMIT, TEST_LOOK, TEST_TRY, TEST_UNLOCK } from './self-test-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** How often all steps are gone through: strangers who use the same pooler can hide what it does once, not five times. */
+/** The number of rounds. Other clients of the same pooler can hide the flaw in one round, but hardly in five. */
 const ROUNDS = 5
 
 interface Step {
   readonly who: 'a' | 'b'
   readonly text: string
-  /** What a true lock server answers; nothing is looked at where it is left out. */
+  /** The answer of a correct lock server. Without this property, the answer is not checked. */
   readonly says?: boolean
 }
 
 /**
- * Two connections exclude each other, and each keeps its server session, while the other has a transaction open: that is
- * when a pooler that lends sessions per transaction has to lend another one. On a quiet one the first look of `b` ends it,
- * before anything is locked: it gets the session that `a` has just had.
+ * Tests that two connections exclude each other, and that each keeps its server session while the other has a
+ * transaction open. A pooler that assigns sessions per transaction must then use another session. If the pooler has no
+ * other clients, the first TEST_LOOK of `b` already reveals it, before anything is locked: `b` gets the session that
+ * `a` has just used.
  */
 const ROUND: readonly Step[] = [
   { who: 'b', text: TEST_BEGIN },
@@ -39,9 +40,9 @@ interface Answer {
 }
 
 /**
- * What keeps two connections from being two lock sessions, in words, or null: they have passed. It also finds servers
- * that only pretend to lock, and statements that are routed to more than one server. `pid` is the server process that `a`
- * has been found on; `salt` makes the keys our own.
+ * Returns why two connections can't be two lock sessions, in words, or null if they have passed the test. It also
+ * detects servers that only pretend to lock, and statements that are routed to several servers. `pid` is the backend
+ * that `a` was found on. `salt` makes the keys of the test unique.
  */
 export async function findFlaw(
   a: ServerConnection,
@@ -80,17 +81,17 @@ async function take(
   if (pids[who] !== pid) return 'the statements of one connection reached different server sessions'
   if (said === says) return null
   return says
-    ? 'a lock could not be taken, or not be given back, where it should have been'
-    : 'two connections were told yes for one lock'
+    ? 'a lock could not be acquired or released although it should have been possible'
+    : 'two connections both got the same lock'
 }
 
-/** As far as it goes: a pooler may have left what was locked with a session that is out of reach. */
+/** Releases what can be released. A pooler may have left locks in a session that is now out of reach. */
 async function cleanUp(client: ServerConnection, key: number): Promise<void> {
   try {
     await client.query(TEST_UNLOCK, [key])
     await client.query(TEST_UNLOCK, [key])
     await client.query(ROLLBACK)
   } catch {
-    // It is not used any more, and will be closed.
+    // The connection is not used any more, and the pool closes it.
   }
 }

@@ -1,11 +1,11 @@
-/** How the settings of a session of ours are put in force, read back, and taken off again. */
+/** How the settings of our sessions are set, read back and reset. */
 
-/** First in its round trip, because a role's default may be too short for any of the others. */
+/** The first statement of its round trip, because the role's default timeout may be too short for any of the others. */
 export const NO_STATEMENT_TIMEOUT = `SET statement_timeout = 0`
 
 /**
- * `$1` and `$2` are names and values. What this server does not know is left out: transaction_timeout came with 17. What `$3`
- * names, and every switch of the planner, goes back to what PostgreSQL comes with, if somebody has changed it.
+ * Sets the settings `$1` to the values `$2`, except those that this server does not have: transaction_timeout is new in
+ * version 17. The settings in `$3`, and all switches of the planner, get PostgreSQL's built-in values if they differ.
  */
 export const SET_SETTINGS = `
 SELECT pg_catalog.set_config(known.name, coalesce(wanted.value, known.boot_val), false)
@@ -17,8 +17,9 @@ WHERE wanted.name IS NOT NULL
     AND (pg_catalog.starts_with(known.name, 'enable_') OR known.name OPERATOR(pg_catalog.=) ANY ($3::pg_catalog.text[]))`
 
 /**
- * Apart, because there are systems whose sockets do not say that the other side has gone, and a server there refuses it. They
- * are not asked, for the refusal not to stand in their logs: Linux since 14, macOS and the BSDs since 15.
+ * A separate statement, because some operating systems can't detect a closed connection, and servers there refuse the
+ * setting. They are not asked, because a refusal would be logged. The setting works on Linux since version 14, on macOS
+ * and the BSDs since version 15.
  */
 export const WATCH_CLIENT = `
 SELECT pg_catalog.set_config('client_connection_check_interval', $1, false)

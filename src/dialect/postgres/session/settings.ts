@@ -2,7 +2,7 @@ import { ConnectionError } from '../../../base/errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { NO_STATEMENT_TIMEOUT, READ_SETTINGS, SET_SETTINGS, WATCH_CLIENT } from './settings-sql.js'
 
-/** Values as `pg_settings` shows them, in its units, by name. */
+/** Values by name, in the form and the units of `pg_settings`. */
 export type Settings = Readonly<Record<string, string>>
 
 /** One setting of a lock session. */
@@ -10,71 +10,71 @@ interface SettingRow {
   readonly name: string
   readonly value: string | ((leaseMs: number) => string)
   /**
-   * How it is read back: to the letter; as no less patient than that; or not at all, because locks are sound without it, if
-   * slower or less tidy.
+   * How the value that is read back must compare with ours. `the letter`: equal. `patience`: equal or longer.
+   * `nothing`: not checked, because locks are correct without it, only slower or less tidy.
    */
   readonly isHeldTo: 'the letter' | 'patience' | 'nothing'
   readonly why: string
 }
 
-/** What the kernel takes, in seconds and probes; a longer lease needs an interval as well. */
+/** The kernel's limits for keepalives, in seconds and in probes. A longer lease also needs a longer interval. */
 const LONGEST_KEEPALIVE_IDLE = 32_767
 const KEEPALIVE_PROBES = 3
 
 /**
- * What a lock session sets, and why. Defaults of a role or a database can be hostile to a session that holds locks: most of
- * these would end it, fail its statements, or let them wait in the server. All are undone when its connection becomes an
- * ordinary one again. The other connections of ours set less: a listener is not ended for being idle
- * (`NEVER_TOO_IDLE`), and what is written or looked at on a borrowed connection has limits of its own transaction.
+ * The settings of a lock session, with reasons. Defaults of a role or a database can harm a session that holds locks:
+ * most of them would end it, make its statements fail, or make them wait in the server. All are reset when the
+ * connection becomes an ordinary one again. Our other connections set less: the server must not end the listener for
+ * being idle (`NEVER_TOO_IDLE`), and statements on a borrowed connection have limits in their own transaction.
  */
 export const LOCK_SESSION: readonly SettingRow[] = [
   {
     name: 'idle_session_timeout',
     value: (leaseMs) => String(leaseMs),
     isHeldTo: 'the letter',
-    why: 'is the lease: it frees the locks of a process that hangs',
+    why: 'this is the lease: it frees the locks of a process that hangs',
   },
   {
     name: 'lock_timeout',
     value: (leaseMs) => String(lockTimeoutMs(leaseMs)),
     isHeldTo: 'the letter',
-    why: 'a statement that meets a lock of somebody else on a table or sequence of ours gives up; locks stay, and so does the session',
+    why: 'a statement fails if another session has locked one of our tables or sequences; the session and its locks stay',
   },
   {
     name: 'client_connection_check_interval',
     value: '500',
     isHeldTo: 'nothing',
-    why: 'a statement that waits in the server for whatever reason ends soon after its client, and the locks with it',
+    why: 'a statement that waits in the server ends soon after its client has gone, and the locks end with it',
   },
   {
     name: 'synchronous_commit',
     value: 'local',
     isHeldTo: 'the letter',
-    why: 'tokens and marks are on the disk of this server when they are told; no replica is waited for, which may never answer',
+    why: 'tokens and hold records are on the disk of this server before they are reported; waiting for a replica could take forever',
   },
   {
     name: 'statement_timeout',
     value: '0',
     isHeldTo: 'the letter',
-    why: 'nothing of ours takes long unless it has to, and half a batch is worse than a late one',
+    why: 'our statements take no longer than they must, and half a batch is worse than a late one',
   },
   {
     name: 'transaction_timeout',
     value: '0',
     isHeldTo: 'the letter',
-    why: 'ends the session, with its locks',
+    why: 'it would end the session, with its locks',
   },
   {
     name: 'idle_in_transaction_session_timeout',
     value: '0',
     isHeldTo: 'the letter',
-    why: 'ends the session, with its locks',
+    why: 'it would end the session, with its locks',
   },
   {
     name: 'default_transaction_read_only',
     value: 'off',
     isHeldTo: 'the letter',
-    why: 'a token is a write',
+    why: 'drawing a token is a write',
   },
   {
     name: 'default_transaction_isolation',
@@ -84,10 +84,10 @@ export const LOCK_SESSION: readonly SettingRow[] = [
   },
   {
     name: 'search_path',
-    // The temporary schema is searched first unless it is named, and a table in it is a type as well.
+    // PostgreSQL searches the temporary schema first unless the path names it, and a table in it is also a type.
     value: 'pg_catalog, pg_temp',
     isHeldTo: 'the letter',
-    why: 'names are what PostgreSQL means by them',
+    why: 'names mean the objects of PostgreSQL itself',
   },
   // The server must not give up on the connection, and free its locks, before the lease is over.
   ...tcpRows(),
@@ -95,7 +95,7 @@ export const LOCK_SESSION: readonly SettingRow[] = [
     name: 'extra_float_digits',
     value: '1',
     isHeldTo: 'nothing',
-    why: 'numbers come as they are: with fewer digits the shares of a lock table are rounded, to one digit if need be',
+    why: 'numbers arrive exactly: with fewer digits the server rounds the shares of the lock table, in the worst case to one digit',
   },
   {
     name: 'plan_cache_mode',
@@ -107,26 +107,26 @@ export const LOCK_SESSION: readonly SettingRow[] = [
     name: 'jit',
     value: 'off',
     isHeldTo: 'nothing',
-    why: 'no statement of ours runs for as long as compiling it takes',
+    why: 'our statements run for a shorter time than their compilation takes',
   },
   {
     name: 'max_parallel_workers_per_gather',
     value: '0',
     isHeldTo: 'nothing',
-    why: 'no statement of ours is worth another process',
+    why: 'our statements are too small for a second process',
   },
   {
     name: 'client_min_messages',
     value: 'error',
     isHeldTo: 'nothing',
-    why: 'an unlock of what is not held is answered with false; the warning beside it is noise',
+    why: 'an unlock of a lock that is not held returns false; the additional warning is noise',
   },
 ]
 
 /**
- * These go back to what PostgreSQL comes with, as do all that begin with `enable_`: with the planner turned away from what
- * our statements are made for, one for permits takes 220 ms instead of 8 (measured on 15). And what prints plans prints them
- * into the server's log, for every statement.
+ * These settings, and all that begin with `enable_`, get PostgreSQL's built-in values. With unsuitable settings of the
+ * planner, the statement for permits takes 220 ms instead of 8 (measured on 15). The `debug_` and `trace_` settings
+ * would write to the server's log for every statement.
  */
 const BUILT_IN: readonly string[] = [
   ...['constraint_exclusion', 'cursor_tuple_fraction', 'effective_cache_size', 'recursive_worktable_factor'],
@@ -144,7 +144,7 @@ const BUILT_IN: readonly string[] = [
   ...['trace_notify', 'trace_sort'],
 ]
 
-/** By names, for a lease of so long. */
+/** The settings by name, for a lease of this length. */
 export function lockSessionSettings(leaseMs: number): Settings {
   return Object.fromEntries(
     LOCK_SESSION.map(({ name, value }) => [name, typeof value === 'string' ? value : value(leaseMs)]),
@@ -152,8 +152,8 @@ export function lockSessionSettings(leaseMs: number): Settings {
 }
 
 /**
- * A second, or a tenth of a short lease: a batch in strict mode is three statements, each of which may have to give up, and
- * the lease must outlive them and what follows.
+ * One second, or a tenth of a short lease. A batch in strict mode has three statements, each of which may hit the
+ * timeout, and the lease must still last for the statements after that.
  */
 function lockTimeoutMs(leaseMs: number): number {
   return Math.min(Math.floor(leaseMs / 10), 1000)
@@ -173,19 +173,19 @@ function tcpRows(): SettingRow[] {
   ]
 }
 
-/** Not set, but what becomes of the defaults above: that of the transaction in which they are read. */
+/** These are not set. They show whether the defaults above are in force in the transaction that reads them. */
 const FOLLOWING: Settings = { transaction_read_only: 'off', transaction_isolation: 'read committed' }
 
 const HELD_TO = new Map(LOCK_SESSION.map(({ name, isHeldTo }) => [name, isHeldTo]))
 
-/** What of `wanted` is not in force, in words, by what the server says of itself. */
+/** Which settings of `wanted` are not in force, in words, according to the values that the server reported. */
 export function settingProblems(wanted: Settings, found: ReadonlyMap<string, string>): string[] {
   const problems: string[] = []
   for (const [name, value] of Object.entries({ ...wanted, ...FOLLOWING })) {
     const isHeldTo = HELD_TO.get(name) ?? 'the letter'
     if (isHeldTo === 'nothing') continue
     const setting = found.get(name)
-    // transaction_timeout came with 17: a server that does not know it does not have it.
+    // transaction_timeout is new in version 17. Older servers have no such timeout.
     if (setting === undefined && name === 'transaction_timeout') continue
     const isThere = isHeldTo === 'patience' ? isPatient(value, setting) : setting === value
     if (!isThere) problems.push(`${name} is ${setting ?? 'not known'}, not ${value}`)
@@ -193,16 +193,19 @@ export function settingProblems(wanted: Settings, found: ReadonlyMap<string, str
   return problems
 }
 
-/** 0 is what a socket without such a setting shows: a Unix socket, which has no network to lose, or another system's. */
+/**
+ * Whether a timeout is at least as long as wanted. 0 means that the socket has no such timeout: it is a Unix socket, or
+ * the operating system lacks the setting.
+ */
 function isPatient(wanted: string, found: string | undefined): boolean {
   return found !== undefined && (Number(found) === 0 || Number(found) >= Number(wanted))
 }
 
 /**
- * Puts the settings in force and reads them back, in one round trip. A session that doesn't have what it asked for hands
- * out no locks.
+ * Sets the settings and reads them back, in one round trip. A session whose settings are not in force hands out no
+ * locks.
  *
- * @throws {ConnectionError} naming each that is not in force, with what was wanted and what was found
+ * @throws {ConnectionError} lists each setting that is not in force, with the wanted and the actual value
  */
 export async function putInForce(server: ServerConnection, all: Settings): Promise<void> {
   const { client_connection_check_interval: checkMs, ...wanted } = all
@@ -210,7 +213,8 @@ export async function putInForce(server: ServerConnection, all: Settings): Promi
   const [, , , { rows }] = await Promise.all([
     server.query(NO_STATEMENT_TIMEOUT),
     server.query(SET_SETTINGS, [names, Object.values(wanted), BUILT_IN]),
-    // A server that can't has its own ways to notice: the session outlives its client for longer there.
+    // If the server can't do this, it notices by other means that the client has gone: the session outlives its client
+    // for longer.
     server.query(WATCH_CLIENT, [checkMs!]).catch(() => null),
     server.query<{ name: string; setting: string }>(READ_SETTINGS, [[...names, ...Object.keys(FOLLOWING)]]),
   ])

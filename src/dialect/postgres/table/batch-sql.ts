@@ -4,16 +4,17 @@ import { own } from './own-words.js'
 import { IS_ON_TIMELINE } from './timeline-sql.js'
 
 /**
- * Batches of operations on rows with leases. Each operation is a change of one row that is decided from that row and the
- * parameters alone, so it is atomic in every engine that has conditional updates. No clock and no other table takes part in
- * the decision: who is dead comes as a parameter, from somebody who has seen it marked, and that never goes back.
+ * Batches of operations on rows with leases. Each operation changes one row. The row and the parameters alone decide
+ * how, so the operation is atomic in every engine with conditional updates. No clock and no other table takes part in
+ * the decision: dead members are a parameter. The sender has seen them marked dead, and that mark is final.
  *
- * Parameters: `$1` a code per operation, `$2` its key, `$3` a token for some; `$4` the member that asks, `$5` the same with a
- * minus, `$6` its epoch, `$7` members that are marked dead. Keys come in order, so that no two batches lock each other out.
+ * Parameters: `$1` the code of each operation, `$2` its key, `$3` a token for some; `$4` the id of the member that
+ * asks, `$5` the negative of it, `$6` its epoch, `$7` the members that are dead. Keys are sorted, so two batches can't
+ * deadlock.
  */
 /**
- * Only while the member lives, in this epoch, and on the timeline on which it has joined: the lock on its row keeps the first
- * two as they are until the batch is over.
+ * Lets a statement pass only while its member lives, in this epoch, on the timeline on which it has joined. The lock on
+ * the member's row keeps the first two unchanged until the batch is over.
  */
 export function gate(member: string, epoch: string): string {
   return own(`
@@ -54,7 +55,7 @@ const FREE_FOR_READER = `(${IS_UNOWNED} AND (${NO_WRITER_WAITS} OR l.waiters[1] 
 
 const is = (...codes: number[]): string => `(${codes.map((code) => `o.c {=} ${code}`).join(' OR ')})`
 
-/** A waiter may have been given it already. */
+/** A release may have given the lock to this waiter already. */
 const TAKES = `CASE
   WHEN ${is(CODE.tryExclusive)} THEN ${FREE_FOR_WRITER}
   WHEN ${is(CODE.waitExclusive)} THEN ${FREE_FOR_WRITER} OR ${IS_MINE}
@@ -69,7 +70,7 @@ const READS_ALONG = `CASE
 const withWriter = `CASE WHEN ${WRITER_WAITS_HERE} THEN l.waiters ELSE pg_catalog.array_append(${OTHERS}, $4::bigint) END`
 const withReader = `CASE WHEN ${READER_WAITS_HERE} THEN l.waiters ELSE pg_catalog.array_append(${OTHERS}, $5::bigint) END`
 
-/** Whoever gives up something, or does not want it any more. */
+/** Operations that give up a lock or a place in the queue. */
 const GIVES = is(
   CODE.releaseExclusive,
   CODE.releaseShared,
@@ -80,11 +81,12 @@ const GIVES = is(
 )
 
 /**
- * The same statement gives the lock to the first waiter, if that is a writer that is not known to be dead: it needs no
- * statement of its own then, and no other process can be faster. For readers the lock is kept, and they come for it.
+ * The same statement gives the lock to the first waiter if that is a writer that is not known to be dead. Then the
+ * waiter needs no statement of its own, and no other process can be faster. If the first waiter is a reader, the lock is
+ * reserved for the readers, which come for it themselves.
  *
- * So a member may own a row before it knows, also one where it has left no more than the intent of a writer: who does not
- * want it any more gives up that as well.
+ * So a member may own a row before it knows it, even a row in which it has left only the intent of a writer. When it no
+ * longer wants the lock, it also gives up that ownership.
  */
 const NEXT = `(CASE WHEN ${is(CODE.releaseExclusive, CODE.releaseShared)} THEN l.waiters ELSE ${OTHERS} END)`
 const WANTS_NO_MORE = is(CODE.leave, CODE.clearIntent, CODE.drop)
@@ -121,7 +123,7 @@ const CHANGES = `
       WHEN ${is(CODE.yield)} AND NOT ${IS_AWAITED} THEN ${TOKEN_STEP}
       ELSE 0 END`
 
-/** What is not changed is not told of: it was refused, or is as it is to be. */
+/** Only changed rows are returned. For others the operation was refused, or the row is already as it should be. */
 const IS_CHANGED = `CASE
     WHEN ${is(CODE.tryExclusive)} THEN ${FREE_FOR_WRITER}
     WHEN ${is(CODE.releaseExclusive, CODE.yield)} THEN l.owner {=} $4::bigint AND l.token {=} o.t
@@ -146,7 +148,9 @@ const FLAGS = `
       {+} CASE WHEN ${IS_AWAITED} OR ${GIVES} AND l.owner {<>} $4::bigint THEN ${FLAG.isAwaited} ELSE 0 END
       {+} CASE WHEN ${IS_UNOWNED} THEN ${FLAG.isFree} ELSE 0 END`
 
-/** A row that is new is free. One that is there after all is not told of, and asked again as one that is known. */
+/**
+ * A new row is free. A row that exists after all is not returned; the operation is then repeated as one on a known row.
+ */
 const MADE = `
 made AS (
   INSERT INTO lockpool.lease AS l (key, owner, readers, waiters, token)
@@ -163,12 +167,15 @@ made AS (
 )`
 
 /**
- * A member hears on a channel of its own, of which `member` is the id: a session is woken by every notification in its database,
- * but only what is for it reaches its client.
+ * A member listens on its own channel, which ends in its id. PostgreSQL wakes the listening session at every
+ * notification in its database, but sends only those of its channels to the client.
  */
 export const MEMBER_CHANNEL = 'lockpool_member_'
 
-/** The key; and if the member has been given it, the token, and the proof that this was said by one that may read its secret. */
+/**
+ * The payload is the key. If the member was given the lock, the token follows, and a proof that the sender may read the
+ * member's secret.
+ */
 const notify = (member: string, payload: string): string =>
   `pg_catalog.pg_notify(pg_catalog.concat('${MEMBER_CHANNEL}', pg_catalog.abs(${member})), pg_catalog.concat(${payload}))`
 
@@ -179,8 +186,8 @@ const PROOF = `(
       FROM lockpool.member AS next WHERE next.id {=} u.owner)`
 
 /**
- * Changed rows as `u`, and in `rung` the notifications that follow: to the owner that was given a row, or to waiters that may
- * come. Readers come together, a writer alone.
+ * Names the changed rows `u`, and in `rung` sends their notifications: to the owner that was given a row, or to waiters
+ * that may now come. Readers are notified together, a writer alone.
  */
 export function withNotifications(update: string): string {
   return own(`
@@ -213,5 +220,7 @@ WITH ${GATE}, ${OPERATIONS}, ${MADE}, ${withNotifications(`
     CASE WHEN ${WAITS} THEN pg_catalog.cardinality(${OTHERS}) END AS others`)}
 ${ANSWER}`)
 
-/** The same through the function that `lockpool install --backend table` makes, and pools that may. */
+/**
+ * Calls the same statement through the function that `lockpool install --backend table`, or a pool that may, creates.
+ */
 export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_4($1, $2, $3, $4, $5, $6, $7)`

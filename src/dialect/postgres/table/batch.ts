@@ -5,7 +5,7 @@ export interface EncodedAsk {
   readonly codes: Buffer
   readonly keys: Buffer
   readonly tokens: Buffer
-  /** Which of the asked stands in each row. */
+  /** The index in `asked` of each row. */
   readonly order: readonly number[]
 }
 
@@ -27,14 +27,14 @@ export function encodeAsk(asked: readonly Asked[]): EncodedAsk {
   return { codes, keys: keys.finish(count), tokens: tokens.finish(count), order }
 }
 
-/** The answer of a batch statement: `floor` is null if the member may do nothing any more, or not in this epoch. */
+/** The answer of a batch statement. `floor` is null if the member is dead, or not in this epoch any more. */
 export interface AskRow {
   readonly floor: string | null
   readonly made: string | null
   readonly done: string | null
 }
 
-/** Per asked operation. */
+/** The result of each operation, or null. */
 export function decodeAsk(
   { made, done }: AskRow,
   asked: readonly Asked[],

@@ -3,13 +3,13 @@ import { own } from './own-words.js'
 import { gate, withNotifications } from './batch-sql.js'
 
 /**
- * First attempts and releases, exclusive ones: nearly all there is where processes are not in each other's way. It answers
- * what `BATCH` would, in two thirds of its time: lists instead of a code per row, which the server walks through without
- * keeping them, and an answer that lists only what is not as usual.
+ * First attempts and releases in exclusive mode: nearly all operations when processes don't contend. The result is the
+ * same as that of `BATCH`, in two thirds of the time: with lists instead of a code per row, which the server reads
+ * without materializing them, and with an answer that lists only exceptions.
  *
- * Parameters: `$1` keys that no row is known of; `$2` other keys, `$3` for each the token of the hold that is given up, or 0
- * for an attempt; `$4` the member that asks, `$5` its epoch, `$6` members that are marked dead, `$7` how many are given up.
- * Keys come in order, so that no two batches lock each other out.
+ * Parameters: `$1` keys without a known row; `$2` other keys, and in `$3` for each the token of the hold to release, or
+ * 0 for an attempt; `$4` the member that asks, `$5` its epoch, `$6` the members that are dead, `$7` the number of
+ * releases. Keys are sorted, so two batches can't deadlock.
  */
 const GATE = gate('$4', '$5')
 
@@ -21,10 +21,12 @@ const IS_MY_TURN =
 const othersOf = (row: string): string =>
   `pg_catalog.array_remove(pg_catalog.array_remove(${row}.waiters, $4::bigint), {-} $4::bigint)`
 
-/** The first waiter is given it at once, if that is a writer that is not known to be dead: see `BATCH`. */
+/** The first waiter gets the lock at once if it is a writer that is not known to be dead: see `BATCH`. */
 const PASSES = `(l.waiters[1] {>} 0 AND NOT l.waiters[1] {=} ANY ($6::bigint[]) AND ${IS_UNREAD})`
 
-/** A row that is new is free. One that is there after all is not counted, and asked again as one that is known. */
+/**
+ * A new row is free. A row that exists after all is not counted; the operation is then repeated as one on a known row.
+ */
 const MADE = `
 made AS (
   INSERT INTO lockpool.lease AS l (key, owner, token)
@@ -79,5 +81,7 @@ FROM (
   FROM u
 ) AS done`)
 
-/** The same through the function that `lockpool install --backend table` makes, and pools that may. */
+/**
+ * Calls the same statement through the function that `lockpool install --backend table`, or a pool that may, creates.
+ */
 export const CALL_BRIEF_BATCH = `SELECT * FROM lockpool.table_brief_batch_3($1, $2, $3, $4, $5, $6, $7)`

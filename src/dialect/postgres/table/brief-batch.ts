@@ -2,7 +2,7 @@ import { TOKEN_STEP } from '../../lock-operation.js'
 import { CODE, FLAG, inOrder, type Asked, type Told } from '../../rows/operations.js'
 import { Int8List } from '../locks/batch-rows.js'
 
-/** Which of the asked stand in each list of a brief batch. */
+/** The operations in each list of a brief batch, as indexes. */
 export interface BriefOrder {
   readonly made: readonly number[]
   readonly rows: readonly number[]
@@ -12,22 +12,22 @@ export interface EncodedBrief {
   readonly made: Buffer
   readonly keys: Buffer
   readonly tokens: Buffer
-  /** How many are given up. */
+  /** The number of releases. */
   readonly releases: number
   readonly order: BriefOrder
 }
 
-/** The answer of a brief batch: `floor` is null if the member may do nothing any more, or not in this epoch. */
+/** The answer of a brief batch. `floor` is null if the member is dead, or not in this epoch any more. */
 export interface BriefRow {
   readonly floor: string | null
-  /** Keys; null: all. */
+  /** The keys whose rows were created. Null means all. */
   readonly made: string | null
-  /** Attempts that were granted, by their row, and their tokens. */
+  /** The rows of attempts that were granted, and below their tokens. */
   readonly taken: string | null
   readonly tokens: string | null
-  /** Rows of what was given up; null: all. */
+  /** The rows of releases that succeeded. Null means all. */
   readonly released: string | null
-  /** Those of them that somebody waits for. */
+  /** The rows of releases for which another process waits. */
   readonly awaited: string | null
 }
 
@@ -64,7 +64,7 @@ function keysOf(order: readonly number[], asked: readonly Asked[]): Buffer {
 const RELEASED: Told = { flags: FLAG.isFree, token: '' }
 const RELEASED_AND_AWAITED: Told = { flags: FLAG.isFree | FLAG.isAwaited, token: '' }
 
-/** Per asked operation, as `decodeAsk`, but that a release is told of without the token of its row. */
+/** The result of each operation, as from `decodeAsk`, except that a release has no token. */
 export function decodeBrief(answer: BriefRow, asked: readonly Asked[], order: BriefOrder): (Told | null)[] {
   const told = Array.from<Told | null>({ length: asked.length }).fill(null)
   tellOfMade(answer, asked, order.made, told)
@@ -82,7 +82,7 @@ export function decodeBrief(answer: BriefRow, asked: readonly Asked[], order: Br
   return told
 }
 
-/** A new row begins one step above the floor. */
+/** The token of a new row is one step above the floor. */
 function tellOfMade(
   { floor, made }: BriefRow,
   asked: readonly Asked[],

@@ -22,12 +22,12 @@ import { CREATE_BATCH_FUNCTIONS, CREATE_TABLES, FIND_TABLES, FUNCTION_COUNT } fr
 
 export interface Joining {
   readonly id: number
-  /** How people find the process. */
+  /** The name of the process for people. */
   readonly name: string
   readonly namespace: string
   readonly settings: LinkSettings
   readonly ended: (cause: Error) => void
-  /** The session is not wanted any more. */
+  /** Aborts when the session is no longer wanted. */
   readonly signal: AbortSignal
 }
 
@@ -44,7 +44,7 @@ interface Found {
 
 const TABLES = 4
 
-/** Makes what is missing, if this role may, and puts a row for a lock session into \`lockpool.member\`. */
+/** Creates what is missing, if this role may do so, and inserts a row for a lock session into `lockpool.member`. */
 export async function join(
   borrow: Borrow<PostgresConnection>,
   joining: Joining,
@@ -97,15 +97,15 @@ async function joinOver(
 }
 
 /**
- * Inserts the row. If that or the first look at the others fails, the row goes again: without a session behind it, it would
- * stay until another member has seen it stand still for a lease.
+ * Inserts the row. If that or the first heartbeat fails, the row is removed again: without a session it would stay
+ * until another member has seen no heartbeat for a whole lease.
  */
 async function enter(runner: StatementRunner, member: Member, values: OwnValue[]): Promise<Entered> {
   try {
     const [row] = await runner.rows<Entered>(STATEMENTS.join, values)
     if (row === undefined)
       throw new ConnectionError('lockpool.floor has no row, or that of another timeline of the server')
-    // From the first attempt on this member must know which others are dead.
+    // The member must know which other members are dead before its first attempt.
     await member.beat()
     return row
   } catch (error) {
@@ -121,7 +121,7 @@ async function findOrMake(connection: ServerConnection): Promise<Found> {
   if (!mayCreate) return checked(found)
   let refusal: unknown
   try {
-    // One message, and so one transaction: all of it or nothing.
+    // One message is one transaction: all objects are created, or none.
     await connection.query(
       within(
         1000,
@@ -133,7 +133,7 @@ async function findOrMake(connection: ServerConnection): Promise<Found> {
       ),
     )
   } catch (error) {
-    // Another process may have been quicker. What is there now counts.
+    // Another process may have been faster. The objects that exist now count.
     if (sqlState(error) === undefined) throw error
     refusal = error
   }

@@ -8,12 +8,15 @@ import {
   type PostgresSemaphore,
 } from '../keys/key.js'
 
-/** Behind what is hashed for something else than a name. No namespace ends like this, because no name has a NUL. */
+/**
+ * The namespace of hash inputs that are not names. No namespace of a pool collides with it, because no name contains a
+ * NUL.
+ */
 const KIND = 'table'
 
 /**
- * A row is found by 64 bits: those of a name or a raw bigint as with advisory locks. A pair of integers, which there is a
- * kind of lock of its own there, is hashed here, so that it is another row than the bigint with its bits.
+ * A row is found by 64 bits: those of a name or of a raw bigint, as for advisory locks. Among advisory locks a pair of
+ * integers is a separate kind. Here it is hashed, so that its row differs from that of the bigint with the same bits.
  *
  * @throws {InvalidKeyError}
  */
@@ -22,7 +25,7 @@ export function encodeTableKey(key: LockKey, namespace: string): PostgresKey {
   return code.isPair ? encodeKey(hashName(`pair\0${code.bits}`, KIND), '') : code
 }
 
-/** Its slots are rows, and its waiters stand in a row of their own. @throws {InvalidKeyError} */
+/** The slots are rows, and the waiters have a row of their own. @throws {InvalidKeyError} */
 export function encodeTableSemaphore(key: LockKey, permits: number, namespace: string): PostgresSemaphore {
   const code: SemaphoreCode = encodeSemaphore(key, permits, namespace)
   const { bits } = code.key as PostgresKey

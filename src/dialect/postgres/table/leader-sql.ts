@@ -1,7 +1,9 @@
 import { momentText } from '../connection/moment-sql.js'
 import { own } from './own-words.js'
 
-/** Who leads, where locks are rows: what it has written down counts while the row of the lock has the token of its term. */
+/**
+ * Records the leader for locks that are rows. The record counts while the row of the lock has the token of its term.
+ */
 export const RECORD_TABLE_LEADER: string = own(`
 INSERT INTO lockpool.leader AS stored (key, name, token, session, since)
 VALUES ($1, $2, $3, 0, pg_catalog.clock_timestamp())
@@ -9,7 +11,7 @@ ON CONFLICT (key) DO UPDATE
 SET name = excluded.name, token = excluded.token, session = excluded.session, since = excluded.since
 WHERE stored.token {<} excluded.token`)
 
-/** A term may be numbered on from the token of the row, by less than a step. */
+/** The token of a term may be larger than that of the row, by less than a step. */
 export const READ_TABLE_LEADER: string = own(`
 SELECT leader.name, leader.token::pg_catalog.text AS token, ${momentText('leader.since')} AS since
 FROM lockpool.lease AS l

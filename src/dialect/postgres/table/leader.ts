@@ -7,10 +7,10 @@ import { explain, isNotEncodable, isNotInstalled } from '../connection/server-er
 import { bitsOf } from './key.js'
 import { READ_TABLE_LEADER, RECORD_TABLE_LEADER } from './leader-sql.js'
 
-/** A row of the same table as that of leaders by session locks. */
+/** The key of the row, in the same table as leaders by session locks. */
 const rowOf = (key: KeyCode): string => `t${key.id}`
 
-/** @throws {FencingUnavailableError} there is no table, or no right to write it */
+/** @throws {FencingUnavailableError} the table does not exist, or this role may not write it */
 export async function recordTableLeader(connection: Queryable, record: LeaderRecord): Promise<void> {
   const { key, name, token } = record
   try {

@@ -20,7 +20,7 @@ export interface ListeningPorts {
   readonly random: Random
 }
 
-/** The connection is one of the pool's. Where it leads to a server session of its own, that listens as well. */
+/** The pool's connection `looker` polls the rows. It also listens if it has a server session of its own. */
 export async function listenForRows(
   looker: ServerConnection,
   listenConfig: pg.ClientConfig | null,
@@ -54,7 +54,7 @@ function lookerOn(connection: ServerConnection, isDirect: boolean): Looker {
   }
 }
 
-/** On a connection of its own, or on that which looks. */
+/** Listens on a separate connection, or on the one that polls. */
 function sourceOn(connection: ServerConnection, looker: ServerConnection): NotificationSource {
   const isOwn = connection !== looker
   return {
@@ -86,7 +86,9 @@ function open(config: pg.ClientConfig): Promise<ServerConnection> {
   return ServerConnection.open(config, AbortSignal.timeout(OPEN_TIMEOUT_MS))
 }
 
-/** What is prepared there stays, and what is said to it is heard. */
+/**
+ * Whether the connection has a server session of its own, which keeps prepared statements and receives notifications.
+ */
 async function leadsToOwnSession(connection: ServerConnection): Promise<boolean> {
   const { rows } = await connection.query<{ pid: number }>(HEARTBEAT)
   return rows[0]!.pid === connection.processID

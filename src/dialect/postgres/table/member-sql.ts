@@ -3,11 +3,11 @@ import { withNotifications } from './batch-sql.js'
 import { own } from './own-words.js'
 import { IS_ON_TIMELINE } from './timeline-sql.js'
 
-/** What members say of themselves, and of each other. */
+/** What members write about themselves and about each other. */
 
 /**
- * The floor is read under a lock, so that whoever raises it sees this member, or is seen by it. Without a row the rows are
- * believed on another timeline by now.
+ * The floor is read under a lock. So a session that raises the floor sees this member, or the member sees the raised
+ * floor. Returns no row if the rows are by now valid on another timeline.
  */
 export const JOIN: string = own(`
 INSERT INTO lockpool.member (id, floor, lease_ms, namespace, name, timeline)
@@ -20,8 +20,8 @@ FROM (
 RETURNING floor::pg_catalog.text AS floor, secret`)
 
 /**
- * The answer is the look at the others as well. `beat` is null if this member was buried, or has joined on another timeline of
- * the server.
+ * A heartbeat. The answer also has the state of all other members. `beat` is null if this member was declared dead, or
+ * has joined on another timeline of the server.
  */
 export const BEAT: string = own(`
 WITH mine AS (
@@ -38,17 +38,20 @@ SELECT
     WHERE other.id {<>} $1::bigint
   ) AS others`)
 
-/** Compare-and-set: only of a member whose counter still stands where it was seen to stand still. */
+/** Compare-and-set: declares a member dead only if its counter has not moved from the value at which it stood still. */
 export const BURY: string = own(`
 UPDATE lockpool.member AS member SET dead = true
 WHERE member.id {=} $1::bigint AND member.beat {=} $2::bigint AND NOT member.dead
 RETURNING member.id`)
 
-/** It gives up all it has. */
+/** The member gives up all its locks. */
 export const ABANDON: string = own(`
 UPDATE lockpool.member AS member SET dead = true WHERE member.id {=} $1::bigint AND NOT member.dead`)
 
-/** It has nothing, and waits for nothing. If a row names it nevertheless it stays: whatever is given to it would be nobody's. */
+/**
+ * Removes a member without locks and waits. If a row still names it, it stays: a lock that a release gives to a missing
+ * member would have no owner.
+ */
 export const LEAVE: string = own(`
 DELETE FROM lockpool.member AS member
 WHERE member.id {=} $1::bigint AND NOT EXISTS (
@@ -57,12 +60,12 @@ WHERE member.id {=} $1::bigint AND NOT EXISTS (
     OR $1::bigint {=} ANY (l.waiters) OR $2::bigint {=} ANY (l.waiters))
 RETURNING member.id`)
 
-/** Waits for every statement of it that has passed the gate; those that come later do nothing. */
+/** Waits for every statement of the member that has passed the gate. Later ones of an older epoch change nothing. */
 export const RAISE_EPOCH: string = own(`
 UPDATE lockpool.member AS member SET epoch = $2::bigint
 WHERE member.id {=} $1::bigint AND member.epoch {<} $2::bigint`)
 
-/** No row, or a dead one: it was buried. */
+/** No row, or a dead one, means that the member was declared dead. */
 export const LOOK_AT_MEMBER: string = own(`
 SELECT member.epoch::pg_catalog.text AS epoch, member.dead, ${IS_ON_TIMELINE} AS is_current
 FROM lockpool.member AS member WHERE member.id {=} $1::bigint`)
@@ -70,11 +73,17 @@ FROM lockpool.member AS member WHERE member.id {=} $1::bigint`)
 const LEFT_WAITERS = `pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $1::bigint), $2::bigint)`
 const LEFT_READERS = `pg_catalog.array_remove(l.readers, $1::bigint)`
 
-/** The first waiter is given what has become free, as by a release. One that is dead as well is swept, before or behind this. */
+/**
+ * The first waiter gets what has become free, as in a release. If that waiter is dead too, its own cleanup follows or
+ * has happened.
+ */
 const PASSES = `((l.owner IS NULL OR l.owner {=} $1::bigint) AND coalesce(pg_catalog.cardinality(${LEFT_READERS}), 0) {=} 0
     AND (${LEFT_WAITERS})[1] {>} 0)`
 
-/** What a dead member has left. Behind RAISE_EPOCH, as a statement of its own: nothing of it comes after this. */
+/**
+ * Cleans up after a dead member. Runs after RAISE_EPOCH, as a separate statement, so none of the member's statements
+ * can follow.
+ */
 export const SWEEP: string = own(`
 WITH ${withNotifications(`
   UPDATE lockpool.lease AS l SET
@@ -90,7 +99,7 @@ SELECT rung.n FROM rung`)
 export const FORGET_DEAD: string = own(`
 DELETE FROM lockpool.member AS member WHERE member.id {=} $1::bigint AND member.dead`)
 
-/** Who has a key. */
+/** The holders of a key. */
 export const HOLDERS: string = own(`
 SELECT member.id::pg_catalog.text AS id, member.name
 FROM lockpool.lease AS l
@@ -98,7 +107,7 @@ JOIN lockpool.member AS member ON member.id {=} l.owner OR member.id {=} ANY (l.
 WHERE l.key {=} $1::bigint AND NOT member.dead AND member.id {<>} $2::bigint
 ORDER BY member.id`)
 
-/** For keys that are waited for: whether they are taken, and who stands before whom. Members that are dead have nothing. */
+/** For keys with waiters: whether they are taken, and the order of the waiters. Dead members count as absent. */
 export const PLACES: string = own(`
 SELECT
   l.key::pg_catalog.text AS key,
@@ -110,7 +119,7 @@ SELECT
 FROM lockpool.lease AS l
 WHERE l.key {=} ANY ($1::bigint[])`)
 
-/** Of some keys those that others wait for. */
+/** Those of the given keys that other members wait for. */
 export const WANTED_BY_OTHERS: string = own(`
 SELECT l.key::pg_catalog.text AS key
 FROM lockpool.lease AS l
@@ -118,6 +127,6 @@ WHERE l.key {=} ANY ($1::bigint[])
   AND pg_catalog.cardinality(
     pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $2::bigint), $3::bigint)) {>} 0`)
 
-/** The first word to a server. */
+/** The first statement to a server. */
 export const TABLE_SERVER = `
 SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_is_in_recovery() AS is_standby`

@@ -2,9 +2,11 @@ import { TOKEN_STEP } from '../../lock-operation.js'
 import { own } from './own-words.js'
 import { gate, MEMBER_CHANNEL } from './batch-sql.js'
 
-/** The permits of a semaphore: a row for each slot, one with the waiters, and one for each number of permits in use. */
+/**
+ * The permits of a semaphore: one row for each slot, one for the waiters, and one for each number of permits in use.
+ */
 
-/** Rows for all slots. `$1` in order, so that those who make them at the same time do not lock each other out. */
+/** Creates the rows of all slots. `$1` is sorted, so two sessions that do this at the same time can't deadlock. */
 export const MAKE_SLOTS: string = own(`
 WITH ${gate('$2', '$3')}, made AS (
   INSERT INTO lockpool.lease (key, token)
@@ -16,7 +18,7 @@ SELECT (SELECT gate.floor::pg_catalog.text FROM gate) AS floor, (SELECT pg_catal
 
 const IS_FREE = `(l.owner IS NULL OR l.owner {=} ANY ($5::bigint[]))`
 
-/** The first of them that are free, in the order of \`$1\`, and \`$2\` at most. */
+/** Takes the first free ones, in the order of `$1`, up to `$2`. */
 export const TAKE_SLOTS: string = own(`
 WITH ${gate('$3', '$4')}, free AS MATERIALIZED (
   SELECT l.key
@@ -37,13 +39,13 @@ SELECT
   (SELECT gate.floor::pg_catalog.text FROM gate) AS floor,
   (SELECT pg_catalog.string_agg(pg_catalog.concat(taken.key, ':', taken.token), ' ') FROM taken) AS taken`)
 
-/** Which of them the member has. */
+/** Those of the given slots that the member has. */
 export const OWN_SLOTS: string = own(`
 SELECT pg_catalog.string_agg(pg_catalog.concat(l.key, ':', l.token), ' ') AS taken
 FROM lockpool.lease AS l
 WHERE l.key {=} ANY ($1::bigint[]) AND l.owner {=} $2::bigint`)
 
-/** Wakes the first of those who wait for permits, other than the member itself. */
+/** Wakes the first waiters for permits, except the member itself. */
 export const WAKE_WAITERS: string = own(`
 SELECT pg_catalog.count(pg_catalog.pg_notify(
   pg_catalog.concat('${MEMBER_CHANNEL}', w.id), l.key::pg_catalog.text))::int AS woken
@@ -51,7 +53,9 @@ FROM lockpool.lease AS l
 CROSS JOIN LATERAL pg_catalog.unnest((pg_catalog.array_remove(l.waiters, $2::bigint))[1:$3::int]) AS w (id)
 WHERE l.key {=} $1::bigint`)
 
-/** Somebody takes the semaphore to have another number of permits: \`$1\` is where the numbers begin, \`$2\` our own row. */
+/**
+ * The number of permits of another session that disagrees about it. `$1` is where the shapes begin, `$2` our own row.
+ */
 export const OTHER_SHAPES: string = own(`
 SELECT (l.key {-} $1::bigint)::int AS permits
 FROM lockpool.lease AS l

@@ -3,10 +3,10 @@ import { sqlState } from '../connection/server-errors.js'
 import type { StatementRunner } from './statement-runner.js'
 import { BEGIN_TIMELINE, BELIEVED_TIMELINE, SETTLE_TIMELINE, TABLE_TIMELINE } from './timeline-sql.js'
 
-/** What speaks PostgreSQL, and has no write-ahead log of its own. */
+/** The error of servers that speak PostgreSQL's protocol but have no write-ahead log. */
 const NOT_SUPPORTED = '0A000'
 
-/** The timeline of a PostgreSQL server begins anew with each promotion. */
+/** Reads and records the timeline. A PostgreSQL server starts a new one with each promotion. */
 export function placeStore(runner: StatementRunner): PlaceStore {
   return {
     current: async () => {

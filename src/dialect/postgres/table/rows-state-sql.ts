@@ -1,6 +1,6 @@
 import { own } from './own-words.js'
 
-/** Who has what, and who waits for it. Members that are dead have nothing. */
+/** The holders and waiters of all rows. Dead members count as absent. */
 export const ROWS_IN_USE: string = own(`
 SELECT
   l.key::pg_catalog.text AS key,
@@ -20,6 +20,6 @@ JOIN lockpool.member AS member ON member.id {=} used.id AND NOT member.dead
 WHERE l.owner IS NOT NULL OR pg_catalog.cardinality(l.readers) {>} 0 OR pg_catalog.cardinality(l.waiters) {>} 0
 ORDER BY l.key, used.waits, member.id`)
 
-/** As an administrator ends a session. What it has may be had by others at once. */
+/** Ends a member on behalf of an administrator. Other members can acquire its locks at once. */
 export const END_MEMBER: string = own(`
 UPDATE lockpool.member AS member SET dead = true WHERE member.id {=} $1::bigint AND NOT member.dead RETURNING member.id`)

@@ -6,7 +6,7 @@ import { END_MEMBER, ROWS_IN_USE } from './rows-state-sql.js'
 
 export { isMember } from '../../rows/member-id.js'
 
-/** Locks that are rows, as the locks of a server are shown. */
+/** Locks that are rows, in the form of a server's locks. */
 export type RowsState = Pick<ServerState, 'sessions' | 'locks' | 'interests'>
 
 export const NO_ROWS: RowsState = { sessions: [], locks: [], interests: [] }
@@ -30,7 +30,7 @@ export async function readRows(connection: Queryable): Promise<RowsState> {
   }
 }
 
-/** Marks a member dead, which is what ends it. */
+/** Declares a member dead, which ends it. */
 export async function endMember(connection: Queryable, id: number): Promise<SessionEnd> {
   const { rows } = await connection.query(END_MEMBER, [id])
   return rows.length === 0 ? 'none' : 'gone'

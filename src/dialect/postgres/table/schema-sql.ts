@@ -3,14 +3,14 @@ import { quoteIdentifier } from '../schema/schema-sql.js'
 import { BRIEF_BATCH } from './brief-batch-sql.js'
 import { BATCH } from './batch-sql.js'
 
-/** The objects of rows with leases, in schema `lockpool`: how they are made, granted and found. */
+/** The objects for rows with leases, in schema `lockpool`: how they are created, granted and found. */
 
 /**
- * One row per lock session. `beat` goes up with each heartbeat. `epoch` goes up where the outcome of a statement is not
- * known: statements of an older epoch do nothing any more. `dead` never goes back to false, and an id is never used again.
- * With `epoch` and `floor` in a unique index, changing one of them waits for every statement that has passed the gate, and a
- * heartbeat does not. What it has is believed on one timeline of the server alone. With `secret` the others prove to it that it
- * was given a lock: roles that may not read this table cannot.
+ * One row per lock session. Each heartbeat increments `beat`. `epoch` grows when the outcome of a statement is unknown:
+ * statements of an older epoch change nothing any more. `dead` never becomes false again, and an id is never used
+ * twice. `epoch` and `floor` are in a unique index, so a change of either waits for every statement that has passed the
+ * gate; a heartbeat does not wait. A member's locks are valid only on one timeline of the server. With `secret`, other
+ * members prove that they have given it a lock. Roles that may not read this table can't.
  */
 export const CREATE_MEMBER = `
 CREATE TABLE IF NOT EXISTS lockpool.member (
@@ -28,9 +28,9 @@ CREATE TABLE IF NOT EXISTS lockpool.member (
 ) WITH (fillfactor = 20)`
 
 /**
- * One row per key, with everything about it. `owner` has it exclusively, `readers` have it shared. `waiters` stand in the order
- * in which they came: a writer as its id, a reader as minus its id. A lock that was given up is kept for the first of them.
- * No column but the key is indexed, so that updates stay within their page.
+ * One row per key, with its whole state. `owner` holds it exclusively, `readers` hold it shared. `waiters` is in the
+ * order of arrival: a writer is its id, a reader the negative of its id. A released lock is reserved for the first of
+ * them. Only the key is indexed, so updates stay within their page.
  */
 export const CREATE_LEASE = `
 CREATE TABLE IF NOT EXISTS lockpool.lease (
@@ -42,8 +42,8 @@ CREATE TABLE IF NOT EXISTS lockpool.lease (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)`
 
 /**
- * One row: no new row of a lock begins with a smaller token. It is above that of every row that was ever removed. And the
- * timeline of the server on which rows are believed.
+ * One row. No new row of a lock starts with a smaller token than `floor`, which is above the tokens of all rows that
+ * were ever removed. `timeline` is the timeline of the server on which rows are valid.
  */
 export const CREATE_FLOOR = `
 CREATE TABLE IF NOT EXISTS lockpool.floor (
@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS lockpool.floor (
   timeline pg_catalog.text
 )`
 
-/** Those of an earlier build. */
+/** Adds the columns that an earlier version did not create. */
 export const ADD_COLUMNS: readonly string[] = [
   ...['member', 'floor'].map(
     (table) => `ALTER TABLE lockpool.${table} ADD COLUMN IF NOT EXISTS timeline pg_catalog.text`,
@@ -63,7 +63,7 @@ export const ADD_COLUMNS: readonly string[] = [
 
 export const FILL_FLOOR = `INSERT INTO lockpool.floor (floor) VALUES (0) ON CONFLICT (is_only) DO NOTHING`
 
-/** The planner's own choice walks through the whole table, in another order, so that two batches lock each other out. */
+/** The planner's own choice would scan the whole table in another order, so two batches could deadlock. */
 const FUNCTION_SETTINGS = `
   SET search_path = pg_catalog, pg_temp
   SET enable_seqscan = off
@@ -79,7 +79,10 @@ interface BatchFunction {
   readonly statement: string
 }
 
-/** What it is called with, or what it answers, is another function: processes of both kinds may be there at once. */
+/**
+ * A change of the parameters or of the result needs a new name, because processes with both versions may run at the
+ * same time.
+ */
 const FUNCTIONS: readonly BatchFunction[] = [
   {
     name: 'table_batch_4',
@@ -97,10 +100,9 @@ const FUNCTIONS: readonly BatchFunction[] = [
   },
 ]
 
-/** How many there are. */
 export const FUNCTION_COUNT: number = FUNCTIONS.length
 
-/** A plan that is made once for each server connection, whoever borrows that from a pooler. */
+/** Functions keep their plan for each server connection, whichever client gets it from a pooler. */
 export const CREATE_BATCH_FUNCTIONS: readonly string[] = FUNCTIONS.map(
   ({ name, takes, answers, statement }) => `
 CREATE OR REPLACE FUNCTION lockpool.${name} (${takes})
@@ -121,7 +123,7 @@ export const CREATE_TABLES: readonly string[] = [
   ...ADD_COLUMNS,
 ]
 
-/** What a role needs that did not create the objects. */
+/** The grants for a role that did not create the objects. */
 export function tableGrantsTo(role: string): readonly string[] {
   const name = quoteIdentifier(role)
   return [
@@ -130,7 +132,7 @@ export function tableGrantsTo(role: string): readonly string[] {
   ]
 }
 
-/** What is there of it, and what of it this role may use. */
+/** Which of the objects exist, and whether this role may use them. */
 export const FIND_TABLES: string = own(`
 SELECT
   coalesce(pg_catalog.bool_and(pg_catalog.has_table_privilege(class.oid, 'SELECT')

@@ -6,10 +6,10 @@ import { sqlState } from '../connection/server-errors.js'
 import type { OwnValue, Prepared } from '../connection/own-query.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** Serialization failure and deadlock: the server has undone the statement, and asks for it again. */
+/** serialization_failure and deadlock_detected: the server has undone the statement, and it should be repeated. */
 const UNDONE: ReadonlySet<string> = new Set(['40001', '40P01'])
 
-/** A prepared statement that another server session has. */
+/** Another server session has the prepared statement. */
 const NOT_PREPARED = '26000'
 
 const ERRORS: ErrorReader = {
@@ -21,10 +21,15 @@ const ERRORS: ErrorReader = {
   isBroken,
 }
 
-/** Statements of one member, in PostgreSQL: prepared ones where the connection leads to a server session of its own. */
+/**
+ * Runs the statements of one member in PostgreSQL. They are prepared if the connection has a server session of its own.
+ */
 export class StatementRunner {
   readonly #runner: Runner<PostgresConnection>
-  /** Whether the connections lead to server sessions of their own, which keep what is prepared. Known after the first look. */
+  /**
+   * Whether connections have server sessions of their own, which keep prepared statements. Known after the first
+   * statement.
+   */
   #isDirect = false
 
   constructor(borrow: Borrow<PostgresConnection>, patienceMs: number) {
@@ -39,22 +44,25 @@ export class StatementRunner {
     this.#runner.isOver = isOver
   }
 
-  /** Told of the first answer: the server process that has sent it. */
+  /** Gets the backend pid from the first answer. */
   sawProcess(connection: ServerConnection, pid: number): void {
     this.#isDirect = connection.processID === pid
   }
 
-  /** On one connection: for the first look. */
+  /** Runs `use` on one connection, for the first statements. */
   on<T>(use: (connection: ServerConnection) => Promise<T>): Promise<T> {
     return this.#runner.on((lent) => use(LeasedConnection.serverOf(lent)))
   }
 
-  /** @throws {OutcomeUnknown} and what the server says, after which nothing of it has happened. */
+  /** @throws {OutcomeUnknown} {Error} an error of the server: then the statement has changed nothing */
   rows<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
     return this.#runner.once((lent) => this.#send<Row>(LeasedConnection.serverOf(lent), statement, values))
   }
 
-  /** As `rows`, for what may be carried out twice. It is sent until there is an answer, or no time is left. */
+  /**
+   * Does the same as `rows`, for statements that may run twice. It repeats the statement until there is an answer or
+   * the time is over.
+   */
   rowsAtLast<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
     return this.#runner.atLast((lent) => this.#send<Row>(LeasedConnection.serverOf(lent), statement, values))
   }
@@ -68,7 +76,7 @@ export class StatementRunner {
     try {
       return await connection.prepared<Row>(statement, values)
     } catch (error) {
-      // A pooler has come in between. The server has not parsed it, so nothing has happened.
+      // A pooler is now in between. The server has not parsed the statement, so it has changed nothing.
       if (sqlState(error) !== NOT_PREPARED) throw error
       this.#isDirect = false
       return (await connection.query<Row>(statement.text, values)).rows
@@ -76,7 +84,10 @@ export class StatementRunner {
   }
 }
 
-/** What the server says of the statement itself leaves the connection as it was. Anything else may have cut it short. */
+/**
+ * Whether the error leaves the connection in doubt. An error of the statement itself does not; any other may have
+ * interrupted it.
+ */
 function isBroken(error: unknown): boolean {
   const state = sqlState(error)
   return state === undefined || /^(?:08|57|58|XX|F0)/.test(state)

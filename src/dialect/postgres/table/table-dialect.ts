@@ -30,16 +30,15 @@ import { encodeTableKey, encodeTableSemaphore } from './key.js'
 import { readTableLeader, recordTableLeader } from './leader.js'
 import { listenForRows } from './listening.js'
 
-/** What rows with leases can do, and what not. */
+/** The capabilities of rows with leases. */
 export const ROWS: Capabilities = {
   gaps: {
-    conversion: 'a row knows each holder in one mode, with the token of that',
-    line: 'waiters stand in order in the row of the lock',
-    messages:
-      'processes hear only that a lock was given up: a deadlock between processes ends with a timeout',
+    conversion: 'a row records each holder in one mode, with the token for that mode',
+    line: 'the row of the lock has the waiters in order',
+    messages: 'processes are notified only of releases: a deadlock between processes ends with a timeout',
     notify: 'a release wakes the next waiter by itself',
-    'lock table': 'rows are as many as the disk has room for',
-    'strict marks': 'a lock is free only when the lease of its holder is over, so no mark is needed',
+    'lock table': 'only the disk limits the number of rows',
+    'strict marks': 'a lock is free only when the lease of its holder is over, so no hold record is needed',
     'ends with the connection':
       'connections are borrowed for a statement: only the end of the lease tells that a process is gone',
   },
@@ -51,15 +50,15 @@ export const ROWS: Capabilities = {
 }
 
 export interface TableDialectOptions {
-  /** How people find the process. */
+  /** The name of the process for people. */
   readonly by: string
   readonly namespace: string
   readonly random: Random
-  /** Where a connection that listens is opened; null: where everything else is. */
+  /** The settings of a separate connection that listens. Null: a connection of the pool listens. */
   readonly listenConfig: pg.ClientConfig | null
 }
 
-/** Rows with leases in PostgreSQL 14 and later, over whatever pooler stands in between. */
+/** Rows with leases in PostgreSQL 14 and later, through any pooler. */
 export class TableDialect implements Dialect<PostgresConnection> {
   readonly can: Capabilities = ROWS
   readonly hashOf: (keyId: string) => number = hashOf
@@ -126,7 +125,7 @@ export class TableDialect implements Dialect<PostgresConnection> {
     return writeNames(LeasedConnection.beneath(connection), names)
   }
 
-  /** They are found by the process id of a server session, which there is none of here. */
+  /** Reports are found by the pid of a server session, and a member has none. */
   writeReports(): Promise<void> {
     return Promise.resolve()
   }

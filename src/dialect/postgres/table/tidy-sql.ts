@@ -1,8 +1,10 @@
 import { own } from './own-words.js'
 
-/** How rows of keys that nobody has are removed. Each is a statement, and so a transaction, of its own, in this order. */
+/**
+ * How rows of free keys are removed. Each step is a separate statement, and so a separate transaction, in this order.
+ */
 
-/** Some that are free, and the greatest token of them, if there are more than $1 in all. */
+/** Some free rows and their largest token, if there are more than $1 free rows. */
 export const FREE_ROWS: string = own(`
 SELECT
   pg_catalog.array_to_string(pg_catalog.array_agg(free.key), ' ') AS keys,
@@ -17,18 +19,21 @@ FROM (
 HAVING pg_catalog.count(*) {>} $1::int`)
 
 /**
- * Members that join from now on begin new rows above it. It waits for those that are joining. It goes up in any case, because
- * that is how everybody learns that rows are gone.
+ * Members that join from now on start new rows above this floor. This waits for members that are joining. The floor
+ * grows in any case, because that tells all members that rows are gone.
  */
 export const RAISE_FLOOR: string = own(`
 UPDATE lockpool.floor AS floor SET floor = greatest($1::bigint, floor.floor {+} 1)
 RETURNING floor.floor::pg_catalog.text AS floor`)
 
-/** The others do so from their next statement on. It waits for statements that have passed the gate with the old one. */
+/**
+ * The other members use the floor from their next statement on. This waits for statements that have passed the gate
+ * with the old floor.
+ */
 export const RAISE_FLOOR_OF_MEMBERS: string = own(`
 UPDATE lockpool.member AS member SET floor = $1::bigint WHERE member.floor {<} $1::bigint`)
 
-/** Those that are still free, and have not gone above the floor. */
+/** Removes those rows that are still free and whose token is not above the floor. */
 export const REMOVE_ROWS: string = own(`
 DELETE FROM lockpool.lease AS l
 WHERE l.key {=} ANY ($1::bigint[]) AND l.token {<=} $2::bigint AND l.owner IS NULL

@@ -2,18 +2,18 @@ import type { StatementRunner } from './statement-runner.js'
 import { FREE_ROWS, RAISE_FLOOR, RAISE_FLOOR_OF_MEMBERS, REMOVE_ROWS } from './tidy-sql.js'
 
 export interface TidyLimits {
-  /** So many rows of keys that nobody has may stay. */
+  /** The number of free rows that may stay. */
   readonly kept: number
-  /** So many are removed at once, at most. */
+  /** The maximum number of rows to remove at once. */
   readonly atOnce: number
 }
 
 const LIMITS: TidyLimits = { kept: 20_000, atOnce: 50_000 }
 
 /**
- * Removes rows of keys that nobody has, if there are many. A row that is made anew begins above the floor, and the floor is
- * above the tokens of all rows that were removed: it is raised first, and everybody who may make rows has it by then. So the
- * tokens of a key grow on.
+ * Removes rows of free keys if there are many. A row that is created again starts above the floor, and the floor is
+ * above the tokens of all removed rows. It is raised before the removal, and all members that may create rows have it
+ * by then. So the tokens of a key keep growing.
  */
 export async function tidyRows(
   runner: StatementRunner,
@@ -24,7 +24,7 @@ export async function tidyRows(
   const [raised] = await runner.rowsAtLast<{ floor: string }>(STATEMENTS.floor, [free.token])
   await runner.rowsAtLast(STATEMENTS.members, [raised!.floor])
   await runner.rowsAtLast(STATEMENTS.remove, [free.keys.split(' '), raised!.floor])
-  // Who has looked meanwhile may have seen rows that are gone by now.
+  // A member that has read rows in the meantime may have seen some that are now gone.
   const [again] = await runner.rowsAtLast<{ floor: string }>(STATEMENTS.floor, [free.token])
   await runner.rowsAtLast(STATEMENTS.members, [again!.floor])
 }

@@ -1,34 +1,40 @@
 import { own } from './own-words.js'
 
-/** On which timeline of the server rows are believed. Another one began with a fail-over, and may lack the last of them. */
+/**
+ * The timeline of the server on which rows are valid. A failover starts another one, and the last changes of rows may
+ * be missing there.
+ */
 
-/** Fails where a server does not tell, as that of some hosts. */
+/** Fails on servers that do not reveal it, such as those of some hosting providers. */
 const CURRENT = own(`pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)`)
 
-/** A member that has joined where the server did not tell is not asked. */
+/** A member that joined while the server did not reveal its timeline is not checked. */
 export const IS_ON_TIMELINE: string = own(
   `CASE WHEN member.timeline IS NULL THEN true ELSE member.timeline {=} ${CURRENT} END`,
 )
 
 export const TABLE_TIMELINE: string = `SELECT ${CURRENT} AS timeline`
 
-/** On which timeline rows are believed, and the longest lease of all members. */
+/** The timeline on which rows are valid, and the longest lease of all members. */
 export const BELIEVED_TIMELINE: string = own(`
 SELECT
   (SELECT floor.timeline FROM lockpool.floor AS floor) AS timeline,
   (SELECT coalesce(pg_catalog.max(member.lease_ms), 0) FROM lockpool.member AS member) AS longest_lease_ms`)
 
-/** The first to come: there was nothing before. */
+/** The first member records the timeline; nothing existed before. */
 export const BEGIN_TIMELINE: string = own(`
 UPDATE lockpool.floor AS floor SET timeline = $1::pg_catalog.text WHERE floor.timeline IS NULL`)
 
 /**
- * How far tokens go on, above those of grants that did not come over: 2^24 for each key. That can be done a hundred million
- * times.
+ * How far tokens move, to pass those of grants that were not replicated: by 2^24 grants of each key. There is room for
+ * this a hundred million times.
  */
 const LEAP = 2 ** 34
 
-/** Once for all: members of the timeline before are dead, and tokens go on above all that they can have been given. */
+/**
+ * Runs once per timeline: members of the previous timeline become dead, and tokens move above all that they can have
+ * been given.
+ */
 export const SETTLE_TIMELINE: string = own(`
 WITH settled AS (
   UPDATE lockpool.floor AS floor SET

@@ -3,24 +3,26 @@ import { sqlState } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { within } from './timeline-sql.js'
 
-/** Of attempts to move or to write: others who come at the same time do the same. */
+/**
+ * The maximum number of attempts to move the sequence or to write a row. Several processes may try the same at once.
+ */
 export const MOST_ATTEMPTS = 5
 
-/** What the server says, or we; anything else has happened to the connection, and is thrown. */
+/** Returns an error of the server, or one of ours. Any other error concerns the connection, and is thrown. */
 export function serverError(error: unknown): unknown {
   if (sqlState(error) === undefined && !(error instanceof LockError)) throw error
   return error
 }
 
-/** Somebody does the same at this moment, and will have done it. */
+/** Whether another session is making the same change at this moment. */
 export function isCollision(error: unknown): boolean {
   return COLLISIONS.has(sqlState(error) ?? '')
 }
 
-/** A lock that was not to be had in time, a deadlock, a row that somebody else has just made. */
+/** lock_not_available, deadlock_detected, unique_violation. */
 const COLLISIONS: ReadonlySet<string> = new Set(['55P03', '40P01', '23505'])
 
-/** The first row of the last statement. */
+/** Runs statements in one transaction with a lock timeout, and returns the first row of the last one. */
 export async function ask<Row>(
   server: ServerConnection,
   patienceMs: number,
@@ -31,7 +33,10 @@ export async function ask<Row>(
 
 export type Settled<T> = { readonly value: T; readonly error?: undefined } | { readonly error: unknown }
 
-/** For what is asked before it is needed: a failure must not be nobody's. */
+/**
+ * Makes a promise that never rejects, for a question that is asked before its answer is needed. Otherwise a failure
+ * would be an unhandled rejection.
+ */
 export function settled<T>(work: Promise<T>): Promise<Settled<T>> {
   return work.then(
     (value) => ({ value }),

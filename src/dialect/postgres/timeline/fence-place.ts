@@ -11,22 +11,22 @@ import { inWords, sqlState } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { beginRun, LAST_TOKEN, moveToFloor, NEAR, raiseFloor, readFence } from './timeline-sql.js'
 
-/** The sequence that tokens are drawn from. */
+/** The sequence that the tokens come from. */
 export interface FenceObject {
   readonly oid: string
-  /** Whether this role may move it. */
+  /** Whether this role may move the sequence. */
   readonly isMovable: boolean
 }
 
-/** Why the timeline is followed, and by whom. */
+/** The pool that follows the timeline. */
 export interface Follower {
-  /** Null if there are to be no tokens, or there is no sequence. */
+  /** Null if the pool uses no tokens, or if there is no sequence. */
   readonly fence: FenceObject | null
-  /** The lease of a strict pool, or null. */
+  /** The lease of a strict pool, or null for other pools. */
   readonly strictLeaseMs: number | null
-  /** The greatest token this process has seen. */
+  /** The largest token that this process has seen. */
   readonly seen: string
-  /** How long somebody's lock on one of our objects may be waited for. */
+  /** How long a statement may wait for a lock of another session on one of our objects. */
   readonly patienceMs: number
 }
 
@@ -36,21 +36,22 @@ export interface FenceRow {
   readonly clock: string
 }
 
-/** When the server started, and which database this is, by its own names for them. */
+/** When the server started, and the oid of this database. */
 export interface StartRow {
   readonly started: string
   readonly database: string
 }
 
-/** The run of the server, for this sequence: a copy of the database has another, and so has one that was restored. */
+/** Identifies a run of the server for this sequence. A copy or a restored backup of the database has another run. */
 export function runOf({ started, database }: StartRow, { oid }: FenceObject): string {
   return `${started}/${database}/${oid}`
 }
 
 /**
- * - `begin`    nobody has moved it in this run of the server, so nobody draws
- * - `raise`    this process has seen a greater token
- * - `approach` it is behind the clock: not wrong by itself, but another server may have been in use meanwhile
+ * - `begin`: no process has moved the sequence in this run of the server, so no process draws tokens yet
+ * - `raise`: this process has seen a larger token
+ * - `approach`: the sequence is behind the clock. That is not wrong by itself, but another server may have been used in
+ *   the meantime
  */
 export type Move = 'begin' | 'raise' | 'approach' | 'none'
 
@@ -70,7 +71,10 @@ export interface Place {
   readonly isClockless: boolean
 }
 
-/** Sees to it that the sequence is where it has to be in this run of the server: `first` is what has been read of it by now. */
+/**
+ * Ensures that the sequence is where it must be in this run of the server. `first` is a reading of the sequence that
+ * may already have been made.
+ */
 export async function placeFence(
   server: ServerConnection,
   follower: Follower,
@@ -116,7 +120,7 @@ async function carryOut(
   run: string,
 ): Promise<void> {
   const { oid } = fence!
-  // Two transactions, sent at once: the second goes by what is committed.
+  // Two transactions that are sent at once. The second one uses what the first one has committed.
   const messages =
     move === 'begin' ? [beginRun(oid, run, seen)] : [raiseFloor(oid, run, seen), moveToFloor(oid, run)]
   const results = await Promise.all(messages.map((message) => settled(ask(server, patienceMs, ...message))))

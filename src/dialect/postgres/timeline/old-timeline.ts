@@ -11,8 +11,8 @@ interface OldTimelineRow {
 }
 
 /**
- * As `followTimeline`, where the schema is of an older version and this role may not bring it up to date: a change of the
- * timeline is seen, and nothing else.
+ * Replaces `followTimeline` if the schema is of an older version and this role may not update it. It detects only a
+ * change of the timeline.
  */
 export async function followOld(
   server: ServerConnection,

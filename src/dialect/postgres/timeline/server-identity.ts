@@ -1,7 +1,10 @@
 import type { ServerName } from '../../server-name.js'
 import type { ServerIdentity } from './timeline-sql.js'
 
-/** What the server says of itself, in the terms of every dialect. A timeline is written as eight hexadecimal digits. */
+/**
+ * The identity of the server in the form that all dialects share. PostgreSQL writes a timeline as eight hexadecimal
+ * digits.
+ */
 export function serverName(host: string, identity: ServerIdentity | null): ServerName {
   const timeline = Number.parseInt(identity?.name ?? '', 16)
   return {

@@ -2,28 +2,31 @@ import { assert } from '../../../base/assert.js'
 import { TOKEN_STEP } from '../../lock-operation.js'
 
 /**
- * Which server this is, and where the sequence of tokens has to be on it. What is said here is argued for in
- * docs/decisions/0008-tokens-over-a-fail-over.md.
+ * Which server this is, and where the sequence of tokens must be on it. docs/decisions/0008-tokens-over-a-fail-over.md
+ * has the reasons.
  *
- * All of it may be sent by a session that holds locks, so each message is one transaction with a limit of its own for what it
- * may wait, and parameters are part of the text: they are numbers, and names made of digits.
+ * A session that holds locks may send any of these statements. So each message is one transaction with its own lock
+ * timeout. Parameters are part of the text: they are numbers, and names made of digits.
  */
 
-/** As one message, and so one transaction, in which no lock is waited for longer. */
+/** Joins statements to one message, and so to one transaction, that waits for no lock longer than `limitMs`. */
 export function within(limitMs: number, ...statements: readonly string[]): string {
   return [`SET LOCAL lock_timeout = ${limitMs}`, ...statements].join(';')
 }
 
-/** Right at once after a promotion, unlike pg_control_checkpoint(), which waits for the next checkpoint (measured). */
+/**
+ * This is up to date immediately after a promotion. pg_control_checkpoint() is not: it changes at the next checkpoint
+ * (measured).
+ */
 export const CURRENT_TIMELINE = `
 SELECT pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) AS name`
 
-/** Another one after an upgrade, a restore from a dump, or a move by logical replication. */
+/** Changes after an upgrade, a restore from a dump, or a move by logical replication. */
 export const CURRENT_SYSTEM = `
 SELECT system_identifier::pg_catalog.text AS system
 FROM pg_catalog.pg_control_system()`
 
-/** Another one after each start, and in each copy. To the microsecond, whatever the format of dates. */
+/** Changes with every start, and differs in every copy. It has microseconds, and does not depend on the date format. */
 export const CURRENT_START = `
 SELECT
   extract(epoch FROM pg_catalog.pg_postmaster_start_time())::pg_catalog.text AS started,
@@ -33,33 +36,40 @@ SELECT
     WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
   ) AS database`
 
-/** What a millisecond of the clock is worth in tokens: more than can be drawn in it. */
+/** The number of tokens per millisecond of the clock. It is more than can be drawn in a millisecond. */
 const TOKENS_PER_MS: number = 1024 * TOKEN_STEP
 
-/** The year 2200. A clock that shows more is not believed: tokens end in 2248. */
+/** The year 2200. A clock with a later time is ignored: tokens end in 2248. */
 const LAST_CLOCK_MS = 7_258_118_400_000
 
-/** Of these tokens none is given: the sequence is about to end. */
+/** Tokens above this are not handed out, because the sequence is about to end. */
 export const LAST_TOKEN: bigint = 2n ** 63n - 2n ** 50n
 
-/** Closer than this to the clock the sequence may stay, so that processes that come in crowds do not all move it. 128 ms. */
+/**
+ * The sequence may be behind the clock by this much, so that processes that start at the same time do not all move it.
+ * 128 ms.
+ */
 export const NEAR: bigint = 2n ** 27n
 
-/** While others draw, it is moved only by a distance that they can't cover between two instructions: 65536 draws. */
+/**
+ * The minimum distance of a move while other processes draw tokens: 65536 draws, more than they can draw between two
+ * instructions.
+ */
 const LEAST_MOVE: bigint = NEAR / 2n
 
 const CLOCK_MS = `pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000)::bigint`
 
-/** As a token. 0 if the clock shows nonsense. */
+/** The clock as a token, or 0 if the clock is implausible. */
 const CLOCK: string = `CASE
   WHEN ${CLOCK_MS} OPERATOR(pg_catalog.>) 0 AND ${CLOCK_MS} OPERATOR(pg_catalog.<) ${LAST_CLOCK_MS}
     THEN ${CLOCK_MS} OPERATOR(pg_catalog.*) ${TOKENS_PER_MS}
   ELSE 0 END`
 
 /**
- * What the server may have forgotten of the tokens that it gave when it crashed. PostgreSQL writes ahead for 32 draws beyond
- * one, and only the session that makes it do so waits for the disk; so each session there may be can have made others draw
- * 33 that are not written. Twice that, for draws whose transactions failed and waited for nothing; and no less than 64 ms.
+ * How many tokens the server may have handed out and then forgotten in a crash. PostgreSQL logs a sequence for 32 draws
+ * ahead, and only the session that causes the log record waits for the disk. So each possible session can have let
+ * others draw 33 tokens that are not on disk. This is twice that number, for draws whose transactions failed and waited
+ * for nothing; and at least 64 ms worth of tokens.
  */
 const FORGETTABLE: string = `greatest(
   ${LEAST_MOVE}, pg_catalog.current_setting('max_connections')::bigint OPERATOR(pg_catalog.*) ${2 * 33 * TOKEN_STEP})`
@@ -67,7 +77,7 @@ const FORGETTABLE: string = `greatest(
 const lastDrawn = (fence: string): string =>
   `coalesce(pg_catalog.pg_sequence_last_value(${fence}::pg_catalog.oid::pg_catalog.regclass), 0)`
 
-/** One token, for what is held already. */
+/** Draws one token, for a lock that is already held. */
 export const DRAW = `SELECT pg_catalog.nextval($1::pg_catalog.regclass)::pg_catalog.text AS token`
 
 /** Where the sequence is, and in which run of the server it was moved there. */
@@ -79,20 +89,25 @@ SELECT
   (${CLOCK})::pg_catalog.text AS clock`
 }
 
-/** Whoever moves the sequence moves it alone. Waiting for this writes nothing, and readers do not wait. */
+/**
+ * Only one session at a time moves the sequence. Waiting for this lock writes nothing, and readers don't wait for it.
+ */
 const ALONE = `LOCK TABLE lockpool.run IN EXCLUSIVE MODE`
 
 const isInRun = (run: string): string =>
   `EXISTS (SELECT FROM lockpool.run WHERE run OPERATOR(pg_catalog.=) '${run}')`
 
-/** Tokens beyond what this process has seen, from another server or from a sequence that is gone. */
+/**
+ * The position beyond all tokens that this process has seen, on another server or from a sequence that no longer
+ * exists.
+ */
 const beyond = (seen: string, fence: string): string => `CASE
   WHEN ${seen}::bigint OPERATOR(pg_catalog.>) ${lastDrawn(fence)} THEN ${seen}::bigint OPERATOR(pg_catalog.+) ${FORGETTABLE}
   ELSE 0 END`
 
 /**
- * The first move in a run of the server, in one transaction. Nobody draws before it is committed: whoever comes looks for the
- * row of the run. So what it says is on the disk before any token above it is given.
+ * The first move in a run of the server, in one transaction. No process draws before the commit, because each looks for
+ * the row of the run first. So the new floor is on disk before any larger token is handed out.
  */
 export function beginRun(fence: string, run: string, seen: string): string[] {
   return [
@@ -113,7 +128,10 @@ RETURNING pg_catalog.setval(${fence}::pg_catalog.oid::pg_catalog.regclass, floor
   ]
 }
 
-/** A later move: others draw meanwhile. First it is said, and flushed, how far it will be; only then the sequence is moved. */
+/**
+ * A later move, while other processes draw. First the new floor is written and flushed; only then is the sequence
+ * moved.
+ */
 export function raiseFloor(fence: string, run: string, seen: string): string[] {
   return [
     ALONE,
@@ -141,7 +159,7 @@ export const READ_TIMELINE = `
 SELECT name, system, started, longest_lease_ms, strict_lease_ms, settling_ms
 FROM lockpool.timeline`
 
-/** Which server this is, each null if it can't be told. Digits, and a point at most. */
+/** Which server this is. Unknown properties are null. Values consist of digits, and at most one point. */
 export interface ServerIdentity {
   /** The timeline. */
   readonly name: string | null
@@ -150,12 +168,11 @@ export interface ServerIdentity {
 }
 
 /**
- * Writes down which server this is. If it is another one than before, strict pools have to let it settle; and its sequence
- * has to be moved, even if this pool has no use for tokens: nobody after it sees the change. `strictLeaseMs` is null for a
- * pool that is not strict. `unheardMs` is the longest lease that strict pools may have decided on without this server having
- * heard of it.
+ * Records which server this is. If it has changed, strict pools must let it settle, and the sequence must be moved,
+ * even if this pool uses no tokens, because no later pool will see the change. `strictLeaseMs` is null for a pool that
+ * is not strict. `unheardMs` is the longest lease that strict pools may have chosen without a record on this server.
  *
- * A table that has just been made says nothing of what there was before. On a first timeline there was nothing.
+ * A new table does not show what existed before it. On a first timeline, nothing existed.
  */
 export function followServer(
   { name, system, started }: ServerIdentity,
@@ -207,14 +224,17 @@ function textOrNull(value: string | null): string {
   return `'${value}'::pg_catalog.text`
 }
 
-/** So long has been waited on the server that started then: nobody need wait any more. */
+/** Records that strict pools have waited this long on the server run `$2`, so that later pools need not wait. */
 export const SETTLED = `
 UPDATE lockpool.timeline
 SET settling_ms = 0
 WHERE settling_ms OPERATOR(pg_catalog.>) 0 AND settling_ms OPERATOR(pg_catalog.<=) $1::integer
   AND started OPERATOR(pg_catalog.=) $2::pg_catalog.text`
 
-/** The same in a table of an older version, which some other role may have to bring up to date. It goes by the clock. */
+/**
+ * Reads a table of an older version, which another role may have to update. The settling time is computed from the
+ * clock.
+ */
 export const READ_OLD_TIMELINE = `
 SELECT
   name,
@@ -226,7 +246,7 @@ SELECT
     ELSE 0 END AS settling_ms
 FROM lockpool.timeline`
 
-/** The first time, and whenever a strict pool comes with a longer lease. */
+/** Written the first time, and whenever a strict pool has a longer lease. */
 export function storeOldTimeline(name: string | null, leaseMs: number): string {
   return `
 INSERT INTO lockpool.timeline AS stored (name, longest_lease_ms)

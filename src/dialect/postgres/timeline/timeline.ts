@@ -21,25 +21,31 @@ import {
   type ServerIdentity,
 } from './timeline-sql.js'
 
-/** No strict pool decides on a longer lease by itself, so a server that has not heard of the decision can wait for it. */
+/**
+ * The longest lease that a strict pool may choose by itself. A server that does not know of such a decision waits for
+ * this long.
+ */
 export const LONGEST_STRICT_LEASE_MS = 30_000
 
 export interface TimelineFacts {
-  /** Why marks are not to be trusted, or null. */
+  /** Why hold records can't be trusted, or null. */
   readonly problem: Error | null
   /** Why there are no tokens, or null. */
   readonly noTokens: string | null
-  /** What has been drawn by now, at least. */
+  /** A lower bound of the last token that was drawn. */
   readonly last: string
-  /** What is not guarded against, or null. */
+  /** A hazard that remains, in words, or null. */
   readonly shortfall: string | null
-  /** No lease of a strict pool may be longer. */
+  /** The maximum lease of strict pools on this server. */
   readonly strictLeaseMs: number
-  /** So long strict pools have to wait, from now, for holders on another server whose marks are not here; 0 if no more. */
+  /**
+   * How long strict pools must wait from now, because holders on another server may have hold records that are missing
+   * here. 0 if that time is over.
+   */
   readonly attachDelayMs: number
-  /** When this server started, by its own name for it. */
+  /** When this server started, in the server's own text. */
   readonly started: string | null
-  /** Which server this is; null if it was not asked. */
+  /** Which server this is. Null if the server was not asked. */
   readonly identity: ServerIdentity | null
 }
 
@@ -53,12 +59,13 @@ export interface TimelineRow {
 }
 
 /**
- * Sees whether this is another server, or another run of it, than the one that tokens and marks were last used on. It may not
- * have heard of the last of them. Once the first session has seen to that, it costs one round trip and no write.
+ * Detects whether tokens and hold records were last used on another server, or in another run of this one. Then the
+ * last of them may be missing here. Once the first session has handled that, the check costs one round trip and no
+ * write.
  */
 export async function followTimeline(server: ServerConnection, follower: Follower): Promise<TimelineFacts> {
   const { fence, patienceMs } = follower
-  // At once, to cost one round trip.
+  // All questions are sent at once, so they cost one round trip together.
   const stored = settled(ask<TimelineRow>(server, patienceMs, READ_TIMELINE))
   const placed = fence === null ? null : settled(ask<FenceRow>(server, patienceMs, readFence(fence.oid)))
   const [identity, start] = await whichServer(server)
@@ -94,9 +101,9 @@ function failed(error: unknown, identity: ServerIdentity): TimelineFacts {
 }
 
 const CLOCKLESS =
-  "the server's clock shows a year before 1970 or after 2200: after a fail-over tokens may fall back"
+  "the server's clock shows a year before 1970 or after 2200: after a failover tokens may fall back"
 
-/** Which server this is. Null where the role may not ask, or the server is of a kind that has none. */
+/** Which server this is. A property is null if the role may not read it, or if this kind of server lacks it. */
 export async function identityOf(server: ServerConnection): Promise<ServerIdentity> {
   return (await whichServer(server))[0]
 }
@@ -120,7 +127,7 @@ async function whichServer(server: ServerConnection): Promise<[ServerIdentity, S
   ]
 }
 
-/** What is written down, when it is about this server; and whether it had to be written. */
+/** Returns the stored row once it describes this server, and whether it had to be written. */
 async function followed(
   server: ServerConnection,
   { strictLeaseMs, patienceMs }: Follower,
@@ -140,7 +147,7 @@ async function followed(
   }
 }
 
-/** Whether something has to be written down. What can't be told, now or then, is no difference. */
+/** Whether the row must be written. A value that is unknown, then or now, does not count as a difference. */
 export function isToBeFollowed(
   row: TimelineRow | null,
   identity: ServerIdentity,

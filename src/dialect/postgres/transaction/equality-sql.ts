@@ -1,10 +1,12 @@
 /**
- * By which operators the rows of a table are found. The name `=` would be looked up by the search path, where anybody may have
- * put one that fits better. For the server's own types, for enums, arrays, ranges and domains over them it is the server's own;
- * a type of an extension has its own, and that stands where the type does, and belongs to whoever owns the type.
+ * Finds the equality operators for the columns of a table. A bare `=` would be resolved by the search path, where any
+ * user may have put an operator that matches better. For built-in types, and for enums, arrays, ranges and domains over
+ * them, the built-in operator is right. A type of an extension has its own operator, which is in the schema of the type
+ * and belongs to the owner of the type.
  *
- * Answers the schemas of those that are not the server's own, by column, as JSON. A setting of the transaction says to the
- * statement that is sent behind it whether there are none, so that it need not be waited for.
+ * Returns the schemas of operators that are not built in, by column, as JSON. It also stores in a setting of the
+ * transaction whether all operators are built in, so that the next statement can be sent without waiting for this
+ * answer.
  */
 export const FIND_EQUALITY = `
 WITH RECURSIVE col AS (
@@ -34,5 +36,5 @@ SELECT
   pg_catalog.set_config('lockpool.equality', CASE WHEN EXISTS (SELECT FROM own) THEN 'own' ELSE 'built in' END, true),
   coalesce((SELECT pg_catalog.json_object_agg(name, schema) FROM own)::pg_catalog.text, '{}') AS schemas`
 
-/** In a condition: nothing is looked at, and nothing locked, if FIND_EQUALITY has found something. */
+/** A condition that keeps the statement from reading and locking rows if FIND_EQUALITY has found other operators. */
 export const IS_BUILT_IN = `pg_catalog.current_setting('lockpool.equality') OPERATOR(pg_catalog.=) 'built in'`

@@ -1,8 +1,11 @@
-/** Who is in the way of a lock that a transaction wants. Read in that transaction, when it has given up. */
+/**
+ * Statements that find the sessions in the way of a lock. They run in the same transaction, after the attempt has
+ * failed.
+ */
 
 /**
- * Who has a table, or rows of it, in one of the modes of `$2`; behind them who waits for it in one of these, with those it
- * waits for itself: whoever comes later waits behind it.
+ * The sessions that hold a table, or rows of it, in one of the modes `$2`. After them come the sessions that wait for
+ * it in one of these modes, with the sessions that they wait for: a later request waits behind them.
  */
 export const TABLE_HOLDERS = `
 SELECT
@@ -22,14 +25,14 @@ GROUP BY activity.pid, activity.application_name, activity.client_addr
 ORDER BY pg_catalog.bool_or(lock.granted) DESC, activity.pid
 LIMIT 5`
 
-/** Sessions, to be called by their names. */
+/** The names of sessions. */
 export const SESSIONS_BY_PID = `
 SELECT pid, application_name, pg_catalog.host(client_addr) AS client_addr
 FROM pg_catalog.pg_stat_activity
 WHERE pid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int4[])
 ORDER BY pid`
 
-/** Tables, as they are called here. */
+/** The names of tables. */
 export const TABLES_BY_ID = `
 SELECT oid::pg_catalog.text AS id, oid::pg_catalog.regclass::pg_catalog.text AS name
 FROM pg_catalog.pg_class

@@ -4,25 +4,28 @@ import { readDeadlock, type DeadlockEdge, type DeadlockTarget } from './deadlock
 import { SESSIONS_BY_PID, TABLES_BY_ID } from './in-the-way-sql.js'
 import { holderInWords, holdersInWords, type HolderRow } from './transaction-words.js'
 
-/** What an attempt to lock in a transaction is about. */
+/** One attempt to acquire a lock in a transaction. */
 export interface LockAttempt {
-  /** What is to be locked, in a sentence. */
+  /** The name of what should be locked, for a sentence. */
   readonly what: string
-  /** The same, as it is called in a circle of those who wait. */
+  /** Its name in a cycle of waits. */
   readonly wanted: string
   readonly text: string
   readonly values: unknown[]
-  /** As the server takes it: 0 is without end. */
+  /** The value of lock_timeout: 0 means no limit. */
   readonly timeoutMs: number
-  /** How to ask who is in the way, when it has failed like this. */
+  /** The statement that finds the holders after a failure with this error. */
   readonly holders: (error: unknown) => readonly [text: string, values: unknown[]]
-  /** Sends what is to be known before, in the same flight; that it fails is as if the attempt had. */
+  /** Sends a statement that must precede the lock, in the same flight. If it fails, the attempt fails. */
   readonly first?: () => Promise<unknown>
-  /** Whether it answers rows of the caller's, which are to be read as everything else that he asks for. */
+  /** Whether the answer has rows for the caller, which the caller's own parsers must read. */
   readonly isTheirs?: boolean
 }
 
-/** It was not to be had in time, or not at once. The server is asked who has it, in the transaction that goes on. */
+/**
+ * The error for a lock that was not free in time, or not at once. This asks the server for the holders, in the same
+ * transaction, which continues.
+ */
 export async function timedOut(
   direct: Queryable,
   { what, holders }: Pick<LockAttempt, 'what' | 'holders'>,
@@ -45,8 +48,8 @@ async function inTheWay(direct: Queryable, text: string, values: unknown[]): Pro
 }
 
 /**
- * The server has found that this wait closes a circle. Names of keys are known here for what this transaction has locked,
- * which is what the last in the circle waits for, and for what it wants.
+ * The error for a deadlock that the server has found. The names of keys come from what this transaction has locked,
+ * which is what the last session of the cycle waits for, and from what it wants.
  */
 export async function deadlocked(
   direct: Queryable,
@@ -57,18 +60,18 @@ export async function deadlocked(
   const edges = readDeadlock((cause as { detail?: unknown }).detail)
   if (edges === null) return new LockDeadlockError({ key: what, cycle: [somewhere(wanted)] }, { cause })
   const words = await Words.of(direct, edges, names)
-  return new LockDeadlockError({ key: what, cycle: words.circle(edges, wanted) }, { cause })
+  return new LockDeadlockError({ key: what, cycle: words.cycle(edges, wanted) }, { cause })
 }
 
-/** For a transaction that has failed: nothing more can be asked. */
+/** The same error for a transaction that has failed, where no more statements can run. */
 export function deadlockedWithoutWords(
   { what, wanted }: Pick<LockAttempt, 'what' | 'wanted'>,
   names: ReadonlyMap<string, string>,
   cause: unknown,
 ): LockDeadlockError {
   const edges = readDeadlock((cause as { detail?: unknown }).detail)
-  const circle = edges === null ? [somewhere(wanted)] : new Words([], [], names).circle(edges, wanted)
-  return new LockDeadlockError({ key: what, cycle: circle }, { cause })
+  const cycle = edges === null ? [somewhere(wanted)] : new Words([], [], names).cycle(edges, wanted)
+  return new LockDeadlockError({ key: what, cycle }, { cause })
 }
 
 function somewhere(wanted: string): DeadlockStep {
@@ -80,7 +83,7 @@ interface TableRow {
   readonly name: string
 }
 
-/** How those in a circle, and what they wait for, are called. */
+/** The names of the sessions in a cycle, and of the locks that they wait for. */
 class Words {
   readonly #sessions: ReadonlyMap<number, HolderRow>
   readonly #tables: ReadonlyMap<string, string>
@@ -109,8 +112,8 @@ class Words {
     return new Words(sessions, named, keys)
   }
 
-  /** Each has what the one before it waits for. */
-  circle(edges: readonly DeadlockEdge[], wanted: string): DeadlockStep[] {
+  /** Each step holds what the step before it waits for. */
+  cycle(edges: readonly DeadlockEdge[], wanted: string): DeadlockStep[] {
     const targets = edges.map(({ target }, i) => (i === 0 ? wanted : this.#target(target)))
     return edges.map(({ pid }, i) => ({
       process: this.#session(pid),
@@ -132,7 +135,7 @@ class Words {
   }
 }
 
-/** Words are good to have: without them the error says the same in fewer. */
+/** Names are optional: without them the error has the same content in fewer words. */
 async function rowsOf<Row>(direct: Queryable, text: string, values: unknown[]): Promise<Row[]> {
   try {
     return (await direct.query<Row>(text, values)).rows

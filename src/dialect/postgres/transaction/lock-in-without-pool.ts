@@ -94,7 +94,7 @@ function read(
   return { target, mode: checkChoice('mode', mode, LOCK_IN_TRANSACTION, 'exclusive') }
 }
 
-/** Left out it would be one that is hardly meant, and nobody would notice. */
+/** A missing namespace would silently mean another set of locks. */
 function withNamespace(options: LockInOptions | undefined): LockInOptions {
   if (options?.namespace === undefined) {
     throw new InvalidOptionError([

@@ -41,10 +41,10 @@ export interface LockStatement {
 /** A client of `pg`, or anything with its `query`, that has a transaction open. */
 export type LockInClient = ProgramClient
 
-/** What is locked, and how it is called. */
+/** What should be locked, and its name. */
 export interface LockInTarget {
   readonly code: PostgresKey
-  /** In a sentence. */
+  /** The name for a sentence. */
   readonly what: string
   readonly text: string
 }
@@ -99,7 +99,7 @@ export function lockStatementOf(
 
 type ByMode = Readonly<Record<LockMode, Readonly<Record<'bigint' | 'pair', string>>>>
 
-/** One of these, for this key. */
+/** The statement for a key in a mode, with its values. */
 export function ask(
   statements: ByMode,
   code: PostgresKey,
@@ -108,15 +108,15 @@ export function ask(
   return { text: statements[mode][code.isPair ? 'pair' : 'bigint'], values: keyValues(code) }
 }
 
-/** For whoever sends it himself: to wait, or as one attempt. */
+/** The statement for programs that send it themselves: one that waits, or a single attempt. */
 export function statement(code: PostgresKey, mode: LockMode, isTry: boolean): LockStatement {
   const { text, values } = ask(isTry ? TRY_LOCK_IN_TRANSACTION : LOCK_IN_TRANSACTION, code, mode)
-  // In quotes, because a cast binds closer than a minus.
+  // The values are in quotes because a cast binds more tightly than a minus sign.
   const sql = text.replaceAll(/\$(\d)/g, (_, place: string) => `'${String(values[Number(place) - 1])}'`)
   return { text, values, sql }
 }
 
-/** As `won`, for a statement that waits until it has the lock. */
+/** Does the same as `won`, for a statement that waits until it has the lock. */
 export async function locked(
   client: LockInClient,
   target: LockInTarget,
@@ -124,15 +124,15 @@ export async function locked(
   clock: Clock,
 ): Promise<void> {
   if (await won(client, target, asked, clock)) return
-  // The server answers a row for every lock. A stand-in for a client that answers none has locked nothing.
+  // The server returns a row for every lock. A substitute client that returns none has locked nothing.
   throw new InvalidOptionError([
     `"client" has not run the statement: there is no row in its answer, so ${target.what} is not locked`,
   ])
 }
 
 /**
- * Whether there is a row. The row itself is not read, because clients of the program may parse values in any way. A deadlock
- * or a timeout of the server becomes an error of ours; the transaction has failed then.
+ * Returns whether there is a row. The row itself is not read, because the program's client may parse values in any way.
+ * A deadlock or a timeout of the server becomes an error of ours; then the transaction has failed.
  */
 export async function won(
   client: LockInClient,

@@ -3,12 +3,12 @@ import { InvalidOptionError } from '../../../base/errors.js'
 import { show } from '../../../base/options.js'
 import { checkValue, checkWhere, tableParts } from '../../row-choice.js'
 
-/** NAMEDATALEN - 1: the server cuts off what is longer, and would take another table than was meant. */
+/** NAMEDATALEN - 1. The server truncates longer names and would lock another table. */
 const MAX_IDENTIFIER_BYTES = 63
 
 /**
- * A name as it is, so that nothing in it is SQL. `orders` and `sales.orders` (schema and table) are taken to the letter:
- * a table that was created as `Orders` without quotes is called `orders`.
+ * Quotes a name so that nothing in it is SQL. `orders` and `sales.orders` (schema and table) are matched exactly: a
+ * table that was created as `Orders` without quotes is called `orders`.
  *
  * @throws {InvalidOptionError}
  */
@@ -27,17 +27,17 @@ export function quoteIdentifier(name: string): string {
   return pg.escapeIdentifier(name)
 }
 
-/** What is to be true, all of it, and the values for its parameters. */
+/** Conditions that must all be true, and the values of their parameters. */
 export interface Condition {
   readonly terms: readonly string[]
   readonly values: unknown[]
 }
 
 /**
- * All of them equal: `null` is IS NULL, an array is any of its elements. No columns at all means every row. `schemas` has
- * those of operators that are not the server's own, by column.
+ * Requires every column to equal its value: `null` means IS NULL, an array means any of its elements. No columns at all
+ * means every row. `schemas` has, by column, the schemas of `=` operators that are not built in.
  *
- * @throws {InvalidOptionError} above all for `undefined`, which would otherwise lock more rows than were meant.
+ * @throws {InvalidOptionError} above all for `undefined`, which would otherwise lock more rows than intended
  */
 export function whereAll(
   where: Readonly<Record<string, unknown>>,
@@ -57,7 +57,7 @@ export function whereAll(
   return { terms, values }
 }
 
-/** A text as it is, as a constant. */
+/** Quotes a text as a constant. */
 export function quoteLiteral(text: string): string {
   return pg.escapeLiteral(text)
 }

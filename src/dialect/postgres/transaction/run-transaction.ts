@@ -77,7 +77,7 @@ async function runOnce<T>(
     const result = await ports.runTransacting(tx.locked, () => body(tx))
     await tx.end()
     tx.assertOpen()
-    // Constraints that are checked as late as here may wait for locks, as long as they like.
+    // Deferred constraints are checked at COMMIT. They may wait for locks without our timeout.
     tx.settle()
     await commit(direct)
     connection.release()
@@ -119,7 +119,10 @@ async function rollBack(connection: PostgresConnection & Lease, direct: Postgres
   }
 }
 
-/** Whether the same again may well succeed: by the error, or by that of the driver or of ours behind it. */
+/**
+ * Whether the same transaction may succeed when it runs again. The error itself decides, or the driver's or our error
+ * among its causes.
+ */
 function isCollision(error: unknown): boolean {
   return isSoOfCause(error, (cause) => {
     const state = sqlState(cause)

@@ -1,6 +1,6 @@
 import type { TABLE_MODES } from './transaction-sql.js'
 
-/** As pg_locks has them, from the weakest to the strongest. */
+/** The modes in the words of pg_locks, from the weakest to the strongest. */
 const MODES = [
   'AccessShareLock',
   'RowShareLock',
@@ -24,5 +24,7 @@ export const CONFLICTING_MODES: Readonly<Record<keyof typeof TABLE_MODES, readon
   'access exclusive': MODES,
 }
 
-/** Who has locked rows has the table in one of these: not who only reads it. */
+/**
+ * A session that has locked rows holds the table in one of these modes. A session that only reads the table does not.
+ */
 export const MODES_WITH_ROWS: readonly string[] = MODES.slice(1)

@@ -1,4 +1,4 @@
-/** Every statement that a transaction of ours sends, besides those of its caller. */
+/** The statements that our transactions send, in addition to those of the caller. */
 
 import { SET_LOCAL_CLIENT_CHECK } from '../connection/client-check-sql.js'
 
@@ -8,7 +8,7 @@ export const BEGIN = {
   serializable: `BEGIN ISOLATION LEVEL SERIALIZABLE`,
 } as const
 
-/** With the server looking for its client, where it can; in the same message. */
+/** BEGIN, in the same message with the setting that makes the server check for its client, if it supports that. */
 export function beginStatement(isolation: keyof typeof BEGIN, hasClientCheck: boolean): string {
   return hasClientCheck ? `${BEGIN[isolation]}; ${SET_LOCAL_CLIENT_CHECK}` : BEGIN[isolation]
 }
@@ -18,27 +18,28 @@ export const COMMIT = `COMMIT`
 export const ROLLBACK_TRANSACTION = `ROLLBACK`
 
 /**
- * Around an attempt that may time out. Going back to the savepoint makes the transaction usable again, gives back a lock
- * that was granted at the very moment of the time-out (measured: one in two such errors held it), and undoes the setting.
+ * Around an attempt that may time out. The rollback to the savepoint makes the transaction usable again and undoes the
+ * setting. It also releases a lock that was granted at the moment of the timeout (measured: after half of such errors
+ * the lock was held).
  */
 export const SAVEPOINT = `SAVEPOINT lockpool`
 
 export const ROLLBACK_TO_SAVEPOINT = `ROLLBACK TO SAVEPOINT lockpool; RELEASE SAVEPOINT lockpool`
 
-/** The caller may have a lock_timeout of its own in this transaction, so it is kept where a setting can be kept. */
+/** Keeps the caller's own lock_timeout in a custom setting, because the transaction may have one. */
 export const SET_LOCK_TIMEOUT = `
 SELECT
   pg_catalog.set_config('lockpool.lock_timeout', pg_catalog.current_setting('lock_timeout'), true),
   pg_catalog.set_config('lock_timeout', $1, true)`
 
-/** Behind an attempt that has succeeded, in one message. */
+/** Sent in one message, after an attempt that has succeeded. */
 export const SETTLE_ATTEMPT = `
 SELECT pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('lockpool.lock_timeout'), true);
 RELEASE SAVEPOINT lockpool`
 
 /**
- * By mode, and whether the key is one bigint or a pair of integers. Clients of others send it as well, who may read values in
- * whatever way, and of the type of the function in no way at all: there is nothing to read in the row.
+ * By mode, and by the kind of key. Programs also send these through their own clients, which may parse values in any
+ * way, or fail on the `void` type of the lock functions. So the row contains only null.
  */
 export const LOCK_IN_TRANSACTION = {
   exclusive: {
@@ -52,9 +53,9 @@ export const LOCK_IN_TRANSACTION = {
 } as const
 
 /**
- * The same with a time, in one statement, for a connection of which nothing else is known. `$2` is the time, and `$1`
- * whether it is that in any case, or only where the session has none of its own. What is set is set back behind the lock;
- * if that fails, the transaction has failed, and the setting with it.
+ * The same with a timeout, in one statement, for a connection about which nothing else is known. `$2` is the timeout.
+ * `$1` is whether it applies in any case, or only if the session has none of its own. The setting is restored after the
+ * lock. If that fails, the transaction has failed, and the setting ends with it.
  */
 export const LOCK_IN_TIME: Readonly<
   Record<'exclusive' | 'shared', Readonly<Record<'bigint' | 'pair', string>>>
@@ -93,7 +94,7 @@ export const TRY_LOCK_IN_TRANSACTION = {
   },
 } as const
 
-/** The same for clients of others: a row if it is granted, and again nothing in it. */
+/** The same for clients of the program: returns a row if the lock is granted, again with only null. */
 export const WON_IN_TRANSACTION = {
   exclusive: {
     bigint: `SELECT NULL AS granted WHERE pg_catalog.pg_try_advisory_xact_lock($1::bigint)`,
@@ -105,7 +106,10 @@ export const WON_IN_TRANSACTION = {
   },
 } as const
 
-/** Who has an advisory key, as pg_locks shows it: a bigint in two halves with objsubid 1, a pair with objsubid 2. */
+/**
+ * The holders of an advisory key, in the form of pg_locks: a bigint in two halves with objsubid 1, a pair with objsubid
+ * 2.
+ */
 export const ADVISORY_HOLDERS = `
 SELECT DISTINCT activity.pid, activity.application_name, pg_catalog.host(activity.client_addr) AS client_addr
 FROM pg_catalog.pg_locks AS lock
@@ -121,7 +125,7 @@ WHERE
 ORDER BY activity.pid
 LIMIT 5`
 
-/** As in SQL, by the names that people know from its documentation. */
+/** SQL for the names from PostgreSQL's documentation. */
 export const ROW_STRENGTHS = {
   update: `FOR UPDATE`,
   'no key update': `FOR NO KEY UPDATE`,
@@ -146,7 +150,9 @@ export const TABLE_MODES = {
   'access exclusive': `ACCESS EXCLUSIVE`,
 } as const
 
-/** Identifiers can't be parameters, so these two are put together; `table` and `conditions` are quoted already. */
+/**
+ * Identifiers can't be parameters, so these statements are put together. `table` and `conditions` are quoted already.
+ */
 export function lockRowsStatement(
   table: string,
   conditions: readonly string[],

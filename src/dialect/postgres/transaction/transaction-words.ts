@@ -8,13 +8,13 @@ export interface HolderRow {
   readonly client_addr: string | null
 }
 
-/** Null if nobody has it any more, or we may not see who. */
+/** Returns null if there is no holder any more, or if this role may not see it. */
 export function holdersInWords(rows: readonly HolderRow[]): string | null {
   if (rows.length === 0) return null
   return rows.map(holderInWords).join(' and ')
 }
 
-/** The address of a client on the server's own socket is null. */
+/** The address is null for a client on the server's Unix socket. */
 export function holderInWords({
   pid,
   application_name: application,
@@ -24,11 +24,11 @@ export function holderInWords({
   return `${name} (pid ${pid}${address === null ? '' : `, client ${address}`})`
 }
 
-/** A day, as for all waits. */
+/** One day, as for all waits. */
 const LONGEST_MS = 86_400_000
 
 /**
- * As lock_timeout has it: 0 is without end.
+ * Converts a timeout to a value of lock_timeout, where 0 means no limit.
  *
  * @throws {InvalidOptionError}
  */
@@ -57,7 +57,7 @@ export function checkChoice<Choice extends string>(
 }
 
 /**
- * What is not known is not ignored: it might be what the caller relies on.
+ * Refuses unknown options instead of ignoring them, because the caller may rely on them.
  *
  * @throws {InvalidOptionError}
  */

@@ -44,32 +44,35 @@ import {
   TRY_LOCK_IN_TRANSACTION,
 } from './transaction-sql.js'
 
-/** The keys that a transaction has locked: the ids of their codes, and what they are called. */
+/** The keys that a transaction has locked: the ids of their codes, with their names. */
 export type LockedKeys = ReadonlyMap<string, string>
 
-/** What a transaction needs of the pool it belongs to. */
+/** What a transaction needs from its pool. */
 export interface TransactionTools {
   readonly clock: Clock
   readonly defaultTimeoutMs: number
   encode(key: LockKey): PostgresKey
   inWords(key: LockKey): string
   text(key: LockKey): string
-  /** Whether a body around this call holds the key, in another way than by the transaction that has locked `own`. */
+  /** Whether an enclosing body holds the key by other means than the transaction that has locked `own`. */
   isHeldAround(keyId: string, own: LockedKeys | null): boolean
 }
 
-/** A transaction that is open on `connection`; `direct` is the same without a look at what its statements leave behind. */
+/**
+ * A transaction that is open on `connection`. Statements through `direct` are not recorded for the reset of the
+ * session.
+ */
 export class PostgresTransaction implements LockTransaction {
   readonly #connection: Queryable
   readonly #direct: Direct
   readonly #tools: TransactionTools
   readonly #locked = new Map<string, string>()
-  /** The statements of one attempt stay together, and so does the way back when it fails. */
-  #turn: Promise<unknown> = Promise.resolve()
-  /** An attempt has succeeded, and its savepoint and its time limit are still there. */
+  /** Keeps the statements of one attempt together, including the rollback after a failure. */
+  #last: Promise<unknown> = Promise.resolve()
+  /** The last attempt has succeeded, and its savepoint and timeout still exist. */
   #isUnsettled = false
   #isOver = false
-  /** The body has sent COMMIT or ROLLBACK itself: nothing is locked any more. */
+  /** The body has sent COMMIT or ROLLBACK itself, so no locks are held any more. */
   #isEndedByBody = false
 
   constructor(connection: Queryable, direct: Direct, tools: TransactionTools) {
@@ -78,12 +81,12 @@ export class PostgresTransaction implements LockTransaction {
     this.#tools = tools
   }
 
-  /** Those that it has locked so far; none when it is over. */
+  /** The keys locked so far. Empty once the transaction is over. */
   get locked(): LockedKeys {
     return this.#locked
   }
 
-  /** Whether keys mean the same to it and to whoever has these tools. */
+  /** Whether the transaction belongs to the same pool as these tools, so that keys mean the same. */
   isOf(tools: TransactionTools): boolean {
     return this.#tools === tools
   }
@@ -91,13 +94,14 @@ export class PostgresTransaction implements LockTransaction {
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig): Promise<QueryResult<Row>>
   query<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
-    return this.#inTurn(async () => {
+    return this.#afterLast(async () => {
       try {
         const result = await this.#connection.query<Row>(textOrConfig as string, values)
         this.#lookForEnd(result, textOrConfig)
         return result
       } catch (error) {
-        // The driver rejects before the server has said in which state the transaction is.
+        // The driver rejects before the server has sent the state of the transaction, so an empty statement waits for
+        // that.
         await this.#direct.query('').catch(() => undefined)
         this.#lookForEnd(null, textOrConfig)
         throw error
@@ -117,7 +121,7 @@ export class PostgresTransaction implements LockTransaction {
     if (isAgain || options.timeoutMs === 0) {
       if (await this.#tryLock(key, code, mode)) return
       if (isAgain) throw new LockReentryError(what)
-      throw await this.#inTurn(() => timedOut(this.#direct, { what, holders }, 0))
+      throw await this.#afterLast(() => timedOut(this.#direct, { what, holders }, 0))
     }
     const wanted = this.#tools.text(key)
     await this.#attempt({ what, wanted, text, values: keyValues(code), timeoutMs: setting, holders })
@@ -180,49 +184,54 @@ export class PostgresTransaction implements LockTransaction {
     throw new TransactionFailedError(message, true)
   }
 
-  /** For whoever opened it: nothing more is sent. */
+  /** Called by the code that opened the transaction: the body can send nothing after this. */
   async end(): Promise<void> {
     this.#isOver = true
-    await this.#turn
+    await this.#last
   }
 
   /**
-   * Sends what is left of the last attempt, for whoever sends something behind it. In the flight of the attempt it would be
-   * refused if that failed, and the server would write each refusal into its log.
+   * Sends the cleanup of the last attempt, before other statements are sent. It is not sent together with the attempt:
+   * if the attempt failed, the server would refuse it and log each refusal.
    */
   settle(): void {
     if (!this.#isUnsettled) return
     this.#isUnsettled = false
-    // It fails with the connection only, and so does what is sent behind it.
+    // This fails only with the connection, and then the statements after it fail too.
     this.#direct.query(SETTLE_ATTEMPT).catch(() => undefined)
   }
 
-  /** It has been committed or rolled back: nothing is locked any more. */
+  /** Called after commit or rollback, when no locks are held any more. */
   over(): void {
     this.#locked.clear()
   }
 
   /**
-   * Without waiting for rows there is still the table, for whose lock NOWAIT and SKIP LOCKED wait like all others: behind a
-   * migration, say.
+   * The timeout of a lock on rows or a table. NOWAIT and SKIP LOCKED do not wait for rows, but they still wait for the
+   * lock on the table, for example during a migration.
    */
   #timeout(timeoutMs: number | undefined, wait: 'block' | 'nowait' | 'skip locked'): number {
     const setting = timeoutSetting(timeoutMs === undefined ? this.#tools.defaultTimeoutMs : timeoutMs)
     if (timeoutMs !== 0) return setting
-    // For the server 0 is without end, and for us it is no wait at all: that is what `nowait` is for.
+    // For the server 0 means no limit; for us it means no wait, which is what `nowait` is for.
     if (wait === 'block') throw new InvalidOptionError(['"timeoutMs" can\'t be 0 here: use wait: "nowait"'])
     return 1
   }
 
   async #tryLock(key: LockKey, code: PostgresKey, mode: LockMode): Promise<boolean> {
     const text = TRY_LOCK_IN_TRANSACTION[mode][code.isPair ? 'pair' : 'bigint']
-    const { rows } = await this.#inTurn(() => this.#direct.query<{ granted: boolean }>(text, keyValues(code)))
+    const { rows } = await this.#afterLast(() =>
+      this.#direct.query<{ granted: boolean }>(text, keyValues(code)),
+    )
     const { granted } = rows[0]!
     if (granted) this.#locked.set(code.id, this.#tools.text(key))
     return granted
   }
 
-  /** Nearly always the server's own operators are right. Only if they are not is there a second flight, and the first did nothing. */
+  /**
+   * Tries with the built-in operators first, which are nearly always right. If they are not, the first flight has
+   * locked nothing, and a second one follows.
+   */
   async #lockRows<Row>(
     table: string,
     where: Readonly<Record<string, unknown>>,
@@ -241,14 +250,14 @@ export class PostgresTransaction implements LockTransaction {
   }
 
   #attempt<Row>(attempt: LockAttempt): Promise<QueryResult<Row>> {
-    return this.#inTurn(async () => {
+    return this.#afterLast(async () => {
       const since = this.#tools.clock.now()
       const [saved, , known, made] = await Promise.allSettled(this.#send<Row>(attempt))
       if (made.status === 'fulfilled') {
         this.#isUnsettled = true
         return made.value
       }
-      // Without the savepoint there is nothing to go back to: the transaction had failed before.
+      // If the savepoint was refused, the transaction had failed before, and there is nothing to roll back to.
       if (saved.status === 'rejected') throw saved.reason
       await this.#direct.query(ROLLBACK_TO_SAVEPOINT)
       const { reason } = known.status === 'rejected' ? known : made
@@ -256,7 +265,7 @@ export class PostgresTransaction implements LockTransaction {
     })
   }
 
-  /** All in one flight: when one has failed, the server refuses those behind it. */
+  /** Sends everything at once. When one statement fails, the server refuses those after it. */
   #send<Row>({ text, values, timeoutMs, first, isTheirs = false }: LockAttempt): Flight<Row> {
     const direct = this.#direct
     return [
@@ -267,7 +276,10 @@ export class PostgresTransaction implements LockTransaction {
     ]
   }
 
-  /** Several statements in one text have a list of results. */
+  /**
+   * Detects the end of the transaction. A text with several statements has a list of results. A transaction that follows
+   * in the same text, or by AND CHAIN, is another one, without the locks.
+   */
   #lookForEnd(result: unknown, statement: string | QueryConfig): void {
     const commands = [result].flat().map((each) => (each as Partial<QueryResult> | null)?.command)
     const text = typeof statement === 'string' ? statement : statement.text
@@ -282,16 +294,16 @@ export class PostgresTransaction implements LockTransaction {
     return error
   }
 
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+  #afterLast<T>(act: () => Promise<T>): Promise<T> {
     if (this.#isOver) {
       return Promise.reject(new ConnectionError('this transaction is over', { retryable: false }))
     }
-    const acted = this.#turn.then(() => {
+    const acted = this.#last.then(() => {
       this.assertOpen()
       this.settle()
       return act()
     })
-    this.#turn = acted.catch(() => undefined)
+    this.#last = acted.catch(() => undefined)
     return acted
   }
 }
@@ -300,7 +312,7 @@ const NOTHING = Promise.resolve()
 
 type Direct = Queryable & Pick<ServerConnection, 'isInTransaction'>
 
-/** What the statements of an attempt come to. */
+/** The results of the statements of one attempt. */
 type Flight<Row> = [
   saved: Promise<unknown>,
   set: Promise<unknown>,
@@ -308,7 +320,7 @@ type Flight<Row> = [
   made: Promise<QueryResult<Row>>,
 ]
 
-/** The schemas of the operators that are not the server's own, by column. */
+/** The schemas of operators that are not built in, by column. */
 async function findEquality(
   direct: Queryable,
   table: string,

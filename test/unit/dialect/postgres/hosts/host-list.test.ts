@@ -153,7 +153,7 @@ describe('lists that are none', () => {
     [
       'a standby',
       'postgres://a,b/db?target_session_attrs=prefer-standby',
-      'has target_session_attrs=prefer-standby in it, and a lock on a standby excludes nobody on the primary',
+      'has target_session_attrs=prefer-standby in it, and a lock on a standby does not exclude holders on the primary',
     ],
     [
       'a word',

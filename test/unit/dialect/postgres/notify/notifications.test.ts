@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { describe, expect, test, vi } from 'vitest'
 import {
   callMessage,
-  hear,
+  readNotification,
   listen,
   notifyMessages,
 } from '../../../../../src/dialect/postgres/notify/notifications.js'
@@ -94,7 +94,7 @@ describe('messages', () => {
     (payload) => {
       const handlers = { onWakeUp: vi.fn(), onTicket: vi.fn(), onMessage: vi.fn() }
 
-      hear(payload, handlers, () => null)
+      readNotification(payload, handlers, () => null)
 
       expect(handlers.onWakeUp.mock.calls).toEqual(
         payload.startsWith('x ring 1')

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { hear } from '../../../../../src/dialect/postgres/notify/notifications.js'
+import { readNotification } from '../../../../../src/dialect/postgres/notify/notifications.js'
 import {
   LONGEST_MESSAGE,
   Seal,
@@ -69,7 +69,7 @@ test.each([
   const handlers = { onWakeUp: vi.fn(), onTicket: vi.fn(), onMessage: vi.fn() }
   const seal = new Seal(SECRET, 'here')
 
-  hear(payload, handlers, (sealed) => seal.open(sealed))
+  readNotification(payload, handlers, (sealed) => seal.open(sealed))
 
   for (const ear of Object.values(handlers)) expect(ear).not.toHaveBeenCalled()
 })
@@ -77,7 +77,7 @@ test.each([
 test('of a message that names more keys than any of ours, no more are heard', () => {
   const handlers = { onWakeUp: vi.fn(), onTicket: vi.fn(), onMessage: vi.fn() }
 
-  hear(`x ring${' 1'.repeat(3900)}`, handlers, () => null)
+  readNotification(`x ring${' 1'.repeat(3900)}`, handlers, () => null)
 
   expect(handlers.onWakeUp.mock.calls.length).toBe(300)
 })

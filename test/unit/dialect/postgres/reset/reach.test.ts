@@ -198,5 +198,5 @@ test('a very long text is read no further than for what it says itself', () => {
   const { text, trusts } = world()
   const long = `INSERT INTO t VALUES ${'(1), '.repeat(3000)} (set_config('a.b', '', false))`
   expect(trusts(long)).toBe(false)
-  expect(text(long)).toMatchObject({ names: null, signs: { isTelling: true, custom: ['a.b'] } })
+  expect(text(long)).toMatchObject({ names: null, signs: { isExplicit: true, custom: ['a.b'] } })
 })
