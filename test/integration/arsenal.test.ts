@@ -64,6 +64,8 @@ test('against everything that foreign roles can do, four pools make no error, gi
 
   expect(outcomes.flatMap(({ errors }) => errors)).toEqual([])
   expect(witness.wrong).toEqual([])
-  expect(Math.min(...outcomes.map(({ done }) => done))).toBeGreaterThan(10)
+  // Not a number: on a busy machine all of them do little.
+  const done = outcomes.map((outcome) => outcome.done)
+  expect(Math.min(...done)).toBeGreaterThan(Math.max(...done) / 10)
   expect([...warnings]).toEqual([])
 }, 90_000)

@@ -177,7 +177,7 @@ test('a connection is checked out again at once if only a function may have left
   const second = await connections.connect()
   expect(second.processID).toBe(first.processID)
   expect((await second.query(CLEAN)).rows[0]).toMatchObject({ work_mem: true })
-  expect(cleaned).toMatchObject([{ found: [SET] }])
+  await expect.poll(() => cleaned).toMatchObject([{ found: [SET] }])
   second.release()
 })
 

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
+import { Deferred } from '../../src/base/deferred.js'
 import { lockIn, lockStatement, tryLockIn } from '../../src/index.js'
 import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
@@ -125,6 +126,8 @@ test('a cycle is reported as a deadlock, and transaction may retry it', async ()
   expect(victims).toMatchObject([{ code: 'LOCK_DEADLOCK', cycle: { length: 2 }, cause: { code: '40P01' } }])
 
   let runs = 0
+  let locked = 0
+  const bothHoldOne = new Deferred<void>()
   const crossed = [
     ['a', 'b'],
     ['b', 'a'],
@@ -133,7 +136,8 @@ test('a cycle is reported as a deadlock, and transaction may retry it', async ()
       async (tx) => {
         runs++
         await locks.lockIn(tx, first!)
-        await tx.query('SELECT pg_sleep(0.2)')
+        if (++locked === 2) bothHoldOne.resolve()
+        await bothHoldOne.promise
         await locks.lockIn(tx, second!)
       },
       { retries: 10 },
