@@ -67,9 +67,12 @@ export interface LockLink {
   readonly server?: ServerName
   /** How many locks the server's table has room for, over all sessions. */
   readonly capacity: number
-  /** How many entries of it each connection brings: if none used more, it could not be filled. */
+  /**
+   * How many entries each connection adds to the lock table. If no connection used more, the table could not become
+   * full.
+   */
   readonly capacityPerSession: number
-  /** The lease in force: in strict mode the database may have decided on a shorter one than was asked for. */
+  /** The lease in force. In strict mode the database may have a shorter maximum than the configured one. */
   readonly leaseMs: number
   /** Why there are no fencing tokens, or null if there are. It may change with any answer. */
   readonly noFencing: string | null

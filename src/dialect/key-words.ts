@@ -1,18 +1,18 @@
 import { quoted } from '../base/printable.js'
 import type { LockKey } from './lock-key.js'
 
-/** A key as people read it in messages, events and snapshots. */
+/** The text of a key in messages, events and snapshots. */
 export function keyText(key: LockKey): string {
   if (typeof key === 'string') return key
   return typeof key === 'bigint' ? `${key}` : `(${key[0]}, ${key[1]})`
 }
 
-/** A semaphore, in a sentence. */
+/** The name of a semaphore for a sentence. */
 export function semaphoreInWords(key: LockKey): string {
   return typeof key === 'string' ? `semaphore ${quoted(key)}` : `semaphore ${keyText(key)}`
 }
 
-/** As `keyText`, in a sentence. */
+/** The name of a key for a sentence. */
 export function keyInWords(key: LockKey): string {
   return typeof key === 'string' ? `lock ${quoted(key)}` : `lock ${keyText(key)}`
 }

@@ -4,21 +4,23 @@ import type { KeyCode } from './lock-key.js'
 export interface LeaderRecord {
   readonly key: KeyCode
   readonly name: string
-  /** A late older leader must not overwrite a newer one. */
+  /**
+   * The fencing token of the term. It keeps a late write of an earlier leader from replacing the record of a later one.
+   */
   readonly token: bigint
-  /** What the server calls the session that holds the key: the record counts only while that one does. */
+  /** The server's id of the session that holds the key. The record counts only while that session holds it. */
   readonly session: number
 }
 
 /**
- * The leader, as the server knows it. Every field is null if the leader has not published its name yet, or lacks permission
- * to.
+ * The current leader according to the server. Every field is null if the leader has not recorded its name yet, or may
+ * not do so.
  */
 export interface LeaderInfo {
   /** The name of the leader: see `CampaignOptions.name`. */
   readonly name: string | null
   /** The fencing token of the term. */
   readonly token: bigint | null
-  /** By the clock of the server. */
+  /** When the term began, on the clock of the server. */
   readonly since: Date | null
 }

@@ -5,15 +5,15 @@
  */
 export type LockKey = string | bigint | readonly [number, number]
 
-/** Held by one holder, or together with other readers. */
+/** `exclusive`: one holder. `shared`: any number of readers. */
 export type LockMode = 'exclusive' | 'shared'
 
-/** A key as a dialect speaks of it. Two keys exclude each other if and only if their `id`s are equal. */
+/** A key in the form of a dialect. Two keys exclude each other if and only if their `id`s are equal. */
 export interface KeyCode {
   readonly id: string
   /**
-   * 32 bits that tell keys apart nearly always, and nearly at no cost, where an id is costly to make. A dialect gives one to
-   * each of its keys, and has `hashOf`, or to none.
+   * A 32-bit hash, which differs for nearly all pairs of keys and costs nearly nothing where an id is costly to make.
+   * Either all keys of a dialect have one, and the dialect has `hashOf`, or none has.
    */
   readonly hash?: number
 }

@@ -1,11 +1,11 @@
 import type { KeyCode } from './lock-key.js'
 import type { SemaphoreCode } from './permit-operation.js'
 
-/** What people call a key: the server knows only a number, which tells nobody anything. */
+/** A key with its name for people. The server knows only the number. */
 export interface NamedKey {
   readonly code: KeyCode
   readonly name: string
   readonly namespace: string
-  /** If that is what it is the key of. */
+  /** The semaphore, if this is the key of one. */
   readonly semaphore: SemaphoreCode | null
 }

@@ -1,28 +1,31 @@
 import type { KeyCode } from './lock-key.js'
 
 /**
- * A semaphore as a dialect speaks of it: numbered slots, each a key of its own, of which a holder has one exclusively. So
- * the server counts them by what is really held, and a session that ends frees its slots.
+ * A semaphore in the form of a dialect: numbered slots, which are separate keys. A holder has one slot exclusively. So
+ * the server counts the slots that are really held, and the end of a session frees its slots.
  */
 export interface SemaphoreCode {
-  /** What interest is kept under, and what is rung for. No lock has the same. */
+  /** The key for waiter registrations and wake-ups. No lock has the same key. */
   readonly key: KeyCode
   readonly permits: number
-  /** Shared by all who use the semaphore with this number of permits, while they hold or wait. */
+  /**
+   * A key that all sessions share which use the semaphore with this number of permits, while they hold permits or wait.
+   */
   readonly shape: KeyCode
-  /** From 0 to `permits - 1`. */
+  /** The key of a slot, from 0 to `permits - 1`. */
   readonly slot: (number: number) => KeyCode
 }
 
 /**
- * What can be asked about the permits of one semaphore. Interest is as for locks.
+ * The operations on the permits of one semaphore. Registrations work as for locks.
  *
- * - `take`     slots that are free, up to `atMost`.
- * - `enqueue`   wait in the server's own queue for the slot `from`, for `waitMs` at most, then as `take`.
- * - `wait`     set interest, then as `take`.
- * - `retry`    interest is set: as `take`. After `wait` and `retry` interest is kept only if there were not enough slots.
- * - `leave`    drop interest.
- * - `release`  give slots up, and say whether somebody else may be interested.
+ * - `take`: takes free slots, up to `atMost`.
+ * - `enqueue`: waits in the server's own queue for the slot `from`, for at most `waitMs`, then like `take`.
+ * - `wait`: sets a registration, then like `take`.
+ * - `retry`: a registration is set; like `take`. After `wait` and `retry` the registration stays only if there were not
+ *   enough slots.
+ * - `leave`: drops the registration.
+ * - `release`: releases slots, and reports whether another process may be waiting.
  */
 export type PermitKind = 'take' | 'enqueue' | 'wait' | 'retry' | 'leave' | 'release'
 
@@ -30,39 +33,46 @@ export interface PermitOperation {
   readonly kind: PermitKind
   readonly semaphore: SemaphoreCode
   readonly atMost: number
-  /** The slot to begin with: processes that begin at different ones are in each other's way less. */
+  /** The first slot to try. Processes that start at different slots contend less. */
   readonly from: number
-  /** `release`: the slots. Otherwise those that this session has, which would be granted to it again. */
+  /**
+   * For `release`: the slots to release. Otherwise the slots that this session has, which the server would grant to it
+   * again.
+   */
   readonly slots: readonly number[]
-  /** Nothing of the semaphore was held before: its shape is to be held from now on, if anything is. */
+  /** Whether the session held nothing of the semaphore before, so that it must take the shape if it gets a slot. */
   readonly enters: boolean
-  /** Nothing of the semaphore is held after this: nor is its shape. */
+  /** Whether the session holds nothing of the semaphore afterwards, so that it must release the shape. */
   readonly exits: boolean
-  /** `enqueue`: how long it may take for the turn to come. */
+  /** For `enqueue`: the maximum wait. */
   readonly waitMs: number
-  /** Whether to look for those who use the semaphore with another number of permits. */
+  /** Whether to check for sessions that use the semaphore with another number of permits. */
   readonly looks: boolean
 }
 
 export interface TakenPermit {
   readonly slot: number
-  /** Drawn after the slot was granted, so that for each slot it grows from holder to holder; null if there are none. */
+  /**
+   * Drawn after the slot was granted, so that the tokens of each slot grow from holder to holder. Null if there are no
+   * tokens.
+   */
   readonly token: string | null
 }
 
 export interface PermitReply {
   readonly taken: readonly TakenPermit[]
   /**
-   * - `done`      carried out; no interest is set.
-   * - `free`      `enqueue`: carried out, and the slot was free at once.
-   * - `waiting`   interest is set: there were not enough slots.
-   * - `crowded`   there were not enough slots, and interest could not be set: each `retry` tries that again.
-   * - `wanted`    given up, and somebody may have to be woken.
-   * - `awaited`   given up, and nobody need be woken: others stand in line for one of the slots.
+   * - `done`: done; no registration is set.
+   * - `free`: for `enqueue`: done, and the slot was free at once.
+   * - `waiting`: there were not enough slots; a registration is set.
+   * - `crowded`: there were not enough slots, and the registration could not be set; each `retry` tries again to set
+   *   it.
+   * - `wanted`: released, and another process may need a wake-up.
+   * - `awaited`: released, and no process needs a wake-up, because others wait in the server queue of a slot.
    */
   readonly said: 'done' | 'free' | 'waiting' | 'crowded' | 'wanted' | 'awaited'
-  /** Slots that were to be given up and were not held. */
+  /** Slots that should have been released but were not held. */
   readonly missing: readonly number[]
-  /** How many permits somebody else takes the semaphore to have; null if nobody was found. */
+  /** The number of permits that another session uses for this semaphore; null if there is no such session. */
   readonly otherPermits: number | null
 }

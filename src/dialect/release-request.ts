@@ -1,6 +1,6 @@
 /** Another program asks the holder of a lock to release it. */
 export interface ReleaseRequest {
-  /** The server's number of the lock session that holds it. */
+  /** The server's id of the lock session that holds it. */
   readonly serverId: number
   /** The id of the key, or of the semaphore. */
   readonly keyId: string

@@ -2,7 +2,7 @@ import { InvalidOptionError } from '../base/errors.js'
 import { show } from '../base/options.js'
 
 /**
- * The parts of a name such as `sales.orders`. `form` says what may stand before the dot.
+ * Splits a name such as `sales.orders`. `form` says what the part before the dot is.
  *
  * @throws {InvalidOptionError}
  */
@@ -15,13 +15,13 @@ export function tableParts(table: string, form: 'schema' | 'database'): string[]
   return parts
 }
 
-/** @throws {InvalidOptionError} if the rows can't be chosen by it */
+/** @throws {InvalidOptionError} `where` is not an object */
 export function checkWhere(where: unknown): asserts where is object {
   if (typeof where !== 'object' || where === null || Array.isArray(where))
     throw new InvalidOptionError([`"where" must be an object of columns and values, got ${show(where)}`])
 }
 
-/** @throws {InvalidOptionError} for `undefined`, which would otherwise lock more rows than were meant */
+/** @throws {InvalidOptionError} for `undefined`, which would otherwise lock more rows than intended */
 export function checkValue(column: string, value: unknown): void {
   if (value === undefined) throw new InvalidOptionError([`"where" has no value for ${show(column)}`])
 }

@@ -1,6 +1,6 @@
 /**
- * Whether one token is greater than another, both in decimal digits as the server writes them: no number is made of them,
- * because this is asked for every batch.
+ * Whether one token is greater than another. Both are decimal digits in the form of the server. They are not converted
+ * to numbers, because this runs for every batch.
  */
 export function isGreaterToken(token: string, than: string): boolean {
   if (token.length !== than.length) return token.length > than.length && token[0] !== '-'
@@ -8,8 +8,8 @@ export function isGreaterToken(token: string, than: string): boolean {
 }
 
 /**
- * The greatest token that any lock session of a pool has been given. Whatever becomes of the server or the schema, nobody in
- * this process is given a smaller one later.
+ * The largest token that any lock session of a pool has received. No caller in this process gets a smaller one later,
+ * whatever happens to the server or to the schema.
  */
 export class SeenTokens {
   greatest = '0'

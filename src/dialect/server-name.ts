@@ -1,13 +1,13 @@
-/** What tells one server from another, as far as it can be told. */
+/** The identity of a server, as far as it is known. */
 export interface ServerName {
-  /** As it was connected to: `host:port`. */
+  /** The address that the connection used: `host:port`. */
   readonly host: string
-  /** Of PostgreSQL: it grows with each promotion. */
+  /** For PostgreSQL: the timeline, which grows with each promotion. */
   readonly timeline: number | null
-  /** Of the cluster: the same for a primary and its standbys. */
+  /** For PostgreSQL: the system identifier, which a primary shares with its standbys. */
   readonly system: string | null
-  /** Another one after each start. */
+  /** When the server started, in its own text. It changes with every start. */
   readonly started: string | null
-  /** Of this one server, where it has a name for itself: of MySQL and MariaDB. It stays over a start. */
+  /** For MySQL and MariaDB: the id of this server, which stays the same after a restart. */
   readonly instance: string | null
 }

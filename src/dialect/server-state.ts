@@ -1,38 +1,38 @@
 import type { ProcessName, SessionReport } from './session-report.js'
 
-/** What a server says about its locks, as a dialect has read and decoded it. Ages are milliseconds, by the server's clock. */
+/** The locks of a server, read and decoded by a dialect. Ages are in milliseconds, on the clock of the server. */
 export interface ServerState {
   readonly server: ServerFacts
   readonly sessions: readonly ServerSession[]
   readonly locks: readonly LockRow[]
-  /** Who keeps whom from going on, of those that wait in the server. */
+  /** For each session that waits in the server: the sessions that block it. */
   readonly blockers: ReadonlyMap<number, readonly number[]>
-  /** What lockpool's own processes wait for outside the server. */
+  /** What processes that use lockpool wait for outside the server. */
   readonly interests: readonly Interest[]
   readonly announcements: readonly Announcement[]
   readonly names: KeyNames
-  /** What lockpools say of their own sessions, by process id. Those that have said nothing are missing. */
+  /** The reports of processes about their own sessions, by pid. Sessions without a report are missing. */
   readonly reports?: ReadonlyMap<number, SessionReport>
 }
 
 /** The server as a whole. */
 export interface ServerFacts {
-  /** When this was read, by the server's clock. */
+  /** When the state was read, on the clock of the server. */
   readonly at: Date
-  /** As it says itself: `18.4`. */
+  /** The server's own version text, such as `18.4`. */
   readonly version: string
   readonly database: string
   /** A read-only copy of another server: its locks have no effect there. */
   readonly isStandby: boolean
-  /** Of the table that all locks of the server share: entries in use, counted from above, and how many there may be. */
+  /** The table that all locks of the server share: an upper bound of the entries in use, and the maximum. */
   readonly lockTable: { readonly used: number; readonly capacity: number }
-  /** Of all databases and programs. */
+  /** The connections of all databases and programs. */
   readonly connections: { readonly used: number; readonly max: number }
   /** Whether names of keys are recorded here, and this role may read them. */
   readonly hasKeyNames: boolean
   /**
-   * The session whose snapshot the server has to keep old versions of rows for, if locks are rows here. Null: there is none
-   * that matters.
+   * The session whose snapshot makes the server keep old versions of rows, if locks are rows here. Null if there is
+   * none that matters.
    */
   readonly oldSnapshot?: OldSnapshot | null
   /** Whether processes record the ages of their locks here, and this role may read them. */
@@ -41,35 +41,35 @@ export interface ServerFacts {
 
 /** A snapshot that has been open while other transactions changed rows. */
 export interface OldSnapshot {
-  /** 0 stands for a prepared transaction. */
+  /** 0 means a prepared transaction. */
   readonly pid: number
   /** Its `application_name`. */
   readonly application: string
-  /** For how long its transaction has been open. */
+  /** How long its transaction has been open. */
   readonly openMs: number
-  /** Transactions that have begun since. */
+  /** The number of transactions that have begun since. */
   readonly transactions: number
 }
 
 /** One session of the server. Fields that this role may not see are null. */
 export interface ServerSession {
-  /** 0 stands for a prepared transaction, which has no session any more. */
+  /** 0 means a prepared transaction, which no longer has a session. */
   readonly pid: number
   /** Its `application_name`. */
   readonly application: string
-  /** Null on the server's own socket too. */
+  /** Null also for a connection through the server's Unix socket. */
   readonly host: string | null
   /** The role. */
   readonly user: string | null
-  /** As the server says: `active`, `idle`, `idle in transaction`, ... */
+  /** The server's own word: `active`, `idle`, `idle in transaction`, ... */
   readonly state: string | null
-  /** In the server's words, if it waits: `Lock: tuple`. */
+  /** What it waits for, in the words of the server: `Lock: tuple`. Null if it does not wait. */
   readonly waitsFor: string | null
   /** Its last statement, or the one it runs. */
   readonly query: string | null
-  /** When it began, as the server writes it: tells it from a later one of the same number. */
+  /** When it began, in the text of the server. It tells the session from a later one with the same pid. */
   readonly startedAt: string | null
-  /** How long it has been there. */
+  /** How long it has existed. */
   readonly sessionMs: number | null
   /** Null outside of a transaction. */
   readonly transactionMs: number | null
@@ -91,11 +91,11 @@ export type LockTarget =
 
 export interface AdvisoryTarget {
   readonly kind: 'advisory'
-  /** Of its KeyCode. */
+  /** The id of its KeyCode. */
   readonly id: string
-  /** As it can be typed: `123`, or `12,34` for a pair. */
+  /** The key in the form in which users type it: `123`, or `12,34` for a pair. */
   readonly key: string
-  /** What interest in it is kept under. */
+  /** The hash under which waiter registrations for it are kept. */
   readonly hash: number
 }
 
@@ -105,15 +105,15 @@ export interface LockRow {
   /** `exclusive` and `shared` for advisory locks; for others the words of the server. */
   readonly mode: string
   readonly isGranted: boolean
-  /** Null while it does not wait, or has just begun to. */
+  /** Null if it does not wait, or has just begun to wait. */
   readonly waitedMs: number | null
 }
 
-/** A process waits, outside the server, for a key with this hash. How many callers it has for it is its own business. */
+/** A process waits, outside the server, for a key with this hash. The number of its waiting callers is not known. */
 export interface Interest {
   readonly pid: number
   readonly hash: number
-  /** Whether it has made known that it wants the key exclusively. */
+  /** Whether the process has announced that it wants the key exclusively. */
   readonly isWriter: boolean
 }
 
@@ -124,30 +124,33 @@ export interface Announcement {
   readonly share: number
 }
 
-/** What people call a key. */
+/** The name of a key for people. */
 export interface KeyName {
   readonly name: string
-  /** That of the pool: see `LockPoolOptions.namespace`. */
+  /** The namespace of the pool: see `LockPoolOptions.namespace`. */
   readonly namespace: string
 }
 
-/** A slot of a semaphore, or how a process has named its number of permits. */
+/** A slot of a semaphore, or the shape by which processes state its number of permits. */
 export interface SemaphorePart {
   readonly semaphore: KeyName
   /** The same for all parts of one semaphore. */
   readonly id: string
   readonly part: 'slot' | 'shape'
-  /** Of the slot, from 0 on; or how many permits there are. */
+  /** The number of the slot, from 0 on, or the number of permits of the shape. */
   readonly number: number
-  /** What interest in the semaphore is kept under. */
+  /** The hash under which waiter registrations for the semaphore are kept. */
   readonly hash: number
 }
 
-/** What is known of the names of keys. */
+/** Finds the names of keys. */
 export interface KeyNames {
   nameOf(target: AdvisoryTarget): KeyName | null
   semaphoreOf(target: AdvisoryTarget): SemaphorePart | null
 }
 
-/** What became of a session that was to be ended. There was `none` that began then; it is `gone`; or it was told to end, and after five seconds it is still `there`. */
+/**
+ * The result of ending a session. `none`: no session with this start existed. `gone`: it has ended. `there`: it still
+ * exists five seconds after it was asked to end.
+ */
 export type SessionEnd = 'none' | 'gone' | 'there'

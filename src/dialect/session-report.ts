@@ -1,4 +1,4 @@
-/** A process, as its host knows it. */
+/** A process on its host. */
 export interface ProcessName {
   /** The name of the host. */
   readonly host: string
@@ -7,46 +7,48 @@ export interface ProcessName {
 }
 
 /**
- * What a lockpool says of one of its sessions. The server knows that the session has a key, and neither since when nor for
- * whom: only the process knows.
+ * The report of a process about one of its lock sessions. The server knows that the session has a key, but only the
+ * process knows since when and for which caller.
  */
 export interface SessionReport {
-  /** What the server calls the session. */
+  /** The server's id of the session. */
   readonly serverId: number
   readonly process: ProcessName
-  /** By the ids of their keys; of a semaphore, those of its slots. Of several readers of one key the first. */
+  /**
+   * By the id of the key; for a semaphore, of the slot. If several readers of this process hold a key, the first one.
+   */
   readonly holds: ReadonlyMap<string, ReportedHold>
-  /** By the ids of keys and of semaphores. Of several callers the one who has waited longest. */
+  /** By the id of the key or semaphore. If several callers wait, the one that has waited longest. */
   readonly waits: ReadonlyMap<string, ReportedWait>
-  /** A hold that is missing here is not older than this; null where that can't be said. */
+  /** A hold that is missing here is at most this old. Null if that is unknown. */
   readonly completeFromMs: number | null
 }
 
 export interface ReportedHold {
   readonly heldMs: number
-  /** What it is for: see `AcquireOptions.label`. */
+  /** What the lock is for: see `AcquireOptions.label`. */
   readonly label: string | null
 }
 
 export interface ReportedWait {
   readonly waitedMs: number
   readonly label: string | null
-  /** How many wait in this process. */
+  /** How many callers of this process wait. */
   readonly callers: number
 }
 
-/** What a process writes down of one session. A content that is null is that of before. */
+/** The row that a process writes for one session. A null content means that it has not changed. */
 export interface ReportRow {
   readonly serverId: number
   readonly content: string | null
 }
 
-/** Of holds, and of waits. Whoever has more says of the oldest. */
+/** The maximum number of holds, and of waits, in a report. If there are more, it has the oldest. */
 const MOST_TOLD = 500
 
 /**
- * As it is written down: in ASCII, because a database may have an encoding that lacks what a label has. It says since when,
- * by the clock that `nowMs` is of, so it stays the same as long as the same is held.
+ * Encodes a report as ASCII, because a database may have an encoding that lacks characters of a label. Times are
+ * absolute, on the clock of `nowMs`, so the text stays the same while the same locks are held.
  */
 export function encodeReport(
   { process, holds, waits, completeFromMs }: SessionReport,
@@ -72,16 +74,18 @@ function oldest<Row extends readonly [string, number, ...unknown[]]>(rows: Row[]
   return rows.length <= MOST_TOLD ? rows : rows.toSorted((a, b) => a[1] - b[1]).slice(0, MOST_TOLD)
 }
 
-/** It was true when it was sent; when it arrived, which is all that the server knows, something may have been that much older. */
+/** A report was true when it was sent. The server knows only when it arrived, so ages may be larger by this much. */
 const ON_THE_WAY_MS = 1000
 
-/** Processes say again what they hold every second. What is older than this may have ended, and another may have come. */
+/**
+ * Processes repeat their report every second. Locks of an older report may have ended, and others may have followed.
+ */
 const FRESH_MS = 5000
 
 /**
- * What was written `ageMs` ago, when the clock of the process showed `clockMs`: what was held then was held that much longer
- * by now, if it still is. `isSame` says that the session is certainly the one it was written of. Null if it is not
- * understood, or nothing in it can be relied on any more.
+ * Decodes a report that was written `ageMs` ago, when the clock of the process showed `clockMs`. Ages grow by that
+ * time. `isSame` says that the session is certainly the one that the report is about. Returns null if the text can't be
+ * parsed, or if nothing in it is reliable any more.
  */
 export function decodeReport(
   serverId: number,
@@ -117,7 +121,10 @@ interface Told {
   readonly completeFromMs: number | null
 }
 
-/** Only roles that may use lockpool here write it, but not all of them need be of our version. */
+/**
+ * Returns null for malformed text: only roles that may use lockpool here can write it, but they may use another
+ * version.
+ */
 function parsed(text: string): Told | null {
   try {
     const told = JSON.parse(text) as Partial<Told> | null

@@ -19,7 +19,7 @@ export interface CheckedTransaction<Isolation extends string> {
   readonly signal: AbortSignal | undefined
 }
 
-/** The options, as a table: without the signal, which has no default. */
+/** The table of the options. The signal is not in it, because it has no default. */
 export type TransactionTable<Isolation extends string> = OptionTable<
   Omit<TransactionSettings<Isolation>, 'signal'>
 >
@@ -49,16 +49,16 @@ export function checkTransaction<Isolation extends string>(
   return { isolation, retries, signal }
 }
 
-/** Two that have just collided should not do so again. */
+/** The pause before another attempt. It is random, so that two transactions that have collided do not collide again. */
 const PAUSE: Backoff = { firstMs: 5, factor: 2, capMs: 1000, jitter: 1 }
 
-/** Errors have causes, but hardly more than so many. */
+/** The maximum number of causes to follow. Chains of causes are hardly longer. */
 const DEEPEST = 10
 
 /**
  * Runs a transaction, and again after each collision, up to `retries` times.
  *
- * @throws what `once` throws, or the reason of the signal
+ * @throws the error of `once`, or the reason of the signal
  */
 export async function withRetries<T>(
   { clock, random }: { readonly clock: Clock; readonly random: Random },
@@ -78,7 +78,7 @@ export async function withRetries<T>(
   }
 }
 
-/** Whether it is so of an error, or of one behind it: that of the driver, or of ours. */
+/** Whether an error, or one of its causes, matches. */
 export function isSoOfCause(error: unknown, isSo: (error: object) => boolean): boolean {
   let cause = error
   for (let depth = 0; depth < DEEPEST && typeof cause === 'object' && cause !== null; depth++) {

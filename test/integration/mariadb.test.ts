@@ -256,7 +256,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
 
       const lock = await pool.acquire('x')
 
-      expect(() => lock.token).toThrow(/may not be made or used by this user/)
+      expect(() => lock.token).toThrow(/may not be created or used by this user/)
       expect(warnings).toEqual([expect.stringContaining('no fencing tokens')])
       await lock.release()
     })

@@ -30,6 +30,7 @@ const CLEAN_SOURCES = [
   'base',
   'cli',
   'dashboard',
+  'dialect/mysql',
   'dialect/postgres',
   'embedded',
   'inspect',
@@ -41,7 +42,25 @@ const CLEAN_SOURCES = [
 ].map((folder) => `src/${folder}/`)
 
 /** Files of `src/dialect` that are clean. */
-const CLEAN_FILES = ['capabilities', 'dialect', 'lock-operation'].map((file) => `src/dialect/${file}.ts`)
+const CLEAN_FILES = [
+  'capabilities',
+  'check-key',
+  'dialect',
+  'key-words',
+  'leader',
+  'lock-key',
+  'lock-operation',
+  'named-key',
+  'permit-operation',
+  'queryable',
+  'release-request',
+  'row-choice',
+  'seen-tokens',
+  'server-name',
+  'server-state',
+  'session-report',
+  'transaction-retries',
+].map((file) => `src/dialect/${file}.ts`)
 
 /** Identifiers that GLOSSARY.md has replaced in `src`. */
 const REPLACED_IDENTIFIERS: ReadonlySet<string> = new Set(

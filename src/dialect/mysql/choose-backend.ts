@@ -6,14 +6,14 @@ import type { MysqlConnection } from './connection/connection.js'
 import { MysqlDialect } from './mysql-dialect.js'
 import { MysqlTableDialect } from './table/table-dialect.js'
 
-/** How locks are kept, and what the program has said of it. */
+/** How the locks are kept, and options that depend on it. */
 export interface BackendOptions {
   readonly backend?: unknown
   readonly leaseMs?: number | undefined
   readonly strict?: boolean | undefined
 }
 
-/** What a backend can't do, as early as it can be said. */
+/** Options that the backend can't support, detected before a connection is opened. */
 export function backendProblems({ backend = 'named', leaseMs, strict }: BackendOptions): string[] {
   const problems: string[] = []
   if (backend !== 'named' && backend !== 'table')
@@ -29,7 +29,7 @@ export function backendProblems({ backend = 'named', leaseMs, strict }: BackendO
   return problems
 }
 
-/** `database` is that of all connections, as the program has written it. */
+/** `database` is the database of all connections, in the spelling of the program. */
 export function chooseBackend(
   backend: unknown,
   database: string | null,

@@ -3,12 +3,12 @@ import type { ServerConnection } from './connection/server-connection.js'
 import { endSession, lookAround, type NamedLock } from './inspect/read-server-state.js'
 import { endMember, isMember, readRows } from './table/rows-state.js'
 
-/** The locks of a server in both ways in which they are kept, and who has them. */
+/** Reads the locks of a server, those of both backends, with their holders. */
 export function lookAtLocks(server: ServerConnection, given: readonly NamedLock[]): Promise<ServerState> {
   return lookAround(server, given, (database, names) => readRows(server, database, names))
 }
 
-/** Ends whoever has locks: a session, or a member. */
+/** Ends the holder of locks: a session, or a member. */
 export function endHolder(server: ServerConnection, id: number): Promise<SessionEnd> {
   return isMember(id) ? endMember(server, id) : endSession(server, id)
 }

@@ -29,16 +29,19 @@ import type { ServerConnection } from './connection/server-connection.js'
 import { explain } from './connection/server-errors.js'
 import { MysqlLink } from './locks/link.js'
 
-/** The server gives up what it holds for a process that hangs: the names by which it is found. Seconds. */
-const BELL_LEASE_S = 15
+/**
+ * The lease of the session that listens, in seconds. After it, the server releases the names under which a hanging
+ * process is found.
+ */
+const LISTENER_LEASE_S = 15
 
-/** What named locks are not. */
+/** The capabilities of named locks. */
 const NAMED_LOCKS: Capabilities = {
   gaps: {
     'shared mode': 'GET_LOCK has one mode. Backend "table", locks in rows, has both',
     conversion: 'GET_LOCK has one mode',
     messages:
-      'a server can wake a session of another process, and can tell it nothing: processes do not find deadlocks among each other',
+      'a server can wake a session of another process but cannot pass it a message: deadlocks between processes are not found',
     'lock table': 'named locks are kept in memory, without a limit',
     'strict marks': 'nothing outlives a session on the server',
   },
@@ -49,7 +52,7 @@ const NAMED_LOCKS: Capabilities = {
   sessions: Infinity,
 }
 
-/** What those of MySQL are not, besides. */
+/** The capabilities of named locks in MySQL, which has fewer than MariaDB. */
 const NAMED_LOCKS_OF_MYSQL: Capabilities = {
   ...NAMED_LOCKS,
   gaps: {
@@ -58,7 +61,7 @@ const NAMED_LOCKS_OF_MYSQL: Capabilities = {
   },
 }
 
-/** Named locks of MariaDB 10.6 and MySQL 8.0, and later, as one pool speaks of them. */
+/** Named locks of MariaDB 10.6 and MySQL 8.0, and later, for one pool. */
 export class MysqlDialect implements Dialect<MysqlConnection> {
   readonly hashOf: (keyId: string) => number = hashOf
   readonly #database: string | null
@@ -67,14 +70,17 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
   readonly #listeners = new NotificationListeners()
   #isMariaDb = true
 
-  /** `database` is that of all connections, as the program has written it. Every lock session makes the claim, where there is a place for it. */
+  /**
+   * `database` is the database of all connections, in the spelling of the program. Every lock session makes the claim,
+   * if the table for it exists.
+   */
   constructor(database: string | null, claim: BackendClaim | null = null) {
     this.#database = database
     this.#claim = claim
     this.#names = new LockNames(database)
   }
 
-  /** Until a server was met, it is taken for MariaDB. */
+  /** Until the first connection, the server is assumed to be MariaDB. */
   get can(): Capabilities {
     return this.#isMariaDb ? NAMED_LOCKS : NAMED_LOCKS_OF_MYSQL
   }
@@ -95,21 +101,21 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
   ): Promise<LockLink> {
     const server = LeasedConnection.serverOf(connection)
     leaseSeconds(settings.leaseMs)
-    const forget = server.onEnd(ended)
+    const unsubscribe = server.onEnd(ended)
     try {
       const facts = await checkServer(server, this.#database)
       await putInForce(server, facts, settings.leaseMs)
       const fencing = await findFencing(server, facts, settings)
       if (typeof fencing !== 'string') await this.#claimBackend(server)
       this.#isMariaDb = facts.isMariaDb
-      forget()
+      unsubscribe()
       return new MysqlLink(server, facts, fencing, settings, this.#listeners, ended)
     } catch (error) {
       throw explain(error)
     }
   }
 
-  /** Locks go on where it can't be written down. */
+  /** Records the backend. If that is not possible, locks work without the record. */
   async #claimBackend(server: ServerConnection): Promise<void> {
     if (this.#claim === null) return
     try {
@@ -123,10 +129,10 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
     const server = LeasedConnection.serverOf(connection)
     try {
       const { isMariaDb } = await checkServer(server, this.#database)
-      await server.say(settingsOf(isMariaDb, BELL_LEASE_S))
-      const bell = new MysqlListener(server, this.#listeners, handlers)
-      await bell.start()
-      return bell
+      await server.say(settingsOf(isMariaDb, LISTENER_LEASE_S))
+      const listener = new MysqlListener(server, this.#listeners, handlers)
+      await listener.start()
+      return listener
     } catch (error) {
       throw explain(error)
     }
@@ -148,7 +154,7 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
     return writeNames(LeasedConnection.serverOf(connection), names)
   }
 
-  /** There is nowhere to write them: see `keepsReports`. */
+  /** There is no table for reports: see `keepsReports`. */
   async writeReports(): Promise<void> {}
 
   explain(error: unknown): LockError {

@@ -1,10 +1,12 @@
 import type { ConnectionOptions } from 'mysql2'
 import { show } from '../../../base/options.js'
 
-/** Where and how to connect: a URL (`mysql://user:password@host:3306/database`), or an object with what `mysql2` takes. */
+/**
+ * Where and how to connect: a URL (`mysql://user:password@host:3306/database`), or an object with settings of `mysql2`.
+ */
 export type MysqlConfig = string | URL | Omit<ConnectionOptions, 'uri'>
 
-/** What can be connected with, and what is wrong with it: in words and without its password; null if it can be used. */
+/** Checked settings. `problem` says what is wrong with them, without the password; it is null if they can be used. */
 export interface ReadConfig {
   readonly config: ConnectionOptions
   readonly problem: string | null
@@ -14,10 +16,12 @@ const USUAL_FORM = 'mysql://user@host:3306/database is the usual form'
 
 const SCHEMES: ReadonlySet<string> = new Set(['mysql:', 'mariadb:'])
 
-/** Keepalive probes start after this much silence; without them a vanished server is noticed only by a heartbeat. */
+/**
+ * Keepalive probes start after this much silence. Without them, only a heartbeat notices that a server has vanished.
+ */
 const KEEPALIVE_AFTER_MS = 10_000
 
-/** What was given, else `DATABASE_URL`, else the server of this machine. */
+/** Reads the given connection, or `DATABASE_URL`, or else connects to this machine. */
 export function mysqlConfig(connection: MysqlConfig | undefined): ReadConfig {
   const fromEnvironment = process.env['DATABASE_URL'] || undefined
   const source = connection === undefined && fromEnvironment !== undefined ? 'DATABASE_URL' : '"connection"'
@@ -48,7 +52,7 @@ function fromUrl(text: string, source: string): ReadConfig {
   }
 }
 
-/** The driver reads the parameters of a URL as JSON where it can; so is it here. */
+/** The driver parses parameters of a URL as JSON if possible, and so does this. */
 function settingsOf(url: URL): ConnectionOptions {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const parameters = Object.fromEntries([...url.searchParams].map(([name, value]) => [name, parsed(value)]))

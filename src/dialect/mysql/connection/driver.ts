@@ -1,19 +1,19 @@
 import type mysql from 'mysql2'
 import { ConnectionError } from '../../../base/errors.js'
 
-/** What is used of the driver. */
+/** The part of the driver that is used. */
 export type Driver = Pick<typeof mysql, 'createConnection'>
 
 let loading: Promise<Driver> | null = null
 
 /**
- * The driver is a peer dependency that programs on PostgreSQL do without.
+ * Loads the driver. It is a peer dependency, and programs on PostgreSQL do not have it.
  *
- * @throws {ConnectionError} it is not installed.
+ * @throws {ConnectionError} it is not installed
  */
 export function loadDriver(): Promise<Driver> {
   return (loading ??= import('mysql2').then(
-    // The package is CommonJS: what it exports is its default.
+    // The package is CommonJS, so its exports are the default export.
     ({ default: driver }) => driver,
     (error: unknown) => {
       loading = null

@@ -6,10 +6,10 @@ import { onAbort } from '../../../base/on-abort.js'
 import type { Driver } from './driver.js'
 import type { MysqlConnection } from './connection.js'
 
-/** What statements of ours answer. The program decides whether its driver gives great numbers as texts. */
+/** A row of a statement of ours. The program's configuration decides whether large numbers are texts. */
 export type OwnRow = readonly (string | number | null)[]
 
-/** Whatever the program's configuration says of how it wants its own rows. */
+/** Settings of our own statements. They override the program's configuration of rows. */
 const OWN_WAY = {
   rowsAsArray: true,
   nestTables: false,
@@ -17,15 +17,15 @@ const OWN_WAY = {
   typeCast: (_field: unknown, next: () => unknown) => next(),
 } as const
 
-/** How the driver keeps its socket. */
+/** Members of the driver that its types leave out. */
 type Internals = Connection & {
   readonly stream: Socket
   readonly _handshakePacket: { readonly serverVersion?: string } | null
 }
 
 /**
- * The connection itself, over one of `mysql2`. What goes through `ask` and `say` are statements of our own. Borrowers get it
- * wrapped, and their statements go to `promised` as they are.
+ * One connection, through one of `mysql2`. `ask`, `say`, `call` and `change` send our own statements. Borrowers get a
+ * wrapper, and their statements go to `promised` unchanged.
  */
 export class ServerConnection implements MysqlConnection {
   readonly #connection: Internals
@@ -33,24 +33,24 @@ export class ServerConnection implements MysqlConnection {
   readonly #listeners = new Set<(cause: Error) => void>()
   readonly #unanswered = new Set<(error: Error) => void>()
   #end: Error | null = null
-  /** What the driver said last before the end. */
+  /** The last error that the driver reported before the end. */
   #trouble: Error | null = null
-  /** Whether a borrower has sent anything since it was last clean. */
+  /** Whether a borrower has sent anything since the last reset. */
   isUsed = false
-  /** Whether it may have been led to another database, which no reset undoes. */
+  /** Whether a statement may have changed the database, which a reset does not undo. */
   mayHaveMoved = false
 
   private constructor(connection: Connection) {
     this.#connection = connection as Internals
     this.#promised = connection.promise()
-    // Without a listener it would end the process. The socket closes right behind it.
+    // Without a listener, the event would end the process. The socket closes right after it.
     connection.on('error', (error: Error) => (this.#trouble ??= error))
     this.#connection.stream.on('close', () =>
       this.#ended(this.#trouble ?? new Error('the connection was closed')),
     )
   }
 
-  /** The signal ends the attempt, at whatever stage it is. */
+  /** Opens a connection. An abort of the signal ends the attempt at any stage. */
   static async open(
     driver: Driver,
     config: ConnectionOptions,
@@ -64,7 +64,7 @@ export class ServerConnection implements MysqlConnection {
     server.#connection.stream.once('close', () =>
       opened.reject(server.#trouble ?? new Error('the server hung up')),
     )
-    const forget = onAbort(signal, () => opened.reject(signal.reason as Error))
+    const unsubscribe = onAbort(signal, () => opened.reject(signal.reason as Error))
     try {
       await opened.promise
       return server
@@ -72,22 +72,22 @@ export class ServerConnection implements MysqlConnection {
       server.destroy()
       throw error
     } finally {
-      forget()
+      unsubscribe()
     }
   }
 
-  /** What the server called the session at the handshake. */
+  /** The id of the session that the server announced at the handshake. */
   get threadId(): number {
     return this.#connection.threadId
   }
 
-  /** Where it leads to: `host:port`, or the path of a socket. */
+  /** Where the connection leads: `host:port`, or the path of a socket. */
   get place(): string {
     const { host = 'localhost', port = 3306, socketPath } = this.#connection.config
     return socketPath ?? `${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
-  /** By what it said at the handshake. */
+  /** According to the version in the handshake. */
   get isMariaDb(): boolean {
     return /mariadb/i.test(this.#connection._handshakePacket?.serverVersion ?? '')
   }
@@ -96,7 +96,7 @@ export class ServerConnection implements MysqlConnection {
     return this.#end !== null
   }
 
-  /** For borrowers who take callbacks. */
+  /** For borrowers that use callbacks. */
   get raw(): Connection {
     return this.#connection
   }
@@ -106,28 +106,31 @@ export class ServerConnection implements MysqlConnection {
     return this.#promised
   }
 
-  /** One statement of ours that answers one row, prepared once for each connection. */
+  /** Runs a statement of ours that returns one row. It is prepared once for each connection. */
   ask(sql: string, values: readonly (string | number)[]): Promise<OwnRow> {
     return this.#answered<OwnRow[]>((done) =>
       this.#connection.execute({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
     ).then((rows) => rows[0]!)
   }
 
-  /** As `ask`, not prepared, and answers all rows: for what is said once, and what can't be prepared. */
+  /**
+   * Runs a statement of ours without preparing it, and returns all rows. For rare statements, and for those that can't
+   * be prepared.
+   */
   say(sql: string, values: readonly (string | number | null)[] = []): Promise<readonly OwnRow[]> {
     return this.#answered<OwnRow[]>((done) =>
       this.#connection.query({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
     ).then((rows) => (Array.isArray(rows) ? rows : []))
   }
 
-  /** A procedure of ours, prepared: the rows that it answers. */
+  /** Calls a procedure of ours, prepared, and returns its rows. */
   call(sql: string, values: readonly (string | number | null)[]): Promise<readonly OwnRow[]> {
     return this.#answered<readonly [OwnRow[], unknown]>((done) =>
       this.#connection.execute({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
     ).then(([rows]) => rows)
   }
 
-  /** A statement of ours that changes rows: how many it was about. */
+  /** Runs a statement of ours that changes rows, and returns their number. */
   change(sql: string, values: readonly (string | number | null)[]): Promise<number> {
     return this.#answered<{ readonly affectedRows: number }>((done) =>
       this.#connection.query({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
@@ -139,21 +142,21 @@ export class ServerConnection implements MysqlConnection {
   }
 
   /**
-   * COM_RESET_CONNECTION: rolls back, gives named locks and table locks up, drops temporary tables and prepared statements,
-   * and sets all variables of the session to what they were at its beginning.
+   * COM_RESET_CONNECTION: rolls back, releases named locks and table locks, drops temporary tables and prepared
+   * statements, and resets all session variables to their initial values.
    */
   reset(): Promise<void> {
     return this.#answered((done) => this.#connection.reset(done))
   }
 
-  /** Tells once that it has ended. Answers how not to be told. */
+  /** Calls `ended` once, when the connection ends, or at once if it has ended. Returns a function that unsubscribes. */
   onEnd(ended: (cause: Error) => void): () => void {
     if (this.#end !== null) ended(this.#end)
     else this.#listeners.add(ended)
     return () => void this.#listeners.delete(ended)
   }
 
-  /** Takes leave, and resolves when the server has closed. */
+  /** Closes the connection in an orderly way, and resolves when the server has closed it. */
   async close(): Promise<void> {
     if (this.#end !== null) return
     const gone = new Deferred<void>()
@@ -163,14 +166,14 @@ export class ServerConnection implements MysqlConnection {
   }
 
   /**
-   * At once, without a word to the server. Not by the driver's own `destroy`, which leaves statements that are under way
-   * without an answer for ever.
+   * Closes the socket at once, without a message to the server. The driver's own `destroy` is not used, because it
+   * leaves running statements without an answer forever.
    */
   destroy(): void {
     this.#connection.stream.destroy()
   }
 
-  /** Whether it keeps the process from ending. */
+  /** Sets whether the open socket keeps the process alive. */
   keepProcess(isKept: boolean): void {
     if (isKept) this.#connection.stream.ref()
     else this.#connection.stream.unref()
@@ -206,7 +209,7 @@ export class ServerConnection implements MysqlConnection {
     return this.#connection.escapeId(value)
   }
 
-  /** The driver leaves some statements without an answer when the connection ends. */
+  /** Rejects a statement when the connection ends, because the driver leaves some statements without an answer. */
   #answered<T>(start: (done: (error: QueryError | null, result?: T) => void) => void): Promise<T> {
     if (this.#end !== null) return Promise.reject(this.#end)
     return new Promise((resolve, reject) => {

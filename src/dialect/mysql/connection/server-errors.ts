@@ -1,37 +1,37 @@
 import { ConnectionError, LockError, LockTableFullError } from '../../../base/errors.js'
 
-/** Numbers of errors, the same in MariaDB and MySQL. */
+/** Error numbers, which are the same in MariaDB and MySQL. */
 export const NO_SUCH_TABLE = 1146
 export const DEADLOCK = 1213
 export const LOCK_WAIT_TIMEOUT = 1205
 export const INTERRUPTED = 1317
-/** `FOR UPDATE NOWAIT`, in MySQL. MariaDB says LOCK_WAIT_TIMEOUT. */
+/** `FOR UPDATE NOWAIT` in MySQL. MariaDB uses LOCK_WAIT_TIMEOUT. */
 export const NOT_AT_ONCE = 3572
-/** The role may not. */
+/** The user lacks a privilege. */
 const DENIED: ReadonlySet<number> = new Set([1044, 1045, 1142, 1143, 1227, 1370])
-/** Neither the same statement nor another connection helps. */
+/** Errors that remain the same on another attempt, and on another connection. */
 const HOPELESS: ReadonlySet<number> = new Set([
   1044, 1045, 1049, 1054, 1064, 1142, 1143, 1146, 1227, 1251, 1305, 1318, 1370, 4031,
 ])
 const OUT_OF_MEMORY: ReadonlySet<number> = new Set([1037, 1041])
 
-/** The number of the server's error; undefined if it is not the server's. */
+/** The number of an error of the server. Undefined for other errors. */
 export function errorNumber(error: unknown): number | undefined {
   const { errno, sqlState } = (error ?? {}) as { errno?: unknown; sqlState?: unknown }
   return typeof errno === 'number' && typeof sqlState === 'string' ? errno : undefined
 }
 
-/** Whether the role may not do that. */
+/** Whether the user lacks a privilege. */
 export function isDenied(error: unknown): boolean {
   return DENIED.has(errorNumber(error) ?? 0)
 }
 
-/** Whether neither the same statement nor another connection would help. */
+/** Whether another attempt or another connection would get the same error. */
 export function isHopeless(error: unknown): boolean {
   return HOPELESS.has(errorNumber(error) ?? 0)
 }
 
-/** What a failed operation means for its caller. */
+/** The LockError for a failed operation. */
 export function explain(error: unknown): LockError {
   if (error instanceof LockError) return error
   const number = errorNumber(error)
@@ -44,7 +44,7 @@ export function explain(error: unknown): LockError {
   })
 }
 
-/** Errors of Node's net module have an empty message where several addresses were tried. */
+/** Errors of Node's net module have an empty message if several addresses were tried. */
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
   if (error instanceof Error && error.message !== '') return error.message

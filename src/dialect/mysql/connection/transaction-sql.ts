@@ -15,13 +15,13 @@ export const COMMIT = `COMMIT`
 export const ROLLBACK = `ROLLBACK`
 
 /**
- * How long statements of this session wait for rows, and for tables, in whole seconds; and whether the server rolls a whole
- * transaction back when one of its waits has taken too long.
+ * The timeouts of this session for waits for rows and for tables, in whole seconds; and whether the server rolls back
+ * the whole transaction after such a timeout.
  */
 export const LOCK_WAITS = `SELECT @@session.innodb_lock_wait_timeout, @@session.lock_wait_timeout, @@innodb_rollback_on_timeout`
 export const SET_LOCK_WAITS = `SET SESSION innodb_lock_wait_timeout = ?, lock_wait_timeout = ?`
 
-/** MariaDB knows no other word for shared than the old one. MySQL knows SKIP LOCKED only behind the new one. */
+/** MariaDB supports only the old syntax for shared locks. MySQL supports SKIP LOCKED only with the new one. */
 export const ROW_STRENGTHS = {
   update: { mariadb: `FOR UPDATE`, mysql: `FOR UPDATE` },
   share: { mariadb: `LOCK IN SHARE MODE`, mysql: `FOR SHARE` },

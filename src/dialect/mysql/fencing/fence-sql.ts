@@ -1,7 +1,7 @@
-/** A thousand million tokens are drawn below each ceiling, 1024 apart. */
+/** The distance of tokens below each ceiling: room for a thousand million draws, 1024 apart. */
 export const HEADROOM: bigint = 2n ** 43n
 
-/** Of the greatest second there is a token for: 2024-01-01. Tokens have 63 bits until 2058. */
+/** Tokens that follow the clock count seconds from here: 2024-01-01. They fit into 63 bits until 2058. */
 const FIRST_SECOND = 1_704_067_200
 
 export const CREATE_FENCE = `
@@ -10,7 +10,10 @@ CREATE TABLE IF NOT EXISTS lockpool_fence (
   ceiling BIGINT UNSIGNED NOT NULL COMMENT 'no fencing token is greater'
 ) ENGINE = InnoDB`
 
-/** The server forgets its content when it ends: a row means that tokens are drawn since this server has started. */
+/**
+ * A table in memory, which the server empties when it stops: a row means that this run of the server draws tokens
+ * already.
+ */
 export const CREATE_RUN = `
 CREATE TABLE IF NOT EXISTS lockpool_run (
   id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
@@ -19,7 +22,10 @@ CREATE TABLE IF NOT EXISTS lockpool_run (
   base BIGINT UNSIGNED NOT NULL COMMENT 'what UUID_SHORT() answered then'
 ) ENGINE = MEMORY`
 
-/** What guards and leaders need is made with them, because a transaction of the program's must not make tables. */
+/**
+ * The tables for guards and leaders are created together with it, because a transaction of the program must not create
+ * tables.
+ */
 export const CREATE_GUARD = `
 CREATE TABLE IF NOT EXISTS lockpool_guard (
   id CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
@@ -38,19 +44,22 @@ CREATE TABLE IF NOT EXISTS lockpool_leader (
 
 export const READ_RUN = `SELECT server, CAST(origin AS CHAR), CAST(base AS CHAR) FROM lockpool_run WHERE id = 1`
 
-/** Names are server-wide, so this one says the database. */
+/** The names of locks are valid for the whole server, so this one contains the database. */
 export const ENTER_RUN = `SELECT GET_LOCK(CONCAT('lpfence/', LEFT(SHA2(DATABASE(), 256), 32)), 10)`
 export const LEAVE_RUN = `SELECT RELEASE_LOCK(CONCAT('lpfence/', LEFT(SHA2(DATABASE(), 256), 32)))`
 
 export const INSERT_FENCE = `INSERT IGNORE INTO lockpool_fence (id, ceiling) VALUES (1, 0)`
 
-/** `?` is a token that was seen. By the clock as well, for a server to which the last row was not replicated. */
+/**
+ * Raises the ceiling above `?`, a token that was seen, and above the clock, in case the last row was not replicated to
+ * this server.
+ */
 export const RAISE_FENCE: string = `
 UPDATE lockpool_fence
 SET ceiling = GREATEST(ceiling, CAST(? AS UNSIGNED), (UNIX_TIMESTAMP() - ${FIRST_SECOND}) << 33) + ${HEADROOM}
 WHERE id = 1`
 
-/** While tokens are drawn: for a token that comes near the ceiling. */
+/** Raises the ceiling while tokens are drawn, for a token that comes near it. */
 export const LIFT_CEILING: string = `
 UPDATE lockpool_fence SET ceiling = GREATEST(ceiling, CAST(? AS UNSIGNED) + ${HEADROOM}) WHERE id = 1`
 

@@ -21,17 +21,17 @@ import type { ServerConnection } from '../connection/server-connection.js'
 
 const STEP = BigInt(TOKEN_STEP)
 
-/** What tokens are made of while one server runs. */
+/** The base of all tokens of one run of the server. */
 interface Run {
   readonly origin: bigint
   readonly base: bigint
 }
 
 /**
- * Where fencing tokens come from. UUID_SHORT() counts up over all sessions while the server runs, at no cost, and begins
- * anew when it starts, by its clock. MariaDB's sequences go back in a crash. So each run of a server has an origin above all
- * tokens before it: a row that is on disk before the first token of the run is drawn. A table in memory tells whether this
- * run has one.
+ * The source of fencing tokens. While the server runs, UUID_SHORT() counts up across all sessions, at no cost; after a
+ * restart it begins again from the clock. MariaDB's sequences go back after a crash. So each run of a server has an
+ * origin above all earlier tokens: a row that is on disk before the run draws its first token. A table in memory shows
+ * whether this run has an origin.
  */
 export class Fence {
   readonly #server: ServerConnection
@@ -46,26 +46,26 @@ export class Fence {
   }
 
   /**
-   * `identity` names the server, `seen` is a token that this process has been given.
+   * Finds or begins the run. `identity` identifies the server, and `seen` is a token that this process has received.
    *
-   * @throws what the server says if the tables are not there and may not be made
+   * @throws the error of the server if the tables are missing and may not be created
    */
   static async find(server: ServerConnection, identity: string, seen: string): Promise<Fence> {
     const run = (await readRun(server, identity)) ?? (await beginRun(server, identity, seen))
     return new Fence(server, run)
   }
 
-  /** The token for what UUID_SHORT() has answered, in decimal digits. */
+  /** Converts an answer of UUID_SHORT() to a token in decimal digits. */
   token(drawn: string): string {
     const { origin, base } = this.#run
     const places = BigInt(drawn) - base
-    if (places <= 0n) throw new ConnectionError('the server draws fencing tokens that go back')
+    if (places <= 0n) throw new ConnectionError('the fencing tokens of the server have gone back')
     const token = origin + places * STEP
     if (token > this.#ceiling - HEADROOM / 2n) this.#lift(token)
     return String(token)
   }
 
-  /** Long before it is reached, so that nobody has to wait. */
+  /** Raises the ceiling long before it is reached, so that no caller waits for it. */
   #lift(token: bigint): void {
     if (this.#isLifting) return
     this.#isLifting = true
@@ -90,10 +90,11 @@ async function readRun(server: ServerConnection, identity: string): Promise<Run 
   }
 }
 
-/** One session at a time, and those that come later find what the first has written. */
+/** Begins a run. One session does it at a time, and later ones find its row. */
 async function beginRun(server: ServerConnection, identity: string, seen: string): Promise<Run> {
   const isAlone = Number((await server.say(ENTER_RUN))[0]![0]) === 1
-  if (!isAlone) throw new ConnectionError('another session was too long about the tables of fencing tokens')
+  if (!isAlone)
+    throw new ConnectionError('another session took too long to set up the tables of fencing tokens')
   try {
     const begun = await readRun(server, identity)
     if (begun !== null) return begun
@@ -108,7 +109,7 @@ async function beginRun(server: ServerConnection, identity: string, seen: string
   }
 }
 
-/** Made only where they are missing: who may write them need not be allowed to make them. */
+/** Creates the tables only if they are missing: a user that may write them need not be allowed to create them. */
 async function makeTables(server: ServerConnection): Promise<void> {
   try {
     await server.say(INSERT_FENCE)

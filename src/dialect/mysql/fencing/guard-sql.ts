@@ -1,6 +1,6 @@
 /**
- * The row stays locked until the caller's transaction ends. The stored token never goes back: whoever finds a greater one than
- * its own behind this is late. Parameters: the resource twice, the token.
+ * Stores a token. The row stays locked until the caller's transaction ends. The stored token never decreases: a holder
+ * that afterwards finds a larger one than its own is late. Parameters: the resource twice, the token.
  */
 export const GUARD_WRITE = `
 INSERT INTO lockpool_guard (id, resource, token) VALUES (SHA2(?, 256), LEFT(?, 1024), CAST(? AS UNSIGNED))
@@ -8,7 +8,10 @@ ON DUPLICATE KEY UPDATE token = GREATEST(token, VALUES(token))`
 
 export const GUARD_READ = `SELECT CAST(token AS CHAR) AS token FROM lockpool_guard WHERE id = SHA2(?, 256) FOR UPDATE`
 
-/** An older leader that is late does not write over a newer one. The token is set last: what stands before it compares with it. */
+/**
+ * A late record of an earlier leader does not replace a later one. The token is set last, because the assignments
+ * before it compare with the old one.
+ */
 export const RECORD_LEADER = `
 INSERT INTO lockpool_leader (id, name, token, session, since_ms)
 VALUES (?, ?, CAST(? AS UNSIGNED), ?, UNIX_TIMESTAMP(NOW(3)) * 1000)

@@ -7,8 +7,8 @@ import { GUARD_READ, GUARD_WRITE } from './guard-sql.js'
 import { errorNumber, isDenied, NO_SUCH_TABLE } from '../connection/server-errors.js'
 
 /**
- * The check at the resource that fencing needs, by a connection or transaction of `mysql2/promise`. Any other error is the
- * caller's own business, and comes to it as the driver has it.
+ * The check at the resource that fencing needs, for a connection or transaction of `mysql2/promise`. Any other error is
+ * passed on unchanged, because it concerns the caller.
  */
 export async function guard(transaction: Guardable, { resource, token }: Guarded): Promise<void> {
   checkClient(transaction)
@@ -18,14 +18,14 @@ export async function guard(transaction: Guardable, { resource, token }: Guarded
     stored = firstValue(await transaction.query(GUARD_READ, [resource]))
   } catch (error) {
     if (errorNumber(error) !== NO_SUCH_TABLE && !isDenied(error)) throw error
-    const message = `the table lockpool_guard is not in this database, or this user may not write it: a lock session that may makes it`
+    const message = `the table lockpool_guard is not in this database, or this user may not write it: a lock session whose user may create tables creates it`
     throw new FencingUnavailableError(message, { cause: error })
   }
   if (BigInt(String(stored)) <= token) return
   throw new StaleTokenError(`a later holder has written to ${quoted(resource)}: token ${token} is stale`)
 }
 
-/** A pool sends each statement on any free connection: the guard would end before the write. */
+/** Refuses pools. A pool sends each statement on any free connection, so the guard would end before the write. */
 function checkClient(client: unknown): void {
   const { query, getConnection } = (client ?? {}) as Record<string, unknown>
   const problem =
@@ -37,7 +37,7 @@ function checkClient(client: unknown): void {
   if (problem !== null) throw new InvalidOptionError([`"transaction" ${problem}`])
 }
 
-/** Rows are objects, or arrays where the program has asked its driver for them. */
+/** Rows are objects, or arrays if the program has configured that. */
 function firstValue(answer: unknown): unknown {
   const [rows] = answer as readonly [readonly object[]]
   return Object.values(rows[0]!)[0]

@@ -1,4 +1,4 @@
-/** What people call keys. The tables are made with the fence. */
+/** The names of keys, for people. The table is created with those for fencing tokens. */
 export const CREATE_KEY_NAME = `
 CREATE TABLE IF NOT EXISTS lockpool_key_name (
   id CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'the name of the lock',
@@ -21,7 +21,7 @@ FROM JSON_TABLE(CAST(? AS CHAR CHARACTER SET utf8mb4), '$[*]' COLUMNS (
 ORDER BY id
 ON DUPLICATE KEY UPDATE seen = CURRENT_TIMESTAMP`
 
-/** Names that nobody has used for a week. */
+/** Deletes names that were not used for a week. */
 export const SWEEP_KEY_NAMES = `
 DELETE FROM lockpool_key_name WHERE seen < CURRENT_TIMESTAMP - INTERVAL 7 DAY LIMIT 1000`
 
@@ -33,7 +33,7 @@ SELECT UNIX_TIMESTAMP(NOW(3)) * 1000, VERSION(), DATABASE(), @@global.read_only,
 
 export const OPEN_CONNECTIONS = `SHOW GLOBAL STATUS LIKE 'Threads_connected'`
 
-/** All named locks. The first needs the plugin `metadata_lock_info` of MariaDB, the second the performance schema of MySQL. */
+/** All named locks. In MariaDB this needs the plugin `metadata_lock_info`, in MySQL the performance schema. */
 export const ALL_LOCKS = {
   mariadb: `SELECT THREAD_ID, TABLE_SCHEMA FROM information_schema.METADATA_LOCK_INFO WHERE LOCK_TYPE = 'User lock'`,
   mysql: `
@@ -43,16 +43,16 @@ JOIN performance_schema.threads AS t ON t.THREAD_ID = l.OWNER_THREAD_ID
 WHERE l.OBJECT_TYPE = 'USER LEVEL LOCK' AND l.LOCK_STATUS = 'GRANTED'`,
 } as const
 
-/** Where all can't be had: who has each of these names, those without a holder left out. */
+/** Used if not all locks can be listed: the holder of each of these names, without the names that have none. */
 export const LOCKS_OF_NAMES = `
 SELECT IS_USED_LOCK(k), k FROM JSON_TABLE(?, '$[*]' COLUMNS (k CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin PATH '$')) AS t
 HAVING IS_USED_LOCK(k) IS NOT NULL`
 
-/** As far as this user may see. */
+/** The sessions that this user may see. */
 export const SESSIONS = `
 SELECT ID, USER, HOST, COMMAND, TIME_MS, INFO FROM information_schema.PROCESSLIST`
 
-/** MySQL does not know TIME_MS. */
+/** MySQL has no TIME_MS. */
 export const SESSIONS_BY_SECOND = `
 SELECT ID, USER, HOST, COMMAND, TIME * 1000, INFO FROM information_schema.PROCESSLIST`
 

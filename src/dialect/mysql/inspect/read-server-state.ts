@@ -28,9 +28,9 @@ import {
 import { errorNumber } from '../connection/server-errors.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
 
-/** The name of a key, as it is written down. */
+/** A recorded name of a key. */
 export interface NamedLock {
-  /** Of a semaphore, that of its KeyCode. */
+  /** For a semaphore, the id of its KeyCode. */
   readonly id: string
   readonly name: string
   readonly namespace: string
@@ -38,10 +38,10 @@ export interface NamedLock {
   readonly permits: number | null
 }
 
-/** As many permits as a semaphore may have, for whom it is not known how many it has. */
+/** The maximum number of permits of a semaphore, for semaphores whose number is unknown. */
 const MOST_PERMITS = 1000
 
-/** What a named lock is for: one of ours, with a suffix for what belongs to a lock. */
+/** The names of our locks, with the suffixes of internal locks. */
 const OURS = /^(lp1[0-9a-f]{32})(?:\/([0-9]|s\d+|l)|=(\d+)\/\d)?$/
 const INTERNAL = /^(?:lpbell\/|lpfence\/)/
 
@@ -56,14 +56,14 @@ export async function writeNames(server: ServerConnection, names: readonly Named
   await server.say(SWEEP_KEY_NAMES)
 }
 
-/** Locks that are kept in another way, and what is known of their names. */
+/** The locks of the other backend, with the names that are known for them. */
 export interface OtherLocks extends Pick<ServerState, 'sessions' | 'locks' | 'interests'> {
   readonly names: readonly NamedLock[]
 }
 
 /**
- * The named locks of a server and who has them. Where the server has no list of them, those whose names are written down, or
- * are given.
+ * Reads the named locks of a server and their holders. If the server can't list all named locks, only those with a
+ * recorded or given name.
  */
 export async function lookAround(
   server: ServerConnection,
@@ -98,7 +98,7 @@ export async function lookAround(
   }
 }
 
-/** Ends a session, and waits until it is gone. Numbers of sessions do not come again while the server runs. */
+/** Ends a session, and waits until it is gone. While the server runs, it never uses an id twice. */
 export async function endSession(server: ServerConnection, id: number): Promise<SessionEnd> {
   const isThere = async (): Promise<boolean> => Number((await server.say(IS_THERE, [id]))[0]![0]) > 0
   if (!(await isThere())) return 'none'
@@ -135,7 +135,7 @@ class LockNameBook implements KeyNames {
   }
 }
 
-/** Null if there is no table of names, or it may not be read. */
+/** Returns null if there is no table of names, or if this user may not read it. */
 async function readNames(server: ServerConnection): Promise<NamedLock[] | null> {
   try {
     const rows = await server.say(READ_KEY_NAMES)
@@ -170,7 +170,7 @@ async function readLocks(server: ServerConnection, names: Iterable<NamedLock>): 
   return all.length === 0 ? [] : server.say(LOCKS_OF_NAMES, [JSON.stringify(all)])
 }
 
-/** All names that may be held for a lock, or a semaphore. */
+/** All names that may be held for a lock or a semaphore. */
 function partsOf({ id, permits }: NamedLock): string[] {
   const interest = INTEREST_SUFFIXES.map((suffix) => `${id}${suffix}`)
   if (permits === null) return [id, ...interest]
@@ -180,7 +180,7 @@ function partsOf({ id, permits }: NamedLock): string[] {
   return [...slots, ...shapes, ...interest]
 }
 
-/** What is a lock of somebody's, and what says that a process waits. */
+/** Separates locks of programs from internal locks that show that a process waits. */
 function sorted(
   rows: readonly OwnRow[],
   names: KeyNames,
@@ -193,7 +193,7 @@ function sorted(
     if (INTERNAL.test(name)) continue
     const [, base, suffix] = OURS.exec(name) ?? []
     if (base !== undefined) owners.add(pid)
-    // The head of a line waits as well; those behind it are in no list of the server.
+    // The first session of a queue waits too. The server lists none of those behind it.
     if (base !== undefined && suffix !== undefined && /^(?:\d|l)$/.test(suffix))
       interests.push({ pid, hash: hashOf(base), isWriter: true })
     else
@@ -215,7 +215,7 @@ function sessionOf(row: OwnRow, owners: ReadonlySet<number>): ServerSession {
   const pid = Number(id)
   return {
     pid,
-    // There is no name of a program in the process list.
+    // The process list has no application name.
     application: String(user),
     host: host === null ? null : String(host).replace(/:\d+$/, ''),
     user: String(user),

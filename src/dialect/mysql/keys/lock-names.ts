@@ -5,47 +5,50 @@ import type { KeyCode, LockKey } from '../../lock-key.js'
 import type { SemaphoreCode } from '../../permit-operation.js'
 
 /**
- * Named locks have no namespace: a name is one lock for the whole server, over all databases. MariaDB compares names as
- * bytes, MySQL without regard to case, and takes 64 characters. So a name is `lp1` and the first 128 bits of a SHA-256 in
- * lower-case hexadecimal digits, over the database, the namespace and the key. What belongs to a lock has its name and a
- * short suffix.
+ * Named locks have no namespace: a name is one lock on the whole server, for all databases. MariaDB compares names as
+ * bytes; MySQL ignores case and allows 64 characters. So a name is `lp1` and the first 128 bits of a SHA-256 over
+ * database, namespace and key, in lower-case hexadecimal digits. Internal locks that belong to a lock have its name and
+ * a short suffix.
  */
 const PREFIX = 'lp1'
 
-/** How many processes can be known at the server to wait for one key. More of them poll. */
+/** The maximum number of processes with a waiter registration for one key. Further processes poll. */
 export const INTEREST_SLOTS = 4
 
-/** How many sessions can be known to take a semaphore to have one number of permits. */
+/** The maximum number of sessions that can announce one number of permits of a semaphore. */
 export const SHAPE_SLOTS = 2
 
-/** The suffixes under which interest is kept. */
+/** The suffixes of the names of registrations. */
 export const INTEREST_SUFFIXES: readonly string[] = Array.from({ length: INTEREST_SLOTS }, (_, i) => `/${i}`)
 
-/** The names under which interest in the key of this name is kept. */
+/** The names of the registrations for the key with this name. */
 export function interestNames(id: string): string[] {
   return INTEREST_SUFFIXES.map((suffix) => `${id}${suffix}`)
 }
 
-/** The suffix of the name that whoever is at the head of the line for a key has. */
+/** The suffix of the name that the first session in the queue for a key holds. */
 export const LINE_SUFFIX = '/l'
 
-/** Held by the connection on which a process listens, for each of its lock sessions: by the number of the session. */
+/**
+ * The name that the listening connection of a process holds for each lock session of the process. It contains the
+ * session's id.
+ */
 export function listenerName(serverId: number): string {
-  return `${BELL_PREFIX}${serverId}`
+  return `${LISTENER_PREFIX}${serverId}`
 }
 
-export const BELL_PREFIX = 'lpbell/'
+export const LISTENER_PREFIX = 'lpbell/'
 
-/** One for each purpose, so that no two kinds of keys share a name. */
+/** One letter for each purpose, so that keys of different kinds never share a name. */
 type Kind = 's' | 'b' | 'p' | 'c'
 
 const SHA = new Sha256()
 
-/** Names of one database. */
+/** The names of locks in one database. */
 export class LockNames {
   readonly #database: string
 
-  /** Null stands for connections without a database. */
+  /** Null means connections without a database. */
   constructor(database: string | null) {
     this.#database = database ?? ''
   }
@@ -74,7 +77,7 @@ export class LockNames {
   }
 }
 
-/** Four digits for each number of 16 bits: the names of all locks are made of them. */
+/** The four hexadecimal digits of each 16-bit number. The names of locks consist of them. */
 const DIGITS: readonly string[] = Array.from({ length: 65_536 }, (_, i) => i.toString(16).padStart(4, '0'))
 
 function nameOf(words: Int32Array): string {
@@ -89,7 +92,7 @@ export function hashOf(keyId: string): number {
   return Number.parseInt(digits, 16) | 0
 }
 
-/** Raw keys are PostgreSQL's. Here they are names like others: a program that moves keeps its keys. */
+/** Raw keys come from PostgreSQL. Here they become names, so a program that moves to this server keeps its keys. */
 function textOf(key: LockKey): readonly [Kind, string] {
   if (typeof key === 'string') return ['s', key]
   if (typeof key === 'bigint') {

@@ -2,17 +2,19 @@ import { INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
 import { TOKEN } from './line-sql.js'
 
 /**
- * What the operations are in SQL. In these texts `:k` is the name of the lock, `:0` to `:3` are the names under which
- * interest in it is kept, `:l` the one under which processes stand in line for it, and `:s` the one of these under which this
- * session keeps its own interest. Each answers with one character: those of `SAID`, or the digit of the name under which
- * interest is kept from now on.
+ * The SQL of each operation. In these texts, `:k` is the name of the lock, `:0` to `:3` are the names of registrations
+ * for it, `:l` is the name of its queue, and `:s` is the name of this session's own registration. Each answer is one
+ * character: one of `SAID`, or the digit of the name that now has the registration.
  *
- * GET_LOCK has no time to wait in any of them. IF and CASE are evaluated from left to right, and no further than needed. The
- * functions answer NULL for what is not known, so each answer is compared with 1.
+ * GET_LOCK never waits here. IF and CASE are evaluated from left to right, and no further than needed. The functions
+ * return NULL for unknown values, so each answer is compared with 1.
  */
 const SLOTS = INTEREST_SUFFIXES.map((_, i) => i)
 const WANTED = `COALESCE(${SLOTS.map((i) => `IS_USED_LOCK(:${i})`).join(', ')}) IS NOT NULL`
-/** The attempt that decides to sleep comes after interest is set: whoever gives the lock up later sees the interest. */
+/**
+ * The attempt that decides to wait comes after the registration is set: a process that releases the lock later sees the
+ * registration.
+ */
 const WAIT_IN_SLOTS = SLOTS.map(
   (i) =>
     `WHEN GET_LOCK(:${i}, 0) = 1 THEN IF(GET_LOCK(:k, 0) = 1, IF(RELEASE_LOCK(:${i}) = 1, 'g', 'g'), '${i}')`,
@@ -23,23 +25,26 @@ const YIELD_IN_SLOTS = SLOTS.map(
 ).join(' ')
 const COULD_BE_HAD = `IF(IS_FREE_LOCK(:k) = 1, 'r', 'd')`
 
-/** What is asked of the server about one key. */
+/** The operations on one key, as the server runs them. */
 export type ServerOperation =
   'try' | 'release' | 'releaseWide' | 'wait' | 'queue' | 'retry' | 'promote' | 'leave' | 'depart' | 'yield'
 
-/** By code. A batch names the operations by their codes. */
+/** The operations by name. A batch uses their codes. */
 export const OPERATIONS: Readonly<Record<ServerOperation, { readonly code: number; readonly sql: string }>> =
   {
     try: { code: 1, sql: `IF(GET_LOCK(:k, 0) = 1, 'g', 'n')` },
-    /** Of a key that nobody is known to wait for: whoever waits takes the first name for it, where that is free. */
+    /** For a key without known waiters: a waiter takes the first registration name if that is free. */
     release: { code: 2, sql: `IF(RELEASE_LOCK(:k) = 1, IF(IS_USED_LOCK(:0) IS NULL, 'd', 'r'), 'n')` },
     releaseWide: { code: 9, sql: `IF(RELEASE_LOCK(:k) = 1, IF(${WANTED}, 'r', 'd'), 'n')` },
-    /** Without interest so far. */
+    /** Without a registration so far. */
     wait: { code: 3, sql: `CASE WHEN GET_LOCK(:k, 0) = 1 THEN 'g' ${WAIT_IN_SLOTS} ELSE 'c' END` },
     queue: { code: 4, sql: `CASE ${QUEUE_IN_SLOTS} ELSE 'c' END` },
-    /** With interest. */
+    /** With a registration. */
     retry: { code: 5, sql: `IF(GET_LOCK(:k, 0) = 1, IF(RELEASE_LOCK(:s) = 1, 'g', 'g'), 'n')` },
-    /** With interest under another name than the first: it takes that, if it has become free, before the attempt that decides. */
+    /**
+     * With a registration under another name than the first. Takes the first name if it has become free, before the
+     * attempt that decides.
+     */
     promote: {
       code: 10,
       sql:
@@ -48,7 +53,7 @@ export const OPERATIONS: Readonly<Record<ServerOperation, { readonly code: numbe
         `WHEN GET_LOCK(:k, 0) = 1 THEN IF(RELEASE_LOCK(:s) = 1, 'g', 'g') ELSE 'n' END`,
     },
     leave: { code: 6, sql: `IF(RELEASE_LOCK(:s) = 1, ${COULD_BE_HAD}, ${COULD_BE_HAD})` },
-    /** Without interest, because there was no name free for it. */
+    /** Without a registration, because no name was free. */
     depart: { code: 7, sql: COULD_BE_HAD },
     yield: {
       code: 8,
@@ -59,7 +64,7 @@ export const OPERATIONS: Readonly<Record<ServerOperation, { readonly code: numbe
     },
   }
 
-/** One statement, and which names it takes, in the order of its parameters. */
+/** One statement, with the names of its parameters in order. */
 export interface Statement {
   readonly sql: string
   readonly names: readonly string[]
@@ -68,8 +73,8 @@ export interface Statement {
 const PLACES = /:([k0-9ls])/g
 
 /**
- * One operation by itself: a tenth of a millisecond, where a batch of one takes half of one. A token takes the place of a
- * `g`: it is drawn when the lock is there.
+ * One operation in its own statement: this takes a tenth of a millisecond, a batch of one half a millisecond. A token
+ * replaces the `g`; it is drawn once the lock is held.
  */
 function single(sql: string, token: string): Statement {
   const names: string[] = []
@@ -87,7 +92,7 @@ function singles(token: string): Readonly<Record<ServerOperation, Statement>> {
   return Object.fromEntries(statements) as Record<ServerOperation, Statement>
 }
 
-/** Of one operation each, with tokens and without. */
+/** The statements for one operation, with tokens and without. */
 export const WITH_TOKEN: Readonly<Record<ServerOperation, Statement>> = singles(TOKEN)
 export const WITHOUT_TOKEN: Readonly<Record<ServerOperation, Statement>> = singles(`'g'`)
 
@@ -102,8 +107,9 @@ const COLUMNS = `o TINYINT PATH '$[0]', k CHAR(64) CHARACTER SET latin1 COLLATE 
 const CASES = KINDS.map((kind) => `WHEN ${OPERATIONS[kind].code} THEN ${inBatch(OPERATIONS[kind].sql)}`)
 
 /**
- * A batch: one parameter, in which each operation is `[code, name, own interest]`. One text for every size. The derived table
- * is evaluated first, once, row by row in the order of the array; so the token is drawn after the last operation.
+ * A batch has one parameter, in which each operation is `[code, name, own registration]`. The text is the same for
+ * every size. The derived table is evaluated first, once, row by row in the order of the array. So the token is drawn
+ * after the last operation.
  */
 function batch(token: string): string {
   return (
@@ -116,8 +122,8 @@ export const BATCH_WITH_TOKEN: string = batch(`IF(LOCATE('g', d.a) > 0, ${TOKEN}
 export const BATCH_WITHOUT_TOKEN: string = batch('NULL')
 
 /**
- * After a failure: rows of `[1, name]` ask whether this session has the lock, rows of `[0, name]` give it up. A session may
- * have a lock twice, if nobody knew that it had it.
+ * After a failure: rows of `[1, name]` ask whether this session has the lock, rows of `[0, name]` release it. A session
+ * may have a lock twice if it was acquired again while its state was unknown.
  */
 export const RECONCILE: string =
   `SELECT GROUP_CONCAT(CASE o WHEN 1 THEN IF(IS_USED_LOCK(k) = CONNECTION_ID(), 'h', 'm') ` +

@@ -4,19 +4,19 @@ import { OPERATIONS, type ServerOperation, type Statement } from './batch-sql.js
 import type { RegistrationBook } from '../notify/registration-book.js'
 import { INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
 
-/** One operation as it is asked of the server. */
+/** One operation as it is sent to the server. */
 export interface Asked {
   readonly operation: ServerOperation
   readonly kind: OperationKind
   readonly name: string
-  /** The name under which this session keeps its interest in it. */
+  /** The name of this session's registration for it. */
   readonly slot: string | null
 }
 
-/** Which operations leave interest, if they are not granted. */
+/** The operations that leave a registration if they are not granted. */
 const ASKS: ReadonlySet<OperationKind> = new Set(['wait', 'queue', 'retry', 'poll', 'yield'])
 
-/** What each operation is at the server, by what is known of the interest of this session. */
+/** Chooses the server operation for each operation, depending on the registrations of this session. */
 export function askedOf(operations: readonly LockOperation[], interest: RegistrationBook): Asked[] {
   return operations.map(({ kind, mode, key: { id: name } }) => {
     assert(mode === 'exclusive', 'named locks have one mode')
@@ -59,7 +59,7 @@ function serverOperation(
   }
 }
 
-/** The parameters of one operation that has a statement to itself. */
+/** The parameters of a statement for one operation. */
 export function parametersOf({ names }: Statement, { name, slot }: Asked): string[] {
   return names.map((each) => {
     if (each === 'k') return name
@@ -68,7 +68,7 @@ export function parametersOf({ names }: Statement, { name, slot }: Asked): strin
   })
 }
 
-/** The parameter of a batch. Names have no character that JSON would escape. */
+/** The parameter of a batch. Names contain no character that JSON would escape. */
 export function batchParameter(asked: readonly Asked[]): string {
   const rows = asked.map(({ operation, name, slot }) => {
     const code = OPERATIONS[operation].code
@@ -77,7 +77,7 @@ export function batchParameter(asked: readonly Asked[]): string {
   return `[${rows.join(',')}]`
 }
 
-/** What the server's answer to one operation means, and what it says of the interest of this session. */
+/** Converts the server's answer to one operation, and updates the registrations of this session. */
 export function settle(answer: string, { kind, name }: Asked, interest: RegistrationBook): string {
   if (answer >= '0' && answer <= '9') {
     interest.set(name, answer)
@@ -85,7 +85,7 @@ export function settle(answer: string, { kind, name }: Asked, interest: Registra
   }
   const givesUp = kind === 'release' || kind === 'relinquish' || kind === 'leave'
   if (givesUp && answer !== SAID.doneAndWanted) interest.calm(name)
-  // With interest set before, and not granted.
+  // The registration was set before, and the lock was not granted.
   if (answer === SAID.no && kind === 'wait') return SAID.waiting
   const isOver = answer === SAID.granted || kind === 'leave' || kind === 'yield'
   if (isOver && answer !== SAID.crowded) interest.drop(name)

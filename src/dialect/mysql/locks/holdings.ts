@@ -1,23 +1,23 @@
 import type { Holding } from '../../dialect.js'
 import type { RegistrationBook } from '../notify/registration-book.js'
 
-/** What of all this a session should have, and what it must not have. */
+/** What a session should hold, and what it must not hold. */
 export interface Reckoning {
-  /** Names that it should have, each with what for. */
+  /** Names that it should hold, each with its purpose. */
   readonly expected: readonly { readonly name: string; readonly holding: Holding }[]
-  /** Names that it may have and should not. */
+  /** Names that it may hold and should not. */
   readonly unwanted: readonly string[]
 }
 
 /**
- * What one session has at the server, as far as it knows. There is no way to ask for a list of one's own named locks, so
- * what a failed statement may have taken is remembered until that is cleared up.
+ * What one session holds on the server, as far as it knows. A session can't list its own named locks, so names that a
+ * failed statement may have acquired are remembered until `reconcile`.
  */
 export class Holdings {
   readonly #held = new Set<string>()
-  /** Names that it may have or not: statements that would have taken them have failed. */
+  /** Names that it may hold or not, because a statement that would have acquired them failed. */
   readonly #doubtful = new Set<string>()
-  /** Of semaphores, by the ids of their shapes: the name that stands for the shape. */
+  /** For semaphores, by the id of the shape: the name that represents the shape. */
   readonly #shapes = new Map<string, string>()
 
   took(name: string): void {
@@ -40,7 +40,7 @@ export class Holdings {
     this.#shapes.delete(id)
   }
 
-  /** A statement about these names has failed, and may have been carried out in part. */
+  /** A statement about these names has failed, and may have run in part. */
   doubt(names: Iterable<string>): void {
     for (const name of names) this.#doubtful.add(name)
   }
@@ -54,7 +54,7 @@ export class Holdings {
       else if (what === 'shared') {
         const shape = this.#shapes.get(key.id)
         if (shape !== undefined) wanted.set(shape, holding)
-        // A shape for which others stand is not missing; a name that is none is not there.
+        // A shape that other sessions represent is not missing. A name that is not a shape is missing.
         else if (!isShape(key.id)) missing.push({ name: key.id, holding })
       } else {
         const slot = interest.slotOf(key.id)
@@ -69,7 +69,7 @@ export class Holdings {
     }
   }
 
-  /** The server has been brought to hold exactly `expected` less `missing`. */
+  /** The server now holds exactly `expected` without `missing`. */
   settled({ expected }: Reckoning, missing: ReadonlySet<string>, interest: RegistrationBook): void {
     const present = new Set(expected.map(({ name }) => name).filter((name) => !missing.has(name)))
     this.#doubtful.clear()

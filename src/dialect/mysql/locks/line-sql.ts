@@ -1,16 +1,16 @@
-/** Drawn from one counter of the server: of all that are drawn while it runs, a later one is greater. */
+/** A token comes from one counter of the server, which grows while the server runs. */
 export const TOKEN = `CAST(UUID_SHORT() AS CHAR)`
 
-/** Seconds of the wait that are left. A clock that is set makes that no longer than the whole. */
+/** The remaining seconds of the wait. If the clock was set, the result is still at most the whole wait. */
 const REST_S = `LEAST(?, GREATEST(0, ? - TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) / 1000000))`
 
 /**
- * Waits in line for a lock, and takes it. Whoever has the name of the line is at its head, and waits for the lock itself; the
- * others wait for the name. So somebody has that name as long as anybody stands in line: one look shows it. The server serves
- * those who wait for one name in the order in which they came, and gives a name that is given up to the first of them before
- * anybody else can have it.
+ * Waits in the queue for a lock, and acquires it. The session that holds the name of the queue is first, and waits for
+ * the lock itself; the others wait for the name. So one session holds that name as long as there is a queue, and one
+ * check shows it. The server serves waiters for one name in the order of their arrival, and gives a released name to
+ * the first of them before any other session can acquire it.
  *
- * Answers `f` and a token if nobody was there, `g` and a token if somebody was, or `n`.
+ * Returns `f` and a token if the lock was free at once, `g` and a token after a wait, or `n`.
  */
 function enqueue(token: string): string {
   const leaving = (said: string): string => `IF(RELEASE_LOCK(?) = 1, '${said}', '${said}')`
@@ -27,7 +27,7 @@ function enqueue(token: string): string {
 export const LINE_UP: string = enqueue(TOKEN)
 export const LINE_UP_PLAIN: string = enqueue('')
 
-/** For a lock of this name, `line` being the name of the line. */
+/** The parameters for the lock `name`, with `line` as the name of its queue. */
 export function lineParameters(name: string, line: string, waitMs: number): (string | number)[] {
   const seconds = waitMs / 1000
   return [

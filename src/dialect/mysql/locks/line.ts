@@ -3,26 +3,26 @@ import { LINE_UP, LINE_UP_PLAIN, lineParameters } from './line-sql.js'
 import { LINE_SUFFIX } from '../keys/lock-names.js'
 import type { OwnRow } from '../connection/server-connection.js'
 
-/** What a place in line needs of its lock session. */
+/** What the queue needs from its lock session. */
 export interface LineTools {
   readonly ask: (sql: string, values: readonly (string | number)[]) => Promise<OwnRow>
-  /** The session begins to wait in the server, or has ended it. Meanwhile whatever else it is to say comes late. */
+  /** Called when the session begins or ends a wait in the server. During a wait it can send nothing else. */
   readonly waits: (isWaiting: boolean) => void
 }
 
-/** The turn of one who stood in line. */
+/** The result of a wait in the queue. */
 export interface Turn {
   readonly said: typeof SAID.free | typeof SAID.granted | typeof SAID.no
-  /** What the server drew for the token; null if it is not ours, or there are no tokens. */
+  /** What the server drew for the token. Null if the lock was not granted, or if there are no tokens. */
   readonly drawn: string | null
 }
 
-/** A session's place in the line for a named lock. */
+/** The waits of one session in the queue of a named lock. */
 export class MysqlLine {
   readonly #tools: LineTools
   readonly longestWaitMs: number
 
-  /** MySQL rounds the time that GET_LOCK may wait to whole seconds: to none, or to more than a place in line may take. */
+  /** MySQL rounds the timeout of GET_LOCK to whole seconds: to none, or to more than a wait in the queue may take. */
   constructor(countsFractions: boolean, tools: LineTools) {
     this.longestWaitMs = countsFractions ? LONGEST_MS : 0
     this.#tools = tools
@@ -42,10 +42,10 @@ export class MysqlLine {
   }
 }
 
-/** The name under which sessions stand in line for a lock. */
+/** The name of the queue for a lock. */
 export function lineOf(name: string): string {
   return `${name}${LINE_SUFFIX}`
 }
 
-/** In one go. A wait that was given up by the client goes on for as long, and so does one on a network that has gone dark. */
+/** The longest wait. If the client gives up, or the network fails, the wait in the server goes on until its end. */
 const LONGEST_MS = 750

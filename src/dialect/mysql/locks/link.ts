@@ -16,10 +16,10 @@ import { interestNames } from '../keys/lock-names.js'
 import { lineOf, MysqlLine, type Turn } from './line.js'
 import { IS_WANTED_OR_AWAITED } from './permit-sql.js'
 import { doubtfulNames, Permits } from './permits.js'
-import { ring } from '../notify/notify.js'
+import { wakeWaiters } from '../notify/notify.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
 
-const NOBODY: TableUse = {
+const NO_USE: TableUse = {
   ...{
     pools: 0,
     announced: 0,
@@ -31,14 +31,14 @@ const NOBODY: TableUse = {
   },
 }
 
-/** A session has a name twice at most, but a statement may have been sent again. */
+/** A session holds a name at most twice, but a statement may have been sent again. */
 const MAX_RELEASES = 8
 
 /** One connection that holds named locks. */
 export class MysqlLink implements LockLink {
   readonly serverId: number
   readonly server: ServerName
-  /** Named locks are kept in memory, without a limit that is worth to be counted. */
+  /** Named locks are kept in memory, without a practical limit. */
   readonly capacity: number = Infinity
   readonly capacityPerSession: number = Infinity
   readonly leaseMs: number
@@ -53,7 +53,7 @@ export class MysqlLink implements LockLink {
   readonly #interest: RegistrationBook
   readonly #line: MysqlLine
   readonly #ended: (cause: Error) => void
-  readonly #forget: () => void
+  readonly #unsubscribe: () => void
   #fencing: Fencing
 
   constructor(
@@ -61,27 +61,27 @@ export class MysqlLink implements LockLink {
     facts: ServerFacts,
     fencing: Fencing,
     settings: LinkSettings,
-    bells: NotificationListeners,
+    listeners: NotificationListeners,
     ended: (cause: Error) => void,
   ) {
     this.serverId = server.threadId
-    // What of it belongs to one cluster, and in which order they were primaries, these servers do not say.
-    const untold = { timeline: null, system: null, started: null }
-    this.server = { host: server.place, ...untold, instance: facts.identity }
+    // These servers do not reveal which servers form a cluster, nor in which order they were primaries.
+    const unknown = { timeline: null, system: null, started: null }
+    this.server = { host: server.place, ...unknown, instance: facts.identity }
     this.leaseMs = settings.leaseMs
     this.#server = server
     this.#facts = facts
     this.#fencing = fencing
     this.#settings = settings
-    this.#listeners = bells
+    this.#listeners = listeners
     this.#ended = ended
     this.#line = new MysqlLine(facts.isMariaDb, {
       ask: (sql, values) => this.#ask(sql, values),
-      waits: (isWaiting) => bells.waits(server, isWaiting),
+      waits: (isWaiting) => listeners.waits(server, isWaiting),
     })
-    this.#interest = new RegistrationBook(bells.armed, () => bells.changed())
-    bells.joined(server)
-    this.#forget = server.onEnd((cause) => {
+    this.#interest = new RegistrationBook(listeners.armed, () => listeners.changed())
+    listeners.joined(server)
+    this.#unsubscribe = server.onEnd((cause) => {
       this.#over()
       ended(cause)
     })
@@ -91,7 +91,7 @@ export class MysqlLink implements LockLink {
     return typeof this.#fencing === 'string' ? this.#fencing : null
   }
 
-  /** The table of names is made with those of the tokens. */
+  /** The table of names is created with those for tokens. */
   get keepsNames(): boolean {
     return this.noFencing === null
   }
@@ -141,10 +141,10 @@ export class MysqlLink implements LockLink {
   }
 
   notify(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
-    return ring(this.#server, keys)
+    return wakeWaiters(this.#server, keys)
   }
 
-  /** No statement without special rights shows which sessions wait in GET_LOCK. */
+  /** Only statements with special privileges show which sessions wait in GET_LOCK. */
   async isQueuedFor(_key: KeyCode): Promise<boolean> {
     return false
   }
@@ -154,7 +154,7 @@ export class MysqlLink implements LockLink {
     return Number(isWanted) === 1
   }
 
-  /** There is no way to tell all others something. Who stands in line comes in order without it. */
+  /** There is no way to send a message to all other processes. Sessions in a queue are served in order without it. */
   async sendTicket(_key: KeyCode): Promise<void> {}
 
   async broadcast(_message: string): Promise<void> {}
@@ -162,14 +162,14 @@ export class MysqlLink implements LockLink {
   async announce(_sender: string, _entries: number): Promise<void> {}
 
   async tableUse(_ours: readonly number[]): Promise<TableUse> {
-    return NOBODY
+    return NO_USE
   }
 
   async delayEnded(): Promise<void> {}
 
   async attachDelayEnded(): Promise<void> {}
 
-  /** Drawing one needs no table. */
+  /** Drawing a token needs no table. */
   goesWithoutTokens(_error: unknown): boolean {
     return false
   }
@@ -201,7 +201,7 @@ export class MysqlLink implements LockLink {
       for (const [i, name] of names.entries()) if (answers[i] === 'm') missing.add(name)
       unwanted = names.filter((_, i) => answers[i] === '2')
     }
-    if (unwanted.length > 0) throw new ConnectionError('a session has a lock more often than can be')
+    if (unwanted.length > 0) throw new ConnectionError('a session holds a lock more times than is possible')
     this.#holdings.settled(reckoning, missing, this.#interest)
     return reckoning.expected
       .filter(({ name, holding: { key, what } }) => {
@@ -213,7 +213,7 @@ export class MysqlLink implements LockLink {
 
   async detach(): Promise<void> {
     this.#over()
-    this.#forget()
+    this.#unsubscribe()
     await this.#server.reset()
   }
 
@@ -238,8 +238,8 @@ export class MysqlLink implements LockLink {
   async #runAll(asked: readonly Asked[]): Promise<BatchReply> {
     const fencing = this.#fencing
     const sql = typeof fencing === 'string' ? BATCH_WITHOUT_TOKEN : BATCH_WITH_TOKEN
-    const [told, drawn] = await this.#ask(sql, [batchParameter(asked)])
-    const all = String(told)
+    const [said, drawn] = await this.#ask(sql, [batchParameter(asked)])
+    const all = String(said)
     if (all.length !== asked.length)
       throw new ConnectionError(`the server answered ${all.length} of ${asked.length} operations`)
     let answers = ''
@@ -263,7 +263,7 @@ export class MysqlLink implements LockLink {
     return String(answers)
   }
 
-  /** Every statement says, in its last column, on which session it has run. */
+  /** Every statement returns, in its last column, the session that has run it. */
   async #ask(sql: string, values: readonly (string | number)[]): Promise<OwnRow> {
     const row = await this.#server.ask(sql, values)
     if (Number(row.at(-1)) === this.serverId) return row

@@ -4,8 +4,8 @@ import { TOKEN } from './line-sql.js'
 const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
 
 /**
- * Rows of `[1, slot]` try to take it, rows of `[0, slot]` look whether it is free. Each answer is a token, `g` where there
- * are none, `f` for one that is free, or `n`.
+ * Rows of `[1, slot]` try to acquire the slot, rows of `[0, slot]` check whether it is free. Each answer is a token, or
+ * `g` if there are no tokens, `f` for a free slot, or `n`.
  */
 function take(token: string): string {
   return (
@@ -19,15 +19,15 @@ export const TAKE_SLOTS: string = take(TOKEN)
 export const TAKE_SLOTS_PLAIN: string = take(`'g'`)
 
 /**
- * `d`: given up. `a`: given up, and somebody stands in line for it. `n`: it was not held. The look comes first: whoever gets
- * it has left the line a moment later.
+ * `d`: released. `a`: released, and a session is in the queue for it. `n`: it was not held. The queue is checked before
+ * the release, because a session that gets the slot leaves the queue a moment later.
  */
 export const GIVE_SLOTS: string =
   `SELECT GROUP_CONCAT(IF(IS_USED_LOCK(CONCAT(k, '${LINE_SUFFIX}')) IS NULL, ` +
   `IF(RELEASE_LOCK(k) = 1, 'd', 'n'), IF(RELEASE_LOCK(k) = 1, 'a', 'n')) SEPARATOR ''), ` +
   `CONNECTION_ID() FROM JSON_TABLE(?, '$[*]' COLUMNS (k ${NAME} PATH '$')) AS t`
 
-/** Of the names given, takes the first that is free, and answers its place; `n` if none is. */
+/** Acquires the first free name of those given, and returns its position, or `n` if none is free. */
 export const TAKE_FIRST: Readonly<Record<number, string>> = {
   [SHAPE_SLOTS]: takeFirst(SHAPE_SLOTS),
   [INTEREST_SUFFIXES.length]: takeFirst(INTEREST_SUFFIXES.length),
@@ -38,10 +38,10 @@ function takeFirst(count: number): string {
   return `SELECT CASE ${attempts.join(' ')} ELSE 'n' END, CONNECTION_ID()`
 }
 
-/** Whether another session has one of the names under which interest in `?` is kept. */
+/** Whether another session holds one of the registration names. */
 export const IS_WANTED: string = isUsed(INTEREST_SUFFIXES.length)
 
-/** Whether another session has one of these, or stands in line for it: that is one name more. */
+/** Whether another session holds one of these, or is in the queue. The queue is one name more. */
 export const IS_WANTED_OR_AWAITED: string = isUsed(INTEREST_SUFFIXES.length + 1)
 
 function isUsed(names: number): string {
@@ -51,7 +51,7 @@ function isUsed(names: number): string {
 
 export const GIVE_ONE: string = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
 
-/** All numbers of permits that sessions take the semaphore `?` to have, of those in the array. */
+/** All numbers of permits that sessions use for the semaphore `?`, of those in the array. */
 export const OTHER_SHAPES: string =
   `SELECT GROUP_CONCAT(IF(COALESCE(${Array.from({ length: SHAPE_SLOTS }, (_, i) => `IS_USED_LOCK(CONCAT(?, '=', n, '/${i}'))`).join(', ')}) ` +
   `IS NULL, NULL, n)), CONNECTION_ID() FROM JSON_TABLE(?, '$[*]' COLUMNS (n INT PATH '$')) AS t`

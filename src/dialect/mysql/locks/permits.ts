@@ -15,29 +15,32 @@ import {
 import { lineOf } from './line.js'
 import type { OwnRow } from '../connection/server-connection.js'
 
-/** Rounds in which slots were free that were gone when they were to be taken. In each, somebody else was served. */
+/**
+ * The maximum number of rounds in which free slots were taken by other sessions in the meantime. Each of those rounds
+ * served another session.
+ */
 const MAX_ROUNDS = 8
 
 const MOST_PERMITS = 1000
 
-/** All numbers of permits that there may be. */
+/** All possible numbers of permits. */
 const ALL_NUMBERS = `[${Array.from({ length: MOST_PERMITS }, (_, i) => i + 1).join(',')}]`
 
-/** What permits need of a lock session. */
+/** What permits need from a lock session. */
 export interface PermitTools {
   readonly ask: (sql: string, values: readonly string[]) => Promise<OwnRow>
-  /** Waits in line for one slot, and takes it. */
+  /** Waits in the queue for one slot, and acquires it. */
   readonly enqueue: (
     name: string,
     waitMs: number,
   ) => Promise<{ readonly said: Answer; readonly token: string | null }>
   readonly holdings: Holdings
   readonly interest: RegistrationBook
-  /** The token for what the server drew; null where there are none. */
+  /** Converts what the server drew to a token. Null if there are no tokens. */
   readonly token: ((drawn: string) => string) | null
 }
 
-/** Slots are names of their own, and the server counts them by what is really held. */
+/** The permits of semaphores. Slots are separate names, so the server counts the slots that are really held. */
 export class Permits {
   readonly #tools: PermitTools
 
@@ -64,7 +67,7 @@ export class Permits {
     return { ...NOTHING, taken, said, otherPermits: operation.looks ? await this.#others(semaphore) : null }
   }
 
-  /** One slot is waited for, and what else is wanted is taken as it is found. */
+  /** Waits for one slot, and takes further slots if they are free. */
   async #enqueue(operation: PermitOperation): Promise<PermitReply> {
     const { semaphore, slots, waitMs, atMost } = operation
     const slot = this.#order(operation)[0]!
@@ -96,7 +99,7 @@ export class Permits {
     return taken
   }
 
-  /** Tries as many as are wanted, looks at the others, and answers which of those seem to be free. */
+  /** Tries as many slots as are wanted, checks the others, and returns those that seem to be free. */
   async #round(
     semaphore: SemaphoreCode,
     candidates: readonly number[],
@@ -148,7 +151,7 @@ export class Permits {
     interest.drop(id)
   }
 
-  /** Where all names that stand for this shape are taken, others tell of it. */
+  /** If all names for this shape are taken, the other sessions represent it. */
   async #enter(semaphore: SemaphoreCode): Promise<void> {
     const { ask, holdings } = this.#tools
     if (holdings.shapeOf(semaphore.shape.id) !== null) return
@@ -178,7 +181,7 @@ export class Permits {
   }
 }
 
-/** All names that an operation which has failed may have taken. */
+/** All names that a failed operation may have acquired. */
 export function doubtfulNames({ kind, semaphore, slots }: PermitOperation): string[] {
   const all = Array.from({ length: semaphore.permits }, (_, slot) => slot)
   const others = all.filter((slot) => !slots.includes(slot)).map((slot) => semaphore.slot(slot).id)

@@ -8,14 +8,14 @@ import { listenerName } from '../keys/lock-names.js'
 import { errorNumber, INTERRUPTED } from '../connection/server-errors.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
 
-/** More than these are not looked at one by one: all are told to look. */
+/** If more locks than this are awaited, the statement does not check them, and all waiters are woken. */
 const MOST_LOOKED_AT = 1000
 
 /**
  * The connection on which a process listens. It sleeps inside the server, and holds a name for each lock session of the
- * process; whoever gives up a lock that such a session waits for finds it by that name, and interrupts its sleep. Then it
- * looks which of the locks are free. It carries out one statement at a time, and is used for nothing else ever after: a
- * late interruption must not hit anybody's statement.
+ * process. A process that releases a lock finds the connection of a waiting session by that name, and interrupts its
+ * sleep with KILL QUERY. Then the connection checks which of the locks are free. It runs one statement at a time, and
+ * is never used for anything else: a late interruption must not hit another statement.
  */
 export class MysqlListener implements ListeningConnection {
   readonly #server: ServerConnection
@@ -23,21 +23,21 @@ export class MysqlListener implements ListeningConnection {
   readonly #handlers: NotificationHandlers
   readonly #shown = new Map<ServerConnection, string>()
   readonly #checks: Deferred<void>[] = []
-  /** There is something to do: resolves when it is no use to go on waiting. */
+  /** Resolves when there is something to do. */
   #stir = new Deferred<void>()
   #isAsleep = false
   #isOver = false
-  /** Somebody may have given up a lock that we listen for. */
+  /** Whether another process may have released a lock since the last sleep. */
   #wasInterrupted = false
-  /** Nothing more is said. */
+  /** Resolves when no more statements are sent. */
   readonly #isDead = new Deferred<void>()
-  constructor(server: ServerConnection, bells: NotificationListeners, handlers: NotificationHandlers) {
+  constructor(server: ServerConnection, listeners: NotificationListeners, handlers: NotificationHandlers) {
     this.#server = server
-    this.#listeners = bells
+    this.#listeners = listeners
     this.#handlers = handlers
   }
 
-  /** What the server calls its session. */
+  /** The server's id of its session. */
   get id(): number {
     return this.#server.threadId
   }
@@ -47,7 +47,7 @@ export class MysqlListener implements ListeningConnection {
     return this.#isAsleep
   }
 
-  /** Resolves when it can be found by those who ring. */
+  /** Resolves when releasing processes can find it. */
   async start(): Promise<void> {
     this.#server.onEnd((cause) => this.#end(cause))
     this.#listeners.listens(this)
@@ -55,7 +55,7 @@ export class MysqlListener implements ListeningConnection {
     void this.#live()
   }
 
-  /** Resolves when the statement under way is over. */
+  /** Resolves when the running statement is over and the connection has answered a ping. */
   check(): Promise<void> {
     const check = new Deferred<void>()
     if (this.#isOver) check.reject(new Error('it does not listen any more'))
@@ -64,10 +64,10 @@ export class MysqlListener implements ListeningConnection {
     return check.promise
   }
 
-  /** Nobody can be told anything here but that a lock may be free. */
+  /** The only message here is that a lock may be free, and every process can send it. */
   async receivePublic(_strangers: boolean): Promise<void> {}
 
-  /** Its connection ends with it. A server does not notice in the middle of a sleep that its client has gone. */
+  /** Ends the connection too. During a sleep, a server does not notice that its client has gone. */
   async stop(): Promise<void> {
     const isHeard = !this.#isAsleep || this.#listeners.disturb(this.#server.threadId)
     this.#end(new Error('it does not listen any more'))
@@ -76,7 +76,7 @@ export class MysqlListener implements ListeningConnection {
     await this.#server.close()
   }
 
-  /** There is something to do. */
+  /** Interrupts the sleep, because there is something to do. */
   wake(): void {
     this.#stir.resolve()
     if (this.#isAsleep) this.#listeners.disturb(this.#server.threadId)
@@ -92,7 +92,7 @@ export class MysqlListener implements ListeningConnection {
         else await stir.promise
       }
     } catch (error) {
-      // Nothing that we say fails on a connection that is well.
+      // Our statements do not fail on a healthy connection.
       this.#end(error as Error)
       this.#server.destroy()
     } finally {
@@ -110,7 +110,7 @@ export class MysqlListener implements ListeningConnection {
     for (const check of checks) check.resolve()
   }
 
-  /** By the names of the sessions whoever rings finds this connection. */
+  /** Takes the names by which releasing processes find this connection, one for each session. */
   async #showSessions(): Promise<void> {
     for (const session of this.#listeners.sessions) {
       if (this.#shown.has(session)) continue
@@ -144,14 +144,20 @@ export class MysqlListener implements ListeningConnection {
     }
   }
 
-  /** The next look tells which locks are free. Nothing tells which semaphore has a free slot. */
+  /**
+   * The next statement checks which locks are free. No statement checks semaphores for free slots, so their waiters are
+   * woken.
+   */
   #interrupted(areLooked: boolean): void {
     this.#wasInterrupted = true
     for (const { name, isLock } of [...this.#listeners.armed.values()])
       if (!isLock || !areLooked) this.#tell(name)
   }
 
-  /** Once for each attempt: one that is told again and again, and does not come, would keep us awake. */
+  /**
+   * Wakes a waiter once per attempt. If a waiter that does not come were woken again and again, the listener would
+   * never sleep.
+   */
   #tell(name: string): void {
     this.#listeners.armed.delete(name)
     this.#handlers.onWakeUp(name, UNKNOWN)
@@ -173,5 +179,5 @@ export class MysqlListener implements ListeningConnection {
   }
 }
 
-/** An interruption does not say whose it was. */
+/** An interruption does not say who sent it. */
 const UNKNOWN = ''

@@ -9,14 +9,14 @@ interface Wakeable {
   wake(): void
 }
 
-/** What the lock sessions of one pool and the connection on which it listens know of each other. */
+/** Connects the lock sessions of one pool with its listening connections. */
 export class NotificationListeners {
-  /** What is waited for, and was not told to be free since it was last asked for. */
+  /** The keys that callers wait for and that were not reported free since the last attempt. */
   readonly armed: Map<string, Wanted> = new Map()
   readonly sessions: Set<ServerConnection> = new Set()
-  /** Sessions that wait in the server, and say nothing else meanwhile. */
+  /** Sessions that wait in the server. They can send nothing until the wait ends. */
   readonly #waiting = new Set<ServerConnection>()
-  /** Usually one; for a moment there may be the next one already. */
+  /** Usually one listener; for a moment there may be two. */
   readonly #listeners = new Set<Wakeable>()
 
   joined(session: ServerConnection): void {
@@ -24,12 +24,13 @@ export class NotificationListeners {
     this.changed()
   }
 
-  /** It will do nothing more for us. */
+  /** The session no longer carries locks of this pool. */
   left(session: ServerConnection): void {
     if (!this.sessions.has(session)) return
-    // With the last of them there is nobody left to disturb a bell that is about to be given up.
+    // After the last session there is no connection left that could interrupt a listener, and the listener will be
+    // closed.
     if (this.sessions.size === 1 && !session.hasEnded)
-      for (const bell of this.#listeners) if (bell.isAsleep) this.disturb(bell.id)
+      for (const listener of this.#listeners) if (listener.isAsleep) this.disturb(listener.id)
     this.sessions.delete(session)
     this.changed()
   }
@@ -39,24 +40,27 @@ export class NotificationListeners {
     else this.#waiting.delete(session)
   }
 
-  listens(bell: Wakeable): void {
-    this.#listeners.add(bell)
+  listens(listener: Wakeable): void {
+    this.#listeners.add(listener)
   }
 
-  stopped(bell: Wakeable): void {
-    this.#listeners.delete(bell)
+  stopped(listener: Wakeable): void {
+    this.#listeners.delete(listener)
   }
 
-  /** There is something for the bell to do that it does not know of. */
+  /** Wakes the listeners because their work has changed. */
   changed(): void {
-    for (const bell of this.#listeners) bell.wake()
+    for (const listener of this.#listeners) listener.wake()
   }
 
-  /** Interrupts the sleep of a bell of our own. False if there is no session to say it: the sleep ends by itself. */
-  disturb(bell: number): boolean {
+  /**
+   * Interrupts the sleep of a listener of this process. Returns false if there is no session to send the interruption:
+   * then the sleep ends by itself.
+   */
+  disturb(listener: number): boolean {
     const [first] = this.sessions
     const session = [...this.sessions].find((each) => !this.#waiting.has(each)) ?? first
-    session?.say(interrupt(bell)).catch(() => undefined)
+    session?.say(interrupt(listener)).catch(() => undefined)
     return session !== undefined
   }
 }

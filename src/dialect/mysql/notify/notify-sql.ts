@@ -1,39 +1,45 @@
-import { BELL_PREFIX, INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
+import { LISTENER_PREFIX, INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
 
 const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
 
-/** Seconds. Shorter than any `long_query_time` that somebody would set, so that no log has it. */
+/**
+ * The length of one sleep, in seconds. It is shorter than usual values of `long_query_time`, so the slow query log does
+ * not show it.
+ */
 const SLEEP_S = 2
 
-/** For each key, separated by commas, those who wait for it in other sessions: the connection that listens for each, or 0. */
+/**
+ * For each key, separated by commas: the connections that listen for waiting sessions, or 0 for a waiting session
+ * without one.
+ */
 export const WHO_WAITS: string =
   `SELECT GROUP_CONCAT(CONCAT_WS('+', ${INTEREST_SUFFIXES.map(
     (suffix) =>
       `IF(COALESCE(IS_USED_LOCK(CONCAT(k, '${suffix}')), CONNECTION_ID()) = CONNECTION_ID(), NULL, ` +
-      `COALESCE(IS_USED_LOCK(CONCAT('${BELL_PREFIX}', IS_USED_LOCK(CONCAT(k, '${suffix}')))), 0))`,
+      `COALESCE(IS_USED_LOCK(CONCAT('${LISTENER_PREFIX}', IS_USED_LOCK(CONCAT(k, '${suffix}')))), 0))`,
   ).join(', ')}) SEPARATOR ','), CONNECTION_ID() ` +
   `FROM JSON_TABLE(?, '$[*]' COLUMNS (k ${NAME} PATH '$')) AS t`
 
-/** Ends what another session of this user is doing, and nothing else of it. */
+/** Cancels the running statement of another session of this user. The session itself stays. */
 export function interrupt(id: number): string {
   return `KILL QUERY ${id}`
 }
 
-/** Takes the name by which whoever rings finds the connection that listens. */
+/** Takes and releases the name by which releasing processes find the listening connection. */
 export const PUT_UP = `SELECT GET_LOCK(?, 0), CONNECTION_ID()`
 export const TAKE_DOWN = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
 
 const IS_FREE = `IS_FREE_LOCK(k) = 1`
 
 /**
- * Answers at once which of the names are free, by their places in the array; if none is, it sleeps until it is interrupted.
- * A release before this look is seen by it, and one behind it interrupts the sleep.
+ * Returns at once which of the names are free, as positions in the array. If none is free, it sleeps until it is
+ * interrupted. A release before this statement is seen by the check; a later one interrupts the sleep.
  */
 export const SLEEP_UNTIL_FREE: string = sleepUntil(IS_FREE)
 
 /**
- * As the first, after an interruption: answers those that others stand in line for as well. Such a lock is never free, and whoever only listens for
- * it has to know that there is a line.
+ * Used after an interruption: also returns locks for which other sessions queue. Such a lock is never free, and a
+ * waiter that only listens must learn about the queue.
  */
 export const SLEEP_UNTIL_FREE_OR_IN_LINE: string = sleepUntil(
   `${IS_FREE} OR IS_USED_LOCK(CONCAT(k, '${LINE_SUFFIX}')) IS NOT NULL`,

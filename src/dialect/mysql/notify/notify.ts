@@ -3,21 +3,26 @@ import { interrupt, WHO_WAITS } from './notify-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /**
- * Wakes the processes that wait for any of the keys, by interrupting the sleep of their connections that listen, and answers
- * the keys that anybody waits for. Who can't be woken, because it belongs to another user, polls.
+ * Wakes the processes that wait for any of the keys, by interrupting the sleep of their listening connections. Returns
+ * the keys for which a process waits. A process that can't be woken, because it belongs to another user, polls.
  */
-export async function ring(server: ServerConnection, keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
-  const [told] = await server.ask(WHO_WAITS, [JSON.stringify(keys.map(({ id }) => id))])
+export async function wakeWaiters(
+  server: ServerConnection,
+  keys: readonly KeyCode[],
+): Promise<ReadonlySet<string>> {
+  const [answer] = await server.ask(WHO_WAITS, [JSON.stringify(keys.map(({ id }) => id))])
   const wanted = new Set<string>()
-  const bells = new Set<number>()
-  const each = String(told).split(',')
+  const listenerIds = new Set<number>()
+  const each = String(answer).split(',')
   for (const [i, { id }] of keys.entries()) {
-    const waiting = (each[i] ?? '').split('+').filter((bell) => bell !== '')
+    const waiting = (each[i] ?? '').split('+').filter((listenerId) => listenerId !== '')
     if (waiting.length > 0) wanted.add(id)
-    for (const bell of waiting) if (bell !== '0') bells.add(Number(bell))
+    for (const listenerId of waiting) if (listenerId !== '0') listenerIds.add(Number(listenerId))
   }
-  // One that has just gone, or belongs to another user, is no failure.
-  const rings = [...bells].map((bell) => server.say(interrupt(bell)).catch(() => undefined))
-  await Promise.all(rings)
+  // A connection may have just ended or belong to another user. That is not a failure.
+  const interruptions = [...listenerIds].map((listenerId) =>
+    server.say(interrupt(listenerId)).catch(() => undefined),
+  )
+  await Promise.all(interruptions)
   return wanted
 }

@@ -1,24 +1,27 @@
 import { INTEREST_SUFFIXES } from '../keys/lock-names.js'
 
-/** What a process waits for at the server: one key, or the free slots of a semaphore. */
+/** What a process waits for: one key, or the free slots of a semaphore. */
 export interface Wanted {
   readonly name: string
-  /** Whether the name itself is free when it can be had. Of a semaphore the slots would have to be asked for. */
+  /** Whether the name itself becomes free. For a semaphore, its slots become free instead. */
   readonly isLock: boolean
 }
 
-/** Whoever waits for one that is not remembered polls, once the first who waits has gone. */
+/**
+ * The maximum number of contended keys. For further keys, a release checks only the first registration name, so other
+ * waiters poll.
+ */
 const MOST_CONTENDED = 10_000
 
 /**
- * The keys that lock sessions of this process wait for, and under which of its names each keeps its interest. The bell asks
- * what it has to look after.
+ * The keys that lock sessions of this process wait for, with the name of each session's registration. The listener
+ * reads from it what to check.
  */
 export class RegistrationBook {
   readonly #slots = new Map<string, string>()
-  /** Keys that this session has waited for and may have: others may wait for them still. */
+  /** Keys that this session has waited for and may now hold. Other processes may still wait for them. */
   readonly #contended = new Set<string>()
-  /** Keys about which the bell has to tell, until it has. */
+  /** Keys that the listener must report when they become free. A key leaves the map when it is reported. */
   readonly armed: Map<string, Wanted>
   readonly #changed: () => void
 
@@ -28,7 +31,7 @@ export class RegistrationBook {
     this.#changed = changed
   }
 
-  /** The name under which this session keeps its interest in the key; null if it has none, or none was free. */
+  /** The name of this session's registration for the key. Null if it has none, or if no name was free. */
   slotOf(name: string): string | null {
     return this.#slots.get(name) ?? null
   }
@@ -37,19 +40,19 @@ export class RegistrationBook {
     return this.#slots.keys()
   }
 
-  /** An attempt is about to be sent that may leave interest: from now on it may be rung for. */
+  /** Called before an attempt that may leave a registration. From then on, a wake-up may arrive. */
   asks(name: string, isLock: boolean): void {
     const isFirst = this.armed.size === 0
     this.armed.set(name, { name, isLock })
     if (isFirst) this.#changed()
   }
 
-  /** Whether others may wait for it under any of its names. */
+  /** Whether other processes may wait for it under any registration name. */
   isContended(name: string): boolean {
     return this.#contended.size > 0 && this.#contended.has(name)
   }
 
-  /** Nobody waits for it, or it is not ours. */
+  /** No process waits for it, or this session does not hold it. */
   calm(name: string): void {
     if (this.#contended.size > 0) this.#contended.delete(name)
   }
@@ -59,13 +62,13 @@ export class RegistrationBook {
     this.#slots.set(name, `${name}${INTEREST_SUFFIXES[Number(place)]!}`)
   }
 
-  /** It has what it wanted, or wants it no more. */
+  /** The session has got the key, or no longer wants it. */
   drop(name: string): void {
     if (this.#slots.size > 0) this.#slots.delete(name)
     if (this.armed.size > 0) this.armed.delete(name)
   }
 
-  /** The session is over. */
+  /** Called at the end of the session. */
   clear(): void {
     for (const name of this.#slots.keys()) this.armed.delete(name)
     this.#slots.clear()

@@ -9,10 +9,10 @@ import { explain } from '../connection/server-errors.js'
 import { ServerConnection } from '../connection/server-connection.js'
 import { useDatabase } from '../connection/transaction-sql.js'
 
-/** What borrowers have done to a connection is not looked for: it is undone. */
+/** The pool does not find out what borrowers have left; it resets the session. */
 const WAS_USED: readonly string[] = []
 
-/** Opens, lends, checks, cleans and closes connections to MariaDB or MySQL. */
+/** Opens, checks out, tests, resets and closes connections to MariaDB or MySQL. */
 export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
   readonly #config: ConnectionOptions
 
@@ -49,8 +49,8 @@ export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
   async #undo(server: ServerConnection): Promise<readonly string[]> {
     const { database } = this.#config
     if (server.mayHaveMoved) {
-      // There is no way back to no database at all.
-      if (database === undefined) throw new ConnectionError('it may have been led to another database')
+      // A session can't return to having no database.
+      if (database === undefined) throw new ConnectionError('a statement may have changed its database')
       await server.say(useDatabase(server.escapeId(database)))
     }
     await server.reset()

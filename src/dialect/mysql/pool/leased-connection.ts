@@ -4,12 +4,12 @@ import type { Lease } from '../../../pool/lease.js'
 import type { MysqlConnection } from '../connection/connection.js'
 import { ServerConnection } from '../connection/server-connection.js'
 
-/** Takes part in a statement that leads to another database: that is not undone by a reset. */
+/** A word of statements that change the database. A reset does not undo that. */
 const MOVES = /\buse\b/i
 
 /**
- * A connection as one borrower has it: what it does, and until when. As a connection of `mysql2/promise`; `query` and
- * `execute` also take a callback, as those of `mysql2` do.
+ * A checked-out connection, in the form of `mysql2/promise`. `query` and `execute` also accept a callback, like those
+ * of `mysql2`. It ends with the checkout.
  */
 export class LeasedConnection implements MysqlConnection, Lease {
   readonly #server: ServerConnection
@@ -22,23 +22,23 @@ export class LeasedConnection implements MysqlConnection, Lease {
     this.#lease = lease
   }
 
-  /** @internal The connection beneath, for statements of our own. */
+  /** @internal The connection below a checkout, for statements of our own. */
   static serverOf(connection: MysqlConnection): ServerConnection {
     return #server in connection ? connection.#server : (connection as ServerConnection)
   }
 
-  /** What the server calls the session. */
+  /** The server's id of the session. */
   get threadId(): number {
     return this.#server.threadId
   }
 
-  /** Gives the connection back; with `true` or an error it is closed instead. */
+  /** Checks the connection in. With `true` or an error it is closed instead. */
   readonly release = (destroy?: boolean | Error): void => {
     this.#isOver = true
     this.#lease.release(destroy)
   }
 
-  /** Closes it, for a borrower who does not trust it any more. */
+  /** Closes the connection, for a borrower that no longer trusts it. */
   destroy(): void {
     this.release(true)
   }
@@ -48,11 +48,11 @@ export class LeasedConnection implements MysqlConnection, Lease {
     await this.#lease[Symbol.asyncDispose]()
   }
 
-  /** One statement in the text protocol: values are written into it by the driver. */
+  /** Runs one statement in the text protocol: the driver inserts the values into the text. */
   readonly query: MysqlConnection['query'] = ((...args: unknown[]) =>
     this.#statement('query', args)) as MysqlConnection['query']
 
-  /** One prepared statement. */
+  /** Runs one prepared statement. */
   readonly execute: MysqlConnection['execute'] = ((...args: unknown[]) =>
     this.#statement('execute', args)) as MysqlConnection['execute']
 
@@ -72,17 +72,17 @@ export class LeasedConnection implements MysqlConnection, Lease {
     return this.#use((server) => server.promised.ping())
   }
 
-  /** Writes values into a text. */
+  /** Inserts values into a text. */
   format(sql: string, values?: any): string {
     return this.#server.promised.format(sql, values)
   }
 
-  /** A value as it is written in SQL. */
+  /** Quotes a value for SQL. */
   escape(value: any): string {
     return this.#server.promised.escape(value)
   }
 
-  /** A name as it is written in SQL. */
+  /** Quotes a name for SQL. */
   escapeId(value: any): string {
     return this.#server.promised.escapeId(value)
   }

@@ -5,20 +5,21 @@ import type { ConnectOptions } from '../../../pool/connect-request.js'
 import type { LeasedConnection } from './leased-connection.js'
 import type { MysqlConnection } from '../connection/connection.js'
 
-/** As `mysql2` tells a callback. */
+/** The form of a callback in `mysql2`. */
 type Callback<T> = (error: Error | null, result?: T) => void
 
 /**
- * Connections to MariaDB or MySQL, wherever a pool of `mysql2/promise` would do. Lock sessions come from it too, and are not
- * seen. With a callback, `getConnection` and `end` are those of `mysql2`, as Kysely calls them.
+ * A pool of connections to MariaDB or MySQL that can replace a pool of `mysql2/promise`. Lock sessions come from it
+ * too, but the program does not see them. With a callback, `getConnection` and `end` work like those of `mysql2`;
+ * Kysely calls them like that.
  */
 export class MysqlPool extends ConnectionPool<MysqlConnection> {
-  /** Borrowers and those who wait to be. */
+  /** The number of borrowers and of callers that wait for a connection. */
   #callers = 0
   #ending: Deferred<void> | null = null
 
   override connect(options: ConnectOptions = {}): Promise<LeasedConnection> {
-    // Lock sessions, which may be asked to give back, are no borrowers of the program's.
+    // Lock sessions, which the pool may ask to check in, do not count as borrowers.
     const isOurs = options.reserved === true || options.onWanted !== undefined
     if (isOurs) return super.connect(options) as Promise<LeasedConnection>
     if (this.#ending !== null) return Promise.reject(new PoolClosedError())
@@ -33,25 +34,25 @@ export class MysqlPool extends ConnectionPool<MysqlConnection> {
     return super.use((connection) => body(connection as LeasedConnection), options)
   }
 
-  /** A connection, for as long as the caller likes. Give it back with `release()`. */
+  /** Checks out a connection for any length of time. `release()` checks it in. */
   getConnection(): Promise<LeasedConnection>
   getConnection(callback: Callback<LeasedConnection>): void
   getConnection(callback?: Callback<LeasedConnection>): Promise<LeasedConnection> | void {
     if (callback === undefined) return this.connect()
-    tell(this.connect(), callback)
+    callBack(this.connect(), callback)
   }
 
-  /** One statement on a connection that is borrowed for it. */
+  /** Runs one statement on a connection that is checked out for it. */
   readonly query: MysqlConnection['query'] = ((...args: Parameters<MysqlConnection['query']>) =>
     this.use((connection) => connection.query(...args))) as MysqlConnection['query']
 
-  /** As `query`, prepared. */
+  /** Does the same as `query` with a prepared statement. */
   readonly execute: MysqlConnection['execute'] = ((...args: Parameters<MysqlConnection['execute']>) =>
     this.use((connection) => connection.execute(...args))) as MysqlConnection['execute']
 
   /**
-   * Lends no more, and resolves when every borrower is done. Locks go on: a library that is done with its pool must not end
-   * the locks of the program. `close()` of the lock pool ends the connections.
+   * Checks out no more connections, and resolves when every borrower has checked in. Locks stay: a library that ends
+   * its pool must not end the locks of the program. `close()` of the lock pool closes the connections.
    */
   end(): Promise<void>
   end(callback: Callback<void>): void
@@ -59,7 +60,7 @@ export class MysqlPool extends ConnectionPool<MysqlConnection> {
     const ending = (this.#ending ??= new Deferred<void>())
     this.#endIfDone()
     if (callback === undefined) return ending.promise
-    tell(ending.promise, callback)
+    callBack(ending.promise, callback)
   }
 
   /** @internal */
@@ -77,8 +78,11 @@ export class MysqlPool extends ConnectionPool<MysqlConnection> {
   }
 }
 
-/** Outside of any promise, so that what a callback throws is an uncaught exception, as with `mysql2`. */
-function tell<T>(promise: Promise<T>, callback: Callback<T>): void {
+/**
+ * Calls the callback outside of any promise chain, so an error that it throws is an uncaught exception, as with
+ * `mysql2`.
+ */
+function callBack<T>(promise: Promise<T>, callback: Callback<T>): void {
   promise.then(
     (result) => process.nextTick(callback, null, result),
     (error: unknown) => process.nextTick(callback, error),

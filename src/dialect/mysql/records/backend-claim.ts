@@ -7,25 +7,25 @@ import { CLAIM_BACKEND, CREATE_BACKEND, READ_BACKEND } from './backend-sql.js'
 /** How the locks of a namespace are kept. */
 export type Backend = 'named' | 'table'
 
-/** Who wants to keep the locks of a namespace in which way. */
+/** The request of a pool to keep the locks of a namespace with a backend. */
 export interface BackendClaim {
   readonly namespace: string
   readonly backend: Backend
-  /** For people. */
+  /** Names the pool for people. */
   readonly by: string
 }
 
 /**
- * Writes down how the locks of a namespace are kept, unless that is written down.
+ * Records how the locks of a namespace are kept, if there is no record yet.
  *
- * @throws {BackendMismatchError} they are kept in another way
+ * @throws {BackendMismatchError} the locks of the namespace are kept with another backend
  */
 export async function claimBackend(server: ServerConnection, claim: BackendClaim): Promise<void> {
   const row = (await read(server, claim)) ?? (await write(server, claim))
   if (row !== undefined && row[0] !== claim.backend) throw mismatch(row, claim)
 }
 
-/** The same where there may be no place for it: named locks do not need the table, which is made if this user may. */
+/** Does the same for named locks, which do not need the table. Creates the table if this user may. */
 export async function claimBackendIfPossible(server: ServerConnection, claim: BackendClaim): Promise<void> {
   try {
     await claimBackend(server, claim)
@@ -36,7 +36,7 @@ export async function claimBackendIfPossible(server: ServerConnection, claim: Ba
   }
 }
 
-/** Whether there is no place to write it down, or no right to use that. */
+/** Whether the table is missing, or this user may not use it. */
 export function isPlaceGone(error: unknown): boolean {
   return errorNumber(error) === NO_SUCH_TABLE || isDenied(error)
 }

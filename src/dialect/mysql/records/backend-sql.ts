@@ -1,6 +1,6 @@
 /**
- * How locks of a namespace are kept in this database: `named` or `table`. Whoever comes first writes it. Pools of another kind
- * would not be excluded by those of this one.
+ * How the locks of a namespace are kept in this database: `named` or `table`. The first pool writes it. Locks of
+ * different backends would not exclude each other.
  */
 export const CREATE_BACKEND = `
 CREATE TABLE IF NOT EXISTS lockpool_backend (
@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS lockpool_backend (
   since TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
 ) ENGINE = InnoDB`
 
-/** One of two that come at the same moment waits here for the other, and does nothing. */
+/** If two pools do this at the same moment, one waits here for the other and then changes nothing. */
 export const CLAIM_BACKEND = `INSERT IGNORE INTO lockpool_backend (namespace, backend, used_by) VALUES (?, ?, ?)`
 
 export const READ_BACKEND = `

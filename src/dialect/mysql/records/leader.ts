@@ -21,13 +21,16 @@ export async function recordLeader(
   }
 }
 
-/** Null if nobody leads. What was written down counts only while the session that it was written for has the lock. */
+/**
+ * Returns null if no session holds the key. A record counts only while the session that it was written for has the
+ * lock.
+ */
 export async function readLeader(server: ServerConnection, key: KeyCode): Promise<LeaderInfo | null> {
   const holder = (await server.say(HOLDER, [key.id]))[0]![0]!
   return holder === null ? null : leaderOf(server, key, holder)
 }
 
-/** What a session that has the key has written down. */
+/** What the session that has the key has recorded. */
 export async function leaderOf(
   server: ServerConnection,
   key: KeyCode,

@@ -11,34 +11,36 @@ import { Fence } from '../fencing/fence.js'
 import { explain, isDenied } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
-/** What is known of a server that will do. */
+/** The facts about a suitable server. */
 export type ServerFacts = Pick<ReadServer, 'isMariaDb' | 'identity' | 'database'>
 
-/** A fencing source, or why there is none. */
+/** The source of fencing tokens, or the reason why there is none. */
 export type Fencing = Fence | string
 
-/** Which database was asked for, as the program has written it. */
+/** Checks that the server is suitable. `database` is the configured database, in the spelling of the program. */
 export async function checkServer(server: ServerConnection, database: string | null): Promise<ServerFacts> {
   const facts = await readServer(server)
   if (!facts.isOwnSession) throw new PoolerDetectedError(SWITCHED)
   if (facts.isCluster)
     throw new ConnectionError(
-      'this server is a node of a Galera cluster, where a named lock excludes nobody on the other nodes: backend "table" keeps locks in rows, which do',
+      'this server is a node of a Galera cluster, where a named lock does not exclude holders on the other nodes: backend "table" keeps locks in rows, which do',
       { retryable: false },
     )
   if (facts.group !== null)
     throw new ConnectionError(
-      'this server is in a replication group, where a named lock excludes nobody on the other servers',
+      'this server is in a replication group, where a named lock does not exclude holders on the other servers',
       { retryable: false },
     )
-  // Worth another try: a fail-over makes it the primary, or leads the same name to another server.
+  // Another attempt may succeed: a failover may make this server the primary, or lead the same name to another server.
   if (facts.isReadOnly)
-    throw new ConnectionError('this server is read-only: a named lock here excludes nobody on the primary')
+    throw new ConnectionError(
+      'this server is read-only: a named lock here does not exclude holders on the primary',
+    )
   checkDatabase(database, facts.foldsNames)
   return facts
 }
 
-/** The settings that the lease depends on, read back. */
+/** Sets the settings that the lease depends on, and reads them back. */
 export async function putInForce(
   server: ServerConnection,
   { isMariaDb }: ServerFacts,
@@ -65,7 +67,7 @@ export function leaseSeconds(leaseMs: number): number {
   ])
 }
 
-/** Locks work either way. */
+/** Finds the tables for fencing tokens. Locks work without them. */
 export async function findFencing(
   server: ServerConnection,
   facts: ServerFacts,
@@ -73,7 +75,7 @@ export async function findFencing(
 ): Promise<Fencing> {
   if (wanted.strict)
     throw new StrictUnavailableError(
-      '"strict" is not to be had with named locks: nothing outlives a session on the server',
+      '"strict" is not available with named locks: nothing outlives a session on the server',
     )
   if (wanted.fencing === 'off') return '"fencing" is off'
   if (facts.database === null)
@@ -82,12 +84,12 @@ export async function findFencing(
     return await Fence.find(server, facts.identity, wanted.seen.greatest)
   } catch (error) {
     if (server.hasEnded) throw error
-    const why = isDenied(error) ? 'may not be made or used by this user' : 'could not be made or used'
+    const why = isDenied(error) ? 'may not be created or used by this user' : 'could not be created or used'
     return `the tables lockpool_fence and lockpool_run ${why} (${explain(error).message})`
   }
 }
 
-/** Each statement says on which session it ran. */
+/** The message if a statement ran in another session. Each statement returns the session that has run it. */
 export const SWITCHED: string =
   'something between this process and the server hands statements of one connection to several sessions of the server, ' +
-  'so that locks would be where nobody looks for them: connect lockpool to the server itself'
+  'so that locks would be in sessions where no statement finds them: connect lockpool to the server itself'

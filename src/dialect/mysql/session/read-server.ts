@@ -2,28 +2,28 @@ import { ConnectionError } from '../../../base/errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { FACTS, MORE_FACTS } from './attach-sql.js'
 
-/** What a server says of itself, before it is used for locks. */
+/** The facts about a server before it is used for locks. */
 export interface ReadServer {
   readonly isMariaDb: boolean
-  /** Names this server among all. */
+  /** Identifies this server among all servers. */
   readonly identity: string
   readonly database: string | null
-  /** Whether it takes two spellings of the name of a database for one. */
+  /** Whether the server ignores case in names of databases. */
   readonly foldsNames: boolean
-  /** Whether a statement runs in the session that the handshake has told of. */
+  /** Whether a statement runs in the session that the handshake announced. */
   readonly isOwnSession: boolean
-  /** A node of a Galera cluster. */
+  /** Whether it is a node of a Galera cluster. */
   readonly isCluster: boolean
-  /** The replication group that it is in. */
+  /** The replication group that it belongs to. */
   readonly group: string | null
   readonly isReadOnly: boolean
-  /** Whether what has been committed is on disk. The nodes of a cluster have it from each other. */
+  /** Whether commits are on disk. In a cluster, the other nodes have them. */
   readonly isDurable: boolean
-  /** Whether replicas are told of statements only, and not of rows. */
+  /** Whether the binary log contains statements instead of rows. */
   readonly logsStatements: boolean
 }
 
-/** What our statements need came with these. */
+/** The oldest versions with the features that our statements need. */
 const OLDEST_MARIADB = 10_06
 const OLDEST_MYSQL = 8_00
 
@@ -49,13 +49,13 @@ export async function readServer(server: ServerConnection): Promise<ReadServer> 
   }
 }
 
-/** True if it is MariaDB. */
+/** Returns true for MariaDB. */
 function checkProduct(version: string, comment: string): boolean {
   const product = `${version} ${comment}`
   const other = /vitess|planetscale|tidb|oceanbase|singlestore|clickhouse/i.exec(product)
   if (other !== null)
     throw new ConnectionError(
-      `this server is ${other[0]}, where named locks are not known to exclude anybody`,
+      `this server is ${other[0]}, where named locks are not known to exclude other holders`,
       {
         retryable: false,
       },
@@ -72,7 +72,9 @@ function checkProduct(version: string, comment: string): boolean {
   )
 }
 
-/** Names of locks have the database in them as it was written: two ways to write one database would be two namespaces. */
+/**
+ * Names of locks contain the configured name of the database: two spellings of one database would be two namespaces.
+ */
 export function checkDatabase(database: string | null, foldsNames: boolean): void {
   if (database === null || !foldsNames || database === database.toLowerCase()) return
   throw new ConnectionError(

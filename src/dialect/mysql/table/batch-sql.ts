@@ -2,17 +2,17 @@ import { TOKEN_STEP } from '../../lock-operation.js'
 import { CODE, FLAG } from '../../rows/operations.js'
 
 /**
- * Batches of operations on rows with leases, as procedures: that is how a statement for everything is one round trip and one
- * transaction in MariaDB and MySQL, without rights of the program's connections beyond its own. The answer is the last
- * statement, behind COMMIT: what a transaction that is undone at COMMIT has answered is never sent.
+ * Batches of operations on rows with leases, as procedures. In MariaDB and MySQL, only a procedure makes a whole batch
+ * one round trip and one transaction, without further privileges for the program's connections. The answer is the last
+ * statement, after COMMIT, so a transaction that is undone at COMMIT never sends an answer.
  *
- * Keys come in order, so that no two batches lock each other out. A list of members is a text of numbers between spaces.
+ * Keys are sorted, so two batches can't deadlock. A list of members is a text of numbers between spaces.
  */
 
 const TEXT = 'CHARACTER SET ascii COLLATE ascii_bin'
 const JSON_TEXT = 'LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'
 
-/** What a procedure begins with, after its own variables. An error undoes all. */
+/** The beginning of each procedure, after its own variables. An error undoes everything. */
 const BEGIN = `
   DECLARE EXIT HANDLER FOR SQLEXCEPTION
   BEGIN
@@ -29,8 +29,9 @@ const VARIABLES = `
   DECLARE gate_floor BIGINT DEFAULT NULL;`
 
 /**
- * Only while the member lives, in this epoch, and on the server on which it has joined. The row of the gate is written, not
- * only locked: whoever raises the epoch waits for this transaction, and in a cluster one of the two fails at its COMMIT.
+ * Lets a statement pass only while its member lives, in this epoch, on the server on which it has joined. The gate's
+ * row is written, not only locked: a statement that raises the epoch waits for this transaction, and in a cluster one
+ * of the two fails at its COMMIT.
  */
 function gate(place: string): string {
   return `
@@ -49,7 +50,7 @@ const END = `
 const me = `CONCAT(' ', me, ' ')`
 const meReading = `CONCAT(' -', me, ' ')`
 
-/** What members have that are marked dead is nobody's. `keys` are rows of which the first value is a key. */
+/** Frees what dead members hold. `row_keys` are rows whose first value is a key. */
 export const PURGE: string = `
 CREATE PROCEDURE lockpool_purge_1 (IN dead_members TEXT ${TEXT}, IN row_keys ${JSON_TEXT})
 SQL SECURITY INVOKER MODIFIES SQL DATA
@@ -74,10 +75,10 @@ const OPERATIONS = `JSON_TABLE(operations, '$[*]' COLUMNS (
     i FOR ORDINALITY, k BIGINT PATH '$[0]', c TINYINT PATH '$[1]', t BIGINT PATH '$[2]')) AS o`
 
 /**
- * First attempts and releases, exclusive ones: nearly all there is where processes are not in each other's way. It answers one
- * word per operation: the token of what was granted, \`d\` or \`w\` for what was given up (\`w\`: somebody waits for it), \`n\` for
- * what was not done, \`q\` for an attempt of the first waiter, who has to ask as one. \`freed\` says who has given up the grant of
- * this token: a release that comes twice is answered twice with the same.
+ * First attempts and releases in exclusive mode: nearly all operations when processes don't contend. The answer has one
+ * word per operation: the token of a granted lock; `d` or `w` for a release (`w`: another process waits for the lock);
+ * `n` for an operation that changed nothing; `q` for an attempt of the first waiter, which must be repeated as such.
+ * `freed` records which member has released the grant with this token, so a repeated release gets the same answer.
  */
 export const brief = (place: string): string => `
 CREATE PROCEDURE lockpool_brief_1 (
@@ -126,7 +127,7 @@ END`
 
 const isOneOf = (...codes: number[]): string => `op IN (${codes.join(', ')})`
 
-/** The same as in PostgreSQL, one operation after the other. */
+/** The same rules as in PostgreSQL, one operation after the other. */
 const ONE_OPERATION = `
       SET others = REPLACE(REPLACE(has_waiters, ${me}, ' '), ${meReading}, ' ');
       SET is_awaited = CHAR_LENGTH(others) > 1;
@@ -184,7 +185,7 @@ const FLAGS = `
         + IF(CHAR_LENGTH(REPLACE(REPLACE(has_waiters, ${me}, ' '), ${meReading}, ' ')) > 1, ${FLAG.isAwaited}, 0)
         + IF(has_owner IS NULL, ${FLAG.isFree}, 0)`
 
-/** Makes a row that nobody has, if there is none. */
+/** Creates a row without a holder, if there is none. */
 export const NEW_ROW = 24
 
 const MAKE = `
@@ -201,7 +202,7 @@ const MAKE = `
             ':', gate_floor + IF(op = ${NEW_ROW}, 0, ${TOKEN_STEP}));
         END IF;`
 
-/** Any operations. It answers \` number:flags:token\` for each that was done, and leaves out the others. */
+/** Any operations. The answer has ` number:flags:token` for each operation that was done, and leaves out the others. */
 export const batch = (place: string): string => `
 CREATE PROCEDURE lockpool_batch_1 (
   IN me BIGINT, IN my_epoch BIGINT, IN dead_members TEXT ${TEXT}, IN operations ${JSON_TEXT})
@@ -243,8 +244,8 @@ BEGIN
 END`
 
 /**
- * The first of some slots that are free, \`at_most\` of them, in the order in which they are given. Rows that others have locked
- * are passed over, so it waits for nobody, and the order is no matter.
+ * Takes the first free slots, up to `at_most`, in the given order. Rows that others have locked are skipped, so it
+ * waits for no other session, and the order can't cause a deadlock.
  */
 export const take = (place: string): string => `
 CREATE PROCEDURE lockpool_take_1 (

@@ -3,13 +3,13 @@ import { CODE, FLAG, inOrder, type Asked, type Told } from '../../rows/operation
 import { OutcomeUnknown } from '../../rows/statement-runner.js'
 import type { OwnRow } from '../connection/server-connection.js'
 
-/** What a batch is sent as, and which of the asked stands where. */
+/** The text of a batch, and the index in `asked` of each of its rows. */
 export interface EncodedBatch {
   readonly operations: string
   readonly order: readonly number[]
 }
 
-/** Lists in JSON have numbers alone, so that they are the same text however a session reads texts. */
+/** JSON lists contain only numbers, so they are the same text under every character set of a session. */
 export function encodeBatch(asked: readonly Asked[], which: number[] = asked.map((_, i) => i)): EncodedBatch {
   const order = inOrder(which, asked)
   const rows = order.map((i) => {
@@ -19,7 +19,7 @@ export function encodeBatch(asked: readonly Asked[], which: number[] = asked.map
   return { operations: rows.length === 0 ? '' : `[${rows.join(',')}]`, order }
 }
 
-/** ` number:flags:token` for each operation that was done. */
+/** Decodes ` number:flags:token` for each operation that was done. */
 export function decodeBatch(
   done: string,
   asked: readonly Asked[],
@@ -38,7 +38,7 @@ export interface EncodedBrief extends EncodedBatch {
   readonly made: readonly number[]
 }
 
-/** First attempts and releases, exclusive ones: those on rows that are new, and the others. */
+/** Splits first attempts and releases in exclusive mode into those on new rows, and the others. */
 export function encodeBrief(asked: readonly Asked[]): EncodedBrief {
   const made: number[] = []
   const others: number[] = []
@@ -52,9 +52,9 @@ const RELEASED: Told = { flags: FLAG.isFree, token: '' }
 const RELEASED_AND_AWAITED: Told = { flags: FLAG.isFree | FLAG.isAwaited, token: '' }
 
 /**
- * Per asked operation; \`first\` are attempts of a member that stands first among the waiters.
+ * The result of each operation. `first` lists attempts of a member that is the first waiter.
  *
- * @throws {OutcomeUnknown} the answer is not complete, and everything has happened
+ * @throws {OutcomeUnknown} the answer is incomplete, although the batch has run
  */
 export function decodeBrief(
   [floor, madeCount, madeKeys, done]: OwnRow,
@@ -76,7 +76,7 @@ export function decodeBrief(
   return { told, first }
 }
 
-/** A new row begins one step above the floor. */
+/** The token of a new row is one step above the floor. */
 function tellOfMade(
   floor: string,
   count: number,

@@ -13,23 +13,26 @@ import { MysqlRows } from './row-store.js'
 import { findOrMakeRows } from './schema.js'
 import { StatementRunner } from './statement-runner.js'
 
-/** The nodes of a cluster need five to six seconds to give up one that is lost, and commit nothing meanwhile. */
+/** The nodes of a cluster need five to six seconds to give up a lost node, and commit nothing until then. */
 const LEAST_CLUSTER_LEASE_MS = 20_000
 
 export interface Joining {
   readonly id: number
-  /** How people find the process. */
+  /** The name of the process for people. */
   readonly name: string
   readonly namespace: string
-  /** Of all connections, as the program has written it. */
+  /** The database of all connections, in the spelling of the program. */
   readonly database: string | null
   readonly settings: LinkSettings
   readonly ended: (cause: Error) => void
-  /** The session is not wanted any more. */
+  /** Aborts when the session is no longer wanted. */
   readonly signal: AbortSignal
 }
 
-/** Makes what is missing, if this user may, and puts rows for a lock session into \`lockpool_member\` and \`lockpool_gate\`. */
+/**
+ * Creates what is missing, if this user may do so, and inserts rows for a lock session into `lockpool_member` and
+ * `lockpool_gate`.
+ */
 export async function join(
   borrow: Borrow<MysqlConnection>,
   joining: Joining,
@@ -71,7 +74,7 @@ function factsOf(server: ReadServer, host: string, floor: string, settings: Link
     keepsNames: true,
     shortfall: server.isDurable
       ? null
-      : 'innodb_flush_log_at_trx_commit is not 1, so a crash of the server may take back the last locks that were granted',
+      : 'innodb_flush_log_at_trx_commit is not 1, so a crash of the server may undo the last grants',
     noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
   }
 }
@@ -105,8 +108,8 @@ function check(server: ReadServer, database: string | null, { leaseMs }: LinkSet
 }
 
 /**
- * Inserts the rows. If that or the first look at the others fails, they go again: without a session behind them, they would
- * stay until another member has seen them stand still for a lease.
+ * Inserts the rows. If that or the first heartbeat fails, they are removed again: without a session they would stay
+ * until another member has seen no heartbeat for a whole lease.
  */
 async function enter(
   runner: StatementRunner,
@@ -117,7 +120,7 @@ async function enter(
     const [row] = await runner.call(CALL_JOIN, values)
     if (row === undefined || row[0] === null)
       throw new ConnectionError('lockpool_floor has no row, or that of another server')
-    // From the first attempt on this member must know which others are dead.
+    // The member must know which other members are dead before its first attempt.
     await member.beat()
     return String(row[0])
   } catch (error) {

@@ -4,12 +4,12 @@ import { Sha256 } from '../../../base/sha256.js'
 import type { LockKey } from '../../lock-key.js'
 import type { RowKey, RowSemaphore } from '../../rows/row-key.js'
 
-/** Slots of a semaphore differ in their last bits. */
+/** The number of low bits in which the slots of a semaphore differ. */
 const SLOT_BITS = 10n
 
 const SHA = new Sha256()
 
-/** What it can do without is made when somebody asks for it: most keys are never seen again. */
+/** Most keys are used only once, so their text forms are computed only when they are read. */
 class BigintKey implements RowKey {
   readonly high: number
   readonly low: number
@@ -35,7 +35,7 @@ class BigintKey implements RowKey {
 const PREFIX = 'row'
 const ID = /^row(-?\d{1,20})$/
 
-/** The hash of the key with this id, which may come from anybody. */
+/** The hash of the key with this id. The id may come from any process, so it can have any content. */
 export function hashOfRow(keyId: string): number {
   const bits = ID.exec(keyId)?.[1]
   return bits === undefined ? 0 : fromBigint(BigInt(bits)).hash
@@ -47,8 +47,8 @@ export function idOfRow(bits: string): string {
 }
 
 /**
- * A row is found by the first 64 bits of a SHA-256: over the namespace and the key, with a letter for its kind. The table is
- * that of one database. A collision of any two among a million keys has a chance of 3 in 10^8.
+ * A row is found by the first 64 bits of a SHA-256 over the namespace and the key, with a letter for its kind. The
+ * table belongs to one database. Among a million keys, the chance of any collision is 3 in 10^8.
  *
  * @throws {InvalidKeyError}
  */
@@ -56,7 +56,7 @@ export function encodeRowKey(key: LockKey, namespace: string): RowKey {
   return hashed(`${namespace}\0${textOf(key)}`)
 }
 
-/** Its slots are rows, and its waiters stand in a row of their own. @throws {InvalidKeyError} */
+/** The slots are rows, and the waiters have a row of their own. @throws {InvalidKeyError} */
 export function encodeRowSemaphore(key: LockKey, permits: number, namespace: string): RowSemaphore {
   const text = `${namespace}\0${textOf(key)}`
   const slots = roundDown(hashed(`${text}\0slots`))
@@ -82,12 +82,12 @@ function fromBigint(value: bigint): RowKey {
   return new BigintKey(Number(BigInt.asIntN(32, value >> 32n)), Number(BigInt.asIntN(32, value)))
 }
 
-/** Slots of a semaphore are consecutive, and are to fall into different buckets. */
+/** The slots of a semaphore are consecutive, but should fall into different buckets. */
 function hashOfHalves(high: number, low: number): number {
   return high ^ Math.imul(low, 0x9e3779b1)
 }
 
-/** No name has a NUL, so no two kinds of keys are hashed from the same text. */
+/** No name contains a NUL, so keys of different kinds never have the same hash input. */
 function textOf(key: LockKey): string {
   if (typeof key === 'string') return `s${key}`
   if (typeof key === 'bigint') {

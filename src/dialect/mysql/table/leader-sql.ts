@@ -1,4 +1,4 @@
-/** Who has a key, and the token of the row. */
+/** The owner of a key, if it is not dead. */
 export const OWNER = `
 SELECT CAST(l.owner AS CHAR)
 FROM lockpool_lease AS l JOIN lockpool_member AS m ON m.id = l.owner

@@ -12,7 +12,9 @@ export interface ListeningPorts {
   readonly random: Random
 }
 
-/** There is nothing to be notified by: the first waiter of a key looks at its row every few milliseconds, others rarely. */
+/**
+ * There are no notifications here: the first waiter for a key polls its row every few milliseconds, the others rarely.
+ */
 export async function listenForRows(
   connection: ServerConnection,
   ports: ListeningPorts,
@@ -38,7 +40,7 @@ function placeRow([key, token, owner, readers, waiters]: OwnRow, dead: ReadonlyS
     key: String(key),
     token: String(token),
     is_unowned: owner === null || dead.has(String(owner)),
-    // A release here never gives a lock to a waiter by itself.
+    // In this database, a release never gives a lock to a waiter by itself.
     owner: null,
     is_unread: String(readers)
       .split(' ')

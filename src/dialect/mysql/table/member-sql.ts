@@ -1,10 +1,10 @@
-/** What members say of themselves, and of each other. Each of these is a transaction of its own. */
+/** What members write about themselves and about each other. Each statement is a separate transaction. */
 
 const TEXT = 'CHARACTER SET ascii COLLATE ascii_bin'
 
 /**
- * Which server this is. The nodes of a Galera cluster are one: what has been committed on one of them is on all. Anything else
- * that answers under the same name may lack the last transactions.
+ * Identifies the server. The nodes of a Galera cluster count as one server, because a commit on one node is on all. On
+ * any other server with the same name, the last transactions may be missing.
  */
 export const PLACE = {
   mariadb: `IF(@@global.wsrep_on, CONCAT('cluster ', @@global.wsrep_cluster_name), CONCAT(@@global.server_id, ' on ', @@hostname, ':', @@port, ' in ', @@datadir))`,
@@ -21,8 +21,8 @@ const BEGIN = `
   START TRANSACTION;`
 
 /**
- * The floor is written, so that whoever raises it sees this member, or is seen by it. No answer: rows are believed on another
- * server by now.
+ * The row of the floor is written. So a session that raises the floor sees this member, or the member sees the raised
+ * floor. Returns null if the rows are by now valid on another server.
  */
 export const JOIN: string = `
 CREATE PROCEDURE lockpool_join_1 (
@@ -41,7 +41,10 @@ BEGIN
   SELECT CAST(start_floor AS CHAR);
 END`
 
-/** The answer is the look at the others as well. No number: this member was buried, or has joined on another server. */
+/**
+ * A heartbeat. The answer also has the state of all other members. The number is null if this member was declared dead,
+ * or has joined on another server.
+ */
 export const beat = (place: string): string => `
 CREATE PROCEDURE lockpool_beat_1 (IN me BIGINT)
 SQL SECURITY INVOKER MODIFIES SQL DATA
@@ -60,9 +63,9 @@ BEGIN
 END`
 
 /**
- * What a dead member has left, and the member. Its gate goes first, in a transaction of its own: that waits for those of its
- * statements that have passed it, and behind it none does anything. In a cluster both happen on one node, which has all that
- * came before its own transaction.
+ * Removes what a dead member has left, and the member. Its gate is removed first, in a separate transaction: that waits
+ * for statements that have passed it, and after that no statement of the member changes anything. In a cluster both
+ * happen on one node, which has everything that came before its own transaction.
  */
 export const SWEEP: string = `
 CREATE PROCEDURE lockpool_sweep_1 (IN gone BIGINT)
@@ -87,10 +90,10 @@ BEGIN
 END`
 
 /**
- * Removes rows of keys that nobody has, if there are more than \`kept\`. A row that is made anew begins above the floor, which is
- * raised above the tokens of all that are removed: first for members that join from now on, then for all others. Afterwards it
- * goes up once more, so that those who have seen rows meanwhile learn that they may be gone. All on one node of a cluster,
- * which has every member that has joined below the new floor.
+ * Removes rows of free keys if there are more than `kept`. A row that is created again starts above the floor, and the
+ * floor is raised above the tokens of all removed rows: first for members that join from now on, then for all others.
+ * Afterwards it is raised once more, so that members that have read rows in the meantime learn that rows are gone.
+ * Everything happens on one node of a cluster, which has every member that joined below the new floor.
  */
 export const TIDY: string = `
 CREATE PROCEDURE lockpool_tidy_1 (IN kept INT, IN at_once INT)
@@ -132,14 +135,14 @@ BEGIN
 END`
 
 /**
- * How far tokens go on, above those of grants that did not come over: 2^24 for each key. That can be done a hundred million
- * times.
+ * How far tokens move, to pass those of grants that were not replicated: by 2^24 grants of each key. There is room for
+ * this a hundred million times.
  */
 const LEAP = 2 ** 34
 
 /**
- * Once for all: members of the server before are dead, and tokens go on above all that they can have been given. The first to
- * come finds nothing before.
+ * Runs once per server: members of the previous server become dead, and tokens move above all that they can have been
+ * given. The first member finds no previous server.
  */
 export const SETTLE: string = `
 CREATE PROCEDURE lockpool_settle_1 (IN my_place VARCHAR(700) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)
@@ -168,30 +171,30 @@ export const CALL_SETTLE = 'CALL lockpool_settle_1(?)'
 
 export const currentPlace = (place: string): string => `SELECT ${place}`
 
-/** On which server rows are believed, and the longest lease of all members. */
+/** The server on which rows are valid, and the longest lease of all members. */
 export const BELIEVED: string = `
 SELECT (SELECT place FROM lockpool_floor WHERE id = 1), (SELECT COALESCE(MAX(lease_ms), 0) FROM lockpool_member)`
 
-/** Compare-and-set: only of a member whose counter still stands where it was seen to stand still. */
+/** Compare-and-set: declares a member dead only if its counter has not moved from the value at which it stood still. */
 export const BURY: string = `UPDATE lockpool_member SET dead = 1 WHERE id = ? AND beat = ? AND dead = 0`
 
-/** It gives up all it has. */
+/** The member gives up all its locks. */
 export const ABANDON: string = `UPDATE lockpool_member SET dead = 1 WHERE id = ? AND dead = 0`
 
-/** It has nothing. */
+/** Removes a member that holds nothing. */
 export const LEAVE: string = `
 DELETE m, g FROM lockpool_member AS m LEFT JOIN lockpool_gate AS g ON g.id = m.id WHERE m.id = ?`
 
-/** Waits for every statement of it that has passed the gate; those that come later do nothing. */
+/** Waits for every statement of the member that has passed the gate. Later ones of an older epoch change nothing. */
 export const RAISE_EPOCH: string = `UPDATE lockpool_gate SET epoch = ? WHERE id = ? AND epoch < ?`
 
-/** No row, or a dead one: it was buried. Without a gate it is being swept. */
+/** No row, or a dead one, means that the member was declared dead. Without a gate, its cleanup is running. */
 export const lookAtMember = (place: string): string => `
 SELECT CAST(COALESCE(g.epoch, 0) AS CHAR), IF(m.dead = 1 OR g.id IS NULL, 1, 0), IF(m.place IS NULL OR m.place = ${place}, 1, 0)
 FROM lockpool_member AS m LEFT JOIN lockpool_gate AS g ON g.id = m.id
 WHERE m.id = ?`
 
-/** Somebody takes the semaphore to have another number of permits. */
+/** Other sessions that use the semaphore with another number of permits. */
 export const OTHER_SHAPES: string = `
 SELECT l.k - CAST(? AS SIGNED), l.readers FROM lockpool_lease AS l
 WHERE l.k > CAST(? AS SIGNED) AND l.k < CAST(? AS SIGNED) + 1024 AND l.k <> CAST(? AS SIGNED) AND CHAR_LENGTH(l.readers) > 1
@@ -199,20 +202,20 @@ ORDER BY l.k`
 
 const OTHERS = `REPLACE(REPLACE(l.waiters, CONCAT(' ', ?, ' '), ' '), CONCAT(' -', ?, ' '), ' ')`
 
-/** Of some keys those that others wait for. Parameters: a list in JSON, the member twice. */
+/** Those of the given keys that other members wait for. Parameters: a list in JSON, the member twice. */
 export const WANTED_BY_OTHERS: string = `
 SELECT CAST(l.k AS CHAR)
 FROM JSON_TABLE(?, '$[*]' COLUMNS (k BIGINT PATH '$')) AS o STRAIGHT_JOIN lockpool_lease AS l ON l.k = o.k
 WHERE CHAR_LENGTH(${OTHERS}) > 1`
 
-/** Who has a key. */
+/** The holders of a key. */
 export const HOLDERS: string = `
 SELECT CAST(m.id AS CHAR), m.name
 FROM lockpool_lease AS l JOIN lockpool_member AS m ON m.id = l.owner OR LOCATE(CONCAT(' ', m.id, ' '), l.readers) > 0
 WHERE l.k = CAST(? AS SIGNED) AND m.dead = 0 AND m.id <> ?
 ORDER BY m.id`
 
-/** For keys that are waited for: whether they are taken, and who stands before whom. */
+/** For keys with waiters: whether they are taken, and the order of the waiters. */
 export const PLACES: string = `
 SELECT CAST(l.k AS CHAR), CAST(l.token AS CHAR), CAST(l.owner AS CHAR), TRIM(l.readers), TRIM(l.waiters)
 FROM JSON_TABLE(?, '$[*]' COLUMNS (k BIGINT PATH '$')) AS o STRAIGHT_JOIN lockpool_lease AS l ON l.k = o.k`

@@ -2,7 +2,7 @@ import type { PlaceStore } from '../../rows/settle.js'
 import { BELIEVED, CALL_SETTLE, currentPlace } from './member-sql.js'
 import type { StatementRunner } from './statement-runner.js'
 
-/** Each server is a timeline of its own, and so is a cluster. */
+/** Each server, and each cluster, counts as a timeline. */
 export function placeStore(runner: StatementRunner, place: string): PlaceStore {
   const settle = async (where: string): Promise<void> => void (await runner.callAtLast(CALL_SETTLE, [where]))
   return {

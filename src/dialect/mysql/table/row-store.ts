@@ -19,7 +19,7 @@ import {
 } from './member-sql.js'
 import type { StatementRunner } from './statement-runner.js'
 
-/** So many rows of keys that nobody has may stay, and so many are removed at once, at most. */
+/** The number of free rows that may stay, and the maximum number to remove at once. */
 const KEPT_ROWS = 20_000
 const REMOVED_ROWS = 50_000
 
@@ -28,7 +28,7 @@ export class MysqlRows implements RowStore {
   readonly #runner: StatementRunner
   readonly #look: string
 
-  /** `place` is how the server says which it is. */
+  /** `place` is the SQL expression that identifies the server. */
   constructor(runner: StatementRunner, place: string) {
     this.#runner = runner
     this.#look = lookAtMember(place)
@@ -98,7 +98,10 @@ export class MysqlRows implements RowStore {
     return { floor, told }
   }
 
-  /** The rest was done. What can't be asked any more was not granted. */
+  /**
+   * Repeats attempts of a first waiter as a full batch. The other operations are done. If the gate now refuses the
+   * member, these attempts were not granted.
+   */
   async #asFirst(
     asked: readonly Asked[],
     first: readonly number[],
@@ -123,7 +126,7 @@ export class MysqlRows implements RowStore {
     return { floor: textOf(row![0]), taken: textOf(row![1]) }
   }
 
-  /** As a batch, which in a cluster has seen all that this member has done on other nodes. */
+  /** Runs as a batch, which in a cluster sees everything that this member has done on other nodes. */
   async ownSlots(keys: readonly string[], asking: Asking): Promise<TakenSlots> {
     const sorted = inOrder(keys)
     const [row] = await this.#runner.callAtLast(CALL_BATCH, [...valuesOf(asking), rowsOf(sorted, CODE.look)])
@@ -135,7 +138,7 @@ export class MysqlRows implements RowStore {
     return { floor: textOf(row![0]), taken: own.length === 0 ? null : own.join(' ') }
   }
 
-  /** Whoever waits looks by itself. */
+  /** Waiters poll by themselves. */
   async wake(key: string, id: number): Promise<number> {
     return (await this.wantedByOthers([key], id)).length
   }

@@ -11,14 +11,14 @@ import { LIVING_MEMBERS, ROWS_IN_USE } from './rows-state-sql.js'
 
 export { isMember }
 
-/** Slots and shapes of a semaphore differ in these bits. */
+/** The number of low bits in which the slots, or the shapes, of a semaphore differ. */
 const PART_BITS = 10n
 
 const NOTHING: OtherLocks = { sessions: [], locks: [], interests: [], names: [] }
 
 /**
- * Locks that are rows, as the locks of a server are shown: under the names that they would have as named locks, because whoever
- * asks for a key does not know in which of the two ways it is kept.
+ * Locks that are rows, in the form of a server's locks. They have the names that they would have as named locks,
+ * because a user who asks for a key does not know its backend.
  */
 export async function readRows(
   server: ServerConnection,
@@ -56,7 +56,7 @@ export async function readRows(
   return { sessions, locks, interests, names: book.all }
 }
 
-/** Marks a member dead, which is what ends it. What it has may be had by others at once. */
+/** Declares a member dead, which ends it. Others can acquire its locks at once. */
 export async function endMember(server: ServerConnection, id: number): Promise<SessionEnd> {
   return (await server.change(ABANDON, [id])) === 0 ? 'none' : 'gone'
 }
@@ -67,7 +67,7 @@ function split(list: OwnRow[number] | undefined): string[] {
     .filter((each) => each !== '')
 }
 
-/** Which row is about which of the keys that are known by name. */
+/** Finds the key that a row belongs to, among the keys with known names. */
 class RowNames {
   readonly all: NamedLock[] = []
   readonly #names: LockNames

@@ -1,13 +1,13 @@
 import { batch, brief, PURGE, take } from './batch-sql.js'
 import { beat, JOIN, SETTLE, SWEEP, TIDY } from './member-sql.js'
 
-/** The tables of rows with leases, in the database of the connection. */
+/** The tables for rows with leases, in the database of the connection. */
 
 const MEMBERS = `VARCHAR(20000) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ' '`
 
 /**
- * One row per lock session. \`beat\` goes up with each heartbeat. \`dead\` never goes back to 0, and an id is never used again.
- * What it has is believed on one server, or one cluster, alone.
+ * One row per lock session. Each heartbeat increments `beat`. `dead` never becomes 0 again, and an id is never used
+ * twice. A member's locks are valid only on one server, or in one cluster.
  */
 export const CREATE_MEMBER: string = `
 CREATE TABLE IF NOT EXISTS lockpool_member (
@@ -21,8 +21,9 @@ CREATE TABLE IF NOT EXISTS lockpool_member (
 ) ENGINE = InnoDB`
 
 /**
- * One row per lock session, which each of its statements writes: \`epoch\` goes up where the outcome of a statement is not known,
- * and statements of an older epoch do nothing. Apart from the member, so that no heartbeat waits for a batch.
+ * One row per lock session, which each of its statements writes. `epoch` grows when the outcome of a statement is
+ * unknown: statements of an older epoch change nothing any more. It is separate from the member's row, so no heartbeat
+ * waits for a batch.
  */
 export const CREATE_GATE: string = `
 CREATE TABLE IF NOT EXISTS lockpool_gate (
@@ -33,9 +34,9 @@ CREATE TABLE IF NOT EXISTS lockpool_gate (
 ) ENGINE = InnoDB`
 
 /**
- * One row per key, with everything about it. \`owner\` has it exclusively, \`readers\` have it shared. \`waiters\` stand in the order
- * in which they came: a writer as its id, a reader as minus its id. A lock that was given up is kept for the first of them.
- * \`freed\` is who has given up the grant of \`token\`.
+ * One row per key, with its whole state. `owner` holds it exclusively, `readers` hold it shared. `waiters` is in the
+ * order of arrival: a writer is its id, a reader the negative of its id. A released lock is reserved for the first of
+ * them. `freed` is the member that has released the grant of `token`.
  */
 export const CREATE_LEASE: string = `
 CREATE TABLE IF NOT EXISTS lockpool_lease (
@@ -47,7 +48,10 @@ CREATE TABLE IF NOT EXISTS lockpool_lease (
   waiters ${MEMBERS}
 ) ENGINE = InnoDB`
 
-/** One row: no new row of a lock begins with a smaller token. And the server on which rows are believed. */
+/**
+ * One row. No new row of a lock starts with a smaller token than `floor`. `place` is the server on which rows are
+ * valid.
+ */
 export const CREATE_FLOOR: string = `
 CREATE TABLE IF NOT EXISTS lockpool_floor (
   id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
@@ -70,7 +74,10 @@ export const CREATE_TABLES: readonly string[] = [
   FILL_FLOOR,
 ]
 
-/** By their names. What it is called with, or what it answers, is another procedure: processes of both kinds may be there at once. */
+/**
+ * The procedures by name. A change of the parameters or of the result needs a new name, because processes with both
+ * versions may run at the same time.
+ */
 export function procedures(place: string): ReadonlyMap<string, string> {
   return new Map([
     ['lockpool_purge_1', PURGE],
@@ -85,7 +92,7 @@ export function procedures(place: string): ReadonlyMap<string, string> {
   ])
 }
 
-/** What of it is there, as far as this user may see. */
+/** Which of the objects exist, as far as this user may see. */
 export const FIND_TABLES: string = `
 SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND LEFT(TABLE_NAME, 9) = 'lockpool_'`
 
@@ -93,5 +100,5 @@ export const FIND_PROCEDURES: string = `
 SELECT ROUTINE_NAME FROM information_schema.ROUTINES
 WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_TYPE = 'PROCEDURE' AND LEFT(ROUTINE_NAME, 9) = 'lockpool_'`
 
-/** A procedure keeps what is set when it is made. */
+/** A procedure keeps the SQL mode under which it was created. */
 export const PLAIN_MODE: string = `SET SESSION sql_mode = 'STRICT_TRANS_TABLES'`

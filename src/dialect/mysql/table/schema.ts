@@ -8,10 +8,13 @@ import { readServer } from '../session/read-server.js'
 import { PLACE } from './member-sql.js'
 import { CREATE_TABLES, FIND_PROCEDURES, FIND_TABLES, PLAIN_MODE, procedures, TABLES } from './schema-sql.js'
 
-/** Another process was quicker. */
+/** Another process has created it in the meantime. */
 const PROCEDURE_EXISTS = 1304
 
-/** Makes what is missing of the tables and procedures of rows, if this user may. @throws {ConnectionError} it is not there */
+/**
+ * Creates missing tables and procedures for rows, if this user may. @throws {ConnectionError} an object is missing
+ * afterwards
+ */
 export async function findOrMakeRows(connection: ServerConnection, place: string): Promise<void> {
   if ((await missingOf(connection, place)).length === 0) return
   let refusal: unknown
@@ -25,7 +28,7 @@ export async function findOrMakeRows(connection: ServerConnection, place: string
   if (missing.length > 0) throw notThere(missing, refusal)
 }
 
-/** All of it, as `lockpool install --backend table` does. @throws what the server says */
+/** Creates everything, for `lockpool install --backend table`. @throws the error of the server */
 export async function makeRowsOn(connection: ServerConnection): Promise<void> {
   const { isMariaDb, database } = await readServer(connection)
   if (database === null) throw new ConnectionError('the URL names no database', { retryable: false })
@@ -34,7 +37,7 @@ export async function makeRowsOn(connection: ServerConnection): Promise<void> {
 
 async function makeRows(connection: ServerConnection, place: string): Promise<void> {
   await connection.say(PLAIN_MODE)
-  // What was set is undone before anybody else uses the connection.
+  // The pool resets the setting before another borrower uses the connection.
   connection.isUsed = true
   for (const statement of [...CREATE_TABLES, CREATE_BACKEND, CREATE_GUARD, CREATE_LEADER, CREATE_KEY_NAME])
     // oxlint-disable-next-line no-await-in-loop -- one after the other
@@ -61,10 +64,10 @@ async function missingOf(connection: ServerConnection, place: string): Promise<s
 }
 
 function notThere(missing: readonly string[], cause: unknown): ConnectionError {
-  const why = isDenied(cause) ? ', and this user may not make it' : ''
+  const why = isDenied(cause) ? ', and this user may not create it' : ''
   return new ConnectionError(
     `this database lacks what backend "table" needs (${missing[0]}${missing.length > 1 ? ' and more' : ''})${why}: ` +
-      '"lockpool install --backend table" makes it',
+      '"lockpool install --backend table" creates it',
     { retryable: cause !== undefined && !isDenied(cause), ...(cause === undefined ? {} : { cause }) },
   )
 }

@@ -6,18 +6,18 @@ import { DEADLOCK, errorNumber, isHopeless, LOCK_WAIT_TIMEOUT } from '../connect
 import { ROLLBACK } from '../connection/transaction-sql.js'
 import { LeasedConnection } from '../pool/leased-connection.js'
 
-/** A row has changed since the transaction has seen it. */
+/** The row has changed since the transaction read it. */
 const CHANGED_MEANWHILE = 1020
-/** A text is longer than its column: more waiters than a row has room for. */
+/** A text is longer than its column: there are more waiters than a row can hold. */
 const TOO_LONG = 1406
 
 /**
- * A deadlock, and in a cluster a transaction that another one has come before at its COMMIT; or a lock that was waited for
- * in vain. All of it was undone.
+ * A deadlock, which in a cluster includes a transaction that lost a conflict at its COMMIT; or a timeout of a wait for
+ * a lock. The server has undone everything.
  */
 const UNDONE: ReadonlySet<number> = new Set([DEADLOCK, LOCK_WAIT_TIMEOUT, CHANGED_MEANWHILE])
 
-/** Whatever is not known to have undone the statement may have come behind its COMMIT. */
+/** Any other error may have come after the COMMIT of the statement. */
 const ERRORS: ErrorReader = {
   outcomeOf: (error) => {
     const number = errorNumber(error)
@@ -30,7 +30,7 @@ const ERRORS: ErrorReader = {
 
 type Values = readonly (string | number | null)[]
 
-/** Statements of one member, in MariaDB and MySQL. None needs anything of the session it runs in. */
+/** Runs the statements of one member in MariaDB and MySQL. None of them depends on its session. */
 export class StatementRunner {
   readonly #runner: Runner<MysqlConnection>
 
@@ -50,17 +50,17 @@ export class StatementRunner {
     return this.#runner.on((lent) => use(LeasedConnection.serverOf(lent)))
   }
 
-  /** The rows that a procedure answers. */
+  /** Calls a procedure and returns its rows. */
   call(sql: string, values: Values): Promise<readonly OwnRow[]> {
     return this.#runner.once((lent) => tidily(lent, (connection) => connection.call(sql, values)))
   }
 
-  /** The same of what may be carried out twice. */
+  /** Does the same for procedures that may run twice. */
   callAtLast(sql: string, values: Values): Promise<readonly OwnRow[]> {
     return this.#runner.atLast((lent) => tidily(lent, (connection) => connection.call(sql, values)))
   }
 
-  /** How many rows a statement has changed. */
+  /** Runs a statement and returns the number of changed rows. */
   change(sql: string, values: Values): Promise<number> {
     return this.#runner.once((lent) => tidily(lent, (connection) => connection.change(sql, values)))
   }
@@ -74,7 +74,7 @@ export class StatementRunner {
   }
 }
 
-/** A lock that was waited for in vain undoes a statement, and leaves its transaction open. */
+/** A lock timeout undoes a statement but leaves its transaction open, so this rolls back. */
 async function tidily<T>(
   lent: MysqlConnection,
   send: (connection: ServerConnection) => Promise<T>,

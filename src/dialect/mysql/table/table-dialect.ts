@@ -29,16 +29,16 @@ import { encodeRowKey, encodeRowSemaphore, hashOfRow } from './key.js'
 import { readRowLeader } from './leader.js'
 import { listenForRows } from './listening.js'
 
-/** What rows with leases can do in MariaDB and MySQL, and what not. */
+/** The capabilities of rows with leases in MariaDB and MySQL. */
 export const MYSQL_ROWS: Capabilities = {
   gaps: {
-    conversion: 'a row knows each holder in one mode, with the token of that',
-    line: 'waiters stand in order in the row of the lock',
+    conversion: 'a row records each holder in one mode, with the token for that mode',
+    line: 'the row of the lock has the waiters in order',
     messages:
-      'processes say nothing to each other: a deadlock between processes ends with a timeout, and a waiter learns that it is its turn by looking at the row',
-    notify: 'nothing is notified: the first waiter looks every few milliseconds',
-    'lock table': 'rows are as many as the disk has room for',
-    'strict marks': 'a lock is free only when the lease of its holder is over, so no mark is needed',
+      'processes send each other no messages: a deadlock between processes ends with a timeout, and a waiter polls the row to learn that its turn has come',
+    notify: 'there are no notifications: the first waiter polls every few milliseconds',
+    'lock table': 'only the disk limits the number of rows',
+    'strict marks': 'a lock is free only when the lease of its holder is over, so no hold record is needed',
     'ends with the connection':
       'connections are borrowed for a statement: only the end of the lease tells that a process is gone',
   },
@@ -50,10 +50,10 @@ export const MYSQL_ROWS: Capabilities = {
 }
 
 export interface TableDialectOptions {
-  /** How people find the process. */
+  /** The name of the process for people. */
   readonly by: string
   readonly namespace: string
-  /** Of all connections, as the program has written it. */
+  /** The database of all connections, in the spelling of the program. */
   readonly database: string | null
   readonly random: Random
 }
@@ -122,7 +122,7 @@ export class MysqlTableDialect implements Dialect<MysqlConnection> {
     return writeNames(LeasedConnection.serverOf(connection), names)
   }
 
-  /** They are found by the number of a server session, which there is none of here. */
+  /** Reports are found by the id of a server session, and a member has none. */
   writeReports(): Promise<void> {
     return Promise.resolve()
   }

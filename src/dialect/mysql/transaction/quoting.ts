@@ -5,7 +5,7 @@ import { checkValue, checkWhere, tableParts } from '../../row-choice.js'
 const MAX_IDENTIFIER = 64
 
 /**
- * A name as it is, so that nothing in it is SQL. `orders` and `sales.orders` (database and table).
+ * Quotes `orders` or `sales.orders` (database and table) so that nothing in the name is SQL.
  *
  * @throws {InvalidOptionError}
  */
@@ -21,16 +21,17 @@ function quoteIdentifier(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``
 }
 
-/** What is to be true, all of it, and the values for its parameters. */
+/** Conditions that must all be true, and the values of their parameters. */
 export interface Condition {
   readonly terms: readonly string[]
   readonly values: readonly unknown[]
 }
 
 /**
- * All of them equal: `null` is IS NULL, an array is any of its elements. No columns at all means every row.
+ * Requires every column to equal its value: `null` means IS NULL, an array means any of its elements. No columns at all
+ * means every row.
  *
- * @throws {InvalidOptionError} above all for `undefined`, which would otherwise lock more rows than were meant.
+ * @throws {InvalidOptionError} above all for `undefined`, which would otherwise lock more rows than intended
  */
 export function whereAll(where: Readonly<Record<string, unknown>>): Condition {
   checkWhere(where)
@@ -49,10 +50,10 @@ export function whereAll(where: Readonly<Record<string, unknown>>): Condition {
   return { terms, values }
 }
 
-/** The driver writes an object into a statement as SQL. */
+/** Refuses objects, because the driver would insert them into the statement as SQL. */
 function plain(column: string, value: unknown): unknown {
   const isPlain =
     typeof value !== 'object' || value === null || value instanceof Date || Buffer.isBuffer(value)
   if (isPlain && value !== undefined) return value
-  throw new InvalidOptionError([`"where" has for ${show(column)} what is no value: ${show(value)}`])
+  throw new InvalidOptionError([`"where" has no usable value for ${show(column)}: ${show(value)}`])
 }

@@ -19,14 +19,14 @@ import { BEGIN, COMMIT, ISOLATION, ROLLBACK } from '../connection/transaction-sq
 /** See "Transaction Isolation Levels" in the documentation of InnoDB. */
 export type IsolationLevel = keyof typeof ISOLATION
 
-/** How a transaction runs. */
+/** The options of a transaction. */
 export interface TransactionOptions {
-  /** Whatever the server's own default is. Default `'repeatable read'`. */
+  /** The isolation level, whatever the server's own default is. Default `'repeatable read'`. */
   readonly isolation?: IsolationLevel
 
   /**
-   * How often the body is run again after a deadlock (LOCK_DEADLOCK, or 1213 of a statement), in a new transaction and after
-   * a short, growing delay. Whatever else it did must then bear repetition.
+   * How often the body is run again after a deadlock (LOCK_DEADLOCK, or error 1213 of a statement), in a new
+   * transaction and after a short, growing delay. All other effects of the body must then bear repetition.
    *
    * Default 0. From 0 to 100.
    */
@@ -38,7 +38,7 @@ export interface TransactionOptions {
 
 const OPTIONS: TransactionTable<IsolationLevel> = transactionTable(ISOLATION, 'repeatable read')
 
-/** What a transaction needs of the pool. */
+/** What a transaction needs from the pool. */
 export interface TransactionPorts extends TransactionTools {
   readonly pool: MysqlPool
   readonly random: Random
@@ -61,7 +61,7 @@ async function runOnce<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   const connection = await ports.pool.connect(signal === undefined ? {} : { signal })
-  const forget = signal && onAbort(signal, () => connection.release(true))
+  const unsubscribe = signal && onAbort(signal, () => connection.release(true))
   const server = LeasedConnection.serverOf(connection)
   const tx = new MysqlTransaction(connection, server, ports)
   try {
@@ -81,8 +81,8 @@ async function runOnce<T>(
     )
     throw error
   } finally {
-    await giveBack(tx.locks)
-    forget?.()
+    await releaseAll(tx.locks)
+    unsubscribe?.()
   }
 }
 
@@ -91,24 +91,27 @@ async function commit(server: ServerConnection, tx: MysqlTransaction): Promise<v
     const message = 'the server rolled the transaction back, and the body swallowed the error'
     throw new TransactionFailedError(message, false, { cause: tx.rolledBack })
   }
-  // What such a lock guards may be in the hands of another by now.
+  // The resource that a lost lock protected may already have another holder.
   for (const { signal } of tx.locks) signal.throwIfAborted()
   try {
     await server.say(COMMIT)
   } catch (error) {
-    // The server has answered: it is not committed.
+    // The server has answered, so the transaction is not committed.
     if (errorNumber(error) !== undefined) throw error
     const message = 'the connection was lost during COMMIT: whether it is committed is not known'
     throw new TransactionFailedError(message, true, { cause: error })
   }
 }
 
-/** They are held until the transaction has ended. One that was lost meanwhile has done no harm: it is committed. */
-async function giveBack(locks: readonly HeldLock[]): Promise<void> {
+/** Releases the locks after the end of the transaction. If one was lost only after the commit, no harm was done. */
+async function releaseAll(locks: readonly HeldLock[]): Promise<void> {
   await Promise.all(locks.map((lock) => lock.release().catch(() => undefined)))
 }
 
-/** Whether the same again may well succeed: by the error, or by that of the driver or of ours behind it. */
+/**
+ * Whether the same transaction may succeed when it runs again. The error itself decides, or the driver's or our error
+ * among its causes.
+ */
 function isCollision(error: unknown): boolean {
   return isSoOfCause(error, (cause) => errorNumber(cause) === DEADLOCK || cause instanceof LockDeadlockError)
 }

@@ -21,11 +21,11 @@ export interface HeldLock {
   release(): Promise<void>
 }
 
-/** What a transaction needs of the pool it belongs to. */
+/** What a transaction needs from its pool. */
 export interface TransactionTools {
   readonly clock: Clock
   readonly defaultTimeoutMs: number
-  /** How this process is called in messages to people. */
+  /** The name of this process in messages for people. */
   readonly process: string
   acquire(key: LockKey, options: TransactionLockOptions): Promise<HeldLock>
   tryAcquire(key: LockKey): Promise<HeldLock | null>
@@ -33,7 +33,7 @@ export interface TransactionTools {
 
 const ONE_DAY_MS = 86_400_000
 
-/** The longest that the server takes: a year. */
+/** The maximum of the server: one year. */
 const FOR_EVER_S = 31_536_000
 
 /** A transaction that is open on `connection`. */
@@ -42,8 +42,8 @@ export class MysqlTransaction implements LockTransaction {
   readonly #server: ServerConnection
   readonly #tools: TransactionTools
   readonly #locks: HeldLock[] = []
-  /** The statements of one call stay together. */
-  #turn: Promise<unknown> = Promise.resolve()
+  /** Keeps the statements of one call together. */
+  #last: Promise<unknown> = Promise.resolve()
   #isOver = false
   #rolledBack: unknown = null
 
@@ -53,21 +53,21 @@ export class MysqlTransaction implements LockTransaction {
     this.#tools = tools
   }
 
-  /** What the server has rolled the transaction back for by itself; null if it has not. */
+  /** The error with which the server itself has rolled back the transaction; null if it has not. */
   get rolledBack(): unknown {
     return this.#rolledBack
   }
 
-  /** Locks taken through it. */
+  /** The locks that were acquired through the transaction. */
   get locks(): readonly HeldLock[] {
     return this.#locks
   }
 
   readonly query: MysqlConnection['query'] = ((...args: Parameters<MysqlConnection['query']>) =>
-    this.#inTurn(() => this.#connection.query(...args))) as MysqlConnection['query']
+    this.#afterLast(() => this.#connection.query(...args))) as MysqlConnection['query']
 
   readonly execute: MysqlConnection['execute'] = ((...args: Parameters<MysqlConnection['execute']>) =>
-    this.#inTurn(() => this.#connection.execute(...args))) as MysqlConnection['execute']
+    this.#afterLast(() => this.#connection.execute(...args))) as MysqlConnection['execute']
 
   async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
     this.#check()
@@ -90,7 +90,7 @@ export class MysqlTransaction implements LockTransaction {
     const { terms, values } = whereAll(where)
     const product = this.#server.isMariaDb ? 'mariadb' : 'mysql'
     const text = lockRowsStatement(quoteTable(table), terms, strength, wait, product)
-    return this.#inTurn(async () => {
+    return this.#afterLast(async () => {
       const since = this.#tools.clock.now()
       const [rows, tables, rollsBack] = (await this.#server.say(LOCK_WAITS))[0] as readonly [
         number,
@@ -110,10 +110,10 @@ export class MysqlTransaction implements LockTransaction {
     })
   }
 
-  /** For whoever opened it: nothing more is sent. */
+  /** Called by the code that opened the transaction: the body can send nothing after this. */
   async end(): Promise<void> {
     this.#isOver = true
-    await this.#turn
+    await this.#last
   }
 
   get #rowOptions(): OptionTable<LockRowsOptions> {
@@ -125,7 +125,7 @@ export class MysqlTransaction implements LockTransaction {
     }
   }
 
-  /** One that comes after the end is given back at once. */
+  /** Releases a lock at once if it arrives after the end of the transaction. */
   #keep(lock: HeldLock): void {
     if (!this.#isOver) this.#locks.push(lock)
     else {
@@ -155,19 +155,19 @@ export class MysqlTransaction implements LockTransaction {
       })
   }
 
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const acted = this.#turn.then(async () => {
+  #afterLast<T>(act: () => Promise<T>): Promise<T> {
+    const acted = this.#last.then(async () => {
       this.#check()
       try {
         return await act()
       } catch (error) {
-        // Whatever is sent behind it would not be in a transaction.
+        // Later statements would run outside of the transaction.
         const cause = error instanceof LockDeadlockError ? error.cause : error
         if (errorNumber(cause) === DEADLOCK) this.#rolledBack = error
         throw error
       }
     })
-    this.#turn = acted.catch(() => undefined)
+    this.#last = acted.catch(() => undefined)
     return acted
   }
 }
