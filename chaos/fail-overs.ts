@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { aimAt, sometime, type Scene, type StrikeKind } from './strike-kind.js'
+import { aimAt, type PostgresScene } from './postgres-scene.js'
+import { sometime, type StrikeKind } from './strike-kind.js'
 
 /** How long, in leases, a replica may have heard nothing when it has to take over. */
 const LONGEST_LAG = 1.2
@@ -8,7 +9,7 @@ const LONGEST_LAG = 1.2
  * The primary is killed, its replica is promoted, and everybody is sent there: what `postgres` operators do by hand or by
  * program. The replica is behind more often than not, so locks, tokens, marks and writes are lost.
  */
-async function failOver(scene: Scene): Promise<void> {
+async function failOver(scene: PostgresScene): Promise<void> {
   const { cluster, random, leaseMs } = scene
   const lagMs = random.chance(0.3) ? 0 : LONGEST_LAG * leaseMs * random.next()
   // Whoever connects too soon finds a server that takes no writes.
@@ -18,7 +19,7 @@ async function failOver(scene: Scene): Promise<void> {
   aimAt(scene, cluster.port)
 }
 
-export const FAIL_OVERS: readonly StrikeKind[] = [
+export const FAIL_OVERS: readonly StrikeKind<PostgresScene>[] = [
   {
     kind: 'a standby is promoted',
     weight: 3,

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { startEmbeddedPostgres } from '../src/embedded/index.js'
 import { check, type Verdict } from './check.js'
-import { Cluster } from './cluster.js'
+import type { ChaosServer } from './chaos-server.js'
 import { Evidence } from './evidence.js'
-import { parseOptions, USAGE, type ChaosOptions } from './options.js'
+import { parseOptions, USAGE, type ChaosOptions, type Dialect } from './options.js'
+import { PostgresServer } from './postgres-server.js'
 import { runRound, type RoundOrder } from './round.js'
 import { SCENARIOS } from './scenarios.js'
 import { summary } from './summary.js'
@@ -15,14 +16,14 @@ interface Round extends Verdict {
 }
 
 async function main(options: ChaosOptions): Promise<void> {
-  const { minutes, isStrict, backend, workers, json, scenario } = options
+  const { minutes, isStrict, dialect, backend, workers, json, scenario } = options
   const write = (text: string): void => void process.stdout.write(text)
   if (scenario !== null) return runScenario(scenario, options.rounds, write)
   write(
-    `chaos: ${minutes} rounds of a minute, ${workers} processes, ${isStrict ? 'strict' : 'plain'} mode, ${backend}\n`,
+    `chaos: ${minutes} rounds of a minute, ${workers} processes, ${isStrict ? 'strict' : 'plain'} mode, ${dialect} ${backend}\n`,
   )
   const rounds: Round[] = []
-  const cluster = await Cluster.startedBy(startEmbeddedPostgres)
+  const server = await startServer(dialect)
   try {
     for (let seed = options.seed; seed < options.seed + minutes; seed++) {
       const say = (what: string): void => {
@@ -30,25 +31,36 @@ async function main(options: ChaosOptions): Promise<void> {
       }
       await using evidence = await Evidence.ofRound(seed)
       const { folder } = evidence
-      const order: RoundOrder = { seed, ms: ROUND_MS, workers, isStrict, backend, folder, say }
-      const history = await runRound(cluster, order)
+      const order: RoundOrder = { seed, ms: ROUND_MS, workers, isStrict, dialect, backend, folder, say }
+      const history = await runRound(server, order)
       const verdict = check(history)
       rounds.push({ seed, ...verdict })
       if (options.keep !== null && verdict.findings.length > 0)
         await evidence.keep(options.keep, history, verdict.findings)
-      write(
-        `${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(seed, backend === 'table' ? '--backend table' : isStrict ? '--strict' : '', verdict)}\n`,
-      )
+      write(`${process.stdout.isTTY ? '\r\x1b[K' : ''}${summary(seed, flagsOf(options), verdict)}\n`)
     }
   } finally {
-    await cluster.stop()
+    await server.stop()
   }
   const findings = rounds.reduce((sum, round) => sum + round.findings.length, 0)
   write(`\n${rounds.length} rounds, ${findings} findings\n`)
   if (json !== null)
-    await writeFile(json, `${JSON.stringify({ version: 1, isStrict, backend, rounds }, null, 2)}\n`)
+    await writeFile(json, `${JSON.stringify({ version: 1, isStrict, dialect, backend, rounds }, null, 2)}\n`)
   // What is still on its way in a proxy is on its way to nobody.
   process.exit(findings === 0 ? 0 : 1)
+}
+
+/** What the other dialect needs is not loaded: its driver may not be there. */
+async function startServer(dialect: Dialect): Promise<ChaosServer> {
+  if (dialect === 'postgres') return PostgresServer.start()
+  const { MariaDbServer } = await import('./mysql/mariadb-server.js')
+  return MariaDbServer.start()
+}
+
+/** What makes the same of a round, apart from its seed. */
+function flagsOf({ dialect, backend, isStrict }: ChaosOptions): string {
+  if (dialect === 'mysql') return `--dialect mysql --backend ${backend}`
+  return backend === 'table' ? '--backend table' : isStrict ? '--strict' : ''
 }
 
 async function runScenario(name: string, rounds: number, write: (text: string) => void): Promise<void> {

@@ -1,16 +1,26 @@
 import { parseArgs } from 'node:util'
 
-export type Backend = 'advisory' | 'table'
+export type Dialect = 'postgres' | 'mysql'
+export type Backend = 'advisory' | 'named' | 'table'
+
+/** The first is what is taken if nothing is said. */
+const BACKENDS: Readonly<Record<Dialect, readonly Backend[]>> = {
+  postgres: ['advisory', 'table'],
+  mysql: ['named', 'table'],
+}
 
 const SCENARIO_NAMES: readonly string[] = ['unflushed', 'return', 'leases']
 
 export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--backend advisory|table] [--workers N] [--json FILE] [--keep FOLDER]
+       npm run chaos -- --dialect mysql [--backend named|table] [--minutes N] [--seed N] [--workers N] [--json FILE] [--keep FOLDER]
        npm run chaos -- --scenario unflushed|return|leases [--rounds N]
 
   --minutes N   rounds of a minute each (default 2)
   --seed N      of the first round; the next has the next (default: by chance)
   --strict      with \`strict: true\`: then nothing may overlap, whatever the server does
-  --backend B   table: locks as rows, behind a PgBouncer in transaction mode, with the checks of --strict (default: advisory)
+  --dialect D   mysql: on a MariaDB, which has to be installed (default: postgres)
+  --backend B   table: locks as rows, with the checks of --strict, in PostgreSQL behind a PgBouncer in transaction mode
+                (default: advisory, with mysql named)
   --workers N   processes that contend (default 4)
   --json FILE   where the results go
   --keep FOLDER where the journals of a round go that shows something, and what was seen of the server meanwhile
@@ -24,6 +34,7 @@ export interface ChaosOptions {
   readonly seed: number
   /** Whether nothing may overlap, whatever the server does. */
   readonly isStrict: boolean
+  readonly dialect: Dialect
   readonly backend: Backend
   readonly workers: number
   readonly json: string | null
@@ -40,7 +51,8 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
       minutes: { type: 'string', default: '2' },
       seed: { type: 'string' },
       strict: { type: 'boolean', default: false },
-      backend: { type: 'string', default: 'advisory' },
+      dialect: { type: 'string', default: 'postgres' },
+      backend: { type: 'string' },
       workers: { type: 'string', default: '4' },
       json: { type: 'string' },
       keep: { type: 'string' },
@@ -48,11 +60,15 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
       rounds: { type: 'string', default: '10' },
     },
   })
-  const backend = backendOf(values.backend)
+  const dialect = dialectOf(values.dialect)
+  const backend = backendOf(dialect, values.backend)
+  if (dialect === 'mysql' && (values.strict || values.scenario !== undefined))
+    throw new TypeError('--strict and --scenario are for PostgreSQL')
   return {
     minutes: positive('minutes', values.minutes),
     seed: values.seed === undefined ? Math.floor(Math.random() * 1e6) : positive('seed', values.seed),
     isStrict: values.strict || backend === 'table',
+    dialect,
     backend,
     workers: positive('workers', values.workers),
     json: values.json ?? null,
@@ -67,9 +83,16 @@ function scenarioOf(name: string | undefined): string | null {
   throw new TypeError(`--scenario must be one of ${SCENARIO_NAMES.join(', ')}, got "${name}"`)
 }
 
-function backendOf(name: string): Backend {
-  if (name === 'advisory' || name === 'table') return name
-  throw new TypeError(`--backend must be advisory or table, got "${name}"`)
+function dialectOf(name: string): Dialect {
+  if (name === 'postgres' || name === 'mysql') return name
+  throw new TypeError(`--dialect must be postgres or mysql, got "${name}"`)
+}
+
+function backendOf(dialect: Dialect, name: string | undefined): Backend {
+  const backends = BACKENDS[dialect]
+  const backend = name === undefined ? backends[0] : backends.find((each) => each === name)
+  if (backend !== undefined) return backend
+  throw new TypeError(`--backend must be ${backends.join(' or ')} with ${dialect}, got "${name}"`)
 }
 
 function positive(name: string, text: string): number {

@@ -1,4 +1,4 @@
-import type { Backend } from './options.js'
+import type { Backend, Dialect } from './options.js'
 
 /** What a worker is told at its start: JSON on its command line. */
 export interface Orders {
@@ -10,6 +10,7 @@ export interface Orders {
   readonly seed: number
   readonly leaseMs: number
   readonly isStrict: boolean
+  readonly dialect: Dialect
   readonly backend: Backend
   /** Where it listens past the pooler; null: it only looks. */
   readonly listenUrl: string | null

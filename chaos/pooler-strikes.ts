@@ -1,10 +1,9 @@
-import { sometime, type Scene, type StrikeKind } from './strike-kind.js'
-
-const HOUR_MS = 3_600_000
+import type { PostgresScene } from './postgres-scene.js'
+import { sometime, type StrikeKind } from './strike-kind.js'
 
 async function inWeather(
-  scene: Scene,
-  change: (network: NonNullable<Scene['pooler']>['network']) => void,
+  scene: PostgresScene,
+  change: (network: NonNullable<PostgresScene['pooler']>['network']) => void,
   from: number,
   to: number,
 ): Promise<void> {
@@ -14,8 +13,8 @@ async function inWeather(
   network.mend()
 }
 
-/** What happens to a pooler in transaction mode, and to what its clients sent through it; and clocks that are set. */
-export const POOLER_STRIKES: readonly StrikeKind[] = [
+/** What happens to a pooler in transaction mode, and to what its clients sent through it. */
+export const POOLER_STRIKES: readonly StrikeKind<PostgresScene>[] = [
   {
     kind: 'kill -9 of the pooler, and another one',
     weight: 3,
@@ -50,11 +49,5 @@ export const POOLER_STRIKES: readonly StrikeKind[] = [
         1,
         2,
       ),
-  },
-  {
-    kind: 'the clock of a process is set by an hour',
-    weight: 4,
-    hits: 'worker',
-    act: async ({ random }, worker) => worker.stepClock(random.chance(0.5) ? HOUR_MS : -HOUR_MS),
   },
 ]

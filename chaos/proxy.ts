@@ -37,6 +37,11 @@ export class Proxy {
     return (this.#server.address() as AddressInfo).port
   }
 
+  /** Whether the server sees a connection of ours come from that port. */
+  comesFrom(port: number): boolean {
+    return [...this.#pairs].some(({ server }) => server.localPort === port)
+  }
+
   /** New connections go to another server. */
   aimAt(port: number): void {
     this.#target = port

@@ -1,29 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SeededRandom } from '../src/testing/seeded-random.js'
-import type { Cluster } from './cluster.js'
 import type { Watch } from './watch.js'
-import type { Pooler } from './pooler.js'
 import type { WorkerProcess } from './worker-process.js'
 
-/** What a strike can lay hands on. */
+/** What a strike can lay hands on, whatever the server. */
 export interface Scene {
   readonly random: SeededRandom
   readonly leaseMs: number
-  readonly cluster: Cluster
   readonly workers: readonly WorkerProcess[]
   readonly watch: Watch
-  /** In front of the server, with `backend: 'table'`. */
-  readonly pooler: Pooler | null
-}
-
-/** From now on new connections go to that server. */
-export function aimAt({ workers, pooler }: Scene, port: number): void {
-  if (pooler !== null) pooler.network.aimAt(port)
-  else for (const { proxy } of workers) proxy.aimAt(port)
 }
 
 /** One kind of fault. `act` resolves when it is over and everything works again. */
-export interface StrikeKind {
+export interface StrikeKind<S extends Scene = Scene> {
   readonly kind: string
   /** How often, compared with the others. */
   readonly weight: number
@@ -35,11 +24,42 @@ export interface StrikeKind {
   /** The worker it hits is chosen for it; without one it hits the server. */
   readonly hits?: 'worker'
   /** What has to be there first, and hurts nobody. */
-  prepare?(scene: Scene): Promise<void>
-  act(scene: Scene, worker: WorkerProcess): Promise<void>
+  prepare?(scene: S): Promise<void>
+  act(scene: S, worker: WorkerProcess): Promise<void>
+}
+
+/** Strikes that find what belongs to their kind of server in `whole`. */
+export function bound<S extends Scene>(kinds: readonly StrikeKind<S>[], whole: S): StrikeKind[] {
+  return kinds.map((kind) => ({
+    ...kind,
+    prepare: async () => kind.prepare?.(whole),
+    act: (_, worker) => kind.act(whole, worker),
+  }))
+}
+
+export function pickStrike(kinds: readonly StrikeKind[], random: SeededRandom): StrikeKind {
+  const total = kinds.reduce((sum, { weight }) => sum + weight, 0)
+  let left = random.next() * total
+  return kinds.find(({ weight }) => (left -= weight) < 0) ?? kinds[0]!
 }
 
 /** Between a moment, and rather longer than a lease. */
 export function sometime({ random, leaseMs }: Scene, from: number, to: number): Promise<void> {
   return sleep(leaseMs * (from + (to - from) * random.next()))
+}
+
+/** Stops these processes for as long as `meanwhile` takes. */
+export async function stopAndGo(pids: readonly number[], meanwhile: () => Promise<void>): Promise<void> {
+  const stopped = pids.filter((pid) => signal(pid, 'SIGSTOP'))
+  await meanwhile()
+  for (const pid of stopped) signal(pid, 'SIGCONT')
+}
+
+export function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name)
+  } catch {
+    // It has just gone.
+    return false
+  }
 }

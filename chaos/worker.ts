@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LockPool, type Lock, type LockMode } from '../src/index.js'
+import type { Lock, LockMode } from '../src/index.js'
 import { SeededRandom } from '../src/testing/seeded-random.js'
-import { GuardedRow } from './guarded-row.js'
 import { sharedNow } from './history.js'
 import { Journal } from './journal.js'
 import type { Orders } from './orders.js'
+import { partsOf, type GuardedRow, type WorkerPool } from './worker-parts.js'
 
 /** How often an application looks whether it still holds its locks. */
 const LOOK_MS = 5
@@ -24,25 +24,19 @@ class Worker {
   readonly #orders: Orders
   readonly #journal: Journal
   readonly #random: SeededRandom
-  readonly #locks: LockPool
+  readonly #locks: WorkerPool
   readonly #row: GuardedRow
   readonly #held = new Map<string, Lock>()
   #asks = 0
   #isStopping = false
   #step = 'working'
 
-  constructor(orders: Orders) {
-    const { process: name, url, journal, seed, leaseMs, isStrict, backend, listenUrl } = orders
+  constructor(orders: Orders, { locks, row }: { locks: WorkerPool; row: GuardedRow }) {
     this.#orders = orders
-    this.#journal = new Journal(journal)
-    this.#random = new SeededRandom(seed)
-    this.#row = new GuardedRow(url, `chaos ${name} data`)
-    const options = { connection: url, applicationName: `chaos ${name}`, max: 3, leaseMs }
-    this.#locks = new LockPool({
-      ...options,
-      ...(backend === 'advisory' ? { strict: isStrict } : { backend }),
-      ...(listenUrl === null ? {} : { listenConnection: listenUrl }),
-    })
+    this.#journal = new Journal(orders.journal)
+    this.#random = new SeededRandom(orders.seed)
+    this.#row = row
+    this.#locks = locks
     process.on('unhandledRejection', (reason) => this.#unhandled(reason))
     process.on('uncaughtException', (error) => this.#unhandled(error))
   }
@@ -75,12 +69,16 @@ class Worker {
   async #call(): Promise<void> {
     while (!this.#isStopping) {
       const key = 1 + this.#random.below(this.#orders.keys)
-      const mode: LockMode = this.#random.chance(0.25) ? 'shared' : 'exclusive'
+      const mode = this.#random.chance(0.25) ? this.#sharedMode : 'exclusive'
       const ask = `${this.#orders.process}/${++this.#asks}`
       const lock = await this.#ask(ask, BigInt(key), mode)
       if (lock === null) await sleep(this.#random.below(30))
       else await this.#hold(ask, lock)
     }
+  }
+
+  get #sharedMode(): LockMode {
+    return this.#orders.backend === 'named' ? 'exclusive' : 'shared'
   }
 
   async #ask(ask: string, key: bigint, mode: LockMode): Promise<Lock | null> {
@@ -195,7 +193,8 @@ function stepClock(stepMs: number): void {
   Date.now = () => before() + stepMs
 }
 
-const worker = new Worker(JSON.parse(process.argv[2] ?? '{}') as Orders)
+const orders = JSON.parse(process.argv[2] ?? '{}') as Orders
+const worker = new Worker(orders, await partsOf(orders))
 process.on('message', (message) => {
   if (typeof message === 'number') stepClock(message)
   else worker.stop()

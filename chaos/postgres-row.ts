@@ -1,11 +1,11 @@
 import pg from 'pg'
 import { CLAIM, WRITE } from './chaos-sql.js'
+import type { GuardedRow } from './worker-parts.js'
 
 /** After this a statement counts as lost in the network, and its connection with it. */
 const STATEMENT_TIMEOUT_MS = 1000
 
-/** The resource behind the locks, as an application uses it: on connections of its own, which may fail like any other. */
-export class GuardedRow {
+export class PostgresRow implements GuardedRow {
   readonly #url: string
   readonly #applicationName: string
   /** One for all callers, those included who come while it is being made. */
@@ -16,7 +16,6 @@ export class GuardedRow {
     this.#applicationName = applicationName
   }
 
-  /** Leaves the token and reads the value; null if a later holder has been here. Rejects if nobody can tell. */
   async claim(key: string, token: bigint): Promise<number | null> {
     const { rows } = await this.#query<{ value: number }>(CLAIM, [key, token])
     return rows[0]?.value ?? null

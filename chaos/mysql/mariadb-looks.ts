@@ -1,0 +1,92 @@
+import { LockNames } from '../../src/dialect/mysql/keys/lock-names.js'
+import { encodeRowKey } from '../../src/dialect/mysql/table/key.js'
+import type { RoundPlan } from '../chaos-server.js'
+import { sharedNow, type Holder, type Sighting } from '../history.js'
+import { processOf } from '../process-of.js'
+import type { Looks, SeenSession } from '../watch.js'
+import {
+  HELD_NAMES,
+  heldRows,
+  kill,
+  killQuery,
+  LEFT_NAMES,
+  LEFT_SESSIONS,
+  leftRows,
+  SESSIONS,
+} from './chaos-sql.js'
+import { PatientConnection } from './patient-connection.js'
+import { DATA_USER, JANITOR_USER } from './users.js'
+
+export class MariaDbLooks implements Looks {
+  readonly #plan: RoundPlan
+  readonly #connection: PatientConnection
+  /** What the server calls each key. */
+  readonly #keys: ReadonlyMap<string, string>
+
+  /** `url` is without a database, so that its session is not taken for one of a worker. */
+  constructor(url: string, plan: RoundPlan) {
+    this.#plan = plan
+    this.#connection = new PatientConnection(url)
+    const names = new LockNames(plan.name)
+    const keys = Array.from({ length: plan.keys }, (_, i) => BigInt(i + 1))
+    this.#keys = new Map(
+      keys.map((key) => [
+        plan.backend === 'table' ? encodeRowKey(key, '').bits : names.key(key, '').id,
+        String(key),
+      ]),
+    )
+  }
+
+  async look(): Promise<Sighting> {
+    if (this.#plan.backend !== 'table') {
+      const rows = await this.#connection.say(HELD_NAMES)
+      return { at: sharedNow(), held: new Set(rows.flatMap(([name]) => this.#keys.get(String(name)) ?? [])) }
+    }
+    const held = new Set<string>()
+    const holders = new Map<string, Holder>()
+    for (const [bits, token, name, isOrphan] of await this.#connection.say(heldRows(this.#plan.name))) {
+      const key = this.#keys.get(String(bits))
+      if (key === undefined) continue
+      held.add(key)
+      if (name !== null || Number(isOrphan) === 1)
+        holders.set(key, { process: name === null ? null : processOf(String(name)), token: String(token) })
+    }
+    return { at: sharedNow(), held, holders }
+  }
+
+  async sessions(): Promise<readonly SeenSession[]> {
+    const rows = await this.#connection.say(SESSIONS, [this.#plan.name])
+    return rows.map(([pid, user, port, idles, listens]) => ({
+      pid: Number(pid),
+      isData: user === DATA_USER,
+      listens: Number(listens) === 1,
+      idles: Number(idles) === 1,
+      // The list has no name of a program. Behind its proxy a process is known by its ports.
+      isOf: ({ proxy }) => proxy.comesFrom(Number(port)),
+    }))
+  }
+
+  async terminate(pids: readonly number[]): Promise<void> {
+    // One that has gone by itself is no failure.
+    for (const pid of pids) await this.#connection.say(kill(pid)).catch(() => undefined)
+  }
+
+  /** Ends what they are doing, and nothing else of them. */
+  async interrupt(pids: readonly number[]): Promise<void> {
+    for (const pid of pids) await this.#connection.say(killQuery(pid)).catch(() => undefined)
+  }
+
+  async leftovers(own: string): Promise<readonly string[]> {
+    const { name, backend } = this.#plan
+    const found = [
+      ...(backend === 'table' ? await this.#connection.say(leftRows(name), [own, own]) : []),
+      ...(await this.#connection.say(LEFT_NAMES)),
+      ...(await this.#connection.say(LEFT_SESSIONS, [name, JANITOR_USER])),
+    ]
+    return found.map(([what]) => String(what))
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
+}
