@@ -138,6 +138,58 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'connections to MariaDB', () =>
       await Promise.all([run(1, 2, 5), run(2, 1, 5)])
     })
 
+    test.each([
+      'COMMIT',
+      'ROLLBACK',
+      'COMMIT AND CHAIN',
+      '/* again */ START TRANSACTION',
+      'CREATE TABLE IF NOT EXISTS t6 (id INT)',
+      // It fails, and has committed.
+      'CREATE TABLE t5 (id INT)',
+      'CALL ends_it()',
+    ])('a body that ends its transaction by %s is refused what comes next', async (end) => {
+      const pool = world.pool()
+      await pool.connections.query('CREATE OR REPLACE TABLE t5 (id INT PRIMARY KEY)')
+      await pool.connections.query('CREATE OR REPLACE PROCEDURE ends_it() BEGIN COMMIT; SELECT 1; END')
+      const refused: unknown[] = []
+
+      const error = await rejection(
+        pool.transaction(async (tx) => {
+          await tx.query('INSERT INTO t5 VALUES (1)')
+          await tx.query(end).catch(() => undefined)
+          refused.push(
+            await rejection(tx.query('INSERT INTO t5 VALUES (2)')),
+            await rejection(tx.lock('orders')),
+          )
+        }),
+      )
+
+      const failed = { code: 'TRANSACTION_FAILED', isUnknown: true }
+      expect([error, ...refused]).toMatchObject([failed, failed, failed])
+      expect((await pool.connections.query<RowDataPacket[]>('SELECT * FROM t5 WHERE id = 2'))[0]).toEqual([])
+    })
+
+    test.each([
+      ['SAVEPOINT a', 'ROLLBACK WORK TO SAVEPOINT a'],
+      [`SELECT 0 AS serverStatus`, 'SELECT 1'],
+      ['INSERT INTO t5 VALUES (1)', `INSERT INTO t5 VALUES (1)`],
+      [`UPDATE t5 SET id = 3 WHERE 'commit' = 'and chain'`, 'CALL ends_nothing()'],
+    ])('%s and %s end no transaction', async (first, second) => {
+      const pool = world.pool()
+      await pool.connections.query('CREATE OR REPLACE TABLE t5 (id INT PRIMARY KEY)')
+      await pool.connections.query('CREATE OR REPLACE PROCEDURE ends_nothing() SELECT 1')
+
+      await pool.transaction(async (tx) => {
+        await tx.query(first)
+        await tx.query(second).catch(() => undefined)
+        await tx.execute('INSERT INTO t5 VALUES (2)')
+      })
+
+      expect((await pool.connections.query<RowDataPacket[]>('SELECT id FROM t5 WHERE id = 2'))[0]).toEqual([
+        { id: 2 },
+      ])
+    })
+
     test('a lock of the pool ends with the transaction', async () => {
       const [a, b] = [world.pool(), world.pool()]
 

@@ -5,6 +5,7 @@ import { Deferred } from '../../../base/deferred.js'
 import { onAbort } from '../../../base/on-abort.js'
 import type { Driver } from './driver.js'
 import type { MysqlConnection } from './connection.js'
+import { STATUS } from './transaction-sql.js'
 
 /** A row of a statement of ours. The program's configuration decides whether large numbers are texts. */
 export type OwnRow = readonly (string | number | null)[]
@@ -16,6 +17,9 @@ const OWN_WAY = {
   namedPlaceholders: false,
   typeCast: (_field: unknown, next: () => unknown) => next(),
 } as const
+
+/** In the status of an answer: a transaction is open behind it. */
+export const IN_TRANSACTION = 1
 
 /** Members of the driver that its types leave out. */
 type Internals = Connection & {
@@ -135,6 +139,13 @@ export class ServerConnection implements MysqlConnection {
     return this.#answered<{ readonly affectedRows: number }>((done) =>
       this.#connection.query({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
     ).then(({ affectedRows }) => affectedRows)
+  }
+
+  /** By the status that comes with every answer. */
+  isInTransaction(): Promise<boolean> {
+    return this.#answered<{ readonly serverStatus: number }>((done) =>
+      this.#connection.query({ sql: STATUS, ...OWN_WAY } as never, done as never),
+    ).then(({ serverStatus }) => (serverStatus & IN_TRANSACTION) !== 0)
   }
 
   ping(): Promise<void> {

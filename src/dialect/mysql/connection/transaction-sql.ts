@@ -14,6 +14,9 @@ export const BEGIN = `START TRANSACTION`
 export const COMMIT = `COMMIT`
 export const ROLLBACK = `ROLLBACK`
 
+/** Does nothing. Its answer says in which state the session is. */
+export const STATUS = `DO 0`
+
 /**
  * The timeouts of this session for waits for rows and for tables, in whole seconds; and whether the server rolls back
  * the whole transaction after such a timeout.

@@ -70,6 +70,7 @@ async function runOnce<T>(
     await server.say(BEGIN)
     const result = await body(tx)
     await tx.end()
+    tx.assertOpen()
     await commit(server, tx)
     connection.release()
     return result

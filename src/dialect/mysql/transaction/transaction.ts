@@ -1,10 +1,16 @@
 import type { Clock } from '../../../base/clock.js'
-import { ConnectionError, LockDeadlockError, LockTimeoutError } from '../../../base/errors.js'
+import {
+  ConnectionError,
+  LockDeadlockError,
+  LockTimeoutError,
+  TransactionFailedError,
+} from '../../../base/errors.js'
 import { durationOrInfinity, oneOf, resolveOptions, type OptionTable } from '../../../base/options.js'
 import type { LockKey } from '../../lock-key.js'
 import type { LockRowsOptions, LockTransaction, TransactionLockOptions } from './lock-transaction.js'
 import type { MysqlConnection } from '../connection/connection.js'
 import { DEADLOCK, errorNumber, LOCK_WAIT_TIMEOUT, NOT_AT_ONCE } from '../connection/server-errors.js'
+import { endsTransaction } from './end-of-transaction.js'
 import { quoteTable, whereAll } from './quoting.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import {
@@ -46,6 +52,8 @@ export class MysqlTransaction implements LockTransaction {
   #last: Promise<unknown> = Promise.resolve()
   #isOver = false
   #rolledBack: unknown = null
+  /** Whether the body has sent COMMIT or ROLLBACK itself, or a statement that commits. */
+  #isEndedByBody = false
 
   constructor(connection: MysqlConnection, server: ServerConnection, tools: TransactionTools) {
     this.#connection = connection
@@ -64,10 +72,10 @@ export class MysqlTransaction implements LockTransaction {
   }
 
   readonly query: MysqlConnection['query'] = ((...args: Parameters<MysqlConnection['query']>) =>
-    this.#afterLast(() => this.#connection.query(...args))) as MysqlConnection['query']
+    this.#theirs(args[0], () => this.#connection.query(...args))) as MysqlConnection['query']
 
   readonly execute: MysqlConnection['execute'] = ((...args: Parameters<MysqlConnection['execute']>) =>
-    this.#afterLast(() => this.#connection.execute(...args))) as MysqlConnection['execute']
+    this.#theirs(args[0], () => this.#connection.execute(...args))) as MysqlConnection['execute']
 
   async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
     this.#check()
@@ -116,6 +124,13 @@ export class MysqlTransaction implements LockTransaction {
     await this.#last
   }
 
+  /** @throws {TransactionFailedError} the body has ended it */
+  assertOpen(): void {
+    if (!this.#isEndedByBody) return
+    const message = 'a statement of the body has ended the transaction; what came before may be committed'
+    throw new TransactionFailedError(message, true)
+  }
+
   get #rowOptions(): OptionTable<LockRowsOptions> {
     const range = { default: this.#tools.defaultTimeoutMs, min: 1, max: ONE_DAY_MS }
     return {
@@ -148,11 +163,35 @@ export class MysqlTransaction implements LockTransaction {
 
   #check(): void {
     if (this.#isOver) throw overError()
+    this.assertOpen()
     if (this.#rolledBack !== null)
       throw new ConnectionError('the server has rolled this transaction back', {
         cause: this.#rolledBack,
         retryable: false,
       })
+  }
+
+  /** Sends a statement of the body. */
+  #theirs<T extends readonly [unknown, unknown]>(statement: unknown, send: () => Promise<T>): Promise<T> {
+    return this.#afterLast(async () => {
+      try {
+        const answer = await send()
+        if (endsTransaction(statement, answer[0])) this.#isEndedByBody = true
+        return answer
+      } catch (error) {
+        await this.#afterError(error)
+        throw error
+      }
+    })
+  }
+
+  /** An error does not say in which state the transaction is: one that creates a table has committed before it fails. */
+  async #afterError(error: unknown): Promise<void> {
+    const number = errorNumber(error)
+    if (number === undefined || number === DEADLOCK || this.#server.hasEnded) return
+    if (await this.#server.isInTransaction().catch(() => true)) return
+    if (number === LOCK_WAIT_TIMEOUT) this.#rolledBack = error
+    else this.#isEndedByBody = true
   }
 
   #afterLast<T>(act: () => Promise<T>): Promise<T> {

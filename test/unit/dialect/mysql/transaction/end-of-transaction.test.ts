@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest'
+import { endsTransaction } from '../../../../../src/dialect/mysql/transaction/end-of-transaction.js'
+
+/** As the driver names it, and as it is told by that. */
+class ResultSetHeader {
+  readonly serverStatus: number
+
+  constructor(serverStatus: number) {
+    this.serverStatus = serverStatus
+  }
+}
+
+const OPEN = new ResultSetHeader(3)
+const OVER = new ResultSetHeader(2)
+
+describe('the end of a transaction', () => {
+  test.each([
+    ['a statement', OVER],
+    ['the last of a procedure', [[{ n: 1 }], OVER]],
+    ['the first of several statements', [OVER, OPEN]],
+    ['one between rows', [[{ n: 1 }], OVER, [{ n: 2 }]]],
+  ])('is in the status of %s', (_, result) => {
+    expect(endsTransaction('CALL some()', result)).toBe(true)
+  })
+
+  test.each([
+    'COMMIT',
+    'commit and chain',
+    ' \n-- well\n# so\n/* COMMENT */ Rollback and no release',
+    'ROLLBACK WORK AND CHAIN',
+    'START /* a */ TRANSACTION READ ONLY',
+    'BEGIN',
+    'begin work;',
+  ])('is in the words of a statement behind which another begins: %s', (sql) => {
+    expect(endsTransaction(sql, OPEN)).toBe(true)
+    expect(endsTransaction({ sql }, OPEN)).toBe(true)
+  })
+
+  test.each([
+    'ROLLBACK TO SAVEPOINT a',
+    'rollback work to a',
+    'BEGIN NOT ATOMIC SELECT 1; END',
+    'START REPLICA',
+    `INSERT INTO t VALUES ('COMMIT')`,
+    '-- COMMIT\nSELECT 1',
+    '/* COMMIT */ SELECT 1',
+    'commitment',
+  ])('is not in %s', (sql) => {
+    expect(endsTransaction(sql, OPEN)).toBe(false)
+  })
+
+  test.each([
+    ['rows', [{ serverStatus: 0 }, { serverStatus: 2 }]],
+    ['no rows', []],
+    ['rows as lists', [[0], [2]]],
+    ['a procedure in it', [[{ serverStatus: 0 }], OPEN]],
+    ['no object', undefined],
+  ])('is not in %s', (_, result) => {
+    expect(endsTransaction('SELECT 1', result)).toBe(false)
+  })
+})
