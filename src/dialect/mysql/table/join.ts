@@ -1,6 +1,6 @@
 import { ConnectionError, InvalidOptionError } from '../../../base/errors.js'
-import { onAbort } from '../../../base/on-abort.js'
 import type { Borrow, LinkSettings } from '../../dialect.js'
+import { enter, whileWanted, type Joined, type Joining } from '../../rows/joining.js'
 import type { RowFacts } from '../../rows/link.js'
 import { Member } from '../../rows/member.js'
 import { settle } from '../../rows/settle.js'
@@ -16,42 +16,24 @@ import { StatementRunner } from './statement-runner.js'
 /** The nodes of a cluster need five to six seconds to give up a lost node, and commit nothing until then. */
 const LEAST_CLUSTER_LEASE_MS = 20_000
 
-export interface Joining {
-  readonly id: number
-  /** The name of the process for people. */
-  readonly name: string
-  readonly namespace: string
-  /** The database of all connections, in the spelling of the program. */
-  readonly database: string | null
-  readonly settings: LinkSettings
-  readonly ended: (cause: Error) => void
-  /** Aborts when the session is no longer wanted. */
-  readonly signal: AbortSignal
-}
-
 /**
  * Creates what is missing, if this user may do so, and inserts rows for a lock session into `lockpool_member` and
  * `lockpool_gate`.
  */
-export async function join(
+export function join(
   borrow: Borrow<MysqlConnection>,
   joining: Joining,
-): Promise<{ member: Member; facts: RowFacts }> {
-  const { signal, settings } = joining
-  signal.throwIfAborted()
-  const runner = new StatementRunner(borrow, settings.leaseMs)
-  const stopAbort = onAbort(signal, () => (runner.isOver = true))
-  try {
-    return await joinOver(runner, joining)
-  } finally {
-    stopAbort()
-  }
+  database: string | null,
+): Promise<Joined> {
+  const runner = new StatementRunner(borrow, joining.settings.leaseMs)
+  return whileWanted(runner, joining.signal, () => joinOver(runner, joining, database))
 }
 
 async function joinOver(
   runner: StatementRunner,
-  { id, name, namespace, database, settings, ended, signal }: Joining,
-): Promise<{ member: Member; facts: RowFacts }> {
+  { id, name, namespace, settings, ended, signal }: Joining,
+  database: string | null,
+): Promise<Joined> {
   const found = await runner.on(async (connection) => {
     const server = await readServer(connection)
     check(server, database, settings)
@@ -62,7 +44,8 @@ async function joinOver(
   const place = placeOf(found.server)
   const where = await settle(placeStore(runner, place), settings.leaseMs, signal)
   const member = new Member(id, settings.leaseMs, new MysqlRows(runner, place), ended)
-  const floor = await enter(runner, member, [id, settings.leaseMs, namespace, name, where])
+  const values = [id, settings.leaseMs, namespace, name, where]
+  const floor = await enter(member, () => insert(runner, values))
   return { member, facts: factsOf(found.server, found.host, floor, settings) }
 }
 
@@ -107,24 +90,8 @@ function check(server: ReadServer, database: string | null, { leaseMs }: LinkSet
     ])
 }
 
-/**
- * Inserts the rows. If that or the first heartbeat fails, they are removed again: without a session they would stay
- * until another member has seen no heartbeat for a whole lease.
- */
-async function enter(
-  runner: StatementRunner,
-  member: Member,
-  values: readonly (string | number | null)[],
-): Promise<string> {
-  try {
-    const [row] = await runner.call(CALL_JOIN, values)
-    if (row === undefined || row[0] === null)
-      throw new ConnectionError('lockpool_floor has no row, or that of another server')
-    // The member must know which other members are dead before its first attempt.
-    await member.beat()
-    return String(row[0])
-  } catch (error) {
-    await member.leave().catch(() => undefined)
-    throw error
-  }
+async function insert(runner: StatementRunner, values: readonly (string | number | null)[]): Promise<string> {
+  const [row] = await runner.call(CALL_JOIN, values)
+  if (row !== undefined && row[0] !== null) return String(row[0])
+  throw new ConnectionError('lockpool_floor has no row, or that of another server')
 }

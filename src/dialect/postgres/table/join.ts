@@ -1,7 +1,6 @@
 import { ConnectionError } from '../../../base/errors.js'
-import { onAbort } from '../../../base/on-abort.js'
-import type { Borrow, LinkSettings } from '../../dialect.js'
-import type { RowFacts } from '../../rows/link.js'
+import type { Borrow } from '../../dialect.js'
+import { enter, whileWanted, type Joined, type Joining } from '../../rows/joining.js'
 import { Member } from '../../rows/member.js'
 import { settle } from '../../rows/settle.js'
 import type { PostgresConnection } from '../connection/connection.js'
@@ -20,17 +19,6 @@ import { PostgresRows } from './row-store.js'
 import { StatementRunner } from './statement-runner.js'
 import { CREATE_BATCH_FUNCTIONS, CREATE_TABLES, FIND_TABLES, FUNCTION_COUNT } from './schema-sql.js'
 
-export interface Joining {
-  readonly id: number
-  /** The name of the process for people. */
-  readonly name: string
-  readonly namespace: string
-  readonly settings: LinkSettings
-  readonly ended: (cause: Error) => void
-  /** Aborts when the session is no longer wanted. */
-  readonly signal: AbortSignal
-}
-
 interface Entered {
   readonly floor: string
   readonly secret: string
@@ -45,25 +33,15 @@ interface Found {
 const TABLES = 4
 
 /** Creates what is missing, if this role may do so, and inserts a row for a lock session into `lockpool.member`. */
-export async function join(
-  borrow: Borrow<PostgresConnection>,
-  joining: Joining,
-): Promise<{ member: Member; facts: RowFacts }> {
-  const { signal, settings } = joining
-  signal.throwIfAborted()
-  const runner = new StatementRunner(borrow, settings.leaseMs)
-  const stopAbort = onAbort(signal, () => (runner.isOver = true))
-  try {
-    return await joinOver(runner, joining)
-  } finally {
-    stopAbort()
-  }
+export function join(borrow: Borrow<PostgresConnection>, joining: Joining): Promise<Joined> {
+  const runner = new StatementRunner(borrow, joining.settings.leaseMs)
+  return whileWanted(runner, joining.signal, () => joinOver(runner, joining))
 }
 
 async function joinOver(
   runner: StatementRunner,
   { id, name, namespace, settings, ended, signal }: Joining,
-): Promise<{ member: Member; facts: RowFacts }> {
+): Promise<Joined> {
   const found = await runner.on(async (connection) => {
     const [server] = (await connection.query<{ pid: number; is_standby: boolean }>(TABLE_SERVER)).rows
     if (server!.is_standby)
@@ -80,7 +58,7 @@ async function joinOver(
   const values = [String(id), settings.leaseMs, namespace, name, timeline]
   const hasFunctions = found.functions === FUNCTION_COUNT
   const member = new Member(id, settings.leaseMs, new PostgresRows(runner, hasFunctions), ended)
-  const { floor, secret } = await enter(runner, member, values)
+  const { floor, secret } = await enter(member, () => insert(runner, values))
   return {
     member,
     facts: {
@@ -96,22 +74,10 @@ async function joinOver(
   }
 }
 
-/**
- * Inserts the row. If that or the first heartbeat fails, the row is removed again: without a session it would stay
- * until another member has seen no heartbeat for a whole lease.
- */
-async function enter(runner: StatementRunner, member: Member, values: OwnValue[]): Promise<Entered> {
-  try {
-    const [row] = await runner.rows<Entered>(STATEMENTS.join, values)
-    if (row === undefined)
-      throw new ConnectionError('lockpool.floor has no row, or that of another timeline of the server')
-    // The member must know which other members are dead before its first attempt.
-    await member.beat()
-    return row
-  } catch (error) {
-    await member.leave().catch(() => undefined)
-    throw error
-  }
+async function insert(runner: StatementRunner, values: OwnValue[]): Promise<Entered> {
+  const [row] = await runner.rows<Entered>(STATEMENTS.join, values)
+  if (row !== undefined) return row
+  throw new ConnectionError('lockpool.floor has no row, or that of another timeline of the server')
 }
 
 async function findOrMake(connection: ServerConnection): Promise<Found> {
