@@ -1,5 +1,6 @@
 /** `lockpool/dashboard`: a page that shows the locks of a process and of its server, to mount in your own server. */
 import { systemClock } from './base/clock.js'
+import { InvalidOptionError } from './base/errors.js'
 import { pageAssets } from './dashboard/assets.js'
 import { resolveDashboardOptions, type DashboardOptions } from './dashboard/dashboard-options.js'
 import { DashboardSource, type EndTarget } from './dashboard/dashboard-source.js'
@@ -7,6 +8,8 @@ import { ErrorLog, writeError } from './dashboard/error-log.js'
 import { RequestHandler } from './dashboard/handler.js'
 import { watchPool } from './dashboard/watch-pool.js'
 import { endSession } from './dialect/postgres/inspect/careful-look.js'
+import type { SessionEnd } from './dialect/server-state.js'
+import type { LockPool as MysqlLockPool } from './mysql-lock-pool.js'
 import type { LockPool } from './postgres-lock-pool.js'
 
 export { nodeListener } from './dashboard/node-listener.js'
@@ -24,13 +27,18 @@ const PATIENCE_MS = 3000
 
 /**
  * A dashboard of one pool and its server. From this call on it records what happens in the pool. The server is inspected
- * only while a page is open, at most once a second, on a connection of the pool.
+ * only while a page is open, at most once a second, on a connection of the pool. With a pool of `lockpool/mysql` it can't end
+ * sessions.
  *
  * @throws {InvalidOptionError}
  */
-export function dashboardHandler(locks: LockPool, options: DashboardOptions = {}): DashboardHandler {
+export function dashboardHandler(
+  locks: LockPool | MysqlLockPool,
+  options: DashboardOptions = {},
+): DashboardHandler {
   const resolved = resolveDashboardOptions(options)
-  const { connections } = locks
+  const end = isPostgres(locks) ? endSessionOf(locks) : null
+  if (end === null && resolved.ending) throw new InvalidOptionError([NO_ENDING])
   const { report } = new ErrorLog(resolved.onError ?? writeError, systemClock)
   const source = new DashboardSource({
     clock: systemClock,
@@ -38,16 +46,28 @@ export function dashboardHandler(locks: LockPool, options: DashboardOptions = {}
     title: '',
     pool: locks,
     look: () => locks.inspectAll({ timeoutMs: PATIENCE_MS }),
-    end: async ({ pid, startedAt }: EndTarget) => {
-      const connection = await connections.connect({ timeoutMs: PATIENCE_MS })
-      try {
-        return await endSession(connection, pid, startedAt)
-      } finally {
-        connection.release()
-      }
-    },
+    end,
   })
   const stop = watchPool(locks, source.history)
   const handler = new RequestHandler(resolved, { source, assets: pageAssets, clock: systemClock, report })
   return Object.assign((request: Request) => handler.handle(request), { close: stop })
+}
+
+const NO_ENDING =
+  '"ending" is for PostgreSQL: MySQL does not say when a session began, so a later one may have its number'
+
+/** By what it can do, because a bundle may have its class twice. */
+function isPostgres(locks: LockPool | MysqlLockPool): locks is LockPool {
+  return 'lockIn' in locks
+}
+
+function endSessionOf({ connections }: LockPool): (target: EndTarget) => Promise<SessionEnd> {
+  return async ({ pid, startedAt }) => {
+    const connection = await connections.connect({ timeoutMs: PATIENCE_MS })
+    try {
+      return await endSession(connection, pid, startedAt)
+    } finally {
+      connection.release()
+    }
+  }
 }

@@ -1,11 +1,16 @@
 import { hostname } from 'node:os'
+import { throwIfAborted } from './base/abort-signal.js'
 import { systemClock } from './base/clock.js'
+import { onAbort } from './base/on-abort.js'
 import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
 import { backendProblems, chooseBackend } from './dialect/mysql/choose-backend.js'
 import { mysqlConfig, type MysqlConfig } from './dialect/mysql/config/connection-config.js'
 import type { MysqlConnection } from './dialect/mysql/connection/connection.js'
+import { namedLock } from './dialect/mysql/inspect/read-server-state.js'
+import { lookAtLocks, reportsOf } from './dialect/mysql/look-around.js'
 import { MysqlFactory } from './dialect/mysql/pool/factory.js'
+import { LeasedConnection } from './dialect/mysql/pool/leased-connection.js'
 import { MysqlPool } from './dialect/mysql/pool/pool.js'
 import type { LockTransaction } from './dialect/mysql/transaction/lock-transaction.js'
 import {
@@ -13,11 +18,17 @@ import {
   type TransactionOptions,
   type TransactionPorts,
 } from './dialect/mysql/transaction/run-transaction.js'
+import type { ServerLock } from './inspect/server-lock.js'
+import { snapshotOf, type LockSnapshot } from './inspect/snapshot.js'
 import {
   resolveLockPoolOptions,
   type LockPoolOptions as DialectLockPoolOptions,
 } from './lock/lock-pool-options.js'
 import { LockPool as DialectLockPool } from './lock/lock-pool.js'
+import type { ConnectOptions } from './pool/connect-request.js'
+
+/** How long a server may take to show its locks. */
+const LOOK_LIMIT_MS = 5000
 
 /** How a pool uses its server, and where that is. */
 export interface LockPoolOptions extends DialectLockPoolOptions {
@@ -89,6 +100,7 @@ export interface LockPoolOptions extends DialectLockPoolOptions {
  */
 export class LockPool extends DialectLockPool<MysqlConnection> {
   readonly #transactions: TransactionPorts
+  readonly #database: string | null
 
   /**
    * Opens nothing yet.
@@ -106,6 +118,7 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
       dialect: chooseBackend(options.backend, config.database ?? null, resolved),
       makePool: (...parts) => new MysqlPool(...parts),
     })
+    this.#database = config.database ?? null
     this.#transactions = {
       pool: this.connections,
       clock: systemClock,
@@ -123,11 +136,48 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
   }
 
   /**
+   * All locks of the server that it can list, of any program, and locks in rows of the database, with their holders and waiters.
+   * Internal locks of lockpool are left out, and its waiting processes are shown as waiters. Uses a connection of the pool.
+   *
+   * @throws as `connections.connect`, and errors of the server
+   */
+  async inspect(): Promise<ServerLock[]> {
+    return [...(await this.inspectAll()).locks]
+  }
+
+  /**
+   * Like `inspect`, with the sessions, who blocks whom, and numbers of the server. It is aborted after five seconds, or by its
+   * signal, at once.
+   *
+   * @throws as `connections.connect`, and errors of the server
+   */
+  async inspectAll(options: ConnectOptions = {}): Promise<LockSnapshot> {
+    const names = [...this.namesInUse()].map(namedLock)
+    const connection = await this.connections.connect(options)
+    const limit = AbortSignal.timeout(LOOK_LIMIT_MS)
+    const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal])
+    const forget = onAbort(signal, () => connection.release(true))
+    try {
+      const state = await lookAtLocks(LeasedConnection.serverOf(connection), names)
+      // Asked after the server: what we say of a lock that it has shown is about that hold or a later one.
+      const reports = reportsOf(this.reports(), this.#database, names)
+      return snapshotOf({ ...state, reports })
+    } catch (error) {
+      throwIfAborted(signal)
+      throw error
+    } finally {
+      forget()
+      connection.release()
+    }
+  }
+
+  /**
    * Runs `body` in a transaction on a connection of the pool: COMMIT if it succeeds, ROLLBACK if it fails. Locks that are
    * taken through `tx` end with it.
    *
    * @throws whatever the body throws
-   * @throws {TransactionFailedError} the server rolled it back and the body swallowed that, or the answer to COMMIT was lost
+   * @throws {TransactionFailedError} the server rolled it back and the body swallowed that, the body ended the transaction
+   * itself, or the answer to COMMIT was lost
    * @throws {LockLostError} a lock taken through `tx` was lost: everything is rolled back
    * @throws {ConnectionError} {LockTimeoutError} {PoolExhaustedError} {PoolSaturatedError} {PoolClosedError} no connection
    */

@@ -147,9 +147,11 @@ function amountsOf(snapshot: LockSnapshot | null): Parameters<History['amounts']
 }
 
 function serverJson({ server, otherInterests }: LockSnapshot): ServerJson {
-  const { version, database, isStandby, lockTable, connections, hasKeyNames } = server
+  const { product = 'PostgreSQL', version, database, isStandby, lockTable, connections, hasKeyNames } = server
+  const capacity = Number.isFinite(lockTable.capacity) ? lockTable.capacity : null
   return {
-    ...{ version, database, isStandby, lockTable, connections, hasKeyNames },
+    ...{ product, version, database, isStandby, connections, hasKeyNames },
+    lockTable: { used: lockTable.used, capacity },
     otherInterests: otherInterests.length,
   }
 }

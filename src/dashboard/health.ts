@@ -65,6 +65,7 @@ function waitSentence({ locks }: LockSnapshot): SentenceJson {
 }
 
 function tableSentence({ server: { lockTable } }: LockSnapshot): SentenceJson {
+  if (lockTable.capacity === Infinity) return ok('table', 'The server has no limit for locks.')
   const part = Math.ceil((lockTable.used / lockTable.capacity) * 100)
   return ok('table', `The server's lock table has room: ${part} % of ${lockTable.capacity} entries in use.`)
 }

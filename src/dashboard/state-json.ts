@@ -26,10 +26,13 @@ export interface StateJson {
 }
 
 export interface ServerJson {
+  /** `PostgreSQL`, `MariaDB` or `MySQL`. */
+  readonly product: string
   readonly version: string
   readonly database: string
   readonly isStandby: boolean
-  readonly lockTable: { readonly used: number; readonly capacity: number }
+  /** The capacity is null where locks have no table of a fixed size. */
+  readonly lockTable: { readonly used: number; readonly capacity: number | null }
   readonly connections: { readonly used: number; readonly max: number }
   readonly hasKeyNames: boolean
   /** Processes that wait for keys that are not held now, or whose names are unknown. */

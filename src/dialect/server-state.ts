@@ -19,12 +19,17 @@ export interface ServerState {
 export interface ServerFacts {
   /** When the state was read, on the clock of the server. */
   readonly at: Date
+  /** The product. Default PostgreSQL. */
+  readonly product?: 'MariaDB' | 'MySQL'
   /** The server's own version text, such as `18.4`. */
   readonly version: string
   readonly database: string
   /** A read-only copy of another server: its locks have no effect there. */
   readonly isStandby: boolean
-  /** The table that all locks of the server share: an upper bound of the entries in use, and the maximum. */
+  /**
+   * The table that all locks of the server share: an upper bound of the entries in use, and the maximum. Infinity means that
+   * there is no such table.
+   */
   readonly lockTable: { readonly used: number; readonly capacity: number }
   /** The connections of all databases and programs. */
   readonly connections: { readonly used: number; readonly max: number }

@@ -74,11 +74,11 @@ function headerLines(
     paint(
       'bold',
       clip(
-        `lockpool top   ${server.database}, PostgreSQL ${server.version}${server.isStandby ? ', a standby' : ''}   ${time}   ${rhythm}`,
+        `lockpool top   ${server.database}, ${server.product ?? 'PostgreSQL'} ${server.version}${server.isStandby ? ', a standby' : ''}   ${time}   ${rhythm}`,
       ),
     ),
     clip(
-      `lock table ${gauge(used, capacity)} ${used} of ${capacity}   connections ${gauge(open, max)} ${open} of ${max}`,
+      `${capacity === Infinity ? `locks ${used}` : `lock table ${gauge(used, capacity)} ${used} of ${capacity}`}   connections ${gauge(open, max)} ${open} of ${max}`,
     ),
     message !== null
       ? paint('red', clip(message))

@@ -2,6 +2,9 @@ import type { HolderJson, LockJson, SessionJson, StateJson, WaiterJson } from '.
 import { byId, el, showChildren } from './dom.js'
 import { age, count, processName, sessionName, sessionState } from './words.js'
 
+/** What `--raw` takes: keys of PostgreSQL itself. */
+const RAW_KEY = /^-?\d+(?:,-?\d+)?$/
+
 export interface DetailPorts {
   readonly close: () => void
   readonly end: (session: SessionJson) => void
@@ -62,7 +65,10 @@ function facts({ kind, key, namespace, permits }: LockJson): HTMLElement {
     ['namespace', namespace],
     ['permits', permits === null ? null : String(permits)],
     ['key', kind === 'advisory' ? key : null],
-    ['from a terminal', kind === 'advisory' && key !== null ? `lockpool who --raw ${key}` : null],
+    [
+      'from a terminal',
+      kind === 'advisory' && key !== null && RAW_KEY.test(key) ? `lockpool who --raw ${key}` : null,
+    ],
   ]
   return list(rows)
 }

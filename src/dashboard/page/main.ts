@@ -80,7 +80,7 @@ function showFacts({ title, server, process }: StateJson): void {
   setText(byId('title'), title)
   document.title = `${title} · lockpool`
   const facts = [
-    server === null ? null : `PostgreSQL ${server.version}, database ${server.database}`,
+    server === null ? null : `${server.product} ${server.version}, database ${server.database}`,
     server?.isStandby === true ? 'a standby' : null,
     process === null ? null : `in a process with a pool of ${process.connections.max} connections`,
     server?.hasKeyNames === false && process === null ? 'keys have no names here: lockpool install' : null,

@@ -1,7 +1,9 @@
 import type { ServerState, SessionEnd } from '../server-state.js'
 import type { ServerConnection } from './connection/server-connection.js'
 import { endSession, lookAround, type NamedLock } from './inspect/read-server-state.js'
-import { endMember, isMember, readRows } from './table/rows-state.js'
+import { endMember, isMember, readRows, reportsOf } from './table/rows-state.js'
+
+export { reportsOf }
 
 /** Reads the locks of a server, those of both backends, with their holders. */
 export function lookAtLocks(server: ServerConnection, given: readonly NamedLock[]): Promise<ServerState> {

@@ -45,13 +45,15 @@ const MOST_PERMITS = 1000
 const OURS = /^(lp1[0-9a-f]{32})(?:\/([0-9]|s\d+|l)|=(\d+)\/\d)?$/
 const INTERNAL = /^(?:lpbell\/|lpfence\/)/
 
+export function namedLock({ code, name, namespace, semaphore }: NamedKey): NamedLock {
+  return { id: code.id, name, namespace, permits: semaphore?.permits ?? null }
+}
+
 export async function writeNames(server: ServerConnection, names: readonly NamedKey[]): Promise<void> {
-  const rows = names.map(({ code, name, namespace, semaphore }) => [
-    code.id,
-    name,
-    namespace,
-    semaphore?.permits ?? null,
-  ])
+  const rows = names.map((each) => {
+    const { id, name, namespace, permits } = namedLock(each)
+    return [id, name, namespace, permits]
+  })
   await server.say(WRITE_KEY_NAMES, [JSON.stringify(rows)])
   await server.say(SWEEP_KEY_NAMES)
 }
@@ -82,7 +84,8 @@ export async function lookAround(
   return {
     server: {
       at: new Date(Number(facts[0])),
-      version: String(facts[1]),
+      product: server.isMariaDb ? 'MariaDB' : 'MySQL',
+      version: String(facts[1]).replace(/-mariadb.*/i, ''),
       database: String(facts[2] ?? ''),
       isStandby: Number(facts[3]) !== 0,
       lockTable: { used: locks.length, capacity: Infinity },

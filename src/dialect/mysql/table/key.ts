@@ -37,8 +37,13 @@ const ID = /^row(-?\d{1,20})$/
 
 /** The hash of the key with this id. The id may come from any process, so it can have any content. */
 export function hashOfRow(keyId: string): number {
-  const bits = ID.exec(keyId)?.[1]
-  return bits === undefined ? 0 : fromBigint(BigInt(bits)).hash
+  const bits = bitsOfRow(keyId)
+  return bits === null ? 0 : fromBigint(BigInt(bits)).hash
+}
+
+/** Null if it is no id of a row. */
+export function bitsOfRow(keyId: string): string | null {
+  return ID.exec(keyId)?.[1] ?? null
 }
 
 /** The id of the key of this row. */

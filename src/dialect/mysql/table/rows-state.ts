@@ -1,11 +1,12 @@
 import { isMember } from '../../rows/member-id.js'
 import { memberSession } from '../../rows/member-session.js'
 import type { AdvisoryTarget, Interest, LockRow, SessionEnd } from '../../server-state.js'
+import type { SessionReport } from '../../session-report.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
 import { errorNumber, isDenied, NO_SUCH_TABLE } from '../connection/server-errors.js'
 import type { NamedLock, OtherLocks } from '../inspect/read-server-state.js'
 import { hashOf, LockNames } from '../keys/lock-names.js'
-import { encodeRowKey, encodeRowSemaphore, hashOfRow, idOfRow } from './key.js'
+import { bitsOfRow, encodeRowKey, encodeRowSemaphore, hashOfRow, idOfRow } from './key.js'
 import { ABANDON } from './member-sql.js'
 import { LIVING_MEMBERS, ROWS_IN_USE } from './rows-state-sql.js'
 
@@ -56,6 +57,23 @@ export async function readRows(
   return { sessions, locks, interests, names: book.all }
 }
 
+/** The reports by their sessions, with the ids that `readRows` gives to rows. */
+export function reportsOf(
+  reports: readonly SessionReport[],
+  database: string | null,
+  names: Iterable<NamedLock>,
+): ReadonlyMap<number, SessionReport> {
+  const book = new RowNames(database, names)
+  const shown = <T>(told: ReadonlyMap<string, T>): ReadonlyMap<string, T> =>
+    new Map([...told].map(([id, each]) => [book.shown(id), each]))
+  return new Map(
+    reports.map((report) => [
+      report.serverId,
+      { ...report, holds: shown(report.holds), waits: shown(report.waits) },
+    ]),
+  )
+}
+
 /** Declares a member dead, which ends it. Others can acquire its locks at once. */
 export async function endMember(server: ServerConnection, id: number): Promise<SessionEnd> {
   return (await server.change(ABANDON, [id])) === 0 ? 'none' : 'gone'
@@ -78,6 +96,12 @@ class RowNames {
   constructor(database: string | null, names: Iterable<NamedLock>) {
     this.#names = new LockNames(database)
     for (const each of names) this.#add(each)
+  }
+
+  /** A key by its own id, or that of its row. */
+  shown(id: string): string {
+    const bits = bitsOfRow(id)
+    return bits === null ? id : this.#idOf(bits)
   }
 
   targetOf(bits: string): AdvisoryTarget {
