@@ -186,11 +186,11 @@ export class MysqlTransaction implements LockTransaction {
   }
 
   /** An error does not say in which state the transaction is: one that creates a table has committed before it fails. */
-  async #afterError(error: unknown): Promise<void> {
-    const number = errorNumber(error)
+  async #afterError(failure: unknown): Promise<void> {
+    const number = errorNumber(failure)
     if (number === undefined || number === DEADLOCK || this.#server.hasEnded) return
     if (await this.#server.isInTransaction().catch(() => true)) return
-    if (number === LOCK_WAIT_TIMEOUT) this.#rolledBack = error
+    if (number === LOCK_WAIT_TIMEOUT) this.#rolledBack = failure
     else this.#isEndedByBody = true
   }
 
