@@ -1,4 +1,4 @@
-/** `lockpool/advanced`: types that a program seldom names: parts of options, snapshots, events and inspections. */
+/** `lockpool/advanced`: types that programs rarely name: parts of options, snapshots, events and inspections. */
 export type { AcquirePhase, DeadlockStep } from './base/errors.js'
 export type { ProcessName } from './dialect/session-report.js'
 export type { LeaderInfo } from './dialect/leader.js'

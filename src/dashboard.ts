@@ -22,7 +22,7 @@ export interface DashboardHandler {
   close(): void
 }
 
-/** The connection comes from the program's own pool, so the page waits no longer for one than a person would. */
+/** The connection comes from the program's own pool, so the page waits for it only as long as a person would. */
 const PATIENCE_MS = 3000
 
 /**

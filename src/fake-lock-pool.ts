@@ -9,7 +9,7 @@ import { FakeServer } from './testing/fake-server.js'
 
 /** A LockPool on a server in memory: for tests of programs that lock, without a database. */
 export class FakeLockPool extends LockPool<FakeConnection> {
-  /** The server that it locks in. */
+  /** The server in memory that has the locks. */
   readonly server: FakeServer
 
   /**

@@ -1,4 +1,4 @@
-/** `lockpool`: locks in PostgreSQL. What a program seldom names is in `lockpool/advanced`. */
+/** `lockpool`: locks in PostgreSQL. Types that programs rarely name are in `lockpool/advanced`. */
 export {
   ConnectionError,
   BackendMismatchError,

@@ -30,64 +30,68 @@ import type { ConnectOptions } from './pool/connect-request.js'
 /** How long a server may take to show its locks. */
 const LOOK_LIMIT_MS = 5000
 
-/** How a pool uses its server, and where that is. */
+/** The options of a pool, and the address of its server. */
 export interface LockPoolOptions extends DialectLockPoolOptions {
   /**
-   * The server: a URL (`mysql://user:password@host:3306/database`), or an object with what `mysql2` takes.
+   * The server: a URL (`mysql://user:password@host:3306/database`), or an object with settings of `mysql2`.
    *
    * Default: the environment variable `DATABASE_URL`.
    */
   readonly connection?: MysqlConfig
 
   /**
-   * How locks are kept. `'named'`: GET_LOCK of lock sessions, exclusive locks on one server. `'table'`: rows with leases in the
-   * database of the connection, in both modes, on one server, through a proxy, or in a Galera cluster (with a `leaseMs` of 20000
-   * at least). The two do not exclude each other: the first pool of a namespace decides, and another kind is refused
-   * (`BACKEND_MISMATCH`).
+   * How locks are kept. `'named'`: GET_LOCK in lock sessions, which gives exclusive locks on one server. `'table'`:
+   * rows with leases in the database of the connection, in both modes, on one server, through a proxy, or in a Galera
+   * cluster (with a `leaseMs` of at least 20000). All pools that share keys must use the same backend: the first one
+   * decides for its namespace, and others are refused (`BACKEND_MISMATCH`).
    *
    * Default `'named'`.
    */
   readonly backend?: 'named' | 'table'
 
   /**
-   * How long the locks of a process that is not heard of are kept: with `'named'` it becomes `wait_timeout` of lock sessions. A third
-   * of it is the rhythm of the heartbeats. Nine tenths of it after the last sign of life, or 200 ms before its end if that is
-   * earlier, the process declares its locks lost by itself.
+   * How long the server keeps the locks of a process that has stopped responding. With `'named'` it is the
+   * `wait_timeout` of lock sessions. Each session sends a heartbeat every third of it. A process declares its locks
+   * lost by itself when the server has been silent for nine tenths of it, or until 200 ms before its end if that is
+   * earlier.
    *
-   * Default 15000. From 2000 to 86400000 (one day), with `'named'` in whole seconds.
+   * Default 15000. From 2000 to 86400000 (one day); whole seconds with `'named'`.
    */
   readonly leaseMs?: number
 
-  /** Named locks leave nothing behind that a later holder could ask for: it can't be `true`. Default `false`. */
+  /**
+   * Must not be `true`: with named locks, the server keeps nothing that a later holder could check. Default `false`.
+   */
   readonly strict?: boolean
 
   /**
-   * Whether locks have fencing tokens. `'auto'`: if the tables `lockpool_fence` and `lockpool_run` are in the database of the
-   * connection or may be made; locks work either way, one warning says what is missing, and only `lock.token` throws.
-   * `'off'`: never.
+   * Whether locks have fencing tokens. `'auto'`: yes, if the tables `lockpool_fence` and `lockpool_run` exist in the
+   * database of the connection or may be created. Locks work either way; one warning says what is missing, and only
+   * `lock.token` throws. `'off'`: no.
    *
    * Default `'auto'`.
    */
   readonly fencing?: 'auto' | 'off'
 
   /**
-   * Whether names of keys are written down in the table `lockpool_key_name`, for people who look at locks: the server knows
-   * only hashes. Once a second, on a borrowed connection. With `'off'`, without tokens or with a `max` of 1 nothing is written.
+   * Whether names of keys are recorded in the table `lockpool_key_name`, for people who look at locks: the server knows
+   * only hashes. They are written once a second, on a borrowed connection. Nothing is written with `'off'`, without
+   * tokens, or with a `max` of 1.
    *
    * Default `'auto'`.
    */
   readonly keyNames?: 'auto' | 'off'
 
   /**
-   * The attribute `program_name` of connections, as the performance schema shows it.
+   * The connection attribute `program_name`, which the performance schema shows.
    *
    * Default `'lockpool'`. At most 63 characters.
    */
   readonly applicationName?: string
 
   /**
-   * The most locks of this pool, counting three for a key that is waited for. Named locks are kept in memory: with `'auto'`
-   * there is no limit.
+   * The maximum number of locks of this pool. A key with waiters counts as three. Named locks are kept in memory, so
+   * with `'auto'` there is no limit.
    *
    * Default `'auto'`. From 1 to 10000000.
    */
@@ -103,9 +107,9 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
   readonly #database: string | null
 
   /**
-   * Opens nothing yet.
+   * Opens no connection yet.
    *
-   * @throws {InvalidOptionError} listing every unknown or wrong option.
+   * @throws {InvalidOptionError} listing every unknown or invalid option.
    */
   constructor(options: LockPoolOptions = {}) {
     checkIsObject(options)
@@ -130,7 +134,9 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
     }
   }
 
-  /** All connections, wherever a pool of `mysql2/promise` is taken. Lock sessions are borrowed from here too. */
+  /**
+   * All connections, usable wherever a pool of `mysql2/promise` is accepted. Lock sessions are checked out of it too.
+   */
   override get connections(): MysqlPool {
     return super.connections as MysqlPool
   }

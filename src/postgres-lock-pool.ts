@@ -90,7 +90,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   readonly #transactions: TransactionPorts
 
   /**
-   * Opens nothing yet.
+   * Opens no connection yet.
    *
    * @throws {InvalidOptionError} listing every unknown or invalid option.
    */
@@ -105,7 +105,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
       ...rows.problems,
       ...hookProblems({ onConnect, verify, log }),
     ]
-    // As they are: what is taken out of an object's copy loses what the object inherits.
+    // The options object is passed itself, not a copy, because a copy would lose inherited properties.
     const resolved = resolveLockPoolOptions(options, problems, [
       'connection',
       'backend',
@@ -153,8 +153,8 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   }
 
   /**
-   * Like `inspect`, with the sessions, who blocks whom, and numbers of the server. It is aborted after five seconds, or by its
-   * signal, at once.
+   * Like `inspect`, with the sessions, their blockers, and numbers of the server. It ends after five seconds at the
+   * latest, and at once when its signal aborts.
    *
    * @throws as `connections.connect`, and errors of the server
    */
@@ -162,17 +162,17 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
     const names = [...this.namesInUse()].map(namedRow)
     const { signal } = options
     const connection = await this.connections.connect(options)
-    const forget = signal && onAbort(signal, () => connection.release(true))
+    const unsubscribe = signal && onAbort(signal, () => connection.release(true))
     try {
       const state = await lookCarefully(connection, { everything: false, names })
-      // Asked after the server: what we say of a lock that it has shown is about that hold or a later one.
+      // Read after the server's state, so a report about a lock in that state concerns this hold or a later one.
       const own = this.reports().map((report) => [report.serverId, report] as const)
       return snapshotOf({ ...state, reports: new Map([...(state.reports ?? []), ...own]) })
     } catch (error) {
       throwIfAborted(signal)
       throw error
     } finally {
-      forget?.()
+      unsubscribe?.()
       connection.release()
     }
   }

@@ -1,4 +1,4 @@
-/** `lockpool/testing`: a lock server in memory, time that stands still, and chance that repeats. */
+/** `lockpool/testing`: a lock server in memory, a manual clock, and a seeded random generator. */
 export type { Clock } from './base/clock.js'
 export type { Random } from './base/random.js'
 export { FakeLockPool } from './fake-lock-pool.js'

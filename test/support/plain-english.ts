@@ -25,43 +25,6 @@ const BANNED: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b(?:give|gives|gave|given) back\b/i, 'release, check in'],
 ]
 
-/** Folders of `src` whose comments and messages are clean. Others are added when they are. */
-const CLEAN_SOURCES = [
-  'base',
-  'cli',
-  'dashboard',
-  'dialect/mysql',
-  'dialect/postgres',
-  'embedded',
-  'inspect',
-  'lock',
-  'pool',
-  'serve',
-  'telemetry',
-  'testing',
-].map((folder) => `src/${folder}/`)
-
-/** Files of `src/dialect` that are clean. */
-const CLEAN_FILES = [
-  'capabilities',
-  'check-key',
-  'dialect',
-  'key-words',
-  'leader',
-  'lock-key',
-  'lock-operation',
-  'named-key',
-  'permit-operation',
-  'queryable',
-  'release-request',
-  'row-choice',
-  'seen-tokens',
-  'server-name',
-  'server-state',
-  'session-report',
-  'transaction-retries',
-].map((file) => `src/dialect/${file}.ts`)
-
 /** Identifiers that GLOSSARY.md has replaced in `src`. */
 const REPLACED_IDENTIFIERS: ReadonlySet<string> = new Set(
   (
@@ -164,11 +127,9 @@ const CLEAN_PAGES: readonly string[] = [
   'docs/guides/troubleshooting.md',
 ]
 
-/** Every banned phrase in what is clean, with its place. */
+/** Every banned phrase in `src` and in clean pages, with its place. */
 export function bannedPhrases(): string[] {
-  const sources = filesOf('src', '.ts').filter(({ path }) =>
-    isBelow(path, [...CLEAN_SOURCES, ...CLEAN_FILES]),
-  )
+  const sources = filesOf('src', '.ts')
   const clean = CLEAN_PAGES.map((path) => ({ path, text: read(path) }))
   return [...sources.map(withoutLiterals), ...clean.map(withoutCode)].flatMap(phrasesIn)
 }
@@ -189,10 +150,6 @@ export function bannedTitles(): string[] {
       BANNED_IN_TITLES.some((pattern) => pattern.test(title)) ? [`${path}: ${title}`] : [],
     ),
   )
-}
-
-function isBelow(path: string, places: readonly string[]): boolean {
-  return places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place))
 }
 
 function phrasesIn({ path, text }: RepositoryFile): string[] {

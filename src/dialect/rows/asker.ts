@@ -4,8 +4,8 @@ import { CODE, FLAG, type Asked, type Told } from './operations.js'
 import { OutcomeUnknown } from './statement-runner.js'
 
 /**
- * Carries out batches of row operations of one member, with exact answers: where the answer to a statement is lost, it first
- * makes sure that the statement is over, then looks what it has done.
+ * Runs batches of row operations for one member and returns exact results. If the answer to a statement is lost, it
+ * first ensures that the statement is over, and then checks what the statement has done.
  */
 export class RowAsker {
   readonly #member: Member
@@ -16,7 +16,7 @@ export class RowAsker {
     this.#known = known
   }
 
-  /** What was told of each. Null: the row is as it was, or there is none. */
+  /** The result of each operation. Null means that the row was not changed, or does not exist. */
   async ask(asked: readonly Asked[]): Promise<readonly (Told | null)[]> {
     for (;;) {
       try {
@@ -31,7 +31,7 @@ export class RowAsker {
     }
   }
 
-  /** Null: nothing has happened, because the epoch was raised meanwhile, or the member is dead. */
+  /** Returns null if nothing has happened, because the epoch was raised in the meantime or the member is dead. */
   async #askOnce(asked: readonly Asked[]): Promise<readonly (Told | null)[] | null> {
     const { floor, told } = await this.#member.store.batch(asked, this.#member.asking)
     if (floor === null) return null
@@ -39,13 +39,13 @@ export class RowAsker {
     return told
   }
 
-  /** A row that was told of is there, and so is one that could not be made. */
+  /** A row with a result exists, and so does a row that could not be created as new. */
   #learn(asked: readonly Asked[], told: readonly (Told | null)[]): void {
     for (const [i, { operation, code }] of asked.entries())
       if (told[i] !== null || code > CODE.look) this.#known.add(operation.key)
   }
 
-  /** A batch is carried out as a whole, or not at all. What the rows do not tell for certain is asked again. */
+  /** A batch runs as a whole or not at all. Operations whose outcome the rows do not show for certain are repeated. */
   async #afterAll(asked: readonly Asked[]): Promise<(Told | null)[]> {
     const looks = asked.map((each) => ({ ...each, code: CODE.look, token: 0n }))
     const seen = await this.ask(looks)
@@ -58,7 +58,9 @@ export class RowAsker {
   }
 }
 
-/** What an operation has done, by the row as it is now, while nothing else of this member is about it. */
+/**
+ * The result of an operation according to the current row, while no other operation of this member concerns the row.
+ */
 function resultOf({ code, token, operation }: Asked, now: Told | null): Told | null | 'again' {
   if (now === null) return 'again'
   const owns = (now.flags & FLAG.owns) !== 0

@@ -1,14 +1,17 @@
 import type { Wait } from './waits.js'
 
-/** A member is heard while one of its waiters stands there or before, or is among the first of a key that is passed on quickly. */
+/**
+ * A member listens while at most this many waiters are before one of its waiters, or while it is among the first
+ * waiters of a key that passes quickly.
+ */
 const NEAR = 2
 const SOON_MS = 1000
 const MOST_HEARD = 32
 
-/** And for a while longer: beginning and ending are statements as well. */
+/** It listens for a while longer, because starting and stopping to listen are statements too. */
 const LINGER_MS = 2000
 
-/** How many stand before it, and for how long each of those has the key. */
+/** The number of waiters before this one, and how long each holder has the key. */
 export interface Turn {
   readonly place: number
   readonly turnMs: number
@@ -20,8 +23,8 @@ export interface HeardChange {
 }
 
 /**
- * For which members notifications are heard. Every session that listens is woken by every notification in its database,
- * whoever that is for. So only members listen whose turn is near.
+ * Decides which members listen. PostgreSQL wakes every listening session at every notification in its database, whoever
+ * it is for. So a member listens only when its turn is near.
  */
 export class HeardMembers {
   readonly #heard = new Set<string>()
@@ -36,12 +39,15 @@ export class HeardMembers {
     return [...this.#heard]
   }
 
-  /** A notification has come. */
+  /** A notification has arrived. */
   isOfUse(now: number): void {
     this.#neededAt = now
   }
 
-  /** What has to change; null: nothing, or a change is under way. `changed` has to follow when it is in force. */
+  /**
+   * Returns the necessary change, or null if there is none or a change is running. The caller must call `changed` once
+   * the change is in force.
+   */
   next(watched: ReadonlyMap<Wait, Turn>, now: number): HeardChange | null {
     if (this.#isChanging) return null
     const members = new Set<string>()

@@ -1,12 +1,12 @@
 import type { LockMode } from '../lock-key.js'
 import type { RowKey } from './row-key.js'
 
-/** What this member has, and the token of its row. */
+/** A lock of this member, with the token of its row. */
 export interface Held {
   readonly key: RowKey
   readonly mode: LockMode
   readonly token: bigint
-  /** A statement is on the way that gives it up: that wakes the next waiter. */
+  /** Whether a statement that releases it is on the way. That statement wakes the next waiter. */
   isParting: boolean
 }
 
@@ -17,8 +17,8 @@ interface Kept extends Held {
 const LEAST_BUCKETS = 64
 
 /**
- * What a member has, by the bits of keys. Not a `Map` of ids, for the reasons of `EntryTable`: locks come and go without end,
- * and an id is made only of what is looked at by people.
+ * The locks of a member, found by the bits of their keys. This is not a `Map` by id, for the same reasons as in
+ * `EntryTable`: locks come and go all the time, and an id is built only for keys that people look at.
  */
 export class HeldRows {
   #buckets: (Kept | null)[] = empty(LEAST_BUCKETS)
@@ -53,7 +53,7 @@ export class HeldRows {
     if (length > LEAST_BUCKETS && this.#size * 8 < length) this.#resize(length / 4)
   }
 
-  /** In no order. */
+  /** In no particular order. */
   all(): Held[] {
     return this.#all()
   }

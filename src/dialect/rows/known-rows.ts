@@ -3,23 +3,24 @@ import type { RowKey } from './row-key.js'
 
 const LEAST_PLACES = 1024
 
-/** So many keys are remembered, at most, of that they have a row. Asking as if there was none costs one more statement. */
+/** The maximum number of keys whose rows are remembered. A wrong guess costs one more statement. */
 const MOST_PLACES = 65_536
 
 /**
- * The keys whose rows are known to be there. When rows are removed the floor goes up, and nobody says which they were: so
- * what was learned below the floor of now does not count, in whichever order the answers come.
+ * The keys whose rows are known to exist. The removal of rows raises the floor, and no message says which rows were
+ * removed. So knowledge from below the current floor does not count, in whatever order the answers arrive.
  *
- * Each key has one place, and the last to come there is remembered: nothing is made for a key, and nothing is left for the
- * garbage collector of names that never come again (a `Set` of ids cost a sixth of the CPU time of a lock of a new name).
+ * Each key has one place in a table, and a place remembers its last key. So no object is created per key, and names
+ * that never come again leave nothing for the garbage collector (a `Set` of ids cost a sixth of the CPU time of a lock
+ * with a new name).
  */
 export class KnownRows {
-  /** Tokens of new rows begin above it. */
+  /** The tokens of new rows start above this. */
   #floor: string
   /** The two halves of each key. */
   #places = places(LEAST_PLACES)
   #added = 0
-  /** Semaphores whose slots all have rows. */
+  /** Semaphores for which all slots have rows. */
   readonly #semaphores = new Set<string>()
 
   constructor(floor: string) {
@@ -30,7 +31,7 @@ export class KnownRows {
     return this.#floor
   }
 
-  /** Whether what an answer with this floor says of rows may be remembered. */
+  /** Whether facts about rows from an answer with this floor may be remembered. */
   isCurrent(floor: string): boolean {
     if (isGreaterToken(floor, this.#floor)) {
       this.#floor = floor
@@ -59,7 +60,7 @@ export class KnownRows {
     this.#semaphores.add(semaphore)
   }
 
-  /** Some were removed, and nobody says which. */
+  /** Some rows were removed, but it is unknown which. */
   clear(): void {
     this.#places = places(LEAST_PLACES)
     this.#added = 0
@@ -71,13 +72,16 @@ export class KnownRows {
     this.#places = places(before.length * 2)
     for (let at = 0; at < before.length; at += 2) {
       const [high, low] = [before[at]!, before[at + 1]!]
-      // Elsewhere stands what no key was put there for.
+      // Skips places that never got a key.
       if (placeOf(high, low, before) === at) put(high, low, this.#places)
     }
   }
 }
 
-/** Of so many keys. A key of zeros would be found in an empty table: what stands in its place at first has another place. */
+/**
+ * A table for this many keys. In a table of zeros the key 0 would be found, so the place of that key starts with the
+ * value of another key.
+ */
 function places(count: number): Int32Array {
   const empty = new Int32Array(count * 2)
   empty[1] = 1

@@ -19,12 +19,14 @@ import { RowPermits } from './permits.js'
 import type { RowKey } from './row-key.js'
 import type { Waits } from './waits.js'
 
-/** Rows with leases, as one lock session has them. No connection belongs to it: each statement borrows one. */
+/** One lock session with rows with leases. It has no connection of its own: each statement borrows one. */
 export class RowLink implements LockLink {
   readonly serverId: number
-  /** As it was when the session began: rows outlive a failover that is shorter than the lease, and the session with them. */
+  /**
+   * The server at the beginning of the session. Rows and the session outlive a failover that is shorter than the lease.
+   */
   readonly server: ServerName
-  /** There is no table of locks that could be full. */
+  /** There is no lock table that could become full. */
   readonly capacity: number = Infinity
   readonly capacityPerSession: number = Infinity
   readonly leaseMs: number
@@ -38,7 +40,7 @@ export class RowLink implements LockLink {
   readonly #waits: Waits
   readonly #known: KnownRows
   readonly #held = new HeldRows()
-  /** Of operations that failed: nobody knows what became of them until `reconcile`. */
+  /** Keys of failed operations, whose outcome is unknown until `reconcile`. */
   readonly #doubtful = new Map<string, RowKey>()
   readonly #asker: RowAsker
   readonly #permits: RowPermits
@@ -65,7 +67,7 @@ export class RowLink implements LockLink {
     )
   }
 
-  /** Nothing of ours waits in the server here. */
+  /** No session waits in the server. */
   readonly longestWaitMs = 0
 
   enqueue(operation: LockOperation): Promise<BatchReply> {
@@ -78,7 +80,8 @@ export class RowLink implements LockLink {
     let open = operations.map((_, i) => i)
     try {
       for (let round = 0; open.length > 0; round++) {
-        if (round === MOST_ROUNDS) throw new ConnectionError('rows of locks come and go')
+        if (round === MOST_ROUNDS)
+          throw new ConnectionError('the rows of these locks are removed and created again too often')
         const asked = open.map((i) => this.#asked(operations[i]!))
         // oxlint-disable-next-line no-await-in-loop -- each round is about what the one before has left
         const told = await this.#tell(asked)
@@ -103,7 +106,7 @@ export class RowLink implements LockLink {
     return { answers: answers.join(''), token: null, tokens, delaysMs: null }
   }
 
-  /** What is asked of a row, or of a key without one; or what is known without asking. */
+  /** The statement for an operation, or its result if that is known without a statement. */
   #asked(operation: LockOperation): Asked | Known {
     const key = operation.key as RowKey
     const { kind, mode } = operation
@@ -126,7 +129,10 @@ export class RowLink implements LockLink {
     }
   }
 
-  /** A waiter is told when it is its turn, or that it has the lock: asking would be a write for nothing. */
+  /**
+   * The result of an attempt without a statement. A waiter learns from the watch when its turn has come or that it has
+   * the lock, so another attempt would be a useless write.
+   */
   #knownOf({ key, mode }: LockOperation): Known | null {
     const wait = this.#waits.of(key.id)
     if (wait === undefined || wait.mode !== mode || wait.memberId !== String(this.serverId)) return null
@@ -146,7 +152,7 @@ export class RowLink implements LockLink {
       if ('known' in each) return each.known
       const answer = told[at++]!
       if (answer !== null) return answer
-      // A row that was to be new is there already; or one that was known has been removed.
+      // A row that should be new exists already, or a known row was removed.
       return each.code > CODE.look || isOther ? 'again' : null
     })
   }
@@ -177,7 +183,10 @@ export class RowLink implements LockLink {
     })
   }
 
-  /** The release has woken the next already. For what is still held it is looked whether anybody waits. */
+  /**
+   * A release has already notified the next waiter. For locks that are still held, this checks whether another process
+   * waits.
+   */
   async notify(keys: readonly KeyCode[]): Promise<ReadonlySet<string>> {
     const held = (keys as readonly RowKey[]).filter((key) => this.#held.get(key)?.isParting === false)
     const wanted = new Set(keys.map(({ id }) => id))
@@ -188,7 +197,7 @@ export class RowLink implements LockLink {
     return wanted
   }
 
-  /** Here no process waits in the server. */
+  /** No process waits in the server. */
   async isQueuedFor(_key: KeyCode): Promise<boolean> {
     return false
   }
@@ -197,7 +206,7 @@ export class RowLink implements LockLink {
     return (await this.notify([key])).has(key.id)
   }
 
-  /** Waiters stand in order in the row itself. */
+  /** The row itself has the waiters in order. */
   sendTicket(): Promise<void> {
     return Promise.resolve()
   }
@@ -291,7 +300,7 @@ export class RowLink implements LockLink {
     const keys = waits.map(({ key }) => key)
     this.#waits.forget(String(this.serverId))
     try {
-      // A waiter that has gone could be given the lock.
+      // Without this, a release could give the lock to a waiter that has gone.
       await this.#all(keys, CODE.drop)
       await this.#member.leave()
     } catch (error) {
@@ -311,21 +320,21 @@ export interface RowFacts {
   readonly server: ServerName
   /** See `KnownRows`. */
   readonly floor: string
-  /** Of the row of the member; null where locks are not given by notification. */
+  /** The secret in the member's row. Null if this database never gives a lock by notification. */
   readonly secret: string | null
   readonly keepsNames: boolean
   readonly shortfall: string | null
   readonly noFencing: string | null
 }
 
-/** What is known without asking. Null: the row is as it was. */
+/** A result that is known without a statement. Null means that the row was not changed. */
 interface Known {
   readonly known: Told | null
 }
 
 const UNCHANGED: Known = { known: null }
 
-/** A key is asked for as new, then as known, and once more if rows were removed meanwhile. */
+/** A key is tried as new, then as known, and again if rows were removed in the meantime. */
 const MOST_ROUNDS = 20
 
 const MOST_AT_ONCE = 1000

@@ -3,7 +3,7 @@ import type { ServerSession } from '../server-state.js'
 /** `process 88 on web-3 (billing)` */
 const NAME = /^process (\d+) on (.*?) \((.*)\)$/
 
-/** A member, where sessions of a server are shown: what it has said of itself when it joined is all that is known of it. */
+/** Shows a member as a session of the server. All its facts come from the name that it gave when it joined. */
 export function memberSession(id: string, name: string): ServerSession {
   const [, process, host, application] = NAME.exec(name) ?? []
   const unknown = { user: null, state: null, waitsFor: null, query: null, startedAt: null }

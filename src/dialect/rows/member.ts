@@ -3,35 +3,35 @@ import { ConnectionError } from '../../base/errors.js'
 import { Observer } from './observer.js'
 import type { Asking, MemberState, RowStore } from './row-store.js'
 
-/** How often one of the members looks whether there are too many rows. */
+/** How often one of the members checks whether there are too many rows. */
 const TIDY_EVERY_MS = 10_000
 
-/** The member was marked dead, by others or by an administrator: whatever it had may be had by others. */
+/** The member was marked dead, by another member or by an administrator. Others may acquire its locks. */
 export class Buried extends ConnectionError {
   constructor() {
     super(
-      'its row in the table of members was marked dead: others have not seen its heartbeat for the length of its lease',
+      'its row in the table of members was marked dead: other members have seen no heartbeat for a whole lease',
     )
   }
 }
 
-/** The server is another one than that on which it has joined, and may lack what was written last. */
+/** The server was replaced by another one since the member joined, and the last writes may be missing there. */
 export class Moved extends ConnectionError {
   constructor() {
     super(
-      'the server was replaced by another one, which may lack the last grants: locks of before do not count there',
+      'the server was replaced by another one, where the last grants may be missing: earlier locks are not valid there',
     )
   }
 }
 
-/** One row of the table of members: the owner of whatever one lock session has, over whichever connections. */
+/** One row of the table of members: the owner of all locks of one lock session, over any number of connections. */
 export class Member {
   readonly id: number
   readonly leaseMs: number
   readonly store: RowStore
   readonly observer: Observer
   readonly #clock: Clock
-  /** Told once, when it turns out to be dead. */
+  /** Called once, when it turns out that the member is dead. */
   readonly #buried: (cause: Error) => void
   #epoch = 0n
   #raising: Promise<void> | null = null
@@ -53,17 +53,17 @@ export class Member {
     this.#tidiedAt = clock.now()
   }
 
-  /** As whom, and in which epoch, statements are sent. */
+  /** The identity and the epoch of the member's statements. */
   get asking(): Asking {
     return { id: this.id, epoch: String(this.#epoch), dead: this.observer.dead }
   }
 
-  /** Members that are known to be marked dead. */
+  /** Members that are known to be dead. */
   get dead(): readonly string[] {
     return this.observer.dead
   }
 
-  /** @throws if the row says that this member is dead. */
+  /** @throws the row says that this member is dead */
   async beat(): Promise<void> {
     const sentAt = this.#clock.now()
     const { beat, others } = await this.store.beat(this.id)
@@ -77,13 +77,13 @@ export class Member {
 
   #tidy(now: number): void {
     this.#tidiedAt = now
-    // What fails is done the next time.
+    // If this fails, it runs again the next time.
     this.store.tidy().catch(() => undefined)
   }
 
   /**
-   * After a statement whose outcome is not known. Waits until it is decided, if it has begun; if it comes later, it does
-   * nothing.
+   * Call this after a statement with an unknown outcome. If the statement has begun, this waits for its end. If it
+   * arrives later, it changes nothing.
    */
   raiseEpoch(): Promise<void> {
     this.#raising ??= this.#raise().finally(() => (this.#raising = null))
@@ -95,14 +95,14 @@ export class Member {
     await this.lookAgain()
   }
 
-  /** Something was refused at the gate: it is dead, or the epoch has been raised meanwhile. */
+  /** The gate has refused a statement: the member is dead, or the epoch was raised in the meantime. */
   async lookAgain(): Promise<void> {
     const state = await this.store.look(this.id)
     if (state === undefined || state.dead || !state.isCurrent) throw this.#isOver(state)
     this.#epoch = BigInt(state.epoch)
   }
 
-  /** It has nothing, and goes. */
+  /** Removes the member, which holds nothing. */
   async leave(): Promise<void> {
     try {
       await this.store.leave(this.id)
@@ -111,18 +111,20 @@ export class Member {
     }
   }
 
-  /** It goes with all it has, which is cleaned up. If this fails, others bury it when its lease is over. */
+  /**
+   * Ends the member with all that it holds, and cleans up. If this fails, other members do it when the lease is over.
+   */
   async abandon(): Promise<void> {
     this.store.isOver = true
     try {
       await this.store.abandon(this.id)
       await this.store.sweep(String(this.id))
     } catch {
-      // Others see to it.
+      // Other members will clean up.
     }
   }
 
-  /** A heartbeat was refused. */
+  /** Called when a heartbeat was refused. */
   async #whyNot(): Promise<Error> {
     return this.#isOver(await this.store.look(this.id))
   }
@@ -134,14 +136,14 @@ export class Member {
     return cause
   }
 
-  /** Whoever buries a member cleans up behind it. What fails is done by the next to see it. */
+  /** Declares a member dead and cleans up after it. If the cleanup fails, the next member that notices does it. */
   async #bury(id: string, beat: string): Promise<void> {
     try {
       if (!(await this.store.bury(id, beat))) return
       this.observer.buried(id)
       await this.store.sweep(id)
     } catch {
-      // It is still there at the next look.
+      // The next check finds it again.
     }
   }
 }

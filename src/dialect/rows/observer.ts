@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js'
 
-/** A member whose counter has stood still for the whole of its lease. */
+/** A member whose counter has not moved for its whole lease. */
 export interface Standing {
   readonly id: string
   readonly beat: string
@@ -8,22 +8,23 @@ export interface Standing {
 
 interface Seen {
   beat: string
-  /** On our own clock, when the answer came in which its counter had this value first. */
+  /** When, on our own clock, the answer arrived in which the counter first had this value. */
   since: number
 }
 
-/** Those that somebody has marked dead and nobody has cleaned up behind for so many leases are cleaned up by whoever sees them. */
+/** If a dead member was not cleaned up for this many leases, any member that sees it does so. */
 const LEFT_OVER_LEASES = 2
 
 /**
- * Watches the counters of the other members. Two moments of one monotonic clock, our own, are compared: when the answer came
- * in which a counter had a value first, and when the last look was *sent* that found the same. No other clock takes part, so
- * clocks may be wrong, set, or of another server after a fail-over. A pause of ours makes it later, never too early.
+ * Watches the counters of the other members. It compares two times on one monotonic clock, its own: when the answer
+ * arrived in which a counter first had a value, and when the last check was *sent* that found the same value. No other
+ * clock takes part, so clocks may be wrong, change, or belong to another server after a failover. A pause of this
+ * process makes it react later, never too early.
  */
 export class Observer {
   readonly #clock: Clock
   readonly #seen = new Map<string, Seen>()
-  /** Since when, by members that are marked dead. */
+  /** When this process first saw each dead member. */
   readonly #deadSince = new Map<string, number>()
   #dead: readonly string[] = []
   #leftOver: string | null = null
@@ -32,25 +33,28 @@ export class Observer {
     this.#clock = clock
   }
 
-  /** Seen to be marked dead. It never becomes wrong; who is gone from the table has no rows any more. */
+  /**
+   * The members that were seen dead. This never becomes wrong: a member that is missing in the table has no rows any
+   * more.
+   */
   get dead(): readonly string[] {
     return this.#dead
   }
 
-  /** Whether no living member has a lower id: what one of them has to do for all, this one does. */
+  /** Whether no living member has a lower id. The lowest one does the work that one member must do for all. */
   isLowest(id: number): boolean {
     for (const other of this.#seen.keys()) if (Number(other) < id) return false
     return true
   }
 
-  /** One that somebody should have cleaned up behind. */
+  /** A dead member that was not cleaned up in time. */
   get leftOver(): string | null {
     return this.#leftOver
   }
 
   /**
-   * The answer to a look that was sent at `sentAt`: `id:beat:leaseMs:d` for each other member, with a `d` for one that is marked
-   * dead. Returns those that may be buried, if their counters still stand there.
+   * Handles the answer to a check that was sent at `sentAt`: `id:beat:leaseMs:d` for each other member, with a `d` if
+   * it is dead. Returns the members that may be declared dead, provided that their counters still have the same value.
    */
   saw(others: string | null, sentAt: number): Standing[] {
     const now = this.#clock.now()
@@ -76,7 +80,7 @@ export class Observer {
     return standing
   }
 
-  /** We have marked it ourselves. */
+  /** This process has declared a member dead. */
   buried(id: string): void {
     this.#seen.delete(id)
     this.#deadSince.set(id, this.#clock.now())

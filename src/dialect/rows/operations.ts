@@ -3,16 +3,16 @@ import { SAID, type Answer, type LockOperation } from '../lock-operation.js'
 import type { RowKey } from './row-key.js'
 
 /**
- * Operations on one row with a lease, as a number each. Each is a change of one row that is decided from that row and the
- * parameters alone, so it is atomic in every engine that has conditional updates.
+ * The operations on one row with a lease, as numbers. Each changes one row. The row and the parameters alone decide
+ * how, so the operation is atomic in every engine with conditional updates.
  */
 export const CODE = {
   tryExclusive: 1,
   tryShared: 2,
-  /** Takes it, or stands among the waiters. */
+  /** Acquires the lock, or adds the member to the waiters. */
   waitExclusive: 3,
   waitShared: 4,
-  /** The same past writers that wait. */
+  /** Like `waitShared`, past waiting writers. */
   insistShared: 5,
   queue: 6,
   join: 7,
@@ -23,45 +23,45 @@ export const CODE = {
   setIntent: 12,
   clearIntent: 13,
   yield: 14,
-  /** As `waitExclusive`, past the first waiter, who has not come since the row had the token that is given. */
+  /** Like `waitExclusive`, past the first waiter, which has not come since the row had the given token. */
   passExclusive: 15,
-  /** Gives up whatever the member has or waits for. */
+  /** Gives up whatever the member holds or waits for. */
   drop: 16,
-  /** Changes nothing, and says what is there. */
+  /** Changes nothing, and returns the state of the row. */
   look: 17,
-  /** For keys that no row is known of. */
+  /** For keys without a known row. */
   newExclusive: 21,
   newShared: 22,
   newQueue: 23,
 } as const
 
-/** What is told of a row after the operation. */
+/** The state of a row after the operation. */
 export const FLAG = { owns: 1, reads: 2, waits: 4, isAwaited: 8, isFree: 16 } as const
 
-/** What one operation is about, as it is asked this time. */
+/** One operation, as this attempt sends it. */
 export interface Asked {
   readonly operation: Pick<LockOperation, 'kind' | 'mode'> & { readonly key: RowKey }
   readonly code: number
-  /** The token of the hold that is given up, or of the row when it was seen to be free for long; 0 where it does not matter. */
+  /** The token of the hold to release, or of the row when it was seen free for a long time. 0 if it does not matter. */
   readonly token: bigint
 }
 
-/** What the server told of one operation. Null: its row is as it was, or there is none. */
+/** The result of one operation. Null means that the row was not changed, or does not exist. */
 export interface Told {
   readonly flags: number
   readonly token: string
-  /** Of a waiter, how many others wait; left out where the database does not say. */
+  /** For a waiter: the number of other waiters. Missing if the database does not return it. */
   readonly others?: number
 }
 
-/** What a row that an operation has made is like. */
+/** The state of a row that the operation has created. */
 export const NEW_FLAGS: Readonly<Record<number, number>> = {
   [CODE.newExclusive]: FLAG.owns,
   [CODE.newShared]: FLAG.reads,
   [CODE.newQueue]: FLAG.waits | FLAG.isFree,
 }
 
-/** Sorted by key: batches that lock rows in one order never wait for each other in a circle. */
+/** Sorts by key: batches that lock rows in the same order can't deadlock. */
 export function inOrder(which: number[], asked: readonly Asked[]): readonly number[] {
   if (which.length > 1) which.sort((a, b) => compare(asked[a]!.operation.key, asked[b]!.operation.key))
   return which
@@ -71,7 +71,10 @@ function compare(a: RowKey, b: RowKey): number {
   return a.high === b.high ? (a.low >>> 0) - (b.low >>> 0) : a.high - b.high
 }
 
-/** Whether it is first attempts and releases alone, exclusive ones: nearly all there is where processes are not in each other's way. */
+/**
+ * Whether the batch has only first attempts and releases in exclusive mode: nearly all operations when processes don't
+ * contend.
+ */
 export function isBrief(asked: readonly Asked[]): boolean {
   for (const { code } of asked)
     if (code !== CODE.tryExclusive && code !== CODE.releaseExclusive && code !== CODE.newExclusive)
@@ -80,8 +83,9 @@ export function isBrief(asked: readonly Asked[]): boolean {
 }
 
 /**
- * Which code an operation has where a row is known to be there, and where none is. What gives something up is asked in any
- * case: that no row is known does not say that there is none, and a row that goes on naming a waiter is given to it one day.
+ * The code of an operation, for keys with and without a known row. Operations that give something up are sent in any
+ * case: an unknown row may still exist, and if it goes on naming a waiter, a release will give the lock to that waiter
+ * one day.
  */
 export function codeOf({ kind, mode }: Pick<LockOperation, 'kind' | 'mode'>, hasRow: boolean): number {
   const isExclusive = mode === 'exclusive'
@@ -124,7 +128,7 @@ const WITH_ROW = {
   yield: [CODE.yield, CODE.yield],
 } as const
 
-/** What is said to the lock layer. `null` told: the row is as it was. */
+/** The answer for the lock layer. A `told` of null means that the row was not changed. */
 export function answerOf({ kind }: Pick<LockOperation, 'kind'>, told: Told | null): Answer {
   const flags = told?.flags ?? 0
   const has = (flags & (FLAG.owns | FLAG.reads)) !== 0 && (flags & FLAG.waits) === 0
@@ -160,7 +164,7 @@ export function answerOf({ kind }: Pick<LockOperation, 'kind'>, told: Told | nul
   }
 }
 
-/** Whether a token comes with the answer. */
+/** Whether the answer has a token. */
 export function isGrant(answer: Answer): boolean {
   return answer === SAID.granted
 }

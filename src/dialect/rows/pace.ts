@@ -1,37 +1,37 @@
 import { TOKEN_STEP } from '../lock-operation.js'
 
-/** How quickly a key passes from one holder to the next, as far as looks at its row show it. */
+/** How quickly a key passes from one holder to the next, as far as polls of its row show it. */
 export interface Pace {
   readonly token: string
-  /** When it was first seen with this token. */
+  /** When the row was first seen with this token. */
   readonly tokenAt: number
-  /** How long one holder has had it of late, with the time that it took to pass. */
+  /** How long one holder recently had the key, including the time of the hand-off. */
   readonly turnMs: number
 }
 
-/** Of a key that has not been seen yet. */
+/** For a key that was not seen yet. */
 const FIRST_TURN_MS = 4
 
 const MOST_PACES = 1000
 
-/** How far one observation counts. */
+/** The weight of one observation. */
 const QUICKER = 0.5
 const SLOWER = 0.125
 
-/** Before the next holder but one: a waiter further back looks again when this part of the time should have passed. */
+/** For waiters that are not next: they poll again after this part of the expected time. */
 const SOON = 0.7
 
-/** The next holder looks again after this part of the time that the key has been with the current one. */
+/** The next waiter polls again after this part of the time that the current holder has had the key. */
 const PATIENCE = 0.4
 
 const LEAST_MS = 1
 const MOST_MS = 1000
 
-/** Remembers how quickly keys pass, also between two waits for the same one. */
+/** Remembers how quickly keys pass, also between two waits for the same key. */
 export class Paces {
   readonly #byKey = new Map<string, Pace>()
 
-  /** Its row was seen with this token. Each grant raises the token by one step. */
+  /** The row was seen with this token. Each grant raises the token by one step. */
   saw(keyId: string, token: string, now: number): Pace {
     const before = this.#byKey.get(keyId)
     if (before?.token === token) return before
@@ -47,8 +47,8 @@ export class Paces {
 }
 
 /**
- * When to look again. The first waiter is given the key by the release, so a late look leaves it idle: it looks often while
- * the current turn is young. Others look when it should be their turn to look often.
+ * When to poll again. A release gives the key to the first waiter, so a late poll leaves the key unused: the first
+ * waiter polls often while the current hold is young. The others poll when they are probably first.
  */
 export function nextLookMs({ tokenAt, turnMs }: Pace, place: number, now: number): number {
   const ms = place > 0 ? place * turnMs * SOON : (now - tokenAt) * PATIENCE
@@ -60,6 +60,6 @@ function turnOf({ token, tokenAt, turnMs }: Pace, now: string, at: number): numb
   const turns = Number((BigInt(now) - BigInt(token)) / BigInt(TOKEN_STEP))
   if (turns < 1) return turnMs
   const latelyMs = (at - tokenAt) / turns
-  // Looks that come too late make turns longer, and too early cost little: it is believed sooner that turns are short.
+  // Late polls make holds look longer, and early polls cost little, so shorter times are believed more quickly.
   return turnMs + (latelyMs - turnMs) * (latelyMs < turnMs ? QUICKER : SLOWER)
 }

@@ -10,7 +10,7 @@ import type { Waits } from './waits.js'
 
 type Done = Omit<PermitReply, 'otherPermits'>
 
-/** A semaphore and the permits of one member. A slot is a row that has an owner, its waiters stand in a row of their own. */
+/** The permits of one member for semaphores. A slot is a row with an owner; the waiters have a row of their own. */
 export class RowPermits {
   readonly #member: Member
   readonly #asker: RowAsker
@@ -37,11 +37,11 @@ export class RowPermits {
 
   async carryOut(operation: PermitOperation): Promise<PermitReply> {
     const done = await this.#do(operation)
-    // Behind it: of two who come at once, the later to look sees the other.
+    // The check runs after the operation: if two processes come at once, the later check sees the other process.
     return { ...done, otherPermits: operation.looks ? await this.#others(operation) : null }
   }
 
-  /** Every row that an operation may have changed. */
+  /** All rows that an operation may have changed. */
   keysOf({ semaphore }: PermitOperation): RowKey[] {
     const { key, shape, permits, slot } = semaphore as RowSemaphore
     return [key, shape, ...Array.from({ length: permits }, (_, i) => slot(i))]
@@ -70,7 +70,10 @@ export class RowPermits {
     return { taken, said: 'done', missing: [] }
   }
 
-  /** Stands among the waiters before it looks: either it sees what is given up, or whoever gives it up sees it. */
+  /**
+   * Adds the member to the waiters before it checks the slots: either it sees the released slot, or the releasing
+   * process sees it.
+   */
   async #takeOrWait(operation: PermitOperation): Promise<Done> {
     const { key, shape } = operation.semaphore as RowSemaphore
     const first = operation.kind === 'wait' || this.#waits.of(key.id) === undefined
@@ -130,7 +133,7 @@ export class RowPermits {
     return { operation: { kind: 'wait', mode, key }, code, token }
   }
 
-  /** A row that was to be new may be there already, or one that was known may have been removed. */
+  /** A row that should be new may exist already, or a known row may have been removed. */
   async #ask(asked: readonly Asked[]): Promise<void> {
     const told = await this.#asker.ask(asked)
     const again: Asked[] = []
@@ -155,7 +158,7 @@ export class RowPermits {
       const { floor } = this.#known
       await this.#makeSlots(operation)
       found = await this.#takeRows([...numberOf.keys()], operation.atMost)
-      // Where rows have been removed meanwhile, some of ours may have been among them.
+      // If rows were removed in the meantime, some of these slots may have been among them.
       isSure = found !== null || floor === this.#known.floor
     }
     const taken = (found === null ? [] : found.split(' ')).map((each) => {
@@ -165,7 +168,7 @@ export class RowPermits {
       this.#held.set(key, 'exclusive', BigInt(token))
       return { slot: number, token: this.#hasTokens ? token : null }
     })
-    // In the order in which they were looked for.
+    // In the order in which the slots were tried.
     const placeOf = (number: number): number => (number - operation.from + permits) % permits
     return taken.toSorted((a, b) => placeOf(a.slot) - placeOf(b.slot))
   }
@@ -215,7 +218,7 @@ export class RowPermits {
   }
 }
 
-/** The same for a row that is there after all, and for one that is not any more. */
+/** The code for a row that exists after all, and for a row that no longer exists. */
 const KNOWN: Readonly<Record<number, number>> = {
   [CODE.newQueue]: CODE.queue,
   [CODE.newShared]: CODE.insistShared,

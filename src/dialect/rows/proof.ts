@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 
 /**
- * Whether a notification that a member was given a lock comes from a process that may read the secret of that member, which
- * others wrote in the transaction that gave it. Any role can send notifications, and hear them: what it heard is of no use to
- * it, because a token is given once.
+ * Whether a notification about a given lock comes from a process that may read the member's secret, which the member's
+ * row contains. Any role can send and receive notifications. A received proof is useless to it, because each token is
+ * given once.
  */
 export function isProof(
   secret: string | null,

@@ -1,77 +1,83 @@
 import type { Asked, Told } from './operations.js'
 import type { RowSemaphore } from './row-key.js'
 
-/** Who asks: a statement in another epoch than that of the row of the member does nothing. */
+/** The member that asks. A statement whose epoch differs from that of the member's row changes nothing. */
 export interface Asking {
   readonly id: number
   readonly epoch: string
-  /** Members that are known to be marked dead. It never becomes wrong. */
+  /** Members that are known to be dead. This never becomes wrong. */
   readonly dead: readonly string[]
 }
 
-/** The answer to a batch: `floor` is null if the member may do nothing any more, or not in this epoch. */
+/** The answer to a batch. `floor` is null if the member is dead, or not in this epoch any more. */
 export interface Reply {
   readonly floor: string | null
-  /** Per asked operation. */
+  /** The result of each operation. */
   readonly told: readonly (Told | null)[]
 }
 
-/** Slots of a semaphore, as `key:token key:token`; null: none. `floor` as in a batch. */
+/** Slots of a semaphore as `key:token key:token`, or null for none. `floor` is as in a batch. */
 export interface TakenSlots {
   readonly floor: string | null
   readonly taken: string | null
 }
 
-/** What the row of a member says. */
+/** The state in the row of a member. */
 export interface MemberState {
   readonly epoch: string
   readonly dead: boolean
-  /** Whether this is the server on which it has joined. */
+  /** Whether this is the server on which the member has joined. */
   readonly isCurrent: boolean
 }
 
 /**
- * Locks that are rows, in one database: what each of these does is a statement there, and everything else is the same in all.
- * A call that rejects with `OutcomeUnknown` may have happened, and may still happen; one that rejects with anything else has not.
+ * Locks that are rows in one database. Each method is a statement in that database; all other code is the same for all
+ * databases. If a call rejects with `OutcomeUnknown`, the statement may have run or may still run. If it rejects with
+ * another error, the statement has changed nothing.
  */
 export interface RowStore {
-  /** Set when the member has gone: no statement is repeated any more. */
+  /** True once the member has ended: then no statement is repeated. */
   isOver: boolean
 
   /**
-   * Raises the counter of a member. `beat` is null if that was refused. `others` is the look at the other members, as
-   * `Observer.saw` takes it.
+   * Increments the counter of a member. `beat` is null if that was refused. `others` is the state of the other members,
+   * in the form of `Observer.saw`.
    */
   beat(id: number): Promise<{ readonly beat: string | null; readonly others: string | null }>
   look(id: number): Promise<MemberState | undefined>
-  /** Waits for every statement of the member that has passed the gate. Those that come later in another epoch do nothing. */
+  /** Waits for every statement of the member that has passed the gate. Later ones of another epoch change nothing. */
   raiseEpoch(id: number, epoch: string): Promise<void>
-  /** It has nothing, and goes. */
+  /** Removes a member that holds nothing. */
   leave(id: number): Promise<void>
-  /** It gives up all it has. */
+  /** Ends a member with all that it holds. */
   abandon(id: number): Promise<void>
-  /** Compare-and-set: only while its counter still stands there. Answers whether this was what has buried it. */
+  /**
+   * Compare-and-set: declares a member dead only if its counter still has this value. Returns whether this call did it.
+   */
   bury(id: string, beat: string): Promise<boolean>
-  /** Removes what a dead member has left, and the member: behind that no statement of it does anything. */
+  /**
+   * Removes everything that a dead member has left, and the member. After that no statement of the member changes
+   * anything.
+   */
   sweep(id: string): Promise<void>
-  /** Removes rows of keys that nobody has, if there are many. */
+  /** Removes rows of free keys if there are many. */
   tidy(): Promise<void>
 
-  /** Carries out operations on rows. As a whole or not at all. */
+  /** Runs operations on rows, as a whole or not at all. */
   batch(asked: readonly Asked[], asking: Asking): Promise<Reply>
-  /** Makes rows for the slots of a semaphore. Answers the floor; null as in a batch. */
+  /** Creates rows for the slots of a semaphore. Returns the floor, or null as in a batch. */
   makeSlots(keys: readonly string[], asking: Asking): Promise<string | null>
-  /** Takes the first that are free, in the order of the keys. */
+  /** Takes the first free slots, in the order of the keys. */
   takeSlots(keys: readonly string[], atMost: number, asking: Asking): Promise<TakenSlots>
-  /** Which of them the member has, behind everything that it has done. */
+  /** Returns which of the slots the member has, after all its earlier statements. */
   ownSlots(keys: readonly string[], asking: Asking): Promise<TakenSlots>
-  /** Wakes the first of those who stand in the row, other than the member. Answers how many rows have such. */
+  /** Wakes the first waiters in the row, except the member itself. Returns how many it has woken. */
   wake(key: string, id: number, atMost: number): Promise<number>
-  /** The number of permits that somebody else takes the semaphore to have; null if nobody does. */
+  /** The number of permits that another session uses for the semaphore; null if there is no such session. */
   otherPermits(semaphore: RowSemaphore, dead: readonly string[]): Promise<number | null>
 
-  /** Of some keys those that others wait for. */
+  /** Those of the keys that other members wait for. */
   wantedByOthers(keys: readonly string[], id: number): Promise<readonly string[]>
-  /** Who has a key, other than the member. */
+  /** The holders of a key, except the member itself. */
   holders(key: string, id: number): Promise<readonly { readonly id: string; readonly name: string }[]>
 }

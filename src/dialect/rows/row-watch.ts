@@ -8,57 +8,60 @@ import { isGivenTo, mayBeGiven, placeOf, type PlaceRow } from './place.js'
 import { isProof } from './proof.js'
 import type { Wait, Waits } from './waits.js'
 
-/** Until the first look at a key, where nothing is known of the place. */
+/** The delay before the first poll of a key, if its place in the queue is unknown. */
 const FIRST_LOOK_MS = 4
 
-/** Where notifications are heard: for what was missed, and for holders that died. */
+/** Polling while notifications arrive. It finds missed notifications and dead holders. */
 const LOOK_BESIDE: Backoff = { firstMs: 250, factor: 1.5, capMs: 1000, jitter: 0.25 }
 
-/** Looks are shared by all keys that are due within this time, and spread by this part. */
+/** One poll covers all keys that are due within this time, and delays vary by this part. */
 const TOGETHER_MS = 1
 const JITTER = 0.25
 
-/** A lock that is free and that the first waiter does not take for so long may be taken by the next: it may be dead, or paused. */
+/** If the first waiter does not take a free lock for this long, the next one may: the first may be dead or paused. */
 const PASS_AFTER_MS = 250
 
 /** A key, a token, and a proof of 64 digits. */
 const LONGEST_PAYLOAD = 120
 
-/** Notifications for keys of which it is not known yet that they are waited for. */
+/** The maximum number of notifications to keep for keys that no caller here is known to wait for yet. */
 const MOST_EARLY = 1000
 
 interface Watched {
-  /** How many stand before us, at the last look. */
+  /** The number of waiters before this one, at the last poll. */
   place: number
   turnMs: number
   token: string
-  /** When the key was first seen to be free with this token; null while it is not. */
+  /** When the key was first seen free with this token. Null while it is not free. */
   freeSince: number | null
   looks: number
   dueAt: number
 }
 
-/** The connection on which rows are looked at. */
+/** The connection that polls rows. */
 export interface Looker {
-  /** The rows of keys that are waited for. */
+  /** The rows of the given keys. */
   places(keys: readonly string[], dead: readonly string[]): Promise<readonly PlaceRow[]>
-  /** Resolves if the connection is there. */
+  /** Resolves if the connection works. */
   check(): Promise<void>
-  /** Answers how not to be told. */
+  /** Calls `ended` when the connection ends. Returns a function that unsubscribes. */
   onEnd(ended: (cause: Error) => void): () => void
 }
 
-/** Where notifications come from, if there are any. Each member has its own. */
+/** The source of notifications, if there is one. Each member has its own channel. */
 export interface NotificationSource {
-  /** Begins and ends for some members. What was said before is not heard. */
+  /** Starts and stops listening for some members. Earlier notifications do not arrive. */
   hear(begin: readonly string[], end: readonly string[]): Promise<void>
-  /** `key`, or `key token proof` where the member has been given it. Answers how not to be told. */
+  /**
+   * Calls `notified` with `key`, or with `key token proof` if the member was given the lock. Returns a function that
+   * unsubscribes.
+   */
   onNotified(notified: (memberId: string, payload: string) => void): () => void
   check(): Promise<void>
   onEnd(ended: (cause: Error) => void): () => void
-  /** It hears no more: of these members it does now. */
+  /** Stops listening. `heard` are the members that it listens for. */
   stop(heard: readonly string[]): Promise<void>
-  /** Something has ended it, or the connection beside it. */
+  /** Called after the end of this connection, or of the one that polls. */
   destroy(): void
 }
 
@@ -68,13 +71,13 @@ export interface WatchPorts {
   readonly waits: Waits
   readonly handlers: NotificationHandlers
   readonly random: Random
-  /** Default: that of the system. */
+  /** Default: the clock of the system. */
   readonly clock?: Clock
 }
 
 /**
- * Tells a pool when it is its turn: by looking at the rows of what it waits for, on a connection of the pool, and by
- * notifications where there is a connection to a server session of its own. The first waiter looks often, the others rarely.
+ * Notices when a waiter's turn has come, by polling the rows of its keys on a connection of the pool, and by
+ * notifications if a connection has a server session of its own. The first waiter polls often, the others rarely.
  */
 export class RowWatch implements ListeningConnection {
   readonly #looker: Looker
@@ -140,7 +143,7 @@ export class RowWatch implements ListeningConnection {
     for (const forget of this.#forget.splice(0)) forget()
   }
 
-  /** Where its place is known, the first look comes when its turn is near. */
+  /** If the place in the queue is known, the first poll comes when the turn is near. */
   #add(wait: Wait): void {
     const now = this.#clock.now()
     const token = wait.since === null ? '' : String(wait.since)
@@ -166,7 +169,7 @@ export class RowWatch implements ListeningConnection {
     return now + nextLookMs(pace, watched.place, now) * (1 + JITTER * random.next())
   }
 
-  /** What was said before is found by a look. */
+  /** Starts or stops listening if necessary. A poll finds what was sent before. */
   #mindSource(now: number): void {
     const source = this.#source
     if (source === null || this.#isStopped) return
@@ -212,7 +215,7 @@ export class RowWatch implements ListeningConnection {
       const rows = await this.#looker.places(keys, this.#ports.waits.dead())
       const byKey = new Map(rows.map((row) => [row.key, row]))
       for (const [wait, watched] of due) {
-        // A wait for the same key that came meanwhile is another one.
+        // A newer wait for the same key is another one.
         if (this.#ports.waits.of(wait.key.id) === wait)
           this.#saw(wait, watched, byKey.get(wait.key.bits) ?? null)
       }
@@ -225,14 +228,14 @@ export class RowWatch implements ListeningConnection {
     }
   }
 
-  /** Those that are due, and those that nearly are, so that they share a statement. */
+  /** The waits that are due, and those that nearly are, so that they share one statement. */
   #due(): [Wait, Watched][] {
     const now = this.#clock.now()
     const due: [Wait, Watched][] = []
     for (const [wait, watched] of this.#watched) {
       if (this.#ports.waits.of(wait.key.id) !== wait) this.#watched.delete(wait)
       else if (watched.dueAt <= now + TOGETHER_MS) {
-        // Unless the look says otherwise, or something is said meanwhile.
+        // Until the poll sets another time, or a notification arrives.
         watched.dueAt = Infinity
         due.push([wait, watched])
       }
@@ -253,7 +256,7 @@ export class RowWatch implements ListeningConnection {
     }
     watched.turnMs = this.#paces.saw(wait.key.id, token, now).turnMs
     watched.freeSince = isFree ? (watched.freeSince ?? now) : null
-    // What was said while the look was under way may be newer than it.
+    // A notification that arrived during the poll may be newer than its result.
     if (!isNewer) watched.dueAt = this.#nextLook(wait, watched, now)
     if (!isFree) return
     if (row !== null && isGivenTo(wait, row)) wait.given = row.token
@@ -273,12 +276,12 @@ export class RowWatch implements ListeningConnection {
     const bits = payload.split(' ', 1)[0]!
     const found = [...this.#watched].find(([wait]) => wait.key.bits === bits && wait.memberId === memberId)
     if (found !== undefined) return this.#heardOf(found[0], found[1], payload)
-    // The answer that it waits may still be on its way, on another connection.
+    // On another connection, the answer that the caller must wait may still be on its way.
     if (this.#early.size >= MOST_EARLY) this.#early.clear()
     this.#early.set(earlyOf(memberId, bits), payload)
   }
 
-  /** It is believed with a proof alone. Otherwise the row is looked at, or asked for. */
+  /** A notification is trusted only with a proof. Otherwise the row is polled. */
   #heardOf(wait: Wait, watched: Watched, payload: string): void {
     const [bits, token, proof] = payload.split(' ') as [string, string?, string?]
     if (token === undefined) return this.#ring(wait)

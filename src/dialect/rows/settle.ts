@@ -1,24 +1,27 @@
 import { sleep, systemClock } from '../../base/clock.js'
 
-/** Another process that waits as well may have begun before us. */
+/** Other waiting processes may have begun earlier, so the row is checked this often. */
 const LOOK_EVERY_MS = 500
 
-/** Where it is kept on which timeline of a server rows are believed. */
+/** Stores the timeline of the server on which rows are valid. */
 export interface PlaceStore {
-  /** The timeline of now; null where the server does not tell. */
+  /** The current timeline. Null if the server does not reveal it. */
   current(): Promise<string | null>
-  /** The timeline on which rows are believed, null at first; and the longest lease of all members. */
+  /** The timeline on which rows are valid, null at first, and the longest lease of all members. */
   believed(): Promise<{ readonly timeline: string | null; readonly longestLeaseMs: number }>
-  /** There was nothing before. */
+  /** Records the first timeline; nothing existed before. */
   begin(timeline: string): Promise<void>
-  /** Once for all: members of the timeline before are dead, and tokens go on above all that they can have been given. */
+  /**
+   * Runs once per timeline: members of the previous timeline become dead, and tokens move above all that they can have
+   * been given.
+   */
   settle(timeline: string): Promise<void>
 }
 
 /**
- * On which timeline of the server a member joins; null where the server does not tell. After a fail-over rows may lack the last
- * grants, so nobody joins before every holder of the timeline before has stopped to believe in what it has: none of them can
- * send a heartbeat that counts, so that is a lease from now, by our own clock.
+ * Returns the timeline on which a member joins; null if the server does not reveal it. After a failover the last grants
+ * may be missing in the rows. So no member joins before every holder of the previous timeline has given up its locks.
+ * None of those can send a valid heartbeat, so that takes one lease from now, on our own clock.
  */
 export async function settle(
   server: PlaceStore,
@@ -34,7 +37,7 @@ export async function settle(
   }
 }
 
-/** False: the timeline has changed meanwhile. */
+/** Returns false if the timeline has changed in the meantime. */
 async function isSettled(
   server: PlaceStore,
   timeline: string,

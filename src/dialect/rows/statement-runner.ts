@@ -6,7 +6,7 @@ import type { Borrow } from '../dialect.js'
 
 const AGAIN: Backoff = { firstMs: 1, factor: 2, capMs: 200, jitter: 1 }
 
-/** The statement may have been carried out, or may still be: its answer has not come. */
+/** The answer to the statement was lost. The statement may have run, or may still run. */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown'
 
@@ -16,18 +16,18 @@ export class OutcomeUnknown extends Error {
 }
 
 /**
- * What an error says of the statement that has failed with it.
+ * What an error means for its statement.
  *
- * - `undone`  the server has undone it, and it may be sent again
- * - `refused` nothing of it has happened, and nothing would
- * - `lost`    it may have happened
+ * - `undone`: the server has undone the statement; it may be sent again
+ * - `refused`: the statement has changed nothing, and another attempt would fail too
+ * - `lost`: the statement may have run
  */
 export type Outcome = 'undone' | 'refused' | 'lost'
 
-/** How the errors of one database are read. */
+/** Classifies the errors of one database. */
 export interface ErrorReader {
   outcomeOf(error: unknown): Outcome
-  /** Whether the connection is not to be used any more. */
+  /** Whether the connection is unusable after this error. */
   isBroken(error: unknown): boolean
 }
 
@@ -39,12 +39,12 @@ export interface RunnerPorts {
 const SYSTEM: RunnerPorts = { clock: systemClock, random: systemRandom }
 
 /**
- * Sends statements of one member, each on whatever connection is free. What the server says to have undone is sent again, so
- * whoever gets an answer knows what has happened, and whoever gets `OutcomeUnknown` knows that he does not.
+ * Sends the statements of one member, each on any free connection. Statements that the server has undone are repeated.
+ * So a result means that the outcome is known, and `OutcomeUnknown` means that it is not.
  */
 export class StatementRunner<C> {
   readonly #borrow: Borrow<C>
-  /** After so long without any success nothing is held any more. */
+  /** After this much time without a success, the lease is over and no lock is held any more. */
   readonly #patienceMs: number
   readonly #errors: ErrorReader
   readonly #ports: RunnerPorts
@@ -57,12 +57,12 @@ export class StatementRunner<C> {
     this.#ports = ports
   }
 
-  /** On one connection: for the first look. */
+  /** Runs `use` on one connection, for the first statements. */
   on<T>(use: (connection: C) => Promise<T>): Promise<T> {
     return this.#borrow(use, (error) => this.#errors.isBroken(error))
   }
 
-  /** @throws {OutcomeUnknown} and what the server says, after which nothing of it has happened. */
+  /** @throws {OutcomeUnknown} {Error} an error of the server: then the statement has changed nothing */
   async once<T>(send: (connection: C) => Promise<T>): Promise<T> {
     const since = this.#ports.clock.now()
     for (let attempt = 0; ; attempt++) {
@@ -84,7 +84,10 @@ export class StatementRunner<C> {
     }
   }
 
-  /** As `once`, for what may be carried out twice. It is sent until there is an answer, or no time is left. */
+  /**
+   * Does the same as `once`, for statements that may run twice. It repeats the statement until there is an answer or
+   * the time is over.
+   */
   async atLast<T>(send: (connection: C) => Promise<T>): Promise<T> {
     const since = this.#ports.clock.now()
     for (let attempt = 0; ; attempt++) {
@@ -104,7 +107,7 @@ export class StatementRunner<C> {
   }
 }
 
-/** The pool or the server refuses connections, for good. */
+/** The pool or the server refuses connections permanently. */
 function isRefusal(error: unknown): boolean {
   return error instanceof LockError && !error.retryable
 }

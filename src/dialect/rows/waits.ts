@@ -1,39 +1,42 @@
 import type { LockMode } from '../lock-key.js'
 import type { RowKey } from './row-key.js'
 
-/** One key, or one semaphore, that a member waits for. */
+/** A key or a semaphore that a member waits for. */
 export interface Wait {
   readonly key: RowKey
   readonly memberId: string
   readonly mode: LockMode
-  /** The row of a semaphore is never taken: whether there is a permit only its slots tell. */
+  /** The row of a semaphore is never acquired: only its slots show whether there is a permit. */
   readonly isSemaphore: boolean
-  /** The token of the row when it was put among the waiters, and how many were before it; null where that is not known. */
+  /**
+   * The token of the row when the member was added to the waiters, and the number of waiters before it. Null if
+   * unknown.
+   */
   readonly since: bigint | null
   readonly before: number | null
-  /** The token with which it has been given the lock, by a look at the row. Null: it waits. */
+  /** The token with which the member was given the lock. Null while it waits. */
   given: string | null
   /**
-   * The first waiter has not come for so long that it may be passed over, as long as the row still has this token. Null while
-   * that is not so.
+   * The first waiter may be passed over while the row still has this token, because it has not come for a long time.
+   * Null otherwise.
    */
   passToken: bigint | null
-  /** Whoever listens has found that it may be its turn, and it has not been asked for since. */
+  /** Whether the watch has found that the turn may have come, and no attempt has followed yet. */
   isRung: boolean
 }
 
-/** What the members of one pool wait for, by the ids of keys. Whoever listens looks at these rows. */
+/** What the members of one pool wait for, by the ids of keys. The watch polls these rows. */
 export class Waits {
   readonly #byKey = new Map<string, Wait>()
   readonly #secrets = new Map<string, string>()
-  /** Told when there is one more. */
+  /** Called when a wait is added. */
   added: (wait: Wait) => void = () => undefined
-  /** Somebody looks at the rows of all that is waited for, and rings. */
+  /** Whether a watch polls the rows and wakes the waiters. */
   isWatched = false
-  /** Members that are known to be marked dead. */
+  /** The members that are known to be dead. */
   dead: () => readonly string[] = () => []
 
-  /** What notifications for this member prove that they come from one of us. */
+  /** Stores the secret with which notifications for this member prove that they come from other members. */
   trust(memberId: string, secret: string): void {
     this.#secrets.set(memberId, secret)
   }
@@ -63,11 +66,11 @@ export class Waits {
   }
 
   remove(key: RowKey): void {
-    // The id of a key is made only where it is of use.
+    // The id of a key is built only if it is needed.
     if (this.#byKey.size > 0) this.#byKey.delete(key.id)
   }
 
-  /** A member has gone. */
+  /** A member has ended. */
   forget(memberId: string): void {
     this.#secrets.delete(memberId)
     for (const [id, wait] of this.#byKey) if (wait.memberId === memberId) this.#byKey.delete(id)
