@@ -1,7 +1,7 @@
 /** An interface from event names to the one argument of their listeners. */
 type EventMap<E> = { [Name in keyof E]: unknown }
 
-/** Called at once, with what there is to tell. */
+/** Called at once, with the data of the event. */
 export type Listener<T> = (event: T) => void
 
 /**

@@ -8,7 +8,7 @@ export interface Queueable {
   queue: object | null
 }
 
-/** First in, first out, and anybody may leave from the middle at no cost: a doubly linked list. */
+/** A queue, first in, first out, whose elements can leave from the middle at no cost: a doubly linked list. */
 export class Fifo<T extends Queueable> {
   #first: Queueable | null = null
   #last: Queueable | null = null

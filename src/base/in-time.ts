@@ -1,6 +1,9 @@
 import type { Clock } from './clock.js'
 
-/** As `work`, but rejects with what `late` makes if that is not done after `limitMs`. The work goes on; no timer does. */
+/**
+ * Settles like `work`, but rejects with the error of `late` if `work` takes longer than `limitMs`. The work continues;
+ * no timer is left.
+ */
 export async function inTime<T>(
   clock: Clock,
   limitMs: number,

@@ -1,7 +1,7 @@
 import { Deferred } from './deferred.js'
 import { onAbort } from './on-abort.js'
 
-/** As `work`, unless the signal aborts first. */
+/** Settles like `work`, unless the signal aborts first. */
 export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = new Deferred<never>()
   const abort = (): void => aborted.reject(signal.reason as Error)

@@ -36,7 +36,7 @@ export function clipped(text: string, width: number, end: '…' | '' = '…'): s
   return width < 1 ? '' : cut + end
 }
 
-/** As `padEnd` and `padStart`, by cells. */
+/** Like `padEnd` and `padStart`, but counted in terminal cells. */
 export function padded(text: string, width: number, isRight = false): string {
   const gap = ' '.repeat(Math.max(0, width - textWidth(text)))
   return isRight ? gap + text : text + gap

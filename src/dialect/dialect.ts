@@ -152,11 +152,11 @@ export interface LockLink {
 
   /**
    * The lock-delay of a grant is over, and the key is still held: no later holder needs to wait for the same reason.
-   * Best effort: if it is lost, a later holder waits in vain.
+   * Best effort: if it is lost, a later holder waits unnecessarily.
    */
   delayEnded(key: KeyCode, mode: LockMode): Promise<void>
 
-  /** `attachDelayMs` have passed. Best effort: if it is lost, another session waits in vain. */
+  /** `attachDelayMs` have passed. Best effort: if it is lost, another session waits unnecessarily. */
   attachDelayEnded(): Promise<void>
 
   /**

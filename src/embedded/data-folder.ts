@@ -9,7 +9,7 @@ import type { SystemAccount } from './system-account.js'
 
 export const SUPERUSER = 'postgres'
 
-/** Where a data folder is to be made, and by what. */
+/** The path of the data folder to create, and the program that creates it. */
 export interface DataFolderPlan {
   readonly packageFolder: string
   /** Not owned by `account`: root writes here, and must not follow a link that another user has created. */

@@ -7,14 +7,14 @@ import { readLog, runServer, untilReady, type ServerPlan } from './server-proces
 import { settlesWithin } from './settles-within.js'
 
 /**
- * How a server ends, in PostgreSQL's own words.
+ * How a server stops, in PostgreSQL's own words.
  *
- * - `smart`      takes no new clients, and waits for those that are there, for ever if need be
- * - `fast`       ends the sessions of all clients (57P01), and writes everything down
- * - `immediate`  as a crash: the next start has to recover (57P02)
+ * - `smart`: accepts no new clients, and waits until the present ones have left, if necessary forever
+ * - `fast`: ends the sessions of all clients (57P01), and flushes everything to disk
+ * - `immediate`: like a crash; the next start must recover (57P02)
  *
- * One that has not ended after 10 s of `fast` is ended as `immediate`, and after 10 s of that it is killed. On Windows,
- * which has no signals, every mode is a crash.
+ * A server that has not stopped after 10 s of `fast` is stopped as `immediate`, and killed after another 10 s. On
+ * Windows, which has no signals, every mode is a crash.
  */
 export type StopMode = 'smart' | 'fast' | 'immediate'
 
@@ -80,7 +80,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
     return this.#stopped
   }
 
-  /** As `stop`: for `await using`. */
+  /** Does the same as `stop`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }

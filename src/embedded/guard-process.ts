@@ -97,5 +97,5 @@ async function leave(): Promise<void> {
 process.on('message', obey)
 process.on('disconnect', end)
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end)
-// It may have happened before anybody listened.
+// The parent may have disconnected before the listener was added.
 if (!process.connected) end()

@@ -240,7 +240,7 @@ function consequence(
 ): string {
   if (blocked === 0) return ''
   const forEver =
-    victims.size > 0 && longestMs >= endlessMs ? ' Without a lock_timeout they wait for ever.' : ''
+    victims.size > 0 && longestMs >= endlessMs ? ' Without a lock_timeout they wait forever.' : ''
   // The text before says how many, and for how long.
   if (code === 'blocked') return forEver
   const whom = blocked === 1 ? 'One other waits' : `${blocked} others wait`
@@ -277,7 +277,7 @@ function endlessFinding(
     {
       code: 'endless_wait',
       severity: 'warning',
-      text: `${sessionInWords(waiter.session)} has waited for ${titled(lock)} for ${durationInWords(waiter.waitedMs!)}.${more} Without a lock_timeout they wait for ever.`,
+      text: `${sessionInWords(waiter.session)} has waited for ${titled(lock)} for ${durationInWords(waiter.waitedMs!)}.${more} Without a lock_timeout they wait forever.`,
       advice: 'Set lock_timeout for sessions that wait for locks, or acquire the lock with timeoutMs.',
       endPid: null,
       pids: endless.map((each) => each.waiter.session.pid),

@@ -8,7 +8,7 @@ import type { PoolEvents } from './pool-events.js'
 import type { OnWanted } from './slot.js'
 import type { Slots } from './slots.js'
 
-/** What of a caller matters for his checkout. */
+/** The properties of a caller that matter for its checkout. */
 export interface Borrower {
   readonly isReserved: boolean
   readonly onWanted: OnWanted | null
@@ -50,9 +50,9 @@ export class CheckoutDesk<C extends object> {
   }
 
   /**
-   * Lends what the stock would hand out next.
+   * Checks out the next slot.
    *
-   * @throws {ConnectionError} the factory can't make a checkout of it, and it is closed.
+   * @throws {ConnectionError} the factory can't make a checkout of the connection, and it is closed
    */
   checkOut(to: Borrower, origin: Origin | null, waitedMs: number): C & Lease {
     const { isReserved, onWanted } = to

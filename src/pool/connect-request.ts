@@ -4,16 +4,16 @@ import { checkIsObject, show } from '../base/options.js'
 import { POOL_OPTIONS } from './pool-options.js'
 import type { OnWanted } from './slot.js'
 
-/** How a connection is asked for. */
+/** The options of a checkout. */
 export interface ConnectOptions {
   /**
-   * How long queueing and opening may take. With 0 an idle connection is lent without being checked first, because that
-   * would be to wait.
+   * How long queueing and opening may take. With 0 an idle connection is checked out without being tested first,
+   * because a test would be a wait.
    *
    * Default the pool's `acquireTimeoutMs`. From 0 to 86400000 (one day), or Infinity.
    */
   readonly timeoutMs?: number
-  /** Calls the wait off. The call rejects with `signal.reason`, untouched. */
+  /** Ends the wait. The call rejects with `signal.reason`, untouched. */
   readonly signal?: AbortSignal
   /** Whether the reserved connections may be used. Default false. */
   readonly reserved?: boolean

@@ -76,7 +76,7 @@ export class GuardedFactory<C extends object> {
     }
   }
 
-  /** Tells once that it has ended by itself; at once, if it has already. */
+  /** Calls the listener once, when the connection ends by itself, or at once if it has ended. */
   onEnd(connection: C, ended: (cause: Error) => void): void {
     const watch = this.#open.get(connection)!
     if (watch.cause === null) watch.tell = ended

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js'
 import type { GuardedFactory } from './guarded-factory.js'
 import type { Slot } from './slot.js'
 
-/** Whether a connection can be lent as it is, has to be checked first, or has lived too long. */
+/** Whether a connection can be checked out as it is, must be tested first, or has lived too long. */
 export type Fitness = 'fit' | 'unchecked' | 'expired'
 
 export interface IdleRules {

@@ -11,7 +11,10 @@ import { NoAnswer } from './no-answer.js'
  */
 const PROBE: Backoff = { firstMs: 500, factor: 1.5, capMs: 1500, jitter: 0.2 }
 
-/** So often it is asked again as soon as it said; then as any other that is down. */
+/**
+ * How many times a server is asked again after the delay that it named. After that it is treated like any other that is
+ * down.
+ */
 const MOST_SOON = 200
 
 /**
@@ -107,7 +110,7 @@ export class Opener<C extends object> {
     return new ConnectionError(`an attempt to connect has had no answer for ${Math.round(ms)} ms`)
   }
 
-  /** Sees to it that up to `wanted` attempts are under way, as far as the server's state allows. */
+  /** Ensures that up to `wanted` attempts are running, as far as the server's state allows. */
   open(wanted: number): void {
     if (wanted <= 0 || this.#isClosed) return
     if (this.#lastError !== null && this.#clock.now() < this.#retryAt) return this.probeLater()
@@ -130,7 +133,7 @@ export class Opener<C extends object> {
     this.#probe = this.#clock.after(delayMs, due, !this.#options.allowExitOnIdle)
   }
 
-  /** A connection has ended before its first use. Answers with an error if that is to be taken for a failure to open one. */
+  /** A connection has ended before its first use. Returns an error if that counts as a failure to open one. */
   ended(openedAt: number, cause: Error): LockError | null {
     const now = this.#clock.now()
     if (now - openedAt > AT_ONCE_MS) return null
@@ -202,7 +205,7 @@ export class Opener<C extends object> {
     return error
   }
 
-  /** A server that says it will soon be ready is asked again soon; not for ever. */
+  /** A server that says it will soon be ready is asked again soon, but not forever. */
   #delayAfter(error: LockError, failures: number): number {
     const soonMs = error instanceof ConnectionError ? error.retryAfterMs : null
     if (soonMs === null || failures >= MOST_SOON) return backoffDelay(PROBE, failures, this.#random)

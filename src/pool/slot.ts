@@ -37,7 +37,7 @@ export class Slot<C> {
   openedAt = 0
   /** When it should be replaced, on the pool's clock: a while before its time. */
   expiresAt: number = Infinity
-  /** From when on it is lent no more, replaced or not. */
+  /** From this time on it is no longer checked out, replaced or not. */
   endsAt: number = Infinity
   /** It should be replaced: it is closed when another is there, or when it comes back. The tally sets it. */
   isOld = false

@@ -225,7 +225,7 @@ export class Slots<C extends object> {
     if (slot.isOld) this.#upkeep.within(slot.endsAt - slot.idleSince, slot.idleSince)
   }
 
-  /** An old one that came back is of use until another is there, if there is room for both. */
+  /** An old connection that was checked in stays until its replacement exists, if there is room for both. */
   #isKept(slot: Slot<C>): boolean {
     const { min, max } = this.#options
     return this.live <= min && this.#slots.size < max && this.#clock.now() < slot.endsAt

@@ -19,7 +19,10 @@ export interface Strength {
 /** What is due now, and when to look again. */
 export interface UpkeepPlan<C> {
   readonly close: readonly { readonly slot: Slot<C>; readonly reason: 'idle for too long' | 'old' }[]
-  /** Grown too old since the last look. What of these is in use is to be asked back, and closed on return. */
+  /**
+   * Slots that have grown too old since the last check. A borrower of one is asked to check it in, and it is closed
+   * then.
+   */
   readonly aged: readonly Slot<C>[]
   /** `Infinity` when nothing will fall due by itself. */
   readonly nextInMs: number

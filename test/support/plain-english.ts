@@ -4,7 +4,10 @@ import { filesOf, read, type RepositoryFile } from './repository.js'
 /** Each with what to write instead. */
 const BANNED: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b(?:whoever|whomever)\b/i, 'name the role: the holder, a caller, the user'],
-  [/\b(?:nobody|somebody|everybody)\b/i, 'name the role, or "no process", "another session", "all callers"'],
+  [
+    /\b(?:nobody|somebody|everybody|anybody|anyone)\b/i,
+    'name the role, or "no process", "another session", "all callers"',
+  ],
   [/\bthose who\b/i, 'a noun: waiters, holders, callers'],
   [/\b(?:for|by|to|of|with|than|from) who\b(?! blocks)/i, 'a noun instead of "who"'],
   [
@@ -23,6 +26,13 @@ const BANNED: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bfail-overs?\b/i, 'failover'],
   [/\btime-outs?\b/i, 'timeout'],
   [/\b(?:give|gives|gave|given) back\b/i, 'release, check in'],
+  [/\b(?:give|gives|giving) way\b/i, 'yield'],
+  [/\bfor ever\b/i, 'forever'],
+  [/\bin vain\b/i, 'unnecessarily, without success'],
+  [/\bwhat (?:becomes|became) of\b/i, 'the result, the outcome'],
+  [/\bsees? to it\b/i, 'ensures that'],
+  [/\b(?:is|are|was|were) to be\b/i, 'must be, should be'],
+  [/(?:\/\*\*|\/\/) (?:As `|(?:Told|Tells once|Answers how)\b)/, 'does the same as; calls, returns'],
 ]
 
 /** Identifiers that GLOSSARY.md has replaced in `src`. */
@@ -163,7 +173,7 @@ function phrasesIn({ path, text }: RepositoryFile): string[] {
 
 /** Names of values and of pages, and comments within SQL, which is sent as it is. */
 function withoutLiterals({ path, text }: RepositoryFile): RepositoryFile {
-  const names = /['`](?:deaf|nobody)['`]|\bdeaf(?=: ')|\bdocs\/\S+\.md\b|^ *-- .*$/gm
+  const names = /['`](?:deaf|nobody|anybody)['`]|\bdeaf(?=: ')|\bdocs\/\S+\.md\b|^ *-- .*$/gm
   return { path, text: text.replaceAll(names, '') }
 }
 

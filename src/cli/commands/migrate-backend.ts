@@ -22,7 +22,7 @@ const FLAGS: MoveFlags = {
   ...CONNECTION_FLAGS,
   to: {
     value: 'BACKEND',
-    meaning: 'how the locks are to be kept from now on',
+    meaning: 'how the locks are kept from now on',
     default: 'none: it must be given',
     expects: 'advisory or table',
     read: (text) => (text === 'advisory' || text === 'table' ? text : null),

@@ -15,7 +15,7 @@ export const USUAL_TIMES: FailOverTimes = { ttlMs: 30_000, loopWaitMs: 10_000 }
 export interface LeaseRule {
   /** How long a holder that is frozen with its primary may believe in its lock. */
   readonly believesMs: number
-  /** So soon at the earliest there is another primary. */
+  /** The earliest time at which there is another primary. */
   readonly soonestMs: number
   /** How long two may believe to hold the same lock in plain mode; 0 if never. */
   readonly overlapMs: number

@@ -26,8 +26,8 @@ interface Asked {
 }
 
 /**
- * Asks the holders to release the lock, and waits until none of them holds it. `force` if one still does, and its session
- * is to be ended.
+ * Asks the holders to release the lock, and waits until none of them holds it. Returns `force` if one still holds it
+ * and its session should be ended.
  */
 export async function askHolders(
   inspector: Inspector,

@@ -1,6 +1,6 @@
 import type { WantedLocks } from './key-argument.js'
 
-/** What `lockpool break` is to do. */
+/** The order of `lockpool break`. */
 export interface BreakOrder {
   readonly wanted: WantedLocks
   /** Only this one of the holders. */

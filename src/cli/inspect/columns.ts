@@ -50,7 +50,7 @@ const GAP = '  '
 /** Narrower texts cannot be distinguished. */
 const NARROWEST = 8
 
-/** The columns that are drawn, each as wide as there is room for: of those that may be cut, the widest gives way first. */
+/** The columns that are drawn, each as wide as the room allows. Of those that may be cut, the widest is cut first. */
 function fitting<C extends Drawn & Pick<Column<never>, 'widest' | 'isExtra' | 'isSpare'>>(
   columns: readonly C[],
   width: number,

@@ -3,7 +3,7 @@ import type { KeyNameRow } from '../../dialect/postgres/records/key-names.js'
 
 /** How a database calls keys. */
 export interface KeyCoder {
-  /** As `ServerLock.id` of a lock has it. */
+  /** The form of a key in `ServerLock.id`. */
   lockId(key: LockKey, namespace: string): string
   semaphoreId(key: LockKey, namespace: string): string
   nameRow(name: string, namespace: string, isSemaphore: boolean): KeyNameRow

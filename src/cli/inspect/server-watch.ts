@@ -181,7 +181,7 @@ function requestsOf({ requests }: WatchedConnection): ReleaseRequests {
   return requests
 }
 
-/** As `withInspector`, for PostgreSQL. */
+/** Does the same as `withInspector`, for PostgreSQL. */
 export async function withPostgresWatch(
   address: ServerAddress,
   terminal: Terminal,

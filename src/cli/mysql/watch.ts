@@ -35,7 +35,7 @@ async function explained<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-/** As `withInspector`, for MariaDB and MySQL. */
+/** Does the same as `withInspector`, for MariaDB and MySQL. */
 export async function withMysqlWatch(
   address: ServerAddress,
   terminal: Terminal,

@@ -19,7 +19,7 @@ export async function openPool(order: RunOrder, report: Report, namesHolders: bo
     min: 0,
     max: namesHolders ? 3 : 2,
     acquireTimeoutMs: waitMs,
-    // Who has said how long to wait means it, whatever there is to wait for. Without a limit a wrong address would never show.
+    // A limit covers every wait, also for a server that is down. Without a limit, a wrong address would never show.
     whileDown: waitMs === Infinity ? ('auto' as const) : ('wait' as const),
     applicationName: 'lockpool run',
     namespace,

@@ -73,7 +73,7 @@ export interface RunOrder {
   readonly mode: LockMode
   /** Of the semaphore; null for a lock. */
   readonly permits: number | null
-  /** 0 is one attempt, Infinity waits for ever. */
+  /** 0 is one attempt. Infinity waits forever. */
   readonly waitMs: number
   readonly killAfterMs: number
   /** How long the command may run. Infinity is no limit. */

@@ -27,7 +27,7 @@ export class MetricsServer {
     return `${this.#metrics.text()}\n${frontMetrics(this.#front)}`
   }
 
-  /** Answers the port. */
+  /** Starts to listen and returns the port. */
   listen({ host, port }: { readonly host: string; readonly port: number }): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)

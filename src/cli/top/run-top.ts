@@ -31,7 +31,7 @@ export class Top {
   #snapshot: LockSnapshot | null
   /** Why the last look failed. */
   #failure: string | null = null
-  /** What became of a session that was to be ended. */
+  /** The result of the last attempt to end a session. */
   #note: string | null = null
   #noteUntil = 0
   #drawn: Screen = { lines: [], rows: [], page: 1, found: null }
@@ -169,7 +169,7 @@ export function serverNote(before: string | null, now: string | null, awayMs: nu
   return awayMs === null ? null : `the server is back${away}`
 }
 
-/** Ends a session, and says what became of it. */
+/** Ends a session, and shows the result. */
 async function endInWords(session: ServerSession, watch: ServerWatch): Promise<string> {
   const who = sessionInWords(session)
   if (session.pid === 0) return `${who} has no session to end: see pg_prepared_xacts`

@@ -20,7 +20,7 @@ export interface Scene {
   readonly state: TopState
   /** Null until the first look. */
   readonly snapshot: LockSnapshot | null
-  /** Why the last look failed, or what became of the last session to be ended. */
+  /** Why the last refresh failed, or the result of the last attempt to end a session. */
   readonly message: string | null
 }
 

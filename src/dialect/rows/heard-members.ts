@@ -23,8 +23,8 @@ export interface HeardChange {
 }
 
 /**
- * Decides which members listen. PostgreSQL wakes every listening session at every notification in its database, whoever
- * it is for. So a member listens only when its turn is near.
+ * Decides which members listen. PostgreSQL wakes every listening session at every notification in its database, for any
+ * recipient. So a member listens only when its turn is near.
  */
 export class HeardMembers {
   readonly #heard = new Set<string>()

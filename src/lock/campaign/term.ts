@@ -24,7 +24,7 @@ export class Term {
     return this.#lock.token
   }
 
-  /** As `token`, for JSON; null if there is none. */
+  /** The value of `token` for JSON; null if there is none. */
   get tokenText(): string | null {
     return this.#lock.tokenText
   }

@@ -206,7 +206,7 @@ export class NotificationListener<C extends object> {
     this.#ended()
   }
 
-  /** A caller waits for a connection in vain. */
+  /** Gives the listener's connection to a caller that waits for one. */
   #give(lease: (C & Lease) | null): boolean {
     if (this.#current?.lease !== lease) return false
     void this.#hangUp('polling')

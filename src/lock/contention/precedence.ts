@@ -4,14 +4,14 @@
  */
 const TOLERATED_MISSES = 8
 
-/** How long this process does not yield after one more time in vain, at first and at most. */
+/** How long this process does not yield after one more unnecessary pause, at first and at most. */
 const FIRST_REST_MS = 100
 const LONGEST_REST_MS = 800
 
 /**
  * Whether to yield to other processes. They announce that they want a key with registrations and messages that any
- * session can forge. A waiter that never comes must not slow down the others. So after several times in vain this process
- * stops yielding for a while, longer each time. A waiter that does come waits for the end of that pause at most.
+ * session can forge. A waiter that never comes must not slow down the others. So after several unnecessary pauses this
+ * process stops yielding for a while, longer each time. A waiter that does come waits for the end of that time at most.
  */
 export class Precedence {
   #inVain = 0

@@ -59,7 +59,7 @@ export interface WaitedFor {
   left(waiter: object, isGranted: boolean): void
 }
 
-/** A second observer, besides the entry, that hears when the waiter has gone. */
+/** A second observer, besides the entry, that is notified when the waiter has gone. */
 const FLAG = { announced: 2, seasoned: 4, part: 8, framed: 16, overdue: 32, timedOut: 64 } as const
 
 /** One caller that wants a lock. */

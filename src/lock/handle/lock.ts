@@ -137,7 +137,7 @@ export class Lock implements AsyncDisposable {
     return { key, mode: this.mode, state, token: this.tokenText, label: this.label }
   }
 
-  /** As `token`, for JSON; null if there is none. */
+  /** The value of `token` for JSON; null if there is none. */
   get tokenText(): string | null {
     return this.#token === null ? null : String(this.token)
   }

@@ -15,7 +15,7 @@ export interface Permit extends AsyncDisposable {
    * @throws {FencingUnavailableError} if the pool has no tokens
    */
   readonly token: bigint
-  /** As `token`, for JSON; null if there is none. */
+  /** The value of `token` for JSON; null if there is none. */
   readonly tokenText: string | null
   /** Checks the clock: a permit whose lease ran out while the process was suspended is lost at the first access. */
   readonly state: 'held' | 'released' | 'lost'

@@ -253,8 +253,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   /**
-   * For how many of the wanted permits the lock table has room. If for none, the callers hear that later, or get an error
-   * now.
+   * For how many of the wanted permits the lock table has room. If for none, the callers get their answer later, or an
+   * error now.
    */
   #admitted(step: Asking): number {
     const interest = step === 'wait' ? REGISTRATION_ENTRIES : 0

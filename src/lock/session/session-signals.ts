@@ -110,8 +110,8 @@ export class SessionSignals {
   }
 
   /**
-   * The holder in words, for a message to callers that have waited in vain; null if it is unknown. One look for all
-   * callers that ask meanwhile.
+   * The holder in words, for a message to callers whose wait has failed; null if it is unknown. All callers that ask at
+   * the same time share one query.
    */
   holderOf(key: KeyCode): Promise<string | null> {
     const underWay = this.#lookups.get(key.id)

@@ -130,7 +130,10 @@ export class Sessions<C extends object> implements SessionHost {
     return promise
   }
 
-  /** The session with the fewest keys; or null, and the entry hears when there is one, or that there cannot be one. */
+  /**
+   * The session with the fewest keys. Null if there is none: then the entry is notified when there is one, or that
+   * there can't be one.
+   */
   assign(entry: SessionRequester): Session | null {
     const session = this.serverQueue.leastUsed()
     if (session === null || session.clientCount >= SPREAD_FROM || this.serverQueue.isAside(session))

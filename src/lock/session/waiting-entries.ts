@@ -1,15 +1,15 @@
 import type { Cancel, Clock } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
 
-/** An entry that waits for a session and hears if none can be opened. */
+/** An entry that waits for a session, and is notified if none can be opened. */
 interface WaitingEntry {
   sessionFailed(error: LockError): void
 }
 
 /**
- * The entries that wait for a session. When none could be opened, each hears it once, so that callers that do not wait
- * for the server are refused. The others keep their place here, and the pool looks for a session again after a pause. An
- * entry that comes during the pause hears it at once: the server has just been tried.
+ * The entries that wait for a session. When none could be opened, each is notified once, so that callers that do not
+ * wait for the server are refused. The others keep their place here, and the pool looks for a session again after a
+ * pause. An entry that comes during the pause is notified at once, because the server has just been tried.
  */
 export class WaitingEntries<T extends WaitingEntry> {
   readonly #clock: Clock
@@ -31,7 +31,7 @@ export class WaitingEntries<T extends WaitingEntry> {
     return this.#waiting.size
   }
 
-  /** Whether the server has just been tried, in vain, and is not tried again now. */
+  /** Whether an attempt has just failed, so that the server is not tried again now. */
   get isPausing(): boolean {
     return this.#cancelPause !== null
   }

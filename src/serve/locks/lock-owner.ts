@@ -233,7 +233,7 @@ export class LockOwner {
     if (scope === 'transaction') (this.#taken ??= []).push({ id, mode })
   }
 
-  /** Fewer are counted: releases what is not needed any more. Null if nothing is to be done. */
+  /** Fewer are counted: releases what is not needed any more. Null if there is nothing to release. */
   #changed(id: string, hold: Hold): Promise<void> | null {
     if (isUnused(hold)) return this.#drop(id, hold)
     const isTooMuch = hold.lock.mode === 'exclusive' && countOf(hold, 'exclusive') === 0

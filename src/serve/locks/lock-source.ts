@@ -3,7 +3,7 @@ import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 
 /** How long a client is ready to wait. */
 export interface Patience {
-  /** Milliseconds; Infinity waits for ever. */
+  /** In milliseconds. Infinity waits forever. */
   readonly timeoutMs: number
   /** Ends the wait: a cancel, or the client has gone. */
   readonly signal: AbortSignal

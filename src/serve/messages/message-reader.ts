@@ -12,7 +12,7 @@ export interface Message {
 /** A startup packet has no type; PostgreSQL itself reads at most this many bytes of one. */
 const MAX_STARTUP_BYTES = 10_000
 
-/** Before a client is known it may send so much in one message: a password, not more. */
+/** The maximum size of a message before the client is known. A password fits, not more. */
 export const MAX_LOGIN_BYTES = 10_000
 
 /** Smaller chunks are joined, so that each byte is copied a few times at most. */

@@ -9,7 +9,7 @@ import type { Outcome } from '../statements/outcome.js'
 import type { Passing } from '../upstream/passing.js'
 import type { QuerySession } from './query-session.js'
 
-/** What a transaction that is open at the upstream has to hear of as well. */
+/** Whether an open transaction at the upstream must get the statement too. */
 function concernsUpstream(statement: Statement): boolean {
   if (statement.kind === 'transaction') return statement.action !== 'begin'
   return statement.kind === 'set' || statement.kind === 'reset'

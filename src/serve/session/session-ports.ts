@@ -20,7 +20,7 @@ export interface SessionPorts<ClientSession> {
   readonly passingFor:
     ((session: ClientSession, allSessions: () => Iterable<ClientSession>) => Passing) | null
   readonly mayPin: boolean
-  /** How long a client may be silent; Infinity for ever. */
+  /** How long a client may be silent. Infinity means forever. */
   readonly idleTimeoutMs: number
   /** All that are there, the one that asks included. */
   allSessions(): Iterable<ClientSession>

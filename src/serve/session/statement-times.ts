@@ -5,7 +5,7 @@ import { SqlError } from '../messages/sql-error.js'
 import type { AbortStock } from './abort-stock.js'
 import type { Settings } from '../client/client-settings.js'
 
-/** The pool waits at most a day, or for ever. */
+/** The pool waits at most a day, or forever. */
 const LONGEST_MS = 86_400_000
 
 /** How long the statement under way may still take: what the client has set, and whether it has canceled. */

@@ -30,7 +30,7 @@ export class KnownTexts {
   /** By the text without its numbers. Null for what is no single lock call. */
   readonly #numbered = new Map<string, Template | null>()
 
-  /** As `recognize`. What it answers may be shared, and is not changed by anybody. */
+  /** Does the same as `recognize`. Callers may share the result, and none of them changes it. */
   recognize(text: string, options: RecognizeOptions): Recognition {
     const parts = NUMBERED.exec(text)
     if (parts !== null) return this.#recognizeNumbered(text, parts, options)

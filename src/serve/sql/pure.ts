@@ -1,6 +1,6 @@
 /**
- * Which expressions only compute: of constants, parameters, operators, and functions and types of PostgreSQL's own that
- * read and change nothing. Anybody may let the server evaluate those.
+ * Recognizes expressions that only compute: constants, parameters, operators, and functions and types of PostgreSQL
+ * itself that read and change nothing. The front may let the real server evaluate them for any client.
  */
 import { isOp } from './lock-functions.js'
 import type { Token } from './token.js'

@@ -19,6 +19,6 @@ export interface StatementContext {
   /** What is left of the times that the client has set. */
   patience(): Patience
   sessionFunction(name: SessionFunction): Value
-  /** Answers the new value, as `set_config` does. */
+  /** Sets a setting and returns its new value, like `set_config`. */
   setConfig(name: string, value: string | null, isLocal: boolean): Value
 }

@@ -51,7 +51,9 @@ export class PassingSession implements Passing {
   #isGroup = false
   /** Messages of the extended protocol have been sent without a Sync behind them. */
   #isUnsynced = false
-  /** The upstream has refused one of them: it hears nothing but Sync, and undoes what had no BEGIN. */
+  /**
+   * The upstream has refused one of them: it ignores all messages until Sync, and rolls back an implicit transaction.
+   */
   #isDeaf = false
   #isPinned = false
 

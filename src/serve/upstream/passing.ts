@@ -16,13 +16,13 @@ export interface Passing {
   /** What comes is a part of a query string that is not passed on as a whole: it gets a transaction. */
   enterGroup(): Promise<void>
 
-  /** Runs a query string, and passes on all that it answers but the last word. @throws {UpstreamError} {SqlError} */
+  /** Runs a query string, and forwards its whole answer except ReadyForQuery. @throws {UpstreamError} {SqlError} */
   query(text: string): Promise<void>
 
   /** What ends a transaction there without a trace. */
   readonly rollback: string
 
-  /** As `query`, for a command whose answer the client is given by others. */
+  /** Does the same as `query`, for a command whose answer the client gets from other code. */
   command(text: string): Promise<void>
 
   /** The types of the parameters of a statement, and the description of its rows as it came: null without rows. */

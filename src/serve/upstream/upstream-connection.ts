@@ -51,7 +51,7 @@ export class UpstreamConnection {
     carrier.onEnd((cause) => this.#ended(cause))
   }
 
-  /** By the last word of the server. */
+  /** According to the last ReadyForQuery of the server. */
   get status(): TransactionStatus {
     return this.#status
   }
@@ -108,7 +108,7 @@ export class UpstreamConnection {
     const { type, body, bytes } = heard
     if (type === BACKEND.readyForQuery) this.#status = String.fromCharCode(body[0]!) as TransactionStatus
     const exchange = this.#exchange
-    // An error that answers no request is the server's last word.
+    // An error without a request is the last message of the server.
     if (exchange === null && type === BACKEND.errorResponse) return this.#ended(new UpstreamError(bytes))
     if (exchange === null || ASIDE.has(type)) return
     if (type === BACKEND.errorResponse) {

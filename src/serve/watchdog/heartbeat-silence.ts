@@ -1,4 +1,4 @@
-/** A front ticks so often in the time that it may be silent. */
+/** How many times a front ticks within the time that it may be silent. */
 export const TICKS = 10
 
 /**

@@ -19,7 +19,7 @@ export class Watchdog {
   #cancel: Cancel
   #isClosed = false
 
-  /** `silenceMs`: how long this process may be silent. `tell` hears of a watchdog that has ended by itself. */
+  /** `silenceMs`: how long this process may be silent. `tell` is called when a watchdog has ended by itself. */
   constructor(clock: Clock, silenceMs: number, tell: (message: string) => void) {
     this.#clock = clock
     this.#silenceMs = silenceMs

@@ -196,7 +196,7 @@ describe('one cause is one finding', () => {
     const found = findings(tangle)
     expect(found).toMatchObject([{ code: 'idle_in_transaction', severity: 'problem', pids: [1], endPid: 1 }])
     expect(found[0]!.text).toBe(
-      'app 1 (pid 1) has been idle in a transaction for 20 m and holds row (0,1) of orders. 3 others wait, the longest for 19 m. Without a lock_timeout they wait for ever.',
+      'app 1 (pid 1) has been idle in a transaction for 20 m and holds row (0,1) of orders. 3 others wait, the longest for 19 m. Without a lock_timeout they wait forever.',
     )
   })
 
