@@ -9,6 +9,7 @@ export class WireClient {
   readonly socket: net.Socket
   readonly #reader = new MessageReader()
   readonly #heard: { readonly type: string; readonly body: Buffer }[] = []
+  #wake: () => void = () => undefined
   isClosed = false
 
   private constructor(socket: net.Socket) {
@@ -16,11 +17,15 @@ export class WireClient {
     this.#reader.isStartup = false
     this.#reader.maxBytes = 2 ** 30
     socket.on('error', () => undefined)
-    socket.on('close', () => (this.isClosed = true))
+    socket.on('close', () => {
+      this.isClosed = true
+      this.#wake()
+    })
     socket.on('data', (chunk) => {
       this.#reader.push(chunk)
       for (let next = this.#reader.next(); next !== null; next = this.#reader.next())
         this.#heard.push({ type: String.fromCharCode(next.type), body: Buffer.from(next.body) })
+      this.#wake()
     })
   }
 
@@ -56,6 +61,15 @@ export class WireClient {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
     throw new Error(`no ${type} among ${this.#heard.map((each) => each.type).join(' ')}`)
+  }
+
+  /** The next message, which is forgotten; null when the connection has ended. */
+  async next(): Promise<{ readonly type: string; readonly body: Buffer } | null> {
+    while (this.#heard.length === 0 && !this.isClosed)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    return this.#heard.shift() ?? null
   }
 
   /** What has come so far, and forgets it. */
