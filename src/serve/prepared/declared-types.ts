@@ -11,12 +11,12 @@ import type { Argument, Statement } from '../sql/statement.js'
 export function checkDeclared(statement: Statement, declared: readonly number[]): void {
   if (statement.kind !== 'select') return
   for (const { value } of statement.columns) {
-    if (value.is !== 'lock' && value.is !== 'own') continue
+    if (value.is !== 'lock' && value.is !== 'own' && value.is !== 'set-config') continue
     const wrong = argumentsOf(value).some(
       (part) => part.is === 'parameter' && !acceptsOid(part, declared[part.index - 1] ?? 0),
     )
     if (!wrong) continue
-    throw new SqlError('42883', `function ${value.function}(${typesOf(value, declared)}) does not exist`, {
+    throw new SqlError('42883', `function ${inWords(value, declared)} does not exist`, {
       hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
     })
   }
@@ -24,11 +24,12 @@ export function checkDeclared(statement: Statement, declared: readonly number[])
 
 type Call = Extract<
   Extract<Statement, { kind: 'select' }>['columns'][number]['value'],
-  { is: 'lock' | 'own' }
+  { is: 'lock' | 'own' | 'set-config' }
 >
 
 function argumentsOf(call: Call): readonly Argument[] {
   if (call.is === 'lock') return call.key
+  if (call.is === 'set-config') return [call.value]
   const { name, permits, timeout_ms: timeout } = call.arguments
   return [name, permits, timeout].filter((part) => part !== undefined)
 }
@@ -49,6 +50,12 @@ const NAMES: Readonly<Record<number, string>> = {
   1184: 'timestamp with time zone',
   1700: 'numeric',
   2950: 'uuid',
+}
+
+function inWords(call: Call, declared: readonly number[]): string {
+  const types = typesOf(call, declared)
+  if (call.is === 'set-config') return `set_config(unknown, ${types}, boolean)`
+  return `${call.function}(${types})`
 }
 
 function typesOf(call: Call, declared: readonly number[]): string {

@@ -5,7 +5,7 @@
 import { readCall } from './call.js'
 import { readAlias, readBareAlias, readPlainName } from './names.js'
 import type { Reader } from './reader.js'
-import type { Column, LockCall, OwnCall, ParameterType, ResultCast } from './statement.js'
+import type { Argument, Column, LockCall, OwnCall, ParameterType, ResultCast } from './statement.js'
 import { isResultCast, readType } from './types.js'
 import { readValue } from './value.js'
 
@@ -143,17 +143,21 @@ function parametersIn(
   value: Column['value'],
 ): readonly { readonly index: number; readonly type: ParameterType }[] {
   if (value.is === 'parameter') return [value]
+  if (value.is === 'set-config') return parametersAmong([value.value])
   if (value.is !== 'lock' && value.is !== 'own') return []
   const given = value.is === 'lock' ? value.key : Object.values(value.arguments)
   const inExpressions = (value.evaluation?.parameters ?? []).map(
     (index) => ({ index, type: 'unknown' }) as const,
   )
-  return [
-    ...given.flatMap((argument) =>
-      argument.is === 'parameter' ? [{ index: argument.index, type: argument.parameterType }] : [],
-    ),
-    ...inExpressions,
-  ]
+  return [...parametersAmong(given), ...inExpressions]
+}
+
+function parametersAmong(
+  given: readonly Argument[],
+): { readonly index: number; readonly type: ParameterType }[] {
+  return given.flatMap((argument) =>
+    argument.is === 'parameter' ? [{ index: argument.index, type: argument.parameterType }] : [],
+  )
 }
 
 /** A name has at most 63 bytes. */

@@ -66,12 +66,16 @@ export type ColumnValue =
   | ConstantValue
   | { readonly is: 'parameter'; readonly index: number; readonly type: ParameterType }
   | { readonly is: 'session'; readonly function: SessionFunction }
-  | {
-      readonly is: 'set-config'
-      readonly setting: string
-      readonly value: string | null
-      readonly isLocal: boolean
-    }
+  | SetConfig
+
+/** `set_config('lock_timeout', $1, false)` */
+export interface SetConfig {
+  readonly is: 'set-config'
+  readonly setting: string
+  /** A text, or a parameter. */
+  readonly value: Argument
+  readonly isLocal: boolean
+}
 
 /** A constant next to the calls: `1 AS one`, `'x'`, `true`, `NULL`. */
 export interface ConstantValue {

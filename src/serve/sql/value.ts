@@ -1,5 +1,5 @@
 import type { Reader } from './reader.js'
-import type { ColumnValue, ConstantValue, SessionFunction } from './statement.js'
+import type { Argument, ColumnValue, ConstantValue, SessionFunction } from './statement.js'
 import { fits } from './types.js'
 
 interface NamedValue {
@@ -52,12 +52,12 @@ function readWordValue(reader: Reader): NamedValue | null {
 
 const about = (name: SessionFunction): NamedValue => ({ name, value: { is: 'session', function: name } })
 
-/** `set_config('lock_timeout', '5s', false)`, of constants only. */
+/** `set_config('lock_timeout', '5s', false)`, of constants but for the value, which may be a parameter. */
 function readSetConfig(reader: Reader): NamedValue | null {
   const setting = reader.op('(') ? reader.string() : null
   if (setting === null || !reader.op(',')) return null
-  const value = reader.string()
-  if ((value === null && reader.word('null') === null) || !reader.op(',')) return null
+  const value = readSettingValue(reader)
+  if (value === null || !reader.op(',')) return null
   const isLocal = reader.word('true', 'false')
   if (isLocal === null || !reader.op(')')) return null
   const set = {
@@ -67,4 +67,17 @@ function readSetConfig(reader: Reader): NamedValue | null {
     isLocal: isLocal === 'true',
   } as const
   return { name: 'set_config', value: set }
+}
+
+function readSettingValue(reader: Reader): Argument | null {
+  const token = reader.peek()
+  if (token?.type === 'param') {
+    reader.at++
+    const isCast = reader.op('::')
+    if (isCast && reader.word('text') === null) return null
+    return { is: 'parameter', type: 'text', index: Number(token.value), parameterType: 'text', isCast }
+  }
+  const value = reader.string()
+  if (value === null && reader.word('null') === null) return null
+  return { is: 'constant', type: 'text', value }
 }

@@ -59,8 +59,13 @@ function columnValue(
     case 'session':
       return context.sessionFunction(value.function)
     case 'set-config':
-      return context.setConfig(value.setting, value.value, value.isLocal)
+      return context.setConfig(value.setting, textOf(value.value, bound), value.isLocal)
   }
+}
+
+function textOf(argument: Argument, bound: Bound): string | null {
+  const [value] = localValues([argument], bound)
+  return value === null ? null : String(value)
 }
 
 function lockValue(

@@ -79,6 +79,17 @@ test.each<[string, readonly Group[]]>([
     [query("SELECT set_config('lock_timeout', '7s', true)"), query('SHOW lock_timeout')],
   ],
   [
+    'set_config takes its value from a parameter',
+    [
+      [...executed({ text: "SELECT set_config('lock_timeout', $1, false)", values: ['7s'] }), SYNC],
+      query('SHOW lock_timeout'),
+      [
+        ...executed({ text: "SELECT set_config('lock_timeout', $1, false)", types: [20], values: ['7'] }),
+        SYNC,
+      ],
+    ],
+  ],
+  [
     'a portal of SHOW that has run has no more rows',
     [[...executed({ text: 'SHOW lock_timeout', max: 1 }), { is: 'execute', portal: '', max: 0 }, SYNC]],
   ],

@@ -67,8 +67,20 @@ describe('settings', () => {
     expect(one("SELECT pg_catalog.set_config('lock_timeout', '5s', false)")).toMatchObject({
       kind: 'select',
       locks: false,
-      columns: [{ value: { is: 'set-config', setting: 'lock_timeout', value: '5s', isLocal: false } }],
+      columns: [
+        { value: { is: 'set-config', setting: 'lock_timeout', value: { value: '5s' }, isLocal: false } },
+      ],
     })
+  })
+
+  test('set_config takes its value from a parameter', () => {
+    for (const value of ['$1', '$1::text'])
+      expect(one(`SELECT set_config('lock_timeout', ${value}, true)`)).toMatchObject({
+        kind: 'select',
+        columns: [{ value: { is: 'set-config', value: { is: 'parameter', index: 1 }, isLocal: true } }],
+        parameters: ['text'],
+      })
+    expect(one("SELECT set_config('lock_timeout', $1::int8::text, true)")).toMatchObject({ kind: 'other' })
   })
 })
 
