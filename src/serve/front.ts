@@ -6,6 +6,7 @@ import { SHUTDOWN } from './locks/lock-errors.js'
 import { backendKeyData, report } from './messages/backend.js'
 import { FatalError, SqlError } from './messages/sql-error.js'
 import type { ClientLink } from './client/client-link.js'
+import { ClosingSockets } from './client/closing-sockets.js'
 import { AbortStock } from './session/abort-stock.js'
 import { ClientSession } from './session/client-session.js'
 import type { Identity } from './client/identity.js'
@@ -47,6 +48,7 @@ export class Front {
   readonly #server: Server
   readonly #starting = new Set<StartingConnection>()
   readonly #sessions = new Map<number, ClientSession>()
+  readonly #closing: ClosingSockets
   #rules: StartupRules
   #isDraining = false
   #lastProcessId: number
@@ -67,9 +69,11 @@ export class Front {
       allSessions: () => this.#sessions.values(),
       ended: (session) => this.#ended(session),
     }
+    this.#closing = new ClosingSockets(ports.clock)
     this.#lastProcessId = randomBytes(2).readUInt16BE()
     this.#server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
+      // Half open: what has ended is closed when there is time for it, not by Node.js at once.
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
       (socket) => {
         void this.#accept(socket)
       },
@@ -186,12 +190,11 @@ export class Front {
       if (reader.pending > most)
         session.end(new FatalError('53400', 'too much was sent ahead of the answers'))
     })
-    const gone = (): void => {
-      socket.destroy()
+    socket.on('end', () => {
       session.closed()
-    }
-    socket.on('end', gone)
-    socket.on('close', gone)
+      this.#closing.add(socket)
+    })
+    socket.on('close', () => session.closed())
   }
 
   #turnAway(error: unknown, link: ClientLink): void {

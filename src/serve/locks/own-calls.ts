@@ -54,7 +54,7 @@ export class PermitOwner {
 
   close(): void {
     this.#isClosed = true
-    this.releaseAll().catch(() => undefined)
+    if (this.#held.length > 0) this.releaseAll().catch(() => undefined)
   }
 }
 
