@@ -3,7 +3,7 @@ import type { Backend } from './options.js'
 import type { Scene, StrikeKind } from './strike-kind.js'
 import type { Looks } from './watch.js'
 
-/** What of an order concerns the server. */
+/** The parts of a round's order that concern the server. */
 export interface RoundPlan {
   readonly name: string
   readonly keys: number
@@ -11,23 +11,23 @@ export interface RoundPlan {
   readonly leaseMs: number
 }
 
-/** A server of one kind, on which round after round is held. */
+/** A server of one kind, for many rounds. */
 export interface ChaosServer {
   begin(plan: RoundPlan): Promise<RoundServer>
   stop(): Promise<void>
 }
 
-/** What one round has of it: a database of its own, with a row behind each lock. */
+/** What one round uses of the server: a separate database, with a row behind each lock. */
 export interface RoundServer {
-  /** Where workers connect. */
+  /** The address for workers. */
   readonly url: string
-  /** Where a worker listens past a pooler; null: it does not. */
+  /** The address at which a worker listens without the pooler. Null if it does not listen. */
   listenUrlOf(index: number): string | null
   readonly looks: Looks
   strikes(scene: Scene): readonly StrikeKind[]
-  /** The workers have gone: so may what stood between them and the server. */
+  /** Called when the workers have ended: their proxies and pooler may end too. */
   workersHaveGone(): Promise<void>
-  /** While one more process is there, called `janitor`, which cleans up after those that were killed. */
+  /** Runs `look` while one more process exists, called `janitor`, which cleans up after killed processes. */
   withJanitor<T>(janitor: string, look: () => Promise<T>): Promise<T>
   acceptedWrites(): Promise<Write[]>
   remove(): Promise<void>

@@ -1,6 +1,6 @@
-/** Every statement of the chaos program itself. What it locks, it locks through LockPool. */
+/** The statements of the chaos program itself. It acquires locks through LockPool. */
 
-/** The resource that the locks guard, a row per key, and everything that was ever accepted, in order. */
+/** The resource that the locks protect, with a row per key, and all accepted writes in order. */
 export const CREATE_TABLES = `
 CREATE TABLE guarded (
   key text PRIMARY KEY,
@@ -19,7 +19,7 @@ export const ADD_KEY = `
 INSERT INTO guarded (key)
 VALUES ($1)`
 
-/** Leaves the token at the resource before reading it: from then on older holders are refused. */
+/** Stores the token at the resource before reading it: from then on, earlier holders are refused. */
 export const CLAIM = `
 UPDATE guarded
 SET token = $2
@@ -43,13 +43,13 @@ SELECT key, ask, token::text AS token, value
 FROM accepted
 ORDER BY place`
 
-/** Keys are bigints below 2^31: their locks have them in objid. */
+/** Keys are bigints below 2^31, so objid of a lock is its key. */
 export const HELD_KEYS = `
 SELECT DISTINCT objid::text AS key
 FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 1 AND granted`
 
-/** The same of locks that are rows. The process that has each, and the token, only of writers. */
+/** The same for locks that are rows: the process that holds each, and the token; for readers, no process. */
 export const HELD_ROWS = `
 SELECT l.key::text AS key, l.token::text AS token, member.name AS holder, l.owner IS NOT NULL AND member.id IS NULL AS is_orphan
 FROM lockpool.lease AS l
@@ -66,7 +66,7 @@ UNION ALL
 SELECT NULL, NULL, id, NULL, NULL, name, beat, dead
 FROM lockpool.member`
 
-/** Sessions of the workers: `chaos w3.1` are the pool's. */
+/** The sessions of the workers. `chaos w3.1` is the pool of one. */
 export const SESSIONS = `
 SELECT
   pid,
@@ -102,27 +102,30 @@ SELECT format('session %s of %s: %s, %s', pid, application_name, state, query) A
 FROM pg_stat_activity
 WHERE application_name LIKE 'chaos w%'`
 
-/** With a checkpoint at once. The server may be copied until END_BACKUP, which must come on the same connection. */
+/**
+ * Starts a backup with an immediate checkpoint. The server may be copied until END_BACKUP, which must run on the same
+ * connection.
+ */
 export const BEGIN_BACKUP = `SELECT pg_backup_start('chaos', true)`
 
-/** The label tells the copy from where it has to catch up. */
+/** The label tells the copy where its recovery begins. */
 export const END_BACKUP = `SELECT labelfile AS label FROM pg_backup_stop(false)`
 
-/** Asked of a primary: whether its replica has received and replayed all there is. No row: it is not there. */
+/** Asks a primary whether its replica has received and replayed everything. Returns no row if there is no replica. */
 export const IN_STEP = `
 SELECT state = 'streaming' AND replay_lsn >= pg_current_wal_lsn() AS in_step
 FROM pg_stat_replication`
 
 export const PROMOTE = `SELECT pg_promote() AS is_promoted`
 
-/** A session of its own then sleeps a tenth of a second before it flushes, with the lock in its hands that a flush takes. */
+/** Makes a session sleep for a tenth of a second before each flush, while it holds the lock that a flush takes. */
 export const DELAY_FLUSHES = `SET commit_delay = 100000; SET commit_siblings = 0`
 
 export const OWN_PID = `SELECT pg_backend_pid() AS pid`
 
 export const DRAW = `SELECT nextval('lockpool.fence')`
 
-/** A minute ahead of the clock, as if that had been wrong. */
+/** Moves the sequence a minute ahead of the clock, as if the clock had been wrong. */
 export const RUN_AHEAD = `
 SELECT setval(
   'lockpool.fence', greatest(last_value, (extract(epoch FROM clock_timestamp()) * 1000 + 60000)::bigint * 1048576))

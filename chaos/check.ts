@@ -15,9 +15,9 @@ import { findOverlaps, overlapFindings } from './check/overlaps.js'
 import { findBadWrites, findTokenRegressions } from './check/tokens.js'
 import type { History } from './history.js'
 
-/** What a run showed. */
+/** The result of a run. */
 export interface Verdict {
-  /** Everything that must not be. */
+  /** Everything that must not happen. */
   readonly findings: readonly Finding[]
   readonly figures: Figures
 }
@@ -29,17 +29,17 @@ export interface Figures {
   readonly losses: number
   readonly refusals: Readonly<Record<string, number>>
   readonly guardedWrites: number
-  /** Overlaps that plain mode allows, because the server let go early. */
+  /** Overlaps that plain mode allows, because the server released the lock early. */
   readonly excusedOverlaps: number
   readonly worstExcusedOverlapMs: number
-  /** Writes on a value that a fail-over had taken back. */
+  /** Writes that are based on a value which a failover has undone. */
   readonly excusedUpdates: number
   readonly takeOvers: number
   readonly worstTakeOverMs: number
   readonly strikes: Readonly<Record<string, number>>
 }
 
-/** Holds a history against everything that was promised. Pure: the same history gives the same verdict. */
+/** Checks a history against all promises. Pure: the same history gives the same verdict. */
 export function check(history: History, patience: Patience = PATIENCE): Verdict {
   const asks = readAsks(history.lives)
   const overlaps = findOverlaps(asks, history)
@@ -77,7 +77,7 @@ export function check(history: History, patience: Patience = PATIENCE): Verdict 
   }
 }
 
-/** By what each process counted last: one that was killed has counted a little less. */
+/** Adds up the last count of each process. A killed process has counted slightly less. */
 function handOffs({ lives }: History): number {
   return lives.reduce((sum, { events }) => {
     const last = events.findLast((event) => event.what === 'counted')

@@ -7,28 +7,28 @@ import { crash, Standby, type StartServer } from './standby.js'
 
 const SETTINGS = {
   max_connections: 100,
-  // A replica that was started from a copy finds what it missed meanwhile.
+  // A replica that was started from a copy finds here what it has missed in the meantime.
   wal_keep_size: '512MB',
-  // A server that is killed leaves its shared memory behind; in its own folder that goes with it.
+  // A killed server leaves its shared memory behind. In its own folder, it is removed with the folder.
   dynamic_shared_memory_type: 'mmap',
 }
 
-/** How a fail-over comes about. */
+/** How a failover happens. */
 export interface FailOver {
-  /** What happens while the replica receives nothing: what is committed until this resolves is lost. */
+  /** Runs while the replica receives nothing: everything that is committed until this resolves is lost. */
   readonly whileBehind: () => Promise<unknown>
-  /** SIGKILL of the postmaster, or SIGQUIT, after which it ends its processes itself. */
+  /** SIGKILL of the postmaster; or SIGQUIT, after which the postmaster ends its processes itself. */
   readonly signal: 'SIGKILL' | 'SIGQUIT'
 }
 
-/** A service of one server, whoever that is, and at times of replicas that are to take its place. */
+/** A service with one server at a time, and sometimes with replicas that can replace it. */
 export class Cluster {
   readonly #start: StartServer
   readonly #options: EmbeddedPostgresOptions
-  /** With the password, which is in the data, and so the same for all servers that will ever be. */
+  /** Includes the password, which is in the data and so is the same for all later servers. */
   readonly #firstUrl: string
   #primary: EmbeddedPostgres
-  /** In the order in which they will be promoted. */
+  /** In the order of their promotion. */
   readonly #standbys: Standby[] = []
 
   private constructor(start: StartServer, options: EmbeddedPostgresOptions, primary: EmbeddedPostgres) {
@@ -38,7 +38,7 @@ export class Cluster {
     this.#primary = primary
   }
 
-  /** The disk keeps what it has: tokens and marks must outlive a crash. */
+  /** Starts a durable server: tokens and hold records must outlive a crash. */
   static async startedBy(start: StartServer): Promise<Cluster> {
     const options = { durable: true, settings: SETTINGS }
     return new Cluster(start, options, await start(options))
@@ -48,17 +48,17 @@ export class Cluster {
     return this.#primary.port
   }
 
-  /** Of the postmaster. */
+  /** The process id of the postmaster. */
   get processId(): number {
     return this.#primary.processId
   }
 
-  /** Of the replica that will be promoted next. */
+  /** The port of the replica that will be promoted next. */
   get standbyPort(): number | null {
     return this.#standbys[0]?.server.port ?? null
   }
 
-  /** Of the server that is the primary at the moment. */
+  /** The address of the current primary. */
   urlOf(database: string): string {
     return this.#urlAt(this.port, database)
   }
@@ -67,7 +67,7 @@ export class Cluster {
     return this.#primary.restart(mode)
   }
 
-  /** Sees to it that there are so many replicas, and resolves when they have caught up. */
+  /** Adds replicas until there are `count`, and resolves when they have caught up. */
   async addStandbys(count: number): Promise<void> {
     while (this.#standbys.length < count) {
       const url = this.urlOf('postgres')
@@ -76,8 +76,8 @@ export class Cluster {
   }
 
   /**
-   * The primary dies, and a replica takes its place. Nothing of the old one answers any more by then: whoever operates a
-   * fail-over has to see to that. Further replicas go on looking for the old one, and hear nothing of the new one.
+   * Kills the primary and promotes a replica. By then the old primary no longer answers; a real operator must ensure
+   * that too. Further replicas keep trying to reach the old primary and receive nothing from the new one.
    */
   async failOver({ whileBehind, signal }: FailOver): Promise<void> {
     const old = this.#primary
@@ -107,7 +107,7 @@ export class Cluster {
 }
 
 /**
- * The segment by which a second server on the same folder would be noticed: its number is the last word of the seventh
+ * The shared memory segment that reveals a second server on the same folder. Its number is the last word of the seventh
  * line of the lock file. https://www.postgresql.org/docs/current/storage-file-layout.html
  */
 async function sharedMemoryOf(server: EmbeddedPostgres): Promise<string | null> {
@@ -115,7 +115,7 @@ async function sharedMemoryOf(server: EmbeddedPostgres): Promise<string | null> 
   return lockFile.split('\n')[6]?.trim().split(/\s+/)[1] ?? null
 }
 
-/** After SIGKILL it stays for good, and there are only some thousands of them in a system. */
+/** After SIGKILL the segment stays, and a system has room for only some thousands of them. */
 async function freed(memory: string): Promise<void> {
   await promisify(execFile)('ipcrm', ['-m', memory]).catch(() => undefined)
 }

@@ -1,7 +1,7 @@
 import { chown, copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Of these a copy needs the folder alone, as `pg_basebackup` has it; what is in `pg_wal` comes by the stream. */
+/** A copy needs only the empty folders of these, like `pg_basebackup`. The content of `pg_wal` arrives by streaming. */
 const EMPTY: ReadonlySet<string> = new Set([
   'pg_dynshmem',
   'pg_notify',
@@ -13,19 +13,19 @@ const EMPTY: ReadonlySet<string> = new Set([
   'pg_wal',
 ])
 
-/** They belong to the server that runs. */
+/** Files of the running server. */
 const OMITTED: ReadonlySet<string> = new Set(['postmaster.pid', 'postmaster.opts'])
 
-/** Copied last: where recovery ends is never before what was copied earlier. */
+/** Copied last, so that recovery ends no earlier than the other files were copied. */
 const CONTROL_FILE = 'global/pg_control'
 
-/** Copies the data folder of a server that goes on writing, which PostgreSQL allows between the two ends of a backup. */
+/** Copies the data folder of a running server. PostgreSQL allows that between the start and the end of a backup. */
 export async function copyDataFolder(from: string, to: string): Promise<void> {
   await copyFolder(from, to, '')
   await copyOwned(from, to, CONTROL_FILE)
 }
 
-/** A file that belongs to whom `folder` belongs to. */
+/** Writes a file with the owner of `folder`. */
 export async function writeOwned(folder: string, name: string, text: string, flag: 'w' | 'a'): Promise<void> {
   const path = join(folder, name)
   await writeFile(path, text, { mode: 0o600, flag })
@@ -57,7 +57,7 @@ async function copyOwned(from: string, to: string, path: string): Promise<void> 
   try {
     await copyFile(join(from, path), join(to, path))
   } catch (error) {
-    // Removed while we were on our way to it: recovery will not look for it.
+    // The file was removed in the meantime, so recovery will not need it.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
     throw error
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Finding } from './check/finding.js'
 import type { History } from './history.js'
 
-/** What a round leaves behind for people: the journals of its processes, what was seen of the server, and the findings. */
+/** The files of a round for people: the journals of its processes, the observations of the server, and the findings. */
 export class Evidence implements AsyncDisposable {
   readonly folder: string
   readonly #seed: number
@@ -18,7 +18,7 @@ export class Evidence implements AsyncDisposable {
     return new Evidence(await mkdtemp(join(tmpdir(), 'lockpool-chaos-')), seed)
   }
 
-  /** Copies it to a folder of the round in `target`. */
+  /** Copies the files to a folder for this round in `target`. */
   async keep(
     target: string,
     { strikes, calms, sightings, endedAt }: History,
@@ -35,7 +35,7 @@ export class Evidence implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // After an error processes may still be writing there: that error is what counts.
+    // After an error, processes may still be writing here. That error is the one that counts.
     await rm(this.folder, { recursive: true, force: true }).catch(() => undefined)
   }
 }

@@ -2,17 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { aimAt, type PostgresScene } from './postgres-scene.js'
 import { sometime, type StrikeKind } from './strike-kind.js'
 
-/** How long, in leases, a replica may have heard nothing when it has to take over. */
+/** The longest time, in leases, for which a replica has received nothing before it must take over. */
 const LONGEST_LAG = 1.2
 
 /**
- * The primary is killed, its replica is promoted, and everybody is sent there: what `postgres` operators do by hand or by
- * program. The replica is behind more often than not, so locks, tokens, marks and writes are lost.
+ * Kills the primary, promotes its replica, and redirects all clients, as operators of PostgreSQL do by hand or by
+ * program. The replica usually lags behind, so locks, tokens, hold records and writes are lost.
  */
 async function failOver(scene: PostgresScene): Promise<void> {
   const { cluster, random, leaseMs } = scene
   const lagMs = random.chance(0.3) ? 0 : LONGEST_LAG * leaseMs * random.next()
-  // Whoever connects too soon finds a server that takes no writes.
+  // A client that connects too early finds a server that accepts no writes.
   if (random.chance(0.3)) aimAt(scene, cluster.standbyPort!)
   const signal = random.chance(0.7) ? 'SIGKILL' : 'SIGQUIT'
   await cluster.failOver({ whileBehind: () => sleep(lagMs), signal })
@@ -44,7 +44,7 @@ export const FAIL_OVERS: readonly StrikeKind<PostgresScene>[] = [
     },
   },
   {
-    // The second knows nothing of what was granted by the first, nor even that there was one.
+    // The second replica knows nothing about the grants of the first one, nor that it existed.
     kind: 'two standbys are promoted, one after the other',
     weight: 2,
     letsGo: true,

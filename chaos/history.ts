@@ -1,6 +1,6 @@
 import type { LockMode } from '../src/dialect/lock-key.js'
 
-/** Milliseconds on the clock that all processes of a machine share: on Linux, CLOCK_MONOTONIC. */
+/** Milliseconds on the clock that all processes of a machine share: CLOCK_MONOTONIC on Linux. */
 export type Moment = number
 
 export function sharedNow(): Moment {
@@ -14,11 +14,12 @@ export interface Span {
 }
 
 /**
- * What a worker writes down, one line of JSON each. An `ask` is one call of `acquire`, and names the lock it may become.
+ * The events that a worker records, each as one line of JSON. An `ask` is one call of `acquire`, and names the lock
+ * that it may get.
  *
- * - `held`       the application looked at `lock.state` and was told that it holds the lock. The moment is one *before* the
- *                look, so it is certain, however long the process was stopped in between
- * - `releasing`  the last use of the lock has been, and `release()` is called
+ * - `held`: `lock.state` said that the application holds the lock. The time is from *before* that check, so it is
+ *   certain, however long the process was paused in between
+ * - `releasing`: the last use of the lock is over, and `release()` is called next
  */
 export type WorkerEvent = { readonly at: Moment; readonly wall: number } & (
   | { readonly what: 'started'; readonly leaseMs: number }
@@ -27,7 +28,7 @@ export type WorkerEvent = { readonly at: Moment; readonly wall: number } & (
       readonly ask: string
       readonly key: string
       readonly mode: LockMode
-      /** How long it may take by what the caller was promised. Infinity is written as null. */
+      /** How long the call may take according to its options. Infinity is written as null. */
       readonly withinMs: number | null
     }
   | { readonly what: 'granted'; readonly ask: string; readonly token: string }
@@ -40,50 +41,50 @@ export type WorkerEvent = { readonly at: Moment; readonly wall: number } & (
   | { readonly what: 'closed' }
 )
 
-/** One life of a worker: what it wrote, and how it ended by what its parent saw. */
+/** One life of a worker: its events, and the way in which it ended according to its parent. */
 export interface Life {
   readonly process: string
   readonly events: readonly WorkerEvent[]
-  /** Whether its last line was cut short, as a kill may do. */
+  /** Null if the worker is still running. */
   readonly endedAt: Moment | null
   readonly how: 'killed' | 'exited' | 'crashed' | 'stuck'
 }
 
-/** A fault that was struck, and when it was over. */
+/** A fault, and when it was over. */
 export interface Strike extends Span {
   readonly kind: string
-  /** The worker it hit, or null if it hit the server. */
+  /** The worker that it hit, or null if it hit the server. */
   readonly process: string | null
   /**
-   * Whether the server may free locks because of it before the holder can know: then two may believe for a moment that
-   * they hold, unless the pools are strict.
+   * Whether the server may therefore free locks before the holder can know. Then two callers may believe for a moment
+   * that they hold the same lock, unless the pools are strict.
    */
   readonly letsGo: boolean
-  /** Whether the server, or the one in its place, may have forgotten what it had told to have written. */
+  /** Whether the server, or its replacement, may have forgotten writes that it had confirmed. */
   readonly forgets: boolean
-  /** Whether the worker could do nothing at all, deadlines included. */
+  /** Whether the worker could do nothing at all, so that even its deadlines were late. */
   readonly isPause: boolean
-  /** Whether the holder is silent to the server, so that its lease must run out. */
+  /** Whether the server hears nothing from the holder, so that its lease must run out. */
   readonly isSilence: boolean
 }
 
 export interface Holder {
-  /** `w2.3`; null if it is no worker, or none that is known. */
+  /** `w2.3`, or null for an unknown process. */
   readonly process: string | null
   readonly token: string
 }
 
-/** Which keys somebody has, by the server's own lock table. */
+/** The keys that are locked, according to the server. */
 export interface Sighting {
   readonly at: Moment
   readonly held: ReadonlySet<string>
-  /** By key, the process that the server takes to have it, and since which token; of locks that are rows alone. */
+  /** For locks that are rows: the process that holds each key according to the server, and its token. */
   readonly holders?: ReadonlyMap<string, Holder>
-  /** What the server said, for people: the rows of keys, and of processes. */
+  /** The rows of keys and of processes, for people. */
   readonly rows?: readonly object[]
 }
 
-/** A write to the guarded row that the server accepted, in the order in which it did. */
+/** A write to the guarded row that the server accepted, in the order of acceptance. */
 export interface Write {
   readonly key: string
   readonly ask: string
@@ -91,14 +92,14 @@ export interface Write {
   readonly value: number
 }
 
-/** All that is known of a run. */
+/** Everything that is known about a run. */
 export interface History {
   readonly leaseMs: number
   readonly isStrict: boolean
   readonly endedAt: Moment
   readonly lives: readonly Life[]
   readonly strikes: readonly Strike[]
-  /** While no fault was in force, nor had been for a while. */
+  /** Spans without a fault, and long enough after the last one. */
   readonly calms: readonly Span[]
   readonly sightings: readonly Sighting[]
   readonly writes: readonly Write[]

@@ -8,8 +8,8 @@ type Entry = WorkerEvent extends infer Event
   : never
 
 /**
- * What a worker saw, in a file. Each line is one write to a file opened for appending, made before the worker goes on: a
- * worker that is killed has lost nothing, and one that is stopped holds nothing back.
+ * The events of a worker, in a file. Each line is one write to a file that is opened for appending, made before the
+ * worker continues. So a killed worker has lost no event, and a paused one holds none back.
  */
 export class Journal {
   readonly #file: number
@@ -23,7 +23,10 @@ export class Journal {
   }
 }
 
-/** Reads a journal back. A kill can cut its last line short: that one is left out. It can also come before the first. */
+/**
+ * Reads a journal. A kill may cut its last line short; that line is left out. The file may be missing if the kill came
+ * early.
+ */
 export function readJournal(path: string): WorkerEvent[] {
   return existsSync(path) ? parseJournal(readFileSync(path, 'utf8')) : []
 }

@@ -46,18 +46,18 @@ async function main(options: ChaosOptions): Promise<void> {
   write(`\n${rounds.length} rounds, ${findings} findings\n`)
   if (json !== null)
     await writeFile(json, `${JSON.stringify({ version: 1, isStrict, dialect, backend, rounds }, null, 2)}\n`)
-  // What is still on its way in a proxy is on its way to nobody.
+  // Data that is still in a proxy has no receiver any more.
   process.exit(findings === 0 ? 0 : 1)
 }
 
-/** What the other dialect needs is not loaded: its driver may not be there. */
+/** Loads the parts for the other dialect only on demand, because its driver may not be installed. */
 async function startServer(dialect: Dialect): Promise<ChaosServer> {
   if (dialect === 'postgres') return PostgresServer.start()
   const { MariaDbServer } = await import('./mysql/mariadb-server.js')
   return MariaDbServer.start()
 }
 
-/** What makes the same of a round, apart from its seed. */
+/** The options, apart from the seed, that reproduce a round. */
 function flagsOf({ dialect, backend, isStrict }: ChaosOptions): string {
   if (dialect === 'mysql') return `--dialect mysql --backend ${backend}`
   return backend === 'table' ? '--backend table' : isStrict ? '--strict' : ''

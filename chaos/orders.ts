@@ -1,10 +1,10 @@
 import type { Backend, Dialect } from './options.js'
 
-/** What a worker is told at its start: JSON on its command line. */
+/** The orders for a worker: JSON on its command line. */
 export interface Orders {
-  /** Its name, and which life of it this is: `w2.3`. */
+  /** Its name, and the number of its life: `w2.3`. */
   readonly process: string
-  /** By way of its own proxy. */
+  /** The address of its own proxy. */
   readonly url: string
   readonly journal: string
   readonly seed: number
@@ -12,7 +12,7 @@ export interface Orders {
   readonly isStrict: boolean
   readonly dialect: Dialect
   readonly backend: Backend
-  /** Where it listens past the pooler; null: it only looks. */
+  /** The address at which it listens without the pooler. Null if it only polls. */
   readonly listenUrl: string | null
   readonly keys: number
   readonly callers: number

@@ -13,7 +13,7 @@ async function inWeather(
   network.mend()
 }
 
-/** What happens to a pooler in transaction mode, and to what its clients sent through it. */
+/** Faults of a pooler in transaction mode, and of its connections to the server. */
 export const POOLER_STRIKES: readonly StrikeKind<PostgresScene>[] = [
   {
     kind: 'kill -9 of the pooler, and another one',

@@ -4,7 +4,7 @@ import { Proxy } from './proxy.js'
 const SETTINGS = {
   pool_mode: 'transaction',
   default_pool_size: 12,
-  // The usual fifteen seconds after a failure would hide all that comes behind it.
+  // The default pause of fifteen seconds after a failure would hide everything that follows.
   server_login_retry: 1,
   server_connect_timeout: 3,
 }
@@ -28,12 +28,12 @@ export class Pooler {
     return this.#bouncer.url
   }
 
-  /** Past the pooler, by the same network. */
+  /** An address without the pooler, through the same network. */
   get directUrl(): string {
     return through(this.network, this.#bouncer.url)
   }
 
-  /** As a crash, and the start after it. */
+  /** Simulates a crash and the following start. */
   restart(): Promise<void> {
     return this.#bouncer.restart()
   }

@@ -16,7 +16,7 @@ import { STATEMENT_TIMEOUT_MS, type Looks, type SeenSession } from './watch.js'
 
 interface SessionRow {
   readonly pid: number
-  /** `chaos w2.3` of its pool, `chaos w2.3 data` of the row it guards. */
+  /** `chaos w2.3` for its pool, `chaos w2.3 data` for the row that it protects. */
   readonly name: string
   readonly listens: boolean
   readonly idles: boolean
@@ -26,7 +26,7 @@ interface HeldRow {
   readonly key: string
   readonly token: string
   readonly holder: string | null
-  /** It names a member that is not there. */
+  /** Whether the row names a member that does not exist. */
   readonly is_orphan: boolean
 }
 
@@ -35,7 +35,7 @@ export class PostgresLooks implements Looks {
   readonly #backend: Backend
   #client: pg.Client | null = null
 
-  /** `url` is asked for each connection: the server may be another one by then. */
+  /** `url` is called for each connection, because the server may be another one by then. */
   constructor(url: () => string, backend: Backend) {
     this.#url = url
     this.#backend = backend

@@ -2,13 +2,13 @@ import pg from 'pg'
 import { CLAIM, WRITE } from './chaos-sql.js'
 import type { GuardedRow } from './worker-parts.js'
 
-/** After this a statement counts as lost in the network, and its connection with it. */
+/** A statement that takes longer counts as lost in the network, and its connection too. */
 const STATEMENT_TIMEOUT_MS = 1000
 
 export class PostgresRow implements GuardedRow {
   readonly #url: string
   readonly #applicationName: string
-  /** One for all callers, those included who come while it is being made. */
+  /** One connection for all callers, including those that come while it is being opened. */
   #client: Promise<pg.Client> | null = null
 
   constructor(url: string, applicationName: string) {
@@ -62,7 +62,7 @@ export class PostgresRow implements GuardedRow {
   }
 }
 
-/** Never waits for the server's good-bye: there may be nobody there. */
+/** Closes without waiting for the server, which may not exist any more. */
 function destroy(client: pg.Client): void {
   ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
 }

@@ -4,11 +4,11 @@ import type { Scene } from './strike-kind.js'
 
 export interface PostgresScene extends Scene {
   readonly cluster: Cluster
-  /** In front of the server, with `backend: 'table'`. */
+  /** The pooler in front of the server, with `backend: 'table'`. */
   readonly pooler: Pooler | null
 }
 
-/** From now on new connections go to that server. */
+/** Directs new connections to that server. */
 export function aimAt({ workers, pooler }: PostgresScene, port: number): void {
   if (pooler !== null) pooler.network.aimAt(port)
   else for (const { proxy } of workers) proxy.aimAt(port)

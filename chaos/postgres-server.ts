@@ -58,7 +58,7 @@ class PostgresRound implements RoundServer {
     return this.#pooler?.url ?? this.#directUrl
   }
 
-  /** Behind a pooler every other process listens past it, and the others only look. */
+  /** Behind a pooler, every other process listens without it, and the rest only poll. */
   listenUrlOf(index: number): string | null {
     return index % 2 === 0 ? (this.#pooler?.directUrl ?? null) : null
   }
@@ -71,14 +71,14 @@ class PostgresRound implements RoundServer {
     await this.#pooler?.close()
   }
 
-  /** Rows of a process that was killed are cleaned up by any other. When all have gone, one has to come. */
+  /** Any process cleans up the rows of killed processes. When all workers have ended, another process must do it. */
   async withJanitor<T>(janitor: string, look: () => Promise<T>): Promise<T> {
     const { backend, leaseMs } = this.#plan
     if (backend !== 'table') return look()
     const locks = new LockPool({ connection: this.#directUrl, applicationName: janitor, backend, leaseMs })
     try {
       await locks.ready()
-      // Keeps its session, and with it the heartbeats that look at the others.
+      // This lock keeps the session alive, and with it the heartbeats that watch the others.
       await using _kept = await locks.acquire('janitor', { timeoutMs: 15_000 })
       return await look()
     } finally {
@@ -93,7 +93,7 @@ class PostgresRound implements RoundServer {
     })
   }
 
-  /** Every replica would copy it. */
+  /** Otherwise every replica would copy the database. */
   async remove(): Promise<void> {
     const { name } = this.#plan
     const url = this.#cluster.urlOf('postgres')

@@ -1,4 +1,4 @@
-/** Of what a member is called, `process 88 on web-3 (chaos w2.3)`, the worker. Null: it is none. */
+/** The worker in the name of a member, such as `process 88 on web-3 (chaos w2.3)`. Null if it is not a worker. */
 export function processOf(name: string): string | null {
   return /\(chaos (w\S+)\)$/.exec(name)?.[1] ?? null
 }

@@ -8,8 +8,8 @@ interface Pair {
 }
 
 /**
- * How long the server's end of a damaged connection stays open after the client's was reset: past every lease, so that the
- * server never lets go before the client knows.
+ * How long the server's side of a damaged connection stays open after the reset of the client's side. It is longer than
+ * every lease, so that the server never frees locks before the client knows.
  */
 const GHOST_MS = 3000
 
@@ -37,7 +37,7 @@ export class Proxy {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Whether the server sees a connection of ours come from that port. */
+  /** Whether a connection through this proxy reaches the server from that port. */
   comesFrom(port: number): boolean {
     return [...this.#pairs].some(({ server }) => server.localPort === port)
   }
@@ -47,7 +47,10 @@ export class Proxy {
     this.#target = port
   }
 
-  /** The sky clears. Who has lost something is told: the client at once, the server when no lease can be left. */
+  /**
+   * Ends the fault. Both sides of a connection that has lost data are reset: the client at once, the server when no
+   * lease can remain.
+   */
   mend(): void {
     Object.assign(this.toServer, fairWeather())
     Object.assign(this.toClient, fairWeather())
@@ -66,7 +69,7 @@ export class Proxy {
     }
   }
 
-  /** Ends all connections, without a good-bye to either side. */
+  /** Ends all connections abruptly on both sides. */
   reset(): void {
     for (const { client, server } of this.#pairs) {
       client.resetAndDestroy()

@@ -8,26 +8,29 @@ import { Watch } from './watch.js'
 import { journalPath, WorkerProcess } from './worker-process.js'
 
 /**
- * Rows are written to the disk for each lock, and only heartbeats renew them: on a busy machine that takes longer. Named locks
- * have leases of whole seconds, two at least.
+ * Rows are written to disk for each lock, and only heartbeats renew them, so on a busy machine that takes longer. Named
+ * locks have leases of whole seconds, at least two.
  */
 const LEASE_MS: Readonly<Record<Backend, number>> = { advisory: 1500, named: 2000, table: 4000 }
 const KEYS = 4
 const CALLERS = 6
 
-/** Between two strikes. Now and then it stays calm for long enough to see who waits in vain. */
+/**
+ * The longest pause between two strikes. Now and then there is a calm period, long enough to find waiters that get
+ * nothing.
+ */
 const LONGEST_PAUSE_MS = 1500
 const CALM_MS: Readonly<Record<Backend, number>> = { advisory: 7000, named: 8000, table: 13_000 }
 const CALM_CHANCE = 0.08
 
-/** After a strike it takes a lease, a connection attempt and a poll until nothing of it is felt any more. */
+/** After a strike, its effects last for a lease, a connection attempt and a poll. */
 const ECHO_MS: Readonly<Record<Backend, number>> = {
   advisory: 1500 + 3000,
   named: 2000 + 3000,
   table: 4000 * (5 / 3) + 3000,
 }
 
-/** How long the server may take to let go of what the workers left. */
+/** How long the server may take to free what the workers have left. */
 const CLEAN_LIMIT_MS = 15_000
 
 export interface RoundOrder {
@@ -37,12 +40,12 @@ export interface RoundOrder {
   readonly isStrict: boolean
   readonly dialect: Dialect
   readonly backend: Backend
-  /** Of the journals. */
+  /** The folder of the journals. */
   readonly folder: string
   readonly say: (what: string) => void
 }
 
-/** One round: workers that contend, strikes by a seed, and everything that was seen. */
+/** Runs one round: workers that contend, strikes by a seed, and a record of everything that was seen. */
 export async function runRound(server: ChaosServer, order: RoundOrder): Promise<History> {
   const { seed, isStrict, backend } = order
   const [leaseMs, echoMs] = [LEASE_MS[backend], ECHO_MS[backend]]
@@ -136,7 +139,7 @@ async function strikeFor(
   return strikes
 }
 
-/** Where the server has forgotten something, as much again until its locks are granted again. */
+/** If the server has forgotten something, it takes twice as long until its locks are granted again. */
 function calmsBetween(strikes: readonly Strike[], echoMs: number, endedAt: number): Span[] {
   return strikes
     .map(({ to, forgets }, i) => ({

@@ -13,8 +13,8 @@ const LOOK_EVERY_MS = 20
 const PATIENCE_MS = 30_000
 
 /**
- * A replica that follows a server asynchronously, over a network of its own: what is committed while that network stands
- * still is lost in a fail-over.
+ * A replica that follows a server asynchronously, through its own network. Commits while that network is stalled are
+ * lost in a failover.
  */
 export class Standby {
   readonly server: EmbeddedPostgres
@@ -26,8 +26,8 @@ export class Standby {
   }
 
   /**
-   * There is no `pg_basebackup` among the embedded programs. So a server is started, and what it has is replaced by a copy
-   * of what the other one has, taken while that goes on. `url` is of that other one, with its password.
+   * The embedded programs have no `pg_basebackup`. So this starts a server and replaces its data by a copy of the other
+   * server's data, which keeps running. `url` is the address of that other server, with its password.
    */
   static async of(
     primary: EmbeddedPostgres,
@@ -56,12 +56,12 @@ export class Standby {
     return standby
   }
 
-  /** From now on nothing that the primary commits gets here. */
+  /** From now on the replica receives nothing. */
   fallBehind(): void {
     this.#feed.toClient.isStalled = true
   }
 
-  /** `url` is of this server. The primary must be gone. Resolves when it takes writes. */
+  /** Promotes the replica; `url` is its address. The primary must be gone. Resolves when the replica accepts writes. */
   async promote(url: string): Promise<void> {
     await this.#feed.close()
     const { rows } = await withClient(url, (client) => client.query<{ is_promoted: boolean }>(PROMOTE))
@@ -81,7 +81,7 @@ export class Standby {
   }
 }
 
-/** Ends a server so that nothing of it runs any more, and its data stays. */
+/** Ends a server so that none of its processes remains. Its data stays. */
 export async function crash(server: EmbeddedPostgres, signal: NodeJS.Signals = 'SIGQUIT'): Promise<void> {
   const { processId } = server
   process.kill(processId, signal)

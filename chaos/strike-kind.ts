@@ -3,7 +3,7 @@ import type { SeededRandom } from '../src/testing/seeded-random.js'
 import type { Watch } from './watch.js'
 import type { WorkerProcess } from './worker-process.js'
 
-/** What a strike can lay hands on, whatever the server. */
+/** What a strike can act on, with any server. */
 export interface Scene {
   readonly random: SeededRandom
   readonly leaseMs: number
@@ -14,21 +14,21 @@ export interface Scene {
 /** One kind of fault. `act` resolves when it is over and everything works again. */
 export interface StrikeKind<S extends Scene = Scene> {
   readonly kind: string
-  /** How often, compared with the others. */
+  /** The frequency, relative to the others. */
   readonly weight: number
   /** See `Strike` in history.ts. */
   readonly letsGo?: true
   readonly forgets?: true
   readonly isPause?: true
   readonly isSilence?: true
-  /** The worker it hits is chosen for it; without one it hits the server. */
+  /** If set, a worker is chosen for it. Otherwise it hits the server. */
   readonly hits?: 'worker'
-  /** What has to be there first, and hurts nobody. */
+  /** Prepares what the strike needs, without any harm. */
   prepare?(scene: S): Promise<void>
   act(scene: S, worker: WorkerProcess): Promise<void>
 }
 
-/** Strikes that find what belongs to their kind of server in `whole`. */
+/** Gives strikes the scene of their kind of server. */
 export function bound<S extends Scene>(kinds: readonly StrikeKind<S>[], whole: S): StrikeKind[] {
   return kinds.map((kind) => ({
     ...kind,
@@ -43,12 +43,12 @@ export function pickStrike(kinds: readonly StrikeKind[], random: SeededRandom): 
   return kinds.find(({ weight }) => (left -= weight) < 0) ?? kinds[0]!
 }
 
-/** Between a moment, and rather longer than a lease. */
+/** A random pause, in leases. */
 export function sometime({ random, leaseMs }: Scene, from: number, to: number): Promise<void> {
   return sleep(leaseMs * (from + (to - from) * random.next()))
 }
 
-/** Stops these processes for as long as `meanwhile` takes. */
+/** Pauses these processes while `meanwhile` runs. */
 export async function stopAndGo(pids: readonly number[], meanwhile: () => Promise<void>): Promise<void> {
   const stopped = pids.filter((pid) => signal(pid, 'SIGSTOP'))
   await meanwhile()
@@ -59,7 +59,7 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, name)
   } catch {
-    // It has just gone.
+    // The process has just ended.
     return false
   }
 }

@@ -4,7 +4,7 @@ import type { PostgresScene } from './postgres-scene.js'
 import { bound, signal, sometime, stopAndGo, type Scene, type StrikeKind } from './strike-kind.js'
 import { CLOCK_STRIKE, NETWORK_STRIKES, WORKER_STRIKES } from './worker-strikes.js'
 
-/** Sessions of pools, apart from those that listen: what locks are on. */
+/** The sessions of pools, except the listeners: they carry the locks. */
 async function lockSessions({ watch }: Scene): Promise<number[]> {
   const sessions = await watch.sessions()
   return sessions.filter(({ isData, listens }) => !isData && !listens).map(({ pid }) => pid)
@@ -69,7 +69,7 @@ const SERVER_STRIKES: readonly StrikeKind<PostgresScene>[] = [
   },
 ]
 
-/** Everything that can happen here. */
+/** All strikes for this scene. */
 export function strikesOf(scene: PostgresScene): StrikeKind[] {
   const always = [...WORKER_STRIKES, ...NETWORK_STRIKES, ...bound([...SERVER_STRIKES, ...FAIL_OVERS], scene)]
   return scene.pooler === null ? always : [...always, ...bound(POOLER_STRIKES, scene), CLOCK_STRIKE]

@@ -1,9 +1,9 @@
 import type { Verdict } from './check.js'
 
-/** So many findings of one round are told in full: the rest are of the same kind more often than not. */
+/** The maximum number of findings of a round that are printed: the rest are mostly of the same kind. */
 const MOST_FINDINGS = 20
 
-/** What a round showed, for people. */
+/** The result of a round, for people. */
 export function summary(seed: number, flags: string, { findings, figures }: Verdict): string {
   const { asks, grants, handOffs, losses, guardedWrites, refusals, strikes } = figures
   const lines = [
@@ -15,10 +15,10 @@ export function summary(seed: number, flags: string, { findings, figures }: Verd
   ]
   if (figures.excusedOverlaps > 0) {
     const worst = Math.round(figures.worstExcusedOverlapMs)
-    lines.push(`  overlaps because the server let go early: ${figures.excusedOverlaps}, at most ${worst} ms`)
+    lines.push(`  overlaps because the server freed the lock early: ${figures.excusedOverlaps}, at most ${worst} ms`)
   }
   if (figures.excusedUpdates > 0)
-    lines.push(`  writes on a value that a fail-over had taken back: ${figures.excusedUpdates}`)
+    lines.push(`  writes on a value that a failover had undone: ${figures.excusedUpdates}`)
   for (const { kind, what } of findings.slice(0, MOST_FINDINGS)) lines.push(`  ! ${kind}: ${what}`)
   if (findings.length > 0) {
     lines.push(`  again: npm run chaos -- --minutes 1 --seed ${seed}${flags === '' ? '' : ` ${flags}`}`)

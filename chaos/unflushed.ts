@@ -1,13 +1,13 @@
 import pg from 'pg'
 import { DELAY_FLUSHES, DRAW, OWN_PID } from './chaos-sql.js'
 
-/** Every 33rd draw writes ahead. */
+/** Every 33rd draw writes a log record ahead. */
 const MOST_DRAWS = 40
 
 /**
- * Brings a server to where others draw tokens of which nothing is on the disk: a session that has to write ahead is stopped
- * before it does. It has the lock that every flush needs, so nobody can flush any more. The server must then be crashed:
- * `kill` is the way.
+ * Brings a server to a state in which other sessions draw tokens without any log record on disk. It stops a session
+ * that must write ahead, before the write. The session holds the lock that every flush needs, so no session can flush
+ * any more. The server must then crash: call `kill`.
  */
 export class UnflushedDraw implements AsyncDisposable {
   readonly #client: pg.Client
@@ -22,7 +22,7 @@ export class UnflushedDraw implements AsyncDisposable {
     const client = new pg.Client(url)
     client.on('error', () => undefined)
     await client.connect()
-    // Before a flush it sleeps a tenth of a second, with the lock in its hands.
+    // Before a flush, the session sleeps for a tenth of a second while it holds the lock.
     await client.query(DELAY_FLUSHES)
     const { rows } = await client.query<{ pid: number }>(OWN_PID)
     const { pid } = rows[0]!
@@ -40,7 +40,7 @@ export class UnflushedDraw implements AsyncDisposable {
     throw new Error('no draw writes ahead: does the server flush?')
   }
 
-  /** A process of the server dies, and so the server ends all of them and recovers. */
+  /** Kills a process of the server, so the server ends all its processes and recovers. */
   kill(): void {
     process.kill(this.#pid, 'SIGKILL')
   }

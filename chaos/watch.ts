@@ -4,31 +4,31 @@ import type { WorkerProcess } from './worker-process.js'
 
 const LOOK_EVERY_MS = 100
 
-/** After this a statement counts as lost: the server may be frozen, or away. */
+/** A statement that takes longer counts as lost: the server may be frozen or gone. */
 export const STATEMENT_TIMEOUT_MS = 1000
 
 /** A server session of a worker. */
 export interface SeenSession {
-  /** As the server numbers them. */
+  /** The server's id of the session. */
   readonly pid: number
-  /** Of the row that locks guard, and not of the pool. */
+  /** Whether it belongs to the protected row, and not to the pool. */
   readonly isData: boolean
   readonly listens: boolean
   readonly idles: boolean
   readonly isOf: (worker: WorkerProcess) => boolean
 }
 
-/** What one kind of server says of the locks and the sessions in it. Every look may fail: the server may be gone. */
+/** Reads the locks and sessions of one kind of server. Every call may fail, because the server may be gone. */
 export interface Looks {
   look(): Promise<Sighting>
   sessions(): Promise<readonly SeenSession[]>
   terminate(pids: readonly number[]): Promise<void>
-  /** Whatever a worker has left in the server. `own` is the name of the application that cleans up. */
+  /** Everything that workers have left on the server. `own` is the application name of the process that cleans up. */
   leftovers(own: string): Promise<readonly string[]>
   close(): Promise<void>
 }
 
-/** Looks at the server past the network that chaos plays with. */
+/** Observes the server, without the network that the strikes disturb. */
 export class Watch {
   readonly sightings: Sighting[] = []
   readonly #looks: Looks
@@ -49,7 +49,7 @@ export class Watch {
     await this.#looks.close()
   }
 
-  /** Empty if it can't be told. */
+  /** Returns an empty list if the server can't be asked. */
   async sessions(): Promise<readonly SeenSession[]> {
     return this.#looks.sessions().catch(() => [])
   }
@@ -67,7 +67,7 @@ export class Watch {
       try {
         this.sightings.push(await this.#looks.look())
       } catch {
-        // What was not seen says nothing.
+        // A failed observation proves nothing.
       }
       await sleep(LOOK_EVERY_MS)
     }

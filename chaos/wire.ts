@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net'
 
-/** What a network does to one direction of its connections. */
+/** The faults of one direction of a network. */
 export interface Weather {
-  /** Every byte takes so long. */
+  /** Every byte takes this long. */
   delayMs: number
-  /** Nothing arrives until this ends; then everything does, in order, as after a partition that TCP has outlived. */
+  /** Nothing arrives until this ends. Then everything does, in order, as after a partition that TCP has survived. */
   isStalled: boolean
-  /** What is sent is lost for good, and the connection with it. */
+  /** Sent data is lost for good, and so the connection is lost too. */
   isLossy: boolean
-  /** Messages arrive byte by byte in pieces of at most this size. */
+  /** Messages arrive in pieces of at most this size. */
   pieceSize: number
 }
 
@@ -20,16 +20,16 @@ type Item = { readonly due: number } & (
   { readonly what: 'bytes'; readonly bytes: Buffer } | { readonly what: 'end' | 'reset' }
 )
 
-/** Looks again this often while something has to wait. */
+/** How often a wire with waiting data is checked again. */
 const TICK_MS = 5
 
-/** One direction of one connection: bytes, and the end of it, arrive in order, when the weather lets them. */
+/** One direction of one connection. Bytes, and the end of the connection, arrive in order when the network allows. */
 export class Wire {
   readonly #to: Socket
   readonly #weather: Weather
   readonly #queue: Item[] = []
   #timer: NodeJS.Timeout | null = null
-  /** Something was lost: what comes later would not make sense, and is lost as well. */
+  /** Some data was lost, so later data would make no sense and is lost too. */
   isDamaged = false
 
   constructor(from: Socket, to: Socket, weather: Weather) {
@@ -42,7 +42,7 @@ export class Wire {
     to.on('close', () => this.#stop())
   }
 
-  /** The weather has changed. */
+  /** Called when the state of the network has changed. */
   flow(): void {
     if (this.#timer !== null) return
     while (this.#queue.length > 0) {

@@ -2,14 +2,19 @@ import { LockPool } from '../src/index.js'
 import type { Orders } from './orders.js'
 import { PostgresRow } from './postgres-row.js'
 
-/** What a worker uses of a pool, whatever its server. */
+/** What a worker uses of a pool, with any server. */
 export interface WorkerPool extends Pick<LockPool, 'acquire' | 'tryAcquire' | 'close' | 'snapshot'> {
   ready(): Promise<unknown>
 }
 
-/** The resource behind the locks, as an application uses it: on connections of its own, which may fail like any other. */
+/**
+ * The resource that the locks protect, in the form that an application uses: on separate connections, which may fail
+ * like any other.
+ */
 export interface GuardedRow {
-  /** Leaves the token and reads the value; null if a later holder has been here. Rejects if nobody can tell. */
+  /**
+   * Stores the token and returns the value. Returns null if a later holder has been here. Rejects if that is unknown.
+   */
   claim(key: string, token: bigint): Promise<number | null>
   write(key: string, ask: string, token: bigint, value: number): Promise<void>
   close(): Promise<void>

@@ -7,10 +7,10 @@ import { readJournal } from './journal.js'
 import type { Orders } from './orders.js'
 import { Proxy } from './proxy.js'
 
-/** More than its grace to close, and what a lost connection can still cost it. */
+/** Longer than the grace period of a close, plus the time that a lost connection can still cost. */
 const EXIT_TIMEOUT_MS = 20_000
 
-/** One place in the service: a process with a network of its own, started again when it was killed. */
+/** One instance of the service: a process with its own network, which is started again after a kill. */
 export class WorkerProcess {
   readonly name: string
   readonly proxy: Proxy
@@ -19,7 +19,7 @@ export class WorkerProcess {
   readonly #lives: { orders: Orders; endedAt: Moment | null; how: Life['how'] }[] = []
   #child: ChildProcess | null = null
   #ready: Promise<unknown> = Promise.resolve()
-  /** A pause is in force: to be lifted before anything else can be asked of it. */
+  /** Whether the process is paused. It must be resumed before it can do anything else. */
   isPaused = false
 
   private constructor(
@@ -64,12 +64,12 @@ export class WorkerProcess {
     this.#child = child
   }
 
-  /** It has a lock session, or has given up to get one, or ended. */
+  /** Resolves when the process has a lock session, or has failed to get one, or has ended. */
   async untilReady(): Promise<void> {
     await this.#ready
   }
 
-  /** Without a word to anybody. Resolves when it is dead. */
+  /** Kills the process without warning. Resolves when it is dead. */
   async kill(how: Life['how'] = 'killed'): Promise<void> {
     const child = this.#child!
     this.#lives.at(-1)!.how = how
@@ -88,12 +88,12 @@ export class WorkerProcess {
     this.#child!.kill('SIGCONT')
   }
 
-  /** Sets the time of day, as that process sees it. */
+  /** Changes the time of day that the process sees. */
   stepClock(stepMs: number): void {
     if (this.#child!.connected) this.#child!.send(stepMs)
   }
 
-  /** Tells it that it is over. It closes its pool, and must then end by itself. */
+  /** Asks the process to stop. It closes its pool, and must then end by itself. */
   async stop(): Promise<void> {
     const child = this.#child!
     if (child.exitCode !== null || child.signalCode !== null) return
@@ -115,7 +115,7 @@ export class WorkerProcess {
   }
 }
 
-/** Where the lives of all workers are written. */
+/** The path of a worker's journal. */
 export function journalPath(folder: string, process: string): string {
   return join(folder, `${process}.jsonl`)
 }

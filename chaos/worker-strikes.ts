@@ -11,7 +11,7 @@ async function inWeather(
   worker.proxy.mend()
 }
 
-/** What happens to a process. */
+/** Faults of a process. */
 export const WORKER_STRIKES: readonly StrikeKind[] = [
   {
     kind: 'SIGKILL of a process',
@@ -64,7 +64,7 @@ export const WORKER_STRIKES: readonly StrikeKind[] = [
   },
 ]
 
-/** What happens to the network between a process and the server. */
+/** Faults of the network between a process and the server. */
 export const NETWORK_STRIKES: readonly StrikeKind[] = [
   {
     kind: 'a slow network',
@@ -136,7 +136,7 @@ export const NETWORK_STRIKES: readonly StrikeKind[] = [
 
 const HOUR_MS = 3_600_000
 
-/** What locks that have a lease must bear, because their lease is by no clock of the day. */
+/** A fault for locks with leases. They must bear it, because their lease does not depend on the time of day. */
 export const CLOCK_STRIKE: StrikeKind = {
   kind: 'the clock of a process is set by an hour',
   weight: 4,

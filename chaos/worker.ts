@@ -6,20 +6,20 @@ import { Journal } from './journal.js'
 import type { Orders } from './orders.js'
 import { partsOf, type GuardedRow, type WorkerPool } from './worker-parts.js'
 
-/** How often an application looks whether it still holds its locks. */
+/** How often an application checks whether it still holds its locks. */
 const LOOK_MS = 5
 
 const COUNT_MS = 500
 
-/** So long after it was told to stop, a process that is still there tells what keeps it. */
+/** If the process still runs this long after the order to stop, it records what keeps it alive. */
 const STUCK_MS = 15_000
 
-/** `tryAcquire` and `timeoutMs: 0` wait for nobody, but as long as this for the server's answer. */
+/** `tryAcquire` and `timeoutMs: 0` wait for no lock, but this long for an answer of the server. */
 const ATTEMPT_MS = 30_000
 
 const TIMEOUTS = [20, 300, 2000, 8000, 8000] as const
 
-/** One process of a service: callers that lock, write and release, and do what applications do when that fails. */
+/** One process of a service: callers that lock, write and release, and that handle failures as applications do. */
 class Worker {
   readonly #orders: Orders
   readonly #journal: Journal
@@ -43,7 +43,7 @@ class Worker {
 
   async work(): Promise<void> {
     this.#journal.write({ what: 'started', leaseMs: this.#orders.leaseMs })
-    // What strikes before there is a session to strike shows nothing.
+    // A strike before there is a session would show nothing.
     await this.#locks.ready().catch(() => undefined)
     process.send?.('ready')
     const looking = setInterval(() => this.#look(), LOOK_MS)
@@ -62,7 +62,7 @@ class Worker {
 
   stop(): void {
     this.#isStopping = true
-    // Does not keep the process: if it fires, something else does, and this is what.
+    // The timer does not keep the process alive. If it fires, something else does, and this records it.
     setTimeout(() => this.#tellWhatKeeps(), STUCK_MS).unref()
   }
 
@@ -132,7 +132,7 @@ class Worker {
     }
   }
 
-  /** Reads, thinks and writes, as somebody who trusts the lock, with the token as the last line of defence. */
+  /** Reads, waits and writes like an application that trusts the lock, with the token as the last defense. */
   async #write(ask: string, lock: Lock): Promise<void> {
     const key = String(lock.key)
     try {
@@ -143,11 +143,11 @@ class Worker {
         await this.#row.write(key, ask, lock.token, value + 1)
       }
     } catch {
-      // The resource is as far away as the locks are: whether it was written, its own record says.
+      // The resource can be as unreachable as the locks. Its own record shows whether the write happened.
     }
   }
 
-  /** Mostly short; sometimes long enough to be struck by something. */
+  /** Mostly short, but sometimes long enough that a strike can hit. */
   async #rest(): Promise<void> {
     await sleep(this.#random.chance(0.1) ? this.#random.below(400) : this.#random.below(15))
   }
@@ -187,7 +187,7 @@ function codeOf(error: unknown): string {
   return code ?? `${name}: ${message}`
 }
 
-/** The time of day is what an administrator sets; the monotonic clock goes on. */
+/** Changes the time of day, as an administrator does. The monotonic clock is not changed. */
 function stepClock(stepMs: number): void {
   const before = Date.now
   Date.now = () => before() + stepMs
@@ -201,5 +201,5 @@ process.on('message', (message) => {
 })
 process.on('disconnect', () => worker.stop())
 await worker.work()
-// Nothing of the pool may keep the process: it must end by itself now.
+// The pool must not keep the process alive: it must end by itself now.
 if (process.connected) process.disconnect()

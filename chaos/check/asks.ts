@@ -1,7 +1,7 @@
 import type { LockMode } from '../../src/dialect/lock-key.js'
 import type { Life, Moment } from '../history.js'
 
-/** One call of `acquire` from end to end, as far as it got. */
+/** One call of `acquire` from its start to its end, as far as it got. */
 export interface Ask {
   readonly id: string
   readonly process: string
@@ -9,23 +9,26 @@ export interface Ask {
   readonly mode: LockMode
   readonly withinMs: number
   readonly askedAt: Moment
-  /** Granted, refused, or the process was killed; null if it was still waiting when everything was over. */
+  /**
+   * When the call was granted or refused, or the process was killed. Null if it was still waiting at the end of the
+   * run.
+   */
   settledAt: Moment | null
-  /** How it was settled: null if the process did not live to see it. */
+  /** How the call was answered. Null if the process was killed before the answer. */
   code: string | null
   token: bigint | null
-  /** The holder was told that it held from here ... */
+  /** `lock.state` was `held` from here ... */
   heldFrom: Moment | null
   /** ... to here at least. */
   heldUntil: Moment | null
-  /** When it gave the lock back, learnt that it was lost, or was killed. */
+  /** When it released the lock, learned that the lock was lost, or was killed. */
   endedAt: Moment | null
-  /** When it last touched what the lock guards, lost or not. */
+  /** When it last used the resource that the lock protects, whether or not the lock was lost. */
   usedUntil: Moment | null
   isLost: boolean
 }
 
-/** An ask that was granted, and held by what the application was told. */
+/** A call that was granted, and whose lock the application saw as held. */
 export interface Hold extends Ask {
   readonly heldFrom: Moment
   readonly heldUntil: Moment
@@ -101,7 +104,7 @@ export function isHold(ask: Ask): ask is Hold {
   return ask.heldFrom !== null
 }
 
-/** By key, in the order given. */
+/** Groups things by key, in the given order. */
 export function byKey<T extends { readonly key: string }>(things: readonly T[]): Map<string, T[]> {
   const groups = new Map<string, T[]>()
   for (const thing of things) {

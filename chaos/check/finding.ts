@@ -1,4 +1,4 @@
-/** Every way in which a run can fall short of what was promised. `docs/reference/testing.md` says what each means. */
+/** The ways in which a run can break a promise. `docs/reference/testing.md` explains each. */
 export type FindingKind =
   | 'overlap'
   | 'token-regression'

@@ -2,22 +2,22 @@ import type { History, Holder, Life, Sighting, Span, Strike } from '../history.j
 import { isHold, type Ask, type Hold } from './asks.js'
 import type { Finding } from './finding.js'
 
-/** How late things may be before it counts, on a machine that has other things to do. */
+/** How late something may be before it counts as a finding, on a busy machine. */
 export interface Patience {
-  /** A key free by the server while somebody waits, with no fault in force: twice the longest poll. */
+  /** For a key that the server shows as free while a caller waits, without a fault: twice the longest poll. */
   readonly freeMs: number
-  /** An answer after its deadline, time that the process was stopped not counted. */
+  /** For an answer after its deadline, not counting time in which the process was paused. */
   readonly lateMs: number
-  /** A take-over later than the lease of whoever fell silent: the longest poll, and some load. */
+  /** For a take-over after the lease of a silent holder: the longest poll, and some load. */
   readonly takeOverMs: number
 }
 
 export const PATIENCE: Patience = { freeMs: 2500, lateMs: 2000, takeOverMs: 3000 }
 
-/** Two looks at the lock table further apart than this say nothing about the time between them. */
+/** If two observations of the lock table are further apart than this, nothing is known about the time in between. */
 const LONGEST_GAP_MS = 500
 
-/** A key that nobody had, and a caller who waited for it all the while. */
+/** Finds keys that were free while a caller waited for them the whole time. */
 export function findLostWakeUps(asks: readonly Ask[], history: History, { freeMs }: Patience): Finding[] {
   const keys = [...new Set(asks.map(({ key }) => key))]
   const findings: Finding[] = []
@@ -51,7 +51,7 @@ function freeSpans(key: string, looks: readonly Sighting[], atLeastMs: number): 
   return spans.filter(({ from, to }) => to - from >= atLeastMs)
 }
 
-/** A key that the server takes a process to have, and no caller in that process has had it all the while. */
+/** Finds keys that a process has according to the server, while no caller in that process had them. */
 export function findLostGrants(asks: readonly Ask[], history: History, { freeMs }: Patience): Finding[] {
   const findings: Finding[] = []
   for (const calm of history.calms) {
@@ -67,7 +67,7 @@ export function findLostGrants(asks: readonly Ask[], history: History, { freeMs 
             (ask.endedAt ?? Infinity) >= from,
         )
         if (isKnown) continue
-        const what = `${holder.process ?? 'no process'} had key ${key} with token ${holder.token} for ${Math.round(to - from)} ms, by the server, and no caller in it`
+        const what = `${holder.process ?? 'no process'} had key ${key} with token ${holder.token} for ${Math.round(to - from)} ms according to the server, but no caller in it had it`
         findings.push({ kind: 'lost-grant', what })
       }
     }
@@ -75,7 +75,7 @@ export function findLostGrants(asks: readonly Ask[], history: History, { freeMs 
   return findings
 }
 
-/** While the server names the same process and the same token. */
+/** Spans during which the server shows the same process and the same token. */
 function heldSpans(
   key: string,
   looks: readonly Sighting[],
@@ -97,7 +97,7 @@ function heldSpans(
   return spans.filter(({ from, to }) => to - from >= atLeastMs)
 }
 
-/** Callers who were answered long after their time was up, or never. */
+/** Finds calls that were answered long after their deadline, or never. */
 export function findOutlivedDeadlines(
   asks: readonly Ask[],
   { strikes, lives, endedAt }: History,
@@ -119,7 +119,9 @@ export function findOutlivedDeadlines(
   })
 }
 
-/** How often a process counts, whatever happens. If it is much longer, the process has not run in between. */
+/**
+ * How often a process writes its counters. A much longer interval means that the process was not running in between.
+ */
 const COUNT_MS = 500
 
 function stallsOf(events: Life['events']): Span[] {
@@ -134,7 +136,7 @@ function overlapMs(spans: readonly Span[], { from, to }: Span): number {
   return spans.reduce((sum, span) => sum + Math.max(Math.min(span.to, to) - Math.max(span.from, from), 0), 0)
 }
 
-/** A holder fell silent, and somebody else got its lock so long after. */
+/** A holder fell silent, and this much later another caller got its lock. */
 export interface TakeOver {
   readonly strike: Strike
   readonly hold: Hold
@@ -143,8 +145,8 @@ export interface TakeOver {
 }
 
 /**
- * Looks only where nothing else was wrong meanwhile, and somebody waited from before: then the lease of the silent holder
- * and one poll are all that can take time.
+ * Finds take-overs, but only where nothing else was wrong at the same time, and another caller waited from before. Then
+ * only the lease of the silent holder and one poll can take time.
  */
 export function findTakeOvers(asks: readonly Ask[], { strikes, leaseMs }: History): TakeOver[] {
   const holds = asks.filter(isHold)
@@ -168,7 +170,7 @@ export function findTakeOvers(asks: readonly Ask[], { strikes, leaseMs }: Histor
     )
 }
 
-/** A lock so fresh when its holder fell silent may have been given back on the way. */
+/** A newer lock may have been released just before its holder fell silent. */
 const SETTLED_MS = 20
 
 function isDisturbed(strike: Strike, until: number, strikes: readonly Strike[]): boolean {
@@ -184,7 +186,7 @@ export function takeOverFindings(takeOvers: readonly TakeOver[], leaseMs: number
     }))
 }
 
-/** What a process must not do, whatever happens to it. */
+/** Finds what a process must never do, whatever happens to it. */
 export function findMisbehaviour(lives: readonly Life[]): Finding[] {
   return lives.flatMap(({ process, events, how }): Finding[] => {
     const unhandled = events.flatMap((event): Finding[] =>
@@ -193,7 +195,7 @@ export function findMisbehaviour(lives: readonly Life[]): Finding[] {
     if (how === 'stuck') {
       return [
         ...unhandled,
-        { kind: 'did-not-exit', what: `${process} was told to stop, and had to be killed` },
+        { kind: 'did-not-exit', what: `${process} did not stop when asked, and had to be killed` },
       ]
     }
     return how === 'crashed'
@@ -202,7 +204,7 @@ export function findMisbehaviour(lives: readonly Life[]): Finding[] {
   })
 }
 
-/** What a caller may be told, while servers die and networks fail. Anything else is a bug. */
+/** The answers that a caller may get while servers die and networks fail. Any other is a bug. */
 const KNOWN_CODES: ReadonlySet<string> = new Set([
   'GRANTED',
   'NOT_GRANTED',

@@ -2,22 +2,22 @@ import type { History, Strike } from '../history.js'
 import { byKey, isHold, type Ask, type Hold } from './asks.js'
 import type { Finding } from './finding.js'
 
-/** Two who were both told that they held one lock, at least one of them to write. */
+/** Two holds of one lock at the same time, at least one of them exclusive, as both applications saw it. */
 export interface Overlap {
   readonly key: string
   readonly first: Hold
   readonly second: Hold
   readonly ms: number
-  /** Whether the server had a reason to let go early, and the pools were not strict. */
+  /** Whether the server had a reason to free the lock early, and the pools were not strict. */
   readonly isExcused: boolean
 }
 
-/** How long before it was told of its lock a holder may have had it: the answer was on its way. */
+/** How long before the application saw it a holder may have had the lock, because the answer was on its way. */
 const ON_THE_WAY_MS = 3000
 
 /**
- * Compares what was certainly held, from the first look at `lock.state` to the last. A lock that is no longer held never is
- * again, so the time between two looks counts as well: this is what finds a process that was stopped while it held.
+ * Compares what was certainly held, from the first check of `lock.state` to the last. A lost lock is never held again,
+ * so the time between two checks counts too. That finds a process that was paused while it held a lock.
  */
 export function findOverlaps(asks: readonly Ask[], { strikes, isStrict }: History): Overlap[] {
   const lettingGo = isStrict ? [] : strikes.filter((strike) => strike.letsGo)
@@ -39,7 +39,7 @@ function overlapsOf(holds: readonly Hold[], lettingGo: readonly Strike[]): Overl
   return found
 }
 
-/** Something made the server let go of the first hold before the second began. */
+/** Whether a strike made the server free the first hold before the second one began. */
 function isExcused(first: Hold, second: Hold, lettingGo: readonly Strike[]): boolean {
   const since = Math.max(first.askedAt, first.heldFrom - ON_THE_WAY_MS)
   return lettingGo.some(({ from, to }) => to >= since && from <= second.heldFrom)

@@ -7,7 +7,7 @@ interface Granted extends Ask {
   readonly settledAt: number
 }
 
-/** A call made after a lock was granted must get a greater token, whoever the two are, and in whatever mode. */
+/** Finds tokens that went back: a call that was made after a grant must get a larger token, in any process and mode. */
 export function findTokenRegressions(asks: readonly Ask[]): Finding[] {
   const granted = asks.filter((ask): ask is Granted => ask.token !== null && ask.settledAt !== null)
   return [...byKey(granted).values()].flatMap(regressionsOf)
@@ -33,7 +33,10 @@ function regressionsOf(granted: readonly Granted[]): Finding[] {
   return [...findings, ...repetitionsOf(granted)]
 }
 
-/** A writer's token is its alone. Readers who come together may share theirs with nobody but readers. */
+/**
+ * Finds tokens that were given twice. A writer's token must be unique. Readers that come together may share one, but
+ * only with readers.
+ */
 function repetitionsOf(granted: readonly Granted[]): Finding[] {
   const firsts = new Map<bigint, Granted>()
   const findings: Finding[] = []
@@ -50,15 +53,16 @@ function repetitionsOf(granted: readonly Granted[]): Finding[] {
   return findings
 }
 
-/** A write to the guarded row that should not have been, and whether a fail-over is all that was to blame. */
+/** A write to the guarded row that should not have happened, and whether a failover alone explains it. */
 export interface BadWrite extends Finding {
   readonly isExcused: boolean
 }
 
 /**
- * What reached the guarded row, in the server's own order, as far as it survived: tokens never fall, one token is one
- * holder's, and no holder's reading was out of date when it wrote. A reading alone is excused: what was read may have been
- * forgotten in between, and nobody else been there, so that the token is still the greatest.
+ * Checks the writes that reached the guarded row, in the order of the server, as far as they survived: tokens never
+ * decrease, each token belongs to one holder, and no holder wrote on the basis of an outdated value. Only an outdated
+ * value can be excused: the value may have been undone in between without another holder, so that the token is still
+ * the largest.
  */
 export function findBadWrites(
   writes: readonly Write[],
@@ -92,7 +96,7 @@ function badWrite(before: Write, write: Write, mayHaveReadForgotten: boolean): B
   return findings
 }
 
-/** It had its lock from before, and wrote after. */
+/** Whether the call got its lock before the strike and wrote after it. */
 function isAcross({ settledAt, usedUntil }: Ask, { from, to }: Span): boolean {
   return settledAt !== null && settledAt <= to && (usedUntil ?? Infinity) >= from
 }

@@ -1,6 +1,6 @@
-/** Every statement of the chaos program on a MariaDB. What it locks, it locks through LockPool. */
+/** The statements of the chaos program on MariaDB. It acquires locks through LockPool. */
 
-/** The resource that the locks guard, a row per key, and everything that was ever accepted, in order. */
+/** The resource that the locks protect, with a row per key, and all accepted writes in order. */
 export const CREATE_TABLES: readonly string[] = [
   `
 CREATE TABLE guarded (
@@ -51,25 +51,25 @@ END`,
 
 export const ADD_KEY = `INSERT INTO guarded (k) VALUES (?)`
 
-/** Leaves the token at the resource before reading it: from then on older holders are refused. */
+/** Stores the token at the resource before reading it: from then on, earlier holders are refused. */
 export const CLAIM = `CALL chaos_claim(?, ?)`
 
-/** The place is drawn while the row is locked, so that places of one key are in the order of its writes. */
+/** The place is drawn while the row is locked, so that the places of one key are in the order of its writes. */
 export const WRITE = `CALL chaos_write(?, ?, ?, ?)`
 
 export const ACCEPTED = `SELECT k, ask, CAST(token AS CHAR), value FROM accepted ORDER BY place`
 
-/** Named locks: the names that any session has. */
+/** The names that any session holds. */
 export const HELD_NAMES = `SELECT TABLE_SCHEMA FROM information_schema.METADATA_LOCK_INFO WHERE LOCK_TYPE = 'User lock'`
 
-/** Locks that are rows: the process that has each, and the token; readers alone have no name here. */
+/** Locks that are rows: the process that holds each, and the token. For readers alone, the name is null. */
 export const heldRows = (database: string): string => `
 SELECT CAST(l.k AS CHAR), CAST(l.token AS CHAR), m.name, l.owner IS NOT NULL AND m.id IS NULL
 FROM ${database}.lockpool_lease AS l
 LEFT JOIN ${database}.lockpool_member AS m ON m.id = l.owner
 WHERE (l.owner IS NOT NULL OR CHAR_LENGTH(l.readers) > 1) AND COALESCE(m.dead, 0) = 0`
 
-/** Sessions in the database of a round. The parameter is that. */
+/** The sessions in the database of a round, which is the parameter. */
 export const SESSIONS = `
 SELECT ID, USER, SUBSTRING_INDEX(HOST, ':', -1), COMMAND = 'Sleep' AND TIME_MS > 300, INFO LIKE '%SLEEP(%'
 FROM information_schema.PROCESSLIST
@@ -84,7 +84,7 @@ SELECT CONCAT('named lock ', TABLE_SCHEMA, ' of session ', THREAD_ID)
 FROM information_schema.METADATA_LOCK_INFO
 WHERE LOCK_TYPE = 'User lock'`
 
-/** Rows that name a process other than that of the parameter. */
+/** Rows that name a process other than the parameter. */
 export const leftRows = (database: string): string => `
 SELECT CONCAT('row of key ', k, ': owner ', COALESCE(owner, '-'), ', readers ', readers, ', waiters ', waiters)
 FROM ${database}.lockpool_lease
@@ -95,7 +95,7 @@ SELECT CONCAT('member ', id, ' of ', name, ', ', IF(dead, 'dead', 'alive'))
 FROM ${database}.lockpool_member
 WHERE name NOT LIKE CONCAT('%(', ?, ')')`
 
-/** Parameters: the database, and the user of whoever cleans up. */
+/** Parameters: the database, and the user of the process that cleans up. */
 export const LEFT_SESSIONS = `
 SELECT CONCAT('session ', ID, ' of ', USER, ': ', COMMAND, ', ', COALESCE(INFO, ''))
 FROM information_schema.PROCESSLIST
@@ -104,7 +104,7 @@ WHERE DB = ? AND USER <> ?`
 export const createDatabase = (name: string): string => `CREATE DATABASE ${name}`
 export const dropDatabase = (name: string): string => `DROP DATABASE ${name}`
 
-/** What workers do at the row that they guard, and whoever cleans up, are told from pools by their names. */
+/** Separate users tell connections to the guarded row, and the process that cleans up, from pools. */
 export const createUser = (name: string): readonly string[] => [
   `CREATE USER ${name}@'%' IDENTIFIED BY 'secret'`,
   `GRANT ALL ON *.* TO ${name}@'%'`,

@@ -20,10 +20,10 @@ import { DATA_USER, JANITOR_USER } from './users.js'
 export class MariaDbLooks implements Looks {
   readonly #plan: RoundPlan
   readonly #connection: PatientConnection
-  /** What the server calls each key. */
+  /** The name or number of each key on the server. */
   readonly #keys: ReadonlyMap<string, string>
 
-  /** `url` is without a database, so that its session is not taken for one of a worker. */
+  /** `url` has no database, so that this session is not mistaken for one of a worker. */
   constructor(url: string, plan: RoundPlan) {
     this.#plan = plan
     this.#connection = new PatientConnection(url)
@@ -61,17 +61,17 @@ export class MariaDbLooks implements Looks {
       isData: user === DATA_USER,
       listens: Number(listens) === 1,
       idles: Number(idles) === 1,
-      // The list has no name of a program. Behind its proxy a process is known by its ports.
+      // The process list has no application name. A process behind its proxy is known by its ports.
       isOf: ({ proxy }) => proxy.comesFrom(Number(port)),
     }))
   }
 
   async terminate(pids: readonly number[]): Promise<void> {
-    // One that has gone by itself is no failure.
+    // A session that has just ended is not a failure.
     for (const pid of pids) await this.#connection.say(kill(pid)).catch(() => undefined)
   }
 
-  /** Ends what they are doing, and nothing else of them. */
+  /** Cancels the running statements of sessions. The sessions stay. */
   async interrupt(pids: readonly number[]): Promise<void> {
     for (const pid of pids) await this.#connection.say(killQuery(pid)).catch(() => undefined)
   }

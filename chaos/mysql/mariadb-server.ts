@@ -10,7 +10,7 @@ import { MARIADB_STRIKES } from './mariadb-strikes.js'
 import { PatientConnection } from './patient-connection.js'
 import { asUser, DATA_USER, JANITOR_USER } from './users.js'
 
-/** A commit is on the disk before it is answered: tokens and rows must outlive a crash. */
+/** A commit is on disk before it is confirmed: tokens and rows must outlive a crash. */
 const SETTINGS = ['innodb-flush-log-at-trx-commit=1', 'max-connections=200']
 
 export class MariaDbServer implements ChaosServer {
@@ -70,7 +70,7 @@ class MariaDbRound implements RoundServer {
 
   async workersHaveGone(): Promise<void> {}
 
-  /** Rows of a process that was killed are cleaned up by any other. When all have gone, one has to come. */
+  /** Any process cleans up the rows of killed processes. When all workers have ended, another process must do it. */
   async withJanitor<T>(janitor: string, look: () => Promise<T>): Promise<T> {
     const { backend, leaseMs } = this.#plan
     if (backend !== 'table') return look()
@@ -78,7 +78,7 @@ class MariaDbRound implements RoundServer {
     const locks = new LockPool({ connection, applicationName: janitor, backend, leaseMs })
     try {
       await locks.ready()
-      // Keeps its session, and with it the heartbeats that look at the others.
+      // This lock keeps the session alive, and with it the heartbeats that watch the others.
       await using _kept = await locks.acquire('janitor', { timeoutMs: 15_000 })
       return await look()
     } finally {

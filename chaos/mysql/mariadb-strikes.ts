@@ -17,7 +17,7 @@ async function restart({ server }: MariaDbScene, signal: 'SIGTERM' | 'SIGKILL'):
   await server.boot()
 }
 
-/** `letsGo` is about named locks alone: those that are rows outlive every session. */
+/** `letsGo` concerns named locks only: locks that are rows outlive every session. */
 export const MARIADB_STRIKES: readonly StrikeKind<MariaDbScene>[] = [
   {
     kind: 'KILL of a lock session',
@@ -73,7 +73,7 @@ export const MARIADB_STRIKES: readonly StrikeKind<MariaDbScene>[] = [
     act: (scene) => restart(scene, 'SIGKILL'),
   },
   {
-    // Nothing that it did meanwhile is known to anybody but itself.
+    // Only the stopped process knows what it did in the meantime.
     kind: 'kill -9 of the server while a process is stopped',
     weight: 2,
     letsGo: true,

@@ -5,10 +5,10 @@ import { STATEMENT_TIMEOUT_MS } from '../watch.js'
 
 type Values = readonly (string | number | null)[]
 
-/** A connection to be had again after each failure, on which no statement lasts longer than a second. */
+/** A connection that is opened again after each failure, on which no statement takes longer than a second. */
 export class PatientConnection {
   readonly #url: string
-  /** One for all callers, those included who come while it is being made. */
+  /** One connection for all callers, including those that come while it is being opened. */
   #connected: Promise<ServerConnection> | null = null
 
   constructor(url: string) {
@@ -33,7 +33,7 @@ export class PatientConnection {
     const connected = (this.#connected ??= connect(this.#url))
     try {
       const connection = await connected
-      // Its end rejects what is under way.
+      // The end of the connection rejects the running statement.
       const late = setTimeout(() => connection.destroy(), STATEMENT_TIMEOUT_MS)
       try {
         return await use(connection)

@@ -1,6 +1,6 @@
-/** Of the connections that workers have to the row that they guard. */
+/** The user of the workers' connections to the guarded row. */
 export const DATA_USER = 'chaos_data'
-/** Of whoever cleans up. */
+/** The user of the process that cleans up. */
 export const JANITOR_USER = 'chaos_janitor'
 
 export function asUser(url: string, user: string): string {
