@@ -1,9 +1,9 @@
-/** Ports and folders of one node. */
+/** The ports and folders of one node. */
 export interface NodePlan {
   readonly name: string
   readonly port: number
   readonly restPort: number
-  /** By which it reaches etcd: its own, so that it can be cut off alone. */
+  /** The port through which the node reaches etcd. Each node has its own, so that it can be cut off alone. */
   readonly relayPort: number
   readonly dataFolder: string
 }
@@ -20,7 +20,7 @@ export interface ClusterPlan {
   readonly isQuick: boolean
 }
 
-/** Seconds, as Patroni has them. */
+/** Patroni's timeouts, in seconds. */
 export function timesOf({ isQuick }: Pick<ClusterPlan, 'isQuick'>): {
   readonly ttl: number
   readonly loop: number
@@ -29,7 +29,7 @@ export function timesOf({ isQuick }: Pick<ClusterPlan, 'isQuick'>): {
   return isQuick ? { ttl: 20, loop: 5, retry: 5 } : { ttl: 30, loop: 10, retry: 10 }
 }
 
-/** The settings of Patroni for one node. JSON is YAML. */
+/** The settings of Patroni for one node. They are JSON, which is valid YAML. */
 export function patroniConfig(plan: ClusterPlan, node: NodePlan): string {
   const { ttl, loop, retry } = timesOf(plan)
   const local = '127.0.0.1/32 scram-sha-256'
@@ -37,7 +37,7 @@ export function patroniConfig(plan: ClusterPlan, node: NodePlan): string {
     scope: 'lockpool',
     name: node.name,
     restapi: { listen: `127.0.0.1:${node.restPort}`, connect_address: `127.0.0.1:${node.restPort}` },
-    // Or it would ask etcd for its members, and go to them past the relay.
+    // Otherwise Patroni would ask etcd for its members and connect to them without the relay.
     etcd3: { host: `127.0.0.1:${node.relayPort}`, use_proxies: true },
     bootstrap: {
       dcs: {
@@ -81,7 +81,7 @@ export function controlConfig({ etcdPort }: ClusterPlan): string {
   })
 }
 
-/** As docs/guides/high-availability.md has it. */
+/** The configuration from docs/guides/high-availability.md. */
 export function balancerConfig({ balancerPort, nodes }: ClusterPlan): string {
   const servers = nodes.map(
     ({ name, port, restPort }) => `  server ${name} 127.0.0.1:${port} maxconn 500 check port ${restPort}`,

@@ -5,21 +5,24 @@ import { sharedNow, type Life, type Moment } from '../chaos/history.js'
 import { CYCLE_KEY, LONG_KEY } from './orders.js'
 import { HaWorker, type Telling } from './worker-process.js'
 
-/** How long pools may take to get going, and to be served again. */
+/** How long pools may take to start, and to work again after a fault. */
 const LIMIT_MS = 60_000
 
 const LOOK_EVERY_MS = 500
 
-/** What all processes of a crew have in common. */
+/** The properties that all processes of a crew share. */
 export interface CrewOrders {
   readonly url: string
   readonly leaseMs: number
   readonly isStrict: boolean
-  /** For the journals. */
+  /** The folder of the journals. */
   readonly folder: string
 }
 
-/** Processes that contend for the same locks. Two crews on one cluster have nothing to do with each other: each has a namespace. */
+/**
+ * Processes that contend for the same locks. Two crews on one cluster do not contend with each other, because each has
+ * its own namespace.
+ */
 export class Crew {
   readonly isStrict: boolean
   readonly workers: HaWorker[] = []
@@ -30,7 +33,7 @@ export class Crew {
     this.#orders = orders
   }
 
-  /** One more process, under this name. */
+  /** Starts one more process under this name. */
   start(name: string): void {
     const { url, leaseMs, isStrict, folder } = this.#orders
     const process = isStrict ? `strict ${name}` : name
@@ -42,14 +45,14 @@ export class Crew {
     return this.workers.map(({ life }) => life)
   }
 
-  /** What its pools have told besides, with whoever told it. */
+  /** The other messages of its pools, with their process. */
   get told(): readonly { readonly process: string; readonly telling: Telling }[] {
     return this.workers.flatMap(({ orders, told }) =>
       told.map((telling) => ({ process: orders.process, telling })),
     )
   }
 
-  /** Until the one lock is held, and the other goes from one to the next. */
+  /** Resolves when the one lock is held, and the other goes from process to process. */
   async warm(): Promise<void> {
     for (const until = sharedNow() + LIMIT_MS; sharedNow() < until;) {
       await sleep(LOOK_EVERY_MS)
@@ -58,14 +61,17 @@ export class Crew {
       const all = this.workers.every(({ orders }) => cycles.some(({ process }) => process === orders.process))
       if (all && cycles.length > 50 && asks.some(({ key }) => key === LONG_KEY)) return
     }
-    throw new Error(`the workers do not get going: no grants of "${CYCLE_KEY}"`)
+    throw new Error(`the workers get no grants of "${CYCLE_KEY}"`)
   }
 
-  /** Whether each process has been granted something. Strict pools wait a lease after a failover, so this may take a while. */
+  /**
+   * Whether each process has got a lock since the strike. Strict pools wait for a lease after a failover, so this may
+   * take a while.
+   */
   async grantedAgain(struckAt: Moment): Promise<boolean> {
     for (const until = sharedNow() + LIMIT_MS; sharedNow() < until;) {
       const asks = readAsks(this.lives)
-      // The last answers of the old primary may come a little later than the strike.
+      // The last answers of the old primary may arrive shortly after the strike.
       const since = Math.max(
         struckAt,
         ...asks.filter(({ isLost }) => isLost).map(({ endedAt }) => endedAt ?? 0),

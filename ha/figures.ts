@@ -2,43 +2,43 @@ import { readAsks, type Ask } from '../chaos/check/asks.js'
 import type { Life, Moment } from '../chaos/history.js'
 import { CYCLE_KEY, LONG_KEY } from './orders.js'
 
-/** All that was seen of one round. */
+/** The record of one round. */
 export interface Seen {
   readonly struckAt: Moment
   readonly oldPrimary: string
   readonly lives: readonly Life[]
-  /** Writes that the database took, without lockpool. */
+  /** Writes that the database accepted, without lockpool. */
   readonly writes: readonly { readonly at: Moment; readonly node: string }[]
 }
 
-/** How long things took, in milliseconds. Null where they did not happen. */
+/** Durations in milliseconds. Null if the event did not happen. */
 export interface Timings {
-  /** The longest time after the strike in which no node took a write. */
+  /** The longest time after the strike in which no node accepted a write. */
   readonly databaseAwayMs: number
-  /** From the strike until the database took writes again. */
+  /** From the strike until the database accepted writes again. */
   readonly databaseBackMs: number | null
-  /** The longest time without a grant of the lock that is taken again and again. */
+  /** The longest time without a grant of the lock that is acquired again and again. */
   readonly withoutGrantsMs: number
   /** From the first write of the database after its absence to the first grant. */
   readonly firstGrantAfterMs: number | null
-  /** From the strike until a holder of the other lock was told that it is lost. */
+  /** From the strike until a holder of the other lock learned that it is lost. */
   readonly holderToldMs: number | null
   /** From the strike until that lock was granted again. */
   readonly longGrantedMs: number | null
   /**
-   * The longest wait of one caller for the lock that is taken again and again, once it was granted again: one who is left behind
-   * shows here. Null if nobody was granted it.
+   * The longest wait of one caller for the lock that is acquired again and again, after its first grant. A caller that
+   * is left behind shows here. Null if there was no grant.
    */
   readonly slowestCallerMs: number | null
-  /** How often two nodes took writes at the same time, by turns. */
+  /** How many times two nodes accepted writes at the same time, alternating. */
   readonly twoPrimaries: number
   readonly refused: number
 }
 
-/** Before the strike, so that a gap that begins with it is seen from its start. */
+/** Starts before the strike, so that a gap which begins with the strike is seen from its start. */
 const BEFORE_MS = 2000
 
-/** Pure: what the moments say. */
+/** Computes the figures from the recorded times. Pure. */
 export function timingsOf({ struckAt, oldPrimary, lives, writes }: Seen): Timings {
   const asks = readAsks(lives)
   const cycle = asks.filter(({ key }) => key === CYCLE_KEY)
@@ -77,7 +77,7 @@ export function timingsOf({ struckAt, oldPrimary, lives, writes }: Seen): Timing
   }
 }
 
-/** Those who still wait in the end count too. */
+/** Includes callers that still wait at the end. */
 function slowestSince(since: Moment, asks: readonly Ask[]): number {
   const waits = asks.map(({ askedAt, settledAt }) => (settledAt ?? since) - Math.max(askedAt, since))
   return Math.round(Math.max(0, ...waits))
@@ -96,7 +96,7 @@ function longestGap(moments: readonly Moment[], struckAt: Moment): { from: Momen
   return longest
 }
 
-/** How often the old primary took a write after another node had taken one. */
+/** How many times the old primary accepted a write after another node had accepted one. */
 function alternations(writes: readonly { at: Moment; node: string }[], oldPrimary: string): number {
   const sorted = writes.toSorted((a, b) => a.at - b.at)
   const first = sorted.findIndex(({ node }) => node !== oldPrimary)

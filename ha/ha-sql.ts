@@ -1,7 +1,7 @@
-/** Fails on a standby: it assigns the number of a transaction, which is a write. */
+/** Fails on a standby, because it assigns a transaction id, which is a write. */
 export const PROBE = `SELECT pg_catalog.pg_current_xact_id()`
 
-/** What workers have left. */
+/** Everything that workers have left. */
 export const LEFTOVERS = `
 SELECT application_name AS what, count(*)::int4 AS n
 FROM pg_catalog.pg_stat_activity

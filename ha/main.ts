@@ -19,7 +19,7 @@ async function main(options: HaOptions): Promise<void> {
   )
   say('starting the cluster')
   const cluster = await PatroniCluster.start(programs, options, (made) => {
-    // Ends what it has started, however it ends, also half-way.
+    // Stops everything that it has started, however it ends, also halfway.
     process.once('SIGINT', () => void made.stop().then(() => process.exit(130)))
     process.once('SIGTERM', () => void made.stop().then(() => process.exit(143)))
   })
@@ -31,7 +31,7 @@ async function main(options: HaOptions): Promise<void> {
       const fault = faults[i % faults.length]!
       const results = await runRound(cluster, fault, options, say)
       rounds.push(...results)
-      // After each, so that whoever ends the run keeps what it has shown.
+      // Written after each round, so that an interrupted run keeps its results.
       if (json !== null)
         await writeFile(json, `${JSON.stringify({ version: 1, options, rounds }, null, 2)}\n`)
       for (const result of results)
@@ -41,7 +41,7 @@ async function main(options: HaOptions): Promise<void> {
       if (unfinished !== null) throw new Error(unfinished)
     }
   } catch (error) {
-    // What the rounds before it have shown is still worth knowing.
+    // The results of the rounds before are still useful.
     failure = error
   } finally {
     await cluster.stop()

@@ -23,10 +23,10 @@ Needs Patroni, etcd, PostgreSQL 14 or later and, for --way balancer, HAProxy. No
 
 export type Way = 'hosts' | 'balancer'
 
-/** What was asked for on the command line. */
+/** The options from the command line. */
 export interface HaOptions {
   readonly faults: readonly FaultName[]
-  /** For each crew whether its pools are strict. */
+  /** For each crew, whether its pools are strict. */
   readonly strict: readonly boolean[]
   readonly minutes: number
   readonly way: Way
@@ -90,7 +90,7 @@ function positive(name: string, text: string): number {
   throw misuse(`--${name} must be a whole number above 0, got "${text}"`)
 }
 
-/** As `parseArgs` throws it. */
+/** The same kind of error as from `parseArgs`. */
 function misuse(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: 'ERR_HA_OPTION' })
 }

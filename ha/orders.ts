@@ -1,4 +1,4 @@
-/** What a worker is told when it starts, as JSON. */
+/** The orders for a worker, as JSON. */
 export interface HaOrders {
   readonly process: string
   readonly url: string
@@ -7,11 +7,11 @@ export interface HaOrders {
   readonly isStrict: boolean
 }
 
-/** Held for as long as can be. */
+/** Held for as long as possible. */
 export const LONG_KEY = 'long'
 
-/** Taken for a moment, again and again. */
+/** Held for a moment, again and again. */
 export const CYCLE_KEY = 'cycle'
 
-/** How long callers say that they wait. */
+/** The timeout of the callers. */
 export const WITHIN_MS = 120_000

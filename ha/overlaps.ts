@@ -3,18 +3,18 @@ import { readAsks } from '../chaos/check/asks.js'
 import { findOverlaps, overlapFindings, type Overlap } from '../chaos/check/overlaps.js'
 import type { History, Moment } from '../chaos/history.js'
 
-/** When a server that ended its sessions may have given a lock on before its holder could know. */
+/** When a server that ended its sessions may have granted a lock to another session before its holder could know. */
 export interface Ending {
   readonly from: Moment
-  /** The database takes writes again. Null: it did not. */
+  /** When the database accepts writes again. Null if it did not. */
   readonly to: Moment | null
 }
 
 /**
- * Pure: the verdict on a history, without the overlaps that plain mode allows. A server that stops ends one session after the
- * other. A session that waits for a lock can be given it when the session of the holder ends, for the milliseconds that it has
- * left itself, and the holder does not know yet. So the second must have been granted while the server stopped: later there is
- * no excuse.
+ * The verdict on a history, without the overlaps that plain mode allows. Pure. A server that stops ends its sessions
+ * one after the other. A session that waits for a lock can get it when the holder's session ends, for the few
+ * milliseconds until it ends itself, while the holder does not know yet. So only a grant from the time while the server
+ * stopped is excused.
  */
 export function withEnding(history: History, ending: Ending | null): Verdict {
   const { findings, figures } = check(history)

@@ -27,7 +27,7 @@ const LOOK_EVERY_MS = 250
 
 const run = promisify(execFile)
 
-/** Three nodes of Patroni on loopback, with an etcd and, if wanted, HAProxy. All of it is ours, and ends with `stop`. */
+/** Three Patroni nodes on the loopback interface, with an etcd and optionally HAProxy. `stop` ends all of them. */
 export class PatroniCluster {
   readonly plan: ClusterPlan
   readonly #programs: Programs
@@ -61,7 +61,7 @@ export class PatroniCluster {
       isQuick: how.isQuick,
     }
     const cluster = new PatroniCluster(plan, programs, account)
-    // From here on there is something to be stopped.
+    // From here on there is something to stop.
     made(cluster)
     cluster.#own(folder)
     try {
@@ -81,7 +81,7 @@ export class PatroniCluster {
     return this.nodes.find((node) => node.name === name)!
   }
 
-  /** For programs: all hosts, or the balancer. */
+  /** The address for programs: all hosts, or the load balancer. */
   urlBy(way: Way): string {
     const { password, balancerPort } = this.plan
     const places =
@@ -99,7 +99,7 @@ export class PatroniCluster {
     return membersOf(this.nodes)
   }
 
-  /** Resolves when every node is there again, and follows. */
+  /** Resolves when every node is back and follows the leader. */
   async whole(limitMs: number): Promise<void> {
     for (const until = performance.now() + limitMs; performance.now() < until;) {
       if (isWhole(await this.members(), NODES, this.plan.isSync)) return
@@ -110,7 +110,7 @@ export class PatroniCluster {
     )
   }
 
-  /** Resolves when patronictl is done. It says what went wrong, and exits with 0 all the same. */
+  /** Resolves when patronictl has ended. It reports errors as text, but exits with 0. */
   async control(...args: readonly string[]): Promise<void> {
     const { stdout } = await run(
       this.#programs.patronictl,
@@ -133,7 +133,7 @@ export class PatroniCluster {
     return this.#children.get(`${name} relay`)!.pid!
   }
 
-  /** The postmaster, which Patroni starts apart from itself. Null if there is none. */
+  /** The postmaster, which Patroni starts as a separate process. Null if there is none. */
   postmasterOf({ dataFolder }: NodePlan): number | null {
     try {
       return Number(readFileSync(join(dataFolder, 'postmaster.pid'), 'utf8').split('\n')[0])
@@ -150,7 +150,7 @@ export class PatroniCluster {
     return [postmaster, ...children.map(({ pid }) => pid)]
   }
 
-  /** What the node has written last, for whoever wonders. */
+  /** The last lines of the node's log, for people. */
   logOf({ name }: NodePlan): string {
     return readFileSync(join(this.plan.folder, `${name}.log`), 'utf8')
       .split('\n')
@@ -158,7 +158,7 @@ export class PatroniCluster {
       .join('\n')
   }
 
-  /** Copies what all programs have written, and this folder beside it. */
+  /** Copies the logs of all programs. */
   async keep(journals: string, target: string): Promise<void> {
     await cp(journals, target, { recursive: true })
     for (const name of this.#children.keys()) {
@@ -195,7 +195,7 @@ export class PatroniCluster {
       ])
       this.#children.set(`${node.name} relay`, relay)
       this.startNode(node)
-      // The first makes the cluster, and the others copy it.
+      // The first node creates the cluster, and the others copy it.
       if (i === 0) await this.#until(async () => isWhole(await this.members(), 1))
     }
     await this.whole(START_LIMIT_MS)
@@ -244,7 +244,7 @@ export class PatroniCluster {
     this.#children.set(name, child)
   }
 
-  /** Asked to end, and made to if it does not. */
+  /** Asks a process to end, and kills it if it does not. */
   async #end(name: string): Promise<void> {
     const child = this.#children.get(name)
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
@@ -278,7 +278,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }
 

@@ -1,6 +1,6 @@
 import type { NodePlan } from './cluster-config.js'
 
-/** One node, as Patroni sees it. */
+/** One node in Patroni's view. */
 export interface Member {
   readonly name: string
   readonly role: string
@@ -11,7 +11,7 @@ export interface Member {
 
 const LIMIT_MS = 1000
 
-/** What the cluster is by its own word: asks one node after the other. Empty if none answers. */
+/** The state of the cluster: asks one node after the other. Empty if none answers. */
 export async function membersOf(nodes: readonly Pick<NodePlan, 'restPort'>[]): Promise<readonly Member[]> {
   for (const { restPort } of nodes) {
     const { members } = (await ask(restPort, 'cluster', (answer) => answer.json())) as Partial<Cluster>
@@ -30,8 +30,8 @@ export async function isPrimary({ restPort }: Pick<NodePlan, 'restPort'>): Promi
 }
 
 /**
- * An empty object where it is not to be reached, or does not say it to the end: a node that is cut off or stopped may fall silent
- * in mid-answer.
+ * Returns an empty object if the node can't be reached or its answer is incomplete: a node that is cut off or stopped
+ * may fall silent in the middle of an answer.
  */
 async function ask(port: number, path: string, read: (answer: Response) => unknown): Promise<unknown> {
   try {
@@ -43,18 +43,20 @@ async function ask(port: number, path: string, read: (answer: Response) => unkno
   }
 }
 
-/** Who leads; null while nobody does. */
+/** The leader, or null while there is none. */
 export function leaderOf(members: readonly Member[]): string | null {
   return members.find(({ role, state }) => role === 'leader' && state === 'running')?.name ?? null
 }
 
-/** Who can take over: with synchronous replication only who has all. Null if nobody can. */
+/** The node that can take over: with synchronous replication only one that has all commits. Null if none can. */
 export function successorOf(members: readonly Member[]): string | null {
   const standbys = members.filter(({ role }) => role !== 'leader')
   return (standbys.find(({ role }) => role === 'sync_standby') ?? standbys[0])?.name ?? null
 }
 
-/** Whether all nodes are there, and all standbys follow on the leader's timeline; one of them synchronously, if that is wanted. */
+/**
+ * Whether all nodes are back and all standbys follow on the leader's timeline; if wanted, one of them synchronously.
+ */
 export function isWhole(members: readonly Member[], count: number, isSync = false): boolean {
   const leader = members.find(({ role }) => role === 'leader')
   if (leader === undefined || leader.state !== 'running' || members.length < count) return false

@@ -7,7 +7,9 @@ import type { NodePlan } from './cluster-config.js'
 const EVERY_MS = 50
 const LIMIT_MS = 1000
 
-/** Sees when each node takes writes, with no part of lockpool: for how long the database itself was away. */
+/**
+ * Records when each node accepts writes, without any part of lockpool. It shows how long the database itself was away.
+ */
 export class Prober {
   readonly writes: { readonly at: Moment; readonly node: string }[] = []
   readonly #loops: Promise<void>[]
@@ -30,7 +32,7 @@ export class Prober {
         await client.query(PROBE)
         this.writes.push({ at: sharedNow(), node })
       } catch (error) {
-        // A standby stays connected, and is asked again.
+        // The connection to a standby stays open and is used again.
         if ((error as { code?: string }).code !== '25006') {
           void client?.end().catch(() => undefined)
           client = null

@@ -2,12 +2,12 @@ import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { Way } from './options.js'
 
-/** Where the programs are that a cluster is made of. */
+/** The paths of the programs that form a cluster. */
 export interface Programs {
   readonly patroni: string
   readonly patronictl: string
   readonly etcd: string
-  /** Null where no balancer is wanted. */
+  /** Null if no load balancer is wanted. */
   readonly haproxy: string | null
   /** The folder with `postgres` and `initdb`. */
   readonly postgres: string
@@ -21,10 +21,10 @@ const PACKAGES: Readonly<Record<string, string>> = {
   postgres: 'postgresql',
 }
 
-/** Something is missing: nothing is installed for anybody. */
+/** A program is missing. Nothing is installed automatically. */
 export class MissingPrograms extends Error {}
 
-/** @throws {MissingPrograms} naming all that is missing, and the packages of Debian that have it. */
+/** @throws {MissingPrograms} lists all missing programs, and the Debian packages that have them */
 export function findPrograms(way: Way): Programs {
   const wanted = ['patroni', 'patronictl', 'etcd', ...(way === 'balancer' ? ['haproxy'] : [])]
   const found = new Map(wanted.map((name) => [name, onPath(name)]))
@@ -51,7 +51,7 @@ function onPath(name: string): string | null {
   return folders.map((folder) => join(folder, name)).find(isProgram) ?? null
 }
 
-/** The newest of Debian's, which are on no path; else that of the path. */
+/** The newest version of Debian's, which are not on the PATH; otherwise the one on the PATH. */
 function postgresFolder(): string | null {
   const root = '/usr/lib/postgresql'
   const versions = listOf(root).filter((name) => Number(name) >= 14)

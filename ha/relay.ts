@@ -1,4 +1,6 @@
-/** Passes on what comes in on one port to another, in a process that can be stopped: then its node is cut off from etcd. */
+/**
+ * Forwards connections from one port to another, in a process that can be stopped: that cuts its node off from etcd.
+ */
 import { connect, createServer } from 'node:net'
 
 const [port, target] = process.argv.slice(2).map(Number)

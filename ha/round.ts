@@ -19,38 +19,44 @@ import type { Telling } from './worker-process.js'
 const WORKERS = ['a', 'b', 'c']
 const NEWCOMER = 'd'
 
-/** How long a cluster may take to have a primary again, and to be whole again. */
+/** How long a cluster may take to have a primary again, and to be complete again. */
 const FAIL_OVER_LIMIT_MS = 120_000
 const WHOLE_LIMIT_MS = 180_000
 
-/** How long all are watched when they are there again. */
+/** How long everything is observed after that. */
 const WATCHED_MS = 10_000
 
-/** How long the server may take to let go of what they left. */
+/** How long the server may take to free what the workers have left. */
 const CLEAN_LIMIT_MS = 20_000
 
 const LOOK_EVERY_MS = 100
 
-/** Three processes that hold for 20 ms in turn: whoever waits so long is left behind. */
+/** Three processes hold in turn for 20 ms: a caller that waits this long is left behind. */
 const LEFT_BEHIND_MS = 10_000
 
-/** What one round showed. */
+/** The result of one round. */
 export interface RoundResult extends Verdict {
   readonly fault: FaultName
   readonly isStrict: boolean
   readonly timings: Timings
-  /** The cluster in Patroni's words, before and after. */
+  /** The state of the cluster according to Patroni, before and after. */
   readonly before: readonly Member[]
   readonly after: readonly Member[]
-  /** Why the cluster did not become whole again, which is Patroni's affair; null if it did. What the processes saw counts all the same. */
+  /**
+   * Why the cluster did not become complete again, which is up to Patroni. Null if it did. The observations of the
+   * processes count in any case.
+   */
   readonly unfinished: string | null
-  /** What Patroni's REST interface said, in seconds after the strike. */
+  /** The answers of Patroni's REST interface, in seconds after the strike. */
   readonly steps: readonly string[]
-  /** What pools told: changes of the primary, warnings, refusals. */
+  /** The events of the pools: changes of the primary, warnings, refusals. */
   readonly told: readonly string[]
 }
 
-/** One fault on a whole cluster, under three processes that lock; with both modes three of each, and a result for each. */
+/**
+ * One fault on a whole cluster, under three processes that lock. With both modes there are three of each, and a result
+ * for each.
+ */
 export async function runRound(
   cluster: PatroniCluster,
   fault: FaultName,
@@ -151,7 +157,7 @@ async function newPrimary(
     }
     const now = primaries.find((name) => name !== null && (name !== old || (mayStay && hasLeft)))
     if (now !== undefined && now !== null) return step(`${now} is the primary`)
-    // patronictl returns when the restart is done: nobody may have seen that it was away.
+    // patronictl returns when the restart is done: possibly no observation has shown that the node was away.
     if (mayStay && !hasLeft && primaries.includes(old) && sharedNow() > until - FAIL_OVER_LIMIT_MS + 5000)
       return step(`${old} is still the primary`)
     await sleep(LOOK_EVERY_MS)
@@ -169,7 +175,7 @@ function historyOf(
   return { leaseMs, isStrict, endedAt: sharedNow(), lives, leaks, ...none }
 }
 
-/** What the server still has of workers that have ended. Asked again if it does not answer. */
+/** What the server still has of workers that have ended. Asks again if the server does not answer. */
 async function leftoversOf(url: string): Promise<string[]> {
   for (const until = sharedNow() + CLEAN_LIMIT_MS; ; await sleep(500)) {
     const isLast = sharedNow() > until

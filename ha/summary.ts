@@ -2,7 +2,7 @@ import type { RoundResult } from './round.js'
 
 const MOST_FINDINGS = 20
 
-/** What a round showed, for people. */
+/** The result of a round, for people. */
 export function summary(number: number, means: string, result: RoundResult): string {
   const { fault, isStrict, timings, findings, figures, before, after, steps, told } = result
   const lines = [

@@ -7,7 +7,7 @@ import type { HaOrders } from './orders.js'
 
 const EXIT_LIMIT_MS = 20_000
 
-/** What a worker tells besides its journal. */
+/** The messages of a worker, in addition to its journal. */
 export interface Telling {
   readonly what: 'primary' | 'warning' | 'refused'
   readonly at: Moment
@@ -41,7 +41,7 @@ export class HaWorker {
     return { process, events: readJournal(journal), endedAt: this.#endedAt, how: this.#how }
   }
 
-  /** It closes its pool, and must then end by itself. */
+  /** Asks the process to stop. It closes its pool, and must then end by itself. */
   async stop(): Promise<void> {
     if (this.#endedAt !== null) return
     const exit = once(this.#child, 'exit')

@@ -4,15 +4,15 @@ import { sharedNow } from '../chaos/history.js'
 import { LockPool, type Lock } from '../src/index.js'
 import { CYCLE_KEY, LONG_KEY, WITHIN_MS, type HaOrders } from './orders.js'
 
-/** How often the application looks whether it still holds its locks. */
+/** How often the application checks whether it still holds its locks. */
 const LOOK_MS = 5
 
 const CYCLE_HOLD_MS = 20
 
-/** Who is refused asks again after so long. */
+/** The pause of a caller after a refusal. */
 const AGAIN_MS = 200
 
-/** One process of a service: it holds one lock as long as it can, and takes another again and again. */
+/** One process of a service: it holds one lock for as long as it can, and acquires another again and again. */
 class Worker {
   readonly #orders: HaOrders
   readonly #journal: Journal
@@ -97,7 +97,7 @@ class Worker {
     await sleep(ms, undefined, { signal }).catch(() => undefined)
   }
 
-  /** The moment is one before the look, so that it is certain. */
+  /** The time is from before the check, so it is certain. */
   #look(): void {
     for (const [ask, lock] of this.#held) {
       const at = sharedNow()
@@ -115,5 +115,5 @@ const worker = new Worker(JSON.parse(process.argv[2] ?? '{}') as HaOrders)
 process.on('message', () => worker.stop())
 process.on('disconnect', () => worker.stop())
 await worker.work()
-// Nothing of the pool may keep the process: it must end by itself now.
+// The pool must not keep the process alive: it must end by itself now.
 if (process.connected) process.disconnect()
