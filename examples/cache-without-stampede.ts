@@ -1,16 +1,19 @@
 /**
- * A cache whose entries are computed once, however many callers in however many processes miss them at the same moment.
+ * A cache whose entries are computed once, even if many callers in many processes miss one at the same moment.
  *
- * The first to come computes, and the others wait for the lock and find the entry there. The look after the lock is what
- * matters. If computing takes longer than a caller wants to wait, it gets an old value: that is a policy, and yours to
- * choose.
+ * The first caller computes the entry. The others wait for the lock and then find the entry; the check after the lock
+ * is what matters. If the computation takes longer than a caller wants to wait, the caller gets an old value. That is a
+ * policy that you can change.
  *
  *     DATABASE_URL=postgres://... node examples/cache-without-stampede.ts
  */
 import { fileURLToPath } from 'node:url'
 import { LockPool } from 'lockpool'
 
-/** Of any kind that all processes share: a table, Redis, a file. An entry that is too old is stale, and still better than none. */
+/**
+ * Any store that all processes share: a table, Redis, a file. An entry that is too old is stale, but still better than
+ * none.
+ */
 export interface Cache {
   get(key: string): Promise<{ readonly value: string; readonly isStale: boolean } | null>
   set(key: string, value: string): Promise<void>

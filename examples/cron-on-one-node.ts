@@ -1,15 +1,15 @@
 /**
- * A cron job that runs once, though every node of a service has the same schedule.
+ * A cron job that runs once, although every node of a service has the same schedule.
  *
- * A lock alone is not enough: the clocks of the nodes differ, so one may come when another is done already. So the lock
- * keeps two from running at once, and a row says which run was the last.
+ * A lock alone is not enough: the clocks of the nodes differ, so one node may start when another has finished already.
+ * So the lock keeps two runs apart, and a row records the last run.
  *
  *     DATABASE_URL=postgres://... node examples/cron-on-one-node.ts
  */
 import { fileURLToPath } from 'node:url'
 import { LockPool } from 'lockpool'
 
-/** Runs `job` for the time `due`, unless it has been run for that or is being run. Answers whether it was this call. */
+/** Runs `job` for the time `due`, unless it has run for that time or is running. Returns whether this call ran it. */
 export async function runOnce(
   locks: LockPool,
   name: string,
@@ -20,7 +20,7 @@ export async function runOnce(
   if (lock === null) return false
   try {
     if (!(await isDue(locks, name, due))) return false
-    // A job that can stop half-way should, when the lock is lost: somebody else may begin.
+    // If the lock is lost, a job should stop as soon as it can, because another node may start it.
     await job(lock.signal)
     await locks.connections.use((connection) =>
       connection.query(

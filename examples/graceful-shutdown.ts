@@ -1,9 +1,10 @@
 /**
- * Ending a process so that others can go on at once: no lock that waits for a lease to run out, no work cut in half.
+ * Ends a process so that other processes can continue at once: no lock waits for the end of its lease, and no work is
+ * cut in half.
  *
- * The order matters: first no more work comes in, then what is under way ends, then `locks.close()` hands leadership over
- * and gives up what is left. It refuses new work by itself and always settles, so that is a matter of three lines. `graceMs`
- * should be less than what the platform waits before it kills (Kubernetes: 30 s).
+ * The order matters: first no more work comes in, then the running work ends, then `locks.close()` hands over
+ * leadership and releases what is left. `close` itself refuses new work and always settles, so three lines are enough.
+ * `graceMs` should be less than the time after which the platform kills the process (Kubernetes: 30 s).
  *
  * - Fastify:  app.addHook('onClose', () => locks.close({ graceMs: 10_000 }))     // and call app.close() on SIGTERM
  * - NestJS:   a provider with onApplicationShutdown() { return this.locks.close({ graceMs: 10_000 }) }
@@ -16,7 +17,7 @@
 import { fileURLToPath } from 'node:url'
 import { LockPool } from 'lockpool'
 
-/** `stopIntake` resolves when no work comes any more and none is under way. Resolves when everything is given back. */
+/** `stopIntake` resolves when no more work comes in and none is running. Resolves when everything is released. */
 export async function shutDown(
   locks: LockPool,
   stopIntake: () => Promise<void>,
@@ -29,7 +30,10 @@ export async function shutDown(
   }
 }
 
-/** Once: whoever presses Ctrl-C again means it. With everything closed, the process ends by itself. */
+/**
+ * Handles only the first signal: a second Ctrl-C ends the process at once. With everything closed, the process ends by
+ * itself.
+ */
 export function closeOnSignals(locks: LockPool, stopIntake: () => Promise<void>): void {
   let isDown = false
   const begin = (): void => {

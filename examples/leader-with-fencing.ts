@@ -1,16 +1,17 @@
 /**
- * A leader that can do no harm when it is late.
+ * A leader that can't do harm when it is late.
  *
- * One process at a time leads, and the next takes over when it is gone. A leader that was suspended for a while learns of
- * its loss when it wakes, but a write may be on its way already. `term.guard` lets the database refuse it: in the
- * transaction that writes, it compares the token of the term with the greatest that has been there.
+ * One process at a time leads, and another takes over when it is gone. A leader that was suspended for a while learns
+ * of its loss when it resumes, but a write of it may already be on its way. With `term.guard` the database refuses that
+ * write: in the same transaction, it compares the token of the term with the largest token so far.
  *
- *     DATABASE_URL=postgres://... node examples/leader-with-fencing.ts     # in several terminals; stop the one that leads
+ *     DATABASE_URL=postgres://... node examples/leader-with-fencing.ts     # in several terminals; stop the one that
+ *     leads
  */
 import { fileURLToPath } from 'node:url'
 import { LockPool, type Campaign, type Term } from 'lockpool'
 
-/** One step of the leader's work: a write that no later leader has to fear. */
+/** One step of the leader's work: a write that can't damage the work of a later leader. */
 export async function writeAsLeader(locks: LockPool, term: Term, value: string): Promise<void> {
   await locks.transaction(async (tx) => {
     await term.guard(tx)
@@ -22,7 +23,7 @@ export async function writeAsLeader(locks: LockPool, term: Term, value: string):
   })
 }
 
-/** Works as long as it leads. When it is to stop, it returns: only then is leadership handed over. */
+/** Works while the process leads. When it must stop, it returns, and only then is leadership handed over. */
 export function leadAndWrite(locks: LockPool, name: string, everyMs: number): Campaign {
   const campaign = locks.campaign('settings', { name })
   void campaign.run(async (term) => {

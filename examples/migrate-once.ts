@@ -1,9 +1,9 @@
 /**
- * Migrations that run once, though every instance of a service brings them along when it starts.
+ * Migrations that run once, although every instance of a service starts them.
  *
- * All instances wait for the first, and then find nothing to do. Each migration is a transaction that checks the token of
- * its lock: if the lock is lost on the way, because the process was suspended, another instance may have gone on, and what
- * this one still sends is refused.
+ * All instances wait for the first one, and then find nothing to do. Each migration is a transaction that checks the
+ * token of its lock. If the lock is lost because the process was suspended, another instance may have continued, and
+ * later statements of this one are refused.
  *
  *     DATABASE_URL=postgres://... node examples/migrate-once.ts
  */
@@ -15,9 +15,9 @@ export interface Migration {
   readonly sql: string
 }
 
-/** Runs what has not been run, in order, and answers the names of those. */
+/** Runs the migrations that have not run yet, in order, and returns their names. */
 export async function migrate(locks: LockPool, migrations: readonly Migration[]): Promise<string[]> {
-  // Longer than the longest migration: those who wait should not give up and crash.
+  // Longer than the longest migration, so that waiting instances do not give up and crash.
   return locks.withLock('migrations', { timeoutMs: 600_000 }, async (lock) => {
     await locks.connections.use((connection) =>
       connection.query('CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY)'),

@@ -1,9 +1,9 @@
 /**
- * An HTTP service that treats the requests of one customer one after the other, over all its instances, while those of
- * different customers run side by side.
+ * An HTTP service that handles the requests of one customer one after the other, across all its instances, while
+ * requests of different customers run in parallel.
  *
- * Ten thousand customers are ten thousand locks on a handful of connections. A request waits no longer than its client
- * does: it is called off when the client has gone, and told to come back when the wait takes too long.
+ * Ten thousand customers are ten thousand locks on a few connections. A request waits no longer than its client does:
+ * the wait ends when the client has gone, and the client gets the advice to retry if the wait takes too long.
  *
  *     DATABASE_URL=postgres://... node examples/one-customer-at-a-time.ts
  *     curl -X POST localhost:3000/customers/17

@@ -1,8 +1,9 @@
 /**
- * A queue in a table, with as many workers as you like: each takes a job that no other has, and nobody waits.
+ * A queue in a table, with any number of workers: each takes a job that no other worker has, and none waits.
  *
- * The row lock is the claim. (Where no other lock is needed, one statement with FOR UPDATE SKIP LOCKED LIMIT 1 does the same.) It ends with the transaction, so a worker that dies gives its job back, and the job and what it
- * writes to the database are done together or not at all. Keep such jobs short: each holds a connection.
+ * The row lock claims the job. (If no other lock is needed, one statement with FOR UPDATE SKIP LOCKED LIMIT 1 does the
+ * same.) The row lock ends with the transaction. So the job of a worker that dies becomes free again, and the job and
+ * its writes to the database are done together or not at all. Keep such jobs short, because each holds a connection.
  *
  *     DATABASE_URL=postgres://... node examples/queue-worker.ts
  */
@@ -14,7 +15,7 @@ export interface Job {
   readonly task: string
 }
 
-/** Does one job, or answers null if there is none that is free. If `work` throws, the job is there as before. */
+/** Does one job, or returns null if no job is free. If `work` throws, the job stays as it was. */
 export async function workOnce(
   locks: LockPool,
   work: (job: Job, tx: LockTransaction) => Promise<void>,
@@ -28,7 +29,7 @@ export async function workOnce(
   })
 }
 
-/** The oldest that is free. Whoever locks the row sees it as it is then: one that was done meanwhile does not match. */
+/** The oldest free job. A row lock sees the current row, so a job that was done in the meantime does not match. */
 async function claim(tx: LockTransaction): Promise<Job | null> {
   const { rows } = await tx.query<{ id: number }>('SELECT id FROM job WHERE NOT done ORDER BY id LIMIT 100')
   for (const { id } of rows) {

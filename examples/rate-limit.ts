@@ -1,10 +1,10 @@
 /**
- * No more than so many calls of a service per second, over all processes: a limit that the service itself sets, and
- * answers with 429 if it is passed.
+ * Limits the calls of a service per second, across all processes, for example to a limit that the service enforces with
+ * status 429.
  *
- * A permit of the semaphore is kept for at least the length of the window, even if the call was over sooner. So in no window
- * do more calls begin than there are permits, and none is wasted on a counter that a crash could leave wrong. The caller has
- * his answer at once. Without the window it is a limit of how many run at a time.
+ * Each call keeps its permit of the semaphore for at least the length of the window, even if the call itself is
+ * shorter. So in any window, no more calls begin than there are permits. There is no counter that a crash could leave
+ * wrong. The caller gets its answer at once. Without the window, the semaphore limits how many calls run at a time.
  *
  *     DATABASE_URL=postgres://... node examples/rate-limit.ts      # start it twice, and both together keep the limit
  */
@@ -18,7 +18,7 @@ export async function atRate<T>(limit: Semaphore, windowMs: number, call: () => 
   try {
     return await call()
   } finally {
-    // A permit that was lost meanwhile can't be given back, and need not be.
+    // A permit that was lost in the meantime can't be released, and need not be.
     void windowIsOver.then(() => permit.release()).catch(() => undefined)
   }
 }

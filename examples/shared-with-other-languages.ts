@@ -1,8 +1,8 @@
 /**
- * One lock for programs in several languages: lockpool here, plain `pg_advisory_lock` there.
+ * One lock for programs in several languages: lockpool in this one, plain `pg_advisory_lock` in the others.
  *
- * A name is an ordinary advisory key: the first 64 bits of SHA-256 of namespace, NUL, name. `hashName` computes it here, and
- * SQL_KEY in any client. Numbers work as well: `locks.acquire(4711n)` is `pg_advisory_lock(4711)`, and
+ * A name is an ordinary advisory key: the first 64 bits of SHA-256 of namespace, NUL, name. `hashName` computes it
+ * here, and SQL_KEY in any client. Numbers work as well: `locks.acquire(4711n)` is `pg_advisory_lock(4711)`, and
  * `locks.acquire([1, 2])` is `pg_advisory_lock(1, 2)`.
  *
  * In psql:
@@ -10,26 +10,27 @@
  *     SELECT pg_advisory_lock(('x' || left(encode(sha256(
  *       convert_to('shop', 'UTF8') || '\x00' || convert_to('stock', 'UTF8')), 'hex'), 16))::bit(64)::bigint);
  *
- * In Python, with psycopg; the connection must not go through a pooler in transaction mode, and keeps the lock until it ends:
+ * In Python, with psycopg. The connection must not go through a pooler in transaction mode, and keeps the lock until it
+ * ends:
  *
  *     key = int.from_bytes(hashlib.sha256(b'shop\0stock').digest()[:8], 'big', signed=True)
  *     connection.execute('SELECT pg_advisory_lock(%s)', [key])
  *     ...
  *     connection.execute('SELECT pg_advisory_unlock(%s)', [key])
  *
- * Others ring no bell when they unlock, so lockpool finds out by looking, at most about a second later. And they have no
- * fencing tokens: only lockpool's own holders can be told apart by them.
+ * Other programs send no wake-up when they unlock, so lockpool notices the release by polling, about a second later at
+ * most. They have no fencing tokens either: tokens order only the holders that use lockpool.
  *
  *     DATABASE_URL=postgres://... node examples/shared-with-other-languages.ts
  */
 import { fileURLToPath } from 'node:url'
 import { hashName, LockPool } from 'lockpool'
 
-/** The key of a name: `$1` the namespace, `$2` the name. */
+/** The key of a name: `$1` is the namespace, `$2` the name. */
 export const SQL_KEY = `('x' || left(encode(sha256(
   convert_to($1, 'UTF8') || '\\x00' || convert_to($2, 'UTF8')), 'hex'), 16))::bit(64)::bigint`
 
-/** What another program has to run, for people to copy: its own language need not know how to hash. */
+/** The statement that another program must run, for people to copy: its language need not hash anything. */
 export function statementFor(name: string, namespace: string): string {
   return `SELECT pg_advisory_lock(${hashName(name, namespace)})`
 }
