@@ -6,7 +6,7 @@ export interface Comparison {
   readonly program: Program
   readonly straight: Run
   readonly front: Run
-  /** Empty if the program could not tell the front from the server. */
+  /** Empty if the program got the same from the front as from the server. */
   readonly differences: readonly string[]
 }
 
@@ -21,8 +21,8 @@ export async function compare(program: Program, server: Server, front: Target): 
 
 function differencesOf(straight: Run, front: Run): readonly string[] {
   const differences: string[] = []
-  if (straight.exitCode !== 0) differences.push(`straight it ended with ${straight.exitCode}`)
-  if (front.exitCode !== straight.exitCode) differences.push(`it ended with ${front.exitCode}`)
+  if (straight.exitCode !== 0) differences.push(`exit code ${straight.exitCode} at the server`)
+  if (front.exitCode !== straight.exitCode) differences.push(`exit code ${front.exitCode} at the front`)
   const count = Math.max(straight.lines.length, front.lines.length)
   for (let i = 0; i < count; i++) {
     const [expected, found] = [straight.lines[i] ?? '(nothing)', front.lines[i] ?? '(nothing)']

@@ -1,4 +1,4 @@
-/** What the comparison asks of the server, on a connection of its own. */
+/** SQL of the comparison itself. It runs on a separate connection, as a superuser. */
 
 export const CREATE_ROLE = `CREATE ROLE app LOGIN PASSWORD 'secret'`
 

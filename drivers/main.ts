@@ -1,12 +1,12 @@
 /**
- * `npm run drivers`: programs in other languages, unchanged, against PostgreSQL and against `lockpool serve` before it. What
- * they print and the locks they hold must be the same.
+ * `npm run drivers`: runs unchanged programs in other languages twice, once against PostgreSQL and once against
+ * `lockpool serve` in front of it. Both runs must print the same and hold the same locks.
  *
- *   --only NAME        those whose name holds this
- *   --through-bouncer  what is not about locks goes through PgBouncer in transaction mode
- *   --verbose          also what each printed
- *   --twins N          instead: N scripts of messages at random to both, whose answers must be the same
- *   --seed N           the first of them
+ *   --only NAME        runs only the programs whose name contains NAME
+ *   --through-bouncer  the front sends statements that are not about locks through PgBouncer in transaction mode
+ *   --verbose          also prints the output of each program
+ *   --twins N          instead of programs: sends N random scripts of messages to both, and compares the answers
+ *   --seed N           the seed of the first script, 1 by default
  */
 import { parseArgs } from 'node:util'
 import { PgBouncer } from '../test/support/pgbouncer.js'

@@ -1,4 +1,4 @@
-/** Programs in other languages, each with what it needs to run. */
+/** Programs in other languages, and what each needs to run. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
@@ -6,9 +6,9 @@ export interface Program {
   readonly name: string
   readonly command: readonly string[]
   readonly env?: NodeJS.ProcessEnv
-  /** Null if it can run, or why not. */
+  /** Returns null if the program can run, otherwise the Debian packages that it needs. */
   readonly missing: () => string | null
-  /** Lines that may differ from run to run are left out. */
+  /** Returns false for a line that may differ from run to run. Such lines are not compared. */
   readonly keep?: (line: string) => boolean
 }
 
@@ -17,7 +17,7 @@ const FOLDER = 'drivers/programs'
 const works = ([program, ...args]: readonly string[], env: NodeJS.ProcessEnv = {}): boolean =>
   spawnSync(program!, args, { stdio: 'ignore', env: { ...process.env, ...env } }).status === 0
 
-/** Debian's packages are for its own Python, which another may hide. */
+/** Debian installs packages for its own Python. Another `python3` may come first on the PATH. */
 function pythonWith(modules: readonly string[]): string | null {
   const imports = modules.map((name) => `import ${name}`).join('\n')
   return ['python3', '/usr/bin/python3'].find((python) => works([python, '-c', imports])) ?? null
@@ -26,7 +26,7 @@ function pythonWith(modules: readonly string[]): string | null {
 function python(name: string, file: string, modules: readonly string[], debian: string): Program {
   return {
     name,
-    // A warning of psycopg 3 that depends on what comes first.
+    // A warning of psycopg 3. Whether it comes depends on timing.
     keep: (line) => !line.startsWith('error ignored'),
     get command() {
       return [pythonWith(modules)!, `${FOLDER}/${file}`]
@@ -107,7 +107,8 @@ export const PROGRAMS: readonly Program[] = [
     name: 'psql',
     command: ['psql', '-X', '-f', `${FOLDER}/psql.sql`],
     missing: unless(['psql', '--version'], 'postgresql-client'),
-    // Where in the server's code, and where in the text: of arguments that were evaluated the front does not say that.
+    // Leaves out the place in the server's source and the position in the statement. The front does not report the
+    // position of an error in arguments that the server evaluated for it.
     keep: (line) => !/^LOCATION:|^LINE \d|^ +\^$/.test(line),
   },
   pgbench('simple'),
@@ -115,10 +116,10 @@ export const PROGRAMS: readonly Program[] = [
   pgbench('prepared'),
 ]
 
-/** What is known not to run here, and why. */
+/** Programs that do not run here, each with the reason. */
 export const NOT_RUN: readonly (readonly [string, string])[] = [
-  ['pg8000', 'the one of Debian knows no SCRAM'],
-  ['Prisma migrate', 'its engine is a binary that no package has'],
-  ['with_advisory_lock', 'its statements are in the program of Rails; the gem is no Debian package'],
+  ['pg8000', 'the version in Debian does not support SCRAM'],
+  ['Prisma migrate', 'its engine is a binary, and no package contains it'],
+  ['with_advisory_lock', 'the gem is no Debian package; the Rails program sends its statements'],
   ['Npgsql, Flyway, golang-migrate', 'no Debian package; their lock statements are in the unit tests'],
 ]

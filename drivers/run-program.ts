@@ -1,4 +1,4 @@
-/** Runs one program against one port. At each of its checkpoints the locks at the server are written down. */
+/** Runs one program against one port, and records the locks at the server at each of its checkpoints. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -6,13 +6,16 @@ import type { Client } from 'pg'
 import { ADVISORY_LOCKS } from './drivers-sql.js'
 import type { Program } from './programs.js'
 
-/** `classid:objid:objsubid mode`, as in pg_locks. Sessions that share a lock have it once for a front. */
+/**
+ * `classid:objid:objsubid mode`, as in pg_locks. A front holds a lock once for all sessions that share it, so each lock
+ * is listed once.
+ */
 export type Locks = readonly string[]
 
 export interface Run {
-  /** What it wrote, and `locks?` for each checkpoint. */
+  /** The lines that the program printed. It prints `locks?` at each checkpoint. */
   readonly lines: readonly string[]
-  /** The locks at each checkpoint, and those that are left when it has ended. */
+  /** The locks at each checkpoint, and last the locks that are left after the program has ended. */
   readonly locks: readonly Locks[]
   readonly exitCode: number | null
 }
@@ -55,20 +58,23 @@ const LOGIN = {
 
 async function readLocks(admin: Client): Promise<Locks> {
   const { rows } = await admin.query<{ key: string; mode: string }>(ADVISORY_LOCKS)
-  // A session that has both modes has the stronger one alone for a front.
+  // If a session holds a key in both modes, a front holds only the exclusive lock.
   const exclusive = new Set(rows.filter(({ mode }) => mode === 'ExclusiveLock').map(({ key }) => key))
   return rows
     .filter(({ key, mode }) => mode === 'ExclusiveLock' || !exclusive.has(key))
     .map(({ key, mode }) => `${key} ${mode}`)
 }
 
-/** A server session, and a front, may give up a lock a moment after its client knows that. */
+/**
+ * A client may learn that a lock is released a moment before the server shows it. That holds for a server session and
+ * for a front.
+ */
 const SETTLE_MS = 5000
 const STILL_MS = 150
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Looks until nothing has changed for a while. */
+/** Reads the locks until they have not changed for `STILL_MS`. */
 export async function readSettledLocks(admin: Client): Promise<Locks> {
   for (let locks = await readLocks(admin); ;) {
     await pause(STILL_MS)
@@ -78,7 +84,7 @@ export async function readSettledLocks(admin: Client): Promise<Locks> {
   }
 }
 
-/** Looks until the locks are those that the server alone had, among all keys that it ever had. */
+/** Reads the locks of `keys` until they are the expected ones, for at most `SETTLE_MS`. */
 export async function readLocksLike(
   admin: Client,
   expected: Locks,

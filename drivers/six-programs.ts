@@ -1,7 +1,7 @@
 /**
- * Six programs that lock, read, write one more, and unlock, 40 times each. Who excludes the others ends at 240. Behind
- * PgBouncer in transaction mode the lock and the unlock go to different server sessions: locks that exclude nobody, and
- * some that nobody gives up.
+ * Six programs run at once. Each locks, reads a counter, writes it plus one, and unlocks, 40 times. If the lock
+ * excludes, the counter ends at 240. Behind PgBouncer in transaction mode the lock and the unlock go to different
+ * server sessions: some locks exclude no one, and no one releases some others.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,12 +16,12 @@ const TIMEOUT_MS = 30_000
 export interface Scene {
   readonly name: string
   readonly counter: number
-  /** Programs that did not end by themselves. */
+  /** Programs that did not end within the time limit, or failed. */
   readonly stuck: number
   readonly isRight: boolean
 }
 
-/** Null without psycopg2 or PgBouncer. */
+/** Returns null if psycopg2 or PgBouncer is missing. */
 export async function sixPrograms(server: Server, python: string | null): Promise<readonly Scene[] | null> {
   if (python === null || !hasPgBouncer) return null
   const settings = { pool_mode: 'transaction', default_pool_size: 3 }
@@ -36,7 +36,7 @@ export async function sixPrograms(server: Server, python: string | null): Promis
     await scene('straight', server, server.port, python, isAll),
     await scene('front, others through PgBouncer', server, before.port, python, isAll),
     await scene('front alone', server, alone.port, python, isAll),
-    // Last, for what it leaves behind.
+    // Last, because it leaves locks behind.
     await scene('PgBouncer in transaction mode', server, bouncerPort, python, (run) => !isAll(run)),
   ]
 }

@@ -1,4 +1,4 @@
-/** What programs connect to: a server, a front before it, a pooler before it. */
+/** The servers, fronts and poolers that programs connect to. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -19,14 +19,14 @@ export interface Target extends AsyncDisposable {
 
 /** A PostgreSQL with the database `app` and its owner, who logs in with a password. */
 export interface Server extends Target {
-  /** As superuser, in the database `app`. */
+  /** Logged in as superuser, in the database `app`. */
   readonly admin: pg.Client
   readonly url: string
 }
 
 type Start = (options: EmbeddedPostgresOptions) => Promise<EmbeddedPostgres>
 
-/** `start`: tests have one that is built. */
+/** Starts the server with the database. Tests pass a `start` that uses a PostgreSQL that is built already. */
 export async function startServer(start: Start = startEmbeddedPostgres): Promise<Server> {
   const server = await start({ durable: false, settings: { max_connections: 60 } })
   const first = new pg.Client(server.url)
@@ -47,7 +47,7 @@ export async function startServer(start: Start = startEmbeddedPostgres): Promise
   }
 }
 
-/** `lockpool serve`, as it is installed. `others` is where statements go that are not about locks. */
+/** Starts `lockpool serve` from dist. It sends statements that are not about locks to `others`. */
 export async function startFront(server: Server, others: string): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), 'lockpool-drivers-'))
   const users = join(folder, 'users.txt')

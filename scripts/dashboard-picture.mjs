@@ -1,9 +1,14 @@
 /**
  * Takes the pictures of docs/guides/dashboard.md: npm run docs:dashboard [-- FOLDER]
  *
- * On a PostgreSQL of its own, with programs that hold and wait. `LOCKS=2000` holds so many, `LOCKS=0` none; `WIDTH=400` is
- * how wide the page is, or `WIDTH=390,1024` for one picture each; `BESIDE=1` for that of `lockpool dashboard`; `PROBLEMS=6` adds blocked sessions for this many problems; `SECONDS=40` how long it is there before; `CHROMIUM` where the browser is, if not at
- * /usr/bin/chromium.
+ * Starts a PostgreSQL for it, with programs that hold locks and wait. Environment variables:
+ *
+ * - `LOCKS=2000`: the programs hold this many locks, 24 by default; with 0 they hold none and no one waits
+ * - `WIDTH=400`: the width of the page; `WIDTH=390,1024` takes one picture of each width
+ * - `BESIDE=1`: takes the pictures of `lockpool dashboard` instead
+ * - `PROBLEMS=6`: adds blocked sessions, for this many problems
+ * - `SECONDS=40`: how long the page is open before the picture
+ * - `CHROMIUM`: the path of the browser, if it is not /usr/bin/chromium
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -29,7 +34,7 @@ const database = await startEmbeddedPostgres({
   settings: { max_locks_per_transaction: 256 },
 })
 const pool = (applicationName) => new LockPool({ connection: database.url, applicationName, max: 4 })
-/** Names of keys, and since when they are held, are kept where somebody has made the tables for them. */
+/** `lockpool install` makes the tables that keep the names of keys and the time since when they are held. */
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 execFileSync(process.execPath, [MAIN, 'install', '--url', database.url])
 
@@ -45,7 +50,7 @@ async function stranger(name, ...statements) {
   return client
 }
 
-/** Locks that come and go, so that the charts have something to show. */
+/** Takes and releases locks, so that the charts have something to show. */
 let isBusy = true
 async function work(locks, i) {
   for (let round = 0; isBusy; round++) {
@@ -91,7 +96,7 @@ async function scene() {
   return [...Array.from({ length: 12 }, (_, i) => work(billing, i)), work(reports, 3)]
 }
 
-/** Beside the programs, as from a terminal; answers where it is, and how it ends. */
+/** Starts `lockpool dashboard` as a process of its own. Returns the address, and a function that ends it. */
 async function standalone() {
   const child = spawn(process.execPath, [MAIN, 'dashboard', '--json', '--port', '0', '--url', database.url])
   const [line] = await once(child.stdout, 'data')
@@ -113,7 +118,7 @@ try {
   page.on('console', (message) => process.stderr.write(`console: ${message.text()}\n`))
   page.on('pageerror', (error) => process.stderr.write(`page: ${error.stack}\n`))
   await page.goto(url)
-  // The charts show two minutes, and after that five.
+  // The charts show two minutes, and five once they have more.
   await page.waitForTimeout(Number(process.env.SECONDS ?? 105) * 1000)
   mkdirSync(folder, { recursive: true })
   for (const colorScheme of ['light', 'dark']) {

@@ -1,7 +1,7 @@
 /**
- * Puts the modules of the page, which `tsc` has left in .build, as text into the module of dist that serves them. So the
- * page goes wherever a bundler takes the code that serves it: a bundle has no folder next to it to read from. They are
- * minified, because browsers load them.
+ * Writes the modules of the page as text into the module of dist that serves them. `tsc` has left the modules in
+ * .build. A bundle has no folder next to it to read from, so the text makes the page part of every bundle that serves
+ * it. The modules are minified, because browsers load them.
  */
 import { transformSync } from 'esbuild'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,5 +27,5 @@ const { PAGE_STYLE } = await import(style.href)
 const { code } = transformSync(PAGE_STYLE, { loader: 'css', minify: true, charset: 'utf8' })
 writeFileSync(style, `export const PAGE_STYLE = ${JSON.stringify(code)}\n`)
 
-// That of what tsc had written there.
+// The source map of the file that `tsc` wrote there.
 rmSync(new URL('dist/dashboard/page-modules.js.map', root), { force: true })

@@ -1,8 +1,9 @@
 /**
- * `npm run fuzz:sql`: query strings at random for the recognizer of `lockpool serve`, judged by PostgreSQL's own parser.
+ * `npm run fuzz:sql`: gives random query strings to the recognizer of `lockpool serve`, and compares it with
+ * PostgreSQL's own parser.
  *
- *   --count N   so many; 1,000,000 without
- *   --seed N    the first of them; 1 without
+ *   --count N   how many query strings, 1,000,000 by default
+ *   --seed N    the first seed, 1 by default
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'

@@ -1,9 +1,9 @@
 /**
- * Makes the package that is published from what `npm run build` has left in dist: node scripts/package.mjs [FOLDER]
+ * Makes the published package from what `npm run build` has left in dist: node scripts/package.mjs [FOLDER]
  *
- * The folder is .build/package unless another is given. It holds the modules in a few minified files, the types that the
- * entry points reach, and the pages that belong to a package. Source maps of the minified files go to FOLDER-maps, which is
- * not published: with them, `node --enable-source-maps` shows where an error comes from.
+ * FOLDER is .build/package by default. The package holds the modules in a few minified files, the types that the entry
+ * points reach, and the pages that belong to a package. The source maps of the minified files go to FOLDER-maps, which
+ * is not published. With them, `node --enable-source-maps` shows where an error comes from.
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'

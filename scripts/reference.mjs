@@ -1,8 +1,8 @@
 /**
- * Writes docs/reference/api.md and the pages below it from the docstrings of what is exported, and docs/reference/cli.md
+ * Writes docs/reference/api.md and the pages below it from the docstrings of the exports, and docs/reference/cli.md
  * from the help of the program: npm run docs:reference
  *
- * With `--check` it writes nothing, and fails if a page is not what it would write, or if something has no docstring.
+ * With `--check` it writes nothing. It fails if a page is out of date or an export has no docstring.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -29,7 +29,7 @@ function entryPoints() {
     }))
 }
 
-/** What the pages are to be, and what is exported without a word of what it is. */
+/** Returns the text of each page, and the exports that have no docstring. */
 async function makeReference() {
   const { pages, silent } = withTypes(ROOT, (types) => {
     const entries = arrange(entryPoints().map((entry) => ({ ...entry, ...types.entry(entry.source) })))

@@ -1,7 +1,7 @@
 /**
  * Draws docs/guides/terminal.svg: npm run docs:terminal [-- FILE]
  *
- * `lockpool top` in a real terminal, of programs that lock in a PostgreSQL of their own. The terminal is tmux.
+ * Shows `lockpool top` in a real terminal, tmux, while programs lock in a PostgreSQL that the script starts.
  */
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -15,7 +15,7 @@ import { svgOf } from './terminal/svg.mjs'
 const FILE = process.argv[2] ?? fileURLToPath(new URL('../docs/guides/terminal.svg', import.meta.url))
 const SIZE = { columns: 124, rows: 19 }
 
-/** What is typed before each screen. */
+/** The keys that are typed before each screen. */
 const SCREENS = [[], ['Down', 'Down', 'v'], ['v', '3']]
 
 function hasTmux() {
@@ -27,7 +27,7 @@ function hasTmux() {
   }
 }
 
-/** What `lockpool top` shows, with its colors, after each of the keys. */
+/** Captures the screens of `lockpool top` with their colors, one after each list of keys. */
 async function record(env) {
   const name = `lockpool-picture-${randomBytes(6).toString('hex')}`
   const { NO_COLOR: _, TMUX: __, ...clean } = { ...env, LANG: 'C.UTF-8' }
@@ -36,7 +36,7 @@ async function record(env) {
   const shell = ['sh', '-c', `'${process.execPath}' '${LOCKPOOL}' top; cat`]
   tmux('new-session', '-d', '-x', String(SIZE.columns), '-y', String(SIZE.rows), ...shell)
   try {
-    // Some seconds, so that the waits are worth a sentence.
+    // Waits some seconds, so that `lockpool top` shows how long the programs have waited.
     await sleep(7000)
     const screens = []
     for (const keys of SCREENS) {

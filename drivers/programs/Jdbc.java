@@ -3,7 +3,7 @@ import java.io.InputStreamReader;
 import java.sql.*;
 import java.util.Properties;
 
-/** JDBC, in both of its protocols: `extended` and `simple`. */
+/** JDBC, in the protocol of its argument: `extended` or `simple`. */
 public class Jdbc {
   static final BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
 
@@ -40,7 +40,7 @@ public class Jdbc {
 
   public static void main(String[] args) throws Exception {
     Connection a = connect(args[0]), b = connect(args[0]);
-    // From the fifth time on it has a name and is not described any more.
+    // From the fifth execution on, the driver uses a named statement and sends no Describe.
     for (int i = 0; i < 7; i++) query(a, "SELECT pg_advisory_lock(?)", 42L);
     checkpoint();
     for (int i = 0; i < 8; i++) query(a, "SELECT pg_advisory_unlock(?)", 42L);

@@ -31,7 +31,7 @@ async def main():
             await run(a, "SELECT pg_advisory_unlock($1)", 42)
             say(await a.execute("SELECT pg_advisory_lock(8); SELECT pg_advisory_lock(9)"))
             checkpoint()
-        # What goes back to the pool gives up its locks: pg_advisory_unlock_all, CLOSE, UNLISTEN, RESET in one string.
+        # A connection that returns to the pool releases its locks: pg_advisory_unlock_all, CLOSE, UNLISTEN, RESET in one string.
         checkpoint()
         async with pool.acquire() as a:
             await run(a, "SELECT pg_advisory_lock(10)")

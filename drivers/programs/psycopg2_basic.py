@@ -33,7 +33,7 @@ run(ca, "SELECT pg_advisory_unlock(42)")
 say([line.strip() for line in a.notices])
 checkpoint()
 
-# Others wait, and give up as they would.
+# Another session waits, until its lock_timeout, its statement_timeout or a cancel request ends the wait.
 run(ca, "SELECT pg_advisory_lock(7)")
 run(cb, "SELECT pg_try_advisory_lock(7)")
 run(cb, "SELECT pg_advisory_lock(7)")
@@ -50,7 +50,7 @@ timer.join()
 run(cb, "SELECT 1")
 b.rollback()
 
-# One waits until the other gives it up.
+# One session waits until the other releases the lock.
 cb.execute("SET lock_timeout = 0")
 timer = threading.Timer(0.3, lambda: run(ca, "SELECT pg_advisory_unlock(7)"))
 timer.start()
@@ -63,7 +63,7 @@ run(cb, "SELECT pg_advisory_unlock_all()")
 b.commit()
 checkpoint()
 
-# Locks of transactions.
+# Transaction-level locks.
 with b:
     run(cb, "SELECT pg_try_advisory_xact_lock(8)")
     run(cb, "SAVEPOINT s")
@@ -94,14 +94,14 @@ run(ca, "SELECT pg_advisory_lock(hashtext('job'))")
 run(ca, "SELECT pg_advisory_unlock(hashtext('job'))")
 run(ca, "SELECT pg_advisory_lock(NULL)")
 
-# A connection that ends gives up its locks.
+# A connection that ends releases its locks.
 run(ca, "SELECT pg_advisory_lock(14)")
 checkpoint()
 a.close()
 b.close()
 checkpoint()
 
-# The first program of lockpool's history.
+# A pool that gets its connection back after the unlock.
 pool = psycopg2.pool.SimpleConnectionPool(1, 5, DSN)
 c = pool.getconn()
 with c.cursor() as cursor:

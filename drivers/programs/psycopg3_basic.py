@@ -25,7 +25,7 @@ with psycopg.connect(DSN, autocommit=True) as a, psycopg.connect(DSN) as b:
     run(a, "SELECT pg_advisory_unlock_all()")
     checkpoint()
 
-    # From the sixth time on it is prepared.
+    # From the sixth execution on, psycopg prepares the statement.
     for i in range(8):
         run(b, "SELECT pg_advisory_lock(%s::bigint)", (i % 2,))
     checkpoint()
@@ -42,7 +42,7 @@ with psycopg.connect(DSN, autocommit=True) as a, psycopg.connect(DSN) as b:
     b.commit()
     checkpoint()
 
-    # A pipeline that fails skips what follows.
+    # If a statement of a pipeline fails, the server skips the rest.
     try:
         with b.pipeline():
             b.execute("SELECT pg_advisory_lock(6)")

@@ -1,4 +1,4 @@
-# The lock that migrations of Rails take, and a connection pool of Active Record.
+# Takes the lock of Rails migrations, and uses a connection pool of Active Record.
 require 'active_record'
 $stdout.sync = true
 
@@ -22,7 +22,7 @@ class CreateThings < ActiveRecord::Migration[6.1]
   end
 end
 
-# The version decides about nothing here; the migrator takes its lock with it.
+# Calls the migrator directly. It takes the migration lock whatever the version.
 def migrate
   schema = ActiveRecord::SchemaMigration
   schema.create_table
@@ -36,7 +36,7 @@ checkpoint
 class Thing < ActiveRecord::Base; end
 Thing.create!(name: 'a')
 puts Thing.where(name: 'a').count
-# As the gem with_advisory_lock writes it.
+# The gem with_advisory_lock sends these statements.
 2.times do |i|
   puts connection.select_value("SELECT pg_try_advisory_lock(705848443,0) AS t#{i}abc /* job */").inspect
   checkpoint

@@ -25,7 +25,7 @@ with engine.begin() as c:
     c.execute(text("INSERT INTO alchemy VALUES (1) ON CONFLICT DO NOTHING"))
 with engine.connect() as c:
     say(c.execute(text("SELECT count(*) FROM alchemy")).scalar())
-    # Given back to the pool without an unlock: the rollback keeps it, as on a server.
+    # The connection returns to the pool without an unlock. The pool rolls back, which keeps the lock.
     c.execute(text("SELECT pg_advisory_lock(45)"))
 checkpoint()
 engine.dispose()

@@ -1,6 +1,6 @@
 /**
- * What drivers send that Debian and npm do not have, or have in an older version: their messages, group by group, as their
- * sources and their traces have them. The keys are those of well-known migration tools.
+ * Messages of drivers that Debian and npm lack, or have only in an older version. They are listed group by group, as
+ * the drivers' sources and traces show them. The keys are those of well-known migration tools.
  */
 import type { Frame } from './frames.js'
 import type { Group } from './random-script.js'
@@ -22,7 +22,7 @@ const portal = (name = ''): Frame => ({ is: 'describe', kind: 'P', name })
 const closed = (kind: 'S' | 'P', name: string): Frame => ({ is: 'close', kind, name })
 const execute = (max = 0): Frame => ({ is: 'execute', portal: '', max })
 
-/** `value`: 16 hexadecimal digits of a number in binary. */
+/** `value` is a number in binary format, as 16 hexadecimal digits. */
 const bind = (name: string, value?: string, results: readonly number[] = BINARY): Frame => ({
   is: 'bind',
   portal: '',

@@ -1,6 +1,6 @@
-/** Messages of the protocol, as a client writes them and as a reader of answers needs them. */
+/** Encodes the messages of a client, and describes the answers of a server. */
 
-/** One message of a client, in words: `JSON.stringify` of it is how a failure is told. */
+/** One message of a client. A failure prints it with `JSON.stringify`. */
 export type Frame =
   | { readonly is: 'query'; readonly text: string }
   | { readonly is: 'parse'; readonly name: string; readonly text: string; readonly types: readonly number[] }
@@ -79,7 +79,10 @@ function values({ formats, values }: Extract<Frame, { is: 'bind' }>): Buffer {
   ])
 }
 
-/** An answer in words. What may differ between two servers is left out: the place of an error, and where it was found. */
+/**
+ * Describes an answer as text. An error or a notice keeps only its severity, code and message, because the other fields
+ * may differ between a server and a front.
+ */
 export function describe(type: string, body: Buffer): string {
   if (type === 'E' || type === 'N') {
     const fields = body

@@ -1,8 +1,11 @@
-/** What a client may do on one connection, at random: lock statements, transactions, others, in both protocols. */
+/**
+ * Random scripts of what a client may send on one connection: lock statements, transactions and others, in both
+ * protocols.
+ */
 import type { SeededRandom } from '../../src/testing/seeded-random.js'
 import type { Frame } from './frames.js'
 
-/** Frames that end with a Sync or are a query string: what comes after does not depend on how they fail. */
+/** Frames that end with a Sync, or one query string. If a frame fails, the next group does not depend on how. */
 export type Group = readonly Frame[]
 
 const FUNCTIONS = [
@@ -21,7 +24,7 @@ const FUNCTIONS = [
 const EXCLUSIVE_KEYS = ['1', '2', '-3', '1, 2', "'5'", "hashtext('a')", 'NULL']
 const SHARED_KEYS = ['11', '12', '3, 4']
 
-/** Usually a key of a function has one mode, so that locks are granted at all. */
+/** Uses most keys in one mode only, so that sessions get locks often. */
 function keyOf(random: SeededRandom, name: string): string {
   const isShared = name.includes('shared') !== random.chance(0.2)
   return random.pick(isShared ? SHARED_KEYS : EXCLUSIVE_KEYS)
@@ -77,7 +80,10 @@ const sql = (random: SeededRandom): string =>
       ]),
   ])()
 
-/** The server knows of these when it reads them, and the front when it runs them: alone they end in the same way. */
+/**
+ * The server finds these errors when it parses a statement, the front when it runs it. Each is a query string of its
+ * own, which ends the same way at both.
+ */
 const WRONG = [
   'SELECT x',
   "SELECT pg_advisory_lock('x')",
@@ -113,7 +119,7 @@ function statement(random: SeededRandom): readonly Frame[] {
   const name = random.pick(['', '', 's', 't'])
   const portal = random.pick(['', '', '', 'p'])
   const frames: Frame[] = []
-  // A name that is taken is an error, unless it has been closed.
+  // Parse fails for a name that is in use, so the name is closed first, most of the time.
   if (name !== '' && random.chance(0.8)) frames.push({ is: 'close', kind: 'S', name })
   if (random.chance(0.93)) frames.push({ is: 'parse', name, text, types: types(random, count) })
   if (random.chance(0.3)) frames.push({ is: 'describe', kind: 'S', name })
@@ -146,13 +152,15 @@ function bind(random: SeededRandom, portal: string, name: string, count: number)
   }
 }
 
-/** What one of the sessions does. The next begins when it has its answers. */
+/** One group of one session. The next step begins when all answers have come. */
 export interface Step {
   readonly who: 0 | 1
   readonly frames: Group
 }
 
-/** Of one session, or of two that want the same locks, each for as long as its lock_timeout lets it wait. */
+/**
+ * A script of one session, or of two that want the same locks. A session waits for a lock for at most its lock_timeout.
+ */
 export function randomScript(random: SeededRandom): readonly Step[] {
   const isAlone = random.chance(0.5)
   return Array.from({ length: 1 + random.below(isAlone ? 12 : 20) }, () => ({

@@ -1,4 +1,6 @@
-/** The same messages to a server and to a front before it: the answers, and the locks in the end, must be the same. */
+/**
+ * Sends the same messages to a server and to a front of it. The answers, and the locks at the end, must be the same.
+ */
 import type { Client } from 'pg'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 import { readLocksLike, readSettledLocks, keyOf } from '../run-program.js'
@@ -8,7 +10,7 @@ import { WireSession } from './wire-session.js'
 export interface Ports {
   readonly server: number
   readonly front: number
-  /** Looks at the locks of the server. */
+  /** Reads the locks at the server. */
   readonly admin: Client
 }
 
@@ -19,13 +21,16 @@ export interface Difference {
   readonly front: readonly string[]
 }
 
-/** The first difference, with as few groups as still show it; null without one. */
+/**
+ * Plays the script of one seed. Returns null if nothing differs, otherwise the difference with as few steps as still
+ * show it.
+ */
 export async function runTwins(seed: number, ports: Ports): Promise<Difference | null> {
   const found = await compareScript(seed, randomScript(new SeededRandom(seed)), ports)
   return found === null ? null : shrink(found, ports)
 }
 
-/** Null without a difference. */
+/** Returns null if nothing differs. */
 export async function compareScript(
   seed: number,
   script: readonly Step[],
@@ -47,12 +52,15 @@ export async function compareScript(
   return all.server.join('\n') === all.front.join('\n') ? null : { seed, script, ...all }
 }
 
-/** That a script may lock. */
+/** The keys that a script may lock. */
 const KEYS = ['1', '2', '5', '7', '8', '11', '12']
   .map((key) => `0:${key}:1`)
   .concat('1:2:2', '3:4:2', '7:7:2')
 
-/** Of an expression the server knows when it reads it what the front knows when it runs it. What came in between is left out. */
+/**
+ * Removes the answers to Parse, Bind and Describe that come before an error. The server may find an error in an
+ * expression at Parse, which the front finds at Execute.
+ */
 function withoutDelay(answers: readonly string[]): readonly string[] {
   const kept: string[] = []
   for (const answer of answers) {

@@ -4,7 +4,7 @@ import { describe, encode, type Frame } from './frames.js'
 
 const TIMEOUT_MS = 20_000
 
-/** A session whose messages are written by hand. The driver only logs in. */
+/** A session that sends hand-written messages. The driver only logs in. */
 export class WireSession {
   readonly #socket: Socket
   #unread: Buffer = Buffer.alloc(0)
@@ -26,7 +26,7 @@ export class WireSession {
 
   static async open(port: number): Promise<WireSession> {
     const login = { host: '127.0.0.1', port, user: 'app', password: 'secret', database: 'app' }
-    // Nobody waits for long, and RESET goes back to this.
+    // A short lock_timeout, so that no session waits for long. RESET restores it.
     const client = new pg.Client({ ...login, options: '-c lock_timeout=120' })
     client.on('error', () => undefined)
     await client.connect()
@@ -34,7 +34,7 @@ export class WireSession {
     return new WireSession(stream)
   }
 
-  /** All answers up to the ReadyForQuery of each Sync and Query. */
+  /** Sends the frames, and returns all answers up to the ReadyForQuery of each Sync and Query. */
   async ask(frames: readonly Frame[]): Promise<readonly string[]> {
     this.#socket.write(Buffer.concat(frames.map(encode)))
     let expected = frames.filter((frame) => frame.is === 'sync' || frame.is === 'query').length

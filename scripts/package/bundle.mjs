@@ -2,12 +2,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { build } from 'esbuild'
 
-/** A file that the library starts as a process, or reads, next to itself. */
+/** Finds a file next to the module that the library starts as a process, or reads. */
 const NEXT_TO_IT = /new URL\(\s*["']([\w./-]+)["'],\s*import\.meta\.url\)/g
 
 /**
- * The modules of dist in a few files: every entry point under its own name, and what they share in files next to `dist/`.
- * Names are shortened, but class and property names that users can see are not: errors set their names as strings.
+ * Bundles the modules of dist into a few files. Every entry point keeps its name, and the code that they share is in
+ * files next to `dist/`. Names are shortened, except class and property names that users can see: errors set their
+ * names as strings.
  */
 export async function bundle(root, entries) {
   const { outputFiles } = await build({
@@ -28,7 +29,7 @@ export async function bundle(root, entries) {
   return { modules, maps: new Map(files.filter(([path]) => path.endsWith('.map'))) }
 }
 
-/** Modules that run as processes of their own: nothing imports them. */
+/** Modules that run as separate processes. No module imports them. */
 function processesOf(root) {
   const paths = readdirSync(join(root, 'dist'), { recursive: true }).map((path) => join('dist', path))
   return paths

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 
-/** A file of declarations as `tsc` writes them: each statement begins in the first column, after its comment. */
+/** A declaration file of `tsc`. Each statement begins in the first column, after its comment. */
 class Declarations {
   statements
-  /** By the name in this file: where it comes from, and its name there. */
+  /** The imported names: for each, the file that it comes from, and its name there. */
   imports = new Map()
   needed = new Set()
 
@@ -18,8 +18,8 @@ class Declarations {
 }
 
 /**
- * The declarations that the entry points reach. All others are internal: without them the package is smaller, an editor
- * offers nothing to import that is not meant for users, and nobody depends on it.
+ * The declarations that the entry points reach. All others are internal. Without them the package is smaller, and no
+ * user can import or depend on an internal type.
  */
 export function declarations(root, entries) {
   const files = new Map()
@@ -116,12 +116,12 @@ function namesOf(code) {
   ]
 }
 
-/** Null for a package. */
+/** Returns null for an import from a package. */
 function target(path, from) {
   return from.startsWith('.') ? posix.join(posix.dirname(path), from).replace(/\.js$/, '.d.ts') : null
 }
 
-/** The statements that are needed, and of the imports those that they use. */
+/** Returns the needed statements, and the imports of the names that they use. */
 function written({ statements, needed }) {
   const kept = statements.filter((statement) => needed.has(statement))
   const used = new Set(kept.filter(({ from }) => from === null).flatMap(({ words }) => [...words]))

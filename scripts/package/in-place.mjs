@@ -1,8 +1,8 @@
 /**
  * For `npm pack` in a clone: node scripts/package/in-place.mjs enter|leave
  *
- * `enter` puts the modules and types of .build/package in the place of dist, and `leave` puts the readable ones back. So the
- * tarball that npm makes of a clone holds what is published.
+ * `enter` replaces dist with the modules and types of .build/package, and `leave` puts the readable ones back. So `npm
+ * pack` in a clone makes the tarball that is published.
  */
 import { cpSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -2,8 +2,8 @@ const FENCED = /^```[\s\S]*?^```$/gm
 const LINK = /(!?)\[([^\]]*)\]\((?![a-z]+:|#)([^)\s]+)\)/g
 
 /**
- * A page as it is in the package, which has no other pages than `pages`. With a repository in the manifest, links lead there.
- * Without one they become the words and the path, so that no link is dead.
+ * A page as the package contains it. The package has only the pages in `pages`. If the manifest names a repository,
+ * links to other pages lead there. Otherwise such a link becomes its words and the path, so that no link is dead.
  */
 export function publishedPage(text, pages, { repository, version }) {
   const url = (typeof repository === 'string' ? repository : repository?.url)?.replace(/^git\+|\.git$/g, '')

@@ -1,4 +1,4 @@
-/** The page about the program `lockpool`, from the tables that also print its help. */
+/** The page about the program `lockpool`, made from the tables that also print its help. */
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -46,7 +46,7 @@ function anchor(name) {
   return `lockpool-${name}`
 }
 
-/** What each code means, and where it differs from command to command, which ones say so. */
+/** The meaning of each exit code. If it depends on the command, the row names the commands. */
 function exitCodes(commands) {
   const meanings = new Map()
   for (const { name, exitCodes: rows } of commands)

@@ -1,5 +1,5 @@
 /**
- * A docstring as plain parts. What is written for a person stays Markdown; of the tags, `@throws` and `@internal` count.
+ * Splits a docstring into plain parts. The prose stays Markdown. The tags `@throws` and `@internal` are read.
  *
  *     Waits for a lock.
  *
@@ -23,7 +23,10 @@ export function parseDocstring(comment) {
 
 export const NO_DOCSTRING = { prose: '', throws: [], isInternal: false }
 
-/** Default and range are a column of their own: `Default 5. From 1 to 1000.` The sentences around them stay. */
+/**
+ * Splits off the default and the range, which have a column of their own: `Default 5. From 1 to 1000.` The other
+ * sentences stay.
+ */
 export function splitDefault(prose) {
   const found = /(?:^|\s)Default:? (.+?)\.(?=\s|$)((?: (?:From|At most) .+?\.(?=\s|$))?)/s.exec(prose)
   if (found === null) return { rest: prose, fallback: '' }
@@ -32,7 +35,7 @@ export function splitDefault(prose) {
   return { rest, fallback: asCode(value) + lowerFirst(range.trim()).replace(/^(.+)\.$/, '; $1') }
 }
 
-/** Hard line ends inside a paragraph mean nothing; those of lists and indented code do. */
+/** Joins the lines of a paragraph. The line ends of lists and indented code stay. */
 function paragraphsOf(lines) {
   return (
     lines
@@ -40,7 +43,7 @@ function paragraphsOf(lines) {
       .trim()
       .split(/\n\s*\n/)
       .map((block) => (/^(?:- | {4})/m.test(block) ? block : block.replaceAll(/\s*\n\s*/g, ' ')))
-      // Words and what they mean stand in columns there.
+      // Such lists align each term and its meaning in columns.
       .map((block) => block.replaceAll(/^- (`[^`]+`) {2,}/gm, '- $1: '))
       .join('\n\n')
   )
@@ -60,7 +63,7 @@ function throwsOf(text) {
   return { types, when: text.replaceAll(/\{\w+\}[\s,]*/g, '').trim() }
 }
 
-/** A bare word or number is a value of the program. */
+/** Marks a bare word or number as a value of the program. */
 function asCode(value) {
   return /^(?:\d+|true|false|Infinity)\b/.test(value) ? value.replace(/^\w+/, '`$&`') : value
 }

@@ -1,9 +1,9 @@
 import { format } from 'prettier'
 
-/** A little less than what a page on GitHub shows without scrolling. */
+/** Slightly narrower than a page that GitHub shows without scrolling. */
 const WIDTH = 100
 
-/** Lays a page out as prettier would leave it, and so the signatures on it, which by themselves are no program. */
+/** Formats a page as prettier does. The signatures on it are no complete program, so they are formatted separately. */
 export async function layOut(page, style) {
   const parts = page.split(/^(```typescript\n[\s\S]*?^```$)/m)
   const laidOut = parts.map((part) =>
@@ -12,7 +12,7 @@ export async function layOut(page, style) {
   return format((await Promise.all(laidOut)).join(''), { ...style, parser: 'markdown' })
 }
 
-/** As members of an interface they are TypeScript. */
+/** Makes the signatures members of an interface, which is valid TypeScript. */
 async function layOutSignatures(block, style) {
   const text = block.replace(/^```typescript\n/, '').replace(/```$/, '')
   if (text.startsWith('type ')) return block

@@ -1,8 +1,8 @@
-/** Which type is on which page, in which group, and after which other. */
+/** Decides for each type its page, its group and its place in the order. */
 
 const NOT_EXPORTED = 'Without an export of their own'
 
-/** A type is in the first group that has room for it. */
+/** A type belongs to the first group whose condition it meets. */
 const ROOM = {
   'What you call': ({ isCalled }) => isCalled,
   Errors: ({ isError }) => isError,
@@ -15,7 +15,10 @@ const ROOM = {
 
 const ORDER = ['What you call', 'What you get', 'Options', 'Events', 'Data', 'Errors', NOT_EXPORTED]
 
-/** Each entry point with the groups of its page. Every type learns its `home`, the entry point whose page it is on. */
+/**
+ * Returns each entry point with the groups of its page. Sets `home` of every type: the entry point whose page describes
+ * it.
+ */
 export function arrange(entries) {
   const exports = entries.flatMap((entry) => entry.exports)
   for (const { type, isTypeOnly } of exports) {
@@ -24,7 +27,8 @@ export function arrange(entries) {
   }
   for (const { type } of exports) {
     type.home = homeOf(type, entries)
-    // The first exported class that is made of a general one of the same name stands for that.
+    // An exported class may extend a general class of the same name that is not exported. The first such class stands
+    // for the general one.
     if (type.base?.name === type.name && !type.base.isExported) type.base.standIn ??= type
   }
   const byName = new Map(exports.toReversed().map(({ type }) => [type.name, type]))
@@ -35,7 +39,7 @@ export function arrange(entries) {
   return entries
 }
 
-/** What several entry points export belongs to the one in whose folder it is. */
+/** If several entry points export a type, it belongs to the one whose folder contains it. */
 function homeOf(type, entries) {
   const exporting = entries.filter((entry) => entry.exports.some((each) => each.type === type))
   return (
@@ -43,13 +47,13 @@ function homeOf(type, entries) {
   )
 }
 
-/** As somebody comes to need them: first what is called, then what that mentions, then what those mention. */
+/** Orders the types as a reader needs them: first what users call, then the types that those mention, and so on. */
 function typesOf(entry) {
   const rank = ({ isCalled, kind }) => (isCalled ? (kind === 'class' ? 0 : 1) : 2)
   const roots = entry.exports.map(({ type }) => type).toSorted((a, b) => rank(a) - rank(b))
   const found = new Set(roots.filter(({ isCalled }) => isCalled))
   const follow = () => {
-    // The set grows while it is gone through.
+    // The loop adds to the set that it visits.
     for (const type of found)
       for (const mentioned of type.home === entry ? mentionsOf(type) : []) settle(mentioned)
   }
@@ -74,7 +78,7 @@ function mentionsOf(type) {
   return [...constructors, ...(shownMembers(type) ?? [type])].flatMap(({ mentions }) => mentions)
 }
 
-/** Without what is not for users, and what is said of another type already. */
+/** The members without those that are internal, and without those that another type's entry describes. */
 export function shownMembers(type) {
   const isHere = (owner) => owner === type || (!owner.isExported && (owner.standIn ?? type) === type)
   return type.members?.filter(({ doc, owner }) => !doc.isInternal && isHere(owner))
@@ -92,7 +96,9 @@ function groupsOf(types) {
   return [...groups].filter(([, types]) => types.length > 0).map(([title, types]) => ({ title, types }))
 }
 
-/** As the page will have them: of two headings that differ only in case, the second gets a number. */
+/**
+ * Gives each heading the anchor that the page will have. If two headings differ only in case, the second gets a number.
+ */
 function nameAnchors(groups) {
   const taken = new Map()
   for (const type of groups.flatMap(({ types }) => types)) {

@@ -1,13 +1,13 @@
 /**
- * What the compiler knows of the entry points, as plain data. TypeScript 7 has its API under `unstable`: if an update
- * changes it, the test of the reference says so.
+ * Reads the types of the entry points from the compiler, as plain data. TypeScript 7 has its API under `unstable`. If
+ * an update changes it, the test of the reference fails.
  */
 import { dirname, join, relative } from 'node:path'
 import { SyntaxKind } from 'typescript/unstable/ast'
 import { API, SymbolFlags } from 'typescript/unstable/sync'
 import { NO_DOCSTRING, parseDocstring } from './docstring.mjs'
 
-/** Calls `use` while the compiler runs: what it is given asks the compiler as it goes. */
+/** Calls `use` while the compiler runs, because its argument asks the compiler on demand. */
 export function withTypes(root, use) {
   const api = new API({ cwd: root })
   try {
@@ -30,7 +30,7 @@ class Types {
     this.#checker = project.checker
   }
 
-  /** The exports of a file, in its order. */
+  /** The exports of a file, in the order of the file. */
   entry(path) {
     const file = this.#project.program.getSourceFile(join(this.#root, path))
     const symbols = this.#checker.getExportsOfModule(this.#checker.getSymbolAtLocation(file))
@@ -52,7 +52,7 @@ class Types {
     const [node] = nodes
     const path = relative(this.#root, node.getSourceFile().fileName)
     if (path.startsWith('..') || path.includes('node_modules')) return null
-    // Known before its parts are read: types mention each other in circles.
+    // Registered before its parts are read, because types refer to each other in circles.
     const type = { name: real.name, path, doc: docOf(nodes), kind: KINDS[SyntaxKind[node.kind]] ?? 'other' }
     this.#declared.set(real.id, type)
     Object.assign(type, this.#parts(real, node, nodes))
@@ -100,7 +100,7 @@ class Types {
     }))
   }
 
-  /** Inherited ones as well, but for those of Node and of the language. */
+  /** Includes inherited members, except those of Node.js and of the language. */
   #members(symbol) {
     const properties = this.#checker.getPropertiesOfType(this.#checker.getDeclaredTypeOfSymbol(symbol))
     return properties
@@ -130,7 +130,7 @@ class Types {
       .filter((node) => node !== undefined)
   }
 
-  /** Types of ours that the declaration names, bodies and defaults left out. */
+  /** The types of this project that the declaration names, outside bodies and default values. */
   #mentions(node) {
     const found = []
     const visit = (each) => {
@@ -148,7 +148,7 @@ class Types {
     return [...new Set(types.filter((type) => type !== null))]
   }
 
-  /** The names of the keys of a constant say more than the constant, which nobody sees. */
+  /** Lists the names of the keys. A reader of the page does not see the constant that the type refers to. */
   #aliasText(symbol, node) {
     const text = node.type.getText()
     if (!/\btypeof\b/.test(text)) return text
@@ -166,7 +166,10 @@ const KINDS = {
 
 const METHODS = new Set([SyntaxKind.MethodDeclaration, SyntaxKind.MethodSignature, SyntaxKind.CallSignature])
 
-/** As written, its own first; but where a base has the same name, that is what most of it is about. */
+/**
+ * Returns the members in the order of the source, the type's own first. But the members of a base class of the same
+ * name come before them, because they are the larger part.
+ */
 function inOrder(members, name, base) {
   const bases = []
   for (let each = base; each !== null; each = each.base) bases.push(each)
@@ -186,13 +189,13 @@ function isOurs(node, root) {
   return !path.startsWith('..') && !path.includes('node_modules')
 }
 
-/** Without the implementation, which callers do not see. */
+/** Leaves out the implementation of overloads, which callers do not see. */
 function overloadsOf(nodes) {
   const heads = nodes.filter(({ body }) => body === undefined)
   return heads.length > 0 ? heads : nodes
 }
 
-/** What stands before the body, without `async` and the like. A default makes a parameter optional. */
+/** The text before the body, without `async` and other modifiers. A parameter with a default is optional. */
 function signatureOf(node) {
   const generic = node.typeParameters
     ? `<${node.typeParameters.map((each) => each.getText()).join(', ')}>`
@@ -212,7 +215,7 @@ function parameterOf(parameter) {
   return `${dotDotDotToken ? '...' : ''}${isPattern ? 'options' : name.getText()}${isOptional ? '?' : ''}: ${typeTextOf(parameter)}`
 }
 
-/** Where no type is written the initial value says it. Of what can't change it is the type. */
+/** If no type is written, derives it from the initial value. The type of a readonly property is that value. */
 function typeTextOf({ type, initializer, modifiers }) {
   if (type !== undefined) return type.getText()
   const text = initializer.getText()
@@ -234,7 +237,7 @@ function inheritedDoc(base, name) {
   return NO_DOCSTRING
 }
 
-/** The comment that a file begins with. */
+/** The comment at the beginning of the file. */
 function headerOf(text) {
   const [comment] = /^\/\*\*[\s\S]*?\*\//.exec(text) ?? ['/** */']
   return parseDocstring(comment).prose

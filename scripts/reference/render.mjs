@@ -1,4 +1,4 @@
-/** A page of the reference, as Markdown that prettier has still to lay out. */
+/** Renders pages of the reference as Markdown. prettier formats them afterwards. */
 import { splitDefault } from './docstring.mjs'
 import { shownMembers } from './pages.mjs'
 
@@ -26,7 +26,7 @@ export function renderPage(entry) {
 
 const MADE = '<!-- Made by `npm run docs:reference` from the docstrings in src. -->'
 
-/** Of all entry points. */
+/** The page that lists all entry points. */
 export function renderIndex(entries) {
   const parts = entries.map((entry) => {
     const names = entry.groups
@@ -43,7 +43,7 @@ export function renderIndex(entries) {
   ].join('\n\n')
 }
 
-/** The file says its own name first. */
+/** The header of a file begins with the file's own name. The page does not repeat it. */
 function introduction({ doc }) {
   const text = doc.replace(/^`[^`]+`: /, '')
   return text.charAt(0).toUpperCase() + text.slice(1)
@@ -110,7 +110,7 @@ function propertyTable({ name }, properties, link) {
   return shown.map((row) => `| ${row.join(' | ')} |`).join('\n')
 }
 
-/** A type that is named in it can be gone to, if there is only one. */
+/** Links the type that the text names, if there is only one. */
 function typeInTable({ text, mentions }, link) {
   const flat = text
     .replaceAll(/([^{|(,;\s])\s*\n\s*(?=[^}|)\s])/g, '$1; ')
@@ -156,7 +156,7 @@ function throwsInWords({ types, when }, link) {
   return `Throws ${names}${reason}.`
 }
 
-/** Of members and functions; the layout is up to prettier. */
+/** A code block for members and functions. prettier formats it. */
 function code(...lines) {
   return `\`\`\`typescript\n${lines.join('\n')}\n\`\`\``
 }
@@ -165,7 +165,7 @@ function cell(text) {
   return text.replaceAll(/(?<!\\)\|/g, '\\|').replaceAll(/\s*\n\s*/g, ' ')
 }
 
-/** Links to types, by themselves or by name, from the page of an entry point. */
+/** Returns a function that links to a type, given the type or its name, from the page of `entry`. */
 function linkerOf(entry) {
   return (target, text) => {
     const type = typeof target === 'string' ? entry.byName.get(target) : (target.standIn ?? target)

@@ -1,8 +1,9 @@
 /**
  * A program that locks, for the picture: node actor.mjs NAME PART...
  *
- * A part is `hold:KEY`, `read:KEY`, `permits:KEY:HAS:OF` or `sql:STATEMENT`, and `wait:KEY` or `wait-sql:STATEMENT` for what
- * it will not get. Says `ready` when it has the former, and ends with its standard input.
+ * Parts that it gets: `hold:KEY`, `read:KEY`, `permits:KEY:HAS:OF` and `sql:STATEMENT`. Parts that it waits for and
+ * does not get: `wait:KEY` and `wait-sql:STATEMENT`. It prints `ready` when it has the parts that it gets, and ends
+ * when its standard input ends.
  */
 import pg from 'pg'
 import { LockPool } from '../../dist/index.js'

@@ -1,4 +1,4 @@
-/** A screen as tmux captures it, as lines of runs: text with one look, and the column it begins in. */
+/** Reads a screen that tmux captured, as lines of runs. A run is text with one look, and the column where it begins. */
 
 const PLAIN = { color: null, isBold: false, isDim: false, isInverse: false }
 

@@ -1,4 +1,6 @@
-/** A PostgreSQL in which several programs lock, each a process of its own: for the picture, and to look around in. */
+/**
+ * Starts a PostgreSQL in which several programs lock, each in its own process. The picture and `npm run try` use it.
+ */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
@@ -13,7 +15,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
 export const LOCKPOOL = here('../../dist/cli/main.js')
 
-/** Who is there, one after the other: later ones wait for earlier ones. */
+/** The programs, in the order of their start. A later one waits for an earlier one. */
 const CAST = [
   ['billing', 'hold:invoice 4711', 'hold:invoice 4712', 'hold:invoice 4720', 'hold:customer 17'],
   ['billing', 'hold:invoice 4713', 'hold:month end', 'wait:invoice 4711'],
@@ -26,7 +28,7 @@ const CAST = [
   ['shop', "wait-sql:UPDATE orders SET state = 'new' WHERE id = 1"],
 ]
 
-/** Runs `use` with the environment in which `lockpool` finds the server, and takes everything down afterwards. */
+/** Runs `use` with an environment in which `lockpool` finds the server. Stops everything afterwards. */
 export async function withScene(use, { pauseMs = 0 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'lockpool-scene-'))
   // The server may run as another user.
@@ -53,7 +55,7 @@ export async function withScene(use, { pauseMs = 0 } = {}) {
   }
 }
 
-/** The database `shop`, over a socket: without addresses, what is shown is shorter. */
+/** The database `shop`, reached through a socket. Without addresses the screens are shorter. */
 async function setUp(server, folder) {
   const url = new URL(server.url)
   url.searchParams.set('host', folder)
@@ -74,7 +76,7 @@ async function run(url, ...statements) {
   await client.end()
 }
 
-/** Resolves when it has what it is to hold. */
+/** Starts a program. Resolves when it holds its locks. */
 async function enter(parts, env) {
   const stdio = ['pipe', 'pipe', 'inherit']
   const actor = spawn(process.execPath, [here('actor.mjs'), ...parts], { env, stdio })

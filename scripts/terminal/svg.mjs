@@ -1,11 +1,14 @@
-/** Screens of a terminal as one drawing that shows them in turn: real text, in the colors that the reader prefers. */
+/**
+ * Draws screens of a terminal as one SVG that shows them in turn. The text is real text, in the colors that the reader
+ * prefers.
+ */
 
 const CELL = { width: 8.4, height: 18 }
 const MARGIN = 16
 const BAR = 34
 const SECONDS_EACH = 5
 
-/** Of the themes of GitHub, so that it looks like a part of its pages. */
+/** The colors of GitHub's themes, so that the picture matches its pages. */
 const LIGHT = {
   window: '#ffffff',
   edge: '#d1d9e0',
@@ -29,7 +32,7 @@ const DARK = {
 
 const FONT = '14px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace'
 
-/** `screens` are lines of runs, all of the same size. */
+/** Each screen is a list of lines, and each line a list of runs. All screens have the same size. */
 export function svgOf(screens, { columns, title }) {
   const [width, height] = [
     columns * CELL.width + 2 * MARGIN,
@@ -70,11 +73,14 @@ function colorRules(theme) {
   ].join('\n')
 }
 
-/** Whoever prefers things to stand still sees the first, and so does who draws no animations. */
+/**
+ * Shows the screens in turn. A reader who prefers reduced motion, or whose viewer draws no animations, sees the first
+ * screen.
+ */
 function turns(count) {
   const share = 100 / count
   const whole = count * SECONDS_EACH
-  // As if they had been shown for ever: the first is on.
+  // The negative delays start the animation in the middle: the first screen is visible at once.
   const rules = Array.from(
     { length: count },
     (_, i) => `.f${i} { animation-delay: ${i * SECONDS_EACH - whole}s }`,
@@ -88,7 +94,7 @@ ${rules.join('\n')}
 }`
 }
 
-/** Blocks are drawn, because those of a font have gaps. */
+/** Draws block characters as rectangles, because the glyphs of a font leave gaps. */
 function drawn(run, row) {
   let { column } = run
   return run.text.split(/(█+|░+)/).flatMap((text) => {
@@ -113,7 +119,7 @@ function words(run, row) {
   const names = { [run.isInverse ? 'inverse' : run.color]: true, bold: run.isBold, dim: run.isDim }
   const look = Object.keys(names).filter((name) => name !== 'null' && names[name])
   const place = `x="${round(MARGIN + (run.column + before) * CELL.width)}" y="${BAR + MARGIN + row * CELL.height + 10}"`
-  // Columns stay columns, whatever the font of the reader.
+  // Keeps the width of the columns, whatever font the reader has.
   const wide = `textLength="${round(length * CELL.width)}" lengthAdjust="spacingAndGlyphs"`
   const looks = look.length === 0 ? '' : ` class="${look.join(' ')}"`
   return [...behind, `<text${looks} ${place} ${wide}>${escaped(text.trimStart())}</text>`]

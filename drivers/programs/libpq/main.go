@@ -40,7 +40,7 @@ func main() {
 	var ok bool
 	err = a.QueryRowContext(ctx, "SELECT pg_advisory_unlock($1)", 42).Scan(&ok)
 	fmt.Println(ok, err)
-	// As golang-migrate locks.
+	// golang-migrate sends this lock statement.
 	_, err = a.ExecContext(ctx, "SELECT pg_advisory_lock($1)", "1234567890")
 	say(err)
 	checkpoint()
