@@ -1,10 +1,12 @@
-/** Every statement of a stranger who does what he can: he may connect, and nothing else. */
+/**
+ * The statements of a stranger who may connect and has no other rights. They try everything that such a role can do.
+ */
 
-/** All numbers of a class that are small. */
+/** Takes all small numbers of a lock class. */
 export const HOLD_SMALL = `
 SELECT pg_try_advisory_lock($1::int4, number) FROM generate_series(0, 63) AS number`
 
-/** Whatever sessions of others have in these classes, for themselves: as soon as it is free, it is his. */
+/** Takes every lock in these classes that other sessions hold or wait for, as soon as it is free. */
 export const SEIZE = `
 SELECT pg_try_advisory_lock((seen.class + $2)::int4, seen.number)
 FROM (
@@ -15,14 +17,14 @@ FROM (
 ) AS seen
 LIMIT 200`
 
-/** Announces many pools, of all there can be. */
+/** Announces twenty pools that do not exist. */
 export const ANNOUNCE = `
 SELECT
   pg_try_advisory_lock_shared($1::int4, $3::int4 + number),
   pg_try_advisory_lock_shared($2::int4, 2147483647 - number)
 FROM generate_series(0, 19) AS number`
 
-/** So many messages, no two alike: equal ones of a transaction are one. */
+/** Sends many messages, each different: PostgreSQL sends equal messages of one transaction only once. */
 export const SHOUT = `
 SELECT pg_notify($1, 'x' || number || ' ' || $2)
 FROM generate_series($3::int4, $3::int4 + $4::int4 - 1) AS number`

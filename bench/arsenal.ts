@@ -28,20 +28,24 @@ const SEIZE_EVERY_MS = 50
 const SHOUT_EVERY_MS = 10
 
 export interface ArsenalOptions {
-  /** Of a role without rights. */
+  /** The server, with a role that has no rights beyond connecting. */
   readonly url: string
-  /** A database of the same server that has nothing to do with it. */
+  /** Another database of the same server, which lockpool does not use. */
   readonly elsewhere: string
-  /** What is locked, as a stranger may know or guess. */
+  /** The keys that the processes lock. A stranger may know or guess them. */
   readonly keys: readonly string[]
   readonly messagesPerSecond: number
-  /** The same noise in classes and on a channel that nobody uses: what it costs the machine, and not us. */
+  /**
+   * If false, the strangers make the same noise in lock classes and on a channel that lockpool does not use. The
+   * difference is the cost to lockpool, without the cost to the machine.
+   */
   readonly isAimed: boolean
 }
 
 /**
- * All that strangers have: they hold our classes of keys, and take whatever of them becomes free; they ring, claim and tell
- * without end, repeat what they overhear, and announce more than there is, from here and from another database.
+ * Everything that strangers can do. They hold locks of lockpool's classes and take each that becomes free. They send
+ * `ring`, `claim` and `tell` messages without end and repeat those that they hear. They announce pools that do not
+ * exist, from this database and from another.
  */
 export class Arsenal implements AsyncDisposable {
   readonly #options: ArsenalOptions
@@ -117,7 +121,7 @@ export class Arsenal implements AsyncDisposable {
     }
   }
 
-  /** What is said by others, as it was, and as an answer to it. */
+  /** Sends each message of others again, with an `x` before it. */
   async #repeat(client: pg.Client): Promise<void> {
     let isBusy = false
     client.on('notification', ({ payload = '' }) => {
@@ -130,5 +134,5 @@ export class Arsenal implements AsyncDisposable {
   }
 }
 
-/** Far from any class of ours. */
+/** An offset to classes that lockpool does not use. */
 const OFF_TARGET = 0x01000000

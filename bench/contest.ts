@@ -3,23 +3,26 @@ import type { RequestCount } from './request-count.js'
 import type { Turn, TurnsQuestion } from './turns.js'
 import { WorkerProcess } from './worker.js'
 
-/** Before what counts: code is compiled, and what is opened for waiting is open. */
+/** Before the time that counts. After it the code is compiled, and connections for waiting are open. */
 const WARM_UP_MS = 1500
-/** After it all go on for a while, so that the last waits that count are as long as the others. */
+/** After the time that counts all processes go on, so that the last waits take as long as the others. */
 const RUN_OUT_MS = 500
 
-/** What came of processes that take turns. */
+/** What the turns of all processes amount to. */
 export interface Outcome {
-  /** Milliseconds of all waits that began in the time that counts. */
+  /** In milliseconds, of all waits that began in the time that counts. */
   readonly waits: readonly number[]
   readonly grantsPerSecond: number
-  /** Of each process, as part of what would be fair: 1 is fair. */
+  /** The grants of each process, relative to its fair share: 1 is fair. */
   readonly shares: readonly number[]
-  /** Of the server, for each grant. */
+  /** Requests to the server per grant. */
   readonly requestsPerGrant: number
 }
 
-/** Processes that want one key all the time, one caller in each. They can do it in several ways, one after the other. */
+/**
+ * Processes that want one key all the time, with one caller in each. One contest can measure several ways to lock, one
+ * after the other.
+ */
 export class Contest implements AsyncDisposable {
   readonly #workers: readonly WorkerProcess<TurnsQuestion, Turn[]>[]
   readonly #count: RequestCount
@@ -30,7 +33,7 @@ export class Contest implements AsyncDisposable {
     this.#count = count
   }
 
-  /** @param atOnce how many may have their turn at the same time */
+  /** @param atOnce how many processes may have their turn at the same time */
   async run(contestant: string, seconds: number, atOnce = 1): Promise<Outcome> {
     const openingCost = this.#openingCosts.get(contestant) ?? (await this.#openingCost(contestant))
     this.#openingCosts.set(contestant, openingCost)
@@ -64,7 +67,10 @@ export class Contest implements AsyncDisposable {
     await this.#count[Symbol.asyncDispose]()
   }
 
-  /** Requests for opening and closing, which are no part of taking turns. The very first pool makes the schema: not counted. */
+  /**
+   * Counts the requests of opening and closing, which are not part of taking turns. Opens twice and counts the second
+   * time, because the very first pool also creates the schema.
+   */
   async #openingCost(contestant: string): Promise<number> {
     let before = 0
     for (let time = 0; time < 2; time++) {

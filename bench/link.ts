@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A server as it is seen from another room: what is said arrives so much later in either direction, or not at all. */
+/** A connection to a server in another room: bytes arrive with a delay in each direction, or not at all. */
 export class Link implements AsyncDisposable {
   readonly #server = createServer((client) => this.#accept(client))
   readonly #sockets = new Set<Socket>()
   readonly #target: URL
   readonly #delayMs: number
-  /** How often somebody has tried to connect. */
+  /** How many connections were attempted. */
   attempts = 0
   #isCut = false
 
@@ -29,7 +29,7 @@ export class Link implements AsyncDisposable {
     return url.href
   }
 
-  /** Ends what is connected, and refuses who comes, until it is mended. */
+  /** Ends all connections, and refuses new ones until `mend`. */
   cut(): void {
     this.#isCut = true
     for (const socket of this.#sockets) socket.resetAndDestroy()
@@ -59,7 +59,7 @@ export class Link implements AsyncDisposable {
     ] as const) {
       this.#sockets.add(from)
       from.setNoDelay(true)
-      // Timers of one length fire in the order they were set, so nothing overtakes.
+      // Timers of the same length fire in the order in which they were set, so bytes stay in order.
       from.on('data', (bytes) => {
         if (this.#delayMs === 0) to.write(bytes)
         else setTimeout(() => to.write(bytes), this.#delayMs)

@@ -8,10 +8,10 @@ import { table } from './table.js'
 import { WorkerProcess } from './worker.js'
 import type { GroupQuestion } from './workers/group.js'
 
-/** Enough for 10000 locks held twice over, and for a connection per lock. */
+/** Enough for two times 10,000 held locks, and for a connection per lock. */
 const SERVER_SETTINGS = { max_connections: 200, max_locks_per_transaction: 1024 }
 
-/** The server to measure on: the one that was named, or one that lives as long as the benchmark. */
+/** Returns the server that `--url` names, or starts one that lives as long as the benchmark. */
 async function startServer(
   { url }: BenchOptions,
   groups: readonly Group[],
@@ -26,7 +26,7 @@ async function startServer(
   return { url: server.url, stop: () => server.stop() }
 }
 
-/** Each group in a process of its own: what one has left to the garbage collector and the compiler slows down the next. */
+/** Measures each group in a process of its own: garbage and compiled code of one group would slow down the next. */
 async function measure(names: readonly string[], url: string, options: BenchOptions): Promise<Row[]> {
   const { rounds, seconds } = options
   const rows: Row[] = []
@@ -37,7 +37,7 @@ async function measure(names: readonly string[], url: string, options: BenchOpti
   return rows
 }
 
-/** What else the figures depend on. Other people's load is the first suspect when rounds differ. */
+/** The other facts that the figures depend on. If rounds differ, suspect the load of other programs first. */
 function thisMachine(): { node: string; cores: number; cpu: string; load: number } {
   const processors = cpus()
   const cpu = processors[0]?.model.trim() ?? 'unknown'
@@ -75,6 +75,6 @@ try {
 } catch (error) {
   const isMisuse = error instanceof TypeError && 'code' in error
   process.stderr.write(isMisuse ? `${error.message}\n${USAGE}\n` : `${(error as Error).stack}\n`)
-  // Not just the exit code: what was being measured may still be going round.
+  // Exits at once: what was being measured may still run.
   process.exit(1)
 }

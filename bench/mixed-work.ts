@@ -1,14 +1,14 @@
 import type { LockMode } from '../src/dialect/lock-key.js'
 import type { LockPool } from '../src/index.js'
 
-/** Keys that a few callers want at the same time. */
+/** Several callers want each of these keys at the same time. */
 export const MIXED_KEYS: readonly string[] = Array.from({ length: 6 }, (_, i) => `mixed ${i}`)
 const OUTER = 'mixed outer'
 const INNER = 'mixed inner'
 
 const PERMITS = 3
 
-/** What a watcher is told. */
+/** Observes when a caller gets a lock and when it is about to release it. */
 export interface Watcher {
   entered(key: string, mode: LockMode | 'permit', token: bigint): void
   left(key: string, mode: LockMode | 'permit'): void
@@ -19,7 +19,7 @@ export interface MixedOutcome {
   readonly errors: readonly string[]
 }
 
-/** Several callers who do all that there is to do, with keys that they share: until `isOver`. */
+/** Several callers use every kind of lock on shared keys, until `isOver` returns true. */
 export async function workMixed(
   locks: LockPool,
   callers: number,
@@ -67,7 +67,8 @@ const TASKS: readonly Task[] = [
     for (const lock of group.locks) await inside(watcher, String(lock.key), 'exclusive', lock.token)
     await group.release()
   },
-  // Keys of their own, in one order: groups have another, and so might wait for these in a circle.
+  // Uses two other keys, always in the same order. Groups order keys differently, so nesting shared keys could
+  // deadlock.
   (locks, _key, watcher) =>
     locks.withLock(OUTER, ({ token }) => {
       watcher.entered(OUTER, 'exclusive', token)

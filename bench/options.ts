@@ -2,14 +2,14 @@ import { parseArgs } from 'node:util'
 
 export const USAGE = `usage: npm run bench -- [--only NAME ...] [--quick] [--seconds N] [--url URL] [--json FILE] [--strict]
 
-  --only NAME   only this group of rows; may be given more than once, and has to be for crowd, which takes a minute
-  --quick       few and short rounds: whether it runs, not what it says
-  --seconds N   how long each side is measured in one round
-  --url URL     a server of your own, instead of one that is started for it
-  --json FILE   where the results go (default bench-results.json)
-  --strict      exit with 1 if a target is missed`
+  --only NAME   measures only this group of rows; may be given more than once. crowd, hot-rows, rows-with-leases and serve run only if named
+  --quick       few and short rounds: shows that the benchmark runs; the figures mean little
+  --seconds N   the seconds for which each side is measured in one round
+  --url URL     measures on your server instead of one that is started for the benchmark
+  --json FILE   writes the results to FILE (default bench-results.json)
+  --strict      exits with 1 if a target is missed`
 
-/** What was asked for on the command line. */
+/** The options of the command line. */
 export interface BenchOptions {
   readonly only: readonly string[]
   readonly rounds: number
@@ -22,7 +22,7 @@ export interface BenchOptions {
 const USUAL = { rounds: 7, seconds: 1.5 }
 const QUICK = { rounds: 3, seconds: 0.3 }
 
-/** @throws {TypeError} saying what can't be understood. */
+/** @throws {TypeError} which names the argument that is wrong */
 export function parseOptions(args: readonly string[], groups: readonly string[]): BenchOptions {
   const { values } = parseArgs({
     args: [...args],

@@ -2,13 +2,16 @@ import { cpuUsage } from 'node:process'
 import { serve } from './worker.js'
 import { RUN_UP_SECONDS, type PairsAnswer, type PairsQuestion } from './workers/pairs-terms.js'
 
-/** Pairs a second, for about so long. */
+/** Makes pairs of lock and unlock for about `seconds`. Returns the pairs per second. */
 export interface Side {
   run(seconds: number): Promise<number>
   end(): Promise<void>
 }
 
-/** The work of a worker that makes pairs of lock and unlock: how many it makes, and the CPU time that each takes here. */
+/**
+ * Serves a worker that makes pairs of lock and unlock. Answers with the rate, and with the CPU time of this process per
+ * pair.
+ */
 export function servePairs(side: Side): void {
   serve(
     async ({ seconds }: PairsQuestion): Promise<PairsAnswer> => {

@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty'
 
 const ERASE_LINE = '\r\x1b[K'
 
-/** What is being done right now: one line that is written over on a terminal, one line per group in a log. */
+/** Shows what is being measured. On a terminal it overwrites one line, in a log it writes one line per group. */
 export class Progress {
   readonly #out: WriteStream
   #group = ''

@@ -7,7 +7,7 @@ SELECT count(*)::int AS figure
 FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
 
-/** What this session has done so far is in the sum that follows. */
+/** Adds the transactions of this session so far to the sum that the next statement reads. */
 const FLUSH = `SELECT pg_stat_force_next_flush()`
 
 const TRANSACTIONS = `
@@ -15,16 +15,18 @@ SELECT sum(xact_commit + xact_rollback)::float8 AS figure
 FROM pg_stat_database`
 
 const LOOK_EVERY_MS = 50
-/** Not for ever: a server that others use as well has others who stay. */
+/** A limit, because other users of the server may stay connected. */
 const PATIENCE_MS = 5000
 
-/** How much a server has been asked by all but the one who counts. */
+/** Counts the requests to a server, without those of the counting session. */
 export interface RequestCount extends AsyncDisposable {
-  /** Exact if all whose requests count have left. */
+  /** Returns the count. It is exact if all counted sessions have ended. */
   now(): Promise<number>
 }
 
-/** Transactions of a PostgreSQL. A session reports its own about once a second, and the rest before it ends. */
+/**
+ * Counts the transactions of a PostgreSQL. A session reports its own about once a second, and the rest when it ends.
+ */
 export class TransactionCount implements RequestCount {
   readonly #client: pg.Client
   readonly #othersAtFirst: number
@@ -35,7 +37,7 @@ export class TransactionCount implements RequestCount {
     this.#othersAtFirst = othersAtFirst
   }
 
-  /** To be made before those connect who will be counted. */
+  /** Call it before the sessions connect that it counts. */
   static async at(url: string): Promise<TransactionCount> {
     const client = await connectTo(url)
     const { rows } = await client.query<{ figure: number }>(OTHERS)

@@ -1,6 +1,6 @@
 import { ratios, spread, type Spread } from './measure.js'
 
-/** What has to be true of our figure, or of its ratio to the reference. Medians are judged. */
+/** A condition on our median, or on its ratio to the median of the reference. */
 export interface Target {
   readonly of: 'ours' | 'ratio'
   readonly is: 'at least' | 'at most'
@@ -13,30 +13,30 @@ export interface Row {
   readonly unit: string
   readonly ours: Spread
   readonly reference: { readonly name: string; readonly figure: Spread } | null
-  /** Ours over the reference. */
+  /** Our figure divided by that of the reference. */
   readonly ratio: Spread | null
-  /** Null for what is shown because it is good to know. */
+  /** Null for a row that only informs. */
   readonly target: Target | null
   readonly isMet: boolean
   readonly notes: readonly string[]
 }
 
-/** What a group of rows is measured with. */
+/** What a group needs to measure its rows. */
 export interface Bench {
   readonly url: string
   readonly rounds: number
-  /** How long one side is measured in one round. */
+  /** The time for which each side is measured in one round. */
   readonly seconds: number
-  /** Progress, for somebody who watches. */
+  /** Reports progress to a person who watches. */
   readonly say: (what: string) => void
 }
 
 /** Rows that are measured together. */
 export interface Group {
   readonly name: string
-  /** For what takes long: it is no part of a run of everything. */
+  /** True for a group that takes long. It runs only if `--only` names it. */
   readonly isOnlyWhenNamed?: boolean
-  /** What the server needs for it beyond the usual, if it is one that is started for the benchmark. */
+  /** Additional settings of the server, if the benchmark starts it. */
   readonly serverSettings?: Readonly<Record<string, number>>
   readonly run: (bench: Bench) => Promise<readonly Row[]>
 }
@@ -49,14 +49,14 @@ interface Measured {
   readonly notes?: readonly string[]
 }
 
-/** A row of our own figures: of one measurement, or of several rounds. */
+/** A row of our own figures, from one measurement or from several rounds. */
 export function alone({ what, unit, ours, target, notes = [] }: Measured): Row {
   const figure = spread(ours)
   const isMet = isMetBy(target, figure, null)
   return { what, unit, ours: figure, reference: null, ratio: null, target: target ?? null, isMet, notes }
 }
 
-/** A row of rounds measured in turn with those of a reference. */
+/** A row of rounds that are measured in turn with the rounds of a reference. */
 export function compared({
   what,
   unit,

@@ -6,12 +6,12 @@ SELECT pid
 FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
 
-/** Of the kernel, on every Linux that Node.js runs on. */
+/** The clock tick of the kernel, the same on every Linux that Node.js runs on. */
 const MICROSECONDS_A_TICK = 10_000
 
 /**
- * The processor time that the sessions of a server have used so far, in microseconds; null if the server is on another machine,
- * or this is no Linux.
+ * The processor time that the sessions of a server have used so far, in microseconds. Null if the server is on another
+ * machine, or the system is not Linux.
  */
 export async function serverCpu(client: pg.Client): Promise<number | null> {
   const { rows } = await client.query<{ pid: number }>(SESSIONS)

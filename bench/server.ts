@@ -12,10 +12,10 @@ SELECT
   current_setting('fsync') AS fsync,
   current_setting('synchronous_commit') AS synchronous_commit`
 
-/** Often enough to see a connection that is opened for a moment, seldom enough not to disturb what is measured. */
+/** Often enough to see a connection that is open for a moment, and seldom enough not to disturb the measurement. */
 const SAMPLE_MS = 50
 
-/** What the results depend on, of the server. */
+/** The settings of the server that the results depend on. */
 export interface ServerFacts {
   readonly version: string
   readonly fsync: string
@@ -35,7 +35,7 @@ export async function serverFacts(url: string): Promise<ServerFacts> {
   return rows[0]!
 }
 
-/** Counts the connections of one application, by what the server says, over and over until it is stopped. */
+/** Counts the connections of one application at the server, repeatedly until `stop`. */
 export class ConnectionWatch {
   readonly #samples: number[] = []
   readonly #enough = new AbortController()
@@ -45,7 +45,7 @@ export class ConnectionWatch {
     this.#done = this.#watch(url, applicationName)
   }
 
-  /** The most connections that were seen, and in how many looks. */
+  /** Returns the largest count, and the number of samples. */
   async stop(): Promise<{ readonly most: number; readonly looks: number }> {
     this.#enough.abort()
     await this.#done

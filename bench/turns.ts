@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sharedNow } from './measure.js'
 import { serve } from './worker.js'
 
-/** One turn of one process, on the clock that all processes share. */
+/** One turn of one process. The times are of the clock that all processes share. */
 export interface Turn {
   readonly wantedMs: number
   readonly grantedMs: number
   readonly releasedMs: number
 }
 
-/** What a worker that takes turns is asked. All but `take` are answered with no turns. */
+/** A question to a worker that takes turns. All answers except that of `take` are empty. */
 export type TurnsQuestion =
   | { readonly step: 'open'; readonly contestant: string }
   | { readonly step: 'take'; readonly untilMs: number }
@@ -17,17 +17,17 @@ export type TurnsQuestion =
 
 /** A way to take turns from one process. */
 export interface Contestant {
-  /** Waits until it is this process's turn. */
+  /** Waits for the lock. Returns the function that releases it. */
   lock(key: string): Promise<() => Promise<unknown>>
   close(): Promise<unknown>
 }
 
 const KEY = 'passed on'
 
-/** Long enough for the others to be waiting when it is given back. */
+/** Long enough that the others wait when the lock is released. */
 const HOLD_MS = 2
 
-/** The work of a worker: opens what it is told to, and takes turns with it. */
+/** Serves a worker that opens a contestant and takes turns with it. */
 export function serveTurns(open: (contestant: string) => Promise<Contestant>): void {
   let opened: Contestant | null = null
   const close = async (): Promise<void> => {
@@ -38,7 +38,7 @@ export function serveTurns(open: (contestant: string) => Promise<Contestant>): v
     switch (question.step) {
       case 'open':
         opened = await open(question.contestant)
-        // A key that nobody else wants: what is opened for the first lock is open after this.
+        // Locks a key that no other process wants. After it everything is open that the first lock opens.
         await (
           await opened.lock(`warm-up of ${process.pid}`)
         )()
@@ -52,7 +52,7 @@ export function serveTurns(open: (contestant: string) => Promise<Contestant>): v
   }, close)
 }
 
-/** Wants it, holds it, and wants it again at once. */
+/** Waits for the lock, holds it, and wants it again at once. */
 async function takeTurns(contestant: Contestant, untilMs: number): Promise<Turn[]> {
   const turns: Turn[] = []
   for (let wantedMs = sharedNow(); wantedMs < untilMs; wantedMs = sharedNow()) {

@@ -1,10 +1,10 @@
 export type Release = () => Promise<unknown>
 
-/** A way to lock from one process, as its users would set it up. */
+/** A way to lock from one process, set up as its users would. */
 export interface Contender {
-  /** Waits until it has the lock. */
+  /** Waits for the lock. Returns the function that releases it. */
   lock(key: string): Promise<Release>
-  /** How many connections the server sees of it. */
+  /** The number of its connections that the server sees. */
   connections(): Promise<number>
   close(): Promise<void>
 }
@@ -12,22 +12,22 @@ export interface Contender {
 /** Where the servers are. */
 export interface Servers {
   readonly postgres: string
-  /** Null if there is none: who needs it is left out. */
+  /** Null without a Redis. Entrants that need it are then left out. */
   readonly redis: string | null
 }
 
 export interface Entrant {
   readonly name: string
-  /** In a sentence: what it is and how it was set up. */
+  /** What it is and how it was set up, in a phrase. */
   readonly setUp: string
   readonly needsRedis: boolean
-  /** How many locks it can hold at once; more are not tried. */
+  /** The most locks that it can hold at once. The report does not try more. */
   readonly mostHeld: number
   open(servers: Servers): Promise<Contender>
 }
 
-/** Connections of those who take one for each lock: the server has room for 200, and others need some. */
+/** The connection limit of entrants with a connection per lock. The server allows 200, and other sessions need some. */
 export const MOST_CONNECTIONS = 100
 
-/** Of those who have a pool. */
+/** The connections of entrants with a pool. */
 export const POOL_SIZE = 10

@@ -14,15 +14,15 @@ import { words, type Findings } from './words.js'
 
 const USAGE = `usage: npm run bench:report -- [--redis URL] [--folder DIR]
 
-Runs lockpool and what people use instead side by side, on a PostgreSQL of its own, and draws what comes out.
+Compares lockpool with other ways to lock, on a PostgreSQL that it starts. Writes tables and pictures.
 
   --redis URL   the Redis to compare with (default redis://127.0.0.1:6379); without one it is left out
   --folder DIR  where the report goes (default docs/benchmarks)`
 
-/** Enough for all that hold a connection for each lock, and for ten thousand locks. */
+/** Enough for entrants with a connection per lock, and for ten thousand locks. */
 const SERVER_SETTINGS = { max_connections: 200, max_locks_per_transaction: 1024 }
 
-/** The URL, if somebody answers there. */
+/** Returns the URL if a Redis answers there, otherwise null. */
 async function answering(url: string): Promise<string | null> {
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
   client.on('error', () => undefined)

@@ -7,23 +7,23 @@ export interface Picture {
   readonly x: string
   readonly y: string
   readonly points: readonly Point[]
-  /** Whether more is better, for the reader. */
+  /** Whether more is better. The picture says so. */
   readonly isHighGood: boolean
 }
 
 const WIDTH = 760
 const HEIGHT = 420
 
-/** Legible on light and on dark; ours is the first, and drawn thicker. */
+/** Legible on light and dark pages. lockpool has the first color and a thicker line. */
 const COLOURS = ['#e8590c', '#4c78a8', '#72b7b2', '#8a6fb0', '#9d755d', '#54a24b', '#b279a2']
 
-/** For a reader with a dark page as well. */
+/** Follows the color scheme of the reader. */
 const STYLE = `
   svg { color: #24292f; background: transparent; font: 12px system-ui, sans-serif }
   @media (prefers-color-scheme: dark) { svg { color: #d0d7de } }
 `
 
-/** Lines over two logarithmic axes, each with its name at its end, as the text of an SVG file. */
+/** Draws a line per entrant over two logarithmic axes, with its name at the end. Returns the text of an SVG file. */
 export function draw({ title, x, y, points, isHighGood }: Picture, entrants: readonly string[]): string {
   const { document } = new JSDOM('').window
   const ends = entrants.flatMap((name) => points.findLast(({ entrant }) => entrant === name) ?? [])
@@ -38,7 +38,7 @@ export function draw({ title, x, y, points, isHighGood }: Picture, entrants: rea
     x: { type: 'log', label: x, tickFormat: ',d', ticks: [...new Set(points.map((point) => point.x))] },
     y: {
       type: 'log',
-      // Below the title, and not over it, where it would be by itself.
+      // A separate text below the title: the label of the axis would overlap the title.
       label: null,
       grid: true,
       tickFormat: short,
@@ -77,14 +77,14 @@ export function draw({ title, x, y, points, isHighGood }: Picture, entrants: rea
   return `${figure.outerHTML}\n`
 }
 
-/** 0.2, 50, 2k, 1M. */
+/** Formats as 0.2, 50, 2k or 1M. */
 function short(value: number): string {
   return SHORT.format(value).toLowerCase().replace('m', 'M')
 }
 
 const SHORT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
 
-/** Names that end near each other are moved apart, on the logarithmic axis of all points. */
+/** Moves names apart that end near each other, on the logarithmic axis of all points. */
 function spreadOut(ends: readonly Point[], points: readonly Point[]): (Point & { labelY: number })[] {
   const low = Math.log(Math.min(...points.map(({ y }) => y)))
   const high = Math.log(Math.max(...points.map(({ y }) => y)))

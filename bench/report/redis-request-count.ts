@@ -3,7 +3,10 @@ import type { RequestCount } from '../request-count.js'
 
 const READS = /^total_reads_processed:(\d+)/m
 
-/** Requests of a Redis: how often it read from a client. Each waits for its answer, so that is once for each command. */
+/**
+ * Counts the requests to a Redis by the reads of its clients. Each client waits for its answer, so each command is one
+ * read.
+ */
 export class RedisRequestCount implements RequestCount {
   readonly #client: Redis
   #own = 0

@@ -1,4 +1,4 @@
-/** What of the package is used. It has types, which its `exports` do not show to a module. */
+/** The part of the package that the report uses. The package has types, but its `exports` hide them from modules. */
 declare module 'redlock' {
   import type { Redis } from 'ioredis'
 

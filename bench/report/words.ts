@@ -11,7 +11,7 @@ export interface Findings {
   readonly passing: Passing
 }
 
-/** The report, as a page beside its pictures. */
+/** Returns the report as a Markdown page, which shows the pictures next to it. */
 export function words({ entrants, crowds, holding, passing }: Findings, machine: string): string {
   const names = entrants.map(({ name }) => name)
   const section = (
@@ -23,8 +23,8 @@ export function words({ entrants, crowds, holding, passing }: Findings, machine:
   ): string => `## ${title}\n\n![${title}](${picture}.svg)\n\n${table(names, x, points, digits)}\n`
   return [
     '# Benchmarks\n',
-    `Written by \`npm run bench:report\`, which runs all of them side by side and one after the other, on one machine: ${machine}. ` +
-      'Absolute figures are those of that machine; what counts is how they compare. What is missing in a row can not be done that way.\n',
+    `Written by \`npm run bench:report\`, which measures all of these on one machine, in turn: ${machine}. ` +
+      'The absolute figures depend on the machine; compare them with each other. An empty cell means that this way cannot do it.\n',
     entrants.map(({ name, setUp }) => `- **${name}**: ${setUp}`).join('\n'),
     '',
     section('Throughput by callers (locks a second)', 'throughput', 'callers', crowds.throughput, 0),
@@ -39,15 +39,15 @@ export function words({ entrants, crowds, holding, passing }: Findings, machine:
       passing.p99,
       1,
     ),
-    'Each holds it for two milliseconds and wants it again at once. Those on Redis look again after a pause, and mostly find that the one who released it has it again. A blocking `pg_advisory_lock` queues in the server, and costs a connection for each that waits: those of `pg.Pool` and `postgres` are that.\n',
+    'Each process holds the key for two milliseconds and wants it again at once. A process on Redis looks again after a pause, and mostly finds that the process which released the key has it again. A blocking `pg_advisory_lock` queues in the server and pins a connection per waiter: `pg.Pool` and `postgres` do that.\n',
     section(
-      'One key that all processes want: what the server is asked for each grant',
+      'One key that all processes want: requests to the server per grant',
       'requests',
       'processes',
       passing.requests,
       1,
     ),
-    'Transactions, as PostgreSQL counts them: a process that is woken by a notification is one, and so is each of its attempts. For Redis it is requests. What opening and closing take is left out, but for those who connect for each lock.\n',
+    'For PostgreSQL these are transactions, as the server counts them: a notification that wakes a process is one, and so is each attempt. For Redis these are requests. Opening and closing connections is not included, except where each lock needs a connection of its own.\n',
   ].join('\n')
 }
 

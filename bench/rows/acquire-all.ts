@@ -5,10 +5,12 @@ import { Link } from '../link.js'
 import { connectTo } from '../server.js'
 
 const KEYS = 100
-/** In one direction: what is usual between two machines of one data centre is a fraction of it, between two zones as much. */
+/**
+ * The delay in one direction. Two machines of one data centre usually have a fraction of it, two zones about as much.
+ */
 const DELAY_MS = 1
 
-/** Many keys at once, which nobody else has: what they cost more than one. */
+/** Compares many free keys in one call with one free key. */
 export const acquireAll: Group = { name: 'acquire-all', run }
 
 async function run(bench: Bench): Promise<readonly Row[]> {
@@ -20,7 +22,10 @@ async function run(bench: Bench): Promise<readonly Row[]> {
   ]
 }
 
-/** A bare client, and so many locks without a list of keys, without tokens, without answers: less can't be asked of a server. */
+/**
+ * Compares the same numbers of locks with a bare client, without a list of keys, tokens or answers. A server can't do
+ * less.
+ */
 async function compareServerAlone({ url, rounds, seconds, say }: Bench): Promise<Row> {
   const client = await connectTo(url)
   const locks = (count: number) => async () => {
@@ -43,7 +48,7 @@ async function compareServerAlone({ url, rounds, seconds, say }: Bench): Promise
     unit: 'ms',
     ours: measured.many,
     reference: { name: 'one lock', figures: measured.one },
-    notes: ['what the target would leave for everything else'],
+    notes: ['the target leaves the rest for all other work'],
   })
 }
 
@@ -73,7 +78,7 @@ async function compare(
   })
 }
 
-/** Milliseconds of the acquiring alone. */
+/** The median in milliseconds of acquiring, without the release. */
 async function medianOf(
   seconds: number,
   acquire: () => Promise<{ release(): Promise<void> }>,

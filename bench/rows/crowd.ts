@@ -11,12 +11,12 @@ import {
 } from '../workers/hot-and-cold-terms.js'
 
 const PROCESSES = 40
-/** A minute, with the usual round of 1.5 seconds. */
+/** A minute, if a round has the default 1.5 seconds. */
 const TIMES_OF_ROUND = 40
-/** Forty processes start and connect. */
+/** Time for forty processes to start and connect. */
 const START_MS = 5000
 
-/** Far more processes than processors, and all of them want the same few keys: whether anybody is left behind. */
+/** Many more processes than processors, all wanting the same few keys. Measures whether a caller starves. */
 export const crowd: Group = { name: 'crowd', isOnlyWhenNamed: true, run }
 
 async function run({ url, seconds, say }: Bench): Promise<readonly Row[]> {

@@ -5,12 +5,12 @@ import type { CrowdQuestion, Tally } from '../workers/crowd.js'
 
 const PROCESSES = 4
 const WAITERS = 50
-/** Starting, connecting and compiling are not at the same pace everywhere. */
+/** Processes start, connect and compile at different speeds. */
 const WARM_UP_MS = 2000
 const WINDOW_MS = 2000
 const STEP_MS = 100
 
-/** Several processes with many waiters each for one key: whether each gets its share. */
+/** Several processes with many waiters each want one key. Measures whether each process gets its share. */
 export const fairness: Group = { name: 'fairness', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
@@ -38,7 +38,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   ]
 }
 
-/** Slides a window over the time and looks for the process that came off worst, ever. */
+/** Slides a window over the time, and returns the smallest share of any process in any window. */
 function smallestShare(tallies: readonly (readonly Tally[])[], from: number, to: number): number {
   let smallest = 1
   for (let at = from; at + WINDOW_MS <= to; at += STEP_MS) {
@@ -53,7 +53,7 @@ function grantsBetween(tallies: readonly Tally[], from: number, to: number): num
   return grantsUntil(tallies, to) - grantsUntil(tallies, from)
 }
 
-/** Between two tallies, as if grants had come evenly. */
+/** Interpolates between two tallies. */
 function grantsUntil(tallies: readonly Tally[], at: number): number {
   const next = tallies.findIndex((tally) => tally.atMs >= at)
   if (next < 0) return tallies.at(-1)?.grants ?? 0

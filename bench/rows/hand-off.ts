@@ -3,13 +3,16 @@ import { alone, compared, type Bench, type Group, type Row } from '../row.js'
 import { WorkerProcess } from '../worker.js'
 import type { Held, PingPongQuestion } from '../workers/ping-pong.js'
 
-/** What a turn of one of the two processes takes, so that a round takes about as long as it should. */
+/** The approximate time of one turn. It sets the number of turns, so that a round takes about `seconds`. */
 const TURN_MS = 8
 
-/** The first poll is due 50 ms after falling asleep: what takes this long was not woken by the bell. */
+/**
+ * The first poll comes 50 ms after a waiter begins to wait. A hand-off that takes this long was not caused by a
+ * notification.
+ */
 const POLLED_MS = 45
 
-/** Two processes pass one key to and fro: how long from the release in one to the grant in the other. */
+/** Two processes pass one key to and fro. Measures the time from the release in one to the grant in the other. */
 export const handOff: Group = { name: 'hand-off', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
@@ -35,7 +38,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   )
   await Promise.all([...ours, ...blocking].map((worker) => worker[Symbol.asyncDispose]()))
 
-  // The first was the warm-up, in which the bell's connection was opened.
+  // The first round is the warm-up, in which the listening connection was opened.
   const all = played.slice(1).flat()
   const tail = [0.9, 0.99, 1].map((part) => percentile(all, part).toFixed(2)).join(', ')
   return [
@@ -59,7 +62,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
 
 type PingPong = WorkerProcess<PingPongQuestion, Held[]>
 
-/** Milliseconds of every time the lock went from one process to the other. */
+/** The time in milliseconds of each hand-off from one process to the other. */
 async function play(players: readonly PingPong[], turns: number): Promise<number[]> {
   const held = await Promise.all(players.map((player) => player.ask({ turns })))
   const inOrder = held

@@ -4,7 +4,7 @@ import { alone, type Bench, type Group, type Row } from '../row.js'
 
 const WAITERS = 1000
 
-/** Everybody in one process wants the same key: how fast it goes from hand to hand. */
+/** All callers of one process want the same key. Measures how fast it passes from caller to caller. */
 export const hotKey: Group = { name: 'hot-key', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {

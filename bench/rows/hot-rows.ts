@@ -5,13 +5,16 @@ import { TransactionCount } from '../request-count.js'
 import { compared, type Bench, type Group, type Row, type Target } from '../row.js'
 import type { ContestantName } from '../workers/turns-terms.js'
 
-/** A share of a few turns says nothing: five seconds of the usual round of 1.5. */
+/** The share of a few turns means nothing. This makes five seconds of a default round of 1.5. */
 const TIMES_OF_ROUND = 10 / 3
 const MOST_ROUNDS = 3
 
 const SERVER_CONNECTIONS = 10
 
-/** One key that all want all the time, with `backend: 'table'`: told by notifications, and through a pooler by looks alone. */
+/**
+ * One key that all processes want all the time, with `backend: 'table'`: woken by notifications, and by polling alone
+ * through a pooler.
+ */
 export const hotRows: Group = { name: 'hot-rows', isOnlyWhenNamed: true, run }
 
 const WAYS: readonly (readonly [name: ContestantName, rate: number])[] = [
@@ -27,7 +30,7 @@ async function run(bench: Bench): Promise<readonly Row[]> {
   await using bouncer = await PgBouncer.to(bench.url, {
     pool_mode: 'transaction',
     default_pool_size: SERVER_CONNECTIONS,
-    // Transactions are counted when all who did them have gone.
+    // The transactions are counted after the sessions that made them have ended.
     server_idle_timeout: 1,
   })
   const rows: Row[] = []

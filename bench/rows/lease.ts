@@ -5,17 +5,17 @@ import { compared, type Bench, type Group, type Row } from '../row.js'
 
 const CALLERS = 100
 const CONNECTIONS = 10
-/** A statement with a parameter, as most are. */
+/** Most statements have a parameter. */
 const STATEMENT = 'SELECT $1::int AS n'
 
-/** Borrowed connections beside those of a `pg.Pool`: the same statements, the same callers, as many connections. */
+/** Compares borrowed connections with those of a `pg.Pool`: the same statements, callers and number of connections. */
 export const lease: Group = { name: 'lease', run }
 
-/** What both can do: our pool has the types of theirs. */
+/** The methods that both pools have. The types of ours are compatible. */
 type Pool = Pick<pg.Pool, 'connect' | 'query'>
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
-  // One more, which is kept for lock sessions and never lent.
+  // One connection more, because lockpool reserves one for lock sessions.
   await using locks = new LockPool({ connection: url, min: 0, max: CONNECTIONS + 1 })
   const theirs = new pg.Pool({ connectionString: url, max: CONNECTIONS })
   const ours = locks.connections
@@ -52,7 +52,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
     compared({
       what: `${among}: p99 of waiting for a connection`,
       unit: 'ms',
-      // The first is that of warming up.
+      // Leaves out the warm-up.
       ours: waits['lockpool']!.slice(1),
       reference: against(waits['pg.Pool']!.slice(1)),
       target: { of: 'ratio', is: 'at most', limit: 1 },
@@ -67,7 +67,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   ]
 }
 
-/** Checkouts a second. Notes the wait that one in a hundred exceeds. */
+/** Returns the checkouts per second. Adds the 99th percentile of the wait to `p99`. */
 async function borrow(pool: Pool, seconds: number, p99: number[]): Promise<number> {
   const waited: number[] = []
   const checkouts = await rate(CALLERS, seconds, async (goesOn, index) => {

@@ -8,7 +8,7 @@ const BURST = 500
 const CONNECTIONS = 5
 const APPLICATION = 'lockpool-bench-many-held'
 
-/** Many locks held at once on few connections: what they cost the next caller. */
+/** Holds many locks at once on few connections. Measures the cost for the next caller. */
 export const manyHeld: Group = { name: 'many-held', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
@@ -43,7 +43,10 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   ]
 }
 
-/** In bursts, so that the pool has time to spread them over its sessions: every statement pays for what its session holds. */
+/**
+ * Acquires in bursts, so that the pool has time to spread the locks over its sessions. Each statement takes longer if
+ * its session holds more locks.
+ */
 async function holdMany(locks: LockPool, say: (what: string) => void): Promise<Lock[]> {
   const held: Lock[] = []
   while (held.length < HELD) {

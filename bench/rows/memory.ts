@@ -3,7 +3,7 @@ import { alone, type Bench, type Group, type Row } from '../row.js'
 import { WorkerProcess } from '../worker.js'
 import type { MemoryQuestion } from '../workers/memory.js'
 
-/** What a lock held, and a caller who waits, take of this process's heap. */
+/** The heap of this process per held lock, and per waiting caller. */
 export const memory: Group = { name: 'memory', run }
 
 async function run({ url, rounds, say }: Bench): Promise<readonly Row[]> {
@@ -30,7 +30,7 @@ async function run({ url, rounds, say }: Bench): Promise<readonly Row[]> {
   ]
 }
 
-/** Each time in a new process: a heap remembers what was measured in it before. */
+/** Measures in a new process each time, because an earlier measurement changes the heap. */
 async function bytes(url: string, question: MemoryQuestion): Promise<number> {
   await using worker = new WorkerProcess<MemoryQuestion, number>('memory', [url], ['--expose-gc'])
   return await worker.ask(question)

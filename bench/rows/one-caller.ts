@@ -11,7 +11,7 @@ import { connectTo } from '../server.js'
 
 const KEY = 'one caller'
 
-/** A caller who has the pool to himself: what lockpool adds to two round trips. */
+/** A single caller of a pool. Measures what lockpool adds to two round trips. */
 export const oneCaller: Group = { name: 'one-caller', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
@@ -55,7 +55,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   ]
 }
 
-/** With the same driver mode and plans as a lock session has. */
+/** Uses the driver mode and the plans of a lock session. */
 async function bareClient(url: string): Promise<pg.Client> {
   const client = await connectTo(url, { pipeline: true })
   await client.query('SET plan_cache_mode = force_generic_plan')

@@ -7,20 +7,23 @@ import { alone, type Bench, type Group, type Row } from '../row.js'
 const POOLS = 10
 const CALLERS_PER_POOL = 100
 const OUTAGE_MS = 10_000
-/** In which answers are counted, before and after. */
+/** The answers of this time count as one figure, before and after the outage. */
 const BUCKET_MS = 200
 const BEFORE_MS = 2000
 const AFTER_MS = 5000
-/** What a program does between two calls. */
+/** The pause of a caller between two calls. */
 const BETWEEN_MS = 20
 
-/** A server that is gone for ten seconds, under a thousand callers: what they are told, and what it is asked meanwhile. */
+/**
+ * A server is unreachable for ten seconds, with a thousand callers. Measures how fast calls fail, and how often the
+ * pools try to connect.
+ */
 export const outage: Group = { name: 'outage', run }
 
 interface Log {
-  /** When answers came. */
+  /** When each answer came. */
   readonly answers: number[]
-  /** How long calls took to be refused by a pool that knew already that the server is away. */
+  /** How long a call took to fail, if the pool knew already that the server is unreachable. */
   readonly refusals: number[]
   causes: number
 }
@@ -70,7 +73,7 @@ async function call(pool: LockPool, log: Log, signal: AbortSignal): Promise<void
   }
 }
 
-/** Seconds until as much is answered as before, or nearly. */
+/** Seconds until at least 90 percent as many answers come as before. */
 function fullSpeedAfter(answers: readonly number[], backAt: number, perBucket: number): number {
   for (let from = backAt; from < backAt + AFTER_MS; from += BUCKET_MS) {
     const count = answers.filter((at) => at >= from && at < from + BUCKET_MS).length

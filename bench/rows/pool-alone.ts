@@ -8,7 +8,7 @@ import { inTurn, rate, spread, type GoesOn } from '../measure.js'
 import { compared, type Bench, type Group, type Row } from '../row.js'
 import { short } from '../table.js'
 
-/** As HikariCP's benchmark: enough connections, half of enough, and a crowd. */
+/** The proportions of HikariCP's benchmark: enough connections, half of that, and very many callers. */
 const CROWDS = [
   { callers: 32, connections: 32 },
   { callers: 32, connections: 16 },
@@ -18,7 +18,7 @@ const CROWDS = [
 /** Nothing waits for a server here, so rounds can be short. */
 const PART_OF_ROUND = 1 / 3
 
-/** The pool of connections on its own, beside other pools, on connections that do nothing. */
+/** Compares connection pools without a server, on connections that do nothing. */
 export const poolAlone: Group = { name: 'pool', run }
 
 async function run(bench: Bench): Promise<readonly Row[]> {
@@ -56,7 +56,7 @@ async function compare(
   })
 }
 
-/** What every pool here keeps: as much of a connection as `pg.Pool` looks at. */
+/** The connection that every pool keeps here. It has as much of a connection as `pg.Pool` uses. */
 class StubConnection extends EventEmitter {
   readonly _queryable = true
 
@@ -69,7 +69,7 @@ class StubConnection extends EventEmitter {
   }
 }
 
-/** One pool, with its own defaults: each caller takes a connection and gives it back. */
+/** A pool with its own defaults. Each caller takes a connection and gives it back. */
 interface Contestant {
   readonly name: string
   start(max: number): {

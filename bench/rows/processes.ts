@@ -4,11 +4,14 @@ import { TransactionCount } from '../request-count.js'
 import { compared, type Bench, type Group, type Row, type Target } from '../row.js'
 import type { ContestantName } from '../workers/turns-terms.js'
 
-/** A share of a few turns says nothing: five seconds of the usual round of 1.5. */
+/** The share of a few turns means nothing. This makes five seconds of a default round of 1.5. */
 const TIMES_OF_ROUND = 10 / 3
 const MOST_ROUNDS = 5
 
-/** One key that so many processes want all the time, one caller in each, beside the queue of the server. */
+/**
+ * One key that many processes want all the time, with one caller in each. Compares lockpool with the queue of the
+ * server.
+ */
 export const processes: Group = { name: 'processes', run }
 
 interface Limits {

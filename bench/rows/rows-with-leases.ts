@@ -15,7 +15,10 @@ import {
 
 const REDIS = 'redis://127.0.0.1:6379'
 
-/** `backend: 'table'`: many callers and one, through a pooler in transaction mode, direct, and serializable. */
+/**
+ * `backend: 'table'` with many callers and with one: through a pooler in transaction mode, direct, and with
+ * serializable transactions.
+ */
 export const rowsWithLeases: Group = { name: 'rows-with-leases', isOnlyWhenNamed: true, run }
 
 const POOLED = `through PgBouncer in transaction mode with ${SERVER_CONNECTIONS} connections to the server`
@@ -92,7 +95,7 @@ async function direct(bench: Bench, isolation?: 'serializable'): Promise<Row[]> 
 type Side = readonly [kind: RowPairsKind, args: readonly string[]]
 type Measured = Readonly<Partial<Record<RowPairsKind, readonly PairsAnswer[]>>>
 
-/** Each in a process of its own, in turn. */
+/** Measures the sides in turn, each in a process of its own. */
 async function measure({ rounds, seconds, say }: Bench, sides: readonly Side[]): Promise<Measured> {
   const workers = sides.map(
     ([kind, args]) =>
@@ -140,7 +143,7 @@ function rates(answered: readonly PairsAnswer[]): number[] {
   return answered.map(({ pairsPerSecond }) => pairsPerSecond)
 }
 
-/** What one side leaves behind is in nobody's way. */
+/** A database per side, so that the data of one does not slow down the others. */
 async function ownDatabase(server: string, name: string, isolation?: string): Promise<string> {
   const client = await connectTo(server)
   await client.query(`DROP DATABASE IF EXISTS ${name}`)

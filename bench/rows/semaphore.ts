@@ -9,7 +9,7 @@ const PERMITS = 10
 const PROCESSES = 16
 const TIMES_OF_ROUND = 2
 
-/** A caller who has the pool to himself: what a permit costs beside a lock. And processes that are more than the permits. */
+/** Compares a permit with a lock for a single caller, and measures more processes than there are permits. */
 export const semaphore: Group = { name: 'semaphore', run }
 
 async function run(bench: Bench): Promise<readonly Row[]> {

@@ -5,24 +5,24 @@ import { connectTo } from '../server.js'
 import { WorkerProcess } from '../worker.js'
 import type { FrontAnswer, WirePairsAnswer, WirePairsQuestion } from '../workers/front-terms.js'
 
-/** How many clients, and what a client of `lockpool serve` has to reach of a session straight at the server. */
+/** The number of clients, and the target ratio of `lockpool serve` to sessions directly at the server. */
 const CROWDS = [
   { clients: 1, who: 'one client', ratio: 0.4 },
   { clients: 100, who: '100 clients', ratio: 2 },
   { clients: 1000, who: '1,000 clients', ratio: 5 },
 ] as const
 
-/** Of the front's own processor, for one pair. */
+/** The target for the processor time of the front per pair. */
 const FRONT_MICROSECONDS = 60
 
-/** Of the server's processor, against the sessions of straight clients. */
+/** The target for the processor time of the server, relative to direct clients. */
 const SERVER_PART = 1 / 20
 
 type Crowd = (typeof CROWDS)[number]
 type FrontProcess = WorkerProcess<Record<string, never>, FrontAnswer>
 type Clients = WorkerProcess<WirePairsQuestion, WirePairsAnswer>
 
-/** Clients that lock and unlock through a front, against the same clients straight at the server. */
+/** Clients that lock and unlock through a front, compared with the same clients directly at the server. */
 export const serve: Group = {
   name: 'serve',
   isOnlyWhenNamed: true,
@@ -44,7 +44,7 @@ async function run(bench: Bench): Promise<readonly Row[]> {
   return rows
 }
 
-/** What was used of processors for one pair. */
+/** The figures of one side, one per round. Processor times are per pair. */
 interface Side {
   readonly pairsPerSecond: number[]
   readonly clientCpu: number[]
@@ -76,7 +76,7 @@ class Contest {
     const [bench, crowd] = [this.#bench, this.#crowd]
     const count = String(crowd.clients)
     await using fronted: Clients = new WorkerProcess('wire-pairs', [this.#through, count])
-    // Until one of them is asked something it may still be connecting.
+    // A worker answers its first question only after all its clients have connected.
     await fronted.ask({ seconds: 0.1 })
     await using direct: Clients = new WorkerProcess('wire-pairs', [bench.url, count])
     await direct.ask({ seconds: 0.1 })

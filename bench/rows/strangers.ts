@@ -12,7 +12,10 @@ const MESSAGES_PER_SECOND = 2000
 const ROLE = 'lockpool_bench_stranger'
 const ELSEWHERE = 'lockpool_bench_elsewhere'
 
-/** Four processes that work, while strangers do all they can: aimed at them, and the same noise beside them. */
+/**
+ * Four processes work while strangers try everything that they can, first against lockpool, then with the same noise
+ * elsewhere.
+ */
 export const strangers: Group = { name: 'strangers', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {

@@ -5,7 +5,7 @@ import { compared, type Bench, type Group, type Row } from '../row.js'
 
 const CALLERS = 1000
 
-/** What it costs to be watched: the same crowd, without and with metrics. */
+/** Measures the cost of metrics: the same callers with and without them. */
 export const telemetry: Group = { name: 'telemetry', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {

@@ -15,17 +15,17 @@ import {
   type PairsQuestion,
 } from '../workers/pairs-terms.js'
 
-/** A just-in-time compiler takes its time; what it has done by then is what a service runs with. */
+/** The just-in-time compiler takes time. A service runs with the code that it has compiled by then. */
 const WARM_UP_SECONDS = 3
 
-/** Many callers, each with a key of its own: what sharing a statement is worth. */
+/** Many callers with a key each. Measures the gain of sharing statements. */
 export const throughput: Group = { name: 'throughput', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
-  // The sequence that the server alone draws from is made by the first pool.
+  // The first pool creates the sequence that the side "the server alone" uses.
   await using locks = new LockPool({ connection: url })
   await locks.ready()
-  // Each in a process of its own: the garbage and the compiled code of one would slow down the others.
+  // Each side has a process of its own: garbage and compiled code of one would slow down the others.
   const side = (kind: PairsKind, ...args: string[]): Side => new WorkerProcess('pairs', [kind, url, ...args])
   const sides = {
     'new names': side('new-names'),

@@ -2,12 +2,12 @@ import { LockPool } from '../../src/index.js'
 import { sharedNow } from '../measure.js'
 import { serve } from '../worker.js'
 
-/** Until when, on the shared clock, this process goes on wanting the lock. */
+/** The time of the shared clock until which this process wants the lock. */
 export interface CrowdQuestion {
   readonly untilMs: number
 }
 
-/** How many grants this process had had in all, and when. */
+/** The number of grants of this process up to a time. */
 export interface Tally {
   readonly atMs: number
   readonly grants: number

@@ -1,4 +1,4 @@
-/** What a front answers whenever it is asked: where it listens, and what its process has used so far. */
+/** The answer of a front to each question: its port, and the processor time that its process has used so far. */
 export interface FrontAnswer {
   readonly port: number
   readonly cpuMicroseconds: number
@@ -11,6 +11,6 @@ export interface WirePairsQuestion {
 export interface WirePairsAnswer {
   readonly pairsPerSecond: number
   readonly pairs: number
-  /** Of the process of the clients. */
+  /** Of the process that runs the clients. */
   readonly cpuMicroseconds: number
 }

@@ -3,7 +3,7 @@ import { Progress } from '../progress.js'
 import type { Row } from '../row.js'
 import { serve } from '../worker.js'
 
-/** One group of rows to be measured. */
+/** The group of rows to measure. */
 export interface GroupQuestion {
   readonly name: string
   readonly url: string

@@ -1,13 +1,13 @@
-/** Until when, on the shared clock, its callers go on. */
+/** The time of the shared clock until which the callers go on. */
 export interface CrowdQuestion {
   readonly untilMs: number
 }
 
-/** What became of one process. */
+/** The result of one process. */
 export interface CrowdAnswer {
-  /** Milliseconds of waiting that one in a thousand exceeds, of all keys. */
+  /** The 99.9th percentile of the wait for a key, in milliseconds. */
   readonly p999: number
-  /** How often each caller had a hot key before the end. */
+  /** How often each caller got a hot key before the end. */
   readonly hotGrants: readonly number[]
   readonly errors: readonly string[]
 }
@@ -15,5 +15,5 @@ export interface CrowdAnswer {
 export const CALLERS = 50
 export const HOT_KEYS = 5
 export const COLD_KEYS = 10_000
-/** Of a hot key. A cold one is given back at once. */
+/** The time for which a caller holds a hot key. It releases a cold key at once. */
 export const HOLD_MS = 1

@@ -12,13 +12,13 @@ import {
 } from './hot-and-cold-terms.js'
 
 const [url = ''] = process.argv.slice(2)
-// The server has no room for forty pools of the default size.
+// The server's connection limit does not allow forty pools of the default size.
 const locks = new LockPool({ connection: url, max: 3, applicationName: 'lockpool-bench-hot-and-cold' })
 
 serve(
   async ({ untilMs }: CrowdQuestion): Promise<CrowdAnswer> => {
     await locks.ready()
-    // Whoever is not served until the end is told so a good while after it.
+    // A caller that has not got its key at the end fails 30 seconds after it.
     const timeoutMs = Math.ceil(untilMs - sharedNow()) + 30_000
     const waits: number[] = []
     const errors: string[] = []

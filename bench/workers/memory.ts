@@ -2,11 +2,11 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { LockPool, type Lock } from '../../src/index.js'
 import { serve } from '../worker.js'
 
-/** Bytes of heap for each lock held, or for each caller who waits. */
+/** What to measure: bytes of heap per held lock, or per waiting caller. */
 export type MemoryQuestion = 'held' | 'waiting'
 
 const COUNT = 10_000
-/** Once is not enough: what a finalizer or a weak reference lets go of is collected the next time. */
+/** One collection is not enough: objects that a finalizer or a weak reference lets go of are freed in the next one. */
 const COLLECTIONS = 5
 
 const [url = ''] = process.argv.slice(2)
@@ -15,7 +15,7 @@ const names = Array.from({ length: COUNT }, (_, index) => `memory ${index}`)
 
 serve(
   async (question: MemoryQuestion): Promise<number> => {
-    // The first pool pays for compiled code and the driver's caches, so that the second has only itself to pay for.
+    // The first pool pays for compiled code and caches of the driver. The second measures only itself.
     await bytesEach(question)
     return bytesEach(question)
   },

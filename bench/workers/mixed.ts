@@ -3,7 +3,7 @@ import { sharedNow } from '../measure.js'
 import { workMixed, type MixedOutcome } from '../mixed-work.js'
 import { serve } from '../worker.js'
 
-/** From when to when, on the shared clock. */
+/** The time of the shared clock until which the callers go on. */
 export interface MixedQuestion {
   readonly untilMs: number
 }

@@ -8,18 +8,21 @@ export interface PairsAnswer {
   readonly cpuMicrosecondsPerPair: number
 }
 
-/** How pairs of lock and unlock are made. */
+/** The ways to make pairs of lock and unlock. */
 export type PairsKind = 'new-names' | 'same-names' | 'pg.Pool' | 'connection-per-lock' | 'server-alone'
 
 export const CALLERS = 1000
-/** One place in the pool is kept for borrowers. */
+/** The lock sessions. The pool has one connection more, which is reserved for borrowers. */
 export const SESSIONS = 2
-/** More callers than connections: those of `pg.Pool` queue for one, and a connection per lock would run into the server's limit. */
+/**
+ * More callers than connections: callers of `pg.Pool` queue for a connection. With more of them, a connection per lock
+ * would exceed the server's limit.
+ */
 export const REFERENCE_CALLERS = 100
 export const POOL_SIZE = 10
 /**
- * Before each round, and not counted. While the others have their round a process that does nothing gives memory back and
- * the system takes its caches; how fast it is again after that is another question than how fast it is.
+ * Runs before each round and is not counted. While the others have their round, an idle process gives memory back and
+ * loses its caches. The benchmark does not measure how fast a process is again after that.
  */
 export const RUN_UP_SECONDS = 0.5
 

@@ -15,7 +15,7 @@ import {
 const LOCK = { name: 'lock', text: 'SELECT pg_try_advisory_lock($1)' }
 const UNLOCK = { name: 'unlock', text: 'SELECT pg_advisory_unlock($1)' }
 
-/** What the server does with so many pairs when nobody sends it anything in between. */
+/** Makes many pairs in the server, without messages in between. */
 const PAIRS_ALONE = `
 SELECT
   count(CASE WHEN pg_try_advisory_lock(k) THEN nextval('lockpool.fence') END),
@@ -45,7 +45,7 @@ async function openSide(): Promise<Side> {
 type Work = (locks: LockPool, goesOn: GoesOn, index: number) => Promise<void>
 
 async function throughLockpool(applicationName: string, work: Work): Promise<Side> {
-  // Names of keys would be written over the place that is kept for borrowers.
+  // Key names are off: their session would use the connection that is reserved for borrowers.
   const settings = { max: SESSIONS + 1, applicationName, keyNames: 'off' } as const
   const locks = new LockPool({ connection: url, ...settings })
   await locks.ready()
@@ -55,7 +55,7 @@ async function throughLockpool(applicationName: string, work: Work): Promise<Sid
   }
 }
 
-/** A thousand names, each of them again and again. */
+/** A thousand names, each used again and again. */
 async function withSameNames(locks: LockPool, goesOn: GoesOn, index: number): Promise<void> {
   const key = `throughput ${index}`
   let last = 0n
@@ -69,7 +69,7 @@ async function withSameNames(locks: LockPool, goesOn: GoesOn, index: number): Pr
 
 let invoices = 0
 
-/** As most programs have them: no name comes twice. */
+/** Most programs use a name once. */
 function newName(): string {
   return `invoice ${invoices++}`
 }
@@ -81,7 +81,7 @@ async function withNewNames(locks: LockPool, goesOn: GoesOn): Promise<void> {
   }
 }
 
-/** The same names as ours, made keys of in the same way. */
+/** Uses the same names as ours, hashed in the same way. */
 function throughPool(): Side {
   const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE })
   const caller = async (goesOn: GoesOn): Promise<void> => {

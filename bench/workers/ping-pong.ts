@@ -8,17 +8,17 @@ export interface PingPongQuestion {
   readonly turns: number
 }
 
-/** When a turn began, and when the lock was given back, on the clock that all processes share. */
+/** The start and the end of one turn, on the clock that all processes share. */
 export interface Held {
   readonly grantedMs: number
   readonly releasedMs: number
 }
 
-/** A holder holds for longer than the other one pauses, so that there is always somebody waiting when it lets go. */
+/** A holder holds longer than the other process pauses, so that the other always waits when it releases. */
 const HOLD_MS = 3
 const PAUSE_MS = 1
 
-/** How a process takes the lock, and gives it back. */
+/** How a process acquires and releases the lock. */
 interface Player {
   take(): Promise<() => Promise<unknown>>
   end(): Promise<void>
@@ -55,7 +55,7 @@ function withLockpool(): Player {
   }
 }
 
-/** The server's own queue, which costs a connection per waiter. */
+/** Waits in the server's own queue, which costs a connection per waiter. */
 async function withBlockingStatements(): Promise<Player> {
   const client = await connectTo(url)
   const values = [key]

@@ -1,4 +1,4 @@
-/** How pairs of lock and unlock are made where locks are rows, and what they are compared with. */
+/** The ways to make pairs of lock and unlock with locks in rows, and the ways to compare with. */
 export type RowPairsKind =
   | 'new names'
   | 'the same names'
@@ -9,8 +9,8 @@ export type RowPairsKind =
   | 'Redis, pipelined'
 
 export const CALLERS = 1000
-/** Those of `pg.Pool` queue for a connection: more would only wait for longer. */
+/** The callers of `pg.Pool`, which queue for a connection. More callers would only wait longer. */
 export const POOL_CALLERS = 100
 export const POOL_SIZE = 10
-/** Connections from the pooler to the server. */
+/** The connections from the pooler to the server. */
 export const SERVER_CONNECTIONS = 2

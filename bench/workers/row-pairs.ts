@@ -7,7 +7,7 @@ import { connectTo } from '../server.js'
 import { servePairs, type Side } from '../pairs-side.js'
 import { CALLERS, POOL_CALLERS, POOL_SIZE, type RowPairsKind } from './row-pairs-terms.js'
 
-/** As people write it: a row per lock, which is taken over when it has expired. */
+/** A hand-written lock table: a row per lock. A caller may take over an expired row. */
 const TABLE = `
 CREATE TABLE IF NOT EXISTS lock_by_hand (name text PRIMARY KEY, owner uuid NOT NULL, expires_at timestamptz NOT NULL)`
 const LOCK = `
@@ -48,7 +48,7 @@ function openSide(): Promise<Side> {
 type Work = (locks: LockPool, goesOn: GoesOn, index: number) => Promise<void>
 
 async function throughLockpool(backend: LockPoolOptions['backend'] & string, work: Work): Promise<Side> {
-  // Names of keys would be written over the place that is kept for borrowers.
+  // Key names are off: their session would use the connection that is reserved for borrowers.
   const locks = new LockPool({ connection: url, backend, max: 3, namespace: backend, keyNames: 'off' })
   await locks.ready()
   return {
@@ -59,7 +59,7 @@ async function throughLockpool(backend: LockPoolOptions['backend'] & string, wor
 
 let invoices = 0
 
-/** As most programs have them: no name comes twice. */
+/** Most programs use a name once. */
 function newName(): string {
   return `invoice ${process.pid} ${invoices++}`
 }
@@ -78,7 +78,7 @@ async function withSameNames(locks: LockPool, goesOn: GoesOn, index: number): Pr
   }
 }
 
-/** Without named statements, as behind any pooler that may not keep them. */
+/** Uses unnamed statements, because poolers may not support named ones. */
 async function byHand(): Promise<Side> {
   const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE })
   await pool.query(TABLE)
@@ -93,7 +93,7 @@ async function byHand(): Promise<Side> {
   return { run: (seconds) => rate(POOL_CALLERS, seconds, caller), end: () => pool.end() }
 }
 
-/** What a lock and an unlock can't be cheaper than where each is a write: one row, without any condition. */
+/** The least that a lock and an unlock cost if each is a write: an update of one row without a condition. */
 async function bareWrites(): Promise<Side> {
   const server = await connectTo(url)
   await server.query(BARE_TABLE)

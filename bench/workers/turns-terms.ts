@@ -1,5 +1,5 @@
-/** In which ways the processes of the benchmark take turns. */
+/** The ways in which the processes of the benchmark take turns. */
 export type ContestantName = 'lockpool' | 'blocking' | 'semaphore' | 'rows, notified' | 'rows, polling'
 
-/** Of the semaphore. */
+/** The permits of the semaphore. */
 export const PERMITS = 3

@@ -3,10 +3,10 @@ import { connectTo } from '../server.js'
 import { serveTurns, type Contestant } from '../turns.js'
 import { PERMITS, type ContestantName } from './turns-terms.js'
 
-/** Longer than any round: who has to wait for longer than the default is counted, and does not fail. */
+/** Longer than any round. A wait beyond the default timeout counts instead of failing. */
 const PATIENCE = { timeoutMs: 120_000 }
 
-/** The second leads there through a pooler in transaction mode, for those who come that way. */
+/** `pooled` leads to the same server through a pooler in transaction mode. */
 const [url = '', pooled = ''] = process.argv.slice(2)
 
 serveTurns((name) => {
@@ -58,7 +58,7 @@ async function withSemaphore(): Promise<Contestant> {
   }
 }
 
-/** The server's own queue, which costs a connection per waiter. */
+/** Waits in the server's own queue, which costs a connection per waiter. */
 async function withBlockingStatements(): Promise<Contestant> {
   const client = await connectTo(url)
   const lock = { name: 'lock', text: 'SELECT pg_advisory_lock(hashtextextended($1, 0))' }

@@ -2,15 +2,16 @@ import { PrimaryFinder } from '../../src/dialect/postgres/hosts/primary-finder.j
 import { clientConfig, readConnection } from '../../src/dialect/postgres/config/connection-config.js'
 import { RawConnection } from '../../src/dialect/postgres/pool/raw-connection.js'
 
-/** The letter of RowDescription: every answer here begins with it, but for an error. */
+/** The type byte of RowDescription. Every answer except an error begins with it. */
 const ROW_DESCRIPTION = 0x54
 
-/** ReadyForQuery of an idle session, which ends an answer. */
+/** ReadyForQuery of a session outside a transaction. It ends an answer. */
 const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49])
 
 /**
- * A client that costs as little as Node.js allows: it writes a query string in one piece, and looks only at the two ends of
- * the answer. A driver would take several times as long, and then the driver is what is measured.
+ * A client that uses as little processor time as Node.js allows. It writes a query string in one piece, and looks only
+ * at the beginning and the end of the answer. A driver would take several times as long, and the benchmark would
+ * measure the driver.
  */
 export class WireClient {
   readonly #connection: RawConnection
@@ -30,7 +31,7 @@ export class WireClient {
     return new WireClient(await RawConnection.open(new PrimaryFinder(config), config, signal))
   }
 
-  /** Calls back when the answer is there. What is no row ends the process. */
+  /** Calls `answered` when the answer has come. An answer without a row ends the process. */
   ask(text: string, answered: () => void): void {
     this.#answered = answered
     const length = Buffer.byteLength(text) + 5

@@ -6,7 +6,7 @@ import { WireClient } from './wire-client.js'
 
 const [url = '', clients = ''] = process.argv.slice(2)
 
-/** Sessions of a server are processes: opened all at once, some would not be let in. */
+/** Each session of a server is a process. The server refuses some if all are opened at once. */
 const AT_ONCE = 20
 
 const sessions: WireClient[] = []
@@ -16,7 +16,7 @@ while (sessions.length < Number(clients)) {
 }
 let next = 0
 
-/** Lock and unlock, again and again, until the time is up; answers how often. */
+/** Locks and unlocks until the time is up. Returns the number of pairs. */
 function goRound(session: WireClient, endsAt: number): Promise<number> {
   return new Promise((resolve) => {
     let pairs = 0

@@ -2,7 +2,7 @@ import advisoryLock from 'advisory-lock'
 import { connectionsOf } from '../connections-of.js'
 import { MOST_CONNECTIONS, type Entrant, type Release } from '../contender.js'
 
-/** It is CommonJS, and its default export is one of several. */
+/** The package is CommonJS, and its default export is a property of what Node.js imports. */
 const { default: connect } = advisoryLock as unknown as { default: (url: string) => CreateMutex }
 
 type CreateMutex = (name: string) => { lock(): Promise<Release> }

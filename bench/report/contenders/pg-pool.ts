@@ -4,7 +4,7 @@ import { POOL_SIZE, type Entrant } from '../contender.js'
 
 const APPLICATION = 'report: pg.Pool'
 
-/** What most people write: a pooled connection is kept for as long as the lock is held. */
+/** What most people write: a held lock pins a pooled connection. */
 export const pgPool: Entrant = {
   name: 'pg.Pool',
   setUp: `pg_advisory_lock on a connection of a pg.Pool with ${POOL_SIZE}, prepared statements, no tokens`,

@@ -5,10 +5,10 @@ import type { Entrant } from '../contender.js'
 
 const EXPIRES_MS = 15_000
 
-/** As people do who write it themselves: look again now and then. */
+/** Hand-written locks on Redis usually try again after a pause. */
 const RETRY_MS = 20
 
-/** Deletes the key only if it is still ours. */
+/** Deletes the key only if it still has this caller's value. */
 const RELEASE = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`
 
 export const redis: Entrant = {

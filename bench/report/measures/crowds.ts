@@ -7,14 +7,14 @@ const SECONDS = 1
 const ROUNDS = 3
 
 export interface Crowds {
-  /** Locks taken and given back a second. */
+  /** Locks acquired and released per second. */
   readonly throughput: readonly Point[]
-  /** Milliseconds to get a free lock, half of the time and 99 times of 100. */
+  /** Milliseconds to get a free lock. */
   readonly p50: readonly Point[]
   readonly p99: readonly Point[]
 }
 
-/** So many callers at once, each with a key of its own: round by round, all entrants in turn. */
+/** Measures callers with a key each. All entrants run in turn in each round. */
 export async function measureCrowds(
   entrants: readonly Entrant[],
   servers: Servers,
@@ -47,7 +47,7 @@ export async function measureCrowds(
   return { throughput: points(rates, 0.5), p50: points(waits, 0.5), p99: points(waits, 0.99) }
 }
 
-/** A tenth of the waits is timed: looking at the clock for each would be a good part of what is measured. */
+/** Times only a tenth of the waits: reading the clock each time would cost too much of what is measured. */
 function crowd(contender: Contender, callers: number, taken: number[]): Promise<number> {
   return rate(callers, SECONDS, async (goesOn, index) => {
     for (let cycle = index; goesOn(); cycle++) {

@@ -7,13 +7,13 @@ const BURST = 200
 const SECONDS = 1
 
 export interface Holding {
-  /** Connections that the server sees while so many locks are held. */
+  /** The connections that the server sees, by the number of held locks. */
   readonly connections: readonly Point[]
-  /** Milliseconds to take and give back one more, half of the time. */
+  /** Milliseconds to acquire and release one more lock, as median. */
   readonly oneMore: readonly Point[]
 }
 
-/** More and more locks, held at once, as far as each entrant can. */
+/** Holds more and more locks at once, as many as each entrant can. */
 export async function measureHolding(
   entrants: readonly Entrant[],
   servers: Servers,
@@ -46,7 +46,7 @@ export async function measureHolding(
   return { connections, oneMore }
 }
 
-/** Up to what it can hold, and that. */
+/** The numbers of locks to try, up to the most that the entrant can hold. */
 function countsFor({ mostHeld }: Entrant): number[] {
   const within = HELD.filter((count) => count < mostHeld)
   return mostHeld === Infinity ? within : [...within, mostHeld]

@@ -9,15 +9,16 @@ const PROCESSES = [1, 2, 4, 8, 16, 32]
 const SECONDS = 4
 
 export interface Passing {
-  /** How many milliseconds a process waits, 99 times of 100. */
+  /** The 99th percentile of the wait, in milliseconds. */
   readonly p99: readonly Point[]
-  /** What the server is asked for each grant: transactions, or requests to Redis. */
+  /** Requests to the server per grant: transactions, or requests to Redis. */
   readonly requests: readonly Point[]
 }
 
 /**
- * One key that so many processes want all the time, for two milliseconds each. It tells whether they have it in turn: one
- * that takes it again at once lets the others wait. And what it costs the server: those who are woken for nothing ask it as well.
+ * Measures one key that all processes want all the time, for two milliseconds each. The waits show whether processes
+ * have it in turn: a process that gets it again at once makes the others wait. The requests show the cost to the
+ * server, including those of waiters that are woken and find the key taken.
  */
 export async function measurePassing(
   entrants: readonly Entrant[],

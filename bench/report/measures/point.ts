@@ -1,7 +1,7 @@
 /** One figure of one entrant. */
 export interface Point {
   readonly entrant: string
-  /** Callers, locks held, or processes. */
+  /** The number of callers, of held locks, or of processes. */
   readonly x: number
   readonly y: number
 }
