@@ -15,7 +15,9 @@ export function summary(seed: number, flags: string, { findings, figures }: Verd
   ]
   if (figures.excusedOverlaps > 0) {
     const worst = Math.round(figures.worstExcusedOverlapMs)
-    lines.push(`  overlaps because the server freed the lock early: ${figures.excusedOverlaps}, at most ${worst} ms`)
+    lines.push(
+      `  overlaps because the server freed the lock early: ${figures.excusedOverlaps}, at most ${worst} ms`,
+    )
   }
   if (figures.excusedUpdates > 0)
     lines.push(`  writes on a value that a failover had undone: ${figures.excusedUpdates}`)
