@@ -146,7 +146,7 @@ describe.each(HOUSES)('rooms of %s', (house, shared) => {
     expect(wrong).toEqual([])
   })
 
-  test('what the table allows is made use of', () => {
+  test('every import that the table allows exists', () => {
     const wrong = rooms.flatMap(({ room, allowed }) => {
       const targets = files.filter(({ path }) => roomOf(path) === room).flatMap(importsOf)
       return allowed
@@ -204,7 +204,7 @@ describe('size', () => {
   })
 })
 
-describe('what has one place', () => {
+describe('things with one place', () => {
   const CALLS: readonly { readonly pattern: RegExp; readonly only: readonly string[] }[] = [
     { pattern: /\bDate\.now\b/, only: ['src/base/clock.ts'] },
     { pattern: /\bperformance\.now\b/, only: ['src/base/clock.ts'] },
@@ -410,18 +410,14 @@ describe('documents', () => {
     expect(count).toBeGreaterThan(5)
   })
 
-  test(
-    'the reference is what the docstrings say, and everything exported has one',
-    { timeout: 60_000 },
-    () => {
-      const script = join(ROOT, 'scripts/reference.mjs')
-      const { stdout, stderr, status } = spawnSync(process.execPath, [script, '--check'], {
-        encoding: 'utf8',
-      })
-      // The compiler that it asks says "context canceled" now and then, when it is closed.
-      expect({ stdout, status }, stderr).toEqual({ stdout: '', status: 0 })
-    },
-  )
+  test('the reference agrees with the docstrings, and every export has one', { timeout: 60_000 }, () => {
+    const script = join(ROOT, 'scripts/reference.mjs')
+    const { stdout, stderr, status } = spawnSync(process.execPath, [script, '--check'], {
+      encoding: 'utf8',
+    })
+    // The compiler that it asks says "context canceled" now and then, when it is closed.
+    expect({ stdout, status }, stderr).toEqual({ stdout: '', status: 0 })
+  })
 
   test('clean pages and folders have no word that the glossary replaces, and no phrase that is hard to read', () => {
     expect(bannedPhrases()).toEqual([])

@@ -144,7 +144,7 @@ export function describeLockLink<C extends object>(
       expect(await ask(a, 'try')).toBe('g')
     })
 
-    test('what is not held can not be released, nor yielded', async () => {
+    test('a lock that is not held cannot be released or yielded', async () => {
       const [a, b] = [await link('a'), await link('b')]
       await ask(b, 'try')
 
@@ -316,7 +316,7 @@ export function describeLockLink<C extends object>(
       expect(await ask(b, 'leave')).toBe('r')
     })
 
-    test('a yield gives way only if another session is interested', async () => {
+    test('a yield releases the lock only if another session is interested', async () => {
       const [a, b] = [await link('a'), await link('b')]
       const first = await tokenOf(a, 'try')
 
@@ -331,7 +331,7 @@ export function describeLockLink<C extends object>(
       expect(await ask(a, 'release')).toBe('d')
     })
 
-    test('readers give way to a writer who waits, but not once they were woken', async (context) => {
+    test('readers yield to a waiting writer, but not after they were woken', async (context) => {
       needs(context, 'shared mode')
       const [a, b, c] = [await link('a'), await link('b'), await link('c')]
       await ask(a, 'try shared')
@@ -514,7 +514,7 @@ export function describeLockLink<C extends object>(
         expect(await turn).toBe('g')
       })
 
-      test('what is sent behind a wait is answered behind it', async () => {
+      test('an operation that is sent after a wait is answered after it', async () => {
         const [a, b] = [await link('a'), await link('b')]
         await ask(a, 'try')
         const order: string[] = []
@@ -640,7 +640,7 @@ export function describeLockLink<C extends object>(
       await expect.poll(() => heard.length).toBe(700)
     })
 
-    test('reconciling gives up what is too much, and tells what is missing', async () => {
+    test('reconciling releases surplus locks, and reports missing ones', async () => {
       const [a, b] = [await link('a'), await link('b')]
       const shared = has('shared mode') ? ' shared' : ''
       await a.run([op('try', 'kept'), op('try', 'extra'), op(`try${shared}`, 'read'), op('try', [3, 4])])
@@ -943,7 +943,7 @@ export function describeLockLink<C extends object>(
         expect(await delayOf(c, 'try', 'd2')).toBe(24_000)
       })
 
-      test('what a failed batch leaves in the marks delays the session itself', async () => {
+      test('marks that a failed batch leaves delay the session itself', async () => {
         const [a, b] = [await strict('a'), await strict('b', 5000)]
         await ask(a, 'try', 'f')
         await world.terminate(a.serverId)

@@ -139,7 +139,7 @@ test('a caller that would wait too long for a new value gets the old one', async
   expect(await cached(world.pool(), cache, 'page', () => Promise.resolve('new'), 50)).toBe('old')
 })
 
-test('a leader hands over when its pool is closed, and what it writes after that is refused', async () => {
+test('a leader hands over when its pool is closed, and its later writes are refused', async () => {
   await world.database.query(SETTING_TABLE)
   const [a, b] = [world.pool(), world.pool()]
   const value = async (): Promise<string | undefined> =>
@@ -188,7 +188,7 @@ test('in no window do more calls begin than the limit allows, by all processes t
   expect(Math.min(...gaps)).toBeGreaterThanOrEqual(WINDOW_MS - 1)
 })
 
-test("a call that fails gives its permit back as any other, and its error is the caller's", async () => {
+test('a failed call releases its permit, and its error reaches the caller', async () => {
   const limit = world.pool().semaphore('service', 1)
 
   await expect(atRate(limit, 1, () => Promise.reject(new Error('mine')))).rejects.toThrow('mine')
@@ -196,7 +196,7 @@ test("a call that fails gives its permit back as any other, and its error is the
   expect(await atRate(limit, 1, () => Promise.resolve('next'))).toBe('next')
 })
 
-test('a shutdown lets what is under way end, and gives everything back', async () => {
+test('a shutdown waits for running work, and releases everything', async () => {
   const locks = world.pool()
   const order: string[] = []
   const work = locks.withLock('work', () => pause(50).then(() => order.push('work ended')))
@@ -209,7 +209,7 @@ test('a shutdown lets what is under way end, and gives everything back', async (
   await expect(locks.acquire('work')).rejects.toMatchObject({ code: 'POOL_CLOSED' })
 })
 
-test('a shutdown gives everything back also when the intake can not be stopped', async () => {
+test('a shutdown releases everything even if the intake cannot be stopped', async () => {
   const locks = world.pool()
   await locks.acquire('work')
 

@@ -59,7 +59,7 @@ test('without fencing as well', async () => {
   })
 })
 
-test('of two that start at the same moment, in a database that has nothing of lockpool, one is refused', async () => {
+test('if two start at the same moment in a database without lockpool, one is refused', async () => {
   for (let round = 0; round < 5; round++) {
     await using empty = await createDatabase()
     const both = (['advisory', 'table'] as const).map((backend) => pool({ connection: empty.url, backend }))
@@ -72,7 +72,7 @@ test('of two that start at the same moment, in a database that has nothing of lo
   }
 })
 
-test('and in one that has everything', async () => {
+test('and in a database with its schema', async () => {
   for (let round = 0; round < 20; round++) {
     const namespace = `round ${round}`
     const both = (['advisory', 'table'] as const).map((backend) => pool({ backend, namespace }))
@@ -92,7 +92,7 @@ test('a pool with rows refuses transaction locks, because they would exclude no 
   expect(() => locks.lockStatement('orders')).toThrow(/acquire/)
 })
 
-test('what is wrong with these options is said at once', () => {
+test('wrong backend options are refused at once', () => {
   expect(() => new LockPool({ backend: 'rows' as 'table' })).toThrow(/"backend" must be/)
   expect(() => new LockPool({ listenConnection: 'postgres://a/b' })).toThrow(/"listenConnection" is for/)
   expect(() => new LockPool({ backend: 'table', listenConnection: 5 as unknown as string })).toThrow(

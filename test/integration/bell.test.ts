@@ -7,7 +7,7 @@ import { startServer } from '../support/own-server.js'
 
 const world = lockWorld()
 
-test('with a full notification queue a release is a release, and who waits finds out by looking', async (context) => {
+test('with a full notification queue a release still succeeds, and waiters find the free key by polling', async (context) => {
   context.skip((await world.version()) < 17, 'its queue is too long to be filled')
   await using server = await startServer({ max_notify_queue_pages: 64 })
   const clients = [new pg.Client(server.url), new pg.Client(server.url)] as const
@@ -38,7 +38,7 @@ test('with a full notification queue a release is a release, and who waits finds
   await Promise.all(clients.map((client) => client.end()))
 })
 
-test('a listener that is ended while callers sleep, and every message of it lost, costs time and nothing else', async () => {
+test('the end of a listener and the loss of all its messages cost sleeping callers only time', async () => {
   const [a, b] = [world.pool(), world.pool()]
   const held = await a.acquire('orders')
   const waiting = b.acquire('orders')
@@ -52,7 +52,7 @@ test('a listener that is ended while callers sleep, and every message of it lost
   expect((await waiting).state).toBe('held')
 })
 
-test('foreign messages on our channel cannot keep waking processes, and free nothing', async () => {
+test('foreign messages on our channel cannot wake processes without end, and release nothing', async () => {
   const [a, b] = [world.pool(), world.pool()]
   const held = await a.acquire(5n)
   const waiting = b.acquire(5n)
@@ -116,7 +116,7 @@ test('a process that is stopped while messages for it pile up keeps none of its 
   await exited
 })
 
-test('a process that slept through its lease knows so at the first look, and goes on living', async () => {
+test('a process that slept through its lease finds that out at the first check, and continues', async () => {
   const child = spawn(
     process.execPath,
     [

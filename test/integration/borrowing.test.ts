@@ -18,7 +18,7 @@ test('a borrowed connection answers queries as a client of pg does', async () =>
   expect(answers).toEqual([[{ sum: 42 }], [[1, 2]], 1, true])
 })
 
-test('a statement under way is waited for, and one that takes too long costs the connection', async () => {
+test('a release waits for a running statement, and one that takes too long costs the connection', async () => {
   const { connections } = world.pool({ max: 2 })
   const first = await connections.connect()
   const short = first.query('SELECT pg_sleep(0.2)')
@@ -89,7 +89,7 @@ test('a backend that dies under a borrower, or idle, ends nothing else', async (
   ).toEqual([{ one: 1 }])
 })
 
-test('locks go on while every connection that may be borrowed is', async () => {
+test('locks work while all connections for borrowers are borrowed', async () => {
   const locks = world.pool({ max: 3 })
   const borrowed = await Promise.all([locks.connections.connect(), locks.connections.connect()])
 
@@ -99,7 +99,7 @@ test('locks go on while every connection that may be borrowed is', async () => {
   borrowed.forEach((connection) => connection.release())
 })
 
-test('max: 1 with everything going on at once gets everything done', async () => {
+test('max: 1 serves locks, borrowers and all other calls at once', async () => {
   const [locks, other] = [world.pool({ max: 1 }), world.pool()]
   const held = await other.acquire('busy')
   setTimeout(() => void held.release(), 300)
@@ -122,7 +122,7 @@ test('max: 1 with everything going on at once gets everything done', async () =>
   expect((await world.sessions()).length).toBeLessThanOrEqual(1 + 5)
 })
 
-test('an ended pool does not wait for a borrower that has forgotten its connection', async () => {
+test('end() does not wait for a borrower that has forgotten its connection', async () => {
   const { connections } = world.pool({ max: 2, leakWarningMs: 60_000 })
   let forgotten = 0
   connections.on('connection:forgotten', () => forgotten++)

@@ -14,7 +14,7 @@ async function lossOf(lock: Lock): Promise<string> {
   return lock.state
 }
 
-test('break ends the holder, says what else went with it, and who has the lock now', async () => {
+test('break ends the holder, and reports what else was lost and who has the lock now', async () => {
   const [one, two] = [world.pool({ applicationName: 'one' }), world.pool({ applicationName: 'two' })]
   const locks = [await one.acquire('orders'), await one.acquire('other')]
   const next = two.acquire('orders', { timeoutMs: 20_000 })

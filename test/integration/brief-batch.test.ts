@@ -81,7 +81,7 @@ for (const [how, text] of [
   ['as a statement', BRIEF_BATCH],
   ['as a function', CALL_BRIEF_BATCH],
 ] as const) {
-  test(`a brief batch is as good as a full one, ${how}`, async () => {
+  test(`a brief batch has the same results as a full one, ${how}`, async () => {
     let changed = 0
     for (let seed = 1; seed <= 60; seed++) {
       const random = new SeededRandom(seed)

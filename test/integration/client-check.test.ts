@@ -7,7 +7,7 @@ const world = lockWorld()
 
 const INTERVAL = `SELECT current_setting('client_connection_check_interval') AS every`
 
-test('the server looks for its client on every connection, whatever its last user has set', async () => {
+test('the server checks for its client on every connection, whatever the last borrower has set', async () => {
   const locks = world.pool({ max: 1 })
   const cleaned: unknown[] = []
   locks.connections.on('connection:cleaned', ({ found }) => cleaned.push(...found))

@@ -12,13 +12,13 @@ const greet = (client: { query(text: string): Promise<unknown> }): Promise<unkno
 
 const GREETED = `SELECT current_setting('work_mem') AS mem, current_setting('lockpool_test.greeted', true) AS greeted`
 
-describe('what onConnect has set', () => {
+describe('a setting of onConnect', () => {
   test.each([
     ['settings', `SET work_mem = '9MB'; SET lockpool_test.greeted = 'no'`],
     ['a reset', 'RESET ALL'],
     ['an open transaction', `BEGIN; SET LOCAL work_mem = '9MB'`],
     ['a lock and settings', `SELECT pg_advisory_lock(1); SET search_path = nowhere`],
-  ])('is there for every borrower, also after one that has left %s', async (_, text) => {
+  ])('is in force for every borrower, also after one that has left %s', async (_, text) => {
     const { connections } = world.pool({ min: 0, max: 2, onConnect: greet })
     for (let i = 0; i < 2; i++) {
       expect((await connections.query(GREETED)).rows).toEqual([{ mem: '7MB', greeted: 'yes' }])
@@ -29,7 +29,7 @@ describe('what onConnect has set', () => {
     expect(connections.counts().opened).toBe(1)
   })
 
-  test('is there also on a connection that was a lock session', async () => {
+  test('is in force on a connection that was a lock session', async () => {
     const locks = world.pool({ min: 0, max: 2, idleTimeoutMs: 50, onConnect: greet })
     const lock = await locks.acquire('key')
     await lock.release()
@@ -146,7 +146,7 @@ describe('allowExitOnIdle', () => {
     expect(it.out.toString()).toBe('done\n')
   })
 
-  test('a process that holds a lock goes on, and one without the option as well', async () => {
+  test('a process that holds a lock continues, and so does one without the option', async () => {
     const holding = script(program('allowExitOnIdle: true', `await locks.acquire('key')`), env())
     const usual = script(program('', ''), env())
     const ends = [holding, usual].map((it) => it.ended)

@@ -126,7 +126,7 @@ describe.skipIf(!hasBrowser)('on a bad day the page', { timeout: 60_000 }, () =>
     )
   }
 
-  test('leaves out what only the programs know', async () => {
+  test('leaves out facts that only the programs know', async () => {
     await open(null, [1440, 900])
     const heads = await page.locator('thead th:visible').allInnerTexts()
     expect(heads.map((text) => text.trim())).toEqual(['Lock', 'Held by', 'Age', 'Waiters'])

@@ -46,7 +46,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', { timeout: 60_000 }, () =
 
   const rows = () => page.locator('tr.row:visible')
 
-  test('with nothing locked it says so, and weighs little', async () => {
+  test('without locks it says so, and is small', async () => {
     const sizes: ReturnType<Request['sizes']>[] = []
     page.on('requestfinished', (request) => {
       if (!new URL(request.url()).pathname.startsWith('/api/')) sizes.push(request.sizes())
@@ -89,7 +89,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', { timeout: 60_000 }, () =
     expect(complaints).toEqual([])
   })
 
-  test('two thousand locks are a few dozen rows, and all of them can be reached by keys', async () => {
+  test('two thousand locks make a few dozen rows, and the keyboard reaches all of them', async () => {
     await Promise.all(Array.from({ length: 2000 }, (_, i) => locks.acquire(`lock ${i}`)))
     await page.goto(url)
     await page.getByRole('button', { name: 'All 2\u202f000' }).waitFor()

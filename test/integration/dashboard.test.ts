@@ -27,7 +27,7 @@ async function stateAt(url: string, headers: Record<string, string> = {}): Promi
   return (await (await fetch(`${url}api/state`, { headers })).json()) as StateJson
 }
 
-test('a handler shows the pool and its server, and leaves nothing on the connection it has borrowed', async () => {
+test('a handler shows the pool and its server, and leaves its borrowed connection clean', async () => {
   const locks = world.pool()
   const cleaned: unknown[] = []
   locks.connections.on('connection:cleaned', (event) => cleaned.push(event))
@@ -108,7 +108,7 @@ describe('lockpool dashboard', () => {
     expect(await stateAt(url)).toMatchObject({ unavailable: null })
   })
 
-  test('where others can reach it, looking needs the token', async () => {
+  test('on an address that others can reach, reading needs the token', async () => {
     const { url, token } = await dashboard('--listen', '0.0.0.0')
     const here = `http://127.0.0.1:${new URL(url).port}/`
     expect((await fetch(`${here}api/state`)).status).toBe(401)

@@ -43,7 +43,7 @@ test('a write that arrives after a later holder has read one of the accounts cha
   })
 })
 
-test('two that write what they have read before are found out, although the sum is right', async () => {
+test('two writers that write stale values are found, although the sum is right', async () => {
   await read([1, 2], 5)
   await move([1, 2], 5, 700)
   await move([2, 1], 5, 400)
@@ -51,13 +51,13 @@ test('two that write what they have read before are found out, although the sum 
   expect(await ledger.state()).toMatchObject({ cents: 30_000, wrongAccounts: 2, wrongCents: 1400 })
 })
 
-test('a cent taken out of one account and put into another is found', async () => {
+test('a cent that is moved from one account to another is found', async () => {
   await world.database.query(`UPDATE ${ledger.schema}.account SET cents = cents + id - 2`)
 
   expect(await ledger.state()).toMatchObject({ cents: 30_000, wrongAccounts: 2, wrongCents: 2 })
 })
 
-test('a token that comes again is counted, for each account', async () => {
+test('a token that comes twice is counted, per account', async () => {
   await read([1, 2], 5)
   await read([2, 3], 5)
   await read([3, 1], 4)

@@ -71,7 +71,7 @@ test('the demo leaves the database alone that the environment names', async () =
   expect(await schemas()).toEqual(before)
 })
 
-test('without a database there is a clear word, and no stack', async () => {
+test('without a database it prints a clear error, and no stack', async () => {
   const demo = lockpool(['demo', '--url', 'postgres://nobody:secret@127.0.0.1:1/none'])
 
   expect(await demo.ended).toBe(69)
@@ -113,7 +113,7 @@ function commandLine(pid: string): string {
   }
 }
 
-test('what a worker can not do is said with its own exit code, and no stack', async () => {
+test('an error of a worker is reported with its own exit code, and no stack', async () => {
   await using role = await roleWithoutTokens()
   const demo = lockpool(['demo', ...SMALL, '--url', role.url])
 

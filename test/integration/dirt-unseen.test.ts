@@ -56,7 +56,7 @@ async function expectClean(connections: PostgresPool): Promise<void> {
   expect(Object.entries(row!).filter(([, isClean]) => isClean !== true)).toEqual([])
 }
 
-describe('what is left by', () => {
+describe('the state that is left by', () => {
   test.each(WAYS)(
     '$name is reset and reported, whatever was there before',
     async ({ made, statements, found }) => {
@@ -95,7 +95,7 @@ describe('what is left by', () => {
   })
 })
 
-test('what is known to leave nothing is not asked about, and known no longer when it has been given a trigger', async () => {
+test('the pool does not ask about statements that leave nothing, and asks again once a trigger was added', async () => {
   await world.database.query('CREATE TABLE changes (id int)')
   const { connections } = world.pool({ max: 2 })
   const insert = (): Promise<void> => borrow(connections, ['INSERT INTO changes VALUES (1)'], 0)
@@ -130,7 +130,7 @@ test('what is known to leave nothing is not asked about, and known no longer whe
   }
 })
 
-test('state that several connections were left with, before it was known, is found on none of them', async () => {
+test('state that several connections had before it was known is found on none of them afterwards', async () => {
   await world.database.query('CREATE TABLE late (id int)')
   const { connections } = world.pool({ max: 4 })
   const insert = async (): Promise<void> => {

@@ -61,7 +61,7 @@ const DIRT: readonly (readonly [kind: string, statements: readonly string[], fou
 ]
 
 test.each(DIRT)(
-  '%s is not left to the next borrower, and reported with the place of the checkout',
+  '%s does not reach the next borrower, and is reported with the place of the checkout',
   async (...row) => {
     const [, statements, expected] = row
     const { connections } = world.pool({ max: 2 })
@@ -87,7 +87,7 @@ test('twelve kinds of dirt are tested in the table above', () => {
   expect(DIRT).toHaveLength(12)
 })
 
-test('a statement under way is waited for, and one that takes too long costs the connection', async () => {
+test('a release waits for a running statement, and one that takes too long costs the connection', async () => {
   const { connections } = world.pool({ max: 2 })
   const cleaned = cleanedOf(connections)
   const closed: PoolEvents['connection:closed'][] = []
@@ -184,7 +184,7 @@ async function transactions(): Promise<number> {
   return rows[0]!.n
 }
 
-test('a clean return costs the server no statement: it counts as many as were sent', async (context) => {
+test('a clean return sends no statement: the server counts only those of the borrower', async (context) => {
   context.skip((await world.version()) < 15, 'it loses count')
   const LEASES = 200
   const spent = async (leases: number): Promise<number> => {
@@ -203,7 +203,7 @@ test('a clean return costs the server no statement: it counts as many as were se
   expect((await spent(LEASES)) - none).toBeLessThan(LEASES * 1.5)
 })
 
-test('after a clean return the last that the server has heard is what the borrower said', async () => {
+test("after a clean return the borrower's statement is the last that the server got", async () => {
   const { connections } = world.pool({ max: 2 })
   const lastSaid = async (pid: number): Promise<unknown> =>
     (await world.database.query('SELECT state, query FROM pg_stat_activity WHERE pid = $1', [pid])).rows

@@ -21,7 +21,7 @@ async function doctor(
   return { status, report, find: (name) => report.checks.find((check) => check.name === name)! }
 }
 
-test('a database that will do has no failures, and is left as it was', async () => {
+test('a suitable database has no failures, and is not changed', async () => {
   const { status, report, find } = await doctor(world.database.url)
 
   expect(report.checks.filter((check) => check.status === 'failure')).toEqual([])
@@ -54,7 +54,7 @@ test('a role without privileges gets notifications', async () => {
   }
 })
 
-test('what can not be reached is a failure with advice, and no secret', async () => {
+test('an unreachable server is a failure with advice, and without secrets', async () => {
   const refused = lockpool(['doctor'], { url: 'postgres://u:secret@127.0.0.1:1/db' })
 
   expect(await refused.ended).toBe(1)

@@ -64,7 +64,7 @@ async function settingsOf(locks: LockPool): Promise<Record<string, string>> {
 }
 
 describe.each(Object.keys(SOURCES))('from %s', (source) => {
-  test('query_timeout is left out: neither a lock session nor a borrower is ended by it', async () => {
+  test('query_timeout is left out: it ends neither a lock session nor a borrower', async () => {
     const locks = poolFrom(source, { query_timeout: 1 })
     const lost: string[] = []
     locks.on('session:lost', ({ reason }) => lost.push(reason))
@@ -122,7 +122,7 @@ test('a connection that was a lock session has its defaults again at the next ch
   await locks.close()
 })
 
-test('locks do not depend on keepalive, on a name, nor on how a stream is made', async () => {
+test('locks do not depend on keepalive, on a name, or on how a stream is made', async () => {
   const { Socket } = await import('node:net')
   const streams: object[] = []
   const stream = (): InstanceType<typeof Socket> => {

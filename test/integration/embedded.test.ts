@@ -88,7 +88,7 @@ async function untilGone(...processIds: number[]): Promise<void> {
 }
 
 describe('a server', () => {
-  test('answers who knows its password, on the loopback address only, and waits for the disk', async () => {
+  test('accepts clients with its password, on the loopback address only, and waits for the disk', async () => {
     await using server = await startEmbeddedPostgres()
     const guess = new URL(server.url)
     guess.password = 'guess'
@@ -104,7 +104,7 @@ describe('a server', () => {
     expect(await server.log()).toContain('database system is ready to accept connections')
   })
 
-  test('is not alone: two at once have ports, folders and settings of their own', async () => {
+  test('can run twice at once, with separate ports, folders and settings', async () => {
     const servers = await Promise.all([
       start({ settings: { max_connections: 17, log_min_messages: 'error', jit: false } }),
       start({ settings: { max_connections: 18 } }),
@@ -153,7 +153,7 @@ describe('a server', () => {
     expect(await lost).toMatchObject({ code: '57P01' })
   })
 
-  test('keeps data and port over restarts, also over one that is a crash', async () => {
+  test('keeps data and port over restarts, also after a crash', async () => {
     await using server = await start()
     const { port, processId, url } = server
     await ask(url, 'CREATE TABLE kept AS SELECT 1 AS number')
@@ -210,7 +210,7 @@ describe('a start that fails says why, and leaves nothing', () => {
     await expect(start({ startTimeoutMs: 1 })).rejects.toMatchObject({ code: 'START_TIMED_OUT' })
   })
 
-  test('wrong options, all of them at once', async () => {
+  test('reports all wrong options at once', async () => {
     const options = { port: -1, durable: 'yes', settings: { port: 5433 }, color: 'red' }
 
     const failure = await startEmbeddedPostgres(options as never).catch((error: unknown) => error)

@@ -46,7 +46,7 @@ test.each<readonly [Readonly<Record<string, unknown>>, readonly number[]]>([
   }
 })
 
-test('what is found by an operator of its own is locked, and nothing else', async () => {
+test('a row that the operator of its own type finds is locked, and no other', async () => {
   const [locks, others] = [world.pool(), world.pool()]
   await locks.transaction(async (tx) => {
     await tx.lockRows('person', { name: 'ann' })
@@ -57,7 +57,7 @@ test('what is found by an operator of its own is locked, and nothing else', asyn
   })
 })
 
-test('what is wrong is said as the server says it', async () => {
+test('errors have the words of the server', async () => {
   const locks = world.pool()
   await locks.transaction(async (tx) => {
     expect(await rejection(tx.lockRows('nothing', { id: 1 }))).toMatchObject({ code: '42P01' })

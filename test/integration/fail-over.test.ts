@@ -22,7 +22,7 @@ function urlBy(port: number, cluster: Cluster): string {
  * Method: a replica hears nothing while locks are taken; then the primary is killed, and the replica promoted. It knows
  * neither of the locks, nor of their tokens, nor of the marks of strict mode.
  */
-test('a lagging replica takes over: losses are reported once, tokens grow, a strict grant waits for the lease', async () => {
+test('after a lagging replica takes over, losses are reported once, tokens grow, and a strict grant waits for the lease', async () => {
   const cluster = await Cluster.startedBy(startEmbedded)
   const way = await Proxy.to(cluster.port)
   const connection = urlBy(way.port, cluster)

@@ -38,7 +38,7 @@ test.each([
   await locks.close()
 })
 
-test('a server that accepts and says nothing costs a caller its timeout and no more', async () => {
+test('a server that accepts and stays silent costs a caller only its timeout', async () => {
   await using proxy = await TcpProxy.to(world.database.url)
   proxy.isSilent = true
   const locks = world.pool({ connection: proxy.url })
@@ -66,7 +66,7 @@ test('something that is no PostgreSQL is refused', async () => {
   await new Promise((resolve) => web.close(resolve))
 })
 
-test('a server that ends every connection at once is not hammered', async () => {
+test('a server that ends every connection at once gets few attempts', async () => {
   let attempts = 0
   const rude = createServer((socket) => {
     attempts++
@@ -119,7 +119,7 @@ test('a black hole: the locks are declared lost before the server frees them, an
     .toBe('held')
 })
 
-test('an answer that is lost is not taken for a lock', async () => {
+test('a lost answer does not count as a lock', async () => {
   await using proxy = await TcpProxy.to(world.database.url)
   const locks = world.pool({ connection: proxy.url, leaseMs: 1000 })
   await locks.ready()
@@ -133,7 +133,7 @@ test('an answer that is lost is not taken for a lock', async () => {
   proxy.mend()
 })
 
-test('a server whose good-bye is the last that arrives keeps no socket of ours open', async () => {
+test('if the last message of a server arrives but not its close, no socket of ours stays open', async () => {
   await using proxy = await TcpProxy.to(world.database.url)
   const locks = world.pool({ connection: proxy.url, min: 0 })
   const lost = lossOf(await locks.acquire('orders'))

@@ -54,7 +54,7 @@ describe.skipIf(noGalera !== null)(noGalera ?? 'locks in a Galera cluster of thr
     await third.release()
   })
 
-  test('a counter that is read and written under the lock loses nothing, from three nodes', async () => {
+  test('a counter that pools on three nodes change under the lock is right', async () => {
     await cluster.nodes[0]!.query(
       `CREATE OR REPLACE TABLE ${DATABASE}.counter (id INT PRIMARY KEY, n INT NOT NULL)`,
     )
@@ -115,7 +115,7 @@ describe.skipIf(noGalera !== null)(noGalera ?? 'locks in a Galera cluster of thr
     })
   })
 
-  test('a node that is killed: locks of other nodes stay, what is granted afterwards has greater tokens, and it comes back', async () => {
+  test('when a node is killed, locks of other nodes stay, later grants have greater tokens, and the node comes back', async () => {
     const [a, c] = [pool(0), pool(2)]
     const kept = await a.acquire('kept')
     const before = await c.acquire('moves on')
@@ -138,7 +138,7 @@ describe.skipIf(noGalera !== null)(noGalera ?? 'locks in a Galera cluster of thr
     await lock.release()
   }, 240_000)
 
-  test('a node that is frozen for a while: no lock is held twice, and its pool goes on', async () => {
+  test('while a node is frozen no lock is held twice, and its pool continues afterwards', async () => {
     const [a, b] = [pool(0), pool(1)]
     const own = await b.acquire('of the frozen')
     cluster.nodes[1]!.signal('SIGSTOP')

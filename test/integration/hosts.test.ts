@@ -208,7 +208,7 @@ const BAD_LISTS: readonly BadList[] = [
 ]
 
 test.each(BAD_LISTS)(
-  'when no host will do, the error names each and what it said: $what',
+  'if no host is suitable, the error names each with its answer: $what',
   async ({ places, message, query = '', isWorthRetrying = true, isSoon = false }) => {
     await withPool(urlOf(places(), query), async (locks) => {
       const error = await rejection(locks.acquire('one'))
@@ -241,7 +241,7 @@ test('a host that says nothing is named as well, when the time for connecting is
   await locks.close({ graceMs: 0 })
 })
 
-test('commands take lists of hosts too, and any server if that is said', async () => {
+test('commands take lists of hosts too, and any server if the URL says so', async () => {
   const both = [at(cluster.standbyPort!), at(cluster.port)]
   const ls = lockpool(['ls'], { url: urlOf(both) })
   expect(await ls.ended).toBe(0)

@@ -51,7 +51,7 @@ test('locks have their names in the process that took them, with waiters of othe
   await Promise.all([one.close({ graceMs: 0 }), two.close({ graceMs: 0 })])
 })
 
-test('of its own locks a process says since when it has them, what for, and how long it waits for others', async () => {
+test('a process reports of its own locks since when and why it holds them, and how long it has waited for others', async () => {
   const [one, two] = [world.pool({ applicationName: 'one' }), world.pool({ applicationName: 'two' })]
   const since = performance.now()
   const lock = await one.acquire('orders', { label: 'closing the month' })
@@ -89,7 +89,7 @@ test('of its own locks a process says since when it has them, what for, and how 
   await one.close({ graceMs: 0 })
 })
 
-test('permits of a semaphore are one lock, and its shape is none', async () => {
+test('permits of a semaphore are shown as one lock, without its internal locks', async () => {
   const [one, two] = [world.pool({ applicationName: 'one' }), world.pool({ applicationName: 'two' })]
   const permits = [await one.semaphore('pdf', 3).acquire(), await two.semaphore('pdf', 3).acquire()]
 
@@ -158,7 +158,7 @@ test('a pool writes the names of its keys where there is a table for them, and o
   expect(named.toSorted()).toEqual(['orders', 'pdf'])
 })
 
-test('the table of names is swept of what is old', async () => {
+test('old rows of the table of names are removed', async () => {
   await world.database.query(`${CREATE_SCHEMA};${CREATE_KEY_NAMES};TRUNCATE lockpool.key_name`)
   await world.database.query(
     `INSERT INTO lockpool.key_name SELECT i, i, '', NULL, now() - i * interval '1 day' FROM generate_series(1, 10) AS i`,

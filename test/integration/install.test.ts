@@ -77,7 +77,7 @@ test('install makes what a role without rights needs for tokens and strict mode,
   }
 })
 
-test('what is printed is what is done', async () => {
+test('the output of --print does what the command does', async () => {
   const { status, stdout } = lockpool('install', '--print', '--role', 'postgres')
   expect(status).toBe(0)
   await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')

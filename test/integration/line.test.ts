@@ -128,7 +128,7 @@ test.each([
   await (await waits[0]!).release()
 })
 
-test('readers queue as well: neither readers nor writers are left behind', async () => {
+test('readers queue as well, and neither readers nor writers starve', async () => {
   const pools = Array.from({ length: 4 }, () => world.pool({ max: 3 }))
   const inside = { shared: 0, exclusive: 0 }
   const grants = await sharesOf(
@@ -149,7 +149,7 @@ test('readers queue as well: neither readers nor writers are left behind', async
   for (const each of grants) expect(each, grants.join()).toBeGreaterThan(30)
 })
 
-test('a process that can only listen, because its session holds other locks, is not left behind by the queue', async () => {
+test('a process that can only listen, because its session holds other locks, does not starve behind the queue', async () => {
   const pools = [world.pool({ max: 3 }), world.pool({ max: 3 }), world.pool({ max: 2 })]
   // With two connections there is one session, and it is never alone with the key.
   const other = await pools[2]!.acquire('other')
@@ -191,7 +191,7 @@ test('a session that is ended while it stands there costs its process the place,
   await (await waits[0]!).release()
 })
 
-test('who goes away leaves nothing in it', async () => {
+test('a caller that leaves the queue leaves nothing behind', async () => {
   const { pools, held, waits } = await hotIn(2)
   const waiting = expect(waits[0]).rejects.toMatchObject({ code: 'POOL_CLOSED' })
   await pools[1]!.close()

@@ -149,7 +149,7 @@ test('a cycle is reported as a deadlock, and transaction may retry it', async ()
   expect(runs).toBeGreaterThan(2)
 })
 
-test('inside a body that has the key it is refused at once, and so is who asks inside of its own transaction', async () => {
+test('inside a body that holds the key it is refused at once, and so is a caller in its own transaction', async () => {
   const locks = world.pool({ acquireTimeoutMs: Infinity, max: 4 })
   const own = await client()
 
@@ -170,7 +170,7 @@ test('inside a body that has the key it is refused at once, and so is who asks i
   })
 })
 
-test('where no transaction is open, or could be, that is an error', async () => {
+test('without an open transaction it is an error', async () => {
   const locks = world.pool()
   const own = await client('SELECT 1')
 
@@ -197,7 +197,7 @@ test('where no transaction is open, or could be, that is an error', async () => 
   await pool.end()
 })
 
-test('the namespace is that of the pool, or is said', async () => {
+test('the namespace is that of the pool, or that of the option', async () => {
   const locks = world.pool({ namespace: 'billing' })
   const own = await client()
   const some = async (act: () => unknown): Promise<unknown> => act()
@@ -222,7 +222,7 @@ test('the namespace is that of the pool, or is said', async () => {
     })
 })
 
-test('what is wrong otherwise is refused before anything is sent', async () => {
+test('other mistakes are refused before anything is sent', async () => {
   const locks = world.pool()
   const own = await client()
   const some = async (act: () => unknown): Promise<unknown> => act()

@@ -4,7 +4,7 @@ import { rejection } from '../support/fake-world.js'
 
 const world = lockWorld()
 
-test('what the pool says is what the server says', async () => {
+test('the pool and the server report the same', async () => {
   const locks = world.pool()
   const [a, b] = await Promise.all([locks.acquire('a'), locks.acquire(7n, { mode: 'shared' })])
 
@@ -48,7 +48,7 @@ test('ten thousand locks on at most five connections', async () => {
   expect(await world.locks()).toEqual([])
 })
 
-test('a thousand callers for one key in two pools: one at a time, tokens in order, every one served', async () => {
+test('a thousand callers for one key in two pools get it one at a time, with growing tokens', async () => {
   const pools = [world.pool(), world.pool()]
   const tokens: bigint[] = []
   let inside = 0
@@ -148,7 +148,7 @@ test('aborts and timeouts at any moment leave no lock behind', async () => {
   expect(a.snapshot()).toMatchObject({ waiting: 0, keys: [] })
 })
 
-test('a thousand locks on a terminated session: a thousand signals, each once, and the pool goes on', async () => {
+test('if a session with a thousand locks is terminated, each signal aborts once, and the pool continues', async () => {
   const locks = world.pool({ max: 2, maxHeldLocks: 5000 })
   const other = world.pool()
   const untouched = await other.acquire('other')
@@ -189,7 +189,7 @@ test('heartbeats keep locks over an idle time much longer than the lease', async
   await lock.release()
 })
 
-test('a role without rights gets locks that work, and an error only where it asks for a token', async () => {
+test('a role without rights gets locks that work, and an error only if it reads a token', async () => {
   await world.database.query(`CREATE ROLE poor LOGIN PASSWORD 'poor'`)
   const url = new URL(world.database.url)
   url.username = url.password = 'poor'
@@ -223,7 +223,7 @@ test('a sequence that would give tokens out of order is not used', async () => {
   await world.database.query('DROP SEQUENCE lockpool.fence')
 })
 
-test('many pools that start at once make one fence', async () => {
+test('many pools that start at once create one sequence of tokens', async () => {
   await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')
 
   const held = await Promise.all(

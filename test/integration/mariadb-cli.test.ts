@@ -74,7 +74,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
     await lock.release()
   })
 
-  test.skipIf(!hasTmux)('top goes on looking after the server was away, and ends sessions', async () => {
+  test.skipIf(!hasTmux)('top continues after the server was away, and ends sessions', async () => {
     const lock = await world.pool().acquire('first')
     const env = {
       PATH: process.env['PATH'],
@@ -119,7 +119,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
     await lock.release()
   })
 
-  test('doctor says whether a server will do', async () => {
+  test('doctor says whether a server is suitable', async () => {
     await world.pool().ready()
     expect(await run('doctor')).toMatchObject({ exit: 0, out: expect.stringContaining('all is well') })
 

@@ -88,7 +88,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'connections to MariaDB', () =>
       ])
     })
 
-    test('rows are locked, waited for, refused at once or left out', async () => {
+    test('lockRows waits for rows, refuses at once, or skips locked rows', async () => {
       const pool = world.pool()
       await pool.connections.query('CREATE TABLE t2 (id INT PRIMARY KEY, name VARCHAR(9))')
       await pool.connections.query(`INSERT INTO t2 VALUES (1, 'a'), (2, 'b'), (3, NULL)`)
@@ -203,7 +203,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'connections to MariaDB', () =>
       await both.release()
     })
 
-    test('nothing is committed under a lock that was lost', async () => {
+    test('a transaction whose lock was lost is not committed', async () => {
       const pool = world.pool()
       await pool.connections.query('CREATE TABLE t4 (id INT PRIMARY KEY)')
 

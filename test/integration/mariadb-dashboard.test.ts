@@ -65,7 +65,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'looking at locks in MariaDB', 
     },
   )
 
-  test('a look whose signal is aborted is not made', async () => {
+  test('an inspection whose signal is aborted is not made', async () => {
     const pool = world.pool()
     await pool.ready()
     await expect(pool.inspectAll({ signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow()

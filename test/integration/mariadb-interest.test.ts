@@ -43,7 +43,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'interest in a named lock', () 
   const ask = async (of: LockLink, kind: OperationKind): Promise<string> =>
     (await of.run([{ kind, mode: 'exclusive', key: dialect.encodeKey('orders', '') }])).answers
 
-  test('four can be registered as waiters, and the fifth learns that it is not', async () => {
+  test('four processes can register as waiters, and the fifth learns that it is not registered', async () => {
     const [holder, ...waiters] = await Promise.all(Array.from({ length: 6 }, link))
     await ask(holder!, 'try')
 
@@ -68,7 +68,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'interest in a named lock', () 
     expect(await ask(c, 'retry')).toBe('g')
   })
 
-  test('a former waiter looks at all registrations when it releases', async () => {
+  test('a former waiter checks all registrations when it releases', async () => {
     const [a, b, c] = [await link(), await link(), await link()]
     await ask(a, 'try')
     await ask(b, 'wait')

@@ -53,7 +53,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     return rows.length
   }
 
-  test('a wait takes as long as was said, at its head and behind it, whatever limit statements have', async () => {
+  test('a wait takes as long as requested, at the head of the queue and behind it, whatever the statement timeout', async () => {
     const [holder, head, second] = [await link(), await link(), await link()]
     await ask(holder, 'try')
     expect(head.longestWaitMs).toBeGreaterThan(300)
@@ -66,7 +66,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     expect(await ask(holder, 'release')).toBe('d')
   })
 
-  test('one at the head that is interrupted leaves its place to the next, and has nothing', async () => {
+  test('an interrupted waiter at the head leaves its place to the next, and holds nothing', async () => {
     const [holder, head, second] = [await link(), await link(), await link()]
     await ask(holder, 'try')
     // The server says NULL for a wait that was interrupted, and goes on with the statement.
@@ -92,7 +92,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     expect(await ask(second, 'release')).toBe('d')
   })
 
-  test('a wait may be longer than what is left of the lease, which counts from its end', async () => {
+  test('a wait may be longer than the rest of the lease, which counts from its end', async () => {
     const [holder, head] = [await link(), await link(2000)]
     await ask(holder, 'try')
     const turns: string[] = []
@@ -103,7 +103,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     expect(await ask(head, 'try')).toBe('g')
   })
 
-  test('without tokens there is a line as well', async () => {
+  test('without tokens there is a queue as well', async () => {
     const [holder, head] = [await link(), await link()]
     const connection = await factory.open(new AbortController().signal)
     connections.push(connection)

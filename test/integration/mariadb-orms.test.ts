@@ -38,7 +38,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'query builders on the connecti
     expect(await db.select().from(orders)).toEqual([{ id: 1, state: 'paid' }])
   })
 
-  test('Kysely asks, and has transactions; its end ends no lock', async () => {
+  test('Kysely runs queries and transactions, and its end ends no lock', async () => {
     const pool = world.pool()
     await pool.connections.query('CREATE OR REPLACE TABLE orders (id INT PRIMARY KEY, state VARCHAR(20))')
     const lock = await pool.acquire('order 1')

@@ -30,7 +30,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'processes that hold locks in M
     return { child, token: BigInt(token!), next }
   }
 
-  test('one that is killed frees its lock at once', async () => {
+  test('a killed process releases its lock at once', async () => {
     const { child, token } = await holder('orders')
     const pool = world.pool({ leaseMs: 60_000 })
     const waiting = pool.acquire('orders', { timeoutMs: 20_000 })
@@ -42,7 +42,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'processes that hold locks in M
     await lock.release()
   })
 
-  test('one that is stopped loses its lock after the lease, and knows it when it goes on', async () => {
+  test('a stopped process loses its lock after the lease, and knows it when it continues', async () => {
     const { child, token, next } = await holder('orders')
     const pool = world.pool()
 

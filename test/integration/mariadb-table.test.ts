@@ -30,7 +30,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
     await expect.poll(leftovers, { timeout: 20_000 }).toEqual([])
   })
 
-  test('one has a lock at a time, waiters come in their order, and tokens grow', async () => {
+  test('a lock has one holder at a time, waiters get it in order, and tokens grow', async () => {
     const [a, b, c] = [pool(), pool(), pool()]
     const lock = await a.acquire('orders')
     expect(await b.tryAcquire('orders')).toBeNull()
@@ -60,7 +60,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
     return rows.flatMap((row) => row.waiters.trim().split(' '))
   }
 
-  test('a counter that is read and written under the lock loses nothing, from three pools', async () => {
+  test('a counter that three pools change under the lock is right', async () => {
     await world.server.query(`CREATE OR REPLACE TABLE ${database()}.counter (n INT NOT NULL)`)
     await world.server.query(`INSERT INTO ${database()}.counter VALUES (0)`)
     const pools = [pool(), pool(), pool()]
@@ -113,7 +113,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
     expect(most).toBe(3)
   })
 
-  test('a key that many want is granted to each in turn', async () => {
+  test('a key that many callers want goes to each in turn', async () => {
     const pools = [pool(), pool(), pool(), pool()]
     const grants = await Promise.all(
       pools.flatMap((of) =>
@@ -140,7 +140,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
   }
 
   test.each(['SIGSTOP', 'SIGKILL'] as const)(
-    'what a process had that was struck by %s is had by the next when its lease is over, not before',
+    'after a process was hit by %s, the next one gets its lock when the lease is over, and not before',
     async (signal) => {
       const child = await holder('frozen', 3000)
       const next = pool({ leaseMs: 3000 })

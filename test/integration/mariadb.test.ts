@@ -16,7 +16,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
   const world = mariaDbWorld()
 
   describe('locks', () => {
-    test('a key is had by one process at a time, and its token grows', async () => {
+    test('one process at a time holds a key, and its token grows', async () => {
       const [a, b] = [world.pool(), world.pool()]
       const lock = await a.acquire('orders')
 
@@ -48,7 +48,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
       expect(waits.toSorted((x, y) => x - y)[3], `of ${waits.map(Math.round).join(', ')} ms`).toBeLessThan(50)
     })
 
-    test('a hot key goes from process to process, and each gets it', async () => {
+    test('a hot key goes from process to process, and each process gets it', async () => {
       const pools = [world.pool(), world.pool(), world.pool(), world.pool()]
       let holders = 0
       const turns = await Promise.all(
@@ -80,7 +80,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
       expect(await world.server.namedLocks()).toEqual([])
     })
 
-    test('shared mode is refused at once, with the backend that has it', async () => {
+    test('shared mode is refused at once, and the error names the backend that has it', async () => {
       const pool = world.pool()
 
       for (const attempt of [
@@ -95,7 +95,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
         })
     })
 
-    test('several keys are had together or not at all', async () => {
+    test('several keys are acquired together or not at all', async () => {
       const [a, b] = [world.pool(), world.pool()]
       const lock = await a.acquire('second')
 
@@ -134,7 +134,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
       await Promise.all(locks.map((lock) => lock.release()))
     })
 
-    test('names that a collation takes for one are two locks', async () => {
+    test('names that are equal under a collation are different locks', async () => {
       const pool = world.pool()
 
       const locks = await Promise.all(
@@ -147,7 +147,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
   })
 
   describe('losses', () => {
-    test('a session that is killed loses its locks, says so, and others have them', async () => {
+    test('a killed session loses its locks, reports the loss, and others get them', async () => {
       const [a, b] = [world.pool(), world.pool()]
       const lock = await a.acquire('orders')
       const lost = lossOf(lock)
@@ -214,7 +214,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
     })
   })
 
-  describe('what is refused', () => {
+  describe('refusals', () => {
     test.each([
       ['a lease that is no whole seconds', { leaseMs: 2500 }, '"leaseMs" must be whole seconds'],
       ['a lease of one second', { leaseMs: 1000 }, '"leaseMs" must be whole seconds'],
@@ -227,7 +227,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
       expect(() => new LockPool({ connection: world.url, ...options })).toThrow(message)
     })
 
-    test('a server that only reads', async () => {
+    test('a read-only server', async () => {
       await world.server.query('SET GLOBAL read_only = 1')
       try {
         const error = await rejection(world.pool().acquire('x'))
@@ -246,7 +246,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
   })
 
   describe('without tables', () => {
-    test('locks work, and say why they have no tokens', async () => {
+    test('locks work, and reading a token says why there is none', async () => {
       await world.server.query(`CREATE USER IF NOT EXISTS poor@'%' IDENTIFIED BY 'p'`)
       const database = new URL(await world.server.createDatabase()).pathname.slice(1)
       await world.server.query(`GRANT SELECT ON ${database}.* TO poor@'%'`)
@@ -263,7 +263,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
   })
 
   describe('guards and leaders', () => {
-    test('a guard refuses who is late, and is in the transaction of the caller', async () => {
+    test('a guard refuses a late holder, in the transaction of the caller', async () => {
       const [a, b] = [world.pool(), world.pool()]
       const connection = await createConnection(world.url)
       const lock = await a.acquire('orders')

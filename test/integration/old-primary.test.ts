@@ -60,7 +60,7 @@ test.each(['crashed', 'frozen'] as const)(
   60_000,
 )
 
-test('an old primary that was restarted lets strict pools wait, because it has missed marks', async () => {
+test('a restarted old primary makes strict pools wait, because it has missed marks', async () => {
   await using old = await startEmbedded(SERVER)
   const strict = async (): Promise<number[]> => {
     const locks = new LockPool({ connection: old.url, strict: true, leaseMs: 1500 })
@@ -86,7 +86,7 @@ test('an old primary that was restarted lets strict pools wait, because it has m
  * Goal: no overlap, though the replica has not heard of the lease of who holds.
  * Method: the first strict pool comes while the replica hears nothing, and is cut off with its lock as the primary dies.
  */
-test('a replica that has not heard what strict pools agreed on waits for the longest lease there may be', async () => {
+test('a replica without the agreed lease of strict pools waits for the longest possible lease', async () => {
   const cluster = await Cluster.startedBy(startEmbedded)
   const way = await Proxy.to(cluster.port)
   const cut = new URL(cluster.urlOf('postgres'))

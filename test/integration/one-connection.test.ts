@@ -5,7 +5,7 @@ import { rejection } from '../support/fake-world.js'
 
 const world = lockWorld()
 
-test('one connection for everything at once: every call ends in time, by success or with a code', async () => {
+test('with one connection for everything, every call ends in time, with success or a code', async () => {
   const locks = world.pool({ max: 1, min: 0, acquireTimeoutMs: 8000 })
   const others = world.pool()
 
@@ -41,7 +41,7 @@ test('one connection for everything at once: every call ends in time, by success
   expect((await locks.acquire('after')).state).toBe('held')
 })
 
-test('closing with holders, waiters and borrowers: each is informed in time, and nothing is left', async () => {
+test('closing with holders, waiters and borrowers informs each in time, and leaves nothing', async () => {
   const locks = world.pool({ max: 3 })
   const held = await Promise.all(['a', 'b'].map((key) => locks.acquire(key)))
   const lease = await locks.connections.connect()

@@ -50,7 +50,7 @@ test('a second pool in the session of the first is refused, whenever it comes, a
   await first.close()
 })
 
-test('of two that come at the same time one is refused', async () => {
+test('of two pools that start at the same time one is refused', async () => {
   await using server = await OneSessionServer.to(world.database.url)
   const both = [await openElsewhere(server.url), await openElsewhere(server.url)]
 
@@ -61,7 +61,7 @@ test('of two that come at the same time one is refused', async () => {
   await Promise.all(both.map((each) => each.close()))
 })
 
-test('what the first has prepared tells it, also when nothing else does any more', async () => {
+test('the prepared statements of the first pool reveal it, even when nothing else does', async () => {
   await using server = await OneSessionServer.to(world.database.url)
   const [first, second] = [await openElsewhere(server.url), await openElsewhere(server.url)]
   const link = await first.attach()
@@ -73,7 +73,7 @@ test('what the first has prepared tells it, also when nothing else does any more
   await Promise.all([first.close(), second.close()])
 })
 
-test('a pool opens no second connection to it: what cleans up behind a borrower would take the locks', async () => {
+test('a pool opens no second connection to it, because the cleanup after a borrower would release the locks', async () => {
   await using server = await OneSessionServer.to(world.database.url)
   const locks = world.pool({ connection: server.url, max: 3, acquireTimeoutMs: 1000 })
   const lock = await locks.acquire('orders')

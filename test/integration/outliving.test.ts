@@ -98,7 +98,7 @@ test.each(LONG)('%s of a transaction ends with its pool, when the grace is over'
   await ends()
 })
 
-test('whatever is sent on a borrowed connection ends when that is closed', async () => {
+test('a statement on a borrowed connection ends when the connection is closed', async () => {
   const locks = world.pool()
 
   const client = await locks.connections.connect()
@@ -222,7 +222,7 @@ test.each(['SIGKILL', 'SIGINT'] as const)(
   },
 )
 
-test('a look at the locks that is aborted ends', async () => {
+test('an aborted inspection ends', async () => {
   expect(await lockpool(['install'], { url: world.database.url }).ended).toBe(0)
   const holds = world.pool({ applicationName: 'test' })
   const held = await holds.acquire('orders')

@@ -229,10 +229,10 @@ test.each(HOSTILITIES)('$what: everything works as without', async ({ config = {
   expect(warnings).toEqual([])
 })
 
-describe("what is the program's own is read in the program's way", () => {
+describe('types that the program has configured are parsed as configured', () => {
   const upper = { getTypeParser: () => (text: string) => `<${text}>` }
 
-  test('rows of queries, of tx.query and of tx.lockRows, as setTypeParser and queries have it', async () => {
+  test('rows of query, tx.query and tx.lockRows use the parsers of setTypeParser and of the query', async () => {
     await world.database.query('CREATE TABLE account (id int PRIMARY KEY, owner text)')
     await world.database.query(`INSERT INTO account VALUES (1, 'ann')`)
     const locks = world.pool({ connection: { connectionString: world.database.url, types: upper } })
@@ -253,7 +253,7 @@ describe("what is the program's own is read in the program's way", () => {
     await locks.close()
   })
 
-  test('binary answers for borrowers, text for us', async () => {
+  test('borrowers get binary results, and lockpool uses text', async () => {
     const locks = world.pool({ connection: { connectionString: world.database.url, binary: true } as object })
     const { rows, fields } = await locks.connections.query('SELECT $1::int8 AS n', ['5'])
 
@@ -264,7 +264,7 @@ describe("what is the program's own is read in the program's way", () => {
   })
 })
 
-test('arrays, JSON and numbers are read as PostgreSQL writes them, and all else is text', async () => {
+test('arrays, JSON and numbers are parsed as PostgreSQL writes them, and all other values are text', async () => {
   const server = await ServerConnection.open(
     { connectionString: world.database.url },
     AbortSignal.timeout(10_000),

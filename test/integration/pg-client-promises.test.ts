@@ -77,7 +77,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect((await pool.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }])
   })
 
-  test('gives a client what a client of pg has: quoting, parsers, where it is connected to', async () => {
+  test("gives a client what a client of pg has: quoting, parsers and the server's address", async () => {
     const pool = make()
     const client = await pool.connect()
     const { hostname, port, pathname } = new URL(world.database.url)
@@ -95,7 +95,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     client.release(true)
   })
 
-  test('takes a callback that stands in the config, and goes on', async () => {
+  test('takes a callback in the config, and continues', async () => {
     const pool = make()
     const client = await pool.connect()
     const asked = await new Promise((resolve) => {
@@ -115,7 +115,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(pool.totalCount).toBe(1)
   })
 
-  test('knows a statement by its name alone, once it was sent with its text', async () => {
+  test('runs a statement by its name alone, once it was sent with its text', async () => {
     const pool = make({ max: 1 })
     const client = await pool.connect()
     await client.query({ name: 'one', text: 'SELECT 1 AS one' })
@@ -130,7 +130,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     again.release()
   })
 
-  test('refuses what is no query', async () => {
+  test('refuses a value that is no query', async () => {
     const pool = make()
     const client = await pool.connect()
 

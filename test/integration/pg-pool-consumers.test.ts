@@ -72,7 +72,7 @@ test('connect-pg-simple keeps sessions in it', async () => {
   expect(connections.ending, 'it is not its own').toBe(false)
 })
 
-test('it is a pool of lockpool, a pool of pg and an emitter of Node, and others are what they are', () => {
+test('it is a pool of lockpool, a pg.Pool and an EventEmitter, and other objects are not', () => {
   const { connections } = world.pool()
   const plain = new ConnectionPool(new StubFactory())
 
@@ -86,7 +86,7 @@ test('it is a pool of lockpool, a pool of pg and an emitter of Node, and others 
   expect(connections.constructor).toBe(PostgresPool)
 })
 
-test('what it has from both is its own: nothing of a pg.Pool is left that would see another pool', async () => {
+test('it overrides every member of pg.Pool that would see another pool', async () => {
   const { connections } = world.pool()
   const ours = new Set<string>()
   for (let line: object = connections; line !== pg.Pool.prototype; line = Object.getPrototypeOf(line))
@@ -98,7 +98,7 @@ test('what it has from both is its own: nothing of a pg.Pool is left that would 
   expect(left).toEqual([])
 })
 
-test('its own events are those of an emitter: once, in front, in order, counted and awaited', async () => {
+test('its events are those of an emitter: once, prepended, in order, counted and awaited', async () => {
   const { connections } = world.pool({ min: 0, max: 2 })
   const told: string[] = []
   const listener = (): void => void told.push('on')

@@ -67,7 +67,7 @@ test('the server never has more sessions than max, however many are released as 
   expect(most).toBeLessThanOrEqual(MAX)
 })
 
-test('a statement under way does not hold up the next borrower while there is another connection', async () => {
+test('a running statement does not delay the next borrower while there is another connection', async () => {
   const { connections } = world.pool({ max: 3 })
   const first = await connections.connect()
   const slow = rejection(first.query('SELECT pg_sleep(60)'))

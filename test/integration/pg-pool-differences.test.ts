@@ -8,7 +8,7 @@ import { lockWorld } from '../support/lock-world.js'
 const world = lockWorld()
 
 describe('options', () => {
-  test('max counts lock sessions as well, and one place is theirs', async () => {
+  test('max includes lock sessions, and one connection is reserved for them', async () => {
     const locks = world.pool({ max: 3, acquireTimeoutMs: 1000 })
     const lent = await Promise.all([locks.connections.connect(), locks.connections.connect()])
 
@@ -19,7 +19,7 @@ describe('options', () => {
     for (const client of lent) client.release()
   })
 
-  test('min connections are there before the first checkout', async () => {
+  test('min connections are open before the first checkout', async () => {
     const { connections } = world.pool({ min: 2 })
 
     await connections.ready()
@@ -27,7 +27,7 @@ describe('options', () => {
     expect(connections.idleCount).toBe(2)
   })
 
-  test('the time limit is on by default, counts waiting and connecting, and has a code', async () => {
+  test('the time limit is on by default, includes waiting and connecting, and its error has a code', async () => {
     const { connections } = world.pool({ max: 2, acquireTimeoutMs: 1000 })
     const client = await connections.connect()
 
@@ -48,7 +48,7 @@ describe('options', () => {
     await expect.poll(() => connections.totalCount, { timeout: 5000 }).toBe(0)
   })
 
-  test('what is set in the options of the connection outlives what a borrower sets', async () => {
+  test('settings from the connection options outlive those of a borrower', async () => {
     const connection = { connectionString: world.database.url, options: '-c work_mem=33MB' }
     const { connections } = world.pool({ connection, max: 2 })
     await connections.query(`SET work_mem = '77MB'`)
@@ -57,7 +57,7 @@ describe('options', () => {
     expect(connections.counts().opened).toBe(1)
   })
 
-  test('what its options show has all that a connection string says, but no password', () => {
+  test('its options show all of a connection string except the password', () => {
     const connection = 'postgres://me:secret@db.example:6000/thing?application_name=mine&options=-c%20a%3D1'
     const { options } = world.pool({ connection, min: 0 }).connections
 
@@ -82,7 +82,7 @@ describe('options', () => {
 })
 
 describe('clients', () => {
-  test('a release of what was closed, or has ended, or was disposed of, does nothing', async () => {
+  test('releasing a client that was closed, has ended or was disposed of does nothing', async () => {
     const { connections } = world.pool({ max: 2 })
     const broken = await connections.connect()
     broken.release(new Error('mine'))
@@ -104,7 +104,7 @@ describe('clients', () => {
     expect((await connections.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   })
 
-  test('each loan is an object of its own, and what it listened to ends with it', async () => {
+  test('each checkout is a separate object, and its listeners end with it', async () => {
     const { connections } = world.pool({ max: 2 })
     const heard: string[] = []
     const first = await connections.connect()
@@ -121,7 +121,7 @@ describe('clients', () => {
     second.release()
   })
 
-  test('what is sent by its name alone, or has nothing to be sent, is known to leave nothing', async () => {
+  test('a statement that is sent by name alone, or a config without one, is known to leave nothing', async () => {
     const { connections } = world.pool({ max: 2 })
     const found: string[] = []
     connections.on('connection:cleaned', (event) => found.push(...event.found))
@@ -151,7 +151,7 @@ describe('clients', () => {
     await expect.poll(() => connections.counts(), { timeout: 5000 }).toMatchObject({ leased: 0, closing: 0 })
   })
 
-  test('a parser that a borrower sets is gone with the loan', async () => {
+  test('a parser that a borrower sets ends with the checkout', async () => {
     const { connections } = world.pool({ max: 2 })
     await connections.use(async (client) => {
       client.setTypeParser(23, (text: string) => `int ${text}`)
@@ -173,7 +173,7 @@ describe('clients', () => {
     next.release()
   })
 
-  test('what is sent behind a cursor waits for it, and what was sent before is awaited', async () => {
+  test('a query after a cursor waits for it, and the cursor waits for earlier queries', async () => {
     const { connections } = world.pool({ max: 2 })
     const client = await connections.connect()
     const order: string[] = []
@@ -209,7 +209,7 @@ describe('clients', () => {
     next.release()
   })
 
-  test('the pool itself takes no cursors for a query', async () => {
+  test('pool.query refuses a cursor', async () => {
     const { connections } = world.pool()
 
     expect(await rejection(connections.query(new Cursor('SELECT 1')) as never)).toBeInstanceOf(TypeError)
@@ -219,7 +219,7 @@ describe('clients', () => {
 })
 
 describe('errors and the end', () => {
-  test('a server that can not be reached is an error with a code, whose cause is that of the driver', async () => {
+  test("the error for an unreachable server has a code, and the driver's error as cause", async () => {
     const { connections } = world.pool({ connection: 'postgres://127.0.0.1:1/none' })
 
     expect(await rejection(connections.query('SELECT 1'))).toMatchObject({
@@ -228,7 +228,7 @@ describe('errors and the end', () => {
     })
   })
 
-  test('a dead backend without a listener, borrowed or idle, does not end the process', async () => {
+  test('a dead backend, borrowed or idle, does not end the process even without a listener', async () => {
     const it = script(
       `import { LockPool } from 'lockpool'
        const locks = new LockPool({ connection: process.env.TEST_DATABASE, applicationName: 'lockpool test' })

@@ -13,7 +13,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(make()).toBeInstanceOf(pg.Pool)
   })
 
-  test('has options that lead to the same server, and hide the password', async () => {
+  test('has options for the same server, and hides the password', async () => {
     const pool = make()
     const { password } = new URL(world.database.url)
     const { rows: before } = await pool.query('SELECT current_database() AS name, inet_server_port() AS port')
@@ -105,7 +105,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(await rejection(bad.connect())).toMatchObject({ message: 'nope' })
   })
 
-  test('tells log what it does', async () => {
+  test('calls log with what it does', async () => {
     const told: unknown[] = []
     const pool = make({ log: (message) => told.push(message) })
     await pool.query('SELECT 1')

@@ -128,7 +128,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     client.release()
   })
 
-  test('closes what idles for longer than idleTimeoutMillis, down to min', async () => {
+  test('closes clients that idle for longer than idleTimeoutMillis, down to min', async () => {
     const pool = make({ max: 3, min: 1, idleTimeoutMillis: 50 })
     const clients = await Promise.all([pool.connect(), pool.connect(), pool.connect()])
     const removed: unknown[] = []
@@ -151,7 +151,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(pool.expiredCount).toBe(0)
   })
 
-  test('tells of connect, acquire, release and remove, each with the client', async () => {
+  test('emits connect, acquire, release and remove, each with the client', async () => {
     const pool = make()
     const told: [string, ...unknown[]][] = []
     for (const event of ['connect', 'acquire', 'remove'] as const)
@@ -174,7 +174,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     ])
   })
 
-  test('tells of an idle backend that dies, with its client, and goes on', async () => {
+  test('reports an idle backend that dies, with its client, and continues', async () => {
     const pool = make()
     const client = await pool.connect()
     client.release()
@@ -188,7 +188,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   })
 
-  test('is an emitter of Node: once, off, and how many listen', async () => {
+  test('is an EventEmitter with once, off and listenerCount', async () => {
     const pool = make()
     const told: string[] = []
     const listener = (): void => void told.push('off')
@@ -219,7 +219,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     expect(pool.options.max).toBeGreaterThanOrEqual(4)
   })
 
-  test('ends: serves no more, and says so', async () => {
+  test('refuses calls after its end, and says so', async () => {
     const pool = make()
     await pool.query('SELECT 1')
     const before = [pool.ending, pool.ended]

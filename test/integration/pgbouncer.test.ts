@@ -43,7 +43,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     await a.close({ graceMs: 0 })
   })
 
-  test('a setting that is given at the start is refused by it, and it is named as the cause', async () => {
+  test('the pooler refuses a startup setting, and the error names the pooler as the cause', async () => {
     await using bouncer = await PgBouncer.to(world.database.url, { pool_mode: 'session' })
     const locks = world.pool({ connection: { connectionString: bouncer.url, statement_timeout: 5000 } })
 
@@ -56,7 +56,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     await locks.close()
   })
 
-  test('with room for one server connection only, the wait for the second is what is complained of', async () => {
+  test('with room for one server connection, the error is about the wait for the second', async () => {
     await using bouncer = await PgBouncer.to(world.database.url, {
       pool_mode: 'session',
       default_pool_size: 1,
@@ -99,7 +99,7 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     await exited
   })
 
-  test('a pooler in transaction mode while locks are held: they are lost, and no more are granted', async () => {
+  test('when a pooler changes to transaction mode, held locks are lost and no more are granted', async () => {
     const settings = { default_pool_size: 20, server_round_robin: 1, min_pool_size: 5 }
     await using bouncer = await PgBouncer.to(world.database.url, { pool_mode: 'session', ...settings })
     const locks = world.pool({ connection: bouncer.url, leaseMs: 1500 })

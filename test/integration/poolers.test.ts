@@ -29,7 +29,7 @@ test.each<[string, Partial<PoolerRules>, number]>([
   await stop?.()
 })
 
-test('a pooler that gives each client a server session of its own is none the worse', async () => {
+test('a pooler that gives each client its own server session works', async () => {
   await using pooler = await WirePooler.to(world.database.url, { mode: 'session' })
   const [a, b] = [world.pool({ connection: pooler.url, leaseMs: 1000 }), world.pool()]
 
@@ -46,7 +46,7 @@ test('a pooler that gives each client a server session of its own is none the wo
   await a.close()
 })
 
-test('with one connection there is no telling, and that is said', async () => {
+test('with one connection a pooler cannot be detected, and a warning says so', async () => {
   await using pooler = await WirePooler.to(world.database.url, { mode: 'session' })
   const locks = world.pool({ connection: pooler.url, max: 1 })
 
@@ -69,7 +69,7 @@ test('the second connection goes back: two are enough, also for the locks that f
   await locks.close()
 })
 
-test('a server that grants every request is found out behind a pooler', async () => {
+test('a server that grants every request behind a pooler is detected', async () => {
   await world.database.query(`
     CREATE SCHEMA stub;
     CREATE FUNCTION stub.yes(int, int) RETURNS bool LANGUAGE sql AS 'SELECT true'`)
@@ -86,7 +86,7 @@ test('a server that grants every request is found out behind a pooler', async ()
   await locks.close()
 })
 
-test('a pooler that changes over while locks are held: all lost, and no more handed out', async () => {
+test('when a pooler changes its mode while locks are held, all are lost and no more are granted', async () => {
   await using pooler = await WirePooler.to(world.database.url, { mode: 'session', next: 'in turn' })
   const locks = world.pool({ connection: pooler.url, leaseMs: 3000, max: 3 })
   const held = await Promise.all(['a', 'b'].map((key) => locks.acquire(key)))
@@ -108,7 +108,7 @@ test('a pooler that changes over while locks are held: all lost, and no more han
   await locks.close({ graceMs: 0 })
 })
 
-test('nothing is left behind in server sessions that were tried in vain', async () => {
+test('refused attempts leave nothing in server sessions', async () => {
   await using pooler = await WirePooler.to(world.database.url)
   const locks = world.pool({ connection: pooler.url })
   await rejection(locks.ready())

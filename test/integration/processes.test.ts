@@ -39,7 +39,7 @@ async function count(processes: number, rounds: number, locks: 'yes' | 'no'): Pr
   return rows[0]!.value
 }
 
-test('processes that add to a counter lose nothing, and their tokens grow', async () => {
+test('processes that add to a counter lose no addition, and their tokens grow', async () => {
   expect(await count(4, 30, 'yes')).toBe(120)
 
   const { rows } = await world.database.query<{ token: string }>('SELECT token FROM grant_log ORDER BY place')
@@ -48,7 +48,7 @@ test('processes that add to a counter lose nothing, and their tokens grow', asyn
   expect(tokens.every((token, i) => i === 0 || token > tokens[i - 1]!)).toBe(true)
 })
 
-test('without locks the same processes do lose something', async () => {
+test('without locks the same processes lose additions', async () => {
   expect(await count(4, 30, 'no')).toBeLessThan(120)
 })
 
@@ -126,7 +126,7 @@ interface Told {
 }
 
 test.each(['fast', 'immediate'] as const)(
-  'a restart of the server (%s): holders are told once, and everybody goes on with a right counter',
+  'after a restart of the server (%s) each holder learns of its loss once, and the counter stays right',
   async (mode) => {
     await using server = await startServer()
     const prepare = script(

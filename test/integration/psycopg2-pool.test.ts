@@ -63,7 +63,7 @@ test('opening one connection does not delay checkouts and check-ins of others', 
   await locks.close({ graceMs: 0 })
 })
 
-test('two calls never get the same connection, and what belongs together is passed on as what it is', async () => {
+test('two calls never get the same connection, and nested work uses the one that it is passed', async () => {
   const { connections } = world.pool({ max: 3 })
   const pids = await connections.use(async (client) => {
     const inside = async (): Promise<number> => {
@@ -93,7 +93,7 @@ test('only its borrower can check in a connection, and only once', async () => {
   second.release()
 })
 
-test('what comes back stays open, also above min, until it has idled for long', async () => {
+test('a returned connection stays open, also above min, until it has idled too long', async () => {
   const { connections } = world.pool({ min: 0, max: 4 })
   const clients = await Promise.all([connections.connect(), connections.connect(), connections.connect()])
   for (const client of clients) client.release()
@@ -104,7 +104,7 @@ test('what comes back stays open, also above min, until it has idled for long', 
   for (const client of again) client.release()
 })
 
-test('a transaction that comes back open, or failed, is rolled back', async () => {
+test('an open or failed transaction is rolled back at the return', async () => {
   const { connections } = world.pool({ max: 2 })
   await connections.query('CREATE TABLE ledger (n int)')
   for (const statement of ['SELECT 1', 'SELECT 1/0']) {
@@ -118,7 +118,7 @@ test('a transaction that comes back open, or failed, is rolled back', async () =
   expect(connections.counts().opened, 'on the same connection').toBe(1)
 })
 
-test('a rollback that fails costs the connection, not its place', async () => {
+test('a failed rollback costs the connection, but not its place in the pool', async () => {
   const { connections } = world.pool({ max: 2 })
   const client = await connections.connect()
   await client.query('BEGIN')
@@ -131,7 +131,7 @@ test('a rollback that fails costs the connection, not its place', async () => {
   expect(connections.totalCount).toBe(1)
 })
 
-test('an advisory lock does not outlive the loan', async () => {
+test('an advisory lock does not outlive the checkout', async () => {
   const { connections } = world.pool({ max: 2 })
 
   await connections.use((client) => client.query('SELECT pg_advisory_lock(11)'))

@@ -6,7 +6,7 @@ import { lockWorld } from '../support/lock-world.js'
 
 const world = lockWorld()
 
-test('an abort at a thousand random instants leaves no lock, no waiter, and is never followed by a lock', async () => {
+test('an abort at any of a thousand random instants leaves no lock and no waiter, and no lock follows it', async () => {
   const [a, b] = [world.pool(), world.pool({ max: 3 })]
   await Promise.all([a.ready(), b.ready()])
   const results = { granted: 0, aborted: 0 }
@@ -42,7 +42,7 @@ test('an abort at a thousand random instants leaves no lock, no waiter, and is n
  * Method: a holder releases at the very deadline of the one who waits, 10 000 times; each time the answers are compared
  * with the server's own table.
  */
-test('a lock that is released exactly at the deadline of its waiter: the answer is what the server says', async () => {
+test('if a lock is released exactly at the deadline of its waiter, the server decides', async () => {
   const KEYS = 100
   const ROUNDS = 100
   const WAIT_MS = 25
@@ -77,7 +77,7 @@ test('a lock that is released exactly at the deadline of its waiter: the answer 
   expect(Math.min(counts.granted, counts.timedOut), JSON.stringify(counts)).toBeGreaterThan(50)
 }, 120_000)
 
-test('releases that race with a loss: all of one lock say the same, and one end of it is reported', async () => {
+test('releases that race with a loss all have the same outcome, and one end is reported', async () => {
   const locks = world.pool({ max: 3 })
   const ends: string[] = []
   locks.on('lock:released', ({ key }) => ends.push(key))

@@ -29,7 +29,7 @@ const HOLDER = `
   console.log('held')
   setInterval(() => undefined, 1000)`
 
-test('all processes see since when, for what purpose and by which process a lock is held', async () => {
+test('all processes see since when and why a lock is held, and by which process', async () => {
   const looker = world.pool()
   const since = performance.now()
   const holder = script(HOLDER, { URL: world.database.url })
@@ -103,7 +103,7 @@ test('a lock that is released and acquired again shows the age of the earlier on
   await holder.close({ graceMs: 0 })
 })
 
-test('a role without rights on the schema sees the lock, and nothing that was said of it', async () => {
+test('a role without rights on the schema sees the lock, and nothing of its report', async () => {
   await world.database.query(`CREATE ROLE stranger LOGIN PASSWORD 'x'`)
   try {
     const url = new URL(world.database.url)

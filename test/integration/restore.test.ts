@@ -95,6 +95,6 @@ async function emptyTables(): Promise<void> {
 /** An older pg_dump refuses to work. */
 const canRun = await canDump()
 
-test.skipIf(!canRun).each(Object.keys(WAYS))('a dump of before is restored %s: tokens go on', (way) =>
+test.skipIf(!canRun).each(Object.keys(WAYS))('an earlier dump is restored %s, and tokens continue', (way) =>
   WAYS[way]!(),
 )

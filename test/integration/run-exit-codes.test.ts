@@ -16,14 +16,14 @@ test.each([
   ['the largest exit code', 'exit 255', 255],
   ['a signal that ended it, as the shell would', 'kill -KILL $$', 137],
   ['SIGTERM, of its own', 'kill -TERM $$', 143],
-])('what comes of the command comes of us: %s', async (_, command, code) => {
+])('run exits as the command does: %s', async (_, command, code) => {
   const it = run('k', '--', 'sh', '-c', command)
 
   expect(await it.ended).toBe(code)
   expect(it.err).toBe('')
 })
 
-test('standard input and output pass through untouched, and we say nothing', async () => {
+test('standard input and output pass through unchanged, and lockpool prints nothing', async () => {
   const bytes = randomBytes(300_000)
 
   const it = lockpool(['run', 'k', '--', 'cat'], { url: world.database.url, input: bytes })
@@ -33,7 +33,7 @@ test('standard input and output pass through untouched, and we say nothing', asy
   expect(it.err).toBe('')
 })
 
-test('what we say with -v goes to standard error alone', async () => {
+test('messages of -v go to standard error only', async () => {
   const it = run('k', '-v', '--', 'echo', 'hi')
 
   expect(await it.ended).toBe(0)
@@ -61,7 +61,7 @@ test('the command gets its lock by both kinds of names', async () => {
   ])
 })
 
-test('arguments behind -- are not ours, not even those that look so', async () => {
+test('arguments after -- go to the command, whatever they look like', async () => {
   const it = run('k', '--', 'printf', '%s|', '--json', '--', '$HOME', '*', '')
 
   expect(await it.ended).toBe(0)
@@ -88,7 +88,7 @@ test('a lock with another holder: exit code 75, or that of -E, at once or after 
   await held.release()
 })
 
-test('a caller that waited in vain gets the name of the holder', async () => {
+test('a caller that times out gets the name of the holder', async () => {
   const held = await world.pool().acquire('k')
 
   // The server has a fifth of a second to say who it is, which a busy machine may not do every time.
@@ -216,7 +216,7 @@ test('with --wait a run waits for a database that is away, and says so', async (
   for (const it of its) expect(it.events.filter(({ event }) => event === 'unreachable')).toHaveLength(1)
 })
 
-test('when the time to wait is over, a run says what is wrong with the database', async () => {
+test('when the time to wait is over, a run reports the problem of the database', async () => {
   const url = 'postgres://u:hidden@127.0.0.1:1/x'
   const it = lockpool(['run', 'k', '--wait', '1s', '--', 'echo', 'ran'], { url })
 

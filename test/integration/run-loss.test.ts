@@ -16,7 +16,7 @@ function pidsOf(it: Started): number[] {
   return it.out.toString().trim().split('\n').map(Number)
 }
 
-test('the lock is lost: the command gets a signal, and the exit code is 76', async () => {
+test('when the lock is lost, the command gets a signal, and the exit code is 76', async () => {
   const it = run(
     'k',
     '--json',
@@ -73,7 +73,7 @@ test('a command that was stopped is ended as well', async () => {
   expect(pidsOf(it).filter(isAlive)).toEqual([])
 })
 
-test('a lock lost while waiting for it is nothing: the wait goes on', async () => {
+test('the end of the session while waiting changes nothing: the wait continues', async () => {
   const held = await world.pool().acquire('k')
   const it = run('k', '--json', '--', 'echo', 'ran')
   await it.tells('waiting')

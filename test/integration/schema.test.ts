@@ -45,7 +45,7 @@ test('a foreign lock does not prevent locking, or the creation of the schema', a
   })
 })
 
-test('many who come at once make the schema once', async () => {
+test('many pools that start at once create the schema once', async () => {
   await using database = await createDatabase()
   const pools = Array.from({ length: 12 }, () => world.pool({ connection: database.url, max: 2 }))
 

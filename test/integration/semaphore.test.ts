@@ -20,7 +20,7 @@ async function holders(name: string, permits: number): Promise<number[]> {
   return rows.map(({ pid }) => pid)
 }
 
-test('what the pool says is what the server says', async () => {
+test('the pool and the server report the same', async () => {
   const semaphore = world.pool().semaphore('s', 3)
   const permits = await Promise.all([semaphore.acquire(), semaphore.acquire()])
 
@@ -31,7 +31,7 @@ test('what the pool says is what the server says', async () => {
   expect(await world.locks()).toEqual([])
 })
 
-test('a thousand callers in two pools: never too many inside, tokens in order, every one served', async () => {
+test('a thousand callers in two pools never exceed the permits, get growing tokens, and are all served', async () => {
   const pools = [world.pool(), world.pool()]
   const last = new Map<number, bigint>()
   const inside = new Set<number>()
@@ -54,7 +54,7 @@ test('a thousand callers in two pools: never too many inside, tokens in order, e
   expect(most).toBe(4)
 })
 
-test('a try takes one statement, locks what it answers and nothing else, however often it is planned', async () => {
+test('a try takes one statement, and locks exactly the slots that it returns, however often it is planned', async () => {
   const [a, b] = [world.pool(), world.pool()]
   const semaphore = a.semaphore('exact', 100)
   for (let round = 0; round < 12; round++) {
@@ -79,7 +79,7 @@ test('another number of permits is refused with both numbers, also for a waiter'
   await (await b.semaphore('s', 2).acquire()).release()
 })
 
-test('a terminated session loses its permits, and says so; others get them at once', async () => {
+test('a terminated session loses its permits and reports it, and others get them at once', async () => {
   const [a, b] = [world.pool(), world.pool()]
   const permit = await a.semaphore('s', 1).acquire()
   const loss = lossOf(permit)

@@ -29,30 +29,24 @@ const TIMED_OUT = 'canceling statement due to lock timeout'
 const FAILURES: Readonly<
   Record<string, readonly [said: string, act: (tx: LockTransaction) => Promise<unknown>]>
 > = {
-  'a lock that is not to be had in time': [TIMED_OUT, (tx) => tx.lock('taken', { timeoutMs: 100 })],
-  'rows that are not to be had in time': [
-    TIMED_OUT,
-    (tx) => tx.lockRows('taken', { id: 1 }, { timeoutMs: 100 }),
-  ],
-  'all rows that are not to be had in time': [
-    TIMED_OUT,
-    (tx) => tx.lockRows('taken', {}, { timeoutMs: 100 }),
-  ],
-  'a table that is not to be had in time': [
+  'a lock that is not free in time': [TIMED_OUT, (tx) => tx.lock('taken', { timeoutMs: 100 })],
+  'rows that are not free in time': [TIMED_OUT, (tx) => tx.lockRows('taken', { id: 1 }, { timeoutMs: 100 })],
+  'all rows that are not free in time': [TIMED_OUT, (tx) => tx.lockRows('taken', {}, { timeoutMs: 100 })],
+  'a table that is not free in time': [
     TIMED_OUT,
     (tx) => tx.lockTable('taken', 'exclusive', { timeoutMs: 100 }),
   ],
-  'rows that are not to be had at once': [
+  'rows that are not free at once': [
     'could not obtain lock on row in relation "taken"',
     (tx) => tx.lockRows('taken', { id: 1 }, { wait: 'nowait' }),
   ],
-  'a table that is not to be had at once': [
+  'a table that is not free at once': [
     'could not obtain lock on relation "taken"',
     (tx) => tx.lockTable('taken', 'exclusive', { wait: 'nowait' }),
   ],
 }
 
-test.each(Object.entries(FAILURES))('%s: the server says it once', async (_, [text, act]) => {
+test.each(Object.entries(FAILURES))('%s: the server logs it once', async (_, [text, act]) => {
   const before = (await complaints(server)).length
 
   await others.transaction(async (holder) => {
@@ -70,7 +64,7 @@ test.each(Object.entries(FAILURES))('%s: the server says it once', async (_, [te
   expect(said).toEqual([`ERROR: ${text}`])
 })
 
-test('an attempt that succeeds has its limit for itself', async () => {
+test('a successful attempt has its own limit', async () => {
   await locks.connections.query(`
     CREATE TABLE late (id int);
     CREATE FUNCTION tell_limit() RETURNS trigger LANGUAGE plpgsql AS

@@ -137,7 +137,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
 }
 
 test.each(Object.keys(SCENES))(
-  '%s: the server has nothing to complain about',
+  '%s: the server logs no error',
   async (name) => {
     const before = (await complaints(server)).length
 
@@ -149,7 +149,7 @@ test.each(Object.keys(SCENES))(
   60_000,
 )
 
-describe('whatever is asked in whatever order', () => {
+describe('any calls in any order', () => {
   const KEYS = [7n, twinOf(7n), 9n, 9n + (1n << 40n)]
 
   type State = 'nothing' | 'waiting' | 'held'
@@ -223,7 +223,7 @@ describe('whatever is asked in whatever order', () => {
     }
   }
 
-  test.each([1, 2, 3, 4, 5, 6])('seed %i: nothing is unlocked in vain, and nothing is left', async (seed) => {
+  test.each([1, 2, 3, 4, 5, 6])('seed %i: every unlock has its lock, and nothing is left', async (seed) => {
     const dialect = new PostgresDialect()
     const factory = new PostgresFactory(clientConfig(readConnection(server.url).settings, 'player'))
     const connections = await times(3, () => factory.open(new AbortController().signal))

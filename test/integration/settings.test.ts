@@ -83,7 +83,7 @@ test('a role with all of them at once as well', async () => {
   await withRole([...HOSTILE, ...SLOW], () => lockFor(1500))
 })
 
-test('each setting of the table is in force, the planner is as it comes, and all of it can be undone', async () => {
+test('each setting of the table is in force, the planner has its defaults, and all can be undone', async () => {
   const forgiving = HOSTILE.filter(([name]) => name !== 'statement_timeout')
   await withRole([...forgiving, ...SLOW], async () => {
     const server = await ServerConnection.open(
@@ -124,7 +124,7 @@ async function settingsOf(
   return new Map(rows.map(({ name, setting, boot_val }) => [name, { setting, boot_val }]))
 }
 
-test('a session whose settings get lost on the way hands out no locks, and says which', async () => {
+test('a session without its settings grants no locks, and names the missing settings', async () => {
   await using between = await WirePooler.to(world.database.url, {
     mode: 'session',
     rewrite: (sql) => sql.replace(/pg_catalog.set_config.known.name, (.*), false./, '$1'),

@@ -128,7 +128,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
   }
 
   test.each([PATHS[0]!, PATHS[2]!])(
-    'with %s the commands call none of them',
+    'with %s the commands use no shadow',
     { timeout: 120_000 },
     async (path) => {
       const url = urlWith(path)
@@ -165,7 +165,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
     },
   )
 
-  test.each(PATHS)('with %s the library calls none of them', { timeout: 120_000 }, async (path) => {
+  test.each(PATHS)('with %s the library uses no shadow', { timeout: 120_000 }, async (path) => {
     const url = urlWith(path)
     const connection = url
     for (const strict of [false, true]) {

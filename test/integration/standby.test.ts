@@ -26,7 +26,7 @@ async function output(...args: string[]): Promise<{ status: unknown; out: string
   return { status, out: started.out.toString(), err: started.err }
 }
 
-test('the doctor says that it is a standby, with one cause, and finds nothing else wrong', async () => {
+test('the doctor reports that it is a standby as the only problem', async () => {
   const { status, out, err } = await output('doctor', '--json')
 
   expect({ status, err }).toEqual({ status: 1, err: '' })

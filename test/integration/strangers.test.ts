@@ -20,7 +20,7 @@ async function overhear(client: pg.Client): Promise<string[]> {
 const listening = (locks: LockPool): Promise<void> =>
   expect.poll(() => locks.snapshot().listener, { timeout: 10_000 }).toBe('listening')
 
-test('a stranger who receives and repeats all messages cannot fake a deadlock', async () => {
+test('a foreign role that receives and repeats all messages cannot fake a deadlock', async () => {
   await using stranger = await strangerIn(world.database.url)
   const [mouth, ear] = [await stranger.connect(), await stranger.connect()]
   const heard = await overhear(ear)
@@ -74,7 +74,7 @@ test('a foreign role finds neither the secret nor the channel that is named by i
   await (await waiting).release()
 })
 
-test('with the privilege to read the secret, or without: waiters are woken', async () => {
+test('waiters are woken with or without the privilege to read the secret', async () => {
   await using stranger = await strangerIn(world.database.url)
   const knowing = [world.pool(), world.pool()] as const
   const ignorant = [
@@ -160,7 +160,7 @@ test.each(['emptied', 'dropped'] as const)('a secret that was %s is made anew, a
   expect(rows[0]!.readers ?? '').not.toMatch(/(^|[{,])=/)
 })
 
-test('what is sealed in one database is nothing in another', () => {
+test('a message that is sealed in one database means nothing in another', () => {
   // The same secret comes along with a dump.
   const learn = async (database: string): Promise<PostgresChannel> => {
     const channel = new PostgresChannel()

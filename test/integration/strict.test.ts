@@ -46,7 +46,7 @@ test('a key whose holder was killed is kept back for its lease, in strict mode o
   expect(await marks()).toEqual([])
 })
 
-test('a mark is there exactly while a key is held, of every kind', async () => {
+test('a mark exists exactly while a key of any kind is held', async () => {
   const [a, b] = [strictPool(), strictPool()]
   const delays: string[] = []
   for (const pool of [a, b]) pool.on('lock:delayed', ({ key }) => delays.push(key))
@@ -92,7 +92,7 @@ test('a crash of the server is an unclean end, and does not take marks or tokens
   await locks.close({ graceMs: 0 })
 })
 
-test('where marks can not be written, a strict pool refuses and says what to do', async () => {
+test('if marks cannot be written, a strict pool refuses and says what to do', async () => {
   await world.database.query(`
     DROP SCHEMA IF EXISTS lockpool CASCADE;
     CREATE ROLE poor_strict LOGIN PASSWORD 'poor'`)

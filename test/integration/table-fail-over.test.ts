@@ -11,7 +11,7 @@ import { startEmbedded } from '../support/own-server.js'
 const LEASE_MS = 4000
 const KEYS = 20
 
-test('a replica that lacks the last grants takes over: nothing is granted while a holder of before believes, and tokens grow', async () => {
+test('after a replica without the last grants takes over, nothing is granted while an earlier holder relies on its lock, and tokens grow', async () => {
   const cluster = await Cluster.startedBy(startEmbedded)
   const way = await Proxy.to(cluster.port)
   const url = new URL(cluster.urlOf('postgres'))
@@ -51,7 +51,7 @@ test('a replica that lacks the last grants takes over: nothing is granted while 
   }
 }, 90_000)
 
-test('records of another timeline do not count, and one wait settles that for good', async () => {
+test('records of another timeline do not count, and waiting once settles that', async () => {
   await using database = await createDatabase()
   const pools: LockPool[] = []
   const open = (): LockPool => {
@@ -82,7 +82,7 @@ test('records of another timeline do not count, and one wait settles that for go
   await Promise.all(pools.map((pool) => pool.close({ graceMs: 0 })))
 }, 60_000)
 
-test('a member that has joined where a server does not tell its timeline is not asked for it', async () => {
+test('a member that joined at a server without a readable timeline is not asked for it', async () => {
   await using database = await createDatabase()
   const locks = new LockPool({ connection: database.url, backend: 'table', leaseMs: LEASE_MS })
   const lock = await locks.acquire('orders')

@@ -44,7 +44,7 @@ describe.runIf(hasPgBouncer)('behind a pooler that assigns server sessions per t
     await database.drop()
   })
 
-  test('a killed process keeps its lock until its lease is over, and no longer than its row is needed', async () => {
+  test('a killed process keeps its lock until its lease ends, and then its member row is removed', async () => {
     const locks = pool({ leaseMs: 1500 })
     await locks.ready()
     const victim = script(HOLDER, { TEST_URL: bouncer.url })
@@ -87,7 +87,7 @@ describe.runIf(hasPgBouncer)('behind a pooler that assigns server sessions per t
     await Promise.all([...held, more].map((lock) => lock.release()))
   })
 
-  test('server sessions that are ended all the time: no lock is lost, none overlaps, every answer is right', async () => {
+  test('when server sessions are ended all the time, no lock is lost or overlaps, and every answer is right', async () => {
     const all = [pool({ max: 3 }), pool({ max: 3 })]
     const inside = new Map<string, number>()
     const last = new Map<string, bigint>()
@@ -127,7 +127,7 @@ describe.runIf(hasPgBouncer)('behind a pooler that assigns server sessions per t
     await Promise.all([striking, ...working])
   })
 
-  test('rows without a holder are removed all the time: tokens of a key still grow, and nothing overlaps', async () => {
+  test('when rows without a holder are removed all the time, tokens still grow and nothing overlaps', async () => {
     const all = [pool({ max: 3 }), pool({ max: 3 })]
     await Promise.all(all.map((locks) => locks.ready()))
     const client = new pg.Client(database.url)
@@ -179,7 +179,7 @@ describe.runIf(hasPgBouncer)('behind a pooler that assigns server sessions per t
     expect(last.size).toBe(keys.length)
   })
 
-  test('by default serializable transactions change nothing but how often something is sent', async () => {
+  test('serializable transactions by default change only how often statements are sent', async () => {
     const name = new URL(database.url).pathname.slice(1)
     await database.query(`ALTER DATABASE ${name} SET default_transaction_isolation = 'serializable'`)
     await bouncer.restart()

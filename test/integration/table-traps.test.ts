@@ -118,7 +118,7 @@ async function late(link: LockLink, epoch: number, code: number, token: bigint):
 const kill = (link: LockLink): Promise<unknown> =>
   database.query('UPDATE lockpool.member SET dead = true WHERE id = $1', [link.serverId])
 
-test('a lock that passes to a member which has just joined is not stolen by a statement that was under way', async () => {
+test('a statement that began earlier does not take a lock that passed to a new member', async () => {
   const [{ link: a }, { link: b }] = [await member(), await member()]
   expect(await ask(a, 'try')).toBe('g')
   await kill(a)
@@ -138,7 +138,7 @@ test('a lock that passes to a member which has just joined is not stolen by a st
   await database.query('UPDATE lockpool.lease SET owner = NULL; DELETE FROM lockpool.member WHERE id = 5')
 })
 
-test('a member whose row is not there keeps what it has', async () => {
+test('a member without a row keeps its locks', async () => {
   const { link: b } = await member()
   await database.query(
     `INSERT INTO lockpool.lease (key, owner, token) VALUES ($1, 6, 1024)
@@ -163,7 +163,7 @@ test('a release that comes late does not free the next hold of the same process'
   expect(await row()).toMatchObject({ owner: String(a.serverId) })
 })
 
-test('an answer that is lost is found out, whether the statement comes to its end or not', async () => {
+test('the outcome of a lost answer is found, whether the statement finished or not', async () => {
   for (const end of ['COMMIT', 'ROLLBACK']) {
     const { link: a, lent } = await member()
     await ask(a, 'try')
@@ -210,7 +210,7 @@ test('an acquire of an older epoch does nothing', async () => {
   expect(await ask(a, 'try')).toBe('g')
 })
 
-test('a statement of a member that is being cleaned up behind is waited for, so that nothing of it is left', async () => {
+test('the cleanup of a member waits for its running statement, so that nothing is left', async () => {
   const [{ link: a }, { link: b }] = [await member(), await member()]
   await ask(a, 'try')
   await ask(a, 'release')
@@ -244,7 +244,7 @@ test('an expired member learns of its expiry from its next statement', async () 
   }
 })
 
-test('a member is buried by another that has seen it stand still for a lease, and not before', async () => {
+test('another member removes one that has stood still for a lease, and not before', async () => {
   const [{ link: a }, { link: b }] = [await member(3000), await member(60_000)]
   await ask(a, 'try')
   await b.heartbeat()
@@ -297,7 +297,7 @@ test('a release gives the lock to the first waiter, with a token of its own, and
   expect(await ask(c, 'release')).toBe('d')
 })
 
-test('a waiter that goes away gives what it was given to the next, whichever way it goes', async () => {
+test('a waiter that leaves passes its lock on to the next, however it leaves', async () => {
   for (const way of ['leave', 'reconcile', 'abandon', 'detach'] as const) {
     const [{ link: a }, { link: b }, { link: c }] = [await member(), await member(), await member()]
     await ask(a, 'try')
@@ -317,7 +317,7 @@ test('a waiter that goes away gives what it was given to the next, whichever way
   }
 })
 
-test('a member that a row still names does not go without a trace: what it is given later would never be free', async () => {
+test('a member that leaves while a row names it as waiter does not keep the lock that is passed to it', async () => {
   const [{ link: a }, { link: b }] = [await member(), await member()]
   await ask(a, 'try')
   await database.query('UPDATE lockpool.lease SET waiters = ARRAY[$1::bigint] WHERE key = $2', [

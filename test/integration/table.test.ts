@@ -56,7 +56,7 @@ describe.each([
   ['directly', () => database.url, true],
   ['through PgBouncer in transaction mode', () => bouncer!.url, hasPgBouncer],
 ] as const)('%s', (_, urlOf, isThere) => {
-  test.runIf(isThere)('one process has a lock, another waits for it, and tokens grow', async () => {
+  test.runIf(isThere)('one process holds a lock, another waits for it, and tokens grow', async () => {
     const [a, b] = [pool(urlOf()), pool(urlOf())]
     const first = await a.acquire('orders')
     expect(await b.tryAcquire('orders')).toBeNull()
@@ -115,7 +115,7 @@ describe.each([
     expect(count).toBe(100)
   })
 
-  test.runIf(isThere)('readers share, and a writer comes when they have gone', async () => {
+  test.runIf(isThere)('readers share, and a writer follows when they have released', async () => {
     const [a, b] = [pool(urlOf()), pool(urlOf())]
     const one = await a.acquire('doc', { mode: 'shared' })
     const two = await b.acquire('doc', { mode: 'shared' })
@@ -139,7 +139,7 @@ describe.each([
     await first.release()
   })
 
-  test.runIf(isThere)('many locks at once are taken all or none', async () => {
+  test.runIf(isThere)('many locks at once are all acquired or none', async () => {
     const [a, b] = [pool(urlOf()), pool(urlOf())]
     const take = async (locks: LockPool, keys: string[]): Promise<void> => {
       for (let i = 0; i < 10; i++) await (await locks.acquireAll(keys)).release()
@@ -166,7 +166,7 @@ describe.each([
     },
   )
 
-  test.runIf(isThere)('what is held and waited for can be seen, by name, and who has it', async () => {
+  test.runIf(isThere)('inspection shows held and wanted locks by name, with their holders', async () => {
     const [a, b] = [pool(urlOf()), pool(urlOf())]
     const held = await a.acquire('orders')
     const waiting = b.acquire('orders')
@@ -188,7 +188,7 @@ describe.each([
     await (await waiting).release()
   })
 
-  test.runIf(isThere)('leaders are elected, and known by name', async () => {
+  test.runIf(isThere)('leaders are elected, and their names are known', async () => {
     const [a, b] = [pool(urlOf()), pool(urlOf())]
     const led: string[] = []
     const campaigns = [a, b].map((each, i) =>
@@ -203,7 +203,7 @@ describe.each([
   })
 })
 
-test('a command can take a lock away, as it ends the session of a holder', async () => {
+test("a command can take a lock away by ending the holder's session", async () => {
   const locks = pool(database.url, { leaseMs: 1000 })
   const lock = await locks.acquire('stuck')
   const lost = lossOf(lock)

@@ -67,7 +67,7 @@ test('a certificate without a trusted issuer is refused, unless the options allo
   expect(await sslOf(`${server.url}?sslmode=disable`)).toMatchObject({ ssl: false })
 })
 
-test('a server without TLS says so to a client that insists on it', async () => {
+test('a client that requires TLS gets a clear error from a server without it', async () => {
   await using plain = await startServer()
   await using locks = new LockPool({ connection: `${plain.url}?sslmode=verify-full` })
 

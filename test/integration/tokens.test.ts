@@ -74,7 +74,7 @@ const GONE = [
   ],
 ] as const
 
-test.each(GONE)('%s: no lock is lost, and tokens come back, greater than ever', async (_, away, back) => {
+test.each(GONE)('%s: no lock is lost, and tokens return, greater than before', async (_, away, back) => {
   await reinstall()
   const { locks, warnings, lost } = watched()
   const other = world.pool()
@@ -95,7 +95,7 @@ test.each(GONE)('%s: no lock is lost, and tokens come back, greater than ever', 
   await Promise.all([held.release(), without.release()])
 })
 
-test('while there are none, a lock says why, and one warning did', async () => {
+test('while there are none, reading a token says why, after one warning', async () => {
   await reinstall()
   await world.database.query(`
     CREATE ROLE revoked LOGIN PASSWORD 'revoked';
@@ -159,7 +159,7 @@ test.each([
     `lockpool.${name} is locked`,
     `LOCK TABLE lockpool.${name} IN ACCESS EXCLUSIVE MODE`,
   ]),
-])('while %s, nobody loses a lock, and everybody gets one', async (_, statement) => {
+])('while %s, no lock is lost, and every caller gets one', async (_, statement) => {
   await reinstall()
   const { locks, lost } = watched({ leaseMs: 2000 })
   const held = await locks.acquireAll(Array.from({ length: 50 }, (__, i) => `held ${i}`))
@@ -179,7 +179,7 @@ test.each([
   await held.release()
 })
 
-test('while the marks are locked, a strict pool says so, keeps what it has, and goes on afterwards', async () => {
+test('while the marks are locked, a strict pool reports it, keeps its locks, and continues afterwards', async () => {
   await reinstall()
   const { locks, lost } = watched({ strict: true, leaseMs: 2000 })
   const held = await locks.acquireAll(Array.from({ length: 50 }, (_, i) => `held ${i}`))
@@ -204,7 +204,7 @@ test('while the marks are locked, a strict pool says so, keeps what it has, and 
   expect((await locks.acquire('orders')).state).toBe('held')
 })
 
-test('strict mode says which object is gone', async () => {
+test('strict mode names the missing object', async () => {
   await reinstall()
   const { locks, lost } = watched({ strict: true, leaseMs: 2000 })
   const held = await locks.acquire('held')
@@ -255,7 +255,7 @@ test('tokens do not fall where a pool comes to another copy of the schema', asyn
   expect(await tokenOf(world.pool({ connection: copy.url }))).toBeGreaterThan(before)
 })
 
-test('a schema of an older version is brought up to date, and works where it may not be', async () => {
+test('a schema of an older version is updated, and works if the role may not update it', async () => {
   await reinstall()
   const before = await tokenOf(world.pool())
   await world.closeAll()

@@ -78,7 +78,7 @@ test.each(TABLE_WAITS)(
   },
 )
 
-test.each(TABLE_WAITS)('%s behind a migration that waits itself says for whom', async (_, act) => {
+test.each(TABLE_WAITS)('%s behind a waiting migration names whom the migration waits for', async (_, act) => {
   await using _migration = await migrationInQueue()
 
   await world.pool().transaction(async (tx) => {
@@ -89,7 +89,7 @@ test.each(TABLE_WAITS)('%s behind a migration that waits itself says for whom', 
   })
 })
 
-test('without a time of its own a wait for a table has that of the pool, whatever the mode', async () => {
+test('without its own timeout a wait for a table has that of the pool, in any mode', async () => {
   await using _migration = await migrationInQueue()
   const locks = world.pool({ acquireTimeoutMs: 1000 })
 
@@ -103,7 +103,7 @@ test('without a time of its own a wait for a table has that of the pool, whateve
   expect(await rejection(none)).toMatchObject({ code: 'LOCK_TIMEOUT' })
 })
 
-test('a row that is locked is the fault of who has rows, and not of who reads, or waits for the table', async () => {
+test('the error for a locked row names holders of rows, and not readers or waiters of the table', async () => {
   await using _reader = await other('LOCK TABLE account IN ACCESS SHARE MODE', 'reader')
   await using _way = await other('SELECT * FROM account WHERE id = 1 FOR UPDATE', 'writer')
 
@@ -152,7 +152,7 @@ const row =
   (tx) =>
     tx.lockRows('account', { id })
 
-test('of transactions in a deadlock one gets the error, in words', async () => {
+test('one transaction of a deadlock gets the error, with a description', async () => {
   const locks = world.pool()
 
   const outcomes = await tangle(locks, [
@@ -192,7 +192,7 @@ test.each([
     [(tx) => tx.lockTable('account', 'share'), (tx) => tx.lockTable('account', 'exclusive')],
   ],
 ] as (readonly [string, readonly [Step, Step], readonly [Step, Step]])[])(
-  'a circle of %s is one as well, ends with the victim, and may be tried again',
+  'a cycle of %s is a deadlock as well, ends with the victim, and may be retried',
   async (_, one, another) => {
     const locks = world.pool()
 
@@ -221,7 +221,7 @@ test('the error for a cycle of three describes all three, by name where the name
   expect(victims).toMatchObject([{ reason: { code: 'LOCK_DEADLOCK', cycle: { length: 3 } } }])
 })
 
-test('a victim that swallows the error may go on, and has what it had before', async () => {
+test('a victim that catches the error may continue, with its earlier locks', async () => {
   const locks = world.pool()
   const swallow: Step = async (tx) => {
     const error = await tx.lock('invoices').then(

@@ -89,7 +89,7 @@ test.each(HAVE)('readers inside %s that reads are refused when a writer waits fo
   await writing
 })
 
-test.each(HAVE)('an attempt inside %s that has the key is answered with no', async (_, have) => {
+test.each(HAVE)('an attempt inside %s that holds the key is refused', async (_, have) => {
   const locks = world.pool({ max: 4 })
 
   await have(locks, 'exclusive', async () => {
@@ -125,7 +125,7 @@ test('only callers inside are refused: others wait, and so does a later caller',
   await beside
 })
 
-test('of a lock that went back to a savepoint the server is asked, and of another namespace nothing is assumed', async () => {
+test('after a rollback to a savepoint the server is asked, and nothing is assumed of another namespace', async () => {
   const locks = world.pool({ max: 4 })
   const elsewhere = world.pool({ namespace: 'elsewhere' })
 

@@ -49,7 +49,7 @@ test('a lock in a transaction excludes acquire, and ends with the transaction', 
   for (const key of ['orders', 42n, [1, 2]] as const) await (await locks.tryAcquire(key))!.release()
 })
 
-test('what the body did is committed, and rolled back if it fails', async () => {
+test('the work of the body is committed, and rolled back if it fails', async () => {
   const locks = world.pool()
   await locks.transaction((tx) => tx.query('CREATE TABLE kept (id int)'))
 
@@ -63,7 +63,7 @@ test('what the body did is committed, and rolled back if it fails', async () => 
   expect(await locks.transaction(async () => 'result')).toBe('result')
 })
 
-test('an error that the body swallows does not pass for a commit', async () => {
+test('an error that the body catches does not become a commit', async () => {
   const locks = world.pool()
 
   const swallowed = locks.transaction(async (tx) => {
@@ -194,7 +194,7 @@ test('wrong arguments are refused before anything is sent', async () => {
   expect(await rejection(locks.transaction(null as never))).toMatchObject({ code: 'INVALID_OPTION' })
 })
 
-test('serialization failures and deadlocks are tried again, if that is asked for', async () => {
+test('serialization failures and deadlocks are retried, if the options say so', async () => {
   const locks = world.pool()
   let runs = 0
   let reads = 0
@@ -246,7 +246,7 @@ test('a connection that dies in the middle costs the transaction and nothing els
   expect(await locks.transaction((tx) => tx.tryLock('orders'))).toBe(true)
 })
 
-test('a transaction that is kept longer than it lasts is of no use', async () => {
+test('a transaction object is unusable after the transaction', async () => {
   const locks = world.pool()
   let kept!: LockTransaction
   await locks.transaction(async (tx) => {
@@ -257,7 +257,7 @@ test('a transaction that is kept longer than it lasts is of no use', async () =>
   expect(await rejection(kept.query('SELECT 1'))).toMatchObject({ code: 'CONNECTION_FAILED' })
 })
 
-test('locks of a transaction leave a clean connection, at no cost', async () => {
+test('locks of a transaction leave a clean connection, without another statement', async () => {
   const locks = world.pool()
   const cleaned: unknown[] = []
   locks.connections.on('connection:cleaned', (event) => cleaned.push(event))
@@ -297,7 +297,7 @@ test.each([
   await (await locks.acquire('orders', { timeoutMs: 30_000 })).release()
 })
 
-test('a body may set savepoints and go back to them', async () => {
+test('a body may set savepoints and roll back to them', async () => {
   const locks = world.pool()
   const held = await locks.transaction(async (tx) => {
     await tx.lock('orders')

@@ -19,7 +19,7 @@ test.each([
   ['in the middle of the row', (message: Buffer) => message.subarray(0, message.length - 4)],
   ['between the row and the end of the answer', (message: Buffer) => message],
 ])(
-  'an answer cut off %s grants nothing: the lock is had from another session, or not at all',
+  'an answer that is cut off %s grants nothing: the lock is acquired on another session, or not at all',
   async (_, part) => {
     let isCut = false
     await using between = await wire({
@@ -68,7 +68,7 @@ test('a session that is found in a transaction is not trusted with a lock any mo
   await locks.close({ graceMs: 0 })
 })
 
-test('every question on a lock session is complete: nothing is flushed without its end, and nothing begun', async () => {
+test('every message on a lock session is complete: nothing is flushed without its end', async () => {
   const statements: string[] = []
   await using between = await wire({
     rewrite: (sql) => {
@@ -95,7 +95,7 @@ test('every question on a lock session is complete: nothing is flushed without i
   await a.close()
 })
 
-test('what a heartbeat did not tell, an unlock behind our back, is reported as a loss by the release', async () => {
+test('an unlock by another statement that no heartbeat noticed is reported as a loss by the release', async () => {
   let isMeddling = false
   await using between = await wire({
     rewrite: (sql) =>

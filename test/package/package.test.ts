@@ -48,7 +48,7 @@ function node(...args: string[]): { status: number | null; stdout: string; stder
   return spawnSync(process.execPath, args, { cwd: consumer, encoding: 'utf8', timeout: 20_000 })
 }
 
-test('every entry point can be imported by who has installed it', () => {
+test('a program that installed the package can import every entry point', () => {
   const it = node(
     '--input-type=module',
     '-e',
@@ -75,7 +75,7 @@ test('every entry point can be imported by who has installed it', () => {
   ])
 })
 
-test('locks in MySQL say what is missing to whom has not installed the driver', () => {
+test('locks in MySQL name the missing driver if it is not installed', () => {
   const it = node(
     '--input-type=module',
     '-e',
@@ -173,7 +173,7 @@ test.each(['esm', 'cjs'] as const)('a bundle (%s) has the whole page in it', asy
   }
 })
 
-test('what is published is the program, its types and its documents, and nothing of the tests', () => {
+test('the package contains the program, its types and its documents, and no tests', () => {
   for (const path of ['LICENSE', 'README.md', 'SECURITY.md', 'llms.txt', 'dist/index.js', 'dist/index.d.ts'])
     expect(published).toContain(path)
   const strange = published.filter((path) => !PUBLISHED.some((pattern) => pattern.test(path)))

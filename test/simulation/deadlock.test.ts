@@ -7,7 +7,7 @@ import { Tangle } from './tangle.js'
  * Method: callers of several processes take random keys inside each other, some of them to read, and what everybody holds
  * and waits for is written down by the test. A failure names the seed; SEED=<n> replays that run alone.
  */
-test('a program that nests in one order is never refused, whatever is lost on the way', async () => {
+test('a program that nests locks in one order is never refused, whatever messages are lost', async () => {
   for (const seed of seeds(40)) {
     const tangle = new Tangle(seed, { isOrdered: true, notificationLoss: seed % 3 === 0 ? 0.3 : 0 })
     await tangle.run()
@@ -15,7 +15,7 @@ test('a program that nests in one order is never refused, whatever is lost on th
   }
 })
 
-test('without an order all finish, and every refused waiter was in a cycle', async () => {
+test('without an order all callers finish, and every refused waiter was in a cycle', async () => {
   let victims = 0
   for (const seed of seeds(40)) {
     const tangle = new Tangle(seed, { isOrdered: false, notificationLoss: seed % 4 === 0 ? 0.2 : 0 })

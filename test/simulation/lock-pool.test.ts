@@ -66,7 +66,7 @@ test('one key for all processes', async () => {
 })
 
 /** The same, while sessions are killed and cut off, batches fail half-way, and the server restarts. */
-test('with faults everything promised still holds', async () => {
+test('all promises hold with faults', async () => {
   const { grants, faults } = await runAll(80, (seed) => ({
     ...QUIET,
     max: 1 + (seed % 4),
@@ -78,7 +78,7 @@ test('with faults everything promised still holds', async () => {
   expect(grants).toBeGreaterThan(10)
 })
 
-test('in strict mode everything promised holds as well, with faults or without', async () => {
+test('all promises hold in strict mode, with and without faults', async () => {
   await runAll(30, () => ({ ...QUIET, strict: true }))
   const { grants, faults } = await runAll(60, (seed) => ({
     ...QUIET,
@@ -108,7 +108,7 @@ const HAUNTED: Scenario = {
  * Goal: in strict mode no two holders at once, whatever makes the server let go of a lock.
  * Method: sessions are cut off, then ended in the server; their holders learn of it seconds later.
  */
-test('a server that lets go early makes two holders, unless the pools are strict', async () => {
+test('a server that releases early makes two holders, unless the pools are strict', async () => {
   const plain = await runAll(30, () => HAUNTED)
   const { grants, faults, overlaps } = await runAll(60, () => ({ ...HAUNTED, strict: true }))
 

@@ -152,7 +152,7 @@ test.each([
   expect(longest).toBeLessThan(10)
 })
 
-test('thirty-two that begin at once find the queue, and stay in it', async () => {
+test('thirty-two processes that begin at once find the queue, and stay in it', async () => {
   const { statements, leastShare } = await worstOf(3, { ...EIGHT, processes: 32 })
 
   // Two would be a lock and an unlock.
@@ -160,7 +160,7 @@ test('thirty-two that begin at once find the queue, and stay in it', async () =>
   expect(leastShare).toBeGreaterThan(0.98)
 })
 
-test('where a round takes longer than one may wait in the server, all are served as well', async () => {
+test('all are served even if a round takes longer than one may wait in the server', async () => {
   const { leastShare, longest } = await worstOf(4, { ...EIGHT, processes: 24, waitMs: 20 })
 
   expect(leastShare).toBeGreaterThan(0.5)
@@ -174,7 +174,7 @@ test('a process that can only listen gets its turn among processes in the server
   expect(longest * HOLD_MS).toBeLessThan(6000)
 })
 
-test('where no process can wait in the server, all get their share', async () => {
+test('all get their share if no process can wait in the server', async () => {
   const { overtaken, leastShare, longest } = await worstOf(3, { ...EIGHT, processes: 6, waitMs: 0 })
 
   expect(overtaken).toBeLessThan(20)

@@ -45,7 +45,7 @@ async function runAll(count: number, scenario: (seed: number) => Scenario): Prom
  * Method: the tables are in memory, and everything above the statements is what runs in PostgreSQL. Half of the processes
  * are notified, the others only look.
  */
-test('rows without faults: each caller is served, and no row names a process in vain', async () => {
+test('rows without faults: each caller is served, and every process that a row names gets its lock', async () => {
   const { grants } = await runAll(40, (seed) => ({ ...QUIET, readers: seed % 2 === 0 ? 0.3 : 0.6 }))
 
   expect(grants).toBeGreaterThan(1000)

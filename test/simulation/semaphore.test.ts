@@ -56,7 +56,7 @@ test('callers who come and go leave nothing behind', async () => {
 })
 
 /** The same, while sessions are killed and cut off, and statements fail half-way. */
-test('with faults everything promised still holds', async () => {
+test('all promises hold with faults', async () => {
   const towns = await runAll(100, (seed) => ({
     ...QUIET,
     permits: 1 + (seed % 5),

@@ -54,11 +54,14 @@ const REPLACED_IDENTIFIERS: ReadonlySet<string> = new Set(
 const BANNED_IN_TITLES: readonly RegExp[] = [
   /\b(?:whoever|nobody|somebody|everybody|anybody)\b/i,
   /\bthose who\b/i,
-  /\b(?:be|been) had\b/i,
+  /\b(?:is|are|was|were|be|been) had\b/i,
   /\b(?:is|are|was|were|be|been) told\b/i,
   /\bso (?:many|long)\b(?! as)/i,
   /\b(?:beside|circles?|bells?|ears?|deaf|rung)\b/i,
   /\bgiven? back\b/i,
+  /\b(?:in vain|for ever|ever more|will do|gives? way|as ever|none the|behind (?:its|our|the) back)\b/i,
+  /\b(?:is|are|was|were) to be\b/i,
+  /^(?:what|whatever|whoever)\b/i,
 ]
 
 /** Pages that are clean. Others are added when they are. */
@@ -156,7 +159,7 @@ export function replacedIdentifiers(): string[] {
 /** Every banned phrase in a title, with its file. */
 export function bannedTitles(): string[] {
   return filesOf('test', '.ts').flatMap(({ path, text }) =>
-    [...text.matchAll(/\b(?:test|describe)\b[^'\n]*\(\s*'([^'\n]+)'/g)].flatMap(([, title = '']) =>
+    [...text.matchAll(/(?:\b(?:test|describe)\b[^'\n]*\(|\)\()\s*'([^'\n]+)'/g)].flatMap(([, title = '']) =>
       BANNED_IN_TITLES.some((pattern) => pattern.test(title)) ? [`${path}: ${title}`] : [],
     ),
   )

@@ -30,7 +30,7 @@ describe('llms.txt', () => {
     expect(blocks(TEXT, 'ts')).toEqual([blocks(read('README.md'), 'ts')[0]])
   })
 
-  test('every code of an error that it names is one', () => {
+  test('every error code that it names exists', () => {
     const codes = new Set(tableRows(read('docs/reference/errors.md')).map(([code]) => code))
     const named = [...TEXT.matchAll(/`[A-Z]+_[A-Z_]+`/g)].map(([code]) => code)
     expect(named.length).toBeGreaterThan(8)
@@ -38,7 +38,7 @@ describe('llms.txt', () => {
   })
 })
 
-test('every picture that a page shows is there', () => {
+test('every picture of a page exists', () => {
   const wrong = pages().flatMap(({ path, prose }) =>
     [...prose.matchAll(/(?:src|srcset)="([^"]+)"/g)]
       .map(([, file]) => posix.join(posix.dirname(path), file!))
@@ -68,17 +68,17 @@ describe('docs/comparison.md', () => {
     .map(([, heading]) => heading!)
     .filter((heading) => !heading.startsWith('In ') && !heading.startsWith('What lockpool'))
 
-  test('what is said of another system has a source', () => {
+  test('statements about another system have a source', () => {
     const unsourced = OTHERS.filter((heading) => !section(PAGE, heading).includes('](https://'))
     expect(OTHERS.length).toBeGreaterThan(7)
     expect(unsourced).toEqual([])
   })
 
-  test('each has a word on when it is the better choice', () => {
+  test('each system has a sentence on when it is the better choice', () => {
     expect(OTHERS.filter((heading) => !section(PAGE, heading).includes('**Better**'))).toEqual([])
   })
 
-  test('what is said of lockpool in the first table leads to where it is explained or measured', () => {
+  test('statements about lockpool in the first table link to their explanation or measurement', () => {
     const rows = tableRows(section(PAGE, 'In the database that you already have'))
     const unexplained = rows.filter(([, lockpool]) => !lockpool!.includes(']('))
     expect(rows.length).toBeGreaterThan(10)
@@ -86,7 +86,7 @@ describe('docs/comparison.md', () => {
   })
 })
 
-test('every command of npm that a page or a script names is one, and CONTRIBUTING.md has those that one types', () => {
+test('every npm command that a page or a script names exists, and CONTRIBUTING.md lists those for people', () => {
   const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts)
   const texts = [...pages(), ...filesOf('scripts', '.mjs')].filter(({ path }) => path !== 'CHANGELOG.md')
   const unknown = texts.flatMap(({ path, text }) =>

@@ -58,7 +58,7 @@ const WORKS =
   'for it; do :; done; case " $* " in *" install "*) printf "" > "${0%/*}/$it"; /bin/chmod +x "${0%/*}/$it";; esac'
 
 describe.skipIf(TIMEOUT === '')('on Linux', () => {
-  test('what is missing is installed, one by one, and what is there is not', () => {
+  test('missing programs are installed one by one, and others are not', () => {
     const result = asked(['chromium', 'tmux', 'mariadbd', 'psql'], { user: ROOT_USER, aptGet: WORKS })
 
     expect(result.installs).toEqual(['pgbouncer', 'zsh', 'fish', 'python3-psycopg2'])
@@ -86,7 +86,7 @@ describe.skipIf(TIMEOUT === '')('on Linux', () => {
     expect(asked(has, machine)).toEqual({ status: 0, says: '', installs: [] })
   })
 
-  test('one that cannot be installed does not keep others from it, and is no failure', () => {
+  test('a program that cannot be installed affects no other, and is no failure', () => {
     const result = asked(['tmux', 'zsh', 'fish', 'mariadbd', 'psql', 'python3-psycopg2'], {
       user: ROOT_USER,
       aptGet: 'echo E: no network >&2; exit 100',
@@ -107,7 +107,7 @@ describe.skipIf(TIMEOUT === '')('on Linux', () => {
   })
 })
 
-test('what has to be green installs them first, and the pages say which', () => {
+test('the scripts that must pass install them first, and the pages name these', () => {
   expect(read('.ci/run')).toContain(`\n${SCRIPT}\n`)
   expect(read('CONTRIBUTING.md')).toContain(`apt-get install ${PACKAGES.join(' ')}`)
 })

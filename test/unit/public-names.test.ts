@@ -30,7 +30,7 @@ test('the root exports what programs use, and nothing else', () => {
   expect(namesExportedBy('src/index.ts').toSorted()).toEqual(ROOT_NAMES.toSorted())
 })
 
-test('what lockpool/advanced exports is nowhere else, and is types alone', () => {
+test('lockpool/advanced exports only types, which no other entry point exports', () => {
   const advanced = namesExportedBy('src/advanced.ts')
   expect(advanced.filter((name) => ROOT_NAMES.includes(name))).toEqual([])
   expect(read('src/advanced.ts')).not.toMatch(/^export \{/m)

@@ -50,7 +50,7 @@ async function freePort(): Promise<number> {
 }
 
 describe('lockpool serve', () => {
-  test('sends idle clients away at SIGTERM, and gives the one with a lock time to give it back', async () => {
+  test('disconnects idle clients at SIGTERM, and gives the one with a lock time to release it', async () => {
     const { started, port } = await serve('--trust', '--grace', '30s')
     const [idle, holder] = [await world.client({ port }), await world.client({ port })]
     const codes: unknown[] = []

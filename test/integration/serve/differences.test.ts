@@ -119,10 +119,10 @@ async function direct(): Promise<pg.Client> {
   return client
 }
 
-describe('what differs from a server', () => {
+describe('differences from a server', () => {
   const rows = tableRows(section(read('docs/guides/serve.md'), 'Differences from a server'))
 
-  test('is in the table, each of it', () => {
+  test('are all in the table', () => {
     expect(new Set(rows.map(([what]) => what))).toEqual(new Set(Object.keys(DIFFERENCES)))
   })
 

@@ -20,7 +20,7 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 
-describe('a program cannot tell the front from the server, by what it is answered and by the locks it has', () => {
+describe('a program cannot tell the front from the server by its answers and its locks', () => {
   for (const program of PROGRAMS.filter(({ name }) => QUICK.has(name)))
     test.skipIf(program.missing() !== null)(program.name, async () => {
       const { straight, differences } = await compare(program, server!, front!)

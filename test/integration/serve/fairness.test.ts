@@ -11,7 +11,7 @@ const world = serveWorld()
 const TURNS = 5
 
 test(
-  'a hot key goes to the clients of two fronts and to programs straight at the server, and each comes to its turn',
+  'clients of two fronts and programs directly at the server all get their turn with a hot key',
   { timeout: 60_000 },
   async () => {
     const [here, there] = [await world.front(), await world.front()]

@@ -44,8 +44,8 @@ const someMessage = fc.oneof(
   ),
 )
 
-describe('clients that mean no good, or are broken', () => {
-  test('do no harm to others with whatever messages, and leave no lock', { timeout: 60_000 }, async () => {
+describe('hostile or broken clients', () => {
+  test('do no harm to others with any messages, and leave no lock', { timeout: 60_000 }, async () => {
     const front = await world.front({ loginTimeoutMs: 1000 })
     const good = await world.client(front)
     await ask(good, 'SELECT pg_advisory_lock(99)')

@@ -218,7 +218,7 @@ describe("lockpool's own functions over the wire", () => {
     expect(await ask(one, "SELECT lockpool.token('invoice')")).toEqual([[null]])
   })
 
-  test('give permits, as many as there are', async () => {
+  test('give as many permits as there are', async () => {
     const front = await world.front()
     const [one, other] = await two(front)
     const numbers = [

@@ -20,7 +20,7 @@ async function terminateUpstream(applicationName: string): Promise<void> {
   )
 }
 
-describe('what is lost behind the front', () => {
+describe('losses behind the front', () => {
   test('the network to the server: a holder knows before the server lets go', async () => {
     await using proxy = await TcpProxy.to(world.database.url)
     const front = await world.front({ leaseMs: 2000, max: 2 }, proxy.url)
@@ -44,7 +44,7 @@ describe('what is lost behind the front', () => {
     expect(await world.isFree(1)).toBe(true)
   })
 
-  test('a connection with nothing open: the next statement gets another one', async () => {
+  test('after the loss of an idle connection, the next statement gets another one', async () => {
     const url = new URL(world.database.url)
     url.searchParams.set('application_name', 'own')
     const front = await world.front({ others: { kind: 'url', url: url.href } })

@@ -113,7 +113,7 @@ describe('other statements', () => {
     expect(await ask(client, 'SELECT n FROM t')).toEqual([[7]])
   })
 
-  test('see what the client has set, and nothing that others have', async () => {
+  test('see the settings of the client, and none of others', async () => {
     const front = await world.front({ ...PASS, max: 1 })
     const [one, other] = [await world.client(front), await world.client(front)]
     await ask(one, "SET work_mem = '3MB'")
@@ -158,7 +158,7 @@ describe('other statements', () => {
     expect(await ask(holder, 'SELECT n FROM t')).toEqual([[1]])
   })
 
-  test('go through the extended protocol as they come', async () => {
+  test('pass through the extended protocol unchanged', async () => {
     const client = await WireClient.connect(await world.front(PASS))
     await client.logIn(new URL(world.database.url).pathname.slice(1))
     await table()

@@ -49,7 +49,7 @@ describe('the extended protocol', () => {
     expect(client.bodies('D')).toEqual([Buffer.from([0, 1, 0, 0, 0, 1, 1])])
   })
 
-  test('runs BEGIN and a lock in one group, as JDBC sends them, and no description that was not asked for', async () => {
+  test('runs BEGIN and a lock in one group, as JDBC sends them, and sends no description without a Describe', async () => {
     const client = await loggedIn()
     const begin = [wire.parse('', 'BEGIN'), wire.bind('', ''), wire.execute('')]
     client.send(...begin, wire.parse('S_1', LOCK, [20]), wire.bind('', 'S_1', [Buffer.from('7')]))
@@ -58,7 +58,7 @@ describe('the extended protocol', () => {
     expect(client.bodies('Z')).toEqual([Buffer.from('T')])
   })
 
-  test('ignores what is behind an error up to the next Sync, and gives back what the group has locked', async () => {
+  test('skips messages after an error until the next Sync, and releases what the group has locked', async () => {
     const client = await loggedIn()
     const lock = [wire.parse('', 'SELECT pg_advisory_xact_lock(9)'), wire.bind('', ''), wire.execute('')]
     client.send(
@@ -88,7 +88,7 @@ describe('the extended protocol', () => {
     expect(await world.isFree(9)).toBe(true)
   })
 
-  test('knows an empty statement, and what has no rows', async () => {
+  test('handles an empty statement, and one without rows', async () => {
     const client = await loggedIn()
     client.send(wire.parse('', ''), wire.bind('', ''), wire.describePortal(''), wire.execute(''), wire.SYNC)
     expect(await client.until('Z')).toBe('1 2 n I Z')
@@ -133,7 +133,7 @@ describe('the extended protocol', () => {
     expect(client.states).toEqual([state])
   })
 
-  test('refuses function calls, and goes on', async () => {
+  test('refuses function calls, and continues', async () => {
     const client = await loggedIn()
     client.send(message(0x46, Buffer.alloc(10)), wire.query('SELECT 1'))
     expect([await client.until('Z', 2), client.states]).toEqual(['E Z T D C Z', ['0A000']])
@@ -163,7 +163,7 @@ describe('a connection', () => {
     client.socket.destroy()
   })
 
-  test('is over after a message that makes no sense, or is too long', async () => {
+  test('ends after a message that is invalid or too long', async () => {
     const front = await world.front()
     for (const bytes of [Buffer.from('?\0\0\0\x04'), Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff])]) {
       const client = await WireClient.connect(front)
@@ -174,7 +174,7 @@ describe('a connection', () => {
     }
   })
 
-  test('that does not log in ends in time, and one more than allowed is refused', async () => {
+  test('ends in time if it does not log in, and one connection too many is refused', async () => {
     const front = await world.front({ loginTimeoutMs: 100, maxClients: 2 })
     const silent = await WireClient.connect(front)
     await silent.closed()
@@ -192,7 +192,7 @@ describe('a connection', () => {
     expect(client.states).toEqual(['57P05'])
   })
 
-  test('that stands still in a transaction ends as the client has asked for', async () => {
+  test('that idles in a transaction ends as the client has configured', async () => {
     const client = await loggedIn()
     client.send(wire.query("SET idle_in_transaction_session_timeout = '50ms'"), wire.query('BEGIN'))
     await client.closed()
@@ -210,7 +210,7 @@ describe('a password', () => {
     return file
   }
 
-  test('is checked, whether the file has it or what PostgreSQL keeps of it', async () => {
+  test("is checked, whether the file has the password or PostgreSQL's hash of it", async () => {
     const front = await world.front({ usersFile: await users() })
     const { password } = new URL(world.database.url)
     expect(await ask(await world.client(front, { user: 'plain', password: 'pencil' }), 'SELECT 1')).toEqual([

@@ -97,7 +97,7 @@ class Replay {
 }
 
 test.each(filesOf(FOLDER, '.trace').map(({ path, text }) => [path.slice(FOLDER.length + 1), text]))(
-  'what %s has of a driver is answered as PostgreSQL did',
+  'the front answers the messages of %s as PostgreSQL did',
   async (_, text) => {
     const front = await world.front({ others: { kind: 'pass' } })
     await new Replay(front, readTrace(text)).run()

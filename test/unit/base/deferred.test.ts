@@ -10,7 +10,7 @@ test('a promise can be settled from outside', async () => {
   await expect(broken.promise).rejects.toThrow('no')
 })
 
-test('what the last one was resolved with is not kept', async () => {
+test('the last resolved value is not kept alive', async () => {
   let isGone = false
   const registry = new FinalizationRegistry(() => (isGone = true))
   ;(() => {

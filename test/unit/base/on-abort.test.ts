@@ -16,7 +16,7 @@ test('many waiters on one signal are one listener, and each is informed once', (
   expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
 })
 
-test('when the last has gone no listener is left, and the next is heard all the same', () => {
+test('when the last waiter has gone no listener is left, and a later waiter still works', () => {
   const controller = new AbortController()
   const told: string[] = []
   onAbort(controller.signal, () => told.push('gone'))()
@@ -31,7 +31,7 @@ test('when the last has gone no listener is left, and the next is heard all the 
   expect(told).toEqual(['heard'])
 })
 
-test('a signal that serves one wait after the other keeps its listener, and tells who waits then', () => {
+test('a signal that serves one wait after the other keeps its listener, which informs the current waiter', () => {
   const controller = new AbortController()
   const told: string[] = []
   keepListening(controller.signal)
@@ -45,7 +45,7 @@ test('a signal that serves one wait after the other keeps its listener, and tell
   expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
 })
 
-test('a signal whose methods throw stops no caller: the error is reported like that of a listener', () => {
+test('a signal whose methods throw affects no caller: the error is reported like that of a listener', () => {
   const thrown: (() => void)[] = []
   const queued = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((call) => void thrown.push(call))
   const broken = {
@@ -68,7 +68,7 @@ test('a signal whose methods throw stops no caller: the error is reported like t
   for (const [i, message] of ['no listener', 'none to remove'].entries()) expect(thrown[i]).toThrow(message)
 })
 
-test('a signal that calls its listeners without itself as `this` is heard', () => {
+test('a signal that calls its listeners with another `this` works', () => {
   const listeners: (() => void)[] = []
   const signal = {
     aborted: false,

@@ -74,7 +74,7 @@ describe.each(OPTIONS)('$name of $table', ({ specs, name, spec }) => {
   })
 })
 
-test('what is inherited, or has a getter, counts; what is unknown does not', () => {
+test('inherited options and getters count, and unknown options do not', () => {
   class Options {
     get max(): number {
       return 7

@@ -16,7 +16,7 @@ const EVIL = [
 
 const HARMFUL = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
 
-test('what is shown or logged has nothing in it that moves, paints, breaks or turns a line', () => {
+test('shown and logged text cannot move the cursor, change colors, break lines or reverse text', () => {
   const text = `a${EVIL}b`
 
   for (const shown of [printable(text), quoted(text), jsonLine({ name: text })])
@@ -27,7 +27,7 @@ test('what is shown or logged has nothing in it that moves, paints, breaks or tu
   expect(printableLines('one\u009b\ntwo')).toBe('one\ufffd\ntwo')
 })
 
-test('nothing is lost of what is quoted, or written in ASCII', () => {
+test('text that is quoted or written in ASCII loses nothing', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.constant(EVIL)), (text) => {
       expect(JSON.parse(quoted(text))).toBe(text)

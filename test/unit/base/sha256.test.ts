@@ -13,14 +13,14 @@ function nodes(text: string): string {
   return createHash('sha256').update(text, 'utf8').digest('hex')
 }
 
-test('is that of node, of every length up to three blocks and more', () => {
+test('is that of Node.js, for every length up to three blocks and more', () => {
   for (let length = 0; length <= 200; length++) {
     const text = Array.from({ length }, (_, i) => String.fromCharCode(i % 128)).join('')
     expect(hexOf(sha256.begin().add(text).end()), `${length} bytes`).toBe(nodes(text))
   }
 })
 
-test('is that of node, of texts of all characters, in as many pieces as they come', () => {
+test('is that of Node.js, for text of all characters, in any number of pieces', () => {
   const text = fc.string({ unit: 'binary', maxLength: 200 })
   fc.assert(
     fc.property(fc.array(text, { maxLength: 4 }), (pieces) => {
@@ -43,7 +43,7 @@ test('a lone surrogate is encoded as every UTF-8 encoder does', () => {
   )
 })
 
-test('is that of node of a text of many blocks', () => {
+test('is that of Node.js, for text of many blocks', () => {
   const text = 'many blocks, é and 🔒 '.repeat(10_000)
 
   expect(hexOf(sha256.begin().add(text).end())).toBe(nodes(text))

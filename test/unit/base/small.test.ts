@@ -11,7 +11,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('an assertion that fails is a bug of ours, with words', () => {
+test('a failed assertion is reported as a bug of lockpool, with its message', () => {
   expect(() => assert(true, 'fine')).not.toThrow()
   expect(() => assert(false, 'not fine')).toThrow(InvariantError)
   expect(() => assertMove({ a: ['b'], b: [] }, 'b', 'a', 'thing 7')).toThrow('thing 7: b -> a')
@@ -28,7 +28,7 @@ test('a back-off grows to its cap, and chance only lengthens it', () => {
   expect(backoffDelay(backoff, 0, most)).toBeCloseTo(74.975)
 })
 
-test('the system clock waits for no longer than a timer can, and never for infinity', () => {
+test('the system clock waits at most as long as a timer can, and never without end', () => {
   vi.useFakeTimers()
   const action = vi.fn()
   const cancel = systemClock.after(2 ** 40, action)
@@ -42,7 +42,7 @@ test('the system clock waits for no longer than a timer can, and never for infin
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('time passed is what the clock says that advanced more', () => {
+test('the elapsed time is that of the clock that advanced more', () => {
   const clock = new ManualClock()
   const then = clock.instant()
 
@@ -87,7 +87,7 @@ test('listeners get their events until they are removed', () => {
   expect(emitter.hears('ring')).toBe(false)
 })
 
-test('a listener that throws hurts neither the emitter nor the others', async () => {
+test('a listener that throws affects neither the emitter nor other listeners', async () => {
   const emitter = new Emitter<{ ring: number }>()
   const uncaught = vi.fn()
   const before = process.listeners('uncaughtException')
@@ -118,7 +118,7 @@ test('an error names itself, its code and its cause', () => {
   expect(Object.keys(error)).not.toContain('name')
 })
 
-test('a value is shown shortly, and an object not at all', () => {
+test('a value is shown shortened, and an object not at all', () => {
   expect([1n, 'x'.repeat(50), { password: 'secret' }, [1], null, undefined, () => 1].map(show)).toEqual([
     '1n',
     `"${'x'.repeat(40)}..."`,

@@ -76,13 +76,13 @@ test('a run in which all went well has no findings, and its figures are right', 
   expect(figures).toMatchObject({ asks: 2, grants: 2, losses: 0, refusals: {}, guardedWrites: 0 })
 })
 
-test('two who hold at once are found, readers among themselves are not', () => {
+test('two holders at once are found, and readers that share are not reported', () => {
   expect(kinds({ lives: [hold('w1', 10, 30, 1), hold('w2', 20, 40, 2)] })).toEqual(['overlap'])
   expect(kinds({ lives: [hold('w1', 10, 30, 1, 'shared'), hold('w2', 20, 40, 2)] })).toEqual(['overlap'])
   expect(kinds({ lives: [hold('w1', 10, 30, 1, 'shared'), hold('w2', 20, 40, 2, 'shared')] })).toEqual([])
 })
 
-test('a server that let go early excuses an overlap in plain mode, and nothing excuses one in strict mode', () => {
+test('a server that released early explains an overlap in plain mode, and nothing explains one in strict mode', () => {
   const lives = [hold('w1', 10, 30, 1), hold('w2', 20, 40, 2)]
   const terminated = [strike({ letsGo: true, from: 15, to: 15 })]
 
@@ -98,7 +98,7 @@ test('a token that does not grow, or comes twice, is found', () => {
   expect(kinds({ lives: [hold('w1', 10, 20, 2), hold('w2', 30, 40, 2)] })).toContain('token-regression')
 })
 
-test('a write by a holder of the past, and one that knew too little, are found', () => {
+test('a stale write and a lost update are found', () => {
   const write = (ask: string, token: bigint, value: number) => ({ key: '1', ask, token, value })
 
   expect(kinds({ writes: [write('a', 1n, 1), write('b', 2n, 2)] })).toEqual([])
@@ -107,7 +107,7 @@ test('a write by a holder of the past, and one that knew too little, are found',
   expect(kinds({ writes: [write('a', 1n, 1), write('b', 2n, 1)] })).toEqual(['lost-update'])
 })
 
-test('a fail-over excuses a write on a value that it took back, by who had the lock across it, and no stale one', () => {
+test('a fail-over that took back a value explains a lost update of a holder across it, and no stale write', () => {
   const lives = [hold('w1', 10, 20, 1), hold('w2', 30, 40, 2)]
   const write = (ask: string, token: bigint, value: number) => ({ key: '1', ask, token, value })
   const across = [strike({ letsGo: true, forgets: true, from: 35, to: 38 })]

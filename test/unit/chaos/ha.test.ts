@@ -36,7 +36,7 @@ describe('the command line', () => {
     [['--fault', 'fire']],
     [['--fault', 'all', '--minutes', '0']],
     [['--fault', 'all', '--way', 'x']],
-  ])('what can not be understood is refused: %j', (args) => {
+  ])('an invalid command line is refused: %j', (args) => {
     expect(() => parseOptions(args)).toThrow(TypeError)
   })
 })
@@ -55,7 +55,7 @@ const PLAN: ClusterPlan = {
 }
 
 describe('a cluster', () => {
-  test('Patroni has its own defaults, unless it is to be quick', () => {
+  test('Patroni has its own defaults, unless the options ask for a quick fail-over', () => {
     const of = (isQuick: boolean): unknown =>
       (JSON.parse(patroniConfig({ ...PLAN, isQuick }, NODE)) as { bootstrap: { dcs: object } }).bootstrap.dcs
     expect(of(false)).toMatchObject({ ttl: 30, loop_wait: 10, retry_timeout: 10, synchronous_mode: true })
@@ -71,7 +71,7 @@ describe('a cluster', () => {
       expect(guide).toContain(line)
   })
 
-  test('it is whole when all nodes follow the leader, on its timeline', () => {
+  test('it is complete when all nodes follow the leader, on its timeline', () => {
     const leader = { name: 'a', role: 'leader', state: 'running', timeline: 3 }
     const replica = { name: 'b', role: 'replica', state: 'streaming', timeline: 3 }
     expect(isWhole([leader, replica], 2)).toBe(true)
@@ -89,8 +89,8 @@ describe('a cluster', () => {
   })
 })
 
-describe('what Patroni says', () => {
-  test('a node that falls silent in mid-answer, or says nonsense, is passed over', async () => {
+describe('answers of Patroni', () => {
+  test('a node that goes silent in the middle of an answer, or answers with nonsense, is skipped', async () => {
     const members = [{ name: 'a', role: 'leader', state: 'running', timeline: 1 }]
     const cut = createServer((_, response) => {
       response.writeHead(200).write('{"members": [')
@@ -151,7 +151,7 @@ describe('the timings of a round', () => {
     })
   })
 
-  test('a caller who is left behind shows, if it is granted something late or never', () => {
+  test('a starving caller is found, if its grant comes late or never', () => {
     const asked = { what: 'asked', key: 'cycle', mode: 'exclusive', withinMs: 60_000, wall } as const
     const slowest = (last: Life['events']): number | null =>
       timingsOf({
@@ -203,7 +203,7 @@ describe('overlaps while a server stops', () => {
     return [findings.map(({ kind }) => kind), figures.excusedOverlaps, figures.worstExcusedOverlapMs]
   }
 
-  test('are what plain mode allows, if the second was granted before the database was back', () => {
+  test('are allowed in plain mode, if the second grant came before the database was back', () => {
     expect(verdict(1500)).toEqual([[], 1, 300])
     expect(verdict(3100)).toEqual([['overlap'], 0, 0])
     expect(verdict(900), 'before the fault').toEqual([['overlap'], 0, 0])

@@ -44,7 +44,7 @@ test('every duration is read back as it was written', () => {
   )
 })
 
-test('what is not zero is never read as zero', () => {
+test('a duration above zero is never shown as zero', () => {
   const number = fc.double({ min: 0.000001, max: 1000, noNaN: true })
   fc.assert(
     fc.property(number, fc.constantFrom('ms', 's', 'm'), (value, unit) => {

@@ -47,7 +47,7 @@ test.each(COMMANDS)(
   },
 )
 
-test('every command can answer a program: --json, except for what prints a script anyway', async () => {
+test('every command has --json, except those that print a script', async () => {
   const without = await Promise.all(
     COMMANDS.map(async ({ name, load }) => ('json' in (await load()).flags ? [] : [name])),
   )

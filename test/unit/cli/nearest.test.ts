@@ -19,7 +19,7 @@ test.each([
   expect(didYouMean(word, WORDS)).toBe(meant === null ? '' : `; did you mean ${meant}?`)
 })
 
-test('the closest is taken, and of equals the first', () => {
+test('the closest name wins, and among equals the first', () => {
   expect(nearest('--waits', ['--wants', '--wait'])).toBe('--wants')
   expect(nearest('--waits', ['--wanted', '--wait'])).toBe('--wait')
 })

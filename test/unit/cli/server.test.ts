@@ -34,7 +34,7 @@ test.each([
     69,
     'lockpool: port 1 is in use\n',
   ],
-])('%s is told in a line, with its exit code', async (_, error, code, text) => {
+])('%s is reported in one line, with its exit code', async (_, error, code, text) => {
   expect(await told(error)).toEqual([code, text])
 })
 

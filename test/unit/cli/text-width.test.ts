@@ -19,7 +19,7 @@ test.each([
   expect(textWidth(text)).toBe(cells)
 })
 
-test('what is cut and padded is exactly as wide as it should be', () => {
+test('cut and padded text has exactly the requested width', () => {
   const text = fc.string({ unit: 'grapheme', maxLength: 30 })
   fc.assert(
     fc.property(text, fc.integer({ min: 2, max: 40 }), (written, width) => {

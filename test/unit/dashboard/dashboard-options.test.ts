@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { resolveDashboardOptions } from '../../../src/dashboard/dashboard-options.js'
 
-test('everything is left out by default: loopback, for looking only', () => {
+test('without options it listens on loopback and only shows', () => {
   expect(resolveDashboardOptions({})).toEqual({
     path: '',
     onError: null,

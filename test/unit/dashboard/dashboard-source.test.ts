@@ -6,7 +6,7 @@ import { blockedSnapshot, DashboardWorld } from '../../support/dashboard-world.j
 import { fakeWorld } from '../../support/fake-world.js'
 import { held, key, serverSession, serverState } from '../../support/server-state.js'
 
-test('next to the programs: locks, sessions, chains and sentences of the server', async () => {
+test('outside the programs: locks, sessions, chains and findings of the server', async () => {
   const state = await new DashboardWorld().state()
 
   expect(state).toMatchObject({ version: 1, title: 'app', process: null, unavailable: null })
@@ -31,7 +31,7 @@ test('next to the programs: locks, sessions, chains and sentences of the server'
   expect(state.history).toMatchObject({ of: 'server', held: [1], waiting: [1], connections: [3] })
 })
 
-test('however many ask at once, the server is asked once; and again when that is old', async () => {
+test('many requests at once ask the server once, and again when the answer is old', async () => {
   const world = new DashboardWorld()
   await Promise.all([world.state(), world.state(), world.state()])
   await world.state()
@@ -41,7 +41,7 @@ test('however many ask at once, the server is asked once; and again when that is
   expect(world.looks).toBe(2)
 })
 
-test('a server that can not be asked is a sentence, and is asked again', async () => {
+test('an unreachable server is reported in a sentence, and asked again', async () => {
   let answer: () => Promise<ReturnType<typeof snapshotOf>> = () => Promise.reject(new Error('no route'))
   const world = new DashboardWorld({}, { look: () => answer() })
   const blind = await world.state()
@@ -53,7 +53,7 @@ test('a server that can not be asked is a sentence, and is asked again', async (
   expect(await world.state()).toMatchObject({ unavailable: null, server: { database: 'app' } })
 })
 
-test('a look that fails, or that others had, ends nothing that was seen', async () => {
+test('a failed inspection, or one for another request, does not end the recorded locks', async () => {
   let isDown = false
   let locks = [held(key(1), 1)]
   const world = new DashboardWorld(
@@ -106,7 +106,7 @@ test('of two sessions that were shown, both can be ended, one after the other', 
   expect(await source.end({ pid: 77, startedAt: victims[0]!.startedAt })).toBe('none')
 })
 
-test('in the process that locks: exact ages, tokens, each caller who waits, and what others have', async () => {
+test('inside a locking process: exact ages, tokens, each waiting caller, and locks of others', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 4 })
   const lock = await locks.acquire('orders')
@@ -156,7 +156,7 @@ test('in the process that locks: exact ages, tokens, each caller who waits, and 
   await permit.release()
 })
 
-test('the same name in another namespace, held by others, stays what it is', async () => {
+test('the same name in another namespace stays a separate lock', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const lock = await locks.acquire('orders')

@@ -8,7 +8,7 @@ import { DashboardWorld, problemOf, TOKEN } from '../../support/dashboard-world.
 /** Of every session of the fake. */
 const BEGUN = '2026-01-01 00:00:00+00'
 
-describe('what is answered', () => {
+describe('responses', () => {
   test('the page, its modules and its state, each with the headers that keep everything else out', async () => {
     const world = new DashboardWorld()
     for (const path of ['/', '/page/main.js', '/api/state', '/nowhere']) {
@@ -35,7 +35,7 @@ describe('what is answered', () => {
     expect((await world.get('/admin/lockstep/')).status).toBe(404)
   })
 
-  test('what has not changed is not sent again, and what is sent is compressed for who wants that', async () => {
+  test('unchanged content is not sent again, and content is compressed for clients that accept it', async () => {
     const world = new DashboardWorld()
     const plain = await world.get('/page/main.js')
     const zipped = await world.get('/page/main.js', { 'accept-encoding': 'br, gzip' })
@@ -61,7 +61,7 @@ test('a request of Next.js, which drops the header of compressed answers, gets o
   expect(acceptsGzip(Object.assign(request, { nextUrl: new URL(request.url) }))).toBe(false)
 })
 
-test('metrics are gauges that Prometheus can read, and need the token where reading does', async () => {
+test('metrics are gauges that Prometheus can read, and need the token if reading needs it', async () => {
   const world = new DashboardWorld()
   const { headers, status } = await world.get('/metrics')
   expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
@@ -99,7 +99,7 @@ test('metrics say when the server can not be inspected', async () => {
   expect(text).not.toContain('lock_table')
 })
 
-describe('who may look', () => {
+describe('who may read', () => {
   test('only under names of this host, or allowed names, on any port', async () => {
     const loopback = new DashboardWorld()
     for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1:7433', '[::1]:80'])
@@ -122,7 +122,7 @@ describe('who may look', () => {
     expect(world.looks).toBe(1)
   })
 
-  test('with readers: token, who has it; the page itself has nothing to hide', async () => {
+  test('with readers: only clients with the token; the page itself is public', async () => {
     const world = new DashboardWorld({ token: TOKEN, readers: 'token' })
     expect((await world.get('/')).status).toBe(200)
     expect(await problemOf(await world.get('/api/state'))).toEqual([401, 'TOKEN_NEEDED'])
@@ -184,7 +184,7 @@ describe('who may end a session', () => {
     expect([answer.status, await answer.json()]).toEqual([200, { ended: true, isStillThere: true }])
   })
 
-  test('only whom the page has shown, and only as long as it is that session', async () => {
+  test('only shown sessions, and only while the process id belongs to the same session', async () => {
     const world = open()
     expect((await world.end({ pid: 3, startedAt: BEGUN, confirm: '3' })).status).toBe(409)
     expect((await world.end({ ...target, startedAt: '2025-12-31 00:00:00+00' })).status).toBe(409)
@@ -234,14 +234,14 @@ describe('who may end a session', () => {
   })
 })
 
-describe('what goes wrong', () => {
-  test('a look that fails is on the page and in the log, and the page is answered', async () => {
+describe('errors', () => {
+  test('a failed inspection is on the page and in the log, and the page is still served', async () => {
     const world = new DashboardWorld({}, { look: () => Promise.reject(new Error('the server is away')) })
     expect((await world.state()).unavailable).toBe('the server is away')
     expect(world.reported).toMatchObject([{ message: 'the server is away' }])
   })
 
-  test('a mistake of ours is an answer without its words, and in the log with all of them', async () => {
+  test('an internal error is answered without its message, and logged with it', async () => {
     const pool = {
       snapshot: () => {
         throw new TypeError('no such thing')

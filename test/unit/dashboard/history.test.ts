@@ -19,7 +19,7 @@ test('a quantile is off by less than a sixth, and never above the longest', () =
   expect(durations.quantile(1)).toBeGreaterThan(8e7)
 })
 
-test('each slot has its own amounts and quantiles, the last one as far as it has come', () => {
+test('each slot has its own amounts and quantiles, and the last one those so far', () => {
   const clock = new ManualClock()
   const history = new History(clock)
   history.amounts(SOME)
@@ -48,7 +48,7 @@ test('a time without samples is a gap, however long', () => {
   expect(history.json('server', null).held).toEqual([3, null, 3])
 })
 
-test('what is older than a quarter of an hour is gone', () => {
+test('samples older than a quarter of an hour are removed', () => {
   const clock = new ManualClock()
   const history = new History(clock)
   for (let slot = 0; slot < 400; slot++) {

@@ -25,7 +25,7 @@ function lockOf(...holders: HolderJson[]): LockJson {
   }
 }
 
-test('of what was there at the first look nothing is known, however often it is seen again', () => {
+test('for a lock of the first inspection no age is known, however often it is seen again', () => {
   const eyes = new Observations()
   for (const at of [0, 2000, 4000, 600_000]) {
     const [seen] = eyes.look([lock(1)], at, at)
@@ -33,7 +33,7 @@ test('of what was there at the first look nothing is known, however often it is 
   }
 })
 
-test('what comes between two looks has an age from above, counted from the beginning of the look that did not show it', () => {
+test('a lock that appears between two inspections has a maximum age, counted from the start of the inspection without it', () => {
   const eyes = new Observations()
   eyes.look([lock(1)], 0, 300)
   expect(eyes.look([lock(1, 2)], 2000, 2100)[0]!.holders[1]).toMatchObject({ atLeastMs: 0, atMostMs: 2100 })
@@ -52,7 +52,7 @@ test('a key that is taken again and again is never held for longer than it may h
   expect(eyes.look([lock(1)], 26_000, 26_000)[0]!.holders[0]).toMatchObject({ atMostMs: 1000 })
 })
 
-test('existing knowledge is not made worse', () => {
+test('known ages are not replaced by less exact ones', () => {
   const eyes = new Observations()
   eyes.look([], 0, 0)
   const known = { atLeastMs: 90_000, atMostMs: 90_000 }
@@ -61,7 +61,7 @@ test('existing knowledge is not made worse', () => {
   expect(eyes.look([lockOf(holder(2, limited))], 4000, 4000)[0]!.holders[0]).toMatchObject(limited)
 })
 
-test('what was held here a look ago may be what the server still shows', () => {
+test('the server may still show a lock that this process held at the last inspection', () => {
   const eyes = new Observations()
   eyes.look([], 0, 0)
   eyes.look([lockOf(holder(1, { isHere: true, atLeastMs: 3_600_000, atMostMs: 3_600_000 }))], 1000, 1000)

@@ -13,7 +13,7 @@ test.each([
   expect(isGreaterToken(greater, greater)).toBe(false)
 })
 
-test('what is below zero is no token', () => {
+test('a value below zero is no token', () => {
   expect(isGreaterToken('-1024', '0')).toBe(false)
   expect(isGreaterToken('-99999', '1024')).toBe(false)
 })

@@ -11,7 +11,7 @@ function findings(parts: Partial<ServerState>): Finding[] {
 const MINUTE = 60_000
 const table = { kind: 'table', table: 'orders' } as const
 
-test('a quiet server is worth no look', () => {
+test('a quiet server has no findings', () => {
   const parts = {
     sessions: [
       serverSession(1, { state: 'idle', stateMs: 1000 }),
@@ -57,7 +57,7 @@ test.each([
   expect(findings(waiting)).toMatchObject([{ code, severity: 'problem' }])
 })
 
-test('what is about a lock leads to it', () => {
+test('a finding about a lock leads to the lock', () => {
   const table = { used: 900, capacity: 1000 }
   const found = findings({
     server: { ...serverState().server, lockTable: table },
@@ -78,7 +78,7 @@ test('what is about a lock leads to it', () => {
   })
 })
 
-test('of several locks it leads to the one that most wait for', () => {
+test('of several locks it leads to the one with the most waiters', () => {
   const [finding] = findings({
     sessions: [serverSession(1, { state: 'idle', stateMs: 10 * MINUTE })],
     locks: [held(key(1), 1), held(key(2), 1), held(key(3), 1), wanted(key(2), 5, 10), wanted(key(3), 6, 10)],
@@ -217,14 +217,14 @@ describe('one cause is one finding', () => {
     ])
   })
 
-  test('no advice ends a session that only waits, and none is about another place than where it is read', () => {
+  test('no advice ends a session that only waits, or is about another place than its reader', () => {
     const found = findings(tangle)
     expect(found.map(({ endPid }) => endPid)).toEqual([1])
     const words = found.map(({ text, advice }) => `${text} ${advice}`).join(' ')
     expect(words).not.toMatch(/pg_terminate_backend|lockpool top|\bK\b/)
   })
 
-  test('a wait without an explanation is a finding of its own', () => {
+  test('a wait without an explanation is a separate finding', () => {
     const found = findings({ sessions: [serverSession(2)], locks: [wanted(key(1), 2, 6 * MINUTE)] })
     expect(found).toMatchObject([{ code: 'endless_wait', pids: [2], endPid: null }])
   })
@@ -244,7 +244,7 @@ describe('locks of lockpool', () => {
     serverSession(pid, { isLockSession: true, state: 'idle', stateMs: 100 }),
   )
 
-  test('that keep others waiting are a finding, with since when, for what, and in which process', () => {
+  test('that block others are a finding, with since when and why they are held, and in which process', () => {
     const found = findings({
       sessions,
       locks: [held(key(7), 1), held(key(8), 1), held(key(9), 1)],
@@ -290,7 +290,7 @@ describe('locks of lockpool', () => {
   })
 })
 
-test('callers who wait behind another of their own process are seen, and counted', () => {
+test('callers that wait behind another caller of their process are found and counted', () => {
   const process = { host: 'web-3', id: 88 }
   const parts = {
     sessions: [serverSession(1, { isLockSession: true })],

@@ -95,7 +95,7 @@ test('a session that waits for a transaction while it has a tuple waits for the 
   expect(locksOf({ locks })).toEqual(['row (0,5) of orders: 1 < 2 3'])
 })
 
-test('a transaction that two rows are waited for has both', () => {
+test('a transaction that blocks at two rows has both', () => {
   const locks = [
     held(transaction(900), 1),
     held(row(5), 2),
@@ -106,7 +106,7 @@ test('a transaction that two rows are waited for has both', () => {
   expect(locksOf({ locks })).toEqual(['row (0,5) of orders: 1 < 2', 'row (0,6) of orders: 1 < 3'])
 })
 
-test('a transaction that is waited for without a row stays one', () => {
+test('a transaction that blocks without a row stays a transaction', () => {
   const locks = [held(transaction(900), 1), wanted(transaction(900), 2, 300)]
   expect(locksOf({ locks })).toEqual(['transaction 900: 1 < 2'])
 })
@@ -133,7 +133,7 @@ test('the time for which a lock is held is reported as far as the server knows i
   ])
 })
 
-test('what a lockpool says of its own sessions is the age of their locks, and of their waits', () => {
+test('reports of a pool give the ages of its locks and waits', () => {
   const process = { host: 'web-3', id: 88 }
   const reports = new Map([
     [
@@ -190,7 +190,7 @@ test('chains start with the cause, and a session that waits for two appears belo
   expect(chains.map(tree)).toEqual(['1(2(3) 5)', '4(5)'])
 })
 
-test('a crowd behind one holder is a crowd, although each of it is also behind those before it', () => {
+test('waiters behind one holder form one group, although each is also behind earlier waiters', () => {
   const locks = [held(key(1), 1), ...[2, 3, 4].map((pid) => wanted(key(1), pid, 100 - pid))]
   const blockers = new Map([
     [2, [1]],
@@ -200,7 +200,7 @@ test('a crowd behind one holder is a crowd, although each of it is also behind t
   expect(snapshotOf(serverState({ locks, blockers })).chains.map(tree)).toEqual(['1(2 3 4)'])
 })
 
-test('a cycle is broken, also if a process waits for what its own session has queued behind it', () => {
+test('a cycle is shown once, also if a process waits behind its own session', () => {
   const locks = [held(key(1), 1), held(key(2), 2), wanted(key(1), 2, 1), wanted(key(2), 1, 1)]
   const blockers = new Map([
     [1, [2]],
@@ -215,7 +215,7 @@ test('a cycle is broken, also if a process waits for what its own session has qu
   expect(snapshotOf(serverState(outside)).chains.map(tree)).toEqual(['1(2)', '2(1)'])
 })
 
-test('what pools announce is summed up by pool', () => {
+test('announcements are summed up by pool', () => {
   const announcements = [
     { pid: 1, pool: 77, share: 100 },
     { pid: 2, pool: 77, share: 120 },

@@ -21,7 +21,7 @@ test('free keys are acquired together, in one statement and in the order they we
   await group.release()
 })
 
-test('no keys at all is a group that holds nothing', async () => {
+test('a group without keys holds nothing', async () => {
   const group = await fakeWorld().pool().acquireAll([])
 
   expect(group.state).toBe('held')
@@ -31,25 +31,22 @@ test('no keys at all is a group that holds nothing', async () => {
 test.each([
   ['in this process', 0],
   ['in another process', 1],
-] as const)(
-  'a key that somebody holds %s is waited for, with only the smaller ones held',
-  async (_, holder) => {
-    const world = fakeWorld()
-    const pools = [world.pool(), world.pool()] as const
-    const held = await pools[holder].acquire('b')
+] as const)('while it waits for a key that is held %s, it holds only the smaller keys', async (_, holder) => {
+  const world = fakeWorld()
+  const pools = [world.pool(), world.pool()] as const
+  const held = await pools[holder].acquire('b')
 
-    const waiting = pools[0].acquireAll(['a', 'b', 'c'])
-    await world.clock.run(20)
+  const waiting = pools[0].acquireAll(['a', 'b', 'c'])
+  await world.clock.run(20)
 
-    expect(world.server.table.holders('/a')).toHaveLength(1)
-    expect(world.server.table.holders('/c')).toHaveLength(0)
-    await held.release()
-    await world.clock.run(20)
-    expect((await waiting).state).toBe('held')
-  },
-)
+  expect(world.server.table.holders('/a')).toHaveLength(1)
+  expect(world.server.table.holders('/c')).toHaveLength(0)
+  await held.release()
+  await world.clock.run(20)
+  expect((await waiting).state).toBe('held')
+})
 
-test('out of time, aborted, or with a wrong key among them, nothing is held', async () => {
+test('after a timeout, an abort or an invalid key nothing is held', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   await b.acquire('c')
@@ -101,7 +98,7 @@ test('a group is lost with the first of its locks', async () => {
   expect(await rejection(group.release())).toMatchObject({ code: 'LOCK_LOST' })
 })
 
-test('one that is lost while another is waited for is had again before the group is given out', async () => {
+test('a lock that is lost while the group waits for another is acquired again before the group is returned', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const held = await b.acquire('b')
@@ -123,7 +120,7 @@ test('one that is lost while another is waited for is had again before the group
  * Goal: overlapping sets in any order never wait for each other in a circle.
  * Method: callers of three processes take random sets, long and short, and the clock runs until all are served.
  */
-test('overlapping sets are all served, whatever their order', async () => {
+test('overlapping groups are all served, whatever their order', async () => {
   for (let seed = 1; seed <= 10; seed++) {
     const world = fakeWorld({ latencyMs: 1, random: new SeededRandom(seed) })
     const random = new SeededRandom(seed)

@@ -160,7 +160,7 @@ test('an answer on the wire at the deadline decides: granted is granted', async 
   expect(lock.state).toBe('held')
 })
 
-test('a deadline is not stretched for a server that says nothing', async () => {
+test('a silent server extends a deadline by at most the 200 ms for an answer on its way', async () => {
   const { clock, server, pool } = world()
   const locks = pool()
   await ready(locks, clock)
@@ -196,7 +196,7 @@ test.each(['queued here', 'on the wire', 'asleep', 'connecting'] as const)(
   },
 )
 
-test('a signal that is aborted already costs nothing', async () => {
+test('a signal that is aborted already causes no request', async () => {
   const { server, pool } = world()
   const locks = pool()
 
@@ -206,7 +206,7 @@ test('a signal that is aborted already costs nothing', async () => {
   expect(server.connections.size).toBe(0)
 })
 
-test('an abort of one waiter does not disturb the others, not even behind the head', async () => {
+test('an abort of one waiter does not affect the others, even behind the first', async () => {
   const { clock, pool } = world()
   const [a, b] = [pool(), pool()]
   const held = await a.acquire('orders')
@@ -271,7 +271,7 @@ test('await using releases at the end of the block', async () => {
   expect(server.table.size).toBe(0)
 })
 
-test('withLock passes on what the body returns or throws, and releases either way', async () => {
+test('withLock returns or throws what the body does, and releases either way', async () => {
   const { server, pool } = world()
   const locks = pool()
 
@@ -356,7 +356,7 @@ async function ready(
   await done
 }
 
-test('a caller that has waited in vain for another process gets the name of the holder', async () => {
+test('a caller that times out waiting for another process gets the name of the holder', async () => {
   const world = fakeWorld({ latencyMs: 5 })
   const [a, b] = [world.pool(), world.pool()]
   const holding = a.acquire('orders')
@@ -376,7 +376,7 @@ test('a caller that has waited in vain for another process gets the name of the 
   expect(world.server.statements - before, 'one look for all of them, besides polling').toBeLessThanOrEqual(4)
 })
 
-test('a server that does not say who has the lock costs a caller a moment, and no more', async () => {
+test('a server that does not name the holder delays the error only for a moment', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   await a.acquire('orders')

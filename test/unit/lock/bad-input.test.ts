@@ -29,7 +29,7 @@ test('every well-formed name up to the limit is a key of 64 bits, always the sam
   )
 })
 
-test('a lone surrogate anywhere is refused, because it would be the same lock as every other', () => {
+test('a lone surrogate is refused, because it would be the same lock as every other lone surrogate', () => {
   const lone = fc.integer({ min: 0xd800, max: 0xdfff }).map((unit) => String.fromCharCode(unit))
   fc.assert(
     fc.property(
@@ -89,7 +89,7 @@ test.each<[what: string, key: unknown, message: RegExp]>([
   expect(locks.snapshot()).toMatchObject({ waiting: 0, keys: [] })
 })
 
-test('a name at the limit is one', async () => {
+test('a name of the maximum length is valid', async () => {
   const lock = await fakeWorld().pool().acquire('x'.repeat(MAX_NAME_LENGTH))
 
   expect(lock.state).toBe('held')
@@ -118,7 +118,7 @@ test.each<[what: string, options: unknown, message: RegExp]>([
   expect(world.server.connections.size).toBe(0)
 })
 
-test('of wrong options of a pool every one is named, and none of the right ones', () => {
+test('the error names every wrong option of a pool, and no right one', () => {
   const wrong = {
     min: 7,
     max: 3.5,
@@ -155,7 +155,7 @@ test.each([[null], [5], ['postgres://x'], [[]], [true]])('%j is no set of option
   )
 })
 
-test('a body that is none is refused before anything is locked', async () => {
+test('a body that is no function is refused before anything is locked', async () => {
   const world = fakeWorld()
   const locks = world.pool()
 
@@ -187,7 +187,7 @@ function thrown(action: () => unknown): unknown {
   return null
 }
 
-test('a namespace with half a character is refused: it would be the same as every other such namespace', () => {
+test('a namespace with a lone surrogate is refused: it would be the same as every other such namespace', () => {
   for (const namespace of ['\ud800', 'a\udfff', '\udfff\ud800']) {
     expect(() => new LockPool({ connection: 'postgres://nowhere', namespace })).toThrowError(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringMatching(/well-formed/) }),

@@ -19,7 +19,7 @@ test('a batch that fails half-way leaves nothing behind', async () => {
   expect((await locks.acquire('key 0')).state).toBe('held')
 })
 
-test('a release in a batch that fails has happened all the same', async () => {
+test('a release in a failed batch still succeeds', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const lock = await a.acquire('orders')
@@ -33,7 +33,7 @@ test('a release in a batch that fails has happened all the same', async () => {
   expect((await waiting).state, 'and whoever waited has been woken').toBe('held')
 })
 
-test('a yield in a batch that fails lets the others go first', async () => {
+test('a yield in a failed batch still lets the others go first', async () => {
   const world = fakeWorld()
   world.server.longestWaitMs = 0
   const [a, b] = [world.pool(), world.pool()]
@@ -51,7 +51,7 @@ test('a yield in a batch that fails lets the others go first', async () => {
   expect((await second).token).toBeGreaterThan(first.token)
 })
 
-test('a lock that the server lost in the confusion is reported as lost', async () => {
+test('a lock that the server lost in a failed batch is reported as lost', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const lock = await locks.acquire('orders')
@@ -68,7 +68,7 @@ test('a lock that the server lost in the confusion is reported as lost', async (
   ])
 })
 
-test('a full lock table is a clear error, and nothing of ours stays in it', async () => {
+test('a full lock table causes a clear error, and no entry of lockpool stays in it', async () => {
   const world = fakeWorld({ capacity: 8 })
   const locks = world.pool({ maxHeldLocks: 100 })
   await locks.ready()

@@ -21,7 +21,7 @@ test('close refuses waiters, waits for holders, and ends', async () => {
   expect(a.snapshot()).toMatchObject({ state: 'closed', sessions: [], connections: { total: 0 } })
 })
 
-test('a holder that does not release in time loses its lock', async () => {
+test('a holder that does not release in time loses its lock at close', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const lock = await locks.acquire('orders')
@@ -58,7 +58,7 @@ test.each([
   [0, true],
   [1, true],
 ])(
-  'ready() is told of the end at once, however far it had come (min %i, silent: %s)',
+  'ready() rejects at once when the pool is closed, at any point (min %i, silent: %s)',
   async (min, isSilent) => {
     for (let step = 0; step < 40; step++) {
       const world = fakeWorld()
@@ -95,7 +95,7 @@ test.each([0, 1])(
   },
 )
 
-test('ready() is answered also if the last who wanted a session has just left', async () => {
+test('ready() is answered even if the last caller that wanted a session has just left', async () => {
   const world = fakeWorld()
   const locks = world.pool({ min: 0 })
   const enough = new AbortController()
@@ -117,7 +117,7 @@ test('a pool that was never used closes at once', async () => {
   expect(world.server.statements).toBe(0)
 })
 
-test('closing settles while connecting, and while the server says nothing', async () => {
+test('closing settles while connecting, and with a silent server', async () => {
   const world = fakeWorld()
   world.server.isSilent = true
   const locks = world.pool()

@@ -50,7 +50,7 @@ test.each([
   await writer!.release()
 })
 
-test('it goes before writers that wait for what it reads, here and elsewhere', async () => {
+test('it precedes writers that wait for its key, in any process', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const reader = await read(a)
@@ -67,7 +67,7 @@ test('it goes before writers that wait for what it reads, here and elsewhere', a
   }
 })
 
-test('one that gives up reads on, and readers are not kept out any more', async () => {
+test('a caller that gives up stays a reader, and other readers are no longer kept out', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const [reader, other] = [await read(a), await read(b)]
@@ -81,7 +81,7 @@ test('one that gives up reads on, and readers are not kept out any more', async 
   await Promise.all([reader, other, third!].map((lock) => lock.release()))
 })
 
-test('one that is called off while its answer is on the way reads on, and no more than that', async () => {
+test('a caller that is aborted while its answer is on the way stays a reader', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const reader = await read(a)

@@ -5,7 +5,7 @@ import { fakeWorld, stateOf } from '../../support/fake-world.js'
 const KEY = '/orders'
 
 describe('if a foreign session keeps a registration from being set', () => {
-  test('a free key is granted all the same', async () => {
+  test('a free key is still granted', async () => {
     const world = fakeWorld()
     const [a, b] = [world.pool(), world.pool()]
     world.server.table.crowd(KEY, true)
@@ -145,7 +145,7 @@ describe('a foreign session that registers and never comes', () => {
     }
   })
 
-  test('does not keep a process that does come waiting for longer than a second', async () => {
+  test('delays a process that comes by at most a second', async () => {
     const world = fakeWorld({ latencyMs: 0.3 })
     const [a, b] = [world.pool(), world.pool()]
     world.server.table.forge(KEY, 'registration')

@@ -3,7 +3,7 @@ import { hashName } from '../../../src/dialect/postgres/keys/key.js'
 import type { Lock } from '../../../src/lock/handle/lock.js'
 import { fakeWorld, rejection, stateOf } from '../../support/fake-world.js'
 
-test('two hundred callers of ten processes for one key: all served, in order within each, with few attempts', async () => {
+test('two hundred callers of ten processes for one key are all served, in order within each, with few attempts', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   const pools = Array.from({ length: 10 }, () => world.pool())
   const served: number[][] = pools.map(() => [])
@@ -31,7 +31,7 @@ test('two hundred callers of ten processes for one key: all served, in order wit
   expect(attempts).toBeLessThanOrEqual(2 * 10 + grants * 10)
 })
 
-test('closing with a thousand waiting callers, and locks held: each gets one error, and nothing is left', async () => {
+test('closing with a thousand waiting callers and held locks gives each one error, and leaves nothing', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const theirs = await b.acquire('theirs')
@@ -54,7 +54,7 @@ test('closing with a thousand waiting callers, and locks held: each gets one err
   expect(a.snapshot()).toMatchObject({ state: 'closed', held: 0, waiting: 0 })
 })
 
-test('a body that never ends keeps its lock until the pool is closed', async () => {
+test('a body that never ends holds its lock until the pool is closed', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   let inside: Lock | null = null

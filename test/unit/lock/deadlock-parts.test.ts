@@ -62,14 +62,14 @@ test('text that is not a probe is ignored', () => {
   expect(decodeProbe('["a",1,"k","other",[["w","p",null,"k"]]]')).toBeNull()
 })
 
-test('of two waits one is greater, in either order of comparison', () => {
+test('of two waits the same one is greater in either order of comparison', () => {
   expect(isGreater('a.10', 'b.9')).toBe(true)
   expect(isGreater('b.9', 'a.10')).toBe(false)
   expect(isGreater('b.9', 'a.9')).toBe(true)
   expect(isGreater('a.9', 'a.9')).toBe(false)
 })
 
-test('an earlier round is over when a later one has come, and what is remembered is bounded', () => {
+test('an earlier round ends when a later one has come, and memory is bounded', () => {
   const seen = new SeenProbes()
   const first = seen.passed('x', 2)!
   first.add('w')

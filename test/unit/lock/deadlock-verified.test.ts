@@ -24,7 +24,7 @@ async function liar(world: FakeWorld, keyId: string): Promise<() => void> {
 test.each([
   ['nobody waits for what the victim holds', false, 'LOCK_TIMEOUT'],
   ['somebody does, as the server says', true, 'LOCK_DEADLOCK'],
-] as const)('a circle that is only told of: %s', async (_, isWanted, code) => {
+] as const)('a cycle that only messages claim: %s', async (_, isWanted, code) => {
   const world = fakeWorld()
   const [victim, holder, third] = [world.pool(), world.pool(), world.pool()]
   const leave = await liar(world, '/first')
@@ -43,7 +43,7 @@ test.each([
   leave()
 })
 
-test('a search whose answer comes again and again is over once, whatever is repeated', async () => {
+test('a search whose answer is repeated ends once', async () => {
   const world = fakeWorld()
   const [victim, holder] = [world.pool(), world.pool()]
   const heard: string[] = []

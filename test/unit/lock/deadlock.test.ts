@@ -38,7 +38,7 @@ describe('within a process', () => {
     expect(await locks.withLock('a', () => 'free again')).toBe('free again')
   })
 
-  test('a body that has given its lock up may take it again, and so may what it leaves running', async () => {
+  test('a body that has released its lock may acquire it again, and so may work that outlives it', async () => {
     const world = fakeWorld()
     const locks = world.pool()
     let later: Promise<unknown> = Promise.resolve()
@@ -206,7 +206,7 @@ describe('between processes', () => {
     expect(outcomes.toSorted()).toEqual(['LOCK_DEADLOCK', 'done'])
   })
 
-  test('a wait that is merely long is left alone', async () => {
+  test('a long wait without a cycle is not refused', async () => {
     const world = fakeWorld()
     const [a, b, c] = [world.pool(), world.pool(), world.pool()]
     const chain = Promise.all([

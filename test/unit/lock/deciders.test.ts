@@ -19,7 +19,7 @@ describe('courtesy', () => {
     return courtesy
   }
 
-  test('is kept up although it was in vain, eight times', () => {
+  test('continues eight times without success', () => {
     expect([0, 1, 8].map((times) => inVain(times).isResting(0))).toEqual([false, false, false])
   })
 
@@ -30,7 +30,7 @@ describe('courtesy', () => {
     [12, 800],
     [13, 800],
     [20, 800],
-  ])('rests after %i times in vain for %i ms', (times, ms) => {
+  ])('pauses after %i times without success for %i ms', (times, ms) => {
     const courtesy = inVain(times - 1)
     courtesy.wasInVain(5000)
 
@@ -41,7 +41,7 @@ describe('courtesy', () => {
     ])
   })
 
-  test('is as at the beginning once a process came', () => {
+  test('starts again after a process came', () => {
     const courtesy = inVain(12)
     courtesy.wasRight()
     expect(courtesy.isResting(1)).toBe(false)
@@ -52,11 +52,11 @@ describe('courtesy', () => {
   })
 })
 
-describe('what is held around a call', () => {
+describe('locks around a call', () => {
   const lockAt = (place: number, isHeld = true): Lock => ({ place, isHeld, frame: null }) as unknown as Lock
   const [POOL, OTHER] = [{}, {}]
 
-  test('is what its bodies hold, at any depth', () => {
+  test('are those of its bodies, at any depth', () => {
     const [outer, inner] = [lockAt(0), lockAt(1)]
     const held = runHolding(outer, () =>
       runHolding(inner, () => ({
@@ -72,7 +72,7 @@ describe('what is held around a call', () => {
     expect(inner.frame).toMatchObject({ lock: inner, parent: outer.frame })
   })
 
-  test('is what transactions around have locked, other than the one that asks, for their own pool', () => {
+  test('include those of enclosing transactions of the pool, except the asking one', () => {
     const keys = new Set(['k'])
     const asked = runTransacting(POOL, keys, () =>
       runHolding(lockAt(0), () => ({
@@ -87,7 +87,7 @@ describe('what is held around a call', () => {
     expect(asked).toEqual({ theirs: true, ours: false, beside: true, another: false, elsewhere: false })
   })
 
-  test('are the frames of locks that are still held, the innermost first', () => {
+  test('are listed with the innermost first, as long as they are held', () => {
     const [a, gone, b] = [lockAt(0), lockAt(0, false), lockAt(0)]
     const frames = runHolding(a, () =>
       runHolding(gone, () =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fakeWorld, stateOf } from '../../support/fake-world.js'
 
-test('a flood on the channel that is open to all is heard for a moment, then not at all for a while, and callers poll', async () => {
+test('a flooded public channel is soon ignored for a while, and callers poll', async () => {
   const world = fakeWorld()
   world.server.longestWaitMs = 0
   const [a, b] = [world.pool(), world.pool()]

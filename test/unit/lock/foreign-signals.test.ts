@@ -10,7 +10,7 @@ function foreign(): AbortController {
   return controller
 }
 
-test('a signal of another realm ends a wait, for whatever is waited for', async () => {
+test('a signal of another realm ends any wait', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const held = await locks.acquire('orders')
@@ -35,7 +35,7 @@ test('a signal of another realm ends a wait, for whatever is waited for', async 
   await permit.release()
 })
 
-test('what only looks like a signal is refused before anything is asked for', async () => {
+test('an object that only resembles a signal is refused before any request', async () => {
   const nothing = (): void => undefined
   const throwing = {
     get aborted(): boolean {

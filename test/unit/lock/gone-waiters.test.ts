@@ -60,7 +60,7 @@ test.each([
   expect(reading.state, 'and it was never released').toBe('held')
 })
 
-test('a lock that is given up for others that have died meanwhile is asked for again at once', async () => {
+test('a lock that was yielded to processes that have died meanwhile is requested again at once', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   world.server.longestWaitMs = 0
   const [here, dies] = [await hearing(world), world.pool()]

@@ -28,7 +28,7 @@ test('when a session ends, each of its locks is lost, once', async () => {
   expect((await locks.acquire('a')).state, 'the pool goes on').toBe('held')
 })
 
-test('a session whose lease is over before it is used is none: the pool opens another', async () => {
+test('a session whose lease is over before its first use is dropped, and the pool opens another', async () => {
   const world = fakeWorld({ latencyMs: 10 })
   const locks = world.pool({ max: 2, leaseMs: 3000 })
   const acquired = locks.acquire('orders', { timeoutMs: Infinity })

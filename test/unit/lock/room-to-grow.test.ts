@@ -123,7 +123,7 @@ test('beyond its part it gets a half of what is left at a time, and leaves some 
   budget.close()
 })
 
-test('where nothing is left it keeps what it uses, says who has the rest, and does not look at once', async () => {
+test('if nothing is left it keeps what it uses, names the pools with the rest, and does not look again at once', async () => {
   const { budget, clock, world, linkTo, seen, grow } = budgetOf()
   await budget.joined(linkTo(1))
   world.uses = [others(500)]
@@ -185,7 +185,7 @@ test('and gives up after three attempts', async () => {
   budget.close()
 })
 
-test('what was announced is announced by each session that comes, and ends with the last', async () => {
+test('each new session repeats the announcement, which ends with the last session', async () => {
   const { budget, clock, linkTo, seen, grow } = budgetOf()
   const [first, second] = [linkTo(1), linkTo(2)]
   await budget.joined(first)
@@ -238,7 +238,7 @@ test('a session that ends meanwhile causes no failure: another session runs the 
   expect(seen.warnings, 'with no session there is nothing to fail').toEqual([])
 })
 
-test('what is announced is looked at again, more and more rarely, and given up when it is not needed', async () => {
+test('an announcement is reconsidered less and less often, and withdrawn when it is not needed', async () => {
   const { budget, clock, host, linkTo, seen, grow } = budgetOf()
   await budget.joined(linkTo(1))
   await grow(20, 1)

@@ -152,7 +152,7 @@ test('there is no upgrade: a reader that asks for more waits like every other ca
   await reader.release()
 })
 
-test('an attempt to read is answered at once while the readers here give way to a writer elsewhere', async () => {
+test('an attempt to read is answered at once while the readers of this process yield to a writer of another', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
   const reader = await a.acquire('report', { mode: 'shared' })

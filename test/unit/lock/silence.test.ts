@@ -169,7 +169,7 @@ test.each([
   ['a lock', (world: FakeWorld) => world.pool({ acquireTimeoutMs: 500 }).acquire('orders')],
   ['a permit', (world: FakeWorld) => world.pool({ acquireTimeoutMs: 500 }).semaphore('orders', 2).acquire()],
   ['a connection', (world: FakeWorld) => world.pool({ acquireTimeoutMs: 500 }).connections.connect()],
-])('who asks for %s of a server that says nothing is told that, with the cause', async (_, ask) => {
+])('a request for %s to a silent server fails with the cause', async (_, ask) => {
   const world = fakeWorld()
   world.server.isSilent = true
   const outcome = rejection(ask(world))

@@ -63,7 +63,7 @@ test('without strict mode no caller waits', async () => {
   expect((await next.acquire('orders')).state).toBe('held')
 })
 
-test('an attempt during the delay is answered at once, and the delay goes on', async () => {
+test('an attempt during the delay is answered at once, and the delay continues', async () => {
   const { world, next } = await afterUncleanEnd()
 
   const first = next.tryAcquire('orders')

@@ -37,7 +37,7 @@ test('foreign announcements cost a share at most, and the locks they hold count 
   expect(viewOf(table, { ...use, unannounced: 900 }).others).toBe(200)
 })
 
-test('what is used is never taken away, and beyond its part a pool shrinks as it releases', () => {
+test('a pool keeps the entries that it uses, and beyond its part it shrinks as it releases', () => {
   const crowded = { limit: 1000, otherPools: 3, others: 700 }
 
   expect(planShare(crowded, { ...NEEDS, share: 500, used: 480, needed: 900 })).toBe(480)
@@ -171,7 +171,7 @@ test('forged announcements cost a pool a half of what it could have, and never w
   )
 })
 
-test('what looks cost decides how often there is one: all pools together spend a hundredth of a processor', async () => {
+test('the cost of a lookup decides how often it is made: all pools together use a hundredth of a processor', async () => {
   const world = fakeWorld({ capacity: 800, capacityPerSession: 8, latencyMs: 1 })
   world.server.lookCostMs = 60
   const random = new SeededRandom(7)
@@ -202,7 +202,7 @@ test('what looks cost decides how often there is one: all pools together spend a
   expect(world.server.looks, 'and there are some').toBeGreaterThan(looks)
 })
 
-test('what was known of the table ends with the last session, and is looked up by the next', async () => {
+test('knowledge of the table ends with the last session, and the next session looks it up', async () => {
   const world = fakeWorld({ capacity: 800, capacityPerSession: 8 })
   const locks = world.pool()
   const names = Array.from({ length: 50 }, (_, i) => `key ${i}`)
@@ -224,7 +224,7 @@ test('what was known of the table ends with the last session, and is looked up b
   expect((await again).map((lock) => lock.state)).toEqual(names.map(() => 'held'))
 })
 
-test('waiting for a lock counts as what it costs, and where there is no room for that the lock is polled for', async () => {
+test('waiting for a lock counts its entries, and without room for them the lock is polled', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool({ maxHeldLocks: 8 })]
   const names = Array.from({ length: 9 }, (_, i) => `key ${i}`)

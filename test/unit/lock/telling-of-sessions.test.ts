@@ -44,7 +44,7 @@ function boardOf() {
   return { board, clock, world, written, warnings }
 }
 
-test('it is looked once a second, from when the first session is there until the last is gone', async () => {
+test('it checks once a second, while there is a session', async () => {
   const { board, clock, world, written } = boardOf()
   const [first, second] = [linkTo(1), linkTo(2)]
   world.sessions = [session(1, 1), session(2, 1), session(3, 1)]
@@ -111,7 +111,7 @@ test('a session that holds as much as it waits for is reported each time', async
   board.close()
 })
 
-test('what fails is reported once, tried again after a minute, and said in full then', async () => {
+test('a failure is reported once, and a minute later everything is sent again', async () => {
   const { board, clock, world, written, warnings } = boardOf()
   world.sessions = [session(1, 1)]
   board.joined(linkTo(1))
@@ -141,7 +141,7 @@ test('a server that says nothing keeps no connection', async () => {
   board.close()
 })
 
-test('what ends while it is being written is the end of it', async () => {
+test('a session that ends while it is being written has ended', async () => {
   const { board, clock, world, warnings, written } = boardOf()
   let fail: (error: Error) => void = () => undefined
   world.sessions = [session(1, 1)]

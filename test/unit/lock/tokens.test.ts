@@ -104,7 +104,7 @@ test('an error that is not about tokens is reported unchanged', async () => {
   expect(await rejection(locks.acquire('orders'))).toMatchObject({ code: 'CONNECTION_FAILED' })
 })
 
-test('with fencing off nothing is looked for, and nothing warned of', async () => {
+test('with fencing off no tokens are looked for, and no warning comes', async () => {
   const world = fakeWorld()
   const locks = world.pool({ fencing: 'off' })
   const warnings = warningsOf(locks)
@@ -147,7 +147,7 @@ test('on a server that has not settled a strict pool tells of no grant before, a
   expect(world.clock.now()).toBe(since)
 })
 
-test('a pool that is not strict does not wait, and says all the same when the server has settled', async () => {
+test('a pool that is not strict does not wait, and still reports when the server has settled', async () => {
   const world = fakeWorld()
   world.server.attachDelayMs = SETTLE_MS
   const locks = world.pool()

@@ -88,7 +88,7 @@ describe('a key that one caller in each of several processes wants again and aga
     expect(taken.longestMs).toBeLessThan(5 * 10)
   })
 
-  test('is had a round trip sooner, once it is known to be wanted', async () => {
+  test('is granted a round trip sooner, once it is known to be wanted', async () => {
     const world = fakeWorld({ latencyMs: 1 })
     world.server.longestWaitMs = 0
     const pools = [world.pool(), world.pool()] as const

@@ -56,7 +56,7 @@ test.each([
   )
 })
 
-test('a wait is known to the bodies around it until it ends, and forgets what it found two rounds ago', () => {
+test('a wait is known to its enclosing bodies until it ends, and forgets its findings of two rounds ago', () => {
   const heard: unknown[] = []
   const seeker = {
     due: (wait: FramedWait) => heard.push(['due', wait.id]),

@@ -113,7 +113,7 @@ describe('a caller that would have to wait gets an answer at once, if its policy
     ;(await second).release()
   })
 
-  test('with another look later the wait is one, however it goes on', async () => {
+  test('a wait with several attempts has one time limit', async () => {
     const { pool, clock, factory } = poolOf({
       max: 1,
       acquireTimeoutMs: 100,

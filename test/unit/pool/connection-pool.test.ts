@@ -34,7 +34,7 @@ describe('opening', () => {
     expect(await pool.ready()).toBe(pool)
   })
 
-  test('opening goes on when the caller who asked for it has gone', async () => {
+  test('opening continues when the caller that wanted the connection has gone', async () => {
     const factory = new StubFactory()
     factory.isSlow = true
     const { pool, clock } = poolOf({ acquireTimeoutMs: 50 }, factory)
@@ -356,7 +356,7 @@ describe('waiting', () => {
     expect((await second).id).toBe(reserved.id)
   })
 
-  test('a borrower that can spare its connection is asked for it when a caller waits in vain', async () => {
+  test('a borrower that can spare its connection is asked for it when a caller cannot be served', async () => {
     const { pool } = poolOf({ max: 2 })
     const asked: string[] = []
     const keeps = await pool.connect({ onWanted: () => (asked.push('keeps'), false) })
@@ -433,7 +433,7 @@ describe('returning', () => {
     expect(factory.closed).toEqual([{ ...lease }].map(() => factory.opened[0]))
   })
 
-  test('what comes back dirty is cleaned before anyone else has it, and reported', async () => {
+  test('a dirty connection is cleaned before the next checkout, and reported', async () => {
     const factory = new StubFactory()
     let clean: (found: readonly string[]) => void = () => undefined
     factory.cleaning = () => new Promise((resolve) => (clean = resolve))
@@ -453,7 +453,7 @@ describe('returning', () => {
     expect(found).toEqual([{ id: 1, found: ['an open transaction'], where }])
   })
 
-  test('what was dirt to look at, and turns out to be none, is not reported', async () => {
+  test('a connection that only seemed dirty is not reported', async () => {
     const factory = new StubFactory()
     factory.cleaning = () => Promise.resolve([])
     const { pool } = poolOf({ max: 1 }, factory)
@@ -486,7 +486,7 @@ describe('returning', () => {
   })
 
   test.each(['fails', 'takes too long'] as const)(
-    'what can not be cleaned because it %s is closed',
+    'a connection that cannot be cleaned because it %s is closed',
     async (how) => {
       const factory = new StubFactory()
       factory.cleaning = () =>
@@ -703,7 +703,7 @@ describe('options', () => {
   })
 })
 
-test('close waits for what the factory still has to do, and not for what goes wrong with it', async () => {
+test('close waits for pending work of the factory, and ignores its errors', async () => {
   const { pool, clock, factory } = poolOf()
   await pool.connect()
   const settled = new Deferred<void>()

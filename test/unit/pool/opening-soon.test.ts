@@ -17,7 +17,7 @@ class TellingFactory extends StubFactory {
   }
 }
 
-test('a server that says when it will be ready is asked again by then, and not for ever', async () => {
+test('a server that says when it will be ready is retried until then, and not without end', async () => {
   const factory = new StubFactory()
   factory.failure = new ConnectionError('starting up', { retryAfterMs: 250 })
   const { clock } = poolOf({ min: 1 }, factory)

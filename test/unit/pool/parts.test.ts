@@ -8,7 +8,7 @@ import { planUpkeep, UpkeepTimer } from '../../../src/pool/upkeep.js'
 import { ManualClock } from '../../../src/testing/manual-clock.js'
 import type { Stub } from '../../support/stub-factory.js'
 
-describe('what upkeep is due', () => {
+describe('due upkeep', () => {
   const NOW = 1000
   const RULES = { min: 1, idleTimeoutMs: 100 }
   let nextId = 1
@@ -58,7 +58,7 @@ describe('what upkeep is due', () => {
     expect(nextInMs).toBe(50)
   })
 
-  test('what idles is closed when its time is up, the least recently used first, down to min', () => {
+  test('idle connections are closed when their time is up, the least recently used first, down to min', () => {
     const slots = [
       idle({ idleSince: NOW - 100 }),
       idle({ idleSince: NOW - 100 }),

@@ -15,7 +15,7 @@ function slowToClose(): { factory: StubFactory; closed: () => void } {
 }
 
 describe('min', () => {
-  test('is of those that can be used: what is closing does not count', async () => {
+  test('counts usable connections, and not closing ones', async () => {
     const { factory, closed } = slowToClose()
     const { pool, clock } = poolOf({ min: 1, max: 3, idleTimeoutMs: 50, closeTimeoutMs: 5000 }, factory)
     const [a, b] = await Promise.all([pool.connect(), pool.connect()])
@@ -28,7 +28,7 @@ describe('min', () => {
     closed()
   })
 
-  test('is of those that are there: what is opening does not count, it may fail', async () => {
+  test('counts open connections, and not opening ones, which may fail', async () => {
     const { pool, clock, factory } = poolOf({ min: 2, max: 5, idleTimeoutMs: 50, checkAfterIdleMs: Infinity })
     await pool.ready()
     const leases = await Promise.all([pool.connect(), pool.connect()])
@@ -259,7 +259,7 @@ describe('allowExitOnIdle', () => {
     }
   }
 
-  test('what idles does not keep the process; what is borrowed or checked does', async () => {
+  test('idle connections do not keep the process alive, and borrowed or checked ones do', async () => {
     const factory = new Keeping()
     const { pool, clock } = poolOf({ max: 2, allowExitOnIdle: true }, factory)
     const [a, b] = await Promise.all([pool.connect(), pool.connect()])

@@ -7,7 +7,7 @@ import { read, ROOT, tableRows } from '../../support/repository.js'
 
 const ALL = Object.values(METRICS)
 
-test('the guide names every metric, with its kind and what it says, and no other', () => {
+test('the guide lists every metric, with its kind and its meaning, and no other', () => {
   const rows = tableRows(read('docs/guides/telemetry.md'))
     .filter(([, kind]) => kind === 'gauge' || kind === 'counter' || kind === 'histogram')
     .map(([name, kind, description]) => `${name!.replaceAll('`', '')}: ${kind}, ${description}`)

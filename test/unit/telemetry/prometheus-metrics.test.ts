@@ -21,7 +21,7 @@ function value(text: string, series: string): number {
   return Number(line.slice(series.length + 1))
 }
 
-test('what Prometheus collects is what happened', async () => {
+test('Prometheus collects the events that happened', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 3, min: 2 })
   const metrics = new PrometheusMetrics()

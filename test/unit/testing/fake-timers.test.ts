@@ -13,7 +13,7 @@ test('it works without arguments, alone on a server of its own', async () => {
   await Promise.all([a.close(), b.close()])
 })
 
-test('options in the place of the server are refused in words', () => {
+test('options in the place of the server are refused with a clear error', () => {
   const options = { max: 3 } as unknown as FakeServer
   expect(() => new FakeLockPool(options)).toThrow(/first argument of FakeLockPool must be a FakeServer/)
   expect(() => new FakeLockPool(new FakeServer(), { max: 0 })).toThrow(/"max"/)

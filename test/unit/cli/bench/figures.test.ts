@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { figureLines, latencyOf } from '../../../../src/cli/bench/figures.js'
 
-test('percentiles are those of what was measured, in whatever order', () => {
+test('percentiles are right for measurements in any order', () => {
   const samples = Array.from({ length: 200 }, (_, i) => 200 - i)
   expect(latencyOf('x', samples)).toEqual({ name: 'x', p50Ms: 101, p99Ms: 199, samples: 200 })
   expect(latencyOf('x', [7])).toEqual({ name: 'x', p50Ms: 7, p99Ms: 7, samples: 1 })

@@ -124,7 +124,7 @@ test.skipIf(!has('zsh'))(
   },
 )
 
-test.each(SHELLS)('%s takes the script for one, whatever stands in the texts', (shell) => {
+test.each(SHELLS)('%s accepts the script, whatever its texts contain', (shell) => {
   const script = completionScript(shell, COMMANDS_TOLD)
   for (const word of ['ride', 'no-wait', 'run']) expect(script).toContain(word)
   if (!has(shell)) return

@@ -16,7 +16,7 @@ function order(argv: readonly string[], token?: string): DashboardOrder {
   return readDashboardOrder(flags, args, token === undefined ? {} : { LOCKPOOL_DASHBOARD_TOKEN: token })
 }
 
-test('on loopback access is open, and without --allow-end there is no token', () => {
+test('on loopback everyone may read, and without --allow-end there is no token', () => {
   for (const args of [[], ['--listen', 'localhost'], ['--listen', '::1']])
     expect(order(args)).toMatchObject({
       isTokenOurs: false,
@@ -53,7 +53,7 @@ test.each([
   expect(order(args).options.hosts).toEqual([...LOOPBACK, ...names])
 })
 
-test('where it listens on every address, it is announced under a name', () => {
+test('if it listens on every address, it prints a URL with a host name', () => {
   expect(order([]).host).toBe('127.0.0.1')
   expect(order(['--listen', '::1']).host).toBe('[::1]')
   expect(order(['--listen', '0.0.0.0']).host).toBe(hostname())

@@ -57,7 +57,7 @@ function channel(isTerminal: boolean): Channel & { readonly text: () => string }
   return { isTerminal, write: (more) => void (text += more), paint: (_, plain) => plain, text: () => text }
 }
 
-test('nothing is broken where every promise holds', () => {
+test('nothing is reported as broken if every promise holds', () => {
   expect(brokenPromises(GOOD)).toEqual([])
   expect(verdictLines(GOOD, channel(false))).toEqual([
     '✓ With lockpool, 1,000 tasks in 4 processes lost no money, on 16 connections.',
@@ -99,7 +99,7 @@ test.each([
   expect(verdictLines(outcome, channel(false))).toEqual([expect.stringMatching(/^✗ /)])
 })
 
-test('a run in which nothing was lost without locks says so, and is not a failure', () => {
+test('a run that loses nothing without locks says so, and does not fail', () => {
   const lucky = { ...GOOD, without: { ...GOOD.without, missingCents: 0, ledger: KEPT } }
 
   expect(brokenPromises(lucky)).toEqual([])
@@ -119,14 +119,14 @@ test.each([
   [{}, /free after 155 ms, and another process had one after 160 ms$/],
   [{ inheritedAfterMs: null }, /free after 155 ms$/],
   [{ freedAfterMs: null }, /not freed$/],
-])('what became of the locks of the killed process fits two lines: %j', (change, words) => {
+])('the outcome of the locks of the killed process fits in two lines: %j', (change, words) => {
   const lines = killLines({ ...GOOD.killed, pid: 4_194_304, ...change })
 
   expect(lines).toEqual([expect.stringMatching(/worker 4 .* 71 locks$/), expect.stringMatching(words)])
   for (const line of lines) expect(line.length, line).toBeLessThan(80)
 })
 
-test('on a terminal progress is drawn over, in a log it is a line now and then', () => {
+test('progress overwrites one line on a terminal, and is an occasional line in a log', () => {
   const progress = { title: 'with lockpool', ofMs: 9000, withLocks: true, tally: TALLY, connections: 16 }
   const [terminal, log] = [channel(true), channel(false)]
   const views = [new DemoView(terminal), new DemoView(log)]
@@ -143,7 +143,7 @@ test('on a terminal progress is drawn over, in a log it is a line now and then',
   expect(log.text().match(/transfers/g)).toHaveLength(1)
 })
 
-test('waits of all processes are one distribution', () => {
+test('the waits of all processes are merged into one distribution', () => {
   const [a, b] = [new WaitHistogram(), new WaitHistogram()]
   for (let ms = 1; ms <= 99; ms++) a.add(ms)
   b.add(10_000)

@@ -28,7 +28,7 @@ test('the lease of a pool has to be over before another primary can be there', (
   expect(leaseRule(1000, { ttlMs: 5000, loopWaitMs: 10_000 })).toMatchObject({ soonestMs: 0, overlapMs: 800 })
 })
 
-test('nothing is said against a cluster as it should be', () => {
+test('a good cluster gets no findings', () => {
   for (const [name, look] of Object.entries(AVAILABILITY_CHECKS))
     expect(look(FACTS), name).toMatchObject({ status: 'ok', advice: null })
 })
@@ -65,7 +65,7 @@ test('hosts, timeline and replication are reported', () => {
   )
 })
 
-test('Patroni is asked for its settings and its version, and what it does not say is its default', async () => {
+test('Patroni is asked for its settings and its version, and settings that it does not report have their defaults', async () => {
   const asked: string[] = []
   const get = (url: string): Promise<unknown> => {
     asked.push(url)

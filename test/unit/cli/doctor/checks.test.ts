@@ -49,7 +49,7 @@ function complaints(facts: Partial<DoctorFacts>, server: Partial<ServerRow> = {}
 
 const NO_LOCK = { isUsable: false, code: 'POOLER_DETECTED', message: 'a pooler' } as const
 
-test('a server as it should be has nothing to be said against it, and no advice is given', () => {
+test('a good server gets no findings and no advice', () => {
   const checks = examine(HEALTHY)
   expect(checks.filter(({ status, advice }) => status !== 'ok' || advice !== null)).toEqual([])
   expect(checks.length).toBeGreaterThan(15)
@@ -111,7 +111,7 @@ test.each<[string, Partial<DoctorFacts>, Partial<ServerRow>, string[]]>([
   expect(complaints(facts, server)).toEqual(expected)
 })
 
-test('how many locks there is room for is what pools go by', () => {
+test('the reported capacity follows the rules of the pools', () => {
   const server = { ...SERVER, locks_per_transaction: 64 }
   const checks = examine({ ...HEALTHY, server, lockTable: { used: 1, capacity: 6400 } })
   const { together, alone } = shareRules({ capacity: 6400, perSession: 64 })
@@ -123,7 +123,7 @@ test('how many locks there is room for is what pools go by', () => {
   expect(check.advice).toContain('max_locks_per_transaction (64)')
 })
 
-test('whatever is wrong comes with advice', () => {
+test('every problem comes with advice', () => {
   const bad = examine({
     ...HEALTHY,
     announcedPid: 8,
@@ -144,7 +144,7 @@ test('whatever is wrong comes with advice', () => {
   expect(wrong.filter(({ advice }) => advice === null)).toEqual([])
 })
 
-test('what can not be reached is explained by its error, and by where the address came from', () => {
+test('an unreachable server is explained by its error, and by the source of its address', () => {
   const { status, text, advice }: Check = explainUnreachable(
     '28P01',
     'password authentication failed',

@@ -7,7 +7,7 @@ function verdicts(capacity: number, openFiles: number | null): string[] {
   return examineServe(facts, openFiles).map(({ name, status }) => `${name}: ${status}`)
 }
 
-describe('what lockpool serve needs', () => {
+describe('requirements of lockpool serve', () => {
   test('is there with a large lock table and many open files', () => {
     expect(verdicts(1_000_000, 65_536)).toEqual(['clients: ok', 'open files: ok'])
     expect(verdicts(1_000_000, null)).toEqual(['clients: ok', 'open files: ok'])

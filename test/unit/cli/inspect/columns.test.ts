@@ -15,14 +15,14 @@ const COLUMNS: readonly Column<Row>[] = [
 
 const ROWS: readonly Row[] = [{ name: 'invoice 4711 of November', since: '21 s', waits: '19 s' }]
 
-test('cells are cut before a column is left out', () => {
+test('cells are cut before a column is omitted', () => {
   expect(tableLines(COLUMNS, ROWS, 32)).toEqual({
     head: 'lock               for   longest',
     body: ['invoice 4711 of …  21 s     19 s'],
   })
 })
 
-test('in a window that is too narrow for all columns, a spare one is left out, and no unit is cut off', () => {
+test('in a window that is too narrow, a less important column is omitted, and no unit is cut off', () => {
   expect(tableLines(COLUMNS, ROWS, 20)).toEqual({
     head: 'lock         longest',
     body: ['invoice 47…     19 s'],

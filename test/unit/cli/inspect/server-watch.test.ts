@@ -68,7 +68,7 @@ function watching(connections: readonly (Connection | null)[] = []): {
   return { watch: new ServerWatch({ clock, open }), opened }
 }
 
-test('a look at a server that stalls is given up, its connection dropped, and the next has another', async () => {
+test('a refresh that stalls is given up with its connection, and the next one connects again', async () => {
   const { watch, opened } = watching()
   await watch.look()
   opened[0]!.isStalled = true
@@ -85,7 +85,7 @@ test('a look at a server that stalls is given up, its connection dropped, and th
   await watch.close()
 })
 
-test('so is an attempt to connect, if it is made for a look', async () => {
+test('an attempt to connect for a refresh is given up too', async () => {
   const { watch, opened } = watching([null])
   const look = rejection(watch.look())
   await clock.run(10_000)
@@ -95,7 +95,7 @@ test('so is an attempt to connect, if it is made for a look', async () => {
   await watch.close()
 })
 
-test('one connection serves look after look, also after one that failed; a lost one is replaced', async () => {
+test('one connection serves all refreshes, also after a failed one, and a lost connection is replaced', async () => {
   const { watch, opened } = watching()
   await watch.connect()
   await watch.look()
@@ -110,7 +110,7 @@ test('one connection serves look after look, also after one that failed; a lost 
   await watch.close()
 })
 
-test('a session is not ended in the middle of a look', async () => {
+test('a session is not ended during a refresh', async () => {
   const { watch, opened } = watching()
   const [, end] = await Promise.all([watch.look(), watch.end({ pid: 7, startedAt: 'then' }), watch.look()])
   expect(end).toBe('gone')

@@ -54,7 +54,7 @@ test('one line per lock, the most urgent first', () => {
   expect(lockLines([], 1, plain, Infinity)).toEqual(['no locks'])
 })
 
-test('who: the holder, what else it has, and who waits, those in the server in order', () => {
+test('who: the holder, its other locks, and the waiters, those in the server in order', () => {
   const [lock] = snapshot().locks
   expect(whoLines(lock!, () => 1, plain)).toEqual([
     '42  (advisory)',
@@ -68,7 +68,7 @@ test('who: the holder, what else it has, and who waits, those in the server in o
   ])
 })
 
-test('who, to a role that may not see what others do', () => {
+test('who, for a role that may not see the activity of others', () => {
   const hidden = { state: null, stateMs: null, sessionMs: null, query: '<insufficient privilege>' }
   const { locks } = snapshotOf(
     serverState({ sessions: [serverSession(1, hidden)], locks: [held(key(42), 1)] }),
@@ -79,7 +79,7 @@ test('who, to a role that may not see what others do', () => {
   ])
 })
 
-test('chains are drawn below their cause, and findings with what to do', () => {
+test('chains are drawn below their cause, and findings with advice', () => {
   const { chains } = snapshot()
   expect(chainLines(chains, plain)).toEqual([
     'billing (1, 10.0.0.1) blocks 2, idle for 8.0 s',
@@ -134,7 +134,7 @@ test('in JSON sessions appear once, and everything can be written', () => {
   })
 })
 
-test('a table that does not fit gives up what may be cut, and no line is wider than the screen', () => {
+test('a table that does not fit cuts what may be cut, and no line is wider than the screen', () => {
   const columns = [
     { title: 'name', cell: (row: string) => row, widest: 6 },
     { title: 'size', cell: (row: string) => String(row.length), isRight: true },
@@ -149,7 +149,7 @@ test('a table that does not fit gives up what may be cut, and no line is wider t
   })
 })
 
-test('findings are broken between words, where there is a width', () => {
+test('findings are broken between words, if a width is known', () => {
   const findings = findingsOf(snapshot())
   const lines = findingLines(findings, plain, 40)
   expect(lines.length).toBeGreaterThan(3)
@@ -158,7 +158,7 @@ test('findings are broken between words, where there is a width', () => {
   expect(text).toBe(`${findings[0]!.text} ${findings[0]!.advice} pg_terminate_backend(1) ends its session.`)
 })
 
-test('however narrow, the last column is there as long as the others can give way', () => {
+test('in narrow windows the last column stays, as long as the others can shrink', () => {
   const locks = snapshot().locks.toSorted(byUrgency)
   for (const width of [92, 80, 72]) {
     const [head, first] = lockLines(locks, 10, plain, width)
@@ -168,7 +168,7 @@ test('however narrow, the last column is there as long as the others can give wa
   }
 })
 
-test('a name that is nowhere here may be a lock elsewhere', () => {
+test('a name without a lock is looked for in other namespaces and kinds', () => {
   const name = { name: 'orders', namespace: 'shop' }
   const names = {
     nameOf: ({ id }: { id: string }) => (id === '1' ? name : null),
@@ -187,7 +187,7 @@ test('a name that is nowhere here may be a lock elsewhere', () => {
   expect(wantedLocks('invoices', {}).elsewhere(locks)).toEqual([])
 })
 
-test('what is extra is left out before anything else is cut away', () => {
+test('extra columns are omitted before anything else is cut', () => {
   const columns = [
     { title: 'name', cell: (row: string) => row, widest: 10 },
     { title: 'kind', cell: () => 'text', isExtra: true },
@@ -205,7 +205,7 @@ test('what is extra is left out before anything else is cut away', () => {
   })
 })
 
-test('what others call things can not move the cursor', () => {
+test('names that others choose cannot move the cursor', () => {
   const columns = [{ title: 'x', cell: (row: string) => row }]
   expect(tableLines(columns, ['a\u001b[2Jb\n'], 40).body).toEqual(['a�[2Jb�'])
 })
@@ -235,7 +235,7 @@ test.each([
   expect(() => wantedLocks(text, flags)).toThrow(message)
 })
 
-test('a name that was typed is known in what is shown', () => {
+test('a typed name is recognized among the shown locks', () => {
   const book = new KeyNameBook([
     ...wantedLocks('orders', {}).names,
     ...wantedLocks('pdf', { semaphore: true }).names,

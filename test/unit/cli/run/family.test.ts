@@ -18,7 +18,7 @@ function members(
     .toSorted((a, b) => a - b)
 }
 
-test('descendants belong to it at any depth and in any order; we, our parent and our siblings do not', () => {
+test('descendants belong to it at any depth and in any order, and this process, its parent and its siblings do not', () => {
   const rows = [row(14, 13), row(13, 12), row(1, 0), row(US, 1), row(12, US), row(11, 1), row(15, 11)]
 
   expect(members(rows)).toEqual([12, 13, 14])

@@ -15,7 +15,7 @@ test.each(['node', 'a b', 'a) S 1 2 3', ') (', ''])('a process called %j does no
   })
 })
 
-test('a process that has ended is none, and neither is half a line', () => {
+test('an ended process and an incomplete line are ignored', () => {
   expect(['Z', 'X', 'x'].map((state) => parseStat(stat('sh', state)))).toEqual([null, null, null])
   expect(['', '42', '42 (sh) S 7'].map(parseStat)).toEqual([null, null, null])
   expect(['', '  42  7 40 41 Z+', '42 7 40'].map(parsePs)).toEqual([null, null, null])
@@ -32,7 +32,7 @@ test('a line of ps', () => {
   })
 })
 
-test('we find ourselves', () => {
+test('this process finds itself', () => {
   const ourselves = readProcess(process.pid)
 
   expect(ourselves).toMatchObject({ pid: process.pid, parent: process.ppid })

@@ -71,7 +71,7 @@ test('as JSON, several keys are a list as well', () => {
   expect(JSON.parse(line!)).toMatchObject({ key: 'a, b', keys: ['a', 'b'] })
 })
 
-test('in words, trouble is always shown, waiting on a terminal, and every step with --verbose', () => {
+test('as text, problems are always shown, waiting on a terminal, and every step with --verbose', () => {
   const count = (...how: string[]): number =>
     Object.keys(EVENTS).filter((name) => how.includes(TELLINGS[name as RunEventName].shown)).length
 

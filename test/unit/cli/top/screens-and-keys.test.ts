@@ -107,7 +107,7 @@ test('a session is ended only for a marked row, and only by y', () => {
     expect(after(['down', 'K', no])).toMatchObject({ mode: 'list', effect: 'nothing' })
 })
 
-test('from what is worth a look to the lock that it is about', () => {
+test('a key leads from a finding to its lock', () => {
   const { found } = draw(startState(2000))
   expect(found).toBe('advisory 42')
   const away = after(['2', '/', 'w', 'enter', 'down'])
@@ -122,7 +122,7 @@ test('from what is worth a look to the lock that it is about', () => {
   )
 })
 
-test('what leaves, what looks', () => {
+test('keys that quit, and keys that refresh', () => {
   expect(after(['q']).effect).toBe('quit')
   for (const mode of [['/'], ['h'], ['down', 'K']]) expect(after([...mode, 'interrupt']).effect).toBe('quit')
   expect(after([' '])).toMatchObject({ isPaused: true, effect: 'nothing' })
@@ -130,7 +130,7 @@ test('what leaves, what looks', () => {
   expect(after(['h', 'q'])).toMatchObject({ mode: 'list', effect: 'nothing' })
 })
 
-test('the screen of what is held', () => {
+test('the screen of held locks', () => {
   const { lines, rows } = draw(startState(2000))
 
   expect(lines).toHaveLength(14)
@@ -142,7 +142,7 @@ test('the screen of what is held', () => {
   expect(rows.map(({ id }) => id)).toEqual(['advisory 42', 'advisory 7'])
 })
 
-test('the screens of who waits and who blocks', () => {
+test('the screens of waiters and of blockers', () => {
   const waiting = draw({ ...startState(2000), view: 'waiting' })
   expect(waiting.lines.slice(5, 7).map((line) => line.split(/ {2,}/))).toEqual([
     ['report (2)', '42', 'exclusive', '6.0 s', 'server', '1'],
@@ -156,7 +156,7 @@ test('the screens of who waits and who blocks', () => {
   ])
 })
 
-test('a filter leaves what contains it, and a tree whole', () => {
+test('a filter keeps the rows that contain it, and whole trees', () => {
   expect(draw({ ...startState(2000), filter: 'WORKER' }).rows.map(({ id }) => id)).toEqual(['advisory 7'])
   expect(draw({ ...startState(2000), view: 'blocking', filter: 'worker' }).rows).toHaveLength(3)
   const none = draw({ ...startState(2000), filter: 'nobody' })
@@ -204,7 +204,7 @@ test.each([
     }
 })
 
-test('before the first look, and after one that failed', () => {
+test('before the first refresh, and after a failed one', () => {
   const size = { columns: 60, rows: 10 }
   const early = drawScreen({ state: startState(1), snapshot: null, message: null }, size, marked)
   expect(early.lines).toEqual(['looking ...'])

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { serverNote } from '../../../../src/cli/top/run-top.js'
 
-test('top says after a fail-over where the server is, and how long there was none', () => {
+test('after a fail-over top says where the server is, and how long it was away', () => {
   expect(serverNote('a:1', 'a:1', null), 'as ever').toBeNull()
   expect(serverNote(null, null, null), 'where that is not known').toBeNull()
   expect(serverNote('a:1', 'b:2', 4200)).toBe('the server is b:2 now, and was away for 4.2 s')

@@ -3,7 +3,7 @@ import { rowWindow, scrollToRow } from '../../../../src/dashboard/page/row-windo
 import { decades, pathOf, roundUp } from '../../../../src/dashboard/page/scale.js'
 import { age, duration, grouped } from '../../../../src/dashboard/page/words.js'
 
-test('of two thousand rows those in sight are made, and room is kept for the others', () => {
+test('of two thousand rows only the visible ones are created, and the others keep their space', () => {
   const { from, to, above, below } = rowWindow(2000, 34, 34_000, 500)
   expect(from).toBeLessThanOrEqual(1000)
   expect(to).toBeGreaterThanOrEqual(1015)

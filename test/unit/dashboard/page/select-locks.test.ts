@@ -46,7 +46,7 @@ async function stateWith(...locks: LockJson[]): Promise<StateJson> {
 const titles = (state: StateJson, wanted: Partial<Wanted>): string[] =>
   selectLocks(state, { ...ALL, ...wanted }).map(({ title }) => title)
 
-test('what is waited for longest comes first, then what is held longest, then by name', async () => {
+test('the lock with the longest wait comes first, then the lock held longest, then by name', async () => {
   const state = await stateWith(
     lock('b'),
     lock('a'),
@@ -81,7 +81,7 @@ test('a filter finds titles, keys, programs and whole process ids', async () => 
   expect(titles(state, { text: '1' })).not.toContain('third')
 })
 
-test('chips count what they show', async () => {
+test('chips show the number of their locks', async () => {
   const state = await stateWith(
     lock('held'),
     lock('wanted', { holders: [], waiters: [waiter(1)] }),

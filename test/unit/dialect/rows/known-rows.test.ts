@@ -8,12 +8,12 @@ const key = (bits: bigint): ReturnType<typeof encodeKey> => encodeKey(bits, '')
 
 const SMALL = [0n, 1n, -1n, 2n ** 32n, -(2n ** 32n), 2n ** 63n - 1n]
 
-test('of no key a row is known at first, whatever its bits', () => {
+test('at first no key has a known row, whatever its bits', () => {
   const known = new KnownRows('0')
   for (const bits of SMALL) expect(known.has(key(bits)), String(bits)).toBe(false)
 })
 
-test('what is known never becomes another key, however many come', () => {
+test('a known row never belongs to another key, however many are added', () => {
   const known = new KnownRows('0')
   for (const bits of SMALL) {
     known.add(key(bits))
@@ -48,7 +48,7 @@ test('nothing is known below another floor', () => {
   expect([known.has(key(8n)), known.hasSlotsOf('seats 3')]).toEqual([false, false])
 })
 
-test('what is held is what a map would say', () => {
+test('the table always agrees with a map', () => {
   const random = new SeededRandom(3)
   const held = new HeldRows()
   const model = new Map<bigint, bigint>()

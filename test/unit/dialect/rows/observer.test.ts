@@ -37,7 +37,7 @@ describe('members that may be removed', () => {
     expect(look(`1:7:${LEASE_MS}:`, 600)).toEqual([])
   })
 
-  test('one whose counter goes up begins anew', () => {
+  test('a member whose counter changes starts its time again', () => {
     const { clock, look } = world()
     look(`1:7:${LEASE_MS}:`)
     clock.advance(LEASE_MS - 1)
@@ -46,7 +46,7 @@ describe('members that may be removed', () => {
     expect(look(`1:8:${LEASE_MS}:`)).toEqual([])
   })
 
-  test('each by the lease of its own', () => {
+  test('each after its own lease', () => {
     const { clock, look } = world()
     const others = `1:7:${LEASE_MS}: 2:3:${LEASE_MS * 10}:`
     look(others)
@@ -62,7 +62,7 @@ describe('members that may be removed', () => {
 })
 
 describe('expired members', () => {
-  test('only who is marked, and not who is missing', () => {
+  test('only marked members, and not missing ones', () => {
     const { observer, look } = world()
     look(`1:7:${LEASE_MS}: 2:3:${LEASE_MS}:d`)
     expect(observer.dead).toEqual(['2'])

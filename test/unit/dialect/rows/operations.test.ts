@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { answerOf, codeOf, FLAG } from '../../../../src/dialect/rows/operations.js'
 
-test('what gives something up is asked whether a row is known or not', () => {
+test('an operation that acquires nothing has the same code whether its row is known or not', () => {
   for (const kind of ['join', 'rejoin', 'leave', 'release', 'setIntent', 'clearIntent', 'yield'] as const)
     expect(codeOf({ kind, mode: 'exclusive' }, false)).toBe(codeOf({ kind, mode: 'exclusive' }, true))
 })

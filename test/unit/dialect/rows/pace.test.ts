@@ -12,7 +12,7 @@ test('the turns of a key are counted by its token, a step for each', () => {
   expect(quicker, 'a hundred').toBe((turnMs + 1) / 2)
 })
 
-test('what is not known of a row changes nothing of its pace', () => {
+test('unknown facts of a row do not change its pace', () => {
   const paces = new Paces()
   const { turnMs } = paces.saw('k', '1024', 100)
   expect(paces.saw('k', '', 5000).turnMs).toBe(turnMs)

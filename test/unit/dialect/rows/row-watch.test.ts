@@ -119,7 +119,7 @@ test('a look at a row that names the member gives it the lock, if it was named s
   expect(rung).toContain(KEY.id)
 })
 
-test('what was said before it is known that a process waits is not lost', () => {
+test('a notification that comes before the wait is known is not lost', () => {
   const { wait, tell, waits } = world()
   tell(`${KEY.bits} 2048 ${proofOf('2048')}`)
   wait()
@@ -127,7 +127,7 @@ test('what was said before it is known that a process waits is not lost', () => 
   expect(waits.of(KEY.id)).toMatchObject({ given: '2048' })
 })
 
-test('what was said of an earlier wait does not give the lock to the next', () => {
+test('a notification for an earlier wait does not grant the lock to the next', () => {
   const { wait, tell, waits } = world()
   tell(`${KEY.bits} 2048 ${proofOf('2048')}`)
   wait(2048n)

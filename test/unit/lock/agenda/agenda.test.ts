@@ -13,7 +13,7 @@ function thing(log: string[], name: string, steps: () => void = () => undefined)
   }
 }
 
-test('what an event touches takes its steps once, when the facts are complete, in the order of the touches', () => {
+test('the objects that an event touches take their steps once, after the event, in the order of the touches', () => {
   const agenda = new Agenda()
   const log: string[] = []
   const [a, b] = [thing(log, 'a'), thing(log, 'b')]
@@ -28,7 +28,7 @@ test('what an event touches takes its steps once, when the facts are complete, i
   expect(log).toEqual(['facts', 'b', 'a', 'a'])
 })
 
-test('a touch during a walk, even of the one that walks, is worked off behind it, never inside it', () => {
+test('a touch during a walk, even of the current object, is processed after it, never inside it', () => {
   const agenda = new Agenda()
   const log: string[] = []
   let again = true
@@ -43,7 +43,7 @@ test('a touch during a walk, even of the one that walks, is worked off behind it
   expect(log).toEqual(['first', 'end of first', 'other', 'first', 'end of first', 'other'])
 })
 
-test('code of users runs after every walk, and what it does is an event of its own', () => {
+test('user code runs after every walk, and its effects are a separate event', () => {
   const agenda = new Agenda()
   const log: string[] = []
   const late = thing(log, 'late')
@@ -72,7 +72,7 @@ test('an event during an event comes after it', () => {
   expect(log).toEqual(['outer', 'inner'])
 })
 
-test('one part of an event inside another is no event of its own', () => {
+test('a nested part of an event is no separate event', () => {
   const agenda = new Agenda()
   const log: string[] = []
   agenda.run(() => {
@@ -82,7 +82,7 @@ test('one part of an event inside another is no event of its own', () => {
   expect(log).toEqual(['outer', 'inner'])
 })
 
-test('a mistake in one walk, or in one effect, takes nothing from the others', () => {
+test('an error in one walk or one effect does not affect the others', () => {
   const agenda = new Agenda()
   const log: string[] = []
   const bad = thing(log, 'bad', () => {

@@ -19,7 +19,7 @@ test('only a function is run, and only one', async () => {
   await Promise.all([ending, running])
 })
 
-test('one that is given to a leader begins at once, in the term that is on', async () => {
+test('a body for a leader begins at once, in the current term', async () => {
   const world = fakeWorld()
   const campaign = world.pool().campaign('scheduler')
   await world.clock.run(100)
@@ -31,7 +31,7 @@ test('one that is given to a leader begins at once, in the term that is on', asy
   expect(campaign.state).toBe('ended')
 })
 
-test('a campaign ends with the block that it is for, and says so', async () => {
+test('a campaign ends with its block, and says so', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const told: unknown[] = []
@@ -46,7 +46,7 @@ test('a campaign ends with the block that it is for, and says so', async () => {
   await campaign.resign()
 })
 
-test('a body that fails after its term is reported, but for those that say that the term is over', async () => {
+test('a body that fails after its term is reported, unless its error only says that the term has ended', async () => {
   const outcomes: string[][] = []
   for (const failure of [
     (term: Term): unknown => term.signal.reason,
@@ -75,7 +75,7 @@ test('a body that fails after its term is reported, but for those that say that 
   expect(outcomes).toEqual([[], [`${reported}: late`], [`${reported}: words`]])
 })
 
-test('the loss that ended a term is no news either', async () => {
+test('the loss that ended a term is not reported again', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const warnings: string[] = []

@@ -18,7 +18,7 @@ function warningsOf(locks: FakeLockPool): { message: string; error?: Error }[] {
 
 const states = (...campaigns: Campaign[]): string[] => campaigns.map(({ state }) => state)
 
-test('of all who campaign for a key one leads, and the others stand', async () => {
+test('of all candidates for a key one leads, and the others wait', async () => {
   const world = fakeWorld()
   const campaigns = ['a', 'b', 'c'].map((name) => world.pool().campaign('scheduler', { name }))
   await world.clock.run(1000)
@@ -35,7 +35,7 @@ test('of all who campaign for a key one leads, and the others stand', async () =
   }
 })
 
-test('a leader that resigns is followed by another with a greater token, and does not stand again', async () => {
+test('a leader that resigns is followed by another with a greater token, and is no candidate again', async () => {
   const world = fakeWorld()
   const first = world.pool().campaign('scheduler')
   await world.clock.run(100)
@@ -94,7 +94,7 @@ test('a body that checks the term notices a pause of the process', async () => {
   expect(term.signal.aborted).toBe(true)
 })
 
-test('while the server is away it tries again, ever more rarely, and is elected when it is back', async () => {
+test('while the server is away it retries less and less often, and is elected when it is back', async () => {
   const world = fakeWorld()
   world.server.stop()
   const locks = world.pool()
@@ -138,7 +138,7 @@ test('callbacks that throw are reported, and change nothing', async () => {
   ])
 })
 
-test('run ends with the campaign when the body is done, and another process leads', async () => {
+test('when the body is done, run ends the campaign, and another process leads', async () => {
   const world = fakeWorld()
   const first = world.pool().campaign('migration')
   const bodies: bigint[] = []
@@ -198,7 +198,7 @@ test('a body that asks for its own key gets an error', async () => {
   expect((await failed)['code']).toBe('LOCK_REENTRY')
 })
 
-test('a campaign begun inside a body that holds the key waits for it, as it outlives the body', async () => {
+test('a campaign that begins inside a body with the key waits for it, because it outlives the body', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const campaign = await locks.withLock('scheduler', () => locks.campaign('scheduler'))
@@ -220,7 +220,7 @@ test('without tokens elections work, and only names are unavailable', async () =
   expect(warnings).toEqual([{ message: expect.stringContaining('no fencing tokens') }])
 })
 
-test('with a single connection the leader keeps it for the lock, and does without a name', async () => {
+test('with a single connection the leader keeps it for the lock, and has no recorded name', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 1 })
   const warnings = warningsOf(locks)

@@ -4,7 +4,7 @@ import { fakeWorld, stateOf } from '../../../support/fake-world.js'
 
 const states = (...campaigns: Campaign[]): string[] => campaigns.map(({ state }) => state)
 
-test('a leader that steps down yields to another, and stands again', async () => {
+test('a leader that steps down yields to another, and is a candidate again', async () => {
   const world = fakeWorld()
   const first = world.pool().campaign('scheduler')
   await world.clock.run(100)
@@ -22,7 +22,7 @@ test('a leader that steps down yields to another, and stands again', async () =>
   expect(states(first, second)).toEqual(['leading', 'standing'])
 })
 
-test('the key is not given away before the work of the term has stopped', async () => {
+test('the key is not released before the work of the term has stopped', async () => {
   const world = fakeWorld()
   let stop = (): void => undefined
   const onElected = (): Promise<void> => new Promise((resolve) => (stop = resolve))
@@ -41,7 +41,7 @@ test('the key is not given away before the work of the term has stopped', async 
   expect(states(first, second)).toEqual(['ended', 'leading'])
 })
 
-test('work that does not stop is waited for no longer than the grace', async () => {
+test('it waits for the work of the term no longer than the grace period', async () => {
   const world = fakeWorld()
   const onElected = (): Promise<void> => new Promise(() => undefined)
   const campaign = world.pool().campaign('scheduler', { onElected })
@@ -56,7 +56,7 @@ test('work that does not stop is waited for no longer than the grace', async () 
   expect(world.server.table.size).toBe(0)
 })
 
-test('after a loss it does not stand again while work of the lost term is running', async () => {
+test('after a loss it is no candidate while work of the lost term is running', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const stops: (() => void)[] = []
@@ -165,7 +165,7 @@ test('the pause after stepping down is for that time only', async () => {
   expect(campaign.state).toBe('leading')
 })
 
-test('what a leader has written down does not count for the next', async () => {
+test('the recorded name of a leader does not count for the next', async () => {
   const world = fakeWorld()
   const first = world.pool().campaign('scheduler', { name: 'first' })
   await world.clock.run(100)

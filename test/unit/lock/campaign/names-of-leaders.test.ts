@@ -60,7 +60,7 @@ test('a failure is reported once, and retried less and less often, until it is w
   expect([warnings.length, clock.armed]).toEqual([1, 0])
 })
 
-test('nothing more is tried when the term is over', async () => {
+test('no attempt follows when the term is over', async () => {
   const down = new Error('down')
   const { board, clock, attempts } = boardOf(Array.from({ length: 9 }, () => down))
   const term = new AbortController()
@@ -97,7 +97,7 @@ test('a lasting reason is reported once, and a new one again', async () => {
   ])
 })
 
-test('with one connection, which has the lock, nothing is tried', async () => {
+test('with one connection, which holds the lock, no attempt is made', async () => {
   const { board, attempts, warnings } = boardOf([], true)
   await board.write(RECORD, new AbortController().signal)
 

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { RemoteWait } from '../../../../src/lock/contention/remote-wait.js'
 import { ManualClock } from '../../../../src/testing/manual-clock.js'
 
-describe('a sleeper that others deceive', () => {
+describe('a waiter that receives forged messages', () => {
   const sleeper = () => {
     const clock = new ManualClock()
     const awoken = vi.fn()
@@ -26,7 +26,7 @@ describe('a sleeper that others deceive', () => {
     sleep.end()
   }
 
-  test('processes that send tickets and never come lose precedence after eight times in vain', () => {
+  test('processes that send tickets and never come lose precedence after eight times', () => {
     const { clock, awoken, sleep } = sleeper()
     for (let i = 0; i < 9; i++) {
       letGoInVain(clock, sleep)
@@ -38,7 +38,7 @@ describe('a sleeper that others deceive', () => {
     sleep.end()
   })
 
-  test('one that claims and comes is let go first again', () => {
+  test('a process that claims and comes has precedence again', () => {
     const { clock, awoken, sleep } = sleeper()
     for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
     sleep.ticketReceived('honest')
@@ -53,7 +53,7 @@ describe('a sleeper that others deceive', () => {
     sleep.end()
   })
 
-  test('won turns, and lost races without yielding, say nothing about processes with tickets', () => {
+  test('won turns, and races lost without yielding, do not affect processes with tickets', () => {
     const { clock, awoken, sleep } = sleeper()
     for (let i = 0; i < 20; i++) sleep.end()
     for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
@@ -126,7 +126,7 @@ describe('a sleeper that others deceive', () => {
     ])
   })
 
-  test('an attempt ends every other reason to look', () => {
+  test('an attempt clears every other reason to check', () => {
     const { clock, awoken, sleep } = sleeper()
     sleep.ticketReceived('other')
     sleep.wait()

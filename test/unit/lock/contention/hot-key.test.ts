@@ -245,7 +245,7 @@ describe('a process whose session serves other keys', () => {
 })
 
 describe('processes that only listen', () => {
-  test('have the key in the order in which they lost it to a quicker one', async () => {
+  test('get the key in the order in which they lost it to a faster process', async () => {
     const world = fakeWorld({ latencyMs: 1 })
     world.server.longestWaitMs = 0
     // Who was first to connect hears the bell first.
@@ -270,7 +270,7 @@ describe('processes that only listen', () => {
     expect(order.slice(0, 9)).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2])
   })
 
-  test('go on listening while other keys come and go', async () => {
+  test('continue to listen while other keys come and go', async () => {
     const world = fakeWorld()
     const [holds, waits] = [world.pool(), world.pool()]
     const lock = await holds.acquire('hot')

@@ -73,7 +73,7 @@ test('it listens while a caller waits, receives all notifications, and lingers a
   expect([bell.state, seen.at(-1), clock.armed]).toEqual(['off', ['back', 1, true], 0])
 })
 
-test('with one connection for everything it takes none', async () => {
+test('with one connection for everything the listener takes none', async () => {
   const { bell, clock, pool } = bellOf(1)
   bell.addWaiter()
   await settle()
@@ -132,7 +132,7 @@ test('a check without an answer makes it poll, with one warning', async () => {
   expect(clock.armed).toBe(0)
 })
 
-test('a flooded channel is ignored for half a minute, and then counted anew', async () => {
+test('a flooded channel is ignored for half a minute, and then counted again', async () => {
   const { bell, clock, handlers, seen } = bellOf()
   bell.addWaiter()
   await settle()

@@ -24,14 +24,14 @@ test('a wake-up follows a release at once only if another process was waiting th
   expect(others.ring).toBe('unsent')
 })
 
-test('others that were there are let go first for five milliseconds', () => {
+test('other waiting processes have precedence for five milliseconds', () => {
   const others = wanting()
   expect(others.goFirst(100)).toBe(false)
   others.letGoFirst(100)
   expect([others.goFirst(100), others.goFirst(104.9), others.goFirst(105)]).toEqual([true, true, false])
 })
 
-test('no process gets precedence where none was waiting', () => {
+test('no process gets precedence if none was waiting', () => {
   const others = new Others()
   others.letGoFirst(100)
   expect(others.goFirst(100)).toBe(false)
@@ -43,7 +43,7 @@ test('no process gets precedence where none was waiting', () => {
   expect(left.goFirst(100)).toBe(false)
 })
 
-test('processes in the queue of the server are let go first as well, until they are known to be gone', () => {
+test('processes in the server queue have precedence as well, until they are known to be gone', () => {
   const others = new Others()
   others.stoodInLine(100)
   expect([others.goFirst(100), others.goFirst(104.9), others.goFirst(105)]).toEqual([true, true, false])
@@ -53,7 +53,7 @@ test('processes in the queue of the server are let go first as well, until they 
   expect(others.goFirst(200)).toBe(false)
 })
 
-test('after nine times in vain they are doubted for a tenth of a second: no wake-up, no precedence', () => {
+test('after nine wake-ups without a taker they are doubted for a tenth of a second: no wake-up, no precedence', () => {
   const others = wanting()
   for (let i = 0; i < 8; i++) others.cameNot(0)
   expect([others.areDoubted(0), others.releasing(0)]).toEqual([false, true])
@@ -64,7 +64,7 @@ test('after nine times in vain they are doubted for a tenth of a second: no wake
   expect([others.areDoubted(99), others.areDoubted(100)]).toEqual([true, false])
 })
 
-test('one that comes is believed again', () => {
+test('a process that comes is trusted again', () => {
   const others = wanting()
   for (let i = 0; i < 9; i++) others.cameNot(0)
   others.came()

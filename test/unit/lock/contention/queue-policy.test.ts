@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { hasTimeForQueue, QueuePolicy, wasQuick } from '../../../../src/lock/contention/queue-policy.js'
 
-test('a key is one to stand in line for while others want it, and for two seconds more', () => {
+test('processes queue for a key while others want it, and for two seconds more', () => {
   const place = new QueuePolicy(3)
   expect(place.isBusy(0)).toBe(false)
 
@@ -23,7 +23,7 @@ test('this many free turns in a row mean that no other process wants it', () => 
   expect(place.isBusy(10)).toBe(false)
 })
 
-test('places that are lost for four seconds are not taken any more for five', () => {
+test('after four seconds of lost places no place is taken for five seconds', () => {
   const place = new QueuePolicy(3)
   const lose = (now: number): void => {
     place.seen(now)
@@ -59,7 +59,7 @@ test('where others listen in two cycles, the next two begin with a break', () =>
   expect([7499, 7500, 7749, 7750].map((wall) => place.msUntilBreak(wall))).toEqual([1, 0, 0, Infinity])
 })
 
-test('signs with two cycles in between say nothing', () => {
+test('signs with two cycles in between do not count', () => {
   const place = new QueuePolicy(3)
   for (const wall of [2000, 9900]) place.othersListen(wall)
   expect(place.msUntilBreak(9900)).toBe(Infinity)
@@ -71,7 +71,7 @@ test('a cycle that others were found to listen in is not its own break', () => {
   expect(place.msUntilBreak(2500)).toBe(2500)
 })
 
-test('a process that listens in a break, or soon after it, may have taken it: that is no reason for another', () => {
+test('a process that listens in or soon after a break may have caused it: that is no reason for another break', () => {
   const place = new QueuePolicy(3)
   place.othersListen(4500)
   for (const wall of [5000, 5249, 6749]) place.othersListen(wall)
@@ -88,7 +88,7 @@ test('a process that has waited in the queue goes back to it for two seconds, wi
   expect([place.queuedLately(2999), place.queuedLately(3000)]).toEqual([true, false])
 })
 
-test('a wait was quick if it was slept through, and for less than two seconds', () => {
+test('a wait was quick if it took less than two seconds without a poll', () => {
   expect(wasQuick('retry', 1999)).toBe(true)
   expect(wasQuick('poll', 5)).toBe(true)
   expect(wasQuick('retry', 2000)).toBe(false)

@@ -100,7 +100,7 @@ describe('sleeping', () => {
     expect(claim).toHaveBeenCalledTimes(1)
   })
 
-  test('a claim that is on its way to all processes is made anew, one that has come is not', () => {
+  test('a claim that is still on its way is sent again, and one that has arrived is not', () => {
     const { sleep } = sleeper()
     const claim = vi.fn()
     sleep.ticketReceived('other')
@@ -136,7 +136,7 @@ describe('sleeping', () => {
     sleep.end()
   })
 
-  test('a process that yields and gets a wake-up has not yielded in vain, and then waits for the poll', () => {
+  test('a process that yields and gets a wake-up has yielded with success, and then waits for the poll', () => {
     const { clock, awoken, sleep } = sleeper()
     expect(sleep.yieldedInVain).toBe(false)
     sleep.yield()
@@ -151,7 +151,7 @@ describe('sleeping', () => {
     sleep.end()
   })
 
-  test('a process that yields and gets no wake-up has yielded in vain, until something new happens', () => {
+  test('a process that yields and gets no wake-up has yielded without success, until something new happens', () => {
     const news: ((sleep: RemoteWait) => void)[] = [
       (sleep) => sleep.wait(),
       (sleep) => sleep.yield(),
@@ -200,7 +200,7 @@ describe('sleeping', () => {
     expect(clock.armed).toBe(0)
   })
 
-  test('at most four are let go first', () => {
+  test('at most four processes have precedence', () => {
     const { clock, awoken, sleep } = sleeper()
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) sleep.ticketReceived(name)
     sleep.woken('stranger', true)

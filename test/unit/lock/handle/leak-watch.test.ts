@@ -19,7 +19,7 @@ function reportsOf(locks: FakeLockPool): Report[] {
   return reports
 }
 
-test('a lock that is held for too long is reported once, with where it was acquired', async () => {
+test('a lock that is held for too long is reported once, with the place of its acquire', async () => {
   const world = fakeWorld()
   const locks = world.pool({ leakWarningMs: 1000 })
   const reports = reportsOf(locks)
@@ -152,7 +152,7 @@ test('a lock that its holder has forgotten is released and reported', async () =
   expect(kept.state).toBe('held')
 })
 
-test('without the option nothing is reported, and nothing is released behind the back of the program', async () => {
+test('without the option nothing is reported, and no lock of the program is released', async () => {
   const world = fakeWorld()
   const locks = world.pool()
   const reports = reportsOf(locks)
@@ -165,7 +165,7 @@ test('without the option nothing is reported, and nothing is released behind the
   expect(locks.snapshot().held).toBe(1)
 })
 
-test('what stands in for a watched lock does everything that the lock does', async () => {
+test('the proxy of a watched lock does everything that the lock does', async () => {
   const world = fakeWorld()
   const locks = world.pool({ leakWarningMs: 1000 })
   const lock = await locks.acquire('orders')

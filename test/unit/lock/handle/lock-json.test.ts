@@ -13,7 +13,7 @@ test.each([
   expect(JSON.parse(JSON.stringify(lock))).toEqual({ ...told, state: 'released' })
 })
 
-test('so can a permit, with its number, and a group of locks', async () => {
+test('a permit, with its number, and a group of locks are plain JSON as well', async () => {
   await using locks = new FakeLockPool()
   const permit = await locks.semaphore('gpu', 2).acquire()
   expect(JSON.parse(JSON.stringify(permit))).toMatchObject({

@@ -16,7 +16,7 @@ function book() {
   return { entries, open: (i: number): KeyEntry => entries.open(code(i), `key ${i}`) }
 }
 
-test('an entry at rest is removed, and is new for a caller that wants its key again', () => {
+test('an idle entry is removed, and a caller that wants its key again gets a new one', () => {
   const { entries, open } = book()
   const entry = open(1)
   expect(entries.find('id 1')).toBe(entry)
@@ -35,7 +35,7 @@ test('an entry at rest is removed, and is new for a caller that wants its key ag
   expect(entries.size).toBe(1)
 })
 
-test('an entry comes to rest once, however often it is looked at', () => {
+test('an entry becomes idle once, however often it is checked', () => {
   const { entries, open } = book()
   const [first] = [open(1), open(2)]
   first.advance()
@@ -97,7 +97,7 @@ test('the entry of a key that has not come before is let go, and from the second
   expect(entries.size).toBe(1)
 })
 
-test('of others for whom a key was given up it is known at its very first time', () => {
+test('it is known from the first time that a key was yielded to other processes', () => {
   const { entries, hashed } = hashedBook()
   const entry = entries.open(hashed(7), 'seven')
   vi.spyOn(entry, 'isForOthers', 'get').mockReturnValue(true)
@@ -107,7 +107,7 @@ test('of others for whom a key was given up it is known at its very first time',
   expect(entries.open(hashed(7), 'seven')).toBe(entry)
 })
 
-test('two keys of one hash are two, in whatever order they come and go', () => {
+test('two keys with one hash stay separate, in whatever order they come and go', () => {
   const { entries, hashed } = hashedBook()
   const [one, other] = [entries.open(hashed(7, 'one'), 'one'), entries.open(hashed(7, 'other'), 'other')]
   expect(other).not.toBe(one)
@@ -132,7 +132,7 @@ test('ids are made only for keys that share a hash, or are asked for by id', () 
   expect(entries.find('id 129')).toBeNull()
 })
 
-test('all that are in use are there, however many come and go', () => {
+test('all entries in use are found, however many come and go', () => {
   const { entries, hashed } = hashedBook()
   const kept = new Map<number, KeyEntry>()
   for (let i = 0; i < 3000; i++) {

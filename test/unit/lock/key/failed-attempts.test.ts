@@ -27,7 +27,7 @@ test('a waiter for a lock still gets the wake-up after another batch of its sess
   }
 })
 
-test('a wait whose end fails is no trouble of the next caller', async () => {
+test('a wait whose end fails does not affect the next caller', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   const [holds, waits] = [world.pool(), world.pool()]
   const held = holds.acquire('orders')
@@ -47,7 +47,7 @@ test('a wait whose end fails is no trouble of the next caller', async () => {
   await Promise.all([(await next).release(), world.clock.run(100)])
 })
 
-test('an attempt that fails after the release does not make it ours again', async () => {
+test('an attempt that fails after the release does not restore the lock', async () => {
   const world = fakeWorld({ latencyMs: 1 })
   const locks = world.pool()
   const acquired = locks.acquire('report')
@@ -107,7 +107,7 @@ test('an attempt that fails after the key was given up for others does not make 
   expect(world.server.table.size).toBe(0)
 })
 
-test('a caller who waits is not blamed on a connection that could not be opened for others', async () => {
+test('a waiting caller does not fail because a connection could not be opened for others', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool({ max: 3 })]
   const lock = await a.acquire('orders')

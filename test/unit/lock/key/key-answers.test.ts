@@ -78,7 +78,7 @@ test('every answer leads along a move that is legal', () => {
   }
 })
 
-test('what is granted is ours, and nothing else is', () => {
+test('only granted locks are held', () => {
   for (const { answer, row } of allRows()) expect(row.to === 'ours').toBe(isGranted(answer))
 })
 

@@ -3,7 +3,7 @@ import { keyInWords, keyText } from '../../../../src/dialect/key-words.js'
 import { KeyBook } from '../../../../src/lock/key/key-book.js'
 
 describe('keys', () => {
-  test('are shown as people write them', () => {
+  test('are shown as they are written', () => {
     expect(['a "b"', 7n, [1, -2] as const].map(keyText)).toEqual(['a "b"', '7', '(1, -2)'])
     expect(['a "b"', 7n, [1, -2] as const].map(keyInWords)).toEqual([
       'lock "a \\"b\\""',
@@ -12,7 +12,7 @@ describe('keys', () => {
     ])
   })
 
-  test('are encoded once while they are remembered, and remembered within bounds', () => {
+  test('are encoded once while they are cached, and the cache is bounded', () => {
     const encodeKey = vi.fn((key: unknown) => ({ id: String(key) }))
     const book = new KeyBook({ encodeKey }, '')
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fakeWorld } from '../../../support/fake-world.js'
 
-test('names of what is in use are written once a second; what was held only briefly has none', async () => {
+test('names of used keys are written once a second, and keys that were held only briefly have none', async () => {
   const world = fakeWorld({ keepsNames: true })
   const locks = world.pool({ namespace: 'shop' })
   await locks.acquire('kept')

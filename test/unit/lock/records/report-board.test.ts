@@ -63,7 +63,7 @@ test.each([
   ['there is no place for it', {}, {}],
   ['names are off', { keepsReports: true }, { keyNames: 'off' }],
   ['there is one connection', { keepsReports: true }, { max: 1 }],
-] as const)('nothing is told, and no timer runs, where %s', async (_, server, options) => {
+] as const)('nothing is reported, and no timer runs, if %s', async (_, server, options) => {
   const world = fakeWorld(server)
   const plain = fakeWorld()
   await world.pool(options).acquire('kept')
@@ -100,7 +100,7 @@ const REPORT: SessionReport = {
   completeFromMs: 2000,
 }
 
-test('what is written is ASCII, without what a database can not hold, and says the same when it is read', () => {
+test('a written report is ASCII, without characters that a database cannot hold, and reads back the same', () => {
   const text = encodeReport(REPORT, 100_000)
   expect(text).toMatch(/^[\x20-\x7e]+$/)
   expect(decodeReport(7, text, 100_000, 0, true)).toEqual({ ...REPORT, completeFromMs: 3000 })
@@ -113,7 +113,7 @@ test('what is written is ASCII, without what a database can not hold, and says t
   expect(encodeReport(later, 101_000)).toBe(text)
 })
 
-test('what was said a while ago has grown older by that, and after a longer while nothing of it counts but who', () => {
+test('an older report has older ages, and later only its process counts', () => {
   const text = encodeReport(REPORT, 100_000)
   const fresh = decodeReport(7, text, 100_000, 1500, false)!
   expect(fresh.holds.get('12')!.heldMs).toBe(91_500)
@@ -134,7 +134,7 @@ test('of too many holds the oldest are reported, and the rest are left out', () 
 })
 
 test.each(['', 'null', '[]', '{"process":{}}', '{"holds":[],"waits":[]}', 'not JSON'])(
-  'what is not understood is not heard: %s',
+  'an invalid report is ignored: %s',
   (text) => {
     expect(decodeReport(7, text, 0, 0, true)).toBeNull()
   },

@@ -14,7 +14,7 @@ async function msUntilServed(world: FakeWorld, waiting: Promise<Permit>, cause: 
   return servedAt - since
 }
 
-test('a permit whose return fails is free all the same, and who waits elsewhere is woken', async () => {
+test('a permit whose release fails is still free, and waiters in other processes are woken', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool().semaphore('jobs', 1), world.pool().semaphore('jobs', 1)]
 

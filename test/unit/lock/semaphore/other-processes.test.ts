@@ -265,11 +265,11 @@ describe('a process that yields', () => {
   const inVain = Array.from({ length: 9 }, () => 'stay away' as const)
   const always = (length: number): boolean[] => Array.from({ length }, () => true)
 
-  test('stops for a while after nine times in vain', async () => {
+  test('stops for a while after nine times without success', async () => {
     expect(await yieldsEachTime([...inVain, 'stay away'])).toEqual([...always(9), false])
   })
 
-  test('goes on if other processes come now and then', async () => {
+  test('continues if other processes come now and then', async () => {
     const others = [...inVain.slice(1), 'come' as const, ...inVain.slice(1), 'stay away' as const]
     expect(await yieldsEachTime(others)).toEqual(always(others.length))
   })

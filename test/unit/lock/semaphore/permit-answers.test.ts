@@ -50,7 +50,7 @@ test('a kept registration has a time for its next check, or other waiters to wai
   }
 })
 
-test('a released lock is gone, once, whichever process is said to want it', () => {
+test('a released lock is gone, once, whichever process wants it', () => {
   for (const { state, said, doubts, row } of allRows()) {
     const isRelease = state === 'releasing' || state === 'yielding'
     expect(row.react.filter((each) => each === 'gaveUp')).toHaveLength(isRelease ? 1 : 0)

@@ -60,7 +60,7 @@ test('a failed attempt is reported to its own callers, and not to those behind t
   await (await outcomes[2]!).release()
 })
 
-test('a caller that can wait lets the others come first that are said to want its permit; one that can not does not', async () => {
+test('a caller that can wait yields to processes that want its permit, and one that cannot wait does not', async () => {
   const world = fakeWorld({ latencyMs: 0.3 })
   const jobs = world.pool().semaphore('jobs', 1)
   const afterRelease = async (ask: () => Promise<unknown>): Promise<number> => {

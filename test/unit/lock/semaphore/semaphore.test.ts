@@ -254,7 +254,7 @@ describe('refusals', () => {
     ).toThrow(/"permits" must be an integer/)
   })
 
-  test('options are checked as for locks, and a mode is none', async () => {
+  test('options are checked as for locks, and `mode` is no option', async () => {
     const semaphore = fakeWorld().pool().semaphore('s', 1)
 
     const options = { mode: 'shared', timeoutMs: -1 } as never

@@ -90,7 +90,7 @@ test('attempts begin at a slot by chance', () => {
   expect(jobs.depart()!.from).toBe(2)
 })
 
-test('the entry says exactly what the server should have for it', async () => {
+test('the entry states exactly what the server should hold for it', async () => {
   const jobs = new ScriptedSemaphore(2)
   const what = (): string[] => jobs.entry.holding().map(({ key, what: each }) => `${key.id} ${each}`)
   expect(what()).toEqual([])

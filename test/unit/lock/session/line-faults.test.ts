@@ -187,7 +187,7 @@ test.each([1000, 1500])('a lease of %s ms is not over while its session waits in
   expect(await stateOf(hot)).toBe('pending')
 })
 
-test('a wait in line that fails is not the failure of who waits: the key is asked for in the ordinary way', async () => {
+test('a failed wait in the queue does not fail the caller: the key is requested in the ordinary way', async () => {
   const world = fakeWorld({ latencyMs: 0.2 })
   const { holder, waits } = await heat(world, { max: 3 })
   const holding = holder.acquire('hot')

@@ -50,7 +50,7 @@ describe('a lock session that serves no key', () => {
   })
 })
 
-test('two hundred keys are a reason for another session, one less is none', async () => {
+test('two hundred keys cause another session, and one less does not', async () => {
   const world = fakeWorld()
   const locks = world.pool({ max: 4 })
   const names = Array.from({ length: 200 }, (_, i) => `key ${i}`)

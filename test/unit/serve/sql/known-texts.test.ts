@@ -20,7 +20,7 @@ const HEADS = [
 const KEYS = ['1', '-1', '007', '999999999', '1, 2', '-3,4', '1,-2', '9999999999', '1, 99999999999', '- 1']
 const TAILS = [')', ');', ') AS held', ') x ;', ') for update', '); commit', ') limit', ') as', ') ; ;']
 
-test('what is remembered of a text with other numbers is what it would be read as', () => {
+test('a cached text with other numbers gives the same result as reading it', () => {
   const known = new KnownTexts()
   for (const head of HEADS)
     for (const tail of TAILS)

@@ -54,7 +54,7 @@ describe('a string comes back as it was', () => {
   })
 })
 
-test('whatever comes, tokens stand in order, and between them is nothing but space and comments', () => {
+test('for any input tokens are in order, with only space and comments between them', () => {
   fc.assert(
     fc.property(tricky, fc.boolean(), (text, standardStrings) => {
       const { tokens, problem } = scan(text, standardStrings)

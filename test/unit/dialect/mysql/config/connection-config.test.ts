@@ -4,7 +4,7 @@ import { mysqlConfig } from '../../../../../src/dialect/mysql/config/connection-
 afterEach(() => vi.unstubAllEnvs())
 
 describe('a URL', () => {
-  test('says it all, with what is encoded in it', () => {
+  test('contains all settings, and encoded parts are decoded', () => {
     const { config, problem } = mysqlConfig(
       'mysql://us%40er:p%2Fw@db.example:3307/sh%20op?connectTimeout=500&timezone=Z',
     )
@@ -21,7 +21,7 @@ describe('a URL', () => {
     expect(mysqlConfig({ host: 'h', database: 'd' }).config).toMatchObject({ host: 'h', database: 'd' })
   })
 
-  test('is that of DATABASE_URL, if there is no other', () => {
+  test('is that of DATABASE_URL if no other is given', () => {
     vi.stubEnv('DATABASE_URL', 'mysql://h/d')
     expect(mysqlConfig(undefined).config).toMatchObject({ host: 'h', database: 'd' })
     vi.stubEnv('DATABASE_URL', 'postgres://h/d')

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { guard } from '../../../../../src/dialect/mysql/fencing/guard.js'
 import { rejection } from '../../../../support/fake-world.js'
 
-test('a guard refuses what is no connection, and a pool, before anything is sent', async () => {
+test('a guard refuses a pool, and a value that is no connection, before anything is sent', async () => {
   const query = (): never => expect.unreachable()
   for (const [client, message] of [
     [null, /got null/],

@@ -4,7 +4,7 @@ import { hashOf, LockNames } from '../../../../../src/dialect/mysql/keys/lock-na
 
 const names = new LockNames('shop')
 
-test('a name is what the guide says, so that another program can make it', () => {
+test('a name is built as the guide says, so that other programs can build it', () => {
   const digest = createHash('sha256').update('shop\0billing\0sinvoice 4711').digest('hex')
 
   expect(names.key('invoice 4711', 'billing').id).toBe(`lp1${digest.slice(0, 32)}`)
@@ -20,7 +20,7 @@ test('names are short, and the same under every collation', () => {
   }
 })
 
-test('what differs in anything is another lock', () => {
+test('keys that differ in anything are different locks', () => {
   const keys = ['a', 'A', 'a ', 'á', 1n, [0, 1], '1', '0,1'] as const
   const ids = [
     ...keys.map((key) => names.key(key, '').id),

@@ -5,19 +5,19 @@ import { MysqlDialect } from '../../../../../src/dialect/mysql/mysql-dialect.js'
 const line = (answer: () => Promise<(string | number)[]>, states: boolean[] = []): MysqlLine =>
   new MysqlLine(true, { ask: answer, waits: (isWaiting) => states.push(isWaiting) })
 
-test('where GET_LOCK waits for whole seconds there is no line', () => {
+test('there is no queue on a server whose GET_LOCK waits for whole seconds', () => {
   const tools = { ask: () => Promise.reject(new Error()), waits: () => undefined }
   expect(new MysqlLine(false, tools).longestWaitMs).toBe(0)
   expect(new MysqlLine(true, tools).longestWaitMs).toBeGreaterThan(0)
 })
 
-test('an answer is what became of it, and what was drawn', async () => {
+test('an answer has the outcome, and the token that was drawn', async () => {
   expect(await line(async () => ['f', 7]).enqueue('a', 5, false)).toEqual({ said: 'f', drawn: null })
   expect(await line(async () => ['g12', 7]).enqueue('a', 5, true)).toEqual({ said: 'g', drawn: '12' })
   expect(await line(async () => ['n', 7]).enqueue('a', 5, true)).toEqual({ said: 'n', drawn: null })
 })
 
-test('the wait is over however it ends', async () => {
+test('the wait ends, whatever its outcome', async () => {
   const states: boolean[] = []
   const failing = line(() => Promise.reject(new Error('interrupted')), states)
 
@@ -26,6 +26,6 @@ test('the wait is over however it ends', async () => {
   expect(states).toEqual([true, false])
 })
 
-test('a pool takes its server for MariaDB until it has met it', () => {
+test('a pool assumes MariaDB until it has connected', () => {
   expect(new MysqlDialect('shop').can.gaps.line).toBeUndefined()
 })

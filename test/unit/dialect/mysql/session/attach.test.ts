@@ -79,7 +79,7 @@ describe('a server is refused', () => {
     expect(error).toMatchObject({ ...fields, message: expect.stringMatching(message) })
   })
 
-  test('that takes two ways to write a database for one, where the name is not in lower case', async () => {
+  test('that ignores the case of database names, if the name is not in lower case', async () => {
     const folds = server({ foldsNames: 1 })
 
     expect(await rejection(checkServer(folds, 'Shop'))).toMatchObject({
@@ -96,7 +96,7 @@ test.each([
   ['MariaDB 11', { version: '11.4.2-MariaDB', variables: { wsrep_on: 'OFF' } }, true],
   ['MySQL 8.0', { version: '8.0.36', comment: 'MySQL Community Server - GPL' }, false],
   ['MySQL 9', { version: '9.1.0', comment: 'MySQL', variables: { group_replication_group_name: '' } }, false],
-])('%s will do', async (_, told, isMariaDb) => {
+])('%s is accepted', async (_, told, isMariaDb) => {
   expect(await checkServer(server(told), 'shop')).toMatchObject({ isMariaDb })
 })
 

@@ -27,7 +27,7 @@ test('operations are sent in the order of their keys as the server has it', () =
   )
 })
 
-test('answers go back to who asked, and what is left out has not been done', () => {
+test('each operation gets its own answer, and one without an answer was not carried out', () => {
   const batch = ['a', 'b', 'c'].map((name) => asked(name, waitShared))
   const { order } = encodeBatch(batch)
   const told = decodeBatch(' 3:2:4096', batch, order)
@@ -37,7 +37,7 @@ test('answers go back to who asked, and what is left out has not been done', () 
   expect(decodeBatch('', batch, order)).toEqual([null, null, null])
 })
 
-test('a brief batch tells what was made, taken, given up, and who has to ask as the first waiter', () => {
+test('a brief batch reports created, acquired and released rows, and the operations that must be sent again as the first waiter', () => {
   const batch = [
     asked('new', newExclusive),
     asked('free', tryExclusive),
@@ -63,13 +63,13 @@ test('a brief batch tells what was made, taken, given up, and who has to ask as 
   expect(first).toEqual([3])
 })
 
-test('of rows that were to be new, those that others have made meanwhile are not ours', () => {
+test('a row that was expected to be new and that another process has created meanwhile is not granted', () => {
   const batch = [asked('a', newExclusive), asked('b', newExclusive)]
   const { told } = decodeBrief(['0', 1, batch[1]!.operation.key.bits, null], batch, encodeBrief(batch))
   expect(told).toEqual([null, { flags: FLAG.owns, token: '1024' }])
 })
 
-test('an answer that was cut is no answer: what has happened is looked for', () => {
+test('a truncated answer counts as an unknown outcome', () => {
   const batch = [asked('a', tryExclusive), asked('b', tryExclusive)]
   expect(() => decodeBrief(['0', 0, null, '1024'], batch, encodeBrief(batch))).toThrow(OutcomeUnknown)
 })

@@ -32,7 +32,7 @@ test('slots of a semaphore are in a row, from the same base whatever the number 
   expect(four.key.bits).toBe(three.key.bits)
 })
 
-test('the hash of a key is found by its id, and of anything else there is one as well', () => {
+test('the hash of a key follows from its id, and other text has a hash as well', () => {
   const key = encodeRowKey('orders', '')
   expect(key.id).toBe(idOfRow(key.bits))
   expect(hashOfRow(key.id)).toBe(key.hash)

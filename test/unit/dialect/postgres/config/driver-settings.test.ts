@@ -84,7 +84,7 @@ describe('settings of the driver', () => {
     },
   )
 
-  test('keepalive is on and the name is ours, where nothing is said', () => {
+  test('by default keepalive is on and the application name is that of lockpool', () => {
     expect(configOf({ host: 'h', keepAlive: undefined, application_name: undefined })).toMatchObject({
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
@@ -131,7 +131,7 @@ describe('sslmode', () => {
     },
   )
 
-  test('what says otherwise is left alone', () => {
+  test('an explicit sslmode is not changed', () => {
     expect(new pg.Client(configOf('postgres://h/db?sslmode=no-verify')).ssl).toEqual({
       rejectUnauthorized: false,
     })

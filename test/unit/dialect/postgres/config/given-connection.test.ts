@@ -63,7 +63,7 @@ function whereTo(connection: unknown): object {
   return { host, port, user, password, database }
 }
 
-describe('what says where the server is, in whatever shape', () => {
+describe("the server's address, in every form", () => {
   test.each<[string, unknown]>([
     ['a string', URL_OF],
     ['a String object', new String(URL_OF)],
@@ -119,14 +119,14 @@ describe('what says where the server is, in whatever shape', () => {
     expect(whereTo('postgres://there/other')).toMatchObject({ host: 'there', database: 'other' })
   })
 
-  test('a getter is asked once: what was checked is what is used', () => {
+  test('a getter is called once, so the checked value is the used one', () => {
     const host = vi.fn(() => 'here')
     const locks = new LockPool({ connection: Object.defineProperty<object>({}, 'host', { get: host }) })
     expect(host).toHaveBeenCalledTimes(1)
     return locks.close()
   })
 
-  test('everything else is in force as well, wherever it is', () => {
+  test('other settings from getters and prototypes are in force as well', () => {
     const { settings } = readConnection(new UrlGetter())
     expect(new pg.Client(clientConfig(settings, 'app')).ssl).toBe(true)
     expect(clientConfig(readConnection(new Inheriting()).settings, 'app')).toMatchObject({
@@ -146,7 +146,7 @@ describe('what says where the server is, in whatever shape', () => {
   })
 })
 
-describe('what can be no connection', () => {
+describe('invalid connections', () => {
   const pool = new pg.Pool({ connectionString: URL_OF })
   const thrower = Object.defineProperty({}, 'password', {
     enumerable: true,
@@ -247,7 +247,7 @@ describe('what can be no connection', () => {
     )
   })
 
-  test('DATABASE_URL is called by its name', () => {
+  test('errors name DATABASE_URL', () => {
     vi.stubEnv('DATABASE_URL', 'mysql://u:secret@h/db')
     expect(readConnection(undefined).problem).toMatch(/^DATABASE_URL can't .*mysql: is not PostgreSQL/)
   })
@@ -268,7 +268,7 @@ describe('what can be no connection', () => {
     expect(readConnection(url).problem).toBeNull()
   })
 
-  test("a program's own stream is not made to see whether it can be", () => {
+  test("checking the options does not create the program's own stream", () => {
     const stream = vi.fn()
     expect(readConnection({ host: 'h', stream }).problem).toBeNull()
     expect(stream).not.toHaveBeenCalled()

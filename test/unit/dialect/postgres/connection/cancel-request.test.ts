@@ -73,7 +73,7 @@ test('a request has the process and its key, and is made once more a little late
   await expect.poll(() => clock.armed).toBe(0)
 })
 
-test('it goes to the address of the session, whatever its name stands for now', async () => {
+test('it goes to the address of the session, even if its host name now has another address', async () => {
   const requests: Buffer[] = []
   const port = await server((socket) => heard(socket, requests))
 
@@ -82,7 +82,7 @@ test('it goes to the address of the session, whatever its name stands for now', 
   expect(requests).toEqual([CANCEL])
 })
 
-test.each(['postgres', 'direct'])('with TLS (%s) nobody on the way can read the key', async (negotiation) => {
+test.each(['postgres', 'direct'])('with TLS (%s) no one on the way can read the key', async (negotiation) => {
   const requests: Buffer[] = []
   const tls = new URL('../../../../support/tls/', import.meta.url)
   const [key, cert] = ['server.key', 'server.crt'].map((name) => readFileSync(new URL(name, tls)))
@@ -107,7 +107,7 @@ test.each(['postgres', 'direct'])('with TLS (%s) nobody on the way can read the 
   expect(requests).toEqual([CANCEL])
 })
 
-test('a program with sockets of its own is asked for them', async () => {
+test('a program that creates its own sockets also creates those of cancel requests', async () => {
   const requests: Buffer[] = []
   const port = await server((socket) => heard(socket, requests))
   let made = 0
@@ -122,7 +122,7 @@ test('a program with sockets of its own is asked for them', async () => {
   expect(made).toBe(1)
 })
 
-test('a server that says nothing is not waited for, and no socket is left', async () => {
+test('it does not wait for a silent server, and leaves no socket', async () => {
   const clock = new ManualClock()
   let closed = 0
   let came = 0
@@ -143,7 +143,7 @@ test('a server that says nothing is not waited for, and no socket is left', asyn
   expect(clock.armed).toBe(0)
 })
 
-test('whatever goes wrong, it is no error', async () => {
+test('a failure is never an error for the caller', async () => {
   const port = await server((socket) => socket.resetAndDestroy())
   const nobody = await server(() => undefined)
   for (const each of open)

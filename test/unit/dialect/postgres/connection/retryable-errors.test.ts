@@ -9,7 +9,7 @@ const GIVE_UP = false
 const fromServer = (code: string, message = 'm', more: object = {}): Error =>
   Object.assign(new Error(message), { code, ...more })
 
-describe('what the server says', () => {
+describe('errors of the server', () => {
   /** One code of each class of the appendix at least, and every one that means something while connecting or locking. */
   const CODES: readonly (readonly [code: string, means: string, again: boolean])[] = [
     ['03000', 'sql_statement_not_yet_complete', GIVE_UP],
@@ -127,7 +127,7 @@ describe('what the server says', () => {
   })
 })
 
-describe('what the network says', () => {
+describe('errors of the network', () => {
   test.each<[code: string, again: boolean]>(
     [
       ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN'],
@@ -187,7 +187,7 @@ describe('what the network says', () => {
     expect(explain(error)).toMatchObject({ code: 'CONNECTION_FAILED', retryable: again })
   })
 
-  test('of several addresses one that may answer is enough', () => {
+  test('one of several addresses that may answer is enough', () => {
     const refused = fromServer('ECONNREFUSED', 'connect ECONNREFUSED ::1:5432')
     const hopeless = fromServer('EACCES', 'connect EACCES 127.0.0.1:5432')
     expect(explain(new AggregateError([hopeless, refused]))).toMatchObject({
@@ -199,7 +199,7 @@ describe('what the network says', () => {
   })
 })
 
-describe('what the driver says without a code', () => {
+describe('errors of the driver without a code', () => {
   test.each<[message: string, again: boolean]>([
     ['Connection terminated unexpectedly', AGAIN],
     ['Connection terminated', AGAIN],
@@ -220,7 +220,7 @@ describe('what the driver says without a code', () => {
     expect(explain(new Error(message))).toMatchObject({ code: 'CONNECTION_FAILED', retryable: again })
   })
 
-  test('a mistake of the program is none that time mends, and what is explained stays what it is', () => {
+  test('a mistake of the program is not retryable, and an error with an explanation stays unchanged', () => {
     expect(explain(new TypeError('x is not a function')).retryable).toBe(false)
     expect(explain(new RangeError('port')).retryable).toBe(false)
     for (const odd of ['odd', null, undefined, 7, {}]) expect(explain(odd).retryable).toBe(true)
@@ -228,7 +228,7 @@ describe('what the driver says without a code', () => {
     expect(explain(closed)).toBe(closed)
   })
 
-  test('a password that is missing is called by its name', () => {
+  test('the error for a missing password says so', () => {
     const error = new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string')
     expect(explain(error).message).toMatch(/^the server asks for a password, and none was given/)
   })

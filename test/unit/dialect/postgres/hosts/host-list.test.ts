@@ -73,7 +73,7 @@ describe('lists of hosts', () => {
     expect(placesOf(connection)).toEqual({ said: places, met: places, target })
   })
 
-  test('what is said besides is said to every host', () => {
+  test('other settings apply to every host', () => {
     const config = configOf('postgres://me:se%2Fcret@a:1,b:2/orders?application_name=x&port=3,4#f')
     const { hosts } = hostsOf(config)!
     for (const host of hosts) {
@@ -104,7 +104,7 @@ describe('lists of hosts', () => {
     ])
   })
 
-  test('one host alone is as ever', () => {
+  test('one host alone works as before', () => {
     for (const connection of ['postgres://h/db', '/tmp db', { host: 'h' }, undefined])
       expect(hostsOf(configOf(connection))).toBeNull()
   })
@@ -119,14 +119,14 @@ describe('lists of hosts', () => {
     expect(hostsOf(configOf({ ...parts, port: 7 }))).toBeNull()
   })
 
-  test('a pool says of itself what its first host is', async () => {
+  test('the options of a pool show its first host', async () => {
     const locks = new LockPool({ connection: 'postgres://u:secret@a:1,b:2/db' })
     expect(locks.connections.options).toMatchObject({ host: 'a', port: 1, database: 'db' })
     await locks.close()
   })
 })
 
-describe('lists that are none', () => {
+describe('invalid lists', () => {
   test.each<[string, PostgresConfig, string]>([
     [
       'an empty host',
@@ -169,7 +169,7 @@ describe('lists that are none', () => {
     )
   })
 
-  test('the environment can be wrong as well', () => {
+  test('the environment can be invalid as well', () => {
     vi.stubEnv('PGTARGETSESSIONATTRS', 'standby')
     expect(readConnection('postgres://a/db').problem).toContain('target_session_attrs=standby')
   })

@@ -32,7 +32,7 @@ test('a last primary that was silent is asked last, until it is the primary agai
   expect(names(order)).toBe('bac')
 })
 
-test('a last primary that refuses, or has said something, stays first', () => {
+test('a last primary that refuses or has answered stays first', () => {
   const order = new HostOrder([a, b, c])
   order.opened(b)
   order.failed([outcome(b, false, new Error('ECONNREFUSED'))])
@@ -41,7 +41,7 @@ test('a last primary that refuses, or has said something, stays first', () => {
   expect(names(order)).toBe('bac')
 })
 
-test('of several addresses one that speaks is enough', () => {
+test('one of several addresses that answers is enough', () => {
   const order = new HostOrder([a, b])
   order.opened(a)
   order.failed([outcome(a, false), outcome(a, true)])

@@ -118,13 +118,13 @@ test('while one host is silent the next one is tried, and the first primary wins
   expect(network.givenUp).toEqual(['silent'])
 })
 
-test('a host that is slow but speaks is waited for', async () => {
+test('a slow host that answers is awaited', async () => {
   const network = new FakeNetwork({ a: { is: 'primary', heardMs: 200, afterMs: 400 }, b: { is: 'standby' } })
   expect(await outcome(network, network.race(['a', 'b']))).toEqual({ at: 400, winner: 'a' })
   expect(network.asked).toEqual(['a at 0'])
 })
 
-test('a primary that answers late wins all the same', async () => {
+test('a primary that answers late still wins', async () => {
   const network = new FakeNetwork({ a: { is: 'primary', afterMs: 700 }, b: { is: 'standby', afterMs: 5 } })
   expect(await outcome(network, network.race(['a', 'b']))).toEqual({ at: 700, winner: 'a' })
 })
@@ -192,13 +192,13 @@ test('a connection that arrives when another has won is checked in', async () =>
   expect(network.discarded).toEqual(['b'])
 })
 
-test('a primary that only reads will do for a primary, and not for read-write', async () => {
+test('a read-only primary satisfies `primary`, but not `read-write`', async () => {
   const network = new FakeNetwork({ a: { is: 'read-only' }, b: { is: 'primary' } })
   expect(await outcome(network, network.race(['a', 'b']))).toMatchObject({ winner: 'a' })
   expect(await outcome(network, network.race(['a', 'b'], 'read-write'))).toMatchObject({ winner: 'b' })
 })
 
-test('of any a primary is preferred, and a standby will do', async () => {
+test('`any` prefers a primary, and accepts a standby', async () => {
   const network = new FakeNetwork({
     a: { is: 'standby' },
     b: { is: 'primary', afterMs: 5 },
@@ -210,7 +210,7 @@ test('of any a primary is preferred, and a standby will do', async () => {
   expect(await outcome(network, network.race(['a', 'silent'], 'any'))).toMatchObject({ winner: 'a' })
 })
 
-test('when no host will do, the error names each and what it said', async () => {
+test('if no host is suitable, the error names each with its answer', async () => {
   const network = new FakeNetwork(
     { a: { is: 'standby' }, '10.0.0.2': { is: REFUSED }, c: { is: new Error('wrong password') } },
     { b: ['10.0.0.2'], nowhere: [] },
@@ -227,7 +227,7 @@ test('when no host will do, the error names each and what it said', async () => 
   )
 })
 
-test('what no time mends at any host is not worth another try', () => {
+test('errors that are permanent at every host are not retried', () => {
   const host = { host: 'a', port: 1 }
   const wrong = Object.assign(new Error('password authentication failed'), { code: '28P01' })
   const said = { place: { host, address: null }, error: wrong, role: null, isHeard: true }
@@ -236,7 +236,7 @@ test('what no time mends at any host is not worth another try', () => {
   expect(hostFailure({ ...list, hosts: [host] }, [said]), 'one host alone speaks for itself').toBe(wrong)
 })
 
-test('a path and an address of version 6 are written as people write them', () => {
+test('a socket path and an IPv6 address are shown as people write them', () => {
   expect(hostInWords({ host: '/tmp', port: 1 })).toBe('/tmp/.s.PGSQL.1')
   expect(hostInWords({ host: '::1', port: 1 })).toBe('[::1]:1')
 })

@@ -63,7 +63,7 @@ test.each<[string, pg.ClientConfig, Record<string, string>]>([
   expect(withWhatIsLeftOpen(NO_ROLE, config, environment)).toBe(NO_ROLE)
 })
 
-test('what it is worth and where it came from stay', () => {
+test('the class and the cause of the error stay the same', () => {
   const starting = Object.assign(new Error('starting up'), { code: '57P03' })
   const error = withWhatIsLeftOpen(starting, {}, {}) as ConnectionError
   expect(error).toBeInstanceOf(ConnectionError)

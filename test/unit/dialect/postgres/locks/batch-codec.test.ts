@@ -100,7 +100,7 @@ describe('rows', () => {
     expect(batch.rowOf).toEqual([1, 3])
   })
 
-  test('what is never granted draws no token', () => {
+  test('an operation that is never granted draws no token', () => {
     for (const kind of ['release', 'relinquish', 'leave', 'clearIntent', 'queue', 'setIntent shared'])
       expect(session().encode([op(kind)]).mayGrant, kind).toBe(false)
     for (const kind of ['try', 'wait', 'retry', 'poll', 'yield', 'join shared', 'rejoin shared'])
@@ -147,7 +147,7 @@ describe('releases', () => {
   })
 })
 
-describe('what a session has is neither taken again nor unlocked in vain', () => {
+describe('locks of a session are neither acquired twice nor unlocked when not held', () => {
   test('a registration is set once, with its bucket, and removed by the granted attempt', () => {
     const { run, book } = session()
 
@@ -201,7 +201,7 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
     expect(run('g', op('poll shared'))).toEqual({ rows: ['waitShared'], answers: 'g' })
   })
 
-  test('without its bucket a registration is set all the same, and the answer is crowded', () => {
+  test('without its bucket a registration is still set, and the answer is "crowded"', () => {
     const { run } = session()
 
     expect(run('cw', op('wait'))).toEqual({ rows: ['enterBucket', 'waitExclusive'], answers: 'c' })
@@ -224,7 +224,7 @@ describe('what a session has is neither taken again nor unlocked in vain', () =>
     expect(run('ddc', op('leave'), op('queue', 'q')).answers).toBe('dc')
   })
 
-  test('readers give way to writers when they wait and poll, and not once they were woken', () => {
+  test('readers yield to writers when they wait and poll, and not after they were woken', () => {
     const { run } = session()
 
     expect(run('dw', op('wait shared')).rows.at(-1)).toBe('waitShared')
@@ -273,7 +273,7 @@ describe('two keys of one session with the same hash', () => {
     expect(run('w', op('wait', twin('orders'))).rows).toEqual(['waitExclusive'])
   })
 
-  test('of which one is held and yields: it is released, because registrations are unknown', () => {
+  test('if one of them is held and yields, it is released, because registrations are unknown', () => {
     const { run } = session()
     run('dw', op('wait', twin('orders')))
 

@@ -24,7 +24,7 @@ function waitingSession(): { batches: PostgresBatches; clock: ManualClock; sent:
   return { batches, clock, sent }
 }
 
-test('what a session does not need any more is left after a while, and not while the session is being mended', async () => {
+test('a session leaves unneeded buckets after a while, and not while it is being reconciled', async () => {
   const { batches, clock, sent } = waitingSession()
   await batches.run([{ kind: 'wait', mode: 'exclusive', key: encodeKey('orders', '') }], false)
   batches.book.gone(encodeKey('orders', '').hash)

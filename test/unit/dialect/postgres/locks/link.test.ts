@@ -227,7 +227,7 @@ describe('a heartbeat', () => {
   })
 })
 
-test('what is announced is announced once, and given up with the link', async () => {
+test('an announcement is made once, and ends with the link', async () => {
   const { link, sent, server, names } = linked()
   await link.announce('me', 5)
   await link.announce('me', 5)
@@ -240,7 +240,7 @@ test('what is announced is announced once, and given up with the link', async ()
   expect([server.hasLostSettings, server.isPrompt]).toEqual([true, false])
 })
 
-test('a link that announced nothing goes without a word about it', async () => {
+test('a link that announced nothing sends nothing about it at its end', async () => {
   const { link, names } = linked()
   await link.detach()
 

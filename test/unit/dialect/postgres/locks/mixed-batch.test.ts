@@ -53,7 +53,7 @@ test.each([
   },
 )
 
-test('where the later statement has drawn none the token of the earlier is not lost', async () => {
+test('the token of an earlier statement is kept if the later one has drawn none', async () => {
   const link = linkTo(grantingServer(['1024', null]))
 
   expect((await link.run([asking(1n), asking([7, 8])])).token).toBe('1024')

@@ -31,7 +31,7 @@ function preparedIn(file: string): string[] {
 /** Transactions of the program ask it as well, so it says nothing of a session. */
 const ALSO_OTHERS = new Set(['ADVISORY_HOLDERS'])
 
-test('every statement that a lock session prepares tells that it is one', () => {
+test('every statement that a lock session prepares identifies it', () => {
   const prepared = [
     'locks/link.ts',
     'locks/batches.ts',
@@ -43,7 +43,7 @@ test('every statement that a lock session prepares tells that it is one', () => 
   expect(own.filter((name) => !isLockpoolStatement(String(SQL[name])))).toEqual([])
 })
 
-test('the beginning of one is enough, a few letters are not', () => {
+test('the beginning of such a statement is enough, and a few letters are not', () => {
   expect(isLockpoolStatement(batches.BATCH.slice(0, 500))).toBe(true)
   expect(isLockpoolStatement('SELECT')).toBe(false)
   expect(isLockpoolStatement('SELECT pg_try_advisory_lock(1)')).toBe(false)

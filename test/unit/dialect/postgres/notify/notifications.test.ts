@@ -90,7 +90,7 @@ describe('messages', () => {
   })
 
   test.each(['', ' ', 'x', 'x ring', 'x fly 1 2', '\u0000', `x ring${' 1'.repeat(3)}`])(
-    'what is not understood is not heard: %j',
+    'an invalid message is ignored: %j',
     (payload) => {
       const handlers = { onWakeUp: vi.fn(), onTicket: vi.fn(), onMessage: vi.fn() }
 

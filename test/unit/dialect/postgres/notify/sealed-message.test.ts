@@ -34,7 +34,7 @@ test('the same message never looks the same, and shows nothing of itself', () =>
   }
 })
 
-test('what was made without the secret, for another place, or changed on the way, is no message', () => {
+test('a message without the secret, for another channel, or changed on the way is ignored', () => {
   const seal = new Seal(SECRET, 'here')
   const sealed = seal.close('a message')!
   const bytes = Buffer.from(sealed, 'base64url')
@@ -65,7 +65,7 @@ test.each([
   `${'x'.repeat(7990)} tell`,
   'x TELL AAAA',
   'x tell2 AAAA',
-])('"%s" tells nobody anything', (payload) => {
+])('"%s" reveals nothing', (payload) => {
   const handlers = { onWakeUp: vi.fn(), onTicket: vi.fn(), onMessage: vi.fn() }
   const seal = new Seal(SECRET, 'here')
 
@@ -74,7 +74,7 @@ test.each([
   for (const ear of Object.values(handlers)) expect(ear).not.toHaveBeenCalled()
 })
 
-test('of a message that names more keys than any of ours, no more are heard', () => {
+test('of a message that names too many keys the rest are ignored', () => {
   const handlers = { onWakeUp: vi.fn(), onTicket: vi.fn(), onMessage: vi.fn() }
 
   readNotification(`x ring${' 1'.repeat(3900)}`, handlers, () => null)

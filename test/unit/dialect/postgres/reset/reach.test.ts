@@ -80,7 +80,7 @@ test('a text is trusted once its names are known to reach nothing, and no sooner
   expect(trusts('BEGIN'), 'it names nothing').toBe(true)
 })
 
-test('what only writing reaches is no matter for who reads', async () => {
+test('risks that only writing reaches do not matter to readers', async () => {
   const { asked, trusts, learn } = world()
   trusts(READ)
   trusts(WRITE)
@@ -90,7 +90,7 @@ test('what only writing reaches is no matter for who reads', async () => {
   expect([trusts(READ), trusts(WRITE)]).toEqual([true, false])
 })
 
-test('a name that is a risk distrusts every text with it, and no other', async () => {
+test('a risky name makes every text with it untrusted, and no other', async () => {
   const { asked, trusts, learn } = world()
   trusts(READ)
   trusts('SELECT 1 AS one')
@@ -104,7 +104,7 @@ test('a name that is a risk distrusts every text with it, and no other', async (
   ])
 })
 
-test('with operators of users nothing that has a name is trusted, until they are gone', async () => {
+test('while users have their own operators, no text with a name is trusted', async () => {
   const { asked, clock, reach, trusts, learn } = world()
   trusts(READ)
   learn()
@@ -118,7 +118,7 @@ test('with operators of users nothing that has a name is trusted, until they are
   expect(reach.losses).toBe(1)
 })
 
-test('all that is known is asked for again after a second, and what is trusted no longer is counted', async () => {
+test('all knowledge is refreshed after a second, and texts that lose their trust are counted', async () => {
   const { asked, clock, reach, trusts, learn } = world()
   trusts(READ)
   learn()
@@ -138,7 +138,7 @@ test('all that is known is asked for again after a second, and what is trusted n
   expect(reach.losses).toBe(1)
 })
 
-test('a local change makes all answers doubtful, until a later query is answered', async () => {
+test('after a local change no answer is trusted until a later query is answered', async () => {
   const { asked, clock, reach, trusts, learn } = world()
   trusts(READ)
   learn()
@@ -157,7 +157,7 @@ test('a local change makes all answers doubtful, until a later query is answered
   expect(trusts(READ)).toBe(true)
 })
 
-test('without an answer nothing is trusted, and it is asked again, but not at once', async () => {
+test('without an answer nothing is trusted, and the query is repeated later', async () => {
   const { asked, clock, trusts, learn } = world()
   trusts(READ)
   learn()
@@ -172,7 +172,7 @@ test('without an answer nothing is trusted, and it is asked again, but not at on
   expect(trusts(READ)).toBe(true)
 })
 
-test('programs that think of ever new names ask twenty times a second at most, and are not remembered for ever', async () => {
+test('programs that always use new names cause at most twenty queries per second, and their names are forgotten', async () => {
   const { asked, clock, trusts, learn } = world()
   for (let i = 0; i < 6000; i++) {
     trusts(`SELECT 1 AS name_${i}`)
@@ -184,7 +184,7 @@ test('programs that think of ever new names ask twenty times a second at most, a
   expect(asked.questions.at(-1)!.length).toBeLessThan(5000 * 30)
 })
 
-test('a text is looked at once a second, or each time if it has left something', () => {
+test('a text is checked once a second, or each time if it has left something', () => {
   const { clock, reach, text } = world()
   const call = text('SELECT my_function()')
   expect([reach.isWorthALook(call), reach.isWorthALook(call)]).toEqual([true, false])
@@ -194,7 +194,7 @@ test('a text is looked at once a second, or each time if it has left something',
   expect(reach.isWorthALook(call)).toBe(true)
 })
 
-test('a very long text is read no further than for what it says itself', () => {
+test('a very long text is only checked for its own keywords', () => {
   const { text, trusts } = world()
   const long = `INSERT INTO t VALUES ${'(1), '.repeat(3000)} (set_config('a.b', '', false))`
   expect(trusts(long)).toBe(false)

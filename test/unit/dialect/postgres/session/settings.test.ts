@@ -85,7 +85,7 @@ describe('settings of a lock session', () => {
     },
   )
 
-  test('what a server does not know is missed, but for transaction_timeout, which came with 17', () => {
+  test('a setting that the server lacks is reported missing, except transaction_timeout, which came with 17', () => {
     const wanted = lockSessionSettings(15_000)
 
     expect(settingProblems(wanted, inForce(15_000, { transaction_timeout: undefined }))).toEqual([])

@@ -8,7 +8,7 @@ function asked(key: bigint, code: number = CODE.tryExclusive): Asked {
 }
 
 describe('rows of a batch', () => {
-  test('come in the order of their keys as the server has it, whatever the order they were asked in', () => {
+  test('come in the order of their keys at the server, whatever the order of the requests', () => {
     const keys = [
       5n,
       -1n,
@@ -24,7 +24,7 @@ describe('rows of a batch', () => {
     expect(order.map((i) => keys[i])).toEqual(keys.toSorted((a, b) => (a < b ? -1 : 1)))
   })
 
-  test('answers go back to who asked', () => {
+  test('each operation gets its own answer', () => {
     const batch = [asked(9n), asked(-4n, CODE.newExclusive), asked(3n), asked(11n, CODE.waitExclusive)]
     const { order } = encodeAsk(batch)
     const told = decodeAsk(

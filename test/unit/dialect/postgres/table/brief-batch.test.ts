@@ -31,7 +31,7 @@ const BATCH = [
   asked(4n, releaseExclusive, 6144n),
 ]
 
-test('first attempts and releases alone are brief', () => {
+test('only first attempts and releases are brief', () => {
   const areBrief = (...codes: number[]): boolean => isBrief(codes.map((code, i) => asked(BigInt(i), code)))
   expect(areBrief(tryExclusive, releaseExclusive, newExclusive)).toBe(true)
   expect(areBrief(tryExclusive, waitExclusive)).toBe(false)
@@ -51,7 +51,7 @@ test('an attempt comes with no token, and so does not look like a release', () =
   expect(tokens.readBigInt64BE(36)).toBe(1024n)
 })
 
-test('what is not listed is as usual', () => {
+test('operations that are not listed have the usual answer', () => {
   const told = decodeBrief({ ...USUAL, taken: '1 4', tokens: '8192 9216' }, BATCH, encodeBrief(BATCH).order)
   expect(told).toEqual([
     { flags: FLAG.owns, token: '9216' },

@@ -3,7 +3,7 @@ import { isUsedUp, moveOf } from '../../../../../src/dialect/postgres/timeline/f
 import { isToBeFollowed } from '../../../../../src/dialect/postgres/timeline/timeline.js'
 import { LAST_TOKEN, NEAR } from '../../../../../src/dialect/postgres/timeline/timeline-sql.js'
 
-describe('where the sequence has to be', () => {
+describe('the required place of the sequence', () => {
   const RUN = '1.5/5/16385'
   const clock = 10n ** 18n
   const row = (last: bigint, run: string | null = RUN) => ({ run, last: String(last), clock: String(clock) })
@@ -29,7 +29,7 @@ describe('where the sequence has to be', () => {
   })
 })
 
-describe('whether this is the server that is written down', () => {
+describe('comparison with the recorded server', () => {
   const here = { name: '00000002', system: '7000', started: '1.5' }
   const row = {
     ...here,

@@ -21,7 +21,7 @@ Process 77 waits for ShareLock on virtual transaction 3/14; blocked by process 1
   ])
 })
 
-test('in another language keys and processes are the same, and the rest is a lock', () => {
+test('in another language keys and processes are found, and the rest is called a lock', () => {
   const detail = `Prozess 11 wartet auf ExclusiveLock-Sperre auf Advisory-Sperre [5,0,7,1]; blockiert von Prozess 22.
 Prozess 22 wartet auf ShareLock-Sperre auf Transaktion 745; blockiert von Prozess 11.`
 
@@ -37,6 +37,6 @@ test.each([
   'See server log for query details.',
   'Process 11 waits for ShareLock on transaction 1; blocked by process 22.',
   'Process 11 waits for ShareLock on transaction 1; blocked by process 22.\nProcess 33 waits; blocked by process 11.',
-])('what is no circle is not taken for one: %s', (detail) => {
+])('another message is not taken for a cycle: %s', (detail) => {
   expect(readDeadlock(detail)).toBeNull()
 })
