@@ -157,3 +157,35 @@ test('a strict pool refuses', async () => {
   expect(await rejection(upgrade(locks, reader))).toMatchObject({ code: 'MODE_UNSUPPORTED' })
   await reader.release()
 })
+
+test('a pool that takes no more callers refuses to make a reader a writer, and still lets a writer read', async () => {
+  const world = fakeWorld()
+  const a = world.pool()
+  const [reader, writer] = [await read(a), await a.acquire('invoice')]
+  const closing = a.close({ graceMs: 10_000 })
+
+  expect(await rejection(upgrade(a, reader))).toMatchObject({ code: 'POOL_CLOSED' })
+  const reading = (await downgrade(a, writer))!
+  expect(reading.mode).toBe('shared')
+  await Promise.all([reader.release(), reading.release(), closing, world.clock.run(2000)])
+})
+
+test('only one that waits for other readers here counts as a waiter at once', async () => {
+  const world = fakeWorld({ latencyMs: 5 })
+  const a = world.pool()
+  const reading = [read(a), read(a)]
+  await world.clock.run(100)
+  const [alone, other] = await Promise.all(reading)
+  const queued: string[] = []
+  a.on('waiter:queued', ({ key }) => queued.push(String(key)))
+
+  void rejection(upgrade(a, alone!, 1000))
+  expect(queued).toEqual(['report'])
+  await world.clock.run(2000)
+  void other!.release()
+  await world.clock.run(100)
+  const writing = upgrade(a, alone!)
+  expect(queued, 'no other reader is known').toEqual(['report'])
+  await world.clock.run(100)
+  await Promise.all([(await writing)!.release(), world.clock.run(100)])
+})

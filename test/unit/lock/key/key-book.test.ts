@@ -36,4 +36,32 @@ describe('keys', () => {
     expect(book.code('a')).toBe(second)
     expect(encodeKey).toHaveBeenCalledTimes(2)
   })
+
+  test('are refused if they are not keys, each kind in its own words', () => {
+    const encodeKey = vi.fn((key: unknown) => ({ id: String(key) }))
+    const book = new KeyBook({ encodeKey }, '')
+    for (const key of ['', '\ud800', {}, 1, null] as never[])
+      expect(() => book.code(key)).toThrow(expect.objectContaining({ code: 'INVALID_KEY' }) as Error)
+    expect(encodeKey).not.toHaveBeenCalled()
+  })
+
+  test('of a group are encoded in their order, and all that are wrong are named at once', () => {
+    const book = new KeyBook({ encodeKey: (key) => ({ id: String(key) }) }, '')
+    expect(book.codes(new Set(['b', 7n]))).toEqual([
+      { code: { id: 'b' }, label: 'b' },
+      { code: { id: '7' }, label: 7n },
+    ])
+    expect(book.codes([])).toEqual([])
+    for (const keys of ['ab', undefined, null, 7, {}] as never[])
+      expect(() => book.codes(keys)).toThrow(/^lock keys must be an array or another iterable/)
+    expect(() => book.codes(['fine', '', {} as never, ''])).toThrow(/^(?!.*;.*;).*;/)
+  })
+
+  test('pass on an error that is not about the key', () => {
+    const trouble = new Error('out of order')
+    const encodeKey = (): never => {
+      throw trouble
+    }
+    expect(() => new KeyBook({ encodeKey }, '').codes(['a'])).toThrow(trouble)
+  })
 })
