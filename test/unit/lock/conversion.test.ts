@@ -177,7 +177,7 @@ test('only one that waits for other readers here counts as a waiter at once', as
   await world.clock.run(100)
   const [alone, other] = await Promise.all(reading)
   const queued: string[] = []
-  a.on('waiter:queued', ({ key }) => queued.push(String(key)))
+  a.on('waiter:queued', ({ key }) => queued.push(key))
 
   void rejection(upgrade(a, alone!, 1000))
   expect(queued).toEqual(['report'])
