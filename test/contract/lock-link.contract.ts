@@ -18,16 +18,19 @@ import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 export interface ContractWorld<C extends object> {
   readonly factory: ConnectionFactory<C>
   readonly dialect: Dialect<C>
-  /** How many locks and marks of any kind are left in the server, by the server. */
+  /** The number of locks and marks of any kind that the server has. */
   leftovers(): Promise<number>
-  /** Whether `isQueuedFor` can be told. Default: yes. */
+  /** Whether the dialect reports `isQueuedFor`. Default: true. */
   readonly tellsWhoQueues?: boolean
-  /** Ends a session in the server, as an administrator would. */
+  /** Ends a session at the server, as an administrator would. */
   terminate(serverId: number): Promise<void>
   close(): Promise<void>
 }
 
-/** What every dialect promises to the lock layer, the fake one included. What it says it can't do is not asked of it. */
+/**
+ * The promises of every dialect to the lock layer. The fake dialect must keep them too. Tests of features that a
+ * dialect lacks are skipped.
+ */
 export function describeLockLink<C extends object>(
   name: string,
   open: () => Promise<ContractWorld<C>>,
@@ -73,17 +76,17 @@ export function describeLockLink<C extends object>(
       return made
     }
 
-    /** Leaves the test out where the database lacks this, and says why. */
+    /** Skips the test if the database lacks this, with the reason. */
     const needs = (context: TestContext, feature: Feature): void => {
       const reason = world.dialect.can?.gaps[feature]
       if (reason !== undefined) context.skip(`no ${feature}: ${reason}`)
     }
-    /** Where a lock that was given up is kept for the first who waits, nobody else can have it meanwhile. */
+    /** If a released lock is reserved for the first waiter, no other process can acquire it meanwhile. */
     const needsNoOrder = (context: TestContext): void =>
       context.skip(world.dialect.can?.passesTo === 'first waiter', 'waiters come in order')
     const isPerOperation = (): boolean => world.dialect.can?.tokens === 'per operation'
     const has = (feature: Feature): boolean => world.dialect.can?.gaps[feature] === undefined
-    /** Modes, as `op` takes them. */
+    /** The modes that `op` takes. */
     const modes = (): readonly string[] => (has('shared mode') ? ['', ' shared'] : [''])
 
     const key = (name: LockKey): KeyCode => world.dialect.encodeKey(name, 'contract')
@@ -178,7 +181,7 @@ export function describeLockLink<C extends object>(
       expect(await ask(b, 'retry', name)).toBe('g')
       expect(await ask(b, 'release', name)).toBe('r')
       expect(await ask(a, 'poll', name)).toBe('g')
-      // Interest was set a moment ago, and may still show for keys that the server can't keep apart at a glance.
+      // The interest was registered a moment ago. It may still show for keys that share its hash bucket.
       expect(await ask(a, 'release', name)).toMatch(/^[dr]$/)
       if (!has('shared mode')) return
       expect(await ask(a, 'try shared', name)).toBe('g')
@@ -264,7 +267,7 @@ export function describeLockLink<C extends object>(
       const nth = (i: number): string => (i % 2 === 0 ? first! : second!)
       await ask(a, 'try')
       await ask(b, 'wait')
-      // More keys than a server can keep apart at a glance. The first time some of them may be taken for wanted.
+      // More keys than hash buckets. The first time some of them may count as wanted.
       for (let round = 0; round < 2; round++) {
         await a.run(names.map((name, i) => op(`try${nth(i)}`, name)))
         await a.run(names.map((name, i) => op(`release${nth(i)}`, name)))
@@ -391,7 +394,7 @@ export function describeLockLink<C extends object>(
       const WAIT_MS = 500
       const enqueue = async (of: LockLink, mode = '', name: LockKey = 'orders'): Promise<string> =>
         (await of.enqueue(op(`enqueue${mode}`, name), WAIT_MS)).answers
-      /** What has been sent is at the server, whatever the session of `of` waits for. */
+      /** Resolves when the server has all messages sent so far, whatever the session of `of` waits for. */
       const settled = (): Promise<void> => pause(30)
 
       test('a caller that finds it free gets it at once, with that answer', async () => {
@@ -578,7 +581,7 @@ export function describeLockLink<C extends object>(
           missing: [3],
         })
 
-        // A process that needs a wake-up matters more than one that does not.
+        // A process that needs a wake-up has precedence over one that does not.
         await permits(b, { atMost: 4, slots: [3], enters: false })
         await permits(c, { kind: 'wait' })
         const inLine = permits(a, { kind: 'enqueue', from: 3, waitMs: 5000 })
@@ -691,7 +694,8 @@ export function describeLockLink<C extends object>(
 
       test('each has a token of its own, drawn after its slot was granted', async () => {
         const [a, b] = [await link('a'), await link('b')]
-        // By slot: where each lock numbers its own holders, slots know nothing of each other.
+        // In the order of the slots. In dialects where each lock numbers its own holders, slots are independent of each
+        // other.
         const last = new Map<number, bigint>()
         let greatest = 0n
         for (let round = 0; round < 6; round++) {
@@ -853,10 +857,10 @@ export function describeLockLink<C extends object>(
       const strict = (sender: string, leaseMs = 24_000): Promise<LockLink> =>
         link(sender, { strict: true, leaseMs })
 
-      // The first to come decides on the longest lease of all.
+      // The first session decides the longest lease.
       beforeAll(async () => void (has('strict marks') && (await strict('first', 30_000))))
 
-      /** Once the server has let go: how long the grant is to be kept back. */
+      /** Returns the delay of the grant after the server has released the lock. */
       async function delayOf(of: LockLink, text: string, name: LockKey): Promise<number> {
         let delayMs = -1
         const take = async (): Promise<string> => {

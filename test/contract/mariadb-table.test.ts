@@ -6,7 +6,7 @@ import { MysqlTableDialect } from '../../src/dialect/mysql/table/table-dialect.j
 import { noMariaDb, OwnMariaDb } from '../support/own-mariadb.js'
 import { describeLockLink } from './lock-link.contract.js'
 
-/** A list of members is a text of numbers between spaces. */
+/** A list of members is a string of numbers, with a space before and after each. */
 const membersIn = (list: string): string =>
   `GREATEST(CHAR_LENGTH(${list}) - CHAR_LENGTH(REPLACE(${list}, ' ', '')) - 1, 0)`
 

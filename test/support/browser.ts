@@ -4,7 +4,7 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 
 const EXECUTABLE = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
-/** Tests that need a browser are left out where there is none. */
+/** Tests that need a browser are skipped if there is none. */
 export const hasBrowser: boolean = existsSync(EXECUTABLE)
 
 export function launchBrowser(): Promise<Browser> {
@@ -17,7 +17,7 @@ export function launchBrowser(): Promise<Browser> {
   })
 }
 
-/** What is said in the console of a page, and what goes wrong in it. */
+/** Collects the console messages and the errors of a page. */
 export function complaintsOf(page: Page): string[] {
   const complaints: string[] = []
   page.on('console', (message) => {
@@ -27,7 +27,7 @@ export function complaintsOf(page: Page): string[] {
   return complaints
 }
 
-/** What axe-core finds that is serious, in words. */
+/** Returns the serious problems that axe-core finds, as text. */
 export async function seriousViolations(page: Page): Promise<string[]> {
   const require = createRequire(import.meta.url)
   const { source } = require('axe-core') as { source: string }

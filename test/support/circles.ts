@@ -1,4 +1,4 @@
-/** Circles of imports: files that can be reached from themselves. */
+/** Finds import cycles: files that import themselves indirectly. */
 export function circles(importsOf: ReadonlyMap<string, readonly string[]>): string[][] {
   // Tarjan's strongly connected components.
   const found: string[][] = []

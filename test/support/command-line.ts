@@ -11,16 +11,16 @@ export interface ToldEvent {
   readonly [field: string]: unknown
 }
 
-/** A process that a test has started, and what it has written so far. */
+/** A process that a test has started, with its output so far. */
 export class Started {
   readonly process: ChildProcess
   readonly #out: Buffer[] = []
   readonly #err: Buffer[] = []
-  /** Its exit code, or the signal that ended it, once its output is read to the end. */
+  /** The exit code or the ending signal, once all output is read. */
   readonly ended: Promise<number | NodeJS.Signals>
 
   constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv, input: Buffer | null) {
-    // A session of its own, so that no terminal of whoever runs the tests plays a part.
+    // A separate session, so that the terminal of the person who runs the tests has no effect.
     this.process = spawn(file, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
     this.process.stdout!.on('data', (bytes: Buffer) => this.#out.push(bytes))
     this.process.stderr!.on('data', (bytes: Buffer) => this.#err.push(bytes))
@@ -41,7 +41,7 @@ export class Started {
     return Buffer.concat(this.#err).toString()
   }
 
-  /** What was told with `--json`. */
+  /** The events that it printed with `--json`. */
   get events(): ToldEvent[] {
     return this.err
       .split('\n')
@@ -53,7 +53,7 @@ export class Started {
     this.process.kill(signal)
   }
 
-  /** Ends it without waiting for what it has started, which may have inherited its output. */
+  /** Ends it without waiting for its child processes, which may have inherited its output. */
   async abandon(): Promise<void> {
     this.kill('SIGKILL')
     this.process.stdout!.destroy()
@@ -61,7 +61,7 @@ export class Started {
     await this.ended
   }
 
-  /** Waits for it to write `text` to standard output. */
+  /** Waits until it has written `text` to standard output. */
   async says(text: string): Promise<void> {
     await expect.poll(() => this.out.toString(), { timeout: 60_000 }).toContain(text)
   }
@@ -75,7 +75,7 @@ export class Started {
 
 const running = new Set<Started>()
 
-/** `lockpool ARGS`, as built and as a user would start it, with nothing of ours in its environment but what is given. */
+/** Starts `lockpool ARGS`, as built, with only the given environment of lockpool. */
 export function lockpool(
   args: readonly string[],
   { url, env = {}, input = null }: { url?: string; env?: NodeJS.ProcessEnv; input?: Buffer | null } = {},
@@ -89,7 +89,7 @@ export function lockpool(
   )
 }
 
-/** A script that may import `lockpool`, in a process of its own. */
+/** Runs a script that may import `lockpool`, in a separate process. */
 export function script(source: string, env: NodeJS.ProcessEnv = {}): Started {
   const args = ['--input-type=module', '-e', source]
   return new Started(process.execPath, args, { ...process.env, ...env }, null)
@@ -104,5 +104,5 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-// What a failed test has left running.
+// Ends processes that a failed test has left running.
 afterEach(() => Promise.all([...running].map((each) => each.abandon())))

@@ -15,11 +15,11 @@ const ASSETS: Assets = new Map([
   ['page/main.js', asset('text/javascript; charset=utf-8', '// '.repeat(1000))],
 ])
 
-/** A dashboard without a server and without a page, and how one asks it. */
+/** A dashboard without a server and a page, and functions to send requests to it. */
 export class DashboardWorld {
   readonly clock: ManualClock
   readonly ended: unknown[] = []
-  /** What would be in the log. */
+  /** The lines that would be in the log. */
   readonly reported: Error[] = []
   looks = 0
   readonly handle: (request: Request) => Promise<Response>
@@ -60,7 +60,7 @@ export class DashboardWorld {
     return (await (await this.get('/api/state', headers)).json()) as StateJson
   }
 
-  /** As the page does it; `headers` that are empty are left out. */
+  /** Sends the request as the page does. Leaves out `headers` that are empty. */
   async end(body: unknown, headers: Record<string, string> = {}): Promise<Response> {
     const { csrf } = await this.state({ authorization: `Bearer ${TOKEN}` })
     const all = Object.entries({
@@ -85,7 +85,7 @@ export async function problemOf(response: Response): Promise<readonly [status: n
   return [response.status, error.code]
 }
 
-/** One has a key for which another waits. */
+/** One process holds a key that another waits for. */
 export function blockedSnapshot(waitedMs = 8000): ReturnType<typeof snapshotOf> {
   return snapshotOf(
     serverState({

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { inject } from 'vitest'
 
-/** A database of one test alone. Advisory locks are per database, so what others lock is not seen here. */
+/** A database for one test. Advisory locks are per database, so locks of other tests are not visible in it. */
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string
-  /** Always on the same connection, one besides those of the test; a new one if that is lost. */
+  /** Runs on one connection that the test's pools do not use. If it is lost, on a new one. */
   query: <Row extends pg.QueryResultRow>(
     text: string,
     values?: readonly unknown[],
   ) => Promise<pg.QueryResult<Row>>
-  /** Ends whatever is still connected. */
+  /** Ends all connections, and drops the database. */
   drop: () => Promise<void>
 }
 
@@ -25,7 +25,7 @@ export async function createDatabase(): Promise<TestDatabase> {
     max: 1,
     idleTimeoutMillis: 0,
   })
-  // A test may end every session there is, or the server: the next query connects again.
+  // A test may end all sessions, or the server. The next query then connects again.
   pool.on('error', () => undefined)
   let dropped: Promise<void> | null = null
   const drop = (): Promise<void> => {

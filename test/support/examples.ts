@@ -1,10 +1,10 @@
-/** The examples of the documents, as files that the compiler can check, and as programs. */
+/** The examples of the pages, as files for the compiler and as programs. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { blocks, pages, ROOT } from './repository.js'
 
-/** What an example may use without saying where it comes from, as its page does in words. */
+/** Declarations for names that an example uses without defining them, as its page explains. */
 const GIVEN = `
 declare const locks: import('lockpool').LockPool
 declare const signal: AbortSignal
@@ -16,7 +16,7 @@ const COMPILER_OPTIONS = {
   declaration: false,
   noUnusedLocals: false,
   noUnusedParameters: false,
-  // NestJS has no other kind.
+  // NestJS only has decorators of this kind.
   experimentalDecorators: true,
   erasableSyntaxOnly: false,
 }
@@ -33,13 +33,13 @@ const SOURCES = {
 }
 
 interface Example {
-  /** Of the file, without its ending. */
+  /** The name of the file, without its extension. */
   readonly name: string
   readonly page: string
   readonly code: string
 }
 
-/** How many there are, and what the compiler says about them: nothing, if all is well. */
+/** Returns the number of examples, and the errors of the compiler. */
 export function checkExamples(): { readonly count: number; readonly complaints: string } {
   const all = examples()
   const folder = write('examples', all, { ...COMPILER_OPTIONS, noEmit: true, paths: SOURCES })
@@ -55,7 +55,7 @@ export function pagesWithExamples(): string[] {
   return [...new Set(examples().map(({ page }) => page))]
 }
 
-/** Compiled as a user would, against the package as it is built: the programs of each page, in their order. */
+/** The programs of each page in order, compiled against the built package as a user would. */
 export function compileToRun(): Map<string, string[]> {
   const all = examples().map((example) => ({ ...example, code: hereInsteadOf(example.code) }))
   const folder = write('documents', all, { ...COMPILER_OPTIONS, noEmit: false, rootDir: '.', paths: {} })
@@ -66,7 +66,7 @@ export function compileToRun(): Map<string, string[]> {
   return programs
 }
 
-/** The server of the tests, and any port that is free. */
+/** The server of the tests, and any free port. */
 function hereInsteadOf(code: string): string {
   return code
     .replaceAll(/'postgres:\/\/(?:localhost\/app|app@db1,db2[^']*)'/g, `process.env['DATABASE_URL']!`)
@@ -87,7 +87,7 @@ function write(folderName: string, all: readonly Example[], compilerOptions: obj
   const folder = join(ROOT, '.build', folderName)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  // Each is a module of its own, so that names don't collide.
+  // Each is a separate module, so that names do not collide.
   for (const { name, code } of all) writeFileSync(join(folder, `${name}.ts`), `${code}\nexport {}\n`)
   writeFileSync(join(folder, 'given.d.ts'), GIVEN)
   const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }

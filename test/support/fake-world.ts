@@ -5,7 +5,7 @@ import { FakeServer, type FakeServerOptions } from '../../src/testing/fake-serve
 import { ManualClock, settle } from '../../src/testing/manual-clock.js'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 
-/** A server in memory, time that stands still, and pools that stand for processes. */
+/** A server in memory, a clock that only tests advance, and pools that each represent a process. */
 export class FakeWorld {
   readonly clock: ManualClock = new ManualClock()
   readonly server: FakeServer
@@ -16,14 +16,14 @@ export class FakeWorld {
     this.server = new FakeServer({ clock: this.clock, ...options })
   }
 
-  /** One more process. Its clock is its own only if it is told so. */
+  /** Another process. It shares the clock unless it gets its own. */
   pool(options: LockPoolOptions = {}, clock: ManualClock = this.clock): FakeLockPool {
     const pool = new FakeLockPool(this.server, options, { clock, random: new SeededRandom(this.#seed++) })
     this.#pools.push(pool)
     return pool
   }
 
-  /** Closes everything, and finds nothing left: no session, no lock, no timer. */
+  /** Closes everything, and checks that no session, lock or timer is left. */
   async end(): Promise<void> {
     const closing = Promise.all(this.#pools.map((pool) => pool.close({ graceMs: 0 })))
     for (let i = 0; i < 40; i++) await this.clock.run(500)
@@ -38,7 +38,7 @@ export class FakeWorld {
 
 const worlds: FakeWorld[] = []
 
-/** A world that is closed and searched for leaks when the test is over. */
+/** A world that is closed and checked for leaks after the test. */
 export function fakeWorld(options: Omit<FakeServerOptions, 'clock'> = {}): FakeWorld {
   const world = new FakeWorld(options)
   worlds.push(world)
@@ -49,7 +49,7 @@ afterEach(async () => {
   for (const world of worlds.splice(0)) await world.end()
 })
 
-/** How a promise stands, without waiting for it. */
+/** The state of a promise, without waiting for it. */
 export async function stateOf(promise: Promise<unknown>): Promise<'pending' | 'fulfilled' | 'rejected'> {
   await settle()
   let state: 'pending' | 'fulfilled' | 'rejected' = 'pending'
@@ -61,7 +61,7 @@ export async function stateOf(promise: Promise<unknown>): Promise<'pending' | 'f
   return state
 }
 
-/** Keeps a rejection from being unhandled while the test does other things, and gives it back. */
+/** Returns the reason of the rejection. Until then the rejection counts as handled. */
 export function rejection(promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
   return promise.then(
     (value) => {

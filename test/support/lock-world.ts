@@ -5,12 +5,12 @@ import { POOL_CLASS, SHARE_CLASS } from '../../src/dialect/postgres/keys/key.js'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { createDatabase, type TestDatabase } from './database.js'
 
-/** How the pools of a test show in `pg_stat_activity`. */
+/** The application name of a test's pools in `pg_stat_activity`. */
 const APPLICATION = 'lockpool test'
 
 /**
- * A database for the tests of one file, and pools on it. After each test everything is closed, and the server is asked
- * whether anything is left.
+ * A database for the tests of one file, and pools on it. After each test all pools are closed, and the server must have
+ * nothing left of them.
  */
 export class LockWorld {
   database!: TestDatabase
@@ -26,7 +26,7 @@ export class LockWorld {
     return pool
   }
 
-  /** The sessions of the pools, by the server. */
+  /** The sessions of the pools at the server. */
   async sessions(): Promise<number[]> {
     const { rows } = await this.database.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()`,
@@ -35,7 +35,9 @@ export class LockWorld {
     return rows.map(({ pid }) => pid)
   }
 
-  /** Advisory locks that are held, marks of waiting processes included and what pools announce left out, by the server. */
+  /**
+   * The held advisory locks at the server, with the marks of waiting processes and without the announcements of pools.
+   */
   async locks(): Promise<{ pid: number; classid: string; objid: string; objsubid: number; mode: string }[]> {
     const { rows } = await this.database.query<{
       pid: number
@@ -52,7 +54,7 @@ export class LockWorld {
     return rows
   }
 
-  /** Resolves when one session of that name waits inside the server for a lock. */
+  /** Resolves when one session of that name waits for a lock at the server. */
   async waitsInServer(applicationName: string = APPLICATION): Promise<void> {
     const count = async (): Promise<unknown> => {
       const { rows } = await this.database.query<{ n: number }>(
@@ -65,7 +67,7 @@ export class LockWorld {
     await expect.poll(count, { timeout: 10_000 }).toBe(1)
   }
 
-  /** Of the server: 18, say. */
+  /** The major version of the server, such as 18. */
   async version(): Promise<number> {
     const { rows } = await this.database.query<{ n: number }>(
       `SELECT current_setting('server_version_num')::int / 10000 AS n`,
@@ -92,7 +94,7 @@ export function lockWorld(): LockWorld {
   return world
 }
 
-/** Resolves when the lock is lost, with how long that took. */
+/** Resolves when the lock is lost, with the time that took. */
 export function lossOf(lock: Pick<Lock, 'signal'>): Promise<number> {
   const since = performance.now()
   return new Promise((resolve) => {
@@ -100,7 +102,7 @@ export function lossOf(lock: Pick<Lock, 'signal'>): Promise<number> {
   })
 }
 
-/** As an application that tries again while the server is away. */
+/** Retries as an application does while the server is away. */
 export async function acquireWhenUp(locks: LockPool, key: LockKey): Promise<Lock> {
   for (;;) {
     try {

@@ -2,7 +2,10 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { LockPool, type LockPoolOptions } from '../../src/mysql-lock-pool.js'
 import { OwnMariaDb } from './own-mariadb.js'
 
-/** A MariaDB for the tests of one file, and pools on it. After each test everything is closed, and no named lock is left. */
+/**
+ * A MariaDB for the tests of one file, and pools on it. After each test all pools are closed, and no named lock may be
+ * left.
+ */
 export class MariaDbWorld {
   server!: OwnMariaDb
   url!: string
@@ -14,7 +17,7 @@ export class MariaDbWorld {
     return pool
   }
 
-  /** Connections of pools, by the server. */
+  /** The connections of pools at the server. */
   async sessions(): Promise<number[]> {
     const rows = await this.server.query<{ id: number }>(
       `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB LIKE 'lockpool_test%'`,

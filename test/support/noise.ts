@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-/** Clients that keep a pooler busy with short transactions, until the answer is called. */
+/** Keeps a pooler busy with short transactions, until the returned function is called. */
 export async function makeNoise(url: string, clients: number): Promise<() => Promise<void>> {
   let isOver = false
   const loops = Array.from({ length: clients }, async () => {

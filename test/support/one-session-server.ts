@@ -1,19 +1,19 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { Frames, letter } from './wire-frames.js'
 
-/** A client, and what it has sent since the last end of a question. */
+/** A client, and the messages that it has sent since its last Sync or Query. */
 interface Guest {
   readonly socket: Socket
   readonly frames: Frames
   question: Buffer[]
 }
 
-/** Nobody asks for a password: whoever comes second is let in by what the first one was told. */
+/** AuthenticationOk. Later clients log in without a password, because the first one has logged in. */
 const WELCOME = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0])
 
 /**
- * A server with one session for all its connections, as PGlite's socket server is one: the questions of all are carried out
- * in it, one after the other, and all are told the same process and key.
+ * A server with one session for all its connections, as in PGlite's socket server. The session runs the requests of all
+ * clients one after the other, and all get the same process id and key.
  */
 export class OneSessionServer implements AsyncDisposable {
   readonly #target: URL
@@ -21,7 +21,7 @@ export class OneSessionServer implements AsyncDisposable {
   readonly #backend: Socket
   readonly #sockets = new Set<Socket>()
   readonly #questions: { readonly from: Guest; readonly frames: readonly Buffer[] }[] = []
-  /** What the server has said of itself, from its key on: to be told to everybody. */
+  /** The messages of the server from its key data on, which every client gets. */
   readonly #greeting: Buffer[] = []
   #first: Guest | null = null
   #asking: Guest | null = null

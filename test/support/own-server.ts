@@ -1,13 +1,13 @@
 import type { EmbeddedPostgres, EmbeddedPostgresOptions } from '../../src/embedded/index.js'
 
-/** As built: the guard of a server is a script that node runs. */
+/** As built, because the guard of a server is a script that node runs. */
 export async function startEmbedded(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const built = new URL('../../dist/embedded/index.js', import.meta.url).href
   const { startEmbeddedPostgres } = (await import(built)) as typeof import('../../src/embedded/index.js')
   return startEmbeddedPostgres(options)
 }
 
-/** A server of a test's own, to be restarted, killed or filled. */
+/** A server for one test, which may restart, kill or fill it. */
 export function startServer(settings: Record<string, string | number> = {}): Promise<EmbeddedPostgres> {
   return startEmbedded({ durable: false, settings })
 }

@@ -9,7 +9,7 @@ const EVALUATED = [
   { type: 'text', text: "'1'" },
 ] as const
 
-/** One statement of ours, and its name: `inspect/inspect-sql LOCKS`. */
+/** A statement of lockpool and its name, such as `inspect/inspect-sql LOCKS`. */
 export interface OwnStatement {
   readonly name: string
   readonly text: string
@@ -33,7 +33,7 @@ export async function ownStatements(): Promise<OwnStatement[]> {
 
 const ANY: readonly unknown[] = ['some', '', 'share', 'block']
 
-/** Of functions that take something else. */
+/** The arguments of functions for which `ANY` does not fit. */
 const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
   'sql/evaluation-sql evaluationSql': [
     [
@@ -48,7 +48,7 @@ function textsOf(name: string, value: unknown): OwnStatement[] {
   if (typeof value === 'string') return /\w/.test(value) ? [{ name, text: value }] : []
   // The only one that takes a list.
   if (value === evaluationSql) return textsOf(name, evaluationSql(EVALUATED))
-  // Names of roles, schemas and the like go in, and what they are does not matter.
+  // The arguments are names of roles, schemas and the like. Their values do not matter.
   if (typeof value === 'function')
     return textsOf(name, (value as (...some: unknown[]) => unknown)(...(ARGUMENTS[name] ?? ANY)))
   if (typeof value !== 'object' || value === null) return []

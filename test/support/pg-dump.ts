@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { inject } from 'vitest'
 import { query } from './query.js'
 
-/** A long restore of a small database is one that hangs. */
+/** A restore of a small database that takes this long hangs. */
 const LIMIT_MS = 60_000
 
 function run(program: 'pg_dump' | 'pg_restore', ...args: readonly string[]): Buffer {
   return execFileSync(program, args, { timeout: LIMIT_MS, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** Whether pg_dump and pg_restore are there, and no older than the server: an older pg_dump refuses to work. */
+/** Whether pg_dump and pg_restore are installed and not older than the server. An older pg_dump refuses to work. */
 export async function canDump(): Promise<boolean> {
   const rows = await query<{ version: number }>(
     inject('serverUrl'),
@@ -24,7 +24,7 @@ export async function canDump(): Promise<boolean> {
   }
 }
 
-/** All that pg_dump can say about a database, or what `args` leave of it, in a file. */
+/** Dumps a database to a file, completely or as `args` select. */
 export function dump(url: string, file: string, ...args: readonly string[]): void {
   run('pg_dump', '--format=custom', `--file=${file}`, ...args, url)
 }

@@ -5,7 +5,7 @@ import type { LockWorld } from './lock-world.js'
 /** Options of a `pg.Pool`. */
 export interface Wanted {
   readonly min?: number
-  /** That may be lent. */
+  /** The number of connections for borrowers. */
   readonly max?: number
   readonly idleTimeoutMillis?: number
   readonly connectionTimeoutMillis?: number
@@ -18,7 +18,7 @@ export interface Wanted {
 
 const pools: pg.Pool[] = []
 
-/** A `pg.Pool` and `locks.connections`, for tests that must find the same with both. */
+/** A `pg.Pool` and `locks.connections`, for tests that must pass with both. */
 export function poolsOf(
   world: LockWorld,
 ): readonly (readonly [name: string, make: (wanted?: Wanted) => pg.Pool])[] {
@@ -44,7 +44,7 @@ export function poolsOf(
           ...(verify && { verify }),
           ...(log && { log }),
           min,
-          // One of them is kept for lock sessions.
+          // One more, because one is reserved for lock sessions.
           max: max + 1,
           idleTimeoutMs: wanted.idleTimeoutMillis ?? 10_000,
           acquireTimeoutMs: wanted.connectionTimeoutMillis || Infinity,
@@ -60,7 +60,7 @@ afterEach(() => {
   return Promise.all(open.map((pool) => pool.end()))
 })
 
-/** Its types leave it out. */
+/** The types of `pg` leave it out. */
 export function pidOf(client: pg.PoolClient): number {
   return (client as unknown as { readonly processID: number }).processID
 }

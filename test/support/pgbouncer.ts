@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** It does not run as root, and needs nobody's rights. */
+/** PgBouncer refuses to run as root, and needs no special rights. */
 const NOBODY = 65_534
 
 export const hasPgBouncer: boolean = ((): boolean => {
@@ -21,7 +21,7 @@ function pathWithSbin(): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` }
 }
 
-/** A real PgBouncer of a test's own, on a free port, in front of one database. */
+/** A real PgBouncer for one test, on a free port, in front of one database. */
 export class PgBouncer implements AsyncDisposable {
   readonly url: string
   readonly #folder: string
@@ -47,7 +47,7 @@ export class PgBouncer implements AsyncDisposable {
     return bouncer
   }
 
-  /** Writes the configuration; a running one takes it over after `reload`. */
+  /** Writes the configuration. A running PgBouncer applies it after `reload`. */
   async configure(settings: Record<string, string | number>): Promise<void> {
     const { hostname, port, username, password, pathname } = this.#target
     const all = {
@@ -79,7 +79,7 @@ export class PgBouncer implements AsyncDisposable {
     this.#process?.kill(name)
   }
 
-  /** As a crash, and the start after it. */
+  /** Kills it, and starts it again. */
   async restart(): Promise<void> {
     await this.#kill()
     await this.#start()

@@ -1,7 +1,7 @@
-/** What GLOSSARY.md replaces, and patterns that are hard to read, as far as a machine can tell. */
+/** Words that GLOSSARY.md replaces, and patterns that are hard to read, as far as a machine can tell. */
 import { filesOf, read, type RepositoryFile } from './repository.js'
 
-/** Each with what to write instead. */
+/** Each pattern with its replacement. */
 const BANNED: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b(?:whoever|whomever)\b/i, 'name the role: the holder, a caller, the user'],
   [
@@ -50,7 +50,7 @@ const REPLACED_IDENTIFIERS: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-/** What no title of a test contains. */
+/** Patterns that no title of a test may contain. */
 const BANNED_IN_TITLES: readonly RegExp[] = [
   /\b(?:whoever|nobody|somebody|everybody|anybody)\b/i,
   /\bthose who\b/i,
@@ -64,7 +64,7 @@ const BANNED_IN_TITLES: readonly RegExp[] = [
   /^(?:what|whatever|whoever)\b/i,
 ]
 
-/** Pages that are clean. Others are added when they are. */
+/** Pages that are clean. Add others when they are. */
 const CLEAN_PAGES: readonly string[] = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
@@ -174,7 +174,7 @@ function phrasesIn({ path, text }: RepositoryFile): string[] {
   )
 }
 
-/** Names of values and of pages, and comments within SQL, which is sent as it is. */
+/** Removes names of values and of pages, and comments within SQL, which is sent as it is. */
 function withoutLiterals({ path, text }: RepositoryFile): RepositoryFile {
   const names = /['`](?:deaf|nobody|anybody)['`]|\bdeaf(?=: ')|\bdocs\/\S+\.md\b|^ *-- .*$/gm
   return { path, text: text.replaceAll(names, '') }

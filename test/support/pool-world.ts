@@ -12,7 +12,9 @@ export interface PoolWorld<F> {
   readonly factory: F
 }
 
-/** Makes pools of stubs on a clock that stands still. After each test nothing is left of them: no timer, no connection. */
+/**
+ * Makes pools of stubs, with a clock that only tests advance. After each test no timer and no connection may be left.
+ */
 export function poolWorld(): {
   (options?: PoolOptions): PoolWorld<StubFactory>
   <F extends ConnectionFactory<Stub>>(options: PoolOptions, factory: F): PoolWorld<F>

@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-/** Once, on a connection of its own. */
+/** Runs one query on a new connection. */
 export async function query<Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> {
   const client = new pg.Client(url)
   client.on('error', () => undefined)

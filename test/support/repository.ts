@@ -8,13 +8,13 @@ export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url))
 const NOT_OURS: ReadonlySet<string> = new Set(['node_modules', 'dist', 'coverage', '.build', '.git'])
 
 export interface RepositoryFile {
-  /** From the root, with slashes. */
+  /** Relative to the root, with slashes. */
   readonly path: string
   readonly text: string
 }
 
 export interface Page extends RepositoryFile {
-  /** Without the contents of fenced blocks. */
+  /** The text without the contents of fenced blocks. */
   readonly prose: string
 }
 
@@ -43,7 +43,7 @@ export function blocks(text: string, language: string): string[] {
   return [...text.matchAll(fence)].map((match) => match[1]!)
 }
 
-/** The rows of every table on a page, without headings: cells as they are written. */
+/** The rows of every table on a page, without headings. Cells are unchanged. */
 export function tableRows(text: string): string[][] {
   const lines = text.split('\n').filter((line) => line.startsWith('|'))
   return lines
@@ -68,7 +68,7 @@ export function section(text: string, heading: string): string {
   return lines.slice(start + 1, next < 0 ? undefined : next).join('\n')
 }
 
-/** What a file imports from our own files, as paths from the root; types count like everything else. */
+/** The files of this repository that a file imports, as paths from the root. Type imports count too. */
 export function importsOf({ path, text }: RepositoryFile): string[] {
   const specifiers = [...text.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*'(\.[^']+)'/g)]
   return specifiers.map(([, specifier]) => {

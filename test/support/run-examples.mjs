@@ -1,17 +1,18 @@
 /**
- * Runs examples of documents one after the other, each with what its page takes for granted: node run-examples.mjs FILE...
+ * Runs examples of the pages one after the other, each with the names that its page takes for granted: node
+ * run-examples.mjs FILE...
  *
- * One that goes on until it is told to stop is told by closing its pool. The first that fails, or does not stop, ends all,
- * with its name.
+ * An example that runs without end is stopped by closing its pool. The first example that fails or does not stop ends
+ * the run, with its name.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LockPool } from 'lockpool'
 
 const PATIENCE_MS = 1500
-/** How long one may take to stop when its pool is closed: only a busy machine needs as long as this. */
+/** The time that an example may take to stop after its pool is closed. Only a busy machine needs as long. */
 const STOPS_WITHIN_MS = 15_000
 
-/** What a pool that is closed tells those who still want something of it. */
+/** The error that waiting callers of a closed pool get. */
 const ENDINGS = new Set(['POOL_CLOSED', 'LOCK_LOST'])
 
 globalThis.signal = new AbortController().signal

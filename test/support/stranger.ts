@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 
-/** Somebody who may connect, and nothing else: a role without rights on anything of ours. */
+/** A role that may connect, and has no rights on anything of lockpool. */
 export interface Stranger extends AsyncDisposable {
-  /** A new connection, to the database of `url` or another of the same server. */
+  /** Opens a connection to the database of `url`, or to another of the same server. */
   connect(database?: string): Promise<pg.Client>
   readonly role: string
   readonly url: string
 }
 
-/** `url` is a superuser's. */
+/** `url` must be that of a superuser. */
 export async function strangerIn(url: string): Promise<Stranger> {
   const role = `stranger_${randomBytes(6).toString('hex')}`
   const admin = new pg.Client(url)

@@ -7,7 +7,7 @@ export interface Stub {
   readonly id: number
 }
 
-/** Makes stubs, at once or when told to, and remembers what was done to them. */
+/** Makes stub connections, at once or when the test allows it, and records the calls. */
 export class StubFactory implements ConnectionFactory<Stub> {
   readonly opened: Stub[] = []
   readonly closed: Stub[] = []
@@ -18,7 +18,7 @@ export class StubFactory implements ConnectionFactory<Stub> {
   #nextId = 1
   /** Whether opening waits for `attempts[i].done`. */
   isSlow = false
-  /** How many of the next to be opened have ended by themselves before the pool learns of them. */
+  /** The number of next connections that end by themselves before the pool gets them. */
   stillborn = 0
   /** Why opening fails, or null. */
   failure: Error | null = null
@@ -68,7 +68,7 @@ export class StubFactory implements ConnectionFactory<Stub> {
   }
 }
 
-/** As a dialect does it: what a borrower has is an object of his own. */
+/** As in a dialect, a borrower gets an object of its own. */
 export class WrappingFactory extends StubFactory {
   lease(stub: Stub, { release, [Symbol.asyncDispose]: dispose }: Lease): Stub & Lease {
     return { id: stub.id, release, [Symbol.asyncDispose]: dispose }

@@ -6,16 +6,16 @@ interface Held {
   release(): Promise<void>
 }
 
-/** Who had it, in order, by place among the callers, and the longest that anybody waited. */
+/** Who had the lock, in order, by the index of the caller, and the longest wait. */
 export interface Turns {
   readonly turns: readonly number[]
   readonly longestMs: number
 }
 
-/** In which the connections of the bells are opened: what happens before is left out. */
+/** The time in which listening connections are opened. Turns before its end do not count. */
 const BEGINNING_MS = 300
 
-/** Callers, each in a process of its own, who want the same again at once, and hold it for so long each time. */
+/** Runs callers in separate processes. Each wants the same lock again at once, and holds it for `holdMs`. */
 export async function takingTurns(
   { clock }: FakeWorld,
   callers: readonly (() => Promise<Held>)[],
@@ -45,7 +45,7 @@ export async function takingTurns(
   return { turns, longestMs }
 }
 
-/** Which part of the turns each of so many had. */
+/** The share of turns of each caller. */
 export function shares({ turns }: Turns, callers: number): number[] {
   return Array.from(
     { length: callers },

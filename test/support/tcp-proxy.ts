@@ -1,21 +1,23 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
-/** A wire that can fail: it stands between a client and a server, and passes on what they say while it is told to. */
+/**
+ * A connection that can fail. It stands between a client and a server, and forwards their bytes unless a test stops it.
+ */
 export class TcpProxy implements AsyncDisposable {
   readonly #server: Server
   #target: URL
   readonly #pairs = new Set<readonly [client: Socket, server: Socket]>()
   readonly #damaged = new Set<readonly [client: Socket, server: Socket]>()
-  /** What is sent in this direction is lost, and neither side is told. */
+  /** Bytes in this direction are lost, and neither side learns of it. */
   losesToServer = false
   losesToClient = false
-  /** What the server sends arrives, but not that it has closed the connection. */
+  /** The bytes of the server arrive, but not the end of its connection. */
   losesCloses = false
   /** New connections are accepted, and then nothing happens. */
   isSilent = false
-  /** New connections are reset at once, as those to a server that is not there. */
+  /** New connections are reset at once, like those to a server that is down. */
   isRefusing = false
-  /** How many connections somebody has tried to make. */
+  /** The number of attempted connections. */
   attempts = 0
 
   private constructor(target: string) {
@@ -29,7 +31,7 @@ export class TcpProxy implements AsyncDisposable {
     return proxy
   }
 
-  /** The target's url, by way of this proxy. */
+  /** The URL of the target through this proxy. */
   get url(): string {
     const url = new URL(this.#target)
     url.hostname = '127.0.0.1'
@@ -37,7 +39,7 @@ export class TcpProxy implements AsyncDisposable {
     return url.href
   }
 
-  /** New connections go to another server from now on, as behind a name or a floating address after a failover. */
+  /** New connections go to another server from now on, as with a host name or a floating address after a failover. */
   leadTo(target: string): void {
     this.#target = new URL(target)
   }
@@ -46,19 +48,19 @@ export class TcpProxy implements AsyncDisposable {
     return this.#pairs.size
   }
 
-  /** A black hole: both directions are lost, for all connections there are and will be. */
+  /** A black hole: loses both directions of all present and future connections. */
   cut(): void {
     this.losesToServer = this.losesToClient = true
   }
 
-  /** Connections that have lost something are reset: a real network delivers all or gives up. */
+  /** Resets connections that have lost bytes. A real network delivers all bytes or gives up. */
   mend(): void {
     this.losesToServer = this.losesToClient = false
     for (const pair of this.#damaged) for (const socket of pair) socket.resetAndDestroy()
     this.#damaged.clear()
   }
 
-  /** Ends all connections without a good-bye. */
+  /** Ends all connections without a final message. */
   reset(): void {
     for (const [client, server] of this.#pairs) {
       client.resetAndDestroy()
@@ -93,7 +95,7 @@ export class TcpProxy implements AsyncDisposable {
       [server, client, () => this.losesToClient || this.losesCloses],
     ] as const
     for (const [one, other, isLost] of ways) {
-      // An end is a message as well, and gets lost like any other.
+      // An end counts as a message, and is lost like any other.
       const pass = (act: () => void) => (): void => void (isLost() ? this.#damaged.add(pair) : act())
       one.on(
         'error',

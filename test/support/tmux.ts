@@ -11,14 +11,14 @@ export const hasTmux: boolean = ((): boolean => {
   }
 })()
 
-/** While a program is waited for in this way, no time limit of a test can end the wait. */
+/** The limit of one wait, because the time limit of the test cannot interrupt it. */
 const LIMIT_MS = 10_000
 
-/** A terminal that nobody looks at: what a program draws on it can be read, and keys can be typed. */
+/** A terminal without a person. A test can read the screen, and type keys. */
 export class VirtualTerminal implements Disposable {
   readonly #socket = `lockpool-${randomBytes(6).toString('hex')}`
 
-  /** A shell, so that it can be seen in what state a program leaves the terminal. */
+  /** Runs a shell, so that a test sees the state in which a program leaves the terminal. */
   constructor(env: NodeJS.ProcessEnv, columns: number, rows: number) {
     const size = ['-x', String(columns), '-y', String(rows)]
     const shell = ['sh', '-c', "PS1='ready> ' exec sh"]
@@ -40,7 +40,7 @@ export class VirtualTerminal implements Disposable {
     await expect.poll(() => this.screen, { timeout: 10_000 }).toMatch(text)
   }
 
-  /** Whether the program has the other screen, which leaves no trace. */
+  /** Whether the program uses the alternate screen, which leaves no trace. */
   get isOnOtherScreen(): boolean {
     return this.#tmux('display-message', '-p', '-t', '0', '#{alternate_on}').trim() === '1'
   }

@@ -1,6 +1,9 @@
 import { hashesOf } from '../../src/dialect/postgres/keys/key-hash.js'
 
-/** Another bigint key with the same hash, found by undoing what `hashesOf` does, for what comes once in four billion. */
+/**
+ * Returns another bigint key with the same hash. By chance, two keys share it once in four billion. It inverts
+ * `hashesOf`.
+ */
 export function twinOf(key: bigint): bigint {
   const { hash, check } = hashesOf(
     Number(BigInt.asIntN(32, key >> 32n)),
@@ -14,7 +17,7 @@ export function twinOf(key: bigint): bigint {
   }
 }
 
-/** As `hashesOf`, the other way round. */
+/** The inverse of `hashesOf`. */
 function keyOf(hash: number, check: number): bigint {
   let [low, high] = [hash, check]
   high ^= scramble(low ^ 0x52dce729)

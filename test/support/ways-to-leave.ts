@@ -1,17 +1,17 @@
-/** How a borrower leaves something on its connection without a word of it in any statement. */
+/** Ways in which a borrower changes its connection although no statement shows it. */
 export interface Way {
   readonly name: string
-  /** Made before, and not through the pool. */
+  /** SQL that prepares the database, not sent through the pool. */
   readonly made?: string
   readonly statements: readonly string[]
-  /** As it is told; not at all where nothing is left. */
+  /** The reported leftovers; undefined if nothing is left. */
   readonly found: string | null
 }
 
-/** What most of them leave. */
+/** The leftovers of most ways. */
 export const SET = 'changed settings: work_mem'
 
-/** Each statement is its own; so is each table. */
+/** Each way has its own statement and its own table. */
 export const WAYS: readonly Way[] = [
   { name: 'a function', statements: ['SELECT sets()'], found: SET },
   { name: 'a role in a function', statements: ['SELECT sets_role()'], found: 'changed settings: role' },

@@ -1,4 +1,4 @@
-/** Cuts a stream into messages: one letter, a length that counts itself, and what is in it. */
+/** Cuts a stream into messages: a letter, a length that includes itself, and the body. */
 export class Frames {
   #rest: Buffer = Buffer.alloc(0)
 

@@ -5,17 +5,17 @@ export type PoolMode = 'session' | 'transaction' | 'statement'
 
 export interface PoolerRules {
   mode: PoolMode
-  /** Which free server connection the next transaction gets: the last one used, as PgBouncer does, or each in turn. */
+  /** Which free server connection the next transaction gets: the last used one, as in PgBouncer, or each in turn. */
   next: 'last used' | 'in turn'
-  /** Whether clients are told the key of the server's session, as if nothing stood in between. */
+  /** Whether clients get the key of the server's session, as if there were no pooler. */
   keepsKey: boolean
-  /** What becomes of the text of every statement on its way. */
+  /** Rewrites the text of each statement on its way. */
   rewrite: (sql: string) => string
-  /** What becomes of each message of the server. The rest of the connection is lost with what is `last`. */
+  /** Changes each message of the server. After a message with `last`, the rest of the connection is lost. */
   reply: (message: Buffer) => Buffer | { readonly last: Buffer }
 }
 
-/** A server connection: brought by one client, which has signed in on it, and later used for any. */
+/** A server connection. A client opened it and logged in, and later other clients use it. */
 class Backend {
   readonly socket: Socket
   readonly frames = new Frames()
@@ -31,9 +31,9 @@ class Client {
   readonly socket: Socket
   readonly frames = new Frames()
   backend: Backend | null = null
-  /** What could not be sent yet, because no server connection is free. */
+  /** Messages that wait for a free server connection. */
   pending: Buffer[] = []
-  /** Answers that are still to come, and whether some of a question has been sent whose end has not. */
+  /** The number of expected answers, and whether part of a request has been sent without its end. */
   unanswered = 0
   isMidway = false
   isSignedIn = false
@@ -44,12 +44,12 @@ class Client {
 }
 
 /**
- * A connection pooler as small as can be: it speaks the protocol, gives out key data of its own, and lends a server
- * connection for a session or for a transaction. For tests that must not depend on a real one being installed.
+ * The smallest possible connection pooler. It speaks the protocol, gives clients its own key data, and assigns a server
+ * connection for a session or for a transaction. For tests that must not depend on an installed pooler.
  */
 export class WirePooler implements AsyncDisposable {
   readonly rules: PoolerRules
-  /** The kind of every message that clients have sent, by its letter. */
+  /** The type of every message that clients have sent, as letters. */
   readonly trace: string[] = []
   readonly #target: URL
   readonly #server: Server
@@ -77,7 +77,7 @@ export class WirePooler implements AsyncDisposable {
     return pooler
   }
 
-  /** The target's url, by way of this pooler. */
+  /** The URL of the target through this pooler. */
   get url(): string {
     const url = new URL(this.#target)
     url.hostname = '127.0.0.1'
