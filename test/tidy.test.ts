@@ -50,7 +50,7 @@ const KNOW_DRIVER: Readonly<Record<string, readonly string[]>> = {
   'mysql2/promise': ['src/dialect/mysql/'],
 }
 
-/** Files that import each other all the same. The list is to become empty. */
+/** Files that still import each other. The list must become empty. */
 const CIRCLES: readonly (readonly string[])[] = [
   // The table loads its commands when they are asked for, and one of them writes the table down for shells.
   ['src/cli/command-table.ts', 'src/cli/commands/completion.ts'],

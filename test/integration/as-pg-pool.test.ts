@@ -156,7 +156,7 @@ test('an outage is reported at once with its cause, costs few attempts, and is o
     asked++ % 2 === 0
       ? db.selectNoFrom((e) => e.val(1).as('one')).execute()
       : other.execute(sql`SELECT 1 AS one`).catch((error: Error) => {
-          // Drizzle says which query it was; what it was told is the cause.
+          // Drizzle's error names the query, and has the server's error as its cause.
           throw error.cause
         })
   try {

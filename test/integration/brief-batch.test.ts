@@ -1,4 +1,4 @@
-/** The statement for nearly everything says and does what the one for everything does, whatever rows are like. */
+/** The brief statement has the same effects and answers as the full one, for rows in any state. */
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { encodeKey } from '../../src/dialect/postgres/keys/key.js'

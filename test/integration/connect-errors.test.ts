@@ -82,7 +82,7 @@ describe('a server that is not there', () => {
   })
 })
 
-/** Says something to everybody who comes, and then no more. */
+/** Sends a fixed text to every client, and then nothing. */
 async function saying(
   bytes: Buffer,
   then: (socket: Socket) => void = () => undefined,
@@ -119,7 +119,7 @@ const refusal = (code: string): Buffer => {
 describe('a server that says something else', () => {
   const end = (socket: Socket): unknown => socket.end()
 
-  // Of some of this the driver makes an exception that nobody catches.
+  // The driver throws some of these as uncaught exceptions.
   test.each<[what: string, bytes: Buffer, again: boolean, message: RegExp]>([
     ['Kerberos', authentication(2), false, /authentication.* 2/i],
     ['GSSAPI', authentication(7), false, /authentication.* 7/i],

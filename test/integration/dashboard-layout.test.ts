@@ -17,7 +17,7 @@ import { held, key, serverSession, serverState, wanted } from '../support/server
 const MINUTE = 60_000
 const CAUSES = 9
 
-/** As much that is wrong, and as much that is locked, as anybody has seen. */
+/** As many findings and locks as have ever been seen. */
 function badDay(): LockSnapshot {
   const holders = Array.from({ length: CAUSES }, (_, i) => 100 + i)
   return snapshotOf(

@@ -114,7 +114,7 @@ test('the pool does not ask about statements that leave nothing, and asks again 
     'CREATE TRIGGER it AFTER INSERT ON changes FOR EACH ROW EXECUTE FUNCTION sets_by_trigger()',
   )
 
-  // Somebody else has made it: it takes a second to be known. What got through until then is found as well.
+  // Another session has created it, so the pool knows a second later. What was left until then is found as well.
   await expect
     .poll(
       async () => {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { LockPool, LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { lockWorld } from '../support/lock-world.js'
 
-/** The same settings of the driver from wherever it takes them: what becomes of them does not depend on that. */
+/** The same settings of the driver from every source. Their effect does not depend on the source. */
 
 const world = lockWorld()
 

@@ -69,7 +69,7 @@ async function ask<Row extends pg.QueryResultRow>(url: string, text: string): Pr
   }
 }
 
-/** Somebody dead whom nobody has buried counts as dead. */
+/** A zombie process counts as dead. */
 function isAlive(processId: number): boolean {
   try {
     const state = execFileSync('ps', ['-o', 'stat=', '-p', String(processId)], { encoding: 'utf8' })
@@ -228,7 +228,7 @@ describe('a start that fails says why, and leaves nothing', () => {
   })
 })
 
-/** Prints what its server is like, and stays for as long as it is told to. */
+/** Prints facts about its server, and runs until it gets a signal. */
 const OWNER = `
   const [, built, stays] = process.argv
   const { startEmbeddedPostgres } = await import(built)

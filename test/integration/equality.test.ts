@@ -6,7 +6,7 @@ import { lockWorld } from '../support/lock-world.js'
 const world = lockWorld()
 
 beforeAll(async () => {
-  // As extensions do it: a type of its own, with an operator of its own beside it.
+  // A type with its own operator, as extensions have them.
   await world.database.query(`
     CREATE SCHEMA extra;
     CREATE TYPE extra.nocase;
@@ -76,7 +76,7 @@ test('a better-matching operator of another owner is not called', async () => {
   const found = await world.pool().transaction((tx) => tx.lockRows('orders', { name: 'one' }))
 
   expect(found).toHaveLength(1)
-  // As for whoever writes the same by hand.
+  // The same happens to hand-written SQL.
   const byHand = world.database.query(`SELECT FROM orders WHERE name = 'one'::varchar`)
   expect(await rejection(byHand)).toMatchObject({ message: 'called' })
 })

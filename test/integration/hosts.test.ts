@@ -41,7 +41,7 @@ class SilentHost {
   }
 }
 
-/** Nobody listens there. */
+/** A port where no server listens. */
 const NOBODY = 1
 
 let cluster: Cluster
@@ -131,7 +131,7 @@ test('a silent server gets a second attempt after a second, in parallel with the
   })
 })
 
-/** What a list comes to where no host will do: each is named, with what it said. */
+/** The errors of lists without a suitable host. Each host is named with its answer. */
 interface BadList {
   readonly what: string
   readonly places: () => readonly string[]
@@ -221,7 +221,7 @@ test.each(BAD_LISTS)(
       })
       expect(error.message).not.toContain(new URL(cluster.urlOf('postgres')).password)
       if (!isWorthRetrying) return
-      // Whoever has said how long to wait is told the same in the end.
+      // A caller with a time limit gets the same error in the end.
       expect(await rejection(locks.acquire('one', { timeoutMs: 900 }))).toMatchObject({
         code: 'LOCK_TIMEOUT',
         phase: 'connecting',
@@ -261,7 +261,7 @@ test('after a failover the pool finds the new primary, and tries it first from t
     const lost = new Promise((resolve) => before.signal.addEventListener('abort', resolve))
     const failingOver = cluster.failOver({ whileBehind: () => Promise.resolve(), signal: 'SIGKILL' })
     await lost
-    // Nobody is refused who has said how long to wait.
+    // A caller with a time limit is not refused.
     const [after] = await Promise.all([locks.acquire('one', { timeoutMs: 30_000 }), failingOver])
     expect(after.token).toBeGreaterThan(before.token)
     expect(await portOf(locks)).toBe(standbyPort)

@@ -203,7 +203,7 @@ test('ls --fail-on is an exit code for scripts', async () => {
   const waiting = await stranger('waiter')
   const wait = waiting.query('SELECT pg_advisory_lock(77)')
 
-  // What has been waited for for five seconds is a problem.
+  // A wait of five seconds or more is a problem.
   await expect
     .poll(() => lockpool(['ls', '--fail-on', 'problem', '--json'], { url }).ended, {
       timeout: 15_000,

@@ -74,7 +74,7 @@ test('one is woken after the other, and no other session', async () => {
   await expect.poll(inLine).toEqual([])
 })
 
-/** What each has got out of so many grants: a machine that is busy takes longer, and gives the same. */
+/** The share of each process in a number of grants. A busy machine takes longer, and has the same shares. */
 async function sharesOf(
   total: number,
   callers: readonly ((work: () => Promise<void>) => Promise<void>)[],
@@ -160,7 +160,7 @@ test('a process that can only listen, because its session holds other locks, doe
     while (!isOver) await each(() => pause(2))
   })
   await expect.poll(inLine).not.toEqual([])
-  // A grant may take two cycles of the clock. Whoever is left behind makes this test run into its limit.
+  // A grant may take two cycles of the clock. If a process starves, this test runs into its limit.
   while (served < 4) await serve[2]!(async () => void served++)
   isOver = true
   await Promise.all(busy)

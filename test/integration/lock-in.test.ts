@@ -113,7 +113,7 @@ test('a cycle is reported as a deadlock, and transaction may retry it', async ()
   await locks.lockIn(other, 'b')
 
   const asks = [locks.lockIn(one, 'b'), lockIn(other, 'a', { namespace: '' })]
-  // The one that is told has failed, and is rolled back for the other to go on.
+  // The caller that gets the error rolls back, so that the other continues.
   const settled = asks.map(async (each, i) => {
     const error = await each.then(
       () => null,

@@ -172,7 +172,7 @@ test('an unlock by another statement is reported as a loss', async () => {
   const locks = world.pool()
   const lock = await locks.acquire(99n)
   const [session] = locks.snapshot().sessions
-  // Nobody can run SQL on a lock session, so its lock is taken from it by ending it.
+  // No caller can run SQL on a lock session, so the test ends the session to take its lock.
   await world.terminate(session!.serverId)
 
   await expect.poll(() => lock.state).toBe('lost')

@@ -13,7 +13,7 @@ import { SeenTokens } from '../../src/dialect/seen-tokens.js'
 import { LockPool } from '../../src/mysql-lock-pool.js'
 import { noMariaDb, OwnMariaDb } from '../support/own-mariadb.js'
 
-/** What the line for a named lock has of its own, besides its contract. */
+/** The behavior of the queue for a named lock that its contract does not cover. */
 describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', () => {
   let server: OwnMariaDb
   let url: string

@@ -14,7 +14,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
 
   const database = (): string => new URL(world.url).pathname.slice(1)
 
-  /** Rows that somebody has or waits for, and members that are not gone. */
+  /** Rows with a holder or a waiter, and members that have not left. */
   async function leftovers(): Promise<unknown[]> {
     await world.closeAll()
     const rows = await world.server.query(

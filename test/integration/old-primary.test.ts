@@ -94,7 +94,7 @@ test('a replica without the agreed lease of strict pools waits for the longest p
   const holder = new LockPool({ connection: cut.href, strict: true, leaseMs: 30_000 })
   const next: LockPool[] = []
   try {
-    // The schema is there, and nobody has been strict.
+    // The schema exists, and no pool was strict yet.
     await firstToken(cluster.urlOf('postgres'))
     await cluster.addStandbys(1)
     const whileBehind = async (): Promise<void> => {

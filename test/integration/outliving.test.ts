@@ -7,7 +7,7 @@ import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
-/** Nothing at the server outlives whoever asked for it. */
+/** No statement at the server outlives the caller that requested it. */
 const world = lockWorld()
 
 /** Far longer than any test: what is gone before was ended. */
@@ -20,7 +20,7 @@ beforeAll(async () => {
   await world.database.query('CREATE TABLE account AS SELECT i AS id FROM generate_series(1, 9) AS i')
 })
 
-/** What somebody waits for or does at the server: the beginnings of the statements. */
+/** The beginnings of the statements that sessions run or wait in. */
 async function underWay(): Promise<string[]> {
   const { rows } = await world.database.query<{ query: string }>(
     `SELECT left(trim(query), 80) AS query FROM pg_stat_activity WHERE state <> 'idle' AND ${OTHER}`,

@@ -36,7 +36,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     await client.query('BEGIN')
     states.push(client.getTransactionStatus())
     await client.query('SELECT 1/0').catch(() => undefined)
-    // An error is told before the server has said the last word.
+    // The client gets an error before the server has sent its last message.
     await expect.poll(() => client.getTransactionStatus(), { timeout: 5000 }).toBe('E')
     await client.query('ROLLBACK')
     states.push(client.getTransactionStatus())

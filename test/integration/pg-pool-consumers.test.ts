@@ -93,7 +93,7 @@ test('it overrides every member of pg.Pool that would see another pool', async (
     for (const name of Object.getOwnPropertyNames(line)) ours.add(name)
   const theirs = Object.getOwnPropertyNames(Object.getPrototypeOf(pg.Pool.prototype))
 
-  // What begins with an underscore is nobody's business, and `newClient` is a part of that.
+  // Members whose name begins with an underscore are internal, and `newClient` uses them.
   const left = theirs.filter((name) => !name.startsWith('_') && name !== 'newClient' && !ours.has(name))
   expect(left).toEqual([])
 })

@@ -5,7 +5,7 @@ import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 import { pidOf, poolsOf } from '../support/pg-pools.js'
 
-/** What programs have of pg.Pool beside queries: its class, options, hooks, and what it says to misuse. Run on both. */
+/** The class, options, hooks and misuse errors of pg.Pool. The tests run on both pools. */
 const world = lockWorld()
 
 describe.each(poolsOf(world))('%s', (_, make) => {

@@ -5,7 +5,7 @@ import { startServer } from '../support/own-server.js'
 
 const world = lockWorld()
 
-/** Adds to a counter by reading, thinking and writing: who is not alone loses what others have added. */
+/** Adds to a counter by reading, waiting and writing. A second process at the same time would lose additions. */
 const WORKER = `
   import pg from 'pg'
   import { LockPool } from 'lockpool'

@@ -171,6 +171,6 @@ test('close lets borrowers finish, ends the rest, refuses new callers, and may b
   await Promise.all([closing, locks.close(), endless])
   slow.release()
   expect(connections.totalCount).toBe(0)
-  // The server itself does not look whether anybody still waits for its answer.
+  // The server itself does not check whether a client still waits for its answer.
   await world.terminate(slow.processID)
 })

@@ -21,7 +21,7 @@ async function lockOf(locks: LockPool, title: string): Promise<ServerLock | unde
   return (await locks.inspect()).find((lock) => lock.title === title)
 }
 
-/** A program of its own that has the lock, and does as it is told. */
+/** A separate program that holds the lock, and obeys commands. */
 const HOLDER = `
   import { LockPool } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
   const locks = new LockPool({ connection: process.env.URL, applicationName: 'billing' })

@@ -95,7 +95,7 @@ test('a terminated session loses its permits and reports it, and others get them
   await next.release()
 })
 
-/** Takes permits and gives them back, many at a time, until it is told to stop. */
+/** Acquires and releases permits, many at a time, until it is stopped. */
 const WORKER = `
   import { LockPool } from 'lockpool'
   const locks = new LockPool({ connection: process.env.TEST_DATABASE, applicationName: 'lockpool test',

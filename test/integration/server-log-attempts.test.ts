@@ -8,7 +8,7 @@ import { complaints } from '../support/server-log.js'
 
 let server: EmbeddedPostgres
 let locks: LockPool
-/** To this pool it is somebody else who has what is wanted. */
+/** For this pool, another session holds what is wanted. */
 let others: LockPool
 
 beforeAll(async () => {

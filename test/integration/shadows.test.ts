@@ -156,7 +156,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
       expect(await said('break', 'broken', '--yes')).toContain('has ended')
       await expect.poll(() => held.state).toBe('lost')
       await closeAll()
-      // It takes seconds, and does the same as everybody.
+      // It takes seconds, and does the same as any role.
       if (path !== PATHS[0] && who === 'application')
         await said('demo', '--tasks', '4', '--processes', '2', '--seconds', '2')
       await said('uninstall', '--yes')
@@ -187,7 +187,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
   })
 })
 
-/** Alone and against another process: batches of each kind, bells, marks, permits, tokens. */
+/** Runs batches of each kind, wake-ups, marks, permits and tokens, alone and against another process. */
 async function everyWayToLock(a: LockPool, b: LockPool): Promise<void> {
   for (const key of ['name', 7n, [1, 2]] as const) {
     const held = await a.acquire(key)
@@ -248,7 +248,7 @@ async function borrowing({ connections }: LockPool): Promise<void> {
   await connections.query('SELECT 1')
 }
 
-/** As what has idled is. */
+/** Makes the connection look as if it had idled. */
 async function checked(url: string): Promise<void> {
   const factory = new PostgresFactory(clientConfig(readConnection(url).settings, 'lockpool test'))
   const connection = await factory.open(new AbortController().signal)

@@ -9,7 +9,7 @@ import { strangerIn } from '../support/stranger.js'
 
 const world = lockWorld()
 
-/** All that is said on the public channel, as somebody hears who may only connect. */
+/** All messages on the public channel, as a role receives them that may only connect. */
 async function overhear(client: pg.Client): Promise<string[]> {
   const heard: string[] = []
   client.on('notification', ({ channel, payload }) => heard.push(`${channel} ${payload}`))
@@ -86,7 +86,7 @@ test('waiters are woken with or without the privilege to read the secret', async
     const held = await from.acquire('k')
     const waiting = to.acquire('k', { timeoutMs: 20_000 })
     await listening(to)
-    // By then whoever is not woken looks only every 0.8 s.
+    // By then a waiter that is not woken polls only every 0.8 s.
     await new Promise((resolve) => setTimeout(resolve, 1500))
     const since = performance.now()
     await held.release()
@@ -103,7 +103,7 @@ test('a flood on the public channel wakes no process that knows the secret, and 
   const held = await a.acquire(5n)
   const waiting = b.acquire(5n)
   await listening(b)
-  // By then whoever is not woken looks only every 0.8 s.
+  // By then a waiter that is not woken polls only every 0.8 s.
   await new Promise((resolve) => setTimeout(resolve, 1500))
 
   const calls = ['ring 5', 'claim 5', 'tell 5', `ring${' 5'.repeat(300)}`, '', `tell ${'['.repeat(7000)}`]

@@ -93,7 +93,7 @@ test.each([
     expect(rows[0].count, 'and not next to nothing').toBeGreaterThan(capacity / 5)
 
     await Promise.all(pools.slice(1).map((locks) => locks.close({ graceMs: 0 })))
-    // One that is alone may have three quarters of what all may announce: the rest is for whoever comes next.
+    // A single pool may have three quarters of what all may announce. The rest is for pools that start later.
     const { alone } = shareRules({ capacity, perSession: max_locks_per_transaction })
     const takeMore = async (): Promise<number> => {
       held[0]!.push(...(await takeAll(pools[0]!, `more ${held[0]!.length}`, capacity)).held)
@@ -161,7 +161,7 @@ test('forged announcements starve no pool, whatever their database and name', as
     `SELECT objid::int8::bit(32)::int AS pool FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid::int8 = ${POOL_CLASS} LIMIT 1`,
   )
 
-  // As one who watches, and knows what comes next.
+  // As a role that observes, and knows which name comes next.
   await first.query(
     `SELECT pg_try_advisory_lock(${SHARE_CLASS}, n) FROM generate_series(1, 300) AS n WHERE n % 16 > 0`,
   )

@@ -1,4 +1,4 @@
-/** What would be a double grant, a lost lock or one that nobody can have, step by step on real rows. */
+/** Situations that could cause a double grant, a lost lock or a stuck one, step by step on real rows. */
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { systemRandom } from '../../src/base/random.js'
@@ -123,7 +123,7 @@ test('a statement that began earlier does not take a lock that passed to a new m
   expect(await ask(a, 'try')).toBe('g')
   await kill(a)
   await b.heartbeat()
-  // Somebody else, whom no snapshot of before knows, takes it.
+  // Another member takes it, which earlier snapshots do not contain.
   const other = await transaction()
   await other.query(
     `INSERT INTO lockpool.member (id, floor, lease_ms, namespace, name) VALUES (5, 0, 60000, '', 'new')`,

@@ -31,7 +31,7 @@ afterEach(async () => {
   }
 })
 
-/** Whatever anybody has or waits for, and members that have not left. */
+/** All held or wanted rows, and members that have not left. */
 async function leftovers(): Promise<unknown[]> {
   const { rows } = await database.query(
     `SELECT 'lease' AS what, key::text FROM lockpool.lease

@@ -17,7 +17,7 @@ let folder: string
 let server: EmbeddedPostgres
 
 beforeAll(async () => {
-  // The server insists that nobody else can read its key.
+  // The server refuses a key that other users can read.
   folder = await mkdtemp(join(tmpdir(), 'lockpool-tls-'))
   await chmod(folder, 0o755)
   const account = findSystemAccount()

@@ -4,14 +4,14 @@ import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 
-/** What waits in a transaction: for how long, and in which circles. */
+/** The waits of a transaction: their time limits, and their deadlocks. */
 const world = lockWorld()
 
 beforeAll(async () => {
   await world.database.query('CREATE TABLE account AS SELECT i AS id FROM generate_series(1, 9) AS i')
 })
 
-/** A transaction of somebody else that has done this, until it is disposed of. */
+/** A transaction of another session that has run this statement, until it is disposed of. */
 async function other(statement: string, applicationName = 'report'): Promise<AsyncDisposable> {
   const locks = world.pool({ applicationName })
   const client = await locks.connections.connect()
@@ -25,7 +25,7 @@ async function other(statement: string, applicationName = 'report'): Promise<Asy
   }
 }
 
-/** A migration that waits for a report, and everybody for the migration. */
+/** A migration that waits for a report, so that all others wait for the migration. */
 async function migrationInQueue(): Promise<AsyncDisposable> {
   const report = await other('SELECT * FROM account WHERE id = 9 FOR UPDATE')
   const locks = world.pool({ applicationName: 'migration' })

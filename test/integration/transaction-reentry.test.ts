@@ -7,7 +7,7 @@ import { lockWorld } from '../support/lock-world.js'
 /** Who would wait for himself, with locks of sessions and of transactions in each other. */
 const world = lockWorld()
 
-/** Asks for the key inside of somebody who has it, in every way there is. */
+/** Requests the key inside a body that holds it, in every way. */
 const ASKS: readonly (readonly [
   string,
   (locks: LockPool, mode: 'exclusive' | 'shared') => Promise<unknown>,

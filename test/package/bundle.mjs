@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { build } from 'esbuild'
 
 const [resolveDir, format, outfile] = process.argv.slice(2)
-// What everybody has to say who bundles pg as an ES module.
+// A program that bundles pg as an ES module must define this.
 const banner = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)`
 const { warnings } = await build({
   stdin: { contents: await text(process.stdin), resolveDir },

@@ -20,7 +20,7 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as
   readonly dependencies: Readonly<Record<string, string>>
 }
 
-/** What npm would publish, in the `node_modules` of somebody who has installed it, beside its dependencies alone. */
+/** The published package in the `node_modules` of a user, with only its dependencies. */
 beforeAll(() => {
   consumer = mkdtempSync(join(tmpdir(), 'lockpool-consumer-'))
   // The global setup has built dist, and building it again would pull it from under the other tests.
@@ -124,7 +124,7 @@ test('bundled modules read no files next to themselves', () => {
   }
 })
 
-/** What somebody's server may look like, asked for all of the page. */
+/** A user's server that serves all resources of the page. */
 const APP = `
   import { LockPool } from 'lockpool'
   import { dashboardHandler } from 'lockpool/dashboard'

@@ -39,7 +39,7 @@ export interface Surroundings {
   readonly travel: () => Promise<void>
 }
 
-/** Somebody in a process who locks, works and releases, over and over. Never answers if the process dies. */
+/** A caller in a process that locks, works and releases repeatedly. It never settles if the process dies. */
 export class Caller {
   readonly #name: string
   readonly #process: SimProcess

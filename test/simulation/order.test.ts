@@ -25,7 +25,7 @@ interface Rivalry {
   readonly readers: number
   /** How long a session may wait in the server; 0 if it can't. */
   readonly waitMs: number
-  /** So many have one session, which has another lock, and so can't wait there. */
+  /** The number of processes whose only session holds another lock, so that they cannot wait in the server. */
   readonly listeners: number
 }
 

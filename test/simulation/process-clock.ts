@@ -74,7 +74,7 @@ export class ProcessClock implements Clock {
     this.#asleepSince = null
   }
 
-  /** Somebody sets the wall clock. */
+  /** Sets the wall clock. */
   setWall(byMs: number): void {
     this.#wallStepMs += byMs
   }

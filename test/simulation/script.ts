@@ -41,7 +41,7 @@ export class Script {
     ])
   }
 
-  /** Everybody gets everything: nothing is held by anybody any more. */
+  /** All waiting messages arrive: nothing is held back any more. */
   async again(): Promise<void> {
     for (const pool of [this.#a, this.#b]) {
       for (const key of KEYS) await (await pool.acquire(key)).release()

@@ -38,7 +38,7 @@ export class SemaphoreTown {
   #isWinding = false
   faults = 0
   longestWaitMs = 0
-  /** The longest that permits were free in the server while somebody waited. */
+  /** The longest time that permits were free at the server while a caller waited. */
   longestIdleMs = 0
   #idleSince: number | null = null
 
@@ -131,7 +131,7 @@ export class SemaphoreTown {
     await permit.release()
   }
 
-  /** By those who hold, and by the server, which also has what is on its way. */
+  /** Counted by holders, and by the server, which also counts grants on their way. */
   #checkHolders(): void {
     const held = [...this.#held].filter((permit) => permit.state === 'held')
     expect(held.length).toBeLessThanOrEqual(this.#scenario.permits)
@@ -162,7 +162,7 @@ export class SemaphoreTown {
     }
   }
 
-  /** No more faults: everybody who waits must be served, all permits must be back, and nothing may be left. */
+  /** Ends all faults. Then every waiting caller must be served, all permits must be free, and nothing may be left. */
   async #windDown(tasks: readonly Promise<void>[]): Promise<void> {
     this.#isWinding = true
     for (const connection of this.server.connections) connection.isCutOff = false

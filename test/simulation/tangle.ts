@@ -21,7 +21,7 @@ interface Wish {
 class Caller {
   readonly held: Wish[] = []
   waitsFor: Wish | null = null
-  /** When it was last seen in a circle. */
+  /** The last time when it was part of a cycle. */
   inCircleAt = -Infinity
 }
 
@@ -30,10 +30,10 @@ const CALLERS = 9
 const KEYS = 5
 const LATENCY_MS = 2
 
-/** How long ago a circle may have been opened by somebody else: as long as news of it may be under way. */
+/** How long ago another process may have broken a cycle: as long as messages about it may be on their way. */
 const NEWS_MS = 16 * 4 * LATENCY_MS
 
-/** Callers of several processes who take locks inside each other, and somebody who sees all of them at once. */
+/** Callers of several processes that nest locks, and an observer of all of them. */
 export class Tangle {
   readonly #clock = new ManualClock()
   readonly #random: SeededRandom
@@ -107,7 +107,7 @@ export class Tangle {
         }
       })
     } finally {
-      // Seen once more as it stood: a circle may have lasted until now.
+      // Checked once more in this state: a cycle may have lasted until now.
       this.#look()
       caller.waitsFor = null
     }
@@ -129,7 +129,7 @@ export class Tangle {
     return false
   }
 
-  /** Those who hold what it waits for, and for a reader those whom a waiting writer waits for. */
+  /** The holders of what it waits for, and for a reader also those that a waiting writer waits for. */
   #blockers({ waitsFor }: Caller): Caller[] {
     if (waitsFor === null) return []
     const isWriterThere = this.#callers.some(

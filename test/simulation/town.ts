@@ -14,10 +14,13 @@ const LEASE_MS = 1000
 
 const JANITOR = 'janitor'
 
-/** After a grant, all look at what they have: whoever had it before may believe so for some milliseconds only. */
+/**
+ * After a grant, every process checks its locks. An earlier holder may rely on its lock for some more milliseconds
+ * only.
+ */
 const SOON_MS = 1
 
-/** Everybody who waits must be served within it, once nothing is wrong any more. */
+/** The time in which every waiting caller must be served after the last fault. */
 const WINDING_MS = 40_000
 
 /** A wake-up has come by then: the answer of the release, the ring and its message are on the way one after the other. */
@@ -90,7 +93,7 @@ export class Town {
     return this.clock.fired
   }
 
-  /** Lives through all steps, lets everybody finish, and finds nothing left. */
+  /** Runs all steps, lets every caller finish, and finds nothing left. */
   async run(): Promise<void> {
     for (let step = 0; step < this.#scenario.steps; step++) {
       await this.#live(this.random.below(this.#scenario.stepMs ?? 10))
@@ -144,7 +147,7 @@ export class Town {
     }
   }
 
-  /** No more faults, no new calls: everybody who waits must be served, and then nothing may be left. */
+  /** Ends all faults and new calls. Then every waiting caller must be served, and nothing may be left. */
   async #windDown(): Promise<void> {
     this.#isWinding = true
     this.#strikes.endAll()

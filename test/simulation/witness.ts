@@ -7,7 +7,7 @@ export interface SeenLock {
   readonly state: 'held' | 'released' | 'lost'
 }
 
-/** Somebody wants a lock. */
+/** A caller requests a lock. */
 export interface Ask {
   readonly key: string
   readonly holder: string
@@ -16,7 +16,7 @@ export interface Ask {
   readonly before: bigint
 }
 
-/** One hold, by what its application was told: all the time from the first look to the last, as no lock comes back. */
+/** One hold, from its grant as the application saw it to the last check. A lost lock never comes back. */
 export interface Hold {
   readonly key: string
   readonly holder: string
@@ -81,7 +81,7 @@ export class Witness {
   ): Hold {
     this.grants++
     const highest = this.#highest.get(key) ?? 0n
-    // In a process that does not know, it may even be handed on to somebody who asks later, until the lease is over.
+    // A process that does not know of the loss may pass it on to later callers until the lease ends.
     const letGoAt = this.#letGoAt.get(processOf(holder)) ?? -Infinity
     const isLetGo = letGoAt >= at || this.#clock.now() - letGoAt <= this.#leaseMs
     const mustPass =
@@ -105,7 +105,7 @@ export class Witness {
     }
   }
 
-  /** The holder will look no more. It is remembered while somebody has held since before, and may look again. */
+  /** The holder makes no more checks. The hold is kept while an earlier holder may still check. */
   ended(hold: Hold): void {
     hold.isOver = true
     const holds = this.#holds.get(hold.key) ?? []

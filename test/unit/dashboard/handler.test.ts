@@ -142,7 +142,7 @@ describe('who may read', () => {
       expect(response.status).toBe(i < 10 ? 401 : 429)
     }
     expect(await problemOf(await guess('one more'))).toEqual([429, 'TOO_MANY_GUESSES'])
-    // Nobody can lock them out.
+    // No client can lock them out.
     expect((await guess(TOKEN)).status).toBe(200)
     expect((await world.end({ pid: 1, startedAt: BEGUN, confirm: '1' })).status).toBe(200)
     expect(world.reported.map((error) => error.message)).toContain(

@@ -50,7 +50,7 @@ test('a process that waits outside the server is found by the hash of the key, a
     { session: { pid: 3 }, mode: 'exclusive', isOutside: true, waitedMs: null, blockedBy: [1] },
   ])
   expect(found[1]!.waiters).toEqual([])
-  // A session of the holder's process, and a key that nobody has.
+  // A session of the holder's process, and a key without a holder.
   expect(otherInterests.map(({ pid }) => pid)).toEqual([1, 4])
 })
 
@@ -65,7 +65,7 @@ test('slots of a semaphore are one lock with as many permits as its users say', 
     },
   }
   const locks = [held(key(1002), 2), held(key(1000), 1), held(key(2010), 1, 'shared'), held(key(7), 1)]
-  // Whoever has a permit may wait for another.
+  // A session with a permit may wait for another.
   const interests = [{ pid: 1, hash: 5, isWriter: false }]
 
   const found = snapshotOf(serverState({ sessions, locks, interests, names })).locks

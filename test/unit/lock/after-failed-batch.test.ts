@@ -41,7 +41,7 @@ test('a lock that a failed batch has lost is not released with the next, and can
 
   const itemsReleased = items!.release()
   await world.clock.run(1)
-  // While that is on the wire: these leave with the next batch, if at all. Somebody meddles with the session meanwhile.
+  // These leave with the next batch, after the one on the wire. Meanwhile another session interferes.
   const ordersReleased = rejection(orders!.release())
   const next = locks.acquire('orders', { timeoutMs: Infinity })
   const more = locks.acquire('more', { timeoutMs: Infinity })

@@ -37,7 +37,7 @@ describe('if a foreign session keeps a registration from being set', () => {
     }
 
     expect(counts[0]).toBeLessThanOrEqual(12)
-    // Both heartbeats and the check of the bell's connection are among them.
+    // This includes both heartbeats, and the check of the listening connection.
     for (const count of counts.slice(1)) expect(count, counts.join()).toBeLessThanOrEqual(4)
     expect(await stateOf(waiting)).toBe('pending')
     await held.release()

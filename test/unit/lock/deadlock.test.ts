@@ -167,7 +167,7 @@ describe('between processes', () => {
     const world = fakeWorld()
     const [a, b, c] = [world.pool(), world.pool(), world.pool()]
     const shared = { mode: 'shared', timeoutMs: Infinity } as const
-    // Whoever begins to listen looks again, and a reader that looks again does not give way: here it listens already.
+    // A process that begins to listen retries, and a reader that retries does not yield. Here it listens already.
     const before = await c.acquire('before')
     const listening = b.acquire('before')
     await world.clock.run(10)

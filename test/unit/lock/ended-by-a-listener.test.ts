@@ -50,7 +50,7 @@ test('a listener of a release for others may end the session', async () => {
   await lock.release()
   await world.clock.run(2000)
 
-  // Nobody has rung any more, so either may have it first.
+  // No wake-up was sent after that, so either may get it first.
   await (await Promise.race([next, theirs])).release()
   await world.clock.run(2000)
   expect(await Promise.all([next, theirs].map(stateOf))).toEqual(['fulfilled', 'fulfilled'])

@@ -5,7 +5,7 @@ import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fak
 
 const SHARED = { mode: 'shared', timeoutMs: Infinity } as const
 
-/** By then those who sleep look by themselves most of a second apart. */
+/** By then sleeping waiters poll nearly a second apart. */
 const LONG_ASLEEP_MS = 5000
 
 /**
@@ -77,7 +77,7 @@ test('a lock that was yielded to processes that have died meanwhile is requested
   const since = world.clock.now()
   const released = lock.release()
 
-  // The server has the lock back and still knows of somebody else who waits; before it is rung for he is dead.
+  // The server has the lock back and knows another waiter, which dies before it is woken.
   await world.clock.run(0.5)
   expect(world.server.table.holders('/orders')).toEqual([])
   connection.isCutOff = true

@@ -29,7 +29,7 @@ function holdBack(bell: FakeConnection): () => number {
 test('a probe that comes back after a timeout broke its cycle refuses no waiter', async () => {
   const world = fakeWorld()
   const [one, other, third, fourth] = [world.pool(), world.pool(), world.pool(), world.pool()]
-  // The latest wait of all looks for the circle, and a process counts its callers.
+  // The latest of all waits searches for the cycle, and a process counts its callers.
   for (let i = 0; i < 5; i++) await (await one.acquire('before')).release()
   const others = rejection(
     other.withLock('2', async () => {

@@ -122,7 +122,7 @@ test('the end of a connection that was the listener once does not end the listen
   const impatient = waiter.acquire('orders', { timeoutMs: 500 }).catch(() => null)
   await world.clock.run(300)
   const [once] = listeners()
-  // Everybody wakes, and the bell is given back. Somebody borrows its connection.
+  // All waiters wake, and the listener checks its connection in. Another caller borrows it.
   await world.clock.run(6500)
   await impatient
   const borrowed = waiter.connections.connect()

@@ -127,7 +127,7 @@ describe('a key that one caller in each of several processes wants again and aga
     const other = b.acquire('other')
     await world.clock.run(10)
     const waiting = b.acquire('hot')
-    // Its own bell has been on for long.
+    // Its own listener has been active for long.
     const elsewhere = a.acquire('other')
     await world.clock.run(300)
     // It does not come, though it is rung for.

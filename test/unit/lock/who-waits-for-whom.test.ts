@@ -44,7 +44,7 @@ test.each([
   const place = (queue: { mode: Mode }[]): Wait['place'] => ({ mode: 'exclusive', holders: [], queue })
   const before = ahead.map((mode) => ({ mode }))
   const reader = { mode: 'shared' as Mode }
-  // Whoever comes after is no matter, also a writer.
+  // Later waiters do not matter, not even a writer.
   const queue = [...before, reader, { mode: 'exclusive' as Mode }]
 
   expect(wantedMode({ mode: 'shared', place: place(queue), inQueue: reader })).toBe(wanted)

@@ -1,4 +1,4 @@
-/** Whom a pool asks for a connection, who has to wait, and what becomes of old ones. */
+/** Which borrowers a pool asks for a connection, which callers wait, and how old connections end. */
 import { describe, expect, test, vi } from 'vitest'
 import type { Clock } from '../../../src/base/clock.js'
 import { ConnectionPool } from '../../../src/pool/connection-pool.js'

@@ -6,7 +6,7 @@ import { StubFactory, type Stub } from '../../support/stub-factory.js'
 
 const poolOf = poolWorld()
 
-/** Closing takes until the test says so; meanwhile a connection is of no use to anybody. */
+/** Closing takes until the test ends it. Meanwhile no caller can use the connection. */
 function slowToClose(): { factory: StubFactory; closed: () => void } {
   const factory = new StubFactory()
   let closed = (): void => undefined

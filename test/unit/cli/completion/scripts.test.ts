@@ -76,7 +76,10 @@ const ZSH_SETUP = (script: string): string =>
     'zle-line-init() { print READY; zle -D zle-line-init }; zle -N zle-line-init',
   ].join('\n')
 
-/** A zsh in a terminal of its own, with its setup in the folder `$1`. Somebody types each of the other arguments, and Tab. */
+/**
+ * A zsh in a separate terminal, with its setup in the folder `$1`. The other arguments are typed one by one, each
+ * followed by Tab.
+ */
 const ZSH_SESSION = [
   'zmodload zsh/zpty',
   'zpty shell ZDOTDIR=$1 zsh -d -i',

@@ -51,7 +51,7 @@ const GOOD: DemoOutcome = {
   peak: { connections: 16, held: 712, waiting: 1216 },
 }
 
-/** A terminal, or a log, that keeps what it is told. */
+/** A terminal or a log that records its output. */
 function channel(isTerminal: boolean): Channel & { readonly text: () => string } {
   let text = ''
   return { isTerminal, write: (more) => void (text += more), paint: (_, plain) => plain, text: () => text }

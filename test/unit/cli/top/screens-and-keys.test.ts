@@ -25,7 +25,7 @@ function shown(rows: readonly string[], found: string | null = null): Shown {
   return { rows, page: 3, found }
 }
 
-/** What becomes of the state, key by key, and the last effect. */
+/** The state after these keys, and the last effect. */
 function after(keys: readonly string[], from: TopState = startState(2000)): TopState & { effect: Effect } {
   let step: { state: TopState; effect: Effect } = { state: from, effect: 'nothing' }
   for (const each of keys) step = press(step.state, each, shown(ROWS))

@@ -1,4 +1,4 @@
-/** Who is told that it is its turn, or that it has the lock, and by what. */
+/** Which process learns that it has its turn or the lock, and by which message. */
 import { createHash } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
 import { encodeKey } from '../../../../src/dialect/postgres/keys/key.js'

@@ -13,12 +13,12 @@ describe('a waiter that receives forged messages', () => {
     }
   }
 
-  /** Loses so many races for the key, at one moment. */
+  /** Loses a number of races for the key at one moment. */
   const lose = (sleep: RemoteWait, races: number): void => {
     for (let i = 0; i < races; i++) sleep.lostRace(() => undefined)
   }
 
-  /** It lets one that has claimed the next turn go first, in vain. */
+  /** It yields to a process that has claimed the next turn and does not come. */
   const letGoInVain = (clock: ManualClock, sleep: RemoteWait): void => {
     sleep.ticketReceived('liar')
     sleep.woken('stranger', true)

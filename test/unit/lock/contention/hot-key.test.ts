@@ -166,7 +166,7 @@ describe('a process whose session serves other keys', () => {
     const other = await taken(world, waits, 'other')
     const next = waits.acquire('hot')
     await world.clock.run(20)
-    // The first wait is for the bell; a session of its own is being opened.
+    // The first wait is for the listener, while a session of its own is being opened.
     expect(waits.snapshot().sessions.length).toBe(2)
 
     const since = world.clock.now()
@@ -248,7 +248,7 @@ describe('processes that only listen', () => {
   test('get the key in the order in which they lost it to a faster process', async () => {
     const world = fakeWorld({ latencyMs: 1 })
     world.server.longestWaitMs = 0
-    // Who was first to connect hears the bell first.
+    // The process that connected first gets notifications first.
     const [holds, ...others] = ['holds', 'a', 'b', 'c'].map(() => world.pool())
     const first = await taken(world, holds!)
     const order: number[] = []

@@ -1,4 +1,4 @@
-/** The bell by itself: when it takes a connection, what it hears on it, and when it gives it back. */
+/** The listener alone: when it takes a connection, what it receives, and when it checks the connection in. */
 import { expect, test } from 'vitest'
 import type { NotificationHandlers } from '../../../../src/dialect/dialect.js'
 import { Agenda } from '../../../../src/lock/agenda/agenda.js'

@@ -6,7 +6,7 @@ import type { KeyEntry } from '../../../../src/lock/key/key-entry.js'
 
 const code = (i: number): KeyCode => ({ id: `id ${i}` })
 
-/** A book, and what makes an entry in which nobody is interested come to rest. */
+/** A book, and a function that makes an unused entry idle. */
 function book() {
   const host = {
     isClosing: false,

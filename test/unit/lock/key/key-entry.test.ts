@@ -66,7 +66,7 @@ test('each caller whose time is up gets the name of the current holder', async (
   const outcomes = [1000, 3000].map((timeoutMs) => rejection(waits.acquire('orders', { timeoutMs })))
   await world.clock.run(1500)
   const released = first.release()
-  // It asks before the waiter has heard the bell.
+  // It asks before the waiter has received the notification.
   const second = await b.tryAcquire('orders')
   await released
   await world.clock.run(2000)
@@ -170,7 +170,7 @@ test('a wake-up that no process needs at this moment changes nothing', async () 
   const lock = await a.acquire('orders')
   const elsewhere = b.acquire('orders')
   await world.clock.run(20)
-  // The holder hears a bell for its own key, and so does a process without it.
+  // The holder receives a wake-up for its own key, and so does a process without it.
   const owner = b.snapshot().sessions[0]!.serverId
   for (const connection of world.server.connections)
     if (connection.serverId !== owner)
@@ -271,7 +271,8 @@ test('a waiter whose time is up while it looks again has the lock, if the answer
     return { lock, afterMs: world.clock.now() - since }
   })
   await world.clock.run(2000)
-  // To the server 20 ms, and back; the ring, and the bell; then the attempt is on its way from 80 ms to 120 ms.
+  // 20 ms to the server and back, then the wake-up and the notification. The attempt is on its way from 80 ms to 120
+  // ms.
   const released = (await acquired).release()
   await world.clock.run(300)
   await released

@@ -20,7 +20,7 @@ test('a lock that is held for two seconds is reported once, and then as still he
   const locks = world.pool()
   const lock = await locks.acquire('orders', { label: 'closing the month' })
   await world.clock.run(1000)
-  // Which process has the session is told at once, and of what has just begun nothing.
+  // The process of a session is reported at once, and holds that have just begun are not.
   expect(written(world)).toEqual([''])
   await world.clock.run(4000)
   expect(written(world)).toEqual(['', 'closing the month 2000', 'same', 'same', 'same'])

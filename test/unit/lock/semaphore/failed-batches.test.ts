@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Permit } from '../../../../src/lock/semaphore/permit.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../../support/fake-world.js'
 
-/** How long it takes to be served, by somebody who has slept so long that it looks by itself most of a second apart. */
+/** The time until a caller is served that has waited long and polls nearly a second apart. */
 async function msUntilServed(world: FakeWorld, waiting: Promise<Permit>, cause: () => void): Promise<number> {
   await world.clock.run(5000)
   expect(await stateOf(waiting), 'before').toBe('pending')

@@ -108,7 +108,7 @@ describe('the queue of the server', () => {
     expect(jobs.entry.state).toBe('waiting')
   })
 
-  /** One wait in the queue after a first attempt in vain. Returns whether the entry waits there. */
+  /** One wait in the queue after a failed first attempt. Returns whether the entry waits there. */
   async function enqueue(jobs: ScriptedSemaphore, said: 'free' | 'done'): Promise<boolean> {
     const asked = jobs.acquire()
     jobs.depart()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
 import { fakeWorld, type FakeWorld } from '../../../support/fake-world.js'
 
-/** What listeners are told of sessions. */
+/** The session events that listeners get. */
 function storyOf(locks: FakeLockPool): string[] {
   const story: string[] = []
   locks.on('session:lost', ({ session }) => story.push(`lost ${session}`))

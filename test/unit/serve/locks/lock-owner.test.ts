@@ -136,7 +136,7 @@ describe('the locks of one client', () => {
     await settle()
     two.close()
     one.close()
-    // Nobody called the wait off, so it is granted to a client that has gone.
+    // The wait was not canceled, so it is granted to a client that has gone.
     await waiting
     await settle()
     expect([one.size, two.size, await three.tryAcquire(1n, ...EXCLUSIVE, PATIENT)]).toEqual([0, 0, true])

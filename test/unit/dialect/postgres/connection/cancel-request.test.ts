@@ -22,7 +22,7 @@ afterEach(() => {
   open.clear()
 })
 
-/** Somebody who is connected to. */
+/** A server that accepts connections. */
 async function server(accept: (socket: Socket) => void): Promise<number> {
   const listening = createServer((socket) => {
     open.add(socket)
@@ -49,7 +49,7 @@ function target(port: number, more: Partial<CancelTarget> = {}): CancelTarget {
   }
 }
 
-/** Takes what comes until it is a whole request, and closes, as PostgreSQL does. */
+/** Reads until it has a whole request, and closes, as PostgreSQL does. */
 function heard(socket: Socket, requests: Buffer[]): void {
   const parts: Buffer[] = []
   socket.on('data', (bytes) => {

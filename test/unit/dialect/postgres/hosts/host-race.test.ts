@@ -12,7 +12,7 @@ import {
 } from '../../../../../src/dialect/postgres/hosts/host-race.js'
 import { ManualClock } from '../../../../../src/testing/manual-clock.js'
 
-/** What a server does, so many milliseconds after it is asked; a server that is not named says nothing for ever. */
+/** The answer of each server, and its delay in milliseconds. A server that is not listed stays silent. */
 interface Server {
   readonly afterMs?: number
   /** It says something then, before it answers. */

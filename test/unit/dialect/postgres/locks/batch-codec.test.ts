@@ -21,7 +21,7 @@ const twin = (key: string): PostgresKey => {
   return { id, bits, high, low, isPair, hash: encodeKey(key, '').hash, check }
 }
 
-/** One session: what it sends for an operation, and what becomes of the answers. */
+/** One session. Returns the rows that it sends for an operation, and the decoded answers. */
 function session() {
   const book = new RegistrationBook()
   const encoder = new BatchEncoder(book)

@@ -16,7 +16,7 @@ function waitingSession(): { batches: PostgresBatches; clock: ManualClock; sent:
     },
     ask: ({ name }, [codes]) => {
       sent.push(name)
-      // The bucket is entered, and the key is somebody else's.
+      // The bucket is entered, and another session holds the key.
       const answers = 'g'.repeat((codes as Buffer).length - 1) + 'w'
       return Promise.resolve({ answers, token: null, pid: 1 } as never)
     },

@@ -25,7 +25,7 @@ function grantingServer(tokens: readonly (string | null)[]): ServerConnection {
   return server as unknown as ServerConnection
 }
 
-/** What has to do with tokens, and as little else as a link can do with. */
+/** A link that does as little as possible besides tokens. */
 function linkTo(server: ServerConnection): PostgresLink {
   const facts: Partial<ServerFacts> = { pid: PID, marks: null, fence: '1', noFencing: null, last: '0' }
   const seen = new SeenTokens()
@@ -47,7 +47,8 @@ test.each([
 
     const reply = await link.run(keys.map((key) => asking(key as LockKey)))
 
-    // The first statement's token is older than a lock of the second may be: somebody else may have had it in between.
+    // The token of the first statement may be older than the lock of the second: another process may have held it in
+    // between.
     expect(reply.token).toBe('2048')
     expect(reply.answers).toBe(SAID.granted.repeat(keys.length))
   },

@@ -13,7 +13,7 @@ import type { NotificationHandlers } from '../../../../../src/dialect/dialect.js
 
 const channel = new PostgresChannel()
 
-/** A connection as far as a bell needs one, which lives longer than the bell. */
+/** The parts of a connection that a listener needs. The connection outlives the listener. */
 class StubServer extends EventEmitter {
   readonly asked: string[] = []
   readonly #endListeners = new Set<(cause: Error) => void>()
@@ -59,7 +59,7 @@ test('a stopped listener ignores its connection, also when that ends', async () 
   expect(heard).toEqual(['bell claimed 1'])
 
   await listening.stop()
-  // The connection goes on, for whoever borrows it, and they may listen as well.
+  // The connection continues to exist for later borrowers, which may listen as well.
   stub.claim('2')
   stub.end()
 

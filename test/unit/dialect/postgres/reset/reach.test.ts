@@ -4,7 +4,7 @@ import { Reach, type KnownText } from '../../../../../src/dialect/postgres/reset
 import type { ServerConnection } from '../../../../../src/dialect/postgres/connection/server-connection.js'
 import { ManualClock } from '../../../../../src/testing/manual-clock.js'
 
-/** A server that is asked and answers when it is told to. */
+/** A server that answers when the test says so. */
 class Asked {
   readonly questions: string[] = []
   readonly #answers: Deferred<{ rows: unknown[] }>[] = []

@@ -6,7 +6,7 @@ import {
 } from '../../../../../src/dialect/postgres/session/settings.js'
 import { leaseMargin } from '../../../../../src/lock/session/session-lease.js'
 
-/** A server that does what it is told. */
+/** A server that applies all settings. */
 function inForce(leaseMs: number, changes: Record<string, string | undefined> = {}): Map<string, string> {
   const all = {
     ...lockSessionSettings(leaseMs),
