@@ -37,10 +37,10 @@ class Witness implements Watcher {
 }
 
 /**
- * Goal: strangers who do all they can cost others time, and nothing else.
- * Method: four pools work on the same few keys, in all ways, while strangers hold our classes of keys and take what becomes
- * free of them, flood our channel, repeat what they overhear, and announce more than there is. What it costs is measured by
- * `npm run bench -- --only strangers`.
+ * Goal: foreign roles that try everything cost others only time.
+ * Method: four pools work on the same few keys in all ways. Meanwhile foreign roles hold locks of lockpool's classes
+ * and take each that becomes free, flood the channel, repeat what they receive, and announce more than there is. `npm
+ * run bench -- --only strangers` measures the cost.
  */
 test('against everything that foreign roles can do, four pools make no error, give no wrong answer, and make progress', async () => {
   await using stranger = await strangerIn(world.database.url)

@@ -7,7 +7,10 @@ import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
 import { startServer } from '../support/own-server.js'
 
-/** What comes of an attempt to lock, whatever is wrong with the way to the server: a coded error that says what to do. */
+/**
+ * The outcome of an attempt to lock for each problem on the way to the server: an error with a code, which says what to
+ * do.
+ */
 
 let server: EmbeddedPostgres
 let parts: { host: string; port: number; user: string; password: string; database: string }

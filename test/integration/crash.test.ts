@@ -8,8 +8,8 @@ const ROUNDS = 2
 const KEYS = 40
 
 /**
- * Goal: what is promised when the server crashes under everybody's feet, which it tells its clients in a notice at best.
- * Method: one of its processes is killed, which is anybody's; PostgreSQL then ends all sessions and recovers.
+ * Goal: the promises hold when the server crashes during use. The server announces that in a notice at best.
+ * Method: the test kills any server process. PostgreSQL then ends all sessions and recovers.
  */
 test('a killed backend takes all its locks with it, each loss is reported once, and tokens go on growing', async () => {
   await using server = await startServer()

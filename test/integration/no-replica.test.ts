@@ -4,8 +4,8 @@ import { startServer } from '../support/own-server.js'
 import { query } from '../support/query.js'
 
 /**
- * Goal: a required replica that does not answer, for which every commit of others waits for ever, costs no lock.
- * Method: there is none at all, and each way of using locks draws tokens, writes marks and attaches.
+ * Goal: a required replica that does not answer costs no lock, although every commit of others waits without end.
+ * Method: there is no replica at all, and each way of using locks draws tokens, writes marks and attaches.
  */
 test('while a required synchronous replica is gone, locks are granted, kept and released', async () => {
   await using server = await startServer()

@@ -32,9 +32,9 @@ function at(url: string, server: EmbeddedPostgres): string {
 }
 
 /**
- * Goal: tokens grow, whoever is the primary next.
- * Method: a primary goes away, by a crash or frozen; its replica, which has missed the last tokens, takes over at once, and
- * gives tokens; then that one is gone, and the old one is back with what it had.
+ * Goal: tokens grow, whichever server is the next primary.
+ * Method: a primary crashes or freezes. Its replica, which has missed the last tokens, takes over at once and draws
+ * tokens. Then that one goes away, and the old one is back with its own state.
  */
 test.each(['crashed', 'frozen'] as const)(
   'an old primary that was %s, and comes back, gives no token again',

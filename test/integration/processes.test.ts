@@ -74,8 +74,8 @@ test('a process that is killed while it holds costs no other process a turn', as
 })
 
 /**
- * Holds and releases until it is told to stop. Every write is guarded by the token, and counted here only if it was made;
- * a loss must be told exactly once, by the signal and by `release`.
+ * Acquires and releases until it is stopped. The token guards every write, and a write counts here only if it was made.
+ * Each loss must be reported exactly once, by the signal and by `release`.
  */
 const SURVIVOR = `
   import pg from 'pg'

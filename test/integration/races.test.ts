@@ -38,9 +38,9 @@ test('an abort at any of a thousand random instants leaves no lock and no waiter
 })
 
 /**
- * Goal: whoever is told "timed out" has no lock, whoever is told "granted" has it, however close the two come.
- * Method: a holder releases at the very deadline of the one who waits, 10 000 times; each time the answers are compared
- * with the server's own table.
+ * Goal: a caller with a timeout error has no lock, and a granted caller has it, however close the two events are.
+ * Method: a holder releases exactly at the deadline of the waiter, 10,000 times. Each time the test compares the
+ * answers with the lock table of the server.
  */
 test('if a lock is released exactly at the deadline of its waiter, the server decides', async () => {
   const KEYS = 100

@@ -118,8 +118,9 @@ const WORKER = `
 `
 
 /**
- * Goal: never an eleventh holder, whoever dies; all permits of the dead come back; nobody starves.
- * Method: eight processes of six callers each; some are killed while they hold; the server is asked all the time.
+ * Goal: there is never an eleventh holder, all permits of killed processes become free, and no caller starves.
+ * Method: eight processes of six callers each, some of which are killed while they hold. The server is asked all the
+ * time.
  */
 test('a semaphore of ten, eight processes, kills', async () => {
   const env = { TEST_DATABASE: world.database.url }

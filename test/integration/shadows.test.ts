@@ -1,7 +1,7 @@
 /**
- * CVE-2018-1058 is a class: whoever may create in a schema of somebody's search path puts code there under the names of the
- * server's own functions, operators and types. Up to PostgreSQL 14 everybody may, in `public`. Here everything that our SQL
- * names has such a shadow, and the server counts who calls one.
+ * CVE-2018-1058 is a class of attacks: a role that may create objects in a schema of a user's search path puts code
+ * there under the names of the server's own functions, operators and types. Up to PostgreSQL 14 every role may do so in
+ * `public`. Here everything that lockpool's SQL names has such a shadow, and the server counts the calls.
  */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'

@@ -134,9 +134,9 @@ test('a pool of few locks announces nothing, one of many does, and takes it back
 })
 
 /**
- * Goal: whoever may only connect can't take the table away from others by words.
- * Method: on a small server strangers of a role without rights, in this database and in another, announce the most there is
- * under many names, ours among them, and hold the numbers that a pool would announce itself by.
+ * Goal: a role that may only connect cannot take the lock table away from others by announcements.
+ * Method: on a small server roles without rights, in this database and in another, announce the maximum under many
+ * names, including ours, and hold the numbers with which a pool would announce itself.
  */
 test('forged announcements starve no pool, whatever their database and name', async () => {
   await using server = await startServer({ max_locks_per_transaction: 64, max_connections: 40 })

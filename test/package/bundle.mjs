@@ -1,5 +1,5 @@
 /**
- * Bundles what is written to standard input, as somebody does who has installed us: node bundle.mjs FOLDER FORMAT OUTFILE
+ * Bundles standard input, as a user of the package does: node bundle.mjs FOLDER FORMAT OUTFILE
  *
  * Warnings of the bundler are failures.
  */

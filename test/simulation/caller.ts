@@ -146,7 +146,7 @@ export class Caller {
     }
   }
 
-  /** Waits, or reads, thinks and writes as somebody who never looks at the lock again: its token is the last line of defence. */
+  /** Waits, or reads, pauses and writes without checking the lock again: its token is the last line of defense. */
   async #work(hold: Hold, lock: Lock): Promise<void> {
     const { random, scenario, witness, travel } = this.#around
     const { clock } = this.#process

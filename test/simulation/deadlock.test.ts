@@ -3,9 +3,9 @@ import { seeds } from './seeds.js'
 import { Tangle } from './tangle.js'
 
 /**
- * Goal: no victim without a circle, no circle without a victim.
- * Method: callers of several processes take random keys inside each other, some of them to read, and what everybody holds
- * and waits for is written down by the test. A failure names the seed; SEED=<n> replays that run alone.
+ * Goal: each refused waiter is in a cycle, and each cycle has a refused waiter.
+ * Method: callers of several processes nest random keys, some of them shared, and the test records all holds and waits.
+ * A failure names the seed, and SEED=<n> replays only that run.
  */
 test('a program that nests locks in one order is never refused, whatever messages are lost', async () => {
   for (const seed of seeds(40)) {

@@ -49,8 +49,8 @@ async function runAll(count: number, scenario: (seed: number) => Scenario): Prom
 }
 
 /**
- * Goal: exclusion, growing tokens, and that everybody is served and nothing left over, whatever the schedule.
- * Method: processes and callers with random keys, modes, timeouts, aborts and holds; every message takes a time of its own.
+ * Goal: locks exclude, tokens grow, every caller is served, and nothing is left, in any schedule.
+ * Method: processes and callers with random keys, modes, timeouts, aborts and holds. Every message has its own delay.
  */
 test('without faults no caller waits for the poll', async () => {
   const { grants, grantedByPoll } = await runAll(60, () => QUIET)
@@ -145,9 +145,9 @@ test('a pool of one connection takes turns and gets stuck nowhere', async () => 
 })
 
 /**
- * Goal: whatever comes together, everything promised holds, to the last lock and timer.
- * Method: each seed is a scenario of its own: so many processes with clocks of their own, which are stopped, sleep, are set
- * and die; and a choice of faults. STEPS makes them longer.
+ * Goal: all promises hold in any combination of faults, to the last lock and timer.
+ * Method: each seed is a scenario: a number of processes with their own clocks, which stop, sleep, change their clock
+ * and die, and a choice of faults. STEPS makes them longer.
  */
 test('any processes, any clocks, any faults', async () => {
   const steps = Number(process.env['STEPS'] ?? 20)

@@ -65,10 +65,10 @@ async function play(nth: number, mishap: Mishap, setup: (typeof SETUPS)[number])
 }
 
 /**
- * Goal: no call to the server is one that must not fail: everything settles, nothing is held in the end, and who is told to
- * hold holds.
- * Method: a script that does everything once is played with the first call going wrong, then with the second, and so on
- * until none is left. NTH=17 plays that call alone.
+ * Goal: any call to the server may fail. Everything settles, nothing is held in the end, and a granted caller has its
+ * lock.
+ * Method: a script that does everything once runs with a failure of the first call, then of the second, and so on until
+ * the last. NTH=17 fails only that call.
  */
 test.each(SETUPS.flatMap((setup) => MISHAPS.map((mishap) => ({ ...setup, mishap }))))(
   'with max $max and strict $strict, whichever call $mishap',

@@ -28,8 +28,9 @@ const QUIET: SemaphoreScenario = {
 }
 
 /**
- * Goal: never more holders than permits, by the server and by those who hold; every permit comes back; nobody starves.
- * Method: processes and callers with random holds; every message takes a time of its own.
+ * Goal: there are never more holders than permits, by the server and by the holders. Every permit becomes free, and no
+ * caller starves.
+ * Method: processes and callers with random holds. Every message has its own delay.
  */
 test('callers that wait are all served, every process gets its share, and none waits for the poll', async () => {
   const towns = await runAll(60, (seed) => ({ ...QUIET, permits: 1 + (seed % 5) }))

@@ -1,10 +1,10 @@
 /**
- * `npm run simulate`: the simulation with more than `npm test` has time for.
+ * `npm run simulate`: runs the simulation longer than `npm test` does.
  *
- *   --seeds N   so many seeds of each kind
- *   --from N    beginning with this one
- *   --steps N   so many chances for faults in each run of any processes, any clocks, any faults
- *   --seed N    one seed alone: that of a failure, with the steps it had
+ *   --seeds N   the number of seeds of each kind
+ *   --from N    the first seed
+ *   --steps N   the number of chances for faults in each run of "any processes, any clocks, any faults"
+ *   --seed N    only this seed: that of a failure, with the steps that it had
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'

@@ -96,7 +96,7 @@ export class Strikes {
     this.#ports.clock.after(this.#ports.random.below(LONGEST_CUT_MS), () => this.#mend(connection))
   }
 
-  /** What has lost answers can't go on as if nothing had been: it breaks. */
+  /** A connection that has lost answers cannot continue: it breaks. */
   #mend(connection: FakeConnection): void {
     if (!this.#damaged.delete(connection)) return
     connection.isCutOff = false

@@ -30,8 +30,8 @@ export interface Hold {
 }
 
 /**
- * Somebody who sees all processes at once, and knows nothing of how they lock: who believes to hold what, which tokens they
- * were given, and what reached the things that the locks guard.
+ * An observer of all processes that knows nothing of how they lock. It records which process believes to hold which
+ * lock, the tokens, and the writes to the guarded data.
  */
 export class Witness {
   readonly #clock: Clock
@@ -70,9 +70,10 @@ export class Witness {
   }
 
   /**
-   * Somebody was told to have a lock. Its token is greater than all that were granted before it was asked for; a writer's
-   * also than all that were granted since, unless the news was late: kept from a process that was stopped, or on its way
-   * when the server let go. In plain mode a process whose session the server ended early hands its lock on until it knows.
+   * Records a grant. Its token must be greater than all that were granted before the request. The token of a writer
+   * must also be greater than all that were granted since, unless its answer came late: the process was stopped, or the
+   * answer was on its way when the server released the lock. In plain mode a process whose session ended early passes
+   * its lock on until it knows of the end.
    */
   granted(
     { key, holder, at, before }: Ask,

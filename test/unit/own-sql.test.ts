@@ -1,7 +1,7 @@
 /**
- * In `public` there may be functions, operators and types of anybody's, named as the server's own are, and a statement that
- * finds them runs code of others with the rights of whoever sends it. What is sent where the search path may be any says
- * therefore `pg_catalog.` to every name.
+ * In `public` any role may have made functions, operators and types with the names of the server's own. A statement
+ * that finds one runs foreign code with the rights of the caller. So every statement that is sent under any search path
+ * qualifies each name with `pg_catalog.`.
  */
 import { expect, test } from 'vitest'
 import { IS_BUILT_IN } from '../../src/dialect/postgres/transaction/equality-sql.js'

@@ -117,8 +117,8 @@ test('a lock that is lost while the group waits for another is acquired again be
 })
 
 /**
- * Goal: overlapping sets in any order never wait for each other in a circle.
- * Method: callers of three processes take random sets, long and short, and the clock runs until all are served.
+ * Goal: overlapping groups in any order never wait for each other in a cycle.
+ * Method: callers of three processes request random groups, long and short, and the clock runs until all are served.
  */
 test('overlapping groups are all served, whatever their order', async () => {
   for (let seed = 1; seed <= 10; seed++) {

@@ -9,8 +9,8 @@ const SHARED = { mode: 'shared', timeoutMs: Infinity } as const
 const LONG_ASLEEP_MS = 5000
 
 /**
- * A process that hears the bell, because it waits for something else. One that begins to listen looks once by itself, which
- * would hide whether anybody rings.
+ * A process that receives notifications, because it waits for another key. A process that begins to listen retries once
+ * by itself, which would hide whether a wake-up came.
  */
 async function hearing(world: FakeWorld): Promise<FakeLockPool> {
   const [holder, pool] = [world.pool(), world.pool()]

@@ -51,7 +51,7 @@ test('a probe that comes back after a timeout broke its cycle refuses no waiter'
   await world.clock.run(1100)
   expect(await others, 'the circle is open').toMatchObject({ code: 'LOCK_TIMEOUT' })
   const lock = await thirds
-  // What each of the circle was about is held and wanted as before, by others: so much the server could say.
+  // Other processes hold and want the keys of the cycle as before. The server knows no more than that.
   const fourths = fourth.acquire('1', { timeoutMs: Infinity })
   await world.clock.run(20)
   expect(deliver(), 'its probe was on the way all the time').toBeGreaterThan(0)

@@ -144,7 +144,8 @@ test('a pool with nearly all entries yields as it releases, and takes what other
 })
 
 /**
- * Goal: what is announced by nobody knows whom starves nobody, and the floor holds when all that may be announced is gone.
+ * Goal: announcements of unknown sessions starve no pool, and each pool keeps its minimum when all announceable entries
+ * are taken.
  */
 test('forged announcements cost a pool a half of what it could have, and never what its sessions bring', async () => {
   const world = fakeWorld({ capacity: 800, capacityPerSession: 80 })
