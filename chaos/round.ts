@@ -12,7 +12,8 @@ import { journalPath, WorkerProcess } from './worker-process.js'
  * locks have leases of whole seconds, at least two.
  */
 const LEASE_MS: Readonly<Record<Backend, number>> = { advisory: 1500, named: 2000, table: 4000 }
-const KEYS = 4
+/** The last of them is held for long. */
+const KEYS = 5
 const CALLERS = 6
 
 /**

@@ -17,6 +17,9 @@ const STUCK_MS = 15_000
 /** `tryAcquire` and `timeoutMs: 0` wait for no lock, but this long for an answer of the server. */
 const ATTEMPT_MS = 30_000
 
+/** How often it is the last of the keys: it is held for one lease to three, so that a lease can run out meanwhile. */
+const LONG_CHANCE = 0.03
+
 const TIMEOUTS = [20, 300, 2000, 8000, 8000] as const
 
 /** One process of a service: callers that lock, write and release, and that handle failures as applications do. */
@@ -68,7 +71,8 @@ class Worker {
 
   async #call(): Promise<void> {
     while (!this.#isStopping) {
-      const key = 1 + this.#random.below(this.#orders.keys)
+      const { keys } = this.#orders
+      const key = this.#random.chance(LONG_CHANCE) ? keys : 1 + this.#random.below(keys - 1)
       const mode = this.#random.chance(0.25) ? this.#sharedMode : 'exclusive'
       const ask = `${this.#orders.process}/${++this.#asks}`
       const lock = await this.#ask(ask, BigInt(key), mode)
@@ -120,7 +124,10 @@ class Worker {
   }
 
   async #hold(ask: string, lock: Lock): Promise<void> {
-    await (lock.mode === 'exclusive' && this.#random.chance(0.6) ? this.#write(ask, lock) : this.#rest())
+    const { keys, leaseMs } = this.#orders
+    if (lock.key === BigInt(keys)) await sleep(leaseMs + this.#random.below(2 * leaseMs))
+    else if (lock.mode === 'exclusive' && this.#random.chance(0.6)) await this.#write(ask, lock)
+    else await this.#rest()
     if (this.#held.has(ask)) this.#lookAt(ask, lock)
     this.#held.delete(ask)
     this.#journal.write({ what: 'releasing', ask })
