@@ -178,7 +178,11 @@ export class OwnGalera implements AsyncDisposable {
   async #begin(): Promise<void> {
     const [first, ...others] = this.nodes
     const install = ['--no-defaults', `--datadir=${first!.data}`, '--skip-test-db', '--skip-name-resolve']
-    const how = ['--auth-root-authentication-method=normal', ...(IS_ROOT ? ['--user=root'] : [])]
+    const how = [
+      '--auth-root-authentication-method=normal',
+      `--tmpdir=${this.#folder}`,
+      ...(IS_ROOT ? ['--user=root'] : []),
+    ]
     await run('mariadb-install-db', [...install, ...how], { env: ENV })
     const init = join(this.#folder, 'init.sql')
     await writeFile(

@@ -45,7 +45,8 @@ export class OwnMariaDb implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'lockpool-mariadb-'))
     const server = new OwnMariaDb(folder, await freePort(), settings)
     const install = ['--no-defaults', ...AS_ROOT, `--datadir=${join(folder, 'data')}`, '--skip-test-db']
-    const options = ['--auth-root-authentication-method=normal', '--skip-name-resolve']
+    // A server that starts removes the temporary tables that it finds in its folder for them: also those of its neighbors.
+    const options = ['--auth-root-authentication-method=normal', '--skip-name-resolve', `--tmpdir=${folder}`]
     await promisify(execFile)('mariadb-install-db', [...install, ...options], { env: ENV })
     const grant = `CREATE USER IF NOT EXISTS lockpool@'%' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO lockpool@'%' WITH GRANT OPTION;`
     await writeFile(join(folder, 'init.sql'), grant.replaceAll('; ', ';\n'))
