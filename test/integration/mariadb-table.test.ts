@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { LockPool, LockPoolOptions } from '../../src/mysql-lock-pool.js'
+import { encodeRowKey } from '../../src/dialect/mysql/table/key.js'
 import { mariaDbWorld } from '../support/mariadb-world.js'
 import { noMariaDb } from '../support/own-mariadb.js'
 
@@ -196,6 +197,26 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
     await lost
     expect(lock.isHeld).toBe(false)
     await (await next).release()
+  })
+
+  test('what a dead member has left is free for a single attempt, before anybody cleans up behind it', async () => {
+    const locks = pool()
+    await locks.withLock('left behind', () => undefined)
+    const { bits } = encodeRowKey('left behind', '')
+    const dead = `(id, dead, lease_ms, namespace, name) VALUES (7, 1, 600000, '', 'process 7 on nowhere (gone)')`
+    await world.server.query(`INSERT INTO ${database()}.lockpool_member ${dead}`)
+    await world.server.query(`UPDATE ${database()}.lockpool_lease SET owner = 7 WHERE k = ${bits}`)
+
+    // From its next heartbeat on the pool knows that the member is dead.
+    await expect
+      .poll(async () => (await locks.tryAcquire('left behind'))?.release().then(() => true), {
+        timeout: 20_000,
+      })
+      .toBe(true)
+
+    const left = await world.server.query(`SELECT id FROM ${database()}.lockpool_member WHERE id = 7`)
+    expect(left).toHaveLength(1)
+    await world.server.query(`DELETE FROM ${database()}.lockpool_member WHERE id = 7`)
   })
 
   test.each([

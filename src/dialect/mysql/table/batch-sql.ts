@@ -74,6 +74,17 @@ END`
 const OPERATIONS = `JSON_TABLE(operations, '$[*]' COLUMNS (
     i FOR ORDINALITY, k BIGINT PATH '$[0]', c TINYINT PATH '$[1]', t BIGINT PATH '$[2]')) AS o`
 
+/** The word for one attempt or release, read from its row afterwards. `code` and `token` are those of the operation. */
+const wordFor = (code: string, token: string): string => `
+        CASE
+          WHEN ${code} = ${CODE.tryExclusive} THEN
+            CASE WHEN l.owner = me THEN l.token WHEN LOCATE(${me}, l.waiters) = 1 THEN 'q' ELSE 'n' END
+          WHEN l.owner IS NULL AND l.freed = me AND l.token = ${token} THEN
+            IF(CHAR_LENGTH(REPLACE(REPLACE(l.waiters, ${me}, ' '), ${meReading}, ' ')) > 1, 'w', 'd')
+          ELSE 'n' END`
+
+const IS_FREE = `l.owner IS NULL AND CHAR_LENGTH(l.readers) <= 1 AND CHAR_LENGTH(l.waiters) <= 1`
+
 /**
  * First attempts and releases in exclusive mode: nearly all operations when processes don't contend. The answer has one
  * word per operation: the token of a granted lock; `d` or `w` for a release (`w`: another process waits for the lock);
@@ -97,17 +108,9 @@ BEGIN
         l.freed = IF(o.c = ${CODE.tryExclusive}, NULL, me),
         l.token = l.token + IF(o.c = ${CODE.tryExclusive}, ${TOKEN_STEP}, 0)
       WHERE CASE o.c
-        WHEN ${CODE.tryExclusive} THEN l.owner IS NULL AND CHAR_LENGTH(l.readers) <= 1 AND CHAR_LENGTH(l.waiters) <= 1
+        WHEN ${CODE.tryExclusive} THEN ${IS_FREE}
         ELSE l.owner = me AND l.token = o.t END;
-      SELECT GROUP_CONCAT(
-        CASE
-          WHEN l.k IS NULL THEN 'n'
-          WHEN o.c = ${CODE.tryExclusive} THEN
-            CASE WHEN l.owner = me THEN l.token WHEN LOCATE(${me}, l.waiters) = 1 THEN 'q' ELSE 'n' END
-          WHEN l.owner IS NULL AND l.freed = me AND l.token = o.t THEN
-            IF(CHAR_LENGTH(REPLACE(REPLACE(l.waiters, ${me}, ' '), ${meReading}, ' ')) > 1, 'w', 'd')
-          ELSE 'n' END
-        ORDER BY o.i SEPARATOR ' ') INTO done
+      SELECT GROUP_CONCAT(IF(l.k IS NULL, 'n', ${wordFor('o.c', 'o.t')}) ORDER BY o.i SEPARATOR ' ') INTO done
       FROM ${OPERATIONS} LEFT JOIN lockpool_lease AS l ON l.k = o.k;
     END IF;
     IF new_keys <> '' THEN
@@ -123,6 +126,44 @@ BEGIN
     END IF;
   END IF;${END}
   SELECT CAST(gate_floor AS CHAR), made, made_keys, done;
+END`
+
+/**
+ * A single operation of those, with the same word as its answer. It reads no list. Measured: an attempt and a release take
+ * 1.6 ms of the server's processor time, and 2.0 to 2.6 ms as batches of one.
+ */
+export const single = (place: string): string => `
+CREATE PROCEDURE lockpool_single_1 (
+  IN me BIGINT, IN my_epoch BIGINT, IN dead_members TEXT ${TEXT}, IN op_key BIGINT, IN op INT, IN op_token BIGINT)
+SQL SECURITY INVOKER MODIFIES SQL DATA
+BEGIN
+  DECLARE gate_floor BIGINT DEFAULT NULL;
+  DECLARE done VARCHAR(30) ${TEXT} DEFAULT 'n';
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION
+  BEGIN
+    ROLLBACK;
+    RESIGNAL;
+  END;
+  SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+  START TRANSACTION;${gate(place)}
+  IF gate_floor IS NOT NULL THEN
+    IF op = ${CODE.newExclusive} THEN
+      INSERT IGNORE INTO lockpool_lease (k, owner, token) VALUES (op_key, me, gate_floor + ${TOKEN_STEP});
+      IF ROW_COUNT() = 1 THEN SET done = gate_floor + ${TOKEN_STEP}; END IF;
+    ELSE
+      IF dead_members <> '' THEN CALL lockpool_purge_1(dead_members, CONCAT('[[', op_key, ']]')); END IF;
+      IF op = ${CODE.tryExclusive} THEN
+        UPDATE lockpool_lease AS l SET l.owner = me, l.freed = NULL, l.token = l.token + ${TOKEN_STEP}
+        WHERE l.k = op_key AND ${IS_FREE};
+      ELSE
+        UPDATE lockpool_lease AS l SET l.owner = NULL, l.freed = me
+        WHERE l.k = op_key AND l.owner = me AND l.token = op_token;
+      END IF;
+      SELECT ${wordFor('op', 'op_token')} INTO done FROM lockpool_lease AS l WHERE l.k = op_key;
+    END IF;
+  END IF;
+  COMMIT;
+  SELECT CAST(gate_floor AS CHAR), done;
 END`
 
 const isOneOf = (...codes: number[]): string => `op IN (${codes.join(', ')})`
@@ -280,5 +321,6 @@ BEGIN
 END`
 
 export const CALL_BRIEF = 'CALL lockpool_brief_1(?, ?, ?, ?, ?)'
+export const CALL_SINGLE = 'CALL lockpool_single_1(?, ?, ?, ?, ?, ?)'
 export const CALL_BATCH = 'CALL lockpool_batch_1(?, ?, ?, ?)'
 export const CALL_TAKE = 'CALL lockpool_take_1(?, ?, ?, ?, ?)'

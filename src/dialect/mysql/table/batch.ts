@@ -68,12 +68,20 @@ export function decodeBrief(
   if (words.length !== order.length) throw new OutcomeUnknown(new Error('the answer to a batch was cut'))
   for (const [at, word] of words.entries()) {
     const i = order[at]!
-    if (word === 'd') told[i] = RELEASED
-    else if (word === 'w') told[i] = RELEASED_AND_AWAITED
-    else if (word === 'q') first.push(i)
-    else if (word !== 'n') told[i] = { flags: FLAG.owns, token: word }
+    if (word === FIRST_WAITER) first.push(i)
+    else told[i] = decodeWord(word)
   }
   return { told, first }
+}
+
+/** The answer to an attempt of a member that is the first waiter: it must be repeated as such. */
+export const FIRST_WAITER = 'q'
+
+/** The result of one operation. */
+export function decodeWord(word: string): Told | null {
+  if (word === 'd') return RELEASED
+  if (word === 'w') return RELEASED_AND_AWAITED
+  return word === 'n' ? null : { flags: FLAG.owns, token: word }
 }
 
 /** The token of a new row is one step above the floor. */

@@ -2,8 +2,8 @@ import { CODE, FLAG, isBrief, type Asked, type Told } from '../../rows/operation
 import { shapesOf, type RowSemaphore } from '../../rows/row-key.js'
 import type { Asking, MemberState, Reply, RowStore, TakenSlots } from '../../rows/row-store.js'
 import type { OwnRow } from '../connection/server-connection.js'
-import { decodeBatch, decodeBrief, encodeBatch, encodeBrief } from './batch.js'
-import { CALL_BATCH, CALL_BRIEF, CALL_TAKE, NEW_ROW } from './batch-sql.js'
+import { decodeBatch, decodeBrief, decodeWord, encodeBatch, encodeBrief, FIRST_WAITER } from './batch.js'
+import { CALL_BATCH, CALL_BRIEF, CALL_SINGLE, CALL_TAKE, NEW_ROW } from './batch-sql.js'
 import {
   ABANDON,
   BURY,
@@ -77,7 +77,17 @@ export class MysqlRows implements RowStore {
   }
 
   batch(asked: readonly Asked[], asking: Asking): Promise<Reply> {
-    return isBrief(asked) ? this.#brief(asked, asking) : this.#any(asked, asking)
+    if (!isBrief(asked)) return this.#any(asked, asking)
+    return asked.length === 1 ? this.#single(asked, asking) : this.#brief(asked, asking)
+  }
+
+  async #single(asked: readonly Asked[], asking: Asking): Promise<Reply> {
+    const { operation, code, token } = asked[0]!
+    const values = [...valuesOf(asking), operation.key.bits, code, String(token)]
+    const [row] = await this.#runner.call(CALL_SINGLE, values)
+    const [floor, word] = [textOf(row![0]), String(row![1])]
+    if (floor === null) return { floor, told: [] }
+    return word === FIRST_WAITER ? this.#any(asked, asking) : { floor, told: [decodeWord(word)] }
   }
 
   async #any(asked: readonly Asked[], asking: Asking): Promise<Reply> {

@@ -1,4 +1,4 @@
-import { batch, brief, PURGE, take } from './batch-sql.js'
+import { batch, brief, PURGE, single, take } from './batch-sql.js'
 import { beat, JOIN, SETTLE, SWEEP, TIDY } from './member-sql.js'
 
 /** The tables for rows with leases, in the database of the connection. */
@@ -82,6 +82,7 @@ export function procedures(place: string): ReadonlyMap<string, string> {
   return new Map([
     ['lockpool_purge_1', PURGE],
     ['lockpool_brief_1', brief(place)],
+    ['lockpool_single_1', single(place)],
     ['lockpool_batch_1', batch(place)],
     ['lockpool_take_1', take(place)],
     ['lockpool_join_1', JOIN],

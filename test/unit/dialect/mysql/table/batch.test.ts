@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   decodeBatch,
   decodeBrief,
+  decodeWord,
   encodeBatch,
   encodeBrief,
 } from '../../../../../src/dialect/mysql/table/batch.js'
@@ -72,4 +73,13 @@ test('a row that was expected to be new and that another process has created mea
 test('a truncated answer counts as an unknown outcome', () => {
   const batch = [asked('a', tryExclusive), asked('b', tryExclusive)]
   expect(() => decodeBrief(['0', 0, null, '1024'], batch, encodeBrief(batch))).toThrow(OutcomeUnknown)
+})
+
+test.each([
+  ['d', { flags: FLAG.isFree, token: '' }],
+  ['w', { flags: FLAG.isFree | FLAG.isAwaited, token: '' }],
+  ['2048', { flags: FLAG.owns, token: '2048' }],
+  ['n', null],
+])('the word %s of a single operation', (word, told) => {
+  expect(decodeWord(word)).toEqual(told)
 })
