@@ -8,6 +8,7 @@ import { hotRows } from './rows/hot-rows.js'
 import { lease } from './rows/lease.js'
 import { manyHeld } from './rows/many-held.js'
 import { memory } from './rows/memory.js'
+import { mysql } from './rows/mysql.js'
 import { oneCaller } from './rows/one-caller.js'
 import { outage } from './rows/outage.js'
 import { poolAlone } from './rows/pool-alone.js'
@@ -36,6 +37,7 @@ export const GROUPS: readonly Group[] = [
   telemetry,
   serve,
   rowsWithLeases,
+  mysql,
   hotRows,
   lease,
   outage,

@@ -1,0 +1,101 @@
+import { createPool, type Pool } from 'mysql2/promise'
+import { LockPool } from '../../src/mysql.js'
+import { rate, type GoesOn } from '../measure.js'
+import { servePairs, type Side } from '../pairs-side.js'
+import { CALLERS, POOL_CALLERS, POOL_SIZE, SESSIONS, type MysqlPairsKind } from './mysql-pairs-terms.js'
+
+const GET_LOCK = `SELECT GET_LOCK(?, 0)`
+const RELEASE_LOCK = `SELECT RELEASE_LOCK(?)`
+const TABLE = `CREATE TABLE IF NOT EXISTS bare_row (id INT PRIMARY KEY, owner INT NULL, token BIGINT NOT NULL DEFAULT 0) ENGINE = InnoDB`
+const ROW = `INSERT IGNORE INTO bare_row (id) VALUES (?)`
+const TAKE = `UPDATE bare_row SET owner = ?, token = token + 1 WHERE id = ? AND owner IS NULL`
+const GIVE = `UPDATE bare_row SET owner = NULL WHERE id = ? AND owner = ?`
+
+const [kind = '', url = '', leaseMs = '15000'] = process.argv.slice(2)
+
+function openSide(): Promise<Side> {
+  switch (kind as MysqlPairsKind) {
+    case 'named':
+      return throughLockpool('named', CALLERS, newName)
+    case 'rows, new names':
+      return throughLockpool('table', CALLERS, newName)
+    case 'rows, names that repeat':
+      return throughLockpool('table', CALLERS, oldName)
+    case 'one caller, named':
+      return throughLockpool('named', 1, oldName)
+    case 'one caller, rows':
+      return throughLockpool('table', 1, oldName)
+    case 'GET_LOCK and RELEASE_LOCK':
+      return statements(POOL_CALLERS, byName)
+    case 'one caller, GET_LOCK and RELEASE_LOCK':
+      return statements(1, byName)
+    case 'two bare updates':
+      return statements(POOL_CALLERS, byRow)
+    case 'one caller, two bare updates':
+      return statements(1, byRow)
+  }
+}
+
+let invoices = 0
+
+/** As most programs have them: no name comes twice. */
+function newName(): string {
+  return `invoice ${process.pid} ${invoices++}`
+}
+
+function oldName(index: number): string {
+  return `shop ${index}`
+}
+
+async function throughLockpool(
+  backend: 'named' | 'table',
+  callers: number,
+  name: (index: number) => string,
+): Promise<Side> {
+  const locks = new LockPool({
+    connection: url,
+    backend,
+    leaseMs: Number(leaseMs),
+    max: SESSIONS + 1,
+    namespace: backend,
+    // Names of keys would be written over the place that is kept for borrowers.
+    keyNames: 'off',
+  })
+  await locks.ready()
+  const caller = async (goesOn: GoesOn, index: number): Promise<void> => {
+    while (goesOn()) {
+      const lock = await locks.acquire(name(index))
+      await lock.release()
+    }
+  }
+  return { run: (seconds) => rate(callers, seconds, caller), end: () => locks.close() }
+}
+
+type Pair = (pool: Pool, index: number) => Promise<void>
+
+/** As it is done by hand: a connection of a pool for each lock, a statement for the lock and one for its end. */
+const byName: Pair = async (pool) => {
+  const name = newName()
+  const connection = await pool.getConnection()
+  await connection.execute(GET_LOCK, [name])
+  await connection.execute(RELEASE_LOCK, [name])
+  connection.release()
+}
+
+/** What a lock and an unlock can't be cheaper than where each is a write. */
+const byRow: Pair = async (pool, index) => {
+  await pool.execute(TAKE, [1, index])
+  await pool.execute(GIVE, [index, 1])
+}
+
+async function statements(callers: number, pair: Pair): Promise<Side> {
+  const pool = createPool({ uri: url, connectionLimit: POOL_SIZE })
+  await pool.query(TABLE)
+  for (let index = 0; index < callers; index++) await pool.query(ROW, [index])
+  const caller = async (goesOn: GoesOn, index: number): Promise<void> => {
+    while (goesOn()) await pair(pool, index)
+  }
+  return { run: (seconds) => rate(callers, seconds, caller), end: () => pool.end() }
+}
+
+servePairs(await openSide())
