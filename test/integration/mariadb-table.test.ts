@@ -199,7 +199,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
     await (await next).release()
   })
 
-  test('what a dead member has left is free for a single attempt, before anybody cleans up behind it', async () => {
+  test('a single attempt gets a lock that a dead member has left, before the row is cleaned up', async () => {
     const locks = pool()
     await locks.withLock('left behind', () => undefined)
     const { bits } = encodeRowKey('left behind', '')
