@@ -18,9 +18,9 @@ function urlBy(port: number, cluster: Cluster): string {
 }
 
 /**
- * Goal: what docs/concepts/promises.md says of fail-overs, on real servers.
- * Method: a replica hears nothing while locks are taken; then the primary is killed, and the replica promoted. It knows
- * neither of the locks, nor of their tokens, nor of the marks of strict mode.
+ * Goal: the promises of docs/concepts/promises.md about a failover hold on real servers.
+ * Method: a replica receives nothing while locks are acquired. Then the primary is killed, and the replica promoted. It
+ * knows neither the locks, nor their tokens, nor the marks of strict mode.
  */
 test('after a lagging replica takes over, losses are reported once, tokens grow, and a strict grant waits for the lease', async () => {
   const cluster = await Cluster.startedBy(startEmbedded)

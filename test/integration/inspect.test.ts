@@ -78,7 +78,7 @@ test('a process reports of its own locks since when and why it holds them, and h
     waiters: [{ waitedMs: expect.any(Number) as number, label: 'in vain', session: { process } }],
   })
 
-  // Given back and taken again between two looks: that is another hold.
+  // Released and acquired again between two inspections: that is another hold.
   await two.close({ graceMs: 0 })
   await lock.release()
   const again = performance.now()

@@ -83,8 +83,9 @@ test('a restarted old primary makes strict pools wait, because it has missed mar
 }, 60_000)
 
 /**
- * Goal: no overlap, though the replica has not heard of the lease of who holds.
- * Method: the first strict pool comes while the replica hears nothing, and is cut off with its lock as the primary dies.
+ * Goal: holds do not overlap, although the replica does not know the lease of the holder.
+ * Method: the first strict pool starts while the replica receives nothing, and is cut off with its lock as the primary
+ * dies.
  */
 test('a replica without the agreed lease of strict pools waits for the longest possible lease', async () => {
   const cluster = await Cluster.startedBy(startEmbedded)

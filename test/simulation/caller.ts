@@ -7,7 +7,7 @@ import type { Scenario } from './scenario.js'
 import type { SimProcess } from './sim-process.js'
 import type { Hold, Witness } from './witness.js'
 
-/** What callers may be told. Anything else is a bug. */
+/** The error codes that callers may get. Any other is a bug. */
 const KNOWN: ReadonlySet<unknown> = new Set(['LOCK_TIMEOUT', 'LOCK_LOST', 'CONNECTION_FAILED', 'ABORTED'])
 
 /**
@@ -124,7 +124,7 @@ export class Caller {
     )
   }
 
-  /** Asks with a time limit, or once, and may change its mind; and sees to it that the answer comes in time. */
+  /** Requests with a time limit, or once, and may abort. Checks that the answer comes in time. */
   async #answered<T>(ask: (options: Limits, isAttempt: boolean) => Promise<T>): Promise<T> {
     const { random, complain } = this.#around
     const { clock, stops } = this.#process

@@ -34,7 +34,7 @@ export interface Scenario {
  * - `failBatch`  a statement fails half-way
  * - `restart`    the server ends all sessions, and is away for a while
  * - `ghost`      the server ends a session that is cut off, so that its client goes on believing
- * - `silent`     for a while nobody who connects gets an answer
+ * - `silent`     for a while no new connection gets an answer
  * - `stop`       a process is stopped, with both its clocks running
  * - `sleep`      a machine sleeps: its monotonic clock stands still
  * - `forward`    the wall clock of a process is set forward

@@ -4,7 +4,7 @@ import type { AcquireOptions } from '../../src/lock/acquire-options.js'
 import type { ManualClock } from '../../src/testing/manual-clock.js'
 import type { SeenLock, Witness } from './witness.js'
 
-/** What callers may be told when a call of theirs goes wrong, in one way or another. */
+/** The error codes that a failed call may have. */
 const KNOWN: ReadonlySet<unknown> = new Set(['LOCK_TIMEOUT', 'LOCK_LOST', 'CONNECTION_FAILED', 'ABORTED'])
 
 const KEYS = ['x', 'y', 'z', 'readers', 'leader'] as const

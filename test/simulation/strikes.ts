@@ -25,7 +25,7 @@ const LONGEST_STOP_MS = 2500
 const LONGEST_OUTAGE_MS = 1000
 const HOUR_MS = 3_600_000
 
-/** Carries faults out, and sees to it that they end. */
+/** Carries out faults, and ends them. */
 export class Strikes {
   readonly #ports: StrikePorts
   readonly #damaged = new Set<FakeConnection>()

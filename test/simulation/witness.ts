@@ -115,7 +115,9 @@ export class Witness {
     this.#holds.set(hold.key, kept)
   }
 
-  /** The server has ended sessions of a process that can't know it. It may even be told of a lock only afterwards. */
+  /**
+   * The server has ended sessions of a process that cannot know it. The process may even get a lock only afterwards.
+   */
   letGo(process: string): void {
     this.#letGoAt.set(process, this.#clock.now())
     for (const hold of [...this.#holds.values()].flat())

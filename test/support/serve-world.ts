@@ -65,7 +65,7 @@ export class ServeWorld extends LockWorld {
     return this.client({ port: Number(port) }, { connectionString: this.database.url, host: hostname })
   }
 
-  /** What a direct session would be told, whether it can have a lock at this moment. */
+  /** Whether a direct session could acquire the lock at this moment. */
   async isFree(key: bigint | number): Promise<boolean> {
     const { rows } = await this.database.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1) AS free', [
       String(key),

@@ -4,7 +4,7 @@ import type { EmbeddedPostgres } from '../../src/embedded/index.js'
 const OF_ITSELF =
   /^(starting PostgreSQL|listening on|database system|checkpoint|received|aborting any|shutting down|background worker|could not (send|receive) data|unexpected EOF|connection to client lost)/
 
-/** Lines of a server's log that it owes to a statement of somebody, each without its time. */
+/** The lines of a server's log that statements have caused, without their times. */
 export async function complaints(server: EmbeddedPostgres): Promise<string[]> {
   return (await server.log())
     .split('\n')

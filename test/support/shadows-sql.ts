@@ -1,7 +1,7 @@
 /**
- * Objects with the names of the server's own, in a schema where anybody may make them. The server counts the calls of each
- * function, also in transactions that only read or are rolled back; a statement of ours that finds one of these has it called.
- * `schema` is quoted already; each takes the names as `$1::text[]`.
+ * Objects with the names of the server's own, in a schema where every role may create. The server counts the calls of
+ * each function, also in transactions that only read or are rolled back. A statement of lockpool that finds a shadow
+ * calls a counted function. `schema` is quoted already. Each statement takes the names as `$1::text[]`.
  */
 
 /** What every shadow calls: of a function that is called for an aggregate or for ANY the server keeps no count. */
@@ -17,7 +17,7 @@ export function witnesses(schema: string): string {
 const body = (schema: string, kind: string, result: string): string =>
   `'BEGIN PERFORM ${schema}.called_${kind}(); RETURN${result === '' ? '' : ` ${result}`}; END'`
 
-/** What comes as an argument, or beside an operator, in statements like ours. */
+/** The types of arguments and operands in statements of lockpool. */
 const TYPES = `'{int2,int4,int8,numeric,float8,text,varchar,name,oid,bool,timestamptz,interval}'::text[]`
 
 /** Runs the statements that a query makes. One that the server has no place for is left out. */
@@ -118,7 +118,7 @@ export function shadowTypes(schema: string, names: readonly string[]): string {
   ].join(';')
 }
 
-/** With the columns of the server's own, where it has one: whoever reads it has a function called. */
+/** With the columns of the server's own, if it has one. Reading it calls a counted function. */
 export function shadowRelations(schema: string, names: readonly string[]): string {
   return executing(`
       SELECT CASE

@@ -67,7 +67,7 @@ export async function countShadows(admin: pg.Client, schema: string): Promise<Re
   return rows[0]!
 }
 
-/** The shadows that were called so far, by those who have ended or said so. */
+/** The shadows that were called so far by sessions that have ended or reported. */
 export async function calledShadows(admin: pg.Client): Promise<string[]> {
   const { rows } = await admin.query<{ name: string }>(
     `SELECT DISTINCT schemaname || '.' || funcname AS name FROM pg_stat_user_functions WHERE calls > 0 ORDER BY name`,

@@ -162,7 +162,7 @@ test('reports of a pool give the ages of its locks and waits', () => {
     [90_000, 90_000, 'closing the month'],
     // It is not among what is older.
     [0, 3000, null],
-    // Given back meanwhile, or about to be.
+    // Released meanwhile, or about to be.
     [0, null, null],
     // A lockpool that has said nothing.
     [0, null, null],

@@ -1,4 +1,4 @@
-/** How one pool comes to more of the server's lock table, step by step: what it announces, when it looks, what it is told. */
+/** How a pool gets more of the server's lock table: its announcements, its lookups, and their answers. */
 import { expect, test } from 'vitest'
 import { LockTableFullError } from '../../../src/base/errors.js'
 import type { LockLink, TableUse } from '../../../src/dialect/dialect.js'

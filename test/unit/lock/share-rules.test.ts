@@ -5,7 +5,7 @@ import { read, tableRows } from '../../support/repository.js'
 /** PostgreSQL as it is installed: max_locks_per_transaction 64, max_connections 100. */
 const DEFAULTS = { capacity: 6400, perSession: 64 }
 
-/** What each of so many pools gets that all want as much as they can have, one after the other. */
+/** The entries of each of several pools that want as much as they can get, one after the other. */
 function partOf(table: typeof DEFAULTS, pools: number): number {
   const use = { pools: pools - 1, announced: 0, foreignAnnounced: 0, foreignHeld: 0, unannounced: 0 }
   const needs = { share: 0, used: 0, needed: table.capacity, mayExceedFair: false }

@@ -1,4 +1,4 @@
-/** When is written down what there is to tell of sessions, and what becomes of it if that fails. */
+/** When reports of sessions are written, and what follows if that fails. */
 import { expect, test } from 'vitest'
 import type { LockLink } from '../../../src/dialect/dialect.js'
 import type { ReportRow, SessionReport } from '../../../src/dialect/session-report.js'
@@ -92,7 +92,7 @@ test('after the end there are no lookups and no new members', async () => {
 test('a session without locks is reported once, and again after an hour', async () => {
   const { board, clock, world, written } = boardOf()
   world.sessions = [session(1)]
-  // What is told says since when, and nothing here changes.
+  // The report says since when, and nothing here changes.
   board.joined(linkTo(1))
   await clock.run(3_600_000)
   expect(written).toEqual([[1000, ['1 all']]])

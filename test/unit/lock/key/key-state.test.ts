@@ -115,7 +115,7 @@ test('a reader behind a writer does not join, within the process or across', () 
   for (const facts of allFacts()) {
     if (nextStep(facts) !== 'join') continue
     expect(facts.head).toBe('shared')
-    // Now and then, and for who can't wait, it is asked whether the writer elsewhere still waits.
+    // From time to time, and for a caller that cannot wait, it asks whether the writer elsewhere still waits.
     if (facts.wake === 'no' && !facts.isHurried) expect(facts.isDraining).toBe(false)
     expect(facts.isMarked).toBe(false)
   }

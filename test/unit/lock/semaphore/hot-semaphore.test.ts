@@ -26,8 +26,8 @@ async function given(world: FakeWorld, held: readonly { release(): Promise<void>
 }
 
 /**
- * Three processes, a millisecond away from the server. `waits` slept until a permit was given back, and found that `quick` had
- * it already. So it knows that others want permits. `held` is all of them.
+ * Three processes, a millisecond away from the server. `waits` slept until a permit was released, and found that
+ * `quick` had it already, so it knows that others want permits. `held` is all of them.
  */
 async function afterLostRace(permits: number, timeoutMs = 60_000, mine = 0) {
   const world = fakeWorld({ latencyMs: 1 })

@@ -1,4 +1,4 @@
-/** A session that holds nothing may be given back to borrowers. One that a key has just been put on may not. */
+/** A session that holds nothing may be checked in for borrowers, but not if a key has just been put on it. */
 import { expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
 import type { Lock } from '../../../../src/lock/handle/lock.js'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { endsTransaction } from '../../../../../src/dialect/mysql/transaction/end-of-transaction.js'
 
-/** As the driver names it, and as it is told by that. */
+/** Has the class name of the driver's result header, and its status flags. */
 class ResultSetHeader {
   readonly serverStatus: number
 
