@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * `npm run mutate -- --mutate src/lock/turn.ts`: changes the code a little, one place at a time, and looks whether a test
+ * `npm run mutate -- --mutate src/lock/contention/cohort-turn.ts`: changes the code a little, one place at a time, and looks whether a test
  * notices. A run takes minutes per file, so it is never part of `npm test`.
  *
  * @type {import('@stryker-mutator/core').PartialStrykerOptions}
