@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
 import { fakeWorld } from '../../../support/fake-world.js'
-import { collect } from '../../../support/garbage.js'
+import { collect, collectInVain } from '../../../support/garbage.js'
 
 const HERE = /leak-watch\.test\.ts/
 
@@ -158,7 +158,7 @@ test('without the option nothing is reported, and no lock of the program is rele
   const reports = reportsOf(locks)
   await (async () => void (await locks.acquire('forgotten')))()
 
-  await collect(() => false)
+  await collectInVain()
   await world.clock.run(100_000)
 
   expect(reports).toEqual([])
