@@ -43,9 +43,9 @@ SELECT key, ask, token::text AS token, value
 FROM accepted
 ORDER BY place`
 
-/** Keys are bigints below 2^31, so objid of a lock is its key. */
+/** Keys that are bigints, in decimal digits. */
 export const HELD_KEYS = `
-SELECT DISTINCT objid::text AS key
+SELECT DISTINCT ((classid::bigint << 32) | objid::bigint)::text AS key
 FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 1 AND granted`
 
@@ -66,7 +66,7 @@ UNION ALL
 SELECT NULL, NULL, id, NULL, NULL, name, beat, dead
 FROM lockpool.member`
 
-/** The sessions of the workers. `chaos w3.1` is the pool of one. */
+/** The sessions of the workers, such as `chaos w3.1`, and of the fronts, such as `chaos f1.1`. */
 export const SESSIONS = `
 SELECT
   pid,
@@ -74,7 +74,7 @@ SELECT
   query LIKE '%LISTEN%' AS listens,
   state = 'idle' AND state_change < clock_timestamp() - interval '300 ms' AS idles
 FROM pg_stat_activity
-WHERE application_name LIKE 'chaos w%'
+WHERE application_name ~ '^chaos [wf]'
 ORDER BY pid`
 
 export const TERMINATE = `
@@ -100,7 +100,7 @@ WHERE name NOT LIKE '%(' || $1 || ')'`
 export const LEFT_SESSIONS = `
 SELECT format('session %s of %s: %s, %s', pid, application_name, state, query) AS what
 FROM pg_stat_activity
-WHERE application_name LIKE 'chaos w%'`
+WHERE application_name ~ '^chaos [wfc]'`
 
 /**
  * Starts a backup with an immediate checkpoint. The server may be copied until END_BACKUP, which must run on the same

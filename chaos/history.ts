@@ -17,6 +17,7 @@ export interface Span {
  * The events that a worker records, each as one line of JSON. An `ask` is one call of `acquire`, and names the lock
  * that it may get.
  *
+ * - `granted`: without a token after `pg_advisory_lock`, which has none
  * - `held`: `lock.state` said that the application holds the lock. The time is from *before* that check, so it is
  *   certain, however long the process was paused in between
  * - `releasing`: the last use of the lock is over, and `release()` is called next
@@ -31,7 +32,7 @@ export type WorkerEvent = { readonly at: Moment; readonly wall: number } & (
       /** How long the call may take according to its options. Infinity is written as null. */
       readonly withinMs: number | null
     }
-  | { readonly what: 'granted'; readonly ask: string; readonly token: string }
+  | { readonly what: 'granted'; readonly ask: string; readonly token: string | null }
   | { readonly what: 'held'; readonly ask: string }
   | { readonly what: 'releasing' | 'released'; readonly ask: string }
   | { readonly what: 'lost'; readonly ask: string; readonly reason: string }
@@ -44,6 +45,8 @@ export type WorkerEvent = { readonly at: Moment; readonly wall: number } & (
 /** One life of a worker: its events, and the way in which it ended according to its parent. */
 export interface Life {
   readonly process: string
+  /** The front that it locks through, without the number of its life: `f1`. */
+  readonly behind?: string
   readonly events: readonly WorkerEvent[]
   /** Null if the worker is still running. */
   readonly endedAt: Moment | null
@@ -53,7 +56,7 @@ export interface Life {
 /** A fault, and when it was over. */
 export interface Strike extends Span {
   readonly kind: string
-  /** The worker that it hit, or null if it hit the server. */
+  /** The worker or the front that it hit, or null if it hit the server. */
   readonly process: string | null
   /**
    * Whether the server may therefore free locks before the holder can know. Then two callers may believe for a moment
@@ -62,7 +65,7 @@ export interface Strike extends Span {
   readonly letsGo: boolean
   /** Whether the server, or its replacement, may have forgotten writes that it had confirmed. */
   readonly forgets: boolean
-  /** Whether the worker could do nothing at all, so that even its deadlines were late. */
+  /** Whether the worker, or the clients of the front, could do nothing at all, so that even deadlines were late. */
   readonly isPause: boolean
   /** Whether the server hears nothing from the holder, so that its lease must run out. */
   readonly isSilence: boolean

@@ -16,11 +16,11 @@ interface Round extends Verdict {
 }
 
 async function main(options: ChaosOptions): Promise<void> {
-  const { minutes, isStrict, dialect, backend, workers, json, scenario } = options
+  const { minutes, isStrict, dialect, backend, hasFronts, workers, json, scenario } = options
   const write = (text: string): void => void process.stdout.write(text)
   if (scenario !== null) return runScenario(scenario, options.rounds, write)
   write(
-    `chaos: ${minutes} rounds of a minute, ${workers} processes, ${isStrict ? 'strict' : 'plain'} mode, ${dialect} ${backend}\n`,
+    `chaos: ${minutes} rounds of a minute, ${workers} processes, ${isStrict ? 'strict' : 'plain'} mode, ${dialect} ${backend}${hasFronts ? ', with fronts' : ''}\n`,
   )
   const rounds: Round[] = []
   const server = await startServer(dialect)
@@ -31,7 +31,8 @@ async function main(options: ChaosOptions): Promise<void> {
       }
       await using evidence = await Evidence.ofRound(seed)
       const { folder } = evidence
-      const order: RoundOrder = { seed, ms: ROUND_MS, workers, isStrict, dialect, backend, folder, say }
+      const terms = { workers, isStrict, dialect, backend, hasFronts }
+      const order: RoundOrder = { seed, ms: ROUND_MS, ...terms, folder, say }
       const history = await runRound(server, order)
       const verdict = check(history)
       rounds.push({ seed, ...verdict })
@@ -58,9 +59,10 @@ async function startServer(dialect: Dialect): Promise<ChaosServer> {
 }
 
 /** The options, apart from the seed, that reproduce a round. */
-function flagsOf({ dialect, backend, isStrict }: ChaosOptions): string {
+function flagsOf({ dialect, backend, isStrict, hasFronts }: ChaosOptions): string {
   if (dialect === 'mysql') return `--dialect mysql --backend ${backend}`
-  return backend === 'table' ? '--backend table' : isStrict ? '--strict' : ''
+  if (backend === 'table') return '--backend table'
+  return [isStrict ? '--strict' : '', hasFronts ? '--serve' : ''].filter(Boolean).join(' ')
 }
 
 async function runScenario(name: string, rounds: number, write: (text: string) => void): Promise<void> {
@@ -74,5 +76,6 @@ try {
 } catch (error) {
   const isMisuse = error instanceof TypeError && 'code' in error
   process.stderr.write(isMisuse ? `${error.message}\n${USAGE}\n` : `${(error as Error).stack}\n`)
-  process.exitCode = 1
+  // Processes that were started would keep this one, and be started again.
+  process.exit(1)
 }

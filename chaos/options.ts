@@ -11,7 +11,7 @@ const BACKENDS: Readonly<Record<Dialect, readonly Backend[]>> = {
 
 const SCENARIO_NAMES: readonly string[] = ['unflushed', 'return', 'leases']
 
-export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--backend advisory|table] [--workers N] [--json FILE] [--keep FOLDER]
+export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--backend advisory|table] [--serve] [--workers N] [--json FILE] [--keep FOLDER]
        npm run chaos -- --dialect mysql [--backend named|table] [--minutes N] [--seed N] [--workers N] [--json FILE] [--keep FOLDER]
        npm run chaos -- --scenario unflushed|return|leases [--rounds N]
 
@@ -21,7 +21,9 @@ export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict
   --dialect D   mysql: on a MariaDB, which has to be installed (default: postgres)
   --backend B   table: locks as rows, with the checks of --strict, in PostgreSQL behind a PgBouncer in transaction mode
                 (default: advisory, with mysql named)
-  --workers N   processes that contend (default 4)
+  --serve       with two \`lockpool serve\` among the processes, each with a program that locks through it; what strikes
+                processes strikes these as well
+  --workers N   processes that contend (default 4, with --serve 2)
   --json FILE   where the results go
   --keep FOLDER where the journals of a round go that shows something, and what was seen of the server meanwhile
   --scenario S  one thing again and again instead, as hard as it gets: a crash with tokens that are not written (unflushed),
@@ -36,6 +38,8 @@ export interface ChaosOptions {
   readonly isStrict: boolean
   readonly dialect: Dialect
   readonly backend: Backend
+  /** Whether some of the processes lock through `lockpool serve`. */
+  readonly hasFronts: boolean
   readonly workers: number
   readonly json: string | null
   readonly keep: string | null
@@ -53,7 +57,8 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
       strict: { type: 'boolean', default: false },
       dialect: { type: 'string', default: 'postgres' },
       backend: { type: 'string' },
-      workers: { type: 'string', default: '4' },
+      serve: { type: 'boolean', default: false },
+      workers: { type: 'string' },
       json: { type: 'string' },
       keep: { type: 'string' },
       scenario: { type: 'string' },
@@ -64,13 +69,16 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
   const backend = backendOf(dialect, values.backend)
   if (dialect === 'mysql' && (values.strict || values.scenario !== undefined))
     throw new TypeError('--strict and --scenario are for PostgreSQL')
+  if (values.serve && backend !== 'advisory')
+    throw new TypeError('--serve is for --backend advisory: the locks of a front are advisory locks')
   return {
     minutes: positive('minutes', values.minutes),
     seed: values.seed === undefined ? Math.floor(Math.random() * 1e6) : positive('seed', values.seed),
     isStrict: values.strict || backend === 'table',
     dialect,
     backend,
-    workers: positive('workers', values.workers),
+    hasFronts: values.serve,
+    workers: positive('workers', values.workers ?? (values.serve ? '2' : '4')),
     json: values.json ?? null,
     keep: values.keep ?? null,
     scenario: scenarioOf(values.scenario),

@@ -11,6 +11,7 @@ import {
 } from './chaos-sql.js'
 import { sharedNow, type Holder, type Sighting } from './history.js'
 import type { Backend } from './options.js'
+import { numberOf } from './lock-keys.js'
 import { processOf } from './process-of.js'
 import { STATEMENT_TIMEOUT_MS, type Looks, type SeenSession } from './watch.js'
 
@@ -44,7 +45,7 @@ export class PostgresLooks implements Looks {
   async look(): Promise<Sighting> {
     if (this.#backend !== 'table') {
       const rows = await this.#rows<{ key: string }>(HELD_KEYS)
-      return { at: sharedNow(), held: new Set(rows.map(({ key }) => key)) }
+      return { at: sharedNow(), held: new Set(rows.map(({ key }) => numberOf(key))) }
     }
     const rows = await this.#rows<HeldRow>(HELD_ROWS)
     const holders = rows

@@ -9,7 +9,7 @@ export interface PostgresScene extends Scene {
 }
 
 /** Directs new connections to that server. */
-export function aimAt({ workers, pooler }: PostgresScene, port: number): void {
-  if (pooler !== null) pooler.network.aimAt(port)
-  else for (const { proxy } of workers) proxy.aimAt(port)
+export function aimAt({ workers, fronts, pooler }: PostgresScene, port: number): void {
+  if (pooler !== null) return pooler.network.aimAt(port)
+  for (const { proxy } of [...workers, ...fronts.map(({ front }) => front)]) proxy.aimAt(port)
 }

@@ -1,35 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SeededRandom } from '../src/testing/seeded-random.js'
-import type { ChaosServer, RoundServer } from './chaos-server.js'
+import { closeNetworks, endCast, livesOf, startCast, starvedFronts } from './cast.js'
+import type { ChaosServer } from './chaos-server.js'
+import type { FrontProcess } from './front-process.js'
 import { sharedNow, type History, type Span, type Strike } from './history.js'
+import { keyCount } from './lock-keys.js'
 import type { Backend, Dialect } from './options.js'
 import { pickStrike, type Scene, type StrikeKind } from './strike-kind.js'
+import { timingOf } from './timing.js'
 import { Watch } from './watch.js'
-import { journalPath, WorkerProcess } from './worker-process.js'
 
-/**
- * Rows are written to disk for each lock, and only heartbeats renew them, so on a busy machine that takes longer. Named
- * locks have leases of whole seconds, at least two.
- */
-const LEASE_MS: Readonly<Record<Backend, number>> = { advisory: 1500, named: 2000, table: 4000 }
-/** The last of them is held for long. */
-const KEYS = 5
-const CALLERS = 6
-
-/**
- * The longest pause between two strikes. Now and then there is a calm period, long enough to find waiters that get
- * nothing.
- */
+/** The longest pause between two strikes. */
 const LONGEST_PAUSE_MS = 1500
-const CALM_MS: Readonly<Record<Backend, number>> = { advisory: 7000, named: 8000, table: 13_000 }
 const CALM_CHANCE = 0.08
-
-/** After a strike, its effects last for a lease, a connection attempt and a poll. */
-const ECHO_MS: Readonly<Record<Backend, number>> = {
-  advisory: 1500 + 3000,
-  named: 2000 + 3000,
-  table: 4000 * (5 / 3) + 3000,
-}
 
 /** How long the server may take to free what the workers have left. */
 const CLEAN_LIMIT_MS = 15_000
@@ -41,6 +24,7 @@ export interface RoundOrder {
   readonly isStrict: boolean
   readonly dialect: Dialect
   readonly backend: Backend
+  readonly hasFronts: boolean
   /** The folder of the journals. */
   readonly folder: string
   readonly say: (what: string) => void
@@ -49,31 +33,29 @@ export interface RoundOrder {
 /** Runs one round: workers that contend, strikes by a seed, and a record of everything that was seen. */
 export async function runRound(server: ChaosServer, order: RoundOrder): Promise<History> {
   const { seed, isStrict, backend } = order
-  const [leaseMs, echoMs] = [LEASE_MS[backend], ECHO_MS[backend]]
+  const { leaseMs, echoMs } = timingOf(order)
   const name = `chaos_${seed}_${isStrict ? 'strict' : 'plain'}`
-  const round = await server.begin({ name, keys: KEYS, backend, leaseMs })
+  const round = await server.begin({ name, keys: keyCount(order.hasFronts), backend, leaseMs })
   const watch = new Watch(round.looks)
   const random = new SeededRandom(seed)
-  const workers = await Promise.all(
-    Array.from({ length: order.workers }, (_, index) => startWorker({ round, index, order })),
-  )
-  await Promise.all(workers.map((worker) => worker.untilReady()))
+  const cast = await startCast({ round, order })
   watch.begin()
-  const scene = { random, leaseMs, workers, watch }
-  const strikes = await strikeFor(order, scene, round.strikes(scene))
+  const scene = { ...cast, random, isStrict, leaseMs, watch }
+  const struck = await strikeFor(order, scene, round.strikes(scene))
   order.say('letting everybody finish')
   await sleep(echoMs)
-  await Promise.all(workers.map((worker) => worker.stop()))
+  await endCast(cast)
   const endedAt = sharedNow()
-  await Promise.all(workers.map((worker) => worker.proxy.close()))
+  await closeNetworks(cast)
   await round.workersHaveGone()
   const leaks = await round.withJanitor(JANITOR, () => leftoversOf(watch))
   await watch.end()
+  const strikes = [...struck, ...starvedFronts(cast)].toSorted((a, b) => a.from - b.from)
   const history: History = {
     leaseMs,
     isStrict,
     endedAt,
-    lives: workers.flatMap((worker) => worker.lives()),
+    lives: livesOf(cast),
     strikes,
     calms: calmsBetween(strikes, echoMs, endedAt),
     sightings: watch.sightings,
@@ -84,48 +66,27 @@ export async function runRound(server: ChaosServer, order: RoundOrder): Promise<
   return history
 }
 
-interface Place {
-  readonly round: RoundServer
-  readonly index: number
-  readonly order: RoundOrder
-}
-
-async function startWorker({ round, index, order }: Place): Promise<WorkerProcess> {
-  const { seed, isStrict, dialect, backend, folder } = order
-  const name = `w${index + 1}`
-  return WorkerProcess.at(round.url, name, (life, byProxy) => ({
-    process: `${name}.${life}`,
-    url: byProxy,
-    journal: journalPath(folder, `${name}.${life}`),
-    seed: seed * 1000 + index * 100 + life,
-    leaseMs: LEASE_MS[backend],
-    isStrict,
-    dialect,
-    backend,
-    listenUrl: round.listenUrlOf(index),
-    keys: KEYS,
-    callers: CALLERS,
-  }))
-}
-
-async function strikeFor(
-  { ms, backend, say }: RoundOrder,
-  scene: Scene,
-  kinds: readonly StrikeKind[],
-): Promise<Strike[]> {
-  const { random, workers } = scene
+async function strikeFor(order: RoundOrder, scene: Scene, kinds: readonly StrikeKind[]): Promise<Strike[]> {
+  const { ms, say } = order
+  const { random, workers, fronts } = scene
   const strikes: Strike[] = []
   await sleep(1500)
   for (const until = sharedNow() + ms; sharedNow() < until;) {
-    await sleep(random.chance(CALM_CHANCE) ? CALM_MS[backend] : random.below(LONGEST_PAUSE_MS))
+    await sleep(random.chance(CALM_CHANCE) ? timingOf(order).calmMs : random.below(LONGEST_PAUSE_MS))
     const strike = pickStrike(kinds, random)
     const { kind, letsGo, forgets, isPause, isSilence, hits } = strike
     const worker = random.pick(workers)
-    const process = hits === 'worker' ? worker.process : null
+    const pair = fronts.length === 0 ? null : random.pick(fronts)
+    const hit = hits === undefined ? null : hits === 'worker' ? worker : pair![hits]
+    const process = hit?.process ?? null
     say(process === null ? kind : `${kind} (${process})`)
     await strike.prepare?.(scene)
     const from = sharedNow()
-    await strike.act(scene, worker)
+    await strike.act(
+      scene,
+      hits === 'worker' ? worker : (pair?.client ?? worker),
+      pair?.front as FrontProcess,
+    )
     strikes.push({
       kind,
       process,

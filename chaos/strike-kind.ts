@@ -1,13 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SeededRandom } from '../src/testing/seeded-random.js'
+import type { FrontProcess } from './front-process.js'
 import type { Watch } from './watch.js'
 import type { WorkerProcess } from './worker-process.js'
 
-/** What a strike can act on, with any server. */
+/** A front, and the program that locks through it. */
+export interface FrontPair {
+  readonly front: FrontProcess
+  readonly client: WorkerProcess
+}
+
+/** What a strike can lay hands on, whatever the server. */
 export interface Scene {
   readonly random: SeededRandom
+  readonly isStrict: boolean
   readonly leaseMs: number
   readonly workers: readonly WorkerProcess[]
+  /** With `--serve`. */
+  readonly fronts: readonly FrontPair[]
   readonly watch: Watch
 }
 
@@ -21,11 +31,12 @@ export interface StrikeKind<S extends Scene = Scene> {
   readonly forgets?: true
   readonly isPause?: true
   readonly isSilence?: true
-  /** If set, a worker is chosen for it. Otherwise it hits the server. */
-  readonly hits?: 'worker'
-  /** Prepares what the strike needs, without any harm. */
+  /** If set, what it hits is chosen for it. Otherwise it hits the server. */
+  readonly hits?: 'worker' | 'client' | 'front'
+  /** What has to be there first, and hurts nobody. */
   prepare?(scene: S): Promise<void>
-  act(scene: S, worker: WorkerProcess): Promise<void>
+  /** With a front the worker is its client. */
+  act(scene: S, worker: WorkerProcess, front: FrontProcess): Promise<void>
 }
 
 /** Gives strikes the scene of their kind of server. */
@@ -33,7 +44,7 @@ export function bound<S extends Scene>(kinds: readonly StrikeKind<S>[], whole: S
   return kinds.map((kind) => ({
     ...kind,
     prepare: async () => kind.prepare?.(whole),
-    act: (_, worker) => kind.act(whole, worker),
+    act: (_, worker, front) => kind.act(whole, worker, front),
   }))
 }
 

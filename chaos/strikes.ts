@@ -1,4 +1,5 @@
 import { FAIL_OVERS } from './fail-overs.js'
+import { frontStrikes } from './front-strikes.js'
 import { POOLER_STRIKES } from './pooler-strikes.js'
 import type { PostgresScene } from './postgres-scene.js'
 import { bound, signal, sometime, stopAndGo, type Scene, type StrikeKind } from './strike-kind.js'
@@ -71,6 +72,7 @@ const SERVER_STRIKES: readonly StrikeKind<PostgresScene>[] = [
 
 /** All strikes for this scene. */
 export function strikesOf(scene: PostgresScene): StrikeKind[] {
-  const always = [...WORKER_STRIKES, ...NETWORK_STRIKES, ...bound([...SERVER_STRIKES, ...FAIL_OVERS], scene)]
+  const ofServer = bound([...SERVER_STRIKES, ...FAIL_OVERS], scene)
+  const always = [...WORKER_STRIKES, ...NETWORK_STRIKES, ...ofServer, ...frontStrikes(scene)]
   return scene.pooler === null ? always : [...always, ...bound(POOLER_STRIKES, scene), CLOCK_STRIKE]
 }

@@ -10,12 +10,19 @@ import { Proxy } from './proxy.js'
 /** Longer than the grace period of a close, plus the time that a lost connection can still cost. */
 const EXIT_TIMEOUT_MS = 20_000
 
+/** Which program a process runs, and the front that it locks through, if it does. */
+export interface Program {
+  readonly file: 'worker.js' | 'front-client.js'
+  readonly behind?: string
+}
+
 /** One instance of the service: a process with its own network, which is started again after a kill. */
 export class WorkerProcess {
   readonly name: string
   readonly proxy: Proxy
   readonly #orders: (life: number, url: string) => Orders
   readonly #url: string
+  readonly #program: Program
   readonly #lives: { orders: Orders; endedAt: Moment | null; how: Life['how'] }[] = []
   #child: ChildProcess | null = null
   #ready: Promise<unknown> = Promise.resolve()
@@ -27,10 +34,12 @@ export class WorkerProcess {
     proxy: Proxy,
     url: string,
     orders: (life: number, url: string) => Orders,
+    program: Program,
   ) {
     this.name = name
     this.proxy = proxy
     this.#orders = orders
+    this.#program = program
     const byProxy = new URL(url)
     byProxy.port = String(proxy.port)
     this.#url = byProxy.href
@@ -40,8 +49,9 @@ export class WorkerProcess {
     url: string,
     name: string,
     orders: (life: number, url: string) => Orders,
+    program: Program = { file: 'worker.js' },
   ): Promise<WorkerProcess> {
-    const worker = new WorkerProcess(name, await Proxy.to(Number(new URL(url).port)), url, orders)
+    const worker = new WorkerProcess(name, await Proxy.to(Number(new URL(url).port)), url, orders, program)
     worker.start()
     return worker
   }
@@ -55,7 +65,7 @@ export class WorkerProcess {
     const orders = this.#orders(this.#lives.length + 1, this.#url)
     const life = { orders, endedAt: null as Moment | null, how: 'exited' as Life['how'] }
     this.#lives.push(life)
-    const child = fork(new URL('worker.js', import.meta.url), [JSON.stringify(orders)])
+    const child = fork(new URL(this.#program.file, import.meta.url), [JSON.stringify(orders)])
     child.once('exit', (code) => {
       life.endedAt = sharedNow()
       if (code !== 0 && life.how === 'exited') life.how = 'crashed'
@@ -108,6 +118,7 @@ export class WorkerProcess {
   lives(): Life[] {
     return this.#lives.map(({ orders, endedAt, how }) => ({
       process: orders.process,
+      ...(this.#program.behind === undefined ? {} : { behind: this.#program.behind }),
       events: readJournal(orders.journal),
       endedAt,
       how,

@@ -1,14 +1,19 @@
-import { sometime, type StrikeKind } from './strike-kind.js'
+import { sometime, type Scene, type StrikeKind } from './strike-kind.js'
 import type { WorkerProcess } from './worker-process.js'
 
+/** What has a network: a process, or a front. */
+type Place = Pick<WorkerProcess, 'proxy'>
+
+export type NetworkStrike = Omit<StrikeKind, 'act'> & { act(scene: Scene, place: Place): Promise<void> }
+
 async function inWeather(
-  worker: WorkerProcess,
+  { proxy }: Place,
   change: (proxy: WorkerProcess['proxy']) => void,
   meanwhile: () => Promise<void>,
 ): Promise<void> {
-  change(worker.proxy)
+  change(proxy)
   await meanwhile()
-  worker.proxy.mend()
+  proxy.mend()
 }
 
 /** Faults of a process. */
@@ -65,7 +70,7 @@ export const WORKER_STRIKES: readonly StrikeKind[] = [
 ]
 
 /** Faults of the network between a process and the server. */
-export const NETWORK_STRIKES: readonly StrikeKind[] = [
+export const NETWORK_STRIKES: readonly NetworkStrike[] = [
   {
     kind: 'a slow network',
     weight: 2,

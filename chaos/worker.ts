@@ -3,6 +3,7 @@ import type { Lock, LockMode } from '../src/index.js'
 import { SeededRandom } from '../src/testing/seeded-random.js'
 import { sharedNow } from './history.js'
 import { Journal } from './journal.js'
+import { lockKeyOf } from './lock-keys.js'
 import type { Orders } from './orders.js'
 import { partsOf, type GuardedRow, type WorkerPool } from './worker-parts.js'
 
@@ -75,9 +76,9 @@ class Worker {
       const key = this.#random.chance(LONG_CHANCE) ? keys : 1 + this.#random.below(keys - 1)
       const mode = this.#random.chance(0.25) ? this.#sharedMode : 'exclusive'
       const ask = `${this.#orders.process}/${++this.#asks}`
-      const lock = await this.#ask(ask, BigInt(key), mode)
+      const lock = await this.#ask(ask, key, mode)
       if (lock === null) await sleep(this.#random.below(30))
-      else await this.#hold(ask, lock)
+      else await this.#hold(ask, key, lock)
     }
   }
 
@@ -85,7 +86,7 @@ class Worker {
     return this.#orders.backend === 'named' ? 'exclusive' : 'shared'
   }
 
-  async #ask(ask: string, key: bigint, mode: LockMode): Promise<Lock | null> {
+  async #ask(ask: string, number: number, mode: LockMode): Promise<Lock | null> {
     const isAttempt = this.#random.chance(0.1)
     const timeoutMs = this.#random.pick(TIMEOUTS)
     const controller = new AbortController()
@@ -93,7 +94,8 @@ class Worker {
       ? setTimeout(() => controller.abort({ code: 'ABORTED' }), this.#random.below(200))
       : undefined
     const withinMs = isAttempt ? ATTEMPT_MS : timeoutMs
-    this.#journal.write({ what: 'asked', ask, key: String(key), mode, withinMs })
+    const key = lockKeyOf(number)
+    this.#journal.write({ what: 'asked', ask, key: String(number), mode, withinMs })
     try {
       const { signal } = controller
       const lock = isAttempt
@@ -123,10 +125,11 @@ class Worker {
     this.#held.delete(ask)
   }
 
-  async #hold(ask: string, lock: Lock): Promise<void> {
+  async #hold(ask: string, number: number, lock: Lock): Promise<void> {
     const { keys, leaseMs } = this.#orders
-    if (lock.key === BigInt(keys)) await sleep(leaseMs + this.#random.below(2 * leaseMs))
-    else if (lock.mode === 'exclusive' && this.#random.chance(0.6)) await this.#write(ask, lock)
+    if (number === keys) await sleep(leaseMs + this.#random.below(2 * leaseMs))
+    else if (lock.mode === 'exclusive' && this.#random.chance(0.6))
+      await this.#write(ask, String(number), lock)
     else await this.#rest()
     if (this.#held.has(ask)) this.#lookAt(ask, lock)
     this.#held.delete(ask)
@@ -140,8 +143,7 @@ class Worker {
   }
 
   /** Reads, waits and writes like an application that trusts the lock, with the token as the last defense. */
-  async #write(ask: string, lock: Lock): Promise<void> {
-    const key = String(lock.key)
+  async #write(ask: string, key: string, lock: Lock): Promise<void> {
     try {
       for (let writes = 1 + this.#random.below(3); writes > 0 && lock.state === 'held'; writes--) {
         const value = await this.#row.claim(key, lock.token)

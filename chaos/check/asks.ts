@@ -5,6 +5,8 @@ import type { Life, Moment } from '../history.js'
 export interface Ask {
   readonly id: string
   readonly process: string
+  /** See `Life`. */
+  readonly behind: string | null
   readonly key: string
   readonly mode: LockMode
   readonly withinMs: number
@@ -32,7 +34,6 @@ export interface Ask {
 export interface Hold extends Ask {
   readonly heldFrom: Moment
   readonly heldUntil: Moment
-  readonly token: bigint
 }
 
 /** All calls, in the order in which they were made. */
@@ -40,12 +41,21 @@ export function readAsks(lives: readonly Life[]): Ask[] {
   return lives.flatMap(readLife).toSorted((a, b) => a.askedAt - b.askedAt)
 }
 
-function readLife({ process, events, endedAt }: Life): Ask[] {
+function readLife({ process, behind, events, endedAt }: Life): Ask[] {
   const asks = new Map<string, Ask>()
   for (const event of events) {
     if (event.what === 'asked') {
       const { ask: id, key, mode, withinMs, at } = event
-      asks.set(id, { ...UNSETTLED, id, process, key, mode, withinMs: withinMs ?? Infinity, askedAt: at })
+      asks.set(id, {
+        ...UNSETTLED,
+        id,
+        process,
+        behind: behind ?? null,
+        key,
+        mode,
+        withinMs: withinMs ?? Infinity,
+        askedAt: at,
+      })
     } else if ('ask' in event) follow(asks.get(event.ask)!, event)
   }
   for (const ask of asks.values()) {
@@ -77,7 +87,7 @@ function follow(ask: Ask, event: AskEvent): void {
     case 'granted':
       ask.settledAt = at
       ask.code = 'GRANTED'
-      ask.token = BigInt(event.token)
+      ask.token = event.token === null ? null : BigInt(event.token)
       return
     case 'held':
       ask.heldFrom ??= at

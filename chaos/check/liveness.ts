@@ -1,5 +1,6 @@
 import type { History, Holder, Life, Sighting, Span, Strike } from '../history.js'
 import { isHold, type Ask, type Hold } from './asks.js'
+import { concerns } from './concerned.js'
 import type { Finding } from './finding.js'
 
 /** How late something may be before it counts as a finding, on a busy machine. */
@@ -110,10 +111,9 @@ export function findOutlivedDeadlines(
     if (settledAt === null)
       return [{ kind: 'outlived-deadline', what: `${id} was never answered, for key ${key}` }]
     const until = Math.min(settledAt, endedAt)
-    const paused = pauses.filter((pause) => pause.process === process)
-    const stalled = stalls.get(process)!
-    const mine = stalled.length > 0 ? stalled : paused
-    const lateBy = until - askedAt - withinMs - overlapMs(mine, { from: askedAt, to: until })
+    const paused = pauses.filter((pause) => concerns(pause, ask))
+    const idle = [...stalls.get(process)!, ...paused]
+    const lateBy = until - askedAt - withinMs - overlapMs(idle, { from: askedAt, to: until })
     if (lateBy <= lateMs) return []
     return [{ kind: 'outlived-deadline', what: `${id} was answered ${Math.round(lateBy)} ms too late` }]
   })
@@ -132,8 +132,16 @@ function stallsOf(events: Life['events']): Span[] {
   })
 }
 
+/** What spans have of another one, each moment counted once. */
 function overlapMs(spans: readonly Span[], { from, to }: Span): number {
-  return spans.reduce((sum, span) => sum + Math.max(Math.min(span.to, to) - Math.max(span.from, from), 0), 0)
+  let sum = 0
+  let counted = from
+  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
+    const end = Math.min(span.to, to)
+    sum += Math.max(end - Math.max(span.from, counted), 0)
+    counted = Math.max(counted, end)
+  }
+  return sum
 }
 
 /** A holder fell silent, and this much later another caller got its lock. */
@@ -154,12 +162,13 @@ export function findTakeOvers(asks: readonly Ask[], { strikes, leaseMs }: Histor
     .filter(({ isSilence, from, to }) => isSilence && to - from > leaseMs)
     .flatMap((strike) =>
       holds.flatMap((hold): TakeOver[] => {
-        const isHolder = hold.process === strike.process && hold.heldFrom < strike.from - SETTLED_MS
+        const isHolder = concerns(strike, hold) && hold.heldFrom < strike.from - SETTLED_MS
         if (!isHolder || (hold.endedAt !== null && hold.endedAt < strike.from + leaseMs / 2)) return []
         const next = asks.find(
           (ask) =>
             ask.key === hold.key &&
             ask.process !== hold.process &&
+            !concerns(strike, ask) &&
             ask.askedAt < strike.from &&
             ask.code === 'GRANTED' &&
             ask.settledAt! > strike.from,
@@ -212,6 +221,8 @@ const KNOWN_CODES: ReadonlySet<string> = new Set([
   'LOCK_TIMEOUT',
   'CONNECTION_FAILED',
   'POOL_CLOSED',
+  // A client of a front has given up on its connection. How long that may take is another question.
+  'NO_ANSWER',
 ])
 
 export function findUnknownErrors(asks: readonly Ask[]): Finding[] {

@@ -23,12 +23,16 @@ const asked = (ask: string, mode: 'exclusive' | 'shared' = 'exclusive', withinMs
   mode,
   withinMs,
 })
-const granted = (ask: string, token: number): Told => ({ what: 'granted', ask, token: String(token) })
+const granted = (ask: string, token: number | null): Told => ({
+  what: 'granted',
+  ask,
+  token: token === null ? null : String(token),
+})
 const held = (ask: string): Told => ({ what: 'held', ask })
 const releasing = (ask: string): Told => ({ what: 'releasing', ask })
 
 /** Holds from `from` to `to`. */
-function hold(process: string, from: number, to: number, token: number, mode?: 'shared'): Life {
+function hold(process: string, from: number, to: number, token: number | null, mode?: 'shared'): Life {
   const ask = `${process}/1`
   return life(process, [
     [from - 2, asked(ask, mode)],
@@ -96,6 +100,13 @@ test('a server that released early explains an overlap in plain mode, and nothin
 test('a token that does not grow, or comes twice, is found', () => {
   expect(kinds({ lives: [hold('w1', 10, 20, 2), hold('w2', 30, 40, 1)] })).toEqual(['token-regression'])
   expect(kinds({ lives: [hold('w1', 10, 20, 2), hold('w2', 30, 40, 2)] })).toContain('token-regression')
+})
+
+test('locks without tokens exclude each other, and have no order', () => {
+  expect(
+    kinds({ lives: [hold('w1', 10, 20, 1), hold('c1.1', 30, 40, null), hold('w2', 50, 60, 2)] }),
+  ).toEqual([])
+  expect(kinds({ lives: [hold('w1', 10, 30, 1), hold('c1.1', 20, 40, null)] })).toEqual(['overlap'])
 })
 
 test('a stale write and a lost update are found', () => {
@@ -193,6 +204,42 @@ test('a lock of a silent holder that is freed too late is found', () => {
 
   expect(kinds({ lives: [first, next(2200)], strikes: silent })).toEqual([])
   expect(kinds({ lives: [first, next(9000)], strikes: silent })).toEqual(['slow-take-over'])
+})
+
+test('a front that is stopped excuses late answers of its own clients, and of no others', () => {
+  const late = (behind: string): Life => ({
+    ...life('c1.1', [
+      [0, asked('c1.1/1', 'exclusive', 1000)],
+      [9000, { what: 'refused', ask: 'c1.1/1', code: 'NO_ANSWER' }],
+    ]),
+    behind,
+  })
+  const stopped = [strike({ isPause: true, process: 'f1.3', from: 500, to: 8500 })]
+
+  expect(kinds({ lives: [late('f1')], strikes: stopped })).toEqual([])
+  expect(kinds({ lives: [late('f2')], strikes: stopped })).toEqual(['outlived-deadline'])
+  const twice = [...stopped, strike({ isPause: true, process: 'c1.1', from: 500, to: 3000 })]
+  const later = { ...late('f1'), endedAt: 100_000 }
+  expect(kinds({ lives: [later], strikes: twice })).toEqual([])
+  const short = [4000, 3900].map((to) => strike({ isPause: true, process: 'f1.3', from: 0, to }))
+  expect(kinds({ lives: [later], strikes: short }), 'no moment counts twice').toEqual(['outlived-deadline'])
+})
+
+test('the lock of a client whose front is silent must be taken over, by others than its clients', () => {
+  const silent = [strike({ isSilence: true, process: 'f1.1', from: 1000, to: 20_000 })]
+  const holder = hold('c1.1', 500, 1000, null)
+  const first = { ...holder, behind: 'f1', events: holder.events.slice(0, 4) }
+  const next = (process: string, behind?: string): Life => ({
+    ...life(process, [
+      [600, asked(`${process}/1`, 'exclusive', 60_000)],
+      [9000, granted(`${process}/1`, 2)],
+    ]),
+    ...(behind === undefined ? {} : { behind }),
+  })
+
+  expect(kinds({ lives: [first, next('w1')], strikes: silent })).toEqual(['slow-take-over'])
+  expect(kinds({ lives: [first, next('c2.1', 'f2')], strikes: silent })).toEqual(['slow-take-over'])
+  expect(kinds({ lives: [first, next('c1.2', 'f1')], strikes: silent })).toEqual([])
 })
 
 test('an unexpected error, an unhandled rejection, a process that stays alive and a leak are found', () => {
