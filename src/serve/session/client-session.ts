@@ -18,6 +18,7 @@ import type { ClientLink } from '../client/client-link.js'
 import { errorResponse } from './error-response.js'
 import { runBind, runClose, runDescribe, runExecute, runParse } from '../queries/extended-query.js'
 import type { Evaluator, Passing } from '../upstream/passing.js'
+import { setConfigSql } from '../upstream/passing-sql.js'
 import { PreparedStatements } from '../prepared/prepared-statements.js'
 import type { QuerySession } from '../queries/query-session.js'
 import { Reported } from '../client/reported.js'
@@ -137,9 +138,14 @@ export class ClientSession extends Expiring implements QuerySession {
     return name === 'current_database' ? database : user
   }
 
-  setConfig(name: string, value: string | null, isLocal: boolean): Value {
-    this.settings.set(name, value, isLocal)
-    return this.settings.show(name)
+  /** The server gets the settings with the transaction; one that is open there has to hear of later ones. */
+  setConfig(name: string, value: string | null, isLocal: boolean): Value | Promise<Value> {
+    const set = (): Value => {
+      this.settings.set(name, value, isLocal)
+      return this.settings.show(name)
+    }
+    if (this.passing?.isHeld !== true) return set()
+    return this.passing.command(setConfigSql(name, value, isLocal)).then(set)
   }
 
   /** A CancelRequest. */

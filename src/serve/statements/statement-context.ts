@@ -20,5 +20,5 @@ export interface StatementContext {
   patience(): Patience
   sessionFunction(name: SessionFunction): Value
   /** Sets a setting and returns its new value, like `set_config`. */
-  setConfig(name: string, value: string | null, isLocal: boolean): Value
+  setConfig(name: string, value: string | null, isLocal: boolean): Value | Promise<Value>
 }

@@ -10,6 +10,10 @@ export const CLEAN_UPSTREAM = 'DISCARD ALL'
 
 export const savepointSql = (name: string): string => `SAVEPOINT ${quoteIdentifier(name)}`
 
+/** What a client has set in a transaction that is open there. */
+export const setConfigSql = (name: string, value: string | null, isLocal: boolean): string =>
+  `SELECT pg_catalog.set_config(${quoteLiteral(name)}, ${value === null ? 'NULL' : quoteLiteral(value)}, ${isLocal})`
+
 /** Makes the settings those of a client. */
 export const settingsSql = (settings: ReadonlyMap<string, string>): string =>
   `SELECT ${[...settings]

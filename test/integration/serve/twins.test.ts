@@ -79,6 +79,21 @@ test.each<[string, readonly Group[]]>([
     [query("SELECT set_config('lock_timeout', '7s', true)"), query('SHOW lock_timeout')],
   ],
   [
+    'set_config in a transaction holds for statements that are passed on as well',
+    [
+      query('BEGIN'),
+      query('SELECT count(*) > 0 AS begun FROM pg_class'),
+      query("SELECT set_config('app.tenant', '5', true)"),
+      query("SELECT current_setting('app.tenant', true) AS tenant, count(*) > 0 AS b FROM pg_class"),
+      [...executed({ text: "SELECT set_config('app.tenant', $1, true)", values: ['6'] }), SYNC],
+      query("SELECT current_setting('app.tenant', true) AS tenant, count(*) > 0 AS b FROM pg_class"),
+      query('COMMIT'),
+      query(
+        "SELECT coalesce(current_setting('app.tenant', true), '') AS tenant, count(*) > 0 AS b FROM pg_class",
+      ),
+    ],
+  ],
+  [
     'set_config takes its value from a parameter',
     [
       [...executed({ text: "SELECT set_config('lock_timeout', $1, false)", values: ['7s'] }), SYNC],
