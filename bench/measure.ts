@@ -18,9 +18,10 @@ export function sharedNow(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
+/** Rounds that have no figure are left out: a short one may have seen no grant. NaN if none has one. */
 export function spread(samples: readonly number[]): Spread {
-  const sorted = samples.toSorted((a, b) => a - b)
-  return { median: percentile(sorted, 0.5), min: sorted[0]!, max: sorted.at(-1)! }
+  const sorted = samples.filter(Number.isFinite).toSorted((a, b) => a - b)
+  return { median: percentile(sorted, 0.5), min: sorted[0] ?? NaN, max: sorted.at(-1) ?? NaN }
 }
 
 /** The value that a `part` of the samples does not exceed, by nearest rank. The samples may be in any order. */

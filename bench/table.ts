@@ -32,6 +32,7 @@ export function table(rows: readonly Row[]): string {
 
 /** Three digits tell all that a noisy machine can say. */
 export function short(figure: number): string {
+  if (Number.isNaN(figure)) return 'none'
   const size = Math.abs(figure)
   if (size >= 999_500) return `${digits(figure / 1e6)}M`
   if (size >= 9_995) return `${digits(figure / 1e3)}k`
@@ -43,7 +44,7 @@ function digits(figure: number): string {
 }
 
 function figures({ median, min, max }: Spread): string {
-  return min === max ? short(median) : `${short(median)} (${short(min)}-${short(max)})`
+  return Object.is(min, max) ? short(median) : `${short(median)} (${short(min)}-${short(max)})`
 }
 
 function targetInWords({ of, is, limit }: Target, unit: string): string {

@@ -1,4 +1,4 @@
-import { fork, type ChildProcess, type Serializable } from 'node:child_process'
+import { fork, type ChildProcess, type ForkOptions, type Serializable } from 'node:child_process'
 import { once } from 'node:events'
 
 /** A process of its own, for what one process can't measure. It is asked one thing at a time, and answers. */
@@ -7,7 +7,9 @@ export class WorkerProcess<Question extends Serializable, Answer> implements Asy
 
   /** `name` is a file in `workers/`. */
   constructor(name: string, args: readonly string[], execArgv: readonly string[] = []) {
-    this.#child = fork(new URL(`workers/${name}.js`, import.meta.url), args, { execArgv: [...execArgv] })
+    // As JSON a figure that is none would come as null.
+    const options: ForkOptions = { execArgv: [...execArgv], serialization: 'advanced' }
+    this.#child = fork(new URL(`workers/${name}.js`, import.meta.url), args, options)
   }
 
   ask(question: Question): Promise<Answer> {

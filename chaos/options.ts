@@ -9,11 +9,11 @@ const BACKENDS: Readonly<Record<Dialect, readonly Backend[]>> = {
   mysql: ['named', 'table'],
 }
 
-const SCENARIO_NAMES: readonly string[] = ['unflushed', 'return', 'leases']
+const SCENARIO_NAMES: readonly string[] = ['unflushed', 'return', 'leases', 'backends']
 
 export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--backend advisory|table] [--serve] [--workers N] [--json FILE] [--keep FOLDER]
        npm run chaos -- --dialect mysql [--backend named|table] [--minutes N] [--seed N] [--workers N] [--json FILE] [--keep FOLDER]
-       npm run chaos -- --scenario unflushed|return|leases [--rounds N]
+       npm run chaos -- --scenario unflushed|return|leases|backends [--rounds N]
 
   --minutes N   rounds of a minute each (default 2)
   --seed N      of the first round; the next has the next (default: by chance)
@@ -27,7 +27,8 @@ export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict
   --json FILE   where the results go
   --keep FOLDER where the journals of a round go that shows something, and what was seen of the server meanwhile
   --scenario S  one thing again and again instead, as hard as it gets: a crash with tokens that are not written (unflushed),
-                the return of an old primary (return), a fail-over with leases of 2 s and 30 s in strict mode (leases)
+                the return of an old primary (return), a fail-over with leases of 2 s and 30 s in strict mode (leases),
+                pools of different backends that start at the same moment (backends)
   --rounds N    of the scenario (default 10)`
 
 /** What was asked for on the command line. */

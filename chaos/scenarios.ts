@@ -5,6 +5,7 @@ import { IS_UP, RUN_AHEAD } from './chaos-sql.js'
 import { Cluster } from './cluster.js'
 import { Proxy } from './proxy.js'
 import { crash, Standby, type StartServer } from './standby.js'
+import { twoBackends } from './two-backends.js'
 import { UnflushedDraw } from './unflushed.js'
 import { withClient } from './with-client.js'
 
@@ -142,4 +143,9 @@ const leases: Scenario = async (start, rounds, say) => {
   return findings
 }
 
-export const SCENARIOS: Readonly<Record<string, Scenario>> = { unflushed, return: comesBack, leases }
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  unflushed,
+  return: comesBack,
+  leases,
+  backends: twoBackends,
+}

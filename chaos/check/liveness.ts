@@ -2,10 +2,14 @@ import type { History, Holder, Life, Sighting, Span, Strike } from '../history.j
 import { isHold, type Ask, type Hold } from './asks.js'
 import { concerns } from './concerned.js'
 import type { Finding } from './finding.js'
+import { busySpans, overlapMs, settledCalms, stallsOf } from './stalls.js'
 
 /** How late something may be before it counts as a finding, on a busy machine. */
 export interface Patience {
-  /** For a key that the server shows as free while a caller waits, without a fault: twice the longest poll. */
+  /**
+   * For a key that the server shows as free while a caller waits, without a fault: twice the longest poll. Time in which the
+   * machine was too busy does not count.
+   */
   readonly freeMs: number
   /** For an answer after its deadline, not counting time in which the process was paused. */
   readonly lateMs: number
@@ -22,10 +26,12 @@ const LONGEST_GAP_MS = 500
 export function findLostWakeUps(asks: readonly Ask[], history: History, { freeMs }: Patience): Finding[] {
   const keys = [...new Set(asks.map(({ key }) => key))]
   const findings: Finding[] = []
-  for (const calm of history.calms) {
+  const busy = busySpans(history)
+  for (const calm of settledCalms(history, busy)) {
     const looks = history.sightings.filter(({ at }) => at >= calm.from && at <= calm.to)
     for (const key of keys) {
-      for (const { from, to } of freeSpans(key, looks, freeMs)) {
+      for (const { from, to } of freeSpans(key, looks)) {
+        if (to - from - overlapMs(busy, { from, to }) < freeMs) continue
         const waiter = asks.find(
           (ask) => ask.key === key && ask.askedAt <= from && (ask.settledAt ?? Infinity) >= to,
         )
@@ -38,7 +44,7 @@ export function findLostWakeUps(asks: readonly Ask[], history: History, { freeMs
   return findings
 }
 
-function freeSpans(key: string, looks: readonly Sighting[], atLeastMs: number): Span[] {
+function freeSpans(key: string, looks: readonly Sighting[]): Span[] {
   const spans: { from: number; to: number }[] = []
   let before: Sighting | null = null
   for (const look of looks) {
@@ -49,16 +55,18 @@ function freeSpans(key: string, looks: readonly Sighting[], atLeastMs: number): 
     }
     before = look
   }
-  return spans.filter(({ from, to }) => to - from >= atLeastMs)
+  return spans
 }
 
 /** Finds keys that a process has according to the server, while no caller in that process had them. */
 export function findLostGrants(asks: readonly Ask[], history: History, { freeMs }: Patience): Finding[] {
   const findings: Finding[] = []
-  for (const calm of history.calms) {
+  const busy = busySpans(history)
+  for (const calm of settledCalms(history, busy)) {
     const looks = history.sightings.filter(({ at }) => at >= calm.from && at <= calm.to)
     for (const key of new Set(looks.flatMap(({ held }) => [...held]))) {
-      for (const { from, to, holder } of heldSpans(key, looks, freeMs)) {
+      for (const { from, to, holder } of heldSpans(key, looks)) {
+        if (to - from - overlapMs(busy, { from, to }) < freeMs) continue
         const isKnown = asks.some(
           (ask) =>
             ask.key === key &&
@@ -77,11 +85,7 @@ export function findLostGrants(asks: readonly Ask[], history: History, { freeMs 
 }
 
 /** Spans during which the server shows the same process and the same token. */
-function heldSpans(
-  key: string,
-  looks: readonly Sighting[],
-  atLeastMs: number,
-): (Span & { holder: Holder })[] {
+function heldSpans(key: string, looks: readonly Sighting[]): (Span & { holder: Holder })[] {
   const spans: { from: number; to: number; holder: Holder }[] = []
   let open: (typeof spans)[number] | null = null
   for (const { at, holders } of looks) {
@@ -95,7 +99,7 @@ function heldSpans(
     else if (holder === undefined) open = null
     else spans.push((open = { from: at, to: at, holder }))
   }
-  return spans.filter(({ from, to }) => to - from >= atLeastMs)
+  return spans
 }
 
 /** Finds calls that were answered long after their deadline, or never. */
@@ -117,31 +121,6 @@ export function findOutlivedDeadlines(
     if (lateBy <= lateMs) return []
     return [{ kind: 'outlived-deadline', what: `${id} was answered ${Math.round(lateBy)} ms too late` }]
   })
-}
-
-/**
- * How often a process writes its counters. A much longer interval means that the process was not running in between.
- */
-const COUNT_MS = 500
-
-function stallsOf(events: Life['events']): Span[] {
-  const counts = events.filter(({ what }) => what === 'counted')
-  return counts.slice(1).flatMap(({ at }, i) => {
-    const from = counts[i]!.at + COUNT_MS
-    return at - from > COUNT_MS ? [{ from, to: at }] : []
-  })
-}
-
-/** What spans have of another one, each moment counted once. */
-function overlapMs(spans: readonly Span[], { from, to }: Span): number {
-  let sum = 0
-  let counted = from
-  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
-    const end = Math.min(span.to, to)
-    sum += Math.max(end - Math.max(span.from, counted), 0)
-    counted = Math.max(counted, end)
-  }
-  return sum
 }
 
 /** A holder fell silent, and this much later another caller got its lock. */

@@ -643,6 +643,17 @@ export function describeLockLink<C extends object>(
       await expect.poll(() => heard.length).toBe(700)
     })
 
+    test('reconciling releases a lock of which only the intent is to stay', async (context) => {
+      needs(context, 'shared mode')
+      const [a, b] = [await link('a'), await link('b')]
+      await ask(a, 'try shared')
+      await ask(a, 'setIntent shared')
+
+      expect(await a.reconcile([{ key: key('orders'), what: 'intent' }])).toEqual([])
+      expect(await ask(b, 'try')).toBe('g')
+      await ask(a, 'clearIntent shared')
+    })
+
     test('reconciling releases surplus locks, and reports missing ones', async () => {
       const [a, b] = [await link('a'), await link('b')]
       const shared = has('shared mode') ? ' shared' : ''

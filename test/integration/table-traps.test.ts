@@ -353,6 +353,20 @@ test('a waiter that is known to be dead is not given a lock, and one that died w
   await ask(a, 'release')
 })
 
+test('what a member leaves is not passed on to a waiter that is known to be dead', async () => {
+  const [{ link: a }, { link: b }, { link: c }] = [await member(), await member(), await member()]
+  await ask(a, 'try')
+  await ask(b, 'wait')
+  await ask(c, 'wait')
+  await kill(b)
+  await a.heartbeat()
+  await a.abandon!()
+
+  expect(await row()).toMatchObject({ owner: String(c.serverId) })
+  expect(await ask(c, 'retry')).toBe('g')
+  await ask(c, 'release')
+})
+
 test('a release that gave the lock to a waiter, and whose answer is lost, is not sent again', async () => {
   const [{ link: a, lent }, { link: b }] = [await member(), await member()]
   await ask(a, 'try')

@@ -57,6 +57,7 @@ export class RowLink implements LockLink {
     this.#waits = waits
     if (facts.secret !== null) waits.trust(String(member.id), facts.secret)
     this.#asker = new RowAsker(member, this.#known)
+    void waits.forsaken.abandonWith(member)
     this.#permits = new RowPermits(
       member,
       this.#asker,
@@ -256,7 +257,8 @@ export class RowLink implements LockLink {
     for (const { key } of this.#held.all()) keys.set(key.id, key)
     for (const wait of this.#waits.all)
       if (wait.memberId === String(this.serverId)) keys.set(wait.key.id, wait.key)
-    for (const { key } of expected) keys.delete(key.id)
+    // An intent alone does not keep a row: the lock that it was set beside may be in doubt, and would stay.
+    for (const { key, what } of expected) if (what !== 'intent') keys.delete(key.id)
     await this.#all([...keys.values()], CODE.drop)
     for (const key of keys.values()) {
       this.#held.delete(key)
@@ -304,14 +306,14 @@ export class RowLink implements LockLink {
       await this.#all(keys, CODE.drop)
       await this.#member.leave()
     } catch (error) {
-      await this.#member.abandon()
+      await this.#waits.forsaken.abandon(this.#member)
       throw error
     }
   }
 
   async abandon(): Promise<void> {
     this.#waits.forget(String(this.serverId))
-    await this.#member.abandon()
+    await this.#waits.forsaken.abandon(this.#member)
   }
 }
 

@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
-import { Observer } from './observer.js'
+import { Observer, type Standing } from './observer.js'
 import type { Asking, MemberState, RowStore } from './row-store.js'
 
 /** How often one of the members checks whether there are too many rows. */
@@ -68,10 +68,9 @@ export class Member {
     const sentAt = this.#clock.now()
     const { beat, others } = await this.store.beat(this.id)
     if (beat === null) throw await this.#whyNot()
-    const standing = this.observer.saw(others, sentAt)
-    for (const each of standing) void this.#bury(each.id, each.beat)
+    void this.#buryAll(this.observer.saw(others, sentAt))
     const { leftOver } = this.observer
-    if (leftOver !== null) this.store.sweep(leftOver).catch(() => undefined)
+    if (leftOver !== null) this.store.sweep(leftOver, this.dead).catch(() => undefined)
     if (sentAt - this.#tidiedAt >= TIDY_EVERY_MS && this.observer.isLowest(this.id)) this.#tidy(sentAt)
   }
 
@@ -111,16 +110,20 @@ export class Member {
     }
   }
 
-  /**
-   * Ends the member with all that it holds, and cleans up. If this fails, other members do it when the lease is over.
-   */
-  async abandon(): Promise<void> {
+  /** Ends the member with all that it holds, and cleans up. False if this fails: see `Forsaken`. */
+  async abandon(): Promise<boolean> {
     this.store.isOver = true
+    return this.abandonOther(String(this.id))
+  }
+
+  /** The same for an earlier member of this process. */
+  async abandonOther(id: string): Promise<boolean> {
     try {
-      await this.store.abandon(this.id)
-      await this.store.sweep(String(this.id))
+      await this.store.abandon(Number(id))
+      await this.store.sweep(id, this.dead)
+      return true
     } catch {
-      // Other members will clean up.
+      return false
     }
   }
 
@@ -136,14 +139,23 @@ export class Member {
     return cause
   }
 
-  /** Declares a member dead and cleans up after it. If the cleanup fails, the next member that notices does it. */
-  async #bury(id: string, beat: string): Promise<void> {
-    try {
-      if (!(await this.store.bury(id, beat))) return
-      this.observer.buried(id)
-      await this.store.sweep(id)
-    } catch {
-      // The next check finds it again.
-    }
+  /** All are declared dead before the first cleanup, which therefore passes no lock to one of them. */
+  async #buryAll(standing: readonly Standing[]): Promise<void> {
+    const buried = await Promise.all(standing.map((each) => this.#bury(each)))
+    // If a cleanup fails, the next member that notices does it.
+    for (const [i, { id }] of standing.entries())
+      if (buried[i]) this.store.sweep(id, this.dead).catch(() => undefined)
+  }
+
+  async #bury({ id, beat }: Standing): Promise<boolean> {
+    const isDone = await this.store.bury(id, beat).catch(() => this.#isDead(id))
+    if (isDone) this.observer.buried(id)
+    return isDone
+  }
+
+  /** Perhaps only the answer was lost. If not, the next check finds the member again. */
+  async #isDead(id: string): Promise<boolean> {
+    const state = await this.store.look(Number(id)).catch(() => undefined)
+    return state?.dead === true
   }
 }

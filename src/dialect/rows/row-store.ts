@@ -57,9 +57,9 @@ export interface RowStore {
   bury(id: string, beat: string): Promise<boolean>
   /**
    * Removes everything that a dead member has left, and the member. After that no statement of the member changes
-   * anything.
+   * anything. No lock passes to the members in `dead`, which are known to be dead as well.
    */
-  sweep(id: string): Promise<void>
+  sweep(id: string, dead: readonly string[]): Promise<void>
   /** Removes rows of free keys if there are many. */
   tidy(): Promise<void>
 

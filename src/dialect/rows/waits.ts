@@ -1,4 +1,5 @@
 import type { LockMode } from '../lock-key.js'
+import { Forsaken } from './forsaken.js'
 import type { RowKey } from './row-key.js'
 
 /** A key or a semaphore that a member waits for. */
@@ -35,6 +36,8 @@ export class Waits {
   isWatched = false
   /** The members that are known to be dead. */
   dead: () => readonly string[] = () => []
+
+  readonly forsaken: Forsaken = new Forsaken()
 
   /** Stores the secret with which notifications for this member prove that they come from other members. */
   trust(memberId: string, secret: string): void {

@@ -90,15 +90,16 @@ export class RowServer {
     return (member.dead = true)
   }
 
-  sweep(id: number): void {
+  sweep(id: number, dead: readonly string[]): void {
+    const isDead = (member: number): boolean => member === id || dead.includes(String(member))
     for (const [key, row] of this.leases) {
       if (!names(row, id)) continue
-      const waiters = row.waiters.filter((each) => Math.abs(each) !== id)
+      const waiters = row.waiters.filter((each) => !isDead(Math.abs(each)))
       const readers = row.readers.filter((each) => each !== id)
-      const isFree = row.owner === null || row.owner === id
+      const isFree = (row.owner === null || isDead(row.owner)) && row.readers.every(isDead)
       const [next, ...rest] = waiters
       const swept =
-        isFree && readers.length === 0 && next !== undefined && next > 0
+        isFree && next !== undefined && next > 0
           ? { owner: next, readers: [], waiters: rest, token: row.token + STEP }
           : { ...row, owner: row.owner === id ? null : row.owner, readers, waiters }
       this.leases.set(key, swept)

@@ -48,7 +48,7 @@ export class SimRowStore implements RowStore {
   async leave(id: number): Promise<void> {
     if (await this.#atLast((server) => server.leave(id))) return
     await this.abandon(id)
-    await this.sweep(String(id))
+    await this.sweep(String(id), [])
   }
 
   abandon(id: number): Promise<void> {
@@ -59,12 +59,12 @@ export class SimRowStore implements RowStore {
     return this.#once((server) => server.bury(Number(id), beat))
   }
 
-  async sweep(id: string): Promise<void> {
+  async sweep(id: string, dead: readonly string[]): Promise<void> {
     const member = await this.#once((server) => server.look(Number(id)))
     if (member === undefined) return
     const epoch = String(BigInt(member.epoch) + 1n)
     await this.#atLast((server) => server.raiseEpoch(Number(id), epoch))
-    await this.#atLast((server) => server.sweep(Number(id)))
+    await this.#atLast((server) => server.sweep(Number(id), dead))
     await this.#atLast((server) => server.forget(Number(id)))
   }
 

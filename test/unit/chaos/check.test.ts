@@ -151,6 +151,31 @@ test('a key that is free while a process waits for it means a lost wake-up, if n
   expect(kinds({ lives: [waiting], sightings: looks([]), calms: [] })).toEqual([])
 })
 
+test('the time in which the machine was too busy is not counted, neither before calm nor in it', () => {
+  const waiting = life('w1', [
+    [0, asked('w1/1', 'exclusive', 60_000)],
+    [9000, granted('w1/1', 1)],
+  ])
+  const counting = (pauseAt: number, pauseMs: number): Life => {
+    const times = Array.from({ length: 20 }, (_, i) => i * 500).map((at) =>
+      at > pauseAt ? at + pauseMs : at,
+    )
+    return life(
+      'w2',
+      times.map((at) => [at, { what: 'counted', handedOff: 0 }]),
+    )
+  }
+  const sightings = Array.from({ length: 30 }, (_, i) => ({ at: 3000 + i * 100, held: new Set<string>() }))
+  const calms = [{ from: 3000, to: 8000 }]
+  const strikes = [strike({ from: 400, to: 500 })]
+  const found = (busy: Life): FindingKind[] => kinds({ lives: [waiting, busy], sightings, calms, strikes })
+
+  expect(found(counting(0, 0))).toEqual(['lost-wake-up'])
+  expect(found(counting(1000, 2000)), 'before').toEqual([])
+  expect(found(counting(4000, 2000)), 'meanwhile').toEqual([])
+  expect(found(counting(7000, 2000)), 'later').toEqual(['lost-wake-up'])
+})
+
 test('a grant that never reached a caller is found, by the row that names its process', () => {
   const looks = (process: string | null, tokens = () => '7') =>
     Array.from({ length: 50 }, (_, i) => ({

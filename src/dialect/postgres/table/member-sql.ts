@@ -70,29 +70,30 @@ export const LOOK_AT_MEMBER: string = own(`
 SELECT member.epoch::pg_catalog.text AS epoch, member.dead, ${IS_ON_TIMELINE} AS is_current
 FROM lockpool.member AS member WHERE member.id {=} $1::bigint`)
 
-const LEFT_WAITERS = `pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $1::bigint), $2::bigint)`
-const LEFT_READERS = `pg_catalog.array_remove(l.readers, $1::bigint)`
+/** Dead members get no lock passed: each would keep it until its own cleanup. */
+const IS_DEAD = (member: string): string => `${member} {=} ANY ($2::bigint[])`
+const LEFT_WAITERS = `(
+      SELECT pg_catalog.array_agg(w.id ORDER BY w.i)
+      FROM pg_catalog.unnest(l.waiters) WITH ORDINALITY AS w (id, i)
+      WHERE NOT ${IS_DEAD('pg_catalog.abs(w.id)')})`
 
-/**
- * The first waiter gets what has become free, as in a release. If that waiter is dead too, its own cleanup follows or
- * has happened.
- */
-const PASSES = `((l.owner IS NULL OR l.owner {=} $1::bigint) AND coalesce(pg_catalog.cardinality(${LEFT_READERS}), 0) {=} 0
+/** The first waiter gets what has become free, as in a release. */
+const PASSES = `((l.owner IS NULL OR ${IS_DEAD('l.owner')}) AND (l.readers IS NULL OR l.readers {<@} $2::bigint[])
     AND (${LEFT_WAITERS})[1] {>} 0)`
 
 /**
- * Cleans up after a dead member. Runs after RAISE_EPOCH, as a separate statement, so none of the member's statements
- * can follow.
+ * Cleans up after a dead member: `$1`, and `$3` with a minus; `$2` has all members that are known to be dead. Runs after
+ * RAISE_EPOCH, as a separate statement, so none of the member's statements can follow.
  */
 export const SWEEP: string = own(`
 WITH ${withNotifications(`
   UPDATE lockpool.lease AS l SET
     owner = CASE WHEN ${PASSES} THEN (${LEFT_WAITERS})[1] WHEN l.owner {=} $1::bigint THEN NULL ELSE l.owner END,
-    readers = CASE WHEN ${PASSES} THEN NULL ELSE ${LEFT_READERS} END,
+    readers = CASE WHEN ${PASSES} THEN NULL ELSE pg_catalog.array_remove(l.readers, $1::bigint) END,
     waiters = CASE WHEN ${PASSES} THEN (${LEFT_WAITERS})[2:] ELSE ${LEFT_WAITERS} END,
     token = l.token {+} CASE WHEN ${PASSES} THEN ${TOKEN_STEP} ELSE 0 END
   WHERE l.owner {=} $1::bigint OR $1::bigint {=} ANY (l.readers)
-    OR $1::bigint {=} ANY (l.waiters) OR $2::bigint {=} ANY (l.waiters)
+    OR $1::bigint {=} ANY (l.waiters) OR $3::bigint {=} ANY (l.waiters)
   RETURNING l.key, l.owner, l.waiters, l.token, true AS gives`)}
 SELECT rung.n FROM rung`)
 

@@ -60,7 +60,7 @@ export class PostgresRows implements RowStore {
     const gone = await this.#runner.rowsAtLast(STATEMENTS.leave, [String(id), `-${id}`])
     if (gone.length > 0) return
     await this.abandon(id)
-    await this.sweep(String(id))
+    await this.sweep(String(id), [])
   }
 
   async abandon(id: number): Promise<void> {
@@ -71,12 +71,12 @@ export class PostgresRows implements RowStore {
     return (await this.#runner.rows(STATEMENTS.bury, [id, beat])).length > 0
   }
 
-  async sweep(id: string): Promise<void> {
+  async sweep(id: string, dead: readonly string[]): Promise<void> {
     const runner = this.#runner
     const [row] = await runner.rows<MemberRow>(STATEMENTS.look, [id])
     if (row === undefined) return
     await runner.rowsAtLast(STATEMENTS.raiseEpoch, [id, String(BigInt(row.epoch) + 1n)])
-    await runner.rowsAtLast(STATEMENTS.sweep, [id, `-${id}`])
+    await runner.rowsAtLast(STATEMENTS.sweep, [id, [...dead, id], `-${id}`])
     await runner.rowsAtLast(STATEMENTS.forget, [id])
   }
 

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { Forsaken } from '../../../../src/dialect/rows/forsaken.js'
+import { Member } from '../../../../src/dialect/rows/member.js'
+import type { RowStore } from '../../../../src/dialect/rows/row-store.js'
+
+/** A server that may be away, and what it was told of members that have gone. */
+class Server {
+  isAway = false
+  readonly told: string[] = []
+
+  member(id: number): Member {
+    const tell = (what: string): Promise<void> => {
+      if (this.isAway) return Promise.reject(new Error('away'))
+      this.told.push(what)
+      return Promise.resolve()
+    }
+    const store: Pick<RowStore, 'isOver' | 'abandon' | 'sweep'> = {
+      isOver: false,
+      abandon: (each) => tell(`abandon ${each}`),
+      sweep: (each) => tell(`sweep ${each}`),
+    }
+    return new Member(id, 1000, store as RowStore, () => undefined)
+  }
+}
+
+test('a member that goes says so itself, and the next has nothing to say', async () => {
+  const server = new Server()
+  const forsaken = new Forsaken()
+  await forsaken.abandon(server.member(1))
+  await forsaken.abandonWith(server.member(2))
+
+  expect(server.told).toEqual(['abandon 1', 'sweep 1'])
+})
+
+test('what a member could not say, the next member of its process says, as soon as the server is there', async () => {
+  const server = new Server()
+  const forsaken = new Forsaken()
+  server.isAway = true
+  await forsaken.abandon(server.member(1))
+  await forsaken.abandonWith(server.member(2))
+  expect(server.told).toEqual([])
+
+  server.isAway = false
+  await forsaken.abandonWith(server.member(3))
+  await forsaken.abandonWith(server.member(4))
+  expect(server.told).toEqual(['abandon 1', 'sweep 1'])
+})
