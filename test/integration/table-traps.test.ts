@@ -367,6 +367,27 @@ test('what a member leaves is not passed on to a waiter that is known to be dead
   await ask(c, 'release')
 })
 
+test('a member that was given the lock does not stand behind itself, and gets it if it does', async () => {
+  const [{ link: a }, { link: b }, { link: c }] = [await member(), await member(), await member()]
+  await ask(a, 'try')
+  await ask(b, 'queue')
+  await ask(a, 'release')
+  expect(await row()).toMatchObject({ owner: String(b.serverId) })
+  // As after an answer that was lost.
+  await late(b, 0, CODE.queue, 0n)
+  await ask(c, 'wait')
+  const waiters = async (): Promise<unknown> =>
+    (await database.query('SELECT waiters FROM lockpool.lease WHERE key = $1', [KEY.bits])).rows
+  expect(await waiters()).toEqual([{ waiters: [String(c.serverId)] }])
+
+  const behind = '{' + [c.serverId, b.serverId].join(',') + '}'
+  await database.query('UPDATE lockpool.lease SET waiters = $2 WHERE key = $1', [KEY.bits, behind])
+  expect(await ask(b, 'wait')).toBe('g')
+  expect(await waiters()).toEqual([{ waiters: [String(c.serverId)] }])
+  await ask(b, 'release')
+  await ask(c, 'leave')
+})
+
 test('a release that gave the lock to a waiter, and whose answer is lost, is not sent again', async () => {
   const [{ link: a, lent }, { link: b }] = [await member(), await member()]
   await ask(a, 'try')

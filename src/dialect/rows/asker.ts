@@ -77,6 +77,9 @@ function resultOf({ code, token, operation }: Asked, now: Told | null): Told | n
     case CODE.waitExclusive:
     case CODE.passExclusive:
     case CODE.newExclusive:
+    // It joined the waiters, and has got the lock since.
+    case CODE.queue:
+    case CODE.newQueue:
       return owns ? now : 'again'
     case CODE.tryShared:
     case CODE.waitShared:

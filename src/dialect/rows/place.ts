@@ -23,6 +23,8 @@ const COMES_AGAIN: Place = { place: 0, isFree: true }
 
 export function placeOf({ memberId, mode, isSemaphore }: Wait, row: PlaceRow | null): Place {
   if (row === null) return COMES_AGAIN
+  // The member owns it, whether it is among the waiters as well or not.
+  if (mode === 'exclusive' && row.owner === memberId) return COMES_AGAIN
   const waiters = row.waiters === null || row.waiters === '' ? [] : row.waiters.split(' ')
   const at = waiters.indexOf(mode === 'exclusive' ? memberId : `-${memberId}`)
   if (at < 0) return COMES_AGAIN
@@ -36,8 +38,10 @@ export function placeOf({ memberId, mode, isSemaphore }: Wait, row: PlaceRow | n
  * Whether a release has given it the lock. The token must have grown since the wait began: on a server that lags
  * behind, an old version of the row could show an earlier hold of the same member.
  */
-export function isGivenTo(wait: Wait, { owner, token }: PlaceRow): boolean {
-  return owner === wait.memberId && mayBeGiven(wait, token)
+export function isGivenTo(wait: Wait, { owner, token, waiters }: PlaceRow): boolean {
+  // If it is among the waiters as well, only an attempt removes it there.
+  const isOwn = owner === wait.memberId && waiters?.split(' ').includes(wait.memberId) !== true
+  return isOwn && mayBeGiven(wait, token)
 }
 
 /** Whether the lock can have been given with this token. */

@@ -122,15 +122,15 @@ function isChanged(seen: Seen, { code, token }: RowChange): boolean {
     case CODE.tryShared:
       return seen.freeForReader
     case CODE.waitExclusive:
-      return seen.freeForWriter || !seen.writerWaitsHere
+      return seen.freeForWriter || seen.isMine || !seen.writerWaitsHere
     case CODE.passExclusive:
-      return seen.freePastFirst(token) || !seen.writerWaitsHere
+      return seen.freePastFirst(token) || seen.isMine || !seen.writerWaitsHere
     case CODE.waitShared:
       return seen.freeForReader || !seen.readerWaitsHere
     case CODE.insistShared:
       return seen.isUnowned || !seen.readerWaitsHere
     case CODE.queue:
-      return !seen.writerWaitsHere
+      return !seen.isMine && !seen.writerWaitsHere
     case CODE.join:
       return seen.reads && seen.noWriterWaits
     case CODE.rejoin:

@@ -128,11 +128,11 @@ const IS_CHANGED = `CASE
     WHEN ${is(CODE.tryExclusive)} THEN ${FREE_FOR_WRITER}
     WHEN ${is(CODE.releaseExclusive, CODE.yield)} THEN l.owner {=} $4::bigint AND l.token {=} o.t
     WHEN ${is(CODE.tryShared)} THEN ${FREE_FOR_READER}
-    WHEN ${is(CODE.waitExclusive)} THEN ${FREE_FOR_WRITER} OR NOT ${WRITER_WAITS_HERE}
-    WHEN ${is(CODE.passExclusive)} THEN ${FREE_PAST_FIRST} OR NOT ${WRITER_WAITS_HERE}
+    WHEN ${is(CODE.waitExclusive)} THEN ${FREE_FOR_WRITER} OR ${IS_MINE} OR NOT ${WRITER_WAITS_HERE}
+    WHEN ${is(CODE.passExclusive)} THEN ${FREE_PAST_FIRST} OR ${IS_MINE} OR NOT ${WRITER_WAITS_HERE}
     WHEN ${is(CODE.waitShared)} THEN ${FREE_FOR_READER} OR NOT ${READER_WAITS_HERE}
     WHEN ${is(CODE.insistShared)} THEN ${IS_UNOWNED} OR NOT ${READER_WAITS_HERE}
-    WHEN ${is(CODE.queue)} THEN NOT ${WRITER_WAITS_HERE}
+    WHEN ${is(CODE.queue)} THEN NOT ${IS_MINE} AND NOT ${WRITER_WAITS_HERE}
     WHEN ${is(CODE.join)} THEN ${READS} AND ${NO_WRITER_WAITS}
     WHEN ${is(CODE.rejoin, CODE.releaseShared)} THEN ${READS}
     WHEN ${is(CODE.setIntent)} THEN ${READS} AND NOT ${WRITER_WAITS_HERE}

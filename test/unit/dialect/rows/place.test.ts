@@ -33,6 +33,12 @@ test.each([
   ['a reader while somebody writes', wait('shared'), row('-7', false), { place: 0, isFree: false }],
   ['one that was passed over', wait('exclusive'), row('8', false), { place: 0, isFree: true }],
   ['one whose row is gone', wait('exclusive'), null, { place: 0, isFree: true }],
+  [
+    'one that was given it, and stands behind others as well',
+    wait('exclusive'),
+    { ...row('8 7', false), owner: '7' },
+    { place: 0, isFree: true },
+  ],
   ['one that waits for a permit', wait('exclusive', true), row('8 7'), { place: 0, isFree: true }],
 ] as const)('%s', (_, each, at, place) => {
   expect(placeOf(each, at)).toEqual(place)
@@ -59,4 +65,10 @@ test.each([
   ],
 ] as const)('a lock is given to %s', (_, each, at, isGiven) => {
   expect(isGivenTo(each, at)).toBe(isGiven)
+})
+
+test('a writer that owns the row and stands among the waiters as well has to ask', () => {
+  const given = { ...row('8', false), owner: '7', token: '2048' }
+  expect(isGivenTo(wait('exclusive'), given)).toBe(true)
+  expect(isGivenTo(wait('exclusive'), { ...given, waiters: '8 7' })).toBe(false)
 })
