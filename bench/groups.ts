@@ -13,6 +13,7 @@ import { oneCaller } from './rows/one-caller.js'
 import { outage } from './rows/outage.js'
 import { poolAlone } from './rows/pool-alone.js'
 import { processes } from './rows/processes.js'
+import { rowSpace } from './rows/row-space.js'
 import { rowsWithLeases } from './rows/rows-with-leases.js'
 import { semaphore } from './rows/semaphore.js'
 import { serve } from './rows/serve.js'
@@ -38,6 +39,7 @@ export const GROUPS: readonly Group[] = [
   serve,
   rowsWithLeases,
   mysql,
+  rowSpace,
   hotRows,
   lease,
   outage,
