@@ -13,7 +13,12 @@ CREATE TABLE accepted (
   ask text NOT NULL,
   token bigint NOT NULL,
   value int NOT NULL
-)`
+);
+CREATE TABLE looked (looks bigint NOT NULL);
+INSERT INTO looked VALUES (0)`
+
+/** A look that commits: it takes as long as the commits of locks that are rows. */
+export const LOOKED = `UPDATE looked SET looks = looks + 1`
 
 export const ADD_KEY = `
 INSERT INTO guarded (key)
@@ -76,6 +81,13 @@ SELECT
 FROM pg_stat_activity
 WHERE application_name ~ '^chaos [wf]'
 ORDER BY pid`
+
+/** For people: what the sessions are doing, and what they wait for. */
+export const ACTIVITY = `
+SELECT pid, application_name AS application, state, wait_event_type AS waits, wait_event AS for, pg_blocking_pids(pid) AS blockers,
+  round(extract(epoch FROM clock_timestamp() - state_change) * 1000) AS state_ms, left(query, 60) AS query
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()`
 
 export const TERMINATE = `
 SELECT pg_terminate_backend(pid)

@@ -1,11 +1,13 @@
 import pg from 'pg'
 import {
+  ACTIVITY,
   ALL_ROWS,
   HELD_KEYS,
   HELD_ROWS,
   LEFT_LOCKS,
   LEFT_ROWS,
   LEFT_SESSIONS,
+  LOOKED,
   SESSIONS,
   TERMINATE,
 } from './chaos-sql.js'
@@ -47,6 +49,7 @@ export class PostgresLooks implements Looks {
       const rows = await this.#rows<{ key: string }>(HELD_KEYS)
       return { at: sharedNow(), held: new Set(rows.map(({ key }) => numberOf(key))) }
     }
+    await this.#rows(LOOKED)
     const rows = await this.#rows<HeldRow>(HELD_ROWS)
     const holders = rows
       .filter(({ holder, is_orphan: isOrphan }) => holder !== null || isOrphan)
@@ -55,7 +58,7 @@ export class PostgresLooks implements Looks {
         { process: holder === null ? null : processOf(holder), token },
       ])
     const at = sharedNow()
-    const all = await this.#rows(ALL_ROWS)
+    const all = [...(await this.#rows(ALL_ROWS)), ...(await this.#rows(ACTIVITY))]
     return { at, held: new Set(rows.map(({ key }) => key)), holders: new Map(holders), rows: all }
   }
 

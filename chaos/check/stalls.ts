@@ -33,14 +33,28 @@ export function busySpans({ lives, sightings, strikes }: History): Span[] {
   return united([...processes, ...looks])
 }
 
-/** Calm begins later where the machine was busy after the fault before it. */
-export function settledCalms({ calms, strikes }: History, busy: readonly Span[]): Span[] {
-  return calms
-    .map(({ from, to }) => ({
-      from: from + overlapMs(busy, { from: lastFaultBefore(from, strikes), to: from }),
-      to,
-    }))
-    .filter(({ from, to }) => to > from)
+/**
+ * Calm begins later where the machine was busy after the fault before it. A time in which leases can have run out is a fault of
+ * its own: then it takes a lease, a connection attempt and a poll until nothing of it is felt any more.
+ */
+export function settledCalms({ calms, strikes, leaseMs }: History, busy: readonly Span[]): Span[] {
+  const outages = busy.filter(({ from, to }) => to - from >= leaseMs / 2)
+  const echoMs = leaseMs * (5 / 3) + 3000
+  let settled = calms.map(({ from, to }) => ({
+    from: from + overlapMs(busy, { from: lastFaultBefore(from, strikes), to: from }),
+    to,
+  }))
+  for (const { from, to } of outages)
+    settled = settled.flatMap((calm) => without(calm, { from, to: to + echoMs }))
+  return settled.filter(({ from, to }) => to > from)
+}
+
+function without({ from, to }: Span, outage: Span): Span[] {
+  if (outage.to <= from || outage.from >= to) return [{ from, to }]
+  return [
+    { from, to: Math.max(outage.from, from) },
+    { from: Math.min(outage.to, to), to },
+  ]
 }
 
 function lastFaultBefore(at: Moment, strikes: History['strikes']): Moment {

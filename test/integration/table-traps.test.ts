@@ -353,7 +353,7 @@ test('a waiter that is known to be dead is not given a lock, and one that died w
   await ask(a, 'release')
 })
 
-test('what a member leaves is not passed on to a waiter that is known to be dead', async () => {
+test('no lock passes to a waiter that is known to be dead', async () => {
   const [{ link: a }, { link: b }, { link: c }] = [await member(), await member(), await member()]
   await ask(a, 'try')
   await ask(b, 'wait')

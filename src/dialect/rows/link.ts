@@ -257,7 +257,7 @@ export class RowLink implements LockLink {
     for (const { key } of this.#held.all()) keys.set(key.id, key)
     for (const wait of this.#waits.all)
       if (wait.memberId === String(this.serverId)) keys.set(wait.key.id, wait.key)
-    // An intent alone does not keep a row: the lock that it was set beside may be in doubt, and would stay.
+    // An intent alone does not keep a row: a lock in doubt would stay with it.
     for (const { key, what } of expected) if (what !== 'intent') keys.delete(key.id)
     await this.#all([...keys.values()], CODE.drop)
     for (const key of keys.values()) {

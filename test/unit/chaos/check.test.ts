@@ -174,6 +174,10 @@ test('the time in which the machine was too busy is not counted, neither before 
   expect(found(counting(1000, 2000)), 'before').toEqual([])
   expect(found(counting(4000, 2000)), 'meanwhile').toEqual([])
   expect(found(counting(7000, 2000)), 'later').toEqual(['lost-wake-up'])
+  const many = Array.from({ length: 50 }, (_, i) => ({ at: 3000 + i * 100, held: new Set<string>() }))
+  const late = { lives: [waiting, counting(3000, 1100)], sightings: many, calms, strikes }
+  expect(kinds({ ...late, leaseMs: 60_000 }), 'no lease ran out').toEqual(['lost-wake-up'])
+  expect(kinds({ ...late, leaseMs: 1000 }), 'leases ran out').toEqual([])
 })
 
 test('a grant that never reached a caller is found, by the row that names its process', () => {

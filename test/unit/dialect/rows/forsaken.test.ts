@@ -23,7 +23,7 @@ class Server {
   }
 }
 
-test('a member that goes says so itself, and the next has nothing to say', async () => {
+test('a member that could report its end is not reported again', async () => {
   const server = new Server()
   const forsaken = new Forsaken()
   await forsaken.abandon(server.member(1))
@@ -32,7 +32,7 @@ test('a member that goes says so itself, and the next has nothing to say', async
   expect(server.told).toEqual(['abandon 1', 'sweep 1'])
 })
 
-test('what a member could not say, the next member of its process says, as soon as the server is there', async () => {
+test('the next member of a process reports the end of earlier ones, as soon as the server answers', async () => {
   const server = new Server()
   const forsaken = new Forsaken()
   server.isAway = true

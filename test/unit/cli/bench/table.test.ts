@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { alone, compared } from '../../../bench/row.js'
-import { table } from '../../../bench/table.js'
+import { alone, compared } from '../../../../bench/row.js'
+import { table } from '../../../../bench/table.js'
 
 const TARGET = { of: 'ours', is: 'at most', limit: 5 } as const
 
