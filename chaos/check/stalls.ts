@@ -61,8 +61,11 @@ function lastFaultBefore(at: Moment, strikes: History['strikes']): Moment {
   return Math.max(...strikes.map(({ to }) => to).filter((to) => to <= at), 0)
 }
 
+/** What the spans have of another one. Each moment counts once. */
 export function overlapMs(spans: readonly Span[], { from, to }: Span): number {
-  return spans.reduce((sum, span) => sum + Math.max(Math.min(span.to, to) - Math.max(span.from, from), 0), 0)
+  let sum = 0
+  for (const span of united(spans)) sum += Math.max(Math.min(span.to, to) - Math.max(span.from, from), 0)
+  return sum
 }
 
 /** Without the parts that they have in common. */
