@@ -46,9 +46,12 @@ export class Pooler {
     this.#bouncer.signal('SIGCONT')
   }
 
+  /** @throws if it ended by itself: then the round says nothing about locks. */
   async close(): Promise<void> {
+    const { death } = this.#bouncer
     await this.#bouncer[Symbol.asyncDispose]()
     await this.network.close()
+    if (death !== null) throw new Error(`pgbouncer ended by itself, ${death}`)
   }
 }
 

@@ -6,10 +6,9 @@ import { resolveDashboardOptions, type DashboardOptions } from './dashboard/dash
 import { DashboardSource, type EndTarget } from './dashboard/dashboard-source.js'
 import { ErrorLog, writeError } from './dashboard/error-log.js'
 import { RequestHandler } from './dashboard/handler.js'
-import { watchPool } from './dashboard/watch-pool.js'
+import { watchPool, type WatchedPool } from './dashboard/watch-pool.js'
 import { endSession } from './dialect/postgres/inspect/careful-look.js'
 import type { SessionEnd } from './dialect/server-state.js'
-import type { LockPool as MysqlLockPool } from './mysql-lock-pool.js'
 import type { LockPool } from './postgres-lock-pool.js'
 
 export { nodeListener } from './dashboard/node-listener.js'
@@ -22,6 +21,9 @@ export interface DashboardHandler {
   close(): void
 }
 
+/** What a pool of `lockpool/mysql` is to a dashboard. Its own type needs the types of `mysql2`, which not every program has. */
+type MysqlPool = WatchedPool & Pick<LockPool, 'inspectAll'>
+
 /** The connection comes from the program's own pool, so the page waits for it only as long as a person would. */
 const PATIENCE_MS = 3000
 
@@ -33,7 +35,7 @@ const PATIENCE_MS = 3000
  * @throws {InvalidOptionError}
  */
 export function dashboardHandler(
-  locks: LockPool | MysqlLockPool,
+  locks: LockPool | MysqlPool,
   options: DashboardOptions = {},
 ): DashboardHandler {
   const resolved = resolveDashboardOptions(options)
@@ -57,7 +59,7 @@ const NO_ENDING =
   '"ending" is for PostgreSQL: MySQL does not say when a session began, so a later one may have its number'
 
 /** By what it can do, because a bundle may have its class twice. */
-function isPostgres(locks: LockPool | MysqlLockPool): locks is LockPool {
+function isPostgres(locks: LockPool | MysqlPool): locks is LockPool {
   return 'lockIn' in locks
 }
 

@@ -102,7 +102,7 @@ test('when a pooler changes its mode while locks are held, all are lost and no m
 
   expect(held[0]!.signal.reason).toMatchObject({
     code: 'LOCK_LOST',
-    message: expect.stringMatching(/another server session .* changed over/),
+    message: expect.stringMatching(/another server session .* has switched server sessions/),
   })
   expect(await rejection(locks.acquire('a'))).toMatchObject({ code: 'POOLER_DETECTED' })
   await locks.close({ graceMs: 0 })

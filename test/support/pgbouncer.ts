@@ -28,6 +28,8 @@ export class PgBouncer implements AsyncDisposable {
   readonly #port: number
   readonly #target: URL
   #process: ChildProcess | null = null
+  /** How it ended, if it did so by itself. */
+  death: string | null = null
 
   private constructor(folder: string, port: number, target: string) {
     this.#folder = folder
@@ -105,6 +107,9 @@ export class PgBouncer implements AsyncDisposable {
       env: pathWithSbin(),
     })
     this.#process = child
+    child.once('exit', (code, signal) => {
+      if (signal !== 'SIGKILL') this.death = `with ${signal ?? code}`
+    })
     for (let attempt = 0; attempt < 200; attempt++) {
       if (child.exitCode !== null) throw new Error(`pgbouncer ended with ${child.exitCode}`)
       if (await accepts(this.#port)) return
