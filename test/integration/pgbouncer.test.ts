@@ -118,4 +118,15 @@ describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
     })
     await locks.close({ graceMs: 0 })
   })
+
+  test('our own PgBouncer is one, also if it is restarted twice at once', async () => {
+    await using bouncer = await PgBouncer.to(world.database.url, { pool_mode: 'session' })
+
+    await Promise.all([bouncer.restart(), bouncer.restart()])
+
+    const locks = world.pool({ connection: bouncer.url })
+    await locks.ready()
+    await locks.close()
+    expect(bouncer.death).toBeNull()
+  })
 })

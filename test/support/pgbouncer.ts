@@ -28,6 +28,7 @@ export class PgBouncer implements AsyncDisposable {
   readonly #port: number
   readonly #target: URL
   #process: ChildProcess | null = null
+  #restarts: Promise<void> = Promise.resolve()
   /** How it ended, if it did so by itself. */
   death: string | null = null
 
@@ -81,10 +82,13 @@ export class PgBouncer implements AsyncDisposable {
     this.#process?.kill(name)
   }
 
-  /** Kills it, and starts it again. */
-  async restart(): Promise<void> {
-    await this.#kill()
-    await this.#start()
+  /** Kills it, and starts it again. Of two that are started at once one would find the port taken. */
+  restart(): Promise<void> {
+    this.#restarts = this.#restarts.then(async () => {
+      await this.#kill()
+      await this.#start()
+    })
+    return this.#restarts
   }
 
   async #kill(): Promise<void> {
