@@ -8,6 +8,9 @@ import { join } from 'node:path'
 /** PgBouncer refuses to run as root, and needs no special rights. */
 const NOBODY = 65_534
 
+/** Of the log of one that ends by itself, in characters. */
+const LAST_WORDS = 2000
+
 export const hasPgBouncer: boolean = ((): boolean => {
   try {
     execFileSync('pgbouncer', ['--version'], { stdio: 'ignore', env: pathWithSbin() })
@@ -107,12 +110,14 @@ export class PgBouncer implements AsyncDisposable {
     const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
     const child = spawn('pgbouncer', ['-q', join(this.#folder, 'pgbouncer.ini')], {
       ...asNobody,
-      stdio: 'ignore',
+      stdio: ['ignore', 'ignore', 'pipe'],
       env: pathWithSbin(),
     })
     this.#process = child
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => (said = `${said}${String(chunk)}`.slice(-LAST_WORDS)))
     child.once('exit', (code, signal) => {
-      if (signal !== 'SIGKILL') this.death = `with ${signal ?? code}`
+      if (signal !== 'SIGKILL') this.death = `with ${signal ?? code}: ${said}`
     })
     for (let attempt = 0; attempt < 200; attempt++) {
       if (child.exitCode !== null) throw new Error(`pgbouncer ended with ${child.exitCode}`)
