@@ -9,13 +9,13 @@
  * A change is noticed if a test fails with it twice, and passes without it twice.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { filesAt } from './mutation/files-at.mjs'
+import { filesAt, placeOf } from './mutation/places.mjs'
 
 const RESULTS = '.build/mutation/quick.jsonl'
-/** A change that makes a test hang without end costs the process. It is noticed, and the next process goes on behind it. */
-const MOST_PROCESSES = 50
+/** The change that is being tried. */
+const CURRENT = '.build/mutation/current.json'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,6 +25,10 @@ const { values, positionals } = parseArgs({
     again: { type: 'boolean', default: false },
   },
 })
+if (positionals.length === 0) {
+  process.stderr.write('usage: npm run mutate:quick -- PLACE... [--tests PLACES] [--max-ms N] [--again]\n')
+  process.exit(64)
+}
 const sources = filesAt(positionals.join(','))
 mkdirSync('.build/mutation', { recursive: true })
 if (values.again) rmSync(RESULTS, { force: true })
@@ -34,17 +38,35 @@ const env = {
   MUTATE_TESTS: values.tests,
   MUTATE_MAX_MS: values['max-ms'],
   MUTATE_RESULTS: RESULTS,
+  MUTATE_CURRENT: CURRENT,
 }
-let status = null
-for (let i = 0; i < MOST_PROCESSES && status !== 0; i++) {
-  const before = results().length
+for (;;) {
+  rmSync(CURRENT, { force: true })
   const args = ['vitest', 'run', '--config', 'vitest.mutate-quick.config.mjs']
-  ;({ status } = spawnSync('npx', args, { env, stdio: ['ignore', 'ignore', 'inherit'] }))
-  // Not a change, but something else is wrong.
-  if (status !== 0 && results().length === before) break
+  spawnSync('npx', args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  if (!existsSync(CURRENT)) break
+  // It made a test hang without end, or fill the memory: the next process goes on behind it.
+  const fatal = {
+    ...JSON.parse(readFileSync(CURRENT, 'utf8')),
+    verdict: 'noticed',
+    by: 'the end of the process',
+  }
+  appendFileSync(RESULTS, `${JSON.stringify(fatal)}\n`)
 }
 report()
-process.exitCode = status ?? 1
+const open = changes().length - judged().length
+if (open > 0) process.stderr.write(`${open} changes were not tried\n`)
+process.exitCode = open > 0 ? 1 : 0
+
+function changes() {
+  return JSON.parse(readFileSync('.build/mutation/changes.json', 'utf8'))
+}
+
+/** Sources may have changed since an earlier run: what it found at other places does not count. */
+function judged() {
+  const places = new Set(changes().map(placeOf))
+  return results().filter((each) => places.has(placeOf(each)))
+}
 
 function results() {
   if (!existsSync(RESULTS)) return []
@@ -55,7 +77,7 @@ function results() {
 function report() {
   const table = {}
   const left = []
-  for (const change of results().filter(({ path }) => sources.includes(path))) {
+  for (const change of judged()) {
     const row = (table[change.path] ??= { noticed: 0, left: 0, atLoad: 0, share: '' })
     row[change.verdict]++
     if (change.verdict === 'left') left.push(change)

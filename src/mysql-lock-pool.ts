@@ -1,6 +1,8 @@
 import { hostname } from 'node:os'
 import { throwIfAborted } from './base/abort-signal.js'
 import { systemClock } from './base/clock.js'
+import { ConnectionError } from './base/errors.js'
+import { inTime } from './base/in-time.js'
 import { onAbort } from './base/on-abort.js'
 import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
@@ -152,27 +154,33 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
   }
 
   /**
-   * Like `inspect`, with the sessions, who blocks whom, and numbers of the server. It is aborted after five seconds, or by its
-   * signal, at once.
+   * Like `inspect`, with the sessions, their blockers, and numbers of the server. It ends after five seconds at the
+   * latest, and at once when its signal aborts.
    *
    * @throws as `connections.connect`, and errors of the server
+   * @throws {ConnectionError} the server did not answer in time
    */
   async inspectAll(options: ConnectOptions = {}): Promise<LockSnapshot> {
     const names = [...this.namesInUse()].map(namedLock)
+    const { signal } = options
     const connection = await this.connections.connect(options)
-    const limit = AbortSignal.timeout(LOOK_LIMIT_MS)
-    const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal])
-    const forget = onAbort(signal, () => connection.release(true))
+    const giveUp = (): void => connection.release(true)
+    const unsubscribe = signal && onAbort(signal, giveUp)
+    const late = (): Error => {
+      giveUp()
+      return new ConnectionError(`the server did not show its locks within ${LOOK_LIMIT_MS} ms`)
+    }
     try {
-      const state = await lookAtLocks(LeasedConnection.serverOf(connection), names)
-      // Asked after the server: what we say of a lock that it has shown is about that hold or a later one.
+      const looking = lookAtLocks(LeasedConnection.serverOf(connection), names)
+      const state = await inTime(systemClock, LOOK_LIMIT_MS, looking, late)
+      // Read after the server's state, so a report about a lock in that state concerns this hold or a later one.
       const reports = reportsOf(this.reports(), this.#database, names)
       return snapshotOf({ ...state, reports })
     } catch (error) {
       throwIfAborted(signal)
       throw error
     } finally {
-      forget()
+      unsubscribe?.()
       connection.release()
     }
   }

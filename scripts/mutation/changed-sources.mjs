@@ -28,6 +28,7 @@ export async function changedSources(paths) {
         path: pathOf.get(fileName),
         line: location.start.line + 1,
         column: location.start.column + 1,
+        end: `${location.end.line + 1}:${location.end.column + 1}`,
         kind: mutatorName,
         replacement,
       })),

@@ -1,12 +1,12 @@
 /** Not a test, but what runs all tests for each change: only inside of vitest can they be run. */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { describe, test } from 'vitest'
 import { attempt, testsIn } from './attempt.mjs'
-import { filesAt } from './files-at.mjs'
+import { filesAt, placeOf } from './places.mjs'
 import { Watchdog } from './watchdog.mjs'
 
-const { MUTATE_TESTS, MUTATE_RESULTS } = process.env
+const { MUTATE_TESTS, MUTATE_RESULTS, MUTATE_CURRENT } = process.env
 const MOST_MS = Number(process.env.MUTATE_MAX_MS)
 const stryker = (globalThis.__stryker__ ??= {})
 // The changed sources keep this object.
@@ -22,22 +22,20 @@ test('every change', { timeout: 0 }, async ({ task }) => {
   const changes = JSON.parse(readFileSync('.build/mutation/changes.json', 'utf8'))
   const tests = await usable(testsIn(task.file).filter((each) => each !== task))
   const known = new Set(earlier().map(placeOf))
-  const watchdog = new Watchdog(MUTATE_RESULTS)
+  const watchdog = new Watchdog()
   for (const change of changes) {
     if (known.has(placeOf(change))) continue
-    watchdog.watch({ ...change, verdict: 'noticed', by: 'it hangs' })
+    writeFileSync(MUTATE_CURRENT, JSON.stringify(change))
+    watchdog.begin()
     const verdict = await judge(change, tests)
     appendFileSync(MUTATE_RESULTS, `${JSON.stringify({ ...change, ...verdict })}\n`)
   }
+  rmSync(MUTATE_CURRENT, { force: true })
 })
 
 function earlier() {
   if (!existsSync(MUTATE_RESULTS)) return []
   return readFileSync(MUTATE_RESULTS, 'utf8').split('\n').filter(Boolean).map(JSON.parse)
-}
-
-function placeOf({ path, line, column, kind, replacement }) {
-  return [path, line, column, kind, replacement].join(':')
 }
 
 /** The tests that pass twice, and fast, each with how often it reaches which change; the fastest first. */

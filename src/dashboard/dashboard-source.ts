@@ -147,7 +147,7 @@ function amountsOf(snapshot: LockSnapshot | null): Parameters<History['amounts']
 }
 
 function serverJson({ server, otherInterests }: LockSnapshot): ServerJson {
-  const { product = 'PostgreSQL', version, database, isStandby, lockTable, connections, hasKeyNames } = server
+  const { product, version, database, isStandby, lockTable, connections, hasKeyNames } = server
   const capacity = Number.isFinite(lockTable.capacity) ? lockTable.capacity : null
   return {
     ...{ product, version, database, isStandby, connections, hasKeyNames },

@@ -34,10 +34,12 @@ export function metricsText(state: Omit<StateJson, 'mayEnd' | 'csrf'>): string {
     const { lockTable, connections } = server
     lines.push(
       gauge('lockpool_server_lock_table_used', 'Entries of the lock table in use', [['', lockTable.used]]),
-      lockTable.capacity === null
-        ? ''
-        : gauge('lockpool_server_lock_table_capacity', 'Entries that the lock table has room for', [
-            ['', lockTable.capacity],
+      ...(lockTable.capacity === null
+        ? []
+        : [
+            gauge('lockpool_server_lock_table_capacity', 'Entries that the lock table has room for', [
+              ['', lockTable.capacity],
+            ]),
           ]),
       gauge('lockpool_server_connections_used', 'Connections of the server in use', [['', connections.used]]),
       gauge('lockpool_server_connections_max', 'Connections that the server allows', [['', connections.max]]),

@@ -19,8 +19,7 @@ export interface ServerState {
 export interface ServerFacts {
   /** When the state was read, on the clock of the server. */
   readonly at: Date
-  /** The product. Default PostgreSQL. */
-  readonly product?: 'MariaDB' | 'MySQL'
+  readonly product: 'PostgreSQL' | 'MariaDB' | 'MySQL'
   /** The server's own version text, such as `18.4`. */
   readonly version: string
   readonly database: string

@@ -71,6 +71,21 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'looking at locks in MariaDB', 
     await expect(pool.inspectAll({ signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow()
   })
 
+  test('an inspection of a server that is silent ends with an error, and keeps no connection', async () => {
+    const pool = world.pool()
+    await pool.inspect()
+
+    process.kill(world.server.pid, 'SIGSTOP')
+    try {
+      await expect(pool.inspect()).rejects.toMatchObject({ code: 'CONNECTION_FAILED' })
+    } finally {
+      process.kill(world.server.pid, 'SIGCONT')
+    }
+
+    expect(pool.connections.leasedCount).toBe(0)
+    expect(await pool.inspect()).toEqual([])
+  })
+
   test('a handler shows what the pool and its server know', async () => {
     const { holder } = await contended('named')
     const handler = dashboardHandler(holder)

@@ -13,5 +13,5 @@ export async function collect(until: () => boolean, rounds = 50): Promise<void> 
   }
 }
 
-/** Garbage is collected as often as that takes at most, for what must not be found. */
+/** For a test that expects no finding: as many rounds as a finding needs at most. */
 export const collectInVain = (): Promise<void> => collect(() => false, 10)

@@ -11,6 +11,7 @@ export function serverState(parts: Partial<ServerState> = {}): ServerState {
   return {
     server: {
       at: new Date(0),
+      product: 'PostgreSQL',
       version: '18.1',
       database: 'app',
       isStandby: false,

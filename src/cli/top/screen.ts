@@ -74,7 +74,7 @@ function headerLines(
     paint(
       'bold',
       clip(
-        `lockpool top   ${server.database}, ${server.product ?? 'PostgreSQL'} ${server.version}${server.isStandby ? ', a standby' : ''}   ${time}   ${rhythm}`,
+        `lockpool top   ${server.database}, ${server.product} ${server.version}${server.isStandby ? ', a standby' : ''}   ${time}   ${rhythm}`,
       ),
     ),
     clip(

@@ -57,7 +57,6 @@ export class RowLink implements LockLink {
     this.#waits = waits
     if (facts.secret !== null) waits.trust(String(member.id), facts.secret)
     this.#asker = new RowAsker(member, this.#known)
-    void waits.forsaken.abandonWith(member)
     this.#permits = new RowPermits(
       member,
       this.#asker,

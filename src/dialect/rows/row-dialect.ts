@@ -55,6 +55,7 @@ export abstract class RowDialect<Connection, Options extends RowDialectOptions =
       const joining = { id, name: by, namespace, settings, ended, signal }
       const { member, facts } = await this.makeMember(borrow, joining)
       this.waits.dead = () => member.dead
+      void this.waits.forsaken.abandonWith(member)
       return new RowLink(member, this.waits, facts)
     } catch (error) {
       throw this.explain(error)

@@ -1,4 +1,5 @@
 import { LockReentryError, LockTimeoutError, type AcquirePhase, type LockError } from '../../base/errors.js'
+import { isOutage } from '../../base/is-outage.js'
 import type { Deadlines } from '../../base/deadlines.js'
 import { Waiter } from '../../base/waiter.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
@@ -113,7 +114,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     if (this.has(FLAG.seasoned)) return true
     if (!this.#request.waitsWhileDown) return false
     const { lastFailure } = this.entry
-    return lastFailure === null || (lastFailure.code === 'CONNECTION_FAILED' && lastFailure.retryable)
+    return lastFailure === null || isOutage(lastFailure)
   }
 
   set keepsPlace(is: boolean) {

@@ -1,6 +1,7 @@
 import { assert, assertMove } from '../../base/assert.js'
 import type { Clock, Instant } from '../../base/clock.js'
 import type { LockError } from '../../base/errors.js'
+import { isOutage } from '../../base/is-outage.js'
 import type { LinkSettings, LockLink } from '../../dialect/dialect.js'
 import type { BatchReply } from '../../dialect/lock-operation.js'
 import type { PermitReply } from '../../dialect/permit-operation.js'
@@ -354,7 +355,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   #lostByFailure(requests: readonly (KeyRequest | PermitRequest)[], error: LockError, cause: Error): void {
     if (this.isOver) return
     // As when the connection ends first: which of the two is heard first is a matter of the driver.
-    const mayAsk = error.code === 'CONNECTION_FAILED' && error.retryable
+    const mayAsk = isOutage(error)
     this.#host.agenda.run(() => {
       for (const request of requests) request.failed(error, mayAsk, false)
       this.lose('its locks are unknown after a failed batch', cause)

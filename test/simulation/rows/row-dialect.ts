@@ -5,19 +5,17 @@ import type { Capabilities } from '../../../src/dialect/capabilities.js'
 import type {
   Borrow,
   Dialect,
-  LinkSettings,
   ListeningConnection,
-  LockLink,
   NotificationHandlers,
 } from '../../../src/dialect/dialect.js'
 import { encodeTableKey, encodeTableSemaphore } from '../../../src/dialect/postgres/table/key.js'
 import { ROWS } from '../../../src/dialect/postgres/table/table-dialect.js'
-import { RowLink, type RowFacts } from '../../../src/dialect/rows/link.js'
-import { drawMemberId } from '../../../src/dialect/rows/member-id.js'
+import { enter, whileWanted, type Joined, type Joining } from '../../../src/dialect/rows/joining.js'
+import type { RowFacts } from '../../../src/dialect/rows/link.js'
 import { Member } from '../../../src/dialect/rows/member.js'
+import { RowDialect } from '../../../src/dialect/rows/row-dialect.js'
 import { RowWatch, type NotificationSource } from '../../../src/dialect/rows/row-watch.js'
 import { StatementRunner, type ErrorReader } from '../../../src/dialect/rows/statement-runner.js'
-import { Waits } from '../../../src/dialect/rows/waits.js'
 import type { FakeConnection } from '../../../src/testing/fake-connection.js'
 import type { RowServer } from './row-server.js'
 import { SimRowStore, type Send } from './sim-row-store.js'
@@ -52,46 +50,31 @@ export interface RowPorts {
 const nothing = (): undefined => undefined
 
 /** What `TableDialect` is in PostgreSQL: everything above the statements is the real thing. */
-export class SimRowDialect implements Dialect<FakeConnection> {
+export class SimRowDialect extends RowDialect<FakeConnection> implements Dialect<FakeConnection> {
   readonly can: Capabilities = ROWS
   readonly encodeKey: Dialect<FakeConnection>['encodeKey'] = encodeTableKey
   readonly encodeSemaphore: Dialect<FakeConnection>['encodeSemaphore'] = encodeTableSemaphore
   readonly #ports: RowPorts
-  readonly #waits = new Waits()
 
   constructor(ports: RowPorts) {
+    super({ by: ports.name, namespace: '', random: ports.random })
     this.#ports = ports
   }
 
-  async join(
-    borrow: Borrow<FakeConnection>,
-    settings: LinkSettings,
-    ended: (cause: Error) => void,
-    signal: AbortSignal,
-  ): Promise<LockLink> {
-    const { clock, random, server, send, name } = this.#ports
+  protected override makeMember(borrow: Borrow<FakeConnection>, joining: Joining): Promise<Joined> {
+    const { clock, random, server, send } = this.#ports
+    const { id, name, settings, ended, signal } = joining
     const { leaseMs, fencing } = settings
-    const id = drawMemberId(random)
     const runner = new StatementRunner(borrow, leaseMs, ERRORS, { clock, random })
-    signal.addEventListener('abort', () => (runner.isOver = true), { once: true })
-    const member = new Member(id, leaseMs, new SimRowStore(runner, send, server), ended, clock)
-    try {
-      const { floor, secret } = await runner.once((connection) =>
-        send(connection, () => server.join(id, leaseMs, name)),
+    return whileWanted(runner, signal, async () => {
+      const member = new Member(id, leaseMs, new SimRowStore(runner, send, server), ended, clock)
+      const { floor, secret } = await enter(member, () =>
+        runner.once((connection) => send(connection, () => server.join(id, leaseMs, name))),
       )
-      await member.beat()
-      this.#waits.dead = () => member.dead
       const noFencing = fencing === 'off' ? '"fencing" is off' : null
       const facts: RowFacts = { server: SERVER, floor, secret, keepsNames: false, shortfall: null, noFencing }
-      return new RowLink(member, this.#waits, facts)
-    } catch (error) {
-      await member.leave().catch(nothing)
-      throw this.explain(error)
-    }
-  }
-
-  attach(): Promise<LockLink> {
-    return Promise.reject(new Error('rows with leases belong to no connection'))
+      return { member, facts }
+    })
   }
 
   listen(connection: FakeConnection, handlers: NotificationHandlers): Promise<ListeningConnection> {
@@ -107,7 +90,7 @@ export class SimRowDialect implements Dialect<FakeConnection> {
         },
       },
       source: isNotified ? this.#sourceOn(connection) : null,
-      waits: this.#waits,
+      waits: this.waits,
       handlers,
       random,
       clock,
@@ -156,11 +139,7 @@ export class SimRowDialect implements Dialect<FakeConnection> {
     return Promise.resolve()
   }
 
-  writeReports(): Promise<void> {
-    return Promise.resolve()
-  }
-
-  explain(error: unknown): LockError {
+  override explain(error: unknown): LockError {
     return error instanceof LockError ? error : new ConnectionError(String(error), { cause: error })
   }
 }

@@ -2,11 +2,9 @@ import { Deferred } from '../../../base/deferred.js'
 import { PoolClosedError } from '../../../base/errors.js'
 import { ConnectionPool } from '../../../pool/connection-pool.js'
 import type { ConnectOptions } from '../../../pool/connect-request.js'
+import { callBack, type Callback } from '../../callback.js'
 import type { LeasedConnection } from './leased-connection.js'
 import type { MysqlConnection } from '../connection/connection.js'
-
-/** The form of a callback in `mysql2`. */
-type Callback<T> = (error: Error | null, result?: T) => void
 
 /**
  * A pool of connections to MariaDB or MySQL that can replace a pool of `mysql2/promise`. Lock sessions come from it
@@ -76,15 +74,4 @@ export class MysqlPool extends ConnectionPool<MysqlConnection> {
   #endIfDone(): void {
     if (this.#callers === 0) this.#ending?.resolve()
   }
-}
-
-/**
- * Calls the callback outside of any promise chain, so an error that it throws is an uncaught exception, as with
- * `mysql2`.
- */
-function callBack<T>(promise: Promise<T>, callback: Callback<T>): void {
-  promise.then(
-    (result) => process.nextTick(callback, null, result),
-    (error: unknown) => process.nextTick(callback, error),
-  )
 }

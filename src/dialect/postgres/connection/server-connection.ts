@@ -3,7 +3,7 @@ import pg from 'pg'
 import { Deferred } from '../../../base/deferred.js'
 import { onAbort } from '../../../base/on-abort.js'
 import type { QueryConfig, QueryResult } from '../../queryable.js'
-import type { Callback } from './callback.js'
+import type { Callback } from '../../callback.js'
 import { requestCancel } from './cancel-request.js'
 import { setClientCheck, type ClientCheck } from './client-check.js'
 import {

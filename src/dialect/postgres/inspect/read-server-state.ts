@@ -88,6 +88,7 @@ function toFacts(row: FactsRow, oldSnapshot: OldSnapshot | null): ServerFacts {
     at: new Date(row.at),
     version: row.version,
     database: row.database,
+    product: 'PostgreSQL',
     isStandby: row.is_standby,
     lockTable: { used: row.lock_entries, capacity: row.lock_capacity },
     connections: { used: row.connections, max: row.max_connections },

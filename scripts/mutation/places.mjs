@@ -13,3 +13,8 @@ export function filesAt(places, isWanted = () => true) {
     .filter((path) => path.endsWith('.ts') && isWanted(path))
   return [...new Set(paths)]
 }
+
+/** Tells changes apart, also those of different runs. */
+export function placeOf({ path, line, column, end, kind, replacement }) {
+  return [path, line, column, end, kind, replacement].join(':')
+}

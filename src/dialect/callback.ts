@@ -1,9 +1,9 @@
-/** The form of a callback in `pg`: it gets an error, or null and the result. */
+/** The form of a callback in `pg` and `mysql2`: it gets an error, or null and the result. */
 export type Callback<T> = (error: Error | null, result?: T) => void
 
 /**
  * Calls `callback` with the outcome of a promise. The call runs outside of any promise chain, so an error that the
- * callback throws is an uncaught exception with its own stack, as with `pg`.
+ * callback throws is an uncaught exception with its own stack, as with the drivers.
  */
 export function callBack<T>(promise: Promise<T>, callback: Callback<T>): void {
   promise.then(
