@@ -1,6 +1,6 @@
 /**
- * What this repository says about itself, held against what it is: layers, sizes, diagrams, options, errors, events,
- * links, examples. Every check answers with a list of what is wrong, so that one run tells everything.
+ * Compares what this repository says about itself with what it is: layers, sizes, diagrams, options, errors, events, links,
+ * examples. Every check lists all problems, so one run shows everything.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
@@ -43,7 +43,7 @@ const ALL_CODE = [
 ]
 const ARCHITECTURE = read('ARCHITECTURE.md')
 
-/** The program may use it as any program would. */
+/** Drivers, with the folders that may import them. The command-line program uses a driver as any program does. */
 const KNOW_DRIVER: Readonly<Record<string, readonly string[]>> = {
   pg: ['src/dialect/postgres/', 'src/cli/'],
   mysql2: ['src/dialect/mysql/', 'src/cli/'],
@@ -51,8 +51,8 @@ const KNOW_DRIVER: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Files that still import each other. The list must become empty. */
-const CIRCLES: readonly (readonly string[])[] = [
-  // The table loads its commands when they are asked for, and one of them writes the table down for shells.
+const CYCLES: readonly (readonly string[])[] = [
+  // The command table loads its commands when they run, and the command `completion` writes the table for shells.
   ['src/cli/command-table.ts', 'src/cli/commands/completion.ts'],
 ]
 
@@ -83,7 +83,7 @@ describe('layers', () => {
   })
 
   test('no files import each other in a cycle, not even for a type', () => {
-    expect(circles(new Map(SOURCES.map((file) => [file.path, importsOf(file)])))).toEqual(CIRCLES)
+    expect(circles(new Map(SOURCES.map((file) => [file.path, importsOf(file)])))).toEqual(CYCLES)
   })
 
   test('only the dialect knows a driver, and nothing else comes from outside', () => {
@@ -107,7 +107,7 @@ const HOUSES: readonly (readonly [house: string, shared: readonly string[]])[] =
     'src/lock/',
     [
       ...['acquire-options', 'budget', 'lock-counters', 'lock-events', 'lock-pool-options', 'state-names'],
-      // Campaigns are made of whole locks.
+      // A campaign uses complete locks.
       'engine',
     ],
   ],
@@ -160,7 +160,7 @@ describe.each(HOUSES)('rooms of %s', (house, shared) => {
     const folder = house.replace('src/', 'test/unit/')
     const wrong = filesOf(folder, '.test.ts')
       .map(({ path }) => path)
-      // What concerns several rooms stands next to the files that put them together.
+      // Tests of several rooms are next to the files that combine these rooms.
       .filter((path) => shared.length === 0 || path.slice(folder.length).includes('/'))
       .filter((path) => !rooms.some(({ room }) => path.startsWith(`${folder}${room}/`)))
     expect(wrong).toEqual([])
@@ -170,7 +170,7 @@ describe.each(HOUSES)('rooms of %s', (house, shared) => {
 describe('size', () => {
   const MAX_LINES = 350
   const MAX_FUNCTION_LINES = 40
-  /** Longer all the same, each with its reason. One that has become short enough must leave this list. */
+  /** Files that are longer, each with its reason. A file that has become short enough must leave this list. */
   const LONG_FILES: Readonly<Record<string, string>> = {
     'src/base/errors.ts': 'all errors, one below the other',
     'src/dialect/postgres/connection/server-connection.ts':
@@ -210,15 +210,15 @@ describe('things with one place', () => {
     { pattern: /\bperformance\.now\b/, only: ['src/base/clock.ts'] },
     {
       pattern: /\bsetTimeout\b|\bclearTimeout\b/,
-      // A browser has its own.
+      // The page runs in a browser, where it has no `Clock`.
       only: ['src/base/clock.ts', 'src/dashboard/page/ticker.ts'],
     },
     { pattern: /\bsetInterval\b/, only: [] },
-    // To let everything that is due happen, without a timer.
+    // The manual clock waits for pending promises without a timer.
     { pattern: /\bsetImmediate\b/, only: ['src/testing/manual-clock.ts'] },
     { pattern: /\bMath\.random\b/, only: ['src/base/random.ts'] },
     { pattern: /\bconsole\b/, only: [] },
-    // The terminal writes to descriptors, so that a full pipe is waited for.
+    // The command-line program writes to file descriptors, so that it waits if a pipe is full.
     { pattern: /\bprocess\.(?:stdout|stderr)\b/, only: [] },
   ]
 
@@ -231,7 +231,7 @@ describe('things with one place', () => {
     const SQL =
       /^\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|SET|RESET|LISTEN|UNLISTEN|NOTIFY|LOCK|SHOW)\b/
     const wrong = SOURCES.filter(({ path }) => !path.endsWith('-sql.ts')).flatMap(({ path, text }) =>
-      // What is compared with is an answer of the server, not a statement.
+      // The code compares these strings with answers of the server. They are not statements.
       stringsOf(text.replaceAll(/=== '[A-Z ]+'/g, ''))
         .filter((literal) => SQL.test(literal))
         .map((literal) => `${path}: ${literal.trim().slice(0, 40)}`),
@@ -242,7 +242,7 @@ describe('things with one place', () => {
   test('the tests of a file stand where its folder is', () => {
     const wrong = filesOf('test/unit', '.test.ts').flatMap(({ path }) => {
       const topic = dirname(path).slice('test/unit/'.length)
-      // The checker of chaos runs is no part of the library, and has tests like one.
+      // The checker of chaos runs is not part of the library, but it has unit tests.
       const folder = topic === 'chaos' ? topic : `src/${topic}`
       if (!existsSync(join(ROOT, folder))) return [`${path}: there is no ${folder}`]
       const file = posix.basename(path).replace('.test.ts', '.ts')
@@ -312,7 +312,7 @@ describe('options', () => {
       fallback: `\`${literal(spec.default)}\``,
       range: rangeOf(spec) ?? expect.any(String),
     }))
-    // These belong to the published LockPool, and have no limits.
+    // These options belong to the published LockPool, and have no limits.
     const ofPostgres = [
       '`connection`',
       '`backend`',
@@ -415,7 +415,7 @@ describe('documents', () => {
     const { stdout, stderr, status } = spawnSync(process.execPath, [script, '--check'], {
       encoding: 'utf8',
     })
-    // The compiler that it asks says "context canceled" now and then, when it is closed.
+    // The compiler that the script uses sometimes writes "context canceled" when it is closed, so stderr is not compared.
     expect({ stdout, status }, stderr).toEqual({ stdout: '', status: 0 })
   })
 
@@ -461,7 +461,7 @@ function listOf(cell: string, names: readonly string[]): readonly string[] {
   return cell === 'everything' ? names : cell.split(',').map((name) => name.trim())
 }
 
-/** The layer with the longest name that the file is below; the root takes only what is directly in it. */
+/** The layer with the longest name that contains the file. The root contains only the files directly in it. */
 function layerOf(path: string, names: readonly string[]): string | null {
   const folder = posix.dirname(path.slice('src/'.length))
   if (folder === '.') return ''
@@ -469,7 +469,7 @@ function layerOf(path: string, names: readonly string[]): string | null {
   return fitting.toSorted((a, b) => b.length - a.length)[0] ?? null
 }
 
-/** Told by the layout that prettier gives: a body ends with the first line of its own indentation that begins with `}`. */
+/** Finds bodies by the layout of prettier: a body ends at the first line with the same indentation that begins with `}`. */
 function bodiesOf(text: string): { readonly at: number; readonly lines: number }[] {
   const lines = text.split('\n')
   return lines.flatMap((line, at) => {
@@ -509,7 +509,7 @@ function isLongest(spec: OptionSpec<unknown>, length: number): boolean {
   return spec.problem('x'.repeat(length)) === null && spec.problem('x'.repeat(length + 1)) !== null
 }
 
-/** For what is checked where it is resolved, because it goes with other options. */
+/** The problem of options that are checked when they are resolved, because they depend on each other. */
 function dashboardProblem(options: object): string | null {
   try {
     resolveDashboardOptions(options)
@@ -519,20 +519,20 @@ function dashboardProblem(options: object): string | null {
   }
 }
 
-/** One less is refused, but for none at all. */
+/** Whether a text of this length is accepted and a shorter one is refused. The empty text is not tried. */
 function isShortest(spec: OptionSpec<unknown>, length: number): boolean {
   const isOneLessWrong = length === 1 || spec.problem('x'.repeat(length - 1)) !== null
   return isOneLessWrong && spec.problem('x'.repeat(length)) === null
 }
 
-/** As comments and tables write a default. */
+/** A default as comments and tables write it. */
 function literal(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
   if (value === Infinity) return 'Infinity'
   return typeof value === 'object' ? 'none' : JSON.stringify(value)
 }
 
-/** As the reference writes a range; null for what is no range of numbers. */
+/** A range as the reference writes it, or null if the option has no range of numbers. */
 function rangeOf(spec: OptionSpec<unknown>): string | null {
   if (spec.min === undefined) return null
   const range = `${spec.min} to ${spec.max}`
@@ -548,7 +548,7 @@ function resolves(from: string, link: string): boolean {
   return statSync(join(ROOT, target)).isFile() && anchorsOf(read(target)).includes(anchor)
 }
 
-/** Headings as GitHub turns them into anchors: one that was there before gets a number. */
+/** The anchors that GitHub makes from headings. A repeated heading gets a number. */
 function anchorsOf(text: string): string[] {
   const taken = new Map<string, number>()
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => {

@@ -18,7 +18,7 @@ import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 export interface ContractWorld<C extends object> {
   readonly factory: ConnectionFactory<C>
   readonly dialect: Dialect<C>
-  /** The number of locks and marks of any kind that the server has. */
+  /** The number of locks of any kind at the server, including internal locks. */
   leftovers(): Promise<number>
   /** Whether the dialect reports `isQueuedFor`. Default: true. */
   readonly tellsWhoQueues?: boolean
@@ -76,17 +76,20 @@ export function describeLockLink<C extends object>(
       return made
     }
 
-    /** Skips the test if the database lacks this, with the reason. */
+    /** Skips the test, with the reason, if the database lacks the feature. */
     const needs = (context: TestContext, feature: Feature): void => {
       const reason = world.dialect.can?.gaps[feature]
       if (reason !== undefined) context.skip(`no ${feature}: ${reason}`)
     }
-    /** If a released lock is reserved for the first waiter, no other process can acquire it meanwhile. */
+    /**
+     * Skips the test if the dialect reserves a released lock for the first waiter, so that no other process can acquire it
+     * meanwhile.
+     */
     const needsNoOrder = (context: TestContext): void =>
       context.skip(world.dialect.can?.passesTo === 'first waiter', 'waiters come in order')
     const isPerOperation = (): boolean => world.dialect.can?.tokens === 'per operation'
     const has = (feature: Feature): boolean => world.dialect.can?.gaps[feature] === undefined
-    /** The modes that `op` takes. */
+    /** The modes of the dialect, as `op` expects them after the kind of the operation. */
     const modes = (): readonly string[] => (has('shared mode') ? ['', ' shared'] : [''])
 
     const key = (name: LockKey): KeyCode => world.dialect.encodeKey(name, 'contract')
@@ -181,7 +184,7 @@ export function describeLockLink<C extends object>(
       expect(await ask(b, 'retry', name)).toBe('g')
       expect(await ask(b, 'release', name)).toBe('r')
       expect(await ask(a, 'poll', name)).toBe('g')
-      // The interest was registered a moment ago. It may still show for keys that share its hash bucket.
+      // A registration was set a moment ago. It may still show for keys that share its hash bucket.
       expect(await ask(a, 'release', name)).toMatch(/^[dr]$/)
       if (!has('shared mode')) return
       expect(await ask(a, 'try shared', name)).toBe('g')
@@ -267,7 +270,7 @@ export function describeLockLink<C extends object>(
       const nth = (i: number): string => (i % 2 === 0 ? first! : second!)
       await ask(a, 'try')
       await ask(b, 'wait')
-      // More keys than hash buckets. The first time some of them may count as wanted.
+      // There are more keys than hash buckets, so some keys may count as wanted in these rounds.
       for (let round = 0; round < 2; round++) {
         await a.run(names.map((name, i) => op(`try${nth(i)}`, name)))
         await a.run(names.map((name, i) => op(`release${nth(i)}`, name)))
@@ -394,7 +397,7 @@ export function describeLockLink<C extends object>(
       const WAIT_MS = 500
       const enqueue = async (of: LockLink, mode = '', name: LockKey = 'orders'): Promise<string> =>
         (await of.enqueue(op(`enqueue${mode}`, name), WAIT_MS)).answers
-      /** Resolves when the server has all messages sent so far, whatever the session of `of` waits for. */
+      /** Gives the server time to receive all messages sent so far, even while a session waits in the queue. */
       const settled = (): Promise<void> => pause(30)
 
       test('a caller that finds it free gets it at once, with that answer', async () => {
@@ -705,8 +708,8 @@ export function describeLockLink<C extends object>(
 
       test('each has a token of its own, drawn after its slot was granted', async () => {
         const [a, b] = [await link('a'), await link('b')]
-        // In the order of the slots. In dialects where each lock numbers its own holders, slots are independent of each
-        // other.
+        // Tokens grow in the order of the slots. If a dialect draws a token per operation, each slot is compared only with
+        // itself.
         const last = new Map<number, bigint>()
         let greatest = 0n
         for (let round = 0; round < 6; round++) {
@@ -868,10 +871,10 @@ export function describeLockLink<C extends object>(
       const strict = (sender: string, leaseMs = 24_000): Promise<LockLink> =>
         link(sender, { strict: true, leaseMs })
 
-      // The first session decides the longest lease.
+      // The first strict session sets the longest lease.
       beforeAll(async () => void (has('strict marks') && (await strict('first', 30_000))))
 
-      /** Returns the delay of the grant after the server has released the lock. */
+      /** Requests the lock until it is granted, and returns the lock-delay of the grant. */
       async function delayOf(of: LockLink, text: string, name: LockKey): Promise<number> {
         let delayMs = -1
         const take = async (): Promise<string> => {

@@ -6,7 +6,7 @@ import { MysqlTableDialect } from '../../src/dialect/mysql/table/table-dialect.j
 import { noMariaDb, OwnMariaDb } from '../support/own-mariadb.js'
 import { describeLockLink } from './lock-link.contract.js'
 
-/** A list of members is a string of numbers, with a space before and after each. */
+/** SQL for the number of members in a list, which is a string of numbers with a space before, between and after them. */
 const membersIn = (list: string): string =>
   `GREATEST(CHAR_LENGTH(${list}) - CHAR_LENGTH(REPLACE(${list}, ' ', '')) - 1, 0)`
 

@@ -1,7 +1,7 @@
 import type { FakeConnection } from '../../src/testing/fake-connection.js'
 import type { FakeServer } from '../../src/testing/fake-server.js'
 
-/** How one call to the server can go wrong. Opening a connection is a call as well. */
+/** How one call to the server can fail. Opening a connection is a call too. */
 export const MISHAPS = [
   'is refused',
   'is refused, as all that follow',
@@ -17,7 +17,7 @@ export type Mishap = (typeof MISHAPS)[number]
 
 const AWAY_MS = 500
 
-/** Counts the calls to a server, and lets the n-th one go wrong. */
+/** Counts the calls to a server, and makes the n-th one fail. */
 export class Ambush {
   readonly #server: FakeServer
   readonly #nth: number
@@ -26,7 +26,7 @@ export class Ambush {
   #isOver = false
   calls = 0
 
-  /** `nth` is 1 for the first; 0 is for counting alone. */
+  /** The first call has the number 1. If `nth` is 0, the calls are only counted. */
   constructor(server: FakeServer, nth: number, mishap: Mishap) {
     this.#server = server
     this.#nth = nth
@@ -35,7 +35,7 @@ export class Ambush {
     server.factory.open = (signal) => this.#opened(signal)
   }
 
-  /** From now on all goes well, and what was lost shows as broken connections. */
+  /** Ends all faults. Connections that have lost answers end. */
   heal(): void {
     this.#isOver = true
     for (const connection of this.#server.connections) {
@@ -44,7 +44,7 @@ export class Ambush {
     }
   }
 
-  /** One more call: whether it is to go wrong. */
+  /** Counts one more call, and returns whether it must fail. */
   #isStruck(): boolean {
     if (this.#isOver) return false
     this.calls++

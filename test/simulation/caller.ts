@@ -11,12 +11,12 @@ import type { Hold, Witness } from './witness.js'
 const KNOWN: ReadonlySet<unknown> = new Set(['LOCK_TIMEOUT', 'LOCK_LOST', 'CONNECTION_FAILED', 'ABORTED'])
 
 /**
- * How long after its time was up a caller may be answered, by the clock of its process. Deadlines are whole milliseconds,
- * and there are two of them. A little more: clocks have fractions.
+ * How long after its deadline a caller may get its answer, by the clock of its process. Two deadlines are rounded up to whole
+ * milliseconds, and clocks have fractions.
  */
 const LATE_MS = ANSWER_GRACE_MS + 2.001
 
-/** How the witness calls permits: with their number. */
+/** The prefix of the names that permits have for the witness. The number of the permit follows. */
 export const PERMIT = 'permit '
 
 interface Limits {
@@ -26,20 +26,20 @@ interface Limits {
 
 const signalOf = ({ signal }: Limits): { readonly signal: AbortSignal } => ({ signal })
 
-/** What callers live in. */
+/** What callers need from the simulated world. */
 export interface Surroundings {
   readonly random: SeededRandom
   readonly scenario: Scenario
   readonly witness: Witness
   readonly isWinding: () => boolean
-  /** All who hold something will look at it in a moment. */
+  /** Makes every process check its locks in a moment. */
   readonly lookSoon: () => void
   readonly complain: (what: string) => void
-  /** The way to what the locks guard, and back, takes a while. */
+  /** Waits for the time that a message to the guarded resource takes. */
   readonly travel: () => Promise<void>
 }
 
-/** A caller in a process that locks, works and releases repeatedly. It never settles if the process dies. */
+/** A caller that locks, works and releases repeatedly. Its promise never settles if its process dies. */
 export class Caller {
   readonly #name: string
   readonly #process: SimProcess
@@ -96,7 +96,7 @@ export class Caller {
       isAttempt ? semaphore.tryAcquire(signalOf(options)) : semaphore.acquire(options),
     )
     if (permit === null) return
-    // Each number is a lock: two who have the same are two holders.
+    // Each number is a lock for the witness: two callers with the same number are two holders of it.
     const key = `${PERMIT}${permit.number}`
     const seen = {
       mode: 'exclusive',
@@ -124,7 +124,7 @@ export class Caller {
     )
   }
 
-  /** Requests with a time limit, or once, and may abort. Checks that the answer comes in time. */
+  /** Requests with a time limit or tries once, and sometimes aborts. Checks that the answer comes in time. */
   async #answered<T>(ask: (options: Limits, isAttempt: boolean) => Promise<T>): Promise<T> {
     const { random, complain } = this.#around
     const { clock, stops } = this.#process
@@ -146,7 +146,10 @@ export class Caller {
     }
   }
 
-  /** Waits, or reads, pauses and writes without checking the lock again: its token is the last line of defense. */
+  /**
+   * Either only waits, or reads, pauses and writes. It does not check the lock before it writes, so only the token can keep a
+   * stale write out.
+   */
   async #work(hold: Hold, lock: Lock): Promise<void> {
     const { random, scenario, witness, travel } = this.#around
     const { clock } = this.#process

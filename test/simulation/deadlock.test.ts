@@ -4,8 +4,8 @@ import { Tangle } from './tangle.js'
 
 /**
  * Goal: each refused waiter is in a cycle, and each cycle has a refused waiter.
- * Method: callers of several processes nest random keys, some of them shared, and the test records all holds and waits.
- * A failure names the seed, and SEED=<n> replays only that run.
+ * Method: callers of several processes nest locks on random keys, some of them shared. The test records all holds and waits. A
+ * failure names the seed, and SEED=<n> replays only that run.
  */
 test('a program that nests locks in one order is never refused, whatever messages are lost', async () => {
   for (const seed of seeds(40)) {

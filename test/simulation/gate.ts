@@ -1,6 +1,6 @@
 /**
- * What happens to a process from outside: timers that fire, answers and messages that arrive. While the process is stopped
- * all of it has to wait; when it goes on, timers come first, as in Node, and then everything that arrived, in order.
+ * Everything that reaches a process from outside: timers, answers and messages. They wait while the process is stopped. When it
+ * continues, timers fire first, as in Node, and then answers and messages arrive in their order.
  */
 export class Gate {
   readonly #timers: (() => void)[] = []
@@ -9,7 +9,7 @@ export class Gate {
   #state: 'open' | 'stopped' | 'dead' = 'open'
   #isDraining = false
 
-  /** `soon` runs something on its own, after everything that follows from what came before. */
+  /** `soon` calls a function after everything that follows from the previous one. */
   constructor(soon: (act: () => void) => void) {
     this.#soon = soon
   }
@@ -30,7 +30,7 @@ export class Gate {
     this.#take(this.#arrivals, message)
   }
 
-  /** An answer from outside: it is not known before the process runs. */
+  /** An answer from outside. The process gets it only while it runs. */
   answered<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       promise.then(
@@ -50,7 +50,7 @@ export class Gate {
     this.#drain()
   }
 
-  /** Nothing happens any more. */
+  /** Nothing reaches the process any more. */
   die(): void {
     this.#state = 'dead'
     this.#timers.length = this.#arrivals.length = 0

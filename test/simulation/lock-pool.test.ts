@@ -25,7 +25,7 @@ interface Totals {
   refusedWrites: number
 }
 
-/** Runs one town per seed, and keeps of them only what they counted. */
+/** Runs one town per seed, and keeps only the sums of their counters. */
 async function runAll(count: number, scenario: (seed: number) => Scenario): Promise<Totals> {
   const totals: Totals = {
     events: 0,
@@ -65,7 +65,7 @@ test('one key for all processes', async () => {
   expect(grantedByPoll, 'wake-ups that were lost').toBe(0)
 })
 
-/** The same, while sessions are killed and cut off, batches fail half-way, and the server restarts. */
+/** The same while sessions are killed or cut off, batches fail half-way, and the server restarts. */
 test('all promises hold with faults', async () => {
   const { grants, faults } = await runAll(80, (seed) => ({
     ...QUIET,
@@ -93,7 +93,7 @@ test('all promises hold in strict mode, with and without faults', async () => {
   expect(grants).toBeGreaterThan(10)
 })
 
-/** Holders that are cut off, and whose sessions the server then ends before their time. */
+/** Holders are cut off, and then the server ends their sessions before the lease is over. */
 const HAUNTED: Scenario = {
   ...QUIET,
   processes: 4,
@@ -105,8 +105,8 @@ const HAUNTED: Scenario = {
 }
 
 /**
- * Goal: in strict mode no two holders at once, whatever makes the server let go of a lock.
- * Method: sessions are cut off, then ended in the server; their holders learn of it seconds later.
+ * Goal: in strict mode a key never has two holders, whatever makes the server release a lock.
+ * Method: the server ends sessions that are cut off. Their holders learn of it seconds later.
  */
 test('a server that releases early makes two holders, unless the pools are strict', async () => {
   const plain = await runAll(30, () => HAUNTED)
@@ -118,7 +118,10 @@ test('a server that releases early makes two holders, unless the pools are stric
   expect(grants).toBeGreaterThan(50)
 })
 
-/** Holders that are cut off for longer than a lease, and others who wait for what they have, with clocks of their own. */
+/**
+ * Holders are cut off for longer than a lease, and callers of other processes wait for their keys. Each process has its own
+ * clocks.
+ */
 const PARTED: Scenario = {
   ...QUIET,
   processes: 4,
@@ -131,8 +134,8 @@ const PARTED: Scenario = {
 }
 
 /**
- * Goal: the margin of the lease covers clocks that run at other rates than the server's, up to a fifth.
- * Method: a holder that is cut off believes to hold until its own clock says that the lease is over.
+ * Goal: the margin of the lease covers clocks whose rate differs from the server's clock by up to a fifth.
+ * Method: a holder that is cut off believes in its lock until its own clock says that the lease is over.
  */
 test('clocks that are a tenth too slow make no two holders, and clocks that are a third too slow do', async () => {
   await runAll(60, () => ({ ...PARTED, drift: 0.1 }))
@@ -145,9 +148,9 @@ test('a pool of one connection takes turns and gets stuck nowhere', async () => 
 })
 
 /**
- * Goal: all promises hold in any combination of faults, to the last lock and timer.
- * Method: each seed is a scenario: a number of processes with their own clocks, which stop, sleep, change their clock
- * and die, and a choice of faults. STEPS makes them longer.
+ * Goal: all promises hold in any combination of faults, and no lock and no timer is left.
+ * Method: each seed makes a scenario: several processes with their own clocks, and a choice of faults. Processes stop, sleep,
+ * change their clocks and die. STEPS sets the number of steps.
  */
 test('any processes, any clocks, any faults', async () => {
   const steps = Number(process.env['STEPS'] ?? 20)

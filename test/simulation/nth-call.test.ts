@@ -18,7 +18,7 @@ const SETUPS = [
   { max: 3, strict: true },
 ] as const
 
-/** Plays the script on a new server, and finds that all is as if nothing had been. Answers how many calls there were. */
+/** Plays the script on a new server, and checks that nothing is left of the failure. Returns the number of calls. */
 async function play(nth: number, mishap: Mishap, setup: (typeof SETUPS)[number]): Promise<number> {
   const clock = new ManualClock()
   const server = new FakeServer({ clock, latencyMs: 1 })
@@ -65,10 +65,10 @@ async function play(nth: number, mishap: Mishap, setup: (typeof SETUPS)[number])
 }
 
 /**
- * Goal: any call to the server may fail. Everything settles, nothing is held in the end, and a granted caller has its
- * lock.
- * Method: a script that does everything once runs with a failure of the first call, then of the second, and so on until
- * the last. NTH=17 fails only that call.
+ * Goal: if any call to the server fails, every request still gets an answer, a caller with a grant has its lock, and nothing is
+ * held in the end.
+ * Method: a script that does everything once runs with a failure of the first call, then of the second, and so on until the
+ * last. NTH=17 fails only that call.
  */
 test.each(SETUPS.flatMap((setup) => MISHAPS.map((mishap) => ({ ...setup, mishap }))))(
   'with max $max and strict $strict, whichever call $mishap',

@@ -1,7 +1,7 @@
 /**
- * Goal: the order among processes that want one key all the time, without faults.
- * Method: each has one caller, who holds it for two milliseconds and wants it again at once; every message takes a time of
- * its own. A caller is overtaken by every grant to one who asked later. Time is virtual.
+ * Goal: processes that want one key all the time get it in a fair order, without faults.
+ * Method: each process has one caller. It holds the key for two milliseconds and requests it again at once. Every message has
+ * its own delay. A grant to a caller that asked later counts as overtaking. Time is virtual.
  */
 import { expect, test } from 'vitest'
 import { sleep } from '../../src/base/clock.js'
@@ -15,28 +15,28 @@ import { Witness } from './witness.js'
 
 const HOLD_MS = 2
 const LEASE_MS = 15_000
-/** Until they have found each other. */
+/** How long the processes may take to notice each other. Requests in this time are not counted. */
 const START_MS = 3000
 const LENGTH_MS = 10_000
 
 interface Rivalry {
   readonly processes: number
-  /** The share of callers who read. */
+  /** The share of callers that request shared mode. */
   readonly readers: number
-  /** How long a session may wait in the server; 0 if it can't. */
+  /** How long a session may wait in the server queue. 0 if it cannot. */
   readonly waitMs: number
-  /** The number of processes whose only session holds another lock, so that they cannot wait in the server. */
+  /** The number of processes whose only session holds another lock, so that they cannot wait in the server queue. */
   readonly listeners: number
 }
 
 interface Course {
-  /** The most that a caller was overtaken. */
+  /** The largest number of grants that overtook one request. */
   readonly overtaken: number
-  /** The smallest share of a process, 1 being fair. */
+  /** The smallest share of a process. A fair share is 1. */
   readonly leastShare: number
-  /** The longest wait, in holds. */
+  /** The longest wait, in multiples of a hold. */
   readonly longest: number
-  /** What the server is asked for each grant. */
+  /** The number of statements per grant. */
   readonly statements: number
 }
 
@@ -146,7 +146,7 @@ test.each([
 ])('in the queue of the server %s come in the order in which they ask', async (_, readers, atMost) => {
   const { overtaken, leastShare, longest } = await worstOf(6, { ...EIGHT, readers })
 
-  // Two that ask within the time of a message may come in either order.
+  // Two callers that ask within the time of one message may be served in either order.
   expect(overtaken).toBeLessThanOrEqual(atMost)
   expect(leastShare).toBeGreaterThan(0.98)
   expect(longest).toBeLessThan(10)
@@ -155,7 +155,7 @@ test.each([
 test('thirty-two processes that begin at once find the queue, and stay in it', async () => {
   const { statements, leastShare } = await worstOf(3, { ...EIGHT, processes: 32 })
 
-  // Two would be a lock and an unlock.
+  // The minimum is two statements: a lock and an unlock.
   expect(statements).toBeLessThan(2.1)
   expect(leastShare).toBeGreaterThan(0.98)
 })

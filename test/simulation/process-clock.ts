@@ -1,19 +1,22 @@
 import type { Cancel, Clock, Instant } from '../../src/base/clock.js'
 import type { Gate } from './gate.js'
 
-/** Clocks that run at another rate have fractions, and time has to go on, or a timer that is early by one would never end. */
+/**
+ * The shortest delay before a timer that fired too early fires again. Clocks with other rates have fractions of milliseconds.
+ * With a delay of 0 such a timer would fire again at the same instant, without an end.
+ */
 const SHORTEST_MS = 1e-6
 
 /**
- * The clocks of one process, on the time of the world: they run at a rate of their own, the wall clock can be set, and the
- * monotonic one stands still while the machine sleeps. Timers fire through the gate of the process.
+ * The clocks of one process, derived from the clock of the simulated world. They have their own rate. The wall clock can be
+ * set, and the monotonic clock stands still while the machine sleeps. Timers fire through the gate of the process.
  */
 export class ProcessClock implements Clock {
   readonly #world: Clock
   readonly #gate: Gate
   readonly #rate: number
   readonly #timers = new Set<Cancel>()
-  /** What the monotonic clock has missed, in its own milliseconds. */
+  /** How much time the monotonic clock has missed, in its own milliseconds. */
   #sleptMs = 0
   #asleepSince: number | null = null
   #wallStepMs = 0
@@ -74,12 +77,11 @@ export class ProcessClock implements Clock {
     this.#asleepSince = null
   }
 
-  /** Sets the wall clock. */
   setWall(byMs: number): void {
     this.#wallStepMs += byMs
   }
 
-  /** No timer fires any more. */
+  /** Cancels all timers, because the process has ended. */
   die(): void {
     for (const cancel of this.#timers) cancel()
   }

@@ -6,22 +6,22 @@ import type { Gate } from './gate.js'
 import { SimRowDialect, type RowPorts } from './rows/row-dialect.js'
 import type { RowWorld } from './rows/row-world.js'
 
-/** The server as one process sees it: everything that comes from there comes through the gate. */
+/** The server as one process sees it. Everything from the server comes through the gate. */
 export interface ProcessPorts {
   readonly factory: ConnectionFactory<FakeConnection>
   readonly dialect: Dialect<FakeConnection>
-  /** Those that the process has opened, and the server has not ended. */
+  /** Connections that the process has opened and that have not ended. */
   readonly connections: ReadonlySet<FakeConnection>
 }
 
-/** What a process with rows has of its own. */
+/** What each process has for itself if locks are rows. */
 export type OwnPorts = Pick<RowPorts, 'name' | 'clock' | 'random' | 'isNotified'>
 
 export function portsThrough(gate: Gate, { factory, dialect }: FakeServer): ProcessPorts {
   return { ...factoryThrough(gate, factory), dialect: dialectThrough(gate, dialect) }
 }
 
-/** Locks are rows: whatever comes from the server comes through the gate as well. */
+/** The ports of a process whose locks are rows. Everything from the server comes through the gate here too. */
 export function rowPortsThrough(
   gate: Gate,
   { factory }: FakeServer,
@@ -32,7 +32,7 @@ export function rowPortsThrough(
     ...own,
     server: world.rows,
     send: (connection, work) => gate.answered(world.send(connection, work)),
-    arrive: (told) => gate.arrive(told),
+    arrive: (act) => gate.arrive(act),
     hear: world.hear,
   })
   return { ...factoryThrough(gate, factory), dialect }
@@ -49,7 +49,7 @@ function factoryThrough(
       open: (signal) =>
         gate.answered(
           factory.open(signal).then((connection) => {
-            // Its system takes the connection back, if the process is dead by now.
+            // The operating system closes the connection if the process has died meanwhile.
             if (gate.isDead) factory.destroy(connection)
             connections.add(connection)
             connection.onEnd(() => connections.delete(connection))
@@ -72,7 +72,7 @@ function dialectThrough(gate: Gate, dialect: FakeServer['dialect']): ProcessPort
       return linkThrough(gate, await gate.answered(dialect.attach(connection, settings, told, another)))
     },
     listen: async (connection, handlers) => {
-      const listening = await gate.answered(dialect.listen(connection, earsThrough(gate, handlers)))
+      const listening = await gate.answered(dialect.listen(connection, handlersThrough(gate, handlers)))
       return {
         check: () => gate.answered(listening.check()),
         receivePublic: (strangers) => gate.answered(listening.receivePublic(strangers)),
@@ -84,7 +84,7 @@ function dialectThrough(gate: Gate, dialect: FakeServer['dialect']): ProcessPort
   }
 }
 
-function earsThrough(gate: Gate, handlers: NotificationHandlers): NotificationHandlers {
+function handlersThrough(gate: Gate, handlers: NotificationHandlers): NotificationHandlers {
   return {
     onWakeUp: (keyId, sender) => gate.arrive(() => handlers.onWakeUp(keyId, sender)),
     onTicket: (keyId, sender) => gate.arrive(() => handlers.onTicket(keyId, sender)),
@@ -94,7 +94,7 @@ function earsThrough(gate: Gate, handlers: NotificationHandlers): NotificationHa
   }
 }
 
-/** Every question of a link, with its answer through the gate. */
+/** A link whose answers come through the gate. */
 function linkThrough(gate: Gate, link: LockLink): LockLink {
   return {
     ...link,

@@ -40,10 +40,10 @@ async function runAll(count: number, scenario: (seed: number) => Scenario): Prom
 }
 
 /**
- * Goal: exclusion, growing tokens, that each caller is served, and that no row names a process that does not know it, with locks
- * as rows (`backend: 'table'`). Nothing excuses two holders here.
- * Method: the tables are in memory, and everything above the statements is what runs in PostgreSQL. Half of the processes
- * are notified, the others only look.
+ * Goal: if locks are rows (`backend: 'table'`), locks exclude each other, tokens grow, each caller is served, and no row names
+ * a process that does not know of it. No fault excuses two holders.
+ * Method: the tables are in memory. All code above the statements is the code that runs on PostgreSQL. Half of the processes
+ * get notifications, and the others poll.
  */
 test('rows without faults: each caller is served, and every process that a row names gets its lock', async () => {
   const { grants } = await runAll(40, (seed) => ({ ...QUIET, readers: seed % 2 === 0 ? 0.3 : 0.6 }))
@@ -51,7 +51,7 @@ test('rows without faults: each caller is served, and every process that a row n
   expect(grants).toBeGreaterThan(1000)
 })
 
-/** Each seed is a scenario of its own, as of locks that belong to connections. STEPS makes them longer. */
+/** Each seed makes its own scenario, as in `lock-pool.test.ts`. STEPS sets the number of steps. */
 test('rows: any processes, any clocks, any faults', async () => {
   const steps = Number(process.env['STEPS'] ?? 20)
   const totals = await runAll(200, (seed) => rowsScenarioOf(seed, steps))

@@ -1,13 +1,13 @@
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 
-/** What a run is made of. Everything else follows from the seed. */
+/** The parameters of a run. Everything else follows from the seed. */
 export interface Scenario {
   readonly processes: number
   readonly callers: number
   readonly keys: number
-  /** Part of the calls that ask for shared mode. */
+  /** The share of calls that request shared mode. */
   readonly readers: number
-  /** Longest way of a message, and longest hold. */
+  /** The longest delay of a message, and the longest hold. Milliseconds. */
   readonly latencyMs: number
   readonly holdMs: number
   readonly max: number
@@ -15,13 +15,15 @@ export interface Scenario {
   /** Longest time between two steps. Default 10. */
   readonly stepMs?: number
   readonly strict?: boolean
-  /** How far the clocks of processes run from the server's: 0.08 is from 8 % slower to 8 % faster. Default 0. */
+  /**
+   * How much the rate of the processes' clocks differs from the server's clock. 0.08 means 8 % slower to 8 % faster. Default 0.
+   */
   readonly drift?: number
-  /** The chance of each notification to get lost. Default 0. */
+  /** The chance that a notification gets lost. Default 0. */
   readonly notificationLoss?: number
-  /** How many permits the semaphore has that part of the calls ask for. Default 0: there is none. */
+  /** The number of permits of the semaphore that some calls use. Default 0: there is no semaphore. */
   readonly permits?: number
-  /** Locks are rows with leases, renewed by heartbeats; every other process looks at them, without notifications. */
+  /** Whether locks are rows with leases that heartbeats renew. Every second process then polls, without notifications. */
   readonly rows?: boolean
   /** Chance of each fault, per step. */
   readonly faults: Partial<Record<Fault, number>>
@@ -33,14 +35,14 @@ export interface Scenario {
  * - `mute`       a connection loses the answers of the server, until it breaks
  * - `failBatch`  a statement fails half-way
  * - `restart`    the server ends all sessions, and is away for a while
- * - `ghost`      the server ends a session that is cut off, so that its client goes on believing
+ * - `ghost`      the server ends a session that is cut off, and its client goes on believing in its locks
  * - `silent`     for a while no new connection gets an answer
  * - `stop`       a process is stopped, with both its clocks running
  * - `sleep`      a machine sleeps: its monotonic clock stands still
  * - `forward`    the wall clock of a process is set forward
- * - `back`       ... or back
- * - `crash`      a process ends without a word, and another one takes its place
- * - `late`       a statement about rows is held up on its way
+ * - `back`       the wall clock of a process is set back
+ * - `crash`      a process ends without a release, and another one takes its place
+ * - `late`       a statement about rows is delayed
  */
 export type Fault =
   | 'kill'
@@ -73,8 +75,9 @@ const CHANCES: Readonly<Record<Exclude<Fault, 'late'>, number>> = {
 }
 
 /**
- * A scenario by its seed. Some faults are left out of each: what all together hide, a few may show. A machine that sleeps
- * and whose wall clock is set back meanwhile has no clock left that tells, so these two never come together.
+ * Returns the scenario of a seed. Each scenario leaves out some faults, because some bugs show only while other faults are
+ * absent. `sleep` and `back` never come together: if a machine sleeps while its wall clock is set back, no clock shows how long
+ * it slept.
  */
 export function scenarioOf(seed: number, steps: number): Scenario {
   const random = new SeededRandom(seed ^ 0x5eed)
@@ -102,7 +105,7 @@ export function scenarioOf(seed: number, steps: number): Scenario {
   }
 }
 
-/** The same with locks as rows: nothing makes the server let go early, so `strict` has no meaning. */
+/** Does the same with locks as rows. The server never releases such a lock early, so `strict` has no meaning. */
 export function rowsScenarioOf(seed: number, steps: number): Scenario {
   const scenario = scenarioOf(seed, steps)
   const late = new SeededRandom(seed ^ 0x1a7e).pick([0, 0.03, 0.1])

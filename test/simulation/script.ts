@@ -9,7 +9,7 @@ const KNOWN: ReadonlySet<unknown> = new Set(['LOCK_TIMEOUT', 'LOCK_LOST', 'CONNE
 
 const KEYS = ['x', 'y', 'z', 'readers', 'leader'] as const
 
-/** Two processes that do everything there is to do with locks, once, and the same each time. */
+/** Two processes that use every kind of lock once. Every run makes the same calls. */
 export class Script {
   readonly #clock: ManualClock
   readonly #a: FakeLockPool
@@ -41,7 +41,7 @@ export class Script {
     ])
   }
 
-  /** All waiting messages arrive: nothing is held back any more. */
+  /** Acquires every key and every permit once more, to check that nothing is still held. */
   async again(): Promise<void> {
     for (const pool of [this.#a, this.#b]) {
       for (const key of KEYS) await (await pool.acquire(key)).release()
@@ -110,7 +110,7 @@ export class Script {
   }
 
   async #borrow(): Promise<void> {
-    // It asks nothing: whatever its own statements meet is the borrower's to know.
+    // A borrower gets the errors of its own statements unchanged, so this one sends no statement.
     await this.#known(this.#a.connections.use(() => sleep(this.#clock, 5)))
   }
 
@@ -125,7 +125,7 @@ export class Script {
     await this.#known(lock.release())
   }
 
-  /** Null if it was refused with something that callers are promised. */
+  /** Returns null if the call failed with a documented error code. Complains about any other error. */
   async #known<T>(promise: Promise<T>): Promise<T | null> {
     try {
       return await promise

@@ -1,6 +1,6 @@
 /**
- * Which seeds to run: `count` of them unless the environment says otherwise. SEED=7 is that one alone; SEEDS=1000 is as many
- * as you have time for, FROM=5001 the first of them.
+ * The seeds to run: `count` of them, unless the environment says otherwise. SEED=7 runs only that seed. SEEDS=1000 sets the
+ * number of seeds, and FROM=5001 the first one.
  */
 export function seeds(count: number): number[] {
   const { SEED, SEEDS, FROM } = process.env
@@ -9,7 +9,7 @@ export function seeds(count: number): number[] {
   return Array.from({ length: SEEDS === undefined ? count : Number(SEEDS) }, (_, i) => first + i)
 }
 
-/** Runs one world per seed, and names the seed of one that fails. */
+/** Runs one world per seed. The error of a failed run names its seed. */
 export async function runSeeds<World extends { run(): Promise<void> }>(
   count: number,
   make: (seed: number) => World,

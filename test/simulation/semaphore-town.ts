@@ -14,8 +14,9 @@ export interface SemaphoreScenario {
   readonly holdMs: number
   readonly max: number
   readonly steps: number
-  /** Whether callers may run out of time, be aborted, or not wait at all. */
+  /** Whether sessions can wait in the server queue. Default true. */
   readonly hasLines?: boolean
+  /** Whether all callers wait without a limit. Otherwise callers may time out, abort, or try only once. */
   readonly isPatient: boolean
   /** Chance of each fault, per step. */
   readonly faults: Partial<Record<'kill' | 'cut' | 'failBatch', number>>
@@ -23,7 +24,7 @@ export interface SemaphoreScenario {
 
 const LEASE_MS = 3000
 
-/** Processes that share one semaphore in one server, all in one program: as the town of locks, smaller. */
+/** Several processes that share one semaphore on one server, all in one program. It is a smaller version of `Town`. */
 export class SemaphoreTown {
   readonly clock: ManualClock = new ManualClock()
   readonly server: FakeServer
@@ -31,9 +32,9 @@ export class SemaphoreTown {
   readonly #scenario: SemaphoreScenario
   readonly #pools: FakeLockPool[]
   readonly #held = new Set<Permit>()
-  /** The greatest token granted so far, by number. */
+  /** The greatest token granted so far, by permit number. */
   readonly #highest = new Map<number, bigint>()
-  /** Permits granted, by process. */
+  /** The number of granted permits, by process. */
   readonly grants: number[]
   #isWinding = false
   faults = 0
@@ -131,7 +132,7 @@ export class SemaphoreTown {
     await permit.release()
   }
 
-  /** Counted by holders, and by the server, which also counts grants on their way. */
+  /** Counts the holders in the processes, and the holders at the server, which include grants that are still on their way. */
   #checkHolders(): void {
     const held = [...this.#held].filter((permit) => permit.state === 'held')
     expect(held.length).toBeLessThanOrEqual(this.#scenario.permits)
@@ -176,7 +177,7 @@ export class SemaphoreTown {
     expect(isDone, `callers still wait: ${left}`).toBe(true)
     await Promise.all(tasks)
     await this.clock.run(100)
-    // What was lost on a line that was cut is over with the lease.
+    // The server keeps the permits of lost connections until their leases are over.
     for (let i = 0; i < 60 && this.server.table.size > 0; i++) await this.clock.run(100)
     for (let i = 0; i < this.#scenario.permits; i++)
       expect(this.server.table.holders(this.#slotId(i)), `permit ${i + 1} is not back`).toEqual([])

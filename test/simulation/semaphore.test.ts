@@ -28,8 +28,8 @@ const QUIET: SemaphoreScenario = {
 }
 
 /**
- * Goal: there are never more holders than permits, by the server and by the holders. Every permit becomes free, and no
- * caller starves.
+ * Goal: neither the server nor the holders ever count more holders than permits. Every permit becomes free, and no caller
+ * starves.
  * Method: processes and callers with random holds. Every message has its own delay.
  */
 test('callers that wait are all served, every process gets its share, and none waits for the poll', async () => {
@@ -38,7 +38,7 @@ test('callers that wait are all served, every process gets its share, and none w
   for (const { grants } of towns) expect(Math.min(...grants)).toBeGreaterThan(0)
   const longest = (name: 'longestIdleMs' | 'longestWaitMs'): number =>
     Math.max(...towns.map((town) => town[name]))
-  // Who stands in line for one permit does not see that another is free, until that one is.
+  // A waiter in the server queue for one permit does not notice that another permit is free until its own becomes free.
   expect(longest('longestIdleMs')).toBeLessThan(100)
   expect(longest('longestWaitMs')).toBeLessThan(500)
 })
@@ -46,7 +46,7 @@ test('callers that wait are all served, every process gets its share, and none w
 test('without a server queue no waiter depends on the poll either', async () => {
   const towns = await runAll(60, (seed) => ({ ...QUIET, permits: 1 + (seed % 5), hasLines: false }))
 
-  // With a wake-up lost it would be free until the poll, which comes after 37 ms at least.
+  // If a wake-up were lost, the permit would stay free until the poll, which comes after at least 37 ms.
   expect(Math.max(...towns.map((town) => town.longestIdleMs))).toBeLessThan(35)
 })
 
@@ -56,7 +56,7 @@ test('callers who come and go leave nothing behind', async () => {
   for (const { grants } of towns) expect(grants.reduce((sum, each) => sum + each)).toBeGreaterThan(10)
 })
 
-/** The same, while sessions are killed and cut off, and statements fail half-way. */
+/** The same while sessions are killed or cut off and statements fail half-way. */
 test('all promises hold with faults', async () => {
   const towns = await runAll(100, (seed) => ({
     ...QUIET,

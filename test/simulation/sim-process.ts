@@ -13,14 +13,14 @@ import type { Hold, Witness } from './witness.js'
 interface ProcessOrder {
   readonly name: string
   readonly seed: number
-  /** Of its clocks, the server's being 1. */
+  /** The rate of its clocks. The server's clock has the rate 1. */
   readonly rate: number
   readonly options: LockPoolOptions
-  /** With locks as rows: the rows, and whether the process is notified of them. */
+  /** If locks are rows: the rows, and whether the process gets notifications about them. */
   readonly rows: { readonly world: RowWorld; readonly isNotified: boolean } | null
 }
 
-/** One life of a process: clocks of its own, a pool, and the holds that its callers believe in. */
+/** One life of a process: its clocks, its pool, and the holds that its callers believe in. */
 export class SimProcess {
   readonly name: string
   readonly clock: ProcessClock
@@ -31,7 +31,7 @@ export class SimProcess {
   readonly #ports: ProcessPorts
   readonly #server: FakeServer
   readonly #witness: Witness
-  /** Times it was stopped: news that spans one may be old. */
+  /** How often the process was stopped. An answer that arrives after a stop may be old. */
   stops = 0
 
   constructor(world: ManualClock, server: FakeServer, witness: Witness, order: ProcessOrder) {
@@ -69,17 +69,17 @@ export class SimProcess {
     return [...this.#ports.connections]
   }
 
-  /** What something that is not the server answers. */
+  /** Passes an answer of the guarded resource, which is not the server, through the gate. */
   hears<T>(answer: Promise<T>): Promise<T> {
     return this.#gate.answered(answer)
   }
 
-  /** As its application would: all that it has, at this moment. */
+  /** Checks every lock that the process holds, as its application would. */
   look(): void {
     if (this.isRunning) for (const hold of this.holds) this.#witness.look(hold)
   }
 
-  /** `isAsleep`: with the machine, whose monotonic clock stands still as well. */
+  /** `isAsleep` means that the whole machine sleeps, so its monotonic clock stands still too. */
   stop(ms: number, isAsleep: boolean): void {
     if (!this.isRunning) return
     this.stops++
@@ -88,7 +88,7 @@ export class SimProcess {
     this.#world.after(ms, () => this.goOn())
   }
 
-  /** The first it does may be a look at its locks, before any timer has fired. */
+  /** The application may check its locks before any timer has fired. */
   goOn(): void {
     if (this.isRunning || this.isDead) return
     this.clock.wake()
@@ -96,7 +96,10 @@ export class SimProcess {
     this.#gate.goOn()
   }
 
-  /** Without a word: its system closes the connections, as far as they reach. */
+  /**
+   * Ends the process without a release. Its operating system closes the connections. The server notices that unless they are
+   * cut off.
+   */
   die(): void {
     this.#gate.die()
     this.clock.die()

@@ -4,7 +4,7 @@
  *   --seeds N   the number of seeds of each kind
  *   --from N    the first seed
  *   --steps N   the number of chances for faults in each run of "any processes, any clocks, any faults"
- *   --seed N    only this seed: that of a failure, with the steps that it had
+ *   --seed N    only this seed, to repeat a failure; needs the same --steps
  */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'

@@ -6,7 +6,7 @@ import type { Fault } from './scenario.js'
 import type { SimProcess } from './sim-process.js'
 import type { Witness } from './witness.js'
 
-/** What strikes can lay hands on. */
+/** What faults can affect. */
 export interface StrikePorts {
   readonly clock: ManualClock
   readonly random: SeededRandom
@@ -15,11 +15,14 @@ export interface StrikePorts {
   readonly processes: () => readonly SimProcess[]
   readonly replace: (process: SimProcess) => void
   readonly delayNext: () => void
-  /** Nothing else notices what was lost: no lease of the connection, that the server would have ended meanwhile. */
+  /**
+   * Whether a connection that was cut off ends when it is mended. If locks are rows, a connection has no lease, so the server
+   * does not end it. Without the end, the client would not notice that messages were lost.
+   */
   readonly breaksWhenMended: boolean
 }
 
-/** Longer than a lease more often than not, which is 1000 ms. */
+/** The fault lasts for a random time up to this limit. In three of five cases that is longer than the lease of 1000 ms. */
 const LONGEST_CUT_MS = 2500
 const LONGEST_STOP_MS = 2500
 const LONGEST_OUTAGE_MS = 1000
@@ -36,7 +39,7 @@ export class Strikes {
 
   strike(fault: Fault): void {
     const { random, clock, server, replace } = this.#ports
-    const process = this.#victim()
+    const process = this.#target()
     const connections = process.connections.filter((connection) => !this.#damaged.has(connection))
     const connection = connections.length === 0 ? null : random.pick(connections)
     const ms = (longest: number): number => random.below(longest)
@@ -73,14 +76,14 @@ export class Strikes {
     }
   }
 
-  /** Preferably one that holds something: it has the more to lose. */
-  #victim(): SimProcess {
+  /** Prefers a process that holds locks, because a fault there is more likely to break a promise. */
+  #target(): SimProcess {
     const { random, processes } = this.#ports
     const holders = processes().filter(({ holds, isRunning }) => isRunning && holds.size > 0)
     return random.pick(holders.length > 0 && random.chance(0.7) ? holders : processes())
   }
 
-  /** All that is wrong comes to an end. */
+  /** Ends all faults. */
   endAll(): void {
     const { server, processes } = this.#ports
     for (const connection of this.#damaged) this.#mend(connection)
@@ -96,7 +99,7 @@ export class Strikes {
     this.#ports.clock.after(this.#ports.random.below(LONGEST_CUT_MS), () => this.#mend(connection))
   }
 
-  /** A connection that has lost answers cannot continue: it breaks. */
+  /** Restores the network of a connection. A connection that has lost answers cannot continue, so it ends. */
   #mend(connection: FakeConnection): void {
     if (!this.#damaged.delete(connection)) return
     connection.isCutOff = false
@@ -111,7 +114,9 @@ export class Strikes {
     this.#ports.server.end(connection)
   }
 
-  /** It may not hear of what it loses at once. */
+  /**
+   * Reports the end of a session to the witness if the process is stopped or cut off: then it may learn of the loss too late.
+   */
   #letGo(process: SimProcess): void {
     const isReached =
       process.isRunning && !process.connections.some((connection) => this.#damaged.has(connection))

@@ -7,7 +7,7 @@ import { ManualClock } from '../../src/testing/manual-clock.js'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 
 export interface TangleScenario {
-  /** Whether all take keys in the same order. */
+  /** Whether all callers take keys in the same order. */
   readonly isOrdered: boolean
   readonly notificationLoss: number
 }
@@ -17,12 +17,12 @@ interface Wish {
   readonly mode: LockMode
 }
 
-/** What the test knows of one caller: what it holds, and what it waits for. */
+/** What the test knows about one caller: the locks that it holds, and the lock that it waits for. */
 class Caller {
   readonly held: Wish[] = []
   waitsFor: Wish | null = null
-  /** The last time when it was part of a cycle. */
-  inCircleAt = -Infinity
+  /** When the caller was last part of a cycle. */
+  inCycleAt = -Infinity
 }
 
 const PROCESSES = 3
@@ -30,10 +30,12 @@ const CALLERS = 9
 const KEYS = 5
 const LATENCY_MS = 2
 
-/** How long ago another process may have broken a cycle: as long as messages about it may be on their way. */
+/**
+ * How long after its last cycle a caller may still be refused. Messages about a broken cycle may be under way for this long.
+ */
 const NEWS_MS = 16 * 4 * LATENCY_MS
 
-/** Callers of several processes that nest locks, and an observer of all of them. */
+/** Callers of several processes that nest locks. An observer records the holds and waits of all of them. */
 export class Tangle {
   readonly #clock = new ManualClock()
   readonly #random: SeededRandom
@@ -83,7 +85,7 @@ export class Tangle {
       } catch (error) {
         expect((error as { code?: string }).code, String(error)).toBe('LOCK_DEADLOCK')
         this.victims++
-        if (this.#clock.now() - caller.inCircleAt > NEWS_MS) this.innocent.push(String(error))
+        if (this.#clock.now() - caller.inCycleAt > NEWS_MS) this.innocent.push(String(error))
       }
       await sleep(this.#clock, this.#random.below(20))
     }
@@ -107,17 +109,17 @@ export class Tangle {
         }
       })
     } finally {
-      // Checked once more in this state: a cycle may have lasted until now.
+      // Looks before `waitsFor` is cleared: a cycle may have lasted until now.
       this.#look()
       caller.waitsFor = null
     }
   }
 
   #look(): void {
-    for (const caller of this.#callers) if (this.#isInCircle(caller)) caller.inCircleAt = this.#clock.now()
+    for (const caller of this.#callers) if (this.#isInCycle(caller)) caller.inCycleAt = this.#clock.now()
   }
 
-  #isInCircle(caller: Caller): boolean {
+  #isInCycle(caller: Caller): boolean {
     const seen = new Set<Caller>()
     const line = [...this.#blockers(caller)]
     for (const blocker of line) {
@@ -129,7 +131,7 @@ export class Tangle {
     return false
   }
 
-  /** The holders of what it waits for, and for a reader also those that a waiting writer waits for. */
+  /** The holders that block the caller. A shared holder blocks writers, and also readers if a writer waits for the key. */
   #blockers({ waitsFor }: Caller): Caller[] {
     if (waitsFor === null) return []
     const isWriterThere = this.#callers.some(

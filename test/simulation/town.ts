@@ -15,23 +15,26 @@ const LEASE_MS = 1000
 const JANITOR = 'janitor'
 
 /**
- * After a grant, every process checks its locks. An earlier holder may rely on its lock for some more milliseconds
- * only.
+ * How long after a grant every process checks its locks. An earlier holder may believe in its lock for only a few more
+ * milliseconds.
  */
 const SOON_MS = 1
 
-/** The time in which every waiting caller must be served after the last fault. */
+/** How long after the last fault every waiting caller must be served. */
 const WINDING_MS = 40_000
 
-/** A wake-up has come by then: the answer of the release, the ring and its message are on the way one after the other. */
+/**
+ * A wake-up arrives within this time. The answer to the release, the notify statement and the notification are sent one after
+ * another.
+ */
 const WAKE_UP_MS = 30
 
-/** Closing takes as long as a connection that is lost and a lease. */
+/** Closing may have to wait for a lost connection and for a lease. */
 const CLOSING_MS = 10_000
 
 /**
- * A service of several processes that lock in one server, all in one program: time stands still until it is moved, chance
- * comes from a seed, so a run can be repeated exactly. While it goes on, everything promised is checked by a witness.
+ * A service of several processes that lock on one server, all in one program. Time stands still until the test moves it, and
+ * chance comes from a seed, so a run can be repeated exactly. A witness checks every promise during the run.
  */
 export class Town {
   readonly clock: ManualClock = new ManualClock()
@@ -40,12 +43,12 @@ export class Town {
   readonly witness: Witness
   readonly #seed: number
   readonly #scenario: Scenario
-  /** With locks as rows. */
+  /** The rows, if locks are rows. */
   readonly #rows: RowWorld | null
   readonly #strikes: Strikes
   readonly #around: Surroundings
   readonly #processes: SimProcess[]
-  /** Callers who are at it, in processes that live. */
+  /** Unfinished callers of living processes. */
   readonly #busy = new Map<Caller, SimProcess>()
   readonly #complaints: string[] = []
   #lives = 0
@@ -88,12 +91,12 @@ export class Town {
     return this.witness.overlaps
   }
 
-  /** Timers that have fired and messages that have arrived. */
+  /** The number of timers that have fired and of messages that have arrived. */
   get events(): number {
     return this.clock.fired
   }
 
-  /** Runs all steps, lets every caller finish, and finds nothing left. */
+  /** Runs all steps, lets every caller finish, and checks that nothing is left. */
   async run(): Promise<void> {
     for (let step = 0; step < this.#scenario.steps; step++) {
       await this.#live(this.random.below(this.#scenario.stepMs ?? 10))
@@ -131,7 +134,7 @@ export class Town {
     return process
   }
 
-  /** It ends without a word, and another one takes its place. */
+  /** Ends the process without a release, and starts another one in its place. */
   #replace(process: SimProcess): void {
     process.die()
     for (const [caller, its] of this.#busy) if (its === process) this.#busy.delete(caller)
@@ -168,18 +171,18 @@ export class Town {
       throw new Error(`left over: ${JSON.stringify(this.#leftovers())} ${this.#rows?.inWords ?? ''}`)
   }
 
-  /** A process that was killed is buried by any other that has a session: one that holds something. */
+  /** A killed process is declared dead by a process that has a session. The janitor holds a lock, so it has one. */
   async #tidyRows(world: RowWorld): Promise<void> {
     const order = { name: JANITOR, seed: this.#seed, rate: 1, options: { leaseMs: LEASE_MS } }
     const rows = { world, isNotified: true }
     const janitor = new SimProcess(this.clock, this.server, this.witness, { ...order, rows })
     this.#processes.push(janitor)
-    // It may be over before this is granted.
+    // The run may end before the grant.
     janitor.pool.acquire(JANITOR).catch(() => undefined)
     const serverIds = (): number[] =>
       this.#processes.flatMap(({ pool }) => pool.snapshot().sessions.map(({ serverId }) => serverId))
     const live = (ms: number): Promise<void> => this.#live(ms)
-    // What is still on its way arrives first: it may be a process that joins, and is not there any more.
+    // Delayed statements must arrive first. One of them may be the join of a process that is dead by now.
     await live(LONGEST_WAY_MS)
     await untilFree(
       { clock: this.clock, rows: world.rows, sessions: () => new Set(serverIds()), live },
@@ -198,7 +201,7 @@ export class Town {
     return { connections: connections.size, table: locks, timers: this.clock.armed, held }
   }
 
-  /** A lock that is got by polling was not announced by a wake-up, unless that was on its way. */
+  /** Counts the locks that a poll finds free although no wake-up can be on its way any more. Those wake-ups were lost. */
   #watchPolls(): void {
     const { table } = this.server
     const apply = table.apply.bind(table)

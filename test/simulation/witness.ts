@@ -1,30 +1,30 @@
 import type { Clock } from '../../src/base/clock.js'
 import type { LockMode } from '../../src/dialect/lock-key.js'
 
-/** A lock, as the application that has it can see it. */
+/** A lock as the application sees it. */
 export interface SeenLock {
   readonly mode: LockMode
   readonly state: 'held' | 'released' | 'lost'
 }
 
-/** A caller requests a lock. */
+/** The request of a caller for a lock. */
 export interface Ask {
   readonly key: string
   readonly holder: string
   readonly at: number
-  /** The greatest token of the key by then. */
+  /** The greatest token of the key at the time of the request. */
   readonly before: bigint
 }
 
-/** One hold, from its grant as the application saw it to the last check. A lost lock never comes back. */
+/** One hold, from the time when the application saw the grant until its last check. A lost lock is never regained. */
 export interface Hold {
   readonly key: string
   readonly holder: string
   readonly lock: SeenLock
   readonly from: number
-  /** The last look that said so; never, if the news came so late that the lock was lost by then. */
+  /** The time of the last check that found the lock held. `-Infinity` if the lock was already lost when the grant arrived. */
   until: number
-  /** The server ended the session before its time, and the holder could not know. */
+  /** The server ended the session before its lease was over, and the holder could not know. */
   isLetGo: boolean
   isOver: boolean
 }
@@ -41,7 +41,7 @@ export class Witness {
   readonly #holds = new Map<string, Hold[]>()
   /** The greatest token granted so far, by key. */
   readonly #highest = new Map<string, bigint>()
-  /** When sessions were last ended, by process. */
+  /** When the server last ended sessions without the knowledge of their process, by process. */
   readonly #letGoAt = new Map<string, number>()
   #asks = 0
   readonly #resources = new Map<string, { token: bigint; value: number }>()
@@ -50,7 +50,7 @@ export class Witness {
   writes = 0
   refusedWrites = 0
 
-  /** `excuses`: of which keys there may be two holders if the server lets go early, as in plain mode. */
+  /** `excuses` returns whether a key may have two holders after the server released a lock early, as in plain mode. */
   constructor(
     clock: Clock,
     leaseMs: number,
@@ -63,17 +63,17 @@ export class Witness {
     this.#complain = complain
   }
 
-  /** `key` may turn out only with the grant, if it is that of a permit: what was before is then not known. */
+  /** The key of a permit contains the number, which only the grant reveals. The caller replaces `key` and `before` then. */
   asks(process: string, caller: string, key: string): Ask {
     const holder = `${process}/${caller}#${++this.#asks}`
     return { key, holder, at: this.#clock.now(), before: this.#highest.get(key) ?? 0n }
   }
 
   /**
-   * Records a grant. Its token must be greater than all that were granted before the request. The token of a writer
-   * must also be greater than all that were granted since, unless its answer came late: the process was stopped, or the
-   * answer was on its way when the server released the lock. In plain mode a process whose session ended early passes
-   * its lock on until it knows of the end.
+   * Records a grant. Its token must be greater than every token that was granted before the request. A writer's token must also
+   * be greater than every token that was granted since the request, unless the answer came late: the process was stopped, or
+   * the server released the lock while the answer was on its way. In plain mode, a process whose session ended early passes its
+   * lock on until it learns of the end, so its tokens are not compared.
    */
   granted(
     { key, holder, at, before }: Ask,
@@ -82,7 +82,7 @@ export class Witness {
   ): Hold {
     this.grants++
     const highest = this.#highest.get(key) ?? 0n
-    // A process that does not know of the loss may pass it on to later callers until the lease ends.
+    // A process that does not know of the loss may pass the lock on to later callers until the lease ends.
     const letGoAt = this.#letGoAt.get(processOf(holder)) ?? -Infinity
     const isLetGo = letGoAt >= at || this.#clock.now() - letGoAt <= this.#leaseMs
     const mustPass =
@@ -97,7 +97,7 @@ export class Witness {
     return hold
   }
 
-  /** The holder looks whether it still has its lock. To be called only while its process runs. */
+  /** The holder checks whether it still has its lock. Call this only while the process runs. */
   look(hold: Hold): void {
     if (hold.lock.state !== 'held') return
     hold.until = this.#clock.now()
@@ -106,7 +106,10 @@ export class Witness {
     }
   }
 
-  /** The holder makes no more checks. The hold is kept while an earlier holder may still check. */
+  /**
+   * The holder makes no more checks. The hold stays recorded while a hold that began before its end goes on, because the two
+   * may overlap.
+   */
   ended(hold: Hold): void {
     hold.isOver = true
     const holds = this.#holds.get(hold.key) ?? []
@@ -116,7 +119,8 @@ export class Witness {
   }
 
   /**
-   * The server has ended sessions of a process that cannot know it. The process may even get a lock only afterwards.
+   * The server has ended sessions of a process that cannot know of it. A grant that the process sees later may still come from
+   * such a session.
    */
   letGo(process: string): void {
     this.#letGoAt.set(process, this.#clock.now())
@@ -124,7 +128,9 @@ export class Witness {
       if (processOf(hold.holder) === process) hold.isLetGo = true
   }
 
-  /** Leaves the token at what the key guards, and reads it; null if a later holder has been there. */
+  /**
+   * Stores the token at the guarded resource, and returns the value there. Returns null if a later holder has stored its token.
+   */
   claim(key: string, token: bigint): number | null {
     const resource = this.#resource(key)
     if (token < resource.token) return this.#refused()
@@ -132,7 +138,7 @@ export class Witness {
     return resource.value
   }
 
-  /** Writes one more than was read. */
+  /** Writes the value that the holder has read, plus one. */
   write(key: string, holder: string, token: bigint, value: number): void {
     const resource = this.#resource(key)
     if (token < resource.token) return void this.#refused()
@@ -167,7 +173,7 @@ function processOf(holder: string): string {
   return holder.slice(0, holder.indexOf('/'))
 }
 
-/** Two at the very same moment are none yet: the one may have given it to the other. */
+/** Holds that only touch at one instant do not overlap: the first holder may have released the lock at that instant. */
 function isOverlap(one: Hold, other: Hold): boolean {
   const areReaders = one.lock.mode === 'shared' && other.lock.mode === 'shared'
   return !areReaders && one.from < other.until && other.from < one.until

@@ -20,7 +20,7 @@ import type { FakeConnection } from '../../../src/testing/fake-connection.js'
 import type { RowServer } from './row-server.js'
 import { SimRowStore, type Send } from './sim-row-store.js'
 
-/** The server has undone the statement, and asks for it again. */
+/** The server has rolled back the statement, so it can be repeated. */
 export class Undone extends Error {}
 
 /** The server has refused the statement. */
@@ -31,25 +31,25 @@ const ERRORS: ErrorReader = {
   isBroken: (error) => !(error instanceof Undone || error instanceof Refused),
 }
 
-/** What a process has of the world. */
+/** What the simulated world gives to a process. */
 export interface RowPorts {
   readonly name: string
   readonly clock: Clock
   readonly random: Random
   readonly server: RowServer
-  /** Sends a statement; the answer comes when the process runs. */
+  /** Sends a statement. The process gets the answer only while it runs. */
   readonly send: Send
-  /** Something that is told to the process: it hears of it when it runs. */
-  readonly arrive: (told: () => void) => void
-  /** Begins and ends to hear what is said to a member, on a connection. */
+  /** Delivers a message to the process. The process gets it only while it runs. */
+  readonly arrive: (act: () => void) => void
+  /** Begins and stops to receive the notifications of members on a connection. */
   readonly hear: (connection: FakeConnection, begin: readonly string[], end: readonly string[]) => void
-  /** Whether notifications reach this process, or it only looks, as behind a pooler. */
+  /** Whether notifications reach this process. If not, it polls, as behind a pooler. */
   readonly isNotified: boolean
 }
 
 const nothing = (): undefined => undefined
 
-/** What `TableDialect` is in PostgreSQL: everything above the statements is the real thing. */
+/** The counterpart of `TableDialect`. All code above the statements is the code that runs on PostgreSQL. */
 export class SimRowDialect extends RowDialect<FakeConnection> implements Dialect<FakeConnection> {
   readonly can: Capabilities = ROWS
   readonly encodeKey: Dialect<FakeConnection>['encodeKey'] = encodeTableKey
@@ -99,7 +99,7 @@ export class SimRowDialect extends RowDialect<FakeConnection> implements Dialect
     return Promise.resolve(watch)
   }
 
-  /** Its own handlers: what is said to a member comes as the sender of a wake-up. */
+  /** Uses the handler for wake-ups of the fake connection: the member arrives as the sender, and the payload as the key. */
   #sourceOn(connection: FakeConnection): NotificationSource {
     const { send, hear, arrive } = this.#ports
     return {

@@ -30,8 +30,8 @@ export interface SentBy {
 type Notify = (memberId: number, payload: string) => void
 
 /**
- * The tables of backend `table`, in memory. Each method is one statement of `src/dialect/postgres/table`, with the same
- * meaning: a change here is a change there.
+ * The tables of backend `table`, in memory. Each method does the same as one statement of `src/dialect/postgres/table`, so both
+ * must change together.
  */
 export class RowServer {
   readonly leases: Map<string, LeaseRow> = new Map()
@@ -39,7 +39,7 @@ export class RowServer {
   #floor = 0n
   notify: Notify = () => undefined
 
-  /** How often rows name processes that are not dead. */
+  /** The number of times that rows name a process that is not dead. */
   get named(): number {
     const isDead = (id: number): boolean => this.members.get(id)?.dead === true
     return [...this.leases.values()]
@@ -73,7 +73,7 @@ export class RowServer {
     if (member !== undefined && member.epoch < BigInt(epoch)) member.epoch = BigInt(epoch)
   }
 
-  /** Answers whether it has gone: a row that names it keeps it. */
+  /** Returns whether the member was removed. A member stays while a row names it. */
   leave(id: number): boolean {
     const isNamed = [...this.leases.values()].some((row) => names(row, id))
     return !isNamed && this.members.delete(id)
@@ -250,7 +250,10 @@ export class RowServer {
     return { flags: NEW_FLAGS[code]!, token: String(token) }
   }
 
-  /** To the owner that was given the row, or to waiters that may come: readers together, a writer alone. */
+  /**
+   * Notifies the member that was given the row. If there is none, notifies waiters that may try: a writer alone, readers
+   * together.
+   */
   #tell(key: string, { owner, waiters, token }: LeaseRow, me: number | null): void {
     if (owner !== null && owner !== me) {
       const secret = this.members.get(owner)?.secret
@@ -259,8 +262,8 @@ export class RowServer {
     }
     const [first] = waiters
     if (first === undefined) return
-    const told = first > 0 ? [first] : waiters.slice(0, 8).filter((each) => each < 0)
-    for (const each of told) this.notify(Math.abs(each), key)
+    const woken = first > 0 ? [first] : waiters.slice(0, 8).filter((each) => each < 0)
+    for (const each of woken) this.notify(Math.abs(each), key)
   }
 
   #withTokens(keys: readonly string[]): string | null {

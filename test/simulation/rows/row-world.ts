@@ -6,10 +6,12 @@ import { Refused, Undone } from './row-dialect.js'
 import { RowServer } from './row-server.js'
 import type { Send } from './sim-row-store.js'
 
-/** Longer than a lease more often than not, which is 1000 ms. */
+/**
+ * A delayed statement takes a random time up to this limit. In three of five cases that is longer than the lease of 1000 ms.
+ */
 export const LONGEST_WAY_MS = 2500
 
-/** The rows of a town, and the way to them: statements that fail, that come late, notifications that are lost. */
+/** The rows of a town, and the way to them: statements fail or arrive late, and notifications get lost. */
 export class RowWorld {
   readonly rows: RowServer = new RowServer()
   readonly #server: FakeServer
@@ -27,7 +29,7 @@ export class RowWorld {
     server.failNextBatch = () => void this.#failures.push(random.chance(0.5) ? new Undone() : new Refused())
   }
 
-  /** What the server says, for people. */
+  /** The rows and the members as text, for error messages. */
   get inWords(): string {
     const { leases, members } = this.rows
     const rows = [...leases].map(
@@ -40,12 +42,12 @@ export class RowWorld {
     ].join('; ')
   }
 
-  /** The next statement to be sent is held up on its way, and arrives even if nobody waits for its answer any more. */
+  /** Delays the next statement. It arrives even if no caller waits for its answer any more. */
   delayNext(): void {
     this.#lateStatements++
   }
 
-  /** Nothing is wrong any more. */
+  /** Ends all faults. */
   endAll(): void {
     this.#failures.length = this.#lateStatements = 0
   }
@@ -56,7 +58,7 @@ export class RowWorld {
     const arrived = new Promise<() => ReturnType<typeof work>>((resolve) => {
       this.#clock.after(this.#random.below(LONGEST_WAY_MS), () => resolve(outcomeOf(work)))
     })
-    // The answer comes by the same connection, if there is one by then.
+    // The answer takes the same connection, unless that has ended by then.
     return arrived.then((outcome) => connection.ask(outcome))
   }
 

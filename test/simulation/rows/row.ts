@@ -1,7 +1,7 @@
 import { TOKEN_STEP } from '../../../src/dialect/lock-operation.js'
 import { CODE, FLAG } from '../../../src/dialect/rows/operations.js'
 
-/** A row of `lockpool.lease`. Members are numbers; a reader that waits stands there with a minus. */
+/** A row of `lockpool.lease`. Members are numbers. A waiting reader has the negative number of its member. */
 export interface LeaseRow {
   readonly owner: number | null
   readonly readers: readonly number[]
@@ -32,10 +32,10 @@ export function givesUp(code: number): boolean {
   return GIVES.has(code)
 }
 
-/** What it was given on its way is given up with them. */
+/** The member no longer wants the lock. These operations also give up a row that another member has passed to it meanwhile. */
 const WANTS_NO_MORE: ReadonlySet<number> = new Set([CODE.leave, CODE.clearIntent, CODE.drop])
 
-/** A row as one member sees it: the conditions of `BATCH`, by their names there. */
+/** A row as one member sees it: the conditions in the SQL of a batch, with the same names. */
 class Seen {
   readonly row: LeaseRow
   readonly me: number
@@ -77,7 +77,10 @@ class Seen {
   }
 }
 
-/** The row after the operation; null if it stays as it was, which is not told of. */
+/**
+ * The row after the operation. Null if the operation was refused, or the row is already as it should be: the server does not
+ * return it.
+ */
 export function changed(row: LeaseRow, change: RowChange): LeaseRow | null {
   const seen = new Seen(row, change)
   if (!isChanged(seen, change)) return null
@@ -88,7 +91,7 @@ export function changed(row: LeaseRow, change: RowChange): LeaseRow | null {
   return kept(seen, change)
 }
 
-/** What is told of a row after the operation. */
+/** The flags that the server returns for a row after the operation. */
 export function flagsOf(row: LeaseRow, change: RowChange): number {
   const seen = new Seen(row, change)
   const isAwaited = seen.others.length > 0
@@ -102,7 +105,7 @@ export function flagsOf(row: LeaseRow, change: RowChange): number {
   )
 }
 
-/** How many others wait, where the member waits as well. */
+/** The number of other waiters. Undefined if the member itself does not wait. */
 export function othersOf(row: LeaseRow, change: RowChange): number | undefined {
   const seen = new Seen(row, change)
   return waitsHere(seen) ? seen.others.length : undefined

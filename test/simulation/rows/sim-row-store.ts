@@ -8,11 +8,11 @@ import type { RowServer } from './row-server.js'
 /** Sends one statement on a connection: `work` is what the server does when it arrives. */
 export type Send = <T>(connection: FakeConnection, work: () => T) => Promise<T>
 
-/** So many rows that name no process may stay: a run has few keys. */
+/** The limits for the removal of rows that name no process. They are small because a run has few keys. */
 const KEPT = 1
 const AT_ONCE = 3
 
-/** Rows with leases in a `RowServer`: statement for statement what `PostgresRows` sends. */
+/** Rows with leases in a `RowServer`. The order of statements is the same as in `PostgresRows`. */
 export class SimRowStore implements RowStore {
   readonly #runner: StatementRunner<FakeConnection>
   readonly #send: Send

@@ -1,27 +1,27 @@
 import type { Clock } from '../../../src/base/clock.js'
 import type { RowServer } from './row-server.js'
 
-/** A member that died is buried, and its rows are cleaned up, within some leases of 1000 ms. */
+/** How long it may take to declare a member dead and to clean up its rows: some leases of 1000 ms. */
 const FREE_WITHIN_MS = 8000
 
 interface TidyWorld {
   readonly clock: Clock
   readonly rows: RowServer
-  /** The lock sessions that there are, by their ids. */
+  /** The ids of all current lock sessions. */
   readonly sessions: () => ReadonlySet<number>
   readonly live: (ms: number) => Promise<void>
 }
 
 /**
- * No caller holds anything, or waits, except for one in the process `janitor`: no row may go on naming another process, and
- * no process may stay that has gone.
+ * Waits until no row names a process other than `janitor`, and no member is left without a session. Call this when no caller
+ * outside the janitor holds a lock or waits for one.
  */
 export async function untilFree({ clock, rows, sessions, live }: TidyWorld, janitor: string): Promise<void> {
   const end = clock.now() + FREE_WITHIN_MS
   for (;;) {
     const left = [...named(rows, janitor), ...gone(rows, sessions())]
     if (left.length === 0) return
-    if (clock.now() > end) throw new Error(`rows name processes in vain: ${left.join('; ')}`)
+    if (clock.now() > end) throw new Error(`rows still name processes: ${left.join('; ')}`)
     // oxlint-disable-next-line no-await-in-loop -- time passes
     await live(100)
   }
