@@ -5,7 +5,7 @@ const ROOT = new URL('../../', import.meta.url)
 
 const read = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8')
 
-/** The rows of the page: number, case, test, notes. */
+/** The rows of the page, with the cells number, case, test and notes. */
 const rows = read('docs/reference/fault-cases.md')
   .split('\n')
   .filter((line) => /^\| +\w/.test(line) && !line.startsWith('| # ') && !/^\| +# /.test(line))

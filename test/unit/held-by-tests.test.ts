@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { read, tableRows } from '../support/repository.js'
 
-/** Pages whose tables name the test that holds each line, and files whose every test must be named by one. */
+/** Pages whose tables name the test that checks each line. The page must name every test of `files`. */
 const PAGES: readonly { readonly page: string; readonly files: readonly string[] }[] = [
   { page: 'docs/guides/from-psycopg2-pool.md', files: ['test/integration/psycopg2-pool.test.ts'] },
   {
@@ -18,7 +18,10 @@ interface Claim {
   readonly name: string
 }
 
-/** A name stands alone if its section says which file it is in; otherwise its file stands before it. */
+/**
+ * The claims of a page, with their tests. If a section names a test file, its rows contain only names of tests. Otherwise a row
+ * names the file before the test.
+ */
 function claimsOf(page: string): Claim[] {
   return read(page)
     .split(/^## /m)
@@ -33,7 +36,7 @@ function claimsOf(page: string): Claim[] {
     })
 }
 
-/** As they are written: names with a place for a parameter included. */
+/** The names of the tests in a file, as they are written: names with placeholders for parameters included. */
 function testNamesOf(file: string): string[] {
   const calls = read(file).matchAll(/\btest(?:\.each\([\s\S]*?\])?\)?\(\s*(['"`])((?:(?!\1).)+)\1/g)
   return [...calls].map(([, , name]) => name!)

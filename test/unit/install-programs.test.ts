@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { read, ROOT } from '../support/repository.js'
 
 const SCRIPT = '.ci/install-programs'
-/** Where bash is, and what ends a command that takes too long: not every system has one. */
+/** The paths of bash and of `timeout`, which limits the time of a command. Not every system has both. */
 const FOUND = spawnSync('bash', ['-c', 'command -v bash timeout'], { encoding: 'utf8' }).stdout ?? ''
 const [BASH = '', TIMEOUT = ''] = FOUND.split('\n')
 
@@ -16,14 +16,14 @@ interface Machine {
   readonly env?: NodeJS.ProcessEnv
 }
 
-interface Asked {
+interface Outcome {
   readonly status: number | null
   readonly says: string
   readonly installs: readonly (string | undefined)[]
 }
 
-/** What apt-get was asked for by the script, on a machine that has these programs and no others. */
-function asked(has: readonly string[], machine: Machine): Asked {
+/** Runs the script on a machine that has only these programs. Returns what the script asked of apt-get. */
+function asked(has: readonly string[], machine: Machine): Outcome {
   const folder = mkdtempSync(join(tmpdir(), 'lockpool-programs-'))
   const program = (name: string, text: string): void => {
     writeFileSync(join(folder, name), `#!${BASH}\n${text}\n`)
@@ -53,7 +53,7 @@ const ALL = ['pgbouncer', 'chromium', 'tmux', 'zsh', 'fish', 'mariadbd', 'psql',
 const PACKAGES = [...ALL.slice(0, 5), 'mariadb-server', 'postgresql-client', 'python3-psycopg2']
 const ROOT_USER = 0
 
-/** Only a program that was not there becomes one. */
+/** An apt-get that works: it creates a program with the name of the package. */
 const WORKS =
   'for it; do :; done; case " $* " in *" install "*) printf "" > "${0%/*}/$it"; /bin/chmod +x "${0%/*}/$it";; esac'
 

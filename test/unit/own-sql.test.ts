@@ -1,6 +1,6 @@
 /**
- * In `public` any role may have made functions, operators and types with the names of the server's own. A statement
- * that finds one runs foreign code with the rights of the caller. So every statement that is sent under any search path
+ * Any role may have created functions, operators and types in `public` with the names of the server's own. A statement that
+ * finds one of them runs foreign code with the rights of the caller. So every statement that is sent under any search path
  * qualifies each name with `pg_catalog.`.
  */
 import { expect, test } from 'vitest'
@@ -10,7 +10,10 @@ import { lockRowsStatement } from '../../src/dialect/postgres/transaction/transa
 import { namesIn, type SqlName } from '../support/sql-names.js'
 import { ownStatements } from '../support/own-sql.js'
 
-/** Sent only where we have set the search path ourselves, and test/integration/shadows.test.ts holds it against a server. */
+/**
+ * Statements that are sent only after lockpool has set the search path. `test/integration/shadows.test.ts` checks them on a
+ * server.
+ */
 const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
   'in a look, behind BEGIN_LOOK or OWN_NAMES': [
     'inspect/inspect-sql SERVER_FACTS',
@@ -61,7 +64,7 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** Parts of statements, and statements about tables of the user's, which he names as he likes. */
+/** Parts of statements, and statements about the user's tables, whose names the user chooses. */
 const OF_THE_USER = [
   'transaction/transaction-sql TABLE_MODES',
   'transaction/transaction-sql lockRowsStatement',
@@ -111,7 +114,7 @@ test('other schemas are named nowhere', async () => {
   expect(wrong).toEqual([])
 })
 
-/** The reader of SQL is only as good as what it is known to find. */
+/** The checks above depend on the reader of SQL, so these cases show which names it finds. */
 test.each<readonly [sql: string, found: readonly string[]]>([
   ['SELECT now()', ['function now']],
   ['SELECT pg_catalog.now()', []],

@@ -1,4 +1,7 @@
-/** What `lockpool` exports at its root. A name more is a decision: most belong to `lockpool/advanced`, or nowhere. */
+/**
+ * The names that `lockpool` exports at its root. Another name there needs a decision: most names belong to `lockpool/advanced`,
+ * or are not exported.
+ */
 import { expect, test } from 'vitest'
 import { read } from '../support/repository.js'
 

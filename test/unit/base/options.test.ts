@@ -22,7 +22,7 @@ const OPTIONS = TABLES.flatMap(([table, specs]) =>
   Object.keys(specs).map((name) => ({ table, specs, name, spec: specs[name]! })),
 )
 
-/** Of no use for any option: none is so by chance. */
+/** Values that are wrong for nearly every option. `isTaken` has the exceptions. */
 const NONSENSE: readonly (readonly [string, unknown])[] = [
   ['null', null],
   ['NaN', Number.NaN],
@@ -39,7 +39,7 @@ const NONSENSE: readonly (readonly [string, unknown])[] = [
   ['a symbol', Symbol('5')],
 ]
 
-/** What of it an option takes all the same: any text, where texts are asked for, and what is said here. */
+/** Whether an option accepts a value of `NONSENSE` after all. An option for texts accepts any text. */
 function isTaken(name: string, spec: OptionSpec<unknown>, value: unknown): boolean {
   if (name === 'settings') return typeof value === 'object'
   if (name === 'onError') return value === null || typeof value === 'function'

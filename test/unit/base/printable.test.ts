@@ -6,7 +6,10 @@ import { explain } from '../../../src/dialect/postgres/connection/server-errors.
 import { holdersInWords } from '../../../src/dialect/postgres/transaction/transaction-words.js'
 import { keyInWords, semaphoreInWords } from '../../../src/dialect/key-words.js'
 
-/** One of each kind: ESC, newline, DEL, CSI, NEL, the line separators, and what turns text around. */
+/**
+ * Characters of each harmful kind: control characters such as ESC, DEL, CSI and NEL, line separators, and characters that
+ * change the direction of text.
+ */
 const EVIL = [
   '\u0000\u0007\u001b\n\r\t',
   '\u007f\u0085\u009b\u009f',

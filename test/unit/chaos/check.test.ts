@@ -4,34 +4,38 @@ import type { FindingKind } from '../../../chaos/check/finding.js'
 import type { History, Life, Strike, WorkerEvent } from '../../../chaos/history.js'
 import { parseJournal } from '../../../chaos/journal.js'
 
-type Told = WorkerEvent extends infer E ? (E extends WorkerEvent ? Omit<E, 'at' | 'wall'> : never) : never
+type BareEvent = WorkerEvent extends infer E
+  ? E extends WorkerEvent
+    ? Omit<E, 'at' | 'wall'>
+    : never
+  : never
 
-/** One life of one worker, as it wrote it down: what happened, and when. */
+/** One life of one worker, as its record shows it: the events and their times. */
 function life(
   process: string,
-  events: readonly (readonly [at: number, event: Told])[],
+  events: readonly (readonly [at: number, event: BareEvent])[],
   more: Partial<Life> = {},
 ): Life {
   const written: WorkerEvent[] = events.map(([at, event]) => ({ ...event, at, wall: at }))
   return { process, events: written, endedAt: 100_000, how: 'exited', ...more }
 }
 
-const asked = (ask: string, mode: 'exclusive' | 'shared' = 'exclusive', withinMs = 1000): Told => ({
+const asked = (ask: string, mode: 'exclusive' | 'shared' = 'exclusive', withinMs = 1000): BareEvent => ({
   what: 'asked',
   ask,
   key: '1',
   mode,
   withinMs,
 })
-const granted = (ask: string, token: number | null): Told => ({
+const granted = (ask: string, token: number | null): BareEvent => ({
   what: 'granted',
   ask,
   token: token === null ? null : String(token),
 })
-const held = (ask: string): Told => ({ what: 'held', ask })
-const releasing = (ask: string): Told => ({ what: 'releasing', ask })
+const held = (ask: string): BareEvent => ({ what: 'held', ask })
+const releasing = (ask: string): BareEvent => ({ what: 'releasing', ask })
 
-/** Holds from `from` to `to`. */
+/** A life with one hold, from `from` to `to`. */
 function hold(process: string, from: number, to: number, token: number | null, mode?: 'shared'): Life {
   const ask = `${process}/1`
   return life(process, [

@@ -5,7 +5,7 @@ import { acceptsGzip } from '../../../src/dashboard/response.js'
 import { ManualClock } from '../../../src/testing/manual-clock.js'
 import { DashboardWorld, problemOf, TOKEN } from '../../support/dashboard-world.js'
 
-/** Of every session of the fake. */
+/** The start time of every session of the fake. */
 const BEGUN = '2026-01-01 00:00:00+00'
 
 describe('responses', () => {
@@ -142,7 +142,7 @@ describe('who may read', () => {
       expect(response.status).toBe(i < 10 ? 401 : 429)
     }
     expect(await problemOf(await guess('one more'))).toEqual([429, 'TOO_MANY_GUESSES'])
-    // No client can lock them out.
+    // The client with the token is not locked out.
     expect((await guess(TOKEN)).status).toBe(200)
     expect((await world.end({ pid: 1, startedAt: BEGUN, confirm: '1' })).status).toBe(200)
     expect(world.reported.map((error) => error.message)).toContain(
@@ -170,7 +170,7 @@ describe('who may end a session', () => {
     const answer = await world.end(target)
     expect([answer.status, await answer.json()]).toEqual([200, { ended: true, isStillThere: false }])
     expect(world.ended).toEqual([{ pid: 1, startedAt: BEGUN }])
-    // Gone already, or another has its process id now.
+    // The session is gone, or its process id belongs to another session now.
     expect((await world.end({ ...target, pid: 2, confirm: '2' })).status).toBe(409)
   })
 

@@ -43,7 +43,7 @@ test('a lock that appears between two inspections has a maximum age, counted fro
 test('a key that is taken again and again is never held for longer than it may have been', () => {
   const eyes = new Observations()
   eyes.look([], 0, 0)
-  // Each inspection meets another short hold of the same session, which it cannot tell apart.
+  // Each inspection sees another short hold of the same session, and cannot tell these holds apart.
   for (let at = 1000; at <= 24_000; at += 1000) {
     const [seen] = eyes.look([lock(1)], at, at)
     expect(seen!.holders[0]).toMatchObject({ atLeastMs: 0, atMostMs: at })

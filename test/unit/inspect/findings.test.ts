@@ -172,7 +172,10 @@ test('problems come before warnings', () => {
 })
 
 describe('one cause is one finding', () => {
-  /** 1 has a row and sits in its transaction; 2 waits for it and has a key, for which 3 waits; 4 waits for 3. */
+  /**
+   * Session 1 has a row and is idle in its transaction. Session 2 waits for the row and has a key. Session 3 waits for the key,
+   * and session 4 waits for session 3.
+   */
   const tangle = {
     sessions: [
       serverSession(1, { state: 'idle in transaction', stateMs: 20 * MINUTE, transactionMs: 25 * MINUTE }),

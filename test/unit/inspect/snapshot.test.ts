@@ -14,7 +14,7 @@ import {
 
 const sessions = [1, 2, 3, 4].map((pid) => serverSession(pid))
 
-/** Each lock in a line: its title, who has it, who waits, `*` for those outside the server. */
+/** One line per lock: its title, the holders, and the waiters. `*` marks waiters outside the server. */
 function locksOf(parts: Partial<ServerState>): string[] {
   return snapshotOf(serverState({ sessions, ...parts })).locks.map(({ title, holders, waiters }) => {
     const waiting = waiters.map(({ session, isOutside }) => `${session.pid}${isOutside ? '*' : ''}`)
@@ -50,7 +50,7 @@ test('a process that waits outside the server is found by the hash of the key, a
     { session: { pid: 3 }, mode: 'exclusive', isOutside: true, waitedMs: null, blockedBy: [1] },
   ])
   expect(found[1]!.waiters).toEqual([])
-  // A session of the holder's process, and a key without a holder.
+  // Session 1 is the holder itself, and the key for which session 4 waits has no holder.
   expect(otherInterests.map(({ pid }) => pid)).toEqual([1, 4])
 })
 
@@ -65,7 +65,7 @@ test('slots of a semaphore are one lock with as many permits as its users say', 
     },
   }
   const locks = [held(key(1002), 2), held(key(1000), 1), held(key(2010), 1, 'shared'), held(key(7), 1)]
-  // A session with a permit may wait for another.
+  // A session that has a permit may wait for another one.
   const interests = [{ pid: 1, hash: 5, isWriter: false }]
 
   const found = snapshotOf(serverState({ sessions, locks, interests, names })).locks
@@ -125,7 +125,8 @@ test('the time for which a lock is held is reported as far as the server knows i
     holder!.atLeastMs,
     holder!.atMostMs,
   ])
-  // A lock session talks all the time; a lock on a table is no older than its transaction. That of the session says nothing.
+  // A lock session sends heartbeats, so its idle time says nothing about its locks. A table lock is at most as old as its
+  // transaction.
   expect(bounds).toEqual([
     [4000, null],
     [0, null],
@@ -160,11 +161,11 @@ test('reports of a pool give the ages of its locks and waits', () => {
   const { locks, sessions: found } = snapshotOf(serverState(parts))
   expect(locks.map(({ holders: [holder] }) => [holder!.atLeastMs, holder!.atMostMs, holder!.label])).toEqual([
     [90_000, 90_000, 'closing the month'],
-    // It is not among what is older.
+    // The report is complete for locks older than 3000 ms, and this lock is not in it.
     [0, 3000, null],
-    // Released meanwhile, or about to be.
+    // The report of session 2 is not complete, so it says nothing about this lock.
     [0, null, null],
-    // A lockpool that has said nothing.
+    // Session 3 has no report.
     [0, null, null],
   ])
   expect(locks[0]!.waiters).toMatchObject([{ waitedMs: 80_000, isOutside: true }])

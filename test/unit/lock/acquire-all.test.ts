@@ -118,7 +118,7 @@ test('a lock that is lost while the group waits for another is acquired again be
 
 /**
  * Goal: overlapping groups in any order never wait for each other in a cycle.
- * Method: callers of three processes request random groups, long and short, and the clock runs until all are served.
+ * Method: callers of three processes request random groups, short and long. The clock runs until all callers are served.
  */
 test('overlapping groups are all served, whatever their order', async () => {
   for (let seed = 1; seed <= 10; seed++) {
@@ -168,7 +168,7 @@ test('a group is one caller, however many keys it asks for', async () => {
   expect(await rejection(a.acquire('x'))).toMatchObject({ code: 'POOL_SATURATED' })
   expect(await rejection(a.semaphore('s', 2).acquire())).toMatchObject({ code: 'POOL_SATURATED' })
 
-  // Each of them takes many steps from here to its end, with the queue as full as it may be.
+  // Each of these callers still has to take many steps, and the queue is full all the time.
   await held.release()
   const done = waiting.map((each) => each.then((lock) => lock.release()))
   await world.clock.run(2000)

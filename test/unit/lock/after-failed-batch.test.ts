@@ -24,7 +24,7 @@ test('the mark of a writer outlasts a failed batch: readers elsewhere do not pas
   expect((await writing).mode).toBe('exclusive')
 })
 
-/** Three locks of one session, with ten milliseconds to the server, and their turns over. */
+/** A pool with three locks on one session. The cohort turns of all three are over. */
 async function threeHeld(world: FakeWorld): Promise<{ locks: FakeLockPool; held: Lock[] }> {
   const locks = world.pool({ max: 2 })
   const acquired = Promise.all(['items', 'orders', 'bills'].map((key) => locks.acquire(key)))
@@ -41,7 +41,7 @@ test('a lock that a failed batch has lost is not released with the next, and can
 
   const itemsReleased = items!.release()
   await world.clock.run(1)
-  // These leave with the next batch, after the one on the wire. Meanwhile another session interferes.
+  // These requests leave with the next batch, after the one on the wire. The server loses the lock meanwhile.
   const ordersReleased = rejection(orders!.release())
   const next = locks.acquire('orders', { timeoutMs: Infinity })
   const more = locks.acquire('more', { timeoutMs: Infinity })

@@ -8,7 +8,7 @@ import type { LockKey } from '../../../src/dialect/lock-key.js'
 import { LockPool } from '../../../src/postgres-lock-pool.js'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
 
-/** As the message says it. */
+/** The limit that the error message names. */
 const MAX_NAME_LENGTH = 1024
 
 const wellFormed = fc

@@ -16,7 +16,7 @@ test('a listener without waiters is not checked any more, however often waiters 
   const lock = await holder.acquire('orders')
 
   for (let round = 0; round < 4; round++) {
-    // A short wait, so that the listener ends before its planned check is due.
+    // The wait is short, so the listener ends before its planned check is due.
     const waiting = rejection(waiter.acquire('orders', { timeoutMs: 1000 }))
     await world.clock.run(1500)
     expect(await waiting).toMatchObject({ code: 'LOCK_TIMEOUT' })

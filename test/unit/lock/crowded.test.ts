@@ -37,7 +37,7 @@ describe('if a foreign session keeps a registration from being set', () => {
     }
 
     expect(counts[0]).toBeLessThanOrEqual(12)
-    // This includes both heartbeats, and the check of the listening connection.
+    // The count includes the heartbeats of both pools, and the check of the listening connection.
     for (const count of counts.slice(1)) expect(count, counts.join()).toBeLessThanOrEqual(4)
     expect(await stateOf(waiting)).toBe('pending')
     await held.release()
@@ -111,7 +111,7 @@ describe('a foreign session that registers and never comes', () => {
     await world.clock.run(50)
     await working
 
-    // A section takes two messages each way, 1.2 ms: 1666 in two seconds.
+    // A critical section takes two messages each way, 1.2 ms in all: 1666 sections in two seconds.
     expect(sections).toBeGreaterThan(1666 * 0.8)
     world.server.table.unforge(KEY)
   })

@@ -27,7 +27,7 @@ test('two hundred callers of ten processes for one key are all served, in order 
   await all
 
   expect(served).toEqual(pools.map(() => Array.from({ length: 20 }, (_, i) => i)))
-  // Each time it passes between processes, each of those that wait may try once.
+  // Each time the lock passes to another process, each waiting process may try once.
   expect(attempts).toBeLessThanOrEqual(2 * 10 + grants * 10)
 })
 

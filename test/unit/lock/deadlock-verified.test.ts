@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { decodeProbe, encodeProbe } from '../../../src/lock/deadlock/probe.js'
 import { fakeWorld, rejection, type FakeWorld } from '../../support/fake-world.js'
 
-/** One who can say what our processes say, and answers every search for a deadlock as if there were one by way of `keyId`. */
+/**
+ * A session that can send the messages of our processes. It answers every search for a deadlock as if `keyId` closed a cycle.
+ */
 async function liar(world: FakeWorld, keyId: string): Promise<() => void> {
   const connection = await world.server.factory.open(new AbortController().signal)
   const answer = (message: string): void => {

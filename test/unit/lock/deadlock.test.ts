@@ -3,7 +3,7 @@ import type { FakeLockPool } from '../../../src/fake-lock-pool.js'
 import { sleep } from '../../../src/base/clock.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
-/** Each task takes its first key, waits until all have theirs, and asks for its second. */
+/** Each task acquires its first key, waits until all tasks have theirs, and requests its second key. */
 function tangle(world: FakeWorld, tasks: readonly (readonly [FakeLockPool, string, string])[]) {
   const outcomes: string[] = tasks.map(() => 'waiting')
   const errors: (Error & { cycle?: unknown })[] = []
@@ -167,7 +167,8 @@ describe('between processes', () => {
     const world = fakeWorld()
     const [a, b, c] = [world.pool(), world.pool(), world.pool()]
     const shared = { mode: 'shared', timeoutMs: Infinity } as const
-    // A process that begins to listen retries, and a reader that retries does not yield. Here it listens already.
+    // A process that begins to listen retries, and a reader that retries does not yield. So process `b` must listen before the
+    // test begins.
     const before = await c.acquire('before')
     const listening = b.acquire('before')
     await world.clock.run(10)

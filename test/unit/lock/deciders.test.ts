@@ -1,4 +1,4 @@
-/** What is decided from plain values, each by itself. */
+/** Functions and classes that decide from plain values, each tested alone. */
 import { describe, expect, test } from 'vitest'
 import { InvalidOptionError } from '../../../src/base/errors.js'
 import { Precedence } from '../../../src/lock/contention/precedence.js'

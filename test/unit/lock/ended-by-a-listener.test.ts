@@ -2,12 +2,15 @@ import { expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../src/fake-lock-pool.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
-/** As a listener may: a look at another lock of the session is enough, if its lease is over. */
+/**
+ * Ends the sessions, as an event listener can: if the lease is over, reading the state of another lock of the session is
+ * enough.
+ */
 function endSession(world: FakeWorld, locks: FakeLockPool): void {
   for (const { serverId } of locks.snapshot().sessions) world.server.end(world.server.connection(serverId))
 }
 
-/** Ends the session of `locks` when it tells of `event` for the so manieth time. */
+/** Ends the sessions of `locks` when the pool emits `event` for the n-th time, where n is `time`. */
 function endAt(
   world: FakeWorld,
   locks: FakeLockPool,
@@ -50,7 +53,7 @@ test('a listener of a release for others may end the session', async () => {
   await lock.release()
   await world.clock.run(2000)
 
-  // No wake-up was sent after that, so either may get it first.
+  // No wake-up was sent after the end of the session, so either waiter may get the lock first.
   await (await Promise.race([next, theirs])).release()
   await world.clock.run(2000)
   expect(await Promise.all([next, theirs].map(stateOf))).toEqual(['fulfilled', 'fulfilled'])
@@ -67,7 +70,7 @@ test('and so may a listener of a local hand-off, when no other process waits', a
   await lock.release()
   await world.clock.run(2000)
 
-  // It was handed on before the listener was called.
+  // The hand-off came before the call of the listener.
   expect((await next).state).toBe('lost')
 })
 

@@ -7,7 +7,7 @@ test('a connection on which a session could not be made is never used for anythi
   const { dialect } = world.server
   const attach = dialect.attach.bind(dialect)
   const failed: number[] = []
-  // Half-way: settings that were made by then stay on the connection.
+  // Fails half-way: the settings that were made before stay on the connection.
   const failing = vi.spyOn(dialect, 'attach').mockImplementation(async (connection, ...details) => {
     failed.push(connection.serverId)
     await attach(connection, ...details)

@@ -1,4 +1,4 @@
-/** Signals that are no instances of this realm's AbortSignal. */
+/** Signals that are not instances of this realm's AbortSignal. */
 import { JSDOM } from 'jsdom'
 import { expect, test } from 'vitest'
 import { isAbortSignal } from '../../../src/base/abort-signal.js'

@@ -5,12 +5,12 @@ import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fak
 
 const SHARED = { mode: 'shared', timeoutMs: Infinity } as const
 
-/** By then sleeping waiters poll nearly a second apart. */
-const LONG_ASLEEP_MS = 5000
+/** A caller that has waited for this long polls only about once a second. */
+const LONG_WAIT_MS = 5000
 
 /**
- * A process that receives notifications, because it waits for another key. A process that begins to listen retries once
- * by itself, which would hide whether a wake-up came.
+ * A process that receives notifications, because it waits for another key. A process that begins to listen retries once, which
+ * would hide whether a wake-up arrived.
  */
 async function hearing(world: FakeWorld): Promise<FakeLockPool> {
   const [holder, pool] = [world.pool(), world.pool()]
@@ -23,9 +23,9 @@ async function hearing(world: FakeWorld): Promise<FakeLockPool> {
   return pool
 }
 
-/** How long after `cause` it takes until the lock is there. */
+/** How long after `cause` the waiter gets the lock. */
 async function msUntilServed(world: FakeWorld, waiting: Promise<Lock>, cause: () => void): Promise<number> {
-  await world.clock.run(LONG_ASLEEP_MS)
+  await world.clock.run(LONG_WAIT_MS)
   expect(await stateOf(waiting), 'before').toBe('pending')
   const since = world.clock.now()
   let servedAt = Infinity
@@ -43,7 +43,7 @@ test.each([
   const [reads, third, waits] = [world.pool(), world.pool(), await hearing(world)]
   const reading = await reads.acquire('report', { mode: 'shared' })
 
-  // More than once, because a look of its own might come just then.
+  // The test has three rounds, because in one of them the waiter's own poll might come just then.
   for (let round = 0; round < 3; round++) {
     const controller = new AbortController()
     const writer = isWhereItReads ? reads : third
@@ -77,7 +77,7 @@ test('a lock that was yielded to processes that have died meanwhile is requested
   const since = world.clock.now()
   const released = lock.release()
 
-  // The server has the lock back and knows another waiter, which dies before it is woken.
+  // The server has received the release, and knows another waiter. That waiter dies before its wake-up.
   await world.clock.run(0.5)
   expect(world.server.table.holders('/orders')).toEqual([])
   connection.isCutOff = true

@@ -16,7 +16,7 @@ test('a label appears on the lock, and in the snapshot with its holder or waiter
     waiters: [{ label: 'closing December', isStandby: false }],
   })
   expect(other).toMatchObject({ holders: [{ label: null }] })
-  // Handed on without the server: the label is that of the next.
+  // The hand-off does not ask the server. The lock has the label of its next holder.
   await lock.release()
   expect((await waiting).label).toBe('closing December')
 })

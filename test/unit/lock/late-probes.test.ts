@@ -3,15 +3,15 @@ import { sleep } from '../../../src/base/clock.js'
 import type { FakeConnection } from '../../../src/testing/fake-connection.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
-const bells = (world: FakeWorld): FakeConnection[] =>
+const listenersOf = (world: FakeWorld): FakeConnection[] =>
   [...world.server.connections].filter(({ handlers }) => handlers !== null)
 
-/** What is heard on this connection from now on arrives only when the function is called. */
-function holdBack(bell: FakeConnection): () => number {
-  const handlers = bell.handlers!
+/** Holds back all messages to this connection. The returned function delivers them, and returns the number of probes. */
+function holdBack(connection: FakeConnection): () => number {
+  const handlers = connection.handlers!
   const late: (() => void)[] = []
   let probes = 0
-  bell.handlers = {
+  connection.handlers = {
     ...handlers,
     onWakeUp: (...heard) => late.push(() => handlers.onWakeUp(...heard)),
     onMessage: (...heard) => {
@@ -20,7 +20,7 @@ function holdBack(bell: FakeConnection): () => number {
     },
   }
   return () => {
-    bell.handlers = handlers
+    connection.handlers = handlers
     for (const deliver of late) deliver()
     return probes
   }
@@ -29,7 +29,8 @@ function holdBack(bell: FakeConnection): () => number {
 test('a probe that comes back after a timeout broke its cycle refuses no waiter', async () => {
   const world = fakeWorld()
   const [one, other, third, fourth] = [world.pool(), world.pool(), world.pool(), world.pool()]
-  // The latest of all waits searches for the cycle, and a process counts its callers.
+  // The wait with the greatest number in a cycle searches for it, and a process numbers its callers. These calls raise the
+  // numbers of process `one`.
   for (let i = 0; i < 5; i++) await (await one.acquire('before')).release()
   const others = rejection(
     other.withLock('2', async () => {
@@ -44,14 +45,14 @@ test('a probe that comes back after a timeout broke its cycle refuses no waiter'
     return one.withLock('2', { timeoutMs: Infinity }, () => 'had both')
   })
   await world.clock.run(5)
-  const before = bells(world)
+  const before = listenersOf(world)
   await world.clock.run(30)
-  const deliver = holdBack(bells(world).find((bell) => !before.includes(bell))!)
+  const deliver = holdBack(listenersOf(world).find((connection) => !before.includes(connection))!)
 
   await world.clock.run(1100)
   expect(await others, 'the circle is open').toMatchObject({ code: 'LOCK_TIMEOUT' })
   const lock = await thirds
-  // Other processes hold and want the keys of the cycle as before. The server knows no more than that.
+  // The keys of the cycle are held and wanted as before, but by other processes. The server cannot tell the difference.
   const fourths = fourth.acquire('1', { timeoutMs: Infinity })
   await world.clock.run(20)
   expect(deliver(), 'its probe was on the way all the time').toBeGreaterThan(0)

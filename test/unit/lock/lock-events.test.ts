@@ -177,7 +177,7 @@ test('the listener gives up its connection to a caller that needs it, and waitin
   expect(b.snapshot().listener).toBe('listening')
 
   const borrowing = b.connections.connect()
-  // It stands in line, which takes no longer than this.
+  // The listener gives up its connection within this time.
   await world.clock.run(260)
   const lease = await borrowing
   expect(b.snapshot().listener).toBe('polling')

@@ -4,7 +4,7 @@ import { fakeWorld, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
 const KEYS = ['a', 'b', 'c', 'd', 'e']
 
-/** A listener ends the session when it hears of the second grant of a batch. */
+/** A pool with an event listener that ends the session at the second grant of a batch. */
 async function endingAtTheSecond(world: FakeWorld): Promise<{ locks: FakeLockPool; acquired: string[] }> {
   const locks = world.pool({ max: 2 })
   await locks.ready()

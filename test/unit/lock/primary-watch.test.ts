@@ -32,7 +32,7 @@ test('servers with names of their own are distinguished by these, wherever they 
   expect(succession(one, { ...one, instance: null })).toBe('same')
 })
 
-/** A pool whose server can be another one at the next attach, and all that the pool tells. */
+/** A pool whose server can change before the next attach, with the events and warnings that the pool emits. */
 function poolOn(options: LockPoolOptions = {}) {
   const world = fakeWorld()
   let server = FIRST

@@ -6,7 +6,6 @@ const PROBE = ['a', 1, 'k', 'shared', [STEP]]
 
 const decoded = (value: unknown): unknown => decodeProbe(JSON.stringify(value))
 
-/** With another value in one place. */
 const but = <T>(list: readonly T[], at: number, value: T): T[] => list.with(at, value)
 
 const NOT_STRINGS = [5, null, true, [], {}]

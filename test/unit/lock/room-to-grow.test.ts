@@ -11,7 +11,10 @@ const NOBODY: TableUse = {
   costMs: 0,
 }
 
-/** A table of 1000: 500 for all pools together, 375 for one that is alone, 10 for each session without a word. */
+/**
+ * A budget on a table of 1000 entries: all pools together may announce 500, a single pool may announce 375, and each session
+ * may use 10 without an announcement.
+ */
 function budgetOf(maxHeldLocks: number | 'auto' = 'auto') {
   const clock = new ManualClock()
   const seen = {
@@ -21,7 +24,7 @@ function budgetOf(maxHeldLocks: number | 'auto' = 'auto') {
     settled: 0,
   }
   const world = {
-    /** What each look shows, the last again and again. */
+    /** The result of each look. The last one is repeated. */
     uses: [NOBODY],
     announce: () => Promise.resolve(),
     look: () => Promise.resolve(world.uses.length > 1 ? world.uses.shift()! : world.uses[0]!),
@@ -151,7 +154,7 @@ test.each([
   await budget.joined(linkTo(1))
   world.uses = [others(500, use)]
   await grow(10, 1)
-  // The rhythm of its own would look as well.
+  // Only the reading of the clock changes. An advance would fire the budget's own timer, which looks too.
   const real = clock.now.bind(clock)
   let later = ms - 1
   clock.now = () => real() + later

@@ -1,4 +1,4 @@
-/** What the search for deadlocks does with waits and probes, by itself. */
+/** The deadlock detector alone: how it handles waits and probes. */
 import { expect, test } from 'vitest'
 import { DeadlockDetector } from '../../../src/lock/deadlock/deadlock-detector.js'
 import { decodeProbe, encodeProbe } from '../../../src/lock/deadlock/probe.js'
@@ -23,7 +23,7 @@ function detectorOf() {
   }
   const ports = { clock, random: new SeededRandom(1), sender: 'me', process: 'this process' }
   const detector = new DeadlockDetector(ports, host)
-  /** A key that another process has, or this one. */
+  /** A key that another process has, unless `holders` has locks of this process. */
   const entryOf = (id: string, holders: Lock[] = []): KeyEntry => {
     const entry = {
       ...{ key: { id }, label: id, mode: 'exclusive', holders, queue: { first: null, size: 0 }, head: null },

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { planShare, shareRules, viewOf } from '../../../src/lock/share-plan.js'
 import { read, tableRows } from '../../support/repository.js'
 
-/** PostgreSQL as it is installed: max_locks_per_transaction 64, max_connections 100. */
+/** The defaults of PostgreSQL: max_locks_per_transaction 64, max_connections 100. */
 const DEFAULTS = { capacity: 6400, perSession: 64 }
 
-/** The entries of each of several pools that want as much as they can get, one after the other. */
+/** The fair part of one of several pools that all want as many entries as possible. */
 function partOf(table: typeof DEFAULTS, pools: number): number {
   const use = { pools: pools - 1, announced: 0, foreignAnnounced: 0, foreignHeld: 0, unannounced: 0 }
   const needs = { share: 0, used: 0, needed: table.capacity, mayExceedFair: false }

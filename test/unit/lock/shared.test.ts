@@ -71,7 +71,7 @@ test('a writer gets its turn while readers come and go without a gap', async () 
   await world.clock.run(10)
 
   for (let i = 0; i < 100 && (await stateOf(writing)) === 'pending'; i++) {
-    // The next reader asks before the one before it leaves.
+    // The next reader requests the lock before the current reader releases it.
     const next = [a, c][i % 2]!.acquire('report', { mode: 'shared' })
     next.catch(() => undefined)
     await world.clock.run(5)

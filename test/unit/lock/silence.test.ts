@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import type { FakeConnection } from '../../../src/testing/fake-connection.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
-/** Waits for one more connection, and cuts it off before anything is asked on it. */
+/** Waits for one more connection, and cuts it off before any statement is sent on it. */
 async function cutNext(world: FakeWorld): Promise<FakeConnection> {
   const before = new Set(world.server.connections)
   for (;;) {
@@ -103,7 +103,7 @@ test('a listener that goes silent is noticed while a caller waits, and replaced'
   await world.clock.run(1000)
   expect(waiter.snapshot().listener, 'on another connection').toBe('listening')
 
-  // Between two polls, which are most of a second apart by now.
+  // The release comes between two polls, which are most of a second apart by now.
   const releasedAt = world.clock.now()
   let servedAt = 0
   void waiting.then(() => (servedAt = world.clock.now()))
@@ -122,7 +122,7 @@ test('the end of a connection that was the listener once does not end the listen
   const impatient = waiter.acquire('orders', { timeoutMs: 500 }).catch(() => null)
   await world.clock.run(300)
   const [once] = listeners()
-  // All waiters wake, and the listener checks its connection in. Another caller borrows it.
+  // No caller waits any more, so the listener checks its connection in. Another caller borrows it.
   await world.clock.run(6500)
   await impatient
   const borrowed = waiter.connections.connect()

@@ -16,7 +16,7 @@ test('a process that slept past its lease during a strict delay does not believe
   sleeps.on('lock:acquired', ({ key }) => told.push(`${key} acquired`))
   sleeps.on('lock:lost', ({ key }) => told.push(`${key} lost`))
 
-  // The end of the delay is the first that it does when it wakes. No heartbeat is due.
+  // The timer for the end of the lock-delay is the first one that fires after the sleep. No heartbeat is due.
   own.suspend(9500)
   await own.run(150)
 

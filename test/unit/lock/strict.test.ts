@@ -11,7 +11,7 @@ function kill(world: FakeWorld, pool: FakeLockPool): void {
   for (const { serverId } of pool.snapshot().sessions) world.server.end(world.server.connection(serverId))
 }
 
-/** A key whose last holder was killed with it, and the process that comes next. */
+/** A key whose last holder was killed while it held the key, and a pool for the next holder. */
 async function afterUncleanEnd(): Promise<{ world: FakeWorld; next: FakeLockPool }> {
   const world = fakeWorld()
   const killed = strictPool(world)
@@ -178,6 +178,7 @@ test('hand-offs inside a process write no marks', async () => {
   const holds = Array.from({ length: 50 }, () => locks.withLock('orders', () => undefined))
   await Promise.all(holds)
 
-  // To become a session; try and mark; unmark and release.
+  // One statement attaches the session. Two acquire the lock and write its hold record. Two remove the hold record and release
+  // the lock.
   expect(world.server.statements).toBe(5)
 })

@@ -4,10 +4,13 @@ import { SeededRandom } from '../../../src/testing/seeded-random.js'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
 import type { Lock } from '../../../src/lock/handle/lock.js'
 
-/** What may be announced of a table of 800. */
+/** How many entries of a table of 800 all pools together may announce. */
 const LIMIT = 400
 
-/** What goes without a word, where each session brings 8: 4 for each of two. */
+/**
+ * How many entries a pool may use without an announcement if each session adds 8 entries to the table: 4 for each of two
+ * sessions.
+ */
 const SILENT = 8
 
 const NEEDS = { share: 0, used: 0, needed: 1, mayExceedFair: true }
@@ -45,9 +48,9 @@ test('a pool keeps the entries that it uses, and beyond its part it shrinks as i
 })
 
 /**
- * Goal: what pools may use in all never exceeds the limit, and a crowd that starts at once is not starved.
- * Method: pools on one server with messages that take random times, taking and releasing at random; after each step what
- * the server holds is compared with the limit.
+ * Goal: all pools together never use more entries than the limit, and no pool starves if many start at once.
+ * Method: pools on one server acquire and release at random, and messages take random times. After each step the test compares
+ * the entries at the server with the limit.
  */
 test.each([1, 2, 3, 4, 5, 6])(
   'pools that come, grow, shrink and go share one table: seed %i',
@@ -197,7 +200,7 @@ test('the cost of a lookup decides how often it is made: all pools together use 
   const { looks } = world.server
   await minutes(30)
 
-  // Each pool may have saved some, and then have begun to grow a moment before the end.
+  // Each pool may have saved some looks, and used them to grow a moment before the end.
   const ahead = pools.length * 20
   expect((world.server.looks - looks - ahead) * 60).toBeLessThanOrEqual(0.01 * 30 * 60_000)
   expect(world.server.looks, 'and there are some').toBeGreaterThan(looks)
@@ -217,7 +220,7 @@ test('knowledge of the table ends with the last session, and the next session lo
   await world.clock.run(10)
   expect(new Set((await refused).map((error) => error['code']))).toEqual(new Set(['CONNECTION_FAILED']))
   world.server.start()
-  // Sooner than the pool would look again at a table it knows.
+  // This is sooner than a pool would look again at a table that it knows.
   await world.clock.run(650)
   const again = Promise.all(names.map((name) => locks.acquire(name)))
   await world.clock.run(1000)

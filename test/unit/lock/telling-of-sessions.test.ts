@@ -1,11 +1,11 @@
-/** When reports of sessions are written, and what follows if that fails. */
+/** When reports of sessions are written, and what happens if that fails. */
 import { expect, test } from 'vitest'
 import type { LockLink } from '../../../src/dialect/dialect.js'
 import type { ReportRow, SessionReport } from '../../../src/dialect/session-report.js'
 import { ReportBoard } from '../../../src/lock/records/report-board.js'
 import { ManualClock, settle } from '../../../src/testing/manual-clock.js'
 
-/** What it has, it has had since two seconds before the beginning. */
+/** A session whose holds and waits began two seconds before the test. */
 function session(serverId: number, holds = 0, waits = 0): (now: number) => SessionReport {
   const named = <T>(count: number, value: T): Map<string, T> =>
     new Map(Array.from({ length: count }, (_, i) => [`key ${i}`, value]))
@@ -92,7 +92,7 @@ test('after the end there are no lookups and no new members', async () => {
 test('a session without locks is reported once, and again after an hour', async () => {
   const { board, clock, world, written } = boardOf()
   world.sessions = [session(1)]
-  // The report says since when, and nothing here changes.
+  // A report contains start times instead of ages, so it need not be repeated while nothing changes.
   board.joined(linkTo(1))
   await clock.run(3_600_000)
   expect(written).toEqual([[1000, ['1 all']]])

@@ -42,7 +42,7 @@ test('a batch that fails because of tokens is asked for again in one piece, rele
   const before = await Promise.all(['a', 'b'].map((key) => locks.acquire(key)))
   world.server.tokenFault = FAULT
 
-  // In one batch: two are given up, one of them is wanted again, and two are new.
+  // One batch releases two locks, acquires one of them again, and acquires two new ones.
   const released = before.map((lock) => lock.release())
   const acquired = ['a', 'c', 'd'].map((key) => locks.acquire(key))
   const locked = await Promise.all(acquired)

@@ -107,7 +107,8 @@ describe('a key that one caller in each of several processes wants again and aga
     }
     await Promise.all([lock.release(), world.clock.run(20)])
 
-    // To the server; from there to the waiter; to the server again, and back.
+    // The shortest way has four messages: the release to the server, the wake-up to the waiter, and its attempt to the server
+    // and back.
     expect(took).toEqual([6, 6, 4, 4, 4])
   })
 
@@ -127,10 +128,10 @@ describe('a key that one caller in each of several processes wants again and aga
     const other = b.acquire('other')
     await world.clock.run(10)
     const waiting = b.acquire('hot')
-    // Its own listener has been active for long.
+    // Pool `a` waits for another key, so its listener has been active for long.
     const elsewhere = a.acquire('other')
     await world.clock.run(300)
-    // It does not come, though it is rung for.
+    // Process `b` does not get its wake-up, so it does not come.
     for (const connection of world.server.connections)
       if (connection.handlers !== null) connection.handlers = null
     const released = (await first).release()
@@ -154,7 +155,7 @@ describe('a key that one caller in each of several processes wants again and aga
     const waiting = b.acquire('hot', { signal: given.signal }).catch(() => null)
     await world.clock.run(300)
     const released = (await first).release()
-    // It goes away as it is being rung for.
+    // The waiter goes away while its wake-up is under way.
     given.abort()
     const since = world.clock.now()
     const again = a.acquire('hot').then((lock) => ({ lock, afterMs: world.clock.now() - since }))

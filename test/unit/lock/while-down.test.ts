@@ -3,7 +3,7 @@ import { ConnectionError } from '../../../src/base/errors.js'
 import type { FakeLockPool } from '../../../src/fake-lock-pool.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../support/fake-world.js'
 
-/** Ways to wait for something with a time limit. */
+/** The ways to wait for something with a time limit. */
 const WAYS: readonly (readonly [string, (pool: FakeLockPool, timeoutMs?: number) => Promise<unknown>])[] = [
   ['a lock', (pool, timeoutMs) => pool.acquire('a', timeoutMs === undefined ? {} : { timeoutMs })],
   [

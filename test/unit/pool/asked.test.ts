@@ -199,7 +199,10 @@ describe('ready', () => {
 
 describe('an old connection', () => {
   const rules = { maxLifetimeMs: 10_000, idleTimeoutMs: Infinity, checkAfterIdleMs: Infinity }
-  /** Of which the time has come, and not yet gone, when it is between these. */
+  /**
+   * An age between the end of a connection's lifetime, which is shorter by a random part, and `maxLifetimeMs`, after which it
+   * is not used any more.
+   */
   const OLD = 9950
 
   test.each([

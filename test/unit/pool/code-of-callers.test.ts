@@ -3,7 +3,7 @@ import { settle } from '../../../src/testing/manual-clock.js'
 import { rejection } from '../../support/fake-world.js'
 import { poolWorld } from '../../support/pool-world.js'
 
-/** Listeners, options and callbacks of callers. Whatever they do, no other caller loses a place or a connection. */
+/** Code of callers: listeners, options and callbacks. Whatever it does, no other caller loses a place or a connection. */
 const poolOf = poolWorld()
 
 const uncaught: Error[] = []

@@ -1,4 +1,4 @@
-/** What the pool sees of a factory that does not do as it should, call by call. */
+/** What the pool sees of a factory that breaks its contract, call by call. */
 import { describe, expect, test } from 'vitest'
 import type { ConnectionFactory } from '../../../src/pool/connection-factory.js'
 import { GuardedFactory } from '../../../src/pool/guarded-factory.js'

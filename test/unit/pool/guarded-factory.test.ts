@@ -6,7 +6,7 @@ import { rejection } from '../../support/fake-world.js'
 import { poolWorld } from '../../support/pool-world.js'
 import type { Stub } from '../../support/stub-factory.js'
 
-/** What a factory can do wrong, in each of its methods and in each way: the pool and its other connections go on. */
+/** Each method of a factory fails in each way. The pool and its other connections continue. */
 const poolOf = poolWorld()
 
 const uncaught: unknown[] = []
@@ -25,7 +25,7 @@ afterEach(async () => {
 
 type Way = (...given: never[]) => unknown
 
-/** All ways to answer that are not what was asked for. */
+/** All wrong ways to answer a call. */
 const WAYS: Readonly<Record<string, Way>> = {
   'throws at once': () => {
     throw new Error('boom')
@@ -58,7 +58,7 @@ const WAYS: Readonly<Record<string, Way>> = {
   }),
 }
 
-/** A good factory, of which one method is bad while it is armed. */
+/** A correct factory. One of its methods answers wrongly while the factory is armed. */
 function badAt(
   method: keyof ConnectionFactory<Stub>,
   way: Way,
@@ -117,7 +117,7 @@ describe.each(METHODS)('%s', (method) => {
     await borrow(false)
 
     factory.armed = true
-    // With a check, a clean-up and an end of each kind.
+    // These checkouts include a check, a clean-up, and both kinds of check-in.
     for (const destroys of [false, true, false, true]) await borrow(destroys)
     factory.armed = false
     await borrow(true)

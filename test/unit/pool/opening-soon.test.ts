@@ -7,7 +7,7 @@ import type { Progress } from '../../../src/pool/connection-factory.js'
 
 const poolOf = poolWorld()
 
-/** A factory that says what its attempts have found out. */
+/** A factory that reports the progress of its attempts. */
 class TellingFactory extends StubFactory {
   found: unknown = null
 

@@ -1,4 +1,4 @@
-/** The parts of the pool that decide and count, each by itself. */
+/** The parts of the pool that decide and count, each tested alone. */
 import { describe, expect, test, vi } from 'vitest'
 import type { Clock } from '../../../src/base/clock.js'
 import { connectRequest } from '../../../src/pool/connect-request.js'
@@ -13,7 +13,7 @@ describe('due upkeep', () => {
   const RULES = { min: 1, idleTimeoutMs: 100 }
   let nextId = 1
 
-  /** Idle, young and just used, but for what is said. */
+  /** An idle slot that is young and was just used, except for the given changes. */
   function idle(but: Partial<Slot<Stub>> = {}): Slot<Stub> {
     const slot = new Slot<Stub>(nextId++, () => undefined)
     slot.move('idle')

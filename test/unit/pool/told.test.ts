@@ -1,4 +1,4 @@
-/** What a pool tells of its connections. */
+/** The events of a pool about its connections. */
 import { describe, expect, test } from 'vitest'
 import { PoolClosedError } from '../../../src/base/errors.js'
 import { ConnectionPool } from '../../../src/pool/connection-pool.js'
@@ -11,8 +11,8 @@ import { StubFactory, WrappingFactory, type Stub } from '../../support/stub-fact
 
 const poolOf = poolWorld()
 
-/** All that a pool tells of this. */
-function told<Name extends keyof PoolEvents>(pool: ConnectionPool<Stub>, name: Name): PoolEvents[Name][] {
+/** All events of a pool with this name. */
+function eventsOf<Name extends keyof PoolEvents>(pool: ConnectionPool<Stub>, name: Name): PoolEvents[Name][] {
   const events: PoolEvents[Name][] = []
   pool.on(name, (event) => events.push(event))
   return events
@@ -22,9 +22,9 @@ describe('reports', () => {
   test('how long opening, waiting and a checkout took', async () => {
     const { pool, clock, factory } = poolOf({ max: 1 })
     const [opened, lent, returned] = [
-      told(pool, 'connection:opened'),
-      told(pool, 'connection:checked-out'),
-      told(pool, 'connection:checked-in'),
+      eventsOf(pool, 'connection:opened'),
+      eventsOf(pool, 'connection:checked-out'),
+      eventsOf(pool, 'connection:checked-in'),
     ]
     await clock.run(1000)
     factory.isSlow = true
@@ -45,7 +45,7 @@ describe('reports', () => {
 
   test('why a connection was closed, with the error if there was one', async () => {
     const { pool } = poolOf({ max: 1 })
-    const closed = told(pool, 'connection:closed')
+    const closed = eventsOf(pool, 'connection:closed')
     const broken = new Error('broken')
     for (const destroy of [true, broken, 'yes' as unknown as boolean]) (await pool.connect()).release(destroy)
     await settle()
@@ -59,7 +59,7 @@ describe('reports', () => {
 
   test('that opening failed, with the error as it was if it is one of ours', async () => {
     const { pool, clock, factory } = poolOf({ max: 1 })
-    const failed = told(pool, 'connection:failed')
+    const failed = eventsOf(pool, 'connection:failed')
     factory.failure = new PoolClosedError()
     expect(await rejection(pool.connect())).toBe(factory.failure)
     await clock.run(10_000)
@@ -73,7 +73,7 @@ describe('reports', () => {
 
   test('of a connection that is out for too long', async () => {
     const { pool, clock } = poolOf({ max: 1, leakWarningMs: 500 }, new WrappingFactory())
-    const overdue = told(pool, 'connection:overdue')
+    const overdue = eventsOf(pool, 'connection:overdue')
     await clock.run(1000)
     const lease = await pool.connect()
     await clock.run(2000)
@@ -90,7 +90,7 @@ describe('reports', () => {
     const { pool, clock, factory } = poolOf({ max: 1, checkAfterIdleMs: 10 })
     ;(await pool.connect()).release()
     await clock.run(100)
-    const closed = told(pool, 'connection:closed')
+    const closed = eventsOf(pool, 'connection:closed')
     let fail: (error: Error) => void = () => undefined
     factory.checking = () => new Promise((_, reject) => (fail = reject))
     const waiting = pool.connect()
@@ -117,7 +117,7 @@ describe('reports', () => {
 
   test('that one ended which had been of use for a while is no failure to open one', async () => {
     const { pool, clock, factory } = poolOf({ min: 1, max: 1 })
-    const failed = told(pool, 'connection:failed')
+    const failed = eventsOf(pool, 'connection:failed')
     for (let i = 0; i < 5; i++) {
       await pool.ready()
       await clock.run(5000)
@@ -130,7 +130,7 @@ describe('reports', () => {
 
   test('the third in a row that ends at once is a failure, and ends far between are not in a row', async () => {
     const { pool, clock, factory } = poolOf({ min: 1, max: 1 })
-    const failed = told(pool, 'connection:failed')
+    const failed = eventsOf(pool, 'connection:failed')
     const endLast = async (): Promise<void> => {
       factory.end(factory.opened.at(-1)!)
       await settle()
@@ -138,7 +138,7 @@ describe('reports', () => {
     await pool.ready()
     await endLast()
     await clock.run(5000)
-    // This one has been there for a while; those that replace it have not.
+    // This connection has existed for a while. Its replacements have not.
     for (let i = 0; i < 3; i++) await endLast()
     expect(failed).toEqual([])
 
@@ -152,7 +152,7 @@ describe('reports', () => {
 
 test('subclasses learn of ends and of checkouts', async () => {
   const seen: unknown[] = []
-  class Told extends ConnectionPool<Stub> {
+  class ReportingPool extends ConnectionPool<Stub> {
     protected override connectionEnded({ id }: Stub, { message }: Error): void {
       seen.push(['ended', id, message])
     }
@@ -164,7 +164,7 @@ test('subclasses learn of ends and of checkouts', async () => {
     }
   }
   const factory = new StubFactory()
-  const pool = new Told(
+  const pool = new ReportingPool(
     factory,
     { max: 3, reserved: 1 },
     { clock: new ManualClock(), random: new SeededRandom(1) },
@@ -184,5 +184,5 @@ test('subclasses learn of ends and of checkouts', async () => {
   ])
   expect([pool instanceof ConnectionPool, pool.isClosed]).toEqual([true, true])
   for (const other of [null, 5, {}]) expect(other instanceof ConnectionPool).toBe(false)
-  expect(new ConnectionPool(factory, {}, { clock: new ManualClock() }) instanceof Told).toBe(false)
+  expect(new ConnectionPool(factory, {}, { clock: new ManualClock() }) instanceof ReportingPool).toBe(false)
 })

@@ -6,7 +6,7 @@ import { StubFactory, type Stub } from '../../support/stub-factory.js'
 
 const poolOf = poolWorld()
 
-/** Closing takes until the test ends it. Meanwhile no caller can use the connection. */
+/** A factory whose connections close only when the test calls `closed`. No caller can use a connection that is being closed. */
 function slowToClose(): { factory: StubFactory; closed: () => void } {
   const factory = new StubFactory()
   let closed = (): void => undefined
@@ -133,7 +133,7 @@ describe('a connection that grows old', () => {
     const lease = await pool.connect()
     await clock.run(20_000)
 
-    // Those that idle have lifetimes too.
+    // Idle connections have lifetimes too.
     expect(factory.opened.length).toBeLessThanOrEqual(3)
     expect(pool.idleCount).toBe(1)
     lease.release()
@@ -151,7 +151,7 @@ describe('a connection that grows old', () => {
     const first = await pool.connect()
     first.release()
     const real = clock.now.bind(clock)
-    // As a loop that was blocked finds it: time has passed, and no timer has fired.
+    // The event loop was blocked: time has passed, and no timer has fired.
     clock.now = () => real() + now
     now = 10_001
 
@@ -239,7 +239,7 @@ describe('who has no time', () => {
 })
 
 describe('allowExitOnIdle', () => {
-  /** Which connections keep the process. */
+  /** Records which connections keep the process alive. */
   class Keeping extends StubFactory {
     readonly kept = new Set<Stub>()
     override async open(signal: AbortSignal): Promise<Stub> {

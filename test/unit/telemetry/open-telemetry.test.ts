@@ -9,7 +9,7 @@ import { METRICS } from '../../../src/telemetry/metric.js'
 import { reportTo } from '../../../src/telemetry/open-telemetry.js'
 import { fakeWorld } from '../../support/fake-world.js'
 
-/** OpenTelemetry's own SDK, and what it has collected when asked. */
+/** OpenTelemetry's own SDK, and a function that returns the metrics that it has collected. */
 function telemetry() {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })

@@ -10,7 +10,7 @@ import {
 import { settle } from '../../../src/testing/manual-clock.js'
 import { fakeWorld } from '../../support/fake-world.js'
 
-/** As the format says: a comment, or a name, labels and a number. */
+/** A line of the format: a comment, or a name, labels and a number, or nothing. */
 const LINE =
   /^(# (HELP|TYPE) [a-z][a-z0-9_]* .+|[a-z][a-z0-9_]*\{([a-z_]+="([^"\\\n]|\\.)*",?)*\} ([0-9.e+-]+|\+Inf)|)$/
 
@@ -112,7 +112,9 @@ test('names are those that exporters of OpenTelemetry make', () => {
   expect(prometheusName(METRICS.lost)).toBe('lockpool_lock_lost_total')
 })
 
-/** What of `prom-client` is used here. It is loaded by name, so that the types do not depend on it being installed. */
+/**
+ * The part of `prom-client` that this test uses. The module is loaded by name, so the types do not depend on its installation.
+ */
 interface Registry extends RegistryLike {
   metrics(): Promise<string>
 }

@@ -31,7 +31,7 @@ function has(shell: Shell): boolean {
   return spawnSync(shell, ['-c', 'true'], { timeout: 10_000 }).status === 0
 }
 
-/** What bash offers when the last of these words is being typed. */
+/** The words that bash offers to complete the last of these words. */
 function offered(...words: string[]): string[] {
   const script = `${completionScript('bash', COMMANDS_TOLD)}
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lockpool; printf '%s\\n' "\${COMPREPLY[@]}"`
@@ -67,7 +67,7 @@ test.skipIf(!has('bash'))(
   },
 )
 
-/** What the zsh of a terminal reads as it starts, from a file: what is typed before it is ready may be cut. */
+/** The start file of zsh. It is a file because zsh may cut off input that is typed before it is ready. */
 const ZSH_SETUP = (script: string): string =>
   [
     "PS1='> '; unset zle_bracketed_paste",
@@ -77,8 +77,8 @@ const ZSH_SETUP = (script: string): string =>
   ].join('\n')
 
 /**
- * A zsh in a separate terminal, with its setup in the folder `$1`. The other arguments are typed one by one, each
- * followed by Tab.
+ * A zsh in a separate terminal, with its start file in the folder `$1`. The other arguments are typed one by one, each followed
+ * by Tab.
  */
 const ZSH_SESSION = [
   'zmodload zsh/zpty',

@@ -17,7 +17,7 @@ const ORDER: BreakOrder = {
   ask: null,
 }
 
-/** Looks see one holder after the other; what is asked is answered with `answer`. */
+/** Runs `endHolders`. Each look at the server sees the next of `holders`, and each question gets `answer`. */
 async function breakWith(
   answer: string,
   holders: readonly (number | null)[],

@@ -14,7 +14,7 @@ import { rejection } from '../../../support/fake-world.js'
 
 const FACTS = { at: new Date(0), version: '18.1', database: 'app', lock_entries: 1, lock_capacity: 100 }
 
-/** A connection to a server in which nothing is locked, and which may stop answering. */
+/** A connection to a server without locks. The server may stop answering. */
 class Connection {
   readonly asked: string[] = []
   readonly #unanswered: ((cause: Error) => void)[] = []

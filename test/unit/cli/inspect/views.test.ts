@@ -17,7 +17,7 @@ const orders = { kind: 'table', table: 'orders' } as const
 
 const plain: Channel = { isTerminal: false, write: () => undefined, paint: (_, text) => text }
 
-/** 1 has a lock that 2 waits for in the server and 3 outside, and another. */
+/** Session 1 has two locks. Session 2 waits for one of them in the server, and session 3 waits for it outside the server. */
 function snapshot(): LockSnapshot {
   return snapshotOf(
     serverState({

@@ -3,21 +3,21 @@ import { Forsaken } from '../../../../src/dialect/rows/forsaken.js'
 import { Member } from '../../../../src/dialect/rows/member.js'
 import type { RowStore } from '../../../../src/dialect/rows/row-store.js'
 
-/** A server that may be away, and what it was told of members that have gone. */
+/** A server that may be unreachable. It records the reports about members that have gone. */
 class Server {
   isAway = false
-  readonly told: string[] = []
+  readonly reports: string[] = []
 
   member(id: number): Member {
-    const tell = (what: string): Promise<void> => {
+    const report = (what: string): Promise<void> => {
       if (this.isAway) return Promise.reject(new Error('away'))
-      this.told.push(what)
+      this.reports.push(what)
       return Promise.resolve()
     }
     const store: Pick<RowStore, 'isOver' | 'abandon' | 'sweep'> = {
       isOver: false,
-      abandon: (each) => tell(`abandon ${each}`),
-      sweep: (each) => tell(`sweep ${each}`),
+      abandon: (each) => report(`abandon ${each}`),
+      sweep: (each) => report(`sweep ${each}`),
     }
     return new Member(id, 1000, store as RowStore, () => undefined)
   }
@@ -29,7 +29,7 @@ test('a member that could report its end is not reported again', async () => {
   await forsaken.abandon(server.member(1))
   await forsaken.abandonWith(server.member(2))
 
-  expect(server.told).toEqual(['abandon 1', 'sweep 1'])
+  expect(server.reports).toEqual(['abandon 1', 'sweep 1'])
 })
 
 test('the next member of a process reports the end of earlier ones, as soon as the server answers', async () => {
@@ -38,10 +38,10 @@ test('the next member of a process reports the end of earlier ones, as soon as t
   server.isAway = true
   await forsaken.abandon(server.member(1))
   await forsaken.abandonWith(server.member(2))
-  expect(server.told).toEqual([])
+  expect(server.reports).toEqual([])
 
   server.isAway = false
   await forsaken.abandonWith(server.member(3))
   await forsaken.abandonWith(server.member(4))
-  expect(server.told).toEqual(['abandon 1', 'sweep 1'])
+  expect(server.reports).toEqual(['abandon 1', 'sweep 1'])
 })

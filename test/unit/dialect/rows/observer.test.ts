@@ -33,7 +33,7 @@ describe('members that may be removed', () => {
     const { clock, look } = world()
     look(`1:7:${LEASE_MS}:`, 600)
     clock.advance(LEASE_MS - 1)
-    // Sent before the lease was over, answered after.
+    // The look was sent before the lease was over, and answered after that.
     expect(look(`1:7:${LEASE_MS}:`, 600)).toEqual([])
   })
 

@@ -1,4 +1,4 @@
-/** Which process learns that it has its turn or the lock, and by which message. */
+/** Which message tells a process that it has the lock, or that it may try. */
 import { createHash } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
 import { encodeKey } from '../../../../src/dialect/postgres/keys/key.js'
@@ -70,7 +70,7 @@ function world({ rows = [] as PlaceRow[] } = {}) {
   return { waits, rung, asked, heard, wait, rows, tell: (payload: string) => notify('7', payload) }
 }
 
-/** Looks answer at once here. */
+/** Lets all looks finish. The server answers at once in this test. */
 async function looks(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve()
 }

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { Agenda, type AgendaItem } from '../../../../src/lock/agenda/agenda.js'
 import { OrderlyEmitter } from '../../../../src/lock/agenda/orderly-emitter.js'
 
-/** Something that writes down when it takes its steps. */
-function thing(log: string[], name: string, steps: () => void = () => undefined): AgendaItem {
+/** An agenda item that logs each of its steps. */
+function itemOf(log: string[], name: string, steps: () => void = () => undefined): AgendaItem {
   return {
     nextItem: null,
     advance: () => {
@@ -16,7 +16,7 @@ function thing(log: string[], name: string, steps: () => void = () => undefined)
 test('the objects that an event touches take their steps once, after the event, in the order of the touches', () => {
   const agenda = new Agenda()
   const log: string[] = []
-  const [a, b] = [thing(log, 'a'), thing(log, 'b')]
+  const [a, b] = [itemOf(log, 'a'), itemOf(log, 'b')]
   agenda.run(() => {
     agenda.touch(b)
     agenda.touch(a)
@@ -32,8 +32,8 @@ test('a touch during a walk, even of the current object, is processed after it, 
   const agenda = new Agenda()
   const log: string[] = []
   let again = true
-  const other = thing(log, 'other')
-  const first = thing(log, 'first', () => {
+  const other = itemOf(log, 'other')
+  const first = itemOf(log, 'first', () => {
     agenda.touch(other)
     if (again) agenda.touch(first)
     again = false
@@ -46,8 +46,8 @@ test('a touch during a walk, even of the current object, is processed after it, 
 test('user code runs after every walk, and its effects are a separate event', () => {
   const agenda = new Agenda()
   const log: string[] = []
-  const late = thing(log, 'late')
-  const first = thing(log, 'first', () =>
+  const late = itemOf(log, 'late')
+  const first = itemOf(log, 'first', () =>
     agenda.defer(() => {
       log.push('told')
       agenda.touch(late)
@@ -57,7 +57,7 @@ test('user code runs after every walk, and its effects are a separate event', ()
   agenda.run(() => {
     agenda.defer(() => log.push('told before'))
     agenda.touch(first)
-    agenda.touch(thing(log, 'second'))
+    agenda.touch(itemOf(log, 'second'))
   })
   expect(log).toEqual(['first', 'second', 'told before', 'told', 'late', 'touched'])
 })
@@ -76,7 +76,7 @@ test('a nested part of an event is no separate event', () => {
   const agenda = new Agenda()
   const log: string[] = []
   agenda.run(() => {
-    agenda.run(() => agenda.touch(thing(log, 'inner')))
+    agenda.run(() => agenda.touch(itemOf(log, 'inner')))
     log.push('outer')
   })
   expect(log).toEqual(['outer', 'inner'])
@@ -85,16 +85,16 @@ test('a nested part of an event is no separate event', () => {
 test('an error in one walk or one effect does not affect the others', () => {
   const agenda = new Agenda()
   const log: string[] = []
-  const bad = thing(log, 'bad', () => {
+  const bad = itemOf(log, 'bad', () => {
     throw new Error('walk')
   })
   expect(() =>
     agenda.run(() => {
       agenda.touch(bad)
-      agenda.touch(thing(log, 'good'))
+      agenda.touch(itemOf(log, 'good'))
     }),
   ).toThrow('walk')
-  agenda.touch(thing(log, 'next'))
+  agenda.touch(itemOf(log, 'next'))
   expect(log).toEqual(['bad', 'good', 'next'])
 
   expect(() =>

@@ -1,4 +1,4 @@
-/** The bodies that campaigns run: which may be run, when they begin, and whose failures are news. */
+/** The bodies that campaigns run: which bodies are accepted, when they begin, and which of their failures are reported. */
 import { expect, test } from 'vitest'
 import type { Term } from '../../../../src/lock/campaign/term.js'
 import { fakeWorld, rejection } from '../../../support/fake-world.js'
@@ -83,7 +83,7 @@ test('the loss that ended a term is not reported again', async () => {
   const campaign = locks.campaign('scheduler')
   const running = campaign.run(async (term) => {
     await new Promise((resolve) => term.signal.addEventListener('abort', resolve))
-    // As a guard does, which knows the lock and not the term.
+    // A guard throws such an error: it knows the lock, but not the term.
     throw Object.assign(Object.create(term.signal.reason as object) as Error, {
       message: 'lost, says a guard',
     })

@@ -7,7 +7,9 @@ import { SeededRandom } from '../../../../src/testing/seeded-random.js'
 
 const RECORD = { name: 'me' } as unknown as LeaderRecord
 
-/** A board on which each attempt ends as the next of `ends` says, null being well; and all that is heard of it. */
+/**
+ * A board whose attempts end as `ends` says, one after another; null is a success. It records the attempts and the warnings.
+ */
 function boardOf(ends: (Error | null)[], isAlone = false) {
   const clock = new ManualClock()
   const attempts: [at: number, record: LeaderRecord, signal: AbortSignal][] = []

@@ -13,13 +13,13 @@ describe('a waiter that receives forged messages', () => {
     }
   }
 
-  /** Loses a number of races for the key at one moment. */
+  /** Loses this many races for the key at one moment. */
   const lose = (sleep: RemoteWait, races: number): void => {
     for (let i = 0; i < races; i++) sleep.lostRace(() => undefined)
   }
 
-  /** It yields to a process that has claimed the next turn and does not come. */
-  const letGoInVain = (clock: ManualClock, sleep: RemoteWait): void => {
+  /** The waiter yields to a process that has sent a ticket and does not come. */
+  const yieldToLiar = (clock: ManualClock, sleep: RemoteWait): void => {
     sleep.ticketReceived('liar')
     sleep.woken('stranger', true)
     clock.advance(2)
@@ -29,7 +29,7 @@ describe('a waiter that receives forged messages', () => {
   test('processes that send tickets and never come lose precedence after eight times', () => {
     const { clock, awoken, sleep } = sleeper()
     for (let i = 0; i < 9; i++) {
-      letGoInVain(clock, sleep)
+      yieldToLiar(clock, sleep)
       expect(awoken).toHaveBeenCalledTimes(i + 1)
     }
     sleep.ticketReceived('liar')
@@ -40,12 +40,12 @@ describe('a waiter that receives forged messages', () => {
 
   test('a process that claims and comes has precedence again', () => {
     const { clock, awoken, sleep } = sleeper()
-    for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
+    for (let i = 0; i < 8; i++) yieldToLiar(clock, sleep)
     sleep.ticketReceived('honest')
     sleep.woken('stranger', true)
     clock.advance(2)
     lose(sleep, 1)
-    for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
+    for (let i = 0; i < 8; i++) yieldToLiar(clock, sleep)
     const before = awoken.mock.calls.length
     sleep.ticketReceived('honest')
     sleep.woken('stranger', true)
@@ -56,9 +56,9 @@ describe('a waiter that receives forged messages', () => {
   test('won turns, and races lost without yielding, do not affect processes with tickets', () => {
     const { clock, awoken, sleep } = sleeper()
     for (let i = 0; i < 20; i++) sleep.end()
-    for (let i = 0; i < 8; i++) letGoInVain(clock, sleep)
+    for (let i = 0; i < 8; i++) yieldToLiar(clock, sleep)
     lose(sleep, 1)
-    letGoInVain(clock, sleep)
+    yieldToLiar(clock, sleep)
     const before = awoken.mock.calls.length
     sleep.ticketReceived('liar')
     sleep.woken('stranger', true)

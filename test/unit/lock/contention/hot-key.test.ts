@@ -1,11 +1,11 @@
-/** A key that goes from one process to the next: who waits for it in the server's queue, for how long, and who does not. */
+/** A key that passes from one process to another: which processes wait in the server's queue, and for how long. */
 import { describe, expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
 import type { LockPoolOptions } from '../../../../src/lock/lock-pool-options.js'
 import type { Lock } from '../../../../src/lock/handle/lock.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../../support/fake-world.js'
 
-/** What came of a promise, and when, on the clock of the world. */
+/** The value of a promise, and the time when it resolved, by the clock of the world. */
 function timed<T>({ clock }: FakeWorld, promise: Promise<T>): Promise<{ value: T; at: number }> {
   return promise.then((value) => ({ value, at: clock.now() }))
 }
@@ -24,18 +24,18 @@ async function given(world: FakeWorld, lock: Lock): Promise<void> {
 
 const sessionStates = (pool: FakeLockPool): string[] => pool.snapshot().sessions.map(({ state }) => state)
 
-/** Two processes, a millisecond away from the server. `waits` knows that others want the key; `holds` has it. */
+/** Two processes with a latency of one millisecond. `holds` has the key, and `waits` knows that other processes want it. */
 async function hotKey(options: LockPoolOptions = {}): Promise<{
   world: FakeWorld
   holds: FakeLockPool
   waits: FakeLockPool
-  /** A third process, which has a session. */
+  /** A third process, which has a session already. */
   quick: FakeLockPool
   lock: Lock
 }> {
   const world = fakeWorld({ latencyMs: 1 })
   const [holds, waits, quick] = [world.pool(), world.pool(options), world.pool()]
-  // Long after the start, so that no time is taken for a span.
+  // The clock is far from zero, so code that takes a time of day for a duration would fail.
   await Promise.all([quick.ready(), world.clock.run(5000)])
   const first = await taken(world, holds)
   const woken = waits.acquire('hot')
@@ -166,7 +166,7 @@ describe('a process whose session serves other keys', () => {
     const other = await taken(world, waits, 'other')
     const next = waits.acquire('hot')
     await world.clock.run(20)
-    // The first wait is for the listener, while a session of its own is being opened.
+    // The first wait uses the listener, because the pool is still opening another session for the server queue.
     expect(waits.snapshot().sessions.length).toBe(2)
 
     const since = world.clock.now()

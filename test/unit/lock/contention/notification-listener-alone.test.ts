@@ -5,7 +5,7 @@ import { Agenda } from '../../../../src/lock/agenda/agenda.js'
 import { NotificationListener } from '../../../../src/lock/contention/notification-listener.js'
 import { ManualClock, settle } from '../../../../src/testing/manual-clock.js'
 
-function bellOf(max = 2) {
+function listenerOf(max = 2) {
   const clock = new ManualClock()
   const seen: unknown[] = []
   const pool = { idleCount: 1, totalCount: 2, isClosed: false, wanted: [] as (() => boolean)[], connects: 0 }
@@ -40,7 +40,7 @@ function bellOf(max = 2) {
 }
 
 test('a connection that is requested back before it has arrived is not checked in, and nothing fails', async () => {
-  const { bell, pool } = bellOf()
+  const { bell, pool } = listenerOf()
   bell.addWaiter()
   for (let tick = 0; pool.wanted.length === 0 && tick < 10; tick++) await Promise.resolve()
 
@@ -50,7 +50,7 @@ test('a connection that is requested back before it has arrived is not checked i
 })
 
 test('it listens while a caller waits, receives all notifications, and lingers a little', async () => {
-  const { bell, clock, seen, pool, handlers } = bellOf()
+  const { bell, clock, seen, pool, handlers } = listenerOf()
   bell.addWaiter()
   bell.addWaiter()
   await settle()
@@ -74,7 +74,7 @@ test('it listens while a caller waits, receives all notifications, and lingers a
 })
 
 test('with one connection for everything the listener takes none', async () => {
-  const { bell, clock, pool } = bellOf(1)
+  const { bell, clock, pool } = listenerOf(1)
   bell.addWaiter()
   await settle()
   expect([bell.state, pool.connects, clock.armed]).toEqual(['polling', 0, 1])
@@ -83,7 +83,7 @@ test('with one connection for everything the listener takes none', async () => {
 })
 
 test('a caller that wants the connection gets it, and another attempt follows while callers wait', async () => {
-  const { bell, clock, seen, pool } = bellOf()
+  const { bell, clock, seen, pool } = listenerOf()
   bell.addWaiter()
   await settle()
   expect(pool.wanted[0]!()).toBe(true)
@@ -101,7 +101,7 @@ test('a caller that wants the connection gets it, and another attempt follows wh
 })
 
 test('the listener tries again after an end if a process waits, and not otherwise', async () => {
-  const { bell, clock, handlers, pool } = bellOf()
+  const { bell, clock, handlers, pool } = listenerOf()
   bell.addWaiter()
   await settle()
   handlers[0]!.onEnd(new Error('gone'))
@@ -119,7 +119,7 @@ test('the listener tries again after an end if a process waits, and not otherwis
 })
 
 test('a check without an answer makes it poll, with one warning', async () => {
-  const { bell, clock, answers, seen } = bellOf()
+  const { bell, clock, answers, seen } = listenerOf()
   bell.addWaiter()
   await settle()
   answers.check = () => Promise.reject(new Error('silence'))
@@ -133,7 +133,7 @@ test('a check without an answer makes it poll, with one warning', async () => {
 })
 
 test('a flooded channel is ignored for half a minute, and then counted again', async () => {
-  const { bell, clock, handlers, seen } = bellOf()
+  const { bell, clock, handlers, seen } = listenerOf()
   bell.addWaiter()
   await settle()
   for (let i = 0; i < 20_000; i++) handlers[0]!.onPublicMessage()
@@ -149,7 +149,7 @@ test('a flooded channel is ignored for half a minute, and then counted again', a
 })
 
 test('after the end no process listens', async () => {
-  const { bell, clock, pool } = bellOf()
+  const { bell, clock, pool } = listenerOf()
   await bell.close()
   bell.addWaiter()
   await settle()

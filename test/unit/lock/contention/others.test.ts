@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Others } from '../../../../src/lock/contention/others.js'
 
-/** Known to want the key. */
+/** Other processes that are known to want the key. */
 function wanting(): Others {
   const others = new Others()
   others.rang(true)

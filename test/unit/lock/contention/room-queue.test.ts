@@ -4,7 +4,7 @@ import { RoomQueue, type RoomRequester } from '../../../../src/lock/contention/r
 
 type Room = 'now' | 'later' | LockTableFullError
 
-/** A queue whose answers the test gives, and entries that note when they go on. */
+/** A queue that gives this answer until the test sets another one, and entries that record when they proceed. */
 function queueThatSays(answer: Room) {
   const state = { answer, looks: [] as number[], went: [] as string[] }
   const queue = new RoomQueue({

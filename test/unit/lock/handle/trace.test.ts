@@ -11,7 +11,7 @@ afterEach(() => {
   for (const end of subscriptions.splice(0)) end()
 })
 
-/** Everything that is published on a channel, in order: the phase, and what it is about. */
+/** All messages on a channel, in their order: the phase, and the context. */
 function published(name: string): [phase: string, about: Record<string, unknown>][] {
   const heard: [string, Record<string, unknown>][] = []
   const channel = tracingChannel(name)

@@ -6,7 +6,7 @@ import type { KeyEntry } from '../../../../src/lock/key/key-entry.js'
 
 const code = (i: number): KeyCode => ({ id: `id ${i}` })
 
-/** A book, and a function that makes an unused entry idle. */
+/** A book, and a function that opens entries. An unused entry reports to the book that it is idle. */
 function book() {
   const host = {
     isClosing: false,
@@ -67,7 +67,7 @@ test('with many keys in use as many may be kept as are used', () => {
   expect(entries.size).toBe(5001)
 })
 
-/** Keys that have their hashes with them, as those of a real database do, and ids that are costly. */
+/** Keys with hashes, as in a real database. Their ids are costly, so `idOf` counts how often they are read. */
 function hashedBook() {
   const host = {
     isClosing: false,

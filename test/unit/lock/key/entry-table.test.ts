@@ -3,7 +3,7 @@ import type { KeyCode } from '../../../../src/dialect/lock-key.js'
 import { EntryTable } from '../../../../src/lock/key/entry-table.js'
 import type { KeyEntry } from '../../../../src/lock/key/key-entry.js'
 
-/** Only what the table looks at. */
+/** An entry with only the properties that the table reads. */
 const entryOf = (id: string, hash?: number): KeyEntry =>
   ({ key: hash === undefined ? { id } : { id, hash }, nextInTable: null }) as unknown as KeyEntry
 
@@ -53,12 +53,12 @@ test('it grows and shrinks with the number of entries, and loses none', () => {
   const entries = Array.from({ length: 2000 }, (_, i) => entryOf(`k${i}`, i))
   for (const entry of entries) table.add(entry)
   expect(table.size).toBe(2000)
-  // At most two in a bucket on average: the chains are short.
+  // A bucket has at most two entries here, so the chains are short.
   const longest = Math.max(...entries.map((entry) => chainOf(entry)))
   expect(longest).toBeLessThanOrEqual(2)
   for (const entry of entries.slice(10)) table.remove(entry)
   expect(new Set(table.all())).toEqual(new Set(entries.slice(0, 10)))
-  // Hashes that share a bucket of 64 share it again.
+  // The table has 64 buckets again, so hashes that differ by 64 times a number share a bucket.
   const [one, other] = [entryOf('k1000', 1000), entryOf(`k${1000 + 64}`, 1000 + 64)]
   table.add(one)
   table.add(other)

@@ -56,7 +56,7 @@ test('an attempt that fails after the release does not restore the lock', async 
   const outcome = rejection(reader)
   const released = (await acquired).release()
   await world.clock.run(1.5)
-  // The release has come to the server. What is asked next fails.
+  // The release has reached the server. The next batch fails.
   world.server.failNextBatch(0)
   await world.clock.run(100)
   await released
@@ -154,7 +154,7 @@ test('callers that come during a release do not get the key in the ending turn',
   const refused = rejection(locks.acquire('orders'))
   const next = locks.acquire('orders')
   await world.clock.run(0.5)
-  // The release has come to the server. The first attempt after it fails.
+  // The release has reached the server. The first attempt after it fails.
   world.server.failNextBatch(0)
   await world.clock.run(50)
   await released

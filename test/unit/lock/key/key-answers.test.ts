@@ -4,7 +4,7 @@ import { isGranted, SAID, type Answer, type OperationKind } from '../../../../sr
 import { after, AFTER, type After, type Target } from '../../../../src/lock/key/key-answers.js'
 import { KEY_MACHINE, KEY_MOVES, type KeyState } from '../../../../src/lock/key/key-state.js'
 
-/** The state in which each question is on the wire. */
+/** The state of the entry while each operation is under way. */
 const ASKED_IN: Readonly<Record<OperationKind, KeyState>> = {
   try: 'trying',
   enqueue: 'queued',
@@ -27,7 +27,7 @@ const ASKED_IN: Readonly<Record<OperationKind, KeyState>> = {
 const KINDS = Object.keys(ASKED_IN) as OperationKind[]
 const ANSWERS = Object.values(SAID) as Answer[]
 
-/** As `SAID` says in its comments. */
+/** The possible answers to each operation, as the comments of `SAID` define them. */
 const ANSWERED: Readonly<Record<OperationKind, string>> = {
   try: 'gn',
   enqueue: 'gfn',
@@ -53,7 +53,7 @@ function* allRows(): Generator<{ kind: OperationKind; answer: Answer; doubts: bo
       for (const doubts of [false, true]) yield { kind, answer, doubts, row: after(kind, answer, doubts) }
 }
 
-/** The states that a target may stand for. */
+/** The states that a target can mean. */
 function statesOf(to: Target): KeyState[] {
   if (to === 'ours') return ['held', 'delayed']
   return to === 'asBefore' ? ['held', 'idle'] : [to]
@@ -71,7 +71,7 @@ test('each question has the answers that the contract gives it, and no others', 
 
 test('every answer leads along a move that is legal', () => {
   for (const { kind, answer, row } of allRows()) {
-    // A row of the table may be for one state that a kind is asked in and not for the other.
+    // `ours` means `held` or `delayed`. After some operations only `held` is a legal move.
     const legal = KEY_MOVES[ASKED_IN[kind]]
     if (row.to === 'ours' && kind !== 'try' && kind !== 'wait') expect(legal).toContain('held')
     else for (const state of statesOf(row.to)) expect(legal, `${kind} ${answer}`).toContain(state)

@@ -1,4 +1,4 @@
-/** A key as its callers see it: at their deadlines, and with others who come and go. */
+/** A key as its callers see it: at their deadlines, and while other callers come and go. */
 import { expect, test } from 'vitest'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../../support/fake-world.js'
 
@@ -66,7 +66,7 @@ test('each caller whose time is up gets the name of the current holder', async (
   const outcomes = [1000, 3000].map((timeoutMs) => rejection(waits.acquire('orders', { timeoutMs })))
   await world.clock.run(1500)
   const released = first.release()
-  // It asks before the waiter has received the notification.
+  // Process `b` tries before the waiter has received the notification.
   const second = await b.tryAcquire('orders')
   await released
   await world.clock.run(2000)
@@ -151,7 +151,7 @@ test('a wake-up while an attempt is under way is not lost', async () => {
   const lock = await a.acquire('orders')
   const waiting = b.acquire('orders')
   await world.clock.run(20)
-  // The attempt of the poll gets there at once, and its answer takes its time.
+  // The attempt of the poll reaches the server at once, and its answer takes 8 ms.
   const ways = [0, 8]
   travel = () => ways.shift() ?? 0
   while (ways.length > 0) await world.clock.run(1)
@@ -170,7 +170,7 @@ test('a wake-up that no process needs at this moment changes nothing', async () 
   const lock = await a.acquire('orders')
   const elsewhere = b.acquire('orders')
   await world.clock.run(20)
-  // The holder receives a wake-up for its own key, and so does a process without it.
+  // Every listening process gets a wake-up for the key, which is still held.
   const owner = b.snapshot().sessions[0]!.serverId
   for (const connection of world.server.connections)
     if (connection.serverId !== owner)
@@ -232,7 +232,7 @@ test('a reader who comes while an answer is on its way has a token that is drawn
   const world = fakeWorld({ latencyMs: 1, random: { next: () => travel() } })
   const [a, b] = [world.pool(), world.pool()]
   await Promise.all([a.ready(), b.ready()])
-  // The first reader's attempt gets there at once, and its answer takes its time.
+  // The first reader's attempt reaches the server at once, and its answer takes 30 ms.
   const ways = [0, 30]
   travel = () => ways.shift() ?? 0
   const first = a.acquire('report', { mode: 'shared' })
@@ -271,8 +271,8 @@ test('a waiter whose time is up while it looks again has the lock, if the answer
     return { lock, afterMs: world.clock.now() - since }
   })
   await world.clock.run(2000)
-  // 20 ms to the server and back, then the wake-up and the notification. The attempt is on its way from 80 ms to 120
-  // ms.
+  // Each message takes 20 ms. The release, its wake-up and the notification come first. The attempt is under way from 80 ms to
+  // 120 ms after the call of `release`, and the deadline is at 110 ms.
   const released = (await acquired).release()
   await world.clock.run(300)
   await released

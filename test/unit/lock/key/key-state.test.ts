@@ -11,13 +11,16 @@ import {
 
 const STATES = Object.keys(KEY_MOVES) as KeyState[]
 const AT_REST: ReadonlySet<KeyState> = new Set(['idle', 'waiting', 'delayed', 'held'])
-/** The ringing is a statement of its own: who can't wait for others need not wait for that either. */
+/**
+ * The wake-up is a separate statement. In `notifying` the entry waits only while it yields, or while its intent must be removed
+ * first.
+ */
 const isUnderWay = ({ state, isMarked, isGivingWay, isClosing, head, mayEnqueue }: KeyFacts): boolean =>
   state === 'notifying'
     ? isMarked || (isGivingWay && !mayEnqueue && !(isClosing && head === null))
     : !AT_REST.has(state)
 
-/** Which state the entry goes to for each step that asks the server; the others ask nothing. */
+/** The state after each step that asks the server. The other steps ask nothing. */
 const LEADS_TO: Partial<Record<Step, KeyState>> = {
   try: 'trying',
   wait: 'polling',
@@ -42,7 +45,7 @@ function conversions(mode: LockMode, head: LockMode | null, holderCount: number)
   return head === 'exclusive' && holderCount > 0 ? [null, 'upgrade'] : [null]
 }
 
-/** Every combination of facts there is. */
+/** Every possible combination of facts. */
 function* allFacts(): Generator<KeyFacts> {
   const booleans = [false, true]
   for (const state of STATES)
@@ -115,7 +118,8 @@ test('a reader behind a writer does not join, within the process or across', () 
   for (const facts of allFacts()) {
     if (nextStep(facts) !== 'join') continue
     expect(facts.head).toBe('shared')
-    // From time to time, and for a caller that cannot wait, it asks whether the writer elsewhere still waits.
+    // After a wake-up or a poll, and for a caller that cannot wait, the entry asks whether the writer in another process still
+    // waits.
     if (facts.wake === 'no' && !facts.isHurried) expect(facts.isDraining).toBe(false)
     expect(facts.isMarked).toBe(false)
   }

@@ -14,7 +14,7 @@ test('each of three keys with the same place is known sooner or later', () => {
   const known = new Set<number>()
   for (let i = 0; i < 50; i++) {
     for (const hash of three) if (lately.came(hash)) known.add(hash)
-    // Other keys in the meantime.
+    // Other keys come in between.
     if (i % 3 === 0) lately.came(i * 2 ** 16 + 7)
   }
   expect(known).toEqual(new Set(three))

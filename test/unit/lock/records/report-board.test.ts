@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { decodeReport, encodeReport, type SessionReport } from '../../../../src/dialect/session-report.js'
 import { fakeWorld, type FakeWorld } from '../../../support/fake-world.js'
 
-/** What was written, of the first session that said anything: its keys and labels, or `same`. */
+/** The reports that were written: labels and ages of the holds and waits, or `same` for a report without changes. */
 function written(world: FakeWorld): string[] {
   return world.server.reports.map(({ serverId, content, clockMs }) => {
     if (content === null) return 'same'
@@ -20,7 +20,7 @@ test('a lock that is held for two seconds is reported once, and then as still he
   const locks = world.pool()
   const lock = await locks.acquire('orders', { label: 'closing the month' })
   await world.clock.run(1000)
-  // The process of a session is reported at once, and holds that have just begun are not.
+  // The report names the process of the session at once, and leaves out holds that have just begun.
   expect(written(world)).toEqual([''])
   await world.clock.run(4000)
   expect(written(world)).toEqual(['', 'closing the month 2000', 'same', 'same', 'same'])
@@ -104,7 +104,7 @@ test('a written report is ASCII, without characters that a database cannot hold,
   const text = encodeReport(REPORT, 100_000)
   expect(text).toMatch(/^[\x20-\x7e]+$/)
   expect(decodeReport(7, text, 100_000, 0, true)).toEqual({ ...REPORT, completeFromMs: 3000 })
-  // It stays the same as long as the same is held.
+  // The text stays the same while the session holds and waits for the same keys.
   const later: SessionReport = {
     ...REPORT,
     holds: new Map([['12', { heldMs: 91_000, label: REPORT.holds.get('12')!.label }]]),
@@ -121,16 +121,16 @@ test('an older report has older ages, and later only its process counts', () => 
   const old = decodeReport(7, text, 100_000, 6000, true)!
   expect([old.holds.size, old.waits.size, old.completeFromMs]).toEqual([0, 0, null])
   expect(old.process).toEqual(REPORT.process)
-  // Of a session that may be another by now not even that.
+  // If the session may be another one by now, the report is not used at all.
   expect(decodeReport(7, text, 100_000, 6000, false)).toBeNull()
 })
 
 test('of too many holds the oldest are reported, and the rest are left out', () => {
   const holds = new Map(Array.from({ length: 600 }, (_, i) => [`${i}`, { heldMs: i, label: null }]))
-  const told = decodeReport(7, encodeReport({ ...REPORT, holds }, 1000), 1000, 0, true)!
-  expect(told.holds.size).toBe(500)
-  expect(told.holds.has('599') && !told.holds.has('0')).toBe(true)
-  expect(told.completeFromMs).toBeNull()
+  const decoded = decodeReport(7, encodeReport({ ...REPORT, holds }, 1000), 1000, 0, true)!
+  expect(decoded.holds.size).toBe(500)
+  expect(decoded.holds.has('599') && !decoded.holds.has('0')).toBe(true)
+  expect(decoded.completeFromMs).toBeNull()
 })
 
 test.each(['', 'null', '[]', '{"process":{}}', '{"holds":[],"waits":[]}', 'not JSON'])(

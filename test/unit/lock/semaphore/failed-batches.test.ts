@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Permit } from '../../../../src/lock/semaphore/permit.js'
 import { fakeWorld, rejection, stateOf, type FakeWorld } from '../../../support/fake-world.js'
 
-/** The time until a caller is served that has waited long and polls nearly a second apart. */
+/** How long after `cause` the caller gets its permit. It has waited for five seconds, so it polls only about once a second. */
 async function msUntilServed(world: FakeWorld, waiting: Promise<Permit>, cause: () => void): Promise<number> {
   await world.clock.run(5000)
   expect(await stateOf(waiting), 'before').toBe('pending')
@@ -18,7 +18,7 @@ test('a permit whose release fails is still free, and waiters in other processes
   const world = fakeWorld()
   const [a, b] = [world.pool().semaphore('jobs', 1), world.pool().semaphore('jobs', 1)]
 
-  // More than once, because a look of its own might come just then.
+  // The test has three rounds, because in one of them the waiter's own poll might come just then.
   for (let round = 0; round < 3; round++) {
     const permit = await a.acquire()
     const waiting = b.acquire({ timeoutMs: Infinity })
@@ -44,7 +44,7 @@ test('a waiter for a permit still gets the wake-up after another batch of its se
     world.server.failNextBatch(0)
     await rejection(waits.acquire('orders'))
     expect(await stateOf(waiting)).toBe('pending')
-    // The attempts it makes by itself would set its interest again, so it is not left to sleep for long.
+    // The waiter's own polls would set its registration again, so the release must come before the next poll.
     const since = world.clock.now()
     let servedAt = Infinity
     void waiting.then(() => (servedAt = world.clock.now()))

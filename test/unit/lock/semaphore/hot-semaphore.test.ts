@@ -1,4 +1,4 @@
-/** Permits that go from one process to the next: who waits for one in the server's queue, and who does not. */
+/** Permits that pass from one process to another: which processes wait in the server's queue, and which do not. */
 import { describe, expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
 import type { Permit } from '../../../../src/lock/semaphore/permit.js'
@@ -26,8 +26,8 @@ async function given(world: FakeWorld, held: readonly { release(): Promise<void>
 }
 
 /**
- * Three processes, a millisecond away from the server. `waits` slept until a permit was released, and found that
- * `quick` had it already, so it knows that others want permits. `held` is all of them.
+ * Three processes with a latency of one millisecond. `waits` got a wake-up for a released permit, but `quick` was faster. So
+ * `waits` knows that other processes want permits. `held` has all permits of the other two processes.
  */
 async function afterLostRace(permits: number, timeoutMs = 60_000, mine = 0) {
   const world = fakeWorld({ latencyMs: 1 })
@@ -208,6 +208,6 @@ test('a foreign session that registers for permits, and never comes, costs succe
   await world.clock.run(50)
   await Promise.all(working)
   world.server.table.unforge('semaphore:/jobs')
-  // 856 where such a one is doubted after a while.
+  // Measured: 856 sections, because the pool doubts such a session after a while.
   expect(sections).toBeGreaterThan(750)
 })

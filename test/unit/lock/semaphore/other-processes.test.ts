@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ScriptedSemaphore } from '../../../support/scripted-semaphore.js'
 
-/** A semaphore of which it is known that other processes want its permits. */
+/** A semaphore that knows that other processes want its permits. */
 async function hot(permits: number): Promise<ScriptedSemaphore> {
   const jobs = new ScriptedSemaphore(permits)
   const asked = jobs.lostRace()
@@ -232,8 +232,8 @@ describe('a process that yields', () => {
   type Others = 'come' | 'stay away' | 'have gone'
 
   /**
-   * A caller that takes the permit again and again, while other processes are said to want it. Returns whether it let them
-   * come first, each time.
+   * One caller takes the permit again and again, while the server reports that other processes want it. Returns for each time
+   * whether this process yielded.
    */
   async function yieldsEachTime(others: readonly Others[]): Promise<boolean[]> {
     const jobs = new ScriptedSemaphore(1)
@@ -262,20 +262,20 @@ describe('a process that yields', () => {
     return yielded
   }
 
-  const inVain = Array.from({ length: 9 }, () => 'stay away' as const)
+  const absences = Array.from({ length: 9 }, () => 'stay away' as const)
   const always = (length: number): boolean[] => Array.from({ length }, () => true)
 
   test('stops for a while after nine times without success', async () => {
-    expect(await yieldsEachTime([...inVain, 'stay away'])).toEqual([...always(9), false])
+    expect(await yieldsEachTime([...absences, 'stay away'])).toEqual([...always(9), false])
   })
 
   test('continues if other processes come now and then', async () => {
-    const others = [...inVain.slice(1), 'come' as const, ...inVain.slice(1), 'stay away' as const]
+    const others = [...absences.slice(1), 'come' as const, ...absences.slice(1), 'stay away' as const]
     expect(await yieldsEachTime(others)).toEqual(always(others.length))
   })
 
   test('trusts them again when none is registered any more', async () => {
-    const others = [...inVain.slice(1), 'have gone' as const, ...inVain.slice(1), 'stay away' as const]
+    const others = [...absences.slice(1), 'have gone' as const, ...absences.slice(1), 'stay away' as const]
     expect(await yieldsEachTime(others)).toEqual(others.map((each) => each !== 'have gone'))
   })
 

@@ -12,7 +12,7 @@ type Said = PermitReply['said']
 
 const SAID: readonly Said[] = ['done', 'free', 'waiting', 'crowded', 'wanted', 'awaited']
 
-/** As `PermitReply` says in its comments. */
+/** The possible answers in each state, as the comments of `PermitReply` define them. */
 const ANSWERED: Readonly<Record<AskingState, readonly Said[]>> = {
   taking: ['done'],
   queued: ['done', 'free'],

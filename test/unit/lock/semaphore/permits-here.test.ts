@@ -1,4 +1,4 @@
-/** What a process knows of its own permits, and what it tells its callers. */
+/** What a process knows of its own permits, and what it answers its callers. */
 import { expect, test } from 'vitest'
 import { fakeWorld, rejection, stateOf } from '../../../support/fake-world.js'
 
@@ -31,7 +31,7 @@ test('a permit that the server did not record for this session is lost, and the 
   const locks = world.pool()
   const jobs = locks.semaphore('jobs', 3)
   const held = [await jobs.acquire(), await jobs.acquire(), await jobs.acquire()]
-  // A stranger has unlocked one.
+  // A foreign statement has unlocked one of the slots.
   const { serverId } = locks.snapshot().sessions[0]!
   world.server.table.drop(serverId, { id: 'semaphore:/jobs:1' }, 'exclusive')
   const outcomes = await Promise.all(

@@ -6,7 +6,7 @@ import type { SemaphoreEntry } from '../../../../src/lock/semaphore/semaphore-en
 import { fakeSemaphore } from '../../../../src/testing/fake-permits.js'
 import { fakeWorld } from '../../../support/fake-world.js'
 
-/** A book, and what makes an entry without callers come to rest. */
+/** A book, and a function that opens entries. An entry without callers reports to the book that it is at rest. */
 function book() {
   const host = { isClosing: false, forget: () => entries.rested() } as Partial<SemaphoreHost> as SemaphoreHost
   const entries: SemaphoreBook = new SemaphoreBook(host)
@@ -73,7 +73,7 @@ test('while more than that are in use, as many are kept', () => {
 
 test('a process that comes each time has precedence after the tenth time as after the first', async () => {
   const world = fakeWorld({ latencyMs: 0.3 })
-  // In the server's queue it would come first in any case.
+  // In the server's queue the other process would come first in any case.
   world.server.longestWaitMs = 0
   const [a, b] = [world.pool(), world.pool()]
   const acquire = (pool: typeof a) => pool.semaphore('s', 1).acquire({ timeoutMs: 60_000 })
@@ -83,7 +83,7 @@ test('a process that comes each time has precedence after the tenth time as afte
     const second = acquire(b)
     await world.clock.run(5)
     const released = (await first).release()
-    // Longer than the process yields, so its entry is unused when the next caller comes.
+    // This is longer than the process yields, so its entry is unused when the next caller comes.
     await world.clock.run(1000)
     await released
     const over = (await second).release()

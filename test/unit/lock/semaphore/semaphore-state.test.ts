@@ -10,7 +10,7 @@ import {
 const STATES = Object.keys(SEMAPHORE_MOVES) as SemaphoreState[]
 const AT_REST: ReadonlySet<SemaphoreState> = new Set(['idle', 'waiting'])
 
-/** Which state the entry goes to for each step that asks the server; the others ask nothing. */
+/** The state after each step that asks the server. The other steps ask nothing. */
 const LEADS_TO: Partial<Record<SemaphoreStep, SemaphoreState>> = {
   enqueue: 'queued',
   take: 'taking',
@@ -22,7 +22,7 @@ const LEADS_TO: Partial<Record<SemaphoreStep, SemaphoreState>> = {
   leave: 'leaving',
 }
 
-/** Every combination of facts that can be, of a semaphore of two permits. */
+/** Every possible combination of facts about a semaphore with two permits. */
 function* allFacts(): Generator<SemaphoreFacts> {
   const booleans = [false, true]
   for (const state of STATES)
@@ -34,7 +34,7 @@ function* allFacts(): Generator<SemaphoreFacts> {
               for (const isGivingWay of booleans)
                 for (const mayEnqueue of permitsHere === 0 && waiters > 0 ? booleans : [false])
                   for (const wake of ['no', 'woken', 'poll'] as const)
-                    // Who stands in line has nothing.
+                    // A process that waits in the server queue has no permit.
                     if (state !== 'queued' || permitsHere === 0)
                       yield {
                         ...{

@@ -4,7 +4,7 @@ import type { Permit } from '../../../../src/lock/semaphore/permit.js'
 import { fakeWorld, rejection, stateOf } from '../../../support/fake-world.js'
 import { shares, takingTurns } from '../../../support/taking-turns.js'
 
-/** The slots of a semaphore that sessions hold, by the server. */
+/** The number of slots of a semaphore that sessions hold at the server. */
 function heldSlots(world: ReturnType<typeof fakeWorld>, key: string, permits: number): number {
   const { slot } = world.server.dialect.encodeSemaphore(key, permits, '')
   return Array.from({ length: permits }, (_, i) => world.server.table.holders(slot(i).id).length).reduce(
@@ -148,7 +148,7 @@ test('a local waiter gets the permit that was released here, if no other process
   const theirs = b.semaphore('s', 2).acquire()
   await world.clock.run(10)
   const waiting = a.semaphore('s', 2).acquire()
-  // Its turn is over, and the next poll is most of a second away.
+  // The cohort turn is over, and the next poll comes most of a second later.
   await world.clock.run(2000)
   const released = (await mine).release()
   await world.clock.run(5)
@@ -205,7 +205,7 @@ test('a wake-up while an attempt is under way is not lost', async () => {
   const [permit] = await takeAll(a, 1)
   const waiting = b.semaphore('s', 1).acquire()
   await world.clock.run(20)
-  // The attempt of the poll gets there at once, and its answer takes its time.
+  // The attempt of the poll reaches the server at once, and its answer takes 8 ms.
   const ways = [0, 8]
   travel = () => ways.shift() ?? 0
   while (ways.length > 0) await world.clock.run(1)

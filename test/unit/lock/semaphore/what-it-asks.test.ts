@@ -1,4 +1,4 @@
-/** What a semaphore asks of the server, operation for operation. */
+/** What a semaphore asks of the server, one operation after another. */
 import { describe, expect, test } from 'vitest'
 import { LockTableFullError } from '../../../../src/base/errors.js'
 import { REGISTRATION_ENTRIES } from '../../../../src/lock/contention/room-queue.js'
@@ -56,7 +56,7 @@ describe('an operation says which permits this process has, and whether it enter
     jobs.mayEnqueue = false
     jobs.clock.advance(10_000)
     await timedOut
-    // It may have looked by itself meanwhile.
+    // The entry may have polled meanwhile.
     for (let i = 0; i < 3 && jobs.entry.state !== 'waiting'; i++) jobs.reply('waiting')
     const leaving = jobs.depart()
     expect(leaving).toMatchObject({ ...NOTHING, kind: 'leave', exits: true })
@@ -74,7 +74,7 @@ describe('an operation says which permits this process has, and whether it enter
     const jobs = new ScriptedSemaphore(2)
     const [permit] = await jobs.taken(0)
     void jobs.waiting()
-    // Longer than local callers may pass the permit on.
+    // After this time a permit may not pass to a local caller without a look at other processes.
     jobs.mayEnqueue = false
     jobs.clock.advance(40)
     void permit!.release()

@@ -1,4 +1,4 @@
-/** A session that holds nothing may be checked in for borrowers, but not if a key has just been put on it. */
+/** A session that holds nothing may be checked in for borrowers, unless a key has just been assigned to it. */
 import { expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
 import type { Lock } from '../../../../src/lock/handle/lock.js'
@@ -7,7 +7,7 @@ import type { FakeConnection } from '../../../../src/testing/fake-connection.js'
 import { fakeWorld, rejection } from '../../../support/fake-world.js'
 import { poolWithDialect } from '../../../support/pool-with-dialect.js'
 
-/** Warnings, and losses of sessions. */
+/** Collects the warnings of a pool, and the losses of its sessions. */
 function troubleOf(locks: FakeLockPool): unknown[] {
   const trouble: unknown[] = []
   locks.on('warning', (event) => trouble.push(event))
@@ -15,7 +15,7 @@ function troubleOf(locks: FakeLockPool): unknown[] {
   return trouble
 }
 
-/** A listener that wants another key as soon as one is released. */
+/** An event listener that acquires another key at the first release. */
 function wantingAtRelease(locks: LockPool<FakeConnection>): Promise<Lock> {
   return new Promise((resolve, reject) => {
     let isFirst = true
@@ -56,7 +56,7 @@ test('after a failed batch a key that is put on the session again at once keeps 
   const borrowed = await locks.connections.connect()
   const borrowing = locks.connections.connect()
   await world.clock.run(10)
-  // A stranger has unlocked it.
+  // A foreign statement has unlocked the key.
   const { serverId } = locks.snapshot().sessions[0]!
   world.server.table.drop(serverId, { id: world.server.table.heldIds[0]! }, 'exclusive')
   world.server.failNextBatch(0)

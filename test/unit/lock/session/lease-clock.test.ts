@@ -10,7 +10,7 @@ import { fakeWorld } from '../../../support/fake-world.js'
 const LEASE_MS = 3000
 const OURS_MS = LEASE_MS - leaseMargin(LEASE_MS)
 
-/** A session whose heartbeats are answered when the test says so. */
+/** A session whose heartbeats get their answers from the test. */
 function openSession() {
   const clock = new ManualClock()
   const beats: Deferred<void>[] = []
@@ -65,7 +65,7 @@ test('an answer that comes after the lease has run out does not bring the sessio
   await settle()
   session.verify()
 
-  // Heard of since the heartbeat was sent, which is too long ago.
+  // The answer renews the lease from the time when the heartbeat was sent, and that is too long ago.
   expect(losses).toHaveLength(1)
   expect(session.state).toBe('closed')
 })
@@ -80,7 +80,7 @@ test('a wall clock that is set back an hour changes nothing', async () => {
   for (let i = 0; i < 10; i++) await Promise.all([clock.run(1000), world.clock.run(1000)])
 
   expect(lock.state).toBe('held')
-  // Nor does it make a lease longer.
+  // It does not make a lease longer either.
   clock.suspend(-3_600_000)
   clock.stall(OURS_MS + 1000)
   expect(lock.state).toBe('lost')

@@ -13,7 +13,7 @@ interface InLine {
   readonly abort: () => void
 }
 
-/** Two processes between which `hot` has gone to and fro. */
+/** Two processes that have passed `hot` to each other several times. */
 async function heat(world: FakeWorld, options: LockPoolOptions): Promise<Pick<InLine, 'holder' | 'waits'>> {
   const [holder, waits] = [world.pool(), world.pool(options)]
   for (let i = 0; i < 3; i++) {
@@ -29,7 +29,7 @@ async function heat(world: FakeWorld, options: LockPoolOptions): Promise<Pick<In
   return { holder, waits }
 }
 
-/** A process that has `hot` and keeps it, and another that stands in line for it. */
+/** One process keeps `hot`, and another waits for it in the server queue. */
 async function inLine(world: FakeWorld, options: LockPoolOptions): Promise<InLine> {
   const { holder, waits } = await heat(world, options)
   const held = holder.acquire('hot')
@@ -38,7 +38,7 @@ async function inLine(world: FakeWorld, options: LockPoolOptions): Promise<InLin
   const hot = waits.acquire('hot', { signal: controller.signal, timeoutMs: Infinity })
   hot.catch(() => undefined)
   await world.clock.run(5)
-  expect(stands(waits)).toBe(true)
+  expect(isQueued(waits)).toBe(true)
   return {
     holder,
     waits,
@@ -48,16 +48,19 @@ async function inLine(world: FakeWorld, options: LockPoolOptions): Promise<InLin
   }
 }
 
-function stands(pool: FakeLockPool): boolean {
+function isQueued(pool: FakeLockPool): boolean {
   return pool.snapshot().sessions.some(({ state }) => state === 'queued')
 }
 
-/** Of the pool's first session. */
+/** The connection of the pool's first session. */
 function connectionOf(world: FakeWorld, pool: FakeLockPool): ReturnType<typeof world.server.connection> {
   return world.server.connection(pool.snapshot().sessions[0]!.serverId)
 }
 
-/** How another key is, for which there is no session while the only one waits in line. */
+/**
+ * Requests another key. There is no session for it while the only session waits in the server queue. The returned function
+ * reads the state of the request.
+ */
 async function wantsOther(world: FakeWorld, pool: FakeLockPool): Promise<() => Promise<string>> {
   const other = pool.acquire('other', { timeoutMs: Infinity })
   other.catch(() => undefined)
@@ -158,7 +161,7 @@ test('and who has it, if there is a session that can ask', async () => {
   const { waits, held } = await inLine(world, { max: 3 })
   void waits.acquire('other')
   await world.clock.run(10)
-  expect(stands(waits)).toBe(true)
+  expect(isQueued(waits)).toBe(true)
   const timesOut = rejection(waits.acquire('hot', { timeoutMs: 50 }))
   await world.clock.run(55)
 
@@ -263,7 +266,7 @@ test('a cycle through processes in the server queue is found as fast as any othe
   const crossing = [crosses(pools[0], 'x', 'y'), crosses(pools[1], 'y', 'x')]
   await world.clock.run(50)
   expect(entered).toBe(2)
-  expect(pools.map(stands)).toEqual([true, true])
+  expect(pools.map(isQueued)).toEqual([true, true])
   const since = world.clock.now()
   let refusedAt = Infinity
   for (const each of crossing) each.catch(() => (refusedAt = world.clock.now() - since))

@@ -1,4 +1,4 @@
-/** What a pool has begun when it is closed: `close()` waits for it, and nothing is left behind. */
+/** Work that is under way when a pool is closed: `close()` waits for it, and nothing is left behind. */
 import { expect, test } from 'vitest'
 import { Deferred } from '../../../../src/base/deferred.js'
 import type { Borrow, Dialect, LinkSettings, LockLink } from '../../../../src/dialect/dialect.js'
@@ -8,15 +8,15 @@ import { rejection, stateOf } from '../../../support/fake-world.js'
 import { poolWithDialect } from '../../../support/pool-with-dialect.js'
 
 /**
- * A database whose lock sessions are members: rows that a statement inserts, and another removes. Each statement needs a
- * connection of the pool.
+ * A database whose lock sessions are members. One statement inserts the row of a member, and another removes it. Each statement
+ * needs a connection of the pool.
  */
 class Members {
   readonly rows = new Set<number>()
-  /** If set, members enter or leave when it resolves. */
+  /** If set, members enter or leave only when it resolves. */
   entering: Deferred<void> | null = null
   leaving: Deferred<void> | null = null
-  /** Whether an attempt that is aborted rejects. Otherwise its answer was on the way already. */
+  /** Whether an aborted attempt rejects. If not, its answer was already on the way. */
   heedsAbort = true
   #next = 1
 
@@ -34,7 +34,7 @@ class Members {
     const row = this.#next++
     this.rows.add(row)
     await this.entering?.promise
-    // As the contract of `join` says: what an attempt has written goes again when it is aborted.
+    // The contract of `join` says that an aborted attempt removes what it has written.
     if (signal.aborted && this.heedsAbort) {
       await this.#leave(borrow, row)
       throw signal.reason
@@ -48,7 +48,7 @@ class Members {
     return Object.assign(link, { detach: gone, abandon: () => gone().catch(() => undefined) })
   }
 
-  /** Without a connection the row stays until the lease is over. */
+  /** If there is no connection, the row stays until the lease is over. */
   async #leave(borrow: Borrow<FakeConnection>, row: number): Promise<void> {
     await this.leaving?.promise
     await borrow(
@@ -96,7 +96,7 @@ test('close() waits for a session that is being retired, with connections to ret
   await clock.run(10)
   await (await first).release()
   members.leaving = new Deferred()
-  // It is unused for as long as a connection may be idle.
+  // The session has not been used for as long as a connection may be idle.
   await clock.run(120_000)
   expect(locks.snapshot().sessions, 'on its way out').toEqual([])
   expect(members.rows.size).toBe(1)

@@ -14,7 +14,7 @@ function endSessions(world: FakeWorld, locks: FakeLockPool): void {
   for (const { serverId } of locks.snapshot().sessions) world.server.end(world.server.connection(serverId))
 }
 
-/** With the pool closed, before a lease is over. */
+/** Closes the pool, and returns the number of timers before a lease is over. */
 async function timersLeft(world: FakeWorld, locks: FakeLockPool): Promise<number> {
   await Promise.all([locks.close({ graceMs: 0 }), world.clock.run(100)])
   return world.clock.armed
@@ -40,7 +40,7 @@ test('a session that ends before it is known is never reported as opened, and le
   const locks = world.pool({ max: 2, leaseMs: 60_000 })
   const story = storyOf(locks)
   const lock = locks.acquire('orders', { timeoutMs: 5000 })
-  // Between the moment in which it is made, and that in which its pool welcomes it.
+  // The session ends after it was made, and before the pool reports it as opened.
   while (locks.snapshot().sessions.length === 0) await Promise.resolve()
   endSessions(world, locks)
   await world.clock.run(1000)

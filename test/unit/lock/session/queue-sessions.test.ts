@@ -4,7 +4,7 @@ import type { Session, SessionState } from '../../../../src/lock/session/session
 import type { SessionRequester } from '../../../../src/lock/session/session-requester.js'
 import { ManualClock } from '../../../../src/testing/manual-clock.js'
 
-/** What is known of a session here: how many keys it serves, and how long it can wait in the server. */
+/** A session with only the facts that matter here: how many keys it serves, and how long it can wait in the server queue. */
 class StubSession {
   asideUntil = 0
   isUsable = true

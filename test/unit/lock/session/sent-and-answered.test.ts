@@ -1,11 +1,11 @@
-/** What a lock session sends, and what it makes of the answers. */
+/** What a lock session sends, and how it handles the answers. */
 import { describe, expect, test } from 'vitest'
 import type { LockLink } from '../../../../src/dialect/dialect.js'
 import type { BatchReply } from '../../../../src/dialect/lock-operation.js'
 import { fakeWorld, rejection, stateOf } from '../../../support/fake-world.js'
 import { poolWithDialect } from '../../../support/pool-with-dialect.js'
 
-/** A pool whose links are not quite those of the server. */
+/** A pool whose links differ from the links of the server in what `alter` returns. */
 function poolWithLink(alter: (link: LockLink) => Partial<LockLink>) {
   return poolWithDialect(({ dialect }) => ({
     attach: async (...all) => {

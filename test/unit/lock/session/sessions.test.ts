@@ -1,4 +1,4 @@
-/** When a process opens lock sessions, when it gives them back, and to whom. */
+/** When a process opens lock sessions, when it checks them in, and which callers get their connections. */
 import { describe, expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
 import type { Lock } from '../../../../src/lock/handle/lock.js'

@@ -4,7 +4,7 @@ import type { FakeConnection } from '../../../../src/testing/fake-connection.js'
 import { rejection, stateOf } from '../../../support/fake-world.js'
 import { poolWithDialect } from '../../../support/pool-with-dialect.js'
 
-/** Whatever a failed batch has left behind can't be found out. */
+/** A pool that cannot find out what a failed batch has left at the server. */
 function withoutReconciling() {
   return poolWithDialect(({ dialect }) => ({
     attach: async (...parts) => {

@@ -75,7 +75,7 @@ describe('messages of a client', () => {
           for (const chunk of chunks) {
             from.push(Buffer.from(chunk))
             allOf(from)
-            // What waits for its rest is one message, of a length that is allowed.
+            // At most one incomplete message waits for more bytes, and its length is allowed.
             expect(from.pending).toBeLessThanOrEqual(isStartup ? 10_000 : 51)
           }
         } catch (error) {

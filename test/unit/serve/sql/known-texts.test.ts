@@ -6,7 +6,7 @@ import { randomSql } from '../../../support/sql-garble.js'
 
 const STANDARD = { standardConformingStrings: true }
 
-/** Texts that differ in their numbers, or look as if they did. */
+/** Parts of texts that differ only in their numbers, or look as if they did. */
 const HEADS = [
   'SELECT pg_advisory_lock(',
   'select pg_catalog.pg_try_advisory_lock(',

@@ -14,7 +14,7 @@ const one = (text: string): Statement => {
   return statements[0]!
 }
 
-/** What a lock call says, in a few words: `lock session exclusive 42`. */
+/** A lock call in a few words: `lock session exclusive 42`. */
 function words(text: string): readonly string[] {
   const statement = one(text)
   if (statement.kind !== 'select') return [statement.kind]
@@ -68,7 +68,7 @@ describe('a lock call', () => {
       'SELECT pg_advisory_lock(-9223372036854775808)',
       'pg_advisory_lock: lock session exclusive -9223372036854775808',
     ],
-    // As drivers and frameworks write them.
+    // Drivers and frameworks write these.
     ['SELECT pg_advisory_lock(-2009270675) ', 'pg_advisory_lock: lock session exclusive -2009270675'],
     [
       'SELECT pg_try_advisory_lock(705848443,0) AS t2c1e /* name */',

@@ -9,7 +9,7 @@ import { isMisreadByJudge } from '../../../support/sql-judge.js'
 const values = (text: string, standardStrings = true): readonly string[] =>
   scan(text, standardStrings).tokens.map(({ value }) => value)
 
-/** Text of the pieces that scanners trip over. */
+/** Texts made of pieces that are hard for scanners. */
 const tricky: fc.Arbitrary<string> = fc
   .array(
     fc.constantFrom(
@@ -46,7 +46,7 @@ describe('a string comes back as it was', () => {
   ])('%s', (_, quoted, standardStrings) => {
     fc.assert(
       fc.property(tricky, (text) => {
-        // No name is empty, and `$tag$` ends at the first of it.
+        // A quoted name cannot be empty, and `$tag$` would end the text early.
         fc.pre(text !== '' && !text.includes('$tag'))
         expect(values(`( ${quoted(text)} )`, standardStrings)).toEqual(['(', text, ')'])
       }),
@@ -75,7 +75,7 @@ test("tokens end where those of PostgreSQL's own scanner end", () => {
   const random = new SeededRandom(7)
   let compared = 0
   for (let i = 0; i < 3000; i++) {
-    // Its places count bytes; and it keeps UESCAPE apart, which the parser takes away.
+    // PostgreSQL's scanner counts bytes. It also returns UESCAPE as a separate token, which the parser removes later.
     const text = randomSql(random).replaceAll(/[\u0080-\uffff]/g, '_')
     if (/uescape/i.test(text) || isMisreadByJudge(text)) continue
     const real = ends(text)

@@ -3,7 +3,7 @@ import { checkServer, leaseSeconds } from '../../../../../src/dialect/mysql/sess
 import { FACTS } from '../../../../../src/dialect/mysql/session/attach-sql.js'
 import type { ServerConnection } from '../../../../../src/dialect/mysql/connection/server-connection.js'
 
-interface Told {
+interface Reported {
   readonly id?: number
   readonly version?: string
   readonly comment?: string
@@ -12,12 +12,12 @@ interface Told {
   readonly variables?: Readonly<Record<string, string>>
 }
 
-/** A server that says this of itself. */
-function server(told: Told): ServerConnection {
-  const { id = 7, version = '10.11.19-MariaDB', comment = 'Debian', readOnly = 0, foldsNames = 0 } = told
+/** A server that reports these facts about itself. */
+function server(reported: Reported): ServerConnection {
+  const { id = 7, version = '10.11.19-MariaDB', comment = 'Debian', readOnly = 0, foldsNames = 0 } = reported
   const facts = [id, version, comment, readOnly, 'shop', foldsNames, '1 on db:3306']
   const say = async (sql: string): Promise<unknown[][]> =>
-    sql === FACTS ? [facts] : Object.entries(told.variables ?? {})
+    sql === FACTS ? [facts] : Object.entries(reported.variables ?? {})
   return { threadId: 7, say } as unknown as ServerConnection
 }
 
@@ -28,7 +28,7 @@ const rejection = (work: Promise<unknown>): Promise<unknown> =>
   )
 
 describe('a server is refused', () => {
-  test.each<[string, Told, { code: string; retryable: boolean; message: RegExp }]>([
+  test.each<[string, Reported, { code: string; retryable: boolean; message: RegExp }]>([
     [
       'that is a node of a Galera cluster',
       { variables: { wsrep_on: 'ON' } },
@@ -74,8 +74,8 @@ describe('a server is refused', () => {
       { version: '8.0.11-TiDB-v7.5.0' },
       { code: 'CONNECTION_FAILED', retryable: false, message: /TiDB/ },
     ],
-  ])('%s', async (_, told, { message, ...fields }) => {
-    const error = await rejection(checkServer(server(told), 'shop'))
+  ])('%s', async (_, reported, { message, ...fields }) => {
+    const error = await rejection(checkServer(server(reported), 'shop'))
     expect(error).toMatchObject({ ...fields, message: expect.stringMatching(message) })
   })
 
@@ -96,8 +96,8 @@ test.each([
   ['MariaDB 11', { version: '11.4.2-MariaDB', variables: { wsrep_on: 'OFF' } }, true],
   ['MySQL 8.0', { version: '8.0.36', comment: 'MySQL Community Server - GPL' }, false],
   ['MySQL 9', { version: '9.1.0', comment: 'MySQL', variables: { group_replication_group_name: '' } }, false],
-])('%s is accepted', async (_, told, isMariaDb) => {
-  expect(await checkServer(server(told), 'shop')).toMatchObject({ isMariaDb })
+])('%s is accepted', async (_, reported, isMariaDb) => {
+  expect(await checkServer(server(reported), 'shop')).toMatchObject({ isMariaDb })
 })
 
 test('the identity of a server tells it from another on the same host', async () => {

@@ -21,7 +21,7 @@ afterEach(() => {
 })
 
 describe('settings of the driver', () => {
-  /** What is given for each; by its fate it is there again, or not. */
+  /** A value for each setting. The fate of the setting says whether the driver gets the value. */
   const GIVEN: Readonly<Record<string, unknown>> = {
     connectionString: 'postgres://h/db',
     host: 'h',
@@ -78,7 +78,8 @@ describe('settings of the driver', () => {
       const config = clientConfig(settings, 'app') as Record<string, unknown>
       const isThere = config[name] === GIVEN[name]
       expect(isThere).toBe(fate === 'as given' || fate === 'for borrowers')
-      // What is not said is not said to the driver either: it would take it for said.
+      // An undefined setting is missing from the driver's configuration: the driver would take an undefined property for a
+      // value.
       const unsaid = clientConfig(readConnection({ host: 'h', [name]: undefined }).settings, 'app')
       expect(Object.entries(unsaid).filter(([, value]) => value === undefined)).toEqual([])
     },

@@ -8,7 +8,7 @@ import {
 } from '../../../../../src/dialect/postgres/config/connection-config.js'
 import { LockPool } from '../../../../../src/postgres-lock-pool.js'
 
-// What the environment says, as in many containers: another server than the one that is meant.
+// The environment names another server than the configuration, as in many containers.
 beforeEach(() => {
   for (const [name, value] of Object.entries({ PGHOST: 'elsewhere', PGPORT: '1', PGUSER: 'nobody' }))
     vi.stubEnv(name, value)
@@ -55,7 +55,7 @@ class Inheriting extends Getters {
 
 const PARTS = { host: 'here', port: 7777, user: 'me', password: 'secret', database: 'orders' }
 
-/** Where a client that is made of it would connect to. */
+/** The address and the credentials that a client with this configuration would use. */
 function whereTo(connection: unknown): object {
   const { settings, problem } = readConnection(connection as PostgresConfig)
   expect(problem).toBeNull()

@@ -10,7 +10,7 @@ import {
 import { ManualClock } from '../../../../../src/testing/manual-clock.js'
 
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])
-/** Process 7, key -2. */
+/** A cancel request for process 7 with the key -2. */
 const CANCEL = Buffer.from([0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 7, 255, 255, 255, 254])
 
 const open = new Set<Socket | Server>()
@@ -22,7 +22,7 @@ afterEach(() => {
   open.clear()
 })
 
-/** A server that accepts connections. */
+/** Starts a server that accepts connections, and returns its port. */
 async function server(accept: (socket: Socket) => void): Promise<number> {
   const listening = createServer((socket) => {
     open.add(socket)
@@ -49,7 +49,7 @@ function target(port: number, more: Partial<CancelTarget> = {}): CancelTarget {
   }
 }
 
-/** Reads until it has a whole request, and closes, as PostgreSQL does. */
+/** Reads a whole request, and then closes the connection, as PostgreSQL does. */
 function heard(socket: Socket, requests: Buffer[]): void {
   const parts: Buffer[] = []
   socket.on('data', (bytes) => {

@@ -10,7 +10,10 @@ const fromServer = (code: string, message = 'm', more: object = {}): Error =>
   Object.assign(new Error(message), { code, ...more })
 
 describe('errors of the server', () => {
-  /** One code of each class of the appendix at least, and every one that means something while connecting or locking. */
+  /**
+   * At least one code of each class in PostgreSQL's list of error codes, and every code that can occur while connecting or
+   * locking.
+   */
   const CODES: readonly (readonly [code: string, means: string, again: boolean])[] = [
     ['03000', 'sql_statement_not_yet_complete', GIVE_UP],
     ['08000', 'connection_exception', AGAIN],
@@ -142,7 +145,7 @@ describe('errors of the network', () => {
         'ENOMEM',
         'EBUSY',
       ],
-      // Names, and the path of a socket: they come and go with what they stand for.
+      // A name or the path of a socket may exist again later, when its server is back.
       ...['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'ESERVFAIL', 'ETIMEOUT', 'EREFUSED', 'ENOENT'],
       ...['ERR_TLS_HANDSHAKE_TIMEOUT', 'ERR_SOCKET_CONNECTION_TIMEOUT', 'ERR_STREAM_PREMATURE_CLOSE'],
       ...['ERR_STREAM_DESTROYED', 'ABORT_ERR', 'WHO_KNOWS'],

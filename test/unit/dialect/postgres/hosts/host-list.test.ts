@@ -23,7 +23,7 @@ function configOf(connection: PostgresConfig | undefined): pg.ClientConfig {
   return clientConfig(settings, 'app')
 }
 
-/** Each host, and where a client of `pg` would connect to for it. */
+/** For each host of the list: the address in words, and the address to which a client of `pg` would connect for it. */
 function placesOf(connection: PostgresConfig | undefined): {
   said: string[]
   met: string[]

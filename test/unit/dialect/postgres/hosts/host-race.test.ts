@@ -12,15 +12,15 @@ import {
 } from '../../../../../src/dialect/postgres/hosts/host-race.js'
 import { ManualClock } from '../../../../../src/testing/manual-clock.js'
 
-/** The answer of each server, and its delay in milliseconds. A server that is not listed stays silent. */
+/** The answer of a server, and its delay in milliseconds. A server that is not listed stays silent. */
 interface Server {
   readonly afterMs?: number
-  /** It says something then, before it answers. */
+  /** When the server gives a first sign of life, before its answer. */
   readonly heardMs?: number
   readonly is: Role | Error
 }
 
-/** Servers by the address that is asked, and names that lead to them. */
+/** Servers by their addresses, and the names that resolve to these addresses. */
 class FakeNetwork {
   readonly clock = new ManualClock()
   readonly stop = new AbortController()
@@ -77,7 +77,7 @@ class FakeNetwork {
 
 const REFUSED = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
 
-/** How a race ends, and when. */
+/** The result of a race, and the time of its end. */
 async function outcome(
   network: FakeNetwork,
   race: HostRace<string>,

@@ -15,7 +15,7 @@ test('both hashes together tell any two keys of a kind apart', () => {
   )
 })
 
-/** Keys as people choose them. By chance, about 0.2 pairs of this number would share a hash. */
+/** Keys as people choose them. If the hash were random, about 0.2 pairs of a family of this size would share a hash. */
 const FAMILIES: Readonly<Record<string, (i: number) => readonly [number, number]>> = {
   'a class and an id': (i) => [(i % 8) + 1, i >> 3],
   'an id and a class': (i) => [i >> 3, (i % 8) + 1],

@@ -15,13 +15,13 @@ const NAMES = new Map<number, string>(Object.entries(CODE).map(([name, code]) =>
 
 const namesIn = ({ codes }: EncodedBatch): string[] => [...codes].map((code) => NAMES.get(code)!)
 
-/** A key with the hash of another. */
+/** Another key with the same hash. */
 const twin = (key: string): PostgresKey => {
   const { id, bits, high, low, isPair, check } = encodeKey('twin', '')
   return { id, bits, high, low, isPair, hash: encodeKey(key, '').hash, check }
 }
 
-/** One session. Returns the rows that it sends for an operation, and the decoded answers. */
+/** Simulates one session. `run` returns the rows that the session sends for the operations, and the decoded answers. */
 function session() {
   const book = new RegistrationBook()
   const encoder = new BatchEncoder(book)

@@ -3,7 +3,7 @@ import { PostgresBatches } from '../../../../../src/dialect/postgres/locks/batch
 import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
 import { ManualClock, settle } from '../../../../../src/testing/manual-clock.js'
 
-/** A session whose attempts are refused, with interest set; what it sends is kept. */
+/** A session whose attempts are refused, with its registration set. It records the statements that it sends. */
 function waitingSession(): { batches: PostgresBatches; clock: ManualClock; sent: string[] } {
   const clock = new ManualClock()
   const sent: string[] = []
@@ -16,7 +16,7 @@ function waitingSession(): { batches: PostgresBatches; clock: ManualClock; sent:
     },
     ask: ({ name }, [codes]) => {
       sent.push(name)
-      // The bucket is entered, and another session holds the key.
+      // The registration is set in the hash bucket, and another session holds the key.
       const answers = 'g'.repeat((codes as Buffer).length - 1) + 'w'
       return Promise.resolve({ answers, token: null, pid: 1 } as never)
     },

@@ -1,4 +1,4 @@
-/** What a link does with its one server session, by what it sends; the real server answers in test/contract. */
+/** What a link sends on its server session. `test/contract` checks the answers of real servers. */
 import { describe, expect, test } from 'vitest'
 import type { ServerFacts } from '../../../../../src/dialect/postgres/session/attach.js'
 import { PostgresChannel, PUBLIC_CHANNEL } from '../../../../../src/dialect/postgres/notify/channel.js'
@@ -18,7 +18,7 @@ const ASKED: LockOperation = { kind: 'try', mode: 'exclusive', key: KEY }
 
 type Answers = Readonly<Record<string, (values: readonly unknown[]) => unknown[]>>
 
-/** A link, and all that it sends; what the server answers is by the name of the statement. */
+/** A link, and a list of all statements that it sends. `answers` has the server's answers by the name of the statement. */
 function linked(facts: Partial<ServerFacts> = {}, answers: Answers = {}, channel = new PostgresChannel()) {
   const sent: [statement: string, values: readonly unknown[]][] = []
   const ended: Error[] = []

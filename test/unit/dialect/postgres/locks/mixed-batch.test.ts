@@ -11,7 +11,7 @@ import { SAID, type LockOperation } from '../../../../../src/dialect/lock-operat
 
 const PID = 4711
 
-/** A server session that grants whatever it is asked, and draws a greater token for each statement; or for the first alone. */
+/** A server session that grants every request. Each statement draws the next of `tokens`; null means that it draws none. */
 function grantingServer(tokens: readonly (string | null)[]): ServerConnection {
   const left = [...tokens]
   const server = {
@@ -25,7 +25,7 @@ function grantingServer(tokens: readonly (string | null)[]): ServerConnection {
   return server as unknown as ServerConnection
 }
 
-/** A link that does as little as possible besides tokens. */
+/** A link that uses tokens and no other feature. */
 function linkTo(server: ServerConnection): PostgresLink {
   const facts: Partial<ServerFacts> = { pid: PID, marks: null, fence: '1', noFencing: null, last: '0' }
   const seen = new SeenTokens()
@@ -47,8 +47,8 @@ test.each([
 
     const reply = await link.run(keys.map((key) => asking(key as LockKey)))
 
-    // The token of the first statement may be older than the lock of the second: another process may have held it in
-    // between.
+    // The token of the first statement may be older than the lock of the second statement, because another process may have
+    // held that lock in between.
     expect(reply.token).toBe('2048')
     expect(reply.answers).toBe(SAID.granted.repeat(keys.length))
   },

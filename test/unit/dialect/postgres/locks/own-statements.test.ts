@@ -21,14 +21,14 @@ const SQL: Readonly<Record<string, unknown>> = {
   ...reconciling,
 }
 
-/** The constants that the sender prepares, by its source. */
+/** The names of the SQL constants that a source file prepares. */
 function preparedIn(file: string): string[] {
   return [...read(`src/dialect/postgres/${file}`).matchAll(/name: 'lockpool_\w+', text: (\w+)/g)].map(
     ([, name]) => name!,
   )
 }
 
-/** Transactions of the program ask it as well, so it says nothing of a session. */
+/** Transactions of the program send this statement too, so it does not identify a lock session. */
 const ALSO_OTHERS = new Set(['ADVISORY_HOLDERS'])
 
 test('every statement that a lock session prepares identifies it', () => {

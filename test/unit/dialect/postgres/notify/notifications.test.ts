@@ -41,7 +41,7 @@ class StubServer extends EventEmitter {
   }
 }
 
-function earsFor(heard: string[], name: string): NotificationHandlers {
+function handlersFor(heard: string[], name: string): NotificationHandlers {
   return {
     onPublicMessage: () => undefined,
     onWakeUp: (key) => heard.push(`${name} rung ${key}`),
@@ -54,12 +54,12 @@ function earsFor(heard: string[], name: string): NotificationHandlers {
 test('a stopped listener ignores its connection, also when that ends', async () => {
   const stub = new StubServer()
   const heard: string[] = []
-  const listening = await listen(stub.server, channel, earsFor(heard, 'bell'))
+  const listening = await listen(stub.server, channel, handlersFor(heard, 'bell'))
   stub.claim('1')
   expect(heard).toEqual(['bell claimed 1'])
 
   await listening.stop()
-  // The connection continues to exist for later borrowers, which may listen as well.
+  // The connection continues to exist for later borrowers, which may listen too.
   stub.claim('2')
   stub.end()
 
@@ -71,7 +71,7 @@ test('a connection that becomes the listener repeatedly delivers each notificati
   const stub = new StubServer()
   const heard: string[] = []
   for (const name of ['first', 'second', 'third']) {
-    const listening = await listen(stub.server, channel, earsFor(heard, name))
+    const listening = await listen(stub.server, channel, handlersFor(heard, name))
     stub.claim(name)
     await listening.stop()
   }

@@ -6,7 +6,7 @@ type Listeners = EmittingPool['listeners'] & EmittingPool['rawListeners']
 
 test('lists listeners as the types of newer versions of Node say, which the compiler checks', () => {
   const listeners: Listeners = () => new EventEmitter().listeners('x') as ReturnType<Listeners>
-  // Node 26: functions that can be called. Types of Node 20 say `Function[]`.
+  // The types of Node 26 return callable functions. The types of Node 20 return `Function[]`.
   const callable: ((...args: any[]) => void)[] = listeners('connect')
 
   expect(callable).toEqual([])

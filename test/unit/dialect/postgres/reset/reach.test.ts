@@ -4,8 +4,8 @@ import { Reach, type KnownText } from '../../../../../src/dialect/postgres/reset
 import type { ServerConnection } from '../../../../../src/dialect/postgres/connection/server-connection.js'
 import { ManualClock } from '../../../../../src/testing/manual-clock.js'
 
-/** A server that answers when the test says so. */
-class Asked {
+/** A server whose answers come from the test. */
+class ScriptedServer {
   readonly questions: string[] = []
   readonly #answers: Deferred<{ rows: unknown[] }>[] = []
 
@@ -22,7 +22,7 @@ class Asked {
     return this.#answers.length > 0
   }
 
-  /** With the names that reach something, and by what. */
+  /** Answers with the names that reach something risky, and whether reading or writing reaches it. */
   async answers(
     risky: Readonly<Record<string, 'reading' | 'writing'>> = {},
     isStrange = false,
@@ -42,11 +42,11 @@ class Asked {
 interface World {
   readonly clock: ManualClock
   readonly reach: Reach
-  readonly asked: Asked
+  readonly asked: ScriptedServer
   /** Sends the question that is due, if any. */
   learn: () => void
   text: (text: string) => KnownText
-  /** Whether it is trusted; what it names is wanted otherwise. */
+  /** Returns whether the text is trusted. If it is not, asks for its names to be looked up. */
   trusts: (text: string) => boolean
 }
 
@@ -54,7 +54,7 @@ function world(): World {
   const clock = new ManualClock()
   clock.advance(10_000)
   const reach = new Reach(clock)
-  const asked = new Asked()
+  const asked = new ScriptedServer()
   const text = (sql: string): KnownText => reach.textOf(sql)
   const trusts = (sql: string): boolean => {
     if (reach.trusts(text(sql))) return true

@@ -6,7 +6,7 @@ import {
 } from '../../../../../src/dialect/postgres/session/settings.js'
 import { leaseMargin } from '../../../../../src/lock/session/session-lease.js'
 
-/** A server that applies all settings. */
+/** The settings of a server that has applied all settings of lockpool, except for `changes`. */
 function inForce(leaseMs: number, changes: Record<string, string | undefined> = {}): Map<string, string> {
   const all = {
     ...lockSessionSettings(leaseMs),
@@ -28,7 +28,7 @@ describe('settings of a lock session', () => {
 
       expect((idle + interval * count) * 1000).toBeGreaterThanOrEqual(leaseMs)
       expect(Number(settings['tcp_user_timeout'])).toBeGreaterThanOrEqual(leaseMs)
-      // More the kernel does not take.
+      // The kernel accepts no larger value.
       expect(Math.max(idle, interval)).toBeLessThanOrEqual(32_767)
       expect(settingProblems(settings, inForce(leaseMs))).toEqual([])
     },

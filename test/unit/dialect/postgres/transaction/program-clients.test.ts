@@ -1,4 +1,4 @@
-/** Clients of the program that are not what they should be: a lock is never taken for granted. */
+/** Clients of the program that do not behave like clients of `pg`: no call takes a lock for granted without proof. */
 import { describe, expect, test } from 'vitest'
 import { guard } from '../../../../../src/dialect/postgres/fencing/guard.js'
 import { lockIn, tryLockIn } from '../../../../../src/dialect/postgres/transaction/lock-in-without-pool.js'
