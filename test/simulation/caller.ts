@@ -11,8 +11,8 @@ import type { Hold, Witness } from './witness.js'
 const KNOWN: ReadonlySet<unknown> = new Set(['LOCK_TIMEOUT', 'LOCK_LOST', 'CONNECTION_FAILED', 'ABORTED'])
 
 /**
- * How long after its deadline a caller may get its answer, by the clock of its process. Two deadlines are rounded up to whole
- * milliseconds, and clocks have fractions.
+ * How long after its deadline a caller may get its answer, by the clock of its process. There are two deadlines, each rounded
+ * up to whole milliseconds, and clocks have fractions.
  */
 const LATE_MS = ANSWER_GRACE_MS + 2.001
 

@@ -20,7 +20,7 @@ test('without an order all callers finish, and every refused waiter was in a cyc
   for (const seed of seeds(40)) {
     const tangle = new Tangle(seed, { isOrdered: false, notificationLoss: seed % 4 === 0 ? 0.2 : 0 })
     await tangle.run()
-    expect(tangle.innocent, `SEED=${seed}: refused without a circle`).toEqual([])
+    expect(tangle.innocent, `SEED=${seed}: refused without a cycle`).toEqual([])
     victims += tangle.victims
   }
   expect(victims).toBeGreaterThan(0)

@@ -110,7 +110,7 @@ export class Script {
   }
 
   async #borrow(): Promise<void> {
-    // A borrower gets the errors of its own statements unchanged, so this one sends no statement.
+    // A borrower gets the errors of its statements unchanged, so this one sends none.
     await this.#known(this.#a.connections.use(() => sleep(this.#clock, 5)))
   }
 

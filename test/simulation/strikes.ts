@@ -115,7 +115,8 @@ export class Strikes {
   }
 
   /**
-   * Reports the end of a session to the witness if the process is stopped or cut off: then it may learn of the loss too late.
+   * Reports the end of a session to the witness if the process is stopped or has a damaged connection: then it may learn of the
+   * loss too late.
    */
   #letGo(process: SimProcess): void {
     const isReached =

@@ -125,8 +125,8 @@ test('the time for which a lock is held is reported as far as the server knows i
     holder!.atLeastMs,
     holder!.atMostMs,
   ])
-  // A lock session sends heartbeats, so its idle time says nothing about its locks. A table lock is at most as old as its
-  // transaction.
+  // A lock session sends heartbeats, so it does not show how long it has been idle. A table lock is at most as old as its
+  // transaction. The age of the session is no limit for an advisory lock.
   expect(bounds).toEqual([
     [4000, null],
     [0, null],

@@ -29,8 +29,8 @@ function holdBack(connection: FakeConnection): () => number {
 test('a probe that comes back after a timeout broke its cycle refuses no waiter', async () => {
   const world = fakeWorld()
   const [one, other, third, fourth] = [world.pool(), world.pool(), world.pool(), world.pool()]
-  // The wait with the greatest number in a cycle searches for it, and a process numbers its callers. These calls raise the
-  // numbers of process `one`.
+  // The wait with the greatest number in a cycle is refused, and a process numbers its callers. These calls give process `one`
+  // the greatest number.
   for (let i = 0; i < 5; i++) await (await one.acquire('before')).release()
   const others = rejection(
     other.withLock('2', async () => {
@@ -50,7 +50,7 @@ test('a probe that comes back after a timeout broke its cycle refuses no waiter'
   const deliver = holdBack(listenersOf(world).find((connection) => !before.includes(connection))!)
 
   await world.clock.run(1100)
-  expect(await others, 'the circle is open').toMatchObject({ code: 'LOCK_TIMEOUT' })
+  expect(await others, 'the cycle is open').toMatchObject({ code: 'LOCK_TIMEOUT' })
   const lock = await thirds
   // The keys of the cycle are held and wanted as before, but by other processes. The server cannot tell the difference.
   const fourths = fourth.acquire('1', { timeoutMs: Infinity })

@@ -45,15 +45,15 @@ test('a listener that gets no answer to LISTEN is closed, and another attempt fo
   await world.clock.run(50)
   await session
   const waiting = waiter.acquire('orders', { timeoutMs: Infinity })
-  const bell = await cutNext(world)
+  const cutOff = await cutNext(world)
 
   await world.clock.run(9000)
   expect(waiter.snapshot().listener).toBe('opening')
   await world.clock.run(3000)
   expect(waiter.snapshot().listener, 'on another connection').toBe('listening')
-  expect(world.server.connections.has(bell), 'nobody tells the server').toBe(true)
+  expect(world.server.connections.has(cutOff), 'the server does not notice').toBe(true)
 
-  bell.isCutOff = false
+  cutOff.isCutOff = false
   await Promise.all([lock.release(), world.clock.run(100)])
   expect(await stateOf(waiting)).toBe('fulfilled')
   await Promise.all([(await waiting).release(), world.clock.run(100)])
@@ -69,8 +69,8 @@ test('a listener that gets no answer to UNLISTEN costs its connection, and nothi
   const waiting = waiter.acquire('orders', { timeoutMs: Infinity })
   await world.clock.run(500)
   expect(waiter.snapshot().listener).toBe('listening')
-  const bell = [...world.server.connections].find(({ handlers }) => handlers !== null)!
-  bell.isCutOff = true
+  const cutOff = [...world.server.connections].find(({ handlers }) => handlers !== null)!
+  cutOff.isCutOff = true
 
   await Promise.all([lock.release(), world.clock.run(2000)])
   await Promise.all([(await waiting).release(), world.clock.run(5100)])
@@ -78,7 +78,7 @@ test('a listener that gets no answer to UNLISTEN costs its connection, and nothi
   await world.clock.run(10_100)
   expect(waiter.snapshot().connections.leased, 'the session alone').toBe(1)
   // The server has no reason to end a session that only listens, until TCP gives up.
-  bell.isCutOff = false
+  cutOff.isCutOff = false
 })
 
 test('a listener that goes silent is noticed while a caller waits, and replaced', async () => {
@@ -91,13 +91,13 @@ test('a listener that goes silent is noticed while a caller waits, and replaced'
   const lock = await held
   const waiting = waiter.acquire('orders', { timeoutMs: Infinity })
   await world.clock.run(500)
-  const bell = [...world.server.connections].find(({ handlers }) => handlers !== null)!
+  const cutOff = [...world.server.connections].find(({ handlers }) => handlers !== null)!
   await world.clock.run(20_000)
   expect(waiter.snapshot().listener).toBe('listening')
-  expect(bell.handlers, 'one that can be heard is kept').not.toBeNull()
+  expect(cutOff.handlers, 'one that can be heard is kept').not.toBeNull()
   expect(warnings).toEqual([])
 
-  bell.isCutOff = true
+  cutOff.isCutOff = true
   await world.clock.run(15_100)
   expect(warnings.join()).toMatch(/wake-up notifications do not arrive/)
   await world.clock.run(1000)
@@ -110,7 +110,7 @@ test('a listener that goes silent is noticed while a caller waits, and replaced'
   await Promise.all([lock.release(), world.clock.run(100)])
   expect(servedAt - releasedAt).toBeLessThan(20)
   await Promise.all([(await waiting).release(), world.clock.run(100)])
-  bell.isCutOff = false
+  cutOff.isCutOff = false
 })
 
 test('the end of a connection that was the listener once does not end the listener', async () => {
@@ -131,7 +131,7 @@ test('the end of a connection that was the listener once does not end the listen
   const waiting = waiter.acquire('orders')
   await world.clock.run(300)
   const [now] = listeners()
-  expect([once!.handlers, now === once], 'another connection is the bell now').toEqual([null, false])
+  expect([once!.handlers, now === once], 'another connection is the listener now').toEqual([null, false])
 
   world.server.end(once!)
   await world.clock.run(10)
@@ -147,10 +147,10 @@ test('a listener whose connection ends during LISTEN is replaced', async () => {
   const world = fakeWorld()
   const { dialect } = world.server
   const listen = dialect.listen.bind(dialect)
-  let bells = 0
+  let attempts = 0
   vi.spyOn(dialect, 'listen').mockImplementation(async (connection, handlers) => {
     const stop = await listen(connection, handlers)
-    if (bells++ === 0) world.server.end(connection)
+    if (attempts++ === 0) world.server.end(connection)
     return stop
   })
   const [holder, waiter] = [world.pool(), world.pool()]
@@ -160,7 +160,7 @@ test('a listener whose connection ends during LISTEN is replaced', async () => {
 
   expect(waiter.snapshot().listener).toBe('listening')
   expect([...world.server.connections].filter(({ handlers }) => handlers !== null)).toHaveLength(1)
-  expect(waiter.snapshot().connections.leased, 'a session and the bell').toBe(2)
+  expect(waiter.snapshot().connections.leased, 'a session and the listener').toBe(2)
   await Promise.all([lock.release(), world.clock.run(100)])
   await (await waiting).release()
 })

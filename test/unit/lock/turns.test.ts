@@ -128,7 +128,7 @@ describe('a key that one caller in each of several processes wants again and aga
     const other = b.acquire('other')
     await world.clock.run(10)
     const waiting = b.acquire('hot')
-    // Pool `a` waits for another key, so its listener has been active for long.
+    // Pool `a` waits for another key, so its listener is already active.
     const elsewhere = a.acquire('other')
     await world.clock.run(300)
     // Process `b` does not get its wake-up, so it does not come.

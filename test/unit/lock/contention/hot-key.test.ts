@@ -35,7 +35,7 @@ async function hotKey(options: LockPoolOptions = {}): Promise<{
 }> {
   const world = fakeWorld({ latencyMs: 1 })
   const [holds, waits, quick] = [world.pool(), world.pool(options), world.pool()]
-  // The clock is far from zero, so code that takes a time of day for a duration would fail.
+  // The clock is far from zero, so code that takes a point in time for a duration would fail.
   await Promise.all([quick.ready(), world.clock.run(5000)])
   const first = await taken(world, holds)
   const woken = waits.acquire('hot')

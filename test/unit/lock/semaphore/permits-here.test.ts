@@ -1,4 +1,4 @@
-/** What a process knows of its own permits, and what it answers its callers. */
+/** What a process knows of the permits that it holds, and what it answers its callers. */
 import { expect, test } from 'vitest'
 import { fakeWorld, rejection, stateOf } from '../../../support/fake-world.js'
 

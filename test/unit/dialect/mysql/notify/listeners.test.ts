@@ -17,17 +17,17 @@ function session(): Said {
 }
 
 test('a session in the server queue is not used to wake the listener: its other statements run after its wait', () => {
-  const bells = new NotificationListeners()
+  const listeners = new NotificationListeners()
   const [first, second] = [session(), session()]
-  bells.joined(first.session)
-  bells.joined(second.session)
+  listeners.joined(first.session)
+  listeners.joined(second.session)
 
-  bells.waits(first.session, true)
-  expect(bells.disturb(7)).toBe(true)
-  bells.waits(second.session, true)
-  expect(bells.disturb(8), 'better late than not at all').toBe(true)
-  bells.waits(first.session, false)
-  bells.disturb(9)
+  listeners.waits(first.session, true)
+  expect(listeners.disturb(7)).toBe(true)
+  listeners.waits(second.session, true)
+  expect(listeners.disturb(8), 'better late than not at all').toBe(true)
+  listeners.waits(first.session, false)
+  listeners.disturb(9)
 
   expect(second.said).toEqual(['KILL QUERY 7'])
   expect(first.said).toEqual(['KILL QUERY 8', 'KILL QUERY 9'])
