@@ -6,7 +6,7 @@ import { lockWorld } from '../support/lock-world.js'
 import { compileToRun, pagesWithExamples } from '../support/examples.js'
 import { ROOT } from '../support/repository.js'
 
-/** Every `ts` block of every page, run against a real server. Those of one page run in one process. */
+/** Runs every `ts` block of every page against a real server. All blocks of one page run in the same process. */
 const world = lockWorld()
 
 let programs: ReadonlyMap<string, readonly string[]>

@@ -1,4 +1,4 @@
-// Nest reads what it has put there.
+// NestJS reads decorator metadata through functions that this import adds to `Reflect`.
 // oxlint-disable-next-line import/no-unassigned-import
 import 'reflect-metadata'
 import { Module, type OnApplicationShutdown } from '@nestjs/common'
@@ -10,13 +10,13 @@ import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { lockWorld } from '../support/lock-world.js'
 import { read } from '../support/repository.js'
 
-/** The lines of examples/graceful-shutdown.ts that say where the closing goes in a framework, run in that framework. */
+/** Runs the lines of examples/graceful-shutdown.ts that close the pool within a framework, in that framework. */
 const world = lockWorld()
 
 const EXAMPLE = read('examples/graceful-shutdown.ts')
 const HERE = read('test/examples/frameworks.test.ts')
 
-/** A line of the example must stand in this file as well. */
+/** Checks that the example contains the line, and that this file contains it a second time, as code that runs. */
 function expectToBeRunHere(line: string): void {
   expect(EXAMPLE).toContain(line)
   expect(HERE.split(line).length, 'once as a text, and once as code').toBeGreaterThan(2)
@@ -30,7 +30,7 @@ async function expectClosed(locks: LockPool): Promise<void> {
 test('Fastify: closing the app lets a request end that holds a lock, and gives everything back', async () => {
   expectToBeRunHere(`app.addHook('onClose', () => locks.close({ graceMs: 10_000 }))`)
   const locks = world.pool()
-  // A client that keeps its connection must not keep the server.
+  // Without a short keep-alive time, the idle connection of `fetch` would keep the server open.
   const app = fastify({ keepAliveTimeout: 100 })
   app.addHook('onClose', () => locks.close({ graceMs: 10_000 }))
   let finish: (() => void) | null = null
@@ -57,7 +57,7 @@ test('NestJS: a provider closes the pool when the application shuts down', async
     // prettier-ignore
     onApplicationShutdown() { return this.locks.close({ graceMs: 10_000 }) }
   }
-  // What the decorators do: the compiler of this repository takes none.
+  // This call does what the decorators would do. The compiler options of this repository do not allow decorators.
   // oxlint-disable-next-line typescript/no-extraneous-class
   class App {}
   Module({ providers: [Locks] })(App)

@@ -8,7 +8,10 @@ import { ROOT } from '../support/repository.js'
 
 const world = lockWorld()
 
-/** Compiled as a user would, against the package as it is built: the node that runs the tests may not know TypeScript. */
+/**
+ * The examples are compiled against the built package, as a user would do it. The Node.js that runs the tests may not
+ * run TypeScript.
+ */
 const FOLDER = join(ROOT, '.build', 'recipes')
 
 const COMPILER = {
@@ -31,7 +34,7 @@ beforeAll(() => {
   execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', FOLDER])
 }, 60_000)
 
-/** What each says when it is run, and the signal that ends those which go on until told to stop. */
+/** The text that each program prints, and the signal that ends it if it does not end by itself. */
 const PROGRAMS: readonly {
   readonly name: string
   readonly says: string

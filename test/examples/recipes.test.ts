@@ -18,7 +18,7 @@ import { lockWorld } from '../support/lock-world.js'
 
 const world = lockWorld()
 
-/** As many as there are nodes in a small fleet. */
+/** One pool for each node of a small fleet. */
 const nodes = (): LockPool[] => [1, 2, 3].map(() => world.pool())
 
 test('cron on one node: nodes whose clocks differ run a job once for each time that it is due', async () => {
@@ -56,7 +56,7 @@ test('migrations run once, in order, however many instances start together', asy
   expect(done.filter((each) => each.length > 0)).toHaveLength(1)
 })
 
-/** Two instances of the service, and how to ask each. */
+/** Starts two instances of the service. Returns a function for each instance that sends it a request. */
 async function services(serve: Serve, waitMs: number): Promise<((customer: string) => Promise<Response>)[]> {
   const pools = await Promise.all([world.pool().ready(), world.pool().ready()])
   const started: Server[] = pools.map((locks) => customerService(locks, serve, waitMs))
@@ -184,7 +184,7 @@ test('in no window do more calls begin than the limit allows, by all processes t
 
   const gaps = began.slice(LIMIT).map((time, i) => time - began[i]!)
   expect(began).toHaveLength(12)
-  // Timers may be a millisecond early.
+  // A timer can fire up to a millisecond early.
   expect(Math.min(...gaps)).toBeGreaterThanOrEqual(WINDOW_MS - 1)
 })
 

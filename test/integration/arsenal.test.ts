@@ -9,7 +9,7 @@ const world = lockWorld()
 const PERMITS = 3
 const WORK_MS = 4000
 
-/** Who is inside, as they say themselves. */
+/** Records the callers that hold each key, as they report it, and collects every violation. */
 class Witness implements Watcher {
   readonly wrong: string[] = []
   readonly #inside = new Map<string, string[]>()
@@ -37,10 +37,10 @@ class Witness implements Watcher {
 }
 
 /**
- * Goal: foreign roles that try everything cost others only time.
- * Method: four pools work on the same few keys in all ways. Meanwhile foreign roles hold locks of lockpool's classes
- * and take each that becomes free, flood the channel, repeat what they receive, and announce more than there is. `npm
- * run bench -- --only strangers` measures the cost.
+ * Goal: whatever foreign roles do, it costs other callers only time.
+ * Method: four pools work on the same few keys in all ways. Meanwhile foreign roles hold locks of lockpool's classes,
+ * take each key that becomes free, flood the notification channel, repeat the messages that they receive, and announce
+ * pools that do not exist. `npm run bench -- --only strangers` measures the cost.
  */
 test('against everything that foreign roles can do, four pools make no error, give no wrong answer, and make progress', async () => {
   await using stranger = await strangerIn(world.database.url)
@@ -64,7 +64,7 @@ test('against everything that foreign roles can do, four pools make no error, gi
 
   expect(outcomes.flatMap(({ errors }) => errors)).toEqual([])
   expect(witness.wrong).toEqual([])
-  // Not a number: on a busy machine all of them do little.
+  // The pools are compared with each other, because on a busy machine all of them do little.
   const done = outcomes.map((outcome) => outcome.done)
   expect(Math.min(...done)).toBeGreaterThan(Math.max(...done) / 10)
   expect([...warnings]).toEqual([])

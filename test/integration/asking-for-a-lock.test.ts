@@ -21,7 +21,10 @@ function run(...args: string[]): Started {
   return lockpool(args, { url: world.database.url })
 }
 
-/** A program of its own with two locks and a permit. It releases what it is asked for, unless it is stubborn. */
+/**
+ * A separate program with two locks and a permit. It releases a lock when another process requests that, unless
+ * STUBBORN is set.
+ */
 const HOLDER = `
   import { LockPool } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
   const locks = new LockPool({ connection: process.env.URL, applicationName: 'billing', max: 2 })

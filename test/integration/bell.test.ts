@@ -18,7 +18,7 @@ test('with a full notification queue a release still succeeds, and waiters find 
   const held = await a.acquire('orders')
   const waiting = b.acquire('orders')
   await expect.poll(() => b.snapshot().listener).toBe('listening')
-  // A listener with an open transaction keeps the queue from being emptied.
+  // PostgreSQL cannot empty the notification queue while a listening session has an open transaction.
   await clients[0].query('LISTEN anything')
   await clients[0].query('BEGIN; SELECT 1')
   const fill = `SELECT pg_notify('anything', repeat('x', 7000) || i) FROM generate_series(1, 20) AS i`

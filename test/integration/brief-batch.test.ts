@@ -1,4 +1,4 @@
-/** The brief statement has the same effects and answers as the full one, for rows in any state. */
+/** The brief batch statement has the same effects and answers as the full one, for rows in any state. */
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { encodeKey } from '../../src/dialect/postgres/keys/key.js'
@@ -36,7 +36,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** A row of every kind that there is, or none. */
+/** Inserts a row in a random state, or no row. */
 async function makeRow(key: bigint, random: SeededRandom): Promise<void> {
   if (random.chance(0.3)) return
   const members = [ME, OTHER, DEAD]

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { lockWorld } from '../support/lock-world.js'
 import { WirePooler } from '../support/wire-pooler.js'
 
-/** The setting by which the server notices that its client is gone: what it is for is in outliving.test.ts. */
+/** `client_connection_check_interval` makes the server notice that its client is gone. outliving.test.ts shows the purpose. */
 const world = lockWorld()
 
 const INTERVAL = `SELECT current_setting('client_connection_check_interval') AS every`
@@ -20,7 +20,7 @@ test('the server checks for its client on every connection, whatever the last bo
   await locks.transaction(async (tx) => {
     expect((await tx.query(INTERVAL)).rows).toEqual([{ every: '1s' }])
   })
-  // Its connection has been that of a lock session.
+  // This turns the only connection into a lock session for a while.
   await (await locks.acquire('orders')).release()
   expect((await locks.connections.query(INTERVAL)).rows).toEqual([{ every: '1s' }])
 

@@ -7,10 +7,7 @@ import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
 import { startServer } from '../support/own-server.js'
 
-/**
- * The outcome of an attempt to lock for each problem on the way to the server: an error with a code, which says what to
- * do.
- */
+/** Each problem on the way to the server makes a lock request fail with an error that has a code and says what to do. */
 
 let server: EmbeddedPostgres
 let parts: { host: string; port: number; user: string; password: string; database: string }
@@ -85,7 +82,7 @@ describe('a server that is not there', () => {
   })
 })
 
-/** Sends a fixed text to every client, and then nothing. */
+/** Starts a server that sends `bytes` to every client, then calls `then`, and sends nothing else. */
 async function saying(
   bytes: Buffer,
   then: (socket: Socket) => void = () => undefined,
@@ -122,7 +119,7 @@ const refusal = (code: string): Buffer => {
 describe('a server that says something else', () => {
   const end = (socket: Socket): unknown => socket.end()
 
-  // The driver throws some of these as uncaught exceptions.
+  // For some of these answers the driver throws an uncaught exception.
   test.each<[what: string, bytes: Buffer, again: boolean, message: RegExp]>([
     ['Kerberos', authentication(2), false, /authentication.* 2/i],
     ['GSSAPI', authentication(7), false, /authentication.* 7/i],

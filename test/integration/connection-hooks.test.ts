@@ -4,7 +4,7 @@ import { script } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 
-/** What onConnect, verify, log and allowExitOnIdle do here beyond what they do in a pg.Pool, and what they can do wrong. */
+/** The hooks onConnect, verify, log and allowExitOnIdle, where they do more than in a pg.Pool, and where they fail. */
 const world = lockWorld()
 
 const greet = (client: { query(text: string): Promise<unknown> }): Promise<unknown> =>
@@ -62,7 +62,7 @@ describe('a hook', () => {
     ['that never settles', { onConnect: () => new Promise(() => undefined) }],
     ['that never calls back', { verify: () => undefined }],
   ])('%s ends the attempt when its time is up, and costs no connection', async (_, hooks) => {
-    // The time to open one is ten seconds, which is too long for a test: closing the pool ends it as well.
+    // An attempt to open a connection may take ten seconds, which is too long for a test. Closing the pool ends it as well.
     const locks = world.pool({ min: 0, max: 2, acquireTimeoutMs: 300, ...hooks })
 
     expect(await rejection(locks.connections.connect())).toMatchObject({

@@ -8,14 +8,14 @@ const ROUNDS = 2
 const KEYS = 40
 
 /**
- * Goal: the promises hold when the server crashes during use. The server announces that in a notice at best.
- * Method: the test kills any server process. PostgreSQL then ends all sessions and recovers.
+ * Goal: the promises hold when the server crashes during use. At most, the server announces the crash with a notice.
+ * Method: the test kills one server process. PostgreSQL then ends all sessions and recovers.
  */
 test('a killed backend takes all its locks with it, each loss is reported once, and tokens go on growing', async () => {
   await using server = await startServer()
   const pools = [1, 2].map(() => new LockPool({ connection: server.url }))
-  const told: string[] = []
-  for (const pool of pools) pool.on('lock:lost', ({ key }) => told.push(key))
+  const losses: string[] = []
+  for (const pool of pools) pool.on('lock:lost', ({ key }) => losses.push(key))
   let highest = 0n
 
   for (let round = 0; round < ROUNDS; round++) {
@@ -30,7 +30,7 @@ test('a killed backend takes all its locks with it, each loss is reported once, 
     await Promise.all(held.map(lossOf))
 
     expect(held.every((lock) => lock.state === 'lost')).toBe(true)
-    expect(told.splice(0).toSorted()).toEqual(held.map(({ key }) => String(key)).toSorted())
+    expect(losses.splice(0).toSorted()).toEqual(held.map(({ key }) => String(key)).toSorted())
   }
   for (const pool of pools) await (await acquireWhenUp(pool, 'after')).release()
   await Promise.all(pools.map((pool) => pool.close({ graceMs: 0 })))

@@ -17,7 +17,7 @@ import { held, key, serverSession, serverState, wanted } from '../support/server
 const MINUTE = 60_000
 const CAUSES = 9
 
-/** As many findings and locks as have ever been seen. */
+/** A server state with at least as many findings and locks as any that was observed so far. */
 function badDay(): LockSnapshot {
   const holders = Array.from({ length: CAUSES }, (_, i) => 100 + i)
   return snapshotOf(
@@ -86,7 +86,7 @@ describe.skipIf(!hasBrowser)('on a bad day the page', { timeout: 60_000 }, () =>
     readonly right: number
   }
 
-  /** Where they are, of those that are shown. */
+  /** The positions of the visible elements. */
   const boxes = (selector: string): Promise<Box[]> =>
     page.locator(selector).evaluateAll((elements) =>
       elements
@@ -110,12 +110,12 @@ describe.skipIf(!hasBrowser)('on a bad day the page', { timeout: 60_000 }, () =>
           2,
         )
 
-        // Nothing is pushed out at the side.
+        // No part of the page reaches beyond the right edge.
         expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
         const [table] = await boxes('#locks')
         for (const { right } of await boxes('thead th')) expect(right).toBeLessThanOrEqual(table!.right + 1)
 
-        // No chart is alone in a row of several.
+        // All rows of charts have the same length, so no chart is alone in a row.
         const charts = await boxes('#charts figure')
         expect(charts).toHaveLength(pool === null ? 2 : 4)
         const tops = charts.map(({ top }) => Math.round(top))
@@ -132,7 +132,7 @@ describe.skipIf(!hasBrowser)('on a bad day the page', { timeout: 60_000 }, () =>
     expect(heads.map((text) => text.trim())).toEqual(['Lock', 'Held by', 'Age', 'Waiters'])
     const titles = await page.locator('#charts figcaption > span:first-child:visible').allInnerTexts()
     expect(titles).toEqual(['Locks', 'Connections'])
-    // An age that is not known is none; the limit that is known says that it is one.
+    // Without a known age the page shows none. If it knows a lower limit, it marks the age as one.
     const ages = await page.locator('tr.row td:nth-child(3):visible').allInnerTexts()
     expect(new Set(ages)).toEqual(new Set(['≥ 5 m']))
   })

@@ -54,7 +54,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', { timeout: 60_000 }, () =
     await page.goto(url, { waitUntil: 'load' })
     await page.getByText('No locks are held, and there are no waiters.').waitFor()
     await page.getByText('No session blocks another.').waitFor()
-    // What is shown has been loaded, but the last of it may not be counted yet.
+    // The page is loaded now, but the event for the last request may not have arrived yet.
     const loaded = await page.evaluate(
       () =>
         performance
@@ -132,7 +132,7 @@ describe.skipIf(!hasBrowser)('the page, in a browser', { timeout: 60_000 }, () =
     await page.getByText('Refused: the token is wrong.').waitFor()
     await rows().getByText('42', { exact: true }).waitFor()
 
-    // Refused requests are in the console of every browser.
+    // Every browser reports a refused request in its console.
     expect(complaints.splice(0)).toEqual([expect.stringContaining('401')])
     await page.getByLabel('Token').fill(TOKEN)
     await end.click()

@@ -16,7 +16,7 @@ interface Where {
   readonly token?: string
 }
 
-/** Starts it, and waits until it says where it is. */
+/** Starts the command, and waits until it prints its address. */
 async function dashboard(...args: string[]): Promise<Where & { readonly started: Started }> {
   const started = lockpool(['dashboard', '--json', '--port', '0', ...args], { url: world.database.url })
   await started.says('}\n')

@@ -4,18 +4,18 @@ import { lockWorld } from '../support/lock-world.js'
 
 const world = lockWorld()
 
-/** All take their first key, then all ask for their second. */
+/** Each task takes its first key. When all have done so, each task requests its second key. */
 async function tangle(
   tasks: readonly (readonly [LockPool, string, string])[],
 ): Promise<PromiseSettledResult<void>[]> {
   let missing = tasks.length
   let go: () => void = () => undefined
-  const everybodyIsIn = new Promise<void>((resolve) => (go = resolve))
+  const allHoldFirst = new Promise<void>((resolve) => (go = resolve))
   return Promise.allSettled(
     tasks.map(([locks, first, second]) =>
       locks.withLock(first, async () => {
         if (--missing === 0) go()
-        await everybodyIsIn
+        await allHoldFirst
         await locks.withLock(second, () => undefined)
       }),
     ),

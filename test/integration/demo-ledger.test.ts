@@ -21,7 +21,7 @@ function read(accounts: readonly [number, number], token: number): Promise<unkno
   return world.database.query(statements.read, [from, token, to, token])
 }
 
-/** A writer that has read a balance of 100.00 in each account. */
+/** Sends the write of a writer that has read a balance of 100.00 in each account. */
 async function move(accounts: readonly [number, number], token: number, amount: number): Promise<number> {
   const [from, to] = accounts
   const values = [from, token, 10_000 - amount, to, token, 10_000 + amount, amount]

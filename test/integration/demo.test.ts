@@ -104,7 +104,7 @@ test.runIf(process.platform === 'linux')('no other user of the host can read the
   await expect.poll(leftovers, { timeout: 5000 }).toEqual([])
 })
 
-/** Empty if it has just ended. */
+/** Returns the command line of a process, or an empty text if the process has just ended. */
 function commandLine(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
@@ -123,7 +123,7 @@ test('an error of a worker is reported with its own exit code, and no stack', as
   await expect.poll(leftovers, { timeout: 5000 }).toEqual([])
 })
 
-/** It may make schemas, but may not use the sequence of the tokens. */
+/** Creates a role that may create schemas, but may not use the sequence of the fencing tokens. */
 async function roleWithoutTokens(): Promise<AsyncDisposable & { readonly url: string }> {
   const { query } = world.database
   const url = new URL(world.database.url)

@@ -1,4 +1,7 @@
-/** What borrowers leave without a word of it in any of their statements: behind functions, views, triggers, operators. */
+/**
+ * Session state that borrowers leave although none of their statements shows it: functions, views, triggers and
+ * operators change it.
+ */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { LeasedConnection } from '../../src/dialect/postgres/pool/leased-connection.js'
 import type { PostgresPool } from '../../src/dialect/postgres/pool/pool.js'
@@ -25,7 +28,7 @@ beforeAll(async () => {
     INSERT INTO plain VALUES (1, 'one')`)
 })
 
-/** What is as it is on a fresh connection. */
+/** Each column is true if its part of the session is as on a fresh connection. */
 const CLEAN = `
   SELECT current_setting('work_mem') <> '77MB' AS work_mem, current_user = session_user AS role,
     NOT EXISTS (SELECT FROM pg_listening_channels()) AS listening, to_regclass('left_over') IS NULL AS tables,
@@ -40,7 +43,7 @@ function cleanedOf(connections: PostgresPool): PoolEvents['connection:cleaned'][
   return cleaned
 }
 
-/** Sends them as one borrower. Values are for those that take some. */
+/** Sends the statements as one borrower. `value` is the parameter of statements that have one. */
 async function borrow(
   connections: PostgresPool,
   statements: readonly string[],
@@ -64,13 +67,15 @@ describe('the state that is left by', () => {
       const { connections } = world.pool({ max: 2 })
       const cleaned = cleanedOf(connections)
 
-      // One after the other, and with nothing in between: the first that does nothing does not speak for the next.
+      // The borrowers follow each other directly. If the statement leaves nothing with one value, the pool must not
+      // trust it with the next value.
       for (const value of [1, 2, 2]) {
         await borrow(connections, statements, value)
         await expectClean(connections)
       }
 
-      // A look is taken once a second for each text, unless it has always found something.
+      // The pool asks once a second what a statement has left, and more often only if the last answer was that it left
+      // something.
       const again = async (): Promise<number> => {
         await borrow(connections, statements, 2)
         return cleaned.length
@@ -114,7 +119,7 @@ test('the pool does not ask about statements that leave nothing, and asks again 
     'CREATE TRIGGER it AFTER INSERT ON changes FOR EACH ROW EXECUTE FUNCTION sets_by_trigger()',
   )
 
-  // Another session has created it, so the pool knows a second later. What was left until then is found as well.
+  // Another session created the trigger, so the pool notices it up to a second later. It then also resets what was left before.
   await expect
     .poll(
       async () => {

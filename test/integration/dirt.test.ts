@@ -14,7 +14,7 @@ function cleanedOf(connections: PostgresPool): Cleaned[] {
   return cleaned
 }
 
-/** What the next borrower can find of the last one. Everything is as it is on a fresh connection if all of it is true. */
+/** The traces that the next borrower could find of the last one. On a fresh connection, all columns are true. */
 const TRACES = `
   SELECT current_setting('work_mem') <> '77MB' AS work_mem, current_user = session_user AS role,
     session_user = (SELECT usename FROM pg_stat_activity WHERE pid = pg_backend_pid()) AS authorization,
@@ -176,7 +176,10 @@ test('a lock that pool.query leaves is reported with the place of that call', as
   ])
 })
 
-/** Transactions that the server has counted for this database. A session adds its own when it ends, at the latest. */
+/**
+ * The number of transactions that the server has counted for this database. A session reports its own when it ends, at
+ * the latest.
+ */
 async function transactions(): Promise<number> {
   const { rows } = await world.database.query<{ n: number }>(
     `SELECT (xact_commit + xact_rollback)::int AS n FROM pg_stat_database WHERE datname = current_database()`,
@@ -186,7 +189,7 @@ async function transactions(): Promise<number> {
 
 test('a clean return sends no statement: the server counts only those of the borrower', async (context) => {
   context.skip((await world.version()) < 15, 'it loses count')
-  const LEASES = 200
+  const CHECKOUTS = 200
   const spent = async (leases: number): Promise<number> => {
     const before = await transactions()
     const locks = world.pool({ max: 2, min: 1 })
@@ -198,18 +201,18 @@ test('a clean return sends no statement: the server counts only those of the bor
 
   const none = await spent(0)
 
-  // Something of the server's own may look in meanwhile, and what is known is asked for once a second.
-  expect((await spent(LEASES)) - none).toBeGreaterThanOrEqual(LEASES * 0.8)
-  expect((await spent(LEASES)) - none).toBeLessThan(LEASES * 1.5)
+  // The server's own processes may add transactions. The pool also checks once a second what it knows about statements.
+  expect((await spent(CHECKOUTS)) - none).toBeGreaterThanOrEqual(CHECKOUTS * 0.8)
+  expect((await spent(CHECKOUTS)) - none).toBeLessThan(CHECKOUTS * 1.5)
 })
 
 test("after a clean return the borrower's statement is the last that the server got", async () => {
   const { connections } = world.pool({ max: 2 })
-  const lastSaid = async (pid: number): Promise<unknown> =>
+  const lastStatement = async (pid: number): Promise<unknown> =>
     (await world.database.query('SELECT state, query FROM pg_stat_activity WHERE pid = $1', [pid])).rows
 
   for (const end of ['COMMIT', 'ROLLBACK', 'SELECT 1 AS mine']) {
-    const lendAndLook = async (): Promise<unknown> => {
+    const useAndLook = async (): Promise<unknown> => {
       const lease = await connections.connect()
       if (end !== 'SELECT 1 AS mine') await lease.query('BEGIN')
       await lease.query(end)
@@ -217,9 +220,10 @@ test("after a clean return the borrower's statement is the last that the server 
       const again = await connections.connect()
       expect(again.processID).toBe(lease.processID)
       again.release()
-      return lastSaid(lease.processID)
+      return lastStatement(lease.processID)
     }
-    // Once a text is known. What is known of all is asked for again once a second.
-    await expect.poll(lendAndLook).toEqual([{ state: 'idle', query: end }])
+    // The pool needs a question about a new text, and one per second about all known texts. The test retries until
+    // neither is due.
+    await expect.poll(useAndLook).toEqual([{ state: 'idle', query: end }])
   }
 })

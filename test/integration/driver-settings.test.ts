@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { LockPool, LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { lockWorld } from '../support/lock-world.js'
 
-/** The same settings of the driver from every source. Their effect does not depend on the source. */
+/** A setting of the driver has the same effect from every source. */
 
 const world = lockWorld()
 
@@ -23,7 +23,7 @@ const withQuery = (setting: Setting): string => {
   return url.href
 }
 
-/** How a program may say it, and what `connection` is then. */
+/** The ways in which a program can pass a setting, each with the pool options that it leads to. */
 const SOURCES: Readonly<Record<string, (setting: Setting) => LockPoolOptions>> = {
   'an object': (setting) => ({ connection: { connectionString: world.database.url, ...setting } }),
   'a connection string': (setting) => ({ connection: withQuery(setting) }),
@@ -36,7 +36,7 @@ const SOURCES: Readonly<Record<string, (setting: Setting) => LockPoolOptions>> =
   }),
   DATABASE_URL: (setting) => {
     vi.stubEnv('DATABASE_URL', withQuery(setting))
-    // The world says where the server is, and here the environment is to.
+    // By default, `world.pool` passes a connection. Here the environment must name the server.
     return { connection: undefined } as object
   },
   'pg.defaults': (setting) => {
@@ -98,7 +98,7 @@ describe.each(Object.keys(SOURCES))('from %s', (source) => {
       work_mem: '2048',
     })
     await expect(locks.connections.query('SELECT pg_sleep(5)')).rejects.toMatchObject({ code: '57014' })
-    // Longer than any of it: the wait is none of the server's.
+    // The wait for the lock takes longer than each of the timeouts, and none of them ends it.
     const waiting = locks.acquire('k')
     await locks.connections.query('SELECT pg_sleep(0.3)')
     await locks.connections.query('SELECT pg_sleep(0.3)')

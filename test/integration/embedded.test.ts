@@ -22,7 +22,10 @@ const { startEmbeddedPostgres, EmbeddedPostgresError, InvalidOptionError } = (aw
 const isRoot = process.geteuid?.() === 0
 const NOBODY = 65_534
 
-/** All folders are made in here, so that one look tells whether any folder, or process in one, was left. */
+/**
+ * The parent of all folders that the servers create. After each test it shows whether a folder, or a process in one,
+ * was left.
+ */
 let folder: string
 let normalTmpdir: string | undefined
 
@@ -228,7 +231,7 @@ describe('a start that fails says why, and leaves nothing', () => {
   })
 })
 
-/** Prints facts about its server, and runs until it gets a signal. */
+/** A program that starts a server and prints facts about it. With the argument `stays` it then runs until a signal ends it. */
 const OWNER = `
   const [, built, stays] = process.argv
   const { startEmbeddedPostgres } = await import(built)
@@ -248,7 +251,7 @@ interface Owner extends AsyncDisposable {
   readonly server: { readonly url: string; readonly processId: number; readonly directory: string }
 }
 
-/** A process that has a server of its own. */
+/** Starts a process that starts its own server. */
 async function own(stays: 'stays' | 'leaves', built = BUILT, options: SpawnOptions = {}): Promise<Owner> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', OWNER, built, stays], {
     cwd: folder,
@@ -327,7 +330,7 @@ describe('packages with other contents', () => {
   let project: string
   let built: string
 
-  /** As npm does it when it may not run install scripts: without links. */
+  /** Installs the packages as npm does when it may not run install scripts: without symbolic links. */
   beforeAll(async () => {
     project = mkdtempSync(join(folder, 'project-'))
     const modules = join(project, 'node_modules')

@@ -1,4 +1,4 @@
-/** By which operator `tx.lockRows` finds rows: never by one that the search path finds, and always by that of the type. */
+/** `tx.lockRows` finds rows with the equality operator of the column's type, and never with one that the search path finds. */
 import { beforeAll, expect, test } from 'vitest'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
@@ -6,7 +6,7 @@ import { lockWorld } from '../support/lock-world.js'
 const world = lockWorld()
 
 beforeAll(async () => {
-  // A type with its own operator, as extensions have them.
+  // A type with its own equality operator, as extensions define them.
   await world.database.query(`
     CREATE SCHEMA extra;
     CREATE TYPE extra.nocase;
@@ -76,7 +76,7 @@ test('a better-matching operator of another owner is not called', async () => {
   const found = await world.pool().transaction((tx) => tx.lockRows('orders', { name: 'one' }))
 
   expect(found).toHaveLength(1)
-  // The same happens to hand-written SQL.
+  // Hand-written SQL does call that operator.
   const byHand = world.database.query(`SELECT FROM orders WHERE name = 'one'::varchar`)
   expect(await rejection(byHand)).toMatchObject({ message: 'called' })
 })

@@ -4,7 +4,7 @@ import { lockWorld } from '../support/lock-world.js'
 
 const world = lockWorld()
 
-/** A process that has one lock of each kind, and ends as its argument says. */
+/** A program that has one lock of each kind, and then runs the code in `end`. */
 const HOLDER = (end: string): string => `
   import { LockPool } from 'lockpool'
   const locks = new LockPool({ connection: process.env.TEST_DATABASE, applicationName: 'lockpool test', leakWarningMs: 60_000 })
@@ -32,7 +32,7 @@ test.each<[how: string, end: string, code: number | NodeJS.Signals]>([
 
   expect(await it.ended, it.err).toBe(code)
 
-  // The server finds out by itself, because the process had no time to report it.
+  // The server notices the end of the sessions by itself, because the process had no time to report it.
   await expect.poll(() => world.sessions(), { timeout: 5000 }).toEqual([])
   expect(await world.locks()).toEqual([])
   const locks = world.pool()

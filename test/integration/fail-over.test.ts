@@ -10,7 +10,7 @@ import { startEmbedded } from '../support/own-server.js'
 const LEASE_MS = 2000
 const PLAIN = 50
 
-/** Every way to a server of the cluster that a pool may have: by a port that can be turned elsewhere. */
+/** The URL of the cluster with another port, such as that of a proxy whose target can change. */
 function urlBy(port: number, cluster: Cluster): string {
   const url = new URL(cluster.urlOf('postgres'))
   url.port = String(port)
@@ -19,8 +19,8 @@ function urlBy(port: number, cluster: Cluster): string {
 
 /**
  * Goal: the promises of docs/concepts/promises.md about a failover hold on real servers.
- * Method: a replica receives nothing while locks are acquired. Then the primary is killed, and the replica promoted. It
- * knows neither the locks, nor their tokens, nor the marks of strict mode.
+ * Method: a replica receives nothing while locks are acquired. Then the test kills the primary and promotes the
+ * replica, which knows neither the locks, nor their tokens, nor the hold records of strict mode.
  */
 test('after a lagging replica takes over, losses are reported once, tokens grow, and a strict grant waits for the lease', async () => {
   const cluster = await Cluster.startedBy(startEmbedded)
@@ -38,14 +38,15 @@ test('after a lagging replica takes over, losses are reported once, tokens grow,
 
     const held: Lock[] = []
     const whileBehind = async (): Promise<void> => {
-      // One by one: each draws a token, and a replica knows 32 of them in advance.
+      // The locks are acquired one by one, so that each draws a token: a replica knows 32 tokens in advance, and must
+      // lack some.
       for (let i = 0; i < PLAIN; i++) held.push(await plain.acquire(`key ${i}`))
       held.push(await strict.acquire('strict'))
     }
-    const told: string[] = []
-    for (const pool of [plain, strict]) pool.on('lock:lost', ({ key }) => told.push(key))
+    const lostKeys: string[] = []
+    for (const pool of [plain, strict]) pool.on('lock:lost', ({ key }) => lostKeys.push(key))
     await cluster.failOver({ whileBehind, signal: 'SIGKILL' })
-    await expect.poll(() => told.toSorted()).toEqual(held.map(({ key }) => String(key)).toSorted())
+    await expect.poll(() => lostKeys.toSorted()).toEqual(held.map(({ key }) => String(key)).toSorted())
     way.aimAt(cluster.port)
 
     const again = await Promise.all(
@@ -59,7 +60,7 @@ test('after a lagging replica takes over, losses are reported once, tokens grow,
     expect((await acquireWhenUp(early, 'early')).token, 'the standby is none any more').toBeGreaterThan(
       highest,
     )
-    expect(told).toHaveLength(held.length)
+    expect(lostKeys).toHaveLength(held.length)
     await early.close({ graceMs: 0 })
   } finally {
     await Promise.all([plain, strict].map((pool) => pool.close({ graceMs: 0 })))

@@ -161,7 +161,7 @@ test('connections that are reset cost the locks on them, and nothing else', asyn
 })
 
 test('a full lock table: a clear error, nothing of ours left in it, and we go on when there is room', async () => {
-  // A server of its own: a full table would fail the statements of every other test.
+  // The test starts its own server, because a full lock table would fail the statements of every other test.
   await using server = await startServer({ max_connections: 20, max_locks_per_transaction: 10 })
   const stranger = new pg.Client(server.url)
   await stranger.connect()

@@ -122,7 +122,7 @@ describe.skipIf(noGalera !== null)(noGalera ?? 'locks in a Galera cluster of thr
     const lost = once(before.signal, 'abort')
     await cluster.nodes[2]!.halt('SIGKILL')
 
-    // Whatever the cluster answers meanwhile, the lock of the other node stays.
+    // Whatever the cluster answers while it recovers, the lock on the other node stays.
     const next = await a.acquire('moves on', { timeoutMs: 120_000 })
     expect(before.state).not.toBe('held')
     await lost
@@ -143,7 +143,7 @@ describe.skipIf(noGalera !== null)(noGalera ?? 'locks in a Galera cluster of thr
     const own = await b.acquire('of the frozen')
     cluster.nodes[1]!.signal('SIGSTOP')
     const next = a.acquire('of the frozen', { timeoutMs: 120_000 }).then((lock) => {
-      // The holder has stopped to believe by then.
+      // By now the previous holder must know that it has lost the lock.
       expect(own.state).not.toBe('held')
       return lock
     })

@@ -8,7 +8,7 @@ import { TcpProxy } from '../support/tcp-proxy.js'
 
 const world = lockWorld()
 
-/** A connection of the application's own, which has nothing to do with a pool. */
+/** Opens a connection of the application, outside any pool. */
 async function connect(url: string = world.database.url): Promise<pg.Client & AsyncDisposable> {
   const client = new pg.Client(url)
   await client.connect()

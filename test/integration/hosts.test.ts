@@ -9,7 +9,7 @@ import { rejection } from '../support/fake-world.js'
 import { startEmbedded, startServer } from '../support/own-server.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
-/** A host that accepts connections and says nothing, as a frozen server does. */
+/** A host that accepts connections and then sends nothing, like a frozen server. */
 class SilentHost {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -42,7 +42,7 @@ class SilentHost {
 }
 
 /** A port where no server listens. */
-const NOBODY = 1
+const NO_SERVER = 1
 
 let cluster: Cluster
 let silent: SilentHost
@@ -58,7 +58,7 @@ afterAll(async () => {
   await silent.close()
 })
 
-/** The same address with other hosts in it. */
+/** The URL of the cluster with other hosts. */
 function urlOf(places: readonly string[], query = ''): string {
   const [, head, tail] = /^(.*@)[^/]*(\/.*)$/.exec(cluster.urlOf('postgres'))!
   return `${head}${places.join(',')}${tail}${query}`
@@ -82,7 +82,7 @@ async function portOf(locks: LockPool): Promise<number> {
 
 test('among a standby, a host without a server, and a silent one, the primary is found, for locks and for borrowers', async () => {
   const { port, standbyPort } = cluster
-  const places = [at(NOBODY), at(standbyPort!), at(silent.port), at(port)]
+  const places = [at(NO_SERVER), at(standbyPort!), at(silent.port), at(port)]
   await withPool(urlOf(places, '?target_session_attrs=read-write'), async (locks) => {
     await (await locks.acquire('one')).release()
     expect(await portOf(locks)).toBe(port)
@@ -131,7 +131,7 @@ test('a silent server gets a second attempt after a second, in parallel with the
   })
 })
 
-/** The errors of lists without a suitable host. Each host is named with its answer. */
+/** A list without a suitable host, and the error for it. The error names each host with its answer. */
 interface BadList {
   readonly what: string
   readonly places: () => readonly string[]
@@ -221,7 +221,7 @@ test.each(BAD_LISTS)(
       })
       expect(error.message).not.toContain(new URL(cluster.urlOf('postgres')).password)
       if (!isWorthRetrying) return
-      // A caller with a time limit gets the same error in the end.
+      // A caller with a time limit gets the same error, as the cause of its timeout.
       expect(await rejection(locks.acquire('one', { timeoutMs: 900 }))).toMatchObject({
         code: 'LOCK_TIMEOUT',
         phase: 'connecting',
@@ -261,7 +261,7 @@ test('after a failover the pool finds the new primary, and tries it first from t
     const lost = new Promise((resolve) => before.signal.addEventListener('abort', resolve))
     const failingOver = cluster.failOver({ whileBehind: () => Promise.resolve(), signal: 'SIGKILL' })
     await lost
-    // A caller with a time limit is not refused.
+    // A caller with a time limit waits through the failover, and gets no error.
     const [after] = await Promise.all([locks.acquire('one', { timeoutMs: 30_000 }), failingOver])
     expect(after.token).toBeGreaterThan(before.token)
     expect(await portOf(locks)).toBe(standbyPort)

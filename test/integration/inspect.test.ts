@@ -14,7 +14,7 @@ const clients: pg.Client[] = []
 
 afterEach(() => Promise.all(clients.splice(0).map((client) => client.end())))
 
-/** A program that knows nothing of lockpool. */
+/** Connects as a program that does not use lockpool. */
 async function stranger(name: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: world.database.url, application_name: name })
   await client.connect()
@@ -22,7 +22,7 @@ async function stranger(name: string): Promise<pg.Client> {
   return client
 }
 
-/** Until the server shows it so. */
+/** Waits until the server shows the expected locks. */
 async function sees(locks: LockPool, expected: object[]): Promise<ServerLock[]> {
   let found: ServerLock[] = []
   const look = async (): Promise<ServerLock[]> => (found = await locks.inspect())
@@ -71,14 +71,14 @@ test('a process reports of its own locks since when and why it holds them, and h
   expect(atLeastMs).toBe(atMostMs)
   expect(atLeastMs).toBeLessThanOrEqual(performance.now() - since)
 
-  // The other process knows that it waits, and not since when the holder has it.
+  // The other process knows for how long it has waited. It does not know since when the holder has the lock.
   const seen = await seenBy(two, 'orders')
   expect(seen).toMatchObject({
     holders: [{ atLeastMs: 0, atMostMs: null, label: null }],
     waiters: [{ waitedMs: expect.any(Number) as number, label: 'in vain', session: { process } }],
   })
 
-  // Released and acquired again between two inspections: that is another hold.
+  // The lock is released and acquired again between two inspections. That is a new hold, with its own age.
   await two.close({ graceMs: 0 })
   await lock.release()
   const again = performance.now()
@@ -112,7 +112,7 @@ test('rows and tables that others wait for, and raw keys of any program', async 
   )
   await holder!.query('SELECT pg_advisory_lock(42), pg_advisory_lock_shared(-1, 2)')
   await holder!.query('BEGIN; UPDATE orders SET id = 1')
-  /** The one lock of this kind, until it is as expected: one after the other, because the order is part of it. */
+  /** Waits until the one lock of this kind is as expected. The waiters come one by one, because their order is part of it. */
   const seen = (kind: string, expected: object): Promise<void> =>
     expect
       .poll(async () => (await locks.inspect()).find((lock) => lock.kind === kind), { timeout: 10_000 })
@@ -168,7 +168,7 @@ test('old rows of the table of names are removed', async () => {
     return (await world.database.query<{ n: number }>('SELECT count(*)::int AS n FROM lockpool.key_name'))
       .rows[0]!.n
   }
-  // It draws lots, and goes to work one time in thirty.
+  // The statement draws a random number, and deletes rows in about one of thirty calls.
   await expect.poll(rest, { interval: 1, timeout: 20_000 }).toBeLessThan(10)
   expect(await rest()).toBe(6)
 })

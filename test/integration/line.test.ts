@@ -1,4 +1,7 @@
-/** A process that waits for a key which goes from one to the next stands in line for it, in the server, on a session of its own. */
+/**
+ * A process that waits for a hot key, which passes from process to process, waits in the server queue, on a separate
+ * session.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { encodeKey, LINE_CLASS } from '../../src/dialect/postgres/keys/key.js'
@@ -11,8 +14,8 @@ const world = lockWorld()
 
 const { hash } = encodeKey('hot', '')
 
-/** Sessions that say that they stand in line. */
-async function inLine(): Promise<{ pid: number }[]> {
+/** The sessions that say that they wait in the server queue. */
+async function queuedSessions(): Promise<{ pid: number }[]> {
   const { rows } = await world.database.query<{ pid: number }>(
     `SELECT pid FROM pg_locks
      WHERE locktype = 'advisory' AND objsubid = 2 AND classid::int8 = $1 AND objid::int8 = $2 AND granted
@@ -25,8 +28,8 @@ async function inLine(): Promise<{ pid: number }[]> {
 type Pool = ReturnType<typeof world.pool>
 
 /**
- * Pools among which the key goes from one to the next, until the first of them keeps it: then each of the others stands in
- * line for it.
+ * Makes pools that pass the key from one to the next, until the first of them keeps it. Then each of the others waits
+ * for it in the server queue.
  */
 async function hotIn(count: number, max = 3): Promise<{ pools: Pool[]; held: Lock; waits: Promise<Lock>[] }> {
   const pools = Array.from({ length: count }, () => world.pool({ max }))
@@ -47,7 +50,7 @@ async function hotIn(count: number, max = 3): Promise<{ pools: Pool[]; held: Loc
   for (let i = 0; i < 50; i++) await turn(await first.acquire('hot'))
   const held = await first.acquire('hot')
   isKept = true
-  await expect.poll(async () => (await inLine()).length).toBe(count - 1)
+  await expect.poll(async () => (await queuedSessions()).length).toBe(count - 1)
   return { pools, held, waits }
 }
 
@@ -57,7 +60,7 @@ test('one is woken after the other, and no other session', async () => {
     const locks = await pools[0]!.inspect()
     return locks.reduce((sum, lock) => sum + lock.waiters.length, 0)
   }
-  // Between two waits of a process it is none for a moment.
+  // Between two waits, a process is no waiter for a moment.
   await expect.poll(waiters).toBe(3)
 
   await held.release()
@@ -66,15 +69,18 @@ test('one is woken after the other, and no other session', async () => {
     waits.map(async (wait) => {
       const lock = await wait
       served++
-      expect((await inLine()).length).toBeLessThanOrEqual(4 - served)
+      expect((await queuedSessions()).length).toBeLessThanOrEqual(4 - served)
       await lock.release()
     }),
   )
 
-  await expect.poll(inLine).toEqual([])
+  await expect.poll(queuedSessions).toEqual([])
 })
 
-/** The share of each process in a number of grants. A busy machine takes longer, and has the same shares. */
+/**
+ * The number of grants of each process among `total` grants. On a busy machine they take longer, but the shares are the
+ * same.
+ */
 async function sharesOf(
   total: number,
   callers: readonly ((work: () => Promise<void>) => Promise<void>)[],
@@ -151,7 +157,7 @@ test('readers queue as well, and neither readers nor writers starve', async () =
 
 test('a process that can only listen, because its session holds other locks, does not starve behind the queue', async () => {
   const pools = [world.pool({ max: 3 }), world.pool({ max: 3 }), world.pool({ max: 2 })]
-  // With two connections there is one session, and it is never alone with the key.
+  // With two connections the pool has one lock session. That session also holds another lock, so it cannot wait in the queue.
   const other = await pools[2]!.acquire('other')
   let served = 0
   let isOver = false
@@ -159,8 +165,9 @@ test('a process that can only listen, because its session holds other locks, doe
   const busy = serve.slice(0, 2).map(async (each) => {
     while (!isOver) await each(() => pause(2))
   })
-  await expect.poll(inLine).not.toEqual([])
-  // A grant may take two cycles of the clock. If a process starves, this test runs into its limit.
+  await expect.poll(queuedSessions).not.toEqual([])
+  // A process that only listens may need two cycles of the wall clock for a grant. If it starves, the test runs into
+  // its timeout.
   while (served < 4) await serve[2]!(async () => void served++)
   isOver = true
   await Promise.all(busy)
@@ -181,7 +188,7 @@ test('a foreign session in the queue does not keep processes from the key', asyn
 test('a session that is ended while it stands there costs its process the place, and nothing else', async () => {
   const { held, waits } = await hotIn(2)
   const terminated = async (): Promise<number> => {
-    const [stands] = await inLine()
+    const [stands] = await queuedSessions()
     if (stands !== undefined) await world.database.query('SELECT pg_terminate_backend($1)', [stands.pid])
     return stands === undefined ? 0 : 1
   }
@@ -197,7 +204,7 @@ test('a caller that leaves the queue leaves nothing behind', async () => {
   await pools[1]!.close()
   await waiting
 
-  await expect.poll(inLine).toEqual([])
+  await expect.poll(queuedSessions).toEqual([])
   await held.release()
 })
 
@@ -229,7 +236,7 @@ test('without PL/pgSQL no session queues, and each session finds that out once',
   const warnings: string[] = []
   for (const pool of pools) pool.on('warning', ({ error }) => warnings.push(error?.message ?? ''))
 
-  // Until the key has been contended enough for one of them to try.
+  // Repeats until the key was contended enough for one process to try the queue.
   while (warnings.length === 0)
     await sharesOf(
       100,
@@ -237,7 +244,7 @@ test('without PL/pgSQL no session queues, and each session finds that out once',
     )
 
   await world.database.query('CREATE EXTENSION plpgsql')
-  // Two sessions in each pool.
+  // Each pool has two sessions.
   expect(warnings.length).toBeLessThanOrEqual(4)
   for (const warning of warnings) expect(warning).toContain('"plpgsql" does not exist')
 })

@@ -9,7 +9,7 @@ import { blocks, read } from '../support/repository.js'
 
 const world = lockWorld()
 
-/** Runs `body` in a transaction of some library, with the url of the database. */
+/** Locks in a transaction of a library, and runs `body` in that transaction. `url` is the database. */
 type InTransaction = (locks: LockPool, url: string, body: () => Promise<void>) => Promise<void>
 
 const LIBRARIES: Readonly<Record<string, InTransaction>> = {

@@ -6,13 +6,13 @@ import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 
-/** Locks in transactions on connections of the caller's own. */
+/** Locks in transactions on connections that the caller has opened. */
 const world = lockWorld()
 
 const clients: pg.Client[] = []
 afterEach(() => Promise.all(clients.splice(0).map((client) => client.end())))
 
-/** With a transaction open. */
+/** Opens a connection with an open transaction. */
 async function client(begin = 'BEGIN'): Promise<pg.Client> {
   const opened = new pg.Client({ connectionString: world.database.url, application_name: 'plain' })
   opened.on('error', () => undefined)
@@ -54,7 +54,7 @@ test.each([{ namespace: '' }, { namespace: 'billing' }])(
       for (const key of KEYS) {
         await lock(key)
         expect(await free(locks, key)).toBe(false)
-        // Numbers are the same everywhere, names are not.
+        // Numeric keys are the same in every namespace, names are not.
         expect(await free(other, key)).toBe(typeof key === 'string')
       }
       await own.query('COMMIT')

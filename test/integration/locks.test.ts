@@ -101,7 +101,7 @@ test('while a lock is held and waited for, nothing waits inside the server', asy
     return rows
   }
 
-  // A look may fall into a poll, which takes a fraction of a millisecond, and more on a busy machine.
+  // The query may hit a poll, which takes a fraction of a millisecond, and longer on a busy machine.
   await expect.poll(activity, { timeout: 10_000 }).toEqual([{ waiting: '0', active: '0' }])
   await held.release()
   await (await waiting).release()

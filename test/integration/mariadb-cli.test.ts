@@ -36,7 +36,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
     const lock = await a.acquire('invoice 4711')
     const permit = await a.semaphore('pdf', 3).acquire()
     const waiting = b.acquire('invoice 4711')
-    // Names are written down once a second.
+    // The pool records the names of its keys once a second.
     const names = `SELECT COUNT(*) AS n FROM ${new URL(world.url).pathname.slice(1)}.lockpool_key_name WHERE name IN ('invoice 4711', 'pdf')`
     await expect
       .poll(async () => Number((await world.server.query<{ n: unknown }>(names))[0]!.n), { timeout: 10_000 })
@@ -146,7 +146,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
       expect(ran).toMatchObject({ exit: 0, err: '' })
       expect(BigInt(ran.out.trim())).toBeGreaterThan(0n)
       expect(await run(...order, '--shared', '--', 'true')).toMatchObject({ exit: 0 })
-      // The namespace has a backend by now.
+      // The runs before have set the backend of the namespace.
       expect(await run('run', 'job', ...namespace, '--', 'true')).toMatchObject({
         exit: 78,
         err: expect.stringContaining('backend "table"'),
@@ -168,7 +168,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the program with MariaDB', () 
           .map(({ title, waiters }) => [title, waiters.length])
           .toSorted((x, y) => (String(x) < String(y) ? -1 : 1))
       }
-      // Names are written down once a second.
+      // The pool records the names of its keys once a second.
       await expect.poll(listed, { timeout: 20_000, interval: 500 }).toEqual([
         [expect.stringContaining('invoice 12'), 1],
         [expect.stringContaining('prints'), 0],

@@ -103,7 +103,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'connections to MariaDB', () =>
           ])
           const late = await rejection(other.lockRows('t2', { id: 1 }, { timeoutMs: 900 }))
           expect(late).toMatchObject({ code: 'LOCK_TIMEOUT' })
-          // It is still usable, and has its rows.
+          // After the timeout the transaction is still usable, and keeps its rows.
           expect(await other.lockRows('t2', { id: 2 })).toEqual([{ id: 2, name: 'b' }])
           expect(await other.lockRows('t2', { id: 3, name: null }, { strength: 'share' })).toHaveLength(1)
           expect(await other.lockRows('t2', { id: [] })).toEqual([])
@@ -144,7 +144,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'connections to MariaDB', () =>
       'COMMIT AND CHAIN',
       '/* again */ START TRANSACTION',
       'CREATE TABLE IF NOT EXISTS t6 (id INT)',
-      // It fails, and has committed.
+      // This statement fails because the table exists, but it commits the transaction first.
       'CREATE TABLE t5 (id INT)',
       'CALL ends_it()',
     ])('a body that ends its transaction by %s is refused what comes next', async (end) => {

@@ -10,7 +10,7 @@ import { lockpool } from '../support/command-line.js'
 import { mariaDbWorld } from '../support/mariadb-world.js'
 import { noMariaDb } from '../support/own-mariadb.js'
 
-/** The server has an order of its own. */
+/** Sorts locks by title, because the order of the server is different. */
 function sorted<Lock extends { readonly title: string }>(locks: readonly Lock[]): Lock[] {
   return locks.toSorted((a, b) => (a.title < b.title ? -1 : 1))
 }
@@ -18,7 +18,7 @@ function sorted<Lock extends { readonly title: string }>(locks: readonly Lock[])
 describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'looking at locks in MariaDB', () => {
   const world = mariaDbWorld()
 
-  /** Two pools: one has a lock, a permit and a place behind the other. */
+  /** Creates two pools. One holds a lock and a permit, and the other waits for the lock. */
   async function contended(backend: 'named' | 'table'): Promise<{ holder: LockPool; waiter: LockPool }> {
     const [holder, waiter] = [
       world.pool({ backend, namespace: backend }),
@@ -128,7 +128,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'looking at locks in MariaDB', 
     const look = async (): Promise<StateJson> => (await (await fetch(`${url}api/state`)).json()) as StateJson
 
     expect((await look()).process).toBeNull()
-    // Names of keys are recorded shortly after the grant.
+    // The pool records the names of keys shortly after the grant.
     await expect
       .poll(async () => sorted((await look()).locks), { timeout: 15_000 })
       .toMatchObject([{ title: 'invoice 4711', waiters: [{}] }, { title: 'pdf' }])
@@ -152,7 +152,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'looking at locks in MariaDB', 
       await page.locator('tr.row:visible', { hasText: 'invoice 4711' }).click()
       await page.getByText('a long report').first().waitFor()
       await page.getByText(/MariaDB [\d.]+, database lockpool_test_/).waitFor()
-      // It would name a key of PostgreSQL.
+      // That advice would name a key of PostgreSQL.
       expect(await page.getByText('from a terminal').count()).toBe(0)
       const picture = process.env['PICTURE']
       if (picture !== undefined) await page.screenshot({ path: picture })

@@ -8,7 +8,7 @@ import { MysqlFactory } from '../../src/dialect/mysql/pool/factory.js'
 import { SeenTokens } from '../../src/dialect/seen-tokens.js'
 import { noMariaDb, OwnMariaDb } from '../support/own-mariadb.js'
 
-/** What named locks have of their own: a key has four names for interest in it, and most releases look at the first. */
+/** Registrations are special for named locks: a key has four names for them, and most releases look only at the first. */
 describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'interest in a named lock', () => {
   let server: OwnMariaDb
   let factory: MysqlFactory

@@ -22,7 +22,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
   const connections: MysqlConnection[] = []
 
   beforeAll(async () => {
-    // An administrator's limit of statements is not one of waits in line.
+    // A statement timeout that an administrator has set must not limit waits in the queue.
     server = await OwnMariaDb.start('max-statement-time=0.1')
     url = await server.createDatabase()
     const { config } = mysqlConfig(url)
@@ -45,7 +45,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
   const key = (): KeyCode => dialect.encodeKey('orders', '')
   const op = (kind: OperationKind): LockOperation => ({ kind, mode: 'exclusive', key: key() })
   const ask = async (of: LockLink, kind: OperationKind): Promise<string> => (await of.run([op(kind)])).answers
-  /** Sessions that wait in the server. */
+  /** Counts the sessions that wait for a lock in the server. */
   const waiting = async (): Promise<number> => {
     const rows = await server.query(
       `SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for%lock' OR STATE = 'User lock'`,
@@ -69,7 +69,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
   test('an interrupted waiter at the head leaves its place to the next, and holds nothing', async () => {
     const [holder, head, second] = [await link(), await link(), await link()]
     await ask(holder, 'try')
-    // The server says NULL for a wait that was interrupted, and goes on with the statement.
+    // If a wait is interrupted, the server returns NULL for it and continues the statement.
     const cut = head.enqueue(op('enqueue'), 700)
     await expect.poll(waiting).toBe(1)
     const turn = second.enqueue(op('enqueue'), 700)
@@ -159,7 +159,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'the line for a named lock', ()
     const work = pools.map(async (pool) => {
       while (!isOver) await pool.withLock('hot', () => pause(5))
     })
-    // They find out that it is hot, and stand in line from then on.
+    // The processes find out that the key is hot, and from then on they wait in the server queue.
     for (let round = 0; round < 400 && mostWaiting < 2; round++) {
       mostWaiting = Math.max(mostWaiting, await waiting())
       await pause(5)

@@ -19,7 +19,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'query builders on the connecti
   test('Drizzle runs queries and transactions alongside the locks', async () => {
     const pool = world.pool()
     await pool.connections.query('CREATE OR REPLACE TABLE orders (id INT PRIMARY KEY, state VARCHAR(20))')
-    // Its type asks for the class of mysql2; what it calls is there.
+    // The declared type requires the class of mysql2. At run time, the connections have all methods that Drizzle calls.
     const db = drizzle({ client: pool.connections as never })
 
     await db.insert(orders).values([{ id: 1, state: 'new' }])

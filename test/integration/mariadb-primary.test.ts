@@ -8,7 +8,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'an address that leads to anoth
   const urls: string[] = []
 
   beforeAll(async () => {
-    // One after the other: a port that is free is taken only when its server has started.
+    // The servers start one after the other, because a port counts as free until its server has started.
     for (let i = 0; i < 2; i++) {
       const server = await OwnMariaDb.start()
       servers.push(server)

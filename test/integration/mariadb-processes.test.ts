@@ -16,7 +16,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'processes that hold locks in M
     for (const child of children.splice(0)) child.kill('SIGKILL')
   })
 
-  /** A process that holds the key, and what it says next. */
+  /** Starts a process that holds the key. `next` returns the next line that the process prints. */
   async function holder(
     key: string,
   ): Promise<{ child: ChildProcess; token: bigint; next: () => Promise<string> }> {
@@ -60,7 +60,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'processes that hold locks in M
     const other = world.pool({ leaseMs: LEASE_MS })
     const lock = await pool.acquire('orders')
     const waiting = other.acquire('orders', { timeoutMs: 60_000 })
-    // It is seen by the server that it waits.
+    // The server shows that the other pool has registered as a waiter.
     await expect
       .poll(async () => (await world.server.namedLocks()).some(({ name }) => name.endsWith('/0')))
       .toBe(true)

@@ -15,7 +15,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
 
   const database = (): string => new URL(world.url).pathname.slice(1)
 
-  /** Rows with a holder or a waiter, and members that have not left. */
+  /** Returns rows with a holder or a waiter, and members that have not left. */
   async function leftovers(): Promise<unknown[]> {
     await world.closeAll()
     const rows = await world.server.query(
@@ -129,7 +129,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
     expect(new Set(grants).size).toBe(20)
   })
 
-  /** A process that has the lock `key`. */
+  /** Starts a process that holds the lock `key`. */
   async function holder(key: string, leaseMs: number): Promise<ChildProcess> {
     const program = new URL('../support/mariadb-holder.mjs', import.meta.url).pathname
     const child = spawn(process.execPath, [program, world.url, key, String(leaseMs), 'table'], {
@@ -149,7 +149,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
       const struckAt = performance.now()
       child.kill(signal)
       const lock = await next.acquire('frozen', { timeoutMs: 60_000 })
-      // Its last heartbeat was sent up to a third of its lease before.
+      // The last heartbeat came up to a third of the lease before the signal, so the lease may end that much earlier.
       expect(performance.now() - struckAt).toBeGreaterThan(1900)
       await lock.release()
     },
@@ -207,7 +207,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
     await world.server.query(`INSERT INTO ${database()}.lockpool_member ${dead}`)
     await world.server.query(`UPDATE ${database()}.lockpool_lease SET owner = 7 WHERE k = ${bits}`)
 
-    // From its next heartbeat on the pool knows that the member is dead.
+    // With its next heartbeat, the pool learns that the member is dead.
     await expect
       .poll(async () => (await locks.tryAcquire('left behind'))?.release().then(() => true), {
         timeout: 20_000,
@@ -231,7 +231,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
       code: 'BACKEND_MISMATCH',
       message: expect.stringContaining(`backend "${first}"`),
     })
-    // Another namespace has nothing to do with it.
+    // The backend of one namespace does not affect another namespace.
     await world.pool({ backend: second, namespace: `${namespace} not` }).withLock('x', () => undefined)
   })
 })

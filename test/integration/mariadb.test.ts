@@ -38,7 +38,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
         const key = `key ${round}`
         const lock = await a.acquire(key)
         const waiting = b.acquire(key)
-        // Long enough that the polls are far apart.
+        // The pause is so long that the polls are far apart.
         await pause(400)
         const since = performance.now()
         await lock.release()
@@ -64,7 +64,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
           return turns
         }),
       )
-      // How even the shares are is measured, not asserted: see the decision record.
+      // The test does not assert even shares. docs/decisions/0019-mariadb-and-mysql.md has measurements of them.
       for (const each of turns) expect(each, turns.join(', ')).toBeGreaterThan(5)
     })
 
@@ -171,7 +171,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
       let isOver = false
       const killing = (async () => {
         while (!isOver) {
-          // It may have been given up for good.
+          // The pool may have closed the session already.
           await world.server.query(`KILL QUERY ${id}`).catch(() => undefined)
           await pause(3)
         }

@@ -6,7 +6,7 @@ import { lockWorld } from '../support/lock-world.js'
 
 const world = lockWorld()
 
-/** As docs/guides/migrating.md says. */
+/** The key for a name, as docs/guides/migrating.md derives it. */
 function keyOf(name: string): [number, number] {
   const hash = createHash('sha256').update(name).digest()
   return [hash.readInt32LE(0), hash.readInt32LE(4)]

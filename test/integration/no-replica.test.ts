@@ -4,8 +4,9 @@ import { startServer } from '../support/own-server.js'
 import { query } from '../support/query.js'
 
 /**
- * Goal: a required replica that does not answer costs no lock, although every commit of others waits without end.
- * Method: there is no replica at all, and each way of using locks draws tokens, writes marks and attaches.
+ * Goal: a required replica that does not answer costs no lock, although every other commit waits without end.
+ * Method: the required replica does not exist. Each way of using locks draws tokens, writes hold records and attaches
+ * sessions.
  */
 test('while a required synchronous replica is gone, locks are granted, kept and released', async () => {
   await using server = await startServer()
@@ -22,7 +23,7 @@ test('while a required synchronous replica is gone, locks are granted, kept and 
     .toEqual([{ synchronous_standby_names: 'gone' }])
 
   let last = 0n
-  // Every 33rd draw commits with something written.
+  // Every 33rd draw from the sequence writes to the write-ahead log, so its commit has something to replicate.
   for (let i = 0; i < 70; i++) {
     const lock = await locks.acquire(`key ${i}`)
     expect(lock.token).toBeGreaterThan(last)

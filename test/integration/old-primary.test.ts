@@ -9,7 +9,10 @@ import { query } from '../support/query.js'
 
 const SERVER = { durable: true, settings: { wal_keep_size: '128MB' } }
 
-/** As another process each time, which has seen nothing. */
+/**
+ * Draws tokens in a new pool, like a process that has seen no token before. Returns the last one, or the first if
+ * `draws` is 1.
+ */
 async function firstToken(url: string, draws = 3): Promise<bigint> {
   const locks = new LockPool({ connection: url })
   try {
@@ -34,7 +37,7 @@ function at(url: string, server: EmbeddedPostgres): string {
 /**
  * Goal: tokens grow, whichever server is the next primary.
  * Method: a primary crashes or freezes. Its replica, which has missed the last tokens, takes over at once and draws
- * tokens. Then that one goes away, and the old one is back with its own state.
+ * tokens. Then that server ends, and the old primary returns with its own state.
  */
 test.each(['crashed', 'frozen'] as const)(
   'an old primary that was %s, and comes back, gives no token again',
@@ -84,8 +87,8 @@ test('a restarted old primary makes strict pools wait, because it has missed mar
 
 /**
  * Goal: holds do not overlap, although the replica does not know the lease of the holder.
- * Method: the first strict pool starts while the replica receives nothing, and is cut off with its lock as the primary
- * dies.
+ * Method: the first strict pool starts while the replica receives nothing. The test cuts that pool off with its lock,
+ * and kills the primary.
  */
 test('a replica without the agreed lease of strict pools waits for the longest possible lease', async () => {
   const cluster = await Cluster.startedBy(startEmbedded)
@@ -95,7 +98,7 @@ test('a replica without the agreed lease of strict pools waits for the longest p
   const holder = new LockPool({ connection: cut.href, strict: true, leaseMs: 30_000 })
   const next: LockPool[] = []
   try {
-    // The schema exists, and no pool was strict yet.
+    // This creates the schema, and no pool was strict yet.
     await firstToken(cluster.urlOf('postgres'))
     await cluster.addStandbys(1)
     const whileBehind = async (): Promise<void> => {

@@ -22,7 +22,7 @@ test.each([
 ])('a server that is one process is refused before anything is locked: %s', async (version) => {
   await using between = await WirePooler.to(world.database.url, {
     mode: 'session',
-    // It tells its own key, as a server does.
+    // The client gets the key of the server's session, as without a pooler.
     keepsKey: true,
     rewrite: (sql) => sql.replace('pg_catalog.version() AS product', `'${version}' AS product`),
   })
@@ -40,7 +40,7 @@ test('a second pool in the session of the first is refused, whenever it comes, a
   const first = world.pool({ connection: server.url, max: 1, leaseMs: 2000 })
   const lock = await first.acquire('orders')
 
-  // Another process would see the same: what this process knows of its own connections is left out.
+  // The second connection knows nothing of the first one, so the result is the same as in another process.
   const second = await openElsewhere(server.url)
   isRefusal(await rejection(second.attach()))
 
@@ -78,7 +78,7 @@ test('a pool opens no second connection to it, because the cleanup after a borro
   const locks = world.pool({ connection: server.url, max: 3, acquireTimeoutMs: 1000 })
   const lock = await locks.acquire('orders')
 
-  // A pool that has a connection hopes for another until the time is up.
+  // A pool that has a connection tries to open another one until the timeout.
   expect(await rejection(locks.connections.query('SELECT pg_advisory_unlock_all()'))).toMatchObject({
     code: 'LOCK_TIMEOUT',
   })
@@ -105,7 +105,7 @@ interface Elsewhere {
   close(): Promise<void>
 }
 
-/** A connection as another process has it. */
+/** Opens a connection that knows nothing of the other connections of this process. */
 async function openElsewhere(url: string): Promise<Elsewhere> {
   const server = await ServerConnection.open(
     { connectionString: url, pipeline: true },

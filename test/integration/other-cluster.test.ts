@@ -6,7 +6,7 @@ import { rejection } from '../support/fake-world.js'
 import { startServer } from '../support/own-server.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
-/** One address that leads from one server to another, as after a failover, or a mistake in DNS. */
+/** One address leads to one server, and later to another, as after a failover or a mistake in DNS. */
 
 let servers: EmbeddedPostgres[] = []
 let urls: string[] = []
@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => Promise.all(servers.map((server) => server.stop())))
 
-/** The same name and password on both. */
+/** Creates the same role with the same password on a server. Returns the URL of that role. */
 async function withRole(url: string): Promise<string> {
   const client = new pg.Client(url)
   await client.connect()
@@ -34,7 +34,7 @@ interface Seen {
   readonly leadAway: () => void
 }
 
-/** A pool that holds a lock on the first server. */
+/** Creates a pool that holds a lock on the first server. */
 async function seen(way: TcpProxy, options: LockPoolOptions): Promise<Seen> {
   const locks = new LockPool({ connection: way.url, leaseMs: 2000, namespace: options.backend!, ...options })
   const changes: Seen['changes'] = []
