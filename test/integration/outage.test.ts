@@ -8,13 +8,13 @@ const world = lockWorld()
 
 const POOLS = 10
 const CALLERS = 100
-/** `npm run bench -- --only outage` has one of ten seconds. */
+/** Short, for a test. `npm run bench -- --only outage` measures an outage of ten seconds. */
 const OUTAGE_MS = 2000
 
-interface Told {
+interface Refusal {
   readonly code: unknown
   readonly saysWhy: boolean
-  /** Whether it was asked for after its pool knew that the server is away. */
+  /** Whether the caller asked after its pool had noticed the outage. */
   readonly isLate: boolean
 }
 
@@ -24,7 +24,7 @@ test(
   async () => {
     await using proxy = await TcpProxy.to(world.database.url)
     const pools = Array.from({ length: POOLS }, () => world.pool({ connection: proxy.url }).connections)
-    const told: Told[] = []
+    const refusals: Refusal[] = []
     let answers = 0
     let isOver = false
     const callers = pools.flatMap((pool) =>
@@ -36,11 +36,12 @@ test(
             answers++
           } catch (error) {
             const { code, cause, message } = error as ConnectionError
-            // A busy machine may let an attempt wait for longer than it may.
+            // On a busy machine an attempt may take longer than it should. Then the error says that there was no
+            // answer, without a cause.
             const saysWhy = cause instanceof Error || message.includes('no answer')
-            told.push({ code, saysWhy, isLate })
+            refusals.push({ code, saysWhy, isLate })
           }
-          // A service has something else to do between two calls.
+          // A service does other work between two calls.
           await pause(10)
         }
       }),
@@ -55,7 +56,7 @@ test(
       proxy.reset()
       await pause(OUTAGE_MS)
       attempts = proxy.attempts - before
-      refused = told.length
+      refused = refusals.length
       proxy.isRefusing = false
       const answered = answers
       await expect.poll(() => answers - answered, { timeout: 60_000 }).toBeGreaterThan(2 * POOLS * CALLERS)
@@ -69,7 +70,7 @@ test(
     expect(refused, 'callers do not wait for an attempt, and are refused many times').toBeGreaterThan(
       2 * POOLS * CALLERS,
     )
-    const late = told.filter(({ isLate }) => isLate)
+    const late = refusals.filter(({ isLate }) => isLate)
     const wrong = late.filter(({ code, saysWhy }) => code !== 'CONNECTION_FAILED' || !saysWhy)
     expect(new Set(wrong.map((each) => JSON.stringify(each)))).toEqual(new Set())
     for (const pool of pools) expect(pool.totalCount).toBeLessThanOrEqual(5)

@@ -10,7 +10,7 @@ import { TcpProxy } from '../support/tcp-proxy.js'
 /** No statement at the server outlives the caller that requested it. */
 const world = lockWorld()
 
-/** Far longer than any test: what is gone before was ended. */
+/** Takes much longer than any test. If the statement is gone sooner, it was ended. */
 const FOREVER = 'SELECT pg_sleep(300)'
 const IN_TIME = { timeout: 20_000 }
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
   await world.database.query('CREATE TABLE account AS SELECT i AS id FROM generate_series(1, 9) AS i')
 })
 
-/** The beginnings of the statements that sessions run or wait in. */
+/** The beginnings of the statements that other sessions run. A statement that waits counts too. */
 async function underWay(): Promise<string[]> {
   const { rows } = await world.database.query<{ query: string }>(
     `SELECT left(trim(query), 80) AS query FROM pg_stat_activity WHERE state <> 'idle' AND ${OTHER}`,
@@ -33,7 +33,7 @@ const comes = (text: string): Promise<void> =>
 
 const ends = (): Promise<void> => expect.poll(underWay, IN_TIME).toEqual([])
 
-/** Each begins something that takes longer than the test. */
+/** Each action starts a statement that takes longer than the test. */
 const LONG: readonly (readonly [
   what: string,
   shows: string,
@@ -46,7 +46,7 @@ const LONG: readonly (readonly [
   ['tx.lockTable', 'LOCK TABLE', (tx) => tx.lockTable('account', 'exclusive', { timeoutMs: Infinity })],
 ]
 
-/** Has what the long ones want, until the test is over. */
+/** Holds the locks that the statements of `LONG` wait for, until the test is over. */
 async function inTheWay(): Promise<AsyncDisposable> {
   const locks = world.pool({ applicationName: 'test' })
   const client = await locks.connections.connect()
@@ -243,7 +243,7 @@ test('an aborted inspection ends', async () => {
 
 test('a program that closes its pool and exits has ended its sessions at the server', async () => {
   await using proxy = await TcpProxy.to(world.database.url)
-  const told = script(
+  const exiting = script(
     `
     import { LockPool } from 'lockpool'
     const locks = new LockPool({ connection: process.env.TEST_DATABASE })
@@ -255,9 +255,9 @@ test('a program that closes its pool and exits has ended its sessions at the ser
   )
   await comes('pg_sleep')
 
-  await told.ended
+  await exiting.ended
 
-  // One for the statement, one to cancel it.
+  // The statement uses one connection, and its cancel request uses another one.
   expect(proxy.attempts).toBe(2)
   await ends()
 })

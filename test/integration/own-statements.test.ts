@@ -7,8 +7,8 @@ import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 
 /**
- * A program may read values in its own way and ask for other formats. None of our own statements may be read by that: here
- * every such reader throws.
+ * A program may set its own parsers for values and request other formats. No statement of lockpool may use such a
+ * parser. In these tests all of them throw.
  */
 
 const world = lockWorld()
@@ -19,7 +19,10 @@ const thrower = (): never => {
 
 const UNREADABLE = { types: { getTypeParser: () => thrower } }
 
-/** Every type there is, in both formats, for all clients of this process. */
+/**
+ * Makes the parsers of all types throw, in both formats, for all clients of this process. Returns a function that
+ * undoes this.
+ */
 function readNothing(): () => void {
   const get = pg.types.getTypeParser as (oid: number, format: string) => unknown
   const before = Object.values(pg.types.builtins).flatMap((oid) =>
@@ -85,7 +88,7 @@ afterEach(() => {
   restore = () => undefined
 })
 
-/** Whatever reads an answer of the server: one after the other, each with what it must say. */
+/** Calls everything that reads answers of the server, one after the other, and checks each result. */
 async function tryEverything(a: LockPool, b: LockPool, config: object): Promise<void> {
   const one = await a.acquire('one')
   const tokens = [one.token]
@@ -139,7 +142,7 @@ async function tryTransactions(a: LockPool, b: LockPool): Promise<void> {
   })
 }
 
-/** A client of the program's own: lockpool has only what it says, and how many rows come back. */
+/** Uses a client that belongs to the program. There, lockpool may read only errors and the number of rows. */
 async function tryOwnClient(locks: LockPool, config: object): Promise<void> {
   const client = new pg.Client({ connectionString: world.database.url, query_timeout: 60_000, ...config })
   await client.connect()
@@ -167,7 +170,7 @@ async function tryOwnClient(locks: LockPool, config: object): Promise<void> {
 async function tryLooks(locks: LockPool, other: LockPool): Promise<void> {
   const lock = await locks.acquire('seen')
   const permit = await locks.semaphore('seen too', 7).acquire()
-  // By names that only the server can have told.
+  // The other pool can know these names only from the server.
   const namesSeen = async (): Promise<(string | undefined)[]> => {
     const seen = await other.inspectAll()
     expect(seen.server.at).toBeInstanceOf(Date)
@@ -187,7 +190,7 @@ async function tryLooks(locks: LockPool, other: LockPool): Promise<void> {
   await lock.release()
 }
 
-/** What borrowers leave is found by name, and cleaned. */
+/** lockpool finds by name what a borrower has left, and resets it. */
 async function tryCleaning(locks: LockPool): Promise<void> {
   const found: string[] = []
   locks.connections.on('connection:cleaned', (event) => found.push(...event.found))
@@ -205,7 +208,7 @@ async function tryCleaning(locks: LockPool): Promise<void> {
 }
 
 test.each(HOSTILITIES)('$what: everything works as without', async ({ config = {}, global }) => {
-  // Names of keys are written and read as well.
+  // With the table of key names, lockpool also writes and reads names.
   const installed = world.pool()
   await installed.ready()
   await installed.close()

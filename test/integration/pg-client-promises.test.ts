@@ -6,26 +6,29 @@ import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 import { pidOf, poolsOf } from '../support/pg-pools.js'
 
-/** What its documentation promises of a client, of which nothing is different here. Each test is run on a pg.Pool as well. */
+/**
+ * The promises of pg's documentation about clients that lockpool keeps without a difference. Each test also runs on a
+ * pg.Pool.
+ */
 const world = lockWorld()
 
 describe.each(poolsOf(world))('%s', (_, make) => {
   test('passes on notifications, notices, errors and the end to a client', async () => {
     const pool = make()
     const client = await pool.connect()
-    const told = new Set<string>()
-    client.on('notification', ({ channel, payload }) => told.add(`${channel} ${payload}`))
-    client.once('notice', ({ message }) => told.add(message))
-    client.on('error', (error) => told.add((error as { code?: string }).code ?? 'closed'))
-    client.on('end', () => told.add('end'))
+    const received = new Set<string>()
+    client.on('notification', ({ channel, payload }) => received.add(`${channel} ${payload}`))
+    client.once('notice', ({ message }) => received.add(message))
+    client.on('error', (error) => received.add((error as { code?: string }).code ?? 'closed'))
+    client.on('end', () => received.add('end'))
     await client.query(`LISTEN news; DO $$ BEGIN RAISE NOTICE 'one'; RAISE NOTICE 'two'; END $$`)
     await client.query(`NOTIFY news, 'hello'`)
-    await expect.poll(() => [...told], { timeout: 5000 }).toEqual(['one', 'news hello'])
+    await expect.poll(() => [...received], { timeout: 5000 }).toEqual(['one', 'news hello'])
 
     await world.terminate(pidOf(client))
-    await expect.poll(() => told.has('end') && told.has('57P01'), { timeout: 5000 }).toBe(true)
+    await expect.poll(() => received.has('end') && received.has('57P01'), { timeout: 5000 }).toBe(true)
 
-    expect(told).not.toContain('two')
+    expect(received).not.toContain('two')
     client.release(true)
   })
 
@@ -36,7 +39,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     await client.query('BEGIN')
     states.push(client.getTransactionStatus())
     await client.query('SELECT 1/0').catch(() => undefined)
-    // The client gets an error before the server has sent its last message.
+    // The client reports the error before it has the server's last message, which contains the status.
     await expect.poll(() => client.getTransactionStatus(), { timeout: 5000 }).toBe('E')
     await client.query('ROLLBACK')
     states.push(client.getTransactionStatus())

@@ -7,11 +7,11 @@ import { PostgresPool } from '../../src/dialect/postgres/pool/pool.js'
 import { lockWorld } from '../support/lock-world.js'
 import { StubFactory } from '../support/stub-factory.js'
 
-/** Libraries that look closely at the pool they are given, and what they look at. Others are in as-pg-pool.test.ts. */
+/** Libraries that check the pool that they get, and the members that they check. as-pg-pool.test.ts has other libraries. */
 const world = lockWorld()
 const require = createRequire(import.meta.url)
 
-/** As much of an adapter of Prisma as is used here. */
+/** The part of Prisma's adapter that the test uses. */
 interface Adapter {
   queryRaw(query: { sql: string; args: unknown[]; argTypes: unknown[] }): Promise<{ rows: unknown[][] }>
   startTransaction(): Promise<Adapter & { commit(): Promise<void>; rollback(): Promise<void> }>
@@ -93,19 +93,19 @@ test('it overrides every member of pg.Pool that would see another pool', async (
     for (const name of Object.getOwnPropertyNames(line)) ours.add(name)
   const theirs = Object.getOwnPropertyNames(Object.getPrototypeOf(pg.Pool.prototype))
 
-  // Members whose name begins with an underscore are internal, and `newClient` uses them.
+  // Members whose name begins with an underscore are internal to pg.Pool. `newClient` is too, and uses them.
   const left = theirs.filter((name) => !name.startsWith('_') && name !== 'newClient' && !ours.has(name))
   expect(left).toEqual([])
 })
 
 test('its events are those of an emitter: once, prepended, in order, counted and awaited', async () => {
   const { connections } = world.pool({ min: 0, max: 2 })
-  const told: string[] = []
-  const listener = (): void => void told.push('on')
+  const calls: string[] = []
+  const listener = (): void => void calls.push('on')
   connections.on('connection:checked-out', listener)
-  connections.once('connection:checked-out', () => told.push('once'))
-  connections.prependListener('connection:checked-out', () => told.push('first'))
-  connections.prependOnceListener('connection:checked-out', () => told.push('first, once'))
+  connections.once('connection:checked-out', () => calls.push('once'))
+  connections.prependListener('connection:checked-out', () => calls.push('first'))
+  connections.prependOnceListener('connection:checked-out', () => calls.push('first, once'))
   const opened = EventEmitter.once(connections, 'connection:opened')
   expect(connections.listenerCount('connection:checked-out')).toBe(4)
   expect(connections.eventNames()).toEqual(
@@ -120,7 +120,7 @@ test('its events are those of an emitter: once, prepended, in order, counted and
   connections.removeAllListeners('connection:checked-out')
   await connections.query('SELECT 1')
 
-  expect(told).toEqual(['first, once', 'first', 'on', 'once', 'first', 'on', 'first'])
+  expect(calls).toEqual(['first, once', 'first', 'on', 'once', 'first', 'on', 'first'])
   expect(await opened).toMatchObject([{ id: 1 }])
   expect(connections.listenerCount('connection:checked-out')).toBe(0)
   expect(connections.eventNames()).toEqual([])

@@ -4,7 +4,7 @@ import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
-/** What is wrong with a pg.Pool, and must not be wrong here. */
+/** Defects of pg.Pool that lockpool must not have. */
 const world = lockWorld()
 
 test('a lock that a borrower leaves is free, and does not look like a lock of the next borrower', async () => {

@@ -4,19 +4,19 @@ import { script } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 
-/** What is not as with a pg.Pool, on purpose: the page docs/guides/as-pg-pool.md has the reasons. */
+/** The intended differences from a pg.Pool. docs/guides/as-pg-pool.md has the reasons. */
 const world = lockWorld()
 
 describe('options', () => {
   test('max includes lock sessions, and one connection is reserved for them', async () => {
     const locks = world.pool({ max: 3, acquireTimeoutMs: 1000 })
-    const lent = await Promise.all([locks.connections.connect(), locks.connections.connect()])
+    const borrowers = await Promise.all([locks.connections.connect(), locks.connections.connect()])
 
     await rejection(locks.connections.connect())
     await locks.withLock('key', { timeoutMs: 30_000 }, () => undefined)
 
     expect(locks.connections.totalCount).toBe(3)
-    for (const client of lent) client.release()
+    for (const client of borrowers) client.release()
   })
 
   test('min connections are open before the first checkout', async () => {

@@ -17,7 +17,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     const pool = make()
     const { password } = new URL(world.database.url)
     const { rows: before } = await pool.query('SELECT current_database() AS name, inet_server_port() AS port')
-    // As programs do it that open a connection of their own, to cancel a statement for example.
+    // Programs do this to open another connection, for example to cancel a statement.
     const own = new pg.Client({ ...pool.options, password: pool.options.password })
     const same = new pg.Client(pool.options)
     try {
@@ -145,7 +145,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
   })
 
   test('ends after all answers: promises, callbacks, errors', async () => {
-    // A pg.Pool forgets who waits.
+    // `max` is larger than the number of callers, because a pg.Pool drops waiting callers when it ends.
     const pool = make({ max: 30 })
     const told: string[] = []
     for (let i = 0; i < 20; i++) void pool.query('SELECT 1').then(() => told.push('answer'))

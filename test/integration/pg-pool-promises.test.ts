@@ -5,7 +5,7 @@ import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 import { pidOf, poolsOf } from '../support/pg-pools.js'
 
-/** What pg.Pool's documentation promises of the pool, of which nothing is different here. Each test is run on a pg.Pool as well. */
+/** The promises of pg.Pool's documentation that lockpool keeps without a difference. Each test also runs on a pg.Pool. */
 const world = lockWorld()
 
 describe.each(poolsOf(world))('%s', (_, make) => {
@@ -58,10 +58,10 @@ describe.each(poolsOf(world))('%s', (_, make) => {
     const pool = make()
     const client = await pool.connect()
     client.release()
-    const lent = await new Promise<pg.PoolClient>((resolve, reject) =>
+    const sameClient = await new Promise<pg.PoolClient>((resolve, reject) =>
       pool.connect((error, given, done) => {
         if (error) return reject(error)
-        // As many write it: with whatever error there was.
+        // Many programs pass `done` the error this way, whether there is one or not.
         given!.query('SELECT 1', (failure) => {
           done(failure)
           resolve(given!)
@@ -69,7 +69,7 @@ describe.each(poolsOf(world))('%s', (_, make) => {
       }),
     )
 
-    expect(pidOf(lent), 'the same connection again').toBe(pidOf(client))
+    expect(pidOf(sameClient), 'the same connection again').toBe(pidOf(client))
     expect({ total: pool.totalCount, idle: pool.idleCount }).toEqual({ total: 1, idle: 1 })
   })
 

@@ -6,7 +6,7 @@ import { rejection } from '../support/fake-world.js'
 import { makeNoise } from '../support/noise.js'
 import { PgBouncer, hasPgBouncer } from '../support/pgbouncer.js'
 
-/** The same as with our own little pooler, with the real one, where it is installed. */
+/** Repeats the tests of the small pooler in test/support with a real PgBouncer, if it is installed. */
 describe.skipIf(!hasPgBouncer)('behind PgBouncer', () => {
   const world = lockWorld()
 

@@ -5,7 +5,7 @@ import { startServer } from '../support/own-server.js'
 
 const world = lockWorld()
 
-/** Adds to a counter by reading, waiting and writing. A second process at the same time would lose additions. */
+/** Adds to a counter by reading, waiting and writing. If two processes did so at the same time, additions would be lost. */
 const WORKER = `
   import pg from 'pg'
   import { LockPool } from 'lockpool'
@@ -74,8 +74,8 @@ test('a process that is killed while it holds costs no other process a turn', as
 })
 
 /**
- * Acquires and releases until it is stopped. The token guards every write, and a write counts here only if it was made.
- * Each loss must be reported exactly once, by the signal and by `release`.
+ * Acquires and releases the lock until it gets SIGTERM. The token guards every write, and `written` counts only
+ * confirmed writes. Each loss must be reported exactly once, by the signal and by `release`.
  */
 const SURVIVOR = `
   import pg from 'pg'
@@ -84,7 +84,7 @@ const SURVIVOR = `
   const locks = new LockPool({ connection: url, acquireTimeoutMs: Infinity })
   const data = new pg.Pool({ connectionString: url, max: 1 })
   data.on('error', () => undefined)
-  const told = { written: 0, unknown: 0, lost: 0, signals: 0, rounds: 0, afterwards: 0 }
+  const report = { written: 0, unknown: 0, lost: 0, signals: 0, rounds: 0, afterwards: 0 }
   let isOver = false, isBack = false
   process.on('SIGUSR1', () => { isBack = true })
   process.on('SIGTERM', () => { isOver = true })
@@ -97,26 +97,26 @@ const SURVIVOR = `
       await pause(20)
       continue
     }
-    told.rounds++
-    if (isBack && ++told.afterwards === 1) console.log('served again')
-    lock.signal.addEventListener('abort', () => told.signals++)
+    report.rounds++
+    if (isBack && ++report.afterwards === 1) console.log('served again')
+    lock.signal.addEventListener('abort', () => report.signals++)
     try {
       const { rowCount } = await data.query(
         'UPDATE counter SET value = value + 1, token = $1 WHERE token < $1', [String(lock.token)])
-      told.written += rowCount
-      if (told.written === 1) console.log('at work')
+      report.written += rowCount
+      if (report.written === 1) console.log('at work')
     } catch {
-      told.unknown++
+      report.unknown++
     }
     await pause(10)
-    await lock.release().catch((error) => { if (error.code === 'LOCK_LOST') told.lost++; else throw error })
+    await lock.release().catch((error) => { if (error.code === 'LOCK_LOST') report.lost++; else throw error })
   }
   await locks.close({ graceMs: 0 })
   await data.end()
-  console.log(JSON.stringify(told))
+  console.log(JSON.stringify(report))
 `
 
-interface Told {
+interface Report {
   readonly written: number
   readonly unknown: number
   readonly lost: number
@@ -147,8 +147,10 @@ test.each(['fast', 'immediate'] as const)(
     await Promise.all(survivors.map((each) => each.says('served again')))
     for (const each of survivors) each.kill('SIGTERM')
     for (const each of survivors) expect(await each.ended, each.err).toBe(0)
-    const told = survivors.map((each) => JSON.parse(each.out.toString().trim().split('\n').at(-1)!) as Told)
-    const sum = (name: keyof Told): number => told.reduce((total, each) => total + each[name], 0)
+    const report = survivors.map(
+      (each) => JSON.parse(each.out.toString().trim().split('\n').at(-1)!) as Report,
+    )
+    const sum = (name: keyof Report): number => report.reduce((total, each) => total + each[name], 0)
     const read = script(
       `import pg from 'pg'
        const client = new pg.Client(process.env.TEST_DATABASE)
@@ -160,12 +162,13 @@ test.each(['fast', 'immediate'] as const)(
     expect(await read.ended, read.err).toBe(0)
     const value = Number(read.out.toString())
     expect(sum('signals')).toBe(sum('lost'))
-    // A server that stops ends its sessions one after the other, so more than one may lose it, but none twice.
-    for (const { lost } of told) expect(lost).toBeLessThanOrEqual(1)
-    // A write whose answer was lost may have been made.
+    // A server that stops ends its sessions one after the other. So several processes may lose the lock in turn, but
+    // none twice.
+    for (const { lost } of report) expect(lost).toBeLessThanOrEqual(1)
+    // A write whose answer was lost may have been committed.
     expect(value).toBeGreaterThanOrEqual(sum('written'))
     expect(value).toBeLessThanOrEqual(sum('written') + sum('unknown'))
-    for (const { afterwards } of told) expect(afterwards).toBeGreaterThan(0)
+    for (const { afterwards } of report) expect(afterwards).toBeGreaterThan(0)
   },
   120_000,
 )

@@ -4,7 +4,10 @@ import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
-/** What psycopg2's SimpleConnectionPool and ThreadedConnectionPool do, and what is done here instead: docs/guides/from-psycopg2-pool.md. */
+/**
+ * The behavior of psycopg2's SimpleConnectionPool and ThreadedConnectionPool, and what lockpool does instead.
+ * docs/guides/from-psycopg2-pool.md describes both.
+ */
 const world = lockWorld()
 
 test('nothing is opened by the constructor, and ready() opens min or says why not', async () => {
@@ -50,16 +53,16 @@ test('opening one connection does not delay checkouts and check-ins of others', 
   await using proxy = await TcpProxy.to(world.database.url)
   const locks = world.pool({ connection: proxy.url, max: 3 })
   const first = await locks.connections.connect()
-  // The server is as slow as can be: opening never ends.
+  // The server does not answer at all, so opening a connection never ends.
   proxy.isSilent = true
   const second = locks.connections.connect()
   await expect.poll(() => locks.connections.counts().opening, { timeout: 5000 }).toBe(1)
 
   first.release()
 
-  const lent = await second
-  expect(lent.processID).toBe(first.processID)
-  lent.release()
+  const reused = await second
+  expect(reused.processID).toBe(first.processID)
+  reused.release()
   await locks.close({ graceMs: 0 })
 })
 
@@ -171,6 +174,6 @@ test('close lets borrowers finish, ends the rest, refuses new callers, and may b
   await Promise.all([closing, locks.close(), endless])
   slow.release()
   expect(connections.totalCount).toBe(0)
-  // The server itself does not check whether a client still waits for its answer.
+  // Ends the statement in case the server has not noticed that the client is gone.
   await world.terminate(slow.processID)
 })

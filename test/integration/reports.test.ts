@@ -21,7 +21,7 @@ async function lockOf(locks: LockPool, title: string): Promise<ServerLock | unde
   return (await locks.inspect()).find((lock) => lock.title === title)
 }
 
-/** A separate program that holds the lock, and obeys commands. */
+/** A separate program that holds the lock until it is killed. */
 const HOLDER = `
   import { LockPool } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
   const locks = new LockPool({ connection: process.env.URL, applicationName: 'billing' })
@@ -52,7 +52,7 @@ test('all processes see since when and why a lock is held, and by which process'
   expect(text).toContain('label: closing November')
   expect(text).toContain(`process ${holder.process.pid} on ${hostname()}`)
 
-  // One that hangs says nothing any more: then it is still known which process to look at, and no age is made up.
+  // A stopped process sends no reports. The lock must still show that process, and no invented age.
   holder.kill('SIGSTOP')
   const hung = async (): Promise<LockHolder | undefined> => (await lockOf(looker, 'month end'))?.holders[0]
   await expect
@@ -99,7 +99,6 @@ test('a lock that is released and acquired again shows the age of the earlier on
   await expect.poll(age, { timeout: 15_000 }).toBe(0)
   const later = (await lockOf(looker, 'orders'))!.holders[0]!
   if (later.atLeastMs > 0) expect(later.atLeastMs).toBeLessThanOrEqual(performance.now() - since)
-  // And while a key comes and goes all the time, it has no age at all.
   await holder.close({ graceMs: 0 })
 })
 

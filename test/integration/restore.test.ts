@@ -7,7 +7,7 @@ import { createDatabase } from '../support/database.js'
 import { lockWorld } from '../support/lock-world.js'
 import { canDump, dump, restore } from '../support/pg-dump.js'
 
-/** Tokens go on growing where a database is put back to an older dump, and where one moves by it. */
+/** Tokens keep growing if a database is restored from an older dump, and if a dump moves it to another database. */
 const world = lockWorld()
 const folder = mkdtempSync(join(tmpdir(), 'lockpool-dump-'))
 const file = join(folder, 'dump')
@@ -24,7 +24,7 @@ async function drawn(locks: LockPool, draws: number): Promise<bigint> {
   return last
 }
 
-/** By a process that has seen nothing. */
+/** Draws a token in a new pool, like a process that has seen no token before. */
 async function drawnAfresh(url = world.database.url): Promise<bigint> {
   const locks = world.pool({ connection: url })
   const token = await drawn(locks, 1)
@@ -32,7 +32,7 @@ async function drawnAfresh(url = world.database.url): Promise<bigint> {
   return token
 }
 
-/** A dump, and tokens that are given after it. */
+/** Makes a dump, then draws tokens, and returns the last one. */
 async function olderDump(...args: readonly string[]): Promise<bigint> {
   await drawnAfresh()
   dump(world.database.url, file, ...args)
@@ -55,7 +55,8 @@ const WAYS: Readonly<Record<string, () => Promise<void>>> = {
     const held = await locks.acquire('held')
     const before = await olderDump()
     restore(world.database.url, file, '--clean', '--if-exists')
-    // Its sequence is gone: locks go on without tokens, and it looks for another one after a second.
+    // The restore has removed the pool's sequence. The pool grants locks without tokens, and looks for a new sequence
+    // after a second.
     const token = (): Promise<bigint> => drawn(locks, 1).catch(() => 0n)
     await expect.poll(token, { timeout: 10_000 }).toBeGreaterThan(before)
     expect(await drawnAfresh()).toBeGreaterThan(before)
@@ -76,7 +77,7 @@ const WAYS: Readonly<Record<string, () => Promise<void>>> = {
     restore(world.database.url, file)
     expect(await drawnAfresh()).toBeGreaterThan(before)
   },
-  // The same sequence in the same run of the server: nothing shows that it is another state.
+  // The sequence and the run of the server stay the same, so nothing shows the server that the contents are older.
   'in place, with the contents alone': async () => {
     const before = await olderDump(...CONTENTS_OF_OURS)
     await emptyTables()
@@ -92,7 +93,7 @@ async function emptyTables(): Promise<void> {
   await world.database.query(`TRUNCATE ${rows[0]!.names}`)
 }
 
-/** An older pg_dump refuses to work. */
+/** pg_dump refuses to dump a server that is newer than itself. */
 const canRun = await canDump()
 
 test.skipIf(!canRun).each(Object.keys(WAYS))('an earlier dump is restored %s, and tokens continue', (way) =>

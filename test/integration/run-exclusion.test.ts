@@ -9,7 +9,7 @@ const world = lockWorld()
 
 const run = (...args: string[]) => lockpool(['run', ...args], { url: world.database.url })
 
-/** Fails if another has made the folder and not yet removed it. */
+/** A command that fails if another run is between mkdir and rmdir. */
 const alone = (folder: string): string => `mkdir '${folder}' && sleep 0.1 && rmdir '${folder}'`
 
 test('runs of one key never overlap, those of different keys do', async () => {

@@ -91,7 +91,7 @@ test('a lock with another holder: exit code 75, or that of -E, at once or after 
 test('a caller that times out gets the name of the holder', async () => {
   const held = await world.pool().acquire('k')
 
-  // The server has a fifth of a second to say who it is, which a busy machine may not do every time.
+  // lockpool waits a fifth of a second for the holder's name. A busy machine may need longer, so the test tries again.
   await expect
     .poll(
       async () => {

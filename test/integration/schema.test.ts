@@ -9,7 +9,7 @@ const world = lockWorld()
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
-/** A role without rights, which holds the lock behind which processes that make the schema queue up. */
+/** Runs `body` while a role without rights holds the lock for which processes wait that create the schema. */
 async function withStranger(body: (poorUrl: string) => Promise<void>): Promise<void> {
   await world.database.query(`
     DROP SCHEMA IF EXISTS lockpool CASCADE;

@@ -7,7 +7,7 @@ import { lockWorld, lossOf } from '../support/lock-world.js'
 
 const world = lockWorld()
 
-/** The sessions that hold a permit, by the server: one for each. */
+/** The backend pids of the sessions that hold permits, as the server reports them: one for each permit. */
 async function holders(name: string, permits: number): Promise<number[]> {
   const slots = Array.from({ length: permits }, (_, i) => encodeSemaphore(name, permits, '').slot(i).bits)
   const { rows } = await world.database.query<{ pid: number }>(
@@ -95,7 +95,7 @@ test('a terminated session loses its permits and reports it, and others get them
   await next.release()
 })
 
-/** Acquires and releases permits, many at a time, until it is stopped. */
+/** Acquires and releases permits in six callers, until it gets SIGTERM. */
 const WORKER = `
   import { LockPool } from 'lockpool'
   const locks = new LockPool({ connection: process.env.TEST_DATABASE, applicationName: 'lockpool test',
@@ -119,8 +119,8 @@ const WORKER = `
 
 /**
  * Goal: there is never an eleventh holder, all permits of killed processes become free, and no caller starves.
- * Method: eight processes of six callers each, some of which are killed while they hold. The server is asked all the
- * time.
+ * Method: eight processes run six callers each, and the test kills three of the processes while they work. It counts
+ * the holders on the server all the time.
  */
 test('a semaphore of ten, eight processes, kills', async () => {
   const env = { TEST_DATABASE: world.database.url }
@@ -139,7 +139,8 @@ test('a semaphore of ten, eight processes, kills', async () => {
     await pause(500)
     workers.shift()!.kill('SIGKILL')
   }
-  // The server frees what they had when it finds their sockets closed, and within the lease of 3000 ms in any case.
+  // The server frees the permits of a killed process when it finds its socket closed, and within the lease of 3000 ms
+  // at the latest.
   await pause(1500)
   const from = counts.length
   await pause(1500)

@@ -8,7 +8,7 @@ import { lockWorld } from '../support/lock-world.js'
 
 const world = lockWorld()
 
-/** Everything that changes how a server writes what it is asked for. Each row is one hostile database. */
+/** The settings that change the format of values in a server's answers. Each row makes a separate test. */
 const FORMATS: readonly Readonly<Record<string, string>>[] = [
   { DateStyle: 'German', IntervalStyle: 'iso_8601', TimeZone: 'Asia/Kolkata', extra_float_digits: '-15' },
   {
@@ -47,7 +47,7 @@ test.each(FORMATS)('with $DateStyle, in $TimeZone, everything reads the same', a
   const lock = await locks.acquire('orders')
   const campaign = locks.campaign('leadership', { name: 'me' })
   const around = Date.now()
-  /** By the server's clock, which is that of this host. */
+  /** Whether a time is about now. The server runs on this host, so it has the same clock. */
   const isNow = (at: unknown): boolean => Math.abs(new Date(at as string).getTime() - around) < 300_000
 
   await expect
@@ -93,7 +93,7 @@ test('a session is identified by its start time, whatever the date formats of th
       return endSession(connection, pid, at)
     })
 
-  // A microsecond is another session.
+  // A start time that differs by a microsecond belongs to another session.
   expect(await end(startedAt!.replace(/\d(?=Z)/, (digit) => String((Number(digit) + 1) % 10)))).toBe('none')
   expect(await end(startedAt!)).toBe('gone')
 })

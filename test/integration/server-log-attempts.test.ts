@@ -1,4 +1,4 @@
-/** An attempt to lock in a transaction that fails is an error at the server too: one, whatever was sent behind it. */
+/** A failed attempt to lock in a transaction is one error in the server's log, whatever statements followed the attempt. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { EmbeddedPostgres } from '../../src/embedded/index.js'
 import type { LockTransaction } from '../../src/dialect/postgres/transaction/lock-transaction.js'
@@ -8,7 +8,7 @@ import { complaints } from '../support/server-log.js'
 
 let server: EmbeddedPostgres
 let locks: LockPool
-/** For this pool, another session holds what is wanted. */
+/** Transactions of this pool hold what the other pool requests. */
 let others: LockPool
 
 beforeAll(async () => {
@@ -25,7 +25,7 @@ afterAll(async () => {
 
 const TIMED_OUT = 'canceling statement due to lock timeout'
 
-/** What the server says when an attempt fails as it was asked to. */
+/** Attempts that fail as their options require, each with the message in the server's log. */
 const FAILURES: Readonly<
   Record<string, readonly [said: string, act: (tx: LockTransaction) => Promise<unknown>]>
 > = {
@@ -53,7 +53,7 @@ test.each(Object.entries(FAILURES))('%s: the server logs it once', async (_, [te
     await holder.lock('taken')
     await holder.lockRows('taken', { id: 1 })
     await locks.transaction(async (tx) => {
-      // Behind one that has succeeded, which is not settled yet.
+      // The failing attempt follows a successful one, whose cleanup has not been sent yet.
       await tx.lock('free')
       await expect(act(tx)).rejects.toMatchObject({ code: 'LOCK_TIMEOUT' })
       await tx.query('SELECT 1')

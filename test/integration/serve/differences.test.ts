@@ -1,4 +1,4 @@
-/** Every row of the table "Differences from a server" in docs/guides/serve.md, on a server and on a front. */
+/** Runs every row of the table "Differences from a server" in docs/guides/serve.md on a server and on a front. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { read, section, tableRows } from '../../support/repository.js'
@@ -7,11 +7,11 @@ import { ask, serveWorld, type Answer } from '../../support/serve-world.js'
 const world = serveWorld()
 
 interface Difference {
-  /** One after the other, on one connection; the last answer counts. */
+  /** They run one after the other on one connection. The answer to the last one counts. */
   readonly statements: readonly string[]
   readonly server: unknown
   readonly front: unknown
-  /** The front is one with `--strict`, and would answer as the server does without. */
+  /** The front runs with `--strict`. Without it, the front would answer as the server does. */
   readonly isStrict?: true
 }
 

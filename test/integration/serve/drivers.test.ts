@@ -4,7 +4,7 @@ import { PROGRAMS } from '../../../drivers/programs.js'
 import { startEmbedded } from '../../support/own-server.js'
 import { startFront, startServer, type Server, type Target } from '../../../drivers/target.js'
 
-/** The others run with `npm run drivers`. */
+/** `npm run drivers` runs the other programs. */
 const QUICK = new Set(['psycopg2', 'psql', 'pg'])
 
 let server: Server | undefined

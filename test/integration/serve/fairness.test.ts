@@ -5,8 +5,8 @@ import { ask, serveWorld } from '../../support/serve-world.js'
 const world = serveWorld()
 
 /**
- * How often each has to have had the lock before the test ends. How long that takes is not said: a front that finds out only by
- * a look now and then that a lock is free comes last among programs that wait in the server.
+ * The test ends when every client has had the lock this often. It has no other limit of time: a front that only polls
+ * for a free lock would come last among programs that wait in the server.
  */
 const TURNS = 5
 
@@ -27,7 +27,7 @@ test(
     const overlaps: string[] = []
     const holders = new Set<string>()
     const isOver = (): boolean => [...turns.values()].every((count) => count >= TURNS)
-    const goRound = async (name: string, client: pg.Client): Promise<void> => {
+    const lockRepeatedly = async (name: string, client: pg.Client): Promise<void> => {
       while (!isOver()) {
         expect(await ask(client, 'SELECT pg_advisory_lock(1)')).toEqual([['']])
         holders.add(name)
@@ -38,7 +38,7 @@ test(
         expect(await ask(client, 'SELECT pg_advisory_unlock(1)')).toEqual([[true]])
       }
     }
-    await Promise.all(Object.entries(clients).map(([name, client]) => goRound(name, client)))
+    await Promise.all(Object.entries(clients).map(([name, client]) => lockRepeatedly(name, client)))
 
     expect(overlaps).toEqual([])
   },

@@ -24,7 +24,7 @@ async function connect(front: { readonly port: number }): Promise<WireClient> {
 
 const TYPES = Object.values(FRONTEND)
 
-/** Messages that are right at least in their frame, and often in more. */
+/** Messages with a valid frame. Many of them also have valid contents. */
 const someMessage = fc.oneof(
   fc
     .tuple(fc.constantFrom(...TYPES), fc.uint8Array({ maxLength: 30 }))
@@ -126,7 +126,7 @@ describe('hostile or broken clients', () => {
     const front = await world.front({ maxClients: 20, loginTimeoutMs: 3_600_000 })
     const silent = await Promise.all(Array.from({ length: 30 }, () => connect(front)))
     expect(await ask(await world.client(front), 'SELECT 1')).toEqual([[1]])
-    // The oldest have made room: ten for others of their kind, and one for the client.
+    // The front has disconnected the eleven oldest: ten to admit newer silent connections, and one to admit the client.
     await Promise.all(silent.slice(0, 11).map((each) => each.closed()))
     expect(front.front.refused).toBe(11)
   })

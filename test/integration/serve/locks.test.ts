@@ -76,7 +76,7 @@ describe('lock functions over the wire', () => {
     expect(await upgrade).toEqual([['']])
     for (const reader of readers)
       expect(await ask(reader, 'SELECT pg_try_advisory_lock_shared(1)')).toEqual([[false]])
-    // A writer that waits in the server does not keep it from reading again.
+    // The client can become a reader again although a writer waits in the server.
     const writing = ask(direct, 'SELECT pg_advisory_lock(1)')
     await sleep(50)
     expect(await ask(one, 'SELECT pg_advisory_unlock(1)')).toEqual([[true]])
@@ -121,7 +121,7 @@ describe('lock functions over the wire', () => {
     await ask(one, 'ROLLBACK TO a')
     expect([await world.isFree(1), await world.isFree(2)]).toEqual([false, true])
     expect(await ask(one, 'SELECT nonsense')).toMatch(/^0A000 /)
-    // Everything behind the last savepoint is gone, and what was before it is not.
+    // The lock from before the savepoint is still held.
     expect(await world.isFree(1)).toBe(false)
     expect(await ask(one, 'SELECT pg_advisory_xact_lock(3)')).toMatch(/^25P02 /)
     const { command } = await one.query('COMMIT')

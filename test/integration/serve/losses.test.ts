@@ -5,7 +5,7 @@ import { TcpProxy } from '../../support/tcp-proxy.js'
 
 const world = serveWorld()
 
-/** Codes of the errors that end the connection of a client. */
+/** Collects the codes of the errors that end the client's connection. */
 function endings(client: pg.Client): (string | undefined)[] {
   const codes: (string | undefined)[] = []
   client.on('error', (error) => codes.push((error as pg.DatabaseError).code))

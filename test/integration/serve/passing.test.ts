@@ -11,7 +11,7 @@ const world = serveWorld()
 
 const PASS: Partial<ServeOrder> = { others: { kind: 'pass' } }
 
-/** Six programs that lock, read, write one more and unlock, forty times each. */
+/** Each program repeats this: it locks, reads a number, writes the next number, and unlocks. */
 const PROGRAMS = 6
 const ROUNDS = 40
 
@@ -61,7 +61,7 @@ describe('other statements', () => {
     await ask(client, 'BEGIN')
     await ask(client, 'UPDATE t SET n = 1')
     expect(await ask(client, 'SELECT pg_advisory_xact_lock(hashtext($1))', ['x'])).toEqual([['']])
-    // This key needs the transaction itself.
+    // This key must be computed in the client's transaction, which has changed `n`.
     expect(await ask(client, 'SELECT pg_advisory_xact_lock((SELECT n FROM t))')).toEqual([['']])
     expect(await world.isFree(1)).toBe(false)
     await ask(client, 'COMMIT')

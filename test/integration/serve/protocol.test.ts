@@ -40,7 +40,7 @@ describe('the extended protocol', () => {
     expect(await client.until('T')).toBe('1 t T')
     client.take()
     client.send(wire.bind('', 's', [int32(7)], [1], [1]), wire.execute('', 1), wire.SYNC)
-    // int8 is what the function takes, and four bytes are none.
+    // The function takes an int8, and four bytes are too short for one.
     expect([await client.until('Z'), client.states]).toEqual(['E Z', ['08P01']])
     client.take()
     const key = Buffer.from([0, 0, 0, 0, 0, 0, 0, 7])

@@ -41,17 +41,17 @@ const PIECES = [
   'é',
 ]
 
-/** Something that begins as a string, and may be one. */
+/** A random text that begins like a string literal, and may be a valid one. */
 function randomString(random: SeededRandom): string {
   const begin = random.pick(["'", "'", "'", "E'", "e'", "U&'", "N'", '$$', '$a$'])
   const inner = Array.from({ length: random.below(8) }, () => random.pick(PIECES)).join('')
   return `${begin}${inner}${begin.startsWith('$') ? begin : "'"}`
 }
 
-/** Columns without an alias; that of `N'x'` is called by its type. */
+/** The names of columns without an alias. The column of `N'x'` has the name of its type. */
 const NAMELESS = new Set(['?column?', 'bpchar'])
 
-/** What the server reads; null if it is no single string for it. */
+/** The string that the server reads, or null if the text is not exactly one string literal. */
 async function byServer(text: string): Promise<string | null> {
   try {
     const { rows, fields } = await client.query<unknown[]>({ text: `SELECT ${text}\n`, rowMode: 'array' })
@@ -62,7 +62,7 @@ async function byServer(text: string): Promise<string | null> {
   }
 }
 
-/** What the scanner reads. */
+/** The string that the scanner reads, or null if the text is not exactly one string literal. */
 function byScanner(text: string, standardStrings: boolean): string | null {
   const { tokens } = scan(`SELECT ${text}\n`, standardStrings)
   const strings = tokens.slice(1).filter(({ type, value }) => !(type === 'word' && value === 'n'))

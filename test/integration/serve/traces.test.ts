@@ -11,7 +11,7 @@ import { filesOf } from '../../support/repository.js'
 import { serveWorld, type TestFront } from '../../support/serve-world.js'
 import { WireClient } from '../../support/wire-client.js'
 
-/** What drivers sent to a PostgreSQL 15, byte for byte, and what that answered: recorded between programs and the server. */
+/** Recordings of what drivers sent to PostgreSQL 15, byte for byte, and of the server's answers. */
 const FOLDER = 'test/fixtures/driver-traces'
 
 const world = serveWorld()
@@ -19,7 +19,7 @@ const world = serveWorld()
 /** One connection of a trace. */
 interface Replayed {
   readonly client: WireClient
-  /** For a CancelRequest. */
+  /** The key with which a CancelRequest names the session. */
   readonly key: Buffer
   asksCatalogs: boolean
 }
@@ -46,7 +46,7 @@ class Replay {
     if (what === 'SSLRequest') return
     if (what === 'Startup') return this.#start(connection, startupParameters(details))
     if (what === 'CancelRequest') return this.#cancel(at)
-    // Of a connection that was there for a CancelRequest the trace has no more than its end.
+    // A connection that only carried a CancelRequest is not in the map. The rest of its trace is its end.
     const replayed = this.#connections.get(connection)
     if (replayed === undefined) return
     if (what === 'Terminate') replayed.client.send(Buffer.from('X\0\0\0\x04', 'latin1'))
@@ -66,7 +66,7 @@ class Replay {
     this.#connections.set(connection, { client, key: key!, asksCatalogs: false })
   }
 
-  /** Of the connection whose statement ends with an error next. Without one it came too late for its statement. */
+  /** Cancels the statement that is the next to end with an error. Without such an error, the recorded request came too late. */
   async #cancel(at: number): Promise<void> {
     const error = this.#lines.slice(at).find(({ what }) => what === 'Error')
     if (error === undefined) return

@@ -6,7 +6,7 @@ import type { Group } from '../../../drivers/twins/random-script.js'
 import { compareScript, inWords, runTwins, type Ports } from '../../../drivers/twins/twins.js'
 import { startEmbedded } from '../../support/own-server.js'
 
-/** More with `npm run drivers -- --twins N --seed N`. */
+/** `npm run drivers -- --twins N --seed N` runs more scripts. */
 const SEEDS = 15
 
 let server: Server | undefined
@@ -48,7 +48,7 @@ const executed = ({ text, types = [], formats = [], values = [], max = 0 }: Exec
   { is: 'execute', portal: '', max },
 ]
 
-/** Through the portal `p`. */
+/** The same frames for the portal `p`. */
 const named = (execution: Execution): Frame[] =>
   executed(execution).map((frame) => {
     if (frame.is === 'bind' || frame.is === 'execute') return { ...frame, portal: 'p' }
