@@ -147,10 +147,10 @@ test.each(['fast', 'immediate'] as const)(
     await Promise.all(survivors.map((each) => each.says('served again')))
     for (const each of survivors) each.kill('SIGTERM')
     for (const each of survivors) expect(await each.ended, each.err).toBe(0)
-    const report = survivors.map(
+    const reports = survivors.map(
       (each) => JSON.parse(each.out.toString().trim().split('\n').at(-1)!) as Report,
     )
-    const sum = (name: keyof Report): number => report.reduce((total, each) => total + each[name], 0)
+    const sum = (name: keyof Report): number => reports.reduce((total, each) => total + each[name], 0)
     const read = script(
       `import pg from 'pg'
        const client = new pg.Client(process.env.TEST_DATABASE)
@@ -164,11 +164,11 @@ test.each(['fast', 'immediate'] as const)(
     expect(sum('signals')).toBe(sum('lost'))
     // A server that stops ends its sessions one after the other. So several processes may lose the lock in turn, but
     // none twice.
-    for (const { lost } of report) expect(lost).toBeLessThanOrEqual(1)
+    for (const { lost } of reports) expect(lost).toBeLessThanOrEqual(1)
     // A write whose answer was lost may have been committed.
     expect(value).toBeGreaterThanOrEqual(sum('written'))
     expect(value).toBeLessThanOrEqual(sum('written') + sum('unknown'))
-    for (const { afterwards } of report) expect(afterwards).toBeGreaterThan(0)
+    for (const { afterwards } of reports) expect(afterwards).toBeGreaterThan(0)
   },
   120_000,
 )

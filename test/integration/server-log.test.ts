@@ -1,4 +1,4 @@
-/** Nothing of ours makes the server write into its log: that is where others look for what is wrong. */
+/** Nothing that lockpool does makes the server write into its log, where administrators look for problems. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EmbeddedPostgres } from '../../src/embedded/index.js'
 import type { KeyCode, LockMode } from '../../src/dialect/lock-key.js'
@@ -26,7 +26,7 @@ afterAll(() => server.stop())
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
 
-/** Advisory locks that are left at the server, but for what pools announce. */
+/** The number of advisory locks that are left on the server. The announcements of pools do not count. */
 async function leftovers(): Promise<number> {
   const client = new pg.Client(server.url)
   await client.connect()
@@ -42,7 +42,7 @@ async function leftovers(): Promise<number> {
   }
 }
 
-/** Several processes, as far as the server can tell. */
+/** Runs `use` with pools that look like separate processes to the server. */
 async function inPools(
   count: number,
   options: LockPoolOptions,
@@ -154,7 +154,7 @@ describe('any calls in any order', () => {
 
   type State = 'nothing' | 'waiting' | 'held'
 
-  /** What may be asked about one key, by how the session stands towards it. */
+  /** The operations that a session in this state may send for one key. */
   function asks(state: State, mode: LockMode): OperationKind[] {
     if (state === 'nothing') return mode === 'shared' ? ['try', 'wait'] : ['try', 'wait', 'queue']
     if (state === 'waiting') return ['retry', 'poll', 'leave']
@@ -168,7 +168,7 @@ describe('any calls in any order', () => {
     return kind === 'wait' || kind === 'queue' || kind === 'yield' ? 'waiting' : state
   }
 
-  /** One session that does as it likes, within what sessions do. */
+  /** A session that sends random operations, within the limits of real sessions. */
   class Player {
     readonly #link: LockLink
     readonly #random: SeededRandom
@@ -208,9 +208,10 @@ describe('any calls in any order', () => {
         if (entry.state === 'nothing') entry.mode = this.#random.next() < 0.5 ? 'shared' : 'exclusive'
         return { kind: choose(entry.state, entry.mode), mode: entry.mode, key: entry.key }
       })
-      // A mark goes with the lock.
-      const marked = operations.filter(({ kind, mode }) => kind === 'release' && mode === 'shared')
-      if (marked.length > 0) await this.#link.run(marked.map((each) => ({ ...each, kind: 'clearIntent' })))
+      // A reader that releases its lock clears its intent first.
+      const withIntent = operations.filter(({ kind, mode }) => kind === 'release' && mode === 'shared')
+      if (withIntent.length > 0)
+        await this.#link.run(withIntent.map((each) => ({ ...each, kind: 'clearIntent' })))
       const { answers } = await this.#link.run(operations)
       entries.forEach((entry, i) => {
         expect(`${operations[i]!.kind} ${answers[i]!}`).not.toMatch(/^(release|yield) n$/)
@@ -243,7 +244,7 @@ describe('any calls in any order', () => {
 
     const random = new SeededRandom(seed)
     for (let step = 0; step < 200; step++) await players[Math.floor(random.next() * players.length)]!.play()
-    // At once, so that they come in each other's way.
+    // All sessions act at the same time, so that they interfere with each other.
     for (let step = 0; step < 50; step++) await Promise.all(players.map((player) => player.play()))
     for (const player of players) await player.end()
 

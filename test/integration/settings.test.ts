@@ -30,7 +30,7 @@ const HOSTILE = [
   ['plan_cache_mode', 'force_custom_plan'],
 ] as const
 
-/** They end nothing, and make everything slow, or fill the server's log. */
+/** Settings that end no session, but slow down every statement or fill the server's log. */
 const SLOW = [
   ['client_connection_check_interval', '0'],
   ['jit_above_cost', '0'],
@@ -51,7 +51,7 @@ async function withRole(
 ): Promise<void> {
   const { rows } = await world.database.query<{ name: string }>('SELECT name FROM pg_settings')
   const known = new Set(rows.map(({ name }) => name))
-  // In this database only: other tests are the same role in others, at the same time.
+  // The settings apply in this database only. At the same time, other tests use the role in other databases.
   const role = `ALTER ROLE postgres IN DATABASE ${new URL(world.database.url).pathname.slice(1)}`
   for (const [name, value] of settings) {
     if (known.has(name)) await world.database.query(`${role} SET ${name} = '${value}'`)
@@ -95,7 +95,7 @@ test('each setting of the table is in force, the planner has its defaults, and a
       await putInForce(server, lockSessionSettings(7000))
       const after = await settingsOf(server)
       await server.query('RESET ALL')
-      // Every connection of ours has this one.
+      // Every connection of lockpool has this setting.
       await server.setClientCheck()
 
       for (const { name, isHeldTo } of LOCK_SESSION) {

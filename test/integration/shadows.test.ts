@@ -1,7 +1,7 @@
 /**
  * CVE-2018-1058 is a class of attacks: a role that may create objects in a schema of a user's search path puts code
  * there under the names of the server's own functions, operators and types. Up to PostgreSQL 14 every role may do so in
- * `public`. Here everything that lockpool's SQL names has such a shadow, and the server counts the calls.
+ * `public`. In these tests, every object that lockpool's SQL names has such a shadow, and the server counts the calls.
  */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
@@ -76,7 +76,10 @@ afterAll(async () => {
   await root.end()
 })
 
-/** Whatever was called, once all sessions but this one have ended: then the server has counted it. */
+/**
+ * Waits until all other sessions have ended, because only then the server has counted all their calls. Returns the
+ * called shadows.
+ */
 async function called(): Promise<string[]> {
   const others = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`
   await expect.poll(async () => (await admin.query(others)).rowCount, { timeout: 30_000 }).toBe(0)
@@ -117,7 +120,7 @@ test('names of keys are not read from a table that another owner has put in plac
   expect(await called()).toEqual([])
 })
 
-/** What may be in force where we connect. The last of them asks the server's own schema last. */
+/** Search paths that may be in force on a user's server. Two of them search the server's own schema last. */
 const PATHS = ['"$user", public', '"$user", public, pg_catalog', 'public, pg_catalog']
 
 describe.each(['superuser', 'application'] as const)('as %s', (who) => {
@@ -143,7 +146,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
       const lock = await locks.acquire('orders')
       const waiter = locks.acquire('orders').then((held) => held.release())
 
-      // Names are written down once a second.
+      // The pool records the names of its keys once a second.
       await expect.poll(() => said('ls'), { timeout: 30_000 }).toContain('orders')
       await said('ls', '--json')
       await said('who', 'orders')
@@ -156,7 +159,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
       expect(await said('break', 'broken', '--yes')).toContain('has ended')
       await expect.poll(() => held.state).toBe('lost')
       await closeAll()
-      // It takes seconds, and does the same as any role.
+      // The demo takes seconds, and does the same for every role, so it runs once.
       if (path !== PATHS[0] && who === 'application')
         await said('demo', '--tasks', '4', '--processes', '2', '--seconds', '2')
       await said('uninstall', '--yes')
@@ -187,7 +190,7 @@ describe.each(['superuser', 'application'] as const)('as %s', (who) => {
   })
 })
 
-/** Runs batches of each kind, wake-ups, marks, permits and tokens, alone and against another process. */
+/** Runs batches of each kind, wake-ups, registrations, intents, permits and tokens, alone and against another process. */
 async function everyWayToLock(a: LockPool, b: LockPool): Promise<void> {
   for (const key of ['name', 7n, [1, 2]] as const) {
     const held = await a.acquire(key)
@@ -231,7 +234,7 @@ async function transactions(a: LockPool, b: LockPool): Promise<void> {
   await Promise.all([lock.release(), reader.release()])
 }
 
-/** Everything that a borrower may leave. */
+/** Leaves every kind of session state that a borrower can leave. */
 async function borrowing({ connections }: LockPool): Promise<void> {
   for (const dirt of [
     'SELECT pg_catalog.pg_advisory_lock(1)',
@@ -248,7 +251,7 @@ async function borrowing({ connections }: LockPool): Promise<void> {
   await connections.query('SELECT 1')
 }
 
-/** Makes the connection look as if it had idled. */
+/** Runs the check that a pool makes on a connection that was idle for a while. */
 async function checked(url: string): Promise<void> {
   const factory = new PostgresFactory(clientConfig(readConnection(url).settings, 'lockpool test'))
   const connection = await factory.open(new AbortController().signal)
@@ -265,7 +268,7 @@ async function dashboards(locks: LockPool): Promise<void> {
   await lock.release()
 }
 
-/** What runs in transactions that are not ours at all. */
+/** Runs lockpool's statements in a transaction of the caller. */
 async function ownConnections(url: string, locks: LockPool): Promise<void> {
   const client = new pg.Client(url)
   await client.connect()

@@ -9,7 +9,7 @@ let url: string
 
 beforeAll(async () => {
   cluster = await Cluster.startedBy(startEmbedded)
-  // Tables that are not written ahead have their names on a standby, and can't be read there.
+  // This creates unlogged tables. A standby has their names, but cannot read them.
   const installed = lockpool(['install'], { url: cluster.urlOf('postgres') })
   expect(await installed.ended).toBe(0)
   await cluster.addStandbys(1)

@@ -1,4 +1,4 @@
-/** What a role can do to others that may connect to the same server, and nothing more. */
+/** The harm that a role can do to other roles if it may only connect to the same server. */
 import { hostname } from 'node:os'
 import type pg from 'pg'
 import { expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { strangerIn } from '../support/stranger.js'
 
 const world = lockWorld()
 
-/** All messages on the public channel, as a role receives them that may only connect. */
+/** Collects all messages on the public channel, as a role receives them that may only connect. */
 async function overhear(client: pg.Client): Promise<string[]> {
   const heard: string[] = []
   client.on('notification', ({ channel, payload }) => heard.push(`${channel} ${payload}`))
@@ -22,20 +22,20 @@ const listening = (locks: LockPool): Promise<void> =>
 
 test('a foreign role that receives and repeats all messages cannot fake a deadlock', async () => {
   await using stranger = await strangerIn(world.database.url)
-  const [mouth, ear] = [await stranger.connect(), await stranger.connect()]
-  const heard = await overhear(ear)
+  const [sender, receiver] = [await stranger.connect(), await stranger.connect()]
+  const heard = await overhear(receiver)
   const [victim, holder, third] = [world.pool(), world.pool(), world.pool()]
-  // As deadlocks were forged: the probe comes back, as it was and with an answer, in each round.
-  ear.on('notification', ({ payload }) => {
+  // This was a way to fake a deadlock: for each probe that it receives, the stranger sends a copy and a forged answer.
+  receiver.on('notification', ({ payload }) => {
     const [, call, text] = /^\S+ (\S+) (.*)$/s.exec(payload!) ?? []
     if (call !== 'tell') return
-    void mouth.query(`SELECT pg_notify('lockpool_1', $1)`, [`zzz tell ${text}`])
+    void sender.query(`SELECT pg_notify('lockpool_1', $1)`, [`zzz tell ${text}`])
     try {
       const [from, round, , mode] = JSON.parse(text!) as [string, number, string, string]
       const forged = [from, round, 'first', mode, [[from, '\u001b[31mevil\n', 'first', 'second']]]
-      void mouth.query(`SELECT pg_notify('lockpool_1', $1)`, [`zzz tell ${JSON.stringify(forged)}`])
+      void sender.query(`SELECT pg_notify('lockpool_1', $1)`, [`zzz tell ${JSON.stringify(forged)}`])
     } catch {
-      // Nothing to be read.
+      // The message was no probe.
     }
   })
   const second = await holder.acquire('second')
@@ -86,7 +86,7 @@ test('waiters are woken with or without the privilege to read the secret', async
     const held = await from.acquire('k')
     const waiting = to.acquire('k', { timeoutMs: 20_000 })
     await listening(to)
-    // By then a waiter that is not woken polls only every 0.8 s.
+    // After this pause, a waiter without a wake-up polls only every 0.8 s.
     await new Promise((resolve) => setTimeout(resolve, 1500))
     const since = performance.now()
     await held.release()
@@ -103,7 +103,7 @@ test('a flood on the public channel wakes no process that knows the secret, and 
   const held = await a.acquire(5n)
   const waiting = b.acquire(5n)
   await listening(b)
-  // By then a waiter that is not woken polls only every 0.8 s.
+  // After this pause, a waiter without a wake-up polls only every 0.8 s.
   await new Promise((resolve) => setTimeout(resolve, 1500))
 
   const calls = ['ring 5', 'claim 5', 'tell 5', `ring${' 5'.repeat(300)}`, '', `tell ${'['.repeat(7000)}`]
@@ -122,7 +122,7 @@ test('a flood on the public channel wakes no process that knows the secret, and 
   await (await waiting).release()
 })
 
-/** How often the sessions of a pool have asked the server anything meanwhile, as far as it can be seen. */
+/** Counts the statements that the pool's sessions send during this time, as far as pg_stat_activity shows them. */
 async function attempts(locks: LockPool, durationMs: number): Promise<number> {
   const seen = new Set<string>()
   const until = performance.now() + durationMs
@@ -161,7 +161,7 @@ test.each(['emptied', 'dropped'] as const)('a secret that was %s is made anew, a
 })
 
 test('a message that is sealed in one database means nothing in another', () => {
-  // The same secret comes along with a dump.
+  // Both databases have the same secret, as after a restored dump.
   const learn = async (database: string): Promise<PostgresChannel> => {
     const channel = new PostgresChannel()
     const answers = [

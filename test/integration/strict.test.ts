@@ -11,12 +11,12 @@ const LEASE_MS = 2000
 
 const strictPool = (): LockPool => world.pool({ strict: true, leaseMs: LEASE_MS })
 
-/** Ends the sessions that hold locks, and waits until their locks are gone. */
+/** Ends the lock sessions of a pool. */
 async function kill(locks: LockPool): Promise<void> {
   await world.terminate(...locks.snapshot().sessions.map(({ serverId }) => serverId))
 }
 
-async function marks(): Promise<{ key: string; holder: string; lease_ms: number }[]> {
+async function holdRecords(): Promise<{ key: string; holder: string; lease_ms: number }[]> {
   const { rows } = await world.database.query<{ key: string; holder: string; lease_ms: number }>(
     'SELECT key, holder, lease_ms FROM lockpool.hold',
   )
@@ -38,12 +38,12 @@ test('a key whose holder was killed is kept back for its lease, in strict mode o
   expect(await next.tryAcquire(1n)).toBeNull()
   const again = await next.acquire(1n)
 
-  // Timers may fire a little early.
+  // A timer can fire a little early.
   expect(performance.now() - since).toBeGreaterThan(LEASE_MS - 50)
   expect(delays).toEqual([LEASE_MS])
   expect(again.token).toBeGreaterThan(lock.token)
   await again.release()
-  expect(await marks()).toEqual([])
+  expect(await holdRecords()).toEqual([])
 })
 
 test('a mark exists exactly while a key of any kind is held', async () => {
@@ -57,9 +57,9 @@ test('a mark exists exactly while a key of any kind is held', async () => {
     a.acquire('read', { mode: 'shared' }),
     b.acquire('read', { mode: 'shared' }),
   ])
-  expect(await marks()).toHaveLength(5)
+  expect(await holdRecords()).toHaveLength(5)
   await Promise.all(held.map((lock) => lock.release()))
-  expect(await marks()).toEqual([])
+  expect(await holdRecords()).toEqual([])
 
   await Promise.all(
     Array.from({ length: 400 }, (_, i) =>
@@ -68,7 +68,7 @@ test('a mark exists exactly while a key of any kind is held', async () => {
       ),
     ),
   )
-  expect(await marks()).toEqual([])
+  expect(await holdRecords()).toEqual([])
   expect(delays, 'nobody waits after a clean release').toEqual([])
 })
 
@@ -121,7 +121,7 @@ test('if marks cannot be written, a strict pool refuses and says what to do', as
 test('on a new timeline tokens go on growing, and strict grants wait for the longest lease', async () => {
   const before = (await world.pool().acquire('orders')).token
   await world.pool({ strict: true, leaseMs: 3000 }).ready()
-  // As if the server were another one that was promoted just now.
+  // The server now looks like another one that was promoted just now.
   await world.database.query(`UPDATE lockpool.timeline SET name = '000000FF'`)
 
   const pools = Array.from({ length: 8 }, () => world.pool())
@@ -152,7 +152,8 @@ test('tokens grow over failovers, also to replicas that lack earlier ones', asyn
   await promoted('1024')
   const tokens = [1024n, await tokenOf('b')]
 
-  // One that is six seconds of the clock behind, and then another one, which followed the first server as well.
+  // The first replica lacks the tokens of six seconds. The second replica followed the original server, so it also
+  // lacks the token of the first replica.
   await promoted(`last_value - ${6000 * 2 ** 20}`)
   const { rows } = await world.database.query<{ last: string }>(
     'SELECT last_value AS last FROM lockpool.fence',

@@ -1,4 +1,4 @@
-/** Rows with leases where the server is replaced by a replica that lacks what was written last. */
+/** Locks in rows, when a replica that lacks the last writes replaces the server. */
 import { expect, test } from 'vitest'
 import { Cluster } from '../../chaos/cluster.js'
 import { Proxy } from '../../chaos/proxy.js'

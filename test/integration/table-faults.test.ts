@@ -1,4 +1,7 @@
-/** Rows with leases, through PgBouncer in transaction mode, while processes, the pooler and server sessions are struck. */
+/**
+ * Locks in rows, through PgBouncer in transaction mode, while the test stops or kills processes, the pooler and server
+ * sessions.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import pg from 'pg'
@@ -20,7 +23,7 @@ function pool(options: LockPoolOptions = {}): LockPool {
   return made
 }
 
-/** Holds a lock and says so, with the loss if there is one. */
+/** Holds a lock and prints that, and prints the loss if the lock is lost. */
 const HOLDER = `
   import { LockPool } from 'lockpool'
   const locks = new LockPool({ connection: process.env.TEST_URL, backend: 'table', leaseMs: 1500 })
@@ -97,7 +100,8 @@ describe.runIf(hasPgBouncer)('behind a pooler that assigns server sessions per t
       while (!isOver) {
         const before = grants
         await pause(40)
-        // On a busy machine a connection may take longer than that to open: then it is given a second.
+        // On a busy machine a connection may take longer than 40 ms to open. So the test waits up to a second for the
+        // next grant.
         for (let looks = 0; looks < 50 && grants === before && !isOver; looks++) await pause(20)
         await database.query(
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -121,7 +125,7 @@ describe.runIf(hasPgBouncer)('behind a pooler that assigns server sessions per t
     }
     const striking = strike()
     const working = all.flatMap((locks) => [work(locks), work(locks), work(locks)])
-    // As long as that takes: pools that make no progress meet the time limit of the test.
+    // This takes as long as it takes. If the pools make no progress, the test runs into its timeout.
     while (grants < 25) await pause(50)
     isOver = true
     await Promise.all([striking, ...working])
@@ -140,7 +144,7 @@ describe.runIf(hasPgBouncer)('behind a pooler that assigns server sessions per t
     const last = new Map<string, bigint>()
     let isOver = false
     const keys = [0, 1, 2, 3, 4, 5].map((at) => `row ${at}`)
-    // No chance decides, and each goes round all keys once at least: a slow machine has locked every key as well.
+    // The order of the keys is fixed, and each worker locks all keys at least once. So a slow machine has locked every key too.
     const work = async (locks: LockPool, from: number, step: 1 | 5): Promise<void> => {
       for (let turn = 0; !isOver || turn < keys.length; turn++) {
         const key = keys[(from + turn * step) % keys.length]!

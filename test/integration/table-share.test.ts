@@ -11,7 +11,7 @@ const world = lockWorld()
 
 const POOLS = 8
 
-/** All that it may have: asks for one after the other of `wanted` new keys, a crowd at a time. */
+/** Requests `wanted` new keys at once. Returns the granted locks, and the codes of the refusals. */
 async function takeAll(
   locks: LockPool,
   name: string,
@@ -26,7 +26,7 @@ async function takeAll(
   }
 }
 
-/** Does what other programs do, over and over, and counts what went wrong. Ends with its connection as well. */
+/** Repeats the statements of an ordinary program, and counts the failures. It also ends when its connection ends. */
 function live(stranger: pg.Client): () => Promise<{ rounds: number; failures: string[] }> {
   let isOver = false
   let rounds = 0
@@ -88,18 +88,18 @@ test.each([
     )
     expect(refused.size, 'each was refused at last').toBe(POOLS)
     expect(Math.min(...held.map((locks) => locks.length)), 'each has something').toBeGreaterThan(0)
-    // A half is announced; each of the two sessions of a pool may use a little without a word.
+    // Pools may announce half of the capacity. In addition, each of a pool's two sessions may use some entries unannounced.
     expect(rows[0].count).toBeLessThanOrEqual(capacity / 2 + POOLS * 2 * (max_locks_per_transaction / 2 + 2))
     expect(rows[0].count, 'and not next to nothing').toBeGreaterThan(capacity / 5)
 
     await Promise.all(pools.slice(1).map((locks) => locks.close({ graceMs: 0 })))
-    // A single pool may have three quarters of what all may announce. The rest is for pools that start later.
+    // A single pool may use three quarters of what all pools may announce together. The rest is for pools that start later.
     const { alone } = shareRules({ capacity, perSession: max_locks_per_transaction })
     const takeMore = async (): Promise<number> => {
       held[0]!.push(...(await takeAll(pools[0]!, `more ${held[0]!.length}`, capacity)).held)
       return held[0]!.length
     }
-    // A look is the rarer the more the last have cost.
+    // The more its last looks at the lock table have cost, the less often a pool looks again.
     await expect.poll(takeMore, { timeout: 60_000, interval: 500 }).toBeGreaterThanOrEqual(alone)
     expect(held[0]!.every((lock) => lock.state === 'held')).toBe(true)
 
@@ -134,9 +134,9 @@ test('a pool of few locks announces nothing, one of many does, and takes it back
 })
 
 /**
- * Goal: a role that may only connect cannot take the lock table away from others by announcements.
- * Method: on a small server roles without rights, in this database and in another, announce the maximum under many
- * names, including ours, and hold the numbers with which a pool would announce itself.
+ * Goal: a role that may only connect cannot take the lock table away from other roles by announcements.
+ * Method: on a small server, roles without rights announce the maximum under many names, from this database and from
+ * another one. They also use the name of the pool, and hold the numbers with which a pool would announce itself.
  */
 test('forged announcements starve no pool, whatever their database and name', async () => {
   await using server = await startServer({ max_locks_per_transaction: 64, max_connections: 40 })
@@ -161,7 +161,7 @@ test('forged announcements starve no pool, whatever their database and name', as
     `SELECT objid::int8::bit(32)::int AS pool FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND classid::int8 = ${POOL_CLASS} LIMIT 1`,
   )
 
-  // As a role that observes, and knows which name comes next.
+  // This stranger observes the announcements, and takes the numbers that come next.
   await first.query(
     `SELECT pg_try_advisory_lock(${SHARE_CLASS}, n) FROM generate_series(1, 300) AS n WHERE n % 16 > 0`,
   )
@@ -173,7 +173,7 @@ test('forged announcements starve no pool, whatever their database and name', as
       [100 * i],
     )
   }
-  // Of the 2560 entries a half is for pools to announce, and of that a half is out of reach of strangers.
+  // Pools may announce half of the 2560 entries, and strangers can take away at most half of that.
   const more = await takeAll(locks, 'more', 300)
 
   expect(more.refused).toEqual([])

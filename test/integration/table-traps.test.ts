@@ -1,4 +1,4 @@
-/** Situations that could cause a double grant, a lost lock or a stuck one, step by step on real rows. */
+/** Situations that could cause a double grant, a lost lock or a stuck lock, step by step on real rows. */
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { systemRandom } from '../../src/base/random.js'
@@ -41,19 +41,22 @@ afterAll(() => database.drop())
 
 const KEY = encodeTableKey('orders', '')
 
-/** A member whose statements each get a connection of their own, as from a pool; `lent` are those in use. */
-async function member(leaseMs = 60_000): Promise<{ link: LockLink; lent: Set<PostgresConnection> }> {
-  const lent = new Set<PostgresConnection>()
+/**
+ * A member whose statements each get a separate connection, as from a pool. `inUse` has the connections of running
+ * statements.
+ */
+async function member(leaseMs = 60_000): Promise<{ link: LockLink; inUse: Set<PostgresConnection> }> {
+  const inUse = new Set<PostgresConnection>()
   const dialect = new TableDialect({ by: 'a test', namespace: '', random: systemRandom, listenConfig: null })
   const link = await dialect.join(
     async (use) => {
       const connection = await factory.open(new AbortController().signal)
       connections.add(connection)
-      lent.add(connection)
+      inUse.add(connection)
       try {
         return await use(connection)
       } finally {
-        lent.delete(connection)
+        inUse.delete(connection)
         connections.delete(connection)
         factory.destroy(connection)
       }
@@ -63,7 +66,7 @@ async function member(leaseMs = 60_000): Promise<{ link: LockLink; lent: Set<Pos
     new AbortController().signal,
   )
   links.push(link)
-  return { link, lent }
+  return { link, inUse }
 }
 
 async function transaction(): Promise<pg.Client> {
@@ -85,7 +88,7 @@ async function row(): Promise<{ owner: string | null; token: string }> {
   return rows[0]!
 }
 
-/** Resolves when a statement of ours waits for a lock. */
+/** Resolves when at least `count` statements of the test wait for a lock. */
 async function isBlocked(count = 1): Promise<void> {
   const look = async (): Promise<number> => {
     const { rows } = await database.query<{ n: number }>(
@@ -97,7 +100,7 @@ async function isBlocked(count = 1): Promise<void> {
   await expect.poll(look, { timeout: 5000 }).toBeGreaterThanOrEqual(count)
 }
 
-/** A batch as another statement of the same member, sent when it should not be any more. */
+/** Sends a batch in the name of a member, like a statement that arrives too late. */
 async function late(link: LockLink, epoch: number, code: number, token: bigint): Promise<string | null> {
   const { codes, keys, tokens } = encodeAsk([
     { operation: { kind: 'try', mode: 'exclusive', key: KEY }, code, token },
@@ -123,7 +126,7 @@ test('a statement that began earlier does not take a lock that passed to a new m
   expect(await ask(a, 'try')).toBe('g')
   await kill(a)
   await b.heartbeat()
-  // Another member takes it, which earlier snapshots do not contain.
+  // A new member takes the lock. Earlier snapshots do not contain that member.
   const other = await transaction()
   await other.query(
     `INSERT INTO lockpool.member (id, floor, lease_ms, namespace, name) VALUES (5, 0, 60000, '', 'new')`,
@@ -165,14 +168,14 @@ test('a release that comes late does not free the next hold of the same process'
 
 test('the outcome of a lost answer is found, whether the statement finished or not', async () => {
   for (const end of ['COMMIT', 'ROLLBACK']) {
-    const { link: a, lent } = await member()
+    const { link: a, inUse } = await member()
     await ask(a, 'try')
     await ask(a, 'release')
     const other = await transaction()
     await other.query('SELECT FROM lockpool.lease WHERE key = $1 FOR UPDATE', [KEY.bits])
     const taking = ask(a, 'try')
     await isBlocked()
-    for (const connection of lent) factory.destroy(connection)
+    for (const connection of inUse) factory.destroy(connection)
     // Raising the epoch waits for the statement that has passed the gate.
     await isBlocked()
     await other.query(end)
@@ -184,13 +187,13 @@ test('the outcome of a lost answer is found, whether the statement finished or n
 })
 
 test('a release whose answer is lost is reported with its real outcome', async () => {
-  const { link: a, lent } = await member()
+  const { link: a, inUse } = await member()
   await ask(a, 'try')
   const other = await transaction()
   await other.query('SELECT FROM lockpool.lease WHERE key = $1 FOR UPDATE', [KEY.bits])
   const releasing = ask(a, 'release')
   await isBlocked()
-  for (const connection of lent) factory.destroy(connection)
+  for (const connection of inUse) factory.destroy(connection)
   await isBlocked()
   await other.query('COMMIT')
 
@@ -373,7 +376,7 @@ test('a member that was given the lock does not stand behind itself, and gets it
   await ask(b, 'queue')
   await ask(a, 'release')
   expect(await row()).toMatchObject({ owner: String(b.serverId) })
-  // As after an answer that was lost.
+  // The member repeats its request, as after a lost answer.
   await late(b, 0, CODE.queue, 0n)
   await ask(c, 'wait')
   const waiters = async (): Promise<unknown> =>
@@ -389,7 +392,7 @@ test('a member that was given the lock does not stand behind itself, and gets it
 })
 
 test('a release that gave the lock to a waiter, and whose answer is lost, is not sent again', async () => {
-  const [{ link: a, lent }, { link: b }] = [await member(), await member()]
+  const [{ link: a, inUse }, { link: b }] = [await member(), await member()]
   await ask(a, 'try')
   await ask(b, 'wait')
   const { token } = await row()
@@ -397,7 +400,7 @@ test('a release that gave the lock to a waiter, and whose answer is lost, is not
   await other.query('SELECT FROM lockpool.lease WHERE key = $1 FOR UPDATE', [KEY.bits])
   const releasing = ask(a, 'release')
   await isBlocked()
-  for (const connection of lent) factory.destroy(connection)
+  for (const connection of inUse) factory.destroy(connection)
   await isBlocked()
   await other.query('COMMIT')
 

@@ -26,12 +26,12 @@ afterEach(async () => {
   try {
     await expect.poll(leftovers, { timeout: 10_000 }).toEqual([])
   } finally {
-    // What one test has left is not the fault of the next.
+    // A row that one test has left must not fail the next test.
     await database.query('DELETE FROM lockpool.member')
   }
 })
 
-/** All held or wanted rows, and members that have not left. */
+/** Returns all held or wanted rows, and the members that have not left. */
 async function leftovers(): Promise<unknown[]> {
   const { rows } = await database.query(
     `SELECT 'lease' AS what, key::text FROM lockpool.lease

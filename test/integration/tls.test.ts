@@ -8,7 +8,7 @@ import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
 import { startServer } from '../support/own-server.js'
 
-/** A self-signed certificate for 127.0.0.1, made for these tests and good for nothing else. */
+/** A self-signed certificate for 127.0.0.1 that only these tests use. */
 const TLS = new URL('../support/tls/', import.meta.url)
 
 const SSL_OF_OURSELVES = `SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()`

@@ -7,7 +7,7 @@ import { lossOf } from '../support/lock-world.js'
 import { startEmbedded } from '../support/own-server.js'
 import { query } from '../support/query.js'
 
-/** Draws, each a batch of its own. */
+/** Draws tokens, each in a separate batch. Returns the last one. */
 async function draw(locks: LockPool, times: number): Promise<bigint> {
   let last = 0n
   for (let i = 0; i < times; i++) {
@@ -30,7 +30,7 @@ async function untilUp(url: string): Promise<void> {
   }
 }
 
-/** An hour ahead, as by a clock that was wrong: then the clock is of no help. */
+/** Moves the sequence an hour ahead, as a wrong clock would. Then the time on the clock is too low for the next token. */
 const AHEAD = `
   SELECT setval('lockpool.fence', (extract(epoch FROM clock_timestamp()) * 1000 + 3600000)::bigint * 1048576)`
 
@@ -45,7 +45,7 @@ async function crashUnflushed(server: EmbeddedPostgres, how: 'in place' | 'resta
   await locks.close({ graceMs: 0 })
 
   await untilUp(server.url)
-  // Another process, which has seen nothing.
+  // This pool has seen no token, like a new process.
   const later = new LockPool({ connection: server.url, max: 2 })
   expect(await draw(later, 1)).toBeGreaterThan(before)
   await later.close({ graceMs: 0 })

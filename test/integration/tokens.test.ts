@@ -14,7 +14,7 @@ interface Watched {
   readonly lost: string[]
 }
 
-/** A pool, and what it tells. */
+/** A pool, with the warnings and losses that it reports. */
 function watched(options: Parameters<typeof world.pool>[0] = {}): Watched {
   const locks = world.pool(options)
   const warnings: string[] = []
@@ -29,7 +29,7 @@ async function tokenOf(locks: LockPool, key = 'token'): Promise<bigint> {
   return lock.token
 }
 
-/** Every way in which a batch takes something. */
+/** Acquires in every way that a batch can. */
 async function everyWay(locks: LockPool): Promise<void> {
   const semaphore = locks.semaphore('permits', 3)
   const group = await locks.acquireAll(['a', 'b', [1, 2], 5n])
@@ -53,7 +53,7 @@ async function withTransaction(statement: string, body: () => Promise<void>): Pr
   }
 }
 
-/** Whatever there was before. */
+/** Creates the schema again, whatever was there before. */
 async function reinstall(): Promise<void> {
   await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')
   await world.pool().ready()
@@ -227,7 +227,7 @@ test('a pool that is closed while its statement waits leaves nothing at the serv
     const waiting = locks.acquire('orders').catch(() => null)
     await locks.close({ graceMs: 0 })
     await waiting
-    // The server looks for its client twice a second; nothing here waits for its lock_timeout.
+    // The server checks twice a second whether the client is still there. The test does not wait for the lock_timeout.
     await expect.poll(() => world.locks(), { timeout: 5000 }).toEqual([])
   })
   expect(held.state).toBe('lost')
@@ -244,7 +244,7 @@ test('tokens do not fall where a pool comes to another copy of the schema', asyn
   const there = world.pool({ connection: copy.url })
   await there.ready()
   await there.close()
-  // As a restored dump of long ago has it, and as logical replication has it, which leaves sequences alone.
+  // The copy looks like an old dump that was restored, or like a logical replica: logical replication does not copy sequences.
   await copy.query(`SELECT setval('lockpool.fence', 1024)`)
   await copy.query(
     `UPDATE lockpool.timeline SET (name, system, started, floor, since) =

@@ -4,14 +4,14 @@ import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 
-/** The waits of a transaction: their time limits, and their deadlocks. */
+/** The waits of a transaction: their timeouts and their deadlocks. */
 const world = lockWorld()
 
 beforeAll(async () => {
   await world.database.query('CREATE TABLE account AS SELECT i AS id FROM generate_series(1, 9) AS i')
 })
 
-/** A transaction of another session that has run this statement, until it is disposed of. */
+/** Opens a transaction in another session, and runs the statement in it. The transaction is open until it is disposed of. */
 async function other(statement: string, applicationName = 'report'): Promise<AsyncDisposable> {
   const locks = world.pool({ applicationName })
   const client = await locks.connections.connect()
@@ -25,7 +25,7 @@ async function other(statement: string, applicationName = 'report'): Promise<Asy
   }
 }
 
-/** A migration that waits for a report, so that all others wait for the migration. */
+/** Starts a migration that waits for a report. All later statements then wait for the migration. */
 async function migrationInQueue(): Promise<AsyncDisposable> {
   const report = await other('SELECT * FROM account WHERE id = 9 FOR UPDATE')
   const locks = world.pool({ applicationName: 'migration' })
@@ -117,7 +117,10 @@ test('the error for a locked row names holders of rows, and not readers or waite
   })
 })
 
-/** Both have their first, then both ask for their second. The victim gives up, so that the other one goes on. */
+/**
+ * Each transaction takes its first step. When all have done so, each takes its second step. The refused transaction
+ * then ends, so that the other one continues.
+ */
 async function tangle(
   locks: LockPool,
   steps: readonly (readonly [first: Step, second: Step])[],
@@ -125,14 +128,14 @@ async function tangle(
 ): Promise<PromiseSettledResult<void>[]> {
   let missing = steps.length
   let go!: () => void
-  const everybodyIsIn = new Promise<void>((resolve) => (go = resolve))
+  const allHoldFirst = new Promise<void>((resolve) => (go = resolve))
   return Promise.allSettled(
     steps.map(([first, second]) =>
       locks.transaction(
         async (tx) => {
           await first(tx)
           if (--missing === 0) go()
-          await everybodyIsIn
+          await allHoldFirst
           await second(tx)
         },
         { retries },

@@ -4,7 +4,7 @@ import type { LockPool } from '../../src/postgres-lock-pool.js'
 import { rejection, stateOf } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 
-/** Who would wait for himself, with locks of sessions and of transactions in each other. */
+/** Callers that would wait for themselves, with nested locks of sessions and transactions. */
 const world = lockWorld()
 
 /** Requests the key inside a body that holds it, in every way. */
@@ -25,7 +25,7 @@ const ASKS: readonly (readonly [
   ],
 ]
 
-/** Has it while the body runs. */
+/** Holds the key while the body runs, in every way. */
 const HAVE: readonly (readonly [
   string,
   (locks: LockPool, mode: 'exclusive' | 'shared', body: () => Promise<unknown>) => Promise<unknown>,
@@ -101,7 +101,7 @@ test.each(HAVE)('an attempt inside %s that holds the key is refused', async (_, 
 
 test('only callers inside are refused: others wait, and so does a later caller', async () => {
   const locks = world.pool({ max: 4 })
-  let beside!: Promise<unknown>
+  let otherTransaction!: Promise<unknown>
   let later!: () => Promise<unknown>
 
   await locks.transaction(async (tx) => {
@@ -112,17 +112,17 @@ test('only callers inside are refused: others wait, and so does a later caller',
   const other = world.pool()
   const held = await other.acquire('k')
   const waits = later()
-  // On the same wire, behind its attempt.
+  // This request follows the waiting attempt on the same connection. Its grant shows that the server has answered the attempt.
   await locks.withLock('j', () => undefined)
   expect(await stateOf(waits)).toBe('pending')
   await held.release()
   expect(await waits).toBe('later')
 
   await locks.withLock('k', async () => {
-    beside = other.transaction((tx) => tx.lock('k'))
+    otherTransaction = other.transaction((tx) => tx.lock('k'))
     await world.waitsInServer()
   })
-  await beside
+  await otherTransaction
 })
 
 test('after a rollback to a savepoint the server is asked, and nothing is assumed of another namespace', async () => {

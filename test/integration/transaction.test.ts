@@ -13,7 +13,7 @@ beforeAll(async () => {
   )
 })
 
-/** Opens a transaction, and leaves it to the test when it ends. */
+/** Opens a transaction and runs `act` in it. Returns a function that ends the transaction. */
 async function opened(act: (tx: LockTransaction) => Promise<unknown>): Promise<() => Promise<void>> {
   const locks = world.pool()
   let end!: () => void
@@ -202,7 +202,7 @@ test('serialization failures and deadlocks are retried, if the options say so', 
   const increment = async (tx: LockTransaction): Promise<void> => {
     runs++
     const { rows } = await tx.query<{ sum: number }>('SELECT "Odd ""name" AS sum FROM account WHERE id = 5')
-    // Two of them have read before one writes, so one of the two must be tried again.
+    // Two transactions have read before one writes, so one of the two must be retried.
     if (++reads === 2) bothHaveRead.resolve()
     await bothHaveRead.promise
     await tx.query('UPDATE account SET "Odd ""name" = $1 WHERE id = 5', [rows[0]!.sum + 1])
@@ -285,7 +285,7 @@ test.each([
     locks.transaction(async (tx) => {
       await tx.lock('orders')
       await tx.query(text).catch(() => undefined)
-      // Prepared transactions are off in most servers: then the transaction has only failed.
+      // Most servers do not allow prepared transactions. There, the statement only fails the transaction.
       expect(await rejection(tx.tryLock('orders'))).toMatchObject({
         code: text.startsWith('PREPARE') ? expect.anything() : 'TRANSACTION_FAILED',
       })
@@ -293,7 +293,7 @@ test.each([
     }),
   )
   expect(kept).toMatchObject({ code: 'TRANSACTION_FAILED', retryable: false })
-  // A server session that ends may take a moment to give up what it has.
+  // A server session that ends may take a moment to release its locks.
   await (await locks.acquire('orders', { timeoutMs: 30_000 })).release()
 })
 

@@ -11,7 +11,7 @@ let consumer = ''
 let published: readonly string[] = []
 let weight = 0
 
-/** With all types and pages. */
+/** The limit includes all types and pages. */
 const MAX_UNPACKED_BYTES = 1_100_000
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
@@ -20,10 +20,10 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as
   readonly dependencies: Readonly<Record<string, string>>
 }
 
-/** The published package in the `node_modules` of a user, with only its dependencies. */
+/** Installs the published package in the `node_modules` of a user, with only its dependencies. */
 beforeAll(() => {
   consumer = mkdtempSync(join(tmpdir(), 'lockpool-consumer-'))
-  // The global setup has built dist, and building it again would pull it from under the other tests.
+  // The global setup has built dist. To build it again would remove files that other tests use.
   const folder = join(consumer, 'package')
   execFileSync(process.execPath, [join(ROOT, 'scripts/package.mjs'), folder], { timeout: 120_000 })
   const args = ['pack', folder, '--json', '--pack-destination', consumer]
@@ -124,7 +124,7 @@ test('bundled modules read no files next to themselves', () => {
   }
 })
 
-/** A user's server that serves all resources of the page. */
+/** A user's program that loads the page and all its resources. */
 const APP = `
   import { LockPool } from 'lockpool'
   import { dashboardHandler } from 'lockpool/dashboard'
@@ -206,7 +206,7 @@ test('every link and picture of a published page leads to something published', 
 const FENCED = /^```[\s\S]*?^```$/gm
 const LINK = /\]\(([^)\s]+)\)|\b(?:src|srcset)="([^"]+)"/g
 
-/** What a strict project may write, and what it may not. */
+/** A program that must compile in a strict project. It marks each line that must not compile. */
 const STRICT_PROGRAM = `
 import { LockPool, LockTimeoutError, hashName, type Lock } from 'lockpool'
 import { ConnectionPool } from 'lockpool/pool'
@@ -229,16 +229,16 @@ export async function program(): Promise<bigint> {
 
 // @ts-expect-error not a connection
 new LockPool({ connection: 5 })
-// @ts-expect-error neither is what stands in it
+// @ts-expect-error the port must be a number
 new LockPool({ connection: { port: true } })
 export const sessions: readonly SessionSnapshot[] = locks.snapshot().sessions
 export const counts: PoolCounts = locks.snapshot().connections
 export const internal = (lock: Lock): void => {
-  // @ts-expect-error our own business
+  // @ts-expect-error an internal member
   lock.lose('x')
-  // @ts-expect-error our own business
+  // @ts-expect-error an internal member
   lock.confirmReleased()
-  // @ts-expect-error our own business
+  // @ts-expect-error an internal member
   lock.place = 1
 }
 export { ConnectionPool, FakeLockPool, LockTimeoutError, dashboardHandler, hashName, startEmbeddedPostgres, telemetry }
@@ -269,10 +269,13 @@ test.each([
   },
 )
 
-/** As `tsc` writes them. */
+/** Matches imports as `tsc` writes them. */
 const IMPORT = /^(?:import|export)\b(?:[\w\s{},*$]*\bfrom)?\s*'([^']+)'|\bimport\('([^']+)'\)/gm
 
-/** A minified module has all its imports at the start. Behind them only those on demand count: texts of others follow. */
+/**
+ * A minified module has all its static imports at the start. After those, only dynamic imports count, because texts
+ * follow that look like imports.
+ */
 const MINIFIED_IMPORT = /\bfrom"([^"]+)"|(?:^|;)import"([^"]+)"/gm
 const ON_DEMAND = /\bimport\("([^"]+)"\)/g
 
@@ -285,7 +288,7 @@ function importsOf(text: string): readonly string[] {
   return found.map(([, fixed, onDemand]) => fixed ?? onDemand!)
 }
 
-/** All that importing `entry` loads, also what is imported only on demand. */
+/** Everything that importing `entry` loads, including dynamic imports. */
 function reach(entry: string): { files: Set<string>; packages: Set<string> } {
   const files = new Set([entry])
   const packages = new Set<string>()
