@@ -17,7 +17,7 @@ export function launchBrowser(): Promise<Browser> {
   })
 }
 
-/** Collects the console messages and the errors of a page. */
+/** Collects the warnings and errors in a page's console, and its uncaught errors. */
 export function complaintsOf(page: Page): string[] {
   const complaints: string[] = []
   page.on('console', (message) => {

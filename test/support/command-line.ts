@@ -75,7 +75,7 @@ export class Started {
 
 const running = new Set<Started>()
 
-/** Starts `lockpool ARGS`, as built, with only the given environment of lockpool. */
+/** Starts the built command `lockpool ARGS`, with only PATH, HOME and the given variables in its environment. */
 export function lockpool(
   args: readonly string[],
   { url, env = {}, input = null }: { url?: string; env?: NodeJS.ProcessEnv; input?: Buffer | null } = {},

@@ -19,7 +19,7 @@ const ASSETS: Assets = new Map([
 export class DashboardWorld {
   readonly clock: ManualClock
   readonly ended: unknown[] = []
-  /** The lines that would be in the log. */
+  /** The errors that a real dashboard would log. */
   readonly reported: Error[] = []
   looks = 0
   readonly handle: (request: Request) => Promise<Response>
@@ -35,9 +35,9 @@ export class DashboardWorld {
         this.looks++
         return Promise.resolve(blockedSnapshot())
       },
-      end: (victim) => {
-        this.ended.push(victim)
-        return Promise.resolve(victim.pid === 1 ? 'gone' : 'none')
+      end: (target) => {
+        this.ended.push(target)
+        return Promise.resolve(target.pid === 1 ? 'gone' : 'none')
       },
       ...ports,
       clock: this.clock,

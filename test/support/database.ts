@@ -5,7 +5,7 @@ import { inject } from 'vitest'
 /** A database for one test. Advisory locks are per database, so locks of other tests are not visible in it. */
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string
-  /** Runs on one connection that the test's pools do not use. If it is lost, on a new one. */
+  /** Runs a statement on a connection that the test's pools do not use. If that connection is lost, it uses a new one. */
   query: <Row extends pg.QueryResultRow>(
     text: string,
     values?: readonly unknown[],

@@ -2,8 +2,8 @@ import { BodyReader } from '../../src/serve/messages/body-reader.js'
 import { bind, describePortal, describeStatement, execute, FLUSH, parse, query, SYNC } from './wire-client.js'
 
 /**
- * One line of a trace: what a driver sent to a PostgreSQL, or what that answered. Logins are left out, and so are the rows of
- * catalogs.
+ * One line of a trace: a message from a driver to PostgreSQL, or an answer of PostgreSQL. Traces leave out logins, and
+ * the rows of catalogs.
  */
 export interface TraceLine {
   readonly connection: number
@@ -22,7 +22,7 @@ export function readTrace(text: string): TraceLine[] {
     })
 }
 
-/** Values have spaces in them, so the next name ends one. */
+/** A value ends before the next known name, because values may contain spaces. */
 export function startupParameters(details: string): Record<string, string> {
   const names = 'user|database|options|application_name|client_encoding|datestyle|extra_float_digits'
   const pairs = details.replace(/^3\.0 /, '').split(new RegExp(` (?=(?:${names})=)`, 'i'))
@@ -34,7 +34,7 @@ export function startupParameters(details: string): Record<string, string> {
 /** Whether the answer depends on the version of the server. */
 export const asksCatalogs = (details: string): boolean => /pg_type|pg_class|version\(\)/.test(details)
 
-/** The message of a line that was sent; null for what is no message of a session. */
+/** The message of a line that was sent, or null if the line is no message of a session. */
 export function messageOf({ what, details }: TraceLine): Buffer | null {
   switch (what) {
     case 'Query':
@@ -78,7 +78,7 @@ const valuesIn = (list: string): Buffer[] =>
             : Buffer.from(JSON.parse(value) as string),
         )
 
-/** An answer in the words of a trace. */
+/** Describes an answer in the notation of a trace. */
 export function inWords(type: string, body: Buffer): string {
   const reader = new BodyReader(body)
   switch (type) {

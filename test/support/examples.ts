@@ -66,7 +66,7 @@ export function compileToRun(): Map<string, string[]> {
   return programs
 }
 
-/** The server of the tests, and any free port. */
+/** Replaces the addresses in an example by the server of the tests, and its port by any free port. */
 function hereInsteadOf(code: string): string {
   return code
     .replaceAll(/'postgres:\/\/(?:localhost\/app|app@db1,db2[^']*)'/g, `process.env['DATABASE_URL']!`)
@@ -87,7 +87,7 @@ function write(folderName: string, all: readonly Example[], compilerOptions: obj
   const folder = join(ROOT, '.build', folderName)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  // Each is a separate module, so that names do not collide.
+  // Each example is a separate module, so that names do not collide.
   for (const { name, code } of all) writeFileSync(join(folder, `${name}.ts`), `${code}\nexport {}\n`)
   writeFileSync(join(folder, 'given.d.ts'), GIVEN)
   const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }

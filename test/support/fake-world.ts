@@ -16,7 +16,7 @@ export class FakeWorld {
     this.server = new FakeServer({ clock: this.clock, ...options })
   }
 
-  /** Another process. It shares the clock unless it gets its own. */
+  /** A pool that represents another process. It shares the clock of the world unless it gets its own. */
   pool(options: LockPoolOptions = {}, clock: ManualClock = this.clock): FakeLockPool {
     const pool = new FakeLockPool(this.server, options, { clock, random: new SeededRandom(this.#seed++) })
     this.#pools.push(pool)

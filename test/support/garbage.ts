@@ -5,7 +5,10 @@ import { settle } from '../../src/testing/manual-clock.js'
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** Several rounds, because finalizers run some time after the collection. A round takes a second on a busy machine. */
+/**
+ * Collects garbage in several rounds, because finalizers run some time after the collection. On a busy machine a round
+ * takes a second.
+ */
 export async function collect(until: () => boolean, rounds = 50): Promise<void> {
   for (let round = 0; round < rounds && !until(); round++) {
     collectGarbage()
@@ -13,5 +16,5 @@ export async function collect(until: () => boolean, rounds = 50): Promise<void> 
   }
 }
 
-/** For a test that expects no finding: as many rounds as a finding needs at most. */
+/** For a test that expects no finding. Runs as many rounds as a finding can need. */
 export const collectInVain = (): Promise<void> => collect(() => false, 10)

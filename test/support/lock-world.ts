@@ -26,7 +26,7 @@ export class LockWorld {
     return pool
   }
 
-  /** The sessions of the pools at the server. */
+  /** The backend pids of the pools' sessions. */
   async sessions(): Promise<number[]> {
     const { rows } = await this.database.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()`,
@@ -35,9 +35,7 @@ export class LockWorld {
     return rows.map(({ pid }) => pid)
   }
 
-  /**
-   * The held advisory locks at the server, with the marks of waiting processes and without the announcements of pools.
-   */
+  /** The held advisory locks on the server, including waiter registrations, and without the announcements of pools. */
   async locks(): Promise<{ pid: number; classid: string; objid: string; objsubid: number; mode: string }[]> {
     const { rows } = await this.database.query<{
       pid: number
@@ -54,7 +52,7 @@ export class LockWorld {
     return rows
   }
 
-  /** Resolves when one session of that name waits for a lock at the server. */
+  /** Resolves when exactly one session with this application name waits for a lock on the server. */
   async waitsInServer(applicationName: string = APPLICATION): Promise<void> {
     const count = async (): Promise<unknown> => {
       const { rows } = await this.database.query<{ n: number }>(
@@ -94,7 +92,7 @@ export function lockWorld(): LockWorld {
   return world
 }
 
-/** Resolves when the lock is lost, with the time that took. */
+/** Resolves when the lock is lost. Returns how many milliseconds that took. */
 export function lossOf(lock: Pick<Lock, 'signal'>): Promise<number> {
   const since = performance.now()
   return new Promise((resolve) => {
@@ -102,7 +100,7 @@ export function lossOf(lock: Pick<Lock, 'signal'>): Promise<number> {
   })
 }
 
-/** Retries as an application does while the server is away. */
+/** Acquires a lock as an application does that retries while the server is unavailable. */
 export async function acquireWhenUp(locks: LockPool, key: LockKey): Promise<Lock> {
   for (;;) {
     try {

@@ -17,7 +17,7 @@ export class MariaDbWorld {
     return pool
   }
 
-  /** The connections of pools at the server. */
+  /** The ids of the pools' connections on the server. */
   async sessions(): Promise<number[]> {
     const rows = await this.server.query<{ id: number }>(
       `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB LIKE 'lockpool_test%'`,

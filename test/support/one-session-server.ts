@@ -21,7 +21,7 @@ export class OneSessionServer implements AsyncDisposable {
   readonly #backend: Socket
   readonly #sockets = new Set<Socket>()
   readonly #questions: { readonly from: Guest; readonly frames: readonly Buffer[] }[] = []
-  /** The messages of the server from its key data on, which every client gets. */
+  /** The messages with parameters and the key from the first login. The server sends them to every client. */
   readonly #greeting: Buffer[] = []
   #first: Guest | null = null
   #asking: Guest | null = null
@@ -94,15 +94,15 @@ export class OneSessionServer implements AsyncDisposable {
   }
 
   #fromServer(frame: Buffer): void {
-    const isAsleep = letter(frame) === 'Z'
+    const isReady = letter(frame) === 'Z'
     if (!this.#isOpen) {
       if ('KSZ'.includes(letter(frame))) this.#greeting.push(Buffer.from(frame))
       this.#first!.socket.write(frame)
-      this.#isOpen = isAsleep
+      this.#isOpen = isReady
       return
     }
     this.#asking?.socket.write(frame)
-    if (!isAsleep) return
+    if (!isReady) return
     this.#asking = null
     this.#askNext()
   }

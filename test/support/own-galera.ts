@@ -12,7 +12,7 @@ import { noMariaDb } from './own-mariadb.js'
 
 const PROVIDER = ['/usr/lib/galera/libgalera_smm.so', '/usr/lib64/galera-4/libgalera_smm.so'].find(existsSync)
 
-/** Why there is no Galera to test with; null if there is one. */
+/** The reason why tests cannot use Galera, or null if they can. */
 export const noGalera: string | null = ((): string | null => {
   if (noMariaDb !== null) return noMariaDb
   if (PROVIDER === undefined) return 'libgalera_smm.so is not installed: apt-get install galera-4'
@@ -26,7 +26,7 @@ const ENV: NodeJS.ProcessEnv = {
 }
 const run = promisify(execFile)
 const START_TIMEOUT_MS = 120_000
-/** A server of root copies its data through a daemon that drops its rights. */
+/** A node that runs as root copies its data through a daemon that gives up root's rights. So all files belong to `mysql`. */
 const IS_ROOT = process.getuid?.() === 0
 const AS_USER = IS_ROOT ? ['--user=mysql'] : []
 
@@ -55,7 +55,7 @@ export class GaleraNode {
     return this.#process!.pid!
   }
 
-  /** Of its own state: what `SHOW STATUS` says. */
+  /** The value of a status variable of this node, from `SHOW STATUS`. */
   async status(name: string): Promise<string> {
     const [row] = await this.query<{ Value: string }>(`SHOW STATUS LIKE '${name}'`)
     return row?.Value ?? ''
@@ -71,7 +71,7 @@ export class GaleraNode {
     }
   }
 
-  /** Starts it, and resolves when it has all that the cluster has. */
+  /** Starts the node, and resolves when it has all data of the cluster. */
   async boot(...settings: string[]): Promise<void> {
     const [sql, group, state, whole] = this.#ports
     const provider = [
@@ -132,7 +132,7 @@ export class GaleraNode {
     this.#process!.kill(signal)
   }
 
-  /** Ends it: in order, or as a crash does. */
+  /** Ends the node: with SIGTERM in order, with SIGKILL like a crash. */
   async halt(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const child = this.#process
     if (child === null || child.exitCode !== null || child.signalCode !== null) return
@@ -141,7 +141,7 @@ export class GaleraNode {
   }
 }
 
-/** A Galera cluster of a test's own: nodes on this machine, their data in a temporary folder. */
+/** A Galera cluster for one test. Its nodes run on this machine, with their data in a temporary folder. */
 export class OwnGalera implements AsyncDisposable {
   readonly nodes: readonly GaleraNode[]
   readonly #folder: string
@@ -174,7 +174,7 @@ export class OwnGalera implements AsyncDisposable {
     }
   }
 
-  /** The others begin with a copy of the first, and get what they lack from it. */
+  /** Starts the first node. The other nodes start with a copy of its data, and get later changes from it. */
   async #begin(): Promise<void> {
     const [first, ...others] = this.nodes
     const install = ['--no-defaults', `--datadir=${first!.data}`, '--skip-test-db', '--skip-name-resolve']
@@ -216,7 +216,7 @@ export class OwnGalera implements AsyncDisposable {
       try {
         node.signal('SIGCONT')
       } catch {
-        // It was never started.
+        // The node was never started.
       }
       await node.halt('SIGKILL')
     }

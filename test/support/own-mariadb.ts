@@ -14,7 +14,7 @@ const ENV: NodeJS.ProcessEnv = {
   PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin`,
 }
 
-/** Why there is no MariaDB to test with; null if there is one. */
+/** The reason why tests cannot use MariaDB, or null if they can. */
 export const noMariaDb: string | null = ((): string | null => {
   const folders = (ENV['PATH'] ?? '').split(delimiter)
   const isThere = (program: string): boolean => folders.some((folder) => existsSync(join(folder, program)))
@@ -25,7 +25,7 @@ export const noMariaDb: string | null = ((): string | null => {
 const START_TIMEOUT_MS = 60_000
 const AS_ROOT = process.getuid?.() === 0 ? ['--user=root'] : []
 
-/** A MariaDB of a test's own: its data in a temporary folder, on a free port. */
+/** A MariaDB for one test, on a free port, with its data in a temporary folder. */
 export class OwnMariaDb implements AsyncDisposable {
   readonly port: number
   readonly #folder: string
@@ -40,12 +40,13 @@ export class OwnMariaDb implements AsyncDisposable {
     this.#settings = settings
   }
 
-  /** `settings` are options of mariadbd: `max-connections=20`. */
+  /** `settings` are options of mariadbd, such as `max-connections=20`. */
   static async start(...settings: string[]): Promise<OwnMariaDb> {
     const folder = await mkdtemp(join(tmpdir(), 'lockpool-mariadb-'))
     const server = new OwnMariaDb(folder, await freePort(), settings)
     const install = ['--no-defaults', ...AS_ROOT, `--datadir=${join(folder, 'data')}`, '--skip-test-db']
-    // A server that starts removes the temporary tables that it finds in its folder for them: also those of its neighbors.
+    // A server that starts removes all temporary tables in its folder for them. In a shared folder those of other
+    // servers would be lost.
     const options = ['--auth-root-authentication-method=normal', '--skip-name-resolve', `--tmpdir=${folder}`]
     await promisify(execFile)('mariadb-install-db', [...install, ...options], { env: ENV })
     const grant = `CREATE USER IF NOT EXISTS lockpool@'%' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO lockpool@'%' WITH GRANT OPTION;`
@@ -54,7 +55,7 @@ export class OwnMariaDb implements AsyncDisposable {
     return server
   }
 
-  /** Of a superuser, without a database. */
+  /** The URL of a superuser, without a database. */
   get url(): string {
     return `mysql://lockpool:secret@127.0.0.1:${this.port}`
   }
@@ -76,7 +77,7 @@ export class OwnMariaDb implements AsyncDisposable {
     return rows as Row[]
   }
 
-  /** The named locks that sessions have. */
+  /** The named locks that sessions hold. */
   async namedLocks(): Promise<{ id: number; name: string }[]> {
     return this.query(
       `SELECT THREAD_ID AS id, TABLE_SCHEMA AS name FROM information_schema.METADATA_LOCK_INFO WHERE LOCK_TYPE = 'User lock'`,
@@ -87,7 +88,7 @@ export class OwnMariaDb implements AsyncDisposable {
     await this.query(`KILL ${connectionId}`)
   }
 
-  /** Starts it, or starts it again. */
+  /** Starts the server, also after it was halted. */
   async boot(): Promise<void> {
     const data = join(this.#folder, 'data')
     const where = [`--datadir=${data}`, `--port=${this.port}`, `--socket=${join(this.#folder, 'socket')}`]
@@ -116,7 +117,7 @@ export class OwnMariaDb implements AsyncDisposable {
     }
   }
 
-  /** Ends it: in order, or as a crash does. */
+  /** Ends the server: with SIGTERM in order, with SIGKILL like a crash. */
   async halt(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     this.#admin?.destroy()
     this.#admin = null

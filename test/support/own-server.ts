@@ -1,6 +1,6 @@
 import type { EmbeddedPostgres, EmbeddedPostgresOptions } from '../../src/embedded/index.js'
 
-/** As built, because the guard of a server is a script that node runs. */
+/** Uses the built package, because the guard of a server is a script that Node.js runs. */
 export async function startEmbedded(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const built = new URL('../../dist/embedded/index.js', import.meta.url).href
   const { startEmbeddedPostgres } = (await import(built)) as typeof import('../../src/embedded/index.js')

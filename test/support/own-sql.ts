@@ -46,7 +46,7 @@ const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
 
 function textsOf(name: string, value: unknown): OwnStatement[] {
   if (typeof value === 'string') return /\w/.test(value) ? [{ name, text: value }] : []
-  // The only one that takes a list.
+  // Only this function takes a list.
   if (value === evaluationSql) return textsOf(name, evaluationSql(EVALUATED))
   // The arguments are names of roles, schemas and the like. Their values do not matter.
   if (typeof value === 'function')

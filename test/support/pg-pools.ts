@@ -44,7 +44,7 @@ export function poolsOf(
           ...(verify && { verify }),
           ...(log && { log }),
           min,
-          // One more, because one is reserved for lock sessions.
+          // One more connection, because one is reserved for lock sessions.
           max: max + 1,
           idleTimeoutMs: wanted.idleTimeoutMillis ?? 10_000,
           acquireTimeoutMs: wanted.connectionTimeoutMillis || Infinity,
@@ -60,7 +60,7 @@ afterEach(() => {
   return Promise.all(open.map((pool) => pool.end()))
 })
 
-/** The types of `pg` leave it out. */
+/** The types of `pg` do not declare `processID`. */
 export function pidOf(client: pg.PoolClient): number {
   return (client as unknown as { readonly processID: number }).processID
 }

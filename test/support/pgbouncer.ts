@@ -8,8 +8,8 @@ import { join } from 'node:path'
 /** PgBouncer refuses to run as root, and needs no special rights. */
 const NOBODY = 65_534
 
-/** Of the log of one that ends by itself, in characters. */
-const LAST_WORDS = 2000
+/** This many characters of its log are kept for a PgBouncer that ends by itself. */
+const LOG_TAIL = 2000
 
 export const hasPgBouncer: boolean = ((): boolean => {
   try {
@@ -32,7 +32,7 @@ export class PgBouncer implements AsyncDisposable {
   readonly #target: URL
   #process: ChildProcess | null = null
   #restarts: Promise<void> = Promise.resolve()
-  /** How it ended, if it did so by itself. */
+  /** How PgBouncer ended, if it ended by itself. */
   death: string | null = null
 
   private constructor(folder: string, port: number, target: string) {
@@ -85,7 +85,10 @@ export class PgBouncer implements AsyncDisposable {
     this.#process?.kill(name)
   }
 
-  /** Kills it, and starts it again. Of two that are started at once one would find the port taken. */
+  /**
+   * Kills PgBouncer, and starts it again. Restarts run one after the other: if two ran at once, one would find its port
+   * in use.
+   */
   restart(): Promise<void> {
     this.#restarts = this.#restarts.then(async () => {
       await this.#kill()

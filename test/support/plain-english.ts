@@ -64,7 +64,7 @@ const BANNED_IN_TITLES: readonly RegExp[] = [
   /^(?:what|whatever|whoever)\b/i,
 ]
 
-/** Pages that are clean. Add others when they are. */
+/** Pages without banned phrases. Add a page when it is clean. */
 const CLEAN_PAGES: readonly string[] = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
@@ -174,7 +174,7 @@ function phrasesIn({ path, text }: RepositoryFile): string[] {
   )
 }
 
-/** Removes names of values and of pages, and comments within SQL, which is sent as it is. */
+/** Removes names of values and of pages, and comments within SQL, because they are sent to the server unchanged. */
 function withoutLiterals({ path, text }: RepositoryFile): RepositoryFile {
   const names = /['`](?:deaf|nobody|anybody)['`]|\bdeaf(?=: ')|\bdocs\/\S+\.md\b|^ *-- .*$/gm
   return { path, text: text.replaceAll(names, '') }

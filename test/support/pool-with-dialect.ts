@@ -12,7 +12,7 @@ interface AlteredWorld {
   readonly locks: LockPool<FakeConnection>
 }
 
-/** A pool on a server in memory, whose dialect differs in parts from that of the server. */
+/** A pool on a server in memory, with a dialect that differs in parts from that of the server. */
 export function poolWithDialect(
   alter: (server: FakeServer) => Partial<Dialect<FakeConnection>>,
   max = 2,

@@ -13,13 +13,13 @@ import { ManualClock } from '../../src/testing/manual-clock.js'
 
 const code = (id: string): KeyCode => ({ id })
 
-/** One semaphore whose session is the test: it sees each operation, and writes each reply. */
+/** One semaphore. The test acts as its session: it sees each operation, and writes each reply. */
 export class ScriptedSemaphore {
   readonly clock: ManualClock = new ManualClock()
   readonly entry: SemaphoreEntry
-  /** What the pool answers if the entry asks for room in the lock table, by the number of entries. */
+  /** The pool's answer if the entry asks for room for this number of lock-table entries. */
   admit: (entries: number) => 'now' | 'later' | LockError = () => 'now'
-  /** The number between 0 and 1 that comes up at every draw. */
+  /** The number between 0 and 1 that every random draw returns. */
   chance = 0
   notifications = 0
   tickets = 0
@@ -31,9 +31,9 @@ export class ScriptedSemaphore {
   readonly #session: Session & { clientCount: number }
   readonly #deadlines: Deadlines
 
-  /** Whether the entry may have a session to itself. */
+  /** Whether the entry may have a separate session for the server queue. */
   mayEnqueue = true
-  /** How many entries of the lock table the entry asked for, each time. */
+  /** The number of lock-table entries that the entry asked for, each time. */
   readonly admissions: number[] = []
 
   constructor(permits: number) {
@@ -43,7 +43,7 @@ export class ScriptedSemaphore {
     this.entry = new SemaphoreEntry(semaphore, 's', this.#makeHost())
   }
 
-  /** Whether the session has no other keys, and may therefore wait in the server's queue. Default true. */
+  /** Whether the session has no other keys, so that it may wait in the server queue. Default true. */
   set isAlone(is: boolean) {
     this.#session.clientCount = is ? 1 : 2
   }
@@ -64,7 +64,7 @@ export class ScriptedSemaphore {
     return waiter.promise as Promise<unknown> as Promise<Permit>
   }
 
-  /** The batch leaves. Returns the operation of the semaphore in it; null if it asks nothing. */
+  /** Sends the batch. Returns the operation of the semaphore in it, or null if there is none. */
   depart(): PermitOperation | null {
     const departure = new Departure(this.#session)
     for (const request of this.#requests.splice(0)) request.depart(departure)
@@ -77,7 +77,7 @@ export class ScriptedSemaphore {
     this.entry.replied({ taken, said, missing: [], otherPermits: null, ...more }, batch)
   }
 
-  /** A first attempt that takes these slots. */
+  /** Makes a first attempt that takes these slots. */
   async taken(...slots: number[]): Promise<Permit[]> {
     const asked = slots.map(() => this.acquire())
     this.depart()
@@ -85,7 +85,7 @@ export class ScriptedSemaphore {
     return Promise.all(asked)
   }
 
-  /** A caller that has found every permit taken, and waits for a wake-up. */
+  /** Starts a caller that finds every permit taken, and then waits for a wake-up. */
   waiting(timeoutMs?: number): Promise<Permit> {
     const asked = this.acquire(timeoutMs)
     this.depart()
@@ -95,7 +95,7 @@ export class ScriptedSemaphore {
     return asked
   }
 
-  /** A caller that was woken, and found another process quicker: the semaphore is hot from now on. */
+  /** Starts a caller that was woken and found that another process was faster. From now on the semaphore is hot. */
   lostRace(): Promise<Permit> {
     const asked = this.waiting()
     this.entry.woken('other')

@@ -4,7 +4,7 @@ import { openFront, type OpenFront } from '../../src/cli/serve/open-front.js'
 import type { ServeOrder } from '../../src/cli/serve/serve-order.js'
 import { LockWorld } from './lock-world.js'
 
-/** A front as `lockpool serve --trust --listen 127.0.0.1:0` makes it, but that all of it can be changed. */
+/** The options of a front as `lockpool serve --trust --listen 127.0.0.1:0` has them. A test can change each of them. */
 const ORDER: Omit<ServeOrder, 'url'> = {
   host: '127.0.0.1',
   port: 0,
@@ -26,17 +26,17 @@ const ORDER: Omit<ServeOrder, 'url'> = {
   namespace: '',
 }
 
-/** What a query has brought: its rows as arrays, or the SQLSTATE and the message of its error. */
+/** The result of a query: its rows as arrays, or the SQLSTATE and the message of its error. */
 export type Answer = unknown[][] | string
 
 /** A front, and the port at which it listens. */
 export interface TestFront extends OpenFront {
   readonly port: number
-  /** What it has told on standard error. */
+  /** The messages that the front would print on standard error. */
   readonly told: string[]
 }
 
-/** Fronts and clients of them, in this process, on the shared server. After each test nothing of them is left. */
+/** Fronts in this process, and their clients, on the shared server. After each test, no session of them may be left. */
 export class ServeWorld extends LockWorld {
   readonly #fronts: TestFront[] = []
   readonly #clients: pg.Client[] = []
@@ -59,7 +59,7 @@ export class ServeWorld extends LockWorld {
     return client
   }
 
-  /** A client straight at the server. */
+  /** Connects a client directly to the server. */
   direct(): Promise<pg.Client> {
     const { hostname, port } = new URL(this.database.url)
     return this.client({ port: Number(port) }, { connectionString: this.database.url, host: hostname })
@@ -100,7 +100,7 @@ export function serveWorld(): ServeWorld {
   return world
 }
 
-/** Runs a statement, and says what came of it. */
+/** Runs a statement. Returns its rows or its error. */
 export async function ask(client: pg.Client, text: string, values?: unknown[]): Promise<Answer> {
   try {
     const result = (await client.query({ text, ...(values && { values }), rowMode: 'array' })) as

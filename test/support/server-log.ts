@@ -1,10 +1,10 @@
 import type { EmbeddedPostgres } from '../../src/embedded/index.js'
 
-/** What a server says of its own life, and of clients that go without a word. */
+/** Messages about the server itself, and about clients that disconnect without a final message. */
 const OF_ITSELF =
   /^(starting PostgreSQL|listening on|database system|checkpoint|received|aborting any|shutting down|background worker|could not (send|receive) data|unexpected EOF|connection to client lost)/
 
-/** The lines of a server's log that statements have caused, without their times. */
+/** The lines that statements have caused in a server's log, without their times. */
 export async function complaints(server: EmbeddedPostgres): Promise<string[]> {
   return (await server.log())
     .split('\n')

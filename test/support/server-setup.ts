@@ -1,4 +1,7 @@
-/** Once per run: builds the package, and starts the server that the tests share, unless `LOCKPOOL_TEST_URL` names one. */
+/**
+ * Runs once per test run: builds the package, and starts the server that the tests share, unless `LOCKPOOL_TEST_URL`
+ * names one.
+ */
 import { execSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
@@ -7,7 +10,7 @@ import { startEmbedded } from './own-server.js'
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Of a superuser, in a database that stays empty: see `createDatabase`. */
+    /** The URL of a superuser. Its database stays empty: see `createDatabase`. */
     serverUrl: string
   }
 }

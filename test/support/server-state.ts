@@ -6,7 +6,7 @@ import type {
   ServerState,
 } from '../../src/dialect/server-state.js'
 
-/** What a server could say of its locks, to be looked at. Whatever a test leaves out is quiet and harmless. */
+/** A state of a server's locks, for inspections. Parts that a test leaves out cause no findings. */
 export function serverState(parts: Partial<ServerState> = {}): ServerState {
   return {
     server: {

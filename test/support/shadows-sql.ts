@@ -1,10 +1,11 @@
 /**
- * Objects with the names of the server's own, in a schema where every role may create. The server counts the calls of
- * each function, also in transactions that only read or are rolled back. A statement of lockpool that finds a shadow
- * calls a counted function. `schema` is quoted already. Each statement takes the names as `$1::text[]`.
+ * Creates objects with the names of the server's own objects, in a schema where every role may create. The server
+ * counts the calls of each function, also in transactions that only read or are rolled back. A statement of lockpool
+ * that finds a shadow calls a counted function. `schema` is quoted already. Each statement takes the names as
+ * `$1::text[]`.
  */
 
-/** What every shadow calls: of a function that is called for an aggregate or for ANY the server keeps no count. */
+/** The functions that every shadow calls. The server does not count a function that it calls for an aggregate or for ANY. */
 export function witnesses(schema: string): string {
   return ['function', 'aggregate', 'operator', 'type', 'relation']
     .map(
@@ -20,23 +21,23 @@ const body = (schema: string, kind: string, result: string): string =>
 /** The types of arguments and operands in statements of lockpool. */
 const TYPES = `'{int2,int4,int8,numeric,float8,text,varchar,name,oid,bool,timestamptz,interval}'::text[]`
 
-/** Runs the statements that a query makes. One that the server has no place for is left out. */
+/** Runs the statements that a query generates, and skips those that the server refuses. */
 const executing = (statements: string): string => `
 DO $do$ DECLARE made text; BEGIN
   FOR made IN ${statements}
   LOOP BEGIN EXECUTE made; EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP;
 END $do$`
 
-/** As literal, because DO takes no parameters. */
+/** The names as a literal, because DO takes no parameters. */
 const listed = (names: readonly string[]): string =>
   `unnest(ARRAY[${names.map((name) => `'${name.replaceAll("'", "''")}'`).join(', ')}]::text[])`
 
-/** With the very arguments that the server's own have, and with any two that an operator might have. */
+/** Functions with the exact arguments of the server's own, and with one or two arguments of any of the `TYPES`. */
 export function shadowFunctions(schema: string, names: readonly string[]): string {
   const one = `'LANGUAGE plpgsql AS ' || quote_literal(${body(schema, 'function', 'NULL')})`
   const set = `'LANGUAGE plpgsql AS ' || quote_literal(${body(schema, 'function', '')})`
   return [
-    // One query, so that nothing is made twice.
+    // One query for functions and set-returning functions, so that none is created twice.
     executing(`
       SELECT format('CREATE FUNCTION ${schema}.%I(%s) RETURNS %s %s', proname,
         replace(pg_get_function_identity_arguments(oid), '"any"', 'anynonarray'),
@@ -56,7 +57,7 @@ export function shadowFunctions(schema: string, names: readonly string[]): strin
   ].join(';')
 }
 
-/** Each has a function for its own steps, which is called for every row. */
+/** Each aggregate has its own step function, which the server calls for every row. */
 export function shadowAggregates(schema: string, names: readonly string[]): string {
   return [
     `CREATE FUNCTION ${schema}.step_none(int8) RETURNS int8 LANGUAGE plpgsql AS ${body(schema, 'aggregate', '$1')}`,
@@ -85,7 +86,7 @@ export function shadowOperators(schema: string, names: readonly string[]): strin
   ].join(';')
 }
 
-/** Whatever is cast to one of them is looked at by a function. */
+/** Domains with a check that calls a function for every value that is cast to them. */
 export function shadowDomains(schema: string, names: readonly string[]): string {
   return [
     executing(`
@@ -97,7 +98,7 @@ export function shadowDomains(schema: string, names: readonly string[]): string 
   ].join(';')
 }
 
-/** Types of their own, with casts from and to everything that the server does by itself. */
+/** New types, with an implicit cast from each of the `TYPES`, and a cast for assignments back to it. */
 export function shadowTypes(schema: string, names: readonly string[]): string {
   return [
     executing(
@@ -118,7 +119,10 @@ export function shadowTypes(schema: string, names: readonly string[]): string {
   ].join(';')
 }
 
-/** With the columns of the server's own, if it has one. Reading it calls a counted function. */
+/**
+ * Views with the columns of the server's own relation, if there is one with this name. Reading a view calls a counted
+ * function.
+ */
 export function shadowRelations(schema: string, names: readonly string[]): string {
   return executing(`
       SELECT CASE

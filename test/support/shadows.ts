@@ -11,13 +11,13 @@ import {
   witnesses,
 } from './shadows-sql.js'
 
-/** Every name of a kind that our own SQL says, with a schema or without. */
+/** Every name of a kind in lockpool's SQL, with a schema or without. */
 export async function namesOfOurs(kind: NameKind): Promise<string[]> {
   const all = (await ownStatements()).flatMap(({ text }) => namesIn(text))
   return [...new Set(all.filter((each) => each.kind === kind).map(({ name }) => name))]
 }
 
-/** A session that looks names up in the server's own schema alone. */
+/** Opens a session that looks names up only in the server's own schema. */
 export async function connectSafely(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: withPath(url, 'pg_catalog, pg_temp') })
   await client.connect()
@@ -30,7 +30,10 @@ export function withPath(url: string, path: string): string {
   return with_.href
 }
 
-/** Makes a shadow of everything that our SQL names. Types are domains in one half of the schemas, and have casts in the other. */
+/**
+ * Creates a shadow of every object that lockpool's SQL names. Types get domains in some schemas, and new types with
+ * casts in others.
+ */
 export async function castShadows(
   admin: pg.Client,
   schema: string,
@@ -51,7 +54,7 @@ export async function castShadows(
     await admin.query(make)
 }
 
-/** How many there are, by kind. */
+/** The number of shadows in a schema, by kind. */
 export async function countShadows(admin: pg.Client, schema: string): Promise<Record<string, number>> {
   const { rows } = await admin.query<Record<string, number>>(
     `SELECT
@@ -67,7 +70,7 @@ export async function countShadows(admin: pg.Client, schema: string): Promise<Re
   return rows[0]!
 }
 
-/** The shadows that were called so far by sessions that have ended or reported. */
+/** The shadows that were called so far, by sessions that have ended or have reported their statistics. */
 export async function calledShadows(admin: pg.Client): Promise<string[]> {
   const { rows } = await admin.query<{ name: string }>(
     `SELECT DISTINCT schemaname || '.' || funcname AS name FROM pg_stat_user_functions WHERE calls > 0 ORDER BY name`,

@@ -1,4 +1,4 @@
-/** Expressions and lock calls at random, in every disguise that PostgreSQL knows. */
+/** Random expressions and lock calls, in all notations that PostgreSQL knows. */
 import type { SeededRandom } from '../../src/testing/seeded-random.js'
 
 export const FUNCTIONS: readonly string[] = [
@@ -27,7 +27,7 @@ export const one = (random: SeededRandom, rules: readonly Rule[]): string => {
 export const several = (random: SeededRandom, most: number, make: () => string, between: string): string =>
   Array.from({ length: 1 + random.below(most) }, make).join(between)
 
-/** White space and comments, some of which hold what would end a lesser reader's comment or string. */
+/** White space and comments. Some contain characters that would end the comment or string of a simple scanner. */
 export function gap(random: SeededRandom): string {
   if (random.chance(0.7)) return ' '
   return one(random, [
@@ -47,7 +47,7 @@ export function gap(random: SeededRandom): string {
   ])
 }
 
-/** The same name in another form. */
+/** The name in another notation. A few results are different names. */
 function disguised(random: SeededRandom, name: string): string {
   return one(random, [
     name,
@@ -174,7 +174,7 @@ const KEYS: readonly Rule[] = [
   (random) => `${gap(random)}${one(random, CONSTANTS)}${gap(random)}`,
 ]
 
-/** As programs write it. */
+/** A call as programs write it. */
 export function plainCall(random: SeededRandom): string {
   const key = (): string => one(random, KEYS)
   if (random.chance(0.2))

@@ -1,4 +1,4 @@
-/** Query strings at random, most of them with a lock call in some disguise: food for the recognizer and its judge. */
+/** Random query strings, most of them with a lock call in some notation, for the recognizer and its judge. */
 import type { SeededRandom } from '../../src/testing/seeded-random.js'
 import {
   call,
@@ -67,7 +67,7 @@ const column = (random: SeededRandom): string =>
     () => `NOT ${call(random)}`,
   ])}${random.pick(ALIASES)}`
 
-/** As programs write it, with as much as they may write around it. */
+/** A SELECT as programs write it, with the clauses that they may add. */
 function plainSelect(random: SeededRandom): string {
   const column = (): string =>
     `${one(random, [() => plainCall(random), () => plainCall(random), '1', '$3', "'a'", 'version()', () => `${plainCall(random)}::text`])}${random.pick(['', '', ' AS x', ' AS "X"', ' y', ` ${random.pick(ALIASES)}`])}`
@@ -190,7 +190,7 @@ const statement = (random: SeededRandom): string =>
     '   ',
   ])
 
-/** Some statements in one string. */
+/** Returns up to three statements in one string. */
 export function randomSql(random: SeededRandom): string {
   const text = random.chance(0.8)
     ? random.chance(0.4)
@@ -250,7 +250,7 @@ const SPLINTERS = [
   "' -- \n'",
 ]
 
-/** A few characters are gone, doubled or new. */
+/** Removes, doubles or adds a few characters. */
 function mutated(random: SeededRandom, text: string): string {
   let result = text
   for (let i = 1 + random.below(3); i > 0; i--) {

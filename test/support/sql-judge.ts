@@ -1,6 +1,6 @@
 /**
- * PostgreSQL's own parser (libpg-query) judges what the recognizer says of a query string. Every answer is a list of what
- * is wrong.
+ * Compares what the recognizer finds in a query string with PostgreSQL's own parser (libpg-query). The results are
+ * lists of what is wrong.
  */
 import { loadModule, parsePlPgSQLSync, parseSync } from 'libpg-query'
 import { recognize } from '../../src/serve/sql/recognize.js'
@@ -10,7 +10,7 @@ await loadModule()
 
 type Node = Readonly<Record<string, unknown>>
 
-/** Null if PostgreSQL would not read it. */
+/** Returns the statements of a text, or null if PostgreSQL would refuse it. */
 export function parsed(text: string): readonly Node[] | null {
   try {
     const { stmts = [] } = parseSync(text) as { stmts?: { stmt: Node }[] }
@@ -22,7 +22,7 @@ export function parsed(text: string): readonly Node[] | null {
 
 const LOCK_NAME = /^pg_(?:try_)?advisory_(?:xact_)?(?:un)?lock(?:_shared|_all)?$/
 
-/** Names of lock functions that any part of a statement names, code in DO included, in order. Constants are no names. */
+/** The names of lock functions in any part of a statement, in order, including code in DO. String constants are no names. */
 export function lockNames(node: unknown): readonly string[] {
   const names: string[] = []
   visit(node, (key, value, parent) => {
@@ -45,7 +45,7 @@ function namesInBody(statement: unknown): readonly string[] {
   return names
 }
 
-/** Constants in code that runs may be run themselves. */
+/** Constants with lock names in code that runs. The code may execute them. */
 function lockTexts(node: unknown): readonly string[] {
   const texts: string[] = []
   visit(node, (key, value) => {
@@ -62,7 +62,7 @@ function queriesOf(body: string): readonly string[] {
       if (key === 'query' && typeof value === 'string') queries.push(value)
     })
   } catch {
-    // No code: the server would refuse it.
+    // The body is no code: the server would refuse it.
   }
   return queries
 }
@@ -72,12 +72,12 @@ function visit(node: unknown, see: (key: string, value: unknown, parent: string)
   for (const [key, value] of Object.entries(node)) {
     const isField = !Array.isArray(node)
     if (isField) see(key, value, parent)
-    // What is in it has been seen, as code.
+    // `namesInBody` reads the code in a DO statement.
     if (!(isField && key === 'DoStmt')) visit(value, see, isField ? key : parent)
   }
 }
 
-/** What is wrong about the recognizer's answer for this text. */
+/** The errors in the recognizer's answer for this text. */
 export function complaints(text: string): readonly string[] {
   const { statements, problem } = recognize(text, { standardConformingStrings: true })
   const nodes = parsed(text)
@@ -89,7 +89,7 @@ export function complaints(text: string): readonly string[] {
   return statements.length < nodes.length ? judgePieces(statements, nodes) : ['statements that are none']
 }
 
-/** From BEGIN ATOMIC on, and in a text that reads in two ways, the last piece holds several statements. */
+/** The last piece may hold several statements: from BEGIN ATOMIC on, and in a text that can be read in two ways. */
 function judgePieces(statements: readonly Statement[], nodes: readonly Node[]): readonly string[] {
   const last = statements.at(-1)!
   if (!/\batomic\b/i.test(last.text) && last.kind !== 'suspicious') return ['a statement is not seen']
@@ -98,13 +98,19 @@ function judgePieces(statements: readonly Statement[], nodes: readonly Node[]): 
   return [...statements.slice(0, -1).flatMap((statement, i) => judgeOne(statement, nodes[i]!)), ...passed]
 }
 
-/** What is said to be known for sure must be readable by PostgreSQL as well. A neighbor may be the one that is not. */
+/**
+ * PostgreSQL must be able to read each statement that the recognizer claims to know. The text may be invalid because of
+ * a neighbor.
+ */
 function claimsOf(statement: Statement): readonly string[] {
   if (!isClaim(statement) || isMisreadByJudge(statement.text)) return []
   return parsed(statement.text) === null ? [`${statement.kind} of what PostgreSQL refuses`] : []
 }
 
-/** Of an expression nothing is said: the upstream has to read it first. */
+/**
+ * Whether the recognizer claims to know the statement. It claims nothing about expressions, because the server
+ * evaluates them first.
+ */
 function isClaim(statement: Statement): boolean {
   if (statement.kind !== 'select') return ['transaction', 'discard', 'set'].includes(statement.kind)
   return (
@@ -113,7 +119,7 @@ function isClaim(statement: Statement): boolean {
   )
 }
 
-/** libpg-query takes comments for tokens, so it refuses them before UESCAPE and within a constant on several lines. */
+/** libpg-query treats comments as tokens, so it refuses them before UESCAPE and within a constant on several lines. */
 export const isMisreadByJudge = (text: string): boolean =>
   (/uescape/i.test(text) && /--|\/\*/.test(text)) || /'\s*--[^\n\r]*[\n\r]/.test(text)
 
@@ -165,7 +171,7 @@ function judgeAction(statement: Statement, node: Node): readonly string[] {
     isChained: chain ?? false,
   }
   const { action, name, isChained } = statement
-  // The parser leaves out what is empty.
+  // The parser leaves out empty values.
   return JSON.stringify({ action, name: name === '' ? null : name, isChained }) === JSON.stringify(right)
     ? []
     : [`${JSON.stringify(right)} is ${JSON.stringify({ action, name, isChained })}`]
@@ -173,7 +179,7 @@ function judgeAction(statement: Statement, node: Node): readonly string[] {
 
 const PLAIN_SELECT = new Set(['targetList', 'fromClause', 'limitCount', 'limitOption', 'op', 'all'])
 
-/** The select must consist of nothing but what was recognized, in the same order, with the same keys. */
+/** The SELECT must contain exactly what was recognized, in the same order, with the same keys. */
 function judgeSelect(columns: readonly Column[], node: Node): readonly string[] {
   const select = node['SelectStmt'] as Record<string, unknown> | undefined
   if (select === undefined) return ['no SELECT']
@@ -205,7 +211,10 @@ interface Call {
   readonly args: readonly unknown[]
 }
 
-/** Lock calls with a name of one part, or in `pg_catalog`; and those of lockpool. FROM comes first, as it runs first. */
+/**
+ * All calls of lock functions and of lockpool's functions. Names have one part if they have no schema, or `pg_catalog`.
+ * FROM comes first, because it runs first.
+ */
 function callsOf(select: Record<string, unknown>): readonly Call[] {
   const calls: Call[] = []
   const see = (key: string, value: unknown): void => {
@@ -253,11 +262,11 @@ function leafOf(node: unknown): Leaf {
   return fval === undefined ? { is: 'else' } : { is: 'const', value: fval['fval'] }
 }
 
-/** Without leading zeros, as a number is compared. */
+/** Numbers without leading zeros, so that equal numbers compare as equal. */
 const number = (value: unknown): unknown =>
   /^\s*[-+]?\d+\s*$/.test(String(value)) ? BigInt(String(value).trim().replace('+', '')) : value
 
-/** The evaluation must hold the same expressions. */
+/** The evaluation must contain the same expressions as the call. */
 function judgeEvaluation(text: string, args: readonly unknown[]): readonly string[] {
   const select = parsed(text)![0]!['SelectStmt'] as {
     targetList: { ResTarget: { val: { FuncCall: Node } } }[]

@@ -1,6 +1,6 @@
 /**
- * Reads our own SQL for the names that a server looks up by its search path: functions, operators (also those that IN,
- * CASE or USING imply), types and relations. It knows as much of the grammar as our statements use.
+ * Finds the names in lockpool's SQL that a server looks up by its search path: functions, operators (also those that
+ * IN, CASE or USING imply), types and relations. It knows only the grammar that these statements use.
  */
 import { tokensOf, type Token } from './sql-tokens.js'
 
@@ -9,25 +9,25 @@ export type NameKind = 'function' | 'operator' | 'type' | 'relation'
 export interface SqlName {
   readonly kind: NameKind
   readonly name: string
-  /** Null if it is looked up by the search path. */
+  /** Null if the server looks the name up by the search path. */
   readonly schema: string | null
 }
 
-/** Words before a parenthesis that are grammar. What `extract` calls is always the server's own. */
+/** Grammar words that may stand before a parenthesis. The function that `extract` calls is always the server's own. */
 const NO_FUNCTIONS = new Set(
   `all and any array as by case check coalesce conflict distinct else exists extract filter from greatest in index
   is join key lateral least limit materialized not nullif offset on only operator or over recursive returning row select
   set table then unique using values when where with`.split(/\s+/),
 )
 
-/** Types that are words of the grammar, and so the server's own. */
+/** Types that are grammar words. They are always the server's own. */
 const GRAMMAR_TYPES = new Set(
   'bigint bit boolean character decimal double int integer interval numeric real smallint time timestamp'.split(
     ' ',
   ),
 )
 
-/** Words that imply an operator, which is looked up like any other. */
+/** Words that imply an operator, which the server looks up like any other. */
 const IMPLIED: Readonly<Record<string, string>> = {
   between: '>=',
   ilike: '~~*',
@@ -37,17 +37,17 @@ const IMPLIED: Readonly<Record<string, string>> = {
   similar: '~',
 }
 
-/** What ends the list of tables behind FROM. */
+/** Words that end the list of tables after FROM. */
 const ENDS_FROM = new Set(
   'where group order limit returning set select having on for union window'.split(' '),
 )
 
-/** What begins statements without a name that is looked up, or with those of the user alone. */
+/** First words of statements in which the server looks up no names, or only names of the user. */
 const NAMELESS = new Set('set lock grant drop listen revoke unlisten reset'.split(' '))
 
 const BEFORE_RELATION = new Set(['from', 'join', 'into', 'update', 'table', 'using'])
 
-/** Each name once for each place where it stands. */
+/** Returns each name once for each of its occurrences. */
 export function namesIn(sql: string): SqlName[] {
   return statementsIn(tokensOf(sql)).flatMap((tokens) => {
     const [first, second] = tokens
@@ -91,7 +91,7 @@ class Reader {
 
   #readFunction(i: number): void {
     const isName = this.#is(i, 'word') && this.#text(i + 1) === '(' && !NO_FUNCTIONS.has(this.#text(i))
-    // The columns of an alias, or of a table that is written to or made.
+    // The parenthesis holds the columns of an alias, or of a table that is written or created.
     if (!isName || this.#text(i - 1) === 'as' || this.#isRelation(this.#start(i))) return
     if (this.#isTypeAt(this.#start(i))) return
     this.#add('function', i)
@@ -110,7 +110,7 @@ class Reader {
     )
       return
     if (name === '=' && (this.#isAssignment(i) || this.#isStorage(i))) return
-    // The bounds of a slice.
+    // A colon separates the bounds of a slice.
     if (name === ':') return
     if (name === '-' && this.#is(i + 1, 'number') && !this.#isOperand(i - 1)) return
     this.#names.push({ kind: 'operator', name, schema: null })
@@ -145,7 +145,7 @@ class Reader {
     this.#add('relation', last)
   }
 
-  /** Behind `::`, in CAST, in front of a literal, behind the name of a column or variable that is made. */
+  /** A type stands after `::`, before a string literal, and after the name of a column or variable in its declaration. */
   #isTypeAt(i: number): boolean {
     if (!this.#is(i, 'word')) return false
     if (this.#text(i - 1) === '::') return true
@@ -163,7 +163,7 @@ class Reader {
     return NO_FUNCTIONS.has(word) || ['between', 'default', 'like', 'then', 'else', 'zone'].includes(word)
   }
 
-  /** Whether the name that begins here is that of a relation. */
+  /** Whether the name that starts here is the name of a relation. */
   #isRelation(i: number): boolean {
     if (
       !this.#is(i, 'word') ||
@@ -179,7 +179,7 @@ class Reader {
     return !(before === 'update' && ['do', 'for', 'key'].includes(this.#text(i - 2)))
   }
 
-  /** EXTRACT (epoch FROM at), IS DISTINCT FROM. */
+  /** Whether FROM belongs to EXTRACT (epoch FROM at) or to IS DISTINCT FROM. */
   #isNoClause(i: number): boolean {
     return this.#text(i - 1) === 'distinct' || this.#text(i - 3) === 'extract'
   }
@@ -198,7 +198,7 @@ class Reader {
     return this.#text(i - 1) === 'into' || this.#text(i - 1) === 'exists' || this.#text(i - 1) === 'table'
   }
 
-  /** SET column = value. */
+  /** Whether `=` belongs to SET column = value. */
   #isAssignment(i: number): boolean {
     const { depth } = this.#tokens[i]!
     const before = this.#text(i - 2)
@@ -212,7 +212,7 @@ class Reader {
     return false
   }
 
-  /** CREATE TABLE ... WITH (parameter = value, ...). */
+  /** Whether `=` belongs to CREATE TABLE ... WITH (parameter = value, ...). */
   #isStorage(i: number): boolean {
     const { depth } = this.#tokens[i]!
     if (this.#text(0) !== 'create' || depth !== 1) return false
@@ -225,7 +225,7 @@ class Reader {
     return this.#is(i, 'number') || this.#is(i, 'parameter') || this.#text(i) === ')' || this.#is(i, 'word')
   }
 
-  /** Where a name that ends here begins. */
+  /** The start of the name that ends here. */
   #start(i: number): number {
     return this.#text(i - 1) === '.' ? i - 2 : i
   }

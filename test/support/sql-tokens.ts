@@ -1,13 +1,13 @@
-/** A token of SQL, with what it takes to tell names from each other. */
+/** A token of SQL, with the facts that tell kinds of names apart. */
 export interface Token {
   readonly kind: 'word' | 'quoted' | 'string' | 'number' | 'parameter' | 'operator' | 'mark'
-  /** Words in lower case; what stands between quotes without them. */
+  /** Words in lower case. Quoted text without its quotes. */
   readonly text: string
-  /** How many parentheses are open around it. */
+  /** The number of parentheses that are open around the token. */
   readonly depth: number
 }
 
-/** In the order in which they are tried. Comments and space are no tokens. */
+/** The kinds, in the order in which they are tried. Comments and white space are no tokens. */
 const KINDS: readonly (readonly [Token['kind'] | null, RegExp])[] = [
   [null, /\s+|--[^\n]*|\/\*[\s\S]*?\*\//y],
   ['string', /E?'(?:[^']|'')*'/y],

@@ -3,13 +3,13 @@ import pg from 'pg'
 
 /** A role that may connect, and has no rights on anything of lockpool. */
 export interface Stranger extends AsyncDisposable {
-  /** Opens a connection to the database of `url`, or to another of the same server. */
+  /** Opens a connection to the database of `url`, or to another database of the same server. */
   connect(database?: string): Promise<pg.Client>
   readonly role: string
   readonly url: string
 }
 
-/** `url` must be that of a superuser. */
+/** Creates the role. `url` must be the URL of a superuser. */
 export async function strangerIn(url: string): Promise<Stranger> {
   const role = `stranger_${randomBytes(6).toString('hex')}`
   const admin = new pg.Client(url)

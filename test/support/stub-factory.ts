@@ -2,7 +2,7 @@ import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 import { Deferred } from '../../src/base/deferred.js'
 import type { Lease } from '../../src/pool/lease.js'
 
-/** A connection that is only a name. */
+/** A connection that is only a number. */
 export interface Stub {
   readonly id: number
 }
@@ -18,9 +18,9 @@ export class StubFactory implements ConnectionFactory<Stub> {
   #nextId = 1
   /** Whether opening waits for `attempts[i].done`. */
   isSlow = false
-  /** The number of next connections that end by themselves before the pool gets them. */
+  /** This many of the next connections end by themselves before the pool gets them. */
   stillborn = 0
-  /** Why opening fails, or null. */
+  /** The error with which opening fails, or null. */
   failure: Error | null = null
   closing: Promise<void> = Promise.resolve()
   checking: () => Promise<void> = () => Promise.resolve()
@@ -62,13 +62,13 @@ export class StubFactory implements ConnectionFactory<Stub> {
     }
   }
 
-  /** The connection ends by itself. */
+  /** Ends the connection from the side of the server. */
   end(stub: Stub): void {
     this.#ends.get(stub)?.(new Error('the server has gone'))
   }
 }
 
-/** As in a dialect, a borrower gets an object of its own. */
+/** Gives each borrower a separate object, as a dialect does. */
 export class WrappingFactory extends StubFactory {
   lease(stub: Stub, { release, [Symbol.asyncDispose]: dispose }: Lease): Stub & Lease {
     return { id: stub.id, release, [Symbol.asyncDispose]: dispose }

@@ -6,16 +6,16 @@ interface Held {
   release(): Promise<void>
 }
 
-/** Who had the lock, in order, by the index of the caller, and the longest wait. */
+/** The callers that had the lock, in order, by their index, and the longest wait. */
 export interface Turns {
   readonly turns: readonly number[]
   readonly longestMs: number
 }
 
-/** The time in which listening connections are opened. Turns before its end do not count. */
+/** The time in which listeners connect. Waits that begin in it do not count. */
 const BEGINNING_MS = 300
 
-/** Runs callers in separate processes. Each wants the same lock again at once, and holds it for `holdMs`. */
+/** Runs callers in separate processes. Each requests the same lock again immediately, and holds it for `holdMs`. */
 export async function takingTurns(
   { clock }: FakeWorld,
   callers: readonly (() => Promise<Held>)[],
@@ -45,7 +45,7 @@ export async function takingTurns(
   return { turns, longestMs }
 }
 
-/** The share of turns of each caller. */
+/** Each caller's share of the turns. */
 export function shares({ turns }: Turns, callers: number): number[] {
   return Array.from(
     { length: callers },

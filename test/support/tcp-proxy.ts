@@ -13,7 +13,7 @@ export class TcpProxy implements AsyncDisposable {
   losesToClient = false
   /** The bytes of the server arrive, but not the end of its connection. */
   losesCloses = false
-  /** New connections are accepted, and then nothing happens. */
+  /** New connections are accepted, but nothing is forwarded. */
   isSilent = false
   /** New connections are reset at once, like those to a server that is down. */
   isRefusing = false
@@ -39,7 +39,7 @@ export class TcpProxy implements AsyncDisposable {
     return url.href
   }
 
-  /** New connections go to another server from now on, as with a host name or a floating address after a failover. */
+  /** Sends new connections to another server, as a host name or a floating address does after a failover. */
   leadTo(target: string): void {
     this.#target = new URL(target)
   }
@@ -48,7 +48,7 @@ export class TcpProxy implements AsyncDisposable {
     return this.#pairs.size
   }
 
-  /** A black hole: loses both directions of all present and future connections. */
+  /** Acts as a black hole: loses both directions of all present and future connections. */
   cut(): void {
     this.losesToServer = this.losesToClient = true
   }

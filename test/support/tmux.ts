@@ -11,10 +11,10 @@ export const hasTmux: boolean = ((): boolean => {
   }
 })()
 
-/** The limit of one wait, because the time limit of the test cannot interrupt it. */
+/** The limit of one wait. These calls are synchronous, so the timeout of the test cannot interrupt them. */
 const LIMIT_MS = 10_000
 
-/** A terminal without a person. A test can read the screen, and type keys. */
+/** A terminal without a user. A test can read the screen, and type keys. */
 export class VirtualTerminal implements Disposable {
   readonly #socket = `lockpool-${randomBytes(6).toString('hex')}`
 
@@ -40,12 +40,12 @@ export class VirtualTerminal implements Disposable {
     await expect.poll(() => this.screen, { timeout: 10_000 }).toMatch(text)
   }
 
-  /** Whether the program uses the alternate screen, which leaves no trace. */
+  /** Whether the program uses the alternate screen, which disappears when the program ends. */
   get isOnOtherScreen(): boolean {
     return this.#tmux('display-message', '-p', '-t', '0', '#{alternate_on}').trim() === '1'
   }
 
-  /** The program that the shell runs. */
+  /** The process id of the program that the shell runs. */
   get child(): number {
     const shell = this.#tmux('display-message', '-p', '-t', '0', '#{pane_pid}').trim()
     return Number(execFileSync('pgrep', ['-P', shell], { encoding: 'utf8', timeout: LIMIT_MS }).trim())

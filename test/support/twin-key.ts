@@ -1,8 +1,8 @@
 import { hashesOf } from '../../src/dialect/postgres/keys/key-hash.js'
 
 /**
- * Returns another bigint key with the same hash. By chance, two keys share it once in four billion. It inverts
- * `hashesOf`.
+ * Returns another bigint key with the same hash. Two random keys share their hash once in four billion. The function
+ * inverts `hashesOf`.
  */
 export function twinOf(key: bigint): bigint {
   const { hash, check } = hashesOf(

@@ -1,10 +1,10 @@
 /** Ways in which a borrower changes its connection although no statement shows it. */
 export interface Way {
   readonly name: string
-  /** SQL that prepares the database, not sent through the pool. */
+  /** SQL that prepares the database. It is not sent through the pool. */
   readonly made?: string
   readonly statements: readonly string[]
-  /** The reported leftovers; undefined if nothing is left. */
+  /** The leftovers that the pool must report, or null if nothing is left. */
   readonly found: string | null
 }
 

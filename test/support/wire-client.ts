@@ -4,7 +4,7 @@ import { int16, int32, message, text } from '../../src/serve/messages/backend.js
 import { FRONTEND } from '../../src/serve/messages/frontend.js'
 import { MessageReader } from '../../src/serve/messages/message-reader.js'
 
-/** A client that sends what a test wants, and shows what comes back as letters: `T D C Z`. */
+/** A client that sends the messages of a test, and shows the types of the answers as letters: `T D C Z`. */
 export class WireClient {
   readonly socket: net.Socket
   readonly #reader = new MessageReader()
@@ -45,14 +45,14 @@ export class WireClient {
     this.send(Buffer.concat([int32(body.length + 4), body]))
   }
 
-  /** Logs in where everybody is trusted. */
+  /** Logs in to a front that trusts all users. */
   async logIn(database = 'postgres'): Promise<void> {
     this.startup({ user: 'somebody', database })
     await this.until('Z')
     this.#heard.length = 0
   }
 
-  /** All types that have come, up to the `count`-th of `type`. */
+  /** Waits for the `count`-th message of `type`. Returns the types of all messages so far. */
   async until(type: string, count = 1): Promise<string> {
     for (let i = 0; i < 1000; i++) {
       const types = this.#heard.map((each) => each.type)
@@ -63,7 +63,7 @@ export class WireClient {
     throw new Error(`no ${type} among ${this.#heard.map((each) => each.type).join(' ')}`)
   }
 
-  /** The next message, which is forgotten; null when the connection has ended. */
+  /** Removes and returns the next message. Returns null when the connection has ended. */
   async next(): Promise<{ readonly type: string; readonly body: Buffer } | null> {
     while (this.#heard.length === 0 && !this.isClosed)
       await new Promise<void>((resolve) => {
@@ -72,7 +72,7 @@ export class WireClient {
     return this.#heard.shift() ?? null
   }
 
-  /** What has come so far, and forgets it. */
+  /** Removes all messages so far, and returns their types. */
   take(): string {
     return this.#heard
       .splice(0)

@@ -9,7 +9,7 @@ export interface PoolerRules {
   next: 'last used' | 'in turn'
   /** Whether clients get the key of the server's session, as if there were no pooler. */
   keepsKey: boolean
-  /** Rewrites the text of each statement on its way. */
+  /** Rewrites the text of each statement before the server gets it. */
   rewrite: (sql: string) => string
   /** Changes each message of the server. After a message with `last`, the rest of the connection is lost. */
   reply: (message: Buffer) => Buffer | { readonly last: Buffer }
@@ -45,7 +45,7 @@ class Client {
 
 /**
  * The smallest possible connection pooler. It speaks the protocol, gives clients its own key data, and assigns a server
- * connection for a session or for a transaction. For tests that must not depend on an installed pooler.
+ * connection for a session or for a transaction. Tests use it where they must not depend on an installed pooler.
  */
 export class WirePooler implements AsyncDisposable {
   readonly rules: PoolerRules
