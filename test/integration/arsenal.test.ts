@@ -23,7 +23,7 @@ class Witness implements Watcher {
       mode === 'permit'
         ? inside.length < PERMITS
         : inside.every((other) => mode === 'shared' && other === 'shared')
-    if (!isFree) this.wrong.push(`${mode} of ${place} beside ${inside.join()}`)
+    if (!isFree) this.wrong.push(`${mode} of ${place} next to ${inside.join()}`)
     inside.push(mode)
     const last = this.#tokens.get(place) ?? 0n
     if (mode === 'exclusive' && token <= last) this.wrong.push(`${place}: ${token} after ${last}`)

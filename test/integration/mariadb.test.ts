@@ -38,7 +38,7 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in MariaDB', () => {
         const key = `key ${round}`
         const lock = await a.acquire(key)
         const waiting = b.acquire(key)
-        // The pause is so long that the polls are far apart.
+        // After this pause the polls are far apart.
         await pause(400)
         const since = performance.now()
         await lock.release()

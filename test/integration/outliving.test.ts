@@ -7,7 +7,7 @@ import { rejection } from '../support/fake-world.js'
 import { lockWorld } from '../support/lock-world.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 
-/** No statement at the server outlives the caller that requested it. */
+/** No statement on the server outlives the caller that requested it. */
 const world = lockWorld()
 
 /** Takes much longer than any test. If the statement is gone sooner, it was ended. */

@@ -208,7 +208,7 @@ describe('any calls in any order', () => {
         if (entry.state === 'nothing') entry.mode = this.#random.next() < 0.5 ? 'shared' : 'exclusive'
         return { kind: choose(entry.state, entry.mode), mode: entry.mode, key: entry.key }
       })
-      // A reader that releases its lock clears its intent first.
+      // A reader that releases its lock first clears the intent that it may have set.
       const withIntent = operations.filter(({ kind, mode }) => kind === 'release' && mode === 'shared')
       if (withIntent.length > 0)
         await this.#link.run(withIntent.map((each) => ({ ...each, kind: 'clearIntent' })))

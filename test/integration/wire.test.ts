@@ -12,7 +12,7 @@ const wire = (rules: Partial<PoolerRules> = {}): Promise<WirePooler> =>
 
 const ONE_CHARACTER_G = Buffer.from([0, 0, 0, 1, 0x67])
 
-/** The row that grants a single lock. */
+/** Whether a message is the row that grants a single lock. */
 const isGrant = (message: Buffer): boolean => message[0] === 0x44 && message.includes(ONE_CHARACTER_G)
 
 test.each([

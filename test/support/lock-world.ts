@@ -9,8 +9,8 @@ import { createDatabase, type TestDatabase } from './database.js'
 const APPLICATION = 'lockpool test'
 
 /**
- * A database for the tests of one file, and pools on it. After each test all pools are closed, and the server must have
- * nothing left of them.
+ * A database for the tests of one file, and pools on it. After each test all pools are closed, and no session and no
+ * lock of them may be left on the server.
  */
 export class LockWorld {
   database!: TestDatabase

@@ -118,7 +118,7 @@ export class PgBouncer implements AsyncDisposable {
     })
     this.#process = child
     let said = ''
-    child.stderr.on('data', (chunk: Buffer) => (said = `${said}${String(chunk)}`.slice(-LAST_WORDS)))
+    child.stderr.on('data', (chunk: Buffer) => (said = `${said}${String(chunk)}`.slice(-LOG_TAIL)))
     child.once('exit', (code, signal) => {
       if (signal !== 'SIGKILL') this.death = `with ${signal ?? code}: ${said}`
     })

@@ -77,7 +77,7 @@ export function importsOf({ path, text }: RepositoryFile): string[] {
   })
 }
 
-/** The code of a file: comments, and the contents of its strings, are blanked, line by line. */
+/** The code of a file. Spaces replace its comments and strings, and line breaks stay. */
 export function codeOf(text: string): string {
   return text.replaceAll(COMMENT_OR_STRING, (found) => found.replaceAll(/[^\n]/g, ' '))
 }

@@ -1,6 +1,6 @@
 /**
- * Runs examples of the pages one after the other, each with the names that its page expects: node run-examples.mjs
- * FILE...
+ * Runs examples of the pages one after the other, each with the names that its page expects:
+ * node run-examples.mjs FILE...
  *
  * The runner stops an endless example by closing its pool. The first example that fails or does not stop ends the run,
  * with its name.
