@@ -21,10 +21,10 @@ export interface DashboardHandler {
   close(): void
 }
 
-/** What a pool of `lockpool/mysql` is to a dashboard. Its own type needs the types of `mysql2`, which not every program has. */
+/** What a dashboard uses of a pool of `lockpool/mysql`. The full type needs the types of `mysql2`, which some programs lack. */
 type MysqlPool = WatchedPool & Pick<LockPool, 'inspectAll'>
 
-/** The connection comes from the program's own pool, so the page waits for it only as long as a person would. */
+/** How long the page waits for a connection of the program's own pool: about as long as a user would wait. */
 const PATIENCE_MS = 3000
 
 /**
@@ -58,7 +58,7 @@ export function dashboardHandler(
 const NO_ENDING =
   '"ending" is for PostgreSQL: MySQL does not say when a session began, so a later one may have its number'
 
-/** By what it can do, because a bundle may have its class twice. */
+/** Checks for a method, because `instanceof` fails if a bundle contains the class twice. */
 function isPostgres(locks: LockPool | MysqlPool): locks is LockPool {
   return 'lockIn' in locks
 }

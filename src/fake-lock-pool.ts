@@ -13,8 +13,8 @@ export class FakeLockPool extends LockPool<FakeConnection> {
   readonly server: FakeServer
 
   /**
-   * Pools on one server exclude each other, as the processes of a service do. Without a server the pool makes one of its
-   * own, without other users.
+   * Pools on one server exclude each other, as the processes of a service do. Without `server`, the pool gets a server that
+   * no other pool uses.
    *
    * @throws {InvalidOptionError} `server` is not a FakeServer, or an option is wrong
    */

@@ -1,6 +1,6 @@
 /**
- * Whether it is an AbortSignal, perhaps of another realm: test environments, frameworks and polyfills have classes of their
- * own, so `instanceof` would refuse some of them.
+ * Whether `value` is an AbortSignal. Test environments, frameworks and polyfills have their own classes, and `instanceof`
+ * would refuse some of them.
  */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof AbortSignal === 'function' && value instanceof AbortSignal) return true
@@ -13,12 +13,12 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
       typeof removeEventListener === 'function'
     )
   } catch {
-    // A getter of it threw.
+    // A getter of `value` threw.
     return false
   }
 }
 
-/** What an aborted signal rejects with. A polyfill may lack `throwIfAborted`. */
+/** Throws the reason if the signal is aborted. A polyfill may lack `throwIfAborted`. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal !== undefined && signal.aborted) throw signal.reason
 }

@@ -10,8 +10,8 @@ export function assert(condition: boolean, claim: string): asserts condition {
 }
 
 /**
- * For state machines: throws unless `moves` has the arrow. Only then is `who` asked for its name, because names are costly
- * to make and state changes are many.
+ * For state machines: throws unless `moves` allows the change. It calls `who.toString()` only to throw, because a name is
+ * costly to make and state changes are frequent.
  */
 export function assertMove<State extends string>(
   moves: Readonly<Record<State, readonly State[]>>,

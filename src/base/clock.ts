@@ -5,15 +5,15 @@ export type { Cancel } from './on-abort.js'
 
 /** A moment on both clocks, to distinguish time spent suspended from time spent running. */
 export interface Instant {
-  /** Milliseconds, from a zero that means nothing. Stands still while the machine is suspended. */
+  /** Milliseconds, from an arbitrary zero. Stands still while the machine is suspended. */
   readonly monotonic: number
   /** Milliseconds since 1970. It can be set. */
   readonly wall: number
 }
 
-/** All the time there is: nothing else in this package reads a clock or sets a timer. Milliseconds. */
+/** The only source of time: no other code in this package reads a clock or sets a timer. Milliseconds. */
 export interface Clock {
-  /** Monotonic; its zero means nothing. */
+  /** Monotonic, from an arbitrary zero. */
   now(): number
 
   /** This moment, on both clocks. */

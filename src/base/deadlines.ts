@@ -2,12 +2,12 @@ import type { Cancel, Clock } from './clock.js'
 
 /** Something with a time limit. */
 export abstract class Expiring {
-  /** When, on the clock of the `Deadlines` it was added to: in whole milliseconds, for which no memory is taken. */
+  /** When it expires, on the clock of its `Deadlines`, in whole milliseconds: V8 stores an integer without an object. */
   dueAt = 0
-  /** Its lane while it is due; null when called off. */
+  /** The lane that contains it; null if it has expired or was removed. */
   lane: { readonly deadlines: Deadlines } | null = null
 
-  /** Its time is up. It may be added to these again. */
+  /** Called when its time is over. It may add itself to `deadlines` again. */
   abstract expire(deadlines: Deadlines): void
 
   callOff(): void {
@@ -15,12 +15,12 @@ export abstract class Expiring {
   }
 }
 
-/** All deadlines of one length. They fall due in the order they came, so one timer, for the first, is enough. */
+/** All deadlines with the same delay. They expire in the order in which they came, so one timer for the first is enough. */
 class Lane {
   readonly deadlines: Deadlines
   readonly delayMs: number
   cancelTimer: Cancel | null = null
-  /** Those called off stay in the line until they are many, or their time would have come. */
+  /** Removed deadlines stay in the list until there are many of them, or until they would have expired. */
   line: Expiring[] = []
   calledOff = 0
 
@@ -34,8 +34,8 @@ class Lane {
 const FEW = 64
 
 /**
- * Many deadlines, few timers: one per distinct length, as Node's own timer lists do, without an object of theirs for each.
- * Adding and calling off cost next to nothing, and no timer is left when no deadline is.
+ * Many deadlines with few timers: one per distinct delay, as in Node's own timer lists, but without a timer object per
+ * deadline. Adding and removing cost next to nothing. Without deadlines there is no timer.
  */
 export class Deadlines {
   readonly #clock: Clock
@@ -46,8 +46,8 @@ export class Deadlines {
   }
 
   /**
-   * Calls `who.expire` once, `delayMs` from `now`, unless removed. `Infinity` is no deadline: do not add it. A caller that
-   * has just read the clock passes `now` on: reading it costs as much as the rest of this.
+   * Calls `who.expire` once, `delayMs` from `now`, unless it is removed before. Do not add a deadline with `Infinity`. A
+   * caller that has just read the clock passes `now`: reading the clock costs as much as the rest of this method.
    */
   add(delayMs: number, who: Expiring, now: number = this.#clock.now()): void {
     let lane = this.#lanes.get(delayMs)
@@ -67,7 +67,7 @@ export class Deadlines {
     else if (lane.calledOff > FEW && lane.calledOff * 2 > lane.line.length) this.#close(lane)
   }
 
-  /** Its line closes up. */
+  /** Deletes the removed deadlines from the list. */
   #close(lane: Lane): void {
     lane.line = lane.line.filter((each) => each.lane === lane)
     lane.calledOff = 0
@@ -89,7 +89,7 @@ export class Deadlines {
     if (lane.line.length === lane.calledOff) this.#retire(lane)
     else this.#arm(lane, lane.line.find((each) => each.lane === lane)!.dueAt - now)
     for (const each of due) {
-      // One that expired before it may have removed it.
+      // A deadline that expired earlier in this loop may have removed it.
       if (each.lane !== lane) continue
       each.lane = null
       each.expire(this)

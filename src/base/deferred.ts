@@ -6,8 +6,8 @@ let resolveLast: Resolve = nothing
 let rejectLast: Reject = nothing
 
 /**
- * For `new Promise`, which calls it before it returns: one function for all promises. A closure for each would be a good
- * part of what a promise costs, and there are two to a lock.
+ * The executor of every `new Promise`, which calls it at once. All promises share this function: a closure for each would be
+ * a large part of the cost of a promise, and a lock needs two promises.
  */
 function hold(resolve: Resolve, reject: Reject): void {
   resolveLast = resolve
@@ -24,7 +24,7 @@ export class Deferred<T> {
     this.promise = new Promise<T>(hold as never)
     this.resolve = resolveLast
     this.reject = rejectLast
-    // They would keep the promise, and what it is resolved with, for as long as no other is made.
+    // Otherwise these variables keep the promise and its value in memory until another promise is made.
     resolveLast = rejectLast = nothing
   }
 }

@@ -34,8 +34,8 @@ export abstract class LockError extends Error {
 }
 
 /**
- * What a caller was waiting for when its time ran out: `queueing` behind others of this process, `connecting` to the
- * server, or `locking`, that is for another process to give the lock up.
+ * What a caller was waiting for when its time ran out: `queueing` behind others of this process, `connecting` to the server,
+ * or `locking`: waiting for another process to release the lock.
  */
 export type AcquirePhase = 'queueing' | 'connecting' | 'locking'
 
@@ -211,7 +211,7 @@ export class StrictUnavailableError extends LockError {
   }
 }
 
-/** A lock was asked for in a mode that the backend does not have. The message says which backend has it. */
+/** The caller asked for a mode that the backend does not have. The message says which backend has it. */
 export class ModeUnsupportedError extends LockError {
   static {
     this.prototype.name = 'ModeUnsupportedError'
@@ -228,7 +228,7 @@ export class BackendMismatchError extends LockError {
   }
 
   readonly code = 'BACKEND_MISMATCH'
-  /** Whether the namespace is being moved from one to the other at this moment. */
+  /** Whether the namespace is moving from one backend to the other at this moment. */
   readonly retryable: boolean
 
   constructor(message: string, options?: ErrorOptions & { retryable?: boolean }) {

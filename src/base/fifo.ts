@@ -1,6 +1,6 @@
 /**
- * What may stand in a queue, in one at a time. The links are in the thing itself: a list node per waiter would cost as
- * much as the rest of its queueing.
+ * An element of a queue. It can be in one queue at a time. The element itself has the links: a list node per waiter would
+ * cost as much as the rest of its queueing.
  */
 export interface Queueable {
   previous: Queueable | null
@@ -54,7 +54,7 @@ export class Fifo<T extends Queueable> {
     return true
   }
 
-  /** From the front. The current one may leave during the walk, others may not. */
+  /** From the front. During the iteration, only the current element may be removed. */
   *[Symbol.iterator](): IterableIterator<T> {
     let item = this.#first
     while (item !== null) {

@@ -1,9 +1,9 @@
-/** Calls off what was to happen. Calling it again, or after that has happened, does nothing. */
+/** Cancels a planned call. It does nothing after that call, or if called again. */
 export type Cancel = () => void
 
-/** What is to happen when a signal aborts. */
+/** The functions to call when a signal aborts. */
 class Acts extends Set<() => void> {
-  /** The listener stays when nothing is to happen any more. */
+  /** Whether the listener stays when no function is left. */
   isKept = false
   readonly #signal: AbortSignal
 
@@ -27,7 +27,7 @@ class Acts extends Set<() => void> {
   }
 }
 
-/** The signal may be an object of the program. Its error reaches the process like that of a listener. */
+/** The signal may be an object of the program. If it throws, the process gets the error as an uncaught one. */
 function guarded(call: () => void): void {
   try {
     call()
@@ -57,8 +57,8 @@ export function onAbort(signal: AbortSignal, act: () => void): Cancel {
 }
 
 /**
- * For a signal of our own that serves one short wait after the other. To add a listener and to remove it is a tenth of what a
- * lock statement of `lockpool serve` takes.
+ * For a signal that lockpool itself uses for many short waits in sequence. Adding and removing a listener for each would take
+ * a tenth of the time of a lock statement of `lockpool serve`.
  */
 export function keepListening(signal: AbortSignal): void {
   const acts = waiting.get(signal) ?? listenTo(signal)

@@ -62,8 +62,8 @@ export function text(fallback: string, maxLength: number): OptionSpec<string> {
 }
 
 /**
- * Fills in defaults. An option that is `undefined` counts as left out, and no other value does; nothing is silently corrected.
- * `others` are known elsewhere. What an object inherits, or has a getter for, is read as well.
+ * Fills in defaults. Only `undefined` counts as left out; no value is silently corrected. `others` are the names of options
+ * that other code checks. Inherited properties and getters count as well.
  *
  * @throws {InvalidOptionError} naming every unknown and every wrong option at once.
  */
@@ -89,14 +89,14 @@ export function resolveOptions<O extends object>(
   return Object.freeze(resolved) as { readonly [Name in keyof O]-?: Exclude<O[Name], undefined> }
 }
 
-/** @throws {InvalidOptionError} for what can't be taken apart into options: spreading it would make it an empty object. */
+/** @throws {InvalidOptionError} if `options` is not an object: spreading it would silently give an empty object. */
 export function checkIsObject(options: unknown): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new InvalidOptionError([`options must be an object, got ${show(options)}`])
   }
 }
 
-/** A value as it may stand in a message: short, and never a whole object, which could hold a secret. */
+/** A value for a message: short, and never a whole object, which could contain a secret. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return quoted(value.length > 40 ? `${value.slice(0, 40)}...` : value)
   if (typeof value === 'bigint') return `${value}n`

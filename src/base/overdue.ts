@@ -1,7 +1,7 @@
 import type { Clock } from './clock.js'
 import { Deadlines, Expiring } from './deadlines.js'
 
-/** Where something was taken. Its text is formatted only when it is read: that is the expensive part of a stack. */
+/** The place in the code that took something. Reading `stack` formats it, which is the expensive part of a stack. */
 export interface Origin {
   readonly stack?: string
 }
@@ -18,7 +18,7 @@ export function originInWords(origin: Origin): string {
   return (origin.stack ?? '').split('\n').slice(1).join('\n')
 }
 
-/** Something that was taken, and should come back. */
+/** Something that a caller took and should return. */
 export class Outstanding<T> extends Expiring {
   readonly what: T
   readonly origin: Origin
@@ -36,7 +36,7 @@ export class Outstanding<T> extends Expiring {
   }
 }
 
-/** Reports, once each, what is held for longer than it should be. */
+/** Reports what is held for too long, once for each. */
 export class OverdueWatch<T> {
   readonly #afterMs: number
   readonly #deadlines: Deadlines

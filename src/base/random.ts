@@ -1,4 +1,4 @@
-/** Where chance comes from, so that a seed can replay a run. */
+/** The source of random numbers. One with a seed can replay a run. */
 export interface Random {
   /** At least 0 and less than 1. */
   next(): number

@@ -8,9 +8,8 @@ import { onAbort } from './on-abort.js'
 const LEFT = 1
 
 /**
- * One caller in a queue. It leaves exactly once: served, refused, out of time, or aborted; after that no deadline and no
- * listener of it is left. The code that serves it learns whether it was still there, so that a value for a caller that
- * has just gone stays where it was.
+ * One caller in a queue. It leaves exactly once: served, refused, out of time, or aborted. After that it has no deadline and
+ * no listener. The code that offers it a value learns whether it was still there; if not, the value stays with that code.
  */
 export abstract class Waiter<T> extends Expiring implements Queueable {
   readonly promise: Promise<T>
@@ -19,9 +18,9 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   queue: object | null = null
   #resolve: (value: T) => void
   #reject: (reason: unknown) => void
-  /** Takes it off the signal again. */
+  /** Stops listening to the signal. */
   #forgetSignal: Cancel | null = null
-  /** What is known of it, a bit each. There may be very many waiters: a field for each would be a tenth of their memory. */
+  /** Flags, one bit each. There may be very many waiters: a field for each flag would be a tenth of their memory. */
   #marks = 0
 
   /** `timeoutMs` may be `Infinity`. A signal that is aborted already must be refused before it becomes a waiter. */
@@ -39,7 +38,7 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     return this.has(LEFT)
   }
 
-  /** Of its time, in milliseconds. */
+  /** How much of its time remains, in milliseconds. */
   leftMs(now: number): number {
     return this.lane === null ? Infinity : this.dueAt - now
   }
@@ -58,19 +57,19 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   }
 
   /**
-   * Takes it out of the queue before there is anything to give it; `fulfil` or `fail` must follow. For a value that
-   * foreign code helps to make: whatever that code does, this waiter cannot be served, refused or aborted meanwhile.
+   * Takes the waiter out of the queue before there is a value for it; `fulfil` or `fail` must follow. For a value that
+   * foreign code helps to make: while that code runs, no other code can serve, refuse or abort this waiter.
    */
   claim(): boolean {
     return this.#leave(undefined)
   }
 
-  /** Of one that was claimed. */
+  /** Ends a claimed waiter with a value. */
   fulfil(value: T): void {
     this.#resolve(value)
   }
 
-  /** Of one that was claimed. */
+  /** Ends a claimed waiter with an error. */
   fail(reason: unknown): void {
     this.#reject(reason)
   }
@@ -79,10 +78,10 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     this.outOfTime(deadlines)
   }
 
-  /** Called at the deadline. Usually refuses; may add itself to the deadlines for a little more time first. */
+  /** Called at the deadline. It usually refuses the caller; it may also add itself to the deadlines for a little more time. */
   protected abstract outOfTime(deadlines: Deadlines): void
 
-  /** Called once, on leaving, before the caller learns of it: served with `value`, or refused. */
+  /** Called once, before the caller gets its answer: with the value, or with undefined if the caller is refused or claimed. */
   protected abstract left(value: T | undefined): void
 
   protected has(mark: number): boolean {
@@ -94,7 +93,7 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     else this.#marks &= ~mark
   }
 
-  // On its own, as every closure on the way of each caller: what it captures is allocated whether it is made or not.
+  // A separate method, because V8 allocates the variables that a closure captures even if it never makes the closure.
   #heed(signal: AbortSignal): void {
     this.#forgetSignal = onAbort(signal, () => void this.refuse(signal.reason))
   }

@@ -2,11 +2,11 @@ import type { Chain } from '../inspect/chains.js'
 import { lockId, titled } from '../inspect/server-lock.js'
 import type { ChainJson } from './state-json.js'
 
-/** More than these are unreadable as a tree; the table has all. */
+/** A tree with more sessions is unreadable; the table shows all of them. */
 const MOST_BLOCKED = 200
 const MOST_CHAINS = 50
 
-/** The chains to draw. Of each not more than can be drawn, and how many that leaves out. */
+/** The chains to draw. A chain that is too large is cut, and says how many sessions are missing. */
 export function chainsJson(chains: readonly Chain[]): ChainJson[] {
   return chains.slice(0, MOST_CHAINS).map((chain) => chainJson(chain, { left: MOST_BLOCKED }))
 }

@@ -77,7 +77,7 @@ export const DASHBOARD_OPTIONS: OptionTable<DashboardOptions> = {
 /** A name or an address; an IPv6 address in brackets. */
 const HOST = /^[^\s:/]+$|^\[[\da-f:]+\]$/i
 
-/** @throws {InvalidOptionError} naming every unknown, every wrong option, and what does not go together */
+/** @throws {InvalidOptionError} naming every unknown option, every wrong one, and every conflict */
 export function resolveDashboardOptions(options: DashboardOptions): Required<DashboardOptions> {
   checkIsObject(options)
   const resolved = resolveOptions(options, DASHBOARD_OPTIONS)

@@ -92,7 +92,7 @@ export class DashboardSource {
   }
 
   /**
-   * Only a session that the last state has shown: the page is about locks, not about any session that a caller can name.
+   * Ends only a session that the last state has shown: the page is about locks, not about any session that a caller can name.
    *
    * @throws the error of the server
    */

@@ -31,7 +31,7 @@ export class Durations {
     for (let step = 0; step < COUNT; step++) {
       seen += this.#counts[step]!
       if (seen < wanted) continue
-      // The middle of the step, in proportion; never beyond what there was.
+      // The geometric middle of the step, within the shortest and the longest duration.
       const middle = SHORTEST_MS * GROWTH ** (step + 0.5)
       return Math.min(Math.max(middle, this.#shortestMs), this.#longestMs)
     }

@@ -1,10 +1,13 @@
 import type { EndTarget } from './dashboard-source.js'
 import type { ProblemJson } from './state-json.js'
 
-/** More than enough to name a session. */
+/** The longest body that is read: a target needs much less. */
 const LONGEST_BODY = 1000
 
-/** The session that a request wants to end, or what is wrong with it. The pid is there twice: once as a person typed it. */
+/**
+ * The session that a request wants to end, or the problem with the request. Its body has the pid twice: a user typed the
+ * second one.
+ */
 export async function readEnding(request: Request): Promise<EndTarget | ProblemJson> {
   const body = await readObject(request)
   if (body === null) return wrong('the body must be a small JSON object')
@@ -17,7 +20,7 @@ export async function readEnding(request: Request): Promise<EndTarget | ProblemJ
 }
 
 async function readObject(request: Request): Promise<Record<string, unknown> | null> {
-  // A wrong length is detected below; a body with a right length that is too long need not be read.
+  // Does not read a body that announces too great a length. The code below detects a wrong announcement.
   if (Number(request.headers.get('content-length') ?? 0) > LONGEST_BODY) return null
   const text = await request.text()
   if (text.length > LONGEST_BODY) return null

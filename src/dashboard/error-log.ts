@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js'
 
-/** An open page asks every few seconds: an error that repeats is reported once in this time. */
+/** An open page polls every few seconds: an error that repeats is reported once in this time. */
 const AGAIN_AFTER_MS = 60_000
 
 /** The most kinds of errors that are distinguished. */

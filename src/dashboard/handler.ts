@@ -98,7 +98,7 @@ export class RequestHandler {
   }
 }
 
-/** May be kept, and is asked for again each time: it changes with the package, and under the same name. */
+/** A browser may cache it, but must ask each time whether it changed: an update of the package keeps the name. */
 function assetResponse(request: Request, { type, bytes, gzipped, etag }: Asset): Response {
   const headers = { 'content-type': type, 'cache-control': 'no-cache', etag, vary: 'accept-encoding' }
   if (request.headers.get('if-none-match') === etag) return response(304, null, headers)

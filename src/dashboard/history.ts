@@ -45,7 +45,7 @@ export class History {
     return this.#amounts === null
   }
 
-  /** Null if they are unknown. */
+  /** Sets the amounts of this slot; null if they are unknown. */
   amounts(amounts: Amounts | null): void {
     this.#roll()
     this.#amounts = amounts
@@ -82,7 +82,7 @@ export class History {
     return Math.floor(this.#clock.instant().wall / SLOT_MS)
   }
 
-  /** Puts away the slot that is over. A clock that is set back makes one slot longer. */
+  /** Stores the slot that is over. A clock that is set back makes one slot longer. */
   #roll(): void {
     const now = this.#now()
     if (now <= this.#number) return

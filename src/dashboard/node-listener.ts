@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { writeError } from './error-log.js'
 
-/** What `node:http`, Express and their like call with each request. */
+/** The listener that `node:http`, Express and similar servers call with each request. */
 export type NodeListener = (
   request: IncomingMessage & { readonly originalUrl?: string },
   response: ServerResponse,
 ) => void
 
-/** More than the page ever sends. */
+/** The page never sends more. */
 const LONGEST_BODY = 10_000
 
 /** Lets a handler of web requests answer in a server of Node. */
@@ -44,7 +44,10 @@ async function answer(
   else outgoing.end(Buffer.from(await response.arrayBuffer()))
 }
 
-/** Or the status for one that is too long, or does not say whom it is for. Express has cut `url` where it has mounted us. */
+/**
+ * The request, or the status of a refusal: 400 without a valid `Host` header, 413 for a body that is too long. Express
+ * shortens `url` by the path where this is mounted, but not `originalUrl`.
+ */
 async function requestOf(
   incoming: IncomingMessage & { readonly originalUrl?: string },
 ): Promise<Request | 400 | 413> {
@@ -63,7 +66,7 @@ async function requestOf(
   try {
     return new Request(base + path, { method, headers, ...(body === undefined ? {} : { body }) })
   } catch {
-    // A method that there is not, or a host with a password in it.
+    // The method does not exist, or the host contains a password.
     return 400
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The page before its modules have run: everything that does not depend on data. Nothing inline, for the policy's sake. All
- * modules are asked for at once, rather than one behind the other that imports it.
+ * The page before its modules have run: everything that does not depend on data. It has no inline code and styles, because
+ * its content security policy forbids them. The browser loads all modules at once, not each after the one that imports it.
  */
 export function pageHtml(modules: readonly string[]): string {
   const preloads = modules.map((path) => `<link rel="modulepreload" href="${path}">\n`)

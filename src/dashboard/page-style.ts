@@ -1,4 +1,4 @@
-/** One style sheet for both schemes: each color is said once for light and once for dark. */
+/** One style sheet for both schemes: it defines each color once for light and once for dark. */
 export const PAGE_STYLE = `:root {
   color-scheme: light dark;
   --ground: light-dark(#f5f6f9, #11141a);

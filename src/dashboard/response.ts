@@ -48,7 +48,7 @@ export async function jsonResponse(
   status = 200,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  // Control characters can only be inside of texts.
+  // In JSON, control characters can only be inside strings.
   const text = printable(JSON.stringify(value))
   const all = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', ...headers }
   if (text.length < COMPRESS_FROM || !acceptsGzip(request)) return response(status, text, all)

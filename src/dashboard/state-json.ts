@@ -21,7 +21,7 @@ export interface StateJson {
   readonly history: HistoryJson
   /** Whether sessions may be ended with the token. */
   readonly mayEnd: boolean
-  /** To be sent with requests that change something. Another site cannot read it. */
+  /** Requests that change something must send it. Another site cannot read it. */
   readonly csrf: string
 }
 
@@ -151,7 +151,7 @@ export interface HistoryJson {
   /** `process`: every lock of this process is measured. `server`: the counts at each snapshot, without durations. */
   readonly of: 'process' | 'server'
   readonly everyMs: number
-  /** How far back it may go. */
+  /** The longest span that the history covers. */
   readonly spanMs: number
   readonly at: readonly number[]
   readonly held: readonly (number | null)[]
@@ -171,7 +171,7 @@ export interface QuantilesJson {
 /** The request of the page to end a session. */
 export interface EndJson {
   readonly pid: number
-  /** Of the session that was shown: a pid is used again. */
+  /** The start of the session that was shown, because the server reuses pids. */
   readonly startedAt: string
   /** The pid, as a person typed it. */
   readonly confirm: string

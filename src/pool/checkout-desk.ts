@@ -21,7 +21,7 @@ export interface CheckoutDeskHost<C extends object> {
   readonly events: Emitter<PoolEvents>
   /** Null unless leaks are looked for. */
   readonly checkouts: Checkouts | null
-  /** A checkout is over, also one that its borrower has forgotten. `isAsked` are those that can be asked back. */
+  /** Called when a checkout is over, also one that its borrower leaked. `isAsked`: it was reserved, or had `onWanted`. */
   readonly ended: (isAsked: boolean) => void
 }
 
@@ -81,7 +81,7 @@ export class CheckoutDesk<C extends object> {
         this.#events.emit('connection:checked-out', { id: slot.id, waitedMs })
       return lent
     } catch (error) {
-      // It had no borrower, so no checkout is over.
+      // No borrower got the connection, so `ended` must not be called.
       isOver = true
       if (checkout !== null) this.#checkouts!.end(checkout)
       this.#slots.checkIn(slot, error as Error, origin)
@@ -96,7 +96,7 @@ export class CheckoutDesk<C extends object> {
 
 const DONE = Promise.resolve()
 
-/** Programs also release with null, or with whatever they caught. */
+/** Programs also pass null, or whatever they caught. */
 function asTold(destroy: unknown): boolean | Error {
   return destroy instanceof Error ? destroy : Boolean(destroy)
 }

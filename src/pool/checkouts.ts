@@ -34,7 +34,9 @@ export class Checkouts {
     })
   }
 
-  /** `giveBack` must not hold what the borrower has, or it would never be found to be forgotten. */
+  /**
+   * `giveBack` must not refer to the borrower's handle: then the handle would never be garbage-collected, and no leak found.
+   */
   begin(id: number, origin: Origin, giveBack: () => void): Checkout {
     return this.#overdue.begin({ id, since: this.#clock.now(), giveBack }, origin)
   }

@@ -52,7 +52,7 @@ export function connectRequest(options: ConnectOptions, defaultMs: number): Conn
   }
 }
 
-/** A callback that throws counts as no. The error reaches the process like that of a listener. */
+/** A callback that throws counts as a refusal. The error reaches the process like that of a listener. */
 function asked(onWanted: OnWanted): boolean {
   try {
     const answer: unknown = onWanted()

@@ -1,16 +1,17 @@
 import type { Lease } from './lease.js'
 
-/** What an attempt to open a connection has found out, though it came to nothing. */
+/** What an attempt to open a connection found out before it failed. */
 export interface Progress {
-  /** In words. */
+  /** The finding, in words. */
   readonly said: string
-  /** When another try makes sense, if that is known. */
+  /** After how many milliseconds another attempt makes sense; null if unknown. */
   readonly retryAfterMs: number | null
 }
 
 /**
- * How the pool handles its connections. Only `open` and `close` are needed; the pool never looks inside a connection. A method that throws or rejects costs the connection it was called for, and one that never answers
- * as well, within `connectTimeoutMs` or `closeTimeoutMs`; the pool and its other connections go on.
+ * How the pool handles its connections. Only `open` and `close` are needed; the pool never looks inside a connection. If a
+ * method throws, rejects, or does not answer within `connectTimeoutMs` or `closeTimeoutMs`, the pool gives up the connection
+ * in question. The pool and its other connections continue.
  */
 export interface ConnectionFactory<C extends object> {
   /** Opens a connection. The signal aborts at the timeout or when the pool closes; a late result is closed unused. */

@@ -33,7 +33,7 @@ export interface PoolPorts {
   readonly clock?: Clock
   /** Default: real randomness. */
   readonly random?: Random
-  /** Called when a connection could not be opened. A listener would do as well, but borrowers can count and remove those. */
+  /** Called when a connection could not be opened. It is no event listener, because callers can count and remove those. */
   readonly openFailed?: () => void
 }
 
@@ -142,7 +142,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#slots.opener.trouble(0)
   }
 
-  /** @internal How long no attempt to connect is made, after one that failed; 0 if one may be made now. */
+  /** @internal How long the pool waits before it tries to connect again, after a failure; 0 if it may try now. */
   get openingPauseMs(): number {
     return this.#slots.opener.pauseMs
   }
@@ -272,7 +272,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /** Hook for subclasses: the connection is gone. */
   protected connectionGone(_connection: C): void {}
 
-  /** Hook for subclasses: a checkout is over, also a leaked one. `isAsked` are checkouts with `onWanted`. */
+  /** Hook for subclasses: a checkout is over, also a leaked one. `isAsked`: it was reserved, or had `onWanted`. */
   protected loanEnded(_isAsked: boolean): void {}
 
   #lendNow(request: ConnectRequest, origin: Origin | null): Promise<C & Lease> {

@@ -31,10 +31,10 @@ export class GuardedFactory<C extends object> {
   readonly #factory: ConnectionFactory<C>
   /** Every connection that is open, from when it arrived until the pool forgets it. */
   readonly #open = new Map<C, Watch>()
-  /** Whether there is a check to be made at all. */
+  /** Whether the factory has a `check`. */
   readonly checks: boolean
 
-  /** @throws {InvalidOptionError} it lacks what the pool can't do without. */
+  /** @throws {InvalidOptionError} a method that the pool needs is missing, or an optional one is no function. */
   constructor(factory: ConnectionFactory<C>) {
     const given = (factory ?? {}) as unknown as Record<string, unknown>
     const problems = [
@@ -64,7 +64,7 @@ export class GuardedFactory<C extends object> {
     return connection as C
   }
 
-  /** Only for a message: a factory that gets it wrong has found out nothing. */
+  /** The result is used only in a message. A wrong value counts as null. */
   progress(signal: AbortSignal): Progress | null {
     try {
       const found: Partial<Progress> | null = this.#factory.progress?.(signal) ?? null
@@ -87,17 +87,17 @@ export class GuardedFactory<C extends object> {
     await this.#factory.close(connection)
   }
 
-  /** Never throws: it is the last that can be done. */
+  /** Never throws: it is the last resort. */
   destroy(connection: C): void {
     quietly(() => this.#factory.destroy?.(connection))
   }
 
-  /** When nothing of its is under way any more, or it can't tell. */
+  /** Resolves when the factory has no more work under way, or does not know. */
   async settled(): Promise<void> {
     try {
       await this.#factory.settled?.()
     } catch {
-      // What it was about is closed all the same.
+      // The connections are closed all the same.
     }
   }
 
@@ -112,7 +112,7 @@ export class GuardedFactory<C extends object> {
     }
   }
 
-  /** It is gone: nothing more is reported about it, and the same object may be opened again. */
+  /** The connection is gone: the pool gets no more reports about it, and the factory may open the same object again. */
   forget(connection: C): void {
     this.#open.delete(connection)
   }
@@ -121,7 +121,7 @@ export class GuardedFactory<C extends object> {
     if ((await this.#factory.check!(connection)) === false) throw new Error('the check says no')
   }
 
-  /** `tell` is called with what is found after the answer, which is null then. */
+  /** If the factory returns null, it may report its finding later with `tell`. */
   clean(connection: C, tell: (found: readonly string[]) => void): Promise<readonly string[]> | null {
     try {
       const answer = this.#factory.clean?.(connection, tell) ?? null
@@ -131,7 +131,7 @@ export class GuardedFactory<C extends object> {
     }
   }
 
-  /** @throws {ConnectionError} it has not become something to borrow. */
+  /** @throws {ConnectionError} the factory did not return something to borrow. */
   lease(connection: C, lease: Lease): C & Lease {
     let lent: C & Lease
     try {
@@ -172,13 +172,13 @@ function wrong(what: string, cause?: unknown): ConnectionError {
   })
 }
 
-/** Whatever it does is of no consequence, also later. */
+/** Ignores the outcome of `work`, also a later rejection. */
 function quietly(work: () => unknown): void {
   try {
     const answer = work()
     if (isThenable(answer)) answer.then(undefined, () => undefined)
   } catch {
-    // That is what it is for.
+    // Ignored, as said above.
   }
 }
 
@@ -186,7 +186,7 @@ function isThenable(answer: unknown): answer is PromiseLike<unknown> {
   return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
-/** A factory that cleans and says nothing has found nothing to tell of. */
+/** Any answer other than a list means that there is nothing to report. */
 async function listOf(answer: unknown): Promise<readonly string[]> {
   const found: unknown = await answer
   return Array.isArray(found) ? found : []

@@ -15,7 +15,7 @@ export interface IdleRules {
  */
 export class IdleSlots<C extends object> {
   readonly #factory: GuardedFactory<C>
-  /** Longer than any idling, where there is no check to be made. */
+  /** Infinity if the factory has no `check`. */
   readonly #checkAfterIdleMs: number
   readonly #letsExit: boolean
   readonly #clock: Clock
@@ -37,12 +37,12 @@ export class IdleSlots<C extends object> {
     return this.#slots
   }
 
-  /** The one to hand out next, still in its place. */
+  /** The slot to hand out next. It stays in its place. */
   peek(): Slot<C> | undefined {
     return this.#slots.at(-1)
   }
 
-  /** Of what `peek` showed. One that has just come back is fit, and costs no look at the clock. */
+  /** The fitness of the slot that `peek` returned. A slot that has just been checked in is fit, without a look at the clock. */
   fitness(slot: Slot<C>): Fitness {
     const { idleSince, endsAt } = slot
     if (idleSince === Infinity) return 'fit'
@@ -52,26 +52,26 @@ export class IdleSlots<C extends object> {
     return now - idleSince > this.#checkAfterIdleMs ? 'unchecked' : 'fit'
   }
 
-  /** It has not idled yet: a caller may be waiting for it. */
+  /** Adds a slot that is not idle yet: a caller may be waiting for it. */
   put(slot: Slot<C>): void {
     slot.idleSince = Infinity
     this.#slots.push(slot)
   }
 
-  /** No caller has been waiting for it. */
+  /** No caller was waiting for it: it is idle from now on. */
   rests(slot: Slot<C>): void {
     slot.idleSince = this.#clock.now()
     if (this.#letsExit) this.#factory.keepProcess(slot.connection!, false)
   }
 
-  /** Takes what `peek` showed. */
+  /** Takes the slot that `peek` returned. */
   take(): Slot<C> {
     const slot = this.#slots.pop()!
     if (this.#letsExit) this.#factory.keepProcess(slot.connection!, true)
     return slot
   }
 
-  /** Takes these, as far as they are there. */
+  /** Removes these slots, if they are here. */
   takeOut(slots: readonly Slot<C>[]): void {
     for (const slot of slots) {
       const at = this.#slots.indexOf(slot)

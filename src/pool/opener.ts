@@ -22,15 +22,15 @@ const MOST_SOON = 200
  * counts as a failure; otherwise opening the next one would be a loop without a pause.
  */
 const STILLBORN = 3
-/** At once is within this time of its opening, and in a row within this time of the last. */
+/** "At once" means within this time of its opening, and "in a row" within this time of the last one. */
 const AT_ONCE_MS = 1000
 
 export interface OpenerOptions {
   /** How long an attempt may take. */
   readonly connectTimeoutMs: number
-  /** How long the end of one that came too late may take. */
+  /** How long closing a connection that arrived too late may take. */
   readonly closeTimeoutMs: number
-  /** Whether a process that does nothing but look whether the server is back may end. */
+  /** Whether the process may end while it does nothing but check whether the server is back. */
   readonly allowExitOnIdle: boolean
 }
 
@@ -38,7 +38,7 @@ export interface OpenerHost<C> {
   opened(connection: C, tookMs: number): void
   /** Also called when the attempt was given up. `others` attempts are still under way. */
   failed(error: ConnectionError | LockError, others: number): void
-  /** It is worth asking `open` again. */
+  /** Called when `open` can do more than at its last call. */
   due(): void
 }
 
@@ -95,7 +95,7 @@ export class Opener<C extends object> {
     return this.#lastError !== null && this.#underWay.size === 0 && this.#clock.now() < this.#retryAt
   }
 
-  /** For this long no attempt is made, after one that failed. */
+  /** How long no attempt is made after one that failed. */
   get pauseMs(): number {
     return this.#lastError === null ? 0 : Math.max(this.#retryAt - this.#clock.now(), 0)
   }
@@ -149,7 +149,7 @@ export class Opener<C extends object> {
     this.#atOnce = 1
   }
 
-  /** For good: attempts are given up, and no more are made. */
+  /** Ends all attempts, and makes no more. */
   close(): void {
     this.#isClosed = true
     this.#probe?.()

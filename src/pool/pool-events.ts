@@ -53,12 +53,12 @@ export interface PoolCounts {
   readonly waiting: number
   /** Since the pool was made. */
   readonly opened: number
-  /** Attempts to open one that failed, since then. */
+  /** Failed attempts to open a connection, since the pool was made. */
   readonly failed: number
-  /** Since then. */
+  /** Connections closed since the pool was made. */
   readonly closed: number
-  /** Checkouts, since then. */
+  /** Checkouts since the pool was made. */
   readonly leases: number
-  /** Callers that got none in time, since then. */
+  /** Callers that got no connection in time, since the pool was made. */
   readonly timeouts: number
 }

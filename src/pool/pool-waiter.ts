@@ -14,7 +14,7 @@ export class PoolWaiter<C> extends Waiter<C & Lease> implements Borrower {
   readonly onWanted: OnWanted | null
   /** Whether it has no time for a connection to be checked. */
   readonly isImpatient: boolean
-  /** Where it was asked for, if leaks are looked for. */
+  /** The stack of `connect`, if the pool looks for leaks. */
   origin: Origin | null = null
   readonly #clock: Clock
   #since: number
@@ -44,7 +44,7 @@ export class PoolWaiter<C> extends Waiter<C & Lease> implements Borrower {
     return this.#clock.now() - this.#since
   }
 
-  /** It came before it was a waiter: it retried before. */
+  /** Sets when the caller came, if it retried before it became a waiter. */
   cameAt(since: number): void {
     this.#since = since
   }
@@ -58,7 +58,7 @@ export class PoolWaiter<C> extends Waiter<C & Lease> implements Borrower {
   }
 }
 
-/** Everyone who waits: first come, first served, but callers that may use the reserved connections go first. */
+/** All waiters: first come, first served, but callers that may use the reserved connections go first. */
 export class WaitingLine<C> {
   readonly reserved: Fifo<PoolWaiter<C>> = new Fifo()
   readonly ordinary: Fifo<PoolWaiter<C>> = new Fifo()
@@ -72,7 +72,7 @@ export class WaitingLine<C> {
     return this.reserved.first ?? (ordinaryRoom > 0 ? this.ordinary.first : null)
   }
 
-  /** How many could be served if there were connections enough. */
+  /** How many callers could be served if there were enough connections. */
   servable(ordinaryRoom: number): number {
     return this.reserved.size + Math.min(this.ordinary.size, ordinaryRoom)
   }

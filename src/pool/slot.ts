@@ -6,12 +6,12 @@ import { assertMove } from '../base/assert.js'
  * - `checking`  has idled for long; being asked whether it is still good
  * - `leased`    checked out
  * - `cleaning`  came back dirty; being made clean
- * - `closing`   told to end; still counts, because the server may not have let go of it yet
+ * - `closing`   asked to end; still counts, because the server may not have released it yet
  * - `closed`    gone
  */
 export type SlotState = 'opening' | 'idle' | 'checking' | 'leased' | 'cleaning' | 'closing' | 'closed'
 
-/** Every legal move. Only what is `idle`, hence clean, is ever leased. */
+/** Every legal move. Only an `idle` connection, which is clean, becomes `leased`. */
 export const SLOT_MOVES: Readonly<Record<SlotState, readonly SlotState[]>> = {
   opening: ['idle', 'closed'],
   idle: ['leased', 'checking', 'closing', 'closed'],
@@ -35,9 +35,9 @@ export class Slot<C> {
   connection: C | null = null
   /** When it was opened, on the pool's clock. */
   openedAt = 0
-  /** When it should be replaced, on the pool's clock: a while before its time. */
+  /** When it should be replaced, on the pool's clock: a while before `endsAt`. */
   expiresAt: number = Infinity
-  /** From this time on it is no longer checked out, replaced or not. */
+  /** From this time on it is not checked out any more, whether it was replaced or not. */
   endsAt: number = Infinity
   /** It should be replaced: it is closed when another is there, or when it comes back. The tally sets it. */
   isOld = false
@@ -45,7 +45,7 @@ export class Slot<C> {
   uses = 0
   /** `Infinity` while it has not idled at all: it has just come back, and a caller may be waiting for it. */
   idleSince = 0
-  /** Whether the lease draws on the reserved places. Means something while leased. */
+  /** Whether the checkout uses one of the reserved connections. Only valid while `leased`. */
   isReserved = false
   /** Set while checked out by a borrower that can be asked to check it in. */
   onWanted: OnWanted | null = null

@@ -76,20 +76,20 @@ export class Slots<C extends object> {
     return this.#slots.size - this.tally.closing
   }
 
-  /** Connections that will become idle, or are, without a borrower's doing. */
+  /** Connections that are idle, or become idle without a check-in. */
   get coming(): number {
     const { checking, cleaning } = this.tally
     return this.idle.size + checking + cleaning + this.opener.opening
   }
 
-  /** Of those that are out, the ones whose lifetime is over. */
+  /** Checked-out connections whose lifetime is over. */
   get old(): number {
     let count = 0
     for (const slot of this.#slots) if (slot.isOld && slot.state === 'leased') count++
     return count
   }
 
-  /** If nothing is left, and the server has just been found to be down: why. */
+  /** Why no connection can be opened, if none is left and the server was just found to be down. Otherwise null. */
   get downBecause(): LockError | null {
     return this.live === 0 && this.opener.isDown ? this.opener.lastError : null
   }
@@ -104,7 +104,7 @@ export class Slots<C extends object> {
     }
   }
 
-  /** Takes what `peek` showed. */
+  /** Takes the slot that `peek` returned. */
   checkOut(isReserved: boolean, onWanted: OnWanted | null): Slot<C> {
     const slot = this.idle.take()
     slot.move('leased')
@@ -113,14 +113,14 @@ export class Slots<C extends object> {
     return slot
   }
 
-  /** Checks what `peek` showed; it comes back as idle, or not at all. */
+  /** Checks the slot that `peek` returned. It becomes idle again, or is closed. */
   checkNext(): void {
     const slot = this.idle.take()
     slot.move('checking')
     this.#settle(slot, 'checking', this.#factory.check(slot.connection!), 'failed its check')
   }
 
-  /** Closes what `peek` showed: the timer that should have done it is late. */
+  /** Closes the slot that `peek` returned: the timer that should have done it is late. */
   closeNext(): void {
     this.#close(this.idle.take(), 'old')
   }
@@ -173,7 +173,7 @@ export class Slots<C extends object> {
     }
   }
 
-  /** Those that will still be there for a while: neither on their way out nor to be replaced. */
+  /** Connections that stay for a while: neither closing nor due for replacement. */
   get #fresh(): number {
     return this.live - this.tally.old
   }
@@ -194,7 +194,7 @@ export class Slots<C extends object> {
     this.#upkeep.within(lifetime, now)
     // A server that is shutting down may have ended it before we learned that it was open.
     if (slot.state === 'opening') this.#toIdle(slot)
-    // It may be what an old one has waited for.
+    // An old connection may have waited for this replacement.
     if (this.tally.old > 0) this.#maintain()
     else this.#host.changed()
   }
@@ -238,7 +238,7 @@ export class Slots<C extends object> {
     }
   }
 
-  /** Back to idle when `work` is done in time; closed if it is not, or fails. */
+  /** Makes the slot idle when `work` is done in time, and closes it if `work` fails or takes too long. */
   #settle(
     slot: Slot<C>,
     during: SlotState,
@@ -263,7 +263,7 @@ export class Slots<C extends object> {
     if (this.#ending === null) this.#host.changed()
   }
 
-  /** Its place is free again when the server has let go of it, or has had its time to. */
+  /** Its place is free again when the server has released it, or when `timeoutMs` is over. */
   #close(
     slot: Slot<C>,
     reason: CloseReason,
@@ -337,7 +337,7 @@ export class Slots<C extends object> {
 
 const IGNORE = (): void => undefined
 
-/** Together a tenth at most: what is opened together must not end together (HikariCP, pgx and psycopg all do this). */
+/** Together at most a tenth: connections of the same age must not end together (as in HikariCP, pgx and psycopg). */
 const LIFETIME_JITTER = 0.09
-/** What is left to open a replacement in. */
+/** The part of the lifetime in which the replacement is opened. */
 const LEAST_JITTER = 0.01

@@ -1,8 +1,8 @@
 import type { OnWanted, Slot, SlotState } from './slot.js'
 
 /**
- * How many connections are in which state, kept along with their moves. `idle` is left out: that and `leased` are on the
- * way of every checkout, and the list of those that are idle has a length.
+ * How many connections are in which state. It follows their moves. It does not count `idle`, because every checkout would pay
+ * for it, and the list of idle slots has a length.
  */
 export class Tally<C> {
   checking = 0
@@ -11,9 +11,9 @@ export class Tally<C> {
   /** Since the pool was made. */
   closed = 0
   leased = 0
-  /** Of the leased, those that do not draw on the reserved places. */
+  /** Those `leased` that do not use reserved connections. */
   ordinaryLeased = 0
-  /** Of the leased, those that can be asked back. */
+  /** Those `leased` that can be asked back. */
   askable = 0
   /** Those whose lifetime is over, and which are neither closing nor closed. */
   old = 0

@@ -6,11 +6,11 @@ export interface UpkeepRules {
   readonly idleTimeoutMs: number
 }
 
-/** How many connections there are, in the ways that matter for closing some. */
+/** The counts that decide which connections may be closed. */
 export interface Strength {
-  /** That can be used, those included whose lifetime is over. */
+  /** Usable connections, including those whose lifetime is over. */
   readonly usable: number
-  /** Of those, the ones whose lifetime was known to be over before. */
+  /** Usable connections that were already known to be too old. */
   readonly old: number
   /** Whether another may be opened before one is closed. */
   readonly hasRoom: boolean
@@ -72,7 +72,7 @@ export function planUpkeep<C>(
   return { close, aged, nextInMs: next === Infinity ? Infinity : Math.max(next - now, 1) }
 }
 
-/** One timer for all upkeep. Being asked for an earlier time moves it; nothing on the way of a lease touches it. */
+/** One timer for all upkeep. A call with an earlier time moves it. A checkout never touches it. */
 export class UpkeepTimer {
   readonly #clock: Clock
   readonly #keepsProcess: boolean
@@ -100,7 +100,7 @@ export class UpkeepTimer {
     this.#cancel = this.#clock.after(delayMs, due, this.#keepsProcess)
   }
 
-  /** For good. */
+  /** Stops the timer and never starts it again. */
   close(): void {
     this.#isClosed = true
     this.stop()

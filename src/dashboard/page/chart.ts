@@ -111,11 +111,11 @@ export class Chart {
       return { y, ticks: Array.from({ length: count }, (_, i) => 10 ** (low + i * step)) }
     }
     const top = roundUp(Math.max(greatest(series), data.limit ?? 0))
-    // Half a lock is none.
+    // The ticks are whole numbers, because half a lock does not exist.
     return { y: (value) => place(value / top), ticks: top % 2 === 0 ? [0, top / 2, top] : [0, top] }
   }
 
-  /** The same in words, for screen readers. */
+  /** Describes the chart in words, for screen readers. */
   #write({ series }: ChartData): void {
     const values = series.map(({ name, values }) => {
       const value = this.#pointed === null ? latest(values) : (values[this.#pointed] ?? null)

@@ -35,7 +35,7 @@ export class ChartsView {
   }
 }
 
-/** A new page must not show a quarter of an hour of nothing. */
+/** How far back to draw: a page that has just been opened must not show a quarter of an hour without data. */
 function spanOf({ at, spanMs }: HistoryJson, now: number): number {
   const age = now - (at[0] ?? now)
   return SPANS_MS.find((span) => span >= age) ?? spanMs

@@ -38,7 +38,7 @@ function troubleItem(trouble: SentenceJson, mayEnd: boolean): HTMLElement {
   )
 }
 
-/** With the way to end the session from here, if there is one. */
+/** The advice, with the way to end the session if there is one. */
 function adviceOn({ advice, endPid, lock }: SentenceJson, mayEnd: boolean): string | null {
   if (endPid === null) return advice
   const end =

@@ -17,7 +17,7 @@ export function chooseLock(id: string): void {
   window.location.hash = PREFIX + encodeURIComponent(id)
 }
 
-/** Without a trace of it in the address. */
+/** Closes the details and removes the lock from the address. */
 export function leaveLock(): void {
   window.history.pushState(null, '', window.location.pathname + window.location.search)
   window.dispatchEvent(new HashChangeEvent('hashchange'))

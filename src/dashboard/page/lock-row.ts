@@ -57,7 +57,7 @@ export class LockRow {
   }
 }
 
-/** The end of a token, which tells it from others: tokens of the same minute begin with the same ten digits. */
+/** The end of a token, which distinguishes it from others: tokens of the same minute begin with the same ten digits. */
 function shortToken(token: string): string {
   return token.length <= TOKEN_END ? token : `…${token.slice(-TOKEN_END)}`
 }

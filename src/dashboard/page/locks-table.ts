@@ -156,7 +156,7 @@ export class LocksTable {
     else if (event.key === 'Enter') this.#ports.open(this.#locks[this.#current]!.id)
     else return
     event.preventDefault()
-    // The page would move another row.
+    // Otherwise the page's own handler would move the row once more.
     event.stopPropagation()
   }
 }

@@ -18,7 +18,7 @@ export function askForToken(problem: string, use: (token: string) => void): void
     dialog.close()
     use(token.value)
   })
-  // There is nothing to see behind it.
+  // Without the token there is nothing to show, so the dialog stays open.
   dialog.addEventListener('cancel', (event) => event.preventDefault())
   dialog.replaceChildren(el('h2', { id: 'login-title' }, 'This page needs a token'), form)
   setText(fault, problem)

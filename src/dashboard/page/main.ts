@@ -155,7 +155,7 @@ filter.addEventListener('input', () => want({ text: filter.value }))
 window.addEventListener('hashchange', () => {
   show()
   if (chosenLock() === null) return
-  // It may have been chosen far from where it opens: from a sentence at the top, or from a tree below.
+  // The user may have chosen the lock far from its details: in a sentence at the top, or in a tree below.
   byId('detail').focus({ preventScroll: true })
   byId('detail').scrollIntoView({ block: 'nearest' })
 })

@@ -27,7 +27,7 @@ export class Poll {
     this.now()
   }
 
-  /** At once if possible, and from then on at its interval. */
+  /** Polls at once if possible, and from then on at its interval. */
   now(): void {
     this.#cancel?.()
     this.#cancel = null

@@ -1,7 +1,7 @@
-/** Rows beyond what is seen, so that a quick hand finds them there. */
+/** Extra rows above and below the visible ones, so that fast scrolling does not reach empty space. */
 const MORE = 12
 
-/** The rows to make, and the room that stands for the others. */
+/** The rows to make, and the height of the space that replaces the others. */
 export interface RowWindow {
   readonly from: number
   readonly to: number
@@ -9,7 +9,7 @@ export interface RowWindow {
   readonly below: number
 }
 
-/** Only what can be seen is made: two thousand rows cost no more than forty. */
+/** Makes only the rows that are visible: two thousand rows cost no more than forty. */
 export function rowWindow(rows: number, rowHeight: number, scrollTop: number, height: number): RowWindow {
   const first = Math.floor(scrollTop / rowHeight) - MORE
   const from = Math.max(0, Math.min(first, rows - 1))
@@ -17,7 +17,7 @@ export function rowWindow(rows: number, rowHeight: number, scrollTop: number, he
   return { from, to: Math.max(from, to), above: from * rowHeight, below: Math.max(0, rows - to) * rowHeight }
 }
 
-/** Where to scroll so that a row is seen; null if it is. */
+/** The scroll position that makes a row visible; null if it is visible already. */
 export function scrollToRow(
   row: number,
   rowHeight: number,

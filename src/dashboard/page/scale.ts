@@ -49,7 +49,7 @@ export function latest(values: Values): number | null {
   return values.findLast((value) => value !== null) ?? null
 }
 
-/** Which moment is nearest to a place between the first and the last. */
+/** The index of the moment that is nearest to `moment`. */
 export function nearest(moments: readonly number[], moment: number): number {
   let best = 0
   moments.forEach((each, at) => {

@@ -1,7 +1,7 @@
 import type { LockJson, SessionJson, StateJson } from '../state-json.js'
 import { sessionName } from './words.js'
 
-/** Which locks a chip stands for, besides kinds. */
+/** A filter of the table, shown as a button: all locks, some of them, or those of one kind. */
 export type Chip = 'all' | 'held' | 'waited' | 'here' | `kind ${string}`
 
 export type SortBy = 'urgency' | 'title' | 'holder' | 'age' | 'token' | 'waiters'
@@ -19,7 +19,7 @@ export interface ChipCount {
   readonly count: number
 }
 
-/** The chips there are something to show for, and how much. */
+/** The chips to show, with the number of locks that each selects. */
 export function chipCounts({ locks, process }: StateJson): ChipCount[] {
   const kinds = [...new Set(locks.map(({ kind }) => kind))].toSorted()
   const chips: { readonly chip: Chip; readonly label: string }[] = [
@@ -85,7 +85,7 @@ const ORDERS: Readonly<Record<SortBy, Order>> = {
   waiters: (a, b) => a.waiters.length - b.waiters.length,
 }
 
-/** Of any of its waiters; -1 if there are none, so that a wait that has just begun counts more. */
+/** The longest wait of its waiters; -1 without waiters, so that a wait that has just begun ranks higher. */
 export function longestWait({ waiters }: LockJson): number {
   return waiters.reduce((longest, each) => Math.max(longest, each.atLeastMs), -1)
 }
@@ -94,13 +94,13 @@ function longestHeld({ holders }: LockJson): number {
   return holders.reduce((longest, { atLeastMs }) => Math.max(longest, atLeastMs), -1)
 }
 
-/** The one with which all writes of this hold are marked; the greatest, where several hold it. */
+/** The token of the holder; with several holders the greatest one. */
 export function tokenOf({ holders }: LockJson): string | null {
   const tokens = holders.map(({ token }) => token).filter((token) => token !== null)
   return tokens.toSorted(compareTokens).at(-1) ?? null
 }
 
-/** They are larger than a number may be. */
+/** Compares as text, because tokens exceed the safe integers of JavaScript. */
 function compareTokens(a: string | null, b: string | null): number {
   if (a === null || b === null) return Number(a !== null) - Number(b !== null)
   return a.length - b.length || compareText(a, b)
@@ -134,7 +134,7 @@ function has(value: string | null, text: string): boolean {
   return value?.toLowerCase().includes(text) === true
 }
 
-/** Not by `localeCompare`, which takes a hundred times as long for two thousand. */
+/** Without `localeCompare`, which takes a hundred times as long for two thousand locks. */
 function compareText(a: string, b: string): number {
   if (a === b) return 0
   return a < b ? -1 : 1

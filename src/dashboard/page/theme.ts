@@ -22,7 +22,7 @@ export function setUpTheme(): () => void {
   return next
 }
 
-/** Storage may be refused: then it is asked again next time, and nothing is wrong. */
+/** The browser may refuse storage. Then the page uses the system's theme. */
 function stored(): string | null {
   try {
     return localStorage.getItem(KEY)
@@ -35,6 +35,6 @@ function store(theme: Theme): void {
   try {
     localStorage.setItem(KEY, theme)
   } catch {
-    // As above.
+    // The theme lasts until the page is closed.
   }
 }

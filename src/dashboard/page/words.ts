@@ -6,8 +6,8 @@ const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
 /**
- * As short as it can be read at a glance, as `durationInWords` of the inspection, which the page can't import: only its own
- * folder is served. `0.4 ms`, `340 ms`, `4.2 s`, `3 m 12 s`, `2 h 5 m`, `3 d 4 h`.
+ * A duration, short enough to read at a glance. Same as `durationInWords` of the inspection, which the page can't import: the
+ * server serves only the page's own folder. `0.4 ms`, `340 ms`, `4.2 s`, `3 m 12 s`, `2 h 5 m`, `3 d 4 h`.
  */
 export function duration(ms: number): string {
   if (ms < 1) return ms === 0 ? '0 ms' : `${ms.toPrecision(1)} ms`
