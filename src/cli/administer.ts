@@ -9,15 +9,15 @@ import type { Terminal } from './terminal.js'
 
 /** A one-time change of a database, on its own connection. */
 export interface Errand extends ServerAddress {
-  /** In one transaction. */
+  /** Sent in one transaction. */
   readonly statements: readonly string[]
-  /** Sent before them, and not part of the script: it matters only if several do the same at once. */
+  /** Sent before `statements`, but not part of the script: it matters only if several processes do this at the same time. */
   readonly first?: string
-  /** Work after them that needs more than one transaction. */
+  /** Work after `statements` that needs more than one transaction. */
   readonly finish?: (connection: ServerConnection) => Promise<void>
   /** The message when it is done. */
   readonly done: string
-  /** The same for `--json`. */
+  /** The result for `--json`. */
   readonly facts: Readonly<Record<string, unknown>>
 }
 
@@ -41,14 +41,14 @@ export async function administer(
   }
   if (flags.print === true) return tell(scriptOf(statements), { statements: statements.map(trimmed) })
   return withServer(errand, terminal, async (connection) => {
-    // One message is one transaction: all of it or nothing.
+    // The server runs one message as one transaction: all statements or none.
     await connection.query([OWN_NAMES, ...(first === undefined ? [] : [first]), ...statements].join(';'))
     await finish?.(connection)
     return tell(`${done}\n`, facts)
   })
 }
 
-/** The statements as a script, to read first or to be run by someone else. */
+/** The statements as a script, for a user to read, or for another user to run. */
 function scriptOf(statements: readonly string[]): string {
   return [BEGIN_SCRIPT, ...statements, COMMIT_SCRIPT].map((statement) => `${trimmed(statement)};\n`).join('')
 }

@@ -20,10 +20,10 @@ export const CONNECTION_ENVIRONMENT: readonly HelpRow[] = [
     'the database, if there is no --url: postgres://user:password@host:5432/database; mysql://... for run, ls, who, top, dashboard, break, doctor and install',
   ],
   ['DATABASE_URL', 'the same, if LOCKPOOL_URL is not set'],
-  ['PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE', 'whatever the address leaves open'],
+  ['PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE', 'for parts that the address does not have'],
 ]
 
-/** Of commands that have a KEY. */
+/** The variables of commands that have a KEY. */
 export const KEY_ENVIRONMENT: readonly HelpRow[] = [
   ['LOCKPOOL_NAMESPACE', 'the namespace of KEY, if there is no --namespace'],
 ]
@@ -36,13 +36,13 @@ export function namespaceOf(
   return flag ?? env['LOCKPOOL_NAMESPACE'] ?? ''
 }
 
-/** Where the database is, and who says so. */
+/** The address of the database, and where it was given. */
 export interface ConnectionSource {
   readonly url: string
   readonly source: '--url' | 'LOCKPOOL_URL'
 }
 
-/** Null leaves it to the library: `DATABASE_URL`, then the PG* variables. Set but empty counts as not set. */
+/** Null lets the library decide: `DATABASE_URL`, then the PG* variables. A variable that is set but empty counts as not set. */
 export function connectionSource(
   url: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
@@ -52,7 +52,7 @@ export function connectionSource(
   return fromEnv === '' ? null : { url: fromEnv, source: 'LOCKPOOL_URL' }
 }
 
-/** What the library says of an address that is missing, for users of the command line. */
+/** The library's message about a missing address, with the names that users of the command line know. */
 export function withOurSources(message: string): string {
   return message.replace('("connection", DATABASE_URL', '(--url, LOCKPOOL_URL, DATABASE_URL')
 }

@@ -1,7 +1,7 @@
 import type { LockErrorCode, LockTimeoutError } from '../base/errors.js'
 import type { HelpRow } from './help-row.js'
 
-/** The exit codes of this program: those of sysexits.h, of timeout(1) and of the shell where they have one. */
+/** The exit codes of this program. Where sysexits.h, timeout(1) or the shell has a code, it is the same. */
 export const EXIT = {
   ok: 0,
   broken: 1,

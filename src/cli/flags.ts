@@ -8,9 +8,9 @@ export interface Flag<T> {
   /** The placeholder of the value in help. A flag without one takes no value. */
   readonly value?: string
   readonly meaning: string
-  /** The values it takes, where they are a few words: for completion. */
+  /** The values that it takes, if there are only a few: for completion. */
   readonly choices?: readonly string[]
-  /** In words, for help. */
+  /** The default, in words, for help. */
   readonly default?: string
   /** The valid values, in words. */
   readonly expects: string
@@ -96,7 +96,7 @@ export interface Parsed<F extends FlagTable> {
 }
 
 /**
- * Flags may stand before and after arguments. The last of several wins, unless the flag says how they go together.
+ * Flags may stand before and after arguments. If a flag is given twice, the last one wins, unless the flag merges them.
  *
  * @throws {UsageError} an unknown flag, a missing or a wrong value
  */
@@ -110,7 +110,7 @@ export function parseFlags<F extends FlagTable>(table: F, argv: readonly string[
       } as const,
     ]),
   )
-  // Not strict: the messages of parseArgs would tell users to put arguments after `--`, where the command is.
+  // Not strict: the messages of parseArgs would send users to `--` for arguments, but here a command follows `--`.
   const { tokens } = parseArgs({ args: argv.map(shield), options, strict: false, tokens: true })
   const flags: Record<string, unknown> = {}
   const args: string[] = []
@@ -121,7 +121,7 @@ export function parseFlags<F extends FlagTable>(table: F, argv: readonly string[
   return { flags: flags as FlagValues<F>, args }
 }
 
-/** A raw key below zero looks like a cluster of short flags, so it is hidden behind what no argument can hold. */
+/** A negative raw key looks like a cluster of short flags. It is hidden behind a NUL, which no argument can contain. */
 function shield(text: string): string {
   return /^-\d[\d,-]*$/.test(text) ? `\0${text}` : text
 }

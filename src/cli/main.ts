@@ -12,7 +12,9 @@ import { didYouMean } from './nearest.js'
 import { systemTerminal, type Terminal } from './terminal.js'
 import { UsageError } from './usage-error.js'
 
-/** The time limit for ending this process by a signal. Process 1 of a container cannot end itself so, and exits instead. */
+/**
+ * The time limit for ending this process by a signal. Process 1 of a container cannot be ended like that, and exits instead.
+ */
 const SIGNAL_LIMIT_MS = 100
 
 async function dispatch(argv: readonly string[], terminal: Terminal): Promise<ExitStatus> {
@@ -80,7 +82,7 @@ function end(status: ExitStatus): void {
 const argv = process.argv.slice(2)
 const terminal = systemTerminal(process.env)
 process.on('uncaughtException', (error) => {
-  // A command that has to clean up first has a listener too.
+  // A command that must clean up first has another listener.
   if (process.listenerCount('uncaughtException') === 1) process.exit(explain(error, argv, terminal))
 })
 dispatch(argv, terminal).then(end, (error: unknown) => end(explain(error, argv, terminal)))

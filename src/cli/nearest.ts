@@ -1,4 +1,7 @@
-/** The word that was probably meant: at most a third of its letters differ, and no other is closer. Null if there is none. */
+/**
+ * The candidate that the user probably meant: the closest one, if at most a third of its letters differ. Null if there is
+ * none.
+ */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null
   let fewest = Infinity
@@ -12,13 +15,13 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   return best
 }
 
-/** As the end of a message: nothing, or a question. */
+/** The end of a message: nothing, or a question. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const meant = nearest(word, candidates)
   return meant === null ? '' : `; did you mean ${meant}?`
 }
 
-/** How many letters have to be inserted, deleted, changed, or swapped with a neighbor. */
+/** How many letters must be inserted, deleted, changed, or swapped with a neighbor. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, i) => i)

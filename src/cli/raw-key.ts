@@ -2,7 +2,7 @@ import type { LockKey } from '../dialect/lock-key.js'
 import { UsageError } from './usage-error.js'
 
 /**
- * Whether the numbers fit is for the library to say.
+ * The library checks whether the numbers are in range.
  *
  * @throws {UsageError}
  */

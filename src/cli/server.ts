@@ -11,14 +11,14 @@ import type { Terminal } from './terminal.js'
 /** The address of the server, and this program's name there. */
 export interface ServerAddress {
   readonly url: string | undefined
-  /** In `pg_stat_activity`. */
+  /** The name of this program in `pg_stat_activity`. */
   readonly applicationName: string
-  /** Instead of the database of the address. */
+  /** Replaces the database in the address. */
   readonly database?: string
 }
 
 /**
- * The settings of a connection, or the exit code if they are wrong; the error has been printed then. This loads the driver, so
+ * The settings of a connection. If they are wrong, it prints the error and returns the exit code. This loads the driver, so
  * call it only after the command line has been parsed.
  */
 export async function configOf(
@@ -39,7 +39,10 @@ export async function configOf(
   return EXIT.config
 }
 
-/** An address wins over a name next to it, so the name goes into the address. Null: it has another form. */
+/**
+ * A database in the address would override a separate option, so the name goes into the address. Null if the address has
+ * another form.
+ */
 function inDatabase(config: ClientConfig, database: string): ClientConfig | null {
   const { connectionString } = config
   if (connectionString === undefined) return { ...config, database }
@@ -55,9 +58,9 @@ const CONNECT_LIMIT_MS = 30_000
 const GOOD_BYE_LIMIT_MS = 1000
 
 /**
- * `signal` ends the attempt before its time.
+ * `signal` cancels the attempt.
  *
- * @throws {ConnectionError} the server does not answer; what else goes wrong, as the driver says it.
+ * @throws {ConnectionError} the server does not answer; other errors are those of the driver.
  */
 export async function openConnection(config: ClientConfig, signal?: AbortSignal): Promise<ServerConnection> {
   const { PrimaryFinder } = await import('../dialect/postgres/hosts/primary-finder.js')
@@ -84,7 +87,7 @@ export async function hangUp(
   cancel()
 }
 
-/** Gives `use` a connection. An error of the server is printed in one line, and determines the exit code. */
+/** Calls `use` with a connection. It prints an error of the server in one line, and returns its exit code. */
 export async function withServer(
   address: ServerAddress,
   terminal: Terminal,
@@ -106,7 +109,7 @@ export async function withServer(
 /**
  * Prints an error in one line, and returns the exit code.
  *
- * @throws the error itself if it is a bug: that is shown with its stack.
+ * @throws the error itself if it is a bug, because a bug needs its stack.
  */
 export async function explainFailure(error: unknown, { err }: Terminal): Promise<number> {
   if (error instanceof TypeError || error instanceof InvariantError) throw error

@@ -6,7 +6,7 @@ import type { HelpRow } from './help-row.js'
 
 export type Paint = Parameters<typeof styleText>[0]
 
-/** Somewhere to write to: standard output or standard error. */
+/** An output: standard output or standard error. */
 export interface Channel {
   readonly isTerminal: boolean
   write(text: string): void
@@ -17,7 +17,7 @@ export interface Channel {
 export interface Terminal {
   readonly out: Channel
   readonly err: Channel
-  /** Whether standard input is a terminal, so that a person can answer. */
+  /** Whether standard input is a terminal, so that a user can answer. */
   readonly isInteractive: boolean
   /** The columns of the terminal; Infinity without one. */
   readonly width: () => number
@@ -25,7 +25,7 @@ export interface Terminal {
   readonly ask: (question: string) => Promise<string>
 }
 
-/** The variables about colors. */
+/** The environment variables for colors. */
 export const COLOR_ENVIRONMENT: readonly HelpRow[] = [
   ['NO_COLOR, FORCE_COLOR', 'no colors, or colors even if there is no terminal'],
 ]
@@ -47,23 +47,23 @@ export function systemTerminal(env: Environment): Terminal {
   }
 }
 
-/** What Node calls when the window has changed, but only for a standard output that it has opened itself. */
+/** Node calls this method when the window has changed, but only on the standard output that it has opened itself. */
 type Screen = WriteStream & { _refreshSize(): void }
 
 let screen: Screen | null = null
 
-/** Of the terminal that standard output is, at this moment; null if it is none. */
+/** The size of the terminal at standard output, at this moment; null without a terminal. */
 export function screenSize(): { readonly columns: number; readonly rows: number } | null {
   if (!isatty(1)) return null
-  // Kept, because a stream that is closed closes the descriptor.
+  // Not closed, because closing the stream would close the descriptor.
   screen ??= new WriteStream(1) as Screen
   screen._refreshSize()
   const [columns, rows] = screen.getWindowSize()
-  // Some terminals do not say.
+  // Some terminals do not report their size.
   return columns > 0 && rows > 0 ? { columns, rows } : { columns: 80, rows: 24 }
 }
 
-/** Empty at the end of input. */
+/** The first line of standard input; empty at its end. */
 async function firstLine(): Promise<string> {
   const lines = createInterface({ input: process.stdin, terminal: false })
   try {
@@ -74,7 +74,7 @@ async function firstLine(): Promise<string> {
   }
 }
 
-/** `FORCE_COLOR` before `NO_COLOR`, as Node has it; else only on a terminal that is not dumb. */
+/** `FORCE_COLOR` overrides `NO_COLOR`, as in Node. Without both, colors need a terminal that is not dumb. */
 export function wantsColor(env: Environment, isTerminal: boolean): boolean {
   const force = env['FORCE_COLOR']
   if (force !== undefined) return force !== '0' && force !== 'false'
@@ -83,8 +83,8 @@ export function wantsColor(env: Environment, isTerminal: boolean): boolean {
 }
 
 /**
- * Whether keys typed somewhere make signals for us: a terminal controls this session, even if no standard stream is one.
- * Opening `/dev/tty` is how POSIX lets a process find out.
+ * Whether keys of a terminal can send signals to this process: a terminal controls this session, even if no standard stream
+ * is a terminal. A process finds out by opening `/dev/tty` (POSIX).
  */
 export function hasControllingTerminal(): boolean {
   try {
@@ -110,9 +110,9 @@ const RETRY_MS = 10
 const MAX_RETRIES = 100
 
 /**
- * Not through `process.stdout` and `process.stderr`: for a pipe they switch the open file itself to non-blocking, which a
- * child that inherits it is not prepared for ("Resource temporarily unavailable" in the middle of its output). It also
- * means that all is written when it returns, so that the process may exit.
+ * Writes without `process.stdout` and `process.stderr`: for a pipe they make the open file itself non-blocking. A child that
+ * inherits it is not prepared for that ("Resource temporarily unavailable" in the middle of its output). This way all text is
+ * written when the function returns, so the process may exit.
  */
 function writeAll(fd: number, text: string): void {
   let bytes = Buffer.from(text)
@@ -122,7 +122,7 @@ function writeAll(fd: number, text: string): void {
       bytes = bytes.subarray(writeSync(fd, bytes))
       retries = 0
     } catch (error) {
-      // Another process has made it non-blocking, and it is full. After any other error there is no one to write to.
+      // Another process has made it non-blocking, and it is full. After any other error, no process reads it.
       const isFull = (error as NodeJS.ErrnoException).code === 'EAGAIN'
       if (!isFull || ++retries > MAX_RETRIES) return
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)

@@ -2,7 +2,7 @@
 
 const SEGMENTER = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** Plain ASCII is one cell a character; most texts are. */
+/** Each character of plain ASCII takes one cell, and most texts are plain ASCII. */
 const PLAIN = /^[\u0020-\u007e]*$/
 
 /** East Asian characters that Unicode calls wide, and emoji. */

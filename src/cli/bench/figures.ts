@@ -1,4 +1,4 @@
-/** How long something took, over and over. Milliseconds. */
+/** The distribution of a duration that was measured many times. Milliseconds. */
 export interface Latency {
   readonly name: string
   readonly p50Ms: number
@@ -6,7 +6,7 @@ export interface Latency {
   readonly samples: number
 }
 
-/** How often something was done in a second. */
+/** How many times per second something was done. */
 export interface Rate {
   readonly name: string
   readonly perSecond: number
@@ -26,7 +26,7 @@ export function latencyOf(name: string, samplesMs: readonly number[]): Latency {
 
 const BAR = 40
 
-/** Figures as people compare them: each kind with bars of one scale. */
+/** The figures as text. Figures of one kind have bars of one scale, so that users can compare them. */
 export function figureLines({ latencies, rates }: Figures): string[] {
   const width = Math.max(...[...latencies, ...rates].map(({ name }) => name.length))
   const longest = Math.max(...latencies.map(({ p99Ms }) => p99Ms))

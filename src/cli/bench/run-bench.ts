@@ -22,11 +22,11 @@ const PATIENCE_MS = 10_000
 
 function noNotification(): Error {
   return new ConnectionError(
-    'notifications do not arrive, which waiting callers are woken by: see lockpool doctor',
+    'notifications do not arrive, so releases cannot wake waiting callers: see lockpool doctor',
   )
 }
 
-/** More sessions would gain nothing for many callers. */
+/** For many callers, more sessions would gain nothing. */
 const CONNECTIONS = 4
 
 /** Runs the measurements one after the other, so that none disturbs another. */
@@ -104,7 +104,7 @@ export class Bench {
     })
   }
 
-  /** Two pools, as two processes: from the release by one to the lock in the hands of the other. */
+  /** Two pools, as two processes: the time from the release in one until the other has the lock. */
   #handOff(name: string): Promise<Latency> {
     return this.#withPools(2, async (pools) => {
       const samples: number[] = []
@@ -112,7 +112,7 @@ export class Bench {
       let held = await pools[0]!.acquire('ball')
       for (let turn = 1; systemClock.now() < until || samples.length === 0; turn++) {
         const next = pools[turn % 2]!.acquire('ball')
-        // It is refused when the pool is closed after another error, which is reported then.
+        // If another error closes the pool, this request is refused too; that other error is reported.
         next.catch(() => undefined)
         await isWaitingIn(pools[turn % 2]!)
         const since = systemClock.now()
@@ -125,7 +125,9 @@ export class Bench {
     })
   }
 
-  /** The pairs of acquire and release of this many callers, each with its next key after releasing the last. */
+  /**
+   * Counts acquire and release pairs of this many callers. Each caller takes its next key after it has released the last one.
+   */
   #crowd(name: string, callers: number, keyOf: (caller: number) => string): Promise<Rate> {
     return this.#withPools(1, async ([pool]) => {
       let pairs = 0
@@ -193,7 +195,7 @@ export class Bench {
   }
 }
 
-/** Until a caller of the pool sleeps, and can be woken: before that it would not be a hand-off. */
+/** Waits until a caller of the pool can be woken: before that, a release would not be a hand-off. */
 async function isWaitingIn(pool: LockPool): Promise<void> {
   const until = systemClock.now() + PATIENCE_MS
   while (systemClock.now() < until) {

@@ -51,7 +51,7 @@ export const command: Command<DashboardFlags> = {
     const { withInspector } = await import('../inspect/with-inspector.js')
     const address = { url: flags.url, applicationName: 'lockpool dashboard' }
     return withInspector(address, terminal, async (watch) => {
-      // A wrong address is better reported here than on the page.
+      // Users understand a wrong address better here than on the page.
       const { server } = await watch.look()
       return serve(watch, order, server.database, terminal)
     })
@@ -105,7 +105,7 @@ async function listenerOf(
   return nodeListener((request) => handler.handle(request))
 }
 
-/** The driver's message may be empty, or not explain the server's code. */
+/** The driver's message may be empty, or may not explain the server's code. */
 async function explained<T>(answer: Promise<T>): Promise<T> {
   const { explain } = await import('../../dialect/postgres/connection/server-errors.js')
   return answer.catch((error: unknown) => {

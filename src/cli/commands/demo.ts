@@ -10,7 +10,7 @@ import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
 import { explainFailure } from '../server.js'
 import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
 
-/** Signals that are closer together are one. */
+/** Signals that are closer together count as one. */
 const ONE_KEY_MS = 500
 
 /** Thrown when the demo is interrupted. */
@@ -83,7 +83,7 @@ function interrupted(): Promise<never> {
       const since = systemClock.now()
       reject(new Interruption(signal))
       desk.handler = (again) => {
-        // npm passes on a signal that the terminal has also sent to this process: that is one key, pressed once.
+        // npm passes on a signal that the terminal has also sent to this process: the user pressed the key only once.
         if (systemClock.now() - since > ONE_KEY_MS) process.exit(exitCodeOfSignal(again))
       }
     }

@@ -75,7 +75,7 @@ export const command: Command<DevFlags> = {
   },
 }
 
-/** Neither the server nor a handler of signals keeps this process alive. */
+/** Waits for a signal. The timer keeps this process alive, because neither the server nor a signal handler does. */
 async function untilTold(told: Promise<NodeJS.Signals>): Promise<void> {
   const cancel = systemClock.after(LONGEST_MS, () => undefined)
   await told

@@ -29,7 +29,7 @@ const FLAGS: DoctorFlags = {
   url: CONNECTION_FLAGS.url,
   lease: {
     value: 'DURATION',
-    meaning: 'leaseMs of the program that is going to lock: held against how soon another primary may come',
+    meaning: 'leaseMs of the program that is going to lock: compared with the time until another primary may come',
     default: '15s',
     expects: 'a duration from 1s to 24h',
     read: (text) => {
@@ -39,12 +39,12 @@ const FLAGS: DoctorFlags = {
   },
   patroni: {
     value: 'URL',
-    meaning: 'the REST interface of a node, to be asked for ttl, loop_wait and its version',
+    meaning: 'the REST interface of a node of Patroni, which reports ttl, loop_wait and its version',
     default: 'not asked',
     expects: 'an address that begins with http:// or https://',
     read: (text) => (/^https?:\/\/[^/]/.test(text) && URL.canParse(text) ? text : null),
   },
-  serve: toggle({ meaning: 'check as well what lockpool serve needs' }),
+  serve: toggle({ meaning: 'also check what lockpool serve needs' }),
   json: toggle({ meaning: 'print one JSON object' }),
 }
 
@@ -92,7 +92,7 @@ export const command: Command<DoctorFlags> = {
 
 type Wishes = DoctorWishes & { readonly isForServe: boolean }
 
-/** Or the exit code, after a line about what is wrong with the address. */
+/** The checks, or the exit code if the address is wrong; then a line about it has been printed. */
 async function checksOf(
   url: string | undefined,
   wishes: Wishes,
@@ -123,7 +123,7 @@ async function look(config: ClientConfig, source: string, wishes: Wishes): Promi
       await hangUp(connection)
     }
   } catch (error) {
-    // A bug is shown with its stack.
+    // The user should see the stack of a bug.
     if (error instanceof TypeError || error instanceof InvariantError) throw error
     const message = withOurSources(explain(error).message)
     return [explainUnreachable(codeOf(error), message, source)]
@@ -136,7 +136,7 @@ function sourceInWords(url: string | undefined): string {
   return process.env['DATABASE_URL'] === undefined ? 'the PG* variables' : 'DATABASE_URL'
 }
 
-/** A text in less than that is no better than one that the terminal breaks. */
+/** Narrower lines are not better than those that the terminal breaks. */
 const NARROWEST = 30
 
 const MARKS: Readonly<Record<CheckStatus, readonly [mark: string, paint: Paint]>> = {
@@ -168,7 +168,7 @@ function summary(checks: readonly Check[]): string {
   return warnings === 0 ? 'all is well' : `locks work; ${warnings} of ${checks.length} checks have warnings`
 }
 
-/** What the system or the server said, also where it has been explained. */
+/** The code of the system or the server, also if `explain` has wrapped the error. */
 function codeOf(error: unknown): string | undefined {
   const { code, cause } = error as { code?: string; cause?: { code?: string } }
   return error instanceof ConnectionError ? (cause?.code ?? code) : code

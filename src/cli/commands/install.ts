@@ -111,7 +111,7 @@ function statementsFor({ backend, keyNames, roles }: Wanted): readonly string[] 
   ]
 }
 
-/** @throws {UsageError} what was given is for PostgreSQL */
+/** @throws {UsageError} a flag is for PostgreSQL only */
 async function installInMysql(flags: FlagValues<InstallFlags>, terminal: Terminal): Promise<number> {
   for (const name of ['role', 'no-key-names', 'database', 'strict-lease', 'print'] as const)
     if (flags[name] !== undefined) throw new UsageError(`--${name} is for PostgreSQL`)
@@ -155,7 +155,7 @@ export const command: Command<InstallFlags> = {
     ['lockpool install --strict-lease 60s', 'before strict pools use a longer "leaseMs"'],
     ['lockpool install --json', 'in a pipeline, for a program'],
     ['lockpool install --backend table --role app', 'for pools behind a pooler in transaction mode'],
-    ['lockpool install --backend table --database locks --role app', 'the same in a database of its own'],
+    ['lockpool install --backend table --database locks --role app', 'the same in a separate database'],
     ['lockpool install --url mysql://db/shop --backend table', 'for locks in rows of InnoDB'],
   ],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),

@@ -63,7 +63,7 @@ export const command: Command<RunFlags> = {
   async run({ flags, args, rest, terminal }) {
     const order = readOrder({ flags, args, rest }, process.env)
     const report = reporter(terminal.err, systemClock, order)
-    // Deprecation notes of the driver, which Node.js would print.
+    // Node.js would print deprecation warnings of the driver.
     process.removeAllListeners('warning')
     process.on('warning', ({ message }) => report('warning', { message }))
     return new RunUnderLock(order, report, systemClock, terminal).go()

@@ -6,14 +6,14 @@ import { readServeOrder, SERVE_FLAGS, type ServeFlags } from '../serve/serve-ord
 export const command: Command<ServeFlags> = {
   usage: '[FLAGS]',
   description: [
-    'Listens as a PostgreSQL server would, for programs in any language with the driver that they have. It answers pg_advisory_lock and its family itself, with the locks of one pool: thousands of clients hold and wait over a few server connections, and exclude programs that lock straight at the server.',
-    'A client that disconnects gives its locks up at once. A lock that is lost ends its connection, as the end of a server session would. What is not about locks is refused, or passed on with --others.',
+    'Listens as a PostgreSQL server would, for programs in any language, with their usual driver. It answers pg_advisory_lock and its family itself, with the locks of one pool: thousands of clients hold and wait over a few server connections, and exclude programs that lock straight at the server.',
+    'A client that disconnects gives its locks up at once. A lock that is lost ends its connection, as the end of a server session would. Statements that are not about locks are refused, or passed on with --others.',
     'SIGHUP reads the users and the certificate again. SIGTERM and SIGINT take no new clients, send the idle ones away, and give the others --grace; a second one ends at once.',
   ],
   flags: SERVE_FLAGS,
   environment: CONNECTION_ENVIRONMENT,
   examples: [
-    ['lockpool serve --dev', 'try it: a PostgreSQL of its own, and psql -p 6543'],
+    ['lockpool serve --dev', 'try it: a temporary PostgreSQL, and psql -p 6543'],
     [
       'lockpool serve --users users.txt --tls-cert c.pem --tls-key k.pem --listen 0.0.0.0:6543',
       'for other hosts',
@@ -21,7 +21,7 @@ export const command: Command<ServeFlags> = {
     ['lockpool serve --trust --others postgres://app@127.0.0.1:6432/app', 'in front of PgBouncer'],
   ],
   exitCodes: [
-    ['0', 'told to end by SIGTERM or SIGINT'],
+    ['0', 'SIGTERM or SIGINT ended it'],
     ...exitRows('usage', 'unavailable', 'config', 'internal'),
   ],
   async run({ flags, args, rest, terminal }) {

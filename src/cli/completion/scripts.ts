@@ -5,7 +5,7 @@ export interface CompletedCommand {
   readonly name: string
   readonly summary: string
   readonly flags: FlagTable
-  /** What its argument may be, where that is a few words. */
+  /** The values of its argument, if there are only a few. */
   readonly choices: readonly string[]
 }
 
@@ -18,7 +18,7 @@ export function completionScript(shell: Shell, commands: readonly CompletedComma
   return { bash, zsh, fish }[shell](commands)
 }
 
-/** What stands behind `--` is another program's, and completed as files. */
+/** Words after `--` belong to another program, and are completed as files. */
 function bash(commands: readonly CompletedCommand[]): string {
   const names = commands.map(({ name }) => name).join(' ')
   const cases = commands.map(({ name, flags, choices }) => {
@@ -68,7 +68,7 @@ function zsh(commands: readonly CompletedCommand[]): string {
       const long = `--${flag}${value === undefined ? '' : '='}`
       return [long, ...(short === undefined ? [] : [`-${short}`])].map((each) => quote(each + rest))
     })
-    // One colon: flags are completed behind the arguments, too.
+    // One colon: flags are also completed after the arguments.
     const argument = choices.length === 0 ? '*: :_default' : `1: :(${choices.join(' ')})`
     return `    ${name}) _arguments -S ${specs.join(' ')} ${quote(argument)} ;;`
   })
@@ -120,7 +120,7 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** Its single quotes know two escapes, and no end and new beginning. */
+/** In fish, single quotes have two escapes. A string cannot end and begin again in the middle, as in sh. */
 function fishQuote(text: string): string {
   return `'${text.replaceAll(/['\\]/g, '\\$&')}'`
 }

@@ -48,12 +48,12 @@ export const DASHBOARD_FLAGS: DashboardFlags = {
 /** The flags, with defaults filled in. */
 export interface DashboardOrder {
   readonly address: string
-  /** Under which a browser finds it; where it listens on every address, that is none itself. */
+  /** The host in the printed address: with a listener on every address it is the first name, otherwise the address itself. */
   readonly host: string
-  /** To be tried in this order. */
+  /** The ports to try, in this order. */
   readonly ports: readonly number[]
   readonly options: Required<DashboardOptions>
-  /** The token was generated, so it has to be printed. */
+  /** Whether the token was generated, and must be printed. */
   readonly isTokenOurs: boolean
   readonly isJson: boolean
 }
@@ -102,12 +102,12 @@ function defaultPorts(): number[] {
   return Array.from({ length: MORE_PORTS }, (_, i) => DEFAULT_PORT + i)
 }
 
-/** As browsers write an address; no browser says through which interface it comes. */
+/** The address as browsers write it: an IPv6 address has brackets and no zone. */
 function hostOf(address: string): string {
   return address.includes(':') ? `[${address.replace(/%.*$/, '')}]` : address
 }
 
-/** What browsers on other hosts may call it. */
+/** Names under which browsers on other hosts may reach it. */
 function namesOf(address: string, host: string): string[] {
   return EVERY_ADDRESS.has(address) ? [hostname()] : [hostname(), host]
 }

@@ -22,7 +22,7 @@ export class CrewMember {
   readonly #ready = new Deferred<void>()
   readonly #exited: Promise<unknown>
   #stopped = new Deferred<void>()
-  /** Whether it is meant to end: then its end is no failure. */
+  /** Whether the supervisor has killed it: then its end is no failure. */
   #isKilled = false
   #failure: Error | null = null
   report: WorkerReport = NOTHING_DONE
@@ -36,7 +36,7 @@ export class CrewMember {
     void this.#exited.then(() =>
       this.#fail(new InvariantError(`worker ${this.#process.pid} ended too early`)),
     )
-    // A caller that awaits them gets the error; none has to.
+    // A caller that awaits it gets the error. Without such a caller it must not be an unhandled rejection.
     this.#ready.promise.catch(() => undefined)
     this.#stopped.promise.catch(() => undefined)
   }
@@ -54,12 +54,12 @@ export class CrewMember {
     return this.#failure
   }
 
-  /** Rejects if the worker fails before it is. */
+  /** Resolves when the worker is ready. Rejects if it fails before. */
   get ready(): Promise<void> {
     return this.#ready.promise
   }
 
-  /** Rejects if it fails in the middle of its work; never, if it is killed. */
+  /** Starts the work. The promise rejects if the worker fails in the middle of it, but not if it is killed. */
   start(withLocks: boolean): void {
     this.#stopped = new Deferred()
     this.#stopped.promise.catch(() => undefined)
@@ -99,7 +99,7 @@ export class CrewMember {
   }
 
   #hear(message: WorkerMessage): void {
-    // A killed worker holds nothing any more, however late its last report arrives.
+    // A killed worker holds nothing any more, even if its last report arrives later.
     if ('report' in message)
       this.report = this.#isKilled ? { ...message.report, held: 0, waiting: 0 } : message.report
     if (message.is === 'ready') this.#ready.resolve()

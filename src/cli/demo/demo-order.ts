@@ -30,7 +30,7 @@ export interface DemoOrder {
   readonly connections: number
   readonly seconds: number
   readonly isJson: boolean
-  /** Names this run everywhere, so that several on one database do not meet. */
+  /** The name of this run, so that several runs on one database do not affect each other. */
   readonly run: string
 }
 
@@ -38,7 +38,8 @@ export interface DemoOrder {
 export const OPENING_CENTS = 10_000
 
 /**
- * Only the flag names a database. The demo writes, so what the environment holds for other programs is not enough.
+ * Only the flag names a database. The demo writes to it, and the variables in the environment may be meant for other
+ * programs.
  *
  * @throws {UsageError}
  */
@@ -57,7 +58,9 @@ export function readDemoOrder(flags: FlagValues<DemoFlags>, args: readonly strin
   }
 }
 
-/** A name in the URL would replace those by which connections are counted. An invalid URL is refused elsewhere. */
+/**
+ * A name in the URL would replace the application names by which the demo counts connections. Other code refuses a wrong URL.
+ */
 function withoutName(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !url.searchParams.has('application_name')) return text

@@ -14,7 +14,7 @@ import type { Tally } from './tally.js'
 const WIDTH = 78
 const BAR = 24
 
-/** In a log a line now and then is enough. */
+/** A log needs a line only now and then. */
 const LOG_EVERY_MS = 2000
 
 /** The current state of the demo. */
@@ -37,7 +37,7 @@ export class DemoView {
     this.#channel = channel
   }
 
-  /** Stays. */
+  /** Shows a text that stays on the screen. */
   say(text: string): void {
     this.#wipe()
     this.#channel.write(`${text}\n`)
@@ -47,7 +47,7 @@ export class DemoView {
     this.say(`\n${this.#channel.paint('bold', text)}`)
   }
 
-  /** Stays until the next thing is shown. */
+  /** Shows the progress. On a terminal the next output replaces it. */
   progress(progress: Progress): void {
     if (this.#channel.isTerminal) return this.#draw(progressLines(progress, this.#channel))
     const now = systemClock.now()
@@ -58,7 +58,7 @@ export class DemoView {
 
   #draw(lines: readonly string[]): void {
     this.#wipe()
-    // Without wrapping: in a narrow terminal a line would be two, and one of them would not be drawn over.
+    // Without line wrapping: in a narrow terminal a line would become two, and the next drawing would overwrite only one.
     this.#channel.write(`\x1b[?7l${lines.map((line) => `${line}\n`).join('')}\x1b[?7h`)
     this.#drawn = lines.length
   }

@@ -65,9 +65,10 @@ function readBoth(schema: string): string {
 }
 
 /**
- * Writes the balances that were read before, minus and plus the amount, in one statement: a killed worker has written both or
- * none, and none if a worker with a later token has read one of them. The expected balance is stored as well, independent of
- * what was read: so an account that lost a transfer is detected, even if another has one too many.
+ * Writes both balances in one statement, from the balances that were read, minus and plus the amount. So a killed worker has
+ * written both or none. It writes none if a worker with a later token has read one of the accounts. It also updates the
+ * expected balance, independent of what was read: so an account that lost a transfer is found, even if another has one too
+ * many.
  */
 function writeBoth(schema: string): string {
   return `
@@ -90,7 +91,7 @@ function writeBoth(schema: string): string {
 
 export const SERVER_VERSION = `SELECT pg_catalog.current_setting('server_version') AS version`
 
-/** The workers' connections and the locks on them, as the server sees them, without waiter registrations. */
+/** The workers' connections and their locks, as the server lists them, without waiter registrations. */
 export const CONNECTIONS_OF = `
 SELECT application_name AS name, pg_catalog.count(*)::int AS connections
 FROM pg_catalog.pg_stat_activity

@@ -34,7 +34,7 @@ export class Ledger {
       throw explain(error)
     })
     const client = new pg.Client({ ...there, connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
-    // A connection that ends is noticed by the next statement.
+    // The next statement reports a connection that has ended.
     client.on('error', () => undefined)
     const ledger = new Ledger(client, `lockpool_demo_${run}`)
     try {
@@ -94,7 +94,7 @@ export class Ledger {
   }
 }
 
-/** The settings for the host that is the primary, where there are several. */
+/** The settings for the primary, if the address names several hosts. */
 async function primaryIn(config: pg.ClientConfig): Promise<pg.ClientConfig> {
   if (hostsOf(config) === null) return config
   const connection = await new PrimaryFinder(config).open(AbortSignal.timeout(CONNECT_TIMEOUT_MS))

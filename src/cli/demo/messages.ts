@@ -25,7 +25,7 @@ export interface WorkerReport {
   readonly lost: number
   /** Writes that were refused because of a later token, although the locks were held. */
   readonly refused: number
-  /** At this moment. */
+  /** How many locks it holds now. */
   readonly held: number
   readonly waiting: number
   /** Counts of a WaitHistogram. */

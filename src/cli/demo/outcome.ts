@@ -27,11 +27,11 @@ export interface KillOutcome {
   readonly atMs: number
   /** Locks that the server had for it at that moment. */
   readonly locks: number
-  /** Until the server had freed them; null if it did not. */
+  /** How long until the server had freed them; null if it did not. */
   readonly freedAfterMs: number | null
-  /** Until another process had one of them; null if none was seen with one. */
+  /** How long until another process had one of them; null if none was seen with one. */
   readonly inheritedAfterMs: number | null
-  /** Transfers of the others since. */
+  /** Transfers of the other processes since then. */
   readonly transfersAfter: number
 }
 
@@ -42,12 +42,12 @@ export interface DemoOutcome {
   readonly processes: number
   readonly tasks: number
   readonly accounts: number
-  /** The most that may be open. */
+  /** The limit for open connections. */
   readonly maxConnections: number
   readonly without: PartOutcome
   readonly withLocks: PartOutcome
   readonly killed: KillOutcome
-  /** The most that were seen at one time. */
+  /** The largest values that were seen at one time. */
   readonly peak: { readonly connections: number; readonly held: number; readonly waiting: number }
 }
 

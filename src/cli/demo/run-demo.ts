@@ -10,19 +10,19 @@ import { tally, type Tally } from './tally.js'
 const LOOK_EVERY_MS = 150
 const WITHOUT_LOCKS_MS = 3000
 
-/** How many times as long it may take on a slow machine until every task could have moved something. */
+/** On a slow machine, the part without locks may last this many times as long, until every task could have made a transfer. */
 const PATIENCE = 3
 
 /** The part of the time with locks after which one worker is killed. */
 const KILL_AT = 0.4
 
-/** Commits need not wait for the disk; and each task may have two locks. */
+/** Commits need not wait for the disk. Each task may have two locks. */
 const SERVER = { durable: false, settings: { max_locks_per_transaction: 256 } } as const
 
 /** How long the server may take to notice that a process is gone: it does at once, when its sockets close. */
 const FREED_LIMIT_MS = 10_000
 
-/** How long to look for another process with one of its locks: perhaps none wants them. */
+/** How long to look for another process with one of its locks: perhaps no other process wants them. */
 const INHERITED_LIMIT_MS = 2000
 
 /** The whole story: a server, a ledger, workers; without locks, then with; and nothing is left afterwards. */
@@ -51,7 +51,7 @@ export class Demo {
   async cleanUp(): Promise<void> {
     this.#isOver = true
     await this.#killCrew()
-    // It may be in the middle of making something that has to go.
+    // It may be making something that must be removed.
     await this.#story.catch(() => undefined)
     await this.#killCrew()
     try {
@@ -139,7 +139,7 @@ export class Demo {
     return `lockpool demo ${this.#order.run} `
   }
 
-  /** With `kills`, one worker is killed in the middle, and what came of it is put there. */
+  /** With `kills`, kills one worker in the middle, and adds the outcome to `kills`. */
   async #part(
     ledger: Ledger,
     withLocks: boolean,
@@ -201,7 +201,7 @@ export class Demo {
     return kill
   }
 
-  /** Until the server has nothing of the killed one any more, and another process has one of its locks. */
+  /** Waits until the killed worker has no connection at the server, and another process has one of its locks. */
   async #untilInherited(
     ledger: Ledger,
     applicationName: string,

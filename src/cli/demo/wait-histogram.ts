@@ -1,4 +1,4 @@
-/** Each bucket is a tenth wider than the one before: a percentile is right to a tenth. */
+/** Each bucket is a tenth wider than the one before, so a percentile is accurate to a tenth. */
 const GROWTH = 1.1
 
 /** From a hundredth of a millisecond to some minutes. */
@@ -15,7 +15,7 @@ export class WaitHistogram {
     this.#count(Math.min(bucket, BUCKETS - 1), 1)
   }
 
-  /** What `toJSON` gave, maybe in another process. */
+  /** Adds the output of `toJSON`, maybe that of another process. */
   merge(counts: readonly number[]): void {
     for (const [bucket, count] of counts.entries()) this.#count(bucket, count)
   }

@@ -10,16 +10,16 @@ import { WaitHistogram } from './wait-histogram.js'
 
 const REPORT_EVERY_MS = 200
 
-/** The time between reading and writing, in which others can do harm. */
+/** The longest time between reading and writing, in which other tasks can change the accounts. */
 const LONGEST_THOUGHT_MS = 4
 
-/** In cents. */
+/** The largest transfer, in cents. */
 const LARGEST_AMOUNT = 5000
 
 /** Without locks: the largest token of all, so that no write is refused. */
 const NO_TOKEN = String(2n ** 63n - 1n)
 
-/** How long a task stands back when there is no room for its locks in the server. */
+/** How long a task pauses when the server has no room for its locks. */
 const FULL_PAUSE_MS = 100
 
 const STOPPED = new Error('stopped')
@@ -94,9 +94,9 @@ class Worker {
         else await this.#transfer(from, to, [NO_TOKEN, NO_TOKEN], signal)
       } catch (error) {
         if (error === STOPPED) return
-        // Counted by the pool, and told at the end; the others go on.
+        // The pool counts it, and the worker reports it at the end; the other tasks continue.
         if (error instanceof LockLostError) continue
-        // A server with little room for locks: what can be tried again is tried again.
+        // The server has little room for locks: try again.
         if (!(error instanceof LockTableFullError)) throw error
         await sleep(systemClock, FULL_PAUSE_MS)
       }
@@ -115,7 +115,7 @@ class Worker {
     if (!isWritten && both.state === 'held') this.#refused++
   }
 
-  /** Reads, thinks, and writes what it thinks is right. False if the ledger has refused it. */
+  /** Reads both accounts, waits a moment, and writes both. False if the ledger refused it. */
   async #transfer(
     from: number,
     to: number,

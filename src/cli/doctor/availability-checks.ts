@@ -16,10 +16,10 @@ function warning(text: string, advice: string): Verdict {
 /** The first version in which a leader that was frozen does not take the lead again when it is thawed. */
 const SAFE_PATRONI = [3, 0, 3]
 
-/** What is looked at that matters when the primary changes. */
+/** Checks that matter when the primary changes. */
 export const AVAILABILITY_CHECKS: Readonly<Record<string, Look>> = {
   hosts: ({ hosts, standbys }) => {
-    if (hosts > 1) return ok(`${hosts} hosts, of which the primary is looked for`)
+    if (hosts > 1) return ok(`${hosts} hosts: pools connect to the primary among them`)
     if (standbys === 0) return ok('one address, and no standby that could take over')
     return ok(
       `one address, and ${standbysInWords(standbys)}: in a failover the address has to lead to the new primary, or name all hosts`,
@@ -28,7 +28,7 @@ export const AVAILABILITY_CHECKS: Readonly<Record<string, Look>> = {
 
   timeline: ({ timeline }) =>
     timeline === null
-      ? ok('no timeline to be seen by this role: `primary:changed` goes by host and start of the server')
+      ? ok('this role cannot read the timeline: `primary:changed` compares the host and the start of the server')
       : ok(`timeline ${timeline}${timeline > 1 ? `: promoted ${timeline - 1} times so far` : ''}`),
 
   replication: ({ standbys, synchronousStandbys }) => {
@@ -65,7 +65,7 @@ export const AVAILABILITY_CHECKS: Readonly<Record<string, Look>> = {
 
   patroni: ({ patroni }) => {
     if (patroni === null)
-      return ok('not asked: --patroni http://NODE:8008 lets the lease be held against its settings')
+      return ok('not asked: with --patroni http://NODE:8008 the lease is compared with its settings')
     if ('problem' in patroni)
       return warning(
         `could not be asked: ${patroni.problem}`,
@@ -86,7 +86,7 @@ function standbysInWords(standbys: number): string {
   return standbys === 1 ? 'one standby follows' : `${standbys} standbys follow`
 }
 
-/** What can't be read is not before anything. */
+/** A version that can't be read counts as new enough. */
 function isBefore(version: string, wanted: readonly number[]): boolean {
   const numbers = version.split('.').map((part) => Number.parseInt(part, 10))
   if (numbers.some(Number.isNaN)) return false

@@ -19,7 +19,7 @@ function failure(text: string, advice: string): Verdict {
   return { status: 'failure', text, advice }
 }
 
-/** `idle_session_timeout` came with it. */
+/** The first version with `idle_session_timeout`. */
 const OLDEST_VERSION = 140_000
 
 const FAR_MS = 20
@@ -40,7 +40,7 @@ const CHECKS: Readonly<Record<string, Examine>> = {
     if (!product.startsWith('PostgreSQL'))
       return failure(
         `${name} is not PostgreSQL`,
-        'Its advisory locks are something else, or missing. Use PostgreSQL 14 or later.',
+        'Its advisory locks work differently, or are missing. Use PostgreSQL 14 or later.',
       )
     if (/emcc|emscripten|wasm/i.test(product))
       return failure(

@@ -10,7 +10,7 @@ export interface DoctorFacts {
   /** The backend pid that was announced at connection start. Behind a pooler it differs from the one that answers. */
   readonly announcedPid: number
   readonly lockTable: { readonly used: number; readonly capacity: number }
-  /** Of several statements that do nothing. */
+  /** The median of several statements that do nothing. */
   readonly roundTripMs: number
   /** The server's clock minus the client's, within half a round trip. */
   readonly clockOffsetMs: number
@@ -18,17 +18,17 @@ export interface DoctorFacts {
   readonly notificationMs: number | null
   /** Null on a standby, where no pool would lock. */
   readonly lockSession: LockSessionOutcome | null
-  /** Of sessions in this database, if locks are rows in it: see `ServerFacts`. Left out where they are not. */
+  /** The oldest snapshot of the sessions in this database, if its locks are rows: see `ServerFacts`. Otherwise undefined. */
   readonly oldSnapshot?: OldSnapshot | null
-  /** What matters in a failover; left out on a standby. */
+  /** The facts that matter in a failover; undefined on a standby. */
   readonly availability?: AvailabilityFacts
 }
 
 /** What matters when the primary changes. */
 export interface AvailabilityFacts {
-  /** How many the address names. */
+  /** How many hosts the address names. */
   readonly hosts: number
-  /** Of the program that is going to lock. */
+  /** The lease of the program that is going to lock. */
   readonly leaseMs: number
   /** Null where the role can't read it. */
   readonly timeline: number | null
@@ -46,7 +46,7 @@ export interface AvailabilityRow {
   readonly synchronous_standbys: string
 }
 
-/** What came of trying to take and to release a lock as a program would. */
+/** The outcome of an attempt to acquire and release a lock, as a program would. */
 export type LockSessionOutcome =
   | { readonly isUsable: true; readonly lockMs: number }
   | { readonly isUsable: false; readonly code: string; readonly message: string }

@@ -51,14 +51,14 @@ SELECT
       'tcp_keepalives_idle', 'deadlock_timeout')),
     '{}') AS settings`
 
-/** As short as a round trip can be. */
+/** The shortest possible round trip. */
 export const NOTHING = `SELECT`
 
 export const LISTEN_TO_DOCTOR = `LISTEN lockpool_doctor`
 
 export const NOTIFY_DOCTOR = `SELECT pg_catalog.pg_notify('lockpool_doctor', $1)`
 
-/** Who follows this server. Rows of it are seen by every role, if not what is in them. */
+/** The standbys of this server. Every role sees the rows of this view, but not all columns. */
 export const AVAILABILITY = `
 SELECT
   (SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_stat_replication) AS standbys,

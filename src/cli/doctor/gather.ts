@@ -23,7 +23,7 @@ import { AVAILABILITY, DOCTOR_FACTS, LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } 
 /** Enough for a stable median. */
 const ROUND_TRIPS = 21
 
-/** Of what SERVER_FACTS answers. */
+/** A part of the answer of SERVER_FACTS. */
 interface LockTable {
   readonly lock_entries: number
   readonly lock_capacity: number
@@ -33,9 +33,9 @@ interface LockTable {
 const NOTIFICATION_LIMIT_MS = 2000
 const LOCK_LIMIT_MS = 10_000
 
-/** What is said on the command line. */
+/** The options of the command line. */
 export interface DoctorWishes {
-  /** Of the program that is going to lock. */
+  /** The lease of the program that is going to lock. */
   readonly leaseMs: number
   /** The address of Patroni's REST interface, or null. */
   readonly patroni: string | null
@@ -65,7 +65,7 @@ export async function gatherFacts(
     ...(hasRows ? { oldSnapshot: await lookAtSnapshots(connection) } : {}),
     clockOffsetMs: Date.parse(server.at) - (askedAt + answeredAt) / 2,
     roundTripMs: await measureRoundTrip(connection),
-    // A standby refuses both, which says nothing.
+    // A standby refuses both, which is no fault.
     notificationMs: server.is_standby ? null : await measureNotification(connection),
     lockSession: server.is_standby ? null : await tryToLock(config),
     ...(server.is_standby ? {} : { availability: await availabilityOf(connection, config, wishes) }),
@@ -118,7 +118,10 @@ async function measureNotification(connection: ServerConnection): Promise<number
   return heardAt === null ? null : heardAt - since
 }
 
-/** As a program would, so that all that a pool demands is demanded; without tokens, for which it would make a schema. */
+/**
+ * Locks as a program would, so that it needs everything that a pool needs. Without tokens, for which it would create a
+ * schema.
+ */
 async function tryToLock(connection: ClientConfig): Promise<LockSessionOutcome> {
   const since = systemClock.now()
   const locks = new LockPool({

@@ -1,20 +1,20 @@
 import { printable } from '../../base/printable.js'
 import type { FailOverTimes } from './lease-rule.js'
 
-/** What Patroni says of itself. */
+/** What Patroni reports about itself. */
 export interface PatroniFacts extends FailOverTimes {
   readonly version: string
   readonly isSynchronous: boolean
 }
 
-/** Patroni could not be asked, and why. */
+/** Why Patroni gave no answer. */
 export interface PatroniSilence {
   readonly problem: string
 }
 
 const LIMIT_MS = 5000
 
-/** What is needed of `fetch`. */
+/** The part of `fetch` that is used. */
 type Get = (url: string) => Promise<unknown>
 
 /** Asks the REST interface of a node. Never rejects. */
@@ -34,7 +34,7 @@ export async function askPatroni(
   }
 }
 
-/** Pure. What the settings do not say is Patroni's default. */
+/** Pure. A setting that is missing has Patroni's default. */
 export function factsOf(config: unknown, status: unknown): PatroniFacts {
   const { ttl, loop_wait: loop, synchronous_mode: sync } = (config ?? {}) as Record<string, unknown>
   const { patroni } = (status ?? {}) as { patroni?: { version?: unknown } }

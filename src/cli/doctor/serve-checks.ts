@@ -8,7 +8,7 @@ const USUAL_CLIENTS = 10_000
 /** A client has one connection to the front, and one from the front to a pooler with `--others URL`. */
 const FILES_PER_CLIENT = 2
 
-/** What `lockpool serve` needs in addition to what every pool needs. `openFiles` is null where it is not known. */
+/** What `lockpool serve` needs in addition to the needs of every pool. `openFiles` is null if unknown. */
 export function examineServe({ lockTable, server }: DoctorFacts, openFiles: number | null): Check[] {
   return [clientsCheck(lockTable.capacity, server.locks_per_transaction), filesCheck(openFiles)]
 }
@@ -40,7 +40,7 @@ interface Limits {
   readonly userLimits?: { readonly open_files?: { readonly soft: number | string } }
 }
 
-/** How many files a process may have open here; null if that can't be found out. */
+/** How many files a process may have open here; null if unknown. */
 export function openFilesLimit(): number | null {
   const { userLimits } = (process.report?.getReport() ?? {}) as Limits
   const soft = userLimits?.open_files?.soft

@@ -17,7 +17,7 @@ import { RequestsUnsupportedError } from './server-watch.js'
 /** The exit code if a holder keeps the lock. */
 export const NOT_RELEASED = 1
 
-/** How often to look whether a holder has released it. */
+/** How often to check whether the holders have released it. */
 const LOOK_EVERY_MS = 250
 
 interface Asked {
@@ -131,7 +131,7 @@ function isSame(one: Asked, other: Asked): boolean {
   )
 }
 
-/** Null for an error that is none of these. */
+/** Null for any other error. */
 function refusalOf(error: unknown): string | null {
   if (error instanceof RequestsUnsupportedError)
     return 'holders in MariaDB and MySQL cannot be asked: leave out --ask to end the session'

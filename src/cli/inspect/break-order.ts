@@ -5,16 +5,16 @@ export interface BreakOrder {
   readonly wanted: WantedLocks
   /** Only this one of the holders. */
   readonly pid: number | null
-  /** No confirmation is needed. */
+  /** Whether no confirmation is needed. */
   readonly isSure: boolean
   readonly isJson: boolean
-  /** First the holders are asked to release it; null to end their sessions at once. */
+  /** Asks the holders first; null ends their sessions at once. */
   readonly ask: AskOrder | null
 }
 
 export interface AskOrder {
   readonly reason: string | null
   readonly waitMs: number
-  /** Whether the sessions are ended that still hold it after that. */
+  /** Whether to end the sessions that still hold it after that. */
   readonly isForced: boolean
 }

@@ -7,7 +7,7 @@ import type { Channel } from '../terminal.js'
 import { wrap } from '../wrap.js'
 import { printable } from '../../base/printable.js'
 
-/** Below one session; the rest is counted. */
+/** The most branches to draw below one session; the others are counted. */
 const MOST_BRANCHES = 10
 
 /** Who blocks whom, as trees with the roots on top. */
@@ -47,7 +47,7 @@ export function waitInWords({ lock, mode, waitedMs, isOutside }: ChainWait): str
   return `waits for ${titled(lock)} (${how.filter((each) => each !== null).join(', ')})`
 }
 
-/** Each finding is a sentence, with what to do below it. */
+/** Each finding is a sentence, with the advice below it. */
 export function findingLines(findings: readonly Finding[], channel: Channel, width: number): string[] {
   return findings.flatMap(({ severity, text, advice, endPid }) => {
     const [mark, paint] = severity === 'problem' ? (['✗', 'red'] as const) : (['!', 'yellow'] as const)

@@ -1,19 +1,22 @@
 import { printable } from '../../base/printable.js'
 import { clipped, padded, textWidth } from '../text-width.js'
 
-/** One column of a table: what stands above it, and in it. */
+/** One column of a table: its title and its cells. */
 export interface Column<Row> {
   readonly title: string
   readonly cell: (row: Row) => string
-  /** Numbers stand below each other at their right ends. */
+  /** Whether the cells are aligned on the right, as numbers are. */
   readonly isRight?: boolean
-  /** The most it takes where there is not room for all, and less if need be; columns without it are never cut. */
+  /**
+   * The most cells of the terminal that it takes if the table is too wide; it may get fewer. Columns without this are never
+   * cut.
+   */
   readonly widest?: number
-  /** Left out where there is not room for all; the first of them first. */
+  /** Left out if the table is too wide; the first such column goes first. */
   readonly isExtra?: boolean
-  /** Left out in a window that is too narrow even for cut cells; the first of them first. */
+  /** Left out if the table is too wide even with cut cells; the first such column goes first. */
   readonly isSpare?: boolean
-  /** Left out where there is nothing in it. */
+  /** Left out if all its cells are empty. */
   readonly isOptional?: boolean
 }
 
@@ -22,7 +25,7 @@ interface Drawn {
   width: number
 }
 
-/** Rows below their titles. Where `width` is not enough, columns are left out and cells cut, which then end in `…`. */
+/** Rows below their titles. If `width` is too small, columns are left out and cells are cut. Cut cells end in `…`. */
 export function tableLines<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
@@ -50,7 +53,7 @@ const GAP = '  '
 /** Narrower texts cannot be distinguished. */
 const NARROWEST = 8
 
-/** The columns that are drawn, each as wide as the room allows. Of those that may be cut, the widest is cut first. */
+/** The columns that are drawn, each as wide as possible. Among columns that may be cut, the widest is cut first. */
 function fitting<C extends Drawn & Pick<Column<never>, 'widest' | 'isExtra' | 'isSpare'>>(
   columns: readonly C[],
   width: number,
@@ -78,7 +81,7 @@ function excessOf(columns: readonly Drawn[], width: number): number {
   return columns.reduce((sum, each) => sum + each.width + GAP.length, -GAP.length) - width
 }
 
-/** A window that is narrower than any table can be made shows the beginning of each line. */
+/** A window that is narrower than the narrowest table shows the beginning of each line. */
 function clippedLine(line: string, width: number): string {
   return clipped(line.trimEnd(), width, '')
 }

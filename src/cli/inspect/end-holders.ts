@@ -12,7 +12,7 @@ import type { BreakOrder } from './break-order.js'
 import type { Inspector } from './inspector.js'
 import { holderLines } from './who-view.js'
 
-/** The exit code if the lock was free, or the answer was no. */
+/** The exit code if the lock was free, or the user said no. */
 export const NOTHING_ENDED = 1
 
 /** The result for one session. */
@@ -76,7 +76,7 @@ function nothingHeld({ wanted, pid }: BreakOrder): string {
   return pid === null ? `${wanted.title} is not held` : `${wanted.title} is not held by session ${pid}`
 }
 
-/** No hints if the lock is held, by another session than the one asked for. */
+/** Hints about similar locks. None if the lock is held, but by another session than the given one. */
 function elsewhereOf({ locks }: LockSnapshot, { isOne, elsewhere }: WantedLocks): readonly string[] {
   return locks.some(isOne) ? [] : elsewhere(locks)
 }
@@ -156,7 +156,7 @@ function hitLines(
   ]
 }
 
-/** What the session holds besides the lock that is meant. If the session itself is meant, everything. */
+/** What the session holds besides the lock that it must give up. If the session itself is the target, everything. */
 function othersOf(pid: number, wanted: WantedLocks, { locks }: LockSnapshot): ServerLock[] {
   return locks.filter(
     (lock) =>

@@ -24,13 +24,13 @@ export const KEY_FLAGS: KeyFlags = {
 
 /** The locks that a command is about. */
 export interface WantedLocks {
-  /** As people read it. */
+  /** The lock as people write it. */
   readonly title: string
-  /** All locks of one session, rather than one lock. */
+  /** Whether it means all locks of one session, not one lock. */
   readonly isSession?: true
   readonly names: readonly KeyNameRow[]
   readonly isOne: (lock: ServerLock) => boolean
-  /** Hints if there is no such lock, but one of the same name of another kind: most likely a flag was forgotten. */
+  /** Hints for a lock that does not exist, if one of another kind has this name: most likely the user forgot a flag. */
   readonly elsewhere: (locks: readonly ServerLock[]) => readonly string[]
 }
 
@@ -43,7 +43,7 @@ const POSTGRES_KEYS: KeyCoder = {
   nameRow: keyNameRow,
 }
 
-/** That of the database at this URL. */
+/** The coder for the database at this URL. */
 export async function coderOf(url: string | undefined): Promise<KeyCoder> {
   return isMysql(url) ? (await import('../mysql/watch.js')).mysqlKeys(url) : POSTGRES_KEYS
 }
@@ -84,7 +84,7 @@ export function wantedLocks(
   return { title, names, isOne: (lock) => lock.kind === 'advisory' && lock.id === id, elsewhere }
 }
 
-/** Before titles that do not say what they are. */
+/** Words before titles that do not say what they are. */
 const WHAT: Partial<Record<ServerLockKind, string>> = { advisory: 'a lock ', semaphore: 'a semaphore ' }
 
 const MOST_NAMESAKES = 5

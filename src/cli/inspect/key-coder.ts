@@ -1,7 +1,7 @@
 import type { LockKey } from '../../dialect/lock-key.js'
 import type { KeyNameRow } from '../../dialect/postgres/records/key-names.js'
 
-/** How a database calls keys. */
+/** How a database names keys. */
 export interface KeyCoder {
   /** The form of a key in `ServerLock.id`. */
   lockId(key: LockKey, namespace: string): string

@@ -58,10 +58,10 @@ export function nameHint(server: LockSnapshot['server'], locks: readonly ServerL
   const keys = nameless === 1 ? 'one key has' : `${nameless} keys have`
   return server.hasKeyNames
     ? `${keys} no name here: acquired moments ago, by another program, or by a pool with keyNames: 'off'. "lockpool who NAME" finds the key of a name.`
-    : `${keys} no name here: there is no table in which pools write them, or this role may not read it. "lockpool install --role ROLE" sees to both; "lockpool who NAME" finds the key of a name.`
+    : `${keys} no name here: there is no table in which pools write them, or this role may not read it. "lockpool install --role ROLE" fixes both; "lockpool who NAME" finds the key of a name.`
 }
 
-/** Where ages are missing, people should know that they could be there. */
+/** If ages are missing, users should know how to get them. */
 export function ageHint(
   { hasReports, isStandby }: LockSnapshot['server'],
   locks: readonly ServerLock[],
@@ -71,7 +71,7 @@ export function ageHint(
     holders.some((holder) => holder.session.isLockSession && heldInWords(holder) === null),
   )
   return isMissing
-    ? 'Since when pools hold their locks is not known here: there is no table in which they say it, or this role may not read it. "lockpool install --role ROLE" sees to both.'
+    ? 'The ages of locks of pools are not known here: there is no table in which pools write them, or this role may not read it. "lockpool install --role ROLE" fixes both.'
     : null
 }
 
@@ -79,7 +79,7 @@ function heldBy({ holders, permits }: ServerLock): string {
   const [first] = holders
   if (first === undefined) return '-'
   const of = permits === null ? '' : `${holders.length} of ${permits}: `
-  // Of a semaphore one session may have several permits.
+  // One session may have several permits of a semaphore.
   const sessions = new Set(holders.map(({ session }) => session.pid)).size
   const more = sessions === 1 ? '' : ` and ${sessions - 1} more`
   return of + sessionInBrief(first.session) + more

@@ -12,13 +12,13 @@ import type { ExitStatus } from '../command.js'
 import { configOf, explainFailure, hangUp, openConnection, type ServerAddress } from '../server.js'
 import type { Terminal } from '../terminal.js'
 
-/** A connection through which the locks of a server are seen, and sessions are ended. */
+/** A connection that shows the locks of a server and can end sessions. */
 export interface WatchedConnection {
-  /** Where it leads to, if that is known. */
+  /** The server that it leads to, if known. */
   readonly place: string | null
   look(options: InspectOptions): Promise<ServerState>
   end(session: SessionToEnd): Promise<SessionEnd>
-  /** Asks the holder of a lock to release it. Null where no holder can be asked. */
+  /** Asks the holder of a lock to release it. Null if holders of this database cannot be asked. */
   readonly requests: ReleaseRequests | null
   onEnd(listener: () => void): void
   close(): Promise<void>
@@ -34,7 +34,7 @@ export interface ReleaseRequests {
 
 export type SessionToEnd = Pick<ServerSession, 'pid' | 'startedAt'>
 
-/** The part of a connection to PostgreSQL that is used. */
+/** The part of a connection to PostgreSQL that a watch uses. */
 export interface PostgresToWatch extends Queryable {
   readonly place?: string
   onEnd(listener: () => void): void
@@ -77,7 +77,7 @@ export class ServerWatch {
   readonly #ports: WatchPorts
   #line: Line | null = null
   #place: string | null = null
-  /** Settles when the last question is answered or given up. */
+  /** Settles when the last request is answered or given up. */
   #turn: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
@@ -85,12 +85,12 @@ export class ServerWatch {
     this.#ports = ports
   }
 
-  /** Where the last connection led to, if that is known. */
+  /** The server that the last connection led to, if known. */
   get place(): string | null {
     return this.#place
   }
 
-  /** Opens the connection with all the patience that has: the first to a server that has just started may take its time. */
+  /** Opens the connection without the limit of requests: a server that has just started may take its time. */
   async connect(): Promise<void> {
     await this.#open()
   }
@@ -124,7 +124,7 @@ export class ServerWatch {
     if (connection) await hangUp(connection, this.#ports.clock)
   }
 
-  /** One at a time: whatever came between would be part of the transaction in which a look stands. */
+  /** Sends one request at a time: a statement in between would be part of the transaction of an inspection. */
   #ask<T>(question: (connection: WatchedConnection) => Promise<T>): Promise<T> {
     const answer = this.#turn.then(() => this.#askNow(question))
     this.#turn = answer.catch(() => undefined)
@@ -164,7 +164,7 @@ export class ServerWatch {
     }
   }
 
-  /** The next question gets another connection. */
+  /** The next request gets another connection. */
   #drop(): void {
     const line = this.#line
     this.#line = null
@@ -173,7 +173,7 @@ export class ServerWatch {
   }
 }
 
-/** A database where no holder can be asked. */
+/** The holders of this database cannot be asked. */
 export class RequestsUnsupportedError extends Error {}
 
 function requestsOf({ requests }: WatchedConnection): ReleaseRequests {
@@ -192,7 +192,7 @@ export async function withPostgresWatch(
   return withWatch(async (signal) => watchedPostgres(await openConnection(config, signal)), terminal, use)
 }
 
-/** Gives `use` a connected watch. An error of the server is printed in one line, and is the exit code. */
+/** Calls `use` with a connected watch. It prints an error of the server in one line, and returns its exit code. */
 export async function withWatch(
   open: WatchPorts['open'],
   terminal: Terminal,

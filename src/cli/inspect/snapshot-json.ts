@@ -6,7 +6,7 @@ import type { LockSnapshot } from '../../inspect/snapshot.js'
 
 /** A snapshot for `--json`. Sessions are listed once, and referred to by their `pid`. */
 export interface SnapshotJson {
-  /** Grows when something in here changes its meaning or goes away; what is added does not count. */
+  /** Increases when a field changes its meaning or is removed, not when one is added. */
   readonly version: 1
   readonly at: string
   readonly server: Omit<LockSnapshot['server'], 'at'>

@@ -4,7 +4,7 @@ import type { ServerAddress } from '../server.js'
 import type { Terminal } from '../terminal.js'
 import type { ServerWatch } from './server-watch.js'
 
-/** Gives `use` a connected watch of a server of whatever kind. If that fails, it prints a line and answers the exit code. */
+/** Calls `use` with a connected watch, for every kind of server. If that fails, it prints a line and returns the exit code. */
 export async function withInspector(
   address: ServerAddress,
   terminal: Terminal,

@@ -1,6 +1,6 @@
 export const ROUND_TRIP = `SELECT 1`
 
-/** As a batch of locks does it: two of one name, each released again. */
+/** The same as a batch of locks: acquires one name twice, and releases it twice. */
 export const TRY_BATCH = `
 SELECT GROUP_CONCAT(IF(GET_LOCK(k, 0) = 1, RELEASE_LOCK(k), 'n') SEPARATOR '')
 FROM JSON_TABLE('["lpdoctor", "lpdoctor"]', '$[*]' COLUMNS (k CHAR(64) PATH '$')) AS t`

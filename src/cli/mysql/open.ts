@@ -7,7 +7,7 @@ import { ServerConnection } from '../../dialect/mysql/connection/server-connecti
 import { connectionSource } from '../connection.js'
 import type { ServerAddress } from '../server.js'
 
-/** A server that accepts and says nothing more is not waited for any longer. */
+/** How long to wait for a server that accepts the connection and then is silent. */
 const CONNECT_LIMIT_MS = 30_000
 
 /** @throws {InvalidOptionError} in the words of the command line */
@@ -20,7 +20,7 @@ export function mysqlConfigOf({ url, applicationName }: ServerAddress): Connecti
 }
 
 /**
- * `signal` ends the attempt before its time.
+ * `signal` cancels the attempt.
  *
  * @throws {ConnectionError}
  */

@@ -49,7 +49,7 @@ export async function withMysqlWatch(
   }
 }
 
-/** How keys are called at the server: the database is in the name of each. The connection reports what is wrong with the URL. */
+/** How the server names keys: each name contains the database. The connection reports a wrong URL. */
 export function mysqlKeys(url: string | undefined): KeyCoder {
   let database: string | null = null
   try {

@@ -7,7 +7,7 @@ import { readProcess } from './process-table.js'
 /** How a process ended: with an exit code, or by a signal. */
 export type ChildEnd = { readonly exitCode: number } | { readonly signal: NodeJS.Signals }
 
-/** Signals for one program. The others are meant to end it together with everything it has started. */
+/** Signals that only the command gets. Others should end the command together with everything it has started. */
 const PRIVATE_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGUSR1', 'SIGUSR2'])
 
 /** Signals that a terminal sends when a key is pressed, to every process of its foreground group at once. */
@@ -17,10 +17,11 @@ const KEYBOARD_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUI
  * The command, running.
  *
  * Under a terminal it stays in the process group of lockpool. A separate group would be a background group: the terminal
- * would stop the command as soon as it reads (SIGTTIN), and Ctrl-Z would stop lockpool and its heartbeats but not the command,
- * which would then work on without its lock. So signals of the keyboard reach both, and are not passed on a second time.
+ * would stop the command as soon as it reads (SIGTTIN), and Ctrl-Z would stop lockpool and its heartbeats but not the
+ * command, which would then continue without its lock. So signals of the keyboard reach both, and are not passed on a second
+ * time.
  *
- * Without a terminal it leads a new session, so that everything it starts can be found and ended, and a signal to the process
+ * Without a terminal it leads a new session. So everything that it starts can be found and ended, and a signal to the process
  * group of lockpool does not reach it twice.
  */
 export class Child {
@@ -59,7 +60,7 @@ export class Child {
       const [error] = (await once(child, 'error')) as [Error]
       throw error
     }
-    // Whether `kill` worked shows in whether the process ends.
+    // Ignored, because the end of the process shows whether `kill` worked.
     child.on('error', () => undefined)
     return new Child(child, sharesTerminal, clock)
   }
@@ -80,8 +81,8 @@ export class Child {
   }
 
   /**
-   * How it ended. After a signal to all of them, the processes it has started get `graceMs` to end as well: a shell dies at
-   * once, and its commands may take a moment. `left` are the pids that are still running.
+   * How it ended. After a signal to all its processes, those that it has started get `graceMs` to end as well: a shell dies
+   * at once, but its commands may take a moment. `left` are the pids that are still running.
    */
   async finished(graceMs: number): Promise<{ readonly end: ChildEnd; readonly left: readonly number[] }> {
     const end = await this.ended

@@ -17,7 +17,7 @@ export function failure(error: unknown, order: Asked): Failure {
   const spawning = spawnFailure(error, order.command[0]!)
   if (spawning !== null) return spawning
   let name: ExitName = exitNameOf(error)
-  // A single attempt is answered with yes or no. If it took too long, the server did not answer.
+  // The answer to a single attempt is yes or no. If the attempt took too long, the server did not answer.
   if (name === 'busy' && order.waitMs === 0) name = 'unavailable'
   const { code, message, stack, cause } = error as Error & { code?: unknown }
   if (name === 'internal') return { code: 'UNEXPECTED', message: stack ?? message, exitCode: EXIT.internal }

@@ -1,7 +1,7 @@
 import { sleep, type Clock } from '../../base/clock.js'
 import { readProcesses, type ProcessRow } from './process-table.js'
 
-/** How soon, and how seldom at last, it is looked whether all have ended: on a big host a look takes 50 ms. */
+/** The first and the longest interval between checks whether all have ended: on a big host, a check takes 50 ms. */
 const FIRST_LOOK_MS = 10
 const LAST_LOOK_MS = 250
 
@@ -33,7 +33,7 @@ export class Family {
     return members
   }
 
-  /** Sends it to every member, once. */
+  /** Sends the signal to every member, once. */
   signal(signal: NodeJS.Signals): void {
     const members = this.look()
     // The whole group at once: one by one, a member could start another process meanwhile.
@@ -51,7 +51,7 @@ export class Family {
     if ((await this.gone(graceMs)).length === 0) return []
     onKill()
     const deadline = this.#clock.now() + KILL_LIMIT_MS
-    // Again and again: one that is about to be killed may have started another.
+    // In a loop: a process may start another just before it is killed.
     for (;;) {
       this.signal('SIGKILL')
       const left = await this.gone(LAST_LOOK_MS)
@@ -73,7 +73,7 @@ export class Family {
 
 /**
  * The descendants of `ancestor` (without itself), the members of `session`, the processes `seen` before, and the descendants
- * of all these. A pid seen before belongs to another process if it started at another time.
+ * of all these. If a process with a pid in `seen` started at another time, it is a different process.
  */
 export function membersOf(
   rows: readonly ProcessRow[],
@@ -89,7 +89,7 @@ export function membersOf(
   }
   const isKnown = (row: ProcessRow): boolean => row.session === session || seen.get(row.pid) === row.startedAt
   const found = new Set<ProcessRow>([...(children.get(ancestor) ?? []), ...rows.filter(isKnown)])
-  // A set is walked in the order of insertion, and what is added during the walk is walked too.
+  // The iteration over a set also reaches elements that are added during it.
   for (const row of found) {
     for (const child of children.get(row.pid) ?? []) found.add(child)
   }
@@ -100,6 +100,6 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It has just ended; or it belongs to another user, and will be among those that are left.
+    // The process has just ended. Or it belongs to another user; then it remains, and is reported.
   }
 }

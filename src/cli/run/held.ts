@@ -29,7 +29,7 @@ export class Held {
     return Math.max(...this.#parts.map((part) => part.heldMs))
   }
 
-  /** Of several locks all tokens, in the order of their keys, separated by spaces. Null if the database has no tokens. */
+  /** All tokens, in the order of their keys, separated by spaces. Null if the database has no tokens. */
   get tokenText(): string | null {
     const tokens = this.#parts.map((part) => part.tokenText)
     return tokens.includes(null) ? null : tokens.join(' ')
@@ -42,7 +42,7 @@ export class Held {
 
 type Wanted = Pick<RunOrder, 'keys' | 'mode' | 'waitMs' | 'permits'>
 
-/** Acquires what was asked for. Null if a single attempt found it busy. */
+/** Acquires the locks or the permit. Null if a single attempt found the lock busy. */
 export async function acquireFor(order: Wanted, pool: RunPool, signal: AbortSignal): Promise<Held | null> {
   const { keys, mode, waitMs, permits } = order
   const isAttempt = waitMs === 0

@@ -3,7 +3,7 @@ import type { LockPool } from '../../postgres-lock-pool.js'
 import type { RunPool } from './run-pool.js'
 import type { RunOrder } from './run-order.js'
 
-/** A message about the holder is worth no more than that. */
+/** How long a message about the holder may take. */
 const INSPECT_LIMIT_MS = 1000
 
 /** The sessions that hold what a run wants, in words. Empty if the server does not say so in time. Never rejects. */
@@ -27,7 +27,7 @@ export async function holdersOf(
       .flatMap((lock) => lock.holders)
     return [...new Set(holders.map(({ session }) => sessionInWords(session)))]
   } catch {
-    // The run goes on without that message. A server that cannot be reached is reported by the acquire.
+    // The run continues without that message. If the server is unreachable, the acquire reports it.
     return []
   }
 }

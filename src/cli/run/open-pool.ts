@@ -8,10 +8,10 @@ import type { Report } from './reporter.js'
 import type { RunBackend, RunOrder } from './run-order.js'
 
 /**
- * A pool for one run: a connection that holds the lock, one that listens while the lock is waited for, and on a terminal
- * one that finds out who holds it.
+ * A pool for one run. One connection holds the lock, one listens during the wait, and on a terminal one finds out who holds
+ * the lock.
  *
- * @throws {InvalidOptionError} among others if there is something wrong with the URL
+ * @throws {InvalidOptionError} for example if the URL is wrong
  */
 export async function openPool(order: RunOrder, report: Report, namesHolders: boolean): Promise<RunPool> {
   const { connection, mode, namespace, waitMs, backend } = order
@@ -28,14 +28,14 @@ export async function openPool(order: RunOrder, report: Report, namesHolders: bo
   const pool = await poolOf(connection?.url, options, backend)
   let isReported = false
   pool.on('waiter:queued', () => {
-    // Several keys are waited for one after the other.
+    // A run waits for several keys one after the other, but reports only the first wait.
     if (waitMs === 0 || isReported) return
     isReported = true
     report('waiting', { mode, waitMs: waitMs === Infinity ? null : waitMs })
     if (namesHolders) void reportHolders(order, pool, report)
   })
   const warn = (message: string): void => {
-    // What ends because the pool is closing is no reason for a warning.
+    // A session that ends because the pool is closing needs no warning.
     if (pool.snapshot().state === 'open') report('warning', { message })
   }
   pool.on('warning', ({ message, error }) => {
@@ -50,28 +50,28 @@ export async function openPool(order: RunOrder, report: Report, namesHolders: bo
   return pool
 }
 
-/** Once: the lock is waited for, and so is the database. */
+/** Reports once that the run waits for the database as well as for the lock. */
 function reportDown(pool: RunPool, waitMs: number, report: Report): void {
   if (waitMs === 0 || waitMs === Infinity) return
   let isReported = false
   pool.connections.on('connection:failed', ({ error }) => {
-    // What no time mends ends the run, and is its message then.
+    // An error that waiting cannot fix ends the run, which then reports it.
     if (isReported || (error as Partial<LockError>).retryable === false) return
     isReported = true
     report('unreachable', { reason: error.message, waitMs })
   })
 }
 
-/** A Galera cluster takes no shorter ones. */
+/** The shortest lease in a Galera cluster. */
 const CLUSTER_LEASE_MS = 20_000
 
-/** The driver comes with it, so not before the command line has been understood. */
+/** Loads the driver, so call it only after the command line has been parsed. */
 async function poolOf(
   url: string | undefined,
   options: LockPoolOptions & { readonly connection?: string },
   backend: RunBackend | null,
 ): Promise<RunPool> {
-  // What a database does not have, its pool refuses.
+  // The pool refuses options that its database does not have.
   if (isMysql(url)) {
     const { LockPool } = await import('../../mysql-lock-pool.js')
     return new LockPool({

@@ -13,7 +13,7 @@ export interface ProcessRow {
   readonly startedAt: string
 }
 
-/** Every process there is, without those that have ended and only wait for their parent to notice. */
+/** All processes, except those that have ended and only wait for their parent to notice. */
 export function readProcesses(): ProcessRow[] {
   const files = procFiles()
   if (files === null) return readWithPs(['-A'])
@@ -38,7 +38,7 @@ export function parseStat(text: string): ProcessRow | null {
   return { pid, parent: parent!, group: group!, session: session!, foreground, startedAt: fields[18] ?? '' }
 }
 
-/** One line of ps(1), with the columns asked for below. It shows no session that could be compared everywhere. */
+/** One line of ps(1), with the columns of the call below. Not every system shows sessions, so the group is used instead. */
 export function parsePs(text: string): ProcessRow | null {
   const [pid, parent, group, foreground, state] = text.trim().split(/\s+/)
   if (state === undefined || isOver(state)) return null
@@ -56,7 +56,7 @@ function isOver(state: string): boolean {
   return /^[ZXx]/.test(state)
 }
 
-/** Null where there is no `/proc` of Linux. */
+/** Null without the `/proc` of Linux. */
 function procFiles(): string[] | null {
   try {
     const names = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
@@ -70,7 +70,7 @@ function readStat(name: string): ProcessRow | null {
   try {
     return parseStat(readFileSync(`/proc/${name}/stat`, 'latin1'))
   } catch {
-    // It has ended since, or there is no such file system.
+    // The process has ended meanwhile, or there is no such file system.
     return null
   }
 }
@@ -82,7 +82,7 @@ function readWithPs(which: readonly string[]): ProcessRow[] {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  // It lists itself too, and is gone by now.
+  // ps lists itself too, but has ended by now.
   const rows = (ps.stdout ?? '').split('\n').map(parsePs)
   return rows.filter((row) => row !== null && row.pid !== ps.pid) as ProcessRow[]
 }

@@ -6,7 +6,7 @@ import { durationText } from '../durations.js'
 export interface RunEvents {
   /** The lock is not free. `waitMs` is null without a limit. */
   waiting: { readonly mode: LockMode; readonly waitMs: number | null }
-  /** The database can't be used at this moment, and the time to wait is not over. */
+  /** The database can't be used at this moment, and the run still waits. */
   unreachable: { readonly reason: string; readonly waitMs: number }
   /** While waiting: who holds it, in words. */
   blocked: { readonly holders: readonly string[] }
@@ -41,7 +41,7 @@ export interface RunEvents {
 
 export type RunEventName = keyof RunEvents
 
-/** How an event is shown to people, and when. With `--verbose` all are shown. */
+/** The text of an event for people, and when it is shown. `--verbose` shows all events. */
 interface Telling<E> {
   readonly shown: 'always' | 'on a terminal' | 'verbose'
   /** `lock` is the lock, in words. */

@@ -71,7 +71,7 @@ export interface RunOrder {
   readonly keys: readonly LockKey[]
   readonly isRaw: boolean
   readonly mode: LockMode
-  /** Of the semaphore; null for a lock. */
+  /** How many permits the semaphore has; null for a lock. */
   readonly permits: number | null
   /** 0 is one attempt. Infinity waits forever. */
   readonly waitMs: number
@@ -81,7 +81,7 @@ export interface RunOrder {
   readonly busyExitCode: number
   readonly connection: ConnectionSource | null
   readonly namespace: string
-  /** Null: the usual one of the database. */
+  /** Null means the default of the database. */
   readonly backend: RunBackend | null
   readonly command: readonly string[]
   readonly isJson: boolean
@@ -123,7 +123,7 @@ export function readOrder(
   }
 }
 
-/** @throws {UsageError} what was given does not go together */
+/** @throws {UsageError} some flags exclude each other */
 function checkTogether(flags: Invocation<RunFlags>['flags'], names: readonly string[]): void {
   const exclude = (one: string, other: string): never => {
     throw new UsageError(`${one} and ${other} exclude each other`)

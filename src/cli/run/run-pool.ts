@@ -3,7 +3,7 @@ import type { LockEvents } from '../../lock/lock-events.js'
 import type { LockPool } from '../../lock/lock-pool.js'
 import type { PoolEvents } from '../../pool/pool-events.js'
 
-/** What a run needs of its pool, whatever database that is for. */
+/** The part of a pool that a run uses, for every database. */
 export interface RunPool extends Pick<
   LockPool<object>,
   'acquire' | 'tryAcquire' | 'acquireAll' | 'semaphore' | 'snapshot' | 'close'

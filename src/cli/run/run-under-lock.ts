@@ -20,8 +20,8 @@ import { SignalDesk, exitCodeOfSignal } from './signals.js'
 const RELEASE_LIMIT_MS = 3000
 
 /**
- * Signals by which this process ends itself on a terminal, as the command did, so that a shell script stops at Ctrl-C as it
- * would without lockpool. Any other signal would only add a core dump.
+ * On a terminal this process ends itself by one of these signals if the command did, so that Ctrl-C stops a shell script as
+ * it would without lockpool. Any other signal would only add a core dump.
  */
 const RAISED_AGAIN: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP'])
 
@@ -41,11 +41,11 @@ export class RunUnderLock {
   readonly #report: Report
   readonly #clock: Clock
   readonly #isInteractive: boolean
-  /** Whether messages say who holds the lock: that takes a connection and a query, so only if they are shown. */
+  /** Whether messages name the holder: that takes a connection and a query, so only if messages are shown. */
   readonly #namesHolders: boolean
   readonly #signals = new SignalDesk()
   readonly #giveUp = new AbortController()
-  /** Aborts with an uncaught error: from then on the state of the lock is not known. */
+  /** Aborts with an uncaught error: after that, the state of the lock is unknown. */
   readonly #crash = new AbortController()
 
   constructor(
@@ -94,7 +94,7 @@ export class RunUnderLock {
 
   async #withLock(held: Held): Promise<ExitStatus> {
     try {
-      // A signal may have come together with the lock.
+      // A signal may have arrived together with the lock.
       this.#giveUp.signal.throwIfAborted()
       const { command, names, mode } = this.#order
       const env = childEnvironment(names, mode, held)
@@ -130,7 +130,7 @@ export class RunUnderLock {
     return 'exitCode' in end ? end.exitCode : this.#statusOf(end.signal)
   }
 
-  /** Acts first and reports then: standard error may be slow. */
+  /** Ends the command first and reports afterward, because standard error may be slow. */
   #endLost(child: Child, { heldMs, reason }: LockLostError): Promise<ExitStatus> {
     const ended = this.#endChild(child, EXIT.lost)
     this.#report('lost', { heldMs: Math.round(heldMs), reason })
@@ -159,7 +159,7 @@ export class RunUnderLock {
     })
   }
 
-  /** Failures here do not change the exit code: the command has ended, and its end is what counts. */
+  /** A failure here does not change the exit code, which depends on how the command ended. */
   async #release(held: Held): Promise<void> {
     const limit = sleep(this.#clock, RELEASE_LIMIT_MS).then(() => {
       throw new Error(`the server did not confirm it within ${durationText(RELEASE_LIMIT_MS)}`)

@@ -21,7 +21,7 @@ export class SignalDesk {
   }
 }
 
-/** As shells report a signal. */
+/** The exit code with which shells report a signal. */
 export function exitCodeOfSignal(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
 }

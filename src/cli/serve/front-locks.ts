@@ -4,7 +4,7 @@ import type { LockSource } from '../../serve/locks/lock-source.js'
 import type { PermitSource } from '../../serve/locks/own-calls.js'
 import type { ServeOrder } from './serve-order.js'
 
-/** Each client waits for one thing at a time. */
+/** The limit for waiting clients. Each client waits for at most one lock at a time. */
 const MOST_WAITING = 1_000_000
 
 /** The pool whose locks all clients share. @throws {InvalidOptionError} */

@@ -24,7 +24,7 @@ import type { ServeOrder } from './serve-order.js'
 /** How long a client may have to wait for a connection to the upstream. */
 const LEASE_TIMEOUT_MS = 30_000
 
-/** Where statements go that are not about locks, and what evaluates arguments of those that are. */
+/** Where statements without locks go, and what evaluates the arguments of statements with locks. */
 export interface FrontUpstream {
   readonly evaluator: Evaluator
   /** Null without --auth-query. */
@@ -33,7 +33,7 @@ export interface FrontUpstream {
   close(): Promise<void>
 }
 
-/** Opens nothing before something is asked for. @throws {InvalidOptionError} */
+/** Opens no connection before the first request. @throws {InvalidOptionError} */
 export function openUpstream(
   { others, max, authQuery }: ServeOrder,
   url: string | undefined,
@@ -41,8 +41,8 @@ export function openUpstream(
 ): FrontUpstream {
   const closing = new AbortController()
   const open = carrierTo(url, 'lockpool serve')
-  // Expressions are evaluated one by one, so one connection is enough. It is not one of those that are passed on: a client in a
-  // transaction would wait for the one that it has.
+  // Expressions are evaluated one by one, so one connection is enough. It is separate from the connections for passed-on
+  // statements: a client in a transaction has one of those, and would wait for itself.
   const evaluating = new ConnectionPool(upstreamFactory(open), { min: 0, max: 1 })
   // A flood of logins must not delay the clients that have logged in.
   const asking = new ConnectionPool(upstreamFactory(open), { min: 0, max: 1 })

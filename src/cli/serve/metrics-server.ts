@@ -4,10 +4,10 @@ import type { Front } from '../../serve/front.js'
 import type { ObservedPool } from '../../telemetry/observed.js'
 import { PrometheusMetrics } from '../../telemetry/prometheus-metrics.js'
 
-/** How the pool behind a front is called in its metrics. */
+/** The name of the front's pool in the metrics. */
 const POOL = 'serve'
 
-/** Answers `GET /metrics` for Prometheus: those of the pool, and of the clients of the front. */
+/** Answers `GET /metrics` for Prometheus, with the metrics of the pool and of the clients of the front. */
 export class MetricsServer {
   readonly #metrics = new PrometheusMetrics()
   readonly #front: Front

@@ -7,24 +7,24 @@ import { openUpstream } from './front-upstream.js'
 import type { ServeOrder } from './serve-order.js'
 import { readRules } from './startup-files.js'
 
-/** Of one message of a client. */
+/** The limit for one message of a client. */
 const MAX_MESSAGE_BYTES = 1 << 20
 
-/** A front with all that is behind it. */
+/** A front with its pool and its upstream. */
 export interface OpenFront {
   readonly front: Front
-  /** Whose locks the clients have. */
+  /** The pool whose locks the clients use. */
   readonly pool: LockPool
-  /** Reads users and certificate again, for connections to come. @throws {BadFileError} and nothing has changed */
+  /** Reads users and certificate again, for later connections. @throws {BadFileError} and nothing has changed */
   reload(): Promise<void>
-  /** Ends what is behind it. The front itself has to be drained before. */
+  /** Closes the pool and the upstream. Drain the front itself before. */
   close(): Promise<void>
 }
 
 /**
- * Puts a front together: its pool, its upstream, and what the server says of itself. It does not listen yet.
+ * Builds a front with its pool, its upstream, and the parameters that the server reports. It does not listen yet.
  *
- * @throws {LockError} the server will not do
+ * @throws {LockError} the server is not suitable
  * @throws {BadFileError} {InvalidOptionError}
  */
 export async function openFront(

@@ -52,7 +52,8 @@ async function serve(
   const tell = (message: string): void => terminal.err.write(`lockpool: ${printable(message)}\n`)
   const open = await openFront(order, url, tell)
   const metrics = new MetricsServer(open.front, open.pool)
-  // A third of the lease may have passed since the server heard of us: with a half more there is time left to be known.
+  // When a stall begins, a third of the lease may have passed since the last heartbeat. After half a lease more, there is
+  // still time.
   const watchdog = new Watchdog(systemClock, order.leaseMs / 2, tell)
   try {
     if (order.metrics !== null) await metrics.listen(order.metrics)
@@ -93,7 +94,7 @@ async function listenUntilTold(
   return EXIT.ok
 }
 
-/** Reports what is wrong with the files, and keeps what was read before. */
+/** Reports errors in the files. Then the users and the certificate do not change. */
 async function reload(open: OpenFront, { err }: Terminal): Promise<void> {
   try {
     await open.reload()

@@ -33,7 +33,7 @@ export type ServeFlags = typeof CONNECTION_FLAGS &
 
 export const SERVE_FLAGS: ServeFlags = {
   listen: textFlag('ADDRESS:PORT', {
-    meaning: 'where clients connect; port 0 takes any that is free',
+    meaning: 'where clients connect; port 0 takes any free port',
     default: DEFAULT_LISTEN,
   }),
   max: countFlag({ meaning: 'the most server connections for locks', default: String(DEFAULT_MAX) }, 1, 1000),
@@ -49,7 +49,7 @@ export const SERVE_FLAGS: ServeFlags = {
   'tls-cert': textFlag('FILE', { meaning: 'certificate chain (PEM), for clients that ask for TLS' }),
   'auth-query': textFlag('SQL', {
     meaning:
-      'a statement that answers name and secret of the user $1, for names that --users does not have, as auth_query of PgBouncer',
+      'a statement that returns name and secret of the user $1, for names that --users does not have, as auth_query of PgBouncer',
   }),
   'tls-key': textFlag('FILE', { meaning: 'its private key (PEM)' }),
   others: {
@@ -67,18 +67,18 @@ export const SERVE_FLAGS: ServeFlags = {
     default: 'refuse',
   }),
   lease: duration({
-    meaning: 'how long the server keeps the locks of a front that it does not hear of',
+    meaning: 'how long the server keeps the locks of a front that is silent',
     default: '60s',
   }),
-  strict: toggle({ meaning: 'no overlap even when the server lets go of a lock early: see "strict"' }),
+  strict: toggle({ meaning: 'no overlap even if the server releases a lock early: see "strict"' }),
   grace: duration({ meaning: 'how long clients that hold locks may finish after SIGTERM', default: '10s' }),
   'login-timeout': duration({ meaning: 'how long a client may take to log in', default: '10s' }),
-  'idle-timeout': duration({ meaning: 'how long a client may be silent', default: 'without end' }),
+  'idle-timeout': duration({ meaning: 'how long a client may be silent', default: 'no limit' }),
   metrics: textFlag('ADDRESS:PORT', {
     meaning: 'where Prometheus finds /metrics, without a password',
     default: 'nowhere',
   }),
-  dev: toggle({ meaning: 'start a PostgreSQL of its own, gone with this program; implies --trust' }),
+  dev: toggle({ meaning: 'start a temporary PostgreSQL, which ends with this program; implies --trust' }),
   ...CONNECTION_FLAGS,
   json: toggle({ meaning: 'print where it listens as one JSON object' }),
 }
@@ -88,13 +88,13 @@ export interface Address {
   readonly port: number
 }
 
-/** What `lockpool serve` was asked to do, with everything left out filled in. */
+/** The options of `lockpool serve`, with defaults filled in. */
 export interface ServeOrder {
   readonly host: string
   readonly port: number
   readonly max: number
   readonly maxClients: number
-  /** Without a file and without a query every client is trusted. */
+  /** Without a file and without a query, the front trusts every client. */
   readonly usersFile: string | null
   readonly authQuery: string | null
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
@@ -125,7 +125,7 @@ export function readServeOrder({
   const knowsUsers = flags.users !== undefined || flags['auth-query'] !== undefined
   const isTrusting = flags.trust === true || (isDev && !knowsUsers)
   if (isDev && flags.url !== undefined)
-    throw new UsageError('--dev has a database of its own: leave out --url')
+    throw new UsageError('--dev starts its own database: leave out --url')
   checkWhoMayLogIn(host, isTrusting, knowsUsers)
   const others = flags.others ?? { kind: 'refuse' }
   const mayPin = flags.unknown === 'pin'

@@ -11,7 +11,7 @@ export class BadFileError extends Error {
   }
 }
 
-/** Reads who may log in, and with which certificate. @throws {BadFileError} */
+/** Reads the users and the certificate. @throws {BadFileError} */
 export async function readRules(order: ServeOrder, secretOf: SecretOf | null): Promise<StartupRules> {
   const { usersFile, tls, loginTimeoutMs } = order
   const isTrusting = usersFile === null && secretOf === null

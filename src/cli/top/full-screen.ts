@@ -7,8 +7,8 @@ const CLEAR_LINE = '\u001b[K'
 const CLEAR_BELOW = '\u001b[J'
 
 /**
- * The terminal as one picture: another screen than the one the shell writes to, no cursor, no wrapping, and every key at
- * once. However this process ends, except by SIGKILL, the terminal is restored.
+ * Shows the terminal as one picture: on the alternate screen, without a cursor and without wrapping. It reads each key at
+ * once. It restores the terminal however this process ends, except after SIGKILL.
  */
 export class FullScreen {
   readonly #channel: Channel
@@ -43,8 +43,8 @@ export class FullScreen {
   }
 
   /**
-   * Over what was there, line by line: clearing all of it first would flicker. Each line is cleared before it is written,
-   * because behind a full one the cursor stands on its last character.
+   * Draws over the previous picture, line by line: clearing the whole screen first would flicker. It clears each line before
+   * it writes it, because after a full line the cursor is on its last character.
    */
   draw(lines: readonly string[]): void {
     if (!this.#isOn) return

@@ -1,4 +1,4 @@
-/** What terminals send for keys that are no letters, by the names used here. Several dialects are still spoken. */
+/** What terminals send for keys that are not letters, with the names used here. Terminals send different sequences. */
 const SEQUENCES: Readonly<Record<string, string>> = {
   '\u001b[A': 'up',
   '\u001bOA': 'up',
@@ -32,13 +32,13 @@ const SEQUENCES: Readonly<Record<string, string>> = {
 
 const ESCAPE = '\u001b'
 
-/** An escape sequence, whole: what a terminal sends for one key. */
+/** A whole escape sequence, which a terminal sends for one key. */
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const SEQUENCE = /^\u001b(?:\[\[?[\d;]*[A-Za-z~]|O[A-Za-z])/
 
 /**
- * The keys in one chunk of terminal input, which may be several: letters as they are, the others by name. What is not
- * known is left out. A lone escape is the key; terminals send sequences whole.
+ * The keys in one chunk of terminal input, which may contain several: letters as they are, others by name. Unknown sequences
+ * are left out. A lone escape is the Escape key, because terminals send whole sequences.
  */
 export function keysIn(input: string): string[] {
   const keys: string[] = []

@@ -17,7 +17,7 @@ export interface Row {
   readonly text: string
   /** The session to end or to describe; null if the lock is not held. */
   readonly session: ServerSession | null
-  /** The lock it is about. */
+  /** The lock of the row. */
   readonly lock: ServerLock | null
   /** Whether there are waiters. */
   readonly isHot: boolean
@@ -37,7 +37,7 @@ export function tableOf(state: TopState, snapshot: LockSnapshot, width: number):
   return TABLES[state.view](state, snapshot, width)
 }
 
-/** How many there are in each view, whatever the filter. */
+/** How many rows each view has without a filter. */
 export function countsOf({ locks, chains }: LockSnapshot): Readonly<Record<View, number>> {
   return { held: locks.filter(isHeld).length, waiting: waitersOf(locks), blocking: chains.length }
 }
@@ -75,7 +75,7 @@ const TABLES: Readonly<Record<View, (state: TopState, snapshot: LockSnapshot, wi
     const sorted = inOrder(state, chains, CHAIN_ORDERS)
     const rows = sorted.list.flatMap((chain) => branch(chain, '', '', `${chain.session.pid}`))
     const lines = rows.map((row) => ({ ...row, text: clipped(printable(row.text), width) }))
-    // A tree with holes says nothing, so a filter keeps the whole of it.
+    // A tree with gaps is useless, so a filter keeps whole trees.
     return {
       head: 'who blocks whom (pid, client)',
       rows: filtered(state, lines, (row) => row.id.split(' ')[0]!),
@@ -137,7 +137,7 @@ function holderOf({ holders }: ServerLock): string {
   return holders[0] === undefined ? '' : sessionInWords(holders[0].session)
 }
 
-/** As far as it is known: what may be old is not. */
+/** How long it has been held at least; 0 if unknown. */
 function heldMs({ holders }: ServerLock): number {
   return holders[0]?.atLeastMs ?? 0
 }
@@ -166,7 +166,7 @@ function inOrder<T>(
   return isReversed ? { list: list.toReversed(), name: `${name}, reversed` } : { list, name }
 }
 
-/** What belongs together stays together. */
+/** Filters whole groups: a group stays if one of its rows matches. */
 function filtered<R extends Row>({ filter }: TopState, rows: readonly R[], groupOf: (row: R) => string): R[] {
   if (filter === '') return [...rows]
   const wanted = filter.toLowerCase()

@@ -15,13 +15,13 @@ import { keysIn } from './keys.js'
 import { drawScreen, type Screen } from './screen.js'
 import { press, startState, type Effect, type TopState } from './top-state.js'
 
-/** Long enough to be read, however often one looks. */
+/** How long a note stays: enough time to read it. */
 const NOTE_MS = 5000
 
-/** The same for events that the user may have missed. */
+/** How long a note about the server stays, because the user may be away. */
 const SERVER_NOTE_MS = 60_000
 
-/** The loop of `lockpool top`: looks, keys and pictures. What each key does and what is drawn is decided elsewhere. */
+/** The loop of `lockpool top`: inspections, keys and drawing. Other files decide what each key does, and what to draw. */
 export class Top {
   readonly #watch: ServerWatch
   readonly #terminal: Terminal
@@ -37,11 +37,11 @@ export class Top {
   #drawn: Screen = { lines: [], rows: [], page: 1, found: null }
   #cancel: Cancel | null = null
   #isLooking = false
-  /** Where the last look led to, and since when none has succeeded. */
+  /** The server of the last inspection, and since when no inspection has succeeded. */
   #place: string | null
   #awaySince: number | null = null
 
-  /** `first` is a snapshot, so that a wrong address has been reported as by every other command. */
+  /** `first` is a snapshot, so a wrong address is reported before this, as by every other command. */
   constructor(watch: ServerWatch, first: LockSnapshot, terminal: Terminal, intervalMs: number) {
     this.#watch = watch
     this.#terminal = terminal
@@ -55,7 +55,7 @@ export class Top {
     const desk = new SignalDesk()
     desk.handler = (signal) => this.#ended.resolve(exitCodeOfSignal(signal))
     process.on('SIGWINCH', () => this.#draw())
-    // Back from a stop: the shell has had the terminal meanwhile.
+    // The process continues after a stop. The shell has used the terminal meanwhile.
     process.on('SIGCONT', () => {
       this.#screen.leave()
       this.#screen.enter()
@@ -80,7 +80,7 @@ export class Top {
       this.#state = state
       this.#carryOut(effect)
       if (isOtherRhythm) this.#lookLater()
-      // The next key may be about what this one has changed.
+      // The next key may depend on what this one has changed.
       this.#draw()
     }
   }
@@ -140,7 +140,7 @@ export class Top {
     this.#noteUntil = now + SERVER_NOTE_MS
   }
 
-  /** While a question is open, its row must not change: the answer is about what is shown. */
+  /** While a question is open, the selection must not change, because the answer applies to the row that is shown. */
   get #isAsking(): boolean {
     return this.#state.mode === 'confirm'
   }

@@ -26,14 +26,14 @@ export interface Scene {
 
 export interface Screen {
   readonly lines: readonly string[]
-  /** Of the rows that keys move through, in order. */
+  /** The rows that keys move through, in order. */
   readonly rows: readonly Row[]
   readonly page: number
   /** The lock that the finding above the table is about, by its id. */
   readonly found: string | null
 }
 
-/** The whole screen, as lines that fit. A pure function, so that what is seen can be tested. */
+/** The whole screen, as lines that fit. Pure, so that tests can check what users see. */
 export function drawScreen(scene: Scene, size: ScreenSize, channel: Channel): Screen {
   const { state, snapshot, message } = scene
   const clip = (line: string): string => clipped(printable(line), size.columns)
@@ -93,7 +93,7 @@ function headerLines(
   ]
 }
 
-/** The views with their counts, or where there is no room for those, without. What follows is cut. */
+/** The views with their counts, or without counts if there is no room. The rest is cut. */
 function tabsLine(
   view: View,
   counts: Readonly<Record<View, number>>,

@@ -4,24 +4,24 @@ export const VIEWS = ['held', 'waiting', 'blocking'] as const
 export type View = (typeof VIEWS)[number]
 
 /**
- * - `list`     the table, to walk through
- * - `filter`   a text is being typed
- * - `help`     the keys
- * - `confirm`  whether to end a session
+ * - `list`     the user moves through the table
+ * - `filter`   the user types a text
+ * - `help`     the list of keys
+ * - `confirm`  a question whether to end a session
  */
 export type Mode = 'list' | 'filter' | 'help' | 'confirm'
 
 export interface TopState {
   readonly view: View
   readonly mode: Mode
-  /** By the place in the list of orders of the view. */
+  /** The index in the list of orders of the view. */
   readonly sort: number
   readonly isReversed: boolean
   readonly filter: string
   readonly isPaused: boolean
-  /** The row that is marked: by its id, so that it stays marked wherever it moves. */
+  /** The id of the selected row, so that it stays selected when it moves. */
   readonly selected: string | null
-  /** Whether all that is known of the marked row is shown. */
+  /** Whether all details of the selected row are shown. */
   readonly isVerbose: boolean
   readonly intervalMs: number
 }
@@ -79,7 +79,7 @@ export function press(state: TopState, key: string, shown: Shown): Step {
 function inList(state: TopState, key: string, { rows, page, found }: Shown): Step {
   if (key === 'q') return { state, effect: 'quit' }
   if (key === 'R' || key === 'redraw') return { state, effect: 'refresh' }
-  // Back from a pause one wants to see what is, not what was.
+  // After a pause, a user wants to see the current state.
   if (key === ' ')
     return { state: { ...state, isPaused: !state.isPaused }, effect: state.isPaused ? 'refresh' : 'nothing' }
   const isOnRow = state.selected !== null && rows.includes(state.selected)
@@ -122,7 +122,7 @@ function look(view: View): Partial<TopState> {
   return { view, sort: 0, isReversed: false, selected: null }
 }
 
-/** By how many rows each key moves the mark. */
+/** How many rows each key moves the selection. */
 const MOVES: Readonly<Record<string, (page: number) => number>> = {
   up: () => -1,
   k: () => -1,
@@ -134,7 +134,7 @@ const MOVES: Readonly<Record<string, (page: number) => number>> = {
   end: () => Infinity,
 }
 
-/** The first move marks the first row, or the last. */
+/** The first move selects the first row, or the last. */
 function moved({ selected }: TopState, rows: readonly string[], by: number): string | null {
   if (rows.length === 0) return null
   const at = selected === null ? -1 : rows.indexOf(selected)

@@ -57,7 +57,7 @@ test('hosts, timeline and replication are reported', () => {
   expect(said('hosts', { hosts: 1, standbys: 0 })).toContain('no standby that could take over')
   expect(said('hosts', { hosts: 1 })).toContain('one address, and 2 standbys follow')
   expect(said('timeline', { timeline: 1 })).toBe('ok: timeline 1')
-  expect(said('timeline', { timeline: null })).toContain('no timeline to be seen')
+  expect(said('timeline', { timeline: null })).toContain('cannot read the timeline')
   expect(said('replication')).toMatch(/^ok: asynchronous/)
   expect(said('replication', { synchronousStandbys: '*', standbys: 0 })).toMatch(/^warning: .*commits wait/)
   expect(said('replication', { synchronousStandbys: '"node2"', standbys: 1 })).toBe(
